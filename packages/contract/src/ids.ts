@@ -1,0 +1,27 @@
+/** Branded identifiers: a string that was checked once, at the boundary. */
+
+declare const brand: unique symbol;
+type Branded<Name extends string> = string & { readonly [brand]: Name };
+
+export type VmId = Branded<"VmId">;
+export type SnapshotId = Branded<"SnapshotId">;
+export type OrgId = Branded<"OrgId">;
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** A lower-case RFC 9562 UUID, the only shape of id the platform mints. */
+export function isUuid(value: string): boolean {
+  return UUID.test(value);
+}
+
+export function newVmId(): VmId {
+  return crypto.randomUUID() as VmId;
+}
+
+export function newSnapshotId(): SnapshotId {
+  return crypto.randomUUID() as SnapshotId;
+}
+
+export function newOrgId(): OrgId {
+  return crypto.randomUUID() as OrgId;
+}

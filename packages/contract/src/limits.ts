@@ -1,0 +1,36 @@
+/** Limits of the wire. Each says its unit in its name and its reason beside it. */
+
+/** Longer names are cut, not refused: clients of every generation rely on it. */
+export const MAX_NAME_RUNES = 64;
+
+export const MAX_METADATA_KEYS = 256;
+export const MAX_METADATA_KEY_BYTES = 256;
+export const MAX_METADATA_VALUE_BYTES = 4096;
+export const MAX_METADATA_JSON_BYTES = 65_536;
+
+export const MAX_ENV_KEY_BYTES = 256;
+export const MAX_ENV_JSON_BYTES = 65_536;
+
+/** Buffered exec keeps this much of each stream and flags the rest; NDJSON has no cap. */
+export const MAX_BUFFERED_OUTPUT_BYTES = 4 * 1024 * 1024;
+
+/** Decoded stdin of one exec. */
+export const MAX_STDIN_BYTES = 16 * 1024 * 1024;
+
+/** Base64 makes stdin a third larger, and some room for the rest of the body. */
+export const MAX_BODY_BYTES = 24 * 1024 * 1024;
+
+export const MAX_COMMAND_ARGS = 4096;
+/** Linux refuses a single argument of 128 KiB and more. */
+export const MAX_COMMAND_ARG_BYTES = 131_071;
+/** Half of Linux's usual argument space, so that the environment fits beside it. */
+export const MAX_COMMAND_BYTES = 1024 * 1024;
+
+export const MAX_TIMEOUT_SEC = 31_536_000;
+export const MAX_TTL_SEC = 31_536_000;
+
+export const MIN_DISK_GIB = 10;
+export const MAX_DISK_GIB = 2048;
+
+/** Children of one fork call. */
+export const MAX_FORK_COUNT = 100;

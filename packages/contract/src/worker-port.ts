@@ -1,0 +1,163 @@
+/**
+ * The one interface between the control plane, which owns records, and a worker, which owns VMs. In process on one
+ * machine, over HTTP/2 on many. Every method rejects with a FastvmError whose code is in the catalogue; a method
+ * that rejects has left nothing behind unless it says so.
+ */
+import type { SnapshotId, VmId } from "./ids.ts";
+import type { MachineType } from "./machine-type.ts";
+
+export interface WorkerPort {
+  /** What this host could hold and what it holds; drives placement and `202 queued`. */
+  capacity(): Promise<WorkerCapacity>;
+
+  /** Every VM and snapshot the worker knows after its own recovery; the control plane reconciles against it. */
+  inventory(): Promise<WorkerInventory>;
+
+  /** Resolves when the guest has answered the handshake: the VM counts as running. */
+  launch(spec: VmSpec, options?: CallOptions): Promise<LaunchResult>;
+
+  /** Captures the VM and ends its QEMU, which frees its memory. Idempotent on a paused VM. */
+  pause(vmId: VmId, options?: CallOptions): Promise<CaptureResult>;
+
+  /** Restores a paused VM under its own id. Idempotent on a running VM. */
+  resume(vmId: VmId, options?: CallOptions): Promise<LaunchResult>;
+
+  /** Ends a VM and frees all it held, in whatever state it is; resolves also when there is no such VM. */
+  deleteVm(vmId: VmId, options?: CallOptions): Promise<void>;
+
+  /** Captures a running or paused VM as a durable snapshot; the source runs on. */
+  createSnapshot(vmId: VmId, snapshotId: SnapshotId, options?: CallOptions): Promise<CaptureResult>;
+
+  /** Resolves also when there is no such snapshot. VMs restored from it are not touched. */
+  deleteSnapshot(snapshotId: SnapshotId, options?: CallOptions): Promise<void>;
+
+  /** One capture of `vmId`, then the children side by side; one outcome per child, in order. Rejects only when the capture fails. */
+  fork(vmId: VmId, children: readonly ForkChild[], options?: CallOptions): Promise<ForkResult>;
+
+  /** Starts a command. Rejects with `vm_wrong_state` when the VM is not running. */
+  exec(vmId: VmId, spec: ExecSpec, options?: CallOptions): Promise<ExecSession>;
+
+  /** Calls the listener for what happens to VMs unasked; returns the function that ends the subscription. */
+  subscribe(listener: (event: WorkerEvent) => void): () => void;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface WorkerCapacity {
+  readonly vcpus: number;
+  /** Memory that VMs may be promised, in MiB. */
+  readonly memoryMib: number;
+  /** Free bytes where VM disks live. */
+  readonly diskFreeBytes: number;
+  readonly runningVms: number;
+  readonly accelerator: "kvm" | "tcg";
+}
+
+export type WorkerVmStatus = "running" | "paused" | "error";
+
+export interface WorkerInventory {
+  readonly vms: readonly {
+    readonly vmId: VmId;
+    readonly status: WorkerVmStatus;
+    /** Why, when the status is `error`. */
+    readonly reason?: string;
+  }[];
+  readonly snapshots: readonly SnapshotId[];
+}
+
+export interface VmIdentity {
+  /** At most 63 characters of `[a-z0-9-]`. */
+  readonly hostname: string;
+  /** Visible to every command run in the VM. */
+  readonly envVars: Readonly<Record<string, string>>;
+}
+
+export type VmSource =
+  | { readonly kind: "template" }
+  | { readonly kind: "snapshot"; readonly snapshotId: SnapshotId };
+
+export interface VmSpec {
+  readonly vmId: VmId;
+  readonly source: VmSource;
+  /** A snapshot dictates its machine; the control plane passes the captured one. */
+  readonly machine: MachineType;
+  /** At least the source's disk; the guest's file system is grown to it. */
+  readonly diskGib: number;
+  readonly identity: VmIdentity;
+}
+
+export interface LaunchResult {
+  /** From the call to the guest's answer, in ms. */
+  readonly durationMs: number;
+  /** Whether a process spawned ahead was used. */
+  readonly fromPool: boolean;
+}
+
+export interface CaptureResult {
+  /** How long the guest stood still, in ms. */
+  readonly pauseMs: number;
+  /** Private memory that was copied, in bytes. */
+  readonly dirtyBytes: number;
+  /** From the call to the durable result, in ms. */
+  readonly durationMs: number;
+}
+
+export interface ForkChild {
+  readonly vmId: VmId;
+  readonly identity: VmIdentity;
+}
+
+export interface ForkResult {
+  readonly capture: CaptureResult;
+  readonly children: readonly (
+    | { readonly vmId: VmId; readonly ok: true; readonly launch: LaunchResult }
+    | { readonly vmId: VmId; readonly ok: false; readonly error: unknown }
+  )[];
+}
+
+export interface ExecSpec {
+  /** argv; the first element is looked up in PATH as execvp(3) does. */
+  readonly command: readonly string[];
+  /** Added to the VM's own environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default `/root`. */
+  readonly cwd?: string;
+  /** Name or numeric id; default root. */
+  readonly user?: string;
+  /** Bytes: written, then closed. `open`: fed by `writeStdin`. Absent: stdin is empty, unless there is a pty. */
+  readonly stdin?: Uint8Array | "open";
+  readonly timeoutMs?: number;
+  /** Present: the command runs on a pseudo-terminal, stdin is open and stderr arrives as stdout. */
+  readonly pty?: { readonly cols: number; readonly rows: number };
+}
+
+export type ExecEvent =
+  | { readonly kind: "stdout"; readonly data: Uint8Array }
+  | { readonly kind: "stderr"; readonly data: Uint8Array }
+  | {
+      readonly kind: "exit";
+      /** 128 + signal when a signal ended it, 124 when its time ran out, 126 or 127 when it could not be started. */
+      readonly exitCode: number;
+      readonly timedOut: boolean;
+      readonly durationMs: number;
+      /** Why it could not be started. */
+      readonly diagnostic?: string;
+    };
+
+/**
+ * A running command. Iterating yields output as the guest produces it, then exactly one `exit`, unless the VM dies, when it
+ * throws. A reader that does not read slows only its own command. Ending the iteration early, or `kill`, kills the process group.
+ */
+export interface ExecSession extends AsyncIterable<ExecEvent> {
+  /** Resolves when there is room for more. For a session with a pty or with `stdin: "open"`. */
+  writeStdin(data: Uint8Array): Promise<void>;
+  closeStdin(): void;
+  resize(cols: number, rows: number): void;
+  kill(): void;
+}
+
+export type WorkerEvent =
+  /** QEMU ended, or the VM could not be adopted after a restart; its resources are already freed. */
+  { readonly kind: "vm_failed"; readonly vmId: VmId; readonly reason: string };
