@@ -1,0 +1,56 @@
+/** The daemon's settings: flags win over the environment, the environment over the defaults. The only place that reads the environment. */
+import { join, resolve } from "node:path";
+
+export interface DaemonConfig {
+  /** Where the API listens. Loopback unless told otherwise. */
+  readonly host: string;
+  readonly port: number;
+  readonly dataDir: string;
+  readonly cacheDir: string;
+  /** A folder made by guest/image/build.sh. */
+  readonly imageDir: string;
+  /** Absent: SQLite in the data folder. */
+  readonly databaseUrl: string | undefined;
+  readonly poolSize: number;
+  readonly logLevel: string;
+}
+
+export interface DaemonFlags {
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  readonly dataDir?: string | undefined;
+  readonly cacheDir?: string | undefined;
+  readonly databaseUrl?: string | undefined;
+  readonly poolSize?: number | undefined;
+  readonly logLevel?: string | undefined;
+}
+
+export const DEFAULT_HOST = "127.0.0.1";
+export const DEFAULT_PORT = 8800;
+export const DEFAULT_DATA_DIR = "/var/lib/fastvm";
+export const DEFAULT_CACHE_DIR = "/var/cache/fastvm";
+/** Two ready processes make single launches quick and cost 50 MiB. */
+const DEFAULT_POOL_SIZE = 2;
+
+export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = process.env): DaemonConfig {
+  // An empty variable counts as unset, as it does for the clients.
+  const setting = (name: string): string | undefined => env[name] || undefined;
+  const cacheDir = resolve(flags.cacheDir ?? setting("FASTVM_CACHE_DIR") ?? DEFAULT_CACHE_DIR);
+  return {
+    host: flags.host ?? setting("FASTVM_HOST") ?? DEFAULT_HOST,
+    port: flags.port ?? integer("FASTVM_PORT", setting("FASTVM_PORT")) ?? DEFAULT_PORT,
+    dataDir: resolve(flags.dataDir ?? setting("FASTVM_DATA_DIR") ?? DEFAULT_DATA_DIR),
+    cacheDir,
+    imageDir: resolve(setting("FASTVM_IMAGE_DIR") ?? join(cacheDir, "images", "current")),
+    databaseUrl: flags.databaseUrl ?? setting("FASTVM_DATABASE_URL"),
+    poolSize: flags.poolSize ?? integer("FASTVM_POOL_SIZE", setting("FASTVM_POOL_SIZE")) ?? DEFAULT_POOL_SIZE,
+    logLevel: flags.logLevel ?? setting("FASTVM_LOG_LEVEL") ?? "info",
+  };
+}
+
+function integer(name: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 0) throw new Error(`${name} must be a whole number, not "${value}"`);
+  return number;
+}

@@ -1,0 +1,57 @@
+/** One daemon per data folder: a file names the process that has it, with its start time, since pids are used again. */
+import { mkdir, open, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { identifyProcess, isAlive } from "@fastvm/worker";
+import type { ProcessIdentity } from "@fastvm/worker";
+
+const FILE = "daemon.json";
+/** A stale file is removed and taken once; losing the race twice means that somebody else has the folder. */
+const TRIES = 2;
+
+export interface Instance {
+  readonly process: ProcessIdentity;
+  readonly url: string;
+}
+
+/** The daemon that has the folder now, if one lives. */
+export async function findInstance(dataDir: string): Promise<Instance | undefined> {
+  const text = await readFile(join(dataDir, FILE), "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  const instance = parse(text);
+  return instance !== undefined && (await isAlive(instance.process)) ? instance : undefined;
+}
+
+/** Takes the folder for this process; throws when another daemon has it. */
+export async function claimFolder(dataDir: string, url: string): Promise<void> {
+  await mkdir(dataDir, { recursive: true, mode: 0o711 });
+  const self = await identifyProcess(process.pid);
+  for (let tried = 0; tried < TRIES; tried++) {
+    try {
+      await using file = await open(join(dataDir, FILE), "wx", 0o644);
+      await file.writeFile(JSON.stringify({ process: self, url }));
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+    const other = await findInstance(dataDir);
+    if (other !== undefined) {
+      throw new Error(`Another daemon (pid ${other.process.pid}) already serves ${dataDir} at ${other.url}`);
+    }
+    await releaseFolder(dataDir);
+  }
+  throw new Error(`Another daemon is starting in ${dataDir}`);
+}
+
+export async function releaseFolder(dataDir: string): Promise<void> {
+  await rm(join(dataDir, FILE), { force: true });
+}
+
+function parse(text: string): Instance | undefined {
+  try {
+    return JSON.parse(text) as Instance;
+  } catch (error) {
+    // Its writer was killed between creating and writing it.
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,15 @@
+/** Where a worker keeps things and how much it may use. Every field is decided by the daemon; nothing here reads the environment. */
+export interface WorkerConfig {
+  /** VMs, snapshots and their journals. Must be on the filesystem of `cacheDir` for layers to be shared between both. */
+  readonly dataDir: string;
+  /** Templates, by content. Shared by every daemon of the machine. */
+  readonly cacheDir: string;
+  /** A folder that guest/image/build.sh made. */
+  readonly imageDir: string;
+  /** Processes kept ready for the default machine type; each costs about 25 MiB. */
+  readonly poolSize: number;
+  /** Memory that stays free for the host; below it launches are refused. */
+  readonly reserveMib: number;
+  /** First of 65,536 user ids for QEMU processes. */
+  readonly uidBase: number;
+}

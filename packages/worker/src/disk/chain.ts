@@ -1,0 +1,130 @@
+/**
+ * A VM's disk is a chain of layers: the image's raw file at the bottom, qcow2 overlays above it, of which only the last is written.
+ * Layers below the last never change, so snapshots and VMs share them by hard link. The backing order is ours to give, at every start:
+ * the files do not name each other.
+ */
+import type { QmpClient } from "../qemu/qmp-client.ts";
+import { DISK_DEVICE } from "../qemu/machine.ts";
+
+export const DISK_FOLDER = "disk";
+
+const STREAM_JOB = "compact";
+
+/** File names in the disk folder, bottom first: `0.raw`, `1.qcow2`, … */
+export type DiskChain = readonly string[];
+
+export function layerName(index: number): string {
+  return index === 0 ? "0.raw" : `${index}.qcow2`;
+}
+
+/** The name of the overlay that comes on top. Numbers only go up: a chain that was compacted has gaps. */
+export function nextLayer(chain: DiskChain): string {
+  const top = chain[chain.length - 1] ?? "-1.";
+  return layerName(Number(top.slice(0, top.indexOf("."))) + 1);
+}
+
+export function nodeName(layer: string): string {
+  return `disk-${layer.slice(0, layer.indexOf("."))}`;
+}
+
+/** What `blockdev-add` takes for one layer over the ones below it. */
+function layerOptions(chain: DiskChain, at: number): Record<string, unknown> {
+  const layer = chain[at];
+  if (layer === undefined) throw new Error("A disk needs at least one layer");
+  const isTop = at === chain.length - 1;
+  return {
+    driver: layer.endsWith(".raw") ? "raw" : "qcow2",
+    "node-name": nodeName(layer),
+    "read-only": !isTop,
+    ...(isTop ? { discard: "unmap" } : {}),
+    file: fileOptions(layer, isTop),
+    ...(at === 0 ? {} : { backing: layerOptions(chain, at - 1) }),
+  };
+}
+
+function fileOptions(layer: string, writable: boolean): Record<string, unknown> {
+  return {
+    driver: "file",
+    filename: `${DISK_FOLDER}/${layer}`,
+    "read-only": !writable,
+    // Our own rules (one writer, frozen layers) replace QEMU's locks, which cost a system call for every byte they guard.
+    locking: "off",
+    // A running VM's disk is gone with its memory when the power goes; a capture syncs what it publishes. So a flush has nothing to protect.
+    cache: { "no-flush": true },
+  };
+}
+
+/** Opens the chain and puts it under the disk device in place of what is there. Only before the guest runs. */
+export async function attachDisk(qmp: QmpClient, chain: DiskChain): Promise<void> {
+  await qmp.execute("blockdev-add", layerOptions(chain, chain.length - 1));
+  const top = chain[chain.length - 1] ?? "";
+  await qmp.execute("qom-set", { path: DISK_DEVICE, property: "drive", value: nodeName(top) });
+}
+
+/** Opens an empty overlay that is not part of the chain yet. Outside the pause: opening files takes milliseconds. */
+export async function openOverlay(qmp: QmpClient, layer: string): Promise<void> {
+  await qmp.execute("blockdev-add", {
+    driver: "qcow2",
+    "node-name": nodeName(layer),
+    discard: "unmap",
+    file: fileOptions(layer, true),
+    backing: null,
+  });
+}
+
+/** Takes back an overlay that was opened for a capture which then failed. */
+export async function closeOverlay(qmp: QmpClient, layer: string): Promise<void> {
+  await qmp.execute("blockdev-del", { "node-name": nodeName(layer) });
+}
+
+/** Freezes the chain and sends further writes to the opened overlay. Inside the pause. */
+export async function switchToOverlay(qmp: QmpClient, chain: DiskChain, overlay: string): Promise<void> {
+  const top = chain[chain.length - 1] ?? "";
+  await qmp.execute("blockdev-snapshot", { node: nodeName(top), overlay: nodeName(overlay) });
+}
+
+/** The layer that QEMU writes to now: after a crash of the daemon inside a capture only QEMU knows whether the switch happened. */
+export async function activeLayer(qmp: QmpClient): Promise<string> {
+  const blocks = (await qmp.execute("query-block")) as readonly {
+    inserted?: { "node-name"?: string };
+  }[];
+  const node = blocks[0]?.inserted?.["node-name"] ?? "";
+  const match = /^disk-(\d+)$/.exec(node);
+  if (match === null) throw new Error(`The disk is on the unknown node "${node}"`);
+  return layerName(Number(match[1]));
+}
+
+/** Makes the disk device larger; the guest is told and its agent then grows the filesystem. */
+export async function resizeDisk(qmp: QmpClient, chain: DiskChain, bytes: number): Promise<void> {
+  const top = chain[chain.length - 1] ?? "";
+  await qmp.execute("block_resize", { "node-name": nodeName(top), size: bytes });
+}
+
+/** Copies what the layers between the bottom and the top hold into the top; the guest runs meanwhile. */
+export async function streamIntoTop(qmp: QmpClient, chain: DiskChain): Promise<void> {
+  const top = nodeName(chain[chain.length - 1] ?? "");
+  const finished = Promise.withResolvers<void>();
+  const unsubscribe = qmp.onEvent(({ event, data }) => {
+    if (data["device"] !== STREAM_JOB) return;
+    if (event === "BLOCK_JOB_COMPLETED" && data["error"] === undefined) finished.resolve();
+    else if (event === "BLOCK_JOB_COMPLETED") finished.reject(new Error(`Stream: ${String(data["error"])}`));
+  });
+  void qmp.closed.then(finished.reject);
+  finished.promise.catch(() => undefined);
+  try {
+    await qmp.execute("block-stream", {
+      "job-id": STREAM_JOB,
+      device: top,
+      "base-node": nodeName(chain[0] ?? ""),
+    });
+    await finished.promise;
+  } finally {
+    unsubscribe();
+  }
+}
+
+/** Ends a stream that nobody waits for; what it copied so far does no harm. */
+export async function cancelStream(qmp: QmpClient): Promise<void> {
+  const jobs = (await qmp.execute("query-block-jobs")) as readonly unknown[];
+  if (jobs.length > 0) await qmp.execute("block-job-cancel", { device: STREAM_JOB });
+}

@@ -1,0 +1,66 @@
+/**
+ * What makes a restored guest somebody of its own, before its first command: without it clones of one snapshot would share random numbers,
+ * machine-id, host keys and a clock that stands still.
+ */
+import { randomBytes } from "node:crypto";
+import type { VmId, VmIdentity } from "@fastvm/contract";
+import { Tag } from "../guest-link/fields.ts";
+import type { Field } from "../guest-link/fields.ts";
+import { generateSshHostKey } from "./ssh-host-key.ts";
+
+const ENTROPY_BYTES = 64;
+const HOST_KEY_PATH = "/etc/ssh/ssh_host_ed25519_key";
+
+export interface HandshakeRequest {
+  readonly vmId: VmId;
+  readonly identity: VmIdentity;
+  /** The disk was made larger than the filesystem that was captured. */
+  readonly growRoot: boolean;
+}
+
+/** The identity request's fields, in the order the agent applies them: entropy before anything that draws random numbers. */
+export function handshakeFields(request: HandshakeRequest): readonly Field[] {
+  const { vmId, identity, growRoot } = request;
+  const hostKey = generateSshHostKey(`root@${identity.hostname}`);
+  return [
+    { tag: Tag.ENTROPY, value: randomBytes(ENTROPY_BYTES) },
+    { tag: Tag.CLOCK, value: unixNanoseconds() },
+    { tag: Tag.HOSTNAME, value: text(identity.hostname) },
+    // systemd's form of a machine id: 32 hexadecimal digits. The VM's own id is as unique and easier to trace.
+    fileField("/etc/machine-id", 0o444, `${vmId.replaceAll("-", "")}\n`),
+    fileField(HOST_KEY_PATH, 0o600, hostKey.privateFile),
+    fileField(`${HOST_KEY_PATH}.pub`, 0o644, hostKey.publicFile),
+    fileField("/etc/environment", 0o644, environmentFile(identity.envVars)),
+    ...(growRoot ? [{ tag: Tag.GROW_ROOT, value: new Uint8Array(0) }] : []),
+  ];
+}
+
+/** For login sessions (pam_env); commands of the API are given their variables directly. */
+function environmentFile(variables: Readonly<Record<string, string>>): string {
+  return Object.entries(variables)
+    .map(([key, value]) => `${key}="${value.replaceAll('"', '\\"')}"\n`)
+    .join("");
+}
+
+function unixNanoseconds(): Uint8Array {
+  const value = Buffer.alloc(8);
+  value.writeBigUInt64LE(BigInt(Date.now()) * 1_000_000n);
+  return value;
+}
+
+function fileField(path: string, mode: number, content: string): Field {
+  const modeValue = Buffer.alloc(4);
+  modeValue.writeUInt32LE(mode);
+  return {
+    tag: Tag.FILE,
+    value: [
+      { tag: Tag.PATH, value: text(path) },
+      { tag: Tag.MODE, value: modeValue },
+      { tag: Tag.CONTENT, value: text(content) },
+    ],
+  };
+}
+
+function text(value: string): Uint8Array {
+  return Buffer.from(value, "utf8");
+}

@@ -1,0 +1,44 @@
+/** A guest image as guest/image/build.sh leaves it: kernel, initramfs, root filesystem, kernel command line. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { FastvmError } from "@fastvm/contract";
+import { isErrno } from "../files/errno.ts";
+
+export interface Image {
+  /** Of its content. */
+  readonly digest: string;
+  readonly kernel: string;
+  readonly initramfs: string;
+  readonly rootfs: string;
+  /** With `@TSC_KHZ@` where the host's rate goes. */
+  readonly cmdline: string;
+  readonly diskGib: number;
+}
+
+interface ImageManifest {
+  readonly digest: string;
+  readonly kernel: { readonly file: string };
+  readonly initramfs: { readonly file: string };
+  readonly rootfs: { readonly file: string; readonly bytes?: number };
+  readonly cmdline: string;
+}
+
+const GIB = 1024 ** 3;
+
+export async function loadImage(folder: string): Promise<Image> {
+  let manifest: ImageManifest;
+  try {
+    manifest = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")) as ImageManifest;
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+    throw new FastvmError("launch_failed", `there is no guest image in ${folder}; build it first`);
+  }
+  return {
+    digest: manifest.digest,
+    kernel: join(folder, manifest.kernel.file),
+    initramfs: join(folder, manifest.initramfs.file),
+    rootfs: join(folder, manifest.rootfs.file),
+    cmdline: manifest.cmdline,
+    diskGib: Math.ceil((manifest.rootfs.bytes ?? 10 * GIB) / GIB),
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * What a restarted daemon must know of a VM, in a file beside it. Written before a step whose traces it names and after the step that makes
+ * them obsolete, so that a daemon killed anywhere finds either the old truth or the new one.
+ */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { MachineType, VmId, VmIdentity } from "@fastvm/contract";
+import type { DiskChain } from "../disk/chain.ts";
+import { replaceFile } from "../files/durable.ts";
+import { isErrno } from "../files/errno.ts";
+import type { ProcessIdentity } from "../processes/proc.ts";
+
+const JOURNAL_FILE = "journal.json";
+const FORMAT = 1;
+
+export interface Journal {
+  readonly format: typeof FORMAT;
+  readonly vmId: VmId;
+  /** `starting`: half made, to be undone. `error`: kept until it is deleted, holds nothing. */
+  readonly phase: "starting" | "running" | "paused" | "error";
+  /** Why, in phase `error`. */
+  readonly reason?: string;
+  readonly machine: MachineType;
+  readonly diskGib: number;
+  readonly identity: VmIdentity;
+  readonly imageDigest: string;
+  readonly uid: number;
+  /** Name of the QEMU process and of its control group. */
+  readonly slot: string;
+  /** Of the life that runs now, hexadecimal: the guest link's generation. */
+  readonly generation: string;
+  readonly chain: DiskChain;
+  readonly process?: ProcessIdentity;
+}
+
+export async function writeJournal(folder: string, journal: Omit<Journal, "format">): Promise<void> {
+  await replaceFile(join(folder, JOURNAL_FILE), JSON.stringify({ format: FORMAT, ...journal }));
+}
+
+/** `undefined` where there is none, or none of this format that can be read. */
+export async function readJournal(folder: string): Promise<Journal | undefined> {
+  let text: string;
+  try {
+    text = await readFile(join(folder, JOURNAL_FILE), "utf8");
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
+    throw error;
+  }
+  return parseJournal(text);
+}
+
+function parseJournal(text: string): Journal | undefined {
+  try {
+    const journal = JSON.parse(text) as Journal;
+    return journal.format === FORMAT ? journal : undefined;
+  } catch (error) {
+    // A power loss can leave an empty file, and then the VM's process is gone as well.
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

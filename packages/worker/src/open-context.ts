@@ -1,0 +1,100 @@
+/** Puts a worker's parts together: looks at the host once, then everything else only uses what was found. */
+import { createHash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import type { MachineType } from "@fastvm/contract";
+import type { WorkerConfig } from "./config.ts";
+import { OverlayFactory } from "./disk/overlay.ts";
+import { Cgroups } from "./host/cgroups.ts";
+import { cpuModel, readTscKhz } from "./host/cpu.ts";
+import { UidAllocator } from "./host/uid-allocator.ts";
+import { loadImage } from "./image/image.ts";
+import { ProcessPool } from "./pool/process-pool.ts";
+import { decideAccelerator } from "./qemu/accelerator.ts";
+import type { Verdict } from "./qemu/accelerator.ts";
+import { machineDigest } from "./qemu/machine.ts";
+import { readQemuVersion } from "./qemu/qemu-version.ts";
+import type { Compatibility } from "./snapshot/manifest.ts";
+import { TemplateStore } from "./template/template-store.ts";
+import { poolFolder, templatingFolder } from "./vm/worker-context.ts";
+import type { WorkerContext } from "./vm/worker-context.ts";
+
+export const QEMU_PATH = "qemu-system-x86_64";
+const NATIVE = fileURLToPath(new URL("../native/build/", import.meta.url));
+
+export interface OpenedContext {
+  readonly context: WorkerContext;
+  readonly verdict: Verdict;
+}
+
+export async function openContext(
+  config: WorkerConfig,
+  onGuestLost: WorkerContext["onGuestLost"],
+  onError: (error: unknown) => void,
+): Promise<OpenedContext> {
+  await mkdir(config.cacheDir, { recursive: true });
+  await mkdir(config.dataDir, { recursive: true, mode: 0o711 });
+  const image = await loadImage(config.imageDir);
+  const qemuVersion = await readQemuVersion(QEMU_PATH);
+  const tscKhz = await readTscKhz(join(NATIVE, "tsc-khz"), config.cacheDir);
+  const verdict = await decideAccelerator({
+    qemuPath: QEMU_PATH,
+    qemuVersion,
+    cpuModel: cpuModel(),
+    image,
+    cacheFolder: join(config.cacheDir, "accelerator"),
+  });
+  const { accelerator } = verdict;
+  const compatibility = (machine: MachineType): Compatibility => ({
+    qemuVersion,
+    accelerator,
+    machineDigest: machineDigest({ machine, accelerator }),
+    // Under TCG a guest sees QEMU's own CPU model, on every host the same.
+    cpuModel: accelerator === "kvm" ? cpuModel() : "max",
+    tscKhz,
+  });
+  const qemuHost = { qemuPath: QEMU_PATH, readonlyMemoryLibrary: join(NATIVE, "readonly-memory.so") };
+  const uids = new UidAllocator(config.uidBase);
+  const cgroups = await Cgroups.open(scopeOf(config.dataDir));
+  const overlays = new OverlayFactory(join(config.dataDir, "overlays"));
+  const slotHost = { qemuHost, uids, cgroups };
+  const templates = new TemplateStore(
+    {
+      ...slotHost,
+      overlays,
+      compatibility,
+      accelerator,
+      image,
+      tscKhz,
+      workFolder: templatingFolder(config),
+    },
+    join(config.cacheDir, "templates"),
+    join(config.dataDir, "templates"),
+  );
+  const pool = new ProcessPool({
+    host: slotHost,
+    accelerator,
+    folder: poolFolder(config),
+    size: config.poolSize,
+    onError,
+  });
+  const context: WorkerContext = {
+    ...slotHost,
+    config,
+    image,
+    accelerator,
+    compatibility,
+    overlays,
+    templates,
+    pool,
+    vms: new Map(),
+    onGuestLost,
+  };
+  return { context, verdict };
+}
+
+/** Short and stable for one data folder: daemons of different folders share one machine. */
+function scopeOf(dataDir: string): string {
+  return createHash("sha256").update(dataDir).digest("hex").slice(0, 12);
+}

@@ -1,0 +1,63 @@
+/** What /proc says of a process. A pid alone names nobody: it is reused, so a start time goes with it. */
+import { readFile, readlink } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isErrno } from "../files/errno.ts";
+
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Clock ticks since boot, field 22 of /proc/PID/stat. */
+  readonly startTime: number;
+}
+
+/** Killing and reaping takes milliseconds, but freeing gigabytes of memory can take a second. */
+const EXIT_DEADLINE_MS = 10_000;
+const EXIT_POLL_MS = 5;
+
+export async function identifyProcess(pid: number): Promise<ProcessIdentity | undefined> {
+  const stat = await readStat(pid);
+  if (stat === undefined || stat.state === "Z") return undefined;
+  return { pid, startTime: stat.startTime };
+}
+
+export async function isAlive(process: ProcessIdentity): Promise<boolean> {
+  const found = await identifyProcess(process.pid);
+  return found?.startTime === process.startTime;
+}
+
+/** Sends SIGKILL to exactly this process and waits until it is gone. Resolves at once when it already is. */
+export async function killAndWait(identity: ProcessIdentity): Promise<void> {
+  const deadline = Date.now() + EXIT_DEADLINE_MS;
+  if (!(await isAlive(identity))) return;
+  try {
+    process.kill(identity.pid, "SIGKILL");
+  } catch (error) {
+    if (!isErrno(error, "ESRCH")) throw error;
+  }
+  while (await isAlive(identity)) {
+    if (Date.now() > deadline) throw new Error(`Process ${identity.pid} does not end`);
+    await sleep(EXIT_POLL_MS);
+  }
+}
+
+/** The folder a process works in; `undefined` when it is gone. */
+export async function workingFolder(pid: number): Promise<string | undefined> {
+  try {
+    return await readlink(`/proc/${pid}/cwd`);
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ESRCH", "EACCES")) return undefined;
+    throw error;
+  }
+}
+
+async function readStat(pid: number): Promise<{ state: string; startTime: number } | undefined> {
+  let text: string;
+  try {
+    text = await readFile(`/proc/${pid}/stat`, "latin1");
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ESRCH")) return undefined;
+    throw error;
+  }
+  // The command name is in parentheses and may hold anything, parentheses too: fields start after the last one.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return { state: fields[0] ?? "Z", startTime: Number(fields[19]) };
+}

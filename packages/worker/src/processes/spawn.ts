@@ -1,0 +1,91 @@
+/**
+ * The one module that starts processes. Detached processes outlive the daemon: they lead a session of their own and
+ * hold no pipe to us but the optional channel, whose loss they must bear.
+ */
+import { execFile, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { Socket } from "node:net";
+import { promisify } from "node:util";
+
+const execFileAsync = promisify(execFile);
+
+/** Tools print little; more than this is a runaway. */
+const MAX_TOOL_OUTPUT_BYTES = 16 * 1024 * 1024;
+
+export interface DetachedSpec {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Receives standard output and error. */
+  readonly logFd: number;
+}
+
+export interface DetachedProcess {
+  readonly pid: number;
+  /** The other end of the process's descriptor 3, a stream socket. */
+  readonly channel: Socket;
+  /** Resolves when the process has ended and was reaped. */
+  readonly exited: Promise<ExitStatus>;
+}
+
+export interface ExitStatus {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** Starts a process that lives on without us. Rejects when it cannot be executed. */
+export async function spawnDetached(spec: DetachedSpec): Promise<DetachedProcess> {
+  const child = spawn(spec.command, [...spec.args], {
+    cwd: spec.cwd,
+    env: { ...spec.env },
+    detached: true,
+    stdio: ["ignore", spec.logFd, spec.logFd, "pipe"],
+    ...(spec.uid === undefined ? {} : { uid: spec.uid }),
+    ...(spec.gid === undefined ? {} : { gid: spec.gid }),
+  });
+  const exited = new Promise<ExitStatus>((resolve) => {
+    child.once("exit", (code, signal) => resolve({ code, signal }));
+  });
+  await started(child);
+  child.unref();
+  const channel = child.stdio[3];
+  if (!(channel instanceof Socket) || child.pid === undefined) {
+    throw new Error(`${spec.command} started without its channel`);
+  }
+  // A process that is killed while we write to it must not take the daemon along.
+  channel.on("error", () => undefined);
+  channel.unref();
+  return { pid: child.pid, channel, exited };
+}
+
+function started(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once("spawn", resolve);
+    child.once("error", reject);
+  });
+}
+
+export interface ToolOptions {
+  readonly timeoutMs: number;
+  readonly cwd?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Runs a tool to its end and returns its standard output; a failure carries its standard error. */
+export async function runTool(
+  command: string,
+  args: readonly string[],
+  options: ToolOptions,
+): Promise<string> {
+  const { stdout } = await execFileAsync(command, [...args], {
+    timeout: options.timeoutMs,
+    maxBuffer: MAX_TOOL_OUTPUT_BYTES,
+    killSignal: "SIGKILL",
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  return stdout;
+}

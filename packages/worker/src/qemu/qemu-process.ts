@@ -1,0 +1,138 @@
+/**
+ * A QEMU process and its monitor: spawned, or found again after the daemon was restarted. It ends only by `kill`, by the guest's power-off or
+ * by its own failure, never because this daemon ends.
+ */
+import { chown, mkdir, open, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Socket } from "node:net";
+import { identifyProcess, isAlive, killAndWait } from "../processes/proc.ts";
+import type { ProcessIdentity } from "../processes/proc.ts";
+import { spawnDetached } from "../processes/spawn.ts";
+import { CONSOLE_CHARDEV, QMP_SOCKET, qemuArguments, RUN_FOLDER } from "./machine.ts";
+import type { BootSource, MachineSpec } from "./machine.ts";
+import { QmpClient } from "./qmp-client.ts";
+
+/** Spawning takes 50 ms; on a machine that starts ten at once with a cold cache, seconds. */
+const START_DEADLINE_MS = 30_000;
+const ADOPT_DEADLINE_MS = 5_000;
+const LOG_FILE = "qemu.log";
+const LOG_TAIL_BYTES = 2_000;
+const CONSOLE_READ_BYTES = 65_536;
+
+export interface QemuHost {
+  readonly qemuPath: string;
+  /** Preloaded where this QEMU would open memory files for writing. */
+  readonly readonlyMemoryLibrary: string | undefined;
+}
+
+export interface QemuSpec {
+  /** Shown in process lists. */
+  readonly name: string;
+  /** QEMU's working directory; holds the memory file and the disk folder. */
+  readonly folder: string;
+  readonly uid: number;
+  readonly machine: MachineSpec;
+  readonly boot?: BootSource;
+}
+
+export class QemuProcess {
+  readonly identity: ProcessIdentity;
+  readonly folder: string;
+  readonly qmp: QmpClient;
+  /** Descriptor 3 of the process: device state goes in here. Only for a process this daemon spawned. */
+  readonly stateChannel: Socket | undefined;
+
+  private constructor(
+    identity: ProcessIdentity,
+    folder: string,
+    qmp: QmpClient,
+    stateChannel: Socket | undefined,
+  ) {
+    this.identity = identity;
+    this.folder = folder;
+    this.qmp = qmp;
+    this.stateChannel = stateChannel;
+  }
+
+  /** `onSpawned` is told the pid before anything else is awaited, so that a journal can name the process from its first moment. */
+  static async spawn(
+    host: QemuHost,
+    spec: QemuSpec,
+    onSpawned: (identity: ProcessIdentity) => Promise<void> = async () => {},
+  ): Promise<QemuProcess> {
+    await prepareRunFolder(spec);
+    await using log = await open(join(spec.folder, LOG_FILE), "a", 0o600);
+    const child = await spawnDetached({
+      command: host.qemuPath,
+      args: qemuArguments(spec.name, spec.machine, spec.boot),
+      cwd: spec.folder,
+      env: host.readonlyMemoryLibrary === undefined ? {} : { LD_PRELOAD: host.readonlyMemoryLibrary },
+      uid: spec.uid,
+      gid: spec.uid,
+      logFd: log.fd,
+    });
+    const identity = await identifyProcess(child.pid);
+    if (identity === undefined) throw new Error(`QEMU ended at once: ${await readLogTail(spec.folder)}`);
+    try {
+      await onSpawned(identity);
+      const qmp = await connectOrExit(spec.folder, child.exited);
+      return new QemuProcess(identity, spec.folder, qmp, child.channel);
+    } catch (error) {
+      await killAndWait(identity);
+      throw error;
+    }
+  }
+
+  /** Finds a process of an earlier daemon again. Throws when it is gone or its monitor does not answer. */
+  static async adopt(identity: ProcessIdentity, folder: string): Promise<QemuProcess> {
+    if (!(await isAlive(identity))) throw new Error("its QEMU process has ended");
+    const qmp = await QmpClient.connect(join(folder, QMP_SOCKET), ADOPT_DEADLINE_MS);
+    return new QemuProcess(identity, folder, qmp, undefined);
+  }
+
+  /** The same process after its folder was renamed. */
+  movedTo(folder: string): QemuProcess {
+    return new QemuProcess(this.identity, folder, this.qmp, this.stateChannel);
+  }
+
+  async kill(): Promise<void> {
+    this.qmp.close();
+    this.stateChannel?.destroy();
+    await killAndWait(this.identity);
+  }
+
+  /** The last lines QEMU logged. */
+  logTail(): Promise<string> {
+    return readLogTail(this.folder);
+  }
+
+  /** What the guest's kernel printed last, while QEMU lives. */
+  async consoleTail(): Promise<string> {
+    const text = await this.qmp.execute("ringbuf-read", {
+      device: CONSOLE_CHARDEV,
+      size: CONSOLE_READ_BYTES,
+    });
+    return typeof text === "string" ? text.slice(-LOG_TAIL_BYTES) : "";
+  }
+}
+
+async function prepareRunFolder(spec: QemuSpec): Promise<void> {
+  const run = join(spec.folder, RUN_FOLDER);
+  await mkdir(run, { mode: 0o700 });
+  await chown(run, spec.uid, spec.uid);
+}
+
+async function connectOrExit(folder: string, exited: Promise<unknown>): Promise<QmpClient> {
+  const giveUp = new AbortController();
+  const exit = exited.then(async () => {
+    giveUp.abort();
+    throw new Error(`QEMU ended at its start: ${await readLogTail(folder)}`);
+  });
+  const connected = QmpClient.connect(join(folder, QMP_SOCKET), START_DEADLINE_MS, giveUp.signal);
+  return await Promise.race([connected, exit]);
+}
+
+async function readLogTail(folder: string): Promise<string> {
+  const text = await readFile(join(folder, LOG_FILE), "utf8").catch(() => "");
+  return text.slice(-LOG_TAIL_BYTES).trim();
+}

@@ -1,0 +1,157 @@
+/**
+ * A template: the image booted once on a machine type, left to settle, captured. The only place where a kernel boots. The VM it boots is an
+ * ordinary one on an empty base memory, so that the capture is the ordinary one, too.
+ */
+import { randomBytes, randomUUID } from "node:crypto";
+import { mkdir, open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { newVmId } from "@fastvm/contract";
+import type { MachineType } from "@fastvm/contract";
+import { attachDisk, DISK_FOLDER, layerName } from "../disk/chain.ts";
+import { linkOrCopy } from "../files/copy.ts";
+import { handshakeFields } from "../identity/handshake.ts";
+import { closeSlot, makeSlotFolder } from "../pool/slot.ts";
+import type { Slot, SlotHost } from "../pool/slot.ts";
+import { QemuProcess } from "../qemu/qemu-process.ts";
+import type { QemuHost } from "../qemu/qemu-process.ts";
+import type { Accelerator } from "../qemu/machine.ts";
+import { publishSnapshot } from "../snapshot/folder.ts";
+import type { Snapshot } from "../snapshot/folder.ts";
+import { meltDelta } from "../snapshot/melt.ts";
+import { capture } from "../vm/capture.ts";
+import type { CaptureContext } from "../vm/capture.ts";
+import { exec } from "../vm/exec.ts";
+import { openLink } from "../vm/restore.ts";
+import { Vm } from "../vm/vm.ts";
+import type { Image } from "../image/image.ts";
+
+const GIB = 1024 ** 3;
+const MIB = 1024 ** 2;
+/** The agent answers after 3 s under emulation; eight emulated vCPUs on two cores take many times that. */
+const BOOT_DEADLINE_MS = 180_000;
+const SETTLE_DEADLINE_MS = 180_000;
+
+/**
+ * Waits for the image's services, runs what commands usually need once, so that its pages are in every clone's memory, and writes out what the
+ * filesystem still holds back.
+ */
+const SETTLE_SCRIPT = `
+systemctl is-system-running --wait >/dev/null 2>&1
+for command in 'bash -lc true' 'python3 -c pass' 'curl --version' 'tar --version' 'gzip --version' 'git --version'; do
+  $command >/dev/null 2>&1
+done
+sync
+sleep 2
+sync
+`;
+
+export interface TemplateHost extends SlotHost, CaptureContext {
+  readonly qemuHost: QemuHost;
+  readonly accelerator: Accelerator;
+  readonly image: Image;
+  readonly tscKhz: number;
+  /** For the VM that is booted; emptied when a daemon starts. */
+  readonly workFolder: string;
+}
+
+/** Takes about 20 s under emulation. `folder` becomes the template. */
+export async function makeTemplate(host: TemplateHost, machine: MachineType, folder: string): Promise<Snapshot> {
+  const workFolder = join(host.workFolder, randomUUID());
+  const slot = await boot(host, machine, workFolder);
+  try {
+    const vm = await settle(host, machine, slot);
+    return await publishSnapshot(
+      folder,
+      async (partial) => {
+        await capture(host, vm, partial, { then: "stay stopped" });
+        await meltDelta(partial, { baseIsEmpty: true });
+      },
+      "durable",
+    );
+  } finally {
+    await closeSlot(host, slot);
+  }
+}
+
+async function boot(host: TemplateHost, machine: MachineType, folder: string): Promise<Slot> {
+  const { image, accelerator } = host;
+  const name = `fastvm-${randomUUID()}`;
+  const uid = host.uids.take();
+  await makeBootFolder(host, machine, folder, uid);
+  const qemu = await QemuProcess.spawn(
+    host.qemuHost,
+    {
+      name,
+      folder,
+      uid,
+      machine: { machine, accelerator },
+      boot: {
+        kernel: "kernel",
+        initramfs: "initramfs",
+        cmdline: image.cmdline.replaceAll("@TSC_KHZ@", `${host.tscKhz}`),
+      },
+    },
+    (identity) => host.cgroups.add(name, identity.pid),
+  );
+  return { name, folder, uid, qemu };
+}
+
+/** Kernel and initramfs are linked in like everything else QEMU reads: it may look nowhere outside its folder. */
+async function makeBootFolder(
+  host: TemplateHost,
+  machine: MachineType,
+  folder: string,
+  uid: number,
+): Promise<void> {
+  const { image } = host;
+  const empty = `${folder}.memory`;
+  await mkdir(host.workFolder, { recursive: true });
+  {
+    await using file = await open(empty, "wx", 0o444);
+    await file.truncate(machine.memoryMib * MIB);
+  }
+  await makeSlotFolder(folder, uid, empty);
+  await rm(empty);
+  await linkOrCopy(image.kernel, join(folder, "kernel"));
+  await linkOrCopy(image.initramfs, join(folder, "initramfs"));
+  await linkOrCopy(image.rootfs, join(folder, DISK_FOLDER, layerName(0)));
+  await host.overlays.create(join(folder, DISK_FOLDER, layerName(1)), image.diskGib * GIB, uid);
+}
+
+async function settle(host: TemplateHost, machine: MachineType, slot: Slot): Promise<Vm> {
+  const vm = bootedVm(host, machine, slot);
+  await attachDisk(slot.qemu.qmp, vm.record.chain);
+  await slot.qemu.qmp.execute("cont");
+  const link = await openLink(vm, BOOT_DEADLINE_MS).catch(async (error: unknown) => {
+    const console = await slot.qemu.consoleTail().catch(() => "");
+    throw new Error(`The image does not boot: ${console}`, { cause: error });
+  });
+  vm.setGuest({ qemu: slot.qemu, link });
+  const { identity } = vm.record;
+  await link.identify(handshakeFields({ vmId: vm.vmId, identity, growRoot: false }));
+  const script = await exec(
+    vm,
+    { command: ["sh", "-c", SETTLE_SCRIPT], timeoutMs: SETTLE_DEADLINE_MS },
+    {},
+  );
+  for await (const event of script) {
+    if (event.kind === "exit" && event.timedOut) throw new Error("The image's services do not settle");
+  }
+  return vm;
+}
+
+function bootedVm(host: TemplateHost, machine: MachineType, slot: Slot): Vm {
+  return new Vm(slot.folder, {
+    vmId: newVmId(),
+    phase: "running",
+    machine,
+    diskGib: host.image.diskGib,
+    identity: { hostname: "fastvm", envVars: {} },
+    imageDigest: host.image.digest,
+    uid: slot.uid,
+    slot: slot.name,
+    generation: randomBytes(16).toString("hex"),
+    chain: [layerName(0), layerName(1)],
+    process: slot.qemu.identity,
+  });
+}

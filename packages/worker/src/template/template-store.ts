@@ -1,0 +1,78 @@
+/** Templates by content, in the cache folder that all daemons of the machine share: made when first asked for, once. */
+import { createHash } from "node:crypto";
+import { mkdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { MachineType } from "@fastvm/contract";
+import { isErrno } from "../files/errno.ts";
+import { linkSnapshot, openSnapshot, publishSnapshot } from "../snapshot/folder.ts";
+import type { Snapshot } from "../snapshot/folder.ts";
+import { makeTemplate } from "./make-template.ts";
+import type { TemplateHost } from "./make-template.ts";
+
+/** Goes up when the way templates are made changes what they hold. */
+const RECIPE = 1;
+
+export class TemplateStore {
+  readonly #host: TemplateHost;
+  readonly #cacheFolder: string;
+  readonly #localFolder: string;
+  readonly #ready = new Map<string, Promise<Snapshot>>();
+
+  /** `localFolder` is on the filesystem of the VMs; it is used only when the cache is not. */
+  constructor(host: TemplateHost, cacheFolder: string, localFolder: string) {
+    this.#host = host;
+    this.#cacheFolder = cacheFolder;
+    this.#localFolder = localFolder;
+  }
+
+  /** The template of a machine type; callers that come while it is made wait for the same one. */
+  ensure(machine: MachineType): Promise<Snapshot> {
+    const known = this.#ready.get(machine.name);
+    if (known !== undefined) return known;
+    const made = this.#openOrMake(machine);
+    this.#ready.set(machine.name, made);
+    made.catch(() => this.#ready.delete(machine.name));
+    return made;
+  }
+
+  async #openOrMake(machine: MachineType): Promise<Snapshot> {
+    const folder = join(this.#cacheFolder, this.#digest(machine));
+    await mkdir(this.#cacheFolder, { recursive: true });
+    const template = (await openSnapshot(folder)) ?? (await this.#make(machine, folder));
+    return await this.#bringNear(template);
+  }
+
+  async #make(machine: MachineType, folder: string): Promise<Snapshot> {
+    try {
+      return await makeTemplate(this.#host, machine, folder);
+    } catch (error) {
+      // Another daemon was quicker: its template is as good.
+      if (!isErrno(error, "ENOTEMPTY", "EEXIST")) throw error;
+      const theirs = await openSnapshot(folder);
+      if (theirs === undefined) throw error;
+      return theirs;
+    }
+  }
+
+  /** VMs link what they share, and links end at a filesystem's border: a cache beyond it is copied over, once. */
+  async #bringNear(template: Snapshot): Promise<Snapshot> {
+    await mkdir(this.#localFolder, { recursive: true });
+    const [cache, local] = await Promise.all([stat(template.folder), stat(this.#localFolder)]);
+    if (cache.dev === local.dev) return template;
+    const folder = join(this.#localFolder, template.folder.slice(this.#cacheFolder.length + 1));
+    return (
+      (await openSnapshot(folder)) ??
+      (await publishSnapshot(folder, (partial) => linkSnapshot(template, partial), "durable"))
+    );
+  }
+
+  #digest(machine: MachineType): string {
+    const content = {
+      recipe: RECIPE,
+      image: this.#host.image.digest,
+      machine,
+      compatibility: this.#host.compatibility(machine),
+    };
+    return createHash("sha256").update(JSON.stringify(content)).digest("hex");
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * Capture: the one way a running VM's state becomes files. Snapshot, pause, fork and template differ only in what happens afterwards.
+ *
+ * Inside the pause is only what needs a guest that stands still: its device state, the switch of its disk to a new overlay, the copy of its
+ * private memory. Opening files, checksums, syncing and melting wait until it runs again.
+ */
+import { constants } from "node:fs";
+import { chmod, chown, open, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import type { MachineType } from "@fastvm/contract";
+import { closeOverlay, DISK_FOLDER, nextLayer, openOverlay, switchToOverlay } from "../disk/chain.ts";
+import type { OverlayFactory } from "../disk/overlay.ts";
+import { checksumFile } from "../files/checksum.ts";
+import { linkOrCopy } from "../files/copy.ts";
+import { captureDelta } from "../memory/delta.ts";
+import { findMemoryMapping } from "../memory/mapping.ts";
+import { MEMORY_FILE, RUN_FOLDER } from "../qemu/machine.ts";
+import { DELTA_FILE, linkLayers, STATE_FILE } from "../snapshot/folder.ts";
+import { writeManifest } from "../snapshot/manifest.ts";
+import type { Compatibility } from "../snapshot/manifest.ts";
+import type { Guest, Vm } from "./vm.ts";
+
+/** Bytes per GiB. */
+const GIB = 1024 ** 3;
+/** What the guest link may take to come to a frame boundary; a guest that is slower is captured as it is, and resynchronises when restored. */
+const QUIESCE_DEADLINE_MS = 20;
+/** A device state is 60 to 80 KiB; QEMU, which a guest may have taken over, writes the file. */
+const MAX_STATE_BYTES = 16 * 1024 * 1024;
+
+export interface CaptureContext {
+  readonly overlays: OverlayFactory;
+  readonly compatibility: (machine: MachineType) => Compatibility;
+}
+
+export interface CaptureOptions {
+  /** What the guest does afterwards. It always runs on when the capture fails. */
+  readonly then: "continue" | "stay stopped";
+}
+
+export interface Captured {
+  readonly pauseMs: number;
+  readonly dirtyBytes: number;
+}
+
+/** Fills `target`, a partial snapshot folder, but for the manifest's syncing and renaming. */
+export async function capture(
+  context: CaptureContext,
+  vm: Vm,
+  target: string,
+  options: CaptureOptions,
+): Promise<Captured> {
+  const guest = vm.requireGuest();
+  const overlay = nextLayer(vm.record.chain);
+  await prepareOverlay(context, vm, guest, overlay);
+  const frozen = vm.record.chain;
+  const captured = await pauseAndCopy(vm, guest, overlay, target, options);
+  await freezeLayer(vm, frozen[frozen.length - 1] ?? "");
+  await collect(context, vm, frozen, target);
+  return captured;
+}
+
+async function prepareOverlay(
+  context: CaptureContext,
+  vm: Vm,
+  guest: Guest,
+  overlay: string,
+): Promise<void> {
+  const path = join(vm.folder, DISK_FOLDER, overlay);
+  await rm(path, { force: true });
+  await context.overlays.create(path, vm.record.diskGib * GIB, vm.record.uid);
+  await openOverlay(guest.qemu.qmp, overlay);
+}
+
+async function pauseAndCopy(
+  vm: Vm,
+  guest: Guest,
+  overlay: string,
+  target: string,
+  options: CaptureOptions,
+): Promise<Captured> {
+  const { qemu, link } = guest;
+  const mapping = await findMemoryMapping(qemu.identity.pid, join(vm.folder, MEMORY_FILE));
+  await link.quiesce(QUIESCE_DEADLINE_MS);
+  const stoppedAt = performance.now();
+  let keepStopped = false;
+  let switched = false;
+  try {
+    await qemu.qmp.execute("stop");
+    // live=false: QEMU would otherwise give up its disks, as if another host were to take over.
+    const save = qemu.qmp.execute("xen-save-devices-state", { filename: stateFile(), live: false });
+    const copy = captureDelta(qemu.identity.pid, mapping, join(target, DELTA_FILE));
+    const [, dirtyBytes] = await Promise.all([save, copy]);
+    await switchToOverlay(qemu.qmp, vm.record.chain, overlay);
+    switched = true;
+    keepStopped = options.then === "stay stopped";
+    if (!keepStopped) await qemu.qmp.execute("cont");
+    const pauseMs = performance.now() - stoppedAt;
+    await vm.update({ chain: [...vm.record.chain, overlay] });
+    return { pauseMs, dirtyBytes };
+  } catch (error) {
+    await qemu.qmp.execute("cont").catch(() => undefined);
+    if (!switched) await discardOverlay(vm, guest, overlay);
+    throw error;
+  } finally {
+    if (!keepStopped) link.release();
+  }
+}
+
+/** A capture that failed leaves the VM as it was, so that the next one finds the same names free. */
+async function discardOverlay(vm: Vm, guest: Guest, overlay: string): Promise<void> {
+  await closeOverlay(guest.qemu.qmp, overlay).catch(() => undefined);
+  await rm(join(vm.folder, DISK_FOLDER, overlay), { force: true });
+}
+
+/** Relative to QEMU's working directory. */
+function stateFile(): string {
+  return `${RUN_FOLDER}/${STATE_FILE}`;
+}
+
+/** A layer that others will read is no longer its VM's to write. */
+async function freezeLayer(vm: Vm, layer: string): Promise<void> {
+  const path = join(vm.folder, DISK_FOLDER, layer);
+  await chown(path, 0, 0);
+  await chmod(path, 0o444);
+}
+
+async function collect(
+  context: CaptureContext,
+  vm: Vm,
+  chain: readonly string[],
+  target: string,
+): Promise<void> {
+  await takeDeviceState(vm, target);
+  await linkOrCopy(join(vm.folder, MEMORY_FILE), join(target, MEMORY_FILE));
+  await linkLayers(vm.folder, target, chain);
+  const { machine, diskGib, imageDigest } = vm.record;
+  await writeManifest(target, {
+    createdAt: new Date().toISOString(),
+    machine,
+    diskGib,
+    imageDigest,
+    compatibility: context.compatibility(machine),
+    memory: { bytes: machine.memoryMib * 1024 * 1024 },
+    delta: await describe(join(target, DELTA_FILE)),
+    deviceState: await describe(join(target, STATE_FILE)),
+    layers: await Promise.all(
+      chain.map(async (name) => ({ name, bytes: (await stat(join(target, DISK_FOLDER, name))).size })),
+    ),
+  });
+}
+
+/** Read without following links: the folder it lies in belongs to QEMU, which could put anything under that name. */
+async function takeDeviceState(vm: Vm, target: string): Promise<void> {
+  const path = join(vm.folder, stateFile());
+  await using source = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const found = await source.stat();
+  if (!found.isFile() || found.size > MAX_STATE_BYTES) {
+    throw new Error(`QEMU left ${found.size} bytes that are no device state`);
+  }
+  await writeFile(join(target, STATE_FILE), await source.readFile(), { flag: "wx", mode: 0o600 });
+  await rm(path);
+}
+
+async function describe(path: string): Promise<{ bytes: number; crc32: string }> {
+  return { bytes: (await stat(path)).size, crc32: await checksumFile(path) };
+}

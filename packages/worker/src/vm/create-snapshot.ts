@@ -1,0 +1,41 @@
+/** Snapshot: a durable capture of a VM that runs on, or a second name for the state of a paused one. */
+import { performance } from "node:perf_hooks";
+import { FastvmError } from "@fastvm/contract";
+import type { CaptureResult, SnapshotId } from "@fastvm/contract";
+import { linkSnapshot, openSnapshot, publishSnapshot } from "../snapshot/folder.ts";
+import { publishCapture } from "../snapshot/publish-capture.ts";
+import { assertRoom } from "./admission.ts";
+import { asCaptureError } from "./capture-error.ts";
+import type { Vm } from "./vm.ts";
+import { pausedFolder, snapshotFolder } from "./worker-context.ts";
+import type { WorkerContext } from "./worker-context.ts";
+
+export async function createSnapshot(
+  context: WorkerContext,
+  vm: Vm,
+  snapshotId: SnapshotId,
+): Promise<CaptureResult> {
+  const startedAt = performance.now();
+  await assertRoom(context.config);
+  const folder = snapshotFolder(context.config, snapshotId);
+  try {
+    if (vm.record.phase === "paused") {
+      await keepPausedState(context, vm, folder);
+      return { pauseMs: 0, dirtyBytes: 0, durationMs: performance.now() - startedAt };
+    }
+    const { captured } = await publishCapture(context, vm, folder, {
+      then: "continue",
+      durability: "durable",
+      children: "many",
+    });
+    return { ...captured, durationMs: performance.now() - startedAt };
+  } catch (error) {
+    throw asCaptureError(error);
+  }
+}
+
+async function keepPausedState(context: WorkerContext, vm: Vm, folder: string): Promise<void> {
+  const paused = await openSnapshot(pausedFolder(context.config, vm.vmId));
+  if (paused === undefined) throw new FastvmError("capture_failed", "the paused state is missing");
+  await publishSnapshot(folder, (partial) => linkSnapshot(paused, partial), "durable");
+}

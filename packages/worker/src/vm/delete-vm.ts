@@ -1,0 +1,27 @@
+/** Delete: works in every state, also in the middle of another transition, whose QEMU it ends first. */
+import { rm } from "node:fs/promises";
+import { freeSlot } from "../pool/slot.ts";
+import type { Vm } from "./vm.ts";
+import { pausedFolder } from "./worker-context.ts";
+import type { WorkerContext } from "./worker-context.ts";
+
+export async function deleteVm(context: WorkerContext, vm: Vm): Promise<void> {
+  await endNow(vm);
+  await vm.transitions.run(async () => {
+    // A resume that was under way may have brought it up again, as another object.
+    const latest = context.vms.get(vm.vmId) ?? vm;
+    await endNow(latest);
+    await rm(pausedFolder(context.config, latest.vmId), { recursive: true, force: true });
+    const { slot, uid } = latest.record;
+    await freeSlot(context, { name: slot, folder: latest.folder, uid });
+    context.vms.delete(latest.vmId);
+  });
+}
+
+/** Whatever waits for this QEMU or its guest fails now, and so comes to its end. */
+async function endNow(vm: Vm): Promise<void> {
+  const { guest } = vm;
+  vm.setGuest(undefined);
+  guest?.link.close();
+  await guest?.qemu.kill();
+}

@@ -1,0 +1,90 @@
+/** Fork: one capture, many children, no snapshot left behind. */
+import { randomUUID } from "node:crypto";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { FastvmError } from "@fastvm/contract";
+import type { CaptureResult, ForkChild, ForkResult } from "@fastvm/contract";
+import { linkSnapshot, openSnapshot, publishSnapshot } from "../snapshot/folder.ts";
+import type { Snapshot } from "../snapshot/folder.ts";
+import { publishCapture } from "../snapshot/publish-capture.ts";
+import { assertRoom } from "./admission.ts";
+import type { Captured } from "./capture.ts";
+import { asCaptureError } from "./capture-error.ts";
+import { restore } from "./restore.ts";
+import type { Vm } from "./vm.ts";
+import { forksFolder, pausedFolder, vmFolder } from "./worker-context.ts";
+import type { WorkerContext } from "./worker-context.ts";
+
+interface Source extends AsyncDisposable {
+  readonly snapshot: Snapshot;
+  readonly capture: CaptureResult;
+}
+
+/** The source's other transitions wait for the capture only, not for the children. */
+export async function fork(
+  context: WorkerContext,
+  vm: Vm,
+  children: readonly ForkChild[],
+): Promise<ForkResult> {
+  await assertRoom(context.config);
+  await using source = await vm.transitions.run(() => captureSource(context, vm));
+  const outcomes = await Promise.all(children.map((child) => startChild(context, source.snapshot, child)));
+  return { capture: source.capture, children: outcomes };
+}
+
+async function captureSource(context: WorkerContext, vm: Vm): Promise<Source> {
+  const startedAt = performance.now();
+  const folder = join(forksFolder(context.config), randomUUID());
+  await mkdir(forksFolder(context.config), { recursive: true });
+  try {
+    const { snapshot, captured } =
+      vm.record.phase === "paused"
+        ? await linkPausedState(context, vm, folder)
+        : await publishCapture(context, vm, folder, {
+            then: "continue",
+            durability: "volatile",
+            children: "many",
+          });
+    return {
+      snapshot,
+      capture: { ...captured, durationMs: performance.now() - startedAt },
+      [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+    };
+  } catch (error) {
+    throw asCaptureError(error);
+  }
+}
+
+/** A folder of the fork's own, so that the VM may be resumed or deleted while its children start. */
+async function linkPausedState(
+  context: WorkerContext,
+  vm: Vm,
+  folder: string,
+): Promise<{ snapshot: Snapshot; captured: Captured }> {
+  const paused = await openSnapshot(pausedFolder(context.config, vm.vmId));
+  if (paused === undefined) throw new FastvmError("capture_failed", "the paused state is missing");
+  const snapshot = await publishSnapshot(folder, (partial) => linkSnapshot(paused, partial), "volatile");
+  return { snapshot, captured: { pauseMs: 0, dirtyBytes: 0 } };
+}
+
+async function startChild(
+  context: WorkerContext,
+  snapshot: Snapshot,
+  child: ForkChild,
+): Promise<ForkResult["children"][number]> {
+  const startedAt = performance.now();
+  try {
+    const { vm, fromPool } = await restore(context, snapshot, {
+      vmId: child.vmId,
+      identity: child.identity,
+      diskGib: snapshot.manifest.diskGib,
+      folder: vmFolder(context.config, child.vmId),
+    });
+    context.vms.set(child.vmId, vm);
+    const launch = { durationMs: performance.now() - startedAt, fromPool };
+    return { vmId: child.vmId, ok: true, launch };
+  } catch (error) {
+    return { vmId: child.vmId, ok: false, error };
+  }
+}

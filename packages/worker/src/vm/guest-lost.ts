@@ -1,0 +1,32 @@
+/** A QEMU that ended unasked: the VM becomes `error` or, after its guest's own power-off, `stopped`; what it held is freed. */
+import { mkdir } from "node:fs/promises";
+import type { WorkerEvent } from "@fastvm/contract";
+import { freeSlot } from "../pool/slot.ts";
+import type { Guest, Vm } from "./vm.ts";
+import type { WorkerContext } from "./worker-context.ts";
+
+export async function settleLostGuest(
+  context: WorkerContext,
+  vm: Vm,
+  guest: Guest,
+  shutdown: string | undefined,
+): Promise<WorkerEvent | undefined> {
+  if (vm.guest?.qemu !== guest.qemu) return undefined;
+  const reason = await explain(guest, shutdown);
+  vm.setGuest(undefined);
+  guest.link.close();
+  await guest.qemu.kill();
+  await freeSlot(context, { name: vm.record.slot, folder: vm.folder, uid: vm.record.uid });
+  const { process: _ended, ...rest } = vm.record;
+  // Only the journal stays: after a restart the control plane still learns why.
+  await mkdir(vm.folder, { recursive: true });
+  await vm.replace({ ...rest, phase: "error", reason });
+  return { kind: "vm_failed", vmId: vm.vmId, reason };
+}
+
+async function explain(guest: Guest, shutdown: string | undefined): Promise<string> {
+  if (shutdown === "guest-reset") return "The guest rebooted, which ends a VM";
+  if (shutdown !== undefined) return `The guest ended the VM (${shutdown})`;
+  const log = await guest.qemu.logTail();
+  return log === "" ? "QEMU ended unexpectedly" : `QEMU ended unexpectedly: ${log}`;
+}

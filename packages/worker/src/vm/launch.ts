@@ -1,0 +1,33 @@
+/** Launch: a new VM from a template or a snapshot. */
+import { performance } from "node:perf_hooks";
+import { FastvmError } from "@fastvm/contract";
+import type { LaunchResult, SnapshotId, VmSpec } from "@fastvm/contract";
+import { openSnapshot } from "../snapshot/folder.ts";
+import type { Snapshot } from "../snapshot/folder.ts";
+import { assertRoom } from "./admission.ts";
+import { restore } from "./restore.ts";
+import { snapshotFolder, vmFolder } from "./worker-context.ts";
+import type { WorkerContext } from "./worker-context.ts";
+
+export async function launch(context: WorkerContext, spec: VmSpec): Promise<LaunchResult> {
+  const startedAt = performance.now();
+  await assertRoom(context.config);
+  const source =
+    spec.source.kind === "template"
+      ? await context.templates.ensure(spec.machine)
+      : await requireSnapshot(context, spec.source.snapshotId);
+  const { vm, fromPool } = await restore(context, source, {
+    vmId: spec.vmId,
+    identity: spec.identity,
+    diskGib: Math.max(spec.diskGib, source.manifest.diskGib),
+    folder: vmFolder(context.config, spec.vmId),
+  });
+  context.vms.set(spec.vmId, vm);
+  return { durationMs: performance.now() - startedAt, fromPool };
+}
+
+async function requireSnapshot(context: WorkerContext, snapshotId: SnapshotId): Promise<Snapshot> {
+  const snapshot = await openSnapshot(snapshotFolder(context.config, snapshotId));
+  if (snapshot === undefined) throw new FastvmError("not_found", `snapshot ${snapshotId}`);
+  return snapshot;
+}

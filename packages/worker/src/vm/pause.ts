@@ -1,0 +1,45 @@
+/** Pause: a durable capture, after which the VM's QEMU ends and its memory is free. */
+import { performance } from "node:perf_hooks";
+import type { CaptureResult } from "@fastvm/contract";
+import { writeJournal } from "../journal/journal.ts";
+import { freeSlot } from "../pool/slot.ts";
+import { publishCapture } from "../snapshot/publish-capture.ts";
+import { asCaptureError } from "./capture-error.ts";
+import type { Guest, Vm, VmRecord } from "./vm.ts";
+import { pausedFolder } from "./worker-context.ts";
+import type { WorkerContext } from "./worker-context.ts";
+
+export async function pause(context: WorkerContext, vm: Vm): Promise<CaptureResult> {
+  const startedAt = performance.now();
+  if (vm.record.phase === "paused") return { pauseMs: 0, dirtyBytes: 0, durationMs: 0 };
+  const guest = vm.requireGuest();
+  const { process: _ended, ...rest } = vm.record;
+  const record: VmRecord = { ...rest, phase: "paused" };
+  try {
+    const { captured } = await publishCapture(context, vm, pausedFolder(context.config, vm.vmId), {
+      then: "stay stopped",
+      durability: "durable",
+      children: "one",
+      extra: (partial) => writeJournal(partial, record),
+    });
+    await endGuest(context, vm, guest);
+    vm.becomePaused(record);
+    return { ...captured, durationMs: performance.now() - startedAt };
+  } catch (error) {
+    await letRunOn(guest);
+    throw asCaptureError(error);
+  }
+}
+
+/** From here on the published folder is the VM. */
+export async function endGuest(context: WorkerContext, vm: Vm, guest: Guest): Promise<void> {
+  vm.setGuest(undefined);
+  guest.link.close();
+  await guest.qemu.kill();
+  await freeSlot(context, { name: vm.record.slot, folder: vm.folder, uid: vm.record.uid });
+}
+
+async function letRunOn(guest: Guest): Promise<void> {
+  await guest.qemu.qmp.execute("cont").catch(() => undefined);
+  guest.link.release();
+}

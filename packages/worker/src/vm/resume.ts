@@ -1,0 +1,33 @@
+/** Resume: a paused VM runs again, under its own id, as a new life of the guest link. */
+import { rm } from "node:fs/promises";
+import { performance } from "node:perf_hooks";
+import { FastvmError } from "@fastvm/contract";
+import type { LaunchResult } from "@fastvm/contract";
+import { openSnapshot } from "../snapshot/folder.ts";
+import { assertRoom } from "./admission.ts";
+import { restore } from "./restore.ts";
+import type { Vm } from "./vm.ts";
+import { pausedFolder, vmFolder } from "./worker-context.ts";
+import type { WorkerContext } from "./worker-context.ts";
+
+export async function resume(context: WorkerContext, vm: Vm): Promise<LaunchResult> {
+  const startedAt = performance.now();
+  if (vm.record.phase === "running") return { durationMs: 0, fromPool: false };
+  if (vm.record.phase !== "paused") {
+    throw new FastvmError("vm_wrong_state", `VM ${vm.vmId} is ${vm.record.phase}, not paused`);
+  }
+  await assertRoom(context.config);
+  const folder = pausedFolder(context.config, vm.vmId);
+  const snapshot = await openSnapshot(folder);
+  if (snapshot === undefined) throw new FastvmError("launch_failed", "the paused state is missing");
+  const { vm: revived, fromPool } = await restore(context, snapshot, {
+    vmId: vm.vmId,
+    identity: vm.record.identity,
+    diskGib: vm.record.diskGib,
+    folder: vmFolder(context.config, vm.vmId),
+    transitions: vm.transitions,
+  });
+  context.vms.set(vm.vmId, revived);
+  await rm(folder, { recursive: true, force: true });
+  return { durationMs: performance.now() - startedAt, fromPool };
+}

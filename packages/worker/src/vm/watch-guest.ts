@@ -1,0 +1,49 @@
+/** Looks after a running guest between calls: a QEMU that ends, a link that breaks, a disk that had no room for a while. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { openLink } from "./restore.ts";
+import type { Guest, Vm } from "./vm.ts";
+import type { WorkerContext } from "./worker-context.ts";
+
+/** QEMU stops a guest whose write found the host's disk full; it is let go on as soon as there may be room again. */
+const NO_SPACE_RETRY_MS = 2_000;
+
+export function watchGuest(context: WorkerContext, vm: Vm): void {
+  const guest = vm.guest;
+  if (guest === undefined) return;
+  let shutdown: string | undefined;
+  guest.qemu.qmp.onEvent(({ event, data }) => {
+    if (event === "SHUTDOWN" && data["guest"] === true) shutdown = String(data["reason"]);
+    if (event === "BLOCK_IO_ERROR" && data["nospace"] === true) void continueWhenThereIsRoom(vm, guest);
+  });
+  void guest.qemu.qmp.closed.then((cause) => {
+    if (vm.guest?.qemu === guest.qemu) context.onGuestLost(vm, shutdown, cause);
+  });
+  watchLink(vm, guest);
+}
+
+/** A broken link is reopened, with the same generation: commands of before are ended by the agent, the VM runs on. */
+function watchLink(vm: Vm, guest: Guest): void {
+  void guest.link.closed.then(async () => {
+    if (vm.guest !== guest) return;
+    const link = await openLink(vm);
+    if (vm.guest !== guest) {
+      link.close();
+      return;
+    }
+    const renewed = { qemu: guest.qemu, link };
+    vm.setGuest(renewed);
+    watchLink(vm, renewed);
+  }).catch(() => undefined);
+}
+
+async function continueWhenThereIsRoom(vm: Vm, guest: Guest): Promise<void> {
+  while (vm.guest?.qemu === guest.qemu) {
+    await sleep(NO_SPACE_RETRY_MS);
+    const status = (await guest.qemu.qmp.execute("query-status").catch(() => undefined)) as
+      | { status: string }
+      | undefined;
+    // Any other state is somebody else's doing: a capture stops the guest too.
+    if (status?.status !== "io-error") return;
+    await guest.qemu.qmp.execute("cont").catch(() => undefined);
+  }
+}

@@ -1,0 +1,59 @@
+/** What every transition works with: the worker's parts, made once at its start. */
+import { join } from "node:path";
+import type { SnapshotId, VmId } from "@fastvm/contract";
+import type { WorkerConfig } from "../config.ts";
+import type { OverlayFactory } from "../disk/overlay.ts";
+import type { Cgroups } from "../host/cgroups.ts";
+import type { UidAllocator } from "../host/uid-allocator.ts";
+import type { Image } from "../image/image.ts";
+import type { ProcessPool } from "../pool/process-pool.ts";
+import type { Accelerator } from "../qemu/machine.ts";
+import type { QemuHost } from "../qemu/qemu-process.ts";
+import type { Compatibility } from "../snapshot/manifest.ts";
+import type { MachineType } from "@fastvm/contract";
+import type { TemplateStore } from "../template/template-store.ts";
+import type { Vm } from "./vm.ts";
+
+export interface WorkerContext {
+  readonly config: WorkerConfig;
+  readonly image: Image;
+  readonly qemuHost: QemuHost;
+  readonly accelerator: Accelerator;
+  /** What a snapshot must have been captured on to be resumed here. */
+  readonly compatibility: (machine: MachineType) => Compatibility;
+  readonly uids: UidAllocator;
+  readonly cgroups: Cgroups;
+  readonly overlays: OverlayFactory;
+  readonly templates: TemplateStore;
+  readonly pool: ProcessPool;
+  readonly vms: Map<VmId, Vm>;
+  /** Called when a QEMU ended that nobody told to; `shutdown` is the guest's own reason if it had one. */
+  readonly onGuestLost: (vm: Vm, shutdown: string | undefined, cause: Error) => void;
+}
+
+export function vmFolder(config: WorkerConfig, vmId: VmId): string {
+  return join(config.dataDir, "vms", vmId);
+}
+
+/** The captured state of a paused VM, which has no folder among the VMs meanwhile. */
+export function pausedFolder(config: WorkerConfig, vmId: VmId): string {
+  return join(config.dataDir, "paused", vmId);
+}
+
+export function snapshotFolder(config: WorkerConfig, snapshotId: SnapshotId): string {
+  return join(config.dataDir, "snapshots", snapshotId);
+}
+
+export function poolFolder(config: WorkerConfig): string {
+  return join(config.dataDir, "pool");
+}
+
+/** Captures that live only until the children of a fork are up. */
+export function forksFolder(config: WorkerConfig): string {
+  return join(config.dataDir, "forks");
+}
+
+/** VMs that boot to become templates. */
+export function templatingFolder(config: WorkerConfig): string {
+  return join(config.dataDir, "templating");
+}

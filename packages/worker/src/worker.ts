@@ -1,0 +1,215 @@
+/** The worker of one host: WorkerPort over real QEMU processes. Each method finds its VM and hands over to the transition of that name. */
+import { readdir, rm } from "node:fs/promises";
+import { cpus, totalmem } from "node:os";
+import { join } from "node:path";
+import { FastvmError, parseMachineType } from "@fastvm/contract";
+import type {
+  CallOptions,
+  CaptureResult,
+  ExecSession,
+  ExecSpec,
+  ForkChild,
+  ForkResult,
+  LaunchResult,
+  SnapshotId,
+  VmId,
+  VmSpec,
+  WorkerCapacity,
+  WorkerEvent,
+  WorkerInventory,
+  WorkerPort,
+} from "@fastvm/contract";
+import type { WorkerConfig } from "./config.ts";
+import { openContext } from "./open-context.ts";
+import type { Verdict } from "./qemu/accelerator.ts";
+import { recover } from "./recovery/recover.ts";
+import { freeDiskBytes } from "./vm/admission.ts";
+import { compactDisk, needsCompaction } from "./vm/compact-disk.ts";
+import { createSnapshot } from "./vm/create-snapshot.ts";
+import { deleteVm } from "./vm/delete-vm.ts";
+import { exec } from "./vm/exec.ts";
+import { fork } from "./vm/fork.ts";
+import { settleLostGuest } from "./vm/guest-lost.ts";
+import { launch } from "./vm/launch.ts";
+import { pause } from "./vm/pause.ts";
+import { resume } from "./vm/resume.ts";
+import type { Vm } from "./vm/vm.ts";
+import { snapshotFolder } from "./vm/worker-context.ts";
+import type { WorkerContext } from "./vm/worker-context.ts";
+
+const MIB = 1024 ** 2;
+/**
+ * How much more memory than the host has may be promised: guests share their template's pages and touch a fraction of the rest. What is really free
+ * is checked at each launch.
+ */
+const MEMORY_OVERCOMMIT = 8;
+const CPU_OVERCOMMIT = 64;
+
+export interface WorkerOptions {
+  readonly config: WorkerConfig;
+  /** Told of failures that no caller waits for. */
+  readonly onError: (error: unknown) => void;
+}
+
+export class Worker implements WorkerPort {
+  readonly verdict: Verdict;
+  readonly #context: WorkerContext;
+  readonly #listeners = new Set<(event: WorkerEvent) => void>();
+  readonly #launching = new Map<VmId, Promise<unknown>>();
+  readonly #onError: (error: unknown) => void;
+
+  /** Recovers what an earlier daemon left, then is ready. */
+  static async start(options: WorkerOptions): Promise<Worker> {
+    let worker: Worker | undefined;
+    const lost: WorkerContext["onGuestLost"] = (vm, shutdown) => worker?.guestLost(vm, shutdown);
+    const { context, verdict } = await openContext(options.config, lost, options.onError);
+    worker = new Worker(context, verdict, options.onError);
+    await recover(context);
+    return worker;
+  }
+
+  private constructor(context: WorkerContext, verdict: Verdict, onError: (error: unknown) => void) {
+    this.#context = context;
+    this.verdict = verdict;
+    this.#onError = onError;
+  }
+
+  /** Makes the template of a machine type if there is none, and keeps processes ready for it. */
+  async warm(machineName: string): Promise<void> {
+    const machine = parseMachineType(machineName);
+    if (machine === undefined) throw new FastvmError("invalid_request", `machine type ${machineName}`);
+    await this.#context.pool.serve(await this.#context.templates.ensure(machine));
+  }
+
+  async capacity(): Promise<WorkerCapacity> {
+    const running = [...this.#context.vms.values()].filter((vm) => vm.record.phase === "running");
+    return {
+      vcpus: cpus().length * CPU_OVERCOMMIT,
+      memoryMib: Math.floor(totalmem() / MIB) * MEMORY_OVERCOMMIT,
+      diskFreeBytes: await freeDiskBytes(this.#context.config.dataDir),
+      runningVms: running.length,
+      accelerator: this.#context.accelerator,
+    };
+  }
+
+  async inventory(): Promise<WorkerInventory> {
+    const vms = [...this.#context.vms.values()].map(({ record }) => ({
+      vmId: record.vmId,
+      status: record.phase === "starting" ? ("error" as const) : record.phase,
+      ...(record.reason === undefined ? {} : { reason: record.reason }),
+    }));
+    const snapshots = await readdir(join(this.#context.config.dataDir, "snapshots"));
+    return { vms, snapshots: snapshots as SnapshotId[] };
+  }
+
+  async launch(spec: VmSpec, _options: CallOptions = {}): Promise<LaunchResult> {
+    const result = await this.#track(spec.vmId, () => launch(this.#context, spec));
+    this.#compactSoon(spec.vmId);
+    return result;
+  }
+
+  async pause(vmId: VmId, _options: CallOptions = {}): Promise<CaptureResult> {
+    return await this.#transition(vmId, (vm) => pause(this.#context, vm));
+  }
+
+  async resume(vmId: VmId, _options: CallOptions = {}): Promise<LaunchResult> {
+    const result = await this.#transition(vmId, (vm) => resume(this.#context, vm));
+    this.#compactSoon(vmId);
+    return result;
+  }
+
+  async deleteVm(vmId: VmId, _options: CallOptions = {}): Promise<void> {
+    await this.#launching.get(vmId)?.catch(() => undefined);
+    const vm = this.#context.vms.get(vmId);
+    if (vm !== undefined) await deleteVm(this.#context, vm);
+  }
+
+  async createSnapshot(
+    vmId: VmId,
+    snapshotId: SnapshotId,
+    _options: CallOptions = {},
+  ): Promise<CaptureResult> {
+    const result = await this.#transition(vmId, (vm) => createSnapshot(this.#context, vm, snapshotId));
+    this.#compactSoon(vmId);
+    return result;
+  }
+
+  async deleteSnapshot(snapshotId: SnapshotId, _options: CallOptions = {}): Promise<void> {
+    await rm(snapshotFolder(this.#context.config, snapshotId), { recursive: true, force: true });
+  }
+
+  async fork(
+    vmId: VmId,
+    children: readonly ForkChild[],
+    _options: CallOptions = {},
+  ): Promise<ForkResult> {
+    const work = fork(this.#context, this.#require(vmId), children);
+    for (const child of children) void this.#track(child.vmId, () => work).catch(() => undefined);
+    const result = await work;
+    for (const id of [vmId, ...children.map((child) => child.vmId)]) this.#compactSoon(id);
+    return result;
+  }
+
+  async exec(vmId: VmId, spec: ExecSpec, options: CallOptions = {}): Promise<ExecSession> {
+    return await exec(this.#require(vmId), spec, options);
+  }
+
+  subscribe(listener: (event: WorkerEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Lets go of the VMs, which run on; ends the processes that nobody uses yet. */
+  async close(): Promise<void> {
+    await this.#context.pool.close();
+    for (const vm of this.#context.vms.values()) {
+      const { guest } = vm;
+      vm.setGuest(undefined);
+      guest?.link.close();
+      guest?.qemu.qmp.close();
+    }
+    if (this.#context.vms.size === 0) await this.#context.cgroups.close();
+  }
+
+  private guestLost(vm: Vm, shutdown: string | undefined): void {
+    const { guest } = vm;
+    if (guest === undefined) return;
+    vm.transitions
+      .run(() => settleLostGuest(this.#context, vm, guest, shutdown))
+      .then((event) => event && this.#emit(event))
+      .catch(this.#onError);
+  }
+
+  #emit(event: WorkerEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #require(vmId: VmId): Vm {
+    const vm = this.#context.vms.get(vmId);
+    if (vm === undefined) throw new FastvmError("not_found", `VM ${vmId}`);
+    return vm;
+  }
+
+  /** Every capture adds a layer to the disk; a long chain is shortened when the VM has nothing else to do. */
+  #compactSoon(vmId: VmId): void {
+    const vm = this.#context.vms.get(vmId);
+    if (vm === undefined || !needsCompaction(vm)) return;
+    vm.transitions.run(() => compactDisk(vm)).catch(this.#onError);
+  }
+
+  /** The VM is looked up when its turn comes: a resume before it has replaced the object. */
+  async #transition<T>(vmId: VmId, task: (vm: Vm) => Promise<T>): Promise<T> {
+    return await this.#require(vmId).transitions.run(() => task(this.#require(vmId)));
+  }
+
+  /** A delete that comes while a VM is being started waits for the start. */
+  async #track<T>(vmId: VmId, task: () => Promise<T>): Promise<T> {
+    const work = task();
+    this.#launching.set(vmId, work);
+    try {
+      return await work;
+    } finally {
+      this.#launching.delete(vmId);
+    }
+  }
+}
