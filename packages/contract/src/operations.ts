@@ -1,0 +1,231 @@
+/**
+ * Every operation of the API, as data. The server validates with these schemas, openapi.json is generated from them,
+ * and a test fails when the server's routes and this table differ.
+ */
+import { Type, type TSchema } from "typebox";
+import { DeletionSchema } from "./schemas/deletion.ts";
+import { ExecBodySchema, ExecResultSchema, ExecStreamEventSchema } from "./schemas/exec.ts";
+import { HealthSchema } from "./schemas/health.ts";
+import { ForkBodySchema, ForkResultSchema, LaunchBodySchema, UpdateVmBodySchema } from "./schemas/launch.ts";
+import { QuotasSchema } from "./schemas/quotas.ts";
+import { CreateSnapshotBodySchema, SnapshotSchema, UpdateSnapshotBodySchema } from "./schemas/snapshot.ts";
+import { VmSchema } from "./schemas/vm.ts";
+
+export interface Operation {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** With `{name}` for parameters, as OpenAPI writes it. */
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** Whether it is served without an API key. */
+  readonly open?: boolean;
+  readonly query?: TSchema;
+  readonly body?: TSchema;
+  /** Success answers by status; `undefined` for one without a body. */
+  readonly responses: Readonly<Record<number, TSchema | undefined>>;
+  /** The element type of the answer's other form, newline-delimited JSON. */
+  readonly ndjson?: TSchema;
+  /** The statuses of the error catalogue it can answer besides 400, 401, 404, 413 and 500. */
+  readonly errors: readonly number[];
+}
+
+const VmListQuerySchema = Type.Object({
+  status: Type.Optional(
+    Type.Unsafe<string | string[]>({
+      type: ["string", "array"],
+      items: { type: "string" },
+      description: "Only VMs in this status; several, repeated or separated by commas, mean any of them.",
+    }),
+  ),
+});
+
+const VM = "/v1/vms/{vmId}";
+const SNAPSHOT = "/v1/snapshots/{snapshotId}";
+
+export const OPERATIONS = {
+  healthz: {
+    method: "GET",
+    path: "/healthz",
+    tag: "Health",
+    summary: "Whether the server works",
+    open: true,
+    responses: { 200: HealthSchema },
+    errors: [],
+  },
+  livez: {
+    method: "GET",
+    path: "/livez",
+    tag: "Health",
+    summary: "Whether the process lives",
+    open: true,
+    responses: { 200: HealthSchema },
+    errors: [],
+  },
+  readyz: {
+    method: "GET",
+    path: "/readyz",
+    tag: "Health",
+    summary: "Whether the store and the worker answer",
+    open: true,
+    responses: { 200: HealthSchema, 503: HealthSchema },
+    errors: [],
+  },
+  openapi: {
+    method: "GET",
+    path: "/openapi.json",
+    tag: "Health",
+    summary: "This document",
+    open: true,
+    responses: { 200: Type.Object({}, { additionalProperties: true }) },
+    errors: [],
+  },
+  listVms: {
+    method: "GET",
+    path: "/v1/vms",
+    tag: "VMs",
+    summary: "List VMs, newest first",
+    description:
+      "`metadata.<key>=<value>` keeps only VMs whose metadata has exactly that value; different keys must all match, a key given twice may match either value.",
+    query: VmListQuerySchema,
+    responses: { 200: Type.Array(VmSchema) },
+    errors: [],
+  },
+  launchVm: {
+    method: "POST",
+    path: "/v1/vms",
+    tag: "VMs",
+    summary: "Launch a VM from a machine type, or restore one from a snapshot",
+    description:
+      "201: it runs. 202: the host is full or slow; the VM stays `provisioning` and starts by itself. On failure the VM is kept in `error` with its reason.",
+    body: LaunchBodySchema,
+    responses: { 201: VmSchema, 202: VmSchema },
+    errors: [403, 409, 502, 503, 507],
+  },
+  getVm: {
+    method: "GET",
+    path: VM,
+    tag: "VMs",
+    summary: "Read a VM",
+    responses: { 200: VmSchema },
+    errors: [],
+  },
+  updateVm: {
+    method: "PATCH",
+    path: VM,
+    tag: "VMs",
+    summary: "Rename a VM or replace its metadata",
+    description: "At least one field. An omitted field stays; `metadata: {}` clears.",
+    body: UpdateVmBodySchema,
+    responses: { 200: VmSchema },
+    errors: [],
+  },
+  deleteVm: {
+    method: "DELETE",
+    path: VM,
+    tag: "VMs",
+    summary: "Delete a VM in whatever state it is",
+    description: "When it answers, the VM is gone.",
+    responses: { 200: DeletionSchema },
+    errors: [502, 503, 507],
+  },
+  pauseVm: {
+    method: "POST",
+    path: `${VM}/pause`,
+    tag: "VMs",
+    summary: "Pause a VM: its state goes to disk, its memory is freed",
+    description: "Answers the same for a VM that is already paused.",
+    responses: { 200: VmSchema },
+    errors: [409, 502, 503, 507],
+  },
+  resumeVm: {
+    method: "POST",
+    path: `${VM}/resume`,
+    tag: "VMs",
+    summary: "Resume a paused VM",
+    description: "200: it runs. 202: the host is full; the VM stays `resuming` and resumes by itself.",
+    responses: { 200: VmSchema, 202: VmSchema },
+    errors: [403, 409, 502, 503, 507],
+  },
+  forkVm: {
+    method: "POST",
+    path: `${VM}/fork`,
+    tag: "VMs",
+    summary: "Fork a running or paused VM into children that go on from the same instant",
+    description:
+      "One capture, all children started side by side. The source runs on and its connections stay alive.",
+    body: ForkBodySchema,
+    responses: { 201: ForkResultSchema },
+    errors: [403, 409, 502, 503, 507],
+  },
+  execInVm: {
+    method: "POST",
+    path: `${VM}/exec`,
+    tag: "VMs",
+    summary: "Run a command in a VM",
+    description:
+      "With `Accept: application/x-ndjson` events stream as they happen, blank lines in between are heartbeats; otherwise one buffered result. A client that goes away kills the command.",
+    body: ExecBodySchema,
+    responses: { 200: ExecResultSchema },
+    ndjson: ExecStreamEventSchema,
+    errors: [409, 502, 503, 507],
+  },
+  listSnapshots: {
+    method: "GET",
+    path: "/v1/snapshots",
+    tag: "Snapshots",
+    summary: "List snapshots, newest first",
+    description: "Filters by `metadata.<key>=<value>` as the list of VMs does.",
+    query: Type.Object({}),
+    responses: { 200: Type.Array(SnapshotSchema) },
+    errors: [],
+  },
+  createSnapshot: {
+    method: "POST",
+    path: "/v1/snapshots",
+    tag: "Snapshots",
+    summary: "Snapshot a running or paused VM",
+    description:
+      "Answers when the snapshot is durable. During one pause of a VM, repeated calls answer the same snapshot.",
+    body: CreateSnapshotBodySchema,
+    responses: { 201: SnapshotSchema },
+    errors: [403, 409, 502, 503, 507],
+  },
+  getSnapshot: {
+    method: "GET",
+    path: SNAPSHOT,
+    tag: "Snapshots",
+    summary: "Read a snapshot",
+    responses: { 200: SnapshotSchema },
+    errors: [],
+  },
+  updateSnapshot: {
+    method: "PATCH",
+    path: SNAPSHOT,
+    tag: "Snapshots",
+    summary: "Rename a snapshot",
+    body: UpdateSnapshotBodySchema,
+    responses: { 200: SnapshotSchema },
+    errors: [],
+  },
+  deleteSnapshot: {
+    method: "DELETE",
+    path: SNAPSHOT,
+    tag: "Snapshots",
+    summary: "Delete a snapshot",
+    description: "VMs restored from it are not touched.",
+    responses: { 200: DeletionSchema },
+    errors: [409, 502, 503, 507],
+  },
+  getQuotas: {
+    method: "GET",
+    path: "/v1/org/quotas",
+    tag: "Organisation",
+    summary: "What the organisation may use and what it uses",
+    description: "Paused, stopped and failed VMs count against nothing.",
+    responses: { 200: QuotasSchema },
+    errors: [],
+  },
+} as const satisfies Record<string, Operation>;
+
+export type OperationId = keyof typeof OPERATIONS;

@@ -1,0 +1,80 @@
+/** Bodies that create or change a VM. */
+import { Type, type Static } from "typebox";
+import { MAX_DISK_GIB, MAX_FORK_COUNT, MIN_DISK_GIB } from "../limits.ts";
+import { ErrorBodySchema } from "./error-body.ts";
+import { nullable } from "./nullable.ts";
+import { stringMap } from "./string-map.ts";
+import { VmSchema } from "./vm.ts";
+
+const name = nullable(Type.String({ description: "Trimmed, white space collapsed, cut to 64 characters." }));
+const metadata = nullable(
+  stringMap("≤ 256 keys of 1–256 bytes, values ≤ 4096 bytes, ≤ 65536 bytes as JSON."),
+);
+
+export const LaunchBodySchema = Type.Object(
+  {
+    machineType: Type.Optional(
+      nullable(Type.String({ description: "`c{vCPUs}m{GiB}`; exactly one of this and `snapshotId`." })),
+    ),
+    snapshotId: Type.Optional(
+      nullable(Type.String({ description: "Id, unique id prefix or unique name of a ready snapshot." })),
+    ),
+    name: Type.Optional(name),
+    diskGiB: Type.Optional(
+      nullable(
+        Type.Integer({
+          minimum: MIN_DISK_GIB,
+          maximum: MAX_DISK_GIB,
+          description: "Default 10, or the snapshot's; never smaller than the snapshot's.",
+        }),
+      ),
+    ),
+    metadata: Type.Optional(metadata),
+    envVars: Type.Optional(
+      nullable(stringMap("Names of letters, digits and `_`; values without line breaks; ≤ 65536 bytes.")),
+    ),
+  },
+  { title: "LaunchBody" },
+);
+export type LaunchBody = Static<typeof LaunchBodySchema>;
+
+export const UpdateVmBodySchema = Type.Object(
+  { name: Type.Optional(name), metadata: Type.Optional(metadata) },
+  { title: "UpdateVmBody" },
+);
+export type UpdateVmBody = Static<typeof UpdateVmBodySchema>;
+
+export const ForkBodySchema = Type.Object(
+  {
+    count: Type.Optional(
+      nullable(Type.Integer({ minimum: 1, maximum: MAX_FORK_COUNT, description: "Children; default 1." })),
+    ),
+    names: Type.Optional(
+      nullable(
+        Type.Array(Type.String(), {
+          maxItems: MAX_FORK_COUNT,
+          description: "Names of the first children; the others get default names.",
+        }),
+      ),
+    ),
+    metadata: Type.Optional(metadata),
+  },
+  { title: "ForkBody" },
+);
+export type ForkBody = Static<typeof ForkBodySchema>;
+
+export const ForkChildSchema = Type.Object(
+  { vm: Type.Optional(VmSchema), error: Type.Optional(ErrorBodySchema) },
+  { title: "ForkChild", description: "Exactly one of `vm` (it runs) and `error` (nothing of it is left)." },
+);
+
+export const ForkResultSchema = Type.Object(
+  {
+    children: Type.Array(ForkChildSchema, { description: "One per child, in order." }),
+    pauseMs: Type.Number({ description: "How long the source stood still." }),
+    dirtyBytes: Type.Integer({ description: "Memory that was copied." }),
+    durationMs: Type.Number({ description: "From the request to the last child's answer." }),
+  },
+  { title: "ForkResult" },
+);
+export type ForkResponse = Static<typeof ForkResultSchema>;

@@ -1,0 +1,39 @@
+import { Type, type Static } from "typebox";
+import { nullable } from "./nullable.ts";
+import { stringMap } from "./string-map.ts";
+
+export const SNAPSHOT_STATUSES = ["creating", "ready", "deleting", "error"] as const;
+export type SnapshotStatus = (typeof SNAPSHOT_STATUSES)[number];
+
+export const SnapshotSchema = Type.Object(
+  {
+    id: Type.String({ description: "UUID." }),
+    name: Type.String(),
+    orgId: Type.String(),
+    vmId: Type.String({ description: "The VM it was taken of; that VM may be gone." }),
+    status: Type.Unsafe<SnapshotStatus>({ type: "string", enum: [...SNAPSHOT_STATUSES] }),
+    statusReason: Type.Optional(Type.String({ description: "Why it is in `error`." })),
+    createdAt: Type.String({ format: "date-time" }),
+    machineName: Type.String({ description: "What VMs restored from it get." }),
+    diskGiB: Type.Integer(),
+    metadata: stringMap("As the VM had it."),
+    envVars: stringMap("As the VM had it."),
+    pauseMs: Type.Optional(Type.Number({ description: "How long the source stood still." })),
+  },
+  { title: "Snapshot" },
+);
+export type Snapshot = Static<typeof SnapshotSchema>;
+
+const name = nullable(Type.String({ description: "Trimmed, white space collapsed, cut to 64 characters." }));
+
+export const CreateSnapshotBodySchema = Type.Object(
+  { vmId: Type.String({ description: "Id, unique id prefix or unique name." }), name: Type.Optional(name) },
+  { title: "CreateSnapshotBody" },
+);
+export type CreateSnapshotBody = Static<typeof CreateSnapshotBodySchema>;
+
+export const UpdateSnapshotBodySchema = Type.Object(
+  { name: Type.Optional(name) },
+  { title: "UpdateSnapshotBody" },
+);
+export type UpdateSnapshotBody = Static<typeof UpdateSnapshotBodySchema>;

@@ -1,0 +1,41 @@
+/** A VM as the API shows it. */
+import { Type, type Static } from "typebox";
+import { stringMap } from "./string-map.ts";
+import { nullable } from "./nullable.ts";
+
+export const VM_STATUSES = [
+  "provisioning",
+  "running",
+  "pausing",
+  "paused",
+  "resuming",
+  "stopped",
+  "deleting",
+  "error",
+] as const;
+export type VmStatus = (typeof VM_STATUSES)[number];
+
+export const VmSchema = Type.Object(
+  {
+    id: Type.String({ description: "UUID." }),
+    name: Type.String(),
+    orgId: Type.String(),
+    machineName: Type.String({ description: "For example `c1m2`." }),
+    cpu: Type.Integer({ description: "vCPUs." }),
+    memoryMiB: Type.Integer(),
+    diskGiB: Type.Integer(),
+    status: Type.Unsafe<VmStatus>({ type: "string", enum: [...VM_STATUSES] }),
+    statusReason: Type.Optional(
+      Type.String({ description: "Why the VM is in `error`, or what it waits for." }),
+    ),
+    createdAt: Type.String({ format: "date-time" }),
+    sourceName: Type.Optional(Type.String({ description: "Name of the snapshot or VM it was made from." })),
+    sourceSnapshotId: Type.Optional(Type.String({ description: "The snapshot it was restored from." })),
+    sourceVmId: Type.Optional(Type.String({ description: "The VM it was forked from." })),
+    metadata: stringMap("Free-form labels."),
+    envVars: stringMap("Environment of every command run in the VM."),
+    pausedAt: Type.Optional(nullable(Type.String({ format: "date-time" }))),
+  },
+  { title: "Vm" },
+);
+export type Vm = Static<typeof VmSchema>;
