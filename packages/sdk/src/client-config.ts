@@ -1,0 +1,87 @@
+/**
+ * Where a client's settings come from: the constructor's options, then the environment, then the defaults. The only
+ * place in the SDK that reads the environment, and it works where there is none (a browser).
+ */
+import { FastvmError } from "./errors.ts";
+
+export const DEFAULT_BASE_URL = "https://api.fastvm.org";
+
+/** Long enough for any plain read or write of a record; calls that move a whole VM have `VM_WORK_TIMEOUT_MS`. */
+export const DEFAULT_TIMEOUT_MS = 60_000;
+
+/** Launch, snapshot, fork, pause, resume and run: as long as Node's own fetch waits for an answer's headers. */
+export const VM_WORK_TIMEOUT_MS = 300_000;
+
+/** Two retries: three attempts in all, as every generation of the public clients makes. */
+export const DEFAULT_MAX_RETRIES = 2;
+
+export interface ClientOptions {
+  /** Default: the environment's `FASTVM_API_KEY`. Without either, the constructor throws. */
+  readonly apiKey?: string | undefined;
+  /** Default: the environment's `FASTVM_BASE_URL`, else `https://api.fastvm.org`. A path in it is kept. */
+  readonly baseUrl?: string | undefined;
+  /** Milliseconds for one attempt. Default: 60 s, and 300 s for calls that move a whole VM. */
+  readonly timeoutMs?: number | undefined;
+  /** Attempts after the first, for calls that are safe to repeat. Default 2. */
+  readonly maxRetries?: number | undefined;
+  /** Replaces the global `fetch`, for a proxy or a test. */
+  readonly fetch?: typeof globalThis.fetch | undefined;
+  /** Sent with every call; wins over `FASTVM_CUSTOM_HEADERS`. */
+  readonly defaultHeaders?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface ClientConfig {
+  readonly apiKey: string;
+  /** Without a slash at its end. */
+  readonly baseUrl: string;
+  /** Absent: each call has its own default. */
+  readonly timeoutMs?: number;
+  readonly maxRetries: number;
+  readonly fetch: typeof globalThis.fetch;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Throws a FastvmError when there is no API key or the base URL cannot be one. */
+export function readClientConfig(options: ClientOptions): ClientConfig {
+  const apiKey = options.apiKey ?? readEnvironment("FASTVM_API_KEY");
+  if (apiKey === undefined || apiKey === "") {
+    throw new FastvmError("No API key: pass { apiKey } or set the FASTVM_API_KEY environment variable");
+  }
+  const baseUrl = checkBaseUrl(options.baseUrl || readEnvironment("FASTVM_BASE_URL") || DEFAULT_BASE_URL);
+  return {
+    apiKey,
+    baseUrl,
+    ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+    maxRetries: options.maxRetries ?? DEFAULT_MAX_RETRIES,
+    // Called through a closure: a browser's fetch refuses to run with another `this`.
+    fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+    headers: {
+      ...parseHeaderLines(readEnvironment("FASTVM_CUSTOM_HEADERS") ?? ""),
+      ...options.defaultHeaders,
+    },
+  };
+}
+
+function checkBaseUrl(value: string): string {
+  if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol)) {
+    throw new FastvmError(`The base URL ${JSON.stringify(value)} is not an http or https URL`);
+  }
+  return value.replace(/\/+$/, "");
+}
+
+/** `Name: value` lines; a line without a colon is skipped. */
+function parseHeaderLines(text: string): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const line of text.split("\n")) {
+    const colon = line.indexOf(":");
+    if (colon > 0) headers[line.slice(0, colon).trim()] = line.slice(colon + 1).trim();
+  }
+  return headers;
+}
+
+/** An empty variable counts as unset, so that `FASTVM_BASE_URL= node app.ts` means the default. */
+function readEnvironment(name: string): string | undefined {
+  const runtime: { process?: { env?: Record<string, string | undefined> } } = globalThis;
+  const value = runtime.process?.env?.[name]?.trim();
+  return value === "" ? undefined : value;
+}

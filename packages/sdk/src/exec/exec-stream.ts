@@ -1,0 +1,76 @@
+/**
+ * A running command's output as it comes. Reading is what moves it on: a consumer that waits makes the command
+ * wait, and one that leaves the loop closes the connection, which kills the command.
+ */
+import { APIConnectionError, FastvmError } from "../errors.ts";
+import { connectionError } from "../http/http-client.ts";
+import type { OpenResponse } from "../http/http-client.ts";
+import { fromBase64 } from "./base64.ts";
+import type { ExecEvent } from "./exec.ts";
+import { readNdjson } from "./ndjson.ts";
+
+/** Starts the command at the first read; `open` makes the call. */
+export async function* execStream(
+  open: () => Promise<OpenResponse>,
+): AsyncGenerator<ExecEvent, void, undefined> {
+  const answer = await open();
+  let isComplete = false;
+  try {
+    for await (const value of readNdjson(bodyOf(answer))) {
+      const event: ExecEvent | undefined = isComplete ? undefined : parseEvent(value);
+      if (event === undefined) continue;
+      isComplete = event.type === "exit";
+      yield event;
+      // Reading goes on to the body's end, which is near, so that the connection can be used again.
+    }
+    if (!isComplete) throw new APIConnectionError("The stream ended before the command did");
+  } catch (cause) {
+    if (cause instanceof FastvmError) throw cause;
+    throw answer.deadline.reason() ?? connectionError(cause);
+  } finally {
+    if (!isComplete) answer.deadline.abort();
+    answer.deadline.release();
+  }
+}
+
+async function* bodyOf({ response }: OpenResponse): AsyncGenerator<Uint8Array, void, undefined> {
+  if (response.body === null) return;
+  const reader = response.body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    // Lets the connection go; a body that was read to its end or has failed has nothing left to cancel.
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+/** `{t:"o"|"e",d}` or `{t:"x",c?,to?,ms?,d?}`; a kind of a later server is skipped. */
+function parseEvent(value: unknown): ExecEvent | undefined {
+  const line: Record<string, unknown> = typeof value === "object" && value !== null ? { ...value } : {};
+  const text = typeof line["d"] === "string" ? line["d"] : "";
+  switch (line["t"]) {
+    case "o":
+      return { type: "stdout", data: fromBase64(text) };
+    case "e":
+      return { type: "stderr", data: fromBase64(text) };
+    case "x":
+      return {
+        type: "exit",
+        exitCode: asNumber(line["c"]),
+        timedOut: line["to"] === true,
+        durationMs: asNumber(line["ms"]),
+        ...(text === "" ? {} : { diagnostic: text }),
+      };
+    default:
+      return undefined;
+  }
+}
+
+/** The server leaves zeros out. */
+function asNumber(value: unknown): number {
+  return typeof value === "number" ? value : 0;
+}

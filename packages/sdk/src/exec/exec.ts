@@ -1,0 +1,69 @@
+/** Commands in a VM: what goes in, what comes back, and the body of the exec call. */
+import type { RequestOptions } from "../http/http-client.ts";
+import { toBase64 } from "./base64.ts";
+
+/** A string is run by `sh -c` in the VM; an array is the program and its arguments, with no shell between. */
+export type Command = string | readonly string[];
+
+export interface ExecOptions extends RequestOptions {
+  /** Seconds after which the server kills the command. Default: the server's. */
+  readonly timeoutSec?: number | undefined;
+  /** Written to the command's stdin, which is then closed. Text is sent as UTF-8. Default: empty. */
+  readonly stdin?: string | Uint8Array | undefined;
+}
+
+/** A finished command. Output beyond 4 MiB per stream is cut and flagged; `stream` has no such limit. */
+export interface ExecResult {
+  /** 128 + n when signal n ended the command. */
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly timedOut: boolean;
+  readonly stdoutTruncated: boolean;
+  readonly stderrTruncated: boolean;
+  readonly durationMs: number;
+}
+
+/** Bytes as the command wrote them; one event may hold part of a line or of a character. */
+export interface ExecOutputEvent {
+  readonly type: "stdout" | "stderr";
+  readonly data: Uint8Array;
+}
+
+/** Always the last event, and there is exactly one. */
+export interface ExecExitEvent {
+  readonly type: "exit";
+  readonly exitCode: number;
+  readonly timedOut: boolean;
+  readonly durationMs: number;
+  /** Why the command could not be started, if it could not. */
+  readonly diagnostic?: string;
+}
+
+export type ExecEvent = ExecOutputEvent | ExecExitEvent;
+
+export interface ExecBody {
+  readonly command: readonly string[];
+  readonly timeoutSec?: number | undefined;
+  readonly stdin?: string;
+}
+
+export function execBody(command: Command, options: ExecOptions | undefined): ExecBody {
+  const stdin = options?.stdin;
+  return {
+    command: typeof command === "string" ? ["sh", "-c", command] : command,
+    timeoutSec: options?.timeoutSec,
+    ...(stdin === undefined ? {} : { stdin: toBase64(asBytes(stdin)) }),
+  };
+}
+
+function asBytes(value: string | Uint8Array): Uint8Array {
+  return typeof value === "string" ? new TextEncoder().encode(value) : value;
+}
+
+/** For a buffered command the answer comes when it ends, so its own limit must fit into the call's. */
+const ANSWER_MARGIN_MS = 30_000;
+
+export function execTimeoutMs(timeoutSec: number | undefined, defaultMs: number): number {
+  return timeoutSec === undefined ? defaultMs : Math.max(defaultMs, timeoutSec * 1000 + ANSWER_MARGIN_MS);
+}

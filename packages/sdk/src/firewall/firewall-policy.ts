@@ -1,0 +1,54 @@
+/** Both dialects of a VM's firewall: the older ingress list, and the newer policy with egress and DNS. */
+
+/** The older dialect, for ingress over the VM's public IPv6 address. */
+export interface FirewallPolicy {
+  /** `open`: all may come in. `restricted`: only what `ingress` lists. */
+  readonly mode: "open" | "restricted";
+  readonly ingress?: readonly FirewallRule[];
+}
+
+export interface FirewallRule {
+  /** `tcp` or `udp`. */
+  readonly protocol: string;
+  readonly portStart: number;
+  /** The range's last port. Default: `portStart`. */
+  readonly portEnd?: number;
+  /** IPv6 networks. Default: any source. */
+  readonly sourceCidrs?: readonly string[];
+  readonly description?: string;
+}
+
+/** Only the fields that are given change. */
+export interface PatchFirewallPolicy {
+  readonly mode?: "open" | "restricted";
+  readonly ingress?: readonly FirewallRule[];
+}
+
+/** The newer dialect. A block that is left out has its default: ingress deny, egress allow, every name resolves. */
+export interface NetworkPolicy {
+  readonly ingress?: { readonly default: NetworkAction; readonly rules?: readonly NetworkRule[] };
+  readonly egress?: { readonly default: NetworkAction; readonly rules?: readonly NetworkRule[] };
+  readonly dns?: DnsPolicy;
+}
+
+export type NetworkAction = "allow" | "deny";
+
+export interface NetworkRule {
+  readonly action: NetworkAction;
+  /** `fqdn` is for egress only. */
+  readonly kind: "cidr" | "fqdn";
+  /** A network, or a name with at most one leading `*.`. */
+  readonly value: string;
+  readonly protocol: "tcp" | "udp" | "any";
+  /** `"443"`, `"8080-8090"` or `"any"`. */
+  readonly ports: string;
+  readonly description?: string;
+}
+
+export interface DnsPolicy {
+  /** `allow`: only `domains` resolve. `deny`: all but `domains` do. Default `deny`. */
+  readonly mode?: NetworkAction;
+  readonly domains?: readonly string[];
+  /** Also blocks DNS over TLS and well-known public resolvers over HTTPS. Default false. */
+  readonly blockBypass?: boolean;
+}

@@ -1,0 +1,172 @@
+/**
+ * One API call: URL, headers, time limit, retries, and the translation of every failure into the SDK's errors.
+ * It knows nothing of VMs, and it never repeats a call that its caller has not marked as safe to repeat.
+ */
+import { DEFAULT_TIMEOUT_MS } from "../client-config.ts";
+import type { ClientConfig } from "../client-config.ts";
+import { APIConnectionError, APIConnectionTimeoutError, errorFromResponse, FastvmError } from "../errors.ts";
+import { SDK_VERSION } from "../version.ts";
+import { Deadline, sleep } from "./deadline.ts";
+import { isRetryable, retryDelayMs } from "./retry-policy.ts";
+
+/** What a caller may set for one call. */
+export interface RequestOptions {
+  /** Ends the call; it then rejects with an APIUserAbortError. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds for one attempt; `Infinity` for no limit. */
+  readonly timeoutMs?: number | undefined;
+  /** Attempts after the first. Default: the client's, or 0 for calls that must not be repeated blindly. */
+  readonly maxRetries?: number | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Added to the URL's query. */
+  readonly query?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
+export interface ApiRequest {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** Already encoded, from the API's root: `/v1/vms`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  /** Sent as JSON when present. */
+  readonly body?: unknown;
+  readonly accept?: string;
+  /** Used when neither the call nor the client sets one. */
+  readonly defaultTimeoutMs?: number;
+  /** `once`: a repetition could do the work twice, so only the caller's own `maxRetries` allows it. */
+  readonly attempts?: "retried" | "once";
+  readonly options?: RequestOptions | undefined;
+}
+
+/** An answer whose body the caller reads. Whoever gets one must call `deadline.release`. */
+export interface OpenResponse {
+  readonly response: Response;
+  readonly deadline: Deadline;
+}
+
+export class HttpClient {
+  readonly #config: ClientConfig;
+
+  constructor(config: ClientConfig) {
+    this.#config = config;
+  }
+
+  /** The answer's JSON; `undefined` for an answer without a body. */
+  async json<Result>(request: ApiRequest): Promise<Result> {
+    return this.#withRetries(request, (open) => readJson<Result>(open));
+  }
+
+  /** Resolves at the answer's headers. The time limit ends there, the caller's signal goes on. */
+  async open(request: ApiRequest): Promise<OpenResponse> {
+    return this.#withRetries(request, (open) => {
+      open.deadline.stopTimer();
+      return Promise.resolve(open);
+    });
+  }
+
+  async #withRetries<Result>(
+    request: ApiRequest,
+    use: (open: OpenResponse) => Promise<Result>,
+  ): Promise<Result> {
+    const maxRetries =
+      request.options?.maxRetries ?? (request.attempts === "once" ? 0 : this.#config.maxRetries);
+    for (let retry = 0; ; retry += 1) {
+      const outcome = await this.#attempt(request, use);
+      if (outcome.ok) return outcome.value;
+      if (!outcome.isRetryable || retry >= maxRetries) throw outcome.error;
+      await sleep(retryDelayMs(retry, outcome.headers), request.options?.signal);
+    }
+  }
+
+  async #attempt<Result>(
+    request: ApiRequest,
+    use: (open: OpenResponse) => Promise<Result>,
+  ): Promise<Outcome<Result>> {
+    const { options } = request;
+    const timeoutMs =
+      options?.timeoutMs ?? this.#config.timeoutMs ?? request.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const deadline = new Deadline(timeoutMs, options?.signal);
+    try {
+      const response = await this.#config.fetch(this.#url(request), this.#init(request, deadline.signal));
+      if (!response.ok) return await failedAnswer(response, deadline);
+      return { ok: true, value: await use({ response, deadline }) };
+    } catch (cause) {
+      deadline.release();
+      return brokenCall(cause, deadline);
+    }
+  }
+
+  #url(request: ApiRequest): string {
+    const query = new URLSearchParams();
+    for (const [key, value] of Object.entries({ ...request.query, ...request.options?.query })) {
+      if (value !== undefined) query.append(key, value);
+    }
+    const suffix = query.size === 0 ? "" : `?${query.toString()}`;
+    return `${this.#config.baseUrl}${request.path}${suffix}`;
+  }
+
+  #init(request: ApiRequest, signal: AbortSignal): RequestInit {
+    const headers = new Headers({
+      accept: request.accept ?? "application/json",
+      "user-agent": `fastvm-sdk-js/${SDK_VERSION}`,
+      "x-api-key": this.#config.apiKey,
+    });
+    if (request.body !== undefined) headers.set("content-type", "application/json");
+    for (const [name, value] of Object.entries({ ...this.#config.headers, ...request.options?.headers })) {
+      headers.set(name, value);
+    }
+    const body = request.body === undefined ? {} : { body: JSON.stringify(request.body) };
+    return { method: request.method, headers, signal, ...body };
+  }
+}
+
+type Outcome<Result> =
+  | { readonly ok: true; readonly value: Result }
+  | {
+      readonly ok: false;
+      readonly error: unknown;
+      readonly isRetryable: boolean;
+      readonly headers?: Headers;
+    };
+
+async function readJson<Result>({ response, deadline }: OpenResponse): Promise<Result> {
+  const text = await response.text();
+  deadline.release();
+  try {
+    const value: unknown = text.trim() === "" ? undefined : JSON.parse(text);
+    // The wire is the one place where a type is taken on trust: a later server may send more than we know.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    return value as Result;
+  } catch (cause) {
+    throw new FastvmError(`The answer is not JSON: ${text.slice(0, 200)}`, { cause });
+  }
+}
+
+async function failedAnswer(response: Response, deadline: Deadline): Promise<Outcome<never>> {
+  const { status, headers } = response;
+  const text = await response.text();
+  deadline.release();
+  return {
+    ok: false,
+    error: errorFromResponse(status, text, headers),
+    isRetryable: isRetryable(status, headers),
+    headers,
+  };
+}
+
+/** A call that got no whole answer. A timeout is worth a retry, an abort by the caller is not. */
+function brokenCall(cause: unknown, deadline: Deadline): Outcome<never> {
+  if (cause instanceof FastvmError) return { ok: false, error: cause, isRetryable: false };
+  const error = deadline.reason() ?? connectionError(cause);
+  const isTimeout = error instanceof APIConnectionTimeoutError;
+  return { ok: false, error, isRetryable: isTimeout || error instanceof APIConnectionError };
+}
+
+/** Node's fetch says only "fetch failed"; the reason is in its cause. */
+export function connectionError(cause: unknown): APIConnectionError {
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+  const text =
+    inner instanceof Error
+      ? inner.message || ("code" in inner ? String(inner.code) : inner.name)
+      : String(inner);
+  return new APIConnectionError(`The connection failed: ${text}`, { cause });
+}

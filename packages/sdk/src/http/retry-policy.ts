@@ -1,0 +1,34 @@
+/** When an answer may be asked for again, and after how long. */
+
+const FIRST_DELAY_MS = 500;
+const MAX_DELAY_MS = 8000;
+/** A server that asks for a longer pause is not obeyed: the caller would seem to hang. */
+const MAX_SERVER_DELAY_MS = 60_000;
+/** Up to this part is taken off each delay, so that clients that failed together do not come back together. */
+const JITTER = 0.25;
+
+/** The server's own word (`x-should-retry`) goes before the status. */
+export function isRetryable(status: number, headers: Headers): boolean {
+  const verdict = headers.get("x-should-retry");
+  if (verdict === "true") return true;
+  if (verdict === "false") return false;
+  return status === 408 || status === 409 || status === 429 || status >= 500;
+}
+
+/** Milliseconds before attempt `retry` (0 for the first retry). */
+export function retryDelayMs(retry: number, headers: Headers | undefined): number {
+  const asked = headers === undefined ? undefined : serverDelayMs(headers);
+  if (asked !== undefined && asked >= 0 && asked <= MAX_SERVER_DELAY_MS) return asked;
+  return Math.min(FIRST_DELAY_MS * 2 ** retry, MAX_DELAY_MS) * (1 - Math.random() * JITTER);
+}
+
+function serverDelayMs(headers: Headers): number | undefined {
+  const inMs = Number.parseFloat(headers.get("retry-after-ms") ?? "");
+  if (!Number.isNaN(inMs)) return inMs;
+  const after = headers.get("retry-after");
+  if (after === null) return undefined;
+  const seconds = Number(after);
+  if (!Number.isNaN(seconds)) return seconds * 1000;
+  const date = Date.parse(after);
+  return Number.isNaN(date) ? undefined : date - Date.now();
+}

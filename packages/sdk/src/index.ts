@@ -1,0 +1,62 @@
+export { FastvmClient } from "./fastvm-client.ts";
+export type { Health } from "./fastvm-client.ts";
+export type { ClientOptions } from "./client-config.ts";
+export type { RequestOptions } from "./http/http-client.ts";
+export {
+  APIConnectionError,
+  APIConnectionTimeoutError,
+  APIError,
+  APIUserAbortError,
+  AuthenticationError,
+  BadRequestError,
+  ConflictError,
+  FastvmError,
+  InternalServerError,
+  NotFoundError,
+  PermissionDeniedError,
+  RateLimitError,
+  UnprocessableEntityError,
+  VMLaunchError,
+  VMNotReadyError,
+} from "./errors.ts";
+export type {
+  Command,
+  ExecEvent,
+  ExecExitEvent,
+  ExecOptions,
+  ExecOutputEvent,
+  ExecResult,
+} from "./exec/exec.ts";
+export type { Vms, LaunchWaitOptions } from "./vms/vms.ts";
+export type { WaitOptions } from "./vms/wait-until-running.ts";
+export type {
+  DeletedResource,
+  LaunchParams,
+  ListVmsParams,
+  MachineType,
+  Metadata,
+  UpdateVmParams,
+  Vm,
+  VmRef,
+  VmStatus,
+  VmTtl,
+} from "./vms/vm.ts";
+export type { ForkFailure, ForkOutcome, ForkParams, ForkResult } from "./vms/fork.ts";
+export type { Snapshots } from "./snapshots/snapshots.ts";
+export type {
+  CreateSnapshotParams,
+  ListSnapshotsParams,
+  Snapshot,
+  SnapshotRef,
+  SnapshotStatus,
+} from "./snapshots/snapshot.ts";
+export type { Quotas, QuotaUsage, QuotaValues } from "./quotas.ts";
+export type {
+  DnsPolicy,
+  FirewallPolicy,
+  FirewallRule,
+  NetworkAction,
+  NetworkPolicy,
+  NetworkRule,
+  PatchFirewallPolicy,
+} from "./firewall/firewall-policy.ts";

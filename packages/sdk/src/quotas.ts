@@ -1,0 +1,28 @@
+/** `client.quotas`: what the organisation may use and what it uses. */
+import type { HttpClient, RequestOptions } from "./http/http-client.ts";
+
+export interface QuotaValues {
+  readonly vcpu: number;
+  readonly memoryMiB: number;
+  readonly diskGiB: number;
+  readonly snapshotCount: number;
+}
+
+export interface QuotaUsage {
+  readonly orgId: string;
+  readonly limits: QuotaValues;
+  readonly usage: QuotaValues;
+}
+
+export class Quotas {
+  readonly #http: HttpClient;
+
+  constructor(http: HttpClient) {
+    this.#http = http;
+  }
+
+  /** Paused VMs count against nothing. */
+  retrieve(options?: RequestOptions): Promise<QuotaUsage> {
+    return this.#http.json({ method: "GET", path: "/v1/org/quotas", options });
+  }
+}

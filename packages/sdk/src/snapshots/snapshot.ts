@@ -1,0 +1,38 @@
+/** A snapshot as the API shows it. */
+import type { FirewallPolicy, NetworkPolicy } from "../firewall/firewall-policy.ts";
+import type { Metadata } from "../vms/vm.ts";
+
+export type SnapshotStatus = "creating" | "ready" | "error" | (string & {});
+
+export interface Snapshot {
+  readonly id: string;
+  readonly name: string;
+  readonly orgId: string;
+  /** The VM it was made of, which may be gone. */
+  readonly vmId: string;
+  readonly status: SnapshotStatus;
+  /** RFC 3339, with its zone. */
+  readonly createdAt: string;
+  readonly machineName?: string;
+  readonly firewall?: FirewallPolicy | NetworkPolicy;
+  readonly metadata?: Metadata;
+  readonly envVars?: Readonly<Record<string, string>>;
+}
+
+/** Calls that concern a snapshot take its id or the snapshot itself. */
+export type SnapshotRef = string | { readonly id: string };
+
+export interface CreateSnapshotParams {
+  readonly vmId: string;
+  /** Cut to 64 characters. Default: `snapshot-` and the VM id's first eight. */
+  readonly name?: string | undefined;
+}
+
+export interface ListSnapshotsParams {
+  /** Snapshots that carry all of these pairs. */
+  readonly metadata?: Metadata | undefined;
+}
+
+export function snapshotIdOf(snapshot: SnapshotRef): string {
+  return typeof snapshot === "string" ? snapshot : snapshot.id;
+}

@@ -1,0 +1,30 @@
+/** Forking: one capture of a VM, and any number of VMs that go on from it. */
+import type { Metadata, Vm } from "./vm.ts";
+
+export interface ForkParams {
+  /** 1 to 100. */
+  readonly count: number;
+  /** One per child, in order. Default: the server's choice. */
+  readonly names?: readonly string[] | undefined;
+  /** Replaces the source's metadata in every child. */
+  readonly metadata?: Metadata | undefined;
+}
+
+/** One outcome per child, in order: the running VM, or why it did not start. Siblings do not depend on each other. */
+export type ForkOutcome =
+  | { readonly vm: Vm; readonly error?: undefined }
+  | { readonly error: ForkFailure; readonly vm?: undefined };
+
+export interface ForkFailure {
+  /** What happened, for people. */
+  readonly error: string;
+  /** The platform's name of the failure, for programs. */
+  readonly code?: string;
+  readonly hint?: string;
+}
+
+export interface ForkResult {
+  readonly children: readonly ForkOutcome[];
+  /** How long the source stood still, in ms. */
+  readonly pauseMs: number;
+}

@@ -1,0 +1,98 @@
+/** A VM as the API shows it, and what can be asked for when one is launched, changed or forked. */
+import type { FirewallPolicy, NetworkPolicy } from "../firewall/firewall-policy.ts";
+
+/** A later server may know more states; one that is not listed here means "in transition". */
+export type VmStatus =
+  | "provisioning"
+  | "running"
+  | "pausing"
+  | "paused"
+  | "resuming"
+  | "stopped"
+  | "deleting"
+  | "error"
+  | (string & {});
+
+/** `c{vCPUs}m{GiB of memory}`. */
+export type MachineType = "c1m2" | "c2m4" | "c4m8" | "c8m16" | (string & {});
+
+export type Metadata = Readonly<Record<string, string>>;
+
+export interface Vm {
+  readonly id: string;
+  readonly name: string;
+  readonly orgId: string;
+  readonly cpu: number;
+  readonly memoryMiB: number;
+  readonly diskGiB: number;
+  readonly status: VmStatus;
+  /** RFC 3339, with its zone. */
+  readonly createdAt: string;
+  readonly machineName?: string;
+  /** The snapshot's or the image's name. */
+  readonly sourceName?: string;
+  readonly publicIpv6?: string;
+  readonly metadata?: Metadata;
+  readonly envVars?: Readonly<Record<string, string>>;
+  readonly firewall?: FirewallPolicy | NetworkPolicy;
+  readonly ttl?: VmTtl | null;
+  /** While it runs: when the ttl strikes, in ms since 1970. */
+  readonly expiresAtMs?: number;
+  /** While it is paused: what is left of the ttl. */
+  readonly ttlRemainingMs?: number;
+  readonly pausedAt?: string | null;
+  readonly deletedAt?: string | null;
+  /** Why the VM is in `error`. */
+  readonly statusReason?: string;
+}
+
+export interface VmTtl {
+  readonly action: "pause" | "delete";
+  readonly seconds: number;
+}
+
+/** Calls that concern a VM take its id or the VM itself. */
+export type VmRef = string | { readonly id: string };
+
+export interface LaunchParams {
+  /** Required unless `snapshotId` is given. */
+  readonly machineType?: MachineType | undefined;
+  /** Restores this snapshot in place of starting a fresh VM. */
+  readonly snapshotId?: string | undefined;
+  /** Cut to 64 characters. Default: `vm-` and the id's first eight. */
+  readonly name?: string | undefined;
+  /** At least 10, or the snapshot's disk. */
+  readonly diskGiB?: number | undefined;
+  readonly metadata?: Metadata | undefined;
+  readonly envVars?: Readonly<Record<string, string>> | undefined;
+  readonly firewall?: FirewallPolicy | NetworkPolicy | null | undefined;
+  readonly ttl?: VmTtl | undefined;
+}
+
+export interface UpdateVmParams {
+  readonly name?: string | undefined;
+  /** Replaces all of it; `{}` clears it. */
+  readonly metadata?: Metadata | undefined;
+  /** `null` removes it; an object starts it anew. */
+  readonly ttl?: VmTtl | null | undefined;
+}
+
+export interface ListVmsParams {
+  readonly status?: VmStatus | undefined;
+  /** VMs that carry all of these pairs. */
+  readonly metadata?: Metadata | undefined;
+}
+
+export interface DeletedResource {
+  readonly id: string;
+  readonly deleted: boolean;
+}
+
+export function vmIdOf(vm: VmRef): string {
+  return typeof vm === "string" ? vm : vm.id;
+}
+
+/** The query's `metadata.<key>=<value>` pairs. */
+export function metadataQuery(metadata: Metadata | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata ?? {}).map(([key, value]) => [`metadata.${key}`, value]));
+}

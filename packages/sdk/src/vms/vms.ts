@@ -1,0 +1,157 @@
+/** `client.vms`: one method per call of the API's VM routes. */
+import { VM_WORK_TIMEOUT_MS } from "../client-config.ts";
+import { execBody, execTimeoutMs } from "../exec/exec.ts";
+import type { Command, ExecEvent, ExecOptions, ExecResult } from "../exec/exec.ts";
+import { execStream } from "../exec/exec-stream.ts";
+import type { HttpClient, RequestOptions } from "../http/http-client.ts";
+import { joinPath } from "../http/path.ts";
+import type { ForkParams, ForkResult } from "./fork.ts";
+import { metadataQuery, vmIdOf } from "./vm.ts";
+import type { DeletedResource, LaunchParams, ListVmsParams, UpdateVmParams, Vm, VmRef } from "./vm.ts";
+import { failIfTerminal, waitUntilRunning } from "./wait-until-running.ts";
+import type { WaitOptions } from "./wait-until-running.ts";
+
+export interface LaunchWaitOptions extends WaitOptions {
+  /** `false` returns the VM as the first answer has it, running or queued. Default true. */
+  readonly wait?: boolean | undefined;
+}
+
+export class Vms {
+  readonly #http: HttpClient;
+
+  constructor(http: HttpClient) {
+    this.#http = http;
+  }
+
+  /**
+   * Starts a VM from a machine type or a snapshot and resolves when it runs. Never repeated by itself: that could
+   * make two VMs. Throws VMLaunchError when the VM fails, VMNotReadyError when it takes longer than `timeoutMs`.
+   */
+  async launch(params: LaunchParams, options?: RequestOptions, wait: LaunchWaitOptions = {}): Promise<Vm> {
+    const vm = await this.#http.json<Vm>({
+      method: "POST",
+      path: "/v1/vms",
+      body: params,
+      attempts: "once",
+      defaultTimeoutMs: VM_WORK_TIMEOUT_MS,
+      options,
+    });
+    if (vm.status === "running" || wait.wait === false) return vm;
+    failIfTerminal(vm);
+    return this.waitUntilRunning(vm, { ...wait, signal: options?.signal });
+  }
+
+  /** Resolves when the VM runs; for one that was launched with `wait: false`, or found in a list. */
+  waitUntilRunning(
+    vm: VmRef,
+    options: WaitOptions & { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Vm> {
+    return waitUntilRunning(() => this.retrieve(vm, { signal: options.signal }), options);
+  }
+
+  /** All VMs of the organisation that are not deleted. */
+  list(params: ListVmsParams = {}, options?: RequestOptions): Promise<Vm[]> {
+    const query = { status: params.status, ...metadataQuery(params.metadata) };
+    return this.#http.json({ method: "GET", path: "/v1/vms", query, options });
+  }
+
+  retrieve(vm: VmRef, options?: RequestOptions): Promise<Vm> {
+    return this.#http.json({ method: "GET", path: pathOf(vm), options });
+  }
+
+  /** The same as `retrieve`. */
+  get(vm: VmRef, options?: RequestOptions): Promise<Vm> {
+    return this.retrieve(vm, options);
+  }
+
+  /** Only the fields that are given change. */
+  update(vm: VmRef, params: UpdateVmParams, options?: RequestOptions): Promise<Vm> {
+    return this.#http.json({ method: "PATCH", path: pathOf(vm), body: params, options });
+  }
+
+  rename(vm: VmRef, name: string, options?: RequestOptions): Promise<Vm> {
+    return this.update(vm, { name }, options);
+  }
+
+  delete(vm: VmRef, options?: RequestOptions): Promise<DeletedResource> {
+    return this.#http.json({
+      method: "DELETE",
+      path: pathOf(vm),
+      defaultTimeoutMs: VM_WORK_TIMEOUT_MS,
+      options,
+    });
+  }
+
+  /**
+   * Runs a command and resolves when it has ended, whatever its exit code. The command ends with its call: an
+   * abort or a timeout kills it.
+   */
+  run(vm: VmRef, command: Command, options?: ExecOptions): Promise<ExecResult> {
+    return this.#http.json({
+      method: "POST",
+      path: pathOf(vm, "exec"),
+      body: execBody(command, options),
+      attempts: "once",
+      defaultTimeoutMs: execTimeoutMs(options?.timeoutSec, VM_WORK_TIMEOUT_MS),
+      options,
+    });
+  }
+
+  /**
+   * Runs a command and yields its output as it comes, then one `exit` event. The command starts at the first read
+   * and is killed when the loop is left. `timeoutMs` counts until the stream begins.
+   */
+  stream(vm: VmRef, command: Command, options?: ExecOptions): AsyncGenerator<ExecEvent, void, undefined> {
+    return execStream(() =>
+      this.#http.open({
+        method: "POST",
+        path: pathOf(vm, "exec"),
+        body: execBody(command, options),
+        accept: "application/x-ndjson",
+        attempts: "once",
+        defaultTimeoutMs: VM_WORK_TIMEOUT_MS,
+        options,
+      }),
+    );
+  }
+
+  /** Saves the VM's memory and frees it; `resume` goes on at the same instruction. Fine on a paused VM. */
+  pause(vm: VmRef, options?: RequestOptions): Promise<Vm> {
+    return this.#transition(vm, "pause", options);
+  }
+
+  /** Resolves when the VM runs again, waiting for room on the host if it must. */
+  async resume(vm: VmRef, options?: RequestOptions, wait: LaunchWaitOptions = {}): Promise<Vm> {
+    const resumed = await this.#transition(vm, "resume", options);
+    if (resumed.status === "running" || wait.wait === false) return resumed;
+    return this.waitUntilRunning(vm, { ...wait, signal: options?.signal });
+  }
+
+  /**
+   * Captures a running or paused VM once and starts `count` VMs that go on from there, with its memory, processes and
+   * files; the source goes on too. Rejects only when the capture fails: each child has an outcome of its own.
+   */
+  fork(vm: VmRef, params: ForkParams, options?: RequestOptions): Promise<ForkResult> {
+    return this.#http.json({
+      method: "POST",
+      path: pathOf(vm, "fork"),
+      body: params,
+      attempts: "once",
+      defaultTimeoutMs: VM_WORK_TIMEOUT_MS,
+      options,
+    });
+  }
+
+  #transition(vm: VmRef, name: "pause" | "resume", options: RequestOptions | undefined): Promise<Vm> {
+    return this.#http.json({
+      method: "POST",
+      path: pathOf(vm, name),
+      defaultTimeoutMs: VM_WORK_TIMEOUT_MS,
+      options,
+    });
+  }
+}
+
+function pathOf(vm: VmRef, ...rest: readonly string[]): string {
+  return joinPath("v1", "vms", vmIdOf(vm), ...rest);
+}
