@@ -60,3 +60,14 @@ export type {
   NetworkRule,
   PatchFirewallPolicy,
 } from "./firewall/firewall-policy.ts";
+export { FastVM } from "./flat/fastvm.ts";
+export type {
+  CommandResult,
+  FastVMOptions,
+  FlatForkOptions,
+  FlatLaunchOptions,
+  FlatRestoreOptions,
+  FlatRunOptions,
+  FlatSnapshotOptions,
+} from "./flat/fastvm.ts";
+export type { FlatSnapshot, OrgQuotaUsage, OrgQuotaValues, VM, VMStatus } from "./flat/flat-vm.ts";

@@ -10,11 +10,17 @@ export interface ExecOptions extends RequestOptions {
   readonly timeoutSec?: number | undefined;
   /** Written to the command's stdin, which is then closed. Text is sent as UTF-8. Default: empty. */
   readonly stdin?: string | Uint8Array | undefined;
+  /** Added to the VM's environment, for this command alone. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Default `/root`. */
+  readonly cwd?: string | undefined;
+  /** Name or number of the user to run as. Default root. */
+  readonly user?: string | undefined;
 }
 
 /** A finished command. Output beyond 4 MiB per stream is cut and flagged; `stream` has no such limit. */
 export interface ExecResult {
-  /** 128 + n when signal n ended the command. */
+  /** 128 + n when signal n ended it, 124 when its time ran out, 126 or 127 when it could not be started. */
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -46,6 +52,9 @@ export interface ExecBody {
   readonly command: readonly string[];
   readonly timeoutSec?: number | undefined;
   readonly stdin?: string;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly cwd?: string | undefined;
+  readonly user?: string | undefined;
 }
 
 export function execBody(command: Command, options: ExecOptions | undefined): ExecBody {
@@ -53,6 +62,9 @@ export function execBody(command: Command, options: ExecOptions | undefined): Ex
   return {
     command: typeof command === "string" ? ["sh", "-c", command] : command,
     timeoutSec: options?.timeoutSec,
+    env: options?.env,
+    cwd: options?.cwd,
+    user: options?.user,
     ...(stdin === undefined ? {} : { stdin: toBase64(asBytes(stdin)) }),
   };
 }

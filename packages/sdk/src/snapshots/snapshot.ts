@@ -2,7 +2,7 @@
 import type { FirewallPolicy, NetworkPolicy } from "../firewall/firewall-policy.ts";
 import type { Metadata } from "../vms/vm.ts";
 
-export type SnapshotStatus = "creating" | "ready" | "error" | (string & {});
+export type SnapshotStatus = "creating" | "ready" | "deleting" | "error" | (string & {});
 
 export interface Snapshot {
   readonly id: string;
@@ -11,9 +11,15 @@ export interface Snapshot {
   /** The VM it was made of, which may be gone. */
   readonly vmId: string;
   readonly status: SnapshotStatus;
+  /** Why it is in `error`. */
+  readonly statusReason?: string;
   /** RFC 3339, with its zone. */
   readonly createdAt: string;
+  /** The machine type that VMs restored from it get. */
   readonly machineName?: string;
+  readonly diskGiB?: number;
+  /** How long the source stood still, in ms. */
+  readonly pauseMs?: number;
   readonly firewall?: FirewallPolicy | NetworkPolicy;
   readonly metadata?: Metadata;
   readonly envVars?: Readonly<Record<string, string>>;

@@ -2,9 +2,9 @@
 import type { Metadata, Vm } from "./vm.ts";
 
 export interface ForkParams {
-  /** 1 to 100. */
-  readonly count: number;
-  /** One per child, in order. Default: the server's choice. */
+  /** 1 to 100. Default 1. */
+  readonly count?: number | undefined;
+  /** Names of the first children; the others get default names. */
   readonly names?: readonly string[] | undefined;
   /** Replaces the source's metadata in every child. */
   readonly metadata?: Metadata | undefined;
@@ -21,10 +21,15 @@ export interface ForkFailure {
   /** The platform's name of the failure, for programs. */
   readonly code?: string;
   readonly hint?: string;
+  readonly field?: string;
 }
 
 export interface ForkResult {
   readonly children: readonly ForkOutcome[];
   /** How long the source stood still, in ms. */
   readonly pauseMs: number;
+  /** Private memory of the source that was copied. */
+  readonly dirtyBytes: number;
+  /** From the request to the last child's answer. */
+  readonly durationMs: number;
 }

@@ -29,8 +29,12 @@ export interface Vm {
   /** RFC 3339, with its zone. */
   readonly createdAt: string;
   readonly machineName?: string;
-  /** The snapshot's or the image's name. */
+  /** The name of the snapshot or VM it was made from. */
   readonly sourceName?: string;
+  /** The snapshot it was restored from. */
+  readonly sourceSnapshotId?: string;
+  /** The VM it was forked from. */
+  readonly sourceVmId?: string;
   readonly publicIpv6?: string;
   readonly metadata?: Metadata;
   readonly envVars?: Readonly<Record<string, string>>;
@@ -42,7 +46,7 @@ export interface Vm {
   readonly ttlRemainingMs?: number;
   readonly pausedAt?: string | null;
   readonly deletedAt?: string | null;
-  /** Why the VM is in `error`. */
+  /** Why the VM is in `error`, or what it waits for. */
   readonly statusReason?: string;
 }
 

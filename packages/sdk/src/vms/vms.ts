@@ -131,7 +131,7 @@ export class Vms {
    * Captures a running or paused VM once and starts `count` VMs that go on from there, with its memory, processes and
    * files; the source goes on too. Rejects only when the capture fails: each child has an outcome of its own.
    */
-  fork(vm: VmRef, params: ForkParams, options?: RequestOptions): Promise<ForkResult> {
+  fork(vm: VmRef, params: ForkParams = {}, options?: RequestOptions): Promise<ForkResult> {
     return this.#http.json({
       method: "POST",
       path: pathOf(vm, "fork"),
