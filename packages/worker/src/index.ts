@@ -5,3 +5,4 @@ export type { Verdict } from "./qemu/accelerator.ts";
 export { identifyProcess, isAlive, killAndWait } from "./processes/proc.ts";
 export type { ProcessIdentity } from "./processes/proc.ts";
 export { spawnDetached, runTool } from "./processes/spawn.ts";
+export { inspectHost } from "./inspect-host.ts";

@@ -89,6 +89,7 @@ export async function openContext(
     templates,
     pool,
     vms: new Map(),
+    onError,
     onGuestLost,
   };
   return { context, verdict };

@@ -138,11 +138,7 @@ export class Worker implements WorkerPort {
     await rm(snapshotFolder(this.#context.config, snapshotId), { recursive: true, force: true });
   }
 
-  async fork(
-    vmId: VmId,
-    children: readonly ForkChild[],
-    _options: CallOptions = {},
-  ): Promise<ForkResult> {
+  async fork(vmId: VmId, children: readonly ForkChild[], _options: CallOptions = {}): Promise<ForkResult> {
     const work = fork(this.#context, this.#require(vmId), children);
     for (const child of children) void this.#track(child.vmId, () => work).catch(() => undefined);
     const result = await work;
@@ -151,7 +147,7 @@ export class Worker implements WorkerPort {
   }
 
   async exec(vmId: VmId, spec: ExecSpec, options: CallOptions = {}): Promise<ExecSession> {
-    return await exec(this.#require(vmId), spec, options);
+    return exec(this.#require(vmId), spec, options);
   }
 
   subscribe(listener: (event: WorkerEvent) => void): () => void {

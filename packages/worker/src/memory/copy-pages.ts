@@ -63,7 +63,7 @@ class SliceWalk {
   next(maxBytes: number): readonly Piece[] {
     const pieces: Piece[] = [];
     let room = maxBytes;
-    for (let range = this.#ranges[this.#range]; range !== undefined && room > 0; ) {
+    for (let range = this.#ranges[this.#range]; range !== undefined && room > 0;) {
       const left = range.pages * PAGE_BYTES - this.#doneInRange;
       const bytes = Math.min(left, room);
       const page = range.firstPage + this.#doneInRange / PAGE_BYTES;
@@ -98,7 +98,7 @@ function transfer(slice: readonly Piece[], file: PageFile, buffer: Buffer, opera
 }
 
 function readFully(fd: number, buffer: Buffer, position: number): void {
-  for (let done = 0; done < buffer.length; ) {
+  for (let done = 0; done < buffer.length;) {
     const bytes = readSync(fd, buffer, done, buffer.length - done, position + done);
     if (bytes === 0) throw new Error("The memory ended before its last page");
     done += bytes;
@@ -106,7 +106,7 @@ function readFully(fd: number, buffer: Buffer, position: number): void {
 }
 
 function writeFully(fd: number, buffer: Buffer, position: number): void {
-  for (let done = 0; done < buffer.length; ) {
+  for (let done = 0; done < buffer.length;) {
     done += writeSync(fd, buffer, done, buffer.length - done, position + done);
   }
 }

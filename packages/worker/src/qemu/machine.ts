@@ -44,10 +44,7 @@ function hardware({ machine, accelerator }: MachineSpec): readonly string[] {
       : ["-accel", `tcg,thread=multi,tb-size=${TRANSLATION_CACHE_MIB}`, "-cpu", "max"]),
     ...["-smp", `${machine.cpu}`, "-m", `${machine.memoryMib}M`],
     // share=off: writes stay private to this process, and siblings share what none of them wrote.
-    ...[
-      "-object",
-      `memory-backend-file,id=mem,size=${machine.memoryMib}M,mem-path=${MEMORY_FILE},share=off`,
-    ],
+    ...["-object", `memory-backend-file,id=mem,size=${machine.memoryMib}M,mem-path=${MEMORY_FILE},share=off`],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-global", "virtio-mmio.force-legacy=false"],
     // Without this the stream would name the machine's configuration and one pool could not serve all device states.

@@ -40,11 +40,7 @@ export class QmpClient {
   #lost: Error | undefined;
 
   /** Retries until QEMU has made its socket and greeted, at most until the deadline. */
-  static async connect(
-    socketPath: string,
-    deadlineMs: number,
-    signal?: AbortSignal,
-  ): Promise<QmpClient> {
+  static async connect(socketPath: string, deadlineMs: number, signal?: AbortSignal): Promise<QmpClient> {
     const deadline = Date.now() + deadlineMs;
     for (;;) {
       try {
@@ -80,9 +76,7 @@ export class QmpClient {
         reject(new Error(`QEMU did not answer ${command} within ${timeoutMs} ms`));
       }, timeoutMs);
       this.#pending.set(id, { command, resolve, reject, timer });
-      this.#socket.write(
-        `${JSON.stringify({ execute: command, id, ...(args && { arguments: args }) })}\n`,
-      );
+      this.#socket.write(`${JSON.stringify({ execute: command, id, ...(args && { arguments: args }) })}\n`);
     });
   }
 

@@ -4,7 +4,7 @@ import { activeLayer, cancelStream, nextLayer } from "../disk/chain.ts";
 import { freeSlot } from "../pool/slot.ts";
 import { killAndWait } from "../processes/proc.ts";
 import { QemuProcess } from "../qemu/qemu-process.ts";
-import { openLink } from "../vm/restore.ts";
+import { openLink } from "../vm/open-link.ts";
 import type { Vm } from "../vm/vm.ts";
 import { watchGuest } from "../vm/watch-guest.ts";
 import { pausedFolder } from "../vm/worker-context.ts";

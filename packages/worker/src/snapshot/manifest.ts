@@ -53,7 +53,7 @@ export async function writeManifest(folder: string, manifest: Omit<Manifest, "fo
 export async function readManifest(folder: string): Promise<Manifest> {
   const manifest = JSON.parse(await readFile(join(folder, MANIFEST_FILE), "utf8")) as Manifest;
   if (manifest.format !== FORMAT) {
-    throw new FastvmError("snapshot_incompatible", `its format is ${manifest.format}, this is ${FORMAT}`);
+    throw new FastvmError("snapshot_incompatible", "its format is that of another version");
   }
   return manifest;
 }

@@ -21,7 +21,7 @@ import { meltDelta } from "../snapshot/melt.ts";
 import { capture } from "../vm/capture.ts";
 import type { CaptureContext } from "../vm/capture.ts";
 import { exec } from "../vm/exec.ts";
-import { openLink } from "../vm/restore.ts";
+import { openLink } from "../vm/open-link.ts";
 import { Vm } from "../vm/vm.ts";
 import type { Image } from "../image/image.ts";
 
@@ -55,7 +55,11 @@ export interface TemplateHost extends SlotHost, CaptureContext {
 }
 
 /** Takes about 20 s under emulation. `folder` becomes the template. */
-export async function makeTemplate(host: TemplateHost, machine: MachineType, folder: string): Promise<Snapshot> {
+export async function makeTemplate(
+  host: TemplateHost,
+  machine: MachineType,
+  folder: string,
+): Promise<Snapshot> {
   const workFolder = join(host.workFolder, randomUUID());
   const slot = await boot(host, machine, workFolder);
   try {
@@ -63,7 +67,7 @@ export async function makeTemplate(host: TemplateHost, machine: MachineType, fol
     return await publishSnapshot(
       folder,
       async (partial) => {
-        await capture(host, vm, partial, { then: "stay stopped" });
+        await capture(host, vm, partial, { afterwards: "stay stopped" });
         await meltDelta(partial, { baseIsEmpty: true });
       },
       "durable",
@@ -129,11 +133,7 @@ async function settle(host: TemplateHost, machine: MachineType, slot: Slot): Pro
   vm.setGuest({ qemu: slot.qemu, link });
   const { identity } = vm.record;
   await link.identify(handshakeFields({ vmId: vm.vmId, identity, growRoot: false }));
-  const script = await exec(
-    vm,
-    { command: ["sh", "-c", SETTLE_SCRIPT], timeoutMs: SETTLE_DEADLINE_MS },
-    {},
-  );
+  const script = exec(vm, { command: ["sh", "-c", SETTLE_SCRIPT], timeoutMs: SETTLE_DEADLINE_MS }, {});
   for await (const event of script) {
     if (event.kind === "exit" && event.timedOut) throw new Error("The image's services do not settle");
   }

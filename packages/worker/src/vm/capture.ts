@@ -35,7 +35,7 @@ export interface CaptureContext {
 
 export interface CaptureOptions {
   /** What the guest does afterwards. It always runs on when the capture fails. */
-  readonly then: "continue" | "stay stopped";
+  readonly afterwards: "continue" | "stay stopped";
 }
 
 export interface Captured {
@@ -60,12 +60,7 @@ export async function capture(
   return captured;
 }
 
-async function prepareOverlay(
-  context: CaptureContext,
-  vm: Vm,
-  guest: Guest,
-  overlay: string,
-): Promise<void> {
+async function prepareOverlay(context: CaptureContext, vm: Vm, guest: Guest, overlay: string): Promise<void> {
   const path = join(vm.folder, DISK_FOLDER, overlay);
   await rm(path, { force: true });
   await context.overlays.create(path, vm.record.diskGib * GIB, vm.record.uid);
@@ -93,7 +88,7 @@ async function pauseAndCopy(
     const [, dirtyBytes] = await Promise.all([save, copy]);
     await switchToOverlay(qemu.qmp, vm.record.chain, overlay);
     switched = true;
-    keepStopped = options.then === "stay stopped";
+    keepStopped = options.afterwards === "stay stopped";
     if (!keepStopped) await qemu.qmp.execute("cont");
     const pauseMs = performance.now() - stoppedAt;
     await vm.update({ chain: [...vm.record.chain, overlay] });

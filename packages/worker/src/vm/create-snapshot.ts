@@ -3,7 +3,7 @@ import { performance } from "node:perf_hooks";
 import { FastvmError } from "@fastvm/contract";
 import type { CaptureResult, SnapshotId } from "@fastvm/contract";
 import { linkSnapshot, openSnapshot, publishSnapshot } from "../snapshot/folder.ts";
-import { publishCapture } from "../snapshot/publish-capture.ts";
+import { publishCapture } from "./publish-capture.ts";
 import { assertRoom } from "./admission.ts";
 import { asCaptureError } from "./capture-error.ts";
 import type { Vm } from "./vm.ts";
@@ -24,7 +24,7 @@ export async function createSnapshot(
       return { pauseMs: 0, dirtyBytes: 0, durationMs: performance.now() - startedAt };
     }
     const { captured } = await publishCapture(context, vm, folder, {
-      then: "continue",
+      afterwards: "continue",
       durability: "durable",
       children: "many",
     });

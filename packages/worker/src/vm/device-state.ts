@@ -62,7 +62,9 @@ function migrationCompleted(qmp: QmpClient): { done: Promise<void>; stop: () => 
     if (data["status"] === "completed") resolve();
     if (data["status"] === "failed") reject(new Error("QEMU refused the device state"));
   });
-  void qmp.closed.then((cause) => reject(new Error("QEMU ended while it loaded the device state", { cause })));
+  void qmp.closed.then((cause) =>
+    reject(new Error("QEMU ended while it loaded the device state", { cause })),
+  );
   // Whoever waits sees the rejection; when migrate-incoming itself fails nobody waits.
   promise.catch(() => undefined);
   return {

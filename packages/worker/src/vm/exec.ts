@@ -3,7 +3,7 @@ import type { CallOptions, ExecSession, ExecSpec } from "@fastvm/contract";
 import { startExec } from "../exec/start-exec.ts";
 import type { Vm } from "./vm.ts";
 
-export async function exec(vm: Vm, spec: ExecSpec, options: CallOptions): Promise<ExecSession> {
+export function exec(vm: Vm, spec: ExecSpec, options: CallOptions): ExecSession {
   const { link } = vm.requireGuest();
-  return await startExec(link, spec, vm.record.identity.envVars, options);
+  return startExec(link, spec, vm.record.identity.envVars, options);
 }

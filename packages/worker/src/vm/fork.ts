@@ -7,7 +7,7 @@ import { FastvmError } from "@fastvm/contract";
 import type { CaptureResult, ForkChild, ForkResult } from "@fastvm/contract";
 import { linkSnapshot, openSnapshot, publishSnapshot } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
-import { publishCapture } from "../snapshot/publish-capture.ts";
+import { publishCapture } from "./publish-capture.ts";
 import { assertRoom } from "./admission.ts";
 import type { Captured } from "./capture.ts";
 import { asCaptureError } from "./capture-error.ts";
@@ -42,7 +42,7 @@ async function captureSource(context: WorkerContext, vm: Vm): Promise<Source> {
       vm.record.phase === "paused"
         ? await linkPausedState(context, vm, folder)
         : await publishCapture(context, vm, folder, {
-            then: "continue",
+            afterwards: "continue",
             durability: "volatile",
             children: "many",
           });

@@ -3,7 +3,7 @@ import { performance } from "node:perf_hooks";
 import type { CaptureResult } from "@fastvm/contract";
 import { writeJournal } from "../journal/journal.ts";
 import { freeSlot } from "../pool/slot.ts";
-import { publishCapture } from "../snapshot/publish-capture.ts";
+import { publishCapture } from "./publish-capture.ts";
 import { asCaptureError } from "./capture-error.ts";
 import type { Guest, Vm, VmRecord } from "./vm.ts";
 import { pausedFolder } from "./worker-context.ts";
@@ -17,7 +17,7 @@ export async function pause(context: WorkerContext, vm: Vm): Promise<CaptureResu
   const record: VmRecord = { ...rest, phase: "paused" };
   try {
     const { captured } = await publishCapture(context, vm, pausedFolder(context.config, vm.vmId), {
-      then: "stay stopped",
+      afterwards: "stay stopped",
       durability: "durable",
       children: "one",
       extra: (partial) => writeJournal(partial, record),

@@ -10,17 +10,17 @@ import type { VmId, VmIdentity } from "@fastvm/contract";
 import { attachDisk, DISK_FOLDER, nextLayer, resizeDisk } from "../disk/chain.ts";
 import { checksumFile } from "../files/checksum.ts";
 import { isErrno } from "../files/errno.ts";
-import { GuestLink } from "../guest-link/guest-link.ts";
 import { handshakeFields } from "../identity/handshake.ts";
 import { applyDelta } from "../memory/delta.ts";
 import { findMemoryMapping } from "../memory/mapping.ts";
 import { closeSlot, moveSlot, openSlot } from "../pool/slot.ts";
 import type { Slot } from "../pool/slot.ts";
-import { LINK_SOCKET, MEMORY_FILE } from "../qemu/machine.ts";
+import { MEMORY_FILE } from "../qemu/machine.ts";
 import { DELTA_FILE, linkLayers } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
 import { assertCompatible } from "../snapshot/manifest.ts";
 import { loadDeviceState, readDeviceState } from "./device-state.ts";
+import { openLink } from "./open-link.ts";
 import type { SerialQueue } from "./serial-queue.ts";
 import { Vm } from "./vm.ts";
 import type { VmRecord } from "./vm.ts";
@@ -28,8 +28,6 @@ import { watchGuest } from "./watch-guest.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 const GIB = 1024 ** 3;
-/** An idle guest answers in 25 ms; ten that start at once on two emulated cores need a second or two. */
-const HANDSHAKE_DEADLINE_MS = 30_000;
 const GENERATION_BYTES = 16;
 
 export interface RestoreRequest {
@@ -150,14 +148,6 @@ async function giveMemory(slot: Slot, snapshot: Snapshot): Promise<void> {
   const mapping = await findMemoryMapping(pid, join(slot.folder, MEMORY_FILE));
   const [sum] = await Promise.all([checksumFile(path), applyDelta(pid, mapping, path)]);
   if (sum !== delta.crc32) throw new FastvmError("snapshot_incompatible", "its memory is damaged");
-}
-
-export async function openLink(vm: Vm, deadlineMs = HANDSHAKE_DEADLINE_MS): Promise<GuestLink> {
-  return await GuestLink.connect({
-    socketPath: join(vm.folder, LINK_SOCKET),
-    generation: Buffer.from(vm.record.generation, "hex"),
-    deadlineMs,
-  });
 }
 
 /** What a caller is told: a full disk by its name, everything unforeseen as a failed launch with its cause. */

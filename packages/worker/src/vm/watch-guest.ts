@@ -1,6 +1,6 @@
 /** Looks after a running guest between calls: a QEMU that ends, a link that breaks, a disk that had no room for a while. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { openLink } from "./restore.ts";
+import { openLink } from "./open-link.ts";
 import type { Guest, Vm } from "./vm.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
@@ -15,25 +15,25 @@ export function watchGuest(context: WorkerContext, vm: Vm): void {
     if (event === "SHUTDOWN" && data["guest"] === true) shutdown = String(data["reason"]);
     if (event === "BLOCK_IO_ERROR" && data["nospace"] === true) void continueWhenThereIsRoom(vm, guest);
   });
-  void guest.qemu.qmp.closed.then((cause) => {
-    if (vm.guest?.qemu === guest.qemu) context.onGuestLost(vm, shutdown, cause);
-  });
-  watchLink(vm, guest);
+  void guest.qemu.qmp.closed.then((cause) =>
+    vm.guest?.qemu === guest.qemu ? context.onGuestLost(vm, shutdown, cause) : undefined,
+  );
+  // A guest that does not answer again stays as it is: its calls fail, and it can still be deleted.
+  watchLink(vm, guest).catch(context.onError);
 }
 
 /** A broken link is reopened, with the same generation: commands of before are ended by the agent, the VM runs on. */
-function watchLink(vm: Vm, guest: Guest): void {
-  void guest.link.closed.then(async () => {
-    if (vm.guest !== guest) return;
-    const link = await openLink(vm);
-    if (vm.guest !== guest) {
-      link.close();
-      return;
-    }
-    const renewed = { qemu: guest.qemu, link };
-    vm.setGuest(renewed);
-    watchLink(vm, renewed);
-  }).catch(() => undefined);
+async function watchLink(vm: Vm, guest: Guest): Promise<void> {
+  await guest.link.closed;
+  if (vm.guest !== guest) return;
+  const link = await openLink(vm);
+  if (vm.guest !== guest) {
+    link.close();
+    return;
+  }
+  const renewed = { qemu: guest.qemu, link };
+  vm.setGuest(renewed);
+  await watchLink(vm, renewed);
 }
 
 async function continueWhenThereIsRoom(vm: Vm, guest: Guest): Promise<void> {

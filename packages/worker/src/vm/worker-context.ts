@@ -27,6 +27,8 @@ export interface WorkerContext {
   readonly templates: TemplateStore;
   readonly pool: ProcessPool;
   readonly vms: Map<VmId, Vm>;
+  /** Told of failures that no caller waits for. */
+  readonly onError: (error: unknown) => void;
   /** Called when a QEMU ended that nobody told to; `shutdown` is the guest's own reason if it had one. */
   readonly onGuestLost: (vm: Vm, shutdown: string | undefined, cause: Error) => void;
 }

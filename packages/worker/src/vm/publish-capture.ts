@@ -1,11 +1,11 @@
 /** From a running VM to a published folder: capture, then what can be done while the guest runs on. */
-import { capture } from "../vm/capture.ts";
-import type { Captured, CaptureOptions } from "../vm/capture.ts";
-import type { Vm } from "../vm/vm.ts";
-import type { WorkerContext } from "../vm/worker-context.ts";
-import { publishSnapshot } from "./folder.ts";
-import type { Snapshot } from "./folder.ts";
-import { meltDelta } from "./melt.ts";
+import { capture } from "./capture.ts";
+import type { Captured, CaptureOptions } from "./capture.ts";
+import type { Vm } from "./vm.ts";
+import type { WorkerContext } from "./worker-context.ts";
+import { publishSnapshot } from "../snapshot/folder.ts";
+import type { Snapshot } from "../snapshot/folder.ts";
+import { meltDelta } from "../snapshot/melt.ts";
 
 /**
  * A snapshot's children write its delta into their own memory. Up to this size that is quicker than copying the whole base first, and cheaper on

@@ -1,0 +1,160 @@
+/** Looks at the host the way a daemon would and says, line by line, what works, what is weaker than it could be, and what to do. */
+import { access, constants, readFile, stat, statfs } from "node:fs/promises";
+import { freemem } from "node:os";
+import { inspectHost } from "@fastvm/worker";
+import type { DaemonConfig } from "./config.ts";
+import { findInstance } from "./instance-file.ts";
+
+export interface DoctorCheck {
+  readonly name: string;
+  readonly status: "ok" | "warn" | "fail";
+  readonly detail: string;
+  /** What to do about it. */
+  readonly hint?: string;
+}
+
+export interface DoctorReport {
+  readonly checks: readonly DoctorCheck[];
+  /** Whether a daemon could run VMs here. */
+  readonly ok: boolean;
+}
+
+const GIB = 1024 ** 3;
+const MIN_FREE_MEMORY_GIB = 2;
+const MIN_FREE_DISK_GIB = 5;
+
+export async function runDoctor(config: DaemonConfig): Promise<DoctorReport> {
+  const checks = await Promise.all([
+    checkRoot(),
+    checkImage(config),
+    checkAccelerator(config),
+    checkCgroups(),
+    checkMemory(),
+    checkDisk(config),
+    checkSharing(config),
+    checkDaemon(config),
+  ]);
+  return { checks, ok: checks.every((check) => check.status !== "fail") };
+}
+
+async function checkRoot(): Promise<DoctorCheck> {
+  if (process.getuid?.() === 0) return { name: "privileges", status: "ok", detail: "runs as root" };
+  return {
+    name: "privileges",
+    status: "fail",
+    detail: `runs as user ${process.getuid?.()}`,
+    hint: "Start the daemon as root: it gives every VM a user of its own",
+  };
+}
+
+async function checkImage(config: DaemonConfig): Promise<DoctorCheck> {
+  try {
+    const manifest = JSON.parse(await readFile(`${config.imageDir}/manifest.json`, "utf8")) as {
+      kernelVersion?: string;
+    };
+    return { name: "guest image", status: "ok", detail: `kernel ${manifest.kernelVersion ?? "?"}` };
+  } catch {
+    return {
+      name: "guest image",
+      status: "fail",
+      detail: `none in ${config.imageDir}`,
+      hint: "Build it: guest/image/build.sh",
+    };
+  }
+}
+
+async function checkAccelerator(config: DaemonConfig): Promise<DoctorCheck> {
+  try {
+    const { qemuVersion, verdict } = await inspectHost(config.imageDir, config.cacheDir);
+    const detail = `QEMU ${qemuVersion}, ${verdict.accelerator}: ${verdict.because}`;
+    if (verdict.accelerator === "kvm") return { name: "virtualization", status: "ok", detail };
+    return {
+      name: "virtualization",
+      status: "warn",
+      detail,
+      hint: "VMs are emulated in software: everything works, guests compute several times slower. A host with KVM is faster",
+    };
+  } catch (error) {
+    return {
+      name: "virtualization",
+      status: "fail",
+      detail: error instanceof Error ? error.message : String(error),
+      hint: "Install qemu-system-x86",
+    };
+  }
+}
+
+async function checkCgroups(): Promise<DoctorCheck> {
+  const candidates = ["/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/pids/cgroup.procs"];
+  for (const file of candidates) {
+    const writable = await access(file, constants.W_OK).then(
+      () => true,
+      () => false,
+    );
+    if (writable) return { name: "control groups", status: "ok", detail: file };
+  }
+  return {
+    name: "control groups",
+    status: "warn",
+    detail: "no writable hierarchy",
+    hint: "VMs run without a bound on their threads; mount cgroup2 to have one",
+  };
+}
+
+async function checkMemory(): Promise<DoctorCheck> {
+  const free = freemem() / GIB;
+  const detail = `${free.toFixed(1)} GiB free`;
+  if (free >= MIN_FREE_MEMORY_GIB) return { name: "memory", status: "ok", detail };
+  return {
+    name: "memory",
+    status: "warn",
+    detail,
+    hint: "A first VM needs about 1 GiB to make its template",
+  };
+}
+
+async function checkDisk(config: DaemonConfig): Promise<DoctorCheck> {
+  const folder = await existingParent(config.dataDir);
+  const { bavail, bsize } = await statfs(folder);
+  const free = (bavail * bsize) / GIB;
+  const detail = `${free.toFixed(1)} GiB free in ${folder}`;
+  if (free >= MIN_FREE_DISK_GIB) return { name: "disk", status: "ok", detail };
+  return {
+    name: "disk",
+    status: "warn",
+    detail,
+    hint: "Image and templates take about 2 GiB, each VM what it writes",
+  };
+}
+
+/** Layers are shared by hard link, which ends where a filesystem does. */
+async function checkSharing(config: DaemonConfig): Promise<DoctorCheck> {
+  const [data, cache] = await Promise.all([
+    existingParent(config.dataDir).then((folder) => stat(folder)),
+    existingParent(config.cacheDir).then((folder) => stat(folder)),
+  ]);
+  if (data.dev === cache.dev) return { name: "cache", status: "ok", detail: "on the filesystem of the VMs" };
+  return {
+    name: "cache",
+    status: "warn",
+    detail: "on another filesystem than the VMs",
+    hint: "Each template is copied once; put both folders on one filesystem to share it",
+  };
+}
+
+async function checkDaemon(config: DaemonConfig): Promise<DoctorCheck> {
+  const instance = await findInstance(config.dataDir);
+  const detail =
+    instance === undefined ? "not running" : `running, pid ${instance.process.pid}, ${instance.url}`;
+  return { name: "daemon", status: "ok", detail };
+}
+
+async function existingParent(folder: string): Promise<string> {
+  const exists = await stat(folder).then(
+    () => true,
+    () => false,
+  );
+  return exists || folder === "/"
+    ? folder
+    : await existingParent(folder.slice(0, folder.lastIndexOf("/")) || "/");
+}

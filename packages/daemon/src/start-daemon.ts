@@ -1,0 +1,73 @@
+/** Starts a daemon in the background and waits until it serves. */
+import { mkdir, open, readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { setTimeout as sleep } from "node:timers/promises";
+import { spawnDetached } from "@fastvm/worker";
+import type { DaemonConfig } from "./config.ts";
+import { findInstance } from "./instance-file.ts";
+import { apiKeyFile, logFile } from "./paths.ts";
+
+/** The first start boots a kernel once to try hardware virtualization and once to make a template. */
+const READY_DEADLINE_MS = 300_000;
+const POLL_MS = 25;
+const LOG_TAIL_BYTES = 2_000;
+const ENTRY = fileURLToPath(new URL("./serve-entry.ts", import.meta.url));
+
+export interface StartedDaemon {
+  readonly url: string;
+  readonly apiKey: string;
+  readonly apiKeyFile: string;
+  readonly logFile: string;
+}
+
+/** Finds the daemon that has the data folder, or starts one; resolves when it answers and is ready to launch VMs. */
+export async function startDaemon(config: DaemonConfig): Promise<StartedDaemon> {
+  const running = await findInstance(config.dataDir);
+  const url = running?.url ?? (await spawnDaemon(config));
+  return {
+    url,
+    apiKey: (await readFile(apiKeyFile(config.dataDir), "utf8")).trim(),
+    apiKeyFile: apiKeyFile(config.dataDir),
+    logFile: logFile(config.dataDir),
+  };
+}
+
+async function spawnDaemon(config: DaemonConfig): Promise<string> {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o711 });
+  await using log = await open(logFile(config.dataDir), "a", 0o600);
+  const { size } = await log.stat();
+  const { exited } = await spawnDetached({
+    command: process.execPath,
+    args: [...process.execArgv, ENTRY, JSON.stringify(config)],
+    cwd: "/",
+    env: inheritedEnvironment(),
+    logFd: log.fd,
+  });
+  let ended = false;
+  void exited.then(() => (ended = true));
+  const deadline = Date.now() + READY_DEADLINE_MS;
+  for (;;) {
+    const instance = await findInstance(config.dataDir);
+    if (instance !== undefined && (await isReady(instance.url))) return instance.url;
+    if (ended || Date.now() > deadline) {
+      throw new Error(`The daemon did not start:\n${await logSince(config.dataDir, size)}`);
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+async function isReady(url: string): Promise<boolean> {
+  const response = await fetch(`${url}/readyz`).catch(() => undefined);
+  await response?.body?.cancel();
+  return response?.ok === true;
+}
+
+async function logSince(dataDir: string, offset: number): Promise<string> {
+  const text = await readFile(logFile(dataDir), "utf8");
+  return text.slice(offset).slice(-LOG_TAIL_BYTES);
+}
+
+/** The daemon's settings travel as an argument; of the environment only what programs need to be found. */
+function inheritedEnvironment(): Record<string, string> {
+  return { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
+}

@@ -1,0 +1,49 @@
+/** A real QEMU without a guest, for tests of what happens around one. */
+import { mkdtemp, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseMachineType } from "@fastvm/contract";
+import { Cgroups } from "../host/cgroups.ts";
+import { UidAllocator } from "../host/uid-allocator.ts";
+import { closeSlot, openSlot } from "../pool/slot.ts";
+import type { Slot, SlotHost } from "../pool/slot.ts";
+
+const TEST_UID_BASE = 1_800_000;
+const LIBRARY = fileURLToPath(new URL("../../native/build/readonly-memory.so", import.meta.url));
+
+export interface BareSlot extends AsyncDisposable {
+  readonly slot: Slot;
+  readonly root: string;
+}
+
+/** `memoryMib` of zeros as base memory; waits for a device state that never comes. */
+export async function openBareSlot(machineName = "c1m1"): Promise<BareSlot> {
+  const machine = parseMachineType(machineName);
+  if (machine === undefined) throw new Error(machineName);
+  const root = await mkdtemp(join(tmpdir(), "fastvm-slot-"));
+  const memory = join(root, "base");
+  {
+    await using file = await open(memory, "wx", 0o444);
+    await file.truncate(machine.memoryMib * 1024 * 1024);
+  }
+  const host: SlotHost = {
+    qemuHost: { qemuPath: "qemu-system-x86_64", readonlyMemoryLibrary: LIBRARY },
+    uids: new UidAllocator(TEST_UID_BASE),
+    cgroups: await Cgroups.open(`test-${process.pid}`),
+  };
+  const slot = await openSlot(host, {
+    folder: join(root, "slot"),
+    machine: { machine, accelerator: "tcg" },
+    memory,
+  });
+  return {
+    slot,
+    root,
+    [Symbol.asyncDispose]: async () => {
+      await closeSlot(host, slot);
+      await host.cgroups.close();
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}
