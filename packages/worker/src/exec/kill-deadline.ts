@@ -34,7 +34,7 @@ export class KillDeadline {
     this.#isKilled = true;
     clearTimeout(this.#timer);
     this.#stream.signal(SIGKILL);
-    this.#awaitEnd(this.#stream.receivedBytes);
+    this.#awaitEnd();
   }
 
   #arm(remainingMs: number): void {
@@ -46,14 +46,19 @@ export class KillDeadline {
     }, stepMs);
   }
 
-  /** A reader that is slow to take the last output is not the guest's fault: the wait goes on while anything moves. */
-  #awaitEnd(receivedBytes: number): void {
-    if (!this.#stream.isOpen) return;
+  /**
+   * A reader that is slow to take the last output is not the guest's fault: only a whole grace with nothing received
+   * and nothing left to read, from its beginning to its end, counts against the guest.
+   */
+  #awaitEnd(): void {
+    const stream = this.#stream;
+    if (!stream.isOpen) return;
+    const { receivedBytes, hasUnread } = stream;
     this.#timer = setTimeout(() => {
-      const isMoving = this.#stream.hasUnread || this.#stream.receivedBytes > receivedBytes;
-      if (isMoving) return this.#awaitEnd(this.#stream.receivedBytes);
+      const isMoving = hasUnread || stream.hasUnread || stream.receivedBytes > receivedBytes;
+      if (isMoving) return this.#awaitEnd();
       const detail = `a killed command did not end within ${this.#graceMs} ms`;
-      this.#stream.reset(new FastvmError("guest_unresponsive", detail));
+      stream.reset(new FastvmError("guest_unresponsive", detail));
     }, this.#graceMs);
   }
 }
