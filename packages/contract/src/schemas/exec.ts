@@ -45,6 +45,13 @@ export const ExecResultSchema = Type.Object(
     stdoutTruncated: Type.Boolean({ description: "More than 4 MiB came; the rest was dropped." }),
     stderrTruncated: Type.Boolean(),
     durationMs: Type.Integer(),
+    error: Type.Optional(
+      Type.String({
+        description:
+          "Only when the command was lost after the headers were sent: why. `exitCode` is then 255 and what it had written is gone.",
+      }),
+    ),
+    code: Type.Optional(Type.String({ description: "Only with `error`: its code." })),
   },
   { title: "ExecResult" },
 );
@@ -61,6 +68,11 @@ export const ExecStreamEventSchema = Type.Object(
     c: Type.Optional(Type.Integer({ description: "x: exit code; omitted when 0." })),
     to: Type.Optional(Type.Literal(true, { description: "x: its time ran out; omitted when it did not." })),
     ms: Type.Optional(Type.Integer({ description: "x: duration." })),
+    code: Type.Optional(
+      Type.String({
+        description: "x: only when the command was lost: the error's code; `c` is then 255, `d` says why.",
+      }),
+    ),
   },
   { title: "ExecStreamEvent" },
 );

@@ -1,0 +1,49 @@
+/** The HTTP application, apart from any socket: tests call it with `inject`, the daemon gives it a listener. */
+import { MAX_BODY_BYTES, type WorkerPort } from "@fastvm/contract";
+import Fastify, { type FastifyInstance, type FastifyServerFactory } from "fastify";
+import type { Clock } from "../clock.ts";
+import type { ControlPlaneConfig } from "../config.ts";
+import { createLifecycle, startLifecycle } from "../lifecycle/lifecycle.ts";
+import type { Log } from "../log.ts";
+import { registerRoutes } from "../routes/register-routes.ts";
+import type { Store } from "../store/store.ts";
+import { answerErrors } from "./answer-error.ts";
+import { acceptJsonBodies } from "./json-body.ts";
+import { compileValidator } from "./validation.ts";
+
+export interface AppDependencies {
+  readonly store: Store;
+  readonly worker: WorkerPort;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly config: ControlPlaneConfig;
+  readonly serverFactory?: FastifyServerFactory;
+}
+
+/** A name of 64 characters of 4 bytes each, percent-encoded, must still reach its route. */
+const MAX_PARAMETER_LENGTH = 1024;
+
+/** `ready()` reconciles with the worker; `close()` stops what runs in the background, but not the store. */
+export function buildApp(deps: AppDependencies): FastifyInstance {
+  const { serverFactory, ...rest } = deps;
+  const app = Fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
+    // Answers while closing are real answers: the client need not learn of our shutdown by a 503.
+    return503OnClosing: false,
+    forceCloseConnections: "idle",
+    ...(serverFactory === undefined ? {} : { serverFactory }),
+  });
+  app.setValidatorCompiler(compileValidator);
+  app.setSerializerCompiler(() => JSON.stringify);
+  acceptJsonBodies(app);
+  answerErrors(app, deps.log);
+  const ctx = createLifecycle(rest);
+  registerRoutes(app, ctx);
+  let stop: (() => Promise<void>) | undefined;
+  app.addHook("onReady", async () => {
+    stop = await startLifecycle(ctx);
+  });
+  app.addHook("onClose", async () => stop?.());
+  return app;
+}

@@ -1,0 +1,44 @@
+/** What an operator may tune. Every number has a default and a reason. */
+import type { ResourceAmounts } from "@fastvm/contract";
+
+export interface ControlPlaneConfig {
+  /** What a new organisation may use. */
+  readonly defaultLimits: ResourceAmounts;
+  /** A launch or resume that takes longer than this answers 202: clients give up at 60 s. */
+  readonly launchAnswerMs: number;
+  /** VMs that may wait for room on the host; the next one is turned away with 503. */
+  readonly maxQueuedVms: number;
+  /** How often a full host is asked again. */
+  readonly queueRetryMs: number;
+  /** Events kept; older ones are forgotten. */
+  readonly maxEvents: number;
+  /** How often old events are looked for. */
+  readonly pruneEveryMs: number;
+  /** Within this time a retried launch is taken for the launch it repeats. */
+  readonly launchRetryWindowMs: number;
+  /** A buffered exec that takes longer answers its headers and goes on with white space: clients give up at 60 s. */
+  readonly execHeadersAfterMs: number;
+  readonly execWhitespaceEveryMs: number;
+  /** Idle streams get a blank line this often: Node's fetch drops a body that is idle for 300 s, some proxies sooner. */
+  readonly streamHeartbeatMs: number;
+  /** How long `close` waits for launches, pauses and the like that are under way. */
+  readonly closeGraceMs: number;
+  /** How long `close` lets requests that are under way go on. */
+  readonly connectionGraceMs: number;
+}
+
+export const DEFAULT_CONFIG: ControlPlaneConfig = {
+  // Generous: on one's own machine the host's capacity is the limit, not the quota.
+  defaultLimits: { vcpu: 4096, memoryMiB: 8 * 1024 * 1024, diskGiB: 65_536, snapshotCount: 10_000 },
+  launchAnswerMs: 25_000,
+  maxQueuedVms: 256,
+  queueRetryMs: 1000,
+  maxEvents: 100_000,
+  pruneEveryMs: 60_000,
+  launchRetryWindowMs: 60_000,
+  execHeadersAfterMs: 20_000,
+  execWhitespaceEveryMs: 10_000,
+  streamHeartbeatMs: 15_000,
+  closeGraceMs: 10_000,
+  connectionGraceMs: 2000,
+};

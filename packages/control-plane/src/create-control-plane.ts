@@ -1,0 +1,92 @@
+/** The control plane as one thing that the daemon starts and stops: store, application, socket, first key. */
+import { newOrgId, type WorkerPort } from "@fastvm/contract";
+import type { FastifyInstance } from "fastify";
+import { generateApiKey, hashApiKey, storeApiKey } from "./app/api-keys.ts";
+import { buildApp } from "./app/build-app.ts";
+import { systemClock } from "./clock.ts";
+import { DEFAULT_CONFIG, type ControlPlaneConfig } from "./config.ts";
+import { createApiServer, type TlsFiles } from "./http/api-server.ts";
+import type { Log } from "./log.ts";
+import { openPostgresStore, openSqliteStore, type Store } from "./store/store.ts";
+
+export type StoreLocation =
+  /** One file, owned by this process alone. */
+  | { readonly kind: "sqlite"; readonly path: string }
+  /** `postgres://…`. */
+  | { readonly kind: "postgres"; readonly url: string };
+
+export interface ControlPlaneOptions {
+  readonly worker: WorkerPort;
+  readonly log: Log;
+  readonly store: StoreLocation;
+  /** What differs from DEFAULT_CONFIG. */
+  readonly config?: Partial<ControlPlaneConfig>;
+  /** Absent: cleartext. */
+  readonly tls?: TlsFiles;
+}
+
+export interface ControlPlane {
+  readonly app: FastifyInstance;
+  /** Reconciles with the worker, then accepts connections. Port 0 picks a free one. Resolves to the base URL. */
+  listen(address: { readonly host: string; readonly port: number }): Promise<string>;
+  /**
+   * Makes sure that there is an organisation and that the returned key opens it: `known` when it is given (it is registered if
+   * it is new), else a fresh one. Only digests are stored, so a fresh key is seen here once and never again.
+   */
+  ensureKey(known?: string): Promise<string>;
+  /** Ends connections and background work and closes the store. VMs run on. */
+  close(): Promise<void>;
+}
+
+/** Opens the store and brings its schema up to date; rejects when that fails. */
+export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { log, worker } = options;
+  const config = { ...DEFAULT_CONFIG, ...options.config };
+  const store = await openStore(options.store, log);
+  const server = createApiServer(options.tls);
+  const { serverFactory } = server;
+  const app = buildApp({ store, worker, clock: systemClock, log, config, serverFactory });
+  return {
+    app,
+    listen: (address) => app.listen(address),
+    ensureKey: (known) => ensureKey(store, config, known),
+    close: async () => {
+      server.drain(config.connectionGraceMs);
+      await app.close();
+      await store.close();
+    },
+  };
+}
+
+function openStore(location: StoreLocation, log: Log): Promise<Store> {
+  if (location.kind === "sqlite") return openSqliteStore(location.path);
+  return openPostgresStore(location.url, (error) => {
+    log.warn({ err: error }, "an idle connection to PostgreSQL was lost");
+  });
+}
+
+async function ensureKey(
+  store: Store,
+  config: ControlPlaneConfig,
+  known: string | undefined,
+): Promise<string> {
+  const key = known ?? generateApiKey();
+  await store.transaction(async (records) => {
+    // Two control planes that start at once on one PostgreSQL must not both make the organisation.
+    await records.organisations.lockReservations();
+    if ((await records.apiKeys.findByHash(hashApiKey(key))) !== undefined) return;
+    let orgId = (await records.organisations.first())?.id;
+    if (orgId === undefined) {
+      orgId = newOrgId();
+      const createdAt = systemClock.now();
+      await records.organisations.create({
+        id: orgId,
+        name: "default",
+        createdAt,
+        limits: config.defaultLimits,
+      });
+    }
+    await storeApiKey(records, orgId, key, systemClock);
+  });
+  return key;
+}

@@ -1,0 +1,130 @@
+/**
+ * The API's socket: HTTP/1.1, HTTP/2 with prior knowledge and (through `upgrade`) WebSocket on one cleartext port, or all of them
+ * behind TLS by ALPN. It keeps idle connections open longer than clients and balancers do, so that none is cut in use.
+ */
+import { createServer, type Server } from "node:http";
+import {
+  createSecureServer,
+  createServer as createHttp2Server,
+  type Http2Server,
+  type ServerHttp2Session,
+} from "node:http2";
+import type { Socket } from "node:net";
+import type { FastifyServerFactory } from "fastify";
+import { protocolOf } from "./h2c-preface.ts";
+
+/** Clients keep a connection for 60 s and less; ours must not end first. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+/** From the connection's start to the end of the headers. */
+const HEADERS_TIMEOUT_MS = 30_000;
+/** From the headers' start to the body's end: room for large uploads over slow lines. */
+const REQUEST_TIMEOUT_MS = 3_600_000;
+/** Streams of one HTTP/2 connection, and so execs of one client. */
+const MAX_STREAMS = 1000;
+
+export interface TlsFiles {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+}
+
+export interface ApiServer {
+  readonly serverFactory: FastifyServerFactory;
+  /** Ends idle connections now and busy ones after `graceMs`. */
+  drain(graceMs: number): void;
+}
+
+export function createApiServer(tls?: TlsFiles): ApiServer {
+  const connections = new Set<Socket>();
+  const sessions = new Set<ServerHttp2Session>();
+  const serverFactory: FastifyServerFactory = (handler) => {
+    // HTTP/2's compatibility objects have what Fastify uses of HTTP/1.1's.
+    const listener = handler as Parameters<typeof createServer>[1] & Parameters<typeof createHttp2Server>[1];
+    const server =
+      tls === undefined ? cleartextServer(listener, sessions) : tlsServer(listener, tls, sessions);
+    server.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
+      connections.add(socket);
+      socket.once("close", () => connections.delete(socket));
+    });
+    return server;
+  };
+  const drain = (graceMs: number) => {
+    for (const session of sessions) session.close();
+    const timer = setTimeout(() => {
+      for (const socket of connections) socket.destroy();
+    }, graceMs);
+    timer.unref();
+  };
+  return { serverFactory, drain };
+}
+
+type Listener = Parameters<typeof createServer>[1] & Parameters<typeof createHttp2Server>[1];
+
+function cleartextServer(listener: Listener, sessions: Set<ServerHttp2Session>): Server {
+  const server = createServer(
+    {
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+    },
+    listener,
+  );
+  const http2 = createHttp2Server({ settings: { maxConcurrentStreams: MAX_STREAMS } }, listener);
+  trackSessions(http2, sessions);
+  const serveHttp1 = server.listeners("connection");
+  server.removeAllListeners("connection");
+  server.on("connection", (socket: Socket) => {
+    sniff(socket, (protocol) => {
+      if (protocol === "http2") http2.emit("connection", socket);
+      else for (const serve of serveHttp1) serve.call(server, socket);
+    });
+  });
+  return server;
+}
+
+function tlsServer(listener: Listener, tls: TlsFiles, sessions: Set<ServerHttp2Session>): Server {
+  const server = createSecureServer(
+    {
+      cert: tls.cert,
+      key: tls.key,
+      allowHTTP1: true,
+      settings: { maxConcurrentStreams: MAX_STREAMS },
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+    } as Parameters<typeof createSecureServer>[0],
+    listener,
+  );
+  trackSessions(server, sessions);
+  return server as unknown as Server;
+}
+
+function trackSessions(server: Pick<Http2Server, "on">, sessions: Set<ServerHttp2Session>): void {
+  server.on("session", (session: ServerHttp2Session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+    // A peer that breaks the protocol or vanishes ends its own session, nothing more.
+    session.on("error", () => session.destroy());
+  });
+}
+
+/** Reads until the protocol is clear, gives the bytes back, and hands the socket on. */
+function sniff(socket: Socket, serve: (protocol: "http1" | "http2") => void): void {
+  let seen: Buffer = Buffer.alloc(0);
+  const onError = () => socket.destroy();
+  const onEnd = () => socket.destroy();
+  socket.setTimeout(HEADERS_TIMEOUT_MS, onEnd);
+  const onData = (chunk: Buffer) => {
+    seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
+    const protocol = protocolOf(seen);
+    if (protocol === undefined) return;
+    socket.off("data", onData).off("error", onError).off("end", onEnd);
+    socket.setTimeout(0);
+    socket.off("timeout", onEnd);
+    socket.pause();
+    socket.unshift(seen);
+    serve(protocol);
+    // The new owner has its listeners now; without this it would wait for bytes that came already.
+    process.nextTick(() => socket.resume());
+  };
+  socket.on("data", onData).on("error", onError).on("end", onEnd);
+}

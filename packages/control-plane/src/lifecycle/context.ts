@@ -1,0 +1,18 @@
+/** What every transition needs. */
+import type { WorkerPort } from "@fastvm/contract";
+import type { Clock } from "../clock.ts";
+import type { ControlPlaneConfig } from "../config.ts";
+import type { Log } from "../log.ts";
+import type { Store } from "../store/store.ts";
+import type { CapacityQueue } from "./capacity-queue.ts";
+import type { InflightOperations } from "./inflight.ts";
+
+export interface LifecycleContext {
+  readonly store: Store;
+  readonly worker: WorkerPort;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly config: ControlPlaneConfig;
+  readonly inflight: InflightOperations;
+  readonly queue: CapacityQueue;
+}

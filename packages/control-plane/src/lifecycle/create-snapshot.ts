@@ -1,0 +1,115 @@
+/** Snapshot: a durable capture of a running or paused VM. A capture that fails leaves no record but an event. */
+import { defaultSnapshotName, FastvmError, newSnapshotId, type CaptureResult } from "@fastvm/contract";
+import type { Records } from "../store/records.ts";
+import type { SnapshotRecord } from "../store/snapshot-repository.ts";
+import type { VmRecord } from "../store/vm-repository.ts";
+import { actorOf, type Caller } from "./caller.ts";
+import type { LifecycleContext } from "./context.ts";
+import { reasonOf } from "./failure.ts";
+import { reserveSnapshotQuota } from "./reservation.ts";
+import { recordSnapshotEvent } from "./snapshot-events.ts";
+import { wrongState } from "./wrong-state.ts";
+
+/** Resolves when the snapshot is durable. `name` is normalised; empty for the default. */
+export async function createSnapshot(
+  ctx: LifecycleContext,
+  caller: Caller,
+  vm: VmRecord,
+  name: string,
+): Promise<SnapshotRecord> {
+  const { snapshot, made } = await ctx.store.transaction((records) =>
+    insertOrFind(ctx, records, caller, vm, name),
+  );
+  if (made) return startCapture(ctx, snapshot, actorOf(caller));
+  await ctx.inflight.join(snapshot.id, "capture");
+  const now = await ctx.store.snapshots.get(snapshot.id);
+  if (now === undefined) throw new FastvmError("capture_failed");
+  return now;
+}
+
+async function insertOrFind(
+  ctx: LifecycleContext,
+  records: Records,
+  caller: Caller,
+  source: VmRecord,
+  name: string,
+): Promise<{ snapshot: SnapshotRecord; made: boolean }> {
+  // Taken before the look: two requests during one pause must not both find nothing.
+  await records.organisations.lockReservations();
+  const vm = await records.vms.get(source.id);
+  if (vm === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile", { field: "vmId" });
+  if (vm.status !== "running" && vm.status !== "paused") {
+    throw wrongState(vm, "only a running or paused VM can be captured");
+  }
+  const existing =
+    vm.status === "paused" ? await records.snapshots.findOfPause(vm.id, vm.pauseCount) : undefined;
+  if (existing !== undefined) return { snapshot: existing, made: false };
+  await reserveSnapshotQuota(records, caller.orgId);
+  const snapshot = newSnapshotRecord(vm, name, ctx.clock.now());
+  await records.snapshots.create(snapshot);
+  await recordSnapshotEvent(records, snapshot, null, "creating", "snapshot_requested", {
+    actor: actorOf(caller),
+    at: snapshot.createdAt,
+  });
+  return { snapshot, made: true };
+}
+
+function newSnapshotRecord(vm: VmRecord, name: string, at: number): SnapshotRecord {
+  return {
+    id: newSnapshotId(),
+    orgId: vm.orgId,
+    name: name === "" ? defaultSnapshotName(vm.id) : name,
+    vmId: vm.id,
+    status: "creating",
+    statusReason: null,
+    machineName: vm.machineName,
+    cpu: vm.cpu,
+    memoryMib: vm.memoryMib,
+    diskGib: vm.diskGib,
+    metadata: vm.metadata,
+    envVars: vm.envVars,
+    pauseCycle: vm.status === "paused" ? vm.pauseCount : null,
+    pauseMs: null,
+    createdAt: at,
+  };
+}
+
+function startCapture(
+  ctx: LifecycleContext,
+  snapshot: SnapshotRecord,
+  actor: string,
+): Promise<SnapshotRecord> {
+  return ctx.inflight.start(snapshot.id, "capture", async (signal) => {
+    let capture: CaptureResult;
+    try {
+      capture = await ctx.worker.createSnapshot(snapshot.vmId, snapshot.id, { signal });
+    } catch (error) {
+      await discard(ctx, snapshot, actor, error);
+      throw error;
+    }
+    const ready = await ctx.store.transaction(async (records) => {
+      const after = await records.snapshots.changeStatus(snapshot.id, "creating", "ready", {
+        pauseMs: capture.pauseMs,
+      });
+      if (after === undefined) return undefined;
+      const change = { actor, at: ctx.clock.now() };
+      await recordSnapshotEvent(records, after, "creating", "ready", "capture_succeeded", change);
+      return after;
+    });
+    if (ready === undefined) throw new FastvmError("capture_failed", "the snapshot was deleted meanwhile");
+    return ready;
+  });
+}
+
+async function discard(
+  ctx: LifecycleContext,
+  snapshot: SnapshotRecord,
+  actor: string,
+  error: unknown,
+): Promise<void> {
+  await ctx.store.transaction(async (records) => {
+    if (!(await records.snapshots.remove(snapshot.id))) return;
+    const change = { actor, at: ctx.clock.now(), reason: reasonOf(error) };
+    await recordSnapshotEvent(records, snapshot, "creating", null, "capture_failed", change);
+  });
+}

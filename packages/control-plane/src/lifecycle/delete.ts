@@ -1,0 +1,29 @@
+/** Delete: accepted in every state; when it resolves, the VM and its row are gone. */
+import { FastvmError } from "@fastvm/contract";
+import type { VmRecord } from "../store/vm-repository.ts";
+import type { LifecycleContext } from "./context.ts";
+import { reasonOf } from "./failure.ts";
+import { recordVmEvent, transitionVm } from "./transition-vm.ts";
+
+/** When the worker fails, the row stays `deleting`: a repeated delete or the next start finishes it. */
+export async function deleteVm(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<void> {
+  await ctx.store.transaction((records) =>
+    transitionVm(records, vm.id, "delete_started", {
+      actor,
+      at: ctx.clock.now(),
+      changes: { queuedAt: null },
+    }),
+  );
+  ctx.inflight.abort(vm.id, new FastvmError("launch_failed", "it was deleted while it started"));
+  try {
+    await ctx.worker.deleteVm(vm.id);
+  } catch (error) {
+    await ctx.store.vms.update(vm.id, { statusReason: `The deletion failed: ${reasonOf(error)}` });
+    throw error;
+  }
+  await ctx.store.transaction(async (records) => {
+    if (!(await records.vms.remove(vm.id))) return;
+    await recordVmEvent(records, vm, "deleting", null, "deleted", { actor, at: ctx.clock.now() });
+  });
+  ctx.queue.wake();
+}

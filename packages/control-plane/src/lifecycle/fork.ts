@@ -1,0 +1,164 @@
+/** Fork: one capture of a VM and many children from it. Children that fail leave nothing but an event. */
+import {
+  defaultVmName,
+  FastvmError,
+  hostnameOf,
+  newVmId,
+  type ForkResult,
+  type VmId,
+  type WorkerCapacity,
+} from "@fastvm/contract";
+import type { Records } from "../store/records.ts";
+import type { VmRecord } from "../store/vm-repository.ts";
+import { actorOf, type Caller } from "./caller.ts";
+import type { LifecycleContext } from "./context.ts";
+import { reasonOf } from "./failure.ts";
+import { hasRoom, reserveQuota } from "./reservation.ts";
+import { recordVmEvent, transitionVm } from "./transition-vm.ts";
+import { wrongState } from "./wrong-state.ts";
+
+export interface ForkRequest {
+  readonly count: number;
+  /** Normalised names of the first children; the others, and empty ones, get default names. */
+  readonly names: readonly string[];
+  readonly metadata: Readonly<Record<string, string>> | undefined;
+}
+
+export type ForkOutcome = { readonly vm: VmRecord } | { readonly error: unknown };
+
+export interface ForkedVms {
+  readonly children: readonly ForkOutcome[];
+  readonly pauseMs: number;
+  readonly dirtyBytes: number;
+}
+
+/** Rejects, with nothing left behind, when there is no quota or room for all children or the capture fails. */
+export async function forkVm(
+  ctx: LifecycleContext,
+  caller: Caller,
+  source: VmRecord,
+  request: ForkRequest,
+): Promise<ForkedVms> {
+  const capacity = await ctx.worker.capacity();
+  const children = await ctx.store.transaction((records) =>
+    insertChildren(ctx, records, caller, source, request, capacity),
+  );
+  const actor = actorOf(caller);
+  let result: ForkResult;
+  try {
+    result = await ctx.worker.fork(
+      source.id,
+      children.map((vm) => ({
+        vmId: vm.id,
+        identity: { hostname: hostnameOf(vm.name, defaultVmName(vm.id)), envVars: vm.envVars },
+      })),
+    );
+  } catch (error) {
+    await Promise.all(children.map((vm) => discardChild(ctx, vm, actor, error)));
+    throw error;
+  }
+  const outcomes = await Promise.all(children.map((vm) => settleChild(ctx, vm, actor, result)));
+  const { pauseMs, dirtyBytes } = result.capture;
+  return { children: outcomes, pauseMs, dirtyBytes };
+}
+
+async function insertChildren(
+  ctx: LifecycleContext,
+  records: Records,
+  caller: Caller,
+  source: VmRecord,
+  request: ForkRequest,
+  capacity: WorkerCapacity,
+): Promise<VmRecord[]> {
+  const { count } = request;
+  await reserveQuota(records, caller.orgId, {
+    vcpu: source.cpu * count,
+    memoryMiB: source.memoryMib * count,
+    diskGiB: source.diskGib * count,
+  });
+  const now = await records.vms.get(source.id);
+  if (now === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile");
+  if (now.status !== "running" && now.status !== "paused") {
+    throw wrongState(now, "only a running or paused VM can be forked");
+  }
+  if (!(await hasRoom(records, capacity, source.memoryMib * count))) {
+    throw new FastvmError(
+      "out_of_capacity",
+      `${count} children need ${source.memoryMib * count} MiB of memory`,
+    );
+  }
+  const at = ctx.clock.now();
+  const children = Array.from({ length: count }, (_, index) => newChild(source, request, index, at));
+  for (const child of children) {
+    await records.vms.create(child);
+    await recordVmEvent(records, child, null, "provisioning", "fork_requested", {
+      actor: actorOf(caller),
+      at,
+    });
+  }
+  return children;
+}
+
+function newChild(source: VmRecord, request: ForkRequest, index: number, at: number): VmRecord {
+  const id = newVmId();
+  const name = request.names[index] ?? "";
+  return {
+    ...source,
+    id,
+    name: name === "" ? defaultVmName(id) : name,
+    status: "provisioning",
+    statusReason: null,
+    sourceName: source.name,
+    sourceSnapshotId: null,
+    sourceVmId: source.id,
+    metadata: request.metadata ?? source.metadata,
+    createdAt: at,
+    pausedAt: null,
+    pauseCount: 0,
+    queuedAt: null,
+    requestFingerprint: null,
+  };
+}
+
+async function settleChild(
+  ctx: LifecycleContext,
+  vm: VmRecord,
+  actor: string,
+  result: ForkResult,
+): Promise<ForkOutcome> {
+  const child = result.children.find((candidate) => candidate.vmId === vm.id);
+  if (child === undefined || !child.ok) {
+    const error = child?.error ?? new FastvmError("internal", "the worker said nothing of this child");
+    await discardChild(ctx, vm, actor, error);
+    return { error };
+  }
+  const running = await ctx.store.transaction((records) =>
+    transitionVm(records, vm.id, "launch_succeeded", { actor, at: ctx.clock.now() }),
+  );
+  if (running !== undefined) return { vm: running };
+  return { error: await explainLostChild(ctx, vm.id) };
+}
+
+/** The child started but its record had moved on: it was deleted, or it died at once. */
+async function explainLostChild(ctx: LifecycleContext, vmId: VmId): Promise<FastvmError> {
+  const now = await ctx.store.vms.get(vmId);
+  if (now === undefined || now.status === "deleting") {
+    await ctx.worker.deleteVm(vmId);
+    return new FastvmError("launch_failed", "it was deleted while it started");
+  }
+  return new FastvmError("launch_failed", now.statusReason ?? `it is ${now.status}`);
+}
+
+async function discardChild(
+  ctx: LifecycleContext,
+  vm: VmRecord,
+  actor: string,
+  error: unknown,
+): Promise<void> {
+  await ctx.store.transaction(async (records) => {
+    if (!(await records.vms.remove(vm.id))) return;
+    const change = { actor, at: ctx.clock.now(), reason: reasonOf(error) };
+    await recordVmEvent(records, vm, "provisioning", null, "fork_failed", change);
+  });
+  ctx.queue.wake();
+}

@@ -1,0 +1,193 @@
+/** Launch: from a request to a running VM, or to one that waits for room, or to one in `error` with its reason. */
+import {
+  defaultVmName,
+  FastvmError,
+  hostnameOf,
+  newVmId,
+  parseMachineType,
+  type MachineType,
+  type VmSpec,
+  type WorkerCapacity,
+} from "@fastvm/contract";
+import type { Records } from "../store/records.ts";
+import type { SnapshotRecord } from "../store/snapshot-repository.ts";
+import type { VmRecord } from "../store/vm-repository.ts";
+import { actorOf, type Caller } from "./caller.ts";
+import type { LifecycleContext } from "./context.ts";
+import { reasonOf } from "./failure.ts";
+import { mustQueue, reserveQuota } from "./reservation.ts";
+import { recordVmEvent, transitionVm } from "./transition-vm.ts";
+import { withinAnswerTime } from "./answer-time.ts";
+
+export const WAITING_FOR_ROOM = "Waiting for room on the host";
+
+export interface LaunchRequest {
+  readonly machine: MachineType;
+  readonly diskGib: number;
+  readonly snapshot: SnapshotRecord | undefined;
+  /** Normalised; empty for the default. */
+  readonly name: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly envVars: Readonly<Record<string, string>>;
+  readonly requestFingerprint: string;
+}
+
+/** Resolves to the VM in `running`, or in `provisioning` when it waits for room or takes long. */
+export async function launchVm(
+  ctx: LifecycleContext,
+  caller: Caller,
+  request: LaunchRequest,
+): Promise<VmRecord> {
+  const capacity = await ctx.worker.capacity();
+  assertFits(request, capacity);
+  const vm = await ctx.store.transaction((records) => insertVm(ctx, records, caller, request, capacity));
+  if (vm.queuedAt !== null) {
+    ctx.queue.wake();
+    return vm;
+  }
+  return withinAnswerTime(ctx, vm, startLaunch(ctx, vm, actorOf(caller)));
+}
+
+function assertFits({ machine, snapshot }: LaunchRequest, capacity: WorkerCapacity): void {
+  if (machine.memoryMib <= capacity.memoryMib) return;
+  throw new FastvmError(
+    "invalid_request",
+    `${machine.name} needs ${machine.memoryMib} MiB of memory; this host can give ${capacity.memoryMib} MiB`,
+    { field: snapshot === undefined ? "machineType" : "snapshotId" },
+  );
+}
+
+async function insertVm(
+  ctx: LifecycleContext,
+  records: Records,
+  caller: Caller,
+  request: LaunchRequest,
+  capacity: WorkerCapacity,
+): Promise<VmRecord> {
+  const { machine, diskGib } = request;
+  await reserveQuota(records, caller.orgId, {
+    vcpu: machine.cpu,
+    memoryMiB: machine.memoryMib,
+    diskGiB: diskGib,
+  });
+  if (request.snapshot !== undefined) await assertStillReady(records, request.snapshot);
+  const queued = await mustQueue(ctx, records, capacity, machine.memoryMib);
+  const at = ctx.clock.now();
+  const vm = { ...newVmRecord(caller, request, at), ...(queued ? waiting(at) : {}) };
+  await records.vms.create(vm);
+  await recordVmEvent(records, vm, null, "provisioning", "launch_requested", { actor: actorOf(caller), at });
+  return vm;
+}
+
+/** It may have been deleted since the request was checked. */
+async function assertStillReady(records: Records, snapshot: SnapshotRecord): Promise<void> {
+  const now = await records.snapshots.get(snapshot.id);
+  if (now?.status !== "ready")
+    throw new FastvmError("snapshot_wrong_state", undefined, { field: "snapshotId" });
+}
+
+export function waiting(at: number): Pick<VmRecord, "queuedAt" | "statusReason"> {
+  return { queuedAt: at, statusReason: WAITING_FOR_ROOM };
+}
+
+function newVmRecord(caller: Caller, request: LaunchRequest, at: number): VmRecord {
+  const id = newVmId();
+  return {
+    id,
+    orgId: caller.orgId,
+    name: request.name === "" ? defaultVmName(id) : request.name,
+    machineName: request.machine.name,
+    cpu: request.machine.cpu,
+    memoryMib: request.machine.memoryMib,
+    diskGib: request.diskGib,
+    status: "provisioning",
+    statusReason: null,
+    sourceName: request.snapshot?.name ?? null,
+    sourceSnapshotId: request.snapshot?.id ?? null,
+    sourceVmId: null,
+    metadata: request.metadata,
+    envVars: request.envVars,
+    createdAt: at,
+    pausedAt: null,
+    pauseCount: 0,
+    queuedAt: null,
+    requestFingerprint: request.requestFingerprint,
+  };
+}
+
+/** Starts the VM of a `provisioning` record and follows it to its end in this process, whoever waits or not. */
+export function startLaunch(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
+  return ctx.inflight.start(vm.id, "launch", async (signal) => {
+    try {
+      await ctx.worker.launch(specOf(vm), { signal });
+    } catch (error) {
+      return await settleFailure(ctx, vm, actor, error);
+    }
+    return await settleSuccess(ctx, vm, actor);
+  });
+}
+
+function specOf(vm: VmRecord): VmSpec {
+  return {
+    vmId: vm.id,
+    source:
+      vm.sourceSnapshotId === null
+        ? { kind: "template" }
+        : { kind: "snapshot", snapshotId: vm.sourceSnapshotId },
+    machine: machineOf(vm),
+    diskGib: vm.diskGib,
+    identity: { hostname: hostnameOf(vm.name, defaultVmName(vm.id)), envVars: vm.envVars },
+  };
+}
+
+export function machineOf(record: { machineName: string; cpu: number; memoryMib: number }): MachineType {
+  return (
+    parseMachineType(record.machineName) ?? {
+      name: record.machineName,
+      cpu: record.cpu,
+      memoryMib: record.memoryMib,
+    }
+  );
+}
+
+async function settleSuccess(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
+  const running = await ctx.store.transaction((records) =>
+    transitionVm(records, vm.id, "launch_succeeded", { actor, at: ctx.clock.now() }),
+  );
+  if (running !== undefined) return running;
+  const now = await ctx.store.vms.get(vm.id);
+  if (now !== undefined && now.status !== "deleting") {
+    throw new FastvmError("launch_failed", now.statusReason ?? `it is ${now.status}`);
+  }
+  // Deleted while it started: the delete may have reached the worker before the VM did.
+  await ctx.worker.deleteVm(vm.id);
+  throw new FastvmError("launch_failed", "it was deleted while it started");
+}
+
+async function settleFailure(
+  ctx: LifecycleContext,
+  vm: VmRecord,
+  actor: string,
+  error: unknown,
+): Promise<VmRecord> {
+  if (error instanceof FastvmError && error.code === "out_of_capacity") {
+    const queued = await requeue(ctx, vm);
+    if (queued !== undefined) return queued;
+  }
+  await ctx.store.transaction((records) =>
+    transitionVm(records, vm.id, "launch_failed", { actor, at: ctx.clock.now(), reason: reasonOf(error) }),
+  );
+  ctx.queue.wake();
+  throw error;
+}
+
+/** The worker knows best whether there is room. The VM keeps its place: it queues since it was made. */
+async function requeue(ctx: LifecycleContext, vm: VmRecord): Promise<VmRecord | undefined> {
+  const queued = await ctx.store.transaction(async (records) => {
+    const now = await records.vms.get(vm.id);
+    if (now?.status !== "provisioning") return undefined;
+    return records.vms.update(vm.id, waiting(vm.createdAt));
+  });
+  ctx.queue.wakeLater();
+  return queued;
+}

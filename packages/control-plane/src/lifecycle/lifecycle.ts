@@ -1,0 +1,32 @@
+/** Puts the parts together: the context that routes work with, and its start and stop. */
+import { CapacityQueue } from "./capacity-queue.ts";
+import type { LifecycleContext } from "./context.ts";
+import { drainQueue } from "./drain-queue.ts";
+import { InflightOperations } from "./inflight.ts";
+import { reconcile } from "./reconcile.ts";
+import { followWorker } from "./worker-events.ts";
+
+export function createLifecycle(deps: Omit<LifecycleContext, "inflight" | "queue">): LifecycleContext {
+  const queue = new CapacityQueue(() => drainQueue(ctx), deps.config.queueRetryMs, deps.log);
+  const ctx: LifecycleContext = { ...deps, inflight: new InflightOperations(), queue };
+  return ctx;
+}
+
+/** Reconciles, then follows the worker; resolves to the function that stops all of it. */
+export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promise<void>> {
+  const unsubscribe = followWorker(ctx);
+  await reconcile(ctx);
+  const pruning = setInterval(() => {
+    ctx.store.events.prune(ctx.config.maxEvents).catch((error: unknown) => {
+      ctx.log.error({ err: error }, "old events could not be pruned");
+    });
+  }, ctx.config.pruneEveryMs);
+  pruning.unref();
+  ctx.queue.wake();
+  return async () => {
+    clearInterval(pruning);
+    await ctx.queue.close();
+    await ctx.inflight.settle(ctx.config.closeGraceMs);
+    unsubscribe();
+  };
+}

@@ -1,0 +1,55 @@
+/** Pause: the VM's state goes to disk and its memory is freed. */
+import { FastvmError } from "@fastvm/contract";
+import type { VmRecord } from "../store/vm-repository.ts";
+import type { LifecycleContext } from "./context.ts";
+import { reasonOf } from "./failure.ts";
+import { transitionVm } from "./transition-vm.ts";
+import { requireVm, wrongState } from "./wrong-state.ts";
+
+/** Idempotent: a paused VM stays paused, a pausing one is waited for. */
+export async function pauseVm(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
+  const pausing = await ctx.store.transaction((records) =>
+    transitionVm(records, vm.id, "pause_started", { actor, at: ctx.clock.now() }),
+  );
+  if (pausing !== undefined) return startPause(ctx, pausing, actor);
+  await ctx.inflight.join(vm.id, "pause");
+  const now = await requireVm(ctx, vm.id);
+  if (now.status === "paused") return now;
+  throw wrongState(now, "only a running VM can be paused");
+}
+
+function startPause(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
+  return ctx.inflight.start(vm.id, "pause", async (signal) => {
+    try {
+      await ctx.worker.pause(vm.id, { signal });
+    } catch (error) {
+      await settleFailure(ctx, vm, actor, error);
+      throw error;
+    }
+    const at = ctx.clock.now();
+    const paused = await ctx.store.transaction((records) =>
+      transitionVm(records, vm.id, "pause_succeeded", {
+        actor,
+        at,
+        changes: { pausedAt: at, pauseCount: vm.pauseCount + 1 },
+      }),
+    );
+    ctx.queue.wake();
+    if (paused === undefined) throw wrongState(await requireVm(ctx, vm.id), "it changed while it was paused");
+    return paused;
+  });
+}
+
+/** A pause that fails leaves the VM running, unless the VM itself died. */
+async function settleFailure(
+  ctx: LifecycleContext,
+  vm: VmRecord,
+  actor: string,
+  error: unknown,
+): Promise<void> {
+  const died = error instanceof FastvmError && error.code === "vm_died";
+  const reason = reasonOf(error);
+  await ctx.store.transaction((records) =>
+    transitionVm(records, vm.id, died ? "vm_failed" : "pause_failed", { actor, at: ctx.clock.now(), reason }),
+  );
+}

@@ -1,0 +1,95 @@
+/** Resume: a paused VM runs again, at once or as soon as the host has room. */
+import { FastvmError, type WorkerCapacity } from "@fastvm/contract";
+import type { Records } from "../store/records.ts";
+import type { VmRecord } from "../store/vm-repository.ts";
+import { withinAnswerTime } from "./answer-time.ts";
+import type { LifecycleContext } from "./context.ts";
+import { reasonOf } from "./failure.ts";
+import { waiting, WAITING_FOR_ROOM } from "./launch.ts";
+import { mustQueue, reserveQuota } from "./reservation.ts";
+import { transitionVm } from "./transition-vm.ts";
+import { requireVm, wrongState } from "./wrong-state.ts";
+
+/** Resolves to the VM in `running`, or in `resuming` when it waits for room or takes long. Idempotent. */
+export async function resumeVm(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
+  const capacity = await ctx.worker.capacity();
+  const resuming = await ctx.store.transaction((records) => reserve(ctx, records, vm, actor, capacity));
+  if (resuming === undefined) return joinResume(ctx, vm);
+  if (resuming.queuedAt === null) return withinAnswerTime(ctx, resuming, startResume(ctx, resuming, actor));
+  ctx.queue.wake();
+  return resuming;
+}
+
+async function reserve(
+  ctx: LifecycleContext,
+  records: Records,
+  vm: VmRecord,
+  actor: string,
+  capacity: WorkerCapacity,
+): Promise<VmRecord | undefined> {
+  const now = await records.vms.get(vm.id);
+  if (now?.status !== "paused") return undefined;
+  await reserveQuota(records, vm.orgId, { vcpu: vm.cpu, memoryMiB: vm.memoryMib, diskGiB: vm.diskGib });
+  const queued = await mustQueue(ctx, records, capacity, vm.memoryMib);
+  const at = ctx.clock.now();
+  return transitionVm(records, vm.id, "resume_started", {
+    actor,
+    at,
+    ...(queued ? { reason: WAITING_FOR_ROOM, changes: { queuedAt: at } } : {}),
+  });
+}
+
+async function joinResume(ctx: LifecycleContext, vm: VmRecord): Promise<VmRecord> {
+  await ctx.inflight.join(vm.id, "resume");
+  const now = await requireVm(ctx, vm.id);
+  if (now.status === "running" || now.status === "resuming") return now;
+  throw wrongState(now, "only a paused VM can be resumed");
+}
+
+/** Restores the VM of a `resuming` record and follows it to its end in this process. */
+export function startResume(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
+  return ctx.inflight.start(vm.id, "resume", async (signal) => {
+    try {
+      await ctx.worker.resume(vm.id, { signal });
+    } catch (error) {
+      return await settleFailure(ctx, vm, actor, error);
+    }
+    const running = await ctx.store.transaction((records) =>
+      transitionVm(records, vm.id, "resume_succeeded", {
+        actor,
+        at: ctx.clock.now(),
+        changes: { pausedAt: null },
+      }),
+    );
+    if (running === undefined) throw wrongState(await requireVm(ctx, vm.id), "it changed while it resumed");
+    return running;
+  });
+}
+
+async function settleFailure(
+  ctx: LifecycleContext,
+  vm: VmRecord,
+  actor: string,
+  error: unknown,
+): Promise<VmRecord> {
+  if (error instanceof FastvmError && error.code === "out_of_capacity") {
+    const queued = await requeue(ctx, vm);
+    if (queued !== undefined) return queued;
+  }
+  // A resume that fails leaves the paused state as it was.
+  await ctx.store.transaction((records) =>
+    transitionVm(records, vm.id, "resume_failed", { actor, at: ctx.clock.now(), reason: reasonOf(error) }),
+  );
+  ctx.queue.wake();
+  throw error;
+}
+
+async function requeue(ctx: LifecycleContext, vm: VmRecord): Promise<VmRecord | undefined> {
+  const at = ctx.clock.now();
+  const queued = await ctx.store.transaction(async (records) => {
+    const now = await records.vms.get(vm.id);
+    return now?.status === "resuming" ? records.vms.update(vm.id, waiting(at)) : undefined;
+  });
+  ctx.queue.wakeLater();
+  return queued;
+}

@@ -1,0 +1,25 @@
+/** The VM's state machine, as data: which change may start from where, and where it leads. */
+import { VM_STATUSES, type VmStatus } from "@fastvm/contract";
+
+export interface Transition {
+  readonly from: readonly VmStatus[];
+  readonly to: VmStatus;
+}
+
+export const VM_TRANSITIONS = {
+  launch_succeeded: { from: ["provisioning"], to: "running" },
+  launch_failed: { from: ["provisioning"], to: "error" },
+  pause_started: { from: ["running"], to: "pausing" },
+  pause_succeeded: { from: ["pausing"], to: "paused" },
+  pause_failed: { from: ["pausing"], to: "running" },
+  resume_started: { from: ["paused"], to: "resuming" },
+  resume_succeeded: { from: ["resuming"], to: "running" },
+  resume_failed: { from: ["resuming"], to: "paused" },
+  vm_failed: { from: ["provisioning", "running", "pausing", "paused", "resuming"], to: "error" },
+  delete_started: { from: VM_STATUSES.filter((status) => status !== "deleting"), to: "deleting" },
+  // After a restart the worker's word counts.
+  found_running: { from: ["provisioning", "pausing", "paused", "resuming"], to: "running" },
+  found_paused: { from: ["running", "pausing", "resuming"], to: "paused" },
+} as const satisfies Record<string, Transition>;
+
+export type VmTransition = keyof typeof VM_TRANSITIONS;

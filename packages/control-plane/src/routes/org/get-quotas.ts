@@ -1,0 +1,12 @@
+import type { FastifyInstance } from "fastify";
+import { serve } from "../../app/operation-route.ts";
+import type { LifecycleContext } from "../../lifecycle/context.ts";
+
+export function registerGetQuotas(app: FastifyInstance, ctx: LifecycleContext): void {
+  serve(app, ctx.store, "getQuotas", async (_call, { orgId }) => {
+    const { organisations, snapshots, vms } = ctx.store;
+    const limits = await organisations.limits(orgId);
+    const usage = { ...(await vms.usage(orgId)), snapshotCount: await snapshots.count(orgId) };
+    return { status: 200, body: { orgId, limits, usage } };
+  });
+}

@@ -1,0 +1,14 @@
+import type { FastifyInstance } from "fastify";
+import { serve } from "../../app/operation-route.ts";
+import type { LifecycleContext } from "../../lifecycle/context.ts";
+import { snapshotView } from "../../views/snapshot-view.ts";
+import { matchesMetadata } from "../metadata-filter.ts";
+
+export function registerListSnapshots(app: FastifyInstance, ctx: LifecycleContext): void {
+  serve(app, ctx.store, "listSnapshots", async ({ query }, caller) => {
+    const matches = matchesMetadata(query);
+    const snapshots = await ctx.store.snapshots.list(caller.orgId);
+    const shown = snapshots.filter((snapshot) => matches(snapshot));
+    return { status: 200, body: shown.map((snapshot) => snapshotView(snapshot)) };
+  });
+}

@@ -1,0 +1,39 @@
+import { checkMetadata, FastvmError, normalizeName, type ForkBody } from "@fastvm/contract";
+import type { FastifyInstance } from "fastify";
+import { serve } from "../../app/operation-route.ts";
+import type { LifecycleContext } from "../../lifecycle/context.ts";
+import { forkVm, type ForkOutcome, type ForkRequest } from "../../lifecycle/fork.ts";
+import { asFastvmError, errorView } from "../../views/error-view.ts";
+import { vmView } from "../../views/vm-view.ts";
+import { findVm } from "../find.ts";
+
+export function registerForkVm(app: FastifyInstance, ctx: LifecycleContext): void {
+  serve(app, ctx.store, "forkVm", async ({ body, params }, caller) => {
+    const startedAt = performance.now();
+    const fork = forkRequest(body);
+    const source = await findVm(ctx, caller, params.vmId);
+    const { children, pauseMs, dirtyBytes } = await forkVm(ctx, caller, source, fork);
+    const durationMs = performance.now() - startedAt;
+    return {
+      status: 201,
+      body: { children: children.map((child) => childView(child)), pauseMs, dirtyBytes, durationMs },
+    };
+  });
+}
+
+function forkRequest(body: ForkBody): ForkRequest {
+  const count = body.count ?? 1;
+  const names = body.names ?? [];
+  if (names.length > count) {
+    throw new FastvmError("invalid_request", `names has ${names.length} entries for ${count} children`, {
+      field: "names",
+    });
+  }
+  const metadata = body.metadata ?? undefined;
+  if (metadata !== undefined) checkMetadata(metadata);
+  return { count, names: names.map((name) => normalizeName(name)), metadata };
+}
+
+function childView(outcome: ForkOutcome) {
+  return "vm" in outcome ? { vm: vmView(outcome.vm) } : { error: errorView(asFastvmError(outcome.error)) };
+}

@@ -1,0 +1,14 @@
+import type { FastifyInstance } from "fastify";
+import { serve } from "../../app/operation-route.ts";
+import { actorOf } from "../../lifecycle/caller.ts";
+import type { LifecycleContext } from "../../lifecycle/context.ts";
+import { resumeVm } from "../../lifecycle/resume.ts";
+import { vmView } from "../../views/vm-view.ts";
+import { findVm } from "../find.ts";
+
+export function registerResumeVm(app: FastifyInstance, ctx: LifecycleContext): void {
+  serve(app, ctx.store, "resumeVm", async ({ params }, caller) => {
+    const vm = await resumeVm(ctx, await findVm(ctx, caller, params.vmId), actorOf(caller));
+    return { status: vm.status === "running" ? 200 : 202, body: vmView(vm) };
+  });
+}

@@ -1,0 +1,18 @@
+/** Brings a database to the newest schema. Migrations are listed by hand: their order is part of the code. */
+import type { Kysely } from "kysely";
+import { Migrator, type Migration } from "kysely/migration";
+import * as initial from "./migrations/0001-initial.ts";
+import type { Schema } from "./schema.ts";
+import type { StoreKind } from "./store-kind.ts";
+
+/** Throws with the cause when a migration fails; PostgreSQL then has none of it. */
+export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void> {
+  const migrations: Record<string, Migration> = {
+    "0001-initial": { up: (trx) => initial.up(trx, kind) },
+  };
+  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations) } });
+  const { error, results } = await migrator.migrateToLatest();
+  if (error === undefined) return;
+  const failed = results?.find((result) => result.status === "Error")?.migrationName ?? "unknown";
+  throw new Error(`The store's migration ${failed} failed`, { cause: error });
+}

@@ -1,0 +1,26 @@
+/** The repositories, bound to one database handle: the store itself or one transaction of it. */
+import type { Kysely } from "kysely";
+import { ApiKeyRepository } from "./api-key-repository.ts";
+import { EventRepository } from "./event-repository.ts";
+import { OrganisationRepository } from "./organisation-repository.ts";
+import type { Schema } from "./schema.ts";
+import { SnapshotRepository } from "./snapshot-repository.ts";
+import { VmRepository } from "./vm-repository.ts";
+
+export interface Records {
+  readonly organisations: OrganisationRepository;
+  readonly apiKeys: ApiKeyRepository;
+  readonly vms: VmRepository;
+  readonly snapshots: SnapshotRepository;
+  readonly events: EventRepository;
+}
+
+export function recordsOf(db: Kysely<Schema>): Records {
+  return {
+    organisations: new OrganisationRepository(db),
+    apiKeys: new ApiKeyRepository(db),
+    vms: new VmRepository(db),
+    snapshots: new SnapshotRepository(db),
+    events: new EventRepository(db),
+  };
+}

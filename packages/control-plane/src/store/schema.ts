@@ -1,0 +1,99 @@
+/**
+ * The tables, as Kysely sees them: camelCase here, snake_case in SQL. One shape for SQLite and PostgreSQL: ids and JSON
+ * are text, instants are milliseconds since 1970, flags are 0 or 1.
+ */
+import type { OrgId, SnapshotId, SnapshotStatus, VmId, VmStatus } from "@fastvm/contract";
+import type { Generated } from "kysely";
+
+export interface Schema {
+  organisations: OrganisationRow;
+  apiKeys: ApiKeyRow;
+  vms: VmRow;
+  snapshots: SnapshotRow;
+  events: EventRow;
+  locks: LockRow;
+}
+
+export interface OrganisationRow {
+  id: OrgId;
+  name: string;
+  createdAt: number;
+  limitVcpu: number;
+  limitMemoryMib: number;
+  limitDiskGib: number;
+  limitSnapshotCount: number;
+}
+
+export interface ApiKeyRow {
+  id: string;
+  orgId: OrgId;
+  keyHash: string;
+  createdAt: number;
+}
+
+export interface VmRow {
+  id: VmId;
+  orgId: OrgId;
+  name: string;
+  machineName: string;
+  cpu: number;
+  memoryMib: number;
+  diskGib: number;
+  status: VmStatus;
+  statusReason: string | null;
+  sourceName: string | null;
+  sourceSnapshotId: SnapshotId | null;
+  sourceVmId: VmId | null;
+  /** JSON object of strings. */
+  metadata: string;
+  /** JSON object of strings. */
+  envVars: string;
+  createdAt: number;
+  pausedAt: number | null;
+  /** How often it was paused: names one pause, within which a snapshot is made once. */
+  pauseCount: number;
+  /** Set while it waits for room on the host. */
+  queuedAt: number | null;
+  /** Digest of the request that made it: a retried request finds the VM again. */
+  requestFingerprint: string | null;
+}
+
+export interface SnapshotRow {
+  id: SnapshotId;
+  orgId: OrgId;
+  name: string;
+  vmId: VmId;
+  status: SnapshotStatus;
+  statusReason: string | null;
+  machineName: string;
+  cpu: number;
+  memoryMib: number;
+  diskGib: number;
+  metadata: string;
+  envVars: string;
+  /** The source's `pauseCount` when it was paused, else null. */
+  pauseCycle: number | null;
+  pauseMs: number | null;
+  createdAt: number;
+}
+
+export interface EventRow {
+  id: Generated<number>;
+  orgId: OrgId;
+  subjectKind: "vm" | "snapshot";
+  subjectId: string;
+  /** null: it began to exist. */
+  fromStatus: string | null;
+  /** null: it no longer exists. */
+  toStatus: string | null;
+  cause: string;
+  /** `key:<id>` or `system`. */
+  actor: string;
+  detail: string | null;
+  at: number;
+}
+
+export interface LockRow {
+  name: string;
+  revision: number;
+}

@@ -1,0 +1,179 @@
+import type { OrgId, ResourceAmounts, VmId, VmStatus } from "@fastvm/contract";
+import type { Kysely } from "kysely";
+import { canExist, isIdPrefix, pickReferenced } from "./references.ts";
+import type { Schema, VmRow } from "./schema.ts";
+
+export interface VmRecord extends Omit<VmRow, "metadata" | "envVars"> {
+  metadata: Readonly<Record<string, string>>;
+  envVars: Readonly<Record<string, string>>;
+}
+
+/** What may change after a VM was made. */
+export type VmChanges = Partial<
+  Pick<VmRecord, "name" | "metadata" | "statusReason" | "pausedAt" | "pauseCount" | "queuedAt">
+>;
+
+/** Statuses whose VMs hold memory and vCPUs, or are about to. A queued VM holds its quota but no room on the host. */
+const ACTIVE: readonly VmStatus[] = ["provisioning", "running", "pausing", "resuming", "deleting"];
+
+export class VmRepository {
+  readonly #db: Kysely<Schema>;
+
+  constructor(db: Kysely<Schema>) {
+    this.#db = db;
+  }
+
+  async create(vm: VmRecord): Promise<void> {
+    await this.#db
+      .insertInto("vms")
+      .values({ ...vm, metadata: JSON.stringify(vm.metadata), envVars: JSON.stringify(vm.envVars) })
+      .execute();
+  }
+
+  async get(id: VmId): Promise<VmRecord | undefined> {
+    const row = await this.#db.selectFrom("vms").selectAll().where("id", "=", id).executeTakeFirst();
+    return row === undefined ? undefined : parse(row);
+  }
+
+  /** By id, unique name or unique beginning of an id, within one organisation. */
+  async find(orgId: OrgId, reference: string): Promise<VmRecord | undefined> {
+    if (!canExist(reference)) return undefined;
+    const rows = await this.#db
+      .selectFrom("vms")
+      .selectAll()
+      .where("orgId", "=", orgId)
+      .where((eb) =>
+        eb.or([
+          eb("id", "=", reference as VmId),
+          eb("name", "=", reference),
+          ...(isIdPrefix(reference) ? [eb("id", "like", `${reference}%` as VmId)] : []),
+        ]),
+      )
+      .execute();
+    const row = pickReferenced(reference, rows);
+    return row === undefined ? undefined : parse(row);
+  }
+
+  /** Newest first. */
+  async list(orgId: OrgId, statuses: readonly string[] | undefined): Promise<VmRecord[]> {
+    let query = this.#db.selectFrom("vms").selectAll().where("orgId", "=", orgId);
+    if (statuses !== undefined) query = query.where("status", "in", statuses as VmStatus[]);
+    const rows = await query.orderBy("createdAt", "desc").orderBy("id").execute();
+    return rows.map((row) => parse(row));
+  }
+
+  async listAll(): Promise<VmRecord[]> {
+    const rows = await this.#db.selectFrom("vms").selectAll().execute();
+    return rows.map((row) => parse(row));
+  }
+
+  /** Sets `status` only when it is `from` now; `undefined` when it is not. */
+  async changeStatus(
+    id: VmId,
+    from: VmStatus,
+    to: VmStatus,
+    changes: VmChanges,
+  ): Promise<VmRecord | undefined> {
+    const row = await this.#db
+      .updateTable("vms")
+      .set({ status: to, ...serialise(changes) })
+      .where("id", "=", id)
+      .where("status", "=", from)
+      .returningAll()
+      .executeTakeFirst();
+    return row === undefined ? undefined : parse(row);
+  }
+
+  async update(id: VmId, changes: VmChanges): Promise<VmRecord | undefined> {
+    const row = await this.#db
+      .updateTable("vms")
+      .set(serialise(changes))
+      .where("id", "=", id)
+      .returningAll()
+      .executeTakeFirst();
+    return row === undefined ? undefined : parse(row);
+  }
+
+  /** Whether there was such a row. */
+  async remove(id: VmId): Promise<boolean> {
+    const row = await this.#db.deleteFrom("vms").where("id", "=", id).returning("id").executeTakeFirst();
+    return row !== undefined;
+  }
+
+  /** What an organisation's VMs count for; snapshots not included. */
+  async usage(orgId: OrgId): Promise<Omit<ResourceAmounts, "snapshotCount">> {
+    const sums = await this.#db
+      .selectFrom("vms")
+      .select((eb) => [
+        eb.fn.sum<number | string | null>("cpu").as("vcpu"),
+        eb.fn.sum<number | string | null>("memoryMib").as("memory"),
+        eb.fn.sum<number | string | null>("diskGib").as("disk"),
+      ])
+      .where("orgId", "=", orgId)
+      .where("status", "in", ACTIVE)
+      .executeTakeFirstOrThrow();
+    return { vcpu: Number(sums.vcpu), memoryMiB: Number(sums.memory), diskGiB: Number(sums.disk) };
+  }
+
+  /** Memory promised to VMs of all organisations that hold room on the host, in MiB. */
+  async promisedMemoryMib(): Promise<number> {
+    const sum = await this.#db
+      .selectFrom("vms")
+      .select((eb) => eb.fn.sum<number | string | null>("memoryMib").as("memory"))
+      .where("status", "in", ACTIVE)
+      .where("queuedAt", "is", null)
+      .executeTakeFirstOrThrow();
+    return Number(sum.memory);
+  }
+
+  /** The VMs that wait for room, first come first. */
+  async listQueued(limit: number): Promise<VmRecord[]> {
+    const rows = await this.#db
+      .selectFrom("vms")
+      .selectAll()
+      .where("queuedAt", "is not", null)
+      .where("status", "in", ["provisioning", "resuming"])
+      .orderBy("queuedAt")
+      .orderBy("createdAt")
+      .orderBy("id")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => parse(row));
+  }
+
+  async countQueued(): Promise<number> {
+    const row = await this.#db
+      .selectFrom("vms")
+      .select((eb) => eb.fn.countAll<number | string>().as("count"))
+      .where("queuedAt", "is not", null)
+      .executeTakeFirstOrThrow();
+    return Number(row.count);
+  }
+
+  /** Living VMs that a request made since the given instant, newest first. */
+  async listByFingerprint(orgId: OrgId, fingerprint: string, since: number): Promise<VmRecord[]> {
+    const rows = await this.#db
+      .selectFrom("vms")
+      .selectAll()
+      .where("orgId", "=", orgId)
+      .where("requestFingerprint", "=", fingerprint)
+      .where("createdAt", ">=", since)
+      .where("status", "in", ["provisioning", "running"])
+      .orderBy("createdAt", "desc")
+      .execute();
+    return rows.map((row) => parse(row));
+  }
+}
+
+function parse(row: VmRow): VmRecord {
+  return {
+    ...row,
+    metadata: JSON.parse(row.metadata) as Record<string, string>,
+    envVars: JSON.parse(row.envVars) as Record<string, string>,
+  };
+}
+
+function serialise(changes: VmChanges) {
+  const { metadata, ...rest } = changes;
+  return metadata === undefined ? rest : { ...rest, metadata: JSON.stringify(metadata) };
+}

@@ -1,0 +1,93 @@
+/** Checks answers against the committed openapi.json: status documented, body as its schema says, no field undocumented. */
+import { readFileSync } from "node:fs";
+import { Ajv2020 } from "ajv/dist/2020.js";
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+type JsonObject = { [key: string]: Json };
+
+const DOCUMENT_URL = new URL("../../../contract/openapi.json", import.meta.url);
+
+export interface AnswerToCheck {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: unknown;
+}
+
+export class DocumentedAnswers {
+  readonly #ajv = new Ajv2020({ strict: false, allErrors: true, formats: { "date-time": isTimestamp } });
+  readonly #paths: JsonObject;
+
+  constructor() {
+    const document = JSON.parse(readFileSync(DOCUMENT_URL, "utf8")) as JsonObject;
+    this.#paths = object(document["paths"]);
+    this.#ajv.addSchema(object(closeObjects(document)), "openapi");
+  }
+
+  /** Every `METHOD /path` of the document. */
+  operations(): string[] {
+    return Object.entries(this.#paths).flatMap(([path, operations]) =>
+      Object.keys(object(operations)).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+  }
+
+  /** Throws with what is wrong. */
+  check(answer: AnswerToCheck): void {
+    const template = Object.keys(this.#paths).find((candidate) => matches(candidate, answer.path));
+    if (template === undefined) return this.#checkUnknownPath(answer);
+    const where = `${answer.method} ${template} ${answer.status}`;
+    const operation = object(this.#paths[template])[answer.method.toLowerCase()];
+    if (operation === undefined) return this.#checkUnknownPath(answer);
+    const response = object(object(operation)["responses"])[String(answer.status)];
+    if (response === undefined) throw new Error(`${where} is not documented: ${JSON.stringify(answer.body)}`);
+    const type = answer.contentType.split(";", 1)[0] ?? "";
+    if (object(object(response)["content"])[type] === undefined) {
+      throw new Error(`${where} has the undocumented content type ${type}`);
+    }
+    const pointer = ["paths", template, answer.method.toLowerCase(), "responses", String(answer.status)];
+    this.#validate([...pointer, "content", type, "schema"], answer.body, where);
+  }
+
+  #checkUnknownPath(answer: AnswerToCheck): void {
+    if (answer.status !== 404) throw new Error(`${answer.path} is not documented and not 404`);
+    this.#validate(["components", "schemas", "Error"], answer.body, answer.path);
+  }
+
+  #validate(pointer: readonly string[], body: unknown, where: string): void {
+    const escaped = pointer.map((part) => part.replaceAll("~", "~0").replaceAll("/", "~1"));
+    const uri = escaped.map((part) => encodeURIComponent(part)).join("/");
+    const validate = this.#ajv.compile({ $ref: `openapi#/${uri}` });
+    if (validate(body) !== true) {
+      const findings = this.#ajv.errorsText(validate.errors);
+      throw new Error(
+        `${where} answers what openapi.json does not say: ${findings}\n${JSON.stringify(body)}`,
+      );
+    }
+  }
+}
+
+function matches(template: string, path: string): boolean {
+  const pattern = template.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/]+");
+  return new RegExp(`^${pattern}$`).test(path);
+}
+
+/** In the document objects are open, since clients must bear new fields; here a field nobody documented is a mistake. */
+function closeObjects(node: Json): Json {
+  if (Array.isArray(node)) return node.map((item) => closeObjects(item));
+  if (typeof node !== "object" || node === null) return node;
+  const copy: JsonObject = {};
+  for (const [key, value] of Object.entries(node)) copy[key] = closeObjects(value);
+  const isRecord = copy["type"] === "object" && copy["properties"] !== undefined;
+  if (isRecord && copy["additionalProperties"] === undefined) copy["additionalProperties"] = false;
+  return copy;
+}
+
+function object(value: Json | undefined): JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
+}
+
+function isTimestamp(text: string): boolean {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/.test(text);
+}

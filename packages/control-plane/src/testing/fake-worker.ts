@@ -1,0 +1,234 @@
+/**
+ * A worker without VMs, for tests of the control plane: it keeps the port's promises (idempotence, one outcome per child,
+ * nothing left after a rejection) and lets a test choose delays, failures and what commands print. It runs nothing.
+ */
+import {
+  FastvmError,
+  type CallOptions,
+  type CaptureResult,
+  type ExecEvent,
+  type ExecSession,
+  type ExecSpec,
+  type ForkChild,
+  type ForkResult,
+  type LaunchResult,
+  type SnapshotId,
+  type VmId,
+  type VmSpec,
+  type WorkerCapacity,
+  type WorkerEvent,
+  type WorkerInventory,
+  type WorkerPort,
+  type WorkerVmStatus,
+} from "@fastvm/contract";
+
+/** What a command does: yields output, returns its exit. */
+export type FakeCommand = (spec: ExecSpec) => AsyncIterable<ExecEvent>;
+
+type Method =
+  | "launch"
+  | "pause"
+  | "resume"
+  | "deleteVm"
+  | "createSnapshot"
+  | "deleteSnapshot"
+  | "fork"
+  | "exec";
+
+const CAPTURE: CaptureResult = { pauseMs: 12.5, dirtyBytes: 4096, durationMs: 20 };
+const LAUNCH: LaunchResult = { durationMs: 30, fromPool: false };
+
+export class FakeWorker implements WorkerPort {
+  memoryMib = 1024 * 1024;
+  readonly vms = new Map<VmId, { status: WorkerVmStatus; spec: VmSpec | undefined; reason?: string }>();
+  readonly snapshots = new Set<SnapshotId>();
+  /** Calls by method, in order. */
+  readonly calls: { method: Method; id: string }[] = [];
+  /** Children of the next forks that fail, by position. */
+  readonly failingChildren = new Map<number, unknown>();
+  /** Commands whose client went away or that were killed. */
+  killed = 0;
+  command: FakeCommand = exitAtOnce;
+  readonly #failures = new Map<Method, unknown[]>();
+  readonly #gates = new Map<Method, Promise<void>>();
+  readonly #listeners = new Set<(event: WorkerEvent) => void>();
+
+  /** The next call of the method rejects with the error. */
+  failNext(method: Method, error: unknown): void {
+    this.#failures.set(method, [...(this.#failures.get(method) ?? []), error]);
+  }
+
+  /** Calls of the method wait until the returned function is called. */
+  hold(method: Method): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#gates.set(method, promise);
+    return () => {
+      this.#gates.delete(method);
+      resolve();
+    };
+  }
+
+  emit(event: WorkerEvent): void {
+    this.vms.delete(event.vmId);
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  capacity(): Promise<WorkerCapacity> {
+    const runningVms = [...this.vms.values()].filter((vm) => vm.status === "running").length;
+    return Promise.resolve({
+      vcpus: 2,
+      memoryMib: this.memoryMib,
+      diskFreeBytes: 2 ** 40,
+      runningVms,
+      accelerator: "tcg",
+    });
+  }
+
+  inventory(): Promise<WorkerInventory> {
+    const vms = [...this.vms].map(([vmId, { status, reason }]) => ({
+      vmId,
+      status,
+      ...(reason === undefined ? {} : { reason }),
+    }));
+    return Promise.resolve({ vms, snapshots: [...this.snapshots] });
+  }
+
+  async launch(spec: VmSpec, options: CallOptions = {}): Promise<LaunchResult> {
+    await this.#enter("launch", spec.vmId, options.signal);
+    if (spec.source.kind === "snapshot" && !this.snapshots.has(spec.source.snapshotId)) {
+      throw new FastvmError("not_found", "no such snapshot");
+    }
+    this.vms.set(spec.vmId, { status: "running", spec });
+    return LAUNCH;
+  }
+
+  async pause(vmId: VmId, options: CallOptions = {}): Promise<CaptureResult> {
+    await this.#enter("pause", vmId, options.signal);
+    this.#require(vmId).status = "paused";
+    return CAPTURE;
+  }
+
+  async resume(vmId: VmId, options: CallOptions = {}): Promise<LaunchResult> {
+    await this.#enter("resume", vmId, options.signal);
+    this.#require(vmId).status = "running";
+    return LAUNCH;
+  }
+
+  async deleteVm(vmId: VmId, options: CallOptions = {}): Promise<void> {
+    await this.#enter("deleteVm", vmId, options.signal);
+    this.vms.delete(vmId);
+  }
+
+  async createSnapshot(
+    vmId: VmId,
+    snapshotId: SnapshotId,
+    options: CallOptions = {},
+  ): Promise<CaptureResult> {
+    await this.#enter("createSnapshot", snapshotId, options.signal);
+    this.#require(vmId);
+    this.snapshots.add(snapshotId);
+    return CAPTURE;
+  }
+
+  async deleteSnapshot(snapshotId: SnapshotId, options: CallOptions = {}): Promise<void> {
+    await this.#enter("deleteSnapshot", snapshotId, options.signal);
+    this.snapshots.delete(snapshotId);
+  }
+
+  async fork(vmId: VmId, children: readonly ForkChild[], options: CallOptions = {}): Promise<ForkResult> {
+    await this.#enter("fork", vmId, options.signal);
+    this.#require(vmId);
+    const outcomes = children.map((child, index) => {
+      if (this.failingChildren.has(index)) {
+        return { vmId: child.vmId, ok: false as const, error: this.failingChildren.get(index) };
+      }
+      this.vms.set(child.vmId, { status: "running", spec: undefined });
+      return { vmId: child.vmId, ok: true as const, launch: LAUNCH };
+    });
+    return { capture: CAPTURE, children: outcomes };
+  }
+
+  async exec(vmId: VmId, spec: ExecSpec, options: CallOptions = {}): Promise<ExecSession> {
+    await this.#enter("exec", vmId, options.signal);
+    if (this.#require(vmId).status !== "running") throw new FastvmError("vm_wrong_state");
+    const kill = () => {
+      this.killed += 1;
+    };
+    return new FakeSession(this.command(spec), options.signal, kill);
+  }
+
+  subscribe(listener: (event: WorkerEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async #enter(method: Method, id: string, signal: AbortSignal | undefined): Promise<void> {
+    this.calls.push({ method, id });
+    const gate = this.#gates.get(method);
+    if (gate !== undefined) await Promise.race([gate, aborted(signal)]);
+    signal?.throwIfAborted();
+    const failures = this.#failures.get(method) ?? [];
+    if (failures.length > 0) throw failures.shift();
+  }
+
+  #require(vmId: VmId): { status: WorkerVmStatus } {
+    const vm = this.vms.get(vmId);
+    if (vm === undefined) throw new FastvmError("not_found", "the worker has no such VM");
+    return vm;
+  }
+}
+
+class FakeSession implements ExecSession {
+  readonly #events: AsyncIterable<ExecEvent>;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onKill: () => void;
+
+  constructor(events: AsyncIterable<ExecEvent>, signal: AbortSignal | undefined, onKill: () => void) {
+    this.#events = events;
+    this.#signal = signal;
+    this.#onKill = onKill;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<ExecEvent> {
+    let ended = false;
+    const iterator = this.#events[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await Promise.race([iterator.next(), aborted(this.#signal)]);
+        if (next.done === true) return;
+        ended = next.value.kind === "exit";
+        yield next.value;
+      }
+    } finally {
+      if (!ended) this.kill();
+    }
+  }
+
+  writeStdin(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  closeStdin(): void {
+    // Nothing reads it.
+  }
+
+  resize(): void {
+    // There is no terminal.
+  }
+
+  kill(): void {
+    this.#onKill();
+  }
+}
+
+async function* exitAtOnce(): AsyncGenerator<ExecEvent> {
+  yield { kind: "exit", exitCode: 0, timedOut: false, durationMs: 1 };
+}
+
+function aborted(signal: AbortSignal | undefined): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const fail = () => reject(signal?.reason instanceof Error ? signal.reason : new Error("aborted"));
+  if (signal?.aborted === true) fail();
+  else signal?.addEventListener("abort", fail, { once: true });
+  return promise;
+}

@@ -1,0 +1,126 @@
+/** The application over a fake worker and an own store, with two organisations; every answer is checked against openapi.json. */
+import { newOrgId, type OrgId } from "@fastvm/contract";
+import type { FastifyInstance, FastifyServerFactory, InjectOptions } from "fastify";
+import { storeApiKey } from "../app/api-keys.ts";
+import { buildApp } from "../app/build-app.ts";
+import { DEFAULT_CONFIG, type ControlPlaneConfig } from "../config.ts";
+import type { Log } from "../log.ts";
+import { openSqliteStore, type Store } from "../store/store.ts";
+import { DocumentedAnswers } from "./documented-answers.ts";
+import { FakeWorker } from "./fake-worker.ts";
+
+/** With spaces, as the generated clients' own tests have it. */
+export const TEST_KEY = "My API Key";
+export const OTHER_KEY = "another organisation's key";
+
+export interface TestAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly text: string;
+  /** Parsed; the text itself when it is not JSON. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests read into answers of every shape
+  readonly body: any;
+}
+
+export interface TestApp extends AsyncDisposable {
+  readonly app: FastifyInstance;
+  readonly store: Store;
+  readonly worker: FakeWorker;
+  readonly orgId: OrgId;
+  readonly log: RecordingLog;
+  /** `"POST /v1/vms"` with a JSON body; checks the answer against openapi.json. */
+  call(route: string, body?: unknown, options?: CallOptions): Promise<TestAnswer>;
+}
+
+export interface CallOptions {
+  readonly key?: string | null;
+  readonly headers?: Record<string, string>;
+  /** Sent as it is, instead of a JSON body. */
+  readonly payload?: string | Buffer;
+}
+
+export interface TestAppOptions {
+  readonly config?: Partial<ControlPlaneConfig>;
+  readonly store?: Store;
+  readonly worker?: FakeWorker;
+  readonly serverFactory?: FastifyServerFactory;
+}
+
+export class RecordingLog implements Log {
+  readonly entries: { level: string; fields: object; message: string }[] = [];
+
+  info(fields: object, message: string): void {
+    this.entries.push({ level: "info", fields, message });
+  }
+
+  warn(fields: object, message: string): void {
+    this.entries.push({ level: "warn", fields, message });
+  }
+
+  error(fields: object, message: string): void {
+    this.entries.push({ level: "error", fields, message });
+  }
+}
+
+export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
+  const store = options.store ?? (await openSqliteStore(":memory:"));
+  const worker = options.worker ?? new FakeWorker();
+  const log = new RecordingLog();
+  const config = { ...DEFAULT_CONFIG, ...options.config };
+  const clock = { now: () => Date.now() };
+  const orgId = await createOrganisation(store, config, TEST_KEY);
+  await createOrganisation(store, config, OTHER_KEY);
+  const { serverFactory } = options;
+  const app = buildApp({ store, worker, clock, log, config, ...(serverFactory ? { serverFactory } : {}) });
+  await app.ready();
+  const documented = new DocumentedAnswers();
+  return {
+    app,
+    store,
+    worker,
+    orgId,
+    log,
+    call: (route, body, callOptions) => call(app, documented, route, body, callOptions),
+    [Symbol.asyncDispose]: async () => {
+      await app.close();
+      await store.close();
+    },
+  };
+}
+
+async function createOrganisation(store: Store, config: ControlPlaneConfig, key: string): Promise<OrgId> {
+  const id = newOrgId();
+  await store.organisations.create({ id, name: key, createdAt: 0, limits: config.defaultLimits });
+  await storeApiKey(store, id, key, { now: () => 0 });
+  return id;
+}
+
+async function call(
+  app: FastifyInstance,
+  documented: DocumentedAnswers,
+  route: string,
+  body: unknown,
+  { key = TEST_KEY, headers = {}, payload }: CallOptions = {},
+): Promise<TestAnswer> {
+  const [method = "", url = ""] = route.split(" ", 2);
+  const sent = payload ?? (body === undefined ? undefined : JSON.stringify(body));
+  const response = await app.inject({
+    method: method as NonNullable<InjectOptions["method"]>,
+    url,
+    headers: {
+      ...(key === null ? {} : { "x-api-key": key }),
+      ...(sent === undefined ? {} : { "content-type": "application/json" }),
+      ...headers,
+    },
+    ...(sent === undefined ? {} : { payload: sent }),
+  });
+  const contentType = String(response.headers["content-type"]);
+  const text = response.payload;
+  const isJson = contentType.startsWith("application/json");
+  const parsed: unknown = isJson ? JSON.parse(text) : text;
+  if (isJson) {
+    const path = url.split("?", 1)[0] ?? "";
+    documented.check({ method, path, status: response.statusCode, contentType, body: parsed });
+  }
+  return { status: response.statusCode, headers: response.headers, text, body: parsed };
+}

@@ -1,0 +1,20 @@
+import type { Snapshot } from "@fastvm/contract";
+import type { SnapshotRecord } from "../store/snapshot-repository.ts";
+import { timestamp } from "./timestamp.ts";
+
+export function snapshotView(snapshot: SnapshotRecord): Snapshot {
+  return {
+    id: snapshot.id,
+    name: snapshot.name,
+    orgId: snapshot.orgId,
+    vmId: snapshot.vmId,
+    status: snapshot.status,
+    ...(snapshot.statusReason === null ? {} : { statusReason: snapshot.statusReason }),
+    createdAt: timestamp(snapshot.createdAt),
+    machineName: snapshot.machineName,
+    diskGiB: snapshot.diskGib,
+    metadata: snapshot.metadata,
+    envVars: snapshot.envVars,
+    ...(snapshot.pauseMs === null ? {} : { pauseMs: snapshot.pauseMs }),
+  };
+}

@@ -1,0 +1,25 @@
+import type { Vm } from "@fastvm/contract";
+import type { VmRecord } from "../store/vm-repository.ts";
+import { timestamp } from "./timestamp.ts";
+
+/** The VM as the API shows it; what does not apply is left out. */
+export function vmView(vm: VmRecord): Vm {
+  return {
+    id: vm.id,
+    name: vm.name,
+    orgId: vm.orgId,
+    machineName: vm.machineName,
+    cpu: vm.cpu,
+    memoryMiB: vm.memoryMib,
+    diskGiB: vm.diskGib,
+    status: vm.status,
+    ...(vm.statusReason === null ? {} : { statusReason: vm.statusReason }),
+    createdAt: timestamp(vm.createdAt),
+    ...(vm.sourceName === null ? {} : { sourceName: vm.sourceName }),
+    ...(vm.sourceSnapshotId === null ? {} : { sourceSnapshotId: vm.sourceSnapshotId }),
+    ...(vm.sourceVmId === null ? {} : { sourceVmId: vm.sourceVmId }),
+    metadata: vm.metadata,
+    envVars: vm.envVars,
+    ...(vm.pausedAt === null ? {} : { pausedAt: timestamp(vm.pausedAt) }),
+  };
+}
