@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { FrameParser } from "./frame-parser.ts";
 import { encodeFrame } from "./frame.ts";
 import { GUEST_KINDS, Kind, MAX_PAYLOAD_BYTES, WELCOME_BYTES } from "./protocol.ts";
+import { seededRandom } from "./seeded-random.ts";
 
 const SESSION = 0x1234;
 const NONCE = Buffer.from("0123456789abcdef");
@@ -132,9 +133,7 @@ describe("the frame parser", () => {
   });
 
   test("survives whatever bytes come, and never hands out a frame that breaks the rules", () => {
-    const seed = FUZZ_SEED ?? Date.now() % 1_000_000_007;
-    process.stdout.write(`frame parser fuzz seed: ${seed}\n`);
-    const random = lehmer(seed);
+    const random = seededRandom("frame parser", FUZZ_SEED);
     const until = performance.now() + FUZZ_MS;
     let delivered = 0;
     while (performance.now() < until) delivered += fuzzOnce(random);
@@ -172,13 +171,4 @@ function fuzzOnce(random: (below: number) => number): number {
     Array.from({ length: 5 }, () => 1 + random(random(2) === 0 ? 30 : 90_000)),
   );
   return delivered;
-}
-
-/** A small seeded generator (Park and Miller): the same run for the same seed on every machine. */
-function lehmer(seed: number): (below: number) => number {
-  let state = (seed % 2_147_483_646) + 1;
-  return (below) => {
-    state = (state * 48_271) % 2_147_483_647;
-    return state % below;
-  };
 }
