@@ -85,6 +85,20 @@ export class VMNotReadyError extends FastvmError {
   }
 }
 
+/**
+ * The command had started, and then its VM or its host was lost. Nobody knows how far it came, so it is not repeated
+ * without being asked.
+ */
+export class CommandLostError extends FastvmError {
+  /** The platform's name of the failure, such as `vm_died`. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
 const CLASS_BY_STATUS: ReadonlyMap<number, typeof APIError> = new Map([
   [400, BadRequestError],
   [401, AuthenticationError],

@@ -9,6 +9,7 @@ export {
   APIUserAbortError,
   AuthenticationError,
   BadRequestError,
+  CommandLostError,
   ConflictError,
   FastvmError,
   InternalServerError,

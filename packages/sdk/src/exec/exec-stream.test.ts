@@ -107,6 +107,7 @@ describe("stream", () => {
     const stalled = Promise.withResolvers<void>();
     const chunk = line({ t: "o", d: base64("x".repeat(60_000)) });
     await using server = await WireServer.start(async (_request, response) => {
+      response.setMaxListeners(0);
       response.writeHead(200);
       for (let count = 0; count < 1000 && !response.destroyed; count += 1) {
         sentBytes += chunk.length;
@@ -132,6 +133,17 @@ describe("stream", () => {
       response.write(line({ t: "o", d: "eA==" }), () => response.destroy());
     });
     await expect(collect(clientOf(broken).vms.stream(VM, "x"))).rejects.toBeInstanceOf(APIConnectionError);
+  });
+
+  it("throws when the command was lost, streamed or not", async () => {
+    await using server = await WireServer.start(
+      pieces(line({ t: "o", d: "eA==" }), line({ t: "x", c: 255, d: "The VM ended", code: "vm_died" })),
+      json(200, { exitCode: 255, error: "The VM ended", code: "vm_died" }),
+    );
+    const { vms } = clientOf(server);
+    const lost = { name: "CommandLostError", code: "vm_died", message: "The VM ended" };
+    await expect(collect(vms.stream(VM, "x"))).rejects.toMatchObject(lost);
+    await expect(vms.run(VM, "x")).rejects.toMatchObject(lost);
   });
 
   it("throws what the server says in place of a stream", async () => {

@@ -2,7 +2,7 @@
  * A running command's output as it comes. Reading is what moves it on: a consumer that waits makes the command
  * wait, and one that leaves the loop closes the connection, which kills the command.
  */
-import { APIConnectionError, FastvmError } from "../errors.ts";
+import { APIConnectionError, CommandLostError, FastvmError } from "../errors.ts";
 import { connectionError } from "../http/http-client.ts";
 import type { OpenResponse } from "../http/http-client.ts";
 import { fromBase64 } from "./base64.ts";
@@ -48,7 +48,7 @@ async function* bodyOf({ response }: OpenResponse): AsyncGenerator<Uint8Array, v
   }
 }
 
-/** `{t:"o"|"e",d}` or `{t:"x",c?,to?,ms?,d?}`; a kind of a later server is skipped. */
+/** `{t:"o"|"e",d}` or `{t:"x",c?,to?,ms?,d?,code?}`; a kind of a later server is skipped. Throws for a lost command. */
 function parseEvent(value: unknown): ExecEvent | undefined {
   const line: Record<string, unknown> = typeof value === "object" && value !== null ? { ...value } : {};
   const text = typeof line["d"] === "string" ? line["d"] : "";
@@ -58,6 +58,7 @@ function parseEvent(value: unknown): ExecEvent | undefined {
     case "e":
       return { type: "stderr", data: fromBase64(text) };
     case "x":
+      if (typeof line["code"] === "string") throw new CommandLostError(line["code"], text);
       return {
         type: "exit",
         exitCode: asNumber(line["c"]),

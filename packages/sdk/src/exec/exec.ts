@@ -1,4 +1,5 @@
 /** Commands in a VM: what goes in, what comes back, and the body of the exec call. */
+import { CommandLostError } from "../errors.ts";
 import type { RequestOptions } from "../http/http-client.ts";
 import { toBase64 } from "./base64.ts";
 
@@ -78,4 +79,16 @@ const ANSWER_MARGIN_MS = 30_000;
 
 export function execTimeoutMs(timeoutSec: number | undefined, defaultMs: number): number {
   return timeoutSec === undefined ? defaultMs : Math.max(defaultMs, timeoutSec * 1000 + ANSWER_MARGIN_MS);
+}
+
+/** What the wire adds when the command was lost after the answer's headers had been sent. */
+export interface WireExecResult extends ExecResult {
+  readonly error?: string;
+  readonly code?: string;
+}
+
+/** Throws a CommandLostError for a command that was lost. */
+export function execResultOf({ error, code, ...result }: WireExecResult): ExecResult {
+  if (error !== undefined) throw new CommandLostError(code ?? "internal", error);
+  return result;
 }

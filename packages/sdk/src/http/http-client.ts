@@ -134,7 +134,6 @@ async function readJson<Result>({ response, deadline }: OpenResponse): Promise<R
   try {
     const value: unknown = text.trim() === "" ? undefined : JSON.parse(text);
     // The wire is the one place where a type is taken on trust: a later server may send more than we know.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     return value as Result;
   } catch (cause) {
     throw new FastvmError(`The answer is not JSON: ${text.slice(0, 200)}`, { cause });

@@ -34,7 +34,6 @@ export class WireServer implements AsyncDisposable {
 
   get url(): string {
     // A TCP server's address is never a string.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 

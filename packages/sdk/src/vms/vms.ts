@@ -1,7 +1,7 @@
 /** `client.vms`: one method per call of the API's VM routes. */
 import { VM_WORK_TIMEOUT_MS } from "../client-config.ts";
-import { execBody, execTimeoutMs } from "../exec/exec.ts";
-import type { Command, ExecEvent, ExecOptions, ExecResult } from "../exec/exec.ts";
+import { execBody, execResultOf, execTimeoutMs } from "../exec/exec.ts";
+import type { Command, ExecEvent, ExecOptions, ExecResult, WireExecResult } from "../exec/exec.ts";
 import { execStream } from "../exec/exec-stream.ts";
 import type { HttpClient, RequestOptions } from "../http/http-client.ts";
 import { joinPath } from "../http/path.ts";
@@ -84,10 +84,10 @@ export class Vms {
 
   /**
    * Runs a command and resolves when it has ended, whatever its exit code. The command ends with its call: an
-   * abort or a timeout kills it.
+   * abort or a timeout kills it. Throws CommandLostError when its VM or host is lost in the middle.
    */
-  run(vm: VmRef, command: Command, options?: ExecOptions): Promise<ExecResult> {
-    return this.#http.json({
+  async run(vm: VmRef, command: Command, options?: ExecOptions): Promise<ExecResult> {
+    const result = await this.#http.json<WireExecResult>({
       method: "POST",
       path: pathOf(vm, "exec"),
       body: execBody(command, options),
@@ -95,6 +95,7 @@ export class Vms {
       defaultTimeoutMs: execTimeoutMs(options?.timeoutSec, VM_WORK_TIMEOUT_MS),
       options,
     });
+    return execResultOf(result);
   }
 
   /**

@@ -1,0 +1,33 @@
+/** Turns the text of an option into its value, or says what is wrong with it. */
+import { InvalidArgumentError } from "commander";
+
+export function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError("It must be a whole number above 0.");
+  return value;
+}
+
+/** Zero is allowed: a port that the system chooses, a pool without processes. */
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isSafeInteger(value) || value < 0) {
+    throw new InvalidArgumentError("It must be a whole number.");
+  }
+  return value;
+}
+
+/** Collects `KEY=VALUE` of an option that is given any number of times. */
+export function keyValue(
+  text: string,
+  previous: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const equals = text.indexOf("=");
+  if (equals < 1) throw new InvalidArgumentError("It must be KEY=VALUE.");
+  return { ...previous, [text.slice(0, equals)]: text.slice(equals + 1) };
+}
+
+/** Collects the values of an option that is given any number of times. */
+export function collect(text: string, previous: readonly string[] = []): string[] {
+  return [...previous, text];
+}

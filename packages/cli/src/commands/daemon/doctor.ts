@@ -1,0 +1,27 @@
+import type { Command } from "commander";
+import { optionsOf } from "../../command-line/global-options.ts";
+import { printJson, printLine } from "../../output/print.ts";
+import { withProgress } from "../../output/progress.ts";
+import { daemonCommand } from "./daemon-flags.ts";
+
+const MARKS = { ok: "ok  ", warn: "warn", fail: "FAIL" } as const;
+
+export function doctorCommand(): Command {
+  const command = daemonCommand("doctor", "Look at whether this machine can run VMs, and how well");
+  return command.action(() => doctor(optionsOf<{ readonly dataDir?: string }>(command)));
+}
+
+async function doctor(options: { readonly dataDir?: string; readonly json?: boolean }): Promise<void> {
+  const daemon = await import("@fastvm/daemon");
+  const config = daemon.readConfig({ dataDir: options.dataDir });
+  const report = await withProgress("Looking", () => daemon.runDoctor(config));
+  if (!report.ok) process.exitCode = 1;
+  if (options.json === true) {
+    printJson(report);
+    return;
+  }
+  for (const { status, name, detail, hint } of report.checks) {
+    printLine(`${MARKS[status]}  ${name}: ${detail}`);
+    if (hint !== undefined) printLine(`      ${hint}`);
+  }
+}

@@ -1,0 +1,42 @@
+import type { Command } from "commander";
+import { optionsOf } from "../../command-line/global-options.ts";
+import { wholeNumber } from "../../command-line/option-values.ts";
+import { printJson, printLine } from "../../output/print.ts";
+import { withProgress } from "../../output/progress.ts";
+import { daemonCommand } from "./daemon-flags.ts";
+
+interface ServeOptions {
+  readonly host?: string;
+  readonly port?: number;
+  readonly dataDir?: string;
+  readonly cacheDir?: string;
+  readonly databaseUrl?: string;
+  readonly poolSize?: number;
+  readonly logLevel?: string;
+  readonly detach?: boolean;
+}
+
+export function serveCommand(): Command {
+  const command = daemonCommand("serve", "Run the daemon: the API and the VMs of this machine")
+    .option("--host <address>", "address to listen on (default: 127.0.0.1)")
+    .option("--port <port>", "port to listen on (default: 8800)", wholeNumber)
+    .option("--cache-dir <folder>", "images and templates (environment: FASTVM_CACHE_DIR)")
+    .option("--database-url <url>", "PostgreSQL in place of SQLite in the data folder")
+    .option("--pool-size <n>", "processes kept ready for quick launches", wholeNumber)
+    .option("--log-level <level>", "trace, debug, info, warn, error or silent")
+    .option("-d, --detach", "run in the background, and return when it is ready");
+  return command.action(() => serve(optionsOf<ServeOptions>(command)));
+}
+
+async function serve(options: ServeOptions & { readonly json?: boolean }): Promise<void> {
+  const daemon = await import("@fastvm/daemon");
+  const config = daemon.readConfig(options);
+  if (options.detach !== true) return daemon.serve(config);
+  const started = await withProgress("Starting the daemon", () => daemon.startDaemon(config));
+  const { apiKey: _, ...shown } = started;
+  if (options.json === true) printJson(shown);
+  else
+    printLine(
+      `The daemon serves ${started.url}. Its key is in ${started.apiKeyFile}, its log in ${started.logFile}`,
+    );
+}

@@ -1,0 +1,57 @@
+import type { Command } from "commander";
+import type { LaunchParams, Vm } from "fastvm";
+import { keyValue, positiveInteger } from "../../command-line/option-values.ts";
+import { withProgress } from "../../output/progress.ts";
+import { showVm } from "../../output/show-vms.ts";
+import type { Session } from "../../session.ts";
+import { apiCommand } from "../api-command.ts";
+import { snapshotIdFor } from "../resolve.ts";
+
+const DEFAULT_MACHINE = "c1m2";
+
+export interface LaunchOptions {
+  readonly machine?: string;
+  readonly snapshot?: string;
+  readonly name?: string;
+  readonly diskGib?: number;
+  readonly env?: Record<string, string>;
+  readonly metadata?: Record<string, string>;
+  readonly quiet?: boolean;
+}
+
+export function launchCommand(): Command {
+  return apiCommand<LaunchOptions>({
+    name: "launch",
+    summary: "Launch a VM and wait until it runs",
+    configure: (command) =>
+      addLaunchOptions(command)
+        .option("-s, --snapshot <snapshot>", "restore this snapshot in place of a fresh VM")
+        .option("--metadata <key=value>", "label; may be repeated", keyValue)
+        .option("-q, --quiet", "print the id alone"),
+    run: async ({ session, options }) => showVm(session, await launchVm(session, options), options.quiet),
+  });
+}
+
+/** The options that `launch` and `run` share. */
+export function addLaunchOptions(command: Command): Command {
+  return command
+    .option("-m, --machine <type>", `c{vCPUs}m{GiB of memory} (default: ${DEFAULT_MACHINE})`)
+    .option("-n, --name <name>", "name (default: made from the id)")
+    .option("--disk-gib <n>", "disk size (default: 10)", positiveInteger)
+    .option("-e, --env <key=value>", "environment of the VM's commands; may be repeated", keyValue);
+}
+
+export async function launchVm(session: Session, options: LaunchOptions): Promise<Vm> {
+  const { name, diskGib: diskGiB, env: envVars, metadata } = options;
+  const common = { name, diskGiB, envVars, metadata };
+  const { signal } = session;
+  const params: LaunchParams =
+    options.snapshot === undefined
+      ? { ...common, machineType: options.machine ?? DEFAULT_MACHINE }
+      : {
+          ...common,
+          snapshotId: await snapshotIdFor(session, options.snapshot),
+          machineType: options.machine,
+        };
+  return withProgress("Launching", () => session.client.vms.launch(params, { signal }));
+}

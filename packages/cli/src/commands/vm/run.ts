@@ -1,0 +1,38 @@
+import type { Command } from "commander";
+import { takesRemoteCommand } from "../../command-line/remote-command.ts";
+import { readPipedStdin } from "../../exec/piped-stdin.ts";
+import { remoteCommandOf, runRemote } from "../../exec/run-remote.ts";
+import { apiCommand } from "../api-command.ts";
+import { addExecOptions } from "./exec.ts";
+import { addLaunchOptions, launchVm } from "./launch.ts";
+import type { LaunchOptions } from "./launch.ts";
+
+interface RunOptions extends LaunchOptions {
+  readonly timeout?: number;
+  readonly stdin?: boolean;
+}
+
+export function runCommand(): Command {
+  const command = apiCommand<RunOptions>({
+    name: "run",
+    operands: ["<command...>"],
+    summary: "Run a command in a fresh VM, which is deleted afterwards",
+    configure: (each) =>
+      addExecOptions(addLaunchOptions(each)).option(
+        "-s, --snapshot <snapshot>",
+        "restore this snapshot for it",
+      ),
+    run: async ({ session, operands, options }) => {
+      const stdin = await readPipedStdin(options.stdin);
+      const vm = await launchVm(session, options);
+      try {
+        const exec = { timeoutSec: options.timeout, stdin };
+        process.exitCode = await runRemote(session, vm.id, remoteCommandOf(operands), exec);
+      } finally {
+        // Without the interrupt's signal: a Ctrl-C ends the command, and the VM still has to go.
+        await session.client.vms.delete(vm.id);
+      }
+    },
+  });
+  return takesRemoteCommand(command, 0);
+}

@@ -1,0 +1,24 @@
+import { Command } from "commander";
+import { execCommand } from "./exec.ts";
+import { forkCommand } from "./fork.ts";
+import { vmGetCommand } from "./get.ts";
+import { launchCommand } from "./launch.ts";
+import { vmListCommand } from "./ls.ts";
+import { pauseCommand } from "./pause.ts";
+import { vmRenameCommand } from "./rename.ts";
+import { resumeCommand } from "./resume.ts";
+import { vmRemoveCommand } from "./rm.ts";
+
+export function vmCommand(): Command {
+  return new Command("vm")
+    .description("Work with VMs")
+    .addCommand(launchCommand())
+    .addCommand(vmListCommand())
+    .addCommand(vmGetCommand())
+    .addCommand(execCommand())
+    .addCommand(forkCommand())
+    .addCommand(pauseCommand())
+    .addCommand(resumeCommand())
+    .addCommand(vmRenameCommand())
+    .addCommand(vmRemoveCommand());
+}

@@ -1,0 +1,280 @@
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, it } from "vitest";
+import { CliHome, envFor, exitCodeOf, resultOf } from "./testing/run-cli.ts";
+import type { CliResult } from "./testing/run-cli.ts";
+import { FakeApi } from "./testing/fake-api.ts";
+
+const home = new CliHome();
+afterAll(() => home[Symbol.dispose]());
+
+const ID = "0b9c5f2e-3a51-4a86-9d55-d6c0b8f1a001";
+
+function run(api: FakeApi, args: readonly string[], input?: string | Buffer): Promise<CliResult> {
+  return home.run(args, envFor(api), input);
+}
+
+describe("vm", () => {
+  it("lists VMs as a table with short ids, and cleans what could steer the terminal", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ id: ID, name: "dev\u001b[31m", publicIpv6: "fd00::1" });
+    const { stdout, stderr, exitCode } = await run(api, ["vm", "ls"]);
+    expect(stdout).toBe(
+      "ID        NAME      MACHINE  STATUS   IPv6     CREATED\n" +
+        "0b9c5f2e  dev?[31m  c1m2     running  fd00::1  2026-11-22 12:00:00\n",
+    );
+    expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
+  });
+
+  it("prints what the API answered with --json, wherever it stands", async () => {
+    await using api = await FakeApi.start();
+    const vm = api.addVm();
+    for (const args of [
+      ["--json", "vm", "ls"],
+      ["vm", "ls", "--json"],
+    ]) {
+      expect(JSON.parse((await run(api, args)).stdout)).toEqual([vm]);
+    }
+  });
+
+  it("launches, shows, renames, pauses, resumes and deletes", async () => {
+    await using api = await FakeApi.start();
+    const launched = await run(api, ["launch", "-m", "c2m4", "-n", "dev", "-q"]);
+    const id = launched.stdout.trim();
+    expect(api.vms.get(id)).toMatchObject({ name: "dev", machineName: "c2m4" });
+    expect((await run(api, ["vm", "get", "dev"])).stdout).toContain(id);
+    expect((await run(api, ["vm", "rename", "dev", "prod"])).stdout).toContain("prod");
+    expect((await run(api, ["vm", "pause", id.slice(0, 6)])).stdout).toContain("paused");
+    expect((await run(api, ["vm", "resume", "prod", "--json"])).stdout).toContain('"running"');
+    const refused = await run(api, ["rm", "prod"]);
+    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("Pass -y") });
+    expect((await run(api, ["rm", "-y", "prod"])).stdout.trim()).toBe(id);
+    expect(api.vms.size).toBe(0);
+  });
+
+  it("forks, and fails when a child did not start", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ name: "base" });
+    const good = await run(api, ["vm", "fork", "base", "-c", "3", "--json"]);
+    expect(JSON.parse(good.stdout)).toMatchObject({ children: [{}, {}, {}] });
+    const partly = await run(api, ["vm", "fork", "base", "-n", "good", "-n", "bad"]);
+    expect(partly).toMatchObject({ exitCode: 1, stderr: "Error: a child did not start: No room\n" });
+    expect(partly.stdout).toContain("good");
+  });
+});
+
+describe("names and short ids", () => {
+  it("prefers a name, takes the beginning of an id, and asks for more when that is not enough", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ id: ID, name: "one" });
+    api.addVm({ id: "0b9c5f2e-0000-4a86-9d55-d6c0b8f1a002", name: "two" });
+    api.addVm({ id: "11111111-0000-4a86-9d55-d6c0b8f1a003", name: "0b9c" });
+    expect((await run(api, ["vm", "get", "0b9c", "--json"])).stdout).toContain("11111111-");
+    expect((await run(api, ["vm", "get", "0b9c5f2e-3", "--json"])).stdout).toContain(ID);
+    const ambiguous = await run(api, ["vm", "get", "0b9c5f"]);
+    expect(ambiguous).toMatchObject({
+      exitCode: 1,
+      stdout: "",
+      stderr: 'Error: "0b9c5f" fits 2 VMs: 0b9c5f2e (one), 0b9c5f2e (two)\nHint: Give more of the id\n',
+    });
+    const unknown = await run(api, ["exec", "nope", "true"]);
+    expect(unknown).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('There is no VM "nope"') });
+  });
+
+  it("asks the server about a full id without listing", async () => {
+    await using api = await FakeApi.start();
+    const missing = await run(api, ["vm", "get", ID]);
+    expect(missing.stderr).toBe(
+      "Error: 404: There is no such resource\nHint: List the resources to see what exists\n",
+    );
+    expect(api.calls).toEqual([`GET /v1/vms/${ID}`]);
+  });
+});
+
+describe("exec", () => {
+  it("keeps stdout and stderr apart and ends with the command's exit code", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ name: "dev" });
+    expect(await run(api, ["exec", "dev", "echo out; echo err >&2; exit 7"])).toMatchObject({
+      exitCode: 7,
+      stdout: "out\n",
+      stderr: "err\n",
+    });
+  });
+
+  it("hands the command's own options to it, and takes ours before it", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ name: "dev" });
+    await run(api, ["exec", "--timeout", "5", "dev", "-e", "A=1", "sh", "-c", "exit 0", "--json", "-h"]);
+    await run(api, ["vm", "exec", "dev", "--", "ls", "-la"]);
+    expect(api.execs).toEqual(
+      [
+        { command: ["sh", "-c", "exit 0", "--json", "-h"], timeoutSec: 5, env: { A: "1" } },
+        { command: ["ls", "-la"] },
+      ].map((each) => expect.objectContaining(each)),
+    );
+  });
+
+  it("carries bytes both ways as they are", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ name: "dev" });
+    const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 7) % 256));
+    const { stdoutBytes, exitCode } = await run(api, ["exec", "dev", "cat"], bytes);
+    expect(exitCode).toBe(0);
+    expect(stdoutBytes.equals(bytes)).toBe(true);
+  });
+
+  it("does not wait for a program that leaves our stdin open", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ name: "dev" });
+    const result = await resultOf(home.spawn(["exec", "dev", "echo hi"], envFor(api)));
+    expect(result).toMatchObject({ exitCode: 0, stdout: "hi\n" });
+  });
+
+  it("says so when the command could not be started", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ name: "dev" });
+    const { exitCode, stderr } = await run(api, ["exec", "dev", "no-such-program", "x"]);
+    expect(exitCode).toBe(127);
+    expect(stderr).toContain("ENOENT");
+  });
+
+  it("prints one object with --json", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ name: "dev" });
+    const { stdout, exitCode } = await run(api, ["exec", "--json", "dev", "echo hi; exit 3"]);
+    expect(JSON.parse(stdout)).toMatchObject({ exitCode: 3, stdout: "hi\n" });
+    expect(exitCode).toBe(3);
+  });
+
+  it("prints output while the command still runs, and Ctrl-C kills the command", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ name: "dev" });
+    const child = home.spawn(["exec", "--no-stdin", "dev", "echo started; sleep 60"], envFor(api));
+    const exitCode = exitCodeOf(child);
+    await new Promise((resolve) => child.stdout?.once("data", resolve));
+    child.kill("SIGINT");
+    await api.abandoned.promise;
+    expect(await exitCode).toBe(130);
+  });
+
+  it("ends quietly when nobody reads its output any more", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ name: "dev" });
+    const child = home.spawn(["exec", "--no-stdin", "dev", "yes"], envFor(api));
+    const exitCode = exitCodeOf(child);
+    await new Promise((resolve) => child.stdout?.once("data", resolve));
+    child.stdout?.destroy();
+    await api.abandoned.promise;
+    expect(await exitCode).toBe(141);
+  });
+});
+
+describe("run", () => {
+  it("deletes the VM after the command, and after a Ctrl-C", async () => {
+    await using api = await FakeApi.start();
+    expect(await run(api, ["run", "-m", "c2m4", "exit 5"])).toMatchObject({ exitCode: 5 });
+    const child = home.spawn(["run", "--no-stdin", "echo started; sleep 60"], envFor(api));
+    const exitCode = exitCodeOf(child);
+    await new Promise((resolve) => child.stdout?.once("data", resolve));
+    child.kill("SIGINT");
+    expect(await exitCode).toBe(130);
+    expect(api.vms.size).toBe(0);
+    expect(api.calls.filter((call) => call.startsWith("DELETE"))).toHaveLength(2);
+  });
+});
+
+describe("snapshot and quota", () => {
+  it("creates, lists, restores, renames and deletes", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ id: ID, name: "dev" });
+    const snapshotId = (await run(api, ["snapshot", "create", "dev", "-n", "ready", "-q"])).stdout.trim();
+    const table = (await run(api, ["snapshot", "ls"])).stdout;
+    expect(table).toMatch(/^ID +NAME +VM +STATUS +CREATED\n/);
+    expect(table).toContain(`${snapshotId.slice(0, 8)}  ready  0b9c5f2e  ready   2026-11-22 12:00:00`);
+    expect((await run(api, ["snapshot", "restore", "ready", "-n", "branch"])).stdout).toContain("branch");
+    await run(api, ["snapshot", "rename", "ready", "base"]);
+    await run(api, ["snapshot", "rm", "-y", "base"]);
+    expect(api.snapshots.size).toBe(0);
+  });
+
+  it("shows quotas", async () => {
+    await using api = await FakeApi.start();
+    expect((await run(api, ["quota"])).stdout).toBe(
+      "RESOURCE   USED     LIMIT\nvCPUs      2        2\nMemory     2.5 GiB  2.5 GiB\n" +
+        "Disk       20 GiB   20 GiB\nSnapshots  3        3\n",
+    );
+  });
+});
+
+describe("settings", () => {
+  it("keeps the key in a file for its owner alone, and the environment wins over it", async () => {
+    await using api = await FakeApi.start();
+    using own = new CliHome();
+    expect((await own.run(["config", "set", "base_url", api.url])).exitCode).toBe(0);
+    const file = join(own.folder, ".config/fastvm/config.toml");
+    writeFileSync(file, `${readFileSync(file, "utf8")}\n# mine\n[other]\napi_key = "not this"\n`);
+    expect((await own.run(["config", "set", "api_key", "test key"])).exitCode).toBe(0);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readFileSync(file, "utf8")).toContain("# mine\n[other]");
+    expect((await own.run(["config", "get", "api_key"])).stdout).toBe("test key\n");
+    expect((await own.run(["config", "get", "--json"])).stdout).toContain(api.url);
+    expect((await own.run(["vm", "ls"])).exitCode).toBe(0);
+    expect((await own.run(["vm", "ls"], { FASTVM_API_KEY: "other" })).stderr).toMatch(/^Error: 401: /);
+    expect((await own.run(["vm", "ls", "--api-key", "test key"], { FASTVM_API_KEY: "other" })).exitCode).toBe(
+      0,
+    );
+    expect(await own.run(["config", "set", "colour", "red"])).toMatchObject({ exitCode: 1 });
+  });
+
+  it("uses the local daemon's key for this machine and for no other", async () => {
+    await using api = await FakeApi.start();
+    using own = new CliHome();
+    mkdirSync(join(own.folder, "data"));
+    writeFileSync(join(own.folder, "data/api-key"), "test key\n");
+    expect((await own.run(["vm", "ls"], { FASTVM_BASE_URL: api.url })).exitCode).toBe(0);
+    const remote = await own.run(["vm", "ls"], { FASTVM_BASE_URL: "http://example.invalid" });
+    expect(remote).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("No API key") });
+  });
+});
+
+describe("the command line", () => {
+  it("explains mistakes on stderr and ends with 1", async () => {
+    for (const args of [
+      ["nope"],
+      ["vm", "get"],
+      ["launch", "--disk-gib", "x"],
+      ["vm", "ls", "--metadata", "x"],
+    ]) {
+      const { exitCode, stdout, stderr } = await home.run(args);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+      expect(stderr).toMatch(/^error: /);
+    }
+  });
+
+  it("prints help and the version to stdout", async () => {
+    expect(await home.run(["--help"])).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining("snapshot"),
+    });
+    expect((await home.run(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it("says what to do when no daemon answers", async () => {
+    const api = await FakeApi.start();
+    const env = envFor(api);
+    await api[Symbol.asyncDispose]();
+    const { exitCode, stderr } = await home.run(["vm", "ls"], env);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^Error: .*ECONNREFUSED.*\nHint: .*fastvm serve\n$/);
+  });
+
+  it("starts through a symbolic link from another folder", () => {
+    const launcher = join(dirname(fileURLToPath(import.meta.url)), "../bin/fastvm");
+    const link = join(home.folder, "fastvm");
+    if (!existsSync(link)) symlinkSync(launcher, link);
+    expect(execFileSync(link, ["--version"], { cwd: "/", encoding: "utf8" })).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});

@@ -1,0 +1,68 @@
+/** All commands, and the frame around a run of one: signals, errors and the exit code. */
+import { Command, CommanderError } from "commander";
+import packageJson from "../package.json" with { type: "json" };
+import { addGlobalOptions } from "./command-line/global-options.ts";
+import { separateRemoteCommand } from "./command-line/remote-command.ts";
+import { configCommand } from "./commands/config.ts";
+import { doctorCommand } from "./commands/daemon/doctor.ts";
+import { serveCommand } from "./commands/daemon/serve.ts";
+import { stopCommand } from "./commands/daemon/stop.ts";
+import { quotaCommand } from "./commands/quota.ts";
+import { snapshotCommand } from "./commands/snapshot/snapshot.ts";
+import { execCommand } from "./commands/vm/exec.ts";
+import { launchCommand } from "./commands/vm/launch.ts";
+import { vmRemoveCommand } from "./commands/vm/rm.ts";
+import { runCommand } from "./commands/vm/run.ts";
+import { vmCommand } from "./commands/vm/vm.ts";
+import { interruptedExitCode } from "./interrupt.ts";
+import { describeFailure } from "./output/failure.ts";
+import { remark } from "./output/print.ts";
+import { printable } from "./output/table.ts";
+
+export function buildProgram(): Command {
+  const program = addGlobalOptions(new Command("fastvm"))
+    .description("MicroVMs that launch, run, snapshot and fork")
+    .version(packageJson.version)
+    .showHelpAfterError("(see: fastvm --help)")
+    .addHelpText("after", "\nVMs and snapshots are named by id, the first characters of one, or name.");
+  const commands = [
+    serveCommand(),
+    stopCommand(),
+    doctorCommand(),
+    launchCommand(),
+    runCommand(),
+    execCommand(),
+    vmRemoveCommand(),
+    vmCommand(),
+    snapshotCommand(),
+    quotaCommand(),
+    configCommand(),
+  ];
+  for (const command of commands) program.addCommand(command);
+  throwOnExit(program);
+  return program;
+}
+
+/** Runs the command that `args` name; resolves to the exit code. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  const program = buildProgram();
+  try {
+    await program.parseAsync(separateRemoteCommand(program, args), { from: "user" });
+    return interruptedExitCode() ?? Number(process.exitCode ?? 0);
+  } catch (error) {
+    // Commander has printed its own message, or the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode;
+    const interrupted = interruptedExitCode();
+    if (interrupted !== undefined) return interrupted;
+    const { message, hint } = await describeFailure(error);
+    remark(`Error: ${message}`);
+    if (hint !== undefined) remark(`Hint: ${printable(hint)}`);
+    return 1;
+  }
+}
+
+/** Commander would end the process in the middle; subcommands that are added do not inherit this. */
+function throwOnExit(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) throwOnExit(child);
+}

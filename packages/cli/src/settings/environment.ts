@@ -1,0 +1,27 @@
+/** The one place where the CLI reads its environment. An empty variable counts as unset. */
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+export interface Environment {
+  readonly apiKey: string | undefined;
+  readonly baseUrl: string | undefined;
+  /** Where `config.toml` lies. */
+  readonly configDir: string;
+  readonly cacheDir: string;
+  /** The local daemon's data. */
+  readonly dataDir: string;
+}
+
+const DEFAULT_DATA_DIR = "/var/lib/fastvm";
+
+export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environment {
+  const setting = (name: string): string | undefined => env[name] || undefined;
+  const home = setting("HOME") ?? homedir();
+  return {
+    apiKey: setting("FASTVM_API_KEY"),
+    baseUrl: setting("FASTVM_BASE_URL"),
+    configDir: join(setting("XDG_CONFIG_HOME") ?? join(home, ".config"), "fastvm"),
+    cacheDir: join(setting("XDG_CACHE_HOME") ?? join(home, ".cache"), "fastvm"),
+    dataDir: setting("FASTVM_DATA_DIR") ?? DEFAULT_DATA_DIR,
+  };
+}

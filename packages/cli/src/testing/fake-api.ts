@@ -1,0 +1,190 @@
+/** An API in memory for tests of the CLI: real HTTP, real streams; commands run as processes of this machine. */
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Snapshot, Vm } from "fastvm";
+
+interface ExecRequest {
+  readonly command: readonly string[];
+  readonly stdin?: string;
+  readonly env?: Record<string, string>;
+}
+
+type Body = Record<string, unknown>;
+
+export class FakeApi implements AsyncDisposable {
+  readonly vms = new Map<string, Vm>();
+  readonly snapshots = new Map<string, Snapshot>();
+  /** `METHOD /path` of each call, in order. */
+  readonly calls: string[] = [];
+  /** Bodies of exec calls. */
+  readonly execs: ExecRequest[] = [];
+  /** Resolves when a client left before its command had ended. */
+  readonly abandoned = Promise.withResolvers<void>();
+  readonly #server = createServer((request, response) => void this.#serve(request, response));
+
+  static async start(): Promise<FakeApi> {
+    const api = new FakeApi();
+    api.#server.listen(0, "127.0.0.1");
+    await once(api.#server, "listening");
+    return api;
+  }
+
+  get url(): string {
+    const address = this.#server.address();
+    return `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
+  }
+
+  addVm(fields: Partial<Vm> = {}): Vm {
+    const id = fields.id ?? randomUUID();
+    const vm: Vm = {
+      id,
+      name: `vm-${id.slice(0, 8)}`,
+      orgId: "0aef3c51-0000-4000-8000-000000000000",
+      machineName: "c1m2",
+      cpu: 1,
+      memoryMiB: 2048,
+      diskGiB: 10,
+      status: "running",
+      createdAt: "2026-11-22T12:00:00.000Z",
+      ...fields,
+    };
+    this.vms.set(id, vm);
+    return vm;
+  }
+
+  addSnapshot(fields: Partial<Snapshot> = {}): Snapshot {
+    const id = fields.id ?? randomUUID();
+    const createdAt = "2026-11-22T12:00:00.000Z";
+    const base = { id, name: "snap", orgId: "o", vmId: randomUUID(), status: "ready", createdAt };
+    const snapshot: Snapshot = { ...base, ...fields };
+    this.snapshots.set(id, snapshot);
+    return snapshot;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = "", url = "" } = request;
+    this.calls.push(`${method} ${url}`);
+    const text = Buffer.concat(await request.toArray()).toString();
+    const body = (text === "" ? {} : JSON.parse(text)) as Body;
+    if (request.headers["x-api-key"] !== "test key") {
+      send(response, 401, {
+        error: "No valid API key was given",
+        hint: "Send the key in the X-API-Key header",
+      });
+      return;
+    }
+    const [, , resource = "", id = "", action = ""] = url.split(/[/?]/);
+    if (action === "exec") await this.#exec(request, response, body as unknown as ExecRequest);
+    else this.#answer(response, `${method} ${resource}${id && "/id"}${action && `/${action}`}`, id, body);
+  }
+
+  #answer(response: ServerResponse, route: string, id: string, body: Body): void {
+    const vm = this.vms.get(id);
+    const snapshot = this.snapshots.get(id);
+    if (id !== "" && id !== "quotas" && vm === undefined && snapshot === undefined) {
+      send(response, 404, {
+        error: "There is no such resource",
+        hint: "List the resources to see what exists",
+      });
+      return;
+    }
+    const handlers: Record<string, () => [number, unknown]> = {
+      "GET vms": () => [200, [...this.vms.values()]],
+      "POST vms": () => [201, this.addVm(launchedFields(body))],
+      "GET vms/id": () => [200, vm],
+      "PATCH vms/id": () => [200, this.addVm({ ...vm, ...body })],
+      "DELETE vms/id": () => [200, { id, deleted: this.vms.delete(id) }],
+      "POST vms/id/pause": () => [200, this.addVm({ ...vm, status: "paused" })],
+      "POST vms/id/resume": () => [200, this.addVm({ ...vm, status: "running" })],
+      "POST vms/id/fork": () => [201, this.#fork(body)],
+      "GET snapshots": () => [200, [...this.snapshots.values()]],
+      "POST snapshots": () => [201, this.addSnapshot(body)],
+      "PATCH snapshots/id": () => [200, this.addSnapshot({ ...snapshot, ...body })],
+      "DELETE snapshots/id": () => [200, { id, deleted: this.snapshots.delete(id) }],
+      "GET org/id": () => {
+        const values = { vcpu: 2, memoryMiB: 2560, diskGiB: 20, snapshotCount: 3 };
+        return [200, { orgId: "o", limits: values, usage: values }];
+      },
+    };
+    const [status, answer] = handlers[route]?.() ?? [404, { error: `No route ${route}` }];
+    send(response, status, answer);
+  }
+
+  #fork(body: Body): unknown {
+    const names = (body["names"] ?? []) as string[];
+    const children = Array.from({ length: Number(body["count"]) }, (_, at) => {
+      const name = names[at] ?? `child-${at}`;
+      if (name === "bad") return { error: { error: "No room", code: "out_of_capacity" } };
+      return { vm: this.addVm({ name }) };
+    });
+    return { children, pauseMs: 1, dirtyBytes: 1, durationMs: 1 };
+  }
+
+  async #exec(request: IncomingMessage, response: ServerResponse, body: ExecRequest): Promise<void> {
+    this.execs.push(body);
+    const [file = "", ...args] = body.command;
+    const child = spawn(file, args, { env: { PATH: "/usr/bin:/bin", ...body.env } });
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(Buffer.from(body.stdin ?? "", "base64"));
+    response.on("close", () => {
+      if (child.exitCode !== null) return;
+      child.kill("SIGKILL");
+      this.abandoned.resolve();
+    });
+    if (request.headers.accept === "application/x-ndjson") await streamOutput(child, response);
+    else await bufferOutput(child, response);
+  }
+}
+
+type Child = ReturnType<typeof spawn>;
+
+async function streamOutput(child: Child, response: ServerResponse): Promise<void> {
+  response.writeHead(200, { "content-type": "application/x-ndjson" }).flushHeaders();
+  const forward = (kind: string) => (data: Buffer) => {
+    response.write(`${JSON.stringify({ t: kind, d: data.toString("base64") })}\n`);
+  };
+  child.stdout?.on("data", forward("o"));
+  child.stderr?.on("data", forward("e"));
+  const exit = await endOf(child);
+  response.end(`${JSON.stringify({ t: "x", ms: 1, ...exit })}\n`);
+}
+
+async function bufferOutput(child: Child, response: ServerResponse): Promise<void> {
+  const [stdout = [], stderr = [], exit] = await Promise.all([
+    child.stdout?.toArray(),
+    child.stderr?.toArray(),
+    endOf(child),
+  ]);
+  const output = { stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
+  const flags = { timedOut: false, stdoutTruncated: false, stderrTruncated: false, durationMs: 1 };
+  send(response, 200, { exitCode: exit.c, ...output, ...flags });
+}
+
+function endOf(child: Child): Promise<{ c: number; d?: string }> {
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve({ c: 127, d: error.message }));
+    child.once("close", (code) => resolve({ c: code ?? 137 }));
+  });
+}
+
+function launchedFields(body: Body): Partial<Vm> {
+  const { name, machineType } = body;
+  return {
+    ...(typeof name === "string" ? { name } : {}),
+    ...(typeof machineType === "string" ? { machineName: machineType } : {}),
+  };
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { "content-type": "application/json", "x-should-retry": "false" });
+  response.end(JSON.stringify(body));
+}
