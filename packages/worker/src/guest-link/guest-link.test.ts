@@ -222,6 +222,22 @@ describe("a link that is lost", () => {
   });
 });
 
+test("a command overtakes bulk data that waits for the guest", async () => {
+  await using guest = await ScriptedGuest.start();
+  await using link = await guest.connect();
+  guest.stopReading();
+  const writers = Array.from({ length: 16 }, () => link.exec({ ...TRUE, stdin: "open" }));
+  const writes = writers.map((stream) => stream.write(Buffer.alloc(WINDOW_BYTES)));
+  await sleep(50);
+  const late = link.exec(TRUE);
+  guest.resumeReading();
+  await Promise.all(writes);
+  await expect.poll(() => guest.of(Kind.DATA).length).toBe(16 * 4);
+  const position = guest.frames.findIndex((frame) => frame.stream === late.id);
+  expect(position).toBeGreaterThan(0);
+  expect(guest.frames.slice(position).filter((frame) => frame.kind === Kind.DATA).length).toBeGreaterThan(32);
+});
+
 describe("quiesce", () => {
   test("holds back what is asked for meanwhile, and sends it all on release", async () => {
     await using guest = await ScriptedGuest.start();
@@ -241,6 +257,27 @@ describe("quiesce", () => {
     await expect.poll(() => guest.of(Kind.OPEN_EXEC).map((frame) => frame.stream)).toContain(during.id);
     const bytes = (): number => guest.of(Kind.DATA).reduce((sum, frame) => sum + frame.payload.length, 0);
     await expect.poll(bytes).toBe(100_000);
+  });
+
+  test("lets nothing pass the PING, neither what was just asked for nor what a full socket kept waiting", async () => {
+    await using guest = await ScriptedGuest.start();
+    await using link = await guest.connect();
+    guest.onFrame = (frame) => frame.kind === Kind.PING && guest.send(Kind.PONG, 0, frame.payload);
+    guest.stopReading();
+    const writers = Array.from({ length: 8 }, () => link.exec({ ...TRUE, stdin: "open" }));
+    const writes = writers.map((stream) => stream.write(Buffer.alloc(WINDOW_BYTES)));
+    await sleep(50);
+    const late = link.exec(TRUE);
+    const quiesced = link.quiesce(2000);
+    guest.resumeReading();
+    expect(await quiesced).toBe(true);
+    await sleep(30);
+    expect(guest.frames.at(-1)?.kind).toBe(Kind.PING);
+    link.release();
+    await Promise.all(writes);
+    const bytes = (): number => guest.of(Kind.DATA).reduce((sum, frame) => sum + frame.payload.length, 0);
+    await expect.poll(bytes).toBe(8 * WINDOW_BYTES);
+    await expect.poll(() => guest.of(Kind.OPEN_EXEC).map((frame) => frame.stream)).toContain(late.id);
   });
 
   test("says so when the guest did not take all that was sent", async () => {
