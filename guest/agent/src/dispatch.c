@@ -1,0 +1,264 @@
+/* What each frame of the host means. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent.h"
+
+static uint32_t payload_u32(const struct frame *frame)
+{
+    uint32_t value = 0;
+    if (frame->length >= sizeof value) {
+        memcpy(&value, frame->payload, sizeof value);
+    }
+    return value;
+}
+
+static uint16_t payload_u16(const struct frame *frame, size_t offset)
+{
+    uint16_t value = 0;
+    if (frame->length >= offset + sizeof value) {
+        memcpy(&value, frame->payload + offset, sizeof value);
+    }
+    return value;
+}
+
+/* The kernel's name for this boot: 32 digits with dashes, as 16 bytes. */
+static void read_boot_id(uint8_t id[BOOT_ID_BYTES])
+{
+    char text[40] = "";
+    memset(id, 0, BOOT_ID_BYTES);
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    if (fd >= 0) {
+        close(fd);
+    }
+    size_t digits = 0;
+    for (ssize_t i = 0; i < length && digits < 2 * BOOT_ID_BYTES; i++) {
+        char c = text[i];
+        if (c == '-' || c == '\n') {
+            continue;
+        }
+        uint8_t value = (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+        id[digits / 2] = (uint8_t)(id[digits / 2] << 4 | (value & 15));
+        digits++;
+    }
+}
+
+static void welcome(struct agent *agent)
+{
+    struct __attribute__((packed)) {
+        uint8_t nonce[NONCE_BYTES];
+        uint16_t version;
+        uint16_t zero16;
+        uint32_t zero32;
+        uint8_t boot_id[BOOT_ID_BYTES];
+    } answer = {.version = PROTOCOL_VERSION};
+    memcpy(answer.nonce, agent->link.nonce, NONCE_BYTES);
+    read_boot_id(answer.boot_id);
+    link_send(&agent->link, KIND_WELCOME, 0, &answer, sizeof answer);
+}
+
+/* A host that lost its connection has lost its commands; a VM that was restored has never had them. */
+static void end_streams(struct agent *agent, bool restored)
+{
+    while (agent->stream_count > 0) {
+        struct stream *stream = agent->streams[0];
+        if (stream->kind != STREAM_EXEC) {
+            stream_close(agent, stream);
+        } else if (restored) {
+            exec_detach(agent, stream);
+        } else {
+            exec_kill(agent, stream);
+        }
+    }
+}
+
+static void hello(struct agent *agent, const struct frame *frame)
+{
+    struct link *link = &agent->link;
+    const uint8_t *generation = frame->payload + MARKER_BYTES;
+    const uint8_t *nonce = generation + GENERATION_BYTES;
+    bool repeated = link->greeted && frame->session == link->session && memcmp(nonce, link->nonce, NONCE_BYTES) == 0;
+    if (!repeated) {
+        bool restored = memcmp(generation, link->generation, GENERATION_BYTES) != 0;
+        end_streams(agent, restored);
+        link_drop_output(link);
+        agent->request_length = 0;
+        link->greeted = true;
+        link->session = frame->session;
+        memcpy(link->generation, generation, GENERATION_BYTES);
+        memcpy(link->nonce, nonce, NONCE_BYTES);
+    }
+    welcome(agent);
+}
+
+static bool collect(struct agent *agent, const struct frame *frame)
+{
+    if (agent->request_length > 0 && agent->request_stream != frame->stream) {
+        agent->request_length = 0; /* The host sends the pieces of a request in one go. */
+    }
+    if (agent->request_length + frame->length > MAX_REQUEST_BYTES) {
+        agent->request_length = 0;
+        return false;
+    }
+    uint8_t *grown = realloc(agent->request, agent->request_length + frame->length + 1);
+    if (grown == NULL) {
+        return false;
+    }
+    agent->request = grown;
+    memcpy(grown + agent->request_length, frame->payload, frame->length);
+    agent->request_length += frame->length;
+    agent->request_stream = frame->stream;
+    return true;
+}
+
+typedef void (*request_handler)(struct agent *agent, uint32_t id, const uint8_t *request, size_t length);
+
+static void apply_identity(struct agent *agent, uint32_t id, const uint8_t *request, size_t length)
+{
+    (void)id;
+    identity_apply(agent, request, length);
+}
+
+static void open_request(struct agent *agent, const struct frame *frame, request_handler handler)
+{
+    bool continued = agent->request_length > 0 && agent->request_stream == frame->stream;
+    if (!continued) {
+        agent->request_length = 0;
+        handler(agent, frame->stream, frame->payload, frame->length);
+        return;
+    }
+    if (collect(agent, frame)) {
+        handler(agent, frame->stream, agent->request, agent->request_length);
+    } else {
+        handler(agent, frame->stream, NULL, 0); /* Too large: answered as one that does not parse. */
+    }
+    agent->request_length = 0;
+    free(agent->request);
+    agent->request = NULL;
+}
+
+static void receive_data(struct agent *agent, struct stream *stream, const struct frame *frame)
+{
+    if (!stream_receive(agent, stream, frame->length)) {
+        return;
+    }
+    if (stream->kind == STREAM_EXEC) {
+        exec_data(agent, stream, frame->payload, frame->length);
+    } else if (stream->kind == STREAM_WRITE) {
+        file_data(agent, stream, frame->payload, frame->length);
+    } else if (stream->kind == STREAM_SOCKET && !stream->input_ended) {
+        socket_data(agent, stream, frame->payload, frame->length);
+    } else {
+        stream_reset(agent, stream, EPROTO);
+    }
+}
+
+static void receive_end(struct agent *agent, struct stream *stream)
+{
+    if (stream->kind == STREAM_EXEC) {
+        exec_end(agent, stream);
+    } else if (stream->kind == STREAM_WRITE) {
+        file_end(agent, stream);
+    } else if (stream->kind == STREAM_SOCKET) {
+        socket_end(agent, stream);
+    }
+}
+
+static void receive_credit(struct agent *agent, struct stream *stream, uint32_t bytes)
+{
+    if (!stream_credited(agent, stream, bytes)) {
+        return;
+    }
+    if (stream->kind == STREAM_EXEC) {
+        exec_resume_output(agent, stream);
+    } else if (stream->kind == STREAM_SOCKET) {
+        socket_resume_output(agent, stream);
+    }
+}
+
+static void end_by_reset(struct agent *agent, struct stream *stream)
+{
+    if (stream->kind == STREAM_EXEC) {
+        exec_kill(agent, stream);
+    } else {
+        stream_close(agent, stream);
+    }
+}
+
+static void to_stream(struct agent *agent, struct stream *stream, const struct frame *frame)
+{
+    switch (frame->kind) {
+    case KIND_DATA:
+        receive_data(agent, stream, frame);
+        break;
+    case KIND_END:
+        receive_end(agent, stream);
+        break;
+    case KIND_CREDIT:
+        receive_credit(agent, stream, payload_u32(frame));
+        break;
+    case KIND_RESET:
+        end_by_reset(agent, stream);
+        break;
+    case KIND_SIGNAL:
+        if (stream->kind == STREAM_EXEC) {
+            exec_signal(stream, payload_u32(frame));
+        }
+        break;
+    case KIND_RESIZE:
+        if (stream->kind == STREAM_EXEC) {
+            exec_resize(stream, payload_u16(frame, 0), payload_u16(frame, 2));
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+void dispatch(struct agent *agent, const struct frame *frame)
+{
+    if (frame->kind == KIND_HELLO) {
+        if (frame->length == HELLO_BYTES && memcmp(frame->payload, HELLO_MARKER, MARKER_BYTES) == 0) {
+            hello(agent, frame);
+        }
+        return;
+    }
+    if (!agent->link.greeted || frame->session != agent->link.session) {
+        return;
+    }
+    switch (frame->kind) {
+    case KIND_MORE:
+        collect(agent, frame);
+        return;
+    case KIND_IDENTITY:
+        open_request(agent, frame, apply_identity);
+        return;
+    case KIND_PING:
+        if (frame->length <= 64) {
+            link_send(&agent->link, KIND_PONG, 0, frame->payload, frame->length);
+        }
+        return;
+    case KIND_OPEN_EXEC:
+        open_request(agent, frame, exec_open);
+        return;
+    case KIND_OPEN_WRITE:
+        open_request(agent, frame, file_open_write);
+        return;
+    case KIND_OPEN_READ:
+        open_request(agent, frame, file_open_read);
+        return;
+    case KIND_OPEN_DIAL:
+        open_request(agent, frame, socket_open_dial);
+        return;
+    default:
+        break;
+    }
+    struct stream *stream = stream_find(agent, frame->stream);
+    if (stream != NULL) {
+        to_stream(agent, stream, frame);
+    }
+}

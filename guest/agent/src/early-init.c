@@ -1,0 +1,207 @@
+/*
+ * What happens between the kernel and the image. Started from the initramfs, so that it works with every image and none can replace it: loads the
+ * drivers, mounts the root, forks the agent and gives process 1 to the image's init, or to a minimal one. Nothing of the initramfs remains.
+ */
+#include "early-init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "minimal-init.h"
+#include "port.h"
+
+enum { DEVICE_WAIT_STEPS = 2000, DEVICE_WAIT_STEP_US = 5000, MAX_NAME = 256 };
+
+#define ROOT_DEVICE "/dev/vda"
+#define NEW_ROOT "/newroot"
+
+/* A boot that cannot succeed ends at once, with one line that says why. */
+static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    dprintf(2, "fastvm-agent: ");
+    vdprintf(2, format, arguments);
+    dprintf(2, "\n");
+    va_end(arguments);
+    sync();
+    reboot(RB_POWER_OFF);
+    _exit(1);
+}
+
+static void mount_or_fail(const char *source, const char *target, const char *type, unsigned long flags)
+{
+    mkdir(target, 0755);
+    if (mount(source, target, type, flags, NULL) < 0 && errno != EBUSY) {
+        fail("cannot mount %s: %s", target, strerror(errno));
+    }
+}
+
+static void use_console(void)
+{
+    int fd = open("/dev/console", O_RDWR);
+    if (fd < 0) {
+        fd = open("/dev/null", O_RDWR);
+    }
+    for (int i = 0; i < 3 && fd >= 0; i++) {
+        dup2(fd, i);
+    }
+    if (fd > 2) {
+        close(fd);
+    }
+}
+
+static void load_module(const char *name)
+{
+    char path[MAX_NAME + 16];
+    snprintf(path, sizeof path, "/modules/%s", name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST)) {
+        dprintf(2, "fastvm-agent: module %s: %s\n", name, strerror(errno));
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+static void load_modules(void)
+{
+    FILE *order = fopen("/modules/order", "re");
+    if (order == NULL) {
+        return; /* A kernel that has all it needs built in. */
+    }
+    char name[MAX_NAME];
+    while (fgets(name, sizeof name, order) != NULL) {
+        name[strcspn(name, "\n")] = 0;
+        if (name[0] != 0) {
+            load_module(name);
+        }
+    }
+    fclose(order);
+}
+
+static void mount_root(void)
+{
+    struct stat found;
+    for (int step = 0; stat(ROOT_DEVICE, &found) < 0; step++) {
+        if (step == DEVICE_WAIT_STEPS) {
+            fail("there is no root disk %s", ROOT_DEVICE);
+        }
+        usleep(DEVICE_WAIT_STEP_US);
+    }
+    mkdir(NEW_ROOT, 0755);
+    if (mount(ROOT_DEVICE, NEW_ROOT, "ext4", MS_NOATIME, NULL) < 0) {
+        fail("cannot mount the root disk: %s", strerror(errno));
+    }
+}
+
+static void move_mount(const char *from)
+{
+    char target[MAX_NAME];
+    snprintf(target, sizeof target, NEW_ROOT "%s", from);
+    mkdir(target, 0755);
+    if (mount(from, target, NULL, MS_MOVE, NULL) < 0) {
+        fail("cannot move %s: %s", from, strerror(errno));
+    }
+}
+
+/* The memory of the initramfs is freed by deleting what is in it. */
+static void delete_initramfs(void)
+{
+    FILE *order = fopen("/modules/order", "re");
+    char name[MAX_NAME], path[MAX_NAME + 16];
+    while (order != NULL && fgets(name, sizeof name, order) != NULL) {
+        name[strcspn(name, "\n")] = 0;
+        snprintf(path, sizeof path, "/modules/%s", name);
+        unlink(path);
+    }
+    if (order != NULL) {
+        fclose(order);
+    }
+    unlink("/modules/order");
+    rmdir("/modules");
+    unlink("/init");
+}
+
+static void switch_root(void)
+{
+    if (chdir(NEW_ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0) {
+        fail("cannot switch to the root disk: %s", strerror(errno));
+    }
+}
+
+static void bring_up_loopback(void)
+{
+    struct ifreq request = {.ifr_name = "lo"};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return;
+    }
+    request.ifr_flags = IFF_UP | IFF_RUNNING;
+    if (ioctl(fd, SIOCSIFFLAGS, &request) < 0) {
+        dprintf(2, "fastvm-agent: lo: %s\n", strerror(errno));
+    }
+    close(fd);
+}
+
+/* `fastvm.init=/path` on the kernel command line, else the usual name. */
+static void find_init(char *init, size_t size)
+{
+    char line[4096] = "";
+    int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? 0 : read(fd, line, sizeof line - 1);
+    if (fd >= 0) {
+        close(fd);
+    }
+    line[length > 0 ? length : 0] = 0;
+    snprintf(init, size, "/sbin/init");
+    for (char *word = strtok(line, " \n"); word != NULL; word = strtok(NULL, " \n")) {
+        if (strncmp(word, "fastvm.init=", 12) == 0) {
+            snprintf(init, size, "%s", word + 12);
+        }
+    }
+}
+
+void early_init(void)
+{
+    mkdir("/dev", 0755);
+    mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, NULL);
+    use_console();
+    mount_or_fail("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC);
+    mount_or_fail("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC);
+    load_modules();
+    mount_root();
+    move_mount("/dev");
+    move_mount("/proc");
+    move_mount("/sys");
+    delete_initramfs();
+    switch_root();
+    bring_up_loopback();
+
+    pid_t agent = fork();
+    if (agent < 0) {
+        fail("cannot start the agent: %s", strerror(errno));
+    }
+    if (agent == 0) {
+        serve_port();
+    }
+    char init[MAX_NAME];
+    find_init(init, sizeof init);
+    char *const argv[] = {init, NULL};
+    char *const env[] = {(char *)"HOME=/", (char *)"TERM=linux",
+                         (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+    execve(init, argv, env);
+    minimal_init();
+}

@@ -1,0 +1,484 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "fields.h"
+#include "spawn.h"
+
+enum {
+    /* Linux has room for about this many pointers beside the strings of a 4 MiB request. */
+    MAX_STRINGS = 65536,
+    /* As large as the kernel gives to anybody: fewer, larger reads. */
+    PIPE_BYTES = 262144,
+    DRAIN_MS = 100,
+    EXIT_CANNOT_EXECUTE = 126,
+    EXIT_NOT_FOUND = 127,
+};
+
+struct exec_request {
+    char **argv;
+    size_t argc;
+    char **env;
+    size_t envc;
+    char *cwd;
+    char *user;
+    bool pty;
+    struct winsize size;
+    bool stdin_open;
+};
+
+static void send_exit(struct agent *agent, uint32_t id, int code, uint32_t error, uint64_t started_ns,
+                      const char *diagnostic)
+{
+    struct __attribute__((packed)) {
+        int32_t code;
+        uint32_t error;
+        uint64_t nanoseconds;
+    } head = {code, error, monotonic_ns() - started_ns};
+    link_send_parts(&agent->link, KIND_EXIT, id, &head, sizeof head, diagnostic, strlen(diagnostic));
+}
+
+static void refuse(struct agent *agent, uint32_t id, uint32_t error, const char *what)
+{
+    char diagnostic[MAX_TEXT_BYTES];
+    snprintf(diagnostic, sizeof diagnostic, "%.3000s: %s", what, strerror((int)error));
+    int code = error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
+    send_exit(agent, id, code, error, monotonic_ns(), diagnostic);
+}
+
+static void free_request(struct exec_request *request)
+{
+    for (size_t i = 0; i < request->argc; i++) {
+        free(request->argv[i]);
+    }
+    for (size_t i = 0; i < request->envc; i++) {
+        free(request->env[i]);
+    }
+    free(request->argv);
+    free(request->env);
+    free(request->cwd);
+    free(request->user);
+}
+
+static bool add_string(char ***strings, size_t *count, char *string)
+{
+    /* Room for the terminating NULL and for what the account adds. */
+    char **grown = *count < MAX_STRINGS ? realloc(*strings, (*count + 8) * sizeof **strings) : NULL;
+    if (string == NULL || grown == NULL) {
+        free(string);
+        return false;
+    }
+    *strings = grown;
+    grown[(*count)++] = string;
+    grown[*count] = NULL;
+    return true;
+}
+
+static bool replace_string(char **slot, char *string)
+{
+    free(*slot);
+    *slot = string;
+    return string != NULL;
+}
+
+static bool parse_field(struct exec_request *request, const struct field *field)
+{
+    switch (field->tag) {
+    case TAG_ARG:
+        return add_string(&request->argv, &request->argc, field_string(field));
+    case TAG_ENV:
+        return add_string(&request->env, &request->envc, field_string(field));
+    case TAG_CWD:
+        return replace_string(&request->cwd, field_string(field));
+    case TAG_USER:
+        return replace_string(&request->user, field_string(field));
+    case TAG_PTY:
+        request->pty = true;
+        request->size = (struct winsize){.ws_row = field_u16(field, 0), .ws_col = field_u16(field, 2)};
+        return true;
+    case TAG_STDIN:
+        request->stdin_open = field->length > 0 && field->value[0] != 0;
+        return true;
+    default:
+        return true;
+    }
+}
+
+static bool parse_request(struct exec_request *request, const uint8_t *bytes, size_t length)
+{
+    memset(request, 0, sizeof *request);
+    struct field_reader reader = fields_open(bytes, length);
+    struct field field;
+    while (fields_next(&reader, &field)) {
+        if (!parse_field(request, &field)) {
+            return false;
+        }
+    }
+    return !reader.broken && request->argc > 0 && request->argv[0][0] != 0;
+}
+
+static bool has_variable(const struct exec_request *request, const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t i = 0; i < request->envc; i++) {
+        if (strncmp(request->env[i], name, length) == 0 && request->env[i][length] == '=') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool add_default(struct exec_request *request, const char *name, const char *value)
+{
+    if (has_variable(request, name)) {
+        return true;
+    }
+    char *variable = malloc(strlen(name) + strlen(value) + 2);
+    if (variable == NULL) {
+        return false;
+    }
+    sprintf(variable, "%s=%s", name, value);
+    return add_string(&request->env, &request->envc, variable);
+}
+
+static bool add_account(struct exec_request *request, const struct account *account)
+{
+    return add_default(request, "HOME", account->home) && add_default(request, "USER", account->name) &&
+           add_default(request, "LOGNAME", account->name) && add_default(request, "SHELL", account->shell);
+}
+
+static const char *working_folder(const struct exec_request *request)
+{
+    struct stat found;
+    if (request->cwd != NULL) {
+        return request->cwd;
+    }
+    return stat("/root", &found) == 0 && S_ISDIR(found.st_mode) ? "/root" : "/";
+}
+
+static void set_nonblocking(int fd)
+{
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+/* Ends of pipes or of a terminal: ours and the command's. */
+struct ends {
+    int ours[3];
+    int theirs[3];
+};
+
+static void close_ends(const int *ends)
+{
+    for (int i = 0; i < 3; i++) {
+        if (ends[i] >= 0) {
+            close(ends[i]);
+        }
+    }
+}
+
+static int open_pipe(int *read_end, int *write_end)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        return -1;
+    }
+    fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES);
+    *read_end = ends[0];
+    *write_end = ends[1];
+    return 0;
+}
+
+static bool open_pipes(struct ends *ends, bool stdin_open)
+{
+    int failed = stdin_open ? open_pipe(&ends->theirs[0], &ends->ours[0])
+                            : (ends->theirs[0] = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0;
+    return !failed && open_pipe(&ends->ours[1], &ends->theirs[1]) == 0 &&
+           open_pipe(&ends->ours[2], &ends->theirs[2]) == 0;
+}
+
+static bool open_terminal(struct ends *ends, const struct winsize *size)
+{
+    int master, slave;
+    if (openpty(&master, &slave, NULL, NULL, size) < 0) {
+        return false;
+    }
+    fcntl(master, F_SETFD, FD_CLOEXEC);
+    fcntl(slave, F_SETFD, FD_CLOEXEC);
+    ends->ours[1] = master;
+    ends->ours[0] = fcntl(master, F_DUPFD_CLOEXEC, 0);
+    ends->theirs[0] = slave;
+    ends->theirs[1] = fcntl(slave, F_DUPFD_CLOEXEC, 0);
+    ends->theirs[2] = fcntl(slave, F_DUPFD_CLOEXEC, 0);
+    return ends->ours[0] >= 0 && ends->theirs[1] >= 0 && ends->theirs[2] >= 0;
+}
+
+static void finish_if_over(struct agent *agent, struct stream *stream);
+
+static void output_ready(struct agent *agent, struct watch *watch, uint32_t events)
+{
+    (void)events;
+    struct stream *stream = watch->stream;
+    ssize_t bytes = stream_pump(agent, stream, watch, watch == &stream->out ? KIND_DATA : KIND_DATA_ERR);
+    if (bytes > 0) {
+        stream->must_drain -= (size_t)bytes < stream->must_drain ? (size_t)bytes : stream->must_drain;
+    } else if (bytes != -EAGAIN && bytes != -EINTR) {
+        watch_close(agent, watch); /* End of file; a terminal says EIO when its last user is gone. */
+        finish_if_over(agent, stream);
+    }
+}
+
+/* Input that nobody reads any more is thrown away, so that the host does not wait for room. */
+static void discard_input(struct agent *agent, struct stream *stream)
+{
+    watch_close(agent, &stream->in);
+    if (stream->input.length > 0) {
+        stream_consumed(agent, stream, (uint32_t)stream->input.length);
+        stream->input.length = 0;
+    }
+}
+
+static void push_input(struct agent *agent, struct stream *stream)
+{
+    if (!stream_flush_input(agent, stream)) {
+        discard_input(agent, stream);
+    } else if (stream->input_ended && stream->input.length == 0) {
+        watch_close(agent, &stream->in);
+    }
+}
+
+static void input_ready(struct agent *agent, struct watch *watch, uint32_t events)
+{
+    (void)events;
+    push_input(agent, watch->stream);
+}
+
+static void start(struct agent *agent, struct stream *stream, const struct ends *ends, pid_t pid)
+{
+    stream->pid = pid;
+    for (int i = 0; i < 3; i++) {
+        if (ends->ours[i] >= 0) {
+            set_nonblocking(ends->ours[i]);
+        }
+    }
+    watch_open(&stream->in, ends->ours[0], stream, input_ready);
+    watch_open(&stream->out, ends->ours[1], stream, output_ready);
+    watch_open(&stream->err, ends->ours[2], stream, output_ready);
+    watch_set(agent, &stream->out, EPOLLIN);
+    watch_set(agent, &stream->err, EPOLLIN);
+}
+
+static void run(struct agent *agent, uint32_t id, struct exec_request *request, const struct account *account)
+{
+    struct ends ends = {{-1, -1, -1}, {-1, -1, -1}};
+    bool opened = request->pty ? open_terminal(&ends, &request->size) : open_pipes(&ends, request->stdin_open);
+    struct stream *stream = opened ? stream_open(agent, id, STREAM_EXEC) : NULL;
+    if (stream == NULL) {
+        refuse(agent, id, opened ? EMFILE : (uint32_t)errno, "cannot start another command");
+        close_ends(ends.ours);
+        close_ends(ends.theirs);
+        return;
+    }
+    const struct spawn_request spawning = {
+        .argv = request->argv,
+        .env = request->env,
+        .cwd = working_folder(request),
+        .account = account,
+        .stdin_fd = ends.theirs[0],
+        .stdout_fd = ends.theirs[1],
+        .stderr_fd = ends.theirs[2],
+        .controls_terminal = request->pty,
+    };
+    pid_t pid = spawn(&spawning);
+    close_ends(ends.theirs);
+    if (pid < 0) {
+        refuse(agent, id, (uint32_t)-pid, request->argv[0]);
+        close_ends(ends.ours);
+        stream_close(agent, stream);
+        return;
+    }
+    stream->is_pty = request->pty;
+    start(agent, stream, &ends, pid);
+}
+
+void exec_open(struct agent *agent, uint32_t id, const uint8_t *bytes, size_t length)
+{
+    struct exec_request request;
+    struct account account;
+    if (!parse_request(&request, bytes, length)) {
+        refuse(agent, id, EINVAL, "the request is broken");
+    } else if (!account_find(request.user != NULL ? request.user : "0", &account)) {
+        refuse(agent, id, EINVAL, "there is no such user");
+    } else if (!add_account(&request, &account)) {
+        refuse(agent, id, ENOMEM, request.argv[0]);
+    } else {
+        run(agent, id, &request, &account);
+    }
+    free_request(&request);
+}
+
+void exec_data(struct agent *agent, struct stream *stream, const uint8_t *bytes, size_t length)
+{
+    if (stream->in.fd < 0 || stream->input_ended) {
+        stream_consumed(agent, stream, (uint32_t)length);
+    } else if (!stream_queue_input(stream, bytes, length)) {
+        stream_reset(agent, stream, ENOMEM);
+    } else {
+        push_input(agent, stream);
+    }
+}
+
+void exec_end(struct agent *agent, struct stream *stream)
+{
+    if (stream->in.fd < 0 || stream->input_ended) {
+        return;
+    }
+    if (stream->is_pty) {
+        /* A terminal has no end but the one that is typed. */
+        static const uint8_t end_of_file = 4;
+        stream_queue_input(stream, &end_of_file, 1);
+    }
+    stream->input_ended = true;
+    push_input(agent, stream);
+}
+
+void exec_signal(struct stream *stream, uint32_t number)
+{
+    if (!stream->exited && number > 0 && number < NSIG) {
+        kill(-stream->pid, (int)number);
+    }
+}
+
+void exec_resize(struct stream *stream, uint16_t rows, uint16_t columns)
+{
+    const struct winsize size = {.ws_row = rows, .ws_col = columns};
+    if (stream->is_pty && stream->out.fd >= 0) {
+        ioctl(stream->out.fd, TIOCSWINSZ, &size);
+    }
+}
+
+void exec_kill(struct agent *agent, struct stream *stream)
+{
+    /* The group may outlive its leader; its number is not used again while a member lives. */
+    kill(-stream->pid, SIGKILL);
+    stream_close(agent, stream);
+}
+
+/* Hands an open output over to be read and thrown away. */
+static void let_go(struct agent *agent, struct watch *watch)
+{
+    if (watch->fd < 0) {
+        return;
+    }
+    watch_set(agent, watch, 0);
+    leftover_add(agent, watch->fd);
+    watch->fd = -1;
+}
+
+void exec_detach(struct agent *agent, struct stream *stream)
+{
+    let_go(agent, &stream->out);
+    let_go(agent, &stream->err);
+    stream_close(agent, stream);
+}
+
+void exec_resume_output(struct agent *agent, struct stream *stream)
+{
+    watch_set(agent, &stream->out, EPOLLIN);
+    watch_set(agent, &stream->err, EPOLLIN);
+}
+
+static void finish(struct agent *agent, struct stream *stream)
+{
+    int status = stream->exit_status;
+    int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    send_exit(agent, stream->id, code, 0, stream->started_ns, "");
+    exec_detach(agent, stream);
+}
+
+static void finish_if_over(struct agent *agent, struct stream *stream)
+{
+    if (stream->exited && stream->out.fd < 0 && stream->err.fd < 0) {
+        finish(agent, stream);
+    }
+}
+
+static size_t waiting_bytes(const struct watch *watch)
+{
+    int bytes = 0;
+    return watch->fd >= 0 && ioctl(watch->fd, FIONREAD, &bytes) == 0 ? (size_t)bytes : 0;
+}
+
+static void ended(struct agent *agent, struct stream *stream, int status)
+{
+    stream->exited = true;
+    stream->exit_status = status;
+    stream->must_drain = waiting_bytes(&stream->out) + waiting_bytes(&stream->err);
+    stream->drain_deadline_ns = monotonic_ns() + (uint64_t)DRAIN_MS * 1000000u;
+    agent->draining++;
+    finish_if_over(agent, stream);
+}
+
+static struct stream *find_by_pid(struct agent *agent, pid_t pid)
+{
+    for (size_t i = 0; i < agent->stream_count; i++) {
+        struct stream *stream = agent->streams[i];
+        if (stream->kind == STREAM_EXEC && stream->pid == pid && !stream->exited) {
+            return stream;
+        }
+    }
+    return NULL;
+}
+
+void exec_reap(struct agent *agent)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct stream *stream = find_by_pid(agent, pid);
+        if (stream != NULL) {
+            ended(agent, stream, status);
+        }
+    }
+}
+
+void exec_check_drains(struct agent *agent, uint64_t now_ns)
+{
+    for (size_t i = agent->draining == 0 ? 0 : agent->stream_count; i-- > 0;) {
+        struct stream *stream = agent->streams[i];
+        if (stream->kind != STREAM_EXEC || !stream->exited) {
+            continue;
+        }
+        if (stream->must_drain > 0 || stream->window == 0 || link_is_congested(&agent->link)) {
+            /* A host that reads slowly must not cost the command its last words. */
+            stream->drain_deadline_ns = now_ns + (uint64_t)DRAIN_MS * 1000000u;
+        } else if (now_ns >= stream->drain_deadline_ns) {
+            finish(agent, stream);
+        }
+    }
+}
+
+int exec_next_drain_ms(struct agent *agent, uint64_t now_ns)
+{
+    uint64_t next_ns = UINT64_MAX;
+    for (size_t i = 0; agent->draining > 0 && i < agent->stream_count; i++) {
+        const struct stream *stream = agent->streams[i];
+        if (stream->kind == STREAM_EXEC && stream->exited && stream->drain_deadline_ns < next_ns) {
+            next_ns = stream->drain_deadline_ns;
+        }
+    }
+    if (next_ns == UINT64_MAX) {
+        return -1;
+    }
+    return next_ns <= now_ns ? 0 : (int)((next_ns - now_ns) / 1000000u) + 1;
+}

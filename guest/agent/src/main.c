@@ -1,0 +1,71 @@
+/*
+ * The program inside every VM. As process 1 of the initramfs it brings up the guest and then serves the host's link. With `--listen PATH` it serves a
+ * link over a Unix socket on an ordinary machine, for development and tests, and leaves that machine as it is.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "early-init.h"
+#include "port.h"
+
+static int listen_on(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    strcpy(address.sun_path, path);
+    unlink(path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 1) < 0) {
+        return -1;
+    }
+    return fd;
+}
+
+/* One host at a time, one after the other; what the agent remembers of sessions goes on, as in a VM. */
+static int serve_socket(const char *path)
+{
+    int listener = listen_on(path);
+    if (listener < 0) {
+        fprintf(stderr, "fastvm-agent: %s: %s\n", path, strerror(errno));
+        return 1;
+    }
+    struct agent *agent = NULL;
+    for (;;) {
+        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0) {
+            continue;
+        }
+        if (agent == NULL) {
+            agent = agent_new(fd);
+        } else {
+            agent_reconnect(agent, fd);
+        }
+        if (agent == NULL) {
+            return 1;
+        }
+        agent->leaves_machine_alone = true;
+        agent_serve(agent, false);
+        agent_disconnect(agent);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "--listen") == 0) {
+        return serve_socket(argv[2]);
+    }
+    if (getpid() == 1) {
+        program_name = argv[0];
+        early_init();
+    }
+    fprintf(stderr, "usage: fastvm-agent --listen PATH (in a VM it is started by the kernel)\n");
+    return 2;
+}

@@ -1,0 +1,88 @@
+#include "paths.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int make_parents(const char *path)
+{
+    char *copy = strdup(path);
+    if (copy == NULL) {
+        return ENOMEM;
+    }
+    int error = 0;
+    for (char *slash = strchr(copy + 1, '/'); slash != NULL && error == 0; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        if (mkdir(copy, 0755) < 0 && errno != EEXIST) {
+            error = errno;
+        }
+        *slash = '/';
+    }
+    free(copy);
+    return error;
+}
+
+int open_temporary(const char *path, char **temporary)
+{
+    static unsigned counter;
+    const char *slash = strrchr(path, '/');
+    int folder_length = slash == NULL ? 0 : (int)(slash - path) + 1;
+    size_t room = (size_t)folder_length + 64;
+    *temporary = malloc(room);
+    if (*temporary == NULL) {
+        return -ENOMEM;
+    }
+    /* A clone restored from one snapshot goes on with the same counter, on a disk of its own. */
+    snprintf(*temporary, room, "%.*s.fastvm-%d-%u.part", folder_length, path, (int)getpid(), counter++);
+    int fd = open(*temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        int error = errno;
+        free(*temporary);
+        *temporary = NULL;
+        return -error;
+    }
+    return fd;
+}
+
+static int write_all(int fd, const uint8_t *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t written = write(fd, bytes, length);
+        if (written < 0 && errno != EINTR) {
+            return errno;
+        }
+        if (written > 0) {
+            bytes += written;
+            length -= (size_t)written;
+        }
+    }
+    return 0;
+}
+
+int write_whole(const char *path, const uint8_t *bytes, size_t length, mode_t mode)
+{
+    char *temporary;
+    int fd = open_temporary(path, &temporary);
+    if (fd < 0) {
+        return -fd;
+    }
+    int error = write_all(fd, bytes, length);
+    if (error == 0 && fchmod(fd, mode) < 0) {
+        error = errno;
+    }
+    if (close(fd) < 0 && error == 0) {
+        error = errno;
+    }
+    if (error == 0 && rename(temporary, path) < 0) {
+        error = errno;
+    }
+    if (error != 0) {
+        unlink(temporary);
+    }
+    free(temporary);
+    return error;
+}

@@ -1,0 +1,103 @@
+#include "port.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "minimal-init.h"
+
+enum { PORT_WAIT_STEPS = 2000, PORT_WAIT_STEP_US = 5000, MAX_NAME = 128 };
+
+char *program_name;
+
+#define PORT_NAME "fastvm.link"
+
+static bool has_name(const char *device)
+{
+    char path[2 * MAX_NAME + 64], name[MAX_NAME] = "";
+    snprintf(path, sizeof path, "/sys/class/virtio-ports/%.127s/name", device);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? 0 : read(fd, name, sizeof name - 1);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return length > 0 && strncmp(name, PORT_NAME, strlen(PORT_NAME)) == 0;
+}
+
+static int find_port(void)
+{
+    DIR *ports = opendir("/sys/class/virtio-ports");
+    int fd = -1;
+    for (struct dirent *entry; fd < 0 && ports != NULL && (entry = readdir(ports)) != NULL;) {
+        if (entry->d_name[0] != '.' && has_name(entry->d_name)) {
+            char path[MAX_NAME + 8];
+            snprintf(path, sizeof path, "/dev/%.127s", entry->d_name);
+            fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+        }
+    }
+    if (ports != NULL) {
+        closedir(ports);
+    }
+    return fd;
+}
+
+static int wait_for_port(void)
+{
+    for (int step = 0; step < PORT_WAIT_STEPS; step++) {
+        int fd = find_port();
+        if (fd >= 0) {
+            return fd;
+        }
+        usleep(PORT_WAIT_STEP_US);
+    }
+    return -1;
+}
+
+/* The guest's owner is welcome to kill the agent; the kernel, short of memory, is not. */
+static void hide_from_oom_killer(void)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        ssize_t written = write(fd, "-1000", 5);
+        (void)written;
+        close(fd);
+    }
+}
+
+/* At shutdown systemd ends every process but those whose first argument begins with `@`: this one serves to the last. */
+static void rename_self(void)
+{
+    prctl(PR_SET_NAME, "fastvm-agent");
+    if (program_name != NULL && program_name[0] != 0) {
+        program_name[0] = '@';
+    }
+}
+
+void serve_port(void)
+{
+    setsid();
+    rename_self();
+    hide_from_oom_killer();
+    umask(022);
+    int fd = wait_for_port();
+    struct agent *agent = fd < 0 ? NULL : agent_new(fd);
+    if (agent == NULL) {
+        dprintf(2, "fastvm-agent: there is no port %s\n", PORT_NAME);
+        power_off();
+    }
+    int null = open("/dev/null", O_RDWR);
+    for (int i = 0; i < 3; i++) {
+        dup2(null, i);
+    }
+    close(null);
+    agent_serve(agent, true);
+    _exit(0);
+}

@@ -1,0 +1,83 @@
+/* The wire, as docs/guest-link.md draws it. Numbers are little-endian, and so is every machine this runs on. */
+#ifndef FASTVM_PROTOCOL_H
+#define FASTVM_PROTOCOL_H
+
+#include <stdint.h>
+
+enum {
+    FRAME_FIRST_BYTE = 0xF5,
+    FRAME_LAST_BYTE = 0x5F,
+    FRAME_HEADER_BYTES = 12,
+    FRAME_MAX_PAYLOAD = 65536,
+    FRAME_MAX_BYTES = FRAME_HEADER_BYTES + FRAME_MAX_PAYLOAD + 1,
+    WINDOW_BYTES = 262144,
+    MAX_REQUEST_BYTES = 4 * 1024 * 1024,
+    MAX_STREAMS = 1024,
+    MARKER_BYTES = 16,
+    GENERATION_BYTES = 16,
+    NONCE_BYTES = 16,
+    HELLO_BYTES = MARKER_BYTES + GENERATION_BYTES + NONCE_BYTES,
+    BOOT_ID_BYTES = 16,
+    MAX_TEXT_BYTES = 4096,
+};
+
+#define GUEST_STREAM_BIT 0x80000000u
+#define HELLO_MARKER "FASTVM-LINK-V1\r\n"
+#define PROTOCOL_VERSION 1
+
+enum frame_kind {
+    KIND_HELLO = 1,
+    KIND_WELCOME = 2,
+    KIND_IDENTITY = 3,
+    KIND_IDENTITY_DONE = 4,
+    KIND_PING = 5,
+    KIND_PONG = 6,
+    KIND_MORE = 15,
+    KIND_OPEN_EXEC = 16,
+    KIND_OPEN_WRITE = 17,
+    KIND_OPEN_READ = 18,
+    KIND_OPEN_DIAL = 19,
+    KIND_OPEN_FORWARD = 20,
+    KIND_DATA = 32,
+    KIND_DATA_ERR = 33,
+    KIND_END = 34,
+    KIND_CREDIT = 35,
+    KIND_SIGNAL = 36,
+    KIND_RESIZE = 37,
+    KIND_RESET = 38,
+    KIND_EXIT = 39,
+    KIND_DONE = 40,
+};
+
+enum field_tag {
+    TAG_ARG = 1,
+    TAG_ENV = 2,
+    TAG_CWD = 3,
+    TAG_USER = 4,
+    TAG_PTY = 5,
+    TAG_STDIN = 6,
+    TAG_PATH = 16,
+    TAG_MODE = 17,
+    TAG_MTIME = 18,
+    TAG_FLAGS = 19,
+    TAG_ENTROPY = 32,
+    TAG_CLOCK = 33,
+    TAG_HOSTNAME = 34,
+    TAG_FILE = 35,
+    TAG_GROW_ROOT = 36,
+    TAG_COMMAND = 37,
+    TAG_FORWARD = 38,
+    TAG_CONTENT = 48,
+};
+
+enum write_flags { WRITE_MAKE_PARENTS = 1 };
+
+struct frame {
+    uint8_t kind;
+    uint16_t session;
+    uint32_t stream;
+    uint32_t length;
+    const uint8_t *payload;
+};
+
+#endif

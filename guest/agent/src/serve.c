@@ -1,0 +1,250 @@
+/* The loop: waits, reads the port, moves streams along. One thread; nothing in it waits for anything but epoll. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "agent.h"
+
+enum {
+    MAX_EVENTS = 64,
+    /* Frames read in a row before streams get their turn. */
+    MAX_READS = 8,
+    /* Should the port's signal be lost, this finds a host that is back, ever more rarely. */
+    FIRST_RETRY_MS = 20,
+    LAST_RETRY_MS = 1000,
+};
+
+static void watch_signals(struct agent *agent)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGCHLD);
+    sigaddset(&signals, SIGIO);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    int fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    watch_open(&agent->signal_watch, fd, NULL, NULL);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &agent->signal_watch};
+    epoll_ctl(agent->main_epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+struct agent *agent_new(int fd)
+{
+    struct agent *agent = calloc(1, sizeof *agent);
+    if (agent == NULL) {
+        return NULL;
+    }
+    link_init(&agent->link, fd);
+    agent->main_epoll = epoll_create1(EPOLL_CLOEXEC);
+    agent->stream_epoll = epoll_create1(EPOLL_CLOEXEC);
+    agent->next_guest_stream = 1;
+    for (size_t i = 0; i < MAX_LEFTOVERS; i++) {
+        agent->leftovers[i].fd = -1;
+    }
+    watch_signals(agent);
+    watch_open(&agent->link_watch, fd, NULL, NULL);
+    /* A write to a command that has closed its input is an error code, not a death. */
+    signal(SIGPIPE, SIG_IGN);
+    return agent;
+}
+
+void agent_free(struct agent *agent)
+{
+    while (agent->stream_count > 0) {
+        struct stream *stream = agent->streams[0];
+        if (stream->kind == STREAM_EXEC) {
+            exec_kill(agent, stream);
+        } else {
+            stream_close(agent, stream);
+        }
+    }
+    streams_free_dead(agent);
+    for (size_t i = 0; i < MAX_LEFTOVERS; i++) {
+        watch_close(agent, &agent->leftovers[i]);
+    }
+    for (size_t i = 0; i < agent->forward_count; i++) {
+        watch_close(agent, &agent->forwards[i]);
+    }
+    close(agent->signal_watch.fd);
+    close(agent->main_epoll);
+    close(agent->stream_epoll);
+    free(agent->request);
+    free(agent);
+}
+
+void agent_disconnect(struct agent *agent)
+{
+    close(agent->link.fd);
+    agent->link_watch.events = 0;
+}
+
+void agent_reconnect(struct agent *agent, int fd)
+{
+    agent->link.fd = fd;
+    agent->link_watch.fd = fd;
+    parser_init(&agent->link.parser);
+    link_drop_output(&agent->link);
+}
+
+static void set_link_events(struct agent *agent, uint32_t events)
+{
+    struct watch *watch = &agent->link_watch;
+    if (watch->events == events) {
+        return;
+    }
+    struct epoll_event event = {.events = events, .data.ptr = watch};
+    int operation = events == 0 ? EPOLL_CTL_DEL : watch->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    epoll_ctl(agent->main_epoll, operation, watch->fd, &event);
+    watch->events = events;
+}
+
+/* Streams are looked at only while a frame of theirs could be sent; the set as a whole is taken out meanwhile. */
+static void watch_streams(struct agent *agent, bool watched)
+{
+    if (agent->streams_watched == watched) {
+        return;
+    }
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = agent};
+    epoll_ctl(agent->main_epoll, watched ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, agent->stream_epoll, &event);
+    agent->streams_watched = watched;
+}
+
+static void handle_frames(struct agent *agent)
+{
+    struct frame frame;
+    while (parser_next(&agent->link.parser, &frame)) {
+        dispatch(agent, &frame);
+    }
+}
+
+/* False when the host is not there. */
+static bool read_link(struct agent *agent)
+{
+    for (int i = 0; i < MAX_READS && link_accepts_input(&agent->link); i++) {
+        size_t room;
+        uint8_t *space = parser_space(&agent->link.parser, &room);
+        ssize_t bytes = read(agent->link.fd, space, room);
+        if (bytes > 0) {
+            parser_filled(&agent->link.parser, (size_t)bytes);
+            handle_frames(agent);
+            if ((size_t)bytes < room) {
+                return true; /* Nothing more for now: one system call saved. */
+            }
+        } else if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return true;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void read_signals(struct agent *agent)
+{
+    struct signalfd_siginfo info[8];
+    while (read(agent->signal_watch.fd, info, sizeof info) > 0) {
+    }
+    exec_reap(agent);
+}
+
+static void handle_streams(struct agent *agent)
+{
+    struct epoll_event events[MAX_EVENTS];
+    int count = epoll_wait(agent->stream_epoll, events, MAX_EVENTS, 0);
+    for (int i = 0; i < count; i++) {
+        struct watch *watch = events[i].data.ptr;
+        if (watch->fd >= 0 && (watch->stream == NULL || !watch->stream->dead)) {
+            watch->ready(agent, watch, events[i].events);
+        }
+    }
+}
+
+static int choose_timeout(struct agent *agent, int retry_ms)
+{
+    if (agent->reading_files > 0 && link_has_room(&agent->link)) {
+        /* Only those with room in their window can go on; the others wait for credit. */
+        for (size_t i = 0; i < agent->stream_count; i++) {
+            if (agent->streams[i]->kind == STREAM_READ && agent->streams[i]->window > 0) {
+                return 0;
+            }
+        }
+    }
+    int drain_ms = agent->draining == 0 ? -1 : exec_next_drain_ms(agent, monotonic_ns());
+    if (drain_ms < 0 || (retry_ms >= 0 && retry_ms < drain_ms)) {
+        return retry_ms;
+    }
+    return drain_ms;
+}
+
+struct round {
+    bool link_ready;
+    bool signals;
+    bool streams;
+};
+
+static struct round wait_for_work(struct agent *agent, int timeout_ms)
+{
+    struct epoll_event events[MAX_EVENTS];
+    struct round round = {false, false, false};
+    int count = epoll_wait(agent->main_epoll, events, MAX_EVENTS, timeout_ms);
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.ptr == &agent->link_watch) {
+            round.link_ready = true;
+        } else if (events[i].data.ptr == &agent->signal_watch) {
+            round.signals = true;
+        } else {
+            round.streams = true;
+        }
+    }
+    return round;
+}
+
+/* While the host is away the port tells by a signal when it comes; while it is there the same signal would come with every frame. */
+static void expect_host(struct agent *agent, bool expected)
+{
+    fcntl(agent->link.fd, F_SETOWN, getpid());
+    fcntl(agent->link.fd, F_SETFL, O_NONBLOCK | (expected ? O_ASYNC : 0));
+}
+
+void agent_serve(struct agent *agent, bool port_returns)
+{
+    bool connected = true;
+    int retry_ms = FIRST_RETRY_MS;
+    for (;;) {
+        uint32_t wanted = (link_accepts_input(&agent->link) ? EPOLLIN : 0u) |
+                          (link_is_congested(&agent->link) ? EPOLLOUT : 0u);
+        /* A port without a host is reported as hung up for as long as it is so: it must not be waited for. */
+        set_link_events(agent, connected ? wanted : 0);
+        watch_streams(agent, link_has_room(&agent->link));
+        struct round round = wait_for_work(agent, choose_timeout(agent, connected ? -1 : retry_ms));
+        if (!connected || round.link_ready) {
+            bool found = read_link(agent);
+            if (!found && !port_returns) {
+                return;
+            }
+            if (found != connected) {
+                expect_host(agent, !found);
+                connected = found;
+            }
+            retry_ms = connected ? FIRST_RETRY_MS : retry_ms * 2 > LAST_RETRY_MS ? LAST_RETRY_MS : retry_ms * 2;
+        }
+        if (round.signals) {
+            read_signals(agent);
+        }
+        if (round.streams && link_has_room(&agent->link)) {
+            handle_streams(agent);
+        }
+        files_pump(agent);
+        if (agent->draining > 0) {
+            exec_check_drains(agent, monotonic_ns());
+        }
+        if (connected && !link_flush(&agent->link) && !port_returns) {
+            return;
+        }
+        streams_free_dead(agent);
+    }
+}

@@ -1,0 +1,219 @@
+/* TCP between the host and the guest: dialled by the host, or accepted on the guest's loopback and carried to the host. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent.h"
+
+enum { MAX_HOST_BYTES = 64, BACKLOG = 128 };
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+static void send_done(struct agent *agent, uint32_t id, uint32_t error)
+{
+    const char *text = error == 0 ? "" : strerror((int)error);
+    link_send_parts(&agent->link, KIND_DONE, id, &error, sizeof error, text, strlen(text));
+}
+
+/* Numeric addresses only: a name would be resolved by code that may wait. The length, or 0. */
+static socklen_t parse_address(union address *address, const char *host, uint16_t port)
+{
+    memset(address, 0, sizeof *address);
+    if (strcmp(host, "") == 0 || strcmp(host, "localhost") == 0) {
+        host = "127.0.0.1";
+    }
+    if (inet_pton(AF_INET, host, &address->v4.sin_addr) == 1) {
+        address->v4.sin_family = AF_INET;
+        address->v4.sin_port = htons(port);
+        return sizeof address->v4;
+    }
+    if (inet_pton(AF_INET6, host, &address->v6.sin6_addr) == 1) {
+        address->v6.sin6_family = AF_INET6;
+        address->v6.sin6_port = htons(port);
+        return sizeof address->v6;
+    }
+    return 0;
+}
+
+static void end_if_over(struct agent *agent, struct stream *stream)
+{
+    if (stream->output_ended && stream->input_ended && stream->input.length == 0) {
+        stream_close(agent, stream);
+    }
+}
+
+static void output_ready(struct agent *agent, struct watch *watch, uint32_t events)
+{
+    (void)events;
+    struct stream *stream = watch->stream;
+    ssize_t bytes = stream_pump(agent, stream, watch, KIND_DATA);
+    if (bytes == 0) {
+        watch_close(agent, watch);
+        stream->output_ended = true;
+        link_send(&agent->link, KIND_END, stream->id, NULL, 0);
+        end_if_over(agent, stream);
+    } else if (bytes < 0 && bytes != -EAGAIN && bytes != -EINTR) {
+        stream_reset(agent, stream, (uint32_t)-bytes);
+    }
+}
+
+static void push_input(struct agent *agent, struct stream *stream)
+{
+    if (!stream_flush_input(agent, stream)) {
+        stream_reset(agent, stream, EPIPE);
+    } else if (stream->input_ended && stream->input.length == 0) {
+        shutdown(stream->in.fd, SHUT_WR);
+        end_if_over(agent, stream);
+    }
+}
+
+static void connected(struct agent *agent, struct stream *stream)
+{
+    stream->connecting = false;
+    watch_open(&stream->out, fcntl(stream->in.fd, F_DUPFD_CLOEXEC, 0), stream, output_ready);
+    watch_set(agent, &stream->out, EPOLLIN);
+    watch_set(agent, &stream->in, 0);
+}
+
+static void input_ready(struct agent *agent, struct watch *watch, uint32_t events)
+{
+    (void)events;
+    struct stream *stream = watch->stream;
+    if (!stream->connecting) {
+        push_input(agent, stream);
+        return;
+    }
+    int error = 0;
+    socklen_t length = sizeof error;
+    getsockopt(watch->fd, SOL_SOCKET, SO_ERROR, &error, &length);
+    send_done(agent, stream->id, (uint32_t)error);
+    if (error != 0) {
+        stream_close(agent, stream);
+        return;
+    }
+    connected(agent, stream);
+    push_input(agent, stream);
+}
+
+static void without_delay(int fd)
+{
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+void socket_open_dial(struct agent *agent, uint32_t id, const uint8_t *payload, size_t length)
+{
+    char host[MAX_HOST_BYTES] = "";
+    uint16_t port = 0;
+    union address address;
+    if (length < 4 || length - 4 >= sizeof host) {
+        send_done(agent, id, EINVAL);
+        return;
+    }
+    memcpy(&port, payload, sizeof port);
+    memcpy(host, payload + 4, length - 4);
+    socklen_t size = parse_address(&address, host, port);
+    int fd = size == 0 ? -1 : socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct stream *stream = fd < 0 ? NULL : stream_open(agent, id, STREAM_SOCKET);
+    if (stream == NULL) {
+        send_done(agent, id, size == 0 ? EINVAL : EMFILE);
+        if (fd >= 0) {
+            close(fd);
+        }
+        return;
+    }
+    without_delay(fd);
+    watch_open(&stream->in, fd, stream, input_ready);
+    stream->connecting = true;
+    if (connect(fd, &address.any, size) < 0 && errno != EINPROGRESS) {
+        send_done(agent, id, (uint32_t)errno);
+        stream_close(agent, stream);
+        return;
+    }
+    watch_set(agent, &stream->in, EPOLLOUT);
+}
+
+void socket_data(struct agent *agent, struct stream *stream, const uint8_t *bytes, size_t length)
+{
+    if (!stream_queue_input(stream, bytes, length)) {
+        stream_reset(agent, stream, ENOMEM);
+    } else if (!stream->connecting) {
+        push_input(agent, stream);
+    }
+}
+
+void socket_end(struct agent *agent, struct stream *stream)
+{
+    stream->input_ended = true;
+    if (!stream->connecting) {
+        push_input(agent, stream);
+    }
+}
+
+void socket_resume_output(struct agent *agent, struct stream *stream)
+{
+    if (!stream->connecting) {
+        watch_set(agent, &stream->out, EPOLLIN);
+    }
+}
+
+static void accept_ready(struct agent *agent, struct watch *watch, uint32_t events)
+{
+    (void)events;
+    int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    uint32_t id = GUEST_STREAM_BIT | agent->next_guest_stream++;
+    struct stream *stream = stream_open(agent, id, STREAM_SOCKET);
+    if (stream == NULL) {
+        close(fd);
+        return;
+    }
+    without_delay(fd);
+    watch_open(&stream->in, fd, stream, input_ready);
+    uint16_t port = agent->forward_ports[watch - agent->forwards];
+    link_send(&agent->link, KIND_OPEN_FORWARD, id, &port, sizeof port);
+    connected(agent, stream);
+}
+
+int socket_forward(struct agent *agent, uint16_t port)
+{
+    for (size_t i = 0; i < agent->forward_count; i++) {
+        if (agent->forward_ports[i] == port) {
+            return 0; /* A clone listens already: the socket came with its memory. */
+        }
+    }
+    if (agent->forward_count == MAX_FORWARDS) {
+        return EMFILE;
+    }
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1;
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+        bind(fd, (const struct sockaddr *)&address, sizeof address) < 0 || listen(fd, BACKLOG) < 0) {
+        int error = errno;
+        if (fd >= 0) {
+            close(fd);
+        }
+        return error;
+    }
+    size_t index = agent->forward_count++;
+    agent->forward_ports[index] = port;
+    watch_open(&agent->forwards[index], fd, NULL, accept_ready);
+    watch_set(agent, &agent->forwards[index], EPOLLIN);
+    return 0;
+}

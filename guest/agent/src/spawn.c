@@ -1,0 +1,191 @@
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { MAX_PATH_ENTRIES = 64 };
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static const char *path_of(char **env)
+{
+    for (; *env != NULL; env++) {
+        if (strncmp(*env, "PATH=", 5) == 0) {
+            return *env + 5;
+        }
+    }
+    return DEFAULT_PATH;
+}
+
+struct candidates {
+    char *paths[MAX_PATH_ENTRIES];
+    int count;
+};
+
+static void add_candidate(struct candidates *candidates, const char *folder, size_t length, const char *name)
+{
+    char *path = malloc(length + strlen(name) + 2);
+    if (path == NULL || candidates->count == MAX_PATH_ENTRIES) {
+        free(path);
+        return;
+    }
+    /* An empty entry means the working directory. */
+    sprintf(path, "%.*s%s%s", (int)length, folder, length == 0 ? "" : "/", name);
+    candidates->paths[candidates->count++] = path;
+}
+
+/* Where execvp(3) would look. */
+static void find_candidates(struct candidates *candidates, const char *name, const char *path)
+{
+    candidates->count = 0;
+    if (strchr(name, '/') != NULL) {
+        add_candidate(candidates, "", 0, name);
+        return;
+    }
+    for (;;) {
+        size_t length = strcspn(path, ":");
+        add_candidate(candidates, path, length, name);
+        if (path[length] == 0) {
+            return;
+        }
+        path += length + 1;
+    }
+}
+
+static void free_candidates(struct candidates *candidates)
+{
+    for (int i = 0; i < candidates->count; i++) {
+        free(candidates->paths[i]);
+    }
+}
+
+/* As execvp: goes on over names that are not there, remembers one that may not be run. A script without `#!` is the shell's. */
+static int execute(const struct candidates *candidates, char **argv, char **env, char **shell_argv)
+{
+    int error = ENOENT;
+    for (int i = 0; i < candidates->count; i++) {
+        execve(candidates->paths[i], argv, env);
+        if (errno == ENOEXEC) {
+            shell_argv[1] = candidates->paths[i];
+            execve("/bin/sh", shell_argv, env);
+        }
+        if (errno == EACCES) {
+            error = EACCES;
+        } else if (errno != ENOENT && errno != ENOTDIR) {
+            return errno;
+        }
+    }
+    return error;
+}
+
+static int become(const struct account *account)
+{
+    /* Plain system calls: the C library's wrappers would signal other threads, and a vforked child has borrowed its parent's. */
+    if (syscall(SYS_setgroups, account->group_count, account->groups) < 0 ||
+        syscall(SYS_setresgid, account->gid, account->gid, account->gid) < 0 ||
+        syscall(SYS_setresuid, account->uid, account->uid, account->uid) < 0) {
+        return errno;
+    }
+    return 0;
+}
+
+static void reset_signals(void)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    for (int number = 1; number < NSIG; number++) {
+        sigaction(number, &action, NULL);
+    }
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* The agent is spared by the kernel's out-of-memory killer; what it starts is not. */
+static void expose_to_oom_killer(void)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        ssize_t written = write(fd, "0", 1);
+        (void)written;
+        close(fd);
+    }
+}
+
+static int in_child(const struct spawn_request *request, const struct candidates *candidates, char **shell_argv,
+                    bool changes_user)
+{
+    setsid();
+    reset_signals();
+    if (dup2(request->stdin_fd, 0) < 0 || dup2(request->stdout_fd, 1) < 0 || dup2(request->stderr_fd, 2) < 0) {
+        return errno;
+    }
+    if (request->controls_terminal) {
+        ioctl(0, TIOCSCTTY, 0);
+    }
+    expose_to_oom_killer();
+    if (chdir(request->cwd) < 0) {
+        return errno;
+    }
+    umask(022);
+    if (changes_user) {
+        int error = become(request->account);
+        if (error != 0) {
+            return error;
+        }
+    }
+    return execute(candidates, request->argv, request->env, shell_argv);
+}
+
+static size_t count(char **strings)
+{
+    size_t number = 0;
+    while (strings[number] != NULL) {
+        number++;
+    }
+    return number;
+}
+
+pid_t spawn(const struct spawn_request *request)
+{
+    size_t arguments = count(request->argv);
+    char **shell_argv = calloc(arguments + 2, sizeof *shell_argv);
+    if (shell_argv == NULL) {
+        return -ENOMEM;
+    }
+    shell_argv[0] = (char *)"sh";
+    memcpy(shell_argv + 2, request->argv + 1, arguments * sizeof *shell_argv);
+    struct candidates candidates;
+    find_candidates(&candidates, request->argv[0], path_of(request->env));
+    bool changes_user = request->account->uid != geteuid() || request->account->gid != getegid();
+
+    /* Signals wait, so that none is handled by a child that shares this memory. */
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    volatile int error = 0;
+    pid_t pid = vfork();
+    if (pid == 0) {
+        error = in_child(request, &candidates, shell_argv, changes_user);
+        _exit(127);
+    }
+    int fork_error = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+
+    free_candidates(&candidates);
+    free(shell_argv);
+    if (pid < 0) {
+        return -fork_error;
+    }
+    /* A child that failed has exited; it is reaped like any other. */
+    return error != 0 ? -error : pid;
+}

@@ -1,0 +1,25 @@
+/* Starts a command. Everything that needs memory or files is prepared before; between vfork and exec only system calls are made. */
+#ifndef FASTVM_SPAWN_H
+#define FASTVM_SPAWN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "account.h"
+
+struct spawn_request {
+    char **argv;
+    char **env;
+    const char *cwd;
+    const struct account *account;
+    int stdin_fd;
+    int stdout_fd;
+    int stderr_fd;
+    /* Standard input is a terminal that becomes the session's own. */
+    bool controls_terminal;
+};
+
+/* The pid, or a negative errno. The command leads a session and a process group. */
+pid_t spawn(const struct spawn_request *request);
+
+#endif

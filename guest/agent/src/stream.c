@@ -1,0 +1,199 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "agent.h"
+
+/* Credit goes back in pieces of this size: a frame for every read would double their number. */
+enum { CREDIT_STEP = WINDOW_BYTES / 4 };
+
+struct stream *stream_open(struct agent *agent, uint32_t id, enum stream_kind kind)
+{
+    if (agent->stream_count == MAX_STREAMS || stream_find(agent, id) != NULL) {
+        return NULL;
+    }
+    struct stream *stream = calloc(1, sizeof *stream);
+    if (stream == NULL) {
+        return NULL;
+    }
+    stream->id = id;
+    stream->kind = kind;
+    stream->window = WINDOW_BYTES;
+    stream->input_window = WINDOW_BYTES;
+    stream->in.fd = stream->out.fd = stream->err.fd = stream->file = -1;
+    stream->started_ns = monotonic_ns();
+    agent->streams[agent->stream_count++] = stream;
+    return stream;
+}
+
+struct stream *stream_find(struct agent *agent, uint32_t id)
+{
+    for (size_t i = 0; i < agent->stream_count; i++) {
+        if (agent->streams[i]->id == id) {
+            return agent->streams[i];
+        }
+    }
+    return NULL;
+}
+
+void stream_close(struct agent *agent, struct stream *stream)
+{
+    if (stream->dead) {
+        return;
+    }
+    stream->dead = true;
+    for (size_t i = 0; i < agent->stream_count; i++) {
+        if (agent->streams[i] == stream) {
+            agent->streams[i] = agent->streams[--agent->stream_count];
+            break;
+        }
+    }
+    if (stream->kind == STREAM_EXEC && stream->exited) {
+        agent->draining--;
+    }
+    if (stream->kind == STREAM_READ) {
+        agent->reading_files--;
+    }
+    watch_close(agent, &stream->in);
+    watch_close(agent, &stream->out);
+    watch_close(agent, &stream->err);
+    file_abort(stream);
+    stream->next_dead = agent->dead_streams;
+    agent->dead_streams = stream;
+}
+
+void streams_free_dead(struct agent *agent)
+{
+    while (agent->dead_streams != NULL) {
+        struct stream *stream = agent->dead_streams;
+        agent->dead_streams = stream->next_dead;
+        free(stream->input.bytes);
+        free(stream->path);
+        free(stream->temporary);
+        free(stream);
+    }
+}
+
+void stream_reset(struct agent *agent, struct stream *stream, uint32_t error)
+{
+    link_send(&agent->link, KIND_RESET, stream->id, &error, sizeof error);
+    if (stream->kind == STREAM_EXEC) {
+        exec_kill(agent, stream);
+    } else {
+        stream_close(agent, stream);
+    }
+}
+
+bool stream_receive(struct agent *agent, struct stream *stream, uint32_t bytes)
+{
+    if (bytes > stream->input_window) {
+        stream_reset(agent, stream, EPROTO);
+        return false;
+    }
+    stream->input_window -= bytes;
+    return true;
+}
+
+void stream_consumed(struct agent *agent, struct stream *stream, uint32_t bytes)
+{
+    stream->owed_credit += bytes;
+    if (stream->owed_credit >= CREDIT_STEP) {
+        link_send(&agent->link, KIND_CREDIT, stream->id, &stream->owed_credit, sizeof stream->owed_credit);
+        stream->input_window += stream->owed_credit;
+        stream->owed_credit = 0;
+    }
+}
+
+bool stream_credited(struct agent *agent, struct stream *stream, uint32_t bytes)
+{
+    if (bytes > WINDOW_BYTES - stream->window) {
+        stream_reset(agent, stream, EPROTO);
+        return false;
+    }
+    stream->window += bytes;
+    return true;
+}
+
+ssize_t stream_pump(struct agent *agent, struct stream *stream, struct watch *watch, uint8_t kind)
+{
+    if (!link_has_room(&agent->link)) {
+        return -EAGAIN;
+    }
+    if (stream->window == 0) {
+        watch_set(agent, watch, 0);
+        return -EAGAIN;
+    }
+    size_t room = stream->window < FRAME_MAX_PAYLOAD ? stream->window : FRAME_MAX_PAYLOAD;
+    ssize_t bytes = read(watch->fd, link_data_space(&agent->link), room);
+    if (bytes > 0) {
+        stream->window -= (uint32_t)bytes;
+        link_send_data(&agent->link, kind, stream->id, (size_t)bytes);
+        return bytes;
+    }
+    return bytes < 0 ? -errno : 0;
+}
+
+bool stream_queue_input(struct stream *stream, const uint8_t *bytes, size_t length)
+{
+    struct input_queue *input = &stream->input;
+    if (input->bytes == NULL) {
+        input->bytes = malloc(WINDOW_BYTES);
+        if (input->bytes == NULL) {
+            return false;
+        }
+    }
+    if (input->start + input->length + length > WINDOW_BYTES) {
+        memmove(input->bytes, input->bytes + input->start, input->length);
+        input->start = 0;
+    }
+    if (input->length + length > WINDOW_BYTES) {
+        return false;
+    }
+    memcpy(input->bytes + input->start + input->length, bytes, length);
+    input->length += length;
+    return true;
+}
+
+bool stream_flush_input(struct agent *agent, struct stream *stream)
+{
+    struct input_queue *input = &stream->input;
+    while (input->length > 0) {
+        ssize_t written = write(stream->in.fd, input->bytes + input->start, input->length);
+        if (written > 0) {
+            input->start += (size_t)written;
+            input->length -= (size_t)written;
+            stream_consumed(agent, stream, (uint32_t)written);
+        } else if (written < 0 && errno == EINTR) {
+            continue;
+        } else if (written < 0 && errno == EAGAIN) {
+            watch_set(agent, &stream->in, EPOLLOUT);
+            return true;
+        } else {
+            return false;
+        }
+    }
+    input->start = 0;
+    watch_set(agent, &stream->in, 0);
+    return true;
+}
+
+static void leftover_ready(struct agent *agent, struct watch *watch, uint32_t events)
+{
+    (void)events;
+    static uint8_t nowhere[FRAME_MAX_PAYLOAD];
+    ssize_t bytes = read(watch->fd, nowhere, sizeof nowhere);
+    if (bytes == 0 || (bytes < 0 && errno != EAGAIN && errno != EINTR)) {
+        watch_close(agent, watch);
+    }
+}
+
+void leftover_add(struct agent *agent, int fd)
+{
+    struct watch *watch = &agent->leftovers[agent->next_leftover];
+    agent->next_leftover = (agent->next_leftover + 1) % MAX_LEFTOVERS;
+    watch_close(agent, watch); /* The oldest gives way. */
+    watch_open(watch, fd, NULL, leftover_ready);
+    watch_set(agent, watch, EPOLLIN);
+}
