@@ -1,0 +1,66 @@
+#!/bin/sh
+# Makes the root filesystem and takes the kernel apart: Debian packages in, a folder with everything that is the same for every agent out.
+# Needs root (file owners, chroot). Everything it mounts ends with it.
+#
+#   rootfs.sh <folder, existing and empty>
+#
+# leaves there: rootfs.raw (ext4, sparse), vmlinuz, modules/ (lib/modules/<version> of the kernel), kernel-version, packages.txt.
+set -eu
+recipe=$(dirname "$(readlink -f "$0")")
+folder=$(readlink -f "$1")
+tree=$folder/tree
+
+codename=bookworm
+kernel_package=linux-image-cloud-amd64
+# The API's default disk. Nearly all of it is a hole.
+rootfs_size=10G
+
+# A mount namespace of its own: a killed build leaves no mount behind, so cleaning up after it can never reach into the host's /proc or /dev.
+if [ "${FASTVM_IMAGE_NAMESPACE:-}" != private ]; then
+  exec env FASTVM_IMAGE_NAMESPACE=private unshare --mount --propagation private "$0" "$@"
+fi
+
+# Where the host reaches the archive through a proxy, or from a dated mirror, so must the build. The image itself gets none of it.
+host_apt_options() {
+  apt-config dump --format '%f "%v";%n' Acquire |
+    grep -E '^Acquire::(https?::Proxy|Check-Valid-Until|Check-Date|https?::Verify-Peer) "[^"]+";$' || true
+}
+
+list_packages() {
+  sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$recipe/packages" | paste -sd, -
+}
+
+bootstrap() {
+  # doc and man pages are excluded in the image too, for packages its user installs; licences stay. Without force-unsafe-io dpkg syncs
+  # every file, which under emulation is most of the time that an installation takes.
+  host_apt_options >"$folder/apt.conf"
+  "$recipe/apt-sources.sh" "$codename" >"$folder/sources.list"
+  SOURCE_DATE_EPOCH=0 mmdebstrap --mode=root --variant=minbase --format=directory \
+    --include="$(list_packages)" \
+    --aptopt="$folder/apt.conf" \
+    --dpkgopt='path-exclude=/usr/share/man/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --dpkgopt='path-exclude=/usr/share/doc/*' \
+    --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+    --dpkgopt='force-unsafe-io' \
+    --customize-hook="'$recipe/unpack-kernel.sh' $kernel_package '$folder' \"\$1\"" \
+    --customize-hook="'$recipe/customize.sh' \"\$1\"" \
+    "$codename" "$tree" "$folder/sources.list"
+}
+
+# journal: the default of 128 MiB would be written round and round, and each clone's overlay grow to hold it.
+# lazy_itable_init=0: else the guest's kernel zeroes inode tables in the background of its first minutes, in every template.
+# hash_seed, UUID and time are fixed so that equal trees make equal filesystems.
+make_filesystem() {
+  export E2FSPROGS_FAKE_TIME=1
+  mke2fs -q -t ext4 -L fastvm -m 1 -J size=16 \
+    -U 6a5d1f5e-0c7b-4c54-9e0b-fa57f0000001 \
+    -E lazy_itable_init=0,lazy_journal_init=0,hash_seed=6a5d1f5e-0c7b-4c54-9e0b-fa57f0000002 \
+    -d "$tree" "$folder/rootfs.raw" "$rootfs_size" 2>&1
+  # The zeroed inode tables alone are 160 MiB.
+  fallocate --dig-holes "$folder/rootfs.raw"
+}
+
+bootstrap
+make_filesystem
+rm -rf --one-file-system "$tree" "$folder/apt.conf" "$folder/sources.list"
