@@ -1,4 +1,4 @@
-"""The agent in its development mode, driven over a Unix socket: AGENT=path/of/fastvm-agent python3 agent_test.py"""
+"""The agent in its development mode, driven over a Unix socket: python3 socket_tests.py path/of/fastvm-agent [test names]"""
 
 import hashlib
 import os
@@ -7,6 +7,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -14,7 +15,7 @@ import unittest
 import link_client as wire
 from link_client import argv, field, frame, Link, shell
 
-AGENT = os.environ.get("AGENT", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../build/fastvm-agent"))
+AGENT = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "build/fastvm-agent"
 MIB = 1024 * 1024
 
 
@@ -22,7 +23,7 @@ def alive(pid):
     try:
         with open(f"/proc/{pid}/stat") as stat:
             return stat.read().rsplit(") ", 1)[1][0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
@@ -146,8 +147,6 @@ class Sessions(AgentTest):
 
 
 class Generations(AgentTest):
-    SLEEPER = "echo $$; read line; echo more; while :; do sleep 0.05; done"
-
     def start_sleeper(self):
         link = self.link(generation=b"a" * 16)
         stream = link.open(wire.OPEN_EXEC, shell("echo $$; exec sleep 60"))
@@ -224,11 +223,12 @@ class Exec(AgentTest):
         self.assertEqual((code, errno), (126, 22))
 
     def test_environment_and_folder(self):
+        link = self.link()
         request = argv("/usr/bin/env") + field(wire.ENV, "A=1") + field(wire.ENV, "HOME=/mine")
-        lines = set(self.link().run(request).stdout.decode().split("\n"))
+        lines = set(link.run(request).stdout.decode().split("\n"))
         self.assertTrue({"A=1", "HOME=/mine", "USER=root", "LOGNAME=root"} <= lines, lines)
-        self.assertEqual(self.link().run(argv("pwd") + field(wire.CWD, "/usr")).stdout, b"/usr\n")
-        self.assertEqual(self.link().run(argv("pwd")).stdout, b"/root\n")
+        self.assertEqual(link.run(argv("pwd") + field(wire.CWD, "/usr")).stdout, b"/usr\n")
+        self.assertEqual(link.run(argv("pwd")).stdout, b"/root\n")
 
     def test_path_is_that_of_the_command(self):
         os.mkdir(self.in_folder("bin"))
@@ -240,10 +240,11 @@ class Exec(AgentTest):
 
     @unittest.skipIf(os.geteuid() != 0, "only root becomes somebody else")
     def test_user(self):
+        link = self.link()
         for user in ("nobody", "65534"):
             request = shell("id -u; id -un; echo $USER") + field(wire.USER, user) + field(wire.CWD, "/")
-            self.assertEqual(self.link().run(request).stdout, b"65534\nnobody\nnobody\n")
-        output = self.link().run(shell("id -u; id -g; id -G") + field(wire.USER, "54321") + field(wire.CWD, "/"))
+            self.assertEqual(link.run(request).stdout, b"65534\nnobody\nnobody\n")
+        output = link.run(shell("id -u; id -g; id -G") + field(wire.USER, "54321") + field(wire.CWD, "/"))
         self.assertEqual(output.stdout, b"54321\n54321\n54321\n")
 
     def test_a_clean_start(self):
@@ -394,6 +395,7 @@ class Windows(AgentTest):
         pid = self.pid_from(link, stream)
         for _ in range(9):
             link.send(wire.DATA, stream, bytes(wire.MAX_PAYLOAD))
+            link.streams[stream].received += wire.MAX_PAYLOAD
         self.assertEqual(link.finish(stream).final[0], wire.RESET)
         self.assertTrue(eventually(lambda: not alive(pid)))
         link.ping()
@@ -416,7 +418,6 @@ class Windows(AgentTest):
 
     def test_streams_share_the_port(self):
         link = self.link()
-        counts = {}
         streams = [link.open(wire.OPEN_EXEC, argv("cat", "/dev/zero")) for _ in range(3)]
         link.wait(lambda: sum(len(link.streams[s].stdout) for s in streams) > 60 * MIB)
         counts = sorted(len(link.streams[s].stdout) for s in streams)

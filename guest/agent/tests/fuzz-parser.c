@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "../src/fields.h"
-#include "../src/parser.h"
+#include "fields.h"
+#include "parser.h"
 
 static struct parser parser;
 static unsigned long long frames_found;
