@@ -6,3 +6,4 @@ export { identifyProcess, isAlive, killAndWait } from "./processes/proc.ts";
 export type { ProcessIdentity } from "./processes/proc.ts";
 export { spawnDetached, runTool } from "./processes/spawn.ts";
 export { inspectHost } from "./inspect-host.ts";
+export { replaceFile } from "./files/durable.ts";

@@ -5,13 +5,20 @@ import { daemonCommand } from "./daemon-flags.ts";
 
 export function stopCommand(): Command {
   const command = daemonCommand("stop", "End the daemon; its VMs run on and are found again by the next one");
-  return command.action(() => stop(optionsOf<{ readonly dataDir?: string }>(command)));
+  command.option("--vms", "delete its VMs first, paused ones too");
+  return command.action(() => stop(optionsOf<StopFlags>(command)));
 }
 
-async function stop(options: { readonly dataDir?: string; readonly json?: boolean }): Promise<void> {
+interface StopFlags {
+  readonly dataDir?: string;
+  readonly vms?: boolean;
+}
+
+async function stop(options: StopFlags & { readonly json?: boolean }): Promise<void> {
   const daemon = await import("@fastvm/daemon");
   const { dataDir } = daemon.readConfig({ dataDir: options.dataDir });
-  const outcome = await daemon.stopDaemon({ dataDir });
+  const vms = options.vms === true ? "delete" : "keep";
+  const outcome = await daemon.stopDaemon({ dataDir, vms });
   if (options.json === true) printJson({ outcome });
-  else printLine(outcome === "stopped" ? "The daemon has ended; its VMs run on" : "No daemon runs here");
+  else printLine(outcome === "stopped" ? `The daemon has ended; its VMs ${vms === "keep" ? "run on" : "are deleted"}` : "No daemon runs here");
 }

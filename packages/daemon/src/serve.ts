@@ -1,0 +1,75 @@
+/** `fastvm serve`: worker and control plane in one process, until it is told to end. VMs run on without it. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { DEFAULT_MACHINE_TYPE } from "@fastvm/contract";
+import { createControlPlane } from "@fastvm/control-plane";
+import type { ControlPlane, StoreLocation } from "@fastvm/control-plane";
+import { replaceFile, Worker } from "@fastvm/worker";
+import { pino } from "pino";
+import type { Logger } from "pino";
+import type { DaemonConfig } from "./config.ts";
+import { claimFolder, releaseFolder } from "./instance-file.ts";
+import { apiKeyFile } from "./paths.ts";
+
+/** First of the 65,536 user ids that QEMU processes run under: far above what people and containers are given. */
+const UID_BASE = 1_900_000_000;
+/** Launches are refused when less than this is free: the host itself needs to breathe. */
+const RESERVE_MIB = 384;
+
+/** Resolves when the daemon has been told to end and has ended. */
+export async function serve(config: DaemonConfig): Promise<void> {
+  const log = pino({ level: config.logLevel });
+  await claimFolder(config.dataDir, `http://${config.host}:${config.port}`);
+  try {
+    await run(config, log);
+  } catch (error) {
+    log.fatal({ err: error }, "the daemon cannot go on");
+    throw error;
+  } finally {
+    await releaseFolder(config.dataDir);
+  }
+}
+
+async function run(config: DaemonConfig, log: Logger): Promise<void> {
+  const toldToEnd = untilSignal();
+  const worker = await startWorker(config, log);
+  const controlPlane = await createControlPlane({ worker, log, store: storeLocation(config) });
+  await keepKey(config, controlPlane);
+  const url = await controlPlane.listen({ host: config.host, port: config.port });
+  log.info({ url, dataDir: config.dataDir }, "ready");
+  const signal = await toldToEnd;
+  log.info({ signal }, "ending; VMs run on");
+  await controlPlane.close();
+  await worker.close();
+}
+
+async function startWorker(config: DaemonConfig, log: Logger): Promise<Worker> {
+  const { dataDir, cacheDir, imageDir, poolSize } = config;
+  const worker = await Worker.start({
+    config: { dataDir, cacheDir, imageDir, poolSize, reserveMib: RESERVE_MIB, uidBase: UID_BASE },
+    onError: (error) => log.error({ err: error }, "the worker met a failure that no caller waits for"),
+  });
+  log.info(worker.verdict, "accelerator");
+  await worker.warm(DEFAULT_MACHINE_TYPE);
+  return worker;
+}
+
+function storeLocation(config: DaemonConfig): StoreLocation {
+  return config.databaseUrl === undefined
+    ? { kind: "sqlite", path: join(config.dataDir, "fastvm.db") }
+    : { kind: "postgres", url: config.databaseUrl };
+}
+
+/** The owner of the machine finds the first key in a file; the store has only its digest. */
+async function keepKey(config: DaemonConfig, controlPlane: ControlPlane): Promise<void> {
+  const file = apiKeyFile(config.dataDir);
+  const known = (await readFile(file, "utf8").catch(() => "")).trim();
+  const key = await controlPlane.ensureKey(known === "" ? undefined : known);
+  if (key !== known) await replaceFile(file, `${key}\n`);
+}
+
+function untilSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.once(signal, () => resolve(signal));
+  });
+}
