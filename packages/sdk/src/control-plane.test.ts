@@ -1,0 +1,110 @@
+/** The SDK against the real control plane over real sockets; only the VMs are fake. */
+import { createControlPlane, FakeWorker } from "@fastvm/control-plane";
+import type { ControlPlane } from "@fastvm/control-plane";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  AuthenticationError,
+  BadRequestError,
+  ConflictError,
+  FastVM,
+  FastvmClient,
+  NotFoundError,
+} from "./index.ts";
+
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+let plane: ControlPlane;
+let worker: FakeWorker;
+let connection: { apiKey: string; baseUrl: string };
+
+beforeEach(async () => {
+  worker = new FakeWorker();
+  const store = { kind: "sqlite", path: ":memory:" } as const;
+  plane = await createControlPlane({ worker, log: silent, store, config: { connectionGraceMs: 50 } });
+  connection = {
+    apiKey: await plane.ensureKey(),
+    baseUrl: await plane.listen({ host: "127.0.0.1", port: 0 }),
+  };
+});
+
+afterEach(() => plane.close());
+
+describe("FastvmClient", () => {
+  it("takes a VM through its life", async () => {
+    const client = new FastvmClient(connection);
+    expect((await client.health()).status).toBe("ok");
+    const vm = await client.vms.launch({ machineType: "c1m2", name: "dev", metadata: { env: "test" } });
+    expect(vm).toMatchObject({ name: "dev", status: "running", cpu: 1, memoryMiB: 2048 });
+    expect(await client.vms.list({ metadata: { env: "test" } })).toHaveLength(1);
+    expect(await client.vms.list({ metadata: { env: "other" } })).toEqual([]);
+    expect((await client.vms.pause(vm)).status).toBe("paused");
+    await expect(client.vms.run(vm, "true")).rejects.toBeInstanceOf(ConflictError);
+    expect((await client.vms.resume(vm)).status).toBe("running");
+    expect((await client.vms.rename(vm, "prod")).name).toBe("prod");
+    const snapshot = await client.snapshots.create({ vmId: vm.id, name: "s" });
+    expect(snapshot.status).toBe("ready");
+    const restored = await client.snapshots.restore(snapshot, { name: "branch" });
+    expect(restored).toMatchObject({ name: "branch", sourceName: "s" });
+    const { children } = await client.vms.fork(vm, { count: 3, names: ["a", "b", "c"] });
+    expect(children.map((child) => child.vm?.name)).toEqual(["a", "b", "c"]);
+    expect((await client.quotas.retrieve()).usage).toMatchObject({ vcpu: 5, snapshotCount: 1 });
+    expect(await client.snapshots.delete(snapshot)).toEqual({ id: snapshot.id, deleted: true });
+    expect(await client.vms.delete(vm)).toEqual({ id: vm.id, deleted: true });
+    await expect(client.vms.get(vm)).rejects.toBeInstanceOf(NotFoundError);
+  });
+
+  it("runs and streams commands", async () => {
+    worker.command = async function* (spec) {
+      yield { kind: "stdout", data: new TextEncoder().encode(`${spec.command.join(" ")} ${spec.cwd}`) };
+      yield { kind: "stderr", data: new Uint8Array([255, 0]) };
+      yield { kind: "exit", exitCode: 3, timedOut: false, durationMs: 5 };
+    };
+    const { vms } = new FastvmClient(connection);
+    const vm = await vms.launch({ machineType: "c1m2" });
+    const result = await vms.run(vm, "echo hi", { cwd: "/tmp" });
+    expect(result).toMatchObject({ exitCode: 3, stdout: "sh -c echo hi /tmp", stderr: "\ufffd\u0000" });
+    const events = await Array.fromAsync(vms.stream(vm, ["ls"]));
+    expect(events.map(({ type }) => type)).toEqual(["stdout", "stderr", "exit"]);
+    expect(events[1]).toEqual({ type: "stderr", data: new Uint8Array([255, 0]) });
+  });
+
+  it("kills the command of a stream that is left", async () => {
+    worker.command = async function* () {
+      for (;;) {
+        yield { kind: "stdout", data: new Uint8Array(1000) };
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    };
+    const { vms } = new FastvmClient(connection);
+    const vm = await vms.launch({ machineType: "c1m2" });
+    for await (const _ of vms.stream(vm, "yes")) break;
+    await expect.poll(() => worker.killed, { timeout: 5000 }).toBe(1);
+  });
+
+  it("names the field that is wrong, and a wrong key", async () => {
+    const { vms } = new FastvmClient(connection);
+    const wrong = vms.launch({ machineType: "c9" });
+    await expect(wrong).rejects.toBeInstanceOf(BadRequestError);
+    await expect(wrong).rejects.toMatchObject({ field: "machineType", code: "invalid_request" });
+    const stranger = new FastvmClient({ ...connection, apiKey: "wrong" });
+    await expect(stranger.vms.list()).rejects.toBeInstanceOf(AuthenticationError);
+  });
+});
+
+describe("FastVM", () => {
+  it("launches, snapshots, restores and runs, as its quick start does", async () => {
+    worker.command = async function* () {
+      yield { kind: "stdout", data: new TextEncoder().encode("hello\n") };
+      yield { kind: "exit", exitCode: 0, timedOut: false, durationMs: 5 };
+    };
+    const client = new FastVM(connection);
+    await client.warmup();
+    const vm = await client.launch({ machine: "c1m2" });
+    const snapshot = await client.snapshot(vm, { name: "my-snap" });
+    const restored = await client.restore(snapshot);
+    expect(restored.memoryMib).toBe(2048);
+    expect((await client.run(restored, "echo hello")).stdout).toBe("hello\n");
+    expect((await client.quotas()).usage.memoryMib).toBe(4096);
+    client.close();
+  });
+});

@@ -1,0 +1,96 @@
+/** The package as its users get it: built, installed in a folder of theirs, type-checked and run by each Node there is. */
+import { execFile, execFileSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { json, VM, WireServer } from "./testing/wire-server.ts";
+import { promisify } from "node:util";
+
+const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
+const require = createRequire(import.meta.url);
+const TSC = join(dirname(require.resolve("typescript/package.json")), "bin/tsc");
+const NODE_TYPES = dirname(dirname(require.resolve("@types/node/package.json")));
+/** The oldest that the package promises to run on. */
+const MIN_NODE_MAJOR = 20;
+
+const consumer = mkdtempSync(join(tmpdir(), "fastvm-consumer-"));
+
+beforeAll(() => {
+  const installed = join(consumer, "node_modules/fastvm");
+  mkdirSync(installed, { recursive: true });
+  tsc(PACKAGE, ["-p", "tsconfig.build.json", "--outDir", join(installed, "dist")]);
+  copyFileSync(join(PACKAGE, "package.json"), join(installed, "package.json"));
+  symlinkSync(NODE_TYPES, join(consumer, "node_modules/@types"));
+  writeFileSync(join(consumer, "package.json"), '{ "type": "module" }');
+}, 60_000);
+
+afterAll(() => rmSync(consumer, { recursive: true }));
+
+describe("the built package", () => {
+  it("type-checks every snippet of the README, in strict mode and without our settings", () => {
+    const readme = readFileSync(join(PACKAGE, "README.md"), "utf8");
+    const snippets = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code = ""]) => code);
+    expect(snippets.length).toBeGreaterThanOrEqual(5);
+    const files = snippets.map((code, index) => {
+      writeFileSync(join(consumer, `snippet-${index}.ts`), code);
+      return `snippet-${index}.ts`;
+    });
+    const strict = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--types", "node"];
+    tsc(consumer, [...strict, "--target", "es2022", "--module", "nodenext", ...files]);
+  });
+
+  it.each(nodes())("runs on %s", async (node) => {
+    const program = `
+      import { FastvmClient, FastVM, NotFoundError } from "fastvm";
+      const connection = { apiKey: "k", baseUrl: process.argv[2] };
+      const client = new FastvmClient(connection);
+      const vm = await client.vms.launch({ machineType: "c1m2" });
+      const types = [];
+      for await (const event of client.vms.stream(vm, "x")) types.push(event.type);
+      const missing = await client.vms.get("missing").catch((error) => error instanceof NotFoundError);
+      const flat = new FastVM(connection);
+      const listed = await flat.list();
+      flat.close();
+      console.log(JSON.stringify([types, missing, listed[0].memoryMib]));
+    `;
+    writeFileSync(join(consumer, "main.js"), program);
+    await using server = await WireServer.start((request, response) => {
+      if (request.url.endsWith("/exec")) response.end('{"t":"o","d":"aGk="}\n{"t":"x","ms":1}\n');
+      else if (request.url.endsWith("/missing")) return json(404, { error: "none" })(request, response);
+      else return json(200, request.method === "GET" ? [VM] : VM)(request, response);
+    });
+    const { stdout } = await promisify(execFile)(node, ["main.js", server.url], { cwd: consumer });
+    expect(JSON.parse(stdout)).toEqual([["stdout", "exit"], true, 2048]);
+  });
+});
+
+/** The Node that runs the tests, and the system's own if it is another one that is promised. */
+function nodes(): string[] {
+  const system = ["/usr/bin/node", "/usr/local/bin/node"].filter((path) => existsSync(path));
+  return [process.execPath, ...system].filter((path) => {
+    const version = execFileSync(path, ["--version"], { encoding: "utf8" });
+    return Number(/^v(\d+)/.exec(version)?.[1]) >= MIN_NODE_MAJOR;
+  });
+}
+
+/** Throws with the compiler's words when it complains. */
+function tsc(cwd: string, args: readonly string[]): void {
+  try {
+    execFileSync(process.execPath, [TSC, ...args], { cwd, encoding: "utf8", stdio: "pipe" });
+  } catch (error) {
+    const output = error instanceof Error && "stdout" in error ? String(error.stdout) : "";
+    throw new Error(`tsc failed:\n${output}`, { cause: error });
+  }
+}
