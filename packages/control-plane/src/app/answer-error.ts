@@ -24,6 +24,11 @@ export function answerErrors(app: FastifyInstance, log: Log): void {
   });
 }
 
+/** For what fails before a route is found: a URL that is not well encoded. */
+export function answerFrameworkError(error: Error, _request: unknown, reply: FastifyReply): void {
+  sendError(reply, translate(error));
+}
+
 function sendError(reply: FastifyReply, error: FastvmError): FastifyReply {
   const { status, retryable } = error.entry;
   if (!retryable) reply.header("x-should-retry", "false");

@@ -7,7 +7,7 @@ import { createLifecycle, startLifecycle } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log.ts";
 import { registerRoutes } from "../routes/register-routes.ts";
 import type { Store } from "../store/store.ts";
-import { answerErrors } from "./answer-error.ts";
+import { answerErrors, answerFrameworkError } from "./answer-error.ts";
 import { acceptJsonBodies } from "./json-body.ts";
 import { compileValidator } from "./validation.ts";
 
@@ -32,6 +32,7 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
     // Answers while closing are real answers: the client need not learn of our shutdown by a 503.
     return503OnClosing: false,
     forceCloseConnections: "idle",
+    frameworkErrors: answerFrameworkError,
     ...(serverFactory === undefined ? {} : { serverFactory }),
   });
   app.setValidatorCompiler(compileValidator);

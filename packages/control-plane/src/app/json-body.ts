@@ -12,6 +12,10 @@ export function acceptJsonBodies(app: FastifyInstance): void {
       done(error instanceof Error ? error : new FastvmError("malformed_json"));
     }
   });
+  // HTTP/2 needs no content-length, and Fastify takes a request that names neither length nor type for one without a body.
+  app.addHook("onRequest", async ({ headers, raw }) => {
+    if (raw.httpVersionMajor === 2) headers["content-type"] ??= "application/json";
+  });
   // Generated clients send JSON content types with empty bodies, and `null` for "nothing".
   app.addHook("preValidation", async (request) => {
     request.body ??= {};

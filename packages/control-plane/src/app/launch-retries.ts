@@ -34,7 +34,7 @@ export class LaunchRetries {
     let gone = false;
     let made: VmId | undefined;
     reply.raw.once("close", () => {
-      gone = !reply.raw.writableFinished;
+      gone = !reply.raw.writableEnded;
       if (gone && made !== undefined) this.#remember(made);
     });
     return (vmId) => {

@@ -4,7 +4,7 @@ import type { FastifyReply } from "fastify";
 export function clientGone(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
   reply.raw.once("close", () => {
-    if (!reply.raw.writableFinished) controller.abort(new Error("the client went away"));
+    if (!reply.raw.writableEnded) controller.abort(new Error("the client went away"));
   });
   return controller.signal;
 }

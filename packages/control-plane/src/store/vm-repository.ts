@@ -56,6 +56,8 @@ export class VmRepository {
 
   /** Newest first. */
   async list(orgId: OrgId, statuses: readonly string[] | undefined): Promise<VmRecord[]> {
+    // PostgreSQL knows no empty list of values.
+    if (statuses?.length === 0) return [];
     let query = this.#db.selectFrom("vms").selectAll().where("orgId", "=", orgId);
     if (statuses !== undefined) query = query.where("status", "in", statuses as VmStatus[]);
     const rows = await query.orderBy("createdAt", "desc").orderBy("id").execute();

@@ -39,7 +39,7 @@ const CAPTURE: CaptureResult = { pauseMs: 12.5, dirtyBytes: 4096, durationMs: 20
 const LAUNCH: LaunchResult = { durationMs: 30, fromPool: false };
 
 export class FakeWorker implements WorkerPort {
-  memoryMib = 1024 * 1024;
+  memoryMib = 512 * 1024;
   readonly vms = new Map<VmId, { status: WorkerVmStatus; spec: VmSpec | undefined; reason?: string }>();
   readonly snapshots = new Set<SnapshotId>();
   /** Calls by method, in order. */
