@@ -3,8 +3,12 @@
 LOG_DIR="$FASTVM_ROOT/.fastvm/log"
 # Enough to hold the error of a compiler or of apt; the whole log is on disk.
 LOG_TAIL_LINES=20
+# npm ends its errors with a page of usage, which would push the error itself out of the tail.
+NOISE='^npm error *$\|^npm error   [- ]\|^npm error \[-\|^npm error     '
 # A registry or mirror that fails three times in half a minute is not having a hiccup.
 MAX_ATTEMPTS=3
+# The exit code by which a command tells retry that another attempt is pointless.
+GIVE_UP=86
 ticker_pid=""
 
 fail() {
@@ -28,7 +32,7 @@ step() {
   stop_ticker
   if [ "$status" -ne 0 ]; then
     printf '  failed: %s (%s s)\n' "$title" "$(seconds_since "$start")" >&2
-    tail -n "$LOG_TAIL_LINES" "$log" | sed 's/^/  | /' >&2
+    grep -v "$NOISE" "$log" | tail -n "$LOG_TAIL_LINES" | sed 's/^/  | /' >&2 || true
     fail "$title: exit code $status; the whole log is $log"
   fi
   printf '  %s (%s s)\n' "$title" "$(seconds_since "$start")"
@@ -53,13 +57,15 @@ stop_ticker() {
 
 # retry COMMAND... tries a command that depends on the network again, after a growing pause.
 retry() {
-  local attempt
+  local attempt status
   for ((attempt = 1; attempt <= MAX_ATTEMPTS; attempt++)); do
-    "$@" && return 0
+    status=0
+    "$@" || status=$?
+    if [ "$status" -eq 0 ] || [ "$status" -eq "$GIVE_UP" ]; then return "$status"; fi
     if [ "$attempt" -lt "$MAX_ATTEMPTS" ]; then
       echo "Attempt $attempt of $MAX_ATTEMPTS failed: $*"
       sleep $((attempt * 5))
     fi
   done
-  return 1
+  return "$status"
 }

