@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rename, stat, writeFile } from "node:fs/promi
 import { createServer } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AgentProcess } from "./agent-process.ts";
 import { textField, Tag } from "./fields.ts";
@@ -156,24 +157,49 @@ describe("connections", () => {
   });
 });
 
-test("streams survive being held again and again", async () => {
-  const stream = link.exec({
-    argv: ["head", "-c", String(64 * MIB), "/dev/zero"],
-    env: ["PATH=/usr/bin:/bin"],
-  });
-  let bytes = 0;
+/** The agent's own process id, told by a command whose parent it is. */
+async function agentPid(): Promise<number> {
+  const stream = link.exec({ argv: ["sh", "-c", "echo $PPID"], env: ["PATH=/usr/bin:/bin"] });
+  const chunk = await stream.read();
+  return Number(Buffer.from(chunk?.data ?? []).toString());
+}
+
+test("streams survive captures: held, the guest stopped for 20 ms, and released, again and again", async () => {
+  const pid = await agentPid();
+  const bytes = randomBytes(48 * MIB);
+  const stream = link.exec({ argv: ["cat"], env: ["PATH=/usr/bin:/bin"], stdin: "open" });
+  const hash = createHash("sha256");
+  let received = 0;
   const reading = (async () => {
     for (let chunk = await stream.read(); chunk !== undefined; chunk = await stream.read()) {
-      bytes += chunk.data.byteLength;
+      hash.update(chunk.data);
+      received += chunk.data.byteLength;
     }
   })();
-  let clean = 0;
-  for (let round = 0; round < 10; round += 1) {
-    if (await link.quiesce(1000)) clean += 1;
+  void stream.write(bytes).then(() => stream.end());
+  let heldInFlight = 0;
+  for (let round = 0; round < 8; round += 1) {
+    expect(await link.quiesce(1000)).toBe(true);
+    if (received < bytes.length) heldInFlight += 1;
+    process.kill(pid, "SIGSTOP");
+    await sleep(20);
+    process.kill(pid, "SIGCONT");
     link.release();
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await sleep(5);
   }
   await reading;
-  expect(clean).toBe(10);
-  expect(bytes).toBe(64 * MIB);
+  expect(heldInFlight).toBeGreaterThan(2);
+  expect(hash.digest("hex")).toBe(createHash("sha256").update(bytes).digest("hex"));
+  expect(stream.exit?.exitCode).toBe(0);
+});
+
+test("a stopped guest is not quiesced, and goes on as if nothing had been", async () => {
+  const pid = await agentPid();
+  process.kill(pid, "SIGSTOP");
+  const started = performance.now();
+  expect(await link.quiesce(20)).toBe(false);
+  expect(performance.now() - started).toBeLessThan(500);
+  process.kill(pid, "SIGCONT");
+  link.release();
+  expect(await link.ping()).toBeGreaterThan(0);
 });

@@ -51,7 +51,11 @@ function writeHeader(target: Buffer, kind: Kind, session: number, stream: number
   target.writeUInt32LE(length, 8);
 }
 
+/** Throws a RangeError when generation or nonce is not 16 bytes: padded, it would name another life of the VM. */
 export function encodeHello(session: number, generation: Uint8Array, nonce: Uint8Array): Buffer {
+  if (generation.byteLength !== GENERATION_BYTES || nonce.byteLength !== NONCE_BYTES) {
+    throw new RangeError(`A generation and a nonce are ${GENERATION_BYTES} bytes each`);
+  }
   const payload = Buffer.alloc(HELLO_MAGIC.length + GENERATION_BYTES + NONCE_BYTES);
   payload.write(HELLO_MAGIC, "latin1");
   payload.set(generation, HELLO_MAGIC.length);

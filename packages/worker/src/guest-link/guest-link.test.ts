@@ -57,6 +57,12 @@ describe("connecting", () => {
     await expect(guest.connect({ deadlineMs: 150 })).rejects.toMatchObject({ code: "guest_unresponsive" });
   });
 
+  test("a generation of another length is refused before anything is sent", async () => {
+    await using guest = await ScriptedGuest.start();
+    await expect(guest.connect({ generation: Buffer.alloc(15) })).rejects.toThrow("16 bytes");
+    expect(guest.hellos).toBe(0);
+  });
+
   test("an agent of another version is refused", async () => {
     await using guest = await ScriptedGuest.start();
     guest.onHello = () => guest.welcome(2);

@@ -22,7 +22,6 @@ export const GENERATION_BYTES = 16;
 export const NONCE_BYTES = 16;
 /** nonce, u16 version, u16 zero, u32 zero, boot id. */
 export const WELCOME_BYTES = 40;
-export const MAX_PING_BYTES = 64;
 
 /** Payload that one side may have under way on one stream, without being given credit. */
 export const WINDOW_BYTES = 262_144;
