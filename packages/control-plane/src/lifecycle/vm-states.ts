@@ -19,7 +19,7 @@ export const VM_TRANSITIONS = {
   delete_started: { from: VM_STATUSES.filter((status) => status !== "deleting"), to: "deleting" },
   // After a restart the worker's word counts.
   found_running: { from: ["provisioning", "pausing", "paused", "resuming"], to: "running" },
-  found_paused: { from: ["running", "pausing", "resuming"], to: "paused" },
+  found_paused: { from: ["provisioning", "running", "pausing", "resuming"], to: "paused" },
 } as const satisfies Record<string, Transition>;
 
 export type VmTransition = keyof typeof VM_TRANSITIONS;

@@ -6,7 +6,7 @@ import { openPostgresStore, openSqliteStore, type Store } from "../store/store.t
 export interface TestStore {
   readonly name: string;
   /** A store of its own, empty, gone after `close`. */
-  open(): Promise<Store>;
+  readonly open: () => Promise<Store>;
 }
 
 const POSTGRES_URL = process.env["FASTVM_TEST_POSTGRES_URL"];
