@@ -17,8 +17,9 @@ export async function createSnapshot(
   vm: VmRecord,
   name: string,
 ): Promise<SnapshotRecord> {
-  const { snapshot, made } = await ctx.store.transaction((records) =>
-    insertOrFind(ctx, records, caller, vm, name),
+  const { snapshot, made } = await ctx.store.transaction(
+    (records) => insertOrFind(ctx, records, caller, vm, name),
+    "process",
   );
   if (made) return startCapture(ctx, snapshot, actorOf(caller));
   await ctx.inflight.join(snapshot.id, "capture");

@@ -7,12 +7,14 @@ import { recordVmEvent, transitionVm } from "./transition-vm.ts";
 
 /** When the worker fails, the row stays `deleting`: a repeated delete or the next start finishes it. */
 export async function deleteVm(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<void> {
-  await ctx.store.transaction((records) =>
-    transitionVm(records, vm.id, "delete_started", {
-      actor,
-      at: ctx.clock.now(),
-      changes: { queuedAt: null },
-    }),
+  await ctx.store.transaction(
+    (records) =>
+      transitionVm(records, vm.id, "delete_started", {
+        actor,
+        at: ctx.clock.now(),
+        changes: { queuedAt: null },
+      }),
+    "process",
   );
   ctx.inflight.abort(vm.id, new FastvmError("launch_failed", "it was deleted while it started"));
   try {

@@ -28,5 +28,5 @@ async function takeNext(ctx: LifecycleContext): Promise<VmRecord | DrainOutcome>
     if (first === undefined) return "empty";
     if (!(await hasRoom(records, capacity, first.memoryMib))) return "full";
     return (await records.vms.update(first.id, { queuedAt: null, statusReason: null })) ?? "empty";
-  });
+  }, "process");
 }

@@ -40,8 +40,9 @@ export async function forkVm(
   request: ForkRequest,
 ): Promise<ForkedVms> {
   const capacity = await ctx.worker.capacity();
-  const children = await ctx.store.transaction((records) =>
-    insertChildren(ctx, records, caller, source, request, capacity),
+  const children = await ctx.store.transaction(
+    (records) => insertChildren(ctx, records, caller, source, request, capacity),
+    "process",
   );
   const actor = actorOf(caller);
   let result: ForkResult;
@@ -132,8 +133,9 @@ async function settleChild(
     await discardChild(ctx, vm, actor, error);
     return { error };
   }
-  const running = await ctx.store.transaction((records) =>
-    transitionVm(records, vm.id, "launch_succeeded", { actor, at: ctx.clock.now() }),
+  const running = await ctx.store.transaction(
+    (records) => transitionVm(records, vm.id, "launch_succeeded", { actor, at: ctx.clock.now() }),
+    "process",
   );
   if (running !== undefined) return { vm: running };
   return { error: await explainLostChild(ctx, vm.id) };

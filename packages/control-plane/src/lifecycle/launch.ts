@@ -40,7 +40,10 @@ export async function launchVm(
 ): Promise<VmRecord> {
   const capacity = await ctx.worker.capacity();
   assertFits(request, capacity);
-  const vm = await ctx.store.transaction((records) => insertVm(ctx, records, caller, request, capacity));
+  const vm = await ctx.store.transaction(
+    (records) => insertVm(ctx, records, caller, request, capacity),
+    "process",
+  );
   if (vm.queuedAt !== null) {
     ctx.queue.wake();
     return vm;
@@ -151,8 +154,9 @@ export function machineOf(record: { machineName: string; cpu: number; memoryMib:
 }
 
 async function settleSuccess(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
-  const running = await ctx.store.transaction((records) =>
-    transitionVm(records, vm.id, "launch_succeeded", { actor, at: ctx.clock.now() }),
+  const running = await ctx.store.transaction(
+    (records) => transitionVm(records, vm.id, "launch_succeeded", { actor, at: ctx.clock.now() }),
+    "process",
   );
   if (running !== undefined) return running;
   const now = await ctx.store.vms.get(vm.id);

@@ -8,8 +8,9 @@ import { requireVm, wrongState } from "./wrong-state.ts";
 
 /** Idempotent: a paused VM stays paused, a pausing one is waited for. */
 export async function pauseVm(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
-  const pausing = await ctx.store.transaction((records) =>
-    transitionVm(records, vm.id, "pause_started", { actor, at: ctx.clock.now() }),
+  const pausing = await ctx.store.transaction(
+    (records) => transitionVm(records, vm.id, "pause_started", { actor, at: ctx.clock.now() }),
+    "process",
   );
   if (pausing !== undefined) return startPause(ctx, pausing, actor);
   await ctx.inflight.join(vm.id, "pause");

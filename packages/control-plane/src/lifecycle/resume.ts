@@ -13,7 +13,10 @@ import { requireVm, wrongState } from "./wrong-state.ts";
 /** Resolves to the VM in `running`, or in `resuming` when it waits for room or takes long. Idempotent. */
 export async function resumeVm(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
   const capacity = await ctx.worker.capacity();
-  const resuming = await ctx.store.transaction((records) => reserve(ctx, records, vm, actor, capacity));
+  const resuming = await ctx.store.transaction(
+    (records) => reserve(ctx, records, vm, actor, capacity),
+    "process",
+  );
   if (resuming === undefined) return joinResume(ctx, vm);
   if (resuming.queuedAt === null) return withinAnswerTime(ctx, resuming, startResume(ctx, resuming, actor));
   ctx.queue.wake();

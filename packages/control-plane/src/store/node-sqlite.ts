@@ -28,6 +28,8 @@ class NodeSqliteDatabase implements SqliteDatabase {
     const cached = this.#statements.get(sql);
     if (cached !== undefined) return cached;
     const statement = new NodeSqliteStatement(this.#database.prepare(sql));
+    // SQLite may carry a pragma out when it is prepared, so a kept one would do nothing the second time.
+    if (sql.startsWith("pragma")) return statement;
     if (this.#statements.size >= MAX_CACHED_STATEMENTS) this.#statements.clear();
     this.#statements.set(sql, statement);
     return statement;

@@ -225,3 +225,17 @@ test("the SQLite file is in WAL mode with full synchronisation and is found whol
     rmSync(folder, { recursive: true });
   }
 });
+
+test("a relaxed transaction on SQLite commits or rolls back like any other, and others may run beside it", async () => {
+  const store = await openSqliteStore(":memory:");
+  const organisation = { id: newOrgId(), name: "relaxed", createdAt: 1, limits: LIMITS };
+  await store.transaction((records) => records.organisations.create(organisation), "process");
+  expect((await store.organisations.first())?.name).toBe("relaxed");
+  const failing = store.transaction(async (records) => {
+    await records.apiKeys.create({ id: "k", orgId: organisation.id, keyHash: "h", createdAt: 1 });
+    throw new Error("no");
+  }, "process");
+  await expect(failing).rejects.toThrow("no");
+  expect(await store.apiKeys.findByHash("h")).toBeUndefined();
+  await store.close();
+});

@@ -7,10 +7,16 @@ import { recordsOf, type Records } from "./records.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
 
+/**
+ * What a committed transaction survives. `power`: the loss of power. `process`: the end of this process only, which saves waiting for the
+ * disk (4 ms and more) and is enough for what a loss of power ends anyway: a running VM, a change that is not finished.
+ */
+export type Durability = "power" | "process";
+
 export interface Store extends Records {
   readonly kind: StoreKind;
-  /** Runs `work` in one transaction. It may do SQL only: the transaction holds locks that others wait for. */
-  transaction<T>(work: (records: Records) => Promise<T>): Promise<T>;
+  /** Runs `work` in one transaction, by default durable. It may do SQL only: the transaction holds locks that others wait for. */
+  transaction<T>(work: (records: Records) => Promise<T>, durability?: Durability): Promise<T>;
   /** Rejects when the database does not answer. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -36,10 +42,34 @@ async function openStore(kind: StoreKind, dialect: Dialect): Promise<Store> {
   return {
     kind,
     ...recordsOf(db),
-    transaction: (work) => db.transaction().execute((trx) => work(recordsOf(trx))),
+    transaction: (work, durability = "power") => {
+      if (durability === "power") return db.transaction().execute((trx) => work(recordsOf(trx)));
+      return kind === "sqlite" ? relaxedOnSqlite(db, work) : relaxedOnPostgres(db, work);
+    },
     ping: async () => {
       await sql`select 1`.execute(db);
     },
     close: () => db.destroy(),
   };
+}
+
+type Work<T> = (records: Records) => Promise<T>;
+
+/** SQLite has no such setting for one transaction: the connection, which nobody else has meanwhile, is set and set back. */
+function relaxedOnSqlite<T>(db: Kysely<Schema>, work: Work<T>): Promise<T> {
+  return db.connection().execute(async (connection) => {
+    await sql`pragma synchronous = normal`.execute(connection);
+    try {
+      return await connection.transaction().execute((trx) => work(recordsOf(trx)));
+    } finally {
+      await sql`pragma synchronous = full`.execute(connection);
+    }
+  });
+}
+
+function relaxedOnPostgres<T>(db: Kysely<Schema>, work: Work<T>): Promise<T> {
+  return db.transaction().execute(async (trx) => {
+    await sql`set local synchronous_commit to off`.execute(trx);
+    return work(recordsOf(trx));
+  });
 }
