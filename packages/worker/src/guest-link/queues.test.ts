@@ -98,6 +98,14 @@ describe("the send queue", () => {
     );
   });
 
+  test("takes one write of any size, but not many that nobody waits for", async () => {
+    const queue = new SendQueue(1, () => undefined);
+    const large = Buffer.alloc(80 * 1024 * 1024);
+    void queue.write(large);
+    expect(queue.takeFrame()?.payload.byteLength).toBe(65_536);
+    await expect(queue.write(Buffer.alloc(1))).rejects.toMatchObject({ code: "out_of_capacity" });
+  });
+
   test("END comes once, behind all data", async () => {
     const woken: FrameSource[] = [];
     const queue = new SendQueue(1, (source) => woken.push(source));

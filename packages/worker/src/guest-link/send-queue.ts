@@ -11,7 +11,7 @@ interface PendingWrite {
   readonly onWritten: () => void;
 }
 
-/** For a caller that does not wait for its writes: the largest stdin (16 MiB) and much besides. */
+/** For a caller that does not wait for its writes: the largest stdin (16 MiB) and much besides. One write alone may be larger. */
 const MAX_PENDING_BYTES = 64 * 1024 * 1024;
 
 export class SendQueue implements FrameSource {
@@ -38,7 +38,7 @@ export class SendQueue implements FrameSource {
    */
   write(data: Uint8Array): Promise<void> {
     if (this.#state !== "open" || data.byteLength === 0) return Promise.resolve();
-    if (this.#pendingBytes + data.byteLength > MAX_PENDING_BYTES) {
+    if (this.#pendingBytes > 0 && this.#pendingBytes + data.byteLength > MAX_PENDING_BYTES) {
       return Promise.reject(new FastvmError("out_of_capacity", "too much is waiting to be written"));
     }
     return new Promise((resolve) => {
