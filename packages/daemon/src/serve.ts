@@ -70,6 +70,7 @@ async function keepKey(config: DaemonConfig, controlPlane: ControlPlane): Promis
 
 function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.once(signal, () => resolve(signal));
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
+      process.once(signal, () => resolve(signal));
   });
 }

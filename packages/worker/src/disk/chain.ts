@@ -46,7 +46,8 @@ function fileOptions(layer: string, writable: boolean): Record<string, unknown> 
   return {
     driver: "file",
     filename: `${DISK_FOLDER}/${layer}`,
-    "read-only": !writable,
+    // An overlay that is frozen later must let go of its right to write by itself: from then on the file is no longer this QEMU's.
+    ...(writable ? { "auto-read-only": true } : { "read-only": true }),
     // Our own rules (one writer, frozen layers) replace QEMU's locks, which cost a system call for every byte they guard.
     locking: "off",
     // A running VM's disk is gone with its memory when the power goes; a capture syncs what it publishes. So a flush has nothing to protect.

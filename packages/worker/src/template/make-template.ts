@@ -36,7 +36,9 @@ const SETTLE_DEADLINE_MS = 180_000;
  * filesystem still holds back.
  */
 const SETTLE_SCRIPT = `
-systemctl is-system-running --wait >/dev/null 2>&1
+if command -v systemctl >/dev/null; then
+  until case "$(systemctl is-system-running --wait 2>/dev/null)" in running|degraded) ;; *) false ;; esac; do sleep 0.2; done
+fi
 for command in 'bash -lc true' 'python3 -c pass' 'curl --version' 'tar --version' 'gzip --version' 'git --version'; do
   $command >/dev/null 2>&1
 done

@@ -20,5 +20,10 @@ async function stop(options: StopFlags & { readonly json?: boolean }): Promise<v
   const vms = options.vms === true ? "delete" : "keep";
   const outcome = await daemon.stopDaemon({ dataDir, vms });
   if (options.json === true) printJson({ outcome });
-  else printLine(outcome === "stopped" ? `The daemon has ended; its VMs ${vms === "keep" ? "run on" : "are deleted"}` : "No daemon runs here");
+  else
+    printLine(
+      outcome === "stopped"
+        ? `The daemon has ended; its VMs ${vms === "keep" ? "run on" : "are deleted"}`
+        : "No daemon runs here",
+    );
 }
