@@ -101,7 +101,8 @@ static bool collect(struct agent *agent, const struct frame *frame)
         agent->request_length = 0; /* The host sends the pieces of a request in one go. */
     }
     if (agent->request_length + frame->length > MAX_REQUEST_BYTES) {
-        agent->request_length = 0;
+        /* It stays full, so that what follows is not taken for the beginning of another request. */
+        agent->request_length = MAX_REQUEST_BYTES + 1;
         return false;
     }
     uint8_t *grown = realloc(agent->request, agent->request_length + frame->length + 1);

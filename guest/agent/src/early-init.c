@@ -107,7 +107,7 @@ static void mount_root(void)
     }
 }
 
-static void move_mount(const char *from)
+static void take_mount_along(const char *from)
 {
     char target[MAX_NAME];
     snprintf(target, sizeof target, NEW_ROOT "%s", from);
@@ -183,9 +183,9 @@ void early_init(void)
     mount_or_fail("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC);
     load_modules();
     mount_root();
-    move_mount("/dev");
-    move_mount("/proc");
-    move_mount("/sys");
+    take_mount_along("/dev");
+    take_mount_along("/proc");
+    take_mount_along("/sys");
     delete_initramfs();
     switch_root();
     bring_up_loopback();
@@ -203,5 +203,8 @@ void early_init(void)
     char *const env[] = {(char *)"HOME=/", (char *)"TERM=linux",
                          (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
     execve(init, argv, env);
+    if (errno != ENOENT) {
+        dprintf(2, "fastvm-agent: %s: %s; going on without it\n", init, strerror(errno));
+    }
     minimal_init();
 }

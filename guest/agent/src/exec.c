@@ -232,6 +232,9 @@ static void output_ready(struct agent *agent, struct watch *watch, uint32_t even
     ssize_t bytes = stream_pump(agent, stream, watch, watch == &stream->out ? KIND_DATA : KIND_DATA_ERR);
     if (bytes > 0) {
         stream->must_drain -= (size_t)bytes < stream->must_drain ? (size_t)bytes : stream->must_drain;
+    } else if (bytes == -EIO && stream->is_pty && !stream->exited) {
+        /* All have closed the terminal, but its owner runs on: closing our side would send it a SIGHUP. */
+        watch_set(agent, watch, 0);
     } else if (bytes != -EAGAIN && bytes != -EINTR) {
         watch_close(agent, watch); /* End of file; a terminal says EIO when its last user is gone. */
         finish_if_over(agent, stream);
@@ -426,6 +429,7 @@ static void ended(struct agent *agent, struct stream *stream, int status)
     stream->must_drain = waiting_bytes(&stream->out) + waiting_bytes(&stream->err);
     stream->drain_deadline_ns = monotonic_ns() + (uint64_t)DRAIN_MS * 1000000u;
     agent->draining++;
+    exec_resume_output(agent, stream);
     finish_if_over(agent, stream);
 }
 
@@ -459,8 +463,8 @@ void exec_check_drains(struct agent *agent, uint64_t now_ns)
         if (stream->kind != STREAM_EXEC || !stream->exited) {
             continue;
         }
-        if (stream->must_drain > 0 || stream->window == 0 || link_is_congested(&agent->link)) {
-            /* A host that reads slowly must not cost the command its last words. */
+        if (stream->must_drain > 0 || stream->window == 0) {
+            /* A host that reads slowly must not cost the command its last words. A port that others keep busy is no reason to wait. */
             stream->drain_deadline_ns = now_ns + (uint64_t)DRAIN_MS * 1000000u;
         } else if (now_ns >= stream->drain_deadline_ns) {
             finish(agent, stream);

@@ -16,7 +16,25 @@
 #include "paths.h"
 #include "spawn.h"
 
-enum { MAX_ENTROPY_BYTES = 512, COMMAND_LIMIT_MS = 2000, COMMAND_POLL_MS = 1, MAX_COMMAND_ARGS = 64 };
+enum {
+    MAX_ENTROPY_BYTES = 512,
+    /* What sethostname(2) takes. */
+    MAX_HOSTNAME_BYTES = 64,
+    COMMAND_LIMIT_MS = 2000,
+    COMMAND_POLL_MS = 1,
+    MAX_COMMAND_ARGS = 64,
+    MAX_SUBJECT_BYTES = 512,
+};
+
+/* Which file or command a field was about, for the message when it fails. */
+struct subject {
+    char text[MAX_SUBJECT_BYTES];
+};
+
+static void name_subject(struct subject *subject, const char *what, const char *name)
+{
+    snprintf(subject->text, sizeof subject->text, "%s %.400s", what, name);
+}
 
 static int add_entropy(const struct field *field)
 {
@@ -24,7 +42,7 @@ static int add_entropy(const struct field *field)
         struct rand_pool_info info;
         uint8_t bytes[MAX_ENTROPY_BYTES];
     } pool = {.info = {.entropy_count = (int)field->length * 8, .buf_size = (int)field->length}};
-    if (field->length > MAX_ENTROPY_BYTES) {
+    if (field->length == 0 || field->length > MAX_ENTROPY_BYTES) {
         return EINVAL;
     }
     memcpy(pool.info.buf, field->value, field->length);
@@ -40,6 +58,9 @@ static int add_entropy(const struct field *field)
 
 static int set_clock(const struct field *field)
 {
+    if (field->length != sizeof(uint64_t)) {
+        return EINVAL;
+    }
     uint64_t nanoseconds = field_u64(field);
     const struct timespec now = {.tv_sec = (time_t)(nanoseconds / 1000000000u),
                                  .tv_nsec = (long)(nanoseconds % 1000000000u)};
@@ -48,15 +69,18 @@ static int set_clock(const struct field *field)
 
 static int set_hostname(const struct field *field)
 {
+    if (field->length == 0 || field->length > MAX_HOSTNAME_BYTES) {
+        return EINVAL;
+    }
     if (sethostname((const char *)field->value, field->length) < 0) {
         return errno;
     }
-    char line[256];
+    char line[MAX_HOSTNAME_BYTES + 2];
     int length = snprintf(line, sizeof line, "%.*s\n", (int)field->length, (const char *)field->value);
     return write_whole("/etc/hostname", (const uint8_t *)line, (size_t)length, 0644);
 }
 
-static int write_file(const struct field *field)
+static int write_file(const struct field *field, struct subject *subject)
 {
     struct field_reader reader = fields_open(field->value, field->length);
     struct field part;
@@ -72,6 +96,9 @@ static int write_file(const struct field *field)
             content = part;
         }
     }
+    if (path != NULL) {
+        name_subject(subject, "file", path);
+    }
     int error = reader.broken || path == NULL || path[0] != '/' ? EINVAL : make_parents(path);
     if (error == 0) {
         error = write_whole(path, content.value, content.length, mode);
@@ -80,12 +107,13 @@ static int write_file(const struct field *field)
     return error;
 }
 
+/* 0, ETIMEDOUT, or ECANCELED for a command that said itself that it failed. */
 static int wait_for(pid_t pid)
 {
     for (int waited = 0; waited < COMMAND_LIMIT_MS; waited += COMMAND_POLL_MS) {
         int status;
         if (waitpid(pid, &status, WNOHANG) == pid) {
-            return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : ECHILD;
+            return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : ECANCELED;
         }
         usleep(COMMAND_POLL_MS * 1000);
     }
@@ -94,7 +122,7 @@ static int wait_for(pid_t pid)
     return ETIMEDOUT;
 }
 
-static int run_command(const struct field *field)
+static int run_command(const struct field *field, struct subject *subject)
 {
     struct field_reader reader = fields_open(field->value, field->length);
     struct field part;
@@ -105,12 +133,15 @@ static int run_command(const struct field *field)
             argc++;
         }
     }
+    if (argc > 0) {
+        name_subject(subject, "command", argv[0]);
+    }
     char *env[] = {NULL};
     const struct account root = {.uid = 0, .gid = 0};
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     const struct spawn_request request = {.argv = argv, .env = env, .cwd = "/", .account = &root,
                                           .stdin_fd = null, .stdout_fd = null, .stderr_fd = null};
-    pid_t pid = argc == 0 ? -EINVAL : spawn(&request);
+    pid_t pid = argc == 0 || reader.broken ? -EINVAL : spawn(&request);
     close(null);
     for (size_t i = 0; i < argc; i++) {
         free(argv[i]);
@@ -118,7 +149,13 @@ static int run_command(const struct field *field)
     return pid < 0 ? -pid : wait_for(pid);
 }
 
-static int apply(struct agent *agent, const struct field *field)
+static int forward(struct agent *agent, const struct field *field)
+{
+    uint16_t port = field_u16(field, 0);
+    return field->length != sizeof port || port == 0 ? EINVAL : socket_forward(agent, port);
+}
+
+static int apply(struct agent *agent, const struct field *field, struct subject *subject)
 {
     if (agent->leaves_machine_alone && field->tag != TAG_FILE && field->tag != TAG_COMMAND && field->tag != TAG_FORWARD) {
         return 0;
@@ -131,13 +168,13 @@ static int apply(struct agent *agent, const struct field *field)
     case TAG_HOSTNAME:
         return set_hostname(field);
     case TAG_FILE:
-        return write_file(field);
+        return write_file(field, subject);
     case TAG_GROW_ROOT:
         return grow_root();
     case TAG_COMMAND:
-        return run_command(field);
+        return run_command(field, subject);
     case TAG_FORWARD:
-        return socket_forward(agent, field_u16(field, 0));
+        return forward(agent, field);
     default:
         return 0;
     }
@@ -150,13 +187,16 @@ void identity_apply(struct agent *agent, const uint8_t *request, size_t length)
     uint32_t error = 0;
     char text[MAX_TEXT_BYTES] = "";
     while (error == 0 && fields_next(&reader, &field)) {
-        error = (uint32_t)apply(agent, &field);
+        struct subject subject = {""};
+        snprintf(subject.text, sizeof subject.text, "field %d", field.tag);
+        error = (uint32_t)apply(agent, &field, &subject);
         if (error != 0) {
-            snprintf(text, sizeof text, "field %d: %s", field.tag, strerror((int)error));
+            snprintf(text, sizeof text, "%s: %s", subject.text, error == ECANCELED ? "failed" : strerror((int)error));
         }
     }
-    if (reader.broken) {
+    if (error == 0 && (reader.broken || request == NULL)) {
         error = EINVAL;
+        snprintf(text, sizeof text, "the request is broken or too large");
     }
     link_send_parts(&agent->link, KIND_IDENTITY_DONE, 0, &error, sizeof error, text, strlen(text));
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -17,7 +18,19 @@ enum {
     /* Should the port's signal be lost, this finds a host that is back, ever more rarely. */
     FIRST_RETRY_MS = 20,
     LAST_RETRY_MS = 1000,
+    /* Three for each stream, the leftovers, and some. The kernel's own default is 1,024. */
+    AGENT_DESCRIPTORS = 3 * MAX_STREAMS + MAX_LEFTOVERS + 1024,
 };
+
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < AGENT_DESCRIPTORS) {
+        limit.rlim_cur = AGENT_DESCRIPTORS;
+        limit.rlim_max = limit.rlim_max < AGENT_DESCRIPTORS ? AGENT_DESCRIPTORS : limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
 
 static void watch_signals(struct agent *agent)
 {
@@ -46,6 +59,7 @@ struct agent *agent_new(int fd)
         agent->leftovers[i].fd = -1;
     }
     watch_signals(agent);
+    raise_descriptor_limit();
     watch_open(&agent->link_watch, fd, NULL, NULL);
     /* A write to a command that has closed its input is an error code, not a death. */
     signal(SIGPIPE, SIG_IGN);

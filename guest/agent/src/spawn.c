@@ -13,7 +13,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { MAX_PATH_ENTRIES = 64 };
+enum {
+    MAX_PATH_ENTRIES = 64,
+    /* What systemd gives to services: a soft limit that select(2) can live with, and room for those who raise it. */
+    SOFT_DESCRIPTORS = 1024,
+    HARD_DESCRIPTORS = 524288,
+};
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -121,6 +126,16 @@ static void expose_to_oom_killer(void)
     }
 }
 
+static void limit_descriptors(void)
+{
+    struct rlimit limit = {.rlim_cur = SOFT_DESCRIPTORS, .rlim_max = HARD_DESCRIPTORS};
+    /* A container may deny more than it was given itself. */
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = SOFT_DESCRIPTORS;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int in_child(const struct spawn_request *request, const struct candidates *candidates, char **shell_argv,
                     bool changes_user)
 {
@@ -133,6 +148,7 @@ static int in_child(const struct spawn_request *request, const struct candidates
         ioctl(0, TIOCSCTTY, 0);
     }
     expose_to_oom_killer();
+    limit_descriptors();
     if (chdir(request->cwd) < 0) {
         return errno;
     }

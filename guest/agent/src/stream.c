@@ -191,9 +191,12 @@ static void leftover_ready(struct agent *agent, struct watch *watch, uint32_t ev
 
 void leftover_add(struct agent *agent, int fd)
 {
+    for (size_t tried = 0; tried < MAX_LEFTOVERS && agent->leftovers[agent->next_leftover].fd >= 0; tried++) {
+        agent->next_leftover = (agent->next_leftover + 1) % MAX_LEFTOVERS;
+    }
     struct watch *watch = &agent->leftovers[agent->next_leftover];
     agent->next_leftover = (agent->next_leftover + 1) % MAX_LEFTOVERS;
-    watch_close(agent, watch); /* The oldest gives way. */
+    watch_close(agent, watch); /* With none free, the oldest gives way. */
     watch_open(watch, fd, NULL, leftover_ready);
     watch_set(agent, watch, EPOLLIN);
 }
