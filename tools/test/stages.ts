@@ -1,0 +1,50 @@
+/** The stages of ./test, in the order in which they run: what is quick and says most comes first. */
+
+export interface Stage {
+  readonly name: string;
+  readonly command: readonly string[];
+  /** How the stage's tests are counted; a plain stage is one test, passed when it exits with 0. */
+  readonly counts: "plain" | "vitest" | "printed";
+  readonly needsPostgres: boolean;
+}
+
+/** The parser has survived hours of fuzzing; this keeps it from going back on what it can do. */
+const FUZZ_SECONDS = 10;
+
+export const STAGES: readonly Stage[] = [
+  plain("lint", "node_modules/.bin/oxlint", "--type-aware"),
+  plain("format", "node_modules/.bin/oxfmt", "--check"),
+  plain("typecheck", "node_modules/.bin/tsc", "--noEmit"),
+  { ...plain("agent", "make", "-C", "guest/agent", "test"), counts: "printed" },
+  plain("fuzz", "make", "-C", "guest/agent", "fuzz", `SECONDS=${FUZZ_SECONDS}`),
+  vitest("unit"),
+  plain("image", "guest/image/build.sh"),
+  vitest("vm"),
+  vitest("e2e"),
+];
+
+/** The stages that the command line asks for: all, or one with arguments for vitest. Throws on a name there is not. */
+export function selectStages(args: readonly string[]): readonly Stage[] {
+  const [name, ...rest] = args;
+  if (name === undefined) return STAGES;
+  const stage = STAGES.find((candidate) => candidate.name === name);
+  if (stage === undefined) throw new Error(`there is no stage "${name}"; ${usage()}`);
+  if (rest.length > 0 && stage.counts !== "vitest") throw new Error(`the stage ${name} takes no arguments`);
+  const chosen = { ...stage, command: [...stage.command, ...rest] };
+  const image = STAGES.filter((candidate) => candidate.name === "image");
+  return name === "vm" || name === "e2e" ? [...image, chosen] : [chosen];
+}
+
+export function usage(): string {
+  const names = STAGES.map((stage) => stage.name).join(", ");
+  return `usage: ./test [STAGE [ARGUMENTS for vitest]]; stages: ${names}`;
+}
+
+function plain(name: string, ...command: readonly string[]): Stage {
+  return { name, command, counts: "plain", needsPostgres: false };
+}
+
+function vitest(project: string): Stage {
+  const command = ["node_modules/.bin/vitest", "run", "--project", project];
+  return { name: project, command, counts: "vitest", needsPostgres: true };
+}
