@@ -1,11 +1,15 @@
-/** The client with resources: `client.vms`, `client.snapshots`, `client.quotas`, `client.health()`. */
+/** The client with resources, `client.vms`, `client.snapshots`, `client.quotas`, `client.me`, and the helpers above them. */
 import { readClientConfig } from "./client-config.ts";
 import type { ClientOptions } from "./client-config.ts";
 import { HttpClient } from "./http/http-client.ts";
 import type { RequestOptions } from "./http/http-client.ts";
 import { Quotas } from "./quotas.ts";
+import type { TransferCalls, TransferOptions } from "./files/transfer.ts";
+import { UserSshKeys } from "./ssh-keys/ssh-keys.ts";
 import { Snapshots } from "./snapshots/snapshots.ts";
+import type { Vm, VmRef } from "./vms/vm.ts";
 import { Vms } from "./vms/vms.ts";
+import type { WaitOptions } from "./vms/wait-until-running.ts";
 
 export interface Health {
   readonly status?: string;
@@ -15,18 +19,55 @@ export class FastvmClient {
   readonly vms: Vms;
   readonly snapshots: Snapshots;
   readonly quotas: Quotas;
+  readonly me: { readonly sshKeys: UserSshKeys };
   readonly #http: HttpClient;
+  readonly #transfers: TransferCalls;
 
   /** Throws a FastvmError when no API key is given or set in the environment. */
   constructor(options: ClientOptions = {}) {
-    this.#http = new HttpClient(readClientConfig(options));
+    const config = readClientConfig(options);
+    this.#http = new HttpClient(config);
     this.vms = new Vms(this.#http);
     this.snapshots = new Snapshots(this.#http, this.vms);
     this.quotas = new Quotas(this.#http);
+    this.me = { sshKeys: new UserSshKeys(this.#http) };
+    const { vms } = this;
+    this.#transfers = { files: vms.files, run: (...call) => vms.run(...call), fetch: config.fetch };
   }
 
   /** Whether the server is up. Needs no valid key. */
   health(options?: RequestOptions): Promise<Health> {
     return this.#http.json({ method: "GET", path: "/healthz", options });
+  }
+
+  /** Resolves when the VM runs. The same as `vms.waitUntilRunning`. */
+  waitForVmReady(vm: VmRef, options: WaitOptions & { readonly signal?: AbortSignal } = {}): Promise<Vm> {
+    return this.vms.waitUntilRunning(vm, options);
+  }
+
+  /**
+   * Copies a file or a folder of this machine into the VM, where a folder's contents join those of a folder that is there.
+   * Memory use does not grow with the size. Folders need `tar` on this machine. Throws FileTransferError.
+   */
+  async upload(
+    vm: VmRef,
+    localPath: string,
+    remotePath: string,
+    options: TransferOptions = {},
+  ): Promise<void> {
+    // Loaded when it is needed: it works on local files, which a browser has not.
+    const { upload } = await import("./files/upload.ts");
+    await upload(this.#transfers, vm, localPath, remotePath, options);
+  }
+
+  /** The other direction, with the same rules. Throws FileTransferError, with code `ENOENT` for a missing path. */
+  async download(
+    vm: VmRef,
+    remotePath: string,
+    localPath: string,
+    options: TransferOptions = {},
+  ): Promise<void> {
+    const { download } = await import("./files/download.ts");
+    await download(this.#transfers, vm, remotePath, localPath, options);
   }
 }

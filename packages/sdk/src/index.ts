@@ -28,14 +28,21 @@ export type {
   ExecOutputEvent,
   ExecResult,
 } from "./exec/exec.ts";
-export type { Vms, LaunchWaitOptions } from "./vms/vms.ts";
+export { FileTransferError } from "./files/file-transfer-error.ts";
+export type { FetchFileParams, FilePresign, Files } from "./files/files.ts";
+export type { TransferOptions, TransferProgress } from "./files/transfer.ts";
+export type { RegisterServiceParams, Service, Services } from "./services/services.ts";
+export type { AddSshKeyParams, SshKey, SshKeyList, UserSshKeys, VmSshKeys } from "./ssh-keys/ssh-keys.ts";
+export type { Vms, ConsoleToken, LaunchWaitOptions } from "./vms/vms.ts";
 export type { WaitOptions } from "./vms/wait-until-running.ts";
 export type {
+  CapturedService,
   DeletedResource,
   LaunchParams,
   ListVmsParams,
   MachineType,
   Metadata,
+  SnapshotRestoreWarnings,
   UpdateVmParams,
   Vm,
   VmRef,

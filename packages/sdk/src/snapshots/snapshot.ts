@@ -1,6 +1,6 @@
 /** A snapshot as the API shows it. */
 import type { FirewallPolicy, NetworkPolicy } from "../firewall/firewall-policy.ts";
-import type { Metadata } from "../vms/vm.ts";
+import type { CapturedService, Metadata } from "../vms/vm.ts";
 
 export type SnapshotStatus = "creating" | "ready" | "deleting" | "error" | (string & {});
 
@@ -23,6 +23,7 @@ export interface Snapshot {
   readonly firewall?: FirewallPolicy | NetworkPolicy;
   readonly metadata?: Metadata;
   readonly envVars?: Readonly<Record<string, string>>;
+  readonly services?: readonly CapturedService[];
 }
 
 /** Calls that concern a snapshot take its id or the snapshot itself. */

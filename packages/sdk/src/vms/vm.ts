@@ -39,6 +39,8 @@ export interface Vm {
   readonly metadata?: Metadata;
   readonly envVars?: Readonly<Record<string, string>>;
   readonly firewall?: FirewallPolicy | NetworkPolicy;
+  /** `firewall` and one rule for each service. */
+  readonly effectiveFirewall?: NetworkPolicy;
   readonly ttl?: VmTtl | null;
   /** While it runs: when the ttl strikes, in ms since 1970. */
   readonly expiresAtMs?: number;
@@ -48,6 +50,21 @@ export interface Vm {
   readonly deletedAt?: string | null;
   /** Why the VM is in `error`, or what it waits for. */
   readonly statusReason?: string;
+  /** Only in the answer to a launch, when the snapshot's services could not be registered again: then none is. */
+  readonly snapshotRestoreWarnings?: SnapshotRestoreWarnings;
+}
+
+export interface SnapshotRestoreWarnings {
+  readonly servicesRegistrationFailed: true;
+  readonly reason?: string;
+  readonly unregisteredServices?: readonly CapturedService[];
+}
+
+/** A service as a snapshot remembers it. */
+export interface CapturedService {
+  readonly name: string;
+  readonly port: number;
+  readonly h2c?: boolean;
 }
 
 export interface VmTtl {

@@ -3,8 +3,12 @@ import { VM_WORK_TIMEOUT_MS } from "../client-config.ts";
 import { execBody, execResultOf, execTimeoutMs } from "../exec/exec.ts";
 import type { Command, ExecEvent, ExecOptions, ExecResult, WireExecResult } from "../exec/exec.ts";
 import { execStream } from "../exec/exec-stream.ts";
+import { Files } from "../files/files.ts";
+import type { FirewallPolicy, NetworkPolicy, PatchFirewallPolicy } from "../firewall/firewall-policy.ts";
 import type { HttpClient, RequestOptions } from "../http/http-client.ts";
 import { joinPath } from "../http/path.ts";
+import { Services } from "../services/services.ts";
+import { VmSshKeys } from "../ssh-keys/ssh-keys.ts";
 import type { ForkParams, ForkResult } from "./fork.ts";
 import { metadataQuery, vmIdOf } from "./vm.ts";
 import type { DeletedResource, LaunchParams, ListVmsParams, UpdateVmParams, Vm, VmRef } from "./vm.ts";
@@ -16,11 +20,24 @@ export interface LaunchWaitOptions extends WaitOptions {
   readonly wait?: boolean | undefined;
 }
 
+/** A one-time ticket for the VM's console: `<base URL, as ws>` + `websocketPath` + `?session=<token>`. */
+export interface ConsoleToken {
+  readonly token: string;
+  readonly expiresInSec: number;
+  readonly websocketPath: string;
+}
+
 export class Vms {
+  readonly files: Files;
+  readonly services: Services;
+  readonly sshKeys: VmSshKeys;
   readonly #http: HttpClient;
 
   constructor(http: HttpClient) {
     this.#http = http;
+    this.files = new Files(http);
+    this.services = new Services(http);
+    this.sshKeys = new VmSshKeys(http);
   }
 
   /**
@@ -141,6 +158,29 @@ export class Vms {
       defaultTimeoutMs: VM_WORK_TIMEOUT_MS,
       options,
     });
+  }
+
+  /** Starts the VM's ttl anew. Throws ConflictError when it has none. */
+  refreshTtl(vm: VmRef, options?: RequestOptions): Promise<Vm> {
+    return this.#http.json({ method: "POST", path: pathOf(vm, "ttl", "refresh"), options });
+  }
+
+  /** Replaces the whole policy, in either dialect. In force when it resolves. */
+  setFirewall(vm: VmRef, policy: FirewallPolicy | NetworkPolicy, options?: RequestOptions): Promise<Vm> {
+    return this.#http.json({ method: "PUT", path: pathOf(vm, "firewall"), body: policy, options });
+  }
+
+  /** Replaces the blocks that are given and leaves the others. */
+  patchFirewall(
+    vm: VmRef,
+    patch: PatchFirewallPolicy | NetworkPolicy,
+    options?: RequestOptions,
+  ): Promise<Vm> {
+    return this.#http.json({ method: "PATCH", path: pathOf(vm, "firewall"), body: patch, options });
+  }
+
+  consoleToken(vm: VmRef, options?: RequestOptions): Promise<ConsoleToken> {
+    return this.#http.json({ method: "POST", path: pathOf(vm, "console-token"), options });
   }
 
   #transition(vm: VmRef, name: "pause" | "resume", options: RequestOptions | undefined): Promise<Vm> {

@@ -1,0 +1,58 @@
+/** `client.vms.services`: names under which a VM's TCP ports are reached through the platform's proxy. */
+import type { HttpClient, RequestOptions } from "../http/http-client.ts";
+import { joinPath } from "../http/path.ts";
+import { vmIdOf } from "../vms/vm.ts";
+import type { VmRef } from "../vms/vm.ts";
+
+export interface Service {
+  /** 1 to 29 of `a-z`, `0-9` and single inner hyphens. */
+  readonly name: string;
+  /** 1024 to 65535. */
+  readonly port: number;
+  /** Whether the proxy speaks cleartext HTTP/2 to the VM, which gRPC needs. */
+  readonly h2c: boolean;
+}
+
+export interface RegisterServiceParams {
+  readonly name: string;
+  readonly port: number;
+  /** Default false: HTTP/1.1, with WebSocket and server-sent events. */
+  readonly h2c?: boolean | undefined;
+}
+
+export class Services {
+  readonly #http: HttpClient;
+
+  constructor(http: HttpClient) {
+    this.#http = http;
+  }
+
+  /** Sorted by name. */
+  list(vm: VmRef, options?: RequestOptions): Promise<Service[]> {
+    return this.#http.json({ method: "GET", path: pathOf(vm), options });
+  }
+
+  /** Fine when it is there already; throws ConflictError when the name has another port. At most 16 a VM. */
+  register(vm: VmRef, params: RegisterServiceParams, options?: RequestOptions): Promise<Service> {
+    return this.#http.json({ method: "POST", path: pathOf(vm), body: params, attempts: "once", options });
+  }
+
+  /** Makes the service or changes it. */
+  update(
+    vm: VmRef,
+    name: string,
+    params: Omit<RegisterServiceParams, "name">,
+    options?: RequestOptions,
+  ): Promise<Service> {
+    return this.#http.json({ method: "PUT", path: pathOf(vm, name), body: params, options });
+  }
+
+  /** Fine when there is none. */
+  async delete(vm: VmRef, name: string, options?: RequestOptions): Promise<void> {
+    await this.#http.json({ method: "DELETE", path: pathOf(vm, name), accept: "*/*", options });
+  }
+}
+
+function pathOf(vm: VmRef, ...rest: readonly string[]): string {
+  return joinPath("v1", "vms", vmIdOf(vm), "services", ...rest);
+}
