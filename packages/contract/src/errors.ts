@@ -49,6 +49,12 @@ export const ERROR_CATALOGUE = {
     hint: "Look at the VM's status; resume a paused VM first",
     retryable: false,
   },
+  ttl_not_set: {
+    status: 409,
+    message: "The VM has no time to live",
+    hint: "Set one with PATCH /v1/vms/{id}",
+    retryable: false,
+  },
   snapshot_wrong_state: {
     status: 409,
     message: "The snapshot is not ready",

@@ -23,6 +23,8 @@ export { QuotasSchema, ResourceAmountsSchema } from "./schemas/quotas.ts";
 export type { Quotas, ResourceAmounts } from "./schemas/quotas.ts";
 export { CreateSnapshotBodySchema, SnapshotSchema, UpdateSnapshotBodySchema } from "./schemas/snapshot.ts";
 export type { CreateSnapshotBody, Snapshot, SnapshotStatus, UpdateSnapshotBody } from "./schemas/snapshot.ts";
+export { TTL_ACTIONS, TtlSchema } from "./schemas/ttl.ts";
+export type { Ttl, TtlAction } from "./schemas/ttl.ts";
 export { VM_STATUSES, VmSchema } from "./schemas/vm.ts";
 export type { Vm, VmStatus } from "./schemas/vm.ts";
 export { checkEnvVars, checkMetadata } from "./string-map-rules.ts";

@@ -114,8 +114,9 @@ export const OPERATIONS = {
     method: "PATCH",
     path: VM,
     tag: "VMs",
-    summary: "Rename a VM or replace its metadata",
-    description: "At least one field. An omitted field stays; `metadata: {}` clears.",
+    summary: "Rename a VM, replace its metadata or its time to live",
+    description:
+      "At least one field. An omitted field stays; `metadata: {}` clears; `ttl: null` removes, a `ttl` starts anew.",
     body: UpdateVmBodySchema,
     responses: { 200: VmSchema },
     errors: [],
@@ -146,6 +147,14 @@ export const OPERATIONS = {
     description: "200: it runs. 202: the host is full; the VM stays `resuming` and resumes by itself.",
     responses: { 200: VmSchema, 202: VmSchema },
     errors: [403, 409, 502, 503, 507],
+  },
+  refreshVmTtl: {
+    method: "POST",
+    path: `${VM}/ttl/refresh`,
+    tag: "VMs",
+    summary: "Start a VM's time to live anew",
+    responses: { 200: VmSchema },
+    errors: [409],
   },
   forkVm: {
     method: "POST",

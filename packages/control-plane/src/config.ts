@@ -14,6 +14,8 @@ export interface ControlPlaneConfig {
   readonly maxEvents: number;
   /** How often old events are looked for. */
   readonly pruneEveryMs: number;
+  /** How often VMs whose time to live is over are looked for: how late an expiry can be. */
+  readonly expireEveryMs: number;
   /** Within this time a retried launch is taken for the launch it repeats. */
   readonly launchRetryWindowMs: number;
   /** A buffered exec that takes longer answers its headers and goes on with white space: clients give up at 60 s. */
@@ -35,6 +37,7 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
   queueRetryMs: 1000,
   maxEvents: 100_000,
   pruneEveryMs: 60_000,
+  expireEveryMs: 500,
   launchRetryWindowMs: 60_000,
   execHeadersAfterMs: 20_000,
   execWhitespaceEveryMs: 10_000,

@@ -4,6 +4,7 @@ import { MAX_DISK_GIB, MAX_FORK_COUNT, MIN_DISK_GIB } from "../limits.ts";
 import { ErrorBodySchema } from "./error-body.ts";
 import { nullable } from "./nullable.ts";
 import { stringMap } from "./string-map.ts";
+import { TtlSchema } from "./ttl.ts";
 import { VmSchema } from "./vm.ts";
 
 const name = nullable(Type.String({ description: "Trimmed, white space collapsed, cut to 64 characters." }));
@@ -33,13 +34,18 @@ export const LaunchBodySchema = Type.Object(
     envVars: Type.Optional(
       nullable(stringMap("Names of letters, digits and `_`; values without line breaks; ≤ 65536 bytes.")),
     ),
+    ttl: Type.Optional(nullable(TtlSchema)),
   },
   { title: "LaunchBody" },
 );
 export type LaunchBody = Static<typeof LaunchBodySchema>;
 
 export const UpdateVmBodySchema = Type.Object(
-  { name: Type.Optional(name), metadata: Type.Optional(metadata) },
+  {
+    name: Type.Optional(name),
+    metadata: Type.Optional(metadata),
+    ttl: Type.Optional(nullable(TtlSchema)),
+  },
   { title: "UpdateVmBody" },
 );
 export type UpdateVmBody = Static<typeof UpdateVmBodySchema>;

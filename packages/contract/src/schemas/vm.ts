@@ -2,6 +2,7 @@
 import { Type, type Static } from "typebox";
 import { stringMap } from "./string-map.ts";
 import { nullable } from "./nullable.ts";
+import { TtlSchema } from "./ttl.ts";
 
 export const VM_STATUSES = [
   "provisioning",
@@ -34,6 +35,13 @@ export const VmSchema = Type.Object(
     sourceVmId: Type.Optional(Type.String({ description: "The VM it was forked from." })),
     metadata: stringMap("Free-form labels."),
     envVars: stringMap("Environment of every command run in the VM."),
+    ttl: Type.Optional(nullable(TtlSchema)),
+    expiresAtMs: Type.Optional(
+      Type.Integer({ description: "While it runs: when its time is over, in ms since 1970." }),
+    ),
+    ttlRemainingMs: Type.Optional(
+      Type.Integer({ description: "While it is paused: what is left of its time, in ms." }),
+    ),
     pausedAt: Type.Optional(nullable(Type.String({ format: "date-time" }))),
   },
   { title: "Vm" },

@@ -14,6 +14,7 @@ import { actorOf, type Caller } from "./caller.ts";
 import type { LifecycleContext } from "./context.ts";
 import { reasonOf } from "./failure.ts";
 import { hasRoom, reserveQuota } from "./reservation.ts";
+import { initialTtl, thawTtl } from "./ttl.ts";
 import { recordVmEvent, transitionVm } from "./transition-vm.ts";
 import { wrongState } from "./wrong-state.ts";
 
@@ -117,6 +118,9 @@ function newChild(source: VmRecord, request: ForkRequest, index: number, at: num
     pausedAt: null,
     pauseCount: 0,
     queuedAt: null,
+    ...(source.ttlAction === null || source.ttlSeconds === null
+      ? initialTtl(undefined)
+      : initialTtl({ action: source.ttlAction, seconds: source.ttlSeconds })),
     requestFingerprint: null,
   };
 }
@@ -133,8 +137,9 @@ async function settleChild(
     await discardChild(ctx, vm, actor, error);
     return { error };
   }
+  const at = ctx.clock.now();
   const running = await ctx.store.transaction(
-    (records) => transitionVm(records, vm.id, "launch_succeeded", { actor, at: ctx.clock.now() }),
+    (records) => transitionVm(records, vm.id, "launch_succeeded", { actor, at, changes: thawTtl(vm, at) }),
     "process",
   );
   if (running !== undefined) return { vm: running };

@@ -6,6 +6,7 @@ import {
   newVmId,
   parseMachineType,
   type MachineType,
+  type Ttl,
   type VmSpec,
   type WorkerCapacity,
 } from "@fastvm/contract";
@@ -16,6 +17,7 @@ import { actorOf, type Caller } from "./caller.ts";
 import type { LifecycleContext } from "./context.ts";
 import { reasonOf } from "./failure.ts";
 import { mustQueue, reserveQuota } from "./reservation.ts";
+import { initialTtl, thawTtl } from "./ttl.ts";
 import { recordVmEvent, transitionVm } from "./transition-vm.ts";
 import { withinAnswerTime } from "./answer-time.ts";
 
@@ -29,6 +31,7 @@ export interface LaunchRequest {
   readonly name: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly envVars: Readonly<Record<string, string>>;
+  readonly ttl: Ttl | undefined;
   readonly requestFingerprint: string;
 }
 
@@ -114,6 +117,7 @@ function newVmRecord(caller: Caller, request: LaunchRequest, at: number): VmReco
     pausedAt: null,
     pauseCount: 0,
     queuedAt: null,
+    ...initialTtl(request.ttl),
     requestFingerprint: request.requestFingerprint,
   };
 }
@@ -154,10 +158,13 @@ export function machineOf(record: { machineName: string; cpu: number; memoryMib:
 }
 
 async function settleSuccess(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
-  const running = await ctx.store.transaction(
-    (records) => transitionVm(records, vm.id, "launch_succeeded", { actor, at: ctx.clock.now() }),
-    "process",
-  );
+  const at = ctx.clock.now();
+  const running = await ctx.store.transaction(async (records) => {
+    // Its time to live may have changed while it started.
+    const now = await records.vms.lock(vm.id);
+    const changes = now === undefined ? {} : thawTtl(now, at);
+    return transitionVm(records, vm.id, "launch_succeeded", { actor, at, changes });
+  }, "process");
   if (running !== undefined) return running;
   const now = await ctx.store.vms.get(vm.id);
   if (now !== undefined && now.status !== "deleting") {

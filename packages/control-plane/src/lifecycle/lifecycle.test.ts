@@ -431,6 +431,10 @@ describe("at start", () => {
       pausedAt: null,
       pauseCount: 0,
       queuedAt: null,
+      ttlAction: null,
+      ttlSeconds: null,
+      ttlRemainingMs: null,
+      expiresAt: null,
       requestFingerprint: null,
     };
     const put = async (changes: Partial<VmRecord>) => {

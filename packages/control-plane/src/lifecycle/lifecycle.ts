@@ -2,6 +2,7 @@
 import { CapacityQueue } from "./capacity-queue.ts";
 import type { LifecycleContext } from "./context.ts";
 import { drainQueue } from "./drain-queue.ts";
+import { expireVms } from "./expire.ts";
 import { InflightOperations } from "./inflight.ts";
 import { reconcile } from "./reconcile.ts";
 import { followWorker } from "./worker-events.ts";
@@ -22,11 +23,30 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
     });
   }, ctx.config.pruneEveryMs);
   pruning.unref();
+  const stopExpiring = expireRegularly(ctx);
   ctx.queue.wake();
   return async () => {
     clearInterval(pruning);
+    await stopExpiring();
     await ctx.queue.close();
     await ctx.inflight.settle(ctx.config.closeGraceMs);
     unsubscribe();
+  };
+}
+
+/** One look at a time: a slow pause must not be asked for again meanwhile. */
+function expireRegularly(ctx: LifecycleContext): () => Promise<void> {
+  let looking: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    looking ??= expireVms(ctx)
+      .catch((error: unknown) => ctx.log.error({ err: error }, "times to live could not be looked at"))
+      .finally(() => {
+        looking = undefined;
+      });
+  }, ctx.config.expireEveryMs);
+  timer.unref();
+  return async () => {
+    clearInterval(timer);
+    await looking;
   };
 }

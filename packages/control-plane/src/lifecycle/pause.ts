@@ -3,6 +3,7 @@ import { FastvmError } from "@fastvm/contract";
 import type { VmRecord } from "../store/vm-repository.ts";
 import type { LifecycleContext } from "./context.ts";
 import { reasonOf } from "./failure.ts";
+import { freezeTtl } from "./ttl.ts";
 import { transitionVm } from "./transition-vm.ts";
 import { requireVm, wrongState } from "./wrong-state.ts";
 
@@ -28,13 +29,12 @@ function startPause(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise
       throw error;
     }
     const at = ctx.clock.now();
-    const paused = await ctx.store.transaction((records) =>
-      transitionVm(records, vm.id, "pause_succeeded", {
-        actor,
-        at,
-        changes: { pausedAt: at, pauseCount: vm.pauseCount + 1 },
-      }),
-    );
+    const paused = await ctx.store.transaction(async (records) => {
+      const now = await records.vms.lock(vm.id);
+      const ttl = now === undefined ? {} : freezeTtl(now, at);
+      const changes = { pausedAt: at, pauseCount: vm.pauseCount + 1, ...ttl };
+      return transitionVm(records, vm.id, "pause_succeeded", { actor, at, changes });
+    });
     ctx.queue.wake();
     if (paused === undefined) throw wrongState(await requireVm(ctx, vm.id), "it changed while it was paused");
     return paused;

@@ -4,11 +4,12 @@
  */
 import type { WorkerInventory } from "@fastvm/contract";
 import type { SnapshotRecord } from "../store/snapshot-repository.ts";
-import type { VmRecord } from "../store/vm-repository.ts";
+import type { VmChanges, VmRecord } from "../store/vm-repository.ts";
 import { SYSTEM_ACTOR } from "./caller.ts";
 import type { LifecycleContext } from "./context.ts";
 import { deleteVm } from "./delete.ts";
 import { recordSnapshotEvent } from "./snapshot-events.ts";
+import { freezeTtl, thawTtl } from "./ttl.ts";
 import { transitionVm } from "./transition-vm.ts";
 import type { VmTransition } from "./vm-states.ts";
 
@@ -43,11 +44,13 @@ async function attempt(ctx: LifecycleContext, fields: object, work: () => Promis
 async function reconcileVm(ctx: LifecycleContext, vm: VmRecord, found: FoundVm | undefined): Promise<void> {
   if (vm.status === "deleting") return deleteVm(ctx, vm, SYSTEM_ACTOR);
   if (vm.status === "error" || vm.status === "stopped" || vm.queuedAt !== null) return;
-  if (found?.status === "running") return settle(ctx, vm, "found_running", undefined, { pausedAt: null });
+  if (found?.status === "running") {
+    return settle(ctx, vm, "found_running", undefined, { pausedAt: null, ...thawTtl(vm, ctx.clock.now()) });
+  }
   if (found?.status === "paused") {
     const at = vm.pausedAt ?? ctx.clock.now();
     const pauseCount = vm.pausedAt === null ? vm.pauseCount + 1 : vm.pauseCount;
-    return settle(ctx, vm, "found_paused", undefined, { pausedAt: at, pauseCount });
+    return settle(ctx, vm, "found_paused", undefined, { pausedAt: at, pauseCount, ...freezeTtl(vm, at) });
   }
   const reason = found?.reason ?? (vm.status === "provisioning" ? LAUNCH_INTERRUPTED : LOST_AT_RESTART);
   return settle(ctx, vm, "vm_failed", reason);
@@ -59,7 +62,7 @@ async function settle(
   vm: VmRecord,
   transition: VmTransition,
   reason: string | undefined,
-  changes: { pausedAt?: number | null; pauseCount?: number } = {},
+  changes: VmChanges = {},
 ): Promise<void> {
   await ctx.store.transaction((records) =>
     transitionVm(records, vm.id, transition, {

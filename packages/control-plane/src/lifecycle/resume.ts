@@ -7,6 +7,7 @@ import type { LifecycleContext } from "./context.ts";
 import { reasonOf } from "./failure.ts";
 import { waiting, WAITING_FOR_ROOM } from "./launch.ts";
 import { mustQueue, reserveQuota } from "./reservation.ts";
+import { thawTtl } from "./ttl.ts";
 import { transitionVm } from "./transition-vm.ts";
 import { requireVm, wrongState } from "./wrong-state.ts";
 
@@ -57,13 +58,13 @@ export function startResume(ctx: LifecycleContext, vm: VmRecord, actor: string):
     } catch (error) {
       return await settleFailure(ctx, vm, actor, error);
     }
-    const running = await ctx.store.transaction((records) =>
-      transitionVm(records, vm.id, "resume_succeeded", {
-        actor,
-        at: ctx.clock.now(),
-        changes: { pausedAt: null },
-      }),
-    );
+    const at = ctx.clock.now();
+    const running = await ctx.store.transaction(async (records) => {
+      const now = await records.vms.lock(vm.id);
+      const ttl = now === undefined ? {} : thawTtl(now, at);
+      const changes = { pausedAt: null, ...ttl };
+      return transitionVm(records, vm.id, "resume_succeeded", { actor, at, changes });
+    });
     if (running === undefined) throw wrongState(await requireVm(ctx, vm.id), "it changed while it resumed");
     return running;
   });

@@ -10,7 +10,7 @@ export interface Change {
   readonly at: number;
   /** Becomes the VM's `statusReason`; without one the old reason goes. */
   readonly reason?: string;
-  readonly changes?: Omit<VmChanges, "statusReason">;
+  readonly changes?: VmChanges;
 }
 
 /** Call inside a transaction. `undefined` when the VM is gone or its status does not allow the transition. */

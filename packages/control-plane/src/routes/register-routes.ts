@@ -16,6 +16,7 @@ import { registerGetVm } from "./vms/get.ts";
 import { registerLaunchVm } from "./vms/launch.ts";
 import { registerListVms } from "./vms/list.ts";
 import { registerPauseVm } from "./vms/pause.ts";
+import { registerRefreshVmTtl } from "./vms/refresh-ttl.ts";
 import { registerResumeVm } from "./vms/resume.ts";
 import { registerUpdateVm } from "./vms/update.ts";
 
@@ -29,6 +30,7 @@ export function registerRoutes(app: FastifyInstance, ctx: LifecycleContext): voi
   registerDeleteVm(app, ctx);
   registerPauseVm(app, ctx);
   registerResumeVm(app, ctx);
+  registerRefreshVmTtl(app, ctx);
   registerForkVm(app, ctx);
   registerExecInVm(app, ctx);
   registerListSnapshots(app, ctx);

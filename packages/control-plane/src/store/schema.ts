@@ -2,7 +2,7 @@
  * The tables, as Kysely sees them: camelCase here, snake_case in SQL. One shape for SQLite and PostgreSQL: ids and JSON
  * are text, instants are milliseconds since 1970, flags are 0 or 1.
  */
-import type { OrgId, SnapshotId, SnapshotStatus, VmId, VmStatus } from "@fastvm/contract";
+import type { OrgId, SnapshotId, SnapshotStatus, TtlAction, VmId, VmStatus } from "@fastvm/contract";
 import type { Generated } from "kysely";
 
 export interface Schema {
@@ -54,6 +54,12 @@ export interface VmRow {
   pauseCount: number;
   /** Set while it waits for room on the host. */
   queuedAt: number | null;
+  ttlAction: TtlAction | null;
+  ttlSeconds: number | null;
+  /** What is left of the time to live while the VM does not run. */
+  ttlRemainingMs: number | null;
+  /** When the time to live ends while the VM runs. */
+  expiresAt: number | null;
   /** Digest of the request that made it: a retried request finds the VM again. */
   requestFingerprint: string | null;
 }

@@ -31,6 +31,10 @@ function vmRecord(orgId: OrgId, changes: Partial<VmRecord> = {}): VmRecord {
     pausedAt: null,
     pauseCount: 0,
     queuedAt: null,
+    ttlAction: null,
+    ttlSeconds: null,
+    ttlRemainingMs: null,
+    expiresAt: null,
     requestFingerprint: null,
     ...changes,
   };

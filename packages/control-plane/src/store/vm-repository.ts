@@ -10,7 +10,19 @@ export interface VmRecord extends Omit<VmRow, "metadata" | "envVars"> {
 
 /** What may change after a VM was made. */
 export type VmChanges = Partial<
-  Pick<VmRecord, "name" | "metadata" | "statusReason" | "pausedAt" | "pauseCount" | "queuedAt">
+  Pick<
+    VmRecord,
+    | "name"
+    | "metadata"
+    | "statusReason"
+    | "pausedAt"
+    | "pauseCount"
+    | "queuedAt"
+    | "ttlAction"
+    | "ttlSeconds"
+    | "ttlRemainingMs"
+    | "expiresAt"
+  >
 >;
 
 /** Statuses whose VMs hold memory and vCPUs, or are about to. A queued VM holds its quota but no room on the host. */
@@ -94,6 +106,30 @@ export class VmRepository {
       .returningAll()
       .executeTakeFirst();
     return row === undefined ? undefined : parse(row);
+  }
+
+  /** The record, held until the transaction ends: what is read and then written stays true meanwhile. */
+  async lock(id: VmId): Promise<VmRecord | undefined> {
+    const row = await this.#db
+      .updateTable("vms")
+      .set((eb) => ({ name: eb.ref("name") }))
+      .where("id", "=", id)
+      .returningAll()
+      .executeTakeFirst();
+    return row === undefined ? undefined : parse(row);
+  }
+
+  /** Running VMs whose time is over. */
+  async listExpired(now: number, limit: number): Promise<VmRecord[]> {
+    const rows = await this.#db
+      .selectFrom("vms")
+      .selectAll()
+      .where("expiresAt", "<=", now)
+      .where("status", "=", "running")
+      .orderBy("expiresAt")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => parse(row));
   }
 
   /** Whether there was such a row. */

@@ -20,6 +20,11 @@ export function vmView(vm: VmRecord): Vm {
     ...(vm.sourceVmId === null ? {} : { sourceVmId: vm.sourceVmId }),
     metadata: vm.metadata,
     envVars: vm.envVars,
+    ...(vm.ttlAction === null || vm.ttlSeconds === null
+      ? {}
+      : { ttl: { action: vm.ttlAction, seconds: vm.ttlSeconds } }),
+    ...(vm.expiresAt === null || vm.status !== "running" ? {} : { expiresAtMs: vm.expiresAt }),
+    ...(vm.ttlRemainingMs === null || vm.status !== "paused" ? {} : { ttlRemainingMs: vm.ttlRemainingMs }),
     ...(vm.pausedAt === null ? {} : { pausedAt: timestamp(vm.pausedAt) }),
   };
 }

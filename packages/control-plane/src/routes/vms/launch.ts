@@ -61,6 +61,7 @@ async function launchRequest(
     name: normalizeName(body.name ?? ""),
     metadata: body.metadata ?? snapshot?.metadata ?? {},
     envVars: body.envVars ?? snapshot?.envVars ?? {},
+    ttl: body.ttl ?? undefined,
     requestFingerprint,
   };
 }

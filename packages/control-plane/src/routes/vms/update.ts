@@ -2,18 +2,28 @@ import { checkMetadata, FastvmError, normalizeName, type UpdateVmBody } from "@f
 import type { FastifyInstance } from "fastify";
 import { serve } from "../../app/operation-route.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
-import type { VmChanges } from "../../store/vm-repository.ts";
+import { replaceTtl } from "../../lifecycle/ttl.ts";
+import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { vmView } from "../../views/vm-view.ts";
 import { findVm } from "../find.ts";
 
 export function registerUpdateVm(app: FastifyInstance, ctx: LifecycleContext): void {
   serve(app, ctx.store, "updateVm", async ({ body, params }, caller) => {
     const changes = changesOf(body);
-    const vm = await findVm(ctx, caller, params.vmId);
-    const updated = await ctx.store.vms.update(vm.id, changes);
+    const { id } = await findVm(ctx, caller, params.vmId);
+    const updated = await ctx.store.transaction(async (records) => {
+      const vm = await records.vms.lock(id);
+      if (vm === undefined) return undefined;
+      return records.vms.update(id, { ...changes, ...ttlChanges(ctx, vm, body) });
+    });
     if (updated === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile");
     return { status: 200, body: vmView(updated) };
   });
+}
+
+/** Here `null` says something: no time to live any more. */
+function ttlChanges(ctx: LifecycleContext, vm: VmRecord, { ttl }: UpdateVmBody): VmChanges {
+  return ttl === undefined ? {} : replaceTtl(vm, ttl, ctx.clock.now());
 }
 
 function changesOf(body: UpdateVmBody): VmChanges {
@@ -23,8 +33,9 @@ function changesOf(body: UpdateVmBody): VmChanges {
     checkMetadata(body.metadata);
     changes.metadata = body.metadata;
   }
-  if (Object.keys(changes).length === 0) {
-    throw new FastvmError("invalid_request", "give at least one of name and metadata", { field: "body" });
+  if (Object.keys(changes).length === 0 && body.ttl === undefined) {
+    const rule = "give at least one of name, metadata and ttl";
+    throw new FastvmError("invalid_request", rule, { field: "body" });
   }
   return changes;
 }
