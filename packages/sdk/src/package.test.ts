@@ -1,7 +1,6 @@
 /** The package as its users get it: built, installed in a folder of theirs, type-checked and run by each Node there is. */
 import { execFile, execFileSync } from "node:child_process";
 import {
-  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -30,8 +29,8 @@ const consumer = mkdtempSync(join(tmpdir(), "fastvm-consumer-"));
 beforeAll(() => {
   const installed = join(consumer, "node_modules/fastvm");
   mkdirSync(installed, { recursive: true });
-  tsc(PACKAGE, ["-p", "tsconfig.build.json", "--outDir", join(installed, "dist")]);
-  copyFileSync(join(PACKAGE, "package.json"), join(installed, "package.json"));
+  tsc(PACKAGE, ["-p", "tsconfig.build.json", "--outDir", installed]);
+  execFileSync(process.execPath, [join(PACKAGE, "src/packaging/write-manifest.ts"), installed]);
   symlinkSync(NODE_TYPES, join(consumer, "node_modules/@types"));
   writeFileSync(join(consumer, "package.json"), '{ "type": "module" }');
 }, 60_000);
