@@ -1,6 +1,6 @@
 /**
  * A PostgreSQL of the tests' own: an unprivileged user, a free port of loopback, a fresh data folder without fsync. It ends
- * with us, even when we are killed, and leaves no folder behind.
+ * with us, even when we are killed; its folder goes unless we are.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -24,18 +24,19 @@ const STOP_TIMEOUT_MS = 20_000;
 export async function startPostgres(): Promise<Postgres> {
   const bin = join(INSTALLATIONS, newestVersion(), "bin");
   const asUser = process.getuid?.() === 0 ? ["--reuid", USER, "--regid", USER, "--init-groups"] : [];
+  // SIGINT is PostgreSQL's fast shutdown. The kernel sends it when we die, however we die.
+  const limits = [...asUser, "--pdeathsig", "INT"];
   const folder = mkdtempSync(join(tmpdir(), "fastvm-postgres-"));
   try {
     if (asUser.length > 0) chownSync(folder, idOf("-u"), idOf("-g"));
     const run = (program: string, ...args: readonly string[]): void => {
       const options = { cwd: folder, stdio: "pipe", timeout: START_TIMEOUT_MS } as const;
-      execFileSync("setpriv", [...asUser, join(bin, program), ...args], options);
+      execFileSync("setpriv", [...limits, join(bin, program), ...args], options);
     };
     const data = join(folder, "data");
     run("initdb", "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", data);
     const port = await freePort();
-    // SIGINT is PostgreSQL's fast shutdown. The kernel sends it when we die, however we die.
-    const args = [...asUser, "--pdeathsig", "INT", join(bin, "postgres"), "-D", data, "-p", String(port)];
+    const args = [...limits, join(bin, "postgres"), "-D", data, "-p", String(port)];
     const settings = ["-F", "-h", "127.0.0.1", "-k", folder, "-c", "max_connections=200"];
     const server = spawn("setpriv", [...args, ...settings], { cwd: folder, stdio: "ignore", detached: true });
     await ready(() => run("pg_isready", "-q", "-h", "127.0.0.1", "-p", String(port)), server);
