@@ -29,11 +29,16 @@ mask getty.target getty@.service serial-getty@.service console-getty.service con
 # The host gives identity and entropy, after every restore. What the image saved of its own would be the same in every clone.
 mask systemd-random-seed.service systemd-machine-id-commit.service systemd-firstboot.service systemd-boot-random-seed.service \
   systemd-boot-system-token.service
+# The agent mounts the root as it shall be.
+mask systemd-remount-fs.service
 # State of hardware that is not there, and of boots that are not booted again.
 mask systemd-pstore.service systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-journal-flush.service \
   systemd-hwdb-update.service systemd-network-generator.service dev-hugepages.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
-  sys-kernel-config.mount modprobe@.service systemd-quotacheck.service quotaon.service
+  sys-kernel-config.mount modprobe@.service systemd-quotacheck.service quotaon.service kmod-static-nodes.service
 mask_generators bless-boot cryptsetup getty gpt-auto hibernate-resume integritysetup rc-local system-update veritysetup
+
+# "./module.pyc" as a command: not worth a mount and a process at every boot.
+rm -f "$tree"/usr/lib/binfmt.d/python3*.conf
 
 # logind has no seats and, without pam_systemd, no sessions to care for; D-Bus starts it for who asks.
 rm -f "$tree/usr/lib/systemd/system/multi-user.target.wants/systemd-logind.service"
