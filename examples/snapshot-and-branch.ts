@@ -13,7 +13,7 @@ await client.vms.run(base, "sleep 1");
 const snapshot = await client.snapshots.create({ vmId: base.id, name: "branch-point" });
 const before = await client.vms.run(base, "cat /run/count");
 console.log(
-  `snapshot ${snapshot.name}: the base VM stood still for ${snapshot.pauseMs} ms and has counted to ${before.stdout.trim()}`,
+  `snapshot ${snapshot.name}: the base VM stood still for ${snapshot.pauseMs?.toFixed(1)} ms and has counted to ${before.stdout.trim()}`,
 );
 
 const names = Array.from({ length: BRANCHES }, (_, index) => `branch-${index}`);

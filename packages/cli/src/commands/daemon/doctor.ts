@@ -2,17 +2,22 @@ import type { Command } from "commander";
 import { optionsOf } from "../../command-line/global-options.ts";
 import { printJson, printLine } from "../../output/print.ts";
 import { withProgress } from "../../output/progress.ts";
-import { daemonCommand } from "./daemon-flags.ts";
+import { daemonCommand, withDaemon } from "./daemon-flags.ts";
+import type { Daemon } from "./daemon-flags.ts";
 
 const MARKS = { ok: "ok  ", warn: "warn", fail: "FAIL" } as const;
 
 export function doctorCommand(): Command {
   const command = daemonCommand("doctor", "Look at whether this machine can run VMs, and how well");
-  return command.action(() => doctor(optionsOf<{ readonly dataDir?: string }>(command)));
+  return command.action(() =>
+    withDaemon((daemon) => doctor(daemon, optionsOf<{ readonly dataDir?: string }>(command))),
+  );
 }
 
-async function doctor(options: { readonly dataDir?: string; readonly json?: boolean }): Promise<void> {
-  const daemon = await import("@fastvm/daemon");
+async function doctor(
+  daemon: Daemon,
+  options: { readonly dataDir?: string; readonly json?: boolean },
+): Promise<void> {
   const config = daemon.readConfig({ dataDir: options.dataDir });
   const report = await withProgress("Looking", () => daemon.runDoctor(config));
   if (!report.ok) process.exitCode = 1;

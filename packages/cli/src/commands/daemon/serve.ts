@@ -3,7 +3,8 @@ import { optionsOf } from "../../command-line/global-options.ts";
 import { wholeNumber } from "../../command-line/option-values.ts";
 import { printJson, printLine } from "../../output/print.ts";
 import { withProgress } from "../../output/progress.ts";
-import { daemonCommand } from "./daemon-flags.ts";
+import { daemonCommand, withDaemon } from "./daemon-flags.ts";
+import type { Daemon } from "./daemon-flags.ts";
 
 interface ServeOptions {
   readonly host?: string;
@@ -25,11 +26,10 @@ export function serveCommand(): Command {
     .option("--pool-size <n>", "processes kept ready for quick launches", wholeNumber)
     .option("--log-level <level>", "trace, debug, info, warn, error or silent")
     .option("-d, --detach", "run in the background, and return when it is ready");
-  return command.action(() => serve(optionsOf<ServeOptions>(command)));
+  return command.action(() => withDaemon((daemon) => serve(daemon, optionsOf<ServeOptions>(command))));
 }
 
-async function serve(options: ServeOptions & { readonly json?: boolean }): Promise<void> {
-  const daemon = await import("@fastvm/daemon");
+async function serve(daemon: Daemon, options: ServeOptions & { readonly json?: boolean }): Promise<void> {
   const config = daemon.readConfig(options);
   if (options.detach !== true) return daemon.serve(config);
   const started = await withProgress("Starting the daemon", () => daemon.startDaemon(config));

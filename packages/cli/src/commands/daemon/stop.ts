@@ -1,12 +1,13 @@
 import type { Command } from "commander";
 import { optionsOf } from "../../command-line/global-options.ts";
 import { printJson, printLine } from "../../output/print.ts";
-import { daemonCommand } from "./daemon-flags.ts";
+import { daemonCommand, withDaemon } from "./daemon-flags.ts";
+import type { Daemon } from "./daemon-flags.ts";
 
 export function stopCommand(): Command {
   const command = daemonCommand("stop", "End the daemon; its VMs run on and are found again by the next one");
   command.option("--vms", "delete its VMs first, paused ones too");
-  return command.action(() => stop(optionsOf<StopFlags>(command)));
+  return command.action(() => withDaemon((daemon) => stop(daemon, optionsOf<StopFlags>(command))));
 }
 
 interface StopFlags {
@@ -14,8 +15,7 @@ interface StopFlags {
   readonly vms?: boolean;
 }
 
-async function stop(options: StopFlags & { readonly json?: boolean }): Promise<void> {
-  const daemon = await import("@fastvm/daemon");
+async function stop(daemon: Daemon, options: StopFlags & { readonly json?: boolean }): Promise<void> {
   const { dataDir } = daemon.readConfig({ dataDir: options.dataDir });
   const vms = options.vms === true ? "delete" : "keep";
   const outcome = await daemon.stopDaemon({ dataDir, vms });
