@@ -60,8 +60,19 @@ install_npm_packages() {
   local digest
   digest=$(digest_of "$FASTVM_ROOT/package-lock.json")
   if is_stamped npm "$digest" && [ -e "$FASTVM_ROOT/node_modules/.package-lock.json" ]; then return 0; fi
+  keep_npm_settings
   step npm "install the npm packages" retry npm_once install --no-save
   stamp npm "$digest"
+}
+
+# npm looks for the machine-wide settings (a mirror, a certificate) beside itself; ours must find those of the system's npm.
+keep_npm_settings() {
+  local system_npm
+  [ -z "${NPM_CONFIG_GLOBALCONFIG-}" ] || return 0
+  system_npm=$(type -ap npm | grep -vF "$TOOLCHAIN/" | head -n 1) || return 0
+  [ -n "$system_npm" ] || return 0
+  NPM_CONFIG_GLOBALCONFIG=$("$system_npm" config get globalconfig 2>/dev/null) || return 0
+  export NPM_CONFIG_GLOBALCONFIG
 }
 
 # build_native FOLDER TITLE builds with make, which knows by itself whether there is anything to do.
