@@ -73,9 +73,13 @@ static void free_request(struct exec_request *request)
 
 static bool add_string(char ***strings, size_t *count, char *string)
 {
-    /* Room for the terminating NULL and for what the account adds. */
-    char **grown = *count < MAX_STRINGS ? realloc(*strings, (*count + 8) * sizeof **strings) : NULL;
-    if (string == NULL || grown == NULL) {
+    if (string == NULL || *count == MAX_STRINGS) {
+        free(string);
+        return false;
+    }
+    /* One more for the NULL that ends the list. */
+    char **grown = realloc(*strings, (*count + 2) * sizeof **strings);
+    if (grown == NULL) {
         free(string);
         return false;
     }

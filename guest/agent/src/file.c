@@ -204,12 +204,16 @@ void file_open_read(struct agent *agent, uint32_t id, const uint8_t *bytes, size
 
 static void pump(struct agent *agent, struct stream *stream)
 {
+    if (stream->window == 0) {
+        return;
+    }
     struct watch watch = {.fd = stream->file};
-    ssize_t bytes = stream->window == 0 ? -EAGAIN : stream_pump(agent, stream, &watch, KIND_DATA);
+    ssize_t bytes = stream_pump(agent, stream, &watch, KIND_DATA);
     if (bytes == 0) {
         send_done(agent, stream->id, 0, "");
         stream_close(agent, stream);
-    } else if (bytes < 0 && bytes != -EAGAIN && bytes != -EINTR) {
+    } else if (bytes < 0 && bytes != -EINTR) {
+        /* EAGAIN too: a file that has nothing yet, as some of /proc and /sys, cannot be waited for. */
         fail(agent, stream, (int)-bytes);
     }
 }

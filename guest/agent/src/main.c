@@ -29,7 +29,10 @@ static int listen_on(const char *path)
     return fd;
 }
 
-/* One host at a time, one after the other; what the agent remembers of sessions goes on, as in a VM. */
+/*
+ * One host at a time, one after the other; what the agent remembers of sessions goes on, as in a VM. It ends when a host has left and the socket's
+ * file is gone: with all freed, so that a sanitizer can tell what was forgotten.
+ */
 static int serve_socket(const char *path)
 {
     int listener = listen_on(path);
@@ -38,23 +41,26 @@ static int serve_socket(const char *path)
         return 1;
     }
     struct agent *agent = NULL;
-    for (;;) {
+    while (access(path, F_OK) == 0) {
         int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0) {
+        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED)) {
             continue;
         }
-        if (agent == NULL) {
-            agent = agent_new(fd);
-        } else {
+        if (fd >= 0 && agent != NULL) {
             agent_reconnect(agent, fd);
-        }
-        if (agent == NULL) {
+        } else if (fd < 0 || (agent = agent_new(fd)) == NULL) {
+            fprintf(stderr, "fastvm-agent: %s\n", strerror(errno));
             return 1;
         }
         agent->leaves_machine_alone = true;
         agent_serve(agent, false);
         agent_disconnect(agent);
     }
+    if (agent != NULL) {
+        agent_free(agent);
+    }
+    close(listener);
+    return 0;
 }
 
 int main(int argc, char **argv)

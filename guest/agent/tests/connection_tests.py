@@ -1,0 +1,104 @@
+"""TCP connections, dialled by the host and forwarded to it."""
+
+import socket
+import struct
+
+import link_client as wire
+from agent_case import AgentTest, MIB
+from link_client import argv, field
+
+
+class Connections(AgentTest):
+    def setUp(self):
+        super().setUp()
+        self.server = socket.socket()
+        self.server.bind(("127.0.0.1", 0))
+        self.server.listen(8)
+        self.server.settimeout(5)
+        self.addCleanup(self.server.close)
+        self.port = self.server.getsockname()[1]
+
+    def dial(self, link, host=""):
+        stream = link.open(wire.OPEN_DIAL, struct.pack("<HH", self.port, 0) + host.encode())
+        link.wait(lambda: link.streams[stream].done is not None)
+        peer, _ = self.server.accept()
+        self.addCleanup(peer.close)
+        peer.settimeout(5)
+        return stream, peer
+
+    def test_bytes_both_ways_and_half_closing(self):
+        link = self.link()
+        stream, peer = self.dial(link, "127.0.0.1")
+        link.data(stream, b"to the guest")
+        self.assertEqual(peer.recv(100), b"to the guest")
+        link.send(wire.END, stream)
+        self.assertEqual(peer.recv(100), b"")
+        peer.sendall(bytes(MIB))
+        peer.shutdown(socket.SHUT_WR)
+        link.wait(lambda: link.streams[stream].ended)
+        self.assertEqual(len(link.streams[stream].stdout), MIB)
+
+    def test_the_guest_may_end_first(self):
+        link = self.link()
+        stream, peer = self.dial(link)
+        peer.shutdown(socket.SHUT_WR)
+        link.wait(lambda: link.streams[stream].ended)
+        link.data(stream, bytes(MIB // 4))
+        link.send(wire.END, stream)
+        received = 0
+        while piece := peer.recv(65536):
+            received += len(piece)
+        self.assertEqual(received, MIB // 4)
+
+    def test_a_refused_connection(self):
+        self.server.close()
+        link = self.link()
+        stream = link.open(wire.OPEN_DIAL, struct.pack("<HH", self.port, 0))
+        self.assertEqual(link.finish(stream).done[0], 111)
+
+    def test_a_request_that_does_not_parse(self):
+        link = self.link()
+        for payload in (b"", b"\1", struct.pack("<HH", 80, 0) + b"not-an-address.example", struct.pack("<HH", 0, 0)):
+            stream = link.open(wire.OPEN_DIAL, payload)
+            self.assertNotEqual(link.finish(stream).done[0], 0, payload)
+
+    def test_a_reset_closes_the_connection(self):
+        link = self.link()
+        stream, peer = self.dial(link)
+        link.send(wire.RESET, stream)
+        try:
+            self.assertEqual(peer.recv(100), b"")
+        except ConnectionResetError:
+            pass
+
+    def test_a_peer_that_does_not_read_stalls_only_itself(self):
+        link = self.link()
+        stream, _ = self.dial(link)
+        output = link.streams[stream]
+        for _ in range(400):
+            if wire.WINDOW + output.credit - output.received < wire.MAX_PAYLOAD:
+                break
+            link.send(wire.DATA, stream, bytes(wire.MAX_PAYLOAD))
+            output.received += wire.MAX_PAYLOAD
+            link.ping()
+        self.assertLess(output.credit, output.received)
+        self.assertEqual(link.run(argv("true")).exit[0], 0)
+
+    def test_a_forwarded_port_reaches_the_host(self):
+        link = self.link()
+        probe = socket.socket()
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        self.assertEqual(link.identify(field(wire.FORWARD, struct.pack("<H", port))), (0, ""))
+        self.assertEqual(link.identify(field(wire.FORWARD, struct.pack("<H", port))), (0, ""), "twice is once")
+        client = socket.create_connection(("127.0.0.1", port), 5)
+        self.addCleanup(client.close)
+        link.wait(lambda: link.forwards)
+        stream, at = link.forwards[0]
+        self.assertEqual(at, port)
+        self.assertTrue(stream & 0x80000000)
+        client.sendall(b"question")
+        link.wait(lambda: link.streams[stream].stdout == b"question")
+        link.send(wire.DATA, stream, b"answer")
+        self.assertEqual(client.recv(100), b"answer")
