@@ -14,7 +14,8 @@ packages_of() {
 # missing_packages NAME... prints the names that are not installed.
 missing_packages() {
   local installed
-  installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^.i  *//p')
+  # dpkg-query fails when it has never heard of one of the names, and still prints the others.
+  installed=$({ dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "$@" 2>/dev/null || true; } | sed -n 's/^.i  *//p')
   printf '%s\n' "$@" | grep -vxF -f <(printf '%s\n' "$installed") || true
 }
 
