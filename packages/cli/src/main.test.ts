@@ -209,6 +209,68 @@ describe("snapshot and quota", () => {
   });
 });
 
+describe("cp", () => {
+  it("copies files and folders both ways, and keeps the name where the target is a folder", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ name: "dev" });
+    const here = join(home.folder, "here");
+    const there = join(home.folder, "there");
+    mkdirSync(join(here, "src/deep"), { recursive: true });
+    mkdirSync(there);
+    writeFileSync(join(here, "src/deep/a.txt"), "hello");
+    expect(await run(api, ["cp", join(here, "src"), `dev:${there}/src`])).toMatchObject({
+      exitCode: 0,
+      stderr: "",
+    });
+    expect(readFileSync(join(there, "src/deep/a.txt"), "utf8")).toBe("hello");
+    await run(api, ["cp", join(here, "src/deep/a.txt"), `dev:${there}/`]);
+    await run(api, ["cp", `dev:${there}/a.txt`, here]);
+    expect(readFileSync(join(here, "a.txt"), "utf8")).toBe("hello");
+    const copied = await run(api, ["cp", "--json", `dev:${there}/src`, join(here, "back")]);
+    expect(JSON.parse(copied.stdout)).toEqual({ source: `dev:${there}/src`, target: join(here, "back") });
+    expect(readFileSync(join(here, "back/deep/a.txt"), "utf8")).toBe("hello");
+  });
+
+  it("explains what it cannot do", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ name: "dev" });
+    expect((await run(api, ["cp", "a", "b"])).stderr).toMatch(
+      /^Error: One of the two must be in a VM\nHint: /,
+    );
+    expect((await run(api, ["cp", "dev:/nope/nope", "."])).stderr).toBe(
+      "Error: There is no /nope/nope in the VM\n",
+    );
+    expect((await run(api, ["cp", "dev:relative", "."])).stderr).toContain("absolute path");
+  });
+});
+
+describe("firewall", () => {
+  it("is set, changed and shown", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ id: ID, name: "dev" });
+    expect((await run(api, ["firewall", "get", "dev"])).stdout).toContain("nothing comes in");
+    expect((await run(api, ["firewall", "set", "dev"])).stderr).toContain("--mode");
+    const rules = ["-r", "tcp:80", "-r", "udp:5000-5010"];
+    const set = await run(api, ["firewall", "set", "dev", "--mode", "restricted", ...rules]);
+    expect(set.stdout).toBe(
+      "mode: restricted\nPROTOCOL  PORTS      FROM  DESCRIPTION\ntcp       80         any\nudp       5000-5010  any\n",
+    );
+    const patched = await run(api, ["firewall", "patch", "dev", "--mode", "open", "--json"]);
+    expect(JSON.parse(patched.stdout)).toMatchObject({ mode: "open", ingress: [{ portStart: 80 }, {}] });
+    expect((await run(api, ["firewall", "set", "dev", "--mode", "open", "-r", "tcp:99999"])).exitCode).toBe(
+      1,
+    );
+    const egress = {
+      default: "deny",
+      rules: [{ action: "allow", kind: "fqdn", value: "*.debian.org", protocol: "tcp", ports: "443" }],
+    } as const;
+    api.addVm({ id: ID, name: "dev", firewall: { egress, dns: { mode: "allow", domains: ["debian.org"] } } });
+    const shown = (await run(api, ["firewall", "get", "dev"])).stdout;
+    expect(shown).toMatch(/out +allow +\*\.debian\.org +tcp +443\n/);
+    expect(shown).toContain("names: allow debian.org\n");
+  });
+});
+
 describe("settings", () => {
   it("keeps the key in a file for its owner alone, and the environment wins over it", async () => {
     await using api = await FakeApi.start();

@@ -7,6 +7,8 @@ import { configCommand } from "./commands/config.ts";
 import { doctorCommand } from "./commands/daemon/doctor.ts";
 import { serveCommand } from "./commands/daemon/serve.ts";
 import { stopCommand } from "./commands/daemon/stop.ts";
+import { copyCommand } from "./commands/files/cp.ts";
+import { firewallCommand } from "./commands/firewall/firewall.ts";
 import { quotaCommand } from "./commands/quota.ts";
 import { snapshotCommand } from "./commands/snapshot/snapshot.ts";
 import { execCommand } from "./commands/vm/exec.ts";
@@ -32,9 +34,11 @@ export function buildProgram(): Command {
     launchCommand(),
     runCommand(),
     execCommand(),
+    copyCommand(),
     vmRemoveCommand(),
     vmCommand(),
     snapshotCommand(),
+    firewallCommand(),
     quotaCommand(),
     configCommand(),
   ];

@@ -4,7 +4,8 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Snapshot, Vm } from "fastvm";
+import { writeFile } from "node:fs/promises";
+import type { FirewallPolicy, Snapshot, Vm } from "fastvm";
 
 interface ExecRequest {
   readonly command: readonly string[];
@@ -23,6 +24,8 @@ export class FakeApi implements AsyncDisposable {
   readonly execs: ExecRequest[] = [];
   /** Resolves when a client left before its command had ended. */
   readonly abandoned = Promise.withResolvers<void>();
+  /** Staging objects by path. */
+  readonly objects = new Map<string, Buffer>();
   readonly #server = createServer((request, response) => void this.#serve(request, response));
 
   static async start(): Promise<FakeApi> {
@@ -73,7 +76,13 @@ export class FakeApi implements AsyncDisposable {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = "", url = "" } = request;
     this.calls.push(`${method} ${url}`);
-    const text = Buffer.concat(await request.toArray()).toString();
+    const payload = Buffer.concat(await request.toArray());
+    if (url.startsWith("/staging/")) {
+      if (method === "PUT") this.objects.set(url, payload);
+      response.end(this.objects.get(url));
+      return;
+    }
+    const text = payload.toString();
     const body = (text === "" ? {} : JSON.parse(text)) as Body;
     if (request.headers["x-api-key"] !== "test key") {
       send(response, 401, {
@@ -83,7 +92,8 @@ export class FakeApi implements AsyncDisposable {
       return;
     }
     const [, , resource = "", id = "", action = ""] = url.split(/[/?]/);
-    if (action === "exec") await this.#exec(request, response, body as unknown as ExecRequest);
+    if (action === "files") await this.#transfer(response, url, body);
+    else if (action === "exec") await this.#exec(request, response, body as unknown as ExecRequest);
     else this.#answer(response, `${method} ${resource}${id && "/id"}${action && `/${action}`}`, id, body);
   }
 
@@ -105,6 +115,11 @@ export class FakeApi implements AsyncDisposable {
       "DELETE vms/id": () => [200, { id, deleted: this.vms.delete(id) }],
       "POST vms/id/pause": () => [200, this.addVm({ ...vm, status: "paused" })],
       "POST vms/id/resume": () => [200, this.addVm({ ...vm, status: "running" })],
+      "PUT vms/id/firewall": () => [200, this.addVm({ ...vm, firewall: body as unknown as FirewallPolicy })],
+      "PATCH vms/id/firewall": () => [
+        200,
+        this.addVm({ ...vm, firewall: { ...vm?.firewall, ...body } as FirewallPolicy }),
+      ],
       "POST vms/id/fork": () => [201, this.#fork(body)],
       "GET snapshots": () => [200, [...this.snapshots.values()]],
       "POST snapshots": () => [201, this.addSnapshot(body)],
@@ -117,6 +132,18 @@ export class FakeApi implements AsyncDisposable {
     };
     const [status, answer] = handlers[route]?.() ?? [404, { error: `No route ${route}` }];
     send(response, status, answer);
+  }
+
+  /** The VM's files are this machine's, as its commands are. */
+  async #transfer(response: ServerResponse, url: string, body: Body): Promise<void> {
+    if (url.endsWith("/presign")) {
+      const object = `${this.url}/staging/${randomUUID()}`;
+      send(response, 200, { uploadUrl: object, downloadUrl: object, maxUploadBytes: 2 ** 30 });
+      return;
+    }
+    const bytes = this.objects.get(new URL(String(body["url"])).pathname);
+    await writeFile(String(body["path"]), bytes ?? "");
+    send(response, 200, { exitCode: 0, stdout: "", stderr: "", timedOut: false });
   }
 
   #fork(body: Body): unknown {

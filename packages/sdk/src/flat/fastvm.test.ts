@@ -83,6 +83,7 @@ describe("the other calls", () => {
     });
     const client = clientOf(server);
     await client.warmup();
+    expect(server.requests[0]?.headers["user-agent"]).toMatch(/^fastvm-flat-js\//);
     await client.restore(SNAPSHOT, { name: "r" });
     await client.rename(VM, "n");
     expect((await client.setFirewall(VM, { mode: "open" })).firewall).toEqual({ mode: "open" });

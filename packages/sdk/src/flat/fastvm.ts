@@ -18,12 +18,15 @@ import { Snapshots } from "../snapshots/snapshots.ts";
 import type { ForkParams } from "../vms/fork.ts";
 import { vmIdOf } from "../vms/vm.ts";
 import type { LaunchParams, MachineType, Metadata, Vm, VmRef } from "../vms/vm.ts";
+import { SDK_VERSION } from "../version.ts";
 import { failIfTerminal } from "../vms/wait-until-running.ts";
 import { Vms } from "../vms/vms.ts";
 import { FlatTransport } from "./flat-transport.ts";
 import { flatQuotas, flatSnapshot, flatVm } from "./flat-vm.ts";
 import type { FlatSnapshot, OrgQuotaUsage, VM } from "./flat-vm.ts";
 
+/** Not the other client's name: by it the server knows that firewalls are to be shown in the older dialect where they can be. */
+const USER_AGENT = `fastvm-flat-js/${SDK_VERSION}`;
 const DEFAULT_FLAT_TIMEOUT_MS = 300_000;
 const DEFAULT_MACHINE: MachineType = "c1m2";
 const POLL_INTERVAL_MS = 250;
@@ -86,7 +89,8 @@ export class FastVM {
     this.#timeoutMs = timeout ?? DEFAULT_FLAT_TIMEOUT_MS;
     const config = readClientConfig({ apiKey, baseUrl, timeoutMs: this.#timeoutMs });
     this.#transport = new FlatTransport(config.baseUrl);
-    this.#http = new HttpClient({ ...config, fetch: this.#transport.fetch });
+    const headers = { "user-agent": USER_AGENT, ...config.headers };
+    this.#http = new HttpClient({ ...config, headers, fetch: this.#transport.fetch });
     this.#vms = new Vms(this.#http);
     this.#snapshots = new Snapshots(this.#http, this.#vms);
     this.#quotas = new Quotas(this.#http);

@@ -36,6 +36,8 @@ describe("what a call sends", () => {
     const [request] = server.requests;
     expect(request?.url).toBe("/prefix/v1/vms?status=running&metadata.env=a+b%26c");
     expect(request?.headers).toMatchObject({ "x-api-key": "My API Key", accept: "application/json" });
+    // By this name the server knows that the newer firewall dialect is understood.
+    expect(request?.headers["user-agent"]).toMatch(/^fastvm-sdk-js\/\d/);
     expect(request?.headers["content-type"]).toBeUndefined();
   });
 

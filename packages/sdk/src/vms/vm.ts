@@ -40,7 +40,7 @@ export interface Vm {
   readonly envVars?: Readonly<Record<string, string>>;
   readonly firewall?: FirewallPolicy | NetworkPolicy;
   /** `firewall` and one rule for each service. */
-  readonly effectiveFirewall?: NetworkPolicy;
+  readonly effectiveFirewall?: FirewallPolicy | NetworkPolicy;
   readonly ttl?: VmTtl | null;
   /** While it runs: when the ttl strikes, in ms since 1970. */
   readonly expiresAtMs?: number;

@@ -24,7 +24,8 @@ export function runCommand(): Command {
       ),
     run: async ({ session, operands, options }) => {
       const stdin = await readPipedStdin(options.stdin);
-      const vm = await launchVm(session, options);
+      // A launch that is given up may still make its VM, and nobody would know its id: an interrupt waits for it.
+      const vm = await launchVm({ ...session, signal: new AbortController().signal }, options);
       try {
         const exec = { timeoutSec: options.timeout, stdin };
         process.exitCode = await runRemote(session, vm.id, remoteCommandOf(operands), exec);

@@ -1,0 +1,69 @@
+import type { Command } from "commander";
+import { stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { printJson, printLine } from "../../output/print.ts";
+import { withTransferProgress } from "../../output/transfer-progress.ts";
+import type { Session } from "../../session.ts";
+import { UserError } from "../../user-error.ts";
+import { apiCommand } from "../api-command.ts";
+import { vmIdFor } from "../resolve.ts";
+import { parseRemote, targetPath } from "./location.ts";
+import type { RemoteLocation } from "./location.ts";
+
+export function copyCommand(): Command {
+  return apiCommand({
+    name: "cp",
+    operands: ["<source>", "<target>"],
+    summary: "Copy a file or a folder: cp ./src dev:/root/src, cp dev:/var/log ./logs",
+    run: async ({ session, operands: [source = "", target = ""] }) => {
+      const [from, to] = [parseRemote(source), parseRemote(target)];
+      if (from === undefined && to !== undefined) await copyIn(session, source, to);
+      else if (from !== undefined && to === undefined) await copyOut(session, from, target);
+      else throw new UserError("One of the two must be in a VM", "Write VM:/path for it");
+    },
+  });
+}
+
+async function copyIn(session: Session, source: string, to: RemoteLocation): Promise<void> {
+  const vmId = await vmIdFor(session, to.vm);
+  const path = targetPath(to.path, source);
+  const { client, signal } = session;
+  await withTransferProgress(`${source} → ${to.vm}:${path}`, (onProgress) =>
+    client.upload(vmId, source, path, { signal, onProgress }),
+  );
+  report(session, source, `${to.vm}:${path}`);
+}
+
+async function copyOut(session: Session, from: RemoteLocation, target: string): Promise<void> {
+  const vmId = await vmIdFor(session, from.vm);
+  const { client, signal } = session;
+  const path = await localTarget(session, vmId, from.path, target);
+  await withTransferProgress(`${from.vm}:${from.path} → ${path}`, (onProgress) =>
+    client.download(vmId, from.path, path, { signal, onProgress }),
+  );
+  report(session, `${from.vm}:${from.path}`, path);
+}
+
+/** A file goes into a folder that exists, under its own name; a folder's contents join those of the target. */
+async function localTarget(
+  session: Session,
+  vmId: string,
+  remotePath: string,
+  target: string,
+): Promise<string> {
+  if (target.endsWith("/")) return targetPath(target, remotePath);
+  const isLocalFolder = await stat(target).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
+  if (!isLocalFolder) return target;
+  const { exitCode } = await session.client.vms.run(vmId, ["test", "-d", remotePath], {
+    signal: session.signal,
+  });
+  return exitCode === 0 ? target : join(target, basename(remotePath));
+}
+
+function report(session: Session, source: string, target: string): void {
+  if (session.isJson) printJson({ source, target });
+  else printLine(target);
+}
