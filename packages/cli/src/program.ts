@@ -11,6 +11,7 @@ import { copyCommand } from "./commands/files/cp.ts";
 import { firewallCommand } from "./commands/firewall/firewall.ts";
 import { quotaCommand } from "./commands/quota.ts";
 import { snapshotCommand } from "./commands/snapshot/snapshot.ts";
+import { consoleCommand } from "./commands/vm/console.ts";
 import { execCommand } from "./commands/vm/exec.ts";
 import { launchCommand } from "./commands/vm/launch.ts";
 import { vmRemoveCommand } from "./commands/vm/rm.ts";
@@ -34,6 +35,7 @@ export function buildProgram(): Command {
     launchCommand(),
     runCommand(),
     execCommand(),
+    consoleCommand(),
     copyCommand(),
     vmRemoveCommand(),
     vmCommand(),

@@ -11,6 +11,7 @@ const MAX_RETRIES = 1;
 
 export interface Session {
   readonly client: FastvmClient;
+  readonly baseUrl: string;
   readonly isJson: boolean;
   readonly signal: AbortSignal;
 }
@@ -25,5 +26,5 @@ export async function openSession(command: Command): Promise<Session> {
   ]);
   const defaultHeaders = { "user-agent": "fastvm-cli" };
   const client = new FastvmClient({ ...connection, defaultHeaders, maxRetries: MAX_RETRIES });
-  return { client, isJson: options.json === true, signal: interruptSignal };
+  return { client, baseUrl: connection.baseUrl, isJson: options.json === true, signal: interruptSignal };
 }

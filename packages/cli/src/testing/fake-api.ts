@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { writeFile } from "node:fs/promises";
+import type { Duplex } from "node:stream";
 import type { FirewallPolicy, Snapshot, Vm } from "fastvm";
 
 interface ExecRequest {
@@ -38,6 +39,11 @@ export class FakeApi implements AsyncDisposable {
   get url(): string {
     const address = this.#server.address();
     return `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
+  }
+
+  /** Answers WebSocket handshakes. */
+  onUpgrade(listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): void {
+    this.#server.on("upgrade", listener);
   }
 
   addVm(fields: Partial<Vm> = {}): Vm {
@@ -119,6 +125,10 @@ export class FakeApi implements AsyncDisposable {
       "PATCH vms/id/firewall": () => [
         200,
         this.addVm({ ...vm, firewall: { ...vm?.firewall, ...body } as FirewallPolicy }),
+      ],
+      "POST vms/id/console-token": () => [
+        200,
+        { token: "one time", websocketPath: "/console/ws", expiresInSec: 60 },
       ],
       "POST vms/id/fork": () => [201, this.#fork(body)],
       "GET snapshots": () => [200, [...this.snapshots.values()]],

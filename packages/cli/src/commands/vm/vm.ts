@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { consoleCommand } from "./console.ts";
 import { execCommand } from "./exec.ts";
 import { forkCommand } from "./fork.ts";
 import { vmGetCommand } from "./get.ts";
@@ -16,6 +17,7 @@ export function vmCommand(): Command {
     .addCommand(vmListCommand())
     .addCommand(vmGetCommand())
     .addCommand(execCommand())
+    .addCommand(consoleCommand())
     .addCommand(forkCommand())
     .addCommand(pauseCommand())
     .addCommand(resumeCommand())
