@@ -15,12 +15,31 @@ export { ErrorBodySchema } from "./schemas/error-body.ts";
 export type { ErrorBody } from "./schemas/error-body.ts";
 export { ExecBodySchema, ExecResultSchema, ExecStreamEventSchema } from "./schemas/exec.ts";
 export type { ExecBody, ExecResult, ExecStreamEvent } from "./schemas/exec.ts";
+export {
+  AnyFirewallSchema,
+  FirewallInputSchema,
+  FirewallSchema,
+  LegacyFirewallSchema,
+  MAX_DNS_DOMAINS,
+  MAX_FIREWALL_RULES,
+} from "./schemas/firewall.ts";
+export type {
+  Firewall,
+  FirewallAction,
+  FirewallRule,
+  LegacyFirewall,
+  LegacyFirewallRule,
+} from "./schemas/firewall.ts";
 export { HealthSchema } from "./schemas/health.ts";
 export type { Health } from "./schemas/health.ts";
 export { ForkBodySchema, ForkResultSchema, LaunchBodySchema, UpdateVmBodySchema } from "./schemas/launch.ts";
 export type { ForkBody, ForkResponse, LaunchBody, UpdateVmBody } from "./schemas/launch.ts";
 export { QuotasSchema, ResourceAmountsSchema } from "./schemas/quotas.ts";
 export type { Quotas, ResourceAmounts } from "./schemas/quotas.ts";
+export { MAX_SERVICE_NAME_LENGTH, MAX_SERVICES, MIN_SERVICE_PORT, ServiceSchema } from "./schemas/service.ts";
+export type { Service } from "./schemas/service.ts";
+export { MAX_USER_SSH_KEYS, MAX_VM_SSH_KEYS, SshKeySchema } from "./schemas/ssh-key.ts";
+export type { SshKey } from "./schemas/ssh-key.ts";
 export { CreateSnapshotBodySchema, SnapshotSchema, UpdateSnapshotBodySchema } from "./schemas/snapshot.ts";
 export type { CreateSnapshotBody, Snapshot, SnapshotStatus, UpdateSnapshotBody } from "./schemas/snapshot.ts";
 export { TTL_ACTIONS, TtlSchema } from "./schemas/ttl.ts";

@@ -5,10 +5,13 @@
 import { Type, type TSchema } from "typebox";
 import { DeletionSchema } from "./schemas/deletion.ts";
 import { ExecBodySchema, ExecResultSchema, ExecStreamEventSchema } from "./schemas/exec.ts";
+import { FirewallInputSchema } from "./schemas/firewall.ts";
 import { HealthSchema } from "./schemas/health.ts";
 import { ForkBodySchema, ForkResultSchema, LaunchBodySchema, UpdateVmBodySchema } from "./schemas/launch.ts";
 import { QuotasSchema } from "./schemas/quotas.ts";
 import { CreateSnapshotBodySchema, SnapshotSchema, UpdateSnapshotBodySchema } from "./schemas/snapshot.ts";
+import { RegisterServiceBodySchema, ServiceSchema, UpdateServiceBodySchema } from "./schemas/service.ts";
+import { AddSshKeyBodySchema, SshKeyListSchema, SshKeySchema } from "./schemas/ssh-key.ts";
 import { VmSchema } from "./schemas/vm.ts";
 
 export interface Operation {
@@ -178,6 +181,111 @@ export const OPERATIONS = {
     responses: { 200: ExecResultSchema },
     ndjson: ExecStreamEventSchema,
     errors: [409, 502, 503, 507],
+  },
+  setVmFirewall: {
+    method: "PUT",
+    path: `${VM}/firewall`,
+    tag: "Firewall",
+    summary: "Replace a VM's firewall",
+    description: "In either dialect. `{}` is the default policy. Rules that could never match are refused.",
+    body: FirewallInputSchema,
+    responses: { 200: VmSchema },
+    errors: [],
+  },
+  patchVmFirewall: {
+    method: "PATCH",
+    path: `${VM}/firewall`,
+    tag: "Firewall",
+    summary: "Replace parts of a VM's firewall",
+    description: "Each block that is given replaces that block whole; `{}` changes nothing.",
+    body: FirewallInputSchema,
+    responses: { 200: VmSchema },
+    errors: [],
+  },
+  listServices: {
+    method: "GET",
+    path: `${VM}/services`,
+    tag: "Services",
+    summary: "List a VM's services by name",
+    responses: { 200: Type.Array(ServiceSchema) },
+    errors: [],
+  },
+  registerService: {
+    method: "POST",
+    path: `${VM}/services`,
+    tag: "Services",
+    summary: "Register a service",
+    description: "The same again is fine; the same name with another port or h2c is 409. At most 16 a VM.",
+    body: RegisterServiceBodySchema,
+    responses: { 201: ServiceSchema },
+    errors: [409],
+  },
+  updateService: {
+    method: "PUT",
+    path: `${VM}/services/{serviceName}`,
+    tag: "Services",
+    summary: "Make a service or change it",
+    body: UpdateServiceBodySchema,
+    responses: { 200: ServiceSchema },
+    errors: [409],
+  },
+  deleteService: {
+    method: "DELETE",
+    path: `${VM}/services/{serviceName}`,
+    tag: "Services",
+    summary: "Remove a service, also when there is none",
+    responses: { 204: undefined },
+    errors: [],
+  },
+  listVmSshKeys: {
+    method: "GET",
+    path: `${VM}/ssh-keys`,
+    tag: "SSH keys",
+    summary: "List the keys that open one VM",
+    responses: { 200: SshKeyListSchema },
+    errors: [],
+  },
+  addVmSshKey: {
+    method: "POST",
+    path: `${VM}/ssh-keys`,
+    tag: "SSH keys",
+    summary: "Add a key that opens one VM",
+    body: AddSshKeyBodySchema,
+    responses: { 201: SshKeySchema },
+    errors: [409],
+  },
+  deleteVmSshKey: {
+    method: "DELETE",
+    path: `${VM}/ssh-keys/{fingerprint}`,
+    tag: "SSH keys",
+    summary: "Remove a key of one VM",
+    responses: { 200: DeletionSchema },
+    errors: [],
+  },
+  listMySshKeys: {
+    method: "GET",
+    path: "/v1/me/ssh-keys",
+    tag: "SSH keys",
+    summary: "List the organisation's keys, which open all its VMs",
+    responses: { 200: SshKeyListSchema },
+    errors: [],
+  },
+  addMySshKey: {
+    method: "POST",
+    path: "/v1/me/ssh-keys",
+    tag: "SSH keys",
+    summary: "Add a key that opens all VMs",
+    body: AddSshKeyBodySchema,
+    responses: { 201: SshKeySchema },
+    errors: [409],
+  },
+  deleteMySshKey: {
+    method: "DELETE",
+    path: "/v1/me/ssh-keys/{fingerprint}",
+    tag: "SSH keys",
+    summary: "Remove a key that opens all VMs",
+    responses: { 200: DeletionSchema },
+    errors: [],
   },
   listSnapshots: {
     method: "GET",

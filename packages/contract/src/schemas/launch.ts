@@ -2,6 +2,7 @@
 import { Type, type Static } from "typebox";
 import { MAX_DISK_GIB, MAX_FORK_COUNT, MIN_DISK_GIB } from "../limits.ts";
 import { ErrorBodySchema } from "./error-body.ts";
+import { NullableFirewallInputSchema } from "./firewall.ts";
 import { nullable } from "./nullable.ts";
 import { stringMap } from "./string-map.ts";
 import { TtlSchema } from "./ttl.ts";
@@ -35,6 +36,7 @@ export const LaunchBodySchema = Type.Object(
       nullable(stringMap("Names of letters, digits and `_`; values without line breaks; ≤ 65536 bytes.")),
     ),
     ttl: Type.Optional(nullable(TtlSchema)),
+    firewall: Type.Optional(NullableFirewallInputSchema),
   },
   { title: "LaunchBody" },
 );

@@ -1,5 +1,7 @@
 import { Type, type Static } from "typebox";
+import { AnyFirewallSchema } from "./firewall.ts";
 import { nullable } from "./nullable.ts";
+import { ServiceSchema } from "./service.ts";
 import { stringMap } from "./string-map.ts";
 
 export const SNAPSHOT_STATUSES = ["creating", "ready", "deleting", "error"] as const;
@@ -18,6 +20,8 @@ export const SnapshotSchema = Type.Object(
     diskGiB: Type.Integer(),
     metadata: stringMap("As the VM had it."),
     envVars: stringMap("As the VM had it."),
+    firewall: AnyFirewallSchema,
+    services: Type.Array(ServiceSchema, { description: "As the VM had them." }),
     pauseMs: Type.Optional(Type.Number({ description: "How long the source stood still." })),
   },
   { title: "Snapshot" },

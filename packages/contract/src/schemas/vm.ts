@@ -1,6 +1,7 @@
 /** A VM as the API shows it. */
 import { Type, type Static } from "typebox";
 import { stringMap } from "./string-map.ts";
+import { AnyFirewallSchema, type Firewall, type LegacyFirewall } from "./firewall.ts";
 import { nullable } from "./nullable.ts";
 import { TtlSchema } from "./ttl.ts";
 
@@ -35,6 +36,11 @@ export const VmSchema = Type.Object(
     sourceVmId: Type.Optional(Type.String({ description: "The VM it was forked from." })),
     metadata: stringMap("Free-form labels."),
     envVars: stringMap("Environment of every command run in the VM."),
+    firewall: AnyFirewallSchema,
+    effectiveFirewall: Type.Unsafe<Firewall | LegacyFirewall>({
+      ...AnyFirewallSchema,
+      description: "The policy with one rule for each service.",
+    }),
     ttl: Type.Optional(nullable(TtlSchema)),
     expiresAtMs: Type.Optional(
       Type.Integer({ description: "While it runs: when its time is over, in ms since 1970." }),

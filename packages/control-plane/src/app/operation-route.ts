@@ -3,6 +3,7 @@ import type { Operation } from "@fastvm/contract";
 import { OPERATIONS, type OperationId } from "@fastvm/contract";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Static, TSchema } from "typebox";
+import { dialectOf, type Dialect } from "../firewall/render.ts";
 import type { Caller } from "../lifecycle/caller.ts";
 import type { Records } from "../store/records.ts";
 import { authenticate } from "./authenticate.ts";
@@ -19,6 +20,8 @@ export interface Call<Id extends OperationId> {
   readonly body: BodyOf<Id>;
   readonly params: Readonly<Record<ParameterOf<(typeof OPERATIONS)[Id]["path"]>, string>>;
   readonly query: Readonly<Record<string, string | string[]>>;
+  /** The dialect of firewalls that the client understands. */
+  readonly dialect: Dialect;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
 }
@@ -82,6 +85,7 @@ function register<Id extends OperationId>(
         body: request.body as BodyOf<Id>,
         params: request.params as Call<Id>["params"],
         query: request.query as Call<Id>["query"],
+        dialect: dialectOf(request.headers),
         request,
         reply,
       });

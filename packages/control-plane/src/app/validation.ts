@@ -21,9 +21,19 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
   };
 };
 
-function describe(error: ErrorObject | undefined, httpPart: string): FastvmError {
+/** A check for values that are not a request's whole body. Throws `invalid_request`; `prefix` is where the value stands. */
+export function checkerOf<T>(schema: TSchema): (value: unknown, prefix: string) => T {
+  const validate = PLAIN.compile<T>(schema);
+  return (value, prefix) => {
+    if (validate(value)) return value;
+    throw describe(validate.errors?.[0], "body", prefix);
+  };
+}
+
+function describe(error: ErrorObject | undefined, httpPart: string, prefix = ""): FastvmError {
   if (error === undefined) return new FastvmError("invalid_request");
-  const parent = error.instancePath.split("/").slice(1).map(decodePointer);
+  const inside = error.instancePath.split("/").slice(1).map(decodePointer);
+  const parent = prefix === "" ? inside : [prefix, ...inside];
   const missing: unknown = error.keyword === "required" ? error.params["missingProperty"] : undefined;
   const path = typeof missing === "string" ? [...parent, missing] : parent;
   const field = path.length === 0 ? httpPart : path.join(".");

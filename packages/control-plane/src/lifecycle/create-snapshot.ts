@@ -69,6 +69,8 @@ function newSnapshotRecord(vm: VmRecord, name: string, at: number): SnapshotReco
     diskGib: vm.diskGib,
     metadata: vm.metadata,
     envVars: vm.envVars,
+    firewall: vm.firewall,
+    services: vm.services,
     pauseCycle: vm.status === "paused" ? vm.pauseCount : null,
     pauseMs: null,
     createdAt: at,

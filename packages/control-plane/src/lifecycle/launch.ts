@@ -10,6 +10,7 @@ import {
   type VmSpec,
   type WorkerCapacity,
 } from "@fastvm/contract";
+import type { StoredFirewall } from "../firewall/policy.ts";
 import type { Records } from "../store/records.ts";
 import type { SnapshotRecord } from "../store/snapshot-repository.ts";
 import type { VmRecord } from "../store/vm-repository.ts";
@@ -32,6 +33,7 @@ export interface LaunchRequest {
   readonly metadata: Readonly<Record<string, string>>;
   readonly envVars: Readonly<Record<string, string>>;
   readonly ttl: Ttl | undefined;
+  readonly firewall: StoredFirewall | undefined;
   readonly requestFingerprint: string;
 }
 
@@ -113,6 +115,9 @@ function newVmRecord(caller: Caller, request: LaunchRequest, at: number): VmReco
     sourceVmId: null,
     metadata: request.metadata,
     envVars: request.envVars,
+    firewall: request.firewall,
+    services: request.snapshot?.services ?? [],
+    sshKeys: [],
     createdAt: at,
     pausedAt: null,
     pauseCount: 0,

@@ -158,7 +158,7 @@ describe("pause and resume", () => {
     });
     expect((await api.call(`GET /v1/vms/${id}`)).body).toMatchObject({
       status: "running",
-      statusReason: /disk/,
+      statusReason: expect.stringMatching(/disk/),
     });
     expect((await api.call(`POST /v1/vms/${id}/pause`)).body).not.toHaveProperty("statusReason");
   });
@@ -198,7 +198,7 @@ describe("pause and resume", () => {
       const answer = await api.call(route, body);
       expect(answer, route).toMatchObject({
         status: 409,
-        body: { code: "vm_wrong_state", error: /provisioning/ },
+        body: { code: "vm_wrong_state", error: expect.stringMatching(/provisioning/) },
       });
       expect(answer.headers["x-should-retry"]).toBe("false");
     }
@@ -284,7 +284,7 @@ describe("delete", () => {
     expect((await api.call(`DELETE /v1/vms/${id}`)).status).toBe(502);
     expect((await api.call(`GET /v1/vms/${id}`)).body).toMatchObject({
       status: "deleting",
-      statusReason: /deletion failed/,
+      statusReason: expect.stringMatching(/deletion failed/),
     });
     expect((await api.call(`DELETE /v1/vms/${id}`)).status).toBe(200);
   });
@@ -393,7 +393,10 @@ describe("readiness", () => {
   test("is refused when the worker does not answer", async () => {
     await using api = await testApp();
     api.worker.capacity = () => Promise.reject(new Error("gone"));
-    expect(await api.call("GET /readyz")).toMatchObject({ status: 503, body: { status: /worker/ } });
+    expect(await api.call("GET /readyz")).toMatchObject({
+      status: 503,
+      body: { status: expect.stringMatching(/worker/) },
+    });
     expect((await api.call("GET /livez")).status).toBe(200);
   });
 });
@@ -431,6 +434,9 @@ describe("at start", () => {
       pausedAt: null,
       pauseCount: 0,
       queuedAt: null,
+      firewall: undefined,
+      services: [],
+      sshKeys: [],
       ttlAction: null,
       ttlSeconds: null,
       ttlRemainingMs: null,
@@ -503,8 +509,8 @@ describe("at start", () => {
     await using api = await restart(async ({ vm, worker, store }) => {
       for (const [name, id] of Object.entries(ids)) {
         const status = name === "creating" || name === "deleting" ? name : "ready";
-        const { orgId, machineName, cpu, memoryMib, diskGib, metadata, envVars } = vm;
-        const copied = { orgId, machineName, cpu, memoryMib, diskGib, metadata, envVars };
+        const { orgId, machineName, cpu, memoryMib, diskGib, metadata, envVars, firewall, services } = vm;
+        const copied = { orgId, machineName, cpu, memoryMib, diskGib, metadata, envVars, firewall, services };
         const own = {
           id,
           name,

@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import type { LifecycleContext } from "../lifecycle/context.ts";
 import { registerHealth } from "./health.ts";
 import { registerOpenapi } from "./openapi.ts";
+import { registerMySshKeys } from "./me/ssh-keys.ts";
 import { registerGetQuotas } from "./org/get-quotas.ts";
 import { registerCreateSnapshot } from "./snapshots/create.ts";
 import { registerDeleteSnapshot } from "./snapshots/delete.ts";
@@ -11,6 +12,7 @@ import { registerListSnapshots } from "./snapshots/list.ts";
 import { registerUpdateSnapshot } from "./snapshots/update.ts";
 import { registerDeleteVm } from "./vms/delete.ts";
 import { registerExecInVm } from "./vms/exec.ts";
+import { registerVmFirewall } from "./vms/firewall.ts";
 import { registerForkVm } from "./vms/fork.ts";
 import { registerGetVm } from "./vms/get.ts";
 import { registerLaunchVm } from "./vms/launch.ts";
@@ -18,6 +20,8 @@ import { registerListVms } from "./vms/list.ts";
 import { registerPauseVm } from "./vms/pause.ts";
 import { registerRefreshVmTtl } from "./vms/refresh-ttl.ts";
 import { registerResumeVm } from "./vms/resume.ts";
+import { registerServices } from "./vms/services.ts";
+import { registerVmSshKeys } from "./vms/ssh-keys.ts";
 import { registerUpdateVm } from "./vms/update.ts";
 
 export function registerRoutes(app: FastifyInstance, ctx: LifecycleContext): void {
@@ -33,6 +37,10 @@ export function registerRoutes(app: FastifyInstance, ctx: LifecycleContext): voi
   registerRefreshVmTtl(app, ctx);
   registerForkVm(app, ctx);
   registerExecInVm(app, ctx);
+  registerVmFirewall(app, ctx);
+  registerServices(app, ctx);
+  registerVmSshKeys(app, ctx);
+  registerMySshKeys(app, ctx);
   registerListSnapshots(app, ctx);
   registerCreateSnapshot(app, ctx);
   registerGetSnapshot(app, ctx);

@@ -23,7 +23,10 @@ test("no route with a parameter shows one organisation's things to another", asy
   const vm = (await api.call("POST /v1/vms", { machineType: "c1m2", name: "secret" })).body;
   const snapshot = (await api.call("POST /v1/snapshots", { vmId: vm.id, name: "also secret" })).body;
   const before = [await api.call("GET /v1/vms"), await api.call("GET /v1/snapshots")].map(({ body }) => body);
-  const body = { command: ["true"], vmId: vm.id, name: "stolen", count: 1 };
+  const body = {
+    ...{ command: ["true"], vmId: vm.id, name: "stolen", count: 1, port: 8080 },
+    publicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBzmNsBWi+Fh7SkKmIm3vbzZ1XNIoWw8dCy0TS9iMfXe",
+  };
   let tried = 0;
   for (const { method, path } of Object.values<Operation>(OPERATIONS)) {
     if (!path.includes("{")) continue;
@@ -32,7 +35,10 @@ test("no route with a parameter shows one organisation's things to another", asy
       [vm.id.slice(0, 8), snapshot.id.slice(0, 8)],
       ["secret", "also%20secret"],
     ]) {
-      const url = path.replace("{vmId}", vmRef).replace("{snapshotId}", snapshotRef);
+      const url = path
+        .replace("{vmId}", vmRef)
+        .replace("{snapshotId}", snapshotRef)
+        .replaceAll(/\{\w+\}/g, "x");
       const answer = await api.call(`${method} ${url}`, method === "GET" ? undefined : body, {
         key: OTHER_KEY,
       });

@@ -5,6 +5,7 @@ import { EventRepository } from "./event-repository.ts";
 import { OrganisationRepository } from "./organisation-repository.ts";
 import type { Schema } from "./schema.ts";
 import { SnapshotRepository } from "./snapshot-repository.ts";
+import { SshKeyRepository } from "./ssh-key-repository.ts";
 import { VmRepository } from "./vm-repository.ts";
 
 export interface Records {
@@ -12,6 +13,7 @@ export interface Records {
   readonly apiKeys: ApiKeyRepository;
   readonly vms: VmRepository;
   readonly snapshots: SnapshotRepository;
+  readonly sshKeys: SshKeyRepository;
   readonly events: EventRepository;
 }
 
@@ -21,6 +23,7 @@ export function recordsOf(db: Kysely<Schema>): Records {
     apiKeys: new ApiKeyRepository(db),
     vms: new VmRepository(db),
     snapshots: new SnapshotRepository(db),
+    sshKeys: new SshKeyRepository(db),
     events: new EventRepository(db),
   };
 }

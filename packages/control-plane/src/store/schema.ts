@@ -11,6 +11,7 @@ export interface Schema {
   vms: VmRow;
   snapshots: SnapshotRow;
   events: EventRow;
+  sshKeys: SshKeyRow;
   locks: LockRow;
 }
 
@@ -48,6 +49,12 @@ export interface VmRow {
   metadata: string;
   /** JSON object of strings. */
   envVars: string;
+  /** JSON of a StoredFirewall; null for the default policy. */
+  firewall: string | null;
+  /** JSON list of services, sorted by name. */
+  services: string;
+  /** JSON list of the keys that open this VM alone. */
+  sshKeys: string;
   createdAt: number;
   pausedAt: number | null;
   /** How often it was paused: names one pause, within which a snapshot is made once. */
@@ -77,6 +84,8 @@ export interface SnapshotRow {
   diskGib: number;
   metadata: string;
   envVars: string;
+  firewall: string | null;
+  services: string;
   /** The source's `pauseCount` when it was paused, else null. */
   pauseCycle: number | null;
   pauseMs: number | null;
@@ -97,6 +106,15 @@ export interface EventRow {
   actor: string;
   detail: string | null;
   at: number;
+}
+
+/** A key that opens all VMs of an organisation. */
+export interface SshKeyRow {
+  fingerprint: string;
+  orgId: OrgId;
+  publicKey: string;
+  name: string | null;
+  createdAt: number;
 }
 
 export interface LockRow {

@@ -1,12 +1,10 @@
 import type { OrgId, SnapshotId, SnapshotStatus, VmId } from "@fastvm/contract";
 import type { Kysely } from "kysely";
+import { jsonColumns, parseJsonColumns, type JsonValues } from "./json-columns.ts";
 import { canExist, isIdPrefix, pickReferenced } from "./references.ts";
 import type { Schema, SnapshotRow } from "./schema.ts";
 
-export interface SnapshotRecord extends Omit<SnapshotRow, "metadata" | "envVars"> {
-  metadata: Readonly<Record<string, string>>;
-  envVars: Readonly<Record<string, string>>;
-}
+export interface SnapshotRecord extends Omit<SnapshotRow, keyof JsonValues>, JsonValues {}
 
 export type SnapshotChanges = Partial<Pick<SnapshotRecord, "name" | "statusReason" | "pauseMs">>;
 
@@ -20,11 +18,7 @@ export class SnapshotRepository {
   async create(snapshot: SnapshotRecord): Promise<void> {
     await this.#db
       .insertInto("snapshots")
-      .values({
-        ...snapshot,
-        metadata: JSON.stringify(snapshot.metadata),
-        envVars: JSON.stringify(snapshot.envVars),
-      })
+      .values({ ...snapshot, ...jsonColumns(snapshot) })
       .execute();
   }
 
@@ -129,9 +123,5 @@ export class SnapshotRepository {
 }
 
 function parse(row: SnapshotRow): SnapshotRecord {
-  return {
-    ...row,
-    metadata: JSON.parse(row.metadata) as Record<string, string>,
-    envVars: JSON.parse(row.envVars) as Record<string, string>,
-  };
+  return { ...row, ...parseJsonColumns(row) };
 }

@@ -1,11 +1,18 @@
 import type { OrgId, ResourceAmounts, VmId, VmStatus } from "@fastvm/contract";
 import type { Kysely } from "kysely";
+import { jsonColumns, parseJsonColumns, type JsonValues } from "./json-columns.ts";
 import { canExist, isIdPrefix, pickReferenced } from "./references.ts";
 import type { Schema, VmRow } from "./schema.ts";
 
-export interface VmRecord extends Omit<VmRow, "metadata" | "envVars"> {
-  metadata: Readonly<Record<string, string>>;
-  envVars: Readonly<Record<string, string>>;
+export interface VmSshKey {
+  readonly publicKey: string;
+  readonly fingerprint: string;
+  readonly createdAt: number;
+  readonly name?: string;
+}
+
+export interface VmRecord extends Omit<VmRow, keyof JsonValues | "sshKeys">, JsonValues {
+  sshKeys: readonly VmSshKey[];
 }
 
 /** What may change after a VM was made. */
@@ -22,6 +29,9 @@ export type VmChanges = Partial<
     | "ttlSeconds"
     | "ttlRemainingMs"
     | "expiresAt"
+    | "firewall"
+    | "services"
+    | "sshKeys"
   >
 >;
 
@@ -38,7 +48,7 @@ export class VmRepository {
   async create(vm: VmRecord): Promise<void> {
     await this.#db
       .insertInto("vms")
-      .values({ ...vm, metadata: JSON.stringify(vm.metadata), envVars: JSON.stringify(vm.envVars) })
+      .values({ ...vm, ...jsonColumns(vm), sshKeys: JSON.stringify(vm.sshKeys) })
       .execute();
   }
 
@@ -204,14 +214,16 @@ export class VmRepository {
 }
 
 function parse(row: VmRow): VmRecord {
-  return {
-    ...row,
-    metadata: JSON.parse(row.metadata) as Record<string, string>,
-    envVars: JSON.parse(row.envVars) as Record<string, string>,
-  };
+  return { ...row, ...parseJsonColumns(row), sshKeys: JSON.parse(row.sshKeys) as VmSshKey[] };
 }
 
 function serialise(changes: VmChanges) {
-  const { metadata, ...rest } = changes;
-  return metadata === undefined ? rest : { ...rest, metadata: JSON.stringify(metadata) };
+  const { metadata, services, sshKeys, firewall, ...rest } = changes;
+  return {
+    ...rest,
+    ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
+    ...(services === undefined ? {} : { services: JSON.stringify(services) }),
+    ...(sshKeys === undefined ? {} : { sshKeys: JSON.stringify(sshKeys) }),
+    ...(firewall === undefined ? {} : { firewall: JSON.stringify(firewall) }),
+  };
 }

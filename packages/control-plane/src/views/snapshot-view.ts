@@ -1,8 +1,9 @@
 import type { Snapshot } from "@fastvm/contract";
+import { renderFirewall, type Dialect } from "../firewall/render.ts";
 import type { SnapshotRecord } from "../store/snapshot-repository.ts";
 import { timestamp } from "./timestamp.ts";
 
-export function snapshotView(snapshot: SnapshotRecord): Snapshot {
+export function snapshotView(snapshot: SnapshotRecord, dialect: Dialect): Snapshot {
   return {
     id: snapshot.id,
     name: snapshot.name,
@@ -15,6 +16,8 @@ export function snapshotView(snapshot: SnapshotRecord): Snapshot {
     diskGiB: snapshot.diskGib,
     metadata: snapshot.metadata,
     envVars: snapshot.envVars,
+    firewall: renderFirewall(snapshot.firewall, dialect),
+    services: [...snapshot.services],
     ...(snapshot.pauseMs === null ? {} : { pauseMs: snapshot.pauseMs }),
   };
 }

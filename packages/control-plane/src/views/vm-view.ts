@@ -1,9 +1,10 @@
 import type { Vm } from "@fastvm/contract";
+import { renderEffectiveFirewall, renderFirewall, type Dialect } from "../firewall/render.ts";
 import type { VmRecord } from "../store/vm-repository.ts";
 import { timestamp } from "./timestamp.ts";
 
 /** The VM as the API shows it; what does not apply is left out. */
-export function vmView(vm: VmRecord): Vm {
+export function vmView(vm: VmRecord, dialect: Dialect): Vm {
   return {
     id: vm.id,
     name: vm.name,
@@ -20,6 +21,8 @@ export function vmView(vm: VmRecord): Vm {
     ...(vm.sourceVmId === null ? {} : { sourceVmId: vm.sourceVmId }),
     metadata: vm.metadata,
     envVars: vm.envVars,
+    firewall: renderFirewall(vm.firewall, dialect),
+    effectiveFirewall: renderEffectiveFirewall(vm.firewall, vm.services, dialect),
     ...(vm.ttlAction === null || vm.ttlSeconds === null
       ? {}
       : { ttl: { action: vm.ttlAction, seconds: vm.ttlSeconds } }),

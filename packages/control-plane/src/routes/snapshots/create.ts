@@ -7,9 +7,9 @@ import { snapshotView } from "../../views/snapshot-view.ts";
 import { findVm } from "../find.ts";
 
 export function registerCreateSnapshot(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "createSnapshot", async ({ body }, caller) => {
+  serve(app, ctx.store, "createSnapshot", async ({ body, dialect }, caller) => {
     const vm = await findVm(ctx, caller, body.vmId);
     const snapshot = await createSnapshot(ctx, caller, vm, normalizeName(body.name ?? ""));
-    return { status: 201, body: snapshotView(snapshot) };
+    return { status: 201, body: snapshotView(snapshot, dialect) };
   });
 }

@@ -5,7 +5,7 @@ import { snapshotView } from "../../views/snapshot-view.ts";
 import { findSnapshot } from "../find.ts";
 
 export function registerGetSnapshot(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "getSnapshot", async ({ params }, caller) => {
-    return { status: 200, body: snapshotView(await findSnapshot(ctx, caller, params.snapshotId)) };
+  serve(app, ctx.store, "getSnapshot", async ({ dialect, params }, caller) => {
+    return { status: 200, body: snapshotView(await findSnapshot(ctx, caller, params.snapshotId), dialect) };
   });
 }

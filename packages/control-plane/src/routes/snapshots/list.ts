@@ -5,10 +5,10 @@ import { snapshotView } from "../../views/snapshot-view.ts";
 import { matchesMetadata } from "../metadata-filter.ts";
 
 export function registerListSnapshots(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "listSnapshots", async ({ query }, caller) => {
+  serve(app, ctx.store, "listSnapshots", async ({ dialect, query }, caller) => {
     const matches = matchesMetadata(query);
     const snapshots = await ctx.store.snapshots.list(caller.orgId);
     const shown = snapshots.filter((snapshot) => matches(snapshot));
-    return { status: 200, body: shown.map((snapshot) => snapshotView(snapshot)) };
+    return { status: 200, body: shown.map((snapshot) => snapshotView(snapshot, dialect)) };
   });
 }

@@ -6,7 +6,7 @@ import { snapshotView } from "../../views/snapshot-view.ts";
 import { findSnapshot } from "../find.ts";
 
 export function registerUpdateSnapshot(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "updateSnapshot", async ({ body, params }, caller) => {
+  serve(app, ctx.store, "updateSnapshot", async ({ body, dialect, params }, caller) => {
     const name = normalizeName(body.name ?? "");
     if (name === "") {
       const rule = "name must contain at least one visible character";
@@ -15,6 +15,6 @@ export function registerUpdateSnapshot(app: FastifyInstance, ctx: LifecycleConte
     const snapshot = await findSnapshot(ctx, caller, params.snapshotId);
     const renamed = await ctx.store.snapshots.rename(snapshot.id, name);
     if (renamed === undefined) throw new FastvmError("not_found", "the snapshot was deleted meanwhile");
-    return { status: 200, body: snapshotView(renamed) };
+    return { status: 200, body: snapshotView(renamed, dialect) };
   });
 }

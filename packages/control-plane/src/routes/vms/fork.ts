@@ -1,6 +1,7 @@
 import { checkMetadata, FastvmError, normalizeName, type ForkBody } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import { serve } from "../../app/operation-route.ts";
+import type { Dialect } from "../../firewall/render.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
 import { forkVm, type ForkOutcome, type ForkRequest } from "../../lifecycle/fork.ts";
 import { asFastvmError, errorView } from "../../views/error-view.ts";
@@ -8,7 +9,7 @@ import { vmView } from "../../views/vm-view.ts";
 import { findVm } from "../find.ts";
 
 export function registerForkVm(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "forkVm", async ({ body, params }, caller) => {
+  serve(app, ctx.store, "forkVm", async ({ body, dialect, params }, caller) => {
     const startedAt = performance.now();
     const fork = forkRequest(body);
     const source = await findVm(ctx, caller, params.vmId);
@@ -16,7 +17,7 @@ export function registerForkVm(app: FastifyInstance, ctx: LifecycleContext): voi
     const durationMs = performance.now() - startedAt;
     return {
       status: 201,
-      body: { children: children.map((child) => childView(child)), pauseMs, dirtyBytes, durationMs },
+      body: { children: children.map((child) => childView(child, dialect)), pauseMs, dirtyBytes, durationMs },
     };
   });
 }
@@ -34,6 +35,8 @@ function forkRequest(body: ForkBody): ForkRequest {
   return { count, names: names.map((name) => normalizeName(name)), metadata };
 }
 
-function childView(outcome: ForkOutcome) {
-  return "vm" in outcome ? { vm: vmView(outcome.vm) } : { error: errorView(asFastvmError(outcome.error)) };
+function childView(outcome: ForkOutcome, dialect: Dialect) {
+  return "vm" in outcome
+    ? { vm: vmView(outcome.vm, dialect) }
+    : { error: errorView(asFastvmError(outcome.error)) };
 }

@@ -5,7 +5,7 @@ import { vmView } from "../../views/vm-view.ts";
 import { findVm } from "../find.ts";
 
 export function registerGetVm(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "getVm", async ({ params }, caller) => {
-    return { status: 200, body: vmView(await findVm(ctx, caller, params.vmId)) };
+  serve(app, ctx.store, "getVm", async ({ dialect, params }, caller) => {
+    return { status: 200, body: vmView(await findVm(ctx, caller, params.vmId), dialect) };
   });
 }

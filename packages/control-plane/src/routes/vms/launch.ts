@@ -12,6 +12,8 @@ import {
 import type { FastifyInstance } from "fastify";
 import { serve } from "../../app/operation-route.ts";
 import { LaunchRetries } from "../../app/launch-retries.ts";
+import { parseFirewall } from "../../firewall/validate.ts";
+import type { Dialect } from "../../firewall/render.ts";
 import type { Caller } from "../../lifecycle/caller.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
 import { launchVm, machineOf, type LaunchRequest } from "../../lifecycle/launch.ts";
@@ -22,20 +24,20 @@ import { findSnapshot } from "../find.ts";
 
 export function registerLaunchVm(app: FastifyInstance, ctx: LifecycleContext): void {
   const retries = new LaunchRetries(ctx);
-  serve(app, ctx.store, "launchVm", async ({ body, request, reply }, caller) => {
+  serve(app, ctx.store, "launchVm", async ({ body, dialect, request, reply }, caller) => {
     const fingerprint = retries.fingerprint(caller, body);
     const repeated = await retries.findRepeated(caller, fingerprint, request);
-    if (repeated !== undefined) return answer(repeated);
+    if (repeated !== undefined) return answer(repeated, dialect);
     const launch = await launchRequest(ctx, caller, body, fingerprint);
     const finished = retries.watch(reply);
     const vm = await launchVm(ctx, caller, launch);
     finished(vm.id);
-    return answer(vm);
+    return answer(vm, dialect);
   });
 }
 
-function answer(vm: VmRecord) {
-  return { status: vm.status === "running" ? 201 : 202, body: vmView(vm) };
+function answer(vm: VmRecord, dialect: Dialect) {
+  return { status: vm.status === "running" ? 201 : 202, body: vmView(vm, dialect) };
 }
 
 async function launchRequest(
@@ -53,7 +55,10 @@ async function launchRequest(
   }
   checkMetadata(body.metadata ?? {});
   checkEnvVars(body.envVars ?? {});
+  const given = body.firewall ?? undefined;
+  const ownFirewall = given === undefined ? undefined : parseFirewall(given, "firewall");
   const snapshot = snapshotId === undefined ? undefined : await readySnapshot(ctx, caller, snapshotId);
+  const firewall = ownFirewall ?? snapshot?.firewall;
   return {
     machine: snapshot === undefined ? requireMachineType(machineType ?? "") : machineOf(snapshot),
     diskGib: diskOf(body, snapshot),
@@ -62,6 +67,7 @@ async function launchRequest(
     metadata: body.metadata ?? snapshot?.metadata ?? {},
     envVars: body.envVars ?? snapshot?.envVars ?? {},
     ttl: body.ttl ?? undefined,
+    firewall,
     requestFingerprint,
   };
 }

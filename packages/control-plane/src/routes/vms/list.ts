@@ -5,10 +5,10 @@ import { vmView } from "../../views/vm-view.ts";
 import { matchesMetadata } from "../metadata-filter.ts";
 
 export function registerListVms(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "listVms", async ({ query }, caller) => {
+  serve(app, ctx.store, "listVms", async ({ dialect, query }, caller) => {
     const vms = await ctx.store.vms.list(caller.orgId, statusesOf(query["status"]));
     const matches = matchesMetadata(query);
-    return { status: 200, body: vms.filter((vm) => matches(vm)).map((vm) => vmView(vm)) };
+    return { status: 200, body: vms.filter((vm) => matches(vm)).map((vm) => vmView(vm, dialect)) };
   });
 }
 

@@ -7,8 +7,8 @@ import { vmView } from "../../views/vm-view.ts";
 import { findVm } from "../find.ts";
 
 export function registerPauseVm(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "pauseVm", async ({ params }, caller) => {
+  serve(app, ctx.store, "pauseVm", async ({ dialect, params }, caller) => {
     const vm = await findVm(ctx, caller, params.vmId);
-    return { status: 200, body: vmView(await pauseVm(ctx, vm, actorOf(caller))) };
+    return { status: 200, body: vmView(await pauseVm(ctx, vm, actorOf(caller)), dialect) };
   });
 }

@@ -1,19 +1,13 @@
-import { FastvmError } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import { serve } from "../../app/operation-route.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
 import { refreshTtl } from "../../lifecycle/ttl.ts";
 import { vmView } from "../../views/vm-view.ts";
-import { findVm } from "../find.ts";
+import { changeVm } from "./change-vm.ts";
 
 export function registerRefreshVmTtl(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "refreshVmTtl", async ({ params }, caller) => {
-    const { id } = await findVm(ctx, caller, params.vmId);
-    const refreshed = await ctx.store.transaction(async (records) => {
-      const vm = await records.vms.lock(id);
-      return vm && records.vms.update(id, refreshTtl(vm, ctx.clock.now()));
-    });
-    if (refreshed === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile");
-    return { status: 200, body: vmView(refreshed) };
+  serve(app, ctx.store, "refreshVmTtl", async ({ dialect, params }, caller) => {
+    const refreshed = await changeVm(ctx, caller, params.vmId, (vm) => refreshTtl(vm, ctx.clock.now()));
+    return { status: 200, body: vmView(refreshed, dialect) };
   });
 }

@@ -7,8 +7,8 @@ import { vmView } from "../../views/vm-view.ts";
 import { findVm } from "../find.ts";
 
 export function registerResumeVm(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "resumeVm", async ({ params }, caller) => {
+  serve(app, ctx.store, "resumeVm", async ({ dialect, params }, caller) => {
     const vm = await resumeVm(ctx, await findVm(ctx, caller, params.vmId), actorOf(caller));
-    return { status: vm.status === "running" ? 200 : 202, body: vmView(vm) };
+    return { status: vm.status === "running" ? 200 : 202, body: vmView(vm, dialect) };
   });
 }

@@ -5,19 +5,16 @@ import type { LifecycleContext } from "../../lifecycle/context.ts";
 import { replaceTtl } from "../../lifecycle/ttl.ts";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { vmView } from "../../views/vm-view.ts";
-import { findVm } from "../find.ts";
+import { changeVm } from "./change-vm.ts";
 
 export function registerUpdateVm(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "updateVm", async ({ body, params }, caller) => {
+  serve(app, ctx.store, "updateVm", async ({ body, dialect, params }, caller) => {
     const changes = changesOf(body);
-    const { id } = await findVm(ctx, caller, params.vmId);
-    const updated = await ctx.store.transaction(async (records) => {
-      const vm = await records.vms.lock(id);
-      if (vm === undefined) return undefined;
-      return records.vms.update(id, { ...changes, ...ttlChanges(ctx, vm, body) });
-    });
-    if (updated === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile");
-    return { status: 200, body: vmView(updated) };
+    const updated = await changeVm(ctx, caller, params.vmId, (vm) => ({
+      ...changes,
+      ...ttlChanges(ctx, vm, body),
+    }));
+    return { status: 200, body: vmView(updated, dialect) };
   });
 }
 

@@ -1,0 +1,93 @@
+/** A VM's firewall, in the two dialects that generations of clients speak. */
+import { Type, type Static, type TUnsafe } from "typebox";
+import { nullable } from "./nullable.ts";
+
+/** More rules would cost every launch and change time in the kernel. */
+export const MAX_FIREWALL_RULES = 256;
+export const MAX_DNS_DOMAINS = 1024;
+export const MAX_RULE_DESCRIPTION_LENGTH = 256;
+
+export type FirewallAction = "allow" | "deny";
+const action = Type.Unsafe<FirewallAction>({ type: "string", enum: ["allow", "deny"] });
+const description = Type.Optional(Type.String({ maxLength: MAX_RULE_DESCRIPTION_LENGTH }));
+
+export const FirewallRuleSchema = Type.Object(
+  {
+    action,
+    kind: Type.Unsafe<"cidr" | "fqdn">({
+      type: "string",
+      enum: ["cidr", "fqdn"],
+      description: "`fqdn` for egress only.",
+    }),
+    value: Type.String({ description: "A network, or a name with at most one leading `*.`." }),
+    protocol: Type.Unsafe<"tcp" | "udp" | "any">({ type: "string", enum: ["tcp", "udp", "any"] }),
+    ports: Type.String({ description: '`"443"`, `"8080-8090"` or `"any"`; `any` when the protocol is.' }),
+    description,
+  },
+  { title: "FirewallRule" },
+);
+export type FirewallRule = Static<typeof FirewallRuleSchema>;
+
+const rules = Type.Array(FirewallRuleSchema, { maxItems: MAX_FIREWALL_RULES });
+
+export const FirewallDirectionSchema = Type.Object(
+  { default: action, rules: Type.Optional(rules) },
+  { title: "FirewallDirection" },
+);
+export const FirewallDnsSchema = Type.Object(
+  {
+    mode: Type.Optional(action),
+    domains: Type.Optional(Type.Array(Type.String(), { maxItems: MAX_DNS_DOMAINS })),
+    blockBypass: Type.Optional(Type.Boolean()),
+  },
+  {
+    title: "FirewallDns",
+    description: "`allow`: only `domains` resolve. `deny` (default): all but them do.",
+  },
+);
+
+export const FirewallSchema = Type.Object(
+  {
+    ingress: Type.Optional(FirewallDirectionSchema),
+    egress: Type.Optional(FirewallDirectionSchema),
+    dns: Type.Optional(FirewallDnsSchema),
+  },
+  { title: "Firewall", description: "Absent blocks: ingress deny, egress allow, every name resolves." },
+);
+export type Firewall = Static<typeof FirewallSchema>;
+
+export const LegacyFirewallRuleSchema = Type.Object(
+  {
+    protocol: Type.Unsafe<"tcp" | "udp">({ type: "string", enum: ["tcp", "udp"] }),
+    portStart: Type.Integer({ minimum: 1, maximum: 65_535 }),
+    portEnd: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })),
+    sourceCidrs: Type.Optional(
+      Type.Array(Type.String(), { maxItems: MAX_FIREWALL_RULES, description: "IPv6; default `::/0`." }),
+    ),
+    description,
+  },
+  { title: "LegacyFirewallRule" },
+);
+export type LegacyFirewallRule = Static<typeof LegacyFirewallRuleSchema>;
+
+export const LegacyFirewallSchema = Type.Object(
+  {
+    mode: Type.Unsafe<"open" | "restricted">({ type: "string", enum: ["open", "restricted"] }),
+    ingress: Type.Optional(Type.Array(LegacyFirewallRuleSchema, { maxItems: MAX_FIREWALL_RULES })),
+  },
+  { title: "LegacyFirewall" },
+);
+export type LegacyFirewall = Static<typeof LegacyFirewallSchema>;
+
+/** As a VM shows it: in the dialect of the client that asks. */
+export const AnyFirewallSchema = Type.Unsafe<Firewall | LegacyFirewall>({
+  anyOf: [FirewallSchema, LegacyFirewallSchema],
+});
+
+/** The dialect shows in the shape, so the server looks there first and then validates with the schema of that dialect. */
+export const FirewallInputSchema = Type.Unsafe<Record<string, unknown>>({
+  type: "object",
+  description:
+    "`Firewall`, or `LegacyFirewall` when it has a `mode` or its `ingress` is a list. PATCH may leave out any field.",
+}) as TUnsafe<Record<string, unknown>> & { type: "object" };
+export const NullableFirewallInputSchema = nullable(FirewallInputSchema);

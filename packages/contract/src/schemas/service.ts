@@ -1,0 +1,23 @@
+/** A service: a name under which one TCP port of a VM is reached through the platform's proxy. */
+import { Type, type Static } from "typebox";
+import { nullable } from "./nullable.ts";
+
+/** With `--` and 32 hexadecimal digits of the VM's id it must fit one DNS label of 63. */
+export const MAX_SERVICE_NAME_LENGTH = 29;
+export const MAX_SERVICES = 16;
+/** Ports below belong to the system inside the VM. */
+export const MIN_SERVICE_PORT = 1024;
+
+const name = Type.String({
+  description: "1 to 29 characters: a-z, 0-9 and single hyphens inside.",
+});
+const port = Type.Integer({ minimum: MIN_SERVICE_PORT, maximum: 65_535 });
+const h2c = Type.Optional(
+  nullable(Type.Boolean({ description: "The proxy speaks cleartext HTTP/2 to the VM; gRPC needs it." })),
+);
+
+export const ServiceSchema = Type.Object({ name, port, h2c: Type.Boolean() }, { title: "Service" });
+export type Service = Static<typeof ServiceSchema>;
+
+export const RegisterServiceBodySchema = Type.Object({ name, port, h2c }, { title: "RegisterServiceBody" });
+export const UpdateServiceBodySchema = Type.Object({ port, h2c }, { title: "UpdateServiceBody" });

@@ -1,0 +1,28 @@
+/** The firewall as it is kept: in the dialect in which it was written, every default filled in. */
+import type { Firewall, FirewallAction, FirewallRule, LegacyFirewall } from "@fastvm/contract";
+
+export interface RulesPolicy {
+  readonly ingress: { readonly default: FirewallAction; readonly rules: FirewallRule[] };
+  readonly egress: { readonly default: FirewallAction; readonly rules: FirewallRule[] };
+  readonly dns: { readonly mode: FirewallAction; readonly domains: string[]; readonly blockBypass: boolean };
+}
+
+export type StoredFirewall =
+  | { readonly dialect: "rules"; readonly policy: RulesPolicy }
+  | { readonly dialect: "legacy"; readonly policy: Required<LegacyFirewall> };
+
+export const DEFAULT_POLICY: RulesPolicy = {
+  ingress: { default: "deny", rules: [] },
+  egress: { default: "allow", rules: [] },
+  dns: { mode: "deny", domains: [], blockBypass: false },
+};
+
+/** `base` has what the policy leaves out: the default for a new policy, the old one for a change. */
+export function fillIn(policy: Firewall, base: RulesPolicy): RulesPolicy {
+  const { ingress, egress, dns } = policy;
+  return {
+    ingress: ingress === undefined ? base.ingress : { default: ingress.default, rules: ingress.rules ?? [] },
+    egress: egress === undefined ? base.egress : { default: egress.default, rules: egress.rules ?? [] },
+    dns: dns === undefined ? base.dns : { ...DEFAULT_POLICY.dns, ...dns },
+  };
+}

@@ -1,0 +1,37 @@
+/** Columns that hold JSON as text, the same in both databases. */
+import type { Service } from "@fastvm/contract";
+import type { StoredFirewall } from "../firewall/policy.ts";
+
+interface JsonColumns {
+  metadata: string;
+  envVars: string;
+  firewall: string | null;
+  services: string;
+}
+
+/** What VMs and snapshots have in common of these. */
+export interface JsonValues {
+  metadata: Readonly<Record<string, string>>;
+  envVars: Readonly<Record<string, string>>;
+  /** Absent: the default policy. */
+  firewall: StoredFirewall | undefined;
+  services: readonly Service[];
+}
+
+export function parseJsonColumns(row: JsonColumns): JsonValues {
+  return {
+    metadata: JSON.parse(row.metadata) as Record<string, string>,
+    envVars: JSON.parse(row.envVars) as Record<string, string>,
+    firewall: row.firewall === null ? undefined : (JSON.parse(row.firewall) as StoredFirewall),
+    services: JSON.parse(row.services) as Service[],
+  };
+}
+
+export function jsonColumns(values: JsonValues): JsonColumns {
+  return {
+    metadata: JSON.stringify(values.metadata),
+    envVars: JSON.stringify(values.envVars),
+    firewall: values.firewall === undefined ? null : JSON.stringify(values.firewall),
+    services: JSON.stringify(values.services),
+  };
+}
