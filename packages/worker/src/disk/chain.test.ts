@@ -1,0 +1,19 @@
+import { describe, expect, test } from "vitest";
+import { layerName, nextLayer, nodeName } from "./chain.ts";
+
+describe("a disk's layers", () => {
+  test("are numbered from the image's raw file upwards", () => {
+    expect(layerName(0)).toBe("0.raw");
+    expect(nextLayer(["0.raw"])).toBe("1.qcow2");
+    expect(nextLayer(["0.raw", "1.qcow2", "2.qcow2"])).toBe("3.qcow2");
+  });
+
+  test("go on upwards over the gap that a compaction leaves", () => {
+    expect(nextLayer(["0.raw", "18.qcow2"])).toBe("19.qcow2");
+  });
+
+  test("are known to QEMU by their number", () => {
+    expect(nodeName("0.raw")).toBe("disk-0");
+    expect(nodeName("12.qcow2")).toBe("disk-12");
+  });
+});
