@@ -1,11 +1,15 @@
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, it } from "vitest";
+import { promisify } from "node:util";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { CliHome, envFor, exitCodeOf, resultOf } from "./testing/run-cli.ts";
 import type { CliResult } from "./testing/run-cli.ts";
 import { FakeApi } from "./testing/fake-api.ts";
+
+// Each test starts the program several times, beside whatever else the machine is busy with.
+vi.setConfig({ testTimeout: 120_000 });
 
 const home = new CliHome();
 afterAll(() => home[Symbol.dispose]());
@@ -268,6 +272,62 @@ describe("firewall", () => {
     const shown = (await run(api, ["firewall", "get", "dev"])).stdout;
     expect(shown).toMatch(/out +allow +\*\.debian\.org +tcp +443\n/);
     expect(shown).toContain("names: allow debian.org\n");
+  });
+});
+
+describe("snapshot tree", () => {
+  it("shows VMs and snapshots under what they come from", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ id: ID, name: "base" });
+    const snapshot = api.addSnapshot({ id: "aaaaaaaa-1111-4c8e-8d0e-1f6a8b2c3d4e", name: "ready", vmId: ID });
+    api.addVm({ id: "bbbbbbbb-1111-4c8e-8d0e-1f6a8b2c3d4e", name: "one", sourceSnapshotId: snapshot.id });
+    api.addVm({ id: "cccccccc-1111-4c8e-8d0e-1f6a8b2c3d4e", name: "two", sourceSnapshotId: snapshot.id });
+    api.addVm({
+      id: "dddddddd-1111-4c8e-8d0e-1f6a8b2c3d4e",
+      name: "child",
+      sourceVmId: "bbbbbbbb-1111-4c8e-8d0e-1f6a8b2c3d4e",
+    });
+    api.addVm({ name: "alone" });
+    expect((await run(api, ["snapshot", "tree"])).stdout).toBe(
+      [
+        "vm 0b9c5f2e  base  running",
+        " └─ snapshot aaaaaaaa  ready",
+        "    ├─ vm bbbbbbbb  one  running",
+        "    │  └─ vm dddddddd  child  running",
+        "    └─ vm cccccccc  two  running",
+        "",
+      ].join("\n"),
+    );
+  });
+});
+
+describe("completion", () => {
+  it("offers commands, options and names", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ name: "dev" });
+    api.addVm({ name: "two words" });
+    api.addSnapshot({ name: "ready" });
+    const complete = async (...words: string[]): Promise<string> =>
+      (await run(api, ["__complete", "--", ...words])).stdout.trim().replaceAll("\n", " ");
+    expect(await complete("sn")).toBe("snapshot");
+    expect(await complete("vm", "re")).toBe("resume rename");
+    expect(await complete("exec", "")).toBe("dev");
+    expect(await complete("rm", "-y", "dev", "d")).toBe("dev");
+    expect(await complete("snapshot", "restore", "-n", "x", "")).toBe("ready");
+    expect(await complete("launch", "--dis")).toBe("--disk-gib");
+    expect(await complete("launch", "-n", "")).toBe("");
+  });
+
+  it("works in bash", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ name: "development" });
+    const launcher = fileURLToPath(new URL("../bin/fastvm", import.meta.url));
+    const script = `fastvm() { "${launcher}" "$@"; }
+      eval "$(fastvm completion bash)"
+      COMP_WORDS=(fastvm vm get dev); COMP_CWORD=3; _fastvm; echo "\${COMPREPLY[@]}"`;
+    const env = { ...process.env, HOME: home.folder, ...envFor(api) };
+    const { stdout } = await promisify(execFile)("bash", ["-c", script], { env });
+    expect(stdout).toBe("development\n");
   });
 });
 

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { addGlobalOptions } from "./command-line/global-options.ts";
 import { separateRemoteCommand } from "./command-line/remote-command.ts";
+import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { doctorCommand } from "./commands/daemon/doctor.ts";
 import { serveCommand } from "./commands/daemon/serve.ts";
@@ -43,8 +44,10 @@ export function buildProgram(): Command {
     firewallCommand(),
     quotaCommand(),
     configCommand(),
+    completionCommand(),
   ];
   for (const command of commands) program.addCommand(command);
+  program.addCommand(completeCommand(program), { hidden: true });
   throwOnExit(program);
   return program;
 }

@@ -3,6 +3,7 @@ import { snapshotCreateCommand } from "./create.ts";
 import { snapshotListCommand } from "./ls.ts";
 import { snapshotRenameCommand } from "./rename.ts";
 import { snapshotRestoreCommand } from "./restore.ts";
+import { snapshotTreeCommand } from "./tree.ts";
 import { snapshotRemoveCommand } from "./rm.ts";
 
 export function snapshotCommand(): Command {
@@ -10,6 +11,7 @@ export function snapshotCommand(): Command {
     .description("Work with snapshots")
     .addCommand(snapshotCreateCommand())
     .addCommand(snapshotListCommand())
+    .addCommand(snapshotTreeCommand())
     .addCommand(snapshotRestoreCommand())
     .addCommand(snapshotRenameCommand())
     .addCommand(snapshotRemoveCommand());
