@@ -16,6 +16,8 @@ struct stream;
 struct watch {
     int fd;
     uint32_t events;
+    /* Looked at while the port is full, too: what it reads does not go there. */
+    bool always;
     struct stream *stream;
     void (*ready)(struct agent *agent, struct watch *watch, uint32_t events);
 };
@@ -51,9 +53,14 @@ struct stream {
     /* STREAM_EXEC */
     pid_t pid;
     bool is_pty;
+    /* The command's side of its terminal, held open until it ends: with none open, ours would report an error for good. */
+    int terminal;
     bool exited;
+    /* Nobody was left in the process group when its leader was reaped: its number may be somebody else's now. */
+    bool group_gone;
     int exit_status;
     uint64_t started_ns;
+    /* DRAIN_HELD: the time does not run, as something else must happen first. */
     uint64_t drain_deadline_ns;
     /* What the pipes held when the main process ended: delivered whatever it takes. */
     size_t must_drain;
@@ -76,17 +83,24 @@ struct stream {
 /* Output of background processes whose command is over: read and thrown away, so that they are not killed by a closed pipe. */
 enum { MAX_LEFTOVERS = 2048, MAX_FORWARDS = 16 };
 
+#define DRAIN_HELD UINT64_MAX
+
 struct agent {
     struct link link;
     int main_epoll;
     int stream_epoll;
     bool streams_watched;
+    /* The parser holds frames that wait until their answers have room. */
+    bool frames_wait;
     struct watch link_watch;
     struct watch signal_watch;
 
     struct stream *streams[MAX_STREAMS];
     size_t stream_count;
     struct stream *dead_streams;
+    /* Whoever comes first in a round, and takes the room there is, comes last in another. */
+    size_t turn;
+    bool files_first;
     size_t draining;
     size_t reading_files;
 
@@ -96,6 +110,8 @@ struct agent {
     struct watch forwards[MAX_FORWARDS];
     uint16_t forward_ports[MAX_FORWARDS];
     size_t forward_count;
+    /* No descriptor was left for a connection: they are looked at again when a stream has given some back. */
+    bool forwards_paused;
     uint32_t next_guest_stream;
 
     /* A request that comes in pieces. */
@@ -164,6 +180,7 @@ void socket_end(struct agent *agent, struct stream *stream);
 void socket_resume_output(struct agent *agent, struct stream *stream);
 /* Connections to this loopback port are carried to the host. 0 or an errno. */
 int socket_forward(struct agent *agent, uint16_t port);
+void socket_resume_forwards(struct agent *agent);
 
 /* identity.c */
 void identity_apply(struct agent *agent, const uint8_t *request, size_t length);

@@ -100,19 +100,17 @@ static bool collect(struct agent *agent, const struct frame *frame)
     if (agent->request_length > 0 && agent->request_stream != frame->stream) {
         agent->request_length = 0; /* The host sends the pieces of a request in one go. */
     }
-    if (agent->request_length + frame->length > MAX_REQUEST_BYTES) {
-        /* It stays full, so that what follows is not taken for the beginning of another request. */
-        agent->request_length = MAX_REQUEST_BYTES + 1;
-        return false;
-    }
-    uint8_t *grown = realloc(agent->request, agent->request_length + frame->length + 1);
+    agent->request_stream = frame->stream;
+    size_t length = agent->request_length + frame->length;
+    uint8_t *grown = length > MAX_REQUEST_BYTES ? NULL : realloc(agent->request, length + 1);
     if (grown == NULL) {
+        /* It stays too long, so that what follows is not taken for the beginning of another request. */
+        agent->request_length = MAX_REQUEST_BYTES + 1;
         return false;
     }
     agent->request = grown;
     memcpy(grown + agent->request_length, frame->payload, frame->length);
-    agent->request_length += frame->length;
-    agent->request_stream = frame->stream;
+    agent->request_length = length;
     return true;
 }
 

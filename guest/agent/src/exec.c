@@ -236,9 +236,6 @@ static void output_ready(struct agent *agent, struct watch *watch, uint32_t even
     ssize_t bytes = stream_pump(agent, stream, watch, watch == &stream->out ? KIND_DATA : KIND_DATA_ERR);
     if (bytes > 0) {
         stream->must_drain -= (size_t)bytes < stream->must_drain ? (size_t)bytes : stream->must_drain;
-    } else if (bytes == -EIO && stream->is_pty && !stream->exited) {
-        /* All have closed the terminal, but its owner runs on: closing our side would send it a SIGHUP. */
-        watch_set(agent, watch, 0);
     } else if (bytes != -EAGAIN && bytes != -EINTR) {
         watch_close(agent, watch); /* End of file; a terminal says EIO when its last user is gone. */
         finish_if_over(agent, stream);
@@ -255,11 +252,23 @@ static void discard_input(struct agent *agent, struct stream *stream)
     }
 }
 
+/* A terminal has no end but the one that is typed. It is not of the host's bytes: no credit is given for it. False while there is no room. */
+static bool type_end_of_file(struct agent *agent, struct stream *stream)
+{
+    static const uint8_t end_of_file = 4;
+    if (write(stream->in.fd, &end_of_file, 1) < 0 && (errno == EAGAIN || errno == EINTR)) {
+        watch_set(agent, &stream->in, EPOLLOUT);
+        return false;
+    }
+    return true;
+}
+
 static void push_input(struct agent *agent, struct stream *stream)
 {
     if (!stream_flush_input(agent, stream)) {
         discard_input(agent, stream);
-    } else if (stream->input_ended && stream->input.length == 0) {
+    } else if (stream->input_ended && stream->input.length == 0 &&
+               (!stream->is_pty || type_end_of_file(agent, stream))) {
         watch_close(agent, &stream->in);
     }
 }
@@ -306,10 +315,15 @@ static void run(struct agent *agent, uint32_t id, struct exec_request *request, 
         .stderr_fd = ends.theirs[2],
         .controls_terminal = request->pty,
     };
-    pid_t pid = spawn(&spawning);
+    const char *culprit = request->argv[0];
+    pid_t pid = spawn(&spawning, &culprit);
+    if (request->pty) {
+        stream->terminal = ends.theirs[0];
+        ends.theirs[0] = -1;
+    }
     close_ends(ends.theirs);
     if (pid < 0) {
-        refuse(agent, id, (uint32_t)-pid, request->argv[0]);
+        refuse(agent, id, (uint32_t)-pid, culprit);
         close_ends(ends.ours);
         stream_close(agent, stream);
         return;
@@ -350,11 +364,6 @@ void exec_end(struct agent *agent, struct stream *stream)
     if (stream->in.fd < 0 || stream->input_ended) {
         return;
     }
-    if (stream->is_pty) {
-        /* A terminal has no end but the one that is typed. */
-        static const uint8_t end_of_file = 4;
-        stream_queue_input(stream, &end_of_file, 1);
-    }
     stream->input_ended = true;
     push_input(agent, stream);
 }
@@ -377,7 +386,9 @@ void exec_resize(struct stream *stream, uint16_t rows, uint16_t columns)
 void exec_kill(struct agent *agent, struct stream *stream)
 {
     /* The group may outlive its leader; its number is not used again while a member lives. */
-    kill(-stream->pid, SIGKILL);
+    if (!stream->group_gone) {
+        kill(-stream->pid, SIGKILL);
+    }
     stream_close(agent, stream);
 }
 
@@ -431,8 +442,13 @@ static void ended(struct agent *agent, struct stream *stream, int status)
     stream->exited = true;
     stream->exit_status = status;
     stream->must_drain = waiting_bytes(&stream->out) + waiting_bytes(&stream->err);
-    stream->drain_deadline_ns = monotonic_ns() + (uint64_t)DRAIN_MS * 1000000u;
+    stream->group_gone = kill(-stream->pid, 0) < 0;
+    stream->drain_deadline_ns = DRAIN_HELD;
     agent->draining++;
+    if (stream->terminal >= 0) {
+        close(stream->terminal); /* Those who have it still are the last: without them its end can be seen. */
+        stream->terminal = -1;
+    }
     exec_resume_output(agent, stream);
     finish_if_over(agent, stream);
 }
@@ -460,18 +476,40 @@ void exec_reap(struct agent *agent)
     }
 }
 
+/* Nothing can be drained before credit comes or the port has room: either wakes the agent, so no time need run. */
+static bool drain_is_held(const struct agent *agent, const struct stream *stream)
+{
+    return stream->window == 0 || (stream->must_drain > 0 && link_is_congested(&agent->link));
+}
+
+/* Bytes of a terminal can be flushed away by those who have it open: these will never come. */
+static bool still_waits(struct stream *stream)
+{
+    if (stream->must_drain > 0 && waiting_bytes(&stream->out) + waiting_bytes(&stream->err) == 0) {
+        stream->must_drain = 0;
+    }
+    return stream->must_drain > 0;
+}
+
 void exec_check_drains(struct agent *agent, uint64_t now_ns)
 {
+    const uint64_t deadline_ns = now_ns + (uint64_t)DRAIN_MS * 1000000u;
     for (size_t i = agent->draining == 0 ? 0 : agent->stream_count; i-- > 0;) {
         struct stream *stream = agent->streams[i];
         if (stream->kind != STREAM_EXEC || !stream->exited) {
             continue;
         }
-        if (stream->must_drain > 0 || stream->window == 0) {
+        if (drain_is_held(agent, stream)) {
             /* A host that reads slowly must not cost the command its last words. A port that others keep busy is no reason to wait. */
-            stream->drain_deadline_ns = now_ns + (uint64_t)DRAIN_MS * 1000000u;
+            stream->drain_deadline_ns = DRAIN_HELD;
+        } else if (stream->drain_deadline_ns == DRAIN_HELD) {
+            stream->drain_deadline_ns = deadline_ns;
         } else if (now_ns >= stream->drain_deadline_ns) {
-            finish(agent, stream);
+            if (still_waits(stream)) {
+                stream->drain_deadline_ns = deadline_ns;
+            } else {
+                finish(agent, stream);
+            }
         }
     }
 }

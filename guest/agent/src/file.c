@@ -220,9 +220,12 @@ static void pump(struct agent *agent, struct stream *stream)
 
 void files_pump(struct agent *agent)
 {
-    for (size_t i = agent->reading_files == 0 ? 0 : agent->stream_count; i-- > 0;) {
-        if (agent->streams[i]->kind == STREAM_READ && link_has_room(&agent->link)) {
-            pump(agent, agent->streams[i]);
+    size_t count = agent->reading_files == 0 ? 0 : agent->stream_count;
+    for (size_t i = 0; i < count && link_has_room(&agent->link); i++) {
+        size_t index = (agent->turn + i) % count;
+        /* One that ends takes its place out of the table. */
+        if (index < agent->stream_count && agent->streams[index]->kind == STREAM_READ) {
+            pump(agent, agent->streams[index]);
         }
     }
 }

@@ -128,11 +128,14 @@ static int run_command(const struct field *field, struct subject *subject)
     struct field part;
     char *argv[MAX_COMMAND_ARGS + 1] = {NULL};
     size_t argc = 0;
-    while (fields_next(&reader, &part) && argc < MAX_COMMAND_ARGS) {
-        if (part.tag == TAG_ARG && (argv[argc] = field_string(&part)) != NULL) {
-            argc++;
+    bool sound = true;
+    while (sound && fields_next(&reader, &part)) {
+        if (part.tag == TAG_ARG) {
+            sound = argc < MAX_COMMAND_ARGS && (argv[argc] = field_string(&part)) != NULL;
+            argc += sound;
         }
     }
+    sound = sound && !reader.broken && argc > 0;
     if (argc > 0) {
         name_subject(subject, "command", argv[0]);
     }
@@ -141,8 +144,11 @@ static int run_command(const struct field *field, struct subject *subject)
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     const struct spawn_request request = {.argv = argv, .env = env, .cwd = "/", .account = &root,
                                           .stdin_fd = null, .stdout_fd = null, .stderr_fd = null};
-    pid_t pid = argc == 0 || reader.broken ? -EINVAL : spawn(&request);
-    close(null);
+    const char *culprit = NULL;
+    pid_t pid = sound ? spawn(&request, &culprit) : -EINVAL;
+    if (null >= 0) {
+        close(null);
+    }
     for (size_t i = 0; i < argc; i++) {
         free(argv[i]);
     }

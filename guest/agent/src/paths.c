@@ -26,6 +26,9 @@ int make_parents(const char *path)
     return error;
 }
 
+/* Tries before giving up: names are taken only by those who want to be in the way, and by files of agents that were killed. */
+enum { MAX_NAMES_TRIED = 100 };
+
 int open_temporary(const char *path, char **temporary)
 {
     static unsigned counter;
@@ -36,9 +39,13 @@ int open_temporary(const char *path, char **temporary)
     if (*temporary == NULL) {
         return -ENOMEM;
     }
-    /* A clone restored from one snapshot goes on with the same counter, on a disk of its own. */
-    snprintf(*temporary, room, "%.*s.fastvm-%d-%u.part", folder_length, path, (int)getpid(), counter++);
-    int fd = open(*temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int fd = -1;
+    errno = EEXIST;
+    for (int tried = 0; fd < 0 && errno == EEXIST && tried < MAX_NAMES_TRIED; tried++) {
+        snprintf(*temporary, room, "%.*s.fastvm-%d-%u.part", folder_length, path, (int)getpid(), counter++);
+        /* Never one that is there: in a folder that others write to, it would be theirs to read and to change. */
+        fd = open(*temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    }
     if (fd < 0) {
         int error = errno;
         free(*temporary);

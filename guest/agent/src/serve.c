@@ -127,10 +127,16 @@ static void watch_streams(struct agent *agent, bool watched)
     agent->streams_watched = watched;
 }
 
+/* Thousands of small requests fit in one read, and their answers would not fit in the queue: those beyond its mark wait in the parser. */
 static void handle_frames(struct agent *agent)
 {
     struct frame frame;
-    while (parser_next(&agent->link.parser, &frame)) {
+    agent->frames_wait = true;
+    while (link_accepts_input(&agent->link)) {
+        if (!parser_next(&agent->link.parser, &frame)) {
+            agent->frames_wait = false;
+            return;
+        }
         dispatch(agent, &frame);
     }
 }
@@ -138,7 +144,8 @@ static void handle_frames(struct agent *agent)
 /* False when the host is not there. */
 static bool read_link(struct agent *agent)
 {
-    for (int i = 0; i < MAX_READS && link_accepts_input(&agent->link); i++) {
+    handle_frames(agent);
+    for (int i = 0; i < MAX_READS && !agent->frames_wait; i++) {
         size_t room;
         uint8_t *space = parser_space(&agent->link.parser, &room);
         ssize_t bytes = read(agent->link.fd, space, room);
@@ -170,15 +177,34 @@ static void handle_streams(struct agent *agent)
     struct epoll_event events[MAX_EVENTS];
     int count = epoll_wait(agent->stream_epoll, events, MAX_EVENTS, 0);
     for (int i = 0; i < count; i++) {
-        struct watch *watch = events[i].data.ptr;
+        /* Those that got no room are reported in the same order again. */
+        struct watch *watch = events[(agent->turn + (size_t)i) % (size_t)count].data.ptr;
         if (watch->fd >= 0 && (watch->stream == NULL || !watch->stream->dead)) {
             watch->ready(agent, watch, events[i].events);
         }
     }
 }
 
+static void move_output(struct agent *agent, bool streams_ready)
+{
+    agent->files_first = !agent->files_first;
+    agent->turn += agent->files_first;
+    if (agent->files_first) {
+        files_pump(agent);
+    }
+    if (streams_ready && link_has_room(&agent->link)) {
+        handle_streams(agent);
+    }
+    if (!agent->files_first) {
+        files_pump(agent);
+    }
+}
+
 static int choose_timeout(struct agent *agent, int retry_ms)
 {
+    if (agent->frames_wait && link_accepts_input(&agent->link)) {
+        return 0;
+    }
     if (agent->reading_files > 0 && link_has_room(&agent->link)) {
         /* Only those with room in their window can go on; the others wait for credit. */
         for (size_t i = 0; i < agent->stream_count; i++) {
@@ -196,6 +222,7 @@ static int choose_timeout(struct agent *agent, int retry_ms)
 
 struct round {
     bool link_ready;
+    bool hung_up;
     bool signals;
     bool streams;
 };
@@ -203,15 +230,19 @@ struct round {
 static struct round wait_for_work(struct agent *agent, int timeout_ms)
 {
     struct epoll_event events[MAX_EVENTS];
-    struct round round = {false, false, false};
+    struct round round = {false, false, false, false};
     int count = epoll_wait(agent->main_epoll, events, MAX_EVENTS, timeout_ms);
     for (int i = 0; i < count; i++) {
-        if (events[i].data.ptr == &agent->link_watch) {
+        struct watch *watch = events[i].data.ptr;
+        if (watch == &agent->link_watch) {
             round.link_ready = true;
-        } else if (events[i].data.ptr == &agent->signal_watch) {
+            round.hung_up = (events[i].events & EPOLLHUP) != 0;
+        } else if (watch == &agent->signal_watch) {
             round.signals = true;
-        } else {
+        } else if (events[i].data.ptr == agent) {
             round.streams = true;
+        } else if (watch->fd >= 0) {
+            watch->ready(agent, watch, events[i].events);
         }
     }
     return round;
@@ -235,7 +266,11 @@ void agent_serve(struct agent *agent, bool port_returns)
         set_link_events(agent, connected ? wanted : 0);
         watch_streams(agent, link_has_room(&agent->link));
         struct round round = wait_for_work(agent, choose_timeout(agent, connected ? -1 : retry_ms));
-        if (!connected || round.link_ready) {
+        if (round.hung_up) {
+            /* Nobody will take it. Full, it would keep the port from being read, and the end of the host from being seen. */
+            link_drop_output(&agent->link);
+        }
+        if (!connected || round.link_ready || agent->frames_wait) {
             bool found = read_link(agent);
             if (!found && !port_returns) {
                 return;
@@ -249,10 +284,7 @@ void agent_serve(struct agent *agent, bool port_returns)
         if (round.signals) {
             read_signals(agent);
         }
-        if (round.streams && link_has_room(&agent->link)) {
-            handle_streams(agent);
-        }
-        files_pump(agent);
+        move_output(agent, round.streams);
         if (agent->draining > 0) {
             exec_check_drains(agent, monotonic_ns());
         }

@@ -79,12 +79,18 @@ static void push_input(struct agent *agent, struct stream *stream)
     }
 }
 
-static void connected(struct agent *agent, struct stream *stream)
+/* 0 or an errno. Reading and writing are watched apart, so each has a descriptor. */
+static int connected(struct agent *agent, struct stream *stream)
 {
+    int fd = fcntl(stream->in.fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) {
+        return errno;
+    }
     stream->connecting = false;
-    watch_open(&stream->out, fcntl(stream->in.fd, F_DUPFD_CLOEXEC, 0), stream, output_ready);
+    watch_open(&stream->out, fd, stream, output_ready);
     watch_set(agent, &stream->out, EPOLLIN);
     watch_set(agent, &stream->in, 0);
+    return 0;
 }
 
 static void input_ready(struct agent *agent, struct watch *watch, uint32_t events)
@@ -98,13 +104,15 @@ static void input_ready(struct agent *agent, struct watch *watch, uint32_t event
     int error = 0;
     socklen_t length = sizeof error;
     getsockopt(watch->fd, SOL_SOCKET, SO_ERROR, &error, &length);
-    send_done(agent, stream->id, (uint32_t)error);
-    if (error != 0) {
-        stream_close(agent, stream);
-        return;
+    if (error == 0) {
+        error = connected(agent, stream);
     }
-    connected(agent, stream);
-    push_input(agent, stream);
+    send_done(agent, stream->id, (uint32_t)error);
+    if (error == 0) {
+        push_input(agent, stream);
+    } else {
+        stream_close(agent, stream);
+    }
 }
 
 static void without_delay(int fd)
@@ -174,6 +182,11 @@ static void accept_ready(struct agent *agent, struct watch *watch, uint32_t even
     (void)events;
     int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+            /* The connection stays where it is, and so would the readiness. */
+            agent->forwards_paused = true;
+            watch_set(agent, watch, 0);
+        }
         return;
     }
     uint32_t id = GUEST_STREAM_BIT | agent->next_guest_stream++;
@@ -184,9 +197,20 @@ static void accept_ready(struct agent *agent, struct watch *watch, uint32_t even
     }
     without_delay(fd);
     watch_open(&stream->in, fd, stream, input_ready);
+    if (connected(agent, stream) != 0) {
+        stream_close(agent, stream);
+        return;
+    }
     uint16_t port = agent->forward_ports[watch - agent->forwards];
     link_send(&agent->link, KIND_OPEN_FORWARD, id, &port, sizeof port);
-    connected(agent, stream);
+}
+
+void socket_resume_forwards(struct agent *agent)
+{
+    agent->forwards_paused = false;
+    for (size_t i = 0; i < agent->forward_count; i++) {
+        watch_set(agent, &agent->forwards[i], EPOLLIN);
+    }
 }
 
 int socket_forward(struct agent *agent, uint16_t port)

@@ -137,7 +137,7 @@ static void limit_descriptors(void)
 }
 
 static int in_child(const struct spawn_request *request, const struct candidates *candidates, char **shell_argv,
-                    bool changes_user)
+                    bool changes_user, const char **culprit)
 {
     setsid();
     reset_signals();
@@ -150,6 +150,7 @@ static int in_child(const struct spawn_request *request, const struct candidates
     expose_to_oom_killer();
     limit_descriptors();
     if (chdir(request->cwd) < 0) {
+        *culprit = request->cwd; /* The memory is the parent's. */
         return errno;
     }
     umask(022);
@@ -171,7 +172,7 @@ static size_t count(char **strings)
     return number;
 }
 
-pid_t spawn(const struct spawn_request *request)
+pid_t spawn(const struct spawn_request *request, const char **culprit)
 {
     size_t arguments = count(request->argv);
     char **shell_argv = calloc(arguments + 2, sizeof *shell_argv);
@@ -191,7 +192,7 @@ pid_t spawn(const struct spawn_request *request)
     volatile int error = 0;
     pid_t pid = vfork();
     if (pid == 0) {
-        error = in_child(request, &candidates, shell_argv, changes_user);
+        error = in_child(request, &candidates, shell_argv, changes_user, culprit);
         _exit(127);
     }
     int fork_error = errno;

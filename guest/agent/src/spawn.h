@@ -19,7 +19,7 @@ struct spawn_request {
     bool controls_terminal;
 };
 
-/* The pid, or a negative errno. The command leads a session and a process group. */
-pid_t spawn(const struct spawn_request *request);
+/* The pid, or a negative errno, with `culprit` set to what it is about where that is not the command. The command leads a session and a process group. */
+pid_t spawn(const struct spawn_request *request, const char **culprit);
 
 #endif

@@ -22,7 +22,7 @@ struct stream *stream_open(struct agent *agent, uint32_t id, enum stream_kind ki
     stream->kind = kind;
     stream->window = WINDOW_BYTES;
     stream->input_window = WINDOW_BYTES;
-    stream->in.fd = stream->out.fd = stream->err.fd = stream->file = -1;
+    stream->in.fd = stream->out.fd = stream->err.fd = stream->file = stream->terminal = -1;
     stream->started_ns = monotonic_ns();
     agent->streams[agent->stream_count++] = stream;
     return stream;
@@ -59,6 +59,9 @@ void stream_close(struct agent *agent, struct stream *stream)
     watch_close(agent, &stream->in);
     watch_close(agent, &stream->out);
     watch_close(agent, &stream->err);
+    if (stream->terminal >= 0) {
+        close(stream->terminal);
+    }
     file_abort(stream);
     stream->next_dead = agent->dead_streams;
     agent->dead_streams = stream;
@@ -66,6 +69,9 @@ void stream_close(struct agent *agent, struct stream *stream)
 
 void streams_free_dead(struct agent *agent)
 {
+    if (agent->dead_streams != NULL && agent->forwards_paused) {
+        socket_resume_forwards(agent);
+    }
     while (agent->dead_streams != NULL) {
         struct stream *stream = agent->dead_streams;
         agent->dead_streams = stream->next_dead;
@@ -198,5 +204,6 @@ void leftover_add(struct agent *agent, int fd)
     agent->next_leftover = (agent->next_leftover + 1) % MAX_LEFTOVERS;
     watch_close(agent, watch); /* With none free, the oldest gives way. */
     watch_open(watch, fd, NULL, leftover_ready);
+    watch->always = true;
     watch_set(agent, watch, EPOLLIN);
 }

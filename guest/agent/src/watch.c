@@ -17,7 +17,7 @@ void watch_set(struct agent *agent, struct watch *watch, uint32_t events)
     }
     struct epoll_event event = {.events = events, .data.ptr = watch};
     int operation = events == 0 ? EPOLL_CTL_DEL : watch->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-    epoll_ctl(agent->stream_epoll, operation, watch->fd, &event);
+    epoll_ctl(watch->always ? agent->main_epoll : agent->stream_epoll, operation, watch->fd, &event);
     watch->events = events;
 }
 

@@ -11,6 +11,8 @@ import unittest
 from link_client import Link
 
 MIB = 1024 * 1024
+# In half a second. Nothing that waits has a timer; a wake-up or two may be those of a child that ends.
+IDLE_WAKEUPS = 2
 
 
 def alive(pid):
@@ -65,6 +67,22 @@ class AgentTest(unittest.TestCase):
         link = Link(self.path, **options)
         self.addCleanup(link.close)
         return link
+
+    def wakeups(self, seconds):
+        """How often it went to sleep and how much time it took, in clock ticks: a busy loop shows in one of them."""
+        before = self.activity()
+        time.sleep(seconds)
+        return self.activity() - before
+
+    def activity(self):
+        with open(f"/proc/{self.agent.pid}/status") as status:
+            switches = sum(int(line.split()[1]) for line in status if "ctxt_switches" in line)
+        with open(f"/proc/{self.agent.pid}/stat") as stat:
+            return switches + sum(map(int, stat.read().rsplit(") ", 1)[1].split()[11:13]))
+
+    def assert_idle(self):
+        """Waits for what is under way to settle: that it settles is what is tested."""
+        self.assertTrue(eventually(lambda: self.wakeups(0.5) <= IDLE_WAKEUPS), "the agent does not come to rest")
 
     def in_folder(self, name):
         return os.path.join(self.folder, name)

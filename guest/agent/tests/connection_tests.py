@@ -1,5 +1,7 @@
 """TCP connections, dialled by the host and forwarded to it."""
 
+import os
+import resource
 import socket
 import struct
 
@@ -84,12 +86,31 @@ class Connections(AgentTest):
         self.assertLess(output.credit, output.received)
         self.assertEqual(link.run(argv("true")).exit[0], 0)
 
+    def free_port(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
+    def test_a_connection_waits_for_a_free_descriptor_and_costs_no_time(self):
+        link = self.link()
+        port = self.free_port()
+        link.identify(field(wire.FORWARD, struct.pack("<H", port)))
+        stream = link.open(wire.OPEN_READ, field(wire.PATH, "/dev/zero"))
+        link.finish(stream)
+        held = len(os.listdir(f"/proc/{self.agent.pid}/fd"))
+        limits = resource.prlimit(self.agent.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.agent.pid, resource.RLIMIT_NOFILE, (held, limits[1]))
+        client = socket.create_connection(("127.0.0.1", port), 5)
+        self.addCleanup(client.close)
+        self.assert_idle()
+        self.assertEqual(link.forwards, [])
+        resource.prlimit(self.agent.pid, resource.RLIMIT_NOFILE, limits)
+        link.run(argv("true"))
+        link.wait(lambda: link.forwards)
+
     def test_a_forwarded_port_reaches_the_host(self):
         link = self.link()
-        probe = socket.socket()
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
+        port = self.free_port()
         self.assertEqual(link.identify(field(wire.FORWARD, struct.pack("<H", port))), (0, ""))
         self.assertEqual(link.identify(field(wire.FORWARD, struct.pack("<H", port))), (0, ""), "twice is once")
         client = socket.create_connection(("127.0.0.1", port), 5)

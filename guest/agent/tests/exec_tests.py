@@ -32,7 +32,8 @@ class Exec(AgentTest):
         self.assertEqual(link.run(argv("no-such-program")).exit[:2], (127, 2))
         self.assertEqual(link.run(argv("/etc/passwd")).exit[:2], (126, 13))
         self.assertEqual(link.run(argv("/tmp")).exit[:2], (126, 13))
-        self.assertEqual(link.run(argv("/bin/true") + field(wire.CWD, "/no/such")).exit[:2], (127, 2))
+        code, errno, _, diagnostic = link.run(argv("/bin/true") + field(wire.CWD, "/no/such")).exit
+        self.assertEqual((code, errno, diagnostic), (127, 2, "/no/such: No such file or directory"))
         self.assertEqual(link.run(argv("/bin/true")).exit[0], 0)
 
     def test_requests_that_do_not_parse(self):
@@ -181,6 +182,14 @@ class Exec(AgentTest):
         request = argv("printenv", "BIG") + field(wire.ENV, "BIG=" + "x" * 100_000) + field(wire.ENV, "PATH=/usr/bin:/bin")
         stream = link.open(wire.OPEN_EXEC, request, piece=777)
         self.assertEqual(link.finish(stream).stdout, b"x" * 100_000 + b"\n")
+
+    def test_a_request_that_is_not_finished_does_not_mix_with_the_next(self):
+        link = self.link()
+        link.send(wire.MORE, 7, argv("/bin/false") + b"\1\0")
+        self.assertEqual(link.run(argv("/bin/true")).exit[0], 0)
+        link.send(wire.MORE, 8, argv("/bin/false"))
+        link.hello(bytes(16))
+        self.assertEqual(link.finish(link.open(wire.OPEN_EXEC, argv("/bin/true"), stream=8)).exit[0], 0)
 
     def test_a_request_beyond_four_mebibytes_is_refused(self):
         link = self.link()

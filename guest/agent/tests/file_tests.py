@@ -3,6 +3,7 @@
 import os
 import struct
 import subprocess
+import unittest
 
 import link_client as wire
 from agent_case import AgentTest, MIB
@@ -45,6 +46,25 @@ class Files(AgentTest):
         with open(path) as file:
             self.assertEqual(file.read(), "old")
         self.assertEqual(sorted(os.listdir(self.folder)), ["file", "link.sock"])
+
+    def test_a_file_that_lies_in_wait_under_the_temporary_name_is_left_alone(self):
+        link = self.link()
+        trap = self.in_folder(f".fastvm-{self.agent.pid}-0.part")
+        with open(trap, "w") as file:
+            file.write("theirs")
+        self.assertEqual(self.write(link, field(wire.PATH, self.in_folder("file")), b"ours")[0], 0)
+        with open(trap) as theirs, open(self.in_folder("file")) as ours:
+            self.assertEqual((theirs.read(), ours.read()), ("theirs", "ours"))
+
+    @unittest.skipIf(os.geteuid() != 0, "only root gives files away")
+    def test_a_file_belongs_to_its_user(self):
+        link = self.link()
+        path = self.in_folder("file")
+        request = field(wire.PATH, path) + field(wire.USER, "nobody") + field(wire.MODE, struct.pack("<I", 0o4750))
+        self.assertEqual(self.write(link, request, b"x")[0], 0)
+        found = os.stat(path)
+        self.assertEqual((found.st_uid, found.st_mode & 0o7777), (65534, 0o4750))
+        self.assertEqual(self.write(link, field(wire.PATH, path) + field(wire.USER, "who-is-this"), b"x")[0], 22)
 
     def test_what_cannot_be_written(self):
         link = self.link()

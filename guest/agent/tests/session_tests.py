@@ -1,6 +1,7 @@
 """HELLO, sessions, garbage on the line, and what becomes of streams when the host changes."""
 
 import os
+import select
 import signal
 import socket
 import struct
@@ -90,6 +91,38 @@ class Sessions(AgentTest):
         link.ping()
 
 
+class Floods(AgentTest):
+    def test_every_one_of_ten_thousand_small_requests_is_answered(self):
+        link = self.link()
+        count = 10_000
+        for number in range(count):
+            link.streams[1 + number] = wire.Output(wire.OPEN_EXEC)
+        requests = b"".join(frame(wire.OPEN_EXEC, link.session, 1 + number) for number in range(count))
+        # Stopped, the agent finds them all in its first reads.
+        os.kill(self.agent.pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, self.agent.pid, signal.SIGCONT)
+        link.socket.sendall(requests)
+        os.kill(self.agent.pid, signal.SIGCONT)
+        link.wait(lambda: all(link.streams[1 + number].final for number in range(count)))
+        link.ping()
+
+    def test_frames_of_streams_that_never_were_do_nothing(self):
+        link = self.link()
+        for kind in (wire.DATA, wire.END, wire.CREDIT, wire.SIGNAL, wire.RESIZE, wire.RESET):
+            for stream in (0, 9, 0x80000001, 0xFFFFFFFF):
+                link.send(kind, stream, b"\1\0\0\0")
+        link.ping()
+        self.assertEqual(link.streams, {})
+
+    def test_kinds_that_only_a_guest_sends_do_nothing(self):
+        link = self.link()
+        stream = link.open(wire.OPEN_EXEC, argv("cat") + field(wire.STDIN, b"\1"))
+        for kind in (wire.WELCOME, wire.IDENTITY_DONE, wire.PONG, wire.DATA_ERR, wire.EXIT, wire.DONE, wire.OPEN_FORWARD):
+            link.send(kind, stream, b"\1\0\0\0")
+        link.send(wire.END, stream)
+        self.assertEqual(link.finish(stream).exit[0], 0)
+
+
 class Generations(AgentTest):
     def start_sleeper(self):
         link = self.link(generation=b"a" * 16)
@@ -125,6 +158,18 @@ class Generations(AgentTest):
         link.hello(b"b" * 16)
         self.assertTrue(eventually(lambda: os.path.exists(done)))
         link.ping()
+
+    def test_detached_output_is_read_while_the_port_is_full(self):
+        link = self.link(generation=b"a" * 16)
+        go, done = self.in_folder("go"), self.in_folder("done")
+        script = f"echo $$; while [ ! -e {go} ]; do sleep 0.02; done; head -c 1000000 /dev/zero; echo ok >{done}"
+        self.pid_from(link, link.open(wire.OPEN_EXEC, shell(script)))
+        link.hello(b"b" * 16)
+        flood = [link.open(wire.OPEN_EXEC, argv("cat", "/dev/zero")) for _ in range(4)]
+        self.assertTrue(select.select([link.socket], [], [], 5)[0])
+        open(go, "w").close()
+        self.assertTrue(eventually(lambda: os.path.exists(done)))
+        self.assertTrue(all(not link.streams[s].stdout for s in flood), "the host did not read")
 
     def test_a_file_half_written_before_a_restore_is_removed(self):
         link = self.link(generation=b"a" * 16)

@@ -41,6 +41,34 @@ class Terminals(AgentTest):
         output = self.link().run(shell(script) + self.terminal(24, 80))
         self.assertEqual((output.exit[0], output.stdout), (4, b"late\r\n"))
 
+    def test_a_terminal_that_is_opened_again_is_read_on(self):
+        script = "exec <&- >&- 2>&-; sleep 0.1; seq 1 20000 >/dev/tty; exit 4"
+        output = self.link().run(shell(script) + self.terminal(24, 80))
+        self.assertEqual(output.exit[0], 4)
+        self.assertTrue(output.stdout.endswith(b"20000\r\n"), output.stdout[-20:])
+
+    def test_no_credit_is_given_for_the_typed_end(self):
+        link = self.link()
+        script = "stty raw -echo; echo ready; head -c 65536 | wc -c"
+        stream = link.open(wire.OPEN_EXEC, shell(script) + self.terminal(24, 80))
+        link.wait(lambda: b"ready" in link.streams[stream].stdout)
+        # The credit due for all of it and one byte would be sent at once; the link's client checks it.
+        link.data(stream, bytes(65_535))
+        link.send(wire.END, stream)
+        self.assertIn(b"65536", link.finish(stream).stdout)
+
+    def test_output_that_is_flushed_away_is_not_waited_for(self):
+        link = self.link()
+        link.gives_credit = False
+        flush = "import termios,time,sys;time.sleep(0.3);termios.tcflush(1,termios.TCOFLUSH);time.sleep(30)"
+        script = f"python3 -c '{flush}' & sleep 0.1; head -c 262144 /dev/zero; head -c 1000 /dev/zero"
+        stream = link.open(wire.OPEN_EXEC, shell(script) + field(wire.ENV, "A=1") + self.terminal(24, 80))
+        link.wait(lambda: len(link.streams[stream].stdout) == wire.WINDOW)
+        time.sleep(1)
+        link.gives_credit = True
+        link.send(wire.CREDIT, stream, struct.pack("<I", wire.WINDOW))
+        self.assertEqual(link.finish(stream, 5).exit[0], 0)
+
     def test_control_c_interrupts(self):
         link = self.link()
         stream = link.open(wire.OPEN_EXEC, shell("echo $$; exec sleep 60") + self.terminal(24, 80))

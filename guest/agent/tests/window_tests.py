@@ -57,9 +57,24 @@ class Windows(AgentTest):
         for stream in floods:
             link.send(wire.RESET, stream)
 
+    def test_commands_and_files_share_the_port(self):
+        link = self.link()
+        with open(self.in_folder("large"), "wb") as file:
+            file.truncate(1024 * MIB)
+        streams = [link.open(wire.OPEN_EXEC, argv("cat", "/dev/zero")) for _ in range(2)]
+        streams += [link.open(wire.OPEN_READ, field(wire.PATH, self.in_folder("large"))) for _ in range(2)]
+        self.assert_share(link, streams)
+
     def test_streams_share_the_port(self):
         link = self.link()
         streams = [link.open(wire.OPEN_EXEC, argv("cat", "/dev/zero")) for _ in range(3)]
+        self.assert_share(link, streams)
+
+    def assert_share(self, link, streams):
+        """From when all have begun."""
+        link.wait(lambda: all(link.streams[s].stdout for s in streams))
+        for stream in streams:
+            link.streams[stream].stdout.clear()
         link.wait(lambda: sum(len(link.streams[s].stdout) for s in streams) > 60 * MIB)
         counts = sorted(len(link.streams[s].stdout) for s in streams)
         self.assertGreater(counts[0], counts[-1] / 4, counts)
