@@ -24,7 +24,6 @@ export async function openSession(command: Command): Promise<Session> {
     import("fastvm"),
     findConnection(options, readEnvironment()),
   ]);
-  const defaultHeaders = { "user-agent": "fastvm-cli" };
-  const client = new FastvmClient({ ...connection, defaultHeaders, maxRetries: MAX_RETRIES });
+  const client = new FastvmClient({ ...connection, maxRetries: MAX_RETRIES });
   return { client, baseUrl: connection.baseUrl, isJson: options.json === true, signal: interruptSignal };
 }

@@ -13,6 +13,9 @@ import {
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
+/** What precedes the 32 bytes of an ed25519 key: its type and its length, each with a length before it. */
+const KEY_HEADER = Buffer.from("\0\0\0\u000bssh-ed25519\0\0\0\u0020", "latin1");
+
 let plane: ControlPlane;
 let worker: FakeWorker;
 let connection: { apiKey: string; baseUrl: string };
@@ -79,6 +82,49 @@ describe("FastvmClient", () => {
     const vm = await vms.launch({ machineType: "c1m2" });
     for await (const _ of vms.stream(vm, "yes")) break;
     await expect.poll(() => worker.killed, { timeout: 5000 }).toBe(1);
+  });
+
+  it("keeps services, SSH keys, a firewall and a time to live", async () => {
+    const { vms, me } = new FastvmClient(connection);
+    const vm = await vms.launch({ machineType: "c1m2", ttl: { action: "pause", seconds: 3600 } });
+    expect(vm.ttl).toEqual({ action: "pause", seconds: 3600 });
+    expect((await vms.refreshTtl(vm)).expiresAtMs).toBeGreaterThanOrEqual(vm.expiresAtMs ?? Infinity);
+    expect((await vms.update(vm, { ttl: null })).ttl ?? undefined).toBeUndefined();
+    await expect(vms.refreshTtl(vm)).rejects.toBeInstanceOf(ConflictError);
+
+    const web = { name: "web", port: 8080, h2c: false };
+    expect(await vms.services.register(vm, { name: "web", port: 8080 })).toEqual(web);
+    expect(await vms.services.register(vm, { name: "web", port: 8080 })).toEqual(web);
+    await expect(vms.services.register(vm, { name: "web", port: 8081 })).rejects.toBeInstanceOf(
+      ConflictError,
+    );
+    expect(await vms.services.update(vm, "web", { port: 8081, h2c: true })).toMatchObject({
+      port: 8081,
+      h2c: true,
+    });
+    expect(await vms.services.list(vm)).toHaveLength(1);
+    await vms.services.delete(vm, "web");
+    await vms.services.delete(vm, "web");
+    expect(await vms.services.list(vm)).toEqual([]);
+
+    const publicKey = `ssh-ed25519 ${Buffer.concat([KEY_HEADER, Buffer.alloc(32, 7)]).toString("base64")}`;
+    const key = await vms.sshKeys.add(vm, { publicKey: `${publicKey} me@here\n`, name: "laptop" });
+    expect(key).toMatchObject({ publicKey, name: "laptop", fingerprint: expect.stringMatching(/^SHA256:/) });
+    expect((await vms.sshKeys.list(vm)).keys).toHaveLength(1);
+    expect((await vms.sshKeys.delete(vm, key.fingerprint)).deleted).toBe(true);
+    const own = await me.sshKeys.add({ publicKey });
+    expect((await me.sshKeys.list()).keys).toEqual([own]);
+    await me.sshKeys.delete(own.fingerprint);
+
+    const egress = { default: "deny", rules: [] } as const;
+    expect((await vms.setFirewall(vm, { egress })).firewall).toMatchObject({ egress });
+    const flat = new FastVM(connection);
+    const ingress = [{ protocol: "tcp", portStart: 22 }];
+    expect((await flat.setFirewall(vm, { mode: "restricted", ingress })).firewall).toMatchObject({
+      mode: "restricted",
+    });
+    // This client knows both dialects and sees the policy as it was written.
+    expect((await vms.get(vm)).firewall).toMatchObject({ mode: "restricted", ingress });
   });
 
   it("names the field that is wrong, and a wrong key", async () => {
