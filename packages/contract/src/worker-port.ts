@@ -49,6 +49,8 @@ export interface WorkerCapacity {
   readonly vcpus: number;
   /** Memory that VMs may be promised, in MiB. */
   readonly memoryMib: number;
+  /** The largest single machine that this host can run at all. */
+  readonly largestMachine: { readonly cpu: number; readonly memoryMib: number };
   /** Free bytes where VM disks live. */
   readonly diskFreeBytes: number;
   readonly runningVms: number;

@@ -44,6 +44,9 @@ const MIB = 1024 ** 2;
  */
 const MEMORY_OVERCOMMIT = 8;
 const CPU_OVERCOMMIT = 64;
+/** One guest with many more vCPUs than the host has processors spends its time waiting for its own locks. */
+const MAX_VCPUS_PER_PROCESSOR = 4;
+const MIN_LARGEST_VCPUS = 8;
 
 export interface WorkerOptions {
   readonly config: WorkerConfig;
@@ -86,6 +89,10 @@ export class Worker implements WorkerPort {
     return {
       vcpus: cpus().length * CPU_OVERCOMMIT,
       memoryMib: Math.floor(totalmem() / MIB) * MEMORY_OVERCOMMIT,
+      largestMachine: {
+        cpu: Math.max(MIN_LARGEST_VCPUS, cpus().length * MAX_VCPUS_PER_PROCESSOR),
+        memoryMib: Math.floor(totalmem() / MIB),
+      },
       diskFreeBytes: await freeDiskBytes(this.#context.config.dataDir),
       runningVms: running.length,
       accelerator: this.#context.accelerator,

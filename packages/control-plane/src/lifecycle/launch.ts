@@ -57,10 +57,11 @@ export async function launchVm(
 }
 
 function assertFits({ machine, snapshot }: LaunchRequest, capacity: WorkerCapacity): void {
-  if (machine.memoryMib <= capacity.memoryMib) return;
+  const { cpu, memoryMib } = capacity.largestMachine;
+  if (machine.cpu <= cpu && machine.memoryMib <= Math.min(memoryMib, capacity.memoryMib)) return;
   throw new FastvmError(
     "invalid_request",
-    `${machine.name} needs ${machine.memoryMib} MiB of memory; this host can give ${capacity.memoryMib} MiB`,
+    `${machine.name} has ${machine.cpu} vCPUs and ${machine.memoryMib} MiB of memory; this host gives up to ${cpu} and ${memoryMib}`,
     { field: snapshot === undefined ? "machineType" : "snapshotId" },
   );
 }

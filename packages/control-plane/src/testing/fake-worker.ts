@@ -78,6 +78,7 @@ export class FakeWorker implements WorkerPort {
     return Promise.resolve({
       vcpus: 2,
       memoryMib: this.memoryMib,
+      largestMachine: { cpu: 64, memoryMib: this.memoryMib },
       diskFreeBytes: 2 ** 40,
       runningVms,
       accelerator: "tcg",
