@@ -1,4 +1,5 @@
 /** Everything of a daemon that can leak, counted: compared before and after, it must be the same. */
+import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
@@ -29,19 +30,18 @@ export async function footprint(daemon: TestDaemon): Promise<Footprint> {
       .map((entry) => join(entry.parentPath, entry.name).slice(dataDir.length + 1))
       .filter((name) => !KEPT.test(name) && !name.startsWith("pool/"))
       .toSorted(),
-    cgroups: await countCgroups(),
+    cgroups: await countCgroups(dataDir),
     rows: countRows(join(dataDir, "fastvm.db")),
   };
 }
 
-async function countCgroups(): Promise<number> {
+/** Of this daemon alone: others may run on the machine. The name is the one that the worker gives. */
+async function countCgroups(dataDir: string): Promise<number> {
+  const scope = createHash("sha256").update(dataDir).digest("hex").slice(0, 12);
   let count = 0;
   for (const root of ["/sys/fs/cgroup", "/sys/fs/cgroup/pids", "/sys/fs/cgroup/memory"]) {
-    const parents = await readdir(root).catch(() => []);
-    for (const parent of parents.filter((name) => name.startsWith("fastvm-"))) {
-      const entries = await readdir(join(root, parent), { withFileTypes: true }).catch(() => []);
-      count += entries.filter((entry) => entry.isDirectory()).length;
-    }
+    const entries = await readdir(join(root, `fastvm-${scope}`), { withFileTypes: true }).catch(() => []);
+    count += entries.filter((entry) => entry.isDirectory()).length;
   }
   return count;
 }

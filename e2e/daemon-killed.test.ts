@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { FastvmClient, Vm } from "fastvm";
+import { TestDaemon } from "./harness/daemon.ts";
+import { eventually } from "./harness/eventually.ts";
+import { footprint } from "./harness/footprint.ts";
+import type { Footprint } from "./harness/footprint.ts";
+import { askKeeper, expectContinues, sh, startKeeper } from "./harness/guest.ts";
+import type { Memory } from "./harness/guest.ts";
+import { processesIn } from "./harness/processes.ts";
+import type { FoundProcess } from "./harness/processes.ts";
+
+const VMS = 10;
+/** A client's connections of before are a few descriptors that come and go. */
+const DESCRIPTOR_SLACK = 3;
+const ADOPTION_DEADLINE_MS = 20_000;
+
+describe("ten VMs whose daemon is killed", () => {
+  let daemon: TestDaemon;
+  let client: FastvmClient;
+  let vms: Vm[];
+  let paused: Vm;
+  let keeper: Vm;
+  let restored: Vm;
+  let memory: Memory;
+  let pausedMemory: Memory;
+  let before: { footprint: Footprint; processes: FoundProcess[]; pool: FoundProcess[]; rows: Vm[] };
+  let execFailure: Promise<unknown>;
+
+  beforeAll(async () => {
+    daemon = await TestDaemon.start();
+    client = daemon.client;
+    keeper = await client.vms.launch({ machineType: "c1m2", name: "keeper" });
+    memory = await startKeeper(client, keeper);
+    const snapshot = await client.snapshots.create({ vmId: keeper.id, name: "kept" });
+    restored = await client.vms.launch({ snapshotId: snapshot.id, name: "restored" });
+    paused = await client.vms.launch({ snapshotId: snapshot.id, name: "paused" });
+    pausedMemory = await askKeeper(client, paused);
+    await client.vms.pause(paused);
+    const others = await Promise.all(
+      Array.from({ length: VMS - 3 }, (_, index) =>
+        client.vms.launch({ machineType: "c1m2", name: `other-${index}` }),
+      ),
+    );
+    vms = [keeper, restored, paused, ...others];
+    before = await withFullPool(async () => ({
+      footprint: await footprint(daemon),
+      processes: await vmProcesses(),
+      pool: await poolProcesses(),
+      rows: await client.vms.list(),
+    }));
+    execFailure = client.vms.run(keeper, "sleep 4242 & sleep 4243").catch((error: unknown) => error);
+    await sh(client, keeper, "until pgrep -f '^sleep 4243' >/dev/null; do sleep 0.05; done");
+    await daemon.sigkill();
+    await daemon.restart();
+  });
+
+  afterAll(async () => {
+    await daemon[Symbol.asyncDispose]();
+  });
+
+  async function vmProcesses(): Promise<FoundProcess[]> {
+    return (await processesIn(daemon.config.dataDir)).filter(({ folder }) => folder.startsWith("vms/"));
+  }
+
+  /** The pool is filled a moment after the last launch. */
+  async function withFullPool<T>(work: () => Promise<T>): Promise<T> {
+    await eventually(async () => expect(await poolProcesses()).toHaveLength(1), ADOPTION_DEADLINE_MS);
+    return await work();
+  }
+
+  async function poolProcesses(): Promise<FoundProcess[]> {
+    return (await processesIn(daemon.config.dataDir)).filter(({ folder }) => folder.startsWith("pool/"));
+  }
+
+  test("go on in the same processes, and all answer", async () => {
+    expect(before.processes).toHaveLength(VMS - 1);
+    expect(await vmProcesses()).toEqual(before.processes);
+    for (const vm of vms.filter(({ id }) => id !== paused.id)) {
+      expect(await sh(client, vm, "echo here")).toBe("here");
+    }
+    expectContinues(await askKeeper(client, keeper), memory);
+    expectContinues(await askKeeper(client, restored), memory);
+  });
+
+  test("have the same records", async () => {
+    const byId = (list: readonly Vm[]): Vm[] => list.toSorted((a, b) => a.id.localeCompare(b.id));
+    expect(byId(await client.vms.list())).toEqual(byId(before.rows));
+    const [snapshot] = await client.snapshots.list();
+    expect(snapshot?.status).toBe("ready");
+  });
+
+  test("have lost the command that ran, with all it started", async () => {
+    expect(await execFailure).toBeInstanceOf(Error);
+    await sh(
+      client,
+      keeper,
+      "for i in $(seq 200); do pgrep -f '^sleep 424[23]' >/dev/null || exit 0; sleep 0.05; done; exit 1",
+    );
+  });
+
+  test("leak nothing: the pool is a new one, of the same size", async () => {
+    const spare = await withFullPool(poolProcesses);
+    expect(spare.map(({ pid }) => pid)).not.toEqual(before.pool.map(({ pid }) => pid));
+    const after = await withFullPool(() => footprint(daemon));
+    expect({ ...after, descriptors: 0 }).toEqual({ ...before.footprint, descriptors: 0 });
+    expect(after.descriptors).toBeLessThanOrEqual(before.footprint.descriptors + DESCRIPTOR_SLACK);
+  });
+
+  test("can all that they could before: resume, snapshot, restore, fork, delete", async () => {
+    await client.vms.resume(paused);
+    expectContinues(await askKeeper(client, paused), pausedMemory);
+    const snapshot = await client.snapshots.create({ vmId: restored.id });
+    const again = await client.vms.launch({ snapshotId: snapshot.id });
+    expectContinues(await askKeeper(client, again), memory);
+    const { children } = await client.vms.fork(keeper, { count: 1 });
+    expect(children[0]?.vm?.status).toBe("running");
+    for (const vm of await client.vms.list()) await client.vms.delete(vm);
+    for (const one of await client.snapshots.list()) await client.snapshots.delete(one);
+    expect(await vmProcesses()).toEqual([]);
+    const end = await withFullPool(() => footprint(daemon));
+    expect(end.files).toEqual([]);
+    expect(end.rows["vms"]).toBe(0);
+    expect(end.rows["snapshots"]).toBe(0);
+  });
+});
