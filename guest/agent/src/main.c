@@ -3,6 +3,7 @@
  * link over a Unix socket on an ordinary machine, for development and tests, and leaves that machine as it is.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +13,21 @@
 #include "agent.h"
 #include "early-init.h"
 #include "port.h"
+
+static volatile sig_atomic_t ending;
+static int listener = -1;
+static volatile int host = -1;
+
+/* Whatever is waited for, or will be, ends: a flag alone could be set just after it was looked at. */
+static void end(int number)
+{
+    (void)number;
+    ending = 1;
+    shutdown(listener, SHUT_RDWR);
+    if (host >= 0) {
+        shutdown(host, SHUT_RDWR);
+    }
+}
 
 static int listen_on(const char *path)
 {
@@ -29,38 +45,44 @@ static int listen_on(const char *path)
     return fd;
 }
 
-/*
- * One host at a time, one after the other; what the agent remembers of sessions goes on, as in a VM. It ends when a host has left and the socket's
- * file is gone: with all freed, so that a sanitizer can tell what was forgotten.
- */
-static int serve_socket(const char *path)
+/* One host at a time, one after the other; what the agent remembers of sessions goes on, as in a VM. */
+static int serve_hosts(void)
 {
-    int listener = listen_on(path);
-    if (listener < 0) {
-        fprintf(stderr, "fastvm-agent: %s: %s\n", path, strerror(errno));
-        return 1;
-    }
     struct agent *agent = NULL;
-    while (access(path, F_OK) == 0) {
-        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED)) {
+    while (!ending) {
+        host = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (host < 0 && (errno == EINTR || errno == ECONNABORTED)) {
             continue;
         }
-        if (fd >= 0 && agent != NULL) {
-            agent_reconnect(agent, fd);
-        } else if (fd < 0 || (agent = agent_new(fd)) == NULL) {
-            fprintf(stderr, "fastvm-agent: %s\n", strerror(errno));
-            return 1;
+        if (host >= 0 && agent != NULL) {
+            agent_reconnect(agent, host);
+        } else if (host < 0 || (agent = agent_new(host)) == NULL) {
+            break;
         }
         agent->leaves_machine_alone = true;
-        agent_serve(agent, false);
+        if (!ending) {
+            agent_serve(agent, false);
+        }
+        host = -1;
         agent_disconnect(agent);
     }
     if (agent != NULL) {
         agent_free(agent);
     }
-    close(listener);
-    return 0;
+    return ending ? 0 : 1;
+}
+
+/* Until SIGTERM, which frees everything: a sanitizer can tell what was forgotten. */
+static int serve_socket(const char *path)
+{
+    const struct sigaction action = {.sa_handler = end};
+    sigaction(SIGTERM, &action, NULL);
+    listener = listen_on(path);
+    if (listener < 0) {
+        fprintf(stderr, "fastvm-agent: %s: %s\n", path, strerror(errno));
+        return 1;
+    }
+    return serve_hosts();
 }
 
 int main(int argc, char **argv)
