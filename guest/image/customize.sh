@@ -34,7 +34,8 @@ mask systemd-remount-fs.service
 # State of hardware that is not there, and of boots that are not booted again.
 mask systemd-pstore.service systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-journal-flush.service \
   systemd-hwdb-update.service systemd-network-generator.service dev-hugepages.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
-  sys-kernel-config.mount modprobe@.service systemd-quotacheck.service quotaon.service kmod-static-nodes.service
+  sys-kernel-config.mount modprobe@.service systemd-quotacheck.service quotaon.service kmod-static-nodes.service \
+  systemd-initctl.socket systemd-journald-audit.socket
 mask_generators bless-boot cryptsetup getty gpt-auto hibernate-resume integritysetup rc-local system-update veritysetup
 
 # "./module.pyc" as a command: not worth a mount and a process at every boot.
@@ -59,6 +60,8 @@ ln -s /etc/machine-id "$tree/var/lib/dbus/machine-id"
 echo fastvm >"$tree/etc/hostname"
 rm -f "$tree/etc/resolv.conf"
 : >"$tree/etc/resolv.conf"
+
+mv "$tree/etc/apt/sources.list.d/0000sources.list" "$tree/etc/apt/sources.list"
 
 # mmdebstrap's own settings: the proxy is the host's, the rest has a proper name.
 rm -f "$tree/etc/apt/apt.conf.d/99mmdebstrap"
