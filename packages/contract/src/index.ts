@@ -9,6 +9,8 @@ export { defaultSnapshotName, defaultVmName, hostnameOf, normalizeName } from ".
 export { buildOpenapi } from "./openapi.ts";
 export { OPERATIONS } from "./operations.ts";
 export type { Operation, OperationId } from "./operations.ts";
+export { ConsoleTokenSchema } from "./schemas/console.ts";
+export type { ConsoleToken } from "./schemas/console.ts";
 export { DeletionSchema } from "./schemas/deletion.ts";
 export type { Deletion } from "./schemas/deletion.ts";
 export { ErrorBodySchema } from "./schemas/error-body.ts";

@@ -3,6 +3,7 @@
  * and a test fails when the server's routes and this table differ.
  */
 import { Type, type TSchema } from "typebox";
+import { ConsoleTokenSchema } from "./schemas/console.ts";
 import { DeletionSchema } from "./schemas/deletion.ts";
 import { ExecBodySchema, ExecResultSchema, ExecStreamEventSchema } from "./schemas/exec.ts";
 import { FirewallInputSchema } from "./schemas/firewall.ts";
@@ -181,6 +182,16 @@ export const OPERATIONS = {
     responses: { 200: ExecResultSchema },
     ndjson: ExecStreamEventSchema,
     errors: [409, 502, 503, 507],
+  },
+  createConsoleToken: {
+    method: "POST",
+    path: `${VM}/console-token`,
+    tag: "Console",
+    summary: "Get a token for one connection to a VM's console",
+    description:
+      'The console is a WebSocket. The client sends keystrokes, and `{"type":"resize","cols":80,"rows":24}` as text; it gets the terminal\'s bytes as binary frames.',
+    responses: { 200: ConsoleTokenSchema },
+    errors: [409],
   },
   setVmFirewall: {
     method: "PUT",

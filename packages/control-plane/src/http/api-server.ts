@@ -65,6 +65,8 @@ function cleartextServer(listener: Listener, sessions: Set<ServerHttp2Session>):
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
+      // curl and others offer `Upgrade: h2c` on ordinary requests; these are answered as if they had not.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
     },
     listener,
   );

@@ -335,6 +335,7 @@ describe("keys", () => {
     "POST /v1/vms/x/resume",
     "POST /v1/vms/x/fork",
     "POST /v1/vms/x/ttl/refresh",
+    "POST /v1/vms/x/console-token",
     "PUT /v1/vms/x/firewall",
     "PATCH /v1/vms/x/firewall",
     "GET /v1/vms/x/services",

@@ -10,6 +10,7 @@ import { registerDeleteSnapshot } from "./snapshots/delete.ts";
 import { registerGetSnapshot } from "./snapshots/get.ts";
 import { registerListSnapshots } from "./snapshots/list.ts";
 import { registerUpdateSnapshot } from "./snapshots/update.ts";
+import { registerConsole } from "./vms/console-token.ts";
 import { registerDeleteVm } from "./vms/delete.ts";
 import { registerExecInVm } from "./vms/exec.ts";
 import { registerVmFirewall } from "./vms/firewall.ts";
@@ -37,6 +38,7 @@ export function registerRoutes(app: FastifyInstance, ctx: LifecycleContext): voi
   registerRefreshVmTtl(app, ctx);
   registerForkVm(app, ctx);
   registerExecInVm(app, ctx);
+  registerConsole(app, ctx);
   registerVmFirewall(app, ctx);
   registerServices(app, ctx);
   registerVmSshKeys(app, ctx);

@@ -49,6 +49,8 @@ export class FakeWorker implements WorkerPort {
   /** Commands whose client went away or that were killed. */
   killed = 0;
   command: FakeCommand = exitAtOnce;
+  /** What commands were given on stdin, and the sizes of their terminals. */
+  readonly terminal: { input: string; sizes: string[] } = { input: "", sizes: [] };
   readonly #failures = new Map<Method, unknown[]>();
   readonly #gates = new Map<Method, Promise<void>>();
   readonly #listeners = new Set<(event: WorkerEvent) => void>();
@@ -155,7 +157,7 @@ export class FakeWorker implements WorkerPort {
     const kill = () => {
       this.killed += 1;
     };
-    return new FakeSession(this.command(spec), options.signal, kill);
+    return new FakeSession(this.command(spec), options.signal, kill, this.terminal);
   }
 
   subscribe(listener: (event: WorkerEvent) => void): () => void {
@@ -183,8 +185,15 @@ class FakeSession implements ExecSession {
   readonly #events: AsyncIterable<ExecEvent>;
   readonly #signal: AbortSignal | undefined;
   readonly #onKill: () => void;
+  readonly #terminal: { input: string; sizes: string[] };
 
-  constructor(events: AsyncIterable<ExecEvent>, signal: AbortSignal | undefined, onKill: () => void) {
+  constructor(
+    events: AsyncIterable<ExecEvent>,
+    signal: AbortSignal | undefined,
+    onKill: () => void,
+    terminal: { input: string; sizes: string[] },
+  ) {
+    this.#terminal = terminal;
     this.#events = events;
     this.#signal = signal;
     this.#onKill = onKill;
@@ -205,7 +214,8 @@ class FakeSession implements ExecSession {
     }
   }
 
-  writeStdin(): Promise<void> {
+  writeStdin(data: Uint8Array): Promise<void> {
+    this.#terminal.input += Buffer.from(data).toString();
     return Promise.resolve();
   }
 
@@ -213,8 +223,8 @@ class FakeSession implements ExecSession {
     // Nothing reads it.
   }
 
-  resize(): void {
-    // There is no terminal.
+  resize(cols: number, rows: number): void {
+    this.#terminal.sizes.push(`${cols}x${rows}`);
   }
 
   kill(): void {

@@ -1,0 +1,11 @@
+import { Type, type Static } from "typebox";
+
+export const ConsoleTokenSchema = Type.Object(
+  {
+    token: Type.String({ description: "Good for one connection." }),
+    expiresInSec: Type.Integer(),
+    websocketPath: Type.String({ description: "To be opened with `?session=<token>` and no key." }),
+  },
+  { title: "ConsoleToken" },
+);
+export type ConsoleToken = Static<typeof ConsoleTokenSchema>;
