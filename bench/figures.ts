@@ -1,0 +1,98 @@
+/** Runs the measures and names what came out. The names are those of `--json`. */
+import { measureCapture } from "./measure/capture.ts";
+import { measureExec } from "./measure/exec.ts";
+import { measureFork } from "./measure/fork.ts";
+import { measureIdle } from "./measure/idle.ts";
+import { measureLaunch } from "./measure/launch.ts";
+import { measureMemory } from "./measure/memory.ts";
+import type { MeasureName } from "./options.ts";
+import type { Session } from "./session.ts";
+import { median } from "./statistics.ts";
+
+/** Absent: not measured in this run. */
+export interface Figures {
+  readonly floor_restore_ms_p50?: number;
+  readonly launch_ms_p50?: number;
+  readonly launch_pool_ms_p50?: number;
+  readonly floor_exec_ms_p50?: number;
+  readonly exec_ms_p50?: number;
+  readonly capture_pause_ms_p50?: number;
+  readonly capture_dirty_mib?: number;
+  readonly fork_pause_ms_p50?: number;
+  readonly fork_dirty_mib?: number;
+  readonly floor_restore10_ms?: number;
+  readonly fork10_ms?: number;
+  readonly clone_pss_mib?: number;
+  readonly clone_private_mib?: number;
+  readonly clone_shared_mib?: number;
+  readonly clone_alone_pss_mib?: number;
+  readonly daemon_rss_mib?: number;
+  readonly idle_cpu_percent?: number;
+  readonly template_boot_s?: number;
+}
+
+export type Samples = Readonly<Record<string, readonly number[]>>;
+
+export interface Measured {
+  readonly figures: Figures;
+  /** All rounds, for whoever wants another statistic than the p50. */
+  readonly samples: Samples;
+}
+
+type Measure = (session: Session, rounds: number) => Promise<Measured>;
+
+export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
+  async launch(session, rounds) {
+    const samples = await measureLaunch(session, rounds);
+    return {
+      figures: {
+        floor_restore_ms_p50: median(samples.floorRestoreMs),
+        launch_ms_p50: median(samples.launchMs),
+        launch_pool_ms_p50: median(samples.launchPoolMs),
+      },
+      samples: { ...samples },
+    };
+  },
+  async exec(session, rounds) {
+    const samples = await measureExec(session, rounds);
+    return {
+      figures: { floor_exec_ms_p50: median(samples.floorExecMs), exec_ms_p50: median(samples.execMs) },
+      samples: { ...samples },
+    };
+  },
+  async capture(session, rounds) {
+    const samples = await measureCapture(session, rounds);
+    return {
+      figures: {
+        capture_pause_ms_p50: median(samples.capturePauseMs),
+        capture_dirty_mib: median(samples.captureDirtyMib),
+        fork_pause_ms_p50: median(samples.forkPauseMs),
+        fork_dirty_mib: median(samples.forkDirtyMib),
+      },
+      samples: { ...samples },
+    };
+  },
+  async fork(session, rounds) {
+    const samples = await measureFork(session, rounds);
+    return {
+      figures: { floor_restore10_ms: median(samples.floorRestore10Ms), fork10_ms: median(samples.fork10Ms) },
+      samples: { ...samples },
+    };
+  },
+  async memory(session) {
+    const memory = await measureMemory(session);
+    return {
+      figures: {
+        clone_pss_mib: memory.clonePssMib,
+        clone_private_mib: memory.clonePrivateMib,
+        clone_shared_mib: memory.cloneSharedMib,
+        clone_alone_pss_mib: memory.cloneAlonePssMib,
+        daemon_rss_mib: memory.daemonRssMib,
+      },
+      samples: {},
+    };
+  },
+  async idle(session) {
+    return { figures: { idle_cpu_percent: await measureIdle(session) }, samples: {} };
+  },
+};

@@ -1,0 +1,53 @@
+/** What ./bench/run is asked for. */
+import { parseArgs } from "node:util";
+
+/** Enough for a p50 that moves by a few percent between runs, within four minutes. */
+const DEFAULT_ROUNDS = 15;
+const MAX_ROUNDS = 1_000;
+
+export const MEASURES = ["launch", "exec", "capture", "fork", "memory", "idle"] as const;
+export type MeasureName = (typeof MEASURES)[number];
+
+export const USAGE = `usage: ./bench/run [--rounds N] [--only ${MEASURES.join(",")}] [--json] [--write-spec]
+  --rounds N     rounds of each measure (default ${DEFAULT_ROUNDS})
+  --only LIST    only these measures, separated by commas
+  --json         print the figures as one JSON object instead of the table
+  --write-spec   also replace the table in docs/SPECIFICATION.md`;
+
+export interface BenchOptions {
+  readonly rounds: number;
+  readonly measures: readonly MeasureName[];
+  readonly json: boolean;
+  readonly writeSpec: boolean;
+}
+
+/** Throws an Error that says what is wrong. */
+export function readOptions(args: readonly string[]): BenchOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: "string" },
+      only: { type: "string" },
+      json: { type: "boolean", default: false },
+      "write-spec": { type: "boolean", default: false },
+    },
+  });
+  const measures = values.only === undefined ? MEASURES : values.only.split(",").map(measureName);
+  const writeSpec = values["write-spec"];
+  if (writeSpec && measures.length < MEASURES.length)
+    throw new Error("--write-spec needs all measures: leave --only out");
+  return { rounds: rounds(values.rounds), measures, json: values.json, writeSpec };
+}
+
+function rounds(value: string | undefined): number {
+  const count = value === undefined ? DEFAULT_ROUNDS : Number(value);
+  if (!Number.isInteger(count) || count < 1 || count > MAX_ROUNDS)
+    throw new Error(`--rounds is a whole number from 1 to ${MAX_ROUNDS}`);
+  return count;
+}
+
+function measureName(name: string): MeasureName {
+  const known = MEASURES.find((measure) => measure === name);
+  if (known === undefined) throw new Error(`there is no measure "${name}"; there are ${MEASURES.join(", ")}`);
+  return known;
+}

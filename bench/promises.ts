@@ -1,0 +1,131 @@
+/** The bounds that docs/SPECIFICATION.md promises, as data: each holds a run's figures against its bound. */
+import type { Figures } from "./figures.ts";
+import type { MeasureName } from "./options.ts";
+
+export interface Promised {
+  readonly figure: string;
+  readonly bound: string;
+  readonly measure: MeasureName;
+  readonly unit: "ms" | "MiB" | "%";
+  readonly measured: keyof Figures;
+  /** What the same work costs without us. */
+  readonly floor?: keyof Figures;
+  /** In the unit of the figure. `undefined` where the floor that it depends on was not measured. */
+  readonly limit: (figures: Figures, accelerator: string) => number | undefined;
+  /** Shown beside the measured value. */
+  readonly beside?: (figures: Figures) => string;
+  /** What the time or the memory goes into; the reason when the bound is not met. */
+  readonly cost: string;
+}
+
+export const PROMISES: readonly Promised[] = [
+  {
+    figure: "launch, no pool: client call to `running`, handshake done, p50",
+    bound: "≤ 1.3 × floor restore",
+    measure: "launch",
+    unit: "ms",
+    measured: "launch_ms_p50",
+    floor: "floor_restore_ms_p50",
+    limit: times(1.3, "floor_restore_ms_p50"),
+    cost: "over the floor come the API, two transactions, the journal and the guest's new identity",
+  },
+  {
+    figure: "launch from the pool, p50",
+    bound: "≤ 0.5 × floor restore",
+    measure: "launch",
+    unit: "ms",
+    measured: "launch_pool_ms_p50",
+    floor: "floor_restore_ms_p50",
+    limit: times(0.5, "floor_restore_ms_p50"),
+    cost: "the spawn is saved; loading the state, the emulated guest's wake-up and its new identity remain",
+  },
+  {
+    figure: "exec of `true`: client to result, p50",
+    bound: "≤ floor + 3 ms",
+    measure: "exec",
+    unit: "ms",
+    measured: "exec_ms_p50",
+    floor: "floor_exec_ms_p50",
+    limit: ({ floor_exec_ms_p50: floor }) => (floor === undefined ? undefined : floor + 3),
+    cost: "over the floor come two HTTP hops on loopback, validation and the look-up of key and VM",
+  },
+  {
+    figure: "pause of the source in a snapshot, ≤ 16 MiB dirty, p50",
+    bound: "≤ 30 ms under TCG, ≤ 15 ms with KVM",
+    measure: "capture",
+    unit: "ms",
+    measured: "capture_pause_ms_p50",
+    limit: pauseLimit,
+    beside: ({ capture_dirty_mib: dirty }) => dirtyText(dirty),
+    cost: "the device state, the page map's scan and the copy of the dirty pages share the pause",
+  },
+  {
+    figure: "pause of the source in a fork, ≤ 16 MiB dirty, p50",
+    bound: "≤ 30 ms under TCG, ≤ 15 ms with KVM",
+    measure: "capture",
+    unit: "ms",
+    measured: "fork_pause_ms_p50",
+    limit: pauseLimit,
+    beside: ({ fork_dirty_mib: dirty }) => dirtyText(dirty),
+    cost: "the device state, the page map's scan and the copy of the dirty pages share the pause",
+  },
+  {
+    figure: "fork to 10 children, until all 10 have run a command",
+    bound: "≤ 1.3 × 10 parallel floor restores",
+    measure: "fork",
+    unit: "ms",
+    measured: "fork10_ms",
+    floor: "floor_restore10_ms",
+    limit: times(1.3, "floor_restore10_ms"),
+    cost: "over the floor come one capture, and in each child the source's dirty pages and a new identity",
+  },
+  {
+    figure: "memory of an idle clone among 20 (PSS)",
+    bound: "≤ 50 MiB under TCG",
+    measure: "memory",
+    unit: "MiB",
+    measured: "clone_pss_mib",
+    limit: () => 50,
+    beside: memorySplit,
+    cost: "QEMU's own heap and translated code, and the pages that the guest has written since its restore",
+  },
+  {
+    figure: "the daemon's own memory (RSS) with 20 VMs",
+    bound: "≤ 200 MiB",
+    measure: "memory",
+    unit: "MiB",
+    measured: "daemon_rss_mib",
+    limit: () => 200,
+    cost: "Node.js and its modules; a VM adds buffers of its link and its monitor",
+  },
+  {
+    figure: "processor time of an idle VM, over 30 s, of one core",
+    bound: "≤ 1 % under TCG",
+    measure: "idle",
+    unit: "%",
+    measured: "idle_cpu_percent",
+    limit: () => 1,
+    cost: "the guest's timers wake it a few times a second, and each wake-up is emulated",
+  },
+];
+
+function times(factor: number, floor: keyof Figures): Promised["limit"] {
+  return (figures) => {
+    const value = figures[floor];
+    return value === undefined ? undefined : factor * value;
+  };
+}
+
+function pauseLimit(_: Figures, accelerator: string): number {
+  return accelerator === "kvm" ? 15 : 30;
+}
+
+function dirtyText(dirtyMib: number | undefined): string {
+  return dirtyMib === undefined ? "" : `${dirtyMib.toFixed(1)} MiB dirty`;
+}
+
+function memorySplit(figures: Figures): string {
+  const { clone_private_mib: own, clone_shared_mib: shared, clone_alone_pss_mib: alone } = figures;
+  if (own === undefined || shared === undefined || alone === undefined) return "";
+  return `${own.toFixed(1)} private, ${shared.toFixed(1)} shared; alone ${alone.toFixed(1)}`;
+}

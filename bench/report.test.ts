@@ -1,0 +1,55 @@
+import { describe, expect, test } from "vitest";
+import { renderReport, replaceReport } from "./report.ts";
+import { median } from "./statistics.ts";
+
+const FACTS = {
+  measuredAt: "2026-01-02T03:04:05.000Z",
+  cpu: "a processor",
+  cores: 2,
+  memoryGib: 4,
+  kernel: "6.1.0",
+  node: "v24.0.0",
+  qemu: "7.2",
+  accelerator: "tcg",
+  load: 0,
+  busy: false,
+};
+
+describe("the report", () => {
+  test("says of each figure that was measured whether its bound is met", () => {
+    const report = renderReport(
+      { floor_restore_ms_p50: 100, launch_ms_p50: 130, launch_pool_ms_p50: 51 },
+      FACTS,
+    );
+    const rows = report.split("\n").filter((line) => line.startsWith("| launch"));
+    expect(rows[0]).toContain("| 130 ms | 100 ms | 1.30 | met |");
+    expect(rows[1]).toContain("| 51.0 ms | 100 ms | 0.51 | **NOT met** (limit 50.0): ");
+    expect(report).not.toContain("exec");
+  });
+
+  test("holds pauses against the accelerator's own bound", () => {
+    const pause = { capture_pause_ms_p50: 20, capture_dirty_mib: 8 };
+    expect(renderReport(pause, FACTS)).toContain("20.0 ms (8.0 MiB dirty) | – | – | met");
+    expect(renderReport(pause, { ...FACTS, accelerator: "kvm" })).toContain("**NOT met** (limit 15.0)");
+  });
+
+  test("says when a bound may be missed for the machine's other work", () => {
+    const missed = { floor_exec_ms_p50: 5, exec_ms_p50: 9 };
+    expect(renderReport(missed, FACTS)).not.toContain("busy");
+    expect(renderReport(missed, { ...FACTS, load: 3, busy: true })).toContain("busy (load 3.0)");
+  });
+
+  test("replaces what is between the markers and nothing else", () => {
+    const page = "before\n<!-- bench:start -->\nold\n<!-- bench:end -->\nafter\n";
+    const replaced = replaceReport(page, "new");
+    expect(replaced).toBe("before\n<!-- bench:start -->\n\nnew\n\n<!-- bench:end -->\nafter\n");
+    expect(replaceReport(replaced, "new")).toBe(replaced);
+    expect(() => replaceReport("no markers", "new")).toThrow(/bench:start/);
+  });
+});
+
+test("the median of an even and of an odd count", () => {
+  expect(median([10, 9, 100])).toBe(10);
+  expect(median([1, 2, 4, 100])).toBe(3);
+  expect(() => median([])).toThrow(/middle/);
+});

@@ -1,0 +1,62 @@
+/** The table of promises and what a run found, as it is printed and as it stands in docs/SPECIFICATION.md. */
+import type { Figures } from "./figures.ts";
+import type { HostFacts } from "./host-facts.ts";
+import { PROMISES } from "./promises.ts";
+import type { Promised } from "./promises.ts";
+
+const START = "<!-- bench:start -->";
+const END = "<!-- bench:end -->";
+const HEADER = ["figure", "bound", "measured", "floor", "ratio", "verdict", "printed by"];
+
+export function renderReport(figures: Figures, facts: HostFacts): string {
+  const rows = PROMISES.map((promise) => row(promise, figures, facts)).filter((cells) => cells !== undefined);
+  const lines = [HEADER, HEADER.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
+  return [...factLines(figures, facts), "", ...lines].join("\n");
+}
+
+/** Puts the report between the page's markers. Throws when they are missing. */
+export function replaceReport(page: string, report: string): string {
+  const start = page.indexOf(START);
+  const end = page.indexOf(END);
+  if (start < 0 || end < start) throw new Error(`The page has no ${START} with ${END} after it`);
+  return `${page.slice(0, start + START.length)}\n\n${report}\n\n${page.slice(end)}`;
+}
+
+function factLines(figures: Figures, facts: HostFacts): string[] {
+  const { template_boot_s: boot } = figures;
+  return [
+    `Measured ${facts.measuredAt.slice(0, 10)} on ${facts.cores} cores (${facts.cpu}), ${facts.memoryGib} GiB, Linux ${facts.kernel},`,
+    `QEMU ${facts.qemu}, accelerator **${facts.accelerator}**, Node.js ${facts.node}; load before the run ${facts.load.toFixed(2)}.`,
+    ...(boot === undefined
+      ? []
+      : [`The template was made in this run: daemon ready after ${boot.toFixed(1)} s.`]),
+  ];
+}
+
+/** `undefined` for what was not measured. */
+function row(promise: Promised, figures: Figures, facts: HostFacts): string[] | undefined {
+  const measured = figures[promise.measured];
+  if (measured === undefined) return undefined;
+  const floor = promise.floor === undefined ? undefined : figures[promise.floor];
+  const beside = promise.beside?.(figures) ?? "";
+  return [
+    promise.figure,
+    promise.bound,
+    `${number(measured)} ${promise.unit}${beside === "" ? "" : ` (${beside})`}`,
+    floor === undefined ? "–" : `${number(floor)} ${promise.unit}`,
+    floor === undefined ? "–" : (measured / floor).toFixed(2),
+    verdict(promise, measured, promise.limit(figures, facts.accelerator), facts),
+    `\`./bench/run --only ${promise.measure}\``,
+  ];
+}
+
+function verdict(promise: Promised, measured: number, limit: number | undefined, facts: HostFacts): string {
+  if (limit === undefined) return "no floor to hold it against";
+  if (measured <= limit) return "met";
+  const busy = facts.busy ? `; the machine was busy (load ${facts.load.toFixed(1)})` : "";
+  return `**NOT met** (limit ${number(limit)}): ${promise.cost}${busy}`;
+}
+
+function number(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2);
+}
