@@ -213,6 +213,21 @@ describe("snapshot and quota", () => {
   });
 });
 
+describe("ssh", () => {
+  it("hands the VM's address and our arguments to the system's ssh, and returns its exit code", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ name: "dev", publicIpv6: "fd00::1" });
+    api.addVm({ name: "unreachable" });
+    const folder = join(home.folder, "bin");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "ssh"), '#!/bin/sh\necho "$@"; exit 5\n', { mode: 0o755 });
+    const env = { ...envFor(api), PATH: `${folder}:${process.env["PATH"] ?? ""}` };
+    const connected = await home.run(["ssh", "dev", "-v", "uptime"], env);
+    expect(connected).toMatchObject({ exitCode: 5, stdout: "-l root fd00::1 -v uptime\n" });
+    expect((await home.run(["ssh", "unreachable"], env)).stderr).toContain("no public IPv6 address");
+  });
+});
+
 describe("cp", () => {
   it("copies files and folders both ways, and keeps the name where the target is a folder", async () => {
     await using api = await FakeApi.start();

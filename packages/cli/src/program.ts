@@ -17,6 +17,7 @@ import { execCommand } from "./commands/vm/exec.ts";
 import { launchCommand } from "./commands/vm/launch.ts";
 import { vmRemoveCommand } from "./commands/vm/rm.ts";
 import { runCommand } from "./commands/vm/run.ts";
+import { sshCommand } from "./commands/vm/ssh.ts";
 import { vmCommand } from "./commands/vm/vm.ts";
 import { interruptedExitCode } from "./interrupt.ts";
 import { describeFailure } from "./output/failure.ts";
@@ -37,6 +38,7 @@ export function buildProgram(): Command {
     runCommand(),
     execCommand(),
     consoleCommand(),
+    sshCommand(),
     copyCommand(),
     vmRemoveCommand(),
     vmCommand(),

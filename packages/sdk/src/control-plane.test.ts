@@ -1,6 +1,7 @@
 /** The SDK against the real control plane over real sockets; only the VMs are fake. */
 import { createControlPlane, FakeWorker } from "@fastvm/control-plane";
 import type { ControlPlane } from "@fastvm/control-plane";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   AuthenticationError,
@@ -10,6 +11,7 @@ import {
   FastvmClient,
   NotFoundError,
 } from "./index.ts";
+import { selfSignedCertificate } from "./testing/self-signed.ts";
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -152,5 +154,24 @@ describe("FastVM", () => {
     expect((await client.run(restored, "echo hello")).stdout).toBe("hello\n");
     expect((await client.quotas()).usage.memoryMib).toBe(4096);
     client.close();
+  });
+
+  it("speaks HTTP/2 to a server with a certificate", async () => {
+    const certificate = selfSignedCertificate();
+    setDefaultCACertificates([...getCACertificates("default"), certificate.cert]);
+    const store = { kind: "sqlite", path: ":memory:" } as const;
+    const config = { connectionGraceMs: 50 };
+    const secure = await createControlPlane({ worker, log: silent, store, config, tls: certificate });
+    const versions = new Set<string>();
+    secure.app.server.on("request", (request: { httpVersion: string }) => versions.add(request.httpVersion));
+    const apiKey = await secure.ensureKey();
+    const baseUrl = await secure.listen({ host: "127.0.0.1", port: 0 });
+    const client = new FastVM({ apiKey, baseUrl: baseUrl.replace(/^http:/, "https:") });
+    await client.warmup();
+    const [vm] = await Promise.all([client.launch(), client.list(), client.quotas()]);
+    expect((await client.run(vm, "true")).exitCode).toBe(0);
+    expect([...versions]).toEqual(["2.0"]);
+    client.close();
+    await secure.close();
   });
 });

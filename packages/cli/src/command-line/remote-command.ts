@@ -5,10 +5,17 @@
 import type { Command, Option } from "commander";
 
 const commandOperand = new WeakMap<Command, number>();
+const ownOperands = new WeakMap<Command, number>();
 
 /** Marks that operand number `index` of this command begins the VM's command. */
 export function takesRemoteCommand(command: Command, index: number): Command {
   commandOperand.set(command, index);
+  return command;
+}
+
+/** Marks that all that follows this command's first `count` operands is not ours, options included. */
+export function handsOnAllAfter(command: Command, count: number): Command {
+  ownOperands.set(command, count);
   return command;
 }
 
@@ -24,11 +31,19 @@ export function separateRemoteCommand(program: Command, args: readonly string[])
       continue;
     }
     const child = command.commands.find((each) => each.name() === token || each.aliases().includes(token));
-    if (child !== undefined) command = child;
-    else if (operands === commandOperand.get(command)) return [...args.slice(0, at), "--", ...args.slice(at)];
-    else operands += 1;
+    if (child !== undefined) {
+      command = child;
+      continue;
+    }
+    if (operands === commandOperand.get(command)) return separateAt(args, at);
+    operands += 1;
+    if (operands === ownOperands.get(command)) return separateAt(args, at + 1);
   }
   return [...args];
+}
+
+function separateAt(args: readonly string[], at: number): string[] {
+  return args[at] === "--" ? [...args] : [...args.slice(0, at), "--", ...args.slice(at)];
 }
 
 /** Whether the option's value is the next token: not for flags, `--name=value` and `-nvalue`. */

@@ -1,0 +1,36 @@
+import type { Command } from "commander";
+import { spawn } from "node:child_process";
+import { handsOnAllAfter } from "../../command-line/remote-command.ts";
+import { UserError } from "../../user-error.ts";
+import { apiCommand } from "../api-command.ts";
+import { vmIdFor } from "../resolve.ts";
+
+export function sshCommand(): Command {
+  const command = apiCommand({
+    name: "ssh",
+    operands: ["<vm>", "[arguments...]"],
+    summary: "Log in to a VM by the system's ssh, over its public IPv6 address",
+    run: async ({ session, operands: [ref = "", ...words] }) => {
+      const { client, signal } = session;
+      const vm = await client.vms.get(await vmIdFor(session, ref), { signal });
+      if (!vm.publicIpv6)
+        throw new UserError(
+          `VM ${vm.name} has no public IPv6 address`,
+          "Use: fastvm exec, or fastvm console",
+        );
+      process.exitCode = await runSsh(["-l", "root", vm.publicIpv6, ...words]);
+    },
+  });
+  return handsOnAllAfter(command, 1);
+}
+
+/** ssh has the terminal, Ctrl-C included, and its exit code is ours. */
+function runSsh(args: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const ssh = spawn("ssh", args, { stdio: "inherit" });
+    ssh.once("error", (error) =>
+      reject(new UserError(`ssh cannot be started: ${error.message}`, "Install openssh-client")),
+    );
+    ssh.once("exit", (code) => resolve(code ?? 1));
+  });
+}
