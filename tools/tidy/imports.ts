@@ -17,6 +17,8 @@ const PROCESS_STARTERS: ReadonlySet<string> = new Set([
   "packages/worker/src/processes/spawn.ts",
   // The SDK stands alone and archives folders with the caller's tar.
   "packages/sdk/src/files/tar-process.ts",
+  // Gives the terminal to the system's ssh.
+  "packages/cli/src/commands/vm/ssh.ts",
 ]);
 
 /** Where the environment is read; everything else is told. */
