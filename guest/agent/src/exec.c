@@ -482,7 +482,7 @@ static bool drain_is_held(const struct agent *agent, const struct stream *stream
     return stream->window == 0 || (stream->must_drain > 0 && link_is_congested(&agent->link));
 }
 
-/* Bytes of a terminal can be flushed away by those who have it open: these will never come. */
+/* Who has a pipe of ours open for writing can open it for reading, too: what he takes out will never come. */
 static bool still_waits(struct stream *stream)
 {
     if (stream->must_drain > 0 && waiting_bytes(&stream->out) + waiting_bytes(&stream->err) == 0) {

@@ -14,7 +14,9 @@
 enum {
     MAX_EVENTS = 64,
     /* Frames read in a row before streams get their turn. */
-    MAX_READS = 8,
+    MAX_READS = 32,
+    /* The kernel hands out at most one of its buffers for the port, a page each, in one read. */
+    PORT_READ_BYTES = 4096,
     /* Should the port's signal be lost, this finds a host that is back, ever more rarely. */
     FIRST_RETRY_MS = 20,
     LAST_RETRY_MS = 1000,
@@ -152,7 +154,7 @@ static bool read_link(struct agent *agent)
         if (bytes > 0) {
             parser_filled(&agent->link.parser, (size_t)bytes);
             handle_frames(agent);
-            if ((size_t)bytes < room) {
+            if ((size_t)bytes < PORT_READ_BYTES) {
                 return true; /* Nothing more for now: one system call saved. */
             }
         } else if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) {

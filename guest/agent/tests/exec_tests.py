@@ -177,6 +177,24 @@ class Exec(AgentTest):
         link.finish(stream)
         self.assertEqual(len(output.stdout), 400_000)
 
+    def test_output_that_somebody_takes_out_of_the_pipe_again_is_not_waited_for(self):
+        link = self.link()
+        link.gives_credit = False
+        go, done = self.in_folder("go"), self.in_folder("done")
+        thief = f"while [ ! -e {go} ]; do sleep 0.02; done; head -c 1000 </proc/self/fd/1 >{done}; sleep 60"
+        stream = link.open(wire.OPEN_EXEC, shell(f"({thief}) & head -c {wire.WINDOW + 1000} /dev/zero; echo $$ >{done}.pid"))
+        output = link.streams[stream]
+        link.wait(lambda: len(output.stdout) == wire.WINDOW)
+        self.assertTrue(eventually(lambda: os.path.exists(done + ".pid") and os.path.getsize(done + ".pid") > 0))
+        with open(done + ".pid") as file:
+            pid = int(file.read())
+        self.assertTrue(eventually(lambda: not os.path.exists(f"/proc/{pid}")), "it was not reaped")
+        open(go, "w").close()
+        self.assertTrue(eventually(lambda: os.path.exists(done) and os.path.getsize(done) == 1000))
+        link.gives_credit = True
+        link.send(wire.CREDIT, stream, struct.pack("<I", wire.WINDOW))
+        self.assertEqual(link.finish(stream, 5).exit[0], 0)
+
     def test_a_large_request_comes_in_pieces(self):
         link = self.link()
         request = argv("printenv", "BIG") + field(wire.ENV, "BIG=" + "x" * 100_000) + field(wire.ENV, "PATH=/usr/bin:/bin")

@@ -2,7 +2,6 @@
 
 import signal
 import struct
-import time
 
 import link_client as wire
 from agent_case import AgentTest
@@ -15,11 +14,10 @@ class Terminals(AgentTest):
 
     def test_size_and_resize(self):
         link = self.link()
-        script = "stty size; trap 'stty size; exit 5' WINCH; while :; do sleep 0.05; done"
+        script = "trap 'stty size; exit 5' WINCH; stty size; while :; do sleep 0.05; done"
         stream = link.open(wire.OPEN_EXEC, shell(script) + self.terminal(31, 97))
         output = link.streams[stream]
         link.wait(lambda: b"31 97\r\n" in output.stdout)
-        time.sleep(0.1)
         link.send(wire.RESIZE, stream, struct.pack("<HH", 40, 132))
         self.assertEqual(link.finish(stream).exit[0], 5)
         self.assertIn(b"40 132\r\n", output.stdout)
@@ -56,18 +54,6 @@ class Terminals(AgentTest):
         link.data(stream, bytes(65_535))
         link.send(wire.END, stream)
         self.assertIn(b"65536", link.finish(stream).stdout)
-
-    def test_output_that_is_flushed_away_is_not_waited_for(self):
-        link = self.link()
-        link.gives_credit = False
-        flush = "import termios,time,sys;time.sleep(0.3);termios.tcflush(1,termios.TCOFLUSH);time.sleep(30)"
-        script = f"python3 -c '{flush}' & sleep 0.1; head -c 262144 /dev/zero; head -c 1000 /dev/zero"
-        stream = link.open(wire.OPEN_EXEC, shell(script) + field(wire.ENV, "A=1") + self.terminal(24, 80))
-        link.wait(lambda: len(link.streams[stream].stdout) == wire.WINDOW)
-        time.sleep(1)
-        link.gives_credit = True
-        link.send(wire.CREDIT, stream, struct.pack("<I", wire.WINDOW))
-        self.assertEqual(link.finish(stream, 5).exit[0], 0)
 
     def test_control_c_interrupts(self):
         link = self.link()

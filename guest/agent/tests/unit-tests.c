@@ -1,22 +1,29 @@
-/* What needs no process and no socket: the parser, fields, files' names, the link's queue, accounts. Built with sanitizers. */
+/* What needs no command and no host: the parser, fields, files' names, the link's queue, accounts, the loop of a port. Built with sanitizers. */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "account.h"
+#include "agent.h"
 #include "fields.h"
 #include "link.h"
 #include "parser.h"
 #include "paths.h"
 
-static int failures;
+static int checks, failures;
 
 #define CHECK(condition)                                                                                                \
     do {                                                                                                                \
+        checks++;                                                                                                       \
         if (!(condition)) {                                                                                             \
             printf("%s:%d: %s\n", __FILE__, __LINE__, #condition);                                                      \
             failures++;                                                                                                 \
@@ -42,6 +49,41 @@ static size_t put_hello(uint8_t *at)
 {
     uint8_t payload[HELLO_BYTES] = HELLO_MARKER;
     return put_frame(at, KIND_HELLO, 0, payload, sizeof payload);
+}
+
+/* What a stream of bytes was taken for: the same however it is cut. */
+struct seen {
+    int frames;
+    uint32_t digest;
+};
+
+static void note(struct seen *seen, const struct frame *frame)
+{
+    seen->frames++;
+    seen->digest = (seen->digest ^ frame->kind ^ frame->stream << 8 ^ frame->length << 16) * 16777619u;
+    for (uint32_t i = 0; i < frame->length; i++) {
+        seen->digest = (seen->digest ^ frame->payload[i]) * 16777619u;
+    }
+}
+
+static struct seen feed_noting(const uint8_t *bytes, size_t length, size_t piece)
+{
+    struct seen seen = {0, 2166136261u};
+    struct frame frame;
+    parser_init(&parser);
+    while (length > 0) {
+        size_t room, now = length < piece ? length : piece;
+        uint8_t *space = parser_space(&parser, &room);
+        now = now < room ? now : room;
+        memcpy(space, bytes, now);
+        parser_filled(&parser, now);
+        bytes += now;
+        length -= now;
+        while (parser_next(&parser, &frame)) {
+            note(&seen, &frame);
+        }
+    }
+    return seen;
 }
 
 /* Feeds in pieces and counts the frames; the last one's kind goes to `last`. */
@@ -116,6 +158,51 @@ static void parser_bears_nothing_but_hello_after_garbage(void)
     }
 }
 
+static void parser_says_the_same_however_its_bytes_are_cut(void)
+{
+    uint8_t bytes[600];
+    size_t length = put_hello(bytes);
+    for (uint32_t i = 0; i < 6; i++) {
+        length += put_frame(bytes + length, KIND_DATA, i, "0123456789", i * 2);
+    }
+    memset(bytes + length, FRAME_FIRST_BYTE, 40);
+    length += 40;
+    length += put_hello(bytes + length);
+    length += put_frame(bytes + length, KIND_PING, 0, "behind", 6);
+    const struct seen whole = feed_noting(bytes, length, SIZE_MAX);
+    CHECK(whole.frames == 9);
+    for (size_t piece = 1; piece <= length; piece++) {
+        struct seen seen = feed_noting(bytes, length, piece);
+        CHECK(seen.frames == whole.frames && seen.digest == whole.digest);
+    }
+}
+
+static void parser_bears_zeros_in_any_number(void)
+{
+    static uint8_t bytes[4 * FRAME_MAX_BYTES];
+    for (size_t times = 1; times <= 3; times++) {
+        memset(bytes, 0, sizeof bytes);
+        size_t length = times * FRAME_MAX_BYTES;
+        length += put_hello(bytes + length);
+        length += put_frame(bytes + length, KIND_PING, 0, "", 0);
+        CHECK(feed_noting(bytes, length, SIZE_MAX).frames == 2);
+        CHECK(feed_noting(bytes, length, 4096).frames == 2);
+    }
+}
+
+/* A HELLO inside of a frame's payload is payload. */
+static void parser_does_not_look_into_payloads(void)
+{
+    uint8_t inner[128], bytes[256], last = 0;
+    size_t length = put_hello(inner);
+    length = put_frame(bytes, KIND_DATA, 1, inner, (uint32_t)length);
+    parser_init(&parser);
+    CHECK(feed(bytes, length, SIZE_MAX, &last) == 1 && last == KIND_DATA);
+    bytes[length - 1] = 0;
+    parser_init(&parser);
+    CHECK(feed(bytes, length, SIZE_MAX, &last) == 0);
+}
+
 static void fields_end_where_they_are_broken(void)
 {
     static const uint8_t list[] = {1, 0, 0, 0, 2, 0, 0, 0, 'a', 'b', 2, 0, 0, 0, 0, 0, 0, 0};
@@ -170,6 +257,53 @@ static void link_drops_a_half_written_frame(void)
     close(ends[1]);
 }
 
+/* A reader that takes a few bytes at a time from a tiny socket sees whole frames, control in its order, data between. */
+static void link_keeps_frames_whole_and_in_order(void)
+{
+    static struct link link;
+    static uint8_t taken[1 << 20];
+    int ends[2], tiny = 1;
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
+    setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &tiny, sizeof tiny);
+    link_init(&link, ends[0]);
+    uint32_t sent = 0, data_sent = 0;
+    size_t length = 0;
+    for (int round = 0; round < 4000 && (sent < 200 || data_sent < 5 || link_is_congested(&link)); round++) {
+        if (sent < 200) {
+            link_send_parts(&link, KIND_DONE, 1, &sent, sizeof sent, "tail", sent % 5);
+            sent++;
+        } else {
+            CHECK(link_flush(&link));
+        }
+        if (link_has_room(&link) && data_sent < 5) {
+            memset(link_data_space(&link), (int)data_sent++, 20000);
+            link_send_data(&link, KIND_DATA, 2, 20000);
+        }
+        link_flush(&link);
+        ssize_t bytes = read(ends[1], taken + length, 777);
+        length += bytes > 0 ? (size_t)bytes : 0;
+    }
+    for (ssize_t bytes; (bytes = read(ends[1], taken + length, sizeof taken - length)) > 0;) {
+        length += (size_t)bytes;
+    }
+    uint32_t expected = 0;
+    size_t at = 0;
+    while (at < length) {
+        uint32_t payload, number;
+        memcpy(&payload, taken + at + 8, sizeof payload);
+        memcpy(&number, taken + at + FRAME_HEADER_BYTES, sizeof number);
+        CHECK(taken[at] == FRAME_FIRST_BYTE && taken[at + FRAME_HEADER_BYTES + payload] == FRAME_LAST_BYTE);
+        if (taken[at + 1] == KIND_DONE) {
+            CHECK(number == expected && payload == 4 + expected % 5);
+            expected++;
+        }
+        at += FRAME_HEADER_BYTES + payload + 1;
+    }
+    CHECK(at == length && expected == 200 && sent == 200 && data_sent == 5);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void link_bounds_its_control_queue(void)
 {
     static struct link link;
@@ -203,6 +337,64 @@ static void files_are_written_whole(const char *folder)
     CHECK(rmdir(path) == 0); /* No temporary file was left. */
 }
 
+/* Who has the old file open goes on reading it: nothing is written in place. */
+static void files_are_replaced_not_changed(const char *folder)
+{
+    char path[256], trap[512], text[16] = "";
+    struct stat found;
+    snprintf(path, sizeof path, "%s/file", folder);
+    CHECK(write_whole(path, (const uint8_t *)"old", 3, 0644) == 0);
+    int old = open(path, O_RDONLY);
+    CHECK(write_whole(path, (const uint8_t *)"newer", 5, 0600) == 0);
+    CHECK(read(old, text, sizeof text) == 3 && memcmp(text, "old", 3) == 0);
+    close(old);
+    CHECK(stat(path, &found) == 0 && found.st_size == 5);
+    /* The next name is taken by a link to what must not be written to. */
+    char *temporary = NULL;
+    int fd = open_temporary(path, &temporary);
+    CHECK(fd >= 0);
+    char *number = strrchr(temporary, '-');
+    snprintf(trap, sizeof trap, "%.*s%d.part", (int)(number + 1 - temporary), temporary, atoi(number + 1) + 1);
+    CHECK(link(path, trap) == 0 && write_whole(path, (const uint8_t *)"third", 5, 0644) == 0);
+    old = open(trap, O_RDONLY);
+    CHECK(read(old, text, sizeof text) == 5 && memcmp(text, "newer", 5) == 0);
+    close(old);
+    close(fd);
+    CHECK(unlink(temporary) == 0 && unlink(trap) == 0 && unlink(path) == 0);
+    free(temporary);
+}
+
+/* The port of a VM without a host reports its hang-up for as long as it lasts, even when much waits to be written to it. */
+static void a_port_without_a_host_costs_no_time(void)
+{
+    int ends[2];
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(ends[1]);
+        struct agent *agent = agent_new(ends[0]);
+        static uint8_t payload[MAX_TEXT_BYTES];
+        /* More than the mark and what a socket takes. */
+        for (int i = 0; i < 125; i++) {
+            link_send(&agent->link, KIND_DONE, 1, payload, sizeof payload);
+        }
+        agent_serve(agent, true);
+        _exit(0);
+    }
+    close(ends[0]);
+    /* It writes what the socket takes, and then the host is gone. */
+    struct timespec pause = {.tv_nsec = 200000000};
+    nanosleep(&pause, NULL);
+    close(ends[1]);
+    pause.tv_nsec = 600000000;
+    nanosleep(&pause, NULL);
+    CHECK(kill(pid, SIGKILL) == 0);
+    struct rusage usage;
+    int status;
+    CHECK(wait4(pid, &status, 0, &usage) == pid && WIFSIGNALED(status));
+    CHECK(usage.ru_nvcsw + usage.ru_nivcsw < 200 && usage.ru_utime.tv_usec + usage.ru_stime.tv_usec < 100000);
+}
+
 static void accounts_are_names_or_numbers(void)
 {
     struct account account;
@@ -222,13 +414,19 @@ int main(void)
     parser_finds_frames_however_they_are_cut();
     parser_drops_a_cut_frame_and_finds_the_hello();
     parser_bears_nothing_but_hello_after_garbage();
+    parser_says_the_same_however_its_bytes_are_cut();
+    parser_bears_zeros_in_any_number();
+    parser_does_not_look_into_payloads();
     fields_end_where_they_are_broken();
     field_values_are_bounded();
     link_drops_a_half_written_frame();
     link_bounds_its_control_queue();
+    link_keeps_frames_whole_and_in_order();
     files_are_written_whole(folder);
+    files_are_replaced_not_changed(folder);
     accounts_are_names_or_numbers();
-    rmdir(folder);
-    printf("unit tests: %d checks failed\n", failures);
+    a_port_without_a_host_costs_no_time();
+    CHECK(rmdir(folder) == 0);
+    printf("%d passed, %d failed\n", checks - failures, failures);
     return failures != 0;
 }
