@@ -12,6 +12,7 @@ LOCK_SECONDS=1200
 
 . "$FASTVM_ROOT/tools/setup/steps.sh"
 . "$FASTVM_ROOT/tools/setup/debian.sh"
+. "$FASTVM_ROOT/tools/setup/borrowed-npm.sh"
 . "$FASTVM_ROOT/tools/setup/toolchain.sh"
 
 main() {
@@ -24,7 +25,7 @@ main() {
   mkdir -p "$STATE_DIR"
   exec 9>"$STATE_DIR/setup.lock"
   flock -w "$LOCK_SECONDS" 9 || fail "another set-up of this clone has been running for $LOCK_SECONDS seconds"
-  trap 'stop_ticker; allow_services' EXIT
+  trap 'stop_ticker; allow_services; return_npm' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   cd "$FASTVM_ROOT"

