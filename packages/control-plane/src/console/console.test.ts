@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { request } from "node:http";
 import { connect } from "node:net";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { eventually } from "../testing/eventually.ts";
 import { WebSocket } from "ws";
 import { createApiServer } from "../http/api-server.ts";
 import { testApp, type TestApp } from "../testing/test-app.ts";
@@ -60,7 +61,7 @@ describe("the console", () => {
     socket.send("ls\r");
     socket.send('{"not":"a resize"}');
     socket.send(Buffer.from("\x03"));
-    await vi.waitFor(() => expect(api.worker.terminal.input).toBe('ls\r{"not":"a resize"}\x03'));
+    await eventually(() => expect(api.worker.terminal.input).toBe('ls\r{"not":"a resize"}\x03'));
     expect(api.worker.terminal.sizes).toEqual(["120x40"]);
     hold.resolve();
     const [code] = await once(socket, "close");
@@ -77,7 +78,7 @@ describe("the console", () => {
     const socket = await open();
     await once(socket, "message");
     socket.close();
-    await vi.waitFor(() => expect(api.worker.killed).toBeGreaterThan(0));
+    await eventually(() => expect(api.worker.killed).toBeGreaterThan(0));
   });
 
   test("refuses a used, a wrong and another VM's token", async () => {

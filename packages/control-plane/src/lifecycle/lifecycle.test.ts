@@ -1,6 +1,7 @@
 /** Pause, resume, fork, snapshots, deletes and failures through the API, with the events they leave; on every store. */
 import { FastvmError, newOrgId, newSnapshotId, newVmId, type VmId } from "@fastvm/contract";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
+import { eventually } from "../testing/eventually.ts";
 import { FakeWorker } from "../testing/fake-worker.ts";
 import { OTHER_KEY, testApp, type TestApp } from "../testing/test-app.ts";
 import { TEST_STORES } from "../testing/test-stores.ts";
@@ -187,7 +188,7 @@ describe("pause and resume", () => {
     await using api = await testApp();
     const release = api.worker.hold("launch");
     const launching = launch(api, { name: "slow" });
-    await vi.waitFor(() => expect(api.worker.calls).toHaveLength(1));
+    await eventually(() => expect(api.worker.calls).toHaveLength(1));
     for (const [route, body] of [
       ["POST /v1/vms/slow/pause", {}],
       ["POST /v1/vms/slow/resume", {}],
@@ -312,7 +313,7 @@ test("a VM that fails by itself is in error with the reason, and its room is fre
   const id = await launch(api);
   const waiting = (await api.call("POST /v1/vms", { machineType: "c1m2" })).body;
   api.worker.emit({ kind: "vm_failed", vmId: id, reason: "QEMU ended: signal 9" });
-  await vi.waitFor(async () => expect(await statusOf(api, waiting.id)).toBe("running"));
+  await eventually(async () => expect(await statusOf(api, waiting.id)).toBe("running"));
   expect((await api.call(`GET /v1/vms/${id}`)).body).toMatchObject({
     status: "error",
     statusReason: "QEMU ended: signal 9",
@@ -327,7 +328,7 @@ test("old events are pruned", async () => {
     await api.call(`POST /v1/vms/${id}/pause`);
     await api.call(`POST /v1/vms/${id}/resume`);
   }
-  await vi.waitFor(async () => expect(await history(api, id)).toHaveLength(5));
+  await eventually(async () => expect(await history(api, id)).toHaveLength(5));
 });
 
 describe("reading and changing", () => {
@@ -491,7 +492,7 @@ describe("at start", () => {
       worker.vms.set(stranger, { status: "running", spec: undefined });
       worker.snapshots.add(strangeSnapshot);
     });
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect(await api.store.vms.get(queued as VmId)).toMatchObject({ status: "running" });
     });
     expect(await api.store.vms.get(deleting as VmId)).toBeUndefined();

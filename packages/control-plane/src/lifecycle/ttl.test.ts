@@ -1,4 +1,5 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
+import { eventually } from "../testing/eventually.ts";
 import { testApp, type TestApp } from "../testing/test-app.ts";
 
 const HOUR = { action: "pause", seconds: 3600 } as const;
@@ -60,10 +61,7 @@ describe("a time to live", () => {
   test("pauses the VM when it is over, and is whole again for the next session", async () => {
     await using api = await testApp({ config: { expireEveryMs: 20 } });
     const { id } = await launch(api, { action: "pause", seconds: 1 });
-    await vi.waitFor(
-      async () => expect((await api.call(`GET /v1/vms/${id}`)).body.status).toBe("paused"),
-      3000,
-    );
+    await eventually(async () => expect((await api.call(`GET /v1/vms/${id}`)).body.status).toBe("paused"));
     expect((await api.call(`GET /v1/vms/${id}`)).body.ttlRemainingMs).toBe(1000);
     const events = await api.store.events.listFor(id);
     expect(events.at(-1)).toMatchObject({ cause: "pause_succeeded", actor: "ttl" });
@@ -74,7 +72,7 @@ describe("a time to live", () => {
     const frozen = await launch(api, { action: "delete", seconds: 1 });
     await api.call(`POST /v1/vms/${frozen.id}/pause`);
     const gone = await launch(api, { action: "delete", seconds: 1 });
-    await vi.waitFor(async () => expect((await api.call(`GET /v1/vms/${gone.id}`)).status).toBe(404), 3000);
+    await eventually(async () => expect((await api.call(`GET /v1/vms/${gone.id}`)).status).toBe(404));
     expect((await api.call(`GET /v1/vms/${frozen.id}`)).body.status).toBe("paused");
   });
 

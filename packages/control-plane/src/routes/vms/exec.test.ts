@@ -3,7 +3,8 @@ import { request } from "node:http";
 import { connect } from "node:http2";
 import { createHash } from "node:crypto";
 import { FastvmError, type ExecEvent, type ExecSpec } from "@fastvm/contract";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
+import { eventually } from "../../testing/eventually.ts";
 import { createApiServer } from "../../http/api-server.ts";
 import { TEST_KEY, testApp, type TestApp, type TestAppOptions } from "../../testing/test-app.ts";
 
@@ -221,9 +222,9 @@ describe("over a socket", () => {
       await using _api = api;
       api.worker.command = never;
       const sent = post(url + path, accept);
-      await vi.waitFor(() => expect(api.worker.calls.some((call) => call.method === "exec")).toBe(true));
+      await eventually(() => expect(api.worker.calls.some((call) => call.method === "exec")).toBe(true));
       sent.destroy();
-      await vi.waitFor(() => expect(api.worker.killed).toBe(1));
+      await eventually(() => expect(api.worker.killed).toBe(1));
     },
   );
 
@@ -234,7 +235,7 @@ describe("over a socket", () => {
     const sent = post(url + path, "application/json");
     await once(sent, "response");
     sent.destroy();
-    await vi.waitFor(() => expect(api.worker.killed).toBe(1));
+    await eventually(() => expect(api.worker.killed).toBe(1));
   });
 
   test("an HTTP/2 stream that is cancelled kills its command", async () => {
@@ -251,7 +252,7 @@ describe("over a socket", () => {
     stream.end('{"command":["x"]}');
     await once(stream, "response");
     stream.close(8);
-    await vi.waitFor(() => expect(api.worker.killed).toBe(1));
+    await eventually(() => expect(api.worker.killed).toBe(1));
     session.destroy();
   });
 

@@ -1,5 +1,6 @@
 import { FastvmError } from "@fastvm/contract";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
+import { eventually } from "../../testing/eventually.ts";
 import { DEFAULT_CONFIG } from "../../config.ts";
 import { TEST_KEY, testApp } from "../../testing/test-app.ts";
 import { TEST_STORES } from "../../testing/test-stores.ts";
@@ -93,7 +94,7 @@ describe("a launch", () => {
     const answer = await api.call("POST /v1/vms", C1);
     expect(answer).toMatchObject({ status: 202, body: { status: "provisioning" } });
     release();
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect((await api.call(`GET /v1/vms/${answer.body.id}`)).body.status).toBe("running");
     });
   });
@@ -102,7 +103,7 @@ describe("a launch", () => {
     await using api = await testApp();
     const release = api.worker.hold("launch");
     const launching = api.call("POST /v1/vms", C1);
-    await vi.waitFor(() => expect(api.worker.calls).toHaveLength(1));
+    await eventually(() => expect(api.worker.calls).toHaveLength(1));
     const [vm] = (await api.call("GET /v1/vms?status=provisioning")).body;
     expect((await api.call(`DELETE /v1/vms/${vm.id}`)).body).toEqual({ id: vm.id, deleted: true });
     release();
@@ -160,7 +161,7 @@ describe("a full host", () => {
     }
     expect((await api.call(`DELETE /v1/vms/${queued[0]}`)).status).toBe(200);
     await api.call(`DELETE /v1/vms/${running.id}`);
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const { body } = await api.call("GET /v1/vms?status=running");
       expect(body.map((vm: { id: string }) => vm.id).toSorted()).toEqual(queued.slice(1).toSorted());
     });
@@ -174,7 +175,7 @@ describe("a full host", () => {
     expect((await api.call("POST /v1/vms", { machineType: "c1m4" })).status).toBe(202);
     expect((await api.call("POST /v1/vms", C1)).status).toBe(202);
     await api.call(`DELETE /v1/vms/${first.id}`);
-    await vi.waitFor(() => expect(api.worker.vms.size).toBe(2));
+    await eventually(() => expect(api.worker.vms.size).toBe(2));
   });
 
   test("turns away what the queue cannot hold, with Retry-After", async () => {
@@ -195,7 +196,7 @@ describe("a full host", () => {
     api.worker.failNext("launch", new FastvmError("out_of_capacity"));
     const answer = await api.call("POST /v1/vms", C1);
     expect(answer).toMatchObject({ status: 202, body: { status: "provisioning" } });
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect((await api.call(`GET /v1/vms/${answer.body.id}`)).body.status).toBe("running");
     });
   });
@@ -209,7 +210,7 @@ describe("a full host", () => {
     const answer = await api.call(`POST /v1/vms/${first.id}/resume`);
     expect(answer).toMatchObject({ status: 202, body: { status: "resuming" } });
     await api.call(`POST /v1/vms/${second.id}/pause`);
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect((await api.call(`GET /v1/vms/${first.id}`)).body.status).toBe("running");
     });
   });
@@ -230,7 +231,7 @@ describe("a repeated request", () => {
     await using api = await testApp();
     const release = api.worker.hold("launch");
     const first = api.call("POST /v1/vms", C1);
-    await vi.waitFor(() => expect(api.worker.calls).toHaveLength(1));
+    await eventually(() => expect(api.worker.calls).toHaveLength(1));
     const second = api.call("POST /v1/vms", C1, again);
     setTimeout(release, 50);
     expect((await second).body).toMatchObject({ id: (await first).body.id, status: "running" });
@@ -266,14 +267,14 @@ describe("a repeated request", () => {
     const body = JSON.stringify(C1);
     const headers = { "x-api-key": TEST_KEY, "content-type": "application/json" };
     const lost = fetch(`${url}/v1/vms`, { method: "POST", headers, body, signal: controller.signal });
-    await vi.waitFor(() => expect(api.worker.calls).toHaveLength(3));
+    await eventually(() => expect(api.worker.calls).toHaveLength(3));
     controller.abort();
     await expect(lost).rejects.toThrow();
     const lostId = api.worker.calls[2]?.id;
     // The server must have seen the connection end before the launch does.
     await new Promise((resolve) => setTimeout(resolve, 50));
     release();
-    await vi.waitFor(() => expect(api.worker.vms.size).toBe(3));
+    await eventually(() => expect(api.worker.vms.size).toBe(3));
     expect((await api.call("POST /v1/vms", C1, again)).body.id).toBe(lostId);
   });
 });

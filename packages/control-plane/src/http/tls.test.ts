@@ -1,0 +1,65 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:http2";
+import { request } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { createControlPlane } from "../create-control-plane.ts";
+import { FakeWorker } from "../testing/fake-worker.ts";
+import { RecordingLog } from "../testing/test-app.ts";
+
+function selfSigned() {
+  const folder = mkdtempSync(join(tmpdir(), "fastvm-tls-"));
+  try {
+    const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+    const args = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+    const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+    execFileSync("openssl", [...args, ...names, "-days", "1", "-keyout", key, "-out", cert], {
+      stdio: "ignore",
+    });
+    return { key: readFileSync(key), cert: readFileSync(cert) };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("with a certificate the port speaks HTTP/1.1, HTTP/2 and WebSocket behind TLS, and closes", async () => {
+  const tls = selfSigned();
+  const store = { kind: "sqlite", path: ":memory:" } as const;
+  const config = { connectionGraceMs: 50 };
+  const plane = await createControlPlane({
+    worker: new FakeWorker(),
+    log: new RecordingLog(),
+    store,
+    tls,
+    config,
+  });
+  const address = await plane.listen({ host: "127.0.0.1", port: 0 });
+  const url = `https://localhost:${new URL(address).port}`;
+
+  const sent = request(`${url}/healthz`, { ca: tls.cert });
+  sent.end();
+  const [response] = await once(sent, "response");
+  expect([response.statusCode, response.httpVersion]).toEqual([200, "1.1"]);
+  expect(response.headers["keep-alive"]).toBe("timeout=75");
+  response.resume();
+
+  const session = connect(url, { ca: tls.cert });
+  const stream = session.request({ ":path": "/healthz" });
+  const [headers] = await once(stream, "response");
+  expect([headers[":status"], session.alpnProtocol]).toEqual([200, "h2"]);
+  stream.resume();
+
+  const socket = new WebSocket(`${url.replace("https", "wss")}/v1/vms/x/console/ws?session=no`, {
+    ca: tls.cert,
+  });
+  const [error] = (await once(socket, "error")) as [Error];
+  expect(error.message).toContain("401");
+
+  const closed = once(session, "close");
+  await plane.close();
+  await closed;
+});
