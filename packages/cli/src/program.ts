@@ -34,7 +34,7 @@ export function buildProgram(): Command {
     serveCommand(),
     stopCommand(),
     doctorCommand(),
-    launchCommand(),
+    launchCommand("default"),
     runCommand(),
     execCommand(),
     consoleCommand(),

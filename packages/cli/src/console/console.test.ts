@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, it } from "vitest";
+import { promisify } from "node:util";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { WebSocketServer } from "ws";
 import type { RawData } from "ws";
 import { FakeApi } from "../testing/fake-api.ts";
@@ -9,6 +10,7 @@ import { CliHome, envFor } from "../testing/run-cli.ts";
 import { consoleUrl } from "./console-url.ts";
 
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
+vi.setConfig({ testTimeout: 120_000 });
 const home = new CliHome();
 afterAll(() => home[Symbol.dispose]());
 
@@ -61,6 +63,29 @@ describe("the console", () => {
     // Line by line and with an echo again.
     expect(shown).toMatch(/ icanon /);
     expect(shown).toMatch(/ echo /);
+  });
+
+  it("follows a launch on a terminal, unless it is declined", async () => {
+    await using api = await FakeApi.start();
+    const sockets = new WebSocketServer({ noServer: true });
+    api.onUpgrade((request, socket, head) => {
+      sockets.handleUpgrade(request, socket, head, (peer) => {
+        peer.send("welcome");
+        peer.close();
+      });
+    });
+    const launch = (flags: string): Promise<{ stdout: string }> => {
+      const command = `${process.execPath} --conditions=development ${MAIN} ${flags}`;
+      const env = { ...process.env, HOME: home.folder, ...envFor(api) };
+      return promisify(execFile)("script", ["-qec", command, "/dev/null"], { env });
+    };
+    expect((await launch("launch -n a")).stdout).toMatch(/running[^]*welcome/);
+    expect((await launch("launch -n b --no-console")).stdout).not.toContain("welcome");
+    expect((await launch("vm launch -n c")).stdout).not.toContain("welcome");
+    expect((await launch("vm launch -n d --console")).stdout).toContain("welcome");
+    api.hasConsoles = false;
+    expect((await launch("launch -n e")).stdout).toMatch(/running[^]*$/);
+    await expect(launch("vm launch -n f --console")).rejects.toMatchObject({ code: 1 });
   });
 
   it("is refused without a terminal", async () => {

@@ -25,6 +25,7 @@ export class FakeApi implements AsyncDisposable {
   readonly execs: ExecRequest[] = [];
   /** Resolves when a client left before its command had ended. */
   readonly abandoned = Promise.withResolvers<void>();
+  hasConsoles = true;
   /** Staging objects by path. */
   readonly objects = new Map<string, Buffer>();
   readonly #server = createServer((request, response) => void this.#serve(request, response));
@@ -126,10 +127,10 @@ export class FakeApi implements AsyncDisposable {
         200,
         this.addVm({ ...vm, firewall: { ...vm?.firewall, ...body } as FirewallPolicy }),
       ],
-      "POST vms/id/console-token": () => [
-        200,
-        { token: "one time", websocketPath: "/console/ws", expiresInSec: 60 },
-      ],
+      "POST vms/id/console-token": () =>
+        this.hasConsoles
+          ? [200, { token: "one time", websocketPath: "/console/ws", expiresInSec: 60 }]
+          : [404, { error: "There is no such route" }],
       "POST vms/id/fork": () => [201, this.#fork(body)],
       "GET snapshots": () => [200, [...this.snapshots.values()]],
       "POST snapshots": () => [201, this.addSnapshot(body)],

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { LaunchParams, Vm } from "fastvm";
 import { keyValue, positiveInteger } from "../../command-line/option-values.ts";
+import { isConsoleWelcome, openConsole } from "../../console/open-console.ts";
 import { withProgress } from "../../output/progress.ts";
 import { showVm } from "../../output/show-vms.ts";
 import type { Session } from "../../session.ts";
@@ -8,6 +9,7 @@ import { apiCommand } from "../api-command.ts";
 import { snapshotIdFor } from "../resolve.ts";
 
 const DEFAULT_MACHINE = "c1m2";
+const HTTP_NOT_FOUND = 404;
 
 export interface LaunchOptions {
   readonly machine?: string;
@@ -17,9 +19,15 @@ export interface LaunchOptions {
   readonly env?: Record<string, string>;
   readonly metadata?: Record<string, string>;
   readonly quiet?: boolean;
+  readonly console?: boolean;
 }
 
-export function launchCommand(): Command {
+/** `fastvm launch` is for people and goes on into the VM's console; `fastvm vm launch` does so only when it is told to. */
+export function launchCommand(consoleBy: "default" | "request"): Command {
+  const [flag, text] =
+    consoleBy === "default"
+      ? ["--no-console", "do not open the VM's console on this terminal"]
+      : ["--console", "open the VM's console on this terminal"];
   return apiCommand<LaunchOptions>({
     name: "launch",
     summary: "Launch a VM and wait until it runs",
@@ -27,8 +35,16 @@ export function launchCommand(): Command {
       addLaunchOptions(command)
         .option("-s, --snapshot <snapshot>", "restore this snapshot in place of a fresh VM")
         .option("--metadata <key=value>", "label; may be repeated", keyValue)
-        .option("-q, --quiet", "print the id alone"),
-    run: async ({ session, options }) => showVm(session, await launchVm(session, options), options.quiet),
+        .option("-q, --quiet", "print the id alone")
+        .option(flag, text),
+    run: async ({ session, options }) => {
+      const vm = await launchVm(session, options);
+      showVm(session, vm, options.quiet);
+      if (options.console !== true) return;
+      if (consoleBy === "request") await openConsole(session, vm.id);
+      else if (isConsoleWelcome(session, options.quiet === true))
+        await openConsoleIfThereIsOne(session, vm.id);
+    },
   });
 }
 
@@ -39,6 +55,15 @@ export function addLaunchOptions(command: Command): Command {
     .option("-n, --name <name>", "name (default: made from the id)")
     .option("--disk-gib <n>", "disk size (default: 10)", positiveInteger)
     .option("-e, --env <key=value>", "environment of the VM's commands; may be repeated", keyValue);
+}
+
+/** A server without consoles has launched the VM all the same, and nobody has asked for more. */
+async function openConsoleIfThereIsOne(session: Session, vmId: string): Promise<void> {
+  try {
+    await openConsole(session, vmId);
+  } catch (error) {
+    if (!(error instanceof Error && "status" in error && error.status === HTTP_NOT_FOUND)) throw error;
+  }
 }
 
 export async function launchVm(session: Session, options: LaunchOptions): Promise<Vm> {

@@ -13,7 +13,7 @@ import { vmRemoveCommand } from "./rm.ts";
 export function vmCommand(): Command {
   return new Command("vm")
     .description("Work with VMs")
-    .addCommand(launchCommand())
+    .addCommand(launchCommand("request"))
     .addCommand(vmListCommand())
     .addCommand(vmGetCommand())
     .addCommand(execCommand())
