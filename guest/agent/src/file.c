@@ -58,17 +58,34 @@ static void free_request(struct file_request *request)
     free(request->user);
 }
 
+static int why_not_regular(const struct stat *found)
+{
+    return S_ISREG(found->st_mode) ? 0 : S_ISDIR(found->st_mode) ? EISDIR : EINVAL;
+}
+
+/* What a link leads to is written, not the link; a device or a pipe would be replaced by a file, which nobody means. */
+static int find_target(struct file_request *request)
+{
+    struct stat found;
+    char *target = realpath(request->path, NULL);
+    if (target == NULL) {
+        return errno == ENOENT ? 0 : errno;
+    }
+    free(request->path);
+    request->path = target;
+    return stat(target, &found) < 0 ? errno : why_not_regular(&found);
+}
+
 static int begin_write(struct stream *stream, struct file_request *request)
 {
     struct account account = {.uid = 0, .gid = 0};
     if (request->user != NULL && !account_find(request->user, &account)) {
         return EINVAL;
     }
-    struct stat found;
-    if (stat(request->path, &found) == 0 && S_ISDIR(found.st_mode)) {
-        return EISDIR;
+    int error = find_target(request);
+    if (error == 0 && request->flags & WRITE_MAKE_PARENTS) {
+        error = make_parents(request->path);
     }
-    int error = request->flags & WRITE_MAKE_PARENTS ? make_parents(request->path) : 0;
     if (error != 0) {
         return error;
     }
@@ -171,17 +188,21 @@ void file_end(struct agent *agent, struct stream *stream)
 
 static int begin_read(struct stream *stream, const char *path)
 {
-    /* Not blocking: a pipe under that name would otherwise stop the agent. */
-    stream->file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     struct stat found;
-    if (stream->file < 0 || fstat(stream->file, &found) < 0) {
+    /* Opening alone starts a watchdog, rewinds a tape and wakes who waits at a pipe. */
+    if (stat(path, &found) < 0) {
         return errno;
     }
     if (!S_ISREG(found.st_mode)) {
-        return S_ISDIR(found.st_mode) ? EISDIR : EINVAL;
+        return why_not_regular(&found);
+    }
+    /* Should it have become a pipe or a terminal meanwhile, that must not stop the agent, or become its own. */
+    stream->file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (stream->file < 0 || fstat(stream->file, &found) < 0) {
+        return errno;
     }
     stream->path = strdup(path);
-    return stream->path == NULL ? ENOMEM : 0;
+    return stream->path == NULL ? ENOMEM : why_not_regular(&found);
 }
 
 void file_open_read(struct agent *agent, uint32_t id, const uint8_t *bytes, size_t length)

@@ -1,6 +1,7 @@
 """Files written and read: whole or not at all."""
 
 import os
+import stat
 import struct
 import subprocess
 import unittest
@@ -65,6 +66,25 @@ class Files(AgentTest):
         found = os.stat(path)
         self.assertEqual((found.st_uid, found.st_mode & 0o7777), (65534, 0o4750))
         self.assertEqual(self.write(link, field(wire.PATH, path) + field(wire.USER, "who-is-this"), b"x")[0], 22)
+
+    def test_a_link_leads_to_the_file_that_is_written(self):
+        link = self.link()
+        os.mkdir(self.in_folder("behind"))
+        target, alias = self.in_folder("behind/file"), self.in_folder("alias")
+        with open(target, "w") as file:
+            file.write("old")
+        os.symlink("behind/file", alias)
+        self.assertEqual(self.write(link, field(wire.PATH, alias), b"new")[0], 0)
+        self.assertTrue(os.path.islink(alias))
+        with open(target) as file:
+            self.assertEqual(file.read(), "new")
+        self.assertEqual(os.listdir(self.in_folder("behind")), ["file"])
+
+    def test_a_pipe_is_not_replaced_by_a_file(self):
+        link = self.link()
+        os.mkfifo(self.in_folder("pipe"))
+        self.assertEqual(self.write(link, field(wire.PATH, self.in_folder("pipe")), b"x")[0], 22)
+        self.assertTrue(stat.S_ISFIFO(os.stat(self.in_folder("pipe")).st_mode))
 
     def test_what_cannot_be_written(self):
         link = self.link()
