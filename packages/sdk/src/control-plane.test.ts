@@ -1,6 +1,9 @@
 /** The SDK against the real control plane over real sockets; only the VMs are fake. */
 import { createControlPlane, FakeWorker } from "@fastvm/control-plane";
 import type { ControlPlane } from "@fastvm/control-plane";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
@@ -19,20 +22,29 @@ const silent = { info: () => undefined, warn: () => undefined, error: () => unde
 const KEY_HEADER = Buffer.from("\0\0\0\u000bssh-ed25519\0\0\0\u0020", "latin1");
 
 let plane: ControlPlane;
+let stagingFolder: string;
 let worker: FakeWorker;
 let connection: { apiKey: string; baseUrl: string };
 
 beforeEach(async () => {
+  stagingFolder = await mkdtemp(join(tmpdir(), "fastvm-sdk-staging-"));
   worker = new FakeWorker();
-  const store = { kind: "sqlite", path: ":memory:" } as const;
-  plane = await createControlPlane({ worker, log: silent, store, config: { connectionGraceMs: 50 } });
+  plane = await createControlPlane(options());
   connection = {
     apiKey: await plane.ensureKey(),
     baseUrl: await plane.listen({ host: "127.0.0.1", port: 0 }),
   };
 });
 
-afterEach(() => plane.close());
+afterEach(async () => {
+  await plane.close();
+  await rm(stagingFolder, { recursive: true, force: true });
+});
+
+function options() {
+  const store = { kind: "sqlite", path: ":memory:" } as const;
+  return { worker, log: silent, store, stagingFolder, config: { connectionGraceMs: 50 } };
+}
 
 describe("FastvmClient", () => {
   it("takes a VM through its life", async () => {
@@ -159,9 +171,11 @@ describe("FastVM", () => {
   it("speaks HTTP/2 to a server with a certificate", async () => {
     const certificate = selfSignedCertificate();
     setDefaultCACertificates([...getCACertificates("default"), certificate.cert]);
-    const store = { kind: "sqlite", path: ":memory:" } as const;
-    const config = { connectionGraceMs: 50 };
-    const secure = await createControlPlane({ worker, log: silent, store, config, tls: certificate });
+    const secure = await createControlPlane({
+      ...options(),
+      stagingFolder: `${stagingFolder}/tls`,
+      tls: certificate,
+    });
     const versions = new Set<string>();
     secure.app.server.on("request", (request: { httpVersion: string }) => versions.add(request.httpVersion));
     const apiKey = await secure.ensureKey();
