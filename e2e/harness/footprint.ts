@@ -1,9 +1,11 @@
 /** Everything of a daemon that can leak, counted: compared before and after, it must be the same. */
 import { createHash } from "node:crypto";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile, readlink } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
+import { expect } from "vitest";
 import type { TestDaemon } from "./daemon.ts";
+import { eventually } from "./eventually.ts";
 import { processesIn } from "./processes.ts";
 
 export interface Footprint {
@@ -19,12 +21,40 @@ const KEPT = /^(api-key|daemon\.json|daemon\.log|fastvm\.db(-wal|-shm)?|overlays
 /** The record of what happened is meant to stay, within its bound. */
 const KEPT_TABLES = /^(sqlite_|kysely_|events$)/;
 
+/** Files and timers that are open for a moment. */
+const DESCRIPTOR_SLACK = 3;
+/** The pool refills after some quiet, on a machine that may be busy. */
+const SETTLE_DEADLINE_MS = 30_000;
+
+/** The kernel's TCP_LISTEN. */
+const LISTENING = "0A";
+
+/** What was there before is there again, and nothing else, once pool and connections have come to rest. */
+export async function expectFootprint(daemon: TestDaemon, before: Footprint): Promise<void> {
+  await eventually(async () => {
+    const after = await footprint(daemon);
+    expect({ ...after, descriptors: before.descriptors }).toEqual(before);
+    expect(Math.abs(after.descriptors - before.descriptors)).toBeLessThanOrEqual(DESCRIPTOR_SLACK);
+  }, SETTLE_DEADLINE_MS);
+}
+
+/** With a full pool. */
+export async function restingFootprint(daemon: TestDaemon): Promise<Footprint> {
+  await eventually(async () => {
+    const spare = (await processesIn(daemon.config.dataDir)).filter(({ folder }) =>
+      folder.startsWith("pool/"),
+    );
+    expect(spare).toHaveLength(daemon.config.poolSize);
+  }, SETTLE_DEADLINE_MS);
+  return await footprint(daemon);
+}
+
 export async function footprint(daemon: TestDaemon): Promise<Footprint> {
   const { dataDir } = daemon.config;
   const files = await readdir(dataDir, { recursive: true, withFileTypes: true });
   return {
     processes: (await processesIn(dataDir)).length,
-    descriptors: (await readdir(`/proc/${await daemon.pid()}/fd`)).length,
+    descriptors: await countDescriptors(await daemon.pid(), daemon.config.port),
     files: files
       .filter((entry) => !entry.isDirectory())
       .map((entry) => join(entry.parentPath, entry.name).slice(dataDir.length + 1))
@@ -33,6 +63,25 @@ export async function footprint(daemon: TestDaemon): Promise<Footprint> {
     cgroups: await countCgroups(dataDir),
     rows: countRows(join(dataDir, "fastvm.db")),
   };
+}
+
+/** Without the connections of clients, who keep idle ones for as long as the server lets them. */
+async function countDescriptors(pid: number, port: number): Promise<number> {
+  const accepted = await acceptedSockets(port);
+  const names = await readdir(`/proc/${pid}/fd`);
+  const targets = await Promise.all(
+    names.map((name) => readlink(`/proc/${pid}/fd/${name}`).catch(() => undefined)),
+  );
+  return targets.filter((target) => target !== undefined && !accepted.has(target)).length;
+}
+
+/** As `/proc/PID/fd` names them. Columns of /proc/net/tcp: number, local address, remote address, state, … inode. */
+async function acceptedSockets(port: number): Promise<ReadonlySet<string>> {
+  const localPort = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const lines = (await readFile("/proc/net/tcp", "latin1")).split("\n").slice(1);
+  const rows = lines.map((line) => line.trim().split(/\s+/));
+  const accepted = rows.filter(([, local, , state]) => local?.endsWith(localPort) && state !== LISTENING);
+  return new Set(accepted.map((row) => `socket:[${row[9]}]`));
 }
 
 /** Of this daemon alone: others may run on the machine. The name is the one that the worker gives. */

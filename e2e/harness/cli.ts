@@ -1,0 +1,50 @@
+/** Programs of this project as processes of their own: the CLI and the examples. */
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/** Far above what any of them needs; then it is ended. */
+const DEADLINE_MS = 120_000;
+
+export interface ProgramResult {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** `file` is relative to the project's root. Without `input`, stdin is closed at once; `onFirstOutput` is called while the program runs. */
+export async function runProgram(
+  file: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  input: string | Uint8Array = "",
+  onFirstOutput: () => void = () => undefined,
+): Promise<ProgramResult> {
+  const child = spawn(process.execPath, ["--conditions=development", `${ROOT}${file}`, ...args], {
+    env,
+    cwd: ROOT,
+    timeout: DEADLINE_MS,
+  });
+  child.stdout.once("readable", onFirstOutput);
+  child.stdin.on("error", () => undefined).end(input);
+  const closed = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const [stdout, stderr, exitCode] = await Promise.all([
+    child.stdout.toArray(),
+    child.stderr.toArray(),
+    closed,
+  ]);
+  return {
+    exitCode,
+    stdout: Buffer.concat(stdout).toString(),
+    stderr: Buffer.concat(stderr).toString(),
+  };
+}
+
+export async function runCli(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  input?: string | Uint8Array,
+  onFirstOutput?: () => void,
+): Promise<ProgramResult> {
+  return await runProgram("packages/cli/src/main.ts", args, env, input, onFirstOutput);
+}
