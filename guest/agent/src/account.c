@@ -20,9 +20,47 @@ static void fill(struct account *account, const struct passwd *entry)
     copy_text(account->name, entry->pw_name);
     copy_text(account->home, entry->pw_dir);
     copy_text(account->shell, entry->pw_shell);
-    account->group_count = MAX_GROUPS;
-    if (getgrouplist(entry->pw_name, entry->pw_gid, account->groups, &account->group_count) < 0) {
-        account->group_count = MAX_GROUPS; /* More groups than fit: the first ones count. */
+}
+
+/* Not getpwnam(3) and its like: what they do not find they ask a daemon of the image for, and the agent would wait for its answer. */
+static bool find_entry(struct account *account, const char *user, const uid_t *uid)
+{
+    FILE *file = fopen("/etc/passwd", "re");
+    bool found = false;
+    for (struct passwd *entry; file != NULL && !found && (entry = fgetpwent(file)) != NULL;) {
+        found = uid != NULL ? entry->pw_uid == *uid : strcmp(entry->pw_name, user) == 0;
+        if (found) {
+            fill(account, entry);
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return found;
+}
+
+static bool has_member(const struct group *group, const char *name)
+{
+    for (char **member = group->gr_mem; *member != NULL; member++) {
+        if (strcmp(*member, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first MAX_GROUPS of them count. */
+static void find_groups(struct account *account)
+{
+    account->groups[account->group_count++] = account->gid;
+    FILE *file = fopen("/etc/group", "re");
+    for (struct group *group; file != NULL && account->group_count < MAX_GROUPS && (group = fgetgrent(file)) != NULL;) {
+        if (group->gr_gid != account->gid && has_member(group, account->name)) {
+            account->groups[account->group_count++] = group->gr_gid;
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
     }
 }
 
@@ -33,15 +71,15 @@ bool account_find(const char *user, struct account *account)
     errno = 0;
     unsigned long number = strtoul(user, &end, 10);
     bool is_number = *user >= '0' && *user <= '9' && *end == 0 && errno == 0 && number < UINT32_MAX;
-    const struct passwd *entry = is_number ? getpwuid((uid_t)number) : getpwnam(user);
-    if (entry != NULL) {
-        fill(account, entry);
+    const uid_t uid = (uid_t)number;
+    if (find_entry(account, user, is_number ? &uid : NULL)) {
+        find_groups(account);
         return true;
     }
     if (!is_number) {
         return false;
     }
-    account->uid = (uid_t)number;
+    account->uid = uid;
     account->gid = (gid_t)number;
     copy_text(account->name, user);
     copy_text(account->home, "/");

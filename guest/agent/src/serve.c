@@ -34,6 +34,19 @@ static void raise_descriptor_limit(void)
     }
 }
 
+/* What this process was told to ignore by its parent its commands would ignore, too. Once here saves sixty calls for each of them. */
+static void heed_signals(void)
+{
+    for (int number = 1; number < NSIG; number++) {
+        struct sigaction action;
+        if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN) {
+            signal(number, SIG_DFL);
+        }
+    }
+    /* A write to a command that has closed its input is an error code, not a death. */
+    signal(SIGPIPE, SIG_IGN);
+}
+
 static void watch_signals(struct agent *agent)
 {
     sigset_t signals;
@@ -63,8 +76,7 @@ struct agent *agent_new(int fd)
     watch_signals(agent);
     raise_descriptor_limit();
     watch_open(&agent->link_watch, fd, NULL, NULL);
-    /* A write to a command that has closed its input is an error code, not a death. */
-    signal(SIGPIPE, SIG_IGN);
+    heed_signals();
     return agent;
 }
 

@@ -104,12 +104,12 @@ static int become(const struct account *account)
     return 0;
 }
 
+/* What exec does not reset: what is ignored; and no handler of the agent may run in a child that shares its memory. */
 static void reset_signals(void)
 {
-    struct sigaction action = {.sa_handler = SIG_DFL};
-    for (int number = 1; number < NSIG; number++) {
-        sigaction(number, &action, NULL);
-    }
+    const struct sigaction action = {.sa_handler = SIG_DFL};
+    sigaction(SIGPIPE, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

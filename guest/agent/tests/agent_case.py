@@ -39,7 +39,7 @@ class AgentTest(unittest.TestCase):
         self.folder = tempfile.mkdtemp(prefix="agent-test-")
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.path = os.path.join(self.folder, "link.sock")
-        self.agent = subprocess.Popen([self.program, "--listen", self.path])
+        self.agent = subprocess.Popen([self.program, "--listen", self.path], restore_signals=False)
         self.addCleanup(self.end_agent)
         self.assertTrue(eventually(self.listens), "the agent does not listen")
 

@@ -85,6 +85,11 @@ class Exec(AgentTest):
         output = self.link().run(argv("python3", "-c", script))
         self.assertEqual(output.stdout, b"[0, 1, 2] True 0o22 [13, 25] set() 0\n\n", output.stderr)
 
+    def test_no_signal_is_ignored_or_blocked(self):
+        """The agent itself ignores some, and inherits more of them from Python here."""
+        output = self.link().run(argv("grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"))
+        self.assertEqual(output.stdout.split(), [b"SigBlk:", b"0" * 16, b"SigIgn:", b"0" * 16])
+
     def test_stdin(self):
         link = self.link()
         payload = os.urandom(3 * MIB)

@@ -1,6 +1,8 @@
 /* What needs no command and no host: the parser, fields, files' names, the link's queue, accounts, the loop of a port. Built with sanitizers. */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -337,6 +339,25 @@ static void files_are_written_whole(const char *folder)
     CHECK(rmdir(path) == 0); /* No temporary file was left. */
 }
 
+/* The C library's answer is the right one, where it needs no daemon. */
+static void groups_are_those_of_the_library(void)
+{
+    struct account account;
+    int compared = 0;
+    setpwent();
+    for (const struct passwd *entry; (entry = getpwent()) != NULL; compared++) {
+        gid_t groups[MAX_GROUPS];
+        int count = MAX_GROUPS;
+        char name[MAX_ACCOUNT_TEXT];
+        snprintf(name, sizeof name, "%s", entry->pw_name);
+        CHECK(getgrouplist(name, entry->pw_gid, groups, &count) >= 0);
+        CHECK(account_find(name, &account) && account.uid == entry->pw_uid && account.group_count == count);
+        CHECK(memcmp(account.groups, groups, (size_t)count * sizeof *groups) == 0);
+    }
+    endpwent();
+    CHECK(compared > 0);
+}
+
 /* Who has the old file open goes on reading it: nothing is written in place. */
 static void files_are_replaced_not_changed(const char *folder)
 {
@@ -425,6 +446,7 @@ int main(void)
     files_are_written_whole(folder);
     files_are_replaced_not_changed(folder);
     accounts_are_names_or_numbers();
+    groups_are_those_of_the_library();
     a_port_without_a_host_costs_no_time();
     CHECK(rmdir(folder) == 0);
     printf("%d passed, %d failed\n", checks - failures, failures);
