@@ -10,6 +10,9 @@ recipe=$(dirname "$(readlink -f "$0")")
 folder=$(readlink -f "$1")
 tree=$folder/tree
 
+# mmdebstrap starts perl and python3 once per package: the system's, not what a version manager in front of them resolves each time.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+
 codename=bookworm
 kernel_package=linux-image-cloud-amd64
 # The API's default disk. Nearly all of it is a hole.
