@@ -37,6 +37,18 @@ export const ERROR_CATALOGUE = {
     hint: "Send the key in the X-API-Key header",
     retryable: false,
   },
+  forbidden: {
+    status: 403,
+    message: "This is not allowed",
+    hint: "Ask for a new URL; one that was signed is good for its method, its size and its time only",
+    retryable: false,
+  },
+  transfer_failed: {
+    status: 422,
+    message: "The file could not be written in the VM",
+    hint: "The message carries the VM's own reason; correct the path or free some space in the VM",
+    retryable: false,
+  },
   not_found: {
     status: 404,
     message: "There is no such resource",

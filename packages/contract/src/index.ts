@@ -32,6 +32,8 @@ export type {
   LegacyFirewall,
   LegacyFirewallRule,
 } from "./schemas/firewall.ts";
+export { FileFetchBodySchema, FilePresignBodySchema, FilePresignSchema } from "./schemas/files.ts";
+export type { FileFetchBody, FilePresign } from "./schemas/files.ts";
 export { HealthSchema } from "./schemas/health.ts";
 export type { Health } from "./schemas/health.ts";
 export { ForkBodySchema, ForkResultSchema, LaunchBodySchema, UpdateVmBodySchema } from "./schemas/launch.ts";

@@ -7,6 +7,7 @@ import { ConsoleTokenSchema } from "./schemas/console.ts";
 import { DeletionSchema } from "./schemas/deletion.ts";
 import { ExecBodySchema, ExecResultSchema, ExecStreamEventSchema } from "./schemas/exec.ts";
 import { FirewallInputSchema } from "./schemas/firewall.ts";
+import { FileFetchBodySchema, FilePresignBodySchema, FilePresignSchema } from "./schemas/files.ts";
 import { HealthSchema } from "./schemas/health.ts";
 import { ForkBodySchema, ForkResultSchema, LaunchBodySchema, UpdateVmBodySchema } from "./schemas/launch.ts";
 import { QuotasSchema } from "./schemas/quotas.ts";
@@ -182,6 +183,28 @@ export const OPERATIONS = {
     responses: { 200: ExecResultSchema },
     ndjson: ExecStreamEventSchema,
     errors: [409, 502, 503, 507],
+  },
+  presignFile: {
+    method: "POST",
+    path: `${VM}/files/presign`,
+    tag: "Files",
+    summary: "Get URLs to move a file to or from a VM",
+    description:
+      "Upload: PUT to `uploadUrl`, then `files/fetch` with `downloadUrl`. Download: PUT to `uploadUrl` inside the VM, then GET `downloadUrl`. The URLs carry their own permission; do not send the API key to them.",
+    body: FilePresignBodySchema,
+    responses: { 200: FilePresignSchema },
+    errors: [409],
+  },
+  fetchFile: {
+    method: "POST",
+    path: `${VM}/files/fetch`,
+    tag: "Files",
+    summary: "Write an uploaded object to a file in a VM",
+    description:
+      "The file is there whole or not at all; folders above it are made. What takes long answers its head early, and then tells a failure by `exitCode`.",
+    body: FileFetchBodySchema,
+    responses: { 200: ExecResultSchema },
+    errors: [403, 409, 422, 502, 503, 507],
   },
   createConsoleToken: {
     method: "POST",

@@ -37,6 +37,17 @@ export interface WorkerPort {
   /** Starts a command. Rejects with `vm_wrong_state` when the VM is not running. */
   exec(vmId: VmId, spec: ExecSpec, options?: CallOptions): Promise<ExecSession>;
 
+  /**
+   * Writes a file in a running VM, whole or not at all; folders above it are made. Rejects with `transfer_failed` and the guest's own reason, with
+   * `vm_wrong_state` when the VM is not running, with the source's error when that fails.
+   */
+  writeFile(
+    vmId: VmId,
+    path: string,
+    content: AsyncIterable<Uint8Array>,
+    options?: CallOptions,
+  ): Promise<void>;
+
   /** Calls the listener for what happens to VMs unasked; returns the function that ends the subscription. */
   subscribe(listener: (event: WorkerEvent) => void): () => void;
 }

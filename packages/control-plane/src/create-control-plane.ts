@@ -1,4 +1,8 @@
 /** The control plane as one thing that the daemon starts and stops: store, application, socket, first key. */
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { newOrgId, type WorkerPort } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import { generateApiKey, hashApiKey, storeApiKey } from "./app/api-keys.ts";
@@ -7,6 +11,7 @@ import { systemClock } from "./clock.ts";
 import { DEFAULT_CONFIG, type ControlPlaneConfig } from "./config.ts";
 import { createApiServer, type TlsFiles } from "./http/api-server.ts";
 import type { Log } from "./log.ts";
+import { createStaging } from "./staging/staging.ts";
 import { openPostgresStore, openSqliteStore, type Store } from "./store/store.ts";
 
 export type StoreLocation =
@@ -21,6 +26,8 @@ export interface ControlPlaneOptions {
   readonly store: StoreLocation;
   /** What differs from DEFAULT_CONFIG. */
   readonly config?: Partial<ControlPlaneConfig>;
+  /** For what is on its way to and from VMs; emptied at each start, removed at the end. Default: a temporary folder. */
+  readonly stagingFolder?: string;
   /** Absent: cleartext. */
   readonly tls?: TlsFiles;
 }
@@ -34,6 +41,8 @@ export interface ControlPlane {
    * it is new), else a fresh one. Only digests are stored, so a fresh key is seen here once and never again.
    */
   ensureKey(known?: string): Promise<string>;
+  /** Serves a connection that a guest opened to the API's port on its own loopback: staging URLs only. */
+  acceptFromGuest(connection: Duplex): void;
   /** Ends connections and background work and closes the store. VMs run on. */
   close(): Promise<void>;
 }
@@ -45,10 +54,16 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const store = await openStore(options.store, log);
   const server = createApiServer(options.tls);
   const { serverFactory } = server;
-  const app = buildApp({ store, worker, clock: systemClock, log, config, serverFactory });
+  const staging = createStaging(
+    options.stagingFolder ?? (await mkdtemp(join(tmpdir(), "fastvm-staging-"))),
+    systemClock,
+    log,
+  );
+  const app = buildApp({ store, worker, clock: systemClock, log, config, staging, serverFactory });
   return {
     app,
     listen: (address) => app.listen(address),
+    acceptFromGuest: (connection) => staging.acceptFromGuest(connection),
     ensureKey: (known) => ensureKey(store, config, known),
     close: async () => {
       server.drain(config.connectionGraceMs);

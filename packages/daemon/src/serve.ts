@@ -1,6 +1,7 @@
 /** `fastvm serve`: worker and control plane in one process, until it is told to end. VMs run on without it. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { DEFAULT_MACHINE_TYPE } from "@fastvm/contract";
 import { createControlPlane } from "@fastvm/control-plane";
 import type { ControlPlane, StoreLocation } from "@fastvm/control-plane";
@@ -32,8 +33,19 @@ export async function serve(config: DaemonConfig): Promise<void> {
 
 async function run(config: DaemonConfig, log: Logger): Promise<void> {
   const toldToEnd = untilSignal();
-  const worker = await startWorker(config, log);
-  const controlPlane = await createControlPlane({ worker, log, store: storeLocation(config) });
+  // The worker is there first, so that it can be reconciled with; what a guest sends before the control plane is there ends.
+  let controlPlane: ControlPlane | undefined;
+  const accept = (connection: Duplex): void => {
+    if (controlPlane === undefined) connection.destroy();
+    else controlPlane.acceptFromGuest(connection);
+  };
+  const worker = await startWorker(config, log, accept);
+  controlPlane = await createControlPlane({
+    worker,
+    log,
+    store: storeLocation(config),
+    stagingFolder: join(config.dataDir, "staging"),
+  });
   await keepKey(config, controlPlane);
   const url = await controlPlane.listen({ host: config.host, port: config.port });
   log.info({ url, dataDir: config.dataDir }, "ready");
@@ -43,10 +55,15 @@ async function run(config: DaemonConfig, log: Logger): Promise<void> {
   await worker.close();
 }
 
-async function startWorker(config: DaemonConfig, log: Logger): Promise<Worker> {
+async function startWorker(
+  config: DaemonConfig,
+  log: Logger,
+  accept: (connection: Duplex) => void,
+): Promise<Worker> {
   const { dataDir, cacheDir, imageDir, poolSize } = config;
   const worker = await Worker.start({
     config: { dataDir, cacheDir, imageDir, poolSize, reserveMib: RESERVE_MIB, uidBase: UID_BASE },
+    forward: { port: config.port, accept },
     onError: (error) => log.error({ err: error }, "the worker met a failure that no caller waits for"),
   });
   log.info(worker.verdict, "accelerator");

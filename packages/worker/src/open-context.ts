@@ -30,8 +30,7 @@ export interface OpenedContext {
 
 export async function openContext(
   config: WorkerConfig,
-  onGuestLost: WorkerContext["onGuestLost"],
-  onError: (error: unknown) => void,
+  callbacks: Pick<WorkerContext, "onGuestLost" | "onError" | "forward">,
 ): Promise<OpenedContext> {
   await mkdir(config.cacheDir, { recursive: true });
   await mkdir(config.dataDir, { recursive: true, mode: 0o711 });
@@ -77,7 +76,7 @@ export async function openContext(
     accelerator,
     folder: poolFolder(config),
     size: config.poolSize,
-    onError,
+    onError: callbacks.onError,
   });
   const context: WorkerContext = {
     ...slotHost,
@@ -89,8 +88,7 @@ export async function openContext(
     templates,
     pool,
     vms: new Map(),
-    onError,
-    onGuestLost,
+    ...callbacks,
   };
   return { context, verdict };
 }

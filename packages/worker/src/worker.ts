@@ -34,8 +34,9 @@ import { launch } from "./vm/launch.ts";
 import { pause } from "./vm/pause.ts";
 import { resume } from "./vm/resume.ts";
 import type { Vm } from "./vm/vm.ts";
+import { writeFile } from "./vm/write-file.ts";
 import { snapshotFolder } from "./vm/worker-context.ts";
-import type { WorkerContext } from "./vm/worker-context.ts";
+import type { GuestForward, WorkerContext } from "./vm/worker-context.ts";
 
 const MIB = 1024 ** 2;
 /**
@@ -52,6 +53,8 @@ export interface WorkerOptions {
   readonly config: WorkerConfig;
   /** Told of failures that no caller waits for. */
   readonly onError: (error: unknown) => void;
+  /** Takes the connections that guests open to `forwardPort` on their own loopback. Without it none are carried. */
+  readonly forward?: GuestForward;
 }
 
 export class Worker implements WorkerPort {
@@ -65,7 +68,11 @@ export class Worker implements WorkerPort {
   static async start(options: WorkerOptions): Promise<Worker> {
     let worker: Worker | undefined;
     const lost: WorkerContext["onGuestLost"] = (vm, shutdown) => worker?.guestLost(vm, shutdown);
-    const { context, verdict } = await openContext(options.config, lost, options.onError);
+    const { context, verdict } = await openContext(options.config, {
+      onGuestLost: lost,
+      onError: options.onError,
+      forward: options.forward,
+    });
     worker = new Worker(context, verdict, options.onError);
     await recover(context);
     return worker;
@@ -155,6 +162,15 @@ export class Worker implements WorkerPort {
 
   async exec(vmId: VmId, spec: ExecSpec, options: CallOptions = {}): Promise<ExecSession> {
     return exec(this.#require(vmId), spec, options);
+  }
+
+  async writeFile(
+    vmId: VmId,
+    path: string,
+    content: AsyncIterable<Uint8Array>,
+    options: CallOptions = {},
+  ): Promise<void> {
+    await writeFile(this.#require(vmId), path, content, options);
   }
 
   subscribe(listener: (event: WorkerEvent) => void): () => void {

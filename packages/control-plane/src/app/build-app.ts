@@ -6,6 +6,7 @@ import type { ControlPlaneConfig } from "../config.ts";
 import { createLifecycle, startLifecycle } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log.ts";
 import { registerRoutes } from "../routes/register-routes.ts";
+import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
 import { answerErrors, answerFrameworkError } from "./answer-error.ts";
 import { acceptJsonBodies } from "./json-body.ts";
@@ -17,6 +18,7 @@ export interface AppDependencies {
   readonly clock: Clock;
   readonly log: Log;
   readonly config: ControlPlaneConfig;
+  readonly staging: Staging;
   readonly serverFactory?: FastifyServerFactory;
 }
 
@@ -43,7 +45,12 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
   registerRoutes(app, ctx);
   let stop: (() => Promise<void>) | undefined;
   app.addHook("onReady", async () => {
-    stop = await startLifecycle(ctx);
+    const stopStaging = await deps.staging.start();
+    const stopLifecycle = await startLifecycle(ctx);
+    stop = async () => {
+      await stopLifecycle();
+      await stopStaging();
+    };
   });
   app.addHook("onClose", async () => stop?.());
   return app;

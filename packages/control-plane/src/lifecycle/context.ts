@@ -3,6 +3,7 @@ import type { WorkerPort } from "@fastvm/contract";
 import type { Clock } from "../clock.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import type { Log } from "../log.ts";
+import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { CapacityQueue } from "./capacity-queue.ts";
 import type { InflightOperations } from "./inflight.ts";
@@ -13,6 +14,7 @@ export interface LifecycleContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly config: ControlPlaneConfig;
+  readonly staging: Staging;
   readonly inflight: InflightOperations;
   readonly queue: CapacityQueue;
 }

@@ -19,6 +19,7 @@ export async function deleteVm(ctx: LifecycleContext, vm: VmRecord, actor: strin
   ctx.inflight.abort(vm.id, new FastvmError("launch_failed", "it was deleted while it started"));
   try {
     await ctx.worker.deleteVm(vm.id);
+    await ctx.staging.deleteOf(vm.id);
   } catch (error) {
     await ctx.store.vms.update(vm.id, { statusReason: `The deletion failed: ${reasonOf(error)}` });
     throw error;

@@ -25,6 +25,7 @@ test("no route with a parameter shows one organisation's things to another", asy
   const before = [await api.call("GET /v1/vms"), await api.call("GET /v1/snapshots")].map(({ body }) => body);
   const body = {
     ...{ command: ["true"], vmId: vm.id, name: "stolen", count: 1, port: 8080 },
+    ...{ url: "http://localhost/staging/x", path: "/root/x" },
     publicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBzmNsBWi+Fh7SkKmIm3vbzZ1XNIoWw8dCy0TS9iMfXe",
   };
   let tried = 0;

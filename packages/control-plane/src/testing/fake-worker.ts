@@ -151,6 +151,15 @@ export class FakeWorker implements WorkerPort {
     return { capture: CAPTURE, children: outcomes };
   }
 
+  /** Files that were written, by VM and path. */
+  readonly files = new Map<string, Buffer>();
+
+  async writeFile(vmId: VmId, path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of content) chunks.push(chunk);
+    this.files.set(`${vmId}:${path}`, Buffer.concat(chunks));
+  }
+
   async exec(vmId: VmId, spec: ExecSpec, options: CallOptions = {}): Promise<ExecSession> {
     await this.#enter("exec", vmId, options.signal);
     if (this.#require(vmId).status !== "running") throw new FastvmError("vm_wrong_state");

@@ -1,10 +1,14 @@
 /** The application over a fake worker and an own store, with two organisations; every answer is checked against openapi.json. */
+import { tmpdir } from "node:os";
+import { mkdtemp } from "node:fs/promises";
+import { join } from "node:path";
 import { newOrgId, type OrgId } from "@fastvm/contract";
 import type { FastifyInstance, FastifyServerFactory, InjectOptions } from "fastify";
 import { storeApiKey } from "../app/api-keys.ts";
 import { buildApp } from "../app/build-app.ts";
 import { DEFAULT_CONFIG, type ControlPlaneConfig } from "../config.ts";
 import type { Log } from "../log.ts";
+import { createStaging } from "../staging/staging.ts";
 import { openSqliteStore, type Store } from "../store/store.ts";
 import { DocumentedAnswers } from "./documented-answers.ts";
 import { FakeWorker } from "./fake-worker.ts";
@@ -71,7 +75,17 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
   const orgId = await createOrganisation(store, config, TEST_KEY);
   await createOrganisation(store, config, OTHER_KEY);
   const { serverFactory } = options;
-  const app = buildApp({ store, worker, clock, log, config, ...(serverFactory ? { serverFactory } : {}) });
+  const stagingFolder = await mkdtemp(join(tmpdir(), "fastvm-staging-"));
+  const staging = createStaging(stagingFolder, clock, log);
+  const app = buildApp({
+    store,
+    worker,
+    clock,
+    log,
+    config,
+    staging,
+    ...(serverFactory ? { serverFactory } : {}),
+  });
   await app.ready();
   const documented = new DocumentedAnswers();
   return {

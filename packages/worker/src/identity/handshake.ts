@@ -16,11 +16,13 @@ export interface HandshakeRequest {
   readonly identity: VmIdentity;
   /** The disk was made larger than the filesystem that was captured. */
   readonly growRoot: boolean;
+  /** A port of the guest's loopback to be carried to the host. */
+  readonly forwardPort: number | undefined;
 }
 
 /** The identity request's fields, in the order the agent applies them: entropy before anything that draws random numbers. */
 export function handshakeFields(request: HandshakeRequest): readonly Field[] {
-  const { vmId, identity, growRoot } = request;
+  const { vmId, identity, growRoot, forwardPort } = request;
   const hostKey = generateSshHostKey(`root@${identity.hostname}`);
   return [
     { tag: Tag.ENTROPY, value: randomBytes(ENTROPY_BYTES) },
@@ -31,6 +33,7 @@ export function handshakeFields(request: HandshakeRequest): readonly Field[] {
     fileField(HOST_KEY_PATH, 0o600, hostKey.privateFile),
     fileField(`${HOST_KEY_PATH}.pub`, 0o644, hostKey.publicFile),
     fileField("/etc/environment", 0o644, environmentFile(identity.envVars)),
+    ...(forwardPort === undefined ? [] : [{ tag: Tag.FORWARD, value: u16(forwardPort) }]),
     ...(growRoot ? [{ tag: Tag.GROW_ROOT, value: new Uint8Array(0) }] : []),
   ];
 }
@@ -40,6 +43,12 @@ function environmentFile(variables: Readonly<Record<string, string>>): string {
   return Object.entries(variables)
     .map(([key, value]) => `${key}="${value.replaceAll('"', '\\"')}"\n`)
     .join("");
+}
+
+function u16(value: number): Uint8Array {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16LE(value);
+  return bytes;
 }
 
 function unixNanoseconds(): Uint8Array {

@@ -50,7 +50,7 @@ async function takeOver(context: WorkerContext, vm: Vm, qemu: QemuProcess): Prom
   await adoptChain(vm, qemu);
   // A capture was cut short inside its pause.
   await qemu.qmp.execute("cont");
-  const link = await openLink(vm, LINK_DEADLINE_MS);
+  const link = await openLink(vm, context.forward, LINK_DEADLINE_MS);
   vm.setGuest({ qemu, link });
   watchGuest(context, vm);
 }

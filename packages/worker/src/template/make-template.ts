@@ -128,13 +128,13 @@ async function settle(host: TemplateHost, machine: MachineType, slot: Slot): Pro
   const vm = bootedVm(host, machine, slot);
   await attachDisk(slot.qemu.qmp, vm.record.chain);
   await slot.qemu.qmp.execute("cont");
-  const link = await openLink(vm, BOOT_DEADLINE_MS).catch(async (error: unknown) => {
+  const link = await openLink(vm, undefined, BOOT_DEADLINE_MS).catch(async (error: unknown) => {
     const console = await slot.qemu.consoleTail().catch(() => "");
     throw new Error(`The image does not boot: ${console}`, { cause: error });
   });
   vm.setGuest({ qemu: slot.qemu, link });
   const { identity } = vm.record;
-  await link.identify(handshakeFields({ vmId: vm.vmId, identity, growRoot: false }));
+  await link.identify(handshakeFields({ vmId: vm.vmId, identity, growRoot: false, forwardPort: undefined }));
   const script = exec(vm, { command: ["sh", "-c", SETTLE_SCRIPT], timeoutMs: SETTLE_DEADLINE_MS }, {});
   for await (const event of script) {
     if (event.kind === "exit" && event.timedOut) throw new Error("The image's services do not settle");

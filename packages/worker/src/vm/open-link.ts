@@ -2,15 +2,28 @@
 import { join } from "node:path";
 import { GuestLink } from "../guest-link/guest-link.ts";
 import { LINK_SOCKET } from "../qemu/machine.ts";
+import type { GuestConnection } from "../guest-link/guest-connection.ts";
 import type { Vm } from "./vm.ts";
+import type { GuestForward } from "./worker-context.ts";
 
 /** An idle guest answers in 25 ms; ten that start at once on two emulated cores need a second or two. */
 const HANDSHAKE_DEADLINE_MS = 30_000;
 
-export async function openLink(vm: Vm, deadlineMs = HANDSHAKE_DEADLINE_MS): Promise<GuestLink> {
+export async function openLink(
+  vm: Vm,
+  forward: GuestForward | undefined,
+  deadlineMs = HANDSHAKE_DEADLINE_MS,
+): Promise<GuestLink> {
   return await GuestLink.connect({
     socketPath: join(vm.folder, LINK_SOCKET),
     generation: Buffer.from(vm.record.generation, "hex"),
     deadlineMs,
+    ...(forward === undefined ? {} : { onForward: (port, connection) => carry(forward, port, connection) }),
   });
+}
+
+/** A snapshot of another daemon may bring a listener for another port along; nobody answers there. */
+function carry(forward: GuestForward, port: number, connection: GuestConnection): void {
+  if (port === forward.port) forward.accept(connection);
+  else connection.destroy();
 }

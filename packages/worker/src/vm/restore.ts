@@ -99,11 +99,18 @@ async function bringUp(
   ]);
   await loadDeviceState(qemu, state);
   await qemu.qmp.execute("cont");
-  const link = await openLink(vm);
+  const link = await openLink(vm, context.forward);
   try {
     const growRoot = request.diskGib > snapshot.manifest.diskGib;
     if (growRoot) await resizeDisk(qemu.qmp, vm.record.chain, request.diskGib * GIB);
-    await link.identify(handshakeFields({ vmId: vm.vmId, identity: request.identity, growRoot }));
+    await link.identify(
+      handshakeFields({
+        vmId: vm.vmId,
+        identity: request.identity,
+        growRoot,
+        forwardPort: context.forward?.port,
+      }),
+    );
     await vm.update({ phase: "running" });
   } catch (error) {
     link.close();

@@ -19,21 +19,21 @@ export function watchGuest(context: WorkerContext, vm: Vm): void {
     vm.guest?.qemu === guest.qemu ? context.onGuestLost(vm, shutdown, cause) : undefined,
   );
   // A guest that does not answer again stays as it is: its calls fail, and it can still be deleted.
-  watchLink(vm, guest).catch(context.onError);
+  watchLink(context, vm, guest).catch(context.onError);
 }
 
 /** A broken link is reopened, with the same generation: commands of before are ended by the agent, the VM runs on. */
-async function watchLink(vm: Vm, guest: Guest): Promise<void> {
+async function watchLink(context: WorkerContext, vm: Vm, guest: Guest): Promise<void> {
   await guest.link.closed;
   if (vm.guest !== guest) return;
-  const link = await openLink(vm);
+  const link = await openLink(vm, context.forward);
   if (vm.guest !== guest) {
     link.close();
     return;
   }
   const renewed = { qemu: guest.qemu, link };
   vm.setGuest(renewed);
-  await watchLink(vm, renewed);
+  await watchLink(context, vm, renewed);
 }
 
 async function continueWhenThereIsRoom(vm: Vm, guest: Guest): Promise<void> {

@@ -1,4 +1,5 @@
 /** What every transition works with: the worker's parts, made once at its start. */
+import type { Duplex } from "node:stream";
 import { join } from "node:path";
 import type { SnapshotId, VmId } from "@fastvm/contract";
 import type { WorkerConfig } from "../config.ts";
@@ -14,6 +15,12 @@ import type { MachineType } from "@fastvm/contract";
 import type { TemplateStore } from "../template/template-store.ts";
 import type { Vm } from "./vm.ts";
 
+/** A port of the guest's loopback whose connections end at us: how a guest reaches the staging area under any egress policy. */
+export interface GuestForward {
+  readonly port: number;
+  readonly accept: (connection: Duplex) => void;
+}
+
 export interface WorkerContext {
   readonly config: WorkerConfig;
   readonly image: Image;
@@ -27,6 +34,7 @@ export interface WorkerContext {
   readonly templates: TemplateStore;
   readonly pool: ProcessPool;
   readonly vms: Map<VmId, Vm>;
+  readonly forward: GuestForward | undefined;
   /** Told of failures that no caller waits for. */
   readonly onError: (error: unknown) => void;
   /** Called when a QEMU ended that nobody told to; `shutdown` is the guest's own reason if it had one. */

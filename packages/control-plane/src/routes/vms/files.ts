@@ -1,0 +1,95 @@
+import type { ExecResult, FilePresign, VmId } from "@fastvm/contract";
+import { FastvmError } from "@fastvm/contract";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { ANSWERED, serve } from "../../app/operation-route.ts";
+import { clientGone } from "../../exec/client-gone.ts";
+import { answerSlowly, resultWithin } from "../../exec/slow-answer.ts";
+import type { LifecycleContext } from "../../lifecycle/context.ts";
+import { wrongState } from "../../lifecycle/wrong-state.ts";
+import type { StagedObject } from "../../staging/staging-objects.ts";
+import { STAGING_LIFETIME_SEC } from "../../staging/staging.ts";
+import { findVm } from "../find.ts";
+
+const GIB = 1024 ** 3;
+/** Where relative paths begin, as for commands. */
+const HOME = "/root";
+/** What the published clients allow an upload. */
+const DEFAULT_TIMEOUT_SEC = 600;
+
+export function registerFiles(app: FastifyInstance, ctx: LifecycleContext): void {
+  serve(app, ctx.store, "presignFile", async ({ params, request }, caller) => {
+    const vm = await findVm(ctx, caller, params.vmId);
+    return { status: 200, body: presign(ctx, vm.id, vm.diskGib * GIB, request) };
+  });
+  serve(app, ctx.store, "fetchFile", async ({ body, params, reply }, caller) => {
+    const vm = await findVm(ctx, caller, params.vmId);
+    if (vm.status !== "running") throw wrongState(vm, "files are written in a running VM");
+    const object = await objectOf(ctx, body.url);
+    const timeoutMs = (body.timeoutSec ?? DEFAULT_TIMEOUT_SEC) * 1000;
+    const signal = AbortSignal.any([clientGone(reply), AbortSignal.timeout(timeoutMs)]);
+    const result = write(ctx, vm.id, absolute(body.path), object, signal);
+    const early = await resultWithin(result, ctx.config.execHeadersAfterMs);
+    if (early !== undefined) return { status: 200, body: early };
+    await answerSlowly(reply, result, ctx.config.execWhitespaceEveryMs);
+    return ANSWERED;
+  });
+}
+
+/** By the name under which the client reached us: that is the one that works from where it is. */
+function presign(ctx: LifecycleContext, vmId: VmId, maxBytes: number, request: FastifyRequest): FilePresign {
+  const { urls } = ctx.staging;
+  const base = `${request.protocol}://${request.host}`;
+  const grant = {
+    vmId,
+    objectId: urls.newObjectId(),
+    maxBytes,
+    expiresAtMs: ctx.clock.now() + STAGING_LIFETIME_SEC * 1000,
+  };
+  return {
+    uploadUrl: base + urls.sign({ ...grant, method: "PUT" }),
+    downloadUrl: base + urls.sign({ ...grant, method: "GET" }),
+    expiresInSec: STAGING_LIFETIME_SEC,
+    maxUploadBytes: maxBytes,
+  };
+}
+
+/** Only what we minted: a URL of somebody else's would make us fetch from wherever a client likes. */
+async function objectOf(ctx: LifecycleContext, url: string): Promise<StagedObject> {
+  const parsed = URL.parse(url);
+  const grant = parsed === null ? undefined : ctx.staging.urls.verify(parsed.pathname + parsed.search);
+  if (grant?.method !== "GET") {
+    throw new FastvmError("invalid_request", "url must be a downloadUrl of this server", { field: "url" });
+  }
+  if (ctx.clock.now() >= grant.expiresAtMs) throw new FastvmError("forbidden", "this URL has expired");
+  return await ctx.staging.objects.read(grant.vmId, grant.objectId);
+}
+
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : `${HOME}/${path}`;
+}
+
+/** In the shape of a command's result, which is what clients look at. */
+async function write(
+  ctx: LifecycleContext,
+  vmId: VmId,
+  path: string,
+  object: StagedObject,
+  signal: AbortSignal,
+): Promise<ExecResult> {
+  const startedAt = ctx.clock.now();
+  try {
+    await ctx.worker.writeFile(vmId, path, object.open(), { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new FastvmError("transfer_failed", "it took too long, or the client went away", { cause: error });
+  }
+  return {
+    exitCode: 0,
+    stdout: "",
+    stderr: "",
+    timedOut: false,
+    stdoutTruncated: false,
+    stderrTruncated: false,
+    durationMs: ctx.clock.now() - startedAt,
+  };
+}

@@ -1,0 +1,49 @@
+/** The staging area as one thing: signed URLs, objects, and the servers of both ends. */
+import { createServer } from "node:http";
+import type { Duplex } from "node:stream";
+import type { VmId } from "@fastvm/contract";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log.ts";
+import { SignedUrls } from "./signed-urls.ts";
+import { handleStaging, type StagingParts } from "./staging-handler.ts";
+import { StagingObjects } from "./staging-objects.ts";
+
+const HOUR_MS = 3_600_000;
+/** As long as the published clients count on. */
+export const STAGING_LIFETIME_SEC = 24 * 3600;
+
+export interface Staging extends StagingParts {
+  /** Makes the folder and forgets what is too old from then on. Resolves to the function that stops it and removes the folder. */
+  start(): Promise<() => Promise<void>>;
+  /** Serves a connection that the guest's agent carried to us: staging URLs, and nothing else of the API. */
+  acceptFromGuest(connection: Duplex): void;
+  deleteOf(vmId: VmId): Promise<void>;
+}
+
+export function createStaging(folder: string, clock: Clock, log: Log): Staging {
+  const parts: StagingParts = { urls: new SignedUrls(), objects: new StagingObjects(folder), clock, log };
+  const guestServer = createServer((request, response) => {
+    void handleStaging(parts, request, response, "when done");
+  });
+  return {
+    ...parts,
+    start: async () => {
+      await parts.objects.open();
+      const timer = setInterval(() => {
+        parts.objects
+          .expire(clock.now() - STAGING_LIFETIME_SEC * 1000)
+          .catch((error: unknown) => log.error({ err: error }, "old staging objects could not be removed"));
+      }, HOUR_MS);
+      timer.unref();
+      return async () => {
+        clearInterval(timer);
+        await parts.objects.remove();
+      };
+    },
+    acceptFromGuest: (connection) => {
+      connection.on("error", () => connection.destroy());
+      guestServer.emit("connection", connection);
+    },
+    deleteOf: (vmId) => parts.objects.deleteOf(vmId),
+  };
+}
