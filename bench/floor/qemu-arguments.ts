@@ -13,7 +13,7 @@ export function floorArguments(name: string, { accelerator, cpu, memoryMib }: Fl
   const engine =
     accelerator === "kvm"
       ? "-accel kvm -cpu host,migratable=off"
-      : "-accel tcg,thread=multi,tb-size=128 -cpu max";
+      : "-accel tcg,thread=multi,tb-size=128 -cpu max,erms=off,fsrm=off";
   return [
     `-name ${name}`,
     "-M microvm,pit=off,rtc=on,acpi=on,memory-backend=mem,dump-guest-core=off",
