@@ -53,12 +53,14 @@ bootstrap() {
 
 # journal: the default of 128 MiB would be written round and round, and each clone's overlay grow to hold it.
 # lazy_itable_init=0: else the guest's kernel zeroes inode tables in the background of its first minutes, in every template.
+# resize: how far the disk may grow, in blocks: 2 TiB, what the API allows. Growing takes a journal credit for each block that is reserved for it, and with
+# the default (16 TiB) more than a journal of this size has: the kernel then says that there is no space.
 # hash_seed, UUID and time are fixed so that equal trees make equal filesystems.
 make_filesystem() {
   export E2FSPROGS_FAKE_TIME=1
   mke2fs -q -t ext4 -L fastvm -m 1 -J size=16 \
     -U 6a5d1f5e-0c7b-4c54-9e0b-fa57f0000001 \
-    -E lazy_itable_init=0,lazy_journal_init=0,hash_seed=6a5d1f5e-0c7b-4c54-9e0b-fa57f0000002 \
+    -E resize=536870912,lazy_itable_init=0,lazy_journal_init=0,hash_seed=6a5d1f5e-0c7b-4c54-9e0b-fa57f0000002 \
     -d "$tree" "$folder/allocated.raw" "$rootfs_size" 2>&1
   # Inode tables are allocated though never written, which fallocate --dig-holes does not see; a copy leaves out all that is zero.
   cp --sparse=always "$folder/allocated.raw" "$folder/rootfs.raw"
