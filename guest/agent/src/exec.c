@@ -13,29 +13,15 @@
 #include <unistd.h>
 
 #include "agent.h"
-#include "fields.h"
+#include "exec-request.h"
 #include "spawn.h"
 
 enum {
-    /* Linux has room for about this many pointers beside the strings of a 4 MiB request. */
-    MAX_STRINGS = 65536,
     /* As large as the kernel gives to anybody: fewer, larger reads. */
     PIPE_BYTES = 262144,
     DRAIN_MS = 100,
     EXIT_CANNOT_EXECUTE = 126,
     EXIT_NOT_FOUND = 127,
-};
-
-struct exec_request {
-    char **argv;
-    size_t argc;
-    char **env;
-    size_t envc;
-    char *cwd;
-    char *user;
-    bool pty;
-    struct winsize size;
-    bool stdin_open;
 };
 
 static void send_exit(struct agent *agent, uint32_t id, int code, uint32_t error, uint64_t started_ns,
@@ -55,111 +41,6 @@ static void refuse(struct agent *agent, uint32_t id, uint32_t error, const char 
     snprintf(diagnostic, sizeof diagnostic, "%.3000s: %s", what, strerror((int)error));
     int code = error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
     send_exit(agent, id, code, error, monotonic_ns(), diagnostic);
-}
-
-static void free_request(struct exec_request *request)
-{
-    for (size_t i = 0; i < request->argc; i++) {
-        free(request->argv[i]);
-    }
-    for (size_t i = 0; i < request->envc; i++) {
-        free(request->env[i]);
-    }
-    free(request->argv);
-    free(request->env);
-    free(request->cwd);
-    free(request->user);
-}
-
-static bool add_string(char ***strings, size_t *count, char *string)
-{
-    if (string == NULL || *count == MAX_STRINGS) {
-        free(string);
-        return false;
-    }
-    /* One more for the NULL that ends the list. */
-    char **grown = realloc(*strings, (*count + 2) * sizeof **strings);
-    if (grown == NULL) {
-        free(string);
-        return false;
-    }
-    *strings = grown;
-    grown[(*count)++] = string;
-    grown[*count] = NULL;
-    return true;
-}
-
-static bool replace_string(char **slot, char *string)
-{
-    free(*slot);
-    *slot = string;
-    return string != NULL;
-}
-
-static bool parse_field(struct exec_request *request, const struct field *field)
-{
-    switch (field->tag) {
-    case TAG_ARG:
-        return add_string(&request->argv, &request->argc, field_string(field));
-    case TAG_ENV:
-        return add_string(&request->env, &request->envc, field_string(field));
-    case TAG_CWD:
-        return replace_string(&request->cwd, field_string(field));
-    case TAG_USER:
-        return replace_string(&request->user, field_string(field));
-    case TAG_PTY:
-        request->pty = true;
-        request->size = (struct winsize){.ws_row = field_u16(field, 0), .ws_col = field_u16(field, 2)};
-        return true;
-    case TAG_STDIN:
-        request->stdin_open = field->length > 0 && field->value[0] != 0;
-        return true;
-    default:
-        return true;
-    }
-}
-
-static bool parse_request(struct exec_request *request, const uint8_t *bytes, size_t length)
-{
-    memset(request, 0, sizeof *request);
-    struct field_reader reader = fields_open(bytes, length);
-    struct field field;
-    while (fields_next(&reader, &field)) {
-        if (!parse_field(request, &field)) {
-            return false;
-        }
-    }
-    return !reader.broken && request->argc > 0 && request->argv[0][0] != 0;
-}
-
-static bool has_variable(const struct exec_request *request, const char *name)
-{
-    size_t length = strlen(name);
-    for (size_t i = 0; i < request->envc; i++) {
-        if (strncmp(request->env[i], name, length) == 0 && request->env[i][length] == '=') {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool add_default(struct exec_request *request, const char *name, const char *value)
-{
-    if (has_variable(request, name)) {
-        return true;
-    }
-    char *variable = malloc(strlen(name) + strlen(value) + 2);
-    if (variable == NULL) {
-        return false;
-    }
-    sprintf(variable, "%s=%s", name, value);
-    return add_string(&request->env, &request->envc, variable);
-}
-
-static bool add_account(struct exec_request *request, const struct account *account)
-{
-    return add_default(request, "HOME", account->home) && add_default(request, "USER", account->name) &&
-           add_default(request, "LOGNAME", account->name) && add_default(request, "SHELL", account->shell);
 }
 
 static const char *working_folder(const struct exec_request *request)
@@ -336,16 +217,16 @@ void exec_open(struct agent *agent, uint32_t id, const uint8_t *bytes, size_t le
 {
     struct exec_request request;
     struct account account;
-    if (!parse_request(&request, bytes, length)) {
+    if (!exec_request_parse(&request, bytes, length)) {
         refuse(agent, id, EINVAL, "the request is broken");
     } else if (!account_find(request.user != NULL ? request.user : "0", &account)) {
         refuse(agent, id, EINVAL, "there is no such user");
-    } else if (!add_account(&request, &account)) {
+    } else if (!exec_request_add_account(&request, &account)) {
         refuse(agent, id, ENOMEM, request.argv[0]);
     } else {
         run(agent, id, &request, &account);
     }
-    free_request(&request);
+    exec_request_free(&request);
 }
 
 void exec_data(struct agent *agent, struct stream *stream, const uint8_t *bytes, size_t length)
