@@ -31,3 +31,12 @@ export function keyValue(
 export function collect(text: string, previous: readonly string[] = []): string[] {
   return [...previous, text];
 }
+
+const MAX_PORT = 65_535;
+
+/** 0 lets the system choose. */
+export function portNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value > MAX_PORT) throw new InvalidArgumentError(`It must be at most ${MAX_PORT}.`);
+  return value;
+}

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { optionsOf } from "../../command-line/global-options.ts";
-import { wholeNumber } from "../../command-line/option-values.ts";
+import { portNumber, wholeNumber } from "../../command-line/option-values.ts";
 import { printJson, printLine } from "../../output/print.ts";
 import { withProgress } from "../../output/progress.ts";
 import { daemonCommand, withDaemon } from "./daemon-flags.ts";
@@ -20,7 +20,7 @@ interface ServeOptions {
 export function serveCommand(): Command {
   const command = daemonCommand("serve", "Run the daemon: the API and the VMs of this machine")
     .option("--host <address>", "address to listen on (default: 127.0.0.1)")
-    .option("--port <port>", "port to listen on (default: 8800)", wholeNumber)
+    .option("--port <port>", "port to listen on (default: 8800)", portNumber)
     .option("--cache-dir <folder>", "images and templates (environment: FASTVM_CACHE_DIR)")
     .option("--database-url <url>", "PostgreSQL in place of SQLite in the data folder")
     .option("--pool-size <n>", "processes kept ready for quick launches", wholeNumber)
