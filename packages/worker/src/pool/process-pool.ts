@@ -11,7 +11,7 @@ import type { Snapshot } from "../snapshot/folder.ts";
 import { closeSlot, openSlot } from "./slot.ts";
 import type { Slot, SlotHost } from "./slot.ts";
 
-/** Refilling waits until launches pause this long: on few cores a spawn would slow the very launch it follows. */
+/** Refilling waits until no restore is under way for this long: on few cores a spawn would slow the very launch it follows. */
 const REFILL_QUIET_MS = 150;
 
 export interface PoolOptions {
@@ -28,6 +28,7 @@ export class ProcessPool {
   #base: { readonly snapshot: Snapshot; readonly inode: number } | undefined;
   #slots: Slot[] = [];
   #refillTimer: NodeJS.Timeout | undefined;
+  #restores = 0;
   #filling: Promise<void> | undefined;
   #closed = false;
 
@@ -40,7 +41,7 @@ export class ProcessPool {
     return this.#slots.length;
   }
 
-  /** Chooses the template whose base the pool maps, and fills it. Resolves when it is full. */
+  /** Chooses the template whose base the pool maps, and fills it. Resolves when it is full, or when a restore came between. */
   async serve(template: Snapshot): Promise<void> {
     this.#base = { snapshot: template, inode: await baseInode(template) };
     await this.#fill();
@@ -50,9 +51,19 @@ export class ProcessPool {
   async take(snapshot: Snapshot): Promise<Slot | undefined> {
     if (this.#base === undefined || this.#slots.length === 0) return undefined;
     if ((await baseInode(snapshot)) !== this.#base.inode) return undefined;
-    const slot = this.#slots.shift();
-    if (slot !== undefined) this.#refillSoon();
-    return slot;
+    return this.#slots.shift();
+  }
+
+  /** Keeps refilling back for as long as `restore` takes, whether it uses a slot or not. */
+  async during<T>(restore: () => Promise<T>): Promise<T> {
+    this.#restores++;
+    clearTimeout(this.#refillTimer);
+    try {
+      return await restore();
+    } finally {
+      this.#restores--;
+      this.#refillSoon();
+    }
   }
 
   async close(): Promise<void> {
@@ -66,6 +77,7 @@ export class ProcessPool {
 
   #refillSoon(): void {
     clearTimeout(this.#refillTimer);
+    if (this.#restores > 0 || this.#closed) return;
     this.#refillTimer = setTimeout(() => {
       this.#fill().catch(this.#options.onError);
     }, REFILL_QUIET_MS);
@@ -79,7 +91,9 @@ export class ProcessPool {
   }
 
   async #spawnMissing(): Promise<void> {
-    while (!this.#closed && this.#base !== undefined && this.#slots.length < this.#options.size) {
+    for (;;) {
+      const isFull = this.#slots.length >= this.#options.size;
+      if (this.#closed || this.#base === undefined || isFull || this.#restores > 0) return;
       const { snapshot } = this.#base;
       const slot = await openSlot(this.#options.host, {
         folder: join(this.#options.folder, randomUUID()),

@@ -54,16 +54,24 @@ export async function restore(
   const { manifest } = snapshot;
   assertCompatible(manifest.compatibility, context.compatibility(manifest.machine));
   try {
-    const { slot, fromPool } = await takeSlot(context, snapshot, request.folder);
-    try {
-      const vm = await bringUp(context, slot, snapshot, request);
-      return { vm, fromPool };
-    } catch (error) {
-      await closeSlot(context, slot);
-      throw error;
-    }
+    return await context.pool.during(() => restoreIntoSlot(context, snapshot, request));
   } catch (error) {
     throw asLaunchError(error);
+  }
+}
+
+async function restoreIntoSlot(
+  context: WorkerContext,
+  snapshot: Snapshot,
+  request: RestoreRequest,
+): Promise<Restored> {
+  const { slot, fromPool } = await takeSlot(context, snapshot, request.folder);
+  try {
+    const vm = await bringUp(context, slot, snapshot, request);
+    return { vm, fromPool };
+  } catch (error) {
+    await closeSlot(context, slot);
+    throw error;
   }
 }
 

@@ -1,0 +1,71 @@
+import { mkdtemp, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Cgroups } from "../host/cgroups.ts";
+import { UidAllocator } from "../host/uid-allocator.ts";
+import type { Snapshot } from "../snapshot/folder.ts";
+import { ProcessPool } from "./process-pool.ts";
+import { closeSlot } from "./slot.ts";
+import type { SlotHost } from "./slot.ts";
+
+const LIBRARY = fileURLToPath(new URL("../../native/build/readonly-memory.so", import.meta.url));
+const MEMORY_MIB = 64;
+const WAIT = { timeout: 20_000, interval: 20 };
+
+let root: string;
+let host: SlotHost;
+let pool: ProcessPool;
+let template: Snapshot;
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "fastvm-pool-"));
+  await using memory = await open(join(root, "memory"), "wx", 0o444);
+  await memory.truncate(MEMORY_MIB * 1024 * 1024);
+  // All that the pool reads of a template.
+  const machine = { name: "c1m0", cpu: 1, memoryMib: MEMORY_MIB };
+  template = { folder: root, manifest: { machine } as Snapshot["manifest"] };
+  host = {
+    qemuHost: { qemuPath: "qemu-system-x86_64", readonlyMemoryLibrary: LIBRARY },
+    uids: new UidAllocator(1_810_000),
+    cgroups: await Cgroups.open(`pool-test-${process.pid}`),
+  };
+  pool = new ProcessPool({
+    host,
+    accelerator: "tcg",
+    folder: join(root, "pool"),
+    size: 1,
+    onError: (error) => expect.unreachable(String(error)),
+  });
+  await pool.serve(template);
+});
+
+afterEach(async () => {
+  await pool.close();
+  await host.cgroups.close();
+  await rm(root, { recursive: true, force: true });
+});
+
+test("a slot that was taken is replaced once the restore is over, and not before", async () => {
+  expect(pool.ready).toBe(1);
+  await pool.during(async () => {
+    const slot = await pool.take(template);
+    if (slot === undefined) throw new Error("the full pool gave no slot");
+    await sleep(1_000);
+    expect(pool.ready).toBe(0);
+    await closeSlot(host, slot);
+  });
+  await vi.waitFor(() => expect(pool.ready).toBe(1), WAIT);
+});
+
+test("a restore that fails does not keep the pool empty", async () => {
+  const failed = pool.during(async () => {
+    const slot = await pool.take(template);
+    if (slot !== undefined) await closeSlot(host, slot);
+    throw new Error("the guest did not answer");
+  });
+  await expect(failed).rejects.toThrow("did not answer");
+  await vi.waitFor(() => expect(pool.ready).toBe(1), WAIT);
+});
