@@ -1,0 +1,32 @@
+import { DatabaseSync } from "node:sqlite";
+import { expect, test } from "vitest";
+import { asFastvmError } from "../views/error-view.ts";
+import { isDiskFull } from "./is-disk-full.ts";
+
+function failureOf(work: () => void): unknown {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
+test("a database that may not grow is told from one that refuses a row", () => {
+  const database = new DatabaseSync(":memory:");
+  database.exec("CREATE TABLE rows (value TEXT UNIQUE); INSERT INTO rows VALUES ('taken')");
+  const refused = failureOf(() => database.exec("INSERT INTO rows VALUES ('taken')"));
+  expect(refused).toBeInstanceOf(Error);
+  expect(isDiskFull(refused)).toBe(false);
+  database.exec("PRAGMA max_page_count = 4");
+  const full = failureOf(() => database.exec("INSERT INTO rows VALUES (hex(zeroblob(100000)))"));
+  expect(isDiskFull(full)).toBe(true);
+  expect(asFastvmError(full)).toMatchObject({ code: "out_of_disk", cause: full });
+  expect(asFastvmError(refused)).toMatchObject({ code: "internal" });
+  database.close();
+});
+
+test("PostgreSQL's word for it is known, too", () => {
+  expect(isDiskFull(Object.assign(new Error("could not extend file"), { code: "53100" }))).toBe(true);
+  expect(isDiskFull(Object.assign(new Error("duplicate key"), { code: "23505" }))).toBe(false);
+});
