@@ -1,12 +1,14 @@
 /** A small filesystem in a file, mounted for one test, that can be filled up without harm to the machine. */
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, statfs, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, rm, statfs, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
 const ROOT = "/var/cache/fastvm-test";
 const MIB = 1024 * 1024;
+const BLOCK_BYTES = 4096;
+const NEARLY_FULL_MIB = 8;
 
 const MAKE = {
   // Without blocks that only root may use: QEMU is not root, and both are to meet the same end.
@@ -52,6 +54,21 @@ export class LoopFilesystem implements AsyncDisposable {
     await this.freeUp();
     const bytes = Math.floor(((await this.freeMib()) - mib) * MIB);
     if (bytes > 0) await run("fallocate", ["-l", `${bytes}`, this.#ballast]);
+  }
+
+  /** To the last block, which a reservation does not get. */
+  async fill(): Promise<void> {
+    await this.leaveFree(NEARLY_FULL_MIB);
+    await using rest = await open(this.#ballast, "a");
+    for (let bytes = MIB; bytes >= BLOCK_BYTES;) {
+      try {
+        await rest.write(Buffer.alloc(bytes));
+        await rest.datasync();
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+        bytes /= 2;
+      }
+    }
   }
 
   async freeUp(): Promise<void> {
