@@ -25,6 +25,7 @@ class NodeSqliteDatabase implements SqliteDatabase {
   }
 
   prepare(sql: string): SqliteStatement {
+    if (sql === "rollback") return rollbackStatement(this.#database);
     const cached = this.#statements.get(sql);
     if (cached !== undefined) return cached;
     const statement = new NodeSqliteStatement(this.#database.prepare(sql));
@@ -39,6 +40,18 @@ class NodeSqliteDatabase implements SqliteDatabase {
     this.#statements.clear();
     this.#database.close();
   }
+}
+
+/**
+ * SQLite ends a transaction by itself when the disk is full. The rollback that Kysely then asks for would fail, and its error would take the
+ * place of the one that says why.
+ */
+function rollbackStatement(database: DatabaseSync): SqliteStatement {
+  const run = (): { changes: number; lastInsertRowid: number } => {
+    if (database.isTransaction) database.exec("rollback");
+    return { changes: 0, lastInsertRowid: 0 };
+  };
+  return { reader: false, all: () => [], run, iterate: () => [][Symbol.iterator]() };
 }
 
 class NodeSqliteStatement implements SqliteStatement {
