@@ -286,7 +286,7 @@ export const OPERATIONS = {
     summary: "Add a key that opens one VM",
     body: AddSshKeyBodySchema,
     responses: { 201: SshKeySchema },
-    errors: [409],
+    errors: [409, 422, 502],
   },
   deleteVmSshKey: {
     method: "DELETE",
@@ -294,7 +294,7 @@ export const OPERATIONS = {
     tag: "SSH keys",
     summary: "Remove a key of one VM",
     responses: { 200: DeletionSchema },
-    errors: [],
+    errors: [422, 502],
   },
   listMySshKeys: {
     method: "GET",

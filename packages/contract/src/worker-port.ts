@@ -3,8 +3,10 @@
  * machine, over HTTP/2 on many. Every method rejects with a FastvmError whose code is in the catalogue; a method
  * that rejects has left nothing behind unless it says so.
  */
+import type { Duplex } from "node:stream";
 import type { SnapshotId, VmId } from "./ids.ts";
 import type { MachineType } from "./machine-type.ts";
+import type { TtlAction } from "./schemas/ttl.ts";
 
 export interface WorkerPort {
   /** What this host could hold and what it holds; drives placement and `202 queued`. */
@@ -19,8 +21,17 @@ export interface WorkerPort {
   /** Captures the VM and ends its QEMU, which frees its memory. Idempotent on a paused VM. */
   pause(vmId: VmId, options?: CallOptions): Promise<CaptureResult>;
 
-  /** Restores a paused VM under its own id. Idempotent on a running VM. */
-  resume(vmId: VmId, options?: CallOptions): Promise<LaunchResult>;
+  /** Restores a paused VM under its own id. Idempotent on a running VM, which is left as it is. */
+  resume(vmId: VmId, options?: ResumeOptions): Promise<LaunchResult>;
+
+  /**
+   * When the worker pauses or deletes the VM by itself, whether anybody listens or not; `null`: never. Replaces what was set before and holds
+   * over a restart of the worker, until the VM stops running. Rejects with `vm_wrong_state` when the VM is not running.
+   */
+  setDeadline(vmId: VmId, deadline: VmDeadline | null): Promise<void>;
+
+  /** Replaces the identity's `authorizedKeys` in a running VM. Rejects as `writeFile` does. */
+  setAuthorizedKeys(vmId: VmId, keys: readonly string[], options?: CallOptions): Promise<void>;
 
   /** Ends a VM and frees all it held, in whatever state it is; resolves also when there is no such VM. */
   deleteVm(vmId: VmId, options?: CallOptions): Promise<void>;
@@ -48,12 +59,37 @@ export interface WorkerPort {
     options?: CallOptions,
   ): Promise<void>;
 
+  /**
+   * Connects to a TCP port on the loopback of a running VM. Rejects with `vm_wrong_state` when the VM is not running,
+   * else with `guest_unresponsive`, whose message has the guest's own reason if it gave one, such as ECONNREFUSED. The connection breaks when the VM is paused or deleted.
+   */
+  dial(vmId: VmId, port: number, options?: CallOptions): Promise<Duplex>;
+
   /** Calls the listener for what happens to VMs unasked; returns the function that ends the subscription. */
   subscribe(listener: (event: WorkerEvent) => void): () => void;
 }
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
+}
+
+export interface ResumeOptions extends CallOptions {
+  /** Default: the identity that it had. */
+  readonly identity?: VmIdentity;
+  /** Default: the VM runs until it is told to stop. */
+  readonly ttl?: VmTtl;
+}
+
+/** A time to live, counted from the moment at which the VM runs. */
+export interface VmTtl {
+  readonly remainingMs: number;
+  readonly action: TtlAction;
+}
+
+export interface VmDeadline {
+  /** Milliseconds since 1970. One that has passed takes effect at once. */
+  readonly atMs: number;
+  readonly action: TtlAction;
 }
 
 export interface WorkerCapacity {
@@ -76,6 +112,8 @@ export interface WorkerInventory {
     readonly status: WorkerVmStatus;
     /** Why, when the status is `error`. */
     readonly reason?: string;
+    /** In force; only of a VM that runs. */
+    readonly deadline?: VmDeadline;
   }[];
   readonly snapshots: readonly SnapshotId[];
 }
@@ -85,6 +123,8 @@ export interface VmIdentity {
   readonly hostname: string;
   /** Visible to every command run in the VM. */
   readonly envVars: Readonly<Record<string, string>>;
+  /** Public keys that may log in as root, one line each. */
+  readonly authorizedKeys: readonly string[];
 }
 
 export type VmSource =
@@ -99,6 +139,7 @@ export interface VmSpec {
   /** At least the source's disk; the guest's file system is grown to it. */
   readonly diskGib: number;
   readonly identity: VmIdentity;
+  readonly ttl?: VmTtl;
 }
 
 export interface LaunchResult {
@@ -120,6 +161,7 @@ export interface CaptureResult {
 export interface ForkChild {
   readonly vmId: VmId;
   readonly identity: VmIdentity;
+  readonly ttl?: VmTtl;
 }
 
 export interface ForkResult {
@@ -173,4 +215,6 @@ export interface ExecSession extends AsyncIterable<ExecEvent> {
 
 export type WorkerEvent =
   /** QEMU ended, or the VM could not be adopted after a restart; its resources are already freed. */
-  { readonly kind: "vm_failed"; readonly vmId: VmId; readonly reason: string };
+  | { readonly kind: "vm_failed"; readonly vmId: VmId; readonly reason: string }
+  /** Its deadline passed, and the action is done. */
+  | { readonly kind: "vm_expired"; readonly vmId: VmId; readonly action: TtlAction; readonly atMs: number };

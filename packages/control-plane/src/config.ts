@@ -14,8 +14,10 @@ export interface ControlPlaneConfig {
   readonly maxEvents: number;
   /** How often old events are looked for. */
   readonly pruneEveryMs: number;
-  /** How often VMs whose time to live is over are looked for: how late an expiry can be. */
+  /** How often VMs are looked for whose worker should have ended them by now and has not told so. */
   readonly expireEveryMs: number;
+  /** How long after the end of its time a VM is left to its worker: a pause copies the memory that the guest has written. */
+  readonly expiryGraceMs: number;
   /** Within this time a retried launch is taken for the launch it repeats. */
   readonly launchRetryWindowMs: number;
   /** A buffered exec that takes longer answers its headers and goes on with white space: clients give up at 60 s. */
@@ -37,7 +39,8 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
   queueRetryMs: 1000,
   maxEvents: 100_000,
   pruneEveryMs: 60_000,
-  expireEveryMs: 500,
+  expireEveryMs: 5000,
+  expiryGraceMs: 15_000,
   launchRetryWindowMs: 60_000,
   execHeadersAfterMs: 20_000,
   execWhitespaceEveryMs: 10_000,

@@ -2,6 +2,7 @@
 import { readdir, rm } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { FastvmError, parseMachineType } from "@fastvm/contract";
 import type {
   CallOptions,
@@ -11,7 +12,9 @@ import type {
   ForkChild,
   ForkResult,
   LaunchResult,
+  ResumeOptions,
   SnapshotId,
+  VmDeadline,
   VmId,
   VmSpec,
   WorkerCapacity,
@@ -26,13 +29,18 @@ import { recover } from "./recovery/recover.ts";
 import { freeDiskBytes } from "./vm/admission.ts";
 import { compactDisk, needsCompaction } from "./vm/compact-disk.ts";
 import { createSnapshot } from "./vm/create-snapshot.ts";
+import { Deadlines } from "./vm/deadlines.ts";
 import { deleteVm } from "./vm/delete-vm.ts";
+import { dial } from "./vm/dial.ts";
 import { exec } from "./vm/exec.ts";
+import { expire } from "./vm/expire.ts";
 import { fork } from "./vm/fork.ts";
 import { settleLostGuest } from "./vm/guest-lost.ts";
 import { launch } from "./vm/launch.ts";
 import { pause } from "./vm/pause.ts";
 import { resume } from "./vm/resume.ts";
+import { setAuthorizedKeys } from "./vm/set-authorized-keys.ts";
+import { setDeadline } from "./vm/set-deadline.ts";
 import type { Vm } from "./vm/vm.ts";
 import { writeFile } from "./vm/write-file.ts";
 import { snapshotFolder } from "./vm/worker-context.ts";
@@ -63,6 +71,7 @@ export class Worker implements WorkerPort {
   readonly #listeners = new Set<(event: WorkerEvent) => void>();
   readonly #launching = new Map<VmId, Promise<unknown>>();
   readonly #onError: (error: unknown) => void;
+  readonly #deadlines = new Deadlines((vmId) => this.#expire(vmId));
 
   /** Recovers what an earlier daemon left, then is ready. */
   static async start(options: WorkerOptions): Promise<Worker> {
@@ -75,6 +84,7 @@ export class Worker implements WorkerPort {
     });
     worker = new Worker(context, verdict, options.onError);
     await recover(context);
+    for (const vmId of context.vms.keys()) worker.#heedDeadline(vmId);
     return worker;
   }
 
@@ -111,6 +121,7 @@ export class Worker implements WorkerPort {
       vmId: record.vmId,
       status: record.phase === "starting" ? ("error" as const) : record.phase,
       ...(record.reason === undefined ? {} : { reason: record.reason }),
+      ...(record.phase === "running" && record.deadline ? { deadline: record.deadline } : {}),
     }));
     const snapshots = await readdir(join(this.#context.config.dataDir, "snapshots"));
     return { vms, snapshots: snapshots as SnapshotId[] };
@@ -118,6 +129,7 @@ export class Worker implements WorkerPort {
 
   async launch(spec: VmSpec, _options: CallOptions = {}): Promise<LaunchResult> {
     const result = await this.#track(spec.vmId, () => launch(this.#context, spec));
+    this.#heedDeadline(spec.vmId);
     this.#compactSoon(spec.vmId);
     return result;
   }
@@ -126,8 +138,9 @@ export class Worker implements WorkerPort {
     return await this.#transition(vmId, (vm) => pause(this.#context, vm));
   }
 
-  async resume(vmId: VmId, _options: CallOptions = {}): Promise<LaunchResult> {
-    const result = await this.#transition(vmId, (vm) => resume(this.#context, vm));
+  async resume(vmId: VmId, options: ResumeOptions = {}): Promise<LaunchResult> {
+    const result = await this.#transition(vmId, (vm) => resume(this.#context, vm, options));
+    this.#heedDeadline(vmId);
     this.#compactSoon(vmId);
     return result;
   }
@@ -136,6 +149,7 @@ export class Worker implements WorkerPort {
     await this.#launching.get(vmId)?.catch(() => undefined);
     const vm = this.#context.vms.get(vmId);
     if (vm !== undefined) await deleteVm(this.#context, vm);
+    this.#heedDeadline(vmId);
   }
 
   async createSnapshot(
@@ -156,8 +170,22 @@ export class Worker implements WorkerPort {
     const work = fork(this.#context, this.#require(vmId), children);
     for (const child of children) void this.#track(child.vmId, () => work).catch(() => undefined);
     const result = await work;
+    for (const child of children) this.#heedDeadline(child.vmId);
     for (const id of [vmId, ...children.map((child) => child.vmId)]) this.#compactSoon(id);
     return result;
+  }
+
+  async setDeadline(vmId: VmId, deadline: VmDeadline | null): Promise<void> {
+    await this.#transition(vmId, (vm) => setDeadline(vm, deadline));
+    this.#heedDeadline(vmId);
+  }
+
+  async setAuthorizedKeys(vmId: VmId, keys: readonly string[], options: CallOptions = {}): Promise<void> {
+    await this.#transition(vmId, (vm) => setAuthorizedKeys(vm, keys, options));
+  }
+
+  async dial(vmId: VmId, port: number, options: CallOptions = {}): Promise<Duplex> {
+    return await dial(this.#require(vmId), port, options);
   }
 
   async exec(vmId: VmId, spec: ExecSpec, options: CallOptions = {}): Promise<ExecSession> {
@@ -180,6 +208,7 @@ export class Worker implements WorkerPort {
 
   /** Lets go of the VMs, which run on; ends the processes that nobody uses yet. */
   async close(): Promise<void> {
+    this.#deadlines.close();
     await this.#context.pool.close();
     for (const vm of this.#context.vms.values()) {
       const { guest } = vm;
@@ -201,6 +230,21 @@ export class Worker implements WorkerPort {
 
   #emit(event: WorkerEvent): void {
     for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Its timer, as its record has it now. One that does not run, or is gone, has none. */
+  #heedDeadline(vmId: VmId): void {
+    const record = this.#context.vms.get(vmId)?.record;
+    this.#deadlines.set(vmId, record?.phase === "running" ? record.deadline : undefined);
+  }
+
+  #expire(vmId: VmId): void {
+    expire(this.#context, vmId)
+      .then((event) => event && this.#emit(event))
+      .catch((error: unknown) => {
+        this.#onError(error);
+        this.#deadlines.retry(vmId);
+      });
   }
 
   #require(vmId: VmId): Vm {

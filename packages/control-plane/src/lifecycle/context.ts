@@ -7,6 +7,7 @@ import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { CapacityQueue } from "./capacity-queue.ts";
 import type { InflightOperations } from "./inflight.ts";
+import type { SerialByKey } from "./serial-by-key.ts";
 
 export interface LifecycleContext {
   readonly store: Store;
@@ -17,4 +18,6 @@ export interface LifecycleContext {
   readonly staging: Staging;
   readonly inflight: InflightOperations;
   readonly queue: CapacityQueue;
+  /** What the worker is told of records that changed, by VM. */
+  readonly updates: SerialByKey;
 }

@@ -71,6 +71,7 @@ function newSnapshotRecord(vm: VmRecord, name: string, at: number): SnapshotReco
     envVars: vm.envVars,
     firewall: vm.firewall,
     services: vm.services,
+    sshKeys: vm.sshKeys,
     pauseCycle: vm.status === "paused" ? vm.pauseCount : null,
     pauseMs: null,
     createdAt: at,

@@ -2,19 +2,21 @@
 import {
   defaultVmName,
   FastvmError,
-  hostnameOf,
   newVmId,
+  type ForkChild,
   type ForkResult,
   type VmId,
   type WorkerCapacity,
 } from "@fastvm/contract";
 import type { Records } from "../store/records.ts";
 import type { VmRecord } from "../store/vm-repository.ts";
+import { identityOf } from "./authorized-keys.ts";
 import { actorOf, type Caller } from "./caller.ts";
+import { catchUp } from "./catch-up.ts";
 import type { LifecycleContext } from "./context.ts";
 import { reasonOf } from "./failure.ts";
 import { hasRoom, reserveQuota } from "./reservation.ts";
-import { initialTtl, thawTtl } from "./ttl.ts";
+import { initialTtl, thawTtl, ttlToStart } from "./ttl.ts";
 import { recordVmEvent, transitionVm } from "./transition-vm.ts";
 import { wrongState } from "./wrong-state.ts";
 
@@ -46,22 +48,25 @@ export async function forkVm(
     "process",
   );
   const actor = actorOf(caller);
+  let starts: readonly ForkChild[];
   let result: ForkResult;
   try {
-    result = await ctx.worker.fork(
-      source.id,
-      children.map((vm) => ({
-        vmId: vm.id,
-        identity: { hostname: hostnameOf(vm.name, defaultVmName(vm.id)), envVars: vm.envVars },
-      })),
-    );
+    starts = await Promise.all(children.map((vm) => startOf(ctx, vm)));
+    result = await ctx.worker.fork(source.id, starts);
   } catch (error) {
     await Promise.all(children.map((vm) => discardChild(ctx, vm, actor, error)));
     throw error;
   }
-  const outcomes = await Promise.all(children.map((vm) => settleChild(ctx, vm, actor, result)));
+  const outcomes = await Promise.all(
+    children.map((vm, index) => settleChild(ctx, vm, actor, result, starts[index])),
+  );
   const { pauseMs, dirtyBytes } = result.capture;
   return { children: outcomes, pauseMs, dirtyBytes };
+}
+
+async function startOf(ctx: LifecycleContext, vm: VmRecord): Promise<ForkChild> {
+  const ttl = ttlToStart(vm);
+  return { vmId: vm.id, identity: await identityOf(ctx, vm), ...(ttl === undefined ? {} : { ttl }) };
 }
 
 async function insertChildren(
@@ -130,6 +135,7 @@ async function settleChild(
   vm: VmRecord,
   actor: string,
   result: ForkResult,
+  start: ForkChild | undefined,
 ): Promise<ForkOutcome> {
   const child = result.children.find((candidate) => candidate.vmId === vm.id);
   if (child === undefined || !child.ok) {
@@ -142,7 +148,10 @@ async function settleChild(
     (records) => transitionVm(records, vm.id, "launch_succeeded", { actor, at, changes: thawTtl(vm, at) }),
     "process",
   );
-  if (running !== undefined) return { vm: running };
+  if (running !== undefined) {
+    if (start !== undefined) await catchUp(ctx, vm, start.identity, running);
+    return { vm: running };
+  }
   return { error: await explainLostChild(ctx, vm.id) };
 }
 

@@ -2,11 +2,11 @@
 import {
   defaultVmName,
   FastvmError,
-  hostnameOf,
   newVmId,
   parseMachineType,
   type MachineType,
   type Ttl,
+  type VmIdentity,
   type VmSpec,
   type WorkerCapacity,
 } from "@fastvm/contract";
@@ -14,11 +14,13 @@ import type { StoredFirewall } from "../firewall/policy.ts";
 import type { Records } from "../store/records.ts";
 import type { SnapshotRecord } from "../store/snapshot-repository.ts";
 import type { VmRecord } from "../store/vm-repository.ts";
+import { identityOf } from "./authorized-keys.ts";
 import { actorOf, type Caller } from "./caller.ts";
+import { catchUp } from "./catch-up.ts";
 import type { LifecycleContext } from "./context.ts";
 import { reasonOf } from "./failure.ts";
 import { mustQueue, reserveQuota } from "./reservation.ts";
-import { initialTtl, thawTtl } from "./ttl.ts";
+import { initialTtl, thawTtl, ttlToStart } from "./ttl.ts";
 import { recordVmEvent, transitionVm } from "./transition-vm.ts";
 import { withinAnswerTime } from "./answer-time.ts";
 
@@ -118,7 +120,7 @@ function newVmRecord(caller: Caller, request: LaunchRequest, at: number): VmReco
     envVars: request.envVars,
     firewall: request.firewall,
     services: request.snapshot?.services ?? [],
-    sshKeys: [],
+    sshKeys: request.snapshot?.sshKeys ?? [],
     createdAt: at,
     pausedAt: null,
     pauseCount: 0,
@@ -131,16 +133,21 @@ function newVmRecord(caller: Caller, request: LaunchRequest, at: number): VmReco
 /** Starts the VM of a `provisioning` record and follows it to its end in this process, whoever waits or not. */
 export function startLaunch(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
   return ctx.inflight.start(vm.id, "launch", async (signal) => {
+    let identity: VmIdentity;
     try {
-      await ctx.worker.launch(specOf(vm), { signal });
+      identity = await identityOf(ctx, vm);
+      await ctx.worker.launch(specOf(vm, identity), { signal });
     } catch (error) {
       return await settleFailure(ctx, vm, actor, error);
     }
-    return await settleSuccess(ctx, vm, actor);
+    const running = await settleSuccess(ctx, vm, actor);
+    await catchUp(ctx, vm, identity, running);
+    return running;
   });
 }
 
-function specOf(vm: VmRecord): VmSpec {
+function specOf(vm: VmRecord, identity: VmIdentity): VmSpec {
+  const ttl = ttlToStart(vm);
   return {
     vmId: vm.id,
     source:
@@ -149,7 +156,8 @@ function specOf(vm: VmRecord): VmSpec {
         : { kind: "snapshot", snapshotId: vm.sourceSnapshotId },
     machine: machineOf(vm),
     diskGib: vm.diskGib,
-    identity: { hostname: hostnameOf(vm.name, defaultVmName(vm.id)), envVars: vm.envVars },
+    identity,
+    ...(ttl === undefined ? {} : { ttl }),
   };
 }
 

@@ -2,14 +2,22 @@
 import { CapacityQueue } from "./capacity-queue.ts";
 import type { LifecycleContext } from "./context.ts";
 import { drainQueue } from "./drain-queue.ts";
-import { expireVms } from "./expire.ts";
+import { expireOverdue } from "./expire.ts";
 import { InflightOperations } from "./inflight.ts";
 import { reconcile } from "./reconcile.ts";
+import { SerialByKey } from "./serial-by-key.ts";
 import { followWorker } from "./worker-events.ts";
 
-export function createLifecycle(deps: Omit<LifecycleContext, "inflight" | "queue">): LifecycleContext {
+export function createLifecycle(
+  deps: Omit<LifecycleContext, "inflight" | "queue" | "updates">,
+): LifecycleContext {
   const queue = new CapacityQueue(() => drainQueue(ctx), deps.config.queueRetryMs, deps.log);
-  const ctx: LifecycleContext = { ...deps, inflight: new InflightOperations(), queue };
+  const ctx: LifecycleContext = {
+    ...deps,
+    inflight: new InflightOperations(),
+    updates: new SerialByKey(),
+    queue,
+  };
   return ctx;
 }
 
@@ -38,7 +46,7 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
 function expireRegularly(ctx: LifecycleContext): () => Promise<void> {
   let looking: Promise<void> | undefined;
   const timer = setInterval(() => {
-    looking ??= expireVms(ctx)
+    looking ??= expireOverdue(ctx)
       .catch((error: unknown) => ctx.log.error({ err: error }, "times to live could not be looked at"))
       .finally(() => {
         looking = undefined;

@@ -7,7 +7,9 @@ import type { SnapshotRecord } from "../store/snapshot-repository.ts";
 import type { VmChanges, VmRecord } from "../store/vm-repository.ts";
 import { SYSTEM_ACTOR } from "./caller.ts";
 import type { LifecycleContext } from "./context.ts";
+import { tellDeadline } from "./deadline.ts";
 import { deleteVm } from "./delete.ts";
+import { isOverdue, recordExpiredDelete } from "./expire.ts";
 import { recordSnapshotEvent } from "./snapshot-events.ts";
 import { freezeTtl, thawTtl } from "./ttl.ts";
 import { transitionVm } from "./transition-vm.ts";
@@ -45,12 +47,16 @@ async function reconcileVm(ctx: LifecycleContext, vm: VmRecord, found: FoundVm |
   if (vm.status === "deleting") return deleteVm(ctx, vm, SYSTEM_ACTOR);
   if (vm.status === "error" || vm.status === "stopped" || vm.queuedAt !== null) return;
   if (found?.status === "running") {
-    return settle(ctx, vm, "found_running", undefined, { pausedAt: null, ...thawTtl(vm, ctx.clock.now()) });
+    await settle(ctx, vm, "found_running", undefined, { pausedAt: null, ...thawTtl(vm, ctx.clock.now()) });
+    return tellDeadline(ctx, vm.id);
   }
+  const overdue = isOverdue(vm, ctx.clock.now());
+  if (found === undefined && overdue && vm.ttlAction === "delete") return recordExpiredDelete(ctx, vm.id);
   if (found?.status === "paused") {
     const at = vm.pausedAt ?? ctx.clock.now();
     const pauseCount = vm.pausedAt === null ? vm.pauseCount + 1 : vm.pauseCount;
-    return settle(ctx, vm, "found_paused", undefined, { pausedAt: at, pauseCount, ...freezeTtl(vm, at) });
+    const transition = overdue && vm.ttlAction === "pause" ? "expired" : "found_paused";
+    return settle(ctx, vm, transition, undefined, { pausedAt: at, pauseCount, ...freezeTtl(vm, at) });
   }
   const reason = found?.reason ?? (vm.status === "provisioning" ? LAUNCH_INTERRUPTED : LOST_AT_RESTART);
   return settle(ctx, vm, "vm_failed", reason);

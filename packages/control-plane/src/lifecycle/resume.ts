@@ -1,13 +1,15 @@
 /** Resume: a paused VM runs again, at once or as soon as the host has room. */
-import { FastvmError, type WorkerCapacity } from "@fastvm/contract";
+import { FastvmError, type VmIdentity, type WorkerCapacity } from "@fastvm/contract";
 import type { Records } from "../store/records.ts";
 import type { VmRecord } from "../store/vm-repository.ts";
 import { withinAnswerTime } from "./answer-time.ts";
+import { identityOf } from "./authorized-keys.ts";
+import { catchUp } from "./catch-up.ts";
 import type { LifecycleContext } from "./context.ts";
 import { reasonOf } from "./failure.ts";
 import { waiting, WAITING_FOR_ROOM } from "./launch.ts";
 import { mustQueue, reserveQuota } from "./reservation.ts";
-import { thawTtl } from "./ttl.ts";
+import { thawTtl, ttlToStart } from "./ttl.ts";
 import { transitionVm } from "./transition-vm.ts";
 import { requireVm, wrongState } from "./wrong-state.ts";
 
@@ -53,19 +55,23 @@ async function joinResume(ctx: LifecycleContext, vm: VmRecord): Promise<VmRecord
 /** Restores the VM of a `resuming` record and follows it to its end in this process. */
 export function startResume(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
   return ctx.inflight.start(vm.id, "resume", async (signal) => {
+    const ttl = ttlToStart(vm);
+    let identity: VmIdentity;
     try {
-      await ctx.worker.resume(vm.id, { signal });
+      identity = await identityOf(ctx, vm);
+      await ctx.worker.resume(vm.id, { signal, identity, ...(ttl === undefined ? {} : { ttl }) });
     } catch (error) {
       return await settleFailure(ctx, vm, actor, error);
     }
     const at = ctx.clock.now();
     const running = await ctx.store.transaction(async (records) => {
       const now = await records.vms.lock(vm.id);
-      const ttl = now === undefined ? {} : thawTtl(now, at);
-      const changes = { pausedAt: null, ...ttl };
+      const thawed = now === undefined ? {} : thawTtl(now, at);
+      const changes = { pausedAt: null, ...thawed };
       return transitionVm(records, vm.id, "resume_succeeded", { actor, at, changes });
     });
     if (running === undefined) throw wrongState(await requireVm(ctx, vm.id), "it changed while it resumed");
+    await catchUp(ctx, vm, identity, running);
     return running;
   });
 }

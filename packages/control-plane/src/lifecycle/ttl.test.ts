@@ -1,5 +1,10 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { openSqliteStore } from "../store/store.ts";
 import { eventually } from "../testing/eventually.ts";
+import { FakeWorker } from "../testing/fake-worker.ts";
 import { testApp, type TestApp } from "../testing/test-app.ts";
 
 const HOUR = { action: "pause", seconds: 3600 } as const;
@@ -58,22 +63,77 @@ describe("a time to live", () => {
     expect(paused.ttlRemainingMs).toBe(5000);
   });
 
+  test("is enforced by the worker, which is told of it and of every change", async () => {
+    await using api = await testApp();
+    const { id, expiresAtMs } = await launch(api, HOUR);
+    const deadline = () => api.worker.vms.get(id)?.deadline;
+    expect(deadline()).toEqual({ action: "pause", atMs: expiresAtMs });
+    const set = await api.call(`PATCH /v1/vms/${id}`, { ttl: { action: "delete", seconds: 100 } });
+    expect(deadline()).toEqual({ action: "delete", atMs: set.body.expiresAtMs });
+    const refreshed = await api.call(`POST /v1/vms/${id}/ttl/refresh`);
+    expect(deadline()).toEqual({ action: "delete", atMs: refreshed.body.expiresAtMs });
+    await api.call(`POST /v1/vms/${id}/pause`);
+    expect(deadline()).toBeUndefined();
+    const resumed = await api.call(`POST /v1/vms/${id}/resume`);
+    expect(deadline()).toEqual({ action: "delete", atMs: resumed.body.expiresAtMs });
+    await api.call(`PATCH /v1/vms/${id}`, { ttl: null });
+    expect(deadline()).toBeUndefined();
+    const child = (await api.call(`POST /v1/vms/${(await launch(api, HOUR)).id}/fork`)).body.children[0].vm;
+    expect(api.worker.vms.get(child.id)?.deadline?.atMs).toBe(child.expiresAtMs);
+  });
+
+  test("that changes while the VM is started is the one that counts", async () => {
+    await using api = await testApp({ config: { launchAnswerMs: 20 } });
+    const release = api.worker.hold("launch");
+    const { id } = await launch(api, HOUR);
+    await api.call(`PATCH /v1/vms/${id}`, { ttl: null });
+    release();
+    await eventually(async () => expect((await api.call(`GET /v1/vms/${id}`)).body.status).toBe("running"));
+    await eventually(() => expect(api.worker.vms.get(id)?.deadline).toBeUndefined());
+  });
+
   test("pauses the VM when it is over, and is whole again for the next session", async () => {
-    await using api = await testApp({ config: { expireEveryMs: 20 } });
+    await using api = await testApp();
     const { id } = await launch(api, { action: "pause", seconds: 1 });
+    api.worker.expire(id);
     await eventually(async () => expect((await api.call(`GET /v1/vms/${id}`)).body.status).toBe("paused"));
-    expect((await api.call(`GET /v1/vms/${id}`)).body.ttlRemainingMs).toBe(1000);
+    const paused = (await api.call(`GET /v1/vms/${id}`)).body;
+    expect(paused).toHaveProperty("pausedAt");
     const events = await api.store.events.listFor(id);
-    expect(events.at(-1)).toMatchObject({ cause: "pause_succeeded", actor: "ttl" });
+    expect(events.at(-1)).toMatchObject({ cause: "expired", actor: "ttl", toStatus: "paused" });
+    await api.call(`PATCH /v1/vms/${id}`, { ttl: { action: "pause", seconds: 9 } });
+    expect((await api.call(`POST /v1/vms/${id}/resume`)).body.status).toBe("running");
   });
 
   test("deletes the VM when it is over, but not while it is paused", async () => {
-    await using api = await testApp({ config: { expireEveryMs: 20 } });
+    await using api = await testApp({ config: { expireEveryMs: 20, expiryGraceMs: 0 } });
     const frozen = await launch(api, { action: "delete", seconds: 1 });
     await api.call(`POST /v1/vms/${frozen.id}/pause`);
-    const gone = await launch(api, { action: "delete", seconds: 1 });
+    const gone = await launch(api, { action: "delete", seconds: 100 });
+    api.worker.expire(gone.id);
     await eventually(async () => expect((await api.call(`GET /v1/vms/${gone.id}`)).status).toBe(404));
+    const events = await api.store.events.listFor(gone.id);
+    expect(events.at(-1)).toMatchObject({ cause: "expired", actor: "ttl", toStatus: null });
+    await new Promise((resolve) => setTimeout(resolve, 1100));
     expect((await api.call(`GET /v1/vms/${frozen.id}`)).body.status).toBe("paused");
+  });
+
+  test.each(["pause", "delete"] as const)("whose end was not told is found out: %s", async (action) => {
+    await using api = await testApp({ config: { expireEveryMs: 20, expiryGraceMs: 100 } });
+    const { id } = await launch(api, { action, seconds: 1 });
+    api.worker.expire(id, "lost");
+    const expected = action === "pause" ? "paused" : undefined;
+    await eventually(async () => expect((await api.call(`GET /v1/vms/${id}`)).body.status).toBe(expected));
+  });
+
+  test("news of an end that the owner's own pause and resume have overtaken change nothing", async () => {
+    await using api = await testApp();
+    const { id } = await launch(api, HOUR);
+    await api.call(`POST /v1/vms/${id}/pause`);
+    await api.call(`POST /v1/vms/${id}/resume`);
+    api.worker.emit({ kind: "vm_expired", vmId: id, action: "pause", atMs: Date.now() });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect((await api.call(`GET /v1/vms/${id}`)).body.status).toBe("running");
   });
 
   test("is inherited by the children of a fork, whole, and not by what is restored from a snapshot", async () => {
@@ -84,5 +144,44 @@ describe("a time to live", () => {
     isAbout(fork.children[0].vm.expiresAtMs, Date.now() + HOUR_MS);
     const snapshot = (await api.call("POST /v1/snapshots", { vmId: id })).body;
     expect((await api.call("POST /v1/vms", { snapshotId: snapshot.id })).body).not.toHaveProperty("ttl");
+  });
+});
+
+describe("after the control plane was down", () => {
+  /** A VM whose time is over meanwhile, one whose deadline the worker lost. */
+  async function overRestart(action: "pause" | "delete") {
+    const folder = await mkdtemp(join(tmpdir(), "fastvm-ttl-"));
+    const path = join(folder, "state.db");
+    const worker = new FakeWorker();
+    const before = await testApp({ worker, store: await openSqliteStore(path) });
+    const { id } = await launch(before, { action, seconds: 1 });
+    const { id: other } = await launch(before, HOUR);
+    await before[Symbol.asyncDispose]();
+    await new Promise((resolve) => setTimeout(resolve, 1050));
+    worker.expire(id, "lost");
+    await worker.setDeadline(other, null);
+    const after = await testApp({ worker, store: await openSqliteStore(path) });
+    const records = {
+      events: await after.store.events.listFor(id),
+      ended: await after.store.vms.get(id),
+      other: await after.store.vms.get(other),
+    };
+    await after[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+    return { ...records, deadline: worker.vms.get(other)?.deadline };
+  }
+
+  test.each([
+    ["pause", "paused"],
+    ["delete", undefined],
+  ] as const)("a VM that its worker ended by %s has that in its record", async (action, status) => {
+    const { events, ended } = await overRestart(action);
+    expect(events.at(-1)).toMatchObject({ cause: "expired", toStatus: status ?? null });
+    expect(ended?.status).toBe(status);
+  });
+
+  test("the worker is told of every deadline again", async () => {
+    const { other, deadline } = await overRestart("pause");
+    expect(deadline).toEqual({ action: "pause", atMs: other?.expiresAt });
   });
 });

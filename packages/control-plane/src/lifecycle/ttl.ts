@@ -1,5 +1,5 @@
 /** The arithmetic of times to live: they run only while the VM does, and freeze when it is paused. */
-import { FastvmError, type Ttl } from "@fastvm/contract";
+import { FastvmError, type Ttl, type VmDeadline, type VmTtl } from "@fastvm/contract";
 import type { VmChanges, VmRecord } from "../store/vm-repository.ts";
 import { wrongState } from "./wrong-state.ts";
 
@@ -19,6 +19,17 @@ export function initialTtl(ttl: Ttl | undefined): TtlState {
 export function thawTtl(vm: TtlState, now: number): Pick<VmChanges, "ttlRemainingMs" | "expiresAt"> {
   if (vm.ttlSeconds === null) return {};
   return { ttlRemainingMs: null, expiresAt: now + (vm.ttlRemainingMs ?? vm.ttlSeconds * 1000) };
+}
+
+/** What a worker that starts the VM is given; `undefined` without one. */
+export function ttlToStart({ ttlAction, ttlSeconds, ttlRemainingMs }: TtlState): VmTtl | undefined {
+  if (ttlAction === null || ttlSeconds === null) return undefined;
+  return { action: ttlAction, remainingMs: ttlRemainingMs ?? ttlSeconds * 1000 };
+}
+
+/** Of a VM that runs. */
+export function deadlineOf({ ttlAction, expiresAt }: TtlState): VmDeadline | undefined {
+  return ttlAction === null || expiresAt === null ? undefined : { action: ttlAction, atMs: expiresAt };
 }
 
 /** The VM stopped running. A time that is over starts whole the next time: it was for one session. */

@@ -12,6 +12,7 @@ export const VM_TRANSITIONS = {
   pause_started: { from: ["running"], to: "pausing" },
   pause_succeeded: { from: ["pausing"], to: "paused" },
   pause_failed: { from: ["pausing"], to: "running" },
+  expired: { from: ["running"], to: "paused" },
   resume_started: { from: ["paused"], to: "resuming" },
   resume_succeeded: { from: ["resuming"], to: "running" },
   resume_failed: { from: ["resuming"], to: "paused" },

@@ -2,6 +2,7 @@
 import type { WorkerEvent } from "@fastvm/contract";
 import { SYSTEM_ACTOR } from "./caller.ts";
 import type { LifecycleContext } from "./context.ts";
+import { recordExpiry } from "./expire.ts";
 import { transitionVm } from "./transition-vm.ts";
 
 /** Returns the function that ends the subscription. */
@@ -14,6 +15,7 @@ export function followWorker(ctx: LifecycleContext): () => void {
 }
 
 async function recordWorkerEvent(ctx: LifecycleContext, event: WorkerEvent): Promise<void> {
+  if (event.kind === "vm_expired") return recordExpiry(ctx, event);
   await ctx.store.transaction((records) =>
     transitionVm(records, event.vmId, "vm_failed", {
       actor: SYSTEM_ACTOR,

@@ -7,6 +7,15 @@ interface JsonColumns {
   envVars: string;
   firewall: string | null;
   services: string;
+  sshKeys: string;
+}
+
+/** A key that opens one VM and what is made from it. */
+export interface VmSshKey {
+  readonly publicKey: string;
+  readonly fingerprint: string;
+  readonly createdAt: number;
+  readonly name?: string;
 }
 
 /** What VMs and snapshots have in common of these. */
@@ -16,6 +25,7 @@ export interface JsonValues {
   /** Absent: the default policy. */
   firewall: StoredFirewall | undefined;
   services: readonly Service[];
+  sshKeys: readonly VmSshKey[];
 }
 
 export function parseJsonColumns(row: JsonColumns): JsonValues {
@@ -24,6 +34,7 @@ export function parseJsonColumns(row: JsonColumns): JsonValues {
     envVars: JSON.parse(row.envVars) as Record<string, string>,
     firewall: row.firewall === null ? undefined : (JSON.parse(row.firewall) as StoredFirewall),
     services: JSON.parse(row.services) as Service[],
+    sshKeys: JSON.parse(row.sshKeys) as VmSshKey[],
   };
 }
 
@@ -33,5 +44,6 @@ export function jsonColumns(values: JsonValues): JsonColumns {
     envVars: JSON.stringify(values.envVars),
     firewall: values.firewall === undefined ? null : JSON.stringify(values.firewall),
     services: JSON.stringify(values.services),
+    sshKeys: JSON.stringify(values.sshKeys),
   };
 }

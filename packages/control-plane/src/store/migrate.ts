@@ -4,6 +4,7 @@ import { Migrator, type Migration } from "kysely/migration";
 import * as initial from "./migrations/0001-initial.ts";
 import * as ttl from "./migrations/0002-ttl.ts";
 import * as networkRecords from "./migrations/0003-network-records.ts";
+import * as snapshotSshKeys from "./migrations/0004-snapshot-ssh-keys.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
 
@@ -13,6 +14,7 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0001-initial": { up: (trx) => initial.up(trx, kind) },
     "0002-ttl": { up: (trx) => ttl.up(trx) },
     "0003-network-records": { up: (trx) => networkRecords.up(trx) },
+    "0004-snapshot-ssh-keys": { up: (trx) => snapshotSshKeys.up(trx) },
   };
   const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations) } });
   const { error, results } = await migrator.migrateToLatest();

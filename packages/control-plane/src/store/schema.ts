@@ -86,6 +86,8 @@ export interface SnapshotRow {
   envVars: string;
   firewall: string | null;
   services: string;
+  /** JSON list of the keys that opened the captured VM alone. */
+  sshKeys: string;
   /** The source's `pauseCount` when it was paused, else null. */
   pauseCycle: number | null;
   pauseMs: number | null;

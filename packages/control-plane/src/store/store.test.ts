@@ -59,6 +59,7 @@ function snapshotRecord(orgId: OrgId, changes: Partial<SnapshotRecord> = {}): Sn
     envVars: {},
     firewall: undefined,
     services: [],
+    sshKeys: [],
     pauseCycle: null,
     pauseMs: 12.5,
     createdAt: 1_700_000_000_000,

@@ -4,16 +4,7 @@ import { jsonColumns, parseJsonColumns, type JsonValues } from "./json-columns.t
 import { canExist, isIdPrefix, pickReferenced } from "./references.ts";
 import type { Schema, VmRow } from "./schema.ts";
 
-export interface VmSshKey {
-  readonly publicKey: string;
-  readonly fingerprint: string;
-  readonly createdAt: number;
-  readonly name?: string;
-}
-
-export interface VmRecord extends Omit<VmRow, keyof JsonValues | "sshKeys">, JsonValues {
-  sshKeys: readonly VmSshKey[];
-}
+export interface VmRecord extends Omit<VmRow, keyof JsonValues>, JsonValues {}
 
 /** What may change after a VM was made. */
 export type VmChanges = Partial<
@@ -48,7 +39,7 @@ export class VmRepository {
   async create(vm: VmRecord): Promise<void> {
     await this.#db
       .insertInto("vms")
-      .values({ ...vm, ...jsonColumns(vm), sshKeys: JSON.stringify(vm.sshKeys) })
+      .values({ ...vm, ...jsonColumns(vm) })
       .execute();
   }
 
@@ -214,7 +205,7 @@ export class VmRepository {
 }
 
 function parse(row: VmRow): VmRecord {
-  return { ...row, ...parseJsonColumns(row), sshKeys: JSON.parse(row.sshKeys) as VmSshKey[] };
+  return { ...row, ...parseJsonColumns(row) };
 }
 
 function serialise(changes: VmChanges) {

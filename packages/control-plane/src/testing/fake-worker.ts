@@ -2,6 +2,7 @@
  * A worker without VMs, for tests of the control plane: it keeps the port's promises (idempotence, one outcome per child,
  * nothing left after a rejection) and lets a test choose delays, failures and what commands print. It runs nothing.
  */
+import type { Duplex } from "node:stream";
 import {
   FastvmError,
   type CallOptions,
@@ -12,9 +13,13 @@ import {
   type ForkChild,
   type ForkResult,
   type LaunchResult,
+  type ResumeOptions,
   type SnapshotId,
+  type VmDeadline,
   type VmId,
+  type VmIdentity,
   type VmSpec,
+  type VmTtl,
   type WorkerCapacity,
   type WorkerEvent,
   type WorkerInventory,
@@ -33,14 +38,25 @@ type Method =
   | "createSnapshot"
   | "deleteSnapshot"
   | "fork"
+  | "setDeadline"
+  | "setAuthorizedKeys"
   | "exec";
+
+interface FakeVm {
+  status: WorkerVmStatus;
+  spec: VmSpec | undefined;
+  reason?: string;
+  deadline?: VmDeadline | undefined;
+  /** As they lie in the guest. */
+  authorizedKeys?: readonly string[];
+}
 
 const CAPTURE: CaptureResult = { pauseMs: 12.5, dirtyBytes: 4096, durationMs: 20 };
 const LAUNCH: LaunchResult = { durationMs: 30, fromPool: false };
 
 export class FakeWorker implements WorkerPort {
   memoryMib = 512 * 1024;
-  readonly vms = new Map<VmId, { status: WorkerVmStatus; spec: VmSpec | undefined; reason?: string }>();
+  readonly vms = new Map<VmId, FakeVm>();
   readonly snapshots = new Set<SnapshotId>();
   /** Calls by method, in order. */
   readonly calls: { method: Method; id: string }[] = [];
@@ -71,8 +87,18 @@ export class FakeWorker implements WorkerPort {
   }
 
   emit(event: WorkerEvent): void {
-    this.vms.delete(event.vmId);
+    if (event.kind === "vm_failed") this.vms.delete(event.vmId);
     for (const listener of this.#listeners) listener(event);
+  }
+
+  /** As a deadline that passed: the VM is paused or gone, then whoever listens is told, unless the news are lost. */
+  expire(vmId: VmId, news: "told" | "lost" = "told"): void {
+    const vm = this.#require(vmId);
+    const { deadline } = vm;
+    if (deadline === undefined || vm.status !== "running") throw new Error("the VM has no deadline");
+    if (deadline.action === "delete") this.vms.delete(vmId);
+    else this.#stop(vm);
+    if (news === "told") this.emit({ kind: "vm_expired", vmId, ...deadline });
   }
 
   capacity(): Promise<WorkerCapacity> {
@@ -88,9 +114,10 @@ export class FakeWorker implements WorkerPort {
   }
 
   inventory(): Promise<WorkerInventory> {
-    const vms = [...this.vms].map(([vmId, { status, reason }]) => ({
+    const vms = [...this.vms].map(([vmId, { status, reason, deadline }]) => ({
       vmId,
       status,
+      ...(deadline === undefined ? {} : { deadline }),
       ...(reason === undefined ? {} : { reason }),
     }));
     return Promise.resolve({ vms, snapshots: [...this.snapshots] });
@@ -101,19 +128,20 @@ export class FakeWorker implements WorkerPort {
     if (spec.source.kind === "snapshot" && !this.snapshots.has(spec.source.snapshotId)) {
       throw new FastvmError("not_found", "no such snapshot");
     }
-    this.vms.set(spec.vmId, { status: "running", spec });
+    this.vms.set(spec.vmId, { status: "running", spec, ...lifeOf(spec) });
     return LAUNCH;
   }
 
   async pause(vmId: VmId, options: CallOptions = {}): Promise<CaptureResult> {
     await this.#enter("pause", vmId, options.signal);
-    this.#require(vmId).status = "paused";
+    this.#stop(this.#require(vmId));
     return CAPTURE;
   }
 
-  async resume(vmId: VmId, options: CallOptions = {}): Promise<LaunchResult> {
+  async resume(vmId: VmId, options: ResumeOptions = {}): Promise<LaunchResult> {
     await this.#enter("resume", vmId, options.signal);
-    this.#require(vmId).status = "running";
+    const vm = this.#require(vmId);
+    if (vm.status === "paused") Object.assign(vm, lifeOf(options), { status: "running" });
     return LAUNCH;
   }
 
@@ -145,10 +173,24 @@ export class FakeWorker implements WorkerPort {
       if (this.failingChildren.has(index)) {
         return { vmId: child.vmId, ok: false as const, error: this.failingChildren.get(index) };
       }
-      this.vms.set(child.vmId, { status: "running", spec: undefined });
+      this.vms.set(child.vmId, { status: "running", spec: undefined, ...lifeOf(child) });
       return { vmId: child.vmId, ok: true as const, launch: LAUNCH };
     });
     return { capture: CAPTURE, children: outcomes };
+  }
+
+  async setDeadline(vmId: VmId, deadline: VmDeadline | null): Promise<void> {
+    await this.#enter("setDeadline", vmId, undefined);
+    this.#requireRunning(vmId).deadline = deadline ?? undefined;
+  }
+
+  async setAuthorizedKeys(vmId: VmId, keys: readonly string[], options: CallOptions = {}): Promise<void> {
+    await this.#enter("setAuthorizedKeys", vmId, options.signal);
+    this.#requireRunning(vmId).authorizedKeys = keys;
+  }
+
+  dial(_vmId: VmId, port: number): Promise<Duplex> {
+    return Promise.reject(new FastvmError("guest_unresponsive", `nobody listens on port ${port}`));
   }
 
   /** Files that were written, by VM and path. */
@@ -162,7 +204,7 @@ export class FakeWorker implements WorkerPort {
 
   async exec(vmId: VmId, spec: ExecSpec, options: CallOptions = {}): Promise<ExecSession> {
     await this.#enter("exec", vmId, options.signal);
-    if (this.#require(vmId).status !== "running") throw new FastvmError("vm_wrong_state");
+    this.#requireRunning(vmId);
     const kill = () => {
       this.killed += 1;
     };
@@ -183,11 +225,29 @@ export class FakeWorker implements WorkerPort {
     if (failures.length > 0) throw failures.shift();
   }
 
-  #require(vmId: VmId): { status: WorkerVmStatus } {
+  #require(vmId: VmId): FakeVm {
     const vm = this.vms.get(vmId);
     if (vm === undefined) throw new FastvmError("not_found", "the worker has no such VM");
     return vm;
   }
+
+  #requireRunning(vmId: VmId): FakeVm {
+    const vm = this.#require(vmId);
+    if (vm.status !== "running") throw new FastvmError("vm_wrong_state");
+    return vm;
+  }
+
+  #stop(vm: FakeVm): void {
+    vm.status = "paused";
+    vm.deadline = undefined;
+  }
+}
+
+function lifeOf({ ttl, identity }: { readonly ttl?: VmTtl; readonly identity?: VmIdentity }) {
+  return {
+    deadline: ttl === undefined ? undefined : { atMs: Date.now() + ttl.remainingMs, action: ttl.action },
+    ...(identity === undefined ? {} : { authorizedKeys: identity.authorizedKeys }),
+  };
 }
 
 class FakeSession implements ExecSession {

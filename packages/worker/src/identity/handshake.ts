@@ -9,6 +9,9 @@ import type { Field } from "../guest-link/fields.ts";
 import { generateSshHostKey } from "./ssh-host-key.ts";
 
 const ENTROPY_BYTES = 64;
+/** Beside root's own `authorized_keys`, which is not ours to write; OpenSSH reads both by default. */
+export const AUTHORIZED_KEYS_PATH = "/root/.ssh/authorized_keys2";
+export const AUTHORIZED_KEYS_MODE = 0o600;
 const HOST_KEY_PATH = "/etc/ssh/ssh_host_ed25519_key";
 
 export interface HandshakeRequest {
@@ -33,9 +36,15 @@ export function handshakeFields(request: HandshakeRequest): readonly Field[] {
     fileField(HOST_KEY_PATH, 0o600, hostKey.privateFile),
     fileField(`${HOST_KEY_PATH}.pub`, 0o644, hostKey.publicFile),
     fileField("/etc/environment", 0o644, environmentFile(identity.envVars)),
+    // Also when there are none: those of the captured VM are not this one's.
+    fileField(AUTHORIZED_KEYS_PATH, AUTHORIZED_KEYS_MODE, authorizedKeysFile(identity.authorizedKeys)),
     ...(forwardPort === undefined ? [] : [{ tag: Tag.FORWARD, value: u16(forwardPort) }]),
     ...(growRoot ? [{ tag: Tag.GROW_ROOT, value: new Uint8Array(0) }] : []),
   ];
+}
+
+export function authorizedKeysFile(keys: readonly string[]): string {
+  return keys.map((key) => `${key}\n`).join("");
 }
 
 /** For login sessions (pam_env); commands of the API are given their variables directly. */

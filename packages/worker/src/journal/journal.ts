@@ -4,7 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { MachineType, VmId, VmIdentity } from "@fastvm/contract";
+import type { MachineType, VmDeadline, VmId, VmIdentity } from "@fastvm/contract";
 import type { DiskChain } from "../disk/chain.ts";
 import { replaceFile } from "../files/durable.ts";
 import { isErrno } from "../files/errno.ts";
@@ -30,6 +30,8 @@ export interface Journal {
   /** Of the life that runs now, hexadecimal: the guest link's generation. */
   readonly generation: string;
   readonly chain: DiskChain;
+  /** Of a VM that runs. */
+  readonly deadline?: VmDeadline;
   readonly process?: ProcessIdentity;
 }
 

@@ -148,7 +148,7 @@ function bootedVm(host: TemplateHost, machine: MachineType, slot: Slot): Vm {
     phase: "running",
     machine,
     diskGib: host.image.diskGib,
-    identity: { hostname: "fastvm", envVars: {} },
+    identity: { hostname: "fastvm", envVars: {}, authorizedKeys: [] },
     imageDigest: host.image.digest,
     uid: slot.uid,
     slot: slot.name,

@@ -78,6 +78,7 @@ async function startChild(
     const { vm, fromPool } = await restore(context, snapshot, {
       vmId: child.vmId,
       identity: child.identity,
+      ttl: child.ttl,
       diskGib: snapshot.manifest.diskGib,
       folder: vmFolder(context.config, child.vmId),
     });

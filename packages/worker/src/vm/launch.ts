@@ -19,6 +19,7 @@ export async function launch(context: WorkerContext, spec: VmSpec): Promise<Laun
   const { vm, fromPool } = await restore(context, source, {
     vmId: spec.vmId,
     identity: spec.identity,
+    ttl: spec.ttl,
     diskGib: Math.max(spec.diskGib, source.manifest.diskGib),
     folder: vmFolder(context.config, spec.vmId),
   });

@@ -13,7 +13,8 @@ export async function pause(context: WorkerContext, vm: Vm): Promise<CaptureResu
   const startedAt = performance.now();
   if (vm.record.phase === "paused") return { pauseMs: 0, dirtyBytes: 0, durationMs: 0 };
   const guest = vm.requireGuest();
-  const { process: _ended, ...rest } = vm.record;
+  // The time to live stands still: whoever resumes the VM says what is left of it.
+  const { process: _ended, deadline: _over, ...rest } = vm.record;
   const record: VmRecord = { ...rest, phase: "paused" };
   try {
     const { captured } = await publishCapture(context, vm, pausedFolder(context.config, vm.vmId), {

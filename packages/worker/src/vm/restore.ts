@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { FastvmError } from "@fastvm/contract";
-import type { VmId, VmIdentity } from "@fastvm/contract";
+import type { VmId, VmIdentity, VmTtl } from "@fastvm/contract";
 import { attachDisk, DISK_FOLDER, nextLayer, resizeDisk } from "../disk/chain.ts";
 import { checksumFile } from "../files/checksum.ts";
 import { isErrno } from "../files/errno.ts";
@@ -33,6 +33,7 @@ const GENERATION_BYTES = 16;
 export interface RestoreRequest {
   readonly vmId: VmId;
   readonly identity: VmIdentity;
+  readonly ttl: VmTtl | undefined;
   /** At least the snapshot's. */
   readonly diskGib: number;
   /** Becomes the VM's folder; must not exist. */
@@ -119,7 +120,7 @@ async function bringUp(
         forwardPort: context.forward?.port,
       }),
     );
-    await vm.update({ phase: "running" });
+    await vm.update({ phase: "running", ...deadlineFromNow(request.ttl) });
   } catch (error) {
     link.close();
     throw error;
@@ -127,6 +128,10 @@ async function bringUp(
   vm.setGuest({ qemu, link });
   watchGuest(context, vm);
   return vm;
+}
+
+function deadlineFromNow(ttl: VmTtl | undefined): Pick<VmRecord, "deadline"> {
+  return ttl === undefined ? {} : { deadline: { atMs: Date.now() + ttl.remainingMs, action: ttl.action } };
 }
 
 function initialRecord(snapshot: Snapshot, request: RestoreRequest, slot: Slot): VmRecord {

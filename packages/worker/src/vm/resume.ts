@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { FastvmError } from "@fastvm/contract";
-import type { LaunchResult } from "@fastvm/contract";
+import type { LaunchResult, ResumeOptions } from "@fastvm/contract";
 import { openSnapshot } from "../snapshot/folder.ts";
 import { assertRoom } from "./admission.ts";
 import { restore } from "./restore.ts";
@@ -10,7 +10,7 @@ import type { Vm } from "./vm.ts";
 import { pausedFolder, vmFolder } from "./worker-context.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
-export async function resume(context: WorkerContext, vm: Vm): Promise<LaunchResult> {
+export async function resume(context: WorkerContext, vm: Vm, options: ResumeOptions): Promise<LaunchResult> {
   const startedAt = performance.now();
   if (vm.record.phase === "running") return { durationMs: 0, fromPool: false };
   if (vm.record.phase !== "paused") {
@@ -22,7 +22,8 @@ export async function resume(context: WorkerContext, vm: Vm): Promise<LaunchResu
   if (snapshot === undefined) throw new FastvmError("launch_failed", "the paused state is missing");
   const { vm: revived, fromPool } = await restore(context, snapshot, {
     vmId: vm.vmId,
-    identity: vm.record.identity,
+    identity: options.identity ?? vm.record.identity,
+    ttl: options.ttl,
     diskGib: vm.record.diskGib,
     folder: vmFolder(context.config, vm.vmId),
     transitions: vm.transitions,

@@ -14,8 +14,13 @@ export async function writeFile(
   try {
     await link.writeFile(path, content, { makeParents: true, signal: options.signal });
   } catch (error) {
-    if (error instanceof GuestError)
-      throw new FastvmError("transfer_failed", error.message, { cause: error });
-    throw error;
+    throw asTransferError(error);
   }
+}
+
+/** What the guest answered is the caller's to read; anything else is thrown as it came. */
+export function asTransferError(error: unknown): unknown {
+  return error instanceof GuestError
+    ? new FastvmError("transfer_failed", error.message, { cause: error })
+    : error;
 }

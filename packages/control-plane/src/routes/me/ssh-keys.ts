@@ -1,6 +1,7 @@
 import { FastvmError, MAX_USER_SSH_KEYS, normalizeName } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import { serve } from "../../app/operation-route.ts";
+import { installKeysEverywhere } from "../../lifecycle/authorized-keys.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
 import { parsePublicKey } from "../../ssh-keys/parse-public-key.ts";
 import type { Records } from "../../store/records.ts";
@@ -17,6 +18,7 @@ export function registerMySshKeys(app: FastifyInstance, ctx: LifecycleContext): 
     const parsed = parsePublicKey(body.publicKey);
     const key = { ...parsed, orgId, name: name === "" ? null : name, createdAt: ctx.clock.now() };
     await ctx.store.transaction((records) => add(records, key));
+    await installKeysEverywhere(ctx, orgId);
     return { status: 201, body: sshKeyView(key) };
   });
   serve(app, ctx.store, "deleteMySshKey", async ({ params }, { orgId }) => {
@@ -24,6 +26,7 @@ export function registerMySshKeys(app: FastifyInstance, ctx: LifecycleContext): 
     if (fingerprint.includes("\0") || !(await ctx.store.sshKeys.remove(orgId, fingerprint))) {
       throw new FastvmError("not_found", "there is no such key", { field: "fingerprint" });
     }
+    await installKeysEverywhere(ctx, orgId);
     return { status: 200, body: { id: fingerprint, deleted: true } };
   });
 }

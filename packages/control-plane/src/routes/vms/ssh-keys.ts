@@ -1,12 +1,13 @@
 import { FastvmError, MAX_VM_SSH_KEYS, normalizeName } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import { serve } from "../../app/operation-route.ts";
+import { changeVmKeys } from "../../lifecycle/authorized-keys.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
 import { parsePublicKey } from "../../ssh-keys/parse-public-key.ts";
-import type { VmRecord, VmSshKey } from "../../store/vm-repository.ts";
+import type { VmSshKey } from "../../store/json-columns.ts";
+import type { VmRecord } from "../../store/vm-repository.ts";
 import { sshKeyView } from "../../views/ssh-key-view.ts";
 import { findVm } from "../find.ts";
-import { changeVm } from "./change-vm.ts";
 
 export function registerVmSshKeys(app: FastifyInstance, ctx: LifecycleContext): void {
   serve(app, ctx.store, "listVmSshKeys", async ({ params }, caller) => {
@@ -17,20 +18,22 @@ export function registerVmSshKeys(app: FastifyInstance, ctx: LifecycleContext): 
     const name = normalizeName(body.name ?? "");
     const named = name === "" ? {} : { name };
     const key: VmSshKey = { ...parsePublicKey(body.publicKey), createdAt: ctx.clock.now(), ...named };
-    await changeVm(ctx, caller, params.vmId, (vm) => {
+    const { id } = await findVm(ctx, caller, params.vmId);
+    await changeVmKeys(ctx, id, (vm) => {
       refuseMore(vm, key);
-      return { sshKeys: [...vm.sshKeys, key] };
+      return [...vm.sshKeys, key];
     });
     return { status: 201, body: sshKeyView(key) };
   });
   serve(app, ctx.store, "deleteVmSshKey", async ({ params }, caller) => {
     const { fingerprint } = params;
-    await changeVm(ctx, caller, params.vmId, (vm) => {
+    const { id } = await findVm(ctx, caller, params.vmId);
+    await changeVmKeys(ctx, id, (vm) => {
       const sshKeys = vm.sshKeys.filter((key) => key.fingerprint !== fingerprint);
       if (sshKeys.length === vm.sshKeys.length) {
         throw new FastvmError("not_found", "the VM has no such key", { field: "fingerprint" });
       }
-      return { sshKeys };
+      return sshKeys;
     });
     return { status: 200, body: { id: fingerprint, deleted: true } };
   });

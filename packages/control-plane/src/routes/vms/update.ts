@@ -2,6 +2,7 @@ import { checkMetadata, FastvmError, normalizeName, type UpdateVmBody } from "@f
 import type { FastifyInstance } from "fastify";
 import { serve } from "../../app/operation-route.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
+import { tellDeadline } from "../../lifecycle/deadline.ts";
 import { replaceTtl } from "../../lifecycle/ttl.ts";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { vmView } from "../../views/vm-view.ts";
@@ -14,6 +15,7 @@ export function registerUpdateVm(app: FastifyInstance, ctx: LifecycleContext): v
       ...changes,
       ...ttlChanges(ctx, vm, body),
     }));
+    if (body.ttl !== undefined) await tellDeadline(ctx, updated.id);
     return { status: 200, body: vmView(updated, dialect) };
   });
 }

@@ -1,0 +1,23 @@
+/** Who may log in to a running VM. The journal has it, too, for the VM's next life. */
+import type { CallOptions } from "@fastvm/contract";
+import { AUTHORIZED_KEYS_MODE, AUTHORIZED_KEYS_PATH, authorizedKeysFile } from "../identity/handshake.ts";
+import { asTransferError } from "./write-file.ts";
+import type { Vm } from "./vm.ts";
+
+export async function setAuthorizedKeys(
+  vm: Vm,
+  authorizedKeys: readonly string[],
+  options: CallOptions,
+): Promise<void> {
+  const { link } = vm.requireGuest();
+  try {
+    await link.writeFile(AUTHORIZED_KEYS_PATH, Buffer.from(authorizedKeysFile(authorizedKeys)), {
+      mode: AUTHORIZED_KEYS_MODE,
+      makeParents: true,
+      signal: options.signal,
+    });
+  } catch (error) {
+    throw asTransferError(error);
+  }
+  await vm.update({ identity: { ...vm.record.identity, authorizedKeys } });
+}

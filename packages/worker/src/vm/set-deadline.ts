@@ -1,0 +1,10 @@
+/** When a running VM is to be paused or deleted unasked: in its journal, so that it holds for the next daemon, too. */
+import type { VmDeadline } from "@fastvm/contract";
+import type { Vm } from "./vm.ts";
+
+export async function setDeadline(vm: Vm, deadline: VmDeadline | null): Promise<void> {
+  vm.requireGuest();
+  const { deadline: before, ...rest } = vm.record;
+  if (before?.atMs === deadline?.atMs && before?.action === deadline?.action) return;
+  await vm.replace(deadline === null ? rest : { ...rest, deadline });
+}
