@@ -1,0 +1,65 @@
+/** A worker with a data folder of its own and the machine's cache, for tests that need real VMs and no daemon. */
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { newVmId, parseMachineType } from "@fastvm/contract";
+import type { VmId, VmSpec } from "@fastvm/contract";
+import { Worker } from "../worker.ts";
+
+const CACHE = "/var/cache/fastvm";
+/** Beside the cache, so that layers are shared by hard link as they are in use. */
+const ROOT = "/var/cache/fastvm-test";
+const RESERVE_MIB = 300;
+const UID_BASE = 1_900_000_000;
+
+export class TestWorker implements AsyncDisposable {
+  readonly worker: Worker;
+  readonly errors: unknown[];
+  readonly #dataDir: string;
+
+  static async start(): Promise<TestWorker> {
+    await mkdir(ROOT, { recursive: true });
+    const dataDir = await mkdtemp(join(ROOT, "worker-"));
+    const errors: unknown[] = [];
+    const worker = await Worker.start({
+      config: {
+        dataDir,
+        cacheDir: CACHE,
+        imageDir: join(CACHE, "images/current"),
+        poolSize: 0,
+        reserveMib: RESERVE_MIB,
+        uidBase: UID_BASE,
+      },
+      onError: (error) => errors.push(error),
+    });
+    return new TestWorker(worker, dataDir, errors);
+  }
+
+  private constructor(worker: Worker, dataDir: string, errors: unknown[]) {
+    this.worker = worker;
+    this.#dataDir = dataDir;
+    this.errors = errors;
+  }
+
+  /** A VM of the default machine type, from its template. */
+  async launch(changes: Partial<VmSpec> = {}): Promise<VmId> {
+    const machine = parseMachineType("c1m2");
+    if (machine === undefined) throw new Error("c1m2 is no machine type");
+    const vmId = newVmId();
+    await this.worker.launch({
+      vmId,
+      source: { kind: "template" },
+      machine,
+      diskGib: 10,
+      identity: { hostname: "probe", envVars: {}, authorizedKeys: [] },
+      ...changes,
+    });
+    return vmId;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { vms } = await this.worker.inventory();
+    for (const { vmId } of vms) await this.worker.deleteVm(vmId);
+    await this.worker.close();
+    await rm(this.#dataDir, { recursive: true, force: true });
+  }
+}
