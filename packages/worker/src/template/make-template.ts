@@ -80,7 +80,7 @@ export async function makeTemplate(
 }
 
 async function boot(host: TemplateHost, machine: MachineType, folder: string): Promise<Slot> {
-  const { image, accelerator } = host;
+  const { accelerator } = host;
   const name = `fastvm-${randomUUID()}`;
   const uid = host.uids.take();
   await makeBootFolder(host, machine, folder, uid);
