@@ -299,6 +299,12 @@ describe("services", () => {
     expect(snapshot.services).toEqual([{ name: "web", port: 8080, h2c: false }]);
     const restored = (await api.call("POST /v1/vms", { snapshotId: snapshot.id })).body;
     expect((await api.call(`GET /v1/vms/${restored.id}/services`)).body).toEqual(snapshot.services);
+    expect(restored).not.toHaveProperty("snapshotRestoreWarnings");
+    const { children } = (await api.call(`POST /v1/vms/${id}/fork`)).body;
+    expect((await api.call(`GET /v1/vms/${children[0].vm.id}/services`)).body).toEqual(snapshot.services);
+    await api.call(`DELETE /v1/vms/${restored.id}/services/web`);
+    const again = (await api.call("POST /v1/vms", { snapshotId: snapshot.id })).body;
+    expect((await api.call(`GET /v1/vms/${again.id}/services`)).body).toEqual(snapshot.services);
   });
 
   test("are at most 16, also for many at once", async () => {

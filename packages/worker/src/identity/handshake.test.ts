@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+import { newVmId } from "@fastvm/contract";
+import { Tag } from "../guest-link/fields.ts";
+import type { Field } from "../guest-link/fields.ts";
+import { handshakeFields } from "./handshake.ts";
+
+interface SentFile {
+  readonly path: string;
+  readonly mode: number;
+  readonly content: string;
+}
+
+function filesFor(identity: { authorizedKeys?: string[]; envVars?: Record<string, string> }): SentFile[] {
+  const fields = handshakeFields({
+    vmId: newVmId(),
+    identity: { hostname: "probe", envVars: {}, authorizedKeys: [], ...identity },
+    growRoot: false,
+    forwardPort: undefined,
+  });
+  return fields
+    .filter(({ tag }) => tag === Tag.FILE)
+    .map(({ value }) => {
+      const bytesOf = (wanted: number): Buffer => {
+        const field = (value as readonly Field[]).find(({ tag }) => tag === wanted);
+        return Buffer.from((field?.value ?? []) as Uint8Array);
+      };
+      return {
+        path: bytesOf(Tag.PATH).toString(),
+        mode: bytesOf(Tag.MODE).readUInt32LE(),
+        content: bytesOf(Tag.CONTENT).toString(),
+      };
+    });
+}
+
+test("the keys that may log in are one line each, for root alone to read", () => {
+  expect(filesFor({ authorizedKeys: ["ssh-ed25519 A", "ssh-rsa B"] })).toContainEqual({
+    path: "/root/.ssh/authorized_keys2",
+    mode: 0o600,
+    content: "ssh-ed25519 A\nssh-rsa B\n",
+  });
+});
+
+test("a VM without keys gets the empty file: those of the VM that was captured are not its own", () => {
+  expect(filesFor({})).toContainEqual({ path: "/root/.ssh/authorized_keys2", mode: 0o600, content: "" });
+});
+
+test("each handshake brings a host key of its own", () => {
+  const keyOf = () => filesFor({}).find(({ path }) => path.endsWith("ed25519_key"))?.content;
+  expect(keyOf()).not.toBe(keyOf());
+});
