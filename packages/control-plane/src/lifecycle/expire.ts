@@ -48,9 +48,9 @@ async function recordExpiredPause(ctx: LifecycleContext, vmId: VmId): Promise<vo
   });
 }
 
-/** Whether its time was over while nobody could be told. */
-export function isOverdue({ status, expiresAt }: VmRecord, now: number): boolean {
-  return status === "running" && expiresAt !== null && expiresAt <= now;
+/** Whether its time was over while nobody could be told. A VM that was on its way into a pause counts: only a finished one stops the time. */
+export function isOverdue({ expiresAt }: VmRecord, now: number): boolean {
+  return expiresAt !== null && expiresAt <= now;
 }
 
 export async function expireOverdue(ctx: LifecycleContext): Promise<void> {

@@ -55,7 +55,8 @@ async function reconcileVm(ctx: LifecycleContext, vm: VmRecord, found: FoundVm |
   if (found?.status === "paused") {
     const at = vm.pausedAt ?? ctx.clock.now();
     const pauseCount = vm.pausedAt === null ? vm.pauseCount + 1 : vm.pauseCount;
-    const transition = overdue && vm.ttlAction === "pause" ? "expired" : "found_paused";
+    const transition =
+      overdue && vm.status === "running" && vm.ttlAction === "pause" ? "expired" : "found_paused";
     return settle(ctx, vm, transition, undefined, { pausedAt: at, pauseCount, ...freezeTtl(vm, at) });
   }
   const reason = found?.reason ?? (vm.status === "provisioning" ? LAUNCH_INTERRUPTED : LOST_AT_RESTART);

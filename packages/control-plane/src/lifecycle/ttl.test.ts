@@ -180,6 +180,19 @@ describe("after the control plane was down", () => {
     expect(ended?.status).toBe(status);
   });
 
+  test("a VM that was deleted by its end in the middle of a pause is gone, not lost", async () => {
+    const store = await openSqliteStore(":memory:");
+    await using api = await testApp({ store });
+    const { id } = await launch(api, { action: "delete", seconds: 1 });
+    api.worker.hold("pause");
+    api.call(`POST /v1/vms/${id}/pause`).catch(() => undefined);
+    await eventually(async () => expect((await store.vms.get(id))?.status).toBe("pausing"));
+    await new Promise((resolve) => setTimeout(resolve, 1050));
+    api.worker.expire(id, "lost");
+    await using next = await testApp({ store, worker: api.worker });
+    expect(await next.store.vms.get(id)).toBeUndefined();
+  });
+
   test("the worker is told of every deadline again", async () => {
     const { other, deadline } = await overRestart("pause");
     expect(deadline).toEqual({ action: "pause", atMs: other?.expiresAt });
