@@ -10,6 +10,7 @@ import { pino } from "pino";
 import type { Logger } from "pino";
 import type { DaemonConfig } from "./config.ts";
 import { claimFolder, releaseFolder } from "./instance-file.ts";
+import { logDestination } from "./log-destination.ts";
 import { apiKeyFile } from "./paths.ts";
 
 /** First of the 65,536 user ids that QEMU processes run under: far above what people and containers are given. */
@@ -19,7 +20,7 @@ const RESERVE_MIB = 384;
 
 /** Resolves when the daemon has been told to end and has ended. */
 export async function serve(config: DaemonConfig): Promise<void> {
-  const log = pino({ level: config.logLevel });
+  const log = pino({ level: config.logLevel }, logDestination());
   await claimFolder(config.dataDir, `http://${config.host}:${config.port}`);
   try {
     await run(config, log);
