@@ -81,7 +81,18 @@ function parseHeaderLines(text: string): Record<string, string> {
 
 /** An empty variable counts as unset, so that `FASTVM_BASE_URL= node app.ts` means the default. */
 function readEnvironment(name: string): string | undefined {
-  const runtime: { process?: { env?: Record<string, string | undefined> } } = globalThis;
-  const value = runtime.process?.env?.[name]?.trim();
+  const value = environment()[name]?.trim();
   return value === "" ? undefined : value;
+}
+
+/** This process's environment with some variables changed, for a program that is started. */
+export function environmentWith(
+  changes: Readonly<Record<string, string>>,
+): Record<string, string | undefined> {
+  return { ...environment(), ...changes };
+}
+
+function environment(): Readonly<Record<string, string | undefined>> {
+  const runtime: { process?: { env?: Record<string, string | undefined> } } = globalThis;
+  return runtime.process?.env ?? {};
 }

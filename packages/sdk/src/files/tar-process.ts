@@ -2,9 +2,15 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { environmentWith } from "../client-config.ts";
 import { FileTransferError } from "./file-transfer-error.ts";
 
 const MAX_COMPLAINT_CHARS = 2000;
+/**
+ * What GNU tar, bsdtar and busybox say when they make a member's absolute path a relative one and go on as if nothing were
+ * wrong. No archive of ours has such a member: whoever made it means harm.
+ */
+const ABSOLUTE_MEMBER = /^\w*tar: removing leading/im;
 
 /** A gzipped tar of what is in the folder, rooted at `.`. */
 export async function* packFolder(folder: string): AsyncGenerator<Uint8Array, void, undefined> {
@@ -18,8 +24,8 @@ export async function* packFolder(folder: string): AsyncGenerator<Uint8Array, vo
 }
 
 /**
- * Unpacks into a folder that exists, over what is there. Owners are not taken over; tar itself refuses members that would
- * land outside the folder.
+ * Unpacks into a folder that exists, over what is there. Owners are not taken over. Archives with absolute paths, `..` or
+ * links that lead outside are an error, and nothing of them lands outside the folder: tar sees to that by itself.
  */
 export async function unpackInto(folder: string, archive: AsyncIterable<Uint8Array>): Promise<void> {
   const tar = new TarProcess(["-xz", "--no-same-owner", "-C", folder], ["pipe", "ignore", "pipe"]);
@@ -42,18 +48,25 @@ class TarProcess {
   readonly child: ChildProcess;
   readonly #closed: Promise<Error | undefined>;
   #complaint = "";
+  #lastLine = "";
+  #hasAbsoluteMember = false;
 
   constructor(args: readonly string[], stdio: ("ignore" | "pipe")[]) {
-    this.child = spawn("tar", args, { stdio });
+    // Its words are read, so they must not be translated.
+    this.child = spawn("tar", args, { stdio, env: environmentWith({ LC_ALL: "C" }) });
     this.child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#complaint = (this.#complaint + text).slice(0, MAX_COMPLAINT_CHARS);
+      // Before it is cut: an archive may bring many warnings in order to hide this one.
+      const lines = this.#lastLine + text;
+      this.#hasAbsoluteMember ||= ABSOLUTE_MEMBER.test(lines);
+      this.#lastLine = lines.slice(lines.lastIndexOf("\n") + 1).slice(-MAX_COMPLAINT_CHARS);
     });
     // Listened to from the start: a tar that has ended before anybody asks must not be waited for.
     this.#closed = new Promise((resolve) => {
       this.child.once("error", (cause) =>
         resolve(new FileTransferError(`tar cannot be started: ${cause.message}`, { cause })),
       );
-      this.child.once("close", (code) => resolve(code === 0 ? undefined : this.#failure(code)));
+      this.child.once("close", (code) => resolve(this.#outcome(code)));
     });
   }
 
@@ -62,7 +75,11 @@ class TarProcess {
     if (failure !== undefined) throw failure;
   }
 
-  #failure(code: number | null): FileTransferError {
+  #outcome(code: number | null): FileTransferError | undefined {
+    if (this.#hasAbsoluteMember) {
+      return new FileTransferError("The archive has members with absolute paths or `..`", { code: "EPERM" });
+    }
+    if (code === 0) return undefined;
     return new FileTransferError(`The local tar failed (${code ?? "killed"}): ${this.#complaint.trim()}`);
   }
 }

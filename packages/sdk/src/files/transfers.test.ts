@@ -195,16 +195,27 @@ describe("folders", () => {
     await expect(client.download(VM, remote("folder"), local("file"))).rejects.toThrow();
   });
 
-  it("never land outside, whatever the archive says, and must be archives", async () => {
+  it.each([
+    ["a path with `..`", ["../evil"]],
+    ["an absolute path", ["$PWD/evil"]],
+    ["a path through a link that leads outside", ["link", "--transform=s,^evil,link/evil,", "evil"]],
+  ])("are refused with %s, and nothing lands outside", async (_what, members) => {
     await mkdir(local("target"), { recursive: true });
     await mkdir(local("source"));
     await writeFile(local("evil"), "original");
-    const { stdout } = await promisify(execFile)("tar", ["-czP", "-C", local("source"), "../evil"], {
+    await writeFile(local("source/evil"), "original");
+    await symlink("..", local("source/link"));
+    const names = members.map((name) => name.replace("$PWD", local("source")));
+    const { stdout } = await promisify(execFile)("tar", ["-czP", "-C", local("source"), ...names], {
       encoding: "buffer",
     });
     await writeFile(local("evil"), "mine");
-    await unpackInto(local("target"), chunksOf(stdout)).catch(() => undefined);
+    await expect(unpackInto(local("target"), chunksOf(stdout))).rejects.toBeInstanceOf(FileTransferError);
     expect(await readFile(local("evil"), "utf8")).toBe("mine");
+  });
+
+  it("must be archives", async () => {
+    await mkdir(local("target"), { recursive: true });
     const garbage = unpackInto(local("target"), chunksOf(Buffer.from("not an archive")));
     await expect(garbage).rejects.toThrow("local tar failed");
   });
