@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { FileTransferError } from "fastvm";
 import type { FastvmClient, Vm } from "fastvm";
 import { TestDaemon } from "./harness/daemon.ts";
 import { sh } from "./harness/guest.ts";
@@ -68,6 +69,39 @@ describe("files to and from a VM", () => {
     expect((await readdir(join(folder, "tree-back"), { recursive: true })).toSorted()).toEqual(
       (await readdir(source, { recursive: true })).toSorted(),
     );
+  });
+
+  test("may be a folder of 10,000, with names of every script", async () => {
+    const source = join(folder, "many");
+    await mkdir(source);
+    const names = Array.from({ length: 10_000 }, (_, index) => `файл 文件 ${index}`);
+    for (const name of names) await writeFile(join(source, name), name);
+    await client.upload(vm, source, "/root/many");
+    expect(await sh(client, vm, "ls /root/many | wc -l; cat '/root/many/файл 文件 9999'")).toBe(
+      "10000\nфайл 文件 9999",
+    );
+    await client.download(vm, "/root/many", join(folder, "many-back"));
+    expect((await readdir(join(folder, "many-back"))).toSorted()).toEqual(names.toSorted());
+    expect(await readFile(join(folder, "many-back", "файл 文件 123"), "utf8")).toBe("файл 文件 123");
+  });
+
+  test.each(["/evil", "../evil"])("are refused when the VM's tar sends %s", async (member) => {
+    const makeArchive = `
+import io, sys, tarfile
+with tarfile.open(fileobj=sys.stdout.buffer, mode="w|gz") as archive:
+    info = tarfile.TarInfo("${member}"); info.size = 4
+    archive.addfile(info, io.BytesIO(b"evil"))`;
+    const hostile = `#!/bin/sh\nexec python3 -c '${makeArchive}'\n`;
+    await writeFile(join(folder, "hostile-tar"), hostile);
+    await client.upload(vm, join(folder, "hostile-tar"), "/usr/local/bin/tar");
+    await sh(client, vm, "chmod +x /usr/local/bin/tar");
+    try {
+      const download = client.download(vm, "/root", join(folder, "hostile", "inside"));
+      await expect(download).rejects.toBeInstanceOf(FileTransferError);
+      expect(await readdir(join(folder, "hostile"))).toEqual(["inside"]);
+    } finally {
+      await sh(client, vm, "rm /usr/local/bin/tar");
+    }
   });
 
   test("that are not there are ENOENT", async () => {
