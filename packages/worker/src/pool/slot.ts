@@ -2,7 +2,6 @@
  * A slot: a folder, a user id and a waiting QEMU with a base memory mapped, not yet anybody's VM. Launch takes one from the pool or makes one;
  * either way the rest of a restore is the same.
  */
-import { randomUUID } from "node:crypto";
 import { chmod, chown, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { DISK_FOLDER } from "../disk/chain.ts";
@@ -13,6 +12,7 @@ import { MEMORY_FILE } from "../qemu/machine.ts";
 import type { MachineSpec } from "../qemu/machine.ts";
 import { QemuProcess } from "../qemu/qemu-process.ts";
 import type { QemuHost } from "../qemu/qemu-process.ts";
+import { newSlotName } from "./slot-name.ts";
 import { prepareIncoming } from "../vm/device-state.ts";
 
 export interface Slot {
@@ -52,7 +52,7 @@ export async function makeSlotFolder(folder: string, uid: number, memory: string
 /** Starts a QEMU that waits for a device state. On failure nothing is left. */
 export async function openSlot(host: SlotHost, request: SlotRequest): Promise<Slot> {
   const { folder, machine, memory } = request;
-  const name = `fastvm-${randomUUID()}`;
+  const name = newSlotName();
   const uid = host.uids.take();
   try {
     await makeSlotFolder(folder, uid, memory);

@@ -49,6 +49,16 @@ export async function workingFolder(pid: number): Promise<string | undefined> {
   }
 }
 
+/** Arguments, each ended by NUL; empty when the process is gone. */
+export async function commandLine(pid: number): Promise<string> {
+  try {
+    return await readFile(`/proc/${pid}/cmdline`, "utf8");
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ESRCH", "EACCES")) return "";
+    throw error;
+  }
+}
+
 async function readStat(pid: number): Promise<{ state: string; startTime: number } | undefined> {
   let text: string;
   try {

@@ -1,8 +1,12 @@
 /** QEMU processes that work in our folders but belong to no VM: a daemon was killed between starting and recording them. */
 import { readdir } from "node:fs/promises";
-import { identifyProcess, killAndWait, workingFolder } from "../processes/proc.ts";
+import { isSlotName } from "../pool/slot-name.ts";
+import { commandLine, identifyProcess, killAndWait, workingFolder } from "../processes/proc.ts";
 
-/** A process is known by the folder it works in, which only ours have and which survives renames. */
+/**
+ * A process is known by the folder it works in, which only ours have and which survives renames, and by the name we gave it: a person's shell may well stand
+ * in our folders.
+ */
 export async function killStrayProcesses(
   folder: string,
   owned: ReadonlySet<number | undefined>,
@@ -11,10 +15,15 @@ export async function killStrayProcesses(
     const pid = Number(entry);
     if (!Number.isInteger(pid) || owned.has(pid) || pid === process.pid) continue;
     const cwd = await workingFolder(pid);
-    if (cwd === undefined || !isWithin(cwd, folder)) continue;
+    if (cwd === undefined || !isWithin(cwd, folder) || !(await isOurQemu(pid))) continue;
     const identity = await identifyProcess(pid);
     if (identity !== undefined) await killAndWait(identity);
   }
+}
+
+async function isOurQemu(pid: number): Promise<boolean> {
+  const args = (await commandLine(pid)).split("\0");
+  return isSlotName(args[args.indexOf("-name") + 1] ?? "");
 }
 
 /** The kernel appends ` (deleted)` to the name of a folder that is gone. */

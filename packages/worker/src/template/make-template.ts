@@ -11,6 +11,7 @@ import { attachDisk, DISK_FOLDER, layerName } from "../disk/chain.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import { handshakeFields } from "../identity/handshake.ts";
 import { closeSlot, makeSlotFolder } from "../pool/slot.ts";
+import { newSlotName } from "../pool/slot-name.ts";
 import type { Slot, SlotHost } from "../pool/slot.ts";
 import { QemuProcess } from "../qemu/qemu-process.ts";
 import type { QemuHost } from "../qemu/qemu-process.ts";
@@ -81,7 +82,7 @@ export async function makeTemplate(
 
 async function boot(host: TemplateHost, machine: MachineType, folder: string): Promise<Slot> {
   const { accelerator } = host;
-  const name = `fastvm-${randomUUID()}`;
+  const name = newSlotName();
   const uid = host.uids.take();
   await makeBootFolder(host, machine, folder, uid);
   const qemu = await QemuProcess.spawn(
