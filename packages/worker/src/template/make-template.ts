@@ -10,7 +10,7 @@ import type { MachineType } from "@fastvm/contract";
 import { attachDisk, DISK_FOLDER, layerName } from "../disk/chain.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import { handshakeFields } from "../identity/handshake.ts";
-import { closeSlot, makeSlotFolder } from "../pool/slot.ts";
+import { closeSlot, freeSlot, makeSlotFolder } from "../pool/slot.ts";
 import { newSlotName } from "../pool/slot-name.ts";
 import type { Slot, SlotHost } from "../pool/slot.ts";
 import { QemuProcess } from "../qemu/qemu-process.ts";
@@ -81,26 +81,26 @@ export async function makeTemplate(
 }
 
 async function boot(host: TemplateHost, machine: MachineType, folder: string): Promise<Slot> {
-  const { accelerator } = host;
   const name = newSlotName();
   const uid = host.uids.take();
-  await makeBootFolder(host, machine, folder, uid);
-  const qemu = await QemuProcess.spawn(
-    host.qemuHost,
-    {
-      name,
-      folder,
-      uid,
-      machine: { machine, accelerator },
-      boot: {
-        kernel: "kernel",
-        initramfs: "initramfs",
-        cmdline: kernelCommandLine(host),
+  try {
+    await makeBootFolder(host, machine, folder, uid);
+    const qemu = await QemuProcess.spawn(
+      host.qemuHost,
+      {
+        name,
+        folder,
+        uid,
+        machine: { machine, accelerator: host.accelerator },
+        boot: { kernel: "kernel", initramfs: "initramfs", cmdline: kernelCommandLine(host) },
       },
-    },
-    (identity) => host.cgroups.add(name, identity.pid),
-  );
-  return { name, folder, uid, qemu };
+      (identity) => host.cgroups.add(name, identity.pid),
+    );
+    return { name, folder, uid, qemu };
+  } catch (error) {
+    await freeSlot(host, { name, folder, uid });
+    throw error;
+  }
 }
 
 /**
