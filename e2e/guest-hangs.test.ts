@@ -48,6 +48,16 @@ describe("a guest in trouble", () => {
     await expectFootprint(daemon, before);
   });
 
+  test("that runs out of memory loses what took it, not its agent", async () => {
+    const vm = await client.vms.launch({ machineType: "c1m2" });
+    const eater = "kept = []\nwhile True: kept.append(bytearray(b'x') * (16 << 20))";
+    const { exitCode } = await client.vms.run(vm, ["python3", "-c", eater]);
+    expect(exitCode).not.toBe(0);
+    expect(await sh(client, vm, "echo alive")).toBe("alive");
+    expect((await client.vms.get(vm)).status).toBe("running");
+    await client.vms.delete(vm);
+  });
+
   test("that runs as many processes as it can still takes a command that ends them", async () => {
     const vm = await client.vms.launch({ machineType: "c1m2" });
     await sh(client, vm, "for i in $(seq 300); do sleep 1000 & done; pgrep -c sleep >/dev/null");

@@ -41,19 +41,22 @@ async function run(config: DaemonConfig, log: Logger): Promise<void> {
     else controlPlane.acceptFromGuest(connection);
   };
   const worker = await startWorker(config, log, accept);
-  controlPlane = await createControlPlane({
-    worker,
-    log,
-    store: storeLocation(config),
-    stagingFolder: join(config.dataDir, "staging"),
-  });
-  await keepKey(config, controlPlane);
-  const url = await controlPlane.listen({ host: config.host, port: config.port });
-  log.info({ url, dataDir: config.dataDir }, "ready");
-  const signal = await toldToEnd;
-  log.info({ signal }, "ending; VMs run on");
-  await controlPlane.close();
-  await worker.close();
+  try {
+    controlPlane = await createControlPlane({
+      worker,
+      log,
+      store: storeLocation(config),
+      stagingFolder: join(config.dataDir, "staging"),
+    });
+    await keepKey(config, controlPlane);
+    const url = await controlPlane.listen({ host: config.host, port: config.port });
+    log.info({ url, dataDir: config.dataDir }, "ready");
+    const signal = await toldToEnd;
+    log.info({ signal }, "ending; VMs run on");
+  } finally {
+    await controlPlane?.close();
+    await worker.close();
+  }
 }
 
 async function startWorker(
