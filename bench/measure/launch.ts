@@ -10,7 +10,7 @@ import type { Session } from "../session.ts";
 const POOL_DEADLINE_MS = 30_000;
 const POLL_MS = 20;
 /** A process that is listed still has its monitor to open. */
-const POOL_READY_MS = 300;
+const POOL_READY_MS = 1_500;
 /** The kernel frees an ended VM's memory after its process has gone. */
 const SETTLE_MS = 100;
 
@@ -70,14 +70,17 @@ async function launchFromPool(daemon: TestDaemon, client: FastvmClient): Promise
   });
 }
 
+/** Waiting processes and VMs that stand by: as many of each as the pool's size. */
+const SPARE_KINDS = 2;
+
 /** The pool's processes, once it is full. */
 async function pooledProcesses(daemon: TestDaemon): Promise<ReadonlySet<number>> {
   const deadline = Date.now() + POOL_DEADLINE_MS;
   while (Date.now() < deadline) {
     const waiting = (await processesIn(daemon.config.dataDir)).filter(({ folder }) =>
-      folder.startsWith("pool/"),
+      /^(pool|standby)\//.test(folder),
     );
-    if (waiting.length === daemon.config.poolSize) {
+    if (waiting.length === daemon.config.poolSize * SPARE_KINDS) {
       await sleep(POOL_READY_MS);
       return new Set(waiting.map(({ pid }) => pid));
     }

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import type { TestDaemon } from "./daemon.ts";
 import { eventually } from "./eventually.ts";
@@ -26,6 +27,12 @@ const DESCRIPTOR_SLACK = 3;
 /** The pool refills after some quiet, on a machine that may be busy. */
 const SETTLE_DEADLINE_MS = 30_000;
 
+/** Waiting processes and VMs that stand by: as many of each as the pool's size. */
+const SPARE = /^(pool|standby)\//;
+const SPARE_KINDS = 2;
+/** A VM that is being made to stand by opens and closes connections all the time. */
+const REST_MS = 500;
+
 /** The kernel's TCP_LISTEN. */
 const LISTENING = "0A";
 
@@ -38,13 +45,14 @@ export async function expectFootprint(daemon: TestDaemon, before: Footprint): Pr
   }, SETTLE_DEADLINE_MS);
 }
 
-/** With a full pool. */
+/** With full pools, in which nothing moves any more. */
 export async function restingFootprint(daemon: TestDaemon): Promise<Footprint> {
   await eventually(async () => {
-    const spare = (await processesIn(daemon.config.dataDir)).filter(({ folder }) =>
-      folder.startsWith("pool/"),
-    );
-    expect(spare).toHaveLength(daemon.config.poolSize);
+    const spare = (await processesIn(daemon.config.dataDir)).filter(({ folder }) => SPARE.test(folder));
+    expect(spare).toHaveLength(daemon.config.poolSize * SPARE_KINDS);
+    const first = await footprint(daemon);
+    await sleep(REST_MS);
+    expect(await footprint(daemon)).toEqual(first);
   }, SETTLE_DEADLINE_MS);
   return await footprint(daemon);
 }
@@ -58,7 +66,7 @@ export async function footprint(daemon: TestDaemon): Promise<Footprint> {
     files: files
       .filter((entry) => !entry.isDirectory())
       .map((entry) => join(entry.parentPath, entry.name).slice(dataDir.length + 1))
-      .filter((name) => !KEPT.test(name) && !name.startsWith("pool/"))
+      .filter((name) => !KEPT.test(name) && !SPARE.test(name))
       .toSorted(),
     cgroups: await countCgroups(dataDir),
     rows: countRows(join(dataDir, "fastvm.db")),

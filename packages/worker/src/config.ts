@@ -6,7 +6,7 @@ export interface WorkerConfig {
   readonly cacheDir: string;
   /** A folder that guest/image/build.sh made. */
   readonly imageDir: string;
-  /** Processes kept ready for the default machine type; each costs about 25 MiB. */
+  /** VMs of the default machine type that stand by, about 50 MiB each, and as many waiting processes, about 25 MiB each. 0: neither. */
   readonly poolSize: number;
   /** Memory that stays free for the host; below it launches are refused. */
   readonly reserveMib: number;

@@ -10,14 +10,17 @@ import { Cgroups } from "./host/cgroups.ts";
 import { cpuModel, readTscKhz } from "./host/cpu.ts";
 import { UidAllocator } from "./host/uid-allocator.ts";
 import { loadImage } from "./image/image.ts";
-import { ProcessPool } from "./pool/process-pool.ts";
+import { openSlotPool } from "./pool/slot-pool.ts";
 import { decideAccelerator } from "./qemu/accelerator.ts";
 import type { Verdict } from "./qemu/accelerator.ts";
 import { machineDigest } from "./qemu/machine.ts";
+import type { Accelerator } from "./qemu/machine.ts";
 import { readQemuVersion } from "./qemu/qemu-version.ts";
 import type { Compatibility } from "./snapshot/manifest.ts";
 import { TemplateStore } from "./template/template-store.ts";
-import { poolFolder, templatingFolder } from "./vm/worker-context.ts";
+import { openStandbyPool } from "./vm/standby.ts";
+import type { StandbyPoolOptions } from "./vm/standby.ts";
+import { poolFolder, standbyFolder, templatingFolder } from "./vm/worker-context.ts";
 import type { WorkerContext } from "./vm/worker-context.ts";
 
 export const QEMU_PATH = "qemu-system-x86_64";
@@ -71,13 +74,12 @@ export async function openContext(
     join(config.cacheDir, "templates"),
     join(config.dataDir, "templates"),
   );
-  const pool = new ProcessPool({
-    host: slotHost,
+  const pools = openPools(
+    config,
     accelerator,
-    folder: poolFolder(config),
-    size: config.poolSize,
-    onError: callbacks.onError,
-  });
+    { ...slotHost, overlays, forward: callbacks.forward },
+    callbacks.onError,
+  );
   const context: WorkerContext = {
     ...slotHost,
     config,
@@ -86,11 +88,24 @@ export async function openContext(
     compatibility,
     overlays,
     templates,
-    pool,
+    ...pools,
     vms: new Map(),
     ...callbacks,
   };
   return { context, verdict };
+}
+
+function openPools(
+  config: WorkerConfig,
+  accelerator: Accelerator,
+  host: StandbyPoolOptions["host"],
+  onError: (error: unknown) => void,
+): Pick<WorkerContext, "pool" | "standby"> {
+  const common = { host, accelerator, size: config.poolSize, onError };
+  return {
+    pool: openSlotPool({ ...common, folder: poolFolder(config) }),
+    standby: openStandbyPool({ ...common, folder: standbyFolder(config) }),
+  };
 }
 
 /** Short and stable for one data folder: daemons of different folders share one machine. */

@@ -98,7 +98,10 @@ export class Worker implements WorkerPort {
   async warm(machineName: string): Promise<void> {
     const machine = parseMachineType(machineName);
     if (machine === undefined) throw new FastvmError("invalid_request", `machine type ${machineName}`);
-    await this.#context.pool.serve(await this.#context.templates.ensure(machine));
+    const template = await this.#context.templates.ensure(machine);
+    await this.#context.pool.serve(template);
+    // Not waited for: it takes a restore each, and launches work without.
+    this.#context.standby.serve(template).catch(this.#onError);
   }
 
   async capacity(): Promise<WorkerCapacity> {
@@ -209,7 +212,7 @@ export class Worker implements WorkerPort {
   /** Lets go of the VMs, which run on; ends the processes that nobody uses yet. */
   async close(): Promise<void> {
     this.#deadlines.close();
-    await this.#context.pool.close();
+    await Promise.all([this.#context.pool.close(), this.#context.standby.close()]);
     for (const vm of this.#context.vms.values()) {
       const { guest } = vm;
       vm.setGuest(undefined);

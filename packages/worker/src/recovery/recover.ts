@@ -7,7 +7,14 @@ import { join } from "node:path";
 import type { VmId } from "@fastvm/contract";
 import { readJournal } from "../journal/journal.ts";
 import { PARTIAL_SUFFIX } from "../snapshot/folder.ts";
-import { forksFolder, pausedFolder, poolFolder, templatingFolder, vmFolder } from "../vm/worker-context.ts";
+import {
+  forksFolder,
+  pausedFolder,
+  poolFolder,
+  standbyFolder,
+  templatingFolder,
+  vmFolder,
+} from "../vm/worker-context.ts";
 import type { WorkerContext } from "../vm/worker-context.ts";
 import { Vm } from "../vm/vm.ts";
 import { adoptVm } from "./adopt.ts";
@@ -16,7 +23,7 @@ import { killStrayProcesses } from "./stray-processes.ts";
 /** Fills `context.vms`. Called once, before anything else uses the data folder. */
 export async function recover(context: WorkerContext): Promise<void> {
   const { config } = context;
-  for (const name of ["vms", "paused", "snapshots", "pool", "forks", "templating"]) {
+  for (const name of ["vms", "paused", "snapshots", "pool", "standby", "forks", "templating"]) {
     await mkdir(join(config.dataDir, name), { recursive: true, mode: 0o711 });
   }
   for (const name of ["paused", "snapshots"]) await removePartials(join(config.dataDir, name));
@@ -24,7 +31,12 @@ export async function recover(context: WorkerContext): Promise<void> {
   for (const vmId of await readdir(join(config.dataDir, "vms"))) await recoverVm(context, vmId as VmId);
   const owned = new Set([...context.vms.values()].map((vm) => vm.record.process?.pid));
   await killStrayProcesses(config.dataDir, owned);
-  for (const folder of [poolFolder(config), forksFolder(config), templatingFolder(config)]) {
+  for (const folder of [
+    poolFolder(config),
+    standbyFolder(config),
+    forksFolder(config),
+    templatingFolder(config),
+  ]) {
     await emptyFolder(folder);
   }
   await removeStrayCgroups(context);

@@ -2,33 +2,27 @@
  * Restore: the one way a captured state becomes a running VM. Launch, resume, restore and each child of a fork come through here. A VM counts as
  * running only when its guest has answered the handshake; on any failure nothing of it is left.
  */
-import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { FastvmError } from "@fastvm/contract";
 import type { VmId, VmIdentity, VmTtl } from "@fastvm/contract";
-import { attachDisk, DISK_FOLDER, nextLayer, resizeDisk } from "../disk/chain.ts";
-import { checksumFile } from "../files/checksum.ts";
+import { resizeDisk } from "../disk/chain.ts";
 import { isErrno } from "../files/errno.ts";
 import { handshakeFields } from "../identity/handshake.ts";
-import { applyDelta } from "../memory/delta.ts";
-import { findMemoryMapping } from "../memory/mapping.ts";
 import { closeSlot, moveSlot, openSlot } from "../pool/slot.ts";
 import type { Slot } from "../pool/slot.ts";
 import { MEMORY_FILE } from "../qemu/machine.ts";
-import { DELTA_FILE, linkLayers } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
 import { assertCompatible } from "../snapshot/manifest.ts";
-import { loadDeviceState, readDeviceState } from "./device-state.ts";
-import { openLink } from "./open-link.ts";
 import type { SerialQueue } from "./serial-queue.ts";
 import { Vm } from "./vm.ts";
-import type { VmRecord } from "./vm.ts";
+import type { Guest, VmRecord } from "./vm.ts";
+import type { Standby } from "./standby.ts";
+import { initialRecord, wake } from "./wake.ts";
 import { watchGuest } from "./watch-guest.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 const GIB = 1024 ** 3;
-const GENERATION_BYTES = 16;
 
 export interface RestoreRequest {
   readonly vmId: VmId;
@@ -55,7 +49,9 @@ export async function restore(
   const { manifest } = snapshot;
   assertCompatible(manifest.compatibility, context.compatibility(manifest.machine));
   try {
-    return await context.pool.during(() => restoreIntoSlot(context, snapshot, request));
+    return await context.pool.during(() =>
+      context.standby.during(() => restoreIntoSlot(context, snapshot, request)),
+    );
   } catch (error) {
     throw asLaunchError(error);
   }
@@ -66,12 +62,46 @@ async function restoreIntoSlot(
   snapshot: Snapshot,
   request: RestoreRequest,
 ): Promise<Restored> {
+  const standby = await context.standby.take(snapshot);
+  if (standby !== undefined) {
+    try {
+      return { vm: await enlist(context, standby, snapshot, request), fromPool: true };
+    } catch (error) {
+      // It may have died while it waited; the long way is still open.
+      context.onError(error);
+    }
+  }
   const { slot, fromPool } = await takeSlot(context, snapshot, request.folder);
   try {
     const vm = await bringUp(context, slot, snapshot, request);
     return { vm, fromPool };
   } catch (error) {
     await closeSlot(context, slot);
+    throw error;
+  }
+}
+
+/** Makes a VM that stands by the one that is asked for. It was captured with the snapshot and has done nothing since that lasts. */
+async function enlist(
+  context: WorkerContext,
+  standby: Standby,
+  snapshot: Snapshot,
+  request: RestoreRequest,
+): Promise<Vm> {
+  const { guest } = standby;
+  try {
+    await mkdir(dirname(request.folder), { recursive: true });
+    const slot = await moveSlot(standby.slot, request.folder);
+    const { vmId, identity, diskGib } = request;
+    const record: VmRecord = { ...standby.vm.record, vmId, identity, diskGib };
+    const vm = new Vm(request.folder, record, request.transitions);
+    await vm.update({});
+    await slot.qemu.qmp.execute("cont");
+    return await introduce(context, vm, { qemu: slot.qemu, link: guest.link }, snapshot, request);
+  } catch (error) {
+    guest.link.close();
+    await closeSlot(context, { ...standby.slot, folder: request.folder });
+    await closeSlot(context, standby.slot);
     throw error;
   }
 }
@@ -99,75 +129,37 @@ async function bringUp(
   request: RestoreRequest,
 ): Promise<Vm> {
   const vm = new Vm(request.folder, initialRecord(snapshot, request, slot), request.transitions);
-  const { qemu } = slot;
-  const [state] = await Promise.all([
-    readDeviceState(snapshot),
-    vm.update({}),
-    giveDisk(context, vm, slot, snapshot),
-    giveMemory(slot, snapshot),
-  ]);
-  await loadDeviceState(qemu, state);
-  await qemu.qmp.execute("cont");
-  const link = await openLink(vm, context.forward);
+  const guest = await wake(context, slot, snapshot, vm);
+  return await introduce(context, vm, guest, snapshot, request);
+}
+
+/** The handshake, after which the VM counts as running. On failure the link is closed. */
+async function introduce(
+  context: WorkerContext,
+  vm: Vm,
+  guest: Guest,
+  snapshot: Snapshot,
+  request: RestoreRequest,
+): Promise<Vm> {
+  const { qemu, link } = guest;
   try {
     const growRoot = request.diskGib > snapshot.manifest.diskGib;
     if (growRoot) await resizeDisk(qemu.qmp, vm.record.chain, request.diskGib * GIB);
-    await link.identify(
-      handshakeFields({
-        vmId: vm.vmId,
-        identity: request.identity,
-        growRoot,
-        forwardPort: context.forward?.port,
-      }),
-    );
+    const forwardPort = context.forward?.port;
+    const { vmId } = vm;
+    await link.identify(handshakeFields({ vmId, identity: request.identity, growRoot, forwardPort }));
     await vm.update({ phase: "running", ...deadlineFromNow(request.ttl) });
   } catch (error) {
     link.close();
     throw error;
   }
-  vm.setGuest({ qemu, link });
+  vm.setGuest(guest);
   watchGuest(context, vm);
   return vm;
 }
 
 function deadlineFromNow(ttl: VmTtl | undefined): Pick<VmRecord, "deadline"> {
   return ttl === undefined ? {} : { deadline: { atMs: Date.now() + ttl.remainingMs, action: ttl.action } };
-}
-
-function initialRecord(snapshot: Snapshot, request: RestoreRequest, slot: Slot): VmRecord {
-  const layers = snapshot.manifest.layers.map((layer) => layer.name);
-  return {
-    vmId: request.vmId,
-    phase: "starting",
-    machine: snapshot.manifest.machine,
-    diskGib: request.diskGib,
-    identity: request.identity,
-    imageDigest: snapshot.manifest.imageDigest,
-    uid: slot.uid,
-    slot: slot.name,
-    generation: randomBytes(GENERATION_BYTES).toString("hex"),
-    chain: [...layers, nextLayer(layers)],
-    process: slot.qemu.identity,
-  };
-}
-
-/** The overlay has the captured size: the guest knows the disk by it, and is told of a larger one when it runs. */
-async function giveDisk(context: WorkerContext, vm: Vm, slot: Slot, snapshot: Snapshot): Promise<void> {
-  const layers = snapshot.manifest.layers.map((layer) => layer.name);
-  await linkLayers(snapshot.folder, slot.folder, layers);
-  const overlay = join(slot.folder, DISK_FOLDER, nextLayer(layers));
-  await context.overlays.create(overlay, snapshot.manifest.diskGib * GIB, slot.uid);
-  await attachDisk(slot.qemu.qmp, vm.record.chain);
-}
-
-async function giveMemory(slot: Slot, snapshot: Snapshot): Promise<void> {
-  const { delta } = snapshot.manifest;
-  if (delta === undefined) return;
-  const path = join(snapshot.folder, DELTA_FILE);
-  const { pid } = slot.qemu.identity;
-  const mapping = await findMemoryMapping(pid, join(slot.folder, MEMORY_FILE));
-  const [sum] = await Promise.all([checksumFile(path), applyDelta(pid, mapping, path)]);
-  if (sum !== delta.crc32) throw new FastvmError("snapshot_incompatible", "its memory is damaged");
 }
 
 /** What a caller is told: a full disk by its name, everything unforeseen as a failed launch with its cause. */

@@ -7,12 +7,14 @@ import type { OverlayFactory } from "../disk/overlay.ts";
 import type { Cgroups } from "../host/cgroups.ts";
 import type { UidAllocator } from "../host/uid-allocator.ts";
 import type { Image } from "../image/image.ts";
-import type { ProcessPool } from "../pool/process-pool.ts";
+import type { ReadyPool } from "../pool/ready-pool.ts";
+import type { Slot } from "../pool/slot.ts";
 import type { Accelerator } from "../qemu/machine.ts";
 import type { QemuHost } from "../qemu/qemu-process.ts";
 import type { Compatibility } from "../snapshot/manifest.ts";
 import type { MachineType } from "@fastvm/contract";
 import type { TemplateStore } from "../template/template-store.ts";
+import type { Standby } from "./standby.ts";
 import type { Vm } from "./vm.ts";
 
 /** A port of the guest's loopback whose connections end at us: how a guest reaches the staging area under any egress policy. */
@@ -32,7 +34,10 @@ export interface WorkerContext {
   readonly cgroups: Cgroups;
   readonly overlays: OverlayFactory;
   readonly templates: TemplateStore;
-  readonly pool: ProcessPool;
+  /** Waiting processes, for restores of all kinds. */
+  readonly pool: ReadyPool<Slot>;
+  /** Whole VMs, for launches from the template. */
+  readonly standby: ReadyPool<Standby>;
   readonly vms: Map<VmId, Vm>;
   readonly forward: GuestForward | undefined;
   /** Told of failures that no caller waits for. */
@@ -52,6 +57,11 @@ export function pausedFolder(config: WorkerConfig, vmId: VmId): string {
 
 export function snapshotFolder(config: WorkerConfig, snapshotId: SnapshotId): string {
   return join(config.dataDir, "snapshots", snapshotId);
+}
+
+/** VMs that stand by until somebody launches them. */
+export function standbyFolder(config: WorkerConfig): string {
+  return join(config.dataDir, "standby");
 }
 
 export function poolFolder(config: WorkerConfig): string {

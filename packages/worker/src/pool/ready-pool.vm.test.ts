@@ -7,9 +7,10 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Cgroups } from "../host/cgroups.ts";
 import { UidAllocator } from "../host/uid-allocator.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
-import { ProcessPool } from "./process-pool.ts";
+import type { ReadyPool } from "./ready-pool.ts";
+import { openSlotPool } from "./slot-pool.ts";
 import { closeSlot } from "./slot.ts";
-import type { SlotHost } from "./slot.ts";
+import type { Slot, SlotHost } from "./slot.ts";
 
 const LIBRARY = fileURLToPath(new URL("../../native/build/readonly-memory.so", import.meta.url));
 const MEMORY_MIB = 64;
@@ -17,7 +18,7 @@ const WAIT = { timeout: 20_000, interval: 20 };
 
 let root: string;
 let host: SlotHost;
-let pool: ProcessPool;
+let pool: ReadyPool<Slot>;
 let template: Snapshot;
 
 beforeEach(async () => {
@@ -32,7 +33,7 @@ beforeEach(async () => {
     uids: new UidAllocator(1_810_000),
     cgroups: await Cgroups.open(`pool-test-${process.pid}`),
   };
-  pool = new ProcessPool({
+  pool = openSlotPool({
     host,
     accelerator: "tcg",
     folder: join(root, "pool"),

@@ -1,0 +1,78 @@
+/** From a waiting QEMU to a guest that runs and answers, but does not know yet who it is. */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { FastvmError } from "@fastvm/contract";
+import type { VmId, VmIdentity } from "@fastvm/contract";
+import { attachDisk, DISK_FOLDER, nextLayer } from "../disk/chain.ts";
+import { checksumFile } from "../files/checksum.ts";
+import { applyDelta } from "../memory/delta.ts";
+import { findMemoryMapping } from "../memory/mapping.ts";
+import type { Slot } from "../pool/slot.ts";
+import { MEMORY_FILE } from "../qemu/machine.ts";
+import { DELTA_FILE, linkLayers } from "../snapshot/folder.ts";
+import type { Snapshot } from "../snapshot/folder.ts";
+import { loadDeviceState, readDeviceState } from "./device-state.ts";
+import { openLink } from "./open-link.ts";
+import type { Guest, Vm, VmRecord } from "./vm.ts";
+import type { WorkerContext } from "./worker-context.ts";
+
+const GIB = 1024 ** 3;
+const GENERATION_BYTES = 16;
+
+/** Of its parts the worker's context is enough that also a pool can have while the worker is being made. */
+export type WakeContext = Pick<WorkerContext, "overlays" | "forward">;
+
+export interface Owner {
+  readonly vmId: VmId;
+  readonly identity: VmIdentity;
+  readonly diskGib: number;
+}
+
+export function initialRecord(snapshot: Snapshot, owner: Owner, slot: Slot): VmRecord {
+  const layers = snapshot.manifest.layers.map((layer) => layer.name);
+  return {
+    vmId: owner.vmId,
+    phase: "starting",
+    machine: snapshot.manifest.machine,
+    diskGib: owner.diskGib,
+    identity: owner.identity,
+    imageDigest: snapshot.manifest.imageDigest,
+    uid: slot.uid,
+    slot: slot.name,
+    generation: randomBytes(GENERATION_BYTES).toString("hex"),
+    chain: [...layers, nextLayer(layers)],
+    process: slot.qemu.identity,
+  };
+}
+
+export async function wake(context: WakeContext, slot: Slot, snapshot: Snapshot, vm: Vm): Promise<Guest> {
+  const { qemu } = slot;
+  const [state] = await Promise.all([
+    readDeviceState(snapshot),
+    vm.update({}),
+    giveDisk(context, vm, slot, snapshot),
+    giveMemory(slot, snapshot),
+  ]);
+  await loadDeviceState(qemu, state);
+  await qemu.qmp.execute("cont");
+  return { qemu, link: await openLink(vm, context.forward) };
+}
+
+/** The overlay has the captured size: the guest knows the disk by it, and is told of a larger one when it runs. */
+async function giveDisk(context: WakeContext, vm: Vm, slot: Slot, snapshot: Snapshot): Promise<void> {
+  const layers = snapshot.manifest.layers.map((layer) => layer.name);
+  await linkLayers(snapshot.folder, slot.folder, layers);
+  const overlay = join(slot.folder, DISK_FOLDER, nextLayer(layers));
+  await context.overlays.create(overlay, snapshot.manifest.diskGib * GIB, slot.uid);
+  await attachDisk(slot.qemu.qmp, vm.record.chain);
+}
+
+async function giveMemory(slot: Slot, snapshot: Snapshot): Promise<void> {
+  const { delta } = snapshot.manifest;
+  if (delta === undefined) return;
+  const path = join(snapshot.folder, DELTA_FILE);
+  const { pid } = slot.qemu.identity;
+  const mapping = await findMemoryMapping(pid, join(slot.folder, MEMORY_FILE));
+  const [sum] = await Promise.all([checksumFile(path), applyDelta(pid, mapping, path)]);
+  if (sum !== delta.crc32) throw new FastvmError("snapshot_incompatible", "its memory is damaged");
+}
