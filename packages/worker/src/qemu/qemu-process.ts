@@ -2,9 +2,10 @@
  * A QEMU process and its monitor: spawned, or found again after the daemon was restarted. It ends only by `kill`, by the guest's power-off or
  * by its own failure, never because this daemon ends.
  */
-import { chown, mkdir, open, readFile } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdir, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { identifyProcess, isAlive, killAndWait } from "../processes/proc.ts";
 import type { ProcessIdentity } from "../processes/proc.ts";
 import { spawnDetached } from "../processes/spawn.ts";
@@ -16,6 +17,9 @@ import { QmpClient } from "./qmp-client.ts";
 const START_DEADLINE_MS = 30_000;
 const ADOPT_DEADLINE_MS = 5_000;
 const LOG_FILE = "qemu.log";
+const PRELOAD_FILE = "readonly-memory.so";
+/** A QEMU that breaks its monitor is about to end, and its last words say why. */
+const LAST_WORDS_MS = 1_000;
 const LOG_TAIL_BYTES = 2_000;
 const CONSOLE_READ_BYTES = 65_536;
 
@@ -66,7 +70,7 @@ export class QemuProcess {
       command: host.qemuPath,
       args: qemuArguments(spec.name, spec.machine, spec.boot),
       cwd: spec.folder,
-      env: host.readonlyMemoryLibrary === undefined ? {} : { LD_PRELOAD: host.readonlyMemoryLibrary },
+      env: await preload(host, spec.folder),
       uid: spec.uid,
       gid: spec.uid,
       logFd: log.fd,
@@ -116,6 +120,18 @@ export class QemuProcess {
   }
 }
 
+/**
+ * The library is copied into the folder and named relative to it: it may come from a place that the process's user cannot even pass through, such as a
+ * clone in root's home.
+ */
+async function preload(host: QemuHost, folder: string): Promise<Record<string, string>> {
+  if (host.readonlyMemoryLibrary === undefined) return {};
+  const copy = join(folder, PRELOAD_FILE);
+  await copyFile(host.readonlyMemoryLibrary, copy);
+  await chmod(copy, 0o555);
+  return { LD_PRELOAD: `./${PRELOAD_FILE}` };
+}
+
 async function prepareRunFolder(spec: QemuSpec): Promise<void> {
   const run = join(spec.folder, RUN_FOLDER);
   await mkdir(run, { mode: 0o700 });
@@ -129,7 +145,12 @@ async function connectOrExit(folder: string, exited: Promise<unknown>): Promise<
     throw new Error(`QEMU ended at its start: ${await readLogTail(folder)}`);
   });
   const connected = QmpClient.connect(join(folder, QMP_SOCKET), START_DEADLINE_MS, giveUp.signal);
-  return await Promise.race([connected, exit]);
+  try {
+    return await Promise.race([connected, exit]);
+  } catch (error) {
+    await Promise.race([exit, sleep(LAST_WORDS_MS)]);
+    throw error;
+  }
 }
 
 async function readLogTail(folder: string): Promise<string> {

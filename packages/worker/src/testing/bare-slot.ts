@@ -1,5 +1,5 @@
 /** A real QEMU without a guest, for tests of what happens around one. */
-import { mkdtemp, open, rm } from "node:fs/promises";
+import { chmod, copyFile, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,8 +27,12 @@ export async function openBareSlot(machineName = "c1m1"): Promise<BareSlot> {
     await using file = await open(memory, "wx", 0o444);
     await file.truncate(machine.memoryMib * 1024 * 1024);
   }
+  // Where only root can read it, as in a clone in root's home.
+  const readonlyMemoryLibrary = join(root, "library.so");
+  await copyFile(LIBRARY, readonlyMemoryLibrary);
+  await chmod(readonlyMemoryLibrary, 0o400);
   const host: SlotHost = {
-    qemuHost: { qemuPath: "qemu-system-x86_64", readonlyMemoryLibrary: LIBRARY },
+    qemuHost: { qemuPath: "qemu-system-x86_64", readonlyMemoryLibrary },
     uids: new UidAllocator(TEST_UID_BASE),
     cgroups: await Cgroups.open(`test-${process.pid}`),
   };
