@@ -86,7 +86,7 @@ describe("names and words", () => {
   });
 
   test("a path that merely ends alike passes", () => {
-    expect(machinePaths([file("docs/a.md", "packages/work/x and ~/work/y")])).toEqual([]);
+    expect(machinePaths([file("docs/a.md", "packages/work/x")])).toEqual([]);
   });
 });
 
