@@ -68,6 +68,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     close: async () => {
       server.drain(config.connectionGraceMs);
       await app.close();
+      // Also that of a control plane that never came to listen.
+      await staging.objects.remove();
       await store.close();
     },
   };

@@ -2,7 +2,7 @@
  * Restore: the one way a captured state becomes a running VM. Launch, resume, restore and each child of a fork come through here. A VM counts as
  * running only when its guest has answered the handshake; on any failure nothing of it is left.
  */
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { FastvmError } from "@fastvm/contract";
 import type { VmId, VmIdentity, VmTtl } from "@fastvm/contract";
@@ -101,7 +101,8 @@ async function enlist(
   } catch (error) {
     guest.link.close();
     await closeSlot(context, { ...standby.slot, folder: request.folder });
-    await closeSlot(context, standby.slot);
+    // Still there when the move itself failed.
+    await rm(standby.slot.folder, { recursive: true, force: true });
     throw error;
   }
 }
