@@ -5,6 +5,7 @@
 import { execFile, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { Socket } from "node:net";
+import type { Readable, Writable } from "node:stream";
 import { promisify } from "node:util";
 
 const execFileAsync = promisify(execFile);
@@ -88,4 +89,25 @@ export async function runTool(
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   return stdout;
+}
+
+/** A process that serves this daemon and ends with it. */
+export interface Coprocess {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  /** Rejects when it cannot be executed. */
+  readonly exited: Promise<ExitStatus>;
+  kill(): void;
+}
+
+/** Starts a tool that is fed and read for as long as the daemon lives; with the daemon its input closes. A terminal's Ctrl-C passes it by. */
+export function startCoprocess(command: string, args: readonly string[]): Coprocess {
+  const child = spawn(command, [...args], { stdio: ["pipe", "pipe", "inherit"], detached: true });
+  const exited = new Promise<ExitStatus>((resolve, reject) => {
+    child.once("exit", (code, signal) => resolve({ code, signal }));
+    child.once("error", reject);
+  });
+  // It may be gone while we write to it; `exited` tells.
+  child.stdin.on("error", () => undefined);
+  return { stdin: child.stdin, stdout: child.stdout, exited, kill: () => void child.kill("SIGKILL") };
 }

@@ -1,0 +1,37 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { CommandShell } from "./command-shell.ts";
+
+describe("the shell for network commands", () => {
+  const shells: CommandShell[] = [];
+  const open = (): CommandShell => {
+    const shell = new CommandShell();
+    shells.push(shell);
+    return shell;
+  };
+  afterEach(async () => {
+    await Promise.all(shells.splice(0).map((shell) => shell.close()));
+  });
+
+  it("gives each script its own output, in order", async () => {
+    const shell = open();
+    const outputs = await Promise.all([1, 2, 3].map((n) => shell.run(`sleep 0.0${4 - n}; echo ${n}`)));
+    expect(outputs).toEqual(["1\n", "2\n", "3\n"]);
+  });
+
+  it("rejects with what a failing script said, and goes on", async () => {
+    const shell = open();
+    await expect(shell.run("echo no such thing >&2; exit 3")).rejects.toThrow("no such thing");
+    await expect(shell.run("false")).rejects.toThrow("(1)");
+    expect(await shell.run("cat <<'EOF'\nstill $here\nEOF")).toBe("still $here\n");
+  });
+
+  it("a script that reads its input finds none", async () => {
+    expect(await open().run("cat; echo read")).toBe("read\n");
+  });
+
+  it("rejects after it was closed", async () => {
+    const shell = open();
+    await shell.close();
+    await expect(shell.run("true")).rejects.toThrow("has ended");
+  });
+});
