@@ -62,7 +62,11 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const app = buildApp({ store, worker, clock: systemClock, log, config, staging, serverFactory });
   return {
     app,
-    listen: (address) => app.listen(address),
+    listen: async (address) => {
+      const url = await app.listen(address);
+      // Fastify does not look at the server that it was given.
+      return options.tls === undefined ? url : url.replace(/^http:/, "https:");
+    },
     acceptFromGuest: (connection) => staging.acceptFromGuest(connection),
     ensureKey: (known) => ensureKey(store, config, known),
     close: async () => {

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 export interface DaemonConfig {
   /** Where the API listens. Loopback unless told otherwise. */
   readonly host: string;
+  /** 0: one that is free when the daemon starts. */
   readonly port: number;
   readonly dataDir: string;
   readonly cacheDir: string;
@@ -31,6 +32,10 @@ export const DEFAULT_DATA_DIR = "/var/lib/fastvm";
 export const DEFAULT_CACHE_DIR = "/var/cache/fastvm";
 /** Two ready processes make single launches quick and cost 50 MiB. */
 const DEFAULT_POOL_SIZE = 2;
+const MAX_PORT = 65_535;
+
+/** `Number` would also take "0x50", "8e3" and " ". */
+const WHOLE_NUMBER = /^\d+$/;
 
 export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = process.env): DaemonConfig {
   // An empty variable counts as unset, as it does for the clients.
@@ -38,7 +43,7 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
   const cacheDir = resolve(flags.cacheDir ?? setting("FASTVM_CACHE_DIR") ?? DEFAULT_CACHE_DIR);
   return {
     host: flags.host ?? setting("FASTVM_HOST") ?? DEFAULT_HOST,
-    port: flags.port ?? integer("FASTVM_PORT", setting("FASTVM_PORT")) ?? DEFAULT_PORT,
+    port: flags.port ?? integer("FASTVM_PORT", setting("FASTVM_PORT"), MAX_PORT) ?? DEFAULT_PORT,
     dataDir: resolve(flags.dataDir ?? setting("FASTVM_DATA_DIR") ?? DEFAULT_DATA_DIR),
     cacheDir,
     imageDir: resolve(setting("FASTVM_IMAGE_DIR") ?? join(cacheDir, "images", "current")),
@@ -48,10 +53,10 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
   };
 }
 
-function integer(name: string, value: string | undefined): number | undefined {
+function integer(name: string, value: string | undefined, max = Number.MAX_SAFE_INTEGER): number | undefined {
   if (value === undefined) return undefined;
-  const number = Number(value);
-  if (!Number.isInteger(number) || number < 0)
-    throw new Error(`${name} must be a whole number, not "${value}"`);
-  return number;
+  const number = WHOLE_NUMBER.test(value) ? Number(value) : NaN;
+  if (number <= max) return number;
+  const range = max === Number.MAX_SAFE_INTEGER ? "" : ` from 0 to ${max}`;
+  throw new Error(`${name} must be a whole number${range}, not "${value}"`);
 }

@@ -10,6 +10,7 @@ import { pino } from "pino";
 import type { Logger } from "pino";
 import type { DaemonConfig } from "./config.ts";
 import { claimFolder, releaseFolder } from "./instance-file.ts";
+import { settlePort, urlOf } from "./listen-address.ts";
 import { logDestination } from "./log-destination.ts";
 import { apiKeyFile } from "./paths.ts";
 
@@ -19,9 +20,10 @@ const UID_BASE = 1_900_000_000;
 const RESERVE_MIB = 384;
 
 /** Resolves when the daemon has been told to end and has ended. */
-export async function serve(config: DaemonConfig): Promise<void> {
+export async function serve(given: DaemonConfig): Promise<void> {
+  const config = { ...given, port: await settlePort(given) };
   const log = pino({ level: config.logLevel }, logDestination());
-  await claimFolder(config.dataDir, `http://${config.host}:${config.port}`);
+  await claimFolder(config.dataDir, urlOf(config));
   try {
     await run(config, log);
   } catch (error) {

@@ -1,0 +1,30 @@
+import { describe, expect, test } from "vitest";
+import { DEFAULT_PORT, readConfig } from "./config.ts";
+
+describe("readConfig", () => {
+  test("takes flags before the environment, and the environment before the defaults", () => {
+    const env = { FASTVM_PORT: "9000", FASTVM_HOST: "::1", FASTVM_POOL_SIZE: "0" };
+    expect(readConfig({ port: 9001 }, env)).toMatchObject({ port: 9001, host: "::1", poolSize: 0 });
+    expect(readConfig({}, env).port).toBe(9000);
+    expect(readConfig({}, { FASTVM_PORT: "" }).port).toBe(DEFAULT_PORT);
+  });
+
+  test.each(["0", "65535"])("takes the port %s, an end of what there is", (port) => {
+    expect(readConfig({}, { FASTVM_PORT: port }).port).toBe(Number(port));
+  });
+
+  test.each(["65536", "-1", "80.5", "http", "0x50", "8e3", " ", "99999999999999999999"])(
+    "refuses the port %j and says what would do",
+    (port) => {
+      expect(() => readConfig({}, { FASTVM_PORT: port })).toThrow(
+        `FASTVM_PORT must be a whole number from 0 to 65535, not "${port}"`,
+      );
+    },
+  );
+
+  test("refuses a pool size that is no number", () => {
+    expect(() => readConfig({}, { FASTVM_POOL_SIZE: "two" })).toThrow(
+      'FASTVM_POOL_SIZE must be a whole number, not "two"',
+    );
+  });
+});
