@@ -168,6 +168,23 @@ describe("FastVM", () => {
     client.close();
   });
 
+  it("sees a firewall on every VM, whoever wrote it and whether anybody did", async () => {
+    const [flat, { vms }] = [new FastVM(connection), new FastvmClient(connection)];
+    const closed = { mode: "restricted", ingress: [] };
+    const vm = await flat.launch();
+    expect(vm.firewall).toEqual(closed);
+    const web = { action: "allow", kind: "cidr", value: "::/0", protocol: "tcp", ports: "80-90" } as const;
+    await vms.setFirewall(vm, { ingress: { default: "deny", rules: [web] } });
+    const shown = { mode: "restricted", ingress: [{ protocol: "tcp", portStart: 80, portEnd: 90 }] };
+    expect((await flat.get(vm)).firewall).toEqual(shown);
+    expect((await flat.list()).map(({ firewall }) => firewall)).toEqual([shown]);
+    const snapshot = await flat.snapshot(vm);
+    expect(snapshot.firewall).toEqual(shown);
+    expect((await flat.restore(snapshot)).firewall).toEqual(shown);
+    expect((await flat.patchFirewall(vm, { mode: "open" })).firewall?.mode).toBe("open");
+    flat.close();
+  });
+
   it("speaks HTTP/2 to a server with a certificate", async () => {
     const certificate = selfSignedCertificate();
     setDefaultCACertificates([...getCACertificates("default"), certificate.cert]);
@@ -180,7 +197,7 @@ describe("FastVM", () => {
     secure.app.server.on("request", (request: { httpVersion: string }) => versions.add(request.httpVersion));
     const apiKey = await secure.ensureKey();
     const baseUrl = await secure.listen({ host: "127.0.0.1", port: 0 });
-    const client = new FastVM({ apiKey, baseUrl: baseUrl.replace(/^http:/, "https:") });
+    const client = new FastVM({ apiKey, baseUrl });
     await client.warmup();
     const [vm] = await Promise.all([client.launch(), client.list(), client.quotas()]);
     expect((await client.run(vm, "true")).exitCode).toBe(0);

@@ -13,6 +13,8 @@ export type Dialect = "rules" | "legacy" | "modern" | "unknown";
 /** The first versions of the generated clients that speak the newer dialect. */
 const FIRST_WITH_RULES: Readonly<Record<string, readonly [number, number]>> = { js: [0, 7], python: [0, 5] };
 
+/** Our flat client, which has no words for the newer dialect. */
+const LEGACY_AGENT = /^fastvm-flat-js\//;
 /** Clients of today. */
 const MODERN_AGENT = /^(fastvm-sdk-js|curl)\//;
 
@@ -21,7 +23,9 @@ export function dialectOf(headers: IncomingHttpHeaders): Dialect {
   const version = /^(\d+)\.(\d+)/.exec(String(headers["x-stainless-package-version"] ?? ""));
   const first = FIRST_WITH_RULES[language];
   if (version === null || first === undefined) {
-    return MODERN_AGENT.test(headers["user-agent"] ?? "") ? "modern" : "unknown";
+    const agent = headers["user-agent"] ?? "";
+    if (LEGACY_AGENT.test(agent)) return "legacy";
+    return MODERN_AGENT.test(agent) ? "modern" : "unknown";
   }
   const [major, minor] = [Number(version[1]), Number(version[2])];
   return major > first[0] || (major === first[0] && minor >= first[1]) ? "rules" : "legacy";
