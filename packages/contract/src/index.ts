@@ -48,6 +48,10 @@ export { CreateSnapshotBodySchema, SnapshotSchema, UpdateSnapshotBodySchema } fr
 export type { CreateSnapshotBody, Snapshot, SnapshotStatus, UpdateSnapshotBody } from "./schemas/snapshot.ts";
 export { TTL_ACTIONS, TtlSchema } from "./schemas/ttl.ts";
 export type { Ttl, TtlAction } from "./schemas/ttl.ts";
+export { VmLogsSchema } from "./schemas/logs.ts";
+export type { VmLogs } from "./schemas/logs.ts";
+export { VmStatsSchema } from "./schemas/stats.ts";
+export type { VmStats } from "./schemas/stats.ts";
 export { VM_STATUSES, VmSchema } from "./schemas/vm.ts";
 export type { Vm, VmStatus } from "./schemas/vm.ts";
 export { checkEnvVars, checkMetadata } from "./string-map-rules.ts";

@@ -34,6 +34,21 @@ export interface WorkerPort {
   setAuthorizedKeys(vmId: VmId, keys: readonly string[], options?: CallOptions): Promise<void>;
 
   /** Ends a VM and frees all it held, in whatever state it is; resolves also when there is no such VM. */
+  /**
+   * Replaces what the VM may reach and who may reach it. Resolves when it is in force, also for connections that are open. Of a paused VM it is kept
+   * for the next life. Holds over a restart of the worker.
+   */
+  setNetworkPolicy(vmId: VmId, policy: NetworkPolicy, options?: CallOptions): Promise<void>;
+
+  /** What the network of a VM has done so far; `undefined` when it has none, because it does not run or the host gives none. */
+  networkReport(vmId: VmId): Promise<NetworkReport | undefined>;
+
+  /** What a VM uses of its host, in whatever state it is. Takes a moment: the load of the processor is measured. */
+  stats(vmId: VmId): Promise<VmUsage>;
+
+  /** What the guest and its QEMU printed last, in whatever state the VM is; of one that failed, as much as was kept. */
+  consoleLog(vmId: VmId): Promise<VmLog>;
+
   deleteVm(vmId: VmId, options?: CallOptions): Promise<void>;
 
   /** Captures a running or paused VM as a durable snapshot; the source runs on. */
@@ -121,6 +136,31 @@ export interface WorkerInventory {
 export interface VmIdentity {
   /** At most 63 characters of `[a-z0-9-]`. */
   readonly hostname: string;
+export interface VmUsage {
+  /** Of a VM that runs. */
+  readonly process?: {
+    /** Since it was launched, restored or resumed last. */
+    readonly uptimeMs: number;
+    readonly cpuSeconds: number;
+    /** Over the moment of the measurement; 100 is one processor of the host at full use. */
+    readonly cpuPercent: number;
+    /** Pages that several processes share are counted in parts. */
+    readonly residentBytes: number;
+  };
+  readonly disk: {
+    /** What its layers take of the host's disk. */
+    readonly usedBytes: number;
+    /** Of these, in layers that nothing else shares. */
+    readonly ownBytes: number;
+  };
+}
+
+/** As it was printed: not always UTF-8. At most 64 KiB each. */
+export interface VmLog {
+  readonly console: Uint8Array;
+  readonly hypervisor: Uint8Array;
+}
+
   /** Visible to every command run in the VM. */
   readonly envVars: Readonly<Record<string, string>>;
   /** Public keys that may log in as root, one line each. */

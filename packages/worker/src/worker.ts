@@ -16,7 +16,9 @@ import type {
   SnapshotId,
   VmDeadline,
   VmId,
+  VmLog,
   VmSpec,
+  VmUsage,
   WorkerCapacity,
   WorkerEvent,
   WorkerInventory,
@@ -28,6 +30,7 @@ import type { Verdict } from "./qemu/accelerator.ts";
 import { recover } from "./recovery/recover.ts";
 import { freeDiskBytes } from "./vm/admission.ts";
 import { compactDisk, needsCompaction } from "./vm/compact-disk.ts";
+import { consoleLog } from "./vm/console-log.ts";
 import { createSnapshot } from "./vm/create-snapshot.ts";
 import { Deadlines } from "./vm/deadlines.ts";
 import { deleteVm } from "./vm/delete-vm.ts";
@@ -41,6 +44,7 @@ import { pause } from "./vm/pause.ts";
 import { resume } from "./vm/resume.ts";
 import { setAuthorizedKeys } from "./vm/set-authorized-keys.ts";
 import { setDeadline } from "./vm/set-deadline.ts";
+import { stats } from "./vm/stats.ts";
 import type { Vm } from "./vm/vm.ts";
 import { writeFile } from "./vm/write-file.ts";
 import { snapshotFolder } from "./vm/worker-context.ts";
@@ -202,6 +206,14 @@ export class Worker implements WorkerPort {
     options: CallOptions = {},
   ): Promise<void> {
     await writeFile(this.#require(vmId), path, content, options);
+  }
+
+  async stats(vmId: VmId): Promise<VmUsage> {
+    return await stats(this.#context, this.#require(vmId));
+  }
+
+  async consoleLog(vmId: VmId): Promise<VmLog> {
+    return await consoleLog(this.#context, this.#require(vmId));
   }
 
   subscribe(listener: (event: WorkerEvent) => void): () => void {

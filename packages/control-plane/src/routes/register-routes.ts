@@ -19,12 +19,14 @@ import { registerFiles } from "./vms/files.ts";
 import { registerForkVm } from "./vms/fork.ts";
 import { registerGetVm } from "./vms/get.ts";
 import { registerLaunchVm } from "./vms/launch.ts";
+import { registerVmLogs } from "./vms/logs.ts";
 import { registerListVms } from "./vms/list.ts";
 import { registerPauseVm } from "./vms/pause.ts";
 import { registerRefreshVmTtl } from "./vms/refresh-ttl.ts";
 import { registerResumeVm } from "./vms/resume.ts";
 import { registerServices } from "./vms/services.ts";
 import { registerVmSshKeys } from "./vms/ssh-keys.ts";
+import { registerVmStats } from "./vms/stats.ts";
 import { registerUpdateVm } from "./vms/update.ts";
 
 export function registerRoutes(app: FastifyInstance, ctx: LifecycleContext): void {
@@ -33,6 +35,8 @@ export function registerRoutes(app: FastifyInstance, ctx: LifecycleContext): voi
   registerListVms(app, ctx);
   registerLaunchVm(app, ctx);
   registerGetVm(app, ctx);
+  registerVmStats(app, ctx);
+  registerVmLogs(app, ctx);
   registerUpdateVm(app, ctx);
   registerDeleteVm(app, ctx);
   registerPauseVm(app, ctx);

@@ -18,8 +18,10 @@ import {
   type VmDeadline,
   type VmId,
   type VmIdentity,
+  type VmLog,
   type VmSpec,
   type VmTtl,
+  type VmUsage,
   type WorkerCapacity,
   type WorkerEvent,
   type WorkerInventory,
@@ -40,6 +42,8 @@ type Method =
   | "fork"
   | "setDeadline"
   | "setAuthorizedKeys"
+  | "stats"
+  | "consoleLog"
   | "exec";
 
 interface FakeVm {
@@ -209,6 +213,22 @@ export class FakeWorker implements WorkerPort {
       this.killed += 1;
     };
     return new FakeSession(this.command(spec), options.signal, kill, this.terminal);
+  }
+
+  /** What each VM has printed, and what it uses. */
+  log: VmLog = { console: Buffer.from("hello"), hypervisor: Buffer.alloc(0) };
+  usage: VmUsage = { disk: { usedBytes: 4096, ownBytes: 1024 } };
+
+  async stats(vmId: VmId): Promise<VmUsage> {
+    await this.#enter("stats", vmId, undefined);
+    this.#require(vmId);
+    return this.usage;
+  }
+
+  async consoleLog(vmId: VmId): Promise<VmLog> {
+    await this.#enter("consoleLog", vmId, undefined);
+    this.#require(vmId);
+    return this.log;
   }
 
   subscribe(listener: (event: WorkerEvent) => void): () => void {

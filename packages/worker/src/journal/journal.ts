@@ -36,6 +36,8 @@ export interface Journal {
 }
 
 export async function writeJournal(folder: string, journal: Omit<Journal, "format">): Promise<void> {
+  /** When its present life began, in ms since 1970; of a VM that runs. */
+  readonly runningSinceMs?: number;
   await replaceFile(join(folder, JOURNAL_FILE), JSON.stringify({ format: FORMAT, ...journal }));
 }
 

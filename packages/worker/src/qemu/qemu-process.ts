@@ -2,10 +2,11 @@
  * A QEMU process and its monitor: spawned, or found again after the daemon was restarted. It ends only by `kill`, by the guest's power-off or
  * by its own failure, never because this daemon ends.
  */
-import { chmod, chown, copyFile, mkdir, open, readFile } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { readTail } from "../files/read-tail.ts";
 import { identifyProcess, isAlive, killAndWait } from "../processes/proc.ts";
 import type { ProcessIdentity } from "../processes/proc.ts";
 import { spawnDetached } from "../processes/spawn.ts";
@@ -16,7 +17,7 @@ import { QmpClient } from "./qmp-client.ts";
 /** Spawning takes 50 ms; on a machine that starts ten at once with a cold cache, seconds. */
 const START_DEADLINE_MS = 30_000;
 const ADOPT_DEADLINE_MS = 5_000;
-const LOG_FILE = "qemu.log";
+export const HYPERVISOR_LOG_FILE = "qemu.log";
 const PRELOAD_FILE = "readonly-memory.so";
 /** A QEMU that breaks its monitor is about to end, and its last words say why. */
 const LAST_WORDS_MS = 1_000;
@@ -65,7 +66,7 @@ export class QemuProcess {
     onSpawned: (identity: ProcessIdentity) => Promise<void> = async () => {},
   ): Promise<QemuProcess> {
     await prepareRunFolder(spec);
-    await using log = await open(join(spec.folder, LOG_FILE), "a", 0o600);
+    await using log = await open(join(spec.folder, HYPERVISOR_LOG_FILE), "a", 0o600);
     const child = await spawnDetached({
       command: host.qemuPath,
       args: qemuArguments(spec.name, spec.machine, spec.boot),
@@ -110,14 +111,16 @@ export class QemuProcess {
     return readLogTail(this.folder);
   }
 
-  /** What the guest's kernel printed last, while QEMU lives. */
-  async consoleTail(): Promise<string> {
+  /** What the guest wrote to its console since the last call, at most the newest 64 KiB of it. */
+  async drainConsole(): Promise<Buffer> {
     const text = await this.qmp.execute("ringbuf-read", {
       device: CONSOLE_CHARDEV,
       size: CONSOLE_READ_BYTES,
     });
-    return typeof text === "string" ? text.slice(-LOG_TAIL_BYTES) : "";
+    return Buffer.from(typeof text === "string" ? text : "", "base64");
   }
+      // As text QEMU would give bytes that are no UTF-8 as they are, which is no JSON.
+      format: "base64",
 }
 
 /**
@@ -154,6 +157,5 @@ async function connectOrExit(folder: string, exited: Promise<unknown>): Promise<
 }
 
 async function readLogTail(folder: string): Promise<string> {
-  const text = await readFile(join(folder, LOG_FILE), "utf8").catch(() => "");
-  return text.slice(-LOG_TAIL_BYTES).trim();
+  return (await readTail(join(folder, HYPERVISOR_LOG_FILE), LOG_TAIL_BYTES)).toString().trim();
 }

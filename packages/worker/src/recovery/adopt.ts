@@ -1,8 +1,10 @@
 /** Takes over a VM whose QEMU outlived its daemon, or says why it is lost. */
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { activeLayer, cancelStream, nextLayer } from "../disk/chain.ts";
 import { freeSlot } from "../pool/slot.ts";
 import { killAndWait } from "../processes/proc.ts";
+import { keepAsFailed } from "../vm/keep-as-failed.ts";
+import { freeHoldings } from "../vm/holdings.ts";
 import { QemuProcess } from "../qemu/qemu-process.ts";
 import { openLink } from "../vm/open-link.ts";
 import type { Vm } from "../vm/vm.ts";
@@ -79,10 +81,7 @@ async function finishPause(
 async function giveUp(context: WorkerContext, vm: Vm, error: unknown): Promise<void> {
   const detail = error instanceof Error ? error.message : String(error);
   await endProcess(vm);
-  await freeSlot(context, { name: vm.record.slot, folder: vm.folder, uid: vm.record.uid });
-  const { process: _ended, ...rest } = vm.record;
-  await mkdir(vm.folder, { recursive: true });
-  await vm.replace({ ...rest, phase: "error", reason: `Lost over a restart of the daemon: ${detail}` });
+  await keepAsFailed(context, vm, `Lost over a restart of the daemon: ${detail}`);
 }
 
 async function endProcess(vm: Vm): Promise<void> {

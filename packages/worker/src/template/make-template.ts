@@ -28,6 +28,8 @@ import type { Image } from "../image/image.ts";
 
 const GIB = 1024 ** 3;
 const MIB = 1024 ** 2;
+/** Enough for the end of a panic. */
+const LAST_WORDS_CHARS = 2_000;
 /** The agent answers after 3 s under emulation; eight emulated vCPUs on two cores take many times that. */
 const BOOT_DEADLINE_MS = 180_000;
 const SETTLE_DEADLINE_MS = 180_000;
@@ -140,8 +142,8 @@ async function settle(host: TemplateHost, machine: MachineType, slot: Slot): Pro
   await attachDisk(slot.qemu.qmp, vm.record.chain);
   await slot.qemu.qmp.execute("cont");
   const link = await openLink(vm, undefined, BOOT_DEADLINE_MS).catch(async (error: unknown) => {
-    const console = await slot.qemu.consoleTail().catch(() => "");
-    throw new Error(`The image does not boot: ${console}`, { cause: error });
+    const console = (await slot.qemu.drainConsole().catch(() => "")).toString();
+    throw new Error(`The image does not boot: ${console.slice(-LAST_WORDS_CHARS)}`, { cause: error });
   });
   vm.setGuest({ qemu: slot.qemu, link });
   const { identity } = vm.record;

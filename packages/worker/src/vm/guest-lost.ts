@@ -1,7 +1,6 @@
 /** A QEMU that ended unasked: the VM becomes `error` or, after its guest's own power-off, `stopped`; what it held is freed. */
-import { mkdir } from "node:fs/promises";
 import type { WorkerEvent } from "@fastvm/contract";
-import { freeSlot } from "../pool/slot.ts";
+import { keepAsFailed } from "./keep-as-failed.ts";
 import type { Guest, Vm } from "./vm.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
@@ -16,11 +15,8 @@ export async function settleLostGuest(
   vm.setGuest(undefined);
   guest.link.close();
   await guest.qemu.kill();
-  await freeSlot(context, { name: vm.record.slot, folder: vm.folder, uid: vm.record.uid });
-  const { process: _ended, ...rest } = vm.record;
-  // Only the journal stays: after a restart the control plane still learns why.
-  await mkdir(vm.folder, { recursive: true });
-  await vm.replace({ ...rest, phase: "error", reason });
+  // Its record stays: after a restart the control plane still learns why.
+  await keepAsFailed(context, vm, reason);
   return { kind: "vm_failed", vmId: vm.vmId, reason };
 }
 

@@ -2,9 +2,10 @@
 import { performance } from "node:perf_hooks";
 import type { CaptureResult } from "@fastvm/contract";
 import { writeJournal } from "../journal/journal.ts";
-import { freeSlot } from "../pool/slot.ts";
 import { publishCapture } from "./publish-capture.ts";
 import { asCaptureError } from "./capture-error.ts";
+import { keepConsole } from "./console-log.ts";
+import { freeHoldings } from "./holdings.ts";
 import type { Guest, Vm, VmRecord } from "./vm.ts";
 import { pausedFolder } from "./worker-context.ts";
 import type { WorkerContext } from "./worker-context.ts";
@@ -14,14 +15,17 @@ export async function pause(context: WorkerContext, vm: Vm): Promise<CaptureResu
   if (vm.record.phase === "paused") return { pauseMs: 0, dirtyBytes: 0, durationMs: 0 };
   const guest = vm.requireGuest();
   // The time to live stands still: whoever resumes the VM says what is left of it.
-  const { process: _ended, deadline: _over, ...rest } = vm.record;
+  const { process: _ended, network: _left, deadline: _over, runningSinceMs: _before, ...rest } = vm.record;
   const record: VmRecord = { ...rest, phase: "paused" };
   try {
     const { captured } = await publishCapture(context, vm, pausedFolder(context.config, vm.vmId), {
       afterwards: "stay stopped",
       durability: "durable",
       children: "one",
-      extra: (partial) => writeJournal(partial, record),
+      extra: async (partial) => {
+        await keepConsole(vm, guest, partial);
+        await writeJournal(partial, record);
+      },
     });
     await endGuest(context, vm, guest);
     vm.becomePaused(record);
@@ -37,7 +41,7 @@ export async function endGuest(context: WorkerContext, vm: Vm, guest: Guest): Pr
   vm.setGuest(undefined);
   guest.link.close();
   await guest.qemu.kill();
-  await freeSlot(context, { name: vm.record.slot, folder: vm.folder, uid: vm.record.uid });
+  await freeHoldings(context, vm);
 }
 
 async function letRunOn(guest: Guest): Promise<void> {

@@ -149,7 +149,7 @@ async function introduce(
     const forwardPort = context.forward?.port;
     const { vmId } = vm;
     await link.identify(handshakeFields({ vmId, identity: request.identity, growRoot, forwardPort }));
-    await vm.update({ phase: "running", ...deadlineFromNow(request.ttl) });
+    await vm.update({ phase: "running", runningSinceMs: Date.now(), ...deadlineFromNow(request.ttl) });
   } catch (error) {
     link.close();
     throw error;

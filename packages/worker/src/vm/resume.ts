@@ -5,6 +5,7 @@ import { FastvmError } from "@fastvm/contract";
 import type { LaunchResult, ResumeOptions } from "@fastvm/contract";
 import { openSnapshot } from "../snapshot/folder.ts";
 import { assertRoom } from "./admission.ts";
+import { readLogs, writeLogs } from "./console-log.ts";
 import { restore } from "./restore.ts";
 import type { Vm } from "./vm.ts";
 import { pausedFolder, vmFolder } from "./worker-context.ts";
@@ -28,6 +29,10 @@ export async function resume(context: WorkerContext, vm: Vm, options: ResumeOpti
     folder: vmFolder(context.config, vm.vmId),
     transitions: vm.transitions,
   });
+  // The VM runs: it does not stop for a lost line.
+  await readLogs(folder)
+    .then((logs) => writeLogs(revived.folder, logs))
+    .catch(context.onError);
   context.vms.set(vm.vmId, revived);
   await rm(folder, { recursive: true, force: true });
   return { durationMs: performance.now() - startedAt, fromPool };

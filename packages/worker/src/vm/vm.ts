@@ -20,6 +20,8 @@ export class Vm {
   readonly folder: string;
   /** Transitions of this VM, one at a time. */
   readonly transitions: SerialQueue;
+  /** Readers of its console, one at a time: each takes from QEMU what it has, and keeps it. */
+  readonly logs = new SerialQueue();
   #record: VmRecord;
   #guest: Guest | undefined;
 

@@ -1,0 +1,28 @@
+/** What a VM uses of its host now. */
+import { Type, type Static } from "typebox";
+import { VM_STATUSES, type VmStatus } from "./vm.ts";
+
+const Amount = (description: string) => Type.Number({ minimum: 0, description });
+const Count = (description: string) => Type.Integer({ minimum: 0, description });
+
+export const VmStatsSchema = Type.Object(
+  {
+    status: Type.Unsafe<VmStatus>({ type: "string", enum: [...VM_STATUSES] }),
+    uptimeMs: Count("Since it was launched, restored or resumed last; 0 while it does not run."),
+    cpuSeconds: Amount("Processor time that its process has used; 0 while it does not run."),
+    cpuPercent: Amount("Just now: 100 is one of the host's processors at full use."),
+    memoryMiB: Type.Object({
+      limit: Count("What the guest has."),
+      resident: Amount(
+        "What it takes of the host's memory; pages that VMs share count in parts. 0 while it does not run.",
+      ),
+    }),
+    diskBytes: Type.Object({
+      limit: Count("The size of its disk."),
+      used: Count("What the layers of its disk take of the host's."),
+      own: Count("Of these, what no other VM, snapshot or template shares."),
+    }),
+  },
+  { title: "VmStats" },
+);
+export type VmStats = Static<typeof VmStatsSchema>;

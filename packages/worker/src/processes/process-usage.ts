@@ -1,0 +1,31 @@
+/** What a process takes of the host: processor time and memory, from /proc. */
+import { readFile } from "node:fs/promises";
+import { isErrno } from "../files/errno.ts";
+
+/** The unit of processor times in /proc/PID/stat; 100 on every architecture that Linux shows to user space. */
+const TICKS_PER_SECOND = 100;
+
+/** User and system time of all threads, in seconds; `undefined` when the process is gone. */
+export async function cpuSecondsOf(pid: number): Promise<number | undefined> {
+  const text = await readProc(pid, "stat");
+  if (text === undefined) return undefined;
+  // The command name may hold spaces and parentheses: fields are counted after the last one, from field 3.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/** Memory in bytes, of which pages that n processes have mapped count as one nth; `undefined` when the process is gone. */
+export async function residentBytesOf(pid: number): Promise<number | undefined> {
+  const text = await readProc(pid, "smaps_rollup");
+  const kib = /^Pss:\s+(\d+) kB$/m.exec(text ?? "")?.[1];
+  return kib === undefined ? undefined : Number(kib) * 1024;
+}
+
+async function readProc(pid: number, file: string): Promise<string | undefined> {
+  try {
+    return await readFile(`/proc/${pid}/${file}`, "latin1");
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ESRCH")) return undefined;
+    throw error;
+  }
+}
