@@ -7,6 +7,7 @@ export { DEFAULT_MACHINE_TYPE, parseMachineType, STANDARD_MACHINE_TYPES } from "
 export type { MachineType } from "./machine-type.ts";
 export { defaultSnapshotName, defaultVmName, hostnameOf, normalizeName } from "./names.ts";
 export { buildOpenapi } from "./openapi.ts";
+export type { AnswerOf, BodyOf } from "./operation-types.ts";
 export { OPERATIONS } from "./operations.ts";
 export type { Operation, OperationId } from "./operations.ts";
 export { ConsoleTokenSchema } from "./schemas/console.ts";

@@ -1,16 +1,11 @@
 /** Serves one operation of the contract's table: its path, its checks, its authentication. */
-import type { Operation } from "@fastvm/contract";
+import type { BodyOf, Operation } from "@fastvm/contract";
 import { OPERATIONS, type OperationId } from "@fastvm/contract";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Static, TSchema } from "typebox";
 import { dialectOf, type Dialect } from "../firewall/render.ts";
 import type { Caller } from "../lifecycle/caller.ts";
 import type { Records } from "../store/records.ts";
 import { authenticate } from "./authenticate.ts";
-
-type BodyOf<Id extends OperationId> = (typeof OPERATIONS)[Id] extends { body: infer Body extends TSchema }
-  ? Static<Body>
-  : undefined;
 
 type ParameterOf<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
   ? Name | ParameterOf<Rest>
