@@ -56,4 +56,13 @@ export type { VmStats } from "./schemas/stats.ts";
 export { VM_STATUSES, VmSchema } from "./schemas/vm.ts";
 export type { Vm, VmStatus } from "./schemas/vm.ts";
 export { checkEnvVars, checkMetadata } from "./string-map-rules.ts";
+export {
+  parseServiceLabel,
+  parseVmHex,
+  SERVICE_PATH_PREFIX,
+  serviceHostname,
+  servicePath,
+} from "./service-address.ts";
+export type { ServiceAddress } from "./service-address.ts";
+export type { ServiceDirectory, ServiceLookup } from "./service-directory.ts";
 export type * from "./worker-port.ts";

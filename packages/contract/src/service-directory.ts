@@ -1,0 +1,29 @@
+/** What the proxy of services asks of the control plane, which has the records. */
+import type { VmId } from "./ids.ts";
+import type { VmStatus } from "./schemas/vm.ts";
+import type { CallOptions } from "./worker-port.ts";
+
+export interface ServiceDirectory {
+  /** May be a few seconds old where another process changed the record; never so for what this process did. */
+  lookUp(vmId: VmId, service: string): Promise<ServiceLookup>;
+
+  /**
+   * Resolves when the VM runs: a paused one is resumed, one on its way into or out of a pause is waited for. Any number of calls make one
+   * resume. Rejects with a FastvmError when the VM cannot come to run, with the signal's reason when that comes first; the resume goes on.
+   */
+  wake(vmId: VmId, options?: CallOptions): Promise<void>;
+}
+
+export type ServiceLookup =
+  | { readonly kind: "unknown_vm" }
+  | { readonly kind: "unknown_service" }
+  | {
+      readonly kind: "known";
+      /** On the guest's loopback. */
+      readonly port: number;
+      /** Whether it speaks HTTP/2 in cleartext instead of HTTP/1.1. */
+      readonly h2c: boolean;
+      readonly status: VmStatus;
+      /** Whether requests wake the VM when it is paused. */
+      readonly autoResume: boolean;
+    };
