@@ -58,6 +58,44 @@ describe("vm", () => {
     expect(api.vms.size).toBe(0);
   });
 
+  it("shows what VMs use, once or until Ctrl-C", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ id: ID, name: "dev" });
+    api.addVm({ name: "asleep", status: "paused" });
+    const table =
+      "ID        NAME  STATUS   CPU   MEMORY     OF     DISK     OWN    OF      UPTIME\n" +
+      "0b9c5f2e  dev   running  12 %  101.5 MiB  2 GiB  1.5 GiB  3 MiB  10 GiB  1m 5s\n";
+    expect(await run(api, ["vm", "stats", "dev"])).toMatchObject({ exitCode: 0, stdout: table });
+    const all = JSON.parse((await run(api, ["vm", "stats", "--json"])).stdout);
+    expect(all).toEqual([expect.objectContaining({ id: ID, name: "dev", cpuPercent: 12 })]);
+    const watching = home.spawn(["vm", "stats", "dev", "--watch", "--interval", "1", "--json"], envFor(api));
+    const exit = exitCodeOf(watching);
+    let lines = "";
+    watching.stdout?.on("data", (data: Buffer) => {
+      lines += data.toString();
+      if (lines.split("\n").length === 3) watching.kill("SIGINT");
+    });
+    expect(await exit).toBe(130);
+    expect(
+      lines
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line)[0].id),
+    ).toEqual([ID, ID]);
+  });
+
+  it("prints the console's last words, and QEMU's", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ name: "dev" });
+    expect(await run(api, ["logs", "dev"])).toMatchObject({
+      exitCode: 0,
+      stdout: "[1.0] oops\u001b[2J\r\nnext\n",
+      stderr: "QEMU had something to say, too: see --hypervisor\n",
+    });
+    expect((await run(api, ["vm", "logs", "dev", "--hypervisor"])).stdout).toBe("qemu: hm\n");
+    expect(JSON.parse((await run(api, ["logs", "dev", "--json"])).stdout)).toHaveProperty("console");
+  });
+
   it("forks, and fails when a child did not start", async () => {
     await using api = await FakeApi.start();
     api.addVm({ name: "base" });

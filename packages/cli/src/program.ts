@@ -15,6 +15,7 @@ import { snapshotCommand } from "./commands/snapshot/snapshot.ts";
 import { consoleCommand } from "./commands/vm/console.ts";
 import { execCommand } from "./commands/vm/exec.ts";
 import { launchCommand } from "./commands/vm/launch.ts";
+import { logsCommand } from "./commands/vm/logs.ts";
 import { vmRemoveCommand } from "./commands/vm/rm.ts";
 import { runCommand } from "./commands/vm/run.ts";
 import { sshCommand } from "./commands/vm/ssh.ts";
@@ -39,6 +40,7 @@ export function buildProgram(): Command {
     execCommand(),
     consoleCommand(),
     sshCommand(),
+    logsCommand(),
     copyCommand(),
     vmRemoveCommand(),
     vmCommand(),

@@ -3,6 +3,7 @@ import { once } from "node:events";
 
 /** What a shell reports for a process that SIGPIPE ended. */
 const BROKEN_PIPE_EXIT_CODE = 141;
+const CLEAR_SCREEN = "\u001b[H\u001b[2J";
 
 /** `fastvm vm ls | head -1` closes our stdout early; that ends the program quietly, as it does for others. */
 export function exitOnBrokenPipe(): void {
@@ -20,6 +21,11 @@ export function printLine(text: string): void {
 
 export function printJson(value: unknown): void {
   printLine(JSON.stringify(value, undefined, 2));
+}
+
+/** In place of what stood there before; one after the other where there is no screen. */
+export function redraw(text: string): void {
+  printLine(process.stdout.isTTY ? `${CLEAR_SCREEN}${text}` : text);
 }
 
 export function remark(text: string): void {

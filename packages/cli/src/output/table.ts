@@ -4,6 +4,8 @@ const GAP = "  ";
 /** Names come from other people: a control character in one must not steer this terminal. */
 // oxlint-disable-next-line no-control-regex
 const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/g;
+// oxlint-disable-next-line no-control-regex
+const STEERING_CHARACTERS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 
 export function renderTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = [header, ...rows.map((row) => row.map(printable))];
@@ -31,6 +33,11 @@ export function renderFields(
 
 export function printable(text: string): string {
   return text.replace(CONTROL_CHARACTERS, "?");
+}
+
+/** Of text in lines: they stay lines. */
+export function harmless(text: string): string {
+  return text.replaceAll("\r\n", "\n").replace(STEERING_CHARACTERS, "?");
 }
 
 /** In code points, so that an accent or an emoji does not shift the columns by the way it is encoded. */

@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { writeFile } from "node:fs/promises";
 import type { Duplex } from "node:stream";
-import type { FirewallPolicy, Snapshot, Vm } from "fastvm";
+import type { FirewallPolicy, Snapshot, Vm, VmStats } from "fastvm";
 
 interface ExecRequest {
   readonly command: readonly string[];
@@ -15,6 +15,15 @@ interface ExecRequest {
 }
 
 type Body = Record<string, unknown>;
+
+const STATS: VmStats = {
+  status: "running",
+  uptimeMs: 65_000,
+  cpuSeconds: 3.2,
+  cpuPercent: 12,
+  memoryMiB: { limit: 2048, resident: 101.5 },
+  diskBytes: { limit: 10 * 1024 ** 3, used: 1.5 * 1024 ** 3, own: 3 * 1024 ** 2 },
+};
 
 export class FakeApi implements AsyncDisposable {
   readonly vms = new Map<string, Vm>();
@@ -28,6 +37,8 @@ export class FakeApi implements AsyncDisposable {
   hasConsoles = true;
   /** Staging objects by path. */
   readonly objects = new Map<string, Buffer>();
+  /** What the list is asked for. */
+  #status: string | null = null;
   readonly #server = createServer((request, response) => void this.#serve(request, response));
 
   static async start(): Promise<FakeApi> {
@@ -98,7 +109,9 @@ export class FakeApi implements AsyncDisposable {
       });
       return;
     }
-    const [, , resource = "", id = "", action = ""] = url.split(/[/?]/);
+    const { pathname, searchParams } = new URL(url, this.url);
+    this.#status = searchParams.get("status");
+    const [, , resource = "", id = "", action = ""] = pathname.split("/");
     if (action === "files") await this.#transfer(response, url, body);
     else if (action === "exec") await this.#exec(request, response, body as unknown as ExecRequest);
     else this.#answer(response, `${method} ${resource}${id && "/id"}${action && `/${action}`}`, id, body);
@@ -115,9 +128,14 @@ export class FakeApi implements AsyncDisposable {
       return;
     }
     const handlers: Record<string, () => [number, unknown]> = {
-      "GET vms": () => [200, [...this.vms.values()]],
+      "GET vms": () => [
+        200,
+        [...this.vms.values()].filter(({ status }) => [null, status].includes(this.#status)),
+      ],
       "POST vms": () => [201, this.addVm(launchedFields(body))],
       "GET vms/id": () => [200, vm],
+      "GET vms/id/stats": () => [200, { ...STATS, status: vm?.status }],
+      "GET vms/id/logs": () => [200, { console: "[1.0] oops\u001b[2J\r\nnext", hypervisor: "qemu: hm\n" }],
       "PATCH vms/id": () => [200, this.addVm({ ...vm, ...body })],
       "DELETE vms/id": () => [200, { id, deleted: this.vms.delete(id) }],
       "POST vms/id/pause": () => [200, this.addVm({ ...vm, status: "paused" })],

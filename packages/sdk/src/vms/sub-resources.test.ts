@@ -22,6 +22,8 @@ describe("what belongs to a VM or a user", () => {
     await vms.setFirewall(VM, { egress: { default: "deny" } });
     await vms.patchFirewall(VM, { ingress: [] });
     await vms.consoleToken(VM);
+    await vms.stats(VM);
+    await vms.logs(VM);
     const prefix = `/v1/vms/${VM.id}`;
     expect(server.requests.map(({ method, url, body }) => `${method} ${url} ${body}`.trim())).toEqual([
       `GET ${prefix}/services`,
@@ -39,6 +41,8 @@ describe("what belongs to a VM or a user", () => {
       `PUT ${prefix}/firewall {"egress":{"default":"deny"}}`,
       `PATCH ${prefix}/firewall {"ingress":[]}`,
       `POST ${prefix}/console-token`,
+      `GET ${prefix}/stats`,
+      `GET ${prefix}/logs`,
     ]);
   });
 

@@ -10,6 +10,7 @@ import { joinPath } from "../http/path.ts";
 import { Services } from "../services/services.ts";
 import { VmSshKeys } from "../ssh-keys/ssh-keys.ts";
 import type { ForkParams, ForkResult } from "./fork.ts";
+import type { VmLogs, VmStats } from "./inspection.ts";
 import { metadataQuery, vmIdOf } from "./vm.ts";
 import type { DeletedResource, LaunchParams, ListVmsParams, UpdateVmParams, Vm, VmRef } from "./vm.ts";
 import { failIfTerminal, waitUntilRunning } from "./wait-until-running.ts";
@@ -181,6 +182,16 @@ export class Vms {
 
   consoleToken(vm: VmRef, options?: RequestOptions): Promise<ConsoleToken> {
     return this.#http.json({ method: "POST", path: pathOf(vm, "console-token"), options });
+  }
+
+  /** What the VM uses of its host now, in whatever state it is. */
+  stats(vm: VmRef, options?: RequestOptions): Promise<VmStats> {
+    return this.#http.json({ method: "GET", path: pathOf(vm, "stats"), options });
+  }
+
+  /** What the guest's console and the VM's QEMU printed last; of a VM that failed, as much as was kept. */
+  logs(vm: VmRef, options?: RequestOptions): Promise<VmLogs> {
+    return this.#http.json({ method: "GET", path: pathOf(vm, "logs"), options });
   }
 
   #transition(vm: VmRef, name: "pause" | "resume", options: RequestOptions | undefined): Promise<Vm> {

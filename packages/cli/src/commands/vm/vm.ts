@@ -5,10 +5,12 @@ import { forkCommand } from "./fork.ts";
 import { vmGetCommand } from "./get.ts";
 import { launchCommand } from "./launch.ts";
 import { vmListCommand } from "./ls.ts";
+import { logsCommand } from "./logs.ts";
 import { pauseCommand } from "./pause.ts";
 import { vmRenameCommand } from "./rename.ts";
 import { resumeCommand } from "./resume.ts";
 import { vmRemoveCommand } from "./rm.ts";
+import { vmStatsCommand } from "./stats.ts";
 
 export function vmCommand(): Command {
   return new Command("vm")
@@ -18,6 +20,8 @@ export function vmCommand(): Command {
     .addCommand(vmGetCommand())
     .addCommand(execCommand())
     .addCommand(consoleCommand())
+    .addCommand(vmStatsCommand())
+    .addCommand(logsCommand())
     .addCommand(forkCommand())
     .addCommand(pauseCommand())
     .addCommand(resumeCommand())

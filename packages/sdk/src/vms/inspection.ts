@@ -1,0 +1,23 @@
+/** What `client.vms.stats` and `client.vms.logs` answer. */
+import type { VmStatus } from "./vm.ts";
+
+export interface VmStats {
+  readonly status: VmStatus;
+  /** Since the VM was launched, restored or resumed last; 0 while it does not run. */
+  readonly uptimeMs: number;
+  /** Processor time that the VM's process has used; 0 while it does not run. */
+  readonly cpuSeconds: number;
+  /** Just now: 100 is one of the host's processors at full use. */
+  readonly cpuPercent: number;
+  /** `resident` is what the VM takes of the host's memory; pages that VMs share count in parts. */
+  readonly memoryMiB: { readonly limit: number; readonly resident: number };
+  /** `used` is what the disk's layers take of the host's disk, `own` the part that nothing else shares. */
+  readonly diskBytes: { readonly limit: number; readonly used: number; readonly own: number };
+}
+
+export interface VmLogs {
+  /** The last 64 KiB that the guest wrote to its serial console. */
+  readonly console: string;
+  /** The last 64 KiB that QEMU wrote; nothing when all is well. */
+  readonly hypervisor: string;
+}
