@@ -6,6 +6,7 @@ export * from "./limits.ts";
 export { DEFAULT_MACHINE_TYPE, parseMachineType, STANDARD_MACHINE_TYPES } from "./machine-type.ts";
 export type { MachineType } from "./machine-type.ts";
 export { defaultSnapshotName, defaultVmName, hostnameOf, normalizeName } from "./names.ts";
+export type * from "./network-policy.ts";
 export { buildOpenapi } from "./openapi.ts";
 export type { AnswerOf, BodyOf } from "./operation-types.ts";
 export { OPERATIONS } from "./operations.ts";
@@ -47,15 +48,14 @@ export { MAX_USER_SSH_KEYS, MAX_VM_SSH_KEYS, SshKeySchema } from "./schemas/ssh-
 export type { SshKey } from "./schemas/ssh-key.ts";
 export { CreateSnapshotBodySchema, SnapshotSchema, UpdateSnapshotBodySchema } from "./schemas/snapshot.ts";
 export type { CreateSnapshotBody, Snapshot, SnapshotStatus, UpdateSnapshotBody } from "./schemas/snapshot.ts";
-export { TTL_ACTIONS, TtlSchema } from "./schemas/ttl.ts";
-export type { Ttl, TtlAction } from "./schemas/ttl.ts";
 export { VmLogsSchema } from "./schemas/logs.ts";
 export type { VmLogs } from "./schemas/logs.ts";
 export { VmStatsSchema } from "./schemas/stats.ts";
 export type { VmStats } from "./schemas/stats.ts";
+export { TTL_ACTIONS, TtlSchema } from "./schemas/ttl.ts";
+export type { Ttl, TtlAction } from "./schemas/ttl.ts";
 export { VM_STATUSES, VmSchema } from "./schemas/vm.ts";
 export type { Vm, VmStatus } from "./schemas/vm.ts";
-export { checkEnvVars, checkMetadata } from "./string-map-rules.ts";
 export {
   parseServiceLabel,
   parseVmHex,
@@ -65,4 +65,5 @@ export {
 } from "./service-address.ts";
 export type { ServiceAddress } from "./service-address.ts";
 export type { ServiceDirectory, ServiceLookup } from "./service-directory.ts";
+export { checkEnvVars, checkMetadata } from "./string-map-rules.ts";
 export type * from "./worker-port.ts";

@@ -6,6 +6,7 @@
 import type { Duplex } from "node:stream";
 import type { SnapshotId, VmId } from "./ids.ts";
 import type { MachineType } from "./machine-type.ts";
+import type { NetworkPolicy, NetworkReport } from "./network-policy.ts";
 import type { TtlAction } from "./schemas/ttl.ts";
 
 export interface WorkerPort {
@@ -33,7 +34,6 @@ export interface WorkerPort {
   /** Replaces the identity's `authorizedKeys` in a running VM. Rejects as `writeFile` does. */
   setAuthorizedKeys(vmId: VmId, keys: readonly string[], options?: CallOptions): Promise<void>;
 
-  /** Ends a VM and frees all it held, in whatever state it is; resolves also when there is no such VM. */
   /**
    * Replaces what the VM may reach and who may reach it. Resolves when it is in force, also for connections that are open. Of a paused VM it is kept
    * for the next life. Holds over a restart of the worker.
@@ -49,6 +49,7 @@ export interface WorkerPort {
   /** What the guest and its QEMU printed last, in whatever state the VM is; of one that failed, as much as was kept. */
   consoleLog(vmId: VmId): Promise<VmLog>;
 
+  /** Ends a VM and frees all it held, in whatever state it is; resolves also when there is no such VM. */
   deleteVm(vmId: VmId, options?: CallOptions): Promise<void>;
 
   /** Captures a running or paused VM as a durable snapshot; the source runs on. */
@@ -93,6 +94,8 @@ export interface ResumeOptions extends CallOptions {
   readonly identity?: VmIdentity;
   /** Default: the VM runs until it is told to stop. */
   readonly ttl?: VmTtl;
+  /** Default: the policy that it had. */
+  readonly network?: NetworkPolicy;
 }
 
 /** A time to live, counted from the moment at which the VM runs. */
@@ -133,9 +136,6 @@ export interface WorkerInventory {
   readonly snapshots: readonly SnapshotId[];
 }
 
-export interface VmIdentity {
-  /** At most 63 characters of `[a-z0-9-]`. */
-  readonly hostname: string;
 export interface VmUsage {
   /** Of a VM that runs. */
   readonly process?: {
@@ -161,6 +161,9 @@ export interface VmLog {
   readonly hypervisor: Uint8Array;
 }
 
+export interface VmIdentity {
+  /** At most 63 characters of `[a-z0-9-]`. */
+  readonly hostname: string;
   /** Visible to every command run in the VM. */
   readonly envVars: Readonly<Record<string, string>>;
   /** Public keys that may log in as root, one line each. */
@@ -180,9 +183,12 @@ export interface VmSpec {
   readonly diskGib: number;
   readonly identity: VmIdentity;
   readonly ttl?: VmTtl;
+  readonly network: NetworkPolicy;
 }
 
 export interface LaunchResult {
+  /** The VM's own address, kept for its whole life, over pauses too. Absent where VMs have no network. */
+  readonly publicIpv6?: string;
   /** From the call to the guest's answer, in ms. */
   readonly durationMs: number;
   /** Whether a process spawned ahead was used. */
@@ -202,6 +208,7 @@ export interface ForkChild {
   readonly vmId: VmId;
   readonly identity: VmIdentity;
   readonly ttl?: VmTtl;
+  readonly network: NetworkPolicy;
 }
 
 export interface ForkResult {

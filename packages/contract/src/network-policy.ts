@@ -1,0 +1,61 @@
+/**
+ * What a VM may reach and who may reach it, as a worker enforces it: whatever dialect a client wrote, the control plane has checked it, filled in
+ * the defaults and added the rules of its services.
+ */
+import type { FirewallAction, FirewallRule } from "./schemas/firewall.ts";
+
+export interface NetworkPolicy {
+  readonly ingress: DirectionPolicy;
+  readonly egress: DirectionPolicy & { readonly rateLimit?: RateLimit };
+  readonly dns: DnsPolicy;
+}
+
+/** The first rule that matches decides; when none does, the default. */
+export interface DirectionPolicy {
+  readonly default: FirewallAction;
+  readonly rules: readonly FirewallRule[];
+}
+
+export interface DnsPolicy {
+  /** `allow`: only `domains` resolve. `deny`: all but them do. */
+  readonly mode: FirewallAction;
+  /** Lower case; a name, or `*.` and a name: one or more labels before it, not the name itself. */
+  readonly domains: readonly string[];
+  /** Refuses DNS over TLS and the known public resolvers that speak HTTPS. */
+  readonly blockBypass: boolean;
+}
+
+/** Shaping of what the VM sends. `burst` is in the unit of the rate: kbit or packets. */
+export type RateLimit =
+  | { readonly kbitPerSec: number; readonly burst?: number }
+  | { readonly packetsPerSec: number; readonly burst?: number };
+
+export interface NetworkReport {
+  /** Counted from the last change of the policy, one for each rule, in the policy's order. */
+  readonly rules: { readonly ingress: readonly Hits[]; readonly egress: readonly Hits[] };
+  /** What no rule decided. */
+  readonly defaults: { readonly ingress: Hits; readonly egress: Hits };
+  /** Counted from the start of the VM's present life. `sent` is what left the guest. */
+  readonly traffic: { readonly sent: Hits; readonly received: Hits };
+  /** Packets that the policy, or a rule that holds for every VM, stopped. */
+  readonly dropped: Hits;
+  readonly dns: DnsCounts;
+}
+
+export interface Hits {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** Questions of the guest, by what became of them. */
+export interface DnsCounts {
+  readonly answered: number;
+  /** The policy does not let the name be resolved. */
+  readonly refused: number;
+  /** The answer had addresses that the policy forbids. */
+  readonly filtered: number;
+  /** More than one guest may ask per second. */
+  readonly limited: number;
+  /** No upstream answered. */
+  readonly failed: number;
+}
