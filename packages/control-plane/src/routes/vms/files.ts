@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ANSWERED, serve } from "../../app/operation-route.ts";
 import { clientGone } from "../../exec/client-gone.ts";
 import { answerSlowly, resultWithin } from "../../exec/slow-answer.ts";
+import type { Caller } from "../../lifecycle/caller.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
 import { wrongState } from "../../lifecycle/wrong-state.ts";
 import type { StagedObject } from "../../staging/staging-objects.ts";
@@ -24,7 +25,7 @@ export function registerFiles(app: FastifyInstance, ctx: LifecycleContext): void
   serve(app, ctx.store, "fetchFile", async ({ body, params, reply }, caller) => {
     const vm = await findVm(ctx, caller, params.vmId);
     if (vm.status !== "running") throw wrongState(vm, "files are written in a running VM");
-    const object = await objectOf(ctx, body.url);
+    const object = await objectOf(ctx, caller, body.url);
     const timeoutMs = (body.timeoutSec ?? DEFAULT_TIMEOUT_SEC) * 1000;
     const signal = AbortSignal.any([clientGone(reply), AbortSignal.timeout(timeoutMs)]);
     const result = write(ctx, vm.id, absolute(body.path), object, signal);
@@ -53,14 +54,20 @@ function presign(ctx: LifecycleContext, vmId: VmId, maxBytes: number, request: F
   };
 }
 
-/** Only what we minted: a URL of somebody else's would make us fetch from wherever a client likes. */
-async function objectOf(ctx: LifecycleContext, url: string): Promise<StagedObject> {
+/**
+ * Only what we minted: any other URL would make us fetch from wherever a client likes. And only for a VM of the caller's: whoever has a URL may read its
+ * object, but that is no reason to put what one organisation uploaded into a VM of another.
+ */
+async function objectOf(ctx: LifecycleContext, caller: Caller, url: string): Promise<StagedObject> {
   const parsed = URL.parse(url);
   const grant = parsed === null ? undefined : ctx.staging.urls.verify(parsed.pathname + parsed.search);
   if (grant?.method !== "GET") {
     throw new FastvmError("invalid_request", "url must be a downloadUrl of this server", { field: "url" });
   }
   if (ctx.clock.now() >= grant.expiresAtMs) throw new FastvmError("forbidden", "this URL has expired");
+  if ((await ctx.store.vms.get(grant.vmId))?.orgId !== caller.orgId) {
+    throw new FastvmError("forbidden", "this URL was not made for a VM of yours", { field: "url" });
+  }
   return await ctx.staging.objects.read(grant.vmId, grant.objectId);
 }
 
