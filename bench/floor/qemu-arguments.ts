@@ -29,6 +29,8 @@ export function floorArguments(name: string, { accelerator, cpu, memoryMib }: Fl
     '-blockdev {"driver":"null-co","node-name":"placeholder","size":1073741824,"read-zeroes":true}',
     "-device virtio-blk-device,id=disk,drive=placeholder",
     "-object rng-random,id=rng,filename=/dev/urandom -device virtio-rng-device,rng=rng",
+    "-netdev tap,id=net,fd=4",
+    "-device virtio-net-device,id=nic,netdev=net,mac=02:66:76:6d:00:02",
     "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
     "-qmp unix:run/qmp.sock,server=on,wait=off -S -incoming defer",
   ].flatMap((line) => line.split(" "));

@@ -59,7 +59,8 @@ rm -f "$tree"/etc/ssh/ssh_host_* "$tree/var/lib/systemd/random-seed" "$tree/var/
 ln -s /etc/machine-id "$tree/var/lib/dbus/machine-id"
 echo fastvm >"$tree/etc/hostname"
 rm -f "$tree/etc/resolv.conf"
-: >"$tree/etc/resolv.conf"
+# The gateway of every VM, which answers as the VM's policy says.
+echo "nameserver 192.0.0.1" >"$tree/etc/resolv.conf"
 
 mv "$tree/etc/apt/sources.list.d/0000sources.list" "$tree/etc/apt/sources.list"
 

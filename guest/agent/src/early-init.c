@@ -6,20 +6,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "minimal-init.h"
+#include "network.h"
 #include "port.h"
 
 enum { DEVICE_WAIT_STEPS = 2000, DEVICE_WAIT_STEP_US = 5000, MAX_NAME = 256 };
@@ -142,20 +140,6 @@ static void switch_root(void)
     }
 }
 
-static void bring_up_loopback(void)
-{
-    struct ifreq request = {.ifr_name = "lo"};
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return;
-    }
-    request.ifr_flags = IFF_UP | IFF_RUNNING;
-    if (ioctl(fd, SIOCSIFFLAGS, &request) < 0) {
-        dprintf(2, "fastvm-agent: lo: %s\n", strerror(errno));
-    }
-    close(fd);
-}
-
 /* `fastvm.init=/path` on the kernel command line, else the usual name. */
 static void find_init(char *init, size_t size)
 {
@@ -188,7 +172,7 @@ void early_init(void)
     take_mount_along("/sys");
     delete_initramfs();
     switch_root();
-    bring_up_loopback();
+    configure_network();
 
     pid_t agent = fork();
     if (agent < 0) {

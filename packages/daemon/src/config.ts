@@ -1,6 +1,8 @@
 /** The daemon's settings: flags win over the environment, the environment over the defaults. The only place that reads the environment. */
 import { join, resolve } from "node:path";
 
+export type NetworkMode = "on" | "none";
+
 export interface DaemonConfig {
   /** Where the API listens. Loopback unless told otherwise. */
   readonly host: string;
@@ -13,6 +15,12 @@ export interface DaemonConfig {
   /** Absent: SQLite in the data folder. */
   readonly databaseUrl: string | undefined;
   readonly poolSize: number;
+  /** `none`: VMs have no network interface. */
+  readonly network: NetworkMode;
+  /** Network from which VMs get their public addresses, such as `2001:db8:1::/64`; default: one of unique local addresses. */
+  readonly ipv6Prefix: string | undefined;
+  /** Whom the VMs' resolver asks; default: the nameservers of the host. */
+  readonly nameservers: readonly string[] | undefined;
   readonly logLevel: string;
 }
 
@@ -23,6 +31,8 @@ export interface DaemonFlags {
   readonly cacheDir?: string | undefined;
   readonly databaseUrl?: string | undefined;
   readonly poolSize?: number | undefined;
+  readonly network?: string | undefined;
+  readonly ipv6Prefix?: string | undefined;
   readonly logLevel?: string | undefined;
 }
 
@@ -32,6 +42,7 @@ export const DEFAULT_DATA_DIR = "/var/lib/fastvm";
 export const DEFAULT_CACHE_DIR = "/var/cache/fastvm";
 /** Two ready processes make single launches quick and cost 50 MiB. */
 const DEFAULT_POOL_SIZE = 2;
+const DEFAULT_NETWORK: NetworkMode = "none";
 const MAX_PORT = 65_535;
 
 /** `Number` would also take "0x50", "8e3" and " ". */
@@ -49,8 +60,16 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     imageDir: resolve(setting("FASTVM_IMAGE_DIR") ?? join(cacheDir, "images", "current")),
     databaseUrl: flags.databaseUrl ?? setting("FASTVM_DATABASE_URL"),
     poolSize: flags.poolSize ?? integer("FASTVM_POOL_SIZE", setting("FASTVM_POOL_SIZE")) ?? DEFAULT_POOL_SIZE,
+    network: networkMode(flags.network ?? setting("FASTVM_NETWORK") ?? DEFAULT_NETWORK),
+    ipv6Prefix: flags.ipv6Prefix ?? setting("FASTVM_IPV6_PREFIX"),
+    nameservers: setting("FASTVM_NAMESERVERS")?.split(/[\s,]+/),
     logLevel: flags.logLevel ?? setting("FASTVM_LOG_LEVEL") ?? "info",
   };
+}
+
+function networkMode(value: string): NetworkMode {
+  if (value === "on" || value === "none") return value;
+  throw new Error(`The network is "on" or "none", not "${value}"`);
 }
 
 function integer(name: string, value: string | undefined, max = Number.MAX_SAFE_INTEGER): number | undefined {

@@ -1,4 +1,11 @@
 /** Where a worker keeps things and how much it may use. Every field is decided by the daemon; nothing here reads the environment. */
+export interface NetworkConfig {
+  /** Network of at most 96 bits from which VMs get their public addresses; default: one of unique local addresses, of the data folder's own. */
+  readonly ipv6Prefix?: string | undefined;
+  /** Whom the resolver asks, `address` or `address:port`; default: the host's own. */
+  readonly nameservers?: readonly string[] | undefined;
+}
+
 export interface WorkerConfig {
   /** VMs, snapshots and their journals. Must be on the filesystem of `cacheDir` for layers to be shared between both. */
   readonly dataDir: string;
@@ -10,6 +17,8 @@ export interface WorkerConfig {
   readonly poolSize: number;
   /** Memory that stays free for the host; below it launches are refused. */
   readonly reserveMib: number;
+  /** `none`: VMs have no network interface. */
+  readonly network: NetworkConfig | "none";
   /** First of 65,536 user ids for QEMU processes. */
   readonly uidBase: number;
 }

@@ -10,6 +10,8 @@ import { Cgroups } from "./host/cgroups.ts";
 import { cpuModel, readTscKhz } from "./host/cpu.ts";
 import { UidAllocator } from "./host/uid-allocator.ts";
 import { loadImage } from "./image/image.ts";
+import { Network } from "./network/network.ts";
+import { networkDevice } from "./pool/slot.ts";
 import { openSlotPool } from "./pool/slot-pool.ts";
 import { decideAccelerator } from "./qemu/accelerator.ts";
 import type { Verdict } from "./qemu/accelerator.ts";
@@ -24,6 +26,8 @@ import { poolFolder, standbyFolder, templatingFolder } from "./vm/worker-context
 import type { WorkerContext } from "./vm/worker-context.ts";
 
 export const QEMU_PATH = "qemu-system-x86_64";
+/** Of a name that stands in names of interfaces, tables and namespaces. */
+const INSTANCE_DIGITS = 6;
 const NATIVE = fileURLToPath(new URL("../native/build/", import.meta.url));
 
 export interface OpenedContext {
@@ -48,19 +52,24 @@ export async function openContext(
     cacheFolder: join(config.cacheDir, "accelerator"),
   });
   const { accelerator } = verdict;
+  const uids = new UidAllocator(config.uidBase);
+  const network = await openNetwork(config, callbacks.onError);
   const compatibility = (machine: MachineType): Compatibility => ({
     qemuVersion,
     accelerator,
-    machineDigest: machineDigest({ machine, accelerator }),
+    machineDigest: machineDigest({ machine, accelerator, network: networkDevice({ network }) }),
     // Under TCG a guest sees QEMU's own CPU model, on every host the same.
     cpuModel: accelerator === "kvm" ? cpuModel() : "max",
     tscKhz,
   });
-  const qemuHost = { qemuPath: QEMU_PATH, readonlyMemoryLibrary: join(NATIVE, "readonly-memory.so") };
-  const uids = new UidAllocator(config.uidBase);
+  const qemuHost = {
+    qemuPath: QEMU_PATH,
+    enterNetworkPath: join(NATIVE, "enter-network"),
+    readonlyMemoryLibrary: join(NATIVE, "readonly-memory.so"),
+  };
   const cgroups = await Cgroups.open(scopeOf(config.dataDir));
   const overlays = new OverlayFactory(join(config.dataDir, "overlays"));
-  const slotHost = { qemuHost, uids, cgroups };
+  const slotHost = { qemuHost, uids, cgroups, network };
   const templates = new TemplateStore(
     {
       ...slotHost,
@@ -106,6 +115,15 @@ function openPools(
     pool: openSlotPool({ ...common, folder: poolFolder(config) }),
     standby: openStandbyPool({ ...common, folder: standbyFolder(config) }),
   };
+}
+
+async function openNetwork(
+  config: WorkerConfig,
+  onError: (error: unknown) => void,
+): Promise<Network | undefined> {
+  if (config.network === "none") return undefined;
+  const scope = scopeOf(config.dataDir);
+  return await Network.open({ ...config.network, instance: scope.slice(0, INSTANCE_DIGITS), onError });
 }
 
 /** Short and stable for one data folder: daemons of different folders share one machine. */

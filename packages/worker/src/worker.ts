@@ -12,6 +12,8 @@ import type {
   ForkChild,
   ForkResult,
   LaunchResult,
+  NetworkPolicy,
+  NetworkReport,
   ResumeOptions,
   SnapshotId,
   VmDeadline,
@@ -39,11 +41,13 @@ import { exec } from "./vm/exec.ts";
 import { expire } from "./vm/expire.ts";
 import { fork } from "./vm/fork.ts";
 import { settleLostGuest } from "./vm/guest-lost.ts";
+import { networkOf } from "./vm/holdings.ts";
 import { launch } from "./vm/launch.ts";
 import { pause } from "./vm/pause.ts";
 import { resume } from "./vm/resume.ts";
 import { setAuthorizedKeys } from "./vm/set-authorized-keys.ts";
 import { setDeadline } from "./vm/set-deadline.ts";
+import { setNetworkPolicy } from "./vm/set-network-policy.ts";
 import { stats } from "./vm/stats.ts";
 import type { Vm } from "./vm/vm.ts";
 import { writeFile } from "./vm/write-file.ts";
@@ -191,6 +195,15 @@ export class Worker implements WorkerPort {
     await this.#transition(vmId, (vm) => setAuthorizedKeys(vm, keys, options));
   }
 
+  async setNetworkPolicy(vmId: VmId, policy: NetworkPolicy, _options: CallOptions = {}): Promise<void> {
+    await this.#transition(vmId, (vm) => setNetworkPolicy(this.#context, vm, policy));
+  }
+
+  async networkReport(vmId: VmId): Promise<NetworkReport | undefined> {
+    const slot = networkOf(this.#context, this.#require(vmId));
+    return slot && (await this.#context.network?.report(slot));
+  }
+
   async dial(vmId: VmId, port: number, options: CallOptions = {}): Promise<Duplex> {
     return await dial(this.#require(vmId), port, options);
   }
@@ -225,12 +238,14 @@ export class Worker implements WorkerPort {
   async close(): Promise<void> {
     this.#deadlines.close();
     await Promise.all([this.#context.pool.close(), this.#context.standby.close()]);
+    const hasRunningVms = [...this.#context.vms.values()].some((vm) => vm.record.phase === "running");
     for (const vm of this.#context.vms.values()) {
       const { guest } = vm;
       vm.setGuest(undefined);
       guest?.link.close();
       guest?.qemu.qmp.close();
     }
+    await this.#context.network?.close({ keep: hasRunningVms });
     if (this.#context.vms.size === 0) await this.#context.cgroups.close();
   }
 

@@ -4,7 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { MachineType, VmDeadline, VmId, VmIdentity } from "@fastvm/contract";
+import type { MachineType, NetworkPolicy, VmDeadline, VmId, VmIdentity } from "@fastvm/contract";
 import type { DiskChain } from "../disk/chain.ts";
 import { replaceFile } from "../files/durable.ts";
 import { isErrno } from "../files/errno.ts";
@@ -25,19 +25,25 @@ export interface Journal {
   readonly identity: VmIdentity;
   readonly imageDigest: string;
   readonly uid: number;
+  /** Of a VM that runs, where VMs have a network. */
+  readonly network?: { readonly index: number };
+  /** Kept for the VM's whole life, over pauses too. */
+  readonly publicIpv6?: string;
+  /** Absent of a VM that is nobody's yet. */
+  readonly policy?: NetworkPolicy;
   /** Name of the QEMU process and of its control group. */
   readonly slot: string;
   /** Of the life that runs now, hexadecimal: the guest link's generation. */
   readonly generation: string;
   readonly chain: DiskChain;
+  /** When its present life began, in ms since 1970; of a VM that runs. */
+  readonly runningSinceMs?: number;
   /** Of a VM that runs. */
   readonly deadline?: VmDeadline;
   readonly process?: ProcessIdentity;
 }
 
 export async function writeJournal(folder: string, journal: Omit<Journal, "format">): Promise<void> {
-  /** When its present life began, in ms since 1970; of a VM that runs. */
-  readonly runningSinceMs?: number;
   await replaceFile(join(folder, JOURNAL_FILE), JSON.stringify({ format: FORMAT, ...journal }));
 }
 

@@ -4,7 +4,7 @@
  */
 import { BlockList, isIP } from "node:net";
 
-/** IANA's special-purpose registry (RFC 6890), less the documentation ranges, which lead nowhere. */
+/** IANA's special-purpose registry (RFC 6890), less those for documentation and measurements, which lead nowhere. */
 export const GUARDED_IPV4: readonly string[] = [
   "0.0.0.0/8",
   "10.0.0.0/8",
@@ -14,7 +14,6 @@ export const GUARDED_IPV4: readonly string[] = [
   "172.16.0.0/12",
   "192.0.0.0/24",
   "192.168.0.0/16",
-  "198.18.0.0/15",
   "224.0.0.0/4",
   "240.0.0.0/4",
 ];

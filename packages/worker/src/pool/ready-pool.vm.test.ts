@@ -29,9 +29,10 @@ beforeEach(async () => {
   const machine = { name: "c1m0", cpu: 1, memoryMib: MEMORY_MIB };
   template = { folder: root, manifest: { machine } as Snapshot["manifest"] };
   host = {
-    qemuHost: { qemuPath: "qemu-system-x86_64", readonlyMemoryLibrary: LIBRARY },
+    qemuHost: { qemuPath: "qemu-system-x86_64", enterNetworkPath: "", readonlyMemoryLibrary: LIBRARY },
     uids: new UidAllocator(1_810_000),
     cgroups: await Cgroups.open(`pool-test-${process.pid}`),
+    network: undefined,
   };
   pool = openSlotPool({
     host,

@@ -8,8 +8,11 @@ import { DISK_FOLDER } from "../disk/chain.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import type { UidAllocator } from "../host/uid-allocator.ts";
 import type { Cgroups } from "../host/cgroups.ts";
+import { namespacePath } from "../network/namespace.ts";
+import type { Network } from "../network/network.ts";
+import type { NetworkSlot } from "../network/network-slot.ts";
 import { MEMORY_FILE } from "../qemu/machine.ts";
-import type { MachineSpec } from "../qemu/machine.ts";
+import type { BootSource, MachineSpec, NetworkDevice } from "../qemu/machine.ts";
 import { QemuProcess } from "../qemu/qemu-process.ts";
 import type { QemuHost } from "../qemu/qemu-process.ts";
 import { newSlotName } from "./slot-name.ts";
@@ -20,6 +23,8 @@ export interface Slot {
   readonly name: string;
   readonly folder: string;
   readonly uid: number;
+  /** Absent where VMs have no network. */
+  readonly network: NetworkSlot | undefined;
   readonly qemu: QemuProcess;
 }
 
@@ -27,12 +32,14 @@ export interface SlotHost {
   readonly qemuHost: QemuHost;
   readonly uids: UidAllocator;
   readonly cgroups: Cgroups;
+  /** Absent where VMs have no network. */
+  readonly network: Network | undefined;
 }
 
 export interface SlotRequest {
   /** Made by this call; must not exist. */
   readonly folder: string;
-  readonly machine: MachineSpec;
+  readonly machine: Omit<MachineSpec, "network">;
   /** The base memory to map. */
   readonly memory: string;
 }
@@ -51,20 +58,45 @@ export async function makeSlotFolder(folder: string, uid: number, memory: string
 
 /** Starts a QEMU that waits for a device state. On failure nothing is left. */
 export async function openSlot(host: SlotHost, request: SlotRequest): Promise<Slot> {
-  const { folder, machine, memory } = request;
-  const name = newSlotName();
-  const uid = host.uids.take();
+  const { folder, memory } = request;
+  const holdings = await reserveSlot(host, folder);
   try {
-    await makeSlotFolder(folder, uid, memory);
-    const qemu = await QemuProcess.spawn(host.qemuHost, { name, folder, uid, machine }, (identity) =>
-      host.cgroups.add(name, identity.pid),
-    );
+    await makeSlotFolder(folder, holdings.uid, memory);
+    const qemu = await startQemu(host, holdings, request.machine);
     await prepareIncoming(qemu.qmp);
-    return { name, folder, uid, qemu };
+    return { ...holdings, qemu };
   } catch (error) {
-    await freeSlot(host, { name, folder, uid });
+    await freeSlot(host, holdings);
     throw error;
   }
+}
+
+/** What a slot holds before there is a process in it. */
+export async function reserveSlot(host: SlotHost, folder: string): Promise<Omit<Slot, "qemu">> {
+  const network = await host.network?.take();
+  return { name: newSlotName(), folder, uid: host.uids.take(), network };
+}
+
+export function startQemu(
+  host: SlotHost,
+  { name, folder, uid, network }: Omit<Slot, "qemu">,
+  machine: Omit<MachineSpec, "network">,
+  boot?: BootSource,
+): Promise<QemuProcess> {
+  const spec = {
+    name,
+    folder,
+    uid,
+    machine: { ...machine, network: networkDevice(host) },
+    namespace: network && namespacePath(network),
+    ...(boot && { boot }),
+  };
+  return QemuProcess.spawn(host.qemuHost, spec, (identity) => host.cgroups.add(name, identity.pid));
+}
+
+/** What hardware the machines of this host have. */
+export function networkDevice({ network }: Pick<SlotHost, "network">): NetworkDevice {
+  return network === undefined ? "none" : "tap";
 }
 
 /** Gives a slot's folder another place; the QEMU in it works with relative names and does not notice. */
@@ -82,5 +114,6 @@ export async function closeSlot(host: SlotHost, slot: Slot): Promise<void> {
 export async function freeSlot(host: SlotHost, slot: Omit<Slot, "qemu">): Promise<void> {
   await host.cgroups.remove(slot.name);
   await rm(slot.folder, { recursive: true, force: true });
+  if (slot.network !== undefined) await host.network?.release(slot.network);
   host.uids.release(slot.uid);
 }

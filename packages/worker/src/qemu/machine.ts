@@ -4,12 +4,17 @@
  */
 import { createHash } from "node:crypto";
 import type { MachineType } from "@fastvm/contract";
+import { GUEST_MAC } from "../network/addresses.ts";
 
 export type Accelerator = "kvm" | "tcg";
+
+/** `tap`: a network interface that ends in the TAP device of the namespace QEMU runs in. `none`: a machine without one. */
+export type NetworkDevice = "tap" | "none";
 
 export interface MachineSpec {
   readonly machine: MachineType;
   readonly accelerator: Accelerator;
+  readonly network: NetworkDevice;
 }
 
 /** Names inside QEMU that other modules talk to. */
@@ -40,7 +45,16 @@ const TCG_CPU = "max,erms=off,fsrm=off";
  */
 const PLACEHOLDER = '{"driver":"null-co","node-name":"placeholder","size":1073741824,"read-zeroes":true}';
 
-function hardware({ machine, accelerator }: MachineSpec): readonly string[] {
+/** Open in QEMU from its start: it may not open TAP devices itself. */
+export const TAP_FD = 4;
+
+/** Last, so that the other devices have the same places with and without it. Every guest has one MAC: each is alone on its wire. */
+const NETWORK_DEVICE = [
+  ...["-netdev", `tap,id=net,fd=${TAP_FD}`],
+  ...["-device", `virtio-net-device,id=nic,netdev=net,mac=${GUEST_MAC}`],
+] as const;
+
+function hardware({ machine, accelerator, network }: MachineSpec): readonly string[] {
   return [
     // pit=off: a guest under TCG calibrates against the PIT and hangs in about half the boots. dump-guest-core: a crash of
     // QEMU must not write a tenant's memory to disk.
@@ -61,6 +75,7 @@ function hardware({ machine, accelerator }: MachineSpec): readonly string[] {
     ...["-device", "virtserialport,bus=serial.0,nr=1,chardev=link,name=fastvm.link"],
     ...["-blockdev", PLACEHOLDER, "-device", "virtio-blk-device,id=disk,drive=placeholder"],
     ...["-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-device,rng=rng"],
+    ...(network === "tap" ? NETWORK_DEVICE : []),
   ];
 }
 

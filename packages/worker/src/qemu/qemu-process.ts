@@ -9,8 +9,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readTail } from "../files/read-tail.ts";
 import { identifyProcess, isAlive, killAndWait } from "../processes/proc.ts";
 import type { ProcessIdentity } from "../processes/proc.ts";
+import { TAP } from "../network/namespace.ts";
 import { spawnDetached } from "../processes/spawn.ts";
-import { CONSOLE_CHARDEV, QMP_SOCKET, qemuArguments, RUN_FOLDER } from "./machine.ts";
+import type { DetachedSpec } from "../processes/spawn.ts";
+import { CONSOLE_CHARDEV, QMP_SOCKET, qemuArguments, RUN_FOLDER, TAP_FD } from "./machine.ts";
 import type { BootSource, MachineSpec } from "./machine.ts";
 import { QmpClient } from "./qmp-client.ts";
 
@@ -26,6 +28,8 @@ const CONSOLE_READ_BYTES = 65_536;
 
 export interface QemuHost {
   readonly qemuPath: string;
+  /** The program that starts another in a network namespace. */
+  readonly enterNetworkPath: string;
   /** Preloaded where this QEMU would open memory files for writing. */
   readonly readonlyMemoryLibrary: string | undefined;
 }
@@ -38,6 +42,8 @@ export interface QemuSpec {
   readonly uid: number;
   readonly machine: MachineSpec;
   readonly boot?: BootSource;
+  /** Path of the network namespace to run in; default: the daemon's. */
+  readonly namespace?: string | undefined;
 }
 
 export class QemuProcess {
@@ -68,12 +74,9 @@ export class QemuProcess {
     await prepareRunFolder(spec);
     await using log = await open(join(spec.folder, HYPERVISOR_LOG_FILE), "a", 0o600);
     const child = await spawnDetached({
-      command: host.qemuPath,
-      args: qemuArguments(spec.name, spec.machine, spec.boot),
+      ...command(host, spec),
       cwd: spec.folder,
       env: await preload(host, spec.folder),
-      uid: spec.uid,
-      gid: spec.uid,
       logFd: log.fd,
     });
     const identity = await identifyProcess(child.pid);
@@ -116,17 +119,28 @@ export class QemuProcess {
     const text = await this.qmp.execute("ringbuf-read", {
       device: CONSOLE_CHARDEV,
       size: CONSOLE_READ_BYTES,
+      // As text QEMU would give bytes that are no UTF-8 as they are, which is no JSON.
+      format: "base64",
     });
     return Buffer.from(typeof text === "string" ? text : "", "base64");
   }
-      // As text QEMU would give bytes that are no UTF-8 as they are, which is no JSON.
-      format: "base64",
 }
 
 /**
  * The library is copied into the folder and named relative to it: it may come from a place that the process's user cannot even pass through, such as a
  * clone in root's home.
  */
+/** Into its namespace goes who may, and gives up its rights there. */
+function command(
+  host: QemuHost,
+  { name, machine, boot, uid, namespace }: QemuSpec,
+): Pick<DetachedSpec, "command" | "args" | "uid" | "gid"> {
+  const args = qemuArguments(name, machine, boot);
+  if (namespace === undefined) return { command: host.qemuPath, args, uid, gid: uid };
+  const entrance = [namespace, TAP, `${TAP_FD}`, `${uid}`, host.qemuPath];
+  return { command: host.enterNetworkPath, args: [...entrance, ...args] };
+}
+
 async function preload(host: QemuHost, folder: string): Promise<Record<string, string>> {
   if (host.readonlyMemoryLibrary === undefined) return {};
   const copy = join(folder, PRELOAD_FILE);

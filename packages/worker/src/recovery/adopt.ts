@@ -1,11 +1,10 @@
 /** Takes over a VM whose QEMU outlived its daemon, or says why it is lost. */
 import { rm } from "node:fs/promises";
 import { activeLayer, cancelStream, nextLayer } from "../disk/chain.ts";
-import { freeSlot } from "../pool/slot.ts";
 import { killAndWait } from "../processes/proc.ts";
+import { QemuProcess } from "../qemu/qemu-process.ts";
 import { keepAsFailed } from "../vm/keep-as-failed.ts";
 import { freeHoldings } from "../vm/holdings.ts";
-import { QemuProcess } from "../qemu/qemu-process.ts";
 import { openLink } from "../vm/open-link.ts";
 import type { Vm } from "../vm/vm.ts";
 import { watchGuest } from "../vm/watch-guest.ts";
@@ -74,7 +73,7 @@ async function finishPause(
 ): Promise<void> {
   await qemu?.kill();
   await endProcess(vm);
-  await freeSlot(context, { name: vm.record.slot, folder: vm.folder, uid: vm.record.uid });
+  await freeHoldings(context, vm);
   context.vms.set(vm.vmId, paused);
 }
 

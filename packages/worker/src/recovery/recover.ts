@@ -16,6 +16,7 @@ import {
   vmFolder,
 } from "../vm/worker-context.ts";
 import type { WorkerContext } from "../vm/worker-context.ts";
+import { networkOf } from "../vm/holdings.ts";
 import { Vm } from "../vm/vm.ts";
 import { adoptVm } from "./adopt.ts";
 import { killStrayProcesses } from "./stray-processes.ts";
@@ -40,6 +41,17 @@ export async function recover(context: WorkerContext): Promise<void> {
     await emptyFolder(folder);
   }
   await removeStrayCgroups(context);
+  await recoverNetwork(context);
+}
+
+/** Their rules held while no daemon was there; from here on they are ours to change. */
+async function recoverNetwork(context: WorkerContext): Promise<void> {
+  const guests = [...context.vms.values()].flatMap((vm) => {
+    const slot = vm.record.phase === "running" ? networkOf(context, vm) : undefined;
+    const { policy } = vm.record;
+    return slot === undefined || policy === undefined ? [] : [{ slot, policy }];
+  });
+  await context.network?.adopt(guests);
 }
 
 async function recoverPaused(context: WorkerContext): Promise<void> {

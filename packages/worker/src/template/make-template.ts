@@ -10,11 +10,8 @@ import type { MachineType } from "@fastvm/contract";
 import { attachDisk, DISK_FOLDER, layerName } from "../disk/chain.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import { handshakeFields } from "../identity/handshake.ts";
-import { closeSlot, freeSlot, makeSlotFolder } from "../pool/slot.ts";
-import { newSlotName } from "../pool/slot-name.ts";
+import { closeSlot, freeSlot, makeSlotFolder, reserveSlot, startQemu } from "../pool/slot.ts";
 import type { Slot, SlotHost } from "../pool/slot.ts";
-import { QemuProcess } from "../qemu/qemu-process.ts";
-import type { QemuHost } from "../qemu/qemu-process.ts";
 import type { Accelerator } from "../qemu/machine.ts";
 import { publishSnapshot } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
@@ -28,11 +25,11 @@ import type { Image } from "../image/image.ts";
 
 const GIB = 1024 ** 3;
 const MIB = 1024 ** 2;
-/** Enough for the end of a panic. */
-const LAST_WORDS_CHARS = 2_000;
 /** The agent answers after 3 s under emulation; eight emulated vCPUs on two cores take many times that. */
 const BOOT_DEADLINE_MS = 180_000;
 const SETTLE_DEADLINE_MS = 180_000;
+/** Enough for the end of a panic. */
+const LAST_WORDS_CHARS = 2_000;
 
 /**
  * Waits for the image's services, runs what commands usually need once, so that its pages are in every clone's memory, and writes out what the
@@ -51,7 +48,6 @@ sync
 `;
 
 export interface TemplateHost extends SlotHost, CaptureContext {
-  readonly qemuHost: QemuHost;
   readonly accelerator: Accelerator;
   readonly image: Image;
   readonly tscKhz: number;
@@ -83,24 +79,18 @@ export async function makeTemplate(
 }
 
 async function boot(host: TemplateHost, machine: MachineType, folder: string): Promise<Slot> {
-  const name = newSlotName();
-  const uid = host.uids.take();
+  const holdings = await reserveSlot(host, folder);
   try {
-    await makeBootFolder(host, machine, folder, uid);
-    const qemu = await QemuProcess.spawn(
-      host.qemuHost,
-      {
-        name,
-        folder,
-        uid,
-        machine: { machine, accelerator: host.accelerator },
-        boot: { kernel: "kernel", initramfs: "initramfs", cmdline: kernelCommandLine(host) },
-      },
-      (identity) => host.cgroups.add(name, identity.pid),
+    await makeBootFolder(host, machine, folder, holdings.uid);
+    const qemu = await startQemu(
+      host,
+      holdings,
+      { machine, accelerator: host.accelerator },
+      { kernel: "kernel", initramfs: "initramfs", cmdline: kernelCommandLine(host) },
     );
-    return { name, folder, uid, qemu };
+    return { ...holdings, qemu };
   } catch (error) {
-    await freeSlot(host, { name, folder, uid });
+    await freeSlot(host, holdings);
     throw error;
   }
 }

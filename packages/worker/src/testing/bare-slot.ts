@@ -32,9 +32,10 @@ export async function openBareSlot(machineName = "c1m1"): Promise<BareSlot> {
   await copyFile(LIBRARY, readonlyMemoryLibrary);
   await chmod(readonlyMemoryLibrary, 0o400);
   const host: SlotHost = {
-    qemuHost: { qemuPath: "qemu-system-x86_64", readonlyMemoryLibrary },
+    qemuHost: { qemuPath: "qemu-system-x86_64", enterNetworkPath: "", readonlyMemoryLibrary },
     uids: new UidAllocator(TEST_UID_BASE),
     cgroups: await Cgroups.open(`test-${process.pid}`),
+    network: undefined,
   };
   const slot = await openSlot(host, {
     folder: join(root, "slot"),

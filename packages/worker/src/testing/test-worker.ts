@@ -2,10 +2,15 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { newVmId, parseMachineType } from "@fastvm/contract";
-import type { VmId, VmSpec } from "@fastvm/contract";
+import type { NetworkPolicy, VmId, VmSpec } from "@fastvm/contract";
 import { Worker } from "../worker.ts";
 
 const CACHE = "/var/cache/fastvm";
+const DENY_ALL: NetworkPolicy = {
+  ingress: { default: "deny", rules: [] },
+  egress: { default: "deny", rules: [] },
+  dns: { mode: "allow", domains: [], blockBypass: false },
+};
 /** Beside the cache, so that layers are shared by hard link as they are in use. */
 const ROOT = "/var/cache/fastvm-test";
 const RESERVE_MIB = 300;
@@ -26,6 +31,7 @@ export class TestWorker implements AsyncDisposable {
         cacheDir: CACHE,
         imageDir: join(CACHE, "images/current"),
         poolSize: 0,
+        network: "none",
         reserveMib: RESERVE_MIB,
         uidBase: UID_BASE,
       },
@@ -51,6 +57,7 @@ export class TestWorker implements AsyncDisposable {
       machine,
       diskGib: 10,
       identity: { hostname: "probe", envVars: {}, authorizedKeys: [] },
+      network: DENY_ALL,
       ...changes,
     });
     return vmId;

@@ -1,6 +1,6 @@
 /** Delete: works in every state, also in the middle of another transition, whose QEMU it ends first. */
 import { rm } from "node:fs/promises";
-import { freeSlot } from "../pool/slot.ts";
+import { freeHoldings } from "./holdings.ts";
 import type { Vm } from "./vm.ts";
 import { pausedFolder } from "./worker-context.ts";
 import type { WorkerContext } from "./worker-context.ts";
@@ -12,8 +12,7 @@ export async function deleteVm(context: WorkerContext, vm: Vm): Promise<void> {
     const latest = context.vms.get(vm.vmId) ?? vm;
     await endNow(latest);
     await rm(pausedFolder(context.config, latest.vmId), { recursive: true, force: true });
-    const { slot, uid } = latest.record;
-    await freeSlot(context, { name: slot, folder: latest.folder, uid });
+    await freeHoldings(context, latest);
     context.vms.delete(latest.vmId);
   });
 }

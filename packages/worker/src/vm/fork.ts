@@ -12,6 +12,7 @@ import { assertRoom } from "./admission.ts";
 import type { Captured } from "./capture.ts";
 import { asCaptureError } from "./capture-error.ts";
 import { restore } from "./restore.ts";
+import { publicAddress } from "./vm.ts";
 import type { Vm } from "./vm.ts";
 import { forksFolder, pausedFolder, vmFolder } from "./worker-context.ts";
 import type { WorkerContext } from "./worker-context.ts";
@@ -79,11 +80,12 @@ async function startChild(
       vmId: child.vmId,
       identity: child.identity,
       ttl: child.ttl,
+      policy: child.network,
       diskGib: snapshot.manifest.diskGib,
       folder: vmFolder(context.config, child.vmId),
     });
     context.vms.set(child.vmId, vm);
-    const launch = { durationMs: performance.now() - startedAt, fromPool };
+    const launch = { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(vm) };
     return { vmId: child.vmId, ok: true, launch };
   } catch (error) {
     return { vmId: child.vmId, ok: false, error };

@@ -7,6 +7,7 @@ import type { Snapshot } from "../snapshot/folder.ts";
 import { assertRoom } from "./admission.ts";
 import { restore } from "./restore.ts";
 import { snapshotFolder, vmFolder } from "./worker-context.ts";
+import { publicAddress } from "./vm.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 export async function launch(context: WorkerContext, spec: VmSpec): Promise<LaunchResult> {
@@ -20,11 +21,12 @@ export async function launch(context: WorkerContext, spec: VmSpec): Promise<Laun
     vmId: spec.vmId,
     identity: spec.identity,
     ttl: spec.ttl,
+    policy: spec.network,
     diskGib: Math.max(spec.diskGib, source.manifest.diskGib),
     folder: vmFolder(context.config, spec.vmId),
   });
   context.vms.set(spec.vmId, vm);
-  return { durationMs: performance.now() - startedAt, fromPool };
+  return { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(vm) };
 }
 
 async function requireSnapshot(context: WorkerContext, snapshotId: SnapshotId): Promise<Snapshot> {

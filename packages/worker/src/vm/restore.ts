@@ -5,7 +5,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { FastvmError } from "@fastvm/contract";
-import type { VmId, VmIdentity, VmTtl } from "@fastvm/contract";
+import type { NetworkPolicy, VmId, VmIdentity, VmTtl } from "@fastvm/contract";
 import { resizeDisk } from "../disk/chain.ts";
 import { isErrno } from "../files/errno.ts";
 import { handshakeFields } from "../identity/handshake.ts";
@@ -30,6 +30,9 @@ export interface RestoreRequest {
   readonly ttl: VmTtl | undefined;
   /** At least the snapshot's. */
   readonly diskGib: number;
+  readonly policy: NetworkPolicy;
+  /** Of a VM that had one before. */
+  readonly publicIpv6?: string | undefined;
   /** Becomes the VM's folder; must not exist. */
   readonly folder: string;
   /** Of the VM that is resumed. */
@@ -92,12 +95,13 @@ async function enlist(
   try {
     await mkdir(dirname(request.folder), { recursive: true });
     const slot = await moveSlot(standby.slot, request.folder);
-    const { vmId, identity, diskGib } = request;
-    const record: VmRecord = { ...standby.vm.record, vmId, identity, diskGib };
+    const { vmId, identity, diskGib, policy } = request;
+    const record: VmRecord = { ...standby.vm.record, vmId, identity, diskGib, policy };
     const vm = new Vm(request.folder, record, request.transitions);
+    const connected = connect(context, slot, vm);
     await vm.update({});
     await slot.qemu.qmp.execute("cont");
-    return await introduce(context, vm, { qemu: slot.qemu, link: guest.link }, snapshot, request);
+    return await introduce(context, vm, { qemu: slot.qemu, link: guest.link }, connected, snapshot, request);
   } catch (error) {
     guest.link.close();
     await closeSlot(context, { ...standby.slot, folder: request.folder });
@@ -130,8 +134,19 @@ async function bringUp(
   request: RestoreRequest,
 ): Promise<Vm> {
   const vm = new Vm(request.folder, initialRecord(snapshot, request, slot), request.transitions);
+  const connected = connect(context, slot, vm);
   const guest = await wake(context, slot, snapshot, vm);
-  return await introduce(context, vm, guest, snapshot, request);
+  return await introduce(context, vm, guest, connected, snapshot, request);
+}
+
+/** Beside the rest of a restore. Until it is done the guest reaches nobody and nobody it. */
+function connect({ network }: WorkerContext, slot: Slot, vm: Vm): Promise<void> {
+  const { policy, publicIpv6 } = vm.record;
+  if (network === undefined || slot.network === undefined || !policy || !publicIpv6) return Promise.resolve();
+  const connected = network.attach(slot.network, publicIpv6, policy);
+  // Whoever fails first is told; the slot is given up with what came of this.
+  connected.catch(() => undefined);
+  return connected;
 }
 
 /** The handshake, after which the VM counts as running. On failure the link is closed. */
@@ -139,6 +154,7 @@ async function introduce(
   context: WorkerContext,
   vm: Vm,
   guest: Guest,
+  connected: Promise<void>,
   snapshot: Snapshot,
   request: RestoreRequest,
 ): Promise<Vm> {
@@ -149,6 +165,7 @@ async function introduce(
     const forwardPort = context.forward?.port;
     const { vmId } = vm;
     await link.identify(handshakeFields({ vmId, identity: request.identity, growRoot, forwardPort }));
+    await connected;
     await vm.update({ phase: "running", runningSinceMs: Date.now(), ...deadlineFromNow(request.ttl) });
   } catch (error) {
     link.close();

@@ -2,18 +2,26 @@
 import { rm } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { FastvmError } from "@fastvm/contract";
-import type { LaunchResult, ResumeOptions } from "@fastvm/contract";
+import type { LaunchResult, NetworkPolicy, ResumeOptions } from "@fastvm/contract";
 import { openSnapshot } from "../snapshot/folder.ts";
 import { assertRoom } from "./admission.ts";
 import { readLogs, writeLogs } from "./console-log.ts";
 import { restore } from "./restore.ts";
+import { publicAddress } from "./vm.ts";
 import type { Vm } from "./vm.ts";
 import { pausedFolder, vmFolder } from "./worker-context.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
+/** For a VM of a daemon that knew no policies, until the control plane says which. */
+const CLOSED: NetworkPolicy = {
+  ingress: { default: "deny", rules: [] },
+  egress: { default: "deny", rules: [] },
+  dns: { mode: "allow", domains: [], blockBypass: false },
+};
+
 export async function resume(context: WorkerContext, vm: Vm, options: ResumeOptions): Promise<LaunchResult> {
   const startedAt = performance.now();
-  if (vm.record.phase === "running") return { durationMs: 0, fromPool: false };
+  if (vm.record.phase === "running") return { durationMs: 0, fromPool: false, ...publicAddress(vm) };
   if (vm.record.phase !== "paused") {
     throw new FastvmError("vm_wrong_state", `VM ${vm.vmId} is ${vm.record.phase}, not paused`);
   }
@@ -25,6 +33,8 @@ export async function resume(context: WorkerContext, vm: Vm, options: ResumeOpti
     vmId: vm.vmId,
     identity: options.identity ?? vm.record.identity,
     ttl: options.ttl,
+    policy: options.network ?? vm.record.policy ?? CLOSED,
+    publicIpv6: vm.record.publicIpv6,
     diskGib: vm.record.diskGib,
     folder: vmFolder(context.config, vm.vmId),
     transitions: vm.transitions,
@@ -35,5 +45,5 @@ export async function resume(context: WorkerContext, vm: Vm, options: ResumeOpti
     .catch(context.onError);
   context.vms.set(vm.vmId, revived);
   await rm(folder, { recursive: true, force: true });
-  return { durationMs: performance.now() - startedAt, fromPool };
+  return { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(revived) };
 }

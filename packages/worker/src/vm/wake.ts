@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { FastvmError } from "@fastvm/contract";
-import type { VmId, VmIdentity } from "@fastvm/contract";
+import type { NetworkPolicy, VmId, VmIdentity } from "@fastvm/contract";
 import { attachDisk, DISK_FOLDER, nextLayer } from "../disk/chain.ts";
 import { checksumFile } from "../files/checksum.ts";
 import { applyDelta } from "../memory/delta.ts";
@@ -26,6 +26,9 @@ export interface Owner {
   readonly vmId: VmId;
   readonly identity: VmIdentity;
   readonly diskGib: number;
+  readonly policy?: NetworkPolicy;
+  /** Of a VM that had one before; default: the slot's own. */
+  readonly publicIpv6?: string | undefined;
 }
 
 export function initialRecord(snapshot: Snapshot, owner: Owner, slot: Slot): VmRecord {
@@ -39,6 +42,11 @@ export function initialRecord(snapshot: Snapshot, owner: Owner, slot: Slot): VmR
     imageDigest: snapshot.manifest.imageDigest,
     uid: slot.uid,
     slot: slot.name,
+    ...(owner.policy && { policy: owner.policy }),
+    ...(slot.network && {
+      network: { index: slot.network.index },
+      publicIpv6: owner.publicIpv6 ?? slot.network.publicIpv6,
+    }),
     generation: randomBytes(GENERATION_BYTES).toString("hex"),
     chain: [...layers, nextLayer(layers)],
     process: slot.qemu.identity,

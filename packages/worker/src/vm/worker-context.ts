@@ -6,6 +6,7 @@ import type { WorkerConfig } from "../config.ts";
 import type { OverlayFactory } from "../disk/overlay.ts";
 import type { Cgroups } from "../host/cgroups.ts";
 import type { UidAllocator } from "../host/uid-allocator.ts";
+import type { Network } from "../network/network.ts";
 import type { Image } from "../image/image.ts";
 import type { ReadyPool } from "../pool/ready-pool.ts";
 import type { Slot } from "../pool/slot.ts";
@@ -32,6 +33,8 @@ export interface WorkerContext {
   readonly compatibility: (machine: MachineType) => Compatibility;
   readonly uids: UidAllocator;
   readonly cgroups: Cgroups;
+  /** Absent where VMs have no network. */
+  readonly network: Network | undefined;
   readonly overlays: OverlayFactory;
   readonly templates: TemplateStore;
   /** Waiting processes, for restores of all kinds. */

@@ -1,0 +1,142 @@
+/** Makes and removes the namespace of a VM: its devices, addresses and the translation between the guest's addresses and its own. */
+import type { CommandShell } from "../host/command-shell.ts";
+import {
+  GATEWAY_IPV4,
+  GATEWAY_IPV6,
+  GATEWAY_MAC,
+  GUEST_IPV4,
+  GUEST_IPV4_PREFIX_LENGTH,
+  GUEST_IPV6,
+  GUEST_IPV6_PREFIX_LENGTH,
+  GUEST_LINK_LOCAL,
+  GUEST_MAC,
+  HOST_LINK_LOCAL,
+  NAMESPACE_LINK_LOCAL,
+  RESOLVER_PORT,
+} from "./addresses.ts";
+import type { Instance, NetworkSlot } from "./network-slot.ts";
+
+/** The device in the namespace that QEMU opens. */
+export const TAP = "tap0";
+const UPLINK = "uplink";
+/** Where `ip netns` keeps namespaces by name. */
+const NAMESPACE_FOLDER = "/run/netns";
+/** The link's name is taken: another daemon has this index. */
+const EEXIST_STATUS = 17;
+
+export function namespacePath(slot: NetworkSlot): string {
+  return `${NAMESPACE_FOLDER}/${slot.namespace}`;
+}
+
+/** `false`, and nothing made, when the index is somebody else's. Takes about 30 ms. */
+export async function makeNamespace(
+  shell: CommandShell,
+  instance: Instance,
+  slot: NetworkSlot,
+  hostIpv6: string,
+): Promise<boolean> {
+  const claim = `ip link add ${slot.veth} group ${instance.group} type veth peer name ${UPLINK} netns ${slot.namespace}`;
+  const printed = await shell.run(`
+set -e
+if [ -e /sys/class/net/${slot.veth} ]; then echo taken; exit 0; fi
+ip netns add ${slot.namespace}
+undo() { ip netns del ${slot.namespace} 2>/dev/null; }
+trap '[ $? = 0 ] || undo' EXIT
+${claim} || { [ ! -e /sys/class/net/${slot.veth} ] || { undo; echo taken; exit 0; }; exit ${EEXIST_STATUS}; }
+ip -batch - <<'EOF'
+link set ${slot.veth} addrgenmode none
+addr add ${slot.hostIpv4}/31 dev ${slot.veth}
+addr add ${HOST_LINK_LOCAL}/64 dev ${slot.veth} nodad
+link set ${slot.veth} up
+${routeCommand(slot, hostIpv6)}
+EOF
+nsenter --net=${namespacePath(slot)} sh -e <<'INSIDE'
+echo 1 >/proc/sys/net/ipv4/ip_forward
+echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+ip -batch - <<'EOF'
+link set lo up
+link set ${UPLINK} addrgenmode none
+addr add ${slot.ipv4}/31 dev ${UPLINK}
+addr add ${NAMESPACE_LINK_LOCAL}/64 dev ${UPLINK} nodad
+link set ${UPLINK} up
+tuntap add ${TAP} mode tap vnet_hdr
+link set ${TAP} addrgenmode none
+link set ${TAP} address ${GATEWAY_MAC}
+addr add ${GATEWAY_IPV4}/${GUEST_IPV4_PREFIX_LENGTH} dev ${TAP}
+addr add ${GATEWAY_IPV6}/${GUEST_IPV6_PREFIX_LENGTH} dev ${TAP} nodad
+link set ${TAP} up
+neigh add ${GUEST_IPV4} lladdr ${GUEST_MAC} dev ${TAP} nud permanent
+neigh add ${GUEST_IPV6} lladdr ${GUEST_MAC} dev ${TAP} nud permanent
+route add default via ${slot.hostIpv4}
+route add default via ${HOST_LINK_LOCAL} dev ${UPLINK}
+EOF
+nft -f - <<'EOF'
+${translation(slot)}
+EOF
+INSIDE
+`);
+  return printed.trim() !== "taken";
+}
+
+/** Gives a namespace the address of the VM that moves in, in place of the one it was made with. */
+export async function readdress(
+  shell: CommandShell,
+  slot: NetworkSlot,
+  formerIpv6: string,
+  hostIpv6: string,
+): Promise<void> {
+  await shell.run(`
+set -e
+ip -batch - <<'EOF'
+route del ${formerIpv6}/128 dev ${slot.veth}
+${routeCommand(slot, hostIpv6)}
+EOF
+nsenter --net=${namespacePath(slot)} nft -f - <<'EOF'
+delete table inet fastvm
+${translation(slot)}
+EOF
+`);
+}
+
+/**
+ * With the namespace go its devices, but some time later; the link goes at once, and with it the host's end and its routes. Also of a namespace that is half made or
+ * not there.
+ */
+export async function removeNamespace(shell: CommandShell, name: string): Promise<void> {
+  const path = `${NAMESPACE_FOLDER}/${name}`;
+  await shell.run(`
+[ ! -e ${path} ] && exit 0
+nsenter --net=${path} ip link del ${UPLINK} 2>/dev/null
+ip netns del ${name}`);
+}
+
+function routeCommand(slot: NetworkSlot, hostIpv6: string): string {
+  return `route replace ${slot.publicIpv6}/128 via ${NAMESPACE_LINK_LOCAL} dev ${slot.veth} src ${hostIpv6}`;
+}
+
+/**
+ * What comes from the guest must be from the guest. Questions about names go to our resolver whomever they were meant for. The policy is not here but on the host,
+ * in one place for all VMs.
+ */
+function translation(slot: NetworkSlot): string {
+  return `table inet fastvm {
+  chain guard {
+    type filter hook prerouting priority raw; policy accept;
+    iifname "${TAP}" ether saddr != ${GUEST_MAC} drop
+    iifname "${TAP}" ip saddr != ${GUEST_IPV4} drop
+    iifname "${TAP}" ip6 saddr != { ${GUEST_IPV6}, ${GUEST_LINK_LOCAL} } drop
+    iifname "${TAP}" icmpv6 type { nd-router-advert, nd-redirect } drop
+    iifname "${TAP}" meta nfproto ipv6 meta l4proto { tcp, udp } th dport 53 drop
+  }
+  chain inbound {
+    type nat hook prerouting priority dstnat; policy accept;
+    iifname "${TAP}" meta nfproto ipv4 meta l4proto { tcp, udp } th dport 53 dnat ip to ${slot.hostIpv4}:${RESOLVER_PORT}
+    iifname "${UPLINK}" ip6 daddr ${slot.publicIpv6} dnat ip6 to ${GUEST_IPV6}
+  }
+  chain outbound {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname "${UPLINK}" ip saddr ${GUEST_IPV4} snat ip to ${slot.ipv4}
+    oifname "${UPLINK}" ip6 saddr ${GUEST_IPV6} snat ip6 to ${slot.publicIpv6}
+  }
+}`;
+}

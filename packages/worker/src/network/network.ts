@@ -1,0 +1,128 @@
+/** The network of this daemon's VMs: namespaces made ahead, policies in the kernel, a resolver for each guest. */
+import type { NetworkPolicy, NetworkReport } from "@fastvm/contract";
+import { Firewall } from "../firewall/firewall.ts";
+import { CommandShell } from "../host/command-shell.ts";
+import { defaultVmPrefix, formatVmPrefix, hostIpv6, parseVmPrefix, RESOLVER_PORT } from "./addresses.ts";
+import type { VmPrefix } from "./addresses.ts";
+import { forgetHost, prepareHost } from "./host-routing.ts";
+import { readdress } from "./namespace.ts";
+import { instanceOf, networkSlot } from "./network-slot.ts";
+import type { Instance, NetworkSlot } from "./network-slot.ts";
+import { SlotMaker } from "./slot-maker.ts";
+import { SpareSlots } from "./spare-slots.ts";
+
+export interface NetworkOptions {
+  /** Six hexadecimal digits that no other daemon of this machine has. */
+  readonly instance: string;
+  readonly ipv6Prefix?: string | undefined;
+  readonly nameservers?: readonly string[] | undefined;
+  readonly onError: (error: unknown) => void;
+}
+
+interface Parts {
+  readonly shell: CommandShell;
+  readonly instance: Instance;
+  readonly prefix: VmPrefix;
+  readonly maker: SlotMaker;
+  readonly firewall: Firewall;
+  readonly onError: (error: unknown) => void;
+}
+
+export class Network {
+  readonly #parts: Parts;
+  #spares: SpareSlots | undefined;
+
+  /** Rejects where this process may not make networks, with the kernel's reason. VMs of an earlier daemon keep their rules until `adopt`. */
+  static async open(options: NetworkOptions): Promise<Network> {
+    const prefix = prefixOf(options);
+    const instance = instanceOf(options.instance);
+    const shell = new CommandShell();
+    try {
+      await prepareHost(shell, prefix);
+      const firewall = await Firewall.open({
+        shell,
+        instance: instance.name,
+        group: instance.group,
+        resolverPort: RESOLVER_PORT,
+        vmPrefix: formatVmPrefix(prefix),
+        onError: options.onError,
+      });
+      const maker = new SlotMaker({ shell, instance, prefix });
+      return new Network({ shell, instance, prefix, maker, firewall, onError: options.onError });
+    } catch (error) {
+      await shell.close();
+      throw new Error(
+        `VMs cannot have a network here (start with --network none to do without): ${textOf(error)}`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  slotOf(held: Pick<NetworkSlot, "index" | "publicIpv6">): NetworkSlot {
+    return networkSlot(this.#parts.instance, held);
+  }
+
+  /** Once, before anything else: takes over the VMs of an earlier daemon, and removes what is left of others. */
+  async adopt(guests: readonly { slot: NetworkSlot; policy: NetworkPolicy }[]): Promise<void> {
+    const { maker, firewall, onError } = this.#parts;
+    for (const { slot } of guests) maker.reserve(slot);
+    await firewall.restore(guests.map(({ slot, policy }) => ({ guest: slot, policy })));
+    await maker.sweep(guests.map(({ slot }) => slot));
+    this.#spares = new SpareSlots(maker, onError);
+  }
+
+  /** A namespace that is nobody's, in which a guest reaches nothing yet. */
+  async take(): Promise<NetworkSlot> {
+    return await (this.#spares?.take() ?? this.#parts.maker.make());
+  }
+
+  /** Call when no process is in it any more. */
+  async release(slot: NetworkSlot): Promise<void> {
+    await this.#parts.firewall.detach(slot.index);
+    await this.#parts.maker.remove(slot);
+  }
+
+  /** Opens it for a VM, which has this public address from now on. */
+  async attach(slot: NetworkSlot, publicIpv6: string, policy: NetworkPolicy): Promise<void> {
+    const { shell, prefix, firewall } = this.#parts;
+    const guest = { ...slot, publicIpv6 };
+    if (publicIpv6 !== slot.publicIpv6) await readdress(shell, guest, slot.publicIpv6, hostIpv6(prefix));
+    await firewall.attach(guest, policy);
+  }
+
+  async update(slot: NetworkSlot, policy: NetworkPolicy): Promise<void> {
+    await this.#parts.firewall.update(slot.index, policy);
+  }
+
+  async report(slot: NetworkSlot): Promise<NetworkReport | undefined> {
+    const report = await this.#parts.firewall.report(slot.index);
+    return report && { ...report, dns: { answered: 0, refused: 0, filtered: 0, limited: 0, failed: 0 } };
+  }
+
+  /** `keep`: VMs run on, under their rules, for the next daemon to find. */
+  async close({ keep }: { readonly keep: boolean }): Promise<void> {
+    const { shell, maker, firewall, prefix } = this.#parts;
+    for (const slot of (await this.#spares?.close()) ?? []) await maker.remove(slot);
+    await firewall.close({ keep });
+    if (!keep) await forgetHost(shell, prefix);
+    await shell.close();
+  }
+}
+
+function prefixOf({ ipv6Prefix, instance }: NetworkOptions): VmPrefix {
+  if (ipv6Prefix === undefined) return defaultVmPrefix(instance);
+  const prefix = parseVmPrefix(ipv6Prefix);
+  if (prefix === undefined)
+    throw new Error(`${ipv6Prefix} is no IPv6 network of at most 96 bits, such as 2001:db8:1::/64`);
+  return prefix;
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

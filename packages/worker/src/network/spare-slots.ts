@@ -1,0 +1,54 @@
+/** Network slots made ahead, so that neither a launch nor a fork to ten waits for one. Refilled when nobody has taken any for a while: on few cores it would slow the launch it follows. */
+import type { NetworkSlot } from "./network-slot.ts";
+import type { SlotMaker } from "./slot-maker.ts";
+
+/** A fork to ten finds one for each child. Each costs the kernel some 100 KiB. */
+const SPARES = 12;
+const REFILL_QUIET_MS = 250;
+
+export class SpareSlots {
+  readonly #maker: SlotMaker;
+  readonly #onError: (error: unknown) => void;
+  readonly #spares: NetworkSlot[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #filling: Promise<void> | undefined;
+  #takes = 0;
+  #closed = false;
+
+  constructor(maker: SlotMaker, onError: (error: unknown) => void) {
+    this.#maker = maker;
+    this.#onError = onError;
+    this.#refillSoon();
+  }
+
+  async take(): Promise<NetworkSlot> {
+    this.#takes++;
+    this.#refillSoon();
+    return this.#spares.shift() ?? (await this.#maker.make());
+  }
+
+  /** Makes no more and hands over what there is. */
+  async close(): Promise<readonly NetworkSlot[]> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#filling;
+    return this.#spares.splice(0);
+  }
+
+  #refillSoon(): void {
+    clearTimeout(this.#timer);
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => {
+      this.#filling ??= this.#fill()
+        .catch(this.#onError)
+        .finally(() => (this.#filling = undefined));
+    }, REFILL_QUIET_MS);
+    this.#timer.unref();
+  }
+
+  async #fill(): Promise<void> {
+    const takes = this.#takes;
+    while (!this.#closed && this.#takes === takes && this.#spares.length < SPARES)
+      this.#spares.push(await this.#maker.make());
+  }
+}

@@ -1,0 +1,26 @@
+/** A new network policy: in force when this resolves. A paused VM keeps it for its next life. */
+import type { NetworkPolicy } from "@fastvm/contract";
+import { writeJournal } from "../journal/journal.ts";
+import { networkOf } from "./holdings.ts";
+import type { Vm } from "./vm.ts";
+import { pausedFolder } from "./worker-context.ts";
+import type { WorkerContext } from "./worker-context.ts";
+
+export async function setNetworkPolicy(context: WorkerContext, vm: Vm, policy: NetworkPolicy): Promise<void> {
+  const record = { ...vm.record, policy };
+  if (record.phase === "paused") {
+    await writeJournal(pausedFolder(context.config, vm.vmId), record);
+    vm.becomePaused(record);
+    return;
+  }
+  const before = vm.record;
+  // Written first: after a crash in between, the restarted worker enforces the new one.
+  await vm.replace(record);
+  const slot = networkOf(context, vm);
+  try {
+    if (slot !== undefined) await context.network?.update(slot, policy);
+  } catch (error) {
+    await vm.replace(before);
+    throw error;
+  }
+}
