@@ -63,6 +63,7 @@ async function templateOf(daemon: TestDaemon, vm: Vm): Promise<string> {
 /** The floor is worth nothing when it starts another machine than the product. */
 async function assertSameMachine(daemon: TestDaemon, vm: Vm, floor: FloorSource): Promise<void> {
   const { pid } = await processOf(daemon.config.dataDir, vm.id);
+  // Where it was started through a program that enters its namespace, that became QEMU.
   const [, ...product] = (await readFile(`/proc/${pid}/cmdline`, "utf8")).split("\0").slice(0, -1);
   const expected = floorArguments(product[1] ?? "", floor.machine);
   const difference = expected.findIndex((argument, at) => argument !== product[at]);

@@ -8,6 +8,7 @@ import { copyFile, link, mkdir, open, readFile, rm } from "node:fs/promises";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Agent } from "./agent.ts";
 import { Monitor } from "./monitor.ts";
@@ -44,7 +45,7 @@ export async function openFloorSource(folder: string, scratch: string): Promise<
   const manifest = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")) as TemplateManifest;
   const emptyOverlay = join(scratch, "empty.qcow2");
   await mkdir(scratch, { recursive: true });
-  await promisify(execFile)("qemu-img", [
+  await execFileAsync("qemu-img", [
     ...["create", "-q", "-f", "qcow2"],
     ...[emptyOverlay, `${manifest.diskGib}G`],
   ]);
@@ -57,11 +58,22 @@ export async function openFloorSource(folder: string, scratch: string): Promise<
   };
 }
 
+const execFileAsync = promisify(execFile);
+const TAP = "tap0";
+/** Opens the TAP device and becomes QEMU; the one part of the product that the floor uses. */
+const ENTER_NETWORK = fileURLToPath(
+  new URL("../../packages/worker/native/build/enter-network", import.meta.url),
+);
+
 let started = 0;
 
 export async function floorRestore(source: FloorSource): Promise<FloorVm> {
   const name = `floor-${process.pid}-${++started}`;
   const folder = join(source.scratch, name);
+  // Ahead of time, as the product does it.
+  await using stack = new AsyncDisposableStack();
+  await makeNamespace(name);
+  stack.defer(() => removeNamespace(name));
   const startedAt = performance.now();
   await makeFolder(source, folder);
   const qemu = await start(name, folder, source.machine);
@@ -70,10 +82,12 @@ export async function floorRestore(source: FloorSource): Promise<FloorVm> {
     await load(monitor, qemu, source);
     const agent = await Agent.greet(join(folder, "run", "link.sock"));
     const restoreMs = performance.now() - startedAt;
+    const owned = stack.move();
     const dispose = async (): Promise<void> => {
       agent.close();
       monitor.close();
       await end(qemu, folder);
+      await owned.disposeAsync();
     };
     return { pid: qemu.pid ?? 0, agent, restoreMs, [Symbol.asyncDispose]: dispose };
   } catch (error) {
@@ -84,11 +98,22 @@ export async function floorRestore(source: FloorSource): Promise<FloorVm> {
 
 async function start(name: string, folder: string, machine: FloorMachine): Promise<ChildProcess> {
   await using log = await open(join(folder, "qemu.log"), "a");
-  return spawn("qemu-system-x86_64", floorArguments(name, machine), {
+  const entrance = [`/run/netns/${name}`, TAP, "4", "0", "qemu-system-x86_64"];
+  return spawn(ENTER_NETWORK, [...entrance, ...floorArguments(name, machine)], {
     cwd: folder,
     detached: true,
     stdio: ["ignore", log.fd, log.fd, "pipe"],
   });
+}
+
+async function makeNamespace(name: string): Promise<void> {
+  await execFileAsync("ip", ["netns", "add", name]);
+  await execFileAsync("ip", ["-n", name, "tuntap", "add", TAP, "mode", "tap", "vnet_hdr"]);
+  await execFileAsync("ip", ["-n", name, "link", "set", TAP, "up"]);
+}
+
+async function removeNamespace(name: string): Promise<void> {
+  await execFileAsync("ip", ["netns", "del", name]);
 }
 
 async function makeFolder({ folder, layers, emptyOverlay }: FloorSource, target: string): Promise<void> {

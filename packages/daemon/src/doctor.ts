@@ -1,7 +1,7 @@
 /** Looks at the host the way a daemon would and says, line by line, what works, what is weaker than it could be, and what to do. */
 import { access, constants, readFile, stat, statfs } from "node:fs/promises";
 import { freemem } from "node:os";
-import { inspectHost } from "@fastvm/worker";
+import { inspectHost, inspectNetwork } from "@fastvm/worker";
 import type { DaemonConfig } from "./config.ts";
 import { findInstance } from "./instance-file.ts";
 
@@ -29,6 +29,7 @@ export async function runDoctor(config: DaemonConfig): Promise<DoctorReport> {
     checkImage(config),
     checkAccelerator(config),
     checkCgroups(),
+    checkNetwork(config),
     checkMemory(),
     checkDisk(config),
     checkSharing(config),
@@ -98,6 +99,23 @@ async function checkCgroups(): Promise<DoctorCheck> {
     status: "warn",
     detail: "no writable hierarchy",
     hint: "VMs run without a bound on their threads; mount cgroup2 to have one",
+  };
+}
+
+async function checkNetwork(config: DaemonConfig): Promise<DoctorCheck> {
+  const name = "network";
+  if (config.network === "none") {
+    return { name, status: "warn", detail: "VMs have none", hint: "Start the daemon with --network on" };
+  }
+  const reason = await inspectNetwork();
+  if (reason === undefined) {
+    return { name, status: "ok", detail: "namespaces, TAP devices, nftables and traffic control work" };
+  }
+  return {
+    name,
+    status: "fail",
+    detail: reason,
+    hint: "Give the daemon CAP_NET_ADMIN and CAP_SYS_ADMIN, install iproute2 and nftables, or start it with --network none",
   };
 }
 

@@ -7,4 +7,5 @@ export { identifyProcess, isAlive, killAndWait } from "./processes/proc.ts";
 export type { ProcessIdentity } from "./processes/proc.ts";
 export { spawnDetached, runTool } from "./processes/spawn.ts";
 export { inspectHost } from "./inspect-host.ts";
+export { inspectNetwork } from "./network/inspect-network.ts";
 export { replaceFile } from "./files/durable.ts";

@@ -13,6 +13,8 @@ interface ServeOptions {
   readonly cacheDir?: string;
   readonly databaseUrl?: string;
   readonly poolSize?: number;
+  readonly network?: string;
+  readonly ipv6Prefix?: string;
   readonly logLevel?: string;
   readonly detach?: boolean;
 }
@@ -24,6 +26,11 @@ export function serveCommand(): Command {
     .option("--cache-dir <folder>", "images and templates (environment: FASTVM_CACHE_DIR)")
     .option("--database-url <url>", "PostgreSQL in place of SQLite in the data folder")
     .option("--pool-size <n>", "processes kept ready for quick launches", wholeNumber)
+    .option("--network <on|none>", "none: VMs have no network interface (environment: FASTVM_NETWORK)")
+    .option(
+      "--ipv6-prefix <network>",
+      "where VMs get public addresses from (environment: FASTVM_IPV6_PREFIX; default: unique local addresses)",
+    )
     .option("--log-level <level>", "trace, debug, info, warn, error or silent")
     .option("-d, --detach", "run in the background, and return when it is ready");
   return command.action(() => withDaemon((daemon) => serve(daemon, optionsOf<ServeOptions>(command))));

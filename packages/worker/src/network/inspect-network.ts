@@ -1,0 +1,27 @@
+/** Whether this process may make what VMs' networks consist of, found out by making it once in a namespace that is gone afterwards. */
+import { CommandShell } from "../host/command-shell.ts";
+
+/** `undefined` when all works, else what did not and the kernel's reason. */
+export async function inspectNetwork(): Promise<string | undefined> {
+  const name = `fastvm-probe-${process.pid}`;
+  const shell = new CommandShell();
+  try {
+    await shell.run(`
+set -e
+[ -c /dev/net/tun ] || { echo "there is no /dev/net/tun"; exit 1; }
+ip netns add ${name}
+trap 'ip netns del ${name}' EXIT
+nsenter --net=/run/netns/${name} sh -e <<'EOF'
+ip link add probe0 type veth peer name probe1
+ip tuntap add probe2 mode tap vnet_hdr
+tc qdisc add dev probe0 root tbf rate 1000kbit burst 32k latency 50ms
+printf 'table inet probe {\n chain nat {\n type nat hook postrouting priority srcnat\n oifname probe1 masquerade\n }\n chain filter {\n type filter hook prerouting priority filter\n ct original ip daddr 10.0.0.0/8 fib daddr type local drop\n }\n}\n' | nft -f -
+EOF
+`);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    await shell.close();
+  }
+}
