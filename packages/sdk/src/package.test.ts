@@ -1,6 +1,7 @@
-/** The package as its users get it: built, installed in a folder of theirs, type-checked and run by each Node there is. */
+/** The package as its users get it: built, looked over by the tools for that, installed in a folder of theirs, type-checked and run by each Node there is. */
 import { execFile, execFileSync } from "node:child_process";
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -13,24 +14,33 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { json, VM, WireServer } from "./testing/wire-server.ts";
 import { promisify } from "node:util";
 
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
+const ALIAS = fileURLToPath(new URL("../../sdk-alias", import.meta.url));
 const require = createRequire(import.meta.url);
 const TSC = join(dirname(require.resolve("typescript/package.json")), "bin/tsc");
 const NODE_TYPES = dirname(dirname(require.resolve("@types/node/package.json")));
 /** The oldest that the package promises to run on. */
 const MIN_NODE_MAJOR = 20;
 
+/** The package is ESM alone: who cannot load that, and TypeScript's ways to resolve from the time before, are not promised. */
+const NOT_PROMISED = ["node10", "node16-cjs"];
+
 const consumer = mkdtempSync(join(tmpdir(), "fastvm-consumer-"));
+const installed = join(consumer, "node_modules/fastvm");
 
 beforeAll(() => {
-  const installed = join(consumer, "node_modules/fastvm");
   mkdirSync(installed, { recursive: true });
   tsc(PACKAGE, ["-p", "tsconfig.build.json", "--outDir", installed]);
   execFileSync(process.execPath, [join(PACKAGE, "src/packaging/write-manifest.ts"), installed]);
+  // Copied: through a link TypeScript would look for fastvm in this workspace.
+  cpSync(ALIAS, join(consumer, "node_modules/@fastvm/sdk"), { recursive: true });
   symlinkSync(NODE_TYPES, join(consumer, "node_modules/@types"));
   writeFileSync(join(consumer, "package.json"), '{ "type": "module" }');
 }, 60_000);
@@ -38,8 +48,31 @@ beforeAll(() => {
 afterAll(() => rmSync(consumer, { recursive: true }));
 
 describe("the built package", () => {
-  it("type-checks every snippet of the README, in strict mode and without our settings", () => {
-    const readme = readFileSync(join(PACKAGE, "README.md"), "utf8");
+  it.each([
+    ["fastvm", installed],
+    ["@fastvm/sdk", ALIAS],
+  ])("%s is laid out as Node and bundlers expect it", async (_name, folder) => {
+    const { messages, pkg } = await publint({ pkgDir: folder, strict: true });
+    expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
+  });
+
+  it("has types that TypeScript finds and that say what is there", async () => {
+    // As npm packs it.
+    const tarball = join(consumer, "fastvm.tgz");
+    execFileSync("tar", ["-czf", tarball, "--transform", "s,^[.],package,", "-C", installed, "."]);
+    const result = await checkPackage(createPackageFromTarballData(readFileSync(tarball)));
+    if (result.types === false) throw new Error("there are no types");
+    expect(Object.keys(result.entrypoints)).toEqual(["."]);
+    const problems = result.problems.filter(
+      (problem) => !("resolutionKind" in problem && NOT_PROMISED.includes(problem.resolutionKind)),
+    );
+    expect(problems).toEqual([]);
+  });
+
+  it("type-checks every snippet of the READMEs, in strict mode and without our settings", () => {
+    const readme = [PACKAGE, ALIAS]
+      .map((folder) => readFileSync(join(folder, "README.md"), "utf8"))
+      .join("\n");
     const snippets = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code = ""]) => code);
     expect(snippets.length).toBeGreaterThanOrEqual(5);
     const files = snippets.map((code, index) => {
@@ -52,7 +85,8 @@ describe("the built package", () => {
 
   it.each(nodes())("runs on %s", async (node) => {
     const program = `
-      import { FastvmClient, FastVM, NotFoundError } from "fastvm";
+      import { FastvmClient, NotFoundError } from "fastvm";
+      import { FastVM } from "@fastvm/sdk";
       const connection = { apiKey: "k", baseUrl: process.argv[2] };
       const client = new FastvmClient(connection);
       const vm = await client.vms.launch({ machineType: "c1m2" });
