@@ -116,6 +116,12 @@ export const ERROR_CATALOGUE = {
     hint: "The source VM runs on; nothing was published",
     retryable: false,
   },
+  network_failed: {
+    status: 502,
+    message: "The VM's network could not be changed",
+    hint: "What was in force still is; try again, and look into the server's log if it stays so",
+    retryable: true,
+  },
   out_of_disk: {
     status: 507,
     message: "The host's disk is full",

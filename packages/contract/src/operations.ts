@@ -244,7 +244,7 @@ export const OPERATIONS = {
     description: "In either dialect. `{}` is the default policy. Rules that could never match are refused.",
     body: FirewallInputSchema,
     responses: { 200: VmSchema },
-    errors: [],
+    errors: [502],
   },
   patchVmFirewall: {
     method: "PATCH",
@@ -254,7 +254,7 @@ export const OPERATIONS = {
     description: "Each block that is given replaces that block whole; `{}` changes nothing.",
     body: FirewallInputSchema,
     responses: { 200: VmSchema },
-    errors: [],
+    errors: [502],
   },
   listServices: {
     method: "GET",
@@ -272,7 +272,7 @@ export const OPERATIONS = {
     description: "The same again is fine; the same name with another port or h2c is 409. At most 16 a VM.",
     body: RegisterServiceBodySchema,
     responses: { 201: ServiceSchema },
-    errors: [409],
+    errors: [409, 502],
   },
   updateService: {
     method: "PUT",
@@ -281,7 +281,7 @@ export const OPERATIONS = {
     summary: "Make a service or change it",
     body: UpdateServiceBodySchema,
     responses: { 200: ServiceSchema },
-    errors: [409],
+    errors: [409, 502],
   },
   deleteService: {
     method: "DELETE",
@@ -289,7 +289,7 @@ export const OPERATIONS = {
     tag: "Services",
     summary: "Remove a service, also when there is none",
     responses: { 204: undefined },
-    errors: [],
+    errors: [502],
   },
   listVmSshKeys: {
     method: "GET",

@@ -132,6 +132,7 @@ export interface WorkerInventory {
     readonly reason?: string;
     /** In force; only of a VM that runs. */
     readonly deadline?: VmDeadline;
+    readonly publicIpv6?: string;
   }[];
   readonly snapshots: readonly SnapshotId[];
 }

@@ -16,6 +16,8 @@ export interface ControlPlaneConfig {
   readonly pruneEveryMs: number;
   /** How often VMs are looked for whose worker should have ended them by now and has not told so. */
   readonly expireEveryMs: number;
+  /** How often a worker that refused a VM's network is told again. */
+  readonly insistEveryMs: number;
   /** How long after the end of its time a VM is left to its worker: a pause copies the memory that the guest has written. */
   readonly expiryGraceMs: number;
   /** Within this time a retried launch is taken for the launch it repeats. */
@@ -40,6 +42,7 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
   maxEvents: 100_000,
   pruneEveryMs: 60_000,
   expireEveryMs: 5000,
+  insistEveryMs: 5000,
   expiryGraceMs: 15_000,
   launchRetryWindowMs: 60_000,
   execHeadersAfterMs: 20_000,

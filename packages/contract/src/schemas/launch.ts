@@ -66,6 +66,7 @@ export const ForkBodySchema = Type.Object(
       ),
     ),
     metadata: Type.Optional(metadata),
+    firewall: Type.Optional(NullableFirewallInputSchema),
   },
   { title: "ForkBody" },
 );

@@ -34,6 +34,9 @@ export const VmSchema = Type.Object(
     sourceName: Type.Optional(Type.String({ description: "Name of the snapshot or VM it was made from." })),
     sourceSnapshotId: Type.Optional(Type.String({ description: "The snapshot it was restored from." })),
     sourceVmId: Type.Optional(Type.String({ description: "The VM it was forked from." })),
+    publicIpv6: Type.Optional(
+      Type.String({ description: "Its own address, for its whole life; absent where VMs have no network." }),
+    ),
     metadata: stringMap("Free-form labels."),
     envVars: stringMap("Environment of every command run in the VM."),
     firewall: AnyFirewallSchema,

@@ -1,7 +1,8 @@
 /** Shows a firewall to the client that asks, in the dialect it understands. */
 import type { IncomingHttpHeaders } from "node:http";
-import type { Firewall, FirewallRule, LegacyFirewall, Service } from "@fastvm/contract";
+import type { Firewall, LegacyFirewall, Service } from "@fastvm/contract";
 import { asLegacy, asRules, legacyOf } from "./convert.ts";
+import { networkPolicyOf } from "./network-policy.ts";
 import type { StoredFirewall } from "./policy.ts";
 
 /**
@@ -46,21 +47,8 @@ export function renderEffectiveFirewall(
   services: readonly Service[],
   dialect: Dialect,
 ): Firewall | LegacyFirewall {
-  const policy = asRules(stored);
-  const rules = [...policy.ingress.rules, ...services.map((service) => ruleOf(service))];
-  const effective = { ...policy, ingress: { ...policy.ingress, rules } };
+  const effective = networkPolicyOf({ firewall: stored, services });
   const inRules =
     dialect === "rules" || dialect === "modern" || (dialect === "unknown" && stored?.dialect === "rules");
   return inRules ? effective : legacyOf(effective);
-}
-
-function ruleOf({ name, port }: Service): FirewallRule {
-  return {
-    action: "allow",
-    kind: "cidr",
-    value: "::/0",
-    protocol: "tcp",
-    ports: String(port),
-    description: `auto: proxy service ${name}`,
-  };
 }

@@ -8,15 +8,16 @@ import {
   type VmId,
   type WorkerCapacity,
 } from "@fastvm/contract";
+import type { StoredFirewall } from "../firewall/policy.ts";
 import type { Records } from "../store/records.ts";
 import type { VmRecord } from "../store/vm-repository.ts";
-import { identityOf } from "./authorized-keys.ts";
 import { actorOf, type Caller } from "./caller.ts";
 import { catchUp } from "./catch-up.ts";
 import type { LifecycleContext } from "./context.ts";
 import { reasonOf } from "./failure.ts";
 import { hasRoom, reserveQuota } from "./reservation.ts";
-import { initialTtl, thawTtl, ttlToStart } from "./ttl.ts";
+import { addressOf, startOrderOf } from "./start-order.ts";
+import { initialTtl, thawTtl } from "./ttl.ts";
 import { recordVmEvent, transitionVm } from "./transition-vm.ts";
 import { wrongState } from "./wrong-state.ts";
 
@@ -25,6 +26,8 @@ export interface ForkRequest {
   /** Normalised names of the first children; the others, and empty ones, get default names. */
   readonly names: readonly string[];
   readonly metadata: Readonly<Record<string, string>> | undefined;
+  /** Default: the source's. */
+  readonly firewall: StoredFirewall | undefined;
 }
 
 export type ForkOutcome = { readonly vm: VmRecord } | { readonly error: unknown };
@@ -47,11 +50,23 @@ export async function forkVm(
     (records) => insertChildren(ctx, records, caller, source, request, capacity),
     "process",
   );
-  const actor = actorOf(caller);
+  const forked = startChildren(ctx, source, children, actorOf(caller));
+  for (const { id } of children) void ctx.inflight.start(id, "fork", () => forked);
+  return forked;
+}
+
+async function startChildren(
+  ctx: LifecycleContext,
+  source: VmRecord,
+  children: readonly VmRecord[],
+  actor: string,
+): Promise<ForkedVms> {
   let starts: readonly ForkChild[];
   let result: ForkResult;
   try {
-    starts = await Promise.all(children.map((vm) => startOf(ctx, vm)));
+    starts = await Promise.all(
+      children.map(async (vm) => ({ vmId: vm.id, ...(await startOrderOf(ctx, vm)) })),
+    );
     result = await ctx.worker.fork(source.id, starts);
   } catch (error) {
     await Promise.all(children.map((vm) => discardChild(ctx, vm, actor, error)));
@@ -62,11 +77,6 @@ export async function forkVm(
   );
   const { pauseMs, dirtyBytes } = result.capture;
   return { children: outcomes, pauseMs, dirtyBytes };
-}
-
-async function startOf(ctx: LifecycleContext, vm: VmRecord): Promise<ForkChild> {
-  const ttl = ttlToStart(vm);
-  return { vmId: vm.id, identity: await identityOf(ctx, vm), ...(ttl === undefined ? {} : { ttl }) };
 }
 
 async function insertChildren(
@@ -119,6 +129,8 @@ function newChild(source: VmRecord, request: ForkRequest, index: number, at: num
     sourceSnapshotId: null,
     sourceVmId: source.id,
     metadata: request.metadata ?? source.metadata,
+    ...(request.firewall === undefined ? {} : { firewall: request.firewall }),
+    publicIpv6: null,
     createdAt: at,
     pausedAt: null,
     pauseCount: 0,
@@ -144,12 +156,13 @@ async function settleChild(
     return { error };
   }
   const at = ctx.clock.now();
+  const changes = { ...addressOf(child.launch), ...thawTtl(vm, at) };
   const running = await ctx.store.transaction(
-    (records) => transitionVm(records, vm.id, "launch_succeeded", { actor, at, changes: thawTtl(vm, at) }),
+    (records) => transitionVm(records, vm.id, "launch_succeeded", { actor, at, changes }),
     "process",
   );
   if (running !== undefined) {
-    if (start !== undefined) await catchUp(ctx, vm, start.identity, running);
+    if (start !== undefined) await catchUp(ctx, vm, start, running);
     return { vm: running };
   }
   return { error: await explainLostChild(ctx, vm.id) };

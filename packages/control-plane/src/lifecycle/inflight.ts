@@ -30,6 +30,11 @@ export class InflightOperations {
     return true;
   }
 
+  /** Resolves when whatever works on it now has ended, however it ends. */
+  async settled(key: string): Promise<void> {
+    await this.#operations.get(key)?.promise.catch(() => undefined);
+  }
+
   abort(key: string, reason: Error): void {
     this.#operations.get(key)?.controller.abort(reason);
   }

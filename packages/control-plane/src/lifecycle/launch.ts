@@ -4,9 +4,9 @@ import {
   FastvmError,
   newVmId,
   parseMachineType,
+  type LaunchResult,
   type MachineType,
   type Ttl,
-  type VmIdentity,
   type VmSpec,
   type WorkerCapacity,
 } from "@fastvm/contract";
@@ -14,13 +14,13 @@ import type { StoredFirewall } from "../firewall/policy.ts";
 import type { Records } from "../store/records.ts";
 import type { SnapshotRecord } from "../store/snapshot-repository.ts";
 import type { VmRecord } from "../store/vm-repository.ts";
-import { identityOf } from "./authorized-keys.ts";
 import { actorOf, type Caller } from "./caller.ts";
 import { catchUp } from "./catch-up.ts";
 import type { LifecycleContext } from "./context.ts";
 import { reasonOf } from "./failure.ts";
 import { mustQueue, reserveQuota } from "./reservation.ts";
-import { initialTtl, thawTtl, ttlToStart } from "./ttl.ts";
+import { addressOf, startOrderOf, type StartOrder } from "./start-order.ts";
+import { initialTtl, thawTtl } from "./ttl.ts";
 import { recordVmEvent, transitionVm } from "./transition-vm.ts";
 import { withinAnswerTime } from "./answer-time.ts";
 
@@ -121,6 +121,7 @@ function newVmRecord(caller: Caller, request: LaunchRequest, at: number): VmReco
     firewall: request.firewall,
     services: request.snapshot?.services ?? [],
     sshKeys: request.snapshot?.sshKeys ?? [],
+    publicIpv6: null,
     createdAt: at,
     pausedAt: null,
     pauseCount: 0,
@@ -133,21 +134,21 @@ function newVmRecord(caller: Caller, request: LaunchRequest, at: number): VmReco
 /** Starts the VM of a `provisioning` record and follows it to its end in this process, whoever waits or not. */
 export function startLaunch(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
   return ctx.inflight.start(vm.id, "launch", async (signal) => {
-    let identity: VmIdentity;
+    let told: StartOrder;
+    let result: LaunchResult;
     try {
-      identity = await identityOf(ctx, vm);
-      await ctx.worker.launch(specOf(vm, identity), { signal });
+      told = await startOrderOf(ctx, vm);
+      result = await ctx.worker.launch(specOf(vm, told), { signal });
     } catch (error) {
       return await settleFailure(ctx, vm, actor, error);
     }
-    const running = await settleSuccess(ctx, vm, actor);
-    await catchUp(ctx, vm, identity, running);
+    const running = await settleSuccess(ctx, vm, actor, result);
+    await catchUp(ctx, vm, told, running);
     return running;
   });
 }
 
-function specOf(vm: VmRecord, identity: VmIdentity): VmSpec {
-  const ttl = ttlToStart(vm);
+function specOf(vm: VmRecord, told: StartOrder): VmSpec {
   return {
     vmId: vm.id,
     source:
@@ -156,8 +157,7 @@ function specOf(vm: VmRecord, identity: VmIdentity): VmSpec {
         : { kind: "snapshot", snapshotId: vm.sourceSnapshotId },
     machine: machineOf(vm),
     diskGib: vm.diskGib,
-    identity,
-    ...(ttl === undefined ? {} : { ttl }),
+    ...told,
   };
 }
 
@@ -171,12 +171,17 @@ export function machineOf(record: { machineName: string; cpu: number; memoryMib:
   );
 }
 
-async function settleSuccess(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
+async function settleSuccess(
+  ctx: LifecycleContext,
+  vm: VmRecord,
+  actor: string,
+  result: LaunchResult,
+): Promise<VmRecord> {
   const at = ctx.clock.now();
   const running = await ctx.store.transaction(async (records) => {
     // Its time to live may have changed while it started.
     const now = await records.vms.lock(vm.id);
-    const changes = now === undefined ? {} : thawTtl(now, at);
+    const changes = { ...addressOf(result), ...(now === undefined ? {} : thawTtl(now, at)) };
     return transitionVm(records, vm.id, "launch_succeeded", { actor, at, changes });
   }, "process");
   if (running !== undefined) return running;

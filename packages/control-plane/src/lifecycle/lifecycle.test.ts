@@ -438,6 +438,7 @@ describe("at start", () => {
       firewall: undefined,
       services: [],
       sshKeys: [],
+      publicIpv6: null,
       ttlAction: null,
       ttlSeconds: null,
       ttlRemainingMs: null,

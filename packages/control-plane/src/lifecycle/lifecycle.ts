@@ -4,18 +4,20 @@ import type { LifecycleContext } from "./context.ts";
 import { drainQueue } from "./drain-queue.ts";
 import { expireOverdue } from "./expire.ts";
 import { InflightOperations } from "./inflight.ts";
+import { insistOnOwedNetworks } from "./network.ts";
 import { reconcile } from "./reconcile.ts";
 import { SerialByKey } from "./serial-by-key.ts";
 import { followWorker } from "./worker-events.ts";
 
 export function createLifecycle(
-  deps: Omit<LifecycleContext, "inflight" | "queue" | "updates">,
+  deps: Omit<LifecycleContext, "inflight" | "queue" | "updates" | "owedNetworks">,
 ): LifecycleContext {
   const queue = new CapacityQueue(() => drainQueue(ctx), deps.config.queueRetryMs, deps.log);
   const ctx: LifecycleContext = {
     ...deps,
     inflight: new InflightOperations(),
     updates: new SerialByKey(),
+    owedNetworks: new Set(),
     queue,
   };
   return ctx;
@@ -31,30 +33,48 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
     });
   }, ctx.config.pruneEveryMs);
   pruning.unref();
-  const stopExpiring = expireRegularly(ctx);
+  const { expireEveryMs, insistEveryMs } = ctx.config;
+  const stopExpiring = regularly(
+    expireEveryMs,
+    () => expireOverdue(ctx),
+    (error) => {
+      ctx.log.error({ err: error }, "times to live could not be looked at");
+    },
+  );
+  const stopInsisting = regularly(
+    insistEveryMs,
+    () => insistOnOwedNetworks(ctx),
+    (error) => {
+      ctx.log.error({ err: error }, "networks could not be brought in line with their records");
+    },
+  );
   ctx.queue.wake();
   return async () => {
     clearInterval(pruning);
-    await stopExpiring();
+    await Promise.all([stopExpiring(), stopInsisting()]);
     await ctx.queue.close();
     await ctx.inflight.settle(ctx.config.closeGraceMs);
     unsubscribe();
   };
 }
 
-/** One look at a time: a slow pause must not be asked for again meanwhile. */
-function expireRegularly(ctx: LifecycleContext): () => Promise<void> {
-  let looking: Promise<void> | undefined;
+/** One round at a time: a slow pause must not be asked for again meanwhile. */
+function regularly(
+  everyMs: number,
+  work: () => Promise<void>,
+  onError: (error: unknown) => void,
+): () => Promise<void> {
+  let working: Promise<void> | undefined;
   const timer = setInterval(() => {
-    looking ??= expireOverdue(ctx)
-      .catch((error: unknown) => ctx.log.error({ err: error }, "times to live could not be looked at"))
+    working ??= work()
+      .catch(onError)
       .finally(() => {
-        looking = undefined;
+        working = undefined;
       });
-  }, ctx.config.expireEveryMs);
+  }, everyMs);
   timer.unref();
   return async () => {
     clearInterval(timer);
-    await looking;
+    await working;
   };
 }

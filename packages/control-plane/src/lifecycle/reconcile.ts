@@ -10,6 +10,7 @@ import type { LifecycleContext } from "./context.ts";
 import { tellDeadline } from "./deadline.ts";
 import { deleteVm } from "./delete.ts";
 import { isOverdue, recordExpiredDelete } from "./expire.ts";
+import { insistOnNetwork } from "./network.ts";
 import { recordSnapshotEvent } from "./snapshot-events.ts";
 import { freezeTtl, thawTtl } from "./ttl.ts";
 import { transitionVm } from "./transition-vm.ts";
@@ -47,7 +48,11 @@ async function reconcileVm(ctx: LifecycleContext, vm: VmRecord, found: FoundVm |
   if (vm.status === "deleting") return deleteVm(ctx, vm, SYSTEM_ACTOR);
   if (vm.status === "error" || vm.status === "stopped" || vm.queuedAt !== null) return;
   if (found?.status === "running") {
-    await settle(ctx, vm, "found_running", undefined, { pausedAt: null, ...thawTtl(vm, ctx.clock.now()) });
+    const { publicIpv6 = vm.publicIpv6 } = found;
+    const changes = { publicIpv6, pausedAt: null, ...thawTtl(vm, ctx.clock.now()) };
+    await settle(ctx, vm, "found_running", undefined, changes);
+    // What was stored while the worker was away is in force before anybody is served.
+    await insistOnNetwork(ctx, vm.id);
     return tellDeadline(ctx, vm.id);
   }
   const overdue = isOverdue(vm, ctx.clock.now());

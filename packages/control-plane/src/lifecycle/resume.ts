@@ -1,15 +1,15 @@
 /** Resume: a paused VM runs again, at once or as soon as the host has room. */
-import { FastvmError, type VmIdentity, type WorkerCapacity } from "@fastvm/contract";
+import { FastvmError, type LaunchResult, type WorkerCapacity } from "@fastvm/contract";
 import type { Records } from "../store/records.ts";
 import type { VmRecord } from "../store/vm-repository.ts";
 import { withinAnswerTime } from "./answer-time.ts";
-import { identityOf } from "./authorized-keys.ts";
 import { catchUp } from "./catch-up.ts";
 import type { LifecycleContext } from "./context.ts";
 import { reasonOf } from "./failure.ts";
 import { waiting, WAITING_FOR_ROOM } from "./launch.ts";
 import { mustQueue, reserveQuota } from "./reservation.ts";
-import { thawTtl, ttlToStart } from "./ttl.ts";
+import { addressOf, startOrderOf, type StartOrder } from "./start-order.ts";
+import { thawTtl } from "./ttl.ts";
 import { transitionVm } from "./transition-vm.ts";
 import { requireVm, wrongState } from "./wrong-state.ts";
 
@@ -55,11 +55,11 @@ async function joinResume(ctx: LifecycleContext, vm: VmRecord): Promise<VmRecord
 /** Restores the VM of a `resuming` record and follows it to its end in this process. */
 export function startResume(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
   return ctx.inflight.start(vm.id, "resume", async (signal) => {
-    const ttl = ttlToStart(vm);
-    let identity: VmIdentity;
+    let told: StartOrder;
+    let result: LaunchResult;
     try {
-      identity = await identityOf(ctx, vm);
-      await ctx.worker.resume(vm.id, { signal, identity, ...(ttl === undefined ? {} : { ttl }) });
+      told = await startOrderOf(ctx, vm);
+      result = await ctx.worker.resume(vm.id, { signal, ...told });
     } catch (error) {
       return await settleFailure(ctx, vm, actor, error);
     }
@@ -67,11 +67,11 @@ export function startResume(ctx: LifecycleContext, vm: VmRecord, actor: string):
     const running = await ctx.store.transaction(async (records) => {
       const now = await records.vms.lock(vm.id);
       const thawed = now === undefined ? {} : thawTtl(now, at);
-      const changes = { pausedAt: null, ...thawed };
+      const changes = { pausedAt: null, ...addressOf(result), ...thawed };
       return transitionVm(records, vm.id, "resume_succeeded", { actor, at, changes });
     });
     if (running === undefined) throw wrongState(await requireVm(ctx, vm.id), "it changed while it resumed");
-    await catchUp(ctx, vm, identity, running);
+    await catchUp(ctx, vm, told, running);
     return running;
   });
 }

@@ -5,6 +5,7 @@ import * as initial from "./migrations/0001-initial.ts";
 import * as ttl from "./migrations/0002-ttl.ts";
 import * as networkRecords from "./migrations/0003-network-records.ts";
 import * as snapshotSshKeys from "./migrations/0004-snapshot-ssh-keys.ts";
+import * as publicIpv6 from "./migrations/0005-public-ipv6.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
 
@@ -15,6 +16,7 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0002-ttl": { up: (trx) => ttl.up(trx) },
     "0003-network-records": { up: (trx) => networkRecords.up(trx) },
     "0004-snapshot-ssh-keys": { up: (trx) => snapshotSshKeys.up(trx) },
+    "0005-public-ipv6": { up: (trx) => publicIpv6.up(trx) },
   };
   const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations) } });
   const { error, results } = await migrator.migrateToLatest();

@@ -55,6 +55,8 @@ export interface VmRow {
   services: string;
   /** JSON list of the keys that open this VM alone. */
   sshKeys: string;
+  /** The VM's own address, from its first start on; null where VMs have no network. */
+  publicIpv6: string | null;
   createdAt: number;
   pausedAt: number | null;
   /** How often it was paused: names one pause, within which a snapshot is made once. */

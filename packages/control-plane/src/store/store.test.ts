@@ -34,6 +34,7 @@ function vmRecord(orgId: OrgId, changes: Partial<VmRecord> = {}): VmRecord {
     firewall: undefined,
     services: [],
     sshKeys: [],
+    publicIpv6: null,
     ttlAction: null,
     ttlSeconds: null,
     ttlRemainingMs: null,

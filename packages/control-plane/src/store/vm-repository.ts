@@ -20,6 +20,7 @@ export type VmChanges = Partial<
     | "ttlSeconds"
     | "ttlRemainingMs"
     | "expiresAt"
+    | "publicIpv6"
     | "firewall"
     | "services"
     | "sshKeys"
@@ -210,11 +211,13 @@ function parse(row: VmRow): VmRecord {
 
 function serialise(changes: VmChanges) {
   const { metadata, services, sshKeys, firewall, ...rest } = changes;
+  // Here `undefined` says something: the default policy again.
+  const isFirewallGiven = Object.hasOwn(changes, "firewall");
   return {
     ...rest,
     ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
     ...(services === undefined ? {} : { services: JSON.stringify(services) }),
     ...(sshKeys === undefined ? {} : { sshKeys: JSON.stringify(sshKeys) }),
-    ...(firewall === undefined ? {} : { firewall: JSON.stringify(firewall) }),
+    ...(isFirewallGiven ? { firewall: firewall === undefined ? null : JSON.stringify(firewall) } : {}),
   };
 }

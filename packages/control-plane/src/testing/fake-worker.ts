@@ -13,14 +13,14 @@ import {
   type ForkChild,
   type ForkResult,
   type LaunchResult,
+  type NetworkPolicy,
+  type NetworkReport,
   type ResumeOptions,
   type SnapshotId,
   type VmDeadline,
   type VmId,
-  type VmIdentity,
   type VmLog,
   type VmSpec,
-  type VmTtl,
   type VmUsage,
   type WorkerCapacity,
   type WorkerEvent,
@@ -42,6 +42,8 @@ type Method =
   | "fork"
   | "setDeadline"
   | "setAuthorizedKeys"
+  | "setNetworkPolicy"
+  | "networkReport"
   | "stats"
   | "consoleLog"
   | "exec";
@@ -53,13 +55,19 @@ interface FakeVm {
   deadline?: VmDeadline | undefined;
   /** As they lie in the guest. */
   authorizedKeys?: readonly string[];
+  /** In force while it runs, kept while it does not. */
+  network?: NetworkPolicy;
 }
 
 const CAPTURE: CaptureResult = { pauseMs: 12.5, dirtyBytes: 4096, durationMs: 20 };
-const LAUNCH: LaunchResult = { durationMs: 30, fromPool: false };
+
+/** The `nth` rule has seen n packets of 100 bytes each. */
+const hits = (nth: number) => ({ packets: nth, bytes: nth * 100 });
 
 export class FakeWorker implements WorkerPort {
   memoryMib = 512 * 1024;
+  /** Whether VMs have an address of their own. */
+  hasNetwork = true;
   readonly vms = new Map<VmId, FakeVm>();
   readonly snapshots = new Set<SnapshotId>();
   /** Calls by method, in order. */
@@ -133,7 +141,7 @@ export class FakeWorker implements WorkerPort {
       throw new FastvmError("not_found", "no such snapshot");
     }
     this.vms.set(spec.vmId, { status: "running", spec, ...lifeOf(spec) });
-    return LAUNCH;
+    return this.#launched(spec.vmId);
   }
 
   async pause(vmId: VmId, options: CallOptions = {}): Promise<CaptureResult> {
@@ -146,7 +154,7 @@ export class FakeWorker implements WorkerPort {
     await this.#enter("resume", vmId, options.signal);
     const vm = this.#require(vmId);
     if (vm.status === "paused") Object.assign(vm, lifeOf(options), { status: "running" });
-    return LAUNCH;
+    return this.#launched(vmId);
   }
 
   async deleteVm(vmId: VmId, options: CallOptions = {}): Promise<void> {
@@ -178,7 +186,7 @@ export class FakeWorker implements WorkerPort {
         return { vmId: child.vmId, ok: false as const, error: this.failingChildren.get(index) };
       }
       this.vms.set(child.vmId, { status: "running", spec: undefined, ...lifeOf(child) });
-      return { vmId: child.vmId, ok: true as const, launch: LAUNCH };
+      return { vmId: child.vmId, ok: true as const, launch: this.#launched(child.vmId) };
     });
     return { capture: CAPTURE, children: outcomes };
   }
@@ -191,6 +199,27 @@ export class FakeWorker implements WorkerPort {
   async setAuthorizedKeys(vmId: VmId, keys: readonly string[], options: CallOptions = {}): Promise<void> {
     await this.#enter("setAuthorizedKeys", vmId, options.signal);
     this.#requireRunning(vmId).authorizedKeys = keys;
+  }
+
+  async setNetworkPolicy(vmId: VmId, policy: NetworkPolicy, options: CallOptions = {}): Promise<void> {
+    await this.#enter("setNetworkPolicy", vmId, options.signal);
+    this.#require(vmId).network = policy;
+  }
+
+  async networkReport(vmId: VmId): Promise<NetworkReport | undefined> {
+    await this.#enter("networkReport", vmId, undefined);
+    const { status, network } = this.#require(vmId);
+    if (status !== "running" || network === undefined || !this.hasNetwork) return undefined;
+    return {
+      rules: {
+        ingress: network.ingress.rules.map((_, index) => hits(index + 1)),
+        egress: network.egress.rules.map((_, index) => hits(index + 1)),
+      },
+      defaults: { ingress: hits(20), egress: hits(30) },
+      traffic: { sent: hits(40), received: hits(50) },
+      dropped: hits(60),
+      dns: { answered: 1, refused: 2, filtered: 3, limited: 4, failed: 5 },
+    };
   }
 
   dial(_vmId: VmId, port: number): Promise<Duplex> {
@@ -245,6 +274,12 @@ export class FakeWorker implements WorkerPort {
     if (failures.length > 0) throw failures.shift();
   }
 
+  /** The address is the same in every life of a VM. */
+  #launched(vmId: VmId): LaunchResult {
+    const address = { publicIpv6: `fd00::${vmId.slice(0, 4)}:${vmId.slice(4, 8)}` };
+    return { durationMs: 30, fromPool: false, ...(this.hasNetwork ? address : {}) };
+  }
+
   #require(vmId: VmId): FakeVm {
     const vm = this.vms.get(vmId);
     if (vm === undefined) throw new FastvmError("not_found", "the worker has no such VM");
@@ -263,8 +298,9 @@ export class FakeWorker implements WorkerPort {
   }
 }
 
-function lifeOf({ ttl, identity }: { readonly ttl?: VmTtl; readonly identity?: VmIdentity }) {
+function lifeOf({ ttl, identity, network }: Pick<ResumeOptions, "ttl" | "identity" | "network">) {
   return {
+    ...(network === undefined ? {} : { network }),
     deadline: ttl === undefined ? undefined : { atMs: Date.now() + ttl.remainingMs, action: ttl.action },
     ...(identity === undefined ? {} : { authorizedKeys: identity.authorizedKeys }),
   };

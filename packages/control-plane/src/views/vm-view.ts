@@ -19,6 +19,7 @@ export function vmView(vm: VmRecord, dialect: Dialect): Vm {
     ...(vm.sourceName === null ? {} : { sourceName: vm.sourceName }),
     ...(vm.sourceSnapshotId === null ? {} : { sourceSnapshotId: vm.sourceSnapshotId }),
     ...(vm.sourceVmId === null ? {} : { sourceVmId: vm.sourceVmId }),
+    ...(vm.publicIpv6 === null ? {} : { publicIpv6: vm.publicIpv6 }),
     metadata: vm.metadata,
     envVars: vm.envVars,
     firewall: renderFirewall(vm.firewall, dialect),

@@ -2,17 +2,20 @@ import type { FastifyInstance } from "fastify";
 import { serve } from "../../app/operation-route.ts";
 import { parseFirewall, patchFirewall } from "../../firewall/validate.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
+import { changeNetwork } from "../../lifecycle/network.ts";
 import { vmView } from "../../views/vm-view.ts";
-import { changeVm } from "./change-vm.ts";
+import { findVm } from "../find.ts";
 
 export function registerVmFirewall(app: FastifyInstance, ctx: LifecycleContext): void {
   serve(app, ctx.store, "setVmFirewall", async ({ body, dialect, params }, caller) => {
     const firewall = parseFirewall(body);
-    const vm = await changeVm(ctx, caller, params.vmId, () => ({ firewall }));
+    const { id } = await findVm(ctx, caller, params.vmId);
+    const vm = await changeNetwork(ctx, id, () => ({ firewall }));
     return { status: 200, body: vmView(vm, dialect) };
   });
   serve(app, ctx.store, "patchVmFirewall", async ({ body, dialect, params }, caller) => {
-    const vm = await changeVm(ctx, caller, params.vmId, (current) => {
+    const { id } = await findVm(ctx, caller, params.vmId);
+    const vm = await changeNetwork(ctx, id, (current) => {
       const firewall = patchFirewall(current.firewall, body);
       return firewall === undefined ? {} : { firewall };
     });

@@ -1,6 +1,7 @@
 import { checkMetadata, FastvmError, normalizeName, type ForkBody } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import { serve } from "../../app/operation-route.ts";
+import { parseFirewall } from "../../firewall/validate.ts";
 import type { Dialect } from "../../firewall/render.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
 import { forkVm, type ForkOutcome, type ForkRequest } from "../../lifecycle/fork.ts";
@@ -32,7 +33,9 @@ function forkRequest(body: ForkBody): ForkRequest {
   }
   const metadata = body.metadata ?? undefined;
   if (metadata !== undefined) checkMetadata(metadata);
-  return { count, names: names.map((name) => normalizeName(name)), metadata };
+  const given = body.firewall ?? undefined;
+  const firewall = given === undefined ? undefined : parseFirewall(given, "firewall");
+  return { count, names: names.map((name) => normalizeName(name)), metadata, firewall };
 }
 
 function childView(outcome: ForkOutcome, dialect: Dialect) {

@@ -2,9 +2,9 @@ import { FastvmError, MAX_SERVICE_NAME_LENGTH, MAX_SERVICES, type Service } from
 import type { FastifyInstance } from "fastify";
 import { serve } from "../../app/operation-route.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
+import { changeNetwork } from "../../lifecycle/network.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import { findVm } from "../find.ts";
-import { changeVm } from "./change-vm.ts";
 
 const NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
@@ -15,7 +15,8 @@ export function registerServices(app: FastifyInstance, ctx: LifecycleContext): v
   serve(app, ctx.store, "registerService", async ({ body, params }, caller) => {
     const service = { name: body.name, port: body.port, h2c: body.h2c ?? false };
     checkName(service.name, "name");
-    await changeVm(ctx, caller, params.vmId, (vm) => {
+    const { id } = await findVm(ctx, caller, params.vmId);
+    await changeNetwork(ctx, id, (vm) => {
       refuseOther(vm, service);
       return { services: withService(vm, service) };
     });
@@ -24,11 +25,13 @@ export function registerServices(app: FastifyInstance, ctx: LifecycleContext): v
   serve(app, ctx.store, "updateService", async ({ body, params }, caller) => {
     const service = { name: params.serviceName, port: body.port, h2c: body.h2c ?? false };
     checkName(service.name, "serviceName");
-    await changeVm(ctx, caller, params.vmId, (vm) => ({ services: withService(vm, service) }));
+    const { id } = await findVm(ctx, caller, params.vmId);
+    await changeNetwork(ctx, id, (vm) => ({ services: withService(vm, service) }));
     return { status: 200, body: service };
   });
   serve(app, ctx.store, "deleteService", async ({ params }, caller) => {
-    await changeVm(ctx, caller, params.vmId, (vm) => {
+    const { id } = await findVm(ctx, caller, params.vmId);
+    await changeNetwork(ctx, id, (vm) => {
       return { services: vm.services.filter(({ name }) => name !== params.serviceName) };
     });
     return { status: 204, body: undefined };
