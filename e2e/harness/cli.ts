@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-/** Far above what any of them needs; then it is ended. */
+/** Far above what most of them need; then they are ended. */
 const DEADLINE_MS = 120_000;
 
 export interface ProgramResult {
@@ -19,11 +19,12 @@ export async function runProgram(
   env: Readonly<Record<string, string>>,
   input: string | Uint8Array = "",
   onFirstOutput: () => void = () => undefined,
+  deadlineMs = DEADLINE_MS,
 ): Promise<ProgramResult> {
   const child = spawn(process.execPath, ["--conditions=development", `${ROOT}${file}`, ...args], {
     env,
     cwd: ROOT,
-    timeout: DEADLINE_MS,
+    timeout: deadlineMs,
   });
   child.stdout.once("readable", onFirstOutput);
   child.stdin.on("error", () => undefined).end(input);
