@@ -14,6 +14,7 @@ LOCK_SECONDS=1200
 . "$FASTVM_ROOT/tools/setup/debian.sh"
 . "$FASTVM_ROOT/tools/setup/borrowed-npm.sh"
 . "$FASTVM_ROOT/tools/setup/toolchain.sh"
+. "$FASTVM_ROOT/tools/setup/runtimes.sh"
 
 main() {
   local -a lists=("$FASTVM_ROOT/tools/packages.txt")
@@ -32,6 +33,7 @@ main() {
   install_packages "${lists[@]}"
   bring_toolchain
   install_npm_packages
+  [ "${1-}" != --tests ] || bring_runtimes
   build_native packages/worker/native "build the worker's native parts"
   build_native guest/agent "build the guest agent"
 }

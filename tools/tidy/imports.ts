@@ -6,6 +6,7 @@ import { isTestCode, type Finding, type SourceFile } from "./source-file.ts";
 const ALLOWED_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   contract: [],
   sdk: [],
+  "sdk-alias": ["fastvm"],
   worker: ["@fastvm/contract"],
   "control-plane": ["@fastvm/contract"],
   daemon: ["@fastvm/contract", "@fastvm/control-plane", "@fastvm/worker"],
@@ -81,7 +82,7 @@ function packageOf(path: string): string | undefined {
 }
 
 /** Names that the system starts or that people run, so nothing need import them. */
-const ENTRY_POINT = /(?:^|\/)(?:index|main)\.ts$|\.test\.ts$|^[^/]+\.ts$/;
+const ENTRY_POINT = /(?:^|\/)(?:index|index\.d|main)\.ts$|\.test\.ts$|^[^/]+\.ts$/;
 
 /** TypeScript files that no other file imports, starts or names by its path. */
 export function unusedFiles(files: readonly SourceFile[]): readonly Finding[] {

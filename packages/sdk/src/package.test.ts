@@ -1,15 +1,6 @@
 /** The package as its users get it: built, looked over by the tools for that, installed in a folder of theirs, type-checked and run by each Node there is. */
 import { execFile, execFileSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -18,13 +9,12 @@ import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/co
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ALIAS_PACKAGE, compile, installPackage } from "./testing/install-package.ts";
 import { json, VM, WireServer } from "./testing/wire-server.ts";
 import { promisify } from "node:util";
 
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
-const ALIAS = fileURLToPath(new URL("../../sdk-alias", import.meta.url));
 const require = createRequire(import.meta.url);
-const TSC = join(dirname(require.resolve("typescript/package.json")), "bin/tsc");
 const NODE_TYPES = dirname(dirname(require.resolve("@types/node/package.json")));
 /** The oldest that the package promises to run on. */
 const MIN_NODE_MAJOR = 20;
@@ -33,26 +23,19 @@ const MIN_NODE_MAJOR = 20;
 const NOT_PROMISED = ["node10", "node16-cjs"];
 
 const consumer = mkdtempSync(join(tmpdir(), "fastvm-consumer-"));
-const installed = join(consumer, "node_modules/fastvm");
+let installed: string;
 
 beforeAll(() => {
-  mkdirSync(installed, { recursive: true });
-  tsc(PACKAGE, ["-p", "tsconfig.build.json", "--outDir", installed]);
-  execFileSync(process.execPath, [join(PACKAGE, "src/packaging/write-manifest.ts"), installed]);
-  // Copied: through a link TypeScript would look for fastvm in this workspace.
-  cpSync(ALIAS, join(consumer, "node_modules/@fastvm/sdk"), { recursive: true });
+  installed = installPackage(consumer);
   symlinkSync(NODE_TYPES, join(consumer, "node_modules/@types"));
-  writeFileSync(join(consumer, "package.json"), '{ "type": "module" }');
 }, 60_000);
 
 afterAll(() => rmSync(consumer, { recursive: true }));
 
 describe("the built package", () => {
-  it.each([
-    ["fastvm", installed],
-    ["@fastvm/sdk", ALIAS],
-  ])("%s is laid out as Node and bundlers expect it", async (_name, folder) => {
-    const { messages, pkg } = await publint({ pkgDir: folder, strict: true });
+  it.each(["fastvm", "@fastvm/sdk"])("%s is laid out as Node and bundlers expect it", async (name) => {
+    const pkgDir = name === "fastvm" ? installed : ALIAS_PACKAGE;
+    const { messages, pkg } = await publint({ pkgDir, strict: true });
     expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
   });
 
@@ -70,7 +53,7 @@ describe("the built package", () => {
   });
 
   it("type-checks every snippet of the READMEs, in strict mode and without our settings", () => {
-    const readme = [PACKAGE, ALIAS]
+    const readme = [PACKAGE, ALIAS_PACKAGE]
       .map((folder) => readFileSync(join(folder, "README.md"), "utf8"))
       .join("\n");
     const snippets = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code = ""]) => code);
@@ -80,7 +63,7 @@ describe("the built package", () => {
       return `snippet-${index}.ts`;
     });
     const strict = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--types", "node"];
-    tsc(consumer, [...strict, "--target", "es2022", "--module", "nodenext", ...files]);
+    compile(consumer, [...strict, "--target", "es2022", "--module", "nodenext", ...files]);
   });
 
   it.each(nodes())("runs on %s", async (node) => {
@@ -116,14 +99,4 @@ function nodes(): string[] {
     const version = execFileSync(path, ["--version"], { encoding: "utf8" });
     return Number(/^v(\d+)/.exec(version)?.[1]) >= MIN_NODE_MAJOR;
   });
-}
-
-/** Throws with the compiler's words when it complains. */
-function tsc(cwd: string, args: readonly string[]): void {
-  try {
-    execFileSync(process.execPath, [TSC, ...args], { cwd, encoding: "utf8", stdio: "pipe" });
-  } catch (error) {
-    const output = error instanceof Error && "stdout" in error ? String(error.stdout) : "";
-    throw new Error(`tsc failed:\n${output}`, { cause: error });
-  }
 }
