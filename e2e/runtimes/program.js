@@ -49,4 +49,4 @@ seen.flat = [(await flat.get(vm.id)).memoryMib, (await flat.run(vm.id, "echo hel
 await flat.remove(vm.id);
 flat.close();
 seen.gone = await client.vms.get(vm).catch((error) => error instanceof NotFoundError);
-console.log(JSON.stringify(seen));
+process.stdout.write(JSON.stringify(seen));
