@@ -21,6 +21,7 @@ export { ExecBodySchema, ExecResultSchema, ExecStreamEventSchema } from "./schem
 export type { ExecBody, ExecResult, ExecStreamEvent } from "./schemas/exec.ts";
 export {
   AnyFirewallSchema,
+  EgressModeSchema,
   FirewallInputSchema,
   FirewallSchema,
   LegacyFirewallSchema,
@@ -28,12 +29,15 @@ export {
   MAX_FIREWALL_RULES,
 } from "./schemas/firewall.ts";
 export type {
+  EgressMode,
   Firewall,
   FirewallAction,
   FirewallRule,
   LegacyFirewall,
   LegacyFirewallRule,
 } from "./schemas/firewall.ts";
+export { FirewallReportSchema } from "./schemas/firewall-report.ts";
+export type { FirewallReport } from "./schemas/firewall-report.ts";
 export { FileFetchBodySchema, FilePresignBodySchema, FilePresignSchema } from "./schemas/files.ts";
 export type { FileFetchBody, FilePresign } from "./schemas/files.ts";
 export { HealthSchema } from "./schemas/health.ts";

@@ -7,6 +7,7 @@ import { ConsoleTokenSchema } from "./schemas/console.ts";
 import { DeletionSchema } from "./schemas/deletion.ts";
 import { ExecBodySchema, ExecResultSchema, ExecStreamEventSchema } from "./schemas/exec.ts";
 import { FirewallInputSchema } from "./schemas/firewall.ts";
+import { FirewallReportSchema } from "./schemas/firewall-report.ts";
 import { FileFetchBodySchema, FilePresignBodySchema, FilePresignSchema } from "./schemas/files.ts";
 import { HealthSchema } from "./schemas/health.ts";
 import { ForkBodySchema, ForkResultSchema, LaunchBodySchema, UpdateVmBodySchema } from "./schemas/launch.ts";
@@ -236,12 +237,21 @@ export const OPERATIONS = {
     responses: { 200: ConsoleTokenSchema },
     errors: [409],
   },
+  getVmFirewall: {
+    method: "GET",
+    path: `${VM}/firewall`,
+    tag: "Firewall",
+    summary: "Read a VM's firewall as it is enforced, and what each of its rules has decided",
+    description: "The policy with one rule for each service, always in the newer dialect.",
+    responses: { 200: FirewallReportSchema },
+    errors: [502],
+  },
   setVmFirewall: {
     method: "PUT",
     path: `${VM}/firewall`,
     tag: "Firewall",
     summary: "Replace a VM's firewall",
-    description: "In either dialect. `{}` is the default policy. Rules that could never match are refused.",
+    description: "In any dialect. `{}` is the default policy. Rules that could never match are refused.",
     body: FirewallInputSchema,
     responses: { 200: VmSchema },
     errors: [502],

@@ -44,6 +44,7 @@ interface Calls {
   presignFile: Vms["files"]["presign"];
   fetchFile: Vms["files"]["fetch"];
   createConsoleToken: Vms["consoleToken"];
+  getVmFirewall: Vms["firewall"]["get"];
   setVmFirewall: Vms["setFirewall"];
   patchVmFirewall: Vms["patchFirewall"];
   listServices: Vms["services"]["list"];

@@ -31,6 +31,13 @@ export type {
 export { FileTransferError } from "./files/file-transfer-error.ts";
 export type { FetchFileParams, FilePresign, Files } from "./files/files.ts";
 export type { TransferOptions, TransferProgress } from "./files/transfer.ts";
+export type {
+  DirectionHits,
+  FirewallHits,
+  FirewallReport,
+  Hits,
+  VmFirewall,
+} from "./firewall/vm-firewall.ts";
 export type { RegisterServiceParams, Service, Services } from "./services/services.ts";
 export type { AddSshKeyParams, SshKey, SshKeyList, UserSshKeys, VmSshKeys } from "./ssh-keys/ssh-keys.ts";
 export type { Vms, ConsoleToken, LaunchWaitOptions } from "./vms/vms.ts";
@@ -67,6 +74,7 @@ export type {
   NetworkAction,
   NetworkPolicy,
   NetworkRule,
+  RateLimit,
   PatchFirewallPolicy,
 } from "./firewall/firewall-policy.ts";
 export { FastVM } from "./flat/fastvm.ts";

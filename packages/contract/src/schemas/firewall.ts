@@ -1,11 +1,16 @@
 /** A VM's firewall, in the two dialects that generations of clients speak. */
 import { Type, type Static, type TUnsafe } from "typebox";
+import type { RateLimit } from "../network-policy.ts";
 import { nullable } from "./nullable.ts";
 
 /** More rules would cost every launch and change time in the kernel. */
 export const MAX_FIREWALL_RULES = 256;
 export const MAX_DNS_DOMAINS = 1024;
 export const MAX_RULE_DESCRIPTION_LENGTH = 256;
+/** 100 Gbit/s, and more packets than any host sends for one VM. */
+export const MAX_RATE = 100_000_000;
+/** A burst is held in memory: 125 MB of bytes. */
+export const MAX_RATE_BURST = 1_000_000;
 
 export type FirewallAction = "allow" | "deny";
 const action = Type.Unsafe<FirewallAction>({ type: "string", enum: ["allow", "deny"] });
@@ -34,6 +39,25 @@ export const FirewallDirectionSchema = Type.Object(
   { default: action, rules: Type.Optional(rules) },
   { title: "FirewallDirection" },
 );
+
+const rate = Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_RATE }));
+const burst = Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_RATE_BURST }));
+
+export const RateLimitSchema = Type.Unsafe<RateLimit>(
+  Type.Object(
+    { kbitPerSec: rate, packetsPerSec: rate, burst },
+    {
+      title: "RateLimit",
+      description:
+        "What the VM sends is shaped to exactly one of the two; `burst` is in the unit of the rate.",
+    },
+  ),
+);
+
+export const FirewallEgressSchema = Type.Object(
+  { default: action, rules: Type.Optional(rules), rateLimit: Type.Optional(RateLimitSchema) },
+  { title: "FirewallEgress" },
+);
 export const FirewallDnsSchema = Type.Object(
   {
     mode: Type.Optional(action),
@@ -49,7 +73,7 @@ export const FirewallDnsSchema = Type.Object(
 export const FirewallSchema = Type.Object(
   {
     ingress: Type.Optional(FirewallDirectionSchema),
-    egress: Type.Optional(FirewallDirectionSchema),
+    egress: Type.Optional(FirewallEgressSchema),
     dns: Type.Optional(FirewallDnsSchema),
   },
   { title: "Firewall", description: "Absent blocks: ingress deny, egress allow, every name resolves." },
@@ -79,6 +103,32 @@ export const LegacyFirewallSchema = Type.Object(
 );
 export type LegacyFirewall = Static<typeof LegacyFirewallSchema>;
 
+const cidrs = Type.Optional(
+  nullable(Type.Array(Type.String({ description: "IPv4." }), { maxItems: MAX_FIREWALL_RULES })),
+);
+
+export const EgressModeSchema = Type.Object(
+  {
+    mode: Type.Unsafe<"allow_all" | "deny_all" | "custom">({
+      type: "string",
+      enum: ["allow_all", "deny_all", "custom"],
+    }),
+    allow_cidrs: cidrs,
+    deny_cidrs: cidrs,
+    rate_limit: Type.Optional(
+      nullable(
+        Type.Object({
+          kbit_per_sec: Type.Optional(nullable(Type.Integer({ minimum: 1, maximum: MAX_RATE }))),
+          pps: Type.Optional(nullable(Type.Integer({ minimum: 1, maximum: MAX_RATE }))),
+          burst: Type.Optional(nullable(Type.Integer({ minimum: 1, maximum: MAX_RATE_BURST }))),
+        }),
+      ),
+    ),
+  },
+  { title: "EgressMode", description: "`custom`: denials win; with `allow_cidrs` all else is denied." },
+);
+export type EgressMode = Static<typeof EgressModeSchema>;
+
 /** As a VM shows it: in the dialect of the client that asks. */
 export const AnyFirewallSchema = Type.Unsafe<Firewall | LegacyFirewall>({
   anyOf: [FirewallSchema, LegacyFirewallSchema],
@@ -88,6 +138,6 @@ export const AnyFirewallSchema = Type.Unsafe<Firewall | LegacyFirewall>({
 export const FirewallInputSchema = Type.Unsafe<Record<string, unknown>>({
   type: "object",
   description:
-    "`Firewall`, or `LegacyFirewall` when it has a `mode` or its `ingress` is a list. PATCH may leave out any field.",
+    "`Firewall`; `LegacyFirewall` when it has a `mode` or its `ingress` is a list. `egress` may also be `{mode: allow_all | deny_all | custom, allow_cidrs?, deny_cidrs?, rate_limit?: {kbit_per_sec | pps, burst?}}`. PATCH may leave out any field.",
 }) as TUnsafe<Record<string, unknown>> & { type: "object" };
 export const NullableFirewallInputSchema = nullable(FirewallInputSchema);

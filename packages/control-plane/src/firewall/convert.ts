@@ -1,5 +1,5 @@
 /** From one dialect to the other. The older one knows only which ports are open to which IPv6 networks. */
-import type { FirewallRule, LegacyFirewall, LegacyFirewallRule } from "@fastvm/contract";
+import type { FirewallAction, FirewallRule, LegacyFirewall, LegacyFirewallRule } from "@fastvm/contract";
 import { DEFAULT_POLICY, type RulesPolicy, type StoredFirewall } from "./policy.ts";
 
 const ANY_SOURCE = "::/0";
@@ -10,11 +10,16 @@ export function asRules(stored: StoredFirewall | undefined): RulesPolicy {
   const { mode, ingress } = stored.policy;
   return {
     ...DEFAULT_POLICY,
+    ...stored.kept,
     ingress: {
-      default: mode === "open" ? "allow" : "deny",
+      default: actionOf(mode),
       rules: ingress.flatMap((rule) => modernise(rule)),
     },
   };
+}
+
+export function actionOf(mode: LegacyFirewall["mode"]): FirewallAction {
+  return mode === "open" ? "allow" : "deny";
 }
 
 function modernise(rule: LegacyFirewallRule): FirewallRule[] {

@@ -1,15 +1,24 @@
 /** The firewall as it is kept: in the dialect in which it was written, every default filled in. */
-import type { Firewall, FirewallAction, FirewallRule, LegacyFirewall } from "@fastvm/contract";
+import type { Firewall, FirewallAction, FirewallRule, LegacyFirewall, RateLimit } from "@fastvm/contract";
 
 export interface RulesPolicy {
   readonly ingress: { readonly default: FirewallAction; readonly rules: FirewallRule[] };
-  readonly egress: { readonly default: FirewallAction; readonly rules: FirewallRule[] };
+  readonly egress: {
+    readonly default: FirewallAction;
+    readonly rules: FirewallRule[];
+    readonly rateLimit?: RateLimit;
+  };
   readonly dns: { readonly mode: FirewallAction; readonly domains: string[]; readonly blockBypass: boolean };
 }
 
 export type StoredFirewall =
   | { readonly dialect: "rules"; readonly policy: RulesPolicy }
-  | { readonly dialect: "legacy"; readonly policy: Required<LegacyFirewall> };
+  | {
+      readonly dialect: "legacy";
+      readonly policy: Required<LegacyFirewall>;
+      /** What the older dialect cannot say and a change in it left as it was. */
+      readonly kept?: Pick<RulesPolicy, "egress" | "dns">;
+    };
 
 export const DEFAULT_POLICY: RulesPolicy = {
   ingress: { default: "deny", rules: [] },
@@ -22,7 +31,15 @@ export function fillIn(policy: Firewall, base: RulesPolicy): RulesPolicy {
   const { ingress, egress, dns } = policy;
   return {
     ingress: ingress === undefined ? base.ingress : { default: ingress.default, rules: ingress.rules ?? [] },
-    egress: egress === undefined ? base.egress : { default: egress.default, rules: egress.rules ?? [] },
+    egress: egress === undefined ? base.egress : fillInEgress(egress),
     dns: dns === undefined ? base.dns : { ...DEFAULT_POLICY.dns, ...dns },
   };
+}
+
+function fillInEgress({
+  rules = [],
+  rateLimit,
+  ...rest
+}: NonNullable<Firewall["egress"]>): RulesPolicy["egress"] {
+  return { default: rest.default, rules, ...(rateLimit === undefined ? {} : { rateLimit }) };
 }

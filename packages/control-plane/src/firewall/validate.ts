@@ -1,28 +1,33 @@
-/** What a caller sends as a firewall, in either dialect: told apart by its shape, checked, and made whole. */
+/** What a caller sends as a firewall, in any dialect: told apart by its shape, checked, and made whole. */
 import {
   FastvmError,
+  EgressModeSchema,
   FirewallSchema,
   LegacyFirewallSchema,
+  type EgressMode,
   type Firewall,
   type FirewallRule,
   type LegacyFirewall,
 } from "@fastvm/contract";
-import { isIP } from "node:net";
 import { Type } from "typebox";
 import { checkerOf } from "../app/validation.ts";
-import { asLegacy, asRules } from "./convert.ts";
+import { familyOf, isMapped } from "./cidr.ts";
+import { actionOf, asLegacy, asRules } from "./convert.ts";
 import { covers, normalizePattern, overlaps } from "./domain-pattern.ts";
+import { egressRules, hasEgressMode } from "./egress-mode.ts";
 import { DEFAULT_POLICY, fillIn, type RulesPolicy, type StoredFirewall } from "./policy.ts";
 
+type LegacyStored = Extract<StoredFirewall, { dialect: "legacy" }>;
 type Input = Readonly<Record<string, unknown>>;
 
 const checkRules = checkerOf<Firewall>(FirewallSchema);
+const checkEgressMode = checkerOf<EgressMode>(EgressModeSchema);
 const checkLegacy = checkerOf<LegacyFirewall>(LegacyFirewallSchema);
 const checkLegacyPatch = checkerOf<Partial<LegacyFirewall>>(Type.Partial(LegacyFirewallSchema));
 
 /** A whole policy. `prefix` is where the input stands, for errors: `firewall` in a launch, nothing in a PUT. */
 export function parseFirewall(input: Input, prefix = ""): StoredFirewall {
-  if (!isLegacy(input)) return finishRules(fillIn(checkRules(input, prefix), DEFAULT_POLICY), prefix);
+  if (!isLegacy(input)) return parseRules(input, DEFAULT_POLICY, prefix);
   const { mode, ingress = [] } = checkLegacy(input, prefix);
   return finishLegacy({ mode, ingress }, prefix);
 }
@@ -30,17 +35,45 @@ export function parseFirewall(input: Input, prefix = ""): StoredFirewall {
 /** A change of a policy: each block that is given replaces that block. The result is in the dialect of the change. */
 export function patchFirewall(current: StoredFirewall | undefined, input: Input): StoredFirewall | undefined {
   if (Object.keys(input).length === 0) return current;
-  if (!isLegacy(input)) return finishRules(fillIn(checkRules(input, ""), asRules(current)), "");
+  if (!isLegacy(input)) return parseRules(input, asRules(current), "");
+  return patchLegacy(current, checkLegacyPatch(input, ""));
+}
+
+/** What the older dialect cannot say stays: a change of what comes in opens nothing that goes out. */
+function patchLegacy(current: StoredFirewall | undefined, patch: Partial<LegacyFirewall>): StoredFirewall {
+  const { ingress, egress, dns } = asRules(current);
   const before = asLegacy(current);
-  const { mode = before.mode, ingress = before.ingress } = checkLegacyPatch(input, "");
-  return finishLegacy({ mode, ingress }, "");
+  const { mode = before.mode } = patch;
+  if (patch.ingress === undefined && current?.dialect === "rules") {
+    const policy = { ingress: { ...ingress, default: actionOf(mode) }, egress, dns };
+    return { dialect: "rules", policy };
+  }
+  const stored = finishLegacy({ mode, ingress: patch.ingress ?? before.ingress }, "");
+  return current === undefined ? stored : { ...stored, kept: { egress, dns } };
 }
 
 function isLegacy(input: Input): boolean {
+  // What says how egress is closed is heard, whatever stands beside it.
+  if (hasEgressMode(input)) return false;
   return Object.hasOwn(input, "mode") || Array.isArray(input["ingress"]);
 }
 
-function finishLegacy(policy: Required<LegacyFirewall>, prefix: string): StoredFirewall {
+function parseRules(input: Input, base: RulesPolicy, prefix: string): StoredFirewall {
+  return finishRules(fillIn(inRules(input, base, prefix), base), prefix);
+}
+
+function inRules(input: Input, base: RulesPolicy, prefix: string): Firewall {
+  if (!hasEgressMode(input)) return checkRules(input, prefix);
+  if (Object.hasOwn(input, "mode")) {
+    throw invalid(join(prefix, "mode"), "the mode of ingress and that of egress are of different dialects");
+  }
+  const { egress, ...others } = input;
+  const rest = checkRules(others, prefix);
+  const at = join(prefix, "egress");
+  return { ...rest, ...egressRules(checkEgressMode(egress, at), rest.dns, base.dns, at) };
+}
+
+function finishLegacy(policy: Required<LegacyFirewall>, prefix: string): LegacyStored {
   for (const [index, rule] of policy.ingress.entries()) {
     const at = join(prefix, `ingress.${index}`);
     if (rule.portEnd !== undefined && rule.portEnd < rule.portStart) {
@@ -56,6 +89,10 @@ function finishLegacy(policy: Required<LegacyFirewall>, prefix: string): StoredF
 }
 
 function finishRules(policy: RulesPolicy, prefix: string): StoredFirewall {
+  const { rateLimit } = policy.egress;
+  if (rateLimit !== undefined && "kbitPerSec" in rateLimit === "packetsPerSec" in rateLimit) {
+    throw invalid(join(prefix, "egress.rateLimit"), "give exactly one of kbitPerSec and packetsPerSec");
+  }
   for (const direction of ["ingress", "egress"] as const) {
     for (const [index, rule] of policy[direction].rules.entries()) {
       checkRule(rule, direction, join(prefix, `${direction}.rules.${index}`));
@@ -82,6 +119,8 @@ function checkRule(rule: FirewallRule, direction: "ingress" | "egress", at: stri
   } else if (familyOf(rule.value) === 0) {
     const quoted = JSON.stringify(rule.value.slice(0, 80));
     throw invalid(join(at, "value"), `${quoted} is not a network such as 192.0.2.0/24 or 2001:db8::/32`);
+  } else if (isMapped(rule.value)) {
+    throw invalid(join(at, "value"), `${rule.value} is IPv4 in another notation; write it as IPv4`);
   }
   if (!arePorts(rule.ports)) {
     throw invalid(
@@ -122,15 +161,6 @@ function arePorts(ports: string): boolean {
   const start = Number(match[1]);
   const end = Number(match[2] ?? match[1]);
   return start >= 1 && start <= end && end <= 65_535;
-}
-
-/** 4 or 6 for a network in CIDR notation, else 0. */
-function familyOf(cidr: string): 0 | 4 | 6 {
-  const match = /^([0-9a-fA-F:.]+)\/(\d{1,3})$/.exec(cidr);
-  const family = isIP(match?.[1] ?? "");
-  if (family === 4) return Number(match?.[2]) <= 32 ? 4 : 0;
-  if (family === 6) return Number(match?.[2]) <= 128 ? 6 : 0;
-  return 0;
 }
 
 function join(prefix: string, rest: string): string {

@@ -2,8 +2,9 @@
  * A VM's network as its worker enforces it. A change is in force before it is told: in a running VM first at the worker, then in the record, so that
  * a worker which refuses leaves both as they were; in a VM on its way between two states first in the record, and then its way's end is waited for.
  */
-import { FastvmError, type NetworkPolicy, type VmId } from "@fastvm/contract";
+import { FastvmError, type NetworkPolicy, type NetworkReport, type VmId } from "@fastvm/contract";
 import { networkPolicyOf, type NetworkRecord } from "../firewall/network-policy.ts";
+import type { RulesPolicy } from "../firewall/policy.ts";
 import type { VmRecord } from "../store/vm-repository.ts";
 import type { LifecycleContext } from "./context.ts";
 import { isNotRunning } from "./not-running.ts";
@@ -30,6 +31,28 @@ export async function changeNetwork(
 /** The policy of the record as it is now, for a VM that is about to run. */
 export async function presentNetwork(ctx: LifecycleContext, vm: VmRecord): Promise<NetworkPolicy> {
   return networkPolicyOf((await ctx.store.vms.get(vm.id)) ?? vm);
+}
+
+/** What is in force, and what it has done, where the worker knows: both of one instant. */
+export async function readNetwork(
+  ctx: LifecycleContext,
+  vmId: VmId,
+): Promise<{ policy: RulesPolicy; report: NetworkReport | undefined }> {
+  return ctx.updates.run(vmId, async () => {
+    const vm = await ctx.store.vms.get(vmId);
+    if (vm === undefined) throw gone();
+    const report = vm.status === "running" ? await reportOf(ctx, vmId) : undefined;
+    return { policy: networkPolicyOf(vm), report };
+  });
+}
+
+async function reportOf(ctx: LifecycleContext, vmId: VmId): Promise<NetworkReport | undefined> {
+  try {
+    return await ctx.worker.networkReport(vmId);
+  } catch (error) {
+    if (isNotRunning(error)) return undefined;
+    throw error;
+  }
 }
 
 /** As the record has it now, to the worker; does nothing for a VM that does not run. */

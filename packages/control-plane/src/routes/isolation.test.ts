@@ -58,6 +58,7 @@ const CASES: Record<OperationId, Case> = {
   presignFile: hidden(() => ({ path: "/root/file" })),
   fetchFile: hidden(({ downloadUrl }) => ({ url: downloadUrl, path: "/root/file" })),
   createConsoleToken: hidden(),
+  getVmFirewall: hidden(),
   setVmFirewall: hidden(() => ({ mode: "open" })),
   patchVmFirewall: hidden(() => ({ mode: "open" })),
   listServices: hidden(),

@@ -27,7 +27,11 @@ export interface PatchFirewallPolicy {
 /** The newer dialect. A block that is left out has its default: ingress deny, egress allow, every name resolves. */
 export interface NetworkPolicy {
   readonly ingress?: { readonly default: NetworkAction; readonly rules?: readonly NetworkRule[] };
-  readonly egress?: { readonly default: NetworkAction; readonly rules?: readonly NetworkRule[] };
+  readonly egress?: {
+    readonly default: NetworkAction;
+    readonly rules?: readonly NetworkRule[];
+    readonly rateLimit?: RateLimit;
+  };
   readonly dns?: DnsPolicy;
 }
 
@@ -44,6 +48,11 @@ export interface NetworkRule {
   readonly ports: string;
   readonly description?: string;
 }
+
+/** What the VM sends is shaped to it. `burst` is in the unit of the rate. */
+export type RateLimit =
+  | { readonly kbitPerSec: number; readonly burst?: number }
+  | { readonly packetsPerSec: number; readonly burst?: number };
 
 export interface DnsPolicy {
   /** `allow`: only `domains` resolve. `deny`: all but `domains` do. Default `deny`. */

@@ -19,6 +19,7 @@ describe("what belongs to a VM or a user", () => {
     await vms.files.presign(VM, { path: "/a" });
     await vms.files.fetch(VM, { url: "http://u", path: "/a", timeoutSec: 5 });
     await vms.refreshTtl(VM);
+    await vms.firewall.get(VM);
     await vms.setFirewall(VM, { egress: { default: "deny" } });
     await vms.patchFirewall(VM, { ingress: [] });
     await vms.consoleToken(VM);
@@ -38,6 +39,7 @@ describe("what belongs to a VM or a user", () => {
       `POST ${prefix}/files/presign {"path":"/a"}`,
       `POST ${prefix}/files/fetch {"url":"http://u","path":"/a","timeoutSec":5}`,
       `POST ${prefix}/ttl/refresh`,
+      `GET ${prefix}/firewall`,
       `PUT ${prefix}/firewall {"egress":{"default":"deny"}}`,
       `PATCH ${prefix}/firewall {"ingress":[]}`,
       `POST ${prefix}/console-token`,

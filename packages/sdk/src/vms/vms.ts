@@ -5,6 +5,7 @@ import type { Command, ExecEvent, ExecOptions, ExecResult, WireExecResult } from
 import { execStream } from "../exec/exec-stream.ts";
 import { Files } from "../files/files.ts";
 import type { FirewallPolicy, NetworkPolicy, PatchFirewallPolicy } from "../firewall/firewall-policy.ts";
+import { VmFirewall } from "../firewall/vm-firewall.ts";
 import type { HttpClient, RequestOptions } from "../http/http-client.ts";
 import { joinPath } from "../http/path.ts";
 import { Services } from "../services/services.ts";
@@ -30,6 +31,7 @@ export interface ConsoleToken {
 
 export class Vms {
   readonly files: Files;
+  readonly firewall: VmFirewall;
   readonly services: Services;
   readonly sshKeys: VmSshKeys;
   readonly #http: HttpClient;
@@ -37,6 +39,7 @@ export class Vms {
   constructor(http: HttpClient) {
     this.#http = http;
     this.files = new Files(http);
+    this.firewall = new VmFirewall(http);
     this.services = new Services(http);
     this.sshKeys = new VmSshKeys(http);
   }

@@ -2,11 +2,17 @@ import type { FastifyInstance } from "fastify";
 import { serve } from "../../app/operation-route.ts";
 import { parseFirewall, patchFirewall } from "../../firewall/validate.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
-import { changeNetwork } from "../../lifecycle/network.ts";
+import { changeNetwork, readNetwork } from "../../lifecycle/network.ts";
+import { firewallReportView } from "../../views/firewall-report-view.ts";
 import { vmView } from "../../views/vm-view.ts";
 import { findVm } from "../find.ts";
 
 export function registerVmFirewall(app: FastifyInstance, ctx: LifecycleContext): void {
+  serve(app, ctx.store, "getVmFirewall", async ({ params }, caller) => {
+    const { id } = await findVm(ctx, caller, params.vmId);
+    const { policy, report } = await readNetwork(ctx, id);
+    return { status: 200, body: firewallReportView(policy, report) };
+  });
   serve(app, ctx.store, "setVmFirewall", async ({ body, dialect, params }, caller) => {
     const firewall = parseFirewall(body);
     const { id } = await findVm(ctx, caller, params.vmId);
