@@ -9,7 +9,8 @@ const ALLOWED_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "sdk-alias": ["fastvm"],
   worker: ["@fastvm/contract"],
   "control-plane": ["@fastvm/contract"],
-  daemon: ["@fastvm/contract", "@fastvm/control-plane", "@fastvm/worker"],
+  edge: ["@fastvm/contract"],
+  daemon: ["@fastvm/contract", "@fastvm/control-plane", "@fastvm/edge", "@fastvm/worker"],
   cli: ["fastvm", "@fastvm/daemon"],
 };
 

@@ -1,0 +1,41 @@
+/** One request to a service, whichever HTTP it speaks. */
+import type { Readable, Writable } from "node:stream";
+import type { RawHeaders } from "../headers/hop-by-hop.ts";
+
+export interface BackendCall {
+  /** Takes the request's body; ended by `finish`. */
+  readonly body: Writable;
+  /** Rejects with a ProxyError, or with a StreamReset when the service reset an HTTP/2 stream. */
+  readonly answer: Promise<BackendAnswer>;
+  /** The body is whole. `trailers` reach services that speak HTTP/2. */
+  finish(trailers: RawHeaders): void;
+  /** The answer is whole: the connection ends in good order. */
+  close(): void;
+  /** Breaks off the call and its connection, whatever state it is in. `code` is what an HTTP/2 service is told. */
+  destroy(code?: number): void;
+}
+
+export interface BackendAnswer {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: RawHeaders;
+  /** Whether the headers are all there is. */
+  readonly isEmpty: boolean;
+  /** Ends when the answer is whole, else closes without an end. */
+  readonly body: Readable;
+  /** Known when the body has ended. */
+  trailers(): RawHeaders;
+  /** Why the body closed without an end. */
+  failure(): Error;
+}
+
+/** The service reset its HTTP/2 stream: a client that speaks HTTP/2 is told the same. */
+export class StreamReset extends Error {
+  readonly code: number;
+
+  constructor(code: number) {
+    super(`the service reset its stream with code ${code}`);
+    this.name = "StreamReset";
+    this.code = code;
+  }
+}

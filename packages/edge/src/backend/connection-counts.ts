@@ -1,0 +1,37 @@
+/** How many connections each VM has from the proxy. */
+import type { VmId } from "@fastvm/contract";
+import { ProxyError } from "../answer/proxy-errors.ts";
+
+export class ConnectionCounts {
+  readonly #most: number;
+  readonly #counts = new Map<VmId, number>();
+  #open = 0;
+
+  constructor(mostPerVm: number) {
+    this.#most = mostPerVm;
+  }
+
+  get open(): number {
+    return this.#open;
+  }
+
+  /** Returns the function that gives the place back, once. Throws a ProxyError when there is none. */
+  take(vmId: VmId): () => void {
+    const count = this.#counts.get(vmId) ?? 0;
+    if (count >= this.#most) throw new ProxyError("too_many_connections");
+    this.#counts.set(vmId, count + 1);
+    this.#open += 1;
+    let isTaken = true;
+    return () => {
+      if (isTaken) this.#giveBack(vmId);
+      isTaken = false;
+    };
+  }
+
+  #giveBack(vmId: VmId): void {
+    this.#open -= 1;
+    const left = (this.#counts.get(vmId) ?? 1) - 1;
+    if (left === 0) this.#counts.delete(vmId);
+    else this.#counts.set(vmId, left);
+  }
+}

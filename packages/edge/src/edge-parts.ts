@@ -1,0 +1,14 @@
+/** What every request through the proxy needs. */
+import type { ReachParts } from "./backend/reach-service.ts";
+import type { MetricsRecorder } from "./metrics/edge-metrics.ts";
+
+export interface EdgeLog {
+  error(fields: object, message: string): void;
+}
+
+export interface EdgeParts extends ReachParts {
+  /** Services are at `*.proxy.<domain>`. */
+  readonly domain: string;
+  readonly metrics: MetricsRecorder;
+  readonly log: EdgeLog;
+}

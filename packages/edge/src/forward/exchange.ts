@@ -1,0 +1,102 @@
+/** An ordinary request: checked, reached, forwarded, and answered by the proxy itself where that fails. Never rejects. */
+import { checkRequest } from "../address/check-request.ts";
+import { findDestination, type Destination } from "../address/find-service.ts";
+import { answerError } from "../answer/answer-error.ts";
+import { ProxyError } from "../answer/proxy-errors.ts";
+import { afterEnd } from "../answer/rest-of-request.ts";
+import { StreamReset, type BackendCall } from "../backend/call.ts";
+import { callHttp1 } from "../backend/call-http1.ts";
+import { callHttp2 } from "../backend/call-http2.ts";
+import { reachService } from "../backend/reach-service.ts";
+import { http2StreamOf, type ClientRequest, type ClientResponse } from "../client-request.ts";
+import type { EdgeParts } from "../edge-parts.ts";
+import { outgoingRequest } from "../headers/request-headers.ts";
+import { forward } from "./forward.ts";
+
+const HTTP2_INTERNAL_ERROR = 2;
+
+export async function exchange(
+  parts: EdgeParts,
+  request: ClientRequest,
+  response: ClientResponse,
+): Promise<void> {
+  const startedAt = performance.now();
+  const answered = (status: number) => parts.metrics.answered(status, performance.now() - startedAt);
+  const client = watchClient(response);
+  let call: BackendCall | undefined;
+  parts.metrics.openRequests += 1;
+  try {
+    checkRequest(request);
+    const destination = findDestination(request, parts.domain);
+    if (redirectToSlash(request, response, destination)) return answered(response.statusCode);
+    const outgoing = outgoingRequest(request, destination);
+    const { connection, h2c } = await reachService(parts, destination.address, client.gone);
+    call = h2c ? callHttp2(connection, outgoing) : callHttp1(connection, outgoing);
+    const { body } = outgoing;
+    const { limits } = parts;
+    const onAnswer = ({ status }: { readonly status: number }) => answered(status);
+    await forward({ request, response, call, body, limits, gone: client.gone, onAnswer });
+    call.close();
+    afterEnd(request, limits.lingerMs);
+  } catch (error) {
+    call?.destroy(http2StreamOf(response)?.rstCode || undefined);
+    if (client.gone.aborted) parts.metrics.aborted();
+    else fail(parts, request, response, error, answered);
+  } finally {
+    parts.metrics.openRequests -= 1;
+  }
+}
+
+/** Tells by a signal that the client left before it had the whole answer. */
+function watchClient(response: ClientResponse): { readonly gone: AbortSignal } {
+  const controller = new AbortController();
+  response.on("error", () => undefined);
+  response.once("close", () => {
+    if (!response.writableFinished) controller.abort(new Error("the client went away"));
+  });
+  return { gone: controller.signal };
+}
+
+/** Relative links of the service's pages lead under its path only from there. */
+function redirectToSlash(
+  request: ClientRequest,
+  response: ClientResponse,
+  { lacksSlash, address, path }: Destination,
+): boolean {
+  if (!lacksSlash || (request.method !== "GET" && request.method !== "HEAD")) return false;
+  response.statusCode = 308;
+  response.setHeader("location", `${address.service}${path}`);
+  response.setHeader("content-length", "0");
+  response.end();
+  return true;
+}
+
+function fail(
+  { metrics, log, limits }: EdgeParts,
+  request: ClientRequest,
+  response: ClientResponse,
+  error: unknown,
+  answered: (status: number) => void,
+): void {
+  const failure = asProxyError(error);
+  metrics.failed(failure.code);
+  if (failure.code === "internal") log.error({ err: error }, "a request to a service failed through a bug");
+  const stream = http2StreamOf(response);
+  if (stream !== undefined && (error instanceof StreamReset || response.headersSent)) {
+    stream.close(error instanceof StreamReset ? error.code : HTTP2_INTERNAL_ERROR);
+  } else if (response.headersSent) {
+    // Half an answer must not look like a whole one.
+    response.destroy();
+  } else {
+    answered(failure.entry.status);
+    answerError(request, response, failure, limits.lingerMs);
+    response.once("finish", () => afterEnd(request, limits.lingerMs));
+  }
+}
+
+export function asProxyError(error: unknown): ProxyError {
+  if (error instanceof ProxyError) return error;
+  if (error instanceof StreamReset)
+    return new ProxyError("service_bad_answer", error.message, { cause: error });
+  return new ProxyError("internal", undefined, { cause: error });
+}

@@ -1,0 +1,70 @@
+/** One request to a service and its answer back: both bodies stream at once, either may end first. */
+import { beforeEnd } from "../answer/rest-of-request.ts";
+import { ProxyError } from "../answer/proxy-errors.ts";
+import type { BackendAnswer, BackendCall } from "../backend/call.ts";
+import { unlessAborted } from "../backend/unless-aborted.ts";
+import type { ClientRequest, ClientResponse } from "../client-request.ts";
+import type { RequestBody } from "../headers/request-headers.ts";
+import { endToEndTrailers } from "../headers/response-headers.ts";
+import type { EdgeLimits } from "../limits.ts";
+import { AnswerDeadline } from "./answer-deadline.ts";
+import { pump } from "./pump.ts";
+import { sendAnswer } from "./send-answer.ts";
+import { SilenceTimer } from "./silence-timer.ts";
+
+export interface Forwarding {
+  readonly request: ClientRequest;
+  readonly response: ClientResponse;
+  readonly call: BackendCall;
+  readonly body: RequestBody;
+  readonly limits: EdgeLimits;
+  /** Aborted when the client went away. */
+  readonly gone: AbortSignal;
+  readonly onAnswer: (answer: BackendAnswer) => void;
+}
+
+/** Resolves when the client has the whole answer. Rejects with a ProxyError or a StreamReset, or with the reason of `gone`. */
+export async function forward(parts: Forwarding): Promise<void> {
+  const { call, request, response, limits, gone } = parts;
+  const silent = Promise.withResolvers<never>();
+  silent.promise.catch(() => undefined);
+  const idle = new SilenceTimer(limits.idleMs, () => {
+    silent.reject(new ProxyError("service_timeout", "nothing moved for too long"));
+  });
+  const deadline = new AnswerDeadline(limits.answerMs, () => {
+    silent.reject(new ProxyError("service_timeout"));
+  });
+  try {
+    // A service may answer before it has the whole request, and close: what matters then is its answer.
+    sendBody(parts, idle, deadline).catch(() => undefined);
+    const answer = await unlessAborted(Promise.race([call.answer, silent.promise]), gone);
+    deadline.end();
+    parts.onAnswer(answer);
+    const sending = sendAnswer(
+      answer,
+      response,
+      () => idle.restart(),
+      () => beforeEnd(request, response, limits.lingerMs),
+    );
+    await unlessAborted(Promise.race([sending, silent.promise]), gone);
+  } finally {
+    deadline.end();
+    idle.stop();
+  }
+}
+
+async function sendBody(
+  { request, call, body }: Forwarding,
+  idle: SilenceTimer,
+  deadline: AnswerDeadline,
+): Promise<void> {
+  if (body.kind !== "none") {
+    await pump(request, call.body, {
+      onBytes: () => idle.restart(),
+      onBlocked: () => deadline.start(),
+      onDrain: () => deadline.suspend(),
+    });
+  }
+  call.finish(endToEndTrailers(request.rawTrailers));
+  deadline.start();
+}

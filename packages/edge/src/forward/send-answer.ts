@@ -1,0 +1,53 @@
+/** A service's answer, on its way to the client. */
+import { ServerResponse } from "node:http";
+import type { BackendAnswer } from "../backend/call.ts";
+import type { ClientResponse } from "../client-request.ts";
+import { asHttp2, endToEndHeaders, endToEndTrailers } from "../headers/response-headers.ts";
+import type { RawHeaders } from "../headers/hop-by-hop.ts";
+import { pump } from "./pump.ts";
+
+/** Resolves when all of it was handed over. Rejects with the reason when the service breaks off. */
+export async function sendAnswer(
+  answer: BackendAnswer,
+  response: ClientResponse,
+  onBytes: () => void,
+  beforeEnd: () => Promise<void>,
+): Promise<void> {
+  writeHead(answer, response);
+  if (answer.isEmpty) {
+    answer.body.resume();
+  } else {
+    await pump(answer.body, response, { onBytes }).catch(() => {
+      throw answer.failure();
+    });
+    addTrailers(response, endToEndTrailers(answer.trailers()));
+  }
+  await beforeEnd();
+  response.end();
+  await sent(response);
+}
+
+/** An answer without a body sends its headers with its end, as HTTP/2 and gRPC have it; any other sends them at once. */
+function writeHead({ status, statusText, headers, isEmpty }: BackendAnswer, response: ClientResponse): void {
+  const passed = endToEndHeaders(headers);
+  if (response instanceof ServerResponse) {
+    response.writeHead(status, statusText, passed);
+    if (!isEmpty) response.flushHeaders();
+    return;
+  }
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(asHttp2(passed))) response.setHeader(name, value);
+  if (!isEmpty) response.writeHead(status);
+}
+
+function addTrailers(response: ClientResponse, trailers: RawHeaders): void {
+  if (trailers.length > 0) response.addTrailers(asHttp2(trailers));
+}
+
+function sent(response: ClientResponse): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  if (response.writableFinished) resolve();
+  response.once("finish", () => resolve());
+  response.once("close", () => reject(new Error("the client went away")));
+  return promise;
+}

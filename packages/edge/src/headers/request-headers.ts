@@ -1,0 +1,60 @@
+/** The headers of a request on their way to a service. */
+import { optionsOf, valuesOf } from "../address/check-request.ts";
+import { hostsOf, type Destination } from "../address/find-service.ts";
+import { http2StreamOf, type ClientRequest } from "../client-request.ts";
+import { forwardedHeaders, isForwardingClaim, isTrustedPeer } from "./forwarded.ts";
+import { forEachHeader, HOP_BY_HOP } from "./hop-by-hop.ts";
+
+/** How the body is delimited: what was parsed, not what was written. */
+export type RequestBody =
+  | { readonly kind: "none" }
+  | { readonly kind: "length"; readonly bytes: string }
+  | { readonly kind: "chunked" };
+
+export interface OutgoingRequest {
+  readonly method: string;
+  readonly path: string;
+  /** As the client sent it. */
+  readonly host: string;
+  /** End-to-end headers as they were written, without the host and the body's framing. */
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: RequestBody;
+  /** Whether the client takes trailers: gRPC's servers insist on being told. */
+  readonly takesTrailers: boolean;
+}
+
+/** Written anew, or answered by us: Node has said `100 Continue` by itself. */
+const SET_BY_US: ReadonlySet<string> = new Set(["host", "content-length", "expect", "trailer"]);
+
+export function outgoingRequest(request: ClientRequest, { path, prefix }: Destination): OutgoingRequest {
+  const host = hostsOf(request)[0] ?? "";
+  const isTrusted = isTrustedPeer(request);
+  const headers: (readonly [string, string])[] = [];
+  const cookies: string[] = [];
+  forEachHeader(request.rawHeaders, (name, value, written) => {
+    if (HOP_BY_HOP.has(name) || SET_BY_US.has(name) || isForwardingClaim(name, isTrusted)) return;
+    // HTTP/2 clients send each cookie in a field of its own; in HTTP/1.1 they are one.
+    if (name === "cookie") cookies.push(value);
+    else headers.push([written, value]);
+  });
+  if (cookies.length > 0) headers.push(["Cookie", cookies.join("; ")]);
+  headers.push(...forwardedHeaders(request, host, prefix));
+  return {
+    method: request.method ?? "GET",
+    path,
+    host,
+    headers,
+    body: bodyOf(request),
+    takesTrailers: optionsOf(valuesOf(request, "te")).some((option) => /^trailers\b/.test(option)),
+  };
+}
+
+function bodyOf(request: ClientRequest): RequestBody {
+  const [length] = valuesOf(request, "content-length");
+  const stream = http2StreamOf(request);
+  if (stream?.endAfterHeaders === true)
+    return length === undefined ? { kind: "none" } : { kind: "length", bytes: "0" };
+  if (length !== undefined) return { kind: "length", bytes: length };
+  if (stream !== undefined || valuesOf(request, "transfer-encoding").length > 0) return { kind: "chunked" };
+  return { kind: "none" };
+}

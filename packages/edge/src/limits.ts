@@ -1,0 +1,40 @@
+/** Every bound of the proxy, with its reason. Times in ms. */
+
+export interface EdgeLimits {
+  /** How long a guest may take to accept a connection; a busy emulated one takes a second. */
+  readonly connectMs: number;
+  /** How long a service that has the whole request, or takes no more of it, may be silent before its headers. */
+  readonly answerMs: number;
+  /** How long a request waits for its VM to wake: browsers and most clients still wait then. */
+  readonly wakeMs: number;
+  /** Exchanges and WebSockets in which no byte moves either way are ended: heartbeats come more often than this. */
+  readonly idleMs: number;
+  /** How long a WebSocket whose one end has finished may be silent at the other. */
+  readonly halfClosedMs: number;
+  /** How long the rest of a request that was answered already is read, so that its client gets to see the answer. */
+  readonly lingerMs: number;
+  /** Connections into one VM: its link carries 1,024 streams, and commands and files need some. */
+  readonly connectionsPerVm: number;
+}
+
+export const DEFAULT_LIMITS: EdgeLimits = {
+  connectMs: 10_000,
+  answerMs: 60_000,
+  wakeMs: 30_000,
+  idleMs: 900_000,
+  halfClosedMs: 30_000,
+  lingerMs: 5000,
+  connectionsPerVm: 768,
+};
+
+/** More than any application sends; Node would drop those beyond 2,000 without a word. */
+export const MAX_HEADERS = 500;
+
+/** What clients do well to wait before they try again, in seconds. */
+export const RETRY_AFTER_SEC = 5;
+
+/** First probe of a silent client connection: one that vanished without a word is noticed within minutes. */
+export const KEEP_ALIVE_PROBE_MS = 30_000;
+
+/** Flow-control window of an HTTP/2 stream from a service: room for what is under way to a fast client, per exchange. */
+export const HTTP2_WINDOW_BYTES = 1024 * 1024;
