@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { FileTransferError, UnprocessableEntityError } from "fastvm";
+import { UnprocessableEntityError } from "fastvm";
 import type { FastvmClient, Vm } from "fastvm";
 import { runCli } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
