@@ -305,7 +305,7 @@ describe("firewall", () => {
   it("is set, changed and shown", async () => {
     await using api = await FakeApi.start();
     api.addVm({ id: ID, name: "dev" });
-    expect((await run(api, ["firewall", "get", "dev"])).stdout).toContain("nothing comes in");
+    expect((await run(api, ["firewall", "get", "dev"])).stdout).toMatch(/in +deny +everything else/);
     expect((await run(api, ["firewall", "set", "dev"])).stderr).toContain("--mode");
     const rules = ["-r", "tcp:80", "-r", "udp:5000-5010"];
     const set = await run(api, ["firewall", "set", "dev", "--mode", "restricted", ...rules]);
@@ -323,8 +323,18 @@ describe("firewall", () => {
     } as const;
     api.addVm({ id: ID, name: "dev", firewall: { egress, dns: { mode: "allow", domains: ["debian.org"] } } });
     const shown = (await run(api, ["firewall", "get", "dev"])).stdout;
-    expect(shown).toMatch(/out +allow +\*\.debian\.org +tcp +443\n/);
+    expect(shown).toMatch(/^WAY +ACTION +PEER +PROTOCOL +PORTS +PACKETS +BYTES +DESCRIPTION\n/);
+    expect(shown).toMatch(/out +allow +\*\.debian\.org +tcp +443 +0 +0 B\n/);
+    expect(shown).toMatch(/out +deny +everything else +any +any +1 +60 B\n/);
+    expect(shown).toContain("questions for names: 3 answered, 2 refused,");
     expect(shown).toContain("names: allow debian.org\n");
+    const whole = JSON.parse((await run(api, ["firewall", "get", "dev", "--json"])).stdout);
+    expect(whole).toMatchObject({ policy: { egress }, hits: { dropped: { packets: 1 } } });
+    const limited = { ...egress, rateLimit: { packetsPerSec: 500 } };
+    api.addVm({ id: ID, name: "dev", status: "paused", firewall: { egress: limited } });
+    const paused = (await run(api, ["firewall", "get", "dev"])).stdout;
+    expect(paused).not.toContain("PACKETS");
+    expect(paused).toContain("sends at most: 500 packets/s\n");
   });
 });
 

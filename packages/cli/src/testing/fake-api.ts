@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { writeFile } from "node:fs/promises";
 import type { Duplex } from "node:stream";
-import type { FirewallPolicy, Snapshot, Vm, VmStats } from "fastvm";
+import type { FirewallPolicy, FirewallReport, Snapshot, Vm, VmStats } from "fastvm";
 
 interface ExecRequest {
   readonly command: readonly string[];
@@ -140,6 +140,7 @@ export class FakeApi implements AsyncDisposable {
       "DELETE vms/id": () => [200, { id, deleted: this.vms.delete(id) }],
       "POST vms/id/pause": () => [200, this.addVm({ ...vm, status: "paused" })],
       "POST vms/id/resume": () => [200, this.addVm({ ...vm, status: "running" })],
+      "GET vms/id/firewall": () => [200, firewallReport(vm)],
       "PUT vms/id/firewall": () => [200, this.addVm({ ...vm, firewall: body as unknown as FirewallPolicy })],
       "PATCH vms/id/firewall": () => [
         200,
@@ -230,6 +231,23 @@ function endOf(child: Child): Promise<{ c: number; d?: string }> {
     child.once("error", (error) => resolve({ c: 127, d: error.message }));
     child.once("close", (code) => resolve({ c: code ?? 137 }));
   });
+}
+
+/** A running VM's rules have decided nothing yet, its defaults one packet each. */
+function firewallReport(vm: Vm | undefined): FirewallReport {
+  const written = vm?.firewall !== undefined && !("mode" in vm.firewall) ? vm.firewall : {};
+  const { ingress = { default: "deny" }, egress = { default: "allow" } } = written;
+  const policy = { ...written, ingress, egress };
+  if (vm?.status !== "running") return { policy };
+  const none = { packets: 0, bytes: 0 };
+  const one = { packets: 1, bytes: 60 };
+  const hitsOf = ({ rules = [] }: typeof ingress) => ({
+    rules: rules.map((rule) => ({ ...rule, ...none })),
+    default: one,
+  });
+  const dns = { answered: 3, refused: 2, filtered: 0, limited: 0, failed: 0 };
+  const traffic = { sent: one, received: one };
+  return { policy, hits: { ingress: hitsOf(ingress), egress: hitsOf(egress), traffic, dropped: one, dns } };
 }
 
 function launchedFields(body: Body): Partial<Vm> {
