@@ -4,7 +4,29 @@
  */
 import type { NetworkPolicy } from "@fastvm/contract";
 import type { CommandShell } from "../host/command-shell.ts";
+import { SerialQueue } from "../vm/serial-queue.ts";
+import { allowsGuarded } from "./allows-guarded.ts";
 import type { FirewallGuest, FirewallReport, LearnedAddress, TrafficReport } from "./guest-port.ts";
+import { parseNetwork } from "./ip-network.ts";
+import { LearnedAddresses, renderChanges } from "./learned-addresses.ts";
+import type { SetChange } from "./learned-addresses.ts";
+import { isSameLimit, shapingCommand } from "./rate-limit.ts";
+import { parseListing, readReport, readTable, readTraffic } from "./read-table.ts";
+import type { TableState } from "./read-table.ts";
+import {
+  COUNTER_SETS,
+  HOOKED_RULES,
+  dropTable,
+  renderAttach,
+  renderBase,
+  renderDetach,
+  renderSetsGone,
+  renderUpdate,
+  signature,
+  tableName,
+} from "./render-table.ts";
+import type { TableOptions } from "./render-table.ts";
+import { TableWatch } from "./watch-table.ts";
 
 export interface FirewallOptions {
   readonly shell: CommandShell;
@@ -15,7 +37,7 @@ export interface FirewallOptions {
   readonly resolverPort: number;
   /** The network that `publicIpv6` addresses are from, such as `fd00:1:2::/48`. */
   readonly vmPrefix: string;
-  /** Told when the table could not be put back, or was changed by someone else. */
+  /** Told when someone else changed the table, and when it could not be put back. */
   readonly onError: (error: Error) => void;
 }
 
@@ -24,54 +46,296 @@ export interface GuestPolicy {
   readonly policy: NetworkPolicy;
 }
 
+interface AttachedVm extends GuestPolicy {
+  readonly learned: LearnedAddresses;
+}
+
+/** A net under the watch, which hears of changes at once. */
+const CHECK_INTERVAL_MS = 30_000;
+/** After the table could not be put back. */
+const RETRY_MS = 1000;
+const MISSING = /No such file or directory/;
+
 export class Firewall {
+  readonly #shell: CommandShell;
+  readonly #options: TableOptions;
+  readonly #table: string;
+  readonly #onError: (error: Error) => void;
+  readonly #watch: TableWatch;
+  readonly #changes = new SerialQueue();
+  readonly #vms = new Map<number, AttachedVm>();
+  /** What the next transaction of learned addresses has, and its outcome. */
+  #learning: { readonly changes: SetChange[]; readonly done: Promise<void> } | undefined;
+  #learned: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout;
+  #isClosed = false;
+
   /** Makes the table, or takes over what an earlier daemon left: its VMs' rules hold until `restore`. */
-  static open(options: FirewallOptions): Promise<Firewall> {
-    return Promise.reject(new Error(`not yet ${options.instance}`));
+  static async open(options: FirewallOptions): Promise<Firewall> {
+    const vmPrefix = parseNetwork(options.vmPrefix);
+    if (vmPrefix === undefined) throw new Error(`${options.vmPrefix} is no network`);
+    const firewall = new Firewall(options, { ...options, vmPrefix });
+    try {
+      // One that is there already may be of another version; then it stays as it is until `restore` can make it anew as a whole.
+      if (!(await firewall.#exists())) await firewall.#transact(renderBase(firewall.#options));
+      return firewall;
+    } catch (error) {
+      firewall.#stop();
+      throw error;
+    }
+  }
+
+  private constructor({ shell, onError }: FirewallOptions, options: TableOptions) {
+    this.#shell = shell;
+    this.#options = options;
+    this.#table = tableName(options.instance);
+    this.#onError = onError;
+    this.#watch = new TableWatch({
+      prefix: shell.prefix,
+      table: this.#table,
+      onForeignChange: () => this.#putBackSoon("was changed by someone else"),
+      onError,
+    });
+    this.#timer = setInterval(() => void this.#check(), CHECK_INTERVAL_MS);
+    this.#timer.unref();
   }
 
   /** Once after a restart, with all VMs that run on: their policies are in force, what belonged to others is gone. One transaction. */
   restore(guests: readonly GuestPolicy[]): Promise<void> {
-    return Promise.reject(new Error(`not yet ${guests.length}`));
+    return this.#changes.run(async () => {
+      const found = await this.#read();
+      const now = Date.now();
+      for (const { guest, policy } of guests) {
+        const learned = new LearnedAddresses(guest.index, policy);
+        for (const { set, address, ttlSec } of found.learned) learned.remember(set, address, ttlSec, now);
+        this.#vms.set(guest.index, { guest, policy, learned });
+      }
+      const kept = new Set([...this.#vms.values()].flatMap(({ learned }) => learned.setNames));
+      const gone = [...found.vethOf].filter(([index]) => !this.#vms.has(index));
+      await this.#transactOrReplace(
+        [
+          renderBase(this.#options),
+          ...gone.map(([index, veth]) => renderDetach(this.#options, { index, veth })),
+          ...[...this.#vms.values()].map(({ guest, policy }) => renderAttach(this.#options, guest, policy)),
+          renderSetsGone(
+            this.#options,
+            found.learnedSets.filter((set) => !kept.has(set)),
+          ),
+        ].join(""),
+      );
+      // One namespace that is broken must not hold the others' VMs up.
+      for (const { guest, policy } of guests) await this.#shape(guest, policy).catch(this.#onError);
+    });
   }
 
   /** Lets a VM out that had no policy before; until then it reaches nothing. */
   attach(guest: FirewallGuest, policy: NetworkPolicy): Promise<void> {
-    return Promise.reject(new Error(`not yet ${guest.index} ${policy.dns.mode}`));
+    return this.#changes.run(async () => {
+      const former = this.#vms.get(guest.index);
+      const learned = former?.learned.under(policy) ?? new LearnedAddresses(guest.index, policy);
+      await this.#install({ guest, policy, learned }, renderAttach(this.#options, guest, policy));
+    });
   }
 
   /** Replaces a policy. Flows that the new one forbids are cut when it resolves. If it rejects, the old one holds. */
   update(index: number, policy: NetworkPolicy): Promise<void> {
-    return Promise.reject(new Error(`not yet ${index} ${policy.dns.mode}`));
+    return this.#changes.run(async () => {
+      const former = this.#vms.get(index);
+      if (former === undefined) throw new Error(`The VM with index ${index} has no firewall`);
+      const next = { guest: former.guest, policy, learned: former.learned.under(policy) };
+      await this.#install(next, renderUpdate(this.#options, index, policy));
+    });
   }
 
   /** The VM reaches nothing any more and its counts are gone. Does nothing for a VM that is not attached. */
   detach(index: number): Promise<void> {
-    return Promise.reject(new Error(`not yet ${index}`));
+    return this.#changes.run(async () => {
+      const vm = this.#vms.get(index);
+      if (vm === undefined) return;
+      this.#vms.delete(index);
+      const text = renderDetach(this.#options, vm.guest) + renderSetsGone(this.#options, vm.learned.setNames);
+      await this.#transactOrReplace(text);
+    });
   }
 
   /** To be awaited before the answer leaves. Does nothing when no fqdn rule means one of the names. */
   learn(index: number, entries: readonly LearnedAddress[]): Promise<void> {
-    return Promise.reject(new Error(`not yet ${index} ${entries.length}`));
+    const changes = this.#vms.get(index)?.learned.learn(entries, Date.now()) ?? [];
+    // What is known may be on its way to the kernel still.
+    if (changes.length === 0) return this.#learned;
+    if (this.#learning === undefined) {
+      const collected: SetChange[] = [];
+      const done = this.#changes.run(() => {
+        this.#learning = undefined;
+        return this.#addLearned(collected);
+      });
+      this.#learning = { changes: collected, done };
+      this.#learned = done;
+      const settle = (): void => {
+        if (this.#learned === done) this.#learned = Promise.resolve();
+      };
+      done.then(settle, settle);
+    }
+    this.#learning.changes.push(...changes);
+    return this.#learning.done;
   }
 
   /** Whether a rule, and not only the default or a broad network, lets the VM reach an address of a guarded range. For the resolver. */
   allowsGuarded(index: number, address: string): boolean {
-    return index === Number(address);
+    const vm = this.#vms.get(index);
+    return vm !== undefined && allowsGuarded(vm.policy, address);
   }
 
   /** `undefined` when the VM is not attached. */
-  report(index: number): Promise<FirewallReport | undefined> {
-    return Promise.reject(new Error(`not yet ${index}`));
+  async report(index: number): Promise<FirewallReport | undefined> {
+    const vm = this.#vms.get(index);
+    if (vm === undefined) return undefined;
+    const chains = (["ingress", "egress"] as const).map((name) => `chain ${this.#table} vm${index}_${name}`);
+    const listing = await this.#list([...chains, ...this.#countingSets()]);
+    return readReport(listing, vm.guest.veth, vm.policy);
   }
 
   /** Of every attached VM, by index. */
-  reportAll(): Promise<ReadonlyMap<number, TrafficReport>> {
-    return Promise.reject(new Error("not yet"));
+  async reportAll(): Promise<ReadonlyMap<number, TrafficReport>> {
+    const listing = await this.#list(this.#countingSets());
+    return new Map([...this.#vms].map(([index, { guest }]) => [index, readTraffic(listing, guest.veth)]));
   }
 
   /** `keep` leaves the table to the VMs that run on without a daemon; else it is deleted. */
-  close(options: { readonly keep: boolean }): Promise<void> {
-    return Promise.reject(new Error(`not yet ${options.keep}`));
+  close({ keep }: { readonly keep: boolean }): Promise<void> {
+    return this.#changes.run(async () => {
+      this.#stop();
+      if (!keep) await this.#run(dropTable(this.#table));
+    });
+  }
+
+  #stop(): void {
+    this.#isClosed = true;
+    this.#watch.stop();
+    clearInterval(this.#timer);
+  }
+
+  /** The limit first: it is easily taken back when the rules are refused. */
+  async #install(next: AttachedVm, text: string): Promise<void> {
+    const { index } = next.guest;
+    const former = this.#vms.get(index);
+    const present = new Set(next.learned.setNames);
+    const unused = former?.learned.setNames.filter((set) => !present.has(set)) ?? [];
+    const changesLimit = !isSameLimit(former?.policy.egress.rateLimit, next.policy.egress.rateLimit);
+    if (changesLimit) await this.#shape(next.guest, next.policy);
+    this.#vms.set(index, next);
+    try {
+      await this.#transactOrReplace(text + renderSetsGone(this.#options, unused));
+    } catch (error) {
+      if (former === undefined) this.#vms.delete(index);
+      else this.#vms.set(index, former);
+      if (changesLimit) await this.#shape(next.guest, former?.policy).catch(this.#onError);
+      throw error;
+    }
+  }
+
+  async #shape({ namespace }: FirewallGuest, policy: NetworkPolicy | undefined): Promise<void> {
+    await this.#shell.run(shapingCommand(namespace, policy?.egress.rateLimit));
+  }
+
+  async #addLearned(collected: readonly SetChange[]): Promise<void> {
+    // A rule may have gone since; then nobody wants its addresses.
+    const sets = new Set([...this.#vms.values()].flatMap(({ learned }) => learned.setNames));
+    const changes = collected.filter(({ set }) => sets.has(set));
+    if (changes.length === 0) return;
+    try {
+      await this.#transactOrReplace(renderChanges(this.#table, changes));
+    } catch (error) {
+      for (const { learned } of this.#vms.values()) learned.forget(changes);
+      throw error;
+    }
+  }
+
+  /** A change to the table as it should be; when it is not so, because someone else was there, the whole is made anew. */
+  async #transactOrReplace(text: string): Promise<void> {
+    try {
+      await this.#transact(text);
+    } catch (error) {
+      try {
+        await this.#transact(this.#renderWhole());
+      } catch {
+        throw error;
+      }
+      this.#onError(new Error(`The table ${this.#table} had to be made anew`, { cause: error }));
+    }
+  }
+
+  #renderWhole(): string {
+    const now = Date.now();
+    const vms = [...this.#vms.values()].map(
+      ({ guest, policy, learned }) =>
+        renderAttach(this.#options, guest, policy) + renderChanges(this.#table, learned.all(now)),
+    );
+    return [dropTable(this.#table), renderBase(this.#options), ...vms].join("");
+  }
+
+  async #transact(text: string): Promise<void> {
+    await this.#run(text + signature(this.#table));
+  }
+
+  async #run(text: string): Promise<void> {
+    await this.#shell.run(`nft -f - <<'EOF'\n${text}EOF`);
+  }
+
+  async #list(what: readonly string[]): Promise<ReturnType<typeof parseListing>> {
+    return parseListing(await this.#shell.run(`nft -j '${what.map((item) => `list ${item}`).join("; ")}'`));
+  }
+
+  #countingSets(): readonly string[] {
+    return COUNTER_SETS.map((set) => `set ${this.#table} ${set}`);
+  }
+
+  async #exists(): Promise<boolean> {
+    const tables = await this.#shell.run("nft list tables inet");
+    return tables.split("\n").includes(`table ${this.#table}`);
+  }
+
+  async #read(): Promise<TableState> {
+    try {
+      return readTable(await this.#list([`table ${this.#table}`]));
+    } catch (error) {
+      if (error instanceof Error && MISSING.test(error.message)) return readTable([]);
+      throw error;
+    }
+  }
+
+  /** Looks only at what holds the rest together: listing the rules of hundreds of VMs takes long. */
+  async #check(): Promise<void> {
+    if (!(await this.#isWhole())) this.#putBackSoon("was not as it should be");
+  }
+
+  async #isWhole(): Promise<boolean> {
+    const chains = Object.keys(HOOKED_RULES).map((name) => `chain ${this.#table} ${name}`);
+    return await this.#changes.run(async () => {
+      try {
+        const state = readTable(await this.#list([...chains, `map ${this.#table} from_vm`]));
+        const hasRules = Object.entries(HOOKED_RULES).every(
+          ([name, count]) => state.ruleCounts.get(name) === count,
+        );
+        return hasRules && [...this.#vms.keys()].every((index) => state.vethOf.has(index));
+      } catch {
+        return false;
+      }
+    });
+  }
+
+  #putBackSoon(reason: string): void {
+    void this.#changes.run(async () => {
+      if (this.#isClosed) return;
+      try {
+        await this.#transact(this.#renderWhole());
+        this.#onError(new Error(`The table ${this.#table} ${reason}; it was put back`));
+      } catch (error) {
+        this.#onError(
+          new Error(`The table ${this.#table} ${reason} and cannot be put back`, { cause: error }),
+        );
+        setTimeout(() => this.#putBackSoon(reason), RETRY_MS).unref();
+      }
+    });
   }
 }

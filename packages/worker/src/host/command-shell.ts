@@ -4,7 +4,7 @@
  * Scripts are text of this program: nothing a client or guest sent may be in one that was not parsed to a number, an address or a name of ours before.
  */
 import { randomUUID } from "node:crypto";
-import { startCoprocess } from "../processes/spawn.ts";
+import { startPrefixed } from "../processes/spawn.ts";
 import type { Coprocess } from "../processes/spawn.ts";
 
 /** Listing a table of hundreds of VMs takes some; more than this is a runaway. */
@@ -22,8 +22,12 @@ export class CommandShell {
   #output = "";
   #ended: Error | undefined;
 
-  constructor() {
-    this.#process = startCoprocess("sh", []);
+  /** What stands before a command to run it where the shell's commands run, such as in a network namespace. */
+  readonly prefix: readonly string[];
+
+  constructor(prefix: readonly string[] = []) {
+    this.prefix = prefix;
+    this.#process = startPrefixed(prefix, "sh");
     this.#process.stdout.setEncoding("utf8").on("data", (text: string) => this.#read(text));
     this.#process.exited.then(
       () => this.#end(new Error("The shell for network commands has ended")),

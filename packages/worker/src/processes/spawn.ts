@@ -111,3 +111,15 @@ export function startCoprocess(command: string, args: readonly string[]): Coproc
   child.stdin.on("error", () => undefined);
   return { stdin: child.stdin, stdout: child.stdout, exited, kill: () => void child.kill("SIGKILL") };
 }
+
+/** The same behind a command that runs it elsewhere, such as `nsenter` with its arguments. */
+export function startPrefixed(
+  prefix: readonly string[],
+  command: string,
+  args: readonly string[] = [],
+): Coprocess {
+  const [wrapper, ...rest] = prefix;
+  return wrapper === undefined
+    ? startCoprocess(command, args)
+    : startCoprocess(wrapper, [...rest, command, ...args]);
+}

@@ -1,0 +1,136 @@
+/** Reads what nft prints about the table: counts, and what an earlier daemon left. */
+import type { Hits, NetworkPolicy } from "@fastvm/contract";
+import type { FirewallReport, TrafficReport } from "./guest-port.ts";
+import { formatAddress, parseAddress } from "./ip-network.ts";
+
+/** One object of the list that nft prints, such as a chain, a rule or a set. */
+type Listed = Readonly<Record<string, unknown>>;
+
+export interface TableState {
+  /** The devices of VMs that have chains, by index. */
+  readonly vethOf: ReadonlyMap<number, string>;
+  readonly learnedSets: readonly string[];
+  readonly learned: readonly { readonly set: string; readonly address: string; readonly ttlSec: number }[];
+  /** How many rules each chain has. */
+  readonly ruleCounts: ReadonlyMap<string, number>;
+}
+
+const NO_HITS: Hits = { packets: 0, bytes: 0 };
+
+/** Of one or several outputs of `nft -j list`, one after the other. */
+export function parseListing(output: string): readonly Listed[] {
+  return output
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .flatMap((line) => {
+      const document: unknown = JSON.parse(line);
+      const items = isRecord(document) ? document["nftables"] : undefined;
+      return Array.isArray(items) ? items.filter(isRecord) : [];
+    });
+}
+
+export function readTable(listing: readonly Listed[]): TableState {
+  const vethOf = new Map<number, string>();
+  for (const [veth, target] of verdicts(listing, "from_vm")) {
+    const index = /^vm(\d+)_from$/.exec(target)?.[1];
+    if (index !== undefined) vethOf.set(Number(index), veth);
+  }
+  const sets = listing.flatMap(({ set }) => (isRecord(set) && isLearnedSet(set["name"]) ? [set] : []));
+  const ruleCounts = new Map<string, number>();
+  for (const { rule } of listing) {
+    if (!isRecord(rule)) continue;
+    const chain = String(rule["chain"]);
+    ruleCounts.set(chain, (ruleCounts.get(chain) ?? 0) + 1);
+  }
+  return {
+    vethOf,
+    learnedSets: sets.map((set) => String(set["name"])),
+    learned: sets.flatMap((set) => learnedElements(set)),
+    ruleCounts,
+  };
+}
+
+/** Counts of one VM, from listings of its two chains of rules and of the counting sets. */
+export function readReport(
+  listing: readonly Listed[],
+  veth: string,
+  { ingress, egress }: NetworkPolicy,
+): FirewallReport {
+  const byComment = new Map<string, Hits>();
+  for (const { rule } of listing) {
+    if (!isRecord(rule) || typeof rule["comment"] !== "string") continue;
+    byComment.set(rule["comment"], add(byComment.get(rule["comment"]), ruleHits(rule)));
+  }
+  const hits = (comment: string): Hits => byComment.get(comment) ?? NO_HITS;
+  return {
+    rules: {
+      ingress: ingress.rules.map((_, position) => hits(`ingress ${position}`)),
+      egress: egress.rules.map((_, position) => hits(`egress ${position}`)),
+    },
+    defaults: { ingress: hits("ingress default"), egress: hits("egress default") },
+    ...readTraffic(listing, veth),
+  };
+}
+
+export function readTraffic(listing: readonly Listed[], veth: string): TrafficReport {
+  const count = (set: string): Hits => countsOf(listing, set).get(veth) ?? NO_HITS;
+  return { traffic: { sent: count("sent"), received: count("received") }, dropped: count("dropped") };
+}
+
+/** By device, as one of the counting sets has them. */
+function countsOf(listing: readonly Listed[], name: string): ReadonlyMap<string, Hits> {
+  const set = listing.map((item) => item["set"]).find((item) => isRecord(item) && item["name"] === name);
+  const entries = elementsOf(set).flatMap((element): [string, Hits][] => {
+    const inner = isRecord(element) ? element["elem"] : undefined;
+    return isRecord(inner) ? [[String(inner["val"]), hitsOf(inner["counter"])]] : [];
+  });
+  return new Map(entries);
+}
+
+function verdicts(listing: readonly Listed[], name: string): readonly [key: string, target: string][] {
+  const map = listing.map((item) => item["map"]).find((item) => isRecord(item) && item["name"] === name);
+  return elementsOf(map).flatMap((element): [string, string][] => {
+    if (!Array.isArray(element) || !isRecord(element[1])) return [];
+    const jump = element[1]["jump"];
+    return isRecord(jump) ? [[String(element[0]), String(jump["target"])]] : [];
+  });
+}
+
+function learnedElements(set: Listed): TableState["learned"] {
+  return elementsOf(set).flatMap((element) => {
+    const inner = isRecord(element) ? element["elem"] : undefined;
+    if (!isRecord(inner)) return [];
+    const address = parseAddress(String(inner["val"]));
+    const ttlSec = Number(inner["expires"]);
+    if (address === undefined || !(ttlSec > 0)) return [];
+    return [{ set: String(set["name"]), address: formatAddress(address), ttlSec }];
+  });
+}
+
+function ruleHits(rule: Listed): Hits {
+  const statements: readonly unknown[] = Array.isArray(rule["expr"]) ? rule["expr"] : [];
+  const counter = statements.find((statement) => isRecord(statement) && Object.hasOwn(statement, "counter"));
+  return isRecord(counter) ? hitsOf(counter["counter"]) : NO_HITS;
+}
+
+function hitsOf(counter: unknown): Hits {
+  if (!isRecord(counter)) return NO_HITS;
+  return { packets: Number(counter["packets"]), bytes: Number(counter["bytes"]) };
+}
+
+function add(one: Hits | undefined, other: Hits): Hits {
+  return one === undefined ? other : { packets: one.packets + other.packets, bytes: one.bytes + other.bytes };
+}
+
+function elementsOf(set: unknown): readonly unknown[] {
+  const elements = isRecord(set) ? set["elem"] : undefined;
+  return Array.isArray(elements) ? elements : [];
+}
+
+function isLearnedSet(name: unknown): boolean {
+  return typeof name === "string" && /^vm\d+_[0-9a-f]{8}_[46]$/.test(name);
+}
+
+function isRecord(value: unknown): value is Listed {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

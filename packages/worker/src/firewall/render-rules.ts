@@ -1,0 +1,115 @@
+/**
+ * A policy as nft rules. They look at the connection's first packet (`ct original`), whichever way a packet goes, so that every packet is judged by the policy of now
+ * and a flow that it forbids is cut. A packet is let through by `accept`; whatever returns from a VM's chains is dropped by the base chain and counted there.
+ */
+import type { FirewallAction, FirewallRule, NetworkPolicy } from "@fastvm/contract";
+import { GUARDED_IPV4, GUARDED_IPV6 } from "../network/guarded-ranges.ts";
+import { containsNetwork, formatNetwork, isSingleAddress, parseNetwork } from "./ip-network.ts";
+import type { Family, IpNetwork } from "./ip-network.ts";
+import { formatPorts, parsePorts } from "./port-range.ts";
+import { ruleId } from "./rule-id.ts";
+
+export type Direction = "ingress" | "egress";
+
+const GUARDED: readonly IpNetwork[] = [...GUARDED_IPV4, ...GUARDED_IPV6].flatMap(
+  (range) => parseNetwork(range) ?? [],
+);
+
+const KEYWORD: Readonly<Record<Family, "ip" | "ip6">> = { 4: "ip", 6: "ip6" };
+
+/** Which set has the addresses that a rule by name learned. */
+export function learnedSet(index: number, id: string, family: Family): string {
+  return `vm${index}_${id}_${family}`;
+}
+
+export function renderIngress(policy: NetworkPolicy): readonly string[] {
+  const rules = policy.ingress.rules.flatMap((rule, position) =>
+    renderNetworkRule(rule, "ingress", position),
+  );
+  return [...rules, decide("ingress", "default", policy.ingress.default)];
+}
+
+export function renderEgress(index: number, policy: NetworkPolicy): readonly string[] {
+  const rules = policy.egress.rules.flatMap((rule, position) =>
+    rule.kind === "fqdn"
+      ? renderNameRule(rule, index, position)
+      : renderNetworkRule(rule, "egress", position),
+  );
+  const otherwise = decide("egress", "default", policy.egress.default);
+  const ending =
+    policy.egress.default === "allow"
+      ? ([4, 6] as const).map((family) => `${familyMatch(family)}${guard(family)} ${otherwise}`)
+      : [otherwise];
+  return [...(policy.dns.blockBypass ? BYPASS : []), ...rules, ...ending];
+}
+
+/** One port and one protocol in each: in a set of protocols nft takes ports for numbers of the host's byte order. */
+const BYPASS: readonly string[] = (["tcp", "udp"] as const).flatMap((protocol) => [
+  `meta l4proto ${protocol} ct original proto-dst 853 return`,
+  ...([4, 6] as const).map(
+    (family) =>
+      `${familyMatch(family)} meta l4proto ${protocol} ct original proto-dst 443 ct original ${KEYWORD[family]} daddr @doh${family} return`,
+  ),
+]);
+
+/** A network that names nothing guarded in particular, and so lets nobody in there. */
+export function isBroad(network: IpNetwork): boolean {
+  return !isSingleAddress(network) && !GUARDED.some((range) => containsNetwork(range, network));
+}
+
+function renderNetworkRule(rule: FirewallRule, direction: Direction, position: number): readonly string[] {
+  const network = requireNetwork(rule);
+  const end = direction === "ingress" ? "saddr" : "daddr";
+  const { family } = network;
+  const address =
+    network.prefixLength === 0 ? "" : ` ct original ${KEYWORD[family]} ${end} ${formatNetwork(network)}`;
+  const isGuarded = direction === "egress" && rule.action === "allow" && isBroad(network);
+  const match = `${familyMatch(family)}${address}${transport(rule)}${isGuarded ? guard(family) : ""}`;
+  return [`${match} ${decide(direction, position, rule.action)}`];
+}
+
+function renderNameRule(rule: FirewallRule, index: number, position: number): readonly string[] {
+  const id = ruleId(rule);
+  const ending = decide("egress", position, rule.action);
+  const known = (family: Family): string =>
+    `${familyMatch(family)} ct original ${KEYWORD[family]} daddr @${learnedSet(index, id, family)}${transport(rule)}`;
+  if (rule.action === "deny") return ([4, 6] as const).map((family) => `${known(family)} ${ending}`);
+  return [
+    // An open connection lives on when the address has left the set, for as long as the rule is there.
+    `ct mark 0x${id}${transport(rule)} ${ending}`,
+    ...([4, 6] as const).map((family) => `${known(family)}${guard(family)} ct mark set 0x${id} ${ending}`),
+  ];
+}
+
+function familyMatch(family: Family): string {
+  return `meta nfproto ipv${family}`;
+}
+
+/**
+ * Of every packet the VM's end is no address of the host, so whichever end is one is the host's. Not `ct original`, since `fib` knows only the packet: the chains
+ * run before and after addresses are translated.
+ */
+function guard(family: Family): string {
+  return ` ct original ${KEYWORD[family]} daddr != @guarded${family} fib daddr type != local fib saddr type != local`;
+}
+
+function transport({ protocol, ports }: FirewallRule): string {
+  const range = parsePorts(ports);
+  if (range === undefined || (protocol === "any" && range !== "any")) {
+    throw new Error(`A rule has the ports ${JSON.stringify(ports)} of the protocol ${protocol}`);
+  }
+  if (protocol !== "tcp" && protocol !== "udp") return "";
+  const port = range === "any" ? "" : ` ct original proto-dst ${formatPorts(range)}`;
+  return ` meta l4proto ${protocol}${port}`;
+}
+
+/** The comment is how the count is found again; nft wants it last. */
+function decide(direction: Direction, position: number | "default", action: FirewallAction): string {
+  return `counter ${action === "allow" ? "accept" : "return"} comment "${direction} ${position}"`;
+}
+
+function requireNetwork({ value, kind }: FirewallRule): IpNetwork {
+  const network = kind === "cidr" ? parseNetwork(value) : undefined;
+  if (network === undefined) throw new Error(`A rule has ${JSON.stringify(value)} for a network`);
+  return network;
+}

@@ -1,0 +1,259 @@
+/**
+ * The table and its VMs as text for nft.
+ *
+ *   prerouting   from_vms   counts `sent`, asks the map `from_vm` by device, drops what comes back from the VM's chains and whatever else came from a VM's cable
+ *   postrouting  to_vms     the same for what goes to a VM, by the map `to_vm`
+ *   postrouting  delivered  counts `received`: only what was let through comes here
+ *
+ * Each VM has `vm<index>_from` and `_to`, which tell the direction of the connection, and `_egress` and `_ingress` with the rules of the policy. Counts of a VM are
+ * those of its element in the sets `sent`, `received` and `dropped`, which no change of its policy touches.
+ */
+import type { NetworkPolicy } from "@fastvm/contract";
+import { randomBytes } from "node:crypto";
+import { GUARDED_IPV4, GUARDED_IPV6 } from "../network/guarded-ranges.ts";
+import type { FirewallGuest } from "./guest-port.ts";
+import { formatAddress, formatNetwork, parseAddress, parseNetwork, rangesWithout } from "./ip-network.ts";
+import type { IpAddress, IpNetwork } from "./ip-network.ts";
+import { DOH_IPV4, DOH_IPV6 } from "./known-doh-servers.ts";
+import { learnedSet, renderEgress, renderIngress } from "./render-rules.ts";
+import { ruleId } from "./rule-id.ts";
+
+export interface TableOptions {
+  readonly instance: string;
+  readonly group: number;
+  readonly resolverPort: number;
+  readonly vmPrefix: IpNetwork;
+}
+
+/** More answers than this at once are no work of a guest. In the kernel the bound is only reached when ours, which is lower, has failed. */
+const LEARNED_SET_SIZE = 65_536;
+export const COUNTER_SETS = ["sent", "received", "dropped"] as const;
+/** Every transaction of ours adds a number of its own to this set, so that who watches the table can tell ours from others'. */
+export const OWN_CHANGES = "own_changes";
+export const HOOKED_RULES: Readonly<Record<string, number>> = { from_vms: 4, to_vms: 3, delivered: 1 };
+const VM_CHAINS = ["from", "to", "egress", "ingress"] as const;
+
+export function tableName(instance: string): string {
+  if (!/^[0-9a-f]{6}$/.test(instance))
+    throw new Error(`${instance} is no instance of six hexadecimal digits`);
+  return `inet fastvm_${instance}`;
+}
+
+/** The last line of each transaction. */
+export function signature(table: string): string {
+  return `add element ${table} ${OWN_CHANGES} { 0x${randomBytes(4).toString("hex")} timeout 10s }\n`;
+}
+
+export function dropTable(table: string): string {
+  // Deleting alone fails when there is none.
+  return `add table ${table}\ndelete table ${table}\n`;
+}
+
+/** Everything but the VMs. Can be run again over a table that has VMs, and changes nothing for them. */
+export function renderBase(options: TableOptions): string {
+  const table = tableName(options.instance);
+  const { group, vmPrefix } = options;
+  const inside = `iifgroup ${group} oifgroup != ${group}`;
+  const ownUla = isUniqueLocal(vmPrefix) ? [`ip6 saddr ${formatNetwork(vmPrefix)} ${inside} masquerade`] : [];
+  return [
+    `add table ${table}`,
+    ...(["from_vm", "to_vm"] as const).map((map) => `add map ${table} ${map} { type ifname : verdict; }`),
+    ...COUNTER_SETS.map((set) => `add set ${table} ${set} { type ifname; counter; }`),
+    `add set ${table} ${OWN_CHANGES} { type mark; flags timeout; }`,
+    ...filledSet(table, "guarded4", "type ipv4_addr; flags interval;", GUARDED_IPV4),
+    ...filledSet(table, "guarded6", "type ipv6_addr; flags interval;", guardedIpv6(vmPrefix)),
+    ...filledSet(table, "doh4", "type ipv4_addr;", DOH_IPV4),
+    ...filledSet(table, "doh6", "type ipv6_addr;", DOH_IPV6),
+    // Before destinations are translated and after sources are: a packet then still has, or has again, the addresses that the VM sees.
+    ...chain(table, "from_vms", "type filter hook prerouting priority mangle", [
+      "iifname @sent",
+      "iifname vmap @from_vm",
+      "iifname @dropped drop",
+      `iifgroup ${group} drop`,
+    ]),
+    ...chain(table, "to_vms", "type filter hook postrouting priority srcnat + 10", [
+      "oifname vmap @to_vm",
+      "oifname @dropped drop",
+      `oifgroup ${group} drop`,
+    ]),
+    ...chain(table, "delivered", "type filter hook postrouting priority srcnat + 20", ["oifname @received"]),
+    ...chain(table, "source_nat", "type nat hook postrouting priority srcnat", [
+      `ip saddr 169.254.0.0/16 ${inside} masquerade`,
+      ...ownUla,
+    ]),
+    "",
+  ].join("\n");
+}
+
+/** A VM's chains, new or again. Its maps' elements come last, when what they lead to is there. */
+export function renderAttach(options: TableOptions, guest: FirewallGuest, policy: NetworkPolicy): string {
+  const table = tableName(options.instance);
+  const { index } = guest;
+  const veth = requireVeth(guest.veth);
+  return [
+    ...VM_CHAINS.flatMap((name) => [
+      `add chain ${table} vm${index}_${name}`,
+      `flush chain ${table} vm${index}_${name}`,
+    ]),
+    ...rules(table, `vm${index}_from`, fromRules(guest, options.resolverPort)),
+    ...rules(table, `vm${index}_to`, toRules(guest, options.resolverPort)),
+    renderPolicy(options, index, policy),
+    ...COUNTER_SETS.map((set) => `add element ${table} ${set} { "${veth}" }`),
+    `add element ${table} from_vm { "${veth}" : jump vm${index}_from }`,
+    `add element ${table} to_vm { "${veth}" : jump vm${index}_to }`,
+    "",
+  ].join("\n");
+}
+
+/** The policy of a VM that is attached; its counts of rules start anew. */
+export function renderUpdate(options: TableOptions, index: number, policy: NetworkPolicy): string {
+  const table = tableName(options.instance);
+  return [
+    `flush chain ${table} vm${index}_egress`,
+    `flush chain ${table} vm${index}_ingress`,
+    renderPolicy(options, index, policy),
+    "",
+  ].join("\n");
+}
+
+export function renderDetach(
+  options: TableOptions,
+  { index, veth }: Pick<FirewallGuest, "index" | "veth">,
+): string {
+  const table = tableName(options.instance);
+  const device = requireVeth(veth);
+  return [
+    ...["from_vm", "to_vm", ...COUNTER_SETS].map((set) => `delete element ${table} ${set} { "${device}" }`),
+    // First emptied: a chain that another leads to cannot go.
+    ...VM_CHAINS.map((name) => `flush chain ${table} vm${index}_${name}`),
+    ...VM_CHAINS.map((name) => `delete chain ${table} vm${index}_${name}`),
+    "",
+  ].join("\n");
+}
+
+/** Names of the sets in which a policy's rules by name keep addresses. */
+export function learnedSetsOf(index: number, policy: NetworkPolicy): readonly string[] {
+  const ids = policy.egress.rules.filter(({ kind }) => kind === "fqdn").map(ruleId);
+  return [...new Set(ids)].flatMap((id) => [learnedSet(index, id, 4), learnedSet(index, id, 6)]);
+}
+
+/** Goes after the rules that no longer use the sets. */
+export function renderSetsGone(options: TableOptions, sets: readonly string[]): string {
+  return sets.map((set) => `delete set ${tableName(options.instance)} ${set}\n`).join("");
+}
+
+function renderPolicy({ instance }: TableOptions, index: number, policy: NetworkPolicy): string {
+  const table = tableName(instance);
+  return [
+    ...learnedSetsOf(index, policy).map((set) => {
+      const type = set.endsWith("_4") ? "ipv4_addr" : "ipv6_addr";
+      // Addresses that are out of date never match; they are only swept up seldom, since each set has a timer of its own for it.
+      return `add set ${table} ${set} { type ${type}; flags timeout; size ${LEARNED_SET_SIZE}; gc-interval 60s; }`;
+    }),
+    ...rules(table, `vm${index}_egress`, renderEgress(index, policy)),
+    ...rules(table, `vm${index}_ingress`, renderIngress(policy)),
+  ].join("\n");
+}
+
+/** Only a neighbour sends with this hop limit, and the neighbour is the namespace: what the guest sends was forwarded once. */
+const NEIGHBOUR_DISCOVERY = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept";
+/** What the two ends of the cable tell each other, such as which multicast groups they listen to, concerns no VM. */
+const LINK_LOCAL_CHATTER = "ip6 saddr fe80::/10 drop";
+const RELATED_ERRORS = "ct state related meta l4proto { icmp, ipv6-icmp } accept";
+
+function fromRules(guest: FirewallGuest, resolverPort: number): readonly string[] {
+  const { index } = guest;
+  const { ipv4, hostIpv4, publicIpv6 } = addressesOf(guest);
+  return [
+    NEIGHBOUR_DISCOVERY,
+    LINK_LOCAL_CHATTER,
+    `ip saddr != ${ipv4} return`,
+    `ip6 saddr != ${publicIpv6} return`,
+    ...(["udp", "tcp"] as const).map(
+      (protocol) => `ip saddr ${ipv4} ip daddr ${hostIpv4} ${protocol} dport ${resolverPort} accept`,
+    ),
+    "ct state invalid return",
+    RELATED_ERRORS,
+    `ct direction reply goto vm${index}_ingress`,
+    // The namespace has led to our resolver what it could; this asks another.
+    "udp dport 53 return",
+    "tcp dport 53 return",
+    `goto vm${index}_egress`,
+  ];
+}
+
+function toRules(guest: FirewallGuest, resolverPort: number): readonly string[] {
+  const { index } = guest;
+  const { ipv4, hostIpv4, publicIpv6 } = addressesOf(guest);
+  return [
+    NEIGHBOUR_DISCOVERY,
+    LINK_LOCAL_CHATTER,
+    `ip daddr != ${ipv4} return`,
+    `ip6 daddr != ${publicIpv6} return`,
+    ...(["udp", "tcp"] as const).map(
+      (protocol) =>
+        `ct direction reply ip saddr ${hostIpv4} ip daddr ${ipv4} ${protocol} sport ${resolverPort} accept`,
+    ),
+    "ct state invalid return",
+    RELATED_ERRORS,
+    `ct direction reply goto vm${index}_egress`,
+    `goto vm${index}_ingress`,
+  ];
+}
+
+function chain(table: string, name: string, hook: string, body: readonly string[]): readonly string[] {
+  return [
+    `add chain ${table} ${name} { ${hook}; policy accept; }`,
+    `flush chain ${table} ${name}`,
+    ...rules(table, name, body),
+  ];
+}
+
+function rules(table: string, name: string, body: readonly string[]): readonly string[] {
+  return body.map((rule) => `add rule ${table} ${name} ${rule}`);
+}
+
+function filledSet(
+  table: string,
+  name: string,
+  kind: string,
+  elements: readonly string[],
+): readonly string[] {
+  return [
+    `add set ${table} ${name} { ${kind} }`,
+    `flush set ${table} ${name}`,
+    `add element ${table} ${name} { ${elements.join(", ")} }`,
+  ];
+}
+
+/** Other VMs are not guarded: their own rules decide about what comes to them. */
+function guardedIpv6(vmPrefix: IpNetwork): readonly string[] {
+  return GUARDED_IPV6.flatMap((text) => {
+    const range = parseNetwork(text);
+    return range === undefined ? [] : rangesWithout(range, vmPrefix);
+  });
+}
+
+function isUniqueLocal({ family, first }: IpNetwork): boolean {
+  return family === 6 && first >> 121n === 0xfcn >> 1n;
+}
+
+function addressesOf(guest: FirewallGuest): Record<"ipv4" | "hostIpv4" | "publicIpv6", string> {
+  return {
+    ipv4: formatAddress(requireAddress(guest.ipv4)),
+    hostIpv4: formatAddress(requireAddress(guest.hostIpv4)),
+    publicIpv6: formatAddress(requireAddress(guest.publicIpv6)),
+  };
+}
+
+function requireAddress(text: string): IpAddress {
+  const address = parseAddress(text);
+  if (address === undefined) throw new Error(`${JSON.stringify(text)} is no address`);
+  return address;
+}
+
+function requireVeth(name: string): string {
+  // The kernel allows 15 bytes; these need no quoting anywhere.
+  if (!/^[a-zA-Z0-9_-]{1,15}$/.test(name)) throw new Error(`${JSON.stringify(name)} is no device name`);
+  return name;
+}

@@ -1,0 +1,92 @@
+/** Notices when someone else changes the table. Listens to what the kernel announces; our own transactions carry a signature. */
+import { startPrefixed } from "../processes/spawn.ts";
+import type { Coprocess } from "../processes/spawn.ts";
+import { OWN_CHANGES } from "./render-table.ts";
+
+export interface WatchOptions {
+  /** What to put before `nft`, to run it elsewhere. */
+  readonly prefix: readonly string[];
+  readonly table: string;
+  /** Called soon after, once for several changes at a time, and whenever changes may have been missed. */
+  readonly onForeignChange: () => void;
+  readonly onError: (error: Error) => void;
+}
+
+/** Someone who loads a ruleset of their own does so in several steps. */
+const DEBOUNCE_MS = 50;
+const RESTART_MS = 1000;
+/** Of one announcement: the elements of a large set are one line. */
+const MAX_LINE_LENGTH = 4 * 1024 * 1024;
+
+export class TableWatch {
+  readonly #options: WatchOptions;
+  #process: Coprocess | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #rest = "";
+  #touches = false;
+  #isOurs = false;
+  #isStopped = false;
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    this.#start();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    this.#process?.kill();
+  }
+
+  #start(): void {
+    const process = startPrefixed(this.#options.prefix, "nft", ["monitor"]);
+    this.#process = process;
+    this.#rest = "";
+    process.stdout.setEncoding("utf8").on("data", (text: string) => this.#read(text));
+    process.exited.then(
+      () => this.#ended(new Error("nft monitor has ended")),
+      (error: unknown) => this.#ended(new Error("nft monitor cannot be started", { cause: error })),
+    );
+  }
+
+  #ended(error: Error): void {
+    if (this.#isStopped) return;
+    this.#options.onError(error);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#start();
+      this.#report();
+    }, RESTART_MS);
+    this.#timer.unref();
+  }
+
+  #read(text: string): void {
+    const lines = (this.#rest + text).split("\n");
+    this.#rest = lines.pop() ?? "";
+    // A line that is too long can only be ours or theirs; without its end it counts as theirs, and the table is put back.
+    if (this.#rest.length > MAX_LINE_LENGTH) this.#rest = "";
+    for (const line of lines) this.#readLine(line);
+  }
+
+  /** A transaction is a line for each of its changes and one with the number of the ruleset that they make. */
+  #readLine(line: string): void {
+    const { table } = this.#options;
+    if (line.startsWith("# new generation")) {
+      if (this.#touches && !this.#isOurs) this.#report();
+      this.#touches = false;
+      this.#isOurs = false;
+    } else if (line.includes(` ${table} ${OWN_CHANGES} {`) && line.startsWith("add element")) {
+      this.#isOurs = true;
+      this.#touches = true;
+    } else if (line.includes(` ${table}`)) {
+      this.#touches = true;
+    }
+  }
+
+  #report(): void {
+    if (this.#isStopped) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#options.onForeignChange(), DEBOUNCE_MS);
+    this.#timer.unref();
+  }
+}
