@@ -29,25 +29,26 @@ export class LaunchRetries {
       .digest("hex");
   }
 
-  /** Notes whether the answer reaches its client. Call the result with the VM before answering. */
+  /** Notes whether the answer reaches its client. Call the result as soon as it is known which VM the answer is about. */
   watch(reply: FastifyReply): (vmId: VmId) => void {
     let gone = false;
-    let made: VmId | undefined;
+    let about: VmId | undefined;
     reply.raw.once("close", () => {
       gone = !reply.raw.writableEnded;
-      if (gone && made !== undefined) this.#remember(made);
+      if (gone && about !== undefined) this.#remember(about);
     });
     return (vmId) => {
-      made = vmId;
+      about = vmId;
       if (gone) this.#remember(vmId);
     };
   }
 
-  /** The VM that the request repeats, after waiting for a launch that is still under way. */
+  /** The VM that the request repeats, after waiting for a launch that is still under way; `found` is told before the wait. */
   async findRepeated(
     caller: Caller,
     fingerprint: string,
     request: FastifyRequest,
+    found: (vmId: VmId) => void,
   ): Promise<VmRecord | undefined> {
     const retryCount = Number(request.headers["x-stainless-retry-count"] ?? 0);
     if (!(retryCount > 0)) return undefined;
@@ -56,8 +57,10 @@ export class LaunchRetries {
     const undelivered = candidates.find((vm) => this.#undelivered.has(vm.id));
     const meant = undelivered ?? (candidates.length === 1 ? candidates[0] : undefined);
     if (meant === undefined) return undefined;
-    await this.#ctx.inflight.join(meant.id, "launch");
+    // Taken before anything is waited for: of several clients that repeat equal launches, each gets a VM of its own.
     this.#undelivered.delete(meant.id);
+    found(meant.id);
+    await this.#ctx.inflight.join(meant.id, "launch");
     return this.#ctx.store.vms.get(meant.id);
   }
 

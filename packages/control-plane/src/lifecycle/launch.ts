@@ -7,6 +7,7 @@ import {
   type LaunchResult,
   type MachineType,
   type Ttl,
+  type VmId,
   type VmSpec,
   type WorkerCapacity,
 } from "@fastvm/contract";
@@ -39,11 +40,12 @@ export interface LaunchRequest {
   readonly requestFingerprint: string;
 }
 
-/** Resolves to the VM in `running`, or in `provisioning` when it waits for room or takes long. */
+/** Resolves to the VM in `running`, or in `provisioning` when it waits for room or takes long; `recorded` is told as soon as there is a record. */
 export async function launchVm(
   ctx: LifecycleContext,
   caller: Caller,
   request: LaunchRequest,
+  recorded: (vmId: VmId) => void = () => undefined,
 ): Promise<VmRecord> {
   const capacity = await ctx.worker.capacity();
   assertFits(request, capacity);
@@ -51,6 +53,7 @@ export async function launchVm(
     (records) => insertVm(ctx, records, caller, request, capacity),
     "process",
   );
+  recorded(vm.id);
   if (vm.queuedAt !== null) {
     ctx.queue.wake();
     return vm;

@@ -218,6 +218,7 @@ describe("a full host", () => {
 
 describe("a repeated request", () => {
   const again = { headers: { "x-stainless-retry-count": "1" } };
+  const thirdTime = { headers: { "x-stainless-retry-count": "2" } };
 
   test("makes no second VM", async () => {
     await using api = await testApp();
@@ -276,5 +277,36 @@ describe("a repeated request", () => {
     release();
     await eventually(() => expect(api.worker.vms.size).toBe(3));
     expect((await api.call("POST /v1/vms", C1, again)).body.id).toBe(lostId);
+  });
+
+  test("gives each of several clients that went away a VM of its own, while the launches go on", async () => {
+    await using api = await testApp();
+    const url = await api.app.listen({ host: "127.0.0.1", port: 0 });
+    const release = api.worker.hold("launch");
+    const clients = [new AbortController(), new AbortController(), new AbortController()];
+    const body = JSON.stringify(C1);
+    const headers = { "x-api-key": TEST_KEY, "content-type": "application/json" };
+    const send = (signal: AbortSignal, retry: number): Promise<Response> => {
+      const counted = { ...headers, "x-stainless-retry-count": String(retry) };
+      return fetch(`${url}/v1/vms`, { method: "POST", headers: counted, body, signal });
+    };
+    const lost = Promise.allSettled(clients.map(({ signal }) => send(signal, 0)));
+    await eventually(() => expect(api.worker.calls).toHaveLength(3));
+    for (const client of clients) client.abort();
+    await lost;
+    // The server must have seen the connections end.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    // One of them loses the answer to its second attempt too.
+    const unlucky = new AbortController();
+    const second = Promise.allSettled([send(unlucky.signal, 1)]);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    unlucky.abort();
+    await second;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const repeated = clients.map((_, index) => api.call("POST /v1/vms", C1, index === 0 ? thirdTime : again));
+    setTimeout(release, 50);
+    const ids = (await Promise.all(repeated)).map((answer) => answer.body.id);
+    expect(ids.toSorted()).toEqual(api.worker.calls.map(({ id }) => id).toSorted());
+    expect((await api.call("GET /v1/vms")).body).toHaveLength(3);
   });
 });

@@ -26,13 +26,11 @@ export function registerLaunchVm(app: FastifyInstance, ctx: LifecycleContext): v
   const retries = new LaunchRetries(ctx);
   serve(app, ctx.store, "launchVm", async ({ body, dialect, request, reply }, caller) => {
     const fingerprint = retries.fingerprint(caller, body);
-    const repeated = await retries.findRepeated(caller, fingerprint, request);
+    const isAbout = retries.watch(reply);
+    const repeated = await retries.findRepeated(caller, fingerprint, request, isAbout);
     if (repeated !== undefined) return answer(repeated, dialect);
     const launch = await launchRequest(ctx, caller, body, fingerprint);
-    const finished = retries.watch(reply);
-    const vm = await launchVm(ctx, caller, launch);
-    finished(vm.id);
-    return answer(vm, dialect);
+    return answer(await launchVm(ctx, caller, launch, isAbout), dialect);
   });
 }
 
