@@ -46,10 +46,10 @@ export class StagingObjects {
     }
   }
 
-  /** Waits for a write that is under way. Rejects with `not_found` when there is none and no object. */
-  async read(vmId: VmId, objectId: string): Promise<StagedObject> {
+  /** Waits for a write that is under way, until the signal. Rejects with `not_found` when there is none and no object. */
+  async read(vmId: VmId, objectId: string, signal?: AbortSignal): Promise<StagedObject> {
     const path = this.#path(vmId, objectId);
-    await this.#writing.get(path)?.catch(() => undefined);
+    await settledOrAborted(this.#writing.get(path), signal);
     const found = await stat(path).catch(() => undefined);
     if (found === undefined) throw new FastvmError("not_found", "nothing was uploaded to this URL");
     return { bytes: found.size, open: () => createReadStream(path) };
@@ -84,6 +84,20 @@ export class StagingObjects {
       await rm(part, { force: true });
       throw error;
     }
+  }
+}
+
+/** Rejects with the signal's reason; however the promise ends is fine. */
+async function settledOrAborted(promise: Promise<void> | undefined, signal?: AbortSignal): Promise<void> {
+  if (promise === undefined) return;
+  signal?.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    await Promise.race([promise.catch(() => undefined), aborted.promise]);
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
   }
 }
 

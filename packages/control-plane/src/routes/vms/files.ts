@@ -7,7 +7,7 @@ import { answerSlowly, resultWithin } from "../../exec/slow-answer.ts";
 import type { Caller } from "../../lifecycle/caller.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
 import { wrongState } from "../../lifecycle/wrong-state.ts";
-import type { StagedObject } from "../../staging/staging-objects.ts";
+import type { StagingGrant } from "../../staging/signed-urls.ts";
 import { STAGING_LIFETIME_SEC } from "../../staging/staging.ts";
 import { findVm } from "../find.ts";
 
@@ -25,10 +25,11 @@ export function registerFiles(app: FastifyInstance, ctx: LifecycleContext): void
   serve(app, ctx.store, "fetchFile", async ({ body, params, reply }, caller) => {
     const vm = await findVm(ctx, caller, params.vmId);
     if (vm.status !== "running") throw wrongState(vm, "files are written in a running VM");
-    const object = await objectOf(ctx, caller, body.url);
+    const grant = await admit(ctx, caller, body.url);
     const timeoutMs = (body.timeoutSec ?? DEFAULT_TIMEOUT_SEC) * 1000;
     const signal = AbortSignal.any([clientGone(reply), AbortSignal.timeout(timeoutMs)]);
-    const result = write(ctx, vm.id, absolute(body.path), object, signal);
+    // Waiting for an upload that is under way counts too: clients give up when there are no headers for 60 s.
+    const result = write(ctx, vm.id, absolute(body.path), grant, signal);
     const early = await resultWithin(result, ctx.config.execHeadersAfterMs);
     if (early !== undefined) return { status: 200, body: early };
     await answerSlowly(reply, result, ctx.config.execWhitespaceEveryMs);
@@ -58,7 +59,7 @@ function presign(ctx: LifecycleContext, vmId: VmId, maxBytes: number, request: F
  * Only what we minted: any other URL would make us fetch from wherever a client likes. And only for a VM of the caller's: whoever has a URL may read its
  * object, but that is no reason to put what one organisation uploaded into a VM of another.
  */
-async function objectOf(ctx: LifecycleContext, caller: Caller, url: string): Promise<StagedObject> {
+async function admit(ctx: LifecycleContext, caller: Caller, url: string): Promise<StagingGrant> {
   const parsed = URL.parse(url);
   const grant = parsed === null ? undefined : ctx.staging.urls.verify(parsed.pathname + parsed.search);
   if (grant?.method !== "GET") {
@@ -68,7 +69,7 @@ async function objectOf(ctx: LifecycleContext, caller: Caller, url: string): Pro
   if ((await ctx.store.vms.get(grant.vmId))?.orgId !== caller.orgId) {
     throw new FastvmError("forbidden", "this URL was not made for a VM of yours", { field: "url" });
   }
-  return await ctx.staging.objects.read(grant.vmId, grant.objectId);
+  return grant;
 }
 
 function absolute(path: string): string {
@@ -80,11 +81,12 @@ async function write(
   ctx: LifecycleContext,
   vmId: VmId,
   path: string,
-  object: StagedObject,
+  grant: StagingGrant,
   signal: AbortSignal,
 ): Promise<ExecResult> {
   const startedAt = ctx.clock.now();
   try {
+    const object = await ctx.staging.objects.read(grant.vmId, grant.objectId, signal);
     await ctx.worker.writeFile(vmId, path, object.open(), { signal });
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -305,7 +305,7 @@ describe("a repeated request", () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     const repeated = clients.map((_, index) => api.call("POST /v1/vms", C1, index === 0 ? thirdTime : again));
     setTimeout(release, 50);
-    const ids = (await Promise.all(repeated)).map((answer) => answer.body.id);
+    const ids = (await Promise.all(repeated)).map((answer): string => answer.body.id);
     expect(ids.toSorted()).toEqual(api.worker.calls.map(({ id }) => id).toSorted());
     expect((await api.call("GET /v1/vms")).body).toHaveLength(3);
   });
