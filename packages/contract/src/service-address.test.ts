@@ -19,12 +19,19 @@ test("what is made of an address is read as that address", () => {
   expect(parseVmHex(HEX.toUpperCase())).toBe(VM);
 });
 
-test.each(["", HEX, `--${HEX}`, `web-${HEX}`, `-a--${HEX}`, `a---${HEX}`, `WEB--${HEX}`, `web--${HEX}0`, "web--0"])(
-  "%j names no service",
-  (label) => {
-    expect(parseServiceLabel(label)).toBeUndefined();
-  },
-);
+test.each([
+  "",
+  HEX,
+  `--${HEX}`,
+  `web-${HEX}`,
+  `-a--${HEX}`,
+  `a---${HEX}`,
+  `WEB--${HEX}`,
+  `web--${HEX}0`,
+  "web--0",
+])("%j names no service", (label) => {
+  expect(parseServiceLabel(label)).toBeUndefined();
+});
 
 test.each(["", VM, HEX.slice(1), `${HEX}0`, "g".repeat(32)])("%j is no id of a VM", (text) => {
   expect(parseVmHex(text)).toBeUndefined();

@@ -78,6 +78,7 @@ export function answerOf(message: IncomingMessage, method: string): BackendAnswe
     headers: message.rawHeaders,
     isEmpty: isBodiless || message.headers["content-length"] === "0",
     body: message,
+    isWhole: () => message.complete,
     trailers: () => message.rawTrailers,
     failure: () => badAnswer(failure ?? new Error("its answer broke off")),
   };

@@ -30,13 +30,19 @@ export function callHttp2(connection: Duplex, request: OutgoingRequest): Backend
     failure ??= isReset(stream) ? new StreamReset(stream.rstCode ?? 0) : badAnswer(error);
     reject(failure);
   };
-  const failureNow = () => failure ?? badAnswer(new Error("its answer broke off"));
-  let requestTrailers: RawHeaders = [];
+  const failureNow = () => {
+    fail(new Error("its answer broke off"));
+    return failure ?? badAnswer(new Error());
+  };
+  let requestTrailers: RawHeaders | undefined;
   stream.once("response", (headers: { readonly ":status"?: number }, flags: number, raw: RawHeaders) => {
     const isEmpty = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     resolve(answerOf(stream, headers[":status"] ?? 502, raw, isEmpty, failureNow));
   });
-  stream.once("wantTrailers", () => stream.sendTrailers(asHttp2(requestTrailers)));
+  // Node ends a stream before it resets it, which would make half a body look whole; without its trailers it has no end.
+  stream.once("wantTrailers", () => {
+    if (requestTrailers !== undefined) stream.sendTrailers(asHttp2(requestTrailers));
+  });
   session.on("error", fail);
   stream.on("error", fail);
   stream.once("close", () => fail(new Error("it closed the stream")));
@@ -100,7 +106,16 @@ function answerOf(
   stream.once("trailers", (_headers: unknown, _flags: number, raw: RawHeaders) => {
     trailers = raw;
   });
-  return { status, statusText: "", headers, isEmpty, body: stream, trailers: () => trailers, failure };
+  return {
+    status,
+    statusText: "",
+    headers,
+    isEmpty,
+    body: stream,
+    isWhole: () => !stream.aborted && !isReset(stream),
+    trailers: () => trailers,
+    failure,
+  };
 }
 
 /** A reset is sent before the connection goes, so that the service knows why. */

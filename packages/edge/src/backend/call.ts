@@ -21,11 +21,12 @@ export interface BackendAnswer {
   readonly headers: RawHeaders;
   /** Whether the headers are all there is. */
   readonly isEmpty: boolean;
-  /** Ends when the answer is whole, else closes without an end. */
   readonly body: Readable;
+  /** Asked when the body has ended: the streams of HTTP/2 also end when they are reset. */
+  isWhole(): boolean;
   /** Known when the body has ended. */
   trailers(): RawHeaders;
-  /** Why the body closed without an end. */
+  /** Why the body is not whole. */
   failure(): Error;
 }
 

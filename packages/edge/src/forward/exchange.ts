@@ -1,4 +1,6 @@
 /** An ordinary request: checked, reached, forwarded, and answered by the proxy itself where that fails. Never rejects. */
+import { ServerResponse } from "node:http";
+import type { Http2Stream } from "node:http2";
 import { checkRequest } from "../address/check-request.ts";
 import { findDestination, type Destination } from "../address/find-service.ts";
 import { answerError } from "../answer/answer-error.ts";
@@ -52,7 +54,9 @@ function watchClient(response: ClientResponse): { readonly gone: AbortSignal } {
   const controller = new AbortController();
   response.on("error", () => undefined);
   response.once("close", () => {
-    if (!response.writableFinished) controller.abort(new Error("the client went away"));
+    // HTTP/2's answers call themselves finished whenever they close.
+    const isWhole = response instanceof ServerResponse ? response.writableFinished : response.writableEnded;
+    if (!isWhole) controller.abort(new Error("the client went away"));
   });
   return { gone: controller.signal };
 }
@@ -83,15 +87,20 @@ function fail(
   if (failure.code === "internal") log.error({ err: error }, "a request to a service failed through a bug");
   const stream = http2StreamOf(response);
   if (stream !== undefined && (error instanceof StreamReset || response.headersSent)) {
-    stream.close(error instanceof StreamReset ? error.code : HTTP2_INTERNAL_ERROR);
+    reset(stream, error instanceof StreamReset ? error.code : HTTP2_INTERNAL_ERROR);
   } else if (response.headersSent) {
-    // Half an answer must not look like a whole one.
     response.destroy();
   } else {
     answered(failure.entry.status);
     answerError(request, response, failure, limits.lingerMs);
     response.once("finish", () => afterEnd(request, limits.lingerMs));
   }
+}
+
+/** Half an answer must not look like a whole one: Node ends a stream before it resets it, but without its trailers it has no end. */
+function reset(stream: Http2Stream, code: number): void {
+  stream.removeAllListeners("wantTrailers");
+  stream.close(code);
 }
 
 export function asProxyError(error: unknown): ProxyError {

@@ -1,4 +1,5 @@
 /** One request to a service and its answer back: both bodies stream at once, either may end first. */
+import { IncomingMessage } from "node:http";
 import { beforeEnd } from "../answer/rest-of-request.ts";
 import { ProxyError } from "../answer/proxy-errors.ts";
 import type { BackendAnswer, BackendCall } from "../backend/call.ts";
@@ -65,6 +66,13 @@ async function sendBody(
       onDrain: () => deadline.suspend(),
     });
   }
+  // Half a body must not look like a whole one: the call ends with the client instead.
+  if (!isWhole(request)) return;
   call.finish(endToEndTrailers(request.rawTrailers));
   deadline.start();
+}
+
+/** The requests of HTTP/2 also end when their client resets them. */
+function isWhole(request: ClientRequest): boolean {
+  return request instanceof IncomingMessage ? request.complete : !request.aborted;
 }

@@ -20,6 +20,7 @@ export async function sendAnswer(
     await pump(answer.body, response, { onBytes }).catch(() => {
       throw answer.failure();
     });
+    if (!answer.isWhole()) throw answer.failure();
     addTrailers(response, endToEndTrailers(answer.trailers()));
   }
   await beforeEnd();
