@@ -131,6 +131,7 @@ export class FakeWorker implements WorkerPort {
       status,
       ...(deadline === undefined ? {} : { deadline }),
       ...(reason === undefined ? {} : { reason }),
+      ...this.#addressOf(vmId),
     }));
     return Promise.resolve({ vms, snapshots: [...this.snapshots] });
   }
@@ -276,8 +277,11 @@ export class FakeWorker implements WorkerPort {
 
   /** The address is the same in every life of a VM. */
   #launched(vmId: VmId): LaunchResult {
-    const address = { publicIpv6: `fd00::${vmId.slice(0, 4)}:${vmId.slice(4, 8)}` };
-    return { durationMs: 30, fromPool: false, ...(this.hasNetwork ? address : {}) };
+    return { durationMs: 30, fromPool: false, ...this.#addressOf(vmId) };
+  }
+
+  #addressOf(vmId: VmId): Pick<LaunchResult, "publicIpv6"> {
+    return this.hasNetwork ? { publicIpv6: `fd00::${vmId.slice(0, 4)}:${vmId.slice(4, 8)}` } : {};
   }
 
   #require(vmId: VmId): FakeVm {
