@@ -1,11 +1,16 @@
 /** A real daemon with a data folder of its own, for one test file. Its template comes from the machine's cache, so it starts in a second. */
+import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { readConfig, startDaemon, stopDaemon } from "@fastvm/daemon";
 import type { DaemonConfig, StartedDaemon } from "@fastvm/daemon";
 import { FastvmClient } from "fastvm";
 import { processesIn } from "./processes.ts";
+
+const START_PROGRAM = fileURLToPath(new URL("./start-daemon.ts", import.meta.url));
 
 /** Beside the default cache, so that layers are shared by hard link as they are in use. */
 const ROOT = "/var/cache/fastvm-test";
@@ -14,24 +19,32 @@ export interface TestDaemonOptions {
   /** Default: a fresh folder, removed at the end. */
   readonly dataDir?: string;
   readonly poolSize?: number;
+  /** Where VMs have a network: the namespace that the daemon takes for its host, and its address there. */
+  readonly host?: { readonly namespace: string; readonly address: string };
+  readonly settings?: Partial<DaemonConfig>;
 }
 
 export class TestDaemon implements AsyncDisposable {
   readonly config: DaemonConfig;
   readonly #ownsFolder: boolean;
+  readonly #namespace: string | undefined;
   #started: StartedDaemon;
 
   static async start(options: TestDaemonOptions = {}): Promise<TestDaemon> {
     await mkdir(ROOT, { recursive: true });
     const dataDir = options.dataDir ?? (await mkdtemp(join(ROOT, "data-")));
-    const config = readConfig({ dataDir, port: await freePort(), poolSize: options.poolSize ?? 1 });
-    return new TestDaemon(config, await startDaemon(config), options.dataDir === undefined);
+    const { host, settings } = options;
+    const flags = { dataDir, port: await freePort(), poolSize: options.poolSize ?? 1 };
+    const config = { ...readConfig({ ...flags, host: host?.address }), ...settings };
+    const started = await start(config, host?.namespace);
+    return new TestDaemon(config, started, options);
   }
 
-  private constructor(config: DaemonConfig, started: StartedDaemon, ownsFolder: boolean) {
+  private constructor(config: DaemonConfig, started: StartedDaemon, options: TestDaemonOptions) {
     this.config = config;
     this.#started = started;
-    this.#ownsFolder = ownsFolder;
+    this.#ownsFolder = options.dataDir === undefined;
+    this.#namespace = options.host?.namespace;
   }
 
   get url(): string {
@@ -73,7 +86,7 @@ export class TestDaemon implements AsyncDisposable {
 
   /** On the same folder and port. */
   async restart(): Promise<void> {
-    this.#started = await startDaemon(this.config);
+    this.#started = await start(this.config, this.#namespace);
   }
 
   async stop(): Promise<void> {
@@ -89,6 +102,13 @@ export class TestDaemon implements AsyncDisposable {
     for (const { pid } of await processesIn(this.config.dataDir)) process.kill(pid, "SIGKILL");
     if (this.#ownsFolder) await rm(this.config.dataDir, { recursive: true, force: true, maxRetries: 3 });
   }
+}
+
+async function start(config: DaemonConfig, namespace: string | undefined): Promise<StartedDaemon> {
+  if (namespace === undefined) return await startDaemon(config);
+  const node = [process.execPath, "--conditions=development", START_PROGRAM, JSON.stringify(config)];
+  const { stdout } = await promisify(execFile)("nsenter", [`--net=/run/netns/${namespace}`, ...node]);
+  return JSON.parse(stdout) as StartedDaemon;
 }
 
 function isThere(pid: number): boolean {

@@ -21,8 +21,6 @@ export const TAP = "tap0";
 const UPLINK = "uplink";
 /** Where `ip netns` keeps namespaces by name. */
 const NAMESPACE_FOLDER = "/run/netns";
-/** The link's name is taken: another daemon has this index. */
-const EEXIST_STATUS = 17;
 
 export function namespacePath(slot: NetworkSlot): string {
   return `${NAMESPACE_FOLDER}/${slot.namespace}`;
@@ -38,11 +36,17 @@ export async function makeNamespace(
   const claim = `ip link add ${slot.veth} group ${instance.group} type veth peer name ${UPLINK} netns ${slot.namespace}`;
   const printed = await shell.run(`
 set -e
-if [ -e /sys/class/net/${slot.veth} ]; then echo taken; exit 0; fi
+is_taken() { ip link show ${slot.veth} >/dev/null 2>&1; }
+if is_taken; then echo taken; exit 0; fi
 ip netns add ${slot.namespace}
 undo() { ip netns del ${slot.namespace} 2>/dev/null; }
 trap '[ $? = 0 ] || undo' EXIT
-${claim} || { [ ! -e /sys/class/net/${slot.veth} ] || { undo; echo taken; exit 0; }; exit ${EEXIST_STATUS}; }
+if ! ${claim}; then
+  is_taken || exit 1
+  undo
+  echo taken
+  exit 0
+fi
 ip -batch - <<'EOF'
 link set ${slot.veth} addrgenmode none
 addr add ${slot.hostIpv4}/31 dev ${slot.veth}
@@ -75,7 +79,7 @@ ${translation(slot)}
 EOF
 INSIDE
 `);
-  return printed.trim() !== "taken";
+  return !printed.endsWith("taken\n");
 }
 
 /** Gives a namespace the address of the VM that moves in, in place of the one it was made with. */

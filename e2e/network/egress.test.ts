@@ -1,0 +1,233 @@
+/** What guests may reach: each kind of rule lets through what it should and stops what it should, in every life of a VM. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { FastvmClient, NetworkPolicy, NetworkRule, Vm } from "fastvm";
+import { TestDaemon } from "../harness/daemon.ts";
+import { sh } from "../harness/guest.ts";
+import { NetworkLab, VM_PREFIX, NAMESERVER, WORLD } from "../harness/network-lab.ts";
+import { reaches } from "../harness/probes.ts";
+import type { Probe } from "../harness/probes.ts";
+
+let lab: NetworkLab;
+let daemon: TestDaemon;
+let client: FastvmClient;
+let vm: Vm;
+
+beforeAll(async () => {
+  lab = await NetworkLab.start();
+  daemon = await TestDaemon.start({
+    host: { namespace: lab.hostNamespace, address: lab.hostAddress },
+    settings: { network: "on", ipv6Prefix: VM_PREFIX, nameservers: [NAMESERVER] },
+  });
+  client = daemon.client;
+  vm = await client.vms.launch({ machineType: "c1m2" });
+});
+
+afterAll(async () => {
+  await daemon?.[Symbol.asyncDispose]();
+  await lab?.[Symbol.asyncDispose]();
+});
+
+function egress(
+  defaultAction: "allow" | "deny",
+  ...rules: readonly Omit<NetworkRule, "kind">[]
+): NetworkPolicy {
+  return { egress: { default: defaultAction, rules: rules.map((rule) => ({ kind: "cidr", ...rule })) } };
+}
+
+async function expectReach(
+  target: Pick<Vm, "id">,
+  ...expected: readonly [...Probe, reached: boolean][]
+): Promise<void> {
+  const probes = expected.map(([protocol, address, port]): Probe => [protocol, address, port]);
+  const answered = await reaches(client, target, probes);
+  expect(probes.map((probe, at) => [...probe, answered[at]])).toEqual(expected);
+}
+
+const EVERYBODY: readonly Probe[] = [
+  ["tcp", WORLD.v4, 80],
+  ["udp", WORLD.v4, 8080],
+  ["tcp", WORLD.v6, 80],
+  ["udp", WORLD.v6, 8080],
+];
+
+test("by default a guest reaches the world, over both protocols of the internet", async () => {
+  expect(await reaches(client, vm, EVERYBODY)).toEqual([true, true, true, true]);
+  expect(lab.sightings.find(({ address, port }) => address === WORLD.v4 && port === 80)?.remote).toBe(
+    "203.0.113.2",
+  );
+  expect(lab.sightings.find(({ address, port }) => address === WORLD.v6 && port === 80)?.remote).toBe(
+    vm.publicIpv6,
+  );
+});
+
+test("by default it does not reach what is not the world's", async () => {
+  const other = await client.vms.launch({ machineType: "c1m2" });
+  await expectReach(
+    vm,
+    ["tcp", WORLD.metadata, 80, false],
+    ["tcp", WORLD.privateV4, 80, false],
+    ["tcp", WORLD.privateV6, 80, false],
+    ["udp", WORLD.privateV4, 8080, false],
+    ["tcp", lab.hostAddress, daemon.config.port, false],
+    ["tcp", "203.0.113.2", daemon.config.port, false],
+    ["tcp", other.publicIpv6 ?? "", 22, false],
+    ["tcp", WORLD.v4, 80, true],
+  );
+  await client.vms.delete(other);
+});
+
+describe("rules", () => {
+  test("allow by network, protocol and both ends of a range of ports", async () => {
+    await client.vms.setFirewall(
+      vm,
+      egress(
+        "deny",
+        { action: "allow", value: `${WORLD.v4}/32`, protocol: "tcp", ports: "8080-8090" },
+        { action: "allow", value: "2001:db8:51::/124", protocol: "udp", ports: "8081" },
+        { action: "allow", value: `${WORLD.v6}/128`, protocol: "any", ports: "any" },
+      ),
+    );
+    await expectReach(
+      vm,
+      ["tcp", WORLD.v4, 8080, true],
+      ["tcp", WORLD.v4, 8089, true],
+      ["tcp", WORLD.v4, 8090, true],
+      ["tcp", WORLD.v4, 8091, false],
+      ["tcp", WORLD.v4, 80, false],
+      ["udp", WORLD.v4, 8080, false],
+      ["tcp", WORLD.otherV4, 8080, false],
+      ["tcp", WORLD.v6, 443, true],
+      ["udp", WORLD.v6, 8091, true],
+      ["tcp", WORLD.otherV6, 443, false],
+      ["udp", WORLD.otherV6, 8081, false],
+    );
+  });
+
+  test("deny by network, protocol and port", async () => {
+    await client.vms.setFirewall(
+      vm,
+      egress(
+        "allow",
+        { action: "deny", value: "198.51.100.0/28", protocol: "tcp", ports: "80" },
+        { action: "deny", value: "2001:db8:51::20/128", protocol: "any", ports: "any" },
+        { action: "deny", value: `${WORLD.otherV4}/32`, protocol: "udp", ports: "8080-8089" },
+      ),
+    );
+    await expectReach(
+      vm,
+      ["tcp", WORLD.v4, 80, false],
+      ["tcp", WORLD.v4, 443, true],
+      ["tcp", WORLD.otherV4, 80, true],
+      ["tcp", WORLD.otherV6, 80, false],
+      ["udp", WORLD.otherV6, 80, false],
+      ["tcp", WORLD.v6, 80, true],
+      ["udp", WORLD.otherV4, 8080, false],
+      ["udp", WORLD.otherV4, 8089, false],
+      ["udp", WORLD.otherV4, 8090, true],
+    );
+  });
+
+  test("the first that matches decides, also in a network that ends at 255.255.255.255", async () => {
+    await client.vms.setFirewall(
+      vm,
+      egress(
+        "deny",
+        { action: "deny", value: `${WORLD.otherV4}/32`, protocol: "any", ports: "any" },
+        { action: "allow", value: "128.0.0.0/1", protocol: "tcp", ports: "any" },
+      ),
+    );
+    await expectReach(
+      vm,
+      ["tcp", WORLD.v4, 80, true],
+      ["tcp", WORLD.otherV4, 80, false],
+      ["tcp", WORLD.publicResolverV4, 80, false],
+      ["tcp", WORLD.metadata, 80, false],
+      ["udp", WORLD.v4, 80, false],
+      ["tcp", WORLD.v6, 80, false],
+    );
+  });
+
+  test("open a guarded address only by its name", async () => {
+    await client.vms.setFirewall(
+      vm,
+      egress("allow", { action: "allow", value: "10.20.0.0/16", protocol: "tcp", ports: "80" }),
+    );
+    await expectReach(
+      vm,
+      ["tcp", WORLD.privateV4, 80, true],
+      ["tcp", WORLD.privateV4, 443, false],
+      ["tcp", WORLD.metadata, 80, false],
+    );
+  });
+});
+
+describe("in every life of a VM", () => {
+  const policy = egress("deny", { action: "allow", value: `${WORLD.v4}/32`, protocol: "tcp", ports: "80" });
+  const holds = (target: Pick<Vm, "id">): Promise<void> =>
+    expectReach(
+      target,
+      ["tcp", WORLD.v4, 80, true],
+      ["tcp", WORLD.v4, 443, false],
+      ["tcp", WORLD.v6, 80, false],
+    );
+
+  test("the policy holds: after a pause, in what is restored and forked, over a daemon that was killed", async () => {
+    await client.vms.setFirewall(vm, policy);
+    await holds(vm);
+    await client.vms.pause(vm);
+    await client.vms.resume(vm);
+    await holds(vm);
+    const snapshot = await client.snapshots.create({ vmId: vm.id });
+    const restored = await client.vms.launch({ snapshotId: snapshot.id });
+    await holds(restored);
+    const { children } = await client.vms.fork(vm, { count: 2 });
+    const forked = children.flatMap((child) => child.vm ?? []);
+    expect(forked).toHaveLength(2);
+    await Promise.all(forked.map((child) => holds(child)));
+    await daemon.sigkill();
+    // Also while no daemon is there to ask.
+    const table = await lab.onHost("nft list ruleset");
+    expect(table).toContain("198.51.100.10");
+    await daemon.restart();
+    await holds(vm);
+    for (const child of [restored, ...forked]) await client.vms.delete(child);
+  });
+
+  test("a change while it is paused holds when it goes on, with the same public address", async () => {
+    const before = (await client.vms.retrieve(vm.id)).publicIpv6;
+    await client.vms.pause(vm);
+    await client.vms.setFirewall(vm, egress("deny"));
+    await client.vms.resume(vm);
+    await expectReach(vm, ["tcp", WORLD.v4, 80, false]);
+    expect((await client.vms.retrieve(vm.id)).publicIpv6).toBe(before);
+  });
+});
+
+describe("tightening", () => {
+  test("is in force when the call returns, for new connections and for those that are open", async () => {
+    await client.vms.setFirewall(vm, egress("allow"));
+    // A stream of connections, a connection and a flow of datagrams that go on.
+    await sh(
+      client,
+      vm,
+      `touch /tmp/go; : >/tmp/echoes
+nohup bash -c 'while [ -e /tmp/go ]; do timeout 2 bash -c "exec 3<>/dev/tcp/${WORLD.otherV4}/8081" 2>/dev/null; done' >/dev/null 2>&1 &
+nohup bash -c 'exec 3<>/dev/tcp/${WORLD.otherV4}/8089; while read -r -u 3 line; do echo "$line" >>/tmp/echoes; echo tick >&3; sleep 0.1; done' >/dev/null 2>&1 &
+nohup bash -c 'exec 3<>/dev/udp/${WORLD.otherV4}/8090; while [ -e /tmp/go ]; do echo tock >&3; sleep 0.1; done' >/dev/null 2>&1 &
+sleep 2`,
+    );
+    const seen = (): string[] =>
+      lab.sightings.filter(({ port }) => port === 8081 || port === 8090).map(({ kind }) => kind);
+    expect(new Set(seen())).toEqual(new Set(["tcp", "udp"]));
+    expect(Number(await sh(client, vm, "wc -l </tmp/echoes"))).toBeGreaterThan(1);
+    await client.vms.setFirewall(vm, egress("deny"));
+    // What left before the answer may still be on its way through the programs of the test.
+    await sleep(300);
+    const connections = seen().length;
+    const echoes = await sh(client, vm, "wc -l </tmp/echoes");
+    await sleep(2_000);
+    expect(seen()).toHaveLength(connections);
+    expect(await sh(client, vm, "wc -l </tmp/echoes; rm /tmp/go")).toBe(echoes);
+  });
+});

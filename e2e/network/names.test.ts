@@ -1,0 +1,235 @@
+/** Names: what resolves, what their addresses open, and the ways round that must not work. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { FastvmClient, NetworkRule, Vm } from "fastvm";
+import { TestDaemon } from "../harness/daemon.ts";
+import { sh } from "../harness/guest.ts";
+import { NetworkLab, VM_PREFIX, NAMESERVER, WORLD } from "../harness/network-lab.ts";
+import { reaches, resolves } from "../harness/probes.ts";
+
+let lab: NetworkLab;
+let daemon: TestDaemon;
+let client: FastvmClient;
+let vm: Vm;
+
+const SHORT_TTL = 5;
+
+beforeAll(async () => {
+  lab = await NetworkLab.start();
+  await lab.setNames({
+    "good.test": [
+      { type: "A", data: WORLD.v4, ttl: 60 },
+      { type: "AAAA", data: WORLD.v6, ttl: 60 },
+    ],
+    "sub.good.test": [{ type: "A", data: WORLD.v4, ttl: 60 }],
+    "deep.sub.good.test": [{ type: "A", data: WORLD.v4, ttl: 60 }],
+    "bad.test": [{ type: "A", data: WORLD.otherV4, ttl: 60 }],
+    "alias.test": [{ type: "CNAME", data: "good.test", ttl: 60 }],
+    "alias-of-bad.test": [{ type: "CNAME", data: "bad.test", ttl: 60 }],
+    "short.test": [{ type: "A", data: WORLD.otherV4, ttl: SHORT_TTL }],
+    "rebind.test": [
+      { type: "A", data: WORLD.privateV4, ttl: 60 },
+      { type: "AAAA", data: WORLD.privateV6, ttl: 60 },
+    ],
+    "loopback.test": [{ type: "A", data: "127.0.0.1", ttl: 60 }],
+    "metadata.test": [{ type: "A", data: WORLD.metadata, ttl: 60 }],
+    "mixed.test": [
+      { type: "A", data: WORLD.privateV4, ttl: 60 },
+      { type: "A", data: WORLD.v4, ttl: 60 },
+    ],
+  });
+  daemon = await TestDaemon.start({
+    host: { namespace: lab.hostNamespace, address: lab.hostAddress },
+    settings: { network: "on", ipv6Prefix: VM_PREFIX, nameservers: [NAMESERVER] },
+  });
+  client = daemon.client;
+  vm = await client.vms.launch({ machineType: "c1m2" });
+});
+
+afterAll(async () => {
+  await daemon?.[Symbol.asyncDispose]();
+  await lab?.[Symbol.asyncDispose]();
+});
+
+const asked = (name: string): number =>
+  lab.sightings.filter(({ kind, text }) => kind === "dns" && text === name).length;
+
+const named = (value: string, changes: Partial<NetworkRule> = {}): NetworkRule => ({
+  action: "allow",
+  kind: "fqdn",
+  value,
+  protocol: "tcp",
+  ports: "any",
+  ...changes,
+});
+
+test("resolve, over UDP and TCP, to both families, and open the world", async () => {
+  expect(await resolves(client, vm, "good.test")).toEqual([WORLD.v4, WORLD.v6].toSorted());
+  expect(await resolves(client, vm, "nowhere.test")).toEqual([]);
+  expect(await sh(client, vm, "RES_OPTIONS=use-vc getent ahostsv4 sub.good.test | head -1")).toContain(
+    WORLD.v4,
+  );
+  expect(await sh(client, vm, "curl -s --max-time 10 --http0.9 http://good.test:8080/ | head -1")).toMatch(
+    /^you are /,
+  );
+});
+
+describe("lists", () => {
+  test("of names that resolve: the others never leave the machine", async () => {
+    await client.vms.setFirewall(vm, { dns: { mode: "allow", domains: ["*.good.test"] } });
+    expect(await resolves(client, vm, "sub.good.test")).toEqual([WORLD.v4]);
+    expect(await resolves(client, vm, "deep.sub.good.test")).toEqual([WORLD.v4]);
+    const before = asked("secret-data.bad.test") + asked("good.test");
+    expect(await resolves(client, vm, "good.test")).toEqual([]);
+    expect(await resolves(client, vm, "secret-data.bad.test")).toEqual([]);
+    expect(asked("secret-data.bad.test") + asked("good.test")).toBe(before);
+  });
+
+  test("of names that do not: also by another name", async () => {
+    await client.vms.setFirewall(vm, { dns: { mode: "deny", domains: ["bad.test", "*.good.test"] } });
+    expect(await resolves(client, vm, "bad.test")).toEqual([]);
+    expect(await resolves(client, vm, "alias-of-bad.test")).toEqual([]);
+    expect(await resolves(client, vm, "sub.good.test")).toEqual([]);
+    expect(await resolves(client, vm, "alias.test")).toEqual([WORLD.v4, WORLD.v6].toSorted());
+  });
+});
+
+describe("rules by name", () => {
+  test("open what the name means once it was asked for, on their ports, and nothing else", async () => {
+    await client.vms.setFirewall(vm, {
+      egress: {
+        default: "deny",
+        rules: [named("good.test", { ports: "8080-8089" }), named("*.good.test", { protocol: "udp" })],
+      },
+    });
+    expect(await reaches(client, vm, [["tcp", WORLD.v4, 8080]])).toEqual([false]);
+    expect(await resolves(client, vm, "good.test")).toHaveLength(2);
+    expect(await resolves(client, vm, "sub.good.test")).toHaveLength(1);
+    expect(
+      await reaches(client, vm, [
+        ["tcp", WORLD.v4, 8080],
+        ["tcp", WORLD.v6, 8089],
+        ["tcp", WORLD.v4, 8090],
+        ["udp", WORLD.v4, 8090],
+        ["udp", WORLD.v6, 8080],
+        ["tcp", WORLD.otherV4, 8080],
+      ]),
+    ).toEqual([true, true, false, true, false, false]);
+  });
+
+  test("mean the name behind an alias, too", async () => {
+    await client.vms.setFirewall(vm, { egress: { default: "deny", rules: [named("alias.test")] } });
+    expect(await resolves(client, vm, "alias.test")).toHaveLength(2);
+    expect(await reaches(client, vm, [["tcp", WORLD.v4, 80]])).toEqual([true]);
+  });
+
+  test("end with the answer's time to live, but not for connections that are open", async () => {
+    await client.vms.setFirewall(vm, { egress: { default: "deny", rules: [named("short.test")] } });
+    expect(await resolves(client, vm, "short.test")).toEqual([WORLD.otherV4]);
+    await sh(
+      client,
+      vm,
+      `touch /tmp/go; nohup bash -c 'exec 3<>/dev/tcp/${WORLD.otherV4}/8081; read -r -u 3 line; while [ -e /tmp/go ]; do echo $((++i)) >&3; read -r -t 5 -u 3 line || exit; echo "$line" >/tmp/last; sleep 0.2; done' >/dev/null 2>&1 & sleep 1`,
+    );
+    await sleep((SHORT_TTL + 4) * 1_000);
+    expect(await reaches(client, vm, [["tcp", WORLD.otherV4, 8080]])).toEqual([false]);
+    const last = Number(await sh(client, vm, "cat /tmp/last; sleep 1"));
+    expect(Number(await sh(client, vm, "cat /tmp/last"))).toBeGreaterThan(last);
+    await client.vms.setFirewall(vm, { egress: { default: "deny" } });
+    await sleep(500);
+    const cut = await sh(client, vm, "cat /tmp/last; sleep 2");
+    expect(await sh(client, vm, "cat /tmp/last; rm /tmp/go")).toBe(cut);
+  });
+});
+
+describe("ways round", () => {
+  test("other resolvers give the same answers, or none", async () => {
+    await client.vms.setFirewall(vm, {
+      dns: { mode: "deny", domains: ["bad.test"], blockBypass: true },
+    });
+    const ask = (server: string, transport: string): Promise<string> =>
+      sh(
+        client,
+        vm,
+        `printf 'nameserver ${server}\\noptions timeout:2 attempts:1 ${transport}\\n' >/etc/resolv.conf
+timeout 20 getent ahostsv4 bad.test; timeout 20 getent ahostsv4 good.test | head -1
+echo nameserver 192.0.0.1 >/etc/resolv.conf`,
+      );
+    const before = lab.sightings.filter(
+      ({ kind, address }) => kind === "dns" && address !== NAMESERVER,
+    ).length;
+    for (const server of [WORLD.publicResolverV4, WORLD.v4]) {
+      for (const transport of ["", "use-vc"])
+        expect(await ask(server, transport)).not.toContain(WORLD.otherV4);
+    }
+    expect(await ask(WORLD.publicResolverV6, "")).toBe("");
+    expect(await ask(WORLD.v6, "use-vc")).toBe("");
+    expect(
+      lab.sightings.filter(({ kind, address }) => kind === "dns" && address !== NAMESERVER),
+    ).toHaveLength(before);
+  });
+
+  test("DNS over TLS and HTTPS only where nobody blocks them", async () => {
+    const everything = [
+      ["tcp", WORLD.v4, 853],
+      ["udp", WORLD.v6, 853],
+      ["tcp", WORLD.publicResolverV4, 443],
+      ["udp", WORLD.publicResolverV6, 443],
+      ["tcp", WORLD.v4, 443],
+    ] as const;
+    expect(await reaches(client, vm, everything)).toEqual([false, false, false, false, true]);
+    await client.vms.patchFirewall(vm, { dns: { mode: "deny", blockBypass: false } });
+    expect(await reaches(client, vm, everything)).toEqual([true, true, true, true, true]);
+  });
+
+  test("names of addresses that are not the world's do not resolve, unless a rule opens them", async () => {
+    await client.vms.setFirewall(vm, { egress: { default: "allow" } });
+    for (const name of ["rebind.test", "loopback.test", "metadata.test"]) {
+      expect([name, await resolves(client, vm, name)]).toEqual([name, []]);
+    }
+    expect(await resolves(client, vm, "mixed.test")).toEqual([WORLD.v4]);
+    await client.vms.setFirewall(vm, {
+      egress: {
+        default: "allow",
+        rules: [{ action: "allow", kind: "cidr", value: "10.20.30.0/24", protocol: "tcp", ports: "80" }],
+      },
+    });
+    expect(await resolves(client, vm, "rebind.test")).toEqual([WORLD.privateV4]);
+    expect(await reaches(client, vm, [["tcp", WORLD.privateV4, 80]])).toEqual([true]);
+  });
+
+  test("a rule by name does not open a guarded address that the name is made to mean", async () => {
+    await client.vms.setFirewall(vm, {
+      egress: { default: "deny", rules: [named("rebind.test"), named("metadata.test")] },
+    });
+    await resolves(client, vm, "rebind.test");
+    await resolves(client, vm, "metadata.test");
+    expect(
+      await reaches(client, vm, [
+        ["tcp", WORLD.privateV4, 80],
+        ["tcp", WORLD.metadata, 80],
+      ]),
+    ).toEqual([false, false]);
+  });
+});
+
+test("a flood of questions is limited, and leaves the others their answers", async () => {
+  await client.vms.setFirewall(vm, {});
+  const other = await client.vms.launch({ machineType: "c1m2" });
+  await sh(
+    client,
+    vm,
+    `timeout 20 python3 - <<'END'
+import socket, struct, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+end = time.time() + 4
+i = 0
+while time.time() < end:
+    i += 1
+    name = b"".join(bytes([len(p)]) + p for p in (b"f%d" % i, b"bad", b"test")) + b"\\0"
+    s.sendto(struct.pack(">6H", i & 0xffff, 0x100, 1, 0, 0, 0) + name + struct.pack(">2H", 1, 1), ("192.0.0.1", 53))
+END`,
+  );
+  expect(await resolves(client, other, "good.test")).toHaveLength(2);
+  await client.vms.delete(other);
+});
