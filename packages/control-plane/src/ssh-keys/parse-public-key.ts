@@ -19,10 +19,11 @@ export interface PublicKey {
   readonly fingerprint: string;
 }
 
-/** Throws `invalid_request`. A line break is refused and not cut: what follows it would be a second key. */
+/** Throws `invalid_request`. The line break that ends a file may be there; one inside is refused and not cut: what follows it would be a second key. */
 export function parsePublicKey(text: string): PublicKey {
-  if (/[\r\n\0]/.test(text)) throw invalid("publicKey must be one line");
-  const [type = "", encoded = ""] = text.trim().split(/\s+/);
+  const line = text.replace(/\r?\n$/, "");
+  if (/[\r\n\0]/.test(line)) throw invalid("publicKey must be one line");
+  const [type = "", encoded = ""] = line.trim().split(/\s+/);
   if (!KEY_TYPES.includes(type)) {
     throw invalid(`publicKey must begin with one of ${KEY_TYPES.join(", ")}`);
   }

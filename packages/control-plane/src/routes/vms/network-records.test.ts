@@ -339,7 +339,7 @@ describe.each(["vms/v/ssh-keys", "me/ssh-keys"])("SSH keys of %s", (path) => {
     api.call(`POST /v1/${path}`, body, key === undefined ? {} : { key });
 
   test("are added without their comment, listed and removed by fingerprint", async () => {
-    const added = await add({ publicKey: `${ED25519} me@home`, name: " laptop " });
+    const added = await add({ publicKey: `${ED25519} me@home\n`, name: " laptop " });
     expect(added).toMatchObject({
       status: 201,
       body: {
