@@ -1,9 +1,11 @@
 /** Everything of a daemon that can leak, counted: compared before and after, it must be the same. */
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { expect } from "vitest";
 import type { TestDaemon } from "./daemon.ts";
 import { eventually } from "./eventually.ts";
@@ -14,7 +16,16 @@ export interface Footprint {
   readonly descriptors: number;
   readonly files: readonly string[];
   readonly cgroups: number;
+  readonly network: NetworkFootprint;
   readonly rows: Readonly<Record<string, number>>;
+}
+
+/** Those ahead of use are as many before as after, once all is at rest. */
+export interface NetworkFootprint {
+  readonly namespaces: number;
+  readonly links: number;
+  readonly chains: number;
+  readonly sets: number;
 }
 
 /** Files that a daemon keeps whatever it did. */
@@ -69,6 +80,7 @@ export async function footprint(daemon: TestDaemon): Promise<Footprint> {
       .filter((name) => !KEPT.test(name) && !SPARE.test(name))
       .toSorted(),
     cgroups: await countCgroups(dataDir),
+    network: await networkFootprint(dataDir),
     rows: countRows(join(dataDir, "fastvm.db")),
   };
 }
@@ -92,9 +104,31 @@ async function acceptedSockets(port: number): Promise<ReadonlySet<string>> {
   return new Set(accepted.map((row) => `socket:[${row[9]}]`));
 }
 
-/** Of this daemon alone: others may run on the machine. The name is the one that the worker gives. */
+/** Names what is this daemon's alone, as the worker does it: others may run on the machine. */
+function scopeOf(dataDir: string): string {
+  return createHash("sha256").update(dataDir).digest("hex").slice(0, 12);
+}
+
+export async function networkFootprint(dataDir: string): Promise<NetworkFootprint> {
+  const instance = scopeOf(dataDir).slice(0, 6);
+  const names = await readdir("/run/netns").catch(() => []);
+  const ours = names.filter((name) => name.startsWith(`fastvm-${instance}-`));
+  const devices = await readdir("/sys/class/net");
+  const links = ours.map((name) => `fv-${name.split("-")[2]}`).filter((link) => devices.includes(link));
+  const table = await promisify(execFile)("nft", ["-j", "list", "table", "inet", `fastvm_${instance}`]).catch(
+    () => ({ stdout: '{"nftables":[]}' }),
+  );
+  const { nftables } = JSON.parse(table.stdout) as { nftables: { chain?: object; set?: object }[] };
+  return {
+    namespaces: ours.length,
+    links: links.length,
+    chains: nftables.filter(({ chain }) => chain !== undefined).length,
+    sets: nftables.filter(({ set }) => set !== undefined).length,
+  };
+}
+
 async function countCgroups(dataDir: string): Promise<number> {
-  const scope = createHash("sha256").update(dataDir).digest("hex").slice(0, 12);
+  const scope = scopeOf(dataDir);
   let count = 0;
   for (const root of ["/sys/fs/cgroup", "/sys/fs/cgroup/pids", "/sys/fs/cgroup/memory"]) {
     const entries = await readdir(join(root, `fastvm-${scope}`), { withFileTypes: true }).catch(() => []);

@@ -42,7 +42,7 @@ export const DEFAULT_DATA_DIR = "/var/lib/fastvm";
 export const DEFAULT_CACHE_DIR = "/var/cache/fastvm";
 /** Two ready processes make single launches quick and cost 50 MiB. */
 const DEFAULT_POOL_SIZE = 2;
-const DEFAULT_NETWORK: NetworkMode = "none";
+const DEFAULT_NETWORK: NetworkMode = "on";
 const MAX_PORT = 65_535;
 
 /** `Number` would also take "0x50", "8e3" and " ". */
