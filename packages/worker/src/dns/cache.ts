@@ -1,0 +1,68 @@
+/** What was resolved, for as long as it holds. Bounded in entries and bytes: what was not asked for the longest goes first. */
+import type { Resolution } from "./resolution.ts";
+
+export interface CacheLimits {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+/** Some hours of a busy host's names. */
+export const DEFAULT_CACHE_LIMITS: CacheLimits = { entries: 20_000, bytes: 16 * 1024 * 1024 };
+
+/** A key and a map's entry. */
+const ENTRY_OVERHEAD_BYTES = 300;
+
+/** A resolution and when it ends, in ms of the clock that the cache is asked with. */
+export interface TimedResolution {
+  readonly resolution: Resolution;
+  readonly expiresAtMs: number;
+}
+
+export class Cache {
+  readonly #limits: CacheLimits;
+  /** In the order of their last use. */
+  readonly #entries = new Map<string, TimedResolution>();
+  #bytes = 0;
+
+  constructor(limits: CacheLimits) {
+    this.#limits = limits;
+  }
+
+  get size(): { readonly entries: number; readonly bytes: number } {
+    return { entries: this.#entries.size, bytes: this.#bytes };
+  }
+
+  get(key: string, nowMs: number): TimedResolution | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(key);
+    if (entry.expiresAtMs <= nowMs) {
+      this.#bytes -= cost(entry);
+      return undefined;
+    }
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  set(key: string, entry: TimedResolution): void {
+    this.#delete(key);
+    this.#entries.set(key, entry);
+    this.#bytes += cost(entry);
+    while (this.#entries.size > this.#limits.entries || this.#bytes > this.#limits.bytes) {
+      const oldest = this.#entries.keys().next();
+      if (oldest.done === true) return;
+      this.#delete(oldest.value);
+    }
+  }
+
+  #delete(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    this.#bytes -= cost(entry);
+  }
+}
+
+function cost(entry: TimedResolution): number {
+  return entry.resolution.bytes + ENTRY_OVERHEAD_BYTES;
+}

@@ -1,0 +1,118 @@
+/**
+ * The daemon's DNS resolver: one cache and one set of upstreams for all VMs, a service for each.
+ *
+ *     Resolver.open({ upstreams?, onError?, rate?, cache?, tcp?, upstreamTimeoutMs? }): Resolver     nothing is bound yet
+ *     resolver.serve({ address, port, guest }): Promise<DnsService>     UDP and TCP; rejects when the address cannot be bound
+ *     resolver.totals(): ResolverTotals     for /metrics
+ *     resolver.close(): Promise<void>     and all its services
+ *     DnsService: { port; counts(): DnsCounts; close(): Promise<void> }; DnsGuest: { policy(); allowsAddress(address); learn(entries) }   (guest-port.ts)
+ *
+ * A question goes: rate limit, header guard, policy, local names, cache, upstreams, policy for what was found, firewall, answer.
+ */
+import { type CacheLimits, DEFAULT_CACHE_LIMITS } from "./cache.ts";
+import type { DnsGuest, DnsService } from "./guest-port.ts";
+import { GuestService } from "./guest-service.ts";
+import { type LatencyReport, LatencyTotals } from "./latency.ts";
+import type { RateLimitOptions } from "./rate-limit.ts";
+import { type LookupTotals, SharedLookup } from "./shared-lookup.ts";
+import { DEFAULT_TCP_OPTIONS, listenTcp, type TcpOptions } from "./tcp-listener.ts";
+import { listenUdp, type ListenAddress } from "./udp-listener.ts";
+import { configuredUpstreams, systemUpstreams } from "./upstream-address.ts";
+import { Upstreams } from "./upstreams.ts";
+import { type Verdict, VerdictTotals } from "./verdict-totals.ts";
+
+/** A page of a large site asks for a hundred names; a package manager for a thousand in some seconds. */
+const DEFAULT_RATE: RateLimitOptions = { perSecond: 200, burst: 400 };
+/** Long enough for an upstream that must ask the other side of the world. */
+const DEFAULT_UPSTREAM_TIMEOUT_MS = 1500;
+
+export interface ResolverOptions {
+  /** Each `address`, `address:port` or `[address]:port`. Absent: those of /etc/resolv.conf, read again when it may have changed. */
+  readonly upstreams?: readonly string[] | undefined;
+  /** Told what should not happen: a guest's firewall that failed, a bug. */
+  readonly onError?: (error: Error) => void;
+  /** Questions of each guest. */
+  readonly rate?: RateLimitOptions;
+  readonly cache?: CacheLimits;
+  readonly tcp?: TcpOptions;
+  readonly upstreamTimeoutMs?: number;
+}
+
+export interface ServeOptions extends ListenAddress {
+  readonly guest: DnsGuest;
+}
+
+export interface ResolverTotals {
+  /** Of all guests since the start, those of closed services included. */
+  readonly questions: Readonly<Record<Verdict, number>>;
+  readonly lookup: LookupTotals;
+  readonly upstream: LatencyReport;
+}
+
+export class Resolver implements AsyncDisposable {
+  readonly #options: ResolverOptions;
+  readonly #latency = new LatencyTotals();
+  readonly #verdicts = new VerdictTotals();
+  readonly #lookup: SharedLookup;
+  readonly #services = new Set<DnsService>();
+
+  private constructor(options: ResolverOptions) {
+    this.#options = options;
+    const { upstreams, upstreamTimeoutMs = DEFAULT_UPSTREAM_TIMEOUT_MS } = options;
+    const source = upstreams === undefined ? systemUpstreams() : configuredUpstreams(upstreams);
+    const asked = new Upstreams({ source, timeoutMs: upstreamTimeoutMs, latency: this.#latency });
+    this.#lookup = new SharedLookup(asked, options.cache ?? DEFAULT_CACHE_LIMITS);
+  }
+
+  /** Throws a `TypeError` for upstreams that are no addresses. */
+  static open(options: ResolverOptions = {}): Resolver {
+    return new Resolver(options);
+  }
+
+  async serve({ address, port, guest }: ServeOptions): Promise<DnsService> {
+    const { rate = DEFAULT_RATE, tcp: tcpOptions = DEFAULT_TCP_OPTIONS, onError = () => {} } = this.#options;
+    const service = new GuestService({
+      guest,
+      rate,
+      onError,
+      lookup: this.#lookup,
+      totals: this.#verdicts,
+    });
+    const tcp = await listenTcp({ address, port }, service, tcpOptions);
+    // For port 0 both listen on the one that was found.
+    const udp = await listenUdp({ address, port: tcp.port }, service).catch(async (error: unknown) => {
+      await tcp.close();
+      throw error;
+    });
+    let closing: Promise<void> | undefined;
+    const close = (): Promise<void> => {
+      this.#services.delete(served);
+      closing ??= Promise.all([udp.close(), tcp.close()]).then(() => {});
+      return closing;
+    };
+    const served: DnsService = {
+      port: tcp.port,
+      counts: () => service.counts(),
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+    this.#services.add(served);
+    return served;
+  }
+
+  totals(): ResolverTotals {
+    return {
+      questions: this.#verdicts.report(),
+      lookup: this.#lookup.totals(),
+      upstream: this.#latency.report(),
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#services].map((service) => service.close()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
