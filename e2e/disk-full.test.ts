@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient, Vm } from "fastvm";
 import { TestDaemon } from "./harness/daemon.ts";
 import { eventually } from "./harness/eventually.ts";
+import { GeneratedClient } from "./harness/generated-client.ts";
 import { askKeeper, expectContinues, sh, startKeeper } from "./harness/guest.ts";
 import type { Memory } from "./harness/guest.ts";
 import { LoopFilesystem } from "./harness/loop-filesystem.ts";
@@ -110,6 +111,15 @@ describe("a data folder whose disk is full", () => {
       expect(await failureOf(work())).toMatchObject(OUT_OF_DISK);
     }
     await expectUnharmed();
+    await disk.freeUp();
+    await expectUnharmed();
+  });
+
+  test("tells clients that try three times not to", async () => {
+    await disk.leaveFree(TOO_LITTLE_MIB);
+    const generated = new GeneratedClient({ baseUrl: daemon.url, apiKey: daemon.apiKey });
+    const outcome = await generated.send("POST", "/v1/snapshots", { body: { vmId: vm.id } });
+    expect(outcome.attempts).toMatchObject([{ status: 507, headers: { "x-should-retry": "false" } }]);
     await disk.freeUp();
     await expectUnharmed();
   });
