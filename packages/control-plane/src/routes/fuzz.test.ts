@@ -39,6 +39,17 @@ const value = fc.oneof(
   scalar,
   fc.array(scalar, { maxLength: 4 }),
   fc.dictionary(text, scalar, { maxKeys: 4 }),
+  fc.record(
+    {
+      mode: fc.oneof(fc.constantFrom("allow_all", "deny_all", "custom"), scalar),
+      allow_cidrs: fc.oneof(fc.array(text, { maxLength: 2 }), scalar),
+      deny_cidrs: fc.constantFrom(["0.0.0.0/0"], ["::/0"], null),
+      rate_limit: fc.dictionary(fc.constantFrom("pps", "kbit_per_sec", "burst"), scalar),
+      rateLimit: fc.dictionary(fc.constantFrom("packetsPerSec", "kbitPerSec", "burst"), scalar),
+      default: fc.constantFrom("allow", "deny"),
+    },
+    { requiredKeys: [] },
+  ),
   fc.constant({
     default: "deny",
     rules: [{ action: "allow", kind: "fqdn", value: "x", protocol: "any", ports: "" }],
