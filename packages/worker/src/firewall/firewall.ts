@@ -283,7 +283,9 @@ export class Firewall {
   }
 
   async #list(what: readonly string[]): Promise<ReturnType<typeof parseListing>> {
-    return parseListing(await this.#shell.run(`nft -j '${what.map((item) => `list ${item}`).join("; ")}'`));
+    // One process for each: what nft fetches for the first list of several, it leaves out for the others.
+    const commands = what.map((item) => `nft -j list ${item}`);
+    return parseListing(await this.#shell.run(commands.join(" && ")));
   }
 
   #countingSets(): readonly string[] {

@@ -7,13 +7,13 @@ export interface WatchOptions {
   /** What to put before `nft`, to run it elsewhere. */
   readonly prefix: readonly string[];
   readonly table: string;
-  /** Called soon after, once for several changes at a time, and whenever changes may have been missed. */
+  /** Called at once, then once for several changes at a time, and whenever changes may have been missed. */
   readonly onForeignChange: () => void;
   readonly onError: (error: Error) => void;
 }
 
-/** Someone who loads a ruleset of their own does so in several steps. */
-const DEBOUNCE_MS = 50;
+/** The first change is told at once, since nothing may stop the VMs just now; who goes on changing is followed at this pace. */
+const PAUSE_MS = 250;
 const RESTART_MS = 1000;
 /** Of one announcement: the elements of a large set are one line. */
 const MAX_LINE_LENGTH = 4 * 1024 * 1024;
@@ -22,6 +22,7 @@ export class TableWatch {
   readonly #options: WatchOptions;
   #process: Coprocess | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #reportedAt = -Infinity;
   #rest = "";
   #touches = false;
   #isOurs = false;
@@ -86,7 +87,11 @@ export class TableWatch {
   #report(): void {
     if (this.#isStopped) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#options.onForeignChange(), DEBOUNCE_MS);
+    const waitMs = Math.max(0, this.#reportedAt + PAUSE_MS - performance.now());
+    this.#timer = setTimeout(() => {
+      this.#reportedAt = performance.now();
+      this.#options.onForeignChange();
+    }, waitMs);
     this.#timer.unref();
   }
 }
