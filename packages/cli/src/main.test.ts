@@ -281,6 +281,9 @@ describe("cp", () => {
     });
     expect(readFileSync(join(there, "src/deep/a.txt"), "utf8")).toBe("hello");
     await run(api, ["cp", join(here, "src/deep/a.txt"), `dev:${there}/`]);
+    expect((await run(api, ["cp", join(here, "src/deep/a.txt"), `dev:${there}/src`])).stdout).toBe(
+      `dev:${there}/src/a.txt\n`,
+    );
     await run(api, ["cp", `dev:${there}/a.txt`, here]);
     expect(readFileSync(join(here, "a.txt"), "utf8")).toBe("hello");
     const copied = await run(api, ["cp", "--json", `dev:${there}/src`, join(here, "back")]);
@@ -379,18 +382,43 @@ describe("completion", () => {
     expect(await complete("snapshot", "restore", "-n", "x", "")).toBe("ready");
     expect(await complete("launch", "--dis")).toBe("--disk-gib");
     expect(await complete("launch", "-n", "")).toBe("");
+    expect(await complete("vm", "stats", "dev", "")).toBe("dev");
+    expect(await complete("completion", "")).toBe("bash zsh fish");
+    expect(await complete("firewall", "set", "dev", "--mode", "r")).toBe("restricted");
   });
 
-  it("works in bash", async () => {
+  // Each shell loads its script without a word, then completes. The stand-ins for what a prompt does are the shells' own way to ask.
+  it.for([
+    [
+      "bash",
+      ["--norc", "-c"],
+      `eval "$(fastvm completion bash)"
+      COMP_WORDS=(fastvm vm get dev); COMP_CWORD=3; _fastvm; echo "\${COMPREPLY[@]}"`,
+    ],
+    [
+      "zsh",
+      ["-f", "-c"],
+      `source <(fastvm completion zsh)
+      compadd() { print -l -- "\${(@P)2}" }
+      words=(fastvm vm get dev); CURRENT=4; _fastvm`,
+    ],
+    [
+      "fish",
+      ["--no-config", "-c"],
+      `fastvm completion fish | source
+      complete -C "fastvm vm get dev"`,
+    ],
+  ] as const)("works in %s", async ([shell, flags, script], { skip }) => {
+    const bin = join(home.folder, "bin");
+    mkdirSync(bin, { recursive: true });
+    const link = join(bin, "fastvm");
+    if (!existsSync(link)) symlinkSync(fileURLToPath(new URL("../bin/fastvm", import.meta.url)), link);
+    const env = { ...process.env, PATH: `${bin}:${process.env["PATH"]}`, HOME: home.folder };
+    if (!isInstalled(shell)) skip(`${shell} is not installed`);
     await using api = await FakeApi.start();
     api.addVm({ name: "development" });
-    const launcher = fileURLToPath(new URL("../bin/fastvm", import.meta.url));
-    const script = `fastvm() { "${launcher}" "$@"; }
-      eval "$(fastvm completion bash)"
-      COMP_WORDS=(fastvm vm get dev); COMP_CWORD=3; _fastvm; echo "\${COMPREPLY[@]}"`;
-    const env = { ...process.env, HOME: home.folder, ...envFor(api) };
-    const { stdout } = await promisify(execFile)("bash", ["-c", script], { env });
-    expect(stdout).toBe("development\n");
+    const answer = await promisify(execFile)(shell, [...flags, script], { env: { ...env, ...envFor(api) } });
+    expect(answer).toEqual({ stdout: "development\n", stderr: "" });
   });
 });
 
@@ -463,3 +491,7 @@ describe("the command line", () => {
     expect(execFileSync(link, ["--version"], { cwd: "/", encoding: "utf8" })).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 });
+
+function isInstalled(program: string): boolean {
+  return (process.env["PATH"] ?? "").split(":").some((folder) => existsSync(join(folder, program)));
+}

@@ -25,12 +25,17 @@ import { describeFailure } from "./output/failure.ts";
 import { remark } from "./output/print.ts";
 import { printable } from "./output/table.ts";
 
+const AFTERWORD = `
+VMs and snapshots are named by id, the first characters of one, or name.
+Exit codes: that of the command in the VM for exec, run and ssh; 0 done; 1 failed, with the reason and a hint on
+stderr; 130 and 143 interrupted; 141 nobody reads the output.`;
+
 export function buildProgram(): Command {
   const program = addGlobalOptions(new Command("fastvm"))
     .description("MicroVMs that launch, run, snapshot and fork")
     .version(packageJson.version)
     .showHelpAfterError("(see: fastvm --help)")
-    .addHelpText("after", "\nVMs and snapshots are named by id, the first characters of one, or name.");
+    .addHelpText("after", AFTERWORD);
   const commands = [
     serveCommand(),
     stopCommand(),

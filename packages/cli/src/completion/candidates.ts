@@ -1,5 +1,5 @@
 /** What may stand at the end of a command line, from the commands' own declarations and the server's lists. */
-import type { Command } from "commander";
+import type { Command, Option } from "commander";
 import type { FastvmClient } from "fastvm";
 
 /** Somebody waits at a prompt: late answers are worth nothing. */
@@ -12,9 +12,12 @@ export async function candidatesFor(
   connect: () => Promise<FastvmClient>,
 ): Promise<readonly string[]> {
   const typed = words.at(-1) ?? "";
-  const { command, operands, awaitsValue } = walk(program, words.slice(0, -1));
-  if (awaitsValue) return [];
-  const all = typed.startsWith("-") ? optionNames(command) : await operandsOf(command, operands, connect);
+  const { command, operands, awaited } = walk(program, words.slice(0, -1));
+  const all = awaited
+    ? (awaited.argChoices ?? [])
+    : typed.startsWith("-")
+      ? optionNames(command)
+      : await operandsOf(command, operands, connect);
   return all.filter((candidate) => candidate.startsWith(typed));
 }
 
@@ -22,17 +25,18 @@ interface Position {
   readonly command: Command;
   /** How many operands of it are complete. */
   readonly operands: number;
-  /** The word being typed is the value of the option before it. */
-  readonly awaitsValue: boolean;
+  /** The word being typed is the value of this option. */
+  readonly awaited: Option | undefined;
 }
 
 function walk(program: Command, words: readonly string[]): Position {
-  let [command, operands, awaitsValue] = [program, 0, false];
+  let [command, operands] = [program, 0];
+  let awaited: Option | undefined;
   for (const word of words) {
-    if (awaitsValue) {
-      awaitsValue = false;
+    if (awaited !== undefined) {
+      awaited = undefined;
     } else if (word.startsWith("-")) {
-      awaitsValue = command.options.some(
+      awaited = command.options.find(
         ({ long, short, required }) => required && (long === word || short === word),
       );
     } else {
@@ -41,7 +45,7 @@ function walk(program: Command, words: readonly string[]): Position {
       else command = child;
     }
   }
-  return { command, operands, awaitsValue };
+  return { command, operands, awaited };
 }
 
 function optionNames(command: Command): string[] {
@@ -56,6 +60,7 @@ async function operandsOf(
   if (command.commands.length > 0) return command.commands.map((each) => each.name());
   const last = command.registeredArguments.at(-1);
   const operand = command.registeredArguments[operands] ?? (last?.variadic === true ? last : undefined);
+  if (operand?.argChoices !== undefined) return operand.argChoices;
   const kind = operand?.name();
   if (kind !== "vm" && kind !== "snapshot") return [];
   const client = await connect();

@@ -7,13 +7,15 @@ export const COMPLETION_SCRIPTS = {
 }
 complete -o default -F _fastvm fastvm
 `,
+  // Sourced, or as the file _fastvm in a folder of fpath, which zsh runs at the first completion.
   zsh: `#compdef fastvm
+(( \${+functions[compdef]} )) || { autoload -Uz compinit && compinit -u; }
 _fastvm() {
   local -a candidates
   candidates=(\${(f)"$(fastvm __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)"})
   if (( \${#candidates} )); then compadd -a candidates; else _files; fi
 }
-compdef _fastvm fastvm
+if [[ \${funcstack[1]-} == _fastvm ]]; then _fastvm "$@"; else compdef _fastvm fastvm; fi
 `,
   fish: `complete -c fastvm -a '(fastvm __complete -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
 `,

@@ -28,8 +28,13 @@ export async function withTransferProgress(
 
 /** A bar where the end is known, and the rate in any case. */
 export function describe({ transferredBytes, totalBytes }: TransferProgress, seconds: number): string {
-  const rate = `${(transferredBytes / MIB).toFixed(1)} MiB  ${(transferredBytes / MIB / seconds).toFixed(1)} MiB/s`;
+  const mib = transferredBytes / MIB;
+  const rate =
+    seconds > 0 ? `${mib.toFixed(1)} MiB  ${(mib / seconds).toFixed(1)} MiB/s` : `${mib.toFixed(1)} MiB`;
   if (totalBytes === undefined || totalBytes === 0) return rate;
-  const filled = Math.round((transferredBytes / totalBytes) * BAR_CHARS);
-  return `${"█".repeat(filled)}${"░".repeat(BAR_CHARS - filled)}  ${rate}`;
+  // A file may grow while it is read.
+  const part = Math.min(1, transferredBytes / totalBytes);
+  const filled = Math.round(part * BAR_CHARS);
+  const percent = String(Math.floor(part * 100)).padStart(3);
+  return `${"█".repeat(filled)}${"░".repeat(BAR_CHARS - filled)}  ${percent} %  ${rate}`;
 }

@@ -26,7 +26,7 @@ export function copyCommand(): Command {
 
 async function copyIn(session: Session, source: string, to: RemoteLocation): Promise<void> {
   const vmId = await vmIdFor(session, to.vm);
-  const path = targetPath(to.path, source);
+  const path = await remoteTarget(session, vmId, source, to.path);
   const { client, signal } = session;
   await withTransferProgress(`${source} → ${to.vm}:${path}`, (onProgress) =>
     client.upload(vmId, source, path, { signal, onProgress }),
@@ -57,10 +57,22 @@ async function localTarget(
     () => false,
   );
   if (!isLocalFolder) return target;
-  const { exitCode } = await session.client.vms.run(vmId, ["test", "-d", remotePath], {
-    signal: session.signal,
-  });
-  return exitCode === 0 ? target : join(target, basename(remotePath));
+  return (await isRemoteFolder(session, vmId, remotePath)) ? target : join(target, basename(remotePath));
+}
+
+/** The same the other way. What cannot be read here is reported by the upload. */
+async function remoteTarget(session: Session, vmId: string, source: string, target: string): Promise<string> {
+  if (target.endsWith("/")) return targetPath(target, source);
+  const isFile = await stat(source).then(
+    (info) => info.isFile(),
+    () => false,
+  );
+  return isFile && (await isRemoteFolder(session, vmId, target)) ? targetPath(`${target}/`, source) : target;
+}
+
+async function isRemoteFolder({ client, signal }: Session, vmId: string, path: string): Promise<boolean> {
+  const { exitCode } = await client.vms.run(vmId, ["test", "-d", path], { signal });
+  return exitCode === 0;
 }
 
 function report(session: Session, source: string, target: string): void {
