@@ -1,12 +1,18 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestDaemon } from "./harness/daemon.ts";
 import { runCli } from "./harness/cli.ts";
 import type { ProgramResult } from "./harness/cli.ts";
 import { processesIn } from "./harness/processes.ts";
+import { Terminal } from "./harness/terminal.ts";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+/** Seconds of transfer under emulation: enough to see the bar. */
+const LARGE_BYTES = 64 * 1024 * 1024;
 
 /** The tests of this file go on from each other, as a session at a terminal does. */
 describe("the command line", () => {
@@ -70,6 +76,48 @@ describe("the command line", () => {
     await seen.promise;
     await good(["exec", "dev", "touch /tmp/go"]);
     expect(await running).toMatchObject({ exitCode: 0, stdout: "first\nsecond\n" });
+  });
+
+  test("copies files and folders both ways, with a bar on a terminal", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "fastvm-cp-"));
+    try {
+      await mkdir(join(folder, "tree/deep/empty"), { recursive: true });
+      await writeFile(join(folder, "tree/ünï code"), "text");
+      await writeFile(join(folder, "large"), randomBytes(LARGE_BYTES));
+      expect(await good(["cp", join(folder, "tree"), "dev:/root/tree"])).toBe("dev:/root/tree");
+      expect(await good(["exec", "dev", "cd tree && find . | sort | tr '\\n' ' '"])).toBe(
+        ". ./deep ./deep/empty ./ünï code",
+      );
+      await good(["cp", "dev:/root/tree", join(folder, "back")]);
+      expect(await readFile(join(folder, "back/ünï code"), "utf8")).toBe("text");
+      await using terminal = await Terminal.open({ cols: 120, rows: 30 }, daemon.environment);
+      await terminal.enter(`${ROOT}fastvm cp ${join(folder, "large")} dev:/root; echo ended with $?`);
+      await terminal.shows(/[█░]{20} +\d+ %  [\d.]+ MiB  [\d.]+ MiB\/s  .*large → dev:\/root\/large/);
+      expect(await terminal.shows(/ended with 0/)).not.toMatch(/[█░]/);
+      await good(["cp", "dev:/root/large", `${folder}/back/`]);
+      const [sent, returned] = await Promise.all([
+        readFile(join(folder, "large")),
+        readFile(join(folder, "back/large")),
+      ]);
+      expect(sent.equals(returned)).toBe(true);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test("shows what VMs use and print, and what was made of what", async () => {
+    const [head, row] = (await good(["vm", "stats", "dev"])).split("\n");
+    expect(head).toMatch(/^ID +NAME +STATUS +CPU +MEMORY/);
+    expect(row).toMatch(/^[0-9a-f]{8} +dev +running +\d+ % +[\d.]+ MiB +2 GiB +/);
+    await good(["exec", "dev", "echo to the console >/dev/console"]);
+    expect(await good(["logs", "dev"])).toContain("to the console");
+    await good(["snapshot", "create", "dev", "-n", "trunk"]);
+    await good(["snapshot", "restore", "trunk", "-n", "leaf"]);
+    expect(await good(["snapshot", "tree"])).toMatch(
+      /^vm \S+  dev  running\n └─ snapshot \S+  trunk\n {4}└─ vm \S+  leaf  running$/,
+    );
+    await good(["rm", "-y", "leaf"]);
+    await good(["snapshot", "rm", "-y", "trunk"]);
   });
 
   test("saves, lists, restores and deletes a snapshot", async () => {
