@@ -1,6 +1,10 @@
 /** The network of this daemon's VMs: namespaces made ahead, policies in the kernel, a resolver for each guest. */
 import type { NetworkPolicy, NetworkReport } from "@fastvm/contract";
+import type { DnsService } from "../dns/guest-port.ts";
+import { Resolver } from "../dns/resolver.ts";
+import type { ResolverTotals } from "../dns/resolver.ts";
 import { Firewall } from "../firewall/firewall.ts";
+import type { TrafficReport } from "../firewall/guest-port.ts";
 import { CommandShell } from "../host/command-shell.ts";
 import { defaultVmPrefix, formatVmPrefix, hostIpv6, parseVmPrefix, RESOLVER_PORT } from "./addresses.ts";
 import type { VmPrefix } from "./addresses.ts";
@@ -25,11 +29,19 @@ interface Parts {
   readonly prefix: VmPrefix;
   readonly maker: SlotMaker;
   readonly firewall: Firewall;
+  readonly resolver: Resolver;
   readonly onError: (error: unknown) => void;
+}
+
+/** A VM that has been let out. */
+interface Guest {
+  policy: NetworkPolicy;
+  readonly dns: Promise<DnsService>;
 }
 
 export class Network {
   readonly #parts: Parts;
+  readonly #guests = new Map<number, Guest>();
   #spares: SpareSlots | undefined;
 
   /** Rejects where this process may not make networks, with the kernel's reason. VMs of an earlier daemon keep their rules until `adopt`. */
@@ -38,6 +50,7 @@ export class Network {
     const instance = instanceOf(options.instance);
     const shell = new CommandShell();
     try {
+      const resolver = Resolver.open({ upstreams: options.nameservers, onError: options.onError });
       await prepareHost(shell, prefix);
       const firewall = await Firewall.open({
         shell,
@@ -48,7 +61,7 @@ export class Network {
         onError: options.onError,
       });
       const maker = new SlotMaker({ shell, instance, prefix });
-      return new Network({ shell, instance, prefix, maker, firewall, onError: options.onError });
+      return new Network({ shell, instance, prefix, maker, firewall, resolver, onError: options.onError });
     } catch (error) {
       await shell.close();
       throw new Error(
@@ -73,6 +86,7 @@ export class Network {
     const { maker, firewall, onError } = this.#parts;
     for (const { slot } of guests) maker.reserve(slot);
     await firewall.restore(guests.map(({ slot, policy }) => ({ guest: slot, policy })));
+    await Promise.all(guests.map(({ slot, policy }) => this.#serveNames(slot, policy)));
     await maker.sweep(guests.map(({ slot }) => slot));
     this.#spares = new SpareSlots(maker, onError);
   }
@@ -84,6 +98,10 @@ export class Network {
 
   /** Call when no process is in it any more. */
   async release(slot: NetworkSlot): Promise<void> {
+    const guest = this.#guests.get(slot.index);
+    this.#guests.delete(slot.index);
+    // One that never came up has told whoever attached it.
+    await (await guest?.dns.catch(() => undefined))?.close();
     await this.#parts.firewall.detach(slot.index);
     await this.#parts.maker.remove(slot);
   }
@@ -93,26 +111,56 @@ export class Network {
     const { shell, prefix, firewall } = this.#parts;
     const guest = { ...slot, publicIpv6 };
     if (publicIpv6 !== slot.publicIpv6) await readdress(shell, guest, slot.publicIpv6, hostIpv6(prefix));
-    await firewall.attach(guest, policy);
+    await Promise.all([firewall.attach(guest, policy), this.#serveNames(guest, policy)]);
+  }
+
+  async #serveNames({ index, hostIpv4 }: NetworkSlot, policy: NetworkPolicy): Promise<void> {
+    const { resolver, firewall } = this.#parts;
+    const dns = resolver.serve({
+      address: hostIpv4,
+      port: RESOLVER_PORT,
+      guest: {
+        policy: () => (this.#guests.get(index)?.policy ?? policy).dns,
+        allowsAddress: (address) => firewall.allowsGuarded(index, address),
+        learn: (entries) => firewall.learn(index, entries),
+      },
+    });
+    this.#guests.set(index, { policy, dns });
+    await dns;
   }
 
   async update(slot: NetworkSlot, policy: NetworkPolicy): Promise<void> {
     await this.#parts.firewall.update(slot.index, policy);
+    const guest = this.#guests.get(slot.index);
+    if (guest !== undefined) guest.policy = policy;
   }
 
   async report(slot: NetworkSlot): Promise<NetworkReport | undefined> {
     const report = await this.#parts.firewall.report(slot.index);
-    return report && { ...report, dns: { answered: 0, refused: 0, filtered: 0, limited: 0, failed: 0 } };
+    const dns = await this.#guests.get(slot.index)?.dns;
+    return report && dns && { ...report, dns: dns.counts() };
+  }
+
+  /** Of all VMs, by index of their slot, and of the resolver. */
+  async metrics(): Promise<NetworkMetrics> {
+    const { firewall, resolver } = this.#parts;
+    return { traffic: await firewall.reportAll(), names: resolver.totals() };
   }
 
   /** `keep`: VMs run on, under their rules, for the next daemon to find. */
   async close({ keep }: { readonly keep: boolean }): Promise<void> {
     const { shell, maker, firewall, prefix } = this.#parts;
     for (const slot of (await this.#spares?.close()) ?? []) await maker.remove(slot);
+    await this.#parts.resolver.close();
     await firewall.close({ keep });
     if (!keep) await forgetHost(shell, prefix);
     await shell.close();
   }
+}
+
+export interface NetworkMetrics {
+  readonly traffic: ReadonlyMap<number, TrafficReport>;
+  readonly names: ResolverTotals;
 }
 
 function prefixOf({ ipv6Prefix, instance }: NetworkOptions): VmPrefix {
