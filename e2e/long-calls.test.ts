@@ -40,7 +40,7 @@ describe(
     test(
       "a buffered command gives its result at the first attempt",
       { timeout: TEST_TIMEOUT_MS },
-      async ({ expect }) => {
+      async () => {
         const { attempts, text } = await client.send("POST", `/v1/vms/${vm.id}/exec`, {
           body: { command: COMMAND },
         });
@@ -49,47 +49,39 @@ describe(
       },
     );
 
-    test(
-      "a streamed command does, though it says nothing",
-      { timeout: TEST_TIMEOUT_MS },
-      async ({ expect }) => {
-        const accept = "application/x-ndjson";
-        const { attempts, text } = await client.send("POST", `/v1/vms/${vm.id}/exec`, {
-          body: { command: COMMAND },
-          accept,
-        });
-        expect(attempts).toHaveLength(1);
-        const events = text
-          .split("\n")
-          .filter((line) => line !== "")
-          .map((line) => JSON.parse(line) as object);
-        // An exit code of 0 is left out.
-        expect(events).toEqual([
-          { t: "o", d: Buffer.from("done\n").toString("base64") },
-          { t: "x", ms: expect.any(Number) },
-        ]);
-      },
-    );
+    test("a streamed command does, though it says nothing", { timeout: TEST_TIMEOUT_MS }, async () => {
+      const accept = "application/x-ndjson";
+      const { attempts, text } = await client.send("POST", `/v1/vms/${vm.id}/exec`, {
+        body: { command: COMMAND },
+        accept,
+      });
+      expect(attempts).toHaveLength(1);
+      const events = text
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => JSON.parse(line) as object);
+      // An exit code of 0 is left out.
+      expect(events).toEqual([
+        { t: "o", d: Buffer.from("done\n").toString("base64") },
+        { t: "x", ms: expect.any(Number) },
+      ]);
+    });
 
-    test(
-      "a client that waits for headers only has them in time",
-      { timeout: TEST_TIMEOUT_MS },
-      async ({ expect }) => {
-        const impatience = new AbortController();
-        const timer = setTimeout(() => impatience.abort(), CLIENT_TIMEOUT_MS);
-        const response = await fetch(`${daemon.url}/v1/vms/${vm.id}/exec`, {
-          method: "POST",
-          headers: { "x-api-key": daemon.apiKey, "content-type": "application/json" },
-          body: JSON.stringify({ command: COMMAND }),
-          signal: impatience.signal,
-        });
-        clearTimeout(timer);
-        expect(response.headers.get("content-type")).toMatch(/^application\/json/);
-        expect(await response.json()).toMatchObject({ exitCode: 0, stdout: "done\n" });
-      },
-    );
+    test("a client that waits for headers only has them in time", { timeout: TEST_TIMEOUT_MS }, async () => {
+      const impatience = new AbortController();
+      const timer = setTimeout(() => impatience.abort(), CLIENT_TIMEOUT_MS);
+      const response = await fetch(`${daemon.url}/v1/vms/${vm.id}/exec`, {
+        method: "POST",
+        headers: { "x-api-key": daemon.apiKey, "content-type": "application/json" },
+        body: JSON.stringify({ command: COMMAND }),
+        signal: impatience.signal,
+      });
+      clearTimeout(timer);
+      expect(response.headers.get("content-type")).toMatch(/^application\/json/);
+      expect(await response.json()).toMatchObject({ exitCode: 0, stdout: "done\n" });
+    });
 
-    test("a file whose upload takes so long is written", { timeout: TEST_TIMEOUT_MS }, async ({ expect }) => {
+    test("a file whose upload takes so long is written", { timeout: TEST_TIMEOUT_MS }, async () => {
       const signed = await client.send("POST", `/v1/vms/${vm.id}/files/presign`, {
         body: { path: "/root/slow" },
       });
