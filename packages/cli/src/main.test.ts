@@ -63,8 +63,8 @@ describe("vm", () => {
     api.addVm({ id: ID, name: "dev" });
     api.addVm({ name: "asleep", status: "paused" });
     const table =
-      "ID        NAME  STATUS   CPU   MEMORY     OF     DISK     OWN    OF      UPTIME\n" +
-      "0b9c5f2e  dev   running  12 %  101.5 MiB  2 GiB  1.5 GiB  3 MiB  10 GiB  1m 5s\n";
+      "ID        NAME  STATUS   CPU   MEMORY     OF     DISK     OWN    OF      SENT     RECEIVED  UPTIME\n" +
+      "0b9c5f2e  dev   running  12 %  101.5 MiB  2 GiB  1.5 GiB  3 MiB  10 GiB  1.5 KiB  20 MiB    1m 5s\n";
     expect(await run(api, ["vm", "stats", "dev"])).toMatchObject({ exitCode: 0, stdout: table });
     const all = JSON.parse((await run(api, ["vm", "stats", "--json"])).stdout);
     expect(all).toEqual([expect.objectContaining({ id: ID, name: "dev", cpuPercent: 12 })]);

@@ -46,8 +46,14 @@ export { ForkBodySchema, ForkResultSchema, LaunchBodySchema, UpdateVmBodySchema 
 export type { ForkBody, ForkResponse, LaunchBody, UpdateVmBody } from "./schemas/launch.ts";
 export { QuotasSchema, ResourceAmountsSchema } from "./schemas/quotas.ts";
 export type { Quotas, ResourceAmounts } from "./schemas/quotas.ts";
-export { MAX_SERVICE_NAME_LENGTH, MAX_SERVICES, MIN_SERVICE_PORT, ServiceSchema } from "./schemas/service.ts";
-export type { Service } from "./schemas/service.ts";
+export {
+  MAX_SERVICE_NAME_LENGTH,
+  MAX_SERVICES,
+  MIN_SERVICE_PORT,
+  ReachableServiceSchema,
+  ServiceSchema,
+} from "./schemas/service.ts";
+export type { ReachableService, Service } from "./schemas/service.ts";
 export { MAX_USER_SSH_KEYS, MAX_VM_SSH_KEYS, SshKeySchema } from "./schemas/ssh-key.ts";
 export type { SshKey } from "./schemas/ssh-key.ts";
 export { CreateSnapshotBodySchema, SnapshotSchema, UpdateSnapshotBodySchema } from "./schemas/snapshot.ts";

@@ -14,7 +14,11 @@ import { ForkBodySchema, ForkResultSchema, LaunchBodySchema, UpdateVmBodySchema 
 import { VmLogsSchema } from "./schemas/logs.ts";
 import { QuotasSchema } from "./schemas/quotas.ts";
 import { CreateSnapshotBodySchema, SnapshotSchema, UpdateSnapshotBodySchema } from "./schemas/snapshot.ts";
-import { RegisterServiceBodySchema, ServiceSchema, UpdateServiceBodySchema } from "./schemas/service.ts";
+import {
+  ReachableServiceSchema,
+  RegisterServiceBodySchema,
+  UpdateServiceBodySchema,
+} from "./schemas/service.ts";
 import { AddSshKeyBodySchema, SshKeyListSchema, SshKeySchema } from "./schemas/ssh-key.ts";
 import { VmStatsSchema } from "./schemas/stats.ts";
 import { VmSchema } from "./schemas/vm.ts";
@@ -271,7 +275,7 @@ export const OPERATIONS = {
     path: `${VM}/services`,
     tag: "Services",
     summary: "List a VM's services by name",
-    responses: { 200: Type.Array(ServiceSchema) },
+    responses: { 200: Type.Array(ReachableServiceSchema) },
     errors: [],
   },
   registerService: {
@@ -281,7 +285,7 @@ export const OPERATIONS = {
     summary: "Register a service",
     description: "The same again is fine; the same name with another port or h2c is 409. At most 16 a VM.",
     body: RegisterServiceBodySchema,
-    responses: { 201: ServiceSchema },
+    responses: { 201: ReachableServiceSchema },
     errors: [409, 502],
   },
   updateService: {
@@ -290,7 +294,7 @@ export const OPERATIONS = {
     tag: "Services",
     summary: "Make a service or change it",
     body: UpdateServiceBodySchema,
-    responses: { 200: ServiceSchema },
+    responses: { 200: ReachableServiceSchema },
     errors: [409, 502],
   },
   deleteService: {

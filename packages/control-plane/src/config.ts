@@ -6,6 +6,8 @@ export interface ControlPlaneConfig {
   readonly defaultLimits: ResourceAmounts;
   /** A launch or resume that takes longer than this answers 202: clients give up at 60 s. */
   readonly launchAnswerMs: number;
+  /** Services are at `*.proxy.<domain>`. */
+  readonly domain: string;
   /** VMs that may wait for room on the host; the next one is turned away with 503. */
   readonly maxQueuedVms: number;
   /** How often a full host is asked again. */
@@ -37,6 +39,8 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
   // Generous: on one's own machine the host's capacity is the limit, not the quota.
   defaultLimits: { vcpu: 4096, memoryMiB: 8 * 1024 * 1024, diskGiB: 65_536, snapshotCount: 10_000 },
   launchAnswerMs: 25_000,
+  // Names under it lead to this machine without any DNS, in browsers and with most resolvers.
+  domain: "localhost",
   maxQueuedVms: 256,
   queueRetryMs: 1000,
   maxEvents: 100_000,

@@ -3,13 +3,14 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { newOrgId, type WorkerPort } from "@fastvm/contract";
+import { newOrgId, type ServiceDirectory, type WorkerPort } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import { generateApiKey, hashApiKey, storeApiKey } from "./app/api-keys.ts";
 import { buildApp } from "./app/build-app.ts";
 import { systemClock } from "./clock.ts";
 import { DEFAULT_CONFIG, type ControlPlaneConfig } from "./config.ts";
 import { createApiServer, type TlsFiles } from "./http/api-server.ts";
+import type { RequestDiversion } from "./http/request-diversion.ts";
 import type { Log } from "./log.ts";
 import { createStaging } from "./staging/staging.ts";
 import { openPostgresStore, openSqliteStore, type Store } from "./store/store.ts";
@@ -30,6 +31,8 @@ export interface ControlPlaneOptions {
   readonly stagingFolder?: string;
   /** Absent: cleartext. */
   readonly tls?: TlsFiles;
+  /** Makes the proxy that takes the requests to VMs' services on the API's port. Absent: there is none. */
+  readonly proxyServices?: (directory: ServiceDirectory) => RequestDiversion;
 }
 
 export interface ControlPlane {
@@ -59,7 +62,17 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     systemClock,
     log,
   );
-  const app = buildApp({ store, worker, clock: systemClock, log, config, staging, serverFactory });
+  const { proxyServices } = options;
+  const app = buildApp({
+    store,
+    worker,
+    clock: systemClock,
+    log,
+    config,
+    staging,
+    serverFactory,
+    useDirectory: (directory) => proxyServices && server.divert(proxyServices(directory)),
+  });
   return {
     app,
     listen: async (address) => {

@@ -7,6 +7,7 @@ export type { ControlPlaneConfig } from "./config.ts";
 export { createControlPlane } from "./create-control-plane.ts";
 export type { ControlPlane, ControlPlaneOptions, StoreLocation } from "./create-control-plane.ts";
 export type { TlsFiles } from "./http/api-server.ts";
+export type { RequestDiversion } from "./http/request-diversion.ts";
 export type { Log } from "./log.ts";
 export { openPostgresStore, openSqliteStore } from "./store/store.ts";
 export type { Store } from "./store/store.ts";

@@ -8,6 +8,8 @@ export interface DaemonConfig {
   readonly host: string;
   /** 0: one that is free when the daemon starts. */
   readonly port: number;
+  /** Services of VMs are at `*.proxy.<domain>` of the API's port. */
+  readonly domain: string;
   readonly dataDir: string;
   readonly cacheDir: string;
   /** A folder made by guest/image/build.sh. */
@@ -27,6 +29,7 @@ export interface DaemonConfig {
 export interface DaemonFlags {
   readonly host?: string | undefined;
   readonly port?: number | undefined;
+  readonly domain?: string | undefined;
   readonly dataDir?: string | undefined;
   readonly cacheDir?: string | undefined;
   readonly databaseUrl?: string | undefined;
@@ -37,6 +40,8 @@ export interface DaemonFlags {
 }
 
 export const DEFAULT_HOST = "127.0.0.1";
+/** Names under it lead to this machine without any DNS. */
+export const DEFAULT_DOMAIN = "localhost";
 export const DEFAULT_PORT = 8800;
 export const DEFAULT_DATA_DIR = "/var/lib/fastvm";
 export const DEFAULT_CACHE_DIR = "/var/cache/fastvm";
@@ -55,6 +60,7 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
   return {
     host: flags.host ?? setting("FASTVM_HOST") ?? DEFAULT_HOST,
     port: flags.port ?? integer("FASTVM_PORT", setting("FASTVM_PORT"), MAX_PORT) ?? DEFAULT_PORT,
+    domain: (flags.domain ?? setting("FASTVM_DOMAIN") ?? DEFAULT_DOMAIN).toLowerCase(),
     dataDir: resolve(flags.dataDir ?? setting("FASTVM_DATA_DIR") ?? DEFAULT_DATA_DIR),
     cacheDir,
     imageDir: resolve(setting("FASTVM_IMAGE_DIR") ?? join(cacheDir, "images", "current")),

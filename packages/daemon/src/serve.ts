@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import { DEFAULT_MACHINE_TYPE } from "@fastvm/contract";
 import { createControlPlane } from "@fastvm/control-plane";
 import type { ControlPlane, StoreLocation } from "@fastvm/control-plane";
+import { createEdge } from "@fastvm/edge";
 import { replaceFile, Worker } from "@fastvm/worker";
 import { pino } from "pino";
 import type { Logger } from "pino";
@@ -48,6 +49,8 @@ async function run(config: DaemonConfig, log: Logger): Promise<void> {
       worker,
       log,
       store: storeLocation(config),
+      config: { domain: config.domain },
+      proxyServices: (directory) => createEdge({ worker, directory, domain: config.domain, log }),
       stagingFolder: join(config.dataDir, "staging"),
     });
     await keepKey(config, controlPlane);

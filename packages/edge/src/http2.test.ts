@@ -37,7 +37,7 @@ async function h2cService(serve: Serve): Promise<VmId> {
     stream.on("error", () => undefined);
     serve(stream, headers);
   });
-  return proxy.vms.add({ port: await proxy.listen(server as never), h2c: true });
+  return proxy.vms.add({ port: await proxy.listen(server), h2c: true });
 }
 
 function ask(vmId: VmId, headers: Record<string, string> = {}, options = {}) {

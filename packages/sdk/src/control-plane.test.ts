@@ -107,8 +107,8 @@ describe("FastvmClient", () => {
     await expect(vms.refreshTtl(vm)).rejects.toBeInstanceOf(ConflictError);
 
     const web = { name: "web", port: 8080, h2c: false };
-    expect(await vms.services.register(vm, { name: "web", port: 8080 })).toEqual(web);
-    expect(await vms.services.register(vm, { name: "web", port: 8080 })).toEqual(web);
+    expect(await vms.services.register(vm, { name: "web", port: 8080 })).toMatchObject(web);
+    expect(await vms.services.register(vm, { name: "web", port: 8080 })).toMatchObject(web);
     await expect(vms.services.register(vm, { name: "web", port: 8081 })).rejects.toBeInstanceOf(
       ConflictError,
     );
@@ -132,6 +132,8 @@ describe("FastvmClient", () => {
 
     const egress = { default: "deny", rules: [] } as const;
     expect((await vms.setFirewall(vm, { egress })).firewall).toMatchObject({ egress });
+    const enforced = await vms.firewall.get(vm);
+    expect(enforced).toMatchObject({ policy: { egress }, hits: { egress: { default: { packets: 30 } } } });
     const flat = new FastVM(connection);
     const ingress = [{ protocol: "tcp", portStart: 22 }];
     expect((await flat.setFirewall(vm, { mode: "restricted", ingress })).firewall).toMatchObject({

@@ -23,6 +23,11 @@ const STATS: VmStats = {
   cpuPercent: 12,
   memoryMiB: { limit: 2048, resident: 101.5 },
   diskBytes: { limit: 10 * 1024 ** 3, used: 1.5 * 1024 ** 3, own: 3 * 1024 ** 2 },
+  network: {
+    sent: { packets: 9, bytes: 1536 },
+    received: { packets: 10, bytes: 20 * 1024 ** 2 },
+    dropped: { packets: 0, bytes: 0 },
+  },
 };
 
 export class FakeApi implements AsyncDisposable {

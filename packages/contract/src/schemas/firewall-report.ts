@@ -4,7 +4,7 @@ import { FirewallRuleSchema, FirewallSchema } from "./firewall.ts";
 
 const packets = Type.Integer({ minimum: 0 });
 const bytes = Type.Integer({ minimum: 0 });
-const HitsSchema = Type.Object({ packets, bytes }, { title: "FirewallHits" });
+export const HitsSchema = Type.Object({ packets, bytes }, { title: "FirewallHits" });
 const RuleHitsSchema = Type.Object(
   { ...FirewallRuleSchema.properties, packets, bytes },
   { title: "FirewallRuleHits" },

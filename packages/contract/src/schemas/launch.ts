@@ -13,6 +13,10 @@ const metadata = nullable(
   stringMap("≤ 256 keys of 1–256 bytes, values ≤ 4096 bytes, ≤ 65536 bytes as JSON."),
 );
 
+const autoResume = nullable(
+  Type.Boolean({ description: "Whether requests to the VM's services wake it when it is paused." }),
+);
+
 export const LaunchBodySchema = Type.Object(
   {
     machineType: Type.Optional(
@@ -36,6 +40,7 @@ export const LaunchBodySchema = Type.Object(
       nullable(stringMap("Names of letters, digits and `_`; values without line breaks; ≤ 65536 bytes.")),
     ),
     ttl: Type.Optional(nullable(TtlSchema)),
+    autoResume: Type.Optional(autoResume),
     firewall: Type.Optional(NullableFirewallInputSchema),
   },
   { title: "LaunchBody" },
@@ -47,6 +52,7 @@ export const UpdateVmBodySchema = Type.Object(
     name: Type.Optional(name),
     metadata: Type.Optional(metadata),
     ttl: Type.Optional(nullable(TtlSchema)),
+    autoResume: Type.Optional(autoResume),
   },
   { title: "UpdateVmBody" },
 );

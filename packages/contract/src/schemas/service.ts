@@ -19,5 +19,21 @@ const h2c = Type.Optional(
 export const ServiceSchema = Type.Object({ name, port, h2c: Type.Boolean() }, { title: "Service" });
 export type Service = Static<typeof ServiceSchema>;
 
+export const ReachableServiceSchema = Type.Object(
+  {
+    name,
+    port,
+    h2c: Type.Boolean(),
+    url: Type.Optional(
+      Type.String({ description: "Where it is reached by a host name of its own, without a key." }),
+    ),
+    pathUrl: Type.Optional(
+      Type.String({ description: "The same by path, for places where that name does not resolve." }),
+    ),
+  },
+  { title: "ReachableService" },
+);
+export type ReachableService = Static<typeof ReachableServiceSchema>;
+
 export const RegisterServiceBodySchema = Type.Object({ name, port, h2c }, { title: "RegisterServiceBody" });
 export const UpdateServiceBodySchema = Type.Object({ port, h2c }, { title: "UpdateServiceBody" });

@@ -1,5 +1,6 @@
 /** What a VM uses of its host now. */
 import { Type, type Static } from "typebox";
+import { HitsSchema } from "./firewall-report.ts";
 import { VM_STATUSES, type VmStatus } from "./vm.ts";
 
 const Amount = (description: string) => Type.Number({ minimum: 0, description });
@@ -22,6 +23,15 @@ export const VmStatsSchema = Type.Object(
       used: Count("What the layers of its disk take of the host's."),
       own: Count("Of these, what no other VM, snapshot or template shares."),
     }),
+    network: Type.Optional(
+      Type.Object(
+        { sent: HitsSchema, received: HitsSchema, dropped: HitsSchema },
+        {
+          description:
+            "Since its present life began, while it runs and has a network. `sent` left the guest; `dropped` is what its policy, or a rule for all VMs, stopped.",
+        },
+      ),
+    ),
   },
   { title: "VmStats" },
 );

@@ -51,6 +51,7 @@ export const VmSchema = Type.Object(
     ttlRemainingMs: Type.Optional(
       Type.Integer({ description: "While it is paused: what is left of its time, in ms." }),
     ),
+    autoResume: Type.Boolean({ description: "Whether requests to its services wake it when it is paused." }),
     pausedAt: Type.Optional(nullable(Type.String({ format: "date-time" }))),
   },
   { title: "Vm" },

@@ -1,11 +1,12 @@
 /** The HTTP application, apart from any socket: tests call it with `inject`, the daemon gives it a listener. */
-import { MAX_BODY_BYTES, type WorkerPort } from "@fastvm/contract";
+import { MAX_BODY_BYTES, type ServiceDirectory, type WorkerPort } from "@fastvm/contract";
 import Fastify, { type FastifyInstance, type FastifyServerFactory } from "fastify";
 import type { Clock } from "../clock.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import { createLifecycle, startLifecycle } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log.ts";
 import { registerRoutes } from "../routes/register-routes.ts";
+import { StoreServiceDirectory } from "../services/service-directory.ts";
 import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
 import { answerErrors, answerFrameworkError } from "./answer-error.ts";
@@ -20,6 +21,8 @@ export interface AppDependencies {
   readonly config: ControlPlaneConfig;
   readonly staging: Staging;
   readonly serverFactory?: FastifyServerFactory;
+  /** Is given what a proxy of services needs to know of VMs. */
+  readonly useDirectory?: (directory: ServiceDirectory) => void;
 }
 
 /** A name of 64 characters of 4 bytes each, percent-encoded, must still reach its route. */
@@ -27,7 +30,7 @@ const MAX_PARAMETER_LENGTH = 1024;
 
 /** `ready()` reconciles with the worker; `close()` stops what runs in the background, but not the store. */
 export function buildApp(deps: AppDependencies): FastifyInstance {
-  const { serverFactory, ...rest } = deps;
+  const { serverFactory, useDirectory, ...rest } = deps;
   const app = Fastify({
     bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
@@ -43,6 +46,7 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
   answerErrors(app, deps.log);
   const ctx = createLifecycle(rest);
   registerRoutes(app, ctx);
+  useDirectory?.(new StoreServiceDirectory(ctx));
   let stop: (() => Promise<void>) | undefined;
   app.addHook("onReady", async () => {
     const stopStaging = await deps.staging.start();

@@ -2,7 +2,7 @@
  * The API's socket: HTTP/1.1, HTTP/2 with prior knowledge and (through `upgrade`) WebSocket on one cleartext port, or all of them
  * behind TLS by ALPN. It keeps idle connections open longer than clients and balancers do, so that none is cut in use.
  */
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import {
   createSecureServer,
   createServer as createHttp2Server,
@@ -12,6 +12,7 @@ import {
 import type { Socket } from "node:net";
 import type { FastifyServerFactory } from "fastify";
 import { protocolOf } from "./h2c-preface.ts";
+import type { RequestDiversion } from "./request-diversion.ts";
 
 /** Clients keep a connection for 60 s and less; ours must not end first. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
@@ -19,6 +20,8 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 const HEADERS_TIMEOUT_MS = 30_000;
 /** From the headers' start to the body's end: room for large uploads over slow lines. */
 const REQUEST_TIMEOUT_MS = 3_600_000;
+/** First probe of a silent connection: a client that vanished without a word is noticed within minutes. */
+const PROBE_AFTER_MS = 30_000;
 /** Streams of one HTTP/2 connection, and so execs of one client. */
 const MAX_STREAMS = 1000;
 
@@ -29,6 +32,8 @@ export interface TlsFiles {
 
 export interface ApiServer {
   readonly serverFactory: FastifyServerFactory;
+  /** Requests that it claims never reach the application. */
+  divert(diversion: RequestDiversion): void;
   /** Ends idle connections now and busy ones after `graceMs`. */
   drain(graceMs: number): void;
 }
@@ -36,15 +41,20 @@ export interface ApiServer {
 export function createApiServer(tls?: TlsFiles): ApiServer {
   const connections = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
+  let diversion: RequestDiversion | undefined;
   const serverFactory: FastifyServerFactory = (handler) => {
     // HTTP/2's compatibility objects have what Fastify uses of HTTP/1.1's.
-    const listener = handler as Parameters<typeof createServer>[1] & Parameters<typeof createHttp2Server>[1];
+    const listener = ((request: IncomingMessage, response: ServerResponse) => {
+      if (diversion?.claims(request) === true) diversion.serve(request, response);
+      else handler(request, response);
+    }) as Listener;
     const server =
       tls === undefined ? cleartextServer(listener, sessions) : tlsServer(listener, tls, sessions);
     server.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
       connections.add(socket);
       socket.once("close", () => connections.delete(socket));
     });
+    divertUpgrades(server, () => diversion);
     return server;
   };
   const drain = (graceMs: number) => {
@@ -54,10 +64,24 @@ export function createApiServer(tls?: TlsFiles): ApiServer {
     }, graceMs);
     timer.unref();
   };
-  return { serverFactory, drain };
+  const divert = (to: RequestDiversion) => {
+    diversion = to;
+  };
+  return { serverFactory, divert, drain };
 }
 
-type Listener = Parameters<typeof createServer>[1] & Parameters<typeof createHttp2Server>[1];
+type Listener = NonNullable<Parameters<typeof createServer>[1] & Parameters<typeof createHttp2Server>[1]>;
+
+/** An event has no order of precedence among its listeners: what is diverted must not come to be one. */
+function divertUpgrades(server: Server, diversion: () => RequestDiversion | undefined): void {
+  const emit = server.emit.bind(server) as (event: string | symbol, ...values: unknown[]) => boolean;
+  server.emit = (event: string | symbol, ...values: unknown[]) => {
+    const [request, connection, head] = values as Parameters<RequestDiversion["upgrade"]>;
+    if (event !== "upgrade" || diversion()?.claims(request) !== true) return emit(event, ...values);
+    diversion()?.upgrade(request, connection, head);
+    return true;
+  };
+}
 
 function cleartextServer(listener: Listener, sessions: Set<ServerHttp2Session>): Server {
   const server = createServer(
@@ -65,6 +89,8 @@ function cleartextServer(listener: Listener, sessions: Set<ServerHttp2Session>):
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAlive: true,
+      keepAliveInitialDelay: PROBE_AFTER_MS,
       // curl and others offer `Upgrade: h2c` on ordinary requests; these are answered as if they had not.
       shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
     },
@@ -93,6 +119,8 @@ function tlsServer(listener: Listener, tls: TlsFiles, sessions: Set<ServerHttp2S
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAlive: true,
+      keepAliveInitialDelay: PROBE_AFTER_MS,
     } as Parameters<typeof createSecureServer>[0],
     listener,
   );

@@ -72,6 +72,7 @@ function newSnapshotRecord(vm: VmRecord, name: string, at: number): SnapshotReco
     firewall: vm.firewall,
     services: vm.services,
     sshKeys: vm.sshKeys,
+    autoResume: vm.autoResume,
     pauseCycle: vm.status === "paused" ? vm.pauseCount : null,
     pauseMs: null,
     createdAt: at,

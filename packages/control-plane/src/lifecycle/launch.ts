@@ -37,6 +37,7 @@ export interface LaunchRequest {
   readonly envVars: Readonly<Record<string, string>>;
   readonly ttl: Ttl | undefined;
   readonly firewall: StoredFirewall | undefined;
+  readonly autoResume: boolean;
   readonly requestFingerprint: string;
 }
 
@@ -124,6 +125,7 @@ function newVmRecord(caller: Caller, request: LaunchRequest, at: number): VmReco
     firewall: request.firewall,
     services: request.snapshot?.services ?? [],
     sshKeys: request.snapshot?.sshKeys ?? [],
+    autoResume: request.autoResume ? 1 : 0,
     publicIpv6: null,
     createdAt: at,
     pausedAt: null,

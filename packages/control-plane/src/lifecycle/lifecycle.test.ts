@@ -438,6 +438,7 @@ describe("at start", () => {
       firewall: undefined,
       services: [],
       sshKeys: [],
+      autoResume: 0,
       publicIpv6: null,
       ttlAction: null,
       ttlSeconds: null,

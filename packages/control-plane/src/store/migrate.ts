@@ -6,6 +6,7 @@ import * as ttl from "./migrations/0002-ttl.ts";
 import * as networkRecords from "./migrations/0003-network-records.ts";
 import * as snapshotSshKeys from "./migrations/0004-snapshot-ssh-keys.ts";
 import * as publicIpv6 from "./migrations/0005-public-ipv6.ts";
+import * as autoResume from "./migrations/0006-auto-resume.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
 
@@ -17,6 +18,7 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0003-network-records": { up: (trx) => networkRecords.up(trx) },
     "0004-snapshot-ssh-keys": { up: (trx) => snapshotSshKeys.up(trx) },
     "0005-public-ipv6": { up: (trx) => publicIpv6.up(trx) },
+    "0006-auto-resume": { up: (trx) => autoResume.up(trx) },
   };
   const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations) } });
   const { error, results } = await migrator.migrateToLatest();

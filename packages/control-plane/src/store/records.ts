@@ -6,6 +6,7 @@ import { OrganisationRepository } from "./organisation-repository.ts";
 import type { Schema } from "./schema.ts";
 import { SnapshotRepository } from "./snapshot-repository.ts";
 import { SshKeyRepository } from "./ssh-key-repository.ts";
+import type { VmChangeListener } from "./vm-changes.ts";
 import { VmRepository } from "./vm-repository.ts";
 
 export interface Records {
@@ -17,11 +18,12 @@ export interface Records {
   readonly events: EventRepository;
 }
 
-export function recordsOf(db: Kysely<Schema>): Records {
+/** `onVmChange` is called after a statement has changed a VM, which its transaction may still undo. */
+export function recordsOf(db: Kysely<Schema>, onVmChange: VmChangeListener): Records {
   return {
     organisations: new OrganisationRepository(db),
     apiKeys: new ApiKeyRepository(db),
-    vms: new VmRepository(db),
+    vms: new VmRepository(db, onVmChange),
     snapshots: new SnapshotRepository(db),
     sshKeys: new SshKeyRepository(db),
     events: new EventRepository(db),

@@ -55,6 +55,8 @@ export interface VmRow {
   services: string;
   /** JSON list of the keys that open this VM alone. */
   sshKeys: string;
+  /** Whether requests to its services wake it. */
+  autoResume: 0 | 1;
   /** The VM's own address, from its first start on; null where VMs have no network. */
   publicIpv6: string | null;
   createdAt: number;
@@ -90,6 +92,8 @@ export interface SnapshotRow {
   services: string;
   /** JSON list of the keys that opened the captured VM alone. */
   sshKeys: string;
+  /** As the captured VM had it. */
+  autoResume: 0 | 1;
   /** The source's `pauseCount` when it was paused, else null. */
   pauseCycle: number | null;
   pauseMs: number | null;

@@ -1,4 +1,5 @@
 /** The control plane's records in SQLite or PostgreSQL. Opening a store brings its schema up to date. */
+import type { VmId } from "@fastvm/contract";
 import { CamelCasePlugin, Kysely, sql, type Dialect } from "kysely";
 import { migrate } from "./migrate.ts";
 import { nodeSqliteDialect } from "./node-sqlite.ts";
@@ -6,6 +7,7 @@ import { postgresDialect } from "./postgres.ts";
 import { recordsOf, type Records } from "./records.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
+import { VmChangeNotices, type VmChangeListener } from "./vm-changes.ts";
 
 /**
  * What a committed transaction survives. `power`: the loss of power. `process`: the end of this process only, which saves waiting for the
@@ -17,6 +19,8 @@ export interface Store extends Records {
   readonly kind: StoreKind;
   /** Runs `work` in one transaction, by default durable. It may do SQL only: the transaction holds locks that others wait for. */
   transaction<T>(work: (records: Records) => Promise<T>, durability?: Durability): Promise<T>;
+  /** Calls back for each VM that this process has changed, after the commit; returns the function that ends the subscription. */
+  onVmChange(listener: VmChangeListener): () => void;
   /** Rejects when the database does not answer. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -39,13 +43,18 @@ async function openStore(kind: StoreKind, dialect: Dialect): Promise<Store> {
     await db.destroy();
     throw error;
   }
+  const notices = new VmChangeNotices();
   return {
     kind,
-    ...recordsOf(db),
-    transaction: (work, durability = "power") => {
-      if (durability === "power") return db.transaction().execute((trx) => work(recordsOf(trx)));
-      return kind === "sqlite" ? relaxedOnSqlite(db, work) : relaxedOnPostgres(db, work);
+    ...recordsOf(db, (vmId) => notices.tell([vmId])),
+    transaction: async (work, durability = "power") => {
+      const changed = new Set<VmId>();
+      const inTransaction = (trx: Kysely<Schema>) => work(recordsOf(trx, (vmId) => changed.add(vmId)));
+      const result = await begin(db, kind, durability, inTransaction);
+      notices.tell(changed);
+      return result;
     },
+    onVmChange: (listener) => notices.subscribe(listener),
     ping: async () => {
       await sql`select 1`.execute(db);
     },
@@ -53,14 +62,19 @@ async function openStore(kind: StoreKind, dialect: Dialect): Promise<Store> {
   };
 }
 
-type Work<T> = (records: Records) => Promise<T>;
+type Work<T> = (trx: Kysely<Schema>) => Promise<T>;
+
+function begin<T>(db: Kysely<Schema>, kind: StoreKind, durability: Durability, work: Work<T>): Promise<T> {
+  if (durability === "power") return db.transaction().execute(work);
+  return kind === "sqlite" ? relaxedOnSqlite(db, work) : relaxedOnPostgres(db, work);
+}
 
 /** SQLite has no such setting for one transaction: the connection, which nobody else has meanwhile, is set and set back. */
 function relaxedOnSqlite<T>(db: Kysely<Schema>, work: Work<T>): Promise<T> {
   return db.connection().execute(async (connection) => {
     await sql`pragma synchronous = normal`.execute(connection);
     try {
-      return await connection.transaction().execute((trx) => work(recordsOf(trx)));
+      return await connection.transaction().execute(work);
     } finally {
       await sql`pragma synchronous = full`.execute(connection);
     }
@@ -70,6 +84,6 @@ function relaxedOnSqlite<T>(db: Kysely<Schema>, work: Work<T>): Promise<T> {
 function relaxedOnPostgres<T>(db: Kysely<Schema>, work: Work<T>): Promise<T> {
   return db.transaction().execute(async (trx) => {
     await sql`set local synchronous_commit to off`.execute(trx);
-    return work(recordsOf(trx));
+    return work(trx);
   });
 }

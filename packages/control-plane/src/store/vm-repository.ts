@@ -3,6 +3,7 @@ import type { Kysely } from "kysely";
 import { jsonColumns, parseJsonColumns, type JsonValues } from "./json-columns.ts";
 import { canExist, isIdPrefix, pickReferenced } from "./references.ts";
 import type { Schema, VmRow } from "./schema.ts";
+import type { VmChangeListener } from "./vm-changes.ts";
 
 export interface VmRecord extends Omit<VmRow, keyof JsonValues>, JsonValues {}
 
@@ -24,6 +25,7 @@ export type VmChanges = Partial<
     | "firewall"
     | "services"
     | "sshKeys"
+    | "autoResume"
   >
 >;
 
@@ -32,9 +34,11 @@ const ACTIVE: readonly VmStatus[] = ["provisioning", "running", "pausing", "resu
 
 export class VmRepository {
   readonly #db: Kysely<Schema>;
+  readonly #onChange: VmChangeListener;
 
-  constructor(db: Kysely<Schema>) {
+  constructor(db: Kysely<Schema>, onChange: VmChangeListener) {
     this.#db = db;
+    this.#onChange = onChange;
   }
 
   async create(vm: VmRecord): Promise<void> {
@@ -42,6 +46,7 @@ export class VmRepository {
       .insertInto("vms")
       .values({ ...vm, ...jsonColumns(vm) })
       .execute();
+    this.#onChange(vm.id);
   }
 
   async get(id: VmId): Promise<VmRecord | undefined> {
@@ -97,6 +102,7 @@ export class VmRepository {
       .where("status", "=", from)
       .returningAll()
       .executeTakeFirst();
+    this.#onChange(id);
     return row === undefined ? undefined : parse(row);
   }
 
@@ -107,6 +113,7 @@ export class VmRepository {
       .where("id", "=", id)
       .returningAll()
       .executeTakeFirst();
+    this.#onChange(id);
     return row === undefined ? undefined : parse(row);
   }
 
@@ -137,6 +144,7 @@ export class VmRepository {
   /** Whether there was such a row. */
   async remove(id: VmId): Promise<boolean> {
     const row = await this.#db.deleteFrom("vms").where("id", "=", id).returning("id").executeTakeFirst();
+    this.#onChange(id);
     return row !== undefined;
   }
 

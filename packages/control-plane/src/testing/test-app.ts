@@ -2,7 +2,7 @@
 import { tmpdir } from "node:os";
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
-import { newOrgId, type OrgId } from "@fastvm/contract";
+import { newOrgId, type OrgId, type ServiceDirectory } from "@fastvm/contract";
 import type { FastifyInstance, FastifyServerFactory, InjectOptions } from "fastify";
 import { hashApiKey, storeApiKey } from "../app/api-keys.ts";
 import { buildApp } from "../app/build-app.ts";
@@ -48,6 +48,7 @@ export interface TestAppOptions {
   readonly store?: Store;
   readonly worker?: FakeWorker;
   readonly serverFactory?: FastifyServerFactory;
+  readonly useDirectory?: (directory: ServiceDirectory) => void;
 }
 
 export class RecordingLog implements Log {
@@ -74,7 +75,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
   const clock = { now: () => Date.now() };
   const orgId = await createOrganisation(store, config, TEST_KEY);
   await createOrganisation(store, config, OTHER_KEY);
-  const { serverFactory } = options;
+  const { serverFactory, useDirectory } = options;
   const stagingFolder = await mkdtemp(join(tmpdir(), "fastvm-staging-"));
   const staging = createStaging(stagingFolder, clock, log);
   const app = buildApp({
@@ -85,6 +86,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     config,
     staging,
     ...(serverFactory ? { serverFactory } : {}),
+    ...(useDirectory ? { useDirectory } : {}),
   });
   await app.ready();
   const documented = new DocumentedAnswers();

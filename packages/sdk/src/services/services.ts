@@ -11,6 +11,10 @@ export interface Service {
   readonly port: number;
   /** Whether the proxy speaks cleartext HTTP/2 to the VM, which gRPC needs. */
   readonly h2c: boolean;
+  /** Where it is reached by a host name of its own. It needs no key: whoever knows it may call. */
+  readonly url?: string;
+  /** The same by path, for places where that name does not resolve. */
+  readonly pathUrl?: string;
 }
 
 export interface RegisterServiceParams {

@@ -48,6 +48,8 @@ export interface Vm {
   readonly ttlRemainingMs?: number;
   readonly pausedAt?: string | null;
   readonly deletedAt?: string | null;
+  /** Whether requests to its services wake it when it is paused. */
+  readonly autoResume?: boolean;
   /** Why the VM is in `error`, or what it waits for. */
   readonly statusReason?: string;
   /** Only in the answer to a launch, when the snapshot's services could not be registered again: then none is. */
@@ -88,6 +90,8 @@ export interface LaunchParams {
   readonly envVars?: Readonly<Record<string, string>> | undefined;
   readonly firewall?: FirewallPolicy | NetworkPolicy | null | undefined;
   readonly ttl?: VmTtl | undefined;
+  /** Whether requests to its services wake it when it is paused. Default: as the snapshot has it, else false. */
+  readonly autoResume?: boolean | undefined;
 }
 
 export interface UpdateVmParams {
@@ -96,6 +100,7 @@ export interface UpdateVmParams {
   readonly metadata?: Metadata | undefined;
   /** `null` removes it; an object starts it anew. */
   readonly ttl?: VmTtl | null | undefined;
+  readonly autoResume?: boolean | undefined;
 }
 
 export interface ListVmsParams {

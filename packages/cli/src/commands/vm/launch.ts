@@ -18,6 +18,7 @@ export interface LaunchOptions {
   readonly diskGib?: number;
   readonly env?: Record<string, string>;
   readonly metadata?: Record<string, string>;
+  readonly autoResume?: boolean;
   readonly quiet?: boolean;
   readonly console?: boolean;
 }
@@ -35,6 +36,7 @@ export function launchCommand(consoleBy: "default" | "request"): Command {
       addLaunchOptions(command)
         .option("-s, --snapshot <snapshot>", "restore this snapshot in place of a fresh VM")
         .option("--metadata <key=value>", "label; may be repeated", keyValue)
+        .option("--auto-resume", "let requests to the VM's services wake it when it is paused")
         .option("-q, --quiet", "print the id alone")
         .option(flag, text),
     run: async ({ session, options }) => {
@@ -67,8 +69,8 @@ async function openConsoleIfThereIsOne(session: Session, vmId: string): Promise<
 }
 
 export async function launchVm(session: Session, options: LaunchOptions): Promise<Vm> {
-  const { name, diskGib: diskGiB, env: envVars, metadata } = options;
-  const common = { name, diskGiB, envVars, metadata };
+  const { name, diskGib: diskGiB, env: envVars, metadata, autoResume } = options;
+  const common = { name, diskGiB, envVars, metadata, autoResume };
   const { signal } = session;
   const params: LaunchParams =
     options.snapshot === undefined

@@ -18,10 +18,21 @@ export function sshCommand(): Command {
           `VM ${vm.name} has no public IPv6 address`,
           "Use: fastvm exec, or fastvm console",
         );
-      process.exitCode = await runSsh(["-l", "root", vm.publicIpv6, ...words]);
+      const status = await runSsh([...ACCEPT_NEW_HOSTS, "-l", "root", vm.publicIpv6, ...words]);
+      if (status === SSH_FAILED) printHint(hintOf(vm.name));
+      process.exitCode = status;
     },
   });
   return handsOnAllAfter(command, 1);
+}
+
+/** A new VM has a new host key at an address that nobody had before: there is nothing to compare it with. A changed one is refused all the same. */
+const ACCEPT_NEW_HOSTS = ["-o", "StrictHostKeyChecking=accept-new"];
+/** What ssh ends with when it was ssh that failed. */
+const SSH_FAILED = 255;
+
+function hintOf(name: string): string {
+  return `Is port 22 open (fastvm firewall patch ${name} -r tcp:22), and your key with the VM (POST /v1/me/ssh-keys)?`;
 }
 
 /** ssh has the terminal, Ctrl-C included, and its exit code is ours. */

@@ -10,7 +10,7 @@ import { apiCommand } from "../api-command.ts";
 import { vmIdFor } from "../resolve.ts";
 
 const DEFAULT_INTERVAL_SECONDS = 2;
-const HEADER = ["ID", "NAME", "STATUS", "CPU", "MEMORY", "OF", "DISK", "OWN", "OF", "UPTIME"];
+const HEADER = ["ID", "NAME", "STATUS", "CPU", "MEMORY", "OF", "DISK", "OWN", "OF", "SENT", "RECEIVED", "UPTIME"];
 
 interface StatsOptions {
   readonly watch?: boolean;
@@ -97,6 +97,8 @@ function table(readings: readonly Reading[]): string {
     bytes(stats.diskBytes.used),
     bytes(stats.diskBytes.own),
     bytes(stats.diskBytes.limit),
+    stats.network === undefined ? "-" : bytes(stats.network.sent.bytes),
+    stats.network === undefined ? "-" : bytes(stats.network.received.bytes),
     stats.uptimeMs === 0 ? "-" : duration(stats.uptimeMs),
   ]);
   return renderTable(HEADER, rows);

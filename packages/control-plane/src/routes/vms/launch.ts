@@ -65,6 +65,7 @@ async function launchRequest(
     metadata: body.metadata ?? snapshot?.metadata ?? {},
     envVars: body.envVars ?? snapshot?.envVars ?? {},
     ttl: body.ttl ?? undefined,
+    autoResume: body.autoResume ?? snapshot?.autoResume === 1,
     firewall,
     requestFingerprint,
   };

@@ -264,6 +264,8 @@ describe("services", () => {
       name: "web",
       port: 8080,
       h2c: false,
+      url: `http://web--${id.replaceAll("-", "")}.proxy.localhost:80/`,
+      pathUrl: `http://localhost:80/proxy/${id.replaceAll("-", "")}/web/`,
     });
     expect((await register({ name: "web", port: 8080, h2c: false })).status).toBe(201);
     await register({ name: "grpc", port: 9090, h2c: true });
@@ -274,7 +276,7 @@ describe("services", () => {
     const other = await register({ name: "web", port: 8081 });
     expect(other).toMatchObject({ status: 409, body: { field: "port" } });
     expect((await register({ name: "web", port: 8080, h2c: true })).body.field).toBe("h2c");
-    expect((await api.call(`PUT ${path()}/web`, { port: 8081 })).body).toEqual({
+    expect((await api.call(`PUT ${path()}/web`, { port: 8081 })).body).toMatchObject({
       name: "web",
       port: 8081,
       h2c: false,
@@ -298,13 +300,13 @@ describe("services", () => {
     const snapshot = (await api.call("POST /v1/snapshots", { vmId: id })).body;
     expect(snapshot.services).toEqual([{ name: "web", port: 8080, h2c: false }]);
     const restored = (await api.call("POST /v1/vms", { snapshotId: snapshot.id })).body;
-    expect((await api.call(`GET /v1/vms/${restored.id}/services`)).body).toEqual(snapshot.services);
+    expect((await api.call(`GET /v1/vms/${restored.id}/services`)).body).toMatchObject(snapshot.services);
     expect(restored).not.toHaveProperty("snapshotRestoreWarnings");
     const { children } = (await api.call(`POST /v1/vms/${id}/fork`)).body;
-    expect((await api.call(`GET /v1/vms/${children[0].vm.id}/services`)).body).toEqual(snapshot.services);
+    expect((await api.call(`GET /v1/vms/${children[0].vm.id}/services`)).body).toMatchObject(snapshot.services);
     await api.call(`DELETE /v1/vms/${restored.id}/services/web`);
     const again = (await api.call("POST /v1/vms", { snapshotId: snapshot.id })).body;
-    expect((await api.call(`GET /v1/vms/${again.id}/services`)).body).toEqual(snapshot.services);
+    expect((await api.call(`GET /v1/vms/${again.id}/services`)).body).toMatchObject(snapshot.services);
   });
 
   test("are at most 16, also for many at once", async () => {

@@ -1,18 +1,28 @@
-import { FastvmError, MAX_SERVICE_NAME_LENGTH, MAX_SERVICES, type Service } from "@fastvm/contract";
-import type { FastifyInstance } from "fastify";
+import {
+  FastvmError,
+  MAX_SERVICE_NAME_LENGTH,
+  MAX_SERVICES,
+  type Service,
+  type VmId,
+} from "@fastvm/contract";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { serve } from "../../app/operation-route.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
 import { changeNetwork } from "../../lifecycle/network.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
+import { serviceView } from "../../views/service-view.ts";
 import { findVm } from "../find.ts";
 
 const NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
 export function registerServices(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "listServices", async ({ params }, caller) => {
-    return { status: 200, body: (await findVm(ctx, caller, params.vmId)).services };
+  const view = (vmId: VmId, service: Service, request: FastifyRequest) =>
+    serviceView(vmId, service, ctx.config.domain, request);
+  serve(app, ctx.store, "listServices", async ({ params, request }, caller) => {
+    const { id, services } = await findVm(ctx, caller, params.vmId);
+    return { status: 200, body: services.map((service) => view(id, service, request)) };
   });
-  serve(app, ctx.store, "registerService", async ({ body, params }, caller) => {
+  serve(app, ctx.store, "registerService", async ({ body, params, request }, caller) => {
     const service = { name: body.name, port: body.port, h2c: body.h2c ?? false };
     checkName(service.name, "name");
     const { id } = await findVm(ctx, caller, params.vmId);
@@ -20,14 +30,14 @@ export function registerServices(app: FastifyInstance, ctx: LifecycleContext): v
       refuseOther(vm, service);
       return { services: withService(vm, service) };
     });
-    return { status: 201, body: service };
+    return { status: 201, body: view(id, service, request) };
   });
-  serve(app, ctx.store, "updateService", async ({ body, params }, caller) => {
+  serve(app, ctx.store, "updateService", async ({ body, params, request }, caller) => {
     const service = { name: params.serviceName, port: body.port, h2c: body.h2c ?? false };
     checkName(service.name, "serviceName");
     const { id } = await findVm(ctx, caller, params.vmId);
     await changeNetwork(ctx, id, (vm) => ({ services: withService(vm, service) }));
-    return { status: 200, body: service };
+    return { status: 200, body: view(id, service, request) };
   });
   serve(app, ctx.store, "deleteService", async ({ params }, caller) => {
     const { id } = await findVm(ctx, caller, params.vmId);

@@ -20,6 +20,11 @@ test("stats are what the worker measures, beside what the VM may use", async () 
       cpuPercent: 40,
       memoryMiB: { limit: 2048, resident: 100.3 },
       diskBytes: { limit: 12 * 1024 * MIB, used: 700 * MIB, own: 3 * MIB },
+      network: {
+        sent: { packets: 40, bytes: expect.any(Number) },
+        received: { packets: 50, bytes: expect.any(Number) },
+        dropped: { packets: 60, bytes: expect.any(Number) },
+      },
     },
   });
 });
@@ -31,6 +36,7 @@ test("a VM that does not run uses no memory and no processor", async () => {
   const { body } = await api.call(`GET /v1/vms/${id}/stats`);
   expect(body).toMatchObject({ status: "paused", uptimeMs: 0, cpuSeconds: 0, memoryMiB: { resident: 0 } });
   expect(body.diskBytes).toMatchObject({ used: 4096, own: 1024 });
+  expect(body).not.toHaveProperty("network");
 });
 
 test("stats and logs of a VM that never came to be are empty", async () => {

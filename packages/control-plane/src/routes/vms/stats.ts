@@ -1,4 +1,4 @@
-import type { VmStats, VmUsage } from "@fastvm/contract";
+import type { NetworkReport, VmStats, VmUsage } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import { serve } from "../../app/operation-route.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
@@ -12,13 +12,16 @@ const GIB = 1024 ** 3;
 export function registerVmStats(app: FastifyInstance, ctx: LifecycleContext): void {
   serve(app, ctx.store, "getVmStats", async ({ params }, caller) => {
     const { id } = await findVm(ctx, caller, params.vmId);
-    const usage = await ofWorker(() => ctx.worker.stats(id));
+    const [usage, network] = await Promise.all([
+      ofWorker(() => ctx.worker.stats(id)),
+      ofWorker(() => ctx.worker.networkReport(id)),
+    ]);
     // Read afterwards: its status and what it uses belong together.
-    return { status: 200, body: statsView(await findVm(ctx, caller, id), usage) };
+    return { status: 200, body: statsView(await findVm(ctx, caller, id), usage, network) };
   });
 }
 
-function statsView(vm: VmRecord, usage: VmUsage | undefined): VmStats {
+function statsView(vm: VmRecord, usage: VmUsage | undefined, network: NetworkReport | undefined): VmStats {
   const process = usage?.process;
   return {
     status: vm.status,
@@ -31,6 +34,7 @@ function statsView(vm: VmRecord, usage: VmUsage | undefined): VmStats {
       used: usage?.disk.usedBytes ?? 0,
       own: usage?.disk.ownBytes ?? 0,
     },
+    ...(network === undefined ? {} : { network: { ...network.traffic, dropped: network.dropped } }),
   };
 }
 
