@@ -3,8 +3,9 @@
  * guest sends may throw.
  */
 import {
-  HEADER_BYTES,
+  FLAG_RECURSION_DESIRED,
   FLAG_RESPONSE,
+  HEADER_BYTES,
   OPCODE_MASK,
   RCODE_FORMAT_ERROR,
   RCODE_NOT_IMPLEMENTED,
@@ -96,7 +97,7 @@ function readEdns(message: Buffer, offset: number, count: number): Edns | undefi
 function reject(message: Buffer, rcode: number): Guarded {
   const answer = Buffer.alloc(HEADER_BYTES);
   message.copy(answer, 0, 0, 4);
-  const flags = message.readUInt16BE(2);
-  answer.writeUInt16BE(FLAG_RESPONSE | (flags & OPCODE_MASK) | rcode, 2);
+  const echoed = message.readUInt16BE(2) & (OPCODE_MASK | FLAG_RECURSION_DESIRED);
+  answer.writeUInt16BE(FLAG_RESPONSE | echoed | rcode, 2);
   return { kind: "reject", answer };
 }

@@ -3,8 +3,11 @@ import { createSocket, type Socket } from "node:dgram";
 import { isIPv6 } from "node:net";
 import type { GuestService } from "./guest-service.ts";
 
-/** Some hundred questions; the kernel drops what a flood sends beyond, and hundreds of VMs may flood. */
-const RECEIVE_BUFFER_BYTES = 64 * 1024;
+/**
+ * The kernel counts about 770 bytes for a question and grants twice what is asked for: room for the 400 of a burst. It drops what a flood sends beyond, as
+ * hundreds of VMs may flood.
+ */
+const RECEIVE_BUFFER_BYTES = 160 * 1024;
 
 export interface ListenAddress {
   readonly address: string;
