@@ -5,7 +5,6 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -39,17 +38,16 @@ describe("the built package", () => {
     expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
   });
 
-  it("has types that TypeScript finds and that say what is there", async () => {
+  it("has types that TypeScript finds and that say what is there", () => {
     // As npm packs it.
     const tarball = join(consumer, "fastvm.tgz");
     execFileSync("tar", ["-czf", tarball, "--transform", "s,^[.],package,", "-C", installed, "."]);
-    const result = await checkPackage(createPackageFromTarballData(readFileSync(tarball)));
-    if (result.types === false) throw new Error("there are no types");
-    expect(Object.keys(result.entrypoints)).toEqual(["."]);
-    const problems = result.problems.filter(
-      (problem) => !("resolutionKind" in problem && NOT_PROMISED.includes(problem.resolutionKind)),
+    const result = areTheTypesWrong(tarball);
+    expect(result.types).toEqual({ kind: "included" });
+    const promised = result.problems.filter(
+      ({ resolutionKind = "" }) => !NOT_PROMISED.includes(resolutionKind),
     );
-    expect(problems).toEqual([]);
+    expect(promised).toEqual([]);
   });
 
   it("type-checks every snippet of the READMEs, in strict mode and without our settings", () => {
@@ -91,6 +89,23 @@ describe("the built package", () => {
     expect(JSON.parse(stdout)).toEqual([["stdout", "exit"], true, 2048]);
   });
 });
+
+interface TypesVerdict {
+  readonly types: unknown;
+  readonly problems: readonly { readonly resolutionKind?: string }[];
+}
+
+/** In a process of its own: the library's package has sources under the condition by which this workspace is run from source. */
+function areTheTypesWrong(tarball: string): TypesVerdict {
+  const program = `
+    import { readFileSync } from "node:fs";
+    import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+    const { types, problems } = await checkPackage(createPackageFromTarballData(readFileSync(process.argv[1])));
+    process.stdout.write(JSON.stringify({ types, problems }));
+  `;
+  const args = ["--input-type=module", "--eval", program, tarball];
+  return JSON.parse(execFileSync(process.execPath, args, { cwd: PACKAGE, encoding: "utf8" })) as TypesVerdict;
+}
 
 /** The Node that runs the tests, and the system's own if it is another one that is promised. */
 function nodes(): string[] {

@@ -10,7 +10,20 @@ import { apiCommand } from "../api-command.ts";
 import { vmIdFor } from "../resolve.ts";
 
 const DEFAULT_INTERVAL_SECONDS = 2;
-const HEADER = ["ID", "NAME", "STATUS", "CPU", "MEMORY", "OF", "DISK", "OWN", "OF", "SENT", "RECEIVED", "UPTIME"];
+const HEADER = [
+  "ID",
+  "NAME",
+  "STATUS",
+  "CPU",
+  "MEMORY",
+  "OF",
+  "DISK",
+  "OWN",
+  "OF",
+  "SENT",
+  "RECEIVED",
+  "UPTIME",
+];
 
 interface StatsOptions {
   readonly watch?: boolean;
