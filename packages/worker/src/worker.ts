@@ -132,6 +132,7 @@ export class Worker implements WorkerPort {
       vmId: record.vmId,
       status: record.phase === "starting" ? ("error" as const) : record.phase,
       ...(record.reason === undefined ? {} : { reason: record.reason }),
+      ...(record.publicIpv6 === undefined ? {} : { publicIpv6: record.publicIpv6 }),
       ...(record.phase === "running" && record.deadline ? { deadline: record.deadline } : {}),
     }));
     const snapshots = await readdir(join(this.#context.config.dataDir, "snapshots"));
