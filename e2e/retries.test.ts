@@ -9,8 +9,8 @@ import { processOf } from "./harness/processes.ts";
 
 const SETTLED_MS = 10_000;
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBzmNsBWi+Fh7SkKmIm3vbzZ1XNIoWw8dCy0TS9iMfXe";
-/** Less than any launch takes, and enough for the request to be there. */
-const IMPATIENT_MS = 60;
+/** Less than it takes to start a QEMU, where none waits ready. */
+const IMPATIENT_MS = 30;
 
 /** Clients that try three times, also what is no use trying again, against a real daemon. */
 describe("a client that tries three times", () => {
@@ -21,7 +21,7 @@ describe("a client that tries three times", () => {
   let failed: Vm;
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start();
+    daemon = await TestDaemon.start({ poolSize: 0 });
     sdk = daemon.client;
     client = new GeneratedClient({ baseUrl: daemon.url, apiKey: daemon.apiKey });
     [vm, failed] = await Promise.all([
