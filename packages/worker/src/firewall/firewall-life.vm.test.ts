@@ -29,6 +29,7 @@ async function openFirewall(shell: CommandShell = lab.shell): Promise<Firewall> 
   });
 }
 
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function waitFor(isSo: () => boolean | Promise<boolean>, timeoutMs: number): Promise<boolean> {
@@ -51,6 +52,7 @@ beforeAll(async () => {
     await lab.internet.listen(udp(address));
   }
   await vm.listen(tcp(lab.guest(INDEX).publicIpv6, 22));
+  await vm.listen(udp(lab.guest(INDEX).publicIpv6, 22));
 });
 
 afterAll(async () => {
@@ -85,14 +87,18 @@ describe("a policy that is tightened", () => {
 
   it("stops what is already on its way to the VM", async () => {
     await firewall.attach(lab.guest(INDEX), policy([], [rule("::/0")], { egressDefault: "allow" }));
-    const target = tcp(lab.guest(INDEX).publicIpv6, 22);
-    expect(await lab.internet.opens("in", target)).toBe(true);
+    const { publicIpv6 } = lab.guest(INDEX);
+    expect(await lab.internet.opens("in", tcp(publicIpv6, 22))).toBe(true);
+    expect(await lab.internet.reaches(udp(publicIpv6, 22))).toBe(true);
+    expect(await vm.heard()).toHaveLength(1);
     await firewall.update(INDEX, allowAll);
     const before = await firewall.report(INDEX);
     expect(await lab.internet.echoes("in")).toBe(false);
+    expect(await lab.internet.reaches(udp(publicIpv6, 22))).toBe(false);
+    expect(await vm.heard()).toEqual([]);
     const after = await firewall.report(INDEX);
-    expect(after?.traffic.received).toEqual(before?.traffic.received);
     expect(after?.dropped.packets).toBeGreaterThan(before?.dropped.packets ?? Infinity);
+    expect(after?.defaults.ingress.packets).toBeGreaterThanOrEqual(2);
   });
 
   it("lets no new connection through from the moment it is in force", async () => {
@@ -208,7 +214,7 @@ describe("the table", () => {
       await nft(foreign);
       const began = Date.now();
       expect(await waitFor(() => errors.length > 0, 1000), foreign).toBe(true);
-      console.log(`put back ${Date.now() - began} ms after ${foreign}`);
+      print(`put back ${Date.now() - began} ms after ${foreign}`);
       expect(String(errors[0])).toContain("it was put back");
       expect(await vm.reaches(tcp(OTHER4)), foreign).toBe(false);
       expect(await vm.reaches(tcp(SITE4)), foreign).toBe(true);
@@ -341,15 +347,27 @@ describe("a limit on what is sent", () => {
     const rateLimit = { packetsPerSec, burst: 10 };
     await firewall.attach(lab.guest(INDEX), withLimit(rateLimit));
     const { packets } = await measure(size);
-    console.log(`${packetsPerSec} packets/s of ${size} bytes: ${packets / 2}/s arrived`);
+    print(`${packetsPerSec} packets/s of ${size} bytes: ${packets / 2}/s arrived`);
     expect(packets).toBeGreaterThan(packetsPerSec * 2 * 0.8);
     expect(packets).toBeLessThan(packetsPerSec * 2 * 1.2 + 20);
+  });
+
+  it("of packets holds for a stream whose packets the card would cut", async () => {
+    await firewall.attach(lab.guest(INDEX), withLimit({ packetsPerSec: 200, burst: 10 }));
+    const sent = async (): Promise<number> => (await firewall.report(INDEX))?.traffic.sent.packets ?? 0;
+    const before = await sent();
+    const began = performance.now();
+    await lab.inVm(INDEX, `timeout 3 bash -c "cat /dev/zero >/dev/tcp/${SITE4}/${PORT}" || :`);
+    const perSec = ((await sent()) - before) / ((performance.now() - began) / 1000);
+    print(`200 packets/s of a stream: ${perSec.toFixed(0)}/s sent`);
+    expect(perSec).toBeGreaterThan(50);
+    expect(perSec).toBeLessThan(250);
   });
 
   it("of kbit holds, changes, and goes with the policy", async () => {
     await firewall.attach(lab.guest(INDEX), withLimit({ kbitPerSec: 1000 }));
     const { bytes } = await measure(1000);
-    console.log(`1000 kbit/s: ${(bytes * 8) / 2000} kbit/s arrived`);
+    print(`1000 kbit/s: ${(bytes * 8) / 2000} kbit/s arrived`);
     expect(bytes * 8).toBeGreaterThan(2_000_000 * 0.75);
     expect(bytes * 8).toBeLessThan(2_000_000 * 1.1 + 15_140 * 8);
     await firewall.update(INDEX, withLimit({ packetsPerSec: 50, burst: 5 }));
@@ -371,37 +389,39 @@ describe("two hundred VMs", () => {
     rule(`10.${n}.0.0/16`, { protocol: "tcp", ports: "80-90" }),
   );
 
-  async function medianMs(task: (round: number) => Promise<unknown>): Promise<number> {
+  /** The fastest of several: what the machine does besides must not count. */
+  async function leastMs(task: (round: number) => Promise<unknown>): Promise<number> {
     const times: number[] = [];
     for (let round = 0; round < 15; round++) {
       const began = performance.now();
       await task(round);
-      times.push(performance.now() - began);
+      times.push(Math.round((performance.now() - began) * 10) / 10);
     }
-    return times.toSorted((a, b) => a - b)[7] ?? Infinity;
+    return Math.min(...times);
   }
 
   it("cost about what one costs", async () => {
     const held = policy(rules, [rule("::/0", { protocol: "tcp", ports: "22" })]);
     const costs = async (first: number) => ({
-      attach: await medianMs((round) => firewall.attach(lab.guest(first + round), held)),
-      update: await medianMs((round) => firewall.update(first + round, held)),
-      learn: await medianMs(async (round) => {
+      attach: await leastMs((round) => firewall.attach(lab.guest(first + round), held)),
+      update: await leastMs((round) => firewall.update(first + round, held)),
+      learn: await leastMs(async (round) => {
         await firewall.learn(INDEX, learned(`198.51.100.${round + first - 1000}`, 60));
       }),
-      report: await medianMs(() => firewall.report(INDEX)),
-      reportAll: await medianMs(() => firewall.reportAll()),
-      detach: await medianMs((round) => firewall.detach(first + round)),
+      report: await leastMs(() => firewall.report(INDEX)),
+      reportAll: await leastMs(() => firewall.reportAll()),
+      detach: await leastMs((round) => firewall.detach(first + round)),
     });
     await firewall.attach(lab.guest(INDEX), policy([rule(NAME), ...rules]));
     const one = await costs(1000);
     for (let index = 800; index < 1000; index++) await firewall.attach(lab.guest(index), held);
     const many = await costs(1100);
-    console.log("ms with 1 VM:", one, "with 200:", many);
+    print(`ms with 1 VM: ${JSON.stringify(one)}, with 200: ${JSON.stringify(many)}`);
     const began = performance.now();
     await nft("flush ruleset");
     expect(await waitFor(() => errors.length > 0, 2000)).toBe(true);
-    console.log(`200 VMs put back in ${(performance.now() - began).toFixed(0)} ms`);
-    expect(many.attach).toBeLessThan(one.attach * 4);
+    print(`200 VMs put back in ${(performance.now() - began).toFixed(0)} ms`);
+    expect(many.attach).toBeLessThan(one.attach * 3);
+    expect(many.learn).toBeLessThan(one.learn * 3);
   });
 });

@@ -61,13 +61,13 @@ export class Firewall {
   readonly #options: TableOptions;
   readonly #table: string;
   readonly #onError: (error: Error) => void;
-  readonly #watch: TableWatch;
   readonly #changes = new SerialQueue();
   readonly #vms = new Map<number, AttachedVm>();
   /** What the next transaction of learned addresses has, and its outcome. */
   #learning: { readonly changes: SetChange[]; readonly done: Promise<void> } | undefined;
   #learned: Promise<void> = Promise.resolve();
-  #timer: NodeJS.Timeout;
+  #watch: TableWatch | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   /** Makes the table, or takes over what an earlier daemon left: its VMs' rules hold until `restore`. */
@@ -76,13 +76,13 @@ export class Firewall {
     if (vmPrefix === undefined) throw new Error(`${options.vmPrefix} is no network`);
     const firewall = new Firewall(options, { ...options, vmPrefix });
     try {
-      // One that is there already may be of another version; then it stays as it is until `restore` can make it anew as a whole.
-      if (!(await firewall.#exists())) await firewall.#transact(renderBase(firewall.#options));
-      return firewall;
+      await firewall.#transact(renderBase(firewall.#options));
     } catch (error) {
-      firewall.#stop();
-      throw error;
+      // One that is there already may be of another version; then it stays as it is until `restore` makes it anew as a whole.
+      if (!(await firewall.#exists())) throw error;
     }
+    firewall.#keepWatch();
+    return firewall;
   }
 
   private constructor({ shell, onError }: FirewallOptions, options: TableOptions) {
@@ -90,14 +90,6 @@ export class Firewall {
     this.#options = options;
     this.#table = tableName(options.instance);
     this.#onError = onError;
-    this.#watch = new TableWatch({
-      prefix: shell.prefix,
-      table: this.#table,
-      onForeignChange: () => this.#putBackSoon("was changed by someone else"),
-      onError,
-    });
-    this.#timer = setInterval(() => void this.#check(), CHECK_INTERVAL_MS);
-    this.#timer.unref();
   }
 
   /** Once after a restart, with all VMs that run on: their policies are in force, what belonged to others is gone. One transaction. */
@@ -209,9 +201,21 @@ export class Firewall {
     });
   }
 
+  /** Only now, when the table is there: nft knows the sets of later changes by the changes that make them. */
+  #keepWatch(): void {
+    this.#watch = new TableWatch({
+      prefix: this.#shell.prefix,
+      table: this.#table,
+      onForeignChange: () => this.#putBackSoon("was changed by someone else"),
+      onError: this.#onError,
+    });
+    this.#timer = setInterval(() => void this.#check(), CHECK_INTERVAL_MS);
+    this.#timer.unref();
+  }
+
   #stop(): void {
     this.#isClosed = true;
-    this.#watch.stop();
+    this.#watch?.stop();
     clearInterval(this.#timer);
   }
 
@@ -293,13 +297,13 @@ export class Firewall {
   }
 
   async #exists(): Promise<boolean> {
-    const tables = await this.#shell.run("nft list tables inet");
+    const tables = await this.#shell.run("nft list tables inet").catch(() => "");
     return tables.split("\n").includes(`table ${this.#table}`);
   }
 
   async #read(): Promise<TableState> {
     try {
-      return readTable(await this.#list([`table ${this.#table}`]));
+      return readTable(await this.#list([`sets table ${this.#table}`, `map ${this.#table} from_vm`]));
     } catch (error) {
       if (error instanceof Error && MISSING.test(error.message)) return readTable([]);
       throw error;

@@ -12,8 +12,15 @@ const DEFAULT_BURST_SEC = 0.1;
 /** What waits beyond this is dropped, so that senders slow down. */
 const QUEUE_SEC = 0.2;
 const MIN_QUEUE_PACKETS = 10;
-/** Larger than any frame, and what the table of sizes rounds all of them up to. */
-const PACKET_BYTES = 2048;
+/** The table of sizes goes by steps of four bytes, so a bucket for just one would be too small for it. */
+const MIN_BURST_PACKETS = 2;
+/** tc tells the kernel the burst as a time, in a number that ends at 274 s. */
+const MAX_BURST_SEC = 250;
+/**
+ * What the table of sizes rounds every packet up to: a full frame, since the bucket takes the pieces of a larger packet, which the guest left to the network card to
+ * cut, by their real size.
+ */
+const PACKET_BYTES = MAX_FRAME_BYTES;
 
 /** A shell command for the VM's namespace. Without a limit it removes what there may be. */
 export function shapingCommand(namespace: string, limit: RateLimit | undefined): string {
@@ -35,16 +42,17 @@ function shaper(limit: RateLimit): string {
     const queue = Math.max(bytesPerSec * QUEUE_SEC, MIN_QUEUE_PACKETS * MAX_FRAME_BYTES);
     return tokenBucket(bytesPerSec, burst, queue);
   }
-  const burst = Math.max(limit.burst ?? limit.packetsPerSec * DEFAULT_BURST_SEC, 1);
+  const burst = Math.max(limit.burst ?? limit.packetsPerSec * DEFAULT_BURST_SEC, MIN_BURST_PACKETS);
   const queue = Math.max(limit.packetsPerSec * QUEUE_SEC, MIN_QUEUE_PACKETS);
-  const sizes = `stab mtu ${PACKET_BYTES - 1} mpu ${PACKET_BYTES} `;
+  const sizes = `stab mtu 2047 mpu ${PACKET_BYTES} `;
   return (
     sizes +
     tokenBucket(limit.packetsPerSec * PACKET_BYTES, Math.ceil(burst) * PACKET_BYTES, queue * PACKET_BYTES)
   );
 }
 
-function tokenBucket(bytesPerSec: number, burstBytes: number, queueBytes: number): string {
+function tokenBucket(bytesPerSec: number, askedBytes: number, queueBytes: number): string {
+  const burstBytes = Math.min(askedBytes, bytesPerSec * MAX_BURST_SEC);
   const rate = bounded(bytesPerSec * 8, Number.MAX_SAFE_INTEGER);
   return `tbf rate ${rate}bit burst ${bounded(burstBytes)} limit ${bounded(queueBytes + burstBytes)}`;
 }

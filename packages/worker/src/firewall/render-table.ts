@@ -1,7 +1,7 @@
 /**
  * The table and its VMs as text for nft.
  *
- *   prerouting   from_vms   counts `sent`, asks the map `from_vm` by device, drops what comes back from the VM's chains and whatever else came from a VM's cable
+ *   prerouting   from_vms   counts `sent`, asks the map `from_vm` by device, drops what comes back from the VM's chains and what has none
  *   postrouting  to_vms     the same for what goes to a VM, by the map `to_vm`
  *   postrouting  delivered  counts `received`: only what was let through comes here
  *
@@ -30,7 +30,7 @@ const LEARNED_SET_SIZE = 65_536;
 export const COUNTER_SETS = ["sent", "received", "dropped"] as const;
 /** Every transaction of ours adds a number of its own to this set, so that who watches the table can tell ours from others'. */
 export const OWN_CHANGES = "own_changes";
-export const HOOKED_RULES: Readonly<Record<string, number>> = { from_vms: 4, to_vms: 3, delivered: 1 };
+export const HOOKED_RULES: Readonly<Record<string, number>> = { from_vms: 8, to_vms: 7, delivered: 1 };
 const VM_CHAINS = ["from", "to", "egress", "ingress"] as const;
 
 export function tableName(instance: string): string {
@@ -66,17 +66,23 @@ export function renderBase(options: TableOptions): string {
     ...filledSet(table, "doh6", "type ipv6_addr;", DOH_IPV6),
     // Before destinations are translated and after sources are: a packet then still has, or has again, the addresses that the VM sees.
     ...chain(table, "from_vms", "type filter hook prerouting priority mangle", [
+      `iifgroup != ${group} accept`,
+      ...BETWEEN_NEIGHBOURS,
       "iifname @sent",
       "iifname vmap @from_vm",
       "iifname @dropped drop",
-      `iifgroup ${group} drop`,
+      "drop",
     ]),
     ...chain(table, "to_vms", "type filter hook postrouting priority srcnat + 10", [
+      `oifgroup != ${group} accept`,
+      ...BETWEEN_NEIGHBOURS,
       "oifname vmap @to_vm",
       "oifname @dropped drop",
-      `oifgroup ${group} drop`,
+      "drop",
     ]),
-    ...chain(table, "delivered", "type filter hook postrouting priority srcnat + 20", ["oifname @received"]),
+    ...chain(table, "delivered", "type filter hook postrouting priority srcnat + 20", [
+      `oifgroup ${group} oifname @received`,
+    ]),
     ...chain(table, "source_nat", "type nat hook postrouting priority srcnat", [
       `ip saddr 169.254.0.0/16 ${inside} masquerade`,
       ...ownUla,
@@ -155,25 +161,32 @@ function renderPolicy({ instance }: TableOptions, index: number, policy: Network
   ].join("\n");
 }
 
-/** Only a neighbour sends with this hop limit, and the neighbour is the namespace: what the guest sends was forwarded once. */
-const NEIGHBOUR_DISCOVERY = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept";
-/** What the two ends of the cable tell each other, such as which multicast groups they listen to, concerns no VM. */
-const LINK_LOCAL_CHATTER = "ip6 saddr fe80::/10 drop";
-const RELATED_ERRORS = "ct state related meta l4proto { icmp, ipv6-icmp } accept";
+/**
+ * Only a neighbour sends with this hop limit, and the neighbour is the namespace: what the guest sends was forwarded once. What else the two ends of the cable tell
+ * each other, such as which multicast groups they listen to, concerns no VM.
+ */
+const BETWEEN_NEIGHBOURS: readonly string[] = [
+  "icmpv6 type nd-neighbor-solicit ip6 hoplimit 255 accept",
+  "icmpv6 type nd-neighbor-advert ip6 hoplimit 255 accept",
+  "ip6 saddr fe80::/10 drop",
+];
+/** No rule of a VM has a set without a name: nft fetches every one there is, with its elements, whenever it lists a chain. */
+const RELATED_ERRORS: readonly string[] = [
+  "ct state related meta l4proto icmp accept",
+  "ct state related meta l4proto ipv6-icmp accept",
+];
 
 function fromRules(guest: FirewallGuest, resolverPort: number): readonly string[] {
   const { index } = guest;
   const { ipv4, hostIpv4, publicIpv6 } = addressesOf(guest);
   return [
-    NEIGHBOUR_DISCOVERY,
-    LINK_LOCAL_CHATTER,
     `ip saddr != ${ipv4} return`,
     `ip6 saddr != ${publicIpv6} return`,
     ...(["udp", "tcp"] as const).map(
       (protocol) => `ip saddr ${ipv4} ip daddr ${hostIpv4} ${protocol} dport ${resolverPort} accept`,
     ),
     "ct state invalid return",
-    RELATED_ERRORS,
+    ...RELATED_ERRORS,
     `ct direction reply goto vm${index}_ingress`,
     // The namespace has led to our resolver what it could; this asks another.
     "udp dport 53 return",
@@ -186,8 +199,6 @@ function toRules(guest: FirewallGuest, resolverPort: number): readonly string[] 
   const { index } = guest;
   const { ipv4, hostIpv4, publicIpv6 } = addressesOf(guest);
   return [
-    NEIGHBOUR_DISCOVERY,
-    LINK_LOCAL_CHATTER,
     `ip daddr != ${ipv4} return`,
     `ip6 daddr != ${publicIpv6} return`,
     ...(["udp", "tcp"] as const).map(
@@ -195,7 +206,7 @@ function toRules(guest: FirewallGuest, resolverPort: number): readonly string[] 
         `ct direction reply ip saddr ${hostIpv4} ip daddr ${ipv4} ${protocol} sport ${resolverPort} accept`,
     ),
     "ct state invalid return",
-    RELATED_ERRORS,
+    ...RELATED_ERRORS,
     `ct direction reply goto vm${index}_egress`,
     `goto vm${index}_ingress`,
   ];

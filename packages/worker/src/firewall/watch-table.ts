@@ -15,14 +15,25 @@ export interface WatchOptions {
 /** The first change is told at once, since nothing may stop the VMs just now; who goes on changing is followed at this pace. */
 const PAUSE_MS = 250;
 const RESTART_MS = 1000;
+/** Without a quiet time between. More may mean that this nft has missed a set, and takes our signatures for others' changes: a new one knows all there are. */
+const MAX_REPORTS = 20;
+const QUIET_MS = 5000;
 /** Of one announcement: the elements of a large set are one line. */
 const MAX_LINE_LENGTH = 4 * 1024 * 1024;
+
+/** nft has no use for its input, but ours closes with the daemon, and then nobody reads. */
+const MONITOR = `exec 3<&0
+nft monitor </dev/null 2>/dev/null &
+monitor=$!
+{ read -r _ <&3; kill $monitor; } 2>/dev/null &
+wait $monitor`;
 
 export class TableWatch {
   readonly #options: WatchOptions;
   #process: Coprocess | undefined;
   #timer: NodeJS.Timeout | undefined;
   #reportedAt = -Infinity;
+  #reports = 0;
   #rest = "";
   #touches = false;
   #isOurs = false;
@@ -36,11 +47,11 @@ export class TableWatch {
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
-    this.#process?.kill();
+    this.#process?.stdin.end();
   }
 
   #start(): void {
-    const process = startPrefixed(this.#options.prefix, "nft", ["monitor"]);
+    const process = startPrefixed(this.#options.prefix, "sh", ["-c", MONITOR]);
     this.#process = process;
     this.#rest = "";
     process.stdout.setEncoding("utf8").on("data", (text: string) => this.#read(text));
@@ -51,6 +62,7 @@ export class TableWatch {
   }
 
   #ended(error: Error): void {
+    this.#process?.stdin.end();
     if (this.#isStopped) return;
     this.#options.onError(error);
     clearTimeout(this.#timer);
@@ -89,8 +101,14 @@ export class TableWatch {
     clearTimeout(this.#timer);
     const waitMs = Math.max(0, this.#reportedAt + PAUSE_MS - performance.now());
     this.#timer = setTimeout(() => {
-      this.#reportedAt = performance.now();
+      const now = performance.now();
+      this.#reports = now - this.#reportedAt > QUIET_MS ? 1 : this.#reports + 1;
+      this.#reportedAt = now;
       this.#options.onForeignChange();
+      if (this.#reports > MAX_REPORTS) {
+        this.#reports = 0;
+        this.#process?.stdin.end();
+      }
     }, waitMs);
     this.#timer.unref();
   }

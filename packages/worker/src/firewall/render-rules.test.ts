@@ -1,0 +1,120 @@
+import { describe, expect, it } from "vitest";
+import { policy, rule } from "../testing/policies.ts";
+import { allowsGuarded } from "./allows-guarded.ts";
+import { renderEgress, renderIngress } from "./render-rules.ts";
+import { ruleId } from "./rule-id.ts";
+
+const GUARD4 = "ct original ip daddr != @guarded4 fib daddr type != local fib saddr type != local";
+const GUARD6 = "ct original ip6 daddr != @guarded6 fib daddr type != local fib saddr type != local";
+
+describe("rules of egress", () => {
+  it.each([
+    [
+      rule("198.51.100.0/24"),
+      `meta nfproto ipv4 ct original ip daddr 198.51.100.0/24 ${GUARD4} counter accept`,
+    ],
+    [rule("198.51.100.7/32"), "meta nfproto ipv4 ct original ip daddr 198.51.100.7/32 counter accept"],
+    [rule("10.1.2.3/16"), "meta nfproto ipv4 ct original ip daddr 10.1.0.0/16 counter accept"],
+    [rule("::/0"), `meta nfproto ipv6 ${GUARD6} counter accept`],
+    [rule("0.0.0.0/0", { action: "deny" }), "meta nfproto ipv4 counter return"],
+    [
+      rule("fd00::/8", { protocol: "udp", ports: "53" }),
+      "meta nfproto ipv6 ct original ip6 daddr fd00:0:0:0:0:0:0:0/8 meta l4proto udp ct original proto-dst 53 counter accept",
+    ],
+    [
+      rule("10.0.0.0/8", { protocol: "tcp", ports: "8080-8090", action: "deny" }),
+      "meta nfproto ipv4 ct original ip daddr 10.0.0.0/8 meta l4proto tcp ct original proto-dst 8080-8090 counter return",
+    ],
+    [
+      rule("10.0.0.0/8", { protocol: "tcp" }),
+      "meta nfproto ipv4 ct original ip daddr 10.0.0.0/8 meta l4proto tcp counter accept",
+    ],
+  ])("%j", (one, expected) => {
+    expect(renderEgress(5, policy([one]))).toEqual([
+      `${expected} comment "egress 0"`,
+      'counter return comment "egress default"',
+    ]);
+  });
+
+  it("by name look into sets, mark what they let in, and know it by the mark", () => {
+    const byName = rule("*.example.test", { protocol: "tcp", ports: "443" });
+    const id = ruleId(byName);
+    const ports = "meta l4proto tcp ct original proto-dst 443";
+    expect(renderEgress(5, policy([rule("10.0.0.0/8"), byName])).slice(1, 4)).toEqual([
+      `ct mark 0x${id} ${ports} counter accept comment "egress 1"`,
+      `meta nfproto ipv4 ct original ip daddr @vm5_${id}_4 ${ports} ${GUARD4} ct mark set 0x${id} counter accept comment "egress 1"`,
+      `meta nfproto ipv6 ct original ip6 daddr @vm5_${id}_6 ${ports} ${GUARD6} ct mark set 0x${id} counter accept comment "egress 1"`,
+    ]);
+  });
+
+  it("that deny by name mark nothing", () => {
+    const text = renderEgress(5, policy([rule("a.test", { action: "deny" })])).join("\n");
+    expect(text).not.toContain("mark");
+    expect(text.match(/counter return comment "egress 0"/g)).toHaveLength(2);
+  });
+
+  it("guard the default, and begin with what goes around the resolver", () => {
+    const lines = renderEgress(5, policy([], [], { egressDefault: "allow", blockBypass: true }));
+    expect(lines.slice(0, 6).every((line) => line.endsWith(" return"))).toBe(true);
+    expect(lines.slice(6)).toEqual([
+      `meta nfproto ipv4 ${GUARD4} counter accept comment "egress default"`,
+      `meta nfproto ipv6 ${GUARD6} counter accept comment "egress default"`,
+    ]);
+  });
+
+  it.each([
+    { value: "10.0.0.0/8 accept", kind: "cidr" as const },
+    { value: "10.0.0.0/8", ports: "80; flush ruleset", protocol: "tcp" as const },
+    { value: "10.0.0.0/8", ports: "80" },
+    { value: "a.test", kind: "fqdn" as const, protocol: "tcp" as const, ports: "99999" },
+  ])("that make no sense are refused: %j", (wrong) => {
+    expect(() => renderEgress(5, policy([rule("10.0.0.0/8", wrong)]))).toThrow("A rule has");
+  });
+
+  it("never carry a client's text", () => {
+    const hostile = { ...rule("evil}; flush ruleset; #.test"), description: "flush ruleset" };
+    expect(renderEgress(5, policy([hostile])).join("\n")).not.toContain("flush");
+  });
+});
+
+describe("rules of ingress", () => {
+  it("look at the source, and need no guard", () => {
+    const ssh = rule("2001:db8::/32", { protocol: "tcp", ports: "22" });
+    expect(renderIngress(policy([], [ssh], { ingressDefault: "allow" }))).toEqual([
+      'meta nfproto ipv6 ct original ip6 saddr 2001:db8:0:0:0:0:0:0/32 meta l4proto tcp ct original proto-dst 22 counter accept comment "ingress 0"',
+      'counter accept comment "ingress default"',
+    ]);
+  });
+});
+
+describe("the id of a rule", () => {
+  it("is the same for the same text, and another for any other", () => {
+    const base = rule("a.test", { protocol: "tcp", ports: "80" });
+    expect(ruleId({ ...base, description: "other" })).toBe(ruleId(base));
+    const others = [
+      rule("b.test", { protocol: "tcp", ports: "80" }),
+      { ...base, ports: "81" },
+      { ...base, protocol: "udp" as const },
+      { ...base, action: "deny" as const },
+    ];
+    expect(new Set([base, ...others].map(ruleId)).size).toBe(5);
+    expect(ruleId(base)).toMatch(/^[0-9a-f]{8}$/);
+  });
+});
+
+describe("a guarded address", () => {
+  it.each([
+    [[rule("10.0.0.0/8")], true],
+    [[rule("10.9.9.9/32")], true],
+    [[rule("10.9.9.9/32", { protocol: "tcp", ports: "80" })], true],
+    [[rule("0.0.0.0/0")], false],
+    [[rule("0.0.0.0/0"), rule("10.0.0.0/8")], true],
+    [[rule("10.9.0.0/16", { action: "deny" }), rule("10.0.0.0/8")], false],
+    [[rule("10.9.0.0/16", { action: "deny", protocol: "tcp", ports: "1" }), rule("10.0.0.0/8")], true],
+    [[rule("192.168.0.0/16")], false],
+    [[rule("*.test")], false],
+    [[], false],
+  ] as const)("is allowed by %j: %s", (rules, expected) => {
+    expect(allowsGuarded(policy(rules, [], { egressDefault: "allow" }), "10.9.9.9")).toBe(expected);
+  });
+});
