@@ -19,6 +19,7 @@ import { logsCommand } from "./commands/vm/logs.ts";
 import { vmRemoveCommand } from "./commands/vm/rm.ts";
 import { runCommand } from "./commands/vm/run.ts";
 import { sshCommand } from "./commands/vm/ssh.ts";
+import { sshKeyCommand } from "./commands/ssh-key.ts";
 import { vmCommand } from "./commands/vm/vm.ts";
 import { interruptedExitCode } from "./interrupt.ts";
 import { describeFailure } from "./output/failure.ts";
@@ -51,6 +52,7 @@ export function buildProgram(): Command {
     vmCommand(),
     snapshotCommand(),
     firewallCommand(),
+    sshKeyCommand(),
     quotaCommand(),
     configCommand(),
     completionCommand(),

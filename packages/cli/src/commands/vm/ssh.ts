@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import { spawn } from "node:child_process";
 import { handsOnAllAfter } from "../../command-line/remote-command.ts";
+import { remark } from "../../output/print.ts";
+import { printable } from "../../output/table.ts";
 import { UserError } from "../../user-error.ts";
 import { apiCommand } from "../api-command.ts";
 import { vmIdFor } from "../resolve.ts";
@@ -19,7 +21,7 @@ export function sshCommand(): Command {
           "Use: fastvm exec, or fastvm console",
         );
       const status = await runSsh([...ACCEPT_NEW_HOSTS, "-l", "root", vm.publicIpv6, ...words]);
-      if (status === SSH_FAILED) printHint(hintOf(vm.name));
+      if (status === SSH_FAILED) remark(`Hint: ${printable(hintOf(vm.name))}`);
       process.exitCode = status;
     },
   });
@@ -32,7 +34,7 @@ const ACCEPT_NEW_HOSTS = ["-o", "StrictHostKeyChecking=accept-new"];
 const SSH_FAILED = 255;
 
 function hintOf(name: string): string {
-  return `Is port 22 open (fastvm firewall patch ${name} -r tcp:22), and your key with the VM (POST /v1/me/ssh-keys)?`;
+  return `Is port 22 open (fastvm firewall patch ${name} -r tcp:22), and your key known (fastvm ssh-key add)?`;
 }
 
 /** ssh has the terminal, Ctrl-C included, and its exit code is ours. */
