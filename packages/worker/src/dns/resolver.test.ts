@@ -179,7 +179,7 @@ describe("answers", () => {
       return answers(a(name, "93.184.216.34"));
     });
     const replies = [1, 2, 3, 4, 5].map((id) => ask(port, "www.example.com", { id }));
-    await expect.poll(() => upstream.asked.length).toBe(1);
+    await expect.poll(() => upstream.asked.length, { timeout: 5000 }).toBe(1);
     release.resolve();
     for (const reply of await Promise.all(replies)) expect(reply.data).toEqual(["93.184.216.34"]);
     expect(upstream.asked).toHaveLength(1);
@@ -229,7 +229,7 @@ describe("a policy", () => {
       return answers(a(name, "93.184.216.34"));
     });
     const reply = ask(port, "www.example.com");
-    await expect.poll(() => upstream.asked.length).toBe(1);
+    await expect.poll(() => upstream.asked.length, { timeout: 5000 }).toBe(1);
     guest.policyNow = deny("www.example.com");
     release.resolve();
     expect(await reply).toMatchObject({ rcode: NO_SUCH_NAME, data: [] });
@@ -449,7 +449,7 @@ describe("hostile guests", () => {
     );
     const flood = Array.from({ length: 200 }, (_, index) => exchange(port, queryFor(`n${index}.test`), 3000));
     const settled = Promise.allSettled(flood);
-    await expect.poll(() => service.counts().limited).toBe(200 - 128);
+    await expect.poll(() => service.counts().limited, { timeout: 5000 }).toBe(200 - 128);
     const { port: otherPort } = await resolver.serve({
       address: "127.0.0.1",
       port: 0,
