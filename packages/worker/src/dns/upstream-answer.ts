@@ -17,7 +17,7 @@ const MAX_RECORDS = 512;
 /** Leaves room for the rest of a message of 65,535 bytes. */
 const MAX_ANSWER_BYTES = 60_000;
 /** What objects and buffers take beside their contents, about. */
-const RECORD_OVERHEAD_BYTES = 250;
+const RECORD_OVERHEAD_BYTES = 400;
 
 const MIN_TTL_SEC = 5;
 const MAX_TTL_SEC = 3600;
