@@ -35,6 +35,9 @@ export function pump(source: Readable, sink: Sink, hooks: PumpHooks): Promise<vo
   sink.on("drain", onDrain);
   sink.on("close", onSinkLost);
   sink.on("error", onSinkLost);
+  // What happened before somebody listened is not told again.
+  if (source.readableEnded) onEnd();
+  else if (source.destroyed) onSourceLost();
   return promise.finally(() => {
     source.off("data", onData).off("end", onEnd).off("error", onSourceLost).off("close", onSourceLost);
     sink.off("drain", onDrain);
