@@ -47,10 +47,11 @@ async function attempt(ctx: LifecycleContext, fields: object, work: () => Promis
 async function reconcileVm(ctx: LifecycleContext, vm: VmRecord, found: FoundVm | undefined): Promise<void> {
   if (vm.status === "deleting") return deleteVm(ctx, vm, SYSTEM_ACTOR);
   if (vm.status === "error" || vm.status === "stopped" || vm.queuedAt !== null) return;
+  if (found?.publicIpv6 !== undefined && found.publicIpv6 !== vm.publicIpv6) {
+    await ctx.store.vms.update(vm.id, { publicIpv6: found.publicIpv6 });
+  }
   if (found?.status === "running") {
-    const { publicIpv6 = vm.publicIpv6 } = found;
-    const changes = { publicIpv6, pausedAt: null, ...thawTtl(vm, ctx.clock.now()) };
-    await settle(ctx, vm, "found_running", undefined, changes);
+    await settle(ctx, vm, "found_running", undefined, { pausedAt: null, ...thawTtl(vm, ctx.clock.now()) });
     // What was stored while the worker was away is in force before anybody is served.
     await insistOnNetwork(ctx, vm.id);
     return tellDeadline(ctx, vm.id);

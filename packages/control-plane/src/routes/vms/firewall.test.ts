@@ -126,16 +126,20 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
   });
 });
 
-test.each(TEST_STORES)(
-  "an address that was not told in time is learned at the next start: $name",
-  async ({ open }) => {
-    const store = await open();
-    const worker = new FakeWorker();
-    const first = await testApp({ store, worker });
-    const { id, publicIpv6 } = (await first.call("POST /v1/vms", { machineType: "c1m2" })).body;
-    await store.vms.changeStatus(id, "running", "provisioning", { publicIpv6: null });
-    await first.app.close();
-    await using api = await testApp({ store, worker });
-    expect((await api.call(`GET /v1/vms/${id}`)).body).toMatchObject({ status: "running", publicIpv6 });
-  },
-);
+describe.each(TEST_STORES)("after a restart on $name", ({ open }) => {
+  test.each(["provisioning", "running", "paused"] as const)(
+    "an address that was not told in time is learned: %s",
+    async (status) => {
+      const store = await open();
+      const worker = new FakeWorker();
+      const first = await testApp({ store, worker });
+      const { id, publicIpv6 } = (await first.call("POST /v1/vms", { machineType: "c1m2" })).body;
+      if (status === "paused") await first.call(`POST /v1/vms/${id}/pause`);
+      const before = status === "paused" ? "paused" : "running";
+      await store.vms.changeStatus(id, before, status, { publicIpv6: null });
+      await first.app.close();
+      await using api = await testApp({ store, worker });
+      expect((await api.call(`GET /v1/vms/${id}`)).body).toMatchObject({ status: before, publicIpv6 });
+    },
+  );
+});
