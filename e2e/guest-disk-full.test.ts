@@ -37,6 +37,8 @@ describe("a VM whose root disk is full", () => {
   let freeKib: number;
 
   beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "fastvm-full-"));
+    await writeFile(join(folder, "file"), randomBytes(FILE_BYTES));
     daemon = await TestDaemon.start({ poolSize: 0 });
     client = daemon.client;
     vm = await client.vms.launch({ machineType: "c1m2", name: "full" });
@@ -44,8 +46,6 @@ describe("a VM whose root disk is full", () => {
     await sh(client, vm, "mkdir -p /data; echo old > /data/kept");
     await sh(client, vm, FILL);
     freeKib = Number(await sh(client, vm, FREE));
-    folder = await mkdtemp(join(tmpdir(), "fastvm-full-"));
-    await writeFile(join(folder, "file"), randomBytes(FILE_BYTES));
   });
 
   afterAll(async () => {

@@ -36,11 +36,11 @@ describe(`a file of ${SIZE_MIB} MiB`, () => {
   let hash: string;
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start({ poolSize: 0 });
-    vm = await daemon.client.vms.launch({ machineType: "c1m2", diskGiB: 12 });
     await mkdir(ROOT, { recursive: true });
     folder = await mkdtemp(join(ROOT, "large-"));
     hash = await writeRandom(join(folder, "sent"));
+    daemon = await TestDaemon.start({ poolSize: 0 });
+    vm = await daemon.client.vms.launch({ machineType: "c1m2", diskGiB: 12 });
   });
 
   afterAll(async () => {
