@@ -9,6 +9,7 @@ bring_runtimes() {
   local digest
   digest=$(digest_of "$RUNTIMES_RECIPE/package.json" "$RUNTIMES_RECIPE/package-lock.json")
   if is_stamped runtimes "$digest" && [ -d "$RUNTIMES/node_modules" ]; then return 0; fi
+  keep_npm_settings
   if (step runtimes "bring Node.js 20 and 22, Bun and Deno for the SDK's tests" install_runtimes); then
     stamp runtimes "$digest"
   else
