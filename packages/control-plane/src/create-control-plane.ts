@@ -12,6 +12,7 @@ import { DEFAULT_CONFIG, type ControlPlaneConfig } from "./config.ts";
 import { createApiServer, type TlsFiles } from "./http/api-server.ts";
 import type { RequestDiversion } from "./http/request-diversion.ts";
 import type { Log } from "./log.ts";
+import type { MetricsSource } from "./routes/metrics.ts";
 import { createStaging } from "./staging/staging.ts";
 import { openPostgresStore, openSqliteStore, type Store } from "./store/store.ts";
 
@@ -31,6 +32,8 @@ export interface ControlPlaneOptions {
   readonly stagingFolder?: string;
   /** Absent: cleartext. */
   readonly tls?: TlsFiles;
+  /** Served at `/metrics`. Absent: nothing is. */
+  readonly metrics?: MetricsSource;
   /** Makes the proxy that takes the requests to VMs' services on the API's port. Absent: there is none. */
   readonly proxyServices?: (directory: ServiceDirectory) => RequestDiversion;
 }
@@ -71,6 +74,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     config,
     staging,
     serverFactory,
+    metrics: options.metrics,
     useDirectory: (directory) => proxyServices && server.divert(proxyServices(directory)),
   });
   return {

@@ -6,6 +6,7 @@ import { DEFAULT_MACHINE_TYPE } from "@fastvm/contract";
 import { createControlPlane } from "@fastvm/control-plane";
 import type { ControlPlane, StoreLocation } from "@fastvm/control-plane";
 import { createEdge } from "@fastvm/edge";
+import type { Edge } from "@fastvm/edge";
 import { replaceFile, Worker } from "@fastvm/worker";
 import { pino } from "pino";
 import type { Logger } from "pino";
@@ -13,6 +14,7 @@ import type { DaemonConfig } from "./config.ts";
 import { claimFolder, releaseFolder } from "./instance-file.ts";
 import { settlePort, urlOf } from "./listen-address.ts";
 import { logDestination } from "./log-destination.ts";
+import { METRICS_CONTENT_TYPE, renderMetrics } from "./metrics.ts";
 import { apiKeyFile } from "./paths.ts";
 
 /** First of the 65,536 user ids that QEMU processes run under: far above what people and containers are given. */
@@ -44,13 +46,18 @@ async function run(config: DaemonConfig, log: Logger): Promise<void> {
     else controlPlane.acceptFromGuest(connection);
   };
   const worker = await startWorker(config, log, accept);
+  let edge: Edge | undefined;
   try {
     controlPlane = await createControlPlane({
       worker,
       log,
       store: storeLocation(config),
       config: { domain: config.domain },
-      proxyServices: (directory) => createEdge({ worker, directory, domain: config.domain, log }),
+      proxyServices: (directory) => (edge = createEdge({ worker, directory, domain: config.domain, log })),
+      metrics: {
+        contentType: METRICS_CONTENT_TYPE,
+        read: async () => await renderMetrics({ worker: await worker.metrics(), edge: edge?.metrics() }),
+      },
       stagingFolder: join(config.dataDir, "staging"),
     });
     await keepKey(config, controlPlane);

@@ -1,6 +1,7 @@
 export { Worker } from "./worker.ts";
 export type { WorkerOptions } from "./worker.ts";
 export type { GuestForward } from "./vm/worker-context.ts";
+export type { WorkerMetrics } from "./worker-metrics.ts";
 export type { WorkerConfig } from "./config.ts";
 export type { Verdict } from "./qemu/accelerator.ts";
 export { identifyProcess, isAlive, killAndWait } from "./processes/proc.ts";

@@ -26,6 +26,8 @@ import type {
   WorkerInventory,
   WorkerPort,
 } from "@fastvm/contract";
+import { workerMetrics } from "./worker-metrics.ts";
+import type { WorkerMetrics } from "./worker-metrics.ts";
 import type { WorkerConfig } from "./config.ts";
 import { openContext } from "./open-context.ts";
 import type { Verdict } from "./qemu/accelerator.ts";
@@ -228,6 +230,10 @@ export class Worker implements WorkerPort {
 
   async consoleLog(vmId: VmId): Promise<VmLog> {
     return await consoleLog(this.#context, this.#require(vmId));
+  }
+
+  async metrics(): Promise<WorkerMetrics> {
+    return await workerMetrics(this.#context);
   }
 
   subscribe(listener: (event: WorkerEvent) => void): () => void {

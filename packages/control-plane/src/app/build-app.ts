@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import { createLifecycle, startLifecycle } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log.ts";
+import { registerMetrics, type MetricsSource } from "../routes/metrics.ts";
 import { registerRoutes } from "../routes/register-routes.ts";
 import { StoreServiceDirectory } from "../services/service-directory.ts";
 import type { Staging } from "../staging/staging.ts";
@@ -21,6 +22,8 @@ export interface AppDependencies {
   readonly config: ControlPlaneConfig;
   readonly staging: Staging;
   readonly serverFactory?: FastifyServerFactory;
+  /** Served at `/metrics`. */
+  readonly metrics?: MetricsSource | undefined;
   /** Is given what a proxy of services needs to know of VMs. */
   readonly useDirectory?: (directory: ServiceDirectory) => void;
 }
@@ -30,7 +33,7 @@ const MAX_PARAMETER_LENGTH = 1024;
 
 /** `ready()` reconciles with the worker; `close()` stops what runs in the background, but not the store. */
 export function buildApp(deps: AppDependencies): FastifyInstance {
-  const { serverFactory, useDirectory, ...rest } = deps;
+  const { serverFactory, useDirectory, metrics, ...rest } = deps;
   const app = Fastify({
     bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
@@ -46,6 +49,7 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
   answerErrors(app, deps.log);
   const ctx = createLifecycle(rest);
   registerRoutes(app, ctx);
+  if (metrics !== undefined) registerMetrics(app, ctx.store, metrics);
   useDirectory?.(new StoreServiceDirectory(ctx));
   let stop: (() => Promise<void>) | undefined;
   app.addHook("onReady", async () => {

@@ -303,7 +303,9 @@ describe("services", () => {
     expect((await api.call(`GET /v1/vms/${restored.id}/services`)).body).toMatchObject(snapshot.services);
     expect(restored).not.toHaveProperty("snapshotRestoreWarnings");
     const { children } = (await api.call(`POST /v1/vms/${id}/fork`)).body;
-    expect((await api.call(`GET /v1/vms/${children[0].vm.id}/services`)).body).toMatchObject(snapshot.services);
+    expect((await api.call(`GET /v1/vms/${children[0].vm.id}/services`)).body).toMatchObject(
+      snapshot.services,
+    );
     await api.call(`DELETE /v1/vms/${restored.id}/services/web`);
     const again = (await api.call("POST /v1/vms", { snapshotId: snapshot.id })).body;
     expect((await api.call(`GET /v1/vms/${again.id}/services`)).body).toMatchObject(snapshot.services);

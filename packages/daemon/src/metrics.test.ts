@@ -1,0 +1,47 @@
+import type { VmId } from "@fastvm/contract";
+import { expect, test } from "vitest";
+import { renderMetrics } from "./metrics.ts";
+
+const hits = (packets: number, bytes: number): { packets: number; bytes: number } => ({ packets, bytes });
+
+test("all that is counted, in the format that Prometheus reads", async () => {
+  const text = await renderMetrics({
+    worker: {
+      vms: { running: 2, paused: 1, error: 0, starting: 0 },
+      traffic: [{ vmId: "a-vm" as VmId, sent: hits(3, 300), received: hits(5, 5000), dropped: hits(1, 60) }],
+      names: {
+        questions: { answered: 7, refused: 2, filtered: 1, limited: 0, failed: 0, malformed: 0 },
+        lookup: { hits: 4, misses: 3, entries: 3, bytes: 900, inFlight: 0 },
+        upstream: { buckets: [{ leSec: 0.01, count: 2 }], count: 3, sumSec: 0.5, failures: 1 },
+      },
+    },
+    edge: {
+      requests: { "2xx": 9, "5xx": 1 },
+      proxyErrors: { vm_paused: 1 },
+      latency: { counts: [1, 2, 3], bucketsMs: [1, 10], sumMs: 1500, count: 6 },
+      openRequests: 4,
+      openWebSockets: 1,
+      openConnections: 5,
+    } as never,
+  });
+  const lines = text.split("\n");
+  for (const line of [
+    'fastvm_vms{phase="running"} 2',
+    "# TYPE fastvm_vm_network_bytes_total counter",
+    'fastvm_vm_network_bytes_total{vm="a-vm",direction="received"} 5000',
+    'fastvm_vm_network_packets_total{vm="a-vm",direction="sent"} 3',
+    'fastvm_vm_network_dropped_packets_total{vm="a-vm"} 1',
+    'fastvm_dns_questions_total{verdict="refused"} 2',
+    'fastvm_dns_upstream_seconds_bucket{le="+Inf"} 3',
+    'fastvm_proxy_requests_total{status="2xx"} 9',
+    'fastvm_proxy_errors_total{code="vm_paused"} 1',
+    "# TYPE fastvm_proxy_latency_seconds histogram",
+    'fastvm_proxy_latency_seconds_bucket{le="0.001"} 1',
+    'fastvm_proxy_latency_seconds_bucket{le="0.01"} 3',
+    'fastvm_proxy_latency_seconds_bucket{le="+Inf"} 6',
+    "fastvm_proxy_latency_seconds_sum 1.5",
+    "fastvm_proxy_latency_seconds_count 6",
+  ]) {
+    expect(lines).toContain(line);
+  }
+});

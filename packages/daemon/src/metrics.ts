@@ -1,0 +1,146 @@
+/** The daemon's figures in the text format of Prometheus. They are counted where things happen; here they only get names. */
+import { Registry } from "@prometheus-io/client";
+import type { EdgeMetrics } from "@fastvm/edge";
+import type { WorkerMetrics } from "@fastvm/worker";
+
+export interface MetricsSources {
+  readonly worker: WorkerMetrics;
+  readonly edge: EdgeMetrics | undefined;
+}
+
+type Labels = Readonly<Record<string, string>>;
+type Sample = readonly [labels: Labels, value: number];
+
+export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
+
+export async function renderMetrics(sources: MetricsSources): Promise<string> {
+  const registry = new Registry();
+  addWorker(registry, sources.worker);
+  if (sources.worker.names !== undefined) addNames(registry, sources.worker.names);
+  if (sources.edge !== undefined) addEdge(registry, sources.edge);
+  return await registry.metrics();
+}
+
+function addWorker(registry: Registry, { vms, traffic }: WorkerMetrics): void {
+  gauge(
+    registry,
+    "fastvm_vms",
+    "VMs of this host, by what they do",
+    Object.entries(vms).map(([phase, count]) => [{ phase }, count]),
+  );
+  const directions = ["sent", "received"] as const;
+  for (const unit of ["bytes", "packets"] as const) {
+    counter(
+      registry,
+      `fastvm_vm_network_${unit}_total`,
+      `What left the guest and what reached it since its present life began, in ${unit}`,
+      traffic.flatMap((vm) =>
+        directions.map((direction): Sample => [{ vm: vm.vmId, direction }, vm[direction][unit]]),
+      ),
+    );
+  }
+  counter(
+    registry,
+    "fastvm_vm_network_dropped_packets_total",
+    "Packets from and to the guest that its policy stopped",
+    traffic.map(({ vmId, dropped }) => [{ vm: vmId }, dropped.packets]),
+  );
+}
+
+function addNames(registry: Registry, names: NonNullable<WorkerMetrics["names"]>): void {
+  counter(
+    registry,
+    "fastvm_dns_questions_total",
+    "Questions of guests, by what became of them",
+    Object.entries(names.questions).map(([verdict, count]) => [{ verdict }, count]),
+  );
+  counter(registry, "fastvm_dns_cache_hits_total", "Questions answered from the cache", [
+    [{}, names.lookup.hits],
+  ]);
+  counter(registry, "fastvm_dns_upstream_failures_total", "Attempts without a usable answer", [
+    [{}, names.upstream.failures],
+  ]);
+  histogram(registry, "fastvm_dns_upstream_seconds", "Time until an upstream answered", names.upstream);
+}
+
+function addEdge(registry: Registry, edge: EdgeMetrics): void {
+  counter(
+    registry,
+    "fastvm_proxy_requests_total",
+    "Requests to services, by class of their answer",
+    Object.entries(edge.requests).map(([status, count]) => [{ status }, count]),
+  );
+  counter(
+    registry,
+    "fastvm_proxy_errors_total",
+    "Answers of the proxy's own, by code",
+    Object.entries(edge.proxyErrors).map(([code, count]) => [{ code }, count ?? 0]),
+  );
+  gauge(registry, "fastvm_proxy_open_requests", "Requests under way", [[{}, edge.openRequests]]);
+  gauge(registry, "fastvm_proxy_open_connections", "Connections into VMs", [[{}, edge.openConnections]]);
+  const { bucketsMs, counts, count, sumMs } = edge.latency;
+  let below = 0;
+  const buckets = bucketsMs.map((bound, at) => ({ leSec: bound / 1000, count: (below += counts[at] ?? 0) }));
+  histogram(registry, "fastvm_proxy_latency_seconds", "From a request's headers to its answer's", {
+    buckets,
+    count,
+    sumSec: sumMs / 1000,
+  });
+}
+
+function counter(registry: Registry, name: string, help: string, samples: readonly Sample[]): void {
+  register(registry, { name, help, type: "counter", values: samples.map(asValue) });
+}
+
+function gauge(registry: Registry, name: string, help: string, samples: readonly Sample[]): void {
+  register(registry, { name, help, type: "gauge", values: samples.map(asValue) });
+}
+
+function histogram(
+  registry: Registry,
+  name: string,
+  help: string,
+  totals: {
+    readonly buckets: readonly { readonly leSec: number; readonly count: number }[];
+    readonly count: number;
+    readonly sumSec: number;
+  },
+): void {
+  const buckets = totals.buckets.map(({ leSec, count }) => ({
+    labels: { le: String(leSec) },
+    value: count,
+    metricName: `${name}_bucket`,
+  }));
+  register(registry, {
+    name,
+    help,
+    type: "histogram",
+    values: [
+      ...buckets,
+      { labels: { le: "+Inf" }, value: totals.count, metricName: `${name}_bucket` },
+      { labels: {}, value: totals.sumSec, metricName: `${name}_sum` },
+      { labels: {}, value: totals.count, metricName: `${name}_count` },
+    ],
+  });
+}
+
+interface Metric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly values: readonly {
+    readonly labels: Labels;
+    readonly value: number;
+    readonly metricName?: string;
+  }[];
+}
+
+function asValue([labels, value]: Sample): Metric["values"][number] {
+  return { labels, value };
+}
+
+/** The registry takes whatever can tell its values; its own metrics would want to count for themselves. */
+function register(registry: Registry, metric: Metric): void {
+  const source = { name: metric.name, get: () => metric };
+  registry.registerMetric(source as unknown as Parameters<Registry["registerMetric"]>[0]);
+}

@@ -1,0 +1,30 @@
+/** What a worker has to tell of itself, for whoever watches it. */
+import type { Hits, VmId } from "@fastvm/contract";
+import type { ResolverTotals } from "./dns/resolver.ts";
+import type { WorkerContext } from "./vm/worker-context.ts";
+
+export interface WorkerMetrics {
+  /** VMs by phase. */
+  readonly vms: Readonly<Record<"running" | "paused" | "error" | "starting", number>>;
+  /** Of each VM with a network, counted since its present life began. */
+  readonly traffic: readonly {
+    readonly vmId: VmId;
+    readonly sent: Hits;
+    readonly received: Hits;
+    readonly dropped: Hits;
+  }[];
+  /** Absent where VMs have no network. */
+  readonly names: ResolverTotals | undefined;
+}
+
+export async function workerMetrics(context: WorkerContext): Promise<WorkerMetrics> {
+  const records = [...context.vms.values()].map(({ record }) => record);
+  const vms = { running: 0, paused: 0, error: 0, starting: 0 };
+  for (const { phase } of records) vms[phase]++;
+  const network = await context.network?.metrics();
+  const traffic = records.flatMap(({ vmId, network: held }) => {
+    const found = held && network?.traffic.get(held.index);
+    return found === undefined ? [] : [{ vmId, ...found.traffic, dropped: found.dropped }];
+  });
+  return { vms, traffic, names: network?.names };
+}
