@@ -71,7 +71,11 @@ describe("the SDK as it is published", () => {
   });
 
   test.for(INSTALLED)("works under $name", async ({ name, command, args, version }, { skip }) => {
-    if (!existsSync(command)) skip(`${name} could not be installed by tools/setup.sh --tests`);
+    if (!existsSync(command)) {
+      const reason = `${name} is not there: tools/setup.sh --tests could not install it`;
+      process.stderr.write(`skipped: ${reason}\n`);
+      skip(reason);
+    }
     expect(spawnSync(command, ["--version"], { encoding: "utf8" }).stdout).toMatch(new RegExp(`^${version}`));
     const files = join(folder, name);
     mkdirSync(files);
