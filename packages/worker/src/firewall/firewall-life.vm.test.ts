@@ -284,6 +284,19 @@ describe("a daemon's restart", () => {
     expect(await vm.reaches(tcp(SITE4))).toBe(true);
   });
 
+  it("closes a VM whose policy cannot be kept, and no other", async () => {
+    const wrong = policy([rule("10.0.0.0/99")], [], { egressDefault: "allow" });
+    await firewall.restore([
+      { guest: lab.guest(998), policy: allowAll },
+      { guest: lab.guest(INDEX), policy: wrong },
+    ]);
+    expect(String(errors[0])).toContain(`index ${INDEX}`);
+    expect(await vm.reaches(tcp(SITE4))).toBe(false);
+    expect(await nft(`list chain ${TABLE} vm998_egress`)).toContain("accept");
+    await firewall.update(INDEX, allowAll);
+    expect(await vm.reaches(tcp(SITE4))).toBe(true);
+  });
+
   it("makes a table anew that it cannot change", async () => {
     await firewall.close({ keep: false });
     await nft(`add table ${TABLE}; add set ${TABLE} from_vm { type ipv4_addr; }`);

@@ -54,6 +54,11 @@ interface AttachedVm extends GuestPolicy {
 const CHECK_INTERVAL_MS = 30_000;
 /** After the table could not be put back. */
 const RETRY_MS = 1000;
+const CLOSED: NetworkPolicy = {
+  ingress: { default: "deny", rules: [] },
+  egress: { default: "deny", rules: [] },
+  dns: { mode: "allow", domains: [], blockBypass: true },
+};
 const MISSING = /No such file or directory/;
 
 export class Firewall {
@@ -97,7 +102,8 @@ export class Firewall {
     return this.#changes.run(async () => {
       const found = await this.#read();
       const now = Date.now();
-      for (const { guest, policy } of guests) {
+      for (const { guest, policy: held } of guests) {
+        const policy = this.#renders(guest, held) ? held : CLOSED;
         const learned = new LearnedAddresses(guest.index, policy);
         for (const { set, address, ttlSec } of found.learned) learned.remember(set, address, ttlSec, now);
         this.#vms.set(guest.index, { guest, policy, learned });
@@ -116,8 +122,23 @@ export class Firewall {
         ].join(""),
       );
       // One namespace that is broken must not hold the others' VMs up.
-      for (const { guest, policy } of guests) await this.#shape(guest, policy).catch(this.#onError);
+      for (const { guest, policy } of this.#vms.values()) {
+        await this.#shape(guest, policy).catch(this.#onError);
+      }
     });
+  }
+
+  /** One policy of another version must not keep the others' VMs from theirs; its VM reaches nothing until it gets a new one. */
+  #renders(guest: FirewallGuest, policy: NetworkPolicy): boolean {
+    try {
+      renderAttach(this.#options, guest, policy);
+      return true;
+    } catch (error) {
+      this.#onError(
+        new Error(`The policy of the VM with index ${guest.index} cannot be kept`, { cause: error }),
+      );
+      return false;
+    }
   }
 
   /** Lets a VM out that had no policy before; until then it reaches nothing. */

@@ -56,6 +56,7 @@ beforeAll(async () => {
     for (const address of ["203.0.113.1", "2001:db8::1", lab.guest(INDEX).hostIpv4]) {
       for (const port of [8800, RESOLVER_PORT]) await lab.host.listen({ protocol, address, port });
     }
+    await lab.host.listen({ protocol, address: "::", port: 8801 });
   }
 });
 
@@ -93,6 +94,17 @@ describe("what a VM reaches", () => {
       }
       expect(await vm.reaches(udp("203.0.113.1", RESOLVER_PORT))).toBe(false);
     }
+  });
+
+  it("is not the host by an address that it shares with its network", async () => {
+    await attach([rule("0.0.0.0/0"), rule("::/0")], { egressDefault: "allow" });
+    await lab.host.heard();
+    for (const address of ["203.0.113.255", "2001:db8::"]) await vm.reaches(udp(address, 8801));
+    expect(await lab.host.heard()).toEqual([]);
+    // So that the test can fail: a rule that names it lets it through.
+    await firewall.update(INDEX, policy([rule("203.0.113.255/32"), rule("2001:db8::/128")]));
+    for (const address of ["203.0.113.255", "2001:db8::"]) await vm.reaches(udp(address, 8801));
+    expect(await lab.host.heard()).toHaveLength(2);
   });
 
   it("is the internet by default, but nothing guarded and no other resolver", async () => {

@@ -4,8 +4,10 @@ import { allowsGuarded } from "./allows-guarded.ts";
 import { renderEgress, renderIngress } from "./render-rules.ts";
 import { ruleId } from "./rule-id.ts";
 
-const GUARD4 = "ct original ip daddr != @guarded4 fib daddr type != local fib saddr type != local";
-const GUARD6 = "ct original ip6 daddr != @guarded6 fib daddr type != local fib saddr type != local";
+const GUARD4 =
+  "ct original ip daddr != @guarded4 fib daddr type != @host_kinds fib saddr type != @host_kinds";
+const GUARD6 =
+  "ct original ip6 daddr != @guarded6 fib daddr type != @host_kinds fib saddr type != @host_kinds";
 
 describe("rules of egress", () => {
   it.each([

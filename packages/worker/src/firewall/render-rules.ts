@@ -90,7 +90,7 @@ function familyMatch(family: Family): string {
  * run before and after addresses are translated.
  */
 function guard(family: Family): string {
-  return ` ct original ${KEYWORD[family]} daddr != @guarded${family} fib daddr type != local fib saddr type != local`;
+  return ` ct original ${KEYWORD[family]} daddr != @guarded${family} fib daddr type != @host_kinds fib saddr type != @host_kinds`;
 }
 
 function transport({ protocol, ports }: FirewallRule): string {

@@ -62,6 +62,8 @@ export function renderBase(options: TableOptions): string {
     `add set ${table} ${OWN_CHANGES} { type mark; flags timeout; }`,
     ...filledSet(table, "guarded4", "type ipv4_addr; flags interval;", GUARDED_IPV4),
     ...filledSet(table, "guarded6", "type ipv6_addr; flags interval;", guardedIpv6(vmPrefix)),
+    // The host answers to its network's broadcast address too, and as a router to each network's first one.
+    ...filledSet(table, "host_kinds", "type fib_addrtype;", ["local", "broadcast", "anycast", "multicast"]),
     ...filledSet(table, "doh4", "type ipv4_addr;", DOH_IPV4),
     ...filledSet(table, "doh6", "type ipv6_addr;", DOH_IPV6),
     // Before destinations are translated and after sources are: a packet then still has, or has again, the addresses that the VM sees.

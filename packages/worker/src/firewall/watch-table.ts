@@ -22,10 +22,10 @@ const QUIET_MS = 5000;
 const MAX_LINE_LENGTH = 4 * 1024 * 1024;
 
 /** nft has no use for its input, but ours closes with the daemon, and then nobody reads. */
-const MONITOR = `exec 3<&0
-nft monitor </dev/null 2>/dev/null &
+const MONITOR = `exec 3<&0 2>/dev/null
+nft monitor </dev/null &
 monitor=$!
-{ read -r _ <&3; kill $monitor; } 2>/dev/null &
+{ read -r _ <&3; kill $monitor; } &
 wait $monitor`;
 
 export class TableWatch {
