@@ -232,6 +232,20 @@ describe("the table", () => {
     expect(errors).toEqual([]);
   });
 
+  it("is checked now and then, should the watch have missed something", async () => {
+    await firewall.attach(lab.guest(INDEX), policy([rule(NAME)]));
+    expect(await firewall.check()).toBe(true);
+    await firewall.close({ keep: true });
+    for (const foreign of [`flush chain ${TABLE} to_vms`, `flush map ${TABLE} from_vm`, "flush ruleset"]) {
+      await nft(foreign);
+      expect(await firewall.check(), foreign).toBe(false);
+      firewall = await openFirewall();
+      await firewall.restore([{ guest: lab.guest(INDEX), policy: allowAll }]);
+      expect(await firewall.check(), foreign).toBe(true);
+      await firewall.close({ keep: true });
+    }
+  });
+
   it("takes a change that comes when it is gone", async () => {
     await firewall.attach(lab.guest(INDEX), allowAll);
     await Promise.all([nft("flush ruleset"), firewall.update(INDEX, policy([rule(`${SITE4}/32`)]))]);

@@ -10,19 +10,17 @@ import type { FirewallGuest, FirewallReport, LearnedAddress, TrafficReport } fro
 import { parseNetwork } from "./ip-network.ts";
 import { LearnedAddresses, renderChanges } from "./learned-addresses.ts";
 import type { SetChange } from "./learned-addresses.ts";
+import { NftTable } from "./nft-table.ts";
 import { isSameLimit, shapingCommand } from "./rate-limit.ts";
-import { parseListing, readReport, readTable, readTraffic } from "./read-table.ts";
-import type { TableState } from "./read-table.ts";
+import { readReport, readTraffic } from "./read-table.ts";
 import {
   COUNTER_SETS,
-  HOOKED_RULES,
   dropTable,
   renderAttach,
   renderBase,
   renderDetach,
   renderSetsGone,
   renderUpdate,
-  signature,
   tableName,
 } from "./render-table.ts";
 import type { TableOptions } from "./render-table.ts";
@@ -59,12 +57,12 @@ const CLOSED: NetworkPolicy = {
   egress: { default: "deny", rules: [] },
   dns: { mode: "allow", domains: [], blockBypass: true },
 };
-const MISSING = /No such file or directory/;
+const COUNTING_SETS = COUNTER_SETS.map((set) => `set ${set}`);
 
 export class Firewall {
   readonly #shell: CommandShell;
   readonly #options: TableOptions;
-  readonly #table: string;
+  readonly #table: NftTable;
   readonly #onError: (error: Error) => void;
   readonly #changes = new SerialQueue();
   readonly #vms = new Map<number, AttachedVm>();
@@ -81,10 +79,10 @@ export class Firewall {
     if (vmPrefix === undefined) throw new Error(`${options.vmPrefix} is no network`);
     const firewall = new Firewall(options, { ...options, vmPrefix });
     try {
-      await firewall.#transact(renderBase(firewall.#options));
+      await firewall.#table.transact(renderBase(firewall.#options));
     } catch (error) {
       // One that is there already may be of another version; then it stays as it is until `restore` makes it anew as a whole.
-      if (!(await firewall.#exists())) throw error;
+      if (!(await firewall.#table.exists())) throw error;
     }
     firewall.#keepWatch();
     return firewall;
@@ -93,14 +91,14 @@ export class Firewall {
   private constructor({ shell, onError }: FirewallOptions, options: TableOptions) {
     this.#shell = shell;
     this.#options = options;
-    this.#table = tableName(options.instance);
+    this.#table = new NftTable(shell, tableName(options.instance));
     this.#onError = onError;
   }
 
   /** Once after a restart, with all VMs that run on: their policies are in force, what belonged to others is gone. One transaction. */
   restore(guests: readonly GuestPolicy[]): Promise<void> {
     return this.#changes.run(async () => {
-      const found = await this.#read();
+      const found = await this.#table.read();
       const now = Date.now();
       for (const { guest, policy: held } of guests) {
         const policy = this.#renders(guest, held) ? held : CLOSED;
@@ -203,22 +201,29 @@ export class Firewall {
   async report(index: number): Promise<FirewallReport | undefined> {
     const vm = this.#vms.get(index);
     if (vm === undefined) return undefined;
-    const chains = (["ingress", "egress"] as const).map((name) => `chain ${this.#table} vm${index}_${name}`);
-    const listing = await this.#list([...chains, ...this.#countingSets()]);
+    const chains = (["ingress", "egress"] as const).map((name) => `chain vm${index}_${name}`);
+    const listing = await this.#table.list([...chains, ...COUNTING_SETS]);
     return readReport(listing, vm.guest.veth, vm.policy);
   }
 
   /** Of every attached VM, by index. */
   async reportAll(): Promise<ReadonlyMap<number, TrafficReport>> {
-    const listing = await this.#list(this.#countingSets());
+    const listing = await this.#table.list(COUNTING_SETS);
     return new Map([...this.#vms].map(([index, { guest }]) => [index, readTraffic(listing, guest.veth)]));
+  }
+
+  /** Whether the table is as it should be, as far as can be told cheaply; else it is put back. Happens by itself now and then. */
+  async check(): Promise<boolean> {
+    const isWhole = await this.#changes.run(() => this.#table.isWhole(this.#vms.keys()));
+    if (!isWhole) this.#putBackSoon("was not as it should be");
+    return isWhole;
   }
 
   /** `keep` leaves the table to the VMs that run on without a daemon; else it is deleted. */
   close({ keep }: { readonly keep: boolean }): Promise<void> {
     return this.#changes.run(async () => {
       this.#stop();
-      if (!keep) await this.#run(dropTable(this.#table));
+      if (!keep) await this.#table.drop();
     });
   }
 
@@ -226,11 +231,11 @@ export class Firewall {
   #keepWatch(): void {
     this.#watch = new TableWatch({
       prefix: this.#shell.prefix,
-      table: this.#table,
+      table: this.#table.name,
       onForeignChange: () => this.#putBackSoon("was changed by someone else"),
       onError: this.#onError,
     });
-    this.#timer = setInterval(() => void this.#check(), CHECK_INTERVAL_MS);
+    this.#timer = setInterval(() => void this.check(), CHECK_INTERVAL_MS);
     this.#timer.unref();
   }
 
@@ -269,7 +274,7 @@ export class Firewall {
     const changes = collected.filter(({ set }) => sets.has(set));
     if (changes.length === 0) return;
     try {
-      await this.#transactOrReplace(renderChanges(this.#table, changes));
+      await this.#transactOrReplace(renderChanges(this.#table.name, changes));
     } catch (error) {
       for (const { learned } of this.#vms.values()) learned.forget(changes);
       throw error;
@@ -279,14 +284,14 @@ export class Firewall {
   /** A change to the table as it should be; when it is not so, because someone else was there, the whole is made anew. */
   async #transactOrReplace(text: string): Promise<void> {
     try {
-      await this.#transact(text);
+      await this.#table.transact(text);
     } catch (error) {
       try {
-        await this.#transact(this.#renderWhole());
+        await this.#table.transact(this.#renderWhole());
       } catch {
         throw error;
       }
-      this.#onError(new Error(`The table ${this.#table} had to be made anew`, { cause: error }));
+      this.#onError(new Error(`The table ${this.#table.name} had to be made anew`, { cause: error }));
     }
   }
 
@@ -294,72 +299,20 @@ export class Firewall {
     const now = Date.now();
     const vms = [...this.#vms.values()].map(
       ({ guest, policy, learned }) =>
-        renderAttach(this.#options, guest, policy) + renderChanges(this.#table, learned.all(now)),
+        renderAttach(this.#options, guest, policy) + renderChanges(this.#table.name, learned.all(now)),
     );
-    return [dropTable(this.#table), renderBase(this.#options), ...vms].join("");
-  }
-
-  async #transact(text: string): Promise<void> {
-    await this.#run(text + signature(this.#table));
-  }
-
-  async #run(text: string): Promise<void> {
-    await this.#shell.run(`nft -f - <<'EOF'\n${text}EOF`);
-  }
-
-  async #list(what: readonly string[]): Promise<ReturnType<typeof parseListing>> {
-    // One process for each: what nft fetches for the first list of several, it leaves out for the others.
-    const commands = what.map((item) => `nft -j list ${item}`);
-    return parseListing(await this.#shell.run(commands.join(" && ")));
-  }
-
-  #countingSets(): readonly string[] {
-    return COUNTER_SETS.map((set) => `set ${this.#table} ${set}`);
-  }
-
-  async #exists(): Promise<boolean> {
-    const tables = await this.#shell.run("nft list tables inet").catch(() => "");
-    return tables.split("\n").includes(`table ${this.#table}`);
-  }
-
-  async #read(): Promise<TableState> {
-    try {
-      return readTable(await this.#list([`sets table ${this.#table}`, `map ${this.#table} from_vm`]));
-    } catch (error) {
-      if (error instanceof Error && MISSING.test(error.message)) return readTable([]);
-      throw error;
-    }
-  }
-
-  /** Looks only at what holds the rest together: listing the rules of hundreds of VMs takes long. */
-  async #check(): Promise<void> {
-    if (!(await this.#isWhole())) this.#putBackSoon("was not as it should be");
-  }
-
-  async #isWhole(): Promise<boolean> {
-    const chains = Object.keys(HOOKED_RULES).map((name) => `chain ${this.#table} ${name}`);
-    return await this.#changes.run(async () => {
-      try {
-        const state = readTable(await this.#list([...chains, `map ${this.#table} from_vm`]));
-        const hasRules = Object.entries(HOOKED_RULES).every(
-          ([name, count]) => state.ruleCounts.get(name) === count,
-        );
-        return hasRules && [...this.#vms.keys()].every((index) => state.vethOf.has(index));
-      } catch {
-        return false;
-      }
-    });
+    return [dropTable(this.#table.name), renderBase(this.#options), ...vms].join("");
   }
 
   #putBackSoon(reason: string): void {
     void this.#changes.run(async () => {
       if (this.#isClosed) return;
       try {
-        await this.#transact(this.#renderWhole());
-        this.#onError(new Error(`The table ${this.#table} ${reason}; it was put back`));
+        await this.#table.transact(this.#renderWhole());
+        this.#onError(new Error(`The table ${this.#table.name} ${reason}; it was put back`));
       } catch (error) {
         this.#onError(
-          new Error(`The table ${this.#table} ${reason} and cannot be put back`, { cause: error }),
+          new Error(`The table ${this.#table.name} ${reason} and cannot be put back`, { cause: error }),
         );
         setTimeout(() => this.#putBackSoon(reason), RETRY_MS).unref();
       }

@@ -1,0 +1,71 @@
+/** One nftables table of ours, as nft changes and lists it. What it should contain is not decided here. */
+import type { CommandShell } from "../host/command-shell.ts";
+import { parseListing, readTable } from "./read-table.ts";
+import type { TableState } from "./read-table.ts";
+import { HOOKED_RULES, dropTable, signature } from "./render-table.ts";
+
+const MISSING = /No such file or directory/;
+
+export class NftTable {
+  readonly name: string;
+  readonly #shell: CommandShell;
+
+  /** `name` has its family: `inet fastvm_123abc`. */
+  constructor(shell: CommandShell, name: string) {
+    this.#shell = shell;
+    this.name = name;
+  }
+
+  /** All of it or nothing. In force when it resolves. */
+  async transact(text: string): Promise<void> {
+    await this.#run(text + signature(this.name));
+  }
+
+  async drop(): Promise<void> {
+    await this.#run(dropTable(this.name));
+  }
+
+  /** `what` are chains, sets or maps of the table, such as `set sent`. */
+  async list(what: readonly string[]): Promise<ReturnType<typeof parseListing>> {
+    // One process for each: what nft fetches for the first list of several, it leaves out for the others.
+    const commands = what.map((item) => {
+      const [kind = "", name = ""] = item.split(" ");
+      return `nft -j list ${kind} ${this.name} ${name}`;
+    });
+    return parseListing(await this.#shell.run(commands.join(" && ")));
+  }
+
+  async exists(): Promise<boolean> {
+    const tables = await this.#shell.run("nft list tables inet").catch(() => "");
+    return tables.split("\n").includes(`table ${this.name}`);
+  }
+
+  /** Which VMs it has and what they learned; of a table that is not there, none and nothing. */
+  async read(): Promise<TableState> {
+    try {
+      const sets = await this.#shell.run(`nft -j list sets table ${this.name}`);
+      return readTable([...parseListing(sets), ...(await this.list(["map from_vm"]))]);
+    } catch (error) {
+      if (error instanceof Error && MISSING.test(error.message)) return readTable([]);
+      throw error;
+    }
+  }
+
+  /** Looks only at what holds the rest together: listing the rules of hundreds of VMs takes long. */
+  async isWhole(indexes: Iterable<number>): Promise<boolean> {
+    try {
+      const chains = Object.keys(HOOKED_RULES).map((name) => `chain ${name}`);
+      const state = readTable(await this.list([...chains, "map from_vm"]));
+      const hasRules = Object.entries(HOOKED_RULES).every(
+        ([name, count]) => state.ruleCounts.get(name) === count,
+      );
+      return hasRules && [...indexes].every((index) => state.vethOf.has(index));
+    } catch {
+      return false;
+    }
+  }
+
+  async #run(text: string): Promise<void> {
+    await this.#shell.run(`nft -f - <<'EOF'\n${text}EOF`);
+  }
+}
