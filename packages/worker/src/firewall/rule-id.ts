@@ -5,9 +5,18 @@
 import type { FirewallRule } from "@fastvm/contract";
 import { createHash } from "node:crypto";
 
+/** A policy of hundreds of rules is read several times over while it is put in force. */
+const known = new WeakMap<FirewallRule, string>();
+
 /** Eight hexadecimal digits, never all zero: that is the mark of connections that have none. */
-export function ruleId({ action, kind, value, protocol, ports }: FirewallRule): string {
-  const digest = createHash("sha256").update([action, kind, value, protocol, ports].join(" ")).digest("hex");
-  const id = digest.slice(0, 8);
+export function ruleId(rule: FirewallRule): string {
+  const id = known.get(rule) ?? digest(rule);
+  known.set(rule, id);
+  return id;
+}
+
+function digest({ action, kind, value, protocol, ports }: FirewallRule): string {
+  const text = [action, kind, value, protocol, ports].join(" ");
+  const id = createHash("sha256").update(text).digest("hex").slice(0, 8);
   return id === "00000000" ? "00000001" : id;
 }
