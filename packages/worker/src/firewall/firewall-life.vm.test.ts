@@ -272,6 +272,7 @@ describe("a daemon's restart", () => {
     const held = policy([rule(NAME)]);
     await firewall.attach(lab.guest(INDEX), held);
     await firewall.attach(lab.guest(999), policy([rule("gone.example.test")]));
+    await lab.inVm(INDEX, "tc qdisc add dev uplink root tbf rate 1mbit burst 20k limit 20k");
     await firewall.learn(INDEX, learned(SITE4, 60));
     expect(await vm.opens("open", tcp(SITE4))).toBe(true);
     const before = await firewall.report(INDEX);
@@ -291,6 +292,7 @@ describe("a daemon's restart", () => {
     );
     const table = await nft(`list table ${TABLE}`);
     expect(table).not.toContain("vm999_");
+    expect(await lab.inVm(INDEX, "tc qdisc show dev uplink")).not.toContain("tbf");
     expect(table).not.toContain('"fv-999"');
     // What the earlier daemon had learned, this one puts back too.
     await nft("flush ruleset");

@@ -120,9 +120,7 @@ export class Firewall {
         ].join(""),
       );
       // One namespace that is broken must not hold the others' VMs up.
-      for (const { guest, policy } of this.#vms.values()) {
-        await this.#shape(guest, policy).catch(this.#onError);
-      }
+      await this.#shapeAll();
     });
   }
 
@@ -266,6 +264,18 @@ export class Firewall {
 
   async #shape({ namespace }: FirewallGuest, policy: NetworkPolicy | undefined): Promise<void> {
     await this.#shell.run(shapingCommand(namespace, policy?.egress.rateLimit));
+  }
+
+  /** Those without a limit, which are most, in one go: what there may be to remove is of a daemon that ended halfway. */
+  async #shapeAll(): Promise<void> {
+    const vms = [...this.#vms.values()];
+    const unlimited = vms.filter(({ policy }) => policy.egress.rateLimit === undefined);
+    await this.#shell.run(
+      [":", ...unlimited.map(({ guest }) => shapingCommand(guest.namespace, undefined))].join("\n"),
+    );
+    for (const { guest, policy } of vms) {
+      if (policy.egress.rateLimit !== undefined) await this.#shape(guest, policy).catch(this.#onError);
+    }
   }
 
   async #addLearned(collected: readonly SetChange[]): Promise<void> {

@@ -17,7 +17,7 @@ export interface FirewallGuest {
 
 /** An address that the resolver is about to hand out for a name. */
 export interface LearnedAddress {
-  /** As asked for, or a name of its CNAME chain; lower case. */
+  /** As asked for, or a name of its CNAME chain. */
   readonly name: string;
   readonly address: string;
   readonly ttlSec: number;

@@ -25,6 +25,11 @@ describe("learned addresses", () => {
     ]);
   });
 
+  it("count for a name however it is written", () => {
+    const learned = new LearnedAddresses(5, policy([byName]));
+    expect(learned.learn([entry("192.0.2.1", 60, "WWW.Example.TEST.")], NOW)).toHaveLength(1);
+  });
+
   it("of a guarded range count for rules that deny only, and those last", () => {
     const denied = rule("www.example.test", { action: "deny" });
     const learned = new LearnedAddresses(5, policy([byName, denied]));

@@ -58,8 +58,9 @@ export class LearnedAddresses {
       const address = parseAddress(entry.address);
       if (address === undefined) return [];
       const text = formatAddress(address);
+      const name = entry.name.toLowerCase().replace(/\.$/, "");
       return this.#rules.flatMap((rule) => {
-        if (!matchesName(rule.value, entry.name)) return [];
+        if (!matchesName(rule.value, name)) return [];
         // Names may lead anywhere; that an address is inside of a guarded range must be said by a rule with the address.
         if (rule.action === "allow" && isGuarded(entry.address)) return [];
         const ttlSec = boundedTtl(entry.ttlSec, rule.action);
