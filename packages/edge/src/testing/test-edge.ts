@@ -59,7 +59,8 @@ export class FakeVms implements ServiceDirectory {
   async dial(vmId: VmId, port: number, options: CallOptions = {}): Promise<Duplex> {
     this.dials += 1;
     if (this.vms.get(vmId)?.status !== "running") throw new FastvmError("vm_wrong_state");
-    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    // As over the guest link, where nothing waits to be sent together with more.
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
     try {
       await once(socket, "connect", options.signal === undefined ? {} : { signal: options.signal });
     } catch (error) {

@@ -1,0 +1,165 @@
+/** Much at once: large bodies with flat memory, many requests, and slow ones that hold up nobody. */
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
+import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
+import { connect } from "node:net";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { send } from "./testing/request.ts";
+import { TestEdge } from "./testing/test-edge.ts";
+
+const GIB = 1024 ** 3;
+const CHUNK = Buffer.alloc(64 * 1024, 1);
+const MAX_GROWTH_MIB = 100;
+
+function* chunks(bytes: number) {
+  for (let sent = 0; sent < bytes; sent += CHUNK.length) yield CHUNK;
+}
+
+async function count(stream: AsyncIterable<Uint8Array>): Promise<number> {
+  let bytes = 0;
+  for await (const chunk of stream) bytes += chunk.length;
+  return bytes;
+}
+
+describe("1 GiB each way", () => {
+  let services: TestEdge;
+  let child: ChildProcess;
+  let ports: { port: number; http2Port: number; hosts: readonly [string, string] };
+
+  beforeAll(async () => {
+    services = await TestEdge.start();
+    const answer = (
+      request: AsyncIterable<Uint8Array> & { method?: string | undefined },
+      response: NodeJS.WritableStream,
+    ) => {
+      if (request.method === "GET")
+        return void import("node:stream").then(({ Readable }) => Readable.from(chunks(GIB)).pipe(response));
+      void count(request).then((bytes) => response.end(String(bytes)));
+    };
+    const http1 = await services.listen(createServer((request, response) => answer(request, response)));
+    const http2 = await services.listen(
+      createHttp2Server((request, response) => answer(request, response as never)),
+    );
+    const file = fileURLToPath(new URL("./testing/transfer-child.ts", import.meta.url));
+    child = fork(file, [String(http1), String(http2)], { execArgv: ["--conditions=development"] });
+    [ports] = (await once(child, "message")) as [typeof ports];
+  });
+
+  afterAll(async () => {
+    child.kill();
+    await services[Symbol.asyncDispose]();
+  });
+
+  async function memory(): Promise<{ rssMib: number; peakMib: number }> {
+    const answer = once(child, "message");
+    child.send("memory");
+    return ((await answer) as [{ rssMib: number; peakMib: number }])[0];
+  }
+
+  /** Runs it and tells by how much the proxy's memory grew at its worst. */
+  async function growthMib(transfer: () => Promise<void>): Promise<number> {
+    const { rssMib } = await memory();
+    await transfer();
+    return (await memory()).peakMib - rssMib;
+  }
+
+  async function throughHttp1(host: string): Promise<void> {
+    const url = `http://127.0.0.1:${ports.port}/`;
+    const upload = httpRequest(url, { method: "POST", headers: { host }, agent: false });
+    const answered = once(upload, "response");
+    for (const chunk of chunks(GIB)) if (!upload.write(chunk)) await once(upload, "drain");
+    upload.end();
+    const [answer] = (await answered) as [IncomingMessage];
+    expect(Buffer.concat((await answer.toArray()) as Buffer[]).toString()).toBe(String(GIB));
+    const download = httpRequest(url, { headers: { host }, agent: false }).end();
+    const [body] = (await once(download, "response")) as [IncomingMessage];
+    expect(await count(body)).toBe(GIB);
+  }
+
+  async function throughHttp2(authority: string): Promise<void> {
+    const session = connectHttp2(`http://127.0.0.1:${ports.http2Port}`);
+    const upload = session.request({ ":method": "POST", ":authority": authority });
+    for (const chunk of chunks(GIB)) if (!upload.write(chunk)) await once(upload, "drain");
+    upload.end();
+    expect(Buffer.concat((await upload.toArray()) as Buffer[]).toString()).toBe(String(GIB));
+    expect(await count(session.request({ ":authority": authority }))).toBe(GIB);
+    session.destroy();
+  }
+
+  test("over HTTP/1.1 leaves memory flat", { timeout: 120_000 }, async () => {
+    expect(await growthMib(() => throughHttp1(ports.hosts[0]))).toBeLessThan(MAX_GROWTH_MIB);
+  });
+
+  test("over HTTP/2 leaves memory flat", { timeout: 120_000 }, async () => {
+    expect(await growthMib(() => throughHttp2(ports.hosts[1]))).toBeLessThan(MAX_GROWTH_MIB);
+  });
+});
+
+describe("side by side", () => {
+  let proxy: TestEdge;
+
+  beforeAll(async () => {
+    // A client that leaves while nothing of its upload is read is noticed when the service's time is over.
+    proxy = await TestEdge.start({ answerMs: 3000 });
+  });
+
+  afterEach(async () => {
+    expect(proxy.errors).toEqual([]);
+    await expect.poll(() => proxy.edge.metrics().openConnections, { timeout: 5000 }).toBe(0);
+  });
+
+  afterAll(() => proxy[Symbol.asyncDispose]());
+
+  test("1,000 requests to ten VMs each get their own answer", async () => {
+    let together = 0;
+    let most = 0;
+    const vms = await Promise.all(
+      Array.from({ length: 10 }, () =>
+        proxy.service((request, response) => {
+          together += 1;
+          most = Math.max(most, together);
+          setTimeout(() => {
+            together -= 1;
+            response.end(`${request.headers.host}${request.url}`);
+          }, 500);
+        }),
+      ),
+    );
+    const hosts = vms.map((vmId) => proxy.host(vmId));
+    const answers = await Promise.all(
+      Array.from({ length: 1000 }, async (_, index) => {
+        const vhost = hosts[index % 10] ?? "";
+        return [`${vhost}/${index}`, (await send(`${proxy.url}/${index}`, { vhost })).body];
+      }),
+    );
+    for (const [expected, got] of answers) expect(got).toBe(expected);
+    expect(most).toBeGreaterThan(300);
+    expect(proxy.edge.metrics().requests["2xx"]).toBe(1000);
+  });
+
+  test("a client that does not read and a service that does not read hold up nobody else", async () => {
+    const vmId = await proxy.service((request, response) => {
+      if (request.url === "/deaf") return request.pause();
+      if (request.url !== "/big") return response.end("quick");
+      for (const chunk of chunks(64 * 1024 * 1024)) response.write(chunk);
+      response.end();
+    });
+    const vhost = proxy.host(vmId);
+    const slow = connect(proxy.port, "127.0.0.1");
+    slow.pause().write(`GET /big HTTP/1.1\r\nHost: ${vhost}\r\n\r\n`);
+    const upload = connect(proxy.port, "127.0.0.1");
+    upload.on("error", () => undefined);
+    upload.write(`POST /deaf HTTP/1.1\r\nHost: ${vhost}\r\nContent-Length: 100000000\r\n\r\n`);
+    for (const chunk of chunks(32 * 1024 * 1024)) upload.write(chunk);
+    await expect.poll(() => proxy.vms.open.size).toBe(2);
+    const startedAt = performance.now();
+    for (let round = 0; round < 50; round += 1) {
+      expect((await send(proxy.url, { vhost })).body).toBe("quick");
+    }
+    expect((performance.now() - startedAt) / 50).toBeLessThan(100);
+    slow.destroy();
+    upload.destroy();
+  });
+});
