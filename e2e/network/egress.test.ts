@@ -151,13 +151,19 @@ describe("rules", () => {
   test("open a guarded address only by its name", async () => {
     await client.vms.setFirewall(
       vm,
-      egress("allow", { action: "allow", value: "10.20.0.0/16", protocol: "tcp", ports: "80" }),
+      egress(
+        "allow",
+        { action: "allow", value: "10.20.0.0/16", protocol: "tcp", ports: "80" },
+        // The host is in this one.
+        { action: "allow", value: "10.213.0.0/16", protocol: "tcp", ports: "any" },
+      ),
     );
     await expectReach(
       vm,
       ["tcp", WORLD.privateV4, 80, true],
       ["tcp", WORLD.privateV4, 443, false],
       ["tcp", WORLD.metadata, 80, false],
+      ["tcp", lab.hostAddress, daemon.config.port, false],
     );
   });
 });

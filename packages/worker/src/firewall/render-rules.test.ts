@@ -4,6 +4,7 @@ import { allowsGuarded } from "./allows-guarded.ts";
 import { renderEgress, renderIngress } from "./render-rules.ts";
 import { ruleId } from "./rule-id.ts";
 
+const NOT_THE_HOST = "fib daddr type != @host_kinds fib saddr type != @host_kinds";
 const GUARD4 =
   "ct original ip daddr != @guarded4 fib daddr type != @host_kinds fib saddr type != @host_kinds";
 const GUARD6 =
@@ -16,12 +17,15 @@ describe("rules of egress", () => {
       `meta nfproto ipv4 ct original ip daddr 198.51.100.0/24 ${GUARD4} counter accept`,
     ],
     [rule("198.51.100.7/32"), "meta nfproto ipv4 ct original ip daddr 198.51.100.7/32 counter accept"],
-    [rule("10.1.2.3/16"), "meta nfproto ipv4 ct original ip daddr 10.1.0.0/16 counter accept"],
+    [
+      rule("10.1.2.3/16"),
+      `meta nfproto ipv4 ct original ip daddr 10.1.0.0/16 ${NOT_THE_HOST} counter accept`,
+    ],
     [rule("::/0"), `meta nfproto ipv6 ${GUARD6} counter accept`],
     [rule("0.0.0.0/0", { action: "deny" }), "meta nfproto ipv4 counter return"],
     [
       rule("fd00::/8", { protocol: "udp", ports: "53" }),
-      "meta nfproto ipv6 ct original ip6 daddr fd00:0:0:0:0:0:0:0/8 meta l4proto udp ct original proto-dst 53 counter accept",
+      `meta nfproto ipv6 ct original ip6 daddr fd00:0:0:0:0:0:0:0/8 meta l4proto udp ct original proto-dst 53 ${NOT_THE_HOST} counter accept`,
     ],
     [
       rule("10.0.0.0/8", { protocol: "tcp", ports: "8080-8090", action: "deny" }),
@@ -29,7 +33,7 @@ describe("rules of egress", () => {
     ],
     [
       rule("10.0.0.0/8", { protocol: "tcp" }),
-      "meta nfproto ipv4 ct original ip daddr 10.0.0.0/8 meta l4proto tcp counter accept",
+      `meta nfproto ipv4 ct original ip daddr 10.0.0.0/8 meta l4proto tcp ${NOT_THE_HOST} counter accept`,
     ],
   ])("%j", (one, expected) => {
     expect(renderEgress(5, policy([one]))).toEqual([

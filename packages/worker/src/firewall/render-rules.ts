@@ -63,8 +63,8 @@ function renderNetworkRule(rule: FirewallRule, direction: Direction, position: n
   const { family } = network;
   const address =
     network.prefixLength === 0 ? "" : ` ct original ${KEYWORD[family]} ${end} ${formatNetwork(network)}`;
-  const isGuarded = direction === "egress" && rule.action === "allow" && isBroad(network);
-  const match = `${familyMatch(family)}${address}${transport(rule)}${isGuarded ? guard(family) : ""}`;
+  const opens = direction === "egress" && rule.action === "allow";
+  const match = `${familyMatch(family)}${address}${transport(rule)}${opens ? guardAgainst(network) : ""}`;
   return [`${match} ${decide(direction, position, rule.action)}`];
 }
 
@@ -81,6 +81,12 @@ function renderNameRule(rule: FirewallRule, index: number, position: number): re
   ];
 }
 
+/** A rule names a guarded network by lying inside of it. The host may be in there, too, and is named only by its own address. */
+function guardAgainst(network: IpNetwork): string {
+  if (isSingleAddress(network)) return "";
+  return isBroad(network) ? guard(network.family) : NOT_THE_HOST;
+}
+
 function familyMatch(family: Family): string {
   return `meta nfproto ipv${family}`;
 }
@@ -89,8 +95,10 @@ function familyMatch(family: Family): string {
  * Of every packet the VM's end is no address of the host, so whichever end is one is the host's. Not `ct original`, since `fib` knows only the packet: the chains
  * run before and after addresses are translated.
  */
+const NOT_THE_HOST = " fib daddr type != @host_kinds fib saddr type != @host_kinds";
+
 function guard(family: Family): string {
-  return ` ct original ${KEYWORD[family]} daddr != @guarded${family} fib daddr type != @host_kinds fib saddr type != @host_kinds`;
+  return ` ct original ${KEYWORD[family]} daddr != @guarded${family}${NOT_THE_HOST}`;
 }
 
 function transport({ protocol, ports }: FirewallRule): string {

@@ -163,6 +163,10 @@ function renderPolicy({ instance }: TableOptions, index: number, policy: Network
   ].join("\n");
 }
 
+/** Twice what the resolver answers to one guest. */
+const MAX_QUESTIONS_PER_SEC = 400;
+const QUESTIONS_BURST = 800;
+
 /**
  * Only a neighbour sends with this hop limit, and the neighbour is the namespace: what the guest sends was forwarded once. What else the two ends of the cable tell
  * each other, such as which multicast groups they listen to, concerns no VM.
@@ -184,6 +188,8 @@ function fromRules(guest: FirewallGuest, resolverPort: number): readonly string[
   return [
     `ip saddr != ${ipv4} return`,
     `ip6 saddr != ${publicIpv6} return`,
+    // The resolver has a limit of its own, which costs the daemon a wake-up for each packet.
+    `ip daddr ${hostIpv4} udp dport ${resolverPort} limit rate over ${MAX_QUESTIONS_PER_SEC}/second burst ${QUESTIONS_BURST} packets return`,
     ...(["udp", "tcp"] as const).map(
       (protocol) => `ip saddr ${ipv4} ip daddr ${hostIpv4} ${protocol} dport ${resolverPort} accept`,
     ),
