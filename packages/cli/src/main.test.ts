@@ -304,6 +304,22 @@ describe("cp", () => {
   });
 });
 
+describe("services", () => {
+  it("are added, listed with their URLs, and removed", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ id: ID, name: "dev" });
+    const added = await run(api, ["service", "add", "dev", "web", "8080"]);
+    expect(added.stdout).toMatch(/web +8080 +HTTP\/1.1 +http:\/\/web--1\.proxy\.localhost\//);
+    const grpc = await run(api, ["service", "add", "dev", "web", "9090", "--h2c", "--json"]);
+    expect(JSON.parse(grpc.stdout)).toMatchObject({ port: 9090, h2c: true });
+    expect((await run(api, ["service", "ls", "dev"])).stdout).toMatch(/web +9090 +HTTP\/2/);
+    expect((await run(api, ["service", "rm", "dev", "web"])).stdout).toBe("web\n");
+    expect(api.calls.at(-1)).toBe(`DELETE /v1/vms/${ID}/services/web`);
+    const wrong = await run(api, ["service", "add", "dev", "web", "http"]);
+    expect([wrong.exitCode, wrong.stderr]).toEqual([1, expect.stringContaining('"http" is not a port')]);
+  });
+});
+
 describe("firewall", () => {
   it("is set, changed and shown", async () => {
     await using api = await FakeApi.start();

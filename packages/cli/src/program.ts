@@ -11,6 +11,7 @@ import { stopCommand } from "./commands/daemon/stop.ts";
 import { copyCommand } from "./commands/files/cp.ts";
 import { firewallCommand } from "./commands/firewall/firewall.ts";
 import { quotaCommand } from "./commands/quota.ts";
+import { serviceCommand } from "./commands/service.ts";
 import { snapshotCommand } from "./commands/snapshot/snapshot.ts";
 import { consoleCommand } from "./commands/vm/console.ts";
 import { execCommand } from "./commands/vm/exec.ts";
@@ -52,6 +53,7 @@ export function buildProgram(): Command {
     vmCommand(),
     snapshotCommand(),
     firewallCommand(),
+    serviceCommand(),
     sshKeyCommand(),
     quotaCommand(),
     configCommand(),

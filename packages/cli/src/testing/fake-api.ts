@@ -63,6 +63,8 @@ export class FakeApi implements AsyncDisposable {
     this.#server.on("upgrade", listener);
   }
 
+  readonly services = new Map<string, object>();
+
   addVm(fields: Partial<Vm> = {}): Vm {
     const id = fields.id ?? randomUUID();
     const vm: Vm = {
@@ -151,6 +153,13 @@ export class FakeApi implements AsyncDisposable {
         200,
         this.addVm({ ...vm, firewall: { ...vm?.firewall, ...body } as FirewallPolicy }),
       ],
+      "GET vms/id/services": () => [200, [...this.services.values()]],
+      "PUT vms/id/services": () => {
+        const service = { name: "web", url: "http://web--1.proxy.localhost/", ...body };
+        this.services.set("web", service);
+        return [200, service];
+      },
+      "DELETE vms/id/services": () => [200, this.services.delete("web")],
       "POST vms/id/console-token": () =>
         this.hasConsoles
           ? [200, { token: "one time", websocketPath: "/console/ws", expiresInSec: 60 }]

@@ -9,6 +9,7 @@ import type { Daemon } from "./daemon-flags.ts";
 interface ServeOptions {
   readonly host?: string;
   readonly port?: number;
+  readonly domain?: string;
   readonly dataDir?: string;
   readonly cacheDir?: string;
   readonly databaseUrl?: string;
@@ -23,6 +24,10 @@ export function serveCommand(): Command {
   const command = daemonCommand("serve", "Run the daemon: the API and the VMs of this machine")
     .option("--host <address>", "address to listen on (default: 127.0.0.1)")
     .option("--port <port>", "port to listen on (default: 8800)", portNumber)
+    .option(
+      "--domain <name>",
+      "services are at *.proxy.<name> (environment: FASTVM_DOMAIN; default: localhost)",
+    )
     .option("--cache-dir <folder>", "images and templates (environment: FASTVM_CACHE_DIR)")
     .option("--database-url <url>", "PostgreSQL in place of SQLite in the data folder")
     .option("--pool-size <n>", "processes kept ready for quick launches", wholeNumber)
