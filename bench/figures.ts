@@ -1,6 +1,7 @@
 /** Runs the measures and names what came out. The names are those of `--json`. */
 import { measureCapture } from "./measure/capture.ts";
 import { measureExec } from "./measure/exec.ts";
+import { measureFirewall } from "./measure/firewall.ts";
 import { measureFork } from "./measure/fork.ts";
 import { measureIdle } from "./measure/idle.ts";
 import { measureLaunch } from "./measure/launch.ts";
@@ -28,6 +29,10 @@ export interface Figures {
   readonly clone_alone_pss_mib?: number;
   readonly daemon_rss_mib?: number;
   readonly idle_cpu_percent?: number;
+  readonly floor_nft_ms_p50?: number;
+  readonly firewall_attach_ms_p50?: number;
+  readonly firewall_update_ms_p50?: number;
+  readonly firewall_block_ms_p50?: number;
   readonly template_boot_s?: number;
 }
 
@@ -94,5 +99,17 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
   },
   async idle(session) {
     return { figures: { idle_cpu_percent: await measureIdle(session) }, samples: {} };
+  },
+  async firewall(_session, rounds) {
+    const samples = await measureFirewall(rounds);
+    return {
+      figures: {
+        floor_nft_ms_p50: median(samples.floorNftMs),
+        firewall_attach_ms_p50: median(samples.attachMs),
+        firewall_update_ms_p50: median(samples.updateMs),
+        firewall_block_ms_p50: median(samples.blockMs),
+      },
+      samples: { ...samples },
+    };
   },
 };

@@ -107,6 +107,27 @@ export const PROMISES: readonly Promised[] = [
     limit: () => 1,
     cost: "the guest's timers wake it a few times a second, and each wake-up is emulated",
   },
+  {
+    figure: "letting one more VM out, a dozen rules, on a host of 200, p50",
+    bound: "≤ 10 ms",
+    measure: "firewall",
+    unit: "ms",
+    measured: "firewall_attach_ms_p50",
+    floor: "floor_nft_ms_p50",
+    limit: () => 10,
+    cost: "nft reads the names of all chains and sets before it adds to them; a start of nft that does nothing is the floor",
+  },
+  {
+    figure: "the daemon's event loop is held up by a change of a VM's firewall, p50",
+    bound: "≤ 5 ms",
+    measure: "firewall",
+    unit: "ms",
+    measured: "firewall_block_ms_p50",
+    limit: () => 5,
+    beside: ({ firewall_update_ms_p50: update }) =>
+      update === undefined ? "" : `in force after ${update.toFixed(1)} ms`,
+    cost: "only the text is made here; nft is started by a small shell",
+  },
 ];
 
 function times(factor: number, floor: keyof Figures): Promised["limit"] {
