@@ -160,7 +160,7 @@ describe("a VM that does not run", () => {
       },
       { status: "paused", autoResume: true },
     );
-    proxy.vms.waking = async () => void (await sleep(100));
+    proxy.vms.waking = () => sleep(100);
     const words = ["one", "two", "three"];
     const answers = await Promise.all(
       words.map((body) => send(proxy.url, { vhost: proxy.host(vmId), method: "POST", body })),
@@ -215,10 +215,10 @@ describe("a VM that does not run", () => {
       status: "paused",
       autoResume: true,
     });
-    const { lookUp } = proxy.vms;
+    const lookUp = proxy.vms.lookUp.bind(proxy.vms);
     let looks = 0;
     proxy.vms.lookUp = async (id, name) => {
-      const found = await lookUp.call(proxy.vms, id, name);
+      const found = await lookUp(id, name);
       looks += 1;
       return found.kind === "known" && looks === 1 ? { ...found, status: "running" } : found;
     };

@@ -173,6 +173,16 @@ test("what cannot be reached is answered by the proxy", async () => {
   expect(await sendBytes(proxy.port, HEAD(other))).toMatch(/^HTTP\/1.1 502 [^]*service_bad_answer/);
 });
 
+test("an upgrade to anything else is no WebSocket, should one come this far", async () => {
+  const vmId = await echo();
+  const both = HEAD(vmId).replace("Upgrade: websocket", "Upgrade: websocket, h2c");
+  expect(await sendBytes(proxy.port, both)).not.toMatch(/ 101 /);
+  const front = createServer();
+  front.on("upgrade", (request, socket, head) => proxy.edge.upgrade(request, socket, head));
+  const port = await proxy.listen(front);
+  expect(await sendBytes(port, HEAD(vmId).replace("websocket", "h2c"))).toMatch(/^HTTP\/1.1 400 /);
+});
+
 test("a paused VM wakes for one", async () => {
   const vmId = await echo();
   const vm = proxy.vms.vms.get(vmId);

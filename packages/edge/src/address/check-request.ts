@@ -49,6 +49,8 @@ function checkFraming(request: ClientRequest): void {
 export function checkUpgrade(request: ClientRequest): void {
   if (request.httpVersion !== "1.1" || request.method !== "GET")
     refuse("a WebSocket begins with a GET of HTTP/1.1");
+  const protocols = optionsOf(valuesOf(request, "upgrade"));
+  if (protocols.length !== 1 || protocols[0] !== "websocket") refuse("upgrades are to WebSocket only");
   const lengths = valuesOf(request, "content-length").filter((length) => length !== "0");
   if (lengths.length + valuesOf(request, "transfer-encoding").length > 0) refuse("an upgrade has no body");
 }

@@ -9,7 +9,5 @@ const hosts = [
   proxy.host(proxy.vms.add({ port: http2, h2c: true })),
 ];
 const peak = () => process.resourceUsage().maxRSS / 1024;
-process.on("message", () =>
-  process.send?.({ rssMib: process.memoryUsage.rss() / 1024 ** 2, peakMib: peak() }),
-);
+process.on("message", () => process.send?.({ peakMib: peak() }));
 process.send?.({ port: proxy.port, http2Port: proxy.http2Port, hosts });
