@@ -261,7 +261,10 @@ describe("ssh", () => {
     writeFileSync(join(folder, "ssh"), '#!/bin/sh\necho "$@"; exit 5\n', { mode: 0o755 });
     const env = { ...envFor(api), PATH: `${folder}:${process.env["PATH"] ?? ""}` };
     const connected = await home.run(["ssh", "dev", "-v", "uptime"], env);
-    expect(connected).toMatchObject({ exitCode: 5, stdout: "-l root fd00::1 -v uptime\n" });
+    expect(connected).toMatchObject({
+      exitCode: 5,
+      stdout: "-o StrictHostKeyChecking=accept-new -l root fd00::1 -v uptime\n",
+    });
     expect((await home.run(["ssh", "unreachable"], env)).stderr).toContain("no public IPv6 address");
   });
 });
