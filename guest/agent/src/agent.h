@@ -2,6 +2,7 @@
 #ifndef FASTVM_AGENT_H
 #define FASTVM_AGENT_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -83,6 +84,12 @@ struct stream {
 /* Output of background processes whose command is over: read and thrown away, so that they are not killed by a closed pipe. */
 enum { MAX_LEFTOVERS = 2048, MAX_FORWARDS = 16 };
 
+/* An address of the guest whose connections are carried to the host. */
+struct forward {
+    uint16_t port;
+    char host[INET6_ADDRSTRLEN];
+};
+
 #define DRAIN_HELD UINT64_MAX
 
 struct agent {
@@ -107,8 +114,8 @@ struct agent {
     struct watch leftovers[MAX_LEFTOVERS];
     size_t next_leftover;
 
-    struct watch forwards[MAX_FORWARDS];
-    uint16_t forward_ports[MAX_FORWARDS];
+    struct watch forward_watches[MAX_FORWARDS];
+    struct forward forwards[MAX_FORWARDS];
     size_t forward_count;
     /* No descriptor was left for a connection: they are looked at again when a stream has given some back. */
     bool forwards_paused;
@@ -178,9 +185,13 @@ void socket_open_dial(struct agent *agent, uint32_t id, const uint8_t *payload, 
 void socket_data(struct agent *agent, struct stream *stream, const uint8_t *bytes, size_t length);
 void socket_end(struct agent *agent, struct stream *stream);
 void socket_resume_output(struct agent *agent, struct stream *stream);
-/* Connections to this loopback port are carried to the host. 0 or an errno. */
-int socket_forward(struct agent *agent, uint16_t port);
-void socket_resume_forwards(struct agent *agent);
+/* Makes a stream of a connection that was accepted; closes it and returns false when there is no room. */
+bool socket_accepted(struct agent *agent, uint32_t id, int fd);
+
+/* forward.c */
+/* Connections to this numeric address are carried to the host; it becomes the guest's own first, unless it is a loopback's. 0 or an errno. */
+int forward_open(struct agent *agent, const char *host, uint16_t port);
+void forwards_resume(struct agent *agent);
 
 /* identity.c */
 void identity_apply(struct agent *agent, const uint8_t *request, size_t length);

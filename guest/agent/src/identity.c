@@ -158,10 +158,15 @@ static int run_command(const struct field *field, struct subject *subject)
 static int forward(struct agent *agent, const struct field *field)
 {
     uint16_t port = field_u16(field, 0);
-    if (field->length != sizeof port || port == 0) {
+    char host[INET6_ADDRSTRLEN] = "127.0.0.1";
+    if (field->length < sizeof port || field->length - sizeof port >= sizeof host) {
         return EINVAL;
     }
-    int error = socket_forward(agent, port);
+    if (field->length > sizeof port) {
+        memset(host, 0, sizeof host);
+        memcpy(host, field->value + sizeof port, field->length - sizeof port);
+    }
+    int error = forward_open(agent, host, port);
     /* A program of the guest's owner was there first: that is his right, and no reason to refuse the VM. */
     return error == EADDRINUSE ? 0 : error;
 }

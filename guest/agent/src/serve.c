@@ -95,7 +95,7 @@ void agent_free(struct agent *agent)
         watch_close(agent, &agent->leftovers[i]);
     }
     for (size_t i = 0; i < agent->forward_count; i++) {
-        watch_close(agent, &agent->forwards[i]);
+        watch_close(agent, &agent->forward_watches[i]);
     }
     close(agent->signal_watch.fd);
     close(agent->main_epoll);

@@ -1,8 +1,6 @@
-/* TCP between the host and the guest: dialled by the host, or accepted on the guest's loopback and carried to the host. */
-#include <arpa/inet.h>
+/* TCP between the host and the guest: dialled by the host, or accepted in the guest (forward.c) and carried to the host. */
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,39 +10,14 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "local-address.h"
 
-enum { MAX_HOST_BYTES = 64, BACKLOG = 128 };
-
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
+enum { MAX_HOST_BYTES = 64 };
 
 static void send_done(struct agent *agent, uint32_t id, uint32_t error)
 {
     const char *text = error == 0 ? "" : strerror((int)error);
     link_send_parts(&agent->link, KIND_DONE, id, &error, sizeof error, text, strlen(text));
-}
-
-/* Numeric addresses only: a name would be resolved by code that may wait. The length, or 0. */
-static socklen_t parse_address(union address *address, const char *host, uint16_t port)
-{
-    memset(address, 0, sizeof *address);
-    if (strcmp(host, "") == 0 || strcmp(host, "localhost") == 0) {
-        host = "127.0.0.1";
-    }
-    if (inet_pton(AF_INET, host, &address->v4.sin_addr) == 1) {
-        address->v4.sin_family = AF_INET;
-        address->v4.sin_port = htons(port);
-        return sizeof address->v4;
-    }
-    if (inet_pton(AF_INET6, host, &address->v6.sin6_addr) == 1) {
-        address->v6.sin6_family = AF_INET6;
-        address->v6.sin6_port = htons(port);
-        return sizeof address->v6;
-    }
-    return 0;
 }
 
 static void end_if_over(struct agent *agent, struct stream *stream)
@@ -132,7 +105,8 @@ void socket_open_dial(struct agent *agent, uint32_t id, const uint8_t *payload, 
     }
     memcpy(&port, payload, sizeof port);
     memcpy(host, payload + 4, length - 4);
-    socklen_t size = parse_address(&address, host, port);
+    bool is_local = host[0] == 0 || strcmp(host, "localhost") == 0;
+    socklen_t size = parse_address(&address, is_local ? "127.0.0.1" : host, port);
     int fd = size == 0 ? -1 : socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     struct stream *stream = fd < 0 ? NULL : stream_open(agent, id, STREAM_SOCKET);
     if (stream == NULL) {
@@ -177,67 +151,18 @@ void socket_resume_output(struct agent *agent, struct stream *stream)
     }
 }
 
-static void accept_ready(struct agent *agent, struct watch *watch, uint32_t events)
+bool socket_accepted(struct agent *agent, uint32_t id, int fd)
 {
-    (void)events;
-    int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) {
-        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-            /* The connection stays where it is, and so would the readiness. */
-            agent->forwards_paused = true;
-            watch_set(agent, watch, 0);
-        }
-        return;
-    }
-    uint32_t id = GUEST_STREAM_BIT | agent->next_guest_stream++;
     struct stream *stream = stream_open(agent, id, STREAM_SOCKET);
     if (stream == NULL) {
         close(fd);
-        return;
+        return false;
     }
     without_delay(fd);
     watch_open(&stream->in, fd, stream, input_ready);
     if (connected(agent, stream) != 0) {
         stream_close(agent, stream);
-        return;
+        return false;
     }
-    uint16_t port = agent->forward_ports[watch - agent->forwards];
-    link_send(&agent->link, KIND_OPEN_FORWARD, id, &port, sizeof port);
-}
-
-void socket_resume_forwards(struct agent *agent)
-{
-    agent->forwards_paused = false;
-    for (size_t i = 0; i < agent->forward_count; i++) {
-        watch_set(agent, &agent->forwards[i], EPOLLIN);
-    }
-}
-
-int socket_forward(struct agent *agent, uint16_t port)
-{
-    for (size_t i = 0; i < agent->forward_count; i++) {
-        if (agent->forward_ports[i] == port) {
-            return 0; /* A clone listens already: the socket came with its memory. */
-        }
-    }
-    if (agent->forward_count == MAX_FORWARDS) {
-        return EMFILE;
-    }
-    const struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int on = 1;
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
-        bind(fd, (const struct sockaddr *)&address, sizeof address) < 0 || listen(fd, BACKLOG) < 0) {
-        int error = errno;
-        if (fd >= 0) {
-            close(fd);
-        }
-        return error;
-    }
-    size_t index = agent->forward_count++;
-    agent->forward_ports[index] = port;
-    watch_open(&agent->forwards[index], fd, NULL, accept_ready);
-    watch_set(agent, &agent->forwards[index], EPOLLIN);
-    return 0;
+    return true;
 }

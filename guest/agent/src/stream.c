@@ -70,7 +70,7 @@ void stream_close(struct agent *agent, struct stream *stream)
 void streams_free_dead(struct agent *agent)
 {
     if (agent->dead_streams != NULL && agent->forwards_paused) {
-        socket_resume_forwards(agent);
+        forwards_resume(agent);
     }
     while (agent->dead_streams != NULL) {
         struct stream *stream = agent->dead_streams;

@@ -1,5 +1,6 @@
 """TCP connections, dialled by the host and forwarded to it."""
 
+import errno
 import os
 import resource
 import socket
@@ -123,3 +124,20 @@ class Connections(AgentTest):
         link.wait(lambda: link.streams[stream].stdout == b"question")
         link.send(wire.DATA, stream, b"answer")
         self.assertEqual(client.recv(100), b"answer")
+
+    def test_other_addresses_of_the_loopback_are_forwarded_too(self):
+        link = self.link()
+        port = self.free_port()
+        for host in ("127.0.0.2", "::1", "0:0::1"):
+            self.assertEqual(link.identify(field(wire.FORWARD, struct.pack("<H", port) + host.encode())), (0, ""))
+        for count, host in enumerate(("127.0.0.2", "::1"), 1):
+            client = socket.create_connection((host, port), 5)
+            self.addCleanup(client.close)
+            link.wait(lambda: len(link.forwards) == count)
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), 5)
+
+    def test_an_address_elsewhere_is_not_made_this_machines_own_in_a_test(self):
+        link = self.link()
+        value = struct.pack("<H", self.free_port()) + b"192.0.2.77"
+        self.assertEqual(link.identify(field(wire.FORWARD, value))[0], errno.EPERM)

@@ -56,7 +56,9 @@ class Identity(AgentTest):
         link = self.link()
         for request in (b"\1", struct.pack("<HHI", wire.FILE, 0, 99), field(wire.FILE, b"\1\2\3"),
                         field(wire.COMMAND, b""), field(wire.COMMAND, argv("true") + field(wire.ARG, b"a\0")),
-                        field(wire.COMMAND, argv("true") * 65), field(wire.FORWARD, b"\1"), field(wire.FILE, field(wire.PATH, "x"))):
+                        field(wire.COMMAND, argv("true") * 65), field(wire.FORWARD, b"\1"),
+                        field(wire.FORWARD, b"\1\0name"), field(wire.FORWARD, b"\1\0" + b"1" * 46), field(wire.FORWARD, b"\0\0::1"),
+                        field(wire.FILE, field(wire.PATH, "x"))):
             self.assertEqual(link.identify(request)[0], 22, request)
         large = field(wire.FILE, field(wire.CONTENT, bytes(4 * MIB)))
         self.assertEqual(link.identify(large)[0], 22)
