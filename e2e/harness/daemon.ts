@@ -25,7 +25,7 @@ export interface TestDaemonOptions {
 }
 
 export class TestDaemon implements AsyncDisposable {
-  readonly config: DaemonConfig;
+  #config: DaemonConfig;
   readonly #ownsFolder: boolean;
   readonly #namespace: string | undefined;
   #started: StartedDaemon;
@@ -41,10 +41,19 @@ export class TestDaemon implements AsyncDisposable {
   }
 
   private constructor(config: DaemonConfig, started: StartedDaemon, options: TestDaemonOptions) {
-    this.config = config;
+    this.#config = config;
     this.#started = started;
     this.#ownsFolder = options.dataDir === undefined;
     this.#namespace = options.host?.namespace;
+  }
+
+  get config(): DaemonConfig {
+    return this.#config;
+  }
+
+  /** For the next `restart`. */
+  settings(changes: Partial<DaemonConfig>): void {
+    this.#config = { ...this.#config, ...changes };
   }
 
   get url(): string {

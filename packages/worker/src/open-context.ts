@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
-import type { MachineType } from "@fastvm/contract";
 import type { WorkerConfig } from "./config.ts";
 import { OverlayFactory } from "./disk/overlay.ts";
 import { Cgroups } from "./host/cgroups.ts";
@@ -18,7 +17,6 @@ import type { Verdict } from "./qemu/accelerator.ts";
 import { machineDigest } from "./qemu/machine.ts";
 import type { Accelerator } from "./qemu/machine.ts";
 import { readQemuVersion } from "./qemu/qemu-version.ts";
-import type { Compatibility } from "./snapshot/manifest.ts";
 import { TemplateStore } from "./template/template-store.ts";
 import { openStandbyPool } from "./vm/standby.ts";
 import type { StandbyPoolOptions } from "./vm/standby.ts";
@@ -54,10 +52,10 @@ export async function openContext(
   const { accelerator } = verdict;
   const uids = new UidAllocator(config.uidBase);
   const network = await openNetwork(config, callbacks.onError);
-  const compatibility = (machine: MachineType): Compatibility => ({
+  const compatibility: WorkerContext["compatibility"] = (machine, device = networkDevice({ network })) => ({
     qemuVersion,
     accelerator,
-    machineDigest: machineDigest({ machine, accelerator, network: networkDevice({ network }) }),
+    machineDigest: machineDigest({ machine, accelerator, network: device }),
     // Under TCG a guest sees QEMU's own CPU model, on every host the same.
     cpuModel: accelerator === "kvm" ? cpuModel() : "max",
     tscKhz,

@@ -8,8 +8,8 @@ import { SerialQueue } from "../vm/serial-queue.ts";
 import { allowsGuarded } from "./allows-guarded.ts";
 import type { FirewallGuest, FirewallReport, LearnedAddress, TrafficReport } from "./guest-port.ts";
 import { parseNetwork } from "./ip-network.ts";
-import { LearnedAddresses, renderChanges } from "./learned-addresses.ts";
-import type { SetChange } from "./learned-addresses.ts";
+import { LearnedAddresses, removal, renderChanges } from "./learned-addresses.ts";
+import type { AddressChange, LearnedElement } from "./learned-addresses.ts";
 import { NftTable } from "./nft-table.ts";
 import { isSameLimit, shapingCommand } from "./rate-limit.ts";
 import { readReport, readTraffic } from "./read-table.ts";
@@ -67,7 +67,7 @@ export class Firewall {
   readonly #changes = new SerialQueue();
   readonly #vms = new Map<number, AttachedVm>();
   /** What the next transaction of learned addresses has, and its outcome. */
-  #learning: { readonly changes: SetChange[]; readonly done: Promise<void> } | undefined;
+  #learning: { readonly changes: AddressChange[]; readonly done: Promise<void> } | undefined;
   #learned: Promise<void> = Promise.resolve();
   #watch: TableWatch | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -103,20 +103,23 @@ export class Firewall {
       for (const { guest, policy: held } of guests) {
         const policy = this.#renders(guest, held) ? held : CLOSED;
         const learned = new LearnedAddresses(guest.index, policy);
-        for (const { set, address, ttlSec } of found.learned) learned.remember(set, address, ttlSec, now);
         this.#vms.set(guest.index, { guest, policy, learned });
       }
-      const kept = new Set([...this.#vms.values()].flatMap(({ learned }) => learned.setNames));
+      for (const element of found.learned) {
+        this.#vms.get(element.index)?.learned.remember(element, element.ttlSec, now);
+      }
+      const useless = found.learned.filter((element) => !this.#hasUse(element));
       const gone = [...found.vethOf].filter(([index]) => !this.#vms.has(index));
       await this.#transactOrReplace(
         [
           renderBase(this.#options),
           ...gone.map(([index, veth]) => renderDetach(this.#options, { index, veth })),
           ...[...this.#vms.values()].map(({ guest, policy }) => renderAttach(this.#options, guest, policy)),
-          renderSetsGone(
-            this.#options,
-            found.learnedSets.filter((set) => !kept.has(set)),
+          renderChanges(
+            this.#table.name,
+            useless.map((element) => removal(element, element.address)),
           ),
+          renderSetsGone(this.#options, found.formerSets),
         ].join(""),
       );
       // One namespace that is broken must not hold the others' VMs up.
@@ -162,8 +165,8 @@ export class Firewall {
       const vm = this.#vms.get(index);
       if (vm === undefined) return;
       this.#vms.delete(index);
-      const text = renderDetach(this.#options, vm.guest) + renderSetsGone(this.#options, vm.learned.setNames);
-      await this.#transactOrReplace(text);
+      const forgotten = renderChanges(this.#table.name, vm.learned.notIn(undefined));
+      await this.#transactOrReplace(renderDetach(this.#options, vm.guest) + forgotten);
     });
   }
 
@@ -173,7 +176,7 @@ export class Firewall {
     // What is known may be on its way to the kernel still.
     if (changes.length === 0) return this.#learned;
     if (this.#learning === undefined) {
-      const collected: SetChange[] = [];
+      const collected: AddressChange[] = [];
       const done = this.#changes.run(() => {
         this.#learning = undefined;
         return this.#addLearned(collected);
@@ -247,13 +250,12 @@ export class Firewall {
   async #install(next: AttachedVm, text: string): Promise<void> {
     const { index } = next.guest;
     const former = this.#vms.get(index);
-    const present = new Set(next.learned.setNames);
-    const unused = former?.learned.setNames.filter((set) => !present.has(set)) ?? [];
     const changesLimit = !isSameLimit(former?.policy.egress.rateLimit, next.policy.egress.rateLimit);
     if (changesLimit) await this.#shape(next.guest, next.policy);
     this.#vms.set(index, next);
+    const forgotten = renderChanges(this.#table.name, former?.learned.notIn(next.learned) ?? []);
     try {
-      await this.#transactOrReplace(text + renderSetsGone(this.#options, unused));
+      await this.#transactOrReplace(text + forgotten);
     } catch (error) {
       if (former === undefined) this.#vms.delete(index);
       else this.#vms.set(index, former);
@@ -278,10 +280,13 @@ export class Firewall {
     }
   }
 
-  async #addLearned(collected: readonly SetChange[]): Promise<void> {
+  #hasUse(element: LearnedElement): boolean {
+    return this.#vms.get(element.index)?.learned.hasUse(element) === true;
+  }
+
+  async #addLearned(collected: readonly AddressChange[]): Promise<void> {
     // A rule may have gone since; then nobody wants its addresses.
-    const sets = new Set([...this.#vms.values()].flatMap(({ learned }) => learned.setNames));
-    const changes = collected.filter(({ set }) => sets.has(set));
+    const changes = collected.filter((change) => this.#hasUse(change));
     if (changes.length === 0) return;
     try {
       await this.#transactOrReplace(renderChanges(this.#table.name, changes));

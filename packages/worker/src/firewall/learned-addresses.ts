@@ -1,16 +1,18 @@
 /**
- * Addresses that rules by name stand for just now: those that the resolver handed out, for as long as its answer is good. A copy of the kernel's sets, so that they can
- * be filled again, and so that an answer that changes nothing costs no transaction.
+ * Addresses that rules by name stand for just now: those that the resolver handed out, for as long as its answer is good. A copy of what the kernel's sets have of a
+ * VM, so that they can be filled again, and so that an answer that changes nothing costs no transaction. Nothing is in the kernel that is not in here too, so this is
+ * also where a VM's share of the sets has its bound.
  */
 import type { FirewallRule, NetworkPolicy } from "@fastvm/contract";
 import { isGuarded } from "../network/guarded-ranges.ts";
 import type { LearnedAddress } from "./guest-port.ts";
 import { formatAddress, parseAddress } from "./ip-network.ts";
+import type { Family } from "./ip-network.ts";
 import { learnedSet } from "./render-rules.ts";
 import { ruleId } from "./rule-id.ts";
 
-/** Of one rule and family. A guest that has more open at a time has asked a server that means ill. */
-export const MAX_LEARNED_PER_SET = 4096;
+/** A guest that has more open at a time has asked a server that means ill. The kernel needs some 150 bytes for each. */
+export const MAX_LEARNED_PER_VM = 4096;
 /** Guests remember names for longer than they should; for a rule that denies, that must not be a way around. */
 const MIN_DENIED_SEC = 600;
 const MAX_TTL_SEC = 86_400;
@@ -19,28 +21,42 @@ const SLACK_MS = 1000;
 /** Our clock and the kernel's timers differ by less. */
 const CLOCK_SKEW_MS = 2000;
 
-/** One address that is to stay in a set for `ttlSec` from now; 0 takes it out. */
-export interface SetChange {
-  readonly set: string;
+/** One address that a rule of a VM learned. */
+export interface LearnedElement {
+  /** The VM's. */
+  readonly index: number;
+  /** The rule's id. */
+  readonly rule: string;
+  readonly family: Family;
   readonly address: string;
+}
+
+/** One address that is to be there for `ttlSec` from now; 0 takes it out. */
+export interface AddressChange extends LearnedElement {
   readonly ttlSec: number;
   /** The kernel may have it: an element's time can only be changed by taking it out. */
   readonly isKnown: boolean;
 }
 
-type Expiries = Map<string, number>;
+/** What one rule learned of one family: until when each address is good. */
+interface Share extends Omit<LearnedElement, "address"> {
+  readonly expiries: Map<string, number>;
+}
 
 export class LearnedAddresses {
   readonly #index: number;
   readonly #rules: readonly FirewallRule[];
-  readonly #sets: ReadonlyMap<string, Expiries>;
+  readonly #shares: ReadonlyMap<string, Share>;
 
   constructor(index: number, policy: NetworkPolicy, former?: LearnedAddresses) {
     this.#index = index;
     this.#rules = policy.egress.rules.filter(({ kind }) => kind === "fqdn");
-    const names = this.#rules.flatMap((rule) => this.#setsOf(rule));
-    const known: ReadonlyMap<string, Expiries> = former === undefined ? new Map() : former.#sets;
-    this.#sets = new Map(names.map((name) => [name, known.get(name) ?? new Map<string, number>()]));
+    const shares = this.#rules.flatMap((rule) =>
+      ([4, 6] as const).map((family): Share => ({ index, rule: ruleId(rule), family, expiries: new Map() })),
+    );
+    this.#shares = new Map(
+      shares.map((share) => [shareKey(share), former?.#shares.get(shareKey(share)) ?? share]),
+    );
   }
 
   /** What is known of the rules that remain is known for the new policy too. */
@@ -48,12 +64,20 @@ export class LearnedAddresses {
     return new LearnedAddresses(this.#index, policy, this);
   }
 
-  get setNames(): readonly string[] {
-    return [...this.#sets.keys()];
+  /** Takes out of the kernel's sets what `next` has no use for. */
+  notIn(next: LearnedAddresses | undefined): readonly AddressChange[] {
+    return [...this.#shares.values()]
+      .filter((share) => next === undefined || !next.#shares.has(shareKey(share)))
+      .flatMap((share) => [...share.expiries.keys()].map((address) => removal(share, address)));
+  }
+
+  /** Whether a rule of the VM learns such addresses. */
+  hasUse(element: LearnedElement): boolean {
+    return element.index === this.#index && this.#shares.has(shareKey(element));
   }
 
   /** What the kernel's sets lack for these answers. They count as known from now on: `forget` them if the kernel did not take them. */
-  learn(entries: readonly LearnedAddress[], nowMs: number): readonly SetChange[] {
+  learn(entries: readonly LearnedAddress[], nowMs: number): readonly AddressChange[] {
     return entries.flatMap((entry) => {
       const address = parseAddress(entry.address);
       if (address === undefined) return [];
@@ -63,47 +87,75 @@ export class LearnedAddresses {
         if (!matchesName(rule.value, name)) return [];
         // Names may lead anywhere; that an address is inside of a guarded range must be said by a rule with the address.
         if (rule.action === "allow" && isGuarded(entry.address)) return [];
-        const ttlSec = boundedTtl(entry.ttlSec, rule.action);
-        return this.#extend(learnedSet(this.#index, ruleId(rule), address.family), text, ttlSec, nowMs);
+        const element = { index: this.#index, rule: ruleId(rule), family: address.family, address: text };
+        return this.#extend(element, boundedTtl(entry.ttlSec, rule.action), nowMs);
       });
     });
   }
 
   /** What a daemon before us had learned. */
-  remember(set: string, address: string, ttlSec: number, nowMs: number): void {
-    this.#sets.get(set)?.set(address, nowMs + ttlSec * 1000);
+  remember(element: LearnedElement, ttlSec: number, nowMs: number): void {
+    this.#shares.get(shareKey(element))?.expiries.set(element.address, nowMs + ttlSec * 1000);
   }
 
-  forget(changes: readonly SetChange[]): void {
-    for (const { set, address } of changes) this.#sets.get(set)?.delete(address);
+  forget(changes: readonly AddressChange[]): void {
+    for (const change of changes) {
+      if (change.index === this.#index) this.#shares.get(shareKey(change))?.expiries.delete(change.address);
+    }
   }
 
   /** All that is still good, to fill empty sets with. */
-  all(nowMs: number): readonly SetChange[] {
-    return [...this.#sets].flatMap(([set, expiries]) =>
+  all(nowMs: number): readonly AddressChange[] {
+    return [...this.#shares.values()].flatMap(({ index, rule, family, expiries }) =>
       [...expiries].flatMap(([address, expiry]) => {
         const ttlSec = Math.ceil((expiry - nowMs) / 1000);
-        return ttlSec > 0 ? [{ set, address, ttlSec, isKnown: false }] : [];
+        return ttlSec > 0 ? [{ index, rule, family, address, ttlSec, isKnown: false }] : [];
       }),
     );
   }
 
-  #extend(set: string, address: string, ttlSec: number, nowMs: number): readonly SetChange[] {
-    const expiries = this.#sets.get(set);
+  #extend(element: LearnedElement, ttlSec: number, nowMs: number): readonly AddressChange[] {
+    const expiries = this.#shares.get(shareKey(element))?.expiries;
     if (expiries === undefined) return [];
     const expiry = nowMs + ttlSec * 1000;
-    const former = expiries.get(address);
+    const former = expiries.get(element.address);
     if (former !== undefined && former + SLACK_MS >= expiry) return [];
-    const evicted = former === undefined ? makeRoom(set, expiries, nowMs) : [];
-    expiries.set(address, expiry);
+    const evicted = former === undefined ? this.#makeRoom(nowMs) : [];
+    expiries.set(element.address, expiry);
     const isKnown = former !== undefined && former + CLOCK_SKEW_MS > nowMs;
-    return [...evicted, { set, address, ttlSec, isKnown }];
+    return [...evicted, { ...element, ttlSec, isKnown }];
   }
 
-  #setsOf(rule: FirewallRule): readonly string[] {
-    const id = ruleId(rule);
-    return [learnedSet(this.#index, id, 4), learnedSet(this.#index, id, 6)];
+  /** All that is out of date goes first, then what the rule with the most addresses would lose next: no rule's flood takes another's few, such as what it denies. */
+  #makeRoom(nowMs: number): readonly AddressChange[] {
+    const shares = [...this.#shares.values()];
+    const count = shares.reduce((sum, { expiries }) => sum + expiries.size, 0);
+    if (count < MAX_LEARNED_PER_VM) return [];
+    const old = shares.flatMap((share) =>
+      [...share.expiries].flatMap(([address, expiry]) => (expiry <= nowMs ? [removal(share, address)] : [])),
+    );
+    const largest = shares.reduce((one, other) => (other.expiries.size > one.expiries.size ? other : one));
+    const evicted = old.length > 0 ? old : [removal(largest, soonest(largest.expiries))];
+    this.forget(evicted);
+    return evicted;
   }
+}
+
+function shareKey({ rule, family }: Pick<LearnedElement, "rule" | "family">): string {
+  return `${rule} ${family}`;
+}
+
+export function removal(
+  { index, rule, family }: Omit<LearnedElement, "address">,
+  address: string,
+): AddressChange {
+  return { index, rule, family, address, ttlSec: 0, isKnown: true };
+}
+
+function soonest(expiries: ReadonlyMap<string, number>): string {
+  let first: readonly [address: string, expiry: number] = ["", Infinity];
+  for (const entry of expiries) if (entry[1] < first[1]) first = entry;
+  return first[0];
 }
 
 /** `*.` stands for one or more labels. */
@@ -113,11 +165,13 @@ export function matchesName(pattern: string, name: string): boolean {
     : name === pattern;
 }
 
-export function renderChanges(table: string, changes: readonly SetChange[]): string {
+export function renderChanges(table: string, changes: readonly AddressChange[]): string {
   return changes
-    .flatMap(({ set, address, ttlSec, isKnown }) => {
-      const add = `add element ${table} ${set} { ${address} timeout ${Math.max(ttlSec, 1)}s }`;
-      const remove = `delete element ${table} ${set} { ${address} }`;
+    .flatMap(({ index, rule, family, address, ttlSec, isKnown }) => {
+      const set = `${table} ${learnedSet(family)}`;
+      const key = `${address} . 0x${index.toString(16)} . 0x${rule}`;
+      const add = `add element ${set} { ${key} timeout ${Math.max(ttlSec, 1)}s }`;
+      const remove = `delete element ${set} { ${key} }`;
       // Taking out what has just expired would fail, so it is put in first.
       if (ttlSec === 0) return [add, remove];
       return isKnown ? [add, remove, add] : [add];
@@ -129,16 +183,4 @@ export function renderChanges(table: string, changes: readonly SetChange[]): str
 function boundedTtl(ttlSec: number, action: FirewallRule["action"]): number {
   const atLeast = action === "deny" ? MIN_DENIED_SEC : 1;
   return Math.min(Math.max(Math.ceil(ttlSec), atLeast), MAX_TTL_SEC);
-}
-
-function makeRoom(set: string, expiries: Expiries, nowMs: number): readonly SetChange[] {
-  if (expiries.size < MAX_LEARNED_PER_SET) return [];
-  for (const [address, expiry] of expiries) {
-    if (expiry + CLOCK_SKEW_MS < nowMs) expiries.delete(address);
-  }
-  if (expiries.size < MAX_LEARNED_PER_SET) return [];
-  let soonest: readonly [address: string, expiry: number] = ["", Infinity];
-  for (const entry of expiries) if (entry[1] < soonest[1]) soonest = entry;
-  expiries.delete(soonest[0]);
-  return [{ set, address: soonest[0], ttlSec: 0, isKnown: true }];
 }

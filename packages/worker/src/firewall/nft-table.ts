@@ -43,7 +43,8 @@ export class NftTable {
   /** Which VMs it has and what they learned; of a table that is not there, none and nothing. */
   async read(): Promise<TableState> {
     try {
-      const sets = await this.#shell.run(`nft -j list sets table ${this.name}`);
+      // With numbers as numbers: the host may have names for some marks.
+      const sets = await this.#shell.run(`nft -j -n list sets table ${this.name}`);
       return readTable([...parseListing(sets), ...(await this.list(["map from_vm"]))]);
     } catch (error) {
       if (error instanceof Error && MISSING.test(error.message)) return readTable([]);

@@ -2,6 +2,8 @@
 import type { Hits, NetworkPolicy } from "@fastvm/contract";
 import type { FirewallReport, TrafficReport } from "./guest-port.ts";
 import { formatAddress, parseAddress } from "./ip-network.ts";
+import type { LearnedElement } from "./learned-addresses.ts";
+import { learnedSet } from "./render-rules.ts";
 
 /** One object of the list that nft prints, such as a chain, a rule or a set. */
 type Listed = Readonly<Record<string, unknown>>;
@@ -9,12 +11,14 @@ type Listed = Readonly<Record<string, unknown>>;
 export interface TableState {
   /** The devices of VMs that have chains, by index. */
   readonly vethOf: ReadonlyMap<number, string>;
-  readonly learnedSets: readonly string[];
-  readonly learned: readonly { readonly set: string; readonly address: string; readonly ttlSec: number }[];
+  readonly learned: readonly (LearnedElement & { readonly ttlSec: number })[];
+  /** Those in which an earlier version kept the addresses of each rule. */
+  readonly formerSets: readonly string[];
   /** How many rules each chain has. */
   readonly ruleCounts: ReadonlyMap<string, number>;
 }
 
+const FORMER_SET = /^vm\d+_[0-9a-f]{8}_[46]$/;
 const NO_HITS: Hits = { packets: 0, bytes: 0 };
 
 /** Of one or several outputs of `nft -j list`, one after the other. */
@@ -35,7 +39,7 @@ export function readTable(listing: readonly Listed[]): TableState {
     const index = /^vm(\d+)_from$/.exec(target)?.[1];
     if (index !== undefined) vethOf.set(Number(index), veth);
   }
-  const sets = listing.flatMap(({ set }) => (isRecord(set) && isLearnedSet(set["name"]) ? [set] : []));
+  const sets = listing.flatMap(({ set }) => (isRecord(set) ? [set] : []));
   const ruleCounts = new Map<string, number>();
   for (const { rule } of listing) {
     if (!isRecord(rule)) continue;
@@ -44,8 +48,8 @@ export function readTable(listing: readonly Listed[]): TableState {
   }
   return {
     vethOf,
-    learnedSets: sets.map((set) => String(set["name"])),
     learned: sets.flatMap((set) => learnedElements(set)),
+    formerSets: sets.map((set) => String(set["name"])).filter((name) => FORMER_SET.test(name)),
     ruleCounts,
   };
 }
@@ -97,13 +101,18 @@ function verdicts(listing: readonly Listed[], name: string): readonly [key: stri
 }
 
 function learnedElements(set: Listed): TableState["learned"] {
+  const family = ([4, 6] as const).find((one) => learnedSet(one) === set["name"]);
+  if (family === undefined) return [];
   return elementsOf(set).flatMap((element) => {
     const inner = isRecord(element) ? element["elem"] : undefined;
-    if (!isRecord(inner)) return [];
-    const address = parseAddress(String(inner["val"]));
+    const key = isRecord(inner) && isRecord(inner["val"]) ? inner["val"]["concat"] : undefined;
+    if (!isRecord(inner) || !Array.isArray(key)) return [];
+    const address = parseAddress(String(key[0]));
+    if (address === undefined) return [];
+    const rule = Number(key[2]).toString(16).padStart(8, "0");
+    // In the last of its seconds an element has none left.
     const ttlSec = Number(inner["expires"]);
-    if (address === undefined || !(ttlSec > 0)) return [];
-    return [{ set: String(set["name"]), address: formatAddress(address), ttlSec }];
+    return [{ index: Number(key[1]), rule, family, address: formatAddress(address), ttlSec }];
   });
 }
 
@@ -125,10 +134,6 @@ function add(one: Hits | undefined, other: Hits): Hits {
 function elementsOf(set: unknown): readonly unknown[] {
   const elements = isRecord(set) ? set["elem"] : undefined;
   return Array.isArray(elements) ? elements : [];
-}
-
-function isLearnedSet(name: unknown): boolean {
-  return typeof name === "string" && /^vm\d+_[0-9a-f]{8}_[46]$/.test(name);
 }
 
 function isRecord(value: unknown): value is Listed {

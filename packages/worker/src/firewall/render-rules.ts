@@ -17,9 +17,9 @@ const GUARDED: readonly IpNetwork[] = [...GUARDED_IPV4, ...GUARDED_IPV6].flatMap
 
 const KEYWORD: Readonly<Record<Family, "ip" | "ip6">> = { 4: "ip", 6: "ip6" };
 
-/** Which set has the addresses that a rule by name learned. */
-export function learnedSet(index: number, id: string, family: Family): string {
-  return `vm${index}_${id}_${family}`;
+/** The set of all that rules by name learned: an address, the VM's index and the rule's id. One for all VMs, since nft fetches every set there is on each run. */
+export function learnedSet(family: Family): string {
+  return `learned${family}`;
 }
 
 export function renderIngress(policy: NetworkPolicy): readonly string[] {
@@ -72,13 +72,18 @@ function renderNameRule(rule: FirewallRule, index: number, position: number): re
   const id = ruleId(rule);
   const ending = decide("egress", position, rule.action);
   const known = (family: Family): string =>
-    `${familyMatch(family)} ct original ${KEYWORD[family]} daddr @${learnedSet(index, id, family)}${transport(rule)}`;
+    `${familyMatch(family)} ct original ${KEYWORD[family]} daddr . ${constant(index.toString(16))} . ${constant(id)} @${learnedSet(family)}${transport(rule)}`;
   if (rule.action === "deny") return ([4, 6] as const).map((family) => `${known(family)} ${ending}`);
   return [
     // An open connection lives on when the address has left the set, for as long as the rule is there.
     `ct mark 0x${id}${transport(rule)} ${ending}`,
     ...([4, 6] as const).map((family) => `${known(family)}${guard(family)} ct mark set 0x${id} ${ending}`),
   ];
+}
+
+/** A number as part of a key, where nft takes none: all bits of some mark, replaced. The packet's mark is neither looked at nor changed. */
+function constant(hex: string): string {
+  return `(meta mark & 0x0 | 0x${hex})`;
 }
 
 /** A rule names a guarded network by lying inside of it. The host may be in there, too, and is named only by its own address. */

@@ -16,7 +16,6 @@ import { formatAddress, formatNetwork, parseAddress, parseNetwork, rangesWithout
 import type { IpAddress, IpNetwork } from "./ip-network.ts";
 import { DOH_IPV4, DOH_IPV6 } from "./known-doh-servers.ts";
 import { learnedSet, renderEgress, renderIngress } from "./render-rules.ts";
-import { ruleId } from "./rule-id.ts";
 
 export interface TableOptions {
   readonly instance: string;
@@ -25,8 +24,6 @@ export interface TableOptions {
   readonly vmPrefix: IpNetwork;
 }
 
-/** More answers than this at once are no work of a guest. In the kernel the bound is only reached when ours, which is lower, has failed. */
-const LEARNED_SET_SIZE = 65_536;
 export const COUNTER_SETS = ["sent", "received", "dropped"] as const;
 /** Every transaction of ours adds a number of its own to this set, so that who watches the table can tell ours from others'. */
 export const OWN_CHANGES = "own_changes";
@@ -60,6 +57,11 @@ export function renderBase(options: TableOptions): string {
     ...(["from_vm", "to_vm"] as const).map((map) => `add map ${table} ${map} { type ifname : verdict; }`),
     ...COUNTER_SETS.map((set) => `add set ${table} ${set} { type ifname; counter; }`),
     `add set ${table} ${OWN_CHANGES} { type mark; flags timeout; }`,
+    // Without a size, which VMs could use up for each other: each has a bound of its own. What is out of date never matches, and is swept up now and then.
+    ...([4, 6] as const).map(
+      (family) =>
+        `add set ${table} ${learnedSet(family)} { type ipv${family}_addr . mark . mark; flags timeout; gc-interval 60s; }`,
+    ),
     ...filledSet(table, "guarded4", "type ipv4_addr; flags interval;", GUARDED_IPV4),
     ...filledSet(table, "guarded6", "type ipv6_addr; flags interval;", guardedIpv6(vmPrefix)),
     // The host answers to its network's broadcast address too, and as a router to each network's first one.
@@ -139,12 +141,6 @@ export function renderDetach(
   ].join("\n");
 }
 
-/** Names of the sets in which a policy's rules by name keep addresses. */
-export function learnedSetsOf(index: number, policy: NetworkPolicy): readonly string[] {
-  const ids = policy.egress.rules.filter(({ kind }) => kind === "fqdn").map(ruleId);
-  return [...new Set(ids)].flatMap((id) => [learnedSet(index, id, 4), learnedSet(index, id, 6)]);
-}
-
 /** Goes after the rules that no longer use the sets. */
 export function renderSetsGone(options: TableOptions, sets: readonly string[]): string {
   return sets.map((set) => `delete set ${tableName(options.instance)} ${set}\n`).join("");
@@ -153,11 +149,6 @@ export function renderSetsGone(options: TableOptions, sets: readonly string[]): 
 function renderPolicy({ instance }: TableOptions, index: number, policy: NetworkPolicy): string {
   const table = tableName(instance);
   return [
-    ...learnedSetsOf(index, policy).map((set) => {
-      const type = set.endsWith("_4") ? "ipv4_addr" : "ipv6_addr";
-      // Addresses that are out of date never match; they are only swept up seldom, since each set has a timer of its own for it.
-      return `add set ${table} ${set} { type ${type}; flags timeout; size ${LEARNED_SET_SIZE}; gc-interval 60s; }`;
-    }),
     ...rules(table, `vm${index}_egress`, renderEgress(index, policy)),
     ...rules(table, `vm${index}_ingress`, renderIngress(policy)),
   ].join("\n");

@@ -155,6 +155,7 @@ function bootedVm(host: TemplateHost, machine: MachineType, slot: Slot): Vm {
     imageDigest: host.image.digest,
     uid: slot.uid,
     slot: slot.name,
+    ...(slot.network && { network: { index: slot.network.index } }),
     generation: randomBytes(16).toString("hex"),
     chain: [layerName(0), layerName(1)],
     process: slot.qemu.identity,

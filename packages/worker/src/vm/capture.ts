@@ -16,6 +16,7 @@ import { linkOrCopy } from "../files/copy.ts";
 import { captureDelta } from "../memory/delta.ts";
 import { findMemoryMapping } from "../memory/mapping.ts";
 import { MEMORY_FILE, RUN_FOLDER } from "../qemu/machine.ts";
+import type { NetworkDevice } from "../qemu/machine.ts";
 import { DELTA_FILE, linkLayers, STATE_FILE } from "../snapshot/folder.ts";
 import { writeManifest } from "../snapshot/manifest.ts";
 import type { Compatibility } from "../snapshot/manifest.ts";
@@ -30,7 +31,7 @@ const MAX_STATE_BYTES = 16 * 1024 * 1024;
 
 export interface CaptureContext {
   readonly overlays: OverlayFactory;
-  readonly compatibility: (machine: MachineType) => Compatibility;
+  readonly compatibility: (machine: MachineType, device?: NetworkDevice) => Compatibility;
 }
 
 export interface CaptureOptions {
@@ -135,7 +136,8 @@ async function collect(
     machine,
     diskGib,
     imageDigest,
-    compatibility: context.compatibility(machine),
+    // What this VM has, and not what the host gives to new ones: the daemon may have been started anew with another setting.
+    compatibility: context.compatibility(machine, vm.record.network === undefined ? "none" : "tap"),
     memory: { bytes: machine.memoryMib * 1024 * 1024 },
     delta: await describe(join(target, DELTA_FILE)),
     deviceState: await describe(join(target, STATE_FILE)),

@@ -10,7 +10,7 @@ import type { Network } from "../network/network.ts";
 import type { Image } from "../image/image.ts";
 import type { ReadyPool } from "../pool/ready-pool.ts";
 import type { Slot } from "../pool/slot.ts";
-import type { Accelerator } from "../qemu/machine.ts";
+import type { Accelerator, NetworkDevice } from "../qemu/machine.ts";
 import type { QemuHost } from "../qemu/qemu-process.ts";
 import type { Compatibility } from "../snapshot/manifest.ts";
 import type { MachineType } from "@fastvm/contract";
@@ -29,8 +29,8 @@ export interface WorkerContext {
   readonly image: Image;
   readonly qemuHost: QemuHost;
   readonly accelerator: Accelerator;
-  /** What a snapshot must have been captured on to be resumed here. */
-  readonly compatibility: (machine: MachineType) => Compatibility;
+  /** What a snapshot must have been captured on to be resumed here; `device` is that of the host's new VMs unless given. */
+  readonly compatibility: (machine: MachineType, device?: NetworkDevice) => Compatibility;
   readonly uids: UidAllocator;
   readonly cgroups: Cgroups;
   /** Absent where VMs have no network. */
