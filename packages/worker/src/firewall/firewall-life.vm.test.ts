@@ -4,6 +4,7 @@ import { LAB_GROUP, LAB_PREFIX, NetworkLab } from "../testing/network-lab.ts";
 import type { Probe } from "../testing/network-lab.ts";
 import { LAB_PORT as PORT, policy, rule, tcp, udp } from "../testing/policies.ts";
 import { Firewall } from "./firewall.ts";
+import { MAX_LEARNED_PER_VM } from "./learned-addresses.ts";
 
 const SITE4 = "198.51.100.7";
 const SITE6 = "2001:db8:1::7";
@@ -170,7 +171,7 @@ describe("a rule by name", () => {
     await firewall.update(INDEX, policy([rule(`${OTHER4}/32`, { action: "deny" }), byName]));
     expect(await vm.reaches(tcp(SITE4))).toBe(true);
     await firewall.update(INDEX, policy([]));
-    expect(await nft(`list sets`)).not.toContain(`vm${INDEX}_`);
+    expect(await nft(`list set ${TABLE} learned4`)).not.toContain(SITE4);
     await firewall.update(INDEX, policy([byName]));
     expect(await vm.reaches(tcp(SITE4))).toBe(false);
   });
@@ -185,7 +186,7 @@ describe("a rule by name", () => {
     expect(await vm.reaches(tcp(OTHER4))).toBe(true);
   });
 
-  it("takes an address's longer time, many answers at once, and more addresses than a set should have", async () => {
+  it("takes an address's longer time, many answers at once, and more addresses than a VM should have", async () => {
     await firewall.attach(lab.guest(INDEX), policy([byName]));
     await firewall.learn(INDEX, learned(SITE4, 1));
     await firewall.learn(INDEX, learned(SITE4, 60));
@@ -195,6 +196,26 @@ describe("a rule by name", () => {
     await Promise.all(many.map((address) => firewall.learn(INDEX, learned(address, 30))));
     await firewall.learn(INDEX, learned(OTHER4, 60));
     expect(await vm.reaches(tcp(OTHER4))).toBe(true);
+    expect(errors).toEqual([]);
+  });
+
+  it("is another's of another VM: neither its addresses nor how many they are matter to this one", async () => {
+    await firewall.attach(lab.guest(INDEX), policy([byName]));
+    await firewall.attach(lab.guest(997), policy([byName]));
+    await firewall.learn(INDEX, learned(SITE4, 60));
+    await firewall.learn(997, learned(OTHER4, 60));
+    expect(await vm.reaches(tcp(OTHER4))).toBe(false);
+    const endless = Array.from({ length: 10_000 }, (_, n) => `100.128.${n >> 8}.${n & 255}`);
+    await Promise.all(endless.map((address) => firewall.learn(997, learned(address, 86_400))));
+    expect(await vm.reaches(tcp(SITE4))).toBe(true);
+    await firewall.learn(INDEX, learned(OTHER4, 60));
+    expect(await vm.reaches(tcp(OTHER4))).toBe(true);
+    const count = async (): Promise<number> =>
+      (await nft(`list set ${TABLE} learned4`)).match(/ expires /g)?.length ?? 0;
+    expect(await count()).toBeGreaterThan(MAX_LEARNED_PER_VM - 64);
+    expect(await count()).toBeLessThanOrEqual(MAX_LEARNED_PER_VM + 2);
+    await firewall.detach(997);
+    expect(await count()).toBe(2);
     expect(errors).toEqual([]);
   });
 });

@@ -285,8 +285,8 @@ export class Firewall {
   }
 
   async #addLearned(collected: readonly AddressChange[]): Promise<void> {
-    // A rule may have gone since; then nobody wants its addresses.
-    const changes = collected.filter((change) => this.#hasUse(change));
+    // A rule may have gone since; then nobody wants its addresses. What is to go is known here alone.
+    const changes = collected.filter((change) => change.ttlSec === 0 || this.#hasUse(change));
     if (changes.length === 0) return;
     try {
       await this.#transactOrReplace(renderChanges(this.#table.name, changes));

@@ -1,28 +1,35 @@
+import type { NetworkPolicy } from "@fastvm/contract";
 import { describe, expect, it } from "vitest";
 import { policy, rule } from "../testing/policies.ts";
-import { LearnedAddresses, MAX_LEARNED_PER_SET, matchesName, renderChanges } from "./learned-addresses.ts";
+import { LearnedAddresses, MAX_LEARNED_PER_VM, matchesName, renderChanges } from "./learned-addresses.ts";
 import { ruleId } from "./rule-id.ts";
 
 const NOW = 1_000_000;
 const byName = rule("*.example.test");
-const SET4 = `vm5_${ruleId(byName)}_4`;
-const SET6 = `vm5_${ruleId(byName)}_6`;
+const OF4 = { index: 5, rule: ruleId(byName), family: 4 as const };
+const OF6 = { ...OF4, family: 6 as const };
 const entry = (address: string, ttlSec = 60, name = "www.example.test") => ({ name, address, ttlSec });
+const nth = (n: number, ttlSec: number) => entry(`192.1.${n >> 8}.${n & 255}`, ttlSec);
+
+/** As many addresses as there may be. */
+function full(held: NetworkPolicy, ttlSec: (n: number) => number): LearnedAddresses {
+  const learned = new LearnedAddresses(5, held);
+  for (let n = 0; n < MAX_LEARNED_PER_VM; n++) learned.learn([nth(n, ttlSec(n))], NOW);
+  return learned;
+}
 
 describe("learned addresses", () => {
-  it("go into the set of their family, once", () => {
+  it("are known by VM, rule and family, once", () => {
     const learned = new LearnedAddresses(5, policy([byName]));
     expect(learned.learn([entry("192.0.2.1"), entry("2001:DB8::1")], NOW)).toEqual([
-      { set: SET4, address: "192.0.2.1", ttlSec: 60, isKnown: false },
-      { set: SET6, address: "2001:db8:0:0:0:0:0:1", ttlSec: 60, isKnown: false },
+      { ...OF4, address: "192.0.2.1", ttlSec: 60, isKnown: false },
+      { ...OF6, address: "2001:db8:0:0:0:0:0:1", ttlSec: 60, isKnown: false },
     ]);
     expect(learned.learn([entry("192.0.2.1", 30)], NOW + 1000)).toEqual([]);
     expect(learned.learn([entry("192.0.2.1", 60)], NOW + 30_000)).toEqual([
-      { set: SET4, address: "192.0.2.1", ttlSec: 60, isKnown: true },
+      { ...OF4, address: "192.0.2.1", ttlSec: 60, isKnown: true },
     ]);
-    expect(learned.all(NOW + 80_000)).toEqual([
-      { set: SET4, address: "192.0.2.1", ttlSec: 10, isKnown: false },
-    ]);
+    expect(learned.all(NOW + 80_000)).toEqual([{ ...OF4, address: "192.0.2.1", ttlSec: 10, isKnown: false }]);
   });
 
   it("count for a name however it is written", () => {
@@ -34,7 +41,7 @@ describe("learned addresses", () => {
     const denied = rule("www.example.test", { action: "deny" });
     const learned = new LearnedAddresses(5, policy([byName, denied]));
     expect(learned.learn([entry("10.0.0.1", 5)], NOW)).toEqual([
-      { set: `vm5_${ruleId(denied)}_4`, address: "10.0.0.1", ttlSec: 600, isKnown: false },
+      { ...OF4, rule: ruleId(denied), address: "10.0.0.1", ttlSec: 600, isKnown: false },
     ]);
   });
 
@@ -56,16 +63,42 @@ describe("learned addresses", () => {
     expect(learned.under(policy([rule("*.example.test", { protocol: "tcp" })])).all(NOW)).toEqual([]);
   });
 
-  it("have a bound: the one that is out of date first makes room", () => {
-    const learned = new LearnedAddresses(5, policy([byName]));
-    for (let n = 0; n < MAX_LEARNED_PER_SET; n++) {
-      learned.learn([entry(`192.1.${n >> 8}.${n & 255}`, n === 77 ? 50 : 60)], NOW);
-    }
-    expect(learned.learn([entry("192.2.0.0")], NOW)).toEqual([
-      { set: SET4, address: "192.1.0.77", ttlSec: 0, isKnown: true },
-      { set: SET4, address: "192.2.0.0", ttlSec: 60, isKnown: false },
-    ]);
-    expect(learned.all(NOW)).toHaveLength(MAX_LEARNED_PER_SET);
+  it("have a bound for each VM: those that are out of date first make room", () => {
+    const learned = full(policy([byName]), (n) => (n >= 100 && n < 164 ? 50 : 60));
+    const changes = learned.learn([entry("192.2.0.0")], NOW);
+    expect(changes[0]).toEqual({ ...OF4, address: "192.1.0.100", ttlSec: 0, isKnown: true });
+    expect(changes[63]).toEqual({ ...OF4, address: "192.1.0.163", ttlSec: 0, isKnown: true });
+    expect(changes[64]).toEqual({ ...OF4, address: "192.2.0.0", ttlSec: 60, isKnown: false });
+    expect(learned.all(NOW)).toHaveLength(MAX_LEARNED_PER_VM - 63);
+  });
+
+  it("that are out of date all make room", () => {
+    const learned = full(policy([byName]), (n) => (n < 9 ? 50 : 60));
+    const changes = learned.learn([entry("192.2.0.0")], NOW + 50_000);
+    expect(changes.map(({ ttlSec }) => ttlSec)).toEqual([...Array<number>(9).fill(0), 60]);
+  });
+
+  it("of a rule that learns without end take no other rule's few", () => {
+    const denied = rule("denied.test", { action: "deny" });
+    const learned = new LearnedAddresses(5, policy([denied, byName]));
+    learned.learn([entry("192.3.0.0", 600, "denied.test"), entry("2001:db8::1", 600)], NOW);
+    for (let n = 0; n < 2 * MAX_LEARNED_PER_VM; n++) learned.learn([nth(n, 86_400)], NOW);
+    const left = learned.all(NOW);
+    expect(left.length).toBeGreaterThan(MAX_LEARNED_PER_VM - 64);
+    expect(left.length).toBeLessThanOrEqual(MAX_LEARNED_PER_VM);
+    expect(left.filter(({ ttlSec }) => ttlSec === 600)).toHaveLength(2);
+  });
+
+  it("are taken out of the kernel with the rule, and with the VM", () => {
+    const other = rule("other.test");
+    const learned = new LearnedAddresses(5, policy([byName, other]));
+    learned.learn([entry("192.0.2.1"), entry("192.0.2.2", 60, "other.test")], NOW);
+    const gone = { ...OF4, address: "192.0.2.1", ttlSec: 0, isKnown: true };
+    expect(learned.notIn(learned.under(policy([other])))).toEqual([gone]);
+    expect(learned.notIn(undefined)).toHaveLength(2);
+    expect(learned.hasUse(gone)).toBe(true);
+    expect(learned.hasUse({ ...gone, index: 6 })).toBe(false);
+    expect(learned.under(policy([other])).hasUse(gone)).toBe(false);
   });
 
   it("are forgotten when the kernel did not take them", () => {
@@ -77,9 +110,9 @@ describe("learned addresses", () => {
 });
 
 it("an element that is there is taken out before it is put in", () => {
-  const change = { set: "s", address: "192.0.2.1", ttlSec: 9 };
-  const add = "add element inet t s { 192.0.2.1 timeout 9s }\n";
-  const remove = "delete element inet t s { 192.0.2.1 }\n";
+  const change = { index: 16, rule: "0000beef", family: 4 as const, address: "192.0.2.1", ttlSec: 9 };
+  const add = "add element inet t learned4 { 192.0.2.1 . 0x10 . 0x0000beef timeout 9s }\n";
+  const remove = "delete element inet t learned4 { 192.0.2.1 . 0x10 . 0x0000beef }\n";
   expect(renderChanges("inet t", [{ ...change, isKnown: false }])).toBe(add);
   expect(renderChanges("inet t", [{ ...change, isKnown: true }])).toBe(add + remove + add);
   expect(renderChanges("inet t", [{ ...change, isKnown: true, ttlSec: 0 }])).toBe(

@@ -13,6 +13,8 @@ import { ruleId } from "./rule-id.ts";
 
 /** A guest that has more open at a time has asked a server that means ill. The kernel needs some 150 bytes for each. */
 export const MAX_LEARNED_PER_VM = 4096;
+/** So that a guest that learns without end does not have all of them looked at for each. */
+const EVICTED_AT_ONCE = 64;
 /** Guests remember names for longer than they should; for a rule that denies, that must not be a way around. */
 const MIN_DENIED_SEC = 600;
 const MAX_TTL_SEC = 86_400;
@@ -54,9 +56,8 @@ export class LearnedAddresses {
     const shares = this.#rules.flatMap((rule) =>
       ([4, 6] as const).map((family): Share => ({ index, rule: ruleId(rule), family, expiries: new Map() })),
     );
-    this.#shares = new Map(
-      shares.map((share) => [shareKey(share), former?.#shares.get(shareKey(share)) ?? share]),
-    );
+    const known = former === undefined ? undefined : former.#shares;
+    this.#shares = new Map(shares.map((share) => [shareKey(share), known?.get(shareKey(share)) ?? share]));
   }
 
   /** What is known of the rules that remain is known for the new policy too. */
@@ -126,7 +127,7 @@ export class LearnedAddresses {
     return [...evicted, { ...element, ttlSec, isKnown }];
   }
 
-  /** All that is out of date goes first, then what the rule with the most addresses would lose next: no rule's flood takes another's few, such as what it denies. */
+  /** All that is out of date goes first, then some that the rule with the most addresses would lose next: no rule's flood takes another's few, such as what it denies. */
   #makeRoom(nowMs: number): readonly AddressChange[] {
     const shares = [...this.#shares.values()];
     const count = shares.reduce((sum, { expiries }) => sum + expiries.size, 0);
@@ -135,7 +136,7 @@ export class LearnedAddresses {
       [...share.expiries].flatMap(([address, expiry]) => (expiry <= nowMs ? [removal(share, address)] : [])),
     );
     const largest = shares.reduce((one, other) => (other.expiries.size > one.expiries.size ? other : one));
-    const evicted = old.length > 0 ? old : [removal(largest, soonest(largest.expiries))];
+    const evicted = old.length > 0 ? old : soonest(largest).map((address) => removal(largest, address));
     this.forget(evicted);
     return evicted;
   }
@@ -152,10 +153,10 @@ export function removal(
   return { index, rule, family, address, ttlSec: 0, isKnown: true };
 }
 
-function soonest(expiries: ReadonlyMap<string, number>): string {
-  let first: readonly [address: string, expiry: number] = ["", Infinity];
-  for (const entry of expiries) if (entry[1] < first[1]) first = entry;
-  return first[0];
+function soonest({ expiries }: Share): readonly string[] {
+  const count = Math.min(EVICTED_AT_ONCE, Math.ceil(expiries.size / 2));
+  const inOrder = [...expiries].toSorted(([, one], [, other]) => one - other);
+  return inOrder.slice(0, count).map(([address]) => address);
 }
 
 /** `*.` stands for one or more labels. */

@@ -111,7 +111,7 @@ function learnedElements(set: Listed): TableState["learned"] {
     if (address === undefined) return [];
     const rule = Number(key[2]).toString(16).padStart(8, "0");
     // In the last of its seconds an element has none left.
-    const ttlSec = Number(inner["expires"]);
+    const ttlSec = Number(inner["expires"] ?? 0);
     return [{ index: Number(key[1]), rule, family, address: formatAddress(address), ttlSec }];
   });
 }

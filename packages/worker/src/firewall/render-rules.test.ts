@@ -42,20 +42,21 @@ describe("rules of egress", () => {
     ]);
   });
 
-  it("by name look into sets, mark what they let in, and know it by the mark", () => {
+  it("by name look for the address, the VM and the rule, mark what they let in, and know it by the mark", () => {
     const byName = rule("*.example.test", { protocol: "tcp", ports: "443" });
     const id = ruleId(byName);
     const ports = "meta l4proto tcp ct original proto-dst 443";
+    const key = `. (meta mark & 0x0 | 0x5) . (meta mark & 0x0 | 0x${id})`;
     expect(renderEgress(5, policy([rule("10.0.0.0/8"), byName])).slice(1, 4)).toEqual([
       `ct mark 0x${id} ${ports} counter accept comment "egress 1"`,
-      `meta nfproto ipv4 ct original ip daddr @vm5_${id}_4 ${ports} ${GUARD4} ct mark set 0x${id} counter accept comment "egress 1"`,
-      `meta nfproto ipv6 ct original ip6 daddr @vm5_${id}_6 ${ports} ${GUARD6} ct mark set 0x${id} counter accept comment "egress 1"`,
+      `meta nfproto ipv4 ct original ip daddr ${key} @learned4 ${ports} ${GUARD4} ct mark set 0x${id} counter accept comment "egress 1"`,
+      `meta nfproto ipv6 ct original ip6 daddr ${key} @learned6 ${ports} ${GUARD6} ct mark set 0x${id} counter accept comment "egress 1"`,
     ]);
   });
 
   it("that deny by name mark nothing", () => {
     const text = renderEgress(5, policy([rule("a.test", { action: "deny" })])).join("\n");
-    expect(text).not.toContain("mark");
+    expect(text).not.toContain("mark set");
     expect(text.match(/counter return comment "egress 0"/g)).toHaveLength(2);
   });
 
