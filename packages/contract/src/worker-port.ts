@@ -81,8 +81,21 @@ export interface WorkerPort {
    */
   dial(vmId: VmId, port: number, options?: CallOptions): Promise<Duplex>;
 
+  /**
+   * Makes a host of the API's own URLs lead, inside a running VM, to the server for guests, whatever the VM may reach: a name by a line of the guest's
+   * /etc/hosts, an address by making it the guest's own. Holds for the VM's present life at least; cheap when it was done. Resolves to `false`, and nothing has
+   * changed, for a host or port that is not to be carried, such as the guest's own addresses. Rejects as `writeFile` does, and with `conflict` for one host too many.
+   */
+  mapToLoopback(vmId: VmId, target: GuestTarget, options?: CallOptions): Promise<boolean>;
+
   /** Calls the listener for what happens to VMs unasked; returns the function that ends the subscription. */
   subscribe(listener: (event: WorkerEvent) => void): () => void;
+}
+
+/** As a URL has it after parsing, an IPv6 address without its brackets. */
+export interface GuestTarget {
+  readonly host: string;
+  readonly port: number;
 }
 
 export interface CallOptions {

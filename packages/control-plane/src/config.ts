@@ -8,6 +8,8 @@ export interface ControlPlaneConfig {
   readonly launchAnswerMs: number;
   /** Services are at `*.proxy.<domain>`. */
   readonly domain: string;
+  /** Where the URLs begin that we hand out, such as `https://fastvm.example.com`. Absent: where the client's request went. */
+  readonly publicUrl: string | undefined;
   /** VMs that may wait for room on the host; the next one is turned away with 503. */
   readonly maxQueuedVms: number;
   /** How often a full host is asked again. */
@@ -41,6 +43,7 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
   launchAnswerMs: 25_000,
   // Names under it lead to this machine without any DNS, in browsers and with most resolvers.
   domain: "localhost",
+  publicUrl: undefined,
   maxQueuedVms: 256,
   queueRetryMs: 1000,
   maxEvents: 100_000,

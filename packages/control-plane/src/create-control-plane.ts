@@ -64,6 +64,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     options.stagingFolder ?? (await mkdtemp(join(tmpdir(), "fastvm-staging-"))),
     systemClock,
     log,
+    options.tls,
   );
   const { proxyServices } = options;
   const app = buildApp({

@@ -22,6 +22,34 @@ describe("readConfig", () => {
     },
   );
 
+  test("takes a certificate with its key, from flags or the environment", () => {
+    expect(readConfig({}, {}).tls).toBeUndefined();
+    const tls = { cert: "/etc/fastvm/cert.pem", key: "/etc/fastvm/key.pem" };
+    expect(readConfig({ tlsCert: tls.cert, tlsKey: tls.key }, {}).tls).toEqual(tls);
+    expect(readConfig({ tlsCert: tls.cert }, { FASTVM_TLS_KEY: tls.key }).tls).toEqual(tls);
+  });
+
+  test("refuses one without the other, and names what is missing", () => {
+    expect(() => readConfig({ tlsCert: "/x" }, {})).toThrow("there is a certificate but no key");
+    expect(() => readConfig({}, { FASTVM_TLS_KEY: "/x" })).toThrow("there is a key but no certificate");
+  });
+
+  test("takes a public URL that is the root of a host, and nothing else", () => {
+    const of = (publicUrl: string): string | undefined => readConfig({ publicUrl }, {}).publicUrl;
+    expect(of("https://FastVM.example.com/")).toBe("https://fastvm.example.com");
+    expect(of("http://[2001:DB8::1]:8800")).toBe("http://[2001:db8::1]:8800");
+    for (const url of [
+      "fastvm.example.com",
+      "ftp://x",
+      "https://x/api",
+      "https://u@x",
+      "https://x?y",
+      "http://x#y",
+    ]) {
+      expect(() => of(url)).toThrow("The public URL is http or https, a host and perhaps a port");
+    }
+  });
+
   test("refuses a pool size that is no number", () => {
     expect(() => readConfig({}, { FASTVM_POOL_SIZE: "two" })).toThrow(
       'FASTVM_POOL_SIZE must be a whole number, not "two"',

@@ -23,7 +23,17 @@ export interface DaemonConfig {
   readonly ipv6Prefix: string | undefined;
   /** Whom the VMs' resolver asks; default: the nameservers of the host. */
   readonly nameservers: readonly string[] | undefined;
+  /** Absent: the API is served in cleartext. */
+  readonly tls: TlsPaths | undefined;
+  /** How clients reach the API, such as `https://fastvm.example.com`, where that is not how their requests arrive; default: as they arrive. */
+  readonly publicUrl: string | undefined;
   readonly logLevel: string;
+}
+
+/** Files in PEM: the certificate with its chain, and its key. */
+export interface TlsPaths {
+  readonly cert: string;
+  readonly key: string;
 }
 
 export interface DaemonFlags {
@@ -36,6 +46,9 @@ export interface DaemonFlags {
   readonly poolSize?: number | undefined;
   readonly network?: string | undefined;
   readonly ipv6Prefix?: string | undefined;
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+  readonly publicUrl?: string | undefined;
   readonly logLevel?: string | undefined;
 }
 
@@ -69,6 +82,8 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     network: networkMode(flags.network ?? setting("FASTVM_NETWORK") ?? DEFAULT_NETWORK),
     ipv6Prefix: flags.ipv6Prefix ?? setting("FASTVM_IPV6_PREFIX"),
     nameservers: setting("FASTVM_NAMESERVERS")?.split(/[\s,]+/),
+    tls: tlsPaths(flags.tlsCert ?? setting("FASTVM_TLS_CERT"), flags.tlsKey ?? setting("FASTVM_TLS_KEY")),
+    publicUrl: origin(flags.publicUrl ?? setting("FASTVM_PUBLIC_URL")),
     logLevel: flags.logLevel ?? setting("FASTVM_LOG_LEVEL") ?? "info",
   };
 }
@@ -76,6 +91,23 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
 function networkMode(value: string): NetworkMode {
   if (value === "on" || value === "none") return value;
   throw new Error(`The network is "on" or "none", not "${value}"`);
+}
+
+function tlsPaths(cert: string | undefined, key: string | undefined): TlsPaths | undefined {
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert !== undefined && key !== undefined) return { cert: resolve(cert), key: resolve(key) };
+  const [given, missing] = cert === undefined ? ["key", "certificate"] : ["certificate", "key"];
+  throw new Error(
+    `TLS needs a certificate and its key: there is a ${given} but no ${missing} (--tls-cert and --tls-key, or FASTVM_TLS_CERT and FASTVM_TLS_KEY)`,
+  );
+}
+
+/** Paths of the API begin at the root of its host. */
+function origin(value: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const url = URL.parse(value);
+  if (url !== null && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url.origin;
+  throw new Error(`The public URL is http or https, a host and perhaps a port, not "${value}"`);
 }
 
 function integer(name: string, value: string | undefined, max = Number.MAX_SAFE_INTEGER): number | undefined {

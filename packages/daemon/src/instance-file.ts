@@ -11,6 +11,8 @@ const TRIES = 2;
 export interface Instance {
   readonly process: ProcessIdentity;
   readonly url: string;
+  /** SHA-256 of the certificate that it serves TLS with. Absent: it serves cleartext. */
+  readonly certificate?: string | undefined;
 }
 
 /** The daemon that has the folder now, if one lives. */
@@ -22,13 +24,16 @@ export async function findInstance(dataDir: string): Promise<Instance | undefine
 }
 
 /** Takes the folder for this process; throws when another daemon has it. */
-export async function claimFolder(dataDir: string, url: string): Promise<void> {
+export async function claimFolder(
+  dataDir: string,
+  served: Pick<Instance, "url" | "certificate">,
+): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o711 });
   const self = await identifyProcess(process.pid);
   for (let tried = 0; tried < TRIES; tried++) {
     try {
       await using file = await open(join(dataDir, FILE), "wx", 0o644);
-      await file.writeFile(JSON.stringify({ process: self, url }));
+      await file.writeFile(JSON.stringify({ process: self, ...served }));
       return;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;

@@ -13,6 +13,6 @@ test("a port that was chosen is kept, 0 becomes one that can be listened on", as
 });
 
 test("a URL names the host as clients need it", () => {
-  expect(urlOf({ host: "127.0.0.1", port: 1 })).toBe("http://127.0.0.1:1");
-  expect(new URL(urlOf({ host: "::1", port: 8800 })).port).toBe("8800");
+  expect(urlOf({ host: "127.0.0.1", port: 1 }, "http")).toBe("http://127.0.0.1:1");
+  expect(new URL(urlOf({ host: "::1", port: 8800 }, "https")).port).toBe("8800");
 });

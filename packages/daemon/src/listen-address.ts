@@ -20,6 +20,6 @@ export async function settlePort({ host, port }: ListenAddress): Promise<number>
 }
 
 /** As clients write it: an IPv6 address stands in brackets. */
-export function urlOf({ host, port }: ListenAddress): string {
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+export function urlOf({ host, port }: ListenAddress, protocol: "http" | "https"): string {
+  return `${protocol}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

@@ -16,19 +16,27 @@ import { settlePort, urlOf } from "./listen-address.ts";
 import { logDestination } from "./log-destination.ts";
 import { METRICS_CONTENT_TYPE, renderMetrics } from "./metrics.ts";
 import { apiKeyFile } from "./paths.ts";
+import { readTlsFiles } from "./tls-files.ts";
+import type { TlsFiles } from "./tls-files.ts";
 
 /** First of the 65,536 user ids that QEMU processes run under: far above what people and containers are given. */
 const UID_BASE = 1_900_000_000;
 /** Launches are refused when less than this is free: the host itself needs to breathe. */
 const RESERVE_MIB = 384;
+/** Of URLs that name none. */
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:": 443 };
 
 /** Resolves when the daemon has been told to end and has ended. */
 export async function serve(given: DaemonConfig): Promise<void> {
   const config = { ...given, port: await settlePort(given) };
   const log = pino({ level: config.logLevel }, logDestination());
-  await claimFolder(config.dataDir, urlOf(config));
+  const tls = config.tls && (await readTlsFiles(config.tls));
+  await claimFolder(config.dataDir, {
+    url: urlOf(config, tls === undefined ? "http" : "https"),
+    certificate: tls?.fingerprint,
+  });
   try {
-    await run(config, log);
+    await run(config, tls, log);
   } catch (error) {
     log.fatal({ err: error }, "the daemon cannot go on");
     throw error;
@@ -37,7 +45,7 @@ export async function serve(given: DaemonConfig): Promise<void> {
   }
 }
 
-async function run(config: DaemonConfig, log: Logger): Promise<void> {
+async function run(config: DaemonConfig, tls: TlsFiles | undefined, log: Logger): Promise<void> {
   const toldToEnd = untilSignal();
   // The worker is there first, so that it can be reconciled with; what a guest sends before the control plane is there ends.
   let controlPlane: ControlPlane | undefined;
@@ -52,7 +60,8 @@ async function run(config: DaemonConfig, log: Logger): Promise<void> {
       worker,
       log,
       store: storeLocation(config),
-      config: { domain: config.domain },
+      config: { domain: config.domain, publicUrl: config.publicUrl },
+      ...(tls === undefined ? {} : { tls }),
       proxyServices: (directory) => (edge = createEdge({ worker, directory, domain: config.domain, log })),
       metrics: {
         contentType: METRICS_CONTENT_TYPE,
@@ -80,12 +89,18 @@ async function startWorker(
   const network = config.network === "none" ? "none" : { ipv6Prefix, nameservers };
   const worker = await Worker.start({
     config: { dataDir, cacheDir, imageDir, poolSize, network, reserveMib: RESERVE_MIB, uidBase: UID_BASE },
-    forward: { port: config.port, accept },
+    forward: { port: config.port, publicPort: publicPort(config), accept },
     onError: (error) => log.error({ err: error }, "the worker met a failure that no caller waits for"),
   });
   log.info(worker.verdict, "accelerator");
   await worker.warm(DEFAULT_MACHINE_TYPE);
   return worker;
+}
+
+function publicPort({ publicUrl }: DaemonConfig): number | undefined {
+  if (publicUrl === undefined) return undefined;
+  const { port, protocol } = new URL(publicUrl);
+  return port === "" ? DEFAULT_PORTS[protocol] : Number(port);
 }
 
 function storeLocation(config: DaemonConfig): StoreLocation {

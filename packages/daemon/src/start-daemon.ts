@@ -5,7 +5,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { spawnDetached } from "@fastvm/worker";
 import type { DaemonConfig } from "./config.ts";
 import { findInstance } from "./instance-file.ts";
+import type { Instance } from "./instance-file.ts";
+import { askDaemon } from "./own-request.ts";
 import { apiKeyFile, logFile } from "./paths.ts";
+import { readTlsFiles } from "./tls-files.ts";
 
 /** The first start boots a kernel once to try hardware virtualization and once to make a template. */
 const READY_DEADLINE_MS = 300_000;
@@ -36,6 +39,8 @@ export async function startDaemon(config: DaemonConfig): Promise<StartedDaemon> 
 
 async function spawnDaemon(config: DaemonConfig): Promise<string> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o711 });
+  // What is wrong with them is told here at once, rather than in the log of the one that could not start.
+  if (config.tls !== undefined) await readTlsFiles(config.tls);
   await using log = await open(logFile(config.dataDir), "a", 0o600);
   const { size } = await log.stat();
   const { exited } = await spawnDetached({
@@ -50,7 +55,7 @@ async function spawnDaemon(config: DaemonConfig): Promise<string> {
   const deadline = Date.now() + READY_DEADLINE_MS;
   for (;;) {
     const instance = await findInstance(config.dataDir);
-    if (instance !== undefined && (await isReady(instance.url))) return instance.url;
+    if (instance !== undefined && (await isReady(instance))) return instance.url;
     if (ended || Date.now() > deadline) {
       throw new Error(`The daemon did not start:\n${await logSince(config.dataDir, size)}`);
     }
@@ -58,10 +63,9 @@ async function spawnDaemon(config: DaemonConfig): Promise<string> {
   }
 }
 
-async function isReady(url: string): Promise<boolean> {
-  const response = await fetch(`${url}/readyz`).catch(() => undefined);
-  await response?.body?.cancel();
-  return response?.ok === true;
+async function isReady(instance: Instance): Promise<boolean> {
+  const answer = await askDaemon(instance, "/readyz").catch(() => undefined);
+  return answer?.status === 200;
 }
 
 async function logSince(dataDir: string, offset: number): Promise<string> {

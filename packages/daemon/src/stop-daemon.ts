@@ -3,6 +3,8 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isAlive, killAndWait } from "@fastvm/worker";
 import { findInstance, releaseFolder } from "./instance-file.ts";
+import type { Instance } from "./instance-file.ts";
+import { askDaemon } from "./own-request.ts";
 import { apiKeyFile } from "./paths.ts";
 
 /** In time a daemon finishes the answers it is about to give; then it is killed, which VMs survive as well. */
@@ -18,7 +20,7 @@ export interface StopOptions {
 export async function stopDaemon(options: StopOptions): Promise<"stopped" | "not-running"> {
   const instance = await findInstance(options.dataDir);
   if (instance === undefined) return "not-running";
-  if (options.vms === "delete") await deleteVms(instance.url, options.dataDir);
+  if (options.vms === "delete") await deleteVms(instance, options.dataDir);
   process.kill(instance.process.pid, "SIGTERM");
   const deadline = Date.now() + GRACE_MS;
   while ((await isAlive(instance.process)) && Date.now() < deadline) await sleep(POLL_MS);
@@ -27,15 +29,15 @@ export async function stopDaemon(options: StopOptions): Promise<"stopped" | "not
   return "stopped";
 }
 
-async function deleteVms(url: string, dataDir: string): Promise<void> {
+async function deleteVms(instance: Instance, dataDir: string): Promise<void> {
   const headers = { "X-API-Key": (await readFile(apiKeyFile(dataDir), "utf8")).trim() };
-  const answer = await fetch(`${url}/v1/vms`, { headers });
-  if (!answer.ok) throw new Error(`The daemon does not list its VMs: ${await answer.text()}`);
-  const vms = (await answer.json()) as readonly { readonly id: string }[];
+  const answer = await askDaemon(instance, "/v1/vms", { headers });
+  if (answer.status !== 200) throw new Error(`The daemon does not list its VMs: ${answer.body}`);
+  const vms = JSON.parse(answer.body) as readonly { readonly id: string }[];
   for (const { id } of vms) {
-    const deleted = await fetch(`${url}/v1/vms/${id}`, { method: "DELETE", headers });
-    if (!deleted.ok && deleted.status !== 404) {
-      throw new Error(`VM ${id} cannot be deleted: ${await deleted.text()}`);
+    const deleted = await askDaemon(instance, `/v1/vms/${id}`, { method: "DELETE", headers });
+    if (deleted.status >= 300 && deleted.status !== 404) {
+      throw new Error(`VM ${id} cannot be deleted: ${deleted.body}`);
     }
   }
 }

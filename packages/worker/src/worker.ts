@@ -11,6 +11,7 @@ import type {
   ExecSpec,
   ForkChild,
   ForkResult,
+  GuestTarget,
   LaunchResult,
   NetworkPolicy,
   NetworkReport,
@@ -45,6 +46,7 @@ import { fork } from "./vm/fork.ts";
 import { settleLostGuest } from "./vm/guest-lost.ts";
 import { networkOf } from "./vm/holdings.ts";
 import { launch } from "./vm/launch.ts";
+import { mapToLoopback } from "./vm/map-to-loopback.ts";
 import { pause } from "./vm/pause.ts";
 import { resume } from "./vm/resume.ts";
 import { setAuthorizedKeys } from "./vm/set-authorized-keys.ts";
@@ -71,7 +73,7 @@ export interface WorkerOptions {
   readonly config: WorkerConfig;
   /** Told of failures that no caller waits for. */
   readonly onError: (error: unknown) => void;
-  /** Takes the connections that guests open to `forwardPort` on their own loopback. Without it none are carried. */
+  /** Takes the connections that guests open to its ports on addresses of their own. Without it none are carried. */
   readonly forward?: GuestForward;
 }
 
@@ -222,6 +224,10 @@ export class Worker implements WorkerPort {
     options: CallOptions = {},
   ): Promise<void> {
     await writeFile(this.#require(vmId), path, content, options);
+  }
+
+  async mapToLoopback(vmId: VmId, target: GuestTarget, options: CallOptions = {}): Promise<boolean> {
+    return await mapToLoopback(this.#require(vmId), this.#context.forward, target, options);
   }
 
   async stats(vmId: VmId): Promise<VmUsage> {

@@ -1,8 +1,11 @@
 /** The staging area as one thing: signed URLs, objects, and the servers of both ends. */
 import { createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import type { RequestListener } from "node:http";
 import type { Duplex } from "node:stream";
 import type { VmId } from "@fastvm/contract";
 import type { Clock } from "../clock.ts";
+import type { TlsFiles } from "../http/api-server.ts";
 import type { Log } from "../log.ts";
 import { SignedUrls } from "./signed-urls.ts";
 import { handleStaging, type StagingParts } from "./staging-handler.ts";
@@ -13,6 +16,8 @@ const HOUR_MS = 3_600_000;
 export const STAGING_LIFETIME_SEC = 24 * 3600;
 
 export interface Staging extends StagingParts {
+  /** What guests are served with, as a URL has it. */
+  readonly protocol: "http:" | "https:";
   /** Makes the folder and forgets what is too old from then on. Resolves to the function that stops it and removes the folder. */
   start(): Promise<() => Promise<void>>;
   /** Serves a connection that the guest's agent carried to us: staging URLs, and nothing else of the API. */
@@ -20,13 +25,16 @@ export interface Staging extends StagingParts {
   deleteOf(vmId: VmId): Promise<void>;
 }
 
-export function createStaging(folder: string, clock: Clock, log: Log): Staging {
+/** `tls`: of the API, whose URLs are the same for guests. */
+export function createStaging(folder: string, clock: Clock, log: Log, tls?: TlsFiles): Staging {
   const parts: StagingParts = { urls: new SignedUrls(), objects: new StagingObjects(folder), clock, log };
-  const guestServer = createServer((request, response) => {
+  const serve: RequestListener = (request, response) => {
     void handleStaging(parts, request, response, "when done");
-  });
+  };
+  const guestServer = tls === undefined ? createServer(serve) : createSecureServer(tls, serve);
   return {
     ...parts,
+    protocol: tls === undefined ? "http:" : "https:",
     start: async () => {
       await parts.objects.open();
       const timer = setInterval(() => {

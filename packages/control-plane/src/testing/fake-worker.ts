@@ -12,6 +12,7 @@ import {
   type ExecSpec,
   type ForkChild,
   type ForkResult,
+  type GuestTarget,
   type LaunchResult,
   type NetworkPolicy,
   type NetworkReport,
@@ -44,6 +45,7 @@ type Method =
   | "setAuthorizedKeys"
   | "setNetworkPolicy"
   | "networkReport"
+  | "mapToLoopback"
   | "stats"
   | "consoleLog"
   | "exec";
@@ -234,6 +236,16 @@ export class FakeWorker implements WorkerPort {
     const chunks: Uint8Array[] = [];
     for await (const chunk of content) chunks.push(chunk);
     this.files.set(`${vmId}:${path}`, Buffer.concat(chunks));
+  }
+
+  /** Hosts that lead to the API inside VMs. */
+  readonly mapped: (GuestTarget & { readonly vmId: VmId })[] = [];
+
+  async mapToLoopback(vmId: VmId, target: GuestTarget, options: CallOptions = {}): Promise<boolean> {
+    await this.#enter("mapToLoopback", vmId, options.signal);
+    this.#requireRunning(vmId);
+    this.mapped.push({ vmId, ...target });
+    return true;
   }
 
   async exec(vmId: VmId, spec: ExecSpec, options: CallOptions = {}): Promise<ExecSession> {

@@ -6,25 +6,13 @@ import {
   type VmId,
 } from "@fastvm/contract";
 
-/** How the client reached us: it reaches services the same way. */
-export interface Reached {
-  readonly protocol: string;
-  /** With its port. */
-  readonly host: string;
-}
-
-/** The service with its URLs. */
-export function serviceView(
-  vmId: VmId,
-  service: Service,
-  domain: string,
-  { protocol, host }: Reached,
-): ReachableService {
+/** The service with its URLs. `base`: where the client reaches us; it reaches services the same way. */
+export function serviceView(vmId: VmId, service: Service, domain: string, base: URL): ReachableService {
   const address = { vmId, service: service.name };
-  const port = /:\d+$/.exec(host)?.[0] ?? "";
+  const port = base.port === "" ? "" : `:${base.port}`;
   return {
     ...service,
-    url: `${protocol}://${serviceHostname(address, domain)}${port}/`,
-    pathUrl: `${protocol}://${host}${servicePath(address)}`,
+    url: `${base.protocol}//${serviceHostname(address, domain)}${port}/`,
+    pathUrl: `${base.origin}${servicePath(address)}`,
   };
 }

@@ -24,6 +24,6 @@ export async function openLink(
 
 /** A snapshot of another daemon may bring a listener for another port along; nobody answers there. */
 function carry(forward: GuestForward, port: number, connection: GuestConnection): void {
-  if (port === forward.port) forward.accept(connection);
+  if (port === forward.port || port === forward.publicPort) forward.accept(connection);
   else connection.destroy();
 }

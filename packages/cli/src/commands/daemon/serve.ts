@@ -16,6 +16,9 @@ interface ServeOptions {
   readonly poolSize?: number;
   readonly network?: string;
   readonly ipv6Prefix?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly publicUrl?: string;
   readonly logLevel?: string;
   readonly detach?: boolean;
 }
@@ -35,6 +38,15 @@ export function serveCommand(): Command {
     .option(
       "--ipv6-prefix <network>",
       "where VMs get public addresses from (environment: FASTVM_IPV6_PREFIX; default: unique local addresses)",
+    )
+    .option(
+      "--tls-cert <file>",
+      "serve TLS with this certificate chain in PEM (environment: FASTVM_TLS_CERT)",
+    )
+    .option("--tls-key <file>", "its private key in PEM (environment: FASTVM_TLS_KEY)")
+    .option(
+      "--public-url <url>",
+      "how clients reach the API behind a proxy (environment: FASTVM_PUBLIC_URL; default: as requests arrive)",
     )
     .option("--log-level <level>", "trace, debug, info, warn, error or silent")
     .option("-d, --detach", "run in the background, and return when it is ready");

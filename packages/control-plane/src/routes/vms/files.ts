@@ -1,12 +1,14 @@
 import type { ExecResult, FilePresign, VmId } from "@fastvm/contract";
 import { FastvmError } from "@fastvm/contract";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { ANSWERED, serve } from "../../app/operation-route.ts";
 import { clientGone } from "../../exec/client-gone.ts";
 import { answerSlowly, resultWithin } from "../../exec/slow-answer.ts";
+import { publicBase } from "../../http/public-base.ts";
 import type { Caller } from "../../lifecycle/caller.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
 import { wrongState } from "../../lifecycle/wrong-state.ts";
+import { leadGuestToUs } from "../../staging/lead-guest-to-us.ts";
 import type { StagingGrant } from "../../staging/signed-urls.ts";
 import { STAGING_LIFETIME_SEC } from "../../staging/staging.ts";
 import { findVm } from "../find.ts";
@@ -20,7 +22,9 @@ const DEFAULT_TIMEOUT_SEC = 600;
 export function registerFiles(app: FastifyInstance, ctx: LifecycleContext): void {
   serve(app, ctx.store, "presignFile", async ({ params, request }, caller) => {
     const vm = await findVm(ctx, caller, params.vmId);
-    return { status: 200, body: presign(ctx, vm.id, vm.diskGib * GIB, request) };
+    const base = publicBase(ctx.config, request);
+    await leadGuestToUs(ctx, vm, base);
+    return { status: 200, body: presign(ctx, vm.id, vm.diskGib * GIB, base.origin) };
   });
   serve(app, ctx.store, "fetchFile", async ({ body, params, reply }, caller) => {
     const vm = await findVm(ctx, caller, params.vmId);
@@ -37,10 +41,8 @@ export function registerFiles(app: FastifyInstance, ctx: LifecycleContext): void
   });
 }
 
-/** By the name under which the client reached us: that is the one that works from where it is. */
-function presign(ctx: LifecycleContext, vmId: VmId, maxBytes: number, request: FastifyRequest): FilePresign {
+function presign(ctx: LifecycleContext, vmId: VmId, maxBytes: number, base: string): FilePresign {
   const { urls } = ctx.staging;
-  const base = `${request.protocol}://${request.host}`;
   const grant = {
     vmId,
     objectId: urls.newObjectId(),

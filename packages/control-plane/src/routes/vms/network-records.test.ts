@@ -264,8 +264,8 @@ describe("services", () => {
       name: "web",
       port: 8080,
       h2c: false,
-      url: `http://web--${id.replaceAll("-", "")}.proxy.localhost:80/`,
-      pathUrl: `http://localhost:80/proxy/${id.replaceAll("-", "")}/web/`,
+      url: `http://web--${id.replaceAll("-", "")}.proxy.localhost/`,
+      pathUrl: `http://localhost/proxy/${id.replaceAll("-", "")}/web/`,
     });
     expect((await register({ name: "web", port: 8080, h2c: false })).status).toBe(201);
     await register({ name: "grpc", port: 9090, h2c: true });

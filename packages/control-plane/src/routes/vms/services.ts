@@ -5,8 +5,9 @@ import {
   type Service,
   type VmId,
 } from "@fastvm/contract";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { serve } from "../../app/operation-route.ts";
+import { publicBase } from "../../http/public-base.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
 import { changeNetwork } from "../../lifecycle/network.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
@@ -16,13 +17,15 @@ import { findVm } from "../find.ts";
 const NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
 export function registerServices(app: FastifyInstance, ctx: LifecycleContext): void {
-  const view = (vmId: VmId, service: Service, request: FastifyRequest) =>
-    serviceView(vmId, service, ctx.config.domain, request);
+  const view = (vmId: VmId, service: Service, base: URL) =>
+    serviceView(vmId, service, ctx.config.domain, base);
   serve(app, ctx.store, "listServices", async ({ params, request }, caller) => {
+    const base = publicBase(ctx.config, request);
     const { id, services } = await findVm(ctx, caller, params.vmId);
-    return { status: 200, body: services.map((service) => view(id, service, request)) };
+    return { status: 200, body: services.map((service) => view(id, service, base)) };
   });
   serve(app, ctx.store, "registerService", async ({ body, params, request }, caller) => {
+    const base = publicBase(ctx.config, request);
     const service = { name: body.name, port: body.port, h2c: body.h2c ?? false };
     checkName(service.name, "name");
     const { id } = await findVm(ctx, caller, params.vmId);
@@ -30,14 +33,15 @@ export function registerServices(app: FastifyInstance, ctx: LifecycleContext): v
       refuseOther(vm, service);
       return { services: withService(vm, service) };
     });
-    return { status: 201, body: view(id, service, request) };
+    return { status: 201, body: view(id, service, base) };
   });
   serve(app, ctx.store, "updateService", async ({ body, params, request }, caller) => {
+    const base = publicBase(ctx.config, request);
     const service = { name: params.serviceName, port: body.port, h2c: body.h2c ?? false };
     checkName(service.name, "serviceName");
     const { id } = await findVm(ctx, caller, params.vmId);
     await changeNetwork(ctx, id, (vm) => ({ services: withService(vm, service) }));
-    return { status: 200, body: view(id, service, request) };
+    return { status: 200, body: view(id, service, base) };
   });
   serve(app, ctx.store, "deleteService", async ({ params }, caller) => {
     const { id } = await findVm(ctx, caller, params.vmId);
