@@ -236,6 +236,7 @@ export class Firewall {
       onForeignChange: () => this.#putBackSoon("was changed by someone else"),
       onError: this.#onError,
     });
+    this.#table.watch = this.#watch;
     this.#timer = setInterval(() => void this.check(), CHECK_INTERVAL_MS);
     this.#timer.unref();
   }

@@ -1,14 +1,17 @@
 /** One nftables table of ours, as nft changes and lists it. What it should contain is not decided here. */
+import { randomBytes } from "node:crypto";
 import type { CommandShell } from "../host/command-shell.ts";
 import { parseListing, readTable } from "./read-table.ts";
 import type { TableState } from "./read-table.ts";
 import { HOOKED_RULES, dropTable, signature } from "./render-table.ts";
+import type { TableWatch } from "./watch-table.ts";
 
 const MISSING = /No such file or directory/;
 
 export class NftTable {
   readonly name: string;
   readonly #shell: CommandShell;
+  #watch: TableWatch | undefined;
 
   /** `name` has its family: `inet fastvm_123abc`. */
   constructor(shell: CommandShell, name: string) {
@@ -16,9 +19,16 @@ export class NftTable {
     this.name = name;
   }
 
-  /** All of it or nothing. In force when it resolves. */
+  /** Who hears of transactions before nft ends. */
+  set watch(watch: TableWatch) {
+    this.#watch = watch;
+  }
+
+  /** All of it or nothing. In force when it resolves: nft may still wait then, for as long again, until the kernel has freed what was deleted. */
   async transact(text: string): Promise<void> {
-    await this.#run(text + signature(this.name));
+    const mark = randomBytes(4).toString("hex");
+    const ended = this.#run(text + signature(this.name, mark));
+    await (this.#watch === undefined ? ended : Promise.race([ended, this.#watch.announced(mark)]));
   }
 
   async drop(): Promise<void> {

@@ -9,7 +9,6 @@
  * those of its element in the sets `sent`, `received` and `dropped`, which no change of its policy touches.
  */
 import type { NetworkPolicy } from "@fastvm/contract";
-import { randomBytes } from "node:crypto";
 import { GUARDED_IPV4, GUARDED_IPV6 } from "../network/guarded-ranges.ts";
 import type { FirewallGuest } from "./guest-port.ts";
 import { formatAddress, formatNetwork, parseAddress, parseNetwork, rangesWithout } from "./ip-network.ts";
@@ -36,9 +35,9 @@ export function tableName(instance: string): string {
   return `inet fastvm_${instance}`;
 }
 
-/** The last line of each transaction. */
-export function signature(table: string): string {
-  return `add element ${table} ${OWN_CHANGES} { 0x${randomBytes(4).toString("hex")} timeout 10s }\n`;
+/** The last line of each transaction. `mark` is eight hexadecimal digits, new for each. */
+export function signature(table: string, mark: string): string {
+  return `add element ${table} ${OWN_CHANGES} { 0x${mark} timeout 10s }\n`;
 }
 
 export function dropTable(table: string): string {

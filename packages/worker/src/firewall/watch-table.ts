@@ -36,7 +36,9 @@ export class TableWatch {
   #reports = 0;
   #rest = "";
   #touches = false;
-  #isOurs = false;
+  /** The mark with which the transaction that is being read is signed. */
+  #ownMark: string | undefined;
+  #awaited: { readonly mark: string; readonly resolve: () => void } | undefined;
   #isStopped = false;
 
   constructor(options: WatchOptions) {
@@ -48,6 +50,13 @@ export class TableWatch {
     this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#process?.stdin.end();
+  }
+
+  /** Resolves when the kernel tells of the transaction that is signed with the mark; perhaps never. For one at a time. */
+  announced(mark: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#awaited = { mark, resolve };
+    });
   }
 
   #start(): void {
@@ -85,11 +94,12 @@ export class TableWatch {
   #readLine(line: string): void {
     const { table } = this.#options;
     if (line.startsWith("# new generation")) {
-      if (this.#touches && !this.#isOurs) this.#report();
+      if (this.#touches && this.#ownMark === undefined) this.#report();
+      if (this.#awaited?.mark === this.#ownMark) this.#awaited?.resolve();
       this.#touches = false;
-      this.#isOurs = false;
+      this.#ownMark = undefined;
     } else if (line.includes(` ${table} ${OWN_CHANGES} {`) && line.startsWith("add element")) {
-      this.#isOurs = true;
+      this.#ownMark = /\{ 0x([0-9a-f]+)/.exec(line)?.[1] ?? "";
       this.#touches = true;
     } else if (line.includes(` ${table}`)) {
       this.#touches = true;
