@@ -4,7 +4,6 @@ import { request } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { ReadableStream } from "node:stream/web";
 
 /** Requests to any host go to the daemon, under the name that they were meant for. Node's own `fetch` takes no Host header. */
 export function fetchAs(daemonUrl: string): typeof globalThis.fetch {
@@ -17,10 +16,7 @@ export function fetchAs(daemonUrl: string): typeof globalThis.fetch {
       ...(init.signal ? { signal: init.signal } : {}),
     });
     const answered = once(sent, "response") as Promise<[IncomingMessage]>;
-    const body =
-      init.body instanceof globalThis.ReadableStream
-        ? Readable.fromWeb(init.body as ReadableStream)
-        : undefined;
+    const body = init.body instanceof globalThis.ReadableStream ? Readable.fromWeb(init.body) : undefined;
     if (body === undefined) sent.end(init.body ?? undefined);
     const [[answer]] = await Promise.all([answered, body && pipeline(body, sent)]);
     return new Response(Readable.toWeb(answer) as ConstructorParameters<typeof Response>[0], {

@@ -1,0 +1,164 @@
+/** A daemon with a certificate of a private authority: every way in speaks TLS and verifies it, the guest's too. */
+import { once } from "node:events";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:http2";
+import { request } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { text } from "node:stream/consumers";
+import { getCACertificates, setDefaultCACertificates, connect as connectTls } from "node:tls";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { FastVM } from "fastvm";
+import type { FastvmClient, Vm } from "fastvm";
+import { runCli } from "./harness/cli.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { eventually } from "./harness/eventually.ts";
+import { sh } from "./harness/guest.ts";
+import { makeAuthority } from "./harness/private-authority.ts";
+import type { PrivateAuthority } from "./harness/private-authority.ts";
+import { Terminal } from "./harness/terminal.ts";
+
+const CLI = fileURLToPath(new URL("../packages/cli/src/main.ts", import.meta.url));
+
+/** Takes an upgrade, then says everything twice. */
+const TWICE = `
+import socket
+server = socket.create_server(("127.0.0.1", 9000))
+while True:
+    peer, _ = server.accept()
+    head = b""
+    while b"\\r\\n\\r\\n" not in head: head += peer.recv(4096)
+    peer.sendall(b"HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n\\r\\n")
+    while data := peer.recv(4096): peer.sendall(data * 2)
+`;
+
+async function sayTo(url: string, words: string): Promise<string> {
+  const headers = {
+    connection: "Upgrade",
+    upgrade: "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": Buffer.alloc(16).toString("base64"),
+  };
+  const sent = request(url, { headers }).end();
+  sent.once("response", ({ statusCode }) => sent.destroy(new Error(`no upgrade but ${statusCode}`)));
+  const [, socket] = (await once(sent, "upgrade")) as [unknown, Duplex];
+  socket.write(words);
+  const [answer] = (await once(socket, "data")) as [Buffer];
+  socket.destroy();
+  return answer.toString();
+}
+
+const trusted = getCACertificates("default");
+let folder: string;
+let authority: PrivateAuthority;
+let daemon: TestDaemon;
+let client: FastvmClient;
+let vm: Vm;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fastvm-tls-"));
+  authority = makeAuthority(folder, ["IP:127.0.0.1", "DNS:localhost"]);
+  const { cert, key } = authority;
+  // Whoever starts it does not trust the authority.
+  daemon = await TestDaemon.start({ settings: { tls: { cert, key } } });
+  client = daemon.client;
+  setDefaultCACertificates([...trusted, authority.ca]);
+  vm = await client.vms.launch({ machineType: "c1m2" });
+});
+
+afterAll(async () => {
+  setDefaultCACertificates(trusted);
+  await daemon?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test("the port chooses HTTP/2 or HTTP/1.1, and takes nothing in cleartext", async () => {
+  expect(daemon.url).toMatch(/^https:/);
+  const chosen: unknown[] = [];
+  for (const ALPNProtocols of [["h2", "http/1.1"], ["http/1.1"]]) {
+    const socket = connectTls({ host: "127.0.0.1", port: daemon.config.port, ALPNProtocols });
+    await once(socket, "secureConnect");
+    chosen.push(socket.alpnProtocol);
+    socket.destroy();
+  }
+  expect(chosen).toEqual(["h2", "http/1.1"]);
+  await expect(fetch(`${daemon.url.replace("https", "http")}/healthz`)).rejects.toThrow();
+  const flat = new FastVM({ apiKey: daemon.apiKey, baseUrl: daemon.url });
+  const [known] = await flat.list();
+  expect(known?.id).toBe(vm.id);
+  flat.close();
+});
+
+test("the command line verifies it as Node does, and its console speaks TLS", async () => {
+  const trusting = { ...daemon.environment, NODE_EXTRA_CA_CERTS: authority.caFile };
+  expect((await runCli(["run", "-m", "c1m2", "echo hello"], trusting)).stdout).toBe("hello\n");
+  const refused = await runCli(["vm", "ls"], daemon.environment);
+  expect(refused.exitCode).not.toBe(0);
+  expect(refused.stderr).toMatch(/certificate/);
+  await using terminal = await Terminal.open({ cols: 80, rows: 24 }, trusting);
+  await terminal.enter(`'${process.execPath}' --conditions=development '${CLI}' console ${vm.id}`);
+  await terminal.shows(/root@\S+[#$] ?$/m);
+  await terminal.enter("echo by-$((40 + 2))");
+  await terminal.shows(/^by-42$/m);
+});
+
+test("services are reached over HTTP/1.1, HTTP/2 and WebSocket", async () => {
+  await sh(client, vm, "mkdir -p /srv && echo 'hello from the guest' > /srv/index.html");
+  await sh(client, vm, "cd /srv && nohup python3 -m http.server 8000 >/dev/null 2>&1 &");
+  const service = await client.vms.services.register(vm, { name: "web", port: 8000 });
+  const { pathUrl = "", url = "" } = service;
+  expect([pathUrl, url].map((one) => new URL(one).protocol)).toEqual(["https:", "https:"]);
+  await eventually(
+    async () => expect(await (await fetch(pathUrl)).text()).toBe("hello from the guest\n"),
+    30_000,
+  );
+  const session = connect(daemon.url);
+  try {
+    const stream = session.request({ ":path": "/", ":authority": new URL(url).host });
+    expect(await text(stream)).toBe("hello from the guest\n");
+  } finally {
+    session.close();
+  }
+  await client.vms.run(vm, ["sh", "-c", `cat > /srv/twice.py <<'END'\n${TWICE}\nEND`]);
+  await sh(client, vm, "nohup python3 /srv/twice.py >/dev/null 2>&1 &");
+  const twice = await client.vms.services.register(vm, { name: "twice", port: 9000 });
+  await eventually(async () => expect(await sayTo(twice.pathUrl ?? "", "ab")).toBe("abab"), 30_000);
+});
+
+test("files move once the guest trusts the authority", async () => {
+  await mkdir(join(folder, "tree"));
+  await writeFile(join(folder, "tree/file"), "in the tree");
+  await client.upload(vm, join(folder, "tree"), "/root/tree");
+  await expect(client.download(vm, "/root/tree", join(folder, "back"))).rejects.toThrow(/certificate/);
+  await client.upload(vm, authority.caFile, "/usr/local/share/ca-certificates/fastvm.crt");
+  await sh(client, vm, "update-ca-certificates");
+  await client.download(vm, "/root/tree", join(folder, "back"));
+  expect(await readFile(join(folder, "back/file"), "utf8")).toBe("in the tree");
+  await client.download(vm, "/root/tree/file", join(folder, "file"));
+  expect(await readFile(join(folder, "file"), "utf8")).toBe("in the tree");
+});
+
+test("fastvm stop finds the daemon by its certificate, whoever trusts it, and nobody else", async () => {
+  const file = join(daemon.config.dataDir, "daemon.json");
+  const instance = await readFile(file, "utf8");
+  const { certificate } = JSON.parse(instance) as { certificate: string };
+  await writeFile(file, instance.replace(certificate, certificate.replaceAll(/[0-9]/g, "0")));
+  const stranger = await runCli(["stop", "--vms"], daemon.environment);
+  expect(stranger.stderr).toContain("Another program than this machine's daemon answers");
+  expect((await client.vms.get(vm)).status).toBe("running");
+  await writeFile(file, instance);
+  const stopped = await runCli(["stop", "--vms"], daemon.environment);
+  expect(stopped.stdout).toContain("The daemon has ended; its VMs are deleted");
+});
+
+test("a certificate that cannot serve is told before anything starts", async () => {
+  const { cert, caFile } = authority;
+  const serve = (...args: string[]) => runCli(["serve", "-d", ...args], daemon.environment);
+  expect((await serve("--tls-cert", cert)).stderr).toContain("there is a certificate but no key");
+  expect((await serve("--tls-cert", cert, "--tls-key", "/no/such")).stderr).toMatch(
+    /key .*cannot be read.*ENOENT/,
+  );
+  expect((await serve("--tls-cert", caFile, "--tls-key", authority.key)).stderr).toMatch(/cannot serve TLS/);
+});
