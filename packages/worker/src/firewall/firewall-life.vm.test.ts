@@ -334,6 +334,19 @@ describe("a daemon's restart", () => {
     expect(await vm.reaches(tcp(SITE4))).toBe(true);
   });
 
+  it("takes the sets out that an earlier version had for each rule", async () => {
+    await firewall.attach(lab.guest(INDEX), policy([]));
+    const former = [`vm${INDEX}_0123abcd_4`, "vm999_0123abcd_4"];
+    for (const name of former) await nft(`add set ${TABLE} ${name} { type ipv4_addr; flags timeout; }`);
+    await nft(`add rule ${TABLE} vm${INDEX}_egress ct original ip daddr @${former[0] ?? ""} accept`);
+    await firewall.close({ keep: true });
+    firewall = await openFirewall();
+    await firewall.restore([{ guest: lab.guest(INDEX), policy: allowAll }]);
+    expect(await vm.reaches(tcp(SITE4))).toBe(true);
+    expect(await nft(`list table ${TABLE}`)).not.toContain("0123abcd");
+    expect(errors.map(String).filter((error) => error.includes("anew"))).toEqual([]);
+  });
+
   it("makes a table anew that it cannot change", async () => {
     await firewall.close({ keep: false });
     await nft(`add table ${TABLE}; add set ${TABLE} from_vm { type ipv4_addr; }`);
