@@ -12,7 +12,7 @@ import type { Verdict, VerdictTotals } from "./verdict-totals.ts";
 import * as wire from "./wire.ts";
 
 /** What programs that fetch many things at once need; a guest alone cannot use up the daemon's sockets. */
-const MAX_IN_FLIGHT = 128;
+const MAX_IN_FLIGHT = 32;
 /** The firewall takes some milliseconds; longer means that it hangs. */
 const LEARN_MS = 2000;
 /** A firewall that fails does so for every question; once in a while is enough to be told. */

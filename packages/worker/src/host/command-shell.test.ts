@@ -29,6 +29,15 @@ describe("the shell for network commands", () => {
     expect(await open().run("cat; echo read")).toBe("read\n");
   });
 
+  it("starts anew when somebody has ended it, and fails what it had to do", async () => {
+    const shell = open();
+    const running = shell.run("kill -9 $$; sleep 5");
+    const behind = shell.run("echo never");
+    await expect(running).rejects.toThrow("has ended");
+    await expect(behind).rejects.toThrow("has ended");
+    expect(await shell.run("echo again")).toBe("again\n");
+  });
+
   it("rejects after it was closed", async () => {
     const shell = open();
     await shell.close();

@@ -11,14 +11,16 @@ import { createHash, randomBytes } from "node:crypto";
 /** 192.0.0.0/29 is kept for translators between a host and what runs on it (RFC 7335), so no network a guest may want to reach has it. */
 export const GUEST_IPV4 = "192.0.0.2";
 export const GATEWAY_IPV4 = "192.0.0.1";
-export const GUEST_IPV4_PREFIX_LENGTH = 29;
 /** Unique local addresses: towards the world guests prefer IPv4 then (RFC 6724), which works also where the host has no IPv6. */
 export const GUEST_IPV6 = "fd66:6173:7476:6d::2";
-export const GATEWAY_IPV6 = "fd66:6173:7476:6d::1";
 export const GUEST_IPV6_PREFIX_LENGTH = 64;
+export const GATEWAY_IPV6 = "fd66:6173:7476:6d::1";
 /** Guests remember their gateway's over a restore into another namespace, so every namespace has the same. */
 export const GUEST_MAC = "02:66:76:6d:00:02";
 export const GATEWAY_MAC = "02:66:76:6d:00:01";
+/** The two ends of the link between host and namespace: settled, so that neither need ask for the other's. */
+export const HOST_MAC = "02:66:76:6d:01:01";
+export const NAMESPACE_MAC = "02:66:76:6d:01:02";
 /** What the kernel makes of the guest's MAC. */
 export const GUEST_LINK_LOCAL = "fe80::66:76ff:fe6d:2";
 
@@ -33,7 +35,7 @@ export const RESOLVER_PORT = 5399;
  * other services that the host itself must reach.
  */
 const PAIRS = 32_768;
-const RESERVED_THIRD_OCTETS: ReadonlySet<number> = new Set([0, 169, 170, 255]);
+const RESERVED_THIRD_OCTETS: ReadonlySet<number> = new Set([0, 2, 169, 170, 255]);
 
 export function isUsableIndex(index: number): boolean {
   return index >= 0 && index < PAIRS && !RESERVED_THIRD_OCTETS.has(index >> 7);

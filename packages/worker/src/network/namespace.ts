@@ -5,13 +5,13 @@ import {
   GATEWAY_IPV6,
   GATEWAY_MAC,
   GUEST_IPV4,
-  GUEST_IPV4_PREFIX_LENGTH,
   GUEST_IPV6,
-  GUEST_IPV6_PREFIX_LENGTH,
   GUEST_LINK_LOCAL,
   GUEST_MAC,
   HOST_LINK_LOCAL,
+  HOST_MAC,
   NAMESPACE_LINK_LOCAL,
+  NAMESPACE_MAC,
   RESOLVER_PORT,
 } from "./addresses.ts";
 import type { Instance, NetworkSlot } from "./network-slot.ts";
@@ -31,48 +31,52 @@ export async function makeNamespace(
   shell: CommandShell,
   instance: Instance,
   slot: NetworkSlot,
-  hostIpv6: string,
+  hostIpv6: string | undefined,
 ): Promise<boolean> {
   const claim = `ip link add ${slot.veth} group ${instance.group} type veth peer name ${UPLINK} netns ${slot.namespace}`;
   const printed = await shell.run(`
 set -e
-is_taken() { ip link show ${slot.veth} >/dev/null 2>&1; }
+is_taken() {
+  ip link show ${slot.veth} >/dev/null 2>&1 ||
+    ip -4 route show table all match ${slot.ipv4}/31 | grep -v -e ^default -e '^169.254.0.0/16 ' -e ' 169.254.0.0/16 ' | grep -q .
+}
 if is_taken; then echo taken; exit 0; fi
 ip netns add ${slot.namespace}
 undo() { ip netns del ${slot.namespace} 2>/dev/null; }
 trap '[ $? = 0 ] || undo' EXIT
 if ! ${claim}; then
-  is_taken || exit 1
+  ip link show ${slot.veth} >/dev/null 2>&1 || exit 1
   undo
   echo taken
   exit 0
 fi
 ip -batch - <<'EOF'
 link set ${slot.veth} addrgenmode none
+link set ${slot.veth} address ${HOST_MAC}
 addr add ${slot.hostIpv4}/31 dev ${slot.veth}
-addr add ${HOST_LINK_LOCAL}/64 dev ${slot.veth} nodad
 link set ${slot.veth} up
-${routeCommand(slot, hostIpv6)}
+neigh replace ${slot.ipv4} lladdr ${NAMESPACE_MAC} dev ${slot.veth} nud permanent
+${hostIpv6 === undefined ? "" : hostIpv6Commands(slot, hostIpv6)}
 EOF
 nsenter --net=${namespacePath(slot)} sh -e <<'INSIDE'
 echo 1 >/proc/sys/net/ipv4/ip_forward
-echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+${hostIpv6 === undefined ? "" : "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding"}
 ip -batch - <<'EOF'
 link set lo up
 link set ${UPLINK} addrgenmode none
+link set ${UPLINK} address ${NAMESPACE_MAC}
 addr add ${slot.ipv4}/31 dev ${UPLINK}
-addr add ${NAMESPACE_LINK_LOCAL}/64 dev ${UPLINK} nodad
 link set ${UPLINK} up
+neigh replace ${slot.hostIpv4} lladdr ${HOST_MAC} dev ${UPLINK} nud permanent
 tuntap add ${TAP} mode tap vnet_hdr
 link set ${TAP} addrgenmode none
 link set ${TAP} address ${GATEWAY_MAC}
-addr add ${GATEWAY_IPV4}/${GUEST_IPV4_PREFIX_LENGTH} dev ${TAP}
-addr add ${GATEWAY_IPV6}/${GUEST_IPV6_PREFIX_LENGTH} dev ${TAP} nodad
+addr add ${GATEWAY_IPV4}/32 dev ${TAP}
 link set ${TAP} up
-neigh add ${GUEST_IPV4} lladdr ${GUEST_MAC} dev ${TAP} nud permanent
-neigh add ${GUEST_IPV6} lladdr ${GUEST_MAC} dev ${TAP} nud permanent
+route add ${GUEST_IPV4}/32 dev ${TAP}
+neigh replace ${GUEST_IPV4} lladdr ${GUEST_MAC} dev ${TAP} nud permanent
 route add default via ${slot.hostIpv4}
-route add default via ${HOST_LINK_LOCAL} dev ${UPLINK}
+${hostIpv6 === undefined ? "" : NAMESPACE_IPV6_COMMANDS}
 EOF
 nft -f - <<'EOF'
 ${translation(slot)}
@@ -82,21 +86,40 @@ INSIDE
   return !printed.endsWith("taken\n");
 }
 
+/**
+ * The kernel has one table of neighbours for all namespaces, and 1,024 places in it. So nothing here makes it look for one: the peers are settled, and behind the
+ * guest's device is the guest and nobody else.
+ */
+const NAMESPACE_IPV6_COMMANDS = `addr add ${NAMESPACE_LINK_LOCAL}/64 dev ${UPLINK} nodad
+neigh replace ${HOST_LINK_LOCAL} lladdr ${HOST_MAC} dev ${UPLINK} nud permanent
+addr add ${GATEWAY_IPV6}/128 dev ${TAP} nodad
+route add ${GUEST_IPV6}/128 dev ${TAP}
+neigh replace ${GUEST_IPV6} lladdr ${GUEST_MAC} dev ${TAP} nud permanent
+route add default via ${HOST_LINK_LOCAL} dev ${UPLINK}`;
+
+function hostIpv6Commands(slot: NetworkSlot, hostIpv6: string): string {
+  return `addr add ${HOST_LINK_LOCAL}/64 dev ${slot.veth} nodad
+neigh replace ${NAMESPACE_LINK_LOCAL} lladdr ${NAMESPACE_MAC} dev ${slot.veth} nud permanent
+${routeCommand(slot, hostIpv6)}`;
+}
+
 /** Gives a namespace the address of the VM that moves in, in place of the one it was made with. */
 export async function readdress(
   shell: CommandShell,
   slot: NetworkSlot,
   formerIpv6: string,
-  hostIpv6: string,
+  hostIpv6: string | undefined,
 ): Promise<void> {
+  const routes = `ip -batch - <<'EOF'
+route del ${formerIpv6}/128 dev ${slot.veth}
+${hostIpv6 === undefined ? "" : routeCommand(slot, hostIpv6)}
+EOF`;
   await shell.run(`
 set -e
-ip -batch - <<'EOF'
-route del ${formerIpv6}/128 dev ${slot.veth}
-${routeCommand(slot, hostIpv6)}
-EOF
+${hostIpv6 === undefined ? "" : routes}
 nsenter --net=${namespacePath(slot)} nft -f - <<'EOF'
 delete table inet fastvm
+delete table arp fastvm
 ${translation(slot)}
 EOF
 `);
@@ -123,7 +146,14 @@ function routeCommand(slot: NetworkSlot, hostIpv6: string): string {
  * in one place for all VMs.
  */
 function translation(slot: NetworkSlot): string {
-  return `table inet fastvm {
+  return `table arp fastvm {
+  chain guard {
+    type filter hook input priority filter; policy accept;
+    iifname "${TAP}" arp saddr ip != ${GUEST_IPV4} drop
+    iifname "${TAP}" arp saddr ether != ${GUEST_MAC} drop
+  }
+}
+table inet fastvm {
   chain guard {
     type filter hook prerouting priority raw; policy accept;
     iifname "${TAP}" ether saddr != ${GUEST_MAC} drop

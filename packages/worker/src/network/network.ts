@@ -8,7 +8,7 @@ import type { TrafficReport } from "../firewall/guest-port.ts";
 import { CommandShell } from "../host/command-shell.ts";
 import { defaultVmPrefix, formatVmPrefix, hostIpv6, parseVmPrefix, RESOLVER_PORT } from "./addresses.ts";
 import type { VmPrefix } from "./addresses.ts";
-import { forgetHost, prepareHost } from "./host-routing.ts";
+import { forgetHost, hasIpv6, prepareHost } from "./host-routing.ts";
 import { readdress } from "./namespace.ts";
 import { instanceOf, networkSlot } from "./network-slot.ts";
 import type { Instance, NetworkSlot } from "./network-slot.ts";
@@ -26,7 +26,9 @@ export interface NetworkOptions {
 interface Parts {
   readonly shell: CommandShell;
   readonly instance: Instance;
-  readonly prefix: VmPrefix;
+  /** Absent where the host has no IPv6. */
+  readonly prefix: VmPrefix | undefined;
+  readonly hostIpv6: string | undefined;
   readonly maker: SlotMaker;
   readonly firewall: Firewall;
   readonly resolver: Resolver;
@@ -46,7 +48,8 @@ export class Network {
 
   /** Rejects where this process may not make networks, with the kernel's reason. VMs of an earlier daemon keep their rules until `adopt`. */
   static async open(options: NetworkOptions): Promise<Network> {
-    const prefix = prefixOf(options);
+    const wanted = prefixOf(options);
+    const prefix = (await hasIpv6()) ? wanted : undefined;
     const instance = instanceOf(options.instance);
     const shell = new CommandShell();
     try {
@@ -57,11 +60,21 @@ export class Network {
         instance: instance.name,
         group: instance.group,
         resolverPort: RESOLVER_PORT,
-        vmPrefix: formatVmPrefix(prefix),
+        vmPrefix: formatVmPrefix(wanted),
         onError: options.onError,
       });
-      const maker = new SlotMaker({ shell, instance, prefix });
-      return new Network({ shell, instance, prefix, maker, firewall, resolver, onError: options.onError });
+      const ownIpv6 = prefix && hostIpv6(prefix);
+      const maker = new SlotMaker({ shell, instance, prefix: wanted, hostIpv6: ownIpv6 });
+      return new Network({
+        shell,
+        instance,
+        prefix,
+        hostIpv6: ownIpv6,
+        maker,
+        firewall,
+        resolver,
+        onError: options.onError,
+      });
     } catch (error) {
       await shell.close();
       throw new Error(
@@ -86,7 +99,8 @@ export class Network {
     const { maker, firewall, onError } = this.#parts;
     for (const { slot } of guests) maker.reserve(slot);
     await firewall.restore(guests.map(({ slot, policy }) => ({ guest: slot, policy })));
-    await Promise.all(guests.map(({ slot, policy }) => this.#serveNames(slot, policy)));
+    // One whose names cannot be served must not keep the others, and the daemon, from coming up.
+    await Promise.all(guests.map(({ slot, policy }) => this.#serveNames(slot, policy).catch(onError)));
     await maker.sweep(guests.map(({ slot }) => slot));
     this.#spares = new SpareSlots(maker, onError);
   }
@@ -96,21 +110,27 @@ export class Network {
     return await (this.#spares?.take() ?? this.#parts.maker.make());
   }
 
-  /** Call when no process is in it any more. */
+  /** Call when no process is in it any more. Does all that it can; the first failure is told. */
   async release(slot: NetworkSlot): Promise<void> {
+    const { firewall, maker } = this.#parts;
     const guest = this.#guests.get(slot.index);
     this.#guests.delete(slot.index);
     // One that never came up has told whoever attached it.
     await (await guest?.dns.catch(() => undefined))?.close();
-    await this.#parts.firewall.detach(slot.index);
-    await this.#parts.maker.remove(slot);
+    const detached = firewall.detach(slot.index);
+    const [, removed] = await Promise.allSettled([
+      detached,
+      detached.catch(() => undefined).then(() => maker.remove(slot)),
+    ]);
+    await detached;
+    if (removed.status === "rejected") throw removed.reason;
   }
 
   /** Opens it for a VM, which has this public address from now on. */
   async attach(slot: NetworkSlot, publicIpv6: string, policy: NetworkPolicy): Promise<void> {
-    const { shell, prefix, firewall } = this.#parts;
+    const { shell, hostIpv6: ownIpv6, firewall } = this.#parts;
     const guest = { ...slot, publicIpv6 };
-    if (publicIpv6 !== slot.publicIpv6) await readdress(shell, guest, slot.publicIpv6, hostIpv6(prefix));
+    if (publicIpv6 !== slot.publicIpv6) await readdress(shell, guest, slot.publicIpv6, ownIpv6);
     await Promise.all([firewall.attach(guest, policy), this.#serveNames(guest, policy)]);
   }
 
@@ -149,12 +169,15 @@ export class Network {
 
   /** `keep`: VMs run on, under their rules, for the next daemon to find. */
   async close({ keep }: { readonly keep: boolean }): Promise<void> {
-    const { shell, maker, firewall, prefix } = this.#parts;
-    for (const slot of (await this.#spares?.close()) ?? []) await maker.remove(slot);
-    await this.#parts.resolver.close();
-    await firewall.close({ keep });
-    if (!keep) await forgetHost(shell, prefix);
-    await shell.close();
+    const { shell, maker, firewall, resolver, prefix, onError } = this.#parts;
+    try {
+      for (const slot of (await this.#spares?.close()) ?? []) await maker.remove(slot).catch(onError);
+      await resolver.close();
+      await firewall.close({ keep });
+      if (!keep) await forgetHost(shell, prefix);
+    } finally {
+      await shell.close();
+    }
   }
 }
 

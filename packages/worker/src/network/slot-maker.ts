@@ -1,7 +1,7 @@
 /** Makes network slots: finds an index that nobody on this machine has, and takes it. */
 import { randomInt } from "node:crypto";
 import type { CommandShell } from "../host/command-shell.ts";
-import { hostIpv6, indexesFrom, newPublicIpv6 } from "./addresses.ts";
+import { indexesFrom, newPublicIpv6 } from "./addresses.ts";
 import type { VmPrefix } from "./addresses.ts";
 import { makeNamespace, removeNamespace } from "./namespace.ts";
 import { NAMESPACE_PREFIX, networkSlot } from "./network-slot.ts";
@@ -11,6 +11,8 @@ export interface SlotMakerOptions {
   readonly shell: CommandShell;
   readonly instance: Instance;
   readonly prefix: VmPrefix;
+  /** The host's own address among its VMs; absent where it has no IPv6. */
+  readonly hostIpv6: string | undefined;
 }
 
 export class SlotMaker {
@@ -36,9 +38,9 @@ export class SlotMaker {
   }
 
   async #claim(slot: NetworkSlot): Promise<boolean> {
-    const { shell, instance, prefix } = this.#options;
+    const { shell, instance, hostIpv6 } = this.#options;
     try {
-      return await makeNamespace(shell, instance, slot, hostIpv6(prefix));
+      return await makeNamespace(shell, instance, slot, hostIpv6);
     } catch (error) {
       this.#taken.delete(slot.index);
       throw error;

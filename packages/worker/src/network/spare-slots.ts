@@ -41,7 +41,11 @@ export class SpareSlots {
     this.#timer = setTimeout(() => {
       this.#filling ??= this.#fill()
         .catch(this.#onError)
-        .finally(() => (this.#filling = undefined));
+        .finally(() => {
+          this.#filling = undefined;
+          // Takes came in between, or the host refused for now.
+          if (this.#spares.length < SPARES) this.#refillSoon();
+        });
     }, REFILL_QUIET_MS);
     this.#timer.unref();
   }

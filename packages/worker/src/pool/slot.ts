@@ -73,8 +73,13 @@ export async function openSlot(host: SlotHost, request: SlotRequest): Promise<Sl
 
 /** What a slot holds before there is a process in it. */
 export async function reserveSlot(host: SlotHost, folder: string): Promise<Omit<Slot, "qemu">> {
-  const network = await host.network?.take();
-  return { name: newSlotName(), folder, uid: host.uids.take(), network };
+  const uid = host.uids.take();
+  try {
+    return { name: newSlotName(), folder, uid, network: await host.network?.take() };
+  } catch (error) {
+    host.uids.release(uid);
+    throw error;
+  }
 }
 
 export function startQemu(
@@ -114,6 +119,9 @@ export async function closeSlot(host: SlotHost, slot: Slot): Promise<void> {
 export async function freeSlot(host: SlotHost, slot: Omit<Slot, "qemu">): Promise<void> {
   await host.cgroups.remove(slot.name);
   await rm(slot.folder, { recursive: true, force: true });
-  if (slot.network !== undefined) await host.network?.release(slot.network);
-  host.uids.release(slot.uid);
+  try {
+    if (slot.network !== undefined) await host.network?.release(slot.network);
+  } finally {
+    host.uids.release(slot.uid);
+  }
 }

@@ -21,6 +21,9 @@ import { Vm } from "../vm/vm.ts";
 import { adoptVm } from "./adopt.ts";
 import { killStrayProcesses } from "./stray-processes.ts";
 
+/** A guest that answers does so in a millisecond; these many may keep silent without the others having to wait. */
+const ADOPTED_AT_ONCE = 16;
+
 /** Fills `context.vms`. Called once, before anything else uses the data folder. */
 export async function recover(context: WorkerContext): Promise<void> {
   const { config } = context;
@@ -29,7 +32,7 @@ export async function recover(context: WorkerContext): Promise<void> {
   }
   for (const name of ["paused", "snapshots"]) await removePartials(join(config.dataDir, name));
   await recoverPaused(context);
-  for (const vmId of await readdir(join(config.dataDir, "vms"))) await recoverVm(context, vmId as VmId);
+  const running = await recoverJournals(context);
   const owned = new Set([...context.vms.values()].map((vm) => vm.record.process?.pid));
   await killStrayProcesses(config.dataDir, owned);
   for (const folder of [
@@ -41,17 +44,47 @@ export async function recover(context: WorkerContext): Promise<void> {
     await emptyFolder(folder);
   }
   await removeStrayCgroups(context);
-  await recoverNetwork(context);
+  // Before their guests, who may let us wait: names are served again, and the rules are ours to change.
+  await recoverNetwork(
+    context,
+    running.map(({ vm }) => vm),
+  );
+  await forEachOf(running, ADOPTED_AT_ONCE, ({ vm, paused }) => adoptVm(context, vm, paused));
 }
 
-/** Their rules held while no daemon was there; from here on they are ours to change. */
-async function recoverNetwork(context: WorkerContext): Promise<void> {
-  const guests = [...context.vms.values()].flatMap((vm) => {
-    const slot = vm.record.phase === "running" ? networkOf(context, vm) : undefined;
+interface RunningVm {
+  readonly vm: Vm;
+  /** A captured state of it, when there is one, too. */
+  readonly paused: Vm | undefined;
+}
+
+async function recoverNetwork(context: WorkerContext, running: readonly Vm[]): Promise<void> {
+  const connected = running.filter((vm) => vm.record.network !== undefined);
+  if (context.network === undefined && connected.length > 0) {
+    const ids = connected.map((vm) => vm.vmId).join(", ");
+    throw new Error(
+      `VMs run with a network, which --network none could not keep in bounds: ${ids}. Start with --network on`,
+    );
+  }
+  const guests = connected.flatMap((vm) => {
+    const slot = networkOf(context, vm);
     const { policy } = vm.record;
     return slot === undefined || policy === undefined ? [] : [{ slot, policy }];
   });
   await context.network?.adopt(guests);
+}
+
+/** Some at a time, each worker taking the next when it is done. */
+async function forEachOf<T>(
+  items: readonly T[],
+  atOnce: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const left = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
 async function recoverPaused(context: WorkerContext): Promise<void> {
@@ -63,19 +96,23 @@ async function recoverPaused(context: WorkerContext): Promise<void> {
   }
 }
 
-async function recoverVm(context: WorkerContext, vmId: VmId): Promise<void> {
-  const folder = vmFolder(context.config, vmId);
-  const journal = await readJournal(folder);
-  // Without a journal, or half started: it never was anybody's VM. Its process, if there is one, is a stray.
-  if (journal === undefined || journal.phase === "starting") {
-    await killStrayProcesses(folder, new Set());
-    await rm(folder, { recursive: true, force: true });
-    return;
+async function recoverJournals(context: WorkerContext): Promise<readonly RunningVm[]> {
+  const running: RunningVm[] = [];
+  for (const name of await readdir(join(context.config.dataDir, "vms"))) {
+    const vmId = name as VmId;
+    const folder = vmFolder(context.config, vmId);
+    const journal = await readJournal(folder);
+    // Without a journal, or half started: it never was anybody's VM. Its process, if there is one, is a stray.
+    if (journal === undefined || journal.phase === "starting") {
+      await killStrayProcesses(folder, new Set());
+      await rm(folder, { recursive: true, force: true });
+      continue;
+    }
+    const vm = new Vm(folder, journal);
+    if (journal.phase === "running") running.push({ vm, paused: context.vms.get(vmId) });
+    context.vms.set(vmId, vm);
   }
-  const paused = context.vms.get(vmId);
-  const vm = new Vm(folder, journal);
-  context.vms.set(vmId, vm);
-  if (journal.phase === "running") await adoptVm(context, vm, paused);
+  return running;
 }
 
 async function removePartials(folder: string): Promise<void> {

@@ -27,7 +27,8 @@ export async function pause(context: WorkerContext, vm: Vm): Promise<CaptureResu
         await writeJournal(partial, record);
       },
     });
-    await endGuest(context, vm, guest);
+    // From here on it is paused, whatever becomes of what it held.
+    await endGuest(context, vm, guest).catch(context.onError);
     vm.becomePaused(record);
     return { ...captured, durationMs: performance.now() - startedAt };
   } catch (error) {

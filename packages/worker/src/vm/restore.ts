@@ -99,9 +99,12 @@ async function enlist(
     const record: VmRecord = { ...standby.vm.record, vmId, identity, diskGib, policy };
     const vm = new Vm(request.folder, record, request.transitions);
     const connected = connect(context, slot, vm);
-    await vm.update({});
-    await slot.qemu.qmp.execute("cont");
-    return await introduce(context, vm, { qemu: slot.qemu, link: guest.link }, connected, snapshot, request);
+    return await orDisconnected(connected, async () => {
+      await vm.update({});
+      await slot.qemu.qmp.execute("cont");
+      const running = { qemu: slot.qemu, link: guest.link };
+      return await introduce(context, vm, running, connected, snapshot, request);
+    });
   } catch (error) {
     guest.link.close();
     await closeSlot(context, { ...standby.slot, folder: request.folder });
@@ -135,8 +138,20 @@ async function bringUp(
 ): Promise<Vm> {
   const vm = new Vm(request.folder, initialRecord(snapshot, request, slot), request.transitions);
   const connected = connect(context, slot, vm);
-  const guest = await wake(context, slot, snapshot, vm);
-  return await introduce(context, vm, guest, connected, snapshot, request);
+  return await orDisconnected(connected, async () => {
+    const guest = await wake(context, slot, snapshot, vm);
+    return await introduce(context, vm, guest, connected, snapshot, request);
+  });
+}
+
+/** A slot that is given up must not be connected afterwards. */
+async function orDisconnected<T>(connected: Promise<void>, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await connected.catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Beside the rest of a restore. Until it is done the guest reaches nobody and nobody it. */

@@ -1,4 +1,5 @@
 /** A new network policy: in force when this resolves. A paused VM keeps it for its next life. */
+import { FastvmError } from "@fastvm/contract";
 import type { NetworkPolicy } from "@fastvm/contract";
 import { writeJournal } from "../journal/journal.ts";
 import { networkOf } from "./holdings.ts";
@@ -12,6 +13,9 @@ export async function setNetworkPolicy(context: WorkerContext, vm: Vm, policy: N
     await writeJournal(pausedFolder(context.config, vm.vmId), record);
     vm.becomePaused(record);
     return;
+  }
+  if (vm.record.network !== undefined && context.network === undefined) {
+    throw new FastvmError("network_failed", "this daemon was started with --network none");
   }
   const before = vm.record;
   // Written first: after a crash in between, the restarted worker enforces the new one.
