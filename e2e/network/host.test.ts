@@ -24,8 +24,28 @@ let vm: Vm;
 const HOST_STATE = `ip -br link | cut -d' ' -f1 | sort; ip -br addr; ip route; ip -6 route; ip rule; ip -6 rule; nft list ruleset; tc qdisc show`;
 let before: string;
 
+/** As Docker leaves a host: what it does not know is not forwarded. */
+const DOCKER = `nft -f - <<'EOF'
+${["ip", "ip6"]
+  .map(
+    (family) => `table ${family} filter {
+  chain DOCKER-USER {
+    return
+  }
+  chain FORWARD {
+    type filter hook forward priority filter; policy drop;
+    jump DOCKER-USER
+  }
+}`,
+  )
+  .join("\n")}
+EOF`;
+/** Of the daemon that has the host for itself. */
+const TABLE = "$(nft list tables | grep -o 'inet fastvm_.*')";
+
 beforeAll(async () => {
   lab = await NetworkLab.start();
+  await lab.onHost(DOCKER);
   before = await lab.onHost(HOST_STATE);
   daemon = await TestDaemon.start({
     host: { namespace: lab.hostNamespace, address: lab.hostAddress },
@@ -106,14 +126,10 @@ test("a table that somebody else flushed or deleted is there again, and nothing 
   const whole = await networkFootprint(daemon.config.dataDir);
   const table = (): Promise<string> =>
     lab.onHost(
-      String.raw`nft list ruleset | sed '/set own_changes/,/^\t}/d; s/\(expires\|timeout\) [^ ,]*//g; s/packets [0-9]* bytes [0-9]*//g'`,
+      String.raw`nft list table ${TABLE} | sed '/set own_changes/,/^\t}/d; s/\(expires\|timeout\) [^ ,]*//g; s/packets [0-9]* bytes [0-9]*//g'`,
     );
   const rules = await table();
-  for (const harm of [
-    "nft flush ruleset",
-    "nft flush table inet $(nft list tables | cut -d' ' -f3)",
-    "nft delete table inet $(nft list tables | cut -d' ' -f3)",
-  ]) {
+  for (const harm of [`nft flush table ${TABLE}`, `nft delete table ${TABLE}`, "nft flush ruleset"]) {
     await lab.onHost(harm);
     await eventually(async () => expect(await table()).toBe(rules), 5_000);
     expect(
@@ -125,6 +141,10 @@ test("a table that somebody else flushed or deleted is there again, and nothing 
     ).toEqual([true, false, false]);
   }
   expect(await networkFootprint(daemon.config.dataDir)).toEqual(whole);
+  await lab.onHost(DOCKER);
+  await daemon.stop();
+  await daemon.restart();
+  expect(await reaches(client, vm, [["tcp", WORLD.v4, 80]])).toEqual([true]);
   await client.vms.setFirewall(vm, {});
 });
 

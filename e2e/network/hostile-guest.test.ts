@@ -138,3 +138,30 @@ test("a guest cannot take the address of the gateway or of another from its neig
   await sh(client, vm, "ip addr del 192.0.0.1/29 dev eth0; ip addr del 192.0.0.5/29 dev eth0");
   expect(await reaches(client, vm, [["tcp", WORLD.v4, 80]])).toEqual([true]);
 });
+
+test("a guest cannot fill the neighbour tables, which all namespaces share", async () => {
+  await sh(
+    client,
+    vm,
+    `python3 - <<'END'
+import socket, struct
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+wire.bind(("eth0", 0))
+own, everybody = bytes.fromhex("0266766d0002"), b"\\xff" * 6
+for i in range(200):
+    sender = bytes([10, 9, i >> 8, i & 255])
+    arp = struct.pack(">HHBBH", 1, 0x0800, 6, 4, 1) + own + sender + bytes(6) + bytes([192, 0, 0, 1])
+    wire.send(everybody + own + struct.pack(">H", 0x0806) + arp)
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+t = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(200):
+    for sock, address in ((s, "fd66:6173:7476:6d:1::%x" % i), (t, "192.0.0.%d" % (i % 6 + 1))):
+        try: sock.sendto(b"x", (address, 9))
+        except OSError: pass
+END`,
+  );
+  const neighbours = await lab.onHost(
+    "for name in $(ls /run/netns | grep ^fastvm-); do ip -n $name neigh show nud all | grep -v -e PERMANENT -e NOARP || true; done",
+  );
+  expect(neighbours.split("\n").length).toBeLessThan(20);
+});

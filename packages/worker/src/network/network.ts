@@ -8,6 +8,7 @@ import type { TrafficReport } from "../firewall/guest-port.ts";
 import { CommandShell } from "../host/command-shell.ts";
 import { defaultVmPrefix, formatVmPrefix, hostIpv6, parseVmPrefix, RESOLVER_PORT } from "./addresses.ts";
 import type { VmPrefix } from "./addresses.ts";
+import { allowThroughDocker, forbidThroughDocker } from "./foreign-forwarding.ts";
 import { forgetHost, hasIpv6, prepareHost } from "./host-routing.ts";
 import { readdress } from "./namespace.ts";
 import { instanceOf, networkSlot } from "./network-slot.ts";
@@ -55,6 +56,7 @@ export class Network {
     try {
       const resolver = Resolver.open({ upstreams: options.nameservers, onError: options.onError });
       await prepareHost(shell, prefix);
+      await allowThroughDocker(shell, instance);
       const firewall = await Firewall.open({
         shell,
         instance: instance.name,
@@ -174,7 +176,9 @@ export class Network {
       for (const slot of (await this.#spares?.close()) ?? []) await maker.remove(slot).catch(onError);
       await resolver.close();
       await firewall.close({ keep });
-      if (!keep) await forgetHost(shell, prefix);
+      if (keep) return;
+      await forbidThroughDocker(shell, this.#parts.instance);
+      await forgetHost(shell, prefix);
     } finally {
       await shell.close();
     }
