@@ -11,6 +11,9 @@ import type { Resolution, ResolvedRecord } from "./resolution.ts";
 const MIN_LEARNED_TTL_SEC = 5;
 const LEARNED_GRACE_SEC = 2;
 
+/** No client looks at more, and each is work for the firewall: an answer may have hundreds. */
+const MAX_ADDRESSES = 32;
+
 export interface Permitted {
   readonly verdict: "answered" | "refused" | "filtered";
   /** The resolution's, less what the guest may not have. */
@@ -31,7 +34,13 @@ export function permit(guest: DnsGuest, name: string, resolution: Resolution): P
   const kept = records.filter(
     ({ address }) => address === undefined || !address.guarded || guest.allowsAddress(address.text),
   );
-  return { verdict: kept.length === records.length ? "answered" : "filtered", records: kept };
+  const verdict = kept.length === records.length ? "answered" : "filtered";
+  return { verdict, records: withFewAddresses(kept) };
+}
+
+function withFewAddresses(records: readonly ResolvedRecord[]): readonly ResolvedRecord[] {
+  let addresses = 0;
+  return records.filter(({ address }) => address === undefined || ++addresses <= MAX_ADDRESSES);
 }
 
 /** One entry for each name of the chain and each address. */

@@ -69,7 +69,7 @@ export class Resolver implements AsyncDisposable {
     return new Resolver(options);
   }
 
-  async serve({ address, port, guest }: ServeOptions): Promise<DnsService> {
+  async serve({ address, port, client, guest }: ServeOptions): Promise<DnsService> {
     const { rate = DEFAULT_RATE, tcp: tcpOptions = DEFAULT_TCP_OPTIONS, onError = () => {} } = this.#options;
     const service = new GuestService({
       guest,
@@ -78,12 +78,14 @@ export class Resolver implements AsyncDisposable {
       lookup: this.#lookup,
       totals: this.#verdicts,
     });
-    const tcp = await listenTcp({ address, port }, service, tcpOptions);
+    const tcp = await listenTcp({ address, port, client }, service, tcpOptions);
     // For port 0 both listen on the one that was found.
-    const udp = await listenUdp({ address, port: tcp.port }, service).catch(async (error: unknown) => {
-      await tcp.close();
-      throw error;
-    });
+    const udp = await listenUdp({ address, port: tcp.port, client }, service).catch(
+      async (error: unknown) => {
+        await tcp.close();
+        throw error;
+      },
+    );
     let closing: Promise<void> | undefined;
     const close = (): Promise<void> => {
       this.#services.delete(served);

@@ -23,6 +23,10 @@ export async function listenTcp(
   const connections = new Set<Socket>();
   // Clients may close their side after the last question and still want the answer.
   const server = createServer({ allowHalfOpen: true }, (socket) => {
+    if (at.client !== undefined && socket.remoteAddress !== at.client) {
+      socket.destroy();
+      return;
+    }
     connections.add(socket);
     socket.once("close", () => connections.delete(socket));
     socket.on("error", () => {});

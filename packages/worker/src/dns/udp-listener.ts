@@ -12,6 +12,8 @@ const RECEIVE_BUFFER_BYTES = 160 * 1024;
 export interface ListenAddress {
   readonly address: string;
   readonly port: number;
+  /** Who alone is answered; default: everybody. */
+  readonly client?: string | undefined;
 }
 
 export interface Listener {
@@ -28,6 +30,7 @@ export async function listenUdp(at: ListenAddress, service: GuestService): Promi
   await bound(socket, at);
   let closed = false;
   socket.on("message", (message, from) => {
+    if (at.client !== undefined && from.address !== at.client) return;
     void service.answer(message, "udp").then((answer) => {
       // An answer that cannot be sent, such as to a VM that is just going, is asked for again or not needed.
       if (answer !== undefined && !closed) socket.send(answer, from.port, from.address, () => {});

@@ -9,7 +9,7 @@ import type { LearnedAddress } from "./guest-port.ts";
 import { formatAddress, parseAddress } from "./ip-network.ts";
 import type { Family } from "./ip-network.ts";
 import { learnedSet } from "./render-rules.ts";
-import { ruleId } from "./rule-id.ts";
+import { nameId } from "./rule-id.ts";
 
 /** A guest that has more open at a time has asked a server that means ill. The kernel needs some 150 bytes for each. */
 export const MAX_LEARNED_PER_VM = 4096;
@@ -27,7 +27,7 @@ const CLOCK_SKEW_MS = 2000;
 export interface LearnedElement {
   /** The VM's. */
   readonly index: number;
-  /** The rule's id. */
+  /** The name's id. */
   readonly rule: string;
   readonly family: Family;
   readonly address: string;
@@ -52,9 +52,11 @@ export class LearnedAddresses {
 
   constructor(index: number, policy: NetworkPolicy, former?: LearnedAddresses) {
     this.#index = index;
-    this.#rules = policy.egress.rules.filter(({ kind }) => kind === "fqdn");
+    const rules = policy.egress.rules.filter(({ kind }) => kind === "fqdn");
+    // Rules for other ports of a name share its addresses: a guest cannot have one answer kept hundreds of times.
+    this.#rules = [...new Map(rules.map((rule) => [nameId(rule), rule])).values()];
     const shares = this.#rules.flatMap((rule) =>
-      ([4, 6] as const).map((family): Share => ({ index, rule: ruleId(rule), family, expiries: new Map() })),
+      ([4, 6] as const).map((family): Share => ({ index, rule: nameId(rule), family, expiries: new Map() })),
     );
     const known = former === undefined ? undefined : former.#shares;
     this.#shares = new Map(shares.map((share) => [shareKey(share), known?.get(shareKey(share)) ?? share]));
@@ -88,7 +90,7 @@ export class LearnedAddresses {
         if (!matchesName(rule.value, name)) return [];
         // Names may lead anywhere; that an address is inside of a guarded range must be said by a rule with the address.
         if (rule.action === "allow" && isGuarded(entry.address)) return [];
-        const element = { index: this.#index, rule: ruleId(rule), family: address.family, address: text };
+        const element = { index: this.#index, rule: nameId(rule), family: address.family, address: text };
         return this.#extend(element, boundedTtl(entry.ttlSec, rule.action), nowMs);
       });
     });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { policy, rule } from "../testing/policies.ts";
 import { allowsGuarded } from "./allows-guarded.ts";
 import { renderEgress, renderIngress } from "./render-rules.ts";
-import { ruleId } from "./rule-id.ts";
+import { nameId, ruleId } from "./rule-id.ts";
 
 const NOT_THE_HOST = "fib daddr type != @host_kinds fib saddr type != @host_kinds";
 const GUARD4 =
@@ -46,7 +46,7 @@ describe("rules of egress", () => {
     const byName = rule("*.example.test", { protocol: "tcp", ports: "443" });
     const id = ruleId(byName);
     const ports = "meta l4proto tcp ct original proto-dst 443";
-    const key = `. (meta mark & 0x0 | 0x5) . (meta mark & 0x0 | 0x${id})`;
+    const key = `. (meta mark & 0x0 | 0x5) . (meta mark & 0x0 | 0x${nameId(byName)})`;
     expect(renderEgress(5, policy([rule("10.0.0.0/8"), byName])).slice(1, 4)).toEqual([
       `ct mark 0x${id} ${ports} counter accept comment "egress 1"`,
       `meta nfproto ipv4 ct original ip daddr ${key} @learned4 ${ports} ${GUARD4} ct mark set 0x${id} counter accept comment "egress 1"`,

@@ -7,7 +7,7 @@ import { GUARDED_IPV4, GUARDED_IPV6 } from "../network/guarded-ranges.ts";
 import { containsNetwork, formatNetwork, isSingleAddress, parseNetwork } from "./ip-network.ts";
 import type { Family, IpNetwork } from "./ip-network.ts";
 import { formatPorts, parsePorts } from "./port-range.ts";
-import { ruleId } from "./rule-id.ts";
+import { nameId, ruleId } from "./rule-id.ts";
 
 export type Direction = "ingress" | "egress";
 
@@ -72,7 +72,7 @@ function renderNameRule(rule: FirewallRule, index: number, position: number): re
   const id = ruleId(rule);
   const ending = decide("egress", position, rule.action);
   const known = (family: Family): string =>
-    `${familyMatch(family)} ct original ${KEYWORD[family]} daddr . ${constant(index.toString(16))} . ${constant(id)} @${learnedSet(family)}${transport(rule)}`;
+    `${familyMatch(family)} ct original ${KEYWORD[family]} daddr . ${constant(index.toString(16))} . ${constant(nameId(rule))} @${learnedSet(family)}${transport(rule)}`;
   if (rule.action === "deny") return ([4, 6] as const).map((family) => `${known(family)} ${ending}`);
   return [
     // An open connection lives on when the address has left the set, for as long as the rule is there.

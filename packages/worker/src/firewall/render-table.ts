@@ -11,7 +11,7 @@
 import type { NetworkPolicy } from "@fastvm/contract";
 import { GUARDED_IPV4, GUARDED_IPV6 } from "../network/guarded-ranges.ts";
 import type { FirewallGuest } from "./guest-port.ts";
-import { formatAddress, formatNetwork, parseAddress, parseNetwork, rangesWithout } from "./ip-network.ts";
+import { formatAddress, parseAddress, parseNetwork, rangesWithout } from "./ip-network.ts";
 import type { IpAddress, IpNetwork } from "./ip-network.ts";
 import { DOH_IPV4, DOH_IPV6 } from "./known-doh-servers.ts";
 import { learnedSet, renderEgress, renderIngress } from "./render-rules.ts";
@@ -50,7 +50,8 @@ export function renderBase(options: TableOptions): string {
   const table = tableName(options.instance);
   const { group, vmPrefix } = options;
   const inside = `iifgroup ${group} oifgroup != ${group}`;
-  const ownUla = isUniqueLocal(vmPrefix) ? [`ip6 saddr ${formatNetwork(vmPrefix)} ${inside} masquerade`] : [];
+  // Whatever the network of now: VMs that were started under another keep their addresses.
+  const uniqueLocal = `ip6 saddr fc00::/7 ${inside} masquerade`;
   return [
     `add table ${table}`,
     ...(["from_vm", "to_vm"] as const).map((map) => `add map ${table} ${map} { type ifname : verdict; }`),
@@ -88,7 +89,7 @@ export function renderBase(options: TableOptions): string {
     ]),
     ...chain(table, "source_nat", "type nat hook postrouting priority srcnat", [
       `ip saddr 169.254.0.0/16 ${inside} masquerade`,
-      ...ownUla,
+      uniqueLocal,
     ]),
     "",
   ].join("\n");
@@ -167,10 +168,17 @@ const BETWEEN_NEIGHBOURS: readonly string[] = [
   "ip6 saddr fe80::/10 drop",
 ];
 /** No rule of a VM has a set without a name: nft fetches every one there is, with its elements, whenever it lists a chain. */
-const RELATED_ERRORS: readonly string[] = [
-  "ct state related meta l4proto icmp accept",
-  "ct state related meta l4proto ipv6-icmp accept",
-];
+/**
+ * That a packet was too large, or its port closed, a VM must hear, whatever its rules say of ICMP. Such a message quotes some connection, and could carry anything beside it: so they are few and
+ * short, and those that a VM sends are judged like any other packet.
+ */
+const RELATED_ERRORS: readonly string[] = ["icmp", "ipv6-icmp"].map(
+  (protocol) =>
+    `ct state related meta l4proto ${protocol} meta length <= 1280 limit rate 20/second burst 40 packets accept`,
+);
+/** The kernel's table of connections is everybody's: what one VM opens in the two minutes that an unanswered one stays must leave room. A datagram opens nothing that the kernel could tell from the next. */
+const TOO_MANY_NEW =
+  "tcp flags & (fin | syn | rst | ack) == syn limit rate over 250/second burst 2000 packets return";
 
 function fromRules(guest: FirewallGuest, resolverPort: number): readonly string[] {
   const { index } = guest;
@@ -178,13 +186,13 @@ function fromRules(guest: FirewallGuest, resolverPort: number): readonly string[
   return [
     `ip saddr != ${ipv4} return`,
     `ip6 saddr != ${publicIpv6} return`,
+    TOO_MANY_NEW,
     // The resolver has a limit of its own, which costs the daemon a wake-up for each packet.
     `ip daddr ${hostIpv4} udp dport ${resolverPort} limit rate over ${MAX_QUESTIONS_PER_SEC}/second burst ${QUESTIONS_BURST} packets return`,
     ...(["udp", "tcp"] as const).map(
       (protocol) => `ip saddr ${ipv4} ip daddr ${hostIpv4} ${protocol} dport ${resolverPort} accept`,
     ),
     "ct state invalid return",
-    ...RELATED_ERRORS,
     `ct direction reply goto vm${index}_ingress`,
     // The namespace has led to our resolver what it could; this asks another.
     "udp dport 53 return",
@@ -241,10 +249,6 @@ function guardedIpv6(vmPrefix: IpNetwork): readonly string[] {
     const range = parseNetwork(text);
     return range === undefined ? [] : rangesWithout(range, vmPrefix);
   });
-}
-
-function isUniqueLocal({ family, first }: IpNetwork): boolean {
-  return family === 6 && first >> 121n === 0xfcn >> 1n;
 }
 
 function addressesOf(guest: FirewallGuest): Record<"ipv4" | "hostIpv4" | "publicIpv6", string> {

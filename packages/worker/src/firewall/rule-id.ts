@@ -1,22 +1,27 @@
 /**
- * Names a rule by what it says. Connections that an fqdn rule let in carry the id as their mark, and its addresses lie in sets of that name: both outlive a change
- * of the policy that keeps the rule, and mean nothing after one that does not.
+ * Names a rule by what it says. Connections that an fqdn rule let in carry the id as their mark: it outlives a change of the policy that keeps the rule,
+ * and means nothing after one that does not.
  */
 import type { FirewallRule } from "@fastvm/contract";
 import { createHash } from "node:crypto";
+
+/** Names what the rules of one name and action share: the addresses that the name stands for. */
+export function nameId({ action, value }: FirewallRule): string {
+  return digest(["name", action, value]);
+}
 
 /** A policy of hundreds of rules is read several times over while it is put in force. */
 const known = new WeakMap<FirewallRule, string>();
 
 /** Eight hexadecimal digits, never all zero: that is the mark of connections that have none. */
 export function ruleId(rule: FirewallRule): string {
-  const id = known.get(rule) ?? digest(rule);
+  const { action, kind, value, protocol, ports } = rule;
+  const id = known.get(rule) ?? digest([action, kind, value, protocol, ports]);
   known.set(rule, id);
   return id;
 }
 
-function digest({ action, kind, value, protocol, ports }: FirewallRule): string {
-  const text = [action, kind, value, protocol, ports].join(" ");
-  const id = createHash("sha256").update(text).digest("hex").slice(0, 8);
+function digest(parts: readonly string[]): string {
+  const id = createHash("sha256").update(parts.join(" ")).digest("hex").slice(0, 8);
   return id === "00000000" ? "00000001" : id;
 }

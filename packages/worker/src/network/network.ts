@@ -136,11 +136,12 @@ export class Network {
     await Promise.all([firewall.attach(guest, policy), this.#serveNames(guest, policy)]);
   }
 
-  async #serveNames({ index, hostIpv4 }: NetworkSlot, policy: NetworkPolicy): Promise<void> {
+  async #serveNames({ index, hostIpv4, ipv4 }: NetworkSlot, policy: NetworkPolicy): Promise<void> {
     const { resolver, firewall } = this.#parts;
     const dns = resolver.serve({
       address: hostIpv4,
       port: RESOLVER_PORT,
+      client: ipv4,
       guest: {
         policy: () => (this.#guests.get(index)?.policy ?? policy).dns,
         allowsAddress: (address) => firewall.allowsGuarded(index, address),
