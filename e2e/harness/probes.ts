@@ -5,7 +5,7 @@ import { sh } from "./guest.ts";
 export type Probe = readonly [protocol: "tcp" | "udp", address: string, port: number];
 
 /** An emulated guest takes a second to start a dozen shells. What is dropped costs this much, once for all. */
-const DEADLINE_SEC = 5;
+const DEADLINE_SEC = 3;
 
 /** Which of them were answered, in order. */
 export async function reaches(
@@ -35,6 +35,6 @@ export async function resolves(
   vm: Pick<Vm, "id">,
   name: string,
 ): Promise<readonly string[]> {
-  const printed = await sh(client, vm, `timeout 20 getent ahosts ${name} | cut -d' ' -f1 | sort -u || true`);
+  const printed = await sh(client, vm, `timeout 10 getent ahosts ${name} | cut -d' ' -f1 | sort -u || true`);
   return printed === "" ? [] : printed.split("\n");
 }

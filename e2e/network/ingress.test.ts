@@ -204,6 +204,8 @@ describe("SSH", () => {
     lab.inWorld("ssh", [
       ...[
         "-6",
+        // The first of an option counts.
+        ...options,
         "-o",
         "StrictHostKeyChecking=no",
         "-o",
@@ -211,20 +213,14 @@ describe("SSH", () => {
         "-o",
         "ConnectTimeout=20",
       ],
-      ...[
-        "-o",
-        "LogLevel=ERROR",
-        "-o",
-        "BatchMode=yes",
-        ...options,
-        `root@${address}`,
-        "hostname; tty || true",
-      ],
+      ...["-o", "LogLevel=ERROR", "-o", "BatchMode=yes", `root@${address}`, "hostname; tty || true"],
     ]);
 
   test("root gets in with a key of the API, through port 22, and not with a password", async () => {
     await client.vms.sshKeys.add(vm, { publicKey: await readFile(join(folder, "key.pub"), "utf8") });
-    await expect(ssh("-i", join(folder, "key"))).rejects.toThrow(/timed out|No route/);
+    await expect(ssh("-o", "ConnectTimeout=3", "-i", join(folder, "key"))).rejects.toThrow(
+      /timed out|No route/,
+    );
     await client.vms.patchFirewall(vm, {
       ingress: {
         default: "deny",

@@ -151,8 +151,8 @@ describe("ways round", () => {
       sh(
         client,
         vm,
-        `printf 'nameserver ${server}\\noptions timeout:2 attempts:1 ${transport}\\n' >/etc/resolv.conf
-timeout 20 getent ahostsv4 bad.test; timeout 20 getent ahostsv4 good.test | head -1
+        `printf 'nameserver ${server}\\noptions timeout:1 attempts:1 ${transport}\\n' >/etc/resolv.conf
+timeout 4 getent ahostsv4 bad.test
 echo nameserver 192.0.0.1 >/etc/resolv.conf`,
       );
     const before = lab.sightings.filter(
