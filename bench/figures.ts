@@ -31,6 +31,7 @@ export interface Figures {
   readonly idle_cpu_percent?: number;
   readonly floor_nft_ms_p50?: number;
   readonly firewall_attach_ms_p50?: number;
+  readonly firewall_attach_names_ms_p50?: number;
   readonly firewall_update_ms_p50?: number;
   readonly firewall_block_ms_p50?: number;
   readonly template_boot_s?: number;
@@ -106,6 +107,7 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
       figures: {
         floor_nft_ms_p50: median(samples.floorNftMs),
         firewall_attach_ms_p50: median(samples.attachMs),
+        firewall_attach_names_ms_p50: median(samples.attachNamesMs),
         firewall_update_ms_p50: median(samples.updateMs),
         firewall_block_ms_p50: median(samples.blockMs),
       },
