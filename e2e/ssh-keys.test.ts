@@ -1,4 +1,4 @@
-/** SSH keys in real guests, proven by logging in: from inside, through sshd's own socket, since there is no network to come from. */
+/** SSH keys in real guests, proven by logging in: from inside, through sshd's own socket; e2e/network has the way from outside. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient, Vm } from "fastvm";
 import { TestDaemon } from "./harness/daemon.ts";

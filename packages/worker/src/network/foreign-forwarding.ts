@@ -35,16 +35,25 @@ done
 true`);
 }
 
-/** Chains that drop what is forwarded unless one of their own rules lets it through, as `ip filter FORWARD`. */
-export async function droppingForwardChains(shell: CommandShell): Promise<readonly string[]> {
+interface ListedChain {
+  readonly family: string;
+  readonly table: string;
+  readonly name: string;
+  readonly hook?: string;
+  readonly policy?: string;
+}
+
+/** Chains that drop what is forwarded and have no place beside them for rules like ours, as `ip filter FORWARD` of a host with ufw. */
+export async function closedForwardChains(shell: CommandShell): Promise<readonly string[]> {
   const { nftables } = JSON.parse(await shell.run("nft -j list chains")) as {
-    nftables: { chain?: { family: string; table: string; name: string; hook?: string; policy?: string } }[];
+    nftables: { chain?: ListedChain }[];
   };
-  return nftables.flatMap(({ chain }) =>
-    chain?.hook === "forward" && chain.policy === "drop"
-      ? [`${chain.family} ${chain.table} ${chain.name}`]
-      : [],
-  );
+  const chains = nftables.flatMap(({ chain }) => chain ?? []);
+  const tableOf = ({ family, table }: ListedChain): string => `${family} ${table}`;
+  const opened = new Set(chains.filter(({ name }) => name === USER_CHAIN).map(tableOf));
+  return chains
+    .filter((chain) => chain.hook === "forward" && chain.policy === "drop" && !opened.has(tableOf(chain)))
+    .map((chain) => `${tableOf(chain)} ${chain.name}`);
 }
 
 function mark(instance: Instance): string {

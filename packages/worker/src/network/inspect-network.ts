@@ -1,6 +1,6 @@
 /** Whether this process may make what VMs' networks consist of, found out by making it once in a namespace that is gone afterwards. */
 import { CommandShell } from "../host/command-shell.ts";
-import { droppingForwardChains } from "./foreign-forwarding.ts";
+import { closedForwardChains } from "./foreign-forwarding.ts";
 
 /** `undefined` when all works, else what did not and the kernel's reason. */
 export async function inspectNetwork(): Promise<string | undefined> {
@@ -19,8 +19,7 @@ tc qdisc add dev probe0 root tbf rate 1000kbit burst 32k latency 50ms
 printf 'table inet probe {\n chain nat {\n type nat hook postrouting priority srcnat\n oifname probe1 masquerade\n }\n chain filter {\n type filter hook prerouting priority filter\n ct original ip daddr 10.0.0.0/8 fib daddr type local drop\n }\n}\n' | nft -f -
 EOF
 `);
-    const dropping = await droppingForwardChains(shell);
-    const closed = dropping.filter((chain) => !chain.endsWith(" filter FORWARD"));
+    const closed = await closedForwardChains(shell);
     if (closed.length === 0) return undefined;
     return `forwarded packets are dropped by ${closed.join(", ")}: let those of interfaces named fv-* through there`;
   } catch (error) {
