@@ -67,6 +67,14 @@ export class NetworkLab implements AsyncDisposable {
     createInterface(this.#world.stdout).on("line", (line) => this.#hear(line));
   }
 
+  /** For a daemon that takes this host for its own, with VMs that the world has a route to. */
+  get daemonOptions() {
+    return {
+      host: { namespace: this.hostNamespace, address: this.hostAddress },
+      settings: { network: "on", ipv6Prefix: VM_PREFIX, nameservers: [NAMESERVER] },
+    } as const;
+  }
+
   /** What the world's nameserver knows from now on. */
   async setNames(names: Zone): Promise<void> {
     await this.#command({ kind: "names", names });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient, NetworkPolicy, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";
 import { sh } from "../harness/guest.ts";
-import { NetworkLab, VM_PREFIX, NAMESERVER, WORLD } from "../harness/network-lab.ts";
+import { NetworkLab, WORLD } from "../harness/network-lab.ts";
 import { reaches, resolves } from "../harness/probes.ts";
 import type { Probe } from "../harness/probes.ts";
 
@@ -55,10 +55,7 @@ beforeAll(async () => {
     "web.good.test": [{ type: "AAAA", data: WORLD.v6, ttl: 600 }],
     "bad.good.test": [{ type: "A", data: WORLD.v4, ttl: 600 }],
   });
-  daemon = await TestDaemon.start({
-    host: { namespace: lab.hostNamespace, address: lab.hostAddress },
-    settings: { network: "on", ipv6Prefix: VM_PREFIX, nameservers: [NAMESERVER] },
-  });
+  daemon = await TestDaemon.start(lab.daemonOptions);
   client = daemon.client;
   vm = await client.vms.launch({ machineType: "c1m2", firewall: POLICY });
   await sh(

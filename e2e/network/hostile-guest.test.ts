@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { FastvmClient, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";
 import { sh } from "../harness/guest.ts";
-import { NetworkLab, VM_PREFIX, NAMESERVER, WORLD } from "../harness/network-lab.ts";
+import { NetworkLab, WORLD } from "../harness/network-lab.ts";
 import { reaches } from "../harness/probes.ts";
 
 let lab: NetworkLab;
@@ -15,10 +15,7 @@ let victim: Vm;
 
 beforeAll(async () => {
   lab = await NetworkLab.start();
-  daemon = await TestDaemon.start({
-    host: { namespace: lab.hostNamespace, address: lab.hostAddress },
-    settings: { network: "on", ipv6Prefix: VM_PREFIX, nameservers: [NAMESERVER] },
-  });
+  daemon = await TestDaemon.start(lab.daemonOptions);
   client = daemon.client;
   vm = await client.vms.launch({ machineType: "c1m2" });
   victim = await client.vms.launch({ machineType: "c1m2" });

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";
 import { sh } from "../harness/guest.ts";
-import { NetworkLab, VM_PREFIX, NAMESERVER } from "../harness/network-lab.ts";
+import { NetworkLab } from "../harness/network-lab.ts";
 
 const WORLD_SOURCE = "2001:db8:113::1";
 
@@ -43,10 +43,7 @@ let address: string;
 
 beforeAll(async () => {
   lab = await NetworkLab.start();
-  daemon = await TestDaemon.start({
-    host: { namespace: lab.hostNamespace, address: lab.hostAddress },
-    settings: { network: "on", ipv6Prefix: VM_PREFIX, nameservers: [NAMESERVER] },
-  });
+  daemon = await TestDaemon.start(lab.daemonOptions);
   client = daemon.client;
   vm = await client.vms.launch({ machineType: "c1m2", name: "listener" });
   address = vm.publicIpv6 ?? "";

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient, NetworkRule, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";
 import { sh } from "../harness/guest.ts";
-import { NetworkLab, VM_PREFIX, NAMESERVER, WORLD } from "../harness/network-lab.ts";
+import { NetworkLab, NAMESERVER, WORLD } from "../harness/network-lab.ts";
 import { reaches, resolves } from "../harness/probes.ts";
 
 let lab: NetworkLab;
@@ -38,10 +38,7 @@ beforeAll(async () => {
       { type: "A", data: WORLD.v4, ttl: 60 },
     ],
   });
-  daemon = await TestDaemon.start({
-    host: { namespace: lab.hostNamespace, address: lab.hostAddress },
-    settings: { network: "on", ipv6Prefix: VM_PREFIX, nameservers: [NAMESERVER] },
-  });
+  daemon = await TestDaemon.start(lab.daemonOptions);
   client = daemon.client;
   vm = await client.vms.launch({ machineType: "c1m2" });
 });
