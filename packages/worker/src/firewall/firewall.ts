@@ -8,19 +8,22 @@ import { SerialQueue } from "../vm/serial-queue.ts";
 import { allowsGuarded } from "./allows-guarded.ts";
 import type { FirewallGuest, FirewallReport, LearnedAddress, TrafficReport } from "./guest-port.ts";
 import { parseNetwork } from "./ip-network.ts";
-import { LearnedAddresses, removal, renderChanges } from "./learned-addresses.ts";
+import { LearnedAddresses, renderChanges } from "./learned-addresses.ts";
 import type { AddressChange, LearnedElement } from "./learned-addresses.ts";
 import { NftTable } from "./nft-table.ts";
 import { isSameLimit, shapingCommand } from "./rate-limit.ts";
 import { readReport, readTraffic } from "./read-table.ts";
+import type { TableState } from "./read-table.ts";
 import {
   COUNTER_SETS,
+  POLICY_CHAINS,
   dropTable,
   renderAttach,
   renderBase,
+  renderCounts,
   renderDetach,
-  renderSetsGone,
   renderUpdate,
+  sharedChains,
   tableName,
 } from "./render-table.ts";
 import type { TableOptions } from "./render-table.ts";
@@ -64,6 +67,8 @@ export class Firewall {
   readonly #options: TableOptions;
   readonly #table: NftTable;
   readonly #onError: (error: Error) => void;
+  /** Of the chains that hold the table together. */
+  readonly #ruleCounts: ReadonlyMap<string, number>;
   readonly #changes = new SerialQueue();
   readonly #vms = new Map<number, AttachedVm>();
   /** What the next transaction of learned addresses has, and its outcome. */
@@ -78,12 +83,7 @@ export class Firewall {
     const vmPrefix = parseNetwork(options.vmPrefix);
     if (vmPrefix === undefined) throw new Error(`${options.vmPrefix} is no network`);
     const firewall = new Firewall(options, { ...options, vmPrefix });
-    try {
-      await firewall.#table.transact(renderBase(firewall.#options));
-    } catch (error) {
-      // One that is there already may be of another version; then it stays as it is until `restore` makes it anew as a whole.
-      if (!(await firewall.#table.exists())) throw error;
-    }
+    if (!(await firewall.#table.exists())) await firewall.#table.transact(renderBase(firewall.#options));
     firewall.#keepWatch();
     return firewall;
   }
@@ -93,6 +93,9 @@ export class Firewall {
     this.#options = options;
     this.#table = new NftTable(shell, tableName(options.instance));
     this.#onError = onError;
+    this.#ruleCounts = new Map(
+      Object.entries(sharedChains(options)).map(([name, { rules }]) => [name, rules.length]),
+    );
   }
 
   /** Once after a restart, with all VMs that run on: their policies are in force, what belonged to others is gone. One transaction. */
@@ -108,20 +111,8 @@ export class Firewall {
       for (const element of found.learned) {
         this.#vms.get(element.index)?.learned.remember(element, element.ttlSec, now);
       }
-      const useless = found.learned.filter((element) => !this.#hasUse(element));
-      const gone = [...found.vethOf].filter(([index]) => !this.#vms.has(index));
-      await this.#transactOrReplace(
-        [
-          renderBase(this.#options),
-          ...gone.map(([index, veth]) => renderDetach(this.#options, { index, veth })),
-          ...[...this.#vms.values()].map(({ guest, policy }) => renderAttach(this.#options, guest, policy)),
-          renderChanges(
-            this.#table.name,
-            useless.map((element) => removal(element, element.address)),
-          ),
-          renderSetsGone(this.#options, found.formerSets),
-        ].join(""),
-      );
+      // As a whole, since what is there may be of another version, or not as it was left.
+      await this.#table.transact(this.#renderWhole(found.counts));
       // One namespace that is broken must not hold the others' VMs up.
       await this.#shapeAll();
     });
@@ -202,7 +193,7 @@ export class Firewall {
   async report(index: number): Promise<FirewallReport | undefined> {
     const vm = this.#vms.get(index);
     if (vm === undefined) return undefined;
-    const chains = (["ingress", "egress"] as const).map((name) => `chain vm${index}_${name}`);
+    const chains = POLICY_CHAINS.map((name) => `chain vm${index}_${name}`);
     const listing = await this.#table.list([...chains, ...COUNTING_SETS]);
     return readReport(listing, vm.guest.veth, vm.policy);
   }
@@ -215,7 +206,7 @@ export class Firewall {
 
   /** Whether the table is as it should be, as far as can be told cheaply; else it is put back. Happens by itself now and then. */
   async check(): Promise<boolean> {
-    const isWhole = await this.#changes.run(() => this.#table.isWhole(this.#vms.keys()));
+    const isWhole = await this.#changes.run(() => this.#table.isWhole(this.#ruleCounts, this.#vms.keys()));
     if (!isWhole) this.#putBackSoon("was not as it should be");
     return isWhole;
   }
@@ -311,12 +302,16 @@ export class Firewall {
     }
   }
 
-  #renderWhole(): string {
+  #renderWhole(counts?: TableState["counts"]): string {
     const now = Date.now();
-    const vms = [...this.#vms.values()].map(
-      ({ guest, policy, learned }) =>
-        renderAttach(this.#options, guest, policy) + renderChanges(this.#table.name, learned.all(now)),
-    );
+    const vms = [...this.#vms.values()].map(({ guest, policy, learned }) => {
+      const counted = counts?.get(guest.veth);
+      return [
+        counted === undefined ? "" : renderCounts(this.#options, guest.veth, counted),
+        renderAttach(this.#options, guest, policy),
+        renderChanges(this.#table.name, learned.all(now)),
+      ].join("");
+    });
     return [dropTable(this.#table.name), renderBase(this.#options), ...vms].join("");
   }
 

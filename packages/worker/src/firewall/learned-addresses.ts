@@ -148,10 +148,7 @@ function shareKey({ rule, family }: Pick<LearnedElement, "rule" | "family">): st
   return `${rule} ${family}`;
 }
 
-export function removal(
-  { index, rule, family }: Omit<LearnedElement, "address">,
-  address: string,
-): AddressChange {
+function removal({ index, rule, family }: Omit<LearnedElement, "address">, address: string): AddressChange {
   return { index, rule, family, address, ttlSec: 0, isKnown: true };
 }
 

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { CommandShell } from "../host/command-shell.ts";
 import { parseListing, readTable } from "./read-table.ts";
 import type { TableState } from "./read-table.ts";
-import { HOOKED_RULES, dropTable, signature } from "./render-table.ts";
+import { dropTable, signature } from "./render-table.ts";
 import type { TableWatch } from "./watch-table.ts";
 
 const MISSING = /No such file or directory/;
@@ -50,12 +50,11 @@ export class NftTable {
     return tables.split("\n").includes(`table ${this.name}`);
   }
 
-  /** Which VMs it has and what they learned; of a table that is not there, none and nothing. */
+  /** What its VMs learned and how much they moved; of a table that is not there, nothing. */
   async read(): Promise<TableState> {
     try {
       // With numbers as numbers: the host may have names for some marks.
-      const sets = await this.#shell.run(`nft -j -n list sets table ${this.name}`);
-      return readTable([...parseListing(sets), ...(await this.list(["map from_vm"]))]);
+      return readTable(parseListing(await this.#shell.run(`nft -j -n list sets table ${this.name}`)));
     } catch (error) {
       if (error instanceof Error && MISSING.test(error.message)) return readTable([]);
       throw error;
@@ -63,14 +62,12 @@ export class NftTable {
   }
 
   /** Looks only at what holds the rest together: listing the rules of hundreds of VMs takes long. */
-  async isWhole(indexes: Iterable<number>): Promise<boolean> {
+  async isWhole(ruleCounts: ReadonlyMap<string, number>, indexes: Iterable<number>): Promise<boolean> {
     try {
-      const chains = Object.keys(HOOKED_RULES).map((name) => `chain ${name}`);
-      const state = readTable(await this.list([...chains, "map from_vm"]));
-      const hasRules = Object.entries(HOOKED_RULES).every(
-        ([name, count]) => state.ruleCounts.get(name) === count,
-      );
-      return hasRules && [...indexes].every((index) => state.vethOf.has(index));
+      const chains = [...ruleCounts.keys()].map((name) => `chain ${name}`);
+      const state = readTable(await this.list([...chains, "map egress_of"]));
+      const hasRules = [...ruleCounts].every(([name, count]) => state.ruleCounts.get(name) === count);
+      return hasRules && [...indexes].every((index) => state.indexes.has(index));
     } catch {
       return false;
     }

@@ -4,21 +4,22 @@ import type { FirewallReport, TrafficReport } from "./guest-port.ts";
 import { formatAddress, parseAddress } from "./ip-network.ts";
 import type { LearnedElement } from "./learned-addresses.ts";
 import { learnedSet } from "./render-rules.ts";
+import { COUNTER_SETS } from "./render-table.ts";
+import type { CountsBySet } from "./render-table.ts";
 
 /** One object of the list that nft prints, such as a chain, a rule or a set. */
 type Listed = Readonly<Record<string, unknown>>;
 
 export interface TableState {
-  /** The devices of VMs that have chains, by index. */
-  readonly vethOf: ReadonlyMap<number, string>;
+  /** The indexes of VMs that have chains. */
+  readonly indexes: ReadonlySet<number>;
+  /** By device. */
+  readonly counts: ReadonlyMap<string, CountsBySet>;
   readonly learned: readonly (LearnedElement & { readonly ttlSec: number })[];
-  /** Those in which an earlier version kept the addresses of each rule. */
-  readonly formerSets: readonly string[];
   /** How many rules each chain has. */
   readonly ruleCounts: ReadonlyMap<string, number>;
 }
 
-const FORMER_SET = /^vm\d+_[0-9a-f]{8}_[46]$/;
 const NO_HITS: Hits = { packets: 0, bytes: 0 };
 
 /** Of one or several outputs of `nft -j list`, one after the other. */
@@ -34,11 +35,6 @@ export function parseListing(output: string): readonly Listed[] {
 }
 
 export function readTable(listing: readonly Listed[]): TableState {
-  const vethOf = new Map<number, string>();
-  for (const [veth, target] of verdicts(listing, "from_vm")) {
-    const index = /^vm(\d+)_from$/.exec(target)?.[1];
-    if (index !== undefined) vethOf.set(Number(index), veth);
-  }
   const sets = listing.flatMap(({ set }) => (isRecord(set) ? [set] : []));
   const ruleCounts = new Map<string, number>();
   for (const { rule } of listing) {
@@ -47,9 +43,9 @@ export function readTable(listing: readonly Listed[]): TableState {
     ruleCounts.set(chain, (ruleCounts.get(chain) ?? 0) + 1);
   }
   return {
-    vethOf,
+    indexes: new Set(chainIndexes(listing)),
+    counts: readCounts(listing),
     learned: sets.flatMap((set) => learnedElements(set)),
-    formerSets: sets.map((set) => String(set["name"])).filter((name) => FORMER_SET.test(name)),
     ruleCounts,
   };
 }
@@ -91,12 +87,27 @@ function countsOf(listing: readonly Listed[], name: string): ReadonlyMap<string,
   return new Map(entries);
 }
 
-function verdicts(listing: readonly Listed[], name: string): readonly [key: string, target: string][] {
-  const map = listing.map((item) => item["map"]).find((item) => isRecord(item) && item["name"] === name);
-  return elementsOf(map).flatMap((element): [string, string][] => {
-    if (!Array.isArray(element) || !isRecord(element[1])) return [];
-    const jump = element[1]["jump"];
-    return isRecord(jump) ? [[String(element[0]), String(jump["target"])]] : [];
+function readCounts(listing: readonly Listed[]): ReadonlyMap<string, CountsBySet> {
+  const [sent, received, dropped] = COUNTER_SETS.map((set) => countsOf(listing, set));
+  const of = (counts: ReadonlyMap<string, Hits> | undefined, veth: string): Hits =>
+    counts?.get(veth) ?? NO_HITS;
+  return new Map(
+    [...(sent?.keys() ?? [])].map((veth) => [
+      veth,
+      { sent: of(sent, veth), received: of(received, veth), dropped: of(dropped, veth) },
+    ]),
+  );
+}
+
+function chainIndexes(listing: readonly Listed[]): readonly number[] {
+  const map = listing
+    .map((item) => item["map"])
+    .find((item) => isRecord(item) && item["name"] === "egress_of");
+  return elementsOf(map).flatMap((element) => {
+    const verdict = Array.isArray(element) && isRecord(element[1]) ? element[1]["goto"] : undefined;
+    const target = isRecord(verdict) ? String(verdict["target"]) : "";
+    const index = /^vm(\d+)_egress$/.exec(target)?.[1];
+    return index === undefined ? [] : [Number(index)];
   });
 }
 

@@ -1,14 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { policy, rule } from "../testing/policies.ts";
 import { allowsGuarded } from "./allows-guarded.ts";
-import { renderEgress, renderIngress } from "./render-rules.ts";
+import { renderEgress, renderHost, renderIngress } from "./render-rules.ts";
 import { nameId, ruleId } from "./rule-id.ts";
 
-const NOT_THE_HOST = "fib daddr type != @host_kinds fib saddr type != @host_kinds";
-const GUARD4 =
-  "ct original ip daddr != @guarded4 fib daddr type != @host_kinds fib saddr type != @host_kinds";
-const GUARD6 =
-  "ct original ip6 daddr != @guarded6 fib daddr type != @host_kinds fib saddr type != @host_kinds";
+const GUARD4 = "ct original ip daddr != @guarded4";
+const GUARD6 = "ct original ip6 daddr != @guarded6";
 
 describe("rules of egress", () => {
   it.each([
@@ -17,15 +14,12 @@ describe("rules of egress", () => {
       `meta nfproto ipv4 ct original ip daddr 198.51.100.0/24 ${GUARD4} counter accept`,
     ],
     [rule("198.51.100.7/32"), "meta nfproto ipv4 ct original ip daddr 198.51.100.7/32 counter accept"],
-    [
-      rule("10.1.2.3/16"),
-      `meta nfproto ipv4 ct original ip daddr 10.1.0.0/16 ${NOT_THE_HOST} counter accept`,
-    ],
+    [rule("10.1.2.3/16"), `meta nfproto ipv4 ct original ip daddr 10.1.0.0/16 counter accept`],
     [rule("::/0"), `meta nfproto ipv6 ${GUARD6} counter accept`],
     [rule("0.0.0.0/0", { action: "deny" }), "meta nfproto ipv4 counter return"],
     [
       rule("fd00::/8", { protocol: "udp", ports: "53" }),
-      `meta nfproto ipv6 ct original ip6 daddr fd00:0:0:0:0:0:0:0/8 meta l4proto udp ct original proto-dst 53 ${NOT_THE_HOST} counter accept`,
+      `meta nfproto ipv6 ct original ip6 daddr fd00:0:0:0:0:0:0:0/8 meta l4proto udp ct original proto-dst 53 counter accept`,
     ],
     [
       rule("10.0.0.0/8", { protocol: "tcp", ports: "8080-8090", action: "deny" }),
@@ -33,7 +27,7 @@ describe("rules of egress", () => {
     ],
     [
       rule("10.0.0.0/8", { protocol: "tcp" }),
-      `meta nfproto ipv4 ct original ip daddr 10.0.0.0/8 meta l4proto tcp ${NOT_THE_HOST} counter accept`,
+      `meta nfproto ipv4 ct original ip daddr 10.0.0.0/8 meta l4proto tcp counter accept`,
     ],
   ])("%j", (one, expected) => {
     expect(renderEgress(5, policy([one]))).toEqual([
@@ -61,9 +55,9 @@ describe("rules of egress", () => {
   });
 
   it("guard the default, and begin with what goes around the resolver", () => {
-    const lines = renderEgress(5, policy([], [], { egressDefault: "allow", blockBypass: true }));
-    expect(lines.slice(0, 6).every((line) => line.endsWith(" return"))).toBe(true);
-    expect(lines.slice(6)).toEqual([
+    const blocking = policy([], [], { egressDefault: "allow", blockBypass: true });
+    expect(renderEgress(5, blocking)).toEqual([
+      "jump bypass",
       `meta nfproto ipv4 ${GUARD4} counter accept comment "egress default"`,
       `meta nfproto ipv6 ${GUARD6} counter accept comment "egress default"`,
     ]);
@@ -81,6 +75,32 @@ describe("rules of egress", () => {
   it("never carry a client's text", () => {
     const hostile = { ...rule("evil}; flush ruleset; #.test"), description: "flush ruleset" };
     expect(renderEgress(5, policy([hostile])).join("\n")).not.toContain("flush");
+  });
+});
+
+describe("rules of egress to the host", () => {
+  it("allow by exactly one address, and deny by whatever denies, in their order", () => {
+    const rules = [
+      rule("*.test", { action: "deny" }),
+      rule("0.0.0.0/0"),
+      rule("10.0.0.0/8", { action: "deny" }),
+      rule("10.1.0.0/16"),
+      rule("10.1.2.3/32"),
+      rule("*.other.test"),
+    ];
+    const lines = renderHost(5, policy(rules, [], { blockBypass: true }));
+    expect(lines.map((line) => line.match(/jump bypass|(accept|return) comment "egress .+"/)?.[0])).toEqual([
+      "jump bypass",
+      'return comment "egress 0"',
+      'return comment "egress 0"',
+      'return comment "egress 2"',
+      'accept comment "egress 4"',
+      'return comment "egress default"',
+    ]);
+  });
+
+  it("allow nothing by default", () => {
+    expect(renderHost(5, policy([rule("0.0.0.0/0")], [], { egressDefault: "allow" }))).toEqual([]);
   });
 });
 

@@ -17,6 +17,9 @@ const GUARDED: readonly IpNetwork[] = [...GUARDED_IPV4, ...GUARDED_IPV6].flatMap
 
 const KEYWORD: Readonly<Record<Family, "ip" | "ip6">> = { 4: "ip", 6: "ip6" };
 
+/** Leads to what all VMs' rules have in common. */
+export const BYPASS_CHAIN = "bypass";
+
 /** The set of all that rules by name learned: an address, the VM's index and the rule's id. One for all VMs, since nft fetches every set there is on each run. */
 export function learnedSet(family: Family): string {
   return `learned${family}`;
@@ -29,6 +32,7 @@ export function renderIngress(policy: NetworkPolicy): readonly string[] {
   return [...rules, decide("ingress", "default", policy.ingress.default)];
 }
 
+/** To all but the host itself. */
 export function renderEgress(index: number, policy: NetworkPolicy): readonly string[] {
   const rules = policy.egress.rules.flatMap((rule, position) =>
     rule.kind === "fqdn"
@@ -40,17 +44,35 @@ export function renderEgress(index: number, policy: NetworkPolicy): readonly str
     policy.egress.default === "allow"
       ? ([4, 6] as const).map((family) => `${familyMatch(family)}${guard(family)} ${otherwise}`)
       : [otherwise];
-  return [...(policy.dns.blockBypass ? BYPASS : []), ...rules, ...ending];
+  return [...beginning(policy), ...rules, ...ending];
 }
 
-/** One port and one protocol in each: in a set of protocols nft takes ports for numbers of the host's byte order. */
-const BYPASS: readonly string[] = (["tcp", "udp"] as const).flatMap((protocol) => [
-  `meta l4proto ${protocol} ct original proto-dst 853 return`,
-  ...([4, 6] as const).map(
-    (family) =>
-      `${familyMatch(family)} meta l4proto ${protocol} ct original proto-dst 443 ct original ${KEYWORD[family]} daddr @doh${family} return`,
-  ),
-]);
+/** Egress to the host itself. Of the rules that allow something only those with exactly one address count. */
+export function renderHost(index: number, policy: NetworkPolicy): readonly string[] {
+  const rules = policy.egress.rules.flatMap((rule, position) => {
+    if (rule.kind === "fqdn") return rule.action === "deny" ? renderNameRule(rule, index, position) : [];
+    return rule.action === "deny" || isSingleAddress(requireNetwork(rule))
+      ? renderNetworkRule(rule, "egress", position)
+      : [];
+  });
+  const ending = policy.egress.default === "deny" ? [decide("egress", "default", "deny")] : [];
+  return [...beginning(policy), ...rules, ...ending];
+}
+
+function beginning({ dns }: NetworkPolicy): readonly string[] {
+  return dns.blockBypass ? [`jump ${BYPASS_CHAIN}`] : [];
+}
+
+/** What goes around the resolver. One port and one protocol in each: in a set of protocols nft takes ports for numbers of the host's byte order. */
+export function renderBypass(verdict: string): readonly string[] {
+  return (["tcp", "udp"] as const).flatMap((protocol) => [
+    `meta l4proto ${protocol} ct original proto-dst 853 ${verdict}`,
+    ...([4, 6] as const).map(
+      (family) =>
+        `${familyMatch(family)} meta l4proto ${protocol} ct original proto-dst 443 ct original ${KEYWORD[family]} daddr @doh${family} ${verdict}`,
+    ),
+  ]);
+}
 
 /** A network that names nothing guarded in particular, and so lets nobody in there. */
 export function isBroad(network: IpNetwork): boolean {
@@ -86,24 +108,17 @@ function constant(hex: string): string {
   return `(meta mark & 0x0 | 0x${hex})`;
 }
 
-/** A rule names a guarded network by lying inside of it. The host may be in there, too, and is named only by its own address. */
-function guardAgainst(network: IpNetwork): string {
-  if (isSingleAddress(network)) return "";
-  return isBroad(network) ? guard(network.family) : NOT_THE_HOST;
-}
-
 function familyMatch(family: Family): string {
   return `meta nfproto ipv${family}`;
 }
 
-/**
- * Of every packet the VM's end is no address of the host, so whichever end is one is the host's. Not `ct original`, since `fib` knows only the packet: the chains
- * run before and after addresses are translated.
- */
-const NOT_THE_HOST = " fib daddr type != @host_kinds fib saddr type != @host_kinds";
+/** A rule names a guarded network by lying inside of it. */
+function guardAgainst(network: IpNetwork): string {
+  return isBroad(network) ? guard(network.family) : "";
+}
 
 function guard(family: Family): string {
-  return ` ct original ${KEYWORD[family]} daddr != @guarded${family}${NOT_THE_HOST}`;
+  return ` ct original ${KEYWORD[family]} daddr != @guarded${family}`;
 }
 
 function transport({ protocol, ports }: FirewallRule): string {

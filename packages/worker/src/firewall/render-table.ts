@@ -1,20 +1,31 @@
 /**
  * The table and its VMs as text for nft.
  *
- *   prerouting   from_vms   counts `sent`, asks the map `from_vm` by device, drops what comes back from the VM's chains and what has none
- *   postrouting  to_vms     the same for what goes to a VM, by the map `to_vm`
+ *   prerouting   from_vms   counts `sent`, asks `from_guest`, drops and counts what comes back from there
+ *   postrouting  to_vms     the same for what goes to a VM, by `to_guest`
  *   postrouting  delivered  counts `received`: only what was let through comes here
  *
- * Each VM has `vm<index>_from` and `_to`, which tell the direction of the connection, and `_egress` and `_ingress` with the rules of the policy. Counts of a VM are
- * those of its element in the sets `sent`, `received` and `dropped`, which no change of its policy touches.
+ * `from_guest` and `to_guest` hold what is the same for all VMs; what differs they look up by device, in sets that have an element for each VM. Each VM has three chains,
+ * the rules of its policy: `vm<index>_egress`, `_host` for egress to the host itself, and `_ingress`. Counts of a VM are those of its elements in the sets `sent`,
+ * `received` and `dropped`, which no change of its policy touches.
+ *
+ * With each transaction nft reads the list of all chains, and the kernel looks through all rules again: so that one more VM costs little on a host of hundreds, a VM has
+ * few chains, and no rule that could be everybody's.
  */
-import type { NetworkPolicy } from "@fastvm/contract";
+import type { Hits, NetworkPolicy } from "@fastvm/contract";
 import { GUARDED_IPV4, GUARDED_IPV6 } from "../network/guarded-ranges.ts";
 import type { FirewallGuest } from "./guest-port.ts";
 import { formatAddress, parseAddress, parseNetwork, rangesWithout } from "./ip-network.ts";
-import type { IpAddress, IpNetwork } from "./ip-network.ts";
+import type { IpNetwork } from "./ip-network.ts";
 import { DOH_IPV4, DOH_IPV6 } from "./known-doh-servers.ts";
-import { learnedSet, renderEgress, renderIngress } from "./render-rules.ts";
+import {
+  BYPASS_CHAIN,
+  learnedSet,
+  renderBypass,
+  renderEgress,
+  renderHost,
+  renderIngress,
+} from "./render-rules.ts";
 
 export interface TableOptions {
   readonly instance: string;
@@ -24,10 +35,38 @@ export interface TableOptions {
 }
 
 export const COUNTER_SETS = ["sent", "received", "dropped"] as const;
+export type CountsBySet = Readonly<Record<(typeof COUNTER_SETS)[number], Hits>>;
 /** Every transaction of ours adds a number of its own to this set, so that who watches the table can tell ours from others'. */
 export const OWN_CHANGES = "own_changes";
-export const HOOKED_RULES: Readonly<Record<string, number>> = { from_vms: 8, to_vms: 7, delivered: 1 };
-const VM_CHAINS = ["from", "to", "egress", "ingress"] as const;
+/** The rules of the policy. */
+export const POLICY_CHAINS = ["egress", "host", "ingress"] as const;
+
+/** Twice what the resolver answers to one guest; it has a limit of its own, which costs the daemon a wake-up for each packet. */
+const QUESTIONS = "400/second burst 800 packets";
+/** The kernel's table of connections is everybody's: what one VM opens in the two minutes that an unanswered one stays must leave room. A datagram opens nothing that the kernel could tell from the next. */
+const OPENINGS = "250/second burst 2000 packets";
+/** That a packet was too large, or its port closed, a VM must hear, whatever its rules say of ICMP. Such a message quotes some connection, and could carry anything beside it: so they are few. */
+const ERRORS = "20/second burst 40 packets";
+/** A limit of each VM's own. */
+const LIMITS: Readonly<Record<string, string>> = {
+  openings: `rate over ${OPENINGS}`,
+  questions: `rate over ${QUESTIONS}`,
+  errors: `rate ${ERRORS}`,
+};
+/** Which addresses a device's packets carry; with the host's own on the cable, where the resolver is, in the last. */
+const ADDRESS_SETS: Readonly<Record<string, string>> = {
+  addresses4: "ifname . ipv4_addr",
+  addresses6: "ifname . ipv6_addr",
+  cables: "ifname . ipv4_addr . ipv4_addr",
+};
+
+const TRANSPORTS = ["udp", "tcp"] as const;
+
+interface Chain {
+  /** Of a chain that the kernel itself asks. */
+  readonly hook?: string;
+  readonly rules: readonly string[];
+}
 
 export function tableName(instance: string): string {
   if (!/^[0-9a-f]{6}$/.test(instance))
@@ -48,14 +87,15 @@ export function dropTable(table: string): string {
 /** Everything but the VMs. Can be run again over a table that has VMs, and changes nothing for them. */
 export function renderBase(options: TableOptions): string {
   const table = tableName(options.instance);
-  const { group, vmPrefix } = options;
-  const inside = `iifgroup ${group} oifgroup != ${group}`;
-  // Whatever the network of now: VMs that were started under another keep their addresses.
-  const uniqueLocal = `ip6 saddr fc00::/7 ${inside} masquerade`;
+  const chains = Object.entries(sharedChains(options));
   return [
     `add table ${table}`,
-    ...(["from_vm", "to_vm"] as const).map((map) => `add map ${table} ${map} { type ifname : verdict; }`),
+    ...POLICY_CHAINS.map((name) => `add map ${table} ${name}_of { type ifname : verdict; }`),
     ...COUNTER_SETS.map((set) => `add set ${table} ${set} { type ifname; counter; }`),
+    ...Object.entries(LIMITS).map(
+      ([set, limit]) => `add set ${table} ${set} { type ifname; limit ${limit}; }`,
+    ),
+    ...Object.entries(ADDRESS_SETS).map(([set, type]) => `add set ${table} ${set} { type ${type}; }`),
     `add set ${table} ${OWN_CHANGES} { type mark; flags timeout; }`,
     // Without a size, which VMs could use up for each other: each has a bound of its own. What is out of date never matches, and is swept up now and then.
     ...([4, 6] as const).map(
@@ -63,54 +103,86 @@ export function renderBase(options: TableOptions): string {
         `add set ${table} ${learnedSet(family)} { type ipv${family}_addr . mark . mark; flags timeout; gc-interval 60s; }`,
     ),
     ...filledSet(table, "guarded4", "type ipv4_addr; flags interval;", GUARDED_IPV4),
-    ...filledSet(table, "guarded6", "type ipv6_addr; flags interval;", guardedIpv6(vmPrefix)),
+    ...filledSet(table, "guarded6", "type ipv6_addr; flags interval;", guardedIpv6(options.vmPrefix)),
     // The host answers to its network's broadcast address too, and as a router to each network's first one.
     ...filledSet(table, "host_kinds", "type fib_addrtype;", ["local", "broadcast", "anycast", "multicast"]),
     ...filledSet(table, "doh4", "type ipv4_addr;", DOH_IPV4),
     ...filledSet(table, "doh6", "type ipv6_addr;", DOH_IPV6),
-    // Before destinations are translated and after sources are: a packet then still has, or has again, the addresses that the VM sees.
-    ...chain(table, "from_vms", "type filter hook prerouting priority mangle", [
-      `iifgroup != ${group} accept`,
-      ...BETWEEN_NEIGHBOURS,
-      "iifname @sent",
-      "iifname vmap @from_vm",
-      "iifname @dropped drop",
-      "drop",
+    // All of them before any rule, which may lead to another.
+    ...chains.flatMap(([name, { hook }]) => [
+      `add chain ${table} ${name}${hook === undefined ? "" : ` { ${hook}; policy accept; }`}`,
+      `flush chain ${table} ${name}`,
     ]),
-    ...chain(table, "to_vms", "type filter hook postrouting priority srcnat + 10", [
-      `oifgroup != ${group} accept`,
-      ...BETWEEN_NEIGHBOURS,
-      "oifname vmap @to_vm",
-      "oifname @dropped drop",
-      "drop",
-    ]),
-    ...chain(table, "delivered", "type filter hook postrouting priority srcnat + 20", [
-      `oifgroup ${group} oifname @received`,
-    ]),
-    ...chain(table, "source_nat", "type nat hook postrouting priority srcnat", [
-      `ip saddr 169.254.0.0/16 ${inside} masquerade`,
-      uniqueLocal,
-    ]),
+    ...chains.flatMap(([name, chain]) => rules(table, name, chain.rules)),
     "",
   ].join("\n");
 }
 
-/** A VM's chains, new or again. Its maps' elements come last, when what they lead to is there. */
+/** What no VM has to itself, by name. */
+export function sharedChains({ group, resolverPort }: TableOptions): Readonly<Record<string, Chain>> {
+  const inside = `iifgroup ${group} oifgroup != ${group}`;
+  return {
+    // Before destinations are translated and after sources are: a packet then still has, or has again, the addresses that the VM sees.
+    from_vms: {
+      hook: "type filter hook prerouting priority mangle",
+      rules: [
+        `iifgroup != ${group} accept`,
+        ...BETWEEN_NEIGHBOURS,
+        "iifname @sent",
+        "jump from_guest",
+        "iifname @dropped drop",
+        "drop",
+      ],
+    },
+    to_vms: {
+      hook: "type filter hook postrouting priority srcnat + 10",
+      rules: [
+        `oifgroup != ${group} accept`,
+        ...BETWEEN_NEIGHBOURS,
+        "jump to_guest",
+        "oifname @dropped drop",
+        "drop",
+      ],
+    },
+    delivered: {
+      hook: "type filter hook postrouting priority srcnat + 20",
+      rules: [`oifgroup ${group} oifname @received`],
+    },
+    source_nat: {
+      hook: "type nat hook postrouting priority srcnat",
+      rules: [
+        `ip saddr 169.254.0.0/16 ${inside} masquerade`,
+        // Whatever the network of now: VMs that were started under another keep their addresses.
+        `ip6 saddr fc00::/7 ${inside} masquerade`,
+      ],
+    },
+    from_guest: { rules: fromGuest(resolverPort) },
+    to_guest: { rules: toGuest(resolverPort) },
+    [BYPASS_CHAIN]: { rules: renderBypass("goto bypassed") },
+    // Egress alone comes here, from either side; a chain that was jumped to cannot say more to its caller than that it goes on.
+    bypassed: { rules: ["ct direction original iifname @dropped drop", "oifname @dropped drop", "drop"] },
+  };
+}
+
+/** Goes before `renderAttach`: what a VM's counts begin with. */
+export function renderCounts({ instance }: TableOptions, veth: string, counts: CountsBySet): string {
+  return COUNTER_SETS.map((set) => {
+    const { packets, bytes } = counts[set];
+    return `add element ${tableName(instance)} ${set} { "${requireVeth(veth)}" counter packets ${packets} bytes ${bytes} }\n`;
+  }).join("");
+}
+
+/** A VM's chains, new or again, and its elements. */
 export function renderAttach(options: TableOptions, guest: FirewallGuest, policy: NetworkPolicy): string {
   const table = tableName(options.instance);
   const { index } = guest;
-  const veth = requireVeth(guest.veth);
   return [
-    ...VM_CHAINS.flatMap((name) => [
+    ...POLICY_CHAINS.flatMap((name) => [
       `add chain ${table} vm${index}_${name}`,
       `flush chain ${table} vm${index}_${name}`,
     ]),
-    ...rules(table, `vm${index}_from`, fromRules(guest, options.resolverPort)),
-    ...rules(table, `vm${index}_to`, toRules(guest, options.resolverPort)),
     renderPolicy(options, index, policy),
-    ...COUNTER_SETS.map((set) => `add element ${table} ${set} { "${veth}" }`),
-    `add element ${table} from_vm { "${veth}" : jump vm${index}_from }`,
-    `add element ${table} to_vm { "${veth}" : jump vm${index}_to }`,
+    ...elementsOf(guest).map(([set, element]) => `add element ${table} ${set} { ${element} }`),
     "",
   ].join("\n");
 }
@@ -119,44 +191,50 @@ export function renderAttach(options: TableOptions, guest: FirewallGuest, policy
 export function renderUpdate(options: TableOptions, index: number, policy: NetworkPolicy): string {
   const table = tableName(options.instance);
   return [
-    `flush chain ${table} vm${index}_egress`,
-    `flush chain ${table} vm${index}_ingress`,
+    ...POLICY_CHAINS.map((name) => `flush chain ${table} vm${index}_${name}`),
     renderPolicy(options, index, policy),
     "",
   ].join("\n");
 }
 
-export function renderDetach(
-  options: TableOptions,
-  { index, veth }: Pick<FirewallGuest, "index" | "veth">,
-): string {
+export function renderDetach(options: TableOptions, guest: FirewallGuest): string {
   const table = tableName(options.instance);
-  const device = requireVeth(veth);
   return [
-    ...["from_vm", "to_vm", ...COUNTER_SETS].map((set) => `delete element ${table} ${set} { "${device}" }`),
-    // First emptied: a chain that another leads to cannot go.
-    ...VM_CHAINS.map((name) => `flush chain ${table} vm${index}_${name}`),
-    ...VM_CHAINS.map((name) => `delete chain ${table} vm${index}_${name}`),
-    "",
+    ...elementsOf(guest).map(([set, element]) => `delete element ${table} ${set} { ${element} }`),
+    dropChains(table, guest.index),
   ].join("\n");
 }
 
-/** Goes after the rules that no longer use the sets. */
-export function renderSetsGone(options: TableOptions, sets: readonly string[]): string {
-  return sets.map((set) => `delete set ${tableName(options.instance)} ${set}\n`).join("");
+const DEVICE_SETS: readonly string[] = [...COUNTER_SETS, ...Object.keys(LIMITS)];
+
+/** What the shared chains look up of a VM. */
+function elementsOf(guest: FirewallGuest): readonly (readonly [set: string, element: string])[] {
+  const device = `"${requireVeth(guest.veth)}"`;
+  const [ipv4, hostIpv4, publicIpv6] = [guest.ipv4, guest.hostIpv4, guest.publicIpv6].map(canonical);
+  return [
+    ...DEVICE_SETS.map((set) => [set, device] as const),
+    ["addresses4", `${device} . ${ipv4}`],
+    ["addresses6", `${device} . ${publicIpv6}`],
+    ["cables", `${device} . ${ipv4} . ${hostIpv4}`],
+    ...POLICY_CHAINS.map((name) => [`${name}_of`, `${device} : goto vm${guest.index}_${name}`] as const),
+  ];
+}
+
+/** First emptied: a chain that another leads to cannot go. */
+function dropChains(table: string, index: number): string {
+  return ["flush", "delete"]
+    .flatMap((verb) => POLICY_CHAINS.map((name) => `${verb} chain ${table} vm${index}_${name}\n`))
+    .join("");
 }
 
 function renderPolicy({ instance }: TableOptions, index: number, policy: NetworkPolicy): string {
   const table = tableName(instance);
   return [
     ...rules(table, `vm${index}_egress`, renderEgress(index, policy)),
+    ...rules(table, `vm${index}_host`, renderHost(index, policy)),
     ...rules(table, `vm${index}_ingress`, renderIngress(policy)),
   ].join("\n");
 }
-
-/** Twice what the resolver answers to one guest. */
-const MAX_QUESTIONS_PER_SEC = 400;
-const QUESTIONS_BURST = 800;
 
 /**
  * Only a neighbour sends with this hop limit, and the neighbour is the namespace: what the guest sends was forwarded once. What else the two ends of the cable tell
@@ -167,62 +245,41 @@ const BETWEEN_NEIGHBOURS: readonly string[] = [
   "icmpv6 type nd-neighbor-advert ip6 hoplimit 255 accept",
   "ip6 saddr fe80::/10 drop",
 ];
-/** No rule of a VM has a set without a name: nft fetches every one there is, with its elements, whenever it lists a chain. */
-/**
- * That a packet was too large, or its port closed, a VM must hear, whatever its rules say of ICMP. Such a message quotes some connection, and could carry anything beside it: so they are few and
- * short, and those that a VM sends are judged like any other packet.
- */
-const RELATED_ERRORS: readonly string[] = ["icmp", "ipv6-icmp"].map(
-  (protocol) =>
-    `ct state related meta l4proto ${protocol} meta length <= 1280 limit rate 20/second burst 40 packets accept`,
-);
-/** The kernel's table of connections is everybody's: what one VM opens in the two minutes that an unanswered one stays must leave room. A datagram opens nothing that the kernel could tell from the next. */
-const TOO_MANY_NEW =
-  "tcp flags & (fin | syn | rst | ack) == syn limit rate over 250/second burst 2000 packets return";
-
-function fromRules(guest: FirewallGuest, resolverPort: number): readonly string[] {
-  const { index } = guest;
-  const { ipv4, hostIpv4, publicIpv6 } = addressesOf(guest);
+/** Verdicts by device are the last word where they are found: they go to a VM's chain and do not come back. */
+function fromGuest(resolverPort: number): readonly string[] {
+  const toResolver = "iifname . ip saddr . ip daddr @cables";
   return [
-    `ip saddr != ${ipv4} return`,
-    `ip6 saddr != ${publicIpv6} return`,
-    TOO_MANY_NEW,
-    // The resolver has a limit of its own, which costs the daemon a wake-up for each packet.
-    `ip daddr ${hostIpv4} udp dport ${resolverPort} limit rate over ${MAX_QUESTIONS_PER_SEC}/second burst ${QUESTIONS_BURST} packets return`,
-    ...(["udp", "tcp"] as const).map(
-      (protocol) => `ip saddr ${ipv4} ip daddr ${hostIpv4} ${protocol} dport ${resolverPort} accept`,
-    ),
+    "iifname . ip saddr != @addresses4 return",
+    "iifname . ip6 saddr != @addresses6 return",
+    "tcp flags & (fin | syn | rst | ack) == syn iifname @openings return",
+    `${toResolver} udp dport ${resolverPort} iifname @questions return`,
+    ...TRANSPORTS.map((protocol) => `${toResolver} ${protocol} dport ${resolverPort} accept`),
     "ct state invalid return",
-    `ct direction reply goto vm${index}_ingress`,
+    "ct direction reply iifname vmap @ingress_of",
     // The namespace has led to our resolver what it could; this asks another.
-    "udp dport 53 return",
-    "tcp dport 53 return",
-    `goto vm${index}_egress`,
+    ...TRANSPORTS.map((protocol) => `${protocol} dport 53 return`),
+    "fib daddr type @host_kinds iifname vmap @host_of",
+    "iifname vmap @egress_of",
   ];
 }
 
-function toRules(guest: FirewallGuest, resolverPort: number): readonly string[] {
-  const { index } = guest;
-  const { ipv4, hostIpv4, publicIpv6 } = addressesOf(guest);
+function toGuest(resolverPort: number): readonly string[] {
   return [
-    `ip daddr != ${ipv4} return`,
-    `ip6 daddr != ${publicIpv6} return`,
-    ...(["udp", "tcp"] as const).map(
+    "oifname . ip daddr != @addresses4 return",
+    "oifname . ip6 daddr != @addresses6 return",
+    ...TRANSPORTS.map(
       (protocol) =>
-        `ct direction reply ip saddr ${hostIpv4} ip daddr ${ipv4} ${protocol} sport ${resolverPort} accept`,
+        `ct direction reply oifname . ip daddr . ip saddr @cables ${protocol} sport ${resolverPort} accept`,
     ),
     "ct state invalid return",
-    ...RELATED_ERRORS,
-    `ct direction reply goto vm${index}_egress`,
-    `goto vm${index}_ingress`,
-  ];
-}
-
-function chain(table: string, name: string, hook: string, body: readonly string[]): readonly string[] {
-  return [
-    `add chain ${table} ${name} { ${hook}; policy accept; }`,
-    `flush chain ${table} ${name}`,
-    ...rules(table, name, body),
+    // Those that a VM sends are judged like any other packet.
+    ...["icmp", "ipv6-icmp"].map(
+      (protocol) => `ct state related meta l4proto ${protocol} meta length <= 1280 oifname @errors accept`,
+    ),
+    "ct direction original oifname vmap @ingress_of",
+    // Not the first packet's address, which may be one that was translated: `fib` knows only the packet.
+    "fib saddr type @host_kinds oifname vmap @host_of",
+    "oifname vmap @egress_of",
   ];
 }
 
@@ -251,18 +308,10 @@ function guardedIpv6(vmPrefix: IpNetwork): readonly string[] {
   });
 }
 
-function addressesOf(guest: FirewallGuest): Record<"ipv4" | "hostIpv4" | "publicIpv6", string> {
-  return {
-    ipv4: formatAddress(requireAddress(guest.ipv4)),
-    hostIpv4: formatAddress(requireAddress(guest.hostIpv4)),
-    publicIpv6: formatAddress(requireAddress(guest.publicIpv6)),
-  };
-}
-
-function requireAddress(text: string): IpAddress {
+function canonical(text: string): string {
   const address = parseAddress(text);
   if (address === undefined) throw new Error(`${JSON.stringify(text)} is no address`);
-  return address;
+  return formatAddress(address);
 }
 
 function requireVeth(name: string): string {
