@@ -107,14 +107,21 @@ async function checkNetwork(config: DaemonConfig): Promise<DoctorCheck> {
   if (config.network === "none") {
     return { name, status: "warn", detail: "VMs have none", hint: "Start the daemon with --network on" };
   }
-  const reason = await inspectNetwork();
-  if (reason === undefined) {
-    return { name, status: "ok", detail: "namespaces, TAP devices, nftables and traffic control work" };
+  const found = await inspectNetwork();
+  if (found.kind === "works") {
+    const detail = "namespaces, TAP devices, nftables and traffic control work";
+    if (found.ipv6) return { name, status: "ok", detail };
+    return {
+      name,
+      status: "warn",
+      detail: `${detail}; this host has no IPv6`,
+      hint: "VMs have IPv4 alone and no public address; enable IPv6 (sysctl net.ipv6.conf.*.disable_ipv6) for both",
+    };
   }
   return {
     name,
     status: "fail",
-    detail: reason,
+    detail: found.reason,
     hint: "Give the daemon CAP_NET_ADMIN and CAP_SYS_ADMIN, install iproute2 and nftables, or start it with --network none",
   };
 }

@@ -44,7 +44,7 @@ import { exec } from "./vm/exec.ts";
 import { expire } from "./vm/expire.ts";
 import { fork } from "./vm/fork.ts";
 import { settleLostGuest } from "./vm/guest-lost.ts";
-import { networkOf } from "./vm/holdings.ts";
+import { networkOf, publicAddress } from "./vm/holdings.ts";
 import { launch } from "./vm/launch.ts";
 import { mapToLoopback } from "./vm/map-to-loopback.ts";
 import { pause } from "./vm/pause.ts";
@@ -132,12 +132,12 @@ export class Worker implements WorkerPort {
   }
 
   async inventory(): Promise<WorkerInventory> {
-    const vms = [...this.#context.vms.values()].map(({ record }) => ({
-      vmId: record.vmId,
-      status: record.phase === "starting" ? ("error" as const) : record.phase,
-      ...(record.reason === undefined ? {} : { reason: record.reason }),
-      ...(record.publicIpv6 === undefined ? {} : { publicIpv6: record.publicIpv6 }),
-      ...(record.phase === "running" && record.deadline ? { deadline: record.deadline } : {}),
+    const vms = [...this.#context.vms.values()].map((vm) => ({
+      vmId: vm.vmId,
+      status: vm.record.phase === "starting" ? ("error" as const) : vm.record.phase,
+      ...(vm.record.reason === undefined ? {} : { reason: vm.record.reason }),
+      ...publicAddress(this.#context, vm),
+      ...(vm.record.phase === "running" && vm.record.deadline ? { deadline: vm.record.deadline } : {}),
     }));
     const snapshots = await readdir(join(this.#context.config.dataDir, "snapshots"));
     return { vms, snapshots: snapshots as SnapshotId[] };

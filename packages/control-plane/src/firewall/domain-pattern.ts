@@ -13,14 +13,40 @@ export function normalizePattern(text: string): string | undefined {
   return labels.every((label) => LABEL.test(label)) ? pattern : undefined;
 }
 
-/** Whether every name that `inner` means is meant by `outer` too. */
-export function covers(outer: string, inner: string): boolean {
-  if (!outer.startsWith("*.")) return outer === inner;
-  // `*.example.com` covers `a.example.com` and `*.a.example.com`, itself, but not `example.com`.
-  return outer === inner || inner.replace(/^\*\./, "").endsWith(outer.slice(1));
+/** The patterns of a policy's `dns`, looked up by name: a policy of hundreds of rules and a thousand patterns compares all with all otherwise. */
+export class DomainList {
+  readonly #patterns: ReadonlySet<string>;
+  /** All names that a pattern is below of. */
+  readonly #parents: ReadonlySet<string>;
+
+  constructor(patterns: readonly string[]) {
+    this.#patterns = new Set(patterns);
+    this.#parents = new Set(patterns.flatMap((pattern) => parentsOf(nameOf(pattern))));
+  }
+
+  /** Whether one of them means every name that the pattern means. `*.example.com` covers `a.example.com`, `*.a.example.com` and itself, but not `example.com`. */
+  covers(pattern: string): boolean {
+    return (
+      this.#patterns.has(pattern) ||
+      parentsOf(nameOf(pattern)).some((parent) => this.#patterns.has(`*.${parent}`))
+    );
+  }
+
+  /** Whether one of them means some name that the pattern means. */
+  overlaps(pattern: string): boolean {
+    const isAboveOne = pattern.startsWith("*.") && this.#parents.has(nameOf(pattern));
+    return isAboveOne || this.covers(pattern);
+  }
 }
 
-/** Whether some name is meant by both. */
-export function overlaps(one: string, other: string): boolean {
-  return covers(one, other) || covers(other, one);
+function nameOf(pattern: string): string {
+  return pattern.replace(/^\*\./, "");
+}
+
+function parentsOf(name: string): readonly string[] {
+  const parents: string[] = [];
+  for (let dot = name.indexOf("."); dot !== -1; dot = name.indexOf(".", dot + 1)) {
+    parents.push(name.slice(dot + 1));
+  }
+  return parents;
 }

@@ -13,7 +13,7 @@ import { Type } from "typebox";
 import { checkerOf } from "../app/validation.ts";
 import { familyOf, isMapped } from "./cidr.ts";
 import { actionOf, asLegacy, asRules } from "./convert.ts";
-import { covers, normalizePattern, overlaps } from "./domain-pattern.ts";
+import { DomainList, normalizePattern } from "./domain-pattern.ts";
 import { egressRules, hasEgressMode } from "./egress-mode.ts";
 import { DEFAULT_POLICY, fillIn, type RulesPolicy, type StoredFirewall } from "./policy.ts";
 
@@ -106,8 +106,9 @@ function finishRules(policy: RulesPolicy, prefix: string): StoredFirewall {
     egress: { ...policy.egress, rules: policy.egress.rules.map((rule) => normalised(rule)) },
     dns: { ...policy.dns, domains },
   };
+  const resolved = new DomainList(domains);
   for (const [index, rule] of whole.egress.rules.entries()) {
-    refuseDead(rule, whole.dns, join(prefix, `egress.rules.${index}.value`));
+    refuseDead(rule, whole.dns.mode, resolved, join(prefix, `egress.rules.${index}.value`));
   }
   return { dialect: "rules", policy: whole };
 }
@@ -134,12 +135,14 @@ function checkRule(rule: FirewallRule, direction: "ingress" | "egress", at: stri
 }
 
 /** A rule that allows a name which may not be resolved could never match: better told now than wondered about later. */
-function refuseDead(rule: FirewallRule, dns: RulesPolicy["dns"], field: string): void {
+function refuseDead(
+  rule: FirewallRule,
+  mode: RulesPolicy["dns"]["mode"],
+  domains: DomainList,
+  field: string,
+): void {
   if (rule.kind !== "fqdn" || rule.action !== "allow") return;
-  const dead =
-    dns.mode === "allow"
-      ? !dns.domains.some((domain) => overlaps(domain, rule.value))
-      : dns.domains.some((domain) => covers(domain, rule.value));
+  const dead = mode === "allow" ? !domains.overlaps(rule.value) : domains.covers(rule.value);
   if (dead) throw invalid(field, `${rule.value} can never be reached: dns does not let it be resolved`);
 }
 

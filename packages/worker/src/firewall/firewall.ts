@@ -6,6 +6,7 @@ import type { NetworkPolicy } from "@fastvm/contract";
 import type { CommandShell } from "../host/command-shell.ts";
 import { SerialQueue } from "../vm/serial-queue.ts";
 import { allowsGuarded } from "./allows-guarded.ts";
+import { gather } from "./gather.ts";
 import type { FirewallGuest, FirewallReport, LearnedAddress, TrafficReport } from "./guest-port.ts";
 import { parseNetwork } from "./ip-network.ts";
 import { LearnedAddresses, renderChanges } from "./learned-addresses.ts";
@@ -104,7 +105,7 @@ export class Firewall {
       const found = await this.#table.read();
       const now = Date.now();
       for (const { guest, policy: held } of guests) {
-        const policy = this.#renders(guest, held) ? held : CLOSED;
+        const policy = (await this.#renders(guest, held)) ? held : CLOSED;
         const learned = new LearnedAddresses(guest.index, policy);
         this.#vms.set(guest.index, { guest, policy, learned });
       }
@@ -112,16 +113,16 @@ export class Firewall {
         this.#vms.get(element.index)?.learned.remember(element, element.ttlSec, now);
       }
       // As a whole, since what is there may be of another version, or not as it was left.
-      await this.#table.transact(this.#renderWhole(found.counts));
+      await this.#table.transact(await gather(this.#renderWhole(found.counts)));
       // One namespace that is broken must not hold the others' VMs up.
       await this.#shapeAll();
     });
   }
 
   /** One policy of another version must not keep the others' VMs from theirs; its VM reaches nothing until it gets a new one. */
-  #renders(guest: FirewallGuest, policy: NetworkPolicy): boolean {
+  async #renders(guest: FirewallGuest, policy: NetworkPolicy): Promise<boolean> {
     try {
-      renderAttach(this.#options, guest, policy);
+      await gather(renderAttach(this.#options, guest, policy));
       return true;
     } catch (error) {
       this.#onError(
@@ -239,7 +240,8 @@ export class Firewall {
   }
 
   /** The limit first: it is easily taken back when the rules are refused. */
-  async #install(next: AttachedVm, text: string): Promise<void> {
+  async #install(next: AttachedVm, lines: Iterable<string>): Promise<void> {
+    const text = await gather(lines);
     const { index } = next.guest;
     const former = this.#vms.get(index);
     const changesLimit = !isSameLimit(former?.policy.egress.rateLimit, next.policy.egress.rateLimit);
@@ -294,7 +296,7 @@ export class Firewall {
       await this.#table.transact(text);
     } catch (error) {
       try {
-        await this.#table.transact(this.#renderWhole());
+        await this.#table.transact(await gather(this.#renderWhole()));
       } catch {
         throw error;
       }
@@ -302,24 +304,25 @@ export class Firewall {
     }
   }
 
-  #renderWhole(counts?: TableState["counts"]): string {
+  *#renderWhole(counts?: TableState["counts"]): Generator<string> {
     const now = Date.now();
-    const vms = [...this.#vms.values()].map(({ guest, policy, learned }) => {
+    yield dropTable(this.#table.name);
+    yield renderBase(this.#options);
+    for (const { guest, policy, learned } of this.#vms.values()) {
       const counted = counts?.get(guest.veth);
-      return [
-        counted === undefined ? "" : renderCounts(this.#options, guest.veth, counted),
-        renderAttach(this.#options, guest, policy),
-        renderChanges(this.#table.name, learned.all(now)),
-      ].join("");
-    });
-    return [dropTable(this.#table.name), renderBase(this.#options), ...vms].join("");
+      if (counted !== undefined) yield renderCounts(this.#options, guest.veth, counted);
+      yield* renderAttach(this.#options, guest, policy);
+      yield renderChanges(this.#table.name, learned.all(now));
+    }
   }
 
   #putBackSoon(reason: string): void {
     void this.#changes.run(async () => {
       if (this.#isClosed) return;
+      // What holds the VMs' rules together comes first, as without their rules they reach nothing: all rules of hundreds of VMs take half a second. A table that is not ours enough to take it is replaced as a whole.
+      await this.#table.transact(renderBase(this.#options)).catch(() => undefined);
       try {
-        await this.#table.transact(this.#renderWhole());
+        await this.#table.transact(await gather(this.#renderWhole()));
         this.#onError(new Error(`The table ${this.#table.name} ${reason}; it was put back`));
       } catch (error) {
         this.#onError(

@@ -1,8 +1,13 @@
+import type { NetworkPolicy } from "@fastvm/contract";
 import { describe, expect, it } from "vitest";
 import { policy, rule } from "../testing/policies.ts";
 import { allowsGuarded } from "./allows-guarded.ts";
-import { renderEgress, renderHost, renderIngress } from "./render-rules.ts";
+import * as render from "./render-rules.ts";
 import { nameId, ruleId } from "./rule-id.ts";
+
+const renderIngress = (one: NetworkPolicy) => [...render.renderIngress(one)];
+const renderEgress = (index: number, one: NetworkPolicy) => [...render.renderEgress(index, one)];
+const renderHost = (index: number, one: NetworkPolicy) => [...render.renderHost(index, one)];
 
 const GUARD4 = "ct original ip daddr != @guarded4";
 const GUARD6 = "ct original ip6 daddr != @guarded6";

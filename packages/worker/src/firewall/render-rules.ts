@@ -25,38 +25,37 @@ export function learnedSet(family: Family): string {
   return `learned${family}`;
 }
 
-export function renderIngress(policy: NetworkPolicy): readonly string[] {
-  const rules = policy.ingress.rules.flatMap((rule, position) =>
-    renderNetworkRule(rule, "ingress", position),
-  );
-  return [...rules, decide("ingress", "default", policy.ingress.default)];
+export function* renderIngress(policy: NetworkPolicy): Generator<string> {
+  for (const [position, rule] of policy.ingress.rules.entries()) {
+    yield renderNetworkRule(rule, "ingress", position);
+  }
+  yield decide("ingress", "default", policy.ingress.default);
 }
 
 /** To all but the host itself. */
-export function renderEgress(index: number, policy: NetworkPolicy): readonly string[] {
-  const rules = policy.egress.rules.flatMap((rule, position) =>
-    rule.kind === "fqdn"
-      ? renderNameRule(rule, index, position)
-      : renderNetworkRule(rule, "egress", position),
-  );
+export function* renderEgress(index: number, policy: NetworkPolicy): Generator<string> {
+  yield* beginning(policy);
+  for (const [position, rule] of policy.egress.rules.entries()) {
+    if (rule.kind === "fqdn") yield* renderNameRule(rule, index, position);
+    else yield renderNetworkRule(rule, "egress", position);
+  }
   const otherwise = decide("egress", "default", policy.egress.default);
-  const ending =
-    policy.egress.default === "allow"
-      ? ([4, 6] as const).map((family) => `${familyMatch(family)}${guard(family)} ${otherwise}`)
-      : [otherwise];
-  return [...beginning(policy), ...rules, ...ending];
+  if (policy.egress.default === "deny") yield otherwise;
+  else for (const family of [4, 6] as const) yield `${familyMatch(family)}${guard(family)} ${otherwise}`;
 }
 
 /** Egress to the host itself. Of the rules that allow something only those with exactly one address count. */
-export function renderHost(index: number, policy: NetworkPolicy): readonly string[] {
-  const rules = policy.egress.rules.flatMap((rule, position) => {
-    if (rule.kind === "fqdn") return rule.action === "deny" ? renderNameRule(rule, index, position) : [];
-    return rule.action === "deny" || isSingleAddress(requireNetwork(rule))
-      ? renderNetworkRule(rule, "egress", position)
-      : [];
-  });
-  const ending = policy.egress.default === "deny" ? [decide("egress", "default", "deny")] : [];
-  return [...beginning(policy), ...rules, ...ending];
+export function* renderHost(index: number, policy: NetworkPolicy): Generator<string> {
+  yield* beginning(policy);
+  for (const [position, rule] of policy.egress.rules.entries()) {
+    const denies = rule.action === "deny";
+    if (rule.kind === "fqdn") {
+      if (denies) yield* renderNameRule(rule, index, position);
+    } else if (denies || isSingleAddress(requireNetwork(rule))) {
+      yield renderNetworkRule(rule, "egress", position);
+    }
+  }
+  if (policy.egress.default === "deny") yield decide("egress", "default", "deny");
 }
 
 function beginning({ dns }: NetworkPolicy): readonly string[] {
@@ -79,7 +78,7 @@ export function isBroad(network: IpNetwork): boolean {
   return !isSingleAddress(network) && !GUARDED.some((range) => containsNetwork(range, network));
 }
 
-function renderNetworkRule(rule: FirewallRule, direction: Direction, position: number): readonly string[] {
+function renderNetworkRule(rule: FirewallRule, direction: Direction, position: number): string {
   const network = requireNetwork(rule);
   const end = direction === "ingress" ? "saddr" : "daddr";
   const { family } = network;
@@ -87,7 +86,7 @@ function renderNetworkRule(rule: FirewallRule, direction: Direction, position: n
     network.prefixLength === 0 ? "" : ` ct original ${KEYWORD[family]} ${end} ${formatNetwork(network)}`;
   const opens = direction === "egress" && rule.action === "allow";
   const match = `${familyMatch(family)}${address}${transport(rule)}${opens ? guardAgainst(network) : ""}`;
-  return [`${match} ${decide(direction, position, rule.action)}`];
+  return `${match} ${decide(direction, position, rule.action)}`;
 }
 
 function renderNameRule(rule: FirewallRule, index: number, position: number): readonly string[] {

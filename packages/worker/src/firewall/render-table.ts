@@ -43,7 +43,7 @@ export const POLICY_CHAINS = ["egress", "host", "ingress"] as const;
 
 /** Twice what the resolver answers to one guest; it has a limit of its own, which costs the daemon a wake-up for each packet. */
 const QUESTIONS = "400/second burst 800 packets";
-/** The kernel's table of connections is everybody's: what one VM opens in the two minutes that an unanswered one stays must leave room. A datagram opens nothing that the kernel could tell from the next. */
+/** The kernel's table of connections is everybody's: what one VM opens in the two minutes that an unanswered one stays must leave room. */
 const OPENINGS = "250/second burst 2000 packets";
 /** That a packet was too large, or its port closed, a VM must hear, whatever its rules say of ICMP. Such a message quotes some connection, and could carry anything beside it: so they are few. */
 const ERRORS = "20/second burst 40 packets";
@@ -113,7 +113,7 @@ export function renderBase(options: TableOptions): string {
       `add chain ${table} ${name}${hook === undefined ? "" : ` { ${hook}; policy accept; }`}`,
       `flush chain ${table} ${name}`,
     ]),
-    ...chains.flatMap(([name, chain]) => rules(table, name, chain.rules)),
+    ...chains.flatMap(([name, chain]) => chain.rules.map((rule) => `add rule ${table} ${name} ${rule}`)),
     "",
   ].join("\n");
 }
@@ -172,29 +172,35 @@ export function renderCounts({ instance }: TableOptions, veth: string, counts: C
   }).join("");
 }
 
-/** A VM's chains, new or again, and its elements. */
-export function renderAttach(options: TableOptions, guest: FirewallGuest, policy: NetworkPolicy): string {
+/** A VM's chains, new or again, and its elements, line by line. */
+export function* renderAttach(
+  options: TableOptions,
+  guest: FirewallGuest,
+  policy: NetworkPolicy,
+): Generator<string> {
   const table = tableName(options.instance);
   const { index } = guest;
-  return [
-    ...POLICY_CHAINS.flatMap((name) => [
-      `add chain ${table} vm${index}_${name}`,
-      `flush chain ${table} vm${index}_${name}`,
-    ]),
-    renderPolicy(options, index, policy),
-    ...elementsOf(guest).map(([set, element]) => `add element ${table} ${set} { ${element} }`),
-    "",
-  ].join("\n");
+  for (const name of POLICY_CHAINS) yield `add chain ${table} vm${index}_${name}\n`;
+  yield* renderUpdate(options, index, policy);
+  for (const [set, element] of elementsOf(guest)) yield `add element ${table} ${set} { ${element} }\n`;
 }
 
-/** The policy of a VM that is attached; its counts of rules start anew. */
-export function renderUpdate(options: TableOptions, index: number, policy: NetworkPolicy): string {
-  const table = tableName(options.instance);
-  return [
-    ...POLICY_CHAINS.map((name) => `flush chain ${table} vm${index}_${name}`),
-    renderPolicy(options, index, policy),
-    "",
-  ].join("\n");
+/** The policy of a VM that is attached, line by line; its counts of rules start anew. */
+export function* renderUpdate(
+  { instance }: TableOptions,
+  index: number,
+  policy: NetworkPolicy,
+): Generator<string> {
+  const table = tableName(instance);
+  const chains = {
+    egress: renderEgress(index, policy),
+    host: renderHost(index, policy),
+    ingress: renderIngress(policy),
+  };
+  for (const name of POLICY_CHAINS) {
+    yield `flush chain ${table} vm${index}_${name}\n`;
+    for (const rule of chains[name]) yield `add rule ${table} vm${index}_${name} ${rule}\n`;
+  }
 }
 
 export function renderDetach(options: TableOptions, guest: FirewallGuest): string {
@@ -227,15 +233,6 @@ function dropChains(table: string, index: number): string {
     .join("");
 }
 
-function renderPolicy({ instance }: TableOptions, index: number, policy: NetworkPolicy): string {
-  const table = tableName(instance);
-  return [
-    ...rules(table, `vm${index}_egress`, renderEgress(index, policy)),
-    ...rules(table, `vm${index}_host`, renderHost(index, policy)),
-    ...rules(table, `vm${index}_ingress`, renderIngress(policy)),
-  ].join("\n");
-}
-
 /**
  * Only a neighbour sends with this hop limit, and the neighbour is the namespace: what the guest sends was forwarded once. What else the two ends of the cable tell
  * each other, such as which multicast groups they listen to, concerns no VM.
@@ -251,9 +248,11 @@ function fromGuest(resolverPort: number): readonly string[] {
   return [
     "iifname . ip saddr != @addresses4 return",
     "iifname . ip6 saddr != @addresses6 return",
-    "tcp flags & (fin | syn | rst | ack) == syn iifname @openings return",
     `${toResolver} udp dport ${resolverPort} iifname @questions return`,
-    ...TRANSPORTS.map((protocol) => `${toResolver} ${protocol} dport ${resolverPort} accept`),
+    `${toResolver} udp dport ${resolverPort} accept`,
+    // Of whatever protocol: a connection is in the kernel's table, `confirmed`, once its first packet has gone all its way.
+    "ct status & confirmed != confirmed iifname @openings return",
+    `${toResolver} tcp dport ${resolverPort} accept`,
     "ct state invalid return",
     "ct direction reply iifname vmap @ingress_of",
     // The namespace has led to our resolver what it could; this asks another.
@@ -281,10 +280,6 @@ function toGuest(resolverPort: number): readonly string[] {
     "fib saddr type @host_kinds oifname vmap @host_of",
     "oifname vmap @egress_of",
   ];
-}
-
-function rules(table: string, name: string, body: readonly string[]): readonly string[] {
-  return body.map((rule) => `add rule ${table} ${name} ${rule}`);
 }
 
 function filledSet(

@@ -6,12 +6,15 @@ import type { FirewallRule } from "@fastvm/contract";
 import { createHash } from "node:crypto";
 
 /** Names what the rules of one name and action share: the addresses that the name stands for. */
-export function nameId({ action, value }: FirewallRule): string {
-  return digest(["name", action, value]);
+export function nameId(rule: FirewallRule): string {
+  const id = knownNames.get(rule) ?? digest(["name", rule.action, rule.value]);
+  knownNames.set(rule, id);
+  return id;
 }
 
 /** A policy of hundreds of rules is read several times over while it is put in force. */
 const known = new WeakMap<FirewallRule, string>();
+const knownNames = new WeakMap<FirewallRule, string>();
 
 /** Eight hexadecimal digits, never all zero: that is the mark of connections that have none. */
 export function ruleId(rule: FirewallRule): string {

@@ -1,9 +1,14 @@
 /** Whether this process may make what VMs' networks consist of, found out by making it once in a namespace that is gone afterwards. */
 import { CommandShell } from "../host/command-shell.ts";
 import { closedForwardChains } from "./foreign-forwarding.ts";
+import { hasIpv6 } from "./host-routing.ts";
 
-/** `undefined` when all works, else what did not and the kernel's reason. */
-export async function inspectNetwork(): Promise<string | undefined> {
+export type NetworkFinding =
+  | { readonly kind: "works"; readonly ipv6: boolean }
+  /** What did not, and the kernel's reason. */
+  | { readonly kind: "fails"; readonly reason: string };
+
+export async function inspectNetwork(): Promise<NetworkFinding> {
   const name = `fastvm-probe-${process.pid}`;
   const shell = new CommandShell();
   try {
@@ -20,10 +25,11 @@ printf 'table inet probe {\n chain nat {\n type nat hook postrouting priority sr
 EOF
 `);
     const closed = await closedForwardChains(shell);
-    if (closed.length === 0) return undefined;
-    return `forwarded packets are dropped by ${closed.join(", ")}: let those of interfaces named fv-* through there`;
+    if (closed.length === 0) return { kind: "works", ipv6: await hasIpv6() };
+    const reason = `forwarded packets are dropped by ${closed.join(", ")}: let those of interfaces named fv-* through there`;
+    return { kind: "fails", reason };
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return { kind: "fails", reason: error instanceof Error ? error.message : String(error) };
   } finally {
     await shell.close();
   }

@@ -92,6 +92,11 @@ export class Network {
     this.#parts = parts;
   }
 
+  /** Whether VMs' public addresses lead to them. */
+  get hasIpv6(): boolean {
+    return this.#parts.prefix !== undefined;
+  }
+
   slotOf(held: Pick<NetworkSlot, "index" | "publicIpv6">): NetworkSlot {
     return networkSlot(this.#parts.instance, held);
   }

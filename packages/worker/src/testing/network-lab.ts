@@ -69,6 +69,11 @@ export class Probe {
     return Number(await this.#ask("flood", { ...target, size, timeoutMs: forMs }));
   }
 
+  /** A datagram to each of so many ports, from the target's on. */
+  async scatters(target: Target, count: number): Promise<void> {
+    await this.#ask("scatter", { ...target, size: count });
+  }
+
   /** Datagrams that came since it was last asked. */
   async heard(): Promise<readonly { from: string; bytes: number }[]> {
     return (await this.#ask("heard", {})) as { from: string; bytes: number }[];

@@ -12,7 +12,7 @@ type Protocol = "tcp" | "udp";
 
 interface Request {
   readonly id: number;
-  readonly op: "listen" | "reach" | "open" | "echo" | "heard" | "flood";
+  readonly op: "listen" | "reach" | "open" | "echo" | "heard" | "flood" | "scatter";
   readonly protocol: Protocol;
   readonly address: string;
   readonly port: number;
@@ -100,6 +100,16 @@ async function flood({ address, port, size, timeoutMs }: Request): Promise<numbe
   return sent;
 }
 
+/** A word to each port from one on. */
+async function scatter({ address, port, size: count }: Request): Promise<boolean> {
+  const socket = datagrams(address).on("error", () => undefined);
+  for (let at = 0; at < count; at++) {
+    await new Promise<void>((resolve) => socket.send("word", port + at, address, () => resolve()));
+  }
+  socket.close();
+  return true;
+}
+
 function datagrams(address: string): DatagramSocket {
   return createSocket(isIPv6(address) ? "udp6" : "udp4");
 }
@@ -121,6 +131,7 @@ const OPERATIONS: Readonly<Record<Request["op"], (request: Request) => Promise<u
   open,
   echo,
   flood,
+  scatter,
   heard: () => Promise.resolve(heard.splice(0)),
 };
 

@@ -6,6 +6,7 @@ import { TestWorker } from "../testing/test-worker.ts";
 const SSH_PORT = 22;
 /** Nobody listens on it. */
 const DEAD_PORT = 4;
+const V6_PORT = 8006;
 
 describe("a connection into a VM", () => {
   let host: TestWorker;
@@ -27,6 +28,19 @@ describe("a connection into a VM", () => {
     connection.write("GET / HTTP/1.0\r\n\r\n");
     const [answer] = (await once(connection, "data")) as [Buffer];
     expect(answer.toString()).toMatch(/Invalid SSH identification string/);
+    connection.destroy();
+  });
+
+  test("reaches what listens on the other address of localhost alone", async () => {
+    const listen = `import socket
+s = socket.create_server(("::1", ${V6_PORT}), family=socket.AF_INET6)
+print("ready", flush=True)
+s.accept()[0].sendall(b"here")`;
+    const session = await host.worker.exec(vmId, { command: ["python3", "-c", listen] });
+    await session[Symbol.asyncIterator]().next();
+    const connection = await host.worker.dial(vmId, V6_PORT);
+    const [greeting] = (await once(connection, "data")) as [Buffer];
+    expect(greeting.toString()).toBe("here");
     connection.destroy();
   });
 

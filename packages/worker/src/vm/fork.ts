@@ -11,8 +11,8 @@ import { publishCapture } from "./publish-capture.ts";
 import { assertRoom } from "./admission.ts";
 import type { Captured } from "./capture.ts";
 import { asCaptureError } from "./capture-error.ts";
+import { publicAddress } from "./holdings.ts";
 import { restore } from "./restore.ts";
-import { publicAddress } from "./vm.ts";
 import type { Vm } from "./vm.ts";
 import { forksFolder, pausedFolder, vmFolder } from "./worker-context.ts";
 import type { WorkerContext } from "./worker-context.ts";
@@ -85,7 +85,7 @@ async function startChild(
       folder: vmFolder(context.config, child.vmId),
     });
     context.vms.set(child.vmId, vm);
-    const launch = { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(vm) };
+    const launch = { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(context, vm) };
     return { vmId: child.vmId, ok: true, launch };
   } catch (error) {
     return { vmId: child.vmId, ok: false, error };

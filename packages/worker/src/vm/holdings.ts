@@ -20,3 +20,11 @@ export function networkOf({ network }: Pick<WorkerContext, "network">, vm: Vm): 
   if (network === undefined || held === undefined || publicIpv6 === undefined) return undefined;
   return network.slotOf({ index: held.index, publicIpv6 });
 }
+
+/** What may be told of its address. One that it has where the host speaks no IPv6 leads nowhere. */
+export function publicAddress(
+  { network }: Pick<WorkerContext, "network">,
+  { record: { publicIpv6 } }: Vm,
+): { readonly publicIpv6?: string } {
+  return publicIpv6 === undefined || network?.hasIpv6 !== true ? {} : { publicIpv6 };
+}

@@ -5,9 +5,9 @@ import type { LaunchResult, SnapshotId, VmSpec } from "@fastvm/contract";
 import { openSnapshot } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
 import { assertRoom } from "./admission.ts";
+import { publicAddress } from "./holdings.ts";
 import { restore } from "./restore.ts";
 import { snapshotFolder, vmFolder } from "./worker-context.ts";
-import { publicAddress } from "./vm.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 export async function launch(context: WorkerContext, spec: VmSpec): Promise<LaunchResult> {
@@ -26,7 +26,7 @@ export async function launch(context: WorkerContext, spec: VmSpec): Promise<Laun
     folder: vmFolder(context.config, spec.vmId),
   });
   context.vms.set(spec.vmId, vm);
-  return { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(vm) };
+  return { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(context, vm) };
 }
 
 async function requireSnapshot(context: WorkerContext, snapshotId: SnapshotId): Promise<Snapshot> {

@@ -6,8 +6,8 @@ import type { LaunchResult, NetworkPolicy, ResumeOptions } from "@fastvm/contrac
 import { openSnapshot } from "../snapshot/folder.ts";
 import { assertRoom } from "./admission.ts";
 import { readLogs, writeLogs } from "./console-log.ts";
+import { publicAddress } from "./holdings.ts";
 import { restore } from "./restore.ts";
-import { publicAddress } from "./vm.ts";
 import type { Vm } from "./vm.ts";
 import { pausedFolder, vmFolder } from "./worker-context.ts";
 import type { WorkerContext } from "./worker-context.ts";
@@ -21,7 +21,7 @@ const CLOSED: NetworkPolicy = {
 
 export async function resume(context: WorkerContext, vm: Vm, options: ResumeOptions): Promise<LaunchResult> {
   const startedAt = performance.now();
-  if (vm.record.phase === "running") return { durationMs: 0, fromPool: false, ...publicAddress(vm) };
+  if (vm.record.phase === "running") return { durationMs: 0, fromPool: false, ...publicAddress(context, vm) };
   if (vm.record.phase !== "paused") {
     throw new FastvmError("vm_wrong_state", `VM ${vm.vmId} is ${vm.record.phase}, not paused`);
   }
@@ -45,5 +45,5 @@ export async function resume(context: WorkerContext, vm: Vm, options: ResumeOpti
     .catch(context.onError);
   context.vms.set(vm.vmId, revived);
   await rm(folder, { recursive: true, force: true });
-  return { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(revived) };
+  return { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(context, revived) };
 }

@@ -68,8 +68,3 @@ export class Vm {
     this.#record = record;
   }
 }
-
-/** Of a VM that has one. */
-export function publicAddress({ record }: Vm): { readonly publicIpv6?: string } {
-  return record.publicIpv6 === undefined ? {} : { publicIpv6: record.publicIpv6 };
-}
