@@ -4,6 +4,7 @@ import {
   EgressModeSchema,
   FirewallSchema,
   LegacyFirewallSchema,
+  MAX_FIREWALL_RULES,
   type EgressMode,
   type Firewall,
   type FirewallRule,
@@ -74,13 +75,18 @@ function inRules(input: Input, base: RulesPolicy, prefix: string): Firewall {
 }
 
 function finishLegacy(policy: Required<LegacyFirewall>, prefix: string): LegacyStored {
+  const count = policy.ingress.reduce((sum, rule) => sum + Math.max(rule.sourceCidrs?.length ?? 0, 1), 0);
+  if (count > MAX_FIREWALL_RULES) {
+    const detail = `ingress has ${count} networks in all its rules; at most ${MAX_FIREWALL_RULES} are accepted`;
+    throw invalid(join(prefix, "ingress"), detail);
+  }
   for (const [index, rule] of policy.ingress.entries()) {
     const at = join(prefix, `ingress.${index}`);
     if (rule.portEnd !== undefined && rule.portEnd < rule.portStart) {
       throw invalid(join(at, "portEnd"), `portEnd ${rule.portEnd} is below portStart ${rule.portStart}`);
     }
     for (const [position, cidr] of (rule.sourceCidrs ?? []).entries()) {
-      if (familyOf(cidr) === 6) continue;
+      if (familyOf(cidr) === 6 && !isMapped(cidr)) continue;
       const field = join(at, `sourceCidrs.${position}`);
       throw invalid(field, `${JSON.stringify(cidr)} is not an IPv6 network such as 2001:db8::/32`);
     }

@@ -124,6 +124,17 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
       expect(await inRecord(id)).toEqual(before);
     });
 
+    test("that can be neither kept nor taken back is not what the record says, and so not left", async () => {
+      const told = vi.spyOn(api.worker, "setNetworkPolicy");
+      const real = told.getMockImplementation() ?? FakeWorker.prototype.setNetworkPolicy.bind(api.worker);
+      told.mockImplementationOnce(real).mockRejectedValueOnce(new Error("nft: no buffer space"));
+      vi.spyOn(api.store, "transaction").mockRejectedValueOnce(new Error("the database is locked"));
+      expect((await api.call(...request(id))).status).toBe(500);
+      expect(atWorker(id)).not.toEqual(before);
+      await call(`PUT /v1/vms/${id}/services/old`, { port: 9000 });
+      expect(atWorker(id)).toEqual(before);
+    });
+
     test("of a paused VM waits for its next life", async () => {
       await call(`POST /v1/vms/${id}/pause`);
       await call(...request(id));

@@ -96,7 +96,9 @@ async function applyAndWrite(
   const before = await ctx.store.vms.get(vmId);
   if (before === undefined) throw gone();
   const proposed = { ...before, ...change(before) };
-  const applies = before.status === "running" && !isSameNetwork(before, proposed);
+  // What is owed is not in force, whatever the record says.
+  const applies =
+    before.status === "running" && (ctx.owedNetworks.has(vmId) || !isSameNetwork(before, proposed));
   if (applies) await apply(ctx, proposed);
   try {
     const after = await ctx.store.transaction(async (records) => {
@@ -106,6 +108,7 @@ async function applyAndWrite(
       return Object.keys(changes).length === 0 ? vm : records.vms.update(vmId, changes);
     });
     if (after === undefined) throw gone();
+    if (applies) ctx.owedNetworks.delete(vmId);
     return { before, after };
   } catch (error) {
     if (applies) await restore(ctx, before);
@@ -146,7 +149,9 @@ async function apply(ctx: LifecycleContext, vm: VmRecord): Promise<void> {
 async function restore(ctx: LifecycleContext, before: VmRecord): Promise<void> {
   try {
     await apply(ctx, before);
+    ctx.owedNetworks.delete(before.id);
   } catch (error) {
+    ctx.owedNetworks.add(before.id);
     ctx.log.error({ err: error, vmId: before.id }, "a change of a VM's network could not be taken back");
   }
 }

@@ -155,6 +155,24 @@ describe("firewall", () => {
       "ingress.0.sourceCidrs.0",
       /IPv6/,
     ],
+    [
+      "old IPv4 in the notation of IPv6",
+      { mode: "open", ingress: [{ protocol: "tcp", portStart: 9, sourceCidrs: ["::ffff:10.0.0.0/104"] }] },
+      "ingress.0.sourceCidrs.0",
+      /IPv6/,
+    ],
+    [
+      "old networks, too many of them in few rules",
+      {
+        mode: "restricted",
+        ingress: [9, 10].map((portStart) => ({
+          ...{ protocol: "tcp", portStart },
+          sourceCidrs: Array.from({ length: 129 }, (_, at) => `2001:db8:${at}::/48`),
+        })),
+      },
+      "ingress",
+      /at most 256/,
+    ],
     ["default", { ingress: { default: "maybe" } }, "ingress.default", /allow/],
     ["no default", { egress: {} }, "egress.default", /required/],
     [
