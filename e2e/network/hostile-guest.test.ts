@@ -162,3 +162,31 @@ END`,
   );
   expect(neighbours.split("\n").length).toBeLessThan(20);
 });
+
+test("a guest cannot fill the kernel's table of connections, in its namespace or on the host", async () => {
+  const seconds = Number(
+    await sh(
+      client,
+      vm,
+      `python3 - <<'END'
+import socket, time
+began = time.monotonic()
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for port in range(2000, 22000):
+    try: s.sendto(b"x", ("${WORLD.v4}", port))
+    except OSError: pass
+print(time.monotonic() - began)
+END`,
+    ),
+  );
+  const counts = await lab.onHost(
+    "cat /proc/sys/net/netfilter/nf_conntrack_count; for name in $(ls /run/netns | grep ^fastvm-); do nsenter --net=/run/netns/$name cat /proc/sys/net/netfilter/nf_conntrack_count; done",
+  );
+  const most = Math.max(...counts.split("\n").map(Number));
+  // Some of those of a test before may be there still.
+  expect(most).toBeGreaterThan(1000);
+  expect(most).toBeLessThan(2000 + 250 * (seconds + 2) + 500);
+  // What it had too much of is not counted for ever.
+  await sleep(1000);
+  expect(await reaches(client, vm, [["tcp", WORLD.v4, 80]])).toEqual([true]);
+});

@@ -71,12 +71,12 @@ export class GuestService {
     try {
       const outcome = this.#withoutUpstream(question);
       if (outcome !== undefined) return outcome;
-      const known = this.#options.lookup.known(question);
-      if (known !== undefined) return await this.#told(question, known);
+      // Also what is known waits for the firewall.
       if (this.#inFlight >= MAX_IN_FLIGHT) return undefined;
       this.#inFlight += 1;
       try {
-        return await this.#told(question, await this.#options.lookup.ask(question));
+        const { lookup } = this.#options;
+        return await this.#told(question, lookup.known(question) ?? (await lookup.ask(question)));
       } finally {
         this.#inFlight -= 1;
       }

@@ -28,23 +28,31 @@ export function exchangeUdp(
   return new Promise((resolve, reject) => {
     const socket = createSocket({ type: isIPv6(host) ? "udp6" : "udp4", lookup: asItIs });
     let wrong = 0;
+    let isOpen = true;
     const timer = setTimeout(fail, options.timeoutMs, new UpstreamError(`${host} did not answer`));
+    // Whatever comes first; a socket that is closed twice throws.
     function settle(): void {
       clearTimeout(timer);
-      socket.close();
+      if (isOpen) socket.close();
+      isOpen = false;
     }
     function fail(cause: Error): void {
       settle();
       reject(cause);
     }
-    socket.once("error", (cause) => fail(new UpstreamError(`cannot ask ${host}`, { cause })));
+    const cannotAsk = (cause: unknown): void => fail(new UpstreamError(`cannot ask ${host}`, { cause }));
+    socket.on("error", cannotAsk);
     socket.on("message", (message) => {
       if (options.accepts(message)) {
         settle();
         resolve(message);
       } else if ((wrong += 1) > MAX_WRONG_ANSWERS) fail(new UpstreamError(`wrong answers from ${host}`));
     });
-    socket.connect(port, host, () => socket.send(query));
+    // Without a route there the callback has the error, and no event tells it.
+    socket.connect(port, host, (error?: Error) => {
+      if (error instanceof Error) cannotAsk(error);
+      else if (isOpen) socket.send(query);
+    });
   });
 }
 

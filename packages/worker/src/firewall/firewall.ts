@@ -77,6 +77,9 @@ export class Firewall {
   #learned: Promise<void> = Promise.resolve();
   #watch: TableWatch | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** The table is about to be put back. */
+  #isOwed = false;
+  #retry: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   /** Makes the table, or takes over what an earlier daemon left: its VMs' rules hold until `restore`. */
@@ -237,6 +240,7 @@ export class Firewall {
     this.#isClosed = true;
     this.#watch?.stop();
     clearInterval(this.#timer);
+    clearTimeout(this.#retry);
   }
 
   /** The limit first: it is easily taken back when the rules are refused. */
@@ -316,8 +320,13 @@ export class Firewall {
     }
   }
 
+  /** However many notice it, and for as long as it takes. */
   #putBackSoon(reason: string): void {
+    if (this.#isOwed) return;
+    this.#isOwed = true;
     void this.#changes.run(async () => {
+      // From here on somebody else's change is one more.
+      this.#isOwed = false;
       if (this.#isClosed) return;
       // What holds the VMs' rules together comes first, as without their rules they reach nothing: all rules of hundreds of VMs take half a second. A table that is not ours enough to take it is replaced as a whole.
       await this.#table.transact(renderBase(this.#options)).catch(() => undefined);
@@ -328,7 +337,9 @@ export class Firewall {
         this.#onError(
           new Error(`The table ${this.#table.name} ${reason} and cannot be put back`, { cause: error }),
         );
-        setTimeout(() => this.#putBackSoon(reason), RETRY_MS).unref();
+        clearTimeout(this.#retry);
+        this.#retry = setTimeout(() => this.#putBackSoon(reason), RETRY_MS);
+        this.#retry.unref();
       }
     });
   }

@@ -50,6 +50,16 @@ describe("learned addresses", () => {
     expect(learned.learn([entry("1.2.3.4 }; flush ruleset"), entry("fe80::1%eth0")], NOW)).toEqual([]);
   });
 
+  it("are learned once from all names of a chain, and by so many rules at most", () => {
+    const rules = Array.from({ length: 60 }, (_, n) => rule(`*.${"a.".repeat(n)}example.test`));
+    const learned = new LearnedAddresses(5, policy(rules));
+    const names = [1, 2, 3].map((n) => `${"a.".repeat(60 + n)}example.test`);
+    const chain = names.map((name) => entry("192.0.2.1", 60, name));
+    expect(learned.learn(chain, NOW)).toHaveLength(60);
+    const addresses = Array.from({ length: 32 }, (_, n) => entry(`192.0.2.${n + 2}`, 60, names[0]));
+    expect(learned.learn(addresses, NOW)).toHaveLength(512);
+  });
+
   it("stay with a rule that stays, and go with one that goes", () => {
     const learned = new LearnedAddresses(5, policy([byName]));
     learned.learn([entry("192.0.2.1")], NOW);

@@ -13,6 +13,8 @@ import { nameId } from "./rule-id.ts";
 
 /** A guest that has more open at a time has asked a server that means ill. The kernel needs some 150 bytes for each. */
 export const MAX_LEARNED_PER_VM = 4096;
+/** An answer has at most 32 addresses; more than some rules that mean one name are made to cost us time. */
+const MAX_LEARNED_AT_ONCE = 512;
 /** So that a guest that learns without end does not have all of them looked at for each. */
 const EVICTED_AT_ONCE = 64;
 /** Guests remember names for longer than they should; for a rule that denies, that must not be a way around. */
@@ -81,19 +83,35 @@ export class LearnedAddresses {
 
   /** What the kernel's sets lack for these answers. They count as known from now on: `forget` them if the kernel did not take them. */
   learn(entries: readonly LearnedAddress[], nowMs: number): readonly AddressChange[] {
-    return entries.flatMap((entry) => {
-      const address = parseAddress(entry.address);
-      if (address === undefined) return [];
-      const text = formatAddress(address);
-      const name = entry.name.toLowerCase().replace(/\.$/, "");
-      return this.#rules.flatMap((rule) => {
-        if (!matchesName(rule.value, name)) return [];
+    const changes: AddressChange[] = [];
+    const rulesOf = new Map<string, readonly FirewallRule[]>();
+    const seen = new Set<string>();
+    for (const { name, address: text, ttlSec } of entries) {
+      const rules = rulesOf.get(name) ?? this.#rulesFor(name);
+      rulesOf.set(name, rules);
+      const address = rules.length === 0 ? undefined : parseAddress(text);
+      if (address === undefined) continue;
+      for (const rule of rules) {
         // Names may lead anywhere; that an address is inside of a guarded range must be said by a rule with the address.
-        if (rule.action === "allow" && isGuarded(entry.address)) return [];
-        const element = { index: this.#index, rule: nameId(rule), family: address.family, address: text };
-        return this.#extend(element, boundedTtl(entry.ttlSec, rule.action), nowMs);
-      });
-    });
+        if (rule.action === "allow" && isGuarded(text)) continue;
+        const element = {
+          ...{ index: this.#index, rule: nameId(rule) },
+          ...{ family: address.family, address: formatAddress(address) },
+        };
+        // A rule that means several names of an alias's chain learns each address once.
+        const key = `${element.rule} ${element.address}`;
+        if (seen.has(key)) continue;
+        seen.add(key);
+        changes.push(...this.#extend(element, boundedTtl(ttlSec, rule.action), nowMs));
+        if (seen.size >= MAX_LEARNED_AT_ONCE) return changes;
+      }
+    }
+    return changes;
+  }
+
+  #rulesFor(name: string): readonly FirewallRule[] {
+    const plain = name.toLowerCase().replace(/\.$/, "");
+    return this.#rules.filter((rule) => matchesName(rule.value, plain));
   }
 
   /** What a daemon before us had learned. */

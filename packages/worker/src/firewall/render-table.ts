@@ -41,8 +41,12 @@ export const OWN_CHANGES = "own_changes";
 /** The rules of the policy. */
 export const POLICY_CHAINS = ["egress", "host", "ingress"] as const;
 
-/** Twice what the resolver answers to one guest; it has a limit of its own, which costs the daemon a wake-up for each packet. */
-const QUESTIONS = "400/second burst 800 packets";
+/**
+ * Some more than what the resolver answers to one guest; it has a limit of its own, which costs the daemon a wake-up for each packet. In bytes, as one packet of a guest that means
+ * ill is cut into many on its way (UDP segmentation), and only small ones.
+ */
+const QUESTIONS = "40 kbytes/second burst 80 kbytes";
+const MAX_QUESTION_BYTES = 600;
 /** The kernel's table of connections is everybody's: what one VM opens in the two minutes that an unanswered one stays must leave room. */
 const OPENINGS = "250/second burst 2000 packets";
 /** That a packet was too large, or its port closed, a VM must hear, whatever its rules say of ICMP. Such a message quotes some connection, and could carry anything beside it: so they are few. */
@@ -248,6 +252,7 @@ function fromGuest(resolverPort: number): readonly string[] {
   return [
     "iifname . ip saddr != @addresses4 return",
     "iifname . ip6 saddr != @addresses6 return",
+    `${toResolver} udp dport ${resolverPort} meta length > ${MAX_QUESTION_BYTES} return`,
     `${toResolver} udp dport ${resolverPort} iifname @questions return`,
     `${toResolver} udp dport ${resolverPort} accept`,
     // Of whatever protocol: a connection is in the kernel's table, `confirmed`, once its first packet has gone all its way.

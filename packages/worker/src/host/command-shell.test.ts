@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { CommandShell } from "./command-shell.ts";
 
@@ -36,6 +39,27 @@ describe("the shell for network commands", () => {
     await expect(running).rejects.toThrow("has ended");
     await expect(behind).rejects.toThrow("has ended");
     expect(await shell.run("echo again")).toBe("again\n");
+  });
+
+  it("takes what a script that was ended had begun along with it", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "fastvm-shell-"));
+    const shell = open();
+    // The subshell lives on when its parent is ended, and would go on to the next command.
+    const ended = shell.run(`kill -9 $$; sleep 1; touch ${folder}/late`);
+    await expect(ended).rejects.toThrow("has ended");
+    expect(await shell.run("sleep 1.5; echo again")).toBe("again\n");
+    expect(await readdir(folder)).toEqual([]);
+    await rm(folder, { recursive: true });
+  });
+
+  it("hands over megabytes, whole and in time", async () => {
+    const shell = open();
+    const [long, short] = await Promise.all([
+      shell.run("head -c 20000000 /dev/zero | tr '\\0' x"),
+      shell.run("echo after"),
+    ]);
+    expect(long).toHaveLength(20_000_000);
+    expect(short).toBe("after\n");
   });
 
   it("rejects after it was closed", async () => {

@@ -4,6 +4,8 @@
  * Scripts are text of this program: nothing a client or guest sent may be in one that was not parsed to a number, an address or a name of ours before.
  */
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { startPrefixed } from "../processes/spawn.ts";
 import type { Coprocess } from "../processes/spawn.ts";
 
@@ -12,8 +14,14 @@ const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 /** The longest takes a second on a busy machine; what takes this long hangs, and all others behind it. */
 const SCRIPT_DEADLINE_MS = 60_000;
 
+/** What was killed ends at once, unless it is in the midst of a call of the kernel's. */
+const KILLED_DEADLINE_MS = 5000;
+/** More than a mark and the status behind it. */
+const SEAM_LENGTH = 64;
+
 interface Job {
   readonly mark: string;
+  readonly script: string;
   readonly resolve: (output: string) => void;
   readonly reject: (error: Error) => void;
 }
@@ -22,8 +30,15 @@ export class CommandShell {
   /** What stands before a command to run it where the shell's commands run, such as in a network namespace. */
   readonly prefix: readonly string[];
   #process: Coprocess | undefined;
+  #starting: Promise<void> | undefined;
+  /** Settles when nothing of the process before is left, whose commands must not come in between. */
+  #gone: Promise<unknown> = Promise.resolve();
   #jobs: Job[] = [];
-  #output = "";
+  /** What was printed since the last script's end; put together when that of the next is in it, as some print megabytes. */
+  #output: string[] = [];
+  #outputLength = 0;
+  /** The end of it, where a mark may have begun. */
+  #seam = "";
   #deadline: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -39,21 +54,34 @@ export class CommandShell {
   run(script: string): Promise<string> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new Error("The shell for network commands has ended"));
-      this.#process ??= this.#start();
-      const mark = randomUUID();
-      this.#jobs.push({ mark, resolve, reject });
-      if (this.#jobs.length === 1) this.#watch();
-      // In a subshell with an input of its own: a script that fails or exits must not end the others.
-      this.#process.stdin.write(`(\n${script}\n) </dev/null 2>&1; echo "${mark} $?"\n`);
+      const job = { mark: randomUUID(), script, resolve, reject };
+      this.#jobs.push(job);
+      if (this.#process === undefined) this.#startAnew();
+      else this.#give(this.#process, job);
     });
   }
 
   /** Runs what was asked for and ends. */
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#starting;
     const process = this.#process;
     process?.stdin.end();
     await process?.exited.catch(() => undefined);
+  }
+
+  #startAnew(): void {
+    this.#starting ??= this.#gone.then(() => {
+      this.#starting = undefined;
+      this.#process = this.#start();
+      for (const job of this.#jobs) this.#give(this.#process, job);
+    });
+  }
+
+  /** In a subshell with an input of its own: a script that fails or exits must not end the others. */
+  #give(process: Coprocess, { mark, script }: Job): void {
+    if (this.#jobs[0]?.mark === mark) this.#watch();
+    process.stdin.write(`(\n${script}\n) </dev/null 2>&1; echo "${mark} $?"\n`);
   }
 
   #start(): Coprocess {
@@ -69,23 +97,35 @@ export class CommandShell {
 
   #read(process: Coprocess, text: string): void {
     if (process !== this.#process) return;
-    this.#output += text;
-    if (this.#output.length > MAX_OUTPUT_BYTES) {
+    this.#output.push(text);
+    this.#outputLength += text.length;
+    if (this.#outputLength > MAX_OUTPUT_BYTES) {
       this.#abandon(process, "A network command printed without end");
       return;
     }
+    const recent = this.#seam + text;
+    this.#seam = recent.slice(-SEAM_LENGTH);
+    const [job] = this.#jobs;
+    if (job !== undefined && recent.includes(job.mark)) this.#settle(this.#output.join(""));
+  }
+
+  #settle(output: string): void {
+    let rest = output;
     for (let job = this.#jobs[0]; job !== undefined; job = this.#jobs[0]) {
-      const at = this.#output.indexOf(`${job.mark} `);
-      const lineEnd = at < 0 ? -1 : this.#output.indexOf("\n", at);
-      if (lineEnd < 0) return;
+      const at = rest.indexOf(`${job.mark} `);
+      const lineEnd = at < 0 ? -1 : rest.indexOf("\n", at);
+      if (lineEnd < 0) break;
       this.#jobs.shift();
       this.#watch();
-      const printed = this.#output.slice(0, at);
-      const status = this.#output.slice(at + job.mark.length + 1, lineEnd);
-      this.#output = this.#output.slice(lineEnd + 1);
+      const printed = rest.slice(0, at);
+      const status = rest.slice(at + job.mark.length + 1, lineEnd);
+      rest = rest.slice(lineEnd + 1);
       if (status === "0") job.resolve(printed);
       else job.reject(new Error(printed.trim() || `A network command failed (${status})`));
     }
+    this.#output = [rest];
+    this.#outputLength = rest.length;
+    this.#seam = rest.slice(-SEAM_LENGTH);
   }
 
   /** Over the script whose turn it is. */
@@ -97,6 +137,7 @@ export class CommandShell {
     this.#deadline.unref();
   }
 
+  /** With what it runs: a command that was given up must not take effect later. */
   #abandon(process: Coprocess, reason: string): void {
     process.kill();
     this.#end(process, new Error(reason));
@@ -105,10 +146,23 @@ export class CommandShell {
   #end(process: Coprocess, error: Error): void {
     if (process !== this.#process) return;
     this.#process = undefined;
-    this.#output = "";
+    if (!this.#closed) {
+      process.kill();
+      this.#gone = left(process);
+    }
+    this.#output = [];
+    this.#outputLength = 0;
+    this.#seam = "";
     clearTimeout(this.#deadline);
     const jobs = this.#jobs;
     this.#jobs = [];
     for (const job of jobs) job.reject(error);
   }
+}
+
+/** Resolves when all of its group has ended: whoever is left has its output open still. */
+async function left({ stdout }: Coprocess): Promise<void> {
+  if (stdout.closed) return;
+  const closed = once(stdout, "close").catch(() => undefined);
+  await Promise.race([closed, sleep(KILLED_DEADLINE_MS, undefined, { ref: false })]);
 }

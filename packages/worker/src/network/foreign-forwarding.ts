@@ -3,15 +3,15 @@
  * chains for rules like ours, which it leaves alone; for everybody else `fastvm doctor` names the chain.
  */
 import type { CommandShell } from "../host/command-shell.ts";
+import { RESOLVER_PORT } from "./addresses.ts";
 import type { Instance } from "./network-slot.ts";
 
 /** Docker's own word for "the administrator's rules come here". */
 const USER_CHAIN = "DOCKER-USER";
 const FAMILIES = ["ip", "ip6"] as const;
 
-/** Lets packets of this daemon's VMs through Docker's chains, where there are any. Can be done again. */
+/** Lets packets of this daemon's VMs through Docker's chains, where there are any and they do not have our rules yet: Docker may come later, or anew. */
 export async function allowThroughDocker(shell: CommandShell, instance: Instance): Promise<void> {
-  await forbidThroughDocker(shell, instance);
   const rules = (["iifgroup", "oifgroup"] as const)
     .map(
       (key) =>
@@ -21,7 +21,8 @@ export async function allowThroughDocker(shell: CommandShell, instance: Instance
   await shell.run(`
 set -e
 for family in ${FAMILIES.join(" ")}; do
-  nft list chain $family filter ${USER_CHAIN} >/dev/null 2>&1 || continue
+  chain=$(nft list chain $family filter ${USER_CHAIN} 2>/dev/null) || continue
+  case $chain in *${mark(instance)}*) continue ;; esac
   ${rules}
 done`);
 }
@@ -43,17 +44,47 @@ interface ListedChain {
   readonly policy?: string;
 }
 
-/** Chains that drop what is forwarded and have no place beside them for rules like ours, as `ip filter FORWARD` of a host with ufw. */
-export async function closedForwardChains(shell: CommandShell): Promise<readonly string[]> {
-  const { nftables } = JSON.parse(await shell.run("nft -j list chains")) as {
-    nftables: { chain?: ListedChain }[];
+interface ListedRule {
+  readonly family: string;
+  readonly table: string;
+  readonly chain: string;
+  readonly expr: readonly object[];
+}
+
+/**
+ * Chains that drop what no rule of theirs lets through, and have no place beside them for rules like ours: of what is forwarded, VMs' packets; of what comes in, their
+ * questions for names. As `ip filter FORWARD` and `INPUT` of a host with ufw, or firewalld's. For people; with what to let through there.
+ */
+export async function closedChains(shell: CommandShell): Promise<readonly string[]> {
+  const { nftables } = JSON.parse(await shell.run("nft -j list ruleset")) as {
+    nftables: { chain?: ListedChain; rule?: ListedRule }[];
   };
   const chains = nftables.flatMap(({ chain }) => chain ?? []);
-  const tableOf = ({ family, table }: ListedChain): string => `${family} ${table}`;
+  const tableOf = ({ family, table }: Pick<ListedChain, "family" | "table">): string => `${family} ${table}`;
+  const endings = new Map<string, ListedRule>();
+  for (const { rule } of nftables)
+    if (rule !== undefined) endings.set(`${tableOf(rule)} ${rule.chain}`, rule);
   const opened = new Set(chains.filter(({ name }) => name === USER_CHAIN).map(tableOf));
-  return chains
-    .filter((chain) => chain.hook === "forward" && chain.policy === "drop" && !opened.has(tableOf(chain)))
-    .map((chain) => `${tableOf(chain)} ${chain.name}`);
+  return chains.flatMap((chain) => {
+    const name = `${tableOf(chain)} ${chain.name}`;
+    const isClosed = chain.policy === "drop" || isRefusal(endings.get(name));
+    if (!isClosed) return [];
+    if (chain.hook === "forward" && !opened.has(tableOf(chain)))
+      return [`${name} (let what comes from and goes to fv-* through)`];
+    if (chain.hook === "input") return [`${name} (let port ${RESOLVER_PORT}, TCP and UDP, in from fv-*)`];
+    return [];
+  });
+}
+
+/** A rule without conditions that refuses. */
+function isRefusal(rule: ListedRule | undefined): boolean {
+  const statements = rule?.expr.filter((statement) => !Object.hasOwn(statement, "counter")) ?? [];
+  const [only] = statements;
+  return (
+    statements.length === 1 &&
+    only !== undefined &&
+    (Object.hasOwn(only, "reject") || Object.hasOwn(only, "drop"))
+  );
 }
 
 function mark(instance: Instance): string {

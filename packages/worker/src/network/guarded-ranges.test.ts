@@ -23,6 +23,8 @@ describe("guarded", () => {
     "64:ff9b::10.0.0.1",
     "64:ff9b::a9fe:a9fe",
     "64:ff9b:1::1",
+    "2002:a00:1::1",
+    "2002:a9fe:a9fe::1",
     "fc00::1",
     "fdff:ffff::1",
     "fe80::1",
@@ -52,6 +54,7 @@ describe("free", () => {
     "2001:db8::1",
     "2606:4700::1111",
     "64:ff9b::8.8.8.8",
+    "2002:808:808::1",
     "fbff::1",
   ])("%s", (address) => {
     expect(isGuarded(address)).toBe(false);

@@ -18,7 +18,7 @@ export const GUARDED_IPV4: readonly string[] = [
   "240.0.0.0/4",
 ];
 
-/** A translator on the way turns `64:ff9b::a.b.c.d` into a.b.c.d (RFC 6052), so the guarded ones are guarded in that coat too. */
+/** A translator on the way turns `64:ff9b::a.b.c.d` into a.b.c.d (RFC 6052), and a 6to4 relay sends what is for `2002:aabb:ccdd::/48` there (RFC 3056), so the guarded ones are guarded in these coats too. */
 export const GUARDED_IPV6: readonly string[] = [
   // The unspecified address, loopback, and IPv4 addresses in the retired form ::a.b.c.d.
   "::/96",
@@ -30,6 +30,7 @@ export const GUARDED_IPV6: readonly string[] = [
   "fec0::/10",
   "ff00::/8",
   ...GUARDED_IPV4.map(inNat64),
+  ...GUARDED_IPV4.map(in6to4),
 ];
 
 // One list per family: a single one takes every IPv4 address for a part of ::ffff:0:0/96.
@@ -47,8 +48,18 @@ export function isGuarded(address: string): boolean {
 
 function inNat64(range: string): string {
   const [address, length] = parts(range);
+  return `64:ff9b::${inGroups(address)}/${96 + length}`;
+}
+
+function in6to4(range: string): string {
+  const [address, length] = parts(range);
+  return `2002:${inGroups(address)}::/${16 + length}`;
+}
+
+/** An IPv4 address as two groups of IPv6's. */
+function inGroups(address: string): string {
   const [a = 0, b = 0, c = 0, d = 0] = address.split(".").map(Number);
-  return `64:ff9b::${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}/${96 + length}`;
+  return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
 }
 
 function parts(range: string): [address: string, prefixLength: number] {

@@ -1,6 +1,6 @@
 /** Whether this process may make what VMs' networks consist of, found out by making it once in a namespace that is gone afterwards. */
 import { CommandShell } from "../host/command-shell.ts";
-import { closedForwardChains } from "./foreign-forwarding.ts";
+import { closedChains } from "./foreign-forwarding.ts";
 import { hasIpv6 } from "./host-routing.ts";
 
 export type NetworkFinding =
@@ -24,9 +24,9 @@ tc qdisc add dev probe0 root tbf rate 1000kbit burst 32k latency 50ms
 printf 'table inet probe {\n chain nat {\n type nat hook postrouting priority srcnat\n oifname probe1 masquerade\n }\n chain filter {\n type filter hook prerouting priority filter\n ct original ip daddr 10.0.0.0/8 fib daddr type local drop\n }\n}\n' | nft -f -
 EOF
 `);
-    const closed = await closedForwardChains(shell);
+    const closed = await closedChains(shell);
     if (closed.length === 0) return { kind: "works", ipv6: await hasIpv6() };
-    const reason = `forwarded packets are dropped by ${closed.join(", ")}: let those of interfaces named fv-* through there`;
+    const reason = `other firewall rules drop packets of VMs: ${closed.join(", ")}`;
     return { kind: "fails", reason };
   } catch (error) {
     return { kind: "fails", reason: error instanceof Error ? error.message : String(error) };

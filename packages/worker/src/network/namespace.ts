@@ -142,6 +142,12 @@ function routeCommand(slot: NetworkSlot, hostIpv6: string): string {
 }
 
 /**
+ * Connections a second, of whatever protocol, as the host lets through itself: the kernel has one table for all namespaces, and it would be filled here before the
+ * host sees anything.
+ */
+const OPENINGS = "250/second burst 2000 packets";
+
+/**
  * What comes from the guest must be from the guest. Questions about names go to our resolver whomever they were meant for. The policy is not here but on the host,
  * in one place for all VMs.
  */
@@ -161,6 +167,10 @@ table inet fastvm {
     iifname "${TAP}" ip6 saddr != { ${GUEST_IPV6}, ${GUEST_LINK_LOCAL} } drop
     iifname "${TAP}" icmpv6 type { nd-router-advert, nd-redirect } drop
     iifname "${TAP}" meta nfproto ipv6 meta l4proto { tcp, udp } th dport 53 drop
+  }
+  chain openings {
+    type filter hook prerouting priority mangle; policy accept;
+    iifname "${TAP}" ct status & confirmed != confirmed limit rate over ${OPENINGS} drop
   }
   chain inbound {
     type nat hook prerouting priority dstnat; policy accept;

@@ -24,6 +24,9 @@ export interface NetworkOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** Whoever starts Docker beside VMs waits for it about as long. */
+const DOCKER_CHECK_MS = 15_000;
+
 interface Parts {
   readonly shell: CommandShell;
   readonly instance: Instance;
@@ -46,6 +49,7 @@ export class Network {
   readonly #parts: Parts;
   readonly #guests = new Map<number, Guest>();
   #spares: SpareSlots | undefined;
+  readonly #dockerCheck: NodeJS.Timeout;
 
   /** Rejects where this process may not make networks, with the kernel's reason. VMs of an earlier daemon keep their rules until `adopt`. */
   static async open(options: NetworkOptions): Promise<Network> {
@@ -90,6 +94,12 @@ export class Network {
 
   private constructor(parts: Parts) {
     this.#parts = parts;
+    const { shell, instance, onError } = parts;
+    this.#dockerCheck = setInterval(
+      () => void allowThroughDocker(shell, instance).catch(onError),
+      DOCKER_CHECK_MS,
+    );
+    this.#dockerCheck.unref();
   }
 
   /** Whether VMs' public addresses lead to them. */
@@ -178,6 +188,7 @@ export class Network {
   /** `keep`: VMs run on, under their rules, for the next daemon to find. */
   async close({ keep }: { readonly keep: boolean }): Promise<void> {
     const { shell, maker, firewall, resolver, prefix, onError } = this.#parts;
+    clearInterval(this.#dockerCheck);
     try {
       for (const slot of (await this.#spares?.close()) ?? []) await maker.remove(slot).catch(onError);
       await resolver.close();

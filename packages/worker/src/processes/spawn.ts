@@ -7,6 +7,7 @@ import type { ChildProcess } from "node:child_process";
 import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { promisify } from "node:util";
+import { isErrno } from "../files/errno.ts";
 
 const execFileAsync = promisify(execFile);
 
@@ -97,6 +98,7 @@ export interface Coprocess {
   readonly stdout: Readable;
   /** Rejects when it cannot be executed. */
   readonly exited: Promise<ExitStatus>;
+  /** Ends it at once, with whatever it has started. */
   kill(): void;
 }
 
@@ -109,7 +111,17 @@ export function startCoprocess(command: string, args: readonly string[]): Coproc
   });
   // It may be gone while we write to it; `exited` tells.
   child.stdin.on("error", () => undefined);
-  return { stdin: child.stdin, stdout: child.stdout, exited, kill: () => void child.kill("SIGKILL") };
+  return { stdin: child.stdin, stdout: child.stdout, exited, kill: () => killGroup(child.pid) };
+}
+
+/** Detached, it leads a group of its own. */
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if (!isErrno(error, "ESRCH")) throw error;
+  }
 }
 
 /** The same behind a command that runs it elsewhere, such as `nsenter` with its arguments. */
