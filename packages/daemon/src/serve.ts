@@ -30,6 +30,10 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:":
 export async function serve(given: DaemonConfig): Promise<void> {
   const config = { ...given, port: await settlePort(given) };
   const log = pino({ level: config.logLevel }, logDestination());
+  // One request's bug must not end what serves all others.
+  process.on("unhandledRejection", (error) =>
+    log.error({ err: error }, "a promise failed that nobody waited for"),
+  );
   const tls = config.tls && (await readTlsFiles(config.tls));
   await claimFolder(config.dataDir, {
     url: urlOf(config, tls === undefined ? "http" : "https"),
