@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { CommandShell } from "../host/command-shell.ts";
 import { LAB_GROUP, LAB_PREFIX, NetworkLab } from "../testing/network-lab.ts";
@@ -266,6 +269,33 @@ describe("the table", () => {
       expect(await firewall.check(), foreign).toBe(true);
       await firewall.close({ keep: true });
     }
+  });
+
+  it("is put back once, however many notice that it is gone while nft does not work", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "fastvm-nft-"));
+    const script = `#!/bin/sh\n[ -e ${folder}/broken ] && exit 1\nexec /usr/sbin/nft "$@"\n`;
+    await writeFile(join(folder, "nft"), script, { mode: 0o755 });
+    const shell = new CommandShell([
+      ...lab.shell.prefix,
+      "env",
+      `PATH=${folder}:/usr/sbin:/usr/bin:/sbin:/bin`,
+    ]);
+    await firewall.close({ keep: false });
+    firewall = await openFirewall(shell);
+    await firewall.attach(lab.guest(INDEX), allowAll);
+    await writeFile(join(folder, "broken"), "");
+    await nft("flush ruleset");
+    for (let round = 0; round < 8; round++) expect(await firewall.check()).toBe(false);
+    const count = (text: string): number => errors.filter((error) => error.message.includes(text)).length;
+    expect(await waitFor(() => count("cannot be put back") > 3, 10_000)).toBe(true);
+    await rm(join(folder, "broken"));
+    expect(await waitFor(() => count("it was put back") > 0, 10_000)).toBe(true);
+    await sleep(2500);
+    expect(count("it was put back")).toBe(1);
+    await firewall.close({ keep: false });
+    await shell.close();
+    firewall = await openFirewall();
+    await rm(folder, { recursive: true });
   });
 
   it("takes a change that comes when it is gone", async () => {

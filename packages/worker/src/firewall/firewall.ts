@@ -327,6 +327,7 @@ export class Firewall {
     void this.#changes.run(async () => {
       // From here on somebody else's change is one more.
       this.#isOwed = false;
+      clearTimeout(this.#retry);
       if (this.#isClosed) return;
       // What holds the VMs' rules together comes first, as without their rules they reach nothing: all rules of hundreds of VMs take half a second. A table that is not ours enough to take it is replaced as a whole.
       await this.#table.transact(renderBase(this.#options)).catch(() => undefined);
@@ -337,7 +338,6 @@ export class Firewall {
         this.#onError(
           new Error(`The table ${this.#table.name} ${reason} and cannot be put back`, { cause: error }),
         );
-        clearTimeout(this.#retry);
         this.#retry = setTimeout(() => this.#putBackSoon(reason), RETRY_MS);
         this.#retry.unref();
       }
