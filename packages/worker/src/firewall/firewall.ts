@@ -4,14 +4,13 @@
  */
 import type { NetworkPolicy } from "@fastvm/contract";
 import type { CommandShell } from "../host/command-shell.ts";
-import { SerialQueue } from "../vm/serial-queue.ts";
 import { allowsGuarded } from "./allows-guarded.ts";
 import { gather } from "./gather.ts";
 import type { FirewallGuest, FirewallReport, LearnedAddress, TrafficReport } from "./guest-port.ts";
 import { parseNetwork } from "./ip-network.ts";
+import { KeptTable } from "./kept-table.ts";
 import { LearnedAddresses, renderChanges } from "./learned-addresses.ts";
 import type { AddressChange, LearnedElement } from "./learned-addresses.ts";
-import { NftTable } from "./nft-table.ts";
 import { isSameLimit, shapingCommand } from "./rate-limit.ts";
 import { readReport, readTraffic } from "./read-table.ts";
 import type { TableState } from "./read-table.ts";
@@ -24,11 +23,8 @@ import {
   renderCounts,
   renderDetach,
   renderUpdate,
-  sharedChains,
-  tableName,
 } from "./render-table.ts";
 import type { TableOptions } from "./render-table.ts";
-import { TableWatch } from "./watch-table.ts";
 
 export interface FirewallOptions {
   readonly shell: CommandShell;
@@ -52,10 +48,6 @@ interface AttachedVm extends GuestPolicy {
   readonly learned: LearnedAddresses;
 }
 
-/** A net under the watch, which hears of changes at once. */
-const CHECK_INTERVAL_MS = 30_000;
-/** After the table could not be put back. */
-const RETRY_MS = 1000;
 const CLOSED: NetworkPolicy = {
   ingress: { default: "deny", rules: [] },
   egress: { default: "deny", rules: [] },
@@ -66,45 +58,36 @@ const COUNTING_SETS = COUNTER_SETS.map((set) => `set ${set}`);
 export class Firewall {
   readonly #shell: CommandShell;
   readonly #options: TableOptions;
-  readonly #table: NftTable;
+  readonly #table: KeptTable;
   readonly #onError: (error: Error) => void;
-  /** Of the chains that hold the table together. */
-  readonly #ruleCounts: ReadonlyMap<string, number>;
-  readonly #changes = new SerialQueue();
   readonly #vms = new Map<number, AttachedVm>();
   /** What the next transaction of learned addresses has, and its outcome. */
   #learning: { readonly changes: AddressChange[]; readonly done: Promise<void> } | undefined;
   #learned: Promise<void> = Promise.resolve();
-  #watch: TableWatch | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  /** The table is about to be put back. */
-  #isOwed = false;
-  #retry: NodeJS.Timeout | undefined;
-  #isClosed = false;
 
   /** Makes the table, or takes over what an earlier daemon left: its VMs' rules hold until `restore`. */
   static async open(options: FirewallOptions): Promise<Firewall> {
     const vmPrefix = parseNetwork(options.vmPrefix);
     if (vmPrefix === undefined) throw new Error(`${options.vmPrefix} is no network`);
     const firewall = new Firewall(options, { ...options, vmPrefix });
-    if (!(await firewall.#table.exists())) await firewall.#table.transact(renderBase(firewall.#options));
-    firewall.#keepWatch();
+    await firewall.#table.open();
     return firewall;
   }
 
   private constructor({ shell, onError }: FirewallOptions, options: TableOptions) {
     this.#shell = shell;
     this.#options = options;
-    this.#table = new NftTable(shell, tableName(options.instance));
+    this.#table = new KeptTable(shell, options, {
+      whole: () => this.#renderWhole(),
+      indexes: () => this.#vms.keys(),
+      onError,
+    });
     this.#onError = onError;
-    this.#ruleCounts = new Map(
-      Object.entries(sharedChains(options)).map(([name, { rules }]) => [name, rules.length]),
-    );
   }
 
   /** Once after a restart, with all VMs that run on: their policies are in force, what belonged to others is gone. One transaction. */
   restore(guests: readonly GuestPolicy[]): Promise<void> {
-    return this.#changes.run(async () => {
+    return this.#table.run(async () => {
       const found = await this.#table.read();
       const now = Date.now();
       for (const { guest, policy: held } of guests) {
@@ -116,7 +99,7 @@ export class Firewall {
         this.#vms.get(element.index)?.learned.remember(element, element.ttlSec, now);
       }
       // As a whole, since what is there may be of another version, or not as it was left.
-      await this.#table.transact(await gather(this.#renderWhole(found.counts)));
+      await this.#table.replace(this.#renderWhole(found.counts));
       // One namespace that is broken must not hold the others' VMs up.
       await this.#shapeAll();
     });
@@ -137,7 +120,7 @@ export class Firewall {
 
   /** Lets a VM out that had no policy before; until then it reaches nothing. */
   attach(guest: FirewallGuest, policy: NetworkPolicy): Promise<void> {
-    return this.#changes.run(async () => {
+    return this.#table.run(async () => {
       const former = this.#vms.get(guest.index);
       const learned = former?.learned.under(policy) ?? new LearnedAddresses(guest.index, policy);
       await this.#install({ guest, policy, learned }, renderAttach(this.#options, guest, policy));
@@ -146,7 +129,7 @@ export class Firewall {
 
   /** Replaces a policy. Flows that the new one forbids are cut when it resolves. If it rejects, the old one holds. */
   update(index: number, policy: NetworkPolicy): Promise<void> {
-    return this.#changes.run(async () => {
+    return this.#table.run(async () => {
       const former = this.#vms.get(index);
       if (former === undefined) throw new Error(`The VM with index ${index} has no firewall`);
       const next = { guest: former.guest, policy, learned: former.learned.under(policy) };
@@ -156,12 +139,12 @@ export class Firewall {
 
   /** The VM reaches nothing any more and its counts are gone. Does nothing for a VM that is not attached. */
   detach(index: number): Promise<void> {
-    return this.#changes.run(async () => {
+    return this.#table.run(async () => {
       const vm = this.#vms.get(index);
       if (vm === undefined) return;
       this.#vms.delete(index);
       const forgotten = renderChanges(this.#table.name, vm.learned.notIn(undefined));
-      await this.#transactOrReplace(renderDetach(this.#options, vm.guest) + forgotten);
+      await this.#table.change(renderDetach(this.#options, vm.guest) + forgotten);
     });
   }
 
@@ -172,7 +155,7 @@ export class Firewall {
     if (changes.length === 0) return this.#learned;
     if (this.#learning === undefined) {
       const collected: AddressChange[] = [];
-      const done = this.#changes.run(() => {
+      const done = this.#table.run(() => {
         this.#learning = undefined;
         return this.#addLearned(collected);
       });
@@ -209,38 +192,13 @@ export class Firewall {
   }
 
   /** Whether the table is as it should be, as far as can be told cheaply; else it is put back. Happens by itself now and then. */
-  async check(): Promise<boolean> {
-    const isWhole = await this.#changes.run(() => this.#table.isWhole(this.#ruleCounts, this.#vms.keys()));
-    if (!isWhole) this.#putBackSoon("was not as it should be");
-    return isWhole;
+  check(): Promise<boolean> {
+    return this.#table.check();
   }
 
   /** `keep` leaves the table to the VMs that run on without a daemon; else it is deleted. */
   close({ keep }: { readonly keep: boolean }): Promise<void> {
-    return this.#changes.run(async () => {
-      this.#stop();
-      if (!keep) await this.#table.drop();
-    });
-  }
-
-  /** Only now, when the table is there: nft knows the sets of later changes by the changes that make them. */
-  #keepWatch(): void {
-    this.#watch = new TableWatch({
-      prefix: this.#shell.prefix,
-      table: this.#table.name,
-      onForeignChange: () => this.#putBackSoon("was changed by someone else"),
-      onError: this.#onError,
-    });
-    this.#table.watch = this.#watch;
-    this.#timer = setInterval(() => void this.check(), CHECK_INTERVAL_MS);
-    this.#timer.unref();
-  }
-
-  #stop(): void {
-    this.#isClosed = true;
-    this.#watch?.stop();
-    clearInterval(this.#timer);
-    clearTimeout(this.#retry);
+    return this.#table.close({ keep });
   }
 
   /** The limit first: it is easily taken back when the rules are refused. */
@@ -253,7 +211,7 @@ export class Firewall {
     this.#vms.set(index, next);
     const forgotten = renderChanges(this.#table.name, former?.learned.notIn(next.learned) ?? []);
     try {
-      await this.#transactOrReplace(text + forgotten);
+      await this.#table.change(text + forgotten);
     } catch (error) {
       if (former === undefined) this.#vms.delete(index);
       else this.#vms.set(index, former);
@@ -287,24 +245,10 @@ export class Firewall {
     const changes = collected.filter((change) => change.ttlSec === 0 || this.#hasUse(change));
     if (changes.length === 0) return;
     try {
-      await this.#transactOrReplace(renderChanges(this.#table.name, changes));
+      await this.#table.change(renderChanges(this.#table.name, changes));
     } catch (error) {
       for (const { learned } of this.#vms.values()) learned.forget(changes);
       throw error;
-    }
-  }
-
-  /** A change to the table as it should be; when it is not so, because someone else was there, the whole is made anew. */
-  async #transactOrReplace(text: string): Promise<void> {
-    try {
-      await this.#table.transact(text);
-    } catch (error) {
-      try {
-        await this.#table.transact(await gather(this.#renderWhole()));
-      } catch {
-        throw error;
-      }
-      this.#onError(new Error(`The table ${this.#table.name} had to be made anew`, { cause: error }));
     }
   }
 
@@ -318,29 +262,5 @@ export class Firewall {
       yield* renderAttach(this.#options, guest, policy);
       yield renderChanges(this.#table.name, learned.all(now));
     }
-  }
-
-  /** However many notice it, and for as long as it takes. */
-  #putBackSoon(reason: string): void {
-    if (this.#isOwed) return;
-    this.#isOwed = true;
-    void this.#changes.run(async () => {
-      // From here on somebody else's change is one more.
-      this.#isOwed = false;
-      clearTimeout(this.#retry);
-      if (this.#isClosed) return;
-      // What holds the VMs' rules together comes first, as without their rules they reach nothing: all rules of hundreds of VMs take half a second. A table that is not ours enough to take it is replaced as a whole.
-      await this.#table.transact(renderBase(this.#options)).catch(() => undefined);
-      try {
-        await this.#table.transact(await gather(this.#renderWhole()));
-        this.#onError(new Error(`The table ${this.#table.name} ${reason}; it was put back`));
-      } catch (error) {
-        this.#onError(
-          new Error(`The table ${this.#table.name} ${reason} and cannot be put back`, { cause: error }),
-        );
-        this.#retry = setTimeout(() => this.#putBackSoon(reason), RETRY_MS);
-        this.#retry.unref();
-      }
-    });
   }
 }
