@@ -358,6 +358,39 @@ describe("firewall", () => {
     expect(paused).not.toContain("PACKETS");
     expect(paused).toContain("sends at most: 500 packets/s\n");
   });
+
+  it("is taken whole from a file or stdin, also at the launch", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ id: ID, name: "dev" });
+    const policy = {
+      egress: { default: "deny", rules: [] },
+      dns: { mode: "allow", domains: ["debian.org"] },
+    };
+    const file = join(home.folder, "policy.json");
+    writeFileSync(file, JSON.stringify(policy));
+    const set = await run(api, ["firewall", "set", "dev", "--policy", file, "--json"]);
+    expect(JSON.parse(set.stdout)).toEqual(policy);
+    const dns = { dns: { mode: "deny", domains: [] } };
+    const patched = await run(
+      api,
+      ["firewall", "patch", "dev", "--policy", "-", "--json"],
+      JSON.stringify(dns),
+    );
+    expect(JSON.parse(patched.stdout)).toEqual({ ...policy, ...dns });
+    const launched = await run(api, ["launch", "-n", "new", "--no-console", "--firewall", file, "--json"]);
+    expect(JSON.parse(launched.stdout)).toMatchObject({ firewall: policy });
+    for (const [text, complaint] of [
+      ["{", "is not JSON"],
+      ["[]", "is not an object"],
+    ] as const) {
+      const wrong = await run(api, ["firewall", "set", "dev", "--policy", "-"], text);
+      expect([wrong.exitCode, wrong.stderr]).toEqual([1, expect.stringContaining(complaint)]);
+    }
+    const missing = await run(api, ["firewall", "set", "dev", "--policy", "/nowhere"]);
+    expect(missing.stderr).toContain("Cannot read /nowhere");
+    const both = await run(api, ["firewall", "set", "dev", "--policy", file, "--mode", "open"]);
+    expect(both.stderr).toContain("cannot be used with");
+  });
 });
 
 describe("snapshot tree", () => {

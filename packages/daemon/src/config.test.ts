@@ -50,6 +50,15 @@ describe("readConfig", () => {
     }
   });
 
+  test("takes nameservers, from flags or the environment, and refuses what is no address", () => {
+    expect(readConfig({}, {}).nameservers).toBeUndefined();
+    const flags = { nameserver: ["192.0.2.53", "[2001:db8::53]:5353"] };
+    expect(readConfig(flags, { FASTVM_NAMESERVERS: "192.0.2.1" }).nameservers).toEqual(flags.nameserver);
+    const env = { FASTVM_NAMESERVERS: " 192.0.2.1:5300, 2001:db8::1 " };
+    expect(readConfig({}, env).nameservers).toEqual(["192.0.2.1:5300", "2001:db8::1"]);
+    expect(() => readConfig({ nameserver: ["dns.example.com"] }, {})).toThrow('not "dns.example.com"');
+  });
+
   test("refuses a pool size that is no number", () => {
     expect(() => readConfig({}, { FASTVM_POOL_SIZE: "two" })).toThrow(
       'FASTVM_POOL_SIZE must be a whole number, not "two"',

@@ -1,5 +1,6 @@
 /** The daemon's settings: flags win over the environment, the environment over the defaults. The only place that reads the environment. */
 import { join, resolve } from "node:path";
+import { isNameserver } from "@fastvm/worker";
 
 export type NetworkMode = "on" | "none";
 
@@ -46,6 +47,7 @@ export interface DaemonFlags {
   readonly poolSize?: number | undefined;
   readonly network?: string | undefined;
   readonly ipv6Prefix?: string | undefined;
+  readonly nameserver?: readonly string[] | undefined;
   readonly tlsCert?: string | undefined;
   readonly tlsKey?: string | undefined;
   readonly publicUrl?: string | undefined;
@@ -81,7 +83,12 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     poolSize: flags.poolSize ?? integer("FASTVM_POOL_SIZE", setting("FASTVM_POOL_SIZE")) ?? DEFAULT_POOL_SIZE,
     network: networkMode(flags.network ?? setting("FASTVM_NETWORK") ?? DEFAULT_NETWORK),
     ipv6Prefix: flags.ipv6Prefix ?? setting("FASTVM_IPV6_PREFIX"),
-    nameservers: setting("FASTVM_NAMESERVERS")?.split(/[\s,]+/),
+    nameservers: nameservers(
+      flags.nameserver ??
+        setting("FASTVM_NAMESERVERS")
+          ?.trim()
+          .split(/[\s,]+/),
+    ),
     tls: tlsPaths(flags.tlsCert ?? setting("FASTVM_TLS_CERT"), flags.tlsKey ?? setting("FASTVM_TLS_KEY")),
     publicUrl: origin(flags.publicUrl ?? setting("FASTVM_PUBLIC_URL")),
     logLevel: flags.logLevel ?? setting("FASTVM_LOG_LEVEL") ?? "info",
@@ -91,6 +98,16 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
 function networkMode(value: string): NetworkMode {
   if (value === "on" || value === "none") return value;
   throw new Error(`The network is "on" or "none", not "${value}"`);
+}
+
+function nameservers(values: readonly string[] | undefined): readonly string[] | undefined {
+  for (const value of values ?? []) {
+    if (!isNameserver(value))
+      throw new Error(
+        `A nameserver is an address, such as 192.0.2.53 or [2001:db8::53]:5353, not "${value}"`,
+      );
+  }
+  return values;
 }
 
 function tlsPaths(cert: string | undefined, key: string | undefined): TlsPaths | undefined {

@@ -8,5 +8,6 @@ export { identifyProcess, isAlive, killAndWait } from "./processes/proc.ts";
 export type { ProcessIdentity } from "./processes/proc.ts";
 export { spawnDetached, runTool } from "./processes/spawn.ts";
 export { inspectHost } from "./inspect-host.ts";
+export { isNameserver } from "./dns/upstream-address.ts";
 export { inspectNetwork } from "./network/inspect-network.ts";
 export { replaceFile } from "./files/durable.ts";

@@ -265,8 +265,9 @@ function firewallReport(vm: Vm | undefined): FirewallReport {
 }
 
 function launchedFields(body: Body): Partial<Vm> {
-  const { name, machineType } = body;
+  const { name, machineType, firewall } = body;
   return {
+    ...(firewall === undefined ? {} : { firewall: firewall as FirewallPolicy }),
     ...(typeof name === "string" ? { name } : {}),
     ...(typeof machineType === "string" ? { machineName: machineType } : {}),
   };

@@ -24,6 +24,11 @@ export function parseUpstream(text: string): UpstreamAddress | undefined {
   return isIP(parsed.host) === family && parsed.port >= 1 && parsed.port <= 65_535 ? parsed : undefined;
 }
 
+/** Whether it can be asked: what `parseUpstream` takes. */
+export function isNameserver(text: string): boolean {
+  return parseUpstream(text) !== undefined;
+}
+
 /** The name servers of a resolv.conf; the host itself when there are none, as the C library does it. */
 export function parseResolvConf(text: string): UpstreamAddress[] {
   const servers: UpstreamAddress[] = [];

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { optionsOf } from "../../command-line/global-options.ts";
-import { portNumber, wholeNumber } from "../../command-line/option-values.ts";
+import { collect, portNumber, wholeNumber } from "../../command-line/option-values.ts";
 import { printJson, printLine } from "../../output/print.ts";
 import { withProgress } from "../../output/progress.ts";
 import { daemonCommand, withDaemon } from "./daemon-flags.ts";
@@ -16,6 +16,7 @@ interface ServeOptions {
   readonly poolSize?: number;
   readonly network?: string;
   readonly ipv6Prefix?: string;
+  readonly nameserver?: string[];
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly publicUrl?: string;
@@ -38,6 +39,11 @@ export function serveCommand(): Command {
     .option(
       "--ipv6-prefix <network>",
       "where VMs get public addresses from (environment: FASTVM_IPV6_PREFIX; default: unique local addresses)",
+    )
+    .option(
+      "--nameserver <address>",
+      "whom VMs' names are asked of, with a port or without; may be repeated (environment: FASTVM_NAMESERVERS; default: the host's)",
+      collect,
     )
     .option(
       "--tls-cert <file>",

@@ -2,17 +2,20 @@ import { Command, Option } from "commander";
 import type { FirewallRule } from "fastvm";
 import { apiCommand } from "../api-command.ts";
 import { vmIdFor } from "../resolve.ts";
+import { UserError } from "../../user-error.ts";
 import { ingressRule } from "./ingress-rule.ts";
+import { readPolicy } from "./policy-file.ts";
 import { showPolicy, showReport } from "./show-firewall.ts";
 
 interface PolicyOptions {
   readonly mode?: "open" | "restricted";
   readonly rule?: FirewallRule[];
+  readonly policy?: string;
 }
 
 export function firewallCommand(): Command {
   return new Command("firewall")
-    .description("See and change what may reach a VM")
+    .description("See and change what may reach a VM, and what it may reach")
     .addCommand(getCommand())
     .addCommand(setCommand())
     .addCommand(patchCommand());
@@ -35,13 +38,15 @@ function setCommand(): Command {
     name: "set",
     operands: ["<vm>"],
     summary: "Replace a VM's firewall",
-    configure: (command) => addRuleOption(command).addOption(modeOption().makeOptionMandatory()),
-    run: async ({ session, operands: [vm = ""], options: { mode = "restricted", rule = [] } }) => {
+    configure: addPolicyOptions,
+    run: async ({ session, operands: [vm = ""], options: { mode, rule, policy } }) => {
       const { client, signal } = session;
-      showPolicy(
-        session,
-        await client.vms.setFirewall(await vmIdFor(session, vm), { mode, ingress: rule }, { signal }),
-      );
+      if (mode === undefined && policy === undefined) {
+        throw new UserError("Nothing says what the firewall shall be", "Give --mode or --policy");
+      }
+      const whole =
+        policy === undefined ? { mode: mode ?? "restricted", ingress: rule ?? [] } : await readPolicy(policy);
+      showPolicy(session, await client.vms.setFirewall(await vmIdFor(session, vm), whole, { signal }));
     },
   });
 }
@@ -50,23 +55,25 @@ function patchCommand(): Command {
   return apiCommand<PolicyOptions>({
     name: "patch",
     operands: ["<vm>"],
-    summary: "Change the mode or the rules of a VM's firewall; what is not given stays",
-    configure: (command) => addRuleOption(command).addOption(modeOption()),
-    run: async ({ session, operands: [vm = ""], options: { mode, rule } }) => {
+    summary: "Change parts of a VM's firewall; what is not given stays",
+    configure: addPolicyOptions,
+    run: async ({ session, operands: [vm = ""], options: { mode, rule, policy } }) => {
       const { client, signal } = session;
-      const patch = { ...(mode && { mode }), ...(rule && { ingress: rule }) };
+      const written = { ...(mode && { mode }), ...(rule && { ingress: rule }) };
+      const patch = policy === undefined ? written : await readPolicy(policy);
       showPolicy(session, await client.vms.patchFirewall(await vmIdFor(session, vm), patch, { signal }));
     },
   });
 }
 
-function modeOption(): Option {
-  return new Option("--mode <mode>", "open: all may come in; restricted: only the rules").choices([
-    "open",
-    "restricted",
-  ]);
-}
-
-function addRuleOption(command: Command): Command {
-  return command.option("-r, --rule <rule>", "let in tcp:80 or udp:5000-5010; may be repeated", ingressRule);
+function addPolicyOptions(command: Command): Command {
+  const mode = new Option("--mode <mode>", "what comes in: open, all may; restricted, only the rules");
+  const policy = new Option(
+    "--policy <file>",
+    "JSON with ingress, egress and dns, as the API has them; - is stdin",
+  );
+  return command
+    .option("-r, --rule <rule>", "let in tcp:80 or udp:5000-5010; may be repeated", ingressRule)
+    .addOption(mode.choices(["open", "restricted"]))
+    .addOption(policy.conflicts(["mode", "rule"]));
 }

@@ -6,6 +6,7 @@ import { withProgress } from "../../output/progress.ts";
 import { showVm } from "../../output/show-vms.ts";
 import type { Session } from "../../session.ts";
 import { apiCommand } from "../api-command.ts";
+import { readPolicy } from "../firewall/policy-file.ts";
 import { snapshotIdFor } from "../resolve.ts";
 
 const DEFAULT_MACHINE = "c1m2";
@@ -19,6 +20,7 @@ export interface LaunchOptions {
   readonly env?: Record<string, string>;
   readonly metadata?: Record<string, string>;
   readonly autoResume?: boolean;
+  readonly firewall?: string;
   readonly quiet?: boolean;
   readonly console?: boolean;
 }
@@ -56,7 +58,11 @@ export function addLaunchOptions(command: Command): Command {
     .option("-m, --machine <type>", `c{vCPUs}m{GiB of memory} (default: ${DEFAULT_MACHINE})`)
     .option("-n, --name <name>", "name (default: made from the id)")
     .option("--disk-gib <n>", "disk size (default: 10)", positiveInteger)
-    .option("-e, --env <key=value>", "environment of the VM's commands; may be repeated", keyValue);
+    .option("-e, --env <key=value>", "environment of the VM's commands; may be repeated", keyValue)
+    .option(
+      "--firewall <file>",
+      "its firewall from the first packet on: JSON as `firewall set --policy` has it",
+    );
 }
 
 /** A server without consoles has launched the VM all the same, and nobody has asked for more. */
@@ -70,7 +76,8 @@ async function openConsoleIfThereIsOne(session: Session, vmId: string): Promise<
 
 export async function launchVm(session: Session, options: LaunchOptions): Promise<Vm> {
   const { name, diskGib: diskGiB, env: envVars, metadata, autoResume } = options;
-  const common = { name, diskGiB, envVars, metadata, autoResume };
+  const firewall = options.firewall === undefined ? undefined : await readPolicy(options.firewall);
+  const common = { name, diskGiB, envVars, metadata, autoResume, firewall };
   const { signal } = session;
   const params: LaunchParams =
     options.snapshot === undefined
