@@ -35,6 +35,26 @@ export interface NetworkPolicy {
   readonly dns?: DnsPolicy;
 }
 
+/** The newer dialect with egress by a mode: it becomes rules, and is shown as such. */
+export interface EgressModePolicy extends Omit<NetworkPolicy, "egress"> {
+  readonly egress: EgressMode;
+}
+
+/** IPv4 networks. `custom` denies `deny_cidrs`, then allows `allow_cidrs` and denies the rest; without any of those it allows the rest. */
+export interface EgressMode {
+  /** `deny_all` also lets no name be resolved, and nothing beside it weakens it. */
+  readonly mode: "allow_all" | "deny_all" | "custom";
+  readonly allow_cidrs?: readonly string[];
+  readonly deny_cidrs?: readonly string[];
+  /** `burst` is in kbit or packets. */
+  readonly rate_limit?:
+    | { readonly kbit_per_sec: number; readonly burst?: number }
+    | { readonly pps: number; readonly burst?: number };
+}
+
+/** What a firewall may be written as. */
+export type FirewallInput = FirewallPolicy | NetworkPolicy | EgressModePolicy;
+
 export type NetworkAction = "allow" | "deny";
 
 export interface NetworkRule {

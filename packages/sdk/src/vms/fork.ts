@@ -1,5 +1,5 @@
 /** Forking: one capture of a VM, and any number of VMs that go on from it. */
-import type { FirewallPolicy, NetworkPolicy } from "../firewall/firewall-policy.ts";
+import type { FirewallInput } from "../firewall/firewall-policy.ts";
 import type { Metadata, Vm } from "./vm.ts";
 
 export interface ForkParams {
@@ -10,7 +10,7 @@ export interface ForkParams {
   /** Replaces the source's metadata in every child. */
   readonly metadata?: Metadata | undefined;
   /** Of every child. Default: the source's. */
-  readonly firewall?: FirewallPolicy | NetworkPolicy | null | undefined;
+  readonly firewall?: FirewallInput | null | undefined;
 }
 
 /** One outcome per child, in order: the running VM, or why it did not start. Siblings do not depend on each other. */

@@ -1,5 +1,5 @@
 /** A VM as the API shows it, and what can be asked for when one is launched, changed or forked. */
-import type { FirewallPolicy, NetworkPolicy } from "../firewall/firewall-policy.ts";
+import type { FirewallInput, FirewallPolicy, NetworkPolicy } from "../firewall/firewall-policy.ts";
 
 /** A later server may know more states; one that is not listed here means "in transition". */
 export type VmStatus =
@@ -88,7 +88,7 @@ export interface LaunchParams {
   readonly diskGiB?: number | undefined;
   readonly metadata?: Metadata | undefined;
   readonly envVars?: Readonly<Record<string, string>> | undefined;
-  readonly firewall?: FirewallPolicy | NetworkPolicy | null | undefined;
+  readonly firewall?: FirewallInput | null | undefined;
   readonly ttl?: VmTtl | undefined;
   /** Whether requests to its services wake it when it is paused. Default: as the snapshot has it, else false. */
   readonly autoResume?: boolean | undefined;

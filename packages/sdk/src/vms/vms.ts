@@ -4,7 +4,12 @@ import { execBody, execResultOf, execTimeoutMs } from "../exec/exec.ts";
 import type { Command, ExecEvent, ExecOptions, ExecResult, WireExecResult } from "../exec/exec.ts";
 import { execStream } from "../exec/exec-stream.ts";
 import { Files } from "../files/files.ts";
-import type { FirewallPolicy, NetworkPolicy, PatchFirewallPolicy } from "../firewall/firewall-policy.ts";
+import type {
+  EgressModePolicy,
+  FirewallInput,
+  NetworkPolicy,
+  PatchFirewallPolicy,
+} from "../firewall/firewall-policy.ts";
 import { VmFirewall } from "../firewall/vm-firewall.ts";
 import type { HttpClient, RequestOptions } from "../http/http-client.ts";
 import { joinPath } from "../http/path.ts";
@@ -170,14 +175,14 @@ export class Vms {
   }
 
   /** Replaces the whole policy, in either dialect. In force when it resolves. */
-  setFirewall(vm: VmRef, policy: FirewallPolicy | NetworkPolicy, options?: RequestOptions): Promise<Vm> {
+  setFirewall(vm: VmRef, policy: FirewallInput, options?: RequestOptions): Promise<Vm> {
     return this.#http.json({ method: "PUT", path: pathOf(vm, "firewall"), body: policy, options });
   }
 
   /** Replaces the blocks that are given and leaves the others. */
   patchFirewall(
     vm: VmRef,
-    patch: PatchFirewallPolicy | NetworkPolicy,
+    patch: PatchFirewallPolicy | NetworkPolicy | EgressModePolicy,
     options?: RequestOptions,
   ): Promise<Vm> {
     return this.#http.json({ method: "PATCH", path: pathOf(vm, "firewall"), body: patch, options });
