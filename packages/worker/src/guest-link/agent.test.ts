@@ -143,6 +143,26 @@ describe("connections", () => {
     expect(Buffer.concat(chunks).toString("latin1")).toBe(sent.toString("latin1").toUpperCase());
   });
 
+  test("bring the answer of a server that closes without reading the upload", async () => {
+    const hasty = createServer((socket) => {
+      socket.on("error", () => undefined);
+      // What is left unread makes the kernel reset the connection instead of ending it.
+      socket.once("readable", () => socket.write("too large", () => socket.destroy()));
+    });
+    hasty.listen(0, "127.0.0.1");
+    await once(hasty, "listening");
+    for (let round = 0; round < 20; round += 1) {
+      const connection = await link.dial((hasty.address() as AddressInfo).port);
+      connection.on("error", () => undefined);
+      let answer = "";
+      connection.on("data", (chunk: Buffer) => (answer += chunk.toString()));
+      connection.end(Buffer.alloc(MIB));
+      await new Promise((resolve) => connection.once("close", resolve));
+      expect(answer).toBe("too large");
+    }
+    hasty.close();
+  });
+
   test("to a port where nobody listens are refused", async () => {
     await expect(link.dial(1)).rejects.toMatchObject({ code: "ECONNREFUSED" });
   });

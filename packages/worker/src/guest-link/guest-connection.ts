@@ -1,6 +1,7 @@
 /** A TCP connection whose other end is in the guest, as a Node stream: what a proxy pipes to and from. */
 import { Duplex } from "node:stream";
 import { FastvmError } from "@fastvm/contract";
+import { NO_PAYLOAD } from "./frame.ts";
 import { decodeResult, GuestError } from "./guest-error.ts";
 import type { StreamPort } from "./link-stream.ts";
 import { LinkStream } from "./link-stream.ts";
@@ -80,11 +81,17 @@ export class ConnectionStream extends LinkStream {
     }
   }
 
+  /** The host's own doing, after which nothing that is still unread matters. */
+  override reset(error: unknown, errno?: number): void {
+    super.reset(error, errno);
+    this.connection.destroy(asError(error));
+  }
+
   protected override onFailed(error: unknown): void {
     this.#input.cancel();
     this.#connected.reject(error);
     this.#output.fail(error);
-    this.connection.destroy(error instanceof Error ? error : undefined);
+    this.connection.failOnceRead(asError(error), this.#output.isEmpty && !this.#receivedEnd);
   }
 
   #receiveDone(payload: Buffer): void {
@@ -100,21 +107,42 @@ export class ConnectionStream extends LinkStream {
   }
 }
 
-/** Ends half by half like a TCP socket. Destroying it resets the connection in the guest. */
+/**
+ * Ends half by half like a TCP socket. Destroying it resets the connection in the guest. When the guest resets it, what came before is read first:
+ * a server that refuses an upload answers it and closes without reading the rest. Until then what is written is thrown away.
+ */
 export class GuestConnection extends Duplex {
   readonly #stream: ConnectionStream;
+  #isReading = false;
 
   constructor(stream: ConnectionStream) {
-    super({ allowHalfOpen: true });
+    // Nothing is read ahead: an error that waits behind data in the stream's queue is met when its reader has taken them, not before.
+    super({ allowHalfOpen: true, readableHighWaterMark: 0 });
     this.#stream = stream;
     // A guest may reset a connection before its user has come to listen; that must not end the daemon.
     this.on("error", () => undefined);
   }
 
+  /** `isDrained`: nothing that came waits in the stream, neither data nor their end. Else the reader meets the error. */
+  failOnceRead(error: Error, isDrained: boolean): void {
+    const isAllRead = isDrained && !this.#isReading && this.readableLength === 0;
+    if (isAllRead || this.readableEnded) this.destroy(error);
+    else this.once("end", () => this.destroy(error));
+  }
+
   override _read(): void {
+    this.#isReading = true;
     this.#stream.read().then(
-      (data) => this.push(data ?? null),
-      (error: unknown) => this.destroy(error instanceof Error ? error : undefined),
+      (data) => {
+        this.#isReading = false;
+        this.push(data ?? null);
+      },
+      (error: unknown) => {
+        this.#isReading = false;
+        // What was put back meanwhile (`unshift`) is read first. Nothing pushed means: ask again.
+        if (this.readableLength > 0) this.push(NO_PAYLOAD);
+        else this.destroy(asError(error));
+      },
     );
   }
 
@@ -138,6 +166,10 @@ function callAfter(promise: Promise<void>, callback: (error?: Error) => void): v
     () => process.nextTick(callback),
     (error: unknown) => process.nextTick(callback, error),
   );
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error("the connection was given up", { cause: error });
 }
 
 function dialPayload(port: number, host: string): Buffer {

@@ -1,9 +1,11 @@
 /** Files and connections against a guest that plays its part by hand; against the real agent they are in agent.test.ts. */
 import { once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { decodeFields, Tag } from "./fields.ts";
+import { encodeFrame } from "./frame.ts";
 import type { GuestConnection } from "./guest-connection.ts";
+import type { GuestLink } from "./guest-link.ts";
 import { Kind, WINDOW_BYTES } from "./protocol.ts";
 import { ScriptedGuest } from "./scripted-guest.ts";
 import type { HostFrame } from "./scripted-guest.ts";
@@ -27,6 +29,49 @@ async function first(guest: ScriptedGuest, kind: Kind): Promise<HostFrame> {
   const [frame] = guest.of(kind);
   if (frame === undefined) throw new Error("No such frame");
   return frame;
+}
+
+/** A connection that stands, as its user has it, and the number of its stream. */
+async function dialled(
+  guest: ScriptedGuest,
+  link: GuestLink,
+): Promise<{ connection: GuestConnection; stream: number }> {
+  const dialing = link.dial(80);
+  const { stream } = await first(guest, Kind.OPEN_DIAL);
+  guest.send(Kind.DONE, stream, OK);
+  return { connection: await dialing, stream };
+}
+
+/** In one piece, so that the host finds all of it in one turn. */
+function sendTogether(
+  guest: ScriptedGuest,
+  stream: number,
+  ...frames: readonly (readonly [Kind, Uint8Array])[]
+): void {
+  guest.raw(
+    Buffer.concat(frames.map(([kind, payload]) => encodeFrame(kind, guest.session, stream, payload))),
+  );
+}
+
+/** The host has taken in all that was sent before, and whoever waited for it has gone on. */
+async function settled(guest: ScriptedGuest, link: GuestLink): Promise<void> {
+  guest.onFrame = (frame) => frame.kind === Kind.PING && guest.send(Kind.PONG, 0, frame.payload);
+  await link.ping();
+  await setImmediate();
+}
+
+/** Unlike `once`, not rejected by the error that comes first. */
+async function closed(connection: GuestConnection): Promise<void> {
+  if (!connection.closed) await new Promise<void>((resolve) => connection.once("close", resolve));
+}
+
+async function readAll(connection: GuestConnection): Promise<{ text: string; ended: boolean }> {
+  const read = { text: "", ended: false };
+  connection.on("data", (chunk: Buffer) => (read.text += chunk.toString("latin1")));
+  connection.on("end", () => (read.ended = true));
+  connection.resume();
+  await closed(connection);
+  return read;
 }
 
 describe("writing a file", () => {
@@ -132,6 +177,117 @@ describe("a connection into the guest", () => {
     const connection = await dialing;
     await expect.poll(() => connection.destroyed).toBe(true);
     expect(connection.errored).toMatchObject({ code: "ECONNRESET" });
+  });
+});
+
+describe("a connection that the guest resets", () => {
+  const reset = { errored: { code: "ECONNRESET" } };
+
+  test("has its last words read before its error, when both come in one piece", async () => {
+    await using guest = await ScriptedGuest.start();
+    await using link = await guest.connect();
+    const { connection, stream } = await dialled(guest, link);
+    const reading = readAll(connection);
+    sendTogether(
+      guest,
+      stream,
+      [Kind.DATA, Buffer.from("too ")],
+      [Kind.DATA, Buffer.from("large")],
+      [Kind.RESET, errno(104)],
+    );
+    expect(await reading).toEqual({ text: "too large", ended: false });
+    expect(connection).toMatchObject(reset);
+  });
+
+  test("has a window of last words kept for a reader that comes later, and takes what is written meanwhile", async () => {
+    await using guest = await ScriptedGuest.start();
+    await using link = await guest.connect();
+    const { connection, stream } = await dialled(guest, link);
+    const frames = Array.from({ length: 4 }, () => [Kind.DATA, Buffer.alloc(WINDOW_BYTES / 4, "x")] as const);
+    sendTogether(guest, stream, ...frames, [Kind.RESET, errno(104)]);
+    await settled(guest, link);
+    await new Promise((resolve) => connection.write("nobody reads this", resolve));
+    expect((await readAll(connection)).text).toBe("x".repeat(WINDOW_BYTES));
+    expect(connection).toMatchObject(reset);
+  });
+
+  test("has its last words kept while its reader pauses", async () => {
+    await using guest = await ScriptedGuest.start();
+    await using link = await guest.connect();
+    const { connection, stream } = await dialled(guest, link);
+    guest.send(Kind.DATA, stream, Buffer.from("one "));
+    await once(connection, "readable");
+    sendTogether(guest, stream, [Kind.DATA, Buffer.from("two")], [Kind.RESET, errno(104)]);
+    await settled(guest, link);
+    expect((await readAll(connection)).text).toBe("one two");
+    expect(connection).toMatchObject(reset);
+  });
+
+  test("has what its reader put back read before its error", async () => {
+    await using guest = await ScriptedGuest.start();
+    await using link = await guest.connect();
+    const { connection, stream } = await dialled(guest, link);
+    guest.send(Kind.DATA, stream, Buffer.from("head"));
+    const [head] = (await once(connection, "data")) as [Buffer];
+    // By then it has asked for more.
+    await setImmediate();
+    connection.pause();
+    connection.unshift(head);
+    guest.send(Kind.RESET, stream, errno(104));
+    await settled(guest, link);
+    expect((await readAll(connection)).text).toBe("head");
+    expect(connection).toMatchObject(reset);
+  });
+
+  test("behind its end has been read to the end", async () => {
+    await using guest = await ScriptedGuest.start();
+    await using link = await guest.connect();
+    const { connection, stream } = await dialled(guest, link);
+    const reading = readAll(connection);
+    sendTogether(
+      guest,
+      stream,
+      [Kind.DATA, Buffer.from("whole")],
+      [Kind.END, Buffer.alloc(0)],
+      [Kind.RESET, errno(32)],
+    );
+    expect(await reading).toEqual({ text: "whole", ended: true });
+    expect(connection.errored).toMatchObject({ code: "EPIPE" });
+  });
+
+  test("after its end was read is closed at once", async () => {
+    await using guest = await ScriptedGuest.start();
+    await using link = await guest.connect();
+    const { connection, stream } = await dialled(guest, link);
+    const ended = once(connection.resume(), "end");
+    guest.send(Kind.END, stream);
+    await ended;
+    guest.send(Kind.RESET, stream, errno(104));
+    await closed(connection);
+    expect(connection).toMatchObject(reset);
+  });
+
+  test("is closed at once by its owner, whatever is still unread", async () => {
+    await using guest = await ScriptedGuest.start();
+    await using link = await guest.connect();
+    const { connection, stream } = await dialled(guest, link);
+    sendTogether(guest, stream, [Kind.DATA, Buffer.from("unread")], [Kind.RESET, errno(104)]);
+    await settled(guest, link);
+    expect(connection.destroyed).toBe(false);
+    connection.destroy();
+    await closed(connection);
+    expect(connection.errored).toBe(null);
+  });
+
+  test("by losing its link has what had arrived read before the loss is told", async () => {
+    await using guest = await ScriptedGuest.start();
+    await using link = await guest.connect();
+    const { connection, stream } = await dialled(guest, link);
+    guest.send(Kind.DATA, stream, Buffer.from("last words"));
+    guest.hangUp();
+    await link.closed;
+    expect((await readAll(connection)).text).toBe("last words");
+    expect(connection.errored).toMatchObject({ code: "vm_died" });
   });
 });
 
