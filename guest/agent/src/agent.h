@@ -79,6 +79,8 @@ struct stream {
     /* STREAM_SOCKET */
     bool connecting;
     bool output_ended;
+    /* Why its input is thrown away; 0 while it is not. */
+    int input_error;
 };
 
 /* Output of background processes whose command is over: read and thrown away, so that they are not killed by a closed pipe. */
@@ -153,8 +155,10 @@ bool stream_credited(struct agent *agent, struct stream *stream, uint32_t bytes)
 ssize_t stream_pump(struct agent *agent, struct stream *stream, struct watch *watch, uint8_t kind);
 /* Puts received bytes behind those that wait. */
 bool stream_queue_input(struct stream *stream, const uint8_t *bytes, size_t length);
-/* Writes waiting input to the stream's `in`; false when it takes no more, ever. */
-bool stream_flush_input(struct agent *agent, struct stream *stream);
+/* Writes waiting input to the stream's `in`; an errno when it takes no more, ever. */
+int stream_flush_input(struct agent *agent, struct stream *stream);
+/* Input that nobody reads any more is thrown away, so that the host does not wait for room: closes `in`. */
+void stream_discard_input(struct agent *agent, struct stream *stream);
 void leftover_add(struct agent *agent, int fd);
 
 /* exec.c */

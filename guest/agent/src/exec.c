@@ -123,16 +123,6 @@ static void output_ready(struct agent *agent, struct watch *watch, uint32_t even
     }
 }
 
-/* Input that nobody reads any more is thrown away, so that the host does not wait for room. */
-static void discard_input(struct agent *agent, struct stream *stream)
-{
-    watch_close(agent, &stream->in);
-    if (stream->input.length > 0) {
-        stream_consumed(agent, stream, (uint32_t)stream->input.length);
-        stream->input.length = 0;
-    }
-}
-
 /* A terminal has no end but the one that is typed. It is not of the host's bytes: no credit is given for it. False while there is no room. */
 static bool type_end_of_file(struct agent *agent, struct stream *stream)
 {
@@ -146,8 +136,8 @@ static bool type_end_of_file(struct agent *agent, struct stream *stream)
 
 static void push_input(struct agent *agent, struct stream *stream)
 {
-    if (!stream_flush_input(agent, stream)) {
-        discard_input(agent, stream);
+    if (stream_flush_input(agent, stream) != 0) {
+        stream_discard_input(agent, stream);
     } else if (stream->input_ended && stream->input.length == 0 &&
                (!stream->is_pty || type_end_of_file(agent, stream))) {
         watch_close(agent, &stream->in);

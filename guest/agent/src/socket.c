@@ -27,25 +27,45 @@ static void end_if_over(struct agent *agent, struct stream *stream)
     }
 }
 
+/*
+ * A connection's error is told once, by the kernel: where a write was told, what read() returns behind the last byte looks like an end. EPIPE is a
+ * reset that came after the peer's end, so what was read is whole.
+ */
+static int output_error(const struct stream *stream, ssize_t bytes)
+{
+    if (bytes < 0) {
+        return (int)-bytes;
+    }
+    return stream->input_error == EPIPE ? 0 : stream->input_error;
+}
+
 static void output_ready(struct agent *agent, struct watch *watch, uint32_t events)
 {
     (void)events;
     struct stream *stream = watch->stream;
     ssize_t bytes = stream_pump(agent, stream, watch, KIND_DATA);
-    if (bytes == 0) {
-        watch_close(agent, watch);
-        stream->output_ended = true;
-        link_send(&agent->link, KIND_END, stream->id, NULL, 0);
-        end_if_over(agent, stream);
-    } else if (bytes < 0 && bytes != -EAGAIN && bytes != -EINTR) {
-        stream_reset(agent, stream, (uint32_t)-bytes);
+    if (bytes > 0 || bytes == -EAGAIN || bytes == -EINTR) {
+        return;
     }
+    int error = output_error(stream, bytes);
+    if (error != 0) {
+        stream_reset(agent, stream, (uint32_t)error);
+        return;
+    }
+    watch_close(agent, watch);
+    stream->output_ended = true;
+    link_send(&agent->link, KIND_END, stream->id, NULL, 0);
+    end_if_over(agent, stream);
 }
 
 static void push_input(struct agent *agent, struct stream *stream)
 {
-    if (!stream_flush_input(agent, stream)) {
-        stream_reset(agent, stream, EPIPE);
+    int error = stream_flush_input(agent, stream);
+    if (error != 0) {
+        /* A server that does not want to read a request may have answered it before it closed. */
+        stream->input_error = error;
+        stream_discard_input(agent, stream);
+        end_if_over(agent, stream);
     } else if (stream->input_ended && stream->input.length == 0) {
         shutdown(stream->in.fd, SHUT_WR);
         end_if_over(agent, stream);
@@ -129,7 +149,9 @@ void socket_open_dial(struct agent *agent, uint32_t id, const uint8_t *payload, 
 
 void socket_data(struct agent *agent, struct stream *stream, const uint8_t *bytes, size_t length)
 {
-    if (!stream_queue_input(stream, bytes, length)) {
+    if (stream->input_error != 0) {
+        stream_consumed(agent, stream, (uint32_t)length);
+    } else if (!stream_queue_input(stream, bytes, length)) {
         stream_reset(agent, stream, ENOMEM);
     } else if (!stream->connecting) {
         push_input(agent, stream);
@@ -139,7 +161,9 @@ void socket_data(struct agent *agent, struct stream *stream, const uint8_t *byte
 void socket_end(struct agent *agent, struct stream *stream)
 {
     stream->input_ended = true;
-    if (!stream->connecting) {
+    if (stream->input_error != 0) {
+        end_if_over(agent, stream);
+    } else if (!stream->connecting) {
         push_input(agent, stream);
     }
 }

@@ -162,7 +162,7 @@ bool stream_queue_input(struct stream *stream, const uint8_t *bytes, size_t leng
     return true;
 }
 
-bool stream_flush_input(struct agent *agent, struct stream *stream)
+int stream_flush_input(struct agent *agent, struct stream *stream)
 {
     struct input_queue *input = &stream->input;
     while (input->length > 0) {
@@ -175,14 +175,23 @@ bool stream_flush_input(struct agent *agent, struct stream *stream)
             continue;
         } else if (written < 0 && errno == EAGAIN) {
             watch_set(agent, &stream->in, EPOLLOUT);
-            return true;
+            return 0;
         } else {
-            return false;
+            return errno;
         }
     }
     input->start = 0;
     watch_set(agent, &stream->in, 0);
-    return true;
+    return 0;
+}
+
+void stream_discard_input(struct agent *agent, struct stream *stream)
+{
+    watch_close(agent, &stream->in);
+    if (stream->input.length > 0) {
+        stream_consumed(agent, stream, (uint32_t)stream->input.length);
+        stream->input.length = 0;
+    }
 }
 
 static void leftover_ready(struct agent *agent, struct watch *watch, uint32_t events)

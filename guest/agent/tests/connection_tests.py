@@ -1,14 +1,22 @@
 """TCP connections, dialled by the host and forwarded to it."""
 
 import errno
+import fcntl
 import os
 import resource
+import signal
 import socket
 import struct
+import termios
 
 import link_client as wire
-from agent_case import AgentTest, MIB
+from agent_case import AgentTest, MIB, eventually
 from link_client import argv, field
+
+
+def unacknowledged(peer):
+    """Bytes that its kernel has and the other end's has not."""
+    return struct.unpack("i", fcntl.ioctl(peer, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 class Connections(AgentTest):
@@ -87,6 +95,73 @@ class Connections(AgentTest):
         self.assertLess(output.credit, output.received)
         self.assertEqual(link.run(argv("true")).exit[0], 0)
 
+    def answer_unread(self, link, stream, peer, answer, *, ends_first=False):
+        """Answers and closes with bytes unread, while the agent looks elsewhere: it hears of the answer and of the reset at once."""
+        link.data(stream, b"unread")
+        self.assertEqual(peer.recv(6, socket.MSG_PEEK | socket.MSG_WAITALL), b"unread")
+        self.agent.send_signal(signal.SIGSTOP)
+        peer.sendall(answer)
+        self.assertTrue(eventually(lambda: unacknowledged(peer) == 0))
+        if ends_first:
+            peer.shutdown(socket.SHUT_WR)
+        peer.close()
+        link.data(stream, b"too late")
+        self.agent.send_signal(signal.SIGCONT)
+
+    def test_an_answer_to_what_was_not_read_comes_before_the_reset(self):
+        link = self.link()
+        stream, peer = self.dial(link)
+        self.answer_unread(link, stream, peer, b"too large")
+        output = link.finish(stream)
+        self.assertEqual(bytes(output.stdout), b"too large")
+        self.assertEqual(output.final, (wire.RESET, struct.pack("<I", errno.ECONNRESET)))
+        self.assertFalse(output.ended, "what was cut must not look whole")
+
+    def test_an_answer_that_was_ended_is_whole_and_the_upload_is_taken_to_its_end(self):
+        link = self.link()
+        held = self.descriptors()
+        stream, peer = self.dial(link)
+        self.answer_unread(link, stream, peer, b"too large", ends_first=True)
+        output = link.streams[stream]
+        link.wait(lambda: output.ended or output.final)
+        self.assertEqual((bytes(output.stdout), output.final), (b"too large", None))
+        link.data(stream, bytes(2 * MIB))
+        link.send(wire.END, stream)
+        link.ping()
+        self.assertIsNone(output.final)
+        self.assertEqual(self.descriptors(), held)
+
+    def test_an_upload_that_fails_once_the_answer_has_ended_is_taken_to_its_end(self):
+        link = self.link()
+        held = self.descriptors()
+        stream, peer = self.dial(link)
+        peer.close()
+        output = link.streams[stream]
+        link.wait(lambda: output.ended)
+        link.data(stream, bytes(2 * MIB))
+        link.send(wire.END, stream)
+        link.ping()
+        self.assertIsNone(output.final)
+        self.assertEqual(self.descriptors(), held)
+
+    def test_an_answer_that_waits_for_credit_outlives_the_reset(self):
+        link = self.link()
+        stream, peer = self.dial(link)
+        output = link.streams[stream]
+        link.gives_credit = False
+        peer.sendall(bytes(wire.WINDOW))
+        link.wait(lambda: len(output.stdout) == wire.WINDOW)
+        self.answer_unread(link, stream, peer, b"the rest")
+        link.data(stream, bytes(2 * MIB))
+        self.assertIsNone(output.final, "nothing was given up while the host did not read")
+        link.send(wire.CREDIT, stream, struct.pack("<I", wire.WINDOW))
+        link.finish(stream)
+        self.assertEqual(bytes(output.stdout[wire.WINDOW :]), b"the rest")
+        self.assertEqual(output.final, (wire.RESET, struct.pack("<I", errno.ECONNRESET)))
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.agent.pid}/fd"))
+
     def free_port(self):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -98,7 +173,7 @@ class Connections(AgentTest):
         link.identify(field(wire.FORWARD, struct.pack("<H", port)))
         stream = link.open(wire.OPEN_READ, field(wire.PATH, "/dev/zero"))
         link.finish(stream)
-        held = len(os.listdir(f"/proc/{self.agent.pid}/fd"))
+        held = self.descriptors()
         limits = resource.prlimit(self.agent.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(self.agent.pid, resource.RLIMIT_NOFILE, (held, limits[1]))
         client = socket.create_connection(("127.0.0.1", port), 5)
