@@ -3,6 +3,7 @@ import { newVmId } from "@fastvm/contract";
 import { Tag } from "../guest-link/fields.ts";
 import type { Field } from "../guest-link/fields.ts";
 import { handshakeFields } from "./handshake.ts";
+import type { Life } from "./handshake.ts";
 
 interface SentFile {
   readonly path: string;
@@ -10,14 +11,21 @@ interface SentFile {
   readonly content: string;
 }
 
-function filesFor(identity: { authorizedKeys?: string[]; envVars?: Record<string, string> }): SentFile[] {
-  const fields = handshakeFields({
+function fieldsFor(
+  identity: { authorizedKeys?: string[]; envVars?: Record<string, string> },
+  life?: Life,
+): readonly Field[] {
+  return handshakeFields({
     vmId: newVmId(),
     identity: { hostname: "probe", envVars: {}, authorizedKeys: [], ...identity },
     growRoot: false,
     forwardPort: undefined,
+    ...(life && { life }),
   });
-  return fields
+}
+
+function filesFor(...about: Parameters<typeof fieldsFor>): SentFile[] {
+  return fieldsFor(...about)
     .filter(({ tag }) => tag === Tag.FILE)
     .map(({ value }) => {
       const bytesOf = (wanted: number): Buffer => {
@@ -44,7 +52,17 @@ test("a VM without keys gets the empty file: those of the VM that was captured a
   expect(filesFor({})).toContainEqual({ path: "/root/.ssh/authorized_keys2", mode: 0o600, content: "" });
 });
 
-test("each handshake brings a host key of its own", () => {
+test("each first life brings a host key of its own", () => {
   const keyOf = () => filesFor({}).find(({ path }) => path.endsWith("ed25519_key"))?.content;
   expect(keyOf()).not.toBe(keyOf());
+});
+
+test("a next life brings entropy, the clock and what may have changed, but nothing that the VM is known by", () => {
+  const brought = (life: Life) => fieldsFor({}, life).map(({ tag }) => tag);
+  expect(brought("first").slice(0, 3)).toEqual([Tag.ENTROPY, Tag.CLOCK, Tag.HOSTNAME]);
+  expect(brought("next").slice(0, 3)).toEqual([Tag.ENTROPY, Tag.CLOCK, Tag.FILE]);
+  expect(filesFor({ envVars: { A: "b" } }, "next").map(({ path }) => path)).toEqual([
+    "/etc/environment",
+    "/root/.ssh/authorized_keys2",
+  ]);
 });

@@ -1,6 +1,6 @@
 /**
  * What makes a restored guest somebody of its own, before its first command: without it clones of one snapshot would share random numbers,
- * machine-id, host keys and a clock that stands still.
+ * machine-id, host keys and a clock that stands still. A VM that goes on after a pause is nobody new: it keeps what others know it by.
  */
 import { randomBytes } from "node:crypto";
 import type { VmId, VmIdentity } from "@fastvm/contract";
@@ -14,8 +14,13 @@ export const AUTHORIZED_KEYS_PATH = "/root/.ssh/authorized_keys2";
 export const AUTHORIZED_KEYS_MODE = 0o600;
 const HOST_KEY_PATH = "/etc/ssh/ssh_host_ed25519_key";
 
+/** `first`: of a VM that was captured as another one, or as none. `next`: of a VM that was paused and goes on. */
+export type Life = "first" | "next";
+
 export interface HandshakeRequest {
   readonly vmId: VmId;
+  /** Default: `first`, as a name too many is a smaller harm than a key that two VMs share. */
+  readonly life?: Life;
   readonly identity: VmIdentity;
   /** The disk was made larger than the filesystem that was captured. */
   readonly growRoot: boolean;
@@ -25,21 +30,29 @@ export interface HandshakeRequest {
 
 /** The identity request's fields, in the order the agent applies them: entropy before anything that draws random numbers. */
 export function handshakeFields(request: HandshakeRequest): readonly Field[] {
-  const { vmId, identity, growRoot, forwardPort } = request;
-  const hostKey = generateSshHostKey(`root@${identity.hostname}`);
+  const { vmId, life = "first", identity, growRoot, forwardPort } = request;
   return [
     { tag: Tag.ENTROPY, value: randomBytes(ENTROPY_BYTES) },
     { tag: Tag.CLOCK, value: unixNanoseconds() },
-    { tag: Tag.HOSTNAME, value: text(identity.hostname) },
-    // systemd's form of a machine id: 32 hexadecimal digits. The VM's own id is as unique and easier to trace.
-    fileField("/etc/machine-id", 0o444, `${vmId.replaceAll("-", "")}\n`),
-    fileField(HOST_KEY_PATH, 0o600, hostKey.privateFile),
-    fileField(`${HOST_KEY_PATH}.pub`, 0o644, hostKey.publicFile),
+    // A paused VM has its own on its disk and in its memory. SSH clients would refuse another key for an attack.
+    ...(life === "first" ? namingFields(vmId, identity.hostname) : []),
     fileField("/etc/environment", 0o644, environmentFile(identity.envVars)),
     // Also when there are none: those of the captured VM are not this one's.
     fileField(AUTHORIZED_KEYS_PATH, AUTHORIZED_KEYS_MODE, authorizedKeysFile(identity.authorizedKeys)),
     ...(forwardPort === undefined ? [] : [{ tag: Tag.FORWARD, value: u16(forwardPort) }]),
     ...(growRoot ? [{ tag: Tag.GROW_ROOT, value: new Uint8Array(0) }] : []),
+  ];
+}
+
+/** What a VM is known by, inside and outside. */
+function namingFields(vmId: VmId, hostname: string): readonly Field[] {
+  const hostKey = generateSshHostKey(`root@${hostname}`);
+  return [
+    { tag: Tag.HOSTNAME, value: text(hostname) },
+    // systemd's form of a machine id: 32 hexadecimal digits. The VM's own id is as unique and easier to trace.
+    fileField("/etc/machine-id", 0o444, `${vmId.replaceAll("-", "")}\n`),
+    fileField(HOST_KEY_PATH, 0o600, hostKey.privateFile),
+    fileField(`${HOST_KEY_PATH}.pub`, 0o644, hostKey.publicFile),
   ];
 }
 

@@ -78,6 +78,7 @@ async function startChild(
   try {
     const { vm, fromPool } = await restore(context, snapshot, {
       vmId: child.vmId,
+      life: "first",
       identity: child.identity,
       ttl: child.ttl,
       policy: child.network,

@@ -19,6 +19,7 @@ export async function launch(context: WorkerContext, spec: VmSpec): Promise<Laun
       : await requireSnapshot(context, spec.source.snapshotId);
   const { vm, fromPool } = await restore(context, source, {
     vmId: spec.vmId,
+    life: "first",
     identity: spec.identity,
     ttl: spec.ttl,
     policy: spec.network,

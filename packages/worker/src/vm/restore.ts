@@ -9,6 +9,7 @@ import type { NetworkPolicy, VmId, VmIdentity, VmTtl } from "@fastvm/contract";
 import { resizeDisk } from "../disk/chain.ts";
 import { isErrno } from "../files/errno.ts";
 import { handshakeFields } from "../identity/handshake.ts";
+import type { Life } from "../identity/handshake.ts";
 import { closeSlot, moveSlot, openSlot } from "../pool/slot.ts";
 import type { Slot } from "../pool/slot.ts";
 import { MEMORY_FILE } from "../qemu/machine.ts";
@@ -26,6 +27,7 @@ const GIB = 1024 ** 3;
 
 export interface RestoreRequest {
   readonly vmId: VmId;
+  readonly life: Life;
   readonly identity: VmIdentity;
   readonly ttl: VmTtl | undefined;
   /** At least the snapshot's. */
@@ -178,8 +180,8 @@ async function introduce(
     const growRoot = request.diskGib > snapshot.manifest.diskGib;
     if (growRoot) await resizeDisk(qemu.qmp, vm.record.chain, request.diskGib * GIB);
     const forwardPort = context.forward?.port;
-    const { vmId } = vm;
-    await link.identify(handshakeFields({ vmId, identity: request.identity, growRoot, forwardPort }));
+    const { vmId, life, identity } = request;
+    await link.identify(handshakeFields({ vmId, life, identity, growRoot, forwardPort }));
     await connected;
     await vm.update({ phase: "running", runningSinceMs: Date.now(), ...deadlineFromNow(request.ttl) });
   } catch (error) {

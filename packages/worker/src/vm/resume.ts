@@ -31,6 +31,7 @@ export async function resume(context: WorkerContext, vm: Vm, options: ResumeOpti
   if (snapshot === undefined) throw new FastvmError("launch_failed", "the paused state is missing");
   const { vm: revived, fromPool } = await restore(context, snapshot, {
     vmId: vm.vmId,
+    life: "next",
     identity: options.identity ?? vm.record.identity,
     ttl: options.ttl,
     policy: options.network ?? vm.record.policy ?? CLOSED,
