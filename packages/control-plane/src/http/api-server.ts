@@ -24,6 +24,19 @@ const REQUEST_TIMEOUT_MS = 3_600_000;
 const PROBE_AFTER_MS = 30_000;
 /** Streams of one HTTP/2 connection, and so execs of one client. */
 const MAX_STREAMS = 1000;
+/** What a stream may hold of an answer that its client does not take: one of the API's as a whole, or two chunks of one that streams. */
+const STREAM_MEMORY_MB = 1;
+
+/** For both servers. */
+const HTTP2_OPTIONS = {
+  settings: { maxConcurrentStreams: MAX_STREAMS },
+  // With Node's 10 MB, 150 answers of 64 KiB have it refuse the streams that follow, and a hundred refusals end the connection with all that it carries.
+  maxSessionMemory: MAX_STREAMS * STREAM_MEMORY_MB,
+  // Node resets a request with more than 128 header fields. In 64 KiB, which it takes at most, there are fewer than these, so whoever answers decides.
+  maxHeaderListPairs: 2000,
+  // An answer's headers may be 64 KiB long, to which HTTP/2's own bound, of 64 KiB, adds 12 bytes for each name and each value.
+  maxSendHeaderBlockLength: 128 * 1024,
+};
 
 export interface TlsFiles {
   readonly cert: string | Buffer;
@@ -96,17 +109,23 @@ function cleartextServer(listener: Listener, sessions: Set<ServerHttp2Session>):
     },
     listener,
   );
-  const http2 = createHttp2Server({ settings: { maxConcurrentStreams: MAX_STREAMS } }, listener);
+  const http2 = createHttp2Server(HTTP2_OPTIONS, listener);
   trackSessions(http2, sessions);
   const serveHttp1 = server.listeners("connection");
   server.removeAllListeners("connection");
   server.on("connection", (socket: Socket) => {
     sniff(socket, (protocol) => {
-      if (protocol === "http2") http2.emit("connection", socket);
+      if (protocol === "http2") serveHttp2(http2, socket);
       else for (const serve of serveHttp1) serve.call(server, socket);
     });
   });
   return server;
+}
+
+function serveHttp2(server: Http2Server, socket: Socket): void {
+  // HTTP/1.1's listener lets clients close one half. HTTP/2 would not hear of it, and keep the streams of a client that left.
+  socket.allowHalfOpen = false;
+  server.emit("connection", socket);
 }
 
 function tlsServer(listener: Listener, tls: TlsFiles, sessions: Set<ServerHttp2Session>): Server {
@@ -115,7 +134,7 @@ function tlsServer(listener: Listener, tls: TlsFiles, sessions: Set<ServerHttp2S
       cert: tls.cert,
       key: tls.key,
       allowHTTP1: true,
-      settings: { maxConcurrentStreams: MAX_STREAMS },
+      ...HTTP2_OPTIONS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,

@@ -1,30 +1,12 @@
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:http2";
 import { request } from "node:https";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { createControlPlane } from "../create-control-plane.ts";
 import { FakeWorker } from "../testing/fake-worker.ts";
 import { RecordingLog } from "../testing/test-app.ts";
-
-function selfSigned() {
-  const folder = mkdtempSync(join(tmpdir(), "fastvm-tls-"));
-  try {
-    const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-    const args = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-    const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
-    execFileSync("openssl", [...args, ...names, "-days", "1", "-keyout", key, "-out", cert], {
-      stdio: "ignore",
-    });
-    return { key: readFileSync(key), cert: readFileSync(cert) };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
+import { selfSigned } from "./testing/self-signed.ts";
 
 test("with a certificate the port speaks HTTP/1.1, HTTP/2 and WebSocket behind TLS, and closes", async () => {
   const tls = selfSigned();
