@@ -37,7 +37,7 @@ export interface Edge {
 
 export function createEdge({ worker, directory, domain, log, limits }: EdgeOptions): Edge {
   const merged = { ...DEFAULT_LIMITS, ...limits };
-  const counts = new ConnectionCounts(merged.connectionsPerVm);
+  const counts = new ConnectionCounts(merged);
   const metrics = new MetricsRecorder();
   const wakes = new Wakes(directory);
   const lowerCase = domain.toLowerCase();
@@ -51,10 +51,16 @@ export function createEdge({ worker, directory, domain, log, limits }: EdgeOptio
     limits: merged,
     domain: lowerCase,
   };
+  /** No bug in one request may end the process, which serves all others. */
+  const lastResort = (connection: { destroy(): unknown }) => (error: unknown) => {
+    log.error({ err: error }, "a request to a service failed through a bug");
+    connection.destroy();
+  };
   return {
     claims: (request) => isForServices(request, lowerCase),
-    serve: (request, response) => void exchange(parts, request, response),
-    upgrade: (request, connection, head) => void openWebSocket(parts, request, connection, head),
+    serve: (request, response) => void exchange(parts, request, response).catch(lastResort(response)),
+    upgrade: (request, connection, head) =>
+      void openWebSocket(parts, request, connection, head).catch(lastResort(connection)),
     metrics: () => metrics.read(counts.open),
   };
 }

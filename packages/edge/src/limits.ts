@@ -15,6 +15,8 @@ export interface EdgeLimits {
   readonly lingerMs: number;
   /** Connections into one VM: its link carries 1,024 streams, and commands and files need some. */
   readonly connectionsPerVm: number;
+  /** Connections into all VMs. Each may hold over half a MiB that its client does not take: the window of its link, that of HTTP/2, and a chunk. */
+  readonly connections: number;
 }
 
 export const DEFAULT_LIMITS: EdgeLimits = {
@@ -25,10 +27,20 @@ export const DEFAULT_LIMITS: EdgeLimits = {
   halfClosedMs: 30_000,
   lingerMs: 5000,
   connectionsPerVm: 768,
+  connections: 4096,
 };
 
-/** More than any application sends; Node would drop those beyond 2,000 without a word. */
+/** More than any application sends; Node would drop those beyond 1,000 without a word. */
 export const MAX_HEADERS = 500;
+
+/** Answers with many cookies or long policies exceed Node's 16 KiB; HTTP/2 takes as much by itself. */
+export const MAX_ANSWER_HEADER_BYTES = 64 * 1024;
+
+/** Header fields of an answer over HTTP/2: more than fit in 64 KiB, so that only their size counts. Node resets those with more than 128. */
+export const MAX_HTTP2_HEADERS = 2000;
+
+/** What a client may send before its WebSocket is open, which it should not do at all; more waits until it is. */
+export const MAX_EARLY_BYTES = 64 * 1024;
 
 /** What clients do well to wait before they try again, in seconds. */
 export const RETRY_AFTER_SEC = 5;
@@ -36,5 +48,8 @@ export const RETRY_AFTER_SEC = 5;
 /** First probe of a silent client connection: one that vanished without a word is noticed within minutes. */
 export const KEEP_ALIVE_PROBE_MS = 30_000;
 
-/** Flow-control window of an HTTP/2 stream from a service: room for what is under way to a fast client, per exchange. */
-export const HTTP2_WINDOW_BYTES = 1024 * 1024;
+/** Flow-control window of an HTTP/2 stream from a service: so much of an answer waits here for a client that does not read. As much as of HTTP/1.1, in the guest's link. */
+export const HTTP2_WINDOW_BYTES = 256 * 1024;
+
+/** That of its session, which has no other stream: the largest there is, since each renewal costs a write and bounds nothing. */
+export const HTTP2_SESSION_WINDOW_BYTES = 2 ** 31 - 1;

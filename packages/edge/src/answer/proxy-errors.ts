@@ -74,7 +74,7 @@ export const PROXY_ERRORS = {
   },
   too_many_connections: {
     status: 503,
-    message: "The VM has as many connections as it may have",
+    message: "There are as many connections as there may be",
     retryable: true,
   },
   service_timeout: {

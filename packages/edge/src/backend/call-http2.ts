@@ -11,9 +11,9 @@ import { ProxyError } from "../answer/proxy-errors.ts";
 import type { RawHeaders } from "../headers/hop-by-hop.ts";
 import type { OutgoingRequest } from "../headers/request-headers.ts";
 import { asHttp2 } from "../headers/response-headers.ts";
-import { HTTP2_WINDOW_BYTES } from "../limits.ts";
+import { HTTP2_SESSION_WINDOW_BYTES, HTTP2_WINDOW_BYTES, MAX_HTTP2_HEADERS } from "../limits.ts";
 import { closeSoon } from "./close-soon.ts";
-import { StreamReset, type BackendAnswer, type BackendCall } from "./call.ts";
+import { isBodiless, StreamReset, type BackendAnswer, type BackendCall } from "./call.ts";
 import { badAnswer } from "./call-http1.ts";
 
 /** For a reset to reach the service. */
@@ -36,8 +36,9 @@ export function callHttp2(connection: Duplex, request: OutgoingRequest): Backend
   };
   let requestTrailers: RawHeaders | undefined;
   stream.once("response", (headers: { readonly ":status"?: number }, flags: number, raw: RawHeaders) => {
-    const isEmpty = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-    resolve(answerOf(stream, headers[":status"] ?? 502, raw, isEmpty, failureNow));
+    const status = headers[":status"] ?? 502;
+    const isEmpty = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0 || isBodiless(request.method, status);
+    resolve(answerOf(stream, status, raw, isEmpty, failureNow));
   });
   // Node ends a stream before it resets it, which would make half a body look whole; without its trailers it has no end.
   stream.once("wantTrailers", () => {
@@ -62,8 +63,9 @@ function openSession(connection: Duplex): ClientHttp2Session {
   const session = connect("http://service", {
     createConnection: () => connection,
     settings: { enablePush: false, initialWindowSize: HTTP2_WINDOW_BYTES },
+    maxHeaderListPairs: MAX_HTTP2_HEADERS,
   });
-  session.once("connect", () => session.setLocalWindowSize(HTTP2_WINDOW_BYTES));
+  session.once("connect", () => session.setLocalWindowSize(HTTP2_SESSION_WINDOW_BYTES));
   return session;
 }
 

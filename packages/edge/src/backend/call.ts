@@ -30,6 +30,11 @@ export interface BackendAnswer {
   failure(): Error;
 }
 
+/** Whether an answer ends with its headers, whatever they say. */
+export function isBodiless(method: string, status: number): boolean {
+  return method === "HEAD" || status === 204 || status === 304;
+}
+
 /** The service reset its HTTP/2 stream: a client that speaks HTTP/2 is told the same. */
 export class StreamReset extends Error {
   readonly code: number;

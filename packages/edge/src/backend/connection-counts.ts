@@ -1,14 +1,15 @@
-/** How many connections each VM has from the proxy. */
+/** How many connections each VM, and all VMs together, have from the proxy. */
 import type { VmId } from "@fastvm/contract";
 import { ProxyError } from "../answer/proxy-errors.ts";
+import type { EdgeLimits } from "../limits.ts";
 
 export class ConnectionCounts {
-  readonly #most: number;
+  readonly #limits: Pick<EdgeLimits, "connections" | "connectionsPerVm">;
   readonly #counts = new Map<VmId, number>();
   #open = 0;
 
-  constructor(mostPerVm: number) {
-    this.#most = mostPerVm;
+  constructor(limits: Pick<EdgeLimits, "connections" | "connectionsPerVm">) {
+    this.#limits = limits;
   }
 
   get open(): number {
@@ -18,7 +19,8 @@ export class ConnectionCounts {
   /** Returns the function that gives the place back, once. Throws a ProxyError when there is none. */
   take(vmId: VmId): () => void {
     const count = this.#counts.get(vmId) ?? 0;
-    if (count >= this.#most) throw new ProxyError("too_many_connections");
+    if (count >= this.#limits.connectionsPerVm) throw new ProxyError("too_many_connections", "of this VM");
+    if (this.#open >= this.#limits.connections) throw new ProxyError("too_many_connections", "of all VMs");
     this.#counts.set(vmId, count + 1);
     this.#open += 1;
     let isTaken = true;

@@ -2,6 +2,7 @@
 import type { Duplex } from "node:stream";
 import {
   FastvmError,
+  type ErrorCode,
   type ServiceAddress,
   type ServiceDirectory,
   type ServiceLookup,
@@ -67,6 +68,7 @@ async function wakeOr503(parts: ReachParts, vmId: VmId, known: Known, gone: Abor
   } catch (error) {
     gone.throwIfAborted();
     if (late.aborted) throw new ProxyError("machine_resume_timeout", undefined, { cause: error });
+    if (hasCode(error, "not_found")) throw new ProxyError("machine_not_found", undefined, { cause: error });
     // Its own words may tell what only the VM's owner should know; the API tells them to those with a key.
     throw new ProxyError("machine_resume_failed", undefined, { cause: error });
   }
@@ -93,11 +95,18 @@ async function dial(
     release();
     dialled.then((late) => late.destroy()).catch(() => undefined);
     gone.throwIfAborted();
-    const notRunning = error instanceof FastvmError && error.code === "vm_wrong_state";
+    const notRunning = hasCode(error, "vm_wrong_state");
     if (notRunning && !isLast) return undefined;
     if (notRunning) throw new ProxyError("machine_not_ready", undefined, { cause: error });
+    // The link's streams are commands and files, too.
+    if (hasCode(error, "out_of_capacity"))
+      throw new ProxyError("too_many_connections", "of this VM", { cause: error });
     throw new ProxyError("service_unreachable", reasonOf(error, signal), { cause: error });
   }
+}
+
+function hasCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof FastvmError && error.code === code;
 }
 
 function reasonOf(error: unknown, signal: AbortSignal): string | undefined {
