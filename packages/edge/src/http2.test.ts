@@ -190,6 +190,14 @@ test("HTTP/1.1 clients reach services that speak HTTP/2, and the other way round
   expect(Buffer.concat(await stream.toArray()).toString()).toBe("def");
 });
 
+test("a POST without a body has the length 0 for a service that speaks HTTP/1.1", async () => {
+  const vmId = await proxy.service(({ headers }, response) => {
+    response.end(`${headers["content-length"]} ${headers["transfer-encoding"]}`);
+  });
+  const stream = ask(vmId, { ":method": "POST" }, { endStream: true });
+  expect(Buffer.concat(await stream.toArray()).toString()).toBe("0 undefined");
+});
+
 test("a service that does not speak HTTP/2 although it is said to is 502", async () => {
   const { port } = (await proxy.vms.lookUp(
     await proxy.service((_request, response) => response.end()),

@@ -1,8 +1,9 @@
 /** A service's answer, on its way to the client. */
 import { ServerResponse } from "node:http";
+import { valuesOf } from "../address/check-request.ts";
 import type { BackendAnswer } from "../backend/call.ts";
 import type { ClientResponse } from "../client-request.ts";
-import { asHttp2, endToEndHeaders, endToEndTrailers } from "../headers/response-headers.ts";
+import { asHttp2, endToEndHeaders, endToEndTrailers, withoutTrailer } from "../headers/response-headers.ts";
 import type { RawHeaders } from "../headers/hop-by-hop.ts";
 import { pump } from "./pump.ts";
 
@@ -32,13 +33,20 @@ export async function sendAnswer(
 function writeHead({ status, statusText, headers, isEmpty }: BackendAnswer, response: ClientResponse): void {
   const passed = endToEndHeaders(headers);
   if (response instanceof ServerResponse) {
-    response.writeHead(status, statusText, passed);
+    const canEndInTrailers = !isEmpty && isChunked(response, passed);
+    response.writeHead(status, statusText, canEndInTrailers ? passed : withoutTrailer(passed));
     if (!isEmpty) response.flushHeaders();
     return;
   }
   response.statusCode = status;
   for (const [name, value] of Object.entries(asHttp2(passed))) response.setHeader(name, value);
   if (!isEmpty) response.writeHead(status);
+}
+
+/** Whether Node will send the body in chunks. It refuses to announce trailers where it will not. */
+function isChunked(response: ServerResponse, headers: string[]): boolean {
+  const hasLength = valuesOf({ rawHeaders: headers }, "content-length").length > 0;
+  return response.useChunkedEncodingByDefault && !hasLength;
 }
 
 function addTrailers(response: ClientResponse, trailers: RawHeaders): void {

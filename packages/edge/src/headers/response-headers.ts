@@ -12,6 +12,15 @@ export function endToEndHeaders(raw: RawHeaders): string[] {
   return headers;
 }
 
+/** For answers that cannot end in trailers. */
+export function withoutTrailer(raw: RawHeaders): string[] {
+  const headers: string[] = [];
+  forEachHeader(raw, (name, value, written) => {
+    if (name !== "trailer") headers.push(written, value);
+  });
+  return headers;
+}
+
 /** Never in trailers: they would change what was sent already. */
 const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP,
