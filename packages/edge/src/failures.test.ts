@@ -1,5 +1,6 @@
 /** What the proxy says when a service or a VM does not, and the waking of VMs. */
 import { once } from "node:events";
+import { createServer } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -62,7 +63,7 @@ describe("a service that fails", () => {
     ],
     [
       "sends giant headers",
-      (socket: Socket) => socket.end(`HTTP/1.1 200 OK\r\nX: ${"a".repeat(40_000)}\r\n\r\n`),
+      (socket: Socket) => socket.end(`HTTP/1.1 200 OK\r\nX: ${"a".repeat(80_000)}\r\n\r\n`),
     ],
     [
       "switches protocols unasked",
@@ -196,6 +197,16 @@ describe("a VM that does not run", () => {
     expect(answer.body).not.toContain("secret");
   });
 
+  test("and is deleted while requests wait for it is 404", async () => {
+    const vmId = proxy.vms.add({ port: 1 }, { status: "paused", autoResume: true });
+    proxy.vms.waking = () => {
+      proxy.vms.vms.delete(vmId);
+      return Promise.reject(new FastvmError("not_found", "the VM was deleted meanwhile"));
+    };
+    const words = await Promise.all([1, 2].map(() => send(proxy.url, { vhost: proxy.host(vmId) })));
+    for (const answer of words) expectError(answer, 404, "machine_not_found", false);
+  });
+
   test("is not waited for by a client that leaves", async () => {
     const given = Promise.withResolvers<AbortSignal>();
     proxy.vms.waking = (signal) => {
@@ -234,4 +245,25 @@ test("an error answered before the request is read leaves the connection usable,
   const startedAt = performance.now();
   expect(await sendBytes(proxy.port, `${post}ab`, 5000)).toMatch(/^HTTP\/1.1 502/);
   expect(performance.now() - startedAt).toBeLessThan(2000);
+});
+
+test("a bug in one request is logged, and ends that request alone", async () => {
+  const { errors } = proxy;
+  const buggy = createServer((request, response) => {
+    response.setHeader = () => {
+      throw new Error("a bug");
+    };
+    proxy.edge.serve(request, response);
+  });
+  buggy.on("upgrade", (request, socket, head) => {
+    socket.write = () => {
+      throw new Error("a bug");
+    };
+    proxy.edge.upgrade(request, socket, head);
+  });
+  const port = await proxy.listen(buggy);
+  for (const more of ["", "Connection: Upgrade\r\nUpgrade: websocket\r\n"]) {
+    expect(await sendBytes(port, `GET /proxy/ HTTP/1.1\r\nHost: x\r\n${more}\r\n`, 5000)).toBe("");
+    expect(errors.splice(0)).toEqual([{ err: expect.objectContaining({ message: "a bug" }) as Error }]);
+  }
 });

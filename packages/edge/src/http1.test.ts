@@ -129,6 +129,25 @@ describe("headers", () => {
     });
   });
 
+  test("X-Forwarded-* with underscores, which many services take for the same, are dropped whoever sends them", async () => {
+    const vmId = await mirror();
+    const headers = {
+      X_Forwarded_For: "6.6.6.6",
+      "X-Forwarded_Proto": "https",
+      x_real_ip: "6.6.6.6",
+      X_Other: "kept",
+    };
+    const seen = JSON.parse((await send(proxy.url, { vhost: proxy.host(vmId), headers })).body).headers;
+    expect(seen).toMatchObject({
+      "x-forwarded-for": "127.0.0.1",
+      "x-forwarded-proto": "http",
+      x_other: "kept",
+    });
+    expect(
+      Object.keys(seen).filter((name) => /^x.(forwarded|real).*_|^x_(forwarded|real)/.test(name)),
+    ).toEqual([]);
+  });
+
   test("Expect: 100-continue is answered, and not passed on", async () => {
     const vmId = await mirror();
     const head = `POST / HTTP/1.1\r\nHost: ${proxy.host(vmId)}\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab`;
@@ -155,6 +174,22 @@ describe("bodies", () => {
     });
     const plain = await seenOf("GET", "");
     expect(plain.headers).not.toHaveProperty("transfer-encoding");
+  });
+
+  test("that are not there are said to be empty where a method usually has one", async () => {
+    const vmId = await mirror();
+    const framingOf = async (method: string) => {
+      const head = `${method} / HTTP/1.1\r\nHost: ${proxy.host(vmId)}\r\n\r\n`;
+      const [, body = ""] = (await sendBytes(proxy.port, head)).split("\r\n\r\n");
+      const { headers } = JSON.parse(body);
+      return [headers["content-length"], headers["transfer-encoding"]];
+    };
+    for (const method of ["POST", "PUT", "PATCH", "PROPFIND"]) {
+      expect(await framingOf(method)).toEqual(["0", undefined]);
+    }
+    for (const method of ["GET", "DELETE", "OPTIONS", "TRACE"]) {
+      expect(await framingOf(method)).toEqual([undefined, undefined]);
+    }
   });
 
   test("answers to HEAD, 204 and 304 have none, whatever their headers say", async () => {
@@ -191,6 +226,7 @@ describe("bodies", () => {
     await left.promise;
     await expect.poll(() => proxy.vms.open.size).toBe(0);
     expect(proxy.edge.metrics()).toMatchObject({ openRequests: 0, openConnections: 0 });
+    expect(proxy.edge.metrics().requests).toEqual({ "2xx": 1 });
   });
 
   test("trailers of chunked answers are passed on", async () => {

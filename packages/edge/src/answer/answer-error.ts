@@ -1,4 +1,5 @@
 /** The proxy's own answers: JSON `{error, code, retryable, suggested_action?}`, and the code in a header. */
+import { ServerResponse, STATUS_CODES } from "node:http";
 import type { ClientRequest, ClientResponse } from "../client-request.ts";
 import type { Sink } from "../forward/pump.ts";
 import { RETRY_AFTER_SEC } from "../limits.ts";
@@ -7,13 +8,13 @@ import { beforeEnd } from "./rest-of-request.ts";
 
 export const PROXY_ERROR_HEADER = "x-fastvm-proxy-error";
 
-/** The headers must not have been sent. */
-export function answerError(
+/** The headers must not have been sent. Resolves when the answer is handed over. */
+export async function answerError(
   request: ClientRequest,
   response: ClientResponse,
   error: ProxyError,
   lingerMs: number,
-): void {
+): Promise<void> {
   const { status, retryable, ...entry } = error.entry;
   const body = Buffer.from(
     JSON.stringify({
@@ -24,6 +25,8 @@ export function answerError(
     }),
   );
   response.statusCode = status;
+  // A service's answer that could not be written may have left its reason behind.
+  if (response instanceof ServerResponse) response.statusMessage = STATUS_CODES[status] ?? "";
   response.setHeader("content-type", "application/json; charset=utf-8");
   response.setHeader("content-length", String(body.length));
   response.setHeader("cache-control", "no-store");
@@ -31,5 +34,6 @@ export function answerError(
   if (status === 503) response.setHeader("retry-after", String(RETRY_AFTER_SEC));
   const sink: Sink = response;
   sink.write(body);
-  void beforeEnd(request, response, lingerMs).then(() => response.end());
+  await beforeEnd(request, response, lingerMs);
+  response.end();
 }

@@ -1,4 +1,4 @@
-/** An ordinary request: checked, reached, forwarded, and answered by the proxy itself where that fails. Never rejects. */
+/** An ordinary request: checked, reached, forwarded, and answered by the proxy itself where that fails. Rejects through bugs only. */
 import { ServerResponse } from "node:http";
 import type { Http2Stream } from "node:http2";
 import { checkRequest } from "../address/check-request.ts";
@@ -13,6 +13,7 @@ import { reachService } from "../backend/reach-service.ts";
 import { http2StreamOf, type ClientRequest, type ClientResponse } from "../client-request.ts";
 import type { EdgeParts } from "../edge-parts.ts";
 import { outgoingRequest } from "../headers/request-headers.ts";
+import type { RequestOutcome } from "../metrics/edge-metrics.ts";
 import { forward } from "./forward.ts";
 
 const HTTP2_INTERNAL_ERROR = 2;
@@ -22,28 +23,26 @@ export async function exchange(
   request: ClientRequest,
   response: ClientResponse,
 ): Promise<void> {
-  const startedAt = performance.now();
-  const answered = (status: number) => parts.metrics.answered(status, performance.now() - startedAt);
+  const outcome = parts.metrics.begin();
   const client = watchClient(response);
   let call: BackendCall | undefined;
   parts.metrics.openRequests += 1;
   try {
     checkRequest(request);
     const destination = findDestination(request, parts.domain);
-    if (redirectToSlash(request, response, destination)) return answered(response.statusCode);
+    if (redirectToSlash(request, response, destination)) return outcome.answered(response.statusCode);
     const outgoing = outgoingRequest(request, destination);
     const { connection, h2c } = await reachService(parts, destination.address, client.gone);
     call = h2c ? callHttp2(connection, outgoing) : callHttp1(connection, outgoing);
     const { body } = outgoing;
     const { limits } = parts;
-    const onAnswer = ({ status }: { readonly status: number }) => answered(status);
-    await forward({ request, response, call, body, limits, gone: client.gone, onAnswer });
+    await forward({ request, response, call, body, limits, gone: client.gone, outcome });
     call.close();
     afterEnd(request, limits.lingerMs);
   } catch (error) {
     call?.destroy(http2StreamOf(response)?.rstCode || undefined);
-    if (client.gone.aborted) parts.metrics.aborted();
-    else fail(parts, request, response, error, answered);
+    if (client.gone.aborted) outcome.aborted();
+    else await fail(parts, request, response, error, outcome);
   } finally {
     parts.metrics.openRequests -= 1;
   }
@@ -75,13 +74,14 @@ function redirectToSlash(
   return true;
 }
 
-function fail(
+/** Says what went wrong, or breaks off what was begun. */
+export async function fail(
   { metrics, log, limits }: EdgeParts,
   request: ClientRequest,
   response: ClientResponse,
   error: unknown,
-  answered: (status: number) => void,
-): void {
+  outcome: RequestOutcome,
+): Promise<void> {
   const failure = asProxyError(error);
   metrics.failed(failure.code);
   if (failure.code === "internal") log.error({ err: error }, "a request to a service failed through a bug");
@@ -91,9 +91,9 @@ function fail(
   } else if (response.headersSent) {
     response.destroy();
   } else {
-    answered(failure.entry.status);
-    answerError(request, response, failure, limits.lingerMs);
+    outcome.answered(failure.entry.status);
     response.once("finish", () => afterEnd(request, limits.lingerMs));
+    await answerError(request, response, failure, limits.lingerMs);
   }
 }
 
@@ -103,7 +103,7 @@ function reset(stream: Http2Stream, code: number): void {
   stream.close(code);
 }
 
-export function asProxyError(error: unknown): ProxyError {
+function asProxyError(error: unknown): ProxyError {
   if (error instanceof ProxyError) return error;
   if (error instanceof StreamReset)
     return new ProxyError("service_bad_answer", error.message, { cause: error });

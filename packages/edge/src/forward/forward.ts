@@ -3,11 +3,13 @@ import { IncomingMessage } from "node:http";
 import { beforeEnd } from "../answer/rest-of-request.ts";
 import { ProxyError } from "../answer/proxy-errors.ts";
 import type { BackendAnswer, BackendCall } from "../backend/call.ts";
+import { badAnswer } from "../backend/call-http1.ts";
 import { unlessAborted } from "../backend/unless-aborted.ts";
 import type { ClientRequest, ClientResponse } from "../client-request.ts";
 import type { RequestBody } from "../headers/request-headers.ts";
 import { endToEndTrailers } from "../headers/response-headers.ts";
 import type { EdgeLimits } from "../limits.ts";
+import type { RequestOutcome } from "../metrics/edge-metrics.ts";
 import { AnswerDeadline } from "./answer-deadline.ts";
 import { pump } from "./pump.ts";
 import { sendAnswer } from "./send-answer.ts";
@@ -16,12 +18,12 @@ import { SilenceTimer } from "./silence-timer.ts";
 export interface Forwarding {
   readonly request: ClientRequest;
   readonly response: ClientResponse;
-  readonly call: BackendCall;
+  readonly call: Pick<BackendCall, "body" | "answer" | "finish">;
   readonly body: RequestBody;
   readonly limits: EdgeLimits;
   /** Aborted when the client went away. */
   readonly gone: AbortSignal;
-  readonly onAnswer: (answer: BackendAnswer) => void;
+  readonly outcome: RequestOutcome;
 }
 
 /** Resolves when the client has the whole answer. Rejects with a ProxyError or a StreamReset, or with the reason of `gone`. */
@@ -40,7 +42,8 @@ export async function forward(parts: Forwarding): Promise<void> {
     sendBody(parts, idle, deadline).catch(() => undefined);
     const answer = await unlessAborted(Promise.race([call.answer, silent.promise]), gone);
     deadline.end();
-    parts.onAnswer(answer);
+    checkStatus(answer);
+    parts.outcome.answered(answer.status);
     const sending = sendAnswer(
       answer,
       response,
@@ -52,6 +55,11 @@ export async function forward(parts: Forwarding): Promise<void> {
     deadline.end();
     idle.stop();
   }
+}
+
+/** Three digits may be anything, of which Node writes not all; what is below 200 is no answer yet, and 600 and above mean nothing. */
+function checkStatus({ status }: BackendAnswer): void {
+  if (status < 200 || status > 599) throw badAnswer(new Error(`its status is ${status}`));
 }
 
 async function sendBody(

@@ -35,6 +35,8 @@ export function pump(source: Readable, sink: Sink, hooks: PumpHooks): Promise<vo
   sink.on("drain", onDrain);
   sink.on("close", onSinkLost);
   sink.on("error", onSinkLost);
+  // An earlier reader may have paused it.
+  source.resume();
   // What happened before somebody listened is not told again.
   if (source.readableEnded) onEnd();
   else if (source.destroyed) onSourceLost();

@@ -1,19 +1,20 @@
-/** A WebSocket: the handshake goes through both parsers, then the connections are spliced as they are. Never rejects. */
+/** A WebSocket: the handshake goes through both parsers, then the connections are spliced as they are. Rejects through bugs only. */
 import { ServerResponse, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { checkRequest, checkUpgrade, optionsOf, valuesOf } from "../address/check-request.ts";
 import { findDestination } from "../address/find-service.ts";
-import { answerError } from "../answer/answer-error.ts";
 import { ProxyError } from "../answer/proxy-errors.ts";
 import { answerOf, badAnswer, sendHttp1 } from "../backend/call-http1.ts";
+import { closeSoon } from "../backend/close-soon.ts";
 import { reachService } from "../backend/reach-service.ts";
 import { unlessAborted } from "../backend/unless-aborted.ts";
 import type { EdgeParts } from "../edge-parts.ts";
 import { outgoingRequest } from "../headers/request-headers.ts";
 import { endToEndHeaders } from "../headers/response-headers.ts";
-import { asProxyError } from "./exchange.ts";
-import { sendAnswer } from "./send-answer.ts";
+import { EarlyBytes } from "./early-bytes.ts";
+import { fail } from "./exchange.ts";
+import { forward, type Forwarding } from "./forward.ts";
 import { splice } from "./splice.ts";
 
 export async function openWebSocket(
@@ -22,62 +23,79 @@ export async function openWebSocket(
   client: Duplex,
   head: Buffer,
 ): Promise<void> {
-  const { metrics, log, limits } = parts;
-  const startedAt = performance.now();
-  const answered = (status: number) => metrics.answered(status, performance.now() - startedAt);
-  const gone = new AbortController();
+  const { metrics, limits } = parts;
   client.on("error", () => client.destroy());
-  client.once("close", () => gone.abort(new Error("the client went away")));
   const response = plainAnswer(request, client);
+  // Node hands requests on while answers to earlier ones are under way, which would land in the WebSocket.
+  if (response === undefined) return void client.destroy();
+  const outcome = metrics.begin();
+  const gone = closeOf(client);
+  const early = new EarlyBytes(client, head);
   let service: Duplex | undefined;
   metrics.openRequests += 1;
   try {
-    service = await reach(parts, request, gone.signal);
-    const outcome = await handshake(parts, request, service, gone.signal);
-    answered(outcome.message.statusCode ?? 101);
-    if (outcome.kind === "refused") {
-      const answer = answerOf(outcome.message, "GET");
-      await sendAnswer(
-        answer,
-        response,
-        () => undefined,
-        () => Promise.resolve(),
-      );
-    } else {
+    service = await reach(parts, request, gone);
+    const answer = await handshake(parts, request, service, gone);
+    if (answer.kind === "open") {
+      outcome.answered(101);
       response.detachSocket(client as Socket);
-      client.write(switchingProtocols(outcome.message));
-      client.unshift(head);
-      service.unshift(outcome.head);
-      metrics.openWebSockets += 1;
-      await splice(client, service, limits).finally(() => (metrics.openWebSockets -= 1));
+      early.giveBack();
+      await join(parts, client, service, answer);
+    } else {
+      const { call } = answer;
+      await forward({ request, response, call, body: { kind: "none" }, limits, gone, outcome });
     }
   } catch (error) {
-    if (gone.signal.aborted) return metrics.aborted();
-    const failure = asProxyError(error);
-    metrics.failed(failure.code);
-    if (failure.code === "internal") log.error({ err: error }, "a WebSocket failed through a bug");
-    if (response.headersSent) return void client.destroy();
-    answered(failure.entry.status);
-    answerError(request, response, failure, limits.lingerMs);
+    service?.destroy();
+    if (gone.aborted) outcome.aborted();
+    // The connection has become a WebSocket's: there is no answer to give any more.
+    else if (response.socket === null) throw error;
+    else await fail(parts, request, response, error, outcome);
   } finally {
     metrics.openRequests -= 1;
     service?.destroy();
   }
 }
 
-/** For everything but a WebSocket that opens; the connection ends with it. */
-function plainAnswer(request: IncomingMessage, client: Duplex): ServerResponse {
+async function join(
+  { metrics, limits }: EdgeParts,
+  client: Duplex,
+  service: Duplex,
+  { message, head }: Extract<Answer, { kind: "open" }>,
+): Promise<void> {
+  metrics.openWebSockets += 1;
+  try {
+    client.write(switchingProtocols(message));
+    service.unshift(head);
+    await splice(client, service, limits);
+  } finally {
+    metrics.openWebSockets -= 1;
+  }
+}
+
+/** For everything but a WebSocket that opens; the connection ends with it. `undefined`: an earlier answer has the connection. */
+function plainAnswer(request: IncomingMessage, client: Duplex): ServerResponse | undefined {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
-  response.assignSocket(client as Socket);
+  try {
+    response.assignSocket(client as Socket);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ERR_HTTP_SOCKET_ASSIGNED")
+      return undefined;
+    throw error;
+  }
   response.on("error", () => undefined);
   response.once("finish", () => {
     response.detachSocket(client as Socket);
-    client.end();
-    // Else what the client still sends would keep the connection from closing.
-    client.resume();
+    closeSoon(client);
   });
   return response;
+}
+
+function closeOf(client: Duplex): AbortSignal {
+  const controller = new AbortController();
+  client.once("close", () => controller.abort(new Error("the client went away")));
+  return controller.signal;
 }
 
 async function reach(parts: EdgeParts, request: IncomingMessage, gone: AbortSignal): Promise<Duplex> {
@@ -93,22 +111,25 @@ async function reach(parts: EdgeParts, request: IncomingMessage, gone: AbortSign
   );
 }
 
-type Outcome =
+type Answer =
   | { readonly kind: "open"; readonly message: IncomingMessage; readonly head: Buffer }
-  | { readonly kind: "refused"; readonly message: IncomingMessage };
+  | { readonly kind: "refused"; readonly call: Forwarding["call"] };
 
 async function handshake(
   { domain, limits }: EdgeParts,
   request: IncomingMessage,
   service: Duplex,
   gone: AbortSignal,
-): Promise<Outcome> {
+): Promise<Answer> {
   const outgoing = outgoingRequest(request, findDestination(request, domain));
   const sent = sendHttp1(service, outgoing, ["Connection", "Upgrade", "Upgrade", "websocket"]);
-  const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   sent.on("error", (error) => reject(badAnswer(error)));
   sent.once("close", () => reject(badAnswer(new Error("it closed the connection"))));
-  sent.once("response", (message: IncomingMessage) => resolve({ kind: "refused", message }));
+  sent.once("response", (message: IncomingMessage) => {
+    const answer = Promise.resolve(answerOf(message, "GET"));
+    resolve({ kind: "refused", call: { body: sent, answer, finish: () => undefined } });
+  });
   sent.once("upgrade", (message: IncomingMessage, _socket: Duplex, head: Buffer) => {
     const isWebSocket = optionsOf(valuesOf(message, "upgrade")).includes("websocket");
     if (isWebSocket) resolve({ kind: "open", message, head });

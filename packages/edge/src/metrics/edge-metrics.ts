@@ -26,6 +26,12 @@ export interface EdgeMetrics {
   readonly openConnections: number;
 }
 
+/** What becomes of one request. What is told first counts: an answer that the client does not take to its end was given nevertheless. */
+export interface RequestOutcome {
+  answered(status: number): void;
+  aborted(): void;
+}
+
 export class MetricsRecorder {
   readonly #requests = new Map<string, number>();
   readonly #errors = new Map<ProxyErrorCode, number>();
@@ -34,16 +40,18 @@ export class MetricsRecorder {
   openRequests = 0;
   openWebSockets = 0;
 
-  answered(status: number, latencyMs: number): void {
-    this.#count(`${Math.floor(status / 100)}xx`);
-    const bucket = LATENCY_BUCKETS_MS.findIndex((bound) => latencyMs <= bound);
-    const index = bucket === -1 ? LATENCY_BUCKETS_MS.length : bucket;
-    this.#counts[index] = (this.#counts[index] ?? 0) + 1;
-    this.#sumMs += latencyMs;
-  }
-
-  aborted(): void {
-    this.#count("aborted");
+  /** For a request that begins now. */
+  begin(): RequestOutcome {
+    const startedAt = performance.now();
+    let isKnown = false;
+    const first = (count: () => void) => {
+      if (!isKnown) count();
+      isKnown = true;
+    };
+    return {
+      answered: (status) => first(() => this.#answered(status, performance.now() - startedAt)),
+      aborted: () => first(() => this.#count("aborted")),
+    };
   }
 
   failed(code: ProxyErrorCode): void {
@@ -65,6 +73,14 @@ export class MetricsRecorder {
       openWebSockets,
       openConnections,
     };
+  }
+
+  #answered(status: number, latencyMs: number): void {
+    this.#count(`${Math.floor(status / 100)}xx`);
+    const bucket = LATENCY_BUCKETS_MS.findIndex((bound) => latencyMs <= bound);
+    const index = bucket === -1 ? LATENCY_BUCKETS_MS.length : bucket;
+    this.#counts[index] = (this.#counts[index] ?? 0) + 1;
+    this.#sumMs += latencyMs;
   }
 
   #count(outcome: string): void {
