@@ -14,17 +14,10 @@ import type { AddressChange, LearnedElement } from "./learned-addresses.ts";
 import { isSameLimit, shapingCommand } from "./rate-limit.ts";
 import { readReport, readTraffic } from "./read-table.ts";
 import type { TableState } from "./read-table.ts";
-import {
-  COUNTER_SETS,
-  POLICY_CHAINS,
-  dropTable,
-  renderAttach,
-  renderBase,
-  renderCounts,
-  renderDetach,
-  renderUpdate,
-} from "./render-table.ts";
+import { COUNTER_SETS, dropTable, renderBase } from "./render-table.ts";
 import type { TableOptions } from "./render-table.ts";
+import { policyChains, renderCounts, renderDetach, renderInstall } from "./render-vm.ts";
+import type { GuestPolicy } from "./render-vm.ts";
 
 export interface FirewallOptions {
   readonly shell: CommandShell;
@@ -37,11 +30,6 @@ export interface FirewallOptions {
   readonly vmPrefix: string;
   /** Told when someone else changed the table, and when it could not be put back. */
   readonly onError: (error: Error) => void;
-}
-
-export interface GuestPolicy {
-  readonly guest: FirewallGuest;
-  readonly policy: NetworkPolicy;
 }
 
 interface AttachedVm extends GuestPolicy {
@@ -91,7 +79,7 @@ export class Firewall {
       const found = await this.#table.read();
       const now = Date.now();
       for (const { guest, policy: held } of guests) {
-        const policy = (await this.#renders(guest, held)) ? held : CLOSED;
+        const policy = (await this.#renders({ guest, policy: held })) ? held : CLOSED;
         const learned = new LearnedAddresses(guest.index, policy);
         this.#vms.set(guest.index, { guest, policy, learned });
       }
@@ -106,13 +94,13 @@ export class Firewall {
   }
 
   /** One policy of another version must not keep the others' VMs from theirs; its VM reaches nothing until it gets a new one. */
-  async #renders(guest: FirewallGuest, policy: NetworkPolicy): Promise<boolean> {
+  async #renders(vm: GuestPolicy): Promise<boolean> {
     try {
-      await gather(renderAttach(this.#options, guest, policy));
+      await gather(renderInstall(this.#options, vm));
       return true;
     } catch (error) {
       this.#onError(
-        new Error(`The policy of the VM with index ${guest.index} cannot be kept`, { cause: error }),
+        new Error(`The policy of the VM with index ${vm.guest.index} cannot be kept`, { cause: error }),
       );
       return false;
     }
@@ -123,7 +111,7 @@ export class Firewall {
     return this.#table.run(async () => {
       const former = this.#vms.get(guest.index);
       const learned = former?.learned.under(policy) ?? new LearnedAddresses(guest.index, policy);
-      await this.#install({ guest, policy, learned }, renderAttach(this.#options, guest, policy));
+      await this.#install({ guest, policy, learned });
     });
   }
 
@@ -132,8 +120,7 @@ export class Firewall {
     return this.#table.run(async () => {
       const former = this.#vms.get(index);
       if (former === undefined) throw new Error(`The VM with index ${index} has no firewall`);
-      const next = { guest: former.guest, policy, learned: former.learned.under(policy) };
-      await this.#install(next, renderUpdate(this.#options, index, policy));
+      await this.#install({ guest: former.guest, policy, learned: former.learned.under(policy) });
     });
   }
 
@@ -144,7 +131,7 @@ export class Firewall {
       if (vm === undefined) return;
       this.#vms.delete(index);
       const forgotten = renderChanges(this.#table.name, vm.learned.notIn(undefined));
-      await this.#table.change(renderDetach(this.#options, vm.guest) + forgotten);
+      await this.#table.change(renderDetach(this.#options, vm) + forgotten);
     });
   }
 
@@ -180,7 +167,7 @@ export class Firewall {
   async report(index: number): Promise<FirewallReport | undefined> {
     const vm = this.#vms.get(index);
     if (vm === undefined) return undefined;
-    const chains = POLICY_CHAINS.map((name) => `chain vm${index}_${name}`);
+    const chains = policyChains(vm).map((chain) => `chain ${chain}`);
     const listing = await this.#table.list([...chains, ...COUNTING_SETS]);
     return readReport(listing, vm.guest.veth, vm.policy);
   }
@@ -202,10 +189,10 @@ export class Firewall {
   }
 
   /** The limit first: it is easily taken back when the rules are refused. */
-  async #install(next: AttachedVm, lines: Iterable<string>): Promise<void> {
-    const text = await gather(lines);
+  async #install(next: AttachedVm): Promise<void> {
     const { index } = next.guest;
     const former = this.#vms.get(index);
+    const text = await gather(renderInstall(this.#options, next, former));
     const changesLimit = !isSameLimit(former?.policy.egress.rateLimit, next.policy.egress.rateLimit);
     if (changesLimit) await this.#shape(next.guest, next.policy);
     this.#vms.set(index, next);
@@ -256,11 +243,12 @@ export class Firewall {
     const now = Date.now();
     yield dropTable(this.#table.name);
     yield renderBase(this.#options);
-    for (const { guest, policy, learned } of this.#vms.values()) {
-      const counted = counts?.get(guest.veth);
-      if (counted !== undefined) yield renderCounts(this.#options, guest.veth, counted);
-      yield* renderAttach(this.#options, guest, policy);
-      yield renderChanges(this.#table.name, learned.all(now));
+    for (const vm of this.#vms.values()) {
+      const { veth } = vm.guest;
+      const counted = counts?.get(veth);
+      if (counted !== undefined) yield renderCounts(this.#options, veth, counted);
+      yield* renderInstall(this.#options, vm);
+      yield renderChanges(this.#table.name, vm.learned.all(now));
     }
   }
 }

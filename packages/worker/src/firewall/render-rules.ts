@@ -17,9 +17,6 @@ const GUARDED: readonly IpNetwork[] = [...GUARDED_IPV4, ...GUARDED_IPV6].flatMap
 
 const KEYWORD: Readonly<Record<Family, "ip" | "ip6">> = { 4: "ip", 6: "ip6" };
 
-/** Leads to what all VMs' rules have in common. */
-export const BYPASS_CHAIN = "bypass";
-
 /** The set of all that rules by name learned: an address, the VM's index and the rule's id. One for all VMs, since nft fetches every set there is on each run. */
 export function learnedSet(family: Family): string {
   return `learned${family}`;
@@ -34,7 +31,6 @@ export function* renderIngress(policy: NetworkPolicy): Generator<string> {
 
 /** To all but the host itself. */
 export function* renderEgress(index: number, policy: NetworkPolicy): Generator<string> {
-  yield* beginning(policy);
   for (const [position, rule] of policy.egress.rules.entries()) {
     if (rule.kind === "fqdn") yield* renderNameRule(rule, index, position);
     else yield renderNetworkRule(rule, "egress", position);
@@ -44,9 +40,8 @@ export function* renderEgress(index: number, policy: NetworkPolicy): Generator<s
   else for (const family of [4, 6] as const) yield `${familyMatch(family)}${guard(family)} ${otherwise}`;
 }
 
-/** Egress to the host itself. Of the rules that allow something only those with exactly one address count. */
+/** Egress to the host itself, which the default does not reach. Of the rules that allow something only those with exactly one address count. */
 export function* renderHost(index: number, policy: NetworkPolicy): Generator<string> {
-  yield* beginning(policy);
   for (const [position, rule] of policy.egress.rules.entries()) {
     const denies = rule.action === "deny";
     if (rule.kind === "fqdn") {
@@ -55,11 +50,6 @@ export function* renderHost(index: number, policy: NetworkPolicy): Generator<str
       yield renderNetworkRule(rule, "egress", position);
     }
   }
-  if (policy.egress.default === "deny") yield decide("egress", "default", "deny");
-}
-
-function beginning({ dns }: NetworkPolicy): readonly string[] {
-  return dns.blockBypass ? [`jump ${BYPASS_CHAIN}`] : [];
 }
 
 /** What goes around the resolver. One port and one protocol in each: in a set of protocols nft takes ports for numbers of the host's byte order. */

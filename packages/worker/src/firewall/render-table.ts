@@ -1,31 +1,22 @@
 /**
- * The table and its VMs as text for nft.
+ * The table without its VMs as text for nft.
  *
  *   prerouting   from_vms   counts `sent`, asks `from_guest`, drops and counts what comes back from there
  *   postrouting  to_vms     the same for what goes to a VM, by `to_guest`
  *   postrouting  delivered  counts `received`: only what was let through comes here
  *
- * `from_guest` and `to_guest` hold what is the same for all VMs; what differs they look up by device, in sets that have an element for each VM. Each VM has three chains,
- * the rules of its policy: `vm<index>_egress`, `_host` for egress to the host itself, and `_ingress`. Counts of a VM are those of its elements in the sets `sent`,
- * `received` and `dropped`, which no change of its policy touches.
+ * `from_guest` and `to_guest` hold what is the same for all VMs; what differs they look up by device, in sets and maps that have an element for each VM (render-vm.ts). Counts of
+ * a VM are those of its elements in the sets `sent`, `received` and `dropped`, which no change of its policy touches.
  *
- * With each transaction nft reads the list of all chains, and the kernel looks through all rules again: so that one more VM costs little on a host of hundreds, a VM has
- * few chains, and no rule that could be everybody's.
+ * With each transaction nft reads the list of all chains, and the kernel looks through all rules again, from each that leads to them: so that one more VM costs little on a
+ * host of hundreds, a VM has few chains, no rule that could be everybody's, and none that leads elsewhere.
  */
-import type { Hits, NetworkPolicy } from "@fastvm/contract";
+import type { Hits } from "@fastvm/contract";
 import { GUARDED_IPV4, GUARDED_IPV6 } from "../network/guarded-ranges.ts";
-import type { FirewallGuest } from "./guest-port.ts";
-import { formatAddress, parseAddress, parseNetwork, rangesWithout } from "./ip-network.ts";
+import { parseNetwork, rangesWithout } from "./ip-network.ts";
 import type { IpNetwork } from "./ip-network.ts";
 import { DOH_IPV4, DOH_IPV6 } from "./known-doh-servers.ts";
-import {
-  BYPASS_CHAIN,
-  learnedSet,
-  renderBypass,
-  renderEgress,
-  renderHost,
-  renderIngress,
-} from "./render-rules.ts";
+import { learnedSet, renderBypass } from "./render-rules.ts";
 
 export interface TableOptions {
   readonly instance: string;
@@ -38,8 +29,10 @@ export const COUNTER_SETS = ["sent", "received", "dropped"] as const;
 export type CountsBySet = Readonly<Record<(typeof COUNTER_SETS)[number], Hits>>;
 /** Every transaction of ours adds a number of its own to this set, so that who watches the table can tell ours from others'. */
 export const OWN_CHANGES = "own_changes";
-/** The rules of the policy. */
+/** The rules of a policy: egress to all but the host, egress to the host itself, ingress. */
 export const POLICY_CHAINS = ["egress", "host", "ingress"] as const;
+/** The devices of VMs that may not go around the resolver. */
+export const BYPASS_BLOCKED = "bypass_blocked";
 
 /**
  * Some more than what the resolver answers to one guest; it has a limit of its own, which costs the daemon a wake-up for each packet. In bytes, as one packet of a guest that means
@@ -52,7 +45,7 @@ const OPENINGS = "250/second burst 2000 packets";
 /** That a packet was too large, or its port closed, a VM must hear, whatever its rules say of ICMP. Such a message quotes some connection, and could carry anything beside it: so they are few. */
 const ERRORS = "20/second burst 40 packets";
 /** A limit of each VM's own. */
-const LIMITS: Readonly<Record<string, string>> = {
+export const LIMITS: Readonly<Record<string, string>> = {
   openings: `rate over ${OPENINGS}`,
   questions: `rate over ${QUESTIONS}`,
   errors: `rate ${ERRORS}`,
@@ -100,6 +93,7 @@ export function renderBase(options: TableOptions): string {
       ([set, limit]) => `add set ${table} ${set} { type ifname; limit ${limit}; }`,
     ),
     ...Object.entries(ADDRESS_SETS).map(([set, type]) => `add set ${table} ${set} { type ${type}; }`),
+    `add set ${table} ${BYPASS_BLOCKED} { type ifname; }`,
     `add set ${table} ${OWN_CHANGES} { type mark; flags timeout; }`,
     // Without a size, which VMs could use up for each other: each has a bound of its own. What is out of date never matches, and is swept up now and then.
     ...([4, 6] as const).map(
@@ -162,79 +156,13 @@ export function sharedChains({ group, resolverPort }: TableOptions): Readonly<Re
     },
     from_guest: { rules: fromGuest(resolverPort) },
     to_guest: { rules: toGuest(resolverPort) },
-    [BYPASS_CHAIN]: { rules: renderBypass("goto bypassed") },
+    // Few policies have rules for the host itself; of the others nothing comes back from here but a refusal.
+    to_host: { rules: ["iifname vmap @host_of"] },
+    from_host: { rules: ["oifname vmap @host_of"] },
+    bypass: { rules: renderBypass("goto bypassed") },
     // Egress alone comes here, from either side; a chain that was jumped to cannot say more to its caller than that it goes on.
     bypassed: { rules: ["ct direction original iifname @dropped drop", "oifname @dropped drop", "drop"] },
   };
-}
-
-/** Goes before `renderAttach`: what a VM's counts begin with. */
-export function renderCounts({ instance }: TableOptions, veth: string, counts: CountsBySet): string {
-  return COUNTER_SETS.map((set) => {
-    const { packets, bytes } = counts[set];
-    return `add element ${tableName(instance)} ${set} { "${requireVeth(veth)}" counter packets ${packets} bytes ${bytes} }\n`;
-  }).join("");
-}
-
-/** A VM's chains, new or again, and its elements, line by line. */
-export function* renderAttach(
-  options: TableOptions,
-  guest: FirewallGuest,
-  policy: NetworkPolicy,
-): Generator<string> {
-  const table = tableName(options.instance);
-  const { index } = guest;
-  for (const name of POLICY_CHAINS) yield `add chain ${table} vm${index}_${name}\n`;
-  yield* renderUpdate(options, index, policy);
-  for (const [set, element] of elementsOf(guest)) yield `add element ${table} ${set} { ${element} }\n`;
-}
-
-/** The policy of a VM that is attached, line by line; its counts of rules start anew. */
-export function* renderUpdate(
-  { instance }: TableOptions,
-  index: number,
-  policy: NetworkPolicy,
-): Generator<string> {
-  const table = tableName(instance);
-  const chains = {
-    egress: renderEgress(index, policy),
-    host: renderHost(index, policy),
-    ingress: renderIngress(policy),
-  };
-  for (const name of POLICY_CHAINS) {
-    yield `flush chain ${table} vm${index}_${name}\n`;
-    for (const rule of chains[name]) yield `add rule ${table} vm${index}_${name} ${rule}\n`;
-  }
-}
-
-export function renderDetach(options: TableOptions, guest: FirewallGuest): string {
-  const table = tableName(options.instance);
-  return [
-    ...elementsOf(guest).map(([set, element]) => `delete element ${table} ${set} { ${element} }`),
-    dropChains(table, guest.index),
-  ].join("\n");
-}
-
-const DEVICE_SETS: readonly string[] = [...COUNTER_SETS, ...Object.keys(LIMITS)];
-
-/** What the shared chains look up of a VM. */
-function elementsOf(guest: FirewallGuest): readonly (readonly [set: string, element: string])[] {
-  const device = `"${requireVeth(guest.veth)}"`;
-  const [ipv4, hostIpv4, publicIpv6] = [guest.ipv4, guest.hostIpv4, guest.publicIpv6].map(canonical);
-  return [
-    ...DEVICE_SETS.map((set) => [set, device] as const),
-    ["addresses4", `${device} . ${ipv4}`],
-    ["addresses6", `${device} . ${publicIpv6}`],
-    ["cables", `${device} . ${ipv4} . ${hostIpv4}`],
-    ...POLICY_CHAINS.map((name) => [`${name}_of`, `${device} : goto vm${guest.index}_${name}`] as const),
-  ];
-}
-
-/** First emptied: a chain that another leads to cannot go. */
-function dropChains(table: string, index: number): string {
-  return ["flush", "delete"]
-    .flatMap((verb) => POLICY_CHAINS.map((name) => `${verb} chain ${table} vm${index}_${name}\n`))
-    .join("");
 }
 
 /**
@@ -262,7 +190,8 @@ function fromGuest(resolverPort: number): readonly string[] {
     "ct direction reply iifname vmap @ingress_of",
     // The namespace has led to our resolver what it could; this asks another.
     ...TRANSPORTS.map((protocol) => `${protocol} dport 53 return`),
-    "fib daddr type @host_kinds iifname vmap @host_of",
+    `iifname @${BYPASS_BLOCKED} jump bypass`,
+    "fib daddr type @host_kinds goto to_host",
     "iifname vmap @egress_of",
   ];
 }
@@ -281,8 +210,9 @@ function toGuest(resolverPort: number): readonly string[] {
       (protocol) => `ct state related meta l4proto ${protocol} meta length <= 1280 oifname @errors accept`,
     ),
     "ct direction original oifname vmap @ingress_of",
+    `oifname @${BYPASS_BLOCKED} jump bypass`,
     // Not the first packet's address, which may be one that was translated: `fib` knows only the packet.
-    "fib saddr type @host_kinds oifname vmap @host_of",
+    "fib saddr type @host_kinds goto from_host",
     "oifname vmap @egress_of",
   ];
 }
@@ -306,16 +236,4 @@ function guardedIpv6(vmPrefix: IpNetwork): readonly string[] {
     const range = parseNetwork(text);
     return range === undefined ? [] : rangesWithout(range, vmPrefix);
   });
-}
-
-function canonical(text: string): string {
-  const address = parseAddress(text);
-  if (address === undefined) throw new Error(`${JSON.stringify(text)} is no address`);
-  return formatAddress(address);
-}
-
-function requireVeth(name: string): string {
-  // The kernel allows 15 bytes; these need no quoting anywhere.
-  if (!/^[a-zA-Z0-9_-]{1,15}$/.test(name)) throw new Error(`${JSON.stringify(name)} is no device name`);
-  return name;
 }
