@@ -1,6 +1,6 @@
 /** Much at once through the proxy into real VMs: large bodies with flat memory, a thousand requests to ten VMs, and slow ones that hold up nobody. */
 import { once } from "node:events";
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { FastvmClient, Service, Vm } from "fastvm";
@@ -75,10 +75,14 @@ afterAll(async () => {
   await daemon[Symbol.asyncDispose]();
 });
 
-function send(to: Service, path: string, options: RequestOptions = {}) {
+interface SendOptions {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, number>>;
+}
+
+function send(to: Service, path: string, { method = "GET", headers = {} }: SendOptions = {}) {
   const { host } = new URL(to.url ?? "");
-  const { headers, ...others } = options;
-  return httpRequest(new URL(path, daemon.url), { ...others, headers: { host, ...headers }, agent: false });
+  return httpRequest(new URL(path, daemon.url), { method, headers: { host, ...headers }, agent: false });
 }
 
 async function text(to: Service, path: string): Promise<string> {

@@ -84,26 +84,19 @@ describe("a public key", () => {
     const clones = await Promise.all([
       client.vms.launch({ snapshotId: snapshot.id }),
       client.vms.launch({ snapshotId: snapshot.id }),
-      client.vms.launch({ machineType: "c1m2" }),
     ]);
-    const { children } = await client.vms.fork(vm, { count: 2 });
-    for (const child of [...ofPaused.children, ...children]) if (child.vm) clones.push(child.vm);
-    expect(clones).toHaveLength(6);
+    clones.push(...ofPaused.children.flatMap((child) => child.vm ?? []));
+    expect(clones).toHaveLength(3);
     const known = (await Promise.all(clones.map((clone) => sh(client, clone, WHO)))).concat(before);
     for (const line of [0, 1, 2]) {
       expect(new Set(known.map((one) => one.split("\n")[line])).size).toBe(known.length);
     }
-    const [clone] = clones;
-    await Promise.all(clones.slice(1).map((other) => client.vms.delete(other)));
-    await client.vms.pause(clone);
+    await Promise.all(clones.map((clone) => client.vms.delete(clone)));
     await client.vms.pause(vm);
     await daemon.sigkill();
     await daemon.restart();
     await client.vms.resume(vm);
-    await client.vms.resume(clone);
     expect(await sh(client, vm, WHO)).toBe(before);
-    expect(await sh(client, clone, WHO)).toBe(known[0]);
-    await client.vms.delete(clone);
   });
 
   test("outlives a daemon that is killed", async () => {

@@ -119,6 +119,8 @@ describe("a policy with every kind of rule holds", () => {
 
   test("over a daemon that was killed, and one that ended", async () => {
     await daemon.sigkill();
+    // Also while no daemon is there to ask.
+    expect(await lab.onHost("nft list ruleset")).toContain("198.51.100.0/24");
     await daemon.restart();
     await expectPolicy(vm);
     await daemon.stop();
