@@ -16,6 +16,8 @@ export default defineConfig({
           include: ["packages/*/src/**/*.test.ts", "tools/**/*.test.ts", "bench/**/*.test.ts"],
           exclude: ["**/*.vm.test.ts", "**/node_modules/**", "**/dist/**"],
           testTimeout: 30_000,
+          // Of two cores it would use one, and much of these tests is waiting.
+          maxWorkers: "100%",
         },
       },
       {

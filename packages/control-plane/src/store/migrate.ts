@@ -1,5 +1,5 @@
 /** Brings a database to the newest schema. Migrations are listed by hand: their order is part of the code. */
-import type { Kysely } from "kysely";
+import { sql, type Kysely } from "kysely";
 import { Migrator, type Migration } from "kysely/migration";
 import * as initial from "./migrations/0001-initial.ts";
 import * as ttl from "./migrations/0002-ttl.ts";
@@ -20,9 +20,18 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0005-public-ipv6": { up: (trx) => publicIpv6.up(trx) },
     "0006-auto-resume": { up: (trx) => autoResume.up(trx) },
   };
-  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations) } });
+  const provider = { getMigrations: () => Promise.resolve(migrations) };
+  const migrator = new Migrator({ db, provider, ...(await tablesIn(db, kind)) });
   const { error, results } = await migrator.migrateToLatest();
   if (error === undefined) return;
   const failed = results?.find((result) => result.status === "Error")?.migrationName ?? "unknown";
   throw new Error(`The store's migration ${failed} failed`, { cause: error });
+}
+
+/** Told nothing, the migrator takes tables of its name in any schema of the database for its own, such as another application's. */
+async function tablesIn(db: Kysely<Schema>, kind: StoreKind): Promise<{ migrationTableSchema?: string }> {
+  if (kind !== "postgres") return {};
+  const { rows } = await sql<{ schema: string }>`select current_schema() as schema`.execute(db);
+  const [row] = rows;
+  return row === undefined ? {} : { migrationTableSchema: row.schema };
 }
