@@ -1,4 +1,4 @@
-/** What one VM may take of the kernel's table of connections, which is everybody's. */
+/** What one VM may take of what is everybody's: the kernel's table of connections, and the resolver's time. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { LAB_GROUP, LAB_PREFIX, NetworkLab } from "../testing/network-lab.ts";
 import type { Probe } from "../testing/network-lab.ts";
@@ -8,6 +8,7 @@ import { Firewall } from "./firewall.ts";
 const SITE4 = "198.51.100.7";
 const SITE6 = "2001:db8:1::7";
 const INDEX = 720;
+const RESOLVER_PORT = 5399;
 /** `OPENINGS` of the table. */
 const AT_ONCE = 2000;
 const PER_SECOND = 250;
@@ -25,6 +26,7 @@ beforeAll(async () => {
     await lab.internet.listen(tcp(address));
     await lab.internet.listen(udp(address));
   }
+  await lab.host.listen(udp(lab.guest(INDEX).hostIpv4, RESOLVER_PORT));
 });
 
 afterAll(async () => {
@@ -36,7 +38,7 @@ beforeEach(async () => {
     shell: lab.shell,
     instance: "abc125",
     group: LAB_GROUP,
-    resolverPort: 5399,
+    resolverPort: RESOLVER_PORT,
     vmPrefix: LAB_PREFIX,
     onError: (error) => errors.push(error),
   });
@@ -66,5 +68,30 @@ describe("a flood of datagrams to ever new ports", () => {
     // All of the flood but what was let through was dropped, and is counted as such.
     const { dropped } = (await firewall.report(INDEX)) ?? {};
     expect(dropped?.packets).toBeGreaterThan(FLOOD / 3);
+  });
+});
+
+describe("a flood of questions", () => {
+  const resolver = () => udp(lab.guest(INDEX).hostIpv4, RESOLVER_PORT);
+  /** IPv4's header and UDP's. */
+  const HEADERS_BYTES = 28;
+  const SIZE = 100;
+  const FOR_MS = 2000;
+
+  it("reaches the resolver by so many bytes a second", async () => {
+    await lab.host.heard();
+    const sent = await vm.floods(resolver(), SIZE, FOR_MS);
+    const bytes = (await lab.host.heard()).length * (SIZE + HEADERS_BYTES);
+    expect(sent * SIZE).toBeGreaterThan(400_000);
+    expect(bytes).toBeGreaterThan(80_000);
+    // 80 kB at once and 40 a second; a busy machine's seconds are longer.
+    expect(bytes).toBeLessThan(2 * (80_000 + (40_000 * FOR_MS) / 1000));
+  });
+
+  it("does not reach it by packets larger than a question", async () => {
+    await lab.host.heard();
+    await vm.floods(resolver(), 700, 300);
+    expect(await lab.host.heard()).toEqual([]);
+    expect(await vm.reaches(resolver())).toBe(true);
   });
 });
