@@ -108,6 +108,20 @@ test("a WebSocket carries messages both ways", async () => {
   socket.close();
 });
 
+test("a WebSocket whose client has ended its half ends, once the service has heard of it", async () => {
+  const { hostname, port } = new URL(daemon.url);
+  const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+  const { host } = new URL(live.url ?? "");
+  socket.write(
+    `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: a\r\n\r\n`,
+  );
+  const [answer] = (await once(socket, "data")) as [Buffer];
+  expect(answer.toString()).toMatch(/^HTTP\/1.1 101 /);
+  const ended = once(socket.resume(), "end", { signal: AbortSignal.timeout(20_000) });
+  socket.end();
+  await ended;
+});
+
 test("a port on which nobody listens is 502, with the guest's reason", async () => {
   const dead = await client.vms.services.register(vm, { name: "dead", port: 7999 });
   const answer = await get(dead);

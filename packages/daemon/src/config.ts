@@ -83,12 +83,7 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     poolSize: flags.poolSize ?? integer("FASTVM_POOL_SIZE", setting("FASTVM_POOL_SIZE")) ?? DEFAULT_POOL_SIZE,
     network: networkMode(flags.network ?? setting("FASTVM_NETWORK") ?? DEFAULT_NETWORK),
     ipv6Prefix: flags.ipv6Prefix ?? setting("FASTVM_IPV6_PREFIX"),
-    nameservers: nameservers(
-      flags.nameserver ??
-        setting("FASTVM_NAMESERVERS")
-          ?.trim()
-          .split(/[\s,]+/),
-    ),
+    nameservers: nameservers(flags.nameserver ?? list(setting("FASTVM_NAMESERVERS"))),
     tls: tlsPaths(flags.tlsCert ?? setting("FASTVM_TLS_CERT"), flags.tlsKey ?? setting("FASTVM_TLS_KEY")),
     publicUrl: origin(flags.publicUrl ?? setting("FASTVM_PUBLIC_URL")),
     logLevel: flags.logLevel ?? setting("FASTVM_LOG_LEVEL") ?? "info",
@@ -98,6 +93,11 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
 function networkMode(value: string): NetworkMode {
   if (value === "on" || value === "none") return value;
   throw new Error(`The network is "on" or "none", not "${value}"`);
+}
+
+/** Separated by white space or commas. */
+function list(value: string | undefined): readonly string[] | undefined {
+  return value?.split(/[\s,]+/).filter((item) => item !== "");
 }
 
 function nameservers(values: readonly string[] | undefined): readonly string[] | undefined {

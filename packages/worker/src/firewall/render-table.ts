@@ -40,8 +40,11 @@ export const BYPASS_BLOCKED = "bypass_blocked";
  */
 const QUESTIONS = "40 kbytes/second burst 80 kbytes";
 const MAX_QUESTION_BYTES = 600;
-/** The kernel's table of connections is everybody's: what one VM opens in the two minutes that an unanswered one stays must leave room. */
-const OPENINGS = "250/second burst 2000 packets";
+/**
+ * The kernel's table of connections is everybody's: what one VM opens, of whatever protocol, in the two minutes that an unanswered one stays must leave room. It is one for
+ * all namespaces, so a VM's own has the same limit, before the host sees anything.
+ */
+export const OPENINGS = "250/second burst 2000 packets";
 /** That a packet was too large, or its port closed, a VM must hear, whatever its rules say of ICMP. Such a message quotes some connection, and could carry anything beside it: so they are few. */
 const ERRORS = "20/second burst 40 packets";
 /** A limit of each VM's own. */

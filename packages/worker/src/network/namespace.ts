@@ -1,4 +1,5 @@
 /** Makes and removes the namespace of a VM: its devices, addresses and the translation between the guest's addresses and its own. */
+import { OPENINGS } from "../firewall/render-table.ts";
 import type { CommandShell } from "../host/command-shell.ts";
 import {
   GATEWAY_IPV4,
@@ -140,12 +141,6 @@ ip netns del ${name}`);
 function routeCommand(slot: NetworkSlot, hostIpv6: string): string {
   return `route replace ${slot.publicIpv6}/128 via ${NAMESPACE_LINK_LOCAL} dev ${slot.veth} src ${hostIpv6}`;
 }
-
-/**
- * Connections a second, of whatever protocol, as the host lets through itself: the kernel has one table for all namespaces, and it would be filled here before the
- * host sees anything.
- */
-const OPENINGS = "250/second burst 2000 packets";
 
 /**
  * What comes from the guest must be from the guest. Questions about names go to our resolver whomever they were meant for. The policy is not here but on the host,
