@@ -3,7 +3,8 @@
  * from a delta into a process, from a delta into a new base.
  *
  * The calls are synchronous on purpose: scattered ranges mean thousands of small reads, and a trip through the thread pool costs more
- * than the read. The event loop gets its turn after every slice.
+ * than the read. The event loop gets its turn after every slice. So each call must get on or throw: a process can end in the middle, and what loops
+ * without progress here holds up the whole daemon.
  */
 import { readSync, writeSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -105,9 +106,12 @@ function readFully(fd: number, buffer: Buffer, position: number): void {
   }
 }
 
+/** The memory of a process that has ended takes nothing and reports no error: only this tells. */
 function writeFully(fd: number, buffer: Buffer, position: number): void {
   for (let done = 0; done < buffer.length;) {
-    done += writeSync(fd, buffer, done, buffer.length - done, position + done);
+    const bytes = writeSync(fd, buffer, done, buffer.length - done, position + done);
+    if (bytes === 0) throw new Error("The memory took no more bytes");
+    done += bytes;
   }
 }
 

@@ -155,7 +155,10 @@ async function takeDeviceState(vm: Vm, target: string): Promise<void> {
   if (!found.isFile() || found.size > MAX_STATE_BYTES) {
     throw new Error(`QEMU left ${found.size} bytes that are no device state`);
   }
-  await writeFile(join(target, STATE_FILE), await source.readFile(), { flag: "wx", mode: 0o600 });
+  // No more than that: it could go on growing for as long as it is read.
+  const { buffer, bytesRead } = await source.read(Buffer.alloc(found.size), 0, found.size, 0);
+  if (bytesRead !== found.size) throw new Error("QEMU cut its device state short");
+  await writeFile(join(target, STATE_FILE), buffer, { flag: "wx", mode: 0o600 });
   await rm(path);
 }
 
