@@ -4,16 +4,19 @@ import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { readConfig, startDaemon, stopDaemon } from "@fastvm/daemon";
 import type { DaemonConfig, StartedDaemon } from "@fastvm/daemon";
 import { FastvmClient } from "fastvm";
+import { eventually } from "./eventually.ts";
 import { processesIn } from "./processes.ts";
 
 const START_PROGRAM = fileURLToPath(new URL("./start-daemon.ts", import.meta.url));
 
 /** Beside the default cache, so that layers are shared by hard link as they are in use. */
 const ROOT = "/var/cache/fastvm-test";
+const END_DEADLINE_MS = 60_000;
 
 export interface TestDaemonOptions {
   /** Default: a fresh folder, removed at the end. */
@@ -90,7 +93,15 @@ export class TestDaemon implements AsyncDisposable {
   async sigkill(): Promise<void> {
     const pid = await this.pid();
     process.kill(pid, "SIGKILL");
-    while (isThere(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (isThere(pid)) await sleep(5);
+  }
+
+  /** Waits for a daemon that ends by itself. */
+  async ended(): Promise<void> {
+    const pid = await this.pid();
+    await eventually(async () => {
+      if (isThere(pid)) throw new Error("the daemon has not ended");
+    }, END_DEADLINE_MS);
   }
 
   /** On the same folder and port. */

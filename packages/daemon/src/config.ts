@@ -29,6 +29,8 @@ export interface DaemonConfig {
   /** How clients reach the API, such as `https://fastvm.example.com`, where that is not how their requests arrive; default: as they arrive. */
   readonly publicUrl: string | undefined;
   readonly logLevel: string;
+  /** For tests, which alone can give it: a folder whose files say at which step what is to fail. No flag and no variable leads here. */
+  readonly stepsFolder?: string;
 }
 
 /** Files in PEM: the certificate with its chain, and its key. */

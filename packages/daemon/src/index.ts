@@ -5,4 +5,6 @@ export type { DoctorCheck, DoctorReport } from "./doctor.ts";
 export { serve } from "./serve.ts";
 export { startDaemon } from "./start-daemon.ts";
 export type { StartedDaemon } from "./start-daemon.ts";
+export { ORDER_FILE, PASSED_FILE, REACHED_FILE, RELEASED_FILE } from "./steps-folder.ts";
+export type { StepOrder } from "./steps-folder.ts";
 export { stopDaemon } from "./stop-daemon.ts";

@@ -16,6 +16,7 @@ import { settlePort, urlOf } from "./listen-address.ts";
 import { logDestination } from "./log-destination.ts";
 import { METRICS_CONTENT_TYPE, renderMetrics } from "./metrics.ts";
 import { apiKeyFile } from "./paths.ts";
+import { obeySteps } from "./steps-folder.ts";
 import { readTlsFiles } from "./tls-files.ts";
 import type { TlsFiles } from "./tls-files.ts";
 
@@ -34,6 +35,7 @@ export async function serve(given: DaemonConfig): Promise<void> {
   process.on("unhandledRejection", (error) =>
     log.error({ err: error }, "a promise failed that nobody waited for"),
   );
+  if (config.stepsFolder !== undefined) obeySteps(config.stepsFolder);
   const tls = config.tls && (await readTlsFiles(config.tls));
   await claimFolder(config.dataDir, {
     url: urlOf(config, tls === undefined ? "http" : "https"),

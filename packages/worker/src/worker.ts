@@ -3,7 +3,7 @@ import { readdir, rm } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { FastvmError, parseMachineType } from "@fastvm/contract";
+import { FastvmError, parseMachineType, step } from "@fastvm/contract";
 import type {
   CallOptions,
   CaptureResult,
@@ -179,7 +179,9 @@ export class Worker implements WorkerPort {
   }
 
   async deleteSnapshot(snapshotId: SnapshotId, _options: CallOptions = {}): Promise<void> {
+    await step("delete-snapshot.begun");
     await rm(snapshotFolder(this.#context.config, snapshotId), { recursive: true, force: true });
+    await step("delete-snapshot.removed");
   }
 
   async fork(vmId: VmId, children: readonly ForkChild[], _options: CallOptions = {}): Promise<ForkResult> {

@@ -1,5 +1,5 @@
 /** Snapshot: a durable capture of a running or paused VM. A capture that fails leaves no record but an event. */
-import { defaultSnapshotName, FastvmError, newSnapshotId, type CaptureResult } from "@fastvm/contract";
+import { defaultSnapshotName, FastvmError, newSnapshotId, type CaptureResult, step } from "@fastvm/contract";
 import type { Records } from "../store/records.ts";
 import type { SnapshotRecord } from "../store/snapshot-repository.ts";
 import type { VmRecord } from "../store/vm-repository.ts";
@@ -87,11 +87,13 @@ function startCapture(
   return ctx.inflight.start(snapshot.id, "capture", async (signal) => {
     let capture: CaptureResult;
     try {
+      await step("control.snapshot.recorded");
       capture = await ctx.worker.createSnapshot(snapshot.vmId, snapshot.id, { signal });
     } catch (error) {
       await discard(ctx, snapshot, actor, error);
       throw error;
     }
+    await step("control.snapshot.answered");
     const ready = await ctx.store.transaction(async (records) => {
       const after = await records.snapshots.changeStatus(snapshot.id, "creating", "ready", {
         pauseMs: capture.pauseMs,
@@ -101,6 +103,7 @@ function startCapture(
       await recordSnapshotEvent(records, after, "creating", "ready", "capture_succeeded", change);
       return after;
     });
+    await step("control.snapshot.settled");
     if (ready === undefined) throw new FastvmError("capture_failed", "the snapshot was deleted meanwhile");
     return ready;
   });

@@ -1,5 +1,5 @@
 /** Deletes a snapshot; VMs made from it keep what they need of it. */
-import { FastvmError } from "@fastvm/contract";
+import { FastvmError, step } from "@fastvm/contract";
 import type { Records } from "../store/records.ts";
 import type { SnapshotRecord } from "../store/snapshot-repository.ts";
 import type { LifecycleContext } from "./context.ts";
@@ -12,12 +12,15 @@ export async function deleteSnapshot(
   actor: string,
 ): Promise<void> {
   await ctx.store.transaction((records) => markDeleting(ctx, records, snapshot, actor));
+  await step("control.delete-snapshot.recorded");
   await ctx.worker.deleteSnapshot(snapshot.id);
+  await step("control.delete-snapshot.answered");
   await ctx.store.transaction(async (records) => {
     if (!(await records.snapshots.remove(snapshot.id))) return;
     const change = { actor, at: ctx.clock.now() };
     await recordSnapshotEvent(records, snapshot, "deleting", null, "deleted", change);
   });
+  await step("control.delete-snapshot.settled");
 }
 
 async function markDeleting(

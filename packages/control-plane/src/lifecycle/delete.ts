@@ -1,5 +1,5 @@
 /** Delete: accepted in every state; when it resolves, the VM and its row are gone. */
-import { FastvmError } from "@fastvm/contract";
+import { FastvmError, step } from "@fastvm/contract";
 import type { VmRecord } from "../store/vm-repository.ts";
 import type { LifecycleContext } from "./context.ts";
 import { reasonOf } from "./failure.ts";
@@ -18,7 +18,9 @@ export async function deleteVm(ctx: LifecycleContext, vm: VmRecord, actor: strin
   );
   ctx.inflight.abort(vm.id, new FastvmError("launch_failed", "it was deleted while it started"));
   try {
+    await step("control.delete.recorded");
     await ctx.worker.deleteVm(vm.id);
+    await step("control.delete.answered");
     await ctx.staging.deleteOf(vm.id);
   } catch (error) {
     await ctx.store.vms.update(vm.id, { statusReason: `The deletion failed: ${reasonOf(error)}` });
@@ -28,5 +30,6 @@ export async function deleteVm(ctx: LifecycleContext, vm: VmRecord, actor: strin
     if (!(await records.vms.remove(vm.id))) return;
     await recordVmEvent(records, vm, "deleting", null, "deleted", { actor, at: ctx.clock.now() });
   });
+  await step("control.delete.settled");
   ctx.queue.wake();
 }

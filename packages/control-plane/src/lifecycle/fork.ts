@@ -7,6 +7,7 @@ import {
   type ForkResult,
   type VmId,
   type WorkerCapacity,
+  step,
 } from "@fastvm/contract";
 import type { StoredFirewall } from "../firewall/policy.ts";
 import type { Records } from "../store/records.ts";
@@ -67,14 +68,17 @@ async function startChildren(
     starts = await Promise.all(
       children.map(async (vm) => ({ vmId: vm.id, ...(await startOrderOf(ctx, vm)) })),
     );
+    await step("control.fork.recorded");
     result = await ctx.worker.fork(source.id, starts);
   } catch (error) {
     await Promise.all(children.map((vm) => discardChild(ctx, vm, actor, error)));
     throw error;
   }
+  await step("control.fork.answered");
   const outcomes = await Promise.all(
     children.map((vm, index) => settleChild(ctx, vm, actor, result, starts[index])),
   );
+  await step("control.fork.settled");
   const { pauseMs, dirtyBytes } = result.capture;
   return { children: outcomes, pauseMs, dirtyBytes };
 }

@@ -10,6 +10,7 @@ import {
   type VmId,
   type VmSpec,
   type WorkerCapacity,
+  step,
 } from "@fastvm/contract";
 import type { StoredFirewall } from "../firewall/policy.ts";
 import type { Records } from "../store/records.ts";
@@ -54,6 +55,7 @@ export async function launchVm(
     (records) => insertVm(ctx, records, caller, request, capacity),
     "process",
   );
+  await step("control.launch.recorded");
   recorded(vm.id);
   if (vm.queuedAt !== null) {
     ctx.queue.wake();
@@ -147,7 +149,9 @@ export function startLaunch(ctx: LifecycleContext, vm: VmRecord, actor: string):
     } catch (error) {
       return await settleFailure(ctx, vm, actor, error);
     }
+    await step("control.launch.answered");
     const running = await settleSuccess(ctx, vm, actor, result);
+    await step("control.launch.settled");
     await catchUp(ctx, vm, told, running);
     return running;
   });

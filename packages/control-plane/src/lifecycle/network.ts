@@ -2,7 +2,7 @@
  * A VM's network as its worker enforces it. A change is in force before it is told: in a running VM first at the worker, then in the record, so that
  * a worker which refuses leaves both as they were; in a VM on its way between two states first in the record, and then its way's end is waited for.
  */
-import { FastvmError, type NetworkPolicy, type NetworkReport, type VmId } from "@fastvm/contract";
+import { FastvmError, type NetworkPolicy, type NetworkReport, type VmId, step } from "@fastvm/contract";
 import { networkPolicyOf, type NetworkRecord } from "../firewall/network-policy.ts";
 import type { RulesPolicy } from "../firewall/policy.ts";
 import type { VmRecord } from "../store/vm-repository.ts";
@@ -101,6 +101,7 @@ async function applyAndWrite(
     before.status === "running" && (ctx.owedNetworks.has(vmId) || !isSameNetwork(before, proposed));
   if (applies) await apply(ctx, proposed);
   try {
+    await step("control.network.enforced");
     const after = await ctx.store.transaction(async (records) => {
       const vm = await records.vms.lock(vmId);
       if (vm === undefined) return undefined;
@@ -108,6 +109,7 @@ async function applyAndWrite(
       return Object.keys(changes).length === 0 ? vm : records.vms.update(vmId, changes);
     });
     if (after === undefined) throw gone();
+    await step("control.network.recorded");
     if (applies) ctx.owedNetworks.delete(vmId);
     return { before, after };
   } catch (error) {

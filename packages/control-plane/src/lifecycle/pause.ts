@@ -1,5 +1,5 @@
 /** Pause: the VM's state goes to disk and its memory is freed. */
-import { FastvmError } from "@fastvm/contract";
+import { FastvmError, step } from "@fastvm/contract";
 import type { VmRecord } from "../store/vm-repository.ts";
 import type { LifecycleContext } from "./context.ts";
 import { reasonOf } from "./failure.ts";
@@ -23,11 +23,13 @@ export async function pauseVm(ctx: LifecycleContext, vm: VmRecord, actor: string
 function startPause(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
   return ctx.inflight.start(vm.id, "pause", async (signal) => {
     try {
+      await step("control.pause.recorded");
       await ctx.worker.pause(vm.id, { signal });
     } catch (error) {
       await settleFailure(ctx, vm, actor, error);
       throw error;
     }
+    await step("control.pause.answered");
     const at = ctx.clock.now();
     const paused = await ctx.store.transaction(async (records) => {
       const now = await records.vms.lock(vm.id);
@@ -35,6 +37,7 @@ function startPause(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise
       const changes = { pausedAt: at, pauseCount: vm.pauseCount + 1, ...ttl };
       return transitionVm(records, vm.id, "pause_succeeded", { actor, at, changes });
     });
+    await step("control.pause.settled");
     ctx.queue.wake();
     if (paused === undefined) throw wrongState(await requireVm(ctx, vm.id), "it changed while it was paused");
     return paused;

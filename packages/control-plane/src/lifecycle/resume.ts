@@ -1,5 +1,5 @@
 /** Resume: a paused VM runs again, at once or as soon as the host has room. */
-import { FastvmError, type LaunchResult, type WorkerCapacity } from "@fastvm/contract";
+import { FastvmError, type LaunchResult, type WorkerCapacity, step } from "@fastvm/contract";
 import type { Records } from "../store/records.ts";
 import type { VmRecord } from "../store/vm-repository.ts";
 import { withinAnswerTime } from "./answer-time.ts";
@@ -21,6 +21,7 @@ export async function resumeVm(ctx: LifecycleContext, vm: VmRecord, actor: strin
     "process",
   );
   if (resuming === undefined) return joinResume(ctx, vm);
+  await step("control.resume.recorded");
   if (resuming.queuedAt === null) return withinAnswerTime(ctx, resuming, startResume(ctx, resuming, actor));
   ctx.queue.wake();
   return resuming;
@@ -63,6 +64,7 @@ export function startResume(ctx: LifecycleContext, vm: VmRecord, actor: string):
     } catch (error) {
       return await settleFailure(ctx, vm, actor, error);
     }
+    await step("control.resume.answered");
     const at = ctx.clock.now();
     const running = await ctx.store.transaction(async (records) => {
       const now = await records.vms.lock(vm.id);
@@ -71,6 +73,7 @@ export function startResume(ctx: LifecycleContext, vm: VmRecord, actor: string):
       return transitionVm(records, vm.id, "resume_succeeded", { actor, at, changes });
     });
     if (running === undefined) throw wrongState(await requireVm(ctx, vm.id), "it changed while it resumed");
+    await step("control.resume.settled");
     await catchUp(ctx, vm, told, running);
     return running;
   });

@@ -1,4 +1,5 @@
 /** The control plane's records in SQLite or PostgreSQL. Opening a store brings its schema up to date. */
+import { step } from "@fastvm/contract";
 import type { VmId } from "@fastvm/contract";
 import { CamelCasePlugin, Kysely, sql, type Dialect } from "kysely";
 import { migrate } from "./migrate.ts";
@@ -49,9 +50,15 @@ async function openStore(kind: StoreKind, dialect: Dialect): Promise<Store> {
     ...recordsOf(db, (vmId) => notices.tell([vmId])),
     transaction: async (work, durability = "power") => {
       const changed = new Set<VmId>();
-      const inTransaction = (trx: Kysely<Schema>) => work(recordsOf(trx, (vmId) => changed.add(vmId)));
+      const inTransaction = async (trx: Kysely<Schema>) => {
+        const worked = await work(recordsOf(trx, (vmId) => changed.add(vmId)));
+        await step("transaction.worked");
+        return worked;
+      };
+      await step("transaction.begun");
       const result = await begin(db, kind, durability, inTransaction);
       notices.tell(changed);
+      await step("transaction.committed");
       return result;
     },
     onVmChange: (listener) => notices.subscribe(listener),

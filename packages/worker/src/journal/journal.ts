@@ -4,6 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { step } from "@fastvm/contract";
 import type { MachineType, NetworkPolicy, VmDeadline, VmId, VmIdentity } from "@fastvm/contract";
 import type { DiskChain } from "../disk/chain.ts";
 import { replaceFile } from "../files/durable.ts";
@@ -44,7 +45,9 @@ export interface Journal {
 }
 
 export async function writeJournal(folder: string, journal: Omit<Journal, "format">): Promise<void> {
+  await step("journal.begun");
   await replaceFile(join(folder, JOURNAL_FILE), JSON.stringify({ format: FORMAT, ...journal }));
+  await step("journal.recorded");
 }
 
 /** `undefined` where there is none, or none of this format that can be read. */

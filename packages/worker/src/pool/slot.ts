@@ -4,6 +4,7 @@
  */
 import { chmod, chown, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { step } from "@fastvm/contract";
 import { DISK_FOLDER } from "../disk/chain.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import type { UidAllocator } from "../host/uid-allocator.ts";
@@ -61,9 +62,13 @@ export async function openSlot(host: SlotHost, request: SlotRequest): Promise<Sl
   const { folder, memory } = request;
   const holdings = await reserveSlot(host, folder);
   try {
+    await step("slot.reserved");
     await makeSlotFolder(folder, holdings.uid, memory);
+    await step("slot.folder-made");
     const qemu = await startQemu(host, holdings, request.machine);
+    await step("slot.started");
     await prepareIncoming(qemu.qmp);
+    await step("slot.ready");
     return { ...holdings, qemu };
   } catch (error) {
     await freeSlot(host, holdings);
@@ -107,20 +112,25 @@ export function networkDevice({ network }: Pick<SlotHost, "network">): NetworkDe
 /** Gives a slot's folder another place; the QEMU in it works with relative names and does not notice. */
 export async function moveSlot(slot: Slot, folder: string): Promise<Slot> {
   await rename(slot.folder, folder);
+  await step("slot.moved");
   return { ...slot, folder, qemu: slot.qemu.movedTo(folder) };
 }
 
 export async function closeSlot(host: SlotHost, slot: Slot): Promise<void> {
   await slot.qemu.kill();
+  await step("slot.killed");
   await freeSlot(host, slot);
 }
 
 /** Frees what a slot held, once its process is gone. */
 export async function freeSlot(host: SlotHost, slot: Omit<Slot, "qemu">): Promise<void> {
   await host.cgroups.remove(slot.name);
+  await step("slot.cgroup-removed");
   await rm(slot.folder, { recursive: true, force: true });
   try {
+    await step("slot.folder-removed");
     if (slot.network !== undefined) await host.network?.release(slot.network);
+    await step("slot.freed");
   } finally {
     host.uids.release(slot.uid);
   }

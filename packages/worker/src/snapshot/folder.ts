@@ -13,6 +13,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { step } from "@fastvm/contract";
 import { DISK_FOLDER } from "../disk/chain.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import { publishFolder, syncPath } from "../files/durable.ts";
@@ -52,10 +53,14 @@ export async function publishSnapshot(
   const partial = `${folder}.${randomUUID()}${PARTIAL_SUFFIX}`;
   await mkdir(join(partial, DISK_FOLDER), { recursive: true, mode: 0o711 });
   try {
+    await step("publish.begun");
     await build(partial);
+    await step("publish.built");
     const manifest = await readManifest(partial);
     if (durability === "durable") await syncSnapshot(partial, manifest);
+    await step("publish.synced");
     await publishFolder(partial, folder);
+    await step("publish.done");
     return { folder, manifest };
   } catch (error) {
     await rm(partial, { recursive: true, force: true });

@@ -5,7 +5,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { newVmId } from "@fastvm/contract";
+import { newVmId, step } from "@fastvm/contract";
 import type { MachineType } from "@fastvm/contract";
 import { attachDisk, DISK_FOLDER, layerName } from "../disk/chain.ts";
 import { linkOrCopy } from "../files/copy.ts";
@@ -81,13 +81,16 @@ export async function makeTemplate(
 async function boot(host: TemplateHost, machine: MachineType, folder: string): Promise<Slot> {
   const holdings = await reserveSlot(host, folder);
   try {
+    await step("template.begun");
     await makeBootFolder(host, machine, folder, holdings.uid);
+    await step("template.folder-made");
     const qemu = await startQemu(
       host,
       holdings,
       { machine, accelerator: host.accelerator },
       { kernel: "kernel", initramfs: "initramfs", cmdline: kernelCommandLine(host) },
     );
+    await step("template.started");
     return { ...holdings, qemu };
   } catch (error) {
     await freeSlot(host, holdings);
@@ -131,6 +134,7 @@ async function settle(host: TemplateHost, machine: MachineType, slot: Slot): Pro
   const vm = bootedVm(host, machine, slot);
   await attachDisk(slot.qemu.qmp, vm.record.chain);
   await slot.qemu.qmp.execute("cont");
+  await step("template.continued");
   const link = await openLink(vm, undefined, BOOT_DEADLINE_MS).catch(async (error: unknown) => {
     const console = (await slot.qemu.drainConsole().catch(() => "")).toString();
     throw new Error(`The image does not boot: ${console.slice(-LAST_WORDS_CHARS)}`, { cause: error });
@@ -142,6 +146,7 @@ async function settle(host: TemplateHost, machine: MachineType, slot: Slot): Pro
   for await (const event of script) {
     if (event.kind === "exit" && event.timedOut) throw new Error("The image's services do not settle");
   }
+  await step("template.settled");
   return vm;
 }
 

@@ -8,6 +8,7 @@ import { constants } from "node:fs";
 import { chmod, chown, open, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { step } from "@fastvm/contract";
 import type { MachineType } from "@fastvm/contract";
 import { closeOverlay, DISK_FOLDER, nextLayer, openOverlay, switchToOverlay } from "../disk/chain.ts";
 import type { OverlayFactory } from "../disk/overlay.ts";
@@ -53,10 +54,12 @@ export async function capture(
 ): Promise<Captured> {
   const guest = vm.requireGuest();
   const overlay = nextLayer(vm.record.chain);
+  await step("capture.begun");
   await prepareOverlay(context, vm, guest, overlay);
   const frozen = vm.record.chain;
   const captured = await pauseAndCopy(vm, guest, overlay, target, options);
   await freezeLayer(vm, frozen[frozen.length - 1] ?? "");
+  await step("capture.frozen");
   await collect(context, vm, frozen, target);
   return captured;
 }
@@ -65,7 +68,9 @@ async function prepareOverlay(context: CaptureContext, vm: Vm, guest: Guest, ove
   const path = join(vm.folder, DISK_FOLDER, overlay);
   await rm(path, { force: true });
   await context.overlays.create(path, vm.record.diskGib * GIB, vm.record.uid);
+  await step("capture.overlay-made");
   await openOverlay(guest.qemu.qmp, overlay);
+  await step("capture.overlay-opened");
 }
 
 async function pauseAndCopy(
@@ -82,17 +87,23 @@ async function pauseAndCopy(
   let keepStopped = false;
   let switched = false;
   try {
+    await step("capture.quiesced");
     await qemu.qmp.execute("stop");
+    await step("capture.stopped");
     // live=false: QEMU would otherwise give up its disks, as if another host were to take over.
     const save = qemu.qmp.execute("xen-save-devices-state", { filename: stateFile(), live: false });
     const copy = captureDelta(qemu.identity.pid, mapping, join(target, DELTA_FILE));
     const [, dirtyBytes] = await Promise.all([save, copy]);
+    await step("capture.copied");
     await switchToOverlay(qemu.qmp, vm.record.chain, overlay);
     switched = true;
+    await step("capture.switched");
     keepStopped = options.afterwards === "stay stopped";
     if (!keepStopped) await qemu.qmp.execute("cont");
     const pauseMs = performance.now() - stoppedAt;
+    await step("capture.continued");
     await vm.update({ chain: [...vm.record.chain, overlay] });
+    await step("capture.recorded");
     return { pauseMs, dirtyBytes };
   } catch (error) {
     await qemu.qmp.execute("cont").catch(() => undefined);
@@ -128,8 +139,10 @@ async function collect(
   target: string,
 ): Promise<void> {
   await takeDeviceState(vm, target);
+  await step("capture.state-taken");
   await linkOrCopy(join(vm.folder, MEMORY_FILE), join(target, MEMORY_FILE));
   await linkLayers(vm.folder, target, chain);
+  await step("capture.linked");
   const { machine, diskGib, imageDigest } = vm.record;
   await writeManifest(target, {
     createdAt: new Date().toISOString(),
@@ -145,6 +158,7 @@ async function collect(
       chain.map(async (name) => ({ name, bytes: (await stat(join(target, DISK_FOLDER, name))).size })),
     ),
   });
+  await step("capture.described");
 }
 
 /** Read without following links: the folder it lies in belongs to QEMU, which could put anything under that name. */

@@ -1,6 +1,6 @@
 /** Snapshot: a durable capture of a VM that runs on, or a second name for the state of a paused one. */
 import { performance } from "node:perf_hooks";
-import { FastvmError } from "@fastvm/contract";
+import { FastvmError, step } from "@fastvm/contract";
 import type { CaptureResult, SnapshotId } from "@fastvm/contract";
 import { linkSnapshot, openSnapshot, publishSnapshot } from "../snapshot/folder.ts";
 import { publishCapture } from "./publish-capture.ts";
@@ -18,6 +18,7 @@ export async function createSnapshot(
   const startedAt = performance.now();
   await assertRoom(context.config);
   const folder = snapshotFolder(context.config, snapshotId);
+  await step("snapshot.begun");
   try {
     if (vm.record.phase === "paused") {
       await keepPausedState(context, vm, folder);
@@ -38,4 +39,5 @@ async function keepPausedState(context: WorkerContext, vm: Vm, folder: string): 
   const paused = await openSnapshot(pausedFolder(context.config, vm.vmId));
   if (paused === undefined) throw new FastvmError("capture_failed", "the paused state is missing");
   await publishSnapshot(folder, (partial) => linkSnapshot(paused, partial), "durable");
+  await step("snapshot.linked");
 }

@@ -1,18 +1,23 @@
 /** Delete: works in every state, also in the middle of another transition, whose QEMU it ends first. */
 import { rm } from "node:fs/promises";
+import { step } from "@fastvm/contract";
 import { freeHoldings } from "./holdings.ts";
 import type { Vm } from "./vm.ts";
 import { pausedFolder } from "./worker-context.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 export async function deleteVm(context: WorkerContext, vm: Vm): Promise<void> {
+  await step("delete.begun");
   await endNow(vm);
   await vm.transitions.run(async () => {
     // A resume that was under way may have brought it up again, as another object.
     const latest = context.vms.get(vm.vmId) ?? vm;
     await endNow(latest);
+    await step("delete.killed");
     await rm(pausedFolder(context.config, latest.vmId), { recursive: true, force: true });
+    await step("delete.state-removed");
     await freeHoldings(context, latest);
+    await step("delete.freed");
     context.vms.delete(latest.vmId);
   });
 }

@@ -1,4 +1,5 @@
 /** Expiry: a VM's time is over, and it is paused or deleted as its owner asked for. Nobody waits for it; whoever listens is told afterwards. */
+import { step } from "@fastvm/contract";
 import type { VmDeadline, VmId, WorkerEvent } from "@fastvm/contract";
 import { deleteVm } from "./delete-vm.ts";
 import { pause } from "./pause.ts";
@@ -9,9 +10,11 @@ import type { WorkerContext } from "./worker-context.ts";
 export async function expire(context: WorkerContext, vmId: VmId): Promise<WorkerEvent | undefined> {
   const deadline = await context.vms.get(vmId)?.transitions.run(() => pauseIfDue(context, vmId));
   if (deadline === undefined) return undefined;
+  await step("expire.due");
   const vm = context.vms.get(vmId);
   // Outside the VM's queue: a delete cuts short what is under way in it, and then waits there itself.
   if (deadline.action === "delete" && vm !== undefined) await deleteVm(context, vm);
+  await step("expire.done");
   return { kind: "vm_expired", vmId, ...deadline };
 }
 

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { FastvmError } from "@fastvm/contract";
+import { FastvmError, step } from "@fastvm/contract";
 import type { CaptureResult, ForkChild, ForkResult } from "@fastvm/contract";
 import { linkSnapshot, openSnapshot, publishSnapshot } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
@@ -29,8 +29,11 @@ export async function fork(
   children: readonly ForkChild[],
 ): Promise<ForkResult> {
   await assertRoom(context.config);
+  await step("fork.begun");
   await using source = await vm.transitions.run(() => captureSource(context, vm));
+  await step("fork.captured");
   const outcomes = await Promise.all(children.map((child) => startChild(context, source.snapshot, child)));
+  await step("fork.children-settled");
   return { capture: source.capture, children: outcomes };
 }
 
@@ -50,11 +53,16 @@ async function captureSource(context: WorkerContext, vm: Vm): Promise<Source> {
     return {
       snapshot,
       capture: { ...captured, durationMs: performance.now() - startedAt },
-      [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+      [Symbol.asyncDispose]: () => removeState(folder),
     };
   } catch (error) {
     throw asCaptureError(error);
   }
+}
+
+async function removeState(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  await step("fork.state-removed");
 }
 
 /** A folder of the fork's own, so that the VM may be resumed or deleted while its children start. */
@@ -85,6 +93,7 @@ async function startChild(
       diskGib: snapshot.manifest.diskGib,
       folder: vmFolder(context.config, child.vmId),
     });
+    await step("fork.child-restored");
     context.vms.set(child.vmId, vm);
     const launch = { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(context, vm) };
     return { vmId: child.vmId, ok: true, launch };

@@ -1,6 +1,6 @@
 /** Launch: a new VM from a template or a snapshot. */
 import { performance } from "node:perf_hooks";
-import { FastvmError } from "@fastvm/contract";
+import { FastvmError, step } from "@fastvm/contract";
 import type { LaunchResult, SnapshotId, VmSpec } from "@fastvm/contract";
 import { openSnapshot } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
@@ -13,10 +13,12 @@ import type { WorkerContext } from "./worker-context.ts";
 export async function launch(context: WorkerContext, spec: VmSpec): Promise<LaunchResult> {
   const startedAt = performance.now();
   await assertRoom(context.config);
+  await step("launch.begun");
   const source =
     spec.source.kind === "template"
       ? await context.templates.ensure(spec.machine)
       : await requireSnapshot(context, spec.source.snapshotId);
+  await step("launch.source-found");
   const { vm, fromPool } = await restore(context, source, {
     vmId: spec.vmId,
     life: "first",
@@ -26,6 +28,7 @@ export async function launch(context: WorkerContext, spec: VmSpec): Promise<Laun
     diskGib: Math.max(spec.diskGib, source.manifest.diskGib),
     folder: vmFolder(context.config, spec.vmId),
   });
+  await step("launch.restored");
   context.vms.set(spec.vmId, vm);
   return { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(context, vm) };
 }

@@ -1,5 +1,6 @@
 /** Pause: a durable capture, after which the VM's QEMU ends and its memory is free. */
 import { performance } from "node:perf_hooks";
+import { step } from "@fastvm/contract";
 import type { CaptureResult } from "@fastvm/contract";
 import { writeJournal } from "../journal/journal.ts";
 import { publishCapture } from "./publish-capture.ts";
@@ -18,15 +19,19 @@ export async function pause(context: WorkerContext, vm: Vm): Promise<CaptureResu
   const { process: _ended, network: _left, deadline: _over, runningSinceMs: _before, ...rest } = vm.record;
   const record: VmRecord = { ...rest, phase: "paused" };
   try {
+    await step("pause.begun");
     const { captured } = await publishCapture(context, vm, pausedFolder(context.config, vm.vmId), {
       afterwards: "stay stopped",
       durability: "durable",
       children: "one",
       extra: async (partial) => {
         await keepConsole(vm, guest, partial);
+        await step("pause.console-kept");
         await writeJournal(partial, record);
+        await step("pause.journal-written");
       },
     });
+    await step("pause.published");
     // From here on it is paused, whatever becomes of what it held.
     await endGuest(context, vm, guest).catch(context.onError);
     vm.becomePaused(record);
@@ -42,7 +47,9 @@ export async function endGuest(context: WorkerContext, vm: Vm, guest: Guest): Pr
   vm.setGuest(undefined);
   guest.link.close();
   await guest.qemu.kill();
+  await step("pause.killed");
   await freeHoldings(context, vm);
+  await step("pause.freed");
 }
 
 async function letRunOn(guest: Guest): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { FastvmError } from "@fastvm/contract";
+import { FastvmError, step } from "@fastvm/contract";
 import type { NetworkPolicy, VmId, VmIdentity, VmTtl } from "@fastvm/contract";
 import { resizeDisk } from "../disk/chain.ts";
 import { isErrno } from "../files/errno.ts";
@@ -78,6 +78,7 @@ async function restoreIntoSlot(
   }
   const { slot, fromPool } = await takeSlot(context, snapshot, request.folder);
   try {
+    await step("restore.slot-taken");
     const vm = await bringUp(context, slot, snapshot, request);
     return { vm, fromPool };
   } catch (error) {
@@ -95,15 +96,19 @@ async function enlist(
 ): Promise<Vm> {
   const { guest } = standby;
   try {
+    await step("restore.standby-taken");
     await mkdir(dirname(request.folder), { recursive: true });
     const slot = await moveSlot(standby.slot, request.folder);
+    await step("restore.standby-moved");
     const { vmId, identity, diskGib, policy } = request;
     const record: VmRecord = { ...standby.vm.record, vmId, identity, diskGib, policy };
     const vm = new Vm(request.folder, record, request.transitions);
     const connected = connect(context, slot, vm);
     return await orDisconnected(connected, async () => {
       await vm.update({});
+      await step("restore.standby-recorded");
       await slot.qemu.qmp.execute("cont");
+      await step("restore.standby-continued");
       const running = { qemu: slot.qemu, link: guest.link };
       return await introduce(context, vm, running, connected, snapshot, request);
     });
@@ -178,12 +183,18 @@ async function introduce(
   const { qemu, link } = guest;
   try {
     const growRoot = request.diskGib > snapshot.manifest.diskGib;
-    if (growRoot) await resizeDisk(qemu.qmp, vm.record.chain, request.diskGib * GIB);
+    if (growRoot) {
+      await resizeDisk(qemu.qmp, vm.record.chain, request.diskGib * GIB);
+      await step("introduce.disk-resized");
+    }
     const forwardPort = context.forward?.port;
     const { vmId, life, identity } = request;
     await link.identify(handshakeFields({ vmId, life, identity, growRoot, forwardPort }));
+    await step("introduce.identified");
     await connected;
+    await step("introduce.connected");
     await vm.update({ phase: "running", runningSinceMs: Date.now(), ...deadlineFromNow(request.ttl) });
+    await step("introduce.recorded");
   } catch (error) {
     link.close();
     throw error;

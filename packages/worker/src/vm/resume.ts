@@ -1,7 +1,7 @@
 /** Resume: a paused VM runs again, under its own id, as a new life of the guest link. */
 import { rm } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
-import { FastvmError } from "@fastvm/contract";
+import { FastvmError, step } from "@fastvm/contract";
 import type { LaunchResult, NetworkPolicy, ResumeOptions } from "@fastvm/contract";
 import { openSnapshot } from "../snapshot/folder.ts";
 import { assertRoom } from "./admission.ts";
@@ -26,6 +26,7 @@ export async function resume(context: WorkerContext, vm: Vm, options: ResumeOpti
     throw new FastvmError("vm_wrong_state", `VM ${vm.vmId} is ${vm.record.phase}, not paused`);
   }
   await assertRoom(context.config);
+  await step("resume.begun");
   const folder = pausedFolder(context.config, vm.vmId);
   const snapshot = await openSnapshot(folder);
   if (snapshot === undefined) throw new FastvmError("launch_failed", "the paused state is missing");
@@ -40,11 +41,14 @@ export async function resume(context: WorkerContext, vm: Vm, options: ResumeOpti
     folder: vmFolder(context.config, vm.vmId),
     transitions: vm.transitions,
   });
+  await step("resume.restored");
   // The VM runs: it does not stop for a lost line.
   await readLogs(folder)
     .then((logs) => writeLogs(revived.folder, logs))
     .catch(context.onError);
+  await step("resume.logs-kept");
   context.vms.set(vm.vmId, revived);
   await rm(folder, { recursive: true, force: true });
+  await step("resume.state-removed");
   return { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(context, revived) };
 }

@@ -1,4 +1,5 @@
 /** Who may log in to a running VM. The journal has it, too, for the VM's next life. */
+import { step } from "@fastvm/contract";
 import type { CallOptions } from "@fastvm/contract";
 import { AUTHORIZED_KEYS_MODE, AUTHORIZED_KEYS_PATH, authorizedKeysFile } from "../identity/handshake.ts";
 import { asTransferError } from "./write-file.ts";
@@ -19,5 +20,7 @@ export async function setAuthorizedKeys(
   } catch (error) {
     throw asTransferError(error);
   }
+  await step("keys.written");
   await vm.update({ identity: { ...vm.record.identity, authorizedKeys } });
+  await step("keys.recorded");
 }

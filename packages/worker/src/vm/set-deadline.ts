@@ -1,4 +1,5 @@
 /** When a running VM is to be paused or deleted unasked: in its journal, so that it holds for the next daemon, too. */
+import { step } from "@fastvm/contract";
 import type { VmDeadline } from "@fastvm/contract";
 import type { Vm } from "./vm.ts";
 
@@ -7,4 +8,5 @@ export async function setDeadline(vm: Vm, deadline: VmDeadline | null): Promise<
   const { deadline: before, ...rest } = vm.record;
   if (before?.atMs === deadline?.atMs && before?.action === deadline?.action) return;
   await vm.replace(deadline === null ? rest : { ...rest, deadline });
+  await step("deadline.recorded");
 }

@@ -1,5 +1,5 @@
 /** A new network policy: in force when this resolves. A paused VM keeps it for its next life. */
-import { FastvmError } from "@fastvm/contract";
+import { FastvmError, step } from "@fastvm/contract";
 import type { NetworkPolicy } from "@fastvm/contract";
 import { writeJournal } from "../journal/journal.ts";
 import { networkOf } from "./holdings.ts";
@@ -20,9 +20,11 @@ export async function setNetworkPolicy(context: WorkerContext, vm: Vm, policy: N
   const before = vm.record;
   // Written first: after a crash in between, the restarted worker enforces the new one.
   await vm.replace(record);
+  await step("policy.recorded");
   const slot = networkOf(context, vm);
   try {
     if (slot !== undefined) await context.network?.update(slot, policy);
+    await step("policy.enforced");
   } catch (error) {
     await vm.replace(before);
     throw error;

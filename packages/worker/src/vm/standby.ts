@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { newVmId } from "@fastvm/contract";
+import { newVmId, step } from "@fastvm/contract";
 import type { VmIdentity } from "@fastvm/contract";
 import { handshakeFields } from "../identity/handshake.ts";
 import { ReadyPool } from "../pool/ready-pool.ts";
@@ -64,6 +64,7 @@ async function openStandby(options: StandbyPoolOptions, template: Snapshot): Pro
     const owner = { vmId: newVmId(), identity: NOBODY, diskGib: manifest.diskGib };
     const vm = new Vm(folder, initialRecord(template, owner, slot));
     const guest = await wake(host, slot, template, vm);
+    await step("standby.woken");
     await rehearse(host, vm, guest);
     return { slot, vm, guest };
   } catch (error) {
@@ -82,7 +83,9 @@ async function rehearse(host: WakeContext, vm: Vm, guest: Guest): Promise<void> 
   vm.setGuest(guest);
   const command = exec(vm, { command: ["sh", "-c", "true"], timeoutMs: REHEARSAL_LIMIT_MS }, {});
   for await (const event of command) void event;
+  await step("standby.rehearsed");
   await guest.qemu.qmp.execute("stop");
+  await step("standby.stopped");
   await vm.update({ phase: "starting" });
 }
 

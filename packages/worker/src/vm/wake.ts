@@ -1,7 +1,7 @@
 /** From a waiting QEMU to a guest that runs and answers, but does not know yet who it is. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { FastvmError } from "@fastvm/contract";
+import { FastvmError, step } from "@fastvm/contract";
 import type { NetworkPolicy, VmId, VmIdentity } from "@fastvm/contract";
 import { attachDisk, DISK_FOLDER, nextLayer } from "../disk/chain.ts";
 import { checksumFile } from "../files/checksum.ts";
@@ -57,22 +57,35 @@ export async function wake(context: WakeContext, slot: Slot, snapshot: Snapshot,
   const { qemu } = slot;
   const [state] = await Promise.all([
     readDeviceState(snapshot),
-    vm.update({}),
+    record(vm),
     giveDisk(context, vm, slot, snapshot),
     giveMemory(slot, snapshot),
   ]);
+  await step("wake.prepared");
   await loadDeviceState(qemu, state);
+  await step("wake.state-loaded");
   await qemu.qmp.execute("cont");
-  return { qemu, link: await openLink(vm, context.forward) };
+  await step("wake.continued");
+  const link = await openLink(vm, context.forward);
+  await step("wake.linked");
+  return { qemu, link };
+}
+
+async function record(vm: Vm): Promise<void> {
+  await vm.update({});
+  await step("wake.recorded");
 }
 
 /** The overlay has the captured size: the guest knows the disk by it, and is told of a larger one when it runs. */
 async function giveDisk(context: WakeContext, vm: Vm, slot: Slot, snapshot: Snapshot): Promise<void> {
   const layers = snapshot.manifest.layers.map((layer) => layer.name);
   await linkLayers(snapshot.folder, slot.folder, layers);
+  await step("wake.layers-linked");
   const overlay = join(slot.folder, DISK_FOLDER, nextLayer(layers));
   await context.overlays.create(overlay, snapshot.manifest.diskGib * GIB, slot.uid);
+  await step("wake.overlay-made");
   await attachDisk(slot.qemu.qmp, vm.record.chain);
+  await step("wake.disk-attached");
 }
 
 async function giveMemory(slot: Slot, snapshot: Snapshot): Promise<void> {
@@ -83,4 +96,5 @@ async function giveMemory(slot: Slot, snapshot: Snapshot): Promise<void> {
   const mapping = await findMemoryMapping(pid, join(slot.folder, MEMORY_FILE));
   const [sum] = await Promise.all([checksumFile(path), applyDelta(pid, mapping, path)]);
   if (sum !== delta.crc32) throw new FastvmError("snapshot_incompatible", "its memory is damaged");
+  await step("wake.memory-given");
 }
