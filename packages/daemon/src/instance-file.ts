@@ -1,10 +1,9 @@
 /** One daemon per data folder: a file names the process that has it, with its start time, since pids are used again. */
 import { mkdir, open, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { identifyProcess, isAlive } from "@fastvm/worker";
+import { CLOSED_FOLDER_MODE, identifyProcess, isAlive } from "@fastvm/worker";
 import type { ProcessIdentity } from "@fastvm/worker";
+import { instanceFile } from "./paths.ts";
 
-const FILE = "daemon.json";
 /** A stale file is removed and taken once; losing the race twice means that somebody else has the folder. */
 const TRIES = 2;
 
@@ -17,7 +16,7 @@ export interface Instance {
 
 /** The daemon that has the folder now, if one lives. */
 export async function findInstance(dataDir: string): Promise<Instance | undefined> {
-  const text = await readFile(join(dataDir, FILE), "utf8").catch(() => undefined);
+  const text = await readFile(instanceFile(dataDir), "utf8").catch(() => undefined);
   if (text === undefined) return undefined;
   const instance = parse(text);
   return instance !== undefined && (await isAlive(instance.process)) ? instance : undefined;
@@ -28,11 +27,11 @@ export async function claimFolder(
   dataDir: string,
   served: Pick<Instance, "url" | "certificate">,
 ): Promise<void> {
-  await mkdir(dataDir, { recursive: true, mode: 0o711 });
+  await mkdir(dataDir, { recursive: true, mode: CLOSED_FOLDER_MODE });
   const self = await identifyProcess(process.pid);
   for (let tried = 0; tried < TRIES; tried++) {
     try {
-      await using file = await open(join(dataDir, FILE), "wx", 0o644);
+      await using file = await open(instanceFile(dataDir), "wx", 0o600);
       await file.writeFile(JSON.stringify({ process: self, ...served }));
       return;
     } catch (error) {
@@ -48,7 +47,7 @@ export async function claimFolder(
 }
 
 export async function releaseFolder(dataDir: string): Promise<void> {
-  await rm(join(dataDir, FILE), { force: true });
+  await rm(instanceFile(dataDir), { force: true });
 }
 
 function parse(text: string): Instance | undefined {

@@ -6,6 +6,16 @@ export function apiKeyFile(dataDir: string): string {
   return join(dataDir, "api-key");
 }
 
+/** The records, where they are in SQLite. */
+export function databaseFile(dataDir: string): string {
+  return join(dataDir, "fastvm.db");
+}
+
+/** Names the daemon that has the folder now. */
+export function instanceFile(dataDir: string): string {
+  return join(dataDir, "daemon.json");
+}
+
 /** Where a daemon that was started in the background writes. */
 export function logFile(dataDir: string): string {
   return join(dataDir, "daemon.log");

@@ -11,11 +11,12 @@ import { replaceFile, Worker } from "@fastvm/worker";
 import { pino } from "pino";
 import type { Logger } from "pino";
 import type { DaemonConfig } from "./config.ts";
+import { closeDataFolder } from "./close-data-folder.ts";
 import { claimFolder, releaseFolder } from "./instance-file.ts";
 import { settlePort, urlOf } from "./listen-address.ts";
 import { logDestination } from "./log-destination.ts";
 import { METRICS_CONTENT_TYPE, renderMetrics } from "./metrics.ts";
-import { apiKeyFile } from "./paths.ts";
+import { apiKeyFile, databaseFile } from "./paths.ts";
 import { obeySteps } from "./steps-folder.ts";
 import { readTlsFiles } from "./tls-files.ts";
 import type { TlsFiles } from "./tls-files.ts";
@@ -30,6 +31,9 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:":
 /** Resolves when the daemon has been told to end and has ended. */
 export async function serve(given: DaemonConfig): Promise<void> {
   const config = { ...given, port: await settlePort(given) };
+  // Libraries make files, too, SQLite three of them, and none takes a mode: what has to be wider says so where it is made.
+  process.umask(0o077);
+  await closeDataFolder(config.dataDir);
   const log = pino({ level: config.logLevel }, logDestination());
   // One request's bug must not end what serves all others.
   process.on("unhandledRejection", (error) =>
@@ -111,7 +115,7 @@ function publicPort({ publicUrl }: DaemonConfig): number | undefined {
 
 function storeLocation(config: DaemonConfig): StoreLocation {
   return config.databaseUrl === undefined
-    ? { kind: "sqlite", path: join(config.dataDir, "fastvm.db") }
+    ? { kind: "sqlite", path: databaseFile(config.dataDir) }
     : { kind: "postgres", url: config.databaseUrl };
 }
 

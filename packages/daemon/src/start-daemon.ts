@@ -2,7 +2,7 @@
 import { mkdir, open, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
-import { spawnDetached } from "@fastvm/worker";
+import { CLOSED_FOLDER_MODE, spawnDetached } from "@fastvm/worker";
 import type { DaemonConfig } from "./config.ts";
 import { findInstance } from "./instance-file.ts";
 import type { Instance } from "./instance-file.ts";
@@ -38,7 +38,7 @@ export async function startDaemon(config: DaemonConfig): Promise<StartedDaemon> 
 }
 
 async function spawnDaemon(config: DaemonConfig): Promise<string> {
-  await mkdir(config.dataDir, { recursive: true, mode: 0o711 });
+  await mkdir(config.dataDir, { recursive: true, mode: CLOSED_FOLDER_MODE });
   // What is wrong with them is told here at once, rather than in the log of the one that could not start.
   if (config.tls !== undefined) await readTlsFiles(config.tls);
   await using log = await open(logFile(config.dataDir), "a", 0o600);

@@ -11,3 +11,4 @@ export { inspectHost } from "./inspect-host.ts";
 export { isNameserver } from "./dns/upstream-address.ts";
 export { inspectNetwork } from "./network/inspect-network.ts";
 export { replaceFile } from "./files/durable.ts";
+export { CLOSED_FOLDER_MODE, closeToOthers } from "./files/closed-folder.ts";

@@ -1,9 +1,10 @@
 /** Puts a worker's parts together: looks at the host once, then everything else only uses what was found. */
 import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import type { WorkerConfig } from "./config.ts";
+import { CLOSED_FOLDER_MODE } from "./files/closed-folder.ts";
 import { OverlayFactory } from "./disk/overlay.ts";
 import { Cgroups } from "./host/cgroups.ts";
 import { cpuModel, readTscKhz } from "./host/cpu.ts";
@@ -37,8 +38,9 @@ export async function openContext(
   config: WorkerConfig,
   callbacks: Pick<WorkerContext, "onGuestLost" | "onError" | "forward">,
 ): Promise<OpenedContext> {
-  await mkdir(config.cacheDir, { recursive: true });
-  await mkdir(config.dataDir, { recursive: true, mode: 0o711 });
+  // Images are nobody's secret, and who builds them is not only root.
+  if ((await mkdir(config.cacheDir, { recursive: true })) !== undefined) await chmod(config.cacheDir, 0o755);
+  await mkdir(config.dataDir, { recursive: true, mode: CLOSED_FOLDER_MODE });
   const image = await loadImage(config.imageDir);
   const qemuVersion = await readQemuVersion(QEMU_PATH);
   const tscKhz = await readTscKhz(join(NATIVE, "tsc-khz"), config.cacheDir);

@@ -75,10 +75,10 @@ export class StagingObjects {
   }
 
   async #writeAside(vmId: VmId, path: string, maxBytes: number, source: Readable): Promise<void> {
-    await mkdir(join(this.#folder, vmId), { recursive: true });
+    await mkdir(join(this.#folder, vmId), { recursive: true, mode: 0o700 });
     const part = `${path}.part-${this.#parts++}`;
     try {
-      await pipeline(source, (chunks) => limited(chunks, maxBytes), createWriteStream(part));
+      await pipeline(source, (chunks) => limited(chunks, maxBytes), createWriteStream(part, { mode: 0o600 }));
       await rename(part, path);
     } catch (error) {
       await rm(part, { force: true });

@@ -1,6 +1,7 @@
 /** Fresh overlays. qemu-img makes one per disk size and daemon; each VM gets a copy, which is 192 KiB and takes no process. */
-import { chown, copyFile, mkdir, rename } from "node:fs/promises";
+import { chown, copyFile, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { makeClosedFolder } from "../files/closed-folder.ts";
 import { runTool } from "../processes/spawn.ts";
 
 const QEMU_IMG_TIMEOUT_MS = 30_000;
@@ -27,7 +28,7 @@ export class OverlayFactory {
   }
 
   async #makePattern(bytes: number): Promise<string> {
-    await mkdir(this.#folder, { recursive: true });
+    await makeClosedFolder(this.#folder);
     const path = join(this.#folder, `${bytes}.qcow2`);
     await runTool("qemu-img", ["create", "-q", "-f", "qcow2", `${path}.new`, `${bytes}`], {
       timeoutMs: QEMU_IMG_TIMEOUT_MS,

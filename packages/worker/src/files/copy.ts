@@ -1,6 +1,6 @@
 /** Copies and links of large sparse files. */
 import { constants } from "node:fs";
-import { copyFile, link } from "node:fs/promises";
+import { chmod, copyFile, link, stat } from "node:fs/promises";
 import { runTool } from "../processes/spawn.ts";
 import { isErrno } from "./errno.ts";
 
@@ -14,6 +14,8 @@ export async function copySparse(from: string, to: string): Promise<void> {
   } catch (error) {
     if (!isErrno(error, "ENOTSUP", "EOPNOTSUPP", "EXDEV", "EINVAL", "ENOTTY", "ENOSYS")) throw error;
     await runTool("cp", ["--sparse=auto", "--reflink=never", "--", from, to], { timeoutMs: COPY_TIMEOUT_MS });
+    // As the reflink has it, whatever the umask: what QEMU may read it may read in the copy.
+    await chmod(to, (await stat(from)).mode);
   }
 }
 

@@ -42,7 +42,8 @@ is_taken() {
     ip -4 route show table all match ${slot.ipv4}/31 | grep -v -e ^default -e '^169.254.0.0/16 ' -e ' 169.254.0.0/16 ' | grep -q .
 }
 if is_taken; then echo taken; exit 0; fi
-ip netns add ${slot.namespace}
+# The folder of namespaces is everybody's, also when this makes it.
+(umask 022 && ip netns add ${slot.namespace})
 undo() { ip netns del ${slot.namespace} 2>/dev/null; }
 trap '[ $? = 0 ] || undo' EXIT
 if ! ${claim}; then

@@ -6,6 +6,7 @@ import { chmod, chown, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { step } from "@fastvm/contract";
 import { DISK_FOLDER } from "../disk/chain.ts";
+import { CLOSED_FOLDER_MODE } from "../files/closed-folder.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import type { UidAllocator } from "../host/uid-allocator.ts";
 import type { Cgroups } from "../host/cgroups.ts";
@@ -46,11 +47,11 @@ export interface SlotRequest {
 }
 
 /**
- * Root owns the folder and its group may pass through it: QEMU can open what is linked here, but neither list nor rename nor replace
- * anything, and no other VM's QEMU gets in.
+ * Root owns the folder and its group may pass through it: QEMU, which works in it, can open what is linked here, but neither list nor rename nor replace
+ * anything, and no other VM's QEMU gets in. The folder above is root's alone.
  */
 export async function makeSlotFolder(folder: string, uid: number, memory: string): Promise<void> {
-  await mkdir(join(folder, DISK_FOLDER), { recursive: true });
+  await mkdir(join(folder, DISK_FOLDER), { recursive: true, mode: CLOSED_FOLDER_MODE });
   await chown(folder, 0, uid);
   await chmod(folder, 0o710);
   await chmod(join(folder, DISK_FOLDER), 0o711);

@@ -3,9 +3,10 @@
  * on it. So a guest is booted once, with a deadline, and the verdict is remembered for this kernel, QEMU and CPU.
  */
 import { createHash } from "node:crypto";
-import { access, constants, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { access, constants, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { makeClosedFolder } from "../files/closed-folder.ts";
 import { replaceFile } from "../files/durable.ts";
 import { isErrno } from "../files/errno.ts";
 import type { Image } from "../image/image.ts";
@@ -39,7 +40,7 @@ export async function decideAccelerator(options: {
   const known = await readVerdict(path);
   if (known !== undefined) return known;
   const verdict = await tryKvm(options.qemuPath, options.image);
-  await mkdir(options.cacheFolder, { recursive: true });
+  await makeClosedFolder(options.cacheFolder);
   await replaceFile(path, JSON.stringify(verdict));
   return verdict;
 }

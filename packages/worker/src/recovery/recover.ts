@@ -2,9 +2,10 @@
  * After a daemon ended in whatever way: finds the VMs that ran on, finishes or undoes what was half done, and frees what nobody owns. What is
  * true of a VM is in its journal, in the folder of its paused state and in its QEMU; nothing is remembered anywhere else.
  */
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { VmId } from "@fastvm/contract";
+import { closeEntries, makeClosedFolder } from "../files/closed-folder.ts";
 import { readJournal } from "../journal/journal.ts";
 import { PARTIAL_SUFFIX } from "../snapshot/folder.ts";
 import {
@@ -28,9 +29,12 @@ const ADOPTED_AT_ONCE = 16;
 export async function recover(context: WorkerContext): Promise<void> {
   const { config } = context;
   for (const name of ["vms", "paused", "snapshots", "pool", "standby", "forks", "templating"]) {
-    await mkdir(join(config.dataDir, name), { recursive: true, mode: 0o711 });
+    await makeClosedFolder(join(config.dataDir, name));
   }
-  for (const name of ["paused", "snapshots"]) await removePartials(join(config.dataDir, name));
+  for (const name of ["paused", "snapshots"]) {
+    await removePartials(join(config.dataDir, name));
+    await closeEntries(join(config.dataDir, name));
+  }
   await recoverPaused(context);
   const running = await recoverJournals(context);
   const owned = new Set([...context.vms.values()].map((vm) => vm.record.process?.pid));

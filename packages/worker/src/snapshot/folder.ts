@@ -15,6 +15,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { step } from "@fastvm/contract";
 import { DISK_FOLDER } from "../disk/chain.ts";
+import { CLOSED_FOLDER_MODE } from "../files/closed-folder.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import { publishFolder, syncPath } from "../files/durable.ts";
 import { isErrno } from "../files/errno.ts";
@@ -51,7 +52,8 @@ export async function publishSnapshot(
 ): Promise<Snapshot> {
   // Unique, since two daemons may make the same template at once: the later one finds the name taken.
   const partial = `${folder}.${randomUUID()}${PARTIAL_SUFFIX}`;
-  await mkdir(join(partial, DISK_FOLDER), { recursive: true, mode: 0o711 });
+  // Linked into the folders of those who may read it; this one is nobody's but ours.
+  await mkdir(join(partial, DISK_FOLDER), { recursive: true, mode: CLOSED_FOLDER_MODE });
   try {
     await step("publish.begun");
     await build(partial);

@@ -3,11 +3,12 @@
  * ordinary one on an empty base memory, so that the capture is the ordinary one, too.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import { mkdir, open, rm } from "node:fs/promises";
+import { chmod, open, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { newVmId, step } from "@fastvm/contract";
 import type { MachineType } from "@fastvm/contract";
 import { attachDisk, DISK_FOLDER, layerName } from "../disk/chain.ts";
+import { makeClosedFolder } from "../files/closed-folder.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import { handshakeFields } from "../identity/handshake.ts";
 import { closeSlot, freeSlot, makeSlotFolder, reserveSlot, startQemu } from "../pool/slot.ts";
@@ -30,6 +31,8 @@ const BOOT_DEADLINE_MS = 180_000;
 const SETTLE_DEADLINE_MS = 180_000;
 /** Enough for the end of a panic. */
 const LAST_WORDS_CHARS = 2_000;
+/** By the user of the QEMU that it is linked for; the folders above decide whom that is. */
+const READABLE = 0o444;
 
 /**
  * Waits for the image's services, runs what commands usually need once, so that its pages are in every clone's memory, and writes out what the
@@ -117,17 +120,25 @@ async function makeBootFolder(
 ): Promise<void> {
   const { image } = host;
   const empty = `${folder}.memory`;
-  await mkdir(host.workFolder, { recursive: true });
+  await makeClosedFolder(host.workFolder);
   {
-    await using file = await open(empty, "wx", 0o444);
+    await using file = await open(empty, "wx");
     await file.truncate(machine.memoryMib * MIB);
+    await file.chmod(READABLE);
   }
   await makeSlotFolder(folder, uid, empty);
   await rm(empty);
-  await linkOrCopy(image.kernel, join(folder, "kernel"));
-  await linkOrCopy(image.initramfs, join(folder, "initramfs"));
-  await linkOrCopy(image.rootfs, join(folder, DISK_FOLDER, layerName(0)));
+  await giveImageFile(image.kernel, join(folder, "kernel"));
+  await giveImageFile(image.initramfs, join(folder, "initramfs"));
+  await giveImageFile(image.rootfs, join(folder, DISK_FOLDER, layerName(0)));
   await host.overlays.create(join(folder, DISK_FOLDER, layerName(1)), image.diskGib * GIB, uid);
+}
+
+/** An image that was built under a strict umask is to boot as well: QEMU is not root. */
+async function giveImageFile(from: string, to: string): Promise<void> {
+  await linkOrCopy(from, to);
+  const { mode } = await stat(to);
+  if ((mode & READABLE) !== READABLE) await chmod(to, mode | READABLE);
 }
 
 async function settle(host: TemplateHost, machine: MachineType, slot: Slot): Promise<Vm> {

@@ -1,8 +1,9 @@
 /** Templates by content, in the cache folder that all daemons of the machine share: made when first asked for, once. */
 import { createHash } from "node:crypto";
-import { mkdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { MachineType } from "@fastvm/contract";
+import { closeEntries, makeClosedFolder } from "../files/closed-folder.ts";
 import { isErrno } from "../files/errno.ts";
 import { linkSnapshot, openSnapshot, publishSnapshot } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
@@ -37,7 +38,8 @@ export class TemplateStore {
 
   async #openOrMake(machine: MachineType): Promise<Snapshot> {
     const folder = join(this.#cacheFolder, this.#digest(machine));
-    await mkdir(this.#cacheFolder, { recursive: true });
+    await makeClosedFolder(this.#cacheFolder);
+    await closeEntries(this.#cacheFolder);
     const template = (await openSnapshot(folder)) ?? (await this.#make(machine, folder));
     return await this.#bringNear(template);
   }
@@ -56,7 +58,7 @@ export class TemplateStore {
 
   /** VMs link what they share, and links end at a filesystem's border: a cache beyond it is copied over, once. */
   async #bringNear(template: Snapshot): Promise<Snapshot> {
-    await mkdir(this.#localFolder, { recursive: true });
+    await makeClosedFolder(this.#localFolder);
     const [cache, local] = await Promise.all([stat(template.folder), stat(this.#localFolder)]);
     if (cache.dev === local.dev) return template;
     const folder = join(this.#localFolder, template.folder.slice(this.#cacheFolder.length + 1));

@@ -1,10 +1,11 @@
 /** Fork: one capture, many children, no snapshot left behind. */
 import { randomUUID } from "node:crypto";
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { FastvmError, step } from "@fastvm/contract";
 import type { CaptureResult, ForkChild, ForkResult } from "@fastvm/contract";
+import { makeClosedFolder } from "../files/closed-folder.ts";
 import { linkSnapshot, openSnapshot, publishSnapshot } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
 import { publishCapture } from "./publish-capture.ts";
@@ -40,7 +41,7 @@ export async function fork(
 async function captureSource(context: WorkerContext, vm: Vm): Promise<Source> {
   const startedAt = performance.now();
   const folder = join(forksFolder(context.config), randomUUID());
-  await mkdir(forksFolder(context.config), { recursive: true });
+  await makeClosedFolder(forksFolder(context.config));
   try {
     const { snapshot, captured } =
       vm.record.phase === "paused"

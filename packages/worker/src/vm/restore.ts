@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { FastvmError, step } from "@fastvm/contract";
 import type { NetworkPolicy, VmId, VmIdentity, VmTtl } from "@fastvm/contract";
 import { resizeDisk } from "../disk/chain.ts";
+import { CLOSED_FOLDER_MODE } from "../files/closed-folder.ts";
 import { isErrno } from "../files/errno.ts";
 import { handshakeFields } from "../identity/handshake.ts";
 import type { Life } from "../identity/handshake.ts";
@@ -97,7 +98,7 @@ async function enlist(
   const { guest } = standby;
   try {
     await step("restore.standby-taken");
-    await mkdir(dirname(request.folder), { recursive: true });
+    await mkdir(dirname(request.folder), { recursive: true, mode: CLOSED_FOLDER_MODE });
     const slot = await moveSlot(standby.slot, request.folder);
     await step("restore.standby-moved");
     const { vmId, identity, diskGib, policy } = request;
@@ -126,7 +127,7 @@ async function takeSlot(
   snapshot: Snapshot,
   folder: string,
 ): Promise<{ slot: Slot; fromPool: boolean }> {
-  await mkdir(dirname(folder), { recursive: true });
+  await mkdir(dirname(folder), { recursive: true, mode: CLOSED_FOLDER_MODE });
   const pooled = await context.pool.take(snapshot);
   if (pooled !== undefined) return { slot: await moveSlot(pooled, folder), fromPool: true };
   const slot = await openSlot(context, {
