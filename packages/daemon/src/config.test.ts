@@ -59,6 +59,24 @@ describe("readConfig", () => {
     expect(() => readConfig({ nameserver: ["dns.example.com"] }, {})).toThrow('not "dns.example.com"');
   });
 
+  test("refuses a variable that nobody reads and that looks like one of ours", () => {
+    for (const [name, meant] of [
+      ["FASTVM_NETWOK", "FASTVM_NETWORK"],
+      ["FASTVM_NAMESERVER", "FASTVM_NAMESERVERS"],
+      ["FASTVM_TLSCERT", "FASTVM_TLS_CERT"],
+    ] as const) {
+      expect(() => readConfig({}, { [name]: "x" })).toThrow(`${name} is not known: did you mean ${meant}?`);
+    }
+    const others = {
+      FASTVM_API_KEY: "x",
+      FASTVM_BASE_URL: "x",
+      FASTVM_ROOT: "x",
+      FASTVM_NETWOK: "",
+      NETWOK: "x",
+    };
+    expect(readConfig({ host: "::1", network: "none" }, { ...others, FASTVM_HOST: "h" }).host).toBe("::1");
+  });
+
   test("refuses a pool size that is no number", () => {
     expect(() => readConfig({}, { FASTVM_POOL_SIZE: "two" })).toThrow(
       'FASTVM_POOL_SIZE must be a whole number, not "two"',

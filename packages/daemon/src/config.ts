@@ -1,5 +1,6 @@
 /** The daemon's settings: flags win over the environment, the environment over the defaults. The only place that reads the environment. */
 import { join, resolve } from "node:path";
+import { nearestName } from "@fastvm/contract";
 import { isNameserver } from "@fastvm/worker";
 
 export type NetworkMode = "on" | "none";
@@ -56,6 +57,26 @@ export interface DaemonFlags {
   readonly logLevel?: string | undefined;
 }
 
+const PREFIX = "FASTVM_";
+const VARIABLES = [
+  "FASTVM_CACHE_DIR",
+  "FASTVM_DATABASE_URL",
+  "FASTVM_DATA_DIR",
+  "FASTVM_DOMAIN",
+  "FASTVM_HOST",
+  "FASTVM_IMAGE_DIR",
+  "FASTVM_IPV6_PREFIX",
+  "FASTVM_LOG_LEVEL",
+  "FASTVM_NAMESERVERS",
+  "FASTVM_NETWORK",
+  "FASTVM_POOL_SIZE",
+  "FASTVM_PORT",
+  "FASTVM_PUBLIC_URL",
+  "FASTVM_TLS_CERT",
+  "FASTVM_TLS_KEY",
+] as const;
+type Variable = (typeof VARIABLES)[number];
+
 export const DEFAULT_HOST = "127.0.0.1";
 /** Names under it lead to this machine without any DNS. */
 export const DEFAULT_DOMAIN = "localhost";
@@ -71,8 +92,9 @@ const MAX_PORT = 65_535;
 const WHOLE_NUMBER = /^\d+$/;
 
 export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = process.env): DaemonConfig {
+  refuseMisspelt(env);
   // An empty variable counts as unset, as it does for the clients.
-  const setting = (name: string): string | undefined => env[name] || undefined;
+  const setting = (name: Variable): string | undefined => env[name] || undefined;
   const cacheDir = resolve(flags.cacheDir ?? setting("FASTVM_CACHE_DIR") ?? DEFAULT_CACHE_DIR);
   return {
     host: flags.host ?? setting("FASTVM_HOST") ?? DEFAULT_HOST,
@@ -90,6 +112,17 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     publicUrl: origin(flags.publicUrl ?? setting("FASTVM_PUBLIC_URL")),
     logLevel: flags.logLevel ?? setting("FASTVM_LOG_LEVEL") ?? "info",
   };
+}
+
+/** A variable that nobody reads may have been meant to take something away, such as the VMs' network. Others' are let be, as clients have some too. */
+function refuseMisspelt(env: NodeJS.ProcessEnv): void {
+  const known: readonly string[] = VARIABLES;
+  const names = known.map((name) => name.slice(PREFIX.length));
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith(PREFIX) || known.includes(name) || env[name] === "") continue;
+    const nearest = nearestName(name.slice(PREFIX.length), names);
+    if (nearest !== undefined) throw new Error(`${name} is not known: did you mean ${PREFIX}${nearest}?`);
+  }
 }
 
 function networkMode(value: string): NetworkMode {

@@ -2,6 +2,7 @@
 import { Type, type Static } from "typebox";
 import { MAX_COMMAND_ARGS, MAX_TIMEOUT_SEC } from "../limits.ts";
 import { nullable } from "./nullable.ts";
+import { guards } from "./strict.ts";
 import { stringMap } from "./string-map.ts";
 
 export const ExecBodySchema = Type.Object(
@@ -29,7 +30,7 @@ export const ExecBodySchema = Type.Object(
       nullable(Type.String({ minLength: 1, description: "Name or number; default root." })),
     ),
   },
-  { title: "ExecBody" },
+  { ...guards("timeoutSec", "user"), title: "ExecBody" },
 );
 export type ExecBody = Static<typeof ExecBodySchema>;
 

@@ -2,6 +2,7 @@
 import { Type, type Static, type TUnsafe } from "typebox";
 import type { RateLimit } from "../network-policy.ts";
 import { nullable } from "./nullable.ts";
+import { STRICT } from "./strict.ts";
 
 /** More rules would cost every launch and change time in the kernel. */
 export const MAX_FIREWALL_RULES = 256;
@@ -29,7 +30,7 @@ export const FirewallRuleSchema = Type.Object(
     ports: Type.String({ description: '`"443"`, `"8080-8090"` or `"any"`; `any` when the protocol is.' }),
     description,
   },
-  { title: "FirewallRule" },
+  { ...STRICT, title: "FirewallRule" },
 );
 export type FirewallRule = Static<typeof FirewallRuleSchema>;
 
@@ -37,7 +38,7 @@ const rules = Type.Array(FirewallRuleSchema, { maxItems: MAX_FIREWALL_RULES });
 
 export const FirewallDirectionSchema = Type.Object(
   { default: action, rules: Type.Optional(rules) },
-  { title: "FirewallDirection" },
+  { ...STRICT, title: "FirewallDirection" },
 );
 
 const rate = Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_RATE }));
@@ -47,6 +48,7 @@ export const RateLimitSchema = Type.Unsafe<RateLimit>(
   Type.Object(
     { kbitPerSec: rate, packetsPerSec: rate, burst },
     {
+      ...STRICT,
       title: "RateLimit",
       description:
         "What the VM sends is shaped to exactly one of the two; `burst` is in the unit of the rate.",
@@ -56,7 +58,7 @@ export const RateLimitSchema = Type.Unsafe<RateLimit>(
 
 export const FirewallEgressSchema = Type.Object(
   { default: action, rules: Type.Optional(rules), rateLimit: Type.Optional(RateLimitSchema) },
-  { title: "FirewallEgress" },
+  { ...STRICT, title: "FirewallEgress" },
 );
 export const FirewallDnsSchema = Type.Object(
   {
@@ -65,6 +67,7 @@ export const FirewallDnsSchema = Type.Object(
     blockBypass: Type.Optional(Type.Boolean()),
   },
   {
+    ...STRICT,
     title: "FirewallDns",
     description: "`allow`: only `domains` resolve. `deny` (default): all but them do.",
   },
@@ -76,7 +79,11 @@ export const FirewallSchema = Type.Object(
     egress: Type.Optional(FirewallEgressSchema),
     dns: Type.Optional(FirewallDnsSchema),
   },
-  { title: "Firewall", description: "Absent blocks: ingress deny, egress allow, every name resolves." },
+  {
+    ...STRICT,
+    title: "Firewall",
+    description: "Absent blocks: ingress deny, egress allow, every name resolves.",
+  },
 );
 export type Firewall = Static<typeof FirewallSchema>;
 
@@ -90,7 +97,7 @@ export const LegacyFirewallRuleSchema = Type.Object(
     ),
     description,
   },
-  { title: "LegacyFirewallRule" },
+  { ...STRICT, title: "LegacyFirewallRule" },
 );
 export type LegacyFirewallRule = Static<typeof LegacyFirewallRuleSchema>;
 
@@ -99,7 +106,7 @@ export const LegacyFirewallSchema = Type.Object(
     mode: Type.Unsafe<"open" | "restricted">({ type: "string", enum: ["open", "restricted"] }),
     ingress: Type.Optional(Type.Array(LegacyFirewallRuleSchema, { maxItems: MAX_FIREWALL_RULES })),
   },
-  { title: "LegacyFirewall" },
+  { ...STRICT, title: "LegacyFirewall" },
 );
 export type LegacyFirewall = Static<typeof LegacyFirewallSchema>;
 
@@ -117,15 +124,22 @@ export const EgressModeSchema = Type.Object(
     deny_cidrs: cidrs,
     rate_limit: Type.Optional(
       nullable(
-        Type.Object({
-          kbit_per_sec: Type.Optional(nullable(Type.Integer({ minimum: 1, maximum: MAX_RATE }))),
-          pps: Type.Optional(nullable(Type.Integer({ minimum: 1, maximum: MAX_RATE }))),
-          burst: Type.Optional(nullable(Type.Integer({ minimum: 1, maximum: MAX_RATE_BURST }))),
-        }),
+        Type.Object(
+          {
+            kbit_per_sec: Type.Optional(nullable(Type.Integer({ minimum: 1, maximum: MAX_RATE }))),
+            pps: Type.Optional(nullable(Type.Integer({ minimum: 1, maximum: MAX_RATE }))),
+            burst: Type.Optional(nullable(Type.Integer({ minimum: 1, maximum: MAX_RATE_BURST }))),
+          },
+          STRICT,
+        ),
       ),
     ),
   },
-  { title: "EgressMode", description: "`custom`: denials win; with `allow_cidrs` all else is denied." },
+  {
+    ...STRICT,
+    title: "EgressMode",
+    description: "`custom`: denials win; with `allow_cidrs` all else is denied.",
+  },
 );
 export type EgressMode = Static<typeof EgressModeSchema>;
 
@@ -137,6 +151,8 @@ export const AnyFirewallSchema = Type.Unsafe<Firewall | LegacyFirewall>({
 /** The dialect shows in the shape, so the server looks there first and then validates with the schema of that dialect. */
 export const FirewallInputSchema = Type.Unsafe<Record<string, unknown>>({
   type: "object",
+  ...STRICT,
+  properties: { mode: {}, ingress: {}, egress: {}, dns: {} },
   description:
     "`Firewall`; `LegacyFirewall` when it has a `mode` or its `ingress` is a list. `egress` may also be `{mode: allow_all | deny_all | custom, allow_cidrs?, deny_cidrs?, rate_limit?: {kbit_per_sec | pps, burst?}}`. PATCH may leave out any field.",
 }) as TUnsafe<Record<string, unknown>> & { type: "object" };

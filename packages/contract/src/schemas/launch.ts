@@ -4,6 +4,7 @@ import { MAX_DISK_GIB, MAX_FORK_COUNT, MIN_DISK_GIB } from "../limits.ts";
 import { ErrorBodySchema } from "./error-body.ts";
 import { NullableFirewallInputSchema } from "./firewall.ts";
 import { nullable } from "./nullable.ts";
+import { guards } from "./strict.ts";
 import { stringMap } from "./string-map.ts";
 import { TtlSchema } from "./ttl.ts";
 import { VmSchema } from "./vm.ts";
@@ -43,7 +44,7 @@ export const LaunchBodySchema = Type.Object(
     autoResume: Type.Optional(autoResume),
     firewall: Type.Optional(NullableFirewallInputSchema),
   },
-  { title: "LaunchBody" },
+  { ...guards("firewall", "ttl"), title: "LaunchBody" },
 );
 export type LaunchBody = Static<typeof LaunchBodySchema>;
 
@@ -54,7 +55,7 @@ export const UpdateVmBodySchema = Type.Object(
     ttl: Type.Optional(nullable(TtlSchema)),
     autoResume: Type.Optional(autoResume),
   },
-  { title: "UpdateVmBody" },
+  { ...guards("ttl"), title: "UpdateVmBody" },
 );
 export type UpdateVmBody = Static<typeof UpdateVmBodySchema>;
 
@@ -74,7 +75,7 @@ export const ForkBodySchema = Type.Object(
     metadata: Type.Optional(metadata),
     firewall: Type.Optional(NullableFirewallInputSchema),
   },
-  { title: "ForkBody" },
+  { ...guards("firewall"), title: "ForkBody" },
 );
 export type ForkBody = Static<typeof ForkBodySchema>;
 

@@ -1,12 +1,16 @@
 /** A time to live: counts down only while the VM runs, then pauses or deletes it. */
 import { Type, type Static } from "typebox";
 import { MAX_TTL_SEC } from "../limits.ts";
+import { STRICT } from "./strict.ts";
 
 export const TTL_ACTIONS = ["pause", "delete"] as const;
 export type TtlAction = (typeof TTL_ACTIONS)[number];
 
-export const TtlSchema = Type.Object({
-  action: Type.Unsafe<TtlAction>({ type: "string", enum: [...TTL_ACTIONS] }),
-  seconds: Type.Integer({ minimum: 1, maximum: MAX_TTL_SEC }),
-});
+export const TtlSchema = Type.Object(
+  {
+    action: Type.Unsafe<TtlAction>({ type: "string", enum: [...TTL_ACTIONS] }),
+    seconds: Type.Integer({ minimum: 1, maximum: MAX_TTL_SEC }),
+  },
+  STRICT,
+);
 export type Ttl = Static<typeof TtlSchema>;

@@ -63,6 +63,13 @@ function parseRules(input: Input, base: RulesPolicy, prefix: string): StoredFire
   return finishRules(fillIn(inRules(input, base, prefix), base), prefix);
 }
 
+/** What `deny_all` ignores beside it must be a word of some dialect: what is none may have been meant to say something. */
+function withoutOtherDialect(egress: unknown): unknown {
+  if (!isObject(egress) || egress["mode"] !== "deny_all") return egress;
+  const ofRules = Object.keys(FirewallSchema.properties.egress.properties);
+  return Object.fromEntries(Object.entries(egress).filter(([name]) => !ofRules.includes(name)));
+}
+
 function inRules(input: Input, base: RulesPolicy, prefix: string): Firewall {
   if (!hasEgressMode(input)) return checkRules(input, prefix);
   if (Object.hasOwn(input, "mode")) {
@@ -71,7 +78,8 @@ function inRules(input: Input, base: RulesPolicy, prefix: string): Firewall {
   const { egress, ...others } = input;
   const rest = checkRules(others, prefix);
   const at = join(prefix, "egress");
-  return { ...rest, ...egressRules(checkEgressMode(egress, at), rest.dns, base.dns, at) };
+  const mode = checkEgressMode(withoutOtherDialect(egress), at);
+  return { ...rest, ...egressRules(mode, rest.dns, base.dns, at) };
 }
 
 function finishLegacy(policy: Required<LegacyFirewall>, prefix: string): LegacyStored {
@@ -170,6 +178,10 @@ function arePorts(ports: string): boolean {
   const start = Number(match[1]);
   const end = Number(match[2] ?? match[1]);
   return start >= 1 && start <= end && end <= 65_535;
+}
+
+function isObject(value: unknown): value is Input {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function join(prefix: string, rest: string): string {
