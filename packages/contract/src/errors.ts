@@ -134,6 +134,12 @@ export const ERROR_CATALOGUE = {
     hint: "Delete or pause a VM, or try again later",
     retryable: true,
   },
+  database_unavailable: {
+    status: 503,
+    message: "The database does not answer",
+    hint: "VMs run on; try again",
+    retryable: true,
+  },
   internal: {
     status: 500,
     message: "Something went wrong on our side",

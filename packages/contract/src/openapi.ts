@@ -8,7 +8,8 @@ type JsonObject = { [key: string]: Json };
 
 /** What nearly every operation can answer, whatever it does. */
 const COMMON_ERRORS = [400, 500];
-const KEYED_ERRORS = [401];
+/** Whoever has a key is looked up in the records, which may be away or have no room. */
+const KEYED_ERRORS = [401, 503, 507];
 
 /** The document as plain JSON. */
 export function buildOpenapi(): JsonObject {

@@ -38,7 +38,7 @@ export interface Operation {
   readonly responses: Readonly<Record<number, TSchema | undefined>>;
   /** The element type of the answer's other form, newline-delimited JSON. */
   readonly ndjson?: TSchema;
-  /** The statuses of the error catalogue it can answer besides 400, 401, 404, 413 and 500. */
+  /** The statuses of the error catalogue it can answer besides 400, 401, 404, 413, 500, and 503 and 507 of the records. */
   readonly errors: readonly number[];
 }
 

@@ -110,6 +110,8 @@ async function ensureKey(
   known: string | undefined,
 ): Promise<string> {
   const key = known ?? generateApiKey();
+  // Nothing is written for a key that is known: a daemon must start on a full disk too, since deleting is what frees room.
+  if ((await store.apiKeys.findByHash(hashApiKey(key))) !== undefined) return key;
   await store.transaction(async (records) => {
     // Two control planes that start at once on one PostgreSQL must not both make the organisation.
     await records.organisations.lockReservations();

@@ -34,6 +34,12 @@ function expectError(answer: Answer, status: number, code: string, retryable: bo
   expect(answer.headers["retry-after"]).toBe(status === 503 ? "5" : undefined);
 }
 
+test("records that cannot be read are 503, and no bug", async () => {
+  const host = proxy.host(proxy.vms.add({ port: 1 }));
+  proxy.vms.lookUp = () => Promise.reject(new FastvmError("database_unavailable"));
+  expectError(await send(proxy.url, { vhost: host }), 503, "records_unavailable", true);
+});
+
 describe("a service that fails", () => {
   test("by listening nowhere is 502", async () => {
     const answer = await send(proxy.url, { vhost: proxy.host(proxy.vms.add({ port: 1 })) });

@@ -3,6 +3,7 @@ import { FastvmError, step } from "@fastvm/contract";
 import type { Records } from "../store/records.ts";
 import type { SnapshotRecord } from "../store/snapshot-repository.ts";
 import type { LifecycleContext } from "./context.ts";
+import { unlessDiskIsFull } from "./delete.ts";
 import { recordSnapshotEvent } from "./snapshot-events.ts";
 
 /** When the worker fails, the row stays `deleting`: a repeated delete or the next start finishes it. */
@@ -11,7 +12,7 @@ export async function deleteSnapshot(
   snapshot: SnapshotRecord,
   actor: string,
 ): Promise<void> {
-  await ctx.store.transaction((records) => markDeleting(ctx, records, snapshot, actor));
+  await unlessDiskIsFull(ctx.store.transaction((records) => markDeleting(ctx, records, snapshot, actor)));
   await step("control.delete-snapshot.recorded");
   await ctx.worker.deleteSnapshot(snapshot.id);
   await step("control.delete-snapshot.answered");

@@ -7,14 +7,16 @@ import { recordVmEvent, transitionVm } from "./transition-vm.ts";
 
 /** When the worker fails, the row stays `deleting`: a repeated delete or the next start finishes it. */
 export async function deleteVm(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<void> {
-  await ctx.store.transaction(
-    (records) =>
-      transitionVm(records, vm.id, "delete_started", {
-        actor,
-        at: ctx.clock.now(),
-        changes: { queuedAt: null },
-      }),
-    "process",
+  await unlessDiskIsFull(
+    ctx.store.transaction(
+      (records) =>
+        transitionVm(records, vm.id, "delete_started", {
+          actor,
+          at: ctx.clock.now(),
+          changes: { queuedAt: null },
+        }),
+      "process",
+    ),
   );
   ctx.inflight.abort(vm.id, new FastvmError("launch_failed", "it was deleted while it started"));
   try {
@@ -23,7 +25,9 @@ export async function deleteVm(ctx: LifecycleContext, vm: VmRecord, actor: strin
     await step("control.delete.answered");
     await ctx.staging.deleteOf(vm.id);
   } catch (error) {
-    await ctx.store.vms.update(vm.id, { statusReason: `The deletion failed: ${reasonOf(error)}` });
+    await unlessDiskIsFull(
+      ctx.store.vms.update(vm.id, { statusReason: `The deletion failed: ${reasonOf(error)}` }),
+    );
     throw error;
   }
   await ctx.store.transaction(async (records) => {
@@ -32,4 +36,13 @@ export async function deleteVm(ctx: LifecycleContext, vm: VmRecord, actor: strin
   });
   await step("control.delete.settled");
   ctx.queue.wake();
+}
+
+/** A delete goes on without its note that it has begun: it is what frees room, and its end is recorded when it has. */
+export async function unlessDiskIsFull(write: Promise<unknown>): Promise<void> {
+  try {
+    await write;
+  } catch (error) {
+    if (!(error instanceof FastvmError && error.code === "out_of_disk")) throw error;
+  }
 }

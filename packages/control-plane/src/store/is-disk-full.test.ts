@@ -1,8 +1,8 @@
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
-import { asFastvmError } from "../views/error-view.ts";
 import { sql, Kysely } from "kysely";
 import { nodeSqliteDialect } from "./node-sqlite.ts";
+import { asStoreFailure } from "./failures.ts";
 import { isDiskFull } from "./is-disk-full.ts";
 
 function failureOf(work: () => void): unknown {
@@ -23,8 +23,8 @@ test("a database that may not grow is told from one that refuses a row", () => {
   database.exec("PRAGMA max_page_count = 4");
   const full = failureOf(() => database.exec("INSERT INTO rows VALUES (hex(zeroblob(100000)))"));
   expect(isDiskFull(full)).toBe(true);
-  expect(asFastvmError(full)).toMatchObject({ code: "out_of_disk", cause: full });
-  expect(asFastvmError(refused)).toMatchObject({ code: "internal" });
+  expect(asStoreFailure(full)).toMatchObject({ code: "out_of_disk", cause: full });
+  expect(asStoreFailure(refused)).toBe(refused);
   database.close();
 });
 

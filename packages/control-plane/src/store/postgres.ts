@@ -1,5 +1,5 @@
 /** Kysely's PostgreSQL dialect over `pg`, with 64-bit integers as numbers: all of ours are below 2^53. */
-import { PostgresDialect } from "kysely";
+import { PostgresDialect, type PostgresPool, type PostgresPoolClient } from "kysely";
 import pg from "pg";
 
 const BIGINT_OID = 20;
@@ -9,19 +9,48 @@ const MAX_CONNECTIONS = 10;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** No statement of ours is long; one that waits this long for a lock is better ended than piled upon. */
 const STATEMENT_TIMEOUT_MS = 30_000;
+/** A server that is cut off from us cannot end its statements itself. */
+const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 5000;
 
-/** `onIdleError` hears of connections that the server ended while they were idle; the pool replaces them. */
+/** `onIdleError` hears of connections that the server ended while nobody waited for an answer on them; the pool replaces them. */
 export function postgresDialect(url: string, onIdleError: (error: Error) => void): PostgresDialect {
   const pool = new pg.Pool({
     connectionString: url,
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: ANSWER_TIMEOUT_MS,
+    keepAlive: true,
     types: {
       getTypeParser: (oid: number, format?: "text" | "binary") =>
         oid === BIGINT_OID ? Number : pg.types.getTypeParser(oid, format),
     },
   });
   pool.on("error", onIdleError);
-  return new PostgresDialect({ pool });
+  // The pool listens while a connection is idle only. One that breaks between two statements of a transaction would end the process.
+  pool.on("connect", (client) => client.on("error", () => undefined));
+  return new PostgresDialect({ pool: withoutBroken(pool) });
+}
+
+/** A connection on which an answer failed to come is still waited on by its next user: it is not given to one. */
+function withoutBroken(pool: pg.Pool): PostgresPool {
+  return {
+    options: pool.options,
+    end: () => pool.end(),
+    connect: async () => {
+      const client = await pool.connect();
+      let isBroken = false;
+      const query = async (text: string, parameters: unknown[]): Promise<unknown> => {
+        try {
+          return await client.query(text, parameters);
+        } catch (error) {
+          // What the server itself refused has a code; then the connection is as good as before.
+          isBroken ||= !(error instanceof pg.DatabaseError);
+          throw error;
+        }
+      };
+      const release = (destroy?: boolean): void => client.release(isBroken || destroy === true);
+      return { query, release } as unknown as PostgresPoolClient;
+    },
+  };
 }

@@ -2,6 +2,7 @@
 import { step } from "@fastvm/contract";
 import type { VmId } from "@fastvm/contract";
 import { CamelCasePlugin, Kysely, sql, type Dialect } from "kysely";
+import { asStoreFailure, tellingFailures } from "./failures.ts";
 import { migrate } from "./migrate.ts";
 import { nodeSqliteDialect } from "./node-sqlite.ts";
 import { postgresDialect } from "./postgres.ts";
@@ -28,16 +29,26 @@ export interface Store extends Records {
 }
 
 /** The store in one SQLite file, which this process alone may own. `:memory:` for tests. */
-export function openSqliteStore(path: string): Promise<Store> {
-  return openStore("sqlite", nodeSqliteDialect(path));
+export async function openSqliteStore(path: string): Promise<Store> {
+  return openStore("sqlite", sqliteAt(path));
+}
+
+/** It opens the file at once. */
+function sqliteAt(path: string): Dialect {
+  try {
+    return nodeSqliteDialect(path);
+  } catch (error) {
+    throw asStoreFailure(error);
+  }
 }
 
 export function openPostgresStore(url: string, onIdleError: (error: Error) => void): Promise<Store> {
   return openStore("postgres", postgresDialect(url, onIdleError));
 }
 
-async function openStore(kind: StoreKind, dialect: Dialect): Promise<Store> {
-  const db = new Kysely<Schema>({ dialect, plugins: [new CamelCasePlugin()] });
+/** Whatever fails in the database fails with an error of the catalogue, unless it is a bug. */
+export async function openStore(kind: StoreKind, dialect: Dialect): Promise<Store> {
+  const db = new Kysely<Schema>({ dialect: tellingFailures(dialect), plugins: [new CamelCasePlugin()] });
   try {
     await migrate(db, kind);
   } catch (error) {

@@ -1,12 +1,8 @@
 import { FastvmError, type ErrorBody } from "@fastvm/contract";
-import { isDiskFull } from "../store/is-disk-full.ts";
 
-/** What is not of the catalogue is a bug, but for a full disk: the caller learns that, the log learns the rest. */
+/** What is not of the catalogue is a bug: the log learns what the caller does not. */
 export function asFastvmError(error: unknown): FastvmError {
-  if (error instanceof FastvmError) return error;
-  return isDiskFull(error)
-    ? new FastvmError("out_of_disk", "its records cannot be written", { cause: error })
-    : new FastvmError("internal", undefined, { cause: error });
+  return error instanceof FastvmError ? error : new FastvmError("internal", undefined, { cause: error });
 }
 
 export function errorView(error: FastvmError): ErrorBody {

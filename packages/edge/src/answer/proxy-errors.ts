@@ -77,6 +77,12 @@ export const PROXY_ERRORS = {
     message: "There are as many connections as there may be",
     retryable: true,
   },
+  records_unavailable: {
+    status: 503,
+    message: "Which service this is cannot be looked up now",
+    retryable: true,
+    suggestedAction: "Try again; the VM runs on",
+  },
   service_timeout: {
     status: 504,
     message: "The service did not answer in time",

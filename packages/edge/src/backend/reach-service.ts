@@ -40,14 +40,28 @@ export async function reachService(
   gone: AbortSignal,
 ): Promise<ServiceConnection> {
   for (let look = 1; ; look += 1) {
-    let known = knownOr404(await unlessAborted(parts.directory.lookUp(vmId, service), gone));
+    let known = await lookUp(parts, vmId, service, gone);
     if (known.status !== "running") {
       await wakeOr503(parts, vmId, known, gone);
       // It may have changed while the VM slept.
-      known = knownOr404(await unlessAborted(parts.directory.lookUp(vmId, service), gone));
+      known = await lookUp(parts, vmId, service, gone);
     }
     const connection = await dial(parts, vmId, known.port, gone, look === LOOKS);
     if (connection !== undefined) return { connection, h2c: known.h2c };
+  }
+}
+
+async function lookUp(
+  { directory }: ReachParts,
+  vmId: VmId,
+  service: string,
+  gone: AbortSignal,
+): Promise<Known> {
+  try {
+    return knownOr404(await unlessAborted(directory.lookUp(vmId, service), gone));
+  } catch (error) {
+    if (!hasCode(error, "database_unavailable")) throw error;
+    throw new ProxyError("records_unavailable", undefined, { cause: error });
   }
 }
 
