@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { layerName, nextLayer, nodeName } from "./chain.ts";
+import { chainUpTo, layerName, nextLayer, nodeName } from "./chain.ts";
 
 describe("a disk's layers", () => {
   test("are numbered from the image's raw file upwards", () => {
@@ -10,6 +10,17 @@ describe("a disk's layers", () => {
 
   test("go on upwards over the gap that a compaction leaves", () => {
     expect(nextLayer(["0.raw", "18.qcow2"])).toBe("19.qcow2");
+  });
+
+  test("are those up to the one that QEMU writes to, when the record is behind", () => {
+    expect(chainUpTo(["0.raw", "1.qcow2"], "1.qcow2")).toEqual(["0.raw", "1.qcow2"]);
+    expect(chainUpTo(["0.raw", "18.qcow2"], "20.qcow2")).toEqual([
+      "0.raw",
+      "18.qcow2",
+      "19.qcow2",
+      "20.qcow2",
+    ]);
+    expect(chainUpTo(["0.raw", "3.qcow2"], "2.qcow2")).toBeUndefined();
   });
 
   test("are known to QEMU by their number", () => {

@@ -5,6 +5,7 @@
  */
 import type { QmpClient } from "../qemu/qmp-client.ts";
 import { DISK_DEVICE } from "../qemu/machine.ts";
+import { QmpError } from "../qemu/qmp-error.ts";
 
 export const DISK_FOLDER = "disk";
 
@@ -21,6 +22,17 @@ export function layerName(index: number): string {
 export function nextLayer(chain: DiskChain): string {
   const top = chain[chain.length - 1] ?? "-1.";
   return layerName(Number(top.slice(0, top.indexOf("."))) + 1);
+}
+
+/** The chain once `active` is its top: each capture adds the next number, and only captures add any. `undefined` when that layer is not above it. */
+export function chainUpTo(chain: DiskChain, active: string): DiskChain | undefined {
+  const grown = [...chain];
+  while (layerNumber(nextLayer(grown)) <= layerNumber(active)) grown.push(nextLayer(grown));
+  return grown[grown.length - 1] === active ? grown : undefined;
+}
+
+function layerNumber(layer: string): number {
+  return Number(layer.slice(0, layer.indexOf(".")));
 }
 
 export function nodeName(layer: string): string {
@@ -62,8 +74,24 @@ export async function attachDisk(qmp: QmpClient, chain: DiskChain): Promise<void
   await qmp.execute("qom-set", { path: DISK_DEVICE, property: "drive", value: nodeName(top) });
 }
 
-/** Opens an empty overlay that is not part of the chain yet. Outside the pause: opening files takes milliseconds. */
+/**
+ * Opens an empty overlay that is not part of the chain yet. Outside the pause: opening files takes milliseconds. One of that name that QEMU still has open
+ * is of a capture that was given up.
+ */
 export async function openOverlay(qmp: QmpClient, layer: string): Promise<void> {
+  try {
+    await addOverlay(qmp, layer);
+  } catch (error) {
+    if (!(error instanceof QmpError)) throw error;
+    // QEMU refuses to close what is in use, and anything else as well when there was nothing to close.
+    await closeOverlay(qmp, layer).catch(() => {
+      throw error;
+    });
+    await addOverlay(qmp, layer);
+  }
+}
+
+async function addOverlay(qmp: QmpClient, layer: string): Promise<void> {
   await qmp.execute("blockdev-add", {
     driver: "qcow2",
     "node-name": nodeName(layer),

@@ -23,6 +23,7 @@ export const HYPERVISOR_LOG_FILE = "qemu.log";
 const PRELOAD_FILE = "readonly-memory.so";
 /** A QEMU that breaks its monitor is about to end, and its last words say why. */
 const LAST_WORDS_MS = 1_000;
+const EXIT_POLL_MS = 20;
 const LOG_TAIL_BYTES = 2_000;
 const CONSOLE_READ_BYTES = 65_536;
 
@@ -107,6 +108,16 @@ export class QemuProcess {
     this.qmp.close();
     this.stateChannel?.destroy();
     await killAndWait(this.identity);
+  }
+
+  /** Whether it has ended, or does within a moment: a process that is killed loses its memory and its sockets before its number. */
+  async endsSoon(): Promise<boolean> {
+    const deadline = Date.now() + LAST_WORDS_MS;
+    while (await isAlive(this.identity)) {
+      if (Date.now() > deadline) return false;
+      await sleep(EXIT_POLL_MS);
+    }
+    return true;
   }
 
   /** The last lines QEMU logged. */

@@ -1,11 +1,12 @@
 /** Takes over a VM whose QEMU outlived its daemon, or says why it is lost. */
 import { rm } from "node:fs/promises";
-import { activeLayer, cancelStream, nextLayer } from "../disk/chain.ts";
+import { cancelStream } from "../disk/chain.ts";
 import { killAndWait } from "../processes/proc.ts";
 import { QemuProcess } from "../qemu/qemu-process.ts";
 import { keepAsFailed } from "../vm/keep-as-failed.ts";
 import { freeHoldings } from "../vm/holdings.ts";
 import { openLink } from "../vm/open-link.ts";
+import { freezeBelowTop, settleChain } from "../vm/settle-chain.ts";
 import type { Vm } from "../vm/vm.ts";
 import { watchGuest } from "../vm/watch-guest.ts";
 import { pausedFolder } from "../vm/worker-context.ts";
@@ -48,21 +49,14 @@ async function isStopped(qemu: QemuProcess): Promise<boolean> {
 async function takeOver(context: WorkerContext, vm: Vm, qemu: QemuProcess): Promise<void> {
   // The daemon that waited for a compaction is gone; the layers it would have dropped stay in the chain until the next one.
   await cancelStream(qemu.qmp);
-  await adoptChain(vm, qemu);
+  await settleChain(vm, qemu);
+  // Also what was recorded: the daemon may have ended just before this.
+  await freezeBelowTop(vm.folder, vm.record.chain);
   // A capture was cut short inside its pause.
   await qemu.qmp.execute("cont");
   const link = await openLink(vm, context.forward, LINK_DEADLINE_MS);
   vm.setGuest({ qemu, link });
   watchGuest(context, vm);
-}
-
-/** The journal may be one overlay behind QEMU. */
-async function adoptChain(vm: Vm, qemu: QemuProcess): Promise<void> {
-  const active = await activeLayer(qemu.qmp);
-  const { chain } = vm.record;
-  if (chain[chain.length - 1] === active) return;
-  if (active !== nextLayer(chain)) throw new Error(`its disk is on the unknown layer ${active}`);
-  await vm.update({ chain: [...chain, active] });
 }
 
 async function finishPause(

@@ -17,33 +17,42 @@ const RESERVE_MIB = 300;
 const UID_BASE = 1_900_000_000;
 
 export class TestWorker implements AsyncDisposable {
-  readonly worker: Worker;
   readonly errors: unknown[];
-  readonly #dataDir: string;
+  readonly dataDir: string;
+  #worker: Worker;
 
   static async start(): Promise<TestWorker> {
     await mkdir(ROOT, { recursive: true });
     const dataDir = await mkdtemp(join(ROOT, "worker-"));
     const errors: unknown[] = [];
-    const worker = await Worker.start({
-      config: {
-        dataDir,
-        cacheDir: CACHE,
-        imageDir: join(CACHE, "images/current"),
-        poolSize: 0,
-        network: "none",
-        reserveMib: RESERVE_MIB,
-        uidBase: UID_BASE,
-      },
-      onError: (error) => errors.push(error),
-    });
-    return new TestWorker(worker, dataDir, errors);
+    return new TestWorker(await startWorker(dataDir, errors), dataDir, errors);
   }
 
   private constructor(worker: Worker, dataDir: string, errors: unknown[]) {
-    this.worker = worker;
-    this.#dataDir = dataDir;
+    this.#worker = worker;
+    this.dataDir = dataDir;
     this.errors = errors;
+  }
+
+  get worker(): Worker {
+    return this.#worker;
+  }
+
+  /** Lets the VMs go, has something happen to them while nobody looks, and takes them over again. */
+  async restart(meanwhile: () => Promise<void> = async () => {}): Promise<void> {
+    await this.#worker.close();
+    await meanwhile();
+    this.#worker = await startWorker(this.dataDir, this.errors);
+  }
+
+  /** What a command prints; it must succeed. */
+  async sh(vmId: VmId, script: string): Promise<string> {
+    let text = "";
+    for await (const event of await this.worker.exec(vmId, { command: ["sh", "-c", script] })) {
+      if (event.kind !== "exit") text += Buffer.from(event.data).toString();
+      else if (event.exitCode !== 0) throw new Error(`"${script}" ended with ${event.exitCode}: ${text}`);
+    }
+    return text.trim();
   }
 
   /** A VM of the default machine type, from its template. */
@@ -67,6 +76,21 @@ export class TestWorker implements AsyncDisposable {
     const { vms } = await this.worker.inventory();
     for (const { vmId } of vms) await this.worker.deleteVm(vmId);
     await this.worker.close();
-    await rm(this.#dataDir, { recursive: true, force: true });
+    await rm(this.dataDir, { recursive: true, force: true });
   }
+}
+
+async function startWorker(dataDir: string, errors: unknown[]): Promise<Worker> {
+  return await Worker.start({
+    config: {
+      dataDir,
+      cacheDir: CACHE,
+      imageDir: join(CACHE, "images/current"),
+      poolSize: 0,
+      network: "none",
+      reserveMib: RESERVE_MIB,
+      uidBase: UID_BASE,
+    },
+    onError: (error) => errors.push(error),
+  });
 }

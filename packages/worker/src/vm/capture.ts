@@ -5,11 +5,12 @@
  * private memory. Opening files, checksums, syncing and melting wait until it runs again.
  */
 import { constants } from "node:fs";
-import { chmod, chown, open, rm, stat, writeFile } from "node:fs/promises";
+import { open, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { step } from "@fastvm/contract";
 import type { MachineType } from "@fastvm/contract";
+import { freezeBelowTop, freezeLayer, settleChain } from "./settle-chain.ts";
 import { closeOverlay, DISK_FOLDER, nextLayer, openOverlay, switchToOverlay } from "../disk/chain.ts";
 import type { OverlayFactory } from "../disk/overlay.ts";
 import { checksumFile } from "../files/checksum.ts";
@@ -53,12 +54,20 @@ export async function capture(
   options: CaptureOptions,
 ): Promise<Captured> {
   const guest = vm.requireGuest();
-  const overlay = nextLayer(vm.record.chain);
   await step("capture.begun");
-  await prepareOverlay(context, vm, guest, overlay);
+  await settleChain(vm, guest.qemu);
   const frozen = vm.record.chain;
-  const captured = await pauseAndCopy(vm, guest, overlay, target, options);
-  await freezeLayer(vm, frozen[frozen.length - 1] ?? "");
+  const overlay = nextLayer(frozen);
+  let captured: Captured;
+  try {
+    await prepareOverlay(context, vm, guest, overlay);
+    captured = await pauseAndCopy(vm, guest, overlay, target, options);
+  } catch (error) {
+    // What was meant to be told is the failure. Whatever is left of the capture is settled by the next one.
+    await discardOverlay(vm, guest, overlay).catch(() => undefined);
+    throw error;
+  }
+  await freezeLayer(vm.folder, frozen[frozen.length - 1] ?? "");
   await step("capture.frozen");
   await collect(context, vm, frozen, target);
   return captured;
@@ -85,7 +94,6 @@ async function pauseAndCopy(
   await link.quiesce(QUIESCE_DEADLINE_MS);
   const stoppedAt = performance.now();
   let keepStopped = false;
-  let switched = false;
   try {
     await step("capture.quiesced");
     await qemu.qmp.execute("stop");
@@ -96,40 +104,34 @@ async function pauseAndCopy(
     const [, dirtyBytes] = await Promise.all([save, copy]);
     await step("capture.copied");
     await switchToOverlay(qemu.qmp, vm.record.chain, overlay);
-    switched = true;
     await step("capture.switched");
     keepStopped = options.afterwards === "stay stopped";
     if (!keepStopped) await qemu.qmp.execute("cont");
     const pauseMs = performance.now() - stoppedAt;
     await step("capture.continued");
-    await vm.update({ chain: [...vm.record.chain, overlay] });
+    await vm.note({ chain: [...vm.record.chain, overlay] });
     await step("capture.recorded");
     return { pauseMs, dirtyBytes };
   } catch (error) {
+    keepStopped = false;
     await qemu.qmp.execute("cont").catch(() => undefined);
-    if (!switched) await discardOverlay(vm, guest, overlay);
     throw error;
   } finally {
     if (!keepStopped) link.release();
   }
 }
 
-/** A capture that failed leaves the VM as it was, so that the next one finds the same names free. */
-async function discardOverlay(vm: Vm, guest: Guest, overlay: string): Promise<void> {
-  await closeOverlay(guest.qemu.qmp, overlay).catch(() => undefined);
+/** A capture that fails before its switch leaves the VM as it was. Whether it had come to the switch, QEMU knows: an answer may have been late. */
+async function discardOverlay(vm: Vm, { qemu }: Guest, overlay: string): Promise<void> {
+  await settleChain(vm, qemu);
+  if (vm.record.chain.includes(overlay)) return await freezeBelowTop(vm.folder, vm.record.chain.slice(-2));
+  await closeOverlay(qemu.qmp, overlay).catch(() => undefined);
   await rm(join(vm.folder, DISK_FOLDER, overlay), { force: true });
 }
 
 /** Relative to QEMU's working directory. */
 function stateFile(): string {
   return `${RUN_FOLDER}/${STATE_FILE}`;
-}
-
-/** A layer that others will read is no longer its VM's to write. */
-async function freezeLayer(vm: Vm, layer: string): Promise<void> {
-  const path = join(vm.folder, DISK_FOLDER, layer);
-  await chown(path, 0, 0);
-  await chmod(path, 0o444);
 }
 
 async function collect(

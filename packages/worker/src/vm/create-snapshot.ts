@@ -18,6 +18,7 @@ export async function createSnapshot(
   const startedAt = performance.now();
   await assertRoom(context.config);
   const folder = snapshotFolder(context.config, snapshotId);
+  const qemu = vm.guest?.qemu;
   await step("snapshot.begun");
   try {
     if (vm.record.phase === "paused") {
@@ -31,7 +32,7 @@ export async function createSnapshot(
     });
     return { ...captured, durationMs: performance.now() - startedAt };
   } catch (error) {
-    throw asCaptureError(error);
+    throw await asCaptureError(error, qemu);
   }
 }
 

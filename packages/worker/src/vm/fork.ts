@@ -42,6 +42,7 @@ async function captureSource(context: WorkerContext, vm: Vm): Promise<Source> {
   const startedAt = performance.now();
   const folder = join(forksFolder(context.config), randomUUID());
   await makeClosedFolder(forksFolder(context.config));
+  const qemu = vm.guest?.qemu;
   try {
     const { snapshot, captured } =
       vm.record.phase === "paused"
@@ -57,7 +58,7 @@ async function captureSource(context: WorkerContext, vm: Vm): Promise<Source> {
       [Symbol.asyncDispose]: () => removeState(folder),
     };
   } catch (error) {
-    throw asCaptureError(error);
+    throw await asCaptureError(error, qemu);
   }
 }
 

@@ -38,7 +38,7 @@ export async function pause(context: WorkerContext, vm: Vm): Promise<CaptureResu
     return { ...captured, durationMs: performance.now() - startedAt };
   } catch (error) {
     await letRunOn(guest);
-    throw asCaptureError(error);
+    throw await asCaptureError(error, guest.qemu);
   }
 }
 

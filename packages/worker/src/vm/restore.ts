@@ -16,6 +16,7 @@ import type { Slot } from "../pool/slot.ts";
 import { MEMORY_FILE } from "../qemu/machine.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
 import { assertCompatible } from "../snapshot/manifest.ts";
+import { asEnded } from "./ended-error.ts";
 import type { SerialQueue } from "./serial-queue.ts";
 import { Vm } from "./vm.ts";
 import type { Guest, VmRecord } from "./vm.ts";
@@ -83,8 +84,9 @@ async function restoreIntoSlot(
     const vm = await bringUp(context, slot, snapshot, request);
     return { vm, fromPool };
   } catch (error) {
+    const ended = await asEnded(error, slot.qemu);
     await closeSlot(context, slot);
-    throw error;
+    throw ended ?? error;
   }
 }
 

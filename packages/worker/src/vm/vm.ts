@@ -58,6 +58,15 @@ export class Vm {
     this.#record = record;
   }
 
+  /**
+   * For what has happened and cannot be undone: true in memory from now on, even if it cannot be written. The journal is then behind by this, which
+   * whoever reads it after a restart must know of.
+   */
+  async note(change: Partial<VmRecord>): Promise<void> {
+    this.#record = { ...this.#record, ...change };
+    await writeJournal(this.folder, this.#record);
+  }
+
   /** Changes the record on disk, then in memory. */
   async update(change: Partial<VmRecord>): Promise<void> {
     await this.replace({ ...this.#record, ...change });
