@@ -19,6 +19,7 @@
 #include "minimal-init.h"
 #include "network.h"
 #include "port.h"
+#include "spare-disks.h"
 
 enum { DEVICE_WAIT_STEPS = 2000, DEVICE_WAIT_STEP_US = 5000, MAX_NAME = 256 };
 
@@ -167,6 +168,7 @@ void early_init(void)
     mount_or_fail("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC);
     load_modules();
     mount_root();
+    put_spare_disks_aside();
     take_mount_along("/dev");
     take_mount_along("/proc");
     take_mount_along("/sys");

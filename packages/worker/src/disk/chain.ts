@@ -4,7 +4,7 @@
  * the files do not name each other.
  */
 import type { QmpClient } from "../qemu/qmp-client.ts";
-import { DISK_DEVICE } from "../qemu/machine.ts";
+import { DISK_DEVICE, DISK_ID } from "../qemu/machine.ts";
 import { QmpError } from "../qemu/qmp-error.ts";
 
 export const DISK_FOLDER = "disk";
@@ -115,9 +115,10 @@ export async function switchToOverlay(qmp: QmpClient, chain: DiskChain, overlay:
 /** The layer that QEMU writes to now: after a crash of the daemon inside a capture only QEMU knows whether the switch happened. */
 export async function activeLayer(qmp: QmpClient): Promise<string> {
   const blocks = (await qmp.execute("query-block")) as readonly {
+    qdev?: string;
     inserted?: { "node-name"?: string };
   }[];
-  const node = blocks[0]?.inserted?.["node-name"] ?? "";
+  const node = blocks.find(({ qdev }) => qdev === DISK_ID)?.inserted?.["node-name"] ?? "";
   const match = /^disk-(\d+)$/.exec(node);
   if (match === null) throw new Error(`The disk is on the unknown node "${node}"`);
   return layerName(Number(match[1]));

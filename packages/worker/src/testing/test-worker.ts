@@ -5,16 +5,16 @@ import { newVmId, parseMachineType } from "@fastvm/contract";
 import type { NetworkPolicy, VmId, VmSpec } from "@fastvm/contract";
 import { Worker } from "../worker.ts";
 
-const CACHE = "/var/cache/fastvm";
-const DENY_ALL: NetworkPolicy = {
+export const CACHE = "/var/cache/fastvm";
+export const DENY_ALL: NetworkPolicy = {
   ingress: { default: "deny", rules: [] },
   egress: { default: "deny", rules: [] },
   dns: { mode: "allow", domains: [], blockBypass: false },
 };
 /** Beside the cache, so that layers are shared by hard link as they are in use. */
-const ROOT = "/var/cache/fastvm-test";
-const RESERVE_MIB = 300;
-const UID_BASE = 1_900_000_000;
+export const ROOT = "/var/cache/fastvm-test";
+export const RESERVE_MIB = 300;
+export const UID_BASE = 1_900_000_000;
 
 export class TestWorker implements AsyncDisposable {
   readonly errors: unknown[];
