@@ -38,6 +38,12 @@ mask systemd-pstore.service systemd-update-utmp.service systemd-update-utmp-runl
   systemd-initctl.socket systemd-journald-audit.socket
 mask_generators bless-boot cryptsetup getty gpt-auto hibernate-resume integritysetup rc-local system-update veritysetup
 
+# Made anew at every boot but for this link, which leads out of its folder: files/etc/tmpfiles.d/legacy.conf.
+rm -f "$tree/var/log/README"
+
+# Cron is for its user's jobs. Those that packages bring would wake every clone in the same minute.
+rm -f "$tree"/etc/cron.daily/apt-compat "$tree"/etc/cron.daily/dpkg "$tree"/etc/cron.d/e2scrub_all
+
 # "./module.pyc" as a command: not worth a mount and a process at every boot.
 rm -f "$tree"/usr/lib/binfmt.d/python3*.conf
 
@@ -64,6 +70,6 @@ echo "nameserver 192.0.0.1" >"$tree/etc/resolv.conf"
 
 mv "$tree/etc/apt/sources.list.d/0000sources.list" "$tree/etc/apt/sources.list"
 
-# mmdebstrap's own settings: the proxy is the host's, the rest has a proper name.
+# mmdebstrap's own settings: the proxy is the host's, and what the image leaves out (manual pages, translations) its user's packages may well bring.
 rm -f "$tree/etc/apt/apt.conf.d/99mmdebstrap"
-mv "$tree/etc/dpkg/dpkg.cfg.d/99mmdebstrap" "$tree/etc/dpkg/dpkg.cfg.d/fastvm"
+rm -f "$tree/etc/dpkg/dpkg.cfg.d/99mmdebstrap"

@@ -34,8 +34,7 @@ list_packages() {
 }
 
 bootstrap() {
-  # doc and man pages are excluded in the image too, for packages its user installs; licences stay. Without force-unsafe-io dpkg syncs
-  # every file, which under emulation is most of the time that an installation takes.
+  # Licences stay. What a user installs later comes whole: customize.sh removes these settings from the image.
   host_apt_options >"$folder/apt.conf"
   "$recipe/apt-sources.sh" "$codename" >"$folder/sources.list"
   SOURCE_DATE_EPOCH=0 mmdebstrap --mode=root --variant=minbase --format=directory \
@@ -45,7 +44,6 @@ bootstrap() {
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-include=/usr/share/doc/*/copyright' \
-    --dpkgopt='force-unsafe-io' \
     --customize-hook="'$recipe/unpack-kernel.sh' $kernel_package '$folder' \"\$1\"" \
     --customize-hook="'$recipe/customize.sh' \"\$1\"" \
     "$codename" "$tree" "$folder/sources.list"

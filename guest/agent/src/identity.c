@@ -13,6 +13,7 @@
 #include "agent.h"
 #include "fields.h"
 #include "grow-root.h"
+#include "own-name.h"
 #include "paths.h"
 #include "spawn.h"
 
@@ -75,9 +76,12 @@ static int set_hostname(const struct field *field)
     if (sethostname((const char *)field->value, field->length) < 0) {
         return errno;
     }
-    char line[MAX_HOSTNAME_BYTES + 2];
-    int length = snprintf(line, sizeof line, "%.*s\n", (int)field->length, (const char *)field->value);
-    return write_whole("/etc/hostname", (const uint8_t *)line, (size_t)length, 0644);
+    char name[MAX_HOSTNAME_BYTES + 1];
+    char line[sizeof name + 1];
+    snprintf(name, sizeof name, "%.*s", (int)field->length, (const char *)field->value);
+    int length = snprintf(line, sizeof line, "%s\n", name);
+    int error = write_whole("/etc/hostname", (const uint8_t *)line, (size_t)length, 0644);
+    return error != 0 ? error : write_own_name(name);
 }
 
 static int write_file(const struct field *field, struct subject *subject)

@@ -15,9 +15,10 @@
 
 enum {
     MAX_PATH_ENTRIES = 64,
-    /* What systemd gives to services: a soft limit that select(2) can live with, and room for those who raise it. */
-    SOFT_DESCRIPTORS = 1024,
-    HARD_DESCRIPTORS = 524288,
+    /* What developers' tools expect to open without asking, and few enough for programs that close each number there could be. */
+    SOFT_DESCRIPTORS = 65536,
+    /* The kernel's default of fs.nr_open, beyond which nobody may raise it. */
+    HARD_DESCRIPTORS = 1048576,
 };
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -126,6 +127,13 @@ static void expose_to_oom_killer(void)
     }
 }
 
+/* The kernel's default of processes for everybody but root is a share of the memory; a VM is its owner's, who may fill it. */
+static void lift_limit_of_processes(void)
+{
+    const struct rlimit limit = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+    setrlimit(RLIMIT_NPROC, &limit);
+}
+
 static void limit_descriptors(void)
 {
     struct rlimit limit = {.rlim_cur = SOFT_DESCRIPTORS, .rlim_max = HARD_DESCRIPTORS};
@@ -149,6 +157,7 @@ static int in_child(const struct spawn_request *request, const struct candidates
     }
     expose_to_oom_killer();
     limit_descriptors();
+    lift_limit_of_processes();
     if (chdir(request->cwd) < 0) {
         *culprit = request->cwd; /* The memory is the parent's. */
         return errno;

@@ -18,6 +18,7 @@
 #include "agent.h"
 #include "fields.h"
 #include "link.h"
+#include "own-name.h"
 #include "parser.h"
 #include "paths.h"
 
@@ -428,6 +429,35 @@ static void accounts_are_names_or_numbers(void)
     }
 }
 
+static bool names_itself(const char *hosts, const char *name, const char *expected)
+{
+    char result[512];
+    size_t length = hosts_with_own_name(hosts, strlen(hosts), name, result, sizeof result);
+    return length == strlen(expected) && memcmp(result, expected, length) == 0;
+}
+
+static void a_line_of_ours_gives_the_own_name(void)
+{
+    const char *mark = " # fastvm: this VM's own name\n";
+    char first[200], second[200];
+    snprintf(first, sizeof first, "127.0.0.1 localhost\n127.0.1.1 a%s::1 db\n", mark);
+    snprintf(second, sizeof second, "127.0.0.1 localhost\n127.0.1.1 longer-name%s::1 db\n", mark);
+    CHECK(names_itself(first, "longer-name", second));
+    CHECK(names_itself(second, "a", first));
+    CHECK(names_itself(first, "a", first));
+    snprintf(second, sizeof second, "10.0.0.1 a\n127.0.1.1 a%s", mark);
+    CHECK(names_itself("10.0.0.1 a", "a", second));
+    snprintf(first, sizeof first, "127.0.1.1 a%s", mark);
+    CHECK(names_itself("", "a", first));
+    /* A line written twice, as by a hand that copied it, becomes one. */
+    snprintf(second, sizeof second, "127.0.1.1 b%s127.0.1.1 c%s", mark, mark);
+    char once[200];
+    snprintf(once, sizeof once, "127.0.1.1 a%s", mark);
+    CHECK(names_itself(second, "a", once));
+    char small[16];
+    CHECK(hosts_with_own_name("x\n", 2, "a", small, sizeof small) == 0);
+}
+
 int main(void)
 {
     char folder[] = "/tmp/agent-unit-XXXXXX";
@@ -448,6 +478,7 @@ int main(void)
     accounts_are_names_or_numbers();
     groups_are_those_of_the_library();
     a_port_without_a_host_costs_no_time();
+    a_line_of_ours_gives_the_own_name();
     CHECK(rmdir(folder) == 0);
     printf("%d passed, %d failed\n", checks - failures, failures);
     return failures != 0;
