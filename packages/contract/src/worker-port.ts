@@ -131,6 +131,8 @@ export interface WorkerCapacity {
   readonly largestMachine: { readonly cpu: number; readonly memoryMib: number };
   /** Free bytes where VM disks live. */
   readonly diskFreeBytes: number;
+  /** All bytes there, free or not: no disk can ever hold more. */
+  readonly diskTotalBytes: number;
   readonly runningVms: number;
   readonly accelerator: "kvm" | "tcg";
 }

@@ -1,5 +1,6 @@
 /** What an operator may tune. Every number has a default and a reason. */
 import type { ResourceAmounts } from "@fastvm/contract";
+import type { StagingLimits } from "./staging/staging-objects.ts";
 
 export interface ControlPlaneConfig {
   /** What a new organisation may use. */
@@ -10,6 +11,8 @@ export interface ControlPlaneConfig {
   readonly domain: string;
   /** Where the URLs begin that we hand out, such as `https://fastvm.example.com`. Absent: where the client's request went. */
   readonly publicUrl: string | undefined;
+  /** Files on their way between clients and VMs. */
+  readonly staging: StagingLimits;
   /** VMs that may wait for room on the host; the next one is turned away with 503. */
   readonly maxQueuedVms: number;
   /** How often a full host is asked again. */
@@ -44,6 +47,12 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
   // Names under it lead to this machine without any DNS, in browsers and with most resolvers.
   domain: "localhost",
   publicUrl: undefined,
+  staging: {
+    // A hundred clients with 2 GiB each at once. What was read makes way, so this bounds what nobody has fetched yet.
+    bytesPerOrg: 256 * 1024 ** 3,
+    // Launches want 256 MiB of free disk, a capture what the guest has written: uploads are the first that can wait.
+    freeBytesFloor: 1024 ** 3,
+  },
   maxQueuedVms: 256,
   queueRetryMs: 1000,
   maxEvents: 100_000,

@@ -13,7 +13,7 @@ import { createApiServer, type TlsFiles } from "./http/api-server.ts";
 import type { RequestDiversion } from "./http/request-diversion.ts";
 import type { Log } from "./log.ts";
 import type { MetricsSource } from "./routes/metrics.ts";
-import { createStaging } from "./staging/staging.ts";
+import { createStaging, stagingOwner } from "./staging/staging.ts";
 import { openPostgresStore, openSqliteStore, type Store } from "./store/store.ts";
 
 export type StoreLocation =
@@ -60,12 +60,14 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const store = await openStore(options.store, log);
   const server = createApiServer(options.tls);
   const { serverFactory } = server;
-  const staging = createStaging(
-    options.stagingFolder ?? (await mkdtemp(join(tmpdir(), "fastvm-staging-"))),
-    systemClock,
+  const staging = createStaging({
+    folder: options.stagingFolder ?? (await mkdtemp(join(tmpdir(), "fastvm-staging-"))),
+    limits: config.staging,
+    ownerOf: (vmId) => stagingOwner(store, vmId),
+    clock: systemClock,
     log,
-    options.tls,
-  );
+    tls: options.tls,
+  });
   const { proxyServices } = options;
   const app = buildApp({
     store,

@@ -33,7 +33,7 @@ import type { WorkerConfig } from "./config.ts";
 import { openContext } from "./open-context.ts";
 import type { Verdict } from "./qemu/accelerator.ts";
 import { recover } from "./recovery/recover.ts";
-import { freeDiskBytes } from "./vm/admission.ts";
+import { diskRoom } from "./vm/admission.ts";
 import { compactDisk, needsCompaction } from "./vm/compact-disk.ts";
 import { consoleLog } from "./vm/console-log.ts";
 import { createSnapshot } from "./vm/create-snapshot.ts";
@@ -118,6 +118,7 @@ export class Worker implements WorkerPort {
 
   async capacity(): Promise<WorkerCapacity> {
     const running = [...this.#context.vms.values()].filter((vm) => vm.record.phase === "running");
+    const disk = await diskRoom(this.#context.config.dataDir);
     return {
       vcpus: cpus().length * CPU_OVERCOMMIT,
       memoryMib: Math.floor(totalmem() / MIB) * MEMORY_OVERCOMMIT,
@@ -125,7 +126,8 @@ export class Worker implements WorkerPort {
         cpu: Math.max(MIN_LARGEST_VCPUS, cpus().length * MAX_VCPUS_PER_PROCESSOR),
         memoryMib: Math.floor(totalmem() / MIB),
       },
-      diskFreeBytes: await freeDiskBytes(this.#context.config.dataDir),
+      diskFreeBytes: disk.freeBytes,
+      diskTotalBytes: disk.totalBytes,
       runningVms: running.length,
       accelerator: this.#context.accelerator,
     };

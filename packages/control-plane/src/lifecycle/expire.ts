@@ -26,12 +26,13 @@ export async function recordExpiry(
 
 /** The worker has it no more. */
 export async function recordExpiredDelete(ctx: LifecycleContext, vmId: VmId): Promise<void> {
-  await ctx.staging.deleteOf(vmId);
   await ctx.store.transaction(async (records) => {
     const vm = await records.vms.lock(vmId);
     if (vm === undefined || !(await records.vms.remove(vmId))) return;
     await recordVmEvent(records, vm, vm.status, null, "expired", { actor: TTL_ACTOR, at: ctx.clock.now() });
   });
+  // Afterwards: as long as there is a record an upload may begin.
+  await ctx.staging.deleteOf(vmId);
 }
 
 /** The worker is asked again: the message may be older than a pause and a resume that its owner asked for. */

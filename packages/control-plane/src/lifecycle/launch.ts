@@ -2,6 +2,7 @@
 import {
   defaultVmName,
   FastvmError,
+  MIN_DISK_GIB,
   newVmId,
   parseMachineType,
   type LaunchResult,
@@ -26,6 +27,7 @@ import { initialTtl, thawTtl } from "./ttl.ts";
 import { recordVmEvent, transitionVm } from "./transition-vm.ts";
 import { withinAnswerTime } from "./answer-time.ts";
 
+const GIB = 1024 ** 3;
 export const WAITING_FOR_ROOM = "Waiting for room on the host";
 
 export interface LaunchRequest {
@@ -64,13 +66,30 @@ export async function launchVm(
   return withinAnswerTime(ctx, vm, startLaunch(ctx, vm, actorOf(caller)));
 }
 
-function assertFits({ machine, snapshot }: LaunchRequest, capacity: WorkerCapacity): void {
+function assertFits(request: LaunchRequest, capacity: WorkerCapacity): void {
+  assertDiskFits(request, capacity);
+  const { machine, snapshot } = request;
   const { cpu, memoryMib } = capacity.largestMachine;
   if (machine.cpu <= cpu && machine.memoryMib <= Math.min(memoryMib, capacity.memoryMib)) return;
   throw new FastvmError(
     "invalid_request",
     `${machine.name} has ${machine.cpu} vCPUs and ${machine.memoryMib} MiB of memory; this host gives up to ${cpu} and ${memoryMib}`,
     { field: snapshot === undefined ? "machineType" : "snapshotId" },
+  );
+}
+
+/**
+ * Disks take what their guests write, so more may be promised than there is; but not one that alone could never be filled. The smallest there is goes everywhere, and a
+ * snapshot's own is there already.
+ */
+function assertDiskFits({ diskGib, snapshot }: LaunchRequest, { diskTotalBytes }: WorkerCapacity): void {
+  const hostGib = Math.floor(diskTotalBytes / GIB);
+  const largestGib = Math.max(hostGib, snapshot?.diskGib ?? MIN_DISK_GIB);
+  if (diskGib <= largestGib) return;
+  throw new FastvmError(
+    "invalid_request",
+    `diskGiB is ${diskGib}; this host's disk has ${hostGib} GiB in all, and gives a VM up to ${largestGib}`,
+    { field: "diskGiB" },
   );
 }
 

@@ -250,10 +250,18 @@ describe("a staging URL of one organisation", () => {
 
   test("ends with its VM", async () => {
     await using api = await testApp();
-    const { vm, downloadUrl } = await fill(api);
+    const { vm, downloadUrl, uploadUrl } = await fill(api);
     const second = await ok(api.call("POST /v1/vms", { machineType: "c1m2" }));
     await ok(api.call(`DELETE /v1/vms/${vm.id}`));
     const body = { url: downloadUrl, path: "/root/file" };
-    expect((await api.call(`POST /v1/vms/${second.id}/files/fetch`, body)).status).toBe(403);
+    expect((await api.call(`POST /v1/vms/${second.id}/files/fetch`, body)).status).toBe(404);
+    for (const [method, url] of [
+      ["GET", downloadUrl],
+      ["PUT", uploadUrl],
+    ] as const) {
+      const { pathname, search } = new URL(url);
+      const answer = await api.app.inject({ method, url: pathname + search, payload: "late" });
+      expect(answer.statusCode, method).toBe(404);
+    }
   });
 });

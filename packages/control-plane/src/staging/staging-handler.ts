@@ -16,7 +16,7 @@ export interface StagingParts {
 }
 
 /**
- * `early`: a chunked PUT is answered as soon as its head is there. Published clients wait for the answer before they look whether the program that feeds
+ * `early`: a chunked PUT is answered as soon as there is room for its beginning. Published clients wait for the answer before they look whether the program that feeds
  * their upload has ended, and hang when it has; whoever reads the object waits for its end instead.
  */
 export type AnswerTime = "early" | "when done";
@@ -58,13 +58,15 @@ async function put(
   response: ServerResponse,
   answerTime: AnswerTime,
 ): Promise<void> {
-  const written = objects.write(grant.vmId, grant.objectId, grant.maxBytes, request);
-  const isChunked = request.headers["content-length"] === undefined;
-  if (answerTime === "early" && isChunked) {
+  const { vmId, objectId, maxBytes } = grant;
+  const length = request.headers["content-length"];
+  const isEarly = answerTime === "early" && length === undefined;
+  const upload = { vmId, objectId, maxBytes, bytes: length === undefined ? undefined : Number(length) };
+  await objects.write(upload, request, () => {
+    if (!isEarly) return;
     response.writeHead(200, { "content-type": "application/json; charset=utf-8" });
     response.flushHeaders();
-  }
-  await written;
+  });
   if (!response.headersSent) response.writeHead(200, { "content-type": "application/json; charset=utf-8" });
   response.end("{}");
 }

@@ -1,13 +1,15 @@
 /**
- * What is on its way between a client and a VM: files on disk, one folder per VM, gone after a day, with their VM, or when the daemon starts anew. An object
- * is there whole or not at all; a reader that comes while it is being written waits for it.
+ * What is on its way between a client and a VM: files on disk, one folder per VM, gone after a day, with their VM, when others need the room and they were read, or
+ * when the daemon starts anew. An object is there whole or not at all; a reader that comes while it is being written waits for it.
  */
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { FastvmError, type VmId } from "@fastvm/contract";
+import { FastvmError, type OrgId, type VmId } from "@fastvm/contract";
+import { asFastvmError } from "../views/error-view.ts";
+import { StagingLedger, type Claim } from "./staging-ledger.ts";
 
 export interface StagedObject {
   readonly bytes: number;
@@ -15,76 +17,232 @@ export interface StagedObject {
   open(): Readable;
 }
 
+export interface StagingLimits {
+  /** Of all VMs of one organisation. That of a VM is the size of its disk, which each URL carries. */
+  readonly bytesPerOrg: number;
+  /** Free bytes of the disk that uploads leave. */
+  readonly freeBytesFloor: number;
+}
+
+export interface StagingObjectsOptions {
+  readonly folder: string;
+  readonly limits: StagingLimits;
+  /** `undefined` when the VM is gone, or about to go. */
+  readonly ownerOf: (vmId: VmId) => Promise<OrgId | undefined>;
+  /** Default: as the filesystem says. */
+  readonly freeBytes?: (folder: string) => Promise<number>;
+}
+
+export interface Upload {
+  readonly vmId: VmId;
+  readonly objectId: string;
+  /** The size of the VM's disk. */
+  readonly maxBytes: number;
+  /** Of a body whose length is known. */
+  readonly bytes?: number | undefined;
+}
+
+/** Of an upload whose length nobody knows, so much is claimed ahead of what has come: asking the filesystem for each chunk would be slow. */
+const CLAIM_BYTES = 16 * 1024 * 1024;
+/** Failed uploads whose reason is kept for whoever waits for the object; each is an id and a sentence. */
+const MAX_KEPT_FAILURES = 1000;
+
 export class StagingObjects {
-  readonly #folder: string;
-  readonly #writing = new Map<string, Promise<void>>();
+  readonly #options: StagingObjectsOptions;
+  readonly #ledger: StagingLedger;
+  readonly #writing = new Set<Writing>();
+  readonly #failures = new Map<string, FastvmError>();
+  /** One claim at a time: two must not be promised the same room. */
+  #claiming: Promise<unknown> = Promise.resolve();
   #parts = 0;
 
-  constructor(folder: string) {
-    this.#folder = folder;
+  constructor(options: StagingObjectsOptions) {
+    this.#options = options;
+    this.#ledger = new StagingLedger(options.limits.bytesPerOrg);
   }
 
   /** Forgets all of an earlier run: nobody holds a URL to it any more. */
   async open(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true });
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await this.remove();
+    await mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
   }
 
   async remove(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.#options.folder, { recursive: true, force: true });
   }
 
-  /** Rejects with `body_too_large` beyond `maxBytes`, with the source's error when it ends early; nothing is kept then. */
-  async write(vmId: VmId, objectId: string, maxBytes: number, source: Readable): Promise<void> {
-    const path = this.#path(vmId, objectId);
-    const writing = this.#writeAside(vmId, path, maxBytes, source);
-    this.#writing.set(path, writing);
+  /**
+   * `onAdmitted` is called before the first byte is read. Rejects with `body_too_large` beyond `maxBytes`, with `quota_exceeded` and `out_of_disk` when there is no room,
+   * with `not_found` when the VM goes, with the source's error when that ends early; nothing is kept then.
+   */
+  async write(upload: Upload, source: Readable, onAdmitted = (): void => undefined): Promise<void> {
+    const path = this.#path(upload.vmId, upload.objectId);
+    const stop = new AbortController();
+    // Before anything is waited for: a delete of the VM that begins meanwhile finds it.
+    const done = this.#admit(upload, path, source, stop, onAdmitted);
+    const writing = { vmId: upload.vmId, path, stop, done };
+    this.#writing.add(writing);
+    this.#failures.delete(path);
     try {
-      await writing;
+      await done;
+    } catch (error) {
+      const reason: unknown = stop.signal.aborted ? stop.signal.reason : error;
+      this.#keepFailure(path, reason);
+      throw reason;
     } finally {
-      if (this.#writing.get(path) === writing) this.#writing.delete(path);
+      this.#writing.delete(writing);
     }
   }
 
-  /** Waits for a write that is under way, until the signal. Rejects with `not_found` when there is none and no object. */
+  /** Waits for a write that is under way, until the signal. Rejects with its failure, or with `not_found` when there is no object. */
   async read(vmId: VmId, objectId: string, signal?: AbortSignal): Promise<StagedObject> {
     const path = this.#path(vmId, objectId);
-    await settledOrAborted(this.#writing.get(path), signal);
+    const latest = [...this.#writing].findLast((writing) => writing.path === path);
+    await settledOrAborted(latest?.done, signal);
+    const failure = this.#failures.get(path);
+    if (failure !== undefined) throw failure;
     const found = await stat(path).catch(() => undefined);
-    if (found === undefined) throw new FastvmError("not_found", "nothing was uploaded to this URL");
-    return { bytes: found.size, open: () => createReadStream(path) };
+    const file = this.#ledger.get(path);
+    if (found === undefined || file === undefined) {
+      throw new FastvmError("not_found", "nothing was uploaded to this URL");
+    }
+    file.wasRead = false;
+    return {
+      bytes: found.size,
+      open: () => createReadStream(path).once("end", () => (file.wasRead = true)),
+    };
   }
 
+  /** Uploads that are under way end with `not_found`. */
   async deleteOf(vmId: VmId): Promise<void> {
-    await rm(join(this.#folder, vmId), { recursive: true, force: true });
+    const writing = [...this.#writing].filter((it) => it.vmId === vmId);
+    for (const { stop } of writing) stop.abort(gone());
+    await Promise.allSettled(writing.map(({ done }) => done));
+    for (const { path } of this.#ledger.filesOf(vmId)) this.#ledger.forget(path);
+    const folder = join(this.#options.folder, vmId);
+    for (const path of this.#failures.keys()) if (path.startsWith(`${folder}/`)) this.#failures.delete(path);
+    await rm(folder, { recursive: true, force: true });
   }
 
   /** Removes what was written before `time`, in ms since 1970. */
   async expire(time: number): Promise<void> {
-    for (const vmId of await readdir(this.#folder)) {
-      for (const name of await readdir(join(this.#folder, vmId)).catch(() => [])) {
-        const path = join(this.#folder, vmId, name);
-        const found = await stat(path).catch(() => undefined);
-        if (found !== undefined && found.mtimeMs < time) await rm(path, { force: true });
-      }
-    }
+    for (const { path } of this.#ledger.finishedBefore(time)) await this.#discard(path);
   }
 
   #path(vmId: VmId, objectId: string): string {
-    return join(this.#folder, vmId, objectId);
+    return join(this.#options.folder, vmId, objectId);
   }
 
-  async #writeAside(vmId: VmId, path: string, maxBytes: number, source: Readable): Promise<void> {
-    await mkdir(join(this.#folder, vmId), { recursive: true, mode: 0o700 });
+  async #admit(
+    upload: Upload,
+    path: string,
+    source: Readable,
+    stop: AbortController,
+    onAdmitted: () => void,
+  ): Promise<void> {
+    const { vmId, maxBytes } = upload;
+    const orgId = await this.#options.ownerOf(vmId);
+    if (orgId === undefined) throw gone();
+    const claim: Claim = { vmId, orgId, path, vmLimitBytes: maxBytes, bytes: 0, writtenBytes: 0 };
+    this.#ledger.open(claim);
+    try {
+      await this.#claim(claim, upload.bytes ?? 0);
+      stop.signal.throwIfAborted();
+      onAdmitted();
+      await this.#writeAside(claim, source, stop.signal);
+    } finally {
+      this.#ledger.close(claim);
+    }
+  }
+
+  async #writeAside(claim: Claim, source: Readable, signal: AbortSignal): Promise<void> {
+    const { path } = claim;
+    await mkdir(join(path, ".."), { recursive: true, mode: 0o700 });
     const part = `${path}.part-${this.#parts++}`;
     try {
-      await pipeline(source, (chunks) => limited(chunks, maxBytes), createWriteStream(part, { mode: 0o600 }));
+      const metered = (chunks: AsyncIterable<Buffer>) => this.#metered(chunks, claim);
+      await pipeline(source, metered, createWriteStream(part, { mode: 0o600 }), { signal });
       await rename(part, path);
+      this.#ledger.finish(claim);
     } catch (error) {
       await rm(part, { force: true });
       throw error;
     }
   }
+
+  async *#metered(chunks: AsyncIterable<Buffer>, claim: Claim): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      const bytes = claim.writtenBytes + chunk.length;
+      if (bytes > claim.vmLimitBytes) {
+        throw new FastvmError("body_too_large", `at most ${claim.vmLimitBytes} bytes fit the VM's disk`);
+      }
+      const missing = bytes - claim.bytes;
+      if (missing > 0) {
+        // Nothing has to go for what may never come.
+        const ahead = this.#ledger.fits(claim, missing + CLAIM_BYTES) ? CLAIM_BYTES : 0;
+        await this.#claim(claim, missing + ahead);
+      }
+      claim.writtenBytes = bytes;
+      yield chunk;
+    }
+  }
+
+  async #claim(claim: Claim, bytes: number): Promise<void> {
+    const claimed = this.#claiming.then(() => this.#makeRoom(claim, bytes));
+    this.#claiming = claimed.catch(() => undefined);
+    await claimed;
+  }
+
+  async #makeRoom(claim: Claim, bytes: number): Promise<void> {
+    for (let file = this.#ledger.inTheWayOf(claim, bytes); file !== undefined;) {
+      await this.#discard(file.path);
+      file = this.#ledger.inTheWayOf(claim, bytes);
+    }
+    while (!(await this.#leavesFree(bytes))) {
+      const file = this.#ledger.oldestRead();
+      if (file === undefined) throw new FastvmError("out_of_disk", "uploads are to leave it room for VMs");
+      await this.#discard(file.path);
+    }
+    this.#ledger.grow(claim, bytes);
+  }
+
+  async #leavesFree(bytes: number): Promise<boolean> {
+    const { folder, limits, freeBytes = freeBytesOf } = this.#options;
+    const free = (await freeBytes(folder)) - this.#ledger.outstandingBytes();
+    return free - bytes >= limits.freeBytesFloor;
+  }
+
+  async #discard(path: string): Promise<void> {
+    this.#ledger.forget(path);
+    await rm(path, { force: true });
+  }
+
+  /** Of a connection that broke there is nothing to tell. */
+  #keepFailure(path: string, error: unknown): void {
+    const known = asFastvmError(error);
+    if (known.code === "internal") return;
+    for (const oldest of this.#failures.keys()) {
+      if (this.#failures.size < MAX_KEPT_FAILURES) break;
+      this.#failures.delete(oldest);
+    }
+    this.#failures.set(path, known);
+  }
+}
+
+interface Writing {
+  readonly vmId: VmId;
+  readonly path: string;
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+}
+
+function gone(): FastvmError {
+  return new FastvmError("not_found", "the VM of this URL is gone");
+}
+
+async function freeBytesOf(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
 }
 
 /** Rejects with the signal's reason; however the promise ends is fine. */
@@ -98,15 +256,5 @@ async function settledOrAborted(promise: Promise<void> | undefined, signal?: Abo
     await Promise.race([promise.catch(() => undefined), aborted.promise]);
   } finally {
     signal?.removeEventListener("abort", onAbort);
-  }
-}
-
-async function* limited(chunks: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
-  let bytes = 0;
-  for await (const chunk of chunks) {
-    bytes += chunk.length;
-    if (bytes > maxBytes)
-      throw new FastvmError("body_too_large", `at most ${maxBytes} bytes fit the VM's disk`);
-    yield chunk;
   }
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { newVmId } from "@fastvm/contract";
+import { newOrgId, newVmId } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { SignedUrls, type StagingGrant } from "./signed-urls.ts";
 import { StagingObjects } from "./staging-objects.ts";
@@ -52,7 +52,11 @@ describe("a staged object", () => {
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "fastvm-staged-"));
-    objects = new StagingObjects(folder);
+    objects = new StagingObjects({
+      folder,
+      limits: { bytesPerOrg: 1000, freeBytesFloor: 0 },
+      ownerOf: () => Promise.resolve(newOrgId()),
+    });
     await objects.open();
   });
 
@@ -61,8 +65,11 @@ describe("a staged object", () => {
   });
 
   test("is read as it was written last", async () => {
-    await objects.write(vmId, id, 100, Readable.from([Buffer.from("first")]));
-    await objects.write(vmId, id, 100, Readable.from([Buffer.from("sec"), Buffer.from("ond")]));
+    await objects.write({ vmId, objectId: id, maxBytes: 100 }, Readable.from([Buffer.from("first")]));
+    await objects.write(
+      { vmId, objectId: id, maxBytes: 100 },
+      Readable.from([Buffer.from("sec"), Buffer.from("ond")]),
+    );
     const object = await objects.read(vmId, id);
     expect(object.bytes).toBe(6);
     expect(await text(object.open())).toBe("second");
@@ -76,7 +83,7 @@ describe("a staged object", () => {
       slow.push("done");
       slow.push(null);
     };
-    const writing = objects.write(vmId, id, 100, slow);
+    const writing = objects.write({ vmId, objectId: id, maxBytes: 100 }, slow);
     const reading = objects.read(vmId, id);
     finish();
     await writing;
@@ -84,7 +91,9 @@ describe("a staged object", () => {
   });
 
   test("beyond its size, or cut short, leaves nothing", async () => {
-    await expect(objects.write(vmId, id, 3, Readable.from([Buffer.from("four")]))).rejects.toMatchObject({
+    await expect(
+      objects.write({ vmId, objectId: id, maxBytes: 3 }, Readable.from([Buffer.from("four")])),
+    ).rejects.toMatchObject({
       code: "body_too_large",
     });
     const cut = Readable.from(
@@ -93,18 +102,18 @@ describe("a staged object", () => {
         throw new Error("the client went away");
       })(),
     );
-    await expect(objects.write(vmId, id, 100, cut)).rejects.toThrow("went away");
+    await expect(objects.write({ vmId, objectId: id, maxBytes: 100 }, cut)).rejects.toThrow("went away");
     expect(await readdir(join(folder, vmId))).toEqual([]);
     await expect(objects.read(vmId, id)).rejects.toMatchObject({ code: "not_found" });
   });
 
   test("goes with its time, and with its VM", async () => {
-    await objects.write(vmId, id, 100, Readable.from([Buffer.from("x")]));
+    await objects.write({ vmId, objectId: id, maxBytes: 100 }, Readable.from([Buffer.from("x")]));
     await objects.expire(Date.now() - 60_000);
     expect((await objects.read(vmId, id)).bytes).toBe(1);
     await objects.expire(Date.now() + 60_000);
     await expect(objects.read(vmId, id)).rejects.toMatchObject({ code: "not_found" });
-    await objects.write(vmId, id, 100, Readable.from([Buffer.from("x")]));
+    await objects.write({ vmId, objectId: id, maxBytes: 100 }, Readable.from([Buffer.from("x")]));
     await objects.deleteOf(vmId);
     expect(await readdir(folder)).toEqual([]);
   });

@@ -3,13 +3,14 @@ import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { RequestListener } from "node:http";
 import type { Duplex } from "node:stream";
-import type { VmId } from "@fastvm/contract";
+import type { OrgId, VmId } from "@fastvm/contract";
 import type { Clock } from "../clock.ts";
 import type { TlsFiles } from "../http/api-server.ts";
 import type { Log } from "../log.ts";
+import type { Store } from "../store/store.ts";
 import { SignedUrls } from "./signed-urls.ts";
 import { handleStaging, type StagingParts } from "./staging-handler.ts";
-import { StagingObjects } from "./staging-objects.ts";
+import { StagingObjects, type StagingObjectsOptions } from "./staging-objects.ts";
 
 const HOUR_MS = 3_600_000;
 /** As long as the published clients count on. */
@@ -25,9 +26,15 @@ export interface Staging extends StagingParts {
   deleteOf(vmId: VmId): Promise<void>;
 }
 
-/** `tls`: of the API, whose URLs are the same for guests. */
-export function createStaging(folder: string, clock: Clock, log: Log, tls?: TlsFiles): Staging {
-  const parts: StagingParts = { urls: new SignedUrls(), objects: new StagingObjects(folder), clock, log };
+export interface StagingOptions extends StagingObjectsOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Of the API, whose URLs are the same for guests. */
+  readonly tls?: TlsFiles | undefined;
+}
+
+export function createStaging({ clock, log, tls, ...options }: StagingOptions): Staging {
+  const parts: StagingParts = { urls: new SignedUrls(), objects: new StagingObjects(options), clock, log };
   const serve: RequestListener = (request, response) => {
     void handleStaging(parts, request, response, "when done");
   };
@@ -54,4 +61,10 @@ export function createStaging(folder: string, clock: Clock, log: Log, tls?: TlsF
     },
     deleteOf: (vmId) => parts.objects.deleteOf(vmId),
   };
+}
+
+/** Whose upload for a VM is counted; nobody's when the VM is gone or about to go. */
+export async function stagingOwner(store: Store, vmId: VmId): Promise<OrgId | undefined> {
+  const vm = await store.vms.get(vmId);
+  return vm === undefined || vm.status === "deleting" ? undefined : vm.orgId;
 }

@@ -68,6 +68,7 @@ const hits = (nth: number) => ({ packets: nth, bytes: nth * 100 });
 
 export class FakeWorker implements WorkerPort {
   memoryMib = 512 * 1024;
+  diskTotalBytes = 2 ** 42;
   /** Whether VMs have an address of their own. */
   hasNetwork = true;
   readonly vms = new Map<VmId, FakeVm>();
@@ -122,6 +123,7 @@ export class FakeWorker implements WorkerPort {
       memoryMib: this.memoryMib,
       largestMachine: { cpu: 64, memoryMib: this.memoryMib },
       diskFreeBytes: 2 ** 40,
+      diskTotalBytes: this.diskTotalBytes,
       runningVms,
       accelerator: "tcg",
     });

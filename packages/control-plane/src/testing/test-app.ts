@@ -2,13 +2,13 @@
 import { tmpdir } from "node:os";
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
-import { newOrgId, type OrgId, type ServiceDirectory } from "@fastvm/contract";
+import { newOrgId, type OrgId, type ServiceDirectory, type VmId } from "@fastvm/contract";
 import type { FastifyInstance, FastifyServerFactory, InjectOptions } from "fastify";
 import { hashApiKey, storeApiKey } from "../app/api-keys.ts";
 import { buildApp } from "../app/build-app.ts";
 import { DEFAULT_CONFIG, type ControlPlaneConfig } from "../config.ts";
 import type { Log } from "../log.ts";
-import { createStaging } from "../staging/staging.ts";
+import { createStaging, stagingOwner } from "../staging/staging.ts";
 import { openSqliteStore, type Store } from "../store/store.ts";
 import { DocumentedAnswers } from "./documented-answers.ts";
 import { FakeWorker } from "./fake-worker.ts";
@@ -77,7 +77,8 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
   await createOrganisation(store, config, OTHER_KEY);
   const { serverFactory, useDirectory } = options;
   const stagingFolder = await mkdtemp(join(tmpdir(), "fastvm-staging-"));
-  const staging = createStaging(stagingFolder, clock, log);
+  const ownerOf = (vmId: VmId) => stagingOwner(store, vmId);
+  const staging = createStaging({ folder: stagingFolder, limits: config.staging, ownerOf, clock, log });
   const app = buildApp({
     store,
     worker,

@@ -1,8 +1,12 @@
 import { FastvmError, type ErrorBody } from "@fastvm/contract";
+import { isDiskFull } from "../store/is-disk-full.ts";
 
-/** What is not of the catalogue is a bug: the log learns what the caller does not. */
+/** What is not of the catalogue is a bug, but for a full disk: the log learns what the caller does not. */
 export function asFastvmError(error: unknown): FastvmError {
-  return error instanceof FastvmError ? error : new FastvmError("internal", undefined, { cause: error });
+  if (error instanceof FastvmError) return error;
+  return isDiskFull(error)
+    ? new FastvmError("out_of_disk", "nothing was written", { cause: error })
+    : new FastvmError("internal", undefined, { cause: error });
 }
 
 export function errorView(error: FastvmError): ErrorBody {

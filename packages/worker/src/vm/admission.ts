@@ -7,16 +7,17 @@ import type { WorkerConfig } from "../config.ts";
 const RESERVE_DISK_BYTES = 256 * 1024 * 1024;
 
 export async function assertRoom(config: WorkerConfig): Promise<void> {
-  const [memoryMib, diskBytes] = await Promise.all([availableMemoryMib(), freeDiskBytes(config.dataDir)]);
+  const [memoryMib, disk] = await Promise.all([availableMemoryMib(), diskRoom(config.dataDir)]);
   if (memoryMib < config.reserveMib) {
     throw new FastvmError("out_of_capacity", `${memoryMib} MiB of the host's memory are free`);
   }
-  if (diskBytes < RESERVE_DISK_BYTES) throw new FastvmError("out_of_disk");
+  if (disk.freeBytes < RESERVE_DISK_BYTES) throw new FastvmError("out_of_disk");
 }
 
-export async function freeDiskBytes(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
+/** Of the filesystem that a folder lies on. */
+export async function diskRoom(folder: string): Promise<{ freeBytes: number; totalBytes: number }> {
+  const { bavail, blocks, bsize } = await statfs(folder);
+  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
 }
 
 /** The kernel's own estimate of what can be had without swapping. */

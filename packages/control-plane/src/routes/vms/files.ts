@@ -24,7 +24,10 @@ export function registerFiles(app: FastifyInstance, ctx: LifecycleContext): void
     const vm = await findVm(ctx, caller, params.vmId);
     const base = publicBase(ctx.config, request);
     await leadGuestToUs(ctx, vm, base);
-    return { status: 200, body: presign(ctx, vm.id, vm.diskGib * GIB, base.origin) };
+    return {
+      status: 200,
+      body: presign(ctx, vm.id, Math.min(vm.diskGib * GIB, ctx.config.staging.bytesPerOrg), base.origin),
+    };
   });
   serve(app, ctx.store, "fetchFile", async ({ body, params, reply }, caller) => {
     const vm = await findVm(ctx, caller, params.vmId);
@@ -68,7 +71,10 @@ async function admit(ctx: LifecycleContext, caller: Caller, url: string): Promis
     throw new FastvmError("invalid_request", "url must be a downloadUrl of this server", { field: "url" });
   }
   if (ctx.clock.now() >= grant.expiresAtMs) throw new FastvmError("forbidden", "this URL has expired");
-  if ((await ctx.store.vms.get(grant.vmId))?.orgId !== caller.orgId) {
+  const source = await ctx.store.vms.get(grant.vmId);
+  if (source === undefined)
+    throw new FastvmError("not_found", "the VM of this URL is gone", { field: "url" });
+  if (source.orgId !== caller.orgId) {
     throw new FastvmError("forbidden", "this URL was not made for a VM of yours", { field: "url" });
   }
   return grant;

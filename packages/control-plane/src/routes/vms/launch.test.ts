@@ -65,6 +65,19 @@ describe("a launch", () => {
     expect(smaller).toMatchObject({ status: 400, body: { field: "diskGiB" } });
   });
 
+  test("refuses a disk that the host could never hold, but for what is there and the smallest", async () => {
+    await using api = await testApp();
+    const { id } = (await api.call("POST /v1/vms", { ...C1, diskGiB: 40 })).body;
+    await api.call("POST /v1/snapshots", { vmId: id, name: "large" });
+    api.worker.diskTotalBytes = 8 * 1024 ** 3;
+    const refused = await api.call("POST /v1/vms", { ...C1, diskGiB: 11 });
+    expect(refused).toMatchObject({ status: 400, body: { code: "invalid_request", field: "diskGiB" } });
+    expect(refused.body.message).toContain("8 GiB");
+    expect((await api.call("POST /v1/vms", { ...C1, diskGiB: 10 })).status).toBe(201);
+    expect((await api.call("POST /v1/vms", { snapshotId: "large" })).status).toBe(201);
+    expect((await api.call("POST /v1/vms", { snapshotId: "large", diskGiB: 41 })).status).toBe(400);
+  });
+
   test("that fails answers its error and leaves the VM in error with the reason", async () => {
     await using api = await testApp();
     api.worker.failNext("launch", new FastvmError("launch_failed", "QEMU said no"));

@@ -1,0 +1,159 @@
+/**
+ * How much is staged, of whom: what is finished, oldest first, and what uploads under way have claimed. It chooses what may go when more is to come; the
+ * files themselves are others' to remove.
+ */
+import { FastvmError, type OrgId, type VmId } from "@fastvm/contract";
+
+export interface StagingOwner {
+  readonly vmId: VmId;
+  readonly orgId: OrgId;
+}
+
+/** What an upload may fill before it is finished. */
+export interface Claim extends StagingOwner {
+  readonly path: string;
+  readonly vmLimitBytes: number;
+  bytes: number;
+  /** Of these, on the disk already. */
+  writtenBytes: number;
+}
+
+export interface StagedFile extends StagingOwner {
+  readonly path: string;
+  readonly bytes: number;
+  readonly finishedAtMs: number;
+  /** From its beginning to its end, since it was asked for last: what it was staged for is done. */
+  wasRead: boolean;
+}
+
+/**
+ * Of one VM: a file costs an inode and a block however small it is. A client that sends a tree file by file has each read before the next, and what was read makes
+ * way.
+ */
+const MAX_FILES_PER_VM = 4096;
+
+interface Total {
+  bytes: number;
+  files: number;
+}
+
+export class StagingLedger {
+  readonly #orgLimitBytes: number;
+  readonly #finished = new Map<string, StagedFile>();
+  readonly #claims = new Set<Claim>();
+  readonly #totals = new Map<VmId | OrgId, Total>();
+
+  constructor(orgLimitBytes: number) {
+    this.#orgLimitBytes = orgLimitBytes;
+  }
+
+  get(path: string): StagedFile | undefined {
+    return this.#finished.get(path);
+  }
+
+  open(claim: Claim): void {
+    this.#claims.add(claim);
+    this.#count(claim, claim.bytes, 1);
+  }
+
+  grow(claim: Claim, bytes: number): void {
+    claim.bytes += bytes;
+    this.#count(claim, bytes, 0);
+  }
+
+  close(claim: Claim): void {
+    if (this.#claims.delete(claim)) this.#count(claim, -claim.bytes, -1);
+  }
+
+  /** The upload is over, and what was there under its path is replaced. */
+  finish(claim: Claim): void {
+    const { vmId, orgId, path, writtenBytes } = claim;
+    this.close(claim);
+    this.forget(path);
+    this.#finished.set(path, {
+      ...{ vmId, orgId, path, bytes: writtenBytes },
+      finishedAtMs: Date.now(),
+      wasRead: false,
+    });
+    this.#count(claim, writtenBytes, 1);
+  }
+
+  forget(path: string): void {
+    const file = this.#finished.get(path);
+    if (file === undefined) return;
+    this.#finished.delete(path);
+    this.#count(file, -file.bytes, -1);
+  }
+
+  /** Claimed, but not on the disk yet. */
+  outstandingBytes(): number {
+    let bytes = 0;
+    for (const claim of this.#claims) bytes += claim.bytes - claim.writtenBytes;
+    return bytes;
+  }
+
+  filesOf(vmId: VmId): readonly StagedFile[] {
+    return [...this.#finished.values()].filter((file) => file.vmId === vmId);
+  }
+
+  finishedBefore(timeMs: number): readonly StagedFile[] {
+    return [...this.#finished.values()].filter(({ finishedAtMs }) => finishedAtMs < timeMs);
+  }
+
+  /**
+   * A file that has to go before the claim may grow by so much; `undefined` when it may grow now. Throws `quota_exceeded` when it may not, whatever goes.
+   * What the upload replaces goes as well: whoever sends it anew has no use for it.
+   */
+  inTheWayOf(claim: Claim, bytes: number): StagedFile | undefined {
+    const ofVm = this.#totalOf(claim.vmId);
+    if (ofVm.bytes + bytes > claim.vmLimitBytes || ofVm.files > MAX_FILES_PER_VM) {
+      const file = this.#oldest((it) => it.vmId === claim.vmId && (it.wasRead || it.path === claim.path));
+      if (file !== undefined) return file;
+      throw refused("VM", ofVm, claim.vmLimitBytes, MAX_FILES_PER_VM);
+    }
+    const ofOrg = this.#totalOf(claim.orgId);
+    if (ofOrg.bytes + bytes > this.#orgLimitBytes) {
+      const file = this.#oldest((it) => it.orgId === claim.orgId && (it.wasRead || it.path === claim.path));
+      if (file !== undefined) return file;
+      throw refused("organisation", ofOrg, this.#orgLimitBytes);
+    }
+    return undefined;
+  }
+
+  /** Whether the claim may grow by so much while everything stays. */
+  fits(claim: Claim, bytes: number): boolean {
+    const [ofVm, ofOrg] = [this.#totalOf(claim.vmId), this.#totalOf(claim.orgId)];
+    return ofVm.bytes + bytes <= claim.vmLimitBytes && ofOrg.bytes + bytes <= this.#orgLimitBytes;
+  }
+
+  /** For want of room on the disk: anybody's. */
+  oldestRead(): StagedFile | undefined {
+    return this.#oldest(({ wasRead }) => wasRead);
+  }
+
+  #totalOf(id: VmId | OrgId): Total {
+    return this.#totals.get(id) ?? { bytes: 0, files: 0 };
+  }
+
+  #oldest(isWanted: (file: StagedFile) => boolean): StagedFile | undefined {
+    for (const file of this.#finished.values()) if (isWanted(file)) return file;
+    return undefined;
+  }
+
+  #count({ vmId, orgId }: StagingOwner, bytes: number, files: number): void {
+    for (const id of [vmId, orgId]) {
+      const total = this.#totalOf(id);
+      const next = { bytes: total.bytes + bytes, files: total.files + files };
+      if (next.files === 0) this.#totals.delete(id);
+      else this.#totals.set(id, next);
+    }
+  }
+}
+
+function refused(whose: string, total: Total, limitBytes: number, limitFiles?: number): FastvmError {
+  const files = limitFiles === undefined ? "" : ` and ${total.files} of ${limitFiles} files`;
+  return new FastvmError(
+    "quota_exceeded",
+    `${total.bytes} of ${limitBytes} bytes${files} are on their way for this ${whose} and nobody has read them yet`,
+  );
+}
