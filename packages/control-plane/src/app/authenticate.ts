@@ -1,5 +1,6 @@
 import { FastvmError } from "@fastvm/contract";
 import type { FastifyRequest } from "fastify";
+import { recognise } from "../http/strangers/visitor.ts";
 import type { Caller } from "../lifecycle/caller.ts";
 import type { Records } from "../store/records.ts";
 import { hashApiKey, presentedKey } from "./api-keys.ts";
@@ -9,5 +10,6 @@ export async function authenticate(records: Records, request: FastifyRequest): P
   const key = presentedKey(request.headers);
   const row = key === undefined ? undefined : await records.apiKeys.findByHash(hashApiKey(key));
   if (row === undefined) throw new FastvmError("unauthorized");
+  recognise(request.raw);
   return { orgId: row.orgId, keyId: row.id };
 }

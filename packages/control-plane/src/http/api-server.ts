@@ -11,8 +11,10 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import type { FastifyServerFactory } from "fastify";
-import { protocolOf } from "./h2c-preface.ts";
+import { protocolOf, type Protocol } from "./h2c-preface.ts";
 import type { RequestDiversion } from "./request-diversion.ts";
+import { STRANGER_LIMITS, type StrangerLimits } from "./strangers/stranger-limits.ts";
+import { Strangers } from "./strangers/strangers.ts";
 
 /** Clients keep a connection for 60 s and less; ours must not end first. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
@@ -49,25 +51,30 @@ export interface ApiServer {
   divert(diversion: RequestDiversion): void;
   /** Ends idle connections now and busy ones after `graceMs`. */
   drain(graceMs: number): void;
+  readonly strangers: Pick<Strangers, "counts">;
 }
 
-export function createApiServer(tls?: TlsFiles): ApiServer {
+/** `limits`: what differs from STRANGER_LIMITS. */
+export function createApiServer(tls?: TlsFiles, limits: Partial<StrangerLimits> = {}): ApiServer {
   const connections = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
+  const strangers = new Strangers({ ...STRANGER_LIMITS, ...limits });
   let diversion: RequestDiversion | undefined;
   const serverFactory: FastifyServerFactory = (handler) => {
     // HTTP/2's compatibility objects have what Fastify uses of HTTP/1.1's.
     const listener = ((request: IncomingMessage, response: ServerResponse) => {
-      if (diversion?.claims(request) === true) diversion.serve(request, response);
-      else handler(request, response);
+      strangers.takeTurn(request, response, () => {
+        if (diversion?.claims(request) === true) diversion.serve(request, response);
+        else handler(request, response);
+      });
     }) as Listener;
-    const server =
-      tls === undefined ? cleartextServer(listener, sessions) : tlsServer(listener, tls, sessions);
-    server.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
+    const parts = { listener, sessions, strangers };
+    const server = tls === undefined ? cleartextServer(parts) : tlsServer(parts, tls);
+    server.on("connection", (socket: Socket) => {
       connections.add(socket);
       socket.once("close", () => connections.delete(socket));
     });
-    divertUpgrades(server, () => diversion);
+    divertUpgrades(server, strangers, () => diversion);
     return server;
   };
   const drain = (graceMs: number) => {
@@ -80,23 +87,35 @@ export function createApiServer(tls?: TlsFiles): ApiServer {
   const divert = (to: RequestDiversion) => {
     diversion = to;
   };
-  return { serverFactory, divert, drain };
+  return { serverFactory, divert, drain, strangers };
+}
+
+interface ServerParts {
+  readonly listener: Listener;
+  readonly sessions: Set<ServerHttp2Session>;
+  readonly strangers: Strangers;
 }
 
 type Listener = NonNullable<Parameters<typeof createServer>[1] & Parameters<typeof createHttp2Server>[1]>;
 
 /** An event has no order of precedence among its listeners: what is diverted must not come to be one. */
-function divertUpgrades(server: Server, diversion: () => RequestDiversion | undefined): void {
+function divertUpgrades(
+  server: Server,
+  strangers: Strangers,
+  diversion: () => RequestDiversion | undefined,
+): void {
   const emit = server.emit.bind(server) as (event: string | symbol, ...values: unknown[]) => boolean;
   server.emit = (event: string | symbol, ...values: unknown[]) => {
     const [request, connection, head] = values as Parameters<RequestDiversion["upgrade"]>;
-    if (event !== "upgrade" || diversion()?.claims(request) !== true) return emit(event, ...values);
+    if (event !== "upgrade") return emit(event, ...values);
+    strangers.upgraded(request);
+    if (diversion()?.claims(request) !== true) return emit(event, ...values);
     diversion()?.upgrade(request, connection, head);
     return true;
   };
 }
 
-function cleartextServer(listener: Listener, sessions: Set<ServerHttp2Session>): Server {
+function cleartextServer({ listener, sessions, strangers }: ServerParts): Server {
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -110,16 +129,25 @@ function cleartextServer(listener: Listener, sessions: Set<ServerHttp2Session>):
     listener,
   );
   const http2 = createHttp2Server(HTTP2_OPTIONS, listener);
-  trackSessions(http2, sessions);
-  const serveHttp1 = server.listeners("connection");
-  server.removeAllListeners("connection");
+  trackSessions(http2, sessions, strangers);
+  const serveHttp1 = takeConnections(server);
   server.on("connection", (socket: Socket) => {
-    sniff(socket, (protocol) => {
-      if (protocol === "http2") serveHttp2(http2, socket);
-      else for (const serve of serveHttp1) serve.call(server, socket);
+    strangers.greet(socket);
+    sniff(socket, (protocol, handOver) => {
+      if (protocol === "http1") handOver(() => serveHttp1(socket));
+      else strangers.admit(socket, () => handOver(() => serveHttp2(http2, socket)));
     });
   });
   return server;
+}
+
+/** What the server does with a connection, which from now on it is given only when the returned function is called. */
+function takeConnections(server: Server | Http2Server): (socket: Socket) => void {
+  const listeners = server.listeners("connection");
+  server.removeAllListeners("connection");
+  return (socket) => {
+    for (const listener of listeners) listener.call(server, socket);
+  };
 }
 
 function serveHttp2(server: Http2Server, socket: Socket): void {
@@ -128,7 +156,7 @@ function serveHttp2(server: Http2Server, socket: Socket): void {
   server.emit("connection", socket);
 }
 
-function tlsServer(listener: Listener, tls: TlsFiles, sessions: Set<ServerHttp2Session>): Server {
+function tlsServer({ listener, sessions, strangers }: ServerParts, tls: TlsFiles): Server {
   const server = createSecureServer(
     {
       cert: tls.cert,
@@ -143,21 +171,36 @@ function tlsServer(listener: Listener, tls: TlsFiles, sessions: Set<ServerHttp2S
     } as Parameters<typeof createSecureServer>[0],
     listener,
   );
-  trackSessions(server, sessions);
+  // Before the listener that begins HTTP/1.1 or HTTP/2 on it.
+  server.prependListener("secureConnection", (socket: Socket) => strangers.secured(socket));
+  trackSessions(server, sessions, strangers);
+  const secure = takeConnections(server);
+  server.on("connection", (socket: Socket) => {
+    strangers.greet(socket);
+    strangers.admit(socket, () => secure(socket));
+  });
   return server as unknown as Server;
 }
 
-function trackSessions(server: Pick<Http2Server, "on">, sessions: Set<ServerHttp2Session>): void {
+function trackSessions(
+  server: Pick<Http2Server, "on">,
+  sessions: Set<ServerHttp2Session>,
+  strangers: Strangers,
+): void {
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
+    strangers.guardSession(session);
     session.once("close", () => sessions.delete(session));
     // A peer that breaks the protocol or vanishes ends its own session, nothing more.
     session.on("error", () => session.destroy());
   });
 }
 
-/** Reads until the protocol is clear, gives the bytes back, and hands the socket on. */
-function sniff(socket: Socket, serve: (protocol: "http1" | "http2") => void): void {
+/** Hands the socket to whoever is to serve it, when it is called. */
+type HandOver = (serve: () => void) => void;
+
+/** Reads until the protocol is clear, and gives the bytes back. */
+function sniff(socket: Socket, decide: (protocol: Protocol, handOver: HandOver) => void): void {
   let seen: Buffer = Buffer.alloc(0);
   const onError = () => socket.destroy();
   const onEnd = () => socket.destroy();
@@ -171,9 +214,11 @@ function sniff(socket: Socket, serve: (protocol: "http1" | "http2") => void): vo
     socket.off("timeout", onEnd);
     socket.pause();
     socket.unshift(seen);
-    serve(protocol);
-    // The new owner has its listeners now; without this it would wait for bytes that came already.
-    process.nextTick(() => socket.resume());
+    decide(protocol, (serve) => {
+      serve();
+      // The new owner has its listeners now; without this it would wait for bytes that came already.
+      process.nextTick(() => socket.resume());
+    });
   };
   socket.on("data", onData).on("error", onError).on("end", onEnd);
 }

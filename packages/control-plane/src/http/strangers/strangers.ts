@@ -1,0 +1,154 @@
+/**
+ * The API's guard against work before authentication: streams reset as soon as they are opened, connections that come again and again or say nothing,
+ * requests by the thousand in one read. It judges connections on which no valid key was seen; a key's first request makes its connection known.
+ *
+ * All clients of one machine share an address, and so do all behind a reverse proxy. So an address is never shut out: what it opens has to wait, what is
+ * open goes on, and HTTP/1.1 in cleartext, of which a connection costs next to nothing, is not even made to wait.
+ */
+import type { EventEmitter } from "node:events";
+import { ServerResponse, type IncomingMessage } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from "node:http2";
+import type { Socket } from "node:net";
+import { addressGroup } from "./address-group.ts";
+import { AddressStrain } from "./address-strain.ts";
+import { Entrance } from "./entrance.ts";
+import { IdleConnections } from "./idle-connections.ts";
+import { STRAIN, type StrangerLimits } from "./stranger-limits.ts";
+import { Turns } from "./turns.ts";
+import { setVisitor, Visitor, visitorOf } from "./visitor.ts";
+
+type AnyRequest = IncomingMessage | Http2ServerRequest;
+type AnyResponse = ServerResponse | Http2ServerResponse;
+type Ends = Pick<Socket, "remoteAddress" | "remotePort" | "localAddress">;
+
+export class Strangers {
+  readonly #limits: StrangerLimits;
+  readonly #strain: AddressStrain;
+  readonly #entrance: Entrance;
+  readonly #idle: IdleConnections<Visitor>;
+  readonly #turns: Turns<Visitor>;
+  /** By the ends of the connection, which are the same of the socket that TLS and HTTP/2 put on top. */
+  readonly #open = new Map<string, Visitor>();
+
+  constructor(limits: StrangerLimits) {
+    this.#limits = limits;
+    this.#strain = new AddressStrain(limits);
+    this.#entrance = new Entrance(limits, this.#strain);
+    this.#idle = new IdleConnections(limits);
+    this.#turns = new Turns(limits.requestsPerTurn);
+  }
+
+  counts() {
+    return { addresses: this.#strain.size, waiting: this.#entrance.waiting, idle: this.#idle.size };
+  }
+
+  /** A connection was accepted. */
+  greet(socket: Socket): void {
+    const ends = endsOf(socket);
+    const visitor = new Visitor(addressGroup(socket.remoteAddress ?? "unknown"), socket);
+    visitor.onKnown = () => {
+      this.#idle.delete(visitor);
+      this.#strain.add(visitor.address, -STRAIN.session);
+    };
+    this.#open.set(ends, visitor);
+    setVisitor(socket, visitor);
+    this.#idle.add(visitor);
+    socket.once("close", () => {
+      this.#open.delete(ends);
+      this.#idle.delete(visitor);
+    });
+  }
+
+  /** Before what costs something is begun on the connection. */
+  admit(socket: Socket, enter: () => void): void {
+    const visitor = this.#open.get(endsOf(socket));
+    if (visitor === undefined) return enter();
+    this.#entrance.arrive({
+      address: visitor.address,
+      socket,
+      enter: (waited) => {
+        visitor.isSuspect = waited;
+        enter();
+      },
+    });
+  }
+
+  /** TLS was put on top of a connection. */
+  secured(socket: Socket): void {
+    const visitor = this.#open.get(endsOf(socket));
+    if (visitor !== undefined) setVisitor(socket, visitor);
+  }
+
+  /** HTTP/2 is spoken on a connection. */
+  guardSession(session: ServerHttp2Session): void {
+    const visitor = this.#open.get(endsOf(session.socket));
+    if (visitor === undefined) return;
+    visitor.session = session;
+    // Before the listener that makes a request of it. A stream that was reset already does not know its session any more.
+    session.prependListener("stream", (stream) => setVisitor(stream, visitor));
+    session.on("remoteSettings", () => {
+      visitor.settings += 1;
+      if (visitor.settings > this.#limits.settings) this.#cut(visitor);
+    });
+  }
+
+  /** Calls `begin` when it is the request's turn, or never when it was given up before. */
+  takeTurn(request: AnyRequest, response: AnyResponse, begin: () => void): void {
+    const visitor = visitorOf(request);
+    if (visitor === undefined || visitor.isKnown) return begin();
+    // HTTP/1.1's parser goes on with what it has read.
+    if (visitor.isGone) return;
+    this.#began(visitor);
+    if (!(response instanceof ServerResponse) && response.stream.destroyed)
+      return this.#ended(visitor, response);
+    const ends: Pick<EventEmitter, "once"> = response instanceof ServerResponse ? response : response.stream;
+    ends.once("close", () => this.#ended(visitor, response));
+    if (response instanceof ServerResponse && visitor.requests > this.#limits.pipelined) this.#cut(visitor);
+    else this.#turns.take(visitor, { isGone: () => isGone(visitor, response), begin });
+  }
+
+  /** A connection has become a WebSocket's, or is refused as such and closed. */
+  upgraded(request: IncomingMessage): void {
+    const visitor = visitorOf(request);
+    if (visitor !== undefined) this.#began(visitor);
+  }
+
+  #began(visitor: Visitor): void {
+    visitor.requests += 1;
+    this.#idle.delete(visitor);
+  }
+
+  #ended(visitor: Visitor, response: AnyResponse): void {
+    visitor.requests -= 1;
+    if (visitor.isKnown || visitor.isGone) return;
+    if (visitor.requests === 0) this.#idle.add(visitor);
+    if (!(response instanceof ServerResponse)) this.#countReset(visitor, response.headersSent);
+  }
+
+  /** A stream that was answered before its client gave it up was worth its work, and makes up for one that was not. */
+  #countReset(visitor: Visitor, wasAnswered: boolean): void {
+    const { resets, resetsUnderStrain, resetsForgivenPerSec } = this.#limits;
+    const nowMs = performance.now();
+    const forgiven = ((nowMs - visitor.resetsAtMs) * resetsForgivenPerSec) / 1000;
+    visitor.resets = Math.max(0, visitor.resets - forgiven - (wasAnswered ? 1 : 0));
+    visitor.resetsAtMs = nowMs;
+    if (wasAnswered) return;
+    visitor.resets += 1;
+    this.#strain.add(visitor.address, STRAIN.reset);
+    if (visitor.resets > (visitor.isSuspect ? resetsUnderStrain : resets)) this.#cut(visitor);
+  }
+
+  #cut(visitor: Visitor): void {
+    if (visitor.isKnown || visitor.isGone) return;
+    this.#strain.add(visitor.address, STRAIN.cut);
+    visitor.cut();
+  }
+}
+
+function endsOf({ remoteAddress, remotePort, localAddress }: Ends): string {
+  return `${remoteAddress} ${remotePort} ${localAddress}`;
+}
+
+function isGone(visitor: Visitor, response: AnyResponse): boolean {
+  return visitor.isGone || (!(response instanceof ServerResponse) && response.stream.closed);
+}
