@@ -36,7 +36,7 @@ export interface OpenedContext {
 
 export async function openContext(
   config: WorkerConfig,
-  callbacks: Pick<WorkerContext, "onGuestLost" | "onError" | "forward">,
+  callbacks: Pick<WorkerContext, "onGuestLost" | "onError" | "emit" | "forward">,
 ): Promise<OpenedContext> {
   // Images are nobody's secret, and who builds them is not only root.
   if ((await mkdir(config.cacheDir, { recursive: true })) !== undefined) await chmod(config.cacheDir, 0o755);

@@ -91,6 +91,7 @@ export class Worker implements WorkerPort {
     const lost: WorkerContext["onGuestLost"] = (vm, shutdown) => worker?.guestLost(vm, shutdown);
     const { context, verdict } = await openContext(options.config, {
       onGuestLost: lost,
+      emit: (event) => worker?.emit(event),
       onError: options.onError,
       forward: options.forward,
     });
@@ -218,7 +219,7 @@ export class Worker implements WorkerPort {
   }
 
   async exec(vmId: VmId, spec: ExecSpec, options: CallOptions = {}): Promise<ExecSession> {
-    return exec(this.#require(vmId), spec, options);
+    return await exec(this.#require(vmId), spec, options);
   }
 
   async writeFile(
@@ -258,10 +259,7 @@ export class Worker implements WorkerPort {
     await Promise.all([this.#context.pool.close(), this.#context.standby.close()]);
     const hasRunningVms = [...this.#context.vms.values()].some((vm) => vm.record.phase === "running");
     for (const vm of this.#context.vms.values()) {
-      const { guest } = vm;
-      vm.setGuest(undefined);
-      guest?.link.close();
-      guest?.qemu.qmp.close();
+      vm.letGo()?.qemu.qmp.close();
     }
     await this.#context.network?.close({ keep: hasRunningVms });
     if (this.#context.vms.size === 0) await this.#context.cgroups.close();
@@ -272,11 +270,11 @@ export class Worker implements WorkerPort {
     if (guest === undefined) return;
     vm.transitions
       .run(() => settleLostGuest(this.#context, vm, guest, shutdown))
-      .then((event) => event && this.#emit(event))
+      .then((event) => event && this.emit(event))
       .catch(this.#onError);
   }
 
-  #emit(event: WorkerEvent): void {
+  private emit(event: WorkerEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
 
@@ -288,7 +286,7 @@ export class Worker implements WorkerPort {
 
   #expire(vmId: VmId): void {
     expire(this.#context, vmId)
-      .then((event) => event && this.#emit(event))
+      .then((event) => event && this.emit(event))
       .catch((error: unknown) => {
         this.#onError(error);
         this.#deadlines.retry(vmId);

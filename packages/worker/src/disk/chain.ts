@@ -3,6 +3,7 @@
  * Layers below the last never change, so snapshots and VMs share them by hard link. The backing order is ours to give, at every start:
  * the files do not name each other.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { QmpClient } from "../qemu/qmp-client.ts";
 import { DISK_DEVICE, DISK_ID } from "../qemu/machine.ts";
 import { QmpError } from "../qemu/qmp-error.ts";
@@ -10,6 +11,11 @@ import { QmpError } from "../qemu/qmp-error.ts";
 export const DISK_FOLDER = "disk";
 
 const STREAM_JOB = "compact";
+/** What is being copied is finished first: a block of at most 512 KiB, on a slow disk. */
+const STREAM_END_MS = 10_000;
+const STREAM_POLL_MS = 10;
+/** A journal is behind its QEMU by as many captures as found no room for it. More is a QEMU that lies. */
+const MAX_BEHIND = 64;
 
 /** File names in the disk folder, bottom first: `0.raw`, `1.qcow2`, … */
 export type DiskChain = readonly string[];
@@ -27,7 +33,8 @@ export function nextLayer(chain: DiskChain): string {
 /** The chain once `active` is its top: each capture adds the next number, and only captures add any. `undefined` when that layer is not above it. */
 export function chainUpTo(chain: DiskChain, active: string): DiskChain | undefined {
   const grown = [...chain];
-  while (layerNumber(nextLayer(grown)) <= layerNumber(active)) grown.push(nextLayer(grown));
+  while (layerNumber(nextLayer(grown)) <= layerNumber(active) && grown.length < chain.length + MAX_BEHIND)
+    grown.push(nextLayer(grown));
   return grown[grown.length - 1] === active ? grown : undefined;
 }
 
@@ -153,8 +160,17 @@ export async function streamIntoTop(qmp: QmpClient, chain: DiskChain): Promise<v
   }
 }
 
-/** Ends a stream that nobody waits for; what it copied so far does no harm. */
-export async function cancelStream(qmp: QmpClient): Promise<void> {
-  const jobs = (await qmp.execute("query-block-jobs")) as readonly unknown[];
-  if (jobs.length > 0) await qmp.execute("block-job-cancel", { device: STREAM_JOB });
+/** Ends a stream that nobody waits for; what it copied so far does no harm. Until it has ended the disk can have no new layer. */
+export async function endStream(qmp: QmpClient): Promise<void> {
+  const deadline = Date.now() + STREAM_END_MS;
+  for (let isAsked = false; await hasJob(qmp); isAsked = true) {
+    if (Date.now() > deadline) throw new Error("A stream does not end");
+    // It may have ended by itself meanwhile.
+    if (!isAsked) await qmp.execute("block-job-cancel", { device: STREAM_JOB }).catch(() => undefined);
+    else await sleep(STREAM_POLL_MS);
+  }
+}
+
+async function hasJob(qmp: QmpClient): Promise<boolean> {
+  return ((await qmp.execute("query-block-jobs")) as readonly unknown[]).length > 0;
 }

@@ -32,7 +32,11 @@ export interface LinkHandler {
   onLost(cause: FastvmError): void;
 }
 
+/** Said again in case the guest lost it among what was cut in two. */
 const HELLO_INTERVAL_MS = 50;
+/** A guest that has not answered by then is busy or mute: each HELLO would cost the one work and the other nothing. */
+const EAGER_MS = 1_000;
+const PATIENT_INTERVAL_MS = 1_000;
 const MAX_SESSION = 0xffff;
 const BOOT_ID_OFFSET = 24;
 
@@ -119,10 +123,18 @@ export class LinkConnection {
     socket.write(hello);
     socket.uncork();
     // What is not yet taken need not be said again.
-    const repeat = setInterval(() => socket.writableLength > 0 || socket.write(hello), HELLO_INTERVAL_MS);
+    const say = (): void => {
+      if (socket.writableLength === 0) socket.write(hello);
+    };
+    let repeat = setInterval(say, HELLO_INTERVAL_MS);
+    const relax = setTimeout(() => {
+      clearInterval(repeat);
+      repeat = setInterval(say, PATIENT_INTERVAL_MS);
+    }, EAGER_MS);
     try {
       await within(this.#welcome.promise, { signal, deadlineMs, what: "answer the handshake" });
     } finally {
+      clearTimeout(relax);
       clearInterval(repeat);
     }
   }

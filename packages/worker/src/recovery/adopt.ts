@@ -1,82 +1,129 @@
-/** Takes over a VM whose QEMU outlived its daemon, or says why it is lost. */
+/**
+ * Takes over VMs whose QEMU outlived their daemon. A QEMU that lives is a VM that runs, however silent its guest or its monitor: both are asked in the
+ * background for as long as it lives, and nobody else waits for them.
+ */
 import { rm } from "node:fs/promises";
-import { cancelStream } from "../disk/chain.ts";
-import { killAndWait } from "../processes/proc.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { FastvmError } from "@fastvm/contract";
+import { endStream } from "../disk/chain.ts";
+import { isErrno } from "../files/errno.ts";
+import { isAlive, killAndWait } from "../processes/proc.ts";
 import { QemuProcess } from "../qemu/qemu-process.ts";
+import { QmpError } from "../qemu/qmp-error.ts";
 import { keepAsFailed } from "../vm/keep-as-failed.ts";
 import { freeHoldings } from "../vm/holdings.ts";
-import { openLink } from "../vm/open-link.ts";
+import { keepLink } from "../vm/open-link.ts";
 import { freezeBelowTop, settleChain } from "../vm/settle-chain.ts";
 import type { Vm } from "../vm/vm.ts";
 import { watchGuest } from "../vm/watch-guest.ts";
 import { pausedFolder } from "../vm/worker-context.ts";
 import type { WorkerContext } from "../vm/worker-context.ts";
 
-/** A guest that idles answers in a millisecond; one that computes on all its vCPUs, in a second. */
-const LINK_DEADLINE_MS = 15_000;
+/** Between attempts to reach a monitor that keeps silent. */
+const FIRST_PAUSE_MS = 100;
+const MAX_PAUSE_MS = 10_000;
+const ENDED = "Lost over a restart of the daemon: its QEMU process has ended";
 
-/**
- * `paused` is given when a captured state of this VM exists, too: the daemon ended between publishing a pause and ending its QEMU, or between a
- * resume and dropping the state it came from. The guest tells which: only the first leaves it stopped.
- */
-export async function adoptVm(context: WorkerContext, vm: Vm, paused: Vm | undefined): Promise<void> {
-  context.uids.reserve(vm.record.uid);
+/** A VM whose journal says that it runs. */
+export interface FoundVm {
+  readonly vm: Vm;
+  /** When a captured state of it exists, too: as the VM that it is then. */
+  readonly paused: Vm | undefined;
+}
+
+/** Decides what a VM is by what cannot keep silent: its process and its journals. Whether it runs, and is to be adopted. */
+export async function settleFound(context: WorkerContext, found: FoundVm): Promise<boolean> {
+  const { vm, paused } = found;
+  const { uid, generation, process } = vm.record;
+  context.uids.reserve(uid);
+  const lives = process !== undefined && (await isAlive(process));
   try {
-    const qemu = await findQemu(vm);
-    const stopped = await isStopped(qemu);
-    if (stopped && paused !== undefined) {
-      await finishPause(context, vm, qemu, paused);
-      return;
+    // A resume begins another generation. A captured state of the same one is a pause that was published: all that is missing is the end of the guest.
+    if (paused !== undefined && (!lives || paused.record.generation === generation)) {
+      await finishPause(context, vm, paused);
+    } else if (!lives) {
+      await keepAsFailed(context, vm, ENDED);
+    } else {
+      vm.awaitGuest(keepLink(vm, context.forward));
+      await rm(pausedFolder(context.config, vm.vmId), { recursive: true, force: true });
     }
-    await takeOver(context, vm, qemu);
-    await rm(pausedFolder(context.config, vm.vmId), { recursive: true, force: true });
   } catch (error) {
-    if (paused !== undefined) await finishPause(context, vm, undefined, paused);
-    else await giveUp(context, vm, error);
+    // One that cannot be cleared away must not keep the others, and the daemon, from coming up.
+    context.onError(error);
+  }
+  return vm.isAwaited;
+}
+
+async function finishPause(context: WorkerContext, vm: Vm, paused: Vm): Promise<void> {
+  context.vms.set(vm.vmId, paused);
+  if (vm.record.process !== undefined) await killAndWait(vm.record.process);
+  await freeHoldings(context, vm);
+}
+
+/** Resolves after the first attempt; when its monitor kept silent, others follow for as long as its QEMU lives. */
+export async function adoptVm(context: WorkerContext, vm: Vm): Promise<void> {
+  if (!(await tryToAdopt(context, vm, context.onError))) void keepTrying(context, vm);
+}
+
+async function keepTrying(context: WorkerContext, vm: Vm): Promise<void> {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
+    await sleep(pauseMs, undefined, { ref: false });
+    // The first failure was told.
+    if (await tryToAdopt(context, vm, () => undefined)) return;
   }
 }
 
-async function findQemu(vm: Vm): Promise<QemuProcess> {
-  if (vm.record.process === undefined) throw new Error("its journal names no process");
-  return await QemuProcess.adopt(vm.record.process, vm.folder);
-}
-
-async function isStopped(qemu: QemuProcess): Promise<boolean> {
-  const { running } = (await qemu.qmp.execute("query-status")) as { running: boolean };
-  return !running;
-}
-
-async function takeOver(context: WorkerContext, vm: Vm, qemu: QemuProcess): Promise<void> {
-  // The daemon that waited for a compaction is gone; the layers it would have dropped stay in the chain until the next one.
-  await cancelStream(qemu.qmp);
-  await settleChain(vm, qemu);
-  // Also what was recorded: the daemon may have ended just before this.
-  await freezeBelowTop(vm.folder, vm.record.chain);
-  // A capture was cut short inside its pause.
-  await qemu.qmp.execute("cont");
-  const link = await openLink(vm, context.forward, LINK_DEADLINE_MS);
-  vm.setGuest({ qemu, link });
-  watchGuest(context, vm);
-}
-
-async function finishPause(
+/** Whether it came to an end, good or bad. */
+async function tryToAdopt(
   context: WorkerContext,
   vm: Vm,
-  qemu: QemuProcess | undefined,
-  paused: Vm,
-): Promise<void> {
-  await qemu?.kill();
-  await endProcess(vm);
-  await freeHoldings(context, vm);
-  context.vms.set(vm.vmId, paused);
+  report: (error: unknown) => void,
+): Promise<boolean> {
+  const { process } = vm.record;
+  if (!vm.isAwaited || process === undefined) return true;
+  try {
+    await reachMonitor(context, vm, await QemuProcess.adopt(process, vm.folder));
+    return true;
+  } catch (error) {
+    if (vm.isAwaited && (await isAlive(process))) {
+      report(new Error(`The monitor of VM ${vm.vmId} cannot be used yet`, { cause: error }));
+      return false;
+    }
+    await vm.transitions.run(() => lose(context, vm)).catch(context.onError);
+    return true;
+  }
 }
 
-async function giveUp(context: WorkerContext, vm: Vm, error: unknown): Promise<void> {
-  const detail = error instanceof Error ? error.message : String(error);
-  await endProcess(vm);
-  await keepAsFailed(context, vm, `Lost over a restart of the daemon: ${detail}`);
+async function reachMonitor(context: WorkerContext, vm: Vm, qemu: QemuProcess): Promise<void> {
+  const { qmp } = qemu;
+  try {
+    // The daemon that waited for a compaction is gone; the layers it would have dropped stay in the chain until the next one.
+    await endStream(qmp);
+    await settleChain(vm, qemu).catch((error: unknown) => {
+      // What it settled is true without the journal, too.
+      if (!isErrno(error, "ENOSPC", "EDQUOT")) throw error;
+      context.onError(error);
+    });
+    // Also what was recorded: the daemon may have ended just before this.
+    await freezeBelowTop(vm.folder, vm.record.chain);
+    // A capture was cut short inside its pause, or there was no room for what the guest wrote. In any other state QEMU refuses.
+    await qmp.execute("cont").catch((error: unknown) => {
+      if (!(error instanceof QmpError)) throw error;
+      context.onError(error);
+    });
+  } catch (error) {
+    qmp.close();
+    throw error;
+  }
+  const link = vm.awaitedLink;
+  if (link === undefined) return qmp.close();
+  vm.setGuest({ qemu, link });
+  watchGuest(context, vm, { mayBeStopped: true });
 }
 
-async function endProcess(vm: Vm): Promise<void> {
-  if (vm.record.process !== undefined) await killAndWait(vm.record.process);
+async function lose(context: WorkerContext, vm: Vm): Promise<void> {
+  if (!vm.isAwaited) return;
+  vm.letGo(new FastvmError("vm_died", ENDED));
+  await keepAsFailed(context, vm, ENDED);
+  context.emit({ kind: "vm_failed", vmId: vm.vmId, reason: ENDED });
 }

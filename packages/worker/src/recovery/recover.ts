@@ -4,6 +4,7 @@
  */
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { VmId } from "@fastvm/contract";
 import { closeEntries, makeClosedFolder } from "../files/closed-folder.ts";
 import { readJournal } from "../journal/journal.ts";
@@ -19,11 +20,14 @@ import {
 import type { WorkerContext } from "../vm/worker-context.ts";
 import { networkOf } from "../vm/holdings.ts";
 import { Vm } from "../vm/vm.ts";
-import { adoptVm } from "./adopt.ts";
+import { adoptVm, settleFound } from "./adopt.ts";
+import type { FoundVm } from "./adopt.ts";
 import { killStrayProcesses } from "./stray-processes.ts";
 
-/** A guest that answers does so in a millisecond; these many may keep silent without the others having to wait. */
+/** QEMU answers in milliseconds; these many may keep silent without the others having to wait. */
 const ADOPTED_AT_ONCE = 16;
+/** Nearly always all are there by then, and nobody ever sees one that is not. */
+const SETTLE_MS = 1_000;
 
 /** Fills `context.vms`. Called once, before anything else uses the data folder. */
 export async function recover(context: WorkerContext): Promise<void> {
@@ -48,18 +52,17 @@ export async function recover(context: WorkerContext): Promise<void> {
     await emptyFolder(folder);
   }
   await removeStrayCgroups(context);
-  // Before their guests, who may let us wait: names are served again, and the rules are ours to change.
+  // Before their QEMUs and guests, who may let us wait: names are served again, and the rules are ours to change.
   await recoverNetwork(
     context,
     running.map(({ vm }) => vm),
   );
-  await forEachOf(running, ADOPTED_AT_ONCE, ({ vm, paused }) => adoptVm(context, vm, paused));
-}
-
-interface RunningVm {
-  readonly vm: Vm;
-  /** A captured state of it, when there is one, too. */
-  readonly paused: Vm | undefined;
+  const awaited: Vm[] = [];
+  await forEachOf(running, ADOPTED_AT_ONCE, async (found) => {
+    if (await settleFound(context, found)) awaited.push(found.vm);
+  });
+  const adopted = forEachOf(awaited, ADOPTED_AT_ONCE, (vm) => adoptVm(context, vm));
+  await Promise.race([adopted, sleep(SETTLE_MS, undefined, { ref: false })]);
 }
 
 async function recoverNetwork(context: WorkerContext, running: readonly Vm[]): Promise<void> {
@@ -100,8 +103,8 @@ async function recoverPaused(context: WorkerContext): Promise<void> {
   }
 }
 
-async function recoverJournals(context: WorkerContext): Promise<readonly RunningVm[]> {
-  const running: RunningVm[] = [];
+async function recoverJournals(context: WorkerContext): Promise<readonly FoundVm[]> {
+  const running: FoundVm[] = [];
   for (const name of await readdir(join(context.config.dataDir, "vms"))) {
     const vmId = name as VmId;
     const folder = vmFolder(context.config, vmId);

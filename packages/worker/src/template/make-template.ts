@@ -19,7 +19,8 @@ import type { Snapshot } from "../snapshot/folder.ts";
 import { meltDelta } from "../snapshot/melt.ts";
 import { capture } from "../vm/capture.ts";
 import type { CaptureContext } from "../vm/capture.ts";
-import { exec } from "../vm/exec.ts";
+import { startExec } from "../exec/start-exec.ts";
+import { KeptLink } from "../vm/kept-link.ts";
 import { openLink } from "../vm/open-link.ts";
 import { Vm } from "../vm/vm.ts";
 import type { Image } from "../image/image.ts";
@@ -150,10 +151,14 @@ async function settle(host: TemplateHost, machine: MachineType, slot: Slot): Pro
     const console = (await slot.qemu.drainConsole().catch(() => "")).toString();
     throw new Error(`The image does not boot: ${console.slice(-LAST_WORDS_CHARS)}`, { cause: error });
   });
-  vm.setGuest({ qemu: slot.qemu, link });
+  vm.setGuest({ qemu: slot.qemu, link: new KeptLink({ link }) });
   const { identity } = vm.record;
   await link.identify(handshakeFields({ vmId: vm.vmId, identity, growRoot: false, forwardPort: undefined }));
-  const script = exec(vm, { command: ["sh", "-c", SETTLE_SCRIPT], timeoutMs: SETTLE_DEADLINE_MS }, {});
+  const script = startExec(
+    link,
+    { command: ["sh", "-c", SETTLE_SCRIPT], timeoutMs: SETTLE_DEADLINE_MS },
+    identity.envVars,
+  );
   for await (const event of script) {
     if (event.kind === "exit" && event.timedOut) throw new Error("The image's services do not settle");
   }

@@ -31,6 +31,7 @@ export class TestContext implements AsyncDisposable {
     };
     const { context } = await openContext(config, {
       onGuestLost: () => undefined,
+      emit: () => undefined,
       onError: (error) => errors.push(error),
       forward: undefined,
     });
@@ -73,7 +74,7 @@ export class TestContext implements AsyncDisposable {
 /** Runs a script in the guest; its output, of both kinds. Throws when it fails. */
 export async function inGuest(vm: Vm, script: string): Promise<string> {
   let output = "";
-  for await (const event of exec(vm, { command: ["sh", "-c", script] }, {})) {
+  for await (const event of await exec(vm, { command: ["sh", "-c", script] }, {})) {
     if (event.kind === "exit" && event.exitCode !== 0) throw new Error(`${script}: ${output}`);
     if (event.kind !== "exit") output += Buffer.from(event.data).toString();
   }

@@ -53,7 +53,7 @@ export async function capture(
   target: string,
   options: CaptureOptions,
 ): Promise<Captured> {
-  const guest = vm.requireGuest();
+  const guest = await vm.presentGuest();
   await step("capture.begun");
   await settleChain(vm, guest.qemu);
   const frozen = vm.record.chain;
@@ -89,9 +89,11 @@ async function pauseAndCopy(
   target: string,
   options: CaptureOptions,
 ): Promise<Captured> {
-  const { qemu, link } = guest;
+  const { qemu } = guest;
+  // None while a guest keeps silent: it is captured as it is.
+  const link = guest.link.current;
   const mapping = await findMemoryMapping(qemu.identity.pid, join(vm.folder, MEMORY_FILE));
-  await link.quiesce(QUIESCE_DEADLINE_MS);
+  await link?.quiesce(QUIESCE_DEADLINE_MS);
   const stoppedAt = performance.now();
   let keepStopped = false;
   try {
@@ -117,7 +119,7 @@ async function pauseAndCopy(
     await qemu.qmp.execute("cont").catch(() => undefined);
     throw error;
   } finally {
-    if (!keepStopped) link.release();
+    if (!keepStopped) link?.release();
   }
 }
 

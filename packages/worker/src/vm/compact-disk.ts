@@ -15,7 +15,7 @@ export function needsCompaction(vm: Vm): boolean {
 /** Snapshots and other VMs keep their links to the layers this VM no longer needs. */
 export async function compactDisk(vm: Vm): Promise<void> {
   if (!needsCompaction(vm)) return;
-  const { qemu } = vm.requireGuest();
+  const { qemu } = await vm.presentGuest();
   const { chain } = vm.record;
   await step("compact.begun");
   const [image = "", ...overlays] = chain;

@@ -1,6 +1,7 @@
 /** Delete: works in every state, also in the middle of another transition, whose QEMU it ends first. */
 import { rm } from "node:fs/promises";
 import { step } from "@fastvm/contract";
+import { killAndWait } from "../processes/proc.ts";
 import { freeHoldings } from "./holdings.ts";
 import type { Vm } from "./vm.ts";
 import { pausedFolder } from "./worker-context.ts";
@@ -24,8 +25,9 @@ export async function deleteVm(context: WorkerContext, vm: Vm): Promise<void> {
 
 /** Whatever waits for this QEMU or its guest fails now, and so comes to its end. */
 async function endNow(vm: Vm): Promise<void> {
-  const { guest } = vm;
-  vm.setGuest(undefined);
-  guest?.link.close();
+  const { isAwaited, record } = vm;
+  const guest = vm.letGo();
   await guest?.qemu.kill();
+  // Nobody has reached its monitor, and nobody need.
+  if (isAwaited && record.process !== undefined) await killAndWait(record.process);
 }

@@ -7,8 +7,11 @@ import type { GuestConnection } from "../guest-link/guest-connection.ts";
 import type { GuestLink } from "../guest-link/guest-link.ts";
 import type { Vm } from "./vm.ts";
 
+/** As long as the guest has for the connection itself. */
+const LINK_DEADLINE_MS = 10_000;
+
 export async function dial(vm: Vm, port: number, options: CallOptions): Promise<Duplex> {
-  const { link } = vm.requireGuest();
+  const link = await vm.link({ signal: options.signal, deadlineMs: LINK_DEADLINE_MS });
   try {
     return await dialLoopback(link, port, options);
   } catch (error) {

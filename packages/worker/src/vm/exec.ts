@@ -3,7 +3,8 @@ import type { CallOptions, ExecSession, ExecSpec } from "@fastvm/contract";
 import { startExec } from "../exec/start-exec.ts";
 import type { Vm } from "./vm.ts";
 
-export function exec(vm: Vm, spec: ExecSpec, options: CallOptions): ExecSession {
-  const { link } = vm.requireGuest();
+/** A guest that does not answer within the command's own time would not have run it either. */
+export async function exec(vm: Vm, spec: ExecSpec, options: CallOptions): Promise<ExecSession> {
+  const link = await vm.link({ signal: options.signal, deadlineMs: spec.timeoutMs });
   return startExec(link, spec, vm.record.identity.envVars, options);
 }

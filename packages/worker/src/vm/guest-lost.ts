@@ -1,5 +1,5 @@
 /** A QEMU that ended unasked: the VM becomes `error` or, after its guest's own power-off, `stopped`; what it held is freed. */
-import { step } from "@fastvm/contract";
+import { FastvmError, step } from "@fastvm/contract";
 import type { WorkerEvent } from "@fastvm/contract";
 import { keepAsFailed } from "./keep-as-failed.ts";
 import type { Guest, Vm } from "./vm.ts";
@@ -14,8 +14,7 @@ export async function settleLostGuest(
   if (vm.guest?.qemu !== guest.qemu) return undefined;
   const reason = await explain(guest, shutdown);
   await step("failed.explained");
-  vm.setGuest(undefined);
-  guest.link.close();
+  vm.letGo(new FastvmError("vm_died", reason));
   await guest.qemu.kill();
   await step("failed.killed");
   // Its record stays: after a restart the control plane still learns why.

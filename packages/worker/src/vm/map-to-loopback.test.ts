@@ -39,7 +39,7 @@ let vm: Vm;
 beforeEach(() => {
   guest = new FakeGuest();
   vm = new Vm("", { vmId: newVmId(), phase: "running" } as VmRecord);
-  vm.setGuest({ link: guest } as unknown as Guest);
+  vm.setGuest({ link: { get: async () => guest } } as unknown as Guest);
 });
 
 const map = (host: string, port = 8800): Promise<boolean> => mapToLoopback(vm, FORWARD, { host, port }, {});
@@ -86,7 +86,7 @@ test("a refusal is told, and tried again; a new life starts anew", async () => {
   expect(await map("10.1.2.3")).toBe(true);
   const before = guest;
   guest = new FakeGuest();
-  vm.setGuest({ link: guest } as unknown as Guest);
+  vm.setGuest({ link: { get: async () => guest } } as unknown as Guest);
   await map("10.1.2.3");
   expect(guest.asked).toEqual(before.asked.slice(0, 1));
 });

@@ -40,7 +40,7 @@ export async function mapToLoopback(
   if (port !== forward.port && port !== forward.publicPort) return false;
   // The handshake has seen to this one.
   if (target.kind === "loopback" && port === forward.port) return true;
-  const { link } = vm.requireGuest();
+  const link = await vm.link({ signal: options.signal });
   const life = lives.get(link) ?? { mapped: new Set(), queue: new SerialQueue() };
   lives.set(link, life);
   const key = `${host.toLowerCase()} ${port}`;

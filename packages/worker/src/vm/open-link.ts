@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { GuestLink } from "../guest-link/guest-link.ts";
 import { LINK_SOCKET } from "../qemu/machine.ts";
 import type { GuestConnection } from "../guest-link/guest-connection.ts";
+import { KeptLink } from "./kept-link.ts";
+import type { OpenLink } from "./kept-link.ts";
 import type { Vm } from "./vm.ts";
 import type { GuestForward } from "./worker-context.ts";
 
@@ -13,13 +15,21 @@ export async function openLink(
   vm: Vm,
   forward: GuestForward | undefined,
   deadlineMs = HANDSHAKE_DEADLINE_MS,
+  signal?: AbortSignal,
 ): Promise<GuestLink> {
   return await GuestLink.connect({
     socketPath: join(vm.folder, LINK_SOCKET),
     generation: Buffer.from(vm.record.generation, "hex"),
     deadlineMs,
+    signal,
     ...(forward === undefined ? {} : { onForward: (port, connection) => carry(forward, port, connection) }),
   });
+}
+
+/** A broken link is reopened with the same generation: commands of before are ended by the agent, the VM runs on. `link`: one that stands already. */
+export function keepLink(vm: Vm, forward: GuestForward | undefined, link?: GuestLink): KeptLink {
+  const open: OpenLink = (deadlineMs, signal) => openLink(vm, forward, deadlineMs, signal);
+  return new KeptLink(link === undefined ? { open } : { link, open });
 }
 
 /** A snapshot of another daemon may bring a listener for another port along; nobody answers there. */

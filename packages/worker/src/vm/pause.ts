@@ -1,4 +1,5 @@
 /** Pause: a durable capture, after which the VM's QEMU ends and its memory is free. */
+import { rm } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { step } from "@fastvm/contract";
 import type { CaptureResult } from "@fastvm/contract";
@@ -14,7 +15,7 @@ import type { WorkerContext } from "./worker-context.ts";
 export async function pause(context: WorkerContext, vm: Vm): Promise<CaptureResult> {
   const startedAt = performance.now();
   if (vm.record.phase === "paused") return { pauseMs: 0, dirtyBytes: 0, durationMs: 0 };
-  const guest = vm.requireGuest();
+  const guest = await vm.presentGuest();
   // The time to live stands still: whoever resumes the VM says what is left of it.
   const { process: _ended, network: _left, deadline: _over, runningSinceMs: _before, ...rest } = vm.record;
   const record: VmRecord = { ...rest, phase: "paused" };
@@ -34,9 +35,11 @@ export async function pause(context: WorkerContext, vm: Vm): Promise<CaptureResu
     await step("pause.published");
     // From here on it is paused, whatever becomes of what it held.
     await endGuest(context, vm, guest).catch(context.onError);
-    vm.becomePaused(record);
+    vm.become(record);
     return { ...captured, durationMs: performance.now() - startedAt };
   } catch (error) {
+    // Whoever finds a paused state of this life takes the VM for paused.
+    await rm(pausedFolder(context.config, vm.vmId), { recursive: true, force: true }).catch(context.onError);
     await letRunOn(guest);
     throw await asCaptureError(error, guest.qemu);
   }
@@ -44,8 +47,7 @@ export async function pause(context: WorkerContext, vm: Vm): Promise<CaptureResu
 
 /** From here on the published folder is the VM. */
 export async function endGuest(context: WorkerContext, vm: Vm, guest: Guest): Promise<void> {
-  vm.setGuest(undefined);
-  guest.link.close();
+  vm.letGo();
   await guest.qemu.kill();
   await step("pause.killed");
   await freeHoldings(context, vm);
@@ -54,5 +56,5 @@ export async function endGuest(context: WorkerContext, vm: Vm, guest: Guest): Pr
 
 async function letRunOn(guest: Guest): Promise<void> {
   await guest.qemu.qmp.execute("cont").catch(() => undefined);
-  guest.link.release();
+  guest.link.current?.release();
 }

@@ -19,7 +19,9 @@ import { assertCompatible } from "../snapshot/manifest.ts";
 import { asEnded } from "./ended-error.ts";
 import type { SerialQueue } from "./serial-queue.ts";
 import { Vm } from "./vm.ts";
-import type { Guest, VmRecord } from "./vm.ts";
+import type { VmRecord } from "./vm.ts";
+import { keepLink } from "./open-link.ts";
+import type { WokenGuest } from "./wake.ts";
 import type { Standby } from "./standby.ts";
 import { initialRecord, wake } from "./wake.ts";
 import { watchGuest } from "./watch-guest.ts";
@@ -178,7 +180,7 @@ function connect({ network }: WorkerContext, slot: Slot, vm: Vm): Promise<void> 
 async function introduce(
   context: WorkerContext,
   vm: Vm,
-  guest: Guest,
+  guest: WokenGuest,
   connected: Promise<void>,
   snapshot: Snapshot,
   request: RestoreRequest,
@@ -202,7 +204,7 @@ async function introduce(
     link.close();
     throw error;
   }
-  vm.setGuest(guest);
+  vm.setGuest({ qemu, link: keepLink(vm, context.forward, link) });
   watchGuest(context, vm);
   return vm;
 }

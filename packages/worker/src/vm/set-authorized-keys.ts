@@ -10,7 +10,7 @@ export async function setAuthorizedKeys(
   authorizedKeys: readonly string[],
   options: CallOptions,
 ): Promise<void> {
-  const { link } = vm.requireGuest();
+  const link = await vm.link({ signal: options.signal });
   try {
     await link.writeFile(AUTHORIZED_KEYS_PATH, Buffer.from(authorizedKeysFile(authorizedKeys)), {
       mode: AUTHORIZED_KEYS_MODE,

@@ -4,9 +4,9 @@ import type { VmDeadline } from "@fastvm/contract";
 import type { Vm } from "./vm.ts";
 
 export async function setDeadline(vm: Vm, deadline: VmDeadline | null): Promise<void> {
-  vm.requireGuest();
-  const { deadline: before, ...rest } = vm.record;
+  vm.requireRunning();
+  const before = vm.record.deadline;
   if (before?.atMs === deadline?.atMs && before?.action === deadline?.action) return;
-  await vm.replace(deadline === null ? rest : { ...rest, deadline });
+  await vm.change(({ deadline: _before, ...rest }) => (deadline === null ? rest : { ...rest, deadline }));
   await step("deadline.recorded");
 }

@@ -14,17 +14,16 @@ import { MEMORY_FILE } from "../qemu/machine.ts";
 import type { Accelerator } from "../qemu/machine.ts";
 import { STATE_FILE } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
-import { exec } from "./exec.ts";
+import { startExec } from "../exec/start-exec.ts";
 import { Vm } from "./vm.ts";
-import type { Guest } from "./vm.ts";
 import { initialRecord, wake } from "./wake.ts";
-import type { WakeContext } from "./wake.ts";
+import type { WakeContext, WokenGuest } from "./wake.ts";
 
 export interface Standby {
   readonly slot: Slot;
   /** Its record names nobody yet. */
   readonly vm: Vm;
-  readonly guest: Guest;
+  readonly guest: WokenGuest;
 }
 
 export interface StandbyPoolOptions {
@@ -74,23 +73,23 @@ async function openStandby(options: StandbyPoolOptions, template: Snapshot): Pro
 }
 
 /** What every launch does, done once: an identity, a command. */
-async function rehearse(host: WakeContext, vm: Vm, guest: Guest): Promise<void> {
+async function rehearse(host: WakeContext, vm: Vm, guest: WokenGuest): Promise<void> {
   const forwardPort = host.forward?.port;
   await guest.link.identify(
     handshakeFields({ vmId: vm.vmId, identity: NOBODY, growRoot: false, forwardPort }),
   );
-  await vm.update({ phase: "running" });
-  vm.setGuest(guest);
-  const command = exec(vm, { command: ["sh", "-c", "true"], timeoutMs: REHEARSAL_LIMIT_MS }, {});
+  const command = startExec(
+    guest.link,
+    { command: ["sh", "-c", "true"], timeoutMs: REHEARSAL_LIMIT_MS },
+    NOBODY.envVars,
+  );
   for await (const event of command) void event;
   await step("standby.rehearsed");
   await guest.qemu.qmp.execute("stop");
   await step("standby.stopped");
-  await vm.update({ phase: "starting" });
 }
 
 async function closeStandby(host: SlotHost, standby: Standby): Promise<void> {
-  standby.vm.setGuest(undefined);
   standby.guest.link.close();
   await closeSlot(host, standby.slot);
 }

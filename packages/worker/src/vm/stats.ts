@@ -22,9 +22,9 @@ export async function stats(context: Pick<WorkerContext, "config">, vm: Vm): Pro
 }
 
 async function processUsage(vm: Vm): Promise<VmUsage["process"]> {
-  const { guest, record } = vm;
-  if (guest === undefined || record.phase !== "running") return undefined;
-  const { pid } = guest.qemu.identity;
+  const { process, phase, runningSinceMs = Date.now() } = vm.record;
+  if (process === undefined || phase !== "running") return undefined;
+  const { pid } = process;
   const startedAt = performance.now();
   const before = await cpuSecondsOf(pid);
   await sleep(LOAD_WINDOW_MS);
@@ -33,7 +33,7 @@ async function processUsage(vm: Vm): Promise<VmUsage["process"]> {
   // It ended while we looked; that is told by the VM's status.
   if (before === undefined || after === undefined || residentBytes === undefined) return undefined;
   return {
-    uptimeMs: Math.max(0, Date.now() - (record.runningSinceMs ?? Date.now())),
+    uptimeMs: Math.max(0, Date.now() - runningSinceMs),
     cpuSeconds: after,
     cpuPercent: Math.round((100 * (after - before)) / seconds),
     residentBytes,

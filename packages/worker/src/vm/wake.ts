@@ -13,7 +13,9 @@ import { DELTA_FILE, linkLayers } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
 import { loadDeviceState, readDeviceState } from "./device-state.ts";
 import { openLink } from "./open-link.ts";
-import type { Guest, Vm, VmRecord } from "./vm.ts";
+import type { GuestLink } from "../guest-link/guest-link.ts";
+import type { QemuProcess } from "../qemu/qemu-process.ts";
+import type { Vm, VmRecord } from "./vm.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 const GIB = 1024 ** 3;
@@ -53,7 +55,18 @@ export function initialRecord(snapshot: Snapshot, owner: Owner, slot: Slot): VmR
   };
 }
 
-export async function wake(context: WakeContext, slot: Slot, snapshot: Snapshot, vm: Vm): Promise<Guest> {
+/** A guest that answers, before it is a VM's. */
+export interface WokenGuest {
+  readonly qemu: QemuProcess;
+  readonly link: GuestLink;
+}
+
+export async function wake(
+  context: WakeContext,
+  slot: Slot,
+  snapshot: Snapshot,
+  vm: Vm,
+): Promise<WokenGuest> {
   const { qemu } = slot;
   const [state] = await Promise.all([
     readDeviceState(snapshot),

@@ -1,7 +1,7 @@
 /** What every transition works with: the worker's parts, made once at its start. */
 import type { Duplex } from "node:stream";
 import { join } from "node:path";
-import type { SnapshotId, VmId } from "@fastvm/contract";
+import type { SnapshotId, VmId, WorkerEvent } from "@fastvm/contract";
 import type { WorkerConfig } from "../config.ts";
 import type { OverlayFactory } from "../disk/overlay.ts";
 import type { Cgroups } from "../host/cgroups.ts";
@@ -47,6 +47,8 @@ export interface WorkerContext {
   readonly forward: GuestForward | undefined;
   /** Told of failures that no caller waits for. */
   readonly onError: (error: unknown) => void;
+  /** Tells whoever follows this worker. */
+  readonly emit: (event: WorkerEvent) => void;
   /** Called when a QEMU ended that nobody told to; `shutdown` is the guest's own reason if it had one. */
   readonly onGuestLost: (vm: Vm, shutdown: string | undefined, cause: Error) => void;
 }

@@ -10,7 +10,7 @@ export async function writeFile(
   content: AsyncIterable<Uint8Array>,
   options: CallOptions,
 ): Promise<void> {
-  const { link } = vm.requireGuest();
+  const link = await vm.link({ signal: options.signal });
   try {
     await link.writeFile(path, content, { makeParents: true, signal: options.signal });
   } catch (error) {
