@@ -143,6 +143,8 @@ export interface WorkerInventory {
   readonly vms: readonly {
     readonly vmId: VmId;
     readonly status: WorkerVmStatus;
+    /** Of its machine. */
+    readonly memoryMib: number;
     /** Why, when the status is `error`. */
     readonly reason?: string;
     /** In force; only of a VM that runs. */

@@ -23,6 +23,12 @@ export interface ControlPlaneConfig {
   readonly pruneEveryMs: number;
   /** How often VMs are looked for whose worker should have ended them by now and has not told so. */
   readonly expireEveryMs: number;
+  /** How often all records are compared with what the worker has. */
+  readonly reconcileEveryMs: number;
+  /** How long after work that failed its record is looked at, and how often a database that is away is asked again. */
+  readonly reconcileRetryMs: number;
+  /** How long what no record knows is kept: an operator who restored a database, or gave the daemon another one, gets this long to notice. */
+  readonly quarantineMs: number;
   /** How often a worker that refused a VM's network is told again. */
   readonly insistEveryMs: number;
   /** How long after the end of its time a VM is left to its worker: a pause copies the memory that the guest has written. */
@@ -58,6 +64,9 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
   maxEvents: 100_000,
   pruneEveryMs: 60_000,
   expireEveryMs: 5000,
+  reconcileEveryMs: 60_000,
+  reconcileRetryMs: 1000,
+  quarantineMs: 24 * 3_600_000,
   insistEveryMs: 5000,
   expiryGraceMs: 15_000,
   launchRetryWindowMs: 60_000,

@@ -138,6 +138,7 @@ export class Worker implements WorkerPort {
     const vms = [...this.#context.vms.values()].map((vm) => ({
       vmId: vm.vmId,
       status: vm.record.phase === "starting" ? ("error" as const) : vm.record.phase,
+      memoryMib: vm.record.machine.memoryMib,
       ...(vm.record.reason === undefined ? {} : { reason: vm.record.reason }),
       ...publicAddress(this.#context, vm),
       ...(vm.record.phase === "running" && vm.record.deadline ? { deadline: vm.record.deadline } : {}),

@@ -7,6 +7,7 @@ import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { CapacityQueue } from "./capacity-queue.ts";
 import type { InflightOperations } from "./inflight.ts";
+import type { Reconciler } from "./reconcile/reconciler.ts";
 import type { SerialByKey } from "./serial-by-key.ts";
 
 export interface LifecycleContext {
@@ -18,6 +19,7 @@ export interface LifecycleContext {
   readonly staging: Staging;
   readonly inflight: InflightOperations;
   readonly queue: CapacityQueue;
+  readonly reconciler: Reconciler;
   /** What the worker is told of records that changed, by VM. */
   readonly updates: SerialByKey;
   /** VMs whose network is not known to be as their record says. */

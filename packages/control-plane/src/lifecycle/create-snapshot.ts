@@ -1,5 +1,12 @@
 /** Snapshot: a durable capture of a running or paused VM. A capture that fails leaves no record but an event. */
-import { defaultSnapshotName, FastvmError, newSnapshotId, type CaptureResult, step } from "@fastvm/contract";
+import {
+  defaultSnapshotName,
+  FastvmError,
+  newSnapshotId,
+  type CaptureResult,
+  type SnapshotId,
+  step,
+} from "@fastvm/contract";
 import type { Records } from "../store/records.ts";
 import type { SnapshotRecord } from "../store/snapshot-repository.ts";
 import type { VmRecord } from "../store/vm-repository.ts";
@@ -17,12 +24,20 @@ export async function createSnapshot(
   vm: VmRecord,
   name: string,
 ): Promise<SnapshotRecord> {
-  const { snapshot, made } = await ctx.store.transaction(
-    (records) => insertOrFind(ctx, records, caller, vm, name),
-    "process",
-  );
-  if (made) return startCapture(ctx, snapshot, actorOf(caller));
-  await ctx.inflight.join(snapshot.id, "capture");
+  const snapshotId = newSnapshotId();
+  const { snapshot, captured } = await ctx.inflight.hold(snapshotId, async () => {
+    const found = await ctx.store.transaction(
+      (records) => insertOrFind(ctx, records, caller, vm, snapshotId, name),
+      "process",
+    );
+    const isNew = found.id === snapshotId;
+    return { snapshot: found, captured: isNew ? startCapture(ctx, found, actorOf(caller)) : undefined };
+  });
+  if (captured !== undefined) return captured;
+  // One on its way that nobody here works on was cut: it is finished or undone first.
+  if (!(await ctx.inflight.join(snapshot.id, "capture")) && snapshot.status === "creating") {
+    await ctx.reconciler.lookNow(snapshot.id);
+  }
   const now = await ctx.store.snapshots.get(snapshot.id);
   if (now === undefined) throw new FastvmError("capture_failed");
   return now;
@@ -33,8 +48,9 @@ async function insertOrFind(
   records: Records,
   caller: Caller,
   source: VmRecord,
+  snapshotId: SnapshotId,
   name: string,
-): Promise<{ snapshot: SnapshotRecord; made: boolean }> {
+): Promise<SnapshotRecord> {
   // Taken before the look: two requests during one pause must not both find nothing.
   await records.organisations.lockReservations();
   const vm = await records.vms.get(source.id);
@@ -44,20 +60,20 @@ async function insertOrFind(
   }
   const existing =
     vm.status === "paused" ? await records.snapshots.findOfPause(vm.id, vm.pauseCount) : undefined;
-  if (existing !== undefined) return { snapshot: existing, made: false };
+  if (existing !== undefined) return existing;
   await reserveSnapshotQuota(records, caller.orgId);
-  const snapshot = newSnapshotRecord(vm, name, ctx.clock.now());
+  const snapshot = newSnapshotRecord(vm, snapshotId, name, ctx.clock.now());
   await records.snapshots.create(snapshot);
   await recordSnapshotEvent(records, snapshot, null, "creating", "snapshot_requested", {
     actor: actorOf(caller),
     at: snapshot.createdAt,
   });
-  return { snapshot, made: true };
+  return snapshot;
 }
 
-function newSnapshotRecord(vm: VmRecord, name: string, at: number): SnapshotRecord {
+function newSnapshotRecord(vm: VmRecord, id: SnapshotId, name: string, at: number): SnapshotRecord {
   return {
-    id: newSnapshotId(),
+    id,
     orgId: vm.orgId,
     name: name === "" ? defaultSnapshotName(vm.id) : name,
     vmId: vm.id,
@@ -90,22 +106,29 @@ function startCapture(
       await step("control.snapshot.recorded");
       capture = await ctx.worker.createSnapshot(snapshot.vmId, snapshot.id, { signal });
     } catch (error) {
-      await discard(ctx, snapshot, actor, error);
+      await ctx.reconciler.settle(snapshot.id, () => discard(ctx, snapshot, actor, error));
       throw error;
     }
     await step("control.snapshot.answered");
-    const ready = await ctx.store.transaction(async (records) => {
-      const after = await records.snapshots.changeStatus(snapshot.id, "creating", "ready", {
-        pauseMs: capture.pauseMs,
-      });
-      if (after === undefined) return undefined;
-      const change = { actor, at: ctx.clock.now() };
-      await recordSnapshotEvent(records, after, "creating", "ready", "capture_succeeded", change);
-      return after;
-    });
+    const ready = await ctx.reconciler.settle(snapshot.id, () => publish(ctx, snapshot, actor, capture));
     await step("control.snapshot.settled");
     if (ready === undefined) throw new FastvmError("capture_failed", "the snapshot was deleted meanwhile");
     return ready;
+  });
+}
+
+function publish(
+  ctx: LifecycleContext,
+  snapshot: SnapshotRecord,
+  actor: string,
+  { pauseMs }: CaptureResult,
+): Promise<SnapshotRecord | undefined> {
+  return ctx.store.transaction(async (records) => {
+    const after = await records.snapshots.changeStatus(snapshot.id, "creating", "ready", { pauseMs });
+    if (after === undefined) return undefined;
+    const change = { actor, at: ctx.clock.now() };
+    await recordSnapshotEvent(records, after, "creating", "ready", "capture_succeeded", change);
+    return after;
   });
 }
 

@@ -6,12 +6,16 @@ import type { LifecycleContext } from "./context.ts";
 import { unlessDiskIsFull } from "./delete.ts";
 import { recordSnapshotEvent } from "./snapshot-events.ts";
 
-/** When the worker fails, the row stays `deleting`: a repeated delete or the next start finishes it. */
+/** When the worker fails, the row stays `deleting`: a repeated delete or the reconciler finishes it. */
 export async function deleteSnapshot(
   ctx: LifecycleContext,
   snapshot: SnapshotRecord,
   actor: string,
 ): Promise<void> {
+  await ctx.inflight.hold(snapshot.id, () => deleteHeld(ctx, snapshot, actor));
+}
+
+async function deleteHeld(ctx: LifecycleContext, snapshot: SnapshotRecord, actor: string): Promise<void> {
   await unlessDiskIsFull(ctx.store.transaction((records) => markDeleting(ctx, records, snapshot, actor)));
   await step("control.delete-snapshot.recorded");
   await ctx.worker.deleteSnapshot(snapshot.id);

@@ -5,8 +5,12 @@ import type { LifecycleContext } from "./context.ts";
 import { reasonOf } from "./failure.ts";
 import { recordVmEvent, transitionVm } from "./transition-vm.ts";
 
-/** When the worker fails, the row stays `deleting`: a repeated delete or the next start finishes it. */
+/** When the worker fails, the row stays `deleting`: a repeated delete or the reconciler finishes it. */
 export async function deleteVm(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<void> {
+  await ctx.inflight.hold(vm.id, () => deleteHeld(ctx, vm, actor));
+}
+
+async function deleteHeld(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<void> {
   await unlessDiskIsFull(
     ctx.store.transaction(
       (records) =>

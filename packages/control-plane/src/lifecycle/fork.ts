@@ -16,6 +16,7 @@ import { actorOf, type Caller } from "./caller.ts";
 import { catchUp } from "./catch-up.ts";
 import type { LifecycleContext } from "./context.ts";
 import { reasonOf } from "./failure.ts";
+import { isDatabaseFailure } from "./reconcile/owed.ts";
 import { hasRoom, reserveQuota } from "./reservation.ts";
 import { addressOf, startOrderOf } from "./start-order.ts";
 import { initialTtl, thawTtl } from "./ttl.ts";
@@ -47,12 +48,16 @@ export async function forkVm(
   request: ForkRequest,
 ): Promise<ForkedVms> {
   const capacity = await ctx.worker.capacity();
-  const children = await ctx.store.transaction(
-    (records) => insertChildren(ctx, records, caller, source, request, capacity),
-    "process",
-  );
-  const forked = startChildren(ctx, source, children, actorOf(caller));
-  for (const { id } of children) void ctx.inflight.start(id, "fork", () => forked);
+  const ids = Array.from({ length: request.count }, newVmId);
+  const { forked } = await ctx.inflight.holdAll(ids, async () => {
+    const children = await ctx.store.transaction(
+      (records) => insertChildren(ctx, records, caller, source, request, ids, capacity),
+      "process",
+    );
+    const started = startChildren(ctx, source, children, actorOf(caller));
+    for (const id of ids) void ctx.inflight.start(id, "fork", () => started);
+    return { forked: started };
+  });
   return forked;
 }
 
@@ -71,7 +76,7 @@ async function startChildren(
     await step("control.fork.recorded");
     result = await ctx.worker.fork(source.id, starts);
   } catch (error) {
-    await Promise.all(children.map((vm) => discardChild(ctx, vm, actor, error)));
+    await Promise.all(children.map((vm) => dropChild(ctx, vm, actor, error)));
     throw error;
   }
   await step("control.fork.answered");
@@ -79,6 +84,9 @@ async function startChildren(
     children.map((vm, index) => settleChild(ctx, vm, actor, result, starts[index])),
   );
   await step("control.fork.settled");
+  const [first] = outcomes;
+  const isNoneRecorded = outcomes.every((outcome) => "error" in outcome && isDatabaseFailure(outcome.error));
+  if (isNoneRecorded && first !== undefined && "error" in first) throw first.error;
   const { pauseMs, dirtyBytes } = result.capture;
   return { children: outcomes, pauseMs, dirtyBytes };
 }
@@ -89,9 +97,10 @@ async function insertChildren(
   caller: Caller,
   source: VmRecord,
   request: ForkRequest,
+  ids: readonly VmId[],
   capacity: WorkerCapacity,
 ): Promise<VmRecord[]> {
-  const { count } = request;
+  const count = ids.length;
   await reserveQuota(records, caller.orgId, {
     vcpu: source.cpu * count,
     memoryMiB: source.memoryMib * count,
@@ -109,7 +118,7 @@ async function insertChildren(
     );
   }
   const at = ctx.clock.now();
-  const children = Array.from({ length: count }, (_, index) => newChild(source, request, index, at));
+  const children = ids.map((id, index) => newChild(source, request, id, index, at));
   for (const child of children) {
     await records.vms.create(child);
     await recordVmEvent(records, child, null, "provisioning", "fork_requested", {
@@ -120,8 +129,7 @@ async function insertChildren(
   return children;
 }
 
-function newChild(source: VmRecord, request: ForkRequest, index: number, at: number): VmRecord {
-  const id = newVmId();
+function newChild(source: VmRecord, request: ForkRequest, id: VmId, index: number, at: number): VmRecord {
   const name = request.names[index] ?? "";
   return {
     ...source,
@@ -156,15 +164,22 @@ async function settleChild(
   const child = result.children.find((candidate) => candidate.vmId === vm.id);
   if (child === undefined || !child.ok) {
     const error = child?.error ?? new FastvmError("internal", "the worker said nothing of this child");
-    await discardChild(ctx, vm, actor, error);
+    await dropChild(ctx, vm, actor, error);
     return { error };
   }
   const at = ctx.clock.now();
   const changes = { ...addressOf(child.launch), ...thawTtl(vm, at) };
-  const running = await ctx.store.transaction(
-    (records) => transitionVm(records, vm.id, "launch_succeeded", { actor, at, changes }),
-    "process",
-  );
+  let running: VmRecord | undefined;
+  try {
+    running = await ctx.store.transaction(
+      (records) => transitionVm(records, vm.id, "launch_succeeded", { actor, at, changes }),
+      "process",
+    );
+  } catch (error) {
+    // Whoever asked is told that it failed, and may fork again.
+    ctx.reconciler.owe(vm.id, () => undoChild(ctx, vm, actor, error));
+    return { error };
+  }
   if (running !== undefined) {
     if (start !== undefined) await catchUp(ctx, vm, start, running);
     return { vm: running };
@@ -180,6 +195,17 @@ async function explainLostChild(ctx: LifecycleContext, vmId: VmId): Promise<Fast
     return new FastvmError("launch_failed", "it was deleted while it started");
   }
   return new FastvmError("launch_failed", now.statusReason ?? `it is ${now.status}`);
+}
+
+/** Now, or when the database can be written again. */
+async function dropChild(ctx: LifecycleContext, vm: VmRecord, actor: string, error: unknown): Promise<void> {
+  const discard = () => discardChild(ctx, vm, actor, error);
+  await ctx.reconciler.settle(vm.id, discard).catch(() => ctx.reconciler.lookLater(vm.id));
+}
+
+async function undoChild(ctx: LifecycleContext, vm: VmRecord, actor: string, error: unknown): Promise<void> {
+  await ctx.worker.deleteVm(vm.id);
+  await discardChild(ctx, vm, actor, error);
 }
 
 async function discardChild(

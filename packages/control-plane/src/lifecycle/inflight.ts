@@ -1,4 +1,7 @@
-/** Work under way in this process, by what it works on: later requests join it, a delete aborts it, `close` waits for it. */
+/**
+ * Work under way in this process, by what it works on: later requests join it, a delete aborts it, `close` waits for it, and the reconciler leaves
+ * alone what is worked on.
+ */
 
 interface Operation {
   readonly kind: string;
@@ -6,13 +9,27 @@ interface Operation {
   readonly promise: Promise<unknown>;
 }
 
+/** What has been worked on since the watch began. */
+export interface Watch extends Disposable {
+  touched(key: string): boolean;
+}
+
 export class InflightOperations {
   readonly #operations = new Map<string, Operation>();
+  /** How many work on a key now. */
+  readonly #held = new Map<string, number>();
+  readonly #watches = new Set<Set<string>>();
+  readonly #onFailure: (key: string, error: unknown) => void;
+
+  /** `onFailure` hears of work that did not come to the end that it meant to record. */
+  constructor(onFailure: (key: string, error: unknown) => void = () => undefined) {
+    this.#onFailure = onFailure;
+  }
 
   /** One at a time for a key; the status of the record makes sure of that. */
   start<T>(key: string, kind: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController();
-    const promise = work(controller.signal).finally(() => {
+    const promise = this.hold(key, () => work(controller.signal)).finally(() => {
       if (this.#operations.get(key) === operation) this.#operations.delete(key);
     });
     // Someone may watch it or not: a failure nobody waits for is already in the record.
@@ -20,6 +37,37 @@ export class InflightOperations {
     const operation: Operation = { kind, controller, promise };
     this.#operations.set(key, operation);
     return promise;
+  }
+
+  /** Begins before the first thing that others could see of the work, such as a status in between. Several may work on one key. */
+  async hold<T>(key: string, work: () => Promise<T>): Promise<T> {
+    this.#held.set(key, (this.#held.get(key) ?? 0) + 1);
+    for (const watch of this.#watches) watch.add(key);
+    try {
+      return await work();
+    } catch (error) {
+      this.#onFailure(key, error);
+      throw error;
+    } finally {
+      const left = (this.#held.get(key) ?? 0) - 1;
+      if (left > 0) this.#held.set(key, left);
+      else this.#held.delete(key);
+    }
+  }
+
+  async holdAll<T>(keys: readonly string[], work: () => Promise<T>): Promise<T> {
+    const [first, ...rest] = keys;
+    return first === undefined ? work() : this.hold(first, () => this.holdAll(rest, work));
+  }
+
+  /** What one reads while it lasts is of one moment for every key that it was not told of. */
+  watch(): Watch {
+    const touched = new Set(this.#held.keys());
+    this.#watches.add(touched);
+    return {
+      touched: (key) => touched.has(key),
+      [Symbol.dispose]: () => this.#watches.delete(touched),
+    };
   }
 
   /** Resolves when the operation of that kind ends, however it ends; `false` when there is none here. */

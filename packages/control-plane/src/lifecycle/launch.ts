@@ -53,17 +53,20 @@ export async function launchVm(
 ): Promise<VmRecord> {
   const capacity = await ctx.worker.capacity();
   assertFits(request, capacity);
-  const vm = await ctx.store.transaction(
-    (records) => insertVm(ctx, records, caller, request, capacity),
-    "process",
-  );
-  await step("control.launch.recorded");
-  recorded(vm.id);
-  if (vm.queuedAt !== null) {
-    ctx.queue.wake();
-    return vm;
-  }
-  return withinAnswerTime(ctx, vm, startLaunch(ctx, vm, actorOf(caller)));
+  const vmId = newVmId();
+  const { vm, running } = await ctx.inflight.hold(vmId, async () => {
+    const inserted = await ctx.store.transaction(
+      (records) => insertVm(ctx, records, caller, request, vmId, capacity),
+      "process",
+    );
+    await step("control.launch.recorded");
+    recorded(vmId);
+    const isQueued = inserted.queuedAt !== null;
+    return { vm: inserted, running: isQueued ? undefined : startLaunch(ctx, inserted, actorOf(caller)) };
+  });
+  if (running !== undefined) return withinAnswerTime(ctx, vm, running);
+  ctx.queue.wake();
+  return vm;
 }
 
 function assertFits(request: LaunchRequest, capacity: WorkerCapacity): void {
@@ -98,6 +101,7 @@ async function insertVm(
   records: Records,
   caller: Caller,
   request: LaunchRequest,
+  vmId: VmId,
   capacity: WorkerCapacity,
 ): Promise<VmRecord> {
   const { machine, diskGib } = request;
@@ -109,7 +113,7 @@ async function insertVm(
   if (request.snapshot !== undefined) await assertStillReady(records, request.snapshot);
   const queued = await mustQueue(ctx, records, capacity, machine.memoryMib);
   const at = ctx.clock.now();
-  const vm = { ...newVmRecord(caller, request, at), ...(queued ? waiting(at) : {}) };
+  const vm = { ...newVmRecord(caller, request, vmId, at), ...(queued ? waiting(at) : {}) };
   await records.vms.create(vm);
   await recordVmEvent(records, vm, null, "provisioning", "launch_requested", { actor: actorOf(caller), at });
   return vm;
@@ -126,8 +130,7 @@ export function waiting(at: number): Pick<VmRecord, "queuedAt" | "statusReason">
   return { queuedAt: at, statusReason: WAITING_FOR_ROOM };
 }
 
-function newVmRecord(caller: Caller, request: LaunchRequest, at: number): VmRecord {
-  const id = newVmId();
+function newVmRecord(caller: Caller, request: LaunchRequest, id: VmId, at: number): VmRecord {
   return {
     id,
     orgId: caller.orgId,
@@ -166,10 +169,13 @@ export function startLaunch(ctx: LifecycleContext, vm: VmRecord, actor: string):
       told = await startOrderOf(ctx, vm);
       result = await ctx.worker.launch(specOf(vm, told), { signal });
     } catch (error) {
-      return await settleFailure(ctx, vm, actor, error);
+      const queued = await ctx.reconciler.settle(vm.id, () => settleFailure(ctx, vm, actor, error));
+      if (queued !== undefined) return queued;
+      throw error;
     }
     await step("control.launch.answered");
-    const running = await settleSuccess(ctx, vm, actor, result);
+    const at = ctx.clock.now();
+    const running = await ctx.reconciler.settle(vm.id, () => settleSuccess(ctx, vm, actor, result, at));
     await step("control.launch.settled");
     await catchUp(ctx, vm, told, running);
     return running;
@@ -204,8 +210,8 @@ async function settleSuccess(
   vm: VmRecord,
   actor: string,
   result: LaunchResult,
+  at: number,
 ): Promise<VmRecord> {
-  const at = ctx.clock.now();
   const running = await ctx.store.transaction(async (records) => {
     // Its time to live may have changed while it started.
     const now = await records.vms.lock(vm.id);
@@ -222,12 +228,13 @@ async function settleSuccess(
   throw new FastvmError("launch_failed", "it was deleted while it started");
 }
 
+/** The VM if it waits for room now; else it has failed. */
 async function settleFailure(
   ctx: LifecycleContext,
   vm: VmRecord,
   actor: string,
   error: unknown,
-): Promise<VmRecord> {
+): Promise<VmRecord | undefined> {
   if (error instanceof FastvmError && error.code === "out_of_capacity") {
     const queued = await requeue(ctx, vm);
     if (queued !== undefined) return queued;
@@ -236,7 +243,7 @@ async function settleFailure(
     transitionVm(records, vm.id, "launch_failed", { actor, at: ctx.clock.now(), reason: reasonOf(error) }),
   );
   ctx.queue.wake();
-  throw error;
+  return undefined;
 }
 
 /** The worker knows best whether there is room. The VM keeps its place: it queues since it was made. */

@@ -3,19 +3,27 @@ import { CapacityQueue } from "./capacity-queue.ts";
 import type { LifecycleContext } from "./context.ts";
 import { drainQueue } from "./drain-queue.ts";
 import { expireOverdue } from "./expire.ts";
-import { InflightOperations } from "./inflight.ts";
+import { isCallersFault } from "./failure.ts";
+import { InflightOperations, type Watch } from "./inflight.ts";
 import { insistOnOwedNetworks } from "./network.ts";
-import { reconcile } from "./reconcile.ts";
+import { compare } from "./reconcile/compare.ts";
+import { Reconciler, type Scope } from "./reconcile/reconciler.ts";
 import { SerialByKey } from "./serial-by-key.ts";
 import { followWorker } from "./worker-events.ts";
 
 export function createLifecycle(
-  deps: Omit<LifecycleContext, "inflight" | "queue" | "updates" | "owedNetworks">,
+  deps: Omit<LifecycleContext, "inflight" | "queue" | "reconciler" | "updates" | "owedNetworks">,
 ): LifecycleContext {
   const queue = new CapacityQueue(() => drainQueue(ctx), deps.config.queueRetryMs, deps.log);
+  const inflight = new InflightOperations((key, error) => {
+    if (!isCallersFault(error)) reconciler.lookLater(key);
+  });
+  const comparison = { inflight, compare: (scope: Scope, watch: Watch) => compare(ctx, scope, watch) };
+  const reconciler = new Reconciler(comparison, deps.config, deps.log);
   const ctx: LifecycleContext = {
     ...deps,
-    inflight: new InflightOperations(),
+    inflight,
+    reconciler,
     updates: new SerialByKey(),
     owedNetworks: new Set(),
     queue,
@@ -26,7 +34,7 @@ export function createLifecycle(
 /** Reconciles, then follows the worker; resolves to the function that stops all of it. */
 export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promise<void>> {
   const unsubscribe = followWorker(ctx);
-  await reconcile(ctx);
+  await ctx.reconciler.start();
   const pruning = setInterval(() => {
     ctx.store.events.prune(ctx.config.maxEvents).catch((error: unknown) => {
       ctx.log.error({ err: error }, "old events could not be pruned");
@@ -51,7 +59,7 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
   ctx.queue.wake();
   return async () => {
     clearInterval(pruning);
-    await Promise.all([stopExpiring(), stopInsisting()]);
+    await Promise.all([stopExpiring(), stopInsisting(), ctx.reconciler.close()]);
     await ctx.queue.close();
     await ctx.inflight.settle(ctx.config.closeGraceMs);
     unsubscribe();

@@ -40,7 +40,8 @@ export async function hasRoom(
   capacity: WorkerCapacity,
   memoryMib: number,
 ): Promise<boolean> {
-  return (await records.vms.promisedMemoryMib()) + memoryMib <= capacity.memoryMib;
+  const promised = (await records.vms.promisedMemoryMib()) + (await records.quarantine.memoryMib());
+  return promised + memoryMib <= capacity.memoryMib;
 }
 
 /** Whether a VM must wait: there is no room, or others have waited longer. Throws when the queue is full too. */

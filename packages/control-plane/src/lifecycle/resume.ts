@@ -11,20 +11,24 @@ import { mustQueue, reserveQuota } from "./reservation.ts";
 import { addressOf, startOrderOf, type StartOrder } from "./start-order.ts";
 import { thawTtl } from "./ttl.ts";
 import { transitionVm } from "./transition-vm.ts";
-import { requireVm, wrongState } from "./wrong-state.ts";
+import { joined, requireVm, wrongState } from "./wrong-state.ts";
 
 /** Resolves to the VM in `running`, or in `resuming` when it waits for room or takes long. Idempotent. */
 export async function resumeVm(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
   const capacity = await ctx.worker.capacity();
-  const resuming = await ctx.store.transaction(
-    (records) => reserve(ctx, records, vm, actor, capacity),
-    "process",
-  );
-  if (resuming === undefined) return joinResume(ctx, vm);
-  await step("control.resume.recorded");
-  if (resuming.queuedAt === null) return withinAnswerTime(ctx, resuming, startResume(ctx, resuming, actor));
+  const begun = await ctx.inflight.hold(vm.id, async () => {
+    const resuming = await ctx.store.transaction(
+      (records) => reserve(ctx, records, vm, actor, capacity),
+      "process",
+    );
+    if (resuming === undefined) return undefined;
+    await step("control.resume.recorded");
+    return { resuming, running: resuming.queuedAt === null ? startResume(ctx, resuming, actor) : undefined };
+  });
+  if (begun === undefined) return joinResume(ctx, vm);
+  if (begun.running !== undefined) return withinAnswerTime(ctx, begun.resuming, begun.running);
   ctx.queue.wake();
-  return resuming;
+  return begun.resuming;
 }
 
 async function reserve(
@@ -47,8 +51,7 @@ async function reserve(
 }
 
 async function joinResume(ctx: LifecycleContext, vm: VmRecord): Promise<VmRecord> {
-  await ctx.inflight.join(vm.id, "resume");
-  const now = await requireVm(ctx, vm.id);
+  const now = await joined(ctx, vm.id, "resume", "resuming");
   if (now.status === "running" || now.status === "resuming") return now;
   throw wrongState(now, "only a paused VM can be resumed");
 }
@@ -62,16 +65,13 @@ export function startResume(ctx: LifecycleContext, vm: VmRecord, actor: string):
       told = await startOrderOf(ctx, vm);
       result = await ctx.worker.resume(vm.id, { signal, ...told });
     } catch (error) {
-      return await settleFailure(ctx, vm, actor, error);
+      const queued = await ctx.reconciler.settle(vm.id, () => settleFailure(ctx, vm, actor, error));
+      if (queued !== undefined) return queued;
+      throw error;
     }
     await step("control.resume.answered");
     const at = ctx.clock.now();
-    const running = await ctx.store.transaction(async (records) => {
-      const now = await records.vms.lock(vm.id);
-      const thawed = now === undefined ? {} : thawTtl(now, at);
-      const changes = { pausedAt: null, ...addressOf(result), ...thawed };
-      return transitionVm(records, vm.id, "resume_succeeded", { actor, at, changes });
-    });
+    const running = await ctx.reconciler.settle(vm.id, () => settleSuccess(ctx, vm, actor, result, at));
     if (running === undefined) throw wrongState(await requireVm(ctx, vm.id), "it changed while it resumed");
     await step("control.resume.settled");
     await catchUp(ctx, vm, told, running);
@@ -79,12 +79,28 @@ export function startResume(ctx: LifecycleContext, vm: VmRecord, actor: string):
   });
 }
 
+function settleSuccess(
+  ctx: LifecycleContext,
+  vm: VmRecord,
+  actor: string,
+  result: LaunchResult,
+  at: number,
+): Promise<VmRecord | undefined> {
+  return ctx.store.transaction(async (records) => {
+    const now = await records.vms.lock(vm.id);
+    const thawed = now === undefined ? {} : thawTtl(now, at);
+    const changes = { pausedAt: null, ...addressOf(result), ...thawed };
+    return transitionVm(records, vm.id, "resume_succeeded", { actor, at, changes });
+  });
+}
+
+/** The VM if it waits for room now; else it has failed. */
 async function settleFailure(
   ctx: LifecycleContext,
   vm: VmRecord,
   actor: string,
   error: unknown,
-): Promise<VmRecord> {
+): Promise<VmRecord | undefined> {
   if (error instanceof FastvmError && error.code === "out_of_capacity") {
     const queued = await requeue(ctx, vm);
     if (queued !== undefined) return queued;
@@ -94,7 +110,7 @@ async function settleFailure(
     transitionVm(records, vm.id, "resume_failed", { actor, at: ctx.clock.now(), reason: reasonOf(error) }),
   );
   ctx.queue.wake();
-  throw error;
+  return undefined;
 }
 
 async function requeue(ctx: LifecycleContext, vm: VmRecord): Promise<VmRecord | undefined> {

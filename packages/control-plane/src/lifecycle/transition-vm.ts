@@ -8,7 +8,7 @@ export interface Change {
   /** `key:<id>` or `system`. */
   readonly actor: string;
   readonly at: number;
-  /** Becomes the VM's `statusReason`; without one the old reason goes. */
+  /** Becomes the VM's `statusReason`, unless the changes have one; without one the old reason goes. */
   readonly reason?: string;
   readonly changes?: VmChanges;
 }
@@ -24,8 +24,8 @@ export async function transitionVm(
   const before = await records.vms.get(vmId);
   if (before === undefined || !transition.from.includes(before.status)) return undefined;
   const after = await records.vms.changeStatus(vmId, before.status, transition.to, {
-    ...change.changes,
     statusReason: change.reason ?? null,
+    ...change.changes,
   });
   if (after === undefined) return undefined;
   await recordVmEvent(records, after, before.status, transition.to, name, change);

@@ -18,9 +18,9 @@ export const VM_TRANSITIONS = {
   resume_failed: { from: ["resuming"], to: "paused" },
   vm_failed: { from: ["provisioning", "running", "pausing", "paused", "resuming"], to: "error" },
   delete_started: { from: VM_STATUSES.filter((status) => status !== "deleting"), to: "deleting" },
-  // After a restart the worker's word counts.
-  found_running: { from: ["provisioning", "pausing", "paused", "resuming"], to: "running" },
-  found_paused: { from: ["provisioning", "running", "pausing", "resuming"], to: "paused" },
+  // The worker's word counts, also of one that was taken for lost.
+  found_running: { from: ["provisioning", "pausing", "paused", "resuming", "error"], to: "running" },
+  found_paused: { from: ["provisioning", "running", "pausing", "resuming", "error"], to: "paused" },
 } as const satisfies Record<string, Transition>;
 
 export type VmTransition = keyof typeof VM_TRANSITIONS;

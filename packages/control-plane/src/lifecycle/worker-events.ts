@@ -8,7 +8,9 @@ import { transitionVm } from "./transition-vm.ts";
 /** Returns the function that ends the subscription. */
 export function followWorker(ctx: LifecycleContext): () => void {
   return ctx.worker.subscribe((event) => {
-    recordWorkerEvent(ctx, event).catch((error: unknown) => {
+    const { vmId } = event;
+    const record = () => ctx.reconciler.settle(vmId, () => recordWorkerEvent(ctx, event));
+    ctx.inflight.hold(vmId, record).catch((error: unknown) => {
       ctx.log.error({ err: error, event }, "what happened to a VM could not be recorded");
     });
   });

@@ -1,4 +1,4 @@
-import { FastvmError, type VmId } from "@fastvm/contract";
+import { FastvmError, type VmId, type VmStatus } from "@fastvm/contract";
 import type { VmRecord } from "../store/vm-repository.ts";
 import type { LifecycleContext } from "./context.ts";
 
@@ -12,4 +12,21 @@ export async function requireVm(ctx: LifecycleContext, vmId: VmId): Promise<VmRe
   const vm = await ctx.store.vms.get(vmId);
   if (vm === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile");
   return vm;
+}
+
+/**
+ * The record after an operation that somebody else began. One that nobody here works on was left on its way by a database that failed, or by another
+ * process: what the worker has says where it arrived.
+ */
+export async function joined(
+  ctx: LifecycleContext,
+  vmId: VmId,
+  operation: string,
+  onItsWay: VmStatus,
+): Promise<VmRecord> {
+  const isJoined = await ctx.inflight.join(vmId, operation);
+  const now = await requireVm(ctx, vmId);
+  if (isJoined || now.status !== onItsWay || now.queuedAt !== null) return now;
+  await ctx.reconciler.lookNow(vmId);
+  return requireVm(ctx, vmId);
 }

@@ -2,9 +2,8 @@
  * Figures of the whole host, all organisations' VMs among them: for whoever runs it. That is who asks from the machine itself, or with a key of the first
  * organisation, the owner's. A request that a proxy on the machine passed on is not from the machine.
  */
-import { FastvmError } from "@fastvm/contract";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { authenticate } from "../app/authenticate.ts";
+import { authenticateOwner } from "../app/authenticate-owner.ts";
 import type { Records } from "../store/records.ts";
 
 const LOOPBACK = /^(::1|(::ffff:)?127\.\d+\.\d+\.\d+)$/;
@@ -18,7 +17,7 @@ export interface MetricsSource {
 export function registerMetrics(app: FastifyInstance, records: Records, metrics: MetricsSource): void {
   app.get("/metrics", {
     onRequest: async (request) => {
-      if (!isFromHere(request)) await requireOwner(records, request);
+      if (!isFromHere(request)) await authenticateOwner(records, request, "the figures of the host");
     },
     handler: async (_request, reply) => await reply.type(metrics.contentType).send(await metrics.read()),
   });
@@ -26,10 +25,4 @@ export function registerMetrics(app: FastifyInstance, records: Records, metrics:
 
 function isFromHere({ ip, headers }: FastifyRequest): boolean {
   return LOOPBACK.test(ip) && FORWARDED.every((name) => headers[name] === undefined);
-}
-
-async function requireOwner(records: Records, request: FastifyRequest): Promise<void> {
-  const { orgId } = await authenticate(records, request);
-  if (orgId !== (await records.organisations.first())?.id)
-    throw new FastvmError("forbidden", "the figures of the host");
 }

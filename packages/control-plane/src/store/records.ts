@@ -3,6 +3,7 @@ import type { Kysely } from "kysely";
 import { ApiKeyRepository } from "./api-key-repository.ts";
 import { EventRepository } from "./event-repository.ts";
 import { OrganisationRepository } from "./organisation-repository.ts";
+import { QuarantineRepository } from "./quarantine-repository.ts";
 import type { Schema } from "./schema.ts";
 import { SnapshotRepository } from "./snapshot-repository.ts";
 import { SshKeyRepository } from "./ssh-key-repository.ts";
@@ -16,6 +17,7 @@ export interface Records {
   readonly snapshots: SnapshotRepository;
   readonly sshKeys: SshKeyRepository;
   readonly events: EventRepository;
+  readonly quarantine: QuarantineRepository;
 }
 
 /** `onVmChange` is called after a statement has changed a VM, which its transaction may still undo. */
@@ -27,5 +29,6 @@ export function recordsOf(db: Kysely<Schema>, onVmChange: VmChangeListener): Rec
     snapshots: new SnapshotRepository(db),
     sshKeys: new SshKeyRepository(db),
     events: new EventRepository(db),
+    quarantine: new QuarantineRepository(db),
   };
 }

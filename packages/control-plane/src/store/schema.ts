@@ -13,6 +13,7 @@ export interface Schema {
   events: EventRow;
   sshKeys: SshKeyRow;
   locks: LockRow;
+  quarantine: QuarantineRow;
 }
 
 export interface OrganisationRow {
@@ -123,6 +124,16 @@ export interface SshKeyRow {
   publicKey: string;
   name: string | null;
   createdAt: number;
+}
+
+/** A VM or snapshot that the worker has and no record knows. */
+export interface QuarantineRow {
+  id: string;
+  kind: "vm" | "snapshot";
+  /** When it was first found. */
+  foundAt: number;
+  /** What it takes while it runs; 0 when it does not. */
+  memoryMib: number;
 }
 
 export interface LockRow {

@@ -67,8 +67,10 @@ export async function openStore(kind: StoreKind, dialect: Dialect): Promise<Stor
         return worked;
       };
       await step("transaction.begun");
-      const result = await begin(db, kind, durability, inTransaction);
-      notices.tell(changed);
+      const result = await begin(db, kind, durability, inTransaction).finally(() => {
+        // Also when it failed: a commit whose answer was lost counts.
+        notices.tell(changed);
+      });
       await step("transaction.committed");
       return result;
     },

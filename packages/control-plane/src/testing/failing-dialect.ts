@@ -18,9 +18,12 @@ export class DatabaseFaults {
   #armed: { readonly nth: number; readonly point: FailurePoint } | undefined;
   #seen = 0;
   #struck = false;
+  /** A unit that began before it ended does not begin another one. */
+  #outage = 0;
 
   /** From the `nth` unit on, counted from 1 and from now, at that point of it, until `recover`. */
   failFrom(nth: number, point: FailurePoint): void {
+    this.#outage += 1;
     this.#armed = { nth, point };
     this.#seen = 0;
     this.#struck = false;
@@ -40,6 +43,7 @@ export class DatabaseFaults {
   }
 
   recover(): void {
+    this.#outage += 1;
     this.#isDown = false;
     this.#refusesWrites = () => false;
     this.#armed = undefined;
@@ -54,18 +58,19 @@ export class DatabaseFaults {
     this.#seen += 1;
     const hit = this.#armed !== undefined && this.#seen === this.#armed.nth ? this.#armed.point : undefined;
     const point = this.#isDown ? "begin" : hit;
-    return { point };
+    return { point, outage: this.#outage };
   }
 
-  fail(): never {
+  fail(unit: Unit): never {
     this.#struck = true;
-    this.#isDown = true;
+    this.#isDown ||= unit.outage === this.#outage;
     throw this.error();
   }
 }
 
 interface Unit {
   readonly point: FailurePoint | undefined;
+  readonly outage: number;
 }
 
 export function failingDialect(dialect: Dialect, faults: DatabaseFaults): Dialect {
@@ -107,7 +112,7 @@ class FailingDriver implements Driver {
     await this.#driver.commitTransaction(failing.inner);
     const { unit } = failing;
     failing.unit = undefined;
-    if (unit?.point === "answer") this.#faults.fail();
+    if (unit?.point === "answer") this.#faults.fail(unit);
   }
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
@@ -147,7 +152,7 @@ class FailingConnection implements DatabaseConnection {
   }
 
   failAt(point: FailurePoint): void {
-    if (this.unit?.point === point) this.#faults.fail();
+    if (this.unit?.point === point) this.#faults.fail(this.unit);
   }
 
   executeQuery: DatabaseConnection["executeQuery"] = async (query: CompiledQuery, ...rest) => {
@@ -158,10 +163,10 @@ class FailingConnection implements DatabaseConnection {
       this.failAt("middle");
       return this.inner.executeQuery(query, ...rest);
     }
-    const { point } = this.#faults.enter();
-    if (point !== undefined && point !== "answer") this.#faults.fail();
+    const unit = this.#faults.enter();
+    if (unit.point !== undefined && unit.point !== "answer") this.#faults.fail(unit);
     const result = await this.inner.executeQuery(query, ...rest);
-    if (point === "answer") this.#faults.fail();
+    if (unit.point === "answer") this.#faults.fail(unit);
     return result as never;
   };
 

@@ -91,6 +91,11 @@ export class FakeWorker implements WorkerPort {
     this.#failures.set(method, [...(this.#failures.get(method) ?? []), error]);
   }
 
+  /** Those that no call has met. */
+  forgetFailures(): void {
+    this.#failures.clear();
+  }
+
   /** Calls of the method wait until the returned function is called. */
   hold(method: Method): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -130,9 +135,10 @@ export class FakeWorker implements WorkerPort {
   }
 
   inventory(): Promise<WorkerInventory> {
-    const vms = [...this.vms].map(([vmId, { status, reason, deadline }]) => ({
+    const vms = [...this.vms].map(([vmId, { status, spec, reason, deadline }]) => ({
       vmId,
       status,
+      memoryMib: spec?.machine.memoryMib ?? 2048,
       ...(deadline === undefined ? {} : { deadline }),
       ...(reason === undefined ? {} : { reason }),
       ...this.#addressOf(vmId),

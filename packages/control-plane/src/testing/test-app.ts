@@ -73,8 +73,9 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
   const log = new RecordingLog();
   const config = { ...DEFAULT_CONFIG, ...options.config };
   const clock = { now: () => Date.now() };
-  const orgId = await createOrganisation(store, config, TEST_KEY);
-  await createOrganisation(store, config, OTHER_KEY);
+  // The first one is whose the host is.
+  const orgId = await createOrganisation(store, config, TEST_KEY, 0);
+  await createOrganisation(store, config, OTHER_KEY, 1);
   const { serverFactory, useDirectory } = options;
   const stagingFolder = await mkdtemp(join(tmpdir(), "fastvm-staging-"));
   const ownerOf = (vmId: VmId) => stagingOwner(store, vmId);
@@ -106,11 +107,16 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
 }
 
 /** Or finds it, in a store that another application had before. */
-async function createOrganisation(store: Store, config: ControlPlaneConfig, key: string): Promise<OrgId> {
+async function createOrganisation(
+  store: Store,
+  config: ControlPlaneConfig,
+  key: string,
+  createdAt: number,
+): Promise<OrgId> {
   const known = await store.apiKeys.findByHash(hashApiKey(key));
   if (known !== undefined) return known.orgId;
   const id = newOrgId();
-  await store.organisations.create({ id, name: key, createdAt: 0, limits: config.defaultLimits });
+  await store.organisations.create({ id, name: key, createdAt, limits: config.defaultLimits });
   await storeApiKey(store, id, key, { now: () => 0 });
   return id;
 }

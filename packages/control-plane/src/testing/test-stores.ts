@@ -1,7 +1,10 @@
 /** The stores that tests run on: SQLite in memory, and PostgreSQL when FASTVM_TEST_POSTGRES_URL says where one is. */
 import { randomBytes } from "node:crypto";
 import pg from "pg";
-import { openPostgresStore, openSqliteStore, type Store } from "../store/store.ts";
+import { nodeSqliteDialect } from "../store/node-sqlite.ts";
+import { postgresDialect } from "../store/postgres.ts";
+import { openPostgresStore, openSqliteStore, openStore, type Store } from "../store/store.ts";
+import { failingDialect, type DatabaseFaults } from "./failing-dialect.ts";
 
 export interface TestStore {
   readonly name: string;
@@ -18,13 +21,37 @@ export const TEST_STORES: readonly TestStore[] = [
     : [{ name: "postgres", open: () => openInOwnSchema(POSTGRES_URL) }]),
 ];
 
+export interface FailingTestStore {
+  readonly name: string;
+  /** The same, but failing as the faults say. */
+  readonly open: (faults: DatabaseFaults) => Promise<Store>;
+}
+
+export const FAILING_TEST_STORES: readonly FailingTestStore[] = [
+  {
+    name: "sqlite",
+    open: (faults) => openStore("sqlite", failingDialect(nodeSqliteDialect(":memory:"), faults)),
+  },
+  ...(POSTGRES_URL === undefined || POSTGRES_URL === ""
+    ? []
+    : [
+        {
+          name: "postgres",
+          open: (faults: DatabaseFaults) =>
+            openInOwnSchema(POSTGRES_URL, (url, onIdleError) =>
+              openStore("postgres", failingDialect(postgresDialect(url, onIdleError), faults)),
+            ),
+        },
+      ]),
+];
+
 /** Each store lives in a PostgreSQL schema of its own, so that tests may run side by side. */
-async function openInOwnSchema(url: string): Promise<Store> {
+async function openInOwnSchema(url: string, open = openPostgresStore): Promise<Store> {
   const schema = `fastvm_test_${randomBytes(6).toString("hex")}`;
   await execute(url, `create schema ${schema}`);
   const own = new URL(url);
   own.searchParams.set("options", `-c search_path=${schema}`);
-  const store = await openPostgresStore(own.href, (error) => {
+  const store = await open(own.href, (error) => {
     throw error;
   });
   return {

@@ -1,0 +1,57 @@
+/** Reads records and inventory at one moment and says what differs. The worker knows what lives, the records know what should. */
+import type { SnapshotId, VmId, WorkerInventory } from "@fastvm/contract";
+import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
+import type { VmRecord } from "../../store/vm-repository.ts";
+import type { LifecycleContext } from "../context.ts";
+import type { Watch } from "../inflight.ts";
+import { keepQuarantine } from "./quarantine.ts";
+import type { Scope, Settlement } from "./reconciler.ts";
+import { settlementOfSnapshot } from "./settle-snapshot.ts";
+import { settlementOfVm } from "./settle-vm.ts";
+
+export async function compare(
+  ctx: LifecycleContext,
+  scope: Scope,
+  watch: Watch,
+): Promise<readonly Settlement[]> {
+  // Before the records: whatever the worker has by now had its record made before.
+  const inventory = await ctx.worker.inventory();
+  const [vms, snapshots] = await Promise.all([recordsOfVms(ctx, scope), recordsOfSnapshots(ctx, scope)]);
+  const foundVms = new Map(inventory.vms.map((vm) => [vm.vmId, vm]));
+  const foundSnapshots = new Set(inventory.snapshots);
+  const settlements = [
+    ...vms.map((vm) => settlementOfVm(ctx, vm, foundVms.get(vm.id), scope)),
+    ...snapshots.map((snapshot) =>
+      settlementOfSnapshot(ctx, snapshot, foundSnapshots.has(snapshot.id), scope),
+    ),
+  ].filter((settlement) => settlement !== undefined);
+  if (scope !== "all" && scope !== "start") return settlements;
+  return [...settlements, ...(await keepQuarantine(ctx, strangersOf(inventory, vms, snapshots, watch)))];
+}
+
+async function recordsOfVms(ctx: LifecycleContext, scope: Scope): Promise<readonly VmRecord[]> {
+  if (scope === "all" || scope === "start") return ctx.store.vms.listAll();
+  const found = await Promise.all([...scope].map((id) => ctx.store.vms.get(id as VmId)));
+  return found.filter((vm) => vm !== undefined);
+}
+
+async function recordsOfSnapshots(ctx: LifecycleContext, scope: Scope): Promise<readonly SnapshotRecord[]> {
+  if (scope === "all" || scope === "start") return ctx.store.snapshots.listAll();
+  const found = await Promise.all([...scope].map((id) => ctx.store.snapshots.get(id as SnapshotId)));
+  return found.filter((snapshot) => snapshot !== undefined);
+}
+
+/** One that is worked on is none: its launch is under way, or its delete. */
+function strangersOf(
+  inventory: WorkerInventory,
+  vms: readonly VmRecord[],
+  snapshots: readonly SnapshotRecord[],
+  watch: Watch,
+): WorkerInventory {
+  const known = new Set<string>([...vms, ...snapshots].map(({ id }) => id));
+  const isStranger = (id: string): boolean => !known.has(id) && !watch.touched(id);
+  return {
+    vms: inventory.vms.filter(({ vmId }) => isStranger(vmId)),
+    snapshots: inventory.snapshots.filter(isStranger),
+  };
+}

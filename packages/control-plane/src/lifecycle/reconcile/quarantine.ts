@@ -1,0 +1,56 @@
+/**
+ * VMs and snapshots that no record knows. They are kept as they are: after a database was restored, or another one was asked, they may be all there are. They
+ * run on, count as taken room, are told to whoever runs the host, and go when that person says so or after a stated time.
+ */
+import type { SnapshotId, VmId, WorkerInventory } from "@fastvm/contract";
+import type { QuarantineEntry } from "../../store/quarantine-repository.ts";
+import type { LifecycleContext } from "../context.ts";
+import type { Settlement } from "./reconciler.ts";
+
+/** Notes who is new and who is known again; the result ends those whose time is over. */
+export async function keepQuarantine(
+  ctx: LifecycleContext,
+  strangers: WorkerInventory,
+): Promise<readonly Settlement[]> {
+  const now = ctx.clock.now();
+  const found = entriesOf(strangers, now);
+  const before = await ctx.store.quarantine.list();
+  const isThere = new Set(found.map(({ id }) => id));
+  const isKnown = new Map(before.map((entry) => [entry.id, entry]));
+  const gone = before.filter(({ id }) => !isThere.has(id));
+  const changed = found.filter(({ id, memoryMib }) => isKnown.get(id)?.memoryMib !== memoryMib);
+  if (gone.length > 0 || changed.length > 0) {
+    await ctx.store.transaction(async (records) => {
+      for (const { id } of gone) await records.quarantine.remove(id);
+      for (const entry of changed) await records.quarantine.put(entry);
+    });
+  }
+  for (const { kind, id } of changed.filter((entry) => !isKnown.has(entry.id))) {
+    ctx.log.warn({ kind, id }, "no record knows it; it is kept in quarantine");
+  }
+  const isOver = ({ foundAt }: QuarantineEntry): boolean => foundAt + ctx.config.quarantineMs <= now;
+  return before
+    .filter((entry) => isThere.has(entry.id) && isOver(entry))
+    .map((entry) => ({ key: entry.id, settle: () => endQuarantined(ctx, entry) }));
+}
+
+/** It is gone when this resolves. */
+export async function endQuarantined(ctx: LifecycleContext, { kind, id }: QuarantineEntry): Promise<void> {
+  await ctx.inflight.hold(id, async () => {
+    if (kind === "vm") await ctx.worker.deleteVm(id as VmId);
+    else await ctx.worker.deleteSnapshot(id as SnapshotId);
+    await ctx.store.quarantine.remove(id);
+  });
+  ctx.log.warn({ kind, id }, "what no record knew was ended");
+  ctx.queue.wake();
+}
+
+function entriesOf({ vms, snapshots }: WorkerInventory, foundAt: number): QuarantineEntry[] {
+  return [
+    ...vms.map((vm): QuarantineEntry => {
+      // One that is paused takes no memory.
+      return { id: vm.vmId, kind: "vm", foundAt, memoryMib: vm.status === "running" ? vm.memoryMib : 0 };
+    }),
+    ...snapshots.map((id): QuarantineEntry => ({ id, kind: "snapshot", foundAt, memoryMib: 0 })),
+  ];
+}

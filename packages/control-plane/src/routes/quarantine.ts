@@ -1,0 +1,33 @@
+/** What the worker has and no record knows, for whoever runs the host. */
+import { FastvmError } from "@fastvm/contract";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { authenticateOwner } from "../app/authenticate-owner.ts";
+import type { LifecycleContext } from "../lifecycle/context.ts";
+import { endQuarantined } from "../lifecycle/reconcile/quarantine.ts";
+import type { QuarantineEntry } from "../store/quarantine-repository.ts";
+import { timestamp } from "../views/timestamp.ts";
+
+const PATH = "/operator/quarantine";
+
+export function registerQuarantine(app: FastifyInstance, ctx: LifecycleContext): void {
+  const onRequest = (request: FastifyRequest) =>
+    authenticateOwner(ctx.store, request, "the host's quarantine");
+  app.get(PATH, {
+    onRequest,
+    handler: async () => (await ctx.store.quarantine.list()).map((entry) => view(ctx, entry)),
+  });
+  app.delete<{ Params: { id: string } }>(`${PATH}/:id`, {
+    onRequest,
+    handler: async ({ params }) => {
+      const entry = (await ctx.store.quarantine.list()).find(({ id }) => id === params.id);
+      if (entry === undefined) throw new FastvmError("not_found", `${params.id} is not in quarantine`);
+      await endQuarantined(ctx, entry);
+      return { id: entry.id, deleted: true };
+    },
+  });
+}
+
+function view(ctx: LifecycleContext, { id, kind, foundAt, memoryMib }: QuarantineEntry) {
+  const endsAt = timestamp(foundAt + ctx.config.quarantineMs);
+  return { id, kind, foundAt: timestamp(foundAt), endsAt, memoryMiB: memoryMib };
+}
