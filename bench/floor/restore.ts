@@ -61,9 +61,7 @@ export async function openFloorSource(folder: string, scratch: string): Promise<
 const execFileAsync = promisify(execFile);
 const TAP = "tap0";
 /** Opens the TAP device and becomes QEMU; the one part of the product that the floor uses. */
-const ENTER_NETWORK = fileURLToPath(
-  new URL("../../packages/worker/native/build/enter-network", import.meta.url),
-);
+const CONFINE = fileURLToPath(new URL("../../packages/worker/native/build/confine", import.meta.url));
 
 let started = 0;
 
@@ -98,8 +96,9 @@ export async function floorRestore(source: FloorSource): Promise<FloorVm> {
 
 async function start(name: string, folder: string, machine: FloorMachine): Promise<ChildProcess> {
   await using log = await open(join(folder, "qemu.log"), "a");
-  const entrance = [`/run/netns/${name}`, TAP, "4", "0", "qemu-system-x86_64"];
-  return spawn(ENTER_NETWORK, [...entrance, ...floorArguments(name, machine)], {
+  const network = ["--network", `/run/netns/${name}`, "--tap", TAP, "--tap-descriptor", "4"];
+  const qemu = ["--", "qemu-system-x86_64", ...floorArguments(name, machine)];
+  return spawn(CONFINE, ["--keep", "3", ...network, ...qemu], {
     cwd: folder,
     detached: true,
     stdio: ["ignore", log.fd, log.fd, "pipe"],

@@ -25,12 +25,14 @@ export interface TestDaemonOptions {
   /** Where VMs have a network: the namespace that the daemon takes for its host, and its address there. */
   readonly host?: { readonly namespace: string; readonly address: string };
   readonly settings?: Partial<DaemonConfig>;
+  /** A command that runs the one behind it, which then starts the daemon. */
+  readonly starter?: readonly string[];
 }
 
 export class TestDaemon implements AsyncDisposable {
   #config: DaemonConfig;
   readonly #ownsFolder: boolean;
-  readonly #namespace: string | undefined;
+  readonly #starter: readonly string[] | undefined;
   #started: StartedDaemon;
 
   static async start(options: TestDaemonOptions = {}): Promise<TestDaemon> {
@@ -39,15 +41,19 @@ export class TestDaemon implements AsyncDisposable {
     const { host, settings } = options;
     const flags = { dataDir, port: await freePort(), poolSize: options.poolSize ?? 1 };
     const config = { ...readConfig({ ...flags, host: host?.address }), ...settings };
-    const started = await start(config, host?.namespace);
-    return new TestDaemon(config, started, options);
+    const starter = host === undefined ? options.starter : ["nsenter", `--net=/run/netns/${host.namespace}`];
+    return new TestDaemon(config, await start(config, starter), { ...options, starter });
   }
 
-  private constructor(config: DaemonConfig, started: StartedDaemon, options: TestDaemonOptions) {
+  private constructor(
+    config: DaemonConfig,
+    started: StartedDaemon,
+    { dataDir, starter }: { dataDir?: string; starter: readonly string[] | undefined },
+  ) {
     this.#config = config;
     this.#started = started;
-    this.#ownsFolder = options.dataDir === undefined;
-    this.#namespace = options.host?.namespace;
+    this.#ownsFolder = dataDir === undefined;
+    this.#starter = starter;
   }
 
   get config(): DaemonConfig {
@@ -106,7 +112,7 @@ export class TestDaemon implements AsyncDisposable {
 
   /** On the same folder and port. */
   async restart(): Promise<void> {
-    this.#started = await start(this.config, this.#namespace);
+    this.#started = await start(this.config, this.#starter);
   }
 
   async stop(): Promise<void> {
@@ -124,10 +130,11 @@ export class TestDaemon implements AsyncDisposable {
   }
 }
 
-async function start(config: DaemonConfig, namespace: string | undefined): Promise<StartedDaemon> {
-  if (namespace === undefined) return await startDaemon(config);
+async function start(config: DaemonConfig, starter: readonly string[] = []): Promise<StartedDaemon> {
+  const [command, ...args] = starter;
+  if (command === undefined) return await startDaemon(config);
   const node = [process.execPath, "--conditions=development", START_PROGRAM, JSON.stringify(config)];
-  const { stdout } = await promisify(execFile)("nsenter", [`--net=/run/netns/${namespace}`, ...node]);
+  const { stdout } = await promisify(execFile)(command, [...args, ...node]);
   return JSON.parse(stdout) as StartedDaemon;
 }
 

@@ -12,6 +12,7 @@ import { pino } from "pino";
 import type { Logger } from "pino";
 import type { DaemonConfig } from "./config.ts";
 import { closeDataFolder } from "./close-data-folder.ts";
+import { closeInherited } from "./close-inherited.ts";
 import { claimFolder, releaseFolder } from "./instance-file.ts";
 import { settlePort, urlOf } from "./listen-address.ts";
 import { logDestination } from "./log-destination.ts";
@@ -30,6 +31,7 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:":
 
 /** Resolves when the daemon has been told to end and has ended. */
 export async function serve(given: DaemonConfig): Promise<void> {
+  closeInherited();
   const config = { ...given, port: await settlePort(given) };
   // Libraries make files, too, SQLite three of them, and none takes a mode: what has to be wider says so where it is made.
   process.umask(0o077);

@@ -8,6 +8,7 @@ import { CLOSED_FOLDER_MODE } from "./files/closed-folder.ts";
 import { OverlayFactory } from "./disk/overlay.ts";
 import { Cgroups } from "./host/cgroups.ts";
 import { cpuModel, readTscKhz } from "./host/cpu.ts";
+import { probeNamespaces } from "./host/namespaces.ts";
 import { UidAllocator } from "./host/uid-allocator.ts";
 import { loadImage } from "./image/image.ts";
 import { Network } from "./network/network.ts";
@@ -17,6 +18,7 @@ import { decideAccelerator } from "./qemu/accelerator.ts";
 import type { Verdict } from "./qemu/accelerator.ts";
 import { machineDigest } from "./qemu/machine.ts";
 import type { Accelerator } from "./qemu/machine.ts";
+import { findQemuProgram } from "./qemu/qemu-program.ts";
 import { readQemuVersion } from "./qemu/qemu-version.ts";
 import { TemplateStore } from "./template/template-store.ts";
 import { openStandbyPool } from "./vm/standby.ts";
@@ -63,8 +65,8 @@ export async function openContext(
     tscKhz,
   });
   const qemuHost = {
-    qemuPath: QEMU_PATH,
-    enterNetworkPath: join(NATIVE, "enter-network"),
+    program: await findQemuProgram(QEMU_PATH),
+    namespaces: (await probeNamespaces()).given,
     readonlyMemoryLibrary: join(NATIVE, "readonly-memory.so"),
   };
   const cgroups = await Cgroups.open(scopeOf(config.dataDir));

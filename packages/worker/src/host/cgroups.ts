@@ -31,13 +31,14 @@ export class Cgroups {
     return new Cgroups([]);
   }
 
-  async add(name: string, pid: number): Promise<void> {
-    for (const parent of this.parents) {
-      const group = join(parent, name);
+  /** Makes a group, in each hierarchy, for a process to be started in; returns their folders. */
+  async make(name: string): Promise<readonly string[]> {
+    const groups = this.parents.map((parent) => join(parent, name));
+    for (const group of groups) {
       await mkdir(group, { recursive: true });
       await writeFile(join(group, "pids.max"), `${MAX_TASKS}`).catch(() => undefined);
-      await writeFile(join(group, "cgroup.procs"), `${pid}`);
     }
+    return groups;
   }
 
   /** Removes an empty group; resolves also when there is none. */

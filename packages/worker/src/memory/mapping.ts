@@ -1,6 +1,6 @@
 /** Where a VM's memory file is mapped in its QEMU process. */
 import { readFile, stat } from "node:fs/promises";
-import { basename } from "node:path";
+import { isErrno } from "../files/errno.ts";
 
 export const PAGE_BYTES = 4096;
 
@@ -17,13 +17,13 @@ export interface MemoryMapping {
 export async function findMemoryMapping(pid: number, memoryFile: string): Promise<MemoryMapping> {
   const file = await stat(memoryFile);
   const maps = await readFile(`/proc/${pid}/maps`, "latin1");
-  const found = maps
+  const candidates = maps
     .split("\n")
-    // Inode numbers are unique on one filesystem only, so the name counts too.
-    .filter((line) => line.endsWith(`/${basename(memoryFile)}`))
     .map(parseLine)
     .filter((line) => line !== undefined)
     .filter((line) => line.inode === file.ino);
+  const found: MapsLine[] = [];
+  for (const line of candidates) if (await isMappingOf(pid, line, file)) found.push(line);
   const [mapping] = found;
   if (mapping === undefined || found.length !== 1) {
     throw new Error(`Process ${pid} maps its memory file ${found.length} times instead of once`);
@@ -35,8 +35,28 @@ export async function findMemoryMapping(pid: number, memoryFile: string): Promis
 }
 
 interface MapsLine extends MemoryMapping {
+  /** As the kernel names it in /proc/PID/map_files. */
+  readonly range: string;
   readonly offset: number;
   readonly inode: number;
+}
+
+/**
+ * The name in the list is the one inside QEMU's own root, and its device number is not the one that `stat` gives on every filesystem; the file itself can be asked.
+ */
+async function isMappingOf(
+  pid: number,
+  { range }: MapsLine,
+  file: { readonly dev: number; readonly ino: number },
+): Promise<boolean> {
+  try {
+    const mapped = await stat(`/proc/${pid}/map_files/${range}`);
+    return mapped.dev === file.dev && mapped.ino === file.ino;
+  } catch (error) {
+    // It is not mapped any more.
+    if (isErrno(error, "ENOENT")) return false;
+    throw error;
+  }
 }
 
 /** `7f..-7f.. rw-p 00000000 fe:00 1234   /path`, see proc_pid_maps(5). */
@@ -46,6 +66,7 @@ function parseLine(line: string): MapsLine | undefined {
   const [, start = "", end = "", offset = "", inode = ""] = match;
   const address = Number.parseInt(start, 16);
   return {
+    range: `${start}-${end}`,
     address,
     bytes: Number.parseInt(end, 16) - address,
     offset: Number.parseInt(offset, 16),

@@ -2,17 +2,16 @@ import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Cgroups } from "../host/cgroups.ts";
 import { UidAllocator } from "../host/uid-allocator.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
+import { testQemuHost } from "../testing/bare-slot.ts";
 import type { ReadyPool } from "./ready-pool.ts";
 import { openSlotPool } from "./slot-pool.ts";
 import { closeSlot } from "./slot.ts";
 import type { Slot, SlotHost } from "./slot.ts";
 
-const LIBRARY = fileURLToPath(new URL("../../native/build/readonly-memory.so", import.meta.url));
 const MEMORY_MIB = 64;
 const WAIT = { timeout: 20_000, interval: 20 };
 
@@ -27,9 +26,9 @@ beforeEach(async () => {
   await memory.truncate(MEMORY_MIB * 1024 * 1024);
   // All that the pool reads of a template.
   const machine = { name: "c1m0", cpu: 1, memoryMib: MEMORY_MIB };
-  template = { folder: root, manifest: { machine } as Snapshot["manifest"] };
+  template = { folder: root, manifest: { machine, diskGib: 1 } as Snapshot["manifest"] };
   host = {
-    qemuHost: { qemuPath: "qemu-system-x86_64", enterNetworkPath: "", readonlyMemoryLibrary: LIBRARY },
+    qemuHost: await testQemuHost(),
     uids: new UidAllocator(1_810_000),
     cgroups: await Cgroups.open(`pool-test-${process.pid}`),
     network: undefined,

@@ -27,6 +27,7 @@ export function openSlotPool({ host, accelerator, folder, size, onError }: SlotP
       openSlot(host, {
         folder: join(folder, randomUUID()),
         machine: { machine: manifest.machine, accelerator },
+        diskGib: manifest.diskGib,
         memory: join(template, MEMORY_FILE),
       }),
     close: (slot) => closeSlot(host, slot),

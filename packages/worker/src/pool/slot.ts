@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { step } from "@fastvm/contract";
 import { DISK_FOLDER } from "../disk/chain.ts";
 import { CLOSED_FOLDER_MODE } from "../files/closed-folder.ts";
+import { raiseFileLimit } from "../disk/file-limit.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import type { UidAllocator } from "../host/uid-allocator.ts";
 import type { Cgroups } from "../host/cgroups.ts";
@@ -27,8 +28,13 @@ export interface Slot {
   readonly uid: number;
   /** Absent where VMs have no network. */
   readonly network: NetworkSlot | undefined;
+  /** Size of the largest disk that its QEMU may write. */
+  readonly diskGib: number;
   readonly qemu: QemuProcess;
 }
+
+/** What a slot holds before there is a process in it, and after. */
+export type SlotHoldings = Omit<Slot, "qemu" | "diskGib">;
 
 export interface SlotHost {
   readonly qemuHost: QemuHost;
@@ -42,6 +48,8 @@ export interface SlotRequest {
   /** Made by this call; must not exist. */
   readonly folder: string;
   readonly machine: Omit<MachineSpec, "network">;
+  /** Of the disk that it will have, as far as that is known. */
+  readonly diskGib: number;
   /** The base memory to map. */
   readonly memory: string;
 }
@@ -66,19 +74,18 @@ export async function openSlot(host: SlotHost, request: SlotRequest): Promise<Sl
     await step("slot.reserved");
     await makeSlotFolder(folder, holdings.uid, memory);
     await step("slot.folder-made");
-    const qemu = await startQemu(host, holdings, request.machine);
+    const qemu = await startQemu(host, holdings, request);
     await step("slot.started");
     await prepareIncoming(qemu.qmp);
     await step("slot.ready");
-    return { ...holdings, qemu };
+    return { ...holdings, diskGib: request.diskGib, qemu };
   } catch (error) {
     await freeSlot(host, holdings);
     throw error;
   }
 }
 
-/** What a slot holds before there is a process in it. */
-export async function reserveSlot(host: SlotHost, folder: string): Promise<Omit<Slot, "qemu">> {
+export async function reserveSlot(host: SlotHost, folder: string): Promise<SlotHoldings> {
   const uid = host.uids.take();
   try {
     return { name: newSlotName(), folder, uid, network: await host.network?.take() };
@@ -88,21 +95,22 @@ export async function reserveSlot(host: SlotHost, folder: string): Promise<Omit<
   }
 }
 
-export function startQemu(
+export async function startQemu(
   host: SlotHost,
-  { name, folder, uid, network }: Omit<Slot, "qemu">,
-  machine: Omit<MachineSpec, "network">,
+  { name, folder, uid, network }: SlotHoldings,
+  { machine, diskGib }: Pick<SlotRequest, "machine" | "diskGib">,
   boot?: BootSource,
 ): Promise<QemuProcess> {
-  const spec = {
+  return await QemuProcess.spawn(host.qemuHost, {
     name,
     folder,
     uid,
+    diskGib,
     machine: { ...machine, network: networkDevice(host) },
     namespace: network && namespacePath(network),
+    groups: await host.cgroups.make(name),
     ...(boot && { boot }),
-  };
-  return QemuProcess.spawn(host.qemuHost, spec, (identity) => host.cgroups.add(name, identity.pid));
+  });
 }
 
 /** What hardware the machines of this host have. */
@@ -110,7 +118,12 @@ export function networkDevice({ network }: Pick<SlotHost, "network">): NetworkDe
   return network === undefined ? "none" : "tap";
 }
 
-/** Gives a slot's folder another place; the QEMU in it works with relative names and does not notice. */
+/** Lets its QEMU write a larger disk than it was started for. */
+export async function allowDisk(slot: Slot, diskGib: number): Promise<void> {
+  if (diskGib > slot.diskGib) await raiseFileLimit(slot.qemu.identity.pid, slot.uid, diskGib);
+}
+
+/** Gives a slot's folder another place; the QEMU in it works with relative names, in a folder and not at a path, and does not notice. */
 export async function moveSlot(slot: Slot, folder: string): Promise<Slot> {
   await rename(slot.folder, folder);
   await step("slot.moved");
@@ -124,7 +137,7 @@ export async function closeSlot(host: SlotHost, slot: Slot): Promise<void> {
 }
 
 /** Frees what a slot held, once its process is gone. */
-export async function freeSlot(host: SlotHost, slot: Omit<Slot, "qemu">): Promise<void> {
+export async function freeSlot(host: SlotHost, slot: SlotHoldings): Promise<void> {
   await host.cgroups.remove(slot.name);
   await step("slot.cgroup-removed");
   await rm(slot.folder, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 /** What /proc says of a process. A pid alone names nobody: it is reused, so a start time goes with it. */
-import { readFile, readlink } from "node:fs/promises";
+import { readdir, readFile, readlink } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isErrno } from "../files/errno.ts";
 
@@ -39,6 +39,16 @@ export async function killAndWait(identity: ProcessIdentity): Promise<void> {
   }
 }
 
+/** The pids of all that this process can see. */
+export async function listProcesses(): Promise<readonly number[]> {
+  return (await readdir("/proc")).map(Number).filter(Number.isInteger);
+}
+
+/** `undefined` when the process is gone. */
+export async function parentOf(pid: number): Promise<number | undefined> {
+  return (await readStat(pid))?.parent;
+}
+
 /** The folder a process works in; `undefined` when it is gone. */
 export async function workingFolder(pid: number): Promise<string | undefined> {
   try {
@@ -59,7 +69,9 @@ export async function commandLine(pid: number): Promise<string> {
   }
 }
 
-async function readStat(pid: number): Promise<{ state: string; startTime: number } | undefined> {
+async function readStat(
+  pid: number,
+): Promise<{ state: string; parent: number; startTime: number } | undefined> {
   let text: string;
   try {
     text = await readFile(`/proc/${pid}/stat`, "latin1");
@@ -69,5 +81,5 @@ async function readStat(pid: number): Promise<{ state: string; startTime: number
   }
   // The command name is in parentheses and may hold anything, parentheses too: fields start after the last one.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return { state: fields[0] ?? "Z", startTime: Number(fields[19]) };
+  return { state: fields[0] ?? "Z", parent: Number(fields[1]), startTime: Number(fields[19]) };
 }

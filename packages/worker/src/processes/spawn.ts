@@ -8,6 +8,8 @@ import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { promisify } from "node:util";
 import { isErrno } from "../files/errno.ts";
+import { CONFINE_PATH, confineArguments } from "./confine.ts";
+import type { Confinement } from "./confine.ts";
 
 const execFileAsync = promisify(execFile);
 
@@ -19,18 +21,23 @@ export interface DetachedSpec {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly uid?: number;
-  readonly gid?: number;
   /** Receives standard output and error. */
   readonly logFd: number;
 }
 
 export interface DetachedProcess {
   readonly pid: number;
-  /** The other end of the process's descriptor 3, a stream socket. */
-  readonly channel: Socket;
   /** Resolves when the process has ended and was reaped. */
   readonly exited: Promise<ExitStatus>;
+}
+
+export interface ConfinedProcess {
+  /** Of the program; its parent is a supervisor that tells how it ended. Absent when it could not be confined: the log says why. */
+  readonly pid: number | undefined;
+  /** The other end of the program's descriptor 3, a stream socket. */
+  readonly channel: Socket;
+  /** Resolves when the program has ended and that is recorded. */
+  readonly exited: Promise<unknown>;
 }
 
 export interface ExitStatus {
@@ -38,29 +45,72 @@ export interface ExitStatus {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Starts a process that lives on without us. Rejects when it cannot be executed. */
+/** The highest of the descriptors that a program has: standard error, or the channel. */
+const STDERR_FD = 2;
+const CHANNEL_FD = 3;
+
+/** Starts a process that lives on without us, with no descriptor but its standard ones. Rejects when it cannot be executed. */
 export async function spawnDetached(spec: DetachedSpec): Promise<DetachedProcess> {
-  const child = spawn(spec.command, [...spec.args], {
+  const child = spawn(CONFINE_PATH, ["--keep", `${STDERR_FD}`, "--", spec.command, ...spec.args], {
+    cwd: spec.cwd,
+    env: { ...spec.env },
+    detached: true,
+    stdio: ["ignore", spec.logFd, spec.logFd],
+  });
+  const exited = whenExited(child);
+  await started(child);
+  child.unref();
+  if (child.pid === undefined) throw new Error(`${spec.command} started without a number`);
+  return { pid: child.pid, exited };
+}
+
+export interface ConfinedSpec extends DetachedSpec {
+  readonly confinement: Confinement;
+  /** Relative to the working directory: tells, in the end, how the program ended. */
+  readonly recordFile: string;
+  /** Whether the program itself gets the channel. */
+  readonly hasChannel: boolean;
+}
+
+/** Starts a confined program under a supervisor, both of which live on without us. Whether the program can be executed shows in `exited`. */
+export async function spawnConfined(spec: ConfinedSpec): Promise<ConfinedProcess> {
+  const keep = ["--keep", `${spec.hasChannel ? CHANNEL_FD : STDERR_FD}`];
+  const options = [...keep, "--record", spec.recordFile, ...confineArguments(spec.confinement)];
+  const child = spawn(CONFINE_PATH, [...options, "--", spec.command, ...spec.args], {
     cwd: spec.cwd,
     env: { ...spec.env },
     detached: true,
     stdio: ["ignore", spec.logFd, spec.logFd, "pipe"],
-    ...(spec.uid === undefined ? {} : { uid: spec.uid }),
-    ...(spec.gid === undefined ? {} : { gid: spec.gid }),
   });
-  const exited = new Promise<ExitStatus>((resolve) => {
-    child.once("exit", (code, signal) => resolve({ code, signal }));
-  });
+  const exited = whenExited(child);
   await started(child);
   child.unref();
-  const channel = child.stdio[3];
-  if (!(channel instanceof Socket) || child.pid === undefined) {
-    throw new Error(`${spec.command} started without its channel`);
-  }
+  const channel = child.stdio[CHANNEL_FD];
+  if (!(channel instanceof Socket)) throw new Error(`${spec.command} started without its channel`);
   // A process that is killed while we write to it must not take the daemon along.
   channel.on("error", () => undefined);
+  const pid = await firstNumber(channel);
   channel.unref();
-  return { pid: child.pid, channel, exited };
+  return { pid, channel, exited };
+}
+
+/** The one line that comes before the program itself holds the channel; nothing is read of what it writes. `undefined`: it was closed. */
+function firstNumber(channel: Socket): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const onData = (bytes: Buffer): void => settle(Number.parseInt(bytes.toString("latin1"), 10));
+    const onClose = (): void => settle(undefined);
+    const settle = (pid: number | undefined): void => {
+      channel.off("data", onData).off("close", onClose).pause();
+      resolve(pid);
+    };
+    channel.on("data", onData).on("close", onClose);
+  });
+}
+
+function whenExited(child: ChildProcess): Promise<ExitStatus> {
+  return new Promise((resolve) => {
+    child.once("exit", (code, signal) => resolve({ code, signal }));
+  });
 }
 
 function started(child: ChildProcess): Promise<void> {
@@ -74,6 +124,8 @@ export interface ToolOptions {
   readonly timeoutMs: number;
   readonly cwd?: string;
   readonly signal?: AbortSignal;
+  /** Runs as this user, with the group of the same number. */
+  readonly uid?: number;
 }
 
 /** Runs a tool to its end and returns its standard output; a failure carries its standard error. */
@@ -88,6 +140,7 @@ export async function runTool(
     killSignal: "SIGKILL",
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
   return stdout;
 }

@@ -2,35 +2,44 @@
  * A QEMU process and its monitor: spawned, or found again after the daemon was restarted. It ends only by `kill`, by the guest's power-off or
  * by its own failure, never because this daemon ends.
  */
-import { chmod, chown, copyFile, mkdir, open } from "node:fs/promises";
+import { chown, mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { maxFileBytes } from "../disk/file-limit.ts";
 import { readTail } from "../files/read-tail.ts";
 import { identifyProcess, isAlive, killAndWait } from "../processes/proc.ts";
 import type { ProcessIdentity } from "../processes/proc.ts";
 import { TAP } from "../network/namespace.ts";
-import { spawnDetached } from "../processes/spawn.ts";
-import type { DetachedSpec } from "../processes/spawn.ts";
+import type { Confinement, Exposed, NamespaceKind } from "../processes/confine.ts";
+import { spawnConfined } from "../processes/spawn.ts";
+import { describeExit, EXIT_FILE, isKill, readExit } from "./exit-record.ts";
 import { CONSOLE_CHARDEV, QMP_SOCKET, qemuArguments, RUN_FOLDER, TAP_FD } from "./machine.ts";
 import type { BootSource, MachineSpec } from "./machine.ts";
+import { exposedBy, firmwareArguments } from "./qemu-program.ts";
+import type { QemuProgram } from "./qemu-program.ts";
+import { preloadLibrary } from "./readonly-memory-library.ts";
 import { QmpClient } from "./qmp-client.ts";
 
 /** Spawning takes 50 ms; on a machine that starts ten at once with a cold cache, seconds. */
 const START_DEADLINE_MS = 30_000;
 const ADOPT_DEADLINE_MS = 5_000;
 export const HYPERVISOR_LOG_FILE = "qemu.log";
-const PRELOAD_FILE = "readonly-memory.so";
+/** What a guest's random numbers come from, and what programs expect to be there. */
+const DEVICES = ["/dev/urandom", "/dev/null"];
+const KVM_DEVICE = "/dev/kvm";
 /** A QEMU that breaks its monitor is about to end, and its last words say why. */
 const LAST_WORDS_MS = 1_000;
 const EXIT_POLL_MS = 20;
 const LOG_TAIL_BYTES = 2_000;
+/** For the record of a process that has ended some time ago. */
+const LATE_RECORD_MS = 500;
 const CONSOLE_READ_BYTES = 65_536;
 
 export interface QemuHost {
-  readonly qemuPath: string;
-  /** The program that starts another in a network namespace. */
-  readonly enterNetworkPath: string;
+  readonly program: QemuProgram;
+  /** Those that each QEMU gets. */
+  readonly namespaces: ReadonlySet<NamespaceKind>;
   /** Preloaded where this QEMU would open memory files for writing. */
   readonly readonlyMemoryLibrary: string | undefined;
 }
@@ -42,9 +51,13 @@ export interface QemuSpec {
   readonly folder: string;
   readonly uid: number;
   readonly machine: MachineSpec;
+  /** Size of the disk it will have. */
+  readonly diskGib: number;
   readonly boot?: BootSource;
   /** Path of the network namespace to run in; default: the daemon's. */
   readonly namespace?: string | undefined;
+  /** Folders of the control groups to run in. */
+  readonly groups: readonly string[];
 }
 
 export class QemuProcess {
@@ -66,24 +79,29 @@ export class QemuProcess {
     this.stateChannel = stateChannel;
   }
 
-  /** `onSpawned` is told the pid before anything else is awaited, so that a journal can name the process from its first moment. */
-  static async spawn(
-    host: QemuHost,
-    spec: QemuSpec,
-    onSpawned: (identity: ProcessIdentity) => Promise<void> = async () => {},
-  ): Promise<QemuProcess> {
+  static async spawn(host: QemuHost, spec: QemuSpec): Promise<QemuProcess> {
     await prepareRunFolder(spec);
     await using log = await open(join(spec.folder, HYPERVISOR_LOG_FILE), "a", 0o600);
-    const child = await spawnDetached({
-      ...command(host, spec),
+    const preloaded = await preloadLibrary(host.readonlyMemoryLibrary, spec.folder, host.namespaces);
+    const { program } = host;
+    const child = await spawnConfined({
+      command: program.path,
+      args: [...firmwareArguments(program), ...qemuArguments(spec.name, spec.machine, spec.boot)],
       cwd: spec.folder,
-      env: await preload(host, spec.folder),
+      env: {
+        ...preloaded.env,
+        ...(program.moduleFolder === undefined ? {} : { QEMU_MODULE_DIR: program.moduleFolder }),
+      },
       logFd: log.fd,
+      confinement: confinement(host, spec, preloaded.exposed),
+      recordFile: EXIT_FILE,
+      // One that boots loads no device state.
+      hasChannel: spec.boot === undefined,
     });
+    if (child.pid === undefined) throw await startFailure(spec.folder);
     const identity = await identifyProcess(child.pid);
-    if (identity === undefined) throw new Error(`QEMU ended at once: ${await readLogTail(spec.folder)}`);
+    if (identity === undefined) throw await startFailure(spec.folder);
     try {
-      await onSpawned(identity);
       const qmp = await connectOrExit(spec.folder, child.exited);
       return new QemuProcess(identity, spec.folder, qmp, child.channel);
     } catch (error) {
@@ -94,7 +112,7 @@ export class QemuProcess {
 
   /** Finds a process of an earlier daemon again. Throws when it is gone or its monitor does not answer. */
   static async adopt(identity: ProcessIdentity, folder: string): Promise<QemuProcess> {
-    if (!(await isAlive(identity))) throw new Error("its QEMU process has ended");
+    if (!(await isAlive(identity))) throw new Error(await explainEnd(folder, LATE_RECORD_MS));
     const qmp = await QmpClient.connect(join(folder, QMP_SOCKET), ADOPT_DEADLINE_MS);
     return new QemuProcess(identity, folder, qmp, undefined);
   }
@@ -125,6 +143,11 @@ export class QemuProcess {
     return readLogTail(this.folder);
   }
 
+  /** One sentence about how it ended. Ask when it has, or is about to. */
+  explainEnd(): Promise<string> {
+    return explainEnd(this.folder);
+  }
+
   /** What the guest wrote to its console since the last call, at most the newest 64 KiB of it. */
   async drainConsole(): Promise<Buffer> {
     const text = await this.qmp.execute("ringbuf-read", {
@@ -137,27 +160,17 @@ export class QemuProcess {
   }
 }
 
-/**
- * The library is copied into the folder and named relative to it: it may come from a place that the process's user cannot even pass through, such as a
- * clone in root's home.
- */
-/** Into its namespace goes who may, and gives up its rights there. */
-function command(
-  host: QemuHost,
-  { name, machine, boot, uid, namespace }: QemuSpec,
-): Pick<DetachedSpec, "command" | "args" | "uid" | "gid"> {
-  const args = qemuArguments(name, machine, boot);
-  if (namespace === undefined) return { command: host.qemuPath, args, uid, gid: uid };
-  const entrance = [namespace, TAP, `${TAP_FD}`, `${uid}`, host.qemuPath];
-  return { command: host.enterNetworkPath, args: [...entrance, ...args] };
-}
-
-async function preload(host: QemuHost, folder: string): Promise<Record<string, string>> {
-  if (host.readonlyMemoryLibrary === undefined) return {};
-  const copy = join(folder, PRELOAD_FILE);
-  await copyFile(host.readonlyMemoryLibrary, copy);
-  await chmod(copy, 0o555);
-  return { LD_PRELOAD: `./${PRELOAD_FILE}` };
+function confinement(host: QemuHost, spec: QemuSpec, preloaded: readonly Exposed[]): Confinement {
+  const { uid, namespace, groups, machine } = spec;
+  return {
+    uid,
+    groups,
+    namespaces: host.namespaces,
+    exposed: [...exposedBy(host.program), ...preloaded],
+    devices: machine.accelerator === "kvm" ? [...DEVICES, KVM_DEVICE] : DEVICES,
+    network: namespace === undefined ? undefined : { namespace, tap: TAP, tapFd: TAP_FD },
+    maxFileBytes: maxFileBytes(spec.diskGib),
+  };
 }
 
 async function prepareRunFolder(spec: QemuSpec): Promise<void> {
@@ -170,7 +183,7 @@ async function connectOrExit(folder: string, exited: Promise<unknown>): Promise<
   const giveUp = new AbortController();
   const exit = exited.then(async () => {
     giveUp.abort();
-    throw new Error(`QEMU ended at its start: ${await readLogTail(folder)}`);
+    throw await startFailure(folder);
   });
   const connected = QmpClient.connect(join(folder, QMP_SOCKET), START_DEADLINE_MS, giveUp.signal);
   try {
@@ -179,6 +192,18 @@ async function connectOrExit(folder: string, exited: Promise<unknown>): Promise<
     await Promise.race([exit, sleep(LAST_WORDS_MS)]);
     throw error;
   }
+}
+
+async function startFailure(folder: string): Promise<Error> {
+  return new Error(`At its start: ${await explainEnd(folder)}`);
+}
+
+/** Of the QEMU that worked in `folder` and has ended: its signal or status. Of one that ended by itself, its last words too: they say why. */
+async function explainEnd(folder: string, waitMs?: number): Promise<string> {
+  const exit = await readExit(folder, waitMs);
+  // Who is killed says nothing: what the log ends with is of something else.
+  const words = isKill(exit) ? "" : await readLogTail(folder);
+  return `QEMU ${describeExit(exit)}${words === "" ? "" : `: ${words}`}`;
 }
 
 async function readLogTail(folder: string): Promise<string> {

@@ -91,11 +91,11 @@ async function boot(host: TemplateHost, machine: MachineType, folder: string): P
     const qemu = await startQemu(
       host,
       holdings,
-      { machine, accelerator: host.accelerator },
+      { machine: { machine, accelerator: host.accelerator }, diskGib: host.image.diskGib },
       { kernel: "kernel", initramfs: "initramfs", cmdline: kernelCommandLine(host) },
     );
     await step("template.started");
-    return { ...holdings, qemu };
+    return { ...holdings, diskGib: host.image.diskGib, qemu };
   } catch (error) {
     await freeSlot(host, holdings);
     throw error;

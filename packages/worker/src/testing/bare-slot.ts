@@ -5,9 +5,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseMachineType } from "@fastvm/contract";
 import { Cgroups } from "../host/cgroups.ts";
+import { probeNamespaces } from "../host/namespaces.ts";
 import { UidAllocator } from "../host/uid-allocator.ts";
 import { closeSlot, openSlot } from "../pool/slot.ts";
 import type { Slot, SlotHost } from "../pool/slot.ts";
+import type { QemuHost } from "../qemu/qemu-process.ts";
+import { findQemuProgram } from "../qemu/qemu-program.ts";
 
 const TEST_UID_BASE = 1_800_000;
 const LIBRARY = fileURLToPath(new URL("../../native/build/readonly-memory.so", import.meta.url));
@@ -17,8 +20,18 @@ export interface BareSlot extends AsyncDisposable {
   readonly root: string;
 }
 
+/** The system's QEMU, confined as far as this host can. */
+export async function testQemuHost(changes: Partial<QemuHost> = {}): Promise<QemuHost> {
+  return {
+    program: await findQemuProgram("qemu-system-x86_64"),
+    namespaces: (await probeNamespaces()).given,
+    readonlyMemoryLibrary: LIBRARY,
+    ...changes,
+  };
+}
+
 /** `memoryMib` of zeros as base memory; waits for a device state that never comes. */
-export async function openBareSlot(machineName = "c1m1"): Promise<BareSlot> {
+export async function openBareSlot(machineName = "c1m1", changes: Partial<QemuHost> = {}): Promise<BareSlot> {
   const machine = parseMachineType(machineName);
   if (machine === undefined) throw new Error(machineName);
   const root = await mkdtemp(join(tmpdir(), "fastvm-slot-"));
@@ -32,7 +45,7 @@ export async function openBareSlot(machineName = "c1m1"): Promise<BareSlot> {
   await copyFile(LIBRARY, readonlyMemoryLibrary);
   await chmod(readonlyMemoryLibrary, 0o400);
   const host: SlotHost = {
-    qemuHost: { qemuPath: "qemu-system-x86_64", enterNetworkPath: "", readonlyMemoryLibrary },
+    qemuHost: await testQemuHost({ readonlyMemoryLibrary, ...changes }),
     uids: new UidAllocator(TEST_UID_BASE),
     cgroups: await Cgroups.open(`test-${process.pid}`),
     network: undefined,
@@ -40,6 +53,7 @@ export async function openBareSlot(machineName = "c1m1"): Promise<BareSlot> {
   const slot = await openSlot(host, {
     folder: join(root, "slot"),
     machine: { machine, accelerator: "tcg" },
+    diskGib: 1,
     memory,
   });
   return {

@@ -25,6 +25,5 @@ export async function settleLostGuest(
 async function explain(guest: Guest, shutdown: string | undefined): Promise<string> {
   if (shutdown === "guest-reset") return "The guest rebooted, which ends a VM";
   if (shutdown !== undefined) return `The guest ended the VM (${shutdown})`;
-  const log = await guest.qemu.logTail();
-  return log === "" ? "QEMU ended unexpectedly" : `QEMU ended unexpectedly: ${log}`;
+  return await guest.qemu.explainEnd();
 }

@@ -11,7 +11,7 @@ import { CLOSED_FOLDER_MODE } from "../files/closed-folder.ts";
 import { isErrno } from "../files/errno.ts";
 import { handshakeFields } from "../identity/handshake.ts";
 import type { Life } from "../identity/handshake.ts";
-import { closeSlot, moveSlot, openSlot } from "../pool/slot.ts";
+import { allowDisk, closeSlot, moveSlot, openSlot } from "../pool/slot.ts";
 import type { Slot } from "../pool/slot.ts";
 import { MEMORY_FILE } from "../qemu/machine.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
@@ -80,7 +80,7 @@ async function restoreIntoSlot(
       context.onError(error);
     }
   }
-  const { slot, fromPool } = await takeSlot(context, snapshot, request.folder);
+  const { slot, fromPool } = await takeSlot(context, snapshot, request);
   try {
     await step("restore.slot-taken");
     const vm = await bringUp(context, slot, snapshot, request);
@@ -111,6 +111,7 @@ async function enlist(
     const connected = connect(context, slot, vm);
     return await orDisconnected(connected, async () => {
       await vm.update({});
+      await allowDisk(slot, diskGib);
       await step("restore.standby-recorded");
       await slot.qemu.qmp.execute("cont");
       await step("restore.standby-continued");
@@ -129,7 +130,7 @@ async function enlist(
 async function takeSlot(
   context: WorkerContext,
   snapshot: Snapshot,
-  folder: string,
+  { folder, diskGib }: RestoreRequest,
 ): Promise<{ slot: Slot; fromPool: boolean }> {
   await mkdir(dirname(folder), { recursive: true, mode: CLOSED_FOLDER_MODE });
   const pooled = await context.pool.take(snapshot);
@@ -137,6 +138,7 @@ async function takeSlot(
   const slot = await openSlot(context, {
     folder,
     machine: { machine: snapshot.manifest.machine, accelerator: context.accelerator },
+    diskGib,
     memory: join(snapshot.folder, MEMORY_FILE),
   });
   return { slot, fromPool: false };
@@ -151,6 +153,7 @@ async function bringUp(
   const vm = new Vm(request.folder, initialRecord(snapshot, request, slot), request.transitions);
   const connected = connect(context, slot, vm);
   return await orDisconnected(connected, async () => {
+    await allowDisk(slot, request.diskGib);
     const guest = await wake(context, slot, snapshot, vm);
     return await introduce(context, vm, guest, connected, snapshot, request);
   });

@@ -57,6 +57,7 @@ async function openStandby(options: StandbyPoolOptions, template: Snapshot): Pro
   const slot = await openSlot(host, {
     folder,
     machine: { machine: manifest.machine, accelerator },
+    diskGib: manifest.diskGib,
     memory: join(template.folder, MEMORY_FILE),
   });
   try {

@@ -1,0 +1,73 @@
+/* What a program that is confined gives up for good. */
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/keyctl.h>
+
+#include "confine.h"
+
+/* More than a QEMU opens, with its longest chain of disk layers. */
+#define MAX_DESCRIPTORS 1024
+/* More than any kernel has. */
+#define MAX_CAPABILITY 63
+
+/* The program cannot raise it again, since it may not change its limits at all; whoever acts for its user from outside can. */
+static int limit_file_size(rlim_t value)
+{
+    struct rlimit both;
+    if (getrlimit(RLIMIT_FSIZE, &both) < 0) {
+        return -1;
+    }
+    both.rlim_cur = value < both.rlim_max ? value : both.rlim_max;
+    return setrlimit(RLIMIT_FSIZE, &both);
+}
+
+static int limit(int resource, rlim_t value)
+{
+    struct rlimit both = {.rlim_cur = value, .rlim_max = value};
+    return setrlimit(resource, &both);
+}
+
+/* With no_new_privs nothing could bring them back anyway; this holds where a kernel has a fault in that. */
+static void drop_bounding_set(void)
+{
+    for (int capability = 0; capability <= MAX_CAPABILITY; capability++) {
+        if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno == EINVAL) {
+            return;
+        }
+    }
+}
+
+int give_up_rights(const struct options *options)
+{
+    /* A crash must not write a tenant's memory to disk. */
+    if (options->has_user && limit(RLIMIT_CORE, 0) < 0) {
+        return fail("core");
+    }
+    if (options->has_file_size && limit_file_size((rlim_t)options->file_size) < 0) {
+        return fail("file size");
+    }
+    if (!options->has_user) {
+        return 0;
+    }
+    if (limit(RLIMIT_NOFILE, MAX_DESCRIPTORS) < 0) {
+        return fail("descriptors");
+    }
+    umask(077);
+    drop_bounding_set();
+    if (setgroups(0, NULL) < 0 || setgid(options->user) < 0 || setuid(options->user) < 0) {
+        return fail("user");
+    }
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+        return fail("no_new_privs");
+    }
+    /* Whoever started us may have keys in their session's keyring. Not every kernel has keyrings. */
+    syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0);
+    return deny_system_calls();
+}

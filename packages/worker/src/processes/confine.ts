@@ -1,0 +1,62 @@
+/**
+ * The native program through which QEMUs and daemons start: it closes what whoever starts them had open, and gives a QEMU a root, namespaces and limits
+ * of its own. See packages/worker/native/confine.
+ */
+import { fileURLToPath } from "node:url";
+
+export const CONFINE_PATH = fileURLToPath(new URL("../../native/build/confine", import.meta.url));
+
+export const NAMESPACE_KINDS = ["mount", "pid", "ipc", "uts"] as const;
+export type NamespaceKind = (typeof NAMESPACE_KINDS)[number];
+
+/** A file or folder of the host that a confined program may read and execute. */
+export interface Exposed {
+  readonly path: string;
+  /** What it is called inside; default: the same. */
+  readonly as?: string;
+}
+
+export interface Confinement {
+  /** A user of its own, with the group of the same number. */
+  readonly uid: number;
+  /** Those this host gives. With `mount` the program sees its working directory, as /vm, and what is exposed, and nothing else. */
+  readonly namespaces: ReadonlySet<NamespaceKind>;
+  readonly exposed: readonly Exposed[];
+  readonly devices: readonly string[];
+  /** Folders of control groups. */
+  readonly groups: readonly string[];
+  readonly network: ConfinedNetwork | undefined;
+  /** The largest file it may write. */
+  readonly maxFileBytes: number;
+}
+
+/** A network namespace, and a TAP device of it that is open as `tapFd`. */
+export interface ConfinedNetwork {
+  readonly namespace: string;
+  readonly tap: string;
+  readonly tapFd: number;
+}
+
+export function confineArguments(confinement: Confinement): readonly string[] {
+  const { uid, namespaces, exposed, devices, groups, network, maxFileBytes } = confinement;
+  const root = ["--root", ...exposed.flatMap(exposeArguments), ...each("--device", devices)];
+  return [
+    ...["--user", `${uid}`, "--file-size", `${maxFileBytes}`],
+    ...(network === undefined ? [] : networkArguments(network)),
+    ...each("--group", groups),
+    ...each("--unshare", [...namespaces]),
+    ...(namespaces.has("mount") ? root : []),
+  ];
+}
+
+function networkArguments({ namespace, tap, tapFd }: ConfinedNetwork): readonly string[] {
+  return ["--network", namespace, "--tap", tap, "--tap-descriptor", `${tapFd}`];
+}
+
+function exposeArguments({ path, as }: Exposed): readonly string[] {
+  return ["--expose", as === undefined ? path : `${path}:${as}`];
+}
+
+function each(option: string, values: readonly string[]): readonly string[] {
+  return values.flatMap((value) => [option, value]);
+}
