@@ -1,7 +1,7 @@
 /** Names: what resolves, what their addresses open, and the ways round that must not work. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { FastvmClient, NetworkRule, Vm } from "fastvm";
+import type { FastvmClient, FirewallInput, NetworkRule, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";
 import { sh } from "../harness/guest.ts";
 import { NetworkLab, NAMESERVER, WORLD } from "../harness/network-lab.ts";
@@ -178,6 +178,29 @@ echo nameserver 192.0.0.1 >/etc/resolv.conf`,
     expect(await reaches(client, vm, everything)).toEqual([true, true, true, true, true]);
   });
 
+  test("questions carry nothing out where egress is closed", async () => {
+    const carried = (): number =>
+      lab.sightings.filter(({ kind, text }) => kind === "dns" && text.endsWith(".out.bad.test")).length;
+    const closed: FirewallInput[] = [
+      { egress: { default: "deny" } },
+      { egress: { default: "deny", rules: [named("good.test")] } },
+      { egress: { mode: "custom", allow_cidrs: [`${WORLD.v4}/32`] } },
+      { egress: { mode: "deny_all" } },
+    ];
+    for (const policy of closed) {
+      await client.vms.setFirewall(vm, policy);
+      await askMany(client, vm, 50, "out.bad.test");
+      expect(carried()).toBe(0);
+    }
+    await client.vms.setFirewall(vm, { egress: { default: "deny" }, dns: { mode: "deny", domains: [] } });
+    await askMany(client, vm, 20, "out.bad.test");
+    expect(carried()).toBe(20);
+    const sofar = carried();
+    await client.vms.patchFirewall(vm, { dns: { mode: "allow", domains: [] } });
+    await askMany(client, vm, 20, "more.out.bad.test");
+    expect(carried()).toBe(sofar);
+  });
+
   test("names of addresses that are not the world's do not resolve, unless a rule opens them", async () => {
     await client.vms.setFirewall(vm, { egress: { default: "allow" } });
     for (const name of ["rebind.test", "loopback.test", "metadata.test"]) {
@@ -208,6 +231,23 @@ echo nameserver 192.0.0.1 >/etc/resolv.conf`,
     ).toEqual([false, false]);
   });
 });
+
+/** One after the other, each until there is an answer: what is dropped for being too much would prove nothing. */
+async function askMany(of: FastvmClient, guest: Vm, count: number, zone: string): Promise<void> {
+  const ask = `import socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(2)
+def answered(i):
+    name = b"".join(bytes([len(p)]) + p for p in (f"data{i}.${zone}".encode()).split(b".")) + b"\\0"
+    for _ in range(10):
+        s.sendto(struct.pack(">6H", i, 0x100, 1, 0, 0, 0) + name + struct.pack(">2H", 1, 1), ("192.0.0.1", 53))
+        try:
+            if struct.unpack(">H", s.recv(2000)[:2])[0] == i: return True
+        except TimeoutError: pass
+    return False
+print(sum(answered(i) for i in range(${count})))`;
+  expect(await sh(of, guest, `python3 - <<'END'\n${ask}\nEND`)).toBe(`${count}`);
+}
 
 test("a flood of questions is limited, and leaves the others their answers", async () => {
   await client.vms.setFirewall(vm, {});

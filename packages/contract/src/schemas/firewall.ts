@@ -69,7 +69,8 @@ export const FirewallDnsSchema = Type.Object(
   {
     ...STRICT,
     title: "FirewallDns",
-    description: "`allow`: only `domains` resolve. `deny` (default): all but them do.",
+    description:
+      "`allow`: only `domains` resolve. `deny` (default): all but them do. Absent: all do, or where egress denies what no rule names, those that its rules name.",
   },
 );
 
@@ -82,7 +83,7 @@ export const FirewallSchema = Type.Object(
   {
     ...STRICT,
     title: "Firewall",
-    description: "Absent blocks: ingress deny, egress allow, every name resolves.",
+    description: "Absent blocks: ingress deny, egress allow; `dns` follows from egress.",
   },
 );
 export type Firewall = Static<typeof FirewallSchema>;

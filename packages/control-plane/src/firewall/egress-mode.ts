@@ -11,13 +11,12 @@ import {
 } from "@fastvm/contract";
 import type { RateLimit } from "@fastvm/contract";
 import { familyOf, isWholeFamily } from "./cidr.ts";
-import { DEFAULT_POLICY, type RulesPolicy } from "./policy.ts";
+import { DEFAULT_POLICY, type NamesPolicy, type RulesPolicy } from "./policy.ts";
 
 type Egress = RulesPolicy["egress"];
-type Dns = RulesPolicy["dns"];
 
 /** Nothing is answered, and nobody else may be asked. */
-const NO_NAMES: Dns = { mode: "allow", domains: [], blockBypass: true };
+const NO_NAMES: NamesPolicy = { mode: "allow", domains: [], blockBypass: true };
 
 /** A mode that does not exist is one too, so that it is refused and not taken for something harmless. */
 export function hasEgressMode({ egress }: Readonly<Record<string, unknown>>): boolean {
@@ -26,20 +25,20 @@ export function hasEgressMode({ egress }: Readonly<Record<string, unknown>>): bo
 
 /**
  * The two blocks that it decides about. `given` and `before` are what the request and the record say of names; no request opens `deny_all`, and leaving it
- * opens what it had closed. `at` is where the egress stands in the request.
+ * opens what it had closed. No `dns` is one that follows from egress. `at` is where the egress stands in the request.
  */
 export function egressRules(
   egress: EgressMode,
   given: Firewall["dns"],
-  before: Dns,
+  before: NamesPolicy | undefined,
   at: string,
-): { readonly egress: Egress; readonly dns: NonNullable<Firewall["dns"]> } {
+): { readonly egress: Egress; readonly dns?: NonNullable<Firewall["dns"]> } {
   const limit = rateLimitOf(egress, at);
   const limited = limit === undefined ? {} : { rateLimit: limit };
   if (egress.mode === "deny_all")
     return { egress: { default: "deny", rules: [], ...limited }, dns: NO_NAMES };
-  const dns = given ?? (isClosed(before) ? DEFAULT_POLICY.dns : before);
-  return { egress: { ...reach(egress, at), ...limited }, dns };
+  const dns = given ?? (isClosed(before) ? undefined : before);
+  return { egress: { ...reach(egress, at), ...limited }, ...(dns === undefined ? {} : { dns }) };
 }
 
 function reach({ mode, allow_cidrs, deny_cidrs }: EgressMode, at: string): Egress {
@@ -78,8 +77,8 @@ function rateLimitOf({ rate_limit }: EgressMode, at: string): RateLimit | undefi
   throw invalid(`${at}.rate_limit`, "give exactly one of kbit_per_sec and pps");
 }
 
-function isClosed({ mode, domains }: Dns): boolean {
-  return mode === "allow" && domains.length === 0;
+function isClosed(dns: NamesPolicy | undefined): boolean {
+  return dns?.mode === "allow" && dns.domains.length === 0;
 }
 
 function invalid(field: string, detail: string): FastvmError {

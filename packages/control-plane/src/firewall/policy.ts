@@ -8,7 +8,14 @@ export interface RulesPolicy {
     readonly rules: FirewallRule[];
     readonly rateLimit?: RateLimit;
   };
-  readonly dns: { readonly mode: FirewallAction; readonly domains: string[]; readonly blockBypass: boolean };
+  /** Absent where nobody wrote it: then it follows from egress, whatever that becomes (`namesInForce`). */
+  readonly dns?: NamesPolicy;
+}
+
+export interface NamesPolicy {
+  readonly mode: FirewallAction;
+  readonly domains: string[];
+  readonly blockBypass: boolean;
 }
 
 export type StoredFirewall =
@@ -23,16 +30,19 @@ export type StoredFirewall =
 export const DEFAULT_POLICY: RulesPolicy = {
   ingress: { default: "deny", rules: [] },
   egress: { default: "allow", rules: [] },
-  dns: { mode: "deny", domains: [], blockBypass: false },
 };
+
+/** What a `dns` that was written leaves out. */
+export const EVERY_NAME: NamesPolicy = { mode: "deny", domains: [], blockBypass: false };
 
 /** `base` has what the policy leaves out: the default for a new policy, the old one for a change. */
 export function fillIn(policy: Firewall, base: RulesPolicy): RulesPolicy {
-  const { ingress, egress, dns } = policy;
+  const { ingress, egress } = policy;
+  const dns = policy.dns === undefined ? base.dns : { ...EVERY_NAME, ...policy.dns };
   return {
     ingress: ingress === undefined ? base.ingress : { default: ingress.default, rules: ingress.rules ?? [] },
     egress: egress === undefined ? base.egress : fillInEgress(egress),
-    dns: dns === undefined ? base.dns : { ...DEFAULT_POLICY.dns, ...dns },
+    ...(dns === undefined ? {} : { dns }),
   };
 }
 

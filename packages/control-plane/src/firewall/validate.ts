@@ -42,15 +42,15 @@ export function patchFirewall(current: StoredFirewall | undefined, input: Input)
 
 /** What the older dialect cannot say stays: a change of what comes in opens nothing that goes out. */
 function patchLegacy(current: StoredFirewall | undefined, patch: Partial<LegacyFirewall>): StoredFirewall {
-  const { ingress, egress, dns } = asRules(current);
+  const { ingress, ...kept } = asRules(current);
   const before = asLegacy(current);
   const { mode = before.mode } = patch;
   if (patch.ingress === undefined && current?.dialect === "rules") {
-    const policy = { ingress: { ...ingress, default: actionOf(mode) }, egress, dns };
+    const policy = { ...kept, ingress: { ...ingress, default: actionOf(mode) } };
     return { dialect: "rules", policy };
   }
   const stored = finishLegacy({ mode, ingress: patch.ingress ?? before.ingress }, "");
-  return current === undefined ? stored : { ...stored, kept: { egress, dns } };
+  return current === undefined ? stored : { ...stored, kept };
 }
 
 function isLegacy(input: Input): boolean {
@@ -60,7 +60,7 @@ function isLegacy(input: Input): boolean {
 }
 
 function parseRules(input: Input, base: RulesPolicy, prefix: string): StoredFirewall {
-  return finishRules(fillIn(inRules(input, base, prefix), base), prefix);
+  return finishRules(madeWhole(input, base, prefix), prefix);
 }
 
 /** What `deny_all` ignores beside it must be a word of some dialect: what is none may have been meant to say something. */
@@ -70,16 +70,17 @@ function withoutOtherDialect(egress: unknown): unknown {
   return Object.fromEntries(Object.entries(egress).filter(([name]) => !ofRules.includes(name)));
 }
 
-function inRules(input: Input, base: RulesPolicy, prefix: string): Firewall {
-  if (!hasEgressMode(input)) return checkRules(input, prefix);
+function madeWhole(input: Input, base: RulesPolicy, prefix: string): RulesPolicy {
+  if (!hasEgressMode(input)) return fillIn(checkRules(input, prefix), base);
   if (Object.hasOwn(input, "mode")) {
     throw invalid(join(prefix, "mode"), "the mode of ingress and that of egress are of different dialects");
   }
-  const { egress, ...others } = input;
-  const rest = checkRules(others, prefix);
+  const { egress, ...beside } = input;
+  const rest = checkRules(beside, prefix);
   const at = join(prefix, "egress");
   const mode = checkEgressMode(withoutOtherDialect(egress), at);
-  return { ...rest, ...egressRules(mode, rest.dns, base.dns, at) };
+  const { dns: before, ...others } = base;
+  return fillIn({ ...rest, ...egressRules(mode, rest.dns, before, at) }, others);
 }
 
 function finishLegacy(policy: Required<LegacyFirewall>, prefix: string): LegacyStored {
@@ -112,18 +113,15 @@ function finishRules(policy: RulesPolicy, prefix: string): StoredFirewall {
       checkRule(rule, direction, join(prefix, `${direction}.rules.${index}`));
     }
   }
-  const domains = policy.dns.domains.map((domain, index) =>
+  const domains = policy.dns?.domains.map((domain, index) =>
     requirePattern(domain, join(prefix, `dns.domains.${index}`)),
   );
   const whole: RulesPolicy = {
     ...policy,
     egress: { ...policy.egress, rules: policy.egress.rules.map((rule) => normalised(rule)) },
-    dns: { ...policy.dns, domains },
+    ...(policy.dns === undefined || domains === undefined ? {} : { dns: { ...policy.dns, domains } }),
   };
-  const resolved = new DomainList(domains);
-  for (const [index, rule] of whole.egress.rules.entries()) {
-    refuseDead(rule, whole.dns.mode, resolved, join(prefix, `egress.rules.${index}.value`));
-  }
+  refuseDeadRules(whole, prefix);
   return { dialect: "rules", policy: whole };
 }
 
@@ -149,15 +147,15 @@ function checkRule(rule: FirewallRule, direction: "ingress" | "egress", at: stri
 }
 
 /** A rule that allows a name which may not be resolved could never match: better told now than wondered about later. */
-function refuseDead(
-  rule: FirewallRule,
-  mode: RulesPolicy["dns"]["mode"],
-  domains: DomainList,
-  field: string,
-): void {
-  if (rule.kind !== "fqdn" || rule.action !== "allow") return;
-  const dead = mode === "allow" ? !domains.overlaps(rule.value) : domains.covers(rule.value);
-  if (dead) throw invalid(field, `${rule.value} can never be reached: dns does not let it be resolved`);
+function refuseDeadRules({ egress, dns }: RulesPolicy, prefix: string): void {
+  if (dns === undefined) return;
+  const domains = new DomainList(dns.domains);
+  for (const [index, rule] of egress.rules.entries()) {
+    if (rule.kind !== "fqdn" || rule.action !== "allow") continue;
+    const dead = dns.mode === "allow" ? !domains.overlaps(rule.value) : domains.covers(rule.value);
+    const field = join(prefix, `egress.rules.${index}.value`);
+    if (dead) throw invalid(field, `${rule.value} can never be reached: dns does not let it be resolved`);
+  }
 }
 
 function normalised(rule: FirewallRule): FirewallRule {

@@ -11,6 +11,7 @@ import { TEST_STORES } from "../testing/test-stores.ts";
 const CLOSED = { egress: { default: "deny", rules: [] } };
 const HTTPS = { action: "allow", kind: "cidr", value: "192.0.2.0/24", protocol: "tcp", ports: "443" };
 const WRITTEN = { egress: { default: "deny", rules: [HTTPS], rateLimit: { kbitPerSec: 800, burst: 64 } } };
+const BY_RULES = { mode: "allow", domains: [], blockBypass: false };
 const DEFAULT = networkPolicyOf({ firewall: undefined, services: [] });
 const SERVICE_RULE = {
   value: "::/0",
@@ -41,7 +42,7 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
   describe("a VM that begins to run has its policy", () => {
     test.each([
       ["nothing written", undefined, DEFAULT],
-      ["rules", WRITTEN, { ...DEFAULT, ...WRITTEN }],
+      ["rules", WRITTEN, { ...DEFAULT, ...WRITTEN, dns: BY_RULES }],
       ["the older dialect", { mode: "open" }, { ...DEFAULT, ingress: { default: "allow", rules: [] } }],
       ["an egress mode", { egress: { mode: "deny_all" } }, { ...DEFAULT, ...CLOSED, dns: NO_NAMES }],
     ])("when it is launched, restored, forked and resumed: %s", async (_name, firewall, expected) => {
@@ -76,8 +77,8 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
       const restored = await call("POST /v1/vms", { snapshotId: snapshot.id, firewall: CLOSED });
       const fork = await call(`POST /v1/vms/${id}/fork`, { count: 2, firewall: CLOSED });
       const children = [restored, ...fork.children.map(({ vm }: { vm: { id: VmId } }) => vm)];
-      for (const vm of children) expect(atWorker(vm.id)).toEqual({ ...DEFAULT, ...CLOSED });
-      expect(atWorker(id)).toEqual({ ...DEFAULT, ...WRITTEN });
+      for (const vm of children) expect(atWorker(vm.id)).toEqual({ ...DEFAULT, ...CLOSED, dns: BY_RULES });
+      expect(atWorker(id)).toEqual({ ...DEFAULT, ...WRITTEN, dns: BY_RULES });
     });
   });
 
@@ -193,7 +194,7 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
       release();
       expect(await change).toMatchObject({ status: 200 });
       if (way.way === "paused") await call(`POST /v1/vms/${id}/resume`);
-      expect(atWorker(id)).toEqual({ ...DEFAULT, ...CLOSED });
+      expect(atWorker(id)).toEqual({ ...DEFAULT, ...CLOSED, dns: BY_RULES });
       expect(await inRecord(id)).toEqual(atWorker(id));
     });
 
@@ -220,7 +221,7 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
       await call(`PUT /v1/vms/${id}/firewall`, CLOSED);
       expect(atWorker(id)).toBeUndefined();
       await call(`DELETE /v1/vms/${first}`);
-      await eventually(() => expect(atWorker(id)).toEqual({ ...DEFAULT, ...CLOSED }));
+      await eventually(() => expect(atWorker(id)).toEqual({ ...DEFAULT, ...CLOSED, dns: BY_RULES }));
     });
 
     test("is made sure of when the VM was paused and resumed in its middle", async () => {
@@ -233,7 +234,7 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
         expect(atWorker(id)).toEqual(DEFAULT);
       });
       await call(`PUT /v1/vms/${id}/firewall`, CLOSED);
-      expect(atWorker(id)).toEqual({ ...DEFAULT, ...CLOSED });
+      expect(atWorker(id)).toEqual({ ...DEFAULT, ...CLOSED, dns: BY_RULES });
     });
   });
 
@@ -253,7 +254,7 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
     const id = await launch();
     api.worker.vms.delete(id);
     await call(`PUT /v1/vms/${id}/firewall`, CLOSED);
-    expect(await inRecord(id)).toEqual({ ...DEFAULT, ...CLOSED });
+    expect(await inRecord(id)).toEqual({ ...DEFAULT, ...CLOSED, dns: BY_RULES });
   });
 });
 

@@ -56,13 +56,17 @@ function showRules(policy: NetworkPolicy, hits: FirewallHits | undefined): void 
   const header = ["WAY", "ACTION", "PEER", "PROTOCOL", "PORTS", ...counts, "DESCRIPTION"];
   const rows = [...directionRows(policy, "ingress", hits), ...directionRows(policy, "egress", hits)];
   printLine(renderTable(header, rows));
-  const { mode = "deny", domains = [], blockBypass = false } = policy.dns ?? {};
-  const blocked = blockBypass ? ", other resolvers blocked" : "";
-  printLine(`names: ${mode} ${domains.join(", ") || "(none)"}${blocked}`);
+  printLine(`names: ${namesOf(policy)}`);
   const limit = policy.egress?.rateLimit;
   if (limit === undefined) return;
   const rate = "kbitPerSec" in limit ? `${limit.kbitPerSec} kbit/s` : `${limit.packetsPerSec} packets/s`;
   printLine(`sends at most: ${rate}`);
+}
+
+function namesOf({ dns }: NetworkPolicy): string {
+  if (dns === undefined) return "as egress has it";
+  const { mode = "deny", domains = [], blockBypass = false } = dns;
+  return `${mode} ${domains.join(", ") || "(none)"}${blockBypass ? ", other resolvers blocked" : ""}`;
 }
 
 function directionRows(policy: NetworkPolicy, direction: Direction, hits: FirewallHits | undefined) {

@@ -33,8 +33,8 @@ const rule = (changes: object = {}) => ({
 const DEFAULTS = {
   ingress: { default: "deny", rules: [] },
   egress: { default: "allow", rules: [] },
-  dns: { mode: "deny", domains: [], blockBypass: false },
 };
+const EVERY_NAME = { mode: "deny", domains: [], blockBypass: false };
 
 describe("firewall", () => {
   test("is shown in the dialect of who asks; nothing written means the defaults", async () => {
@@ -67,7 +67,7 @@ describe("firewall", () => {
       rule({ protocol: "udp", ports: "53" }),
     ]);
     expect((await get(OURS)).firewall).toEqual(policy);
-    expect((await get(OURS)).effectiveFirewall).toEqual(firewall);
+    expect((await get(OURS)).effectiveFirewall).toEqual({ ...firewall, dns: EVERY_NAME });
   });
 
   test("a new policy is shown to old clients as far as they can see", async () => {
@@ -101,6 +101,33 @@ describe("firewall", () => {
     });
     expect((await patch({})).body.firewall).toEqual(after);
     expect((await put({})).body.firewall).toEqual(DEFAULTS);
+  });
+
+  test("names are those of the rules where egress is closed, unless dns is written", async () => {
+    const names = async () => (await get(OURS)).effectiveFirewall.dns;
+    const open = rule({ kind: "fqdn", value: "*.Example.com" });
+    await put({ egress: { default: "deny", rules: [open, rule({ value: "192.0.2.0/24" })] } });
+    expect(await names()).toEqual({ mode: "allow", domains: ["*.example.com"], blockBypass: false });
+    expect((await get(OURS)).firewall).not.toHaveProperty("dns");
+    await patch({ ingress: { default: "allow" } });
+    await patch({ egress: { default: "deny" } });
+    expect(await names()).toEqual({ mode: "allow", domains: [], blockBypass: false });
+    await patch({ mode: "restricted" });
+    expect((await names()) ?? (await api.call(`GET /v1/vms/${id}/firewall`)).body.policy.dns).toEqual({
+      ...{ mode: "allow", domains: [], blockBypass: false },
+    });
+    await patch({ egress: { default: "allow" } });
+    expect(await names()).toEqual(EVERY_NAME);
+    await patch({ egress: { mode: "custom", allow_cidrs: ["192.0.2.0/24"] } });
+    expect(await names()).toEqual({ mode: "allow", domains: [], blockBypass: false });
+    await patch({ dns: { mode: "deny", domains: [] } });
+    expect(await names()).toEqual(EVERY_NAME);
+    await patch({ egress: { default: "deny" } });
+    expect(await names()).toEqual(EVERY_NAME);
+    expect((await get(OURS)).firewall.dns).toEqual(EVERY_NAME);
+    await patch({ egress: { mode: "deny_all" } });
+    await patch({ egress: { mode: "custom", allow_cidrs: ["192.0.2.0/24"] } });
+    expect(await names()).toEqual({ mode: "allow", domains: [], blockBypass: false });
   });
 
   test("PATCH in the old dialect", async () => {

@@ -1,0 +1,28 @@
+/**
+ * Which names a VM may ask for. A question carries what its asker likes to whoever serves the name, so where egress lets out only what rules name, names that no rule
+ * mentions are closed as well, unless the policy's `dns` says otherwise.
+ */
+import type { FirewallRule } from "@fastvm/contract";
+import { familyOf, isWholeFamily } from "./cidr.ts";
+import { EVERY_NAME, type NamesPolicy, type RulesPolicy } from "./policy.ts";
+
+export function namesInForce({ egress, dns }: Pick<RulesPolicy, "egress" | "dns">): NamesPolicy {
+  if (dns !== undefined) return dns;
+  const end = egress.default === "deny" ? egress.rules.length : endOfReach(egress.rules);
+  if (end === undefined) return EVERY_NAME;
+  const named = egress.rules
+    .slice(0, end)
+    .filter(({ kind, action }) => kind === "fqdn" && action === "allow");
+  return { mode: "allow", domains: [...new Set(named.map(({ value }) => value))], blockBypass: false };
+}
+
+/** How many rules there are until all of both families is denied, whatever the default: what stands behind is never asked. `undefined` when it never is. */
+function endOfReach(rules: readonly FirewallRule[]): number | undefined {
+  const denied = new Set<number>();
+  for (const [index, { action, kind, value, protocol }] of rules.entries()) {
+    const deniesFamily = action === "deny" && kind === "cidr" && protocol === "any" && isWholeFamily(value);
+    if (deniesFamily) denied.add(familyOf(value));
+    if (denied.size === 2) return index;
+  }
+  return undefined;
+}
