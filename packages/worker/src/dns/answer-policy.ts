@@ -45,12 +45,15 @@ function withFewAddresses(records: readonly ResolvedRecord[]): readonly Resolved
 
 /** One entry for each name of the chain and each address. */
 export function learnedAddresses(
-  names: readonly string[],
+  { asked, aliases }: { readonly asked: string; readonly aliases: readonly string[] },
   records: readonly ResolvedRecord[],
   ttlSec: number,
 ): LearnedAddress[] {
   const lifetimeSec = Math.max(ttlSec, MIN_LEARNED_TTL_SEC) + LEARNED_GRACE_SEC;
+  const names = [{ name: asked, isAlias: false }, ...aliases.map((name) => ({ name, isAlias: true }))];
   return records.flatMap(({ address }) =>
-    address === undefined ? [] : names.map((name) => ({ name, address: address.text, ttlSec: lifetimeSec })),
+    address === undefined
+      ? []
+      : names.map((name) => ({ ...name, address: address.text, ttlSec: lifetimeSec })),
   );
 }

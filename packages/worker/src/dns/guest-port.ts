@@ -14,8 +14,13 @@ export interface DnsGuest {
 }
 
 export interface LearnedAddress {
-  /** The name asked for, or one of its CNAME chain, each in an entry of its own: a rule for an alias's target means it whatever alias led there. Lower case. */
+  /** The name asked for, or one of its CNAME chain, each in an entry of its own. Lower case. */
   readonly name: string;
+  /**
+   * Whether it is a name of the chain. That such a name has this address is claimed by whoever answers for the name asked for: enough to deny it, not to open it. Rules that
+   * allow learn of the name asked for alone, whose owner decides where its aliases lead.
+   */
+  readonly isAlias: boolean;
   readonly address: string;
   /** How long the firewall should know it: the TTL that the guest is told, at least 5, and 2 more for the guest to use it. */
   readonly ttlSec: number;

@@ -6,7 +6,7 @@ import type { DnsGuest } from "./guest-port.ts";
 import { guardQuery, type Question } from "./header-guard.ts";
 import { isLocalName } from "./local-names.ts";
 import { RateLimit, type RateLimitOptions } from "./rate-limit.ts";
-import type { Found, SharedLookup } from "./shared-lookup.ts";
+import type { Found, Lookup } from "./lookup.ts";
 import { UpstreamError } from "./upstream-exchange.ts";
 import type { Verdict, VerdictTotals } from "./verdict-totals.ts";
 import * as wire from "./wire.ts";
@@ -22,7 +22,7 @@ const FIRST_META_TYPE = 128;
 
 export interface GuestServiceOptions {
   readonly guest: DnsGuest;
-  readonly lookup: SharedLookup;
+  readonly lookup: Lookup;
   readonly rate: RateLimitOptions;
   readonly totals: VerdictTotals;
   readonly onError: (error: Error) => void;
@@ -114,8 +114,8 @@ export class GuestService {
     const { verdict, records } = permit(guest, question.name, resolution);
     if (verdict === "refused") return [verdict, { rcode: wire.RCODE_NO_SUCH_NAME }];
     if (verdict === "filtered" && records.length === 0) return [verdict, { rcode: wire.RCODE_OK }];
-    const names = [question.name, ...resolution.chain.map(({ target }) => target)];
-    const entries = learnedAddresses(names, records, ttlSec);
+    const aliases = resolution.chain.map(({ target }) => target);
+    const entries = learnedAddresses({ asked: question.name, aliases }, records, ttlSec);
     if (entries.length > 0) await inTime(guest.learn(entries));
     const { rcode, chain, authority } = resolution;
     return [verdict, { rcode, chain, records, authority, ttlSec }];

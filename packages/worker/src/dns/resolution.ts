@@ -1,4 +1,4 @@
-/** What the world says of a name, ready to be sent: before any guest's policy, so that all guests share it. */
+/** What the world says of a name, ready to be sent: before the guest's policy, which may change while it is remembered. */
 
 export interface Resolution {
   readonly rcode: number;

@@ -160,16 +160,43 @@ describe("answers", () => {
     expect(upstream.asked).toHaveLength(1);
   });
 
-  test("to one VM of what another asked for come from the cache, under its own policy", async () => {
-    const { port, resolver, upstream } = await scene(publicZone);
-    const other = new TestGuest();
-    const { port: otherPort } = await resolver.serve({ address: "127.0.0.1", port: 0, guest: other });
+  test("that are known come from the cache, under the policy of now", async () => {
+    const { port, guest, resolver, upstream } = await scene(publicZone);
     await ask(port, "www.example.com");
-    expect((await ask(otherPort, "WWW.example.com")).data).toEqual(["93.184.216.34"]);
-    other.policyNow = deny("*.example.com");
-    expect((await ask(otherPort, "www.example.com")).rcode).toBe(NO_SUCH_NAME);
+    expect((await ask(port, "WWW.example.com")).data).toEqual(["93.184.216.34"]);
+    guest.policyNow = deny("*.example.com");
+    expect((await ask(port, "www.example.com")).rcode).toBe(NO_SUCH_NAME);
     expect(upstream.asked).toHaveLength(1);
     expect(resolver.totals().lookup).toMatchObject({ hits: 1, misses: 1, entries: 1 });
+  });
+
+  test("to one VM tell nothing of what another asked for: neither by their time to live nor by whom they come from", async () => {
+    const { port, resolver, upstream } = await scene(publicZone);
+    const guest = new TestGuest();
+    const other = await resolver.serve({ address: "127.0.0.1", port: 0, guest });
+    await ask(port, "www.example.com");
+    const left = async (): Promise<number> => (await ask(port, "www.example.com")).ttls[0] ?? 0;
+    await expect.poll(left, { timeout: 10_000 }).toBeLessThan(300);
+    expect((await ask(other.port, "www.example.com")).ttls).toEqual([300]);
+    expect(upstream.asked).toHaveLength(2);
+    expect(resolver.totals().lookup).toMatchObject({ misses: 2, entries: 2 });
+    await other.close();
+    expect(resolver.totals().lookup).toMatchObject({ misses: 2, entries: 1 });
+  });
+
+  test("that are under way for one VM are not waited for by another", async () => {
+    const release = Promise.withResolvers<void>();
+    const { port, resolver, upstream } = await scene(async ({ name }) => {
+      if (upstream.asked.length === 1) await release.promise;
+      return answers(a(name, "93.184.216.34"));
+    });
+    const guest = new TestGuest();
+    const other = await resolver.serve({ address: "127.0.0.1", port: 0, guest });
+    const first = ask(port, "www.example.com");
+    await expect.poll(() => upstream.asked.length, { timeout: 5000 }).toBe(1);
+    expect((await ask(other.port, "www.example.com")).rcode).toBe(OK);
+    release.resolve();
+    expect((await first).rcode).toBe(OK);
   });
 
   test("a question that is under way is not asked again", async () => {
@@ -310,8 +337,8 @@ describe("the firewall", () => {
     learning.resolve();
     expect((await reply).ttls).toEqual([40, 40]);
     expect(guest.learned).toEqual([
-      { name: "www.example.com", address: "93.184.216.34", ttlSec: 42 },
-      { name: "cdn.test", address: "93.184.216.34", ttlSec: 42 },
+      { name: "www.example.com", address: "93.184.216.34", ttlSec: 42, isAlias: false },
+      { name: "cdn.test", address: "93.184.216.34", ttlSec: 42, isAlias: true },
     ]);
   });
 

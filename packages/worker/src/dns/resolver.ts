@@ -1,5 +1,5 @@
 /**
- * The daemon's DNS resolver: one cache and one set of upstreams for all VMs, a service for each.
+ * The daemon's DNS resolver: one set of upstreams for all VMs, a service and a cache for each.
  *
  *     Resolver.open({ upstreams?, onError?, rate?, cache?, tcp?, upstreamTimeoutMs? }): Resolver     nothing is bound yet
  *     resolver.serve({ address, port, guest }): Promise<DnsService>     UDP and TCP; rejects when the address cannot be bound
@@ -14,7 +14,7 @@ import type { DnsGuest, DnsService } from "./guest-port.ts";
 import { GuestService } from "./guest-service.ts";
 import { type LatencyReport, LatencyTotals } from "./latency.ts";
 import type { RateLimitOptions } from "./rate-limit.ts";
-import { type LookupTotals, SharedLookup } from "./shared-lookup.ts";
+import { Lookups, type LookupTotals } from "./lookup.ts";
 import { DEFAULT_TCP_OPTIONS, listenTcp, type TcpOptions } from "./tcp-listener.ts";
 import { listenUdp, type ListenAddress } from "./udp-listener.ts";
 import { configuredUpstreams, systemUpstreams } from "./upstream-address.ts";
@@ -33,6 +33,7 @@ export interface ResolverOptions {
   readonly onError?: (error: Error) => void;
   /** Questions of each guest. */
   readonly rate?: RateLimitOptions;
+  /** Of each guest. */
   readonly cache?: CacheLimits;
   readonly tcp?: TcpOptions;
   readonly upstreamTimeoutMs?: number;
@@ -53,7 +54,7 @@ export class Resolver implements AsyncDisposable {
   readonly #options: ResolverOptions;
   readonly #latency = new LatencyTotals();
   readonly #verdicts = new VerdictTotals();
-  readonly #lookup: SharedLookup;
+  readonly #lookups: Lookups;
   readonly #services = new Set<DnsService>();
 
   private constructor(options: ResolverOptions) {
@@ -61,7 +62,7 @@ export class Resolver implements AsyncDisposable {
     const { upstreams, upstreamTimeoutMs = DEFAULT_UPSTREAM_TIMEOUT_MS } = options;
     const source = upstreams === undefined ? systemUpstreams() : configuredUpstreams(upstreams);
     const asked = new Upstreams({ source, timeoutMs: upstreamTimeoutMs, latency: this.#latency });
-    this.#lookup = new SharedLookup(asked, options.cache ?? DEFAULT_CACHE_LIMITS);
+    this.#lookups = new Lookups(asked, options.cache ?? DEFAULT_CACHE_LIMITS);
   }
 
   /** Throws a `TypeError` for upstreams that are no addresses. */
@@ -71,13 +72,8 @@ export class Resolver implements AsyncDisposable {
 
   async serve({ address, port, client, guest }: ServeOptions): Promise<DnsService> {
     const { rate = DEFAULT_RATE, tcp: tcpOptions = DEFAULT_TCP_OPTIONS, onError = () => {} } = this.#options;
-    const service = new GuestService({
-      guest,
-      rate,
-      onError,
-      lookup: this.#lookup,
-      totals: this.#verdicts,
-    });
+    const lookup = this.#lookups.open();
+    const service = new GuestService({ guest, rate, onError, lookup, totals: this.#verdicts });
     const tcp = await listenTcp({ address, port, client }, service, tcpOptions);
     // For port 0 both listen on the one that was found.
     const udp = await listenUdp({ address, port: tcp.port, client }, service).catch(
@@ -89,6 +85,7 @@ export class Resolver implements AsyncDisposable {
     let closing: Promise<void> | undefined;
     const close = (): Promise<void> => {
       this.#services.delete(served);
+      this.#lookups.close(lookup);
       closing ??= Promise.all([udp.close(), tcp.close()]).then(() => {});
       return closing;
     };
@@ -105,7 +102,7 @@ export class Resolver implements AsyncDisposable {
   totals(): ResolverTotals {
     return {
       questions: this.#verdicts.report(),
-      lookup: this.#lookup.totals(),
+      lookup: this.#lookups.totals(),
       upstream: this.#latency.report(),
     };
   }

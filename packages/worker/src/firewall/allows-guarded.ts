@@ -1,5 +1,6 @@
 /** Whether a policy names a guarded address, so that the resolver may hand it out. */
 import type { NetworkPolicy } from "@fastvm/contract";
+import { otherForms } from "../network/address-forms.ts";
 import { contains, parseAddress, parseNetwork } from "./ip-network.ts";
 import { isBroad } from "./render-rules.ts";
 
@@ -9,9 +10,12 @@ export function allowsGuarded(policy: NetworkPolicy, text: string): boolean {
   if (address === undefined) return false;
   for (const rule of policy.egress.rules) {
     const network = rule.kind === "cidr" ? parseNetwork(rule.value) : undefined;
-    if (network === undefined || !contains(network, address)) continue;
-    if (rule.action === "deny" && rule.protocol === "any") return false;
-    if (rule.action === "allow" && !isBroad(network)) return true;
+    if (network === undefined) continue;
+    if (rule.action === "allow") {
+      if (contains(network, address) && !isBroad(network)) return true;
+    } else if (rule.protocol === "any") {
+      if ([network, ...otherForms(network)].some((form) => contains(form, address))) return false;
+    }
   }
   return false;
 }

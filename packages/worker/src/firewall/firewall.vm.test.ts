@@ -17,7 +17,14 @@ const PLAIN6 = "2001:db8:1::7";
 const OTHER6 = "2001:db8:2::7";
 const PRIVATE6 = "fd99::9";
 const DOH6 = "2606:4700:4700::1111";
-const ADDRESSES = [PLAIN4, OTHER4, LAST4, PRIVATE4, METADATA, DOH4, PLAIN6, OTHER6, PRIVATE6, DOH6];
+/** Where a translator would reach the first and the last of IPv4, and where a relay would. */
+const TRANSLATED_PLAIN4 = "64:ff9b::c633:6407";
+const TRANSLATED_DOH4 = "64:ff9b::101:101";
+const RELAYED_PLAIN4 = "2002:c633:6407::1";
+const ADDRESSES = [
+  ...[PLAIN4, OTHER4, LAST4, PRIVATE4, METADATA, DOH4, PLAIN6, OTHER6, PRIVATE6, DOH6],
+  ...[TRANSLATED_PLAIN4, TRANSLATED_DOH4, RELAYED_PLAIN4],
+];
 const INDEX = 700;
 const NEIGHBOUR = 701;
 
@@ -208,6 +215,28 @@ describe("what a VM reaches", () => {
         expect(await vm.reaches(target), JSON.stringify(target)).toBe(true);
       }
     }
+  });
+
+  it("is denied an IPv4 address in the forms in which IPv6 carries it", async () => {
+    const open = { egressDefault: "allow" } as const;
+    await attach([], open);
+    expect(await vm.reaches(tcp(TRANSLATED_PLAIN4))).toBe(true);
+    expect(await vm.reaches(tcp(RELAYED_PLAIN4))).toBe(false);
+    const relays = rule("2002::/16");
+    await firewall.update(INDEX, policy([relays], [], open));
+    expect(await vm.reaches(tcp(RELAYED_PLAIN4))).toBe(true);
+    await firewall.update(INDEX, policy([rule("198.51.100.0/24", { action: "deny" }), relays], [], open));
+    for (const address of [PLAIN4, TRANSLATED_PLAIN4, RELAYED_PLAIN4]) {
+      expect(await vm.reaches(tcp(address)), address).toBe(false);
+    }
+    expect(await vm.reaches(tcp(TRANSLATED_DOH4, 443))).toBe(true);
+    await firewall.update(INDEX, policy([], [], { ...open, blockBypass: true }));
+    expect(await vm.reaches(tcp(TRANSLATED_DOH4, 443))).toBe(false);
+    expect(await vm.reaches(tcp(TRANSLATED_DOH4))).toBe(true);
+    const byName = rule("plain.test", { action: "deny" });
+    await firewall.update(INDEX, policy([byName], [], open));
+    await firewall.learn(INDEX, [{ name: "plain.test", isAlias: false, address: PLAIN4, ttlSec: 60 }]);
+    expect(await vm.reaches(tcp(TRANSLATED_PLAIN4))).toBe(false);
   });
 
   it("is echoes of ICMP under a rule for any protocol, and none under one for tcp", async () => {

@@ -8,7 +8,10 @@ const NOW = 1_000_000;
 const byName = rule("*.example.test");
 const OF4 = { index: 5, rule: nameId(byName), family: 4 as const };
 const OF6 = { ...OF4, family: 6 as const };
-const entry = (address: string, ttlSec = 60, name = "www.example.test") => ({ name, address, ttlSec });
+const entry = (address: string, ttlSec = 60, name = "www.example.test") => ({
+  ...{ name, address, ttlSec },
+  isAlias: false,
+});
 const nth = (n: number, ttlSec: number) => entry(`192.1.${n >> 8}.${n & 255}`, ttlSec);
 
 /** As many addresses as there may be. */
@@ -42,6 +45,20 @@ describe("learned addresses", () => {
     const learned = new LearnedAddresses(5, policy([byName, denied]));
     expect(learned.learn([entry("10.0.0.1", 5)], NOW)).toEqual([
       { ...OF4, rule: nameId(denied), address: "10.0.0.1", ttlSec: 600, isKnown: false },
+      { ...OF6, rule: nameId(denied), address: "64:ff9b:0:0:0:0:a00:1", ttlSec: 600, isKnown: false },
+    ]);
+  });
+
+  it("of a name that only an alias led to count for rules that deny", () => {
+    const denied = rule("www.example.test", { action: "deny" });
+    const learned = new LearnedAddresses(5, policy([byName, denied]));
+    const claimed = [entry("192.0.2.1", 60, "evil.test"), { ...entry("192.0.2.1"), isAlias: true }];
+    expect(learned.learn(claimed, NOW)).toEqual([
+      { ...OF4, rule: nameId(denied), address: "192.0.2.1", ttlSec: 600, isKnown: false },
+      { ...OF6, rule: nameId(denied), address: "64:ff9b:0:0:0:0:c000:201", ttlSec: 600, isKnown: false },
+    ]);
+    expect(learned.learn([entry("192.0.2.1")], NOW)).toEqual([
+      { ...OF4, address: "192.0.2.1", ttlSec: 60, isKnown: false },
     ]);
   });
 
@@ -97,7 +114,7 @@ describe("learned addresses", () => {
     const left = learned.all(NOW);
     expect(left.length).toBeGreaterThan(MAX_LEARNED_PER_VM - 64);
     expect(left.length).toBeLessThanOrEqual(MAX_LEARNED_PER_VM);
-    expect(left.filter(({ ttlSec }) => ttlSec === 600)).toHaveLength(2);
+    expect(left.filter(({ ttlSec }) => ttlSec === 600)).toHaveLength(3);
   });
 
   it("are taken out of the kernel with the rule, and with the VM", () => {

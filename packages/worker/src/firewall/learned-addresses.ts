@@ -4,10 +4,11 @@
  * also where a VM's share of the sets has its bound.
  */
 import type { FirewallRule, NetworkPolicy } from "@fastvm/contract";
+import { otherAddresses } from "../network/address-forms.ts";
 import { isGuarded } from "../network/guarded-ranges.ts";
 import type { LearnedAddress } from "./guest-port.ts";
 import { formatAddress, parseAddress } from "./ip-network.ts";
-import type { Family } from "./ip-network.ts";
+import type { Family, IpAddress } from "./ip-network.ts";
 import { learnedSet } from "./render-rules.ts";
 import { nameId } from "./rule-id.ts";
 
@@ -86,14 +87,13 @@ export class LearnedAddresses {
     const changes: AddressChange[] = [];
     const rulesOf = new Map<string, readonly FirewallRule[]>();
     const seen = new Set<string>();
-    for (const { name, address: text, ttlSec } of entries) {
+    for (const { name, isAlias, address: text, ttlSec } of entries) {
       const rules = rulesOf.get(name) ?? this.#rulesFor(name);
       rulesOf.set(name, rules);
-      const address = rules.length === 0 ? undefined : parseAddress(text);
-      if (address === undefined) continue;
-      for (const rule of rules) {
+      const forms = rules.length === 0 ? [] : formsOf(text);
+      for (const [rule, address] of rules.flatMap((one) => pairs(one, forms))) {
         // Names may lead anywhere; that an address is inside of a guarded range must be said by a rule with the address.
-        if (rule.action === "allow" && isGuarded(text)) continue;
+        if (rule.action === "allow" && (isAlias || isGuarded(text))) continue;
         const element = {
           ...{ index: this.#index, rule: nameId(rule) },
           ...{ family: address.family, address: formatAddress(address) },
@@ -160,6 +160,19 @@ export class LearnedAddresses {
     this.forget(evicted);
     return evicted;
   }
+}
+
+/** The address, then its other forms. */
+function formsOf(text: string): readonly IpAddress[] {
+  return [text, ...otherAddresses(text)].flatMap((form) => parseAddress(form) ?? []);
+}
+
+/** What is denied is so in all forms; what is allowed is what was answered. */
+function pairs(
+  rule: FirewallRule,
+  forms: readonly IpAddress[],
+): readonly (readonly [FirewallRule, IpAddress])[] {
+  return (rule.action === "deny" ? forms : forms.slice(0, 1)).map((form) => [rule, form] as const);
 }
 
 function shareKey({ rule, family }: Pick<LearnedElement, "rule" | "family">): string {

@@ -1,5 +1,5 @@
-import type { NetworkPolicy } from "@fastvm/contract";
-import { describe, expect, it } from "vitest";
+import type { FirewallRule, NetworkPolicy } from "@fastvm/contract";
+import { describe, expect, it, test } from "vitest";
 import { policy, rule } from "../testing/policies.ts";
 import { allowsGuarded } from "./allows-guarded.ts";
 import * as render from "./render-rules.ts";
@@ -21,14 +21,13 @@ describe("rules of egress", () => {
     [rule("198.51.100.7/32"), "meta nfproto ipv4 ct original ip daddr 198.51.100.7/32 counter accept"],
     [rule("10.1.2.3/16"), `meta nfproto ipv4 ct original ip daddr 10.1.0.0/16 counter accept`],
     [rule("::/0"), `meta nfproto ipv6 ${GUARD6} counter accept`],
-    [rule("0.0.0.0/0", { action: "deny" }), "meta nfproto ipv4 counter return"],
     [
       rule("fd00::/8", { protocol: "udp", ports: "53" }),
       `meta nfproto ipv6 ct original ip6 daddr fd00:0:0:0:0:0:0:0/8 meta l4proto udp ct original proto-dst 53 counter accept`,
     ],
     [
-      rule("10.0.0.0/8", { protocol: "tcp", ports: "8080-8090", action: "deny" }),
-      "meta nfproto ipv4 ct original ip daddr 10.0.0.0/8 meta l4proto tcp ct original proto-dst 8080-8090 counter return",
+      rule("2001:db8::/32", { protocol: "tcp", ports: "8080-8090", action: "deny" }),
+      "meta nfproto ipv6 ct original ip6 daddr 2001:db8:0:0:0:0:0:0/32 meta l4proto tcp ct original proto-dst 8080-8090 counter return",
     ],
     [
       rule("10.0.0.0/8", { protocol: "tcp" }),
@@ -38,6 +37,25 @@ describe("rules of egress", () => {
     expect(renderEgress(5, policy([one]))).toEqual([
       `${expected} comment "egress 0"`,
       'counter return comment "egress default"',
+    ]);
+  });
+
+  it("that deny IPv4 deny the addresses of IPv6 that carry it", () => {
+    const denied = rule("10.0.0.0/8", { protocol: "tcp", ports: "80", action: "deny" });
+    const ending = 'meta l4proto tcp ct original proto-dst 80 counter return comment "egress 0"';
+    expect(renderEgress(5, policy([denied]))).toEqual([
+      `meta nfproto ipv4 ct original ip daddr 10.0.0.0/8 ${ending}`,
+      `meta nfproto ipv6 ct original ip6 daddr 64:ff9b:0:0:0:0:a00:0/104 ${ending}`,
+      `meta nfproto ipv6 ct original ip6 daddr 2002:a00:0:0:0:0:0:0/24 ${ending}`,
+      'counter return comment "egress default"',
+    ]);
+    expect(renderHost(5, policy([denied]))).toHaveLength(3);
+    expect(renderIngress(policy([], [denied]))[1]).toContain(
+      "ct original ip6 saddr 64:ff9b:0:0:0:0:a00:0/104",
+    );
+    expect(renderEgress(5, policy([rule("0.0.0.0/0", { action: "deny" })])).slice(0, 2)).toEqual([
+      'meta nfproto ipv4 counter return comment "egress 0"',
+      'meta nfproto ipv6 ct original ip6 daddr 64:ff9b:0:0:0:0:0:0/96 counter return comment "egress 0"',
     ]);
   });
 
@@ -95,7 +113,7 @@ describe("rules of egress to the host", () => {
     expect(lines.map((line) => line.match(/(accept|return) comment "egress .+"/)?.[0])).toEqual([
       'return comment "egress 0"',
       'return comment "egress 0"',
-      'return comment "egress 2"',
+      ...Array.from({ length: 3 }, () => 'return comment "egress 2"'),
       'accept comment "egress 4"',
     ]);
   });
@@ -129,6 +147,13 @@ describe("the id of a rule", () => {
     expect(new Set([base, ...others].map(ruleId)).size).toBe(5);
     expect(ruleId(base)).toMatch(/^[0-9a-f]{8}$/);
   });
+});
+
+test("a guarded address in another form is not allowed where the address is denied", () => {
+  const opened = [rule("10.9.0.0/16", { action: "deny" }), rule("64:ff9b::/96"), rule("2002:a09::/32")];
+  const allows = (rules: FirewallRule[], text: string) => allowsGuarded(policy(rules), text);
+  expect(allows(opened, "2002:a09:909::1")).toBe(false);
+  expect(allows(opened.slice(1), "2002:a09:909::1")).toBe(true);
 });
 
 describe("a guarded address", () => {

@@ -3,6 +3,7 @@
  * and a flow that it forbids is cut. A packet is let through by `accept`; whatever returns from a VM's chains is dropped by the base chain and counted there.
  */
 import type { FirewallAction, FirewallRule, NetworkPolicy } from "@fastvm/contract";
+import { otherForms } from "../network/address-forms.ts";
 import { GUARDED_IPV4, GUARDED_IPV6 } from "../network/guarded-ranges.ts";
 import { containsNetwork, formatNetwork, isSingleAddress, parseNetwork } from "./ip-network.ts";
 import type { Family, IpNetwork } from "./ip-network.ts";
@@ -24,7 +25,7 @@ export function learnedSet(family: Family): string {
 
 export function* renderIngress(policy: NetworkPolicy): Generator<string> {
   for (const [position, rule] of policy.ingress.rules.entries()) {
-    yield renderNetworkRule(rule, "ingress", position);
+    yield* renderNetworkRule(rule, "ingress", position);
   }
   yield decide("ingress", "default", policy.ingress.default);
 }
@@ -33,7 +34,7 @@ export function* renderIngress(policy: NetworkPolicy): Generator<string> {
 export function* renderEgress(index: number, policy: NetworkPolicy): Generator<string> {
   for (const [position, rule] of policy.egress.rules.entries()) {
     if (rule.kind === "fqdn") yield* renderNameRule(rule, index, position);
-    else yield renderNetworkRule(rule, "egress", position);
+    else yield* renderNetworkRule(rule, "egress", position);
   }
   const otherwise = decide("egress", "default", policy.egress.default);
   if (policy.egress.default === "deny") yield otherwise;
@@ -47,7 +48,7 @@ export function* renderHost(index: number, policy: NetworkPolicy): Generator<str
     if (rule.kind === "fqdn") {
       if (denies) yield* renderNameRule(rule, index, position);
     } else if (denies || isSingleAddress(requireNetwork(rule))) {
-      yield renderNetworkRule(rule, "egress", position);
+      yield* renderNetworkRule(rule, "egress", position);
     }
   }
 }
@@ -68,8 +69,14 @@ export function isBroad(network: IpNetwork): boolean {
   return !isSingleAddress(network) && !GUARDED.some((range) => containsNetwork(range, network));
 }
 
-function renderNetworkRule(rule: FirewallRule, direction: Direction, position: number): string {
+/** What is denied is so in all its forms, or a translator on the way would be the way round. What is allowed is what was written. */
+function renderNetworkRule(rule: FirewallRule, direction: Direction, position: number): readonly string[] {
   const network = requireNetwork(rule);
+  const forms = rule.action === "deny" ? otherForms(network) : [];
+  return [network, ...forms].map((form) => renderForm(rule, form, direction, position));
+}
+
+function renderForm(rule: FirewallRule, network: IpNetwork, direction: Direction, position: number): string {
   const end = direction === "ingress" ? "saddr" : "daddr";
   const { family } = network;
   const address =

@@ -12,6 +12,7 @@
  * host of hundreds, a VM has few chains, no rule that could be everybody's, and none that leads elsewhere.
  */
 import type { Hits } from "@fastvm/contract";
+import { otherAddresses } from "../network/address-forms.ts";
 import { GUARDED_IPV4, GUARDED_IPV6 } from "../network/guarded-ranges.ts";
 import { parseNetwork, rangesWithout } from "./ip-network.ts";
 import type { IpNetwork } from "./ip-network.ts";
@@ -108,7 +109,10 @@ export function renderBase(options: TableOptions): string {
     // The host answers to its network's broadcast address too, and as a router to each network's first one.
     ...filledSet(table, "host_kinds", "type fib_addrtype;", ["local", "broadcast", "anycast", "multicast"]),
     ...filledSet(table, "doh4", "type ipv4_addr;", DOH_IPV4),
-    ...filledSet(table, "doh6", "type ipv6_addr;", DOH_IPV6),
+    ...filledSet(table, "doh6", "type ipv6_addr;", [
+      ...DOH_IPV6,
+      ...DOH_IPV4.flatMap((address) => otherAddresses(address)),
+    ]),
     // All of them before any rule, which may lead to another.
     ...chains.flatMap(([name, { hook }]) => [
       `add chain ${table} ${name}${hook === undefined ? "" : ` { ${hook}; policy accept; }`}`,

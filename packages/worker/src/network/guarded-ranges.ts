@@ -3,6 +3,8 @@
  * drops them and the resolver takes them out of answers, both by this one list.
  */
 import { BlockList, isIP } from "node:net";
+import { containsNetwork, formatNetwork, parseNetwork } from "../firewall/ip-network.ts";
+import { FOREIGN_FORMS, otherForms } from "./address-forms.ts";
 
 /** IANA's special-purpose registry (RFC 6890), less those for documentation and measurements, which lead nowhere. */
 export const GUARDED_IPV4: readonly string[] = [
@@ -18,19 +20,15 @@ export const GUARDED_IPV4: readonly string[] = [
   "240.0.0.0/4",
 ];
 
-/** A translator on the way turns `64:ff9b::a.b.c.d` into a.b.c.d (RFC 6052), and a 6to4 relay sends what is for `2002:aabb:ccdd::/48` there (RFC 3056), so the guarded ones are guarded in these coats too. */
 export const GUARDED_IPV6: readonly string[] = [
-  // The unspecified address, loopback, and IPv4 addresses in the retired form ::a.b.c.d.
-  "::/96",
-  "::ffff:0:0/96",
-  "64:ff9b:1::/48",
+  ...FOREIGN_FORMS,
   "fc00::/7",
   "fe80::/10",
   // Site-local addresses, retired but still routed by some.
   "fec0::/10",
   "ff00::/8",
-  ...GUARDED_IPV4.map(inNat64),
-  ...GUARDED_IPV4.map(in6to4),
+  // Where somebody on the way translates, the guarded ones are reached in another form.
+  ...GUARDED_IPV4.flatMap((range) => formsOf(range)),
 ];
 
 // One list per family: a single one takes every IPv4 address for a part of ::ffff:0:0/96.
@@ -46,20 +44,22 @@ export function isGuarded(address: string): boolean {
   return family === 4 ? IPV4.check(address, "ipv4") : IPV6.check(address, "ipv6");
 }
 
-function inNat64(range: string): string {
-  const [address, length] = parts(range);
-  return `64:ff9b::${inGroups(address)}/${96 + length}`;
+function formsOf(range: string): readonly string[] {
+  const network = parseNetwork(range);
+  return network === undefined
+    ? []
+    : otherForms(network)
+        .map(formatNetwork)
+        .filter((form) => !isForeign(form));
 }
 
-function in6to4(range: string): string {
-  const [address, length] = parts(range);
-  return `2002:${inGroups(address)}::/${16 + length}`;
-}
-
-/** An IPv4 address as two groups of IPv6's. */
-function inGroups(address: string): string {
-  const [a = 0, b = 0, c = 0, d = 0] = address.split(".").map(Number);
-  return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+/** Of which all is guarded, so that the kernel's sets have no range twice. */
+function isForeign(form: string): boolean {
+  const network = parseNetwork(form);
+  return FOREIGN_FORMS.some((text) => {
+    const whole = parseNetwork(text);
+    return whole !== undefined && network !== undefined && containsNetwork(whole, network);
+  });
 }
 
 function parts(range: string): [address: string, prefixLength: number] {

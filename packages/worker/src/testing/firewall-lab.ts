@@ -20,7 +20,7 @@ export const TABLE = `inet fastvm_${INSTANCE}`;
 export const allowAll = policy([], [], { egressDefault: "allow" });
 
 export function learned(address: string, ttlSec: number, name = NAME): readonly LearnedAddress[] {
-  return [{ name, address, ttlSec }];
+  return [{ name, isAlias: false, address, ttlSec }];
 }
 
 export const print = (line: string): void => void process.stdout.write(`${line}\n`);

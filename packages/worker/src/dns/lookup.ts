@@ -1,4 +1,7 @@
-/** From a question to what the world says of it: from the cache, from a question that is under way already, or from the upstreams. */
+/**
+ * From a question to what the world says of it: from the VM's cache, from a question of its own that is under way already, or from the upstreams. Each VM has a cache
+ * to itself: what is left of a time to live, and how fast an answer comes, would tell one tenant what another has asked for.
+ */
 import { Cache, type CacheLimits } from "./cache.ts";
 import type { Question } from "./header-guard.ts";
 import type { Resolution } from "./resolution.ts";
@@ -23,16 +26,56 @@ export interface LookupTotals {
   readonly inFlight: number;
 }
 
-export class SharedLookup {
-  readonly #upstreams: Upstreams;
+/** The look-ups of all VMs: what they share is whom they ask, and how many questions may be under way. */
+export class Lookups {
+  readonly upstreams: Upstreams;
+  readonly limits: CacheLimits;
+  readonly #open = new Set<Lookup>();
+  hits = 0;
+  misses = 0;
+  inFlight = 0;
+
+  /** `limits` are those of each VM. */
+  constructor(upstreams: Upstreams, limits: CacheLimits) {
+    this.upstreams = upstreams;
+    this.limits = limits;
+  }
+
+  open(): Lookup {
+    const lookup = new Lookup(this);
+    this.#open.add(lookup);
+    return lookup;
+  }
+
+  close(lookup: Lookup): void {
+    this.#open.delete(lookup);
+  }
+
+  totals(): LookupTotals {
+    const sizes = [...this.#open].map((lookup) => lookup.size);
+    return {
+      hits: this.hits,
+      misses: this.misses,
+      entries: sizes.reduce((sum, { entries }) => sum + entries, 0),
+      bytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
+      inFlight: this.inFlight,
+    };
+  }
+}
+
+/** Those of one VM. */
+export class Lookup {
+  readonly #shared: Lookups;
   readonly #cache: Cache;
   readonly #inFlight = new Map<string, Promise<Resolution>>();
-  #hits = 0;
-  #misses = 0;
 
-  constructor(upstreams: Upstreams, limits: CacheLimits) {
-    this.#upstreams = upstreams;
-    this.#cache = new Cache(limits);
+  constructor(shared: Lookups) {
+    this.#shared = shared;
+    this.#cache = new Cache(shared.limits);
+  }
+
+  get size(): Cache["size"] {
+    return this.#cache.size;
   }
 
   /** At once, or `undefined` when an upstream must be asked. */
@@ -40,30 +83,21 @@ export class SharedLookup {
     const nowMs = performance.now();
     const entry = this.#cache.get(keyOf(question), nowMs);
     if (entry === undefined) return undefined;
-    this.#hits += 1;
+    this.#shared.hits += 1;
     const ttlSec = Math.ceil((entry.expiresAtMs - nowMs) / 1000);
     return { resolution: entry.resolution, ttlSec };
   }
 
   /** Rejects with `UpstreamError`. */
   async ask(question: Question): Promise<Found> {
-    this.#misses += 1;
+    this.#shared.misses += 1;
     const key = keyOf(question);
     const resolution = await (this.#inFlight.get(key) ?? this.#start(key, question));
     return { resolution, ttlSec: resolution.ttlSec };
   }
 
-  totals(): LookupTotals {
-    return {
-      hits: this.#hits,
-      misses: this.#misses,
-      ...this.#cache.size,
-      inFlight: this.#inFlight.size,
-    };
-  }
-
   #start(key: string, question: Question): Promise<Resolution> {
-    if (this.#inFlight.size >= MAX_IN_FLIGHT) {
+    if (this.#shared.inFlight >= MAX_IN_FLIGHT) {
       return Promise.reject(new UpstreamError("too many questions are under way"));
     }
     const promise = this.#resolve(key, question);
@@ -72,12 +106,14 @@ export class SharedLookup {
   }
 
   async #resolve(key: string, question: Question): Promise<Resolution> {
+    this.#shared.inFlight += 1;
     try {
-      const resolution = await this.#upstreams.resolve(question);
+      const resolution = await this.#shared.upstreams.resolve(question);
       const expiresAtMs = performance.now() + resolution.ttlSec * 1000;
       this.#cache.set(key, { resolution, expiresAtMs });
       return resolution;
     } finally {
+      this.#shared.inFlight -= 1;
       this.#inFlight.delete(key);
     }
   }
