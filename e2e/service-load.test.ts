@@ -151,8 +151,7 @@ test(`${REQUESTS} requests to ${VMS} VMs at once each get their own VM's answer`
     vms.map(async (one) => (await client.vms.services.list(one)).find(({ name }) => name === "load")),
   );
   const metric = async (): Promise<number> => {
-    const answer = await fetch(`${daemon.url}/metrics`, { headers: { "X-API-Key": daemon.apiKey } });
-    return Number(/^fastvm_proxy_open_requests (\d+)$/m.exec(await answer.text())?.[1]);
+    return Number(/^fastvm_proxy_open_requests (\d+)$/m.exec(await daemon.metrics())?.[1]);
   };
   let most = 0;
   const watch = setInterval(() => void metric().then((open) => (most = Math.max(most, open))), 200);

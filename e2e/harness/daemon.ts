@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { readConfig, startDaemon, stopDaemon } from "@fastvm/daemon";
+import { askOperator, readConfig, startDaemon, stopDaemon } from "@fastvm/daemon";
 import type { DaemonConfig, StartedDaemon } from "@fastvm/daemon";
 import { FastvmClient } from "fastvm";
 import { eventually } from "./eventually.ts";
@@ -117,6 +117,13 @@ export class TestDaemon implements AsyncDisposable {
 
   async stop(): Promise<void> {
     await stopDaemon({ dataDir: this.config.dataDir });
+  }
+
+  /** As root reads them. */
+  async metrics(): Promise<string> {
+    const { status, body } = await askOperator(this.config.dataDir, "/metrics");
+    if (status !== 200) throw new Error(`the figures are ${status}: ${body}`);
+    return body;
   }
 
   async log(): Promise<string> {

@@ -13,6 +13,8 @@ export interface ControlPlaneConfig {
   readonly publicUrl: string | undefined;
   /** Files on their way between clients and VMs. */
   readonly staging: StagingLimits;
+  /** Pages whose scripts may open consoles, beside those of the API's own host and of `publicUrl`: such as `https://panel.example.com`. */
+  readonly consoleOrigins: readonly string[];
   /** VMs that may wait for room on the host; the next one is turned away with 503. */
   readonly maxQueuedVms: number;
   /** How often a full host is asked again. */
@@ -59,6 +61,7 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
     // Launches want 256 MiB of free disk, a capture what the guest has written: uploads are the first that can wait.
     freeBytesFloor: 1024 ** 3,
   },
+  consoleOrigins: [],
   maxQueuedVms: 256,
   queueRetryMs: 1000,
   maxEvents: 100_000,

@@ -12,6 +12,7 @@ import { DEFAULT_CONFIG, type ControlPlaneConfig } from "./config.ts";
 import { createApiServer, type TlsFiles } from "./http/api-server.ts";
 import type { RequestDiversion } from "./http/request-diversion.ts";
 import type { Log } from "./log.ts";
+import { listenForRoot } from "./operator/listen-for-root.ts";
 import type { MetricsSource } from "./routes/metrics.ts";
 import { createStaging, stagingOwner } from "./staging/staging.ts";
 import { openPostgresStore, openSqliteStore, type Store } from "./store/store.ts";
@@ -32,8 +33,10 @@ export interface ControlPlaneOptions {
   readonly stagingFolder?: string;
   /** Absent: cleartext. */
   readonly tls?: TlsFiles;
-  /** Served at `/metrics`. Absent: nothing is. */
+  /** Served at `/metrics` of the operator's socket, and to keys that may. Absent: nothing is. */
   readonly metrics?: MetricsSource;
+  /** Path of a socket for the owner of the machine: figures of the host, VMs of all organisations. Absent: there is none. */
+  readonly operatorSocket?: string;
   /** Makes the proxy that takes the requests to VMs' services on the API's port. Absent: there is none. */
   readonly proxyServices?: (directory: ServiceDirectory) => RequestDiversion;
 }
@@ -68,7 +71,9 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     log,
     tls: options.tls,
   });
-  const { proxyServices } = options;
+  const { proxyServices, operatorSocket } = options;
+  let operator: FastifyInstance | undefined;
+  let closeOperator: (() => Promise<void>) | undefined;
   const app = buildApp({
     store,
     worker,
@@ -78,12 +83,16 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     staging,
     serverFactory,
     metrics: options.metrics,
+    useOperator: (served) => (operator = served),
     useDirectory: (directory) => proxyServices && server.divert(proxyServices(directory)),
   });
   return {
     app,
     listen: async (address) => {
       const url = await app.listen(address);
+      if (operator !== undefined && operatorSocket !== undefined) {
+        closeOperator = await listenForRoot(operator, operatorSocket);
+      }
       // Fastify does not look at the server that it was given.
       return options.tls === undefined ? url : url.replace(/^http:/, "https:");
     },
@@ -91,6 +100,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     ensureKey: (known) => ensureKey(store, config, known),
     close: async () => {
       server.drain(config.connectionGraceMs);
+      await closeOperator?.();
       await app.close();
       // Also that of a control plane that never came to listen.
       await staging.objects.remove();

@@ -29,6 +29,8 @@ export interface DaemonConfig {
   readonly tls: TlsPaths | undefined;
   /** How clients reach the API, such as `https://fastvm.example.com`, where that is not how their requests arrive; default: as they arrive. */
   readonly publicUrl: string | undefined;
+  /** Pages, beside the API's own, whose scripts may open consoles with a token. */
+  readonly consoleOrigins: readonly string[];
   readonly logLevel: string;
   /** For tests, which alone can give it: a folder whose files say at which step what is to fail. No flag and no variable leads here. */
   readonly stepsFolder?: string;
@@ -54,12 +56,14 @@ export interface DaemonFlags {
   readonly tlsCert?: string | undefined;
   readonly tlsKey?: string | undefined;
   readonly publicUrl?: string | undefined;
+  readonly consoleOrigin?: readonly string[] | undefined;
   readonly logLevel?: string | undefined;
 }
 
 const PREFIX = "FASTVM_";
 const VARIABLES = [
   "FASTVM_CACHE_DIR",
+  "FASTVM_CONSOLE_ORIGINS",
   "FASTVM_DATABASE_URL",
   "FASTVM_DATA_DIR",
   "FASTVM_DOMAIN",
@@ -109,7 +113,10 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     ipv6Prefix: flags.ipv6Prefix ?? setting("FASTVM_IPV6_PREFIX"),
     nameservers: nameservers(flags.nameserver ?? list(setting("FASTVM_NAMESERVERS"))),
     tls: tlsPaths(flags.tlsCert ?? setting("FASTVM_TLS_CERT"), flags.tlsKey ?? setting("FASTVM_TLS_KEY")),
-    publicUrl: origin(flags.publicUrl ?? setting("FASTVM_PUBLIC_URL")),
+    publicUrl: origin("public URL", flags.publicUrl ?? setting("FASTVM_PUBLIC_URL")),
+    consoleOrigins: (flags.consoleOrigin ?? list(setting("FASTVM_CONSOLE_ORIGINS")) ?? []).flatMap(
+      (value) => origin("origin of consoles", value) ?? [],
+    ),
     logLevel: flags.logLevel ?? setting("FASTVM_LOG_LEVEL") ?? "info",
   };
 }
@@ -155,11 +162,11 @@ function tlsPaths(cert: string | undefined, key: string | undefined): TlsPaths |
 }
 
 /** Paths of the API begin at the root of its host. */
-function origin(value: string | undefined): string | undefined {
+function origin(what: string, value: string | undefined): string | undefined {
   if (value === undefined) return undefined;
   const url = URL.parse(value);
   if (url !== null && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url.origin;
-  throw new Error(`The public URL is http or https, a host and perhaps a port, not "${value}"`);
+  throw new Error(`The ${what} is http or https, a host and perhaps a port, not "${value}"`);
 }
 
 function integer(name: string, value: string | undefined, max = Number.MAX_SAFE_INTEGER): number | undefined {

@@ -2,6 +2,7 @@ export { readConfig } from "./config.ts";
 export type { DaemonConfig, DaemonFlags } from "./config.ts";
 export { runDoctor } from "./doctor.ts";
 export type { DoctorCheck, DoctorReport } from "./doctor.ts";
+export { askOperator } from "./operator-request.ts";
 export { serve } from "./serve.ts";
 export { startDaemon } from "./start-daemon.ts";
 export type { StartedDaemon } from "./start-daemon.ts";

@@ -1,6 +1,11 @@
 /** Files of a daemon in its data folder that people and other programs look for. */
 import { join } from "node:path";
 
+/** Where the daemon serves root: the host's figures at `/metrics`, VMs of all organisations. */
+export function operatorSocket(dataDir: string): string {
+  return join(dataDir, "operator.sock");
+}
+
 /** The first API key, in plain text, for the owner of the machine. */
 export function apiKeyFile(dataDir: string): string {
   return join(dataDir, "api-key");

@@ -17,7 +17,7 @@ import { claimFolder, releaseFolder } from "./instance-file.ts";
 import { settlePort, urlOf } from "./listen-address.ts";
 import { logDestination } from "./log-destination.ts";
 import { METRICS_CONTENT_TYPE, renderMetrics } from "./metrics.ts";
-import { apiKeyFile, databaseFile } from "./paths.ts";
+import { apiKeyFile, databaseFile, operatorSocket } from "./paths.ts";
 import { obeySteps } from "./steps-folder.ts";
 import { readTlsFiles } from "./tls-files.ts";
 import type { TlsFiles } from "./tls-files.ts";
@@ -72,7 +72,12 @@ async function run(config: DaemonConfig, tls: TlsFiles | undefined, log: Logger)
       worker,
       log,
       store: storeLocation(config),
-      config: { domain: config.domain, publicUrl: config.publicUrl },
+      config: {
+        domain: config.domain,
+        publicUrl: config.publicUrl,
+        consoleOrigins: config.consoleOrigins,
+      },
+      operatorSocket: operatorSocket(config.dataDir),
       ...(tls === undefined ? {} : { tls }),
       proxyServices: (directory) => (edge = createEdge({ worker, directory, domain: config.domain, log })),
       metrics: {

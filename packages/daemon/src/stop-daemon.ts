@@ -1,11 +1,8 @@
 /** Ends a daemon. Its VMs run on until another one is started, which adopts them, unless they are to end as well. */
-import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isAlive, killAndWait } from "@fastvm/worker";
 import { findInstance, releaseFolder } from "./instance-file.ts";
-import type { Instance } from "./instance-file.ts";
-import { askDaemon } from "./own-request.ts";
-import { apiKeyFile } from "./paths.ts";
+import { askOperator } from "./operator-request.ts";
 
 /** In time a daemon finishes the answers it is about to give; then it is killed, which VMs survive as well. */
 const GRACE_MS = 10_000;
@@ -13,14 +10,14 @@ const POLL_MS = 20;
 
 export interface StopOptions {
   readonly dataDir: string;
-  /** `delete`: the VMs of the daemon's own key are deleted first, paused ones too. Default `keep`. */
+  /** `delete`: all its VMs are deleted first, of whatever organisation, paused ones too. Default `keep`. */
   readonly vms?: "keep" | "delete";
 }
 
 export async function stopDaemon(options: StopOptions): Promise<"stopped" | "not-running"> {
   const instance = await findInstance(options.dataDir);
   if (instance === undefined) return "not-running";
-  if (options.vms === "delete") await deleteVms(instance, options.dataDir);
+  if (options.vms === "delete") await deleteVms(options.dataDir);
   process.kill(instance.process.pid, "SIGTERM");
   const deadline = Date.now() + GRACE_MS;
   while ((await isAlive(instance.process)) && Date.now() < deadline) await sleep(POLL_MS);
@@ -29,13 +26,12 @@ export async function stopDaemon(options: StopOptions): Promise<"stopped" | "not
   return "stopped";
 }
 
-async function deleteVms(instance: Instance, dataDir: string): Promise<void> {
-  const headers = { "X-API-Key": (await readFile(apiKeyFile(dataDir), "utf8")).trim() };
-  const answer = await askDaemon(instance, "/v1/vms", { headers });
+async function deleteVms(dataDir: string): Promise<void> {
+  const answer = await askOperator(dataDir, "/vms");
   if (answer.status !== 200) throw new Error(`The daemon does not list its VMs: ${answer.body}`);
   const vms = JSON.parse(answer.body) as readonly { readonly id: string }[];
   for (const { id } of vms) {
-    const deleted = await askDaemon(instance, `/v1/vms/${id}`, { method: "DELETE", headers });
+    const deleted = await askOperator(dataDir, `/vms/${id}`, "DELETE");
     if (deleted.status >= 300 && deleted.status !== 404) {
       throw new Error(`VM ${id} cannot be deleted: ${deleted.body}`);
     }

@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import { createLifecycle, startLifecycle } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log.ts";
+import { buildOperatorApp } from "../operator/operator-app.ts";
 import { registerMetrics, type MetricsSource } from "../routes/metrics.ts";
 import { registerRoutes } from "../routes/register-routes.ts";
 import { StoreServiceDirectory } from "../services/service-directory.ts";
@@ -22,10 +23,12 @@ export interface AppDependencies {
   readonly config: ControlPlaneConfig;
   readonly staging: Staging;
   readonly serverFactory?: FastifyServerFactory;
-  /** Served at `/metrics`. */
+  /** Served at `/metrics` to whom it concerns. */
   readonly metrics?: MetricsSource | undefined;
   /** Is given what a proxy of services needs to know of VMs. */
   readonly useDirectory?: (directory: ServiceDirectory) => void;
+  /** Is given what the owner of the machine may do; to be served where nobody else comes. */
+  readonly useOperator?: (operator: FastifyInstance) => void;
 }
 
 /** A name of 64 characters of 4 bytes each, percent-encoded, must still reach its route. */
@@ -33,7 +36,7 @@ const MAX_PARAMETER_LENGTH = 1024;
 
 /** `ready()` reconciles with the worker; `close()` stops what runs in the background, but not the store. */
 export function buildApp(deps: AppDependencies): FastifyInstance {
-  const { serverFactory, useDirectory, metrics, ...rest } = deps;
+  const { serverFactory, useDirectory, useOperator, metrics, ...rest } = deps;
   const app = Fastify({
     bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
@@ -51,6 +54,7 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
   registerRoutes(app, ctx);
   if (metrics !== undefined) registerMetrics(app, ctx.store, metrics);
   useDirectory?.(new StoreServiceDirectory(ctx));
+  useOperator?.(buildOperatorApp(ctx, metrics));
   let stop: (() => Promise<void>) | undefined;
   app.addHook("onReady", async () => {
     const stopStaging = await deps.staging.start();

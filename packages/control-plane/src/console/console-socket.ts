@@ -5,6 +5,7 @@ import type { ExecSpec, VmId } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { LifecycleContext } from "../lifecycle/context.ts";
+import { isConsoleOrigin } from "./console-origin.ts";
 import type { ConsoleTokens } from "./console-tokens.ts";
 import { bridgeTerminal } from "./terminal-bridge.ts";
 
@@ -24,8 +25,10 @@ const SHELL: ExecSpec = {
 export function serveConsole(app: FastifyInstance, ctx: LifecycleContext, tokens: ConsoleTokens): void {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_INPUT_BYTES });
   app.server.on("upgrade", (request: IncomingMessage, connection: Duplex, head: Buffer) => {
+    // Before the token is used up.
+    if (!isConsoleOrigin(request.headers, ctx.config)) return refuse(connection, "403 Forbidden");
     const vmId = admitted(request, tokens);
-    if (vmId === undefined) return refuse(connection);
+    if (vmId === undefined) return refuse(connection, "401 Unauthorized");
     sockets.handleUpgrade(request, connection, head, (socket) => {
       runConsole(ctx, vmId, socket).catch((error: unknown) => {
         ctx.log.warn({ err: error, vmId }, "a console could not be opened");
@@ -48,9 +51,9 @@ function admitted(request: IncomingMessage, tokens: ConsoleTokens): VmId | undef
   return vmId === match[1] ? vmId : undefined;
 }
 
-function refuse(connection: Duplex): void {
+function refuse(connection: Duplex, status: string): void {
   connection.on("error", () => connection.destroy());
-  connection.end("HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  connection.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
 async function runConsole(ctx: LifecycleContext, vmId: VmId, socket: WebSocket): Promise<void> {

@@ -30,7 +30,10 @@ describe("the console", () => {
   let id: string;
 
   beforeEach(async () => {
-    api = await testApp({ serverFactory: createApiServer().serverFactory });
+    api = await testApp({
+      serverFactory: createApiServer().serverFactory,
+      config: { publicUrl: "https://api.test", consoleOrigins: ["http://panel.test:8080"] },
+    });
     url = await api.app.listen({ host: "127.0.0.1", port: 0 });
     id = (await api.call("POST /v1/vms", { machineType: "c1m2" })).body.id;
   });
@@ -68,6 +71,30 @@ describe("the console", () => {
     expect(code).toBe(1000);
     expect(Buffer.concat(frames).length).toBe(5 + 600_000);
     expect(Math.max(...frames.map((frame) => frame.length))).toBeLessThanOrEqual(256 * 1024);
+  });
+
+  test("is opened by pages of its own host and of those that are allowed, and by no other", async () => {
+    const { host } = new URL(url);
+    const token = async () => (await api.call(`POST /v1/vms/${id}/console-token`)).body;
+    const { token: session, websocketPath } = await token();
+    const attempt = (origin: string | undefined, with_ = session): WebSocket =>
+      new WebSocket(`ws://${host}${websocketPath}?session=${with_}`, origin === undefined ? {} : { origin });
+    for (const origin of ["https://evil.test", "null", `http://${host}.evil.test`, `http://x:y@${host}`]) {
+      const [error] = (await once(attempt(origin), "error")) as [Error];
+      expect([origin, error.message]).toEqual([origin, expect.stringContaining("403")]);
+    }
+    // None of them has used the token up.
+    for (const origin of [
+      undefined,
+      `http://${host}`,
+      `https://${host}`,
+      "https://api.test",
+      "http://panel.test:8080",
+    ]) {
+      const socket = attempt(origin, origin === undefined ? session : (await token()).token);
+      await once(socket, "open");
+      socket.terminate();
+    }
   });
 
   test("kills the shell when its client goes", async () => {

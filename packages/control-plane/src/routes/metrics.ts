@@ -1,28 +1,31 @@
-/**
- * Figures of the whole host, all organisations' VMs among them: for whoever runs it. That is who asks from the machine itself, or with a key of the first
- * organisation, the owner's. A request that a proxy on the machine passed on is not from the machine.
- */
-import type { FastifyInstance, FastifyRequest } from "fastify";
-import { authenticateOwner } from "../app/authenticate-owner.ts";
+/** The daemon's figures on the API's port. They name every organisation's VMs, so a key must have a right of its own to them; root has a socket (operator/). */
+import { FastvmError } from "@fastvm/contract";
+import type { FastifyInstance } from "fastify";
+import { authenticate } from "../app/authenticate.ts";
+import type { Caller } from "../lifecycle/caller.ts";
 import type { Records } from "../store/records.ts";
-
-const LOOPBACK = /^(::1|(::ffff:)?127\.\d+\.\d+\.\d+)$/;
-const FORWARDED = ["forwarded", "x-forwarded-for", "x-real-ip", "via"] as const;
 
 export interface MetricsSource {
   readonly contentType: string;
   readonly read: () => Promise<string>;
 }
 
-export function registerMetrics(app: FastifyInstance, records: Records, metrics: MetricsSource): void {
+/** The place where the right of a key is looked up, once keys have rights: until then none has this one, not even the first organisation's. */
+export type MayReadHostFigures = (caller: Caller) => boolean;
+export const NOBODY: MayReadHostFigures = () => false;
+
+export function registerMetrics(
+  app: FastifyInstance,
+  records: Records,
+  metrics: MetricsSource,
+  may: MayReadHostFigures = NOBODY,
+): void {
   app.get("/metrics", {
     onRequest: async (request) => {
-      if (!isFromHere(request)) await authenticateOwner(records, request, "the figures of the host");
+      const caller = await authenticate(records, request);
+      // As everything that is not the caller's.
+      if (!may(caller)) throw new FastvmError("not_found");
     },
     handler: async (_request, reply) => await reply.type(metrics.contentType).send(await metrics.read()),
   });
-}
-
-function isFromHere({ ip, headers }: FastifyRequest): boolean {
-  return LOOPBACK.test(ip) && FORWARDED.every((name) => headers[name] === undefined);
 }

@@ -49,6 +49,7 @@ export interface TestAppOptions {
   readonly worker?: FakeWorker;
   readonly serverFactory?: FastifyServerFactory;
   readonly useDirectory?: (directory: ServiceDirectory) => void;
+  readonly useOperator?: (operator: FastifyInstance) => void;
 }
 
 export class RecordingLog implements Log {
@@ -76,7 +77,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
   // The first one is whose the host is.
   const orgId = await createOrganisation(store, config, TEST_KEY, 0);
   await createOrganisation(store, config, OTHER_KEY, 1);
-  const { serverFactory, useDirectory } = options;
+  const { serverFactory, useDirectory, useOperator } = options;
   const stagingFolder = await mkdtemp(join(tmpdir(), "fastvm-staging-"));
   const ownerOf = (vmId: VmId) => stagingOwner(store, vmId);
   const staging = createStaging({ folder: stagingFolder, limits: config.staging, ownerOf, clock, log });
@@ -89,6 +90,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     staging,
     ...(serverFactory ? { serverFactory } : {}),
     ...(useDirectory ? { useDirectory } : {}),
+    ...(useOperator ? { useOperator } : {}),
   });
   await app.ready();
   const documented = new DocumentedAnswers();

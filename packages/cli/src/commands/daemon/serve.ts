@@ -20,6 +20,7 @@ interface ServeOptions {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly publicUrl?: string;
+  readonly consoleOrigin?: string[];
   readonly logLevel?: string;
   readonly detach?: boolean;
 }
@@ -53,6 +54,11 @@ export function serveCommand(): Command {
     .option(
       "--public-url <url>",
       "how clients reach the API behind a proxy (environment: FASTVM_PUBLIC_URL; default: as requests arrive)",
+    )
+    .option(
+      "--console-origin <origin>",
+      "page from which consoles may be opened, beside the API's own, such as https://panel.example.com; may be repeated (environment: FASTVM_CONSOLE_ORIGINS)",
+      collect,
     )
     .option("--log-level <level>", "trace, debug, info, warn, error or silent")
     .option("-d, --detach", "run in the background, and return when it is ready");

@@ -6,7 +6,7 @@ import type { Daemon } from "./daemon-flags.ts";
 
 export function stopCommand(): Command {
   const command = daemonCommand("stop", "End the daemon; its VMs run on and are found again by the next one");
-  command.option("--vms", "delete its VMs first, paused ones too");
+  command.option("--vms", "delete its VMs first, of all organisations, paused ones too");
   return command.action(() => withDaemon((daemon) => stop(daemon, optionsOf<StopFlags>(command))));
 }
 

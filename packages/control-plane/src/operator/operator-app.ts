@@ -1,0 +1,30 @@
+/**
+ * What only the owner of the machine may do, over all organisations: see the host's figures, end every VM. It is served on a socket that root alone can open, which is
+ * all the authentication there is; never on the API's port.
+ */
+import { FastvmError } from "@fastvm/contract";
+import Fastify, { type FastifyInstance } from "fastify";
+import { answerErrors } from "../app/answer-error.ts";
+import type { LifecycleContext } from "../lifecycle/context.ts";
+import { deleteVm } from "../lifecycle/delete.ts";
+import type { MetricsSource } from "../routes/metrics.ts";
+
+const OPERATOR_ACTOR = "operator";
+
+export function buildOperatorApp(ctx: LifecycleContext, metrics: MetricsSource | undefined): FastifyInstance {
+  const app = Fastify({ forceCloseConnections: true });
+  answerErrors(app, ctx.log);
+  if (metrics !== undefined) {
+    app.get("/metrics", async (_request, reply) => {
+      return await reply.type(metrics.contentType).send(await metrics.read());
+    });
+  }
+  app.get("/vms", async () => (await ctx.store.vms.listAll()).map(({ id, orgId }) => ({ id, orgId })));
+  app.delete<{ Params: { id: string } }>("/vms/:id", async ({ params }) => {
+    const vm = (await ctx.store.vms.listAll()).find(({ id }) => id === params.id);
+    if (vm === undefined) throw new FastvmError("not_found");
+    await deleteVm(ctx, vm, OPERATOR_ACTOR);
+    return { id: vm.id, deleted: true };
+  });
+  return app;
+}
