@@ -29,7 +29,7 @@ export interface NetworkFootprint {
 }
 
 /** Files that a daemon keeps whatever it did. */
-const KEPT = /^(api-key|daemon\.json|daemon\.log|fastvm\.db(-wal|-shm)?|overlays\/\d+\.qcow2)$/;
+const KEPT = /^(api-key|daemon\.json|daemon\.log|reserve|fastvm\.db(-wal|-shm)?|overlays\/\d+\.qcow2)$/;
 /** The record of what happened is meant to stay, within its bound. */
 const KEPT_TABLES = /^(sqlite_|kysely_|events$)/;
 

@@ -13,6 +13,7 @@ import type { Logger } from "pino";
 import type { DaemonConfig } from "./config.ts";
 import { closeDataFolder } from "./close-data-folder.ts";
 import { closeInherited } from "./close-inherited.ts";
+import { DiskReserve, isOutOfDisk } from "./disk-reserve.ts";
 import { claimFolder, releaseFolder } from "./instance-file.ts";
 import { settlePort, urlOf } from "./listen-address.ts";
 import { logDestination } from "./log-destination.ts";
@@ -43,12 +44,11 @@ export async function serve(given: DaemonConfig): Promise<void> {
   );
   if (config.stepsFolder !== undefined) obeySteps(config.stepsFolder);
   const tls = config.tls && (await readTlsFiles(config.tls));
-  await claimFolder(config.dataDir, {
-    url: urlOf(config, tls === undefined ? "http" : "https"),
-    certificate: tls?.fingerprint,
-  });
+  const reserve = new DiskReserve(config.dataDir);
+  const served = { url: urlOf(config, tls === undefined ? "http" : "https"), certificate: tls?.fingerprint };
+  await reserve.lend(() => claimFolder(config.dataDir, served));
   try {
-    await run(config, tls, log);
+    await run(config, tls, log, reserve);
   } catch (error) {
     log.fatal({ err: error }, "the daemon cannot go on");
     throw error;
@@ -57,7 +57,12 @@ export async function serve(given: DaemonConfig): Promise<void> {
   }
 }
 
-async function run(config: DaemonConfig, tls: TlsFiles | undefined, log: Logger): Promise<void> {
+async function run(
+  config: DaemonConfig,
+  tls: TlsFiles | undefined,
+  log: Logger,
+  reserve: DiskReserve,
+): Promise<void> {
   const toldToEnd = untilSignal();
   // The worker is there first, so that it can be reconciled with; what a guest sends before the control plane is there ends.
   let controlPlane: ControlPlane | undefined;
@@ -67,31 +72,37 @@ async function run(config: DaemonConfig, tls: TlsFiles | undefined, log: Logger)
   };
   const worker = await startWorker(config, log, accept);
   let edge: Edge | undefined;
+  const ended = new AbortController();
   try {
-    controlPlane = await createControlPlane({
-      worker,
-      log,
-      store: storeLocation(config),
-      config: {
-        domain: config.domain,
-        publicUrl: config.publicUrl,
-        consoleOrigins: config.consoleOrigins,
-      },
-      operatorSocket: operatorSocket(config.dataDir),
-      ...(tls === undefined ? {} : { tls }),
-      proxyServices: (directory) => (edge = createEdge({ worker, directory, domain: config.domain, log })),
-      metrics: {
-        contentType: METRICS_CONTENT_TYPE,
-        read: async () => await renderMetrics({ worker: await worker.metrics(), edge: edge?.metrics() }),
-      },
-      stagingFolder: join(config.dataDir, "staging"),
-    });
-    await keepKey(config, controlPlane);
-    const url = await controlPlane.listen({ host: config.host, port: config.port });
+    const made = await reserve.lend(() =>
+      createControlPlane({
+        worker,
+        log,
+        store: storeLocation(config),
+        config: {
+          domain: config.domain,
+          publicUrl: config.publicUrl,
+          consoleOrigins: config.consoleOrigins,
+        },
+        operatorSocket: operatorSocket(config.dataDir),
+        ...(tls === undefined ? {} : { tls }),
+        proxyServices: (directory) => (edge = createEdge({ worker, directory, domain: config.domain, log })),
+        metrics: {
+          contentType: METRICS_CONTENT_TYPE,
+          read: async () => await renderMetrics({ worker: await worker.metrics(), edge: edge?.metrics() }),
+        },
+        stagingFolder: join(config.dataDir, "staging"),
+      }),
+    );
+    controlPlane = made;
+    await reserve.lend(() => keepKey(config, made));
+    const url = await made.listen({ host: config.host, port: config.port });
     log.info({ url, dataDir: config.dataDir }, "ready");
+    void reserve.keepFull(ended.signal, (error) => log.warn({ err: error }, "no room was set aside"));
     const signal = await toldToEnd;
     log.info({ signal }, "ending; VMs run on");
   } finally {
+    ended.abort();
     await controlPlane?.close();
     await worker.close();
   }
@@ -110,7 +121,13 @@ async function startWorker(
     onError: (error) => log.error({ err: error }, "the worker met a failure that no caller waits for"),
   });
   log.info(worker.verdict, "accelerator");
-  await worker.warm(DEFAULT_MACHINE_TYPE);
+  try {
+    await worker.warm(DEFAULT_MACHINE_TYPE);
+  } catch (error) {
+    if (!isOutOfDisk(error)) throw error;
+    // Launches are refused, but what there is can be deleted.
+    log.error({ err: error }, "the disk is full, so nothing is ready for launches");
+  }
   return worker;
 }
 

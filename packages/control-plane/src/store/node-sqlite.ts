@@ -11,8 +11,13 @@ const MAX_CACHED_STATEMENTS = 256;
 /** `path` may be `:memory:`. */
 export function nodeSqliteDialect(path: string): SqliteDialect {
   const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
-  // WAL lets readers work beside the writer; FULL makes a committed record survive power loss.
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+  try {
+    // WAL lets readers work beside the writer; FULL makes a committed record survive power loss.
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+  } catch (error) {
+    database.close();
+    throw error;
+  }
   return new SqliteDialect({ database: new NodeSqliteDatabase(database) });
 }
 

@@ -1,5 +1,5 @@
 /** Files that must be whole after a crash or a power loss: written aside, synced, renamed into place. */
-import { open, rename } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { step } from "@fastvm/contract";
 
@@ -13,13 +13,21 @@ export async function syncPath(path: string): Promise<void> {
 export async function replaceFile(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
   const aside = `${path}.new`;
   await step("file.begun");
-  {
-    await using file = await open(aside, "w", mode);
-    await file.writeFile(content);
+  try {
+    await writeNew(aside, content, mode);
+    await step("file.written-aside");
+    await rename(aside, path);
+  } catch (error) {
+    // On a full disk what is half written would keep the last of it.
+    await rm(aside, { force: true });
+    throw error;
   }
-  await step("file.written-aside");
-  await rename(aside, path);
   await step("file.renamed");
+}
+
+async function writeNew(path: string, content: string | Uint8Array, mode: number): Promise<void> {
+  await using file = await open(path, "w", mode);
+  await file.writeFile(content);
 }
 
 /** Renames a folder whose files are already synced, and makes the rename itself durable. */

@@ -4,11 +4,11 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { step } from "@fastvm/contract";
+import { FastvmError, step } from "@fastvm/contract";
 import type { MachineType, NetworkPolicy, VmDeadline, VmId, VmIdentity } from "@fastvm/contract";
 import type { DiskChain } from "../disk/chain.ts";
 import { replaceFile } from "../files/durable.ts";
-import { isErrno } from "../files/errno.ts";
+import { isErrno, isOutOfDisk } from "../files/errno.ts";
 import type { ProcessIdentity } from "../processes/proc.ts";
 
 const JOURNAL_FILE = "journal.json";
@@ -46,7 +46,13 @@ export interface Journal {
 
 export async function writeJournal(folder: string, journal: Omit<Journal, "format">): Promise<void> {
   await step("journal.begun");
-  await replaceFile(join(folder, JOURNAL_FILE), JSON.stringify({ format: FORMAT, ...journal }));
+  try {
+    await replaceFile(join(folder, JOURNAL_FILE), JSON.stringify({ format: FORMAT, ...journal }));
+  } catch (error) {
+    // Every change of a VM ends here, so this is where its caller is told.
+    if (!isOutOfDisk(error)) throw error;
+    throw new FastvmError("out_of_disk", "what is to be known of the VM cannot be written", { cause: error });
+  }
   await step("journal.recorded");
 }
 

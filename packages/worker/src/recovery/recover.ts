@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { VmId } from "@fastvm/contract";
 import { closeEntries, makeClosedFolder } from "../files/closed-folder.ts";
 import { readJournal } from "../journal/journal.ts";
-import { PARTIAL_SUFFIX } from "../snapshot/folder.ts";
+import { removePartials } from "../snapshot/partial-folder.ts";
 import {
   forksFolder,
   pausedFolder,
@@ -36,9 +36,10 @@ export async function recover(context: WorkerContext): Promise<void> {
     await makeClosedFolder(join(config.dataDir, name));
   }
   for (const name of ["paused", "snapshots"]) {
-    await removePartials(join(config.dataDir, name));
+    await removePartials(join(config.dataDir, name), "all");
     await closeEntries(join(config.dataDir, name));
   }
+  await context.templates.removePartials();
   await recoverPaused(context);
   const running = await recoverJournals(context);
   const owned = new Set([...context.vms.values()].map((vm) => vm.record.process?.pid));
@@ -120,12 +121,6 @@ async function recoverJournals(context: WorkerContext): Promise<readonly FoundVm
     context.vms.set(vmId, vm);
   }
   return running;
-}
-
-async function removePartials(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (name.endsWith(PARTIAL_SUFFIX)) await rm(join(folder, name), { recursive: true, force: true });
-  }
 }
 
 async function emptyFolder(folder: string): Promise<void> {

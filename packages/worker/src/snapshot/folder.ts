@@ -10,7 +10,6 @@
  * Every file is immutable once the manifest is there. Hard links are the reference counts: a folder can be deleted at any time, and what
  * others still need stays. It is built under a name that ends in `.partial` and renamed when all is on disk.
  */
-import { randomUUID } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { step } from "@fastvm/contract";
@@ -21,11 +20,11 @@ import { publishFolder, syncPath } from "../files/durable.ts";
 import { isErrno } from "../files/errno.ts";
 import { MEMORY_FILE } from "../qemu/machine.ts";
 import { readManifest } from "./manifest.ts";
+import { newPartialFolder } from "./partial-folder.ts";
 import type { Manifest } from "./manifest.ts";
 
 export const STATE_FILE = "state";
 export const DELTA_FILE = "delta";
-export const PARTIAL_SUFFIX = ".partial";
 
 export interface Snapshot {
   readonly folder: string;
@@ -50,8 +49,7 @@ export async function publishSnapshot(
   build: (partial: string) => Promise<void>,
   durability: "durable" | "volatile",
 ): Promise<Snapshot> {
-  // Unique, since two daemons may make the same template at once: the later one finds the name taken.
-  const partial = `${folder}.${randomUUID()}${PARTIAL_SUFFIX}`;
+  const partial = await newPartialFolder(folder);
   // Linked into the folders of those who may read it; this one is nobody's but ours.
   await mkdir(join(partial, DISK_FOLDER), { recursive: true, mode: CLOSED_FOLDER_MODE });
   try {

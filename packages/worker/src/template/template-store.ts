@@ -7,6 +7,7 @@ import { closeEntries, makeClosedFolder } from "../files/closed-folder.ts";
 import { isErrno } from "../files/errno.ts";
 import { linkSnapshot, openSnapshot, publishSnapshot } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
+import { removePartials } from "../snapshot/partial-folder.ts";
 import { makeTemplate } from "./make-template.ts";
 import type { TemplateHost } from "./make-template.ts";
 
@@ -34,6 +35,12 @@ export class TemplateStore {
     this.#ready.set(machine.name, made);
     made.catch(() => this.#ready.delete(machine.name));
     return made;
+  }
+
+  /** What daemons left that were killed while they made one; in the shared cache others may be about to. */
+  async removePartials(): Promise<void> {
+    await removePartials(this.#cacheFolder, "abandoned");
+    await removePartials(this.#localFolder, "all");
   }
 
   async #openOrMake(machine: MachineType): Promise<Snapshot> {

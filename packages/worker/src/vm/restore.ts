@@ -8,7 +8,7 @@ import { FastvmError, step } from "@fastvm/contract";
 import type { NetworkPolicy, VmId, VmIdentity, VmTtl } from "@fastvm/contract";
 import { resizeDisk } from "../disk/chain.ts";
 import { CLOSED_FOLDER_MODE } from "../files/closed-folder.ts";
-import { isErrno } from "../files/errno.ts";
+import { isOutOfDisk } from "../files/errno.ts";
 import { handshakeFields } from "../identity/handshake.ts";
 import type { Life } from "../identity/handshake.ts";
 import { allowDisk, closeSlot, moveSlot, openSlot } from "../pool/slot.ts";
@@ -219,7 +219,7 @@ function deadlineFromNow(ttl: VmTtl | undefined): Pick<VmRecord, "deadline"> {
 /** What a caller is told: a full disk by its name, everything unforeseen as a failed launch with its cause. */
 function asLaunchError(error: unknown): FastvmError {
   if (error instanceof FastvmError) return error;
-  if (isErrno(error, "ENOSPC", "EDQUOT")) return new FastvmError("out_of_disk", undefined, { cause: error });
+  if (isOutOfDisk(error)) return new FastvmError("out_of_disk", undefined, { cause: error });
   const detail = error instanceof Error ? error.message : String(error);
   return new FastvmError("launch_failed", detail, { cause: error });
 }
