@@ -23,9 +23,7 @@ import { sshCommand } from "./commands/vm/ssh.ts";
 import { sshKeyCommand } from "./commands/ssh-key.ts";
 import { vmCommand } from "./commands/vm/vm.ts";
 import { interruptedExitCode } from "./interrupt.ts";
-import { describeFailure } from "./output/failure.ts";
-import { remark } from "./output/print.ts";
-import { printable } from "./output/table.ts";
+import { describeFailure, tellFailure } from "./output/failure.ts";
 
 const AFTERWORD = `
 VMs and snapshots are named by id, the first characters of one, or name.
@@ -68,19 +66,31 @@ export function buildProgram(): Command {
 /** Runs the command that `args` name; resolves to the exit code. */
 export async function runProgram(args: readonly string[]): Promise<number> {
   const program = buildProgram();
+  const line = separateRemoteCommand(program, args);
+  // Looked for by hand: a line that cannot be read has an error to tell, too.
+  const end = line.indexOf("--");
+  const wantsJson = line.slice(0, end === -1 ? undefined : end).includes("--json");
+  if (wantsJson) tellUsageAsJson(program);
   try {
-    await program.parseAsync(separateRemoteCommand(program, args), { from: "user" });
+    await program.parseAsync(line, { from: "user" });
     return interruptedExitCode() ?? Number(process.exitCode ?? 0);
   } catch (error) {
     // Commander has printed its own message, or the help that was asked for.
     if (error instanceof CommanderError) return error.exitCode;
     const interrupted = interruptedExitCode();
     if (interrupted !== undefined) return interrupted;
-    const { message, hint } = await describeFailure(error);
-    remark(`Error: ${message}`);
-    if (hint !== undefined) remark(`Hint: ${printable(hint)}`);
+    tellFailure(await describeFailure(error), wantsJson);
     return 1;
   }
+}
+
+/** A command line that cannot be read, as one object and without the help behind it. */
+function tellUsageAsJson(command: Command): void {
+  command.showHelpAfterError(false);
+  command.configureOutput({
+    outputError: (text) => tellFailure({ message: text.trim().replace(/^error: /, "") }, true),
+  });
+  for (const child of command.commands) tellUsageAsJson(child);
 }
 
 /** Commander would end the process in the middle; subcommands that are added do not inherit this. */

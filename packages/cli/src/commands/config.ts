@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Argument, Command } from "commander";
 import { addGlobalOptions, optionsOf } from "../command-line/global-options.ts";
 import { printJson, printLine } from "../output/print.ts";
 import { CONFIG_KEYS, isConfigKey, readConfigFile, writeConfigValue } from "../settings/config-file.ts";
@@ -9,19 +9,23 @@ import { UserError } from "../user-error.ts";
 export function configCommand(): Command {
   const set = addGlobalOptions(new Command("set"))
     .description(`Keep a setting in the config file (${CONFIG_KEYS.join(", ")})`)
-    .argument("<key>")
+    .addArgument(keyArgument("<key>"))
     .argument("<value>")
     .action((key: string, value: string) =>
       writeConfigValue(readEnvironment().configDir, checkKey(key), value),
     );
   const get = addGlobalOptions(new Command("get"))
     .description("Show one setting of the config file, or all")
-    .argument("[key]")
+    .addArgument(keyArgument("[key]"))
     .action((key: string | undefined) => showConfig(key, optionsOf(get).json === true));
   return new Command("config")
     .description("Keep the key and the URL in a file")
     .addCommand(set)
     .addCommand(get);
+}
+
+function keyArgument(notation: string): Argument {
+  return new Argument(notation).choices([...CONFIG_KEYS]);
 }
 
 async function showConfig(key: string | undefined, isJson: boolean): Promise<void> {

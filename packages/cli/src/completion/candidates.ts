@@ -5,6 +5,24 @@ import type { FastvmClient } from "fastvm";
 /** Somebody waits at a prompt: late answers are worth nothing. */
 const PATIENCE_MS = 2000;
 
+type Call = { readonly timeoutMs: number; readonly maxRetries: number };
+
+const LISTS: Readonly<Record<string, (client: FastvmClient, call: Call) => Promise<readonly string[]>>> = {
+  vm: async (client, call) => (await client.vms.list({}, call)).map(({ name }) => name),
+  snapshot: async (client, call) => (await client.snapshots.list({}, call)).map(({ name }) => name),
+  fingerprint: async (client, call) =>
+    (await client.me.sshKeys.list(call)).keys.map(({ fingerprint }) => fingerprint),
+};
+
+/** Of options that take others, too, by their long names in camel case. */
+const USUAL_VALUES: Readonly<Record<string, readonly string[]>> = {
+  machine: ["c1m1", "c1m2", "c2m4", "c4m8", "c8m16"],
+  status: ["provisioning", "running", "pausing", "paused", "resuming", "stopped", "deleting", "error"],
+  logLevel: ["trace", "debug", "info", "warn", "error", "silent"],
+  network: ["on", "none"],
+  rule: ["tcp:22", "tcp:80", "tcp:443"],
+};
+
 /** `words` are those after `fastvm`; the last one, maybe empty, is being typed. `connect` is called only for names. */
 export async function candidatesFor(
   program: Command,
@@ -14,7 +32,7 @@ export async function candidatesFor(
   const typed = words.at(-1) ?? "";
   const { command, operands, awaited } = walk(program, words.slice(0, -1));
   const all = awaited
-    ? (awaited.argChoices ?? [])
+    ? await valuesOf(awaited, connect)
     : typed.startsWith("-")
       ? optionNames(command)
       : await operandsOf(command, operands, connect);
@@ -61,10 +79,23 @@ async function operandsOf(
   const last = command.registeredArguments.at(-1);
   const operand = command.registeredArguments[operands] ?? (last?.variadic === true ? last : undefined);
   if (operand?.argChoices !== undefined) return operand.argChoices;
-  const kind = operand?.name();
-  if (kind !== "vm" && kind !== "snapshot") return [];
-  const client = await connect();
-  const options = { timeoutMs: PATIENCE_MS, maxRetries: 0 };
-  const list = kind === "vm" ? await client.vms.list({}, options) : await client.snapshots.list({}, options);
-  return list.map(({ name }) => name).filter((name) => /^[\w.@:+-]+$/.test(name));
+  return await namesOf(operand?.name(), connect);
+}
+
+/** What an option takes: its choices, the usual values of its kind, or names of the server's. */
+async function valuesOf(option: Option, connect: () => Promise<FastvmClient>): Promise<readonly string[]> {
+  if (option.argChoices !== undefined) return option.argChoices;
+  const kind = /<(.*)>/.exec(option.flags)?.[1];
+  return USUAL_VALUES[option.attributeName()] ?? (await namesOf(kind, connect));
+}
+
+/** What the server has of a kind, by the name that operands and options have for it. */
+async function namesOf(
+  kind: string | undefined,
+  connect: () => Promise<FastvmClient>,
+): Promise<readonly string[]> {
+  const list = kind === undefined ? undefined : LISTS[kind];
+  if (list === undefined) return [];
+  const names = await list(await connect(), { timeoutMs: PATIENCE_MS, maxRetries: 0 });
+  return names.filter((name) => /^[\w.@:+/-]+$/.test(name));
 }

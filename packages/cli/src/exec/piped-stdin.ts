@@ -3,6 +3,7 @@
  * what matters is not to wait for an end that never comes.
  */
 import { fstatSync } from "node:fs";
+import type { Stats } from "node:fs";
 import { remark } from "../output/print.ts";
 import { UserError } from "../user-error.ts";
 
@@ -21,6 +22,7 @@ export async function readPipedStdin(wanted: boolean | undefined): Promise<Uint8
   if (wanted === false || (wanted === undefined && process.stdin.isTTY)) return undefined;
   const kind = wanted === true ? "pipe" : kindOfStdin();
   if (kind === "none") return undefined;
+  refuseLargeFile();
   if (kind === "socket" && !(await hasInput(SOCKET_PATIENCE_MS))) {
     process.stdin.destroy();
     return undefined;
@@ -29,14 +31,32 @@ export async function readPipedStdin(wanted: boolean | undefined): Promise<Uint8
 }
 
 function kindOfStdin(): "pipe" | "socket" | "none" {
+  const stat = statOfStdin();
+  if (stat === undefined) return "none";
+  if (stat.isSocket()) return "socket";
+  return stat.isFIFO() || stat.isFile() ? "pipe" : "none";
+}
+
+/** `undefined`: closed by whoever started us. */
+function statOfStdin(): Stats | undefined {
   try {
-    const stat = fstatSync(0);
-    if (stat.isSocket()) return "socket";
-    return stat.isFIFO() || stat.isFile() ? "pipe" : "none";
+    return fstatSync(0);
   } catch {
-    // Closed by whoever started us.
-    return "none";
+    return undefined;
   }
+}
+
+/** Of a file the size is known before it is read. Where it is read from is not, but a file of which only the end is sent is rare. */
+function refuseLargeFile(): void {
+  const stat = statOfStdin();
+  if (stat?.isFile() === true && stat.size > MAX_STDIN_BYTES) throw tooLarge();
+}
+
+function tooLarge(): UserError {
+  return new UserError(
+    "Standard input is over 16 MiB, which is what a command can be given",
+    "Copy it to the VM first (fastvm cp), or send nothing (--no-stdin)",
+  );
 }
 
 /** Resolves to true at the first bytes or at the end, whichever comes first. */
@@ -63,7 +83,7 @@ async function readToEnd(): Promise<Uint8Array> {
     for await (const chunk of process.stdin) {
       const bytes = Buffer.from(chunk as Uint8Array);
       size += bytes.length;
-      if (size > MAX_STDIN_BYTES) throw new UserError("Standard input is over 16 MiB", "Send it as a file");
+      if (size > MAX_STDIN_BYTES) throw tooLarge();
       chunks.push(bytes);
     }
   } finally {

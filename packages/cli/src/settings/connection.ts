@@ -20,7 +20,12 @@ export interface ConnectionFlags {
 /** Throws a UserError when no key is to be found. */
 export async function findConnection(flags: ConnectionFlags, environment: Environment): Promise<Connection> {
   const config = await readConfigFile(environment.configDir);
-  const baseUrl = flags.baseUrl || environment.baseUrl || config.base_url || LOCAL_BASE_URL;
+  const baseUrl =
+    flags.baseUrl ||
+    environment.baseUrl ||
+    config.base_url ||
+    (await localUrl(environment)) ||
+    LOCAL_BASE_URL;
   const apiKey =
     flags.apiKey || environment.apiKey || config.api_key || (await localKey(baseUrl, environment));
   if (apiKey !== undefined) return { baseUrl, apiKey };
@@ -30,6 +35,19 @@ export async function findConnection(flags: ConnectionFlags, environment: Enviro
       ? `Start the daemon with: fastvm serve. It writes its key to ${join(environment.dataDir, "api-key")}, for root alone`
       : "Set one with: fastvm config set api_key KEY, or in FASTVM_API_KEY",
   );
+}
+
+/** Where the daemon that has the data folder listens, as it wrote there. */
+async function localUrl({ dataDir }: Environment): Promise<string | undefined> {
+  const text = await readFile(join(dataDir, "daemon.json"), "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    const { url } = JSON.parse(text) as { url?: unknown };
+    return typeof url === "string" ? url : undefined;
+  } catch {
+    // Half written: the daemon is starting.
+    return undefined;
+  }
 }
 
 /** The local daemon's key, which is never sent to another machine. */

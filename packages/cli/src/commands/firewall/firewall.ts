@@ -41,8 +41,8 @@ function setCommand(): Command {
     configure: addPolicyOptions,
     run: async ({ session, operands: [vm = ""], options: { mode, rule, policy } }) => {
       const { client, signal } = session;
-      if (mode === undefined && policy === undefined) {
-        throw new UserError("Nothing says what the firewall shall be", "Give --mode or --policy");
+      if (mode === undefined && rule === undefined && policy === undefined) {
+        throw new UserError("Nothing says what the firewall shall be", "Give --rule, --mode or --policy");
       }
       const whole =
         policy === undefined ? { mode: mode ?? "restricted", ingress: rule ?? [] } : await readPolicy(policy);

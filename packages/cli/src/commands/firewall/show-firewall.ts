@@ -65,8 +65,13 @@ function showRules(policy: NetworkPolicy, hits: FirewallHits | undefined): void 
 
 function namesOf({ dns }: NetworkPolicy): string {
   if (dns === undefined) return "as egress has it";
-  const { mode = "deny", domains = [], blockBypass = false } = dns;
-  return `${mode} ${domains.join(", ") || "(none)"}${blockBypass ? ", other resolvers blocked" : ""}`;
+  return `${namesThatResolve(dns)}${dns.blockBypass === true ? ", other resolvers blocked" : ""}`;
+}
+
+/** In words, since a list of what is denied that is empty denies nothing, and one of what is allowed allows nothing. */
+function namesThatResolve({ mode = "deny", domains = [] }: NonNullable<NetworkPolicy["dns"]>): string {
+  if (domains.length === 0) return mode === "allow" ? "none resolve" : "all resolve";
+  return `${mode === "allow" ? "only" : "all but"} ${domains.join(", ")} resolve`;
 }
 
 function directionRows(policy: NetworkPolicy, direction: Direction, hits: FirewallHits | undefined) {

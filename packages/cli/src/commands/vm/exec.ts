@@ -38,6 +38,6 @@ export function execCommand(): Command {
 export function addExecOptions(command: Command): Command {
   return command
     .option("--timeout <seconds>", "kill the command after this time (default: never)", positiveInteger)
-    .option("-i, --stdin", "send standard input, waiting for its end")
+    .option("-i, --stdin", "send standard input, at most 16 MiB, read to its end before the command starts")
     .option("--no-stdin", "send no standard input");
 }
