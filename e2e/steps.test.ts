@@ -4,6 +4,7 @@ import { STEPS } from "@fastvm/contract";
 import type { FastvmClient, Vm } from "fastvm";
 import { TestDaemon } from "./harness/daemon.ts";
 import { eventually } from "./harness/eventually.ts";
+import { expectFootprint, restingFootprint } from "./harness/footprint.ts";
 import { sh } from "./harness/guest.ts";
 import { processOf } from "./harness/processes.ts";
 import { Steps } from "./harness/steps.ts";
@@ -40,6 +41,15 @@ test("a call fails at the step that it is told to, as if the disk were full", as
   await steps.order({ step: "capture.copied", effect: { code: "ENOSPC" } });
   await expect(client.snapshots.create({ vmId: vm.id })).rejects.toMatchObject({ code: "out_of_disk" });
   await client.snapshots.create({ vmId: vm.id });
+});
+
+test("a process of the pool that cannot become a VM's goes", async () => {
+  const snapshot = await client.snapshots.create({ vmId: vm.id });
+  const before = await restingFootprint(daemon);
+  await steps.order({ step: "slot.moved", effect: { code: "EIO" } });
+  await expect(client.vms.launch({ snapshotId: snapshot.id })).rejects.toThrow("EIO");
+  for (const { id, status } of await client.vms.list()) if (status === "error") await client.vms.delete(id);
+  await expectFootprint(daemon, before);
 });
 
 test("a call stands still at its step until it is released, at the second passing if so wanted", async () => {

@@ -98,7 +98,7 @@ export class TestDaemon implements AsyncDisposable {
   /** As a crash or `kill -9` would; VMs run on. */
   async sigkill(): Promise<void> {
     const pid = await this.pid();
-    process.kill(pid, "SIGKILL");
+    if (isThere(pid)) process.kill(pid, "SIGKILL");
     while (isThere(pid)) await sleep(5);
   }
 

@@ -38,10 +38,10 @@ export class Steps {
     return existsSync(this.#path(REACHED_FILE));
   }
 
-  async reached(): Promise<void> {
+  async reached(deadlineMs = REACH_DEADLINE_MS): Promise<void> {
     await eventually(async () => {
       if (!this.isReached) throw new Error(`the step was not reached: ${await this.#ordered()}`);
-    }, REACH_DEADLINE_MS);
+    }, deadlineMs);
   }
 
   /** Lets a daemon that stands still go on. */

@@ -13,6 +13,11 @@ test("a vitest stage hands its arguments on", () => {
 
 test("stages that start VMs build the image first", () => {
   expect(selectStages(["vm"]).map((stage) => stage.name)).toEqual(["image", "vm"]);
+  expect(selectStages(["soak"]).map((stage) => stage.name)).toEqual(["image", "soak"]);
+});
+
+test("the soak hands its arguments on", () => {
+  expect(selectStages(["soak", "--rounds", "200"]).at(-1)?.command.slice(-2)).toEqual(["--rounds", "200"]);
 });
 
 test("an unknown stage is refused with the names that exist", () => {

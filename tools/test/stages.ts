@@ -10,6 +10,9 @@ export interface Stage {
 
 /** The parser has survived hours of fuzzing; this keeps it from going back on what it can do. */
 const FUZZ_SECONDS = 10;
+const SOAK = "soak";
+/** They start VMs. */
+const NEED_IMAGE: ReadonlySet<string> = new Set(["vm", "e2e", SOAK]);
 
 export const STAGES: readonly Stage[] = [
   plain("lint", "node_modules/.bin/oxlint", "--type-aware"),
@@ -21,6 +24,7 @@ export const STAGES: readonly Stage[] = [
   plain("image", "guest/image/build.sh"),
   vitest("vm"),
   vitest("e2e"),
+  soak(),
 ];
 
 /** The stages that the command line asks for: all, or one with arguments for vitest. Throws on a name there is not. */
@@ -29,19 +33,34 @@ export function selectStages(args: readonly string[]): readonly Stage[] {
   if (name === undefined) return STAGES;
   const stage = STAGES.find((candidate) => candidate.name === name);
   if (stage === undefined) throw new Error(`there is no stage "${name}"; ${usage()}`);
-  if (rest.length > 0 && stage.counts !== "vitest") throw new Error(`the stage ${name} takes no arguments`);
+  if (rest.length > 0 && !takesArguments(stage)) throw new Error(`the stage ${name} takes no arguments`);
   const chosen = { ...stage, command: [...stage.command, ...rest] };
   const image = STAGES.filter((candidate) => candidate.name === "image");
-  return name === "vm" || name === "e2e" ? [...image, chosen] : [chosen];
+  return NEED_IMAGE.has(name) ? [...image, chosen] : [chosen];
+}
+
+function takesArguments({ name, counts }: Stage): boolean {
+  return counts === "vitest" || name === SOAK;
 }
 
 export function usage(): string {
   const names = STAGES.map((stage) => stage.name).join(", ");
-  return `usage: ./test [STAGE [ARGUMENTS for vitest]]; stages: ${names}`;
+  return `usage: ./test [STAGE [ARGUMENTS for vitest, or for the soak]]; stages: ${names}`;
 }
 
 function plain(name: string, ...command: readonly string[]): Stage {
   return { name, command, counts: "plain", needsPostgres: false };
+}
+
+/** Thirty rounds, or three minutes, of daemons and QEMUs that end anywhere; with arguments as many as are asked for. */
+function soak(): Stage {
+  const program = [
+    "node",
+    "--conditions=development",
+    "--disable-warning=ExperimentalWarning",
+    "e2e/soak/main.ts",
+  ];
+  return { name: SOAK, command: program, counts: "printed", needsPostgres: false };
 }
 
 function vitest(project: string): Stage {

@@ -134,7 +134,7 @@ async function takeSlot(
 ): Promise<{ slot: Slot; fromPool: boolean }> {
   await mkdir(dirname(folder), { recursive: true, mode: CLOSED_FOLDER_MODE });
   const pooled = await context.pool.take(snapshot);
-  if (pooled !== undefined) return { slot: await moveSlot(pooled, folder), fromPool: true };
+  if (pooled !== undefined) return { slot: await moveOrClose(context, pooled, folder), fromPool: true };
   const slot = await openSlot(context, {
     folder,
     machine: { machine: snapshot.manifest.machine, accelerator: context.accelerator },
@@ -142,6 +142,17 @@ async function takeSlot(
     memory: join(snapshot.folder, MEMORY_FILE),
   });
   return { slot, fromPool: false };
+}
+
+/** A slot that the pool has given away is nobody's until it has moved: when that fails it goes, wherever it lies by then. */
+async function moveOrClose(context: WorkerContext, pooled: Slot, folder: string): Promise<Slot> {
+  try {
+    return await moveSlot(pooled, folder);
+  } catch (error) {
+    await closeSlot(context, pooled);
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 async function bringUp(
