@@ -4,11 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { newOrgId, type ServiceDirectory, type WorkerPort } from "@fastvm/contract";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyServerFactory } from "fastify";
 import { generateApiKey, hashApiKey, storeApiKey } from "./app/api-keys.ts";
 import { buildApp } from "./app/build-app.ts";
 import { systemClock } from "./clock.ts";
 import { DEFAULT_CONFIG, type ControlPlaneConfig } from "./config.ts";
+import type { BoundPort } from "./http/bound-port.ts";
 import { createApiServer, type TlsFiles } from "./http/api-server.ts";
 import type { RequestDiversion } from "./http/request-diversion.ts";
 import type { Log } from "./log.ts";
@@ -21,12 +22,16 @@ export type StoreLocation =
   /** One file, owned by this process alone. */
   | { readonly kind: "sqlite"; readonly path: string }
   /** `postgres://…`. */
-  | { readonly kind: "postgres"; readonly url: string };
+  | { readonly kind: "postgres"; readonly url: string }
+  /** Opened before; the control plane closes it. */
+  | { readonly kind: "open"; readonly store: Store };
 
 export interface ControlPlaneOptions {
   readonly worker: WorkerPort;
   readonly log: Log;
   readonly store: StoreLocation;
+  /** Taken before: `listen` serves it, whatever address it is given. */
+  readonly port?: BoundPort;
   /** What differs from DEFAULT_CONFIG. */
   readonly config?: Partial<ControlPlaneConfig>;
   /** For what is on its way to and from VMs; emptied at each start, removed at the end. Default: a temporary folder. */
@@ -60,9 +65,9 @@ export interface ControlPlane {
 export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { log, worker } = options;
   const config = { ...DEFAULT_CONFIG, ...options.config };
-  const store = await openStore(options.store, log);
+  const store = await openStoreAt(options.store, log);
   const server = createApiServer(options.tls);
-  const { serverFactory } = server;
+  const serverFactory = onPort(server.serverFactory, options.port);
   const staging = createStaging({
     folder: options.stagingFolder ?? (await mkdtemp(join(tmpdir(), "fastvm-staging-"))),
     limits: config.staging,
@@ -109,7 +114,22 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   };
 }
 
-function openStore(location: StoreLocation, log: Log): Promise<Store> {
+/** Fastify lets its server listen on an address, and not on a port that was taken. */
+function onPort(make: FastifyServerFactory, port: BoundPort | undefined): FastifyServerFactory {
+  if (port === undefined) return make;
+  return (handler, options) => {
+    const server = make(handler, options);
+    server.listen = () => {
+      port.listen(server);
+      return server;
+    };
+    return server;
+  };
+}
+
+/** Brings its schema up to date; rejects when that fails, or when the database does not answer. */
+export async function openStoreAt(location: StoreLocation, log: Log): Promise<Store> {
+  if (location.kind === "open") return location.store;
   if (location.kind === "sqlite") return openSqliteStore(location.path);
   return openPostgresStore(location.url, (error) => {
     log.warn({ err: error }, "an idle connection to PostgreSQL was lost");

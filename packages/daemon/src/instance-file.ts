@@ -22,6 +22,13 @@ export async function findInstance(dataDir: string): Promise<Instance | undefine
   return instance !== undefined && (await isAlive(instance.process)) ? instance : undefined;
 }
 
+/** Throws when a daemon has the folder. */
+export async function refuseSecond(dataDir: string): Promise<void> {
+  const other = await findInstance(dataDir);
+  if (other === undefined) return;
+  throw new Error(`Another daemon (pid ${other.process.pid}) already serves ${dataDir} at ${other.url}`);
+}
+
 /** Takes the folder for this process; throws when another daemon has it. */
 export async function claimFolder(
   dataDir: string,
@@ -37,10 +44,7 @@ export async function claimFolder(
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
-    const other = await findInstance(dataDir);
-    if (other !== undefined) {
-      throw new Error(`Another daemon (pid ${other.process.pid}) already serves ${dataDir} at ${other.url}`);
-    }
+    await refuseSecond(dataDir);
     await releaseFolder(dataDir);
   }
   throw new Error(`Another daemon is starting in ${dataDir}`);

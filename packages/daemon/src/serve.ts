@@ -2,9 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { DEFAULT_MACHINE_TYPE } from "@fastvm/contract";
-import { createControlPlane } from "@fastvm/control-plane";
-import type { ControlPlane, StoreLocation } from "@fastvm/control-plane";
+import { DEFAULT_MACHINE_TYPE, FastvmError } from "@fastvm/contract";
+import { bindPort, createControlPlane, openStoreAt } from "@fastvm/control-plane";
+import type { BoundPort, ControlPlane, Store, StoreLocation } from "@fastvm/control-plane";
 import { createEdge } from "@fastvm/edge";
 import type { Edge } from "@fastvm/edge";
 import { replaceFile, Worker } from "@fastvm/worker";
@@ -14,11 +14,13 @@ import type { DaemonConfig } from "./config.ts";
 import { closeDataFolder } from "./close-data-folder.ts";
 import { closeInherited } from "./close-inherited.ts";
 import { DiskReserve, isOutOfDisk } from "./disk-reserve.ts";
-import { claimFolder, releaseFolder } from "./instance-file.ts";
-import { settlePort, urlOf } from "./listen-address.ts";
+import { claimFolder, refuseSecond, releaseFolder } from "./instance-file.ts";
+import type { Instance } from "./instance-file.ts";
+import { urlOf } from "./listen-address.ts";
 import { logDestination } from "./log-destination.ts";
 import { METRICS_CONTENT_TYPE, renderMetrics } from "./metrics.ts";
 import { apiKeyFile, databaseFile, operatorSocket } from "./paths.ts";
+import { databaseFailure, folderFailure, portFailure, StartFailure } from "./start-failure.ts";
 import { obeySteps } from "./steps-folder.ts";
 import { readTlsFiles } from "./tls-files.ts";
 import type { TlsFiles } from "./tls-files.ts";
@@ -33,36 +35,76 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:":
 /** Resolves when the daemon has been told to end and has ended. */
 export async function serve(given: DaemonConfig): Promise<void> {
   closeInherited();
-  const config = { ...given, port: await settlePort(given) };
   // Libraries make files, too, SQLite three of them, and none takes a mode: what has to be wider says so where it is made.
   process.umask(0o077);
-  await closeDataFolder(config.dataDir);
-  const log = pino({ level: config.logLevel }, logDestination());
+  const log = pino({ level: given.logLevel }, logDestination());
   // One request's bug must not end what serves all others.
   process.on("unhandledRejection", (error) =>
     log.error({ err: error }, "a promise failed that nobody waited for"),
   );
-  if (config.stepsFolder !== undefined) obeySteps(config.stepsFolder);
-  const tls = config.tls && (await readTlsFiles(config.tls));
-  const reserve = new DiskReserve(config.dataDir);
-  const served = { url: urlOf(config, tls === undefined ? "http" : "https"), certificate: tls?.fingerprint };
-  await reserve.lend(() => claimFolder(config.dataDir, served));
+  if (given.stepsFolder !== undefined) obeySteps(given.stepsFolder);
+  const tls = given.tls && (await readTlsFiles(given.tls));
+  await refuseSecond(given.dataDir);
+  // In the order in which others have them: whoever lacks one of them has changed nothing.
+  const port = await bindPort(given.host, given.port).catch((error: unknown) => {
+    throw portFailure(given, error);
+  });
+  const config = { ...given, port: port.port };
   try {
-    await run(config, tls, log, reserve);
+    await serveAt(port, config, tls, log);
   } catch (error) {
-    log.fatal({ err: error }, "the daemon cannot go on");
+    const isExplained = error instanceof StartFailure || error instanceof FastvmError;
+    if (!isExplained) log.fatal({ err: error }, "the daemon cannot go on");
     throw error;
+  } finally {
+    port.close();
+  }
+}
+
+async function serveAt(
+  port: BoundPort,
+  config: DaemonConfig,
+  tls: TlsFiles | undefined,
+  log: Logger,
+): Promise<void> {
+  const url = urlOf(config, tls === undefined ? "http" : "https");
+  const reserve = new DiskReserve(config.dataDir);
+  await prepareFolder(config.dataDir, reserve, { url, certificate: tls?.fingerprint });
+  try {
+    const opened = reserve.lend(() => openStoreAt(storeLocation(config), log));
+    const store = await opened.catch((error: unknown) => {
+      throw databaseFailure(config.databaseUrl, databaseFile(config.dataDir), error);
+    });
+    await run({ port, store, config, tls, log, reserve });
   } finally {
     await releaseFolder(config.dataDir);
   }
 }
 
-async function run(
-  config: DaemonConfig,
-  tls: TlsFiles | undefined,
-  log: Logger,
+async function prepareFolder(
+  dataDir: string,
   reserve: DiskReserve,
+  served: Pick<Instance, "url" | "certificate">,
 ): Promise<void> {
+  try {
+    await closeDataFolder(dataDir);
+    await reserve.lend(() => claimFolder(dataDir, served));
+  } catch (error) {
+    const isSystemError = error instanceof Error && "syscall" in error;
+    throw isSystemError ? folderFailure(dataDir, error) : error;
+  }
+}
+
+interface Parts {
+  readonly port: BoundPort;
+  readonly store: Store;
+  readonly config: DaemonConfig;
+  readonly tls: TlsFiles | undefined;
+  readonly log: Logger;
+  readonly reserve: DiskReserve;
+}
+
+async function run({ port, store, config, tls, log, reserve }: Parts): Promise<void> {
   const toldToEnd = untilSignal();
   // The worker is there first, so that it can be reconciled with; what a guest sends before the control plane is there ends.
   let controlPlane: ControlPlane | undefined;
@@ -70,7 +112,10 @@ async function run(
     if (controlPlane === undefined) connection.destroy();
     else controlPlane.acceptFromGuest(connection);
   };
-  const worker = await startWorker(config, log, accept);
+  const worker = await startWorker(config, log, accept).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
   let edge: Edge | undefined;
   const ended = new AbortController();
   try {
@@ -78,7 +123,8 @@ async function run(
       createControlPlane({
         worker,
         log,
-        store: storeLocation(config),
+        store: { kind: "open", store },
+        port,
         config: {
           domain: config.domain,
           publicUrl: config.publicUrl,

@@ -1,5 +1,6 @@
 /** Starts a daemon in the background and waits until it serves. */
 import { mkdir, open, readFile } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CLOSED_FOLDER_MODE, spawnDetached } from "@fastvm/worker";
@@ -7,12 +8,15 @@ import type { DaemonConfig } from "./config.ts";
 import { findInstance } from "./instance-file.ts";
 import type { Instance } from "./instance-file.ts";
 import { askDaemon } from "./own-request.ts";
+import { folderFailure, LAST_WORDS, StartFailure } from "./start-failure.ts";
 import { apiKeyFile, logFile } from "./paths.ts";
 import { readTlsFiles } from "./tls-files.ts";
 
 /** The first start boots a kernel once to try hardware virtualization and once to make a template. */
 const READY_DEADLINE_MS = 300_000;
 const POLL_MS = 25;
+/** One that starts takes the connection and answers when it is ready. */
+const READY_ANSWER_MS = 2000;
 const LOG_TAIL_BYTES = 2_000;
 /** Starting a process costs time with the size of the one that starts it; the default keeps 25 MiB for objects that die young. */
 const YOUNG_OBJECTS = "--max-semi-space-size=2";
@@ -38,10 +42,11 @@ export async function startDaemon(config: DaemonConfig): Promise<StartedDaemon> 
 }
 
 async function spawnDaemon(config: DaemonConfig): Promise<string> {
-  await mkdir(config.dataDir, { recursive: true, mode: CLOSED_FOLDER_MODE });
   // What is wrong with them is told here at once, rather than in the log of the one that could not start.
   if (config.tls !== undefined) await readTlsFiles(config.tls);
-  await using log = await open(logFile(config.dataDir), "a", 0o600);
+  await using log = await openLog(config.dataDir).catch((error: unknown) => {
+    throw folderFailure(config.dataDir, error);
+  });
   const { size } = await log.stat();
   const { exited } = await spawnDetached({
     command: process.execPath,
@@ -57,20 +62,27 @@ async function spawnDaemon(config: DaemonConfig): Promise<string> {
     const instance = await findInstance(config.dataDir);
     if (instance !== undefined && (await isReady(instance))) return instance.url;
     if (ended || Date.now() > deadline) {
-      throw new Error(`The daemon did not start:\n${await logSince(config.dataDir, size)}`);
+      throw new StartFailure(await reasonIn(config.dataDir, size));
     }
     await sleep(POLL_MS);
   }
 }
 
+async function openLog(dataDir: string): Promise<FileHandle> {
+  await mkdir(dataDir, { recursive: true, mode: CLOSED_FOLDER_MODE });
+  return await open(logFile(dataDir), "a", 0o600);
+}
+
 async function isReady(instance: Instance): Promise<boolean> {
-  const answer = await askDaemon(instance, "/readyz").catch(() => undefined);
+  const answer = await askDaemon(instance, "/readyz", { timeoutMs: READY_ANSWER_MS }).catch(() => undefined);
   return answer?.status === 200;
 }
 
-async function logSince(dataDir: string, offset: number): Promise<string> {
-  const text = await readFile(logFile(dataDir), "utf8");
-  return text.slice(offset).slice(-LOG_TAIL_BYTES);
+/** Its last words, or what it wrote last when it had no time for these. */
+async function reasonIn(dataDir: string, offset: number): Promise<string> {
+  const text = (await readFile(logFile(dataDir))).subarray(offset).toString();
+  const words = text.split("\n").findLast((line) => line.startsWith(LAST_WORDS));
+  return words?.slice(LAST_WORDS.length) ?? `The daemon did not start:\n${text.slice(-LOG_TAIL_BYTES)}`;
 }
 
 /** The daemon's settings travel as an argument; of the environment only what programs need to be found. */
