@@ -1,3 +1,4 @@
+export { containsCredential, CREDENTIAL_PREFIX } from "./credentials.ts";
 export { isUuid, newOrgId, newSnapshotId, newVmId } from "./ids.ts";
 export type { OrgId, SnapshotId, VmId } from "./ids.ts";
 export { ERROR_CATALOGUE, FastvmError } from "./errors.ts";
@@ -76,7 +77,7 @@ export {
   servicePath,
 } from "./service-address.ts";
 export type { ServiceAddress } from "./service-address.ts";
-export type { ServiceDirectory, ServiceLookup } from "./service-directory.ts";
+export type { CredentialCheck, ServiceDirectory, ServiceLookup } from "./service-directory.ts";
 export { STEPS } from "./steps/step-names.ts";
 export type { StepName } from "./steps/step-names.ts";
 export { hookSteps, step } from "./steps/step.ts";

@@ -12,7 +12,15 @@ export interface ServiceDirectory {
    * resume. Rejects with a FastvmError when the VM cannot come to run, with the signal's reason when that comes first; the resume goes on.
    */
   wake(vmId: VmId, options?: CallOptions): Promise<void>;
+
+  /**
+   * Resolves to what tells whether a text contains a credential of ours, or is an API key as a whole, whatever that looks like. It is for one request: keys that
+   * come later it need not know.
+   */
+  credentialCheck(): Promise<CredentialCheck>;
 }
+
+export type CredentialCheck = (text: string) => boolean;
 
 export type ServiceLookup =
   | { readonly kind: "unknown_vm" }

@@ -9,6 +9,8 @@ export interface ControlPlaneConfig {
   readonly launchAnswerMs: number;
   /** Services are at `*.proxy.<domain>`. */
   readonly domain: string;
+  /** Whether services have URLs by path too, on the API's own host. */
+  readonly pathUrls: boolean;
   /** Where the URLs begin that we hand out, such as `https://fastvm.example.com`. Absent: where the client's request went. */
   readonly publicUrl: string | undefined;
   /** Files on their way between clients and VMs. */
@@ -54,6 +56,7 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
   launchAnswerMs: 25_000,
   // Names under it lead to this machine without any DNS, in browsers and with most resolvers.
   domain: "localhost",
+  pathUrls: true,
   publicUrl: undefined,
   staging: {
     // A hundred clients with 2 GiB each at once. What was read makes way, so this bounds what nobody has fetched yet.

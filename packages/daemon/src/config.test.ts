@@ -50,6 +50,13 @@ describe("readConfig", () => {
     }
   });
 
+  test("has path URLs unless told otherwise, and refuses to guess", () => {
+    expect(readConfig({}, {}).pathUrls).toBe(true);
+    expect(readConfig({}, { FASTVM_PATH_URLS: "off" }).pathUrls).toBe(false);
+    expect(readConfig({ pathUrls: "on" }, { FASTVM_PATH_URLS: "off" }).pathUrls).toBe(true);
+    expect(() => readConfig({ pathUrls: "no" }, {})).toThrow(/"on" or "off", not "no"/);
+  });
+
   test("takes nameservers, from flags or the environment, and refuses what is no address", () => {
     expect(readConfig({}, {}).nameservers).toBeUndefined();
     const flags = { nameserver: ["192.0.2.53", "[2001:db8::53]:5353"] };

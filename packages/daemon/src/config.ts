@@ -12,6 +12,8 @@ export interface DaemonConfig {
   readonly port: number;
   /** Services of VMs are at `*.proxy.<domain>` of the API's port. */
   readonly domain: string;
+  /** Whether they have URLs by path of the API's host too. */
+  readonly pathUrls: boolean;
   readonly dataDir: string;
   readonly cacheDir: string;
   /** A folder made by guest/image/build.sh. */
@@ -46,6 +48,7 @@ export interface DaemonFlags {
   readonly host?: string | undefined;
   readonly port?: number | undefined;
   readonly domain?: string | undefined;
+  readonly pathUrls?: string | undefined;
   readonly dataDir?: string | undefined;
   readonly cacheDir?: string | undefined;
   readonly databaseUrl?: string | undefined;
@@ -73,6 +76,7 @@ const VARIABLES = [
   "FASTVM_LOG_LEVEL",
   "FASTVM_NAMESERVERS",
   "FASTVM_NETWORK",
+  "FASTVM_PATH_URLS",
   "FASTVM_POOL_SIZE",
   "FASTVM_PORT",
   "FASTVM_PUBLIC_URL",
@@ -104,6 +108,7 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     host: flags.host ?? setting("FASTVM_HOST") ?? DEFAULT_HOST,
     port: flags.port ?? integer("FASTVM_PORT", setting("FASTVM_PORT"), MAX_PORT) ?? DEFAULT_PORT,
     domain: (flags.domain ?? setting("FASTVM_DOMAIN") ?? DEFAULT_DOMAIN).toLowerCase(),
+    pathUrls: isOn("path URLs", flags.pathUrls ?? setting("FASTVM_PATH_URLS") ?? "on"),
     dataDir: resolve(flags.dataDir ?? setting("FASTVM_DATA_DIR") ?? DEFAULT_DATA_DIR),
     cacheDir,
     imageDir: resolve(setting("FASTVM_IMAGE_DIR") ?? join(cacheDir, "images", "current")),
@@ -135,6 +140,11 @@ function refuseMisspelt(env: NodeJS.ProcessEnv): void {
 function networkMode(value: string): NetworkMode {
   if (value === "on" || value === "none") return value;
   throw new Error(`The network is "on" or "none", not "${value}"`);
+}
+
+function isOn(what: string, value: string): boolean {
+  if (value === "on" || value === "off") return value === "on";
+  throw new Error(`The ${what} are "on" or "off", not "${value}"`);
 }
 
 /** Separated by white space or commas. */

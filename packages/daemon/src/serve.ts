@@ -127,12 +127,17 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
         port,
         config: {
           domain: config.domain,
+          pathUrls: config.pathUrls,
           publicUrl: config.publicUrl,
           consoleOrigins: config.consoleOrigins,
         },
         operatorSocket: operatorSocket(config.dataDir),
         ...(tls === undefined ? {} : { tls }),
-        proxyServices: (directory) => (edge = createEdge({ worker, directory, domain: config.domain, log })),
+        proxyServices: (directory) => {
+          const { domain, pathUrls } = config;
+          edge = createEdge({ worker, directory, domain, pathUrls, log });
+          return edge;
+        },
         metrics: {
           contentType: METRICS_CONTENT_TYPE,
           read: async () => await renderMetrics({ worker: await worker.metrics(), edge: edge?.metrics() }),

@@ -9,6 +9,8 @@ export interface EdgeLog {
 export interface EdgeParts extends ReachParts {
   /** Services are at `*.proxy.<domain>`. */
   readonly domain: string;
+  /** Whether they are by path too. */
+  readonly pathUrls: boolean;
   readonly metrics: MetricsRecorder;
   readonly log: EdgeLog;
 }

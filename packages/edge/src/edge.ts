@@ -20,6 +20,8 @@ export interface EdgeOptions {
   readonly directory: ServiceDirectory;
   /** Services are at `<name>--<VM's id as 32 digits>.proxy.<domain>`, and at `/proxy/<32 digits>/<name>/` of any host. */
   readonly domain: string;
+  /** Whether services are at paths, too. Default: they are. */
+  readonly pathUrls?: boolean;
   readonly log: EdgeLog;
   /** What differs from DEFAULT_LIMITS. */
   readonly limits?: Partial<EdgeLimits>;
@@ -35,7 +37,7 @@ export interface Edge {
   metrics(): EdgeMetrics;
 }
 
-export function createEdge({ worker, directory, domain, log, limits }: EdgeOptions): Edge {
+export function createEdge({ worker, directory, domain, pathUrls = true, log, limits }: EdgeOptions): Edge {
   const merged = { ...DEFAULT_LIMITS, ...limits };
   const counts = new ConnectionCounts(merged);
   const metrics = new MetricsRecorder();
@@ -50,6 +52,7 @@ export function createEdge({ worker, directory, domain, log, limits }: EdgeOptio
     log,
     limits: merged,
     domain: lowerCase,
+    pathUrls,
   };
   /** No bug in one request may end the process, which serves all others. */
   const lastResort = (connection: { destroy(): unknown }) => (error: unknown) => {

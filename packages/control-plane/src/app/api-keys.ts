@@ -1,17 +1,17 @@
 /** API keys: made once, shown once, kept as a digest. */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import type { OrgId } from "@fastvm/contract";
+import { CREDENTIAL_PREFIX, type OrgId } from "@fastvm/contract";
 import type { Clock } from "../clock.ts";
 import type { Records } from "../store/records.ts";
 
 const KEY_BYTES = 32;
 
 /** Longer header values cannot be a key; hashing them would be work for nothing. */
-const MAX_KEY_LENGTH = 512;
+export const MAX_KEY_LENGTH = 512;
 
 /** `fvm_` and 256 random bits in base64url. */
 export function generateApiKey(): string {
-  return `fvm_${randomBytes(KEY_BYTES).toString("base64url")}`;
+  return CREDENTIAL_PREFIX.apiKey + randomBytes(KEY_BYTES).toString("base64url");
 }
 
 /** A plain digest is enough: a key of 256 random bits cannot be guessed from it, unlike a password. */

@@ -1,6 +1,6 @@
 /** Tokens that open one console connection each: random, short-lived, kept as digests in this process. */
 import { createHash, randomBytes } from "node:crypto";
-import type { VmId } from "@fastvm/contract";
+import { CREDENTIAL_PREFIX, type VmId } from "@fastvm/contract";
 import type { Clock } from "../clock.ts";
 
 export const CONSOLE_TOKEN_SECONDS = 60;
@@ -19,7 +19,7 @@ export class ConsoleTokens {
   issue(vmId: VmId): string {
     const [oldest] = this.#tokens.keys();
     if (this.#tokens.size >= MAX_TOKENS && oldest !== undefined) this.#tokens.delete(oldest);
-    const token = randomBytes(TOKEN_BYTES).toString("base64url");
+    const token = CREDENTIAL_PREFIX.consoleToken + randomBytes(TOKEN_BYTES).toString("base64url");
     const expiresAt = this.#clock.now() + CONSOLE_TOKEN_SECONDS * 1000;
     this.#tokens.set(digest(token), { vmId, expiresAt });
     return token;

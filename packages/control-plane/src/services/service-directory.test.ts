@@ -1,9 +1,10 @@
 /** What the proxy learns of services, and the waking of VMs. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { ServiceDirectory, VmId } from "@fastvm/contract";
+import { generateApiKey, hashApiKey, storeApiKey } from "../app/api-keys.ts";
 import { FakeWorker } from "../testing/fake-worker.ts";
-import { testApp, type TestApp } from "../testing/test-app.ts";
+import { TEST_KEY, testApp, type TestApp } from "../testing/test-app.ts";
 
 let api: TestApp;
 let directory: ServiceDirectory;
@@ -30,6 +31,29 @@ async function launch(body: object = {}): Promise<VmId> {
 
 const look = async (id: VmId) => directory.lookUp(id, "web");
 const resumes = () => worker.calls.filter(({ method }) => method === "resume").length;
+
+describe("a credential", () => {
+  test("is known by its form, and a key that the operator has chosen by itself; nothing else is one", async () => {
+    const id = await launch();
+    const { token } = (await api.call(`POST /v1/vms/${id}/console-token`)).body;
+    const { uploadUrl } = (await api.call(`POST /v1/vms/${id}/files/presign`, { path: "/a" })).body;
+    const signature = new URL(uploadUrl).searchParams.get("signature");
+    const check = await directory.credentialCheck();
+    for (const credential of [TEST_KEY, generateApiKey(), token, signature])
+      expect(check(credential)).toBe(true);
+    for (const own of ["my api key", "x".repeat(600), "", "fvm_short", hashApiKey(TEST_KEY)])
+      expect(check(own)).toBe(false);
+  });
+
+  test("that another process has added is known soon", async () => {
+    const key = "chosen by the operator";
+    expect((await directory.credentialCheck())(key)).toBe(false);
+    await storeApiKey(api.store, api.orgId, key, { now: () => 0 });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 5000 });
+    onTestFinished(() => void vi.useRealTimers());
+    expect((await directory.credentialCheck())(key)).toBe(true);
+  });
+});
 
 describe("a look at a service", () => {
   test("tells its port, its protocol and how the VM is", async () => {

@@ -2,9 +2,10 @@
  * What the proxy of services asks, answered from the records. They are kept for a moment, since a page makes dozens of requests at once; a
  * change that this process makes counts at once, one that another makes when that moment has passed.
  */
-import type { CallOptions, ServiceDirectory, ServiceLookup, VmId } from "@fastvm/contract";
+import type { CallOptions, CredentialCheck, ServiceDirectory, ServiceLookup, VmId } from "@fastvm/contract";
 import type { LifecycleContext } from "../lifecycle/context.ts";
 import type { VmRecord } from "../store/vm-repository.ts";
+import { KnownKeys } from "./known-keys.ts";
 import { wakeVm } from "./wake-vm.ts";
 
 /** How old a record may be that another process has changed. */
@@ -19,12 +20,14 @@ interface Kept {
 
 export class StoreServiceDirectory implements ServiceDirectory {
   readonly #ctx: LifecycleContext;
+  readonly #keys: KnownKeys;
   readonly #kept = new Map<VmId, Kept>();
   /** Counts changes: what was read before one must not be kept after it. */
   #changes = 0;
 
   constructor(ctx: LifecycleContext) {
     this.#ctx = ctx;
+    this.#keys = new KnownKeys(ctx);
     ctx.store.onVmChange((vmId) => {
       this.#changes += 1;
       this.#kept.delete(vmId);
@@ -42,6 +45,10 @@ export class StoreServiceDirectory implements ServiceDirectory {
 
   async wake(vmId: VmId, options: CallOptions = {}): Promise<void> {
     await wakeVm(this.#ctx, vmId, options.signal);
+  }
+
+  credentialCheck(): Promise<CredentialCheck> {
+    return this.#keys.check();
   }
 
   #recent(vmId: VmId): Kept["vm"] | undefined {

@@ -3,7 +3,7 @@
  * the client's machine and from inside the VM, so it carries no key.
  */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import type { VmId } from "@fastvm/contract";
+import { CREDENTIAL_PREFIX, type VmId } from "@fastvm/contract";
 
 export type StagingMethod = "PUT" | "GET";
 
@@ -63,8 +63,9 @@ export class SignedUrls {
 
   #signature(grant: StagingGrant): string {
     const { method, vmId, objectId, maxBytes, expiresAtMs } = grant;
-    return createHmac("sha256", this.#secret)
+    const digest = createHmac("sha256", this.#secret)
       .update(`${method}\n${vmId}\n${objectId}\n${maxBytes}\n${expiresAtMs}`)
       .digest("base64url");
+    return CREDENTIAL_PREFIX.signature + digest;
   }
 }

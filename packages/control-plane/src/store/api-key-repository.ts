@@ -16,4 +16,9 @@ export class ApiKeyRepository {
   async findByHash(keyHash: string): Promise<ApiKeyRow | undefined> {
     return this.#db.selectFrom("apiKeys").selectAll().where("keyHash", "=", keyHash).executeTakeFirst();
   }
+
+  async allHashes(): Promise<string[]> {
+    const rows = await this.#db.selectFrom("apiKeys").select("keyHash").execute();
+    return rows.map(({ keyHash }) => keyHash);
+  }
 }

@@ -45,6 +45,12 @@ function checkFraming(request: ClientRequest): void {
     refuse("its Content-Length is not one number");
 }
 
+/** A browser that asks for a service worker's script, which by path would be the API's. None is registered by pages of today, and none that is there is renewed. */
+export function checkPathRequest(request: ClientRequest): void {
+  if (valuesOf(request, "service-worker").length > 0)
+    refuse("service workers need the service's own host name");
+}
+
 /** An upgrade has no body: what follows it would be read as frames by one party and as a body by another. */
 export function checkUpgrade(request: ClientRequest): void {
   if (request.httpVersion !== "1.1" || request.method !== "GET")

@@ -23,10 +23,15 @@ export function isForServices(request: ClientRequest, domain: string): boolean {
 }
 
 /** Throws a ProxyError for what is ambiguous or names nothing. */
-export function findDestination(request: ClientRequest, domain: string): Destination {
+export function findDestination(
+  request: ClientRequest,
+  { domain, pathUrls }: { readonly domain: string; readonly pathUrls: boolean },
+): Destination {
   const host = hostsOf(request)[0] ?? "";
   const target = readTarget(request.url ?? "", host);
   const label = labelOf(host, domain);
+  if (label === undefined && !pathUrls)
+    throw new ProxyError("host_not_found", "services are at host names of their own only");
   if (label === undefined) return byPath(target);
   const address = parseServiceLabel(label);
   if (address === undefined) throw new ProxyError("host_not_found", host);

@@ -1,7 +1,7 @@
 /** An ordinary request: checked, reached, forwarded, and answered by the proxy itself where that fails. Rejects through bugs only. */
 import { ServerResponse } from "node:http";
 import type { Http2Stream } from "node:http2";
-import { checkRequest } from "../address/check-request.ts";
+import { checkPathRequest, checkRequest } from "../address/check-request.ts";
 import { findDestination, type Destination } from "../address/find-service.ts";
 import { answerError } from "../answer/answer-error.ts";
 import { ProxyError } from "../answer/proxy-errors.ts";
@@ -10,9 +10,11 @@ import { StreamReset, type BackendCall } from "../backend/call.ts";
 import { callHttp1 } from "../backend/call-http1.ts";
 import { callHttp2 } from "../backend/call-http2.ts";
 import { reachService } from "../backend/reach-service.ts";
+import { unlessAborted } from "../backend/unless-aborted.ts";
 import { http2StreamOf, type ClientRequest, type ClientResponse } from "../client-request.ts";
 import type { EdgeParts } from "../edge-parts.ts";
 import { outgoingRequest } from "../headers/request-headers.ts";
+import { confine, scopeOf } from "./confine.ts";
 import type { RequestOutcome } from "../metrics/edge-metrics.ts";
 import { forward } from "./forward.ts";
 
@@ -29,14 +31,17 @@ export async function exchange(
   parts.metrics.openRequests += 1;
   try {
     checkRequest(request);
-    const destination = findDestination(request, parts.domain);
+    const destination = findDestination(request, parts);
+    const scope = scopeOf(request, destination);
+    if (scope !== undefined) checkPathRequest(request);
     if (redirectToSlash(request, response, destination)) return outcome.answered(response.statusCode);
-    const outgoing = outgoingRequest(request, destination);
+    const check = await unlessAborted(parts.directory.credentialCheck(), client.gone);
+    const outgoing = outgoingRequest(request, destination, check, scope);
     const { connection, h2c } = await reachService(parts, destination.address, client.gone);
     call = h2c ? callHttp2(connection, outgoing) : callHttp1(connection, outgoing);
-    const { body } = outgoing;
     const { limits } = parts;
-    await forward({ request, response, call, body, limits, gone: client.gone, outcome });
+    const confined = confine(call, scope);
+    await forward({ request, response, call: confined, outgoing, limits, gone: client.gone, outcome });
     call.close();
     afterEnd(request, limits.lingerMs);
   } catch (error) {

@@ -6,8 +6,7 @@ import type { BackendAnswer, BackendCall } from "../backend/call.ts";
 import { badAnswer } from "../backend/call-http1.ts";
 import { unlessAborted } from "../backend/unless-aborted.ts";
 import type { ClientRequest, ClientResponse } from "../client-request.ts";
-import type { RequestBody } from "../headers/request-headers.ts";
-import { endToEndTrailers } from "../headers/response-headers.ts";
+import type { OutgoingRequest } from "../headers/request-headers.ts";
 import type { EdgeLimits } from "../limits.ts";
 import type { RequestOutcome } from "../metrics/edge-metrics.ts";
 import { AnswerDeadline } from "./answer-deadline.ts";
@@ -19,7 +18,7 @@ export interface Forwarding {
   readonly request: ClientRequest;
   readonly response: ClientResponse;
   readonly call: Pick<BackendCall, "body" | "answer" | "finish">;
-  readonly body: RequestBody;
+  readonly outgoing: Pick<OutgoingRequest, "body" | "trailersOf">;
   readonly limits: EdgeLimits;
   /** Aborted when the client went away. */
   readonly gone: AbortSignal;
@@ -63,7 +62,7 @@ function checkStatus({ status }: BackendAnswer): void {
 }
 
 async function sendBody(
-  { request, call, body }: Forwarding,
+  { request, call, outgoing: { body, trailersOf } }: Forwarding,
   idle: SilenceTimer,
   deadline: AnswerDeadline,
 ): Promise<void> {
@@ -76,7 +75,7 @@ async function sendBody(
   }
   // Half a body must not look like a whole one: the call ends with the client instead.
   if (!isWhole(request)) return;
-  call.finish(endToEndTrailers(request.rawTrailers));
+  call.finish(trailersOf(request.rawTrailers));
   deadline.start();
 }
 

@@ -3,16 +3,18 @@ import { ServerResponse, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { checkRequest, checkUpgrade, optionsOf, valuesOf } from "../address/check-request.ts";
-import { findDestination } from "../address/find-service.ts";
+import { findDestination, type Destination } from "../address/find-service.ts";
 import { ProxyError } from "../answer/proxy-errors.ts";
 import { answerOf, badAnswer, sendHttp1 } from "../backend/call-http1.ts";
 import { closeSoon } from "../backend/close-soon.ts";
 import { reachService } from "../backend/reach-service.ts";
 import { unlessAborted } from "../backend/unless-aborted.ts";
 import type { EdgeParts } from "../edge-parts.ts";
-import { outgoingRequest } from "../headers/request-headers.ts";
+import { outgoingRequest, type OutgoingRequest } from "../headers/request-headers.ts";
 import { endToEndHeaders } from "../headers/response-headers.ts";
 import { EarlyBytes } from "./early-bytes.ts";
+import type { PathScope } from "../headers/path-scope.ts";
+import { confine, scopeOf } from "./confine.ts";
 import { fail } from "./exchange.ts";
 import { forward, type Forwarding } from "./forward.ts";
 import { splice } from "./splice.ts";
@@ -34,16 +36,23 @@ export async function openWebSocket(
   let service: Duplex | undefined;
   metrics.openRequests += 1;
   try {
-    service = await reach(parts, request, gone);
-    const answer = await handshake(parts, request, service, gone);
+    checkRequest(request);
+    checkUpgrade(request);
+    const destination = findDestination(request, parts);
+    const scope = scopeOf(request, destination);
+    const check = await unlessAborted(parts.directory.credentialCheck(), gone);
+    const outgoing = outgoingRequest(request, destination, check, scope);
+    service = await reach(parts, destination, gone);
+    const answer = await handshake(parts, outgoing, service, gone);
     if (answer.kind === "open") {
       outcome.answered(101);
       response.detachSocket(client as Socket);
       early.giveBack();
-      await join(parts, client, service, answer);
+      await join(parts, client, service, answer, scope);
     } else {
-      const { call } = answer;
-      await forward({ request, response, call, body: { kind: "none" }, limits, gone, outcome });
+      const call = confine(answer.call, scope);
+      const nothing = { ...outgoing, body: { kind: "none" } } as const;
+      await forward({ request, response, call, outgoing: nothing, limits, gone, outcome });
     }
   } catch (error) {
     service?.destroy();
@@ -62,10 +71,11 @@ async function join(
   client: Duplex,
   service: Duplex,
   { message, head }: Extract<Answer, { kind: "open" }>,
+  scope: PathScope | undefined,
 ): Promise<void> {
   metrics.openWebSockets += 1;
   try {
-    client.write(switchingProtocols(message));
+    client.write(switchingProtocols(message, scope));
     service.unshift(head);
     await splice(client, service, limits);
   } finally {
@@ -98,10 +108,7 @@ function closeOf(client: Duplex): AbortSignal {
   return controller.signal;
 }
 
-async function reach(parts: EdgeParts, request: IncomingMessage, gone: AbortSignal): Promise<Duplex> {
-  checkRequest(request);
-  checkUpgrade(request);
-  const { address } = findDestination(request, parts.domain);
+async function reach(parts: EdgeParts, { address }: Destination, gone: AbortSignal): Promise<Duplex> {
   const { connection, h2c } = await reachService(parts, address, gone);
   if (!h2c) return connection;
   connection.destroy();
@@ -116,12 +123,11 @@ type Answer =
   | { readonly kind: "refused"; readonly call: Forwarding["call"] };
 
 async function handshake(
-  { domain, limits }: EdgeParts,
-  request: IncomingMessage,
+  { limits }: EdgeParts,
+  outgoing: OutgoingRequest,
   service: Duplex,
   gone: AbortSignal,
 ): Promise<Answer> {
-  const outgoing = outgoingRequest(request, findDestination(request, domain));
   const sent = sendHttp1(service, outgoing, ["Connection", "Upgrade", "Upgrade", "websocket"]);
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   sent.on("error", (error) => reject(badAnswer(error)));
@@ -145,9 +151,9 @@ async function handshake(
 }
 
 /** Names and values have been through a parser: no line break is in them. */
-function switchingProtocols({ rawHeaders }: IncomingMessage): Buffer {
+function switchingProtocols({ rawHeaders }: IncomingMessage, scope: PathScope | undefined): Buffer {
   const lines = ["HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", "Upgrade: websocket"];
-  const passed = endToEndHeaders(rawHeaders);
+  const passed = scope === undefined ? endToEndHeaders(rawHeaders) : scope.withoutPage(rawHeaders);
   for (let index = 0; index < passed.length; index += 2) lines.push(`${passed[index]}: ${passed[index + 1]}`);
   return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
 }

@@ -45,13 +45,18 @@ export function forwardedHeaders(request: ClientRequest, host: string, prefix: s
   const before = said.get("x-forwarded-for");
   const address = addressOf(request);
   const scheme = "encrypted" in request.socket && request.socket.encrypted ? "https" : "http";
-  const cut = `${said.get("x-forwarded-prefix") ?? ""}${prefix}`;
+  const cut = `${findOuterPrefix(request)}${prefix}`;
   return [
     ["X-Forwarded-For", before === undefined ? address : `${before}, ${address}`],
     ["X-Forwarded-Proto", said.get("x-forwarded-proto") ?? scheme],
     ["X-Forwarded-Host", said.get("x-forwarded-host") ?? host],
     ...(cut === "" ? [] : ([["X-Forwarded-Prefix", cut]] as [string, string][])),
   ];
+}
+
+/** What another proxy on this machine has cut before us. */
+export function findOuterPrefix(request: ClientRequest): string {
+  return (isTrustedPeer(request) ? claimsOf(request).get("x-forwarded-prefix") : undefined) ?? "";
 }
 
 function claimsOf({ rawHeaders }: ClientRequest): Map<string, string> {

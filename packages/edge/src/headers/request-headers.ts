@@ -1,9 +1,13 @@
 /** The headers of a request on their way to a service. */
+import type { CredentialCheck } from "@fastvm/contract";
 import { optionsOf, valuesOf } from "../address/check-request.ts";
 import { hostsOf, type Destination } from "../address/find-service.ts";
 import { http2StreamOf, type ClientRequest } from "../client-request.ts";
+import { isCredential, withoutCredentials } from "./credentials.ts";
 import { forwardedHeaders, isForwardingClaim, isTrustedPeer } from "./forwarded.ts";
-import { forEachHeader, HOP_BY_HOP } from "./hop-by-hop.ts";
+import { forEachHeader, HOP_BY_HOP, type RawHeaders } from "./hop-by-hop.ts";
+import { endToEndTrailers } from "./response-headers.ts";
+import type { PathScope } from "./path-scope.ts";
 
 /** How the body is delimited: what was parsed, not what was written. */
 export type RequestBody =
@@ -21,12 +25,19 @@ export interface OutgoingRequest {
   readonly body: RequestBody;
   /** Whether the client takes trailers: gRPC's servers insist on being told. */
   readonly takesTrailers: boolean;
+  /** What of the trailers that came goes on. */
+  readonly trailersOf: (raw: RawHeaders) => string[];
 }
 
 /** Written anew, or answered by us: Node has said `100 Continue` by itself. */
 const SET_BY_US: ReadonlySet<string> = new Set(["host", "content-length", "expect", "trailer"]);
 
-export function outgoingRequest(request: ClientRequest, { path, prefix }: Destination): OutgoingRequest {
+export function outgoingRequest(
+  request: ClientRequest,
+  { path, prefix }: Destination,
+  check: CredentialCheck,
+  scope: PathScope | undefined,
+): OutgoingRequest {
   const host = hostsOf(request)[0] ?? "";
   const isTrusted = isTrustedPeer(request);
   const headers: (readonly [string, string])[] = [];
@@ -34,19 +45,30 @@ export function outgoingRequest(request: ClientRequest, { path, prefix }: Destin
   forEachHeader(request.rawHeaders, (name, value, written) => {
     if (HOP_BY_HOP.has(name) || SET_BY_US.has(name) || isForwardingClaim(name, isTrusted)) return;
     // HTTP/2 clients send each cookie in a field of its own; in HTTP/1.1 they are one.
-    if (name === "cookie") cookies.push(value);
-    else headers.push([written, value]);
+    if (name === "cookie") cookies.push(...value.split(";").map((cookie) => cookie.trim()));
+    else if (!isCredential(value, check)) headers.push([written, value]);
   });
-  if (cookies.length > 0) headers.push(["Cookie", cookies.join("; ")]);
+  const own = scope === undefined ? cookies : scope.cookies(cookies);
+  const passed = own.filter((cookie) => !isCredential(cookie, check));
+  if (passed.length > 0) headers.push(["Cookie", passed.join("; ")]);
   headers.push(...forwardedHeaders(request, host, prefix));
   return {
     method: request.method ?? "GET",
-    path,
+    path: withoutCredentials(path, check),
     host,
     headers,
     body: bodyOf(request),
+    trailersOf: (raw) => trailersOf(raw, check),
     takesTrailers: optionsOf(valuesOf(request, "te")).some((option) => /^trailers\b/.test(option)),
   };
+}
+
+function trailersOf(raw: RawHeaders, check: CredentialCheck): string[] {
+  const trailers: string[] = [];
+  forEachHeader(endToEndTrailers(raw), (_name, value, written) => {
+    if (!isCredential(value, check)) trailers.push(written, value);
+  });
+  return trailers;
 }
 
 function bodyOf(request: ClientRequest): RequestBody {

@@ -5,10 +5,12 @@ import { createServer as createHttp2Server } from "node:http2";
 import { connect, type AddressInfo, type Server as TcpServer, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import {
+  containsCredential,
   FastvmError,
   newVmId,
   serviceHostname,
   type CallOptions,
+  type CredentialCheck,
   type ServiceDirectory,
   type ServiceLookup,
   type VmId,
@@ -39,6 +41,13 @@ export class FakeVms implements ServiceDirectory {
     const services = new Map([["web", { h2c: false, ...service }]]);
     this.vms.set(vmId, { status: "running", autoResume: false, ...state, services });
     return vmId;
+  }
+
+  /** A key that the operator has chosen. */
+  readonly key = "My API Key";
+
+  credentialCheck(): Promise<CredentialCheck> {
+    return Promise.resolve((text) => containsCredential(text) || text === this.key);
   }
 
   lookUp(vmId: VmId, name: string): Promise<ServiceLookup> {

@@ -10,6 +10,7 @@ interface ServeOptions {
   readonly host?: string;
   readonly port?: number;
   readonly domain?: string;
+  readonly pathUrls?: string;
   readonly dataDir?: string;
   readonly cacheDir?: string;
   readonly databaseUrl?: string;
@@ -32,6 +33,10 @@ export function serveCommand(): Command {
     .option(
       "--domain <name>",
       "services are at *.proxy.<name> (environment: FASTVM_DOMAIN; default: localhost)",
+    )
+    .option(
+      "--path-urls <on|off>",
+      "off: services have no URLs by path of the API's host (environment: FASTVM_PATH_URLS; default: on)",
     )
     .option("--cache-dir <folder>", "images and templates (environment: FASTVM_CACHE_DIR)")
     .option("--database-url <url>", "PostgreSQL in place of SQLite in the data folder")

@@ -16,7 +16,7 @@ export interface StrangerLimits {
   readonly resetsForgivenPerSec: number;
   /** SETTINGS of one HTTP/2 session. Clients send one, and another when they learn how fast the line is. */
   readonly settings: number;
-  /** Connections of one address without a request under way. Beyond it the one that has been so for longest is closed, as servers may do at any time. */
+  /** Connections of one address without a request under way: a proxy may open as many at once as there may be into VMs. Beyond it the one that has been so for longest is closed, as servers may do at any time. */
   readonly idlePerAddress: number;
   /** The same over all addresses. */
   readonly idle: number;
@@ -39,8 +39,8 @@ export const STRANGER_LIMITS: StrangerLimits = {
   resetsUnderStrain: 20,
   resetsForgivenPerSec: 33,
   settings: 32,
-  idlePerAddress: 512,
-  idle: 4096,
+  idlePerAddress: 4096,
+  idle: 8192,
   strain: 1000,
   strainEasedPerSec: 400,
   addresses: 4096,

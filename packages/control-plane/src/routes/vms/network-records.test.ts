@@ -304,6 +304,14 @@ describe("services", () => {
   const path = () => `/v1/vms/${id}/services`;
   const register = (body: object) => api.call(`POST ${path()}`, body);
 
+  test("have no URLs by path where the operator wants none", async () => {
+    await using bare = await testApp({ config: { pathUrls: false } });
+    const vm = (await bare.call("POST /v1/vms", { machineType: "c1m2" })).body;
+    const service = (await bare.call(`POST /v1/vms/${vm.id}/services`, { name: "web", port: 8080 })).body;
+    expect(service).toHaveProperty("url");
+    expect(service).not.toHaveProperty("pathUrl");
+  });
+
   test("are registered, listed by name, changed and removed; the same again is fine", async () => {
     expect((await register({ name: "web", port: 8080 })).body).toEqual({
       name: "web",

@@ -17,8 +17,7 @@ import { findVm } from "../find.ts";
 const NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
 export function registerServices(app: FastifyInstance, ctx: LifecycleContext): void {
-  const view = (vmId: VmId, service: Service, base: URL) =>
-    serviceView(vmId, service, ctx.config.domain, base);
+  const view = (vmId: VmId, service: Service, base: URL) => serviceView(vmId, service, ctx.config, base);
   serve(app, ctx.store, "listServices", async ({ params, request }, caller) => {
     const base = publicBase(ctx.config, request);
     const { id, services } = await findVm(ctx, caller, params.vmId);

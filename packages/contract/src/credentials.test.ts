@@ -1,0 +1,20 @@
+import { expect, test } from "vitest";
+import { containsCredential, CREDENTIAL_PREFIX } from "./credentials.ts";
+
+const RANDOM = "AbC_-0123456789012345678901234567890123456x";
+
+test.each([...Object.values(CREDENTIAL_PREFIX), "fvwork_"])(
+  "%s and random bits are seen anywhere",
+  (prefix) => {
+    for (const text of [`${prefix}${RANDOM}`, `Bearer ${prefix}${RANDOM}`, `{"a":"${prefix}${RANDOM}"}`]) {
+      expect(containsCredential(text)).toBe(true);
+    }
+  },
+);
+
+test.each(["fvm_", "fvm_short", `xfvm_${RANDOM}`, `fv_${RANDOM}`, `FVM_${RANDOM}`, RANDOM, ""])(
+  "%j is nothing of ours",
+  (text) => {
+    expect(containsCredential(text)).toBe(false);
+  },
+);

@@ -1,0 +1,31 @@
+/** A service that is reached by path, in its bounds. */
+import { findOuterPrefix } from "../headers/forwarded.ts";
+import { pathScope, type PathScope } from "../headers/path-scope.ts";
+import { hostsOf, type Destination } from "../address/find-service.ts";
+import type { BackendAnswer, BackendCall } from "../backend/call.ts";
+import type { ClientRequest } from "../client-request.ts";
+
+/** `undefined`: the service has a host name, and so an origin, of its own. */
+export function scopeOf(request: ClientRequest, { address, prefix }: Destination): PathScope | undefined {
+  if (prefix === "") return undefined;
+  return pathScope(address, prefix, hostsOf(request)[0] ?? "", `${findOuterPrefix(request)}${prefix}`);
+}
+
+/** The call, whose answer says nothing that concerns others. */
+export function confine<Call extends Pick<BackendCall, "answer">>(
+  call: Call,
+  scope: PathScope | undefined,
+): Call {
+  if (scope === undefined) return call;
+  const answer = call.answer.then((whole) => confinedAnswer(whole, scope));
+  answer.catch(() => undefined);
+  return { ...call, answer };
+}
+
+function confinedAnswer(answer: BackendAnswer, scope: PathScope): BackendAnswer {
+  return {
+    ...answer,
+    headers: scope.answer(answer.headers),
+    trailers: () => scope.withoutPage(answer.trailers()),
+  };
+}
