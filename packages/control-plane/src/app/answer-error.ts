@@ -1,6 +1,7 @@
 /** Every failure leaves as JSON of one shape, with headers that tell generated clients whether to try again. */
 import { FastvmError, MAX_BODY_BYTES } from "@fastvm/contract";
 import type { FastifyInstance, FastifyReply } from "fastify";
+import { ClientGoneError } from "../exec/client-gone.ts";
 import type { Log } from "../log.ts";
 import { asFastvmError, errorView } from "../views/error-view.ts";
 
@@ -9,6 +10,7 @@ const RETRY_AFTER_SEC = 5;
 
 export function answerErrors(app: FastifyInstance, log: Log): void {
   app.setErrorHandler((error, request, reply) => {
+    if (error instanceof ClientGoneError) return sendError(reply, translate(error));
     const failure = translate(error);
     const { status } = failure.entry;
     if (status >= 500) {

@@ -7,7 +7,12 @@ import { findSnapshot } from "../find.ts";
 
 export function registerUpdateSnapshot(app: FastifyInstance, ctx: LifecycleContext): void {
   serve(app, ctx.store, "updateSnapshot", async ({ body, dialect, params }, caller) => {
-    const name = normalizeName(body.name ?? "");
+    if (body.name === undefined || body.name === null) {
+      throw new FastvmError("invalid_request", "give a name: nothing else of a snapshot can be changed", {
+        field: "body",
+      });
+    }
+    const name = normalizeName(body.name);
     if (name === "") {
       const rule = "name must contain at least one visible character";
       throw new FastvmError("invalid_request", rule, { field: "name" });
