@@ -30,7 +30,7 @@ export function floorArguments(name: string, { accelerator, cpu, memoryMib }: Fl
     "-device virtio-rng-device,rng=rng",
     "-device virtio-net-device,id=nic,netdev=net,mac=02:66:76:6d:00:02",
     ...SPARES.map((spare) => `-device virtio-blk-device,id=${spare},drive=${spare}`),
-    "-M memory-backend=mem,dump-guest-core=off",
+    "-M memory-backend=mem,dump-guest-core=off,suppress-vmdesc=on",
     ...(accelerator === "tcg" ? ["-accel tcg,thread=multi,tb-size=128"] : []),
     `-object memory-backend-file,id=mem,size=${memoryMib}M,mem-path=memory,share=off`,
     "-object rng-random,id=rng,filename=/dev/urandom",

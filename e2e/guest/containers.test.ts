@@ -43,14 +43,14 @@ describe("in a fresh VM of the base image", () => {
 
   /** What a command printed last. */
   async function lastLine(command: string): Promise<string> {
-    return (await sh(client, vm, command)).split("\n").at(-1) ?? "";
+    return (await sh(client, vm, command, { timeoutMs: INSTALL_DEADLINE_MS })).split("\n").at(-1) ?? "";
   }
 
   test(
     "docker.io is installed, runs, builds and publishes a port",
     { timeout: INSTALL_DEADLINE_MS },
     async () => {
-      await sh(client, vm, "apt-get install -y docker.io");
+      await sh(client, vm, "apt-get install -y docker.io", { timeoutMs: INSTALL_DEADLINE_MS });
       await sh(client, vm, "docker import /root/root.tar tiny");
       // Confined as Docker means it: without the parser of profiles it would refuse to start at all.
       expect(await lastLine("docker run --rm tiny cat /proc/self/attr/current")).toBe(
@@ -71,7 +71,7 @@ describe("in a fresh VM of the base image", () => {
   );
 
   test("podman and buildah are installed, run and build", { timeout: INSTALL_DEADLINE_MS }, async () => {
-    await sh(client, vm, "apt-get install -y podman buildah");
+    await sh(client, vm, "apt-get install -y podman buildah", { timeoutMs: INSTALL_DEADLINE_MS });
     await sh(client, vm, "podman import -q /root/root.tar tiny");
     expect(await lastLine("podman run --rm tiny cat /proc/self/uid_map")).toMatch(/^\s*0\s+0\s+4294967295$/);
     expect(await lastLine("cd /root/build && podman build -q -t built . && podman run --rm built")).toBe(

@@ -77,7 +77,7 @@ describe("in a fresh VM of the base image", () => {
     await daemon[Symbol.asyncDispose]();
   });
 
-  const run = (command: string): Promise<string> => sh(client, vm, command);
+  const run = (command: string): Promise<string> => sh(client, vm, command, { timeoutMs: DEADLINE_MS });
 
   test("fifty thousand small files are written and read", { timeout: DEADLINE_MS }, async () => {
     expect(await run(`python3 - <<'END'\n${SMALL_FILES}END`)).toBe(`${FILES}`);

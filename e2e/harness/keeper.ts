@@ -2,8 +2,13 @@
 import type { FastvmClient, Vm } from "fastvm";
 
 /** Runs a shell command that must succeed, and returns what it printed. */
-export async function sh(client: FastvmClient, vm: Pick<Vm, "id">, command: string): Promise<string> {
-  const result = await client.vms.run(vm, command);
+export async function sh(
+  client: FastvmClient,
+  vm: Pick<Vm, "id">,
+  command: string,
+  options: { readonly timeoutMs?: number } = {},
+): Promise<string> {
+  const result = await client.vms.run(vm, command, options);
   if (result.exitCode !== 0) {
     throw new Error(`"${command}" ended with ${result.exitCode}: ${result.stderr}${result.stdout}`);
   }

@@ -98,8 +98,9 @@ function hardware({ machine, accelerator, network }: MachineSpec): readonly stri
 /** What stands behind the hardware on this host. A captured guest may find other things there. */
 function backends({ machine, accelerator, network }: MachineSpec): readonly string[] {
   return [
-    // dump-guest-core: a crash of QEMU must not write a tenant's memory to disk.
-    ...["-M", "memory-backend=mem,dump-guest-core=off"],
+    // dump-guest-core: a crash of QEMU must not write a tenant's memory to disk. suppress-vmdesc: a saved device state does not describe itself, and QEMU
+    // would complain of that at each restore, in the log that tells why a VM ended.
+    ...["-M", "memory-backend=mem,dump-guest-core=off,suppress-vmdesc=on"],
     ...(accelerator === "tcg" ? ["-accel", `tcg,thread=multi,tb-size=${TRANSLATION_CACHE_MIB}`] : []),
     // share=off: writes stay private to this process, and siblings share what none of them wrote.
     ...["-object", `memory-backend-file,id=mem,size=${machine.memoryMib}M,mem-path=${MEMORY_FILE},share=off`],
