@@ -6,6 +6,7 @@ import { separateRemoteCommand } from "./command-line/remote-command.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { doctorCommand } from "./commands/daemon/doctor.ts";
+import { quarantineCommand } from "./commands/daemon/quarantine.ts";
 import { serveCommand } from "./commands/daemon/serve.ts";
 import { stopCommand } from "./commands/daemon/stop.ts";
 import { copyCommand } from "./commands/files/cp.ts";
@@ -40,6 +41,7 @@ export function buildProgram(): Command {
     serveCommand(),
     stopCommand(),
     doctorCommand(),
+    quarantineCommand(),
     launchCommand("default"),
     runCommand(),
     execCommand(),

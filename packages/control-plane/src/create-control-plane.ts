@@ -16,6 +16,7 @@ import type { Log } from "./log.ts";
 import { listenForRoot } from "./operator/listen-for-root.ts";
 import type { MetricsSource } from "./routes/metrics.ts";
 import { createStaging, stagingOwner } from "./staging/staging.ts";
+import type { QuarantineEntry } from "./store/quarantine-repository.ts";
 import { openPostgresStore, openSqliteStore, type Store } from "./store/store.ts";
 
 export type StoreLocation =
@@ -55,6 +56,8 @@ export interface ControlPlane {
    * it is new), else a fresh one. Only digests are stored, so a fresh key is seen here once and never again.
    */
   ensureKey(known?: string): Promise<string>;
+  /** How many VMs and snapshots no record knows. */
+  quarantined(): Promise<Record<QuarantineEntry["kind"], number>>;
   /** Serves a connection that a guest opened to the API's port on its own loopback: staging URLs only. */
   acceptFromGuest(connection: Duplex): void;
   /** Ends connections and background work and closes the store. VMs run on. */
@@ -102,6 +105,11 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       return options.tls === undefined ? url : url.replace(/^http:/, "https:");
     },
     acceptFromGuest: (connection) => staging.acceptFromGuest(connection),
+    quarantined: async () => {
+      const counts = { vm: 0, snapshot: 0 };
+      for (const { kind } of await store.quarantine.list()) counts[kind] += 1;
+      return counts;
+    },
     ensureKey: (known) => ensureKey(store, config, known),
     close: async () => {
       server.drain(config.connectionGraceMs);

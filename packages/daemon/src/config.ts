@@ -21,6 +21,8 @@ export interface DaemonConfig {
   /** Absent: SQLite in the data folder. */
   readonly databaseUrl: string | undefined;
   readonly poolSize: number;
+  /** How long VMs and snapshots that no record knows are kept. */
+  readonly quarantineHours: number;
   /** `none`: VMs have no network interface. */
   readonly network: NetworkMode;
   /** Network from which VMs get their public addresses, such as `2001:db8:1::/64`; default: one of unique local addresses. */
@@ -53,6 +55,7 @@ export interface DaemonFlags {
   readonly cacheDir?: string | undefined;
   readonly databaseUrl?: string | undefined;
   readonly poolSize?: number | undefined;
+  readonly quarantineHours?: number | undefined;
   readonly network?: string | undefined;
   readonly ipv6Prefix?: string | undefined;
   readonly nameserver?: readonly string[] | undefined;
@@ -80,6 +83,7 @@ const VARIABLES = [
   "FASTVM_POOL_SIZE",
   "FASTVM_PORT",
   "FASTVM_PUBLIC_URL",
+  "FASTVM_QUARANTINE_HOURS",
   "FASTVM_TLS_CERT",
   "FASTVM_TLS_KEY",
 ] as const;
@@ -93,6 +97,8 @@ export const DEFAULT_DATA_DIR = "/var/lib/fastvm";
 export const DEFAULT_CACHE_DIR = "/var/cache/fastvm";
 /** Two ready processes make single launches quick and cost 50 MiB. */
 const DEFAULT_POOL_SIZE = 2;
+/** Over a night and a morning somebody notices that it was the wrong database. */
+const DEFAULT_QUARANTINE_HOURS = 24;
 const DEFAULT_NETWORK: NetworkMode = "on";
 const MAX_PORT = 65_535;
 
@@ -114,6 +120,10 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     imageDir: resolve(setting("FASTVM_IMAGE_DIR") ?? join(cacheDir, "images", "current")),
     databaseUrl: flags.databaseUrl ?? setting("FASTVM_DATABASE_URL"),
     poolSize: flags.poolSize ?? integer("FASTVM_POOL_SIZE", setting("FASTVM_POOL_SIZE")) ?? DEFAULT_POOL_SIZE,
+    quarantineHours:
+      flags.quarantineHours ??
+      integer("FASTVM_QUARANTINE_HOURS", setting("FASTVM_QUARANTINE_HOURS")) ??
+      DEFAULT_QUARANTINE_HOURS,
     network: networkMode(flags.network ?? setting("FASTVM_NETWORK") ?? DEFAULT_NETWORK),
     ipv6Prefix: flags.ipv6Prefix ?? setting("FASTVM_IPV6_PREFIX"),
     nameservers: nameservers(flags.nameserver ?? list(setting("FASTVM_NAMESERVERS"))),

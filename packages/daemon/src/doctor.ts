@@ -4,6 +4,7 @@ import { freemem } from "node:os";
 import { inspectHost, inspectNetwork } from "@fastvm/worker";
 import type { DaemonConfig } from "./config.ts";
 import { findInstance } from "./instance-file.ts";
+import { listQuarantine } from "./quarantine.ts";
 
 export interface DoctorCheck {
   readonly name: string;
@@ -34,6 +35,7 @@ export async function runDoctor(config: DaemonConfig): Promise<DoctorReport> {
     checkDisk(config),
     checkSharing(config),
     checkDaemon(config),
+    checkQuarantine(config),
   ]);
   return { checks, ok: checks.every((check) => check.status !== "fail") };
 }
@@ -172,6 +174,28 @@ async function checkDaemon(config: DaemonConfig): Promise<DoctorCheck> {
   const detail =
     instance === undefined ? "not running" : `running, pid ${instance.process.pid}, ${instance.url}`;
   return { name: "daemon", status: "ok", detail };
+}
+
+async function checkQuarantine(config: DaemonConfig): Promise<DoctorCheck> {
+  const name = "quarantine";
+  if ((await findInstance(config.dataDir)) === undefined) {
+    return { name, status: "ok", detail: "told by a daemon that runs" };
+  }
+  try {
+    const kept = await listQuarantine(config.dataDir);
+    const [first] = kept;
+    if (first === undefined) return { name, status: "ok", detail: "empty" };
+    const count = (kind: string): number => kept.filter((one) => one.kind === kind).length;
+    return {
+      name,
+      status: "warn",
+      detail: `${count("vm")} VMs and ${count("snapshot")} snapshots that no record knows; the first ends at ${first.endsAt}`,
+      hint: "Is this the right database, and is it up to date? See fastvm quarantine ls; end them with fastvm quarantine rm",
+    };
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return { name, status: "warn", detail: `cannot be read: ${detail}`, hint: "Look into the daemon's log" };
+  }
 }
 
 async function existingParent(folder: string): Promise<string> {

@@ -3,6 +3,8 @@ export type { DaemonConfig, DaemonFlags } from "./config.ts";
 export { runDoctor } from "./doctor.ts";
 export type { DoctorCheck, DoctorReport } from "./doctor.ts";
 export { askOperator } from "./operator-request.ts";
+export { endQuarantined, listQuarantine } from "./quarantine.ts";
+export type { Quarantined } from "./quarantine.ts";
 export { serve } from "./serve.ts";
 export { startDaemon } from "./start-daemon.ts";
 export type { StartedDaemon } from "./start-daemon.ts";

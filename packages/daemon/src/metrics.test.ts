@@ -23,10 +23,12 @@ test("all that is counted, in the format that Prometheus reads", async () => {
       openWebSockets: 1,
       openConnections: 5,
     } as never,
+    quarantined: { vm: 2, snapshot: 0 },
   });
   const lines = text.split("\n");
   for (const line of [
     'fastvm_vms{phase="running"} 2',
+    'fastvm_quarantined{kind="vm"} 2',
     "# TYPE fastvm_vm_network_bytes_total counter",
     'fastvm_vm_network_bytes_total{vm="a-vm",direction="received"} 5000',
     'fastvm_vm_network_packets_total{vm="a-vm",direction="sent"} 3',

@@ -6,6 +6,8 @@ import type { WorkerMetrics } from "@fastvm/worker";
 export interface MetricsSources {
   readonly worker: WorkerMetrics;
   readonly edge: EdgeMetrics | undefined;
+  /** By kind; absent while the records cannot be read. */
+  readonly quarantined: Readonly<Record<string, number>> | undefined;
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -17,6 +19,14 @@ export async function renderMetrics(sources: MetricsSources): Promise<string> {
   const registry = new Registry();
   addWorker(registry, sources.worker);
   if (sources.worker.names !== undefined) addNames(registry, sources.worker.names);
+  if (sources.quarantined !== undefined) {
+    gauge(
+      registry,
+      "fastvm_quarantined",
+      "VMs and snapshots that no record knows",
+      Object.entries(sources.quarantined).map(([kind, count]) => [{ kind }, count]),
+    );
+  }
   if (sources.edge !== undefined) addEdge(registry, sources.edge);
   return await registry.metrics();
 }

@@ -29,6 +29,7 @@ import type { TlsFiles } from "./tls-files.ts";
 const UID_BASE = 1_900_000_000;
 /** Launches are refused when less than this is free: the host itself needs to breathe. */
 const RESERVE_MIB = 384;
+const HOUR_MS = 3_600_000;
 /** Of URLs that name none. */
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:": 443 };
 
@@ -130,6 +131,7 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
           pathUrls: config.pathUrls,
           publicUrl: config.publicUrl,
           consoleOrigins: config.consoleOrigins,
+          quarantineMs: config.quarantineHours * HOUR_MS,
         },
         operatorSocket: operatorSocket(config.dataDir),
         ...(tls === undefined ? {} : { tls }),
@@ -140,7 +142,7 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
         },
         metrics: {
           contentType: METRICS_CONTENT_TYPE,
-          read: async () => await renderMetrics({ worker: await worker.metrics(), edge: edge?.metrics() }),
+          read: async () => await readFigures(worker, edge, controlPlane),
         },
         stagingFolder: join(config.dataDir, "staging"),
       }),
@@ -157,6 +159,16 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
     await controlPlane?.close();
     await worker.close();
   }
+}
+
+async function readFigures(
+  worker: Worker,
+  edge: Edge | undefined,
+  controlPlane: ControlPlane | undefined,
+): Promise<string> {
+  // A database that is away must not take the other figures along.
+  const quarantined = await controlPlane?.quarantined().catch(() => undefined);
+  return await renderMetrics({ worker: await worker.metrics(), edge: edge?.metrics(), quarantined });
 }
 
 async function startWorker(

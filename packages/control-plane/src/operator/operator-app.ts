@@ -8,6 +8,7 @@ import { answerErrors } from "../app/answer-error.ts";
 import type { LifecycleContext } from "../lifecycle/context.ts";
 import { deleteVm } from "../lifecycle/delete.ts";
 import type { MetricsSource } from "../routes/metrics.ts";
+import { registerQuarantine } from "./quarantine.ts";
 
 const OPERATOR_ACTOR = "operator";
 
@@ -26,5 +27,6 @@ export function buildOperatorApp(ctx: LifecycleContext, metrics: MetricsSource |
     await deleteVm(ctx, vm, OPERATOR_ACTOR);
     return { id: vm.id, deleted: true };
   });
+  registerQuarantine(app, ctx);
   return app;
 }

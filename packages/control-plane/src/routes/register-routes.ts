@@ -10,7 +10,6 @@ import { registerDeleteSnapshot } from "./snapshots/delete.ts";
 import { registerGetSnapshot } from "./snapshots/get.ts";
 import { registerListSnapshots } from "./snapshots/list.ts";
 import { registerUpdateSnapshot } from "./snapshots/update.ts";
-import { registerQuarantine } from "./quarantine.ts";
 import { registerStaging } from "./staging.ts";
 import { registerConsole } from "./vms/console-token.ts";
 import { registerDeleteVm } from "./vms/delete.ts";
@@ -58,5 +57,4 @@ export function registerRoutes(app: FastifyInstance, ctx: LifecycleContext): voi
   registerUpdateSnapshot(app, ctx);
   registerDeleteSnapshot(app, ctx);
   registerGetQuotas(app, ctx);
-  registerQuarantine(app, ctx);
 }

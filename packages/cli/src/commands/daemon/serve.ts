@@ -15,6 +15,7 @@ interface ServeOptions {
   readonly cacheDir?: string;
   readonly databaseUrl?: string;
   readonly poolSize?: number;
+  readonly quarantineHours?: number;
   readonly network?: string;
   readonly ipv6Prefix?: string;
   readonly nameserver?: string[];
@@ -41,6 +42,11 @@ export function serveCommand(): Command {
     .option("--cache-dir <folder>", "images and templates (environment: FASTVM_CACHE_DIR)")
     .option("--database-url <url>", "PostgreSQL in place of SQLite in the data folder")
     .option("--pool-size <n>", "processes kept ready for quick launches", wholeNumber)
+    .option(
+      "--quarantine-hours <n>",
+      "how long VMs and snapshots that no record knows are kept (environment: FASTVM_QUARANTINE_HOURS; default: 24)",
+      wholeNumber,
+    )
     .option("--network <on|none>", "none: VMs have no network interface (environment: FASTVM_NETWORK)")
     .option(
       "--ipv6-prefix <network>",
