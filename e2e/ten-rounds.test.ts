@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient, Vm } from "fastvm";
 import { TestDaemon } from "./harness/daemon.ts";
-import { askKeeper, bootId, expectContinues, sh, startKeeper } from "./harness/guest.ts";
+import { askKeeper, expectContinues, sh, startKeeper } from "./harness/guest.ts";
 
 const ROUNDS = 10;
 const HASH_TREE = "cd /root/tree && find . -type f | sort | xargs sha256sum | sha256sum";
@@ -32,7 +32,6 @@ describe("ten rounds of capture and restore", () => {
   test("by snapshot keep every file and every value in memory", async () => {
     let vm = await client.vms.launch({ machineType: "c1m2" });
     let memory = await startKeeper(client, vm);
-    const boot = await bootId(client, vm);
     for (let round = 0; round < ROUNDS; round++) {
       const hash = await grow(vm, round);
       memory = await askKeeper(client, vm);
@@ -44,7 +43,6 @@ describe("ten rounds of capture and restore", () => {
       expect(await sh(client, vm, HASH_TREE)).toBe(hash);
       expectContinues(await askKeeper(client, vm), memory);
     }
-    expect(await bootId(client, vm)).toBe(boot);
     expect(await sh(client, vm, "wc -l < /root/tree/log")).toBe(`${ROUNDS}`);
     await client.vms.delete(vm);
   });

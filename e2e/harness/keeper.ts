@@ -29,12 +29,14 @@ def tick():
         count += 1
         time.sleep(0.02)
 threading.Thread(target=tick, daemon=True).start()
+# In ticks since the guest's boot: with the pid it names one process of one boot.
+started = open("/proc/self/stat").read().rsplit(")", 1)[1].split()[19]
 server = socket.socket(socket.AF_UNIX)
 server.bind("\\0keeper")
 server.listen(16)
 while True:
     peer, _ = server.accept()
-    peer.sendall(f"{secret} {count} {os.getpid()}".encode())
+    peer.sendall(f"{secret} {count} {os.getpid()} {started}".encode())
     peer.close()
 `;
 
@@ -44,6 +46,7 @@ export interface Memory {
   readonly secret: string;
   readonly count: number;
   readonly pid: string;
+  readonly startedAt: string;
 }
 
 export async function startKeeper(client: FastvmClient, vm: Pick<Vm, "id">): Promise<Memory> {
@@ -56,6 +59,6 @@ export async function startKeeper(client: FastvmClient, vm: Pick<Vm, "id">): Pro
 }
 
 export async function askKeeper(client: FastvmClient, vm: Pick<Vm, "id">): Promise<Memory> {
-  const [secret = "", count = "", pid = ""] = (await sh(client, vm, ASK)).split(" ");
-  return { secret, count: Number(count), pid };
+  const [secret = "", count = "", pid = "", startedAt = ""] = (await sh(client, vm, ASK)).split(" ");
+  return { secret, count: Number(count), pid, startedAt };
 }

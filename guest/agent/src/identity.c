@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "boot-id.h"
 #include "fields.h"
 #include "grow-root.h"
 #include "own-name.h"
@@ -187,6 +188,8 @@ static int apply(struct agent *agent, const struct field *field, struct subject 
         return set_clock(field);
     case TAG_HOSTNAME:
         return set_hostname(field);
+    case TAG_BOOT_ID:
+        return set_boot_id(field->value, field->length);
     case TAG_FILE:
         return write_file(field, subject);
     case TAG_GROW_ROOT:

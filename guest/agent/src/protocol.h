@@ -67,6 +67,7 @@ enum field_tag {
     TAG_GROW_ROOT = 36,
     TAG_COMMAND = 37,
     TAG_FORWARD = 38,
+    TAG_BOOT_ID = 39,
     TAG_CONTENT = 48,
 };
 

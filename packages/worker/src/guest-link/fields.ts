@@ -26,6 +26,7 @@ export const Tag = {
   GROW_ROOT: 36,
   COMMAND: 37,
   FORWARD: 38,
+  BOOT_ID: 39,
   CONTENT: 48,
 } as const;
 

@@ -60,6 +60,8 @@ test("each first life brings a host key of its own", () => {
 test("a next life brings entropy, the clock and what may have changed, but nothing that the VM is known by", () => {
   const brought = (life: Life) => fieldsFor({}, life).map(({ tag }) => tag);
   expect(brought("first").slice(0, 3)).toEqual([Tag.ENTROPY, Tag.CLOCK, Tag.HOSTNAME]);
+  expect(brought("first")).toContain(Tag.BOOT_ID);
+  expect(brought("next")).not.toContain(Tag.BOOT_ID);
   expect(brought("next").slice(0, 3)).toEqual([Tag.ENTROPY, Tag.CLOCK, Tag.FILE]);
   expect(filesFor({ envVars: { A: "b" } }, "next").map(({ path }) => path)).toEqual([
     "/etc/environment",

@@ -1,8 +1,8 @@
 /**
  * What makes a restored guest somebody of its own, before its first command: without it clones of one snapshot would share random numbers,
- * machine-id, host keys and a clock that stands still. A VM that goes on after a pause is nobody new: it keeps what others know it by.
+ * machine-id, boot id, host keys and a clock that stands still. A VM that goes on after a pause is nobody new: it keeps what others know it by.
  */
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import type { VmId, VmIdentity } from "@fastvm/contract";
 import { Tag } from "../guest-link/fields.ts";
 import type { Field } from "../guest-link/fields.ts";
@@ -49,6 +49,8 @@ function namingFields(vmId: VmId, hostname: string): readonly Field[] {
   const hostKey = generateSshHostKey(`root@${hostname}`);
   return [
     { tag: Tag.HOSTNAME, value: text(hostname) },
+    // Programs take it for the name of this run of this machine; the kernel's is that of the template's boot, in all clones.
+    { tag: Tag.BOOT_ID, value: text(`${randomUUID()}\n`) },
     // systemd's form of a machine id: 32 hexadecimal digits. The VM's own id is as unique and easier to trace.
     fileField("/etc/machine-id", 0o444, `${vmId.replaceAll("-", "")}\n`),
     fileField(HOST_KEY_PATH, 0o600, hostKey.privateFile),
