@@ -149,8 +149,13 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
     );
     controlPlane = made;
     await reserve.lend(() => keepKey(config, made));
+    // Whoever has VMs wants to reach them; whoever has none, to launch one soon, and to be told here when it cannot be.
+    const hasVms = (await worker.inventory()).vms.length > 0;
+    if (!hasVms) await warmUp(worker, log);
     const url = await made.listen({ host: config.host, port: config.port });
     log.info({ url, dataDir: config.dataDir }, "ready");
+    if (hasVms)
+      void warmUp(worker, log).catch((err: unknown) => log.error({ err }, "nothing is ready for launches"));
     void reserve.keepFull(ended.signal, (error) => log.warn({ err: error }, "no room was set aside"));
     const signal = await toldToEnd;
     log.info({ signal }, "ending; VMs run on");
@@ -184,6 +189,10 @@ async function startWorker(
     onError: (error) => log.error({ err: error }, "the worker met a failure that no caller waits for"),
   });
   log.info(worker.verdict, "accelerator");
+  return worker;
+}
+
+async function warmUp(worker: Worker, log: Logger): Promise<void> {
   try {
     await worker.warm(DEFAULT_MACHINE_TYPE);
   } catch (error) {
@@ -191,7 +200,6 @@ async function startWorker(
     // Launches are refused, but what there is can be deleted.
     log.error({ err: error }, "the disk is full, so nothing is ready for launches");
   }
-  return worker;
 }
 
 function publicPort({ publicUrl }: DaemonConfig): number | undefined {

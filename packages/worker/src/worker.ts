@@ -256,7 +256,7 @@ export class Worker implements WorkerPort {
   /** Lets go of the VMs, which run on; ends the processes that nobody uses yet. */
   async close(): Promise<void> {
     this.#deadlines.close();
-    await Promise.allSettled(this.#launching.values());
+    await Promise.all([this.#context.templates.close(), Promise.allSettled(this.#launching.values())]);
     await Promise.all([this.#context.pool.close(), this.#context.standby.close()]);
     const hasRunningVms = [...this.#context.vms.values()].some((vm) => vm.record.phase === "running");
     for (const vm of this.#context.vms.values()) {

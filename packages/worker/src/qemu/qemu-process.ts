@@ -199,7 +199,7 @@ async function startFailure(folder: string): Promise<Error> {
 }
 
 /** Of the QEMU that worked in `folder` and has ended: its signal or status. Of one that ended by itself, its last words too: they say why. */
-async function explainEnd(folder: string, waitMs?: number): Promise<string> {
+export async function explainEnd(folder: string, waitMs?: number): Promise<string> {
   const exit = await readExit(folder, waitMs);
   // Who is killed says nothing: what the log ends with is of something else.
   const words = isKill(exit) ? "" : await readLogTail(folder);

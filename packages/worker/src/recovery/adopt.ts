@@ -8,7 +8,7 @@ import { FastvmError } from "@fastvm/contract";
 import { endStream } from "../disk/chain.ts";
 import { isErrno } from "../files/errno.ts";
 import { isAlive, killAndWait } from "../processes/proc.ts";
-import { QemuProcess } from "../qemu/qemu-process.ts";
+import { explainEnd, QemuProcess } from "../qemu/qemu-process.ts";
 import { QmpError } from "../qemu/qmp-error.ts";
 import { keepAsFailed } from "../vm/keep-as-failed.ts";
 import { freeHoldings } from "../vm/holdings.ts";
@@ -22,7 +22,6 @@ import type { WorkerContext } from "../vm/worker-context.ts";
 /** Between attempts to reach a monitor that keeps silent. */
 const FIRST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 10_000;
-const ENDED = "Lost over a restart of the daemon: its QEMU process has ended";
 
 /** A VM whose journal says that it runs. */
 export interface FoundVm {
@@ -42,7 +41,7 @@ export async function settleFound(context: WorkerContext, found: FoundVm): Promi
     if (paused !== undefined && (!lives || paused.record.generation === generation)) {
       await finishPause(context, vm, paused);
     } else if (!lives) {
-      await keepAsFailed(context, vm, ENDED);
+      await keepAsFailed(context, vm, await reasonOf(vm));
     } else {
       vm.awaitGuest(keepLink(vm, context.forward));
       await rm(pausedFolder(context.config, vm.vmId), { recursive: true, force: true });
@@ -123,7 +122,12 @@ async function reachMonitor(context: WorkerContext, vm: Vm, qemu: QemuProcess): 
 
 async function lose(context: WorkerContext, vm: Vm): Promise<void> {
   if (!vm.isAwaited) return;
-  vm.letGo(new FastvmError("vm_died", ENDED));
-  await keepAsFailed(context, vm, ENDED);
-  context.emit({ kind: "vm_failed", vmId: vm.vmId, reason: ENDED });
+  const reason = await reasonOf(vm);
+  vm.letGo(new FastvmError("vm_died", reason));
+  await keepAsFailed(context, vm, reason);
+  context.emit({ kind: "vm_failed", vmId: vm.vmId, reason });
+}
+
+async function reasonOf(vm: Vm): Promise<string> {
+  return `Lost over a restart of the daemon: ${await explainEnd(vm.folder)}`;
 }

@@ -43,7 +43,9 @@ describe("a VM that keeps silent when its daemon comes back", () => {
   }
 
   async function expectRuns(): Promise<void> {
-    expect((await host.worker.inventory()).vms).toContainEqual({ vmId, status: "running" });
+    expect((await host.worker.inventory()).vms).toContainEqual(
+      expect.objectContaining({ vmId, status: "running" }),
+    );
   }
 
   async function expectUnanswered(): Promise<void> {
@@ -103,7 +105,7 @@ describe("a VM that keeps silent when its daemon comes back", () => {
     await host.restart();
     await host.worker.deleteVm(vmId);
     expect(() => process.kill(pid, 0)).toThrow("ESRCH");
-    expect((await host.worker.inventory()).vms).toEqual([]);
+    expect((await host.worker.inventory()).vms.map((vm) => vm.vmId)).not.toContain(vmId);
   });
 
   test("because its QEMU stands still, and then ends: has failed, and whoever listens is told", async () => {
@@ -115,9 +117,11 @@ describe("a VM that keeps silent when its daemon comes back", () => {
     expect(await event).toMatchObject({
       kind: "vm_failed",
       vmId,
-      reason: expect.stringContaining("QEMU process has ended"),
+      reason: expect.stringContaining("QEMU"),
     });
-    expect((await host.worker.inventory()).vms).toMatchObject([{ vmId, status: "error" }]);
+    expect((await host.worker.inventory()).vms).toContainEqual(
+      expect.objectContaining({ vmId, status: "error" }),
+    );
     await host.worker.deleteVm(vmId);
   });
 });

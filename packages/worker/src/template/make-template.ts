@@ -59,14 +59,19 @@ export interface TemplateHost extends SlotHost, CaptureContext {
   readonly workFolder: string;
 }
 
-/** Takes about 20 s under emulation. `folder` becomes the template. */
+/** Takes about 20 s under emulation. `folder` becomes the template. Aborting the signal ends the VM that boots, and with it all that waits for it. */
 export async function makeTemplate(
   host: TemplateHost,
   machine: MachineType,
   folder: string,
+  signal: AbortSignal,
 ): Promise<Snapshot> {
+  signal.throwIfAborted();
   const workFolder = join(host.workFolder, randomUUID());
   const slot = await boot(host, machine, workFolder);
+  const giveUp = (): void => void slot.qemu.kill().catch(() => undefined);
+  signal.addEventListener("abort", giveUp);
+  if (signal.aborted) giveUp();
   try {
     const vm = await settle(host, machine, slot);
     return await publishSnapshot(
@@ -78,6 +83,7 @@ export async function makeTemplate(
       "durable",
     );
   } finally {
+    signal.removeEventListener("abort", giveUp);
     await closeSlot(host, slot);
   }
 }

@@ -19,6 +19,7 @@ export class TemplateStore {
   readonly #cacheFolder: string;
   readonly #localFolder: string;
   readonly #ready = new Map<string, Promise<Snapshot>>();
+  readonly #ending = new AbortController();
 
   /** `localFolder` is on the filesystem of the VMs; it is used only when the cache is not. */
   constructor(host: TemplateHost, cacheFolder: string, localFolder: string) {
@@ -43,6 +44,12 @@ export class TemplateStore {
     await removePartials(this.#localFolder, "all");
   }
 
+  /** Gives up what is being made, with the VM that boots for it. */
+  async close(): Promise<void> {
+    this.#ending.abort();
+    await Promise.allSettled(this.#ready.values());
+  }
+
   async #openOrMake(machine: MachineType): Promise<Snapshot> {
     const folder = join(this.#cacheFolder, this.#digest(machine));
     await makeClosedFolder(this.#cacheFolder);
@@ -53,7 +60,7 @@ export class TemplateStore {
 
   async #make(machine: MachineType, folder: string): Promise<Snapshot> {
     try {
-      return await makeTemplate(this.#host, machine, folder);
+      return await makeTemplate(this.#host, machine, folder, this.#ending.signal);
     } catch (error) {
       // Another daemon was quicker: its template is as good.
       if (!isErrno(error, "ENOTEMPTY", "EEXIST")) throw error;

@@ -3,12 +3,9 @@ import { FastvmError } from "@fastvm/contract";
 import type { QemuProcess } from "../qemu/qemu-process.ts";
 import { QmpError } from "../qemu/qmp-error.ts";
 
-/** `vm_died` with QEMU's last words when this failure is that of a QEMU that has ended; else `undefined`. */
+/** `vm_died` with the reason when this failure is that of a QEMU that has ended; else `undefined`. */
 export async function asEnded(error: unknown, qemu: QemuProcess): Promise<FastvmError | undefined> {
   // Who refuses lives.
   if (error instanceof FastvmError || error instanceof QmpError || !(await qemu.endsSoon())) return undefined;
-  const words = await qemu.logTail();
-  return new FastvmError("vm_died", words === "" ? "its QEMU ended" : `its QEMU ended: ${words}`, {
-    cause: error,
-  });
+  return new FastvmError("vm_died", await qemu.explainEnd(), { cause: error });
 }
