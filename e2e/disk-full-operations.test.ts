@@ -4,7 +4,7 @@ import type { FastvmClient, Vm } from "fastvm";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { TestDaemon } from "./harness/daemon.ts";
 import { eventually } from "./harness/eventually.ts";
-import { askKeeper, expectContinues, startKeeper } from "./harness/guest.ts";
+import { askKeeper, expectContinues, sh, startKeeper } from "./harness/guest.ts";
 import type { Memory } from "./harness/guest.ts";
 import { LoopFilesystem } from "./harness/loop-filesystem.ts";
 
@@ -66,7 +66,11 @@ test("changes and uploads are refused as what they are, and nothing of them is l
   const presigned = await call("POST", `/v1/vms/${vm.id}/files/presign`, {});
   const { uploadUrl } = presigned.body as { uploadUrl: string };
   const policy = (await call("GET", `/v1/vms/${vm.id}/firewall`)).body;
+  await sh(client, vm, "echo last words > /dev/console");
   await disk.fill();
+  const logs = (await call("GET", `/v1/vms/${vm.id}/logs`)) as { status: number; body: { console: string } };
+  expect(logs.status).toBe(200);
+  expect(logs.body.console).toContain("last words");
   const length = await fetch(uploadUrl, { method: "PUT", body: "a few bytes" });
   expect({ status: length.status, body: await length.json() }).toMatchObject(OUT_OF_DISK);
   const chunked = await fetch(uploadUrl, {

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import type { VmLog } from "@fastvm/contract";
 import { replaceFile } from "../files/durable.ts";
+import { isOutOfDisk } from "../files/errno.ts";
 import { readTail } from "../files/read-tail.ts";
 import { HYPERVISOR_LOG_FILE } from "../qemu/qemu-process.ts";
 import type { Guest, Vm } from "./vm.ts";
@@ -18,8 +19,11 @@ const NOTHING = Buffer.alloc(0);
 
 export async function consoleLog(context: Pick<WorkerContext, "config">, vm: Vm): Promise<VmLog> {
   return await vm.logs.run(async () => {
-    if (vm.guest !== undefined) await drainConsole(vm.guest, vm.folder);
-    return await readLogs(vm.record.phase === "paused" ? pausedFolder(context.config, vm.vmId) : vm.folder);
+    const console = vm.guest && (await drainConsole(vm.guest, vm.folder));
+    const logs = await readLogs(
+      vm.record.phase === "paused" ? pausedFolder(context.config, vm.vmId) : vm.folder,
+    );
+    return console === undefined ? logs : { ...logs, console };
   });
 }
 
@@ -45,11 +49,18 @@ export async function writeLogs(folder: string, { console, hypervisor }: VmLog):
   if (hypervisor.length > 0) await replaceFile(join(folder, HYPERVISOR_LOG_FILE), hypervisor);
 }
 
-/** A QEMU that just ended, or that a capture holds up, gives nothing: what was read before is still there. */
-async function drainConsole(guest: Guest, folder: string): Promise<void> {
+/**
+ * All there is of the console. A QEMU that just ended, or that a capture holds up, gives nothing: what was read before is still there. On a full disk, which is
+ * when somebody looks, the new part is told, but cannot be kept.
+ */
+async function drainConsole(guest: Guest, folder: string): Promise<Buffer> {
   const fresh = await guest.qemu.drainConsole().catch(() => NOTHING);
-  if (fresh.length === 0) return;
   const path = join(folder, CONSOLE_FILE);
-  const all = Buffer.concat([await readTail(path, KEPT_BYTES), fresh]);
-  await replaceFile(path, all.subarray(-KEPT_BYTES));
+  const all = Buffer.concat([await readTail(path, KEPT_BYTES), fresh]).subarray(-KEPT_BYTES);
+  if (fresh.length > 0) await replaceFile(path, all).catch(unlessOutOfDisk);
+  return all;
+}
+
+function unlessOutOfDisk(error: unknown): void {
+  if (!isOutOfDisk(error)) throw error;
 }
