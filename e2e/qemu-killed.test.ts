@@ -1,3 +1,4 @@
+import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { APIError } from "fastvm";
 import type { FastvmClient, Vm } from "fastvm";
@@ -10,6 +11,7 @@ import type { Memory } from "./harness/guest.ts";
 import { processesIn, processOf } from "./harness/processes.ts";
 
 const SETTLED_MS = 10_000;
+const MARGIN_BYTES = 8 * 2 ** 20;
 /** A killed command gets 5 s to end, on top of its time limit. */
 const CLEAR_ERROR_MS = 25_000;
 
@@ -61,7 +63,7 @@ describe("a VM that ends unasked", () => {
   test("because its QEMU is killed: an error with a reason, and all that it held is free", async () => {
     const vm = await client.vms.launch({ machineType: "c1m2" });
     await kill(vm);
-    await expectFailed(vm, /QEMU/);
+    await expectFailed(vm, /^QEMU was ended by SIGKILL$/);
     await expectFreedAndDelete(vm);
   });
 
@@ -101,6 +103,24 @@ describe("a VM that ends unasked", () => {
     await expectFootprint(daemon, before);
   });
 
+  test("because its daemon was another when it was launched, and it is killed: says so, too", async () => {
+    const vm = await client.vms.launch({ machineType: "c1m2" });
+    await daemon.sigkill();
+    await daemon.restart();
+    await kill(vm);
+    await expectFailed(vm, /^QEMU was ended by SIGKILL$/);
+    await client.vms.delete(vm);
+  });
+
+  test("because the kernel had no memory for it within its bounds: says so", async () => {
+    const vm = await client.vms.launch({ machineType: "c1m2" });
+    const { pid } = await processOf(daemon.config.dataDir, vm.id);
+    await boundMemoryOf(pid);
+    await sh(client, vm, "head -c 350M /dev/urandom | tail -c 300M | wc -c").catch(() => undefined);
+    await expectFailed(vm, /^QEMU was ended by SIGKILL, by the kernel, for want of memory$/);
+    await client.vms.delete(vm);
+  });
+
   test("because its guest powers off or reboots: says so", async () => {
     const [off, reboot] = await Promise.all([
       client.vms.launch({ machineType: "c1m2" }),
@@ -135,7 +155,20 @@ describe("a VM that ends unasked", () => {
     await daemon.sigkill();
     await kill(vm);
     await daemon.restart();
-    await expectFailed(vm, /./);
+    await expectFailed(vm, /QEMU was ended by SIGKILL$/);
     await expectFreedAndDelete(vm);
   });
 });
+
+/** To hardly more than it has: as for a QEMU that was taken over and takes more and more. In either version of control groups. */
+async function boundMemoryOf(pid: number): Promise<void> {
+  const groups = await readFile(`/proc/${pid}/cgroup`, "latin1");
+  const [, version1] = /^\d+:memory:(.*)$/m.exec(groups) ?? [];
+  const [, version2] = /^0::(.*)$/m.exec(groups) ?? [];
+  const [usage, limit] =
+    version1 === undefined
+      ? [`${version2}/memory.current`, `${version2}/memory.max`]
+      : [`/memory${version1}/memory.usage_in_bytes`, `/memory${version1}/memory.limit_in_bytes`];
+  const used = Number(await readFile(`/sys/fs/cgroup${usage}`, "latin1"));
+  await writeFile(`/sys/fs/cgroup${limit}`, `${used + MARGIN_BYTES}`);
+}

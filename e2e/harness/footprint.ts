@@ -130,8 +130,10 @@ export async function networkFootprint(dataDir: string): Promise<NetworkFootprin
 async function countCgroups(dataDir: string): Promise<number> {
   const scope = scopeOf(dataDir);
   let count = 0;
-  for (const root of ["/sys/fs/cgroup", "/sys/fs/cgroup/pids", "/sys/fs/cgroup/memory"]) {
-    const entries = await readdir(join(root, `fastvm-${scope}`), { withFileTypes: true }).catch(() => []);
+  for (const root of ["", "/pids", "/memory", "/cpu", "/blkio"]) {
+    const entries = await readdir(join(`/sys/fs/cgroup${root}`, `fastvm-${scope}`), {
+      withFileTypes: true,
+    }).catch(() => []);
     count += entries.filter((entry) => entry.isDirectory()).length;
   }
   return count;

@@ -1,7 +1,8 @@
 /** Looks at the host the way a daemon would and says, line by line, what works, what is weaker than it could be, and what to do. */
-import { access, constants, readFile, stat, statfs } from "node:fs/promises";
+import { readFile, stat, statfs } from "node:fs/promises";
 import { freemem } from "node:os";
 import { inspectHost, inspectNetwork } from "@fastvm/worker";
+import { checkConfinement } from "./check-confinement.ts";
 import type { DaemonConfig } from "./config.ts";
 import { findInstance } from "./instance-file.ts";
 import { listQuarantine } from "./quarantine.ts";
@@ -25,11 +26,11 @@ const MIN_FREE_MEMORY_GIB = 2;
 const MIN_FREE_DISK_GIB = 5;
 
 export async function runDoctor(config: DaemonConfig): Promise<DoctorReport> {
-  const checks = await Promise.all([
+  const all = await Promise.all([
     checkRoot(),
     checkImage(config),
     checkAccelerator(config),
-    checkCgroups(),
+    checkConfinement(),
     checkNetwork(config),
     checkMemory(),
     checkDisk(config),
@@ -37,6 +38,7 @@ export async function runDoctor(config: DaemonConfig): Promise<DoctorReport> {
     checkDaemon(config),
     checkQuarantine(config),
   ]);
+  const checks = all.flat();
   return { checks, ok: checks.every((check) => check.status !== "fail") };
 }
 
@@ -85,23 +87,6 @@ async function checkAccelerator(config: DaemonConfig): Promise<DoctorCheck> {
       hint: "Install qemu-system-x86",
     };
   }
-}
-
-async function checkCgroups(): Promise<DoctorCheck> {
-  const candidates = ["/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/pids/cgroup.procs"];
-  for (const file of candidates) {
-    const writable = await access(file, constants.W_OK).then(
-      () => true,
-      () => false,
-    );
-    if (writable) return { name: "control groups", status: "ok", detail: file };
-  }
-  return {
-    name: "control groups",
-    status: "warn",
-    detail: "no writable hierarchy",
-    hint: "VMs run without a bound on their threads; mount cgroup2 to have one",
-  };
 }
 
 async function checkNetwork(config: DaemonConfig): Promise<DoctorCheck> {

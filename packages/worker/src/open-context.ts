@@ -70,6 +70,7 @@ export async function openContext(
     readonlyMemoryLibrary: join(NATIVE, "readonly-memory.so"),
   };
   const cgroups = await Cgroups.open(scopeOf(config.dataDir));
+  await cgroups.joinAsDaemon();
   const overlays = new OverlayFactory(join(config.dataDir, "overlays"));
   const slotHost = { qemuHost, uids, cgroups, network };
   const templates = new TemplateStore(

@@ -263,7 +263,7 @@ export class Worker implements WorkerPort {
       vm.letGo()?.qemu.qmp.close();
     }
     await this.#context.network?.close({ keep: hasRunningVms });
-    if (this.#context.vms.size === 0) await this.#context.cgroups.close();
+    await this.#context.cgroups.close();
   }
 
   private guestLost(vm: Vm, shutdown: string | undefined): void {

@@ -106,6 +106,10 @@ int main(int argc, char **argv)
         }
         return become_program(&options);
     }
+    /* Or the record itself would get that number. */
+    if (fcntl(CHANNEL, F_GETFD) < 0) {
+        return fail("descriptor 3");
+    }
     int record = open(options.record, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (record < 0) {
         return fail(options.record);

@@ -44,6 +44,24 @@ static void drop_bounding_set(void)
     }
 }
 
+/* A device that is not everybody's is its group's, such as /dev/kvm. What else that group has is outside of the program's root. */
+static int keep_device_groups(const struct options *options)
+{
+    gid_t groups[MAX_DEVICES];
+    size_t count = 0;
+    for (size_t i = 0; i < options->device_count; i++) {
+        struct stat found;
+        if (stat(options->devices[i], &found) < 0) {
+            return -1;
+        }
+        bool is_groups = (found.st_mode & S_IWGRP) != 0 && (found.st_mode & S_IWOTH) == 0;
+        if (is_groups && found.st_gid != 0) {
+            groups[count++] = found.st_gid;
+        }
+    }
+    return setgroups(count, groups);
+}
+
 int give_up_rights(const struct options *options)
 {
     /* A crash must not write a tenant's memory to disk. */
@@ -61,7 +79,7 @@ int give_up_rights(const struct options *options)
     }
     umask(077);
     drop_bounding_set();
-    if (setgroups(0, NULL) < 0 || setgid(options->user) < 0 || setuid(options->user) < 0) {
+    if (keep_device_groups(options) < 0 || setgid(options->user) < 0 || setuid(options->user) < 0) {
         return fail("user");
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {

@@ -1,81 +1,168 @@
 /**
- * A control group per QEMU, where the host has a hierarchy we may write: it bounds the process's threads and gives its memory a name.
- * Version 2 first, else version 1's pids and memory controllers; where neither can be written VMs run without, and `doctor` says so.
+ * A control group per QEMU, in each hierarchy that the host lets us write: version 2's one, or those of version 1's memory, cpu, pids and blkio. They bound its
+ * memory and threads and weigh its processor and disk time. Where something cannot be written VMs run without, and `doctor` says so.
  */
-import { mkdir, readdir, rmdir, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isErrno } from "../files/errno.ts";
+import { MAX_WEIGHT, OOM_FILES } from "./cgroup-files.ts";
+import type { Controller, GroupLimits } from "./cgroup-files.ts";
+import { findHierarchies, groupOf } from "./cgroup-hierarchy.ts";
+import type { Hierarchy } from "./cgroup-hierarchy.ts";
 
-const PARENT = "fastvm";
 /** vCPUs, I/O threads and the main loop need far fewer; a QEMU that forks or threads without end is stopped here. */
 const MAX_TASKS = 512;
+/**
+ * Beside the guest's memory: the cache of translated code (128 MiB), QEMU itself with its tables of disk layers, and room for the cache of its files, of which
+ * the kernel takes back what is too much. A memory file that many map is charged to whoever touches a page first, and is cache in that sense, too.
+ */
+const OVERHEAD_MIB = 512;
+const MIB = 1024 ** 2;
+/** A vCPU weighs as much as an ordinary group of version 2, or an ordinary process. */
+const WEIGHT_PER_VCPU = 100;
+/** The daemon serves all VMs: what it has to do comes before what any of them does. */
+const DAEMON_GROUP = "daemon";
 /** A group can be removed some moments after its last process ended. */
 const REMOVE_TRIES = 50;
 const REMOVE_RETRY_MS = 10;
 
-export class Cgroups {
-  /** One folder per hierarchy, our parent group in it. */
-  readonly parents: readonly string[];
+export interface GroupMachine {
+  readonly cpu: number;
+  readonly memoryMib: number;
+}
 
-  private constructor(parents: readonly string[]) {
-    this.parents = parents;
+export class Cgroups {
+  readonly #hierarchies: readonly Hierarchy[];
+  /** Where this process was before it joined the daemon's group. */
+  #origins: readonly string[] = [];
+
+  private constructor(hierarchies: readonly Hierarchy[]) {
+    this.#hierarchies = hierarchies;
   }
 
   /** Finds what is writable; never fails. `scope` keeps daemons of different data folders apart. */
   static async open(scope: string, root = "/sys/fs/cgroup"): Promise<Cgroups> {
-    for (const hierarchies of [[root], [join(root, "pids"), join(root, "memory")]]) {
-      const parents = await makeParents(hierarchies, scope);
-      if (parents.length > 0) return new Cgroups(parents);
-    }
-    return new Cgroups([]);
+    const cgroups = new Cgroups(await findHierarchies(scope, root));
+    await cgroups.#weighAll();
+    return cgroups;
+  }
+
+  /** What is in force, each controller with the version that it is of. */
+  get inForce(): ReadonlyMap<Controller, 1 | 2> {
+    return new Map(
+      this.#hierarchies.flatMap(({ version, settings }) =>
+        [...settings.keys()].map((controller): [Controller, 1 | 2] => [controller, version]),
+      ),
+    );
   }
 
   /** Makes a group, in each hierarchy, for a process to be started in; returns their folders. */
-  async make(name: string): Promise<readonly string[]> {
-    const groups = this.parents.map((parent) => join(parent, name));
-    for (const group of groups) {
+  async make(name: string, machine: GroupMachine): Promise<readonly string[]> {
+    return await Promise.all(
+      this.#hierarchies.map((hierarchy) => makeGroup(hierarchy, name, limitsOf(machine))),
+    );
+  }
+
+  /** This process weighs more than any VM from now on. */
+  async joinAsDaemon(): Promise<void> {
+    const weighing = this.#hierarchies.filter(({ settings }) => settings.has("cpu"));
+    const origins = await Promise.all(weighing.map((hierarchy) => groupOf(hierarchy, "self")));
+    for (const { parent, settings } of weighing) {
+      const group = join(parent, DAEMON_GROUP);
       await mkdir(group, { recursive: true });
-      await writeFile(join(group, "pids.max"), `${MAX_TASKS}`).catch(() => undefined);
+      await apply(group, settings.get("cpu"), { ...limitsOf(NO_MACHINE), cpuWeight: MAX_WEIGHT });
+      await writeFile(join(group, "cgroup.procs"), `${process.pid}`);
     }
-    return groups;
+    this.#origins = origins.filter((origin) => origin !== undefined);
+  }
+
+  /** Whether the kernel ended a process of this group because there was no memory for it. */
+  async ranOutOfMemory(name: string): Promise<boolean> {
+    for (const { parent, version, settings } of this.#hierarchies) {
+      if (!settings.has("memory")) continue;
+      const text = await readFile(join(parent, name, OOM_FILES[version]), "latin1").catch(() => "");
+      if (Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0) > 0) return true;
+    }
+    return false;
+  }
+
+  /** Those that run in a group; empty when there is none. */
+  async processesOf(name: string): Promise<readonly number[]> {
+    const found = new Set<number>();
+    for (const { parent } of this.#hierarchies) {
+      const text = await readFile(join(parent, name, "cgroup.procs"), "latin1").catch(() => "");
+      for (const line of text.split("\n")) if (line !== "") found.add(Number(line));
+    }
+    return [...found];
   }
 
   /** Removes an empty group; resolves also when there is none. */
   async remove(name: string): Promise<void> {
-    for (const parent of this.parents) await removeGroup(join(parent, name));
+    await Promise.all(this.#hierarchies.map(({ parent }) => removeGroup(join(parent, name))));
   }
 
-  /** Names of the groups that exist, for the sweep after a restart. */
+  /** Names of the VMs' groups that exist, for the sweep after a restart. */
   async list(): Promise<readonly string[]> {
     const names = new Set<string>();
-    for (const parent of this.parents) {
+    for (const { parent } of this.#hierarchies) {
       for (const entry of await readdir(parent, { withFileTypes: true })) {
-        if (entry.isDirectory()) names.add(entry.name);
+        if (entry.isDirectory() && entry.name !== DAEMON_GROUP) names.add(entry.name);
       }
     }
     return [...names];
   }
 
-  /** Removes our parent groups when the last VM is gone. */
+  /** Leaves the daemon's group, and removes what is empty: nothing when the last VM is gone. */
   async close(): Promise<void> {
-    for (const parent of this.parents) await rmdir(parent).catch(() => undefined);
+    for (const origin of this.#origins) {
+      await writeFile(join(origin, "cgroup.procs"), `${process.pid}`).catch(() => undefined);
+    }
+    for (const { parent } of this.#hierarchies) {
+      await rmdir(join(parent, DAEMON_GROUP)).catch(() => undefined);
+      await rmdir(parent).catch(() => undefined);
+    }
+  }
+
+  /** All VMs together weigh against the rest of the host as that many ordinary groups as it has processors. */
+  async #weighAll(): Promise<void> {
+    const cpuWeight = WEIGHT_PER_VCPU * availableParallelism();
+    for (const { parent, settings } of this.#hierarchies) {
+      await apply(parent, settings.get("cpu"), { ...limitsOf(NO_MACHINE), cpuWeight });
+    }
   }
 }
 
-async function makeParents(hierarchies: readonly string[], scope: string): Promise<readonly string[]> {
-  const parents: string[] = [];
-  for (const hierarchy of hierarchies) {
-    try {
-      await stat(join(hierarchy, "cgroup.procs"));
-      const parent = join(hierarchy, `${PARENT}-${scope}`);
-      await mkdir(parent, { recursive: true });
-      parents.push(parent);
-    } catch (error) {
-      if (!isErrno(error, "ENOENT", "EACCES", "EPERM", "EROFS", "ENOTDIR")) throw error;
-    }
-  }
-  return parents;
+const NO_MACHINE: GroupMachine = { cpu: 0, memoryMib: 0 };
+
+function limitsOf({ cpu, memoryMib }: GroupMachine): GroupLimits {
+  return {
+    memoryBytes: (memoryMib + OVERHEAD_MIB) * MIB,
+    cpuWeight: cpu * WEIGHT_PER_VCPU,
+    tasks: MAX_TASKS,
+  };
+}
+
+async function makeGroup(
+  { parent, settings }: Hierarchy,
+  name: string,
+  limits: GroupLimits,
+): Promise<string> {
+  const group = join(parent, name);
+  await mkdir(group, { recursive: true });
+  for (const setting of settings.values()) await apply(group, setting, limits);
+  return group;
+}
+
+/** Never makes a file: what a group does not have it cannot be told. */
+async function apply(
+  group: string,
+  setting: { file: string; value: (limits: GroupLimits) => string } | undefined,
+  limits: GroupLimits,
+): Promise<void> {
+  if (setting === undefined) return;
+  await writeFile(join(group, setting.file), setting.value(limits), { flag: "r+" });
 }
 
 async function removeGroup(group: string): Promise<void> {

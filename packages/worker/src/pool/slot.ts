@@ -108,7 +108,7 @@ export async function startQemu(
     diskGib,
     machine: { ...machine, network: networkDevice(host) },
     namespace: network && namespacePath(network),
-    groups: await host.cgroups.make(name),
+    groups: await host.cgroups.make(name, machine.machine),
     ...(boot && { boot }),
   });
 }

@@ -22,6 +22,7 @@ export interface Confinement {
   /** Those this host gives. With `mount` the program sees its working directory, as /vm, and what is exposed, and nothing else. */
   readonly namespaces: ReadonlySet<NamespaceKind>;
   readonly exposed: readonly Exposed[];
+  /** It gets their groups, too, where they are not everybody's. */
   readonly devices: readonly string[];
   /** Folders of control groups. */
   readonly groups: readonly string[];
@@ -39,13 +40,13 @@ export interface ConfinedNetwork {
 
 export function confineArguments(confinement: Confinement): readonly string[] {
   const { uid, namespaces, exposed, devices, groups, network, maxFileBytes } = confinement;
-  const root = ["--root", ...exposed.flatMap(exposeArguments), ...each("--device", devices)];
   return [
     ...["--user", `${uid}`, "--file-size", `${maxFileBytes}`],
     ...(network === undefined ? [] : networkArguments(network)),
     ...each("--group", groups),
+    ...each("--device", devices),
     ...each("--unshare", [...namespaces]),
-    ...(namespaces.has("mount") ? root : []),
+    ...(namespaces.has("mount") ? ["--root", ...exposed.flatMap(exposeArguments)] : []),
   ];
 }
 

@@ -88,6 +88,18 @@ describe("what a confined program can do", () => {
     }
   });
 
+  test("it may open the devices that it is given, by their group where they are not everybody's", async () => {
+    const group = 1_821_000;
+    const device = join(folder, "device");
+    await promisify(execFile)("mknod", [device, "c", "1", "5"]);
+    await chown(device, 0, group);
+    await chmod(device, 0o660);
+    expect(await inside(`head -c 1 ${device} | wc -c; cat ${folder}/secret`, { devices: [device] })).toMatch(
+      /^1\n.*No such file/,
+    );
+    expect(await inside(`cat < device | head -c 1`, { devices: ["/dev/null"] })).toMatch(/Permission denied/);
+  });
+
   test("it writes no file beyond its limit, cannot raise that, and goes on", async () => {
     const write = "head -c 200000 /dev/zero > run/large; stat -c %s run/large";
     expect(await inside(write)).toMatch(/File too large\n100000$/);

@@ -1,6 +1,6 @@
 /** How a QEMU ended, as its supervisor wrote it down: also when no daemon was there to see it. */
-import { readFile } from "node:fs/promises";
-import { constants } from "node:os";
+import { open } from "node:fs/promises";
+import { constants, uptime } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isErrno } from "../files/errno.ts";
@@ -21,13 +21,13 @@ export interface QemuExit {
 }
 
 /** Of a QEMU that has ended or is about to; `undefined` where nobody recorded it. */
-export async function readExit(folder: string, waitMs = RECORD_DEADLINE_MS): Promise<QemuExit | undefined> {
-  const deadline = Date.now() + waitMs;
+export async function readExit(folder: string): Promise<QemuExit | undefined> {
+  const deadline = Date.now() + RECORD_DEADLINE_MS;
   for (;;) {
-    const text = await readRecord(folder);
-    const [, kind, number] = RECORD.exec(text ?? "") ?? [];
+    const record = await readRecord(folder);
+    const [, kind, number] = RECORD.exec(record?.text ?? "") ?? [];
     if (kind !== undefined) return { kind: kind === "signal" ? "signal" : "exit", number: Number(number) };
-    if (text === undefined || Date.now() > deadline) return undefined;
+    if (record === undefined || record.isOfEarlierBoot || Date.now() > deadline) return undefined;
     await sleep(RECORD_POLL_MS);
   }
 }
@@ -48,9 +48,18 @@ function signalName(number: number): string {
   return found?.[0] ?? `signal ${number}`;
 }
 
-async function readRecord(folder: string): Promise<string | undefined> {
+interface ExitRecord {
+  readonly text: string;
+  /** Its supervisor has gone down with the host. */
+  readonly isOfEarlierBoot: boolean;
+}
+
+async function readRecord(folder: string): Promise<ExitRecord | undefined> {
   try {
-    return await readFile(join(folder, EXIT_FILE), "latin1");
+    await using file = await open(join(folder, EXIT_FILE), "r");
+    const { mtimeMs } = await file.stat();
+    const text = await file.readFile("latin1");
+    return { text, isOfEarlierBoot: mtimeMs < Date.now() - uptime() * 1000 };
   } catch (error) {
     if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
     throw error;

@@ -32,8 +32,6 @@ const KVM_DEVICE = "/dev/kvm";
 const LAST_WORDS_MS = 1_000;
 const EXIT_POLL_MS = 20;
 const LOG_TAIL_BYTES = 2_000;
-/** For the record of a process that has ended some time ago. */
-const LATE_RECORD_MS = 500;
 const CONSOLE_READ_BYTES = 65_536;
 
 export interface QemuHost {
@@ -112,7 +110,7 @@ export class QemuProcess {
 
   /** Finds a process of an earlier daemon again. Throws when it is gone or its monitor does not answer. */
   static async adopt(identity: ProcessIdentity, folder: string): Promise<QemuProcess> {
-    if (!(await isAlive(identity))) throw new Error(await explainEnd(folder, LATE_RECORD_MS));
+    if (!(await isAlive(identity))) throw new Error(await explainEnd(folder));
     const qmp = await QmpClient.connect(join(folder, QMP_SOCKET), ADOPT_DEADLINE_MS);
     return new QemuProcess(identity, folder, qmp, undefined);
   }
@@ -199,8 +197,8 @@ async function startFailure(folder: string): Promise<Error> {
 }
 
 /** Of the QEMU that worked in `folder` and has ended: its signal or status. Of one that ended by itself, its last words too: they say why. */
-export async function explainEnd(folder: string, waitMs?: number): Promise<string> {
-  const exit = await readExit(folder, waitMs);
+export async function explainEnd(folder: string): Promise<string> {
+  const exit = await readExit(folder);
   // Who is killed says nothing: what the log ends with is of something else.
   const words = isKill(exit) ? "" : await readLogTail(folder);
   return `QEMU ${describeExit(exit)}${words === "" ? "" : `: ${words}`}`;

@@ -8,8 +8,9 @@ import { FastvmError } from "@fastvm/contract";
 import { endStream } from "../disk/chain.ts";
 import { isErrno } from "../files/errno.ts";
 import { isAlive, killAndWait } from "../processes/proc.ts";
-import { explainEnd, QemuProcess } from "../qemu/qemu-process.ts";
+import { QemuProcess } from "../qemu/qemu-process.ts";
 import { QmpError } from "../qemu/qmp-error.ts";
+import { explainEnd } from "../vm/explain-end.ts";
 import { keepAsFailed } from "../vm/keep-as-failed.ts";
 import { freeHoldings } from "../vm/holdings.ts";
 import { keepLink } from "../vm/open-link.ts";
@@ -41,7 +42,7 @@ export async function settleFound(context: WorkerContext, found: FoundVm): Promi
     if (paused !== undefined && (!lives || paused.record.generation === generation)) {
       await finishPause(context, vm, paused);
     } else if (!lives) {
-      await keepAsFailed(context, vm, await reasonOf(vm));
+      await keepAsFailed(context, vm, await explainLoss(context, vm));
     } else {
       vm.awaitGuest(keepLink(vm, context.forward));
       await rm(pausedFolder(context.config, vm.vmId), { recursive: true, force: true });
@@ -122,12 +123,12 @@ async function reachMonitor(context: WorkerContext, vm: Vm, qemu: QemuProcess): 
 
 async function lose(context: WorkerContext, vm: Vm): Promise<void> {
   if (!vm.isAwaited) return;
-  const reason = await reasonOf(vm);
+  const reason = await explainLoss(context, vm);
   vm.letGo(new FastvmError("vm_died", reason));
   await keepAsFailed(context, vm, reason);
   context.emit({ kind: "vm_failed", vmId: vm.vmId, reason });
 }
 
-async function reasonOf(vm: Vm): Promise<string> {
-  return `Lost over a restart of the daemon: ${await explainEnd(vm.folder)}`;
+async function explainLoss(context: WorkerContext, vm: Vm): Promise<string> {
+  return `Lost over a restart of the daemon: ${await explainEnd(context, vm)}`;
 }

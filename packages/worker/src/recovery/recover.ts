@@ -22,7 +22,7 @@ import { networkOf } from "../vm/holdings.ts";
 import { Vm } from "../vm/vm.ts";
 import { adoptVm, settleFound } from "./adopt.ts";
 import type { FoundVm } from "./adopt.ts";
-import { killStrayProcesses } from "./stray-processes.ts";
+import { killIfThere, killStrayProcesses } from "./stray-processes.ts";
 
 /** QEMU answers in milliseconds; these many may keep silent without the others having to wait. */
 const ADOPTED_AT_ONCE = 16;
@@ -130,6 +130,9 @@ async function emptyFolder(folder: string): Promise<void> {
 async function removeStrayCgroups(context: WorkerContext): Promise<void> {
   const owned = new Set([...context.vms.values()].map((vm) => vm.record.slot));
   for (const name of await context.cgroups.list()) {
-    if (!owned.has(name)) await context.cgroups.remove(name);
+    if (owned.has(name)) continue;
+    // Nobody can leave a group, whatever it does to how else it is found.
+    for (const pid of await context.cgroups.processesOf(name)) await killIfThere(pid);
+    await context.cgroups.remove(name);
   }
 }

@@ -117,7 +117,7 @@ describe("a VM that keeps silent when its daemon comes back", () => {
     expect(await event).toMatchObject({
       kind: "vm_failed",
       vmId,
-      reason: expect.stringContaining("QEMU"),
+      reason: expect.stringContaining("QEMU was ended by SIGKILL"),
     });
     expect((await host.worker.inventory()).vms).toContainEqual(
       expect.objectContaining({ vmId, status: "error" }),

@@ -27,7 +27,7 @@ export async function killStrayProcesses(
   }
 }
 
-async function killIfThere(pid: number): Promise<void> {
+export async function killIfThere(pid: number): Promise<void> {
   const identity = await identifyProcess(pid);
   if (identity !== undefined) await killAndWait(identity);
 }

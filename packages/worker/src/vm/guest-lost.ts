@@ -1,6 +1,7 @@
 /** A QEMU that ended unasked: the VM becomes `error` or, after its guest's own power-off, `stopped`; what it held is freed. */
 import { FastvmError, step } from "@fastvm/contract";
 import type { WorkerEvent } from "@fastvm/contract";
+import { explainEnd } from "./explain-end.ts";
 import { keepAsFailed } from "./keep-as-failed.ts";
 import type { Guest, Vm } from "./vm.ts";
 import type { WorkerContext } from "./worker-context.ts";
@@ -12,7 +13,7 @@ export async function settleLostGuest(
   shutdown: string | undefined,
 ): Promise<WorkerEvent | undefined> {
   if (vm.guest?.qemu !== guest.qemu) return undefined;
-  const reason = await explain(guest, shutdown);
+  const reason = await explain(context, vm, shutdown);
   await step("failed.explained");
   vm.letGo(new FastvmError("vm_died", reason));
   await guest.qemu.kill();
@@ -22,8 +23,8 @@ export async function settleLostGuest(
   return { kind: "vm_failed", vmId: vm.vmId, reason };
 }
 
-async function explain(guest: Guest, shutdown: string | undefined): Promise<string> {
+async function explain(context: WorkerContext, vm: Vm, shutdown: string | undefined): Promise<string> {
   if (shutdown === "guest-reset") return "The guest rebooted, which ends a VM";
   if (shutdown !== undefined) return `The guest ended the VM (${shutdown})`;
-  return await guest.qemu.explainEnd();
+  return await explainEnd(context, vm);
 }
