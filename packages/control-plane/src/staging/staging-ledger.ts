@@ -13,8 +13,10 @@ export interface StagingOwner {
 export interface Claim extends StagingOwner {
   readonly path: string;
   readonly vmLimitBytes: number;
+  /** Of its VM's and organisation's share; all of an announced length. */
   bytes: number;
-  /** Of these, on the disk already. */
+  /** Of the disk: never much more than was written, so that uploads which only announce hold up nobody. */
+  diskBytes: number;
   writtenBytes: number;
 }
 
@@ -85,10 +87,10 @@ export class StagingLedger {
     this.#count(file, -file.bytes, -1);
   }
 
-  /** Claimed, but not on the disk yet. */
+  /** Of the disk, claimed but not on it yet. */
   outstandingBytes(): number {
     let bytes = 0;
-    for (const claim of this.#claims) bytes += claim.bytes - claim.writtenBytes;
+    for (const claim of this.#claims) bytes += claim.diskBytes - claim.writtenBytes;
     return bytes;
   }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -30,10 +30,17 @@ async function stage(limits: Partial<StagingLimits> = {}): Promise<StagingObject
     folder,
     limits: { bytesPerOrg: 1e6, freeBytesFloor: 0, ...limits },
     ownerOf: (id) => Promise.resolve(owners.get(id)),
-    freeBytes: () => Promise.resolve(freeBytes),
+    freeBytes: async () => freeBytes - (await usedBytes()),
   });
   await objects.open();
   return objects;
+}
+
+/** Of a disk that nobody else uses. */
+async function usedBytes(): Promise<number> {
+  const names = await readdir(folder, { recursive: true });
+  const found = await Promise.all(names.map((name) => stat(join(folder, name)).catch(() => undefined)));
+  return found.reduce((sum, entry) => sum + (entry?.isFile() === true ? entry.size : 0), 0);
 }
 
 const bytes = (count: number): Readable => Readable.from([Buffer.alloc(count)]);
@@ -104,17 +111,57 @@ describe("what is staged for one organisation", () => {
 });
 
 describe("the disk's last bytes", () => {
-  test("are not given to uploads, not even when two want them at once", async () => {
-    const objects = await stage({ freeBytesFloor: 1000 });
+  const [first, second] = [newVmId(), newVmId()];
+  let objects: StagingObjects;
+
+  beforeEach(async () => {
+    owners.set(first, orgId).set(second, newOrgId());
+    objects = await stage({ freeBytesFloor: 1000 });
     freeBytes = 1100;
-    const sibling = newVmId();
-    owners.set(sibling, orgId);
-    const outcomes = await Promise.allSettled(
-      [vmId, sibling].map((of) => objects.write({ ...object("a", of), bytes: 70 }, bytes(70))),
+  });
+
+  test("are not given to an upload, announced or not", async () => {
+    freeBytes = 1060;
+    const full = { code: "out_of_disk" };
+    const unread = bytes(70);
+    await expect(objects.write({ ...object("a", first), bytes: 70 }, unread)).rejects.toMatchObject(full);
+    expect(unread.readableDidRead).toBe(false);
+    await expect(objects.write(object("a", first), bytes(70))).rejects.toMatchObject(full);
+    // Whoever waits for it is told the same.
+    await expect(objects.read(first, "a")).rejects.toMatchObject(full);
+    await objects.write(object("b", first), bytes(60));
+  });
+
+  test("are not given to two that want them at once, nor kept by one that only announced", async () => {
+    const silent = new Readable({ read: () => undefined });
+    const admitted = Promise.withResolvers<void>();
+    const waiting = objects.write({ ...object("a", first), bytes: 70 }, silent, admitted.resolve);
+    const refused = expect(waiting).rejects.toMatchObject({ code: "out_of_disk" });
+    await admitted.promise;
+    const held = Promise.withResolvers<void>();
+    const slow = Readable.from(
+      (async function* () {
+        yield Buffer.alloc(70);
+        await held.promise;
+      })(),
     );
-    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
-    expect(outcomes[1]).toMatchObject({ reason: { code: "out_of_disk" } });
-    await expect(objects.read(sibling, "a")).rejects.toMatchObject({ code: "out_of_disk" });
+    const writing = objects.write({ ...object("a", second), bytes: 70 }, slow);
+    await expect.poll(usedBytes).toBe(70);
+    silent.push(Buffer.alloc(70));
+    silent.push(null);
+    await refused;
+    held.resolve();
+    await writing;
+    expect((await objects.read(second, "a")).bytes).toBe(70);
+  });
+
+  test("come back when what was read goes, whosever it is", async () => {
+    await objects.write(object("a", first), bytes(60));
+    const full = { code: "out_of_disk" };
+    await expect(objects.write(object("a", second), bytes(70))).rejects.toMatchObject(full);
+    await (await objects.read(first, "a")).open().toArray();
+    await objects.write(object("a", second), bytes(70));
+    await expect(objects.read(first, "a")).rejects.toMatchObject({ code: "not_found" });
   });
 });
 

@@ -42,8 +42,8 @@ export interface Upload {
   readonly bytes?: number | undefined;
 }
 
-/** Of an upload whose length nobody knows, so much is claimed ahead of what has come: asking the filesystem for each chunk would be slow. */
-const CLAIM_BYTES = 16 * 1024 * 1024;
+/** At most so much is claimed ahead of what has come, and no more than has come already: asking the filesystem for each chunk would be slow. */
+const MAX_AHEAD_BYTES = 16 * 1024 * 1024;
 /** Failed uploads whose reason is kept for whoever waits for the object; each is an id and a sentence. */
 const MAX_KEPT_FAILURES = 1000;
 
@@ -143,10 +143,22 @@ export class StagingObjects {
     const { vmId, maxBytes } = upload;
     const orgId = await this.#options.ownerOf(vmId);
     if (orgId === undefined) throw gone();
-    const claim: Claim = { vmId, orgId, path, vmLimitBytes: maxBytes, bytes: 0, writtenBytes: 0 };
+    const claim: Claim = {
+      vmId,
+      orgId,
+      path,
+      vmLimitBytes: maxBytes,
+      bytes: 0,
+      diskBytes: 0,
+      writtenBytes: 0,
+    };
     this.#ledger.open(claim);
     try {
-      await this.#claim(claim, upload.bytes ?? 0);
+      const announced = upload.bytes ?? 0;
+      await this.#oneByOne(async () => {
+        await this.#claimShare(claim, announced);
+        await this.#leaveFree(announced);
+      });
       stop.signal.throwIfAborted();
       onAdmitted();
       await this.#writeAside(claim, source, stop.signal);
@@ -176,34 +188,46 @@ export class StagingObjects {
       if (bytes > claim.vmLimitBytes) {
         throw new FastvmError("body_too_large", `at most ${claim.vmLimitBytes} bytes fit the VM's disk`);
       }
-      const missing = bytes - claim.bytes;
-      if (missing > 0) {
-        // Nothing has to go for what may never come.
-        const ahead = this.#ledger.fits(claim, missing + CLAIM_BYTES) ? CLAIM_BYTES : 0;
-        await this.#claim(claim, missing + ahead);
+      if (bytes > claim.bytes || bytes > claim.diskBytes) {
+        await this.#oneByOne(() => this.#claimAhead(claim, bytes));
       }
       claim.writtenBytes = bytes;
       yield chunk;
     }
   }
 
-  async #claim(claim: Claim, bytes: number): Promise<void> {
-    const claimed = this.#claiming.then(() => this.#makeRoom(claim, bytes));
+  async #oneByOne(claim: () => Promise<void>): Promise<void> {
+    const claimed = this.#claiming.then(claim);
     this.#claiming = claimed.catch(() => undefined);
     await claimed;
   }
 
-  async #makeRoom(claim: Claim, bytes: number): Promise<void> {
+  async #claimAhead(claim: Claim, bytes: number): Promise<void> {
+    const ahead = Math.min(claim.writtenBytes, MAX_AHEAD_BYTES);
+    const missing = bytes - claim.bytes;
+    if (missing > 0) {
+      // Nothing has to go for what may never come.
+      await this.#claimShare(claim, this.#ledger.fits(claim, missing + ahead) ? missing + ahead : missing);
+    }
+    const wanted = Math.min(bytes + ahead, claim.bytes) - claim.diskBytes;
+    await this.#leaveFree(wanted);
+    claim.diskBytes += wanted;
+  }
+
+  async #claimShare(claim: Claim, bytes: number): Promise<void> {
     for (let file = this.#ledger.inTheWayOf(claim, bytes); file !== undefined;) {
       await this.#discard(file.path);
       file = this.#ledger.inTheWayOf(claim, bytes);
     }
+    this.#ledger.grow(claim, bytes);
+  }
+
+  async #leaveFree(bytes: number): Promise<void> {
     while (!(await this.#leavesFree(bytes))) {
       const file = this.#ledger.oldestRead();
       if (file === undefined) throw new FastvmError("out_of_disk", "uploads are to leave it room for VMs");
       await this.#discard(file.path);
     }
-    this.#ledger.grow(claim, bytes);
   }
 
   async #leavesFree(bytes: number): Promise<boolean> {
