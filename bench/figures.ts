@@ -2,6 +2,7 @@
 import { measureCapture } from "./measure/capture.ts";
 import { measureExec } from "./measure/exec.ts";
 import { measureFirewall } from "./measure/firewall.ts";
+import { FLOODS, measureFlood, VICTIMS, type Load, type Victim } from "./measure/flood.ts";
 import { measureFork } from "./measure/fork.ts";
 import { measureIdle } from "./measure/idle.ts";
 import { measureLaunch } from "./measure/launch.ts";
@@ -10,8 +11,10 @@ import type { MeasureName } from "./options.ts";
 import type { Session } from "./session.ts";
 import { median } from "./statistics.ts";
 
+type FloodFigure = `flood_${Victim}_${Load}_ms_${"p50" | "max"}`;
+
 /** Absent: not measured in this run. */
-export interface Figures {
+export interface Figures extends Readonly<Partial<Record<FloodFigure, number>>> {
   readonly floor_restore_ms_p50?: number;
   readonly launch_ms_p50?: number;
   readonly launch_pool_ms_p50?: number;
@@ -113,5 +116,17 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
       },
       samples: { ...samples },
     };
+  },
+  async flood(session, rounds) {
+    const samples = await measureFlood(session, rounds);
+    const figures: Partial<Record<FloodFigure, number>> = {};
+    for (const victim of VICTIMS) {
+      for (const load of ["idle", ...FLOODS] as const) {
+        const taken = samples[`${victim}_${load}`];
+        figures[`flood_${victim}_${load}_ms_p50`] = median(taken);
+        figures[`flood_${victim}_${load}_ms_max`] = Math.max(...taken);
+      }
+    }
+    return { figures, samples };
   },
 };

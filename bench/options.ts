@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 const DEFAULT_ROUNDS = 15;
 const MAX_ROUNDS = 1_000;
 
-export const MEASURES = ["launch", "exec", "capture", "fork", "memory", "idle", "firewall"] as const;
+export const MEASURES = ["launch", "exec", "capture", "fork", "memory", "idle", "firewall", "flood"] as const;
 export type MeasureName = (typeof MEASURES)[number];
 
 export const USAGE = `usage: ./bench/run [--rounds N] [--only ${MEASURES.join(",")}] [--json] [--write-spec]

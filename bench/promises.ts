@@ -1,5 +1,6 @@
 /** The bounds that docs/SPECIFICATION.md promises, as data: each holds a run's figures against its bound. */
 import type { Figures } from "./figures.ts";
+import { FLOODS, VICTIMS, type Victim } from "./measure/flood.ts";
 import type { MeasureName } from "./options.ts";
 
 export interface Promised {
@@ -17,6 +18,17 @@ export interface Promised {
   /** What the time or the memory goes into; the reason when the bound is not met. */
   readonly cost: string;
 }
+
+const VICTIM: Readonly<Record<Victim, string>> = {
+  call: "an authenticated call",
+  exec: "exec of `true`",
+  dns: "a guest's question for a name",
+};
+const FLOOD: Readonly<Record<(typeof FLOODS)[number], string>> = {
+  reset: "reset their streams",
+  slow: "send a byte at a time",
+  settings: "send SETTINGS",
+};
 
 export const PROMISES: readonly Promised[] = [
   {
@@ -130,7 +142,24 @@ export const PROMISES: readonly Promised[] = [
       update === undefined ? "" : `in force after ${update.toFixed(1)} ms`,
     cost: "only the text is made here; nft is started by a small shell",
   },
+  ...VICTIMS.flatMap((victim) => FLOODS.map((flood) => underFlood(victim, flood))),
 ];
+
+/** The floor is the same work of the same run while nobody floods. */
+function underFlood(victim: Victim, flood: (typeof FLOODS)[number]): Promised {
+  const worst = `flood_${victim}_${flood}_ms_max` as const;
+  return {
+    figure: `${VICTIM[victim]} while five connections without a key ${FLOOD[flood]}, p50`,
+    bound: "≤ 100 ms, no single one above 250 ms",
+    measure: "flood",
+    unit: "ms",
+    measured: `flood_${victim}_${flood}_ms_p50`,
+    floor: `flood_${victim}_idle_ms_p50`,
+    limit: (figures) => ((figures[worst] ?? 0) > 250 ? 0 : 100),
+    beside: (figures) => `worst ${(figures[worst] ?? 0).toFixed(0)}`,
+    cost: "API, resolver and guests' links share one event loop, and what one read brings is parsed whole",
+  };
+}
 
 function times(factor: number, floor: keyof Figures): Promised["limit"] {
   return (figures) => {
