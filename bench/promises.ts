@@ -28,6 +28,7 @@ const FLOOD: Readonly<Record<(typeof FLOODS)[number], string>> = {
   reset: "reset their streams",
   slow: "send a byte at a time",
   settings: "send SETTINGS",
+  pipeline: "pipeline requests",
 };
 
 export const PROMISES: readonly Promised[] = [

@@ -64,7 +64,9 @@ async function templateOf(daemon: TestDaemon, vm: Vm): Promise<string> {
 async function assertSameMachine(daemon: TestDaemon, vm: Vm, floor: FloorSource): Promise<void> {
   const { pid } = await processOf(daemon.config.dataDir, vm.id);
   // Where it was started through a program that enters its namespace, that became QEMU.
-  const [, ...product] = (await readFile(`/proc/${pid}/cmdline`, "utf8")).split("\0").slice(0, -1);
+  const words = (await readFile(`/proc/${pid}/cmdline`, "utf8")).split("\0").slice(0, -1);
+  // Before the machine come the folders of firmware that the product names; the floor has QEMU's own.
+  const product = words.slice(words.indexOf("-name"));
   const expected = floorArguments(product[1] ?? "", floor.machine);
   const difference = expected.findIndex((argument, at) => argument !== product[at]);
   if (difference >= 0 || expected.length !== product.length) {

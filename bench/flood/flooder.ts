@@ -14,6 +14,7 @@ const SLOW_HEAD = `GET /healthz HTTP/1.1\r\nHost: ${"x".repeat(1000)}`;
 
 const RESETS = Buffer.concat([greeting(), resets(FRAMES)]);
 const SETTINGS = greeting(FRAMES);
+const PIPELINED = Buffer.from("GET /v1/vms HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(FRAMES));
 
 async function burst(socket: Socket, bytes: Buffer): Promise<void> {
   socket.setTimeout(STAY_MS, () => socket.destroy());
@@ -32,6 +33,7 @@ async function trickle(socket: Socket): Promise<void> {
 const ATTACKS: Readonly<Record<string, (socket: Socket) => Promise<void>>> = {
   reset: (socket) => burst(socket, RESETS),
   settings: (socket) => burst(socket, SETTINGS),
+  pipeline: (socket) => burst(socket, PIPELINED),
   slow: trickle,
 };
 

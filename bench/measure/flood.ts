@@ -9,7 +9,7 @@ import type { Session } from "../session.ts";
 import { timed } from "../statistics.ts";
 import { expectSuccess } from "./exec.ts";
 
-export const FLOODS = ["reset", "slow", "settings"] as const;
+export const FLOODS = ["reset", "slow", "settings", "pipeline"] as const;
 export const VICTIMS = ["call", "exec", "dns"] as const;
 export type Load = "idle" | (typeof FLOODS)[number];
 export type Victim = (typeof VICTIMS)[number];

@@ -6,6 +6,8 @@ import type { Duplex } from "node:stream";
 import type { OrgId, VmId } from "@fastvm/contract";
 import type { Clock } from "../clock.ts";
 import type { TlsFiles } from "../http/api-server.ts";
+import { STRANGER_LIMITS } from "../http/strangers/stranger-limits.ts";
+import { takingTurns } from "../http/strangers/taking-turns.ts";
 import type { Log } from "../log.ts";
 import type { Store } from "../store/store.ts";
 import { SignedUrls } from "./signed-urls.ts";
@@ -35,9 +37,10 @@ export interface StagingOptions extends StagingObjectsOptions {
 
 export function createStaging({ clock, log, tls, ...options }: StagingOptions): Staging {
   const parts: StagingParts = { urls: new SignedUrls(), objects: new StagingObjects(options), clock, log };
-  const serve: RequestListener = (request, response) => {
+  const handle: RequestListener = (request, response) => {
     void handleStaging(parts, request, response, "when done");
   };
+  const serve = takingTurns(handle, STRANGER_LIMITS);
   const guestServer = tls === undefined ? createServer(serve) : createSecureServer(tls, serve);
   return {
     ...parts,
