@@ -1,5 +1,6 @@
 /** A real daemon with a data folder of its own, for one test file. Its template comes from the machine's cache, so it starts in a second. */
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -145,10 +146,11 @@ async function start(config: DaemonConfig, starter: readonly string[] = []): Pro
   return JSON.parse(stdout) as StartedDaemon;
 }
 
+/** One that has ended and that nobody has waited for yet is gone. */
 function isThere(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
   } catch {
     return false;
   }

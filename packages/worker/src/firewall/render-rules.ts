@@ -36,8 +36,25 @@ export function* renderEgress(index: number, policy: NetworkPolicy): Generator<s
     if (rule.kind === "fqdn") yield* renderNameRule(rule, index, position);
     else yield* renderNetworkRule(rule, "egress", position);
   }
-  const otherwise = decide("egress", "default", policy.egress.default);
-  if (policy.egress.default === "deny") yield otherwise;
+  yield* renderEgressDefault(policy);
+}
+
+/** The most that a policy lets out, for where nothing is known of what names mean: a rule that allows one is for its ports, and for whatever is not guarded. */
+export function* renderOutermostEgress(policy: NetworkPolicy): Generator<string> {
+  for (const [position, rule] of policy.egress.rules.entries()) {
+    if (rule.kind === "cidr") yield* renderNetworkRule(rule, "egress", position);
+    else if (rule.action === "allow") {
+      const ending = decide("egress", position, rule.action);
+      for (const family of [4, 6] as const)
+        yield `${familyMatch(family)}${transport(rule)}${guard(family)} ${ending}`;
+    }
+  }
+  yield* renderEgressDefault(policy);
+}
+
+function* renderEgressDefault({ egress }: NetworkPolicy): Generator<string> {
+  const otherwise = decide("egress", "default", egress.default);
+  if (egress.default === "deny") yield otherwise;
   else for (const family of [4, 6] as const) yield `${familyMatch(family)}${guard(family)} ${otherwise}`;
 }
 

@@ -108,11 +108,9 @@ export function renderBase(options: TableOptions): string {
     ...filledSet(table, "guarded6", "type ipv6_addr; flags interval;", guardedIpv6(options.vmPrefix)),
     // The host answers to its network's broadcast address too, and as a router to each network's first one.
     ...filledSet(table, "host_kinds", "type fib_addrtype;", ["local", "broadcast", "anycast", "multicast"]),
-    ...filledSet(table, "doh4", "type ipv4_addr;", DOH_IPV4),
-    ...filledSet(table, "doh6", "type ipv6_addr;", [
-      ...DOH_IPV6,
-      ...DOH_IPV4.flatMap((address) => otherAddresses(address)),
-    ]),
+    ...([4, 6] as const).flatMap((family) =>
+      filledSet(table, `doh${family}`, `type ipv${family}_addr;`, dohAddresses()[family]),
+    ),
     // All of them before any rule, which may lead to another.
     ...chains.flatMap(([name, { hook }]) => [
       `add chain ${table} ${name}${hook === undefined ? "" : ` { ${hook}; policy accept; }`}`,
@@ -237,8 +235,13 @@ function filledSet(
   ];
 }
 
+/** Known resolvers that speak HTTPS, by family. */
+export function dohAddresses(): Readonly<Record<4 | 6, readonly string[]>> {
+  return { 4: DOH_IPV4, 6: [...DOH_IPV6, ...DOH_IPV4.flatMap((address) => otherAddresses(address))] };
+}
+
 /** Other VMs are not guarded: their own rules decide about what comes to them. */
-function guardedIpv6(vmPrefix: IpNetwork): readonly string[] {
+export function guardedIpv6(vmPrefix: IpNetwork): readonly string[] {
   return GUARDED_IPV6.flatMap((text) => {
     const range = parseNetwork(text);
     return range === undefined ? [] : rangesWithout(range, vmPrefix);

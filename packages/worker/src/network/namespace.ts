@@ -1,4 +1,6 @@
 /** Makes and removes the namespace of a VM: its devices, addresses and the translation between the guest's addresses and its own. */
+import { DEFAULT_DOOR, renderDoor } from "../firewall/render-door.ts";
+import type { DoorOptions } from "../firewall/render-door.ts";
 import { OPENINGS } from "../firewall/render-table.ts";
 import type { CommandShell } from "../host/command-shell.ts";
 import {
@@ -32,7 +34,7 @@ export async function makeNamespace(
   shell: CommandShell,
   instance: Instance,
   slot: NetworkSlot,
-  hostIpv6: string | undefined,
+  { hostIpv6, door }: { readonly hostIpv6: string | undefined; readonly door: DoorOptions },
 ): Promise<boolean> {
   const claim = `ip link add ${slot.veth} group ${instance.group} type veth peer name ${UPLINK} netns ${slot.namespace}`;
   const printed = await shell.run(`
@@ -82,7 +84,7 @@ ${hostIpv6 === undefined ? "" : NAMESPACE_IPV6_COMMANDS}
 EOF
 nft -f - <<'EOF'
 ${translation(slot)}
-EOF
+${renderDoor(slot, DEFAULT_DOOR, door)}EOF
 INSIDE
 `);
   return !printed.endsWith("taken\n");
@@ -145,7 +147,7 @@ function routeCommand(slot: NetworkSlot, hostIpv6: string): string {
 
 /**
  * What comes from the guest must be from the guest. Questions about names go to our resolver whomever they were meant for. The policy is not here but on the host,
- * in one place for all VMs.
+ * in one place for all VMs; what it lets through at most is in the table beside this (firewall/render-door.ts).
  */
 function translation(slot: NetworkSlot): string {
   return `table arp fastvm {

@@ -3,12 +3,15 @@ import type { NetworkPolicy, NetworkReport } from "@fastvm/contract";
 import type { DnsService } from "../dns/guest-port.ts";
 import { Resolver } from "../dns/resolver.ts";
 import type { ResolverTotals } from "../dns/resolver.ts";
+import { parseNetwork } from "../firewall/ip-network.ts";
 import { Firewall } from "../firewall/firewall.ts";
+import type { DoorOptions } from "../firewall/render-door.ts";
 import type { TrafficReport } from "../firewall/guest-port.ts";
 import { CommandShell } from "../host/command-shell.ts";
 import { defaultVmPrefix, formatVmPrefix, hostIpv6, parseVmPrefix, RESOLVER_PORT } from "./addresses.ts";
 import type { VmPrefix } from "./addresses.ts";
 import { allowThroughDocker, forbidThroughDocker } from "./foreign-forwarding.ts";
+import { Doors } from "./doors.ts";
 import { forgetHost, hasIpv6, prepareHost } from "./host-routing.ts";
 import { readdress } from "./namespace.ts";
 import { instanceOf, networkSlot } from "./network-slot.ts";
@@ -35,6 +38,7 @@ interface Parts {
   readonly hostIpv6: string | undefined;
   readonly maker: SlotMaker;
   readonly firewall: Firewall;
+  readonly doors: Doors;
   readonly resolver: Resolver;
   readonly onError: (error: unknown) => void;
 }
@@ -70,7 +74,8 @@ export class Network {
         onError: options.onError,
       });
       const ownIpv6 = prefix && hostIpv6(prefix);
-      const maker = new SlotMaker({ shell, instance, prefix: wanted, hostIpv6: ownIpv6 });
+      const door = doorOptions(wanted);
+      const maker = new SlotMaker({ shell, instance, prefix: wanted, hostIpv6: ownIpv6, door });
       return new Network({
         shell,
         instance,
@@ -78,6 +83,7 @@ export class Network {
         hostIpv6: ownIpv6,
         maker,
         firewall,
+        doors: new Doors(shell, door),
         resolver,
         onError: options.onError,
       });
@@ -113,11 +119,13 @@ export class Network {
 
   /** Once, before anything else: takes over the VMs of an earlier daemon, and removes what is left of others. */
   async adopt(guests: readonly { slot: NetworkSlot; policy: NetworkPolicy }[]): Promise<void> {
-    const { maker, firewall, onError } = this.#parts;
+    const { maker, firewall, doors, onError } = this.#parts;
     for (const { slot } of guests) maker.reserve(slot);
     await firewall.restore(guests.map(({ slot, policy }) => ({ guest: slot, policy })));
     // One whose names cannot be served must not keep the others, and the daemon, from coming up.
     await Promise.all(guests.map(({ slot, policy }) => this.#serveNames(slot, policy).catch(onError)));
+    // The first door is in force; nobody waits for hundreds of second ones, which an older daemon may have made without.
+    for (const { slot, policy } of guests) void doors.set(slot, policy).catch(onError);
     await maker.sweep(guests.map(({ slot }) => slot));
     this.#spares = new SpareSlots(maker, onError);
   }
@@ -129,7 +137,8 @@ export class Network {
 
   /** Call when no process is in it any more. Does all that it can; the first failure is told. */
   async release(slot: NetworkSlot): Promise<void> {
-    const { firewall, maker } = this.#parts;
+    const { firewall, doors, maker } = this.#parts;
+    doors.forget(slot);
     const guest = this.#guests.get(slot.index);
     this.#guests.delete(slot.index);
     // One that never came up has told whoever attached it.
@@ -145,10 +154,11 @@ export class Network {
 
   /** Opens it for a VM, which has this public address from now on. */
   async attach(slot: NetworkSlot, publicIpv6: string, policy: NetworkPolicy): Promise<void> {
-    const { shell, hostIpv6: ownIpv6, firewall } = this.#parts;
+    const { shell, hostIpv6: ownIpv6, firewall, doors } = this.#parts;
     const guest = { ...slot, publicIpv6 };
     if (publicIpv6 !== slot.publicIpv6) await readdress(shell, guest, slot.publicIpv6, ownIpv6);
-    await Promise.all([firewall.attach(guest, policy), this.#serveNames(guest, policy)]);
+    const door = doors.set(guest, policy, { isNew: true });
+    await Promise.all([door, firewall.attach(guest, policy), this.#serveNames(guest, policy)]);
   }
 
   async #serveNames({ index, hostIpv4, ipv4 }: NetworkSlot, policy: NetworkPolicy): Promise<void> {
@@ -168,8 +178,15 @@ export class Network {
   }
 
   async update(slot: NetworkSlot, policy: NetworkPolicy): Promise<void> {
-    await this.#parts.firewall.update(slot.index, policy);
+    const { doors, firewall, onError } = this.#parts;
     const guest = this.#guests.get(slot.index);
+    await doors.set(slot, policy);
+    try {
+      await firewall.update(slot.index, policy);
+    } catch (error) {
+      if (guest !== undefined) await doors.set(slot, guest.policy).catch(onError);
+      throw error;
+    }
     if (guest !== undefined) guest.policy = policy;
   }
 
@@ -187,11 +204,12 @@ export class Network {
 
   /** `keep`: VMs run on, under their rules, for the next daemon to find. */
   async close({ keep }: { readonly keep: boolean }): Promise<void> {
-    const { shell, maker, firewall, resolver, prefix, onError } = this.#parts;
+    const { shell, maker, firewall, doors, resolver, prefix, onError } = this.#parts;
     clearInterval(this.#dockerCheck);
     try {
       for (const slot of (await this.#spares?.close()) ?? []) await maker.remove(slot).catch(onError);
       await resolver.close();
+      await doors.close();
       await firewall.close({ keep });
       if (keep) return;
       await forbidThroughDocker(shell, this.#parts.instance);
@@ -213,6 +231,12 @@ function prefixOf({ ipv6Prefix, instance }: NetworkOptions): VmPrefix {
   if (prefix === undefined)
     throw new Error(`${ipv6Prefix} is no IPv6 network of at most 96 bits, such as 2001:db8:1::/64`);
   return prefix;
+}
+
+function doorOptions(prefix: VmPrefix): DoorOptions {
+  const vmPrefix = parseNetwork(formatVmPrefix(prefix));
+  if (vmPrefix === undefined) throw new Error(`${formatVmPrefix(prefix)} is no network`);
+  return { resolverPort: RESOLVER_PORT, vmPrefix };
 }
 
 function textOf(error: unknown): string {

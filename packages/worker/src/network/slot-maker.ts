@@ -1,5 +1,6 @@
 /** Makes network slots: finds an index that nobody on this machine has, and takes it. */
 import { randomInt } from "node:crypto";
+import type { DoorOptions } from "../firewall/render-door.ts";
 import type { CommandShell } from "../host/command-shell.ts";
 import { indexesFrom, newPublicIpv6 } from "./addresses.ts";
 import type { VmPrefix } from "./addresses.ts";
@@ -13,6 +14,7 @@ export interface SlotMakerOptions {
   readonly prefix: VmPrefix;
   /** The host's own address among its VMs; absent where it has no IPv6. */
   readonly hostIpv6: string | undefined;
+  readonly door: DoorOptions;
 }
 
 export class SlotMaker {
@@ -38,9 +40,9 @@ export class SlotMaker {
   }
 
   async #claim(slot: NetworkSlot): Promise<boolean> {
-    const { shell, instance, hostIpv6 } = this.#options;
+    const { shell, instance, hostIpv6, door } = this.#options;
     try {
-      return await makeNamespace(shell, instance, slot, hostIpv6);
+      return await makeNamespace(shell, instance, slot, { hostIpv6, door });
     } catch (error) {
       this.#taken.delete(slot.index);
       throw error;

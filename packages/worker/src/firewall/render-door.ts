@@ -1,0 +1,90 @@
+/**
+ * The second door: what a VM's policy lets through at most, in a table of the VM's own namespace. Whoever flushes the host's tables does not reach it, so that until ours is put
+ * back nothing passes but what the policy could allow.
+ *
+ *   forward   door     leads by the connection's direction to
+ *             egress   the rules of egress; of a name's addresses nothing is known here, so a rule by name is one for its ports and whatever is not guarded
+ *             ingress  the rules of ingress
+ *
+ * A namespace is made, ahead, with the door of the default policy; so only other policies cost a command.
+ */
+import type { NetworkPolicy } from "@fastvm/contract";
+import { GUARDED_IPV4 } from "../network/guarded-ranges.ts";
+import type { FirewallGuest } from "./guest-port.ts";
+import type { IpNetwork } from "./ip-network.ts";
+import { dohAddresses, guardedIpv6 } from "./render-table.ts";
+import { renderBypass, renderIngress, renderOutermostEgress } from "./render-rules.ts";
+
+export interface DoorOptions {
+  readonly resolverPort: number;
+  readonly vmPrefix: IpNetwork;
+}
+
+/** Of the namespace, beside `inet fastvm`, which translates addresses. */
+const TABLE = "inet fastvm_door";
+const TAP = "tap0";
+const UPLINK = "uplink";
+
+export const DEFAULT_DOOR: NetworkPolicy = {
+  ingress: { default: "deny", rules: [] },
+  egress: { default: "allow", rules: [] },
+  dns: { mode: "deny", domains: [], blockBypass: false },
+};
+
+/** In place of what there is, in one transaction. */
+export function renderDoor(
+  { hostIpv4 }: Pick<FirewallGuest, "hostIpv4">,
+  policy: NetworkPolicy,
+  { resolverPort, vmPrefix }: DoorOptions,
+): string {
+  const resolver = `meta l4proto { tcp, udp } th`;
+  const doh = dohAddresses();
+  const bypass = policy.dns.blockBypass
+    ? {
+        sets: [set("doh4", "ipv4_addr", doh[4]), set("doh6", "ipv6_addr", doh[6])],
+        rules: renderBypass("drop"),
+      }
+    : { sets: [], rules: [] };
+  return `add table ${TABLE}
+delete table ${TABLE}
+table ${TABLE} {
+${[set("guarded4", "ipv4_addr", GUARDED_IPV4), set("guarded6", "ipv6_addr", guardedIpv6(vmPrefix)), ...bypass.sets].join("\n")}
+  chain egress {
+${lines([...bypass.rules, ...renderOutermostEgress(policy)])}
+  }
+  chain ingress {
+${lines(renderIngress(policy))}
+  }
+  chain door {
+    type filter hook forward priority filter; policy drop;
+    ct state invalid drop
+    oifname "${TAP}" ct state related meta l4proto { icmp, ipv6-icmp } accept
+    iifname "${TAP}" ip daddr ${hostIpv4} ${resolver} dport ${resolverPort} accept
+    oifname "${TAP}" ip saddr ${hostIpv4} ${resolver} sport ${resolverPort} accept
+    iifname "${TAP}" ct direction original goto egress
+    iifname "${UPLINK}" ct direction reply goto egress
+    goto ingress
+  }
+}
+`;
+}
+
+/** A shell command that puts it there. */
+export function doorCommand(guest: FirewallGuest, policy: NetworkPolicy, options: DoorOptions): string {
+  return `nsenter --net=/run/netns/${requireName(guest.namespace)} nft -f - <<'EOF'
+${renderDoor(guest, policy, options)}EOF`;
+}
+
+function set(name: string, type: string, elements: readonly string[]): string {
+  return `  set ${name} { type ${type}; flags interval; elements = { ${elements.join(", ")} } }`;
+}
+
+function lines(rules: Iterable<string>): string {
+  return [...rules].map((rule) => `    ${rule}`).join("\n");
+}
+
+function requireName(namespace: string): string {
+  if (!/^[a-zA-Z0-9_-]{1,64}$/.test(namespace))
+    throw new Error(`${JSON.stringify(namespace)} is no namespace`);
+  return namespace;
+}
