@@ -2,7 +2,7 @@
  * A PostgreSQL of the tests' own: an unprivileged user, a free port of loopback, a fresh data folder without fsync. It ends
  * with us, even when we are killed; its folder goes unless we are.
  */
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -11,6 +11,10 @@ import { join } from "node:path";
 
 export interface Postgres extends AsyncDisposable {
   readonly url: string;
+  /** All its processes at once, as a host that dies would. */
+  kill(): Promise<void>;
+  /** At the same address, with all that was committed. */
+  restart(): Promise<void>;
 }
 
 const INSTALLATIONS = "/usr/lib/postgresql";
@@ -38,10 +42,22 @@ export async function startPostgres(): Promise<Postgres> {
     const port = await freePort();
     const args = [...limits, join(bin, "postgres"), "-D", data, "-p", String(port)];
     const settings = ["-F", "-h", "127.0.0.1", "-k", folder, "-c", "max_connections=200"];
-    const server = spawn("setpriv", [...args, ...settings], { cwd: folder, stdio: "ignore", detached: true });
-    await ready(() => run("pg_isready", "-q", "-h", "127.0.0.1", "-p", String(port)), server);
+    const start = async (): Promise<ChildProcess> => {
+      const started = spawn("setpriv", [...args, ...settings], {
+        cwd: folder,
+        stdio: "ignore",
+        detached: true,
+      });
+      await ready(() => run("pg_isready", "-q", "-h", "127.0.0.1", "-p", String(port)), started);
+      return started;
+    };
+    let server = await start();
     return {
       url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+      kill: () => killGroup(server),
+      restart: async () => {
+        server = await start();
+      },
       [Symbol.asyncDispose]: () => stop(server, folder),
     };
   } catch (error) {
@@ -75,7 +91,7 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function ready(probe: () => void, server: ReturnType<typeof spawn>): Promise<void> {
+async function ready(probe: () => void, server: ChildProcess): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
     try {
@@ -89,7 +105,13 @@ async function ready(probe: () => void, server: ReturnType<typeof spawn>): Promi
   }
 }
 
-async function stop(server: ReturnType<typeof spawn>, folder: string): Promise<void> {
+async function killGroup(server: ChildProcess): Promise<void> {
+  const exited = once(server, "exit");
+  if (server.pid !== undefined) process.kill(-server.pid, "SIGKILL");
+  await exited;
+}
+
+async function stop(server: ChildProcess, folder: string): Promise<void> {
   if (server.exitCode === null && server.signalCode === null) {
     const exited = once(server, "exit");
     server.kill("SIGINT");

@@ -13,7 +13,8 @@ import { VmChangeNotices, type VmChangeListener } from "./vm-changes.ts";
 
 /**
  * What a committed transaction survives. `power`: the loss of power. `process`: the end of this process only, which saves waiting for the
- * disk (4 ms and more) and is enough for what a loss of power ends anyway: a running VM, a change that is not finished.
+ * disk (4 ms and more) and is enough for what a loss of power ends anyway: a running VM, a change that is not finished. That is so in SQLite. PostgreSQL may end
+ * while we and the VMs go on, and forgets what it has not flushed: there every commit is waited for.
  */
 export type Durability = "power" | "process";
 
@@ -85,8 +86,8 @@ export async function openStore(kind: StoreKind, dialect: Dialect): Promise<Stor
 type Work<T> = (trx: Kysely<Schema>) => Promise<T>;
 
 function begin<T>(db: Kysely<Schema>, kind: StoreKind, durability: Durability, work: Work<T>): Promise<T> {
-  if (durability === "power") return db.transaction().execute(work);
-  return kind === "sqlite" ? relaxedOnSqlite(db, work) : relaxedOnPostgres(db, work);
+  if (durability === "power" || kind === "postgres") return db.transaction().execute(work);
+  return relaxedOnSqlite(db, work);
 }
 
 /** SQLite has no such setting for one transaction: the connection, which nobody else has meanwhile, is set and set back. */
@@ -98,12 +99,5 @@ function relaxedOnSqlite<T>(db: Kysely<Schema>, work: Work<T>): Promise<T> {
     } finally {
       await sql`pragma synchronous = full`.execute(connection);
     }
-  });
-}
-
-function relaxedOnPostgres<T>(db: Kysely<Schema>, work: Work<T>): Promise<T> {
-  return db.transaction().execute(async (trx) => {
-    await sql`set local synchronous_commit to off`.execute(trx);
-    return work(trx);
   });
 }
