@@ -25,3 +25,8 @@ export function instanceFile(dataDir: string): string {
 export function logFile(dataDir: string): string {
   return join(dataDir, "daemon.log");
 }
+
+/** What is on its way between clients and VMs. */
+export function stagingFolder(dataDir: string): string {
+  return join(dataDir, "staging");
+}

@@ -1,13 +1,12 @@
 /** `fastvm serve`: worker and control plane in one process, until it is told to end. VMs run on without it. */
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile } from "node:fs/promises";
 import type { Duplex } from "node:stream";
 import { DEFAULT_MACHINE_TYPE, FastvmError } from "@fastvm/contract";
 import { bindPort, createControlPlane, openStoreAt } from "@fastvm/control-plane";
 import type { BoundPort, ControlPlane, Store, StoreLocation } from "@fastvm/control-plane";
 import { createEdge } from "@fastvm/edge";
 import type { Edge } from "@fastvm/edge";
-import { replaceFile, Worker } from "@fastvm/worker";
+import { CLOSED_FOLDER_MODE, replaceFile, Worker } from "@fastvm/worker";
 import { pino } from "pino";
 import type { Logger } from "pino";
 import type { DaemonConfig } from "./config.ts";
@@ -19,7 +18,7 @@ import type { Instance } from "./instance-file.ts";
 import { urlOf } from "./listen-address.ts";
 import { logDestination } from "./log-destination.ts";
 import { METRICS_CONTENT_TYPE, renderMetrics } from "./metrics.ts";
-import { apiKeyFile, databaseFile, operatorSocket } from "./paths.ts";
+import { apiKeyFile, databaseFile, operatorSocket, stagingFolder } from "./paths.ts";
 import { databaseFailure, folderFailure, portFailure, StartFailure } from "./start-failure.ts";
 import { obeySteps } from "./steps-folder.ts";
 import { readTlsFiles } from "./tls-files.ts";
@@ -90,6 +89,8 @@ async function prepareFolder(
   try {
     await closeDataFolder(dataDir);
     await reserve.lend(() => claimFolder(dataDir, served));
+    // Before any guest goes on, who may have waited for just this block.
+    await reserve.lend(() => mkdir(stagingFolder(dataDir), { recursive: true, mode: CLOSED_FOLDER_MODE }));
   } catch (error) {
     const isSystemError = error instanceof Error && "syscall" in error;
     throw isSystemError ? folderFailure(dataDir, error) : error;
@@ -144,7 +145,7 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
           contentType: METRICS_CONTENT_TYPE,
           read: async () => await readFigures(worker, edge, controlPlane),
         },
-        stagingFolder: join(config.dataDir, "staging"),
+        stagingFolder: stagingFolder(config.dataDir),
       }),
     );
     controlPlane = made;

@@ -3,7 +3,7 @@
  * when the daemon starts anew. An object is there whole or not at all; a reader that comes while it is being written waits for it.
  */
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, rename, rm, stat, statfs } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -63,8 +63,10 @@ export class StagingObjects {
 
   /** Forgets all of an earlier run: nobody holds a URL to it any more. */
   async open(): Promise<void> {
-    await this.remove();
-    await mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
+    const { folder } = this.#options;
+    // Emptied rather than made anew: on a full disk somebody else could take its block.
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
   }
 
   async remove(): Promise<void> {
