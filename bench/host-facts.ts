@@ -28,7 +28,7 @@ export function loadNow(): number {
 
 export async function hostFacts(floor: FloorSource, load: number): Promise<HostFacts> {
   const manifest = JSON.parse(await readFile(join(floor.folder, "manifest.json"), "utf8")) as {
-    compatibility: { qemuVersion: string };
+    compatibility: { qemu: { version: string } };
   };
   const cores = cpus().length;
   return {
@@ -38,7 +38,7 @@ export async function hostFacts(floor: FloorSource, load: number): Promise<HostF
     memoryGib: Math.round(totalmem() / GIB),
     kernel: release(),
     node: process.version,
-    qemu: manifest.compatibility.qemuVersion,
+    qemu: manifest.compatibility.qemu.version,
     accelerator: floor.machine.accelerator,
     load,
     busy: load > BUSY_PER_CORE * cores,

@@ -40,7 +40,7 @@ export function floorArguments(name: string, { accelerator, cpu, memoryMib }: Fl
     '-blockdev {"driver":"null-co","node-name":"placeholder","size":1073741824,"read-zeroes":true}',
     ...SPARES.map((spare) => `-blockdev {"driver":"null-co","node-name":"${spare}","size":0}`),
     "-netdev tap,id=net,fd=4",
-    "-nodefaults -no-user-config -display none -no-reboot",
+    "-L qemu -nodefaults -no-user-config -display none -no-reboot",
     "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
     "-qmp unix:run/qmp.sock,server=on,wait=off -S -incoming defer",
   ].flatMap((line) => line.split(" "));

@@ -109,6 +109,8 @@ export interface ResumeOptions extends CallOptions {
   readonly ttl?: VmTtl;
   /** Default: the policy that it had. */
   readonly network?: NetworkPolicy;
+  /** Of the life that begins. Default: one more than that of the life before. */
+  readonly generation?: number;
 }
 
 /** A time to live, counted from the moment at which the VM runs. */
@@ -150,6 +152,8 @@ export interface WorkerInventory {
     /** In force; only of a VM that runs. */
     readonly deadline?: VmDeadline;
     readonly publicIpv6?: string;
+    /** Of its present or, when it does not run, its last life. */
+    readonly generation: number;
   }[];
   readonly snapshots: readonly SnapshotId[];
 }
@@ -202,6 +206,8 @@ export interface VmSpec {
   readonly identity: VmIdentity;
   readonly ttl?: VmTtl;
   readonly network: NetworkPolicy;
+  /** Of its first life; default: 1. */
+  readonly generation?: number;
 }
 
 export interface LaunchResult {
@@ -227,6 +233,8 @@ export interface ForkChild {
   readonly identity: VmIdentity;
   readonly ttl?: VmTtl;
   readonly network: NetworkPolicy;
+  /** Of its first life; default: 1. */
+  readonly generation?: number;
 }
 
 export interface ForkResult {

@@ -13,6 +13,8 @@ export interface WorkerConfig {
   readonly cacheDir: string;
   /** A folder that guest/image/build.sh made. */
   readonly imageDir: string;
+  /** Name or path of the QEMU for new VMs; default: that of the search path. */
+  readonly qemuPath?: string | undefined;
   /** VMs of the default machine type that stand by, about 50 MiB each, and as many waiting processes, about 25 MiB each. 0: neither. */
   readonly poolSize: number;
   /** Memory that stays free for the host; below it launches are refused. */

@@ -19,11 +19,12 @@ import type { Verdict } from "./qemu/accelerator.ts";
 import { machineDigest } from "./qemu/machine.ts";
 import type { Accelerator } from "./qemu/machine.ts";
 import { findQemuProgram } from "./qemu/qemu-program.ts";
-import { readQemuVersion } from "./qemu/qemu-version.ts";
+import { identityOf, keepInstalledQemu } from "./qemu/qemu-set.ts";
+import { COMPATIBILITY_VERSION } from "./snapshot/manifest.ts";
 import { TemplateStore } from "./template/template-store.ts";
 import { openStandbyPool } from "./vm/standby.ts";
 import type { StandbyPoolOptions } from "./vm/standby.ts";
-import { poolFolder, standbyFolder, templatingFolder } from "./vm/worker-context.ts";
+import { poolFolder, qemuStore, standbyFolder, templatingFolder } from "./vm/worker-context.ts";
 import type { WorkerContext } from "./vm/worker-context.ts";
 
 export const QEMU_PATH = "qemu-system-x86_64";
@@ -44,40 +45,37 @@ export async function openContext(
   if ((await mkdir(config.cacheDir, { recursive: true })) !== undefined) await chmod(config.cacheDir, 0o755);
   await mkdir(config.dataDir, { recursive: true, mode: CLOSED_FOLDER_MODE });
   const image = await loadImage(config.imageDir);
-  const qemuVersion = await readQemuVersion(QEMU_PATH);
+  const { installedQemu, qemuHost, qemuPath } = await openQemu(config);
   const tscKhz = await readTscKhz(join(NATIVE, "tsc-khz"), config.cacheDir);
   const verdict = await decideAccelerator({
-    qemuPath: QEMU_PATH,
-    qemuVersion,
+    qemuPath,
+    qemuVersion: installedQemu.version,
     cpuModel: cpuModel(),
     image,
     cacheFolder: join(config.cacheDir, "accelerator"),
   });
-  const { accelerator } = verdict;
+  const { accelerator, masked } = verdict;
   const uids = new UidAllocator(config.uidBase);
   const network = await openNetwork(config, callbacks.onError);
-  const compatibility: WorkerContext["compatibility"] = (machine, device = networkDevice({ network })) => ({
-    qemuVersion,
+  const compatibility: WorkerContext["compatibility"] = (machine) => ({
+    version: COMPATIBILITY_VERSION,
+    qemu: identityOf(installedQemu),
     accelerator,
-    machineDigest: machineDigest({ machine, accelerator, network: device }),
+    machineDigest: machineDigest({ machine, accelerator, network: networkDevice({ network }), masked }),
     // Under TCG a guest sees QEMU's own CPU model, on every host the same.
     cpuModel: accelerator === "kvm" ? cpuModel() : "max",
     tscKhz,
   });
-  const qemuHost = {
-    program: await findQemuProgram(QEMU_PATH),
-    namespaces: (await probeNamespaces()).given,
-    readonlyMemoryLibrary: join(NATIVE, "readonly-memory.so"),
-  };
   const cgroups = await Cgroups.open(scopeOf(config.dataDir));
   await cgroups.joinAsDaemon();
   const overlays = new OverlayFactory(join(config.dataDir, "overlays"));
-  const slotHost = { qemuHost, uids, cgroups, network };
+  const slotHost = { qemuHost, uids, cgroups, network, masked };
   const templates = new TemplateStore(
     {
       ...slotHost,
       overlays,
       compatibility,
+      installedQemu,
       accelerator,
       image,
       tscKhz,
@@ -98,6 +96,7 @@ export async function openContext(
     image,
     accelerator,
     compatibility,
+    installedQemu,
     overlays,
     templates,
     ...pools,
@@ -105,6 +104,21 @@ export async function openContext(
     ...callbacks,
   };
   return { context, verdict };
+}
+
+async function openQemu(
+  config: WorkerConfig,
+): Promise<Pick<WorkerContext, "installedQemu" | "qemuHost"> & { readonly qemuPath: string }> {
+  const program = await findQemuProgram(config.qemuPath ?? QEMU_PATH);
+  return {
+    qemuPath: program.path,
+    installedQemu: await keepInstalledQemu(program, qemuStore(config)),
+    qemuHost: {
+      libraries: program.libraries,
+      namespaces: (await probeNamespaces()).given,
+      readonlyMemoryLibrary: join(NATIVE, "readonly-memory.so"),
+    },
+  };
 }
 
 function openPools(

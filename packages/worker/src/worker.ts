@@ -140,6 +140,7 @@ export class Worker implements WorkerPort {
       status: vm.record.phase === "starting" ? ("error" as const) : vm.record.phase,
       memoryMib: vm.record.machine.memoryMib,
       ...(vm.record.reason === undefined ? {} : { reason: vm.record.reason }),
+      generation: vm.record.generation,
       ...publicAddress(this.#context, vm),
       ...(vm.record.phase === "running" && vm.record.deadline ? { deadline: vm.record.deadline } : {}),
     }));

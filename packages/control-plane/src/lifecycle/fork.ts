@@ -143,6 +143,7 @@ function newChild(source: VmRecord, request: ForkRequest, id: VmId, index: numbe
     metadata: request.metadata ?? source.metadata,
     ...(request.firewall === undefined ? {} : { firewall: request.firewall }),
     publicIpv6: null,
+    generation: 1,
     createdAt: at,
     pausedAt: null,
     pauseCount: 0,

@@ -151,6 +151,7 @@ function newVmRecord(caller: Caller, request: LaunchRequest, id: VmId, at: numbe
     sshKeys: request.snapshot?.sshKeys ?? [],
     autoResume: request.autoResume ? 1 : 0,
     publicIpv6: null,
+    generation: 1,
     createdAt: at,
     pausedAt: null,
     pauseCount: 0,

@@ -139,6 +139,22 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
     const next = await api.call("POST /v1/snapshots", { vmId: id });
     expect(next.body.id).not.toBe(answers[0]?.body.id);
   });
+
+  test("a VM's lives are counted, in its record and on its worker, whether they begin or fail to", async () => {
+    await using api = await testApp({ store: await open() });
+    const id = await launch(api);
+    const generations = async (): Promise<unknown[]> => [
+      (await api.store.vms.get(id))?.generation,
+      (await api.worker.inventory()).vms[0]?.generation,
+    ];
+    expect(await generations()).toEqual([1, 1]);
+    await api.call(`POST /v1/vms/${id}/pause`);
+    api.worker.failNext("resume", new FastvmError("launch_failed"));
+    await api.call(`POST /v1/vms/${id}/resume`);
+    expect(await generations()).toEqual([2, 1]);
+    await api.call(`POST /v1/vms/${id}/resume`);
+    expect(await generations()).toEqual([3, 3]);
+  });
 });
 
 describe("pause and resume", () => {
@@ -445,6 +461,7 @@ describe("at start", () => {
       sshKeys: [],
       autoResume: 0,
       publicIpv6: null,
+      generation: 1,
       ttlAction: null,
       ttlSeconds: null,
       ttlRemainingMs: null,

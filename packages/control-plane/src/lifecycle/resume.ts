@@ -46,7 +46,8 @@ async function reserve(
   return transitionVm(records, vm.id, "resume_started", {
     actor,
     at,
-    ...(queued ? { reason: WAITING_FOR_ROOM, changes: { queuedAt: at } } : {}),
+    ...(queued ? { reason: WAITING_FOR_ROOM } : {}),
+    changes: { generation: now.generation + 1, ...(queued ? { queuedAt: at } : {}) },
   });
 }
 

@@ -10,13 +10,14 @@ export interface StartOrder {
   readonly identity: VmIdentity;
   readonly network: NetworkPolicy;
   readonly ttl?: VmTtl;
+  readonly generation?: number;
 }
 
 /** Call it when the start is among the operations in flight: whoever changes the network meanwhile waits for those. */
 export async function startOrderOf(ctx: LifecycleContext, vm: VmRecord): Promise<StartOrder> {
   const ttl = ttlToStart(vm);
   const [identity, network] = await Promise.all([identityOf(ctx, vm), presentNetwork(ctx, vm)]);
-  return { identity, network, ...(ttl === undefined ? {} : { ttl }) };
+  return { identity, network, generation: vm.generation, ...(ttl === undefined ? {} : { ttl }) };
 }
 
 /** A VM that had one keeps it. */

@@ -60,6 +60,8 @@ export interface VmRow {
   autoResume: 0 | 1;
   /** The VM's own address, from its first start on; null where VMs have no network. */
   publicIpv6: string | null;
+  /** Of its life: one more with each order to start it. Whatever claims to be this VM with a lower one is its past. */
+  generation: number;
   createdAt: number;
   pausedAt: number | null;
   /** How often it was paused: names one pause, within which a snapshot is made once. */

@@ -36,6 +36,7 @@ function vmRecord(orgId: OrgId, changes: Partial<VmRecord> = {}): VmRecord {
     sshKeys: [],
     autoResume: 1,
     publicIpv6: null,
+    generation: 1,
     ttlAction: null,
     ttlSeconds: null,
     ttlRemainingMs: null,

@@ -22,6 +22,7 @@ export type VmChanges = Partial<
     | "ttlRemainingMs"
     | "expiresAt"
     | "publicIpv6"
+    | "generation"
     | "firewall"
     | "services"
     | "sshKeys"

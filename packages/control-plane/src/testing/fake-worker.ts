@@ -54,6 +54,7 @@ interface FakeVm {
   status: WorkerVmStatus;
   spec: VmSpec | undefined;
   reason?: string;
+  generation?: number;
   deadline?: VmDeadline | undefined;
   /** As they lie in the guest. */
   authorizedKeys?: readonly string[];
@@ -135,9 +136,10 @@ export class FakeWorker implements WorkerPort {
   }
 
   inventory(): Promise<WorkerInventory> {
-    const vms = [...this.vms].map(([vmId, { status, spec, reason, deadline }]) => ({
+    const vms = [...this.vms].map(([vmId, { status, spec, reason, deadline, generation = 1 }]) => ({
       vmId,
       status,
+      generation,
       memoryMib: spec?.machine.memoryMib ?? 2048,
       ...(deadline === undefined ? {} : { deadline }),
       ...(reason === undefined ? {} : { reason }),
@@ -322,8 +324,14 @@ export class FakeWorker implements WorkerPort {
   }
 }
 
-function lifeOf({ ttl, identity, network }: Pick<ResumeOptions, "ttl" | "identity" | "network">) {
+function lifeOf({
+  ttl,
+  identity,
+  network,
+  generation = 1,
+}: Pick<ResumeOptions, "ttl" | "identity" | "network" | "generation">) {
   return {
+    generation,
     ...(network === undefined ? {} : { network }),
     deadline: ttl === undefined ? undefined : { atMs: Date.now() + ttl.remainingMs, action: ttl.action },
     ...(identity === undefined ? {} : { authorizedKeys: identity.authorizedKeys }),

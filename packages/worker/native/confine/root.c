@@ -17,6 +17,8 @@
 /* Every host has this folder, and nothing that is exposed lies in it. Mounted over in our namespace alone. */
 #define NEW_ROOT "/proc"
 #define WORK "/vm"
+/* For a moment. */
+#define MAKING NEW_ROOT "/making"
 /* Holds the names of what is mounted on it. */
 #define ROOT_OPTIONS "size=1m,nr_inodes=4k,mode=755"
 #define HARMLESS (MS_NOSUID | MS_NODEV | MS_NOEXEC)
@@ -81,6 +83,37 @@ static int expose(const char *given)
     return bind(source, target, MS_RDONLY | MS_NOSUID | MS_NODEV);
 }
 
+/*
+ * A node of its own, the user's alone, of a device that is not everybody's: which users and groups may open the host's is different on each. The bind keeps the
+ * filesystem that it lies on.
+ */
+static int give_own(const char *device, const struct stat *found, uid_t user)
+{
+    if (mkdir(MAKING, 0700) < 0 || mount("device", MAKING, "tmpfs", MS_NOSUID | MS_NOEXEC, "size=16k,nr_inodes=4") < 0) {
+        return fail("device");
+    }
+    if (mknod(MAKING "/node", (found->st_mode & S_IFMT) | 0600, found->st_rdev) < 0 || chown(MAKING "/node", user, user) < 0) {
+        return fail(device);
+    }
+    if (bind(MAKING "/node", device, MS_RDONLY | MS_NOSUID | MS_NOEXEC) != 0) {
+        return 1;
+    }
+    return umount2(MAKING, MNT_DETACH) < 0 || rmdir(MAKING) < 0 ? fail("device") : 0;
+}
+
+static int give(const char *device, const struct options *options)
+{
+    struct stat found;
+    if (stat(device, &found) < 0) {
+        return fail(device);
+    }
+    bool is_everybodys = (found.st_mode & (S_IROTH | S_IWOTH)) == (S_IROTH | S_IWOTH);
+    if (options->has_user && !is_everybodys) {
+        return give_own(device, &found, options->user);
+    }
+    return bind(device, device, MS_RDONLY | MS_NOSUID | MS_NOEXEC);
+}
+
 static int change_root(void)
 {
     /* The old root comes to lie over the new one, and goes. */
@@ -112,7 +145,7 @@ int enter_root(const struct options *options)
         }
     }
     for (size_t i = 0; i < options->device_count; i++) {
-        if (bind(options->devices[i], options->devices[i], MS_RDONLY | MS_NOSUID | MS_NOEXEC) != 0) {
+        if (give(options->devices[i], options) != 0) {
             return 1;
         }
     }

@@ -7,8 +7,8 @@ import { isErrno } from "../files/errno.ts";
 import { runTool } from "../processes/spawn.ts";
 
 const MEASURE_TIMEOUT_MS = 5_000;
-/** Two measurements on one processor differ by some millionths; two processors by more than this. */
-const SAME_RATE = 0.0005;
+/** Two measurements on one processor differ by some millionths. Well below what guests bear, see snapshot/manifest.ts. */
+const SAME_RATE = 0.0001;
 
 export function cpuModel(): string {
   return cpus()[0]?.model.trim() ?? "unknown";

@@ -10,6 +10,7 @@ import type { DiskChain } from "../disk/chain.ts";
 import { replaceFile } from "../files/durable.ts";
 import { isErrno, isOutOfDisk } from "../files/errno.ts";
 import type { ProcessIdentity } from "../processes/proc.ts";
+import type { Compatibility } from "../snapshot/manifest.ts";
 
 const JOURNAL_FILE = "journal.json";
 const FORMAT = 1;
@@ -34,9 +35,13 @@ export interface Journal {
   readonly policy?: NetworkPolicy;
   /** Name of the QEMU process and of its control group. */
   readonly slot: string;
-  /** Of the life that runs now, hexadecimal: the guest link's generation. */
-  readonly generation: string;
+  /** Of the life that runs now, hexadecimal: what docs/guest-link.md calls a generation. */
+  readonly linkGeneration: string;
+  /** Goes up with each life, as the record's does: of two that claim to be this VM the one with the lower number is its past. */
+  readonly generation: number;
   readonly chain: DiskChain;
+  /** Of its QEMU, whose state another need not understand. Absent of a VM that an earlier version started. */
+  readonly compatibility?: Compatibility;
   /** When its present life began, in ms since 1970; of a VM that runs. */
   readonly runningSinceMs?: number;
   /** Of a VM that runs. */
@@ -68,10 +73,18 @@ export async function readJournal(folder: string): Promise<Journal | undefined> 
   return parseJournal(text);
 }
 
+/** Of a VM that a daemon started which did not count lives. */
+type OlderJournal = Omit<Journal, "generation" | "linkGeneration"> & { readonly generation: string };
+
+function isOlder(journal: Journal | OlderJournal): journal is OlderJournal {
+  return typeof journal.generation === "string";
+}
+
 function parseJournal(text: string): Journal | undefined {
   try {
-    const journal = JSON.parse(text) as Journal;
-    return journal.format === FORMAT ? journal : undefined;
+    const journal = JSON.parse(text) as Journal | OlderJournal;
+    if (journal.format !== FORMAT) return undefined;
+    return isOlder(journal) ? { ...journal, linkGeneration: journal.generation, generation: 1 } : journal;
   } catch (error) {
     // A power loss can leave an empty file, and then the VM's process is gone as well.
     if (error instanceof SyntaxError) return undefined;

@@ -47,9 +47,10 @@ export class ReadyPool<T> {
     await this.#fill();
   }
 
-  /** One that serves this captured state, now the caller's; `undefined` when there is none. */
+  /** One that serves this captured state and runs its QEMU, now the caller's; `undefined` when there is none. */
   async take(snapshot: Snapshot): Promise<T | undefined> {
     if (this.#base === undefined || this.#items.length === 0) return undefined;
+    if (qemuOf(snapshot) !== qemuOf(this.#base.snapshot)) return undefined;
     if ((await this.#inodeOf(snapshot)) !== this.#base.inode) return undefined;
     return this.#items.shift();
   }
@@ -112,4 +113,8 @@ export class ReadyPool<T> {
   async #inodeOf(snapshot: Snapshot): Promise<number> {
     return (await stat(join(snapshot.folder, this.#options.servesByFile))).ino;
   }
+}
+
+function qemuOf({ manifest }: Snapshot): string {
+  return manifest.compatibility.qemu.digest;
 }

@@ -5,8 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Cgroups } from "../host/cgroups.ts";
 import { UidAllocator } from "../host/uid-allocator.ts";
+import { keepInstalledQemu, linkQemu } from "../qemu/qemu-set.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
-import { testQemuHost } from "../testing/bare-slot.ts";
+import { testQemu } from "../testing/bare-slot.ts";
 import type { ReadyPool } from "./ready-pool.ts";
 import { openSlotPool } from "./slot-pool.ts";
 import { closeSlot } from "./slot.ts";
@@ -26,9 +27,15 @@ beforeEach(async () => {
   await memory.truncate(MEMORY_MIB * 1024 * 1024);
   // All that the pool reads of a template.
   const machine = { name: "c1m0", cpu: 1, memoryMib: MEMORY_MIB };
-  template = { folder: root, manifest: { machine, diskGib: 1 } as Snapshot["manifest"] };
+  const { program, ...qemuHost } = await testQemu();
+  const qemu = await keepInstalledQemu(program, join(root, "store"));
+  await linkQemu(qemu.holder, root);
+  template = {
+    folder: root,
+    manifest: { machine, diskGib: 1, compatibility: { qemu } } as unknown as Snapshot["manifest"],
+  };
   host = {
-    qemuHost: await testQemuHost(),
+    qemuHost,
     uids: new UidAllocator(1_810_000),
     cgroups: await Cgroups.open(`pool-test-${process.pid}`),
     network: undefined,

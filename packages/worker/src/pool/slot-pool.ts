@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { MEMORY_FILE } from "../qemu/machine.ts";
 import type { Accelerator } from "../qemu/machine.ts";
+import { setOf } from "../snapshot/set-of.ts";
 import { ReadyPool } from "./ready-pool.ts";
 import { closeSlot, openSlot } from "./slot.ts";
 import type { Slot, SlotHost } from "./slot.ts";
@@ -23,12 +24,13 @@ export function openSlotPool({ host, accelerator, folder, size, onError }: SlotP
   return new ReadyPool<Slot>({
     size,
     servesByFile: MEMORY_FILE,
-    open: ({ folder: template, manifest }) =>
+    open: (template) =>
       openSlot(host, {
         folder: join(folder, randomUUID()),
-        machine: { machine: manifest.machine, accelerator },
-        diskGib: manifest.diskGib,
-        memory: join(template, MEMORY_FILE),
+        machine: { machine: template.manifest.machine, accelerator },
+        diskGib: template.manifest.diskGib,
+        memory: join(template.folder, MEMORY_FILE),
+        qemu: setOf(template),
       }),
     close: (slot) => closeSlot(host, slot),
     ended: (slot) => slot.qemu.qmp.closed,

@@ -16,6 +16,8 @@ import type { Network } from "../network/network.ts";
 import type { NetworkSlot } from "../network/network-slot.ts";
 import { MEMORY_FILE } from "../qemu/machine.ts";
 import type { BootSource, MachineSpec, NetworkDevice } from "../qemu/machine.ts";
+import { identityOf, linkQemu } from "../qemu/qemu-set.ts";
+import type { QemuIdentity, QemuSet } from "../qemu/qemu-set.ts";
 import { QemuProcess } from "../qemu/qemu-process.ts";
 import type { QemuHost } from "../qemu/qemu-process.ts";
 import { newSlotName } from "./slot-name.ts";
@@ -31,10 +33,11 @@ export interface Slot {
   /** Size of the largest disk that its QEMU may write. */
   readonly diskGib: number;
   readonly qemu: QemuProcess;
+  readonly runs: QemuIdentity;
 }
 
 /** What a slot holds before there is a process in it, and after. */
-export type SlotHoldings = Omit<Slot, "qemu" | "diskGib">;
+export type SlotHoldings = Omit<Slot, "qemu" | "diskGib" | "runs">;
 
 export interface SlotHost {
   readonly qemuHost: QemuHost;
@@ -42,6 +45,8 @@ export interface SlotHost {
   readonly cgroups: Cgroups;
   /** Absent where VMs have no network. */
   readonly network: Network | undefined;
+  /** Features of the processor that guests of this host do not see. */
+  readonly masked?: readonly string[] | undefined;
 }
 
 export interface SlotRequest {
@@ -52,18 +57,26 @@ export interface SlotRequest {
   readonly diskGib: number;
   /** The base memory to map. */
   readonly memory: string;
+  /** The QEMU to run. */
+  readonly qemu: QemuSet;
 }
 
 /**
  * Root owns the folder and its group may pass through it: QEMU, which works in it, can open what is linked here, but neither list nor rename nor replace
  * anything, and no other VM's QEMU gets in. The folder above is root's alone.
  */
-export async function makeSlotFolder(folder: string, uid: number, memory: string): Promise<void> {
+export async function makeSlotFolder(
+  folder: string,
+  uid: number,
+  memory: string,
+  qemu: QemuSet,
+): Promise<void> {
   await mkdir(join(folder, DISK_FOLDER), { recursive: true, mode: CLOSED_FOLDER_MODE });
   await chown(folder, 0, uid);
   await chmod(folder, 0o710);
   await chmod(join(folder, DISK_FOLDER), 0o711);
   await linkOrCopy(memory, join(folder, MEMORY_FILE));
+  await linkQemu(qemu.holder, folder);
 }
 
 /** Starts a QEMU that waits for a device state. On failure nothing is left. */
@@ -72,13 +85,13 @@ export async function openSlot(host: SlotHost, request: SlotRequest): Promise<Sl
   const holdings = await reserveSlot(host, folder);
   try {
     await step("slot.reserved");
-    await makeSlotFolder(folder, holdings.uid, memory);
+    await makeSlotFolder(folder, holdings.uid, memory, request.qemu);
     await step("slot.folder-made");
     const qemu = await startQemu(host, holdings, request);
     await step("slot.started");
     await prepareIncoming(qemu.qmp);
     await step("slot.ready");
-    return { ...holdings, diskGib: request.diskGib, qemu };
+    return { ...holdings, diskGib: request.diskGib, qemu, runs: identityOf(request.qemu) };
   } catch (error) {
     await freeSlot(host, holdings);
     throw error;
@@ -99,14 +112,14 @@ export async function startQemu(
   host: SlotHost,
   { name, folder, uid, network }: SlotHoldings,
   { machine, diskGib }: Pick<SlotRequest, "machine" | "diskGib">,
-  boot?: BootSource,
+  boot?: BootSource | "firmware",
 ): Promise<QemuProcess> {
   return await QemuProcess.spawn(host.qemuHost, {
     name,
     folder,
     uid,
     diskGib,
-    machine: { ...machine, network: networkDevice(host) },
+    machine: { masked: host.masked, ...machine, network: networkDevice(host) },
     namespace: network && namespacePath(network),
     groups: await host.cgroups.make(name, machine.machine),
     ...(boot && { boot }),

@@ -123,6 +123,8 @@ function started(child: ChildProcess): Promise<void> {
 export interface ToolOptions {
   readonly timeoutMs: number;
   readonly cwd?: string;
+  /** Default: the daemon's own. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   /** Runs as this user, with the group of the same number. */
   readonly uid?: number;
@@ -139,6 +141,7 @@ export async function runTool(
     maxBuffer: MAX_TOOL_OUTPUT_BYTES,
     killSignal: "SIGKILL",
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: { ...options.env } }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { MachineType } from "@fastvm/contract";
+import { QEMU_FOLDER } from "./qemu-set.ts";
 import { GUEST_MAC } from "../network/addresses.ts";
 
 export type Accelerator = "kvm" | "tcg";
@@ -15,6 +16,8 @@ export interface MachineSpec {
   readonly machine: MachineType;
   readonly accelerator: Accelerator;
   readonly network: NetworkDevice;
+  /** Features of the host's processor that KVM offers and then refuses to set; guests do not see them. */
+  readonly masked?: readonly string[] | undefined;
 }
 
 /** Names inside QEMU that other modules talk to. */
@@ -68,17 +71,23 @@ export function spareDiskDevice(index: number): string {
 /** Open in QEMU from its start: it may not open TAP devices itself. */
 export const TAP_FD = 4;
 
+/** The processor of guests. Under software emulation what emulates it is no hardware: see `backends`. */
+export function processor(accelerator: Accelerator, masked: readonly string[]): readonly string[] {
+  const without = masked.map((name) => `,${name}=off`).join("");
+  if (accelerator === "tcg") return ["-cpu", TCG_CPU + without];
+  return ["-accel", "kvm,kernel-irqchip=on", "-cpu", KVM_CPU + without];
+}
+
 /**
  * What the guest sees, and so all that a device state depends on. The order matters: it is that of names in the guest. Every guest has one MAC: each is
  * alone on its wire.
  */
-function hardware({ machine, accelerator, network }: MachineSpec): readonly string[] {
+function hardware({ machine, accelerator, network, masked = [] }: MachineSpec): readonly string[] {
   return [
     // pit=off: a guest under TCG calibrates against the PIT and hangs in about half the boots. The rest says what is the default today: a microvm is not
     // versioned.
     ...["-M", "microvm,pit=off,pic=on,rtc=on,acpi=on,ioapic2=on,pcie=off,usb=off,isa-serial=on"],
-    ...(accelerator === "kvm" ? ["-accel", "kvm,kernel-irqchip=on"] : []),
-    ...["-cpu", accelerator === "kvm" ? KVM_CPU : TCG_CPU],
+    ...processor(accelerator, masked),
     ...["-smp", `${machine.cpu}`, "-m", `${machine.memoryMib}M`],
     ...["-global", "virtio-mmio.force-legacy=false"],
     // Without this the stream would name the machine's configuration and one pool could not serve all device states.
@@ -111,7 +120,7 @@ function backends({ machine, accelerator, network }: MachineSpec): readonly stri
     ...["-blockdev", PLACEHOLDER],
     ...spareDisks().flatMap((name) => ["-blockdev", `{"driver":"null-co","node-name":"${name}","size":0}`]),
     ...(network === "tap" ? ["-netdev", `tap,id=net,fd=${TAP_FD}`] : []),
-    ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
+    ...["-L", QEMU_FOLDER, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
   ];
 }
 
@@ -130,18 +139,27 @@ export interface BootSource {
   readonly cmdline: string;
 }
 
-/** Arguments of a QEMU that boots a kernel (to make a template) or, without one, waits for a device state. It starts no guest by itself. */
-export function qemuArguments(name: string, spec: MachineSpec, boot?: BootSource): readonly string[] {
+/**
+ * Arguments of a QEMU that boots a kernel (to make a template), begins with its firmware alone or, without either, waits for a device state. It starts no guest
+ * by itself.
+ */
+export function qemuArguments(
+  name: string,
+  spec: MachineSpec,
+  boot?: BootSource | "firmware",
+): readonly string[] {
   return [
     ...["-name", name],
     ...hardware(spec),
     ...backends(spec),
     ...CONTAINMENT,
     ...["-qmp", `unix:${QMP_SOCKET},server=on,wait=off`, "-S"],
-    ...(boot === undefined
-      ? ["-incoming", "defer"]
-      : ["-kernel", boot.kernel, "-initrd", boot.initramfs, "-append", boot.cmdline]),
+    ...(boot === undefined ? ["-incoming", "defer"] : boot === "firmware" ? [] : bootArguments(boot)),
   ];
+}
+
+function bootArguments({ kernel, initramfs, cmdline }: BootSource): readonly string[] {
+  return ["-kernel", kernel, "-initrd", initramfs, "-append", cmdline];
 }
 
 /** Names the hardware: two machines with one digest load each other's device state. */

@@ -16,8 +16,7 @@ import { spawnConfined } from "../processes/spawn.ts";
 import { describeExit, EXIT_FILE, isKill, readExit } from "./exit-record.ts";
 import { CONSOLE_CHARDEV, QMP_SOCKET, qemuArguments, RUN_FOLDER, TAP_FD } from "./machine.ts";
 import type { BootSource, MachineSpec } from "./machine.ts";
-import { exposedBy, firmwareArguments } from "./qemu-program.ts";
-import type { QemuProgram } from "./qemu-program.ts";
+import { exposedQemu, programIn } from "./qemu-set.ts";
 import { preloadLibrary } from "./readonly-memory-library.ts";
 import { QmpClient } from "./qmp-client.ts";
 
@@ -35,7 +34,8 @@ const LOG_TAIL_BYTES = 2_000;
 const CONSOLE_READ_BYTES = 65_536;
 
 export interface QemuHost {
-  readonly program: QemuProgram;
+  /** The shared libraries of the host, and what finds them. */
+  readonly libraries: readonly Exposed[];
   /** Those that each QEMU gets. */
   readonly namespaces: ReadonlySet<NamespaceKind>;
   /** Preloaded where this QEMU would open memory files for writing. */
@@ -45,13 +45,13 @@ export interface QemuHost {
 export interface QemuSpec {
   /** Shown in process lists. */
   readonly name: string;
-  /** QEMU's working directory; holds the memory file and the disk folder. */
+  /** QEMU's working directory; holds the memory file, the disk folder and the QEMU itself. */
   readonly folder: string;
   readonly uid: number;
   readonly machine: MachineSpec;
   /** Size of the disk it will have. */
   readonly diskGib: number;
-  readonly boot?: BootSource;
+  readonly boot?: BootSource | "firmware";
   /** Path of the network namespace to run in; default: the daemon's. */
   readonly namespace?: string | undefined;
   /** Folders of the control groups to run in. */
@@ -81,15 +81,12 @@ export class QemuProcess {
     await prepareRunFolder(spec);
     await using log = await open(join(spec.folder, HYPERVISOR_LOG_FILE), "a", 0o600);
     const preloaded = await preloadLibrary(host.readonlyMemoryLibrary, spec.folder, host.namespaces);
-    const { program } = host;
+    const program = programIn(host.namespaces);
     const child = await spawnConfined({
       command: program.path,
-      args: [...firmwareArguments(program), ...qemuArguments(spec.name, spec.machine, spec.boot)],
+      args: qemuArguments(spec.name, spec.machine, spec.boot),
       cwd: spec.folder,
-      env: {
-        ...preloaded.env,
-        ...(program.moduleFolder === undefined ? {} : { QEMU_MODULE_DIR: program.moduleFolder }),
-      },
+      env: { ...preloaded.env, QEMU_MODULE_DIR: program.folder },
       logFd: log.fd,
       confinement: confinement(host, spec, preloaded.exposed),
       recordFile: EXIT_FILE,
@@ -164,7 +161,7 @@ function confinement(host: QemuHost, spec: QemuSpec, preloaded: readonly Exposed
     uid,
     groups,
     namespaces: host.namespaces,
-    exposed: [...exposedBy(host.program), ...preloaded],
+    exposed: [...host.libraries, exposedQemu(spec.folder), ...preloaded],
     devices: machine.accelerator === "kvm" ? [...DEVICES, KVM_DEVICE] : DEVICES,
     network: namespace === undefined ? undefined : { namespace, tap: TAP, tapFd: TAP_FD },
     maxFileBytes: maxFileBytes(spec.diskGib),

@@ -1,7 +1,4 @@
-/**
- * A QEMU as it is installed: its binary, and what that needs to see of the host. A confined QEMU sees nothing else, so whoever starts another one than the
- * system's says here what belongs to it.
- */
+/** A QEMU as it is installed: where its parts are, and which of the host's libraries it needs to see. */
 import { access, readdir, realpath } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
 import { runTool } from "../processes/spawn.ts";
@@ -23,9 +20,11 @@ const TOOL_TIMEOUT_MS = 10_000;
 const LINKER_CACHE = "/etc/ld.so.cache";
 /** Where modules lie beside the libraries. */
 const MODULES = "qemu";
+/** And from the binary's folder, where QEMU looks first. */
+const RELATIVE_MODULES = ["../lib/x86_64-linux-gnu/qemu", "../lib64/qemu", "../lib/qemu"] as const;
 const MODULE_SUFFIX = ".so";
 
-/** Finds out what the QEMU of that name in the search path consists of. */
+/** Finds out what the QEMU of that name in the search path, or at that path, consists of. */
 export async function findQemuProgram(name: string): Promise<QemuProgram> {
   const path = await realpath(await which(name));
   const [linked, firmware] = await Promise.all([
@@ -35,26 +34,13 @@ export async function findQemuProgram(name: string): Promise<QemuProgram> {
   const { folders, loader } = parseLinked(linked);
   return {
     path,
-    moduleFolder: await firstWithModules(folders.map((folder) => join(folder, MODULES))),
+    moduleFolder: await firstWithModules([
+      ...RELATIVE_MODULES.map((folder) => join(dirname(path), folder)),
+      ...folders.map((folder) => join(folder, MODULES)),
+    ]),
     firmwareFolders: await existing(firmware.split("\n").filter(Boolean).map(normalize)),
     libraries: (await existing([...folders, ...loader, LINKER_CACHE])).map((each) => ({ path: each })),
   };
-}
-
-/** All that it may read, beside its VM's folder. */
-export function exposedBy({
-  path,
-  moduleFolder,
-  firmwareFolders,
-  libraries,
-}: QemuProgram): readonly Exposed[] {
-  const folders = [...firmwareFolders, ...(moduleFolder === undefined ? [] : [moduleFolder])];
-  return [...libraries, ...[path, ...folders].map((each) => ({ path: each }))];
-}
-
-/** Without /proc it could not find them by itself. */
-export function firmwareArguments({ firmwareFolders }: QemuProgram): readonly string[] {
-  return firmwareFolders.flatMap((folder) => ["-L", folder]);
 }
 
 /** `name => /path (address)` of libraries, `/path (address)` of the loader. Whole folders: a module may need other libraries than the binary. */

@@ -6,6 +6,7 @@
  *   memory          the base, a hard link that templates, snapshots and VMs share
  *   delta           pages that differ from the base; absent when there are none
  *   disk/           layers, hard links too
+ *   qemu/           the QEMU it was captured with, hard links too
  *
  * Every file is immutable once the manifest is there. Hard links are the reference counts: a folder can be deleted at any time, and what
  * others still need stays. It is built under a name that ends in `.partial` and renamed when all is on disk.
@@ -19,6 +20,7 @@ import { linkOrCopy } from "../files/copy.ts";
 import { publishFolder, syncPath } from "../files/durable.ts";
 import { isErrno } from "../files/errno.ts";
 import { MEMORY_FILE } from "../qemu/machine.ts";
+import { hasQemu, linkQemu, syncQemu } from "../qemu/qemu-set.ts";
 import { readManifest } from "./manifest.ts";
 import { newPartialFolder } from "./partial-folder.ts";
 import type { Manifest } from "./manifest.ts";
@@ -78,6 +80,7 @@ async function syncSnapshot(folder: string, manifest: Manifest): Promise<void> {
     DISK_FOLDER,
   ];
   for (const file of files) await syncPath(join(folder, file));
+  if (await hasQemu(folder)) await syncQemu(folder);
 }
 
 /** Gives a captured VM a second folder, without copying anything. */
@@ -86,6 +89,7 @@ export async function linkSnapshot(from: Snapshot, to: string): Promise<void> {
   await linkBase(from, to);
   await linkOrCopy(join(folder, STATE_FILE), join(to, STATE_FILE));
   if (manifest.delta !== undefined) await linkOrCopy(join(folder, DELTA_FILE), join(to, DELTA_FILE));
+  if (await hasQemu(folder)) await linkQemu(folder, to);
   await linkOrCopy(join(folder, "manifest.json"), join(to, "manifest.json"));
 }
 

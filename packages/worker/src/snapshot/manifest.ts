@@ -7,22 +7,34 @@ import { join } from "node:path";
 import { FastvmError } from "@fastvm/contract";
 import type { MachineType } from "@fastvm/contract";
 import type { Accelerator } from "../qemu/machine.ts";
+import type { QemuIdentity } from "../qemu/qemu-set.ts";
 import { replaceFile } from "../files/durable.ts";
 
 const MANIFEST_FILE = "manifest.json";
 const FORMAT = 1;
 
-/** Who can resume a captured memory: all of it must be equal. */
+/** Goes up when what is compared, or what it means, changes. States of before it was counted have none. */
+export const COMPATIBILITY_VERSION = 1;
+
+/** Who can resume a captured memory. */
 export interface Compatibility {
-  readonly qemuVersion: string;
+  readonly version: typeof COMPATIBILITY_VERSION;
+  /** What it ran in. It is resumed in the same one, which the state has beside it; see qemu/qemu-set.ts. */
+  readonly qemu: QemuIdentity;
   readonly accelerator: Accelerator;
   /** Digest of the hardware, see qemu/machine.ts. */
   readonly machineDigest: string;
   /** With hardware virtualization the guest has seen the host's CPU. */
   readonly cpuModel: string;
-  /** The rate a TCG guest was told its time-stamp counter has. */
+  /** The rate the guest takes its time-stamp counter to have. */
   readonly tscKhz: number;
 }
+
+/**
+ * How far the host's time-stamp counter may run from the rate a guest was told: what KVM allows its own guests (`tsc_tolerance_ppm`). A guest's clock gains
+ * or loses that much, 21 seconds a day, until it is set again.
+ */
+export const TSC_TOLERANCE = 0.00025;
 
 export interface StoredFile {
   readonly bytes: number;
@@ -58,15 +70,23 @@ export async function readManifest(folder: string): Promise<Manifest> {
   return manifest;
 }
 
-/** Throws `snapshot_incompatible`, naming the first difference. */
+/** Throws `snapshot_incompatible`, naming the first difference. The QEMU is none: see `chooseQemu`. */
 export function assertCompatible(captured: Compatibility, here: Compatibility): void {
-  const keys = ["qemuVersion", "accelerator", "machineDigest", "cpuModel", "tscKhz"] as const;
-  for (const key of keys) {
+  if (captured.version !== here.version) {
+    throw incompatible("it was captured by another version of FastVM, whose VMs have other hardware");
+  }
+  for (const key of ["accelerator", "machineDigest", "cpuModel"] as const) {
     if (captured[key] !== here[key]) {
-      throw new FastvmError(
-        "snapshot_incompatible",
-        `${key} was ${captured[key]} when it was captured and is ${here[key]} here`,
-      );
+      throw incompatible(`${key} was ${captured[key]} when it was captured and is ${here[key]} here`);
     }
   }
+  if (Math.abs(captured.tscKhz / here.tscKhz - 1) > TSC_TOLERANCE) {
+    throw incompatible(
+      `its time-stamp counter ran at ${captured.tscKhz} kHz and runs at ${here.tscKhz} kHz here`,
+    );
+  }
+}
+
+function incompatible(detail: string): FastvmError {
+  return new FastvmError("snapshot_incompatible", detail);
 }

@@ -14,8 +14,11 @@ import { handshakeFields } from "../identity/handshake.ts";
 import { closeSlot, freeSlot, makeSlotFolder, reserveSlot, startQemu } from "../pool/slot.ts";
 import type { Slot, SlotHost } from "../pool/slot.ts";
 import type { Accelerator } from "../qemu/machine.ts";
+import { identityOf } from "../qemu/qemu-set.ts";
+import type { QemuSet } from "../qemu/qemu-set.ts";
 import { publishSnapshot } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
+import type { Compatibility } from "../snapshot/manifest.ts";
 import { meltDelta } from "../snapshot/melt.ts";
 import { capture } from "../vm/capture.ts";
 import type { CaptureContext } from "../vm/capture.ts";
@@ -55,6 +58,8 @@ export interface TemplateHost extends SlotHost, CaptureContext {
   readonly accelerator: Accelerator;
   readonly image: Image;
   readonly tscKhz: number;
+  readonly installedQemu: QemuSet;
+  readonly compatibility: (machine: MachineType) => Compatibility;
   /** For the VM that is booted; emptied when a daemon starts. */
   readonly workFolder: string;
 }
@@ -101,7 +106,7 @@ async function boot(host: TemplateHost, machine: MachineType, folder: string): P
       { kernel: "kernel", initramfs: "initramfs", cmdline: kernelCommandLine(host) },
     );
     await step("template.started");
-    return { ...holdings, diskGib: host.image.diskGib, qemu };
+    return { ...holdings, diskGib: host.image.diskGib, qemu, runs: identityOf(host.installedQemu) };
   } catch (error) {
     await freeSlot(host, holdings);
     throw error;
@@ -113,7 +118,7 @@ async function boot(host: TemplateHost, machine: MachineType, folder: string): P
  * it elsewhere (2,300 blocks a process against 20; a command takes 13 ms in place of 30). All clones of a snapshot have one layout anyway. A guest's owner
  * who wants it back sets kernel.randomize_va_space.
  */
-function kernelCommandLine({ image, accelerator, tscKhz }: TemplateHost): string {
+export function kernelCommandLine({ image, accelerator, tscKhz }: TemplateHost): string {
   const common = image.cmdline.replaceAll("@TSC_KHZ@", `${tscKhz}`);
   return accelerator === "tcg" ? `${common} norandmaps` : common;
 }
@@ -133,7 +138,7 @@ async function makeBootFolder(
     await file.truncate(machine.memoryMib * MIB);
     await file.chmod(READABLE);
   }
-  await makeSlotFolder(folder, uid, empty);
+  await makeSlotFolder(folder, uid, empty, host.installedQemu);
   await rm(empty);
   await giveImageFile(image.kernel, join(folder, "kernel"));
   await giveImageFile(image.initramfs, join(folder, "initramfs"));
@@ -183,8 +188,10 @@ function bootedVm(host: TemplateHost, machine: MachineType, slot: Slot): Vm {
     uid: slot.uid,
     slot: slot.name,
     ...(slot.network && { network: { index: slot.network.index } }),
-    generation: randomBytes(16).toString("hex"),
+    linkGeneration: randomBytes(16).toString("hex"),
+    generation: 1,
     chain: [layerName(0), layerName(1)],
+    compatibility: host.compatibility(machine),
     process: slot.qemu.identity,
   });
 }

@@ -8,7 +8,7 @@ import { isErrno } from "../files/errno.ts";
 import { linkSnapshot, openSnapshot, publishSnapshot } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
 import { removePartials } from "../snapshot/partial-folder.ts";
-import { makeTemplate } from "./make-template.ts";
+import { kernelCommandLine, makeTemplate } from "./make-template.ts";
 import type { TemplateHost } from "./make-template.ts";
 
 /** Goes up when the way templates are made changes what they hold. */
@@ -87,6 +87,8 @@ export class TemplateStore {
       recipe: RECIPE,
       image: this.#host.image.digest,
       machine,
+      // Differs between accelerators, too.
+      cmdline: kernelCommandLine(this.#host),
       compatibility: this.#host.compatibility(machine),
     };
     return createHash("sha256").update(JSON.stringify(content)).digest("hex");

@@ -7,10 +7,12 @@ import { parseMachineType } from "@fastvm/contract";
 import { Cgroups } from "../host/cgroups.ts";
 import { probeNamespaces } from "../host/namespaces.ts";
 import { UidAllocator } from "../host/uid-allocator.ts";
+import { keepInstalledQemu, QEMU_BINARY } from "../qemu/qemu-set.ts";
 import { closeSlot, openSlot } from "../pool/slot.ts";
 import type { Slot, SlotHost } from "../pool/slot.ts";
 import type { QemuHost } from "../qemu/qemu-process.ts";
 import { findQemuProgram } from "../qemu/qemu-program.ts";
+import type { QemuProgram } from "../qemu/qemu-program.ts";
 
 const TEST_UID_BASE = 1_800_000;
 const LIBRARY = fileURLToPath(new URL("../../native/build/readonly-memory.so", import.meta.url));
@@ -21,12 +23,13 @@ export interface BareSlot extends AsyncDisposable {
 }
 
 /** The system's QEMU, confined as far as this host can. */
-export async function testQemuHost(changes: Partial<QemuHost> = {}): Promise<QemuHost> {
+export async function testQemu(): Promise<QemuHost & { readonly program: QemuProgram }> {
+  const program = await findQemuProgram(QEMU_BINARY);
   return {
-    program: await findQemuProgram("qemu-system-x86_64"),
+    program,
+    libraries: program.libraries,
     namespaces: (await probeNamespaces()).given,
     readonlyMemoryLibrary: LIBRARY,
-    ...changes,
   };
 }
 
@@ -44,8 +47,9 @@ export async function openBareSlot(machineName = "c1m1", changes: Partial<QemuHo
   const readonlyMemoryLibrary = join(root, "library.so");
   await copyFile(LIBRARY, readonlyMemoryLibrary);
   await chmod(readonlyMemoryLibrary, 0o400);
+  const { program, ...qemuHost } = await testQemu();
   const host: SlotHost = {
-    qemuHost: await testQemuHost({ readonlyMemoryLibrary, ...changes }),
+    qemuHost: { ...qemuHost, readonlyMemoryLibrary, ...changes },
     uids: new UidAllocator(TEST_UID_BASE),
     cgroups: await Cgroups.open(`test-${process.pid}`),
     network: undefined,
@@ -55,6 +59,7 @@ export async function openBareSlot(machineName = "c1m1", changes: Partial<QemuHo
     machine: { machine, accelerator: "tcg" },
     diskGib: 1,
     memory,
+    qemu: await keepInstalledQemu(program, join(root, "store")),
   });
   return {
     slot,

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { newVmId, parseMachineType } from "@fastvm/contract";
 import type { NetworkPolicy, VmId, VmSpec } from "@fastvm/contract";
+import type { WorkerConfig } from "../config.ts";
 import { Worker } from "../worker.ts";
 
 export const CACHE = "/var/cache/fastvm";
@@ -21,11 +22,11 @@ export class TestWorker implements AsyncDisposable {
   readonly dataDir: string;
   #worker: Worker;
 
-  static async start(): Promise<TestWorker> {
+  static async start(changes: Partial<WorkerConfig> = {}): Promise<TestWorker> {
     await mkdir(ROOT, { recursive: true });
     const dataDir = await mkdtemp(join(ROOT, "worker-"));
     const errors: unknown[] = [];
-    return new TestWorker(await startWorker(dataDir, errors), dataDir, errors);
+    return new TestWorker(await startWorker(dataDir, errors, changes), dataDir, errors);
   }
 
   private constructor(worker: Worker, dataDir: string, errors: unknown[]) {
@@ -39,10 +40,13 @@ export class TestWorker implements AsyncDisposable {
   }
 
   /** Lets the VMs go, has something happen to them while nobody looks, and takes them over again. */
-  async restart(meanwhile: () => Promise<void> = async () => {}): Promise<void> {
+  async restart(
+    meanwhile: () => Promise<void> = async () => {},
+    changes: Partial<WorkerConfig> = {},
+  ): Promise<void> {
     await this.#worker.close();
     await meanwhile();
-    this.#worker = await startWorker(this.dataDir, this.errors);
+    this.#worker = await startWorker(this.dataDir, this.errors, changes);
   }
 
   /** What a command prints; it must succeed. */
@@ -80,7 +84,11 @@ export class TestWorker implements AsyncDisposable {
   }
 }
 
-async function startWorker(dataDir: string, errors: unknown[]): Promise<Worker> {
+async function startWorker(
+  dataDir: string,
+  errors: unknown[],
+  changes: Partial<WorkerConfig>,
+): Promise<Worker> {
   return await Worker.start({
     config: {
       dataDir,
@@ -90,6 +98,7 @@ async function startWorker(dataDir: string, errors: unknown[]): Promise<Worker> 
       network: "none",
       reserveMib: RESERVE_MIB,
       uidBase: UID_BASE,
+      ...changes,
     },
     onError: (error) => errors.push(error),
   });

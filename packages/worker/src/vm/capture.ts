@@ -8,8 +8,7 @@ import { constants } from "node:fs";
 import { open, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { step } from "@fastvm/contract";
-import type { MachineType } from "@fastvm/contract";
+import { FastvmError, step } from "@fastvm/contract";
 import { freezeBelowTop, freezeLayer, settleChain } from "./settle-chain.ts";
 import { closeOverlay, DISK_FOLDER, nextLayer, openOverlay, switchToOverlay } from "../disk/chain.ts";
 import type { OverlayFactory } from "../disk/overlay.ts";
@@ -18,8 +17,8 @@ import { linkOrCopy } from "../files/copy.ts";
 import { captureDelta } from "../memory/delta.ts";
 import { findMemoryMapping } from "../memory/mapping.ts";
 import { MEMORY_FILE, RUN_FOLDER } from "../qemu/machine.ts";
-import type { NetworkDevice } from "../qemu/machine.ts";
 import { DELTA_FILE, linkLayers, STATE_FILE } from "../snapshot/folder.ts";
+import { linkQemu } from "../qemu/qemu-set.ts";
 import { writeManifest } from "../snapshot/manifest.ts";
 import type { Compatibility } from "../snapshot/manifest.ts";
 import type { Guest, Vm } from "./vm.ts";
@@ -33,7 +32,6 @@ const MAX_STATE_BYTES = 16 * 1024 * 1024;
 
 export interface CaptureContext {
   readonly overlays: OverlayFactory;
-  readonly compatibility: (machine: MachineType, device?: NetworkDevice) => Compatibility;
 }
 
 export interface CaptureOptions {
@@ -54,6 +52,7 @@ export async function capture(
   options: CaptureOptions,
 ): Promise<Captured> {
   const guest = await vm.presentGuest();
+  const compatibility = requireCompatibility(vm);
   await step("capture.begun");
   await settleChain(vm, guest.qemu);
   const frozen = vm.record.chain;
@@ -69,7 +68,7 @@ export async function capture(
   }
   await freezeLayer(vm.folder, frozen[frozen.length - 1] ?? "");
   await step("capture.frozen");
-  await collect(context, vm, frozen, target);
+  await collect(vm, compatibility, frozen, target);
   return captured;
 }
 
@@ -137,8 +136,8 @@ function stateFile(): string {
 }
 
 async function collect(
-  context: CaptureContext,
   vm: Vm,
+  compatibility: Compatibility,
   chain: readonly string[],
   target: string,
 ): Promise<void> {
@@ -148,13 +147,14 @@ async function collect(
   await linkLayers(vm.folder, target, chain);
   await step("capture.linked");
   const { machine, diskGib, imageDigest } = vm.record;
+  await linkQemu(vm.folder, target);
   await writeManifest(target, {
     createdAt: new Date().toISOString(),
     machine,
     diskGib,
     imageDigest,
-    // What this VM has, and not what the host gives to new ones: the daemon may have been started anew with another setting.
-    compatibility: context.compatibility(machine, vm.record.network === undefined ? "none" : "tap"),
+    // What this VM has, and not what the host gives to new ones: the daemon may have been started anew, with another setting or another QEMU.
+    compatibility,
     memory: { bytes: machine.memoryMib * 1024 * 1024 },
     delta: await describe(join(target, DELTA_FILE)),
     deviceState: await describe(join(target, STATE_FILE)),
@@ -163,6 +163,15 @@ async function collect(
     ),
   });
   await step("capture.described");
+}
+
+/** A VM of a daemon that did not write down what it started runs in hardware that nobody knows any more. */
+function requireCompatibility({ record }: Vm): Compatibility {
+  if (record.compatibility !== undefined) return record.compatibility;
+  throw new FastvmError(
+    "capture_failed",
+    "an earlier version of FastVM started this VM, and what it captures could not be resumed",
+  );
 }
 
 /** Read without following links: the folder it lies in belongs to QEMU, which could put anything under that name. */

@@ -92,6 +92,7 @@ async function startChild(
       identity: child.identity,
       ttl: child.ttl,
       policy: child.network,
+      generation: child.generation,
       diskGib: snapshot.manifest.diskGib,
       folder: vmFolder(context.config, child.vmId),
     });

@@ -25,6 +25,7 @@ export async function launch(context: WorkerContext, spec: VmSpec): Promise<Laun
     identity: spec.identity,
     ttl: spec.ttl,
     policy: spec.network,
+    generation: spec.generation,
     diskGib: Math.max(spec.diskGib, source.manifest.diskGib),
     folder: vmFolder(context.config, spec.vmId),
   });

@@ -19,7 +19,7 @@ export async function openLink(
 ): Promise<GuestLink> {
   return await GuestLink.connect({
     socketPath: join(vm.folder, LINK_SOCKET),
-    generation: Buffer.from(vm.record.generation, "hex"),
+    generation: Buffer.from(vm.record.linkGeneration, "hex"),
     deadlineMs,
     signal,
     ...(forward === undefined ? {} : { onForward: (port, connection) => carry(forward, port, connection) }),

@@ -15,6 +15,8 @@ import { allowDisk, closeSlot, moveSlot, openSlot } from "../pool/slot.ts";
 import type { Slot } from "../pool/slot.ts";
 import { MEMORY_FILE } from "../qemu/machine.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
+import { isRefusedState } from "../qemu/refused-features.ts";
+import { chooseQemu } from "../snapshot/set-of.ts";
 import { assertCompatible } from "../snapshot/manifest.ts";
 import { asEnded } from "./ended-error.ts";
 import type { SerialQueue } from "./serial-queue.ts";
@@ -37,6 +39,8 @@ export interface RestoreRequest {
   /** At least the snapshot's. */
   readonly diskGib: number;
   readonly policy: NetworkPolicy;
+  /** Of the life that begins; default: 1. */
+  readonly generation?: number | undefined;
   /** Of a VM that had one before. */
   readonly publicIpv6?: string | undefined;
   /** Becomes the VM's folder; must not exist. */
@@ -87,7 +91,9 @@ async function restoreIntoSlot(
     return { vm, fromPool };
   } catch (error) {
     const ended = await asEnded(error, slot.qemu);
+    const refused = ended && isRefusedState(ended.message);
     await closeSlot(context, slot);
+    if (refused) throw new FastvmError("snapshot_incompatible", ended.message, { cause: error });
     throw ended ?? error;
   }
 }
@@ -105,8 +111,8 @@ async function enlist(
     await mkdir(dirname(request.folder), { recursive: true, mode: CLOSED_FOLDER_MODE });
     const slot = await moveSlot(standby.slot, request.folder);
     await step("restore.standby-moved");
-    const { vmId, identity, diskGib, policy } = request;
-    const record: VmRecord = { ...standby.vm.record, vmId, identity, diskGib, policy };
+    const { vmId, identity, diskGib, policy, generation = 1 } = request;
+    const record: VmRecord = { ...standby.vm.record, vmId, identity, diskGib, policy, generation };
     const vm = new Vm(request.folder, record, request.transitions);
     const connected = connect(context, slot, vm);
     return await orDisconnected(connected, async () => {
@@ -140,6 +146,7 @@ async function takeSlot(
     machine: { machine: snapshot.manifest.machine, accelerator: context.accelerator },
     diskGib,
     memory: join(snapshot.folder, MEMORY_FILE),
+    qemu: await chooseQemu(snapshot, context.installedQemu),
   });
   return { slot, fromPool: false };
 }

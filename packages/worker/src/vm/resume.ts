@@ -36,6 +36,8 @@ export async function resume(context: WorkerContext, vm: Vm, options: ResumeOpti
     identity: options.identity ?? vm.record.identity,
     ttl: options.ttl,
     policy: options.network ?? vm.record.policy ?? CLOSED,
+    // Never back, also when the order comes from records that were restored from a copy.
+    generation: Math.max(options.generation ?? 0, vm.record.generation + 1),
     publicIpv6: vm.record.publicIpv6,
     diskGib: vm.record.diskGib,
     folder: vmFolder(context.config, vm.vmId),

@@ -14,6 +14,7 @@ import { MEMORY_FILE } from "../qemu/machine.ts";
 import type { Accelerator } from "../qemu/machine.ts";
 import { STATE_FILE } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
+import { setOf } from "../snapshot/set-of.ts";
 import { startExec } from "../exec/start-exec.ts";
 import { Vm } from "./vm.ts";
 import { initialRecord, wake } from "./wake.ts";
@@ -59,6 +60,7 @@ async function openStandby(options: StandbyPoolOptions, template: Snapshot): Pro
     machine: { machine: manifest.machine, accelerator },
     diskGib: manifest.diskGib,
     memory: join(template.folder, MEMORY_FILE),
+    qemu: setOf(template),
   });
   try {
     const owner = { vmId: newVmId(), identity: NOBODY, diskGib: manifest.diskGib };

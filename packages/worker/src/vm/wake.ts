@@ -19,7 +19,7 @@ import type { Vm, VmRecord } from "./vm.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 const GIB = 1024 ** 3;
-const GENERATION_BYTES = 16;
+const LINK_GENERATION_BYTES = 16;
 
 /** Of its parts the worker's context is enough that also a pool can have while the worker is being made. */
 export type WakeContext = Pick<WorkerContext, "overlays" | "forward">;
@@ -29,6 +29,7 @@ export interface Owner {
   readonly identity: VmIdentity;
   readonly diskGib: number;
   readonly policy?: NetworkPolicy;
+  readonly generation?: number | undefined;
   /** Of a VM that had one before; default: the slot's own. */
   readonly publicIpv6?: string | undefined;
 }
@@ -49,8 +50,10 @@ export function initialRecord(snapshot: Snapshot, owner: Owner, slot: Slot): VmR
       network: { index: slot.network.index },
       publicIpv6: owner.publicIpv6 ?? slot.network.publicIpv6,
     }),
-    generation: randomBytes(GENERATION_BYTES).toString("hex"),
+    linkGeneration: randomBytes(LINK_GENERATION_BYTES).toString("hex"),
+    generation: owner.generation ?? 1,
     chain: [...layers, nextLayer(layers)],
+    compatibility: { ...snapshot.manifest.compatibility, qemu: slot.runs },
     process: slot.qemu.identity,
   };
 }

@@ -10,8 +10,9 @@ import type { Network } from "../network/network.ts";
 import type { Image } from "../image/image.ts";
 import type { ReadyPool } from "../pool/ready-pool.ts";
 import type { Slot } from "../pool/slot.ts";
-import type { Accelerator, NetworkDevice } from "../qemu/machine.ts";
+import type { Accelerator } from "../qemu/machine.ts";
 import type { QemuHost } from "../qemu/qemu-process.ts";
+import type { QemuSet } from "../qemu/qemu-set.ts";
 import type { Compatibility } from "../snapshot/manifest.ts";
 import type { MachineType } from "@fastvm/contract";
 import type { TemplateStore } from "../template/template-store.ts";
@@ -31,8 +32,10 @@ export interface WorkerContext {
   readonly image: Image;
   readonly qemuHost: QemuHost;
   readonly accelerator: Accelerator;
-  /** What a snapshot must have been captured on to be resumed here; `device` is that of the host's new VMs unless given. */
-  readonly compatibility: (machine: MachineType, device?: NetworkDevice) => Compatibility;
+  /** What templates are made with. */
+  readonly installedQemu: QemuSet;
+  /** What a snapshot must have been captured on to be resumed here. */
+  readonly compatibility: (machine: MachineType) => Compatibility;
   readonly uids: UidAllocator;
   readonly cgroups: Cgroups;
   /** Absent where VMs have no network. */
@@ -69,6 +72,11 @@ export function snapshotFolder(config: WorkerConfig, snapshotId: SnapshotId): st
 /** VMs that stand by until somebody launches them. */
 export function standbyFolder(config: WorkerConfig): string {
   return join(config.dataDir, "standby");
+}
+
+/** The installed QEMU, by content: what new templates and their VMs link. */
+export function qemuStore(config: WorkerConfig): string {
+  return join(config.dataDir, "qemu");
 }
 
 export function poolFolder(config: WorkerConfig): string {
