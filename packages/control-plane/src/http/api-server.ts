@@ -134,7 +134,7 @@ function cleartextServer({ listener, sessions, strangers }: ServerParts): Server
   server.on("connection", (socket: Socket) => {
     strangers.greet(socket);
     sniff(socket, (protocol, handOver) => {
-      if (protocol === "http1") handOver(() => serveHttp1(socket));
+      if (protocol === "http1") strangers.admitHttp1(socket, () => handOver(() => serveHttp1(socket)));
       else strangers.admit(socket, () => handOver(() => serveHttp2(http2, socket)));
     });
   });

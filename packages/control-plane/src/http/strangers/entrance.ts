@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import type { AddressStrain } from "./address-strain.ts";
 import { HeldSocket } from "./held-socket.ts";
-import { ENTRANCE_MS, STRAIN, type StrangerLimits } from "./stranger-limits.ts";
+import { ENTRANCE_MS, type StrangerLimits } from "./stranger-limits.ts";
 
 export interface Entrant {
   readonly address: string;
@@ -21,11 +21,14 @@ type Limits = Pick<StrangerLimits, "strain" | "waitingPerAddress" | "waiting">;
 export class Entrance {
   readonly #limits: Limits;
   readonly #strain: AddressStrain;
+  readonly #price: number;
   readonly #queues = new Map<string, Waiting[]>();
   #waiting = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(limits: Limits, strain: AddressStrain) {
+  /** `price`: the strain of coming in. */
+  constructor(limits: Limits, strain: AddressStrain, price: number) {
+    this.#price = price;
     this.#limits = limits;
     this.#strain = strain;
   }
@@ -45,7 +48,7 @@ export class Entrance {
   }
 
   #admit(entrant: Entrant, waited: boolean): void {
-    this.#strain.add(entrant.address, STRAIN.session);
+    this.#strain.add(entrant.address, this.#price);
     entrant.enter(waited);
   }
 

@@ -154,6 +154,29 @@ describe.each([
     expect(await goaway(next)).toBe(CALM);
   });
 
+  test("an address that pipelines again and again has to wait, and comes in; what is open goes on", async () => {
+    await start({ strain: 200, strainEasedPerSec: 100 });
+    const one = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    const kept = open("http/1.1");
+    const answered = () => once(kept, "data");
+    kept.write(one);
+    await answered();
+    for (let round = 0; round < 4; round += 1) {
+      const flood = open("http/1.1").resume();
+      flood.write(one.replace("/", "/never").repeat(200));
+      if (api.strangers.counts().waiting > 0) break;
+      await Promise.race([
+        once(flood, "close"),
+        expect.poll(() => api.strangers.counts().waiting, SOON).toBe(1),
+      ]);
+    }
+    expect(api.strangers.counts().waiting).toBe(1);
+    kept.write(one);
+    await answered();
+    expect(await getHttp1()).toBe("answer");
+    expect(api.strangers.counts().waiting).toBe(0);
+  });
+
   test("more than may wait are turned away", async () => {
     await start({ strain: 10, strainEasedPerSec: 1, waitingPerAddress: 3 });
     const flood = open();

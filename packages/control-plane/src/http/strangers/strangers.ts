@@ -2,8 +2,8 @@
  * The API's guard against work before authentication: streams reset as soon as they are opened, connections that come again and again or say nothing,
  * requests by the thousand in one read. It judges connections on which no valid key was seen; a key's first request makes its connection known.
  *
- * All clients of one machine share an address, and so do all behind a reverse proxy. So an address is never shut out: what it opens has to wait, what is
- * open goes on, and HTTP/1.1 in cleartext, of which a connection costs next to nothing, is not even made to wait.
+ * All clients of one machine share an address, and so do all behind a reverse proxy. So an address is never shut out: what it opens has to wait, and what is
+ * open goes on. HTTP/1.1 in cleartext waits only where HTTP/1.1 was misused.
  */
 import type { EventEmitter } from "node:events";
 import { ServerResponse, type IncomingMessage } from "node:http";
@@ -25,6 +25,9 @@ export class Strangers {
   readonly #limits: StrangerLimits;
   readonly #strain: AddressStrain;
   readonly #entrance: Entrance;
+  /** Of HTTP/1.1 in cleartext, where a connection costs next to nothing and only what came on it counts. */
+  readonly #http1Strain: AddressStrain;
+  readonly #http1Entrance: Entrance;
   readonly #idle: IdleConnections<Visitor>;
   readonly #turns: Turns<Visitor>;
   /** By the ends of the connection, which are the same of the socket that TLS and HTTP/2 put on top. */
@@ -33,13 +36,19 @@ export class Strangers {
   constructor(limits: StrangerLimits) {
     this.#limits = limits;
     this.#strain = new AddressStrain(limits);
-    this.#entrance = new Entrance(limits, this.#strain);
+    this.#entrance = new Entrance(limits, this.#strain, STRAIN.session);
+    this.#http1Strain = new AddressStrain(limits);
+    this.#http1Entrance = new Entrance(limits, this.#http1Strain, 0);
     this.#idle = new IdleConnections(limits);
     this.#turns = new Turns(limits.requestsPerTurn);
   }
 
   counts() {
-    return { addresses: this.#strain.size, waiting: this.#entrance.waiting, idle: this.#idle.size };
+    return {
+      addresses: this.#strain.size + this.#http1Strain.size,
+      waiting: this.#entrance.waiting + this.#http1Entrance.waiting,
+      idle: this.#idle.size,
+    };
   }
 
   /** A connection was accepted. */
@@ -59,11 +68,20 @@ export class Strangers {
     });
   }
 
-  /** Before what costs something is begun on the connection. */
+  /** Before a session or a handshake is begun on the connection. */
   admit(socket: Socket, enter: () => void): void {
+    this.#admitAt(this.#entrance, socket, enter);
+  }
+
+  /** Before HTTP/1.1 in cleartext is spoken on it. */
+  admitHttp1(socket: Socket, enter: () => void): void {
+    this.#admitAt(this.#http1Entrance, socket, enter);
+  }
+
+  #admitAt(entrance: Entrance, socket: Socket, enter: () => void): void {
     const visitor = this.#open.get(endsOf(socket));
     if (visitor === undefined) return enter();
-    this.#entrance.arrive({
+    entrance.arrive({
       address: visitor.address,
       socket,
       enter: (waited) => {
@@ -103,8 +121,10 @@ export class Strangers {
       return this.#ended(visitor, response);
     const ends: Pick<EventEmitter, "once"> = response instanceof ServerResponse ? response : response.stream;
     ends.once("close", () => this.#ended(visitor, response));
-    if (response instanceof ServerResponse && visitor.requests > this.#limits.pipelined) this.#cut(visitor);
-    else this.#turns.take(visitor, { isGone: () => isGone(visitor, response), begin });
+    if (response instanceof ServerResponse && visitor.requests > this.#limits.pipelined) {
+      this.#http1Strain.add(visitor.address, STRAIN.cut);
+      this.#cut(visitor);
+    } else this.#turns.take(visitor, { isGone: () => isGone(visitor, response), begin });
   }
 
   /** A connection has become a WebSocket's, or is refused as such and closed. */
