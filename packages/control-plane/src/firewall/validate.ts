@@ -16,6 +16,7 @@ import { familyOf, isMapped } from "./cidr.ts";
 import { actionOf, asLegacy, asRules } from "./convert.ts";
 import { DomainList, normalizePattern } from "./domain-pattern.ts";
 import { egressRules, hasEgressMode } from "./egress-mode.ts";
+import type { Dialect } from "./render.ts";
 import { DEFAULT_POLICY, fillIn, type RulesPolicy, type StoredFirewall } from "./policy.ts";
 
 type LegacyStored = Extract<StoredFirewall, { dialect: "legacy" }>;
@@ -51,6 +52,14 @@ function patchLegacy(current: StoredFirewall | undefined, patch: Partial<LegacyF
   }
   const stored = finishLegacy({ mode, ingress: patch.ingress ?? before.ingress }, "");
   return current === undefined ? stored : { ...stored, kept };
+}
+
+/** The dialect to answer in: who writes a firewall in one reads it, whatever is known of clients of its kind. */
+export function answerDialect(written: Input | null | undefined, client: Dialect): Dialect {
+  // That kind reads both.
+  if (client === "modern" || written === undefined || written === null) return client;
+  if (Object.keys(written).length === 0) return client;
+  return isLegacy(written) ? "legacy" : "rules";
 }
 
 function isLegacy(input: Input): boolean {

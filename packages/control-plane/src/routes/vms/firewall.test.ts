@@ -88,6 +88,24 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
     expect(vm.firewall).toEqual({ mode: "open", ingress: [] });
   });
 
+  test("an answer is in the dialect of its request, whatever the client's generation", async () => {
+    const generated = { "x-stainless-lang": "js", "x-stainless-package-version": "0.6.0" };
+    for (const headers of [OLD_CLI, generated]) {
+      const old = { headers };
+      const rules = { egress: { default: "deny" } };
+      const isRules = (vm: { firewall: object; effectiveFirewall: object }): boolean[] =>
+        [vm.firewall, vm.effectiveFirewall].map((firewall) => "egress" in firewall);
+      for (const request of [`PUT /v1/vms/${id}/firewall`, `PATCH /v1/vms/${id}/firewall`]) {
+        expect(isRules((await api.call(request, rules, old)).body)).toEqual([true, true]);
+        expect(isRules((await api.call(request, { mode: "open" }, old)).body)).toEqual([false, false]);
+      }
+      const launch = { machineType: "c1m2", firewall: rules };
+      expect(isRules((await api.call("POST /v1/vms", launch, old)).body)).toEqual([true, true]);
+      const forked = await api.call(`POST /v1/vms/${id}/fork`, { firewall: rules }, old);
+      expect(isRules(forked.body.children[0].vm)).toEqual([true, true]);
+    }
+  });
+
   test("what GET shows can be PUT again", async () => {
     const { policy } = await report();
     await api.call(`DELETE /v1/vms/${id}/services/web`);

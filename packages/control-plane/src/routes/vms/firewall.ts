@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { serve } from "../../app/operation-route.ts";
-import { parseFirewall, patchFirewall } from "../../firewall/validate.ts";
+import { answerDialect, parseFirewall, patchFirewall } from "../../firewall/validate.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
 import { changeNetwork, readNetwork } from "../../lifecycle/network.ts";
 import { firewallReportView } from "../../views/firewall-report-view.ts";
@@ -17,7 +17,7 @@ export function registerVmFirewall(app: FastifyInstance, ctx: LifecycleContext):
     const firewall = parseFirewall(body);
     const { id } = await findVm(ctx, caller, params.vmId);
     const vm = await changeNetwork(ctx, id, () => ({ firewall }));
-    return { status: 200, body: vmView(vm, dialect) };
+    return { status: 200, body: vmView(vm, answerDialect(body, dialect)) };
   });
   serve(app, ctx.store, "patchVmFirewall", async ({ body, dialect, params }, caller) => {
     const { id } = await findVm(ctx, caller, params.vmId);
@@ -25,6 +25,6 @@ export function registerVmFirewall(app: FastifyInstance, ctx: LifecycleContext):
       const firewall = patchFirewall(current.firewall, body);
       return firewall === undefined ? {} : { firewall };
     });
-    return { status: 200, body: vmView(vm, dialect) };
+    return { status: 200, body: vmView(vm, answerDialect(body, dialect)) };
   });
 }

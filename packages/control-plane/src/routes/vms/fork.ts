@@ -1,7 +1,7 @@
 import { checkMetadata, FastvmError, normalizeName, type ForkBody } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import { serve } from "../../app/operation-route.ts";
-import { parseFirewall } from "../../firewall/validate.ts";
+import { answerDialect, parseFirewall } from "../../firewall/validate.ts";
 import type { Dialect } from "../../firewall/render.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
 import { forkVm, type ForkOutcome, type ForkRequest } from "../../lifecycle/fork.ts";
@@ -18,7 +18,12 @@ export function registerForkVm(app: FastifyInstance, ctx: LifecycleContext): voi
     const durationMs = performance.now() - startedAt;
     return {
       status: 201,
-      body: { children: children.map((child) => childView(child, dialect)), pauseMs, dirtyBytes, durationMs },
+      body: {
+        children: children.map((child) => childView(child, answerDialect(body.firewall, dialect))),
+        pauseMs,
+        dirtyBytes,
+        durationMs,
+      },
     };
   });
 }

@@ -12,7 +12,7 @@ import {
 import type { FastifyInstance } from "fastify";
 import { serve } from "../../app/operation-route.ts";
 import { LaunchRetries } from "../../app/launch-retries.ts";
-import { parseFirewall } from "../../firewall/validate.ts";
+import { answerDialect, parseFirewall } from "../../firewall/validate.ts";
 import type { Dialect } from "../../firewall/render.ts";
 import type { Caller } from "../../lifecycle/caller.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
@@ -25,12 +25,13 @@ import { findSnapshot } from "../find.ts";
 export function registerLaunchVm(app: FastifyInstance, ctx: LifecycleContext): void {
   const retries = new LaunchRetries(ctx);
   serve(app, ctx.store, "launchVm", async ({ body, dialect, request, reply }, caller) => {
+    const shown = answerDialect(body.firewall, dialect);
     const fingerprint = retries.fingerprint(caller, body);
     const isAbout = retries.watch(reply);
     const repeated = await retries.findRepeated(caller, fingerprint, request, isAbout);
-    if (repeated !== undefined) return answer(repeated, dialect);
+    if (repeated !== undefined) return answer(repeated, shown);
     const launch = await launchRequest(ctx, caller, body, fingerprint);
-    return answer(await launchVm(ctx, caller, launch, isAbout), dialect);
+    return answer(await launchVm(ctx, caller, launch, isAbout), shown);
   });
 }
 
