@@ -1,7 +1,11 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient, Vm } from "fastvm";
 import { TestDaemon } from "./harness/daemon.ts";
-import { expectFootprint, restingFootprint } from "./harness/footprint.ts";
+import { expectFootprint, restingFootprint, scopeOf } from "./harness/footprint.ts";
 import type { Footprint } from "./harness/footprint.ts";
 import { askKeeper, expectContinues, sh, startKeeper } from "./harness/guest.ts";
 import type { Memory } from "./harness/guest.ts";
@@ -21,6 +25,8 @@ describe("ten VMs whose daemon is killed", () => {
   let pausedMemory: Memory;
   let before: { footprint: Footprint; processes: FoundProcess[]; pool: FoundProcess[]; rows: Vm[] };
   let execFailure: Promise<unknown>;
+  let stray: ChildProcess;
+  let groups: readonly string[];
 
   beforeAll(async () => {
     daemon = await TestDaemon.start();
@@ -47,6 +53,7 @@ describe("ten VMs whose daemon is killed", () => {
     execFailure = client.vms.run(keeper, "sleep 4242 & sleep 4243").catch((error: unknown) => error);
     await sh(client, keeper, "until pgrep -f '^sleep 4243' >/dev/null; do sleep 0.05; done");
     await daemon.sigkill();
+    ({ groups, child: stray } = await straysGroup(daemon.config.dataDir));
     await daemon.restart();
   });
 
@@ -92,6 +99,12 @@ describe("ten VMs whose daemon is killed", () => {
     expect(spare.map(({ pid }) => pid)).not.toEqual(before.pool.map(({ pid }) => pid));
   });
 
+  test("take nobody along but what is in a group of ours and no VM's, however it hides", () => {
+    expect(groups.length).toBeGreaterThan(0);
+    expect(stray.signalCode).toBe("SIGKILL");
+    expect(groups.filter((group) => existsSync(group))).toEqual([]);
+  });
+
   test("can all that they could before: resume, snapshot, restore, fork, delete", async () => {
     await client.vms.resume(paused);
     expectContinues(await askKeeper(client, paused), pausedMemory);
@@ -109,3 +122,17 @@ describe("ten VMs whose daemon is killed", () => {
     expect(end.rows["snapshots"]).toBe(0);
   });
 });
+
+/** A process as a QEMU could have made itself that was taken over: in its control group still, and known by nothing else. */
+async function straysGroup(dataDir: string): Promise<{ groups: readonly string[]; child: ChildProcess }> {
+  const child = spawn("sleep", ["600"], { stdio: "ignore" });
+  const parents = ["", "/pids", "/memory", "/cpu"].map(
+    (each) => `/sys/fs/cgroup${each}/fastvm-${scopeOf(dataDir)}`,
+  );
+  const groups = parents.filter((parent) => existsSync(parent)).map((parent) => `${parent}/fastvm-stray`);
+  for (const group of groups) {
+    await mkdir(group);
+    await writeFile(`${group}/cgroup.procs`, `${child.pid}`);
+  }
+  return { groups, child };
+}

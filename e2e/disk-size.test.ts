@@ -1,8 +1,9 @@
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient } from "fastvm";
 import { TestDaemon } from "./harness/daemon.ts";
 import { sh } from "./harness/guest.ts";
+import { processOf } from "./harness/processes.ts";
 
 const ROOT_GIB = "df --output=size -BG / | tail -1 | tr -dc 0-9";
 
@@ -29,6 +30,13 @@ describe("a VM's disk", () => {
     expect(larger.diskGiB).toBe(40);
     expect(Number(await sh(client, larger, ROOT_GIB))).toBeGreaterThanOrEqual(39);
     expect(await sh(client, larger, "cat /root/kept")).toBe("kept");
+    // What QEMU may write goes with it: the whole disk, a 4096th of it for tables, and 64 MiB.
+    for (const each of [vm, larger]) {
+      const { pid } = await processOf(daemon.config.dataDir, each.id);
+      const limits = await readFile(`/proc/${pid}/limits`, "latin1");
+      const bytes = each.diskGiB * (2 ** 30 + 2 ** 18) + 2 ** 26;
+      expect(limits).toMatch(new RegExp(`^Max file size +${bytes} `, "m"));
+    }
     await client.vms.pause(larger);
     await client.vms.resume(larger);
     expect(Number(await sh(client, larger, ROOT_GIB))).toBeGreaterThanOrEqual(39);

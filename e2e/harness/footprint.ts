@@ -29,7 +29,8 @@ export interface NetworkFootprint {
 }
 
 /** Files that a daemon keeps whatever it did. */
-const KEPT = /^(api-key|daemon\.json|daemon\.log|reserve|fastvm\.db(-wal|-shm)?|overlays\/\d+\.qcow2)$/;
+const KEPT =
+  /^(api-key|daemon\.json|daemon\.log|reserve|operator\.sock|fastvm\.db(-wal|-shm)?|overlays\/\d+\.qcow2)$/;
 /** The record of what happened is meant to stay, within its bound. */
 const KEPT_TABLES = /^(sqlite_|kysely_|events$)/;
 
@@ -105,7 +106,7 @@ async function acceptedSockets(port: number): Promise<ReadonlySet<string>> {
 }
 
 /** Names what is this daemon's alone, as the worker does it: others may run on the machine. */
-function scopeOf(dataDir: string): string {
+export function scopeOf(dataDir: string): string {
   return createHash("sha256").update(dataDir).digest("hex").slice(0, 12);
 }
 
