@@ -1,6 +1,8 @@
 /** The benchmark: the product and the bare floor side by side, in one run. `./bench/run --help` says how to call it. */
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { compareWith } from "./against/compare.ts";
+import { renderComparison } from "./against/verdict.ts";
 import { MEASURE } from "./figures.ts";
 import type { Figures, Measured } from "./figures.ts";
 import { hostFacts, loadNow } from "./host-facts.ts";
@@ -26,12 +28,23 @@ async function main(args: readonly string[]): Promise<void> {
     return;
   }
   const options = readOptions(args);
+  if (options.against !== undefined) {
+    await compareCheckouts(options.against, options);
+    return;
+  }
   const load = loadNow();
   progress("starting two daemons");
   await using session = await openSession();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void interrupt(session));
   const run = { ...(await measureAll(session, options)), facts: await hostFacts(session.floor, load) };
   await publish(run, options);
+}
+
+async function compareCheckouts(other: string, { rounds, json }: BenchOptions): Promise<void> {
+  const { comparisons, samples } = await compareWith(other, rounds, progress);
+  const figures = Object.fromEntries(comparisons);
+  console.log(json ? JSON.stringify({ figures, samples }, null, 2) : renderComparison(comparisons));
+  if ([...comparisons.values()].some(({ verdict }) => verdict === "slower")) process.exitCode = 1;
 }
 
 /** Whoever gives up waiting must not be left with two daemons. */

@@ -4,21 +4,28 @@ import { parseArgs } from "node:util";
 /** Enough for a p50 that moves by a few percent between runs, within four minutes. */
 const DEFAULT_ROUNDS = 15;
 const MAX_ROUNDS = 1_000;
+/** Of fewer the middle says nothing of another round. */
+const MIN_ROUNDS_AGAINST = 10;
 
 export const MEASURES = ["launch", "exec", "capture", "fork", "memory", "idle", "firewall", "flood"] as const;
 export type MeasureName = (typeof MEASURES)[number];
 
 export const USAGE = `usage: ./bench/run [--rounds N] [--only ${MEASURES.join(",")}] [--json] [--write-spec]
+       ./bench/run --against CHECKOUT [--rounds N] [--json]
   --rounds N     rounds of each measure (default ${DEFAULT_ROUNDS})
   --only LIST    only these measures, separated by commas
   --json         print the figures as one JSON object instead of the table
-  --write-spec   also replace the table in docs/SPECIFICATION.md`;
+  --write-spec   also replace the table in docs/SPECIFICATION.md
+  --against DIR  compare with another checkout that was set up (tools/setup.sh): both in turns, with the noise;
+                 ends with 1 when this one is slower than is allowed`;
 
 export interface BenchOptions {
   readonly rounds: number;
   readonly measures: readonly MeasureName[];
   readonly json: boolean;
   readonly writeSpec: boolean;
+  /** Folder of the other checkout. */
+  readonly against: string | undefined;
 }
 
 /** Throws an Error that says what is wrong. */
@@ -30,13 +37,22 @@ export function readOptions(args: readonly string[]): BenchOptions {
       only: { type: "string" },
       json: { type: "boolean", default: false },
       "write-spec": { type: "boolean", default: false },
+      against: { type: "string" },
     },
   });
   const measures = values.only === undefined ? MEASURES : values.only.split(",").map(measureName);
   const writeSpec = values["write-spec"];
   if (writeSpec && measures.length < MEASURES.length)
     throw new Error("--write-spec needs all measures: leave --only out");
-  return { rounds: rounds(values.rounds), measures, json: values.json, writeSpec };
+  const { against, json } = values;
+  if (against !== undefined && (writeSpec || values.only !== undefined)) {
+    throw new Error("--against compares launch, exec and capture: leave --only and --write-spec out");
+  }
+  const count = rounds(values.rounds);
+  if (against !== undefined && count < MIN_ROUNDS_AGAINST) {
+    throw new Error(`--against needs ${MIN_ROUNDS_AGAINST} rounds to tell a difference from noise`);
+  }
+  return { rounds: count, measures, json, writeSpec, against };
 }
 
 function rounds(value: string | undefined): number {
