@@ -23,6 +23,8 @@ export interface DaemonConfig {
   readonly poolSize: number;
   /** How long VMs and snapshots that no record knows are kept. */
   readonly quarantineHours: number;
+  /** How many times the memory there is may be promised to VMs that run: most idle, and share what they have of their template. */
+  readonly memoryOvercommit: number;
   /** `none`: VMs have no network interface. */
   readonly network: NetworkMode;
   /** Network from which VMs get their public addresses, such as `2001:db8:1::/64`; default: one of unique local addresses. */
@@ -56,6 +58,7 @@ export interface DaemonFlags {
   readonly databaseUrl?: string | undefined;
   readonly poolSize?: number | undefined;
   readonly quarantineHours?: number | undefined;
+  readonly memoryOvercommit?: number | undefined;
   readonly network?: string | undefined;
   readonly ipv6Prefix?: string | undefined;
   readonly nameserver?: readonly string[] | undefined;
@@ -77,6 +80,7 @@ const VARIABLES = [
   "FASTVM_IMAGE_DIR",
   "FASTVM_IPV6_PREFIX",
   "FASTVM_LOG_LEVEL",
+  "FASTVM_MEMORY_OVERCOMMIT",
   "FASTVM_NAMESERVERS",
   "FASTVM_NETWORK",
   "FASTVM_PATH_URLS",
@@ -99,6 +103,8 @@ export const DEFAULT_CACHE_DIR = "/var/cache/fastvm";
 const DEFAULT_POOL_SIZE = 2;
 /** Over a night and a morning somebody notices that it was the wrong database. */
 const DEFAULT_QUARANTINE_HOURS = 24;
+/** Of 24 GiB, 188 machines of 2 GiB. An idle one takes 60 to 100 MiB, so that what is really free ends launches first. */
+const DEFAULT_MEMORY_OVERCOMMIT = 16;
 const DEFAULT_NETWORK: NetworkMode = "on";
 const MAX_PORT = 65_535;
 
@@ -124,6 +130,10 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
       flags.quarantineHours ??
       integer("FASTVM_QUARANTINE_HOURS", setting("FASTVM_QUARANTINE_HOURS")) ??
       DEFAULT_QUARANTINE_HOURS,
+    memoryOvercommit:
+      flags.memoryOvercommit ??
+      factor("FASTVM_MEMORY_OVERCOMMIT", setting("FASTVM_MEMORY_OVERCOMMIT")) ??
+      DEFAULT_MEMORY_OVERCOMMIT,
     network: networkMode(flags.network ?? setting("FASTVM_NETWORK") ?? DEFAULT_NETWORK),
     ipv6Prefix: flags.ipv6Prefix ?? setting("FASTVM_IPV6_PREFIX"),
     nameservers: nameservers(flags.nameserver ?? list(setting("FASTVM_NAMESERVERS"))),
@@ -195,4 +205,12 @@ function integer(name: string, value: string | undefined, max = Number.MAX_SAFE_
   if (number <= max) return number;
   const range = max === Number.MAX_SAFE_INTEGER ? "" : ` from 0 to ${max}`;
   throw new Error(`${name} must be a whole number${range}, not "${value}"`);
+}
+
+/** "1.5" counts; less than once would leave memory that nobody may use. */
+function factor(name: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const number = /^\d+(\.\d+)?$/.test(value) ? Number(value) : NaN;
+  if (number >= 1) return number;
+  throw new Error(`${name} must be a number from 1, not "${value}"`);
 }

@@ -1,7 +1,6 @@
 /** Looks at the host the way a daemon would and says, line by line, what works, what is weaker than it could be, and what to do. */
 import { readFile, stat, statfs } from "node:fs/promises";
-import { freemem } from "node:os";
-import { inspectHost, inspectNetwork } from "@fastvm/worker";
+import { inspectHost, inspectNetwork, readHostMemory } from "@fastvm/worker";
 import { checkConfinement } from "./check-confinement.ts";
 import type { DaemonConfig } from "./config.ts";
 import { findInstance } from "./instance-file.ts";
@@ -22,6 +21,7 @@ export interface DoctorReport {
 }
 
 const GIB = 1024 ** 3;
+const MIB_PER_GIB = 1024;
 const MIN_FREE_MEMORY_GIB = 2;
 const MIN_FREE_DISK_GIB = 5;
 
@@ -32,7 +32,7 @@ export async function runDoctor(config: DaemonConfig): Promise<DoctorReport> {
     checkAccelerator(config),
     checkConfinement(),
     checkNetwork(config),
-    checkMemory(),
+    checkMemory(config),
     checkDisk(config),
     checkSharing(config),
     checkDaemon(config),
@@ -113,16 +113,18 @@ async function checkNetwork(config: DaemonConfig): Promise<DoctorCheck> {
   };
 }
 
-async function checkMemory(): Promise<DoctorCheck> {
-  const free = freemem() / GIB;
-  const detail = `${free.toFixed(1)} GiB free`;
-  if (free >= MIN_FREE_MEMORY_GIB) return { name: "memory", status: "ok", detail };
-  return {
-    name: "memory",
-    status: "warn",
-    detail,
-    hint: "A first VM needs about 1 GiB to make its template",
-  };
+async function checkMemory({ memoryOvercommit }: DaemonConfig): Promise<DoctorCheck> {
+  const name = "memory";
+  const { totalMib, availableMib, group } = await readHostMemory();
+  const [total, free] = [gib(totalMib), gib(availableMib)];
+  const within = group === undefined ? "" : ` in the control group ${group}`;
+  const detail = `${free} of ${total} free${within}; VMs that run may be promised ${gib(totalMib * memoryOvercommit)} (--memory-overcommit ${memoryOvercommit})`;
+  if (availableMib >= MIN_FREE_MEMORY_GIB * MIB_PER_GIB) return { name, status: "ok", detail };
+  return { name, status: "warn", detail, hint: "A first VM needs about 1 GiB to make its template" };
+}
+
+function gib(mib: number): string {
+  return `${(mib / MIB_PER_GIB).toFixed(1)} GiB`;
 }
 
 async function checkDisk(config: DaemonConfig): Promise<DoctorCheck> {

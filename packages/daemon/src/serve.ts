@@ -182,10 +182,19 @@ async function startWorker(
   log: Logger,
   accept: (connection: Duplex) => void,
 ): Promise<Worker> {
-  const { dataDir, cacheDir, imageDir, poolSize, ipv6Prefix, nameservers } = config;
+  const { dataDir, cacheDir, imageDir, poolSize, memoryOvercommit, ipv6Prefix, nameservers } = config;
   const network = config.network === "none" ? "none" : { ipv6Prefix, nameservers };
   const worker = await Worker.start({
-    config: { dataDir, cacheDir, imageDir, poolSize, network, reserveMib: RESERVE_MIB, uidBase: UID_BASE },
+    config: {
+      dataDir,
+      cacheDir,
+      imageDir,
+      poolSize,
+      network,
+      reserveMib: RESERVE_MIB,
+      memoryOvercommit,
+      uidBase: UID_BASE,
+    },
     forward: { port: config.port, publicPort: publicPort(config), accept },
     onError: (error) => log.error({ err: error }, "the worker met a failure that no caller waits for"),
   });

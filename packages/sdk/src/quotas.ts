@@ -12,6 +12,8 @@ export interface QuotaUsage {
   readonly orgId: string;
   readonly limits: QuotaValues;
   readonly usage: QuotaValues;
+  /** Of the host, for VMs of all organisations. Beyond it launches wait. */
+  readonly host?: { readonly memoryMiB: number; readonly promisedMemoryMiB: number };
 }
 
 export class Quotas {

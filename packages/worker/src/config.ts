@@ -19,6 +19,8 @@ export interface WorkerConfig {
   readonly poolSize: number;
   /** Memory that stays free for the host; below it launches are refused. */
   readonly reserveMib: number;
+  /** How many times the memory there is may be promised to VMs that run. */
+  readonly memoryOvercommit: number;
   /** `none`: VMs have no network interface. */
   readonly network: NetworkConfig | "none";
   /** First of 65,536 user ids for QEMU processes. */

@@ -25,6 +25,7 @@ import { TemplateStore } from "./template/template-store.ts";
 import { openStandbyPool } from "./vm/standby.ts";
 import type { StandbyPoolOptions } from "./vm/standby.ts";
 import { poolFolder, qemuStore, standbyFolder, templatingFolder } from "./vm/worker-context.ts";
+import { Admission } from "./vm/admission.ts";
 import type { WorkerContext } from "./vm/worker-context.ts";
 
 export const QEMU_PATH = "qemu-system-x86_64";
@@ -90,6 +91,7 @@ export async function openContext(
     { ...slotHost, overlays, forward: callbacks.forward },
     callbacks.onError,
   );
+  const vms: WorkerContext["vms"] = new Map();
   const context: WorkerContext = {
     ...slotHost,
     config,
@@ -100,7 +102,8 @@ export async function openContext(
     overlays,
     templates,
     ...pools,
-    vms: new Map(),
+    vms,
+    admission: new Admission(config, vms),
     ...callbacks,
   };
   return { context, verdict };

@@ -1,6 +1,6 @@
 /** The worker of one host: WorkerPort over real QEMU processes. Each method finds its VM and hands over to the transition of that name. */
 import { readdir, rm } from "node:fs/promises";
-import { cpus, totalmem } from "node:os";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { FastvmError, parseMachineType, step } from "@fastvm/contract";
@@ -33,6 +33,7 @@ import type { WorkerConfig } from "./config.ts";
 import { openContext } from "./open-context.ts";
 import type { Verdict } from "./qemu/accelerator.ts";
 import { recover } from "./recovery/recover.ts";
+import { readHostMemory } from "./host/memory.ts";
 import { diskRoom } from "./vm/admission.ts";
 import { compactDisk, needsCompaction } from "./vm/compact-disk.ts";
 import { consoleLog } from "./vm/console-log.ts";
@@ -58,12 +59,6 @@ import { writeFile } from "./vm/write-file.ts";
 import { snapshotFolder } from "./vm/worker-context.ts";
 import type { GuestForward, WorkerContext } from "./vm/worker-context.ts";
 
-const MIB = 1024 ** 2;
-/**
- * How much more memory than the host has may be promised: guests share their template's pages and touch a fraction of the rest. What is really free
- * is checked at each launch.
- */
-const MEMORY_OVERCOMMIT = 8;
 const CPU_OVERCOMMIT = 64;
 /** One guest with many more vCPUs than the host has processors spends its time waiting for its own locks. */
 const MAX_VCPUS_PER_PROCESSOR = 4;
@@ -120,12 +115,13 @@ export class Worker implements WorkerPort {
   async capacity(): Promise<WorkerCapacity> {
     const running = [...this.#context.vms.values()].filter((vm) => vm.record.phase === "running");
     const disk = await diskRoom(this.#context.config.dataDir);
+    const { totalMib } = await readHostMemory();
     return {
       vcpus: cpus().length * CPU_OVERCOMMIT,
-      memoryMib: Math.floor(totalmem() / MIB) * MEMORY_OVERCOMMIT,
+      memoryMib: Math.floor(totalMib * this.#context.config.memoryOvercommit),
       largestMachine: {
         cpu: Math.max(MIN_LARGEST_VCPUS, cpus().length * MAX_VCPUS_PER_PROCESSOR),
-        memoryMib: Math.floor(totalmem() / MIB),
+        memoryMib: totalMib,
       },
       diskFreeBytes: disk.freeBytes,
       diskTotalBytes: disk.totalBytes,

@@ -17,6 +17,15 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
+/** "1.5" counts. */
+export function factorFromOne(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value) || value < 1) {
+    throw new InvalidArgumentError("It must be a number from 1.");
+  }
+  return value;
+}
+
 /** Collects `KEY=VALUE` of an option that is given any number of times. */
 export function keyValue(
   text: string,

@@ -14,12 +14,13 @@ export function quotaCommand(): Command {
         printJson(quotas);
         return;
       }
-      const { usage, limits } = quotas;
+      const { usage, limits, host } = quotas;
       const rows = [
         ["vCPUs", String(usage.vcpu), String(limits.vcpu)],
         ["Memory", gib(usage.memoryMiB), gib(limits.memoryMiB)],
         ["Disk", `${usage.diskGiB} GiB`, `${limits.diskGiB} GiB`],
         ["Snapshots", String(usage.snapshotCount), String(limits.snapshotCount)],
+        ...(host === undefined ? [] : [["Host's memory", gib(host.promisedMemoryMiB), gib(host.memoryMiB)]]),
       ];
       printLine(renderTable(["RESOURCE", "USED", "LIMIT"], rows));
     },

@@ -11,8 +11,22 @@ export const ResourceAmountsSchema = Type.Object(
 );
 export type ResourceAmounts = Static<typeof ResourceAmountsSchema>;
 
+/** Of the host, and so of all organisations together. */
+export const HostRoomSchema = Type.Object(
+  {
+    memoryMiB: Type.Integer({ minimum: 0, description: "What running VMs may be promised" }),
+    promisedMemoryMiB: Type.Integer({ minimum: 0, description: "What they are promised now" }),
+  },
+  { title: "HostRoom" },
+);
+
 export const QuotasSchema = Type.Object(
-  { orgId: Type.String(), limits: ResourceAmountsSchema, usage: ResourceAmountsSchema },
+  {
+    orgId: Type.String(),
+    limits: ResourceAmountsSchema,
+    usage: ResourceAmountsSchema,
+    host: Type.Optional(HostRoomSchema),
+  },
   { title: "Quotas" },
 );
 export type Quotas = Static<typeof QuotasSchema>;

@@ -26,6 +26,7 @@ export class TestContext implements AsyncDisposable {
       poolSize: 0,
       network: "none",
       reserveMib: RESERVE_MIB,
+      memoryOvercommit: 16,
       uidBase: UID_BASE,
       ...changes,
     };

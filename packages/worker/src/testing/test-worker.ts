@@ -97,6 +97,7 @@ async function startWorker(
       poolSize: 0,
       network: "none",
       reserveMib: RESERVE_MIB,
+      memoryOvercommit: 16,
       uidBase: UID_BASE,
       ...changes,
     },

@@ -4,7 +4,7 @@ import { FastvmError, step } from "@fastvm/contract";
 import type { CaptureResult, SnapshotId } from "@fastvm/contract";
 import { linkSnapshot, openSnapshot, publishSnapshot } from "../snapshot/folder.ts";
 import { publishCapture } from "./publish-capture.ts";
-import { assertRoom } from "./admission.ts";
+import { assertDiskRoom } from "./admission.ts";
 import { asCaptureError } from "./capture-error.ts";
 import type { Vm } from "./vm.ts";
 import { pausedFolder, snapshotFolder } from "./worker-context.ts";
@@ -16,7 +16,7 @@ export async function createSnapshot(
   snapshotId: SnapshotId,
 ): Promise<CaptureResult> {
   const startedAt = performance.now();
-  await assertRoom(context.config);
+  await assertDiskRoom(context.config.dataDir);
   const folder = snapshotFolder(context.config, snapshotId);
   const qemu = vm.guest?.qemu;
   await step("snapshot.begun");

@@ -9,7 +9,6 @@ import { makeClosedFolder } from "../files/closed-folder.ts";
 import { linkSnapshot, openSnapshot, publishSnapshot } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
 import { publishCapture } from "./publish-capture.ts";
-import { assertRoom } from "./admission.ts";
 import type { Captured } from "./capture.ts";
 import { asCaptureError } from "./capture-error.ts";
 import { publicAddress } from "./holdings.ts";
@@ -29,7 +28,7 @@ export async function fork(
   vm: Vm,
   children: readonly ForkChild[],
 ): Promise<ForkResult> {
-  await assertRoom(context.config);
+  using _room = await context.admission.admit(children.length);
   await step("fork.begun");
   await using source = await vm.transitions.run(() => captureSource(context, vm));
   await step("fork.captured");

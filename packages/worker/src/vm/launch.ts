@@ -4,7 +4,6 @@ import { FastvmError, step } from "@fastvm/contract";
 import type { LaunchResult, SnapshotId, VmSpec } from "@fastvm/contract";
 import { openSnapshot } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
-import { assertRoom } from "./admission.ts";
 import { publicAddress } from "./holdings.ts";
 import { restore } from "./restore.ts";
 import { snapshotFolder, vmFolder } from "./worker-context.ts";
@@ -12,7 +11,7 @@ import type { WorkerContext } from "./worker-context.ts";
 
 export async function launch(context: WorkerContext, spec: VmSpec): Promise<LaunchResult> {
   const startedAt = performance.now();
-  await assertRoom(context.config);
+  using _room = await context.admission.admit();
   await step("launch.begun");
   const source =
     spec.source.kind === "template"

@@ -4,7 +4,6 @@ import { performance } from "node:perf_hooks";
 import { FastvmError, step } from "@fastvm/contract";
 import type { LaunchResult, NetworkPolicy, ResumeOptions } from "@fastvm/contract";
 import { openSnapshot } from "../snapshot/folder.ts";
-import { assertRoom } from "./admission.ts";
 import { readLogs, writeLogs } from "./console-log.ts";
 import { publicAddress } from "./holdings.ts";
 import { restore } from "./restore.ts";
@@ -25,7 +24,7 @@ export async function resume(context: WorkerContext, vm: Vm, options: ResumeOpti
   if (vm.record.phase !== "paused") {
     throw new FastvmError("vm_wrong_state", `VM ${vm.vmId} is ${vm.record.phase}, not paused`);
   }
-  await assertRoom(context.config);
+  using _room = await context.admission.admit();
   await step("resume.begun");
   const folder = pausedFolder(context.config, vm.vmId);
   const snapshot = await openSnapshot(folder);

@@ -16,6 +16,7 @@ import type { QemuSet } from "../qemu/qemu-set.ts";
 import type { Compatibility } from "../snapshot/manifest.ts";
 import type { MachineType } from "@fastvm/contract";
 import type { TemplateStore } from "../template/template-store.ts";
+import type { Admission } from "./admission.ts";
 import type { Standby } from "./standby.ts";
 import type { Vm } from "./vm.ts";
 
@@ -47,6 +48,7 @@ export interface WorkerContext {
   /** Whole VMs, for launches from the template. */
   readonly standby: ReadyPool<Standby>;
   readonly vms: Map<VmId, Vm>;
+  readonly admission: Admission;
   readonly forward: GuestForward | undefined;
   /** Told of failures that no caller waits for. */
   readonly onError: (error: unknown) => void;

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { optionsOf } from "../../command-line/global-options.ts";
-import { collect, portNumber, wholeNumber } from "../../command-line/option-values.ts";
+import { collect, factorFromOne, portNumber, wholeNumber } from "../../command-line/option-values.ts";
 import { printJson, printLine } from "../../output/print.ts";
 import { withProgress } from "../../output/progress.ts";
 import { daemonCommand, withDaemon } from "./daemon-flags.ts";
@@ -16,6 +16,7 @@ interface ServeOptions {
   readonly databaseUrl?: string;
   readonly poolSize?: number;
   readonly quarantineHours?: number;
+  readonly memoryOvercommit?: number;
   readonly network?: string;
   readonly ipv6Prefix?: string;
   readonly nameserver?: string[];
@@ -46,6 +47,11 @@ export function serveCommand(): Command {
       "--quarantine-hours <n>",
       "how long VMs and snapshots that no record knows are kept (environment: FASTVM_QUARANTINE_HOURS; default: 24)",
       wholeNumber,
+    )
+    .option(
+      "--memory-overcommit <factor>",
+      "how many times the memory there is may be promised to VMs (environment: FASTVM_MEMORY_OVERCOMMIT; default: 16)",
+      factorFromOne,
     )
     .option("--network <on|none>", "none: VMs have no network interface (environment: FASTVM_NETWORK)")
     .option(

@@ -7,6 +7,8 @@ export function registerGetQuotas(app: FastifyInstance, ctx: LifecycleContext): 
     const { organisations, snapshots, vms } = ctx.store;
     const limits = await organisations.limits(orgId);
     const usage = { ...(await vms.usage(orgId)), snapshotCount: await snapshots.count(orgId) };
-    return { status: 200, body: { orgId, limits, usage } };
+    const { memoryMib } = await ctx.worker.capacity();
+    const host = { memoryMiB: memoryMib, promisedMemoryMiB: await vms.promisedMemoryMib() };
+    return { status: 200, body: { orgId, limits, usage, host } };
   });
 }
