@@ -20,12 +20,16 @@ async function deleteHeld(ctx: LifecycleContext, snapshot: SnapshotRecord, actor
   await step("control.delete-snapshot.recorded");
   await ctx.worker.deleteSnapshot(snapshot.id);
   await step("control.delete-snapshot.answered");
-  await ctx.store.transaction(async (records) => {
+  await ctx.reconciler.settle(snapshot.id, () => forget(ctx, snapshot, actor));
+  await step("control.delete-snapshot.settled");
+}
+
+function forget(ctx: LifecycleContext, snapshot: SnapshotRecord, actor: string): Promise<void> {
+  return ctx.store.transaction(async (records) => {
     if (!(await records.snapshots.remove(snapshot.id))) return;
     const change = { actor, at: ctx.clock.now() };
     await recordSnapshotEvent(records, snapshot, "deleting", null, "deleted", change);
   });
-  await step("control.delete-snapshot.settled");
 }
 
 async function markDeleting(

@@ -34,12 +34,16 @@ async function deleteHeld(ctx: LifecycleContext, vm: VmRecord, actor: string): P
     );
     throw error;
   }
-  await ctx.store.transaction(async (records) => {
+  await ctx.reconciler.settle(vm.id, () => forget(ctx, vm, actor));
+  await step("control.delete.settled");
+  ctx.queue.wake();
+}
+
+function forget(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<void> {
+  return ctx.store.transaction(async (records) => {
     if (!(await records.vms.remove(vm.id))) return;
     await recordVmEvent(records, vm, "deleting", null, "deleted", { actor, at: ctx.clock.now() });
   });
-  await step("control.delete.settled");
-  ctx.queue.wake();
 }
 
 /** A delete goes on without its note that it has begun: it is what frees room, and its end is recorded when it has. */

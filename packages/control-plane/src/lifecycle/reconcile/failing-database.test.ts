@@ -15,6 +15,9 @@ import { FAILING_TEST_STORES } from "../../testing/test-stores.ts";
 const MAX_UNITS = 60;
 const NEVER_MS = 3_600_000;
 
+/** As SQLite and PostgreSQL tell it. */
+const full = (): Error => Object.assign(new Error("the disk is full"), { code: "53100" });
+
 interface World {
   readonly api: TestApp;
   readonly faults: DatabaseFaults;
@@ -92,6 +95,10 @@ describe.each(FAILING_TEST_STORES)("on $name", ({ open }) => {
     for (const point of FAILURE_POINTS) failures += await failEverywhere(operation, point);
   });
 
+  test.each(OPERATIONS)("$name, on a disk that is full", async (operation) => {
+    failures += await failEverywhere(operation, "commit", full);
+  });
+
   test("what happens to a VM by itself", async () => {
     const dies: Operation = {
       name: "a VM dies",
@@ -121,8 +128,13 @@ describe.each(FAILING_TEST_STORES)("on $name", ({ open }) => {
   });
 
   /** How many places there are. */
-  async function failEverywhere(operation: Operation, point: FailurePoint): Promise<number> {
+  async function failEverywhere(
+    operation: Operation,
+    point: FailurePoint,
+    error?: () => Error,
+  ): Promise<number> {
     const faults = new DatabaseFaults();
+    if (error !== undefined) faults.error = error;
     const timers = { reconcileRetryMs: 5, expireEveryMs: NEVER_MS, pruneEveryMs: NEVER_MS, queueRetryMs: 5 };
     await using api = await testApp({ store: await open(faults), config: timers });
     for (let nth = 1; nth <= MAX_UNITS; nth++) {
