@@ -77,3 +77,11 @@ test("a restore that fails does not keep the pool empty", async () => {
   await expect(failed).rejects.toThrow("did not answer");
   await vi.waitFor(() => expect(pool.ready).toBe(1), WAIT);
 });
+
+test("a state of another QEMU takes no waiting process, whatever memory it shares", async () => {
+  const { manifest } = template;
+  const { qemu } = manifest.compatibility;
+  const compatibility = { ...manifest.compatibility, qemu: { ...qemu, digest: "another" } };
+  expect(await pool.take({ ...template, manifest: { ...manifest, compatibility } })).toBeUndefined();
+  expect(pool.ready).toBe(1);
+});
