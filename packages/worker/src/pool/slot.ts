@@ -153,12 +153,13 @@ export async function closeSlot(host: SlotHost, slot: Slot): Promise<void> {
 export async function freeSlot(host: SlotHost, slot: SlotHoldings): Promise<void> {
   await host.cgroups.remove(slot.name);
   await step("slot.cgroup-removed");
-  await rm(slot.folder, { recursive: true, force: true });
   try {
+    await rm(slot.folder, { recursive: true, force: true });
     await step("slot.folder-removed");
+    // As long as there are files of this user, nobody else may be it.
+    host.uids.release(slot.uid);
+  } finally {
     if (slot.network !== undefined) await host.network?.release(slot.network);
     await step("slot.freed");
-  } finally {
-    host.uids.release(slot.uid);
   }
 }

@@ -12,6 +12,7 @@ import { FastvmError, step } from "@fastvm/contract";
 import { freezeBelowTop, freezeLayer, settleChain } from "./settle-chain.ts";
 import { closeOverlay, DISK_FOLDER, nextLayer, openOverlay, switchToOverlay } from "../disk/chain.ts";
 import type { OverlayFactory } from "../disk/overlay.ts";
+import { allSettled } from "../files/all-settled.ts";
 import { checksumFile } from "../files/checksum.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import { captureDelta } from "../memory/delta.ts";
@@ -102,7 +103,7 @@ async function pauseAndCopy(
     // live=false: QEMU would otherwise give up its disks, as if another host were to take over.
     const save = qemu.qmp.execute("xen-save-devices-state", { filename: stateFile(), live: false });
     const copy = captureDelta(qemu.identity.pid, mapping, join(target, DELTA_FILE));
-    const [, dirtyBytes] = await Promise.all([save, copy]);
+    const [, dirtyBytes] = await allSettled<[unknown, number]>([save, copy]);
     await step("capture.copied");
     await switchToOverlay(qemu.qmp, vm.record.chain, overlay);
     await step("capture.switched");

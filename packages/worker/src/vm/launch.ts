@@ -28,8 +28,9 @@ export async function launch(context: WorkerContext, spec: VmSpec): Promise<Laun
     diskGib: Math.max(spec.diskGib, source.manifest.diskGib),
     folder: vmFolder(context.config, spec.vmId),
   });
-  await step("launch.restored");
+  // First: a VM that runs is never one that nobody knows.
   context.vms.set(spec.vmId, vm);
+  await step("launch.restored");
   return { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(context, vm) };
 }
 

@@ -42,14 +42,15 @@ export async function resume(context: WorkerContext, vm: Vm, options: ResumeOpti
     folder: vmFolder(context.config, vm.vmId),
     transitions: vm.transitions,
   });
+  // First: whatever cannot be cleared away of the paused state, the VM runs.
+  context.vms.set(vm.vmId, revived);
   await step("resume.restored");
   // The VM runs: it does not stop for a lost line.
   await readLogs(folder)
     .then((logs) => writeLogs(revived.folder, logs))
     .catch(context.onError);
   await step("resume.logs-kept");
-  context.vms.set(vm.vmId, revived);
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true }).catch(context.onError);
   await step("resume.state-removed");
   return { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(context, revived) };
 }

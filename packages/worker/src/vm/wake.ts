@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { FastvmError, step } from "@fastvm/contract";
 import type { NetworkPolicy, VmId, VmIdentity } from "@fastvm/contract";
 import { attachDisk, DISK_FOLDER, nextLayer } from "../disk/chain.ts";
+import { allSettled } from "../files/all-settled.ts";
 import { checksumFile } from "../files/checksum.ts";
 import { applyDelta } from "../memory/delta.ts";
 import { findMemoryMapping } from "../memory/mapping.ts";
@@ -71,7 +72,7 @@ export async function wake(
   vm: Vm,
 ): Promise<WokenGuest> {
   const { qemu } = slot;
-  const [state] = await Promise.all([
+  const [state] = await allSettled<[Buffer, void, void, void]>([
     readDeviceState(snapshot),
     record(vm),
     giveDisk(context, vm, slot, snapshot),
