@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { STEPS } from "@fastvm/contract";
 import type { FastvmClient, Vm } from "fastvm";
@@ -41,6 +42,13 @@ test("a call fails at the step that it is told to, as if the disk were full", as
   await steps.order({ step: "capture.copied", effect: { code: "ENOSPC" } });
   await expect(client.snapshots.create({ vmId: vm.id })).rejects.toMatchObject({ code: "out_of_disk" });
   await client.snapshots.create({ vmId: vm.id });
+});
+
+test("a snapshot that fails at its very end leaves nothing that no record knows", async () => {
+  await steps.order({ step: "publish.done", effect: { code: "EIO" } });
+  await expect(client.snapshots.create({ vmId: vm.id })).rejects.toThrow("EIO");
+  const known = (await client.snapshots.list()).map(({ id }) => id);
+  expect((await readdir(join(daemon.config.dataDir, "snapshots"))).toSorted()).toEqual(known.toSorted());
 });
 
 test("a process of the pool that cannot become a VM's goes", async () => {

