@@ -1,7 +1,7 @@
 /** The house style as a test. Each rule is also fed a sample that it must refuse, for a rule that cannot fail keeps nothing. */
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { ERROR_CATALOGUE } from "../packages/contract/src/errors.ts";
+import { ERROR_CATALOGUE } from "../packages/contract/src/errors/errors.ts";
 import { brokenLinks, undocumentedErrors } from "./tidy/documents.ts";
 import { misplacedImports, unusedFiles, wrongDirections } from "./tidy/imports.ts";
 import { machinePaths, registryHosts, vagueFolders } from "./tidy/layout.ts";

@@ -1,8 +1,11 @@
 export { containsCredential, CREDENTIAL_PREFIX } from "./credentials.ts";
 export { isUuid, newOrgId, newSnapshotId, newVmId } from "./ids.ts";
 export type { OrgId, SnapshotId, VmId } from "./ids.ts";
-export { ERROR_CATALOGUE, FastvmError } from "./errors.ts";
-export type { ErrorCode, ErrorEntry } from "./errors.ts";
+export { errorCodesOf } from "./error-codes-of.ts";
+export { errorBody } from "./errors/error-body.ts";
+export type { ErrorEntry } from "./errors/error-entry.ts";
+export { ERROR_CATALOGUE, FastvmError } from "./errors/errors.ts";
+export type { ApiErrorCode, ErrorCode, ProxyErrorCode } from "./errors/errors.ts";
 export * from "./limits.ts";
 export { DEFAULT_MACHINE_TYPE, parseMachineType, STANDARD_MACHINE_TYPES } from "./machine-type.ts";
 export type { MachineType } from "./machine-type.ts";

@@ -1,15 +1,15 @@
 /** Renders the table of operations as an OpenAPI 3.1 document. Schemas with a title become components. */
 import type { TSchema } from "typebox";
+import { errorCodesOf } from "./error-codes-of.ts";
+import { ERROR_CATALOGUE } from "./errors/errors.ts";
 import { OPERATIONS, type Operation } from "./operations.ts";
 import { ErrorBodySchema } from "./schemas/error-body.ts";
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 type JsonObject = { [key: string]: Json };
 
-/** What nearly every operation can answer, whatever it does. */
-const COMMON_ERRORS = [400, 500];
-/** Whoever has a key is looked up in the records, which may be away or have no room. */
-const KEYED_ERRORS = [401, 503, 507];
+/** On an error's answer: the codes that it may have, for whoever checks answers or writes pages. */
+export const ERROR_CODES_KEYWORD = "x-error-codes";
 
 /** The document as plain JSON. */
 export function buildOpenapi(): JsonObject {
@@ -61,17 +61,11 @@ function renderResponses(operation: Operation, components: JsonObject): JsonObje
     }
     responses[status] = { description: "Success", ...(schema === undefined ? {} : { content }) };
   }
-  const hasParameter = operation.path.includes("{");
-  const statuses = [
-    ...COMMON_ERRORS,
-    ...(operation.open === true ? [] : KEYED_ERRORS),
-    ...(hasParameter || operation.body !== undefined ? [404] : []),
-    ...(operation.method === "GET" ? [] : [413]),
-    ...operation.errors,
-  ];
-  for (const status of statuses) {
+  const codes = Map.groupBy(errorCodesOf(operation), (code) => ERROR_CATALOGUE[code].status);
+  for (const [status, ofStatus] of codes) {
     responses[status] ??= {
-      description: "Error",
+      description: `Error: ${ofStatus.map((code) => `\`${code}\``).join(", ")}`,
+      [ERROR_CODES_KEYWORD]: [...ofStatus],
       content: { "application/json": { schema: refer(ErrorBodySchema, components) } },
     };
   }

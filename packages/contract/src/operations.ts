@@ -3,6 +3,7 @@
  * and a test fails when the server's routes and this table differ.
  */
 import { Type, type TSchema } from "typebox";
+import type { ApiErrorCode } from "./errors/errors.ts";
 import { ConsoleTokenSchema } from "./schemas/console.ts";
 import { DeletionSchema } from "./schemas/deletion.ts";
 import { ExecBodySchema, ExecResultSchema, ExecStreamEventSchema } from "./schemas/exec.ts";
@@ -38,8 +39,8 @@ export interface Operation {
   readonly responses: Readonly<Record<number, TSchema | undefined>>;
   /** The element type of the answer's other form, newline-delimited JSON. */
   readonly ndjson?: TSchema;
-  /** The statuses of the error catalogue it can answer besides 400, 401, 404, 413, 500, and 503 and 507 of the records. */
-  readonly errors: readonly number[];
+  /** The codes it can answer besides those that `errorCodesOf` adds to all of its kind. */
+  readonly errors: readonly ApiErrorCode[];
 }
 
 const VmListQuerySchema = Type.Object({
@@ -51,6 +52,9 @@ const VmListQuerySchema = Type.Object({
     }),
   ),
 });
+
+/** Of whatever needs the guest's answer. */
+const GUEST = ["guest_unresponsive", "vm_died"] as const;
 
 const VM = "/v1/vms/{vmId}";
 const SNAPSHOT = "/v1/snapshots/{snapshotId}";
@@ -112,7 +116,16 @@ export const OPERATIONS = {
       "201: it runs. 202: the host is full or slow; the VM stays `provisioning` and starts by itself. On failure the VM is kept in `error` with its reason.",
     body: LaunchBodySchema,
     responses: { 201: VmSchema, 202: VmSchema },
-    errors: [403, 409, 502, 503, 507],
+    errors: [
+      "quota_exceeded",
+      "snapshot_wrong_state",
+      "snapshot_incompatible",
+      "launch_failed",
+      ...GUEST,
+      "network_failed",
+      "out_of_capacity",
+      "vm_wrong_state",
+    ],
   },
   getVm: {
     method: "GET",
@@ -129,7 +142,7 @@ export const OPERATIONS = {
     summary: "Read what a VM uses of its host now",
     description: "Takes a fifth of a second, in which the load of the processor is measured.",
     responses: { 200: VmStatsSchema },
-    errors: [502, 503],
+    errors: [...GUEST],
   },
   getVmLogs: {
     method: "GET",
@@ -138,7 +151,7 @@ export const OPERATIONS = {
     summary: "Read what a VM's guest and its hypervisor printed last",
     description: "In whatever state the VM is; of one in `error`, as much as was kept.",
     responses: { 200: VmLogsSchema },
-    errors: [502, 503],
+    errors: [...GUEST],
   },
   updateVm: {
     method: "PATCH",
@@ -158,7 +171,7 @@ export const OPERATIONS = {
     summary: "Delete a VM in whatever state it is",
     description: "When it answers, the VM is gone.",
     responses: { 200: DeletionSchema },
-    errors: [502, 503, 507],
+    errors: ["launch_failed", ...GUEST, "network_failed"],
   },
   pauseVm: {
     method: "POST",
@@ -167,7 +180,7 @@ export const OPERATIONS = {
     summary: "Pause a VM: its state goes to disk, its memory is freed",
     description: "Answers the same for a VM that is already paused.",
     responses: { 200: VmSchema },
-    errors: [409, 502, 503, 507],
+    errors: ["vm_wrong_state", "capture_failed", ...GUEST],
   },
   resumeVm: {
     method: "POST",
@@ -176,7 +189,15 @@ export const OPERATIONS = {
     summary: "Resume a paused VM",
     description: "200: it runs. 202: the host is full; the VM stays `resuming` and resumes by itself.",
     responses: { 200: VmSchema, 202: VmSchema },
-    errors: [403, 409, 502, 503, 507],
+    errors: [
+      "quota_exceeded",
+      "vm_wrong_state",
+      "snapshot_incompatible",
+      "launch_failed",
+      ...GUEST,
+      "network_failed",
+      "out_of_capacity",
+    ],
   },
   refreshVmTtl: {
     method: "POST",
@@ -184,7 +205,7 @@ export const OPERATIONS = {
     tag: "VMs",
     summary: "Start a VM's time to live anew",
     responses: { 200: VmSchema },
-    errors: [409],
+    errors: ["ttl_not_set", "vm_wrong_state"],
   },
   forkVm: {
     method: "POST",
@@ -195,7 +216,16 @@ export const OPERATIONS = {
       "One capture, all children started side by side. The source runs on and its connections stay alive.",
     body: ForkBodySchema,
     responses: { 201: ForkResultSchema },
-    errors: [403, 409, 502, 503, 507],
+    errors: [
+      "quota_exceeded",
+      "vm_wrong_state",
+      "capture_failed",
+      "launch_failed",
+      ...GUEST,
+      "network_failed",
+      "out_of_capacity",
+      "snapshot_incompatible",
+    ],
   },
   execInVm: {
     method: "POST",
@@ -207,7 +237,7 @@ export const OPERATIONS = {
     body: ExecBodySchema,
     responses: { 200: ExecResultSchema },
     ndjson: ExecStreamEventSchema,
-    errors: [409, 502, 503, 507],
+    errors: ["vm_wrong_state", ...GUEST, "out_of_capacity", "conflict"],
   },
   presignFile: {
     method: "POST",
@@ -218,7 +248,7 @@ export const OPERATIONS = {
       "Upload: PUT to `uploadUrl`, then `files/fetch` with `downloadUrl`. Download: PUT to `uploadUrl` inside the VM, then GET `downloadUrl`. The URLs carry their own permission; do not send the API key to them.",
     body: FilePresignBodySchema,
     responses: { 200: FilePresignSchema },
-    errors: [409],
+    errors: ["vm_wrong_state", "transfer_failed", "conflict", ...GUEST, "out_of_capacity"],
   },
   fetchFile: {
     method: "POST",
@@ -229,7 +259,15 @@ export const OPERATIONS = {
       "The file is there whole or not at all; folders above it are made. What takes long answers its head early, and then tells a failure by `exitCode`.",
     body: FileFetchBodySchema,
     responses: { 200: ExecResultSchema },
-    errors: [403, 409, 422, 502, 503, 507],
+    errors: [
+      "forbidden",
+      "quota_exceeded",
+      "vm_wrong_state",
+      "transfer_failed",
+      "conflict",
+      ...GUEST,
+      "out_of_capacity",
+    ],
   },
   createConsoleToken: {
     method: "POST",
@@ -239,7 +277,7 @@ export const OPERATIONS = {
     description:
       'The console is a WebSocket. The client sends keystrokes, and `{"type":"resize","cols":80,"rows":24}` as text; it gets the terminal\'s bytes as binary frames.',
     responses: { 200: ConsoleTokenSchema },
-    errors: [409],
+    errors: ["vm_wrong_state"],
   },
   getVmFirewall: {
     method: "GET",
@@ -248,7 +286,7 @@ export const OPERATIONS = {
     summary: "Read a VM's firewall as it is enforced, and what each of its rules has decided",
     description: "The policy with one rule for each service, always in the newer dialect.",
     responses: { 200: FirewallReportSchema },
-    errors: [502],
+    errors: ["network_failed", ...GUEST],
   },
   setVmFirewall: {
     method: "PUT",
@@ -258,7 +296,7 @@ export const OPERATIONS = {
     description: "In any dialect. `{}` is the default policy. Rules that could never match are refused.",
     body: FirewallInputSchema,
     responses: { 200: VmSchema },
-    errors: [502],
+    errors: ["network_failed", ...GUEST],
   },
   patchVmFirewall: {
     method: "PATCH",
@@ -268,7 +306,7 @@ export const OPERATIONS = {
     description: "Each block that is given replaces that block whole; `{}` changes nothing.",
     body: FirewallInputSchema,
     responses: { 200: VmSchema },
-    errors: [502],
+    errors: ["network_failed", ...GUEST],
   },
   listServices: {
     method: "GET",
@@ -286,7 +324,7 @@ export const OPERATIONS = {
     description: "The same again is fine; the same name with another port or h2c is 409. At most 16 a VM.",
     body: RegisterServiceBodySchema,
     responses: { 201: ReachableServiceSchema },
-    errors: [409, 502],
+    errors: ["conflict", "network_failed", ...GUEST],
   },
   updateService: {
     method: "PUT",
@@ -295,7 +333,7 @@ export const OPERATIONS = {
     summary: "Make a service or change it",
     body: UpdateServiceBodySchema,
     responses: { 200: ReachableServiceSchema },
-    errors: [409, 502],
+    errors: ["conflict", "network_failed", ...GUEST],
   },
   deleteService: {
     method: "DELETE",
@@ -303,7 +341,7 @@ export const OPERATIONS = {
     tag: "Services",
     summary: "Remove a service, also when there is none",
     responses: { 204: undefined },
-    errors: [502],
+    errors: ["network_failed", ...GUEST],
   },
   listVmSshKeys: {
     method: "GET",
@@ -320,7 +358,7 @@ export const OPERATIONS = {
     summary: "Add a key that opens one VM",
     body: AddSshKeyBodySchema,
     responses: { 201: SshKeySchema },
-    errors: [409, 422, 502],
+    errors: ["conflict", "transfer_failed", ...GUEST, "out_of_capacity"],
   },
   deleteVmSshKey: {
     method: "DELETE",
@@ -328,7 +366,7 @@ export const OPERATIONS = {
     tag: "SSH keys",
     summary: "Remove a key of one VM",
     responses: { 200: DeletionSchema },
-    errors: [422, 502],
+    errors: ["transfer_failed", ...GUEST, "conflict", "out_of_capacity"],
   },
   listMySshKeys: {
     method: "GET",
@@ -345,7 +383,7 @@ export const OPERATIONS = {
     summary: "Add a key that opens all VMs",
     body: AddSshKeyBodySchema,
     responses: { 201: SshKeySchema },
-    errors: [409],
+    errors: ["conflict"],
   },
   deleteMySshKey: {
     method: "DELETE",
@@ -374,7 +412,7 @@ export const OPERATIONS = {
       "Answers when the snapshot is durable. During one pause of a VM, repeated calls answer the same snapshot.",
     body: CreateSnapshotBodySchema,
     responses: { 201: SnapshotSchema },
-    errors: [403, 409, 502, 503, 507],
+    errors: ["quota_exceeded", "vm_wrong_state", "capture_failed", ...GUEST, "out_of_capacity"],
   },
   getSnapshot: {
     method: "GET",
@@ -400,7 +438,7 @@ export const OPERATIONS = {
     summary: "Delete a snapshot",
     description: "VMs restored from it are not touched.",
     responses: { 200: DeletionSchema },
-    errors: [409, 502, 503, 507],
+    errors: ["snapshot_wrong_state", "capture_failed", ...GUEST],
   },
   getQuotas: {
     method: "GET",

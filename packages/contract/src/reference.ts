@@ -16,7 +16,9 @@ interface OperationNode {
     readonly schema: SchemaNode;
   }[];
   readonly requestBody?: { readonly content: Content };
-  readonly responses: Readonly<Record<string, { readonly content?: Content }>>;
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Content; readonly "x-error-codes"?: readonly string[] }>
+  >;
 }
 
 type Content = Readonly<Record<string, { readonly schema: SchemaNode }>>;
@@ -48,8 +50,8 @@ const BOUNDS: Readonly<Record<string, string>> = {
 
 const HEAD = `# API reference
 
-Generated from \`packages/contract/openapi.json\` by \`npm run openapi -w @fastvm/contract\`; do not edit. The rules that hold everywhere, what each
-error code means and what was chosen where clients differ are in [API.md](API.md).
+Generated from \`packages/contract/openapi.json\` by \`npm run openapi -w @fastvm/contract\`; do not edit. The rules that hold everywhere, and what
+was chosen where clients differ, are in [API.md](API.md); what each error code means is in [ERRORS.md](ERRORS.md).
 `;
 
 export function renderReference({ paths, components }: OpenapiDocument): string {
@@ -74,11 +76,11 @@ function renderOperation(method: string, path: string, operation: OperationNode)
   if (operation.requestBody !== undefined)
     facts.push(`- Body: ${describeContent(operation.requestBody.content)}`);
   const errors: string[] = [];
-  for (const [status, { content }] of Object.entries(operation.responses)) {
-    if (Number(status) >= 400) errors.push(status);
+  for (const [status, { content, "x-error-codes": codes }] of Object.entries(operation.responses)) {
+    if (codes !== undefined) errors.push(`${status} ${codes.map((code) => `\`${code}\``).join(", ")}`);
     else facts.push(`- \`${status}\`: ${content === undefined ? "no body" : describeContent(content)}`);
   }
-  facts.push(`- Errors: ${errors.join(", ")}`);
+  facts.push(`- Errors: ${errors.join("; ")}`);
   return [...lines, "", ...facts, ""].join("\n");
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { FastvmError } from "./errors.ts";
+import { FastvmError } from "./errors/errors.ts";
 import { checkEnvVars, checkMetadata } from "./string-map-rules.ts";
 
 function fieldOf(check: () => void): string | undefined {

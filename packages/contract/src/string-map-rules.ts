@@ -1,5 +1,5 @@
 /** The rules of metadata and environment variables that JSON Schema cannot say, because they count bytes. */
-import { FastvmError } from "./errors.ts";
+import { FastvmError } from "./errors/errors.ts";
 import {
   MAX_ENV_JSON_BYTES,
   MAX_ENV_KEY_BYTES,

@@ -1,6 +1,4 @@
 export { PROXY_ERROR_HEADER } from "./answer/answer-error.ts";
-export { PROXY_ERRORS } from "./answer/proxy-errors.ts";
-export type { ProxyErrorCode, ProxyErrorEntry } from "./answer/proxy-errors.ts";
 export { createEdge } from "./edge.ts";
 export type { Edge, EdgeOptions } from "./edge.ts";
 export type { EdgeLog } from "./edge-parts.ts";

@@ -1,9 +1,9 @@
 /** Every failure leaves as JSON of one shape, with headers that tell generated clients whether to try again. */
-import { FastvmError, MAX_BODY_BYTES } from "@fastvm/contract";
+import { errorBody, FastvmError, MAX_BODY_BYTES } from "@fastvm/contract";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { ClientGoneError } from "../exec/client-gone.ts";
 import type { Log } from "../log.ts";
-import { asFastvmError, errorView } from "../views/error-view.ts";
+import { asFastvmError } from "../views/as-fastvm-error.ts";
 
 /** Long enough for a VM to go or to be paused, short enough that clients honour it (at most 60). */
 const RETRY_AFTER_SEC = 5;
@@ -35,7 +35,7 @@ function sendError(reply: FastifyReply, error: FastvmError): FastifyReply {
   const { status, retryable } = error.entry;
   if (!retryable) reply.header("x-should-retry", "false");
   if (status === 503) reply.header("retry-after", String(RETRY_AFTER_SEC));
-  return reply.code(status).send(errorView(error));
+  return reply.code(status).send(errorBody(error));
 }
 
 /** Fastify's own errors, in the catalogue's terms. */

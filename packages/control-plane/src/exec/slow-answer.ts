@@ -5,7 +5,7 @@
 import type { ExecResult, FastvmError } from "@fastvm/contract";
 import type { FastifyReply } from "fastify";
 import { FAILED_EXIT_CODE } from "./failed-exit-code.ts";
-import { asFastvmError } from "../views/error-view.ts";
+import { asFastvmError } from "../views/as-fastvm-error.ts";
 
 /** `undefined` when `ms` passed first; rejects when the promise does. */
 export async function resultWithin<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { ExecEvent, ExecStreamEvent, FastvmError } from "@fastvm/contract";
 import type { FastifyReply } from "fastify";
-import { asFastvmError } from "../views/error-view.ts";
+import { asFastvmError } from "../views/as-fastvm-error.ts";
 import { FAILED_EXIT_CODE } from "./failed-exit-code.ts";
 
 /** Ends with exactly one `x`; when the VM dies, with one that says so. Rejects when the client goes away. */

@@ -1,10 +1,10 @@
 /** PUT and GET of staging objects, over the API's port and, for the guest's own curl, over the guest link. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
-import { FastvmError } from "@fastvm/contract";
+import { errorBody, FastvmError } from "@fastvm/contract";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
-import { asFastvmError, errorView } from "../views/error-view.ts";
+import { asFastvmError } from "../views/as-fastvm-error.ts";
 import type { SignedUrls, StagingGrant } from "./signed-urls.ts";
 import type { StagingObjects } from "./staging-objects.ts";
 
@@ -100,5 +100,5 @@ function fail(log: Log, request: IncomingMessage, response: ServerResponse, erro
     // What is left of an upload that nobody wants is not read. HTTP/2 has its own way of saying so.
     ...(request.httpVersionMajor === 1 ? { connection: "close" } : {}),
   });
-  response.end(JSON.stringify(errorView(known)));
+  response.end(JSON.stringify(errorBody(known)));
 }

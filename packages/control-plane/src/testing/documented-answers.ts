@@ -1,4 +1,4 @@
-/** Checks answers against the committed openapi.json: status documented, body as its schema says, no field undocumented. */
+/** Checks answers against the committed openapi.json: status and error code documented, body as its schema says, no field undocumented. */
 import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 
@@ -46,6 +46,7 @@ export class DocumentedAnswers {
     if (object(object(response)["content"])[type] === undefined) {
       throw new Error(`${where} has the undocumented content type ${type}`);
     }
+    checkCode(object(response)["x-error-codes"], answer.body, where);
     const pointer = ["paths", template, answer.method.toLowerCase(), "responses", String(answer.status)];
     this.#validate([...pointer, "content", type, "schema"], answer.body, where);
   }
@@ -65,6 +66,14 @@ export class DocumentedAnswers {
         `${where} answers what openapi.json does not say: ${findings}\n${JSON.stringify(body)}`,
       );
     }
+  }
+}
+
+function checkCode(documented: Json | undefined, body: unknown, where: string): void {
+  if (!Array.isArray(documented)) return;
+  const code: unknown = typeof body === "object" && body !== null && "code" in body ? body.code : undefined;
+  if (!documented.some((known) => known === code)) {
+    throw new Error(`${where} has the undocumented code ${String(code)}: ${JSON.stringify(body)}`);
   }
 }
 

@@ -1,5 +1,6 @@
-/** The proxy's own answers: JSON `{error, code, retryable, suggested_action?}`, and the code in a header. */
+/** The proxy's own answers: errors in the API's shape with `suggested_action`, as the first clients read the hint, and the code in a header. */
 import { ServerResponse, STATUS_CODES } from "node:http";
+import { errorBody } from "@fastvm/contract";
 import type { ClientRequest, ClientResponse } from "../client-request.ts";
 import type { Sink } from "../forward/pump.ts";
 import { RETRY_AFTER_SEC } from "../limits.ts";
@@ -15,15 +16,8 @@ export async function answerError(
   error: ProxyError,
   lingerMs: number,
 ): Promise<void> {
-  const { status, retryable, ...entry } = error.entry;
-  const body = Buffer.from(
-    JSON.stringify({
-      error: error.message,
-      code: error.code,
-      retryable,
-      ...("suggestedAction" in entry ? { suggested_action: entry.suggestedAction } : {}),
-    }),
-  );
+  const { status, hint } = error.entry;
+  const body = Buffer.from(JSON.stringify({ ...errorBody(error), suggested_action: hint }));
   response.statusCode = status;
   // A service's answer that could not be written may have left its reason behind.
   if (response instanceof ServerResponse) response.statusMessage = STATUS_CODES[status] ?? "";

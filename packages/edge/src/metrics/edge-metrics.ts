@@ -1,5 +1,5 @@
 /** What the proxy has done since it started. */
-import type { ProxyErrorCode } from "../answer/proxy-errors.ts";
+import type { ProxyErrorCode } from "@fastvm/contract";
 
 /** Upper bounds of the latency histogram's buckets, in ms; one more takes the rest. */
 export const LATENCY_BUCKETS_MS = [

@@ -1,11 +1,11 @@
-import { checkMetadata, FastvmError, normalizeName, type ForkBody } from "@fastvm/contract";
+import { checkMetadata, errorBody, FastvmError, normalizeName, type ForkBody } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import { serve } from "../../app/operation-route.ts";
 import { answerDialect, parseFirewall } from "../../firewall/validate.ts";
 import type { Dialect } from "../../firewall/render.ts";
 import type { LifecycleContext } from "../../lifecycle/context.ts";
 import { forkVm, type ForkOutcome, type ForkRequest } from "../../lifecycle/fork.ts";
-import { asFastvmError, errorView } from "../../views/error-view.ts";
+import { asFastvmError } from "../../views/as-fastvm-error.ts";
 import { vmView } from "../../views/vm-view.ts";
 import { findVm } from "../find.ts";
 
@@ -46,5 +46,5 @@ function forkRequest(body: ForkBody): ForkRequest {
 function childView(outcome: ForkOutcome, dialect: Dialect) {
   return "vm" in outcome
     ? { vm: vmView(outcome.vm, dialect) }
-    : { error: errorView(asFastvmError(outcome.error)) };
+    : { error: errorBody(asFastvmError(outcome.error)) };
 }

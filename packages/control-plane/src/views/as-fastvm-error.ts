@@ -1,4 +1,4 @@
-import { FastvmError, type ErrorBody } from "@fastvm/contract";
+import { FastvmError } from "@fastvm/contract";
 import { isDiskFull } from "../store/is-disk-full.ts";
 
 /** What is not of the catalogue is a bug, but for a full disk: the log learns what the caller does not. */
@@ -7,14 +7,4 @@ export function asFastvmError(error: unknown): FastvmError {
   return isDiskFull(error)
     ? new FastvmError("out_of_disk", "nothing was written", { cause: error })
     : new FastvmError("internal", undefined, { cause: error });
-}
-
-export function errorView(error: FastvmError): ErrorBody {
-  return {
-    error: error.message,
-    code: error.code,
-    message: error.message,
-    hint: error.entry.hint,
-    ...(error.field === undefined ? {} : { field: error.field }),
-  };
 }

@@ -1,0 +1,96 @@
+/** What the proxy answers by itself, apart from any service, besides `invalid_request` and `internal`, which it shares with the API. */
+import type { ErrorEntry } from "./error-entry.ts";
+
+export const PROXY_ERRORS = {
+  host_not_found: {
+    status: 404,
+    message: "This names no service",
+    hint: "Use the URL that the service's record shows",
+    when: "The host or path names no service",
+    retryable: false,
+  },
+  machine_not_found: {
+    status: 404,
+    message: "There is no such VM",
+    hint: "List the VMs to see what exists",
+    when: "There is no such VM",
+    retryable: false,
+  },
+  service_not_found: {
+    status: 404,
+    message: "The VM has no service of this name",
+    hint: "Register the service with POST /v1/vms/{id}/services",
+    when: "The VM has no service of this name",
+    retryable: false,
+  },
+  service_unreachable: {
+    status: 502,
+    message: "The service accepts no connections",
+    hint: "See that a program in the VM listens on the service's port",
+    when: "Nobody listens on the port, or the VM took no connection within 10 s",
+    retryable: true,
+  },
+  service_bad_answer: {
+    status: 502,
+    message: "The service broke off or gave an answer that is not HTTP",
+    hint: "See that the service speaks HTTP/1.1, or HTTP/2 where its h2c is true",
+    when: "It broke off before its headers, or they are not valid HTTP, above 64 KiB, or of a status outside 200–599",
+    retryable: false,
+  },
+  machine_not_running: {
+    status: 503,
+    message: "The VM does not run",
+    hint: "Look at the VM's status",
+    when: "The VM is in `error`, `stopped` or `deleting`",
+    retryable: false,
+  },
+  machine_not_ready: {
+    status: 503,
+    message: "The VM does not run yet",
+    hint: "Try again in a moment",
+    when: "The VM is being launched",
+    retryable: true,
+  },
+  machine_paused_auto_resume_disabled: {
+    status: 503,
+    message: "The VM is paused, and requests do not wake it",
+    hint: "Resume the VM, or set its autoResume to true",
+    when: "The VM is paused and its `autoResume` is false",
+    retryable: false,
+  },
+  machine_resume_timeout: {
+    status: 503,
+    message: "The VM did not wake in time",
+    hint: "Try again; it may be awake by then",
+    when: "It did not wake within 30 s",
+    retryable: true,
+  },
+  machine_resume_failed: {
+    status: 503,
+    message: "The VM could not be woken",
+    hint: "Resume the VM through the API to see why",
+    when: "Its resume failed",
+    retryable: true,
+  },
+  too_many_connections: {
+    status: 503,
+    message: "There are as many connections as there may be",
+    hint: "Close some, or try again later",
+    when: "The VM, or all VMs together, have as many as they may have",
+    retryable: true,
+  },
+  records_unavailable: {
+    status: 503,
+    message: "Which service this is cannot be looked up now",
+    hint: "Try again; the VM runs on",
+    when: "The database does not answer",
+    retryable: true,
+  },
+  service_timeout: {
+    status: 504,
+    message: "The service did not answer in time",
+    hint: "Try again, or have the service send its headers earlier",
+    when: "No headers within 60 s of the request's end, or of the last byte that the service took of it; or nothing moved for 15 minutes",
+    retryable: true,
+  },
+} as const satisfies Record<string, ErrorEntry>;
