@@ -1,14 +1,24 @@
 /** Copies a file or a folder of a VM to this machine, streaming from end to end. */
-import { randomBytes } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
-import { pipeline } from "node:stream/promises";
+import { mkdir } from "node:fs/promises";
+import { posix } from "node:path";
 import type { VmRef } from "../vms/vm.ts";
+import { parseMetadata, STAT_FORMAT } from "./file-metadata.ts";
+import type { FileMetadata } from "./file-metadata.ts";
 import { FileTransferError } from "./file-transfer-error.ts";
-import { unpackInto } from "./tar-process.ts";
-import { getObject, runChecked, shellQuote, throwIfFailed, transferTimeoutSec } from "./transfer.ts";
+import { packOptions, tarFlavor, unpackOptions } from "./tar-flavor.ts";
+import type { TarFlavor } from "./tar-flavor.ts";
+import { localTarFlavor, unpackInto } from "./tar-process.ts";
+import {
+  getObject,
+  runChecked,
+  shellPath,
+  shellQuote,
+  shellWords,
+  throwIfFailed,
+  transferTimeoutSec,
+} from "./transfer.ts";
 import type { TransferCalls, TransferOptions } from "./transfer.ts";
+import { unpackWhole, writeWhole } from "./write-whole.ts";
 
 /** No percent sign, no braces: curl must take the URL as it is. */
 const CURL_PUT =
@@ -23,63 +33,83 @@ export async function download(
   localPath: string,
   options: TransferOptions,
 ): Promise<void> {
-  const isFolder = await isRemoteFolder(calls, vm, remotePath, options);
+  const [found, localFlavor] = await Promise.all([lookAt(calls, vm, remotePath, options), localTarFlavor()]);
   const staging = await calls.files.presign(vm, { path: remotePath }, { signal: options.signal });
-  const [source, url] = [shellQuote(remotePath), shellQuote(staging.uploadUrl)];
-  await runChecked(
-    calls,
-    vm,
-    isFolder ? packAndPut(source, url) : `${CURL_PUT} -T ${source} ${url}`,
-    options,
-  );
+  const url = shellQuote(staging.uploadUrl);
+  const isArchive =
+    found.kind === "folder" ||
+    (found.metadata?.hasHoles === true && found.flavor === "gnu" && localFlavor !== "other");
+  const pack = shellWords(packOptions(found.flavor, localFlavor));
+  const put = isArchive
+    ? packAndPut(`${pack} ${membersOf(found, remotePath)}`, url)
+    : `${CURL_PUT} -T ${shellPath(remotePath)} ${url}`;
+  await runChecked(calls, vm, put, options);
   const object = getObject(calls, staging.downloadUrl, options);
-  if (isFolder) {
-    await mkdir(localPath, { recursive: true });
-    await unpackInto(localPath, object);
-  } else {
-    await writeWhole(localPath, object);
-  }
+  if (found.kind === "folder") await unpackFolder(localPath, object, localFlavor);
+  else if (isArchive) await unpackWhole(localPath, object, posix.basename(remotePath), found.metadata);
+  else await writeWhole(localPath, object, found.metadata);
 }
 
-async function isRemoteFolder(
+async function unpackFolder(
+  localPath: string,
+  archive: AsyncIterable<Uint8Array>,
+  flavor: TarFlavor,
+): Promise<void> {
+  const made = await mkdir(localPath, { recursive: true });
+  const rules = { flavor, isRoot: process.getuid?.() === 0, joinsFolder: made === undefined };
+  await unpackInto(localPath, archive, unpackOptions(rules));
+}
+
+interface Found {
+  readonly kind: "folder" | "file";
+  /** Of the VM's tar. */
+  readonly flavor: TarFlavor;
+  /** Absent where there is no GNU `stat`. */
+  readonly metadata?: FileMetadata | undefined;
+}
+
+async function lookAt(
   calls: TransferCalls,
   vm: VmRef,
   remotePath: string,
   options: TransferOptions,
-): Promise<boolean> {
-  const path = shellQuote(remotePath);
-  const script = `test -e ${path} || exit ${MISSING_EXIT_CODE}; test -d ${path} && echo folder || echo file`;
+): Promise<Found> {
+  const path = shellPath(remotePath);
+  const script = [
+    `test -e ${path} || exit ${MISSING_EXIT_CODE}`,
+    `if test -d ${path}; then echo folder; elif test -f ${path}; then echo file; else echo other; fi`,
+    `LC_ALL=C stat -L -c '${STAT_FORMAT}' ${path} 2>/dev/null || echo`,
+    "tar --version 2>/dev/null || :",
+  ].join("; ");
   const timeoutSec = transferTimeoutSec(options.execTimeoutSec);
   const result = await calls.run(vm, ["sh", "-c", script], { timeoutSec, signal: options.signal });
   if (result.exitCode === MISSING_EXIT_CODE) {
     throw new FileTransferError(`There is no ${remotePath} in the VM`, { code: "ENOENT" });
   }
   throwIfFailed(result, `Looking at ${remotePath}`);
-  return result.stdout.trim() === "folder";
+  const [kind = "", stat = "", version = ""] = result.stdout.split("\n");
+  // A pipe would be waited for without end, and a device read.
+  if (kind === "other") throw new FileTransferError(`${remotePath} is neither a file nor a folder`);
+  const flavor = tarFlavor(version);
+  return kind === "folder" ? { kind, flavor } : { kind: "file", flavor, metadata: parseMetadata(stat) };
+}
+
+/** Of a folder all, as `.`; of a file itself, also if a link led to it. */
+function membersOf({ kind }: Found, remotePath: string): string {
+  if (kind === "folder") return `-C ${shellPath(remotePath)} .`;
+  const name = shellQuote(`./${posix.basename(remotePath)}`);
+  return `--dereference -C ${shellPath(posix.dirname(remotePath))} ${name}`;
 }
 
 /**
  * A plain `sh` has no pipefail: tar's own status travels through a file, so that a folder that was read in part is not taken
  * for a whole one. Status 1 means that a file changed while it was read, which on a running system is nothing unusual.
  */
-function packAndPut(source: string, url: string): string {
+function packAndPut(packArguments: string, url: string): string {
   return [
     "status=$(mktemp) || exit 1",
-    `{ tar -cz -C ${source} .; echo $? > "$status"; } | ${CURL_PUT} -T - ${url}`,
+    `{ LC_ALL=C tar -cz ${packArguments}; echo $? > "$status"; } | ${CURL_PUT} -T - ${url}`,
     'sent=$?; packed=$(cat "$status"); rm -f "$status"',
     '[ "$sent" -eq 0 ] && [ "$packed" -le 1 ]',
   ].join("; ");
-}
-
-/** Under the final name there is the whole file or none. */
-async function writeWhole(localPath: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  await mkdir(dirname(localPath), { recursive: true });
-  const partial = `${localPath}.${randomBytes(4).toString("hex")}.part`;
-  try {
-    await pipeline(chunks, createWriteStream(partial));
-    await rename(partial, localPath);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
 }

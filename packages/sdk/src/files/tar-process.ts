@@ -1,9 +1,11 @@
 /** The local `tar`, as a source or a target of bytes. A tar that fails makes the transfer fail. */
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
+import type { Writable } from "node:stream";
 import { environmentWith } from "../client-config.ts";
 import { FileTransferError } from "./file-transfer-error.ts";
+import { tarFlavor } from "./tar-flavor.ts";
+import type { TarFlavor } from "./tar-flavor.ts";
 
 const MAX_COMPLAINT_CHARS = 2000;
 /**
@@ -12,9 +14,14 @@ const MAX_COMPLAINT_CHARS = 2000;
  */
 const ABSOLUTE_MEMBER = /^\w*tar: removing leading/im;
 
-/** A gzipped tar of what is in the folder, rooted at `.`. */
-export async function* packFolder(folder: string): AsyncGenerator<Uint8Array, void, undefined> {
-  const tar = new TarProcess(["-cz", "-C", folder, "."], ["ignore", "pipe", "pipe"]);
+/** A gzipped tar of what is in the folder, rooted at `.`, or of one file in it, whose links are followed. */
+export async function* packFolder(
+  folder: string,
+  options: readonly string[],
+  file?: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const member = file === undefined ? ["."] : ["--dereference", `./${file}`];
+  const tar = new TarProcess(["-cz", ...options, "-C", folder, ...member], ["ignore", "pipe", "pipe"]);
   try {
     if (tar.child.stdout !== null) yield* tar.child.stdout as AsyncIterable<Uint8Array>;
     await tar.end();
@@ -24,18 +31,22 @@ export async function* packFolder(folder: string): AsyncGenerator<Uint8Array, vo
 }
 
 /**
- * Unpacks into a folder that exists, over what is there. Owners are not taken over. Archives with absolute paths, `..` or
- * links that lead outside are an error, and nothing of them lands outside the folder: tar sees to that by itself.
+ * Unpacks into a folder that exists, over what is there. Archives with absolute paths, `..` or links that lead outside are an
+ * error, and nothing of them lands outside the folder: tar sees to that by itself.
  */
-export async function unpackInto(folder: string, archive: AsyncIterable<Uint8Array>): Promise<void> {
-  const tar = new TarProcess(["-xz", "--no-same-owner", "-C", folder], ["pipe", "ignore", "pipe"]);
+export async function unpackInto(
+  folder: string,
+  archive: AsyncIterable<Uint8Array>,
+  options: readonly string[],
+): Promise<void> {
+  const tar = new TarProcess(["-xz", ...options, "-C", folder], ["pipe", "ignore", "pipe"]);
   const { stdin } = tar.child;
   // A tar that fails stops reading; its own words then say more than the broken pipe.
   stdin?.on("error", () => undefined);
   try {
     for await (const chunk of archive) {
       if (stdin === null || !stdin.writable) break;
-      if (!stdin.write(chunk)) await Promise.race([once(stdin, "drain"), once(stdin, "close")]);
+      if (!stdin.write(chunk)) await drainedOrClosed(stdin);
     }
     stdin?.end();
     await tar.end();
@@ -43,6 +54,30 @@ export async function unpackInto(folder: string, archive: AsyncIterable<Uint8Arr
     tar.child.kill();
   }
 }
+
+/** Takes both listeners away with the first event: an archive has as many waits as chunks. */
+function drainedOrClosed(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.off("drain", done).off("close", done);
+      resolve();
+    };
+    stream.once("drain", done).once("close", done);
+  });
+}
+
+let flavor: Promise<TarFlavor> | undefined;
+
+/** Asked once. A tar that is not there is found out when it is to work. */
+export function localTarFlavor(): Promise<TarFlavor> {
+  flavor ??= new Promise((resolve) => {
+    execFile("tar", ["--version"], (_error, stdout) => resolve(tarFlavor(stdout)));
+  });
+  return flavor;
+}
+
+/** Its words are read, so they must not be translated. macOS would pack a second file beside each that has attributes. */
+const TAR_ENVIRONMENT = { LC_ALL: "C", COPYFILE_DISABLE: "1" };
 
 class TarProcess {
   readonly child: ChildProcess;
@@ -52,8 +87,7 @@ class TarProcess {
   #hasAbsoluteMember = false;
 
   constructor(args: readonly string[], stdio: ("ignore" | "pipe")[]) {
-    // Its words are read, so they must not be translated.
-    this.child = spawn("tar", args, { stdio, env: environmentWith({ LC_ALL: "C" }) });
+    this.child = spawn("tar", args, { stdio, env: environmentWith(TAR_ENVIRONMENT) });
     this.child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#complaint = (this.#complaint + text).slice(0, MAX_COMPLAINT_CHARS);
       // Before it is cut: an archive may bring many warnings in order to hide this one.

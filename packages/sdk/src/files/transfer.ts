@@ -59,6 +59,15 @@ export function shellQuote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
+/** A path as one word of a shell command: one that begins with a dash is a path all the same. */
+export function shellPath(path: string): string {
+  return shellQuote(path.startsWith("/") ? path : `./${path}`);
+}
+
+export function shellWords(words: readonly string[]): string {
+  return words.map((word) => shellQuote(word)).join(" ");
+}
+
 /** The API key is not sent along: the URL is the permission. */
 export async function putObject(
   calls: TransferCalls,

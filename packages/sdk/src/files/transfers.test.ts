@@ -1,9 +1,11 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
+import { randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
 import {
   chmod,
+  lstat,
   mkdir,
   mkdtemp,
   readdir,
@@ -13,6 +15,7 @@ import {
   stat,
   symlink,
   truncate,
+  utimes,
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -21,12 +24,16 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { APIUserAbortError, FastvmClient, FileTransferError } from "../index.ts";
 import type { TransferProgress } from "../index.ts";
+import { makeEveryKind, manifestOf } from "../testing/folder-manifest.ts";
 import { LocalVm } from "../testing/local-vm.ts";
 import { VM } from "../testing/wire-server.ts";
+import { unpackOptions } from "./tar-flavor.ts";
 import { unpackInto } from "./tar-process.ts";
 
 /** To presign, fetch and exec at once. */
 const ANSWERS = { maxUploadBytes: 2 ** 40, exitCode: 0, stdout: "file", stderr: "", timedOut: false };
+
+const RULES = unpackOptions({ flavor: "gnu", isRoot: process.getuid?.() === 0, joinsFolder: true });
 
 let vm: LocalVm;
 let client: FastvmClient;
@@ -126,6 +133,66 @@ describe("files", () => {
     expect(await readdir(local())).toEqual(["a"]);
   });
 
+  it("keep permissions, time and holes, and no set-id bit", async () => {
+    await writeFile(local("secret"), "x");
+    await chmod(local("secret"), 0o4741);
+    await utimes(local("secret"), "1712345678.123456", "1712345678.123456");
+    await writeFile(local("holes"), "begins");
+    await truncate(local("holes"), 2 ** 30);
+    await chmod(local("holes"), 0o640);
+    await utimes(local("holes"), "1612345678.654321", "1612345678.654321");
+    for (const name of ["secret", "holes"]) {
+      await client.upload(VM, local(name), remote(name));
+      await client.download(VM, remote(name), local(`${name} back`));
+    }
+    for (const path of [remote("secret"), local("secret back")]) {
+      expect(await kept(path)).toEqual({ mode: 0o741, time: "1712345678.123456", blocks: 8n });
+    }
+    for (const path of [remote("holes"), local("holes back")]) {
+      expect(await kept(path)).toEqual({ mode: 0o640, time: "1612345678.654321", blocks: 8n });
+      expect((await stat(path)).size).toBe(2 ** 30);
+    }
+    for (const object of vm.objects.values()) expect(object.length).toBeLessThan(2 ** 16);
+    expect([...(await readdir(local())), ...(await readdir(remote()))].toSorted()).toEqual(
+      ["holes", "holes", "holes back", "secret", "secret", "secret back"].toSorted(),
+    );
+  });
+
+  it("may have names as long as names can be, and begin with a dash", async () => {
+    const long = `-${"文".repeat(84)}-`;
+    await writeFile(local(long), "dense");
+    await writeFile(local("--help"), "x");
+    await truncate(local("--help"), 2 ** 20);
+    for (const name of [long, "--help"]) {
+      await client.upload(VM, local(name), remote(name));
+      await client.download(VM, remote(name), local("back", name));
+      expect(await readFile(local("back", name))).toEqual(await readFile(local(name)));
+    }
+  });
+
+  it("that are links are followed", async () => {
+    await writeFile(local("dense"), "dense");
+    await writeFile(local("holes"), "x");
+    await truncate(local("holes"), 2 ** 20);
+    for (const name of ["dense", "holes"]) {
+      await symlink(name, local(`to ${name}`));
+      await client.upload(VM, local(`to ${name}`), remote(name));
+      await symlink(name, remote(`to ${name}`));
+      await client.download(VM, remote(`to ${name}`), local("back", name));
+      expect(await readFile(local("back", name))).toEqual(await readFile(local(name)));
+      expect((await lstat(local("back", name))).isFile()).toBe(true);
+    }
+  });
+
+  it("that are pipes are refused, here and there, instead of waited for", async () => {
+    await promisify(execFile)("mkfifo", [local("pipe"), remote("pipe")]);
+    await expect(client.upload(VM, local("pipe"), remote("x"))).rejects.toThrow(
+      "neither a file nor a folder",
+    );
+    await expect(client.download(VM, remote("pipe"), local("x"))).rejects.toThrow("neither");
+    expect(vm.stagingRequests).toEqual([]);
+  });
+
   it("stop when the caller aborts", async () => {
     await writeFile(local("a"), "x");
     const signal = AbortSignal.abort();
@@ -139,8 +206,7 @@ describe("memory", () => {
   it("does not grow with what is sent and fetched", async () => {
     const size = 256 * 2 ** 20;
     await mkdir(local(), { recursive: true });
-    await writeFile(local("big"), "");
-    await truncate(local("big"), size);
+    await writeFile(local("big"), Buffer.alloc(size));
     let receivedBytes = 0;
     const sink = createServer((request, response) => {
       const url = `http://${request.headers.host}/object`;
@@ -177,6 +243,47 @@ describe("folders", () => {
     await expectTree(local("back"));
   });
 
+  it("of 1,000 files warn of nothing", async () => {
+    await mkdir(local("many"), { recursive: true });
+    // More than the pipe to tar takes at once, again and again.
+    const bytes = randomBytes(2 ** 15);
+    for (let index = 0; index < 1000; index += 1) await writeFile(local("many", String(index)), bytes);
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): number => warnings.push(warning);
+    process.on("warning", onWarning);
+    await client.upload(VM, local("many"), remote("many"));
+    await client.download(VM, remote("many"), local("back"));
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
+    expect((await readdir(local("back"))).length).toBe(1000);
+  });
+
+  it("come back equal, with all that lstat, attributes and holes tell", async () => {
+    await makeEveryKind(local("kinds"));
+    const made = await manifestOf(local("kinds"));
+    expect(made.length).toBeGreaterThan(15);
+    await client.upload(VM, local("kinds"), remote("kinds"));
+    expect(await manifestOf(remote("kinds"))).toEqual(made);
+    await client.download(VM, remote("kinds"), local("back"));
+    expect(await manifestOf(local("back"))).toEqual(made);
+  });
+
+  it("leave those that they join what they are, and make new ones as they were", async () => {
+    await mkdir(local("tree/sub"), { recursive: true });
+    await chmod(local("tree"), 0o700);
+    await chmod(local("tree/sub"), 0o750);
+    await mkdir(remote(), { recursive: true });
+    await mkdir(local("back"));
+    for (const path of [remote(), local("back")]) await chmod(path, 0o1777);
+    await client.upload(VM, local("tree"), remote());
+    await client.download(VM, remote(), local("back"));
+    await client.download(VM, remote(), local("new"));
+    for (const path of [remote(), local("back"), local("new")]) {
+      expect((await stat(path)).mode & 0o7777).toBe(0o1777);
+      expect((await stat(join(path, "sub"))).mode & 0o7777).toBe(0o750);
+    }
+  });
+
   it("join what is there", async () => {
     await makeTree();
     await mkdir(remote("tree"), { recursive: true });
@@ -210,16 +317,24 @@ describe("folders", () => {
       encoding: "buffer",
     });
     await writeFile(local("evil"), "mine");
-    await expect(unpackInto(local("target"), chunksOf(stdout))).rejects.toBeInstanceOf(FileTransferError);
+    await expect(unpackInto(local("target"), chunksOf(stdout), RULES)).rejects.toBeInstanceOf(
+      FileTransferError,
+    );
     expect(await readFile(local("evil"), "utf8")).toBe("mine");
   });
 
   it("must be archives", async () => {
     await mkdir(local("target"), { recursive: true });
-    const garbage = unpackInto(local("target"), chunksOf(Buffer.from("not an archive")));
+    const garbage = unpackInto(local("target"), chunksOf(Buffer.from("not an archive")), RULES);
     await expect(garbage).rejects.toThrow("local tar failed");
   });
 });
+
+async function kept(path: string): Promise<object> {
+  const { mode, mtimeNs, blocks } = await stat(path, { bigint: true });
+  const micros = String((mtimeNs + 500n) / 1000n);
+  return { mode: Number(mode) & 0o7777, time: `${micros.slice(0, -6)}.${micros.slice(-6)}`, blocks };
+}
 
 async function* chunksOf(...chunks: readonly Buffer[]): AsyncGenerator<Uint8Array, void, undefined> {
   yield* chunks;
