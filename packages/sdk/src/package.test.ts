@@ -9,6 +9,7 @@ import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ALIAS_PACKAGE, compile, installPackage } from "./testing/install-package.ts";
+import type { InstalledPackage } from "./testing/install-package.ts";
 import { json, VM, WireServer } from "./testing/wire-server.ts";
 import { promisify } from "node:util";
 
@@ -22,7 +23,7 @@ const MIN_NODE_MAJOR = 20;
 const NOT_PROMISED = ["node10", "node16-cjs"];
 
 const consumer = mkdtempSync(join(tmpdir(), "fastvm-consumer-"));
-let installed: string;
+let installed: InstalledPackage;
 
 beforeAll(() => {
   installed = installPackage(consumer);
@@ -33,16 +34,26 @@ afterAll(() => rmSync(consumer, { recursive: true }));
 
 describe("the built package", () => {
   it.each(["fastvm", "@fastvm/sdk"])("%s is laid out as Node and bundlers expect it", async (name) => {
-    const pkgDir = name === "fastvm" ? installed : ALIAS_PACKAGE;
+    const pkgDir = name === "fastvm" ? installed.folder : ALIAS_PACKAGE;
     const { messages, pkg } = await publint({ pkgDir, strict: true });
     expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
   });
 
+  it("holds what is built and nothing else, and packing leaves the sources as they were", () => {
+    const list = execFileSync("tar", ["-tzf", installed.tarball], { encoding: "utf8" }).trim().split("\n");
+    const built = list.filter((name) => /^package\/dist\/.*\.(js|js\.map|d\.ts)$/.test(name));
+    expect(built.length).toBeGreaterThan(50);
+    expect(list.filter((name) => !built.includes(name)).toSorted()).toEqual(
+      ["package/LICENSE", "package/README.md", "package/package.json"].toSorted(),
+    );
+    expect(list.filter((name) => /test|packaging/.test(name))).toEqual([]);
+    const packed = join(consumer, ".repository/packages/sdk");
+    expect(readFileSync(join(packed, "package.json"))).toEqual(readFileSync(join(PACKAGE, "package.json")));
+    expect(existsSync(join(packed, "LICENSE"))).toBe(false);
+  });
+
   it("has types that TypeScript finds and that say what is there", () => {
-    // As npm packs it.
-    const tarball = join(consumer, "fastvm.tgz");
-    execFileSync("tar", ["-czf", tarball, "--transform", "s,^[.],package,", "-C", installed, "."]);
-    const result = areTheTypesWrong(tarball);
+    const result = areTheTypesWrong(installed.tarball);
     expect(result.types).toEqual({ kind: "included" });
     const promised = result.problems.filter(
       ({ resolutionKind = "" }) => !NOT_PROMISED.includes(resolutionKind),

@@ -1,0 +1,44 @@
+/**
+ * What `npm pack` and `npm publish` run around their work: `swap-manifest.ts published` before it, `swap-manifest.ts workspace` after it.
+ * The published manifest lacks the condition by which this workspace runs the sources: a bundler in development mode would look for them in vain.
+ */
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const PACKAGE = fileURLToPath(new URL("../..", import.meta.url));
+const MANIFEST = join(PACKAGE, "package.json");
+const LICENSE = join(PACKAGE, "LICENSE");
+/** Where the workspace's own lies meanwhile; neither Git nor npm looks there. */
+const KEPT = join(PACKAGE, "build/package.json");
+
+interface Manifest {
+  readonly devDependencies?: unknown;
+  readonly scripts?: unknown;
+  readonly exports: { readonly ".": { readonly development?: string } };
+}
+
+if (process.argv[2] === "published") publish();
+else restore();
+
+function publish(): void {
+  const { devDependencies: _dependencies, scripts: _scripts, ...manifest } = readManifest();
+  const { development, ...conditions } = manifest.exports["."];
+  // Without it the published one lies there already: an earlier run was interrupted.
+  if (development === undefined) return;
+  mkdirSync(join(PACKAGE, "build"), { recursive: true });
+  copyFileSync(MANIFEST, KEPT);
+  copyFileSync(join(PACKAGE, "../../LICENSE"), LICENSE);
+  const published = { ...manifest, exports: { ".": conditions } };
+  writeFileSync(MANIFEST, `${JSON.stringify(published, undefined, 2)}\n`);
+}
+
+function restore(): void {
+  copyFileSync(KEPT, MANIFEST);
+  rmSync(KEPT);
+  rmSync(LICENSE);
+}
+
+function readManifest(): Manifest {
+  return JSON.parse(readFileSync(MANIFEST, "utf8")) as Manifest;
+}
