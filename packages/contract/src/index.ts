@@ -72,6 +72,7 @@ export { TTL_ACTIONS, TtlSchema } from "./schemas/ttl.ts";
 export type { Ttl, TtlAction } from "./schemas/ttl.ts";
 export { VM_STATUSES, VmSchema } from "./schemas/vm.ts";
 export type { Vm, VmStatus } from "./schemas/vm.ts";
+export { REQUEST_ID_HEADER, requestIdOf } from "./request-id.ts";
 export {
   parseServiceLabel,
   parseVmHex,

@@ -6,6 +6,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ServiceDirectory, WorkerPort } from "@fastvm/contract";
 import { isForServices } from "./address/find-service.ts";
+import { idOf } from "./answer/request-id.ts";
 import { ConnectionCounts } from "./backend/connection-counts.ts";
 import { Wakes } from "./backend/wakes.ts";
 import type { ClientRequest, ClientResponse } from "./client-request.ts";
@@ -55,15 +56,16 @@ export function createEdge({ worker, directory, domain, pathUrls = true, log, li
     pathUrls,
   };
   /** No bug in one request may end the process, which serves all others. */
-  const lastResort = (connection: { destroy(): unknown }) => (error: unknown) => {
-    log.error({ err: error }, "a request to a service failed through a bug");
+  const lastResort = (request: ClientRequest, connection: { destroy(): unknown }) => (error: unknown) => {
+    log.error({ requestId: idOf(request), err: error }, "a request to a service failed through a bug");
     connection.destroy();
   };
   return {
     claims: (request) => isForServices(request, lowerCase),
-    serve: (request, response) => void exchange(parts, request, response).catch(lastResort(response)),
+    serve: (request, response) =>
+      void exchange(parts, request, response).catch(lastResort(request, response)),
     upgrade: (request, connection, head) =>
-      void openWebSocket(parts, request, connection, head).catch(lastResort(connection)),
+      void openWebSocket(parts, request, connection, head).catch(lastResort(request, connection)),
     metrics: () => metrics.read(counts.open),
   };
 }

@@ -270,6 +270,11 @@ test("a bug in one request is logged, and ends that request alone", async () => 
   const port = await proxy.listen(buggy);
   for (const more of ["", "Connection: Upgrade\r\nUpgrade: websocket\r\n"]) {
     expect(await sendBytes(port, `GET /proxy/ HTTP/1.1\r\nHost: x\r\n${more}\r\n`, 5000)).toBe("");
-    expect(errors.splice(0)).toEqual([{ err: expect.objectContaining({ message: "a bug" }) as Error }]);
+    expect(errors.splice(0)).toMatchObject([
+      {
+        requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+        err: expect.objectContaining({ message: "a bug" }) as Error,
+      },
+    ]);
   }
 });

@@ -1,6 +1,6 @@
 /** Every failure leaves as JSON of one shape, with headers that tell generated clients whether to try again. */
-import { errorBody, FastvmError, MAX_BODY_BYTES } from "@fastvm/contract";
-import type { FastifyInstance, FastifyReply } from "fastify";
+import { errorBody, FastvmError, MAX_BODY_BYTES, REQUEST_ID_HEADER } from "@fastvm/contract";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { ClientGoneError } from "../exec/client-gone.ts";
 import type { Log } from "../log.ts";
 import { asFastvmError } from "../views/as-fastvm-error.ts";
@@ -27,7 +27,8 @@ export function answerErrors(app: FastifyInstance, log: Log): void {
 }
 
 /** For what fails before a route is found: a URL that is not well encoded. */
-export function answerFrameworkError(error: Error, _request: unknown, reply: FastifyReply): void {
+export function answerFrameworkError(error: Error, { id }: FastifyRequest, reply: FastifyReply): void {
+  reply.raw.setHeader(REQUEST_ID_HEADER, id);
   sendError(reply, translate(error));
 }
 
@@ -35,7 +36,7 @@ function sendError(reply: FastifyReply, error: FastvmError): FastifyReply {
   const { status, retryable } = error.entry;
   if (!retryable) reply.header("x-should-retry", "false");
   if (status === 503) reply.header("retry-after", String(RETRY_AFTER_SEC));
-  return reply.code(status).send(errorBody(error));
+  return reply.code(status).send(errorBody(error, reply.request.id));
 }
 
 /** Fastify's own errors, in the catalogue's terms. */

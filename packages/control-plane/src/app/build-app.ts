@@ -13,6 +13,7 @@ import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
 import { answerErrors, answerFrameworkError } from "./answer-error.ts";
 import { acceptJsonBodies } from "./json-body.ts";
+import { nameRequests, namingRequests, REQUEST_ID_OPTIONS } from "./request-ids.ts";
 import { compileValidator } from "./validation.ts";
 
 export interface AppDependencies {
@@ -37,7 +38,9 @@ const MAX_PARAMETER_LENGTH = 1024;
 /** `ready()` reconciles with the worker; `close()` stops what runs in the background, but not the store. */
 export function buildApp(deps: AppDependencies): FastifyInstance {
   const { serverFactory, useDirectory, useOperator, metrics, ...rest } = deps;
+  const log = namingRequests(deps.log);
   const app = Fastify({
+    ...REQUEST_ID_OPTIONS,
     bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
     // Answers while closing are real answers: the client need not learn of our shutdown by a 503.
@@ -48,9 +51,10 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
   });
   app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(() => JSON.stringify);
+  nameRequests(app);
   acceptJsonBodies(app);
-  answerErrors(app, deps.log);
-  const ctx = createLifecycle(rest);
+  answerErrors(app, log);
+  const ctx = createLifecycle({ ...rest, log });
   registerRoutes(app, ctx);
   if (metrics !== undefined) registerMetrics(app, ctx.store, metrics);
   useDirectory?.(new StoreServiceDirectory(ctx));

@@ -1,9 +1,10 @@
 /** The console's WebSocket: `/v1/vms/{id}/console/ws?session=<token>`. The token is all the authentication there is. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { ExecSpec, VmId } from "@fastvm/contract";
+import { REQUEST_ID_HEADER, requestIdOf, type ExecSpec, type VmId } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import { WebSocketServer, type WebSocket } from "ws";
+import { inNameOf } from "../app/request-ids.ts";
 import type { LifecycleContext } from "../lifecycle/context.ts";
 import { isConsoleOrigin } from "./console-origin.ts";
 import type { ConsoleTokens } from "./console-tokens.ts";
@@ -25,16 +26,23 @@ const SHELL: ExecSpec = {
 export function serveConsole(app: FastifyInstance, ctx: LifecycleContext, tokens: ConsoleTokens): void {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_INPUT_BYTES });
   app.server.on("upgrade", (request: IncomingMessage, connection: Duplex, head: Buffer) => {
+    const id = requestIdOf(request.headers[REQUEST_ID_HEADER]);
+    request.headers[REQUEST_ID_HEADER] = id;
     // Before the token is used up.
-    if (!isConsoleOrigin(request.headers, ctx.config)) return refuse(connection, "403 Forbidden");
+    if (!isConsoleOrigin(request.headers, ctx.config)) return refuse(connection, "403 Forbidden", id);
     const vmId = admitted(request, tokens);
-    if (vmId === undefined) return refuse(connection, "401 Unauthorized");
-    sockets.handleUpgrade(request, connection, head, (socket) => {
-      runConsole(ctx, vmId, socket).catch((error: unknown) => {
-        ctx.log.warn({ err: error, vmId }, "a console could not be opened");
-        socket.close(1011);
-      });
-    });
+    if (vmId === undefined) return refuse(connection, "401 Unauthorized", id);
+    inNameOf(id, () =>
+      sockets.handleUpgrade(request, connection, head, (socket) => {
+        runConsole(ctx, vmId, socket).catch((error: unknown) => {
+          ctx.log.warn({ err: error, vmId }, "a console could not be opened");
+          socket.close(1011);
+        });
+      }),
+    );
+  });
+  sockets.on("headers", (headers, { headers: { [REQUEST_ID_HEADER]: id } }) => {
+    headers.push(`${REQUEST_ID_HEADER}: ${String(id)}`);
   });
   app.addHook("preClose", async () => {
     for (const socket of sockets.clients) socket.terminate();
@@ -51,9 +59,10 @@ function admitted(request: IncomingMessage, tokens: ConsoleTokens): VmId | undef
   return vmId === match[1] ? vmId : undefined;
 }
 
-function refuse(connection: Duplex, status: string): void {
+function refuse(connection: Duplex, status: string, id: string): void {
   connection.on("error", () => connection.destroy());
-  connection.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  const headers = ["Connection: close", "Content-Length: 0", `${REQUEST_ID_HEADER}: ${id}`];
+  connection.end(`HTTP/1.1 ${status}\r\n${headers.join("\r\n")}\r\n\r\n`);
 }
 
 async function runConsole(ctx: LifecycleContext, vmId: VmId, socket: WebSocket): Promise<void> {

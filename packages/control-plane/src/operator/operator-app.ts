@@ -5,6 +5,7 @@
 import { FastvmError } from "@fastvm/contract";
 import Fastify, { type FastifyInstance } from "fastify";
 import { answerErrors } from "../app/answer-error.ts";
+import { nameRequests, REQUEST_ID_OPTIONS } from "../app/request-ids.ts";
 import type { LifecycleContext } from "../lifecycle/context.ts";
 import { deleteVm } from "../lifecycle/delete.ts";
 import type { MetricsSource } from "../routes/metrics.ts";
@@ -13,7 +14,8 @@ import { registerQuarantine } from "./quarantine.ts";
 const OPERATOR_ACTOR = "operator";
 
 export function buildOperatorApp(ctx: LifecycleContext, metrics: MetricsSource | undefined): FastifyInstance {
-  const app = Fastify({ forceCloseConnections: true });
+  const app = Fastify({ ...REQUEST_ID_OPTIONS, forceCloseConnections: true });
+  nameRequests(app);
   answerErrors(app, ctx.log);
   if (metrics !== undefined) {
     app.get("/metrics", async (_request, reply) => {

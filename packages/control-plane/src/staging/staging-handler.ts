@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { errorBody, FastvmError } from "@fastvm/contract";
+import { inNameOf, nameAnswer } from "../app/request-ids.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import { asFastvmError } from "../views/as-fastvm-error.ts";
@@ -22,7 +23,16 @@ export interface StagingParts {
 export type AnswerTime = "early" | "when done";
 
 /** Never rejects: failures are answers. */
-export async function handleStaging(
+export function handleStaging(
+  parts: StagingParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+  answerTime: AnswerTime,
+): Promise<void> {
+  return inNameOf(nameAnswer(request.headers, response), () => handle(parts, request, response, answerTime));
+}
+
+async function handle(
   parts: StagingParts,
   request: IncomingMessage,
   response: ServerResponse,
@@ -100,5 +110,5 @@ function fail(log: Log, request: IncomingMessage, response: ServerResponse, erro
     // What is left of an upload that nobody wants is not read. HTTP/2 has its own way of saying so.
     ...(request.httpVersionMajor === 1 ? { connection: "close" } : {}),
   });
-  response.end(JSON.stringify(errorBody(known)));
+  response.end(JSON.stringify(errorBody(known, nameAnswer(request.headers, response))));
 }

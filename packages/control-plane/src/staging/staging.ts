@@ -4,6 +4,7 @@ import { createServer as createSecureServer } from "node:https";
 import type { RequestListener } from "node:http";
 import type { Duplex } from "node:stream";
 import type { OrgId, VmId } from "@fastvm/contract";
+import { namingRequests } from "../app/request-ids.ts";
 import type { Clock } from "../clock.ts";
 import type { TlsFiles } from "../http/api-server.ts";
 import { STRANGER_LIMITS } from "../http/strangers/stranger-limits.ts";
@@ -35,7 +36,8 @@ export interface StagingOptions extends StagingObjectsOptions {
   readonly tls?: TlsFiles | undefined;
 }
 
-export function createStaging({ clock, log, tls, ...options }: StagingOptions): Staging {
+export function createStaging({ clock, tls, ...options }: StagingOptions): Staging {
+  const log = namingRequests(options.log);
   const parts: StagingParts = { urls: new SignedUrls(), objects: new StagingObjects(options), clock, log };
   const handle: RequestListener = (request, response) => {
     void handleStaging(parts, request, response, "when done");

@@ -1,10 +1,11 @@
 /** The proxy's own answers: errors in the API's shape with `suggested_action`, as the first clients read the hint, and the code in a header. */
 import { ServerResponse, STATUS_CODES } from "node:http";
-import { errorBody } from "@fastvm/contract";
+import { errorBody, REQUEST_ID_HEADER } from "@fastvm/contract";
 import type { ClientRequest, ClientResponse } from "../client-request.ts";
 import type { Sink } from "../forward/pump.ts";
 import { RETRY_AFTER_SEC } from "../limits.ts";
 import type { ProxyError } from "./proxy-errors.ts";
+import { idOf } from "./request-id.ts";
 import { beforeEnd } from "./rest-of-request.ts";
 
 export const PROXY_ERROR_HEADER = "x-fastvm-proxy-error";
@@ -17,13 +18,15 @@ export async function answerError(
   lingerMs: number,
 ): Promise<void> {
   const { status, hint } = error.entry;
-  const body = Buffer.from(JSON.stringify({ ...errorBody(error), suggested_action: hint }));
+  const id = idOf(request);
+  const body = Buffer.from(JSON.stringify({ ...errorBody(error, id), suggested_action: hint }));
   response.statusCode = status;
   // A service's answer that could not be written may have left its reason behind.
   if (response instanceof ServerResponse) response.statusMessage = STATUS_CODES[status] ?? "";
   response.setHeader("content-type", "application/json; charset=utf-8");
   response.setHeader("content-length", String(body.length));
   response.setHeader("cache-control", "no-store");
+  response.setHeader(REQUEST_ID_HEADER, id);
   response.setHeader(PROXY_ERROR_HEADER, error.code);
   if (status === 503) response.setHeader("retry-after", String(RETRY_AFTER_SEC));
   const sink: Sink = response;

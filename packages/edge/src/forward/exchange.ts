@@ -3,8 +3,10 @@ import { ServerResponse } from "node:http";
 import type { Http2Stream } from "node:http2";
 import { checkPathRequest, checkRequest } from "../address/check-request.ts";
 import { findDestination, type Destination } from "../address/find-service.ts";
+import { REQUEST_ID_HEADER } from "@fastvm/contract";
 import { answerError } from "../answer/answer-error.ts";
 import { ProxyError } from "../answer/proxy-errors.ts";
+import { idOf } from "../answer/request-id.ts";
 import { afterEnd } from "../answer/rest-of-request.ts";
 import { StreamReset, type BackendCall } from "../backend/call.ts";
 import { callHttp1 } from "../backend/call-http1.ts";
@@ -75,6 +77,7 @@ function redirectToSlash(
   response.statusCode = 308;
   response.setHeader("location", `${address.service}${path}`);
   response.setHeader("content-length", "0");
+  response.setHeader(REQUEST_ID_HEADER, idOf(request));
   response.end();
   return true;
 }
@@ -89,7 +92,9 @@ export async function fail(
 ): Promise<void> {
   const failure = asProxyError(error);
   metrics.failed(failure.code);
-  if (failure.code === "internal") log.error({ err: error }, "a request to a service failed through a bug");
+  if (failure.code === "internal") {
+    log.error({ requestId: idOf(request), err: error }, "a request to a service failed through a bug");
+  }
   const stream = http2StreamOf(response);
   if (stream !== undefined && (error instanceof StreamReset || response.headersSent)) {
     reset(stream, error instanceof StreamReset ? error.code : HTTP2_INTERNAL_ERROR);

@@ -45,6 +45,7 @@ export async function forward(parts: Forwarding): Promise<void> {
     parts.outcome.answered(answer.status);
     const sending = sendAnswer(
       answer,
+      request,
       response,
       () => idle.restart(),
       () => beforeEnd(request, response, limits.lingerMs),

@@ -2,7 +2,8 @@
 import { ServerResponse } from "node:http";
 import { valuesOf } from "../address/check-request.ts";
 import type { BackendAnswer } from "../backend/call.ts";
-import type { ClientResponse } from "../client-request.ts";
+import { withRequestId } from "../answer/request-id.ts";
+import type { ClientRequest, ClientResponse } from "../client-request.ts";
 import { asHttp2, endToEndHeaders, endToEndTrailers, withoutTrailer } from "../headers/response-headers.ts";
 import type { RawHeaders } from "../headers/hop-by-hop.ts";
 import { pump } from "./pump.ts";
@@ -10,11 +11,12 @@ import { pump } from "./pump.ts";
 /** Resolves when all of it was handed over. Rejects with the reason when the service breaks off. */
 export async function sendAnswer(
   answer: BackendAnswer,
+  request: ClientRequest,
   response: ClientResponse,
   onBytes: () => void,
   beforeEnd: () => Promise<void>,
 ): Promise<void> {
-  writeHead(answer, response);
+  writeHead(answer, withRequestId(endToEndHeaders(answer.headers), request), response);
   if (answer.isEmpty) {
     answer.body.resume();
   } else {
@@ -30,8 +32,11 @@ export async function sendAnswer(
 }
 
 /** An answer without a body sends its headers with its end, as HTTP/2 and gRPC have it; any other sends them at once. */
-function writeHead({ status, statusText, headers, isEmpty }: BackendAnswer, response: ClientResponse): void {
-  const passed = endToEndHeaders(headers);
+function writeHead(
+  { status, statusText, isEmpty }: BackendAnswer,
+  passed: string[],
+  response: ClientResponse,
+): void {
   if (response instanceof ServerResponse) {
     const canEndInTrailers = !isEmpty && isChunked(response, passed);
     response.writeHead(status, statusText, canEndInTrailers ? passed : withoutTrailer(passed));

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { checkRequest, checkUpgrade, optionsOf, valuesOf } from "../address/check-request.ts";
 import { findDestination, type Destination } from "../address/find-service.ts";
+import { withRequestId } from "../answer/request-id.ts";
 import { ProxyError } from "../answer/proxy-errors.ts";
 import { answerOf, badAnswer, sendHttp1 } from "../backend/call-http1.ts";
 import { closeSoon } from "../backend/close-soon.ts";
@@ -48,7 +49,7 @@ export async function openWebSocket(
       outcome.answered(101);
       response.detachSocket(client as Socket);
       early.giveBack();
-      await join(parts, client, service, answer, scope);
+      await join(parts, request, client, service, answer, scope);
     } else {
       const call = confine(answer.call, scope);
       const nothing = { ...outgoing, body: { kind: "none" } } as const;
@@ -68,6 +69,7 @@ export async function openWebSocket(
 
 async function join(
   { metrics, limits }: EdgeParts,
+  request: IncomingMessage,
   client: Duplex,
   service: Duplex,
   { message, head }: Extract<Answer, { kind: "open" }>,
@@ -75,7 +77,7 @@ async function join(
 ): Promise<void> {
   metrics.openWebSockets += 1;
   try {
-    client.write(switchingProtocols(message, scope));
+    client.write(switchingProtocols(request, message, scope));
     service.unshift(head);
     await splice(client, service, limits);
   } finally {
@@ -151,9 +153,14 @@ async function handshake(
 }
 
 /** Names and values have been through a parser: no line break is in them. */
-function switchingProtocols({ rawHeaders }: IncomingMessage, scope: PathScope | undefined): Buffer {
+function switchingProtocols(
+  request: IncomingMessage,
+  { rawHeaders }: IncomingMessage,
+  scope: PathScope | undefined,
+): Buffer {
   const lines = ["HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", "Upgrade: websocket"];
-  const passed = scope === undefined ? endToEndHeaders(rawHeaders) : scope.withoutPage(rawHeaders);
+  const answered = scope === undefined ? endToEndHeaders(rawHeaders) : scope.withoutPage(rawHeaders);
+  const passed = withRequestId(answered, request);
   for (let index = 0; index < passed.length; index += 2) lines.push(`${passed[index]}: ${passed[index + 1]}`);
   return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
 }
