@@ -7,6 +7,7 @@ import { measureFork } from "./measure/fork.ts";
 import { measureIdle } from "./measure/idle.ts";
 import { measureLaunch } from "./measure/launch.ts";
 import { measureMemory } from "./measure/memory.ts";
+import { measureRestart } from "./measure/restart.ts";
 import type { MeasureName } from "./options.ts";
 import type { Session } from "./session.ts";
 import { median } from "./statistics.ts";
@@ -37,6 +38,9 @@ export interface Figures extends Readonly<Partial<Record<FloodFigure, number>>> 
   readonly firewall_attach_names_ms_p50?: number;
   readonly firewall_update_ms_p50?: number;
   readonly firewall_block_ms_p50?: number;
+  readonly restart_empty_ms_p50?: number;
+  readonly restart_ms_p50?: number;
+  readonly restart_answered_ms_p50?: number;
   readonly template_boot_s?: number;
 }
 
@@ -113,6 +117,17 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
         firewall_attach_names_ms_p50: median(samples.attachNamesMs),
         firewall_update_ms_p50: median(samples.updateMs),
         firewall_block_ms_p50: median(samples.blockMs),
+      },
+      samples: { ...samples },
+    };
+  },
+  async restart(_session, rounds) {
+    const samples = await measureRestart(rounds);
+    return {
+      figures: {
+        restart_empty_ms_p50: median(samples.restartEmptyMs),
+        restart_ms_p50: median(samples.restartMs),
+        restart_answered_ms_p50: median(samples.restartAnsweredMs),
       },
       samples: { ...samples },
     };

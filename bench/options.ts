@@ -7,7 +7,17 @@ const MAX_ROUNDS = 1_000;
 /** Of fewer the middle says nothing of another round. */
 const MIN_ROUNDS_AGAINST = 10;
 
-export const MEASURES = ["launch", "exec", "capture", "fork", "memory", "idle", "firewall", "flood"] as const;
+export const MEASURES = [
+  "launch",
+  "exec",
+  "capture",
+  "fork",
+  "memory",
+  "idle",
+  "firewall",
+  "flood",
+  "restart",
+] as const;
 export type MeasureName = (typeof MEASURES)[number];
 
 export const USAGE = `usage: ./bench/run [--rounds N] [--only ${MEASURES.join(",")}] [--json] [--write-spec]
