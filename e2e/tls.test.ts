@@ -140,15 +140,11 @@ test("files move once the guest trusts the authority", async () => {
   expect(await readFile(join(folder, "file"), "utf8")).toBe("in the tree");
 });
 
-test("fastvm stop finds the daemon by its certificate, whoever trusts it, and nobody else", async () => {
+test("fastvm stop needs no certificate: it asks at the socket of the daemon's folder", async () => {
   const file = join(daemon.config.dataDir, "daemon.json");
   const instance = await readFile(file, "utf8");
   const { certificate } = JSON.parse(instance) as { certificate: string };
   await writeFile(file, instance.replace(certificate, certificate.replaceAll(/[0-9]/g, "0")));
-  const stranger = await runCli(["stop", "--vms"], daemon.environment);
-  expect(stranger.stderr).toContain("Another program than this machine's daemon answers");
-  expect((await client.vms.get(vm)).status).toBe("running");
-  await writeFile(file, instance);
   const stopped = await runCli(["stop", "--vms"], daemon.environment);
   expect(stopped.stdout).toContain("The daemon has ended; its VMs are deleted");
 });

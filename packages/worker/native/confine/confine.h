@@ -50,6 +50,8 @@ int enter_root(const struct options *options);
 
 int enter_network(const struct options *options);
 
+void offer_to_oom_killer(void);
+
 /* Limits, user, capabilities: everything that is given up for good. */
 int give_up_rights(const struct options *options);
 

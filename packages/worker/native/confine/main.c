@@ -68,6 +68,9 @@ static int become_program(const struct options *options)
     if ((own & CLONE_NEWUTS) != 0 && sethostname(HOST_NAME, sizeof HOST_NAME - 1) < 0) {
         return fail("host name");
     }
+    if (options->has_user) {
+        offer_to_oom_killer(); /* Here, as the new root has no /proc. */
+    }
     if (options->has_root && enter_root(options) != 0) {
         return 1;
     }

@@ -1,7 +1,9 @@
 /* What a program that is confined gives up for good. */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -16,6 +18,8 @@
 #define MAX_DESCRIPTORS 1024
 /* More than any kernel has. */
 #define MAX_CAPABILITY 63
+/* A fifth: enough for a VM of a large host to weigh more than its daemon. */
+#define OOM_SCORE_ADJUSTMENT "200"
 
 /* The program cannot raise it again, since it may not change its limits at all; whoever acts for its user from outside can. */
 static int limit_file_size(rlim_t value)
@@ -60,6 +64,17 @@ static int keep_device_groups(const struct options *options)
         }
     }
     return setgroups(count, groups);
+}
+
+/* Where memory is short the kernel ends a VM before the daemon that looks after all of them. It weighs in thousandths of the memory there is. */
+void offer_to_oom_killer(void)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        ssize_t written = write(fd, OOM_SCORE_ADJUSTMENT, strlen(OOM_SCORE_ADJUSTMENT));
+        (void)written;
+        close(fd);
+    }
 }
 
 int give_up_rights(const struct options *options)

@@ -78,6 +78,8 @@ describe("what a confined program can do", () => {
       expect(open).toMatch(new RegExp(`^Cap${set}:\\s+0000000000000000$`, "m"));
     }
     expect(open).toMatch(/^NoNewPrivs:\s+1$/m);
+    // Where memory is short it ends before the daemon, which has 0.
+    expect(await inside("cat /proc/self/oom_score_adj", { namespaces: new Set() })).toBe("200");
     for (const attempt of [
       "unshare --user true",
       "mount -t tmpfs x run",
