@@ -42,7 +42,7 @@ export async function download(
   const pack = shellWords(packOptions(found.flavor, localFlavor));
   const put = isArchive
     ? packAndPut(`${pack} ${membersOf(found, remotePath)}`, url)
-    : `${CURL_PUT} -T ${shellPath(remotePath)} ${url}`;
+    : putFile(shellPath(remotePath), url);
   await runChecked(calls, vm, put, options);
   const object = getObject(calls, staging.downloadUrl, options);
   if (found.kind === "folder") await unpackFolder(localPath, object, localFlavor);
@@ -99,6 +99,11 @@ function membersOf({ kind }: Found, remotePath: string): string {
   if (kind === "folder") return `-C ${shellPath(remotePath)} .`;
   const name = shellQuote(`./${posix.basename(remotePath)}`);
   return `--dereference -C ${shellPath(posix.dirname(remotePath))} ${name}`;
+}
+
+/** Files of /proc say that they are empty, and curl would believe it. */
+function putFile(path: string, url: string): string {
+  return `if [ -s ${path} ]; then ${CURL_PUT} -T ${path} ${url}; else ${CURL_PUT} -T - ${url} < ${path}; fi`;
 }
 
 /**

@@ -21,7 +21,9 @@ export function packOptions(packer: TarFlavor, unpacker: TarFlavor): string[] {
   if (packer === "other") return [];
   if (unpacker === "other") return packer === "gnu" ? ["--format=gnu"] : [];
   if (packer === "bsd") return ["--format=pax", "--numeric-owner"];
-  const format = ["--format=posix", "--pax-option=delete=atime,delete=ctime"];
+  // Without being told that names are bytes, bsdtar takes them for text and fails at the first that is none in its locale.
+  const names = unpacker === "bsd" ? ",hdrcharset:=BINARY" : "";
+  const format = ["--format=posix", `--pax-option=delete=atime,delete=ctime${names}`];
   return [...format, "--sparse", "--numeric-owner", ...GNU_ATTRIBUTES];
 }
 

@@ -63,7 +63,9 @@ async function uploadFile(
   if (size > staging.maxUploadBytes) {
     throw new FileTransferError(`${localPath} has ${size} bytes, the VM's disk ${staging.maxUploadBytes}`);
   }
-  await putObject(calls, staging.uploadUrl, createReadStream(localPath), size, options);
+  // Files of /proc say that they are empty: what reading gives is sent, however much that is.
+  const announced = size === 0 ? undefined : size;
+  await putObject(calls, staging.uploadUrl, createReadStream(localPath), announced, options);
   await fetchIntoVm(calls, vm, staging.downloadUrl, partial, options);
   const { mode, modified } = metadata;
   const [source, target] = [shellPath(partial), shellPath(remotePath)];
