@@ -250,19 +250,19 @@ describe("folders", () => {
     await expectTree(local("back"));
   });
 
-  it("of 1,000 files warn of nothing", async () => {
-    await mkdir(local("many"), { recursive: true });
+  it("of many bytes warn of nothing", async () => {
+    await mkdir(remote("many"), { recursive: true });
     // More than the pipe to tar takes at once, again and again.
-    const bytes = randomBytes(2 ** 13);
-    for (let index = 0; index < 1000; index += 1) await writeFile(local("many", String(index)), bytes);
+    const bytes = randomBytes(2 ** 18);
+    const names = Array.from({ length: 200 }, (_, index) => String(index));
+    await Promise.all(names.map((name) => writeFile(remote("many", name), bytes)));
     const warnings: Error[] = [];
     const onWarning = (warning: Error): number => warnings.push(warning);
     process.on("warning", onWarning);
-    await client.upload(VM, local("many"), remote("many"));
     await client.download(VM, remote("many"), local("back"));
     process.off("warning", onWarning);
     expect(warnings).toEqual([]);
-    expect((await readdir(local("back"))).length).toBe(1000);
+    expect((await readdir(local("back"))).length).toBe(200);
   });
 
   it("come back equal, with all that lstat, attributes and holes tell", async () => {
