@@ -18,6 +18,17 @@ export const STAGES: readonly Stage[] = [
   plain("lint", "node_modules/.bin/oxlint", "--type-aware"),
   plain("format", "node_modules/.bin/oxfmt", "--check"),
   plain("typecheck", "node_modules/.bin/tsc", "--noEmit"),
+  plain(
+    "openapi",
+    "env",
+    // It says nothing to its makers about us.
+    "REDOCLY_TELEMETRY=off",
+    "REDOCLY_SUPPRESS_UPDATE_NOTICE=true",
+    "node_modules/.bin/redocly",
+    "lint",
+    "--config=packages/contract/redocly.yaml",
+    "packages/contract/openapi.json",
+  ),
   { ...plain("agent", "make", "-C", "guest/agent", "test"), counts: "printed" },
   plain("fuzz", "make", "-C", "guest/agent", "fuzz", `SECONDS=${FUZZ_SECONDS}`),
   vitest("unit"),

@@ -1,5 +1,8 @@
 /** Limits of the wire. Each says its unit in its name and its reason beside it. */
 
+/** Where a daemon listens unless it is told otherwise. */
+export const DEFAULT_PORT = 8800;
+
 /** Longer names are cut, not refused: clients of every generation rely on it. */
 export const MAX_NAME_RUNES = 64;
 

@@ -2,14 +2,40 @@
 import type { TSchema } from "typebox";
 import { errorCodesOf } from "./error-codes-of.ts";
 import { ERROR_CATALOGUE } from "./errors/errors.ts";
-import { OPERATIONS, type Operation } from "./operations.ts";
+import { BODY_EXAMPLES, SCHEMA_EXAMPLES } from "./examples.ts";
+import { DEFAULT_PORT } from "./limits.ts";
+import { OPERATIONS, type Operation, type OperationId } from "./operations.ts";
+import { PATHS_BESIDE } from "./paths-beside.ts";
 import { ErrorBodySchema } from "./schemas/error-body.ts";
+import { DIALECTS } from "./schemas/firewall.ts";
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 type JsonObject = { [key: string]: Json };
 
 /** On an error's answer: the codes that it may have, for whoever checks answers or writes pages. */
 export const ERROR_CODES_KEYWORD = "x-error-codes";
+
+const MEANINGS: Readonly<Record<string, string>> = {
+  200: "OK",
+  201: "Created",
+  202: "Accepted: it goes on by itself",
+  204: "No content",
+  503: "Not ready",
+};
+const TAGS: Readonly<Record<string, string>> = {
+  Health: "Whether the server works, and this document.",
+  VMs: "Machines: launch, pause, resume, fork, run commands.",
+  Files: "To and from a VM, by signed URLs.",
+  Console: "A terminal in a VM.",
+  Firewall: "What a VM may reach, and who may reach it.",
+  Services: "Names under which ports of a VM are reached.",
+  "SSH keys": "Who may log in.",
+  Snapshots: "A VM's memory and disk, to launch others from.",
+  Organisation: "What may be used.",
+};
+const REQUEST_ID = { "x-request-id": { $ref: "#/components/headers/RequestId" } };
+const RETRY_AFTER = { "Retry-After": { $ref: "#/components/headers/RetryAfter" } };
+const SHOULD_RETRY = { "x-should-retry": { $ref: "#/components/headers/ShouldRetry" } };
 
 /** The document as plain JSON. */
 export function buildOpenapi(): JsonObject {
@@ -19,21 +45,55 @@ export function buildOpenapi(): JsonObject {
     const path = (paths[operation.path] ??= {});
     path[operation.method.toLowerCase()] = renderOperation(operationId, operation, components);
   }
+  const errorOf = (description: string, code: string) => ({
+    ...errorResponse(components),
+    description,
+    [ERROR_CODES_KEYWORD]: [code],
+  });
+  const responses = {
+    NoKey: errorOf("Error: `unauthorized`", "unauthorized"),
+    NoRight: errorOf("Error: `not_found`", "not_found"),
+  };
   const sorted = Object.fromEntries(Object.entries(components).sort(([a], [b]) => (a < b ? -1 : 1)));
   return {
     openapi: "3.1.0",
-    info: { title: "FastVM", version: "1", license: { name: "Apache-2.0", identifier: "Apache-2.0" } },
+    info: {
+      title: "FastVM",
+      version: "1",
+      description: "MicroVMs that launch, fork and resume fast. What holds everywhere is in docs/API.md.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [
+      { url: `http://localhost:${DEFAULT_PORT}`, description: "A daemon on this machine, as it comes." },
+      { url: "/", description: "Whichever server this document came from." },
+    ],
     security: [{ apiKey: [] }, { bearer: [] }],
-    paths,
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    paths: { ...paths, ...PATHS_BESIDE },
     components: {
       securitySchemes: {
         apiKey: { type: "apiKey", in: "header", name: "X-API-Key" },
         bearer: { type: "http", scheme: "bearer" },
       },
+      headers: HEADERS,
+      responses,
       schemas: sorted,
     },
   };
 }
+
+const HEADERS = {
+  RequestId: {
+    description:
+      "The request's name: the client's own `x-request-id` if it sent a good one. The log has it too.",
+    schema: { type: "string" },
+  },
+  RetryAfter: { description: "Seconds to wait before the next try.", schema: { type: "integer" } },
+  ShouldRetry: {
+    description: "`false` where a repetition changes nothing; else it is left out.",
+    schema: { type: "string", enum: ["false"] },
+  },
+};
 
 function renderOperation(operationId: string, operation: Operation, components: JsonObject): JsonObject {
   const parameters = [...pathParameters(operation.path), ...queryParameters(operation, components)];
@@ -44,11 +104,23 @@ function renderOperation(operationId: string, operation: Operation, components: 
     ...(operation.description === undefined ? {} : { description: operation.description }),
     ...(operation.open === true ? { security: [] } : {}),
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(operation.body === undefined
-      ? {}
-      : { requestBody: { content: { "application/json": { schema: refer(operation.body, components) } } } }),
+    ...requestBody(operationId as OperationId, operation, components),
     responses: renderResponses(operation, components),
   };
+}
+
+/** Required where `{}`, for which an empty body counts, is refused. */
+function requestBody(id: OperationId, { body, needsBody }: Operation, components: JsonObject): JsonObject {
+  if (body === undefined) return {};
+  const schema = toJson(body);
+  const fields = isObject(schema) ? schema["required"] : undefined;
+  const required = needsBody === true || (Array.isArray(fields) && fields.length > 0);
+  const example = BODY_EXAMPLES[id];
+  const content = {
+    schema: extract(schema, components, true),
+    ...(example === undefined ? {} : { example: example as JsonObject }),
+  };
+  return { requestBody: { required, content: { "application/json": content } } };
 }
 
 function renderResponses(operation: Operation, components: JsonObject): JsonObject {
@@ -59,17 +131,29 @@ function renderResponses(operation: Operation, components: JsonObject): JsonObje
     if (operation.ndjson !== undefined) {
       content["application/x-ndjson"] = { schema: refer(operation.ndjson, components) };
     }
-    responses[status] = { description: "Success", ...(schema === undefined ? {} : { content }) };
+    responses[status] = {
+      description: MEANINGS[status] ?? "Success",
+      headers: REQUEST_ID,
+      ...(schema === undefined ? {} : { content }),
+    };
   }
   const codes = Map.groupBy(errorCodesOf(operation), (code) => ERROR_CATALOGUE[code].status);
   for (const [status, ofStatus] of codes) {
     responses[status] ??= {
+      ...errorResponse(components),
       description: `Error: ${ofStatus.map((code) => `\`${code}\``).join(", ")}`,
+      headers: { ...REQUEST_ID, ...SHOULD_RETRY, ...(status === 503 ? RETRY_AFTER : {}) },
       [ERROR_CODES_KEYWORD]: [...ofStatus],
-      content: { "application/json": { schema: refer(ErrorBodySchema, components) } },
     };
   }
   return responses;
+}
+
+function errorResponse(components: JsonObject): JsonObject {
+  return {
+    headers: { ...REQUEST_ID, ...SHOULD_RETRY },
+    content: { "application/json": { schema: refer(ErrorBodySchema, components) } },
+  };
 }
 
 function pathParameters(path: string): JsonObject[] {
@@ -107,12 +191,22 @@ function extract(node: Json, components: JsonObject, mayRefer: boolean): Json {
   if (!isObject(node)) return node;
   const title = node["title"];
   if (mayRefer && typeof title === "string") {
-    components[title] ??= extract(node, components, false);
-    return { $ref: `#/components/schemas/${title}` };
+    components[title] ??= component(title, node, components);
+    const reference = { $ref: `#/components/schemas/${title}` };
+    return Array.isArray(node["type"]) ? { anyOf: [reference, { type: "null" }] } : reference;
   }
   return Object.fromEntries(
     Object.entries(node).map(([key, value]) => [key, extract(value, components, true)]),
   );
+}
+
+function component(title: string, node: JsonObject, components: JsonObject): Json {
+  const dialects = DIALECTS[title];
+  if (dialects !== undefined)
+    return extract({ ...(toJson(dialects) as JsonObject), title }, components, false);
+  const example = SCHEMA_EXAMPLES[title];
+  const examples = example === undefined ? {} : { examples: [example as Json] };
+  return { ...(extract(node, components, false) as JsonObject), ...examples };
 }
 
 function isObject(node: Json | undefined): node is JsonObject {

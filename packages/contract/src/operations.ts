@@ -7,7 +7,7 @@ import type { ApiErrorCode } from "./errors/errors.ts";
 import { ConsoleTokenSchema } from "./schemas/console.ts";
 import { DeletionSchema } from "./schemas/deletion.ts";
 import { ExecBodySchema, ExecResultSchema, ExecStreamEventSchema } from "./schemas/exec.ts";
-import { FirewallInputSchema } from "./schemas/firewall.ts";
+import { FirewallInputSchema, FirewallPatchSchema } from "./schemas/firewall.ts";
 import { FirewallReportSchema } from "./schemas/firewall-report.ts";
 import { FileFetchBodySchema, FilePresignBodySchema, FilePresignSchema } from "./schemas/files.ts";
 import { HealthSchema } from "./schemas/health.ts";
@@ -35,6 +35,8 @@ export interface Operation {
   readonly open?: boolean;
   readonly query?: TSchema;
   readonly body?: TSchema;
+  /** Nothing can be left out though no field is required by itself: one of several is. */
+  readonly needsBody?: true;
   /** Success answers by status; `undefined` for one without a body. */
   readonly responses: Readonly<Record<number, TSchema | undefined>>;
   /** The element type of the answer's other form, newline-delimited JSON. */
@@ -115,6 +117,7 @@ export const OPERATIONS = {
     description:
       "201: it runs. 202: the host is full or slow; the VM stays `provisioning` and starts by itself. On failure the VM is kept in `error` with its reason.",
     body: LaunchBodySchema,
+    needsBody: true,
     responses: { 201: VmSchema, 202: VmSchema },
     errors: [
       "quota_exceeded",
@@ -161,6 +164,7 @@ export const OPERATIONS = {
     description:
       "At least one field. An omitted field stays; `metadata: {}` clears; `ttl: null` removes, a `ttl` starts anew.",
     body: UpdateVmBodySchema,
+    needsBody: true,
     responses: { 200: VmSchema },
     errors: [],
   },
@@ -304,7 +308,7 @@ export const OPERATIONS = {
     tag: "Firewall",
     summary: "Replace parts of a VM's firewall",
     description: "Each block that is given replaces that block whole; `{}` changes nothing.",
-    body: FirewallInputSchema,
+    body: FirewallPatchSchema,
     responses: { 200: VmSchema },
     errors: ["network_failed", ...GUEST],
   },
@@ -428,6 +432,7 @@ export const OPERATIONS = {
     tag: "Snapshots",
     summary: "Rename a snapshot",
     body: UpdateSnapshotBodySchema,
+    needsBody: true,
     responses: { 200: SnapshotSchema },
     errors: [],
   },

@@ -1,6 +1,6 @@
 /** The daemon's settings: flags win over the environment, the environment over the defaults. The only place that reads the environment. */
 import { join, resolve } from "node:path";
-import { nearestName } from "@fastvm/contract";
+import { DEFAULT_PORT, nearestName } from "@fastvm/contract";
 import { isNameserver } from "@fastvm/worker";
 
 export type NetworkMode = "on" | "none";
@@ -96,7 +96,7 @@ type Variable = (typeof VARIABLES)[number];
 export const DEFAULT_HOST = "127.0.0.1";
 /** Names under it lead to this machine without any DNS. */
 export const DEFAULT_DOMAIN = "localhost";
-export const DEFAULT_PORT = 8800;
+export { DEFAULT_PORT };
 export const DEFAULT_DATA_DIR = "/var/lib/fastvm";
 export const DEFAULT_CACHE_DIR = "/var/cache/fastvm";
 /** Two ready processes make single launches quick and cost 50 MiB. */

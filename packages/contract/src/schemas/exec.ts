@@ -1,6 +1,7 @@
 /** Commands: the request, the buffered answer and the streamed one. */
 import { Type, type Static } from "typebox";
 import { MAX_COMMAND_ARGS, MAX_TIMEOUT_SEC } from "../limits.ts";
+import { ErrorCodeSchema } from "./error-body.ts";
 import { nullable } from "./nullable.ts";
 import { guards } from "./strict.ts";
 import { stringMap } from "./string-map.ts";
@@ -52,9 +53,9 @@ export const ExecResultSchema = Type.Object(
           "Only when the command was lost after the headers were sent: why. `exitCode` is then 255 and what it had written is gone.",
       }),
     ),
-    code: Type.Optional(Type.String({ description: "Only with `error`: its code." })),
+    code: Type.Optional(ErrorCodeSchema),
   },
-  { title: "ExecResult" },
+  { title: "ExecResult", description: "`code` is `error`'s, and only with it." },
 );
 export type ExecResult = Static<typeof ExecResultSchema>;
 
@@ -69,12 +70,12 @@ export const ExecStreamEventSchema = Type.Object(
     c: Type.Optional(Type.Integer({ description: "x: exit code; omitted when 0." })),
     to: Type.Optional(Type.Literal(true, { description: "x: its time ran out; omitted when it did not." })),
     ms: Type.Optional(Type.Integer({ description: "x: duration." })),
-    code: Type.Optional(
-      Type.String({
-        description: "x: only when the command was lost: the error's code; `c` is then 255, `d` says why.",
-      }),
-    ),
+    code: Type.Optional(ErrorCodeSchema),
   },
-  { title: "ExecStreamEvent" },
+  {
+    title: "ExecStreamEvent",
+    description:
+      "The last one is an x. With `code`, an error's, the command was lost: `c` is then 255, `d` says why.",
+  },
 );
 export type ExecStreamEvent = Static<typeof ExecStreamEventSchema>;

@@ -1,5 +1,5 @@
 /** A VM's firewall, in the two dialects that generations of clients speak. */
-import { Type, type Static, type TUnsafe } from "typebox";
+import { Type, type Static, type TSchema, type TUnsafe } from "typebox";
 import type { RateLimit } from "../network-policy.ts";
 import { nullable } from "./nullable.ts";
 import { STRICT } from "./strict.ts";
@@ -150,11 +150,38 @@ export const AnyFirewallSchema = Type.Unsafe<Firewall | LegacyFirewall>({
 });
 
 /** The dialect shows in the shape, so the server looks there first and then validates with the schema of that dialect. */
-export const FirewallInputSchema = Type.Unsafe<Record<string, unknown>>({
-  type: "object",
-  ...STRICT,
-  properties: { mode: {}, ingress: {}, egress: {}, dns: {} },
-  description:
-    "`Firewall`; `LegacyFirewall` when it has a `mode` or its `ingress` is a list. `egress` may also be `{mode: allow_all | deny_all | custom, allow_cidrs?, deny_cidrs?, rate_limit?: {kbit_per_sec | pps, burst?}}`. PATCH may leave out any field.",
-}) as TUnsafe<Record<string, unknown>> & { type: "object" };
+const anyDialect = (title: string) =>
+  Type.Unsafe<Record<string, unknown>>({
+    type: "object",
+    ...STRICT,
+    properties: { mode: {}, ingress: {}, egress: {}, dns: {} },
+    title,
+  }) as TUnsafe<Record<string, unknown>> & { type: "object" };
+export const FirewallInputSchema = anyDialect("FirewallInput");
+export const FirewallPatchSchema = anyDialect("FirewallPatch");
+
+const EgressModeFirewallSchema = Type.Object(
+  {
+    ingress: Type.Optional(FirewallDirectionSchema),
+    egress: EgressModeSchema,
+    dns: Type.Optional(FirewallDnsSchema),
+  },
+  { ...STRICT, title: "EgressModeFirewall", description: "As `Firewall`, with a mode for what goes out." },
+);
+
+/** What the two above stand for, by their titles, for openapi.json: what is accepted in the end. */
+export const DIALECTS: Readonly<Record<string, TSchema>> = {
+  FirewallInput: Type.Unsafe({
+    anyOf: [FirewallSchema, EgressModeFirewallSchema, LegacyFirewallSchema],
+    description: "In any dialect: the older one has a `mode`, or a list as its `ingress`.",
+  }),
+  FirewallPatch: Type.Unsafe({
+    anyOf: [
+      FirewallSchema,
+      EgressModeFirewallSchema,
+      Type.Partial(LegacyFirewallSchema, { ...STRICT, title: "LegacyFirewallPatch" }),
+    ],
+    description: "In any dialect. A block that is given replaces that block whole.",
+  }),
+};
 export const NullableFirewallInputSchema = nullable(FirewallInputSchema);

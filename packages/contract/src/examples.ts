@@ -1,0 +1,94 @@
+/** Examples for openapi.json: a body of each operation that takes one, and what some schemas look like. Tests send the bodies and check the rest. */
+import type { OperationId } from "./operations.ts";
+
+const VM_ID = "0198c7a2-5d0e-7f3b-9a41-2c6e8f10b7d4";
+const ORG_ID = "0198c7a1-0b5c-7e21-8f0d-5a9b3c7d1e2f";
+const MACHINE = { machineName: "c1m2", diskGiB: 10 };
+const LABELS = { metadata: { team: "search" }, envVars: { STAGE: "test" } };
+const FIREWALL = {
+  ingress: { default: "deny", rules: [] },
+  egress: {
+    default: "deny",
+    rules: [{ action: "allow", kind: "fqdn", value: "*.debian.org", protocol: "tcp", ports: "443" }],
+  },
+};
+const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me@laptop";
+
+export const BODY_EXAMPLES: Readonly<Partial<Record<OperationId, object>>> = {
+  launchVm: { machineType: "c1m2", name: "worker-1", ttl: { action: "pause", seconds: 3600 }, ...LABELS },
+  updateVm: { name: "worker-2", metadata: { team: "search" } },
+  forkVm: { count: 2, names: ["left", "right"] },
+  execInVm: { command: ["sh", "-c", "echo hello"], timeoutSec: 60 },
+  presignFile: { path: "/root/data.csv" },
+  fetchFile: {
+    url: `http://localhost:8800/staging/${VM_ID}/3f2a?method=GET&signature=0a1b`,
+    path: "/root/data.csv",
+  },
+  setVmFirewall: FIREWALL,
+  patchVmFirewall: { egress: { mode: "custom", allow_cidrs: ["198.51.100.0/24"] } },
+  registerService: { name: "web", port: 8080 },
+  updateService: { port: 8081, h2c: false },
+  addVmSshKey: { publicKey: KEY, name: "laptop" },
+  addMySshKey: { publicKey: KEY, name: "laptop" },
+  createSnapshot: { vmId: "worker-1", name: "ready to go" },
+  updateSnapshot: { name: "with packages" },
+};
+
+/** By the schema's title. */
+export const SCHEMA_EXAMPLES: Readonly<Record<string, object>> = {
+  Vm: {
+    id: VM_ID,
+    name: "worker-1",
+    orgId: ORG_ID,
+    ...MACHINE,
+    cpu: 1,
+    memoryMiB: 2048,
+    status: "running",
+    createdAt: "2026-01-02T03:04:05.678Z",
+    publicIpv6: "2001:db8::17",
+    ...LABELS,
+    firewall: FIREWALL,
+    effectiveFirewall: FIREWALL,
+    ttl: { action: "pause", seconds: 3600 },
+    expiresAtMs: 1_767_326_645_678,
+    autoResume: false,
+  },
+  Snapshot: {
+    id: "0198c7a3-1f60-7c52-b3de-91f0a4d2c6e8",
+    name: "ready to go",
+    orgId: ORG_ID,
+    vmId: VM_ID,
+    status: "ready",
+    createdAt: "2026-01-02T03:14:05.678Z",
+    ...MACHINE,
+    ...LABELS,
+    firewall: FIREWALL,
+    services: [{ name: "web", port: 8080, h2c: false }],
+    pauseMs: 41,
+  },
+  ExecResult: {
+    exitCode: 0,
+    stdout: "hello\n",
+    stderr: "",
+    timedOut: false,
+    stdoutTruncated: false,
+    stderrTruncated: false,
+    durationMs: 12,
+  },
+  ExecStreamEvent: { t: "o", d: "aGVsbG8K" },
+  ReachableService: {
+    name: "web",
+    port: 8080,
+    h2c: false,
+    url: "http://web--0198c7a25d0e7f3b9a412c6e8f10b7d4.proxy.localhost:8800/",
+    pathUrl: "http://localhost:8800/proxy/0198c7a25d0e7f3b9a412c6e8f10b7d4/web/",
+  },
+  Error: {
+    error: "The VM is in a state that does not allow this: it is paused; commands need a running VM",
+    code: "vm_wrong_state",
+    message: "The VM is in a state that does not allow this: it is paused; commands need a running VM",
+    hint: "Look at the VM's status; resume a paused VM first",
+    retryable: false,
+    requestId: "8f14e45f-ceea-467f-a8f6-3d2c5a1b9e07",
+  },
+};

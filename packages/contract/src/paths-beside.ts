@@ -1,0 +1,46 @@
+/** What the API's port answers besides the operations: it is not JSON over a key, so servers and clients treat it apart. */
+export const PATHS_BESIDE = {
+  "/metrics": {
+    get: {
+      operationId: "getMetrics",
+      tags: ["Health"],
+      summary: "Read the daemon's figures, in the text format of Prometheus",
+      description:
+        "They name every organisation's VMs, so they are root's: served at this path of the Unix socket `operator.sock` in the daemon's data folder, without a key. On the API's port no key has the right to them yet: 404, and 401 without one.",
+      responses: {
+        200: {
+          description: "OK, on root's socket.",
+          headers: { "x-request-id": { $ref: "#/components/headers/RequestId" } },
+          content: { "text/plain": { schema: { type: "string" } } },
+        },
+        401: { $ref: "#/components/responses/NoKey" },
+        404: { $ref: "#/components/responses/NoRight" },
+      },
+    },
+  },
+  "/v1/vms/{vmId}/console/ws": {
+    get: {
+      operationId: "openConsole",
+      tags: ["Console"],
+      summary: "Open a VM's console, a WebSocket",
+      description:
+        'Take the path from `createConsoleToken`. The client sends keystrokes, and `{"type":"resize","cols":80,"rows":24}` as text; it gets the terminal\'s bytes as binary frames. It closes with 1000 when the shell has ended.',
+      security: [],
+      parameters: [
+        { name: "vmId", in: "path", required: true, schema: { type: "string" } },
+        {
+          name: "session",
+          in: "query",
+          required: true,
+          description: "The token, good once.",
+          schema: { type: "string" },
+        },
+      ],
+      responses: {
+        101: { description: "The connection is a WebSocket." },
+        401: { description: "The token is unknown, used, too old or another VM's. No body." },
+        403: { description: "The page that asks has an origin that may not. No body." },
+      },
+    },
+  },
+} as const;
