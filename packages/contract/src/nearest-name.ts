@@ -6,10 +6,13 @@ const MAX_ERRORS = 3;
 /** No name of ours is longer; comparing costs the product of both lengths. */
 const MAX_NAME_CHARS = 64;
 
-/** `undefined` when none of them looks like it. Upper case, `_`, `-` and white space do not count: `rate_limit` is near to `rateLimit`. */
+/**
+ * `undefined` when none of them looks like it. Upper case, accents and everything but letters and digits do not count: `rate_limit` is near to `rateLimit`, and so is
+ * what only looks like it, in letters of full width or with signs that cannot be seen.
+ */
 export function nearestName(text: string, names: readonly string[]): string | undefined {
-  const written = plain(text);
   if (text.length > MAX_NAME_CHARS) return undefined;
+  const written = plain(text);
   let nearest: string | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const name of names) {
@@ -26,7 +29,10 @@ function allowed(name: string): number {
 }
 
 function plain(text: string): string {
-  return text.toLowerCase().replaceAll(/[\s_-]/g, "");
+  return text
+    .normalize("NFKD")
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}]/gu, "");
 }
 
 /** Letters to put in, to take out, to replace or to swap with the next (Damerau, restricted). */

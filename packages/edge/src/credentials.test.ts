@@ -42,6 +42,7 @@ describe.each([...FORMS, "My API Key"])("%s", (secret) => {
     ["Authorization", `bearer   ${secret}`],
     ["Authorization", `Basic ${base64(`user:${secret}`)}`],
     ["Authorization", `Basic ${base64(`${secret}:`)}`],
+    ["Authorization", `Basic\t${base64(`user:${secret}`)}`],
     ["X-Quoted", `"${secret}"`],
     ["X-Encoded", encodeURIComponent(secret).replace("_", "%5F")],
     ["Referer", `http://localhost/page?a=b&key=${encodeURIComponent(secret)}`],
@@ -94,6 +95,20 @@ describe.each([...FORMS, "My API Key"])("%s", (secret) => {
     expect(answer).not.toMatch(new RegExp(`${secret}|x-api-key`, "i"));
   });
 });
+
+test.each(FORMS)(
+  "%s does not pass beside what is not well encoded, which lenient servers read",
+  async (secret) => {
+    const encoded = secret.replaceAll(/./gs, (it) => `%${it.charCodeAt(0).toString(16)}`);
+    const { url, headers } = await seen(`/p?a=%zz&key=${encoded}%zz`, {
+      "X-Odd": `%zz;${encoded}`,
+      "X-Kept": "%zz",
+    });
+    expect(url).toBe("/p?a=%zz");
+    expect(headers).not.toHaveProperty("x-odd");
+    expect(headers["x-kept"]).toBe("%zz");
+  },
+);
 
 test("a service's own keys, authorizations, cookies and parameters pass", async () => {
   const own = {

@@ -36,6 +36,9 @@ test("what concerns the whole origin stays behind, by path only", async () => {
   const ofOrigin = {
     "service-worker-allowed": "/",
     "clear-site-data": "*",
+    "secure-session-registration": '(ES256);path="/begin"',
+    "shared-storage-write": 'set;key="a";value="b"',
+    "expect-ct": "max-age=86400, enforce",
     "strict-transport-security": "max-age=1",
     "alt-svc": `h2=":1"`,
     nel: "{}",

@@ -16,7 +16,7 @@ function readingsOf(value: string): readonly string[] {
   const plain = value.trim();
   const decoded = percentDecoded(plain);
   const once = decoded === plain ? [plain] : [plain, decoded];
-  const afterScheme = once.flatMap((text) => /^[\w-]+ +(\S.*)$/.exec(text)?.[1] ?? []);
+  const afterScheme = once.flatMap((text) => /^[\w-]+\s+(\S.*)$/.exec(text)?.[1] ?? []);
   const members = once.flatMap((text) => [
     ...text.split(/[,;&?]+/, MAX_MEMBERS),
     ...text.split(/\s+/, MAX_MEMBERS),
@@ -45,13 +45,16 @@ function unquoted(text: string): string {
   return /^"(.*)"$/s.exec(text)?.[1] ?? text;
 }
 
-/** As forms have it, where `+` is a space; as it is when it is not well encoded. */
+/** As forms have it, where `+` is a space. Of what is not well encoded each byte that is, as lenient servers do. */
 function percentDecoded(text: string): string {
   if (!/[%+]/.test(text)) return text;
+  const spaced = text.replaceAll("+", " ");
   try {
-    return decodeURIComponent(text.replaceAll("+", " "));
+    return decodeURIComponent(spaced);
   } catch {
-    return text;
+    return spaced.replaceAll(/%([0-9a-f]{2})/gi, (_whole, digits: string) =>
+      String.fromCharCode(Number.parseInt(digits, 16)),
+    );
   }
 }
 
