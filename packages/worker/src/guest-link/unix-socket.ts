@@ -1,15 +1,11 @@
 /** Connecting to a Unix socket that may not be there yet, and whose path may be longer than the kernel takes. */
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
 import { createConnection } from "node:net";
 import type { OnReadOpts, Socket } from "node:net";
-import { basename, dirname } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isErrno } from "../files/errno.ts";
+import { pinSocket } from "../files/pinned-socket.ts";
 
-/** sockaddr_un holds 108 bytes with the closing zero. */
-const MAX_SOCKET_PATH_BYTES = 107;
 const FIRST_RETRY_MS = 1;
 /** QEMU makes its socket some 30 ms after it was started: looking oftener than this gains nothing. */
 const MAX_RETRY_MS = 20;
@@ -39,10 +35,8 @@ export async function connectUnixSocket(options: SocketOptions): Promise<Socket>
 }
 
 async function tryConnect(path: string, onread: OnReadOpts): Promise<Socket> {
-  if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return connectNow(path, onread);
-  // The kernel resolves the folder from its descriptor, so only the name counts against the limit.
-  await using folder = await open(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
-  return await connectNow(`/proc/self/fd/${folder.fd}/${basename(path)}`, onread);
+  await using pinned = await pinSocket(path);
+  return await connectNow(pinned.path, onread);
 }
 
 function connectNow(path: string, onread: OnReadOpts): Promise<Socket> {

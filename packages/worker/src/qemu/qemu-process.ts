@@ -2,7 +2,7 @@
  * A QEMU process and its monitor: spawned, or found again after the daemon was restarted. It ends only by `kill`, by the guest's power-off or
  * by its own failure, never because this daemon ends.
  */
-import { chown, mkdir, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,11 +14,12 @@ import { TAP } from "../network/namespace.ts";
 import type { Confinement, Exposed, NamespaceKind } from "../processes/confine.ts";
 import { spawnConfined } from "../processes/spawn.ts";
 import { describeExit, EXIT_FILE, isKill, readExit } from "./exit-record.ts";
-import { CONSOLE_CHARDEV, QMP_SOCKET, qemuArguments, RUN_FOLDER, TAP_FD } from "./machine.ts";
+import { CONSOLE_CHARDEV, QMP_SOCKET, qemuArguments, TAP_FD } from "./machine.ts";
 import type { BootSource, MachineSpec } from "./machine.ts";
 import { exposedQemu, programIn } from "./qemu-set.ts";
 import { preloadLibrary } from "./readonly-memory-library.ts";
 import { QmpClient } from "./qmp-client.ts";
+import { closeRunFolder, makeRunFolder } from "./run-folder.ts";
 
 /** Spawning takes 50 ms; on a machine that starts ten at once with a cold cache, seconds. */
 const START_DEADLINE_MS = 30_000;
@@ -78,7 +79,7 @@ export class QemuProcess {
   }
 
   static async spawn(host: QemuHost, spec: QemuSpec): Promise<QemuProcess> {
-    await prepareRunFolder(spec);
+    await makeRunFolder(spec.folder, spec.uid);
     await using log = await open(join(spec.folder, HYPERVISOR_LOG_FILE), "a", 0o600);
     const preloaded = await preloadLibrary(host.readonlyMemoryLibrary, spec.folder, host.namespaces);
     const program = programIn(host.namespaces);
@@ -98,6 +99,8 @@ export class QemuProcess {
     if (identity === undefined) throw await startFailure(spec.folder);
     try {
       const qmp = await connectOrExit(spec.folder, child.exited);
+      // It answers: all its sockets are there.
+      await closeRunFolder(spec.folder);
       return new QemuProcess(identity, spec.folder, qmp, child.channel);
     } catch (error) {
       await killAndWait(identity);
@@ -108,6 +111,7 @@ export class QemuProcess {
   /** Finds a process of an earlier daemon again. Throws when it is gone or its monitor does not answer. */
   static async adopt(identity: ProcessIdentity, folder: string): Promise<QemuProcess> {
     if (!(await isAlive(identity))) throw new Error(await explainEnd(folder));
+    await closeRunFolder(folder);
     const qmp = await QmpClient.connect(join(folder, QMP_SOCKET), ADOPT_DEADLINE_MS);
     return new QemuProcess(identity, folder, qmp, undefined);
   }
@@ -166,12 +170,6 @@ function confinement(host: QemuHost, spec: QemuSpec, preloaded: readonly Exposed
     network: namespace === undefined ? undefined : { namespace, tap: TAP, tapFd: TAP_FD },
     maxFileBytes: maxFileBytes(spec.diskGib),
   };
-}
-
-async function prepareRunFolder(spec: QemuSpec): Promise<void> {
-  const run = join(spec.folder, RUN_FOLDER);
-  await mkdir(run, { mode: 0o700 });
-  await chown(run, spec.uid, spec.uid);
 }
 
 async function connectOrExit(folder: string, exited: Promise<unknown>): Promise<QmpClient> {

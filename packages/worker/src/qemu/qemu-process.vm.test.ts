@@ -1,7 +1,9 @@
 import { once } from "node:events";
-import { link, readdir, readFile, readlink, rename, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { chown, link, readdir, readFile, readlink, rename, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { isAlive, parentOf } from "../processes/proc.ts";
 import { openBareSlot } from "../testing/bare-slot.ts";
@@ -10,7 +12,9 @@ import { moveSlot } from "../pool/slot.ts";
 import { QMP_SOCKET } from "./machine.ts";
 import { QemuProcess } from "./qemu-process.ts";
 import type { QemuHost } from "./qemu-process.ts";
+import { makeRunFile } from "./run-folder.ts";
 
+const run = promisify(execFile);
 const WAIT = { timeout: 20_000, interval: 20 };
 
 describe("a QEMU", () => {
@@ -61,6 +65,43 @@ describe("a QEMU", () => {
         await readlink(`/proc/self/ns/${kind}`),
       );
     }
+  });
+
+  test("can put nothing in place of its sockets, nor other files beside them", async () => {
+    await start();
+    const { folder, uid } = bare.slot;
+    const attempt = async (program: string): Promise<string> => {
+      const { stderr } = await run("python3", ["-c", `import os\n${program}`], {
+        cwd: folder,
+        uid,
+        gid: uid,
+      }).catch((error: { stderr: string }) => error);
+      return stderr;
+    };
+    expect(await attempt("os.stat('run/link.sock')")).toBe("");
+    for (const planted of [
+      "os.rename('run/link.sock', 'run/other')",
+      "os.unlink('run/qmp.sock')",
+      "os.symlink('/etc/shadow', 'run/state')",
+      "os.open('run/large', os.O_CREAT | os.O_WRONLY)",
+      "os.chmod('run', 0o777)",
+    ]) {
+      expect(await attempt(planted), planted).toContain("PermissionError");
+    }
+    // What it is to write is made for it.
+    await makeRunFile(folder, "state", uid);
+    await bare.slot.qemu.qmp.execute("xen-save-devices-state", { filename: "run/state", live: false });
+    expect((await readFile(join(folder, "run/state"))).length).toBeGreaterThan(0);
+  });
+
+  test("is closed out of its sockets' folder by a daemon that adopts it, too", async () => {
+    await start();
+    const { qemu, folder, uid } = bare.slot;
+    await chown(join(folder, "run"), uid, uid);
+    qemu.qmp.close();
+    const adopted = await QemuProcess.adopt(qemu.identity, folder);
+    expect(await stat(join(folder, "run"))).toMatchObject({ uid: 0, gid: uid });
+    adopted.qmp.close();
   });
 
   test("has gone without rights, limits and core files before it does anything", async () => {

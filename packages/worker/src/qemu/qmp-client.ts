@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isErrno } from "../files/errno.ts";
+import { pinSocket } from "../files/pinned-socket.ts";
 import { QmpError } from "./qmp-error.ts";
 
 export interface QmpEvent {
@@ -152,9 +153,10 @@ export class QmpClient {
   }
 }
 
-function openSocket(path: string): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path);
+async function openSocket(path: string): Promise<Socket> {
+  await using pinned = await pinSocket(path);
+  return await new Promise((resolve, reject) => {
+    const socket = connect(pinned.path);
     socket.once("connect", () => {
       socket.off("error", reject);
       resolve(socket);

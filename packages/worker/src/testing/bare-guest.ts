@@ -13,8 +13,9 @@ import { applyDelta, captureDelta } from "../memory/delta.ts";
 import { findMemoryMapping } from "../memory/mapping.ts";
 import { closeSlot, freeSlot, makeSlotFolder, openSlot, reserveSlot, startQemu } from "../pool/slot.ts";
 import type { Slot, SlotHost } from "../pool/slot.ts";
-import { MEMORY_FILE, RUN_FOLDER } from "../qemu/machine.ts";
+import { MEMORY_FILE } from "../qemu/machine.ts";
 import type { MachineSpec } from "../qemu/machine.ts";
+import { makeRunFile } from "../qemu/run-folder.ts";
 import { identityOf, keepInstalledQemu, linkQemu, QEMU_FOLDER } from "../qemu/qemu-set.ts";
 import type { QemuSet } from "../qemu/qemu-set.ts";
 import { testQemu } from "./bare-slot.ts";
@@ -158,8 +159,8 @@ export class BareGuest {
 
   /** As a VM is captured, without a disk to switch and a link to hold. It runs on. */
   async capture(): Promise<CapturedGuest> {
-    const { qemu, folder } = this.#slot;
-    const file = `${RUN_FOLDER}/state-${++this.#captures}`;
+    const { qemu, folder, uid } = this.#slot;
+    const file = await makeRunFile(folder, `state-${++this.#captures}`, uid);
     const delta = join(folder, `delta-${this.#captures}`);
     await qemu.qmp.execute("stop");
     try {

@@ -18,6 +18,7 @@ import { linkOrCopy } from "../files/copy.ts";
 import { captureDelta } from "../memory/delta.ts";
 import { findMemoryMapping } from "../memory/mapping.ts";
 import { MEMORY_FILE, RUN_FOLDER } from "../qemu/machine.ts";
+import { makeRunFile } from "../qemu/run-folder.ts";
 import { DELTA_FILE, linkLayers, STATE_FILE } from "../snapshot/folder.ts";
 import { linkQemu } from "../qemu/qemu-set.ts";
 import { writeManifest } from "../snapshot/manifest.ts";
@@ -80,6 +81,7 @@ async function prepareOverlay(context: CaptureContext, vm: Vm, guest: Guest, ove
   await step("capture.overlay-made");
   await openOverlay(guest.qemu.qmp, overlay);
   await step("capture.overlay-opened");
+  await makeRunFile(vm.folder, STATE_FILE, vm.record.uid);
 }
 
 async function pauseAndCopy(
@@ -175,7 +177,7 @@ function requireCompatibility({ record }: Vm): Compatibility {
   );
 }
 
-/** Read without following links: the folder it lies in belongs to QEMU, which could put anything under that name. */
+/** Read without following links: the folder belonged to QEMU once, which could have put anything under that name. */
 async function takeDeviceState(vm: Vm, target: string): Promise<void> {
   const path = join(vm.folder, stateFile());
   await using source = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
