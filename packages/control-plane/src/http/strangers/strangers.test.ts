@@ -6,13 +6,15 @@ import { connect as connectTcp, type AddressInfo, type Server, type Socket } fro
 import { connect as connectTls } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import { createApiServer, type ApiServer } from "../api-server.ts";
-import { goaway, greeting, resets } from "../testing/http2-frames.ts";
+import { goaway, greeting, packedRequests, resets, windowUpdates } from "../testing/http2-frames.ts";
 import { selfSigned } from "../testing/self-signed.ts";
 import type { StrangerLimits } from "./stranger-limits.ts";
 import { recognise } from "./visitor.ts";
 
 /** On a busy machine. */
 const SOON = { timeout: 20_000 };
+/** More than frames that belong to nothing may have. */
+const LARGE = Buffer.alloc(4 * 1024 * 1024);
 const CALM = constants.NGHTTP2_ENHANCE_YOUR_CALM;
 
 describe.each([
@@ -36,7 +38,9 @@ describe.each([
     server = api.serverFactory((request: IncomingMessage, response: ServerResponse) => {
       begun += 1;
       if (request.headers["x-api-key"] === "valid") recognise(request);
-      if (request.url !== "/never") response.end("answer");
+      if (request.url === "/large") response.end(LARGE);
+      else if (request.url === "/upload") request.on("end", () => response.end("answer")).resume();
+      else if (request.url !== "/never") response.end("answer");
     }, {});
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -108,6 +112,39 @@ describe.each([
     const socket = open();
     socket.write(greeting(100));
     expect(await goaway(socket)).toBe(CALM);
+  });
+
+  test.each([
+    ["frames that belong to no request", windowUpdates(20_000)],
+    ["headers that unpack to thousands", packedRequests(60, 4000)],
+  ])("%s are cut, and tell on their address", async (_what, frames) => {
+    await start();
+    const socket = open();
+    socket.write(Buffer.concat([greeting(), frames]));
+    expect(await goaway(socket)).toBe(CALM);
+    expect(api.strangers.counts().addresses).toBe(1);
+  });
+
+  test("bodies and answers of any size are not, nor many requests", async () => {
+    await start();
+    const session = openSession();
+    expect(await get(session, { ":path": "/large" })).toHaveLength(LARGE.length);
+    const upload = session.request({ ":path": "/upload", ":method": "POST" });
+    upload.end(LARGE);
+    expect(Buffer.concat(await upload.toArray()).toString()).toBe("answer");
+    const head = "x".repeat(8000);
+    const answers = Array.from({ length: 30 }, (_, index) => get(session, { "x-head": `${head}${index}` }));
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(["answer"]));
+  });
+
+  test("a session that breaks the protocol tells on its address", async () => {
+    // A session by itself is no strain.
+    await start({ strain: 50, strainEasedPerSec: 10 });
+    const socket = open();
+    socket.write(Buffer.concat([greeting(), Buffer.alloc(9, 0xff)]));
+    await goaway(socket);
+    open().write(greeting());
+    await expect.poll(() => api.strangers.counts().waiting, SOON).toBe(1);
   });
 
   test("HTTP/1.1 requests by the thousand in one read end their connection, begun or not", async () => {

@@ -13,7 +13,7 @@ import { addressGroup } from "./address-group.ts";
 import { AddressStrain } from "./address-strain.ts";
 import { Entrance } from "./entrance.ts";
 import { IdleConnections } from "./idle-connections.ts";
-import { STRAIN, type StrangerLimits } from "./stranger-limits.ts";
+import { OVERHEAD_MS, STRAIN, type StrangerLimits } from "./stranger-limits.ts";
 import { Turns } from "./turns.ts";
 import { setVisitor, Visitor, visitorOf } from "./visitor.ts";
 
@@ -32,6 +32,9 @@ export class Strangers {
   readonly #turns: Turns<Visitor>;
   /** By the ends of the connection, which are the same of the socket that TLS and HTTP/2 put on top. */
   readonly #open = new Map<string, Visitor>();
+  /** Strangers that speak HTTP/2. */
+  readonly #sessions = new Set<Visitor>();
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(limits: StrangerLimits) {
     this.#limits = limits;
@@ -57,6 +60,7 @@ export class Strangers {
     const visitor = new Visitor(addressGroup(socket.remoteAddress ?? "unknown"), socket);
     visitor.onKnown = () => {
       this.#idle.delete(visitor);
+      this.#sessions.delete(visitor);
       this.#strain.add(visitor.address, -STRAIN.session);
     };
     this.#open.set(ends, visitor);
@@ -102,12 +106,39 @@ export class Strangers {
     const visitor = this.#open.get(endsOf(session.socket));
     if (visitor === undefined) return;
     visitor.session = session;
+    this.#watch(visitor, session);
     // Before the listener that makes a request of it. A stream that was reset already does not know its session any more.
     session.prependListener("stream", (stream) => setVisitor(stream, visitor));
     session.on("remoteSettings", () => {
       visitor.settings += 1;
       if (visitor.settings > this.#limits.settings) this.#cut(visitor);
     });
+  }
+
+  /** Frames that belong to no request show in the connection's bytes; what the protocol forbids ends the session without us. */
+  #watch(visitor: Visitor, session: ServerHttp2Session): void {
+    if (visitor.isKnown) return;
+    visitor.watchOverhead(performance.now());
+    this.#sessions.add(visitor);
+    this.#timer ??= setInterval(() => this.#weigh(), OVERHEAD_MS).unref();
+    session.once("close", () => this.#sessions.delete(visitor));
+    session.once("error", () => {
+      if (!visitor.isKnown && !visitor.isCut) this.#strain.add(visitor.address, STRAIN.cut);
+    });
+  }
+
+  #weigh(): void {
+    const nowMs = performance.now();
+    for (const visitor of this.#sessions) {
+      const excess = visitor.overhead?.excess(nowMs) ?? 0;
+      if (excess === 0) continue;
+      this.#strain.add(visitor.address, excess / STRAIN.overheadBytes);
+      this.#cut(visitor);
+      this.#sessions.delete(visitor);
+    }
+    if (this.#sessions.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   /** Calls `begin` when it is the request's turn, or never when it was given up before. */
@@ -117,6 +148,7 @@ export class Strangers {
     // HTTP/1.1's parser goes on with what it has read.
     if (visitor.isGone) return;
     this.#began(visitor);
+    visitor.overhead?.began(hasBody(response));
     if (!(response instanceof ServerResponse) && response.stream.destroyed)
       return this.#ended(visitor, response);
     const ends: Pick<EventEmitter, "once"> = response instanceof ServerResponse ? response : response.stream;
@@ -140,6 +172,7 @@ export class Strangers {
 
   #ended(visitor: Visitor, response: AnyResponse): void {
     visitor.requests -= 1;
+    visitor.overhead?.ended(hasBody(response));
     if (visitor.isKnown || visitor.isGone) return;
     if (visitor.requests === 0) this.#idle.add(visitor);
     if (!(response instanceof ServerResponse)) this.#countReset(visitor, response.headersSent);
@@ -163,6 +196,11 @@ export class Strangers {
     this.#strain.add(visitor.address, STRAIN.cut);
     visitor.cut();
   }
+}
+
+/** Over HTTP/2, where that is said by the head. */
+function hasBody(response: AnyResponse): boolean {
+  return !(response instanceof ServerResponse) && !response.stream.endAfterHeaders;
 }
 
 function endsOf({ remoteAddress, remotePort, localAddress }: Ends): string {

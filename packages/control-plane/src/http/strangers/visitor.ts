@@ -2,6 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { constants, type Http2ServerRequest, type Http2Session, type Http2Stream } from "node:http2";
 import type { Socket } from "node:net";
+import { FrameOverhead } from "./frame-overhead.ts";
 
 type AnyRequest = IncomingMessage | Http2ServerRequest;
 
@@ -16,6 +17,8 @@ export class Visitor {
   session: Http2Session | undefined;
   requests = 0;
   settings = 0;
+  /** What it sends beside requests, once there is an HTTP/2 session. */
+  overhead: FrameOverhead | undefined;
   /** Streams that were reset unanswered, as of `resetsAtMs`. */
   resets = 0;
   resetsAtMs = 0;
@@ -26,8 +29,16 @@ export class Visitor {
     this.#socket = socket;
   }
 
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
   get isGone(): boolean {
     return this.#isCut || this.#socket.destroyed;
+  }
+
+  watchOverhead(nowMs: number): void {
+    this.overhead = new FrameOverhead(this.#socket, nowMs);
   }
 
   /** A valid key was seen on it. */

@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-const FRAME = { headers: 1, reset: 3, settings: 4, goaway: 7 } as const;
+const FRAME = { headers: 1, reset: 3, settings: 4, goaway: 7, windowUpdate: 8 } as const;
 const END_STREAM_AND_HEADERS = 5;
 const HEAD_BYTES = 9;
 const CANCEL = Buffer.from([0, 0, 0, 8]);
@@ -33,6 +33,21 @@ export function resets(count: number, from = 0): Buffer {
     ];
   });
   return Buffer.concat(frames.flat());
+}
+
+/** Frames that belong to no request, each of them allowed. */
+export function windowUpdates(count: number): Buffer {
+  const one = frame(FRAME.windowUpdate, 0, 0, Buffer.from([0, 0, 0, 1]));
+  return Buffer.concat(Array.from({ length: count }, () => one));
+}
+
+/** Requests whose headers are an entry of HPACK's table again and again, a byte each. */
+export function packedRequests(count: number, headers: number): Buffer {
+  const payload = Buffer.concat([REQUEST, Buffer.alloc(headers, 0x90)]);
+  const frames = Array.from({ length: count }, (_, index) =>
+    frame(FRAME.headers, END_STREAM_AND_HEADERS, 1 + 2 * index, payload),
+  );
+  return Buffer.concat(frames);
 }
 
 /** The code of the GOAWAY with which the server ends the session; `undefined` when it closes without one. */
