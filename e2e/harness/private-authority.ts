@@ -10,6 +10,8 @@ export interface PrivateAuthority {
   /** For the daemon. */
   readonly cert: string;
   readonly key: string;
+  /** The certificate and, behind it, the authority's own. */
+  readonly chain: string;
 }
 
 /** `names` as openssl has them, such as `DNS:fastvm.test` and `IP:127.0.0.1`. The files stay in the folder. */
@@ -46,6 +48,8 @@ export function makeAuthority(folder: string, names: readonly string[]): Private
     "2",
   ];
   openssl("x509", "-req", "-in", at("request.pem"), "-out", at("cert.pem"), ...issuer);
-  const [caFile, cert, key] = [at("ca.pem"), at("cert.pem"), at("key.pem")];
-  return { caFile, ca: readFileSync(caFile, "utf8"), cert, key };
+  const [caFile, cert, key, chain] = [at("ca.pem"), at("cert.pem"), at("key.pem"), at("chain.pem")];
+  const ca = readFileSync(caFile, "utf8");
+  writeFileSync(chain, readFileSync(cert, "utf8") + ca);
+  return { caFile, ca, cert, key, chain };
 }

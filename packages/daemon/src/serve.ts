@@ -114,7 +114,7 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
     if (controlPlane === undefined) connection.destroy();
     else controlPlane.acceptFromGuest(connection);
   };
-  const worker = await startWorker(config, log, accept).catch(async (error: unknown) => {
+  const worker = await startWorker(config, tls, log, accept).catch(async (error: unknown) => {
     await store.close();
     throw error;
   });
@@ -179,6 +179,7 @@ async function readFigures(
 
 async function startWorker(
   config: DaemonConfig,
+  tls: TlsFiles | undefined,
   log: Logger,
   accept: (connection: Duplex) => void,
 ): Promise<Worker> {
@@ -191,6 +192,7 @@ async function startWorker(
       imageDir,
       poolSize,
       network,
+      tlsChain: tls?.cert,
       reserveMib: RESERVE_MIB,
       memoryOvercommit,
       uidBase: UID_BASE,

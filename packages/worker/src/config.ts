@@ -23,6 +23,8 @@ export interface WorkerConfig {
   readonly memoryOvercommit: number;
   /** `none`: VMs have no network interface. */
   readonly network: NetworkConfig | "none";
+  /** The certificate that guests are served with, in PEM with its chain. */
+  readonly tlsChain?: Buffer | undefined;
   /** First of 65,536 user ids for QEMU processes. */
   readonly uidBase: number;
 }

@@ -21,7 +21,11 @@ import type { Accelerator } from "./qemu/machine.ts";
 import { findQemuProgram } from "./qemu/qemu-program.ts";
 import { identityOf, keepInstalledQemu } from "./qemu/qemu-set.ts";
 import { COMPATIBILITY_VERSION } from "./snapshot/manifest.ts";
+import type { TemplateHost } from "./template/make-template.ts";
 import { TemplateStore } from "./template/template-store.ts";
+import { chooseAnchor } from "./trust/anchor.ts";
+import { trustIn } from "./trust/trust.ts";
+import type { Trust } from "./trust/trust.ts";
 import { openStandbyPool } from "./vm/standby.ts";
 import type { StandbyPoolOptions } from "./vm/standby.ts";
 import { poolFolder, qemuStore, standbyFolder, templatingFolder } from "./vm/worker-context.ts";
@@ -70,21 +74,10 @@ export async function openContext(
   const cgroups = await Cgroups.open(scopeOf(config.dataDir));
   await cgroups.joinAsDaemon();
   const overlays = new OverlayFactory(join(config.dataDir, "overlays"));
+  const trust = trustOf(config);
   const slotHost = { qemuHost, uids, cgroups, network, masked };
-  const templates = new TemplateStore(
-    {
-      ...slotHost,
-      overlays,
-      compatibility,
-      installedQemu,
-      accelerator,
-      image,
-      tscKhz,
-      workFolder: templatingFolder(config),
-    },
-    join(config.cacheDir, "templates"),
-    join(config.dataDir, "templates"),
-  );
+  const parts = { overlays, compatibility, installedQemu, accelerator, image, tscKhz, trust };
+  const templates = openTemplates(config, { ...slotHost, ...parts });
   const pools = openPools(
     config,
     accelerator,
@@ -101,12 +94,27 @@ export async function openContext(
     installedQemu,
     overlays,
     templates,
+    trust,
     ...pools,
     vms,
     admission: new Admission(config, vms),
     ...callbacks,
   };
   return { context, verdict };
+}
+
+function openTemplates(config: WorkerConfig, host: Omit<TemplateHost, "workFolder">): TemplateStore {
+  return new TemplateStore(
+    { ...host, workFolder: templatingFolder(config) },
+    join(config.cacheDir, "templates"),
+    join(config.dataDir, "templates"),
+  );
+}
+
+/** Of the daemon's own certificate: it is what guests download from. */
+function trustOf({ tlsChain }: WorkerConfig): Trust | undefined {
+  const pem = tlsChain && chooseAnchor(tlsChain);
+  return trustIn(pem === undefined ? [] : [{ purpose: "daemon", pem }]);
 }
 
 async function openQemu(

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { newVmId } from "@fastvm/contract";
 import { Tag } from "../guest-link/fields.ts";
 import type { Field } from "../guest-link/fields.ts";
-import { handshakeFields } from "./handshake.ts";
+import { environmentFile, handshakeFields } from "./handshake.ts";
 import type { Life } from "./handshake.ts";
 
 interface SentFile {
@@ -18,6 +18,7 @@ function fieldsFor(
   return handshakeFields({
     vmId: newVmId(),
     identity: { hostname: "probe", envVars: {}, authorizedKeys: [], ...identity },
+    trust: undefined,
     growRoot: false,
     forwardPort: undefined,
     ...(life && { life }),
@@ -67,4 +68,15 @@ test("a next life brings entropy, the clock and what may have changed, but nothi
     "/etc/environment",
     "/root/.ssh/authorized_keys2",
   ]);
+});
+
+test("what the guest trusts is named to logins, and a variable of the VM's own wins", () => {
+  const file = environmentFile(
+    { SSL_CERT_FILE: "/mine.pem", A: "b" },
+    { digest: "d", bundle: "/bundle.crt" },
+  );
+  expect(file).toContain('NODE_EXTRA_CA_CERTS="/bundle.crt"\n');
+  expect(file).toContain('SSL_CERT_FILE="/mine.pem"\n');
+  expect(file.match(/SSL_CERT_FILE/g)).toHaveLength(1);
+  expect(environmentFile({ A: "b" }, undefined)).toBe('A="b"\n');
 });

@@ -6,12 +6,17 @@ import { randomBytes, randomUUID } from "node:crypto";
 import type { VmId, VmIdentity } from "@fastvm/contract";
 import { Tag } from "../guest-link/fields.ts";
 import type { Field } from "../guest-link/fields.ts";
+import { trustVariables } from "../trust/trust.ts";
+import type { HeldTrust } from "../trust/trust.ts";
 import { generateSshHostKey } from "./ssh-host-key.ts";
 
 const ENTROPY_BYTES = 64;
 /** Beside root's own `authorized_keys`, which is not ours to write; OpenSSH reads both by default. */
 export const AUTHORIZED_KEYS_PATH = "/root/.ssh/authorized_keys2";
 export const AUTHORIZED_KEYS_MODE = 0o600;
+/** For login sessions (pam_env); commands of the API are given their variables directly. */
+export const ENVIRONMENT_PATH = "/etc/environment";
+export const ENVIRONMENT_MODE = 0o644;
 const HOST_KEY_PATH = "/etc/ssh/ssh_host_ed25519_key";
 
 /** `first`: of a VM that was captured as another one, or as none. `next`: of a VM that was paused and goes on. */
@@ -22,6 +27,8 @@ export interface HandshakeRequest {
   /** Default: `first`, as a name too many is a smaller harm than a key that two VMs share. */
   readonly life?: Life;
   readonly identity: VmIdentity;
+  /** What the state of the guest holds. */
+  readonly trust: HeldTrust | undefined;
   /** The disk was made larger than the filesystem that was captured. */
   readonly growRoot: boolean;
   /** A port of the guest's loopback to be carried to the host. */
@@ -30,13 +37,13 @@ export interface HandshakeRequest {
 
 /** The identity request's fields, in the order the agent applies them: entropy before anything that draws random numbers. */
 export function handshakeFields(request: HandshakeRequest): readonly Field[] {
-  const { vmId, life = "first", identity, growRoot, forwardPort } = request;
+  const { vmId, life = "first", identity, trust, growRoot, forwardPort } = request;
   return [
     { tag: Tag.ENTROPY, value: randomBytes(ENTROPY_BYTES) },
     { tag: Tag.CLOCK, value: unixNanoseconds() },
     // A paused VM has its own on its disk and in its memory. SSH clients would refuse another key for an attack.
     ...(life === "first" ? namingFields(vmId, identity.hostname) : []),
-    fileField("/etc/environment", 0o644, environmentFile(identity.envVars)),
+    fileField(ENVIRONMENT_PATH, ENVIRONMENT_MODE, environmentFile(identity.envVars, trust)),
     // Also when there are none: those of the captured VM are not this one's.
     fileField(AUTHORIZED_KEYS_PATH, AUTHORIZED_KEYS_MODE, authorizedKeysFile(identity.authorizedKeys)),
     ...(forwardPort === undefined ? [] : [{ tag: Tag.FORWARD, value: u16(forwardPort) }]),
@@ -62,9 +69,11 @@ export function authorizedKeysFile(keys: readonly string[]): string {
   return keys.map((key) => `${key}\n`).join("");
 }
 
-/** For login sessions (pam_env); commands of the API are given their variables directly. */
-function environmentFile(variables: Readonly<Record<string, string>>): string {
-  return Object.entries(variables)
+export function environmentFile(
+  variables: Readonly<Record<string, string>>,
+  trust: HeldTrust | undefined,
+): string {
+  return Object.entries({ ...trustVariables(trust), ...variables })
     .map(([key, value]) => `${key}="${value.replaceAll('"', '\\"')}"\n`)
     .join("");
 }

@@ -11,6 +11,7 @@ import { replaceFile } from "../files/durable.ts";
 import { isErrno, isOutOfDisk } from "../files/errno.ts";
 import type { ProcessIdentity } from "../processes/proc.ts";
 import type { Compatibility } from "../snapshot/manifest.ts";
+import type { HeldTrust } from "../trust/trust.ts";
 
 const JOURNAL_FILE = "journal.json";
 const FORMAT = 1;
@@ -42,6 +43,8 @@ export interface Journal {
   readonly chain: DiskChain;
   /** Of its QEMU, whose state another need not understand. Absent of a VM that an earlier version started. */
   readonly compatibility?: Compatibility;
+  /** What its guest holds; absent when it was given none. */
+  readonly trust?: HeldTrust;
   /** When its present life began, in ms since 1970; of a VM that runs. */
   readonly runningSinceMs?: number;
   /** Of a VM that runs. */

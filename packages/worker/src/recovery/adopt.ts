@@ -10,6 +10,7 @@ import { isErrno } from "../files/errno.ts";
 import { isAlive, killAndWait } from "../processes/proc.ts";
 import { QemuProcess } from "../qemu/qemu-process.ts";
 import { QmpError } from "../qemu/qmp-error.ts";
+import { bringTrustToAdopted } from "../vm/bring-trust.ts";
 import { explainEnd } from "../vm/explain-end.ts";
 import { keepAsFailed } from "../vm/keep-as-failed.ts";
 import { freeHoldings } from "../vm/holdings.ts";
@@ -119,6 +120,7 @@ async function reachMonitor(context: WorkerContext, vm: Vm, qemu: QemuProcess): 
   if (link === undefined) return qmp.close();
   vm.setGuest({ qemu, link });
   watchGuest(context, vm, { mayBeStopped: true });
+  void bringTrustToAdopted(context, vm);
 }
 
 async function lose(context: WorkerContext, vm: Vm): Promise<void> {

@@ -9,6 +9,7 @@ import type { MachineType } from "@fastvm/contract";
 import type { Accelerator } from "../qemu/machine.ts";
 import type { QemuIdentity } from "../qemu/qemu-set.ts";
 import { replaceFile } from "../files/durable.ts";
+import type { HeldTrust } from "../trust/trust.ts";
 
 const MANIFEST_FILE = "manifest.json";
 const FORMAT = 1;
@@ -49,6 +50,8 @@ export interface Manifest {
   readonly diskGib: number;
   readonly imageDigest: string;
   readonly compatibility: Compatibility;
+  /** What the guest holds; absent when it was given none. */
+  readonly trust?: HeldTrust;
   readonly memory: { readonly bytes: number };
   readonly delta?: StoredFile;
   readonly deviceState: StoredFile;

@@ -10,6 +10,7 @@ import type { MachineType } from "@fastvm/contract";
 import { attachDisk, DISK_FOLDER, layerName } from "../disk/chain.ts";
 import { makeClosedFolder } from "../files/closed-folder.ts";
 import { linkOrCopy } from "../files/copy.ts";
+import type { GuestLink } from "../guest-link/guest-link.ts";
 import { handshakeFields } from "../identity/handshake.ts";
 import { closeSlot, freeSlot, makeSlotFolder, reserveSlot, startQemu } from "../pool/slot.ts";
 import type { Slot, SlotHost } from "../pool/slot.ts";
@@ -22,6 +23,8 @@ import type { Compatibility } from "../snapshot/manifest.ts";
 import { meltDelta } from "../snapshot/melt.ts";
 import { capture } from "../vm/capture.ts";
 import type { CaptureContext } from "../vm/capture.ts";
+import type { Trust } from "../trust/trust.ts";
+import { writeTrust } from "../trust/write-trust.ts";
 import { startExec } from "../exec/start-exec.ts";
 import { KeptLink } from "../vm/kept-link.ts";
 import { openLink } from "../vm/open-link.ts";
@@ -38,14 +41,15 @@ const LAST_WORDS_CHARS = 2_000;
 /** By the user of the QEMU that it is linked for; the folders above decide whom that is. */
 const READABLE = 0o444;
 
-/**
- * Waits for the image's services, runs what commands usually need once, so that its pages are in every clone's memory, and writes out what the
- * filesystem still holds back.
- */
-const SETTLE_SCRIPT = `
+/** Waits for the image's services: until then they clear /tmp, among other things. */
+const BOOTED_SCRIPT = `
 if command -v systemctl >/dev/null; then
   until case "$(systemctl is-system-running --wait 2>/dev/null)" in running|degraded) ;; *) false ;; esac; do sleep 0.2; done
 fi
+`;
+
+/** Runs what commands usually need once, so that its pages are in every clone's memory, and writes out what the filesystem still holds back. */
+const SETTLE_SCRIPT = `
 for command in 'bash -lc true' 'python3 -c pass' 'curl --version' 'tar --version' 'gzip --version' 'git --version'; do
   $command >/dev/null 2>&1
 done
@@ -60,6 +64,8 @@ export interface TemplateHost extends SlotHost, CaptureContext {
   readonly tscKhz: number;
   readonly installedQemu: QemuSet;
   readonly compatibility: (machine: MachineType) => Compatibility;
+  /** Written once, so that no launch has to. */
+  readonly trust: Trust | undefined;
   /** For the VM that is booted; emptied when a daemon starts. */
   readonly workFolder: string;
 }
@@ -164,17 +170,28 @@ async function settle(host: TemplateHost, machine: MachineType, slot: Slot): Pro
   });
   vm.setGuest({ qemu: slot.qemu, link: new KeptLink({ link }) });
   const { identity } = vm.record;
-  await link.identify(handshakeFields({ vmId: vm.vmId, identity, growRoot: false, forwardPort: undefined }));
-  const script = startExec(
-    link,
-    { command: ["sh", "-c", SETTLE_SCRIPT], timeoutMs: SETTLE_DEADLINE_MS },
-    identity.envVars,
+  await link.identify(
+    handshakeFields({ vmId: vm.vmId, identity, trust: undefined, growRoot: false, forwardPort: undefined }),
   );
-  for await (const event of script) {
-    if (event.kind === "exit" && event.timedOut) throw new Error("The image's services do not settle");
+  await runScript(link, BOOTED_SCRIPT, identity.envVars);
+  if (host.trust !== undefined) {
+    const trust = await writeTrust(link, host.trust);
+    vm.become({ ...vm.record, ...(trust !== undefined && { trust }) });
   }
+  await runScript(link, SETTLE_SCRIPT, identity.envVars);
   await step("template.settled");
   return vm;
+}
+
+async function runScript(
+  link: GuestLink,
+  script: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<void> {
+  const spec = { command: ["sh", "-c", script], timeoutMs: SETTLE_DEADLINE_MS };
+  for await (const event of startExec(link, spec, environment)) {
+    if (event.kind === "exit" && event.timedOut) throw new Error("The image's services do not settle");
+  }
 }
 
 function bootedVm(host: TemplateHost, machine: MachineType, slot: Slot): Vm {

@@ -89,6 +89,8 @@ export class TemplateStore {
       machine,
       // Differs between accelerators, too.
       cmdline: kernelCommandLine(this.#host),
+      // Left out by JSON where there is none.
+      trust: this.#host.trust?.digest,
       compatibility: this.#host.compatibility(machine),
     };
     return createHash("sha256").update(JSON.stringify(content)).digest("hex");

@@ -23,6 +23,7 @@ import { DELTA_FILE, linkLayers, STATE_FILE } from "../snapshot/folder.ts";
 import { linkQemu } from "../qemu/qemu-set.ts";
 import { writeManifest } from "../snapshot/manifest.ts";
 import type { Compatibility } from "../snapshot/manifest.ts";
+import type { HeldTrust } from "../trust/trust.ts";
 import type { Guest, Vm } from "./vm.ts";
 
 /** Bytes per GiB. */
@@ -55,6 +56,8 @@ export async function capture(
 ): Promise<Captured> {
   const guest = await vm.presentGuest();
   const compatibility = requireCompatibility(vm);
+  // As it is before the pause: what is written afterwards is not in the state.
+  const { trust } = vm.record;
   await step("capture.begun");
   await settleChain(vm, guest.qemu);
   const frozen = vm.record.chain;
@@ -70,7 +73,7 @@ export async function capture(
   }
   await freezeLayer(vm.folder, frozen[frozen.length - 1] ?? "");
   await step("capture.frozen");
-  await collect(vm, compatibility, frozen, target);
+  await collect(vm, { compatibility, trust }, frozen, target);
   return captured;
 }
 
@@ -140,7 +143,7 @@ function stateFile(): string {
 
 async function collect(
   vm: Vm,
-  compatibility: Compatibility,
+  { compatibility, trust }: { readonly compatibility: Compatibility; readonly trust: HeldTrust | undefined },
   chain: readonly string[],
   target: string,
 ): Promise<void> {
@@ -158,6 +161,7 @@ async function collect(
     imageDigest,
     // What this VM has, and not what the host gives to new ones: the daemon may have been started anew, with another setting or another QEMU.
     compatibility,
+    ...(trust !== undefined && { trust }),
     memory: { bytes: machine.memoryMib * 1024 * 1024 },
     delta: await describe(join(target, DELTA_FILE)),
     deviceState: await describe(join(target, STATE_FILE)),

@@ -18,6 +18,7 @@ import type { Snapshot } from "../snapshot/folder.ts";
 import { isRefusedState } from "../qemu/refused-features.ts";
 import { chooseQemu } from "../snapshot/set-of.ts";
 import { assertCompatible } from "../snapshot/manifest.ts";
+import { bringTrust, withTrust } from "./bring-trust.ts";
 import { asEnded } from "./ended-error.ts";
 import type { SerialQueue } from "./serial-queue.ts";
 import { Vm } from "./vm.ts";
@@ -215,11 +216,18 @@ async function introduce(
     }
     const forwardPort = context.forward?.port;
     const { vmId, life, identity } = request;
-    await link.identify(handshakeFields({ vmId, life, identity, growRoot, forwardPort }));
+    const held = vm.record.trust;
+    await link.identify(handshakeFields({ vmId, life, identity, trust: held, growRoot, forwardPort }));
     await step("introduce.identified");
+    const trust = await bringTrust(context, vm, link);
     await connected;
     await step("introduce.connected");
-    await vm.update({ phase: "running", runningSinceMs: Date.now(), ...deadlineFromNow(request.ttl) });
+    await vm.change((record) => ({
+      ...withTrust(record, trust),
+      phase: "running",
+      runningSinceMs: Date.now(),
+      ...deadlineFromNow(request.ttl),
+    }));
     await step("introduce.recorded");
   } catch (error) {
     link.close();

@@ -79,7 +79,13 @@ async function openStandby(options: StandbyPoolOptions, template: Snapshot): Pro
 async function rehearse(host: WakeContext, vm: Vm, guest: WokenGuest): Promise<void> {
   const forwardPort = host.forward?.port;
   await guest.link.identify(
-    handshakeFields({ vmId: vm.vmId, identity: NOBODY, growRoot: false, forwardPort }),
+    handshakeFields({
+      vmId: vm.vmId,
+      identity: NOBODY,
+      trust: vm.record.trust,
+      growRoot: false,
+      forwardPort,
+    }),
   );
   const command = startExec(
     guest.link,

@@ -44,6 +44,7 @@ export function initialRecord(snapshot: Snapshot, owner: Owner, slot: Slot): VmR
     diskGib: owner.diskGib,
     identity: owner.identity,
     imageDigest: snapshot.manifest.imageDigest,
+    ...(snapshot.manifest.trust && { trust: snapshot.manifest.trust }),
     uid: slot.uid,
     slot: slot.name,
     ...(owner.policy && { policy: owner.policy }),

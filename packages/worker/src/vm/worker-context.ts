@@ -17,6 +17,7 @@ import type { Compatibility } from "../snapshot/manifest.ts";
 import type { MachineType } from "@fastvm/contract";
 import type { TemplateStore } from "../template/template-store.ts";
 import type { Admission } from "./admission.ts";
+import type { Trust } from "../trust/trust.ts";
 import type { Standby } from "./standby.ts";
 import type { Vm } from "./vm.ts";
 
@@ -50,6 +51,8 @@ export interface WorkerContext {
   readonly vms: Map<VmId, Vm>;
   readonly admission: Admission;
   readonly forward: GuestForward | undefined;
+  /** What guests trust beside the authorities of their image. */
+  readonly trust: Trust | undefined;
   /** Told of failures that no caller waits for. */
   readonly onError: (error: unknown) => void;
   /** Tells whoever follows this worker. */

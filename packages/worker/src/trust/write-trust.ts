@@ -1,0 +1,33 @@
+/** The one writer of what a guest trusts. What its owner added stays. */
+import { startExec } from "../exec/start-exec.ts";
+import type { GuestLink } from "../guest-link/guest-link.ts";
+import { NO_BUNDLE, trustCommand } from "./trust-command.ts";
+import { BUNDLE } from "./trust.ts";
+import type { HeldTrust, Trust } from "./trust.ts";
+
+/** Less than a second under emulation; a hook that starts Java takes a hundred times that. */
+const WRITE_LIMIT_MS = 60_000;
+/** Of what a guest says about its failure. */
+const MAX_REASON_CHARS = 500;
+
+/** Makes the guest trust exactly these beside its own. Rejects when it did not come to that. */
+export async function writeTrust(link: GuestLink, trust: Trust | undefined): Promise<HeldTrust | undefined> {
+  const exitCode = await run(link, trustCommand(trust?.anchors ?? []));
+  if (trust === undefined) return undefined;
+  return { digest: trust.digest, ...(exitCode === 0 && { bundle: BUNDLE }) };
+}
+
+async function run(link: GuestLink, command: readonly string[]): Promise<number> {
+  let said = "";
+  for await (const event of startExec(link, { command, timeoutMs: WRITE_LIMIT_MS }, {})) {
+    if (event.kind !== "exit") {
+      said = (said + Buffer.from(event.data).toString()).slice(-MAX_REASON_CHARS);
+    } else if (event.exitCode === 0 || event.exitCode === NO_BUNDLE) {
+      return event.exitCode;
+    } else {
+      const reason = event.timedOut ? `it took more than ${WRITE_LIMIT_MS} ms` : said.trim();
+      throw new Error(`The guest does not take the certificates that it is to trust: ${reason}`);
+    }
+  }
+  throw new Error("The guest did not say whether it took the certificates that it is to trust");
+}
