@@ -7,6 +7,7 @@ import type { FastvmClient, Vm } from "fastvm";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { TestDaemon } from "./harness/daemon.ts";
 import { sh } from "./harness/guest.ts";
+import { Steps } from "./harness/steps.ts";
 import { NOBODY_UID, pathsIn, reachedBy } from "./harness/other-user.ts";
 
 const ROOT = "/var/cache/fastvm-test";
@@ -22,11 +23,13 @@ let daemon: TestDaemon;
 let client: FastvmClient;
 let vm: Vm;
 let neighbour: Vm;
+let steps: Steps;
 
 /** The folders above let everybody pass, so that nothing but what the daemon closes keeps anybody out. */
 beforeAll(async () => {
   await mkdir(ROOT, { recursive: true });
   home = await mkdtemp(join(ROOT, "closed-"));
+  steps = await Steps.make();
   const [dataDir, cacheDir] = [join(home, "data"), join(home, "cache")];
   for (const folder of [home, dataDir, cacheDir]) {
     await mkdir(folder, { recursive: true });
@@ -37,7 +40,7 @@ beforeAll(async () => {
     await promisify(execFile)("cp", ["-al", join(MACHINE.cacheDir, name), cacheDir]).catch(() => undefined);
   }
   const { imageDir } = MACHINE;
-  daemon = await TestDaemon.start({ dataDir, settings: { cacheDir, imageDir } });
+  daemon = await TestDaemon.start({ dataDir, settings: { cacheDir, imageDir, stepsFolder: steps.folder } });
   client = daemon.client;
   vm = await client.vms.launch({ machineType: "c1m2" });
   neighbour = await client.vms.launch({ machineType: "c1m2", envVars: { SECRET: "of this one" } });
@@ -46,6 +49,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await daemon?.[Symbol.asyncDispose]();
+  await steps?.remove();
   if (home !== undefined) await rm(home, { recursive: true, force: true, maxRetries: 3 });
 });
 
@@ -75,16 +79,15 @@ async function expectClosed(paths: readonly string[]): Promise<void> {
 }
 
 test("nothing opens for others while a state is captured, melted and restored", async () => {
-  const seen = new Set<string>();
-  let isDone = false;
-  const forked = client.vms.fork(vm, { count: 1 }).finally(() => (isDone = true));
-  while (!isDone) {
-    const paths = await pathsIn(inData("forks"));
-    if (paths.length > 1) await expectClosed(paths);
-    for (const path of paths) seen.add(path.slice(path.lastIndexOf("/") + 1));
-  }
+  await steps.order({ step: "melt.flattened", effect: "stall" });
+  const forked = client.vms.fork(vm, { count: 1 });
+  await steps.reached();
+  const paths = await pathsIn(inData("forks"));
+  const names = paths.map((path) => path.slice(path.lastIndexOf("/") + 1));
+  expect(names).toEqual(expect.arrayContaining(["delta", "memory.melted"]));
+  await expectClosed(paths);
+  await steps.release();
   const { children } = await forked;
-  expect([...seen]).toEqual(expect.arrayContaining(["delta", "memory.melted"]));
   for (const { vm: child } of children) if (child !== undefined) await client.vms.delete(child);
 });
 

@@ -30,7 +30,7 @@ export interface NetworkFootprint {
 
 /** Files that a daemon keeps whatever it did. */
 const KEPT =
-  /^(api-key|daemon\.json|daemon\.log|reserve|operator\.sock|fastvm\.db(-wal|-shm)?|overlays\/\d+\.qcow2)$/;
+  /^(api-key|daemon\.json|daemon\.log|reserve|operator\.sock|fastvm\.db(-wal|-shm)?|overlays\/\d+\.qcow2|qemu\/[0-9a-f]{64}\/.+)$/;
 /** The record of what happened is meant to stay, within its bound. */
 const KEPT_TABLES = /^(sqlite_|kysely_|events$)/;
 
