@@ -11,6 +11,8 @@ import { isAlive, killAndWait } from "../processes/proc.ts";
 import { QemuProcess } from "../qemu/qemu-process.ts";
 import { QmpError } from "../qemu/qmp-error.ts";
 import { bringTrustToAdopted } from "../vm/bring-trust.ts";
+import { deleteVm } from "../vm/delete-vm.ts";
+import { dueDeadline } from "../vm/expire.ts";
 import { explainEnd } from "../vm/explain-end.ts";
 import { keepAsFailed } from "../vm/keep-as-failed.ts";
 import { freeHoldings } from "../vm/holdings.ts";
@@ -42,6 +44,9 @@ export async function settleFound(context: WorkerContext, found: FoundVm): Promi
     // A resume begins another generation. A captured state of the same one is a pause that was published: all that is missing is the end of the guest.
     if (paused !== undefined && (!lives || paused.record.generation === generation)) {
       await finishPause(context, vm, paused);
+    } else if (!lives && dueDeadline(vm)?.action === "delete") {
+      // A daemon was ended while it deleted it; and if it was not, it is time now.
+      await deleteVm(context, vm);
     } else if (!lives) {
       await keepAsFailed(context, vm, await explainLoss(context, vm));
     } else {
