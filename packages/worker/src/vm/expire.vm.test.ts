@@ -62,21 +62,24 @@ describe("a deadline", () => {
   test.each([
     ["delete", undefined],
     ["pause", "error"],
-  ] as const)("that passed while no daemon looked, of a VM whose QEMU is gone: %s", async (action, status) => {
-    const vmId = await host.launch();
-    const folder = join(host.dataDir, "vms", vmId);
-    const journal = await readFile(join(folder, "journal.json"), "utf8");
-    const { process: qemu } = JSON.parse(journal) as { process: { pid: number } };
-    await host.worker.setDeadline(vmId, { atMs: Date.now() + 5_000, action });
-    await host.restart(async () => {
-      // As a daemon leaves it that is killed while it carries the deadline out.
-      process.kill(qemu.pid, "SIGKILL");
-      await sleep(5_000);
-    });
-    expect((await inventoried(vmId))?.status).toBe(status);
-    expect(existsSync(folder)).toBe(status !== undefined);
-    await host.worker.deleteVm(vmId);
-  });
+  ] as const)(
+    "that passed while no daemon looked, of a VM whose QEMU is gone: %s",
+    async (action, status) => {
+      const vmId = await host.launch();
+      const folder = join(host.dataDir, "vms", vmId);
+      const journal = await readFile(join(folder, "journal.json"), "utf8");
+      const { process: qemu } = JSON.parse(journal) as { process: { pid: number } };
+      await host.worker.setDeadline(vmId, { atMs: Date.now() + 5_000, action });
+      await host.restart(async () => {
+        // As a daemon leaves it that is killed while it carries the deadline out.
+        process.kill(qemu.pid, "SIGKILL");
+        await sleep(5_000);
+      });
+      expect((await inventoried(vmId))?.status).toBe(status);
+      expect(existsSync(folder)).toBe(status !== undefined);
+      await host.worker.deleteVm(vmId);
+    },
+  );
 
   test("that has passed acts at once; one that is taken back in time does not", async () => {
     const vmId = await host.launch();
