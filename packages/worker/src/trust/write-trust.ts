@@ -5,7 +5,7 @@ import { NO_BUNDLE, trustCommand } from "./trust-command.ts";
 import { BUNDLE } from "./trust.ts";
 import type { HeldTrust, Trust } from "./trust.ts";
 
-/** Less than a second under emulation; a hook that starts Java takes a hundred times that. */
+/** 0.6 to 1.2 s under emulation on a busy host; a hook that starts Java takes many times that. */
 const WRITE_LIMIT_MS = 60_000;
 /** Of what a guest says about its failure. */
 const MAX_REASON_CHARS = 500;
