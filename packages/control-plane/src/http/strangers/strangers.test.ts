@@ -125,6 +125,21 @@ describe.each([
     expect(api.strangers.counts().addresses).toBe(1);
   });
 
+  test("a body without end is read no more once its request was answered, but of a client with a key", async () => {
+    await start();
+    const [stranger, key] = [open("http/1.1"), open("http/1.1")];
+    const head = "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n";
+    const chunks = "1\r\nx\r\n".repeat(200_000);
+    let answers = "";
+    key.on("data", (data: Buffer) => (answers += data.toString()));
+    key.write(`${head}X-API-Key: valid\r\n\r\n${chunks}0\r\n\r\n`);
+    stranger.write(`${head}\r\n${chunks}`);
+    expect(await goaway(stranger)).toBe(undefined);
+    expect(key.closed).toBe(false);
+    key.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await expect.poll(() => answers.split("answer").length, SOON).toBe(3);
+  });
+
   test("bodies and answers of any size are not, nor many requests", async () => {
     await start();
     const session = openSession();

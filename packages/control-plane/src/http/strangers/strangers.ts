@@ -13,6 +13,7 @@ import { addressGroup } from "./address-group.ts";
 import { AddressStrain } from "./address-strain.ts";
 import { Entrance } from "./entrance.ts";
 import { IdleConnections } from "./idle-connections.ts";
+import { LATE_BODY_BYTES } from "./frame-overhead.ts";
 import { OVERHEAD_MS, STRAIN, type StrangerLimits } from "./stranger-limits.ts";
 import { Turns } from "./turns.ts";
 import { setVisitor, Visitor, visitorOf } from "./visitor.ts";
@@ -32,8 +33,8 @@ export class Strangers {
   readonly #turns: Turns<Visitor>;
   /** By the ends of the connection, which are the same of the socket that TLS and HTTP/2 put on top. */
   readonly #open = new Map<string, Visitor>();
-  /** Strangers that speak HTTP/2. */
-  readonly #sessions = new Set<Visitor>();
+  /** Strangers that speak HTTP/2, or send on what was answered. */
+  readonly #watched = new Set<Visitor>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(limits: StrangerLimits) {
@@ -60,7 +61,7 @@ export class Strangers {
     const visitor = new Visitor(addressGroup(socket.remoteAddress ?? "unknown"), socket);
     visitor.onKnown = () => {
       this.#idle.delete(visitor);
-      this.#sessions.delete(visitor);
+      this.#watched.delete(visitor);
       this.#strain.add(visitor.address, -STRAIN.session);
     };
     this.#open.set(ends, visitor);
@@ -118,25 +119,40 @@ export class Strangers {
   /** Frames that belong to no request show in the connection's bytes; what the protocol forbids ends the session without us. */
   #watch(visitor: Visitor, session: ServerHttp2Session): void {
     if (visitor.isKnown) return;
-    visitor.watchOverhead(performance.now());
-    this.#sessions.add(visitor);
-    this.#timer ??= setInterval(() => this.#weigh(), OVERHEAD_MS).unref();
-    session.once("close", () => this.#sessions.delete(visitor));
+    this.#weighFromNow(visitor);
+    session.once("close", () => this.#watched.delete(visitor));
     session.once("error", () => {
       if (!visitor.isKnown && !visitor.isCut) this.#strain.add(visitor.address, STRAIN.cut);
     });
   }
 
+  /** Node reads the body of an answered request to its end, chunk by chunk, however long it is. */
+  #watchLateBody(visitor: Visitor, request: IncomingMessage): void {
+    this.#weighFromNow(visitor, LATE_BODY_BYTES);
+    const settle = (): void => {
+      visitor.overhead = undefined;
+      this.#watched.delete(visitor);
+    };
+    request.once("end", settle).once("close", settle);
+  }
+
+  #weighFromNow(visitor: Visitor, maxCredit?: number): void {
+    visitor.watchOverhead(performance.now(), maxCredit);
+    this.#watched.add(visitor);
+    this.#timer ??= setInterval(() => this.#weigh(), OVERHEAD_MS).unref();
+  }
+
   #weigh(): void {
     const nowMs = performance.now();
-    for (const visitor of this.#sessions) {
+    for (const visitor of this.#watched) {
       const excess = visitor.overhead?.excess(nowMs) ?? 0;
       if (excess === 0) continue;
-      this.#strain.add(visitor.address, excess / STRAIN.overheadBytes);
+      const strain = visitor.session === undefined ? this.#http1Strain : this.#strain;
+      strain.add(visitor.address, STRAIN.cut + excess / STRAIN.overheadBytes);
       this.#cut(visitor);
-      this.#sessions.delete(visitor);
+      this.#watched.delete(visitor);
     }
-    if (this.#sessions.size > 0) return;
+    if (this.#watched.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
@@ -176,6 +192,7 @@ export class Strangers {
     if (visitor.isKnown || visitor.isGone) return;
     if (visitor.requests === 0) this.#idle.add(visitor);
     if (!(response instanceof ServerResponse)) this.#countReset(visitor, response.headersSent);
+    else if (!response.req.complete) this.#watchLateBody(visitor, response.req);
   }
 
   /** A stream that was answered before its client gave it up was worth its work, and makes up for one that was not. */

@@ -17,7 +17,7 @@ export class Visitor {
   session: Http2Session | undefined;
   requests = 0;
   settings = 0;
-  /** What it sends beside requests, once there is an HTTP/2 session. */
+  /** What it sends beside requests, once there is an HTTP/2 session; or, while it sends one, as a body that nobody reads. */
   overhead: FrameOverhead | undefined;
   /** Streams that were reset unanswered, as of `resetsAtMs`. */
   resets = 0;
@@ -37,8 +37,8 @@ export class Visitor {
     return this.#isCut || this.#socket.destroyed;
   }
 
-  watchOverhead(nowMs: number): void {
-    this.overhead = new FrameOverhead(this.#socket, nowMs);
+  watchOverhead(nowMs: number, maxCredit?: number): void {
+    this.overhead = new FrameOverhead(this.#socket, nowMs, maxCredit);
   }
 
   /** A valid key was seen on it. */
