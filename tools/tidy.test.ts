@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { ERROR_CATALOGUE } from "../packages/contract/src/errors/errors.ts";
-import { brokenLinks, undocumentedErrors } from "./tidy/documents.ts";
+import { brokenAnchors, brokenLinks, undocumentedErrors } from "./tidy/documents.ts";
 import { misplacedImports, unusedFiles, wrongDirections } from "./tidy/imports.ts";
 import { machinePaths, registryHosts, vagueFolders } from "./tidy/layout.ts";
 import { trackedFiles } from "./tidy/source-file.ts";
@@ -100,6 +100,19 @@ describe("pages", () => {
       "[a](gone.md) [b](../tools) [c](#top) [d](https://example.com/x.md) [e](b.md#part)\n```\n[x](y)\n```";
     const samples = [file("docs/a.md", text), file("docs/b.md"), file("tools/x.sh")];
     expect(brokenLinks(samples)).toEqual([expect.stringContaining("docs/gone.md")]);
+  });
+
+  test("links to headings find them", () => {
+    expect(brokenAnchors(FILES)).toEqual([]);
+  });
+
+  test("a link to a heading that is not there is refused; the second of two equal ones has a number", () => {
+    const text = "## The API's `host`\n[a](#the-apis-host) [b](b.md#part-1) [c](b.md#gone) [d](#top)";
+    const samples = [file("docs/a.md", text), file("docs/b.md", "# Part\n## Part\n```sh\n# gone\n```\n")];
+    expect(brokenAnchors(samples)).toEqual([
+      expect.stringContaining("#gone of docs/b.md"),
+      expect.stringContaining("#top of docs/a.md"),
+    ]);
   });
 
   test("every error code has its entry", () => {

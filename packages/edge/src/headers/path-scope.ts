@@ -7,7 +7,7 @@ import type { ServiceAddress } from "@fastvm/contract";
 import { forEachHeader, type RawHeaders } from "./hop-by-hop.ts";
 import { endToEndHeaders } from "./response-headers.ts";
 
-/** Without `allow-same-origin`, which would be the API's: see docs/API.md for what such pages cannot do. */
+/** Without `allow-same-origin`, which would be the API's: see docs/api/services.md for what such pages cannot do. */
 const SANDBOX = "sandbox allow-scripts allow-forms allow-popups allow-downloads";
 
 /** They speak of an origin as a whole, beyond the answer they come with. */
