@@ -5,7 +5,7 @@ import { STEPS } from "@fastvm/contract";
 import type { FastvmClient, Vm } from "fastvm";
 import { TestDaemon } from "./harness/daemon.ts";
 import { eventually } from "./harness/eventually.ts";
-import { expectFootprint, restingFootprint } from "./harness/footprint.ts";
+import { expectFootprint, footprint, restingFootprint } from "./harness/footprint.ts";
 import { sh } from "./harness/guest.ts";
 import { processOf } from "./harness/processes.ts";
 import { Steps } from "./harness/steps.ts";
@@ -58,6 +58,21 @@ test("a process of the pool that cannot become a VM's goes", async () => {
   await expect(client.vms.launch({ snapshotId: snapshot.id })).rejects.toThrow("EIO");
   for (const { id, status } of await client.vms.list()) if (status === "error") await client.vms.delete(id);
   await expectFootprint(daemon, before);
+});
+
+test("a child of a fork that fails at its very end is not left running", async () => {
+  const before = await restingFootprint(daemon);
+  await steps.order({ step: "fork.child-restored", effect: { code: "EIO" } });
+  const { children } = await client.vms.fork(vm, { count: 1 });
+  expect(children).toEqual([expect.objectContaining({ error: expect.anything() })]);
+  await eventually(async () => {
+    const { processes, cgroups, network } = await footprint(daemon);
+    expect({ processes, cgroups, network }).toEqual({
+      processes: before.processes,
+      cgroups: before.cgroups,
+      network: before.network,
+    });
+  }, SETTLE_DEADLINE_MS);
 });
 
 test("a call stands still at its step until it is released, at the second passing if so wanted", async () => {

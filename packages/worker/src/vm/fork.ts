@@ -11,6 +11,7 @@ import type { Snapshot } from "../snapshot/folder.ts";
 import { publishCapture } from "./publish-capture.ts";
 import type { Captured } from "./capture.ts";
 import { asCaptureError } from "./capture-error.ts";
+import { deleteVm } from "./delete-vm.ts";
 import { publicAddress } from "./holdings.ts";
 import { restore } from "./restore.ts";
 import type { Vm } from "./vm.ts";
@@ -95,11 +96,14 @@ async function startChild(
       diskGib: snapshot.manifest.diskGib,
       folder: vmFolder(context.config, child.vmId),
     });
-    await step("fork.child-restored");
+    // First: a VM that runs is never one that nobody knows.
     context.vms.set(child.vmId, vm);
+    await step("fork.child-restored");
     const launch = { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(context, vm) };
     return { vmId: child.vmId, ok: true, launch };
   } catch (error) {
+    const restored = context.vms.get(child.vmId);
+    if (restored !== undefined) await deleteVm(context, restored).catch(context.onError);
     return { vmId: child.vmId, ok: false, error };
   }
 }
