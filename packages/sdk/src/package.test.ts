@@ -1,6 +1,14 @@
 /** The package as its users get it: built, looked over by the tools for that, installed in a folder of theirs, type-checked and run by each Node there is. */
 import { execFile, execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -14,6 +22,7 @@ import { json, VM, WireServer } from "./testing/wire-server.ts";
 import { promisify } from "node:util";
 
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
+const EXAMPLES = fileURLToPath(new URL("../../../examples/", import.meta.url));
 const require = createRequire(import.meta.url);
 const NODE_TYPES = dirname(dirname(require.resolve("@types/node/package.json")));
 /** The oldest that the package promises to run on. */
@@ -61,13 +70,16 @@ describe("the built package", () => {
     expect(promised).toEqual([]);
   });
 
-  it("type-checks every snippet of the READMEs, in strict mode and without our settings", () => {
+  it("type-checks every snippet of the READMEs and the examples, in strict mode and without our settings", () => {
     const readme = [PACKAGE, ALIAS_PACKAGE]
       .map((folder) => readFileSync(join(folder, "README.md"), "utf8"))
       .join("\n");
     const snippets = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code = ""]) => code);
     expect(snippets.length).toBeGreaterThanOrEqual(5);
-    const files = snippets.map((code, index) => {
+    const examples = readdirSync(EXAMPLES).filter((name) => name.endsWith(".mjs"));
+    expect(examples.length).toBeGreaterThanOrEqual(4);
+    const programs = examples.map((name) => readFileSync(join(EXAMPLES, name), "utf8"));
+    const files = [...snippets, ...programs].map((code, index) => {
       writeFileSync(join(consumer, `snippet-${index}.ts`), code);
       return `snippet-${index}.ts`;
     });
