@@ -1,8 +1,11 @@
 /** Reads what nft prints about the table: counts, and what an earlier daemon left. */
 import type { Hits, NetworkPolicy } from "@fastvm/contract";
+import { addHits, NO_HITS } from "./door-report.ts";
+import type { DoorReport } from "./door-report.ts";
 import type { FirewallReport, TrafficReport } from "./guest-port.ts";
 import { formatAddress, parseAddress } from "./ip-network.ts";
 import type { LearnedElement } from "./learned-addresses.ts";
+import { DROPPED } from "./render-door.ts";
 import { learnedSet } from "./render-rules.ts";
 import { COUNTER_SETS } from "./render-table.ts";
 import type { CountsBySet } from "./render-table.ts";
@@ -19,8 +22,6 @@ export interface TableState {
   /** How many rules each chain has. */
   readonly ruleCounts: ReadonlyMap<string, number>;
 }
-
-const NO_HITS: Hits = { packets: 0, bytes: 0 };
 
 /** Of one or several outputs of `nft -j list`, one after the other. */
 export function parseListing(output: string): readonly Listed[] {
@@ -56,11 +57,7 @@ export function readReport(
   veth: string,
   { ingress, egress }: NetworkPolicy,
 ): FirewallReport {
-  const byComment = new Map<string, Hits>();
-  for (const { rule } of listing) {
-    if (!isRecord(rule) || typeof rule["comment"] !== "string") continue;
-    byComment.set(rule["comment"], add(byComment.get(rule["comment"]), ruleHits(rule)));
-  }
+  const byComment = hitsByComment(listing, () => true);
   const hits = (comment: string): Hits => byComment.get(comment) ?? NO_HITS;
   return {
     rules: {
@@ -69,6 +66,18 @@ export function readReport(
     },
     defaults: { ingress: hits("ingress default"), egress: hits("egress default") },
     ...readTraffic(listing, veth),
+  };
+}
+
+/** Of a listing of a VM's second door. */
+export function readDoor(listing: readonly Listed[]): DoorReport {
+  const counter = listing
+    .map((item) => item["counter"])
+    .find((item) => isRecord(item) && item["name"] === DROPPED);
+  return {
+    // What a rule lets through the host's table counts, too.
+    denied: hitsByComment(listing, (rule) => statementOf(rule, "return") !== undefined),
+    dropped: hitsOf(counter),
   };
 }
 
@@ -127,19 +136,27 @@ function learnedElements(set: Listed): TableState["learned"] {
   });
 }
 
-function ruleHits(rule: Listed): Hits {
+function hitsByComment(
+  listing: readonly Listed[],
+  isMeant: (rule: Listed) => boolean,
+): ReadonlyMap<string, Hits> {
+  const byComment = new Map<string, Hits>();
+  for (const { rule } of listing) {
+    if (!isRecord(rule) || typeof rule["comment"] !== "string" || !isMeant(rule)) continue;
+    const hits = hitsOf(statementOf(rule, "counter")?.["counter"]);
+    byComment.set(rule["comment"], addHits(byComment.get(rule["comment"]) ?? NO_HITS, hits));
+  }
+  return byComment;
+}
+
+function statementOf(rule: Listed, kind: string): Listed | undefined {
   const statements: readonly unknown[] = Array.isArray(rule["expr"]) ? rule["expr"] : [];
-  const counter = statements.find((statement) => isRecord(statement) && Object.hasOwn(statement, "counter"));
-  return isRecord(counter) ? hitsOf(counter["counter"]) : NO_HITS;
+  return statements.filter(isRecord).find((statement) => Object.hasOwn(statement, kind));
 }
 
 function hitsOf(counter: unknown): Hits {
   if (!isRecord(counter)) return NO_HITS;
   return { packets: Number(counter["packets"]), bytes: Number(counter["bytes"]) };
-}
-
-function add(one: Hits | undefined, other: Hits): Hits {
-  return one === undefined ? other : { packets: one.packets + other.packets, bytes: one.bytes + other.bytes };
 }
 
 function elementsOf(set: unknown): readonly unknown[] {

@@ -35,8 +35,8 @@ test("a rule by name is one for its ports; one that denies by name is nothing", 
 
 test("ways round the resolver are shut where the policy shuts them", () => {
   const text = render(policy([], [], { blockBypass: true }));
-  expect(chain(text, "egress")[0]).toBe("meta l4proto tcp ct original proto-dst 853 drop");
-  expect(text).toContain("set doh6");
+  expect(chain(text, "egress")[0]).toBe("meta l4proto tcp ct original proto-dst 853 return");
+  expect(text).toContain("doh6 { type ipv6_addr");
 });
 
 test("nothing of a name of a namespace reaches a shell", () => {

@@ -2,9 +2,12 @@
  * The second door: what a VM's policy lets through at most, in a table of the VM's own namespace. Whoever flushes the host's tables does not reach it, so that until ours is put
  * back nothing passes but what the policy could allow.
  *
- *   forward   door     leads by the connection's direction to
+ *   forward   door     asks `judge`, drops and counts what comes back from there
+ *             judge    leads by the connection's direction to
  *             egress   the rules of egress; of a name's addresses nothing is known here, so a rule by name is one for its ports and whatever is not guarded
  *             ingress  the rules of ingress
+ *
+ * What is dropped here the host's table does not see, or has let through; so the counts of both are added up (door-report.ts).
  *
  * A namespace is made, ahead, with the door of the default policy; so only other policies cost a command.
  */
@@ -22,6 +25,8 @@ export interface DoorOptions {
 
 /** Of the namespace, beside `inet fastvm`, which translates addresses. */
 const TABLE = "inet fastvm_door";
+/** The counter of all that was dropped. */
+export const DROPPED = "dropped";
 const TAP = "tap0";
 const UPLINK = "uplink";
 
@@ -31,7 +36,7 @@ export const DEFAULT_DOOR: NetworkPolicy = {
   dns: { mode: "deny", domains: [], blockBypass: false },
 };
 
-/** In place of what there is, in one transaction. */
+/** In place of what there is, in one transaction; the counts of rules start anew, that of all that was dropped goes on. */
 export function renderDoor(
   { hostIpv4 }: Pick<FirewallGuest, "hostIpv4">,
   policy: NetworkPolicy,
@@ -41,23 +46,28 @@ export function renderDoor(
   const doh = dohAddresses();
   const bypass = policy.dns.blockBypass
     ? {
-        sets: [set("doh4", "ipv4_addr", doh[4]), set("doh6", "ipv6_addr", doh[6])],
-        rules: renderBypass("drop"),
+        sets: [...filledSet("doh4", "ipv4_addr", doh[4]), ...filledSet("doh6", "ipv6_addr", doh[6])],
+        rules: renderBypass("return"),
       }
     : { sets: [], rules: [] };
+  const sets = [
+    ...filledSet("guarded4", "ipv4_addr", GUARDED_IPV4),
+    ...filledSet("guarded6", "ipv6_addr", guardedIpv6(vmPrefix)),
+    ...bypass.sets,
+  ];
   return `add table ${TABLE}
-delete table ${TABLE}
+flush table ${TABLE}
+${sets.join("\n")}
 table ${TABLE} {
-${[set("guarded4", "ipv4_addr", GUARDED_IPV4), set("guarded6", "ipv6_addr", guardedIpv6(vmPrefix)), ...bypass.sets].join("\n")}
+  counter ${DROPPED} { }
   chain egress {
 ${lines([...bypass.rules, ...renderOutermostEgress(policy)])}
   }
   chain ingress {
 ${lines(renderIngress(policy))}
   }
-  chain door {
-    type filter hook forward priority filter; policy drop;
-    ct state invalid drop
+  chain judge {
+    ct state invalid return
     oifname "${TAP}" ct state related meta l4proto { icmp, ipv6-icmp } accept
     iifname "${TAP}" ip daddr ${hostIpv4} ${resolver} dport ${resolverPort} accept
     oifname "${TAP}" ip saddr ${hostIpv4} ${resolver} sport ${resolverPort} accept
@@ -65,26 +75,40 @@ ${lines(renderIngress(policy))}
     iifname "${UPLINK}" ct direction reply goto egress
     goto ingress
   }
+  chain door {
+    type filter hook forward priority filter; policy drop;
+    jump judge
+    counter name ${DROPPED}
+  }
 }
 `;
 }
 
 /** A shell command that puts it there. */
 export function doorCommand(guest: FirewallGuest, policy: NetworkPolicy, options: DoorOptions): string {
-  return `nsenter --net=/run/netns/${requireName(guest.namespace)} nft -f - <<'EOF'
+  return `${within(guest)} nft -f - <<'EOF'
 ${renderDoor(guest, policy, options)}EOF`;
 }
 
-function set(name: string, type: string, elements: readonly string[]): string {
-  return `  set ${name} { type ${type}; flags interval; elements = { ${elements.join(", ")} } }`;
+/** A shell command that prints it with its counts, for `readDoor`. */
+export function listDoorCommand(guest: FirewallGuest): string {
+  return `${within(guest)} nft -j list table ${TABLE}`;
+}
+
+function filledSet(name: string, type: string, elements: readonly string[]): readonly string[] {
+  return [
+    `add set ${TABLE} ${name} { type ${type}; flags interval; }`,
+    `flush set ${TABLE} ${name}`,
+    `add element ${TABLE} ${name} { ${elements.join(", ")} }`,
+  ];
 }
 
 function lines(rules: Iterable<string>): string {
   return [...rules].map((rule) => `    ${rule}`).join("\n");
 }
 
-function requireName(namespace: string): string {
+function within({ namespace }: FirewallGuest): string {
   if (!/^[a-zA-Z0-9_-]{1,64}$/.test(namespace))
     throw new Error(`${JSON.stringify(namespace)} is no namespace`);
-  return namespace;
+  return `nsenter --net=/run/netns/${namespace}`;
 }

@@ -1,15 +1,18 @@
 /**
  * Keeps the second door of each VM (firewall/render-door.ts) as its policy has it. What is there is remembered, so that a launch under the default policy, whose door the namespace was
- * made with, costs no command; of several changes the last one wins.
+ * made with, costs no command; of several changes the last one wins. Tells what they counted.
  */
 import type { NetworkPolicy } from "@fastvm/contract";
-import { DEFAULT_DOOR, doorCommand } from "../firewall/render-door.ts";
+import type { DoorReport } from "../firewall/door-report.ts";
+import { parseListing, readDoor } from "../firewall/read-table.ts";
+import { DEFAULT_DOOR, doorCommand, listDoorCommand } from "../firewall/render-door.ts";
 import type { DoorOptions } from "../firewall/render-door.ts";
 import type { CommandShell } from "../host/command-shell.ts";
 import { SerialQueue } from "../vm/serial-queue.ts";
 import type { NetworkSlot } from "./network-slot.ts";
 
 interface Door {
+  readonly slot: NetworkSlot;
   wanted: NetworkPolicy;
   /** What the namespace has, as `keyOf`; not known of one that an earlier daemon left. */
   there: string | undefined;
@@ -18,23 +21,38 @@ interface Door {
 export class Doors {
   readonly #shell: CommandShell;
   readonly #options: DoorOptions;
+  readonly #onError: (error: unknown) => void;
   readonly #doors = new Map<number, Door>();
   readonly #queue = new SerialQueue();
   #isClosed = false;
 
-  constructor(shell: CommandShell, options: DoorOptions) {
+  /** `onError` is told of doors that cannot be read. */
+  constructor(shell: CommandShell, options: DoorOptions, onError: (error: unknown) => void) {
     this.#shell = shell;
     this.#options = options;
+    this.#onError = onError;
   }
 
   /** Resolves when it is in force. `isNew`: nobody has been in the namespace since it was made. */
   set(slot: NetworkSlot, policy: NetworkPolicy, { isNew = false } = {}): Promise<void> {
-    const door = this.#doors.get(slot.index) ?? { wanted: policy, there: undefined };
+    const door = this.#doors.get(slot.index) ?? { slot, wanted: policy, there: undefined };
     door.wanted = policy;
     if (isNew) door.there = keyOf(DEFAULT_DOOR);
     this.#doors.set(slot.index, door);
     if (isNew && keyOf(policy) === door.there) return Promise.resolve();
     return this.#queue.run(() => this.#apply(slot, door));
+  }
+
+  /** `undefined` of one that there is not, or that cannot be read. */
+  async report(index: number): Promise<DoorReport | undefined> {
+    const door = this.#doors.get(index);
+    if (door === undefined) return undefined;
+    try {
+      return readDoor(parseListing(await this.#shell.run(listDoorCommand(door.slot))));
+    } catch (error) {
+      if (this.#doors.get(index) === door) this.#onError(error);
+      return undefined;
+    }
   }
 
   /** The namespace goes. */

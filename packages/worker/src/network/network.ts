@@ -5,6 +5,7 @@ import { Resolver } from "../dns/resolver.ts";
 import type { ResolverTotals } from "../dns/resolver.ts";
 import { parseNetwork } from "../firewall/ip-network.ts";
 import { Firewall } from "../firewall/firewall.ts";
+import { withDoor, withDoorDropped } from "../firewall/door-report.ts";
 import type { DoorOptions } from "../firewall/render-door.ts";
 import type { TrafficReport } from "../firewall/guest-port.ts";
 import { CommandShell } from "../host/command-shell.ts";
@@ -83,7 +84,7 @@ export class Network {
         hostIpv6: ownIpv6,
         maker,
         firewall,
-        doors: new Doors(shell, door),
+        doors: new Doors(shell, door, options.onError),
         resolver,
         onError: options.onError,
       });
@@ -191,15 +192,21 @@ export class Network {
   }
 
   async report(slot: NetworkSlot): Promise<NetworkReport | undefined> {
-    const report = await this.#parts.firewall.report(slot.index);
+    const { firewall, doors } = this.#parts;
+    const [report, door] = await Promise.all([firewall.report(slot.index), doors.report(slot.index)]);
     const dns = await this.#guests.get(slot.index)?.dns;
-    return report && dns && { ...report, dns: dns.counts() };
+    return report && dns && { ...withDoor(report, door), dns: dns.counts() };
   }
 
   /** Of all VMs, by index of their slot, and of the resolver. */
   async metrics(): Promise<NetworkMetrics> {
-    const { firewall, resolver } = this.#parts;
-    return { traffic: await firewall.reportAll(), names: resolver.totals() };
+    const { firewall, doors, resolver } = this.#parts;
+    const traffic = new Map<number, TrafficReport>();
+    // One after the other: a change of a policy waits for one of them at most.
+    for (const [index, report] of await firewall.reportAll()) {
+      traffic.set(index, withDoorDropped(report, await doors.report(index)));
+    }
+    return { traffic, names: resolver.totals() };
   }
 
   /** `keep`: VMs run on, under their rules, for the next daemon to find. */
