@@ -19,10 +19,13 @@ export interface AnswerToCheck {
 export class DocumentedAnswers {
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true, formats: { "date-time": isTimestamp } });
   readonly #paths: JsonObject;
+  /** Answers that several operations share, by name. */
+  readonly #responses: JsonObject;
 
   constructor() {
     const document = JSON.parse(readFileSync(DOCUMENT_URL, "utf8")) as JsonObject;
     this.#paths = object(document["paths"]);
+    this.#responses = object(object(document["components"])["responses"]);
     this.#ajv.addSchema(object(closeObjects(document)), "openapi");
   }
 
@@ -40,14 +43,20 @@ export class DocumentedAnswers {
     const where = `${answer.method} ${template} ${answer.status}`;
     const operation = object(this.#paths[template])[answer.method.toLowerCase()];
     if (operation === undefined) return this.#checkUnknownPath(answer);
-    const response = object(object(operation)["responses"])[String(answer.status)];
-    if (response === undefined) throw new Error(`${where} is not documented: ${JSON.stringify(answer.body)}`);
+    const documented = object(object(operation)["responses"])[String(answer.status)];
+    if (documented === undefined)
+      throw new Error(`${where} is not documented: ${JSON.stringify(answer.body)}`);
+    const shared = nameOfShared(documented);
+    const response = shared === undefined ? documented : object(this.#responses[shared]);
     const type = answer.contentType.split(";", 1)[0] ?? "";
     if (object(object(response)["content"])[type] === undefined) {
       throw new Error(`${where} has the undocumented content type ${type}`);
     }
     checkCode(object(response)["x-error-codes"], answer.body, where);
-    const pointer = ["paths", template, answer.method.toLowerCase(), "responses", String(answer.status)];
+    const pointer =
+      shared === undefined
+        ? ["paths", template, answer.method.toLowerCase(), "responses", String(answer.status)]
+        : ["components", "responses", shared];
     this.#validate([...pointer, "content", type, "schema"], answer.body, where);
   }
 
@@ -67,6 +76,11 @@ export class DocumentedAnswers {
       );
     }
   }
+}
+
+function nameOfShared(response: Json): string | undefined {
+  const { $ref: reference } = object(response);
+  return typeof reference === "string" ? reference.slice(reference.lastIndexOf("/") + 1) : undefined;
 }
 
 function checkCode(documented: Json | undefined, body: unknown, where: string): void {

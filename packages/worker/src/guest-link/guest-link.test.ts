@@ -16,7 +16,8 @@ describe("connecting", () => {
     await using guest = await ScriptedGuest.start();
     await using link = await guest.connect();
     expect(link.bootId).toBe("00112233-4455-6677-8899-aabbccddeeff");
-    expect(guest.hellos).toBe(1);
+    // One that is slow to answer is greeted again.
+    expect(guest.hellos).toBeGreaterThanOrEqual(1);
     expect(guest.session).not.toBe(0);
   });
 
