@@ -359,7 +359,9 @@ async function untilExpired(client: FastvmClient, id: string, to: "paused" | "go
       if (vm?.ttl != null) await client.vms.update(vm, { ttl: null });
       return;
     }
-    if (Date.now() > deadline) throw new Error(`VM ${id} is ${vm.status} long after its time was over`);
+    if (Date.now() > deadline) {
+      throw new Error(`VM ${id} is ${vm.status} long after its time was over: ${JSON.stringify(vm)}`);
+    }
     await sleep(TTL_POLL_MS);
   }
 }

@@ -24,7 +24,7 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
   let api: TestApp;
 
   beforeEach(async () => {
-    api = await testApp({ store: await open(), config: { launchAnswerMs: 50, insistEveryMs: 20 } });
+    api = await testApp({ store: await open(), config: { launchAnswerMs: 500, insistEveryMs: 20 } });
   });
   afterEach(() => api[Symbol.asyncDispose]());
 
