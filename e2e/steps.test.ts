@@ -75,6 +75,15 @@ test("a child of a fork that fails at its very end is not left running", async (
   }, SETTLE_DEADLINE_MS);
 });
 
+test("a fork whose state cannot be cleared away has its children all the same", async () => {
+  await steps.order({ step: "fork.children-settled", effect: { code: "EIO" } });
+  const { children } = await client.vms.fork(vm, { count: 1 });
+  const child = children[0]?.vm;
+  if (child === undefined) throw new Error("the fork has no child");
+  expect(await sh(client, child, "echo here")).toBe("here");
+  await client.vms.delete(child);
+});
+
 test("a call stands still at its step until it is released, at the second passing if so wanted", async () => {
   await steps.order({ step: "capture.overlay-opened", after: 1, effect: "stall" });
   await client.snapshots.create({ vmId: vm.id });

@@ -34,7 +34,6 @@ export async function fork(
   await using source = await vm.transitions.run(() => captureSource(context, vm));
   await step("fork.captured");
   const outcomes = await Promise.all(children.map((child) => startChild(context, source.snapshot, child)));
-  await step("fork.children-settled");
   return { capture: source.capture, children: outcomes };
 }
 
@@ -55,16 +54,22 @@ async function captureSource(context: WorkerContext, vm: Vm): Promise<Source> {
     return {
       snapshot,
       capture: { ...captured, durationMs: performance.now() - startedAt },
-      [Symbol.asyncDispose]: () => removeState(folder),
+      [Symbol.asyncDispose]: () => removeState(context, folder),
     };
   } catch (error) {
     throw await asCaptureError(error, qemu);
   }
 }
 
-async function removeState(folder: string): Promise<void> {
-  await rm(folder, { recursive: true, force: true });
-  await step("fork.state-removed");
+/** Whatever cannot be cleared away, the children run, and their fork has not failed. The next start empties the folder of forks. */
+async function removeState(context: WorkerContext, folder: string): Promise<void> {
+  try {
+    await step("fork.children-settled");
+    await rm(folder, { recursive: true, force: true });
+    await step("fork.state-removed");
+  } catch (error) {
+    context.onError(error);
+  }
 }
 
 /** A folder of the fork's own, so that the VM may be resumed or deleted while its children start. */
