@@ -1,6 +1,7 @@
 /** Services of a real VM, reached through the proxy: by host name and by path, as a stream, as a WebSocket, and when the VM is paused. */
 import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
+import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { FastvmClient, Service, Vm } from "fastvm";
@@ -80,6 +81,10 @@ async function get(service: Service, body?: string) {
   const text = Buffer.concat((await answer.toArray()) as Buffer[]).toString();
   return { status: answer.statusCode, headers: answer.headers, text };
 }
+
+test("names below localhost lead here for programs that ask the C library, as set-up has it", async () => {
+  expect(["127.0.0.1", "::1"]).toContain((await lookup("web--1.proxy.localhost")).address);
+});
 
 test("files are served by the service's host name, and by its path", async () => {
   expect(await get(files)).toMatchObject({ status: 200, text: "hello from the guest\n" });

@@ -7,8 +7,8 @@ import { renderReport, type StageResult } from "./report.ts";
 import { runCommand } from "./run-command.ts";
 import { selectStages, usage, type Stage } from "./stages.ts";
 
-/** Two cores take about 35, a soak of 200 rounds as much alone; past this something hangs. */
-const TOTAL_TIMEOUT_MS = 70 * 60_000;
+/** Two idle cores take about an hour, mostly of emulated guests; past this something hangs. */
+const TOTAL_TIMEOUT_MS = 80 * 60_000;
 const LOG_DIR = join(".fastvm", "log");
 
 const interrupt = new AbortController();
