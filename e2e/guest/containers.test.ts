@@ -46,29 +46,25 @@ describe("in a fresh VM of the base image", () => {
     return (await sh(client, vm, command, { timeoutMs: INSTALL_DEADLINE_MS })).split("\n").at(-1) ?? "";
   }
 
-  test(
-    "docker.io is installed, runs, builds and publishes a port",
-    { timeout: INSTALL_DEADLINE_MS },
-    async () => {
-      await sh(client, vm, "apt-get install -y docker.io", { timeoutMs: INSTALL_DEADLINE_MS });
-      await sh(client, vm, "docker import /root/root.tar tiny");
-      // Confined as Docker means it: without the parser of profiles it would refuse to start at all.
-      expect(await lastLine("docker run --rm tiny cat /proc/self/attr/current")).toBe(
-        "docker-default (enforce)",
-      );
-      expect(await lastLine("cd /root/build && docker build -q -t built . && docker run --rm built")).toBe(
-        "built",
-      );
-      expect(
-        await lastLine("docker run --rm -m 64m --cpus 0.5 --pids-limit 20 tiny sh -c 'echo $((6 * 7))'"),
-      ).toBe("42");
-      await sh(client, vm, "docker run -di --name kept -v /root:/host -p 127.0.0.1:8080:80 tiny cat");
-      expect(await lastLine("docker exec kept ls /host/build; docker rm -f kept > /dev/null")).toBe(
-        "Dockerfile",
-      );
-      expect(await sh(client, vm, "systemctl is-active docker containerd")).toBe("active\nactive");
-    },
-  );
+  test("docker.io is installed, runs and builds", { timeout: INSTALL_DEADLINE_MS }, async () => {
+    await sh(client, vm, "apt-get install -y docker.io", { timeoutMs: INSTALL_DEADLINE_MS });
+    await sh(client, vm, "docker import /root/root.tar tiny");
+    // Confined as Docker means it: without the parser of profiles it would refuse to start at all.
+    expect(await lastLine("docker run --rm tiny cat /proc/self/attr/current")).toBe(
+      "docker-default (enforce)",
+    );
+    expect(await lastLine("cd /root/build && docker build -q -t built . && docker run --rm built")).toBe(
+      "built",
+    );
+    expect(
+      await lastLine("docker run --rm -m 64m --cpus 0.5 --pids-limit 20 tiny sh -c 'echo $((6 * 7))'"),
+    ).toBe("42");
+    await sh(client, vm, "docker run -di --name kept -v /root:/host tiny cat");
+    expect(await lastLine("docker exec kept ls /host/build; docker rm -f kept > /dev/null")).toBe(
+      "Dockerfile",
+    );
+    expect(await sh(client, vm, "systemctl is-active docker containerd")).toBe("active\nactive");
+  });
 
   test("podman and buildah are installed, run and build", { timeout: INSTALL_DEADLINE_MS }, async () => {
     await sh(client, vm, "apt-get install -y podman buildah", { timeoutMs: INSTALL_DEADLINE_MS });
