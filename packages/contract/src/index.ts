@@ -81,10 +81,10 @@ export {
   servicePath,
 } from "./service-address.ts";
 export type { ServiceAddress } from "./service-address.ts";
-export type { CredentialCheck, ServiceDirectory, ServiceLookup } from "./service-directory.ts";
+export type { CredentialCheck, ServiceDirectory, ServiceLookup } from "./port/service-directory.ts";
 export { STEPS } from "./steps/step-names.ts";
 export type { StepName } from "./steps/step-names.ts";
 export { hookSteps, step } from "./steps/step.ts";
 export type { StepHook } from "./steps/step.ts";
 export { checkEnvVars, checkMetadata } from "./string-map-rules.ts";
-export type * from "./worker-port.ts";
+export type * from "./port/worker-port.ts";

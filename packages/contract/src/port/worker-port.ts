@@ -4,10 +4,10 @@
  * that rejects has left nothing behind unless it says so.
  */
 import type { Duplex } from "node:stream";
-import type { SnapshotId, VmId } from "./ids.ts";
-import type { MachineType } from "./machine-type.ts";
-import type { NetworkPolicy, NetworkReport } from "./network-policy.ts";
-import type { TtlAction } from "./schemas/ttl.ts";
+import type { SnapshotId, VmId } from "../ids.ts";
+import type { MachineType } from "../machine-type.ts";
+import type { NetworkPolicy, NetworkReport } from "../network-policy.ts";
+import type { TtlAction } from "../schemas/ttl.ts";
 
 export interface WorkerPort {
   /** What this host could hold and what it holds; drives placement and `202 queued`. */
