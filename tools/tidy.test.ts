@@ -20,9 +20,12 @@ describe("imports", () => {
   });
 
   test("another module that does so is refused with the replacement", () => {
-    const starts = file("packages/worker/src/vm/launch.ts", `import { spawn } from "node:child_process";\n`);
+    const starts = file(
+      "packages/worker/src/vm/transitions/launch.ts",
+      `import { spawn } from "node:child_process";\n`,
+    );
     const multiline = file(
-      "packages/worker/src/vm/fork.ts",
+      "packages/worker/src/vm/transitions/fork.ts",
       `import {\n  spawn,\n} from "node:child_process";\n`,
     );
     const reads = file("packages/control-plane/src/auth.ts", `const key = process.env["KEY"];\n`);

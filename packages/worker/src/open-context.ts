@@ -26,11 +26,11 @@ import { TemplateStore } from "./template/template-store.ts";
 import { chooseAnchor } from "./trust/anchor.ts";
 import { trustIn } from "./trust/trust.ts";
 import type { Trust } from "./trust/trust.ts";
-import { openStandbyPool } from "./vm/standby.ts";
-import type { StandbyPoolOptions } from "./vm/standby.ts";
-import { poolFolder, qemuStore, standbyFolder, templatingFolder } from "./vm/worker-context.ts";
-import { Admission } from "./vm/admission.ts";
-import type { WorkerContext } from "./vm/worker-context.ts";
+import { openStandbyPool } from "./vm/restore/standby.ts";
+import type { StandbyPoolOptions } from "./vm/restore/standby.ts";
+import { poolFolder, qemuStore, standbyFolder, templatingFolder } from "./vm/state/worker-context.ts";
+import { Admission } from "./vm/state/admission.ts";
+import type { WorkerContext } from "./vm/state/worker-context.ts";
 
 export const QEMU_PATH = "qemu-system-x86_64";
 /** Of a name that stands in names of interfaces, tables and namespaces. */

@@ -1,7 +1,7 @@
 /** What a worker has to tell of itself, for whoever watches it. */
 import type { Hits, VmId } from "@fastvm/contract";
 import type { ResolverTotals } from "./dns/resolver.ts";
-import type { WorkerContext } from "./vm/worker-context.ts";
+import type { WorkerContext } from "./vm/state/worker-context.ts";
 
 export interface WorkerMetrics {
   /** VMs by phase. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { spareDiskDevice, SPARE_DISKS } from "../qemu/machine.ts";
 import { inGuest, TestContext } from "../testing/test-context.ts";
-import type { Vm } from "../vm/vm.ts";
+import type { Vm } from "../vm/state/vm.ts";
 import { activeLayer, DISK_FOLDER } from "./chain.ts";
 
 const MIB = 1024 ** 2;

@@ -3,7 +3,7 @@
  * ought to contain is its owner's to say.
  */
 import type { CommandShell } from "../host/command-shell.ts";
-import { SerialQueue } from "../vm/serial-queue.ts";
+import { SerialQueue } from "../concurrency/serial-queue.ts";
 import { gather } from "./gather.ts";
 import { NftTable } from "./nft-table.ts";
 import type { TableState } from "./read-table.ts";

@@ -8,7 +8,7 @@ import { parseListing, readDoor } from "../firewall/read-table.ts";
 import { DEFAULT_DOOR, doorCommand, listDoorCommand } from "../firewall/render-door.ts";
 import type { DoorOptions } from "../firewall/render-door.ts";
 import type { CommandShell } from "../host/command-shell.ts";
-import { SerialQueue } from "../vm/serial-queue.ts";
+import { SerialQueue } from "../concurrency/serial-queue.ts";
 import type { NetworkSlot } from "./network-slot.ts";
 
 interface Door {

@@ -21,7 +21,7 @@ import type { QemuIdentity, QemuSet } from "../qemu/qemu-set.ts";
 import { QemuProcess } from "../qemu/qemu-process.ts";
 import type { QemuHost } from "../qemu/qemu-process.ts";
 import { newSlotName } from "./slot-name.ts";
-import { prepareIncoming } from "../vm/device-state.ts";
+import { prepareIncoming } from "../snapshot/device-state.ts";
 
 export interface Slot {
   /** Of the process and of its control group. */

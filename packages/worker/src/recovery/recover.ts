@@ -16,10 +16,10 @@ import {
   standbyFolder,
   templatingFolder,
   vmFolder,
-} from "../vm/worker-context.ts";
-import type { WorkerContext } from "../vm/worker-context.ts";
-import { networkOf } from "../vm/holdings.ts";
-import { Vm } from "../vm/vm.ts";
+} from "../vm/state/worker-context.ts";
+import type { WorkerContext } from "../vm/state/worker-context.ts";
+import { networkOf } from "../vm/state/holdings.ts";
+import { Vm } from "../vm/state/vm.ts";
 import { adoptVm, settleFound } from "./adopt.ts";
 import type { FoundVm } from "./adopt.ts";
 import { killIfThere, killStrayProcesses } from "./stray-processes.ts";

@@ -19,7 +19,7 @@ import { makeRunFile } from "../qemu/run-folder.ts";
 import { identityOf, keepInstalledQemu, linkQemu, QEMU_FOLDER } from "../qemu/qemu-set.ts";
 import type { QemuSet } from "../qemu/qemu-set.ts";
 import { testQemu } from "./bare-slot.ts";
-import { loadDeviceState } from "../vm/device-state.ts";
+import { loadDeviceState } from "../snapshot/device-state.ts";
 
 const NATIVE = fileURLToPath(new URL("../../native/build/", import.meta.url));
 const FIRMWARE_FILE = "bios-microvm.bin";

@@ -5,11 +5,11 @@ import { newVmId, parseMachineType } from "@fastvm/contract";
 import type { VmSpec } from "@fastvm/contract";
 import type { WorkerConfig } from "../config.ts";
 import { openContext } from "../open-context.ts";
-import { deleteVm } from "../vm/delete-vm.ts";
-import { exec } from "../vm/exec.ts";
-import { launch } from "../vm/launch.ts";
-import type { Vm } from "../vm/vm.ts";
-import type { WorkerContext } from "../vm/worker-context.ts";
+import { deleteVm } from "../vm/transitions/delete-vm.ts";
+import { exec } from "../vm/guest/exec.ts";
+import { launch } from "../vm/transitions/launch.ts";
+import type { Vm } from "../vm/state/vm.ts";
+import type { WorkerContext } from "../vm/state/worker-context.ts";
 import { CACHE, DENY_ALL, RESERVE_MIB, ROOT, UID_BASE } from "./test-worker.ts";
 
 export class TestContext implements AsyncDisposable {

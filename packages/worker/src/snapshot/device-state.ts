@@ -1,0 +1,77 @@
+/** Loads a captured device state into a QEMU that waits for one. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import { FastvmError } from "@fastvm/contract";
+import type { QemuProcess } from "../qemu/qemu-process.ts";
+import type { QmpClient } from "../qemu/qmp-client.ts";
+import { STATE_FILE } from "./folder.ts";
+import type { Snapshot } from "./folder.ts";
+
+/** Takes 1 to 5 ms; a host that swaps may need seconds. */
+const LOAD_DEADLINE_MS = 20_000;
+
+/** Reads and verifies. */
+export async function readDeviceState(snapshot: Snapshot): Promise<Buffer> {
+  const { deviceState } = snapshot.manifest;
+  const bytes = await readFile(join(snapshot.folder, STATE_FILE));
+  const sum = crc32(bytes).toString(16).padStart(8, "0");
+  if (bytes.length !== deviceState.bytes || sum !== deviceState.crc32) {
+    throw new FastvmError("snapshot_incompatible", "its device state is damaged");
+  }
+  return bytes;
+}
+
+/** What every waiting QEMU is told once, ahead of time where it comes from the pool. */
+export async function prepareIncoming(qmp: QmpClient): Promise<void> {
+  await qmp.execute("migrate-set-capabilities", {
+    capabilities: [
+      // The memory is there already: mapped from its file.
+      { capability: "x-ignore-shared", state: true },
+      { capability: "events", state: true },
+    ],
+  });
+}
+
+/**
+ * Sends the state through the inherited descriptor and waits until QEMU has taken it. QEMU 7.2 ends itself over a state that it cannot load;
+ * the lost monitor then rejects this.
+ */
+export async function loadDeviceState(qemu: QemuProcess, state: Buffer): Promise<void> {
+  const { qmp, stateChannel } = qemu;
+  if (stateChannel === undefined) throw new Error("Only a process of this daemon can load a device state");
+  const loaded = migrationCompleted(qmp);
+  try {
+    await qmp.execute("migrate-incoming", { uri: "fd:3" });
+    stateChannel.end(state);
+    await loaded.done;
+  } finally {
+    loaded.stop();
+    stateChannel.destroy();
+  }
+}
+
+function migrationCompleted(qmp: QmpClient): { done: Promise<void>; stop: () => void } {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(
+    () => reject(new Error(`QEMU did not load the device state within ${LOAD_DEADLINE_MS} ms`)),
+    LOAD_DEADLINE_MS,
+  );
+  const unsubscribe = qmp.onEvent(({ event, data }) => {
+    if (event !== "MIGRATION") return;
+    if (data["status"] === "completed") resolve();
+    if (data["status"] === "failed") reject(new Error("QEMU refused the device state"));
+  });
+  void qmp.closed.then((cause) =>
+    reject(new Error("QEMU ended while it loaded the device state", { cause })),
+  );
+  // Whoever waits sees the rejection; when migrate-incoming itself fails nobody waits.
+  promise.catch(() => undefined);
+  return {
+    done: promise,
+    stop: () => {
+      clearTimeout(timer);
+      unsubscribe();
+    },
+  };
+}

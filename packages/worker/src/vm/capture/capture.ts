@@ -1,0 +1,201 @@
+/**
+ * Capture: the one way a running VM's state becomes files. Snapshot, pause, fork and template differ only in what happens afterwards.
+ *
+ * Inside the pause is only what needs a guest that stands still: its device state, the switch of its disk to a new overlay, the copy of its
+ * private memory. Opening files, checksums, syncing and melting wait until it runs again.
+ */
+import { constants } from "node:fs";
+import { open, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { FastvmError, step } from "@fastvm/contract";
+import { freezeBelowTop, freezeLayer, settleChain } from "./settle-chain.ts";
+import { closeOverlay, DISK_FOLDER, nextLayer, openOverlay, switchToOverlay } from "../../disk/chain.ts";
+import type { OverlayFactory } from "../../disk/overlay.ts";
+import { allSettled } from "../../concurrency/all-settled.ts";
+import { checksumFile } from "../../files/checksum.ts";
+import { linkOrCopy } from "../../files/copy.ts";
+import { captureDelta } from "../../memory/delta.ts";
+import { findMemoryMapping } from "../../memory/mapping.ts";
+import { MEMORY_FILE, RUN_FOLDER } from "../../qemu/machine.ts";
+import { makeRunFile } from "../../qemu/run-folder.ts";
+import { DELTA_FILE, linkLayers, STATE_FILE } from "../../snapshot/folder.ts";
+import { linkQemu } from "../../qemu/qemu-set.ts";
+import { writeManifest } from "../../snapshot/manifest.ts";
+import type { Compatibility } from "../../snapshot/manifest.ts";
+import type { HeldTrust } from "../../trust/trust.ts";
+import type { Guest, Vm } from "../state/vm.ts";
+
+/** Bytes per GiB. */
+const GIB = 1024 ** 3;
+/** What the guest link may take to come to a frame boundary; a guest that is slower is captured as it is, and resynchronises when restored. */
+const QUIESCE_DEADLINE_MS = 20;
+/** A device state is 60 to 80 KiB; QEMU, which a guest may have taken over, writes the file. */
+const MAX_STATE_BYTES = 16 * 1024 * 1024;
+
+export interface CaptureContext {
+  readonly overlays: OverlayFactory;
+}
+
+export interface CaptureOptions {
+  /** What the guest does afterwards. It always runs on when the capture fails. */
+  readonly afterwards: "continue" | "stay stopped";
+}
+
+export interface Captured {
+  readonly pauseMs: number;
+  readonly dirtyBytes: number;
+}
+
+/** Fills `target`, a partial snapshot folder, but for the manifest's syncing and renaming. */
+export async function capture(
+  context: CaptureContext,
+  vm: Vm,
+  target: string,
+  options: CaptureOptions,
+): Promise<Captured> {
+  const guest = await vm.presentGuest();
+  const compatibility = requireCompatibility(vm);
+  // As it is before the pause: what is written afterwards is not in the state.
+  const { trust } = vm.record;
+  await step("capture.begun");
+  await settleChain(vm, guest.qemu);
+  const frozen = vm.record.chain;
+  const overlay = nextLayer(frozen);
+  let captured: Captured;
+  try {
+    await prepareOverlay(context, vm, guest, overlay);
+    captured = await pauseAndCopy(vm, guest, overlay, target, options);
+  } catch (error) {
+    // What was meant to be told is the failure. Whatever is left of the capture is settled by the next one.
+    await discardOverlay(vm, guest, overlay).catch(() => undefined);
+    throw error;
+  }
+  await freezeLayer(vm.folder, frozen[frozen.length - 1] ?? "");
+  await step("capture.frozen");
+  await collect(vm, { compatibility, trust }, frozen, target);
+  return captured;
+}
+
+async function prepareOverlay(context: CaptureContext, vm: Vm, guest: Guest, overlay: string): Promise<void> {
+  const path = join(vm.folder, DISK_FOLDER, overlay);
+  await rm(path, { force: true });
+  await context.overlays.create(path, vm.record.diskGib * GIB, vm.record.uid);
+  await step("capture.overlay-made");
+  await openOverlay(guest.qemu.qmp, overlay);
+  await step("capture.overlay-opened");
+  await makeRunFile(vm.folder, STATE_FILE, vm.record.uid);
+}
+
+async function pauseAndCopy(
+  vm: Vm,
+  guest: Guest,
+  overlay: string,
+  target: string,
+  options: CaptureOptions,
+): Promise<Captured> {
+  const { qemu } = guest;
+  // None while a guest keeps silent: it is captured as it is.
+  const link = guest.link.current;
+  const mapping = await findMemoryMapping(qemu.identity.pid, join(vm.folder, MEMORY_FILE));
+  await link?.quiesce(QUIESCE_DEADLINE_MS);
+  const stoppedAt = performance.now();
+  let keepStopped = false;
+  try {
+    await step("capture.quiesced");
+    await qemu.qmp.execute("stop");
+    await step("capture.stopped");
+    // live=false: QEMU would otherwise give up its disks, as if another host were to take over.
+    const save = qemu.qmp.execute("xen-save-devices-state", { filename: stateFile(), live: false });
+    const copy = captureDelta(qemu.identity.pid, mapping, join(target, DELTA_FILE));
+    const [, dirtyBytes] = await allSettled<[unknown, number]>([save, copy]);
+    await step("capture.copied");
+    await switchToOverlay(qemu.qmp, vm.record.chain, overlay);
+    await step("capture.switched");
+    keepStopped = options.afterwards === "stay stopped";
+    if (!keepStopped) await qemu.qmp.execute("cont");
+    const pauseMs = performance.now() - stoppedAt;
+    await step("capture.continued");
+    await vm.note({ chain: [...vm.record.chain, overlay] });
+    await step("capture.recorded");
+    return { pauseMs, dirtyBytes };
+  } catch (error) {
+    keepStopped = false;
+    await qemu.qmp.execute("cont").catch(() => undefined);
+    throw error;
+  } finally {
+    if (!keepStopped) link?.release();
+  }
+}
+
+/** A capture that fails before its switch leaves the VM as it was. Whether it had come to the switch, QEMU knows: an answer may have been late. */
+async function discardOverlay(vm: Vm, { qemu }: Guest, overlay: string): Promise<void> {
+  await settleChain(vm, qemu);
+  if (vm.record.chain.includes(overlay)) return await freezeBelowTop(vm.folder, vm.record.chain.slice(-2));
+  await closeOverlay(qemu.qmp, overlay).catch(() => undefined);
+  await rm(join(vm.folder, DISK_FOLDER, overlay), { force: true });
+}
+
+/** Relative to QEMU's working directory. */
+function stateFile(): string {
+  return `${RUN_FOLDER}/${STATE_FILE}`;
+}
+
+async function collect(
+  vm: Vm,
+  { compatibility, trust }: { readonly compatibility: Compatibility; readonly trust: HeldTrust | undefined },
+  chain: readonly string[],
+  target: string,
+): Promise<void> {
+  await takeDeviceState(vm, target);
+  await step("capture.state-taken");
+  await linkOrCopy(join(vm.folder, MEMORY_FILE), join(target, MEMORY_FILE));
+  await linkLayers(vm.folder, target, chain);
+  await step("capture.linked");
+  const { machine, diskGib, imageDigest } = vm.record;
+  await linkQemu(vm.folder, target);
+  await writeManifest(target, {
+    createdAt: new Date().toISOString(),
+    machine,
+    diskGib,
+    imageDigest,
+    // What this VM has, and not what the host gives to new ones: the daemon may have been started anew, with another setting or another QEMU.
+    compatibility,
+    ...(trust !== undefined && { trust }),
+    memory: { bytes: machine.memoryMib * 1024 * 1024 },
+    delta: await describe(join(target, DELTA_FILE)),
+    deviceState: await describe(join(target, STATE_FILE)),
+    layers: await Promise.all(
+      chain.map(async (name) => ({ name, bytes: (await stat(join(target, DISK_FOLDER, name))).size })),
+    ),
+  });
+  await step("capture.described");
+}
+
+/** A VM of a daemon that did not write down what it started runs in hardware that nobody knows any more. */
+function requireCompatibility({ record }: Vm): Compatibility {
+  if (record.compatibility !== undefined) return record.compatibility;
+  throw new FastvmError(
+    "capture_failed",
+    "an earlier version of FastVM started this VM, and what it captures could not be resumed",
+  );
+}
+
+/** Read without following links: the folder belonged to QEMU once, which could have put anything under that name. */
+async function takeDeviceState(vm: Vm, target: string): Promise<void> {
+  const path = join(vm.folder, stateFile());
+  await using source = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const found = await source.stat();
+  if (!found.isFile() || found.size > MAX_STATE_BYTES) {
+    throw new Error(`QEMU left ${found.size} bytes that are no device state`);
+  }
+  // No more than that: it could go on growing for as long as it is read.
+  const { buffer, bytesRead } = await source.read(Buffer.alloc(found.size), 0, found.size, 0);
+  if (bytesRead !== found.size) throw new Error("QEMU cut its device state short");
+  await writeFile(join(target, STATE_FILE), buffer, { flag: "wx", mode: 0o600 });
+  await rm(path);
+}
+
+async function describe(path: string): Promise<{ bytes: number; crc32: string }> {
+  return { bytes: (await stat(path)).size, crc32: await checksumFile(path) };
+}

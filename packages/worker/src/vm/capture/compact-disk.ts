@@ -1,0 +1,29 @@
+/** Shortens a disk's chain while its guest runs: what lies between the image and the top layer moves into the top layer. */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { step } from "@fastvm/contract";
+import { DISK_FOLDER, streamIntoTop } from "../../disk/chain.ts";
+import type { Vm } from "../state/vm.ts";
+
+/** Reads of untouched blocks ask each layer in turn, and each costs QEMU a table; sixteen are not felt. */
+const MAX_LAYERS = 16;
+
+export function needsCompaction(vm: Vm): boolean {
+  return vm.record.phase === "running" && vm.record.chain.length > MAX_LAYERS;
+}
+
+/** Snapshots and other VMs keep their links to the layers this VM no longer needs. */
+export async function compactDisk(vm: Vm): Promise<void> {
+  if (!needsCompaction(vm)) return;
+  const { qemu } = await vm.presentGuest();
+  const { chain } = vm.record;
+  await step("compact.begun");
+  const [image = "", ...overlays] = chain;
+  const top = overlays[overlays.length - 1] ?? "";
+  await streamIntoTop(qemu.qmp, chain);
+  await step("compact.streamed");
+  await vm.update({ chain: [image, top] });
+  await step("compact.recorded");
+  for (const layer of overlays.slice(0, -1)) await rm(join(vm.folder, DISK_FOLDER, layer), { force: true });
+  await step("compact.layers-removed");
+}

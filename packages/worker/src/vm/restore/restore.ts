@@ -1,0 +1,251 @@
+/**
+ * Restore: the one way a captured state becomes a running VM. Launch, resume, restore and each child of a fork come through here. A VM counts as
+ * running only when its guest has answered the handshake; on any failure nothing of it is left.
+ */
+import { mkdir, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { FastvmError, step } from "@fastvm/contract";
+import type { NetworkPolicy, VmId, VmIdentity, VmTtl } from "@fastvm/contract";
+import { resizeDisk } from "../../disk/chain.ts";
+import { CLOSED_FOLDER_MODE } from "../../files/closed-folder.ts";
+import { isOutOfDisk } from "../../files/errno.ts";
+import { handshakeFields } from "../../identity/handshake.ts";
+import type { Life } from "../../identity/handshake.ts";
+import { allowDisk, closeSlot, moveSlot, openSlot } from "../../pool/slot.ts";
+import type { Slot } from "../../pool/slot.ts";
+import { MEMORY_FILE } from "../../qemu/machine.ts";
+import type { Snapshot } from "../../snapshot/folder.ts";
+import { isRefusedState } from "../../qemu/refused-features.ts";
+import { chooseQemu } from "../../snapshot/set-of.ts";
+import { assertCompatible } from "../../snapshot/manifest.ts";
+import { bringTrust, withTrust } from "../guest/bring-trust.ts";
+import { asEnded } from "../state/ended-error.ts";
+import type { SerialQueue } from "../../concurrency/serial-queue.ts";
+import { Vm } from "../state/vm.ts";
+import type { VmRecord } from "../state/vm.ts";
+import { keepLink } from "../guest/open-link.ts";
+import type { WokenGuest } from "./wake.ts";
+import type { Standby } from "./standby.ts";
+import { initialRecord, wake } from "./wake.ts";
+import { watchGuest } from "../guest/watch-guest.ts";
+import type { WorkerContext } from "../state/worker-context.ts";
+
+const GIB = 1024 ** 3;
+
+export interface RestoreRequest {
+  readonly vmId: VmId;
+  readonly life: Life;
+  readonly identity: VmIdentity;
+  readonly ttl: VmTtl | undefined;
+  /** At least the snapshot's. */
+  readonly diskGib: number;
+  readonly policy: NetworkPolicy;
+  /** Of the life that begins; default: 1. */
+  readonly generation?: number | undefined;
+  /** Of a VM that had one before. */
+  readonly publicIpv6?: string | undefined;
+  /** Becomes the VM's folder; must not exist. */
+  readonly folder: string;
+  /** Of the VM that is resumed. */
+  readonly transitions?: SerialQueue;
+}
+
+export interface Restored {
+  readonly vm: Vm;
+  readonly fromPool: boolean;
+}
+
+export async function restore(
+  context: WorkerContext,
+  snapshot: Snapshot,
+  request: RestoreRequest,
+): Promise<Restored> {
+  const { manifest } = snapshot;
+  assertCompatible(manifest.compatibility, context.compatibility(manifest.machine));
+  try {
+    return await context.pool.during(() =>
+      context.standby.during(() => restoreIntoSlot(context, snapshot, request)),
+    );
+  } catch (error) {
+    throw asLaunchError(error);
+  }
+}
+
+async function restoreIntoSlot(
+  context: WorkerContext,
+  snapshot: Snapshot,
+  request: RestoreRequest,
+): Promise<Restored> {
+  const standby = await context.standby.take(snapshot);
+  if (standby !== undefined) {
+    try {
+      return { vm: await enlist(context, standby, snapshot, request), fromPool: true };
+    } catch (error) {
+      // It may have died while it waited; the long way is still open.
+      context.onError(error);
+    }
+  }
+  const { slot, fromPool } = await takeSlot(context, snapshot, request);
+  try {
+    await step("restore.slot-taken");
+    const vm = await bringUp(context, slot, snapshot, request);
+    return { vm, fromPool };
+  } catch (error) {
+    const ended = await asEnded(error, slot.qemu);
+    const refused = ended && isRefusedState(ended.message);
+    await closeSlot(context, slot);
+    if (refused) throw new FastvmError("snapshot_incompatible", ended.message, { cause: error });
+    throw ended ?? error;
+  }
+}
+
+/** Makes a VM that stands by the one that is asked for. It was captured with the snapshot and has done nothing since that lasts. */
+async function enlist(
+  context: WorkerContext,
+  standby: Standby,
+  snapshot: Snapshot,
+  request: RestoreRequest,
+): Promise<Vm> {
+  const { guest } = standby;
+  try {
+    await step("restore.standby-taken");
+    await mkdir(dirname(request.folder), { recursive: true, mode: CLOSED_FOLDER_MODE });
+    const slot = await moveSlot(standby.slot, request.folder);
+    await step("restore.standby-moved");
+    const { vmId, identity, diskGib, policy, generation = 1 } = request;
+    const record: VmRecord = { ...standby.vm.record, vmId, identity, diskGib, policy, generation };
+    const vm = new Vm(request.folder, record, request.transitions);
+    const connected = connect(context, slot, vm);
+    return await orDisconnected(connected, async () => {
+      await vm.update({});
+      await allowDisk(slot, diskGib);
+      await step("restore.standby-recorded");
+      await slot.qemu.qmp.execute("cont");
+      await step("restore.standby-continued");
+      const running = { qemu: slot.qemu, link: guest.link };
+      return await introduce(context, vm, running, connected, snapshot, request);
+    });
+  } catch (error) {
+    guest.link.close();
+    await closeSlot(context, { ...standby.slot, folder: request.folder });
+    // Still there when the move itself failed.
+    await rm(standby.slot.folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function takeSlot(
+  context: WorkerContext,
+  snapshot: Snapshot,
+  { folder, diskGib }: RestoreRequest,
+): Promise<{ slot: Slot; fromPool: boolean }> {
+  await mkdir(dirname(folder), { recursive: true, mode: CLOSED_FOLDER_MODE });
+  const pooled = await context.pool.take(snapshot);
+  if (pooled !== undefined) return { slot: await moveOrClose(context, pooled, folder), fromPool: true };
+  const slot = await openSlot(context, {
+    folder,
+    machine: { machine: snapshot.manifest.machine, accelerator: context.accelerator },
+    diskGib,
+    memory: join(snapshot.folder, MEMORY_FILE),
+    qemu: await chooseQemu(snapshot, context.installedQemu),
+  });
+  return { slot, fromPool: false };
+}
+
+/** A slot that the pool has given away is nobody's until it has moved: when that fails it goes, wherever it lies by then. */
+async function moveOrClose(context: WorkerContext, pooled: Slot, folder: string): Promise<Slot> {
+  try {
+    return await moveSlot(pooled, folder);
+  } catch (error) {
+    await closeSlot(context, pooled);
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function bringUp(
+  context: WorkerContext,
+  slot: Slot,
+  snapshot: Snapshot,
+  request: RestoreRequest,
+): Promise<Vm> {
+  const vm = new Vm(request.folder, initialRecord(snapshot, request, slot), request.transitions);
+  const connected = connect(context, slot, vm);
+  return await orDisconnected(connected, async () => {
+    await allowDisk(slot, request.diskGib);
+    const guest = await wake(context, slot, snapshot, vm);
+    return await introduce(context, vm, guest, connected, snapshot, request);
+  });
+}
+
+/** A slot that is given up must not be connected afterwards. */
+async function orDisconnected<T>(connected: Promise<void>, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await connected.catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Beside the rest of a restore. Until it is done the guest reaches nobody and nobody it. */
+function connect({ network }: WorkerContext, slot: Slot, vm: Vm): Promise<void> {
+  const { policy, publicIpv6 } = vm.record;
+  if (network === undefined || slot.network === undefined || !policy || !publicIpv6) return Promise.resolve();
+  const connected = network.attach(slot.network, publicIpv6, policy);
+  // Whoever fails first is told; the slot is given up with what came of this.
+  connected.catch(() => undefined);
+  return connected;
+}
+
+/** The handshake, after which the VM counts as running. On failure the link is closed. */
+async function introduce(
+  context: WorkerContext,
+  vm: Vm,
+  guest: WokenGuest,
+  connected: Promise<void>,
+  snapshot: Snapshot,
+  request: RestoreRequest,
+): Promise<Vm> {
+  const { qemu, link } = guest;
+  try {
+    const growRoot = request.diskGib > snapshot.manifest.diskGib;
+    if (growRoot) {
+      await resizeDisk(qemu.qmp, vm.record.chain, request.diskGib * GIB);
+      await step("introduce.disk-resized");
+    }
+    const forwardPort = context.forward?.port;
+    const { vmId, life, identity } = request;
+    const held = vm.record.trust;
+    await link.identify(handshakeFields({ vmId, life, identity, trust: held, growRoot, forwardPort }));
+    await step("introduce.identified");
+    const trust = await bringTrust(context, vm, link);
+    await connected;
+    await step("introduce.connected");
+    await vm.change((record) => ({
+      ...withTrust(record, trust),
+      phase: "running",
+      runningSinceMs: Date.now(),
+      ...deadlineFromNow(request.ttl),
+    }));
+    await step("introduce.recorded");
+  } catch (error) {
+    link.close();
+    throw error;
+  }
+  vm.setGuest({ qemu, link: keepLink(vm, context.forward, link) });
+  watchGuest(context, vm);
+  return vm;
+}
+
+function deadlineFromNow(ttl: VmTtl | undefined): Pick<VmRecord, "deadline"> {
+  return ttl === undefined ? {} : { deadline: { atMs: Date.now() + ttl.remainingMs, action: ttl.action } };
+}
+
+/** What a caller is told: a full disk by its name, everything unforeseen as a failed launch with its cause. */
+function asLaunchError(error: unknown): FastvmError {
+  if (error instanceof FastvmError) return error;
+  if (isOutOfDisk(error)) return new FastvmError("out_of_disk", undefined, { cause: error });
+  const detail = error instanceof Error ? error.message : String(error);
+  return new FastvmError("launch_failed", detail, { cause: error });
+}

@@ -1,0 +1,104 @@
+/**
+ * VMs that stand by: restored from the template ahead of time, awake once, and stopped. A launch that finds one only lets it go on and tells it who it is.
+ * Under emulation that saves more than the restore: the guest's code for waking up, taking on an identity and starting a command has been translated.
+ */
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { newVmId, step } from "@fastvm/contract";
+import type { VmIdentity } from "@fastvm/contract";
+import { handshakeFields } from "../../identity/handshake.ts";
+import { ReadyPool } from "../../pool/ready-pool.ts";
+import { closeSlot, openSlot } from "../../pool/slot.ts";
+import type { Slot, SlotHost } from "../../pool/slot.ts";
+import { MEMORY_FILE } from "../../qemu/machine.ts";
+import type { Accelerator } from "../../qemu/machine.ts";
+import { STATE_FILE } from "../../snapshot/folder.ts";
+import type { Snapshot } from "../../snapshot/folder.ts";
+import { setOf } from "../../snapshot/set-of.ts";
+import { startExec } from "../../exec/start-exec.ts";
+import { Vm } from "../state/vm.ts";
+import { initialRecord, wake } from "./wake.ts";
+import type { WakeContext, WokenGuest } from "./wake.ts";
+
+export interface Standby {
+  readonly slot: Slot;
+  /** Its record names nobody yet. */
+  readonly vm: Vm;
+  readonly guest: WokenGuest;
+}
+
+export interface StandbyPoolOptions {
+  readonly host: SlotHost & WakeContext;
+  readonly accelerator: Accelerator;
+  readonly folder: string;
+  readonly size: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Whoever launches it replaces all of it. */
+const NOBODY: VmIdentity = { hostname: "fastvm", envVars: {}, authorizedKeys: [] };
+const REHEARSAL_LIMIT_MS = 20_000;
+
+export function openStandbyPool(options: StandbyPoolOptions): ReadyPool<Standby> {
+  const { host, size, onError } = options;
+  return new ReadyPool<Standby>({
+    size,
+    servesByFile: STATE_FILE,
+    open: (template) => openStandby(options, template),
+    close: (standby) => closeStandby(host, standby),
+    ended: ({ slot }) => slot.qemu.qmp.closed,
+    onError,
+  });
+}
+
+async function openStandby(options: StandbyPoolOptions, template: Snapshot): Promise<Standby> {
+  const { host, accelerator } = options;
+  const { manifest } = template;
+  const folder = join(options.folder, randomUUID());
+  const slot = await openSlot(host, {
+    folder,
+    machine: { machine: manifest.machine, accelerator },
+    diskGib: manifest.diskGib,
+    memory: join(template.folder, MEMORY_FILE),
+    qemu: setOf(template),
+  });
+  try {
+    const owner = { vmId: newVmId(), identity: NOBODY, diskGib: manifest.diskGib };
+    const vm = new Vm(folder, initialRecord(template, owner, slot));
+    const guest = await wake(host, slot, template, vm);
+    await step("standby.woken");
+    await rehearse(host, vm, guest);
+    return { slot, vm, guest };
+  } catch (error) {
+    await closeSlot(host, slot);
+    throw error;
+  }
+}
+
+/** What every launch does, done once: an identity, a command. */
+async function rehearse(host: WakeContext, vm: Vm, guest: WokenGuest): Promise<void> {
+  const forwardPort = host.forward?.port;
+  await guest.link.identify(
+    handshakeFields({
+      vmId: vm.vmId,
+      identity: NOBODY,
+      trust: vm.record.trust,
+      growRoot: false,
+      forwardPort,
+    }),
+  );
+  const command = startExec(
+    guest.link,
+    { command: ["sh", "-c", "true"], timeoutMs: REHEARSAL_LIMIT_MS },
+    NOBODY.envVars,
+  );
+  for await (const event of command) void event;
+  await step("standby.rehearsed");
+  await guest.qemu.qmp.execute("stop");
+  await step("standby.stopped");
+}
+
+async function closeStandby(host: SlotHost, standby: Standby): Promise<void> {
+  standby.guest.link.close();
+  await closeSlot(host, standby.slot);
+}

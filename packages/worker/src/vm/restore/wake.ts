@@ -1,0 +1,118 @@
+/** From a waiting QEMU to a guest that runs and answers, but does not know yet who it is. */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { FastvmError, step } from "@fastvm/contract";
+import type { NetworkPolicy, VmId, VmIdentity } from "@fastvm/contract";
+import { attachDisk, DISK_FOLDER, nextLayer } from "../../disk/chain.ts";
+import { allSettled } from "../../concurrency/all-settled.ts";
+import { checksumFile } from "../../files/checksum.ts";
+import { applyDelta } from "../../memory/delta.ts";
+import { findMemoryMapping } from "../../memory/mapping.ts";
+import type { Slot } from "../../pool/slot.ts";
+import { MEMORY_FILE } from "../../qemu/machine.ts";
+import { DELTA_FILE, linkLayers } from "../../snapshot/folder.ts";
+import type { Snapshot } from "../../snapshot/folder.ts";
+import { loadDeviceState, readDeviceState } from "../../snapshot/device-state.ts";
+import { openLink } from "../guest/open-link.ts";
+import type { GuestLink } from "../../guest-link/guest-link.ts";
+import type { QemuProcess } from "../../qemu/qemu-process.ts";
+import type { Vm, VmRecord } from "../state/vm.ts";
+import type { WorkerContext } from "../state/worker-context.ts";
+
+const GIB = 1024 ** 3;
+const LINK_GENERATION_BYTES = 16;
+
+/** Of its parts the worker's context is enough that also a pool can have while the worker is being made. */
+export type WakeContext = Pick<WorkerContext, "overlays" | "forward">;
+
+export interface Owner {
+  readonly vmId: VmId;
+  readonly identity: VmIdentity;
+  readonly diskGib: number;
+  readonly policy?: NetworkPolicy;
+  readonly generation?: number | undefined;
+  /** Of a VM that had one before; default: the slot's own. */
+  readonly publicIpv6?: string | undefined;
+}
+
+export function initialRecord(snapshot: Snapshot, owner: Owner, slot: Slot): VmRecord {
+  const layers = snapshot.manifest.layers.map((layer) => layer.name);
+  return {
+    vmId: owner.vmId,
+    phase: "starting",
+    machine: snapshot.manifest.machine,
+    diskGib: owner.diskGib,
+    identity: owner.identity,
+    imageDigest: snapshot.manifest.imageDigest,
+    ...(snapshot.manifest.trust && { trust: snapshot.manifest.trust }),
+    uid: slot.uid,
+    slot: slot.name,
+    ...(owner.policy && { policy: owner.policy }),
+    ...(slot.network && {
+      network: { index: slot.network.index },
+      publicIpv6: owner.publicIpv6 ?? slot.network.publicIpv6,
+    }),
+    linkGeneration: randomBytes(LINK_GENERATION_BYTES).toString("hex"),
+    generation: owner.generation ?? 1,
+    chain: [...layers, nextLayer(layers)],
+    compatibility: { ...snapshot.manifest.compatibility, qemu: slot.runs },
+    process: slot.qemu.identity,
+  };
+}
+
+/** A guest that answers, before it is a VM's. */
+export interface WokenGuest {
+  readonly qemu: QemuProcess;
+  readonly link: GuestLink;
+}
+
+export async function wake(
+  context: WakeContext,
+  slot: Slot,
+  snapshot: Snapshot,
+  vm: Vm,
+): Promise<WokenGuest> {
+  const { qemu } = slot;
+  const [state] = await allSettled<[Buffer, void, void, void]>([
+    readDeviceState(snapshot),
+    record(vm),
+    giveDisk(context, vm, slot, snapshot),
+    giveMemory(slot, snapshot),
+  ]);
+  await step("wake.prepared");
+  await loadDeviceState(qemu, state);
+  await step("wake.state-loaded");
+  await qemu.qmp.execute("cont");
+  await step("wake.continued");
+  const link = await openLink(vm, context.forward);
+  await step("wake.linked");
+  return { qemu, link };
+}
+
+async function record(vm: Vm): Promise<void> {
+  await vm.update({});
+  await step("wake.recorded");
+}
+
+/** The overlay has the captured size: the guest knows the disk by it, and is told of a larger one when it runs. */
+async function giveDisk(context: WakeContext, vm: Vm, slot: Slot, snapshot: Snapshot): Promise<void> {
+  const layers = snapshot.manifest.layers.map((layer) => layer.name);
+  await linkLayers(snapshot.folder, slot.folder, layers);
+  await step("wake.layers-linked");
+  const overlay = join(slot.folder, DISK_FOLDER, nextLayer(layers));
+  await context.overlays.create(overlay, snapshot.manifest.diskGib * GIB, slot.uid);
+  await step("wake.overlay-made");
+  await attachDisk(slot.qemu.qmp, vm.record.chain);
+  await step("wake.disk-attached");
+}
+
+async function giveMemory(slot: Slot, snapshot: Snapshot): Promise<void> {
+  const { delta } = snapshot.manifest;
+  if (delta === undefined) return;
+  const path = join(snapshot.folder, DELTA_FILE);
+  const { pid } = slot.qemu.identity;
+  const mapping = await findMemoryMapping(pid, join(slot.folder, MEMORY_FILE));
+  const [sum] = await Promise.all([checksumFile(path), applyDelta(pid, mapping, path)]);
+  if (sum !== delta.crc32) throw new FastvmError("snapshot_incompatible", "its memory is damaged");
+  await step("wake.memory-given");
+}

@@ -1,0 +1,30 @@
+/** What a VM has of the host while it lives. Of a paused or failed one nothing is left, and what it had may be another's by now. */
+import { rm } from "node:fs/promises";
+import { freeSlot } from "../../pool/slot.ts";
+import type { NetworkSlot } from "../../network/network-slot.ts";
+import type { Vm } from "./vm.ts";
+import type { WorkerContext } from "./worker-context.ts";
+
+/** Call when its process has ended. */
+export async function freeHoldings(context: WorkerContext, vm: Vm): Promise<void> {
+  const { phase, slot: name, uid } = vm.record;
+  if (phase === "paused" || phase === "error") {
+    await rm(vm.folder, { recursive: true, force: true });
+    return;
+  }
+  await freeSlot(context, { name, folder: vm.folder, uid, network: networkOf(context, vm) });
+}
+
+export function networkOf({ network }: Pick<WorkerContext, "network">, vm: Vm): NetworkSlot | undefined {
+  const { network: held, publicIpv6 } = vm.record;
+  if (network === undefined || held === undefined || publicIpv6 === undefined) return undefined;
+  return network.slotOf({ index: held.index, publicIpv6 });
+}
+
+/** What may be told of its address. One that it has where the host speaks no IPv6 leads nowhere. */
+export function publicAddress(
+  { network }: Pick<WorkerContext, "network">,
+  { record: { publicIpv6 } }: Vm,
+): { readonly publicIpv6?: string } {
+  return publicIpv6 === undefined || network?.hasIpv6 !== true ? {} : { publicIpv6 };
+}

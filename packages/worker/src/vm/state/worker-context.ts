@@ -1,0 +1,99 @@
+/** What every transition works with: the worker's parts, made once at its start. */
+import type { Duplex } from "node:stream";
+import { join } from "node:path";
+import type { SnapshotId, VmId, WorkerEvent } from "@fastvm/contract";
+import type { WorkerConfig } from "../../config.ts";
+import type { OverlayFactory } from "../../disk/overlay.ts";
+import type { Cgroups } from "../../host/cgroups.ts";
+import type { UidAllocator } from "../../host/uid-allocator.ts";
+import type { Network } from "../../network/network.ts";
+import type { Image } from "../../image/image.ts";
+import type { ReadyPool } from "../../pool/ready-pool.ts";
+import type { Slot } from "../../pool/slot.ts";
+import type { Accelerator } from "../../qemu/machine.ts";
+import type { QemuHost } from "../../qemu/qemu-process.ts";
+import type { QemuSet } from "../../qemu/qemu-set.ts";
+import type { Compatibility } from "../../snapshot/manifest.ts";
+import type { MachineType } from "@fastvm/contract";
+import type { TemplateStore } from "../../template/template-store.ts";
+import type { Admission } from "./admission.ts";
+import type { Trust } from "../../trust/trust.ts";
+import type { Standby } from "../restore/standby.ts";
+import type { Vm } from "./vm.ts";
+
+/** A port of the guest's loopback whose connections end at us: how a guest reaches the staging area under any egress policy. */
+export interface GuestForward {
+  readonly port: number;
+  /** That of the URL by which clients know us, where it is another: guests listen at it only once they are given such a URL. */
+  readonly publicPort?: number | undefined;
+  readonly accept: (connection: Duplex) => void;
+}
+
+export interface WorkerContext {
+  readonly config: WorkerConfig;
+  readonly image: Image;
+  readonly qemuHost: QemuHost;
+  readonly accelerator: Accelerator;
+  /** What templates are made with. */
+  readonly installedQemu: QemuSet;
+  /** What a snapshot must have been captured on to be resumed here. */
+  readonly compatibility: (machine: MachineType) => Compatibility;
+  readonly uids: UidAllocator;
+  readonly cgroups: Cgroups;
+  /** Absent where VMs have no network. */
+  readonly network: Network | undefined;
+  readonly overlays: OverlayFactory;
+  readonly templates: TemplateStore;
+  /** Waiting processes, for restores of all kinds. */
+  readonly pool: ReadyPool<Slot>;
+  /** Whole VMs, for launches from the template. */
+  readonly standby: ReadyPool<Standby>;
+  readonly vms: Map<VmId, Vm>;
+  readonly admission: Admission;
+  readonly forward: GuestForward | undefined;
+  /** What guests trust beside the authorities of their image. */
+  readonly trust: Trust | undefined;
+  /** Told of failures that no caller waits for. */
+  readonly onError: (error: unknown) => void;
+  /** Tells whoever follows this worker. */
+  readonly emit: (event: WorkerEvent) => void;
+  /** Called when a QEMU ended that nobody told to; `shutdown` is the guest's own reason if it had one. */
+  readonly onGuestLost: (vm: Vm, shutdown: string | undefined, cause: Error) => void;
+}
+
+export function vmFolder(config: WorkerConfig, vmId: VmId): string {
+  return join(config.dataDir, "vms", vmId);
+}
+
+/** The captured state of a paused VM, which has no folder among the VMs meanwhile. */
+export function pausedFolder(config: WorkerConfig, vmId: VmId): string {
+  return join(config.dataDir, "paused", vmId);
+}
+
+export function snapshotFolder(config: WorkerConfig, snapshotId: SnapshotId): string {
+  return join(config.dataDir, "snapshots", snapshotId);
+}
+
+/** VMs that stand by until somebody launches them. */
+export function standbyFolder(config: WorkerConfig): string {
+  return join(config.dataDir, "standby");
+}
+
+/** The installed QEMU, by content: what new templates and their VMs link. */
+export function qemuStore(config: WorkerConfig): string {
+  return join(config.dataDir, "qemu");
+}
+
+export function poolFolder(config: WorkerConfig): string {
+  return join(config.dataDir, "pool");
+}
+
+/** Captures that live only until the children of a fork are up. */
+export function forksFolder(config: WorkerConfig): string {
+  return join(config.dataDir, "forks");
+}
+
+/** VMs that boot to become templates. */
+export function templatingFolder(config: WorkerConfig): string {
+  return join(config.dataDir, "templating");
+}

@@ -1,0 +1,33 @@
+/** Delete: works in every state, also in the middle of another transition, whose QEMU it ends first. */
+import { rm } from "node:fs/promises";
+import { step } from "@fastvm/contract";
+import { killAndWait } from "../../processes/proc.ts";
+import { freeHoldings } from "../state/holdings.ts";
+import type { Vm } from "../state/vm.ts";
+import { pausedFolder } from "../state/worker-context.ts";
+import type { WorkerContext } from "../state/worker-context.ts";
+
+export async function deleteVm(context: WorkerContext, vm: Vm): Promise<void> {
+  await step("delete.begun");
+  await endNow(vm);
+  await vm.transitions.run(async () => {
+    // A resume that was under way may have brought it up again, as another object.
+    const latest = context.vms.get(vm.vmId) ?? vm;
+    await endNow(latest);
+    await step("delete.killed");
+    await rm(pausedFolder(context.config, latest.vmId), { recursive: true, force: true });
+    await step("delete.state-removed");
+    await freeHoldings(context, latest);
+    await step("delete.freed");
+    context.vms.delete(latest.vmId);
+  });
+}
+
+/** Whatever waits for this QEMU or its guest fails now, and so comes to its end. */
+async function endNow(vm: Vm): Promise<void> {
+  const { isAwaited, record } = vm;
+  const guest = vm.letGo();
+  await guest?.qemu.kill();
+  // Nobody has reached its monitor, and nobody need.
+  if (isAwaited && record.process !== undefined) await killAndWait(record.process);
+}

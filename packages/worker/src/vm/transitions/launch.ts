@@ -1,0 +1,41 @@
+/** Launch: a new VM from a template or a snapshot. */
+import { performance } from "node:perf_hooks";
+import { FastvmError, step } from "@fastvm/contract";
+import type { LaunchResult, SnapshotId, VmSpec } from "@fastvm/contract";
+import { openSnapshot } from "../../snapshot/folder.ts";
+import type { Snapshot } from "../../snapshot/folder.ts";
+import { publicAddress } from "../state/holdings.ts";
+import { restore } from "../restore/restore.ts";
+import { snapshotFolder, vmFolder } from "../state/worker-context.ts";
+import type { WorkerContext } from "../state/worker-context.ts";
+
+export async function launch(context: WorkerContext, spec: VmSpec): Promise<LaunchResult> {
+  const startedAt = performance.now();
+  using _room = await context.admission.admit();
+  await step("launch.begun");
+  const source =
+    spec.source.kind === "template"
+      ? await context.templates.ensure(spec.machine)
+      : await requireSnapshot(context, spec.source.snapshotId);
+  await step("launch.source-found");
+  const { vm, fromPool } = await restore(context, source, {
+    vmId: spec.vmId,
+    life: "first",
+    identity: spec.identity,
+    ttl: spec.ttl,
+    policy: spec.network,
+    generation: spec.generation,
+    diskGib: Math.max(spec.diskGib, source.manifest.diskGib),
+    folder: vmFolder(context.config, spec.vmId),
+  });
+  // First: a VM that runs is never one that nobody knows.
+  context.vms.set(spec.vmId, vm);
+  await step("launch.restored");
+  return { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(context, vm) };
+}
+
+async function requireSnapshot(context: WorkerContext, snapshotId: SnapshotId): Promise<Snapshot> {
+  const snapshot = await openSnapshot(snapshotFolder(context.config, snapshotId));
+  if (snapshot === undefined) throw new FastvmError("not_found", `snapshot ${snapshotId}`);
+  return snapshot;
+}

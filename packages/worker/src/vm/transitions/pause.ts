@@ -1,0 +1,60 @@
+/** Pause: a durable capture, after which the VM's QEMU ends and its memory is free. */
+import { rm } from "node:fs/promises";
+import { performance } from "node:perf_hooks";
+import { step } from "@fastvm/contract";
+import type { CaptureResult } from "@fastvm/contract";
+import { writeJournal } from "../../journal/journal.ts";
+import { publishCapture } from "../capture/publish-capture.ts";
+import { asCaptureError } from "../capture/capture-error.ts";
+import { keepConsole } from "../state/console-log.ts";
+import { freeHoldings } from "../state/holdings.ts";
+import type { Guest, Vm, VmRecord } from "../state/vm.ts";
+import { pausedFolder } from "../state/worker-context.ts";
+import type { WorkerContext } from "../state/worker-context.ts";
+
+export async function pause(context: WorkerContext, vm: Vm): Promise<CaptureResult> {
+  const startedAt = performance.now();
+  if (vm.record.phase === "paused") return { pauseMs: 0, dirtyBytes: 0, durationMs: 0 };
+  const guest = await vm.presentGuest();
+  // The time to live stands still: whoever resumes the VM says what is left of it.
+  const { process: _ended, network: _left, deadline: _over, runningSinceMs: _before, ...rest } = vm.record;
+  const record: VmRecord = { ...rest, phase: "paused" };
+  try {
+    await step("pause.begun");
+    const { captured } = await publishCapture(context, vm, pausedFolder(context.config, vm.vmId), {
+      afterwards: "stay stopped",
+      durability: "durable",
+      children: "one",
+      extra: async (partial) => {
+        await keepConsole(vm, guest, partial);
+        await step("pause.console-kept");
+        await writeJournal(partial, record);
+        await step("pause.journal-written");
+      },
+    });
+    await step("pause.published");
+    // From here on it is paused, whatever becomes of what it held.
+    await endGuest(context, vm, guest).catch(context.onError);
+    vm.become(record);
+    return { ...captured, durationMs: performance.now() - startedAt };
+  } catch (error) {
+    // Whoever finds a paused state of this life takes the VM for paused.
+    await rm(pausedFolder(context.config, vm.vmId), { recursive: true, force: true }).catch(context.onError);
+    await letRunOn(guest);
+    throw await asCaptureError(error, guest.qemu);
+  }
+}
+
+/** From here on the published folder is the VM. */
+export async function endGuest(context: WorkerContext, vm: Vm, guest: Guest): Promise<void> {
+  vm.letGo();
+  await guest.qemu.kill();
+  await step("pause.killed");
+  await freeHoldings(context, vm);
+  await step("pause.freed");
+}
+
+async function letRunOn(guest: Guest): Promise<void> {
+  await guest.qemu.qmp.execute("cont").catch(() => undefined);
+  guest.link.current?.release();
+}

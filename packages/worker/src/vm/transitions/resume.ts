@@ -1,0 +1,56 @@
+/** Resume: a paused VM runs again, under its own id, as a new life of the guest link. */
+import { rm } from "node:fs/promises";
+import { performance } from "node:perf_hooks";
+import { FastvmError, step } from "@fastvm/contract";
+import type { LaunchResult, NetworkPolicy, ResumeOptions } from "@fastvm/contract";
+import { openSnapshot } from "../../snapshot/folder.ts";
+import { readLogs, writeLogs } from "../state/console-log.ts";
+import { publicAddress } from "../state/holdings.ts";
+import { restore } from "../restore/restore.ts";
+import type { Vm } from "../state/vm.ts";
+import { pausedFolder, vmFolder } from "../state/worker-context.ts";
+import type { WorkerContext } from "../state/worker-context.ts";
+
+/** For a VM of a daemon that knew no policies, until the control plane says which. */
+const CLOSED: NetworkPolicy = {
+  ingress: { default: "deny", rules: [] },
+  egress: { default: "deny", rules: [] },
+  dns: { mode: "allow", domains: [], blockBypass: false },
+};
+
+export async function resume(context: WorkerContext, vm: Vm, options: ResumeOptions): Promise<LaunchResult> {
+  const startedAt = performance.now();
+  if (vm.record.phase === "running") return { durationMs: 0, fromPool: false, ...publicAddress(context, vm) };
+  if (vm.record.phase !== "paused") {
+    throw new FastvmError("vm_wrong_state", `VM ${vm.vmId} is ${vm.record.phase}, not paused`);
+  }
+  using _room = await context.admission.admit();
+  await step("resume.begun");
+  const folder = pausedFolder(context.config, vm.vmId);
+  const snapshot = await openSnapshot(folder);
+  if (snapshot === undefined) throw new FastvmError("launch_failed", "the paused state is missing");
+  const { vm: revived, fromPool } = await restore(context, snapshot, {
+    vmId: vm.vmId,
+    life: "next",
+    identity: options.identity ?? vm.record.identity,
+    ttl: options.ttl,
+    policy: options.network ?? vm.record.policy ?? CLOSED,
+    // Never back, also when the order comes from records that were restored from a copy.
+    generation: Math.max(options.generation ?? 0, vm.record.generation + 1),
+    publicIpv6: vm.record.publicIpv6,
+    diskGib: vm.record.diskGib,
+    folder: vmFolder(context.config, vm.vmId),
+    transitions: vm.transitions,
+  });
+  // First: whatever cannot be cleared away of the paused state, the VM runs.
+  context.vms.set(vm.vmId, revived);
+  await step("resume.restored");
+  // The VM runs: it does not stop for a lost line.
+  await readLogs(folder)
+    .then((logs) => writeLogs(revived.folder, logs))
+    .catch(context.onError);
+  await step("resume.logs-kept");
+  await rm(folder, { recursive: true, force: true }).catch(context.onError);
+  await step("resume.state-removed");
+  return { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(context, revived) };
+}

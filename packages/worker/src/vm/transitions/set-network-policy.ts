@@ -1,0 +1,40 @@
+/** A new network policy: in force when this resolves. A paused VM keeps it for its next life. */
+import { isDeepStrictEqual } from "node:util";
+import { FastvmError, step } from "@fastvm/contract";
+import type { NetworkPolicy } from "@fastvm/contract";
+import { writeJournal } from "../../journal/journal.ts";
+import { networkOf } from "../state/holdings.ts";
+import type { Vm } from "../state/vm.ts";
+import { pausedFolder } from "../state/worker-context.ts";
+import type { WorkerContext } from "../state/worker-context.ts";
+
+/** Those of which a change failed: what is in force may be neither the old policy nor the new one. */
+const doubtful = new WeakSet<Vm>();
+
+export async function setNetworkPolicy(context: WorkerContext, vm: Vm, policy: NetworkPolicy): Promise<void> {
+  if (vm.record.phase === "paused") {
+    const record = { ...vm.record, policy };
+    await writeJournal(pausedFolder(context.config, vm.vmId), record);
+    vm.become(record);
+    return;
+  }
+  if (vm.record.network !== undefined && context.network === undefined) {
+    throw new FastvmError("network_failed", "this daemon was started with --network none");
+  }
+  const before = vm.record.policy;
+  // The journal's is in force. A control plane that was started anew tells each VM's, and each change of the kernel's rules takes its time.
+  if (isDeepStrictEqual(before, policy) && !doubtful.has(vm)) return;
+  // Written first: after a crash in between, the restarted worker enforces the new one.
+  await vm.update({ policy });
+  await step("policy.recorded");
+  const slot = networkOf(context, vm);
+  doubtful.add(vm);
+  try {
+    if (slot !== undefined) await context.network?.update(slot, policy);
+    await step("policy.enforced");
+    doubtful.delete(vm);
+  } catch (error) {
+    await vm.change(({ policy: _refused, ...rest }) => (before ? { ...rest, policy: before } : rest));
+    throw error;
+  }
+}
