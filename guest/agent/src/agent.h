@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "link.h"
+#include "link/link.h"
 
 struct agent;
 struct stream;

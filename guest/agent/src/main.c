@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "agent.h"
-#include "early-init.h"
-#include "port.h"
+#include "boot/early-init.h"
+#include "boot/port.h"
 
 static volatile sig_atomic_t ending;
 static int listener = -1;

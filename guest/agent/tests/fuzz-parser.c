@@ -8,8 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fields.h"
-#include "parser.h"
+#include "link/fields.h"
+#include "link/parser.h"
 
 static struct parser parser;
 static unsigned long long frames_found;

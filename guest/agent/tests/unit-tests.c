@@ -14,13 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "account.h"
+#include "system/account.h"
 #include "agent.h"
-#include "fields.h"
-#include "link.h"
-#include "own-name.h"
-#include "parser.h"
-#include "paths.h"
+#include "link/fields.h"
+#include "link/link.h"
+#include "identity/own-name.h"
+#include "link/parser.h"
+#include "system/paths.h"
 
 static int checks, failures;
 

@@ -59,7 +59,7 @@ const PLACEHOLDER = '{"driver":"null-co","node-name":"placeholder","size":107374
 /**
  * Block devices that no disk is behind yet: a microvm takes no device later on, and what a VM was captured with it has for good. Measured with none, two,
  * four and eight: no difference in the time or processor time of a restore; 0.2 MiB of QEMU's memory and 44 KiB of device state for each. The guest's agent
- * keeps them out of sight (guest/agent/src/spare-disks.c).
+ * keeps them out of sight (guest/agent/src/boot/spare-disks.c).
  */
 export const SPARE_DISKS = 4;
 

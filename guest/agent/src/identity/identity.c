@@ -12,11 +12,11 @@
 
 #include "agent.h"
 #include "boot-id.h"
-#include "fields.h"
+#include "link/fields.h"
 #include "grow-root.h"
 #include "own-name.h"
-#include "paths.h"
-#include "spawn.h"
+#include "system/paths.h"
+#include "system/spawn.h"
 
 enum {
     MAX_ENTROPY_BYTES = 512,

@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "account.h"
+#include "system/account.h"
 #include "agent.h"
-#include "fields.h"
-#include "paths.h"
+#include "link/fields.h"
+#include "system/paths.h"
 
 struct file_request {
     char *path;

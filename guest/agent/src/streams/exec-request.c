@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fields.h"
-#include "protocol.h"
+#include "link/fields.h"
+#include "link/protocol.h"
 
 /* Linux has room for about this many pointers beside the strings of a 4 MiB request. */
 enum { MAX_STRINGS = 65536 };

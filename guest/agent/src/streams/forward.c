@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "agent.h"
-#include "local-address.h"
+#include "system/local-address.h"
 
 enum { BACKLOG = 128 };
 

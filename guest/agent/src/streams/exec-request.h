@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 
-#include "account.h"
+#include "system/account.h"
 
 /* Both lists end with NULL. */
 struct exec_request {

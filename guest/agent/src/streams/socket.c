@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "agent.h"
-#include "local-address.h"
+#include "system/local-address.h"
 
 enum { MAX_HOST_BYTES = 64 };
 

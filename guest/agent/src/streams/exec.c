@@ -14,7 +14,7 @@
 
 #include "agent.h"
 #include "exec-request.h"
-#include "spawn.h"
+#include "system/spawn.h"
 
 enum {
     /* As large as the kernel gives to anybody: fewer, larger reads. */
