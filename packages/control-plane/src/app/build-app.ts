@@ -3,18 +3,18 @@ import { MAX_BODY_BYTES, type ServiceDirectory, type WorkerPort } from "@fastvm/
 import Fastify, { type FastifyInstance, type FastifyServerFactory } from "fastify";
 import type { Clock } from "../clock.ts";
 import type { ControlPlaneConfig } from "../config.ts";
-import { createLifecycle, startLifecycle } from "../lifecycle/lifecycle.ts";
+import { createLifecycle, startLifecycle } from "../engine/lifecycle.ts";
 import type { Log } from "../log.ts";
 import { buildOperatorApp } from "../operator/operator-app.ts";
-import { registerMetrics, type MetricsSource } from "../routes/metrics.ts";
-import { registerRoutes } from "../routes/register-routes.ts";
-import { StoreServiceDirectory } from "../services/service-directory.ts";
+import { registerMetrics, type MetricsSource } from "../api/fastvm/routes/metrics.ts";
+import { registerRoutes } from "../api/fastvm/routes/register-routes.ts";
+import { StoreServiceDirectory } from "../engine/services/service-directory.ts";
 import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
-import { answerErrors, answerFrameworkError } from "./answer-error.ts";
-import { acceptJsonBodies } from "./json-body.ts";
-import { nameRequests, namingRequests, REQUEST_ID_OPTIONS } from "./request-ids.ts";
-import { compileValidator } from "./validation.ts";
+import { answerErrors, answerFrameworkError } from "../api/shared/answer-error.ts";
+import { acceptJsonBodies } from "../api/shared/json-body.ts";
+import { nameRequests, namingRequests, REQUEST_ID_OPTIONS } from "../api/shared/request-ids.ts";
+import { compileValidator } from "../api/shared/validation.ts";
 
 export interface AppDependencies {
   readonly store: Store;

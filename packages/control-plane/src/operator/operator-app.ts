@@ -4,11 +4,11 @@
  */
 import { FastvmError } from "@fastvm/contract";
 import Fastify, { type FastifyInstance } from "fastify";
-import { answerErrors } from "../app/answer-error.ts";
-import { nameRequests, REQUEST_ID_OPTIONS } from "../app/request-ids.ts";
-import type { LifecycleContext } from "../lifecycle/context.ts";
-import { deleteVm } from "../lifecycle/delete.ts";
-import type { MetricsSource } from "../routes/metrics.ts";
+import { answerErrors } from "../api/shared/answer-error.ts";
+import { nameRequests, REQUEST_ID_OPTIONS } from "../api/shared/request-ids.ts";
+import type { LifecycleContext } from "../engine/context.ts";
+import { deleteVm } from "../engine/vms/delete.ts";
+import type { MetricsSource } from "../api/fastvm/routes/metrics.ts";
 import { registerQuarantine } from "./quarantine.ts";
 
 const OPERATOR_ACTOR = "operator";

@@ -1,10 +1,10 @@
 /** What the worker has and no record knows: seen and ended by whoever runs the host. */
 import { FastvmError } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
-import type { LifecycleContext } from "../lifecycle/context.ts";
-import { endQuarantined } from "../lifecycle/reconcile/quarantine.ts";
+import type { LifecycleContext } from "../engine/context.ts";
+import { endQuarantined } from "../engine/reconcile/quarantine.ts";
 import type { QuarantineEntry } from "../store/quarantine-repository.ts";
-import { timestamp } from "../views/timestamp.ts";
+import { timestamp } from "../api/fastvm/views/timestamp.ts";
 
 export function registerQuarantine(app: FastifyInstance, ctx: LifecycleContext): void {
   app.get("/quarantine", async () => (await ctx.store.quarantine.list()).map((entry) => view(ctx, entry)));

@@ -1,6 +1,6 @@
 /** Columns that hold JSON as text, the same in both databases. */
 import type { Service } from "@fastvm/contract";
-import type { StoredFirewall } from "../firewall/policy.ts";
+import type { StoredFirewall } from "../engine/network/policy.ts";
 
 interface JsonColumns {
   metadata: string;

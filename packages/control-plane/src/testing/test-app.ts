@@ -4,7 +4,7 @@ import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { newOrgId, type OrgId, type ServiceDirectory, type VmId } from "@fastvm/contract";
 import type { FastifyInstance, FastifyServerFactory, InjectOptions } from "fastify";
-import { hashApiKey, storeApiKey } from "../app/api-keys.ts";
+import { hashApiKey, storeApiKey } from "../engine/keys/api-keys.ts";
 import { buildApp } from "../app/build-app.ts";
 import { DEFAULT_CONFIG, type ControlPlaneConfig } from "../config.ts";
 import type { Log } from "../log.ts";

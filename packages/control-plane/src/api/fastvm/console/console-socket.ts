@@ -1,0 +1,96 @@
+/** The console's WebSocket: `/v1/vms/{id}/console/ws?session=<token>`. The token is all the authentication there is. */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { REQUEST_ID_HEADER, requestIdOf, type ExecSpec, type VmId } from "@fastvm/contract";
+import type { FastifyInstance } from "fastify";
+import { WebSocketServer, type WebSocket } from "ws";
+import { inNameOf } from "../../shared/request-ids.ts";
+import type { LifecycleContext } from "../../../engine/context.ts";
+import { isConsoleOrigin } from "./console-origin.ts";
+import type { ConsoleTokens } from "./console-tokens.ts";
+import { bridgeTerminal } from "./terminal-bridge.ts";
+
+const PATH = /^\/v1\/vms\/([^/]+)\/console\/ws$/;
+/** Pasted text comes in one frame; more than this is no typing. */
+const MAX_INPUT_BYTES = 1024 * 1024;
+/** A vanished client is noticed within two of these. */
+const PING_EVERY_MS = 20_000;
+
+/** bash where there is one, as a login shell, so that the prompt and the PATH are what people expect. */
+const SHELL: ExecSpec = {
+  command: ["sh", "-c", 'exec "$(command -v bash || echo sh)" -l'],
+  env: { TERM: "xterm-256color" },
+  pty: { cols: 80, rows: 24 },
+};
+
+export function serveConsole(app: FastifyInstance, ctx: LifecycleContext, tokens: ConsoleTokens): void {
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_INPUT_BYTES });
+  app.server.on("upgrade", (request: IncomingMessage, connection: Duplex, head: Buffer) => {
+    const id = requestIdOf(request.headers[REQUEST_ID_HEADER]);
+    request.headers[REQUEST_ID_HEADER] = id;
+    // Before the token is used up.
+    if (!isConsoleOrigin(request.headers, ctx.config)) return refuse(connection, "403 Forbidden", id);
+    const vmId = admitted(request, tokens);
+    if (vmId === undefined) return refuse(connection, "401 Unauthorized", id);
+    inNameOf(id, () =>
+      sockets.handleUpgrade(request, connection, head, (socket) => {
+        runConsole(ctx, vmId, socket).catch((error: unknown) => {
+          ctx.log.warn({ err: error, vmId }, "a console could not be opened");
+          socket.close(1011);
+        });
+      }),
+    );
+  });
+  sockets.on("headers", (headers, { headers: { [REQUEST_ID_HEADER]: id } }) => {
+    headers.push(`${REQUEST_ID_HEADER}: ${String(id)}`);
+  });
+  app.addHook("preClose", async () => {
+    for (const socket of sockets.clients) socket.terminate();
+  });
+}
+
+/** A token opens only the VM that it was made for. */
+function admitted(request: IncomingMessage, tokens: ConsoleTokens): VmId | undefined {
+  // Not `new URL`, which throws on what a stranger may send, here where nothing catches it.
+  const url = URL.parse(request.url ?? "/", "http://localhost");
+  const match = PATH.exec(url?.pathname ?? "");
+  if (url === null || match === null) return undefined;
+  const vmId = tokens.redeem(url.searchParams.get("session") ?? "");
+  return vmId === match[1] ? vmId : undefined;
+}
+
+function refuse(connection: Duplex, status: string, id: string): void {
+  connection.on("error", () => connection.destroy());
+  const headers = ["Connection: close", "Content-Length: 0", `${REQUEST_ID_HEADER}: ${id}`];
+  connection.end(`HTTP/1.1 ${status}\r\n${headers.join("\r\n")}\r\n\r\n`);
+}
+
+async function runConsole(ctx: LifecycleContext, vmId: VmId, socket: WebSocket): Promise<void> {
+  socket.on("error", () => socket.terminate());
+  const gone = new AbortController();
+  socket.once("close", () => gone.abort(new Error("the console's client went away")));
+  const stopPinging = ping(socket);
+  // Frames that come while the shell starts wait in the socket.
+  socket.pause();
+  try {
+    const session = await ctx.worker.exec(vmId, SHELL, { signal: gone.signal });
+    const ended = bridgeTerminal(socket, session);
+    socket.resume();
+    await ended;
+  } finally {
+    stopPinging();
+  }
+}
+
+function ping(socket: WebSocket): () => void {
+  let alive = true;
+  socket.on("pong", () => {
+    alive = true;
+  });
+  const timer = setInterval(() => {
+    if (!alive) return socket.terminate();
+    alive = false;
+    socket.ping();
+  }, PING_EVERY_MS);
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,63 @@
+/** From one dialect to the other. The older one knows only which ports are open to which IPv6 networks. */
+import type { FirewallAction, FirewallRule, LegacyFirewall, LegacyFirewallRule } from "@fastvm/contract";
+import { DEFAULT_POLICY, type RulesPolicy, type StoredFirewall } from "../../../engine/network/policy.ts";
+
+const ANY_SOURCE = "::/0";
+
+export function asRules(stored: StoredFirewall | undefined): RulesPolicy {
+  if (stored === undefined) return DEFAULT_POLICY;
+  if (stored.dialect === "rules") return stored.policy;
+  const { mode, ingress } = stored.policy;
+  return {
+    ...DEFAULT_POLICY,
+    ...stored.kept,
+    ingress: {
+      default: actionOf(mode),
+      rules: ingress.flatMap((rule) => modernise(rule)),
+    },
+  };
+}
+
+export function actionOf(mode: LegacyFirewall["mode"]): FirewallAction {
+  return mode === "open" ? "allow" : "deny";
+}
+
+function modernise(rule: LegacyFirewallRule): FirewallRule[] {
+  const sources = rule.sourceCidrs ?? [];
+  const end = rule.portEnd ?? rule.portStart;
+  return (sources.length === 0 ? [ANY_SOURCE] : sources).map((value) => ({
+    action: "allow",
+    kind: "cidr",
+    value,
+    protocol: rule.protocol,
+    ports: end === rule.portStart ? String(end) : `${rule.portStart}-${end}`,
+    ...(rule.description === undefined ? {} : { description: rule.description }),
+  }));
+}
+
+/** What the older dialect cannot say (denials, IPv4, egress, DNS) it does not show. */
+export function asLegacy(stored: StoredFirewall | undefined): Required<LegacyFirewall> {
+  if (stored?.dialect === "legacy") return stored.policy;
+  return legacyOf(stored === undefined ? DEFAULT_POLICY : stored.policy);
+}
+
+export function legacyOf({ ingress }: RulesPolicy): Required<LegacyFirewall> {
+  const shown = ingress.rules.filter((rule) => rule.action === "allow" && rule.value.includes(":"));
+  return {
+    mode: ingress.default === "allow" ? "open" : "restricted",
+    ingress: shown.flatMap((rule) => antiquate(rule)),
+  };
+}
+
+function antiquate(rule: FirewallRule): LegacyFirewallRule[] {
+  const [start = 1, end = start] =
+    rule.ports === "any" ? [1, 65_535] : rule.ports.split("-").map((port) => Number(port));
+  const protocols = rule.protocol === "any" ? (["tcp", "udp"] as const) : [rule.protocol];
+  return protocols.map((protocol) => ({
+    protocol,
+    portStart: start,
+    ...(end === start ? {} : { portEnd: end }),
+    ...(rule.value === ANY_SOURCE ? {} : { sourceCidrs: [rule.value] }),
+    ...(rule.description === undefined ? {} : { description: rule.description }),
+  }));
+}

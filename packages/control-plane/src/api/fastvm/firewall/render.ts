@@ -1,0 +1,54 @@
+/** Shows a firewall to the client that asks, in the dialect it understands. */
+import type { IncomingHttpHeaders } from "node:http";
+import type { Firewall, LegacyFirewall, Service } from "@fastvm/contract";
+import { asLegacy, asRules, legacyOf } from "./convert.ts";
+import { networkPolicyOf } from "../../../engine/network/network-policy.ts";
+import type { StoredFirewall } from "../../../engine/network/policy.ts";
+
+/**
+ * `rules` and `legacy`: clients that know one dialect. `modern`: a client that knows both sees a policy as it was written, what was
+ * computed in the newer one. `unknown`: a client that says nothing is taken for an old one until it writes a policy.
+ */
+export type Dialect = "rules" | "legacy" | "modern" | "unknown";
+
+/** The first versions of the generated clients that speak the newer dialect. */
+const FIRST_WITH_RULES: Readonly<Record<string, readonly [number, number]>> = { js: [0, 7], python: [0, 5] };
+
+/** Our flat client, which has no words for the newer dialect. */
+const LEGACY_AGENT = /^fastvm-flat-js\//;
+/** Clients of today. */
+const MODERN_AGENT = /^(fastvm-sdk-js|curl)\//;
+
+export function dialectOf(headers: IncomingHttpHeaders): Dialect {
+  const language = String(headers["x-stainless-lang"] ?? "");
+  const version = /^(\d+)\.(\d+)/.exec(String(headers["x-stainless-package-version"] ?? ""));
+  const first = FIRST_WITH_RULES[language];
+  if (version === null || first === undefined) {
+    const agent = headers["user-agent"] ?? "";
+    if (LEGACY_AGENT.test(agent)) return "legacy";
+    return MODERN_AGENT.test(agent) ? "modern" : "unknown";
+  }
+  const [major, minor] = [Number(version[1]), Number(version[2])];
+  return major > first[0] || (major === first[0] && minor >= first[1]) ? "rules" : "legacy";
+}
+
+export function renderFirewall(
+  stored: StoredFirewall | undefined,
+  dialect: Dialect,
+): Firewall | LegacyFirewall {
+  const written = stored?.dialect ?? (dialect === "modern" ? "rules" : "legacy");
+  const shown = dialect === "rules" || dialect === "legacy" ? dialect : written;
+  return shown === "rules" ? asRules(stored) : asLegacy(stored);
+}
+
+/** The policy and one rule for each service, through which the proxy comes in. */
+export function renderEffectiveFirewall(
+  stored: StoredFirewall | undefined,
+  services: readonly Service[],
+  dialect: Dialect,
+): Firewall | LegacyFirewall {
+  const effective = networkPolicyOf({ firewall: stored, services });
+  const inRules =
+    dialect === "rules" || dialect === "modern" || (dialect === "unknown" && stored?.dialect === "rules");
+  return inRules ? effective : legacyOf(effective);
+}

@@ -1,0 +1,205 @@
+/** What a caller sends as a firewall, in any dialect: told apart by its shape, checked, and made whole. */
+import {
+  FastvmError,
+  EgressModeSchema,
+  FirewallSchema,
+  LegacyFirewallSchema,
+  MAX_FIREWALL_RULES,
+  type EgressMode,
+  type Firewall,
+  type FirewallRule,
+  type LegacyFirewall,
+} from "@fastvm/contract";
+import { Type } from "typebox";
+import { checkerOf } from "../../shared/validation.ts";
+import { familyOf, isMapped } from "../../../engine/network/cidr.ts";
+import { actionOf, asLegacy, asRules } from "./convert.ts";
+import { DomainList, normalizePattern } from "../../../engine/network/domain-pattern.ts";
+import { egressRules, hasEgressMode } from "./egress-mode.ts";
+import type { Dialect } from "./render.ts";
+import {
+  DEFAULT_POLICY,
+  fillIn,
+  type RulesPolicy,
+  type StoredFirewall,
+} from "../../../engine/network/policy.ts";
+
+type LegacyStored = Extract<StoredFirewall, { dialect: "legacy" }>;
+type Input = Readonly<Record<string, unknown>>;
+
+const checkRules = checkerOf<Firewall>(FirewallSchema);
+const checkEgressMode = checkerOf<EgressMode>(EgressModeSchema);
+const checkLegacy = checkerOf<LegacyFirewall>(LegacyFirewallSchema);
+const checkLegacyPatch = checkerOf<Partial<LegacyFirewall>>(Type.Partial(LegacyFirewallSchema));
+
+/** A whole policy. `prefix` is where the input stands, for errors: `firewall` in a launch, nothing in a PUT. */
+export function parseFirewall(input: Input, prefix = ""): StoredFirewall {
+  if (!isLegacy(input)) return parseRules(input, DEFAULT_POLICY, prefix);
+  const { mode, ingress = [] } = checkLegacy(input, prefix);
+  return finishLegacy({ mode, ingress }, prefix);
+}
+
+/** A change of a policy: each block that is given replaces that block. The result is in the dialect of the change. */
+export function patchFirewall(current: StoredFirewall | undefined, input: Input): StoredFirewall | undefined {
+  if (Object.keys(input).length === 0) return current;
+  if (!isLegacy(input)) return parseRules(input, asRules(current), "");
+  return patchLegacy(current, checkLegacyPatch(input, ""));
+}
+
+/** What the older dialect cannot say stays: a change of what comes in opens nothing that goes out. */
+function patchLegacy(current: StoredFirewall | undefined, patch: Partial<LegacyFirewall>): StoredFirewall {
+  const { ingress, ...kept } = asRules(current);
+  const before = asLegacy(current);
+  const { mode = before.mode } = patch;
+  if (patch.ingress === undefined && current?.dialect === "rules") {
+    const policy = { ...kept, ingress: { ...ingress, default: actionOf(mode) } };
+    return { dialect: "rules", policy };
+  }
+  const stored = finishLegacy({ mode, ingress: patch.ingress ?? before.ingress }, "");
+  return current === undefined ? stored : { ...stored, kept };
+}
+
+/** The dialect to answer in: who writes a firewall in one reads it, whatever is known of clients of its kind. */
+export function answerDialect(written: Input | null | undefined, client: Dialect): Dialect {
+  // That kind reads both.
+  if (client === "modern" || written === undefined || written === null) return client;
+  if (Object.keys(written).length === 0) return client;
+  return isLegacy(written) ? "legacy" : "rules";
+}
+
+function isLegacy(input: Input): boolean {
+  // What says how egress is closed is heard, whatever stands beside it.
+  if (hasEgressMode(input)) return false;
+  return Object.hasOwn(input, "mode") || Array.isArray(input["ingress"]);
+}
+
+function parseRules(input: Input, base: RulesPolicy, prefix: string): StoredFirewall {
+  return finishRules(madeWhole(input, base, prefix), prefix);
+}
+
+/** What `deny_all` ignores beside it must be a word of some dialect: what is none may have been meant to say something. */
+function withoutOtherDialect(egress: unknown): unknown {
+  if (!isObject(egress) || egress["mode"] !== "deny_all") return egress;
+  const ofRules = Object.keys(FirewallSchema.properties.egress.properties);
+  return Object.fromEntries(Object.entries(egress).filter(([name]) => !ofRules.includes(name)));
+}
+
+function madeWhole(input: Input, base: RulesPolicy, prefix: string): RulesPolicy {
+  if (!hasEgressMode(input)) return fillIn(checkRules(input, prefix), base);
+  if (Object.hasOwn(input, "mode")) {
+    throw invalid(join(prefix, "mode"), "the mode of ingress and that of egress are of different dialects");
+  }
+  const { egress, ...beside } = input;
+  const rest = checkRules(beside, prefix);
+  const at = join(prefix, "egress");
+  const mode = checkEgressMode(withoutOtherDialect(egress), at);
+  const { dns: before, ...others } = base;
+  return fillIn({ ...rest, ...egressRules(mode, rest.dns, before, at) }, others);
+}
+
+function finishLegacy(policy: Required<LegacyFirewall>, prefix: string): LegacyStored {
+  const count = policy.ingress.reduce((sum, rule) => sum + Math.max(rule.sourceCidrs?.length ?? 0, 1), 0);
+  if (count > MAX_FIREWALL_RULES) {
+    const detail = `ingress has ${count} networks in all its rules; at most ${MAX_FIREWALL_RULES} are accepted`;
+    throw invalid(join(prefix, "ingress"), detail);
+  }
+  for (const [index, rule] of policy.ingress.entries()) {
+    const at = join(prefix, `ingress.${index}`);
+    if (rule.portEnd !== undefined && rule.portEnd < rule.portStart) {
+      throw invalid(join(at, "portEnd"), `portEnd ${rule.portEnd} is below portStart ${rule.portStart}`);
+    }
+    for (const [position, cidr] of (rule.sourceCidrs ?? []).entries()) {
+      if (familyOf(cidr) === 6 && !isMapped(cidr)) continue;
+      const field = join(at, `sourceCidrs.${position}`);
+      throw invalid(field, `${JSON.stringify(cidr)} is not an IPv6 network such as 2001:db8::/32`);
+    }
+  }
+  return { dialect: "legacy", policy };
+}
+
+function finishRules(policy: RulesPolicy, prefix: string): StoredFirewall {
+  const { rateLimit } = policy.egress;
+  if (rateLimit !== undefined && "kbitPerSec" in rateLimit === "packetsPerSec" in rateLimit) {
+    throw invalid(join(prefix, "egress.rateLimit"), "give exactly one of kbitPerSec and packetsPerSec");
+  }
+  for (const direction of ["ingress", "egress"] as const) {
+    for (const [index, rule] of policy[direction].rules.entries()) {
+      checkRule(rule, direction, join(prefix, `${direction}.rules.${index}`));
+    }
+  }
+  const domains = policy.dns?.domains.map((domain, index) =>
+    requirePattern(domain, join(prefix, `dns.domains.${index}`)),
+  );
+  const whole: RulesPolicy = {
+    ...policy,
+    egress: { ...policy.egress, rules: policy.egress.rules.map((rule) => normalised(rule)) },
+    ...(policy.dns === undefined || domains === undefined ? {} : { dns: { ...policy.dns, domains } }),
+  };
+  refuseDeadRules(whole, prefix);
+  return { dialect: "rules", policy: whole };
+}
+
+function checkRule(rule: FirewallRule, direction: "ingress" | "egress", at: string): void {
+  if (rule.kind === "fqdn") {
+    if (direction === "ingress") throw invalid(join(at, "kind"), "ingress knows only cidr");
+    requirePattern(rule.value, join(at, "value"));
+  } else if (familyOf(rule.value) === 0) {
+    const quoted = JSON.stringify(rule.value.slice(0, 80));
+    throw invalid(join(at, "value"), `${quoted} is not a network such as 192.0.2.0/24 or 2001:db8::/32`);
+  } else if (isMapped(rule.value)) {
+    throw invalid(join(at, "value"), `${rule.value} is IPv4 in another notation; write it as IPv4`);
+  }
+  if (!arePorts(rule.ports)) {
+    throw invalid(
+      join(at, "ports"),
+      'ports must be "any", a port such as "443" or a range such as "8080-8090"',
+    );
+  }
+  if (rule.protocol === "any" && rule.ports !== "any") {
+    throw invalid(join(at, "ports"), 'ports must be "any" when the protocol is any');
+  }
+}
+
+/** A rule that allows a name which may not be resolved could never match: better told now than wondered about later. */
+function refuseDeadRules({ egress, dns }: RulesPolicy, prefix: string): void {
+  if (dns === undefined) return;
+  const domains = new DomainList(dns.domains);
+  for (const [index, rule] of egress.rules.entries()) {
+    if (rule.kind !== "fqdn" || rule.action !== "allow") continue;
+    const dead = dns.mode === "allow" ? !domains.overlaps(rule.value) : domains.covers(rule.value);
+    const field = join(prefix, `egress.rules.${index}.value`);
+    if (dead) throw invalid(field, `${rule.value} can never be reached: dns does not let it be resolved`);
+  }
+}
+
+function normalised(rule: FirewallRule): FirewallRule {
+  return rule.kind === "fqdn" ? { ...rule, value: normalizePattern(rule.value) ?? rule.value } : rule;
+}
+
+function requirePattern(text: string, field: string): string {
+  const pattern = normalizePattern(text);
+  if (pattern !== undefined) return pattern;
+  const quoted = JSON.stringify(text.slice(0, 80));
+  throw invalid(field, `${quoted} is not a name such as example.com or *.example.com`);
+}
+
+function arePorts(ports: string): boolean {
+  if (ports === "any") return true;
+  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(ports);
+  if (match === null) return false;
+  const start = Number(match[1]);
+  const end = Number(match[2] ?? match[1]);
+  return start >= 1 && start <= end && end <= 65_535;
+}
+
+function isObject(value: unknown): value is Input {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function join(prefix: string, rest: string): string {
+  return prefix === "" ? rest : `${prefix}.${rest}`;
+}
+
+function invalid(field: string, detail: string): FastvmError {
+  return new FastvmError("invalid_request", detail, { field });
+}

@@ -1,0 +1,79 @@
+/** What openapi.json says of bodies, tried: examples do what they are examples of, and a required body is one that cannot be left out. */
+import { readFileSync } from "node:fs";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { OPERATIONS } from "@fastvm/contract";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { testApp, type TestApp } from "../../../testing/test-app.ts";
+
+interface Body {
+  readonly required: boolean;
+  readonly content: { readonly "application/json": { readonly example?: Record<string, unknown> } };
+}
+interface Document {
+  readonly paths: Record<
+    string,
+    Record<string, { readonly operationId: string; readonly requestBody?: Body }>
+  >;
+  readonly components: { readonly schemas: Record<string, { readonly examples?: readonly unknown[] }> };
+}
+
+const document = JSON.parse(
+  readFileSync(new URL("../../../../../contract/openapi.json", import.meta.url), "utf8"),
+) as Document;
+const BODIES = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).flatMap(([method, { operationId, requestBody }]) =>
+    requestBody === undefined
+      ? []
+      : [{ id: operationId, route: `${method.toUpperCase()} ${path}`, requestBody }],
+  ),
+);
+
+let api: TestApp;
+let ids: Readonly<Record<string, string>>;
+
+beforeEach(async () => {
+  api = await testApp();
+  const vm = (await api.call("POST /v1/vms", { machineType: "c1m2", name: "worker-1" })).body;
+  const snapshot = (await api.call("POST /v1/snapshots", { vmId: vm.id })).body;
+  ids = { vmId: vm.id, snapshotId: snapshot.id, serviceName: "web" };
+});
+
+afterEach(() => api[Symbol.asyncDispose]());
+
+const fill = (route: string) => route.replaceAll(/\{(\w+)\}/g, (_all, name: string) => ids[name] ?? "");
+
+test("every operation with a body has one", () => {
+  const withBody = Object.entries(OPERATIONS).filter(([, operation]) => "body" in operation);
+  expect(BODIES.map(({ id }) => id).toSorted()).toEqual(withBody.map(([id]) => id).toSorted());
+});
+
+test.each(BODIES)("the example of $id succeeds", async ({ id, route, requestBody }) => {
+  const { example } = requestBody.content["application/json"];
+  expect(example).toBeDefined();
+  let body = example;
+  if (id === "fetchFile") {
+    const { uploadUrl, downloadUrl } = (await api.call(fill("POST /v1/vms/{vmId}/files/presign"), {})).body;
+    await api.app.inject({ method: "PUT", url: new URL(uploadUrl).href, payload: "data" });
+    body = { ...example, url: downloadUrl };
+  }
+  expect((await api.call(fill(route), body)).status).toBeLessThan(300);
+});
+
+test.each(BODIES)(
+  "an empty body of $id is refused where one is required: $requestBody.required",
+  async (entry) => {
+    const { status } = await api.call(fill(entry.route), undefined, { payload: "" });
+    expect(status === 400).toBe(entry.requestBody.required);
+  },
+);
+
+test("examples of schemas are valid", () => {
+  const ajv = new Ajv2020({ strict: false, formats: { "date-time": true } });
+  ajv.addSchema(document, "openapi");
+  const withExamples = Object.entries(document.components.schemas).filter(([, { examples }]) => examples);
+  expect(withExamples.length).toBeGreaterThan(4);
+  for (const [name, { examples = [] }] of withExamples) {
+    const validate = ajv.compile({ $ref: `openapi#/components/schemas/${name}` });
+    for (const example of examples) expect(validate(example), ajv.errorsText(validate.errors)).toBe(true);
+  }
+});

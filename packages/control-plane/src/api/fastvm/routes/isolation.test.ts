@@ -1,0 +1,267 @@
+/**
+ * Two organisations, operation by operation: what one has, the other neither sees nor changes. The cases are keyed by operation, so that
+ * one which is added without a case fails the compiler and the first test.
+ */
+import { OPERATIONS, type Operation, type OperationId, type VmId } from "@fastvm/contract";
+import { describe, expect, test } from "vitest";
+import { OTHER_KEY, testApp, type TestAnswer, type TestApp } from "../../../testing/test-app.ts";
+
+/** In whatever the other organisation must not see. */
+const MARK = "private-7f3a";
+const VM_NAME = "the-vm";
+const SNAPSHOT_NAME = "the-snapshot";
+const SERVICE = "web";
+const USER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBzmNsBWi+Fh7SkKmIm3vbzZ1XNIoWw8dCy0TS9iMfXe";
+const VM_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAnRjVQjWWNLMFjdSE4KCPyRyiNLUSvMNTHeSsXxPdrU";
+const NEW_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICvGLpSmKCbC4rNJgW2rVgTGqjXUKZWvNmHCLzRVVVPN";
+
+interface Things {
+  readonly vm: { readonly id: string };
+  readonly snapshot: { readonly id: string };
+  readonly fingerprints: { readonly vm: string; readonly user: string };
+  readonly uploadUrl: string;
+  readonly downloadUrl: string;
+}
+
+/**
+ * `hidden`: 404, as for what does not exist. `elsewhere`: as hidden, by a reference in the body. `empty`: a list without anything. `own`: only what
+ * is the caller's. `open`: the same for everybody.
+ */
+type Sight = "hidden" | "elsewhere" | "empty" | "own" | "open";
+
+interface Case {
+  readonly sight: Sight;
+  readonly body?: (things: Things) => unknown;
+}
+
+const hidden = (body?: Case["body"]): Case => ({ sight: "hidden", ...(body && { body }) });
+const EMPTY: Case = { sight: "empty" };
+const OPEN: Case = { sight: "open" };
+
+const CASES: Record<OperationId, Case> = {
+  healthz: OPEN,
+  livez: OPEN,
+  readyz: OPEN,
+  openapi: OPEN,
+  listVms: EMPTY,
+  launchVm: { sight: "elsewhere", body: ({ snapshot }) => ({ snapshotId: snapshot.id }) },
+  getVm: hidden(),
+  getVmStats: hidden(),
+  getVmLogs: hidden(),
+  updateVm: hidden(() => ({ name: "renamed" })),
+  deleteVm: hidden(),
+  pauseVm: hidden(),
+  resumeVm: hidden(),
+  refreshVmTtl: hidden(),
+  forkVm: hidden(() => ({ count: 1 })),
+  execInVm: hidden(() => ({ command: ["true"] })),
+  presignFile: hidden(() => ({ path: "/root/file" })),
+  fetchFile: hidden(({ downloadUrl }) => ({ url: downloadUrl, path: "/root/file" })),
+  createConsoleToken: hidden(),
+  getVmFirewall: hidden(),
+  setVmFirewall: hidden(() => ({ mode: "open" })),
+  patchVmFirewall: hidden(() => ({ mode: "open" })),
+  listServices: hidden(),
+  registerService: hidden(() => ({ name: "other", port: 9090 })),
+  updateService: hidden(() => ({ port: 9090 })),
+  deleteService: hidden(),
+  listVmSshKeys: hidden(),
+  addVmSshKey: hidden(() => ({ publicKey: NEW_KEY })),
+  deleteVmSshKey: hidden(),
+  listMySshKeys: EMPTY,
+  addMySshKey: { sight: "own", body: () => ({ publicKey: NEW_KEY }) },
+  deleteMySshKey: hidden(),
+  listSnapshots: EMPTY,
+  createSnapshot: { sight: "elsewhere", body: ({ vm }) => ({ vmId: vm.id }) },
+  getSnapshot: hidden(),
+  updateSnapshot: hidden(() => ({ name: "renamed" })),
+  deleteSnapshot: hidden(),
+  getQuotas: { sight: "own" },
+};
+
+/** The ways to name a thing: its id, the beginning of it, its name. */
+const REFERENCES = ["id", "beginning", "name"] as const;
+type ReferenceKind = (typeof REFERENCES)[number];
+
+function referTo({ id }: { readonly id: string }, name: string, kind: ReferenceKind): string {
+  return { id, beginning: id.slice(0, 8), name: encodeURIComponent(name) }[kind];
+}
+
+function routeOf(id: OperationId, things: Things, kind: ReferenceKind): string {
+  const { method, path }: Operation = OPERATIONS[id];
+  const fingerprint = path.startsWith("/v1/me/") ? things.fingerprints.user : things.fingerprints.vm;
+  const url = path
+    .replace("{vmId}", referTo(things.vm, VM_NAME, kind))
+    .replace("{snapshotId}", referTo(things.snapshot, SNAPSHOT_NAME, kind))
+    .replace("{serviceName}", SERVICE)
+    .replace("{fingerprint}", encodeURIComponent(fingerprint));
+  if (url.includes("{")) throw new Error(`${path} has a parameter that this test does not know`);
+  return `${method} ${url}`;
+}
+
+async function ok(answer: Promise<TestAnswer>): Promise<TestAnswer["body"]> {
+  const { status, body, text } = await answer;
+  expect(status, text).toBeLessThan(300);
+  return body;
+}
+
+/** One of everything that an organisation can have. */
+async function fill(api: TestApp): Promise<Things> {
+  const marked = { metadata: { mark: MARK }, envVars: { MARK } };
+  const ttl = { action: "pause", seconds: 3600 };
+  const vm = await ok(api.call("POST /v1/vms", { machineType: "c1m2", name: VM_NAME, ttl, ...marked }));
+  const of = (path: string): string => `/v1/vms/${vm.id}/${path}`;
+  await ok(api.call(`POST ${of("services")}`, { name: SERVICE, port: 8080 }));
+  const ingress = { default: "deny", rules: [] };
+  await ok(
+    api.call(`PUT ${of("firewall")}`, { ingress, dns: { mode: "allow", domains: [`${MARK}.example`] } }),
+  );
+  const vmKey = await ok(api.call(`POST ${of("ssh-keys")}`, { publicKey: VM_KEY, name: MARK }));
+  const userKey = await ok(api.call("POST /v1/me/ssh-keys", { publicKey: USER_KEY, name: MARK }));
+  await ok(api.call(`POST ${of("console-token")}`));
+  const snapshot = await ok(api.call("POST /v1/snapshots", { vmId: vm.id, name: SNAPSHOT_NAME }));
+  const { uploadUrl, downloadUrl } = await ok(api.call(`POST ${of("files/presign")}`, { path: "/x" }));
+  await transfer(api, "PUT", uploadUrl, MARK);
+  const fingerprints = { vm: vmKey.fingerprint, user: userKey.fingerprint };
+  return { vm, snapshot, fingerprints, uploadUrl, downloadUrl };
+}
+
+/** Not an operation of the API, so openapi.json does not say what it answers. */
+async function transfer(api: TestApp, method: "PUT" | "GET", url: string, payload = ""): Promise<string> {
+  const { pathname, search } = new URL(url);
+  const answer = await api.app.inject({ method, url: pathname + search, payload });
+  expect(answer.statusCode).toBe(200);
+  return answer.payload;
+}
+
+/** All that the first organisation sees, and what happened to it. */
+async function everythingOf(api: TestApp, { vm, snapshot, downloadUrl }: Things): Promise<unknown> {
+  const paths = [
+    "vms",
+    "snapshots",
+    "me/ssh-keys",
+    "org/quotas",
+    `vms/${vm.id}/services`,
+    `vms/${vm.id}/ssh-keys`,
+  ];
+  const answers = await Promise.all(paths.map((path) => api.call(`GET /v1/${path}`)));
+  const events = await Promise.all([vm, snapshot].map(({ id }) => api.store.events.listFor(id)));
+  const object = await transfer(api, "GET", downloadUrl);
+  return {
+    answers: answers.map(({ body }) => body),
+    events,
+    object,
+    worker: [...api.worker.calls],
+  };
+}
+
+/** What an answer to the other organisation must be. */
+function expectSight(sight: Sight, answer: TestAnswer, things: Things): void {
+  if (sight === "hidden" || sight === "elsewhere") {
+    expect(answer.status, answer.text).toBe(404);
+    expect(answer.body.code).toBe("not_found");
+  } else {
+    expect(answer.status, answer.text).toBeLessThan(300);
+    for (const secret of [things.vm.id, things.snapshot.id, things.fingerprints.user]) {
+      expect(answer.text).not.toContain(secret);
+    }
+  }
+  if (sight === "empty") expect([[], { keys: [] }]).toContainEqual(answer.body);
+  expect(answer.text).not.toContain(MARK);
+}
+
+test("every operation has its case", () => {
+  expect(Object.keys(CASES).toSorted()).toEqual(Object.keys(OPERATIONS).toSorted());
+  for (const [id, { sight }] of Object.entries(CASES)) {
+    const { path, open }: Operation = OPERATIONS[id as OperationId];
+    // Whoever names a thing in the path, or needs no key, has no choice of a case.
+    expect(path.includes("{"), id).toBe(sight === "hidden");
+    expect(open === true, id).toBe(sight === "open");
+  }
+});
+
+describe("what one organisation has", () => {
+  test.each(Object.keys(CASES) as OperationId[])("is not there for another: %s", async (id) => {
+    const { sight, body } = CASES[id];
+    await using api = await testApp();
+    const things = await fill(api);
+    const before = await everythingOf(api, things);
+    const kinds = sight === "hidden" ? REFERENCES : (["id"] as const);
+    for (const kind of kinds) {
+      const route = routeOf(id, things, kind);
+      expectSight(sight, await api.call(route, body?.(things), { key: OTHER_KEY }), things);
+    }
+    expect(await everythingOf(api, things)).toEqual(before);
+    if (id === "addMySshKey") return;
+    // The owner's same call succeeds, so the refusals were for who asked and not for what.
+    await ok(api.call(routeOf(id, things, "id"), body?.(things)));
+  });
+
+  test("is found by none of a list's filters", async () => {
+    await using api = await testApp();
+    await fill(api);
+    for (const query of ["status=running", `metadata.mark=${MARK}`, `status=running&metadata.mark=${MARK}`]) {
+      expect((await api.call(`GET /v1/vms?${query}`)).body).toHaveLength(1);
+      expect((await api.call(`GET /v1/vms?${query}`, undefined, { key: OTHER_KEY })).body).toEqual([]);
+    }
+  });
+
+  test("counts against its own quota alone", async () => {
+    await using api = await testApp();
+    await fill(api);
+    const { usage } = (await api.call("GET /v1/org/quotas", undefined, { key: OTHER_KEY })).body;
+    expect(usage).toEqual({ vcpu: 0, memoryMiB: 0, diskGiB: 0, snapshotCount: 0 });
+    expect((await api.call("GET /v1/org/quotas")).body.usage).toMatchObject({ vcpu: 1, snapshotCount: 1 });
+  });
+
+  test("opens no VM of another: SSH keys go to their organisation's VMs only", async () => {
+    await using api = await testApp();
+    const things = await fill(api);
+    const other = await ok(api.call("POST /v1/vms", { machineType: "c1m2" }, { key: OTHER_KEY }));
+    await ok(api.call(`DELETE /v1/me/ssh-keys/${encodeURIComponent(things.fingerprints.user)}`));
+    await ok(api.call("POST /v1/me/ssh-keys", { publicKey: USER_KEY }));
+    const installed = (id: unknown): string => JSON.stringify(api.worker.vms.get(id as VmId));
+    expect(installed(things.vm.id)).toContain(USER_KEY);
+    expect(installed(other.id)).not.toContain("ssh-ed25519");
+    expect(api.worker.calls).not.toContainEqual({ method: "setAuthorizedKeys", id: other.id });
+  });
+});
+
+describe("a staging URL of one organisation", () => {
+  test("does not bring its object into another's VM", async () => {
+    await using api = await testApp();
+    const { downloadUrl } = await fill(api);
+    const other = await ok(api.call("POST /v1/vms", { machineType: "c1m2" }, { key: OTHER_KEY }));
+    const body = { url: downloadUrl, path: "/root/stolen" };
+    const fetchFile = (id: string, key: string) => api.call(`POST /v1/vms/${id}/files/fetch`, body, { key });
+    const refused = await fetchFile(other.id, OTHER_KEY);
+    expect(refused.status, refused.text).toBe(403);
+    expect(refused.body).toMatchObject({ code: "forbidden", field: "url" });
+    expect(api.worker.files.size).toBe(0);
+  });
+
+  test("brings it into any VM of its own", async () => {
+    await using api = await testApp();
+    const { downloadUrl } = await fill(api);
+    const second = await ok(api.call("POST /v1/vms", { machineType: "c1m2" }));
+    await ok(api.call(`POST /v1/vms/${second.id}/files/fetch`, { url: downloadUrl, path: "/root/file" }));
+    expect(api.worker.files.size).toBe(1);
+  });
+
+  test("ends with its VM", async () => {
+    await using api = await testApp();
+    const { vm, downloadUrl, uploadUrl } = await fill(api);
+    const second = await ok(api.call("POST /v1/vms", { machineType: "c1m2" }));
+    await ok(api.call(`DELETE /v1/vms/${vm.id}`));
+    const body = { url: downloadUrl, path: "/root/file" };
+    expect((await api.call(`POST /v1/vms/${second.id}/files/fetch`, body)).status).toBe(404);
+    for (const [method, url] of [
+      ["GET", downloadUrl],
+      ["PUT", uploadUrl],
+    ] as const) {
+      const { pathname, search } = new URL(url);
+      const answer = await api.app.inject({ method, url: pathname + search, payload: "late" });
+      expect(answer.statusCode, method).toBe(404);
+    }
+  });
+});

@@ -1,0 +1,35 @@
+import Fastify from "fastify";
+import { expect, test } from "vitest";
+import { hashApiKey } from "../../../engine/keys/api-keys.ts";
+import { answerErrors } from "../../shared/answer-error.ts";
+import type { Records } from "../../../store/records.ts";
+import { registerMetrics, type MayReadHostFigures } from "./metrics.ts";
+
+const KEY = { id: "key", orgId: "first" };
+const records = {
+  apiKeys: { findByHash: async (hash: string) => (hash === hashApiKey("k") ? KEY : undefined) },
+  organisations: { first: async () => ({ id: "first" }) },
+} as unknown as Records;
+
+async function status(
+  remoteAddress: string,
+  key: string | undefined,
+  may?: MayReadHostFigures,
+): Promise<number> {
+  const app = Fastify();
+  answerErrors(app, { info: () => undefined, warn: () => undefined, error: () => undefined });
+  registerMetrics(app, records, { contentType: "text/plain", read: async () => "up 1\n" }, may);
+  const headers = key === undefined ? {} : { "x-api-key": key };
+  return (await app.inject({ method: "GET", url: "/metrics", remoteAddress, headers })).statusCode;
+}
+
+test.each(["127.0.0.1", "::1", "::ffff:127.0.0.1", "198.51.100.1"])(
+  "from %s a key with the right to the host's figures reads them, and nobody else",
+  async (address) => {
+    expect(await status(address, undefined)).toBe(401);
+    expect(await status(address, "wrong")).toBe(401);
+    expect(await status(address, "k")).toBe(404);
+    expect(await status(address, "k", ({ keyId }) => keyId === KEY.id)).toBe(200);
+    expect(await status(address, undefined, () => true)).toBe(401);
+  },
+);

@@ -1,0 +1,50 @@
+import { checkMetadata, errorBody, FastvmError, normalizeName, type ForkBody } from "@fastvm/contract";
+import type { FastifyInstance } from "fastify";
+import { serve } from "../../../shared/operation-route.ts";
+import { answerDialect, parseFirewall } from "../../firewall/validate.ts";
+import type { Dialect } from "../../firewall/render.ts";
+import type { LifecycleContext } from "../../../../engine/context.ts";
+import { forkVm, type ForkOutcome, type ForkRequest } from "../../../../engine/vms/fork.ts";
+import { asFastvmError } from "../../../../engine/as-fastvm-error.ts";
+import { vmView } from "../../views/vm-view.ts";
+import { findVm } from "../../../../engine/find.ts";
+
+export function registerForkVm(app: FastifyInstance, ctx: LifecycleContext): void {
+  serve(app, ctx.store, "forkVm", async ({ body, dialect, params }, caller) => {
+    const startedAt = performance.now();
+    const fork = forkRequest(body);
+    const source = await findVm(ctx, caller, params.vmId);
+    const { children, pauseMs, dirtyBytes } = await forkVm(ctx, caller, source, fork);
+    const durationMs = performance.now() - startedAt;
+    return {
+      status: 201,
+      body: {
+        children: children.map((child) => childView(child, answerDialect(body.firewall, dialect))),
+        pauseMs,
+        dirtyBytes,
+        durationMs,
+      },
+    };
+  });
+}
+
+function forkRequest(body: ForkBody): ForkRequest {
+  const count = body.count ?? 1;
+  const names = body.names ?? [];
+  if (names.length > count) {
+    throw new FastvmError("invalid_request", `names has ${names.length} entries for ${count} children`, {
+      field: "names",
+    });
+  }
+  const metadata = body.metadata ?? undefined;
+  if (metadata !== undefined) checkMetadata(metadata);
+  const given = body.firewall ?? undefined;
+  const firewall = given === undefined ? undefined : parseFirewall(given, "firewall");
+  return { count, names: names.map((name) => normalizeName(name)), metadata, firewall };
+}
+
+function childView(outcome: ForkOutcome, dialect: Dialect) {
+  return "vm" in outcome
+    ? { vm: vmView(outcome.vm, dialect) }
+    : { error: errorBody(asFastvmError(outcome.error)) };
+}

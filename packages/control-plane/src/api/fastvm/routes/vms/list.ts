@@ -1,0 +1,21 @@
+import type { FastifyInstance } from "fastify";
+import { serve } from "../../../shared/operation-route.ts";
+import type { LifecycleContext } from "../../../../engine/context.ts";
+import { vmView } from "../../views/vm-view.ts";
+import { matchesMetadata } from "../metadata-filter.ts";
+
+export function registerListVms(app: FastifyInstance, ctx: LifecycleContext): void {
+  serve(app, ctx.store, "listVms", async ({ dialect, query }, caller) => {
+    const vms = await ctx.store.vms.list(caller.orgId, statusesOf(query["status"]));
+    const matches = matchesMetadata(query);
+    return { status: 200, body: vms.filter((vm) => matches(vm)).map((vm) => vmView(vm, dialect)) };
+  });
+}
+
+/** Repeated or separated by commas; an unknown status matches nothing. */
+function statusesOf(status: string | string[] | undefined): string[] | undefined {
+  if (status === undefined || status === "") return undefined;
+  const statuses = [status].flat().flatMap((part) => part.split(","));
+  // PostgreSQL takes no NUL in text, and no status has one.
+  return statuses.map((part) => part.trim()).filter((part) => !part.includes("\0"));
+}

@@ -1,0 +1,26 @@
+import type { FirewallReport, FirewallRule, Hits, NetworkReport } from "@fastvm/contract";
+import type { RulesPolicy } from "../../../engine/network/policy.ts";
+
+type Direction = "ingress" | "egress";
+
+/** The policy that is in force; with the counts of its rules where the worker has them. */
+export function firewallReportView(policy: RulesPolicy, report: NetworkReport | undefined): FirewallReport {
+  if (report === undefined || !belongs(policy, report)) return { policy };
+  const { traffic, dropped, dns } = report;
+  const hitsOf = (direction: Direction) => ({
+    rules: policy[direction].rules.map((rule, index) => ruleHits(rule, report.rules[direction][index])),
+    default: report.defaults[direction],
+  });
+  return { policy, hits: { ingress: hitsOf("ingress"), egress: hitsOf("egress"), traffic, dropped, dns } };
+}
+
+/** Counts of another policy than the record's would be told of the wrong rules. */
+function belongs(policy: RulesPolicy, { rules }: NetworkReport): boolean {
+  return (
+    rules.ingress.length === policy.ingress.rules.length && rules.egress.length === policy.egress.rules.length
+  );
+}
+
+function ruleHits(rule: FirewallRule, { packets, bytes }: Hits = { packets: 0, bytes: 0 }) {
+  return { ...rule, packets, bytes };
+}

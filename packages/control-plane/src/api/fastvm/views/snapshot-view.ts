@@ -1,0 +1,23 @@
+import type { Snapshot } from "@fastvm/contract";
+import { renderFirewall, type Dialect } from "../firewall/render.ts";
+import type { SnapshotRecord } from "../../../store/snapshot-repository.ts";
+import { timestamp } from "./timestamp.ts";
+
+export function snapshotView(snapshot: SnapshotRecord, dialect: Dialect): Snapshot {
+  return {
+    id: snapshot.id,
+    name: snapshot.name,
+    orgId: snapshot.orgId,
+    vmId: snapshot.vmId,
+    status: snapshot.status,
+    ...(snapshot.statusReason === null ? {} : { statusReason: snapshot.statusReason }),
+    createdAt: timestamp(snapshot.createdAt),
+    machineName: snapshot.machineName,
+    diskGiB: snapshot.diskGib,
+    metadata: snapshot.metadata,
+    envVars: snapshot.envVars,
+    firewall: renderFirewall(snapshot.firewall, dialect),
+    services: [...snapshot.services],
+    ...(snapshot.pauseMs === null ? {} : { pauseMs: snapshot.pauseMs }),
+  };
+}

@@ -1,0 +1,35 @@
+import type { Vm } from "@fastvm/contract";
+import { renderEffectiveFirewall, renderFirewall, type Dialect } from "../firewall/render.ts";
+import type { VmRecord } from "../../../store/vm-repository.ts";
+import { timestamp } from "./timestamp.ts";
+
+/** The VM as the API shows it; what does not apply is left out. */
+export function vmView(vm: VmRecord, dialect: Dialect): Vm {
+  return {
+    id: vm.id,
+    name: vm.name,
+    orgId: vm.orgId,
+    machineName: vm.machineName,
+    cpu: vm.cpu,
+    memoryMiB: vm.memoryMib,
+    diskGiB: vm.diskGib,
+    status: vm.status,
+    ...(vm.statusReason === null ? {} : { statusReason: vm.statusReason }),
+    createdAt: timestamp(vm.createdAt),
+    ...(vm.sourceName === null ? {} : { sourceName: vm.sourceName }),
+    ...(vm.sourceSnapshotId === null ? {} : { sourceSnapshotId: vm.sourceSnapshotId }),
+    ...(vm.sourceVmId === null ? {} : { sourceVmId: vm.sourceVmId }),
+    ...(vm.publicIpv6 === null ? {} : { publicIpv6: vm.publicIpv6 }),
+    metadata: vm.metadata,
+    envVars: vm.envVars,
+    firewall: renderFirewall(vm.firewall, dialect),
+    effectiveFirewall: renderEffectiveFirewall(vm.firewall, vm.services, dialect),
+    ...(vm.ttlAction === null || vm.ttlSeconds === null
+      ? {}
+      : { ttl: { action: vm.ttlAction, seconds: vm.ttlSeconds } }),
+    ...(vm.expiresAt === null || vm.status !== "running" ? {} : { expiresAtMs: vm.expiresAt }),
+    ...(vm.ttlRemainingMs === null || vm.status !== "paused" ? {} : { ttlRemainingMs: vm.ttlRemainingMs }),
+    autoResume: vm.autoResume === 1,
+    ...(vm.pausedAt === null ? {} : { pausedAt: timestamp(vm.pausedAt) }),
+  };
+}

@@ -1,0 +1,27 @@
+/** What every transition needs. */
+import type { VmId, WorkerPort } from "@fastvm/contract";
+import type { Clock } from "../clock.ts";
+import type { ControlPlaneConfig } from "../config.ts";
+import type { Log } from "../log.ts";
+import type { Staging } from "../staging/staging.ts";
+import type { Store } from "../store/store.ts";
+import type { CapacityQueue } from "./placement/capacity-queue.ts";
+import type { InflightOperations } from "./inflight.ts";
+import type { Reconciler } from "./reconcile/reconciler.ts";
+import type { SerialByKey } from "./serial-by-key.ts";
+
+export interface LifecycleContext {
+  readonly store: Store;
+  readonly worker: WorkerPort;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly config: ControlPlaneConfig;
+  readonly staging: Staging;
+  readonly inflight: InflightOperations;
+  readonly queue: CapacityQueue;
+  readonly reconciler: Reconciler;
+  /** What the worker is told of records that changed, by VM. */
+  readonly updates: SerialByKey;
+  /** VMs whose network is not known to be as their record says. */
+  readonly owedNetworks: Set<VmId>;
+}

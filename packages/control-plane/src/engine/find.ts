@@ -1,0 +1,37 @@
+/** What a path or a body refers to, within the caller's organisation; another's things do not exist. */
+import { FastvmError } from "@fastvm/contract";
+import type { Caller } from "./caller.ts";
+import type { LifecycleContext } from "./context.ts";
+import type { SnapshotRecord } from "../store/snapshot-repository.ts";
+import type { VmRecord } from "../store/vm-repository.ts";
+
+/** Errors quote what they did not find, but not all of it. */
+const MAX_QUOTED = 80;
+
+/** By id, unique name or unique id prefix of at least 4 characters. */
+export async function findVm(
+  ctx: LifecycleContext,
+  caller: Caller,
+  reference: string,
+  field = "vmId",
+): Promise<VmRecord> {
+  const vm = await ctx.store.vms.find(caller.orgId, reference);
+  if (vm === undefined) throw notFound("VM", reference, field);
+  return vm;
+}
+
+export async function findSnapshot(
+  ctx: LifecycleContext,
+  caller: Caller,
+  reference: string,
+  field = "snapshotId",
+): Promise<SnapshotRecord> {
+  const snapshot = await ctx.store.snapshots.find(caller.orgId, reference);
+  if (snapshot === undefined) throw notFound("snapshot", reference, field);
+  return snapshot;
+}
+
+function notFound(what: string, reference: string, field: string): FastvmError {
+  const quoted = JSON.stringify(reference.slice(0, MAX_QUOTED));
+  return new FastvmError("not_found", `no ${what} has the id, name or unique id prefix ${quoted}`, { field });
+}

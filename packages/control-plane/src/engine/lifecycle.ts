@@ -1,0 +1,88 @@
+/** Puts the parts together: the context that routes work with, and its start and stop. */
+import { CapacityQueue } from "./placement/capacity-queue.ts";
+import type { LifecycleContext } from "./context.ts";
+import { drainQueue } from "./placement/drain-queue.ts";
+import { expireOverdue } from "./vms/expire.ts";
+import { isCallersFault } from "./failure.ts";
+import { InflightOperations, type Watch } from "./inflight.ts";
+import { insistOnOwedNetworks } from "./network/change-network.ts";
+import { compare } from "./reconcile/compare.ts";
+import { Reconciler, type Scope } from "./reconcile/reconciler.ts";
+import { SerialByKey } from "./serial-by-key.ts";
+import { followWorker } from "./vms/worker-events.ts";
+
+export function createLifecycle(
+  deps: Omit<LifecycleContext, "inflight" | "queue" | "reconciler" | "updates" | "owedNetworks">,
+): LifecycleContext {
+  const queue = new CapacityQueue(() => drainQueue(ctx), deps.config.queueRetryMs, deps.log);
+  const inflight = new InflightOperations((key, error) => {
+    if (!isCallersFault(error)) reconciler.lookLater(key);
+  });
+  const comparison = { inflight, compare: (scope: Scope, watch: Watch) => compare(ctx, scope, watch) };
+  const reconciler = new Reconciler(comparison, deps.config, deps.log);
+  const ctx: LifecycleContext = {
+    ...deps,
+    inflight,
+    reconciler,
+    updates: new SerialByKey(),
+    owedNetworks: new Set(),
+    queue,
+  };
+  return ctx;
+}
+
+/** Reconciles, then follows the worker; resolves to the function that stops all of it. */
+export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promise<void>> {
+  const unsubscribe = followWorker(ctx);
+  await ctx.reconciler.start();
+  const pruning = setInterval(() => {
+    ctx.store.events.prune(ctx.config.maxEvents).catch((error: unknown) => {
+      ctx.log.error({ err: error }, "old events could not be pruned");
+    });
+  }, ctx.config.pruneEveryMs);
+  pruning.unref();
+  const { expireEveryMs, insistEveryMs } = ctx.config;
+  const stopExpiring = regularly(
+    expireEveryMs,
+    () => expireOverdue(ctx),
+    (error) => {
+      ctx.log.error({ err: error }, "times to live could not be looked at");
+    },
+  );
+  const stopInsisting = regularly(
+    insistEveryMs,
+    () => insistOnOwedNetworks(ctx),
+    (error) => {
+      ctx.log.error({ err: error }, "networks could not be brought in line with their records");
+    },
+  );
+  ctx.queue.wake();
+  return async () => {
+    clearInterval(pruning);
+    await Promise.all([stopExpiring(), stopInsisting(), ctx.reconciler.close()]);
+    await ctx.queue.close();
+    await ctx.inflight.settle(ctx.config.closeGraceMs);
+    unsubscribe();
+  };
+}
+
+/** One round at a time: a slow pause must not be asked for again meanwhile. */
+function regularly(
+  everyMs: number,
+  work: () => Promise<void>,
+  onError: (error: unknown) => void,
+): () => Promise<void> {
+  let working: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    working ??= work()
+      .catch(onError)
+      .finally(() => {
+        working = undefined;
+      });
+  }, everyMs);
+  timer.unref();
+  return async () => {
+    clearInterval(timer);
+    await working;
+  };
+}

@@ -1,0 +1,134 @@
+/** From what a record says of a VM and what the worker has, to the state that both agree on. */
+import type { WorkerInventory } from "@fastvm/contract";
+import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
+import { SYSTEM_ACTOR } from "../caller.ts";
+import type { LifecycleContext } from "../context.ts";
+import { tellDeadline } from "../vms/deadline.ts";
+import { deleteVm } from "../vms/delete.ts";
+import { isOverdue, recordExpiredDelete } from "../vms/expire.ts";
+import { insistOnNetwork } from "../network/change-network.ts";
+import { recordVmEvent, transitionVm } from "../vms/transition-vm.ts";
+import { deadlineOf, freezeTtl, thawTtl } from "../vms/ttl.ts";
+import type { VmTransition } from "../vms/vm-states.ts";
+import type { Scope, Settlement } from "./reconciler.ts";
+
+type FoundVm = WorkerInventory["vms"][number];
+
+const LOST = "The host no longer has this VM";
+const LAUNCH_INTERRUPTED = "Its start was interrupted";
+
+export function settlementOfVm(
+  ctx: LifecycleContext,
+  vm: VmRecord,
+  found: FoundVm | undefined,
+  scope: Scope,
+): Settlement | undefined {
+  const settle = settleOf(ctx, vm, found, scope);
+  return settle && { key: vm.id, settle };
+}
+
+function settleOf(
+  ctx: LifecycleContext,
+  vm: VmRecord,
+  found: FoundVm | undefined,
+  scope: Scope,
+): (() => Promise<void>) | undefined {
+  if (vm.status === "deleting") return () => deleteVm(ctx, vm, SYSTEM_ACTOR);
+  if (vm.status === "stopped" || vm.queuedAt !== null) return undefined;
+  const isFound = found !== undefined && found.status !== "error";
+  if (vm.status === "error") {
+    // Right after a failure the worker may not know of it yet.
+    const isLookAtAll = scope === "all" || scope === "start";
+    return isFound && isLookAtAll ? () => settleFound(ctx, vm, found, scope) : undefined;
+  }
+  if (!isFound) return () => settleLost(ctx, vm, found);
+  return isSettled(ctx, vm, found) && scope !== "start"
+    ? undefined
+    : () => settleFound(ctx, vm, found, scope);
+}
+
+function isSettled(ctx: LifecycleContext, vm: VmRecord, found: FoundVm): boolean {
+  if (vm.status !== found.status || isAddressNew(vm, found)) return false;
+  if (vm.status !== "running") return true;
+  const [recorded, inForce] = [deadlineOf(vm), found.deadline];
+  const isDeadlineTold = recorded?.atMs === inForce?.atMs && recorded?.action === inForce?.action;
+  return vm.statusReason === null && isDeadlineTold && !ctx.owedNetworks.has(vm.id);
+}
+
+function isAddressNew(vm: VmRecord, found: FoundVm): boolean {
+  return found.publicIpv6 !== undefined && found.publicIpv6 !== vm.publicIpv6;
+}
+
+async function settleFound(ctx: LifecycleContext, vm: VmRecord, found: FoundVm, scope: Scope): Promise<void> {
+  if (isAddressNew(vm, found)) await ctx.store.vms.update(vm.id, { publicIpv6: found.publicIpv6 ?? null });
+  if (found.status === "paused") return settlePaused(ctx, vm);
+  const isNews = vm.status !== "running";
+  if (isNews) {
+    await change(ctx, vm, "found_running", { pausedAt: null, ...thawTtl(vm, ctx.clock.now()) });
+  } else if (vm.statusReason !== null) {
+    // What kept it from being paused once, as an earlier version left it.
+    await ctx.store.vms.update(vm.id, { statusReason: null });
+  }
+  // What was stored while the worker was away is in force before anybody is served.
+  if (isNews || scope === "start" || ctx.owedNetworks.has(vm.id)) await insistOnNetwork(ctx, vm.id);
+  await tellDeadline(ctx, vm.id);
+}
+
+async function settlePaused(ctx: LifecycleContext, vm: VmRecord): Promise<void> {
+  if (vm.status === "paused") return;
+  const now = ctx.clock.now();
+  const at = vm.pausedAt ?? now;
+  const pauseCount = vm.pausedAt === null ? vm.pauseCount + 1 : vm.pauseCount;
+  const isExpiry = vm.status === "running" && vm.ttlAction === "pause" && isOverdue(vm, now);
+  const transition = isExpiry ? "expired" : "found_paused";
+  await change(ctx, vm, transition, { pausedAt: at, pauseCount, ...freezeTtl(vm, at) });
+}
+
+async function settleLost(ctx: LifecycleContext, vm: VmRecord, found: FoundVm | undefined): Promise<void> {
+  const isExpiry = found === undefined && vm.ttlAction === "delete" && isOverdue(vm, ctx.clock.now());
+  if (isExpiry) return recordExpiredDelete(ctx, vm.id);
+  // A child that does not run was told to nobody: its fork was cut before its answer.
+  if (vm.status === "provisioning" && vm.sourceVmId !== null) return forgetChild(ctx, vm);
+  const reason = found?.reason ?? (vm.status === "provisioning" ? LAUNCH_INTERRUPTED : LOST);
+  await change(ctx, vm, "vm_failed", {}, reason);
+  ctx.queue.wake();
+}
+
+async function forgetChild(ctx: LifecycleContext, vm: VmRecord): Promise<void> {
+  // What is left of one that died right away, such as its log.
+  await ctx.worker.deleteVm(vm.id);
+  await ctx.store.transaction(async (records) => {
+    const now = await records.vms.lock(vm.id);
+    if (now === undefined || !isSame(now, vm) || !(await records.vms.remove(vm.id))) return;
+    const cause = { actor: SYSTEM_ACTOR, at: ctx.clock.now(), reason: LAUNCH_INTERRUPTED };
+    await recordVmEvent(records, vm, vm.status, null, "fork_failed", cause);
+  });
+  ctx.queue.wake();
+}
+
+async function change(
+  ctx: LifecycleContext,
+  vm: VmRecord,
+  transition: VmTransition,
+  changes: VmChanges,
+  reason?: string,
+): Promise<void> {
+  const after = await ctx.store.transaction(async (records) => {
+    const now = await records.vms.lock(vm.id);
+    // It has moved on since it was compared.
+    if (now === undefined || !isSame(now, vm)) return undefined;
+    return transitionVm(records, vm.id, transition, {
+      actor: SYSTEM_ACTOR,
+      at: ctx.clock.now(),
+      ...(reason === undefined ? {} : { reason }),
+      changes,
+    });
+  });
+  if (after === undefined) return;
+  const fields = { vmId: vm.id, from: vm.status, to: after.status, reason };
+  ctx.log.warn(fields, "a record was brought in line with its VM");
+}
+
+function isSame(now: VmRecord, then: VmRecord): boolean {
+  return now.status === then.status && now.pauseCount === then.pauseCount && now.queuedAt === then.queuedAt;
+}

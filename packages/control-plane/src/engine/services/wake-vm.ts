@@ -1,0 +1,35 @@
+/** A request for a service of a VM that does not run: the VM is resumed if its owner lets requests do that. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { FastvmError, type VmId } from "@fastvm/contract";
+import type { LifecycleContext } from "../context.ts";
+import { resumeVm } from "../vms/resume.ts";
+import { wrongState } from "../vms/wrong-state.ts";
+
+export const PROXY_ACTOR = "proxy";
+
+/** How often a VM is looked at that waits for room, or that another process resumes. */
+const LOOK_EVERY_MS = 100;
+
+/** Resolves when the VM runs. Rejects when it cannot, or with the signal's reason at the next look; a resume goes on. */
+export async function wakeVm(
+  ctx: LifecycleContext,
+  vmId: VmId,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (;;) {
+    signal?.throwIfAborted();
+    const vm = await ctx.store.vms.get(vmId);
+    if (vm === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile");
+    if (vm.status === "running") return;
+    if (vm.status === "paused") {
+      if (vm.autoResume === 0) throw wrongState(vm, "requests do not wake it");
+      const resumed = await resumeVm(ctx, vm, PROXY_ACTOR);
+      if (resumed.status === "running") return;
+    } else if (vm.status !== "pausing" && vm.status !== "resuming") {
+      throw wrongState(vm, "only a paused VM can be woken");
+    } else if (await ctx.inflight.join(vmId, vm.status === "pausing" ? "pause" : "resume")) {
+      continue;
+    }
+    await sleep(LOOK_EVERY_MS, undefined, signal === undefined ? {} : { signal });
+  }
+}

@@ -1,0 +1,146 @@
+/** Snapshot: a durable capture of a running or paused VM. A capture that fails leaves no record but an event. */
+import {
+  defaultSnapshotName,
+  FastvmError,
+  newSnapshotId,
+  type CaptureResult,
+  type SnapshotId,
+  step,
+} from "@fastvm/contract";
+import type { Records } from "../../store/records.ts";
+import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
+import type { VmRecord } from "../../store/vm-repository.ts";
+import { actorOf, type Caller } from "../caller.ts";
+import type { LifecycleContext } from "../context.ts";
+import { reasonOf } from "../failure.ts";
+import { reserveSnapshotQuota } from "../placement/reservation.ts";
+import { recordSnapshotEvent } from "./snapshot-events.ts";
+import { wrongState } from "../vms/wrong-state.ts";
+
+/** Resolves when the snapshot is durable. `name` is normalised; empty for the default. */
+export async function createSnapshot(
+  ctx: LifecycleContext,
+  caller: Caller,
+  vm: VmRecord,
+  name: string,
+): Promise<SnapshotRecord> {
+  const snapshotId = newSnapshotId();
+  const { snapshot, captured } = await ctx.inflight.hold(snapshotId, async () => {
+    const found = await ctx.store.transaction(
+      (records) => insertOrFind(ctx, records, caller, vm, snapshotId, name),
+      "process",
+    );
+    const isNew = found.id === snapshotId;
+    return { snapshot: found, captured: isNew ? startCapture(ctx, found, actorOf(caller)) : undefined };
+  });
+  if (captured !== undefined) return captured;
+  // One on its way that nobody here works on was cut: it is finished or undone first.
+  if (!(await ctx.inflight.join(snapshot.id, "capture")) && snapshot.status === "creating") {
+    await ctx.reconciler.lookNow(snapshot.id);
+  }
+  const now = await ctx.store.snapshots.get(snapshot.id);
+  if (now === undefined) throw new FastvmError("capture_failed");
+  return now;
+}
+
+async function insertOrFind(
+  ctx: LifecycleContext,
+  records: Records,
+  caller: Caller,
+  source: VmRecord,
+  snapshotId: SnapshotId,
+  name: string,
+): Promise<SnapshotRecord> {
+  // Taken before the look: two requests during one pause must not both find nothing.
+  await records.organisations.lockReservations();
+  const vm = await records.vms.get(source.id);
+  if (vm === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile", { field: "vmId" });
+  if (vm.status !== "running" && vm.status !== "paused") {
+    throw wrongState(vm, "only a running or paused VM can be captured");
+  }
+  const existing =
+    vm.status === "paused" ? await records.snapshots.findOfPause(vm.id, vm.pauseCount) : undefined;
+  if (existing !== undefined) return existing;
+  await reserveSnapshotQuota(records, caller.orgId);
+  const snapshot = newSnapshotRecord(vm, snapshotId, name, ctx.clock.now());
+  await records.snapshots.create(snapshot);
+  await recordSnapshotEvent(records, snapshot, null, "creating", "snapshot_requested", {
+    actor: actorOf(caller),
+    at: snapshot.createdAt,
+  });
+  return snapshot;
+}
+
+function newSnapshotRecord(vm: VmRecord, id: SnapshotId, name: string, at: number): SnapshotRecord {
+  return {
+    id,
+    orgId: vm.orgId,
+    name: name === "" ? defaultSnapshotName(vm.id) : name,
+    vmId: vm.id,
+    status: "creating",
+    statusReason: null,
+    machineName: vm.machineName,
+    cpu: vm.cpu,
+    memoryMib: vm.memoryMib,
+    diskGib: vm.diskGib,
+    metadata: vm.metadata,
+    envVars: vm.envVars,
+    firewall: vm.firewall,
+    services: vm.services,
+    sshKeys: vm.sshKeys,
+    autoResume: vm.autoResume,
+    pauseCycle: vm.status === "paused" ? vm.pauseCount : null,
+    pauseMs: null,
+    createdAt: at,
+  };
+}
+
+function startCapture(
+  ctx: LifecycleContext,
+  snapshot: SnapshotRecord,
+  actor: string,
+): Promise<SnapshotRecord> {
+  return ctx.inflight.start(snapshot.id, "capture", async (signal) => {
+    let capture: CaptureResult;
+    try {
+      await step("control.snapshot.recorded");
+      capture = await ctx.worker.createSnapshot(snapshot.vmId, snapshot.id, { signal });
+    } catch (error) {
+      await ctx.reconciler.settle(snapshot.id, () => discard(ctx, snapshot, actor, error));
+      throw error;
+    }
+    await step("control.snapshot.answered");
+    const ready = await ctx.reconciler.settle(snapshot.id, () => publish(ctx, snapshot, actor, capture));
+    await step("control.snapshot.settled");
+    if (ready === undefined) throw new FastvmError("capture_failed", "the snapshot was deleted meanwhile");
+    return ready;
+  });
+}
+
+function publish(
+  ctx: LifecycleContext,
+  snapshot: SnapshotRecord,
+  actor: string,
+  { pauseMs }: CaptureResult,
+): Promise<SnapshotRecord | undefined> {
+  return ctx.store.transaction(async (records) => {
+    const after = await records.snapshots.changeStatus(snapshot.id, "creating", "ready", { pauseMs });
+    if (after === undefined) return undefined;
+    const change = { actor, at: ctx.clock.now() };
+    await recordSnapshotEvent(records, after, "creating", "ready", "capture_succeeded", change);
+    return after;
+  });
+}
+
+async function discard(
+  ctx: LifecycleContext,
+  snapshot: SnapshotRecord,
+  actor: string,
+  error: unknown,
+): Promise<void> {
+  await ctx.store.transaction(async (records) => {
+    if (!(await records.snapshots.remove(snapshot.id))) return;
+    const change = { actor, at: ctx.clock.now(), reason: reasonOf(error) };
+    await recordSnapshotEvent(records, snapshot, "creating", null, "capture_failed", change);
+  });
+}

@@ -1,0 +1,49 @@
+/** Deletes a snapshot; VMs made from it keep what they need of it. */
+import { FastvmError, step } from "@fastvm/contract";
+import type { Records } from "../../store/records.ts";
+import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
+import type { LifecycleContext } from "../context.ts";
+import { unlessDiskIsFull } from "../vms/delete.ts";
+import { recordSnapshotEvent } from "./snapshot-events.ts";
+
+/** When the worker fails, the row stays `deleting`: a repeated delete or the reconciler finishes it. */
+export async function deleteSnapshot(
+  ctx: LifecycleContext,
+  snapshot: SnapshotRecord,
+  actor: string,
+): Promise<void> {
+  await ctx.inflight.hold(snapshot.id, () => deleteHeld(ctx, snapshot, actor));
+}
+
+async function deleteHeld(ctx: LifecycleContext, snapshot: SnapshotRecord, actor: string): Promise<void> {
+  await unlessDiskIsFull(ctx.store.transaction((records) => markDeleting(ctx, records, snapshot, actor)));
+  await step("control.delete-snapshot.recorded");
+  await ctx.worker.deleteSnapshot(snapshot.id);
+  await step("control.delete-snapshot.answered");
+  await ctx.reconciler.settle(snapshot.id, () => forget(ctx, snapshot, actor));
+  await step("control.delete-snapshot.settled");
+}
+
+function forget(ctx: LifecycleContext, snapshot: SnapshotRecord, actor: string): Promise<void> {
+  return ctx.store.transaction(async (records) => {
+    if (!(await records.snapshots.remove(snapshot.id))) return;
+    const change = { actor, at: ctx.clock.now() };
+    await recordSnapshotEvent(records, snapshot, "deleting", null, "deleted", change);
+  });
+}
+
+async function markDeleting(
+  ctx: LifecycleContext,
+  records: Records,
+  snapshot: SnapshotRecord,
+  actor: string,
+): Promise<void> {
+  const now = await records.snapshots.get(snapshot.id);
+  if (now === undefined || now.status === "deleting") return;
+  if (now.status === "creating") {
+    throw new FastvmError("snapshot_wrong_state", "it is still being created");
+  }
+  await records.snapshots.changeStatus(now.id, now.status, "deleting", {});
+  const change = { actor, at: ctx.clock.now() };
+  await recordSnapshotEvent(records, now, now.status, "deleting", "delete_started", change);
+}

@@ -1,0 +1,23 @@
+/** Changes a part of a VM's record: read and written in one transaction, so that two changes at once do not undo each other. */
+import { FastvmError } from "@fastvm/contract";
+import type { Caller } from "../caller.ts";
+import type { LifecycleContext } from "../context.ts";
+import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
+import { findVm } from "../find.ts";
+
+export async function changeVm(
+  ctx: LifecycleContext,
+  caller: Caller,
+  reference: string,
+  change: (vm: VmRecord) => VmChanges,
+): Promise<VmRecord> {
+  const { id } = await findVm(ctx, caller, reference);
+  const changed = await ctx.store.transaction(async (records) => {
+    const vm = await records.vms.lock(id);
+    if (vm === undefined) return undefined;
+    const changes = change(vm);
+    return Object.keys(changes).length === 0 ? vm : records.vms.update(id, changes);
+  });
+  if (changed === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile");
+  return changed;
+}

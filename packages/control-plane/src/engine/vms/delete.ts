@@ -1,0 +1,56 @@
+/** Delete: accepted in every state; when it resolves, the VM and its row are gone. */
+import { FastvmError, step } from "@fastvm/contract";
+import type { VmRecord } from "../../store/vm-repository.ts";
+import type { LifecycleContext } from "../context.ts";
+import { reasonOf } from "../failure.ts";
+import { recordVmEvent, transitionVm } from "./transition-vm.ts";
+
+/** When the worker fails, the row stays `deleting`: a repeated delete or the reconciler finishes it. */
+export async function deleteVm(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<void> {
+  await ctx.inflight.hold(vm.id, () => deleteHeld(ctx, vm, actor));
+}
+
+async function deleteHeld(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<void> {
+  await unlessDiskIsFull(
+    ctx.store.transaction(
+      (records) =>
+        transitionVm(records, vm.id, "delete_started", {
+          actor,
+          at: ctx.clock.now(),
+          changes: { queuedAt: null },
+        }),
+      "process",
+    ),
+  );
+  ctx.inflight.abort(vm.id, new FastvmError("launch_failed", "it was deleted while it started"));
+  try {
+    await step("control.delete.recorded");
+    await ctx.worker.deleteVm(vm.id);
+    await step("control.delete.answered");
+    await ctx.staging.deleteOf(vm.id);
+  } catch (error) {
+    await unlessDiskIsFull(
+      ctx.store.vms.update(vm.id, { statusReason: `The deletion failed: ${reasonOf(error)}` }),
+    );
+    throw error;
+  }
+  await ctx.reconciler.settle(vm.id, () => forget(ctx, vm, actor));
+  await step("control.delete.settled");
+  ctx.queue.wake();
+}
+
+function forget(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<void> {
+  return ctx.store.transaction(async (records) => {
+    if (!(await records.vms.remove(vm.id))) return;
+    await recordVmEvent(records, vm, "deleting", null, "deleted", { actor, at: ctx.clock.now() });
+  });
+}
+
+/** A delete goes on without its note that it has begun: it is what frees room, and its end is recorded when it has. */
+export async function unlessDiskIsFull(write: Promise<unknown>): Promise<void> {
+  try {
+    await write;
+  } catch (error) {
+    if (!(error instanceof FastvmError && error.code === "out_of_disk")) throw error;
+  }
+}

@@ -1,0 +1,224 @@
+/** Fork: one capture of a VM and many children from it. Children that fail leave nothing but an event. */
+import {
+  defaultVmName,
+  FastvmError,
+  newVmId,
+  type ForkChild,
+  type ForkResult,
+  type VmId,
+  type WorkerCapacity,
+  step,
+} from "@fastvm/contract";
+import type { StoredFirewall } from "../network/policy.ts";
+import type { Records } from "../../store/records.ts";
+import type { VmRecord } from "../../store/vm-repository.ts";
+import { actorOf, type Caller } from "../caller.ts";
+import { catchUp } from "./catch-up.ts";
+import type { LifecycleContext } from "../context.ts";
+import { reasonOf } from "../failure.ts";
+import { isDatabaseFailure } from "../reconcile/owed.ts";
+import { hasRoom, reserveQuota } from "../placement/reservation.ts";
+import { addressOf, startOrderOf } from "./start-order.ts";
+import { initialTtl, thawTtl } from "./ttl.ts";
+import { recordVmEvent, transitionVm } from "./transition-vm.ts";
+import { wrongState } from "./wrong-state.ts";
+
+export interface ForkRequest {
+  readonly count: number;
+  /** Normalised names of the first children; the others, and empty ones, get default names. */
+  readonly names: readonly string[];
+  readonly metadata: Readonly<Record<string, string>> | undefined;
+  /** Default: the source's. */
+  readonly firewall: StoredFirewall | undefined;
+}
+
+export type ForkOutcome = { readonly vm: VmRecord } | { readonly error: unknown };
+
+export interface ForkedVms {
+  readonly children: readonly ForkOutcome[];
+  readonly pauseMs: number;
+  readonly dirtyBytes: number;
+}
+
+/** Rejects, with nothing left behind, when there is no quota or room for all children or the capture fails. */
+export async function forkVm(
+  ctx: LifecycleContext,
+  caller: Caller,
+  source: VmRecord,
+  request: ForkRequest,
+): Promise<ForkedVms> {
+  const capacity = await ctx.worker.capacity();
+  const ids = Array.from({ length: request.count }, newVmId);
+  const { forked } = await ctx.inflight.holdAll(ids, async () => {
+    const children = await ctx.store.transaction(
+      (records) => insertChildren(ctx, records, caller, source, request, ids, capacity),
+      "process",
+    );
+    const started = startChildren(ctx, source, children, actorOf(caller));
+    for (const id of ids) void ctx.inflight.start(id, "fork", () => started);
+    return { forked: started };
+  });
+  return forked;
+}
+
+async function startChildren(
+  ctx: LifecycleContext,
+  source: VmRecord,
+  children: readonly VmRecord[],
+  actor: string,
+): Promise<ForkedVms> {
+  let starts: readonly ForkChild[];
+  let result: ForkResult;
+  try {
+    starts = await Promise.all(
+      children.map(async (vm) => ({ vmId: vm.id, ...(await startOrderOf(ctx, vm)) })),
+    );
+    await step("control.fork.recorded");
+    result = await ctx.worker.fork(source.id, starts);
+  } catch (error) {
+    await Promise.all(children.map((vm) => dropChild(ctx, vm, actor, error)));
+    throw error;
+  }
+  await step("control.fork.answered");
+  const outcomes = await Promise.all(
+    children.map((vm, index) => settleChild(ctx, vm, actor, result, starts[index])),
+  );
+  await step("control.fork.settled");
+  const [first] = outcomes;
+  const isNoneRecorded = outcomes.every((outcome) => "error" in outcome && isDatabaseFailure(outcome.error));
+  if (isNoneRecorded && first !== undefined && "error" in first) throw first.error;
+  const { pauseMs, dirtyBytes } = result.capture;
+  return { children: outcomes, pauseMs, dirtyBytes };
+}
+
+async function insertChildren(
+  ctx: LifecycleContext,
+  records: Records,
+  caller: Caller,
+  source: VmRecord,
+  request: ForkRequest,
+  ids: readonly VmId[],
+  capacity: WorkerCapacity,
+): Promise<VmRecord[]> {
+  const count = ids.length;
+  await reserveQuota(records, caller.orgId, {
+    vcpu: source.cpu * count,
+    memoryMiB: source.memoryMib * count,
+    diskGiB: source.diskGib * count,
+  });
+  const now = await records.vms.get(source.id);
+  if (now === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile");
+  if (now.status !== "running" && now.status !== "paused") {
+    throw wrongState(now, "only a running or paused VM can be forked");
+  }
+  if (!(await hasRoom(records, capacity, source.memoryMib * count))) {
+    throw new FastvmError(
+      "out_of_capacity",
+      `${count} children need ${source.memoryMib * count} MiB of memory`,
+    );
+  }
+  const at = ctx.clock.now();
+  const children = ids.map((id, index) => newChild(source, request, id, index, at));
+  for (const child of children) {
+    await records.vms.create(child);
+    await recordVmEvent(records, child, null, "provisioning", "fork_requested", {
+      actor: actorOf(caller),
+      at,
+    });
+  }
+  return children;
+}
+
+function newChild(source: VmRecord, request: ForkRequest, id: VmId, index: number, at: number): VmRecord {
+  const name = request.names[index] ?? "";
+  return {
+    ...source,
+    id,
+    name: name === "" ? defaultVmName(id) : name,
+    status: "provisioning",
+    statusReason: null,
+    sourceName: source.name,
+    sourceSnapshotId: null,
+    sourceVmId: source.id,
+    metadata: request.metadata ?? source.metadata,
+    ...(request.firewall === undefined ? {} : { firewall: request.firewall }),
+    publicIpv6: null,
+    generation: 1,
+    createdAt: at,
+    pausedAt: null,
+    pauseCount: 0,
+    queuedAt: null,
+    ...(source.ttlAction === null || source.ttlSeconds === null
+      ? initialTtl(undefined)
+      : initialTtl({ action: source.ttlAction, seconds: source.ttlSeconds })),
+    requestFingerprint: null,
+  };
+}
+
+async function settleChild(
+  ctx: LifecycleContext,
+  vm: VmRecord,
+  actor: string,
+  result: ForkResult,
+  start: ForkChild | undefined,
+): Promise<ForkOutcome> {
+  const child = result.children.find((candidate) => candidate.vmId === vm.id);
+  if (child === undefined || !child.ok) {
+    const error = child?.error ?? new FastvmError("internal", "the worker said nothing of this child");
+    await dropChild(ctx, vm, actor, error);
+    return { error };
+  }
+  const at = ctx.clock.now();
+  const changes = { ...addressOf(child.launch), ...thawTtl(vm, at) };
+  let running: VmRecord | undefined;
+  try {
+    running = await ctx.store.transaction(
+      (records) => transitionVm(records, vm.id, "launch_succeeded", { actor, at, changes }),
+      "process",
+    );
+  } catch (error) {
+    // Whoever asked is told that it failed, and may fork again.
+    ctx.reconciler.owe(vm.id, () => undoChild(ctx, vm, actor, error));
+    return { error };
+  }
+  if (running !== undefined) {
+    if (start !== undefined) await catchUp(ctx, vm, start, running);
+    return { vm: running };
+  }
+  return { error: await explainLostChild(ctx, vm.id) };
+}
+
+/** The child started but its record had moved on: it was deleted, or it died at once. */
+async function explainLostChild(ctx: LifecycleContext, vmId: VmId): Promise<FastvmError> {
+  const now = await ctx.store.vms.get(vmId);
+  if (now === undefined || now.status === "deleting") {
+    await ctx.worker.deleteVm(vmId);
+    return new FastvmError("launch_failed", "it was deleted while it started");
+  }
+  return new FastvmError("launch_failed", now.statusReason ?? `it is ${now.status}`);
+}
+
+/** Now, or when the database can be written again. */
+async function dropChild(ctx: LifecycleContext, vm: VmRecord, actor: string, error: unknown): Promise<void> {
+  const discard = () => discardChild(ctx, vm, actor, error);
+  await ctx.reconciler.settle(vm.id, discard).catch(() => ctx.reconciler.lookLater(vm.id));
+}
+
+async function undoChild(ctx: LifecycleContext, vm: VmRecord, actor: string, error: unknown): Promise<void> {
+  await ctx.worker.deleteVm(vm.id);
+  await discardChild(ctx, vm, actor, error);
+}
+
+async function discardChild(
+  ctx: LifecycleContext,
+  vm: VmRecord,
+  actor: string,
+  error: unknown,
+): Promise<void> {
+  await ctx.store.transaction(async (records) => {
+    if (!(await records.vms.remove(vm.id))) return;
+    const change = { actor, at: ctx.clock.now(), reason: reasonOf(error) };
+    await recordVmEvent(records, vm, "provisioning", null, "fork_failed", change);
+  });
+  ctx.queue.wake();
+}

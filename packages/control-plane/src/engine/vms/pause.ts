@@ -1,0 +1,76 @@
+/** Pause: the VM's state goes to disk and its memory is freed. */
+import { FastvmError, step } from "@fastvm/contract";
+import type { VmRecord } from "../../store/vm-repository.ts";
+import type { LifecycleContext } from "../context.ts";
+import { reasonOf } from "../failure.ts";
+import { freezeTtl } from "./ttl.ts";
+import { transitionVm } from "./transition-vm.ts";
+import { joined, requireVm, wrongState } from "./wrong-state.ts";
+
+/** Idempotent: a paused VM stays paused, a pausing one is waited for. */
+export async function pauseVm(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
+  const begun = await ctx.inflight.hold(vm.id, async () => {
+    const pausing = await ctx.store.transaction(
+      (records) => transitionVm(records, vm.id, "pause_started", { actor, at: ctx.clock.now() }),
+      "process",
+    );
+    return pausing && { paused: startPause(ctx, pausing, actor) };
+  });
+  if (begun !== undefined) return begun.paused;
+  const now = await joined(ctx, vm.id, "pause", "pausing");
+  if (now.status === "paused") return now;
+  throw wrongState(now, "only a running VM can be paused");
+}
+
+function startPause(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
+  return ctx.inflight.start(vm.id, "pause", async (signal) => {
+    try {
+      await step("control.pause.recorded");
+      await ctx.worker.pause(vm.id, { signal });
+    } catch (error) {
+      await ctx.reconciler.settle(vm.id, () => settleFailure(ctx, vm, actor, error));
+      throw error;
+    }
+    await step("control.pause.answered");
+    const at = ctx.clock.now();
+    const paused = await ctx.reconciler.settle(vm.id, () => settleSuccess(ctx, vm, actor, at));
+    await step("control.pause.settled");
+    ctx.queue.wake();
+    if (paused === undefined) throw wrongState(await requireVm(ctx, vm.id), "it changed while it was paused");
+    return paused;
+  });
+}
+
+function settleSuccess(
+  ctx: LifecycleContext,
+  vm: VmRecord,
+  actor: string,
+  at: number,
+): Promise<VmRecord | undefined> {
+  return ctx.store.transaction(async (records) => {
+    const now = await records.vms.lock(vm.id);
+    const ttl = now === undefined ? {} : freezeTtl(now, at);
+    const changes = { pausedAt: at, pauseCount: vm.pauseCount + 1, ...ttl };
+    return transitionVm(records, vm.id, "pause_succeeded", { actor, at, changes });
+  });
+}
+
+/** A pause that fails leaves the VM running, unless the VM itself died. Why is in the event and was answered: it is no reason of a VM that runs. */
+async function settleFailure(
+  ctx: LifecycleContext,
+  vm: VmRecord,
+  actor: string,
+  error: unknown,
+): Promise<void> {
+  const died = error instanceof FastvmError && error.code === "vm_died";
+  const reason = reasonOf(error);
+  const after = died ? {} : { changes: { statusReason: null } };
+  await ctx.store.transaction((records) =>
+    transitionVm(records, vm.id, died ? "vm_failed" : "pause_failed", {
+      actor,
+      at: ctx.clock.now(),
+      reason,
+      ...after,
+    }),
+  );
+}

@@ -1,0 +1,26 @@
+/** What a worker is told when it starts a VM, whether that is launched, forked or resumed, and what it tells back. */
+import type { LaunchResult, NetworkPolicy, VmIdentity, VmTtl } from "@fastvm/contract";
+import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
+import { identityOf } from "../keys/authorized-keys.ts";
+import type { LifecycleContext } from "../context.ts";
+import { presentNetwork } from "../network/change-network.ts";
+import { ttlToStart } from "./ttl.ts";
+
+export interface StartOrder {
+  readonly identity: VmIdentity;
+  readonly network: NetworkPolicy;
+  readonly ttl?: VmTtl;
+  readonly generation?: number;
+}
+
+/** Call it when the start is among the operations in flight: whoever changes the network meanwhile waits for those. */
+export async function startOrderOf(ctx: LifecycleContext, vm: VmRecord): Promise<StartOrder> {
+  const ttl = ttlToStart(vm);
+  const [identity, network] = await Promise.all([identityOf(ctx, vm), presentNetwork(ctx, vm)]);
+  return { identity, network, generation: vm.generation, ...(ttl === undefined ? {} : { ttl }) };
+}
+
+/** A VM that had one keeps it. */
+export function addressOf({ publicIpv6 }: LaunchResult): Pick<VmChanges, "publicIpv6"> {
+  return publicIpv6 === undefined ? {} : { publicIpv6 };
+}

@@ -1,0 +1,55 @@
+/** The one place where a VM's status changes: checked against the state machine, recorded as an event. */
+import type { VmId, VmStatus } from "@fastvm/contract";
+import type { Records } from "../../store/records.ts";
+import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
+import { VM_TRANSITIONS, type Transition, type VmTransition } from "./vm-states.ts";
+
+export interface Change {
+  /** `key:<id>` or `system`. */
+  readonly actor: string;
+  readonly at: number;
+  /** Becomes the VM's `statusReason`, unless the changes have one; without one the old reason goes. */
+  readonly reason?: string;
+  readonly changes?: VmChanges;
+}
+
+/** Call inside a transaction. `undefined` when the VM is gone or its status does not allow the transition. */
+export async function transitionVm(
+  records: Records,
+  vmId: VmId,
+  name: VmTransition,
+  change: Change,
+): Promise<VmRecord | undefined> {
+  const transition: Transition = VM_TRANSITIONS[name];
+  const before = await records.vms.get(vmId);
+  if (before === undefined || !transition.from.includes(before.status)) return undefined;
+  const after = await records.vms.changeStatus(vmId, before.status, transition.to, {
+    statusReason: change.reason ?? null,
+    ...change.changes,
+  });
+  if (after === undefined) return undefined;
+  await recordVmEvent(records, after, before.status, transition.to, name, change);
+  return after;
+}
+
+/** `from` null: the VM begins to exist; `to` null: it is gone. */
+export async function recordVmEvent(
+  records: Records,
+  vm: VmRecord,
+  from: VmStatus | null,
+  to: VmStatus | null,
+  cause: string,
+  change: Pick<Change, "actor" | "at" | "reason">,
+): Promise<void> {
+  await records.events.append({
+    orgId: vm.orgId,
+    subjectKind: "vm",
+    subjectId: vm.id,
+    fromStatus: from,
+    toStatus: to,
+    cause,
+    actor: change.actor,
+    detail: change.reason ?? null,
+    at: change.at,
+  });
+}
