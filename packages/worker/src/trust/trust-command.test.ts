@@ -1,4 +1,4 @@
-/** The command on a folder that looks like a guest's filesystem; `e2e/tls.test.ts` has it in guests. */
+/** The command on a folder that looks like a guest's filesystem; `e2e/own/tls.test.ts` has it in guests. */
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

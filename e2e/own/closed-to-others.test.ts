@@ -1,0 +1,131 @@
+import { execFile } from "node:child_process";
+import { chmod, mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { promisify } from "node:util";
+import { readConfig } from "@fastvm/daemon";
+import type { FastvmClient, Vm } from "fastvm";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { TestDaemon } from "../harness/daemon.ts";
+import { sh } from "../harness/guest.ts";
+import { Steps } from "../harness/steps.ts";
+import { NOBODY_UID, pathsIn, reachedBy } from "../harness/other-user.ts";
+
+const ROOT = "/var/cache/fastvm-test";
+const MACHINE = readConfig({}, {});
+/** More than children are given page by page: such a capture is melted into a base of its own. */
+const MELTED_MIB = 80;
+/** What QEMU is to open of its VM's folder, and what not: it holds the VM's environment. */
+const ITS_OWN = ["memory", "disk/0.raw", "disk/1.qcow2", "disk/2.qcow2", "run/qmp.sock", "run/link.sock"];
+const NOT_ITS_OWN = ["journal.json", "qemu.log"];
+
+let home: string;
+let daemon: TestDaemon;
+let client: FastvmClient;
+let vm: Vm;
+let neighbour: Vm;
+let steps: Steps;
+
+/** The folders above let everybody pass, so that nothing but what the daemon closes keeps anybody out. */
+beforeAll(async () => {
+  await mkdir(ROOT, { recursive: true });
+  home = await mkdtemp(join(ROOT, "closed-"));
+  steps = await Steps.make();
+  const [dataDir, cacheDir] = [join(home, "data"), join(home, "cache")];
+  for (const folder of [home, dataDir, cacheDir]) {
+    await mkdir(folder, { recursive: true });
+    await chmod(folder, 0o755);
+  }
+  // By hard link, where there is one: a template takes a while to make.
+  for (const name of ["templates", "tsc-khz", "accelerator"]) {
+    await promisify(execFile)("cp", ["-al", join(MACHINE.cacheDir, name), cacheDir]).catch(() => undefined);
+  }
+  const { imageDir } = MACHINE;
+  daemon = await TestDaemon.start({ dataDir, settings: { cacheDir, imageDir, stepsFolder: steps.folder } });
+  client = daemon.client;
+  vm = await client.vms.launch({ machineType: "c1m2" });
+  neighbour = await client.vms.launch({ machineType: "c1m2", envVars: { SECRET: "of this one" } });
+  await sh(client, vm, `head -c ${MELTED_MIB}M /dev/urandom > /dev/shm/large`);
+});
+
+afterAll(async () => {
+  await daemon?.[Symbol.asyncDispose]();
+  await steps?.remove();
+  if (home !== undefined) await rm(home, { recursive: true, force: true, maxRetries: 3 });
+});
+
+const inData = (...names: string[]): string => join(daemon.config.dataDir, ...names);
+
+/** Everything of ours but the two folders that the test made. */
+async function ours(): Promise<string[]> {
+  const { dataDir, cacheDir } = daemon.config;
+  const paths = [...(await pathsIn(dataDir)), ...(await pathsIn(join(cacheDir, "templates")))];
+  return paths.filter((path) => path !== dataDir);
+}
+
+/** By its absolute path, and from where the VM's own QEMU stands. */
+async function expectClosed(paths: readonly string[]): Promise<void> {
+  const own = inData("vms", vm.id);
+  const { gid: uid } = await stat(own);
+  expect(await reachedBy(NOBODY_UID, paths)).toEqual([]);
+  expect(await reachedBy(uid, paths)).toEqual([]);
+  const reached = await reachedBy(
+    uid,
+    paths.map((path) => relative(own, path)),
+    own,
+  );
+  expect(reached.filter((path) => path.startsWith(".."))).toEqual([]);
+  expect(reached).toEqual(expect.arrayContaining(ITS_OWN.filter((name) => paths.includes(join(own, name)))));
+  expect(reached.filter((path) => NOT_ITS_OWN.includes(path))).toEqual([]);
+}
+
+test("nothing opens for others while a state is captured, melted and restored", async () => {
+  await steps.order({ step: "melt.flattened", effect: "stall" });
+  const forked = client.vms.fork(vm, { count: 1 });
+  await steps.reached();
+  const paths = await pathsIn(inData("forks"));
+  const names = paths.map((path) => path.slice(path.lastIndexOf("/") + 1));
+  expect(names).toEqual(expect.arrayContaining(["delta", "memory.melted"]));
+  await expectClosed(paths);
+  await steps.release();
+  const { children } = await forked;
+  for (const { vm: child } of children) if (child !== undefined) await client.vms.delete(child);
+});
+
+test("of snapshots, paused VMs, uploads, records and templates nothing opens for others, of its own folder a VM opens what it needs", async () => {
+  await client.snapshots.create({ vmId: vm.id });
+  await client.vms.pause(neighbour);
+  const presigned = await fetch(`${daemon.url}/v1/vms/${vm.id}/files/presign`, {
+    method: "POST",
+    headers: { "x-api-key": daemon.apiKey },
+  });
+  const { uploadUrl } = (await presigned.json()) as { uploadUrl: string };
+  expect((await fetch(uploadUrl, { method: "PUT", body: "secret" })).status).toBe(200);
+  const paths = await ours();
+  for (const [folder, count] of [
+    ["snapshots", 1],
+    ["paused", 1],
+    ["staging", 1],
+  ] as const) {
+    expect(await readdir(inData(folder))).toHaveLength(count);
+  }
+  await expectClosed(paths);
+});
+
+test("what an older version left open is closed by the next start", async () => {
+  await daemon.stop();
+  const { cacheDir, dataDir } = daemon.config;
+  const closed = ["snapshots", "paused", "forks", "templating", "overlays", "vms", "pool", "standby"];
+  const folders = [...closed.map((name) => inData(name)), join(cacheDir, "templates")];
+  const inFolders = [inData("snapshots"), inData("paused"), join(cacheDir, "templates")];
+  for (const folder of inFolders) {
+    for (const name of await readdir(folder)) folders.push(join(folder, name), join(folder, name, "disk"));
+  }
+  for (const folder of folders) await chmod(folder, 0o711).catch(() => undefined);
+  const files = ["fastvm.db", "daemon.log", "api-key"].map((name) => inData(name));
+  for (const file of files) await chmod(file, 0o644);
+  const opened = await reachedBy(NOBODY_UID, await pathsIn(dataDir));
+  expect(opened).toEqual(expect.arrayContaining(files));
+  expect(opened.filter((path) => path.startsWith(inData("snapshots")))).not.toEqual([]);
+  await daemon.restart();
+  await expectClosed(await ours());
+});

@@ -1,0 +1,57 @@
+/** `stop --vms` ends the VMs of every organisation, and what it asks is root's alone. */
+import { DatabaseSync } from "node:sqlite";
+import { stat } from "node:fs/promises";
+import { createHash, randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { FastvmClient } from "fastvm";
+import { TestDaemon } from "../harness/daemon.ts";
+import { processesIn } from "../harness/processes.ts";
+import { runCli } from "../harness/cli.ts";
+
+let daemon: TestDaemon;
+let other: FastvmClient;
+
+beforeAll(async () => {
+  daemon = await TestDaemon.start({ poolSize: 0, settings: { network: "none" } });
+  other = new FastvmClient({ apiKey: addOrganisation(daemon.config.dataDir), baseUrl: daemon.url });
+});
+
+afterAll(() => daemon?.[Symbol.asyncDispose]());
+
+/** There is no API for it yet. */
+function addOrganisation(dataDir: string): string {
+  using database = new DatabaseSync(join(dataDir, "fastvm.db"));
+  const [orgId, key] = [randomUUID(), `fvm_${randomUUID()}`];
+  database
+    .prepare(
+      "insert into organisations select ?, 'other', created_at + 1, limit_vcpu, limit_memory_mib, limit_disk_gib, limit_snapshot_count from organisations limit 1",
+    )
+    .run(orgId);
+  database
+    .prepare("insert into api_keys (id, org_id, key_hash, created_at) values (?, ?, ?, 0)")
+    .run(randomUUID(), orgId, createHash("sha256").update(key).digest("hex"));
+  return key;
+}
+
+test("VMs of all organisations end with the daemon", async () => {
+  const [own, others, paused] = await Promise.all([
+    daemon.client.vms.launch({ machineType: "c1m2" }),
+    other.vms.launch({ machineType: "c1m2" }),
+    other.vms.launch({ machineType: "c1m2" }),
+  ]);
+  await other.vms.pause(paused);
+  expect((await daemon.client.vms.list()).map(({ id }) => id)).toEqual([own.id]);
+  const folders = [join("vms", own.id), join("vms", others.id), join("paused", paused.id)];
+  const there = (folder: string) =>
+    stat(join(daemon.config.dataDir, folder)).then(
+      () => true,
+      () => false,
+    );
+  expect(await Promise.all(folders.map(there))).toEqual([true, true, true]);
+  const socket = await stat(join(daemon.config.dataDir, "operator.sock"));
+  expect([socket.isSocket(), socket.mode & 0o777, socket.uid]).toEqual([true, 0o600, 0]);
+  expect(await runCli(["stop", "--vms"], daemon.environment)).toMatchObject({ exitCode: 0 });
+  expect(await Promise.all(folders.map(there))).toEqual([false, false, false]);
+  expect(await processesIn(daemon.config.dataDir)).toEqual([]);
+});

@@ -1,0 +1,208 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { TestDaemon } from "../harness/daemon.ts";
+import { runCli } from "../harness/cli.ts";
+import type { ProgramResult } from "../harness/cli.ts";
+import { processesIn } from "../harness/processes.ts";
+import { Terminal } from "../harness/terminal.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/** Seconds of transfer under emulation: enough to see the bar. */
+const LARGE_BYTES = 64 * 1024 * 1024;
+
+/** The tests of this file go on from each other, as a session at a terminal does. */
+describe("the command line", () => {
+  let daemon: TestDaemon;
+  let vmId: string;
+
+  beforeAll(async () => {
+    daemon = await TestDaemon.start();
+  });
+
+  afterAll(async () => {
+    await daemon[Symbol.asyncDispose]();
+  });
+
+  async function cli(args: readonly string[], input?: string | Uint8Array): Promise<ProgramResult> {
+    return await runCli(args, { ...daemon.environment, TZ: "UTC" }, input);
+  }
+
+  /** Output of a command that must succeed. */
+  async function good(args: readonly string[], input?: string | Uint8Array): Promise<string> {
+    const { exitCode, stdout, stderr } = await cli(args, input);
+    expect(exitCode, `fastvm ${args.join(" ")}: ${stderr}`).toBe(0);
+    return stdout.trim();
+  }
+
+  test("launches a VM and lists it, as a table and as JSON", async () => {
+    vmId = await good(["launch", "-m", "c1m2", "-n", "dev", "--metadata", "team=blue", "-q"]);
+    expect(vmId).toMatch(/^[0-9a-f-]{36}$/);
+    const [head, row] = (await good(["vm", "ls"])).split("\n");
+    expect(head).toMatch(/^ID +NAME +MACHINE +STATUS/);
+    expect(row).toMatch(new RegExp(`^${vmId.slice(0, 8)} +dev +c1m2 +running`));
+    expect(JSON.parse(await good(["vm", "ls", "--json"]))).toMatchObject([
+      { id: vmId, name: "dev", status: "running", metadata: { team: "blue" } },
+    ]);
+    expect(await good(["vm", "ls", "-q", "--metadata", "team=red"])).toBe("");
+  });
+
+  test("runs commands by name, by short id and by full id, with their exit codes", async () => {
+    expect(await good(["exec", "dev", "echo $((6 * 7))"])).toBe("42");
+    expect(await good(["exec", vmId.slice(0, 6), "--", "printf", "%s|", "a b", "c"])).toBe("a b|c|");
+    expect(await cli(["exec", vmId, "echo out; echo err >&2; exit 7"])).toEqual({
+      exitCode: 7,
+      stdout: "out\n",
+      stderr: "err\n",
+    });
+  });
+
+  test("sends what is piped into it, byte for byte", async () => {
+    const bytes = randomBytes(1024 * 1024);
+    expect(await good(["exec", "dev", "sha256sum"], bytes)).toBe(
+      `${createHash("sha256").update(bytes).digest("hex")}  -`,
+    );
+  });
+
+  test("prints output while the command runs", async () => {
+    // The command ends only because what it printed was seen.
+    const script = "echo first; until [ -e /tmp/go ]; do sleep 0.05; done; echo second";
+    const seen = Promise.withResolvers<void>();
+    const env = { ...daemon.environment };
+    const running = runCli(["exec", "--timeout", "60", "dev", script], env, "", () => seen.resolve());
+    await seen.promise;
+    await good(["exec", "dev", "touch /tmp/go"]);
+    expect(await running).toMatchObject({ exitCode: 0, stdout: "first\nsecond\n" });
+  });
+
+  test("copies files and folders both ways, with a bar on a terminal", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "fastvm-cp-"));
+    try {
+      await mkdir(join(folder, "tree/deep/empty"), { recursive: true });
+      await writeFile(join(folder, "tree/ünï code"), "text");
+      await writeFile(join(folder, "large"), randomBytes(LARGE_BYTES));
+      expect(await good(["cp", join(folder, "tree"), "dev:/root/tree"])).toBe("dev:/root/tree");
+      expect(await good(["exec", "dev", "cd tree && find . | sort | tr '\\n' ' '"])).toBe(
+        ". ./deep ./deep/empty ./ünï code",
+      );
+      await good(["cp", "dev:/root/tree", join(folder, "back")]);
+      expect(await readFile(join(folder, "back/ünï code"), "utf8")).toBe("text");
+      await using terminal = await Terminal.open({ cols: 120, rows: 30 }, daemon.environment);
+      await terminal.enter(`${ROOT}fastvm cp ${join(folder, "large")} dev:/root; echo ended with $?`);
+      await terminal.shows(/[█░]{20} +\d+ %  [\d.]+ MiB  [\d.]+ MiB\/s  .*large → dev:\/root\/large/);
+      expect(await terminal.shows(/ended with 0/)).not.toMatch(/[█░]/);
+      await good(["cp", "dev:/root/large", `${folder}/back/`]);
+      const [sent, returned] = await Promise.all([
+        readFile(join(folder, "large")),
+        readFile(join(folder, "back/large")),
+      ]);
+      expect(sent.equals(returned)).toBe(true);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test("shows what VMs use and print, and what was made of what", async () => {
+    const [head, row] = (await good(["vm", "stats", "dev"])).split("\n");
+    expect(head).toMatch(/^ID +NAME +STATUS +CPU +MEMORY/);
+    expect(row).toMatch(/^[0-9a-f]{8} +dev +running +\d+ % +[\d.]+ MiB +2 GiB +/);
+    await good(["exec", "dev", "echo to the console >/dev/console"]);
+    expect(await good(["logs", "dev"])).toContain("to the console");
+    await good(["snapshot", "create", "dev", "-n", "trunk"]);
+    await good(["snapshot", "restore", "trunk", "-n", "leaf"]);
+    expect(await good(["snapshot", "tree"])).toMatch(
+      /^vm \S+  dev  running\n └─ snapshot \S+  trunk\n {4}└─ vm \S+  leaf  running$/,
+    );
+    await good(["rm", "-y", "leaf"]);
+    await good(["snapshot", "rm", "-y", "trunk"]);
+  });
+
+  test("saves, lists, restores and deletes a snapshot", async () => {
+    await good(["exec", "dev", "echo kept > /dev/shm/memory-only"]);
+    const snapshotId = await good(["snapshot", "create", "dev", "-n", "point", "-q"]);
+    expect(await good(["snapshot", "ls"])).toMatch(new RegExp(`${snapshotId.slice(0, 8)} +point`));
+    await good(["snapshot", "restore", "point", "-n", "branch"]);
+    expect(await good(["exec", "branch", "cat /dev/shm/memory-only"])).toBe("kept");
+    expect(await good(["snapshot", "rm", "-y", "point"])).toBe(snapshotId);
+    expect(await good(["snapshot", "ls", "-q"])).toBe("");
+  });
+
+  test("forks, pauses, resumes, renames and deletes a VM", async () => {
+    const children = (await good(["vm", "fork", "dev", "-n", "left", "-n", "right", "-q"])).split("\n");
+    expect(children).toHaveLength(2);
+    expect(await good(["exec", "right", "cat /dev/shm/memory-only"])).toBe("kept");
+    expect(await good(["vm", "pause", "left"])).toContain("paused");
+    const refused = await cli(["exec", "left", "true"]);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toMatch(/^Error: .*paused.*\nHint: /s);
+    expect(await good(["vm", "resume", "left"])).toContain("running");
+    expect(await good(["exec", "left", "cat /dev/shm/memory-only"])).toBe("kept");
+    expect(await good(["vm", "rename", "left", "port"])).toContain("port");
+    expect((await good(["vm", "rm", "-y", "port", "right", "branch"])).split("\n")).toHaveLength(3);
+    expect(await good(["vm", "ls", "-q"])).toBe(vmId);
+  });
+
+  test("runs one command in a VM that lives for it alone", async () => {
+    const result = await cli(["run", "cat; hostname; exit 5"], "from stdin\n");
+    expect(result.stdout).toMatch(/^from stdin\n\S+\n$/);
+    expect(result.exitCode).toBe(5);
+    expect(await good(["vm", "ls", "-q"])).toBe(vmId);
+  });
+
+  test("shows quotas and the machine's fitness", async () => {
+    expect(await good(["quota"])).toMatch(/vCPUs +1 /);
+    expect(JSON.parse(await good(["quota", "--json"]))).toMatchObject({ usage: { vcpu: 1 } });
+    const report = JSON.parse(await good(["doctor", "--json"]));
+    expect(report.ok).toBe(true);
+    expect(report.checks.length).toBeGreaterThan(3);
+  });
+
+  test("says what is wrong and what to do, and exits with 1", async () => {
+    const wrong: readonly (readonly [readonly string[], RegExp])[] = [
+      [["exec", "nobody", "true"], /^Error: There is no VM "nobody"\nHint: /],
+      [["launch", "-m", "c3"], /^Error: .*machine.*\nHint: /is],
+      [["vm", "rm", "dev"], /^Error: .*\nHint: .*-y/s],
+      [["snapshot", "restore", "nothing"], /^Error: There is no snapshot "nothing"/],
+    ];
+    for (const [args, message] of wrong) {
+      const { exitCode, stdout, stderr } = await cli(args);
+      expect(stderr).toMatch(message);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    }
+    const wrongKey = { ...daemon.environment, FASTVM_API_KEY: "nonsense" };
+    expect(await runCli(["vm", "ls"], wrongKey)).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/^Error: .*key.*\nHint: /is),
+    });
+    expect(await good(["vm", "ls", "-q"])).toBe(vmId);
+  });
+
+  test("starts a daemon in the background, finds it by its folder, and ends it with its VMs", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "fastvm-cli-"));
+    const env = {
+      PATH: daemon.environment["PATH"] ?? "",
+      HOME: folder,
+      FASTVM_DATA_DIR: join(folder, "data"),
+    };
+    try {
+      const port = String(40_000 + (process.pid % 20_000));
+      const started = await runCli(["serve", "--detach", "--port", port, "--pool-size", "0"], env);
+      expect(started).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`127.0.0.1:${port}`) });
+      const there = { ...env, FASTVM_BASE_URL: `http://127.0.0.1:${port}` };
+      expect(await runCli(["run", "echo hello"], there)).toMatchObject({ exitCode: 0, stdout: "hello\n" });
+      expect(await runCli(["launch", "-n", "left-over"], there)).toMatchObject({ exitCode: 0 });
+      expect(await processesIn(env.FASTVM_DATA_DIR)).toHaveLength(1);
+      expect(await runCli(["stop", "--vms"], env)).toMatchObject({ exitCode: 0 });
+      expect(await processesIn(env.FASTVM_DATA_DIR)).toEqual([]);
+      expect(await runCli(["stop"], env)).toMatchObject({ exitCode: 0, stdout: "No daemon runs here\n" });
+      const gone = await runCli(["vm", "ls"], there);
+      expect(gone).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/^Error: .*\nHint: /s) });
+    } finally {
+      await runCli(["stop", "--vms"], env);
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
