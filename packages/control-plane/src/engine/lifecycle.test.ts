@@ -456,7 +456,7 @@ describe("at start", () => {
       pausedAt: null,
       pauseCount: 0,
       queuedAt: null,
-      firewall: undefined,
+      network: undefined,
       services: [],
       sshKeys: [],
       autoResume: 0,
@@ -534,8 +534,8 @@ describe("at start", () => {
     await using api = await restart(async ({ vm, worker, store }) => {
       for (const [name, id] of Object.entries(ids)) {
         const status = name === "creating" || name === "deleting" ? name : "ready";
-        const { orgId, machineName, cpu, memoryMib, diskGib, metadata, envVars, firewall, services } = vm;
-        const copied = { orgId, machineName, cpu, memoryMib, diskGib, metadata, envVars, firewall, services };
+        const { orgId, machineName, cpu, memoryMib, diskGib, metadata, envVars, network, services } = vm;
+        const copied = { orgId, machineName, cpu, memoryMib, diskGib, metadata, envVars, network, services };
         const own = {
           id,
           name,

@@ -1,11 +1,11 @@
 /** Columns that hold JSON as text, the same in both databases. */
 import type { Service } from "@fastvm/contract";
-import type { StoredFirewall } from "../engine/network/policy.ts";
+import type { WrittenNetwork } from "../engine/network/policy.ts";
 
 interface JsonColumns {
   metadata: string;
   envVars: string;
-  firewall: string | null;
+  network: string | null;
   services: string;
   sshKeys: string;
 }
@@ -22,8 +22,8 @@ export interface VmSshKey {
 export interface JsonValues {
   metadata: Readonly<Record<string, string>>;
   envVars: Readonly<Record<string, string>>;
-  /** Absent: the default policy. */
-  firewall: StoredFirewall | undefined;
+  /** Absent: nobody wrote a policy. */
+  network: WrittenNetwork | undefined;
   services: readonly Service[];
   sshKeys: readonly VmSshKey[];
 }
@@ -32,7 +32,7 @@ export function parseJsonColumns(row: JsonColumns): JsonValues {
   return {
     metadata: JSON.parse(row.metadata) as Record<string, string>,
     envVars: JSON.parse(row.envVars) as Record<string, string>,
-    firewall: row.firewall === null ? undefined : (JSON.parse(row.firewall) as StoredFirewall),
+    network: row.network === null ? undefined : (JSON.parse(row.network) as WrittenNetwork),
     services: JSON.parse(row.services) as Service[],
     sshKeys: JSON.parse(row.sshKeys) as VmSshKey[],
   };
@@ -42,7 +42,7 @@ export function jsonColumns(values: JsonValues): JsonColumns {
   return {
     metadata: JSON.stringify(values.metadata),
     envVars: JSON.stringify(values.envVars),
-    firewall: values.firewall === undefined ? null : JSON.stringify(values.firewall),
+    network: values.network === undefined ? null : JSON.stringify(values.network),
     services: JSON.stringify(values.services),
     sshKeys: JSON.stringify(values.sshKeys),
   };

@@ -1,6 +1,8 @@
 import { Kysely, sql } from "kysely";
 import { expect, test } from "vitest";
+import { patchFirewall, parseFirewall } from "../api/fastvm/firewall/validate.ts";
 import * as unwrittenNames from "./migrations/0008-unwritten-names.ts";
+import * as networkPolicy from "./migrations/0011-network-policy.ts";
 import { nodeSqliteDialect } from "./node-sqlite.ts";
 import { TEST_STORES } from "../testing/test-stores.ts";
 
@@ -43,6 +45,41 @@ test("names that nobody wrote follow from egress in policies of before, too", as
     );
     const after = rows.map(({ firewall }) => (firewall === null ? null : JSON.parse(firewall)));
     expect(after).toEqual(policies.map(([before, expected = before]) => expected));
+  }
+  await db.destroy();
+});
+
+test("policies of before are kept as those of today are, in the words of whoever wrote them", async () => {
+  const db = new Kysely<unknown>({ dialect: nodeSqliteDialect(":memory:") });
+  const rule = { protocol: "tcp", portStart: 1, portEnd: 9, sourceCidrs: ["2001:db8::/32", "fd00::/8"] };
+  const open = { mode: "open", ingress: [rule, { protocol: "udp", portStart: 53, description: "names" }] };
+  const egress = { default: "deny", rules: [] };
+  const rules = { ingress: { default: "allow", rules: [] }, egress, dns: { mode: "deny", domains: [] } };
+  const whole = { ...rules, dns: { ...rules.dns, blockBypass: false } };
+  const policies = [
+    [{ dialect: "legacy", policy: open }, parseFirewall(open)],
+    [
+      { dialect: "legacy", policy: open, kept: { egress, dns: whole.dns } },
+      patchFirewall(parseFirewall(rules), open),
+    ],
+    [{ dialect: "rules", policy: whole }, parseFirewall(rules)],
+    [null, null],
+  ];
+  for (const table of ["vms", "snapshots"]) {
+    await sql`create table ${sql.table(table)} (id text, firewall text)`.execute(db);
+    for (const [index, [before]] of policies.entries()) {
+      const text = before === null ? null : JSON.stringify(before);
+      await sql`insert into ${sql.table(table)} values (${String(index)}, ${text})`.execute(db);
+    }
+  }
+  await networkPolicy.up(db);
+  for (const table of ["vms", "snapshots"]) {
+    const { rows } = await sql`select * from ${sql.table(table)} order by id`.execute(db);
+    const after = policies.map(([, network], index) => ({
+      id: String(index),
+      network: network === null ? null : JSON.stringify(network),
+    }));
+    expect(rows).toEqual(after);
   }
   await db.destroy();
 });

@@ -50,8 +50,8 @@ export interface VmRow {
   metadata: string;
   /** JSON object of strings. */
   envVars: string;
-  /** JSON of a StoredFirewall; null for the default policy. */
-  firewall: string | null;
+  /** JSON of a WrittenNetwork: the policy, and how its writer would show it; null where nobody wrote one. */
+  network: string | null;
   /** JSON list of services, sorted by name. */
   services: string;
   /** JSON list of the keys that open this VM alone. */
@@ -91,7 +91,7 @@ export interface SnapshotRow {
   diskGib: number;
   metadata: string;
   envVars: string;
-  firewall: string | null;
+  network: string | null;
   services: string;
   /** JSON list of the keys that opened the captured VM alone. */
   sshKeys: string;

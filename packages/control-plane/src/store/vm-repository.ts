@@ -23,7 +23,7 @@ export type VmChanges = Partial<
     | "expiresAt"
     | "publicIpv6"
     | "generation"
-    | "firewall"
+    | "network"
     | "services"
     | "sshKeys"
     | "autoResume"
@@ -219,14 +219,14 @@ function parse(row: VmRow): VmRecord {
 }
 
 function serialise(changes: VmChanges) {
-  const { metadata, services, sshKeys, firewall, ...rest } = changes;
-  // Here `undefined` says something: the default policy again.
-  const isFirewallGiven = Object.hasOwn(changes, "firewall");
+  const { metadata, services, sshKeys, network, ...rest } = changes;
+  // Here `undefined` says something: no policy again.
+  const isNetworkGiven = Object.hasOwn(changes, "network");
   return {
     ...rest,
     ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
     ...(services === undefined ? {} : { services: JSON.stringify(services) }),
     ...(sshKeys === undefined ? {} : { sshKeys: JSON.stringify(sshKeys) }),
-    ...(isFirewallGiven ? { firewall: firewall === undefined ? null : JSON.stringify(firewall) } : {}),
+    ...(isNetworkGiven ? { network: network === undefined ? null : JSON.stringify(network) } : {}),
   };
 }

@@ -2,7 +2,7 @@
 import type { NetworkPolicy, VmId } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { networkPolicyOf } from "./network-policy.ts";
-import type { StoredFirewall } from "./policy.ts";
+import type { WrittenNetwork } from "./policy.ts";
 import { eventually } from "../../testing/eventually.ts";
 import { FakeWorker } from "../../testing/fake-worker.ts";
 import { testApp, type TestAnswer, type TestApp } from "../../testing/test-app.ts";
@@ -12,7 +12,7 @@ const CLOSED = { egress: { default: "deny", rules: [] } };
 const HTTPS = { action: "allow", kind: "cidr", value: "192.0.2.0/24", protocol: "tcp", ports: "443" };
 const WRITTEN = { egress: { default: "deny", rules: [HTTPS], rateLimit: { kbitPerSec: 800, burst: 64 } } };
 const BY_RULES = { mode: "allow", domains: [], blockBypass: false };
-const DEFAULT = networkPolicyOf({ firewall: undefined, services: [] });
+const DEFAULT = networkPolicyOf({ network: undefined, services: [] });
 const SERVICE_RULE = {
   value: "::/0",
   protocol: "tcp",
@@ -203,7 +203,7 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
       async (way) => {
         const { id, release } = await begin(way);
         const change = api.call(`PUT /v1/vms/${id}/firewall`, CLOSED);
-        await eventually(async () => expect((await api.store.vms.get(id))?.firewall).toBeDefined());
+        await eventually(async () => expect((await api.store.vms.get(id))?.network).toBeDefined());
         // When the start catches up with the record, and when the change makes sure of it.
         api.worker.failNext("setNetworkPolicy", new Error("nft"));
         api.worker.failNext("setNetworkPolicy", new Error("nft"));
@@ -261,9 +261,9 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
 const NO_NAMES = { mode: "allow", domains: [], blockBypass: true };
 
 describe.each(TEST_STORES)("after a restart on $name", ({ open }) => {
-  const stored: StoredFirewall = {
-    dialect: "rules",
+  const network: WrittenNetwork = {
     policy: { ...DEFAULT, egress: { default: "deny", rules: [] } },
+    presentation: { api: "another", value: null },
   };
 
   /** A first control plane makes a running and a paused VM and stores a change that its worker does not get. */
@@ -277,7 +277,7 @@ describe.each(TEST_STORES)("after a restart on $name", ({ open }) => {
     }
     const [running = "" as VmId, paused = "" as VmId] = ids;
     await first.call(`POST /v1/vms/${paused}/pause`);
-    for (const id of ids) await store.vms.update(id, { firewall: stored });
+    for (const id of ids) await store.vms.update(id, { network });
     const kept = { ...store, close: () => Promise.resolve() };
     await first.app.close();
     prepare(worker);
@@ -287,7 +287,7 @@ describe.each(TEST_STORES)("after a restart on $name", ({ open }) => {
 
   test("what was stored is in force before anybody is served", async () => {
     const { api, store, worker, running, paused } = await restarted(() => undefined);
-    expect(worker.vms.get(running)?.network).toEqual(networkPolicyOf({ firewall: stored, services: [] }));
+    expect(worker.vms.get(running)?.network).toEqual(networkPolicyOf({ network, services: [] }));
     expect(worker.vms.get(paused)?.network).toEqual(DEFAULT);
     await api[Symbol.asyncDispose]();
     await store.close();

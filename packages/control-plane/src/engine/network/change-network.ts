@@ -4,7 +4,6 @@
  */
 import { FastvmError, type NetworkPolicy, type NetworkReport, type VmId, step } from "@fastvm/contract";
 import { networkPolicyOf, type NetworkRecord } from "./network-policy.ts";
-import type { RulesPolicy } from "./policy.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { LifecycleContext } from "../context.ts";
 import { isNotRunning } from "../vms/not-running.ts";
@@ -37,7 +36,7 @@ export async function presentNetwork(ctx: LifecycleContext, vm: VmRecord): Promi
 export async function readNetwork(
   ctx: LifecycleContext,
   vmId: VmId,
-): Promise<{ policy: RulesPolicy; report: NetworkReport | undefined }> {
+): Promise<{ policy: NetworkPolicy; report: NetworkReport | undefined }> {
   return ctx.updates.run(vmId, async () => {
     const vm = await ctx.store.vms.get(vmId);
     if (vm === undefined) throw gone();
@@ -131,7 +130,7 @@ async function confirm(ctx: LifecycleContext, before: VmRecord, after: VmRecord)
       const vm = await records.vms.lock(after.id);
       // Somebody else's later change stays.
       if (vm === undefined || !isSameNetwork(vm, after)) return;
-      await records.vms.update(after.id, { firewall: before.firewall, services: before.services });
+      await records.vms.update(after.id, { network: before.network, services: before.services });
     });
     throw error;
   }

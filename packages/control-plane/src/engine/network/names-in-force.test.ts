@@ -2,7 +2,7 @@
 import type { FirewallRule } from "@fastvm/contract";
 import { expect, test } from "vitest";
 import { namesInForce } from "./names-in-force.ts";
-import { EVERY_NAME, type RulesPolicy } from "./policy.ts";
+import { EVERY_NAME, type WrittenPolicy } from "./policy.ts";
 
 const rule = (changes: Partial<FirewallRule>): FirewallRule => ({
   ...{ action: "allow", kind: "cidr", value: "192.0.2.0/24", protocol: "any", ports: "any" },
@@ -13,7 +13,7 @@ const named = (value: string, action: "allow" | "deny" = "allow") =>
 const all = (value: string) => rule({ action: "deny", value });
 const only = (...domains: string[]) => ({ mode: "allow", domains, blockBypass: false });
 
-test.each<[string, RulesPolicy["egress"], object]>([
+test.each<[string, WrittenPolicy["egress"], object]>([
   ["open", { default: "allow", rules: [] }, EVERY_NAME],
   ["open but for a name", { default: "allow", rules: [named("a.test", "deny")] }, EVERY_NAME],
   ["closed", { default: "deny", rules: [] }, only()],

@@ -2,11 +2,11 @@
  * Which names a VM may ask for. A question carries what its asker likes to whoever serves the name, so where egress lets out only what rules name, names that no rule
  * mentions are closed as well, unless the policy's `dns` says otherwise.
  */
-import type { FirewallRule } from "@fastvm/contract";
+import type { DnsPolicy, FirewallRule } from "@fastvm/contract";
 import { familyOf, isWholeFamily } from "./cidr.ts";
-import { EVERY_NAME, type NamesPolicy, type RulesPolicy } from "./policy.ts";
+import { EVERY_NAME, type WrittenPolicy } from "./policy.ts";
 
-export function namesInForce({ egress, dns }: Pick<RulesPolicy, "egress" | "dns">): NamesPolicy {
+export function namesInForce({ egress, dns }: Pick<WrittenPolicy, "egress" | "dns">): DnsPolicy {
   if (dns !== undefined) return dns;
   const end = egress.default === "deny" ? egress.rules.length : endOfReach(egress.rules);
   if (end === undefined) return EVERY_NAME;

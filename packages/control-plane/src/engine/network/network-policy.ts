@@ -1,21 +1,18 @@
-/** What a worker is told to enforce: the policy that was written, whatever its dialect, with one rule for each service. */
-import type { FirewallRule, Service } from "@fastvm/contract";
-import { asRules } from "../../api/fastvm/firewall/convert.ts";
+/** What a worker is told to enforce: the policy that was written, with one rule for each service. */
+import type { FirewallRule, NetworkPolicy, Service } from "@fastvm/contract";
 import { namesInForce } from "./names-in-force.ts";
-import type { NamesPolicy, RulesPolicy, StoredFirewall } from "./policy.ts";
-
-/** With the names that follow from it. */
-export type EffectivePolicy = RulesPolicy & { readonly dns: NamesPolicy };
+import { policyOf, type WrittenNetwork } from "./policy.ts";
 
 /** What of a VM's record decides about its network. */
 export interface NetworkRecord {
-  readonly firewall: StoredFirewall | undefined;
+  /** Absent: nobody wrote a policy. */
+  readonly network: WrittenNetwork | undefined;
   readonly services: readonly Service[];
 }
 
-/** The services' rules stand last: what was written decides first. */
-export function networkPolicyOf({ firewall, services }: NetworkRecord): EffectivePolicy {
-  const policy = asRules(firewall);
+/** With the names that follow from it. The services' rules stand last: what was written decides first. */
+export function networkPolicyOf({ network, services }: NetworkRecord): NetworkPolicy {
+  const policy = policyOf(network);
   const rules = [...policy.ingress.rules, ...services.map((service) => ruleOf(service))];
   return { ...policy, ingress: { ...policy.ingress, rules }, dns: namesInForce(policy) };
 }

@@ -1,55 +1,34 @@
-/** The firewall as it is kept: in the dialect in which it was written, every default filled in. */
-import type { Firewall, FirewallAction, FirewallRule, LegacyFirewall, RateLimit } from "@fastvm/contract";
+/** What a VM may reach and who may reach it, as it was written: in nobody's words, every default filled in. */
+import type { DirectionPolicy, DnsPolicy, RateLimit } from "@fastvm/contract";
 
-export interface RulesPolicy {
-  readonly ingress: { readonly default: FirewallAction; readonly rules: FirewallRule[] };
-  readonly egress: {
-    readonly default: FirewallAction;
-    readonly rules: FirewallRule[];
-    readonly rateLimit?: RateLimit;
-  };
+export interface WrittenPolicy {
+  readonly ingress: DirectionPolicy;
+  readonly egress: DirectionPolicy & { readonly rateLimit?: RateLimit };
   /** Absent where nobody wrote it: then it follows from egress, whatever that becomes (`namesInForce`). */
-  readonly dns?: NamesPolicy;
+  readonly dns?: DnsPolicy;
 }
 
-export interface NamesPolicy {
-  readonly mode: FirewallAction;
-  readonly domains: string[];
-  readonly blockBypass: boolean;
+/** What a record keeps: the policy, and beside it how its writer would show it. Both change together. */
+export interface WrittenNetwork {
+  readonly policy: WrittenPolicy;
+  readonly presentation: Presentation;
 }
 
-export type StoredFirewall =
-  | { readonly dialect: "rules"; readonly policy: RulesPolicy }
-  | {
-      readonly dialect: "legacy";
-      readonly policy: Required<LegacyFirewall>;
-      /** What the older dialect cannot say and a change in it left as it was. */
-      readonly kept?: Pick<RulesPolicy, "egress" | "dns">;
-    };
+/** Belongs to the API that wrote the policy. Everybody else passes it on and never looks into it. */
+export interface Presentation {
+  readonly api: string;
+  /** JSON. */
+  readonly value: unknown;
+}
 
-export const DEFAULT_POLICY: RulesPolicy = {
+export const DEFAULT_POLICY: WrittenPolicy = {
   ingress: { default: "deny", rules: [] },
   egress: { default: "allow", rules: [] },
 };
 
 /** What a `dns` that was written leaves out. */
-export const EVERY_NAME: NamesPolicy = { mode: "deny", domains: [], blockBypass: false };
+export const EVERY_NAME: DnsPolicy = { mode: "deny", domains: [], blockBypass: false };
 
-/** `base` has what the policy leaves out: the default for a new policy, the old one for a change. */
-export function fillIn(policy: Firewall, base: RulesPolicy): RulesPolicy {
-  const { ingress, egress } = policy;
-  const dns = policy.dns === undefined ? base.dns : { ...EVERY_NAME, ...policy.dns };
-  return {
-    ingress: ingress === undefined ? base.ingress : { default: ingress.default, rules: ingress.rules ?? [] },
-    egress: egress === undefined ? base.egress : fillInEgress(egress),
-    ...(dns === undefined ? {} : { dns }),
-  };
-}
-
-function fillInEgress({
-  rules = [],
-  rateLimit,
-  ...rest
-}: NonNullable<Firewall["egress"]>): RulesPolicy["egress"] {
-  return { default: rest.default, rules, ...(rateLimit === undefined ? {} : { rateLimit }) };
+export function policyOf(network: WrittenNetwork | undefined): WrittenPolicy {
+  return network?.policy ?? DEFAULT_POLICY;
 }

@@ -85,7 +85,7 @@ function newSnapshotRecord(vm: VmRecord, id: SnapshotId, name: string, at: numbe
     diskGib: vm.diskGib,
     metadata: vm.metadata,
     envVars: vm.envVars,
-    firewall: vm.firewall,
+    network: vm.network,
     services: vm.services,
     sshKeys: vm.sshKeys,
     autoResume: vm.autoResume,

@@ -9,7 +9,7 @@ import {
   type WorkerCapacity,
   step,
 } from "@fastvm/contract";
-import type { StoredFirewall } from "../network/policy.ts";
+import type { WrittenNetwork } from "../network/policy.ts";
 import type { Records } from "../../store/records.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
@@ -29,7 +29,7 @@ export interface ForkRequest {
   readonly names: readonly string[];
   readonly metadata: Readonly<Record<string, string>> | undefined;
   /** Default: the source's. */
-  readonly firewall: StoredFirewall | undefined;
+  readonly network: WrittenNetwork | undefined;
 }
 
 export type ForkOutcome = { readonly vm: VmRecord } | { readonly error: unknown };
@@ -141,7 +141,7 @@ function newChild(source: VmRecord, request: ForkRequest, id: VmId, index: numbe
     sourceSnapshotId: null,
     sourceVmId: source.id,
     metadata: request.metadata ?? source.metadata,
-    ...(request.firewall === undefined ? {} : { firewall: request.firewall }),
+    ...(request.network === undefined ? {} : { network: request.network }),
     publicIpv6: null,
     generation: 1,
     createdAt: at,

@@ -13,7 +13,7 @@ import {
   type WorkerCapacity,
   step,
 } from "@fastvm/contract";
-import type { StoredFirewall } from "../network/policy.ts";
+import type { WrittenNetwork } from "../network/policy.ts";
 import type { Records } from "../../store/records.ts";
 import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
@@ -39,7 +39,7 @@ export interface LaunchRequest {
   readonly metadata: Readonly<Record<string, string>>;
   readonly envVars: Readonly<Record<string, string>>;
   readonly ttl: Ttl | undefined;
-  readonly firewall: StoredFirewall | undefined;
+  readonly network: WrittenNetwork | undefined;
   readonly autoResume: boolean;
   readonly requestFingerprint: string;
 }
@@ -146,7 +146,7 @@ function newVmRecord(caller: Caller, request: LaunchRequest, id: VmId, at: numbe
     sourceVmId: null,
     metadata: request.metadata,
     envVars: request.envVars,
-    firewall: request.firewall,
+    network: request.network,
     services: request.snapshot?.services ?? [],
     sshKeys: request.snapshot?.sshKeys ?? [],
     autoResume: request.autoResume ? 1 : 0,

@@ -1,21 +1,13 @@
 /** From one dialect to the other. The older one knows only which ports are open to which IPv6 networks. */
 import type { FirewallAction, FirewallRule, LegacyFirewall, LegacyFirewallRule } from "@fastvm/contract";
-import { DEFAULT_POLICY, type RulesPolicy, type StoredFirewall } from "../../../engine/network/policy.ts";
+import { policyOf, type WrittenNetwork, type WrittenPolicy } from "../../../engine/network/policy.ts";
+import { writtenAs } from "./presentation.ts";
 
 const ANY_SOURCE = "::/0";
 
-export function asRules(stored: StoredFirewall | undefined): RulesPolicy {
-  if (stored === undefined) return DEFAULT_POLICY;
-  if (stored.dialect === "rules") return stored.policy;
-  const { mode, ingress } = stored.policy;
-  return {
-    ...DEFAULT_POLICY,
-    ...stored.kept,
-    ingress: {
-      default: actionOf(mode),
-      rules: ingress.flatMap((rule) => modernise(rule)),
-    },
-  };
+/** What the older dialect says of a policy; of the rest it says nothing. */
+export function ingressOf({ mode, ingress }: Required<LegacyFirewall>): WrittenPolicy["ingress"] {
+  return { default: actionOf(mode), rules: ingress.flatMap((rule) => modernise(rule)) };
 }
 
 export function actionOf(mode: LegacyFirewall["mode"]): FirewallAction {
@@ -36,12 +28,12 @@ function modernise(rule: LegacyFirewallRule): FirewallRule[] {
 }
 
 /** What the older dialect cannot say (denials, IPv4, egress, DNS) it does not show. */
-export function asLegacy(stored: StoredFirewall | undefined): Required<LegacyFirewall> {
-  if (stored?.dialect === "legacy") return stored.policy;
-  return legacyOf(stored === undefined ? DEFAULT_POLICY : stored.policy);
+export function asLegacy(network: WrittenNetwork | undefined): Required<LegacyFirewall> {
+  const written = writtenAs(network);
+  return written?.dialect === "legacy" ? written.policy : legacyOf(policyOf(network));
 }
 
-export function legacyOf({ ingress }: RulesPolicy): Required<LegacyFirewall> {
+export function legacyOf({ ingress }: WrittenPolicy): Required<LegacyFirewall> {
   const shown = ingress.rules.filter((rule) => rule.action === "allow" && rule.value.includes(":"));
   return {
     mode: ingress.default === "allow" ? "open" : "restricted",

@@ -2,8 +2,8 @@
 import { FastvmError } from "@fastvm/contract";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { asRules } from "./convert.ts";
-import { DEFAULT_POLICY, type StoredFirewall } from "../../../engine/network/policy.ts";
+import { DEFAULT_POLICY, policyOf, type WrittenNetwork } from "../../../engine/network/policy.ts";
+import { written, writtenAs } from "./presentation.ts";
 import { parseFirewall, patchFirewall } from "./validate.ts";
 
 const rule = (action: "allow" | "deny", value: string) => ({
@@ -14,9 +14,9 @@ const CLOSED = {
   egress: { default: "deny", rules: [] },
   dns: { mode: "allow", domains: [], blockBypass: true },
 };
-const rulesOf = (stored: StoredFirewall | undefined) => {
-  expect(stored?.dialect).toBe("rules");
-  return asRules(stored);
+const rulesOf = (network: WrittenNetwork | undefined) => {
+  expect(writtenAs(network)).toEqual({ dialect: "rules" });
+  return policyOf(network);
 };
 
 test.each<[string, object, object?]>([
@@ -83,7 +83,7 @@ describe("deny_all", () => {
     );
     const dns = fc.record({ mode: action, domains: fc.constant(["example.com"]), blockBypass: fc.boolean() });
     const above = fc.record({ dns, ingress: fc.constant({ default: "allow" }) }, { requiredKeys: [] });
-    const open: StoredFirewall = { dialect: "legacy", policy: { mode: "open", ingress: [] } };
+    const open = parseFirewall({ mode: "open", ingress: [] });
     const property = fc.property(above, beside, fc.boolean(), (around, extra, isPatch) => {
       const input = { ...around, egress: { ...extra, mode: "deny_all" } };
       const policy = rulesOf(isPatch ? patchFirewall(open, input) : parseFirewall(input));
@@ -168,10 +168,8 @@ test.each([
 describe("a change", () => {
   const names = { mode: "allow" as const, domains: ["debian.org"], blockBypass: true };
   const ingress = { default: "deny" as const, rules: [{ ...rule("allow", "::/0") }] };
-  const before: StoredFirewall = {
-    dialect: "rules",
-    policy: { ingress, egress: { default: "deny", rules: [rule("allow", "192.0.2.0/24")] }, dns: names },
-  };
+  const egress = { default: "deny" as const, rules: [rule("allow", "192.0.2.0/24")] };
+  const before = written({ ingress, egress, dns: names }, { dialect: "rules" });
 
   test("of egress by mode leaves ingress and names", () => {
     const after = rulesOf(patchFirewall(before, { egress: { mode: "allow_all" } }));
@@ -193,8 +191,8 @@ describe("a change", () => {
     ["both", { mode: "open", ingress: [] }, { ingress: { default: "allow", rules: [] } }],
   ])("in the older dialect opens nothing that goes out: %s", (_name, patch, changed) => {
     const after = patchFirewall(before, patch);
-    expect(asRules(after)).toEqual({ ...before.policy, ...changed });
-    expect(asRules(patchFirewall(after, { mode: "restricted" })).egress).toEqual(before.policy.egress);
-    expect(asRules(parseFirewall({ mode: "open" }))).toMatchObject({ egress: { default: "allow" } });
+    expect(policyOf(after)).toEqual({ ...before.policy, ...changed });
+    expect(policyOf(patchFirewall(after, { mode: "restricted" })).egress).toEqual(before.policy.egress);
+    expect(policyOf(parseFirewall({ mode: "open" }))).toMatchObject({ egress: { default: "allow" } });
   });
 });

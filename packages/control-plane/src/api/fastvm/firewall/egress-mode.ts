@@ -2,21 +2,15 @@
  * The third dialect, which knows egress alone and IPv4 alone: `allow_all`, `deny_all` or `custom`. It becomes rules on its way in, in a form that can
  * be told from them again: no rules; no rules and no names; denials, then permissions, all of them for every protocol.
  */
-import {
-  FastvmError,
-  MAX_FIREWALL_RULES,
-  type EgressMode,
-  type Firewall,
-  type FirewallRule,
-} from "@fastvm/contract";
-import type { RateLimit } from "@fastvm/contract";
+import { FastvmError, MAX_FIREWALL_RULES, type EgressMode, type FirewallRule } from "@fastvm/contract";
+import type { DnsPolicy, RateLimit } from "@fastvm/contract";
 import { familyOf, isWholeFamily } from "../../../engine/network/cidr.ts";
-import { DEFAULT_POLICY, type NamesPolicy, type RulesPolicy } from "../../../engine/network/policy.ts";
+import { DEFAULT_POLICY, type WrittenPolicy } from "../../../engine/network/policy.ts";
 
-type Egress = RulesPolicy["egress"];
+type Egress = WrittenPolicy["egress"];
 
 /** Nothing is answered, and nobody else may be asked. */
-const NO_NAMES: NamesPolicy = { mode: "allow", domains: [], blockBypass: true };
+const NO_NAMES: DnsPolicy = { mode: "allow", domains: [], blockBypass: true };
 
 /** A mode that does not exist is one too, so that it is refused and not taken for something harmless. */
 export function hasEgressMode({ egress }: Readonly<Record<string, unknown>>): boolean {
@@ -29,10 +23,10 @@ export function hasEgressMode({ egress }: Readonly<Record<string, unknown>>): bo
  */
 export function egressRules(
   egress: EgressMode,
-  given: Firewall["dns"],
-  before: NamesPolicy | undefined,
+  given: Partial<DnsPolicy> | undefined,
+  before: DnsPolicy | undefined,
   at: string,
-): { readonly egress: Egress; readonly dns?: NonNullable<Firewall["dns"]> } {
+): { readonly egress: Egress; readonly dns?: Partial<DnsPolicy> } {
   const limit = rateLimitOf(egress, at);
   const limited = limit === undefined ? {} : { rateLimit: limit };
   if (egress.mode === "deny_all")
@@ -77,7 +71,7 @@ function rateLimitOf({ rate_limit }: EgressMode, at: string): RateLimit | undefi
   throw invalid(`${at}.rate_limit`, "give exactly one of kbit_per_sec and pps");
 }
 
-function isClosed(dns: NamesPolicy | undefined): boolean {
+function isClosed(dns: DnsPolicy | undefined): boolean {
   return dns?.mode === "allow" && dns.domains.length === 0;
 }
 

@@ -1,9 +1,10 @@
 /** Shows a firewall to the client that asks, in the dialect it understands. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Firewall, LegacyFirewall, Service } from "@fastvm/contract";
-import { asLegacy, asRules, legacyOf } from "./convert.ts";
+import { asLegacy, legacyOf } from "./convert.ts";
+import { writtenAs } from "./presentation.ts";
 import { networkPolicyOf } from "../../../engine/network/network-policy.ts";
-import type { StoredFirewall } from "../../../engine/network/policy.ts";
+import { policyOf, type WrittenNetwork, type WrittenPolicy } from "../../../engine/network/policy.ts";
 
 /**
  * `rules` and `legacy`: clients that know one dialect. `modern`: a client that knows both sees a policy as it was written, what was
@@ -33,22 +34,32 @@ export function dialectOf(headers: IncomingHttpHeaders): Dialect {
 }
 
 export function renderFirewall(
-  stored: StoredFirewall | undefined,
+  network: WrittenNetwork | undefined,
   dialect: Dialect,
 ): Firewall | LegacyFirewall {
-  const written = stored?.dialect ?? (dialect === "modern" ? "rules" : "legacy");
+  const written = writtenAs(network)?.dialect ?? (dialect === "modern" ? "rules" : "legacy");
   const shown = dialect === "rules" || dialect === "legacy" ? dialect : written;
-  return shown === "rules" ? asRules(stored) : asLegacy(stored);
+  return shown === "rules" ? firewallView(policyOf(network)) : asLegacy(network);
 }
 
 /** The policy and one rule for each service, through which the proxy comes in. */
 export function renderEffectiveFirewall(
-  stored: StoredFirewall | undefined,
+  network: WrittenNetwork | undefined,
   services: readonly Service[],
   dialect: Dialect,
 ): Firewall | LegacyFirewall {
-  const effective = networkPolicyOf({ firewall: stored, services });
+  const effective = networkPolicyOf({ network, services });
   const inRules =
-    dialect === "rules" || dialect === "modern" || (dialect === "unknown" && stored?.dialect === "rules");
-  return inRules ? effective : legacyOf(effective);
+    dialect === "rules" ||
+    dialect === "modern" ||
+    (dialect === "unknown" && writtenAs(network)?.dialect === "rules");
+  return inRules ? firewallView(effective) : legacyOf(effective);
+}
+
+export function firewallView({ ingress, egress, dns }: WrittenPolicy): Firewall {
+  return {
+    ingress: { ...ingress, rules: [...ingress.rules] },
+    egress: { ...egress, rules: [...egress.rules] },
+    ...(dns === undefined ? {} : { dns: { ...dns, domains: [...dns.domains] } }),
+  };
 }

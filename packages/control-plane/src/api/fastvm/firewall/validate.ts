@@ -13,18 +13,19 @@ import {
 import { Type } from "typebox";
 import { checkerOf } from "../../shared/validation.ts";
 import { familyOf, isMapped } from "../../../engine/network/cidr.ts";
-import { actionOf, asLegacy, asRules } from "./convert.ts";
+import { actionOf, asLegacy, ingressOf } from "./convert.ts";
 import { DomainList, normalizePattern } from "../../../engine/network/domain-pattern.ts";
 import { egressRules, hasEgressMode } from "./egress-mode.ts";
 import type { Dialect } from "./render.ts";
+import { fillIn } from "./fill-in.ts";
+import { written, writtenAs } from "./presentation.ts";
 import {
   DEFAULT_POLICY,
-  fillIn,
-  type RulesPolicy,
-  type StoredFirewall,
+  policyOf,
+  type WrittenNetwork,
+  type WrittenPolicy,
 } from "../../../engine/network/policy.ts";
 
-type LegacyStored = Extract<StoredFirewall, { dialect: "legacy" }>;
 type Input = Readonly<Record<string, unknown>>;
 
 const checkRules = checkerOf<Firewall>(FirewallSchema);
@@ -33,30 +34,30 @@ const checkLegacy = checkerOf<LegacyFirewall>(LegacyFirewallSchema);
 const checkLegacyPatch = checkerOf<Partial<LegacyFirewall>>(Type.Partial(LegacyFirewallSchema));
 
 /** A whole policy. `prefix` is where the input stands, for errors: `firewall` in a launch, nothing in a PUT. */
-export function parseFirewall(input: Input, prefix = ""): StoredFirewall {
+export function parseFirewall(input: Input, prefix = ""): WrittenNetwork {
   if (!isLegacy(input)) return parseRules(input, DEFAULT_POLICY, prefix);
   const { mode, ingress = [] } = checkLegacy(input, prefix);
-  return finishLegacy({ mode, ingress }, prefix);
+  return finishLegacy({ mode, ingress }, DEFAULT_POLICY, prefix);
 }
 
 /** A change of a policy: each block that is given replaces that block. The result is in the dialect of the change. */
-export function patchFirewall(current: StoredFirewall | undefined, input: Input): StoredFirewall | undefined {
+export function patchFirewall(current: WrittenNetwork | undefined, input: Input): WrittenNetwork | undefined {
   if (Object.keys(input).length === 0) return current;
-  if (!isLegacy(input)) return parseRules(input, asRules(current), "");
+  if (!isLegacy(input)) return parseRules(input, policyOf(current), "");
   return patchLegacy(current, checkLegacyPatch(input, ""));
 }
 
 /** What the older dialect cannot say stays: a change of what comes in opens nothing that goes out. */
-function patchLegacy(current: StoredFirewall | undefined, patch: Partial<LegacyFirewall>): StoredFirewall {
-  const { ingress, ...kept } = asRules(current);
+function patchLegacy(current: WrittenNetwork | undefined, patch: Partial<LegacyFirewall>): WrittenNetwork {
+  const policy = policyOf(current);
   const before = asLegacy(current);
   const { mode = before.mode } = patch;
-  if (patch.ingress === undefined && current?.dialect === "rules") {
-    const policy = { ...kept, ingress: { ...ingress, default: actionOf(mode) } };
-    return { dialect: "rules", policy };
+  const isInRules = current !== undefined && writtenAs(current)?.dialect !== "legacy";
+  if (patch.ingress === undefined && isInRules) {
+    const ingress = { ...policy.ingress, default: actionOf(mode) };
+    return written({ ...policy, ingress }, { dialect: "rules" });
   }
-  const stored = finishLegacy({ mode, ingress: patch.ingress ?? before.ingress }, "");
-  return current === undefined ? stored : { ...stored, kept };
+  return finishLegacy({ mode, ingress: patch.ingress ?? before.ingress }, policy, "");
 }
 
 /** The dialect to answer in: who writes a firewall in one reads it, whatever is known of clients of its kind. */
@@ -73,7 +74,7 @@ function isLegacy(input: Input): boolean {
   return Object.hasOwn(input, "mode") || Array.isArray(input["ingress"]);
 }
 
-function parseRules(input: Input, base: RulesPolicy, prefix: string): StoredFirewall {
+function parseRules(input: Input, base: WrittenPolicy, prefix: string): WrittenNetwork {
   return finishRules(madeWhole(input, base, prefix), prefix);
 }
 
@@ -84,7 +85,7 @@ function withoutOtherDialect(egress: unknown): unknown {
   return Object.fromEntries(Object.entries(egress).filter(([name]) => !ofRules.includes(name)));
 }
 
-function madeWhole(input: Input, base: RulesPolicy, prefix: string): RulesPolicy {
+function madeWhole(input: Input, base: WrittenPolicy, prefix: string): WrittenPolicy {
   if (!hasEgressMode(input)) return fillIn(checkRules(input, prefix), base);
   if (Object.hasOwn(input, "mode")) {
     throw invalid(join(prefix, "mode"), "the mode of ingress and that of egress are of different dialects");
@@ -97,7 +98,8 @@ function madeWhole(input: Input, base: RulesPolicy, prefix: string): RulesPolicy
   return fillIn({ ...rest, ...egressRules(mode, rest.dns, before, at) }, others);
 }
 
-function finishLegacy(policy: Required<LegacyFirewall>, prefix: string): LegacyStored {
+/** `base` has what the dialect says nothing of. */
+function finishLegacy(policy: Required<LegacyFirewall>, base: WrittenPolicy, prefix: string): WrittenNetwork {
   const count = policy.ingress.reduce((sum, rule) => sum + Math.max(rule.sourceCidrs?.length ?? 0, 1), 0);
   if (count > MAX_FIREWALL_RULES) {
     const detail = `ingress has ${count} networks in all its rules; at most ${MAX_FIREWALL_RULES} are accepted`;
@@ -114,10 +116,10 @@ function finishLegacy(policy: Required<LegacyFirewall>, prefix: string): LegacyS
       throw invalid(field, `${JSON.stringify(cidr)} is not an IPv6 network such as 2001:db8::/32`);
     }
   }
-  return { dialect: "legacy", policy };
+  return written({ ...base, ingress: ingressOf(policy) }, { dialect: "legacy", policy });
 }
 
-function finishRules(policy: RulesPolicy, prefix: string): StoredFirewall {
+function finishRules(policy: WrittenPolicy, prefix: string): WrittenNetwork {
   const { rateLimit } = policy.egress;
   if (rateLimit !== undefined && "kbitPerSec" in rateLimit === "packetsPerSec" in rateLimit) {
     throw invalid(join(prefix, "egress.rateLimit"), "give exactly one of kbitPerSec and packetsPerSec");
@@ -130,13 +132,13 @@ function finishRules(policy: RulesPolicy, prefix: string): StoredFirewall {
   const domains = policy.dns?.domains.map((domain, index) =>
     requirePattern(domain, join(prefix, `dns.domains.${index}`)),
   );
-  const whole: RulesPolicy = {
+  const whole: WrittenPolicy = {
     ...policy,
     egress: { ...policy.egress, rules: policy.egress.rules.map((rule) => normalised(rule)) },
     ...(policy.dns === undefined || domains === undefined ? {} : { dns: { ...policy.dns, domains } }),
   };
   refuseDeadRules(whole, prefix);
-  return { dialect: "rules", policy: whole };
+  return written(whole, { dialect: "rules" });
 }
 
 function checkRule(rule: FirewallRule, direction: "ingress" | "egress", at: string): void {
@@ -161,7 +163,7 @@ function checkRule(rule: FirewallRule, direction: "ingress" | "egress", at: stri
 }
 
 /** A rule that allows a name which may not be resolved could never match: better told now than wondered about later. */
-function refuseDeadRules({ egress, dns }: RulesPolicy, prefix: string): void {
+function refuseDeadRules({ egress, dns }: WrittenPolicy, prefix: string): void {
   if (dns === undefined) return;
   const domains = new DomainList(dns.domains);
   for (const [index, rule] of egress.rules.entries()) {

@@ -16,7 +16,7 @@ export function snapshotView(snapshot: SnapshotRecord, dialect: Dialect): Snapsh
     diskGiB: snapshot.diskGib,
     metadata: snapshot.metadata,
     envVars: snapshot.envVars,
-    firewall: renderFirewall(snapshot.firewall, dialect),
+    firewall: renderFirewall(snapshot.network, dialect),
     services: [...snapshot.services],
     ...(snapshot.pauseMs === null ? {} : { pauseMs: snapshot.pauseMs }),
   };

@@ -22,8 +22,8 @@ export function vmView(vm: VmRecord, dialect: Dialect): Vm {
     ...(vm.publicIpv6 === null ? {} : { publicIpv6: vm.publicIpv6 }),
     metadata: vm.metadata,
     envVars: vm.envVars,
-    firewall: renderFirewall(vm.firewall, dialect),
-    effectiveFirewall: renderEffectiveFirewall(vm.firewall, vm.services, dialect),
+    firewall: renderFirewall(vm.network, dialect),
+    effectiveFirewall: renderEffectiveFirewall(vm.network, vm.services, dialect),
     ...(vm.ttlAction === null || vm.ttlSeconds === null
       ? {}
       : { ttl: { action: vm.ttlAction, seconds: vm.ttlSeconds } }),

@@ -14,16 +14,16 @@ export function registerVmFirewall(app: FastifyInstance, ctx: LifecycleContext):
     return { status: 200, body: firewallReportView(policy, report) };
   });
   serve(app, ctx.store, "setVmFirewall", async ({ body, dialect, params }, caller) => {
-    const firewall = parseFirewall(body);
+    const network = parseFirewall(body);
     const { id } = await findVm(ctx, caller, params.vmId);
-    const vm = await changeNetwork(ctx, id, () => ({ firewall }));
+    const vm = await changeNetwork(ctx, id, () => ({ network }));
     return { status: 200, body: vmView(vm, answerDialect(body, dialect)) };
   });
   serve(app, ctx.store, "patchVmFirewall", async ({ body, dialect, params }, caller) => {
     const { id } = await findVm(ctx, caller, params.vmId);
     const vm = await changeNetwork(ctx, id, (current) => {
-      const firewall = patchFirewall(current.firewall, body);
-      return firewall === undefined ? {} : { firewall };
+      const network = patchFirewall(current.network, body);
+      return network === undefined ? {} : { network };
     });
     return { status: 200, body: vmView(vm, answerDialect(body, dialect)) };
   });

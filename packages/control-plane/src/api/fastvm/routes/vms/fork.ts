@@ -39,8 +39,8 @@ function forkRequest(body: ForkBody): ForkRequest {
   const metadata = body.metadata ?? undefined;
   if (metadata !== undefined) checkMetadata(metadata);
   const given = body.firewall ?? undefined;
-  const firewall = given === undefined ? undefined : parseFirewall(given, "firewall");
-  return { count, names: names.map((name) => normalizeName(name)), metadata, firewall };
+  const network = given === undefined ? undefined : parseFirewall(given, "firewall");
+  return { count, names: names.map((name) => normalizeName(name)), metadata, network };
 }
 
 function childView(outcome: ForkOutcome, dialect: Dialect) {

@@ -55,9 +55,8 @@ async function launchRequest(
   checkMetadata(body.metadata ?? {});
   checkEnvVars(body.envVars ?? {});
   const given = body.firewall ?? undefined;
-  const ownFirewall = given === undefined ? undefined : parseFirewall(given, "firewall");
+  const ownNetwork = given === undefined ? undefined : parseFirewall(given, "firewall");
   const snapshot = snapshotId === undefined ? undefined : await readySnapshot(ctx, caller, snapshotId);
-  const firewall = ownFirewall ?? snapshot?.firewall;
   return {
     machine: snapshot === undefined ? requireMachineType(machineType ?? "") : machineOf(snapshot),
     diskGib: diskOf(body, snapshot),
@@ -67,7 +66,7 @@ async function launchRequest(
     envVars: body.envVars ?? snapshot?.envVars ?? {},
     ttl: body.ttl ?? undefined,
     autoResume: body.autoResume ?? snapshot?.autoResume === 1,
-    firewall,
+    network: ownNetwork ?? snapshot?.network,
     requestFingerprint,
   };
 }

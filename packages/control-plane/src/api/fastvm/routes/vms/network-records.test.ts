@@ -1,6 +1,8 @@
 /** Firewalls in both dialects, services and SSH keys: records and their rules. */
 import { execFileSync } from "node:child_process";
+import type { VmId } from "@fastvm/contract";
 import { beforeEach, afterEach, describe, expect, test } from "vitest";
+import { policyOf } from "../../../../engine/network/policy.ts";
 import { OTHER_KEY, testApp, type TestApp } from "../../../../testing/test-app.ts";
 
 const OLD = { "x-stainless-lang": "python", "x-stainless-package-version": "0.3.0" };
@@ -135,6 +137,23 @@ describe("firewall", () => {
     expect((await patch({ ingress })).body.firewall).toEqual({ mode: "restricted", ingress });
     expect((await patch({ mode: "open" })).body.firewall).toEqual({ mode: "open", ingress });
     expect((await patch({ ingress: [] })).body.firewall).toEqual({ mode: "open", ingress: [] });
+  });
+
+  test("that another API wrote is shown in the words of who asks, and kept by what is changed in them", async () => {
+    const egress = { default: "deny" as const, rules: [] };
+    const policy = { ingress: { default: "allow" as const, rules: [] }, egress };
+    // Whatever it keeps for itself means nothing here.
+    const value = { dialect: "legacy", policy: { mode: "restricted", ingress: [] } };
+    const network = { policy, presentation: { api: "another", value } };
+    await api.store.vms.update(id as VmId, { network });
+    expect((await get(NEW)).firewall).toEqual(policy);
+    expect((await get(OLD)).firewall).toEqual({ mode: "open", ingress: [] });
+    expect((await api.store.vms.get(id as VmId))?.network).toEqual(network);
+    await patch({ mode: "restricted" });
+    expect(policyOf((await api.store.vms.get(id as VmId))?.network)).toEqual({
+      ingress: { default: "deny", rules: [] },
+      egress,
+    });
   });
 
   test("is taken at launch, carried by snapshots and forks, and replaced at a restore", async () => {

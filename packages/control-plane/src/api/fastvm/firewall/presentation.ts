@@ -1,0 +1,20 @@
+/** How a firewall was written by clients of this API, kept beside the policy so that it can be shown as it was written. */
+import type { LegacyFirewall } from "@fastvm/contract";
+import type { WrittenNetwork, WrittenPolicy } from "../../../engine/network/policy.ts";
+
+const API = "fastvm";
+
+export type Written =
+  | { readonly dialect: "rules" }
+  /** Kept, since its rules in the newer dialect do not tell how they were put together. */
+  | { readonly dialect: "legacy"; readonly policy: Required<LegacyFirewall> };
+
+/** `undefined`: nobody wrote it, or not in this API's words. */
+export function writtenAs(network: WrittenNetwork | undefined): Written | undefined {
+  const presentation = network?.presentation;
+  return presentation?.api === API ? (presentation.value as Written) : undefined;
+}
+
+export function written(policy: WrittenPolicy, value: Written): WrittenNetwork {
+  return { policy, presentation: { api: API, value } };
+}
