@@ -32,7 +32,8 @@ const ENVIRONMENT_READERS: ReadonlySet<string> = new Set([
   "packages/sdk/src/environment.ts",
 ]);
 
-const IMPORT = /(?:^|\n)\s*(?:import|export)\b[^;"'`]*?["']([^"'\n]+)["']|\bimport\(\s*["']([^"'\n]+)["']/g;
+const IMPORT =
+  /(?:^|\n)\s*(?:import|export)\b(?:[^;"'`]*?\bfrom\b)?\s*["']([^"'\n]+)["']|\bimport\(\s*["']([^"'\n]+)["']/g;
 
 export function importsOf(file: SourceFile): readonly string[] {
   return [...file.text.matchAll(IMPORT)].flatMap(([, fixed, dynamic]) => fixed ?? dynamic ?? []);

@@ -6,6 +6,8 @@ import { separateRemoteCommand } from "./command-line/remote-command.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { doctorCommand } from "./commands/daemon/doctor.ts";
+import { keyCommand } from "./commands/daemon/key.ts";
+import { orgCommand } from "./commands/daemon/org.ts";
 import { quarantineCommand } from "./commands/daemon/quarantine.ts";
 import { serveCommand } from "./commands/daemon/serve.ts";
 import { stopCommand } from "./commands/daemon/stop.ts";
@@ -42,6 +44,8 @@ export function buildProgram(): Command {
     stopCommand(),
     doctorCommand(),
     quarantineCommand(),
+    orgCommand(),
+    keyCommand(),
     launchCommand("default"),
     runCommand(),
     execCommand(),

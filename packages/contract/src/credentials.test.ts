@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { containsCredential, CREDENTIAL_PREFIX } from "./credentials.ts";
+import { API_KEY_PREFIX, containsCredential, CREDENTIAL_PREFIX } from "./credentials.ts";
 
 const RANDOM = "AbC_-0123456789012345678901234567890123456x";
 
-test.each([...Object.values(CREDENTIAL_PREFIX), "fvwork_"])(
+test.each([...Object.values(CREDENTIAL_PREFIX), ...Object.values(API_KEY_PREFIX), "fvwork_"])(
   "%s and random bits are seen anywhere",
   (prefix) => {
     for (const text of [`${prefix}${RANDOM}`, `Bearer ${prefix}${RANDOM}`, `{"a":"${prefix}${RANDOM}"}`]) {
@@ -12,9 +12,16 @@ test.each([...Object.values(CREDENTIAL_PREFIX), "fvwork_"])(
   },
 );
 
-test.each(["fvm_", "fvm_short", `xfvm_${RANDOM}`, `fv_${RANDOM}`, `FVM_${RANDOM}`, RANDOM, ""])(
-  "%j is nothing of ours",
-  (text) => {
-    expect(containsCredential(text)).toBe(false);
-  },
-);
+test.each([
+  "fvm_",
+  "fvm_short",
+  `msb_${RANDOM}`,
+  `ns_live_${RANDOM}`,
+  `xfvm_${RANDOM}`,
+  `fv_${RANDOM}`,
+  `FVM_${RANDOM}`,
+  RANDOM,
+  "",
+])("%j is nothing of ours", (text) => {
+  expect(containsCredential(text)).toBe(false);
+});

@@ -1,7 +1,13 @@
 /**
  * How what we hand out as a permission is told from anything else: `fv`, letters for what it is, `_`, and at least 192 random bits in base64url. Whatever is
- * added later begins likewise, so that whoever must not pass such values on (the proxy into VMs) knows it already.
+ * added later has that in it, so that whoever must not pass such values on (the proxy into VMs) knows it already. A key for another's API begins as that API's
+ * clients expect, with ours behind it: another's own keys, which a service may need, pass.
  */
+
+/** The APIs that keys are for. A key opens one of them. */
+export const API_NAMES = ["fastvm", "nullspace", "microsandbox"] as const;
+
+export type ApiName = (typeof API_NAMES)[number];
 
 export const CREDENTIAL_PREFIX = {
   apiKey: "fvm_",
@@ -9,6 +15,13 @@ export const CREDENTIAL_PREFIX = {
   /** Of a URL that is itself the permission. */
   signature: "fvs_",
 } as const;
+
+/** How a key begins, by the API that it is for. */
+export const API_KEY_PREFIX: Readonly<Record<ApiName, string>> = {
+  fastvm: CREDENTIAL_PREFIX.apiKey,
+  nullspace: `ns_live_${CREDENTIAL_PREFIX.apiKey}`,
+  microsandbox: `msb_${CREDENTIAL_PREFIX.apiKey}`,
+};
 
 const FORM = /(?<![A-Za-z0-9])fv[a-z]{1,6}_[A-Za-z0-9_-]{32}/;
 

@@ -1,4 +1,5 @@
-export { containsCredential, CREDENTIAL_PREFIX } from "./credentials.ts";
+export { API_KEY_PREFIX, API_NAMES, containsCredential, CREDENTIAL_PREFIX } from "./credentials.ts";
+export type { ApiName } from "./credentials.ts";
 export { isUuid, newOrgId, newSnapshotId, newVmId } from "./ids.ts";
 export type { OrgId, SnapshotId, VmId } from "./ids.ts";
 export { errorCodesOf } from "./error-codes-of.ts";

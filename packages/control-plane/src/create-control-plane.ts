@@ -3,12 +3,13 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { newOrgId, type ServiceDirectory, type WorkerPort } from "@fastvm/contract";
+import { type ServiceDirectory, type WorkerPort } from "@fastvm/contract";
 import type { FastifyInstance, FastifyServerFactory } from "fastify";
 import { generateApiKey, hashApiKey, storeApiKey } from "./engine/keys/api-keys.ts";
 import { buildApp } from "./app/build-app.ts";
 import { systemClock } from "./clock.ts";
 import { DEFAULT_CONFIG, type ControlPlaneConfig } from "./config.ts";
+import { createOrganisation } from "./engine/organisations/organisations.ts";
 import type { BoundPort } from "./http/bound-port.ts";
 import { createApiServer, type TlsFiles } from "./http/api-server.ts";
 import type { RequestDiversion } from "./http/request-diversion.ts";
@@ -158,14 +159,7 @@ async function ensureKey(
     if ((await records.apiKeys.findByHash(hashApiKey(key))) !== undefined) return;
     let orgId = (await records.organisations.first())?.id;
     if (orgId === undefined) {
-      orgId = newOrgId();
-      const createdAt = systemClock.now();
-      await records.organisations.create({
-        id: orgId,
-        name: "default",
-        createdAt,
-        limits: config.defaultLimits,
-      });
+      orgId = (await createOrganisation(records, "default", config.defaultLimits, systemClock)).id;
     }
     await storeApiKey(records, orgId, key, systemClock);
   });

@@ -3,6 +3,8 @@ export type { DaemonConfig, DaemonFlags } from "./config.ts";
 export { runDoctor } from "./doctor.ts";
 export type { DoctorCheck, DoctorReport } from "./doctor.ts";
 export { askOperator } from "./operator-request.ts";
+export { createKey, createOrganisation, listKeys, listOrganisations, removeKey } from "./organisations.ts";
+export type { ApiKey, Organisation } from "./organisations.ts";
 export { endQuarantined, listQuarantine } from "./quarantine.ts";
 export type { Quarantined } from "./quarantine.ts";
 export { serve } from "./serve.ts";

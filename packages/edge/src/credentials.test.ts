@@ -1,12 +1,14 @@
 /** What permits something at the API stays behind; what is a service's own goes on. */
 import { connect as connectHttp2 } from "node:http2";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { CREDENTIAL_PREFIX } from "@fastvm/contract";
+import { API_KEY_PREFIX, CREDENTIAL_PREFIX } from "@fastvm/contract";
 import { send, sendBytes } from "./testing/request.ts";
 import { TestEdge } from "./testing/test-edge.ts";
 
 const RANDOM = "Ab_-0123456789012345678901234567890123456789";
-const FORMS = Object.values(CREDENTIAL_PREFIX).map((prefix) => prefix + RANDOM);
+const FORMS = [...Object.values(CREDENTIAL_PREFIX), ...Object.values(API_KEY_PREFIX)].map(
+  (prefix) => prefix + RANDOM,
+);
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
 let proxy: TestEdge;

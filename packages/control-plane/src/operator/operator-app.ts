@@ -1,21 +1,26 @@
 /**
- * What only the owner of the machine may do, over all organisations: see the host's figures, end every VM. It is served on a socket that root alone can open, which is
+ * What only the owner of the machine may do, over all organisations: see the host's figures, end every VM, make organisations and keys. It is served on a socket that root alone can open, which is
  * all the authentication there is; never on the API's port.
  */
 import { FastvmError } from "@fastvm/contract";
 import Fastify, { type FastifyInstance } from "fastify";
+import { acceptJsonBodies } from "../api/shared/json-body.ts";
 import { answerErrors } from "../api/shared/answer-error.ts";
 import { nameRequests, REQUEST_ID_OPTIONS } from "../api/shared/request-ids.ts";
+import { compileValidator } from "../api/shared/validation.ts";
 import type { LifecycleContext } from "../engine/context.ts";
 import { deleteVm } from "../engine/vms/delete.ts";
 import type { MetricsSource } from "../api/fastvm/routes/metrics.ts";
+import { registerOrganisations } from "./organisations.ts";
 import { registerQuarantine } from "./quarantine.ts";
 
 const OPERATOR_ACTOR = "operator";
 
 export function buildOperatorApp(ctx: LifecycleContext, metrics: MetricsSource | undefined): FastifyInstance {
   const app = Fastify({ ...REQUEST_ID_OPTIONS, forceCloseConnections: true });
+  app.setValidatorCompiler(compileValidator);
   nameRequests(app);
+  acceptJsonBodies(app);
   answerErrors(app, ctx.log);
   if (metrics !== undefined) {
     app.get("/metrics", async (_request, reply) => {
@@ -30,5 +35,6 @@ export function buildOperatorApp(ctx: LifecycleContext, metrics: MetricsSource |
     return { id: vm.id, deleted: true };
   });
   registerQuarantine(app, ctx);
+  registerOrganisations(app, ctx);
   return app;
 }

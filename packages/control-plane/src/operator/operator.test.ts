@@ -6,8 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { IncomingMessage } from "node:http";
+import { containsCredential } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { hashApiKey } from "../engine/keys/api-keys.ts";
 import { OTHER_KEY, testApp, type TestApp } from "../testing/test-app.ts";
 import { listenForRoot } from "./listen-for-root.ts";
 
@@ -40,8 +42,70 @@ test("VMs of every organisation are listed and deleted, and no others", async ()
   expect((await api.call("GET /v1/vms", undefined, { key: OTHER_KEY })).body).toEqual([]);
 });
 
+async function ask(method: "GET" | "POST" | "DELETE", url: string, body?: object) {
+  if (operator === undefined) throw new Error("no operator's application");
+  const answer = await operator.inject({ method, url, ...(body && { payload: body }) });
+  return { status: answer.statusCode, body: answer.json() };
+}
+
+test("a new organisation's key opens it and no other, until it is removed", async () => {
+  const { id, name } = (await ask("POST", "/organisations", { name: " builds\n " })).body;
+  expect(name).toBe("builds");
+  expect((await ask("GET", "/organisations")).body).toContainEqual(expect.objectContaining({ id, name }));
+  const made = (await ask("POST", "/keys", { org: "builds" })).body;
+  expect(made).toMatchObject({ orgId: id, api: "fastvm", key: expect.stringMatching(/^fvm_/) as string });
+  const vm = (await api.call("POST /v1/vms", { machineType: "c1m2" }, { key: made.key })).body;
+  expect(vm.orgId).toBe(id);
+  expect((await api.call(`GET /v1/vms/${vm.id}`)).status).toBe(404);
+  const listed = (await ask("GET", `/keys?org=${id.slice(0, 8)}`)).body;
+  expect(listed).toEqual([{ id: made.id, orgId: id, api: "fastvm", createdAt: made.createdAt }]);
+  expect((await ask("DELETE", `/keys/${made.id}`)).status).toBe(200);
+  expect((await api.call("GET /v1/vms", undefined, { key: made.key })).status).toBe(401);
+  expect((await ask("DELETE", `/keys/${made.id}`)).status).toBe(404);
+});
+
+test.each([
+  ["nullspace", /^ns_live_/],
+  ["microsandbox", /^msb_/],
+])(
+  "a key of %s has that API's form, is known for a credential and does not open FastVM's",
+  async (form, pattern) => {
+    const { key, orgId } = (await ask("POST", "/keys", { api: form })).body;
+    expect(orgId).toBe(api.orgId);
+    expect(key).toMatch(pattern);
+    expect(containsCredential(key)).toBe(true);
+    const answers = [
+      await api.call("GET /v1/vms", undefined, { key }),
+      await api.call("GET /v1/vms", undefined, { key: null, headers: { authorization: `Bearer ${key}` } }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([401, 401]);
+  },
+);
+
+test("only digests of keys are in the records", async () => {
+  const { key } = (await ask("POST", "/keys", {})).body;
+  expect(JSON.stringify(await api.store.apiKeys.list())).not.toContain(key);
+  expect(await api.store.apiKeys.findByHash(hashApiKey(key))).toMatchObject({ orgId: api.orgId });
+});
+
+test.each([
+  ["POST", "/organisations", {}, 400],
+  ["POST", "/organisations", { name: " \n" }, 400],
+  ["POST", "/keys", { api: "docker" }, 400],
+  ["POST", "/keys", { org: "nobody" }, 404],
+  ["GET", "/keys?org=nobody", undefined, 404],
+] as const)("%s %s with %j is %i", async (method, url, body, status) => {
+  expect((await ask(method, url, body)).status).toBe(status);
+});
+
 test("the API's port has none of it", async () => {
-  for (const route of ["GET /vms", "GET /metrics"]) {
+  for (const route of [
+    "GET /vms",
+    "GET /metrics",
+    "GET /organisations",
+    "POST /organisations",
+    "GET /keys",
+  ]) {
     expect((await api.call(route)).status).toBe(404);
   }
 });

@@ -9,12 +9,25 @@ export class ApiKeyRepository {
     this.#db = db;
   }
 
-  async create(key: { id: string; orgId: OrgId; keyHash: string; createdAt: number }): Promise<void> {
+  async create(key: ApiKeyRow): Promise<void> {
     await this.#db.insertInto("apiKeys").values(key).execute();
   }
 
   async findByHash(keyHash: string): Promise<ApiKeyRow | undefined> {
     return this.#db.selectFrom("apiKeys").selectAll().where("keyHash", "=", keyHash).executeTakeFirst();
+  }
+
+  /** Of one organisation, or of all; oldest first. */
+  async list(orgId?: OrgId): Promise<ApiKeyRow[]> {
+    let query = this.#db.selectFrom("apiKeys").selectAll();
+    if (orgId !== undefined) query = query.where("orgId", "=", orgId);
+    return query.orderBy("createdAt").orderBy("id").execute();
+  }
+
+  /** Whether there was one. */
+  async remove(id: string): Promise<boolean> {
+    const row = await this.#db.deleteFrom("apiKeys").where("id", "=", id).returning("id").executeTakeFirst();
+    return row !== undefined;
   }
 
   async allHashes(): Promise<string[]> {

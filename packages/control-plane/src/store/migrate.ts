@@ -10,6 +10,7 @@ import * as autoResume from "./migrations/0006-auto-resume.ts";
 import * as quarantine from "./migrations/0007-quarantine.ts";
 import * as unwrittenNames from "./migrations/0008-unwritten-names.ts";
 import * as generation from "./migrations/0009-generation.ts";
+import * as keyApi from "./migrations/0010-key-api.ts";
 import * as networkPolicy from "./migrations/0011-network-policy.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
@@ -26,6 +27,7 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0007-quarantine": { up: (trx) => quarantine.up(trx) },
     "0008-unwritten-names": { up: (trx) => unwrittenNames.up(trx) },
     "0009-generation": { up: (trx) => generation.up(trx) },
+    "0010-key-api": { up: (trx) => keyApi.up(trx) },
     "0011-network-policy": { up: (trx) => networkPolicy.up(trx) },
   };
   const provider = { getMigrations: () => Promise.resolve(migrations) };

@@ -26,6 +26,11 @@ export class OrganisationRepository {
       .execute();
   }
 
+  /** Oldest first. */
+  async list(): Promise<OrganisationRow[]> {
+    return this.#db.selectFrom("organisations").selectAll().orderBy("createdAt").orderBy("id").execute();
+  }
+
   /** The organisation that was made first: the embedded default's only one. */
   async first(): Promise<OrganisationRow | undefined> {
     return this.#db

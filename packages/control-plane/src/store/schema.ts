@@ -2,7 +2,7 @@
  * The tables, as Kysely sees them: camelCase here, snake_case in SQL. One shape for SQLite and PostgreSQL: ids and JSON
  * are text, instants are milliseconds since 1970, flags are 0 or 1.
  */
-import type { OrgId, SnapshotId, SnapshotStatus, TtlAction, VmId, VmStatus } from "@fastvm/contract";
+import type { ApiName, OrgId, SnapshotId, SnapshotStatus, TtlAction, VmId, VmStatus } from "@fastvm/contract";
 import type { Generated } from "kysely";
 
 export interface Schema {
@@ -31,6 +31,8 @@ export interface ApiKeyRow {
   orgId: OrgId;
   keyHash: string;
   createdAt: number;
+  /** The API that it opens. */
+  api: ApiName;
 }
 
 export interface VmRow {

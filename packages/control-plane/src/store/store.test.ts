@@ -209,12 +209,12 @@ describe.each(TEST_STORES)("$name", ({ open }) => {
   });
 
   test("a key is found by its digest only, and no two keys share one", async () => {
-    await store.apiKeys.create({ id: "1", orgId, keyHash: "h", createdAt: 1 });
+    await store.apiKeys.create({ id: "1", orgId, keyHash: "h", createdAt: 1, api: "fastvm" });
     expect(await store.apiKeys.findByHash("h")).toMatchObject({ id: "1", orgId });
     expect(await store.apiKeys.findByHash("g")).toBeUndefined();
-    await expect(store.apiKeys.create({ id: "2", orgId, keyHash: "h", createdAt: 1 })).rejects.toThrow(
-      /unique/i,
-    );
+    await expect(
+      store.apiKeys.create({ id: "2", orgId, keyHash: "h", createdAt: 1, api: "fastvm" }),
+    ).rejects.toThrow(/unique/i);
   });
 
   test("rows that refer to no organisation are refused", async () => {
@@ -246,7 +246,13 @@ test("a relaxed transaction on SQLite commits or rolls back like any other, and 
   await store.transaction((records) => records.organisations.create(organisation), "process");
   expect((await store.organisations.first())?.name).toBe("relaxed");
   const failing = store.transaction(async (records) => {
-    await records.apiKeys.create({ id: "k", orgId: organisation.id, keyHash: "h", createdAt: 1 });
+    await records.apiKeys.create({
+      id: "k",
+      orgId: organisation.id,
+      keyHash: "h",
+      createdAt: 1,
+      api: "fastvm",
+    });
     throw new Error("no");
   }, "process");
   await expect(failing).rejects.toThrow("no");
