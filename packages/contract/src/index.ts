@@ -82,10 +82,16 @@ export {
   servicePath,
 } from "./service-address.ts";
 export type { ServiceAddress } from "./service-address.ts";
+export type * from "./port/call-options.ts";
+export type * from "./port/guest-access.ts";
+export type * from "./port/host-state.ts";
+export type * from "./port/snapshot-holding.ts";
+export type * from "./port/vm-life.ts";
+export type * from "./port/vm-transitions.ts";
+export type { WorkerPort } from "./port/worker-port.ts";
 export type { CredentialCheck, ServiceDirectory, ServiceLookup } from "./port/service-directory.ts";
 export { STEPS } from "./steps/step-names.ts";
 export type { StepName } from "./steps/step-names.ts";
 export { hookSteps, step } from "./steps/step.ts";
 export type { StepHook } from "./steps/step.ts";
 export { checkEnvVars, checkMetadata } from "./string-map-rules.ts";
-export type * from "./port/worker-port.ts";

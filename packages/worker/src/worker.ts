@@ -29,6 +29,7 @@ import type {
 } from "@fastvm/contract";
 import { workerMetrics } from "./worker-metrics.ts";
 import type { WorkerMetrics } from "./worker-metrics.ts";
+import { unlessAborted } from "./concurrency/unless-aborted.ts";
 import type { WorkerConfig } from "./config.ts";
 import { openContext } from "./open-context.ts";
 import type { Verdict } from "./qemu/accelerator.ts";
@@ -53,6 +54,7 @@ import { resume } from "./vm/transitions/resume.ts";
 import { setAuthorizedKeys } from "./vm/guest/set-authorized-keys.ts";
 import { setDeadline } from "./vm/transitions/set-deadline.ts";
 import { setNetworkPolicy } from "./vm/transitions/set-network-policy.ts";
+import { Starts } from "./vm/state/starts.ts";
 import { stats } from "./vm/state/stats.ts";
 import type { Vm } from "./vm/state/vm.ts";
 import { writeFile } from "./vm/guest/write-file.ts";
@@ -76,7 +78,7 @@ export class Worker implements WorkerPort {
   readonly verdict: Verdict;
   readonly #context: WorkerContext;
   readonly #listeners = new Set<(event: WorkerEvent) => void>();
-  readonly #launching = new Map<VmId, Promise<unknown>>();
+  readonly #starts = new Starts();
   readonly #onError: (error: unknown) => void;
   readonly #deadlines = new Deadlines((vmId) => this.#expire(vmId));
 
@@ -144,53 +146,54 @@ export class Worker implements WorkerPort {
     return { vms, snapshots: snapshots as SnapshotId[] };
   }
 
-  async launch(spec: VmSpec, _options: CallOptions = {}): Promise<LaunchResult> {
-    const result = await this.#track(spec.vmId, () => launch(this.#context, spec));
+  async launch(spec: VmSpec): Promise<LaunchResult> {
+    const { vmId } = spec;
+    const result = await this.#starts.run([vmId], (signalOf) => launch(this.#context, spec, signalOf(vmId)));
     this.#heedDeadline(spec.vmId);
     this.#compactSoon(spec.vmId);
     return result;
   }
 
-  async pause(vmId: VmId, _options: CallOptions = {}): Promise<CaptureResult> {
+  async pause(vmId: VmId): Promise<CaptureResult> {
     return await this.#transition(vmId, (vm) => pause(this.#context, vm));
   }
 
   async resume(vmId: VmId, options: ResumeOptions = {}): Promise<LaunchResult> {
-    const result = await this.#transition(vmId, (vm) => resume(this.#context, vm, options));
+    const result = await this.#transition(vmId, (vm) =>
+      this.#starts.run([vmId], (signalOf) => resume(this.#context, vm, options, signalOf(vmId))),
+    );
     this.#heedDeadline(vmId);
     this.#compactSoon(vmId);
     return result;
   }
 
-  async deleteVm(vmId: VmId, _options: CallOptions = {}): Promise<void> {
-    await this.#launching.get(vmId)?.catch(() => undefined);
+  async deleteVm(vmId: VmId): Promise<void> {
+    await this.#starts.cutShort(vmId);
     const vm = this.#context.vms.get(vmId);
     if (vm !== undefined) await deleteVm(this.#context, vm);
     this.#heedDeadline(vmId);
   }
 
-  async createSnapshot(
-    vmId: VmId,
-    snapshotId: SnapshotId,
-    _options: CallOptions = {},
-  ): Promise<CaptureResult> {
+  async createSnapshot(vmId: VmId, snapshotId: SnapshotId): Promise<CaptureResult> {
     const result = await this.#transition(vmId, (vm) => createSnapshot(this.#context, vm, snapshotId));
     this.#compactSoon(vmId);
     return result;
   }
 
-  async deleteSnapshot(snapshotId: SnapshotId, _options: CallOptions = {}): Promise<void> {
+  async deleteSnapshot(snapshotId: SnapshotId): Promise<void> {
     await step("delete-snapshot.begun");
     await rm(snapshotFolder(this.#context.config, snapshotId), { recursive: true, force: true });
     await step("delete-snapshot.removed");
   }
 
-  async fork(vmId: VmId, children: readonly ForkChild[], _options: CallOptions = {}): Promise<ForkResult> {
-    const work = fork(this.#context, this.#require(vmId), children);
-    for (const child of children) void this.#track(child.vmId, () => work).catch(() => undefined);
-    const result = await work;
-    for (const child of children) this.#heedDeadline(child.vmId);
-    for (const id of [vmId, ...children.map((child) => child.vmId)]) this.#compactSoon(id);
+  async fork(vmId: VmId, children: readonly ForkChild[]): Promise<ForkResult> {
+    const vm = this.#require(vmId);
+    const childIds = children.map((child) => child.vmId);
+    const result = await this.#starts.run(childIds, (signalOf) =>
+      fork(this.#context, vm, children, signalOf),
+    );
+    for (const id of childIds) this.#heedDeadline(id);
+    for (const id of [vmId, ...childIds]) this.#compactSoon(id);
     return result;
   }
 
@@ -200,11 +203,12 @@ export class Worker implements WorkerPort {
   }
 
   async setAuthorizedKeys(vmId: VmId, keys: readonly string[], options: CallOptions = {}): Promise<void> {
-    await this.#transition(vmId, (vm) => setAuthorizedKeys(vm, keys, options));
+    const { signal } = options;
+    await this.#transition(vmId, (vm) => setAuthorizedKeys(vm, keys, options), signal);
   }
 
-  async setNetworkPolicy(vmId: VmId, policy: NetworkPolicy, _options: CallOptions = {}): Promise<void> {
-    await this.#transition(vmId, (vm) => setNetworkPolicy(this.#context, vm, policy));
+  async setNetworkPolicy(vmId: VmId, policy: NetworkPolicy, { signal }: CallOptions = {}): Promise<void> {
+    await this.#transition(vmId, (vm) => setNetworkPolicy(this.#context, vm, policy), signal);
   }
 
   async networkReport(vmId: VmId): Promise<NetworkReport | undefined> {
@@ -230,7 +234,9 @@ export class Worker implements WorkerPort {
   }
 
   async mapToLoopback(vmId: VmId, target: GuestTarget, options: CallOptions = {}): Promise<boolean> {
-    return await mapToLoopback(this.#require(vmId), this.#context.forward, target, options);
+    const vm = this.#require(vmId);
+    const work = () => mapToLoopback(vm, this.#context.forward, target, options);
+    return await unlessAborted(work, options.signal);
   }
 
   async stats(vmId: VmId): Promise<VmUsage> {
@@ -253,7 +259,7 @@ export class Worker implements WorkerPort {
   /** Lets go of the VMs, which run on; ends the processes that nobody uses yet. */
   async close(): Promise<void> {
     this.#deadlines.close();
-    await Promise.all([this.#context.templates.close(), Promise.allSettled(this.#launching.values())]);
+    await Promise.all([this.#context.templates.close(), this.#starts.settled()]);
     await Promise.all([this.#context.pool.close(), this.#context.standby.close()]);
     const hasRunningVms = [...this.#context.vms.values()].some((vm) => vm.record.phase === "running");
     for (const vm of this.#context.vms.values()) {
@@ -304,19 +310,16 @@ export class Worker implements WorkerPort {
     vm.transitions.run(() => compactDisk(vm)).catch(this.#onError);
   }
 
-  /** The VM is looked up when its turn comes: a resume before it has replaced the object. */
-  async #transition<T>(vmId: VmId, task: (vm: Vm) => Promise<T>): Promise<T> {
-    return await this.#require(vmId).transitions.run(() => task(this.#require(vmId)));
-  }
-
-  /** A delete that comes while a VM is being started waits for the start. */
-  async #track<T>(vmId: VmId, task: () => Promise<T>): Promise<T> {
-    const work = task();
-    this.#launching.set(vmId, work);
-    try {
-      return await work;
-    } finally {
-      this.#launching.delete(vmId);
-    }
+  /**
+   * The VM is looked up when its turn comes: a resume before it has replaced the object. Aborted while it waits for its turn, the task is never begun;
+   * aborted later it comes to its end, but nobody waits for it.
+   */
+  async #transition<T>(vmId: VmId, task: (vm: Vm) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const { transitions } = this.#require(vmId);
+    const turn = (): Promise<T> => {
+      signal?.throwIfAborted();
+      return task(this.#require(vmId));
+    };
+    return await unlessAborted(() => transitions.run(turn), signal);
   }
 }

@@ -1,7 +1,7 @@
 /** What the proxy of services asks of the control plane, which has the records. */
 import type { VmId } from "../ids.ts";
 import type { VmStatus } from "../schemas/vm.ts";
-import type { CallOptions } from "./worker-port.ts";
+import type { CallOptions } from "./call-options.ts";
 
 export interface ServiceDirectory {
   /** May be a few seconds old where another process changed the record; never so for what this process did. */

@@ -1,11 +1,10 @@
 /**
- * Work under way in this process, by what it works on: later requests join it, a delete aborts it, `close` waits for it, and the reconciler leaves
- * alone what is worked on.
+ * Work under way in this process, by what it works on: later requests join it, `close` waits for it, and the reconciler leaves alone what is worked on. A
+ * delete waits for none of it: the worker, when it ends the VM, brings it to its end.
  */
 
 interface Operation {
   readonly kind: string;
-  readonly controller: AbortController;
   readonly promise: Promise<unknown>;
 }
 
@@ -27,14 +26,13 @@ export class InflightOperations {
   }
 
   /** One at a time for a key; the status of the record makes sure of that. */
-  start<T>(key: string, kind: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const controller = new AbortController();
-    const promise = this.hold(key, () => work(controller.signal)).finally(() => {
+  start<T>(key: string, kind: string, work: () => Promise<T>): Promise<T> {
+    const promise = this.hold(key, work).finally(() => {
       if (this.#operations.get(key) === operation) this.#operations.delete(key);
     });
     // Someone may watch it or not: a failure nobody waits for is already in the record.
     promise.catch(() => undefined);
-    const operation: Operation = { kind, controller, promise };
+    const operation: Operation = { kind, promise };
     this.#operations.set(key, operation);
     return promise;
   }
@@ -81,10 +79,6 @@ export class InflightOperations {
   /** Resolves when whatever works on it now has ended, however it ends. */
   async settled(key: string): Promise<void> {
     await this.#operations.get(key)?.promise.catch(() => undefined);
-  }
-
-  abort(key: string, reason: Error): void {
-    this.#operations.get(key)?.controller.abort(reason);
   }
 
   /** Waits for all that is under way, but no longer than `timeoutMs`. */

@@ -7,6 +7,7 @@ import {
   FastvmError,
   type CallOptions,
   type CaptureResult,
+  type ErrorCode,
   type ExecEvent,
   type ExecSession,
   type ExecSpec,
@@ -62,6 +63,7 @@ interface FakeVm {
   network?: NetworkPolicy;
 }
 
+const DELETED = "it was deleted meanwhile";
 const CAPTURE: CaptureResult = { pauseMs: 12.5, dirtyBytes: 4096, durationMs: 20 };
 
 /** The `nth` rule has seen n packets of 100 bytes each. */
@@ -85,6 +87,8 @@ export class FakeWorker implements WorkerPort {
   readonly terminal: { input: string; sizes: string[] } = { input: "", sizes: [] };
   readonly #failures = new Map<Method, unknown[]>();
   readonly #gates = new Map<Method, Promise<void>>();
+  /** What ends calls that are under way with a VM when it is deleted. */
+  readonly #deletions = new Map<VmId, AbortController>();
   readonly #listeners = new Set<(event: WorkerEvent) => void>();
 
   /** The next call of the method rejects with the error. */
@@ -148,8 +152,8 @@ export class FakeWorker implements WorkerPort {
     return Promise.resolve({ vms, snapshots: [...this.snapshots] });
   }
 
-  async launch(spec: VmSpec, options: CallOptions = {}): Promise<LaunchResult> {
-    await this.#enter("launch", spec.vmId, options.signal);
+  async launch(spec: VmSpec): Promise<LaunchResult> {
+    await this.#enterUntilDeleted("launch", spec.vmId, spec.vmId, "launch_failed");
     if (spec.source.kind === "snapshot" && !this.snapshots.has(spec.source.snapshotId)) {
       throw new FastvmError("not_found", "no such snapshot");
     }
@@ -157,44 +161,46 @@ export class FakeWorker implements WorkerPort {
     return this.#launched(spec.vmId);
   }
 
-  async pause(vmId: VmId, options: CallOptions = {}): Promise<CaptureResult> {
-    await this.#enter("pause", vmId, options.signal);
+  async pause(vmId: VmId): Promise<CaptureResult> {
+    await this.#enterUntilDeleted("pause", vmId, vmId, "vm_died");
     this.#stop(this.#require(vmId));
     return CAPTURE;
   }
 
   async resume(vmId: VmId, options: ResumeOptions = {}): Promise<LaunchResult> {
-    await this.#enter("resume", vmId, options.signal);
+    await this.#enterUntilDeleted("resume", vmId, vmId, "launch_failed");
     const vm = this.#require(vmId);
     if (vm.status === "paused") Object.assign(vm, lifeOf(options), { status: "running" });
     return this.#launched(vmId);
   }
 
-  async deleteVm(vmId: VmId, options: CallOptions = {}): Promise<void> {
-    await this.#enter("deleteVm", vmId, options.signal);
+  async deleteVm(vmId: VmId): Promise<void> {
+    await this.#enter("deleteVm", vmId, undefined);
+    this.#deletions.get(vmId)?.abort();
+    this.#deletions.delete(vmId);
     this.vms.delete(vmId);
   }
 
-  async createSnapshot(
-    vmId: VmId,
-    snapshotId: SnapshotId,
-    options: CallOptions = {},
-  ): Promise<CaptureResult> {
-    await this.#enter("createSnapshot", snapshotId, options.signal);
+  async createSnapshot(vmId: VmId, snapshotId: SnapshotId): Promise<CaptureResult> {
+    await this.#enterUntilDeleted("createSnapshot", snapshotId, vmId, "vm_died");
     this.#require(vmId);
     this.snapshots.add(snapshotId);
     return CAPTURE;
   }
 
-  async deleteSnapshot(snapshotId: SnapshotId, options: CallOptions = {}): Promise<void> {
-    await this.#enter("deleteSnapshot", snapshotId, options.signal);
+  async deleteSnapshot(snapshotId: SnapshotId): Promise<void> {
+    await this.#enter("deleteSnapshot", snapshotId, undefined);
     this.snapshots.delete(snapshotId);
   }
 
-  async fork(vmId: VmId, children: readonly ForkChild[], options: CallOptions = {}): Promise<ForkResult> {
-    await this.#enter("fork", vmId, options.signal);
+  async fork(vmId: VmId, children: readonly ForkChild[]): Promise<ForkResult> {
+    const deletions = children.map((child) => this.#deletionOf(child.vmId));
+    await this.#enterUntilDeleted("fork", vmId, vmId, "vm_died");
     this.#require(vmId);
     const outcomes = children.map((child, index) => {
+      if (deletions[index]?.signal.aborted === true) {
+        return { vmId: child.vmId, ok: false as const, error: new FastvmError("launch_failed", DELETED) };
+      }
       if (this.failingChildren.has(index)) {
         return { vmId: child.vmId, ok: false as const, error: this.failingChildren.get(index) };
       }
@@ -286,6 +292,23 @@ export class FakeWorker implements WorkerPort {
   subscribe(listener: (event: WorkerEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** As `#enter`, but a delete of the VM ends the wait as it does at a worker with VMs. */
+  async #enterUntilDeleted(method: Method, id: string, vmId: VmId, code: ErrorCode): Promise<void> {
+    const deletion = this.#deletionOf(vmId);
+    try {
+      await this.#enter(method, id, deletion.signal);
+    } catch (error) {
+      if (!deletion.signal.aborted) throw error;
+      throw new FastvmError(code, DELETED);
+    }
+  }
+
+  #deletionOf(vmId: VmId): AbortController {
+    const deletion = this.#deletions.get(vmId) ?? new AbortController();
+    this.#deletions.set(vmId, deletion);
+    return deletion;
   }
 
   async #enter(method: Method, id: string, signal: AbortSignal | undefined): Promise<void> {

@@ -164,10 +164,12 @@ async function settle(host: TemplateHost, machine: MachineType, slot: Slot): Pro
   await attachDisk(slot.qemu.qmp, vm.record.chain);
   await slot.qemu.qmp.execute("cont");
   await step("template.continued");
-  const link = await openLink(vm, undefined, BOOT_DEADLINE_MS).catch(async (error: unknown) => {
-    const console = (await slot.qemu.drainConsole().catch(() => "")).toString();
-    throw new Error(`The image does not boot: ${console.slice(-LAST_WORDS_CHARS)}`, { cause: error });
-  });
+  const link = await openLink(vm, undefined, { deadlineMs: BOOT_DEADLINE_MS }).catch(
+    async (error: unknown) => {
+      const console = (await slot.qemu.drainConsole().catch(() => "")).toString();
+      throw new Error(`The image does not boot: ${console.slice(-LAST_WORDS_CHARS)}`, { cause: error });
+    },
+  );
   vm.setGuest({ qemu: slot.qemu, link: new KeptLink({ link }) });
   const { identity } = vm.record;
   await link.identify(

@@ -100,11 +100,11 @@ function startCapture(
   snapshot: SnapshotRecord,
   actor: string,
 ): Promise<SnapshotRecord> {
-  return ctx.inflight.start(snapshot.id, "capture", async (signal) => {
+  return ctx.inflight.start(snapshot.id, "capture", async () => {
     let capture: CaptureResult;
     try {
       await step("control.snapshot.recorded");
-      capture = await ctx.worker.createSnapshot(snapshot.vmId, snapshot.id, { signal });
+      capture = await ctx.worker.createSnapshot(snapshot.vmId, snapshot.id);
     } catch (error) {
       await ctx.reconciler.settle(snapshot.id, () => discard(ctx, snapshot, actor, error));
       throw error;

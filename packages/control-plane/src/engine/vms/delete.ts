@@ -22,7 +22,6 @@ async function deleteHeld(ctx: LifecycleContext, vm: VmRecord, actor: string): P
       "process",
     ),
   );
-  ctx.inflight.abort(vm.id, new FastvmError("launch_failed", "it was deleted while it started"));
   try {
     await step("control.delete.recorded");
     await ctx.worker.deleteVm(vm.id);

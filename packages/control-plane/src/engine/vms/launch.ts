@@ -163,12 +163,12 @@ function newVmRecord(caller: Caller, request: LaunchRequest, id: VmId, at: numbe
 
 /** Starts the VM of a `provisioning` record and follows it to its end in this process, whoever waits or not. */
 export function startLaunch(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
-  return ctx.inflight.start(vm.id, "launch", async (signal) => {
+  return ctx.inflight.start(vm.id, "launch", async () => {
     let told: StartOrder;
     let result: LaunchResult;
     try {
       told = await startOrderOf(ctx, vm);
-      result = await ctx.worker.launch(specOf(vm, told), { signal });
+      result = await ctx.worker.launch(specOf(vm, told));
     } catch (error) {
       const queued = await ctx.reconciler.settle(vm.id, () => settleFailure(ctx, vm, actor, error));
       if (queued !== undefined) return queued;

@@ -23,10 +23,10 @@ export async function pauseVm(ctx: LifecycleContext, vm: VmRecord, actor: string
 }
 
 function startPause(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
-  return ctx.inflight.start(vm.id, "pause", async (signal) => {
+  return ctx.inflight.start(vm.id, "pause", async () => {
     try {
       await step("control.pause.recorded");
-      await ctx.worker.pause(vm.id, { signal });
+      await ctx.worker.pause(vm.id);
     } catch (error) {
       await ctx.reconciler.settle(vm.id, () => settleFailure(ctx, vm, actor, error));
       throw error;

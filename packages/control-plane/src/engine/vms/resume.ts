@@ -59,12 +59,12 @@ async function joinResume(ctx: LifecycleContext, vm: VmRecord): Promise<VmRecord
 
 /** Restores the VM of a `resuming` record and follows it to its end in this process. */
 export function startResume(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
-  return ctx.inflight.start(vm.id, "resume", async (signal) => {
+  return ctx.inflight.start(vm.id, "resume", async () => {
     let told: StartOrder;
     let result: LaunchResult;
     try {
       told = await startOrderOf(ctx, vm);
-      result = await ctx.worker.resume(vm.id, { signal, ...told });
+      result = await ctx.worker.resume(vm.id, told);
     } catch (error) {
       const queued = await ctx.reconciler.settle(vm.id, () => settleFailure(ctx, vm, actor, error));
       if (queued !== undefined) return queued;

@@ -1,5 +1,6 @@
 /** Connects to the agent in a VM, under the generation of the VM's present life. */
 import { join } from "node:path";
+import type { WaitOptions } from "../../guest-link/deadline.ts";
 import { GuestLink } from "../../guest-link/guest-link.ts";
 import { LINK_SOCKET } from "../../qemu/machine.ts";
 import type { GuestConnection } from "../../guest-link/guest-connection.ts";
@@ -14,8 +15,7 @@ const HANDSHAKE_DEADLINE_MS = 30_000;
 export async function openLink(
   vm: Vm,
   forward: GuestForward | undefined,
-  deadlineMs = HANDSHAKE_DEADLINE_MS,
-  signal?: AbortSignal,
+  { deadlineMs = HANDSHAKE_DEADLINE_MS, signal }: WaitOptions = {},
 ): Promise<GuestLink> {
   return await GuestLink.connect({
     socketPath: join(vm.folder, LINK_SOCKET),
@@ -28,7 +28,7 @@ export async function openLink(
 
 /** A broken link is reopened with the same generation: commands of before are ended by the agent, the VM runs on. `link`: one that stands already. */
 export function keepLink(vm: Vm, forward: GuestForward | undefined, link?: GuestLink): KeptLink {
-  const open: OpenLink = (deadlineMs, signal) => openLink(vm, forward, deadlineMs, signal);
+  const open: OpenLink = (deadlineMs, signal) => openLink(vm, forward, { deadlineMs, signal });
   return new KeptLink(link === undefined ? { open } : { link, open });
 }
 

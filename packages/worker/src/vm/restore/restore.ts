@@ -14,6 +14,7 @@ import type { Life } from "../../identity/handshake.ts";
 import { allowDisk, closeSlot, moveSlot, openSlot } from "../../pool/slot.ts";
 import type { Slot } from "../../pool/slot.ts";
 import { MEMORY_FILE } from "../../qemu/machine.ts";
+import type { QemuProcess } from "../../qemu/qemu-process.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
 import { isRefusedState } from "../../qemu/refused-features.ts";
 import { chooseQemu } from "../../snapshot/set-of.ts";
@@ -48,6 +49,8 @@ export interface RestoreRequest {
   readonly folder: string;
   /** Of the VM that is resumed. */
   readonly transitions?: SerialQueue;
+  /** Aborting ends the QEMU and so whatever waits for it or its guest; the restore then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Restored {
@@ -76,17 +79,21 @@ async function restoreIntoSlot(
   snapshot: Snapshot,
   request: RestoreRequest,
 ): Promise<Restored> {
+  const { signal } = request;
+  signal?.throwIfAborted();
   const standby = await context.standby.take(snapshot);
   if (standby !== undefined) {
     try {
       return { vm: await enlist(context, standby, snapshot, request), fromPool: true };
     } catch (error) {
+      signal?.throwIfAborted();
       // It may have died while it waited; the long way is still open.
       context.onError(error);
     }
   }
   const { slot, fromPool } = await takeSlot(context, snapshot, request);
   try {
+    using _end = endOnAbort(slot.qemu, signal);
     await step("restore.slot-taken");
     const vm = await bringUp(context, slot, snapshot, request);
     return { vm, fromPool };
@@ -94,6 +101,7 @@ async function restoreIntoSlot(
     const ended = await asEnded(error, slot.qemu);
     const refused = ended && isRefusedState(ended.message);
     await closeSlot(context, slot);
+    signal?.throwIfAborted();
     if (refused) throw new FastvmError("snapshot_incompatible", ended.message, { cause: error });
     throw ended ?? error;
   }
@@ -108,6 +116,7 @@ async function enlist(
 ): Promise<Vm> {
   const { guest } = standby;
   try {
+    using _end = endOnAbort(standby.slot.qemu, request.signal);
     await step("restore.standby-taken");
     await mkdir(dirname(request.folder), { recursive: true, mode: CLOSED_FOLDER_MODE });
     const slot = await moveSlot(standby.slot, request.folder);
@@ -132,6 +141,15 @@ async function enlist(
     await rm(standby.slot.folder, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** A guest that keeps silent, or a QEMU that does, must not hold up who deletes the VM. */
+function endOnAbort(qemu: QemuProcess, signal: AbortSignal | undefined): Disposable {
+  // Whoever undoes the start ends it once more, and is told if that fails.
+  const end = (): void => void qemu.kill().catch(() => undefined);
+  if (signal?.aborted === true) end();
+  signal?.addEventListener("abort", end, { once: true });
+  return { [Symbol.dispose]: () => signal?.removeEventListener("abort", end) };
 }
 
 async function takeSlot(
@@ -173,7 +191,7 @@ async function bringUp(
   const connected = connect(context, slot, vm);
   return await orDisconnected(connected, async () => {
     await allowDisk(slot, request.diskGib);
-    const guest = await wake(context, slot, snapshot, vm);
+    const guest = await wake(context, slot, snapshot, vm, request.signal);
     return await introduce(context, vm, guest, connected, snapshot, request);
   });
 }
@@ -217,7 +235,8 @@ async function introduce(
     const forwardPort = context.forward?.port;
     const { vmId, life, identity } = request;
     const held = vm.record.trust;
-    await link.identify(handshakeFields({ vmId, life, identity, trust: held, growRoot, forwardPort }));
+    const fields = handshakeFields({ vmId, life, identity, trust: held, growRoot, forwardPort });
+    await link.identify(fields, { signal: request.signal });
     await step("introduce.identified");
     const trust = await bringTrust(context, vm, link);
     await connected;
@@ -229,6 +248,7 @@ async function introduce(
       ...deadlineFromNow(request.ttl),
     }));
     await step("introduce.recorded");
+    request.signal?.throwIfAborted();
   } catch (error) {
     link.close();
     throw error;

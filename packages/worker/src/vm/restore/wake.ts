@@ -71,6 +71,7 @@ export async function wake(
   slot: Slot,
   snapshot: Snapshot,
   vm: Vm,
+  signal?: AbortSignal,
 ): Promise<WokenGuest> {
   const { qemu } = slot;
   const [state] = await allSettled<[Buffer, void, void, void]>([
@@ -84,7 +85,7 @@ export async function wake(
   await step("wake.state-loaded");
   await qemu.qmp.execute("cont");
   await step("wake.continued");
-  const link = await openLink(vm, context.forward);
+  const link = await openLink(vm, context.forward, { signal });
   await step("wake.linked");
   return { qemu, link };
 }

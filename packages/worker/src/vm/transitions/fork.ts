@@ -4,7 +4,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { FastvmError, step } from "@fastvm/contract";
-import type { CaptureResult, ForkChild, ForkResult } from "@fastvm/contract";
+import type { CaptureResult, ForkChild, ForkResult, VmId } from "@fastvm/contract";
 import { makeClosedFolder } from "../../files/closed-folder.ts";
 import { linkSnapshot, openSnapshot, publishSnapshot } from "../../snapshot/folder.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
@@ -23,17 +23,20 @@ interface Source extends AsyncDisposable {
   readonly capture: CaptureResult;
 }
 
-/** The source's other transitions wait for the capture only, not for the children. */
+/** The source's other transitions wait for the capture only, not for the children. A child whose signal is aborted fails, and leaves nothing behind. */
 export async function fork(
   context: WorkerContext,
   vm: Vm,
   children: readonly ForkChild[],
+  signalOf: (vmId: VmId) => AbortSignal | undefined = () => undefined,
 ): Promise<ForkResult> {
   using _room = await context.admission.admit(children.length);
   await step("fork.begun");
   await using source = await vm.transitions.run(() => captureSource(context, vm));
   await step("fork.captured");
-  const outcomes = await Promise.all(children.map((child) => startChild(context, source.snapshot, child)));
+  const outcomes = await Promise.all(
+    children.map((child) => startChild(context, source.snapshot, child, signalOf(child.vmId))),
+  );
   return { capture: source.capture, children: outcomes };
 }
 
@@ -88,6 +91,7 @@ async function startChild(
   context: WorkerContext,
   snapshot: Snapshot,
   child: ForkChild,
+  signal: AbortSignal | undefined,
 ): Promise<ForkResult["children"][number]> {
   const startedAt = performance.now();
   try {
@@ -100,6 +104,7 @@ async function startChild(
       generation: child.generation,
       diskGib: snapshot.manifest.diskGib,
       folder: vmFolder(context.config, child.vmId),
+      signal,
     });
     // First: a VM that runs is never one that nobody knows.
     context.vms.set(child.vmId, vm);

@@ -1,4 +1,4 @@
-/** A QEMU that ended unasked: the VM becomes `error` or, after its guest's own power-off, `stopped`; what it held is freed. */
+/** A QEMU that ended unasked, by its own failure or by its guest's power-off or reboot: the VM becomes `error`; what it held is freed. */
 import { FastvmError, step } from "@fastvm/contract";
 import type { WorkerEvent } from "@fastvm/contract";
 import { explainEnd } from "../state/explain-end.ts";

@@ -5,17 +5,23 @@ import type { LaunchResult, SnapshotId, VmSpec } from "@fastvm/contract";
 import { openSnapshot } from "../../snapshot/folder.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
 import { publicAddress } from "../state/holdings.ts";
+import { unlessAborted } from "../../concurrency/unless-aborted.ts";
 import { restore } from "../restore/restore.ts";
 import { snapshotFolder, vmFolder } from "../state/worker-context.ts";
 import type { WorkerContext } from "../state/worker-context.ts";
 
-export async function launch(context: WorkerContext, spec: VmSpec): Promise<LaunchResult> {
+/** Aborted, it leaves nothing behind. */
+export async function launch(
+  context: WorkerContext,
+  spec: VmSpec,
+  signal?: AbortSignal,
+): Promise<LaunchResult> {
   const startedAt = performance.now();
   using _room = await context.admission.admit();
   await step("launch.begun");
   const source =
     spec.source.kind === "template"
-      ? await context.templates.ensure(spec.machine)
+      ? await unlessAborted(() => context.templates.ensure(spec.machine), signal)
       : await requireSnapshot(context, spec.source.snapshotId);
   await step("launch.source-found");
   const { vm, fromPool } = await restore(context, source, {
@@ -27,6 +33,7 @@ export async function launch(context: WorkerContext, spec: VmSpec): Promise<Laun
     generation: spec.generation,
     diskGib: Math.max(spec.diskGib, source.manifest.diskGib),
     folder: vmFolder(context.config, spec.vmId),
+    signal,
   });
   // First: a VM that runs is never one that nobody knows.
   context.vms.set(spec.vmId, vm);

@@ -18,7 +18,13 @@ const CLOSED: NetworkPolicy = {
   dns: { mode: "allow", domains: [], blockBypass: false },
 };
 
-export async function resume(context: WorkerContext, vm: Vm, options: ResumeOptions): Promise<LaunchResult> {
+/** Aborted, it leaves the paused state as it was. */
+export async function resume(
+  context: WorkerContext,
+  vm: Vm,
+  options: ResumeOptions,
+  signal?: AbortSignal,
+): Promise<LaunchResult> {
   const startedAt = performance.now();
   if (vm.record.phase === "running") return { durationMs: 0, fromPool: false, ...publicAddress(context, vm) };
   if (vm.record.phase !== "paused") {
@@ -41,6 +47,7 @@ export async function resume(context: WorkerContext, vm: Vm, options: ResumeOpti
     diskGib: vm.record.diskGib,
     folder: vmFolder(context.config, vm.vmId),
     transitions: vm.transitions,
+    signal,
   });
   // First: whatever cannot be cleared away of the paused state, the VM runs.
   context.vms.set(vm.vmId, revived);

@@ -1,0 +1,94 @@
+/**
+ * What is asked of the guest of a running VM. All of it takes a signal: a guest answers when it likes. Without one each rejects with `guest_unresponsive` when the
+ * guest has kept silent for its own bound, at most 30 s to be reached and as long again in the midst of it.
+ */
+import type { Duplex } from "node:stream";
+import type { VmId } from "../ids.ts";
+import type { CallOptions } from "./call-options.ts";
+
+export interface GuestAccess {
+  /**
+   * Starts a command. Rejects with `vm_wrong_state` when the VM is not running, with `guest_unresponsive` when the guest does not answer within the command's own `timeoutMs`. Aborted
+   * before it has resolved, the command does not run or is killed; aborted later it is killed, and the session's iteration throws the signal's reason.
+   */
+  exec(vmId: VmId, spec: ExecSpec, options?: CallOptions): Promise<ExecSession>;
+
+  /**
+   * Writes a file in a running VM, whole or not at all; folders above it are made. Rejects with `transfer_failed` and the guest's own reason, with
+   * `vm_wrong_state` when the VM is not running, with the source's error when that fails. Aborted in its last moment it may be there all the same, and then is whole.
+   */
+  writeFile(
+    vmId: VmId,
+    path: string,
+    content: AsyncIterable<Uint8Array>,
+    options?: CallOptions,
+  ): Promise<void>;
+
+  /**
+   * Connects to a TCP port on the loopback of a running VM. Rejects with `vm_wrong_state` when the VM is not running,
+   * else with `guest_unresponsive`, whose message has the guest's own reason if it gave one, such as ECONNREFUSED. The connection breaks when the VM is paused or deleted. Signal and
+   * bound (10 s) are for the connecting only.
+   */
+  dial(vmId: VmId, port: number, options?: CallOptions): Promise<Duplex>;
+
+  /**
+   * Replaces the identity's `authorizedKeys` in a running VM, after the transitions that are under way. Rejects as `writeFile` does. Aborted, it does not begin, or the guest has the keys
+   * of before or these; the next call decides.
+   */
+  setAuthorizedKeys(vmId: VmId, keys: readonly string[], options?: CallOptions): Promise<void>;
+
+  /**
+   * Makes a host of the API's own URLs lead, inside a running VM, to the server for guests, whatever the VM may reach: a name by a line of the guest's
+   * /etc/hosts, an address by making it the guest's own. Holds for the VM's present life at least; cheap when it was done. Resolves to `false`, and nothing has
+   * changed, for a host or port that is not to be carried, such as the guest's own addresses. Rejects as `writeFile` does, and with `conflict` for one host too many. Aborted,
+   * it may have been done; to do it again is no harm.
+   */
+  mapToLoopback(vmId: VmId, target: GuestTarget, options?: CallOptions): Promise<boolean>;
+}
+
+/** As a URL has it after parsing, an IPv6 address without its brackets. */
+export interface GuestTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ExecSpec {
+  /** argv; the first element is looked up in PATH as execvp(3) does. */
+  readonly command: readonly string[];
+  /** Added to the VM's own environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default `/root`. */
+  readonly cwd?: string;
+  /** Name or numeric id; default root. */
+  readonly user?: string;
+  /** Bytes: written, then closed. `open`: fed by `writeStdin`. Absent: stdin is empty, unless there is a pty. */
+  readonly stdin?: Uint8Array | "open";
+  readonly timeoutMs?: number;
+  /** Present: the command runs on a pseudo-terminal, stdin is open and stderr arrives as stdout. */
+  readonly pty?: { readonly cols: number; readonly rows: number };
+}
+
+export type ExecEvent =
+  | { readonly kind: "stdout"; readonly data: Uint8Array }
+  | { readonly kind: "stderr"; readonly data: Uint8Array }
+  | {
+      readonly kind: "exit";
+      /** 128 + signal when a signal ended it, 124 when its time ran out, 126 or 127 when it could not be started. */
+      readonly exitCode: number;
+      readonly timedOut: boolean;
+      readonly durationMs: number;
+      /** Why it could not be started. */
+      readonly diagnostic?: string;
+    };
+
+/**
+ * A running command. Iterating yields output as the guest produces it, then exactly one `exit`, unless the VM dies, when it
+ * throws. A reader that does not read slows only its own command. Ending the iteration early, or `kill`, kills the process group.
+ */
+export interface ExecSession extends AsyncIterable<ExecEvent> {
+  /** Resolves when there is room for more. For a session with a pty or with `stdin: "open"`. */
+  writeStdin(data: Uint8Array): Promise<void>;
+  closeStdin(): void;
+  resize(cols: number, rows: number): void;
+  kill(): void;
+}

@@ -1,0 +1,97 @@
+/**
+ * What a worker and its VMs are and do now. None of these takes a signal: each is answered from what the worker knows, or within the bound that it names.
+ */
+import type { SnapshotId, VmId } from "../ids.ts";
+import type { NetworkReport } from "../network-policy.ts";
+import type { TtlAction } from "../schemas/ttl.ts";
+import type { VmDeadline } from "./vm-life.ts";
+
+export interface HostState {
+  /** What this host could hold and what it holds; drives placement and `202 queued`. */
+  capacity(): Promise<WorkerCapacity>;
+
+  /** Every VM and snapshot the worker knows after its own recovery; the control plane reconciles against it. */
+  inventory(): Promise<WorkerInventory>;
+
+  /** What a VM uses of its host, in whatever state it is, also when its QEMU does not answer. Takes a moment: the load of the processor is measured. */
+  stats(vmId: VmId): Promise<VmUsage>;
+
+  /**
+   * What the guest and its QEMU printed last, in whatever state the VM is; of one that failed, as much as was kept. Of a QEMU that does not answer within 20 s, what was
+   * read of it before.
+   */
+  consoleLog(vmId: VmId): Promise<VmLog>;
+
+  /**
+   * What the network of a VM has done so far; `undefined` when it has none, because it does not run or the host gives none. Rejects when the host's tools do not answer
+   * within 60 s.
+   */
+  networkReport(vmId: VmId): Promise<NetworkReport | undefined>;
+
+  /** Calls the listener for what happens to VMs unasked; returns the function that ends the subscription. */
+  subscribe(listener: (event: WorkerEvent) => void): () => void;
+}
+
+export interface WorkerCapacity {
+  readonly vcpus: number;
+  /** Memory that VMs may be promised, in MiB. */
+  readonly memoryMib: number;
+  /** The largest single machine that this host can run at all. */
+  readonly largestMachine: { readonly cpu: number; readonly memoryMib: number };
+  /** Free bytes where VM disks live. */
+  readonly diskFreeBytes: number;
+  /** All bytes there, free or not: no disk can ever hold more. */
+  readonly diskTotalBytes: number;
+  readonly runningVms: number;
+  readonly accelerator: "kvm" | "tcg";
+}
+
+export type WorkerVmStatus = "running" | "paused" | "error";
+
+export interface WorkerInventory {
+  readonly vms: readonly {
+    readonly vmId: VmId;
+    readonly status: WorkerVmStatus;
+    /** Of its machine. */
+    readonly memoryMib: number;
+    /** Why, when the status is `error`. */
+    readonly reason?: string;
+    /** In force; only of a VM that runs. */
+    readonly deadline?: VmDeadline;
+    readonly publicIpv6?: string;
+    /** Of its present or, when it does not run, its last life. */
+    readonly generation: number;
+  }[];
+  readonly snapshots: readonly SnapshotId[];
+}
+
+export interface VmUsage {
+  /** Of a VM that runs. */
+  readonly process?: {
+    /** Since it was launched, restored or resumed last. */
+    readonly uptimeMs: number;
+    readonly cpuSeconds: number;
+    /** Over the moment of the measurement; 100 is one processor of the host at full use. */
+    readonly cpuPercent: number;
+    /** Pages that several processes share are counted in parts. */
+    readonly residentBytes: number;
+  };
+  readonly disk: {
+    /** What its layers take of the host's disk. */
+    readonly usedBytes: number;
+    /** Of these, in layers that nothing else shares. */
+    readonly ownBytes: number;
+  };
+}
+
+/** As it was printed: not always UTF-8. At most 64 KiB each. */
+export interface VmLog {
+  readonly console: Uint8Array;
+  readonly hypervisor: Uint8Array;
+}
+
+export type WorkerEvent =
+  /** QEMU ended, or the VM could not be adopted after a restart; its resources are already freed. */
+  | { readonly kind: "vm_failed"; readonly vmId: VmId; readonly reason: string }
+  /** Its deadline passed, and the action is done. */
+  | { readonly kind: "vm_expired"; readonly vmId: VmId; readonly action: TtlAction; readonly atMs: number };

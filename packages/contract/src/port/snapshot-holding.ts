@@ -1,0 +1,22 @@
+/** Captured states that outlive their VMs. Neither of these takes a signal, for the reason that the transitions have none. */
+import type { SnapshotId, VmId } from "../ids.ts";
+
+export interface SnapshotHolding {
+  /**
+   * Captures a running or paused VM as a durable snapshot; the source runs on. A guest that does not answer is captured as it is. Rejects with `capture_failed` when QEMU does
+   * not answer, with `vm_died` when `deleteVm` came meanwhile; nothing is left then.
+   */
+  createSnapshot(vmId: VmId, snapshotId: SnapshotId): Promise<CaptureResult>;
+
+  /** Resolves also when there is no such snapshot. VMs restored from it are not touched. */
+  deleteSnapshot(snapshotId: SnapshotId): Promise<void>;
+}
+
+export interface CaptureResult {
+  /** How long the guest stood still, in ms. */
+  readonly pauseMs: number;
+  /** Private memory that was copied, in bytes. */
+  readonly dirtyBytes: number;
+  /** From the call to the durable result, in ms. */
+  readonly durationMs: number;
+}
