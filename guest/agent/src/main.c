@@ -13,6 +13,7 @@
 #include "agent.h"
 #include "boot/early-init.h"
 #include "boot/port.h"
+#include "loop/serve.h"
 
 static volatile sig_atomic_t ending;
 static int listener = -1;

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent.h"
+#include "loop/serve.h"
 #include "minimal-init.h"
 
 enum { PORT_WAIT_STEPS = 2000, PORT_WAIT_STEP_US = 5000, MAX_NAME = 128 };

@@ -1,3 +1,4 @@
+/* A root disk that was made larger than its file system: that grows to it. */
 #ifndef FASTVM_GROW_ROOT_H
 #define FASTVM_GROW_ROOT_H
 

@@ -1,4 +1,5 @@
-/* Makes a restored guest somebody of its own: what it is told here no other clone of its snapshot is told. */
+#include "identity.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/random.h>
@@ -15,6 +16,7 @@
 #include "link/fields.h"
 #include "grow-root.h"
 #include "own-name.h"
+#include "streams/forward.h"
 #include "system/paths.h"
 #include "system/spawn.h"
 

@@ -107,3 +107,21 @@ bool parser_next(struct parser *parser, struct frame *frame)
         parser->resynchronising = true;
     }
 }
+
+uint32_t frame_u32(const struct frame *frame)
+{
+    uint32_t value = 0;
+    if (frame->length >= sizeof value) {
+        memcpy(&value, frame->payload, sizeof value);
+    }
+    return value;
+}
+
+uint16_t frame_u16(const struct frame *frame, size_t offset)
+{
+    uint16_t value = 0;
+    if (frame->length >= offset + sizeof value) {
+        memcpy(&value, frame->payload + offset, sizeof value);
+    }
+    return value;
+}

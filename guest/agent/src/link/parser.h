@@ -27,4 +27,8 @@ void parser_filled(struct parser *parser, size_t bytes);
 /* The next whole frame, valid until the next call on this parser; false when more bytes are needed. */
 bool parser_next(struct parser *parser, struct frame *frame);
 
+/* A number in the payload; 0 where that is too short. */
+uint32_t frame_u32(const struct frame *frame);
+uint16_t frame_u16(const struct frame *frame, size_t offset);
+
 #endif

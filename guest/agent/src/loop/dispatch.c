@@ -1,4 +1,5 @@
-/* What each frame of the host means. */
+#include "dispatch.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -6,24 +7,10 @@
 #include <unistd.h>
 
 #include "agent.h"
-
-static uint32_t payload_u32(const struct frame *frame)
-{
-    uint32_t value = 0;
-    if (frame->length >= sizeof value) {
-        memcpy(&value, frame->payload, sizeof value);
-    }
-    return value;
-}
-
-static uint16_t payload_u16(const struct frame *frame, size_t offset)
-{
-    uint16_t value = 0;
-    if (frame->length >= offset + sizeof value) {
-        memcpy(&value, frame->payload + offset, sizeof value);
-    }
-    return value;
-}
+#include "identity/identity.h"
+#include "streams/kinds.h"
+#include "streams/stream.h"
+#include "streams/turns.h"
 
 /* The kernel's name for this boot: 32 digits with dashes, as 16 bytes. */
 static void read_boot_id(uint8_t id[BOOT_ID_BYTES])
@@ -61,21 +48,6 @@ static void welcome(struct agent *agent)
     link_send(&agent->link, KIND_WELCOME, 0, &answer, sizeof answer);
 }
 
-/* A host that lost its connection has lost its commands; a VM that was restored has never had them. */
-static void end_streams(struct agent *agent, bool restored)
-{
-    while (agent->stream_count > 0) {
-        struct stream *stream = agent->streams[0];
-        if (stream->kind != STREAM_EXEC) {
-            stream_close(agent, stream);
-        } else if (restored) {
-            exec_detach(agent, stream);
-        } else {
-            exec_kill(agent, stream);
-        }
-    }
-}
-
 static void hello(struct agent *agent, const struct frame *frame)
 {
     struct link *link = &agent->link;
@@ -83,8 +55,13 @@ static void hello(struct agent *agent, const struct frame *frame)
     const uint8_t *nonce = generation + GENERATION_BYTES;
     bool repeated = link->greeted && frame->session == link->session && memcmp(nonce, link->nonce, NONCE_BYTES) == 0;
     if (!repeated) {
+        /* A host that lost its connection has lost its commands; a VM that was restored has never had them. */
         bool restored = memcmp(generation, link->generation, GENERATION_BYTES) != 0;
-        end_streams(agent, restored);
+        if (restored) {
+            streams_detach(agent);
+        } else {
+            streams_kill(agent);
+        }
         link_drop_output(link);
         agent->request_length = 0;
         link->greeted = true;
@@ -145,46 +122,10 @@ static void receive_data(struct agent *agent, struct stream *stream, const struc
     if (!stream_receive(agent, stream, frame->length)) {
         return;
     }
-    if (stream->kind == STREAM_EXEC) {
-        exec_data(agent, stream, frame->payload, frame->length);
-    } else if (stream->kind == STREAM_WRITE) {
-        file_data(agent, stream, frame->payload, frame->length);
-    } else if (stream->kind == STREAM_SOCKET && !stream->input_ended) {
-        socket_data(agent, stream, frame->payload, frame->length);
+    if (stream->kind->data != NULL) {
+        stream->kind->data(agent, stream, frame->payload, frame->length);
     } else {
         stream_reset(agent, stream, EPROTO);
-    }
-}
-
-static void receive_end(struct agent *agent, struct stream *stream)
-{
-    if (stream->kind == STREAM_EXEC) {
-        exec_end(agent, stream);
-    } else if (stream->kind == STREAM_WRITE) {
-        file_end(agent, stream);
-    } else if (stream->kind == STREAM_SOCKET) {
-        socket_end(agent, stream);
-    }
-}
-
-static void receive_credit(struct agent *agent, struct stream *stream, uint32_t bytes)
-{
-    if (!stream_credited(agent, stream, bytes)) {
-        return;
-    }
-    if (stream->kind == STREAM_EXEC) {
-        exec_resume_output(agent, stream);
-    } else if (stream->kind == STREAM_SOCKET) {
-        socket_resume_output(agent, stream);
-    }
-}
-
-static void end_by_reset(struct agent *agent, struct stream *stream)
-{
-    if (stream->kind == STREAM_EXEC) {
-        exec_kill(agent, stream);
-    } else {
-        stream_close(agent, stream);
     }
 }
 
@@ -195,25 +136,22 @@ static void to_stream(struct agent *agent, struct stream *stream, const struct f
         receive_data(agent, stream, frame);
         break;
     case KIND_END:
-        receive_end(agent, stream);
+        if (stream->kind->end != NULL) {
+            stream->kind->end(agent, stream);
+        }
         break;
     case KIND_CREDIT:
-        receive_credit(agent, stream, payload_u32(frame));
+        if (stream_credited(agent, stream, frame_u32(frame)) && stream->kind->resume != NULL) {
+            stream->kind->resume(agent, stream);
+        }
         break;
     case KIND_RESET:
-        end_by_reset(agent, stream);
-        break;
-    case KIND_SIGNAL:
-        if (stream->kind == STREAM_EXEC) {
-            exec_signal(stream, payload_u32(frame));
-        }
-        break;
-    case KIND_RESIZE:
-        if (stream->kind == STREAM_EXEC) {
-            exec_resize(stream, payload_u16(frame, 0), payload_u16(frame, 2));
-        }
+        stream_kill(agent, stream);
         break;
     default:
+        if (stream->kind->frame != NULL) {
+            stream->kind->frame(stream, frame);
+        }
         break;
     }
 }
@@ -241,20 +179,13 @@ void dispatch(struct agent *agent, const struct frame *frame)
             link_send(&agent->link, KIND_PONG, 0, frame->payload, frame->length);
         }
         return;
-    case KIND_OPEN_EXEC:
-        open_request(agent, frame, exec_open);
-        return;
-    case KIND_OPEN_WRITE:
-        open_request(agent, frame, file_open_write);
-        return;
-    case KIND_OPEN_READ:
-        open_request(agent, frame, file_open_read);
-        return;
-    case KIND_OPEN_DIAL:
-        open_request(agent, frame, socket_open_dial);
-        return;
     default:
         break;
+    }
+    const struct stream_kind *opened = kind_opened_by(frame->kind);
+    if (opened != NULL) {
+        open_request(agent, frame, opened->open);
+        return;
     }
     struct stream *stream = stream_find(agent, frame->stream);
     if (stream != NULL) {

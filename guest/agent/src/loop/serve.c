@@ -1,4 +1,5 @@
-/* The loop: waits, reads the port, moves streams along. One thread; nothing in it waits for anything but epoll. */
+#include "serve.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -10,6 +11,12 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "dispatch.h"
+#include "streams/forward.h"
+#include "streams/leftovers.h"
+#include "streams/stream.h"
+#include "streams/turns.h"
+#include "system/clock.h"
 
 enum {
     MAX_EVENTS = 64,
@@ -55,7 +62,7 @@ static void watch_signals(struct agent *agent)
     sigaddset(&signals, SIGIO);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     int fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
-    watch_open(&agent->signal_watch, fd, NULL, NULL);
+    watch_open(&agent->signal_watch, fd, agent->main_epoll, NULL, NULL);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &agent->signal_watch};
     epoll_ctl(agent->main_epoll, EPOLL_CTL_ADD, fd, &event);
 }
@@ -70,33 +77,20 @@ struct agent *agent_new(int fd)
     agent->main_epoll = epoll_create1(EPOLL_CLOEXEC);
     agent->stream_epoll = epoll_create1(EPOLL_CLOEXEC);
     agent->next_guest_stream = 1;
-    for (size_t i = 0; i < MAX_LEFTOVERS; i++) {
-        agent->leftovers[i].fd = -1;
-    }
+    leftovers_init(agent);
     watch_signals(agent);
     raise_descriptor_limit();
-    watch_open(&agent->link_watch, fd, NULL, NULL);
+    watch_open(&agent->link_watch, fd, agent->main_epoll, NULL, NULL);
     heed_signals();
     return agent;
 }
 
 void agent_free(struct agent *agent)
 {
-    while (agent->stream_count > 0) {
-        struct stream *stream = agent->streams[0];
-        if (stream->kind == STREAM_EXEC) {
-            exec_kill(agent, stream);
-        } else {
-            stream_close(agent, stream);
-        }
-    }
+    streams_kill(agent);
     streams_free_dead(agent);
-    for (size_t i = 0; i < MAX_LEFTOVERS; i++) {
-        watch_close(agent, &agent->leftovers[i]);
-    }
-    for (size_t i = 0; i < agent->forward_count; i++) {
-        watch_close(agent, &agent->forward_watches[i]);
-    }
+    leftovers_close(agent);
+    forwards_close(agent);
     close(agent->signal_watch.fd);
     close(agent->main_epoll);
     close(agent->stream_epoll);
@@ -183,7 +177,7 @@ static void read_signals(struct agent *agent)
     struct signalfd_siginfo info[8];
     while (read(agent->signal_watch.fd, info, sizeof info) > 0) {
     }
-    exec_reap(agent);
+    streams_reap(agent);
 }
 
 static void handle_streams(struct agent *agent)
@@ -201,16 +195,16 @@ static void handle_streams(struct agent *agent)
 
 static void move_output(struct agent *agent, bool streams_ready)
 {
-    agent->files_first = !agent->files_first;
-    agent->turn += agent->files_first;
-    if (agent->files_first) {
-        files_pump(agent);
+    agent->pumped_first = !agent->pumped_first;
+    agent->turn += agent->pumped_first;
+    if (agent->pumped_first) {
+        streams_pump(agent);
     }
     if (streams_ready && link_has_room(&agent->link)) {
         handle_streams(agent);
     }
-    if (!agent->files_first) {
-        files_pump(agent);
+    if (!agent->pumped_first) {
+        streams_pump(agent);
     }
 }
 
@@ -219,19 +213,14 @@ static int choose_timeout(struct agent *agent, int retry_ms)
     if (agent->frames_wait && link_accepts_input(&agent->link)) {
         return 0;
     }
-    if (agent->reading_files > 0 && link_has_room(&agent->link)) {
-        /* Only those with room in their window can go on; the others wait for credit. */
-        for (size_t i = 0; i < agent->stream_count; i++) {
-            if (agent->streams[i]->kind == STREAM_READ && agent->streams[i]->window > 0) {
-                return 0;
-            }
-        }
+    if (link_has_room(&agent->link) && streams_can_pump(agent)) {
+        return 0;
     }
-    int drain_ms = agent->draining == 0 ? -1 : exec_next_drain_ms(agent, monotonic_ns());
-    if (drain_ms < 0 || (retry_ms >= 0 && retry_ms < drain_ms)) {
+    int tick_ms = agent->timed_streams == 0 ? -1 : streams_next_tick_ms(agent, monotonic_ns());
+    if (tick_ms < 0 || (retry_ms >= 0 && retry_ms < tick_ms)) {
         return retry_ms;
     }
-    return drain_ms;
+    return tick_ms;
 }
 
 struct round {
@@ -299,12 +288,14 @@ void agent_serve(struct agent *agent, bool port_returns)
             read_signals(agent);
         }
         move_output(agent, round.streams);
-        if (agent->draining > 0) {
-            exec_check_drains(agent, monotonic_ns());
+        if (agent->timed_streams > 0) {
+            streams_tick(agent, monotonic_ns());
         }
         if (connected && !link_flush(&agent->link) && !port_returns) {
             return;
         }
-        streams_free_dead(agent);
+        if (streams_free_dead(agent) && agent->forwards_paused) {
+            forwards_resume(agent);
+        }
     }
 }

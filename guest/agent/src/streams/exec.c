@@ -1,6 +1,7 @@
+#include "exec.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,20 +10,42 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "agent.h"
+#include "exec-ends.h"
 #include "exec-request.h"
+#include "leftovers.h"
+#include "system/clock.h"
 #include "system/spawn.h"
 
 enum {
-    /* As large as the kernel gives to anybody: fewer, larger reads. */
-    PIPE_BYTES = 262144,
     DRAIN_MS = 100,
     EXIT_CANNOT_EXECUTE = 126,
     EXIT_NOT_FOUND = 127,
 };
+
+struct exec_stream {
+    /* `in` and `out` are the command's input and output; its time runs while what it left in its pipes is drained. */
+    struct stream stream;
+    struct watch err;
+    pid_t pid;
+    bool is_pty;
+    /* The command's side of its terminal, held open until it ends: with none open, ours would report an error for good. */
+    int terminal;
+    bool exited;
+    /* Nobody was left in the process group when its leader was reaped: its number may be somebody else's now. */
+    bool group_gone;
+    int exit_status;
+    uint64_t started_ns;
+    /* What the pipes held when the main process ended: delivered whatever it takes. */
+    size_t must_drain;
+};
+
+static struct exec_stream *exec_of(struct stream *stream)
+{
+    return (struct exec_stream *)stream;
+}
 
 static void send_exit(struct agent *agent, uint32_t id, int code, uint32_t error, uint64_t started_ns,
                       const char *diagnostic)
@@ -57,120 +80,80 @@ static void set_nonblocking(int fd)
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
-/* Ends of pipes or of a terminal: ours and the command's. */
-struct ends {
-    int ours[3];
-    int theirs[3];
-};
-
-static void close_ends(const int *ends)
-{
-    for (int i = 0; i < 3; i++) {
-        if (ends[i] >= 0) {
-            close(ends[i]);
-        }
-    }
-}
-
-static int open_pipe(int *read_end, int *write_end)
-{
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0) {
-        return -1;
-    }
-    fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES);
-    *read_end = ends[0];
-    *write_end = ends[1];
-    return 0;
-}
-
-static bool open_pipes(struct ends *ends, bool stdin_open)
-{
-    int failed = stdin_open ? open_pipe(&ends->theirs[0], &ends->ours[0])
-                            : (ends->theirs[0] = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0;
-    return !failed && open_pipe(&ends->ours[1], &ends->theirs[1]) == 0 &&
-           open_pipe(&ends->ours[2], &ends->theirs[2]) == 0;
-}
-
-static bool open_terminal(struct ends *ends, const struct winsize *size)
-{
-    int master, slave;
-    if (openpty(&master, &slave, NULL, NULL, size) < 0) {
-        return false;
-    }
-    fcntl(master, F_SETFD, FD_CLOEXEC);
-    fcntl(slave, F_SETFD, FD_CLOEXEC);
-    ends->ours[1] = master;
-    ends->ours[0] = fcntl(master, F_DUPFD_CLOEXEC, 0);
-    ends->theirs[0] = slave;
-    ends->theirs[1] = fcntl(slave, F_DUPFD_CLOEXEC, 0);
-    ends->theirs[2] = fcntl(slave, F_DUPFD_CLOEXEC, 0);
-    return ends->ours[0] >= 0 && ends->theirs[1] >= 0 && ends->theirs[2] >= 0;
-}
-
-static void finish_if_over(struct agent *agent, struct stream *stream);
+static void finish_if_over(struct agent *agent, struct exec_stream *exec);
 
 static void output_ready(struct agent *agent, struct watch *watch, uint32_t events)
 {
     (void)events;
-    struct stream *stream = watch->stream;
-    ssize_t bytes = stream_pump(agent, stream, watch, watch == &stream->out ? KIND_DATA : KIND_DATA_ERR);
+    struct exec_stream *exec = exec_of(watch->stream);
+    ssize_t bytes = stream_pump(agent, watch->stream, watch, watch == &exec->err ? KIND_DATA_ERR : KIND_DATA);
     if (bytes > 0) {
-        stream->must_drain -= (size_t)bytes < stream->must_drain ? (size_t)bytes : stream->must_drain;
+        exec->must_drain -= (size_t)bytes < exec->must_drain ? (size_t)bytes : exec->must_drain;
     } else if (bytes != -EAGAIN && bytes != -EINTR) {
-        watch_close(agent, watch); /* End of file; a terminal says EIO when its last user is gone. */
-        finish_if_over(agent, stream);
+        watch_close(watch); /* End of file; a terminal says EIO when its last user is gone. */
+        finish_if_over(agent, exec);
     }
 }
 
 /* A terminal has no end but the one that is typed. It is not of the host's bytes: no credit is given for it. False while there is no room. */
-static bool type_end_of_file(struct agent *agent, struct stream *stream)
+static bool type_end_of_file(struct exec_stream *exec)
 {
     static const uint8_t end_of_file = 4;
-    if (write(stream->in.fd, &end_of_file, 1) < 0 && (errno == EAGAIN || errno == EINTR)) {
-        watch_set(agent, &stream->in, EPOLLOUT);
+    if (write(exec->stream.in.fd, &end_of_file, 1) < 0 && (errno == EAGAIN || errno == EINTR)) {
+        watch_set(&exec->stream.in, EPOLLOUT);
         return false;
     }
     return true;
 }
 
-static void push_input(struct agent *agent, struct stream *stream)
+static void push_input(struct agent *agent, struct exec_stream *exec)
 {
+    struct stream *stream = &exec->stream;
     if (stream_flush_input(agent, stream) != 0) {
         stream_discard_input(agent, stream);
-    } else if (stream->input_ended && stream->input.length == 0 &&
-               (!stream->is_pty || type_end_of_file(agent, stream))) {
-        watch_close(agent, &stream->in);
+    } else if (stream->input_ended && stream->input.length == 0 && (!exec->is_pty || type_end_of_file(exec))) {
+        watch_close(&stream->in);
     }
 }
 
 static void input_ready(struct agent *agent, struct watch *watch, uint32_t events)
 {
     (void)events;
-    push_input(agent, watch->stream);
+    push_input(agent, exec_of(watch->stream));
 }
 
-static void start(struct agent *agent, struct stream *stream, const struct ends *ends, pid_t pid)
+static void start(struct agent *agent, struct exec_stream *exec, const struct exec_ends *ends, pid_t pid)
 {
-    stream->pid = pid;
+    struct stream *stream = &exec->stream;
+    exec->pid = pid;
     for (int i = 0; i < 3; i++) {
         if (ends->ours[i] >= 0) {
             set_nonblocking(ends->ours[i]);
         }
     }
-    watch_open(&stream->in, ends->ours[0], stream, input_ready);
-    watch_open(&stream->out, ends->ours[1], stream, output_ready);
-    watch_open(&stream->err, ends->ours[2], stream, output_ready);
-    watch_set(agent, &stream->out, EPOLLIN);
-    watch_set(agent, &stream->err, EPOLLIN);
+    watch_open(&stream->in, ends->ours[0], agent->stream_epoll, stream, input_ready);
+    watch_open(&stream->out, ends->ours[1], agent->stream_epoll, stream, output_ready);
+    watch_open(&exec->err, ends->ours[2], agent->stream_epoll, stream, output_ready);
+    watch_set(&stream->out, EPOLLIN);
+    watch_set(&exec->err, EPOLLIN);
+}
+
+static struct exec_stream *open_stream(struct agent *agent, uint32_t id)
+{
+    struct exec_stream *exec = exec_of(stream_open(agent, id, &exec_kind));
+    if (exec != NULL) {
+        exec->err.fd = exec->terminal = -1;
+        exec->started_ns = monotonic_ns();
+    }
+    return exec;
 }
 
 static void run(struct agent *agent, uint32_t id, struct exec_request *request, const struct account *account)
 {
-    struct ends ends = {{-1, -1, -1}, {-1, -1, -1}};
+    struct exec_ends ends = NO_ENDS;
     bool opened = request->pty ? open_terminal(&ends, &request->size) : open_pipes(&ends, request->stdin_open);
-    struct stream *stream = opened ? stream_open(agent, id, STREAM_EXEC) : NULL;
-    if (stream == NULL) {
+    struct exec_stream *exec = opened ? open_stream(agent, id) : NULL;
+    if (exec == NULL) {
         refuse(agent, id, opened ? EMFILE : (uint32_t)errno, "cannot start another command");
         close_ends(ends.ours);
         close_ends(ends.theirs);
@@ -189,21 +172,21 @@ static void run(struct agent *agent, uint32_t id, struct exec_request *request, 
     const char *culprit = request->argv[0];
     pid_t pid = spawn(&spawning, &culprit);
     if (request->pty) {
-        stream->terminal = ends.theirs[0];
+        exec->terminal = ends.theirs[0];
         ends.theirs[0] = -1;
     }
     close_ends(ends.theirs);
     if (pid < 0) {
         refuse(agent, id, (uint32_t)-pid, culprit);
         close_ends(ends.ours);
-        stream_close(agent, stream);
+        stream_close(agent, &exec->stream);
         return;
     }
-    stream->is_pty = request->pty;
-    start(agent, stream, &ends, pid);
+    exec->is_pty = request->pty;
+    start(agent, exec, &ends, pid);
 }
 
-void exec_open(struct agent *agent, uint32_t id, const uint8_t *bytes, size_t length)
+static void open_exec(struct agent *agent, uint32_t id, const uint8_t *bytes, size_t length)
 {
     struct exec_request request;
     struct account account;
@@ -219,48 +202,64 @@ void exec_open(struct agent *agent, uint32_t id, const uint8_t *bytes, size_t le
     exec_request_free(&request);
 }
 
-void exec_data(struct agent *agent, struct stream *stream, const uint8_t *bytes, size_t length)
+static void receive_data(struct agent *agent, struct stream *stream, const uint8_t *bytes, size_t length)
 {
     if (stream->in.fd < 0 || stream->input_ended) {
         stream_consumed(agent, stream, (uint32_t)length);
     } else if (!stream_queue_input(stream, bytes, length)) {
         stream_reset(agent, stream, ENOMEM);
     } else {
-        push_input(agent, stream);
+        push_input(agent, exec_of(stream));
     }
 }
 
-void exec_end(struct agent *agent, struct stream *stream)
+static void receive_end(struct agent *agent, struct stream *stream)
 {
     if (stream->in.fd < 0 || stream->input_ended) {
         return;
     }
     stream->input_ended = true;
-    push_input(agent, stream);
+    push_input(agent, exec_of(stream));
 }
 
-void exec_signal(struct stream *stream, uint32_t number)
+static void resume_output(struct agent *agent, struct stream *stream)
 {
-    if (!stream->exited && number > 0 && number < NSIG) {
-        kill(-stream->pid, (int)number);
+    (void)agent;
+    watch_set(&stream->out, EPOLLIN);
+    watch_set(&exec_of(stream)->err, EPOLLIN);
+}
+
+static void send_signal(const struct exec_stream *exec, uint32_t number)
+{
+    if (!exec->exited && number > 0 && number < NSIG) {
+        kill(-exec->pid, (int)number);
     }
 }
 
-void exec_resize(struct stream *stream, uint16_t rows, uint16_t columns)
+static void resize(const struct exec_stream *exec, uint16_t rows, uint16_t columns)
 {
     const struct winsize size = {.ws_row = rows, .ws_col = columns};
-    if (stream->is_pty && stream->out.fd >= 0) {
-        ioctl(stream->out.fd, TIOCSWINSZ, &size);
+    if (exec->is_pty && exec->stream.out.fd >= 0) {
+        ioctl(exec->stream.out.fd, TIOCSWINSZ, &size);
     }
 }
 
-void exec_kill(struct agent *agent, struct stream *stream)
+static void receive_frame(struct stream *stream, const struct frame *frame)
 {
-    /* The group may outlive its leader; its number is not used again while a member lives. */
-    if (!stream->group_gone) {
-        kill(-stream->pid, SIGKILL);
+    if (frame->kind == KIND_SIGNAL) {
+        send_signal(exec_of(stream), frame_u32(frame));
+    } else if (frame->kind == KIND_RESIZE) {
+        resize(exec_of(stream), frame_u16(frame, 0), frame_u16(frame, 2));
     }
-    stream_close(agent, stream);
+}
+
+static void kill_group(struct stream *stream)
+{
+    const struct exec_stream *exec = exec_of(stream);
+    /* The group may outlive its leader; its number is not used again while a member lives. */
+    if (!exec->group_gone) {
+        kill(-exec->pid, SIGKILL);
+    }
 }
 
 /* Hands an open output over to be read and thrown away. */
@@ -269,36 +268,38 @@ static void let_go(struct agent *agent, struct watch *watch)
     if (watch->fd < 0) {
         return;
     }
-    watch_set(agent, watch, 0);
+    watch_set(watch, 0);
     leftover_add(agent, watch->fd);
     watch->fd = -1;
 }
 
-void exec_detach(struct agent *agent, struct stream *stream)
+static void detach(struct agent *agent, struct stream *stream)
 {
     let_go(agent, &stream->out);
-    let_go(agent, &stream->err);
-    stream_close(agent, stream);
+    let_go(agent, &exec_of(stream)->err);
 }
 
-void exec_resume_output(struct agent *agent, struct stream *stream)
+static void release(struct stream *stream)
 {
-    watch_set(agent, &stream->out, EPOLLIN);
-    watch_set(agent, &stream->err, EPOLLIN);
+    struct exec_stream *exec = exec_of(stream);
+    watch_close(&exec->err);
+    if (exec->terminal >= 0) {
+        close(exec->terminal);
+    }
 }
 
-static void finish(struct agent *agent, struct stream *stream)
+static void finish(struct agent *agent, struct exec_stream *exec)
 {
-    int status = stream->exit_status;
+    int status = exec->exit_status;
     int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    send_exit(agent, stream->id, code, 0, stream->started_ns, "");
-    exec_detach(agent, stream);
+    send_exit(agent, exec->stream.id, code, 0, exec->started_ns, "");
+    stream_detach(agent, &exec->stream);
 }
 
-static void finish_if_over(struct agent *agent, struct stream *stream)
+static void finish_if_over(struct agent *agent, struct exec_stream *exec)
 {
-    if (stream->exited && stream->out.fd < 0 && stream->err.fd < 0) {
-        finish(agent, stream);
+    if (exec->exited && exec->stream.out.fd < 0 && exec->err.fd < 0) {
+        finish(agent, exec);
     }
 }
 
@@ -308,94 +309,70 @@ static size_t waiting_bytes(const struct watch *watch)
     return watch->fd >= 0 && ioctl(watch->fd, FIONREAD, &bytes) == 0 ? (size_t)bytes : 0;
 }
 
-static void ended(struct agent *agent, struct stream *stream, int status)
+static bool child_ended(struct agent *agent, struct stream *stream, pid_t pid, int status)
 {
-    stream->exited = true;
-    stream->exit_status = status;
-    stream->must_drain = waiting_bytes(&stream->out) + waiting_bytes(&stream->err);
-    stream->group_gone = kill(-stream->pid, 0) < 0;
-    stream->drain_deadline_ns = DRAIN_HELD;
-    agent->draining++;
-    if (stream->terminal >= 0) {
-        close(stream->terminal); /* Those who have it still are the last: without them its end can be seen. */
-        stream->terminal = -1;
+    struct exec_stream *exec = exec_of(stream);
+    if (exec->pid != pid || exec->exited) {
+        return false;
     }
-    exec_resume_output(agent, stream);
-    finish_if_over(agent, stream);
-}
-
-static struct stream *find_by_pid(struct agent *agent, pid_t pid)
-{
-    for (size_t i = 0; i < agent->stream_count; i++) {
-        struct stream *stream = agent->streams[i];
-        if (stream->kind == STREAM_EXEC && stream->pid == pid && !stream->exited) {
-            return stream;
-        }
+    exec->exited = true;
+    exec->exit_status = status;
+    exec->must_drain = waiting_bytes(&stream->out) + waiting_bytes(&exec->err);
+    exec->group_gone = kill(-exec->pid, 0) < 0;
+    stream_start_timer(agent, stream);
+    if (exec->terminal >= 0) {
+        close(exec->terminal); /* Those who have it still are the last: without them its end can be seen. */
+        exec->terminal = -1;
     }
-    return NULL;
-}
-
-void exec_reap(struct agent *agent)
-{
-    int status;
-    pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        struct stream *stream = find_by_pid(agent, pid);
-        if (stream != NULL) {
-            ended(agent, stream, status);
-        }
-    }
+    resume_output(agent, stream);
+    finish_if_over(agent, exec);
+    return true;
 }
 
 /* Nothing can be drained before credit comes or the port has room: either wakes the agent, so no time need run. */
-static bool drain_is_held(const struct agent *agent, const struct stream *stream)
+static bool drain_is_held(const struct agent *agent, const struct exec_stream *exec)
 {
-    return stream->window == 0 || (stream->must_drain > 0 && link_is_congested(&agent->link));
+    return exec->stream.window == 0 || (exec->must_drain > 0 && link_is_congested(&agent->link));
 }
 
 /* Who has a pipe of ours open for writing can open it for reading, too: what he takes out will never come. */
-static bool still_waits(struct stream *stream)
+static bool still_waits(struct exec_stream *exec)
 {
-    if (stream->must_drain > 0 && waiting_bytes(&stream->out) + waiting_bytes(&stream->err) == 0) {
-        stream->must_drain = 0;
+    if (exec->must_drain > 0 && waiting_bytes(&exec->stream.out) + waiting_bytes(&exec->err) == 0) {
+        exec->must_drain = 0;
     }
-    return stream->must_drain > 0;
+    return exec->must_drain > 0;
 }
 
-void exec_check_drains(struct agent *agent, uint64_t now_ns)
+static void check_drain(struct agent *agent, struct stream *stream, uint64_t now_ns)
 {
     const uint64_t deadline_ns = now_ns + (uint64_t)DRAIN_MS * 1000000u;
-    for (size_t i = agent->draining == 0 ? 0 : agent->stream_count; i-- > 0;) {
-        struct stream *stream = agent->streams[i];
-        if (stream->kind != STREAM_EXEC || !stream->exited) {
-            continue;
-        }
-        if (drain_is_held(agent, stream)) {
-            /* A host that reads slowly must not cost the command its last words. A port that others keep busy is no reason to wait. */
-            stream->drain_deadline_ns = DRAIN_HELD;
-        } else if (stream->drain_deadline_ns == DRAIN_HELD) {
-            stream->drain_deadline_ns = deadline_ns;
-        } else if (now_ns >= stream->drain_deadline_ns) {
-            if (still_waits(stream)) {
-                stream->drain_deadline_ns = deadline_ns;
-            } else {
-                finish(agent, stream);
-            }
+    struct exec_stream *exec = exec_of(stream);
+    if (drain_is_held(agent, exec)) {
+        /* A host that reads slowly must not cost the command its last words. A port that others keep busy is no reason to wait. */
+        stream->due_ns = NEVER_DUE;
+    } else if (stream->due_ns == NEVER_DUE) {
+        stream->due_ns = deadline_ns;
+    } else if (now_ns >= stream->due_ns) {
+        if (still_waits(exec)) {
+            stream->due_ns = deadline_ns;
+        } else {
+            finish(agent, exec);
         }
     }
 }
 
-int exec_next_drain_ms(struct agent *agent, uint64_t now_ns)
-{
-    uint64_t next_ns = UINT64_MAX;
-    for (size_t i = 0; agent->draining > 0 && i < agent->stream_count; i++) {
-        const struct stream *stream = agent->streams[i];
-        if (stream->kind == STREAM_EXEC && stream->exited && stream->drain_deadline_ns < next_ns) {
-            next_ns = stream->drain_deadline_ns;
-        }
-    }
-    if (next_ns == UINT64_MAX) {
-        return -1;
-    }
-    return next_ns <= now_ns ? 0 : (int)((next_ns - now_ns) / 1000000u) + 1;
-}
+const struct stream_kind exec_kind = {
+    .bytes = sizeof(struct exec_stream),
+    .opened_by = KIND_OPEN_EXEC,
+    .open = open_exec,
+    .data = receive_data,
+    .end = receive_end,
+    .resume = resume_output,
+    .frame = receive_frame,
+    .tick = check_drain,
+    .child_ended = child_ended,
+    .kill = kill_group,
+    .detach = detach,
+    .release = release,
+};

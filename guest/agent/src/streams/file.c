@@ -1,4 +1,5 @@
-/* Files to and from the host. Plain files are always "ready", so they are moved along once per round and not watched. */
+#include "file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +12,35 @@
 #include "agent.h"
 #include "link/fields.h"
 #include "system/paths.h"
+
+struct file_stream {
+    /* Nothing of it is watched: plain files are always "ready". */
+    struct stream stream;
+    char *path;
+    int file;
+
+    /* Of one that is written: the new file under its name for now, and what it is given before it takes the place of the old one. */
+    char *temporary;
+    uint32_t mode;
+    uint64_t mtime;
+    bool has_mtime;
+    long uid;
+    long gid;
+};
+
+static struct file_stream *file_of(struct stream *stream)
+{
+    return (struct file_stream *)stream;
+}
+
+static struct file_stream *open_stream(struct agent *agent, uint32_t id, const struct stream_kind *kind)
+{
+    struct file_stream *file = file_of(stream_open(agent, id, kind));
+    if (file != NULL) {
+        file->file = -1;
+    }
+    return file;
+}
 
 struct file_request {
     char *path;
@@ -76,7 +106,7 @@ static int find_target(struct file_request *request)
     return stat(target, &found) < 0 ? errno : why_not_regular(&found);
 }
 
-static int begin_write(struct stream *stream, struct file_request *request)
+static int begin_write(struct file_stream *file, struct file_request *request)
 {
     struct account account = {.uid = 0, .gid = 0};
     if (request->user != NULL && !account_find(request->user, &account)) {
@@ -89,67 +119,69 @@ static int begin_write(struct stream *stream, struct file_request *request)
     if (error != 0) {
         return error;
     }
-    int fd = open_temporary(request->path, &stream->temporary);
+    int fd = open_temporary(request->path, &file->temporary);
     if (fd < 0) {
         return -fd;
     }
-    stream->file = fd;
-    stream->path = request->path;
+    file->file = fd;
+    file->path = request->path;
     request->path = NULL;
-    stream->mode = request->mode;
-    stream->mtime = request->mtime;
-    stream->has_mtime = request->has_mtime;
-    stream->uid = request->user != NULL ? (long)account.uid : -1;
-    stream->gid = request->user != NULL ? (long)account.gid : -1;
+    file->mode = request->mode;
+    file->mtime = request->mtime;
+    file->has_mtime = request->has_mtime;
+    file->uid = request->user != NULL ? (long)account.uid : -1;
+    file->gid = request->user != NULL ? (long)account.gid : -1;
     return 0;
 }
 
-void file_open_write(struct agent *agent, uint32_t id, const uint8_t *bytes, size_t length)
+static void open_write(struct agent *agent, uint32_t id, const uint8_t *bytes, size_t length)
 {
     struct file_request request;
     bool sound = parse_request(&request, bytes, length);
-    struct stream *stream = sound ? stream_open(agent, id, STREAM_WRITE) : NULL;
-    if (stream == NULL) {
+    struct file_stream *file = sound ? open_stream(agent, id, &file_write_kind) : NULL;
+    if (file == NULL) {
         send_done(agent, id, sound ? EMFILE : EINVAL, "cannot write");
     } else {
-        int error = begin_write(stream, &request);
+        int error = begin_write(file, &request);
         if (error != 0) {
             send_done(agent, id, (uint32_t)error, request.path);
-            stream_close(agent, stream);
+            stream_close(agent, &file->stream);
         }
     }
     free_request(&request);
 }
 
-void file_abort(struct stream *stream)
+/* Of one that was not published nothing is left. */
+static void release(struct stream *stream)
 {
-    if (stream->file >= 0) {
-        close(stream->file);
-        stream->file = -1;
+    struct file_stream *file = file_of(stream);
+    if (file->file >= 0) {
+        close(file->file);
     }
-    if (stream->temporary != NULL) {
-        unlink(stream->temporary);
-        free(stream->temporary);
-        stream->temporary = NULL;
+    if (file->temporary != NULL) {
+        unlink(file->temporary);
     }
+    free(file->temporary);
+    free(file->path);
 }
 
-static void fail(struct agent *agent, struct stream *stream, int error)
+static void fail(struct agent *agent, struct file_stream *file, int error)
 {
-    send_done(agent, stream->id, (uint32_t)error, stream->path);
-    stream_close(agent, stream);
+    send_done(agent, file->stream.id, (uint32_t)error, file->path);
+    stream_close(agent, &file->stream);
 }
 
-void file_data(struct agent *agent, struct stream *stream, const uint8_t *bytes, size_t length)
+static void receive_data(struct agent *agent, struct stream *stream, const uint8_t *bytes, size_t length)
 {
+    struct file_stream *file = file_of(stream);
     size_t left = length;
     while (left > 0) {
-        ssize_t written = write(stream->file, bytes, left);
+        ssize_t written = write(file->file, bytes, left);
         if (written < 0 && errno == EINTR) {
             continue;
         }
         if (written <= 0) {
-            fail(agent, stream, written < 0 ? errno : ENOSPC);
+            fail(agent, file, written < 0 ? errno : ENOSPC);
             return;
         }
         bytes += written;
@@ -158,35 +190,35 @@ void file_data(struct agent *agent, struct stream *stream, const uint8_t *bytes,
     stream_consumed(agent, stream, (uint32_t)length);
 }
 
-static int publish(struct stream *stream)
+static int publish(struct file_stream *file)
 {
-    const struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_sec = (time_t)stream->mtime}};
-    if ((stream->uid >= 0 && fchown(stream->file, (uid_t)stream->uid, (gid_t)stream->gid) < 0) ||
-        fchmod(stream->file, stream->mode) < 0 || (stream->has_mtime && futimens(stream->file, times) < 0)) {
+    const struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_sec = (time_t)file->mtime}};
+    if ((file->uid >= 0 && fchown(file->file, (uid_t)file->uid, (gid_t)file->gid) < 0) ||
+        fchmod(file->file, file->mode) < 0 || (file->has_mtime && futimens(file->file, times) < 0)) {
         return errno;
     }
-    int closed = close(stream->file);
-    stream->file = -1;
-    if (closed < 0 || rename(stream->temporary, stream->path) < 0) {
+    int closed = close(file->file);
+    file->file = -1;
+    if (closed < 0 || rename(file->temporary, file->path) < 0) {
         return errno;
     }
-    free(stream->temporary);
-    stream->temporary = NULL;
+    free(file->temporary);
+    file->temporary = NULL;
     return 0;
 }
 
-void file_end(struct agent *agent, struct stream *stream)
+static void receive_end(struct agent *agent, struct stream *stream)
 {
-    int error = publish(stream);
+    int error = publish(file_of(stream));
     if (error != 0) {
-        fail(agent, stream, error);
+        fail(agent, file_of(stream), error);
         return;
     }
     send_done(agent, stream->id, 0, "");
     stream_close(agent, stream);
 }
 
-static int begin_read(struct stream *stream, const char *path)
+static int begin_read(struct file_stream *file, const char *path)
 {
     struct stat found;
     /* Opening alone starts a watchdog, rewinds a tape and wakes who waits at a pipe. */
@@ -197,27 +229,26 @@ static int begin_read(struct stream *stream, const char *path)
         return why_not_regular(&found);
     }
     /* Should it have become a pipe or a terminal meanwhile, that must not stop the agent, or become its own. */
-    stream->file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (stream->file < 0 || fstat(stream->file, &found) < 0) {
+    file->file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (file->file < 0 || fstat(file->file, &found) < 0) {
         return errno;
     }
-    stream->path = strdup(path);
-    return stream->path == NULL ? ENOMEM : why_not_regular(&found);
+    file->path = strdup(path);
+    return file->path == NULL ? ENOMEM : why_not_regular(&found);
 }
 
-void file_open_read(struct agent *agent, uint32_t id, const uint8_t *bytes, size_t length)
+static void open_read(struct agent *agent, uint32_t id, const uint8_t *bytes, size_t length)
 {
     struct file_request request;
     bool sound = parse_request(&request, bytes, length);
-    struct stream *stream = sound ? stream_open(agent, id, STREAM_READ) : NULL;
-    if (stream == NULL) {
+    struct file_stream *file = sound ? open_stream(agent, id, &file_read_kind) : NULL;
+    if (file == NULL) {
         send_done(agent, id, sound ? EMFILE : EINVAL, "cannot read");
     } else {
-        agent->reading_files++;
-        int error = begin_read(stream, request.path);
+        int error = begin_read(file, request.path);
         if (error != 0) {
             send_done(agent, id, (uint32_t)error, request.path);
-            stream_close(agent, stream);
+            stream_close(agent, &file->stream);
         }
     }
     free_request(&request);
@@ -225,28 +256,31 @@ void file_open_read(struct agent *agent, uint32_t id, const uint8_t *bytes, size
 
 static void pump(struct agent *agent, struct stream *stream)
 {
-    if (stream->window == 0) {
-        return;
-    }
-    struct watch watch = {.fd = stream->file};
+    struct file_stream *file = file_of(stream);
+    struct watch watch = {.fd = file->file};
     ssize_t bytes = stream_pump(agent, stream, &watch, KIND_DATA);
     if (bytes == 0) {
         send_done(agent, stream->id, 0, "");
         stream_close(agent, stream);
     } else if (bytes < 0 && bytes != -EINTR) {
         /* EAGAIN too: a file that has nothing yet, as some of /proc and /sys, cannot be waited for. */
-        fail(agent, stream, (int)-bytes);
+        fail(agent, file, (int)-bytes);
     }
 }
 
-void files_pump(struct agent *agent)
-{
-    size_t count = agent->reading_files == 0 ? 0 : agent->stream_count;
-    for (size_t i = 0; i < count && link_has_room(&agent->link); i++) {
-        size_t index = (agent->turn + i) % count;
-        /* One that ends takes its place out of the table. */
-        if (index < agent->stream_count && agent->streams[index]->kind == STREAM_READ) {
-            pump(agent, agent->streams[index]);
-        }
-    }
-}
+const struct stream_kind file_write_kind = {
+    .bytes = sizeof(struct file_stream),
+    .opened_by = KIND_OPEN_WRITE,
+    .open = open_write,
+    .data = receive_data,
+    .end = receive_end,
+    .release = release,
+};
+
+const struct stream_kind file_read_kind = {
+    .bytes = sizeof(struct file_stream),
+    .opened_by = KIND_OPEN_READ,
+    .open = open_read,
+    .pump = pump,
+    .release = release,
+};

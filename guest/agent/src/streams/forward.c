@@ -1,4 +1,5 @@
-/* Connections that programs of the guest make to some addresses of its own are carried to the host. */
+#include "forward.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "socket.h"
 #include "system/local-address.h"
 
 enum { BACKLOG = 128 };
@@ -19,7 +21,7 @@ static void accept_ready(struct agent *agent, struct watch *watch, uint32_t even
         if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
             /* The connection stays where it is, and so would the readiness. */
             agent->forwards_paused = true;
-            watch_set(agent, watch, 0);
+            watch_set(watch, 0);
         }
         return;
     }
@@ -34,7 +36,14 @@ void forwards_resume(struct agent *agent)
 {
     agent->forwards_paused = false;
     for (size_t i = 0; i < agent->forward_count; i++) {
-        watch_set(agent, &agent->forward_watches[i], EPOLLIN);
+        watch_set(&agent->forward_watches[i], EPOLLIN);
+    }
+}
+
+void forwards_close(struct agent *agent)
+{
+    for (size_t i = 0; i < agent->forward_count; i++) {
+        watch_close(&agent->forward_watches[i]);
     }
 }
 
@@ -93,7 +102,7 @@ int forward_open(struct agent *agent, const char *host, uint16_t port)
     }
     size_t index = agent->forward_count++;
     agent->forwards[index] = wanted;
-    watch_open(&agent->forward_watches[index], fd, NULL, accept_ready);
-    watch_set(agent, &agent->forward_watches[index], EPOLLIN);
+    watch_open(&agent->forward_watches[index], fd, agent->stream_epoll, NULL, accept_ready);
+    watch_set(&agent->forward_watches[index], EPOLLIN);
     return 0;
 }

@@ -1,4 +1,5 @@
-/* TCP between the host and the guest: dialled by the host, or accepted in the guest (forward.c) and carried to the host. */
+#include "socket.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -14,6 +15,20 @@
 
 enum { MAX_HOST_BYTES = 64 };
 
+struct socket_stream {
+    /* `in` and `out` are two descriptors of one socket. */
+    struct stream stream;
+    bool connecting;
+    bool output_ended;
+    /* Why its input is thrown away; 0 while it is not. */
+    int input_error;
+};
+
+static struct socket_stream *socket_of(struct stream *stream)
+{
+    return (struct socket_stream *)stream;
+}
+
 static void send_done(struct agent *agent, uint32_t id, uint32_t error)
 {
     const char *text = error == 0 ? "" : strerror((int)error);
@@ -22,7 +37,7 @@ static void send_done(struct agent *agent, uint32_t id, uint32_t error)
 
 static void end_if_over(struct agent *agent, struct stream *stream)
 {
-    if (stream->output_ended && stream->input_ended && stream->input.length == 0) {
+    if (socket_of(stream)->output_ended && stream->input_ended && stream->input.length == 0) {
         stream_close(agent, stream);
     }
 }
@@ -31,12 +46,12 @@ static void end_if_over(struct agent *agent, struct stream *stream)
  * A connection's error is told once, by the kernel: where a write was told, what read() returns behind the last byte looks like an end. EPIPE is a
  * reset that came after the peer's end, so what was read is whole.
  */
-static int output_error(const struct stream *stream, ssize_t bytes)
+static int output_error(const struct socket_stream *tcp, ssize_t bytes)
 {
     if (bytes < 0) {
         return (int)-bytes;
     }
-    return stream->input_error == EPIPE ? 0 : stream->input_error;
+    return tcp->input_error == EPIPE ? 0 : tcp->input_error;
 }
 
 static void output_ready(struct agent *agent, struct watch *watch, uint32_t events)
@@ -47,13 +62,13 @@ static void output_ready(struct agent *agent, struct watch *watch, uint32_t even
     if (bytes > 0 || bytes == -EAGAIN || bytes == -EINTR) {
         return;
     }
-    int error = output_error(stream, bytes);
+    int error = output_error(socket_of(stream), bytes);
     if (error != 0) {
         stream_reset(agent, stream, (uint32_t)error);
         return;
     }
-    watch_close(agent, watch);
-    stream->output_ended = true;
+    watch_close(watch);
+    socket_of(stream)->output_ended = true;
     link_send(&agent->link, KIND_END, stream->id, NULL, 0);
     end_if_over(agent, stream);
 }
@@ -63,7 +78,7 @@ static void push_input(struct agent *agent, struct stream *stream)
     int error = stream_flush_input(agent, stream);
     if (error != 0) {
         /* A server that does not want to read a request may have answered it before it closed. */
-        stream->input_error = error;
+        socket_of(stream)->input_error = error;
         stream_discard_input(agent, stream);
         end_if_over(agent, stream);
     } else if (stream->input_ended && stream->input.length == 0) {
@@ -79,10 +94,10 @@ static int connected(struct agent *agent, struct stream *stream)
     if (fd < 0) {
         return errno;
     }
-    stream->connecting = false;
-    watch_open(&stream->out, fd, stream, output_ready);
-    watch_set(agent, &stream->out, EPOLLIN);
-    watch_set(agent, &stream->in, 0);
+    socket_of(stream)->connecting = false;
+    watch_open(&stream->out, fd, agent->stream_epoll, stream, output_ready);
+    watch_set(&stream->out, EPOLLIN);
+    watch_set(&stream->in, 0);
     return 0;
 }
 
@@ -90,7 +105,7 @@ static void input_ready(struct agent *agent, struct watch *watch, uint32_t event
 {
     (void)events;
     struct stream *stream = watch->stream;
-    if (!stream->connecting) {
+    if (!socket_of(stream)->connecting) {
         push_input(agent, stream);
         return;
     }
@@ -114,7 +129,7 @@ static void without_delay(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-void socket_open_dial(struct agent *agent, uint32_t id, const uint8_t *payload, size_t length)
+static void open_dial(struct agent *agent, uint32_t id, const uint8_t *request, size_t length)
 {
     char host[MAX_HOST_BYTES] = "";
     uint16_t port = 0;
@@ -123,12 +138,12 @@ void socket_open_dial(struct agent *agent, uint32_t id, const uint8_t *payload, 
         send_done(agent, id, EINVAL);
         return;
     }
-    memcpy(&port, payload, sizeof port);
-    memcpy(host, payload + 4, length - 4);
+    memcpy(&port, request, sizeof port);
+    memcpy(host, request + 4, length - 4);
     bool is_local = host[0] == 0 || strcmp(host, "localhost") == 0;
     socklen_t size = parse_address(&address, is_local ? "127.0.0.1" : host, port);
     int fd = size == 0 ? -1 : socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    struct stream *stream = fd < 0 ? NULL : stream_open(agent, id, STREAM_SOCKET);
+    struct stream *stream = fd < 0 ? NULL : stream_open(agent, id, &socket_kind);
     if (stream == NULL) {
         send_done(agent, id, size == 0 ? EINVAL : EMFILE);
         if (fd >= 0) {
@@ -137,56 +152,68 @@ void socket_open_dial(struct agent *agent, uint32_t id, const uint8_t *payload, 
         return;
     }
     without_delay(fd);
-    watch_open(&stream->in, fd, stream, input_ready);
-    stream->connecting = true;
+    watch_open(&stream->in, fd, agent->stream_epoll, stream, input_ready);
+    socket_of(stream)->connecting = true;
     if (connect(fd, &address.any, size) < 0 && errno != EINPROGRESS) {
         send_done(agent, id, (uint32_t)errno);
         stream_close(agent, stream);
         return;
     }
-    watch_set(agent, &stream->in, EPOLLOUT);
+    watch_set(&stream->in, EPOLLOUT);
 }
 
-void socket_data(struct agent *agent, struct stream *stream, const uint8_t *bytes, size_t length)
+static void receive_data(struct agent *agent, struct stream *stream, const uint8_t *bytes, size_t length)
 {
-    if (stream->input_error != 0) {
+    if (stream->input_ended) {
+        stream_reset(agent, stream, EPROTO);
+    } else if (socket_of(stream)->input_error != 0) {
         stream_consumed(agent, stream, (uint32_t)length);
     } else if (!stream_queue_input(stream, bytes, length)) {
         stream_reset(agent, stream, ENOMEM);
-    } else if (!stream->connecting) {
+    } else if (!socket_of(stream)->connecting) {
         push_input(agent, stream);
     }
 }
 
-void socket_end(struct agent *agent, struct stream *stream)
+static void receive_end(struct agent *agent, struct stream *stream)
 {
     stream->input_ended = true;
-    if (stream->input_error != 0) {
+    if (socket_of(stream)->input_error != 0) {
         end_if_over(agent, stream);
-    } else if (!stream->connecting) {
+    } else if (!socket_of(stream)->connecting) {
         push_input(agent, stream);
     }
 }
 
-void socket_resume_output(struct agent *agent, struct stream *stream)
+static void resume_output(struct agent *agent, struct stream *stream)
 {
-    if (!stream->connecting) {
-        watch_set(agent, &stream->out, EPOLLIN);
+    (void)agent;
+    if (!socket_of(stream)->connecting) {
+        watch_set(&stream->out, EPOLLIN);
     }
 }
 
 bool socket_accepted(struct agent *agent, uint32_t id, int fd)
 {
-    struct stream *stream = stream_open(agent, id, STREAM_SOCKET);
+    struct stream *stream = stream_open(agent, id, &socket_kind);
     if (stream == NULL) {
         close(fd);
         return false;
     }
     without_delay(fd);
-    watch_open(&stream->in, fd, stream, input_ready);
+    watch_open(&stream->in, fd, agent->stream_epoll, stream, input_ready);
     if (connected(agent, stream) != 0) {
         stream_close(agent, stream);
         return false;
     }
     return true;
 }
+
+const struct stream_kind socket_kind = {
+    .bytes = sizeof(struct socket_stream),
+    .opened_by = KIND_OPEN_DIAL,
+    .open = open_dial,
+    .data = receive_data,
+    .end = receive_end,
+    .resume = resume_output,
+};

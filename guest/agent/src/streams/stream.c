@@ -1,3 +1,5 @@
+#include "stream.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +11,12 @@
 /* Credit goes back in pieces of this size: a frame for every read would double their number. */
 enum { CREDIT_STEP = WINDOW_BYTES / 4 };
 
-struct stream *stream_open(struct agent *agent, uint32_t id, enum stream_kind kind)
+struct stream *stream_open(struct agent *agent, uint32_t id, const struct stream_kind *kind)
 {
     if (agent->stream_count == MAX_STREAMS || stream_find(agent, id) != NULL) {
         return NULL;
     }
-    struct stream *stream = calloc(1, sizeof *stream);
+    struct stream *stream = calloc(1, kind->bytes);
     if (stream == NULL) {
         return NULL;
     }
@@ -22,9 +24,10 @@ struct stream *stream_open(struct agent *agent, uint32_t id, enum stream_kind ki
     stream->kind = kind;
     stream->window = WINDOW_BYTES;
     stream->input_window = WINDOW_BYTES;
-    stream->in.fd = stream->out.fd = stream->err.fd = stream->file = stream->terminal = -1;
-    stream->started_ns = monotonic_ns();
+    stream->in.fd = stream->out.fd = -1;
+    stream->due_ns = NEVER_DUE;
     agent->streams[agent->stream_count++] = stream;
+    agent->pumped_streams += kind->pump != NULL;
     return stream;
 }
 
@@ -50,46 +53,43 @@ void stream_close(struct agent *agent, struct stream *stream)
             break;
         }
     }
-    if (stream->kind == STREAM_EXEC && stream->exited) {
-        agent->draining--;
+    agent->timed_streams -= stream->timed;
+    agent->pumped_streams -= stream->kind->pump != NULL;
+    watch_close(&stream->in);
+    watch_close(&stream->out);
+    if (stream->kind->release != NULL) {
+        stream->kind->release(stream);
     }
-    if (stream->kind == STREAM_READ) {
-        agent->reading_files--;
-    }
-    watch_close(agent, &stream->in);
-    watch_close(agent, &stream->out);
-    watch_close(agent, &stream->err);
-    if (stream->terminal >= 0) {
-        close(stream->terminal);
-    }
-    file_abort(stream);
     stream->next_dead = agent->dead_streams;
     agent->dead_streams = stream;
 }
 
-void streams_free_dead(struct agent *agent)
+void stream_kill(struct agent *agent, struct stream *stream)
 {
-    if (agent->dead_streams != NULL && agent->forwards_paused) {
-        forwards_resume(agent);
+    if (stream->kind->kill != NULL) {
+        stream->kind->kill(stream);
     }
-    while (agent->dead_streams != NULL) {
-        struct stream *stream = agent->dead_streams;
-        agent->dead_streams = stream->next_dead;
-        free(stream->input.bytes);
-        free(stream->path);
-        free(stream->temporary);
-        free(stream);
+    stream_close(agent, stream);
+}
+
+void stream_detach(struct agent *agent, struct stream *stream)
+{
+    if (stream->kind->detach != NULL) {
+        stream->kind->detach(agent, stream);
     }
+    stream_close(agent, stream);
 }
 
 void stream_reset(struct agent *agent, struct stream *stream, uint32_t error)
 {
     link_send(&agent->link, KIND_RESET, stream->id, &error, sizeof error);
-    if (stream->kind == STREAM_EXEC) {
-        exec_kill(agent, stream);
-    } else {
-        stream_close(agent, stream);
-    }
+    stream_kill(agent, stream);
+}
+
+void stream_start_timer(struct agent *agent, struct stream *stream)
+{
+    agent->timed_streams += !stream->timed;
+    stream->timed = true;
 }
 
 bool stream_receive(struct agent *agent, struct stream *stream, uint32_t bytes)
@@ -128,7 +128,7 @@ ssize_t stream_pump(struct agent *agent, struct stream *stream, struct watch *wa
         return -EAGAIN;
     }
     if (stream->window == 0) {
-        watch_set(agent, watch, 0);
+        watch_set(watch, 0);
         return -EAGAIN;
     }
     size_t room = stream->window < FRAME_MAX_PAYLOAD ? stream->window : FRAME_MAX_PAYLOAD;
@@ -174,45 +174,22 @@ int stream_flush_input(struct agent *agent, struct stream *stream)
         } else if (written < 0 && errno == EINTR) {
             continue;
         } else if (written < 0 && errno == EAGAIN) {
-            watch_set(agent, &stream->in, EPOLLOUT);
+            watch_set(&stream->in, EPOLLOUT);
             return 0;
         } else {
             return errno;
         }
     }
     input->start = 0;
-    watch_set(agent, &stream->in, 0);
+    watch_set(&stream->in, 0);
     return 0;
 }
 
 void stream_discard_input(struct agent *agent, struct stream *stream)
 {
-    watch_close(agent, &stream->in);
+    watch_close(&stream->in);
     if (stream->input.length > 0) {
         stream_consumed(agent, stream, (uint32_t)stream->input.length);
         stream->input.length = 0;
     }
-}
-
-static void leftover_ready(struct agent *agent, struct watch *watch, uint32_t events)
-{
-    (void)events;
-    static uint8_t nowhere[FRAME_MAX_PAYLOAD];
-    ssize_t bytes = read(watch->fd, nowhere, sizeof nowhere);
-    if (bytes == 0 || (bytes < 0 && errno != EAGAIN && errno != EINTR)) {
-        watch_close(agent, watch);
-    }
-}
-
-void leftover_add(struct agent *agent, int fd)
-{
-    for (size_t tried = 0; tried < MAX_LEFTOVERS && agent->leftovers[agent->next_leftover].fd >= 0; tried++) {
-        agent->next_leftover = (agent->next_leftover + 1) % MAX_LEFTOVERS;
-    }
-    struct watch *watch = &agent->leftovers[agent->next_leftover];
-    agent->next_leftover = (agent->next_leftover + 1) % MAX_LEFTOVERS;
-    watch_close(agent, watch); /* With none free, the oldest gives way. */
-    watch_open(watch, fd, NULL, leftover_ready);
-    watch->always = true;
-    watch_set(agent, watch, EPOLLIN);
 }

@@ -1,6 +1,6 @@
-#include <time.h>
+#include "clock.h"
 
-#include "agent.h"
+#include <time.h>
 
 uint64_t monotonic_ns(void)
 {
