@@ -8,7 +8,7 @@ import type { Snapshot, Vm } from "fastvm";
 import type { TestDaemon } from "../harness/daemon.ts";
 import { processesIn } from "../harness/processes.ts";
 
-/** Namespaces are made ahead; see worker/src/network/spare-slots.ts. */
+/** Namespaces are made ahead; see worker/src/network/spare-vm-networks.ts. */
 const SPARE_NAMESPACES = 12;
 /** Waiting processes, and VMs that stand by. */
 const SPARE_KINDS = 2;

@@ -9,7 +9,7 @@ import { DEFAULT_DOOR, doorCommand, listDoorCommand } from "../firewall/render-d
 import type { DoorOptions } from "../firewall/render-door.ts";
 import type { CommandShell } from "../host/command-shell.ts";
 import { SerialQueue } from "../concurrency/serial-queue.ts";
-import type { NetworkSlot } from "./network-slot.ts";
+import type { NetworkSlot } from "./vm-network.ts";
 
 interface Door {
   readonly slot: NetworkSlot;

@@ -4,7 +4,7 @@ import { parseNetwork } from "../firewall/ip-network.ts";
 import { CommandShell } from "../host/command-shell.ts";
 import { policy, rule } from "../testing/policies.ts";
 import { Doors } from "./doors.ts";
-import { instanceOf, networkSlot } from "./network-slot.ts";
+import { instanceOf, networkSlot } from "./vm-network.ts";
 
 const INSTANCE = instanceOf("d00fd0");
 const slot = networkSlot(INSTANCE, { index: 7, publicIpv6: "fd12:3456:789a::7" });

@@ -4,7 +4,7 @@
  */
 import type { CommandShell } from "../host/command-shell.ts";
 import { RESOLVER_PORT } from "./addresses.ts";
-import type { Instance } from "./network-slot.ts";
+import type { Instance } from "./vm-network.ts";
 
 /** Docker's own word for "the administrator's rules come here". */
 const USER_CHAIN = "DOCKER-USER";

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CommandShell } from "../host/command-shell.ts";
 import { allowThroughDocker, closedChains, forbidThroughDocker } from "./foreign-forwarding.ts";
-import { instanceOf } from "./network-slot.ts";
+import { instanceOf } from "./vm-network.ts";
 
 const run = promisify(execFile);
 const NAMESPACE = `fastvm-forward-test-${process.pid}`;

@@ -17,7 +17,7 @@ import {
   NAMESPACE_MAC,
   RESOLVER_PORT,
 } from "./addresses.ts";
-import type { Instance, NetworkSlot } from "./network-slot.ts";
+import type { Instance, NetworkSlot } from "./vm-network.ts";
 
 /** The device in the namespace that QEMU opens. */
 export const TAP = "tap0";

@@ -15,10 +15,10 @@ import { allowThroughDocker, forbidThroughDocker } from "./foreign-forwarding.ts
 import { Doors } from "./doors.ts";
 import { forgetHost, hasIpv6, prepareHost } from "./host-routing.ts";
 import { readdress } from "./namespace.ts";
-import { instanceOf, networkSlot } from "./network-slot.ts";
-import type { Instance, NetworkSlot } from "./network-slot.ts";
-import { SlotMaker } from "./slot-maker.ts";
-import { SpareSlots } from "./spare-slots.ts";
+import { instanceOf, networkSlot } from "./vm-network.ts";
+import type { Instance, NetworkSlot } from "./vm-network.ts";
+import { SlotMaker } from "./vm-network-maker.ts";
+import { SpareSlots } from "./spare-vm-networks.ts";
 
 export interface NetworkOptions {
   /** Six hexadecimal digits that no other daemon of this machine has. */

@@ -25,9 +25,9 @@ import type { SerialQueue } from "../../concurrency/serial-queue.ts";
 import { Vm } from "../state/vm.ts";
 import type { VmRecord } from "../state/vm.ts";
 import { keepLink } from "../guest/open-link.ts";
-import type { WokenGuest } from "./wake.ts";
+import type { WokenGuest } from "./start-guest.ts";
 import type { Standby } from "./standby.ts";
-import { initialRecord, wake } from "./wake.ts";
+import { initialRecord, wake } from "./start-guest.ts";
 import { watchGuest } from "../guest/watch-guest.ts";
 import type { WorkerContext } from "../state/worker-context.ts";
 

@@ -17,8 +17,8 @@ import type { Snapshot } from "../../snapshot/folder.ts";
 import { setOf } from "../../snapshot/set-of.ts";
 import { startExec } from "../../exec/start-exec.ts";
 import { Vm } from "../state/vm.ts";
-import { initialRecord, wake } from "./wake.ts";
-import type { WakeContext, WokenGuest } from "./wake.ts";
+import { initialRecord, wake } from "./start-guest.ts";
+import type { WakeContext, WokenGuest } from "./start-guest.ts";
 
 export interface Standby {
   readonly slot: Slot;

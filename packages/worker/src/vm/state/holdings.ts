@@ -1,7 +1,7 @@
 /** What a VM has of the host while it lives. Of a paused or failed one nothing is left, and what it had may be another's by now. */
 import { rm } from "node:fs/promises";
 import { freeSlot } from "../../pool/slot.ts";
-import type { NetworkSlot } from "../../network/network-slot.ts";
+import type { NetworkSlot } from "../../network/vm-network.ts";
 import type { Vm } from "./vm.ts";
 import type { WorkerContext } from "./worker-context.ts";
 

@@ -1,6 +1,6 @@
 /** Network slots made ahead, so that neither a launch nor a fork to ten waits for one. Refilled when nobody has taken any for a while: on few cores it would slow the launch it follows. */
-import type { NetworkSlot } from "./network-slot.ts";
-import type { SlotMaker } from "./slot-maker.ts";
+import type { NetworkSlot } from "./vm-network.ts";
+import type { SlotMaker } from "./vm-network-maker.ts";
 
 /** A fork to ten finds one for each child. Each costs the kernel some 100 KiB. */
 const SPARES = 12;

@@ -5,8 +5,8 @@ import type { CommandShell } from "../host/command-shell.ts";
 import { indexesFrom, newPublicIpv6 } from "./addresses.ts";
 import type { VmPrefix } from "./addresses.ts";
 import { makeNamespace, removeNamespace } from "./namespace.ts";
-import { NAMESPACE_PREFIX, networkSlot } from "./network-slot.ts";
-import type { Instance, NetworkSlot } from "./network-slot.ts";
+import { NAMESPACE_PREFIX, networkSlot } from "./vm-network.ts";
+import type { Instance, NetworkSlot } from "./vm-network.ts";
 
 export interface SlotMakerOptions {
   readonly shell: CommandShell;
