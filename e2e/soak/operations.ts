@@ -55,7 +55,7 @@ const TTL_DEADLINE_MS = 60_000;
 const TTL_POLL_MS = 50;
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f soak";
 
-const RESTORING = /^(restore|slot|wake|introduce|file|journal|transaction)\./;
+const RESTORING = /^(restore|slot|start-guest|introduce|file|journal|transaction)\./;
 const CAPTURING = /^(capture|publish|file|journal|transaction)\./;
 
 function steps(...patterns: readonly RegExp[]): readonly StepName[] {

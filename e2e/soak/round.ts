@@ -15,7 +15,7 @@ const START_DEADLINE_MS = 120_000;
 const SURVEY_DEADLINE_MS = 180_000;
 
 /** Passed more often than once by most operations. */
-const REPEATED_STEP = /^(file|journal|transaction|slot|wake|introduce)\./;
+const REPEATED_STEP = /^(file|journal|transaction|slot|start-guest|introduce)\./;
 const REPEATED_TIMES = 4;
 const SECOND_OPERATION = 0.3;
 const KILLED_AT_START = 0.15;

@@ -94,7 +94,7 @@ export class Worker implements WorkerPort {
     });
     worker = new Worker(context, verdict, options.onError);
     await recover(context);
-    for (const vmId of context.vms.keys()) worker.#heedDeadline(vmId);
+    for (const vmId of context.vms.keys()) worker.#armDeadline(vmId);
     return worker;
   }
 
@@ -149,7 +149,7 @@ export class Worker implements WorkerPort {
   async launch(spec: VmSpec): Promise<LaunchResult> {
     const { vmId } = spec;
     const result = await this.#starts.run([vmId], (signalOf) => launch(this.#context, spec, signalOf(vmId)));
-    this.#heedDeadline(spec.vmId);
+    this.#armDeadline(spec.vmId);
     this.#compactSoon(spec.vmId);
     return result;
   }
@@ -162,7 +162,7 @@ export class Worker implements WorkerPort {
     const result = await this.#transition(vmId, (vm) =>
       this.#starts.run([vmId], (signalOf) => resume(this.#context, vm, options, signalOf(vmId))),
     );
-    this.#heedDeadline(vmId);
+    this.#armDeadline(vmId);
     this.#compactSoon(vmId);
     return result;
   }
@@ -171,7 +171,7 @@ export class Worker implements WorkerPort {
     await this.#starts.cutShort(vmId);
     const vm = this.#context.vms.get(vmId);
     if (vm !== undefined) await deleteVm(this.#context, vm);
-    this.#heedDeadline(vmId);
+    this.#armDeadline(vmId);
   }
 
   async createSnapshot(vmId: VmId, snapshotId: SnapshotId): Promise<CaptureResult> {
@@ -192,14 +192,14 @@ export class Worker implements WorkerPort {
     const result = await this.#starts.run(childIds, (signalOf) =>
       fork(this.#context, vm, children, signalOf),
     );
-    for (const id of childIds) this.#heedDeadline(id);
+    for (const id of childIds) this.#armDeadline(id);
     for (const id of [vmId, ...childIds]) this.#compactSoon(id);
     return result;
   }
 
   async setDeadline(vmId: VmId, deadline: VmDeadline | null): Promise<void> {
     await this.#transition(vmId, (vm) => setDeadline(vm, deadline));
-    this.#heedDeadline(vmId);
+    this.#armDeadline(vmId);
   }
 
   async setAuthorizedKeys(vmId: VmId, keys: readonly string[], options: CallOptions = {}): Promise<void> {
@@ -212,8 +212,8 @@ export class Worker implements WorkerPort {
   }
 
   async networkReport(vmId: VmId): Promise<NetworkReport | undefined> {
-    const slot = networkOf(this.#context, this.#require(vmId));
-    return slot && (await this.#context.network?.report(slot));
+    const vmNetwork = networkOf(this.#context, this.#require(vmId));
+    return vmNetwork && (await this.#context.network?.report(vmNetwork));
   }
 
   async dial(vmId: VmId, port: number, options: CallOptions = {}): Promise<Duplex> {
@@ -283,7 +283,7 @@ export class Worker implements WorkerPort {
   }
 
   /** Its timer, as its record has it now. One that does not run, or is gone, has none. */
-  #heedDeadline(vmId: VmId): void {
+  #armDeadline(vmId: VmId): void {
     const record = this.#context.vms.get(vmId)?.record;
     this.#deadlines.set(vmId, record?.phase === "running" ? record.deadline : undefined);
   }

@@ -35,7 +35,7 @@ export class GuestService {
   readonly #rate: RateLimit;
   readonly #counts = { answered: 0, refused: 0, filtered: 0, limited: 0, failed: 0 };
   #inFlight = 0;
-  #toldAtMs = Number.NEGATIVE_INFINITY;
+  #reportedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: GuestServiceOptions) {
     this.#options = options;
@@ -76,21 +76,21 @@ export class GuestService {
       this.#inFlight += 1;
       try {
         const { lookup } = this.#options;
-        return await this.#told(question, lookup.known(question) ?? (await lookup.ask(question)));
+        return await this.#permitted(question, lookup.known(question) ?? (await lookup.ask(question)));
       } finally {
         this.#inFlight -= 1;
       }
     } catch (error) {
       // That no upstream answers is in the totals; anything else is to be looked into.
-      if (!(error instanceof UpstreamError)) this.#tell(error);
+      if (!(error instanceof UpstreamError)) this.#report(error);
       return ["failed", { rcode: wire.RCODE_SERVER_FAILURE }];
     }
   }
 
-  #tell(error: unknown): void {
+  #report(error: unknown): void {
     const nowMs = performance.now();
-    if (nowMs - this.#toldAtMs < ERROR_INTERVAL_MS) return;
-    this.#toldAtMs = nowMs;
+    if (nowMs - this.#reportedAtMs < ERROR_INTERVAL_MS) return;
+    this.#reportedAtMs = nowMs;
     this.#options.onError(error instanceof Error ? error : new Error(String(error)));
   }
 
@@ -109,7 +109,7 @@ export class GuestService {
     return meta ? ["answered", { rcode: wire.RCODE_NOT_IMPLEMENTED }] : undefined;
   }
 
-  async #told(question: Question, { resolution, ttlSec }: Found): Promise<Outcome> {
+  async #permitted(question: Question, { resolution, ttlSec }: Found): Promise<Outcome> {
     const { guest } = this.#options;
     const { verdict, records } = permit(guest, question.name, resolution);
     if (verdict === "refused") return [verdict, { rcode: wire.RCODE_NO_SUCH_NAME }];

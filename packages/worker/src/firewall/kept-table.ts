@@ -36,7 +36,7 @@ export class KeptTable {
   #watch: TableWatch | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** It is about to be put back. */
-  #isOwed = false;
+  #isPutBackDue = false;
   #retry: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -122,11 +122,11 @@ export class KeptTable {
 
   /** Once, however many notice it, and again for as long as it takes. */
   #putBackSoon(reason: string): void {
-    if (this.#isOwed) return;
-    this.#isOwed = true;
+    if (this.#isPutBackDue) return;
+    this.#isPutBackDue = true;
     void this.run(async () => {
       // From here on somebody else's change is one more.
-      this.#isOwed = false;
+      this.#isPutBackDue = false;
       clearTimeout(this.#retry);
       if (!this.#isClosed) await this.#putBack(reason);
     });

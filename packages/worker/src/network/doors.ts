@@ -9,10 +9,10 @@ import { DEFAULT_DOOR, doorCommand, listDoorCommand } from "../firewall/render-d
 import type { DoorOptions } from "../firewall/render-door.ts";
 import type { CommandShell } from "../host/command-shell.ts";
 import { SerialQueue } from "../concurrency/serial-queue.ts";
-import type { NetworkSlot } from "./vm-network.ts";
+import type { VmNetwork } from "./vm-network.ts";
 
 interface Door {
-  readonly slot: NetworkSlot;
+  readonly vmNetwork: VmNetwork;
   wanted: NetworkPolicy;
   /** What the namespace has, as `keyOf`; not known of one that an earlier daemon left. */
   there: string | undefined;
@@ -34,13 +34,13 @@ export class Doors {
   }
 
   /** Resolves when it is in force. `isNew`: nobody has been in the namespace since it was made. */
-  set(slot: NetworkSlot, policy: NetworkPolicy, { isNew = false } = {}): Promise<void> {
-    const door = this.#doors.get(slot.index) ?? { slot, wanted: policy, there: undefined };
+  set(vmNetwork: VmNetwork, policy: NetworkPolicy, { isNew = false } = {}): Promise<void> {
+    const door = this.#doors.get(vmNetwork.index) ?? { vmNetwork, wanted: policy, there: undefined };
     door.wanted = policy;
     if (isNew) door.there = keyOf(DEFAULT_DOOR);
-    this.#doors.set(slot.index, door);
+    this.#doors.set(vmNetwork.index, door);
     if (isNew && keyOf(policy) === door.there) return Promise.resolve();
-    return this.#queue.run(() => this.#apply(slot, door));
+    return this.#queue.run(() => this.#apply(vmNetwork, door));
   }
 
   /** `undefined` of one that there is not, or that cannot be read. */
@@ -48,7 +48,7 @@ export class Doors {
     const door = this.#doors.get(index);
     if (door === undefined) return undefined;
     try {
-      return readDoor(parseListing(await this.#shell.run(listDoorCommand(door.slot))));
+      return readDoor(parseListing(await this.#shell.run(listDoorCommand(door.vmNetwork))));
     } catch (error) {
       if (this.#doors.get(index) === door) this.#onError(error);
       return undefined;
@@ -56,8 +56,8 @@ export class Doors {
   }
 
   /** The namespace goes. */
-  forget(slot: NetworkSlot): void {
-    this.#doors.delete(slot.index);
+  forget(vmNetwork: VmNetwork): void {
+    this.#doors.delete(vmNetwork.index);
   }
 
   /** Doors stay as they are. */
@@ -66,12 +66,12 @@ export class Doors {
     return this.#queue.run(() => Promise.resolve());
   }
 
-  async #apply(slot: NetworkSlot, door: Door): Promise<void> {
+  async #apply(vmNetwork: VmNetwork, door: Door): Promise<void> {
     const { wanted } = door;
     const key = keyOf(wanted);
-    if (this.#isClosed || this.#doors.get(slot.index) !== door || door.there === key) return;
+    if (this.#isClosed || this.#doors.get(vmNetwork.index) !== door || door.there === key) return;
     door.there = undefined;
-    await this.#shell.run(doorCommand(slot, wanted, this.#options));
+    await this.#shell.run(doorCommand(vmNetwork, wanted, this.#options));
     door.there = key;
   }
 }

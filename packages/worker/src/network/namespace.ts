@@ -17,7 +17,7 @@ import {
   NAMESPACE_MAC,
   RESOLVER_PORT,
 } from "./addresses.ts";
-import type { Instance, NetworkSlot } from "./vm-network.ts";
+import type { Instance, VmNetwork } from "./vm-network.ts";
 
 /** The device in the namespace that QEMU opens. */
 export const TAP = "tap0";
@@ -25,53 +25,53 @@ const UPLINK = "uplink";
 /** Where `ip netns` keeps namespaces by name. */
 const NAMESPACE_FOLDER = "/run/netns";
 
-export function namespacePath(slot: NetworkSlot): string {
-  return `${NAMESPACE_FOLDER}/${slot.namespace}`;
+export function namespacePath(vmNetwork: VmNetwork): string {
+  return `${NAMESPACE_FOLDER}/${vmNetwork.namespace}`;
 }
 
 /** `false`, and nothing made, when the index is somebody else's. Takes about 30 ms. */
 export async function makeNamespace(
   shell: CommandShell,
   instance: Instance,
-  slot: NetworkSlot,
+  vmNetwork: VmNetwork,
   { hostIpv6, door }: { readonly hostIpv6: string | undefined; readonly door: DoorOptions },
 ): Promise<boolean> {
-  const claim = `ip link add ${slot.veth} group ${instance.group} type veth peer name ${UPLINK} netns ${slot.namespace}`;
+  const claim = `ip link add ${vmNetwork.veth} group ${instance.group} type veth peer name ${UPLINK} netns ${vmNetwork.namespace}`;
   const printed = await shell.run(`
 set -e
 is_taken() {
-  ip link show ${slot.veth} >/dev/null 2>&1 ||
-    ip -4 route show table all match ${slot.ipv4}/31 | grep -v -e ^default -e '^169.254.0.0/16 ' -e ' 169.254.0.0/16 ' | grep -q .
+  ip link show ${vmNetwork.veth} >/dev/null 2>&1 ||
+    ip -4 route show table all match ${vmNetwork.ipv4}/31 | grep -v -e ^default -e '^169.254.0.0/16 ' -e ' 169.254.0.0/16 ' | grep -q .
 }
 if is_taken; then echo taken; exit 0; fi
 # The folder of namespaces is everybody's, also when this makes it.
-(umask 022 && ip netns add ${slot.namespace})
-undo() { ip netns del ${slot.namespace} 2>/dev/null; }
+(umask 022 && ip netns add ${vmNetwork.namespace})
+undo() { ip netns del ${vmNetwork.namespace} 2>/dev/null; }
 trap '[ $? = 0 ] || undo' EXIT
 if ! ${claim}; then
-  ip link show ${slot.veth} >/dev/null 2>&1 || exit 1
+  ip link show ${vmNetwork.veth} >/dev/null 2>&1 || exit 1
   undo
   echo taken
   exit 0
 fi
 ip -batch - <<'EOF'
-link set ${slot.veth} addrgenmode none
-link set ${slot.veth} address ${HOST_MAC}
-addr add ${slot.hostIpv4}/31 dev ${slot.veth}
-link set ${slot.veth} up
-neigh replace ${slot.ipv4} lladdr ${NAMESPACE_MAC} dev ${slot.veth} nud permanent
-${hostIpv6 === undefined ? "" : hostIpv6Commands(slot, hostIpv6)}
+link set ${vmNetwork.veth} addrgenmode none
+link set ${vmNetwork.veth} address ${HOST_MAC}
+addr add ${vmNetwork.hostIpv4}/31 dev ${vmNetwork.veth}
+link set ${vmNetwork.veth} up
+neigh replace ${vmNetwork.ipv4} lladdr ${NAMESPACE_MAC} dev ${vmNetwork.veth} nud permanent
+${hostIpv6 === undefined ? "" : hostIpv6Commands(vmNetwork, hostIpv6)}
 EOF
-nsenter --net=${namespacePath(slot)} sh -e <<'INSIDE'
+nsenter --net=${namespacePath(vmNetwork)} sh -e <<'INSIDE'
 echo 1 >/proc/sys/net/ipv4/ip_forward
 ${hostIpv6 === undefined ? "" : "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding"}
 ip -batch - <<'EOF'
 link set lo up
 link set ${UPLINK} addrgenmode none
 link set ${UPLINK} address ${NAMESPACE_MAC}
-addr add ${slot.ipv4}/31 dev ${UPLINK}
+addr add ${vmNetwork.ipv4}/31 dev ${UPLINK}
 link set ${UPLINK} up
-neigh replace ${slot.hostIpv4} lladdr ${HOST_MAC} dev ${UPLINK} nud permanent
+neigh replace ${vmNetwork.hostIpv4} lladdr ${HOST_MAC} dev ${UPLINK} nud permanent
 tuntap add ${TAP} mode tap vnet_hdr
 link set ${TAP} addrgenmode none
 link set ${TAP} address ${GATEWAY_MAC}
@@ -79,12 +79,12 @@ addr add ${GATEWAY_IPV4}/32 dev ${TAP}
 link set ${TAP} up
 route add ${GUEST_IPV4}/32 dev ${TAP}
 neigh replace ${GUEST_IPV4} lladdr ${GUEST_MAC} dev ${TAP} nud permanent
-route add default via ${slot.hostIpv4}
+route add default via ${vmNetwork.hostIpv4}
 ${hostIpv6 === undefined ? "" : NAMESPACE_IPV6_COMMANDS}
 EOF
 nft -f - <<'EOF'
-${translation(slot)}
-${renderDoor(slot, DEFAULT_DOOR, door)}EOF
+${translation(vmNetwork)}
+${renderDoor(vmNetwork, DEFAULT_DOOR, door)}EOF
 INSIDE
 `);
   return !printed.endsWith("taken\n");
@@ -101,30 +101,30 @@ route add ${GUEST_IPV6}/128 dev ${TAP}
 neigh replace ${GUEST_IPV6} lladdr ${GUEST_MAC} dev ${TAP} nud permanent
 route add default via ${HOST_LINK_LOCAL} dev ${UPLINK}`;
 
-function hostIpv6Commands(slot: NetworkSlot, hostIpv6: string): string {
-  return `addr add ${HOST_LINK_LOCAL}/64 dev ${slot.veth} nodad
-neigh replace ${NAMESPACE_LINK_LOCAL} lladdr ${NAMESPACE_MAC} dev ${slot.veth} nud permanent
-${routeCommand(slot, hostIpv6)}`;
+function hostIpv6Commands(vmNetwork: VmNetwork, hostIpv6: string): string {
+  return `addr add ${HOST_LINK_LOCAL}/64 dev ${vmNetwork.veth} nodad
+neigh replace ${NAMESPACE_LINK_LOCAL} lladdr ${NAMESPACE_MAC} dev ${vmNetwork.veth} nud permanent
+${routeCommand(vmNetwork, hostIpv6)}`;
 }
 
 /** Gives a namespace the address of the VM that moves in, in place of the one it was made with. */
 export async function readdress(
   shell: CommandShell,
-  slot: NetworkSlot,
+  vmNetwork: VmNetwork,
   formerIpv6: string,
   hostIpv6: string | undefined,
 ): Promise<void> {
   const routes = `ip -batch - <<'EOF'
-route del ${formerIpv6}/128 dev ${slot.veth}
-${hostIpv6 === undefined ? "" : routeCommand(slot, hostIpv6)}
+route del ${formerIpv6}/128 dev ${vmNetwork.veth}
+${hostIpv6 === undefined ? "" : routeCommand(vmNetwork, hostIpv6)}
 EOF`;
   await shell.run(`
 set -e
 ${hostIpv6 === undefined ? "" : routes}
-nsenter --net=${namespacePath(slot)} nft -f - <<'EOF'
+nsenter --net=${namespacePath(vmNetwork)} nft -f - <<'EOF'
 delete table inet fastvm
 delete table arp fastvm
-${translation(slot)}
+${translation(vmNetwork)}
 EOF
 `);
 }
@@ -141,15 +141,15 @@ nsenter --net=${path} ip link del ${UPLINK} 2>/dev/null
 ip netns del ${name}`);
 }
 
-function routeCommand(slot: NetworkSlot, hostIpv6: string): string {
-  return `route replace ${slot.publicIpv6}/128 via ${NAMESPACE_LINK_LOCAL} dev ${slot.veth} src ${hostIpv6}`;
+function routeCommand(vmNetwork: VmNetwork, hostIpv6: string): string {
+  return `route replace ${vmNetwork.publicIpv6}/128 via ${NAMESPACE_LINK_LOCAL} dev ${vmNetwork.veth} src ${hostIpv6}`;
 }
 
 /**
  * What comes from the guest must be from the guest. Questions about names go to our resolver whomever they were meant for. The policy is not here but on the host,
  * in one place for all VMs; what it lets through at most is in the table beside this (firewall/render-door.ts).
  */
-function translation(slot: NetworkSlot): string {
+function translation(vmNetwork: VmNetwork): string {
   return `table arp fastvm {
   chain guard {
     type filter hook input priority filter; policy accept;
@@ -172,13 +172,13 @@ table inet fastvm {
   }
   chain inbound {
     type nat hook prerouting priority dstnat; policy accept;
-    iifname "${TAP}" meta nfproto ipv4 meta l4proto { tcp, udp } th dport 53 dnat ip to ${slot.hostIpv4}:${RESOLVER_PORT}
-    iifname "${UPLINK}" ip6 daddr ${slot.publicIpv6} dnat ip6 to ${GUEST_IPV6}
+    iifname "${TAP}" meta nfproto ipv4 meta l4proto { tcp, udp } th dport 53 dnat ip to ${vmNetwork.hostIpv4}:${RESOLVER_PORT}
+    iifname "${UPLINK}" ip6 daddr ${vmNetwork.publicIpv6} dnat ip6 to ${GUEST_IPV6}
   }
   chain outbound {
     type nat hook postrouting priority srcnat; policy accept;
-    oifname "${UPLINK}" ip saddr ${GUEST_IPV4} snat ip to ${slot.ipv4}
-    oifname "${UPLINK}" ip6 saddr ${GUEST_IPV6} snat ip6 to ${slot.publicIpv6}
+    oifname "${UPLINK}" ip saddr ${GUEST_IPV4} snat ip to ${vmNetwork.ipv4}
+    oifname "${UPLINK}" ip6 saddr ${GUEST_IPV6} snat ip6 to ${vmNetwork.publicIpv6}
   }
 }`;
 }

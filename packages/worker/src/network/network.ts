@@ -15,10 +15,10 @@ import { allowThroughDocker, forbidThroughDocker } from "./foreign-forwarding.ts
 import { Doors } from "./doors.ts";
 import { forgetHost, hasIpv6, prepareHost } from "./host-routing.ts";
 import { readdress } from "./namespace.ts";
-import { instanceOf, networkSlot } from "./vm-network.ts";
-import type { Instance, NetworkSlot } from "./vm-network.ts";
-import { SlotMaker } from "./vm-network-maker.ts";
-import { SpareSlots } from "./spare-vm-networks.ts";
+import { instanceOf, vmNetworkOf } from "./vm-network.ts";
+import type { Instance, VmNetwork } from "./vm-network.ts";
+import { VmNetworkMaker } from "./vm-network-maker.ts";
+import { SpareVmNetworks } from "./spare-vm-networks.ts";
 
 export interface NetworkOptions {
   /** Six hexadecimal digits that no other daemon of this machine has. */
@@ -37,7 +37,7 @@ interface Parts {
   /** Absent where the host has no IPv6. */
   readonly prefix: VmPrefix | undefined;
   readonly hostIpv6: string | undefined;
-  readonly maker: SlotMaker;
+  readonly maker: VmNetworkMaker;
   readonly firewall: Firewall;
   readonly doors: Doors;
   readonly resolver: Resolver;
@@ -53,7 +53,7 @@ interface Guest {
 export class Network {
   readonly #parts: Parts;
   readonly #guests = new Map<number, Guest>();
-  #spares: SpareSlots | undefined;
+  #spares: SpareVmNetworks | undefined;
   readonly #dockerCheck: NodeJS.Timeout;
 
   /** Rejects where this process may not make networks, with the kernel's reason. VMs of an earlier daemon keep their rules until `adopt`. */
@@ -76,7 +76,7 @@ export class Network {
       });
       const ownIpv6 = prefix && hostIpv6(prefix);
       const door = doorOptions(wanted);
-      const maker = new SlotMaker({ shell, instance, prefix: wanted, hostIpv6: ownIpv6, door });
+      const maker = new VmNetworkMaker({ shell, instance, prefix: wanted, hostIpv6: ownIpv6, door });
       return new Network({
         shell,
         instance,
@@ -114,55 +114,57 @@ export class Network {
     return this.#parts.prefix !== undefined;
   }
 
-  slotOf(held: Pick<NetworkSlot, "index" | "publicIpv6">): NetworkSlot {
-    return networkSlot(this.#parts.instance, held);
+  networkOf(held: Pick<VmNetwork, "index" | "publicIpv6">): VmNetwork {
+    return vmNetworkOf(this.#parts.instance, held);
   }
 
   /** Once, before anything else: takes over the VMs of an earlier daemon, and removes what is left of others. */
-  async adopt(guests: readonly { slot: NetworkSlot; policy: NetworkPolicy }[]): Promise<void> {
+  async adopt(guests: readonly { vmNetwork: VmNetwork; policy: NetworkPolicy }[]): Promise<void> {
     const { maker, firewall, doors, onError } = this.#parts;
-    for (const { slot } of guests) maker.reserve(slot);
-    await firewall.restore(guests.map(({ slot, policy }) => ({ guest: slot, policy })));
+    for (const { vmNetwork } of guests) maker.reserve(vmNetwork);
+    await firewall.restore(guests.map(({ vmNetwork, policy }) => ({ guest: vmNetwork, policy })));
     // One whose names cannot be served must not keep the others, and the daemon, from coming up.
-    await Promise.all(guests.map(({ slot, policy }) => this.#serveNames(slot, policy).catch(onError)));
+    await Promise.all(
+      guests.map(({ vmNetwork, policy }) => this.#serveNames(vmNetwork, policy).catch(onError)),
+    );
     // The first door is in force; nobody waits for hundreds of second ones, which an older daemon may have made without.
-    for (const { slot, policy } of guests) void doors.set(slot, policy).catch(onError);
-    await maker.sweep(guests.map(({ slot }) => slot));
-    this.#spares = new SpareSlots(maker, onError);
+    for (const { vmNetwork, policy } of guests) void doors.set(vmNetwork, policy).catch(onError);
+    await maker.sweep(guests.map(({ vmNetwork }) => vmNetwork));
+    this.#spares = new SpareVmNetworks(maker, onError);
   }
 
   /** A namespace that is nobody's, in which a guest reaches nothing yet. */
-  async take(): Promise<NetworkSlot> {
+  async take(): Promise<VmNetwork> {
     return await (this.#spares?.take() ?? this.#parts.maker.make());
   }
 
   /** Call when no process is in it any more. Does all that it can; the first failure is told. */
-  async release(slot: NetworkSlot): Promise<void> {
+  async release(vmNetwork: VmNetwork): Promise<void> {
     const { firewall, doors, maker } = this.#parts;
-    doors.forget(slot);
-    const guest = this.#guests.get(slot.index);
-    this.#guests.delete(slot.index);
+    doors.forget(vmNetwork);
+    const guest = this.#guests.get(vmNetwork.index);
+    this.#guests.delete(vmNetwork.index);
     // One that never came up has told whoever attached it.
     await (await guest?.dns.catch(() => undefined))?.close();
-    const detached = firewall.detach(slot.index);
+    const detached = firewall.detach(vmNetwork.index);
     const [, removed] = await Promise.allSettled([
       detached,
-      detached.catch(() => undefined).then(() => maker.remove(slot)),
+      detached.catch(() => undefined).then(() => maker.remove(vmNetwork)),
     ]);
     await detached;
     if (removed.status === "rejected") throw removed.reason;
   }
 
   /** Opens it for a VM, which has this public address from now on. */
-  async attach(slot: NetworkSlot, publicIpv6: string, policy: NetworkPolicy): Promise<void> {
+  async attach(vmNetwork: VmNetwork, publicIpv6: string, policy: NetworkPolicy): Promise<void> {
     const { shell, hostIpv6: ownIpv6, firewall, doors } = this.#parts;
-    const guest = { ...slot, publicIpv6 };
-    if (publicIpv6 !== slot.publicIpv6) await readdress(shell, guest, slot.publicIpv6, ownIpv6);
+    const guest = { ...vmNetwork, publicIpv6 };
+    if (publicIpv6 !== vmNetwork.publicIpv6) await readdress(shell, guest, vmNetwork.publicIpv6, ownIpv6);
     const door = doors.set(guest, policy, { isNew: true });
     await Promise.all([door, firewall.attach(guest, policy), this.#serveNames(guest, policy)]);
   }
 
-  async #serveNames({ index, hostIpv4, ipv4 }: NetworkSlot, policy: NetworkPolicy): Promise<void> {
+  async #serveNames({ index, hostIpv4, ipv4 }: VmNetwork, policy: NetworkPolicy): Promise<void> {
     const { resolver, firewall } = this.#parts;
     const dns = resolver.serve({
       address: hostIpv4,
@@ -178,27 +180,30 @@ export class Network {
     await dns;
   }
 
-  async update(slot: NetworkSlot, policy: NetworkPolicy): Promise<void> {
+  async update(vmNetwork: VmNetwork, policy: NetworkPolicy): Promise<void> {
     const { doors, firewall, onError } = this.#parts;
-    const guest = this.#guests.get(slot.index);
-    await doors.set(slot, policy);
+    const guest = this.#guests.get(vmNetwork.index);
+    await doors.set(vmNetwork, policy);
     try {
-      await firewall.update(slot.index, policy);
+      await firewall.update(vmNetwork.index, policy);
     } catch (error) {
-      if (guest !== undefined) await doors.set(slot, guest.policy).catch(onError);
+      if (guest !== undefined) await doors.set(vmNetwork, guest.policy).catch(onError);
       throw error;
     }
     if (guest !== undefined) guest.policy = policy;
   }
 
-  async report(slot: NetworkSlot): Promise<NetworkReport | undefined> {
+  async report(vmNetwork: VmNetwork): Promise<NetworkReport | undefined> {
     const { firewall, doors } = this.#parts;
-    const [report, door] = await Promise.all([firewall.report(slot.index), doors.report(slot.index)]);
-    const dns = await this.#guests.get(slot.index)?.dns;
+    const [report, door] = await Promise.all([
+      firewall.report(vmNetwork.index),
+      doors.report(vmNetwork.index),
+    ]);
+    const dns = await this.#guests.get(vmNetwork.index)?.dns;
     return report && dns && { ...withDoor(report, door), dns: dns.counts() };
   }
 
-  /** Of all VMs, by index of their slot, and of the resolver. */
+  /** Of all VMs, by the index of their network, and of the resolver. */
   async metrics(): Promise<NetworkMetrics> {
     const { firewall, doors, resolver } = this.#parts;
     const traffic = new Map<number, TrafficReport>();
@@ -214,7 +219,8 @@ export class Network {
     const { shell, maker, firewall, doors, resolver, prefix, onError } = this.#parts;
     clearInterval(this.#dockerCheck);
     try {
-      for (const slot of (await this.#spares?.close()) ?? []) await maker.remove(slot).catch(onError);
+      for (const vmNetwork of (await this.#spares?.close()) ?? [])
+        await maker.remove(vmNetwork).catch(onError);
       await resolver.close();
       await doors.close();
       await firewall.close({ keep });

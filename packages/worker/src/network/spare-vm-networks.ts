@@ -1,34 +1,34 @@
-/** Network slots made ahead, so that neither a launch nor a fork to ten waits for one. Refilled when nobody has taken any for a while: on few cores it would slow the launch it follows. */
-import type { NetworkSlot } from "./vm-network.ts";
-import type { SlotMaker } from "./vm-network-maker.ts";
+/** Networks of VMs made ahead, so that neither a launch nor a fork to ten waits for one. Refilled when nobody has taken any for a while: on few cores it would slow the launch it follows. */
+import type { VmNetwork } from "./vm-network.ts";
+import type { VmNetworkMaker } from "./vm-network-maker.ts";
 
 /** A fork to ten finds one for each child. Each costs the kernel some 100 KiB. */
 const SPARES = 12;
 const REFILL_QUIET_MS = 250;
 
-export class SpareSlots {
-  readonly #maker: SlotMaker;
+export class SpareVmNetworks {
+  readonly #maker: VmNetworkMaker;
   readonly #onError: (error: unknown) => void;
-  readonly #spares: NetworkSlot[] = [];
+  readonly #spares: VmNetwork[] = [];
   #timer: NodeJS.Timeout | undefined;
   #filling: Promise<void> | undefined;
   #takes = 0;
   #closed = false;
 
-  constructor(maker: SlotMaker, onError: (error: unknown) => void) {
+  constructor(maker: VmNetworkMaker, onError: (error: unknown) => void) {
     this.#maker = maker;
     this.#onError = onError;
     this.#refillSoon();
   }
 
-  async take(): Promise<NetworkSlot> {
+  async take(): Promise<VmNetwork> {
     this.#takes++;
     this.#refillSoon();
     return this.#spares.shift() ?? (await this.#maker.make());
   }
 
   /** Makes no more and hands over what there is. */
-  async close(): Promise<readonly NetworkSlot[]> {
+  async close(): Promise<readonly VmNetwork[]> {
     this.#closed = true;
     clearTimeout(this.#timer);
     await this.#filling;

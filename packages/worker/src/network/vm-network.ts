@@ -8,7 +8,7 @@ export interface Instance {
   readonly group: number;
 }
 
-export interface NetworkSlot {
+export interface VmNetwork {
   readonly index: number;
   readonly publicIpv6: string;
   readonly namespace: string;
@@ -25,10 +25,10 @@ export function instanceOf(name: string): Instance {
   return { name, group: Number.parseInt(name, 16) + 1 };
 }
 
-export function networkSlot(
+export function vmNetworkOf(
   instance: Instance,
-  { index, publicIpv6 }: Pick<NetworkSlot, "index" | "publicIpv6">,
-): NetworkSlot {
+  { index, publicIpv6 }: Pick<VmNetwork, "index" | "publicIpv6">,
+): VmNetwork {
   return {
     index,
     publicIpv6,

@@ -13,7 +13,7 @@ import type { UidAllocator } from "../host/uid-allocator.ts";
 import type { Cgroups } from "../host/cgroups.ts";
 import { namespacePath } from "../network/namespace.ts";
 import type { Network } from "../network/network.ts";
-import type { NetworkSlot } from "../network/vm-network.ts";
+import type { VmNetwork } from "../network/vm-network.ts";
 import { MEMORY_FILE } from "../qemu/machine.ts";
 import type { BootSource, MachineSpec, NetworkDevice } from "../qemu/machine.ts";
 import { identityOf, linkQemu } from "../qemu/qemu-set.ts";
@@ -29,7 +29,7 @@ export interface Slot {
   readonly folder: string;
   readonly uid: number;
   /** Absent where VMs have no network. */
-  readonly network: NetworkSlot | undefined;
+  readonly network: VmNetwork | undefined;
   /** Size of the largest disk that its QEMU may write. */
   readonly diskGib: number;
   readonly qemu: QemuProcess;

@@ -75,9 +75,9 @@ async function recoverNetwork(context: WorkerContext, running: readonly Vm[]): P
     );
   }
   const guests = connected.flatMap((vm) => {
-    const slot = networkOf(context, vm);
+    const vmNetwork = networkOf(context, vm);
     const { policy } = vm.record;
-    return slot === undefined || policy === undefined ? [] : [{ slot, policy }];
+    return vmNetwork === undefined || policy === undefined ? [] : [{ vmNetwork, policy }];
   });
   await context.network?.adopt(guests);
 }

@@ -25,9 +25,9 @@ import type { SerialQueue } from "../../concurrency/serial-queue.ts";
 import { Vm } from "../state/vm.ts";
 import type { VmRecord } from "../state/vm.ts";
 import { keepLink } from "../guest/open-link.ts";
-import type { WokenGuest } from "./start-guest.ts";
+import type { StartedGuest } from "./start-guest.ts";
 import type { Standby } from "./standby.ts";
-import { initialRecord, wake } from "./start-guest.ts";
+import { initialRecord, startGuest } from "./start-guest.ts";
 import { watchGuest } from "../guest/watch-guest.ts";
 import type { WorkerContext } from "../state/worker-context.ts";
 
@@ -84,7 +84,7 @@ async function restoreIntoSlot(
   const standby = await context.standby.take(snapshot);
   if (standby !== undefined) {
     try {
-      return { vm: await enlist(context, standby, snapshot, request), fromPool: true };
+      return { vm: await launchStandby(context, standby, snapshot, request), fromPool: true };
     } catch (error) {
       signal?.throwIfAborted();
       // It may have died while it waited; the long way is still open.
@@ -108,7 +108,7 @@ async function restoreIntoSlot(
 }
 
 /** Makes a VM that stands by the one that is asked for. It was captured with the snapshot and has done nothing since that lasts. */
-async function enlist(
+async function launchStandby(
   context: WorkerContext,
   standby: Standby,
   snapshot: Snapshot,
@@ -191,7 +191,7 @@ async function bringUp(
   const connected = connect(context, slot, vm);
   return await orDisconnected(connected, async () => {
     await allowDisk(slot, request.diskGib);
-    const guest = await wake(context, slot, snapshot, vm, request.signal);
+    const guest = await startGuest(context, slot, snapshot, vm, request.signal);
     return await introduce(context, vm, guest, connected, snapshot, request);
   });
 }
@@ -220,7 +220,7 @@ function connect({ network }: WorkerContext, slot: Slot, vm: Vm): Promise<void> 
 async function introduce(
   context: WorkerContext,
   vm: Vm,
-  guest: WokenGuest,
+  guest: StartedGuest,
   connected: Promise<void>,
   snapshot: Snapshot,
   request: RestoreRequest,

@@ -17,18 +17,18 @@ import type { Snapshot } from "../../snapshot/folder.ts";
 import { setOf } from "../../snapshot/set-of.ts";
 import { startExec } from "../../exec/start-exec.ts";
 import { Vm } from "../state/vm.ts";
-import { initialRecord, wake } from "./start-guest.ts";
-import type { WakeContext, WokenGuest } from "./start-guest.ts";
+import { initialRecord, startGuest } from "./start-guest.ts";
+import type { StartContext, StartedGuest } from "./start-guest.ts";
 
 export interface Standby {
   readonly slot: Slot;
   /** Its record names nobody yet. */
   readonly vm: Vm;
-  readonly guest: WokenGuest;
+  readonly guest: StartedGuest;
 }
 
 export interface StandbyPoolOptions {
-  readonly host: SlotHost & WakeContext;
+  readonly host: SlotHost & StartContext;
   readonly accelerator: Accelerator;
   readonly folder: string;
   readonly size: number;
@@ -65,8 +65,8 @@ async function openStandby(options: StandbyPoolOptions, template: Snapshot): Pro
   try {
     const owner = { vmId: newVmId(), identity: NOBODY, diskGib: manifest.diskGib };
     const vm = new Vm(folder, initialRecord(template, owner, slot));
-    const guest = await wake(host, slot, template, vm);
-    await step("standby.woken");
+    const guest = await startGuest(host, slot, template, vm);
+    await step("standby.started");
     await rehearse(host, vm, guest);
     return { slot, vm, guest };
   } catch (error) {
@@ -76,7 +76,7 @@ async function openStandby(options: StandbyPoolOptions, template: Snapshot): Pro
 }
 
 /** What every launch does, done once: an identity, a command. */
-async function rehearse(host: WakeContext, vm: Vm, guest: WokenGuest): Promise<void> {
+async function rehearse(host: StartContext, vm: Vm, guest: StartedGuest): Promise<void> {
   const forwardPort = host.forward?.port;
   await guest.link.identify(
     handshakeFields({

@@ -23,7 +23,7 @@ const GIB = 1024 ** 3;
 const LINK_GENERATION_BYTES = 16;
 
 /** Of its parts the worker's context is enough that also a pool can have while the worker is being made. */
-export type WakeContext = Pick<WorkerContext, "overlays" | "forward">;
+export type StartContext = Pick<WorkerContext, "overlays" | "forward">;
 
 export interface Owner {
   readonly vmId: VmId;
@@ -61,18 +61,18 @@ export function initialRecord(snapshot: Snapshot, owner: Owner, slot: Slot): VmR
 }
 
 /** A guest that answers, before it is a VM's. */
-export interface WokenGuest {
+export interface StartedGuest {
   readonly qemu: QemuProcess;
   readonly link: GuestLink;
 }
 
-export async function wake(
-  context: WakeContext,
+export async function startGuest(
+  context: StartContext,
   slot: Slot,
   snapshot: Snapshot,
   vm: Vm,
   signal?: AbortSignal,
-): Promise<WokenGuest> {
+): Promise<StartedGuest> {
   const { qemu } = slot;
   const [state] = await allSettled<[Buffer, void, void, void]>([
     readDeviceState(snapshot),
@@ -80,31 +80,31 @@ export async function wake(
     giveDisk(context, vm, slot, snapshot),
     giveMemory(slot, snapshot),
   ]);
-  await step("wake.prepared");
+  await step("start-guest.prepared");
   await loadDeviceState(qemu, state);
-  await step("wake.state-loaded");
+  await step("start-guest.state-loaded");
   await qemu.qmp.execute("cont");
-  await step("wake.continued");
+  await step("start-guest.continued");
   const link = await openLink(vm, context.forward, { signal });
-  await step("wake.linked");
+  await step("start-guest.linked");
   return { qemu, link };
 }
 
 async function record(vm: Vm): Promise<void> {
   await vm.update({});
-  await step("wake.recorded");
+  await step("start-guest.recorded");
 }
 
 /** The overlay has the captured size: the guest knows the disk by it, and is told of a larger one when it runs. */
-async function giveDisk(context: WakeContext, vm: Vm, slot: Slot, snapshot: Snapshot): Promise<void> {
+async function giveDisk(context: StartContext, vm: Vm, slot: Slot, snapshot: Snapshot): Promise<void> {
   const layers = snapshot.manifest.layers.map((layer) => layer.name);
   await linkLayers(snapshot.folder, slot.folder, layers);
-  await step("wake.layers-linked");
+  await step("start-guest.layers-linked");
   const overlay = join(slot.folder, DISK_FOLDER, nextLayer(layers));
   await context.overlays.create(overlay, snapshot.manifest.diskGib * GIB, slot.uid);
-  await step("wake.overlay-made");
+  await step("start-guest.overlay-made");
   await attachDisk(slot.qemu.qmp, vm.record.chain);
-  await step("wake.disk-attached");
+  await step("start-guest.disk-attached");
 }
 
 async function giveMemory(slot: Slot, snapshot: Snapshot): Promise<void> {
@@ -115,5 +115,5 @@ async function giveMemory(slot: Slot, snapshot: Snapshot): Promise<void> {
   const mapping = await findMemoryMapping(pid, join(slot.folder, MEMORY_FILE));
   const [sum] = await Promise.all([checksumFile(path), applyDelta(pid, mapping, path)]);
   if (sum !== delta.crc32) throw new FastvmError("snapshot_incompatible", "its memory is damaged");
-  await step("wake.memory-given");
+  await step("start-guest.memory-given");
 }

@@ -1,7 +1,7 @@
 /** What a VM has of the host while it lives. Of a paused or failed one nothing is left, and what it had may be another's by now. */
 import { rm } from "node:fs/promises";
 import { freeSlot } from "../../pool/slot.ts";
-import type { NetworkSlot } from "../../network/vm-network.ts";
+import type { VmNetwork } from "../../network/vm-network.ts";
 import type { Vm } from "./vm.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
@@ -15,10 +15,10 @@ export async function freeHoldings(context: WorkerContext, vm: Vm): Promise<void
   await freeSlot(context, { name, folder: vm.folder, uid, network: networkOf(context, vm) });
 }
 
-export function networkOf({ network }: Pick<WorkerContext, "network">, vm: Vm): NetworkSlot | undefined {
+export function networkOf({ network }: Pick<WorkerContext, "network">, vm: Vm): VmNetwork | undefined {
   const { network: held, publicIpv6 } = vm.record;
   if (network === undefined || held === undefined || publicIpv6 === undefined) return undefined;
-  return network.slotOf({ index: held.index, publicIpv6 });
+  return network.networkOf({ index: held.index, publicIpv6 });
 }
 
 /** What may be told of its address. One that it has where the host speaks no IPv6 leads nowhere. */

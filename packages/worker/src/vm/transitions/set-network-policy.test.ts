@@ -29,7 +29,7 @@ afterEach(async () => {
 /** What the kernel is told, as far as a policy goes. */
 function context(): WorkerContext {
   const network = {
-    slotOf: (held: object) => held,
+    networkOf: (held: object) => held,
     update: async (_slot: object, policy: NetworkPolicy) => {
       if (refusal !== undefined) throw refusal;
       enforced.push(policy);

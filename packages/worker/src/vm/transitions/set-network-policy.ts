@@ -27,10 +27,10 @@ export async function setNetworkPolicy(context: WorkerContext, vm: Vm, policy: N
   // Written first: after a crash in between, the restarted worker enforces the new one.
   await vm.update({ policy });
   await step("policy.recorded");
-  const slot = networkOf(context, vm);
+  const vmNetwork = networkOf(context, vm);
   doubtful.add(vm);
   try {
-    if (slot !== undefined) await context.network?.update(slot, policy);
+    if (vmNetwork !== undefined) await context.network?.update(vmNetwork, policy);
     await step("policy.enforced");
     doubtful.delete(vm);
   } catch (error) {
