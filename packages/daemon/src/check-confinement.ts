@@ -1,7 +1,7 @@
 /** What of a QEMU's confinement is in force on this host, for `doctor`. */
 import { inspectConfinement } from "@fastvm/worker";
 import type { Confinement } from "@fastvm/worker";
-import type { DoctorCheck } from "./doctor.ts";
+import type { DoctorCheck } from "./doctor-check.ts";
 
 /** Without these a VM has more of the host than it should; disks are weighed by few hosts, and nothing but fairness hangs on it. */
 const EXPECTED = ["memory", "cpu", "pids"] as const;

@@ -3,16 +3,9 @@ import { readFile, stat, statfs } from "node:fs/promises";
 import { inspectHost, inspectNetwork, readHostMemory } from "@fastvm/worker";
 import { checkConfinement } from "./check-confinement.ts";
 import type { DaemonConfig } from "./config.ts";
+import type { DoctorCheck } from "./doctor-check.ts";
 import { findInstance } from "./instance-file.ts";
 import { listQuarantine } from "./quarantine.ts";
-
-export interface DoctorCheck {
-  readonly name: string;
-  readonly status: "ok" | "warn" | "fail";
-  readonly detail: string;
-  /** What to do about it. */
-  readonly hint?: string;
-}
 
 export interface DoctorReport {
   readonly checks: readonly DoctorCheck[];

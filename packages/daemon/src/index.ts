@@ -1,7 +1,8 @@
 export { readConfig } from "./config.ts";
 export type { DaemonConfig, DaemonFlags } from "./config.ts";
 export { runDoctor } from "./doctor.ts";
-export type { DoctorCheck, DoctorReport } from "./doctor.ts";
+export type { DoctorCheck } from "./doctor-check.ts";
+export type { DoctorReport } from "./doctor.ts";
 export { askOperator } from "./operator-request.ts";
 export { createKey, createOrganisation, listKeys, listOrganisations, removeKey } from "./organisations.ts";
 export type { ApiKey, Organisation } from "./organisations.ts";

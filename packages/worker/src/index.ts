@@ -1,6 +1,6 @@
 export { Worker } from "./worker.ts";
 export type { WorkerOptions } from "./worker.ts";
-export type { GuestForward } from "./vm/state/worker-context.ts";
+export type { GuestForward } from "./vm/state/guest-forward.ts";
 export type { WorkerMetrics } from "./worker-metrics.ts";
 export type { WorkerConfig } from "./config.ts";
 export type { Verdict } from "./qemu/accelerator.ts";

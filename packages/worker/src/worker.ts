@@ -59,7 +59,8 @@ import { stats } from "./vm/state/stats.ts";
 import type { Vm } from "./vm/state/vm.ts";
 import { writeFile } from "./vm/guest/write-file.ts";
 import { snapshotFolder } from "./vm/state/worker-context.ts";
-import type { GuestForward, WorkerContext } from "./vm/state/worker-context.ts";
+import type { GuestForward } from "./vm/state/guest-forward.ts";
+import type { WorkerContext } from "./vm/state/worker-context.ts";
 
 const CPU_OVERCOMMIT = 64;
 /** One guest with many more vCPUs than the host has processors spends its time waiting for its own locks. */

@@ -12,7 +12,7 @@ import type { MappableHost } from "../../network/mappable-host.ts";
 import { withLoopbackName } from "./guest-hosts.ts";
 import { SerialQueue } from "../../concurrency/serial-queue.ts";
 import type { Vm } from "../state/vm.ts";
-import type { GuestForward } from "../state/worker-context.ts";
+import type { GuestForward } from "../state/guest-forward.ts";
 import { asTransferError } from "./write-file.ts";
 
 /** A daemon has a name and an address or two; the agent listens at 16 addresses, those of a snapshot's other daemons among them. */

@@ -7,7 +7,7 @@ import type { GuestConnection } from "../../guest-link/guest-connection.ts";
 import { KeptLink } from "../../guest-link/kept-link.ts";
 import type { OpenLink } from "../../guest-link/kept-link.ts";
 import type { Vm } from "../state/vm.ts";
-import type { GuestForward } from "../state/worker-context.ts";
+import type { GuestForward } from "../state/guest-forward.ts";
 
 /** An idle guest answers in 25 ms; ten that start at once on two emulated cores need a second or two. */
 const HANDSHAKE_DEADLINE_MS = 30_000;

@@ -9,23 +9,17 @@ import type { VmIdentity } from "@fastvm/contract";
 import { handshakeFields } from "../../identity/handshake.ts";
 import { ReadyPool } from "../../pool/ready-pool.ts";
 import { closeSlot, openSlot } from "../../pool/slot.ts";
-import type { Slot, SlotHost } from "../../pool/slot.ts";
+import type { SlotHost } from "../../pool/slot.ts";
 import { MEMORY_FILE } from "../../qemu/machine.ts";
 import type { Accelerator } from "../../qemu/machine.ts";
 import { STATE_FILE } from "../../snapshot/folder.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
 import { setOf } from "../../snapshot/set-of.ts";
 import { startExec } from "../../exec/start-exec.ts";
+import type { Standby, StartedGuest } from "../state/standby-vm.ts";
 import { Vm } from "../state/vm.ts";
 import { initialRecord, startGuest } from "./start-guest.ts";
-import type { StartContext, StartedGuest } from "./start-guest.ts";
-
-export interface Standby {
-  readonly slot: Slot;
-  /** Its record names nobody yet. */
-  readonly vm: Vm;
-  readonly guest: StartedGuest;
-}
+import type { StartContext } from "./start-guest.ts";
 
 export interface StandbyPoolOptions {
   readonly host: SlotHost & StartContext;

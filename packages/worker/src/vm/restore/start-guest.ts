@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { FastvmError, step } from "@fastvm/contract";
 import type { NetworkPolicy, VmId, VmIdentity } from "@fastvm/contract";
 import { attachDisk, DISK_FOLDER, nextLayer } from "../../disk/chain.ts";
+import type { OverlayFactory } from "../../disk/overlay.ts";
 import { allSettled } from "../../concurrency/all-settled.ts";
 import { checksumFile } from "../../files/checksum.ts";
 import { applyDelta } from "../../memory/delta.ts";
@@ -14,16 +15,18 @@ import { DELTA_FILE, linkLayers } from "../../snapshot/folder.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
 import { loadDeviceState, readDeviceState } from "../../snapshot/device-state.ts";
 import { openLink } from "../guest/open-link.ts";
-import type { GuestLink } from "../../guest-link/guest-link.ts";
-import type { QemuProcess } from "../../qemu/qemu-process.ts";
+import type { GuestForward } from "../state/guest-forward.ts";
+import type { StartedGuest } from "../state/standby-vm.ts";
 import type { Vm, VmRecord } from "../state/vm.ts";
-import type { WorkerContext } from "../state/worker-context.ts";
 
 const GIB = 1024 ** 3;
 const LINK_GENERATION_BYTES = 16;
 
 /** Of its parts the worker's context is enough that also a pool can have while the worker is being made. */
-export type StartContext = Pick<WorkerContext, "overlays" | "forward">;
+export interface StartContext {
+  readonly overlays: OverlayFactory;
+  readonly forward: GuestForward | undefined;
+}
 
 export interface Owner {
   readonly vmId: VmId;
@@ -58,12 +61,6 @@ export function initialRecord(snapshot: Snapshot, owner: Owner, slot: Slot): VmR
     compatibility: { ...snapshot.manifest.compatibility, qemu: slot.runs },
     process: slot.qemu.identity,
   };
-}
-
-/** A guest that answers, before it is a VM's. */
-export interface StartedGuest {
-  readonly qemu: QemuProcess;
-  readonly link: GuestLink;
 }
 
 export async function startGuest(

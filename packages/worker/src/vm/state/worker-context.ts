@@ -1,5 +1,4 @@
 /** What every transition works with: the worker's parts, made once at its start. */
-import type { Duplex } from "node:stream";
 import { join } from "node:path";
 import type { SnapshotId, VmId, WorkerEvent } from "@fastvm/contract";
 import type { WorkerConfig } from "../../config.ts";
@@ -13,20 +12,22 @@ import type { Slot } from "../../pool/slot.ts";
 import type { Accelerator } from "../../qemu/machine.ts";
 import type { QemuHost } from "../../qemu/qemu-process.ts";
 import type { QemuSet } from "../../qemu/qemu-set.ts";
+import type { Snapshot } from "../../snapshot/folder.ts";
 import type { Compatibility } from "../../snapshot/manifest.ts";
 import type { MachineType } from "@fastvm/contract";
-import type { TemplateStore } from "../../template/template-store.ts";
 import type { Admission } from "./admission.ts";
 import type { Trust } from "../../trust/trust.ts";
-import type { Standby } from "../restore/standby.ts";
+import type { GuestForward } from "./guest-forward.ts";
+import type { Standby } from "./standby-vm.ts";
 import type { Vm } from "./vm.ts";
 
-/** A port of the guest's loopback whose connections end at us: how a guest reaches the staging area under any egress policy. */
-export interface GuestForward {
-  readonly port: number;
-  /** That of the URL by which clients know us, where it is another: guests listen at it only once they are given such a URL. */
-  readonly publicPort?: number | undefined;
-  readonly accept: (connection: Duplex) => void;
+/** The templates as transitions know them; template/template-store.ts has them. */
+export interface Templates {
+  /** Opens or makes it. */
+  ensure(machine: MachineType): Promise<Snapshot>;
+  /** What a killed daemon left half-made. */
+  removePartials(): Promise<void>;
+  close(): Promise<void>;
 }
 
 export interface WorkerContext {
@@ -43,7 +44,7 @@ export interface WorkerContext {
   /** Absent where VMs have no network. */
   readonly network: Network | undefined;
   readonly overlays: OverlayFactory;
-  readonly templates: TemplateStore;
+  readonly templates: Templates;
   /** Waiting processes, for restores of all kinds. */
   readonly pool: ReadyPool<Slot>;
   /** Whole VMs, for launches from the template. */
