@@ -3,7 +3,7 @@
  * or the internet, what is asked on this machine.
  */
 import { isIP } from "node:net";
-import { isGuarded } from "../network/guarded-ranges.ts";
+import { isGuarded } from "../ip/guarded-ranges.ts";
 
 /** RFC 6761, RFC 6762 (multicast only), RFC 7686. */
 const LOCAL_ZONES: ReadonlySet<string> = new Set(["localhost", "local", "invalid", "onion"]);

@@ -3,7 +3,7 @@
  * zone's SOA are taken: everything else in a message is somebody's claim about names that nobody asked for.
  */
 import { SocketAddress } from "node:net";
-import { isGuarded } from "../network/guarded-ranges.ts";
+import { isGuarded } from "../ip/guarded-ranges.ts";
 import type { Question } from "./header-guard.ts";
 import { copyRecordData } from "./record-data.ts";
 import type { Alias, Authority, Resolution, ResolvedAddress, ResolvedRecord } from "./resolution.ts";

@@ -1,7 +1,7 @@
 /** Whether a policy names a guarded address, so that the resolver may hand it out. */
 import type { NetworkPolicy } from "@fastvm/contract";
-import { otherForms } from "../network/address-forms.ts";
-import { contains, parseAddress, parseNetwork } from "./ip-network.ts";
+import { otherForms } from "../ip/address-forms.ts";
+import { contains, parseAddress, parseNetwork } from "../ip/ip-network.ts";
 import { isBroad } from "./render-rules.ts";
 
 /** True when a rule by network lets the VM reach it, on some port, though it is guarded. */

@@ -7,7 +7,7 @@ import type { CommandShell } from "../host/command-shell.ts";
 import { allowsGuarded } from "./allows-guarded.ts";
 import { gather } from "./gather.ts";
 import type { FirewallGuest, FirewallReport, LearnedAddress, TrafficReport } from "./guest-port.ts";
-import { parseNetwork } from "./ip-network.ts";
+import { parseNetwork } from "../ip/ip-network.ts";
 import { KeptTable } from "./kept-table.ts";
 import { LearnedAddresses, renderChanges } from "./learned-addresses.ts";
 import type { AddressChange, LearnedElement } from "./learned-addresses.ts";

@@ -4,11 +4,11 @@
  * also where a VM's share of the sets has its bound.
  */
 import type { FirewallRule, NetworkPolicy } from "@fastvm/contract";
-import { otherAddresses } from "../network/address-forms.ts";
-import { isGuarded } from "../network/guarded-ranges.ts";
+import { otherAddresses } from "../ip/address-forms.ts";
+import { isGuarded } from "../ip/guarded-ranges.ts";
 import type { LearnedAddress } from "./guest-port.ts";
-import { formatAddress, parseAddress } from "./ip-network.ts";
-import type { Family, IpAddress } from "./ip-network.ts";
+import { formatAddress, parseAddress } from "../ip/ip-network.ts";
+import type { Family, IpAddress } from "../ip/ip-network.ts";
 import { learnedSet } from "./render-rules.ts";
 import { nameId } from "./rule-id.ts";
 

@@ -3,7 +3,7 @@ import type { Hits, NetworkPolicy } from "@fastvm/contract";
 import { addHits, NO_HITS } from "./door-report.ts";
 import type { DoorReport } from "./door-report.ts";
 import type { FirewallReport, TrafficReport } from "./guest-port.ts";
-import { formatAddress, parseAddress } from "./ip-network.ts";
+import { formatAddress, parseAddress } from "../ip/ip-network.ts";
 import type { LearnedElement } from "./learned-addresses.ts";
 import { DROPPED } from "./render-door.ts";
 import { learnedSet } from "./render-rules.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { policy, rule } from "../testing/policies.ts";
-import { parseNetwork } from "./ip-network.ts";
+import { parseNetwork } from "../ip/ip-network.ts";
 import { DEFAULT_DOOR, doorCommand, renderDoor } from "./render-door.ts";
 
 const vmPrefix = parseNetwork("fd12:3456:789a::/64");

@@ -12,9 +12,9 @@
  * A namespace is made, ahead, with the door of the default policy; so only other policies cost a command.
  */
 import type { NetworkPolicy } from "@fastvm/contract";
-import { GUARDED_IPV4 } from "../network/guarded-ranges.ts";
+import { GUARDED_IPV4 } from "../ip/guarded-ranges.ts";
 import type { FirewallGuest } from "./guest-port.ts";
-import type { IpNetwork } from "./ip-network.ts";
+import type { IpNetwork } from "../ip/ip-network.ts";
 import { dohAddresses, guardedIpv6 } from "./render-table.ts";
 import { renderBypass, renderIngress, renderOutermostEgress } from "./render-rules.ts";
 

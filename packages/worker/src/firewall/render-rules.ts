@@ -3,10 +3,10 @@
  * and a flow that it forbids is cut. A packet is let through by `accept`; whatever returns from a VM's chains is dropped by the base chain and counted there.
  */
 import type { FirewallAction, FirewallRule, NetworkPolicy } from "@fastvm/contract";
-import { otherForms } from "../network/address-forms.ts";
-import { GUARDED_IPV4, GUARDED_IPV6 } from "../network/guarded-ranges.ts";
-import { containsNetwork, formatNetwork, isSingleAddress, parseNetwork } from "./ip-network.ts";
-import type { Family, IpNetwork } from "./ip-network.ts";
+import { otherForms } from "../ip/address-forms.ts";
+import { GUARDED_IPV4, GUARDED_IPV6 } from "../ip/guarded-ranges.ts";
+import { containsNetwork, formatNetwork, isSingleAddress, parseNetwork } from "../ip/ip-network.ts";
+import type { Family, IpNetwork } from "../ip/ip-network.ts";
 import { formatPorts, parsePorts } from "./port-range.ts";
 import { nameId, ruleId } from "./rule-id.ts";
 

@@ -12,10 +12,10 @@
  * host of hundreds, a VM has few chains, no rule that could be everybody's, and none that leads elsewhere.
  */
 import type { Hits } from "@fastvm/contract";
-import { otherAddresses } from "../network/address-forms.ts";
-import { GUARDED_IPV4, GUARDED_IPV6 } from "../network/guarded-ranges.ts";
-import { parseNetwork, rangesWithout } from "./ip-network.ts";
-import type { IpNetwork } from "./ip-network.ts";
+import { otherAddresses } from "../ip/address-forms.ts";
+import { GUARDED_IPV4, GUARDED_IPV6 } from "../ip/guarded-ranges.ts";
+import { parseNetwork, rangesWithout } from "../ip/ip-network.ts";
+import type { IpNetwork } from "../ip/ip-network.ts";
 import { DOH_IPV4, DOH_IPV6 } from "./known-doh-servers.ts";
 import { learnedSet, renderBypass } from "./render-rules.ts";
 

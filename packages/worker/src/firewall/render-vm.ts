@@ -4,7 +4,7 @@
  */
 import type { NetworkPolicy } from "@fastvm/contract";
 import type { FirewallGuest } from "./guest-port.ts";
-import { formatAddress, parseAddress } from "./ip-network.ts";
+import { formatAddress, parseAddress } from "../ip/ip-network.ts";
 import { renderEgress, renderHost, renderIngress } from "./render-rules.ts";
 import { BYPASS_BLOCKED, COUNTER_SETS, LIMITS, POLICY_CHAINS, tableName } from "./render-table.ts";
 import type { CountsBySet, TableOptions } from "./render-table.ts";

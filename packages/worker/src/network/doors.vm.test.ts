@@ -1,6 +1,6 @@
 /** What second doors count of what they drop, in the kernel: a namespace with a guest behind `tap0` and nobody behind `uplink`. */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { parseNetwork } from "../firewall/ip-network.ts";
+import { parseNetwork } from "../ip/ip-network.ts";
 import { CommandShell } from "../host/command-shell.ts";
 import { policy, rule } from "../testing/policies.ts";
 import { Doors } from "./doors.ts";

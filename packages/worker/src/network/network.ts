@@ -3,7 +3,7 @@ import type { NetworkPolicy, NetworkReport } from "@fastvm/contract";
 import type { DnsService } from "../dns/guest-port.ts";
 import { Resolver } from "../dns/resolver.ts";
 import type { ResolverTotals } from "../dns/resolver.ts";
-import { parseNetwork } from "../firewall/ip-network.ts";
+import { parseNetwork } from "../ip/ip-network.ts";
 import { Firewall } from "../firewall/firewall.ts";
 import { withDoor, withDoorDropped } from "../firewall/door-report.ts";
 import type { DoorOptions } from "../firewall/render-door.ts";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { step } from "@fastvm/contract";
 import { DISK_FOLDER } from "../disk/chain.ts";
 import { CLOSED_FOLDER_MODE } from "../files/closed-folder.ts";
-import { raiseFileLimit } from "../disk/file-limit.ts";
+import { raiseFileLimit } from "../processes/file-limit.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import type { UidAllocator } from "../host/uid-allocator.ts";
 import type { Cgroups } from "../host/cgroups.ts";

@@ -6,7 +6,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { maxFileBytes } from "../disk/file-limit.ts";
+import { maxFileBytes } from "../processes/file-limit.ts";
 import { readTail } from "../files/read-tail.ts";
 import { identifyProcess, isAlive, killAndWait } from "../processes/proc.ts";
 import type { ProcessIdentity } from "../processes/proc.ts";

@@ -1,5 +1,5 @@
 /** The largest file a QEMU may write. The kernel refuses more, so that one that was taken over cannot fill the host with a single file. */
-import { runTool } from "../processes/spawn.ts";
+import { runTool } from "./spawn.ts";
 
 const GIB = 1024 ** 3;
 const MIB = 1024 ** 2;

@@ -3,8 +3,8 @@
  * something of an IPv4 address (what is guarded, what a rule denies, who is a known resolver) says it of these too. Forms of one site's own choosing (RFC 6052 with a prefix of its own,
  * ISATAP, 6rd) cannot be known.
  */
-import { formatNetwork, isSingleAddress, parseNetwork } from "../firewall/ip-network.ts";
-import type { IpNetwork } from "../firewall/ip-network.ts";
+import { formatNetwork, isSingleAddress, parseNetwork } from "./ip-network.ts";
+import type { IpNetwork } from "./ip-network.ts";
 
 /** IPv6 networks in which an IPv4 address stands behind the prefix. */
 const CARRIERS: readonly IpNetwork[] = [

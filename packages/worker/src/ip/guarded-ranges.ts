@@ -3,7 +3,7 @@
  * drops them and the resolver takes them out of answers, both by this one list.
  */
 import { BlockList, isIP } from "node:net";
-import { containsNetwork, formatNetwork, parseNetwork } from "../firewall/ip-network.ts";
+import { containsNetwork, formatNetwork, parseNetwork } from "./ip-network.ts";
 import { FOREIGN_FORMS, otherForms } from "./address-forms.ts";
 
 /** IANA's special-purpose registry (RFC 6890), less those for documentation and measurements, which lead nowhere. */

@@ -1,6 +1,6 @@
 import { isIPv6 } from "node:net";
 import { expect, test } from "vitest";
-import { contains, formatNetwork, parseAddress, parseNetwork } from "../firewall/ip-network.ts";
+import { contains, formatNetwork, parseAddress, parseNetwork } from "./ip-network.ts";
 import { otherAddresses, otherForms } from "./address-forms.ts";
 
 const formsOf = (text: string): readonly string[] => {
