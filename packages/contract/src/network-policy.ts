@@ -1,12 +1,16 @@
-/**
- * What a VM may reach and who may reach it, as a worker enforces it: whatever dialect a client wrote, the control plane has checked it, filled in
- * the defaults and added the rules of its services.
- */
+/** What a VM may reach and who may reach it. Whatever a client wrote, the control plane has checked it and filled in the defaults. */
 import type { FirewallAction, FirewallRule } from "./schemas/firewall.ts";
 
-export interface NetworkPolicy {
+/** As it was written, in nobody's words. */
+export interface WrittenPolicy {
   readonly ingress: DirectionPolicy;
   readonly egress: DirectionPolicy & { readonly rateLimit?: RateLimit };
+  /** Absent where nobody wrote it: then it follows from egress, whatever that becomes. */
+  readonly dns?: DnsPolicy;
+}
+
+/** As a worker enforces it, with the rules of the VM's services. */
+export interface NetworkPolicy extends WrittenPolicy {
   readonly dns: DnsPolicy;
 }
 

@@ -11,7 +11,8 @@ import { registerRoutes } from "../api/fastvm/routes/register-routes.ts";
 import { StoreServiceDirectory } from "../engine/services/service-directory.ts";
 import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
-import { answerErrors, answerFrameworkError } from "../api/shared/answer-error.ts";
+import { renderError } from "../api/fastvm/errors.ts";
+import { answerErrors, answerFrameworkErrors } from "../api/shared/answer-error.ts";
 import { acceptJsonBodies } from "../api/shared/json-body.ts";
 import { nameRequests, namingRequests, REQUEST_ID_OPTIONS } from "../api/shared/request-ids.ts";
 import { compileValidator } from "../api/shared/validation.ts";
@@ -46,14 +47,14 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
     // Answers while closing are real answers: the client need not learn of our shutdown by a 503.
     return503OnClosing: false,
     forceCloseConnections: "idle",
-    frameworkErrors: answerFrameworkError,
+    frameworkErrors: answerFrameworkErrors(renderError),
     ...(serverFactory === undefined ? {} : { serverFactory }),
   });
   app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(() => JSON.stringify);
   nameRequests(app);
   acceptJsonBodies(app);
-  answerErrors(app, log);
+  answerErrors(app, log, renderError);
   const ctx = createLifecycle({ ...rest, log });
   registerRoutes(app, ctx);
   if (metrics !== undefined) registerMetrics(app, ctx.store, metrics);

@@ -9,14 +9,9 @@ import type { VmRecord } from "../store/vm-repository.ts";
 const MAX_QUOTED = 80;
 
 /** By id, unique name or unique id prefix of at least 4 characters. */
-export async function findVm(
-  ctx: LifecycleContext,
-  caller: Caller,
-  reference: string,
-  field = "vmId",
-): Promise<VmRecord> {
+export async function findVm(ctx: LifecycleContext, caller: Caller, reference: string): Promise<VmRecord> {
   const vm = await ctx.store.vms.find(caller.orgId, reference);
-  if (vm === undefined) throw notFound("VM", reference, field);
+  if (vm === undefined) throw notFound("VM", reference, "vm");
   return vm;
 }
 
@@ -24,10 +19,9 @@ export async function findSnapshot(
   ctx: LifecycleContext,
   caller: Caller,
   reference: string,
-  field = "snapshotId",
 ): Promise<SnapshotRecord> {
   const snapshot = await ctx.store.snapshots.find(caller.orgId, reference);
-  if (snapshot === undefined) throw notFound("snapshot", reference, field);
+  if (snapshot === undefined) throw notFound("snapshot", reference, "snapshot");
   return snapshot;
 }
 

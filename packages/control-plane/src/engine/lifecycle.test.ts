@@ -459,7 +459,7 @@ describe("at start", () => {
       network: undefined,
       services: [],
       sshKeys: [],
-      autoResume: 0,
+      autoResume: false,
       publicIpv6: null,
       generation: 1,
       ttlAction: null,

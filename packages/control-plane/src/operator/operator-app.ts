@@ -4,6 +4,7 @@
  */
 import { FastvmError } from "@fastvm/contract";
 import Fastify, { type FastifyInstance } from "fastify";
+import { renderError } from "../api/fastvm/errors.ts";
 import { acceptJsonBodies } from "../api/shared/json-body.ts";
 import { answerErrors } from "../api/shared/answer-error.ts";
 import { nameRequests, REQUEST_ID_OPTIONS } from "../api/shared/request-ids.ts";
@@ -21,7 +22,7 @@ export function buildOperatorApp(ctx: LifecycleContext, metrics: MetricsSource |
   app.setValidatorCompiler(compileValidator);
   nameRequests(app);
   acceptJsonBodies(app);
-  answerErrors(app, ctx.log);
+  answerErrors(app, ctx.log, renderError);
   if (metrics !== undefined) {
     app.get("/metrics", async (_request, reply) => {
       return await reply.type(metrics.contentType).send(await metrics.read());

@@ -4,6 +4,7 @@
  */
 import type { ApiName, OrgId, SnapshotId, SnapshotStatus, TtlAction, VmId, VmStatus } from "@fastvm/contract";
 import type { Generated } from "kysely";
+import type { SettingsRow } from "./vm-settings.ts";
 
 export interface Schema {
   organisations: OrganisationRow;
@@ -35,31 +36,15 @@ export interface ApiKeyRow {
   api: ApiName;
 }
 
-export interface VmRow {
+export interface VmRow extends SettingsRow {
   id: VmId;
   orgId: OrgId;
   name: string;
-  machineName: string;
-  cpu: number;
-  memoryMib: number;
-  diskGib: number;
   status: VmStatus;
   statusReason: string | null;
   sourceName: string | null;
   sourceSnapshotId: SnapshotId | null;
   sourceVmId: VmId | null;
-  /** JSON object of strings. */
-  metadata: string;
-  /** JSON object of strings. */
-  envVars: string;
-  /** JSON of a WrittenNetwork: the policy, and how its writer would show it; null where nobody wrote one. */
-  network: string | null;
-  /** JSON list of services, sorted by name. */
-  services: string;
-  /** JSON list of the keys that open this VM alone. */
-  sshKeys: string;
-  /** Whether requests to its services wake it. */
-  autoResume: 0 | 1;
   /** The VM's own address, from its first start on; null where VMs have no network. */
   publicIpv6: string | null;
   /** Of its life: one more with each order to start it. Whatever claims to be this VM with a lower one is its past. */
@@ -80,25 +65,13 @@ export interface VmRow {
   requestFingerprint: string | null;
 }
 
-export interface SnapshotRow {
+export interface SnapshotRow extends SettingsRow {
   id: SnapshotId;
   orgId: OrgId;
   name: string;
   vmId: VmId;
   status: SnapshotStatus;
   statusReason: string | null;
-  machineName: string;
-  cpu: number;
-  memoryMib: number;
-  diskGib: number;
-  metadata: string;
-  envVars: string;
-  network: string | null;
-  services: string;
-  /** JSON list of the keys that opened the captured VM alone. */
-  sshKeys: string;
-  /** As the captured VM had it. */
-  autoResume: 0 | 1;
   /** The source's `pauseCount` when it was paused, else null. */
   pauseCycle: number | null;
   pauseMs: number | null;

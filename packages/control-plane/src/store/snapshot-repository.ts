@@ -1,10 +1,10 @@
 import type { OrgId, SnapshotId, SnapshotStatus, VmId } from "@fastvm/contract";
 import type { Kysely } from "kysely";
-import { jsonColumns, parseJsonColumns, type JsonValues } from "./json-columns.ts";
 import { canExist, isIdPrefix, pickReferenced } from "./references.ts";
 import type { Schema, SnapshotRow } from "./schema.ts";
+import { readSettings, writeSettings, type VmSettings } from "./vm-settings.ts";
 
-export interface SnapshotRecord extends Omit<SnapshotRow, keyof JsonValues>, JsonValues {}
+export interface SnapshotRecord extends Omit<SnapshotRow, keyof VmSettings>, VmSettings {}
 
 export type SnapshotChanges = Partial<Pick<SnapshotRecord, "name" | "statusReason" | "pauseMs">>;
 
@@ -18,7 +18,7 @@ export class SnapshotRepository {
   async create(snapshot: SnapshotRecord): Promise<void> {
     await this.#db
       .insertInto("snapshots")
-      .values({ ...snapshot, ...jsonColumns(snapshot) })
+      .values({ ...snapshot, ...writeSettings(snapshot) })
       .execute();
   }
 
@@ -123,5 +123,5 @@ export class SnapshotRepository {
 }
 
 function parse(row: SnapshotRow): SnapshotRecord {
-  return { ...row, ...parseJsonColumns(row) };
+  return { ...row, ...readSettings(row) };
 }

@@ -1,11 +1,11 @@
 import type { OrgId, ResourceAmounts, VmId, VmStatus } from "@fastvm/contract";
 import type { Kysely } from "kysely";
-import { jsonColumns, parseJsonColumns, type JsonValues } from "./json-columns.ts";
 import { canExist, isIdPrefix, pickReferenced } from "./references.ts";
 import type { Schema, VmRow } from "./schema.ts";
 import type { VmChangeListener } from "./vm-changes.ts";
+import { readSettings, writeSettings, type VmSettings } from "./vm-settings.ts";
 
-export interface VmRecord extends Omit<VmRow, keyof JsonValues>, JsonValues {}
+export interface VmRecord extends Omit<VmRow, keyof VmSettings>, VmSettings {}
 
 /** What may change after a VM was made. */
 export type VmChanges = Partial<
@@ -45,7 +45,7 @@ export class VmRepository {
   async create(vm: VmRecord): Promise<void> {
     await this.#db
       .insertInto("vms")
-      .values({ ...vm, ...jsonColumns(vm) })
+      .values({ ...vm, ...writeSettings(vm) })
       .execute();
     this.#onChange(vm.id);
   }
@@ -215,18 +215,9 @@ export class VmRepository {
 }
 
 function parse(row: VmRow): VmRecord {
-  return { ...row, ...parseJsonColumns(row) };
+  return { ...row, ...readSettings(row) };
 }
 
 function serialise(changes: VmChanges) {
-  const { metadata, services, sshKeys, network, ...rest } = changes;
-  // Here `undefined` says something: no policy again.
-  const isNetworkGiven = Object.hasOwn(changes, "network");
-  return {
-    ...rest,
-    ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
-    ...(services === undefined ? {} : { services: JSON.stringify(services) }),
-    ...(sshKeys === undefined ? {} : { sshKeys: JSON.stringify(sshKeys) }),
-    ...(isNetworkGiven ? { network: network === undefined ? null : JSON.stringify(network) } : {}),
-  };
+  return { ...changes, ...writeSettings(changes) };
 }

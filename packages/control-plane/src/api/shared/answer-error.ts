@@ -1,42 +1,48 @@
-/** Every failure leaves as JSON of one shape, with headers that tell generated clients whether to try again. */
-import { errorBody, FastvmError, MAX_BODY_BYTES, REQUEST_ID_HEADER } from "@fastvm/contract";
+/** Every failure leaves in the one shape of the API that was called. */
+import { FastvmError, MAX_BODY_BYTES, REQUEST_ID_HEADER } from "@fastvm/contract";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { ClientGoneError } from "./client-gone.ts";
-import type { Log } from "../../log.ts";
 import { asFastvmError } from "../../engine/as-fastvm-error.ts";
+import type { Log } from "../../log.ts";
+import { ClientGoneError } from "./client-gone.ts";
 
-/** Long enough for a VM to go or to be paused, short enough that clients honour it (at most 60). */
-const RETRY_AFTER_SEC = 5;
+export interface RenderedError {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON. */
+  readonly body: object;
+}
 
-export function answerErrors(app: FastifyInstance, log: Log): void {
-  app.setErrorHandler((error, request, reply) => {
-    if (error instanceof ClientGoneError) return sendError(reply, translate(error));
+export type RenderError = (error: FastvmError, requestId: string) => RenderedError;
+
+/** For all routes of a scope, and for paths in it that are none. */
+export function answerErrors(scope: FastifyInstance, log: Log, render: RenderError): void {
+  scope.setErrorHandler((error, request, reply) => {
+    if (error instanceof ClientGoneError) return sendError(reply, translate(error), render);
     const failure = translate(error);
-    const { status } = failure.entry;
-    if (status >= 500) {
+    if (failure.entry.status >= 500) {
       const fields = { err: error, method: request.method, url: request.url, code: failure.code };
       if (failure.code === "internal") log.error(fields, "a request failed through a bug");
       else log.warn(fields, "a request failed");
     }
-    return sendError(reply, failure);
+    return sendError(reply, failure, render);
   });
-  app.setNotFoundHandler((request, reply) => {
+  scope.setNotFoundHandler((request, reply) => {
     const path = request.url.split("?", 1)[0] ?? "";
-    return sendError(reply, new FastvmError("not_found", `${request.method} ${path} is not a route`));
+    return sendError(reply, new FastvmError("not_found", `${request.method} ${path} is not a route`), render);
   });
 }
 
 /** For what fails before a route is found: a URL that is not well encoded. */
-export function answerFrameworkError(error: Error, { id }: FastifyRequest, reply: FastifyReply): void {
-  reply.raw.setHeader(REQUEST_ID_HEADER, id);
-  sendError(reply, translate(error));
+export function answerFrameworkErrors(render: RenderError) {
+  return (error: Error, { id }: FastifyRequest, reply: FastifyReply): void => {
+    reply.raw.setHeader(REQUEST_ID_HEADER, id);
+    sendError(reply, translate(error), render);
+  };
 }
 
-function sendError(reply: FastifyReply, error: FastvmError): FastifyReply {
-  const { status, retryable } = error.entry;
-  if (!retryable) reply.header("x-should-retry", "false");
-  if (status === 503) reply.header("retry-after", String(RETRY_AFTER_SEC));
-  return reply.code(status).send(errorBody(error, reply.request.id));
+function sendError(reply: FastifyReply, error: FastvmError, render: RenderError): FastifyReply {
+  const { status, headers, body } = render(error, reply.request.id);
+  return reply.code(status).headers(headers).send(body);
 }
 
 /** Fastify's own errors, in the catalogue's terms. */

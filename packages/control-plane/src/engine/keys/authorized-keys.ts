@@ -7,7 +7,7 @@ import {
   type VmId,
   type VmIdentity,
 } from "@fastvm/contract";
-import type { VmSshKey } from "../../store/json-columns.ts";
+import type { VmSshKey } from "../../store/vm-settings.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { LifecycleContext } from "../context.ts";
 import { isNotRunning } from "../vms/not-running.ts";

@@ -2,7 +2,7 @@
 import type { NetworkPolicy, VmId } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { networkPolicyOf } from "./network-policy.ts";
-import type { WrittenNetwork } from "./policy.ts";
+import type { WrittenNetwork } from "../../store/vm-settings.ts";
 import { eventually } from "../../testing/eventually.ts";
 import { FakeWorker } from "../../testing/fake-worker.ts";
 import { testApp, type TestAnswer, type TestApp } from "../../testing/test-app.ts";

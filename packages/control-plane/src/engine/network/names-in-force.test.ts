@@ -1,8 +1,8 @@
 /** What a VM may ask for follows from what it may reach, unless somebody wrote it. */
-import type { FirewallRule } from "@fastvm/contract";
+import type { FirewallRule, WrittenPolicy } from "@fastvm/contract";
 import { expect, test } from "vitest";
 import { namesInForce } from "./names-in-force.ts";
-import { EVERY_NAME, type WrittenPolicy } from "./policy.ts";
+import { EVERY_NAME } from "./policy.ts";
 
 const rule = (changes: Partial<FirewallRule>): FirewallRule => ({
   ...{ action: "allow", kind: "cidr", value: "192.0.2.0/24", protocol: "any", ports: "any" },

@@ -2,9 +2,9 @@
  * Which names a VM may ask for. A question carries what its asker likes to whoever serves the name, so where egress lets out only what rules name, names that no rule
  * mentions are closed as well, unless the policy's `dns` says otherwise.
  */
-import type { DnsPolicy, FirewallRule } from "@fastvm/contract";
+import type { DnsPolicy, FirewallRule, WrittenPolicy } from "@fastvm/contract";
 import { familyOf, isWholeFamily } from "./cidr.ts";
-import { EVERY_NAME, type WrittenPolicy } from "./policy.ts";
+import { EVERY_NAME } from "./policy.ts";
 
 export function namesInForce({ egress, dns }: Pick<WrittenPolicy, "egress" | "dns">): DnsPolicy {
   if (dns !== undefined) return dns;

@@ -1,7 +1,8 @@
 /** What a worker is told to enforce: the policy that was written, with one rule for each service. */
 import type { FirewallRule, NetworkPolicy, Service } from "@fastvm/contract";
 import { namesInForce } from "./names-in-force.ts";
-import { policyOf, type WrittenNetwork } from "./policy.ts";
+import { policyOf } from "./policy.ts";
+import type { WrittenNetwork } from "../../store/vm-settings.ts";
 
 /** What of a VM's record decides about its network. */
 export interface NetworkRecord {

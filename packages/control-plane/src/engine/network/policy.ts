@@ -1,25 +1,6 @@
-/** What a VM may reach and who may reach it, as it was written: in nobody's words, every default filled in. */
-import type { DirectionPolicy, DnsPolicy, RateLimit } from "@fastvm/contract";
-
-export interface WrittenPolicy {
-  readonly ingress: DirectionPolicy;
-  readonly egress: DirectionPolicy & { readonly rateLimit?: RateLimit };
-  /** Absent where nobody wrote it: then it follows from egress, whatever that becomes (`namesInForce`). */
-  readonly dns?: DnsPolicy;
-}
-
-/** What a record keeps: the policy, and beside it how its writer would show it. Both change together. */
-export interface WrittenNetwork {
-  readonly policy: WrittenPolicy;
-  readonly presentation: Presentation;
-}
-
-/** Belongs to the API that wrote the policy. Everybody else passes it on and never looks into it. */
-export interface Presentation {
-  readonly api: string;
-  /** JSON. */
-  readonly value: unknown;
-}
+/** What holds where nobody wrote anything. */
+import type { DnsPolicy, WrittenPolicy } from "@fastvm/contract";
+import type { WrittenNetwork } from "../../store/vm-settings.ts";
 
 export const DEFAULT_POLICY: WrittenPolicy = {
   ingress: { default: "deny", rules: [] },

@@ -40,7 +40,7 @@ export class StoreServiceDirectory implements ServiceDirectory {
     const service = vm.services.find((candidate) => candidate.name === name);
     if (service === undefined) return { kind: "unknown_service" };
     const { port, h2c } = service;
-    return { kind: "known", port, h2c, status: vm.status, autoResume: vm.autoResume === 1 };
+    return { kind: "known", port, h2c, status: vm.status, autoResume: vm.autoResume };
   }
 
   async wake(vmId: VmId, options: CallOptions = {}): Promise<void> {

@@ -22,7 +22,7 @@ export async function wakeVm(
     if (vm === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile");
     if (vm.status === "running") return;
     if (vm.status === "paused") {
-      if (vm.autoResume === 0) throw wrongState(vm, "requests do not wake it");
+      if (!vm.autoResume) throw wrongState(vm, "requests do not wake it");
       const resumed = await resumeVm(ctx, vm, PROXY_ACTOR);
       if (resumed.status === "running") return;
     } else if (vm.status !== "pausing" && vm.status !== "resuming") {

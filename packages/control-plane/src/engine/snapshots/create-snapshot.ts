@@ -15,6 +15,7 @@ import type { LifecycleContext } from "../context.ts";
 import { reasonOf } from "../failure.ts";
 import { reserveSnapshotQuota } from "../placement/reservation.ts";
 import { recordSnapshotEvent } from "./snapshot-events.ts";
+import { inherit } from "../vms/inherit.ts";
 import { wrongState } from "../vms/wrong-state.ts";
 
 /** Resolves when the snapshot is durable. `name` is normalised; empty for the default. */
@@ -54,7 +55,7 @@ async function insertOrFind(
   // Taken before the look: two requests during one pause must not both find nothing.
   await records.organisations.lockReservations();
   const vm = await records.vms.get(source.id);
-  if (vm === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile", { field: "vmId" });
+  if (vm === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile", { field: "vm" });
   if (vm.status !== "running" && vm.status !== "paused") {
     throw wrongState(vm, "only a running or paused VM can be captured");
   }
@@ -79,16 +80,7 @@ function newSnapshotRecord(vm: VmRecord, id: SnapshotId, name: string, at: numbe
     vmId: vm.id,
     status: "creating",
     statusReason: null,
-    machineName: vm.machineName,
-    cpu: vm.cpu,
-    memoryMib: vm.memoryMib,
-    diskGib: vm.diskGib,
-    metadata: vm.metadata,
-    envVars: vm.envVars,
-    network: vm.network,
-    services: vm.services,
-    sshKeys: vm.sshKeys,
-    autoResume: vm.autoResume,
+    ...inherit(vm),
     pauseCycle: vm.status === "paused" ? vm.pauseCount : null,
     pauseMs: null,
     createdAt: at,

@@ -1,6 +1,5 @@
 /** Fork: one capture of a VM and many children from it. Children that fail leave nothing but an event. */
 import {
-  defaultVmName,
   FastvmError,
   newVmId,
   type ForkChild,
@@ -9,7 +8,6 @@ import {
   type WorkerCapacity,
   step,
 } from "@fastvm/contract";
-import type { WrittenNetwork } from "../network/policy.ts";
 import type { Records } from "../../store/records.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
@@ -18,18 +16,19 @@ import type { LifecycleContext } from "../context.ts";
 import { reasonOf } from "../failure.ts";
 import { isDatabaseFailure } from "../reconcile/owed.ts";
 import { hasRoom, reserveQuota } from "../placement/reservation.ts";
+import { inherit, type SettingsChanges } from "./inherit.ts";
+import { newVmRecord } from "./new-vm.ts";
 import { addressOf, startOrderOf } from "./start-order.ts";
-import { initialTtl, thawTtl } from "./ttl.ts";
+import { thawTtl, ttlOf } from "./ttl.ts";
 import { recordVmEvent, transitionVm } from "./transition-vm.ts";
 import { wrongState } from "./wrong-state.ts";
 
-export interface ForkRequest {
+export interface ForkOrder {
   readonly count: number;
   /** Normalised names of the first children; the others, and empty ones, get default names. */
   readonly names: readonly string[];
-  readonly metadata: Readonly<Record<string, string>> | undefined;
-  /** Default: the source's. */
-  readonly network: WrittenNetwork | undefined;
+  /** What the children do not have as the source has it. */
+  readonly settings: Pick<SettingsChanges, "metadata" | "network">;
 }
 
 export type ForkOutcome = { readonly vm: VmRecord } | { readonly error: unknown };
@@ -45,13 +44,13 @@ export async function forkVm(
   ctx: LifecycleContext,
   caller: Caller,
   source: VmRecord,
-  request: ForkRequest,
+  order: ForkOrder,
 ): Promise<ForkedVms> {
   const capacity = await ctx.worker.capacity();
-  const ids = Array.from({ length: request.count }, newVmId);
+  const ids = Array.from({ length: order.count }, newVmId);
   const { forked } = await ctx.inflight.holdAll(ids, async () => {
     const children = await ctx.store.transaction(
-      (records) => insertChildren(ctx, records, caller, source, request, ids, capacity),
+      (records) => insertChildren(ctx, records, caller, source, order, ids, capacity),
       "process",
     );
     const started = startChildren(ctx, source, children, actorOf(caller));
@@ -96,7 +95,7 @@ async function insertChildren(
   records: Records,
   caller: Caller,
   source: VmRecord,
-  request: ForkRequest,
+  order: ForkOrder,
   ids: readonly VmId[],
   capacity: WorkerCapacity,
 ): Promise<VmRecord[]> {
@@ -118,7 +117,7 @@ async function insertChildren(
     );
   }
   const at = ctx.clock.now();
-  const children = ids.map((id, index) => newChild(source, request, id, index, at));
+  const children = ids.map((id, index) => newChild(source, order, id, index, at));
   for (const child of children) {
     await records.vms.create(child);
     await recordVmEvent(records, child, null, "provisioning", "fork_requested", {
@@ -129,30 +128,17 @@ async function insertChildren(
   return children;
 }
 
-function newChild(source: VmRecord, request: ForkRequest, id: VmId, index: number, at: number): VmRecord {
-  const name = request.names[index] ?? "";
-  return {
-    ...source,
+function newChild(source: VmRecord, order: ForkOrder, id: VmId, index: number, at: number): VmRecord {
+  return newVmRecord({
     id,
-    name: name === "" ? defaultVmName(id) : name,
-    status: "provisioning",
-    statusReason: null,
-    sourceName: source.name,
-    sourceSnapshotId: null,
-    sourceVmId: source.id,
-    metadata: request.metadata ?? source.metadata,
-    ...(request.network === undefined ? {} : { network: request.network }),
-    publicIpv6: null,
-    generation: 1,
-    createdAt: at,
-    pausedAt: null,
-    pauseCount: 0,
-    queuedAt: null,
-    ...(source.ttlAction === null || source.ttlSeconds === null
-      ? initialTtl(undefined)
-      : initialTtl({ action: source.ttlAction, seconds: source.ttlSeconds })),
+    orgId: source.orgId,
+    name: order.names[index] ?? "",
+    settings: inherit(source, order.settings),
+    ttl: ttlOf(source),
+    source: { sourceName: source.name, sourceVmId: source.id },
     requestFingerprint: null,
-  };
+    at,
+  });
 }
 
 async function settleChild(

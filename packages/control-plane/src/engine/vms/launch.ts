@@ -1,6 +1,5 @@
 /** Launch: from a request to a running VM, or to one that waits for room, or to one in `error` with its reason. */
 import {
-  defaultVmName,
   FastvmError,
   MIN_DISK_GIB,
   newVmId,
@@ -13,7 +12,7 @@ import {
   type WorkerCapacity,
   step,
 } from "@fastvm/contract";
-import type { WrittenNetwork } from "../network/policy.ts";
+import type { VmSettings } from "../../store/vm-settings.ts";
 import type { Records } from "../../store/records.ts";
 import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
@@ -22,45 +21,67 @@ import { catchUp } from "./catch-up.ts";
 import type { LifecycleContext } from "../context.ts";
 import { reasonOf } from "../failure.ts";
 import { mustQueue, reserveQuota } from "../placement/reservation.ts";
+import { findSnapshot } from "../find.ts";
+import { inherit, settingsOfMachine, type SettingsChanges } from "./inherit.ts";
+import { newVmRecord } from "./new-vm.ts";
 import { addressOf, startOrderOf, type StartOrder } from "./start-order.ts";
-import { initialTtl, thawTtl } from "./ttl.ts";
+import { thawTtl } from "./ttl.ts";
 import { recordVmEvent, transitionVm } from "./transition-vm.ts";
 import { withinAnswerTime } from "./answer-time.ts";
 
 const GIB = 1024 ** 3;
 export const WAITING_FOR_ROOM = "Waiting for room on the host";
 
-export interface LaunchRequest {
-  readonly machine: MachineType;
-  readonly diskGib: number;
-  readonly snapshot: SnapshotRecord | undefined;
+/** What is to be launched, in nobody's words. */
+export interface LaunchOrder {
+  readonly source: LaunchSource;
   /** Normalised; empty for the default. */
   readonly name: string;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly envVars: Readonly<Record<string, string>>;
+  /** What the VM does not have as its source has it. */
+  readonly settings: Pick<SettingsChanges, "diskGib" | "metadata" | "envVars" | "network" | "autoResume">;
   readonly ttl: Ttl | undefined;
-  readonly network: WrittenNetwork | undefined;
-  readonly autoResume: boolean;
-  readonly requestFingerprint: string;
+  /** By which the VM is found again when the same order comes once more. */
+  readonly requestFingerprint: string | null;
 }
 
-/** Resolves to the VM in `running`, or in `provisioning` when it waits for room or takes long; `recorded` is told as soon as there is a record. */
+export type LaunchSource =
+  | { readonly kind: "machine"; readonly machine: MachineType }
+  /** By id, unique name or unique id prefix. */
+  | { readonly kind: "snapshot"; readonly reference: string };
+
+export interface LaunchOptions {
+  /** Until there is a record: nothing is left. Afterwards the launch goes on, whoever waits. */
+  readonly signal?: AbortSignal;
+  /** Told as soon as there is a record. */
+  readonly onRecorded?: (vmId: VmId) => void;
+}
+
+/** The order, its source found. */
+interface Launch {
+  readonly order: LaunchOrder;
+  readonly snapshot: SnapshotRecord | undefined;
+  readonly settings: VmSettings;
+}
+
+/** Resolves to the VM in `running`, or in `provisioning` when it waits for room or takes long. */
 export async function launchVm(
   ctx: LifecycleContext,
   caller: Caller,
-  request: LaunchRequest,
-  recorded: (vmId: VmId) => void = () => undefined,
+  order: LaunchOrder,
+  { signal, onRecorded }: LaunchOptions = {},
 ): Promise<VmRecord> {
+  const launch = await findSource(ctx, caller, order);
   const capacity = await ctx.worker.capacity();
-  assertFits(request, capacity);
+  assertFits(launch, capacity);
+  signal?.throwIfAborted();
   const vmId = newVmId();
   const { vm, running } = await ctx.inflight.hold(vmId, async () => {
     const inserted = await ctx.store.transaction(
-      (records) => insertVm(ctx, records, caller, request, vmId, capacity),
+      (records) => insertVm(ctx, records, caller, launch, vmId, capacity),
       "process",
     );
     await step("control.launch.recorded");
-    recorded(vmId);
+    onRecorded?.(vmId);
     const isQueued = inserted.queuedAt !== null;
     return { vm: inserted, running: isQueued ? undefined : startLaunch(ctx, inserted, actorOf(caller)) };
   });
@@ -69,15 +90,36 @@ export async function launchVm(
   return vm;
 }
 
-function assertFits(request: LaunchRequest, capacity: WorkerCapacity): void {
-  assertDiskFits(request, capacity);
-  const { machine, snapshot } = request;
-  const { cpu, memoryMib } = capacity.largestMachine;
-  if (machine.cpu <= cpu && machine.memoryMib <= Math.min(memoryMib, capacity.memoryMib)) return;
+async function findSource(ctx: LifecycleContext, caller: Caller, order: LaunchOrder): Promise<Launch> {
+  const { source, settings } = order;
+  if (source.kind === "machine") {
+    const own = inherit(settingsOfMachine(source.machine), settings);
+    return { order, snapshot: undefined, settings: own };
+  }
+  const snapshot = await findSnapshot(ctx, caller, source.reference);
+  if (snapshot.status !== "ready") {
+    const reason = snapshot.statusReason === null ? "" : ` (${snapshot.statusReason})`;
+    throw new FastvmError("snapshot_wrong_state", `it is ${snapshot.status}${reason}`, { field: "snapshot" });
+  }
+  if (settings.diskGib !== undefined && settings.diskGib < snapshot.diskGib) {
+    throw new FastvmError(
+      "invalid_request",
+      `diskGib is ${settings.diskGib}, the snapshot's disk has ${snapshot.diskGib} GiB; a disk can only grow`,
+      { field: "diskGib" },
+    );
+  }
+  return { order, snapshot, settings: inherit(snapshot, settings) };
+}
+
+function assertFits(launch: Launch, capacity: WorkerCapacity): void {
+  assertDiskFits(launch, capacity);
+  const { machineName, cpu, memoryMib } = launch.settings;
+  const largest = capacity.largestMachine;
+  if (cpu <= largest.cpu && memoryMib <= Math.min(largest.memoryMib, capacity.memoryMib)) return;
   throw new FastvmError(
     "invalid_request",
-    `${machine.name} has ${machine.cpu} vCPUs and ${machine.memoryMib} MiB of memory; this host gives up to ${cpu} and ${memoryMib}`,
-    { field: snapshot === undefined ? "machineType" : "snapshotId" },
+    `${machineName} has ${cpu} vCPUs and ${memoryMib} MiB of memory; this host gives up to ${largest.cpu} and ${largest.memoryMib}`,
+    { field: launch.order.source.kind },
   );
 }
 
@@ -85,14 +127,14 @@ function assertFits(request: LaunchRequest, capacity: WorkerCapacity): void {
  * Disks take what their guests write, so more may be promised than there is; but not one that alone could never be filled. The smallest there is goes everywhere, and a
  * snapshot's own is there already.
  */
-function assertDiskFits({ diskGib, snapshot }: LaunchRequest, { diskTotalBytes }: WorkerCapacity): void {
-  const hostGib = Math.floor(diskTotalBytes / GIB);
+function assertDiskFits({ settings: { diskGib }, snapshot }: Launch, capacity: WorkerCapacity): void {
+  const hostGib = Math.floor(capacity.diskTotalBytes / GIB);
   const largestGib = Math.max(hostGib, snapshot?.diskGib ?? MIN_DISK_GIB);
   if (diskGib <= largestGib) return;
   throw new FastvmError(
     "invalid_request",
-    `diskGiB is ${diskGib}; this host's disk has ${hostGib} GiB in all, and gives a VM up to ${largestGib}`,
-    { field: "diskGiB" },
+    `diskGib is ${diskGib}; this host's disk has ${hostGib} GiB in all, and gives a VM up to ${largestGib}`,
+    { field: "diskGib" },
   );
 }
 
@@ -100,20 +142,21 @@ async function insertVm(
   ctx: LifecycleContext,
   records: Records,
   caller: Caller,
-  request: LaunchRequest,
+  { order, snapshot, settings }: Launch,
   vmId: VmId,
   capacity: WorkerCapacity,
 ): Promise<VmRecord> {
-  const { machine, diskGib } = request;
-  await reserveQuota(records, caller.orgId, {
-    vcpu: machine.cpu,
-    memoryMiB: machine.memoryMib,
-    diskGiB: diskGib,
-  });
-  if (request.snapshot !== undefined) await assertStillReady(records, request.snapshot);
-  const queued = await mustQueue(ctx, records, capacity, machine.memoryMib);
+  const { cpu, memoryMib, diskGib } = settings;
+  await reserveQuota(records, caller.orgId, { vcpu: cpu, memoryMiB: memoryMib, diskGiB: diskGib });
+  if (snapshot !== undefined) await assertStillReady(records, snapshot);
+  const queued = await mustQueue(ctx, records, capacity, memoryMib);
   const at = ctx.clock.now();
-  const vm = { ...newVmRecord(caller, request, vmId, at), ...(queued ? waiting(at) : {}) };
+  const { name, ttl, requestFingerprint } = order;
+  const source = snapshot === undefined ? {} : { sourceName: snapshot.name, sourceSnapshotId: snapshot.id };
+  const vm = {
+    ...newVmRecord({ id: vmId, orgId: caller.orgId, name, settings, ttl, source, requestFingerprint, at }),
+    ...(queued ? waiting(at) : {}),
+  };
   await records.vms.create(vm);
   await recordVmEvent(records, vm, null, "provisioning", "launch_requested", { actor: actorOf(caller), at });
   return vm;
@@ -123,42 +166,11 @@ async function insertVm(
 async function assertStillReady(records: Records, snapshot: SnapshotRecord): Promise<void> {
   const now = await records.snapshots.get(snapshot.id);
   if (now?.status !== "ready")
-    throw new FastvmError("snapshot_wrong_state", undefined, { field: "snapshotId" });
+    throw new FastvmError("snapshot_wrong_state", undefined, { field: "snapshot" });
 }
 
 export function waiting(at: number): Pick<VmRecord, "queuedAt" | "statusReason"> {
   return { queuedAt: at, statusReason: WAITING_FOR_ROOM };
-}
-
-function newVmRecord(caller: Caller, request: LaunchRequest, id: VmId, at: number): VmRecord {
-  return {
-    id,
-    orgId: caller.orgId,
-    name: request.name === "" ? defaultVmName(id) : request.name,
-    machineName: request.machine.name,
-    cpu: request.machine.cpu,
-    memoryMib: request.machine.memoryMib,
-    diskGib: request.diskGib,
-    status: "provisioning",
-    statusReason: null,
-    sourceName: request.snapshot?.name ?? null,
-    sourceSnapshotId: request.snapshot?.id ?? null,
-    sourceVmId: null,
-    metadata: request.metadata,
-    envVars: request.envVars,
-    network: request.network,
-    services: request.snapshot?.services ?? [],
-    sshKeys: request.snapshot?.sshKeys ?? [],
-    autoResume: request.autoResume ? 1 : 0,
-    publicIpv6: null,
-    generation: 1,
-    createdAt: at,
-    pausedAt: null,
-    pauseCount: 0,
-    queuedAt: null,
-    ...initialTtl(request.ttl),
-    requestFingerprint: request.requestFingerprint,
-  };
 }
 
 /** Starts the VM of a `provisioning` record and follows it to its end in this process, whoever waits or not. */
@@ -196,7 +208,7 @@ function specOf(vm: VmRecord, told: StartOrder): VmSpec {
   };
 }
 
-export function machineOf(record: { machineName: string; cpu: number; memoryMib: number }): MachineType {
+function machineOf(record: { machineName: string; cpu: number; memoryMib: number }): MachineType {
   return (
     parseMachineType(record.machineName) ?? {
       name: record.machineName,

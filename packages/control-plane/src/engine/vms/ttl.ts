@@ -15,6 +15,11 @@ export function initialTtl(ttl: Ttl | undefined): TtlState {
   };
 }
 
+/** As it was asked for. */
+export function ttlOf({ ttlAction, ttlSeconds }: TtlState): Ttl | undefined {
+  return ttlAction === null || ttlSeconds === null ? undefined : { action: ttlAction, seconds: ttlSeconds };
+}
+
 /** The VM begins to run. */
 export function thawTtl(vm: TtlState, now: number): Pick<VmChanges, "ttlRemainingMs" | "expiresAt"> {
   if (vm.ttlSeconds === null) return {};

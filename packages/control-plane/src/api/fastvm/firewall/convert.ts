@@ -1,6 +1,13 @@
 /** From one dialect to the other. The older one knows only which ports are open to which IPv6 networks. */
-import type { FirewallAction, FirewallRule, LegacyFirewall, LegacyFirewallRule } from "@fastvm/contract";
-import { policyOf, type WrittenNetwork, type WrittenPolicy } from "../../../engine/network/policy.ts";
+import type {
+  FirewallAction,
+  FirewallRule,
+  LegacyFirewall,
+  LegacyFirewallRule,
+  WrittenPolicy,
+} from "@fastvm/contract";
+import { policyOf } from "../../../engine/network/policy.ts";
+import type { WrittenNetwork } from "../../../store/vm-settings.ts";
 import { writtenAs } from "./presentation.ts";
 
 const ANY_SOURCE = "::/0";

@@ -2,7 +2,8 @@
 import { FastvmError } from "@fastvm/contract";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { DEFAULT_POLICY, policyOf, type WrittenNetwork } from "../../../engine/network/policy.ts";
+import { DEFAULT_POLICY, policyOf } from "../../../engine/network/policy.ts";
+import type { WrittenNetwork } from "../../../store/vm-settings.ts";
 import { written, writtenAs } from "./presentation.ts";
 import { parseFirewall, patchFirewall } from "./validate.ts";
 

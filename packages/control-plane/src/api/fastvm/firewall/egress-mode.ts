@@ -2,10 +2,16 @@
  * The third dialect, which knows egress alone and IPv4 alone: `allow_all`, `deny_all` or `custom`. It becomes rules on its way in, in a form that can
  * be told from them again: no rules; no rules and no names; denials, then permissions, all of them for every protocol.
  */
-import { FastvmError, MAX_FIREWALL_RULES, type EgressMode, type FirewallRule } from "@fastvm/contract";
+import {
+  FastvmError,
+  MAX_FIREWALL_RULES,
+  type EgressMode,
+  type FirewallRule,
+  type WrittenPolicy,
+} from "@fastvm/contract";
 import type { DnsPolicy, RateLimit } from "@fastvm/contract";
 import { familyOf, isWholeFamily } from "../../../engine/network/cidr.ts";
-import { DEFAULT_POLICY, type WrittenPolicy } from "../../../engine/network/policy.ts";
+import { DEFAULT_POLICY } from "../../../engine/network/policy.ts";
 
 type Egress = WrittenPolicy["egress"];
 

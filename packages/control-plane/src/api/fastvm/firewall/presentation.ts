@@ -1,6 +1,6 @@
 /** How a firewall was written by clients of this API, kept beside the policy so that it can be shown as it was written. */
-import type { LegacyFirewall } from "@fastvm/contract";
-import type { WrittenNetwork, WrittenPolicy } from "../../../engine/network/policy.ts";
+import type { LegacyFirewall, WrittenPolicy } from "@fastvm/contract";
+import type { WrittenNetwork } from "../../../store/vm-settings.ts";
 
 const API = "fastvm";
 

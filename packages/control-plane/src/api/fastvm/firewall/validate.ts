@@ -9,6 +9,7 @@ import {
   type Firewall,
   type FirewallRule,
   type LegacyFirewall,
+  type WrittenPolicy,
 } from "@fastvm/contract";
 import { Type } from "typebox";
 import { checkerOf } from "../../shared/validation.ts";
@@ -19,12 +20,8 @@ import { egressRules, hasEgressMode } from "./egress-mode.ts";
 import type { Dialect } from "./render.ts";
 import { fillIn } from "./fill-in.ts";
 import { written, writtenAs } from "./presentation.ts";
-import {
-  DEFAULT_POLICY,
-  policyOf,
-  type WrittenNetwork,
-  type WrittenPolicy,
-} from "../../../engine/network/policy.ts";
+import { DEFAULT_POLICY, policyOf } from "../../../engine/network/policy.ts";
+import type { WrittenNetwork } from "../../../store/vm-settings.ts";
 
 type Input = Readonly<Record<string, unknown>>;
 
@@ -38,6 +35,11 @@ export function parseFirewall(input: Input, prefix = ""): WrittenNetwork {
   if (!isLegacy(input)) return parseRules(input, DEFAULT_POLICY, prefix);
   const { mode, ingress = [] } = checkLegacy(input, prefix);
   return finishLegacy({ mode, ingress }, DEFAULT_POLICY, prefix);
+}
+
+/** Of a launch or a fork, where none, or `null`, means the source's. */
+export function parseGiven(input: Input | null | undefined): WrittenNetwork | undefined {
+  return input === undefined || input === null ? undefined : parseFirewall(input, "firewall");
 }
 
 /** A change of a policy: each block that is given replaces that block. The result is in the dialect of the change. */

@@ -2,6 +2,7 @@ import Fastify from "fastify";
 import { expect, test } from "vitest";
 import { hashApiKey } from "../../../engine/keys/api-keys.ts";
 import { answerErrors } from "../../shared/answer-error.ts";
+import { renderError } from "../errors.ts";
 import type { Records } from "../../../store/records.ts";
 import { registerMetrics, type MayReadHostFigures } from "./metrics.ts";
 
@@ -17,7 +18,7 @@ async function status(
   may?: MayReadHostFigures,
 ): Promise<number> {
   const app = Fastify();
-  answerErrors(app, { info: () => undefined, warn: () => undefined, error: () => undefined });
+  answerErrors(app, { info: () => undefined, warn: () => undefined, error: () => undefined }, renderError);
   registerMetrics(app, records, { contentType: "text/plain", read: async () => "up 1\n" }, may);
   const headers = key === undefined ? {} : { "x-api-key": key };
   return (await app.inject({ method: "GET", url: "/metrics", remoteAddress, headers })).statusCode;

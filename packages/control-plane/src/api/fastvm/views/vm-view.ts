@@ -29,7 +29,7 @@ export function vmView(vm: VmRecord, dialect: Dialect): Vm {
       : { ttl: { action: vm.ttlAction, seconds: vm.ttlSeconds } }),
     ...(vm.expiresAt === null || vm.status !== "running" ? {} : { expiresAtMs: vm.expiresAt }),
     ...(vm.ttlRemainingMs === null || vm.status !== "paused" ? {} : { ttlRemainingMs: vm.ttlRemainingMs }),
-    autoResume: vm.autoResume === 1,
+    autoResume: vm.autoResume,
     ...(vm.pausedAt === null ? {} : { pausedAt: timestamp(vm.pausedAt) }),
   };
 }

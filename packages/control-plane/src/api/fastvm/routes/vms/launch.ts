@@ -2,7 +2,6 @@ import {
   checkEnvVars,
   checkMetadata,
   FastvmError,
-  MIN_DISK_GIB,
   normalizeName,
   parseMachineType,
   STANDARD_MACHINE_TYPES,
@@ -12,15 +11,12 @@ import {
 import type { FastifyInstance } from "fastify";
 import { serve } from "../../../shared/operation-route.ts";
 import { LaunchRetries } from "../../launch-retries.ts";
-import { answerDialect, parseFirewall } from "../../firewall/validate.ts";
+import { answerDialect, parseGiven } from "../../firewall/validate.ts";
 import type { Dialect } from "../../firewall/render.ts";
-import type { Caller } from "../../../../engine/caller.ts";
 import type { LifecycleContext } from "../../../../engine/context.ts";
-import { launchVm, machineOf, type LaunchRequest } from "../../../../engine/vms/launch.ts";
-import type { SnapshotRecord } from "../../../../store/snapshot-repository.ts";
+import { launchVm, type LaunchOrder } from "../../../../engine/vms/launch.ts";
 import type { VmRecord } from "../../../../store/vm-repository.ts";
 import { vmView } from "../../views/vm-view.ts";
-import { findSnapshot } from "../../../../engine/find.ts";
 
 export function registerLaunchVm(app: FastifyInstance, ctx: LifecycleContext): void {
   const retries = new LaunchRetries(ctx);
@@ -30,8 +26,8 @@ export function registerLaunchVm(app: FastifyInstance, ctx: LifecycleContext): v
     const isAbout = retries.watch(reply);
     const repeated = await retries.findRepeated(caller, fingerprint, request, isAbout);
     if (repeated !== undefined) return answer(repeated, shown);
-    const launch = await launchRequest(ctx, caller, body, fingerprint);
-    return answer(await launchVm(ctx, caller, launch, isAbout), shown);
+    const order = launchOrder(body, fingerprint);
+    return answer(await launchVm(ctx, caller, order, { onRecorded: isAbout }), shown);
   });
 }
 
@@ -39,12 +35,7 @@ function answer(vm: VmRecord, dialect: Dialect) {
   return { status: vm.status === "running" ? 201 : 202, body: vmView(vm, dialect) };
 }
 
-async function launchRequest(
-  ctx: LifecycleContext,
-  caller: Caller,
-  body: LaunchBody,
-  requestFingerprint: string,
-): Promise<LaunchRequest> {
+function launchOrder(body: LaunchBody, requestFingerprint: string): LaunchOrder {
   const snapshotId = body.snapshotId ?? undefined;
   const machineType = body.machineType ?? undefined;
   if ((snapshotId === undefined) === (machineType === undefined)) {
@@ -54,19 +45,21 @@ async function launchRequest(
   }
   checkMetadata(body.metadata ?? {});
   checkEnvVars(body.envVars ?? {});
-  const given = body.firewall ?? undefined;
-  const ownNetwork = given === undefined ? undefined : parseFirewall(given, "firewall");
-  const snapshot = snapshotId === undefined ? undefined : await readySnapshot(ctx, caller, snapshotId);
+  const network = parseGiven(body.firewall);
   return {
-    machine: snapshot === undefined ? requireMachineType(machineType ?? "") : machineOf(snapshot),
-    diskGib: diskOf(body, snapshot),
-    snapshot,
+    source:
+      snapshotId === undefined
+        ? { kind: "machine", machine: requireMachineType(machineType ?? "") }
+        : { kind: "snapshot", reference: snapshotId },
     name: normalizeName(body.name ?? ""),
-    metadata: body.metadata ?? snapshot?.metadata ?? {},
-    envVars: body.envVars ?? snapshot?.envVars ?? {},
+    settings: {
+      diskGib: body.diskGiB ?? undefined,
+      metadata: body.metadata ?? undefined,
+      envVars: body.envVars ?? undefined,
+      autoResume: body.autoResume ?? undefined,
+      network,
+    },
     ttl: body.ttl ?? undefined,
-    autoResume: body.autoResume ?? snapshot?.autoResume === 1,
-    network: ownNetwork ?? snapshot?.network,
     requestFingerprint,
   };
 }
@@ -79,28 +72,4 @@ function requireMachineType(name: string): MachineType {
   throw new FastvmError("invalid_request", `machineType ${quoted} is not a machine type; ${accepted}`, {
     field: "machineType",
   });
-}
-
-async function readySnapshot(
-  ctx: LifecycleContext,
-  caller: Caller,
-  reference: string,
-): Promise<SnapshotRecord> {
-  const snapshot = await findSnapshot(ctx, caller, reference);
-  if (snapshot.status === "ready") return snapshot;
-  const reason = snapshot.statusReason === null ? "" : ` (${snapshot.statusReason})`;
-  throw new FastvmError("snapshot_wrong_state", `it is ${snapshot.status}${reason}`, { field: "snapshotId" });
-}
-
-function diskOf(body: LaunchBody, snapshot: SnapshotRecord | undefined): number {
-  const least = snapshot?.diskGib ?? MIN_DISK_GIB;
-  const diskGib = body.diskGiB ?? least;
-  if (diskGib >= least) return diskGib;
-  throw new FastvmError(
-    "invalid_request",
-    `diskGiB is ${diskGib}, the snapshot's disk has ${least} GiB; a disk can only grow`,
-    {
-      field: "diskGiB",
-    },
-  );
 }

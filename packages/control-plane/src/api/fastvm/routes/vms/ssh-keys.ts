@@ -4,7 +4,7 @@ import { serve } from "../../../shared/operation-route.ts";
 import { changeVmKeys } from "../../../../engine/keys/authorized-keys.ts";
 import type { LifecycleContext } from "../../../../engine/context.ts";
 import { parsePublicKey } from "../../../../engine/keys/parse-public-key.ts";
-import type { VmSshKey } from "../../../../store/json-columns.ts";
+import type { VmSshKey } from "../../../../store/vm-settings.ts";
 import type { VmRecord } from "../../../../store/vm-repository.ts";
 import { sshKeyView } from "../../views/ssh-key-view.ts";
 import { findVm } from "../../../../engine/find.ts";

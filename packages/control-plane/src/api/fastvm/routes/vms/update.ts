@@ -32,7 +32,7 @@ function changesOf(body: UpdateVmBody): VmChanges {
     checkMetadata(body.metadata);
     changes.metadata = body.metadata;
   }
-  if (body.autoResume !== undefined && body.autoResume !== null) changes.autoResume = body.autoResume ? 1 : 0;
+  if (body.autoResume !== undefined && body.autoResume !== null) changes.autoResume = body.autoResume;
   if (Object.keys(changes).length === 0 && body.ttl === undefined) {
     const rule = "give at least one of name, metadata, ttl and autoResume";
     throw new FastvmError("invalid_request", rule, { field: "body" });

@@ -1,0 +1,40 @@
+/** The record of a VM that begins to exist, whether it is launched, restored or forked. */
+import { defaultVmName, type OrgId, type Ttl, type VmId } from "@fastvm/contract";
+import type { VmRecord } from "../../store/vm-repository.ts";
+import type { VmSettings } from "../../store/vm-settings.ts";
+import { initialTtl } from "./ttl.ts";
+
+export interface NewVm {
+  readonly id: VmId;
+  readonly orgId: OrgId;
+  /** Normalised; empty for the default. */
+  readonly name: string;
+  readonly settings: VmSettings;
+  readonly ttl: Ttl | undefined;
+  readonly source: Partial<Pick<VmRecord, "sourceName" | "sourceSnapshotId" | "sourceVmId">>;
+  readonly requestFingerprint: string | null;
+  readonly at: number;
+}
+
+export function newVmRecord(vm: NewVm): VmRecord {
+  return {
+    id: vm.id,
+    orgId: vm.orgId,
+    name: vm.name === "" ? defaultVmName(vm.id) : vm.name,
+    status: "provisioning",
+    statusReason: null,
+    sourceName: null,
+    sourceSnapshotId: null,
+    sourceVmId: null,
+    ...vm.source,
+    ...vm.settings,
+    publicIpv6: null,
+    generation: 1,
+    createdAt: vm.at,
+    pausedAt: null,
+    pauseCount: 0,
+    queuedAt: null,
+    ...initialTtl(vm.ttl),
+    requestFingerprint: vm.requestFingerprint,
+  };
+}
