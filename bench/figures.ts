@@ -44,7 +44,7 @@ export interface Figures extends Readonly<Partial<Record<FloodFigure, number>>> 
   readonly template_boot_s?: number;
 }
 
-export type Samples = Readonly<Record<string, readonly number[]>>;
+type Samples = Readonly<Record<string, readonly number[]>>;
 
 export interface Measured {
   readonly figures: Figures;

@@ -7,7 +7,7 @@ const MAX_ROUNDS = 1_000;
 /** Of fewer the middle says nothing of another round. */
 const MIN_ROUNDS_AGAINST = 10;
 
-export const MEASURES = [
+const MEASURES = [
   "launch",
   "exec",
   "capture",

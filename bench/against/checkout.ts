@@ -10,7 +10,7 @@ import { FastvmClient } from "fastvm";
 const run = promisify(execFile);
 
 const CACHE = "/var/cache/fastvm";
-export const POOL_SIZE = 1;
+const POOL_SIZE = 1;
 /** A process that waits, and a VM that stands by. */
 const SPARE_KINDS = 2;
 const READY_DEADLINE_MS = 60_000;
@@ -25,7 +25,7 @@ export interface Side {
   readonly pooled: MeasuredDaemon;
 }
 
-export interface MeasuredDaemon {
+interface MeasuredDaemon {
   readonly client: FastvmClient;
   /** Resolves when nothing of it works any more and its pool is full. */
   readonly rest: () => Promise<void>;

@@ -12,7 +12,7 @@ const OURS = fileURLToPath(new URL("../..", import.meta.url));
 /** Of the draws only: the same samples give the same interval. */
 const SEED = 1;
 
-export interface AgainstResult {
+interface AgainstResult {
   readonly comparisons: ReadonlyMap<FigureName, Comparison>;
   readonly samples: { readonly ours: readonly RoundFigures[]; readonly theirs: readonly RoundFigures[] };
 }

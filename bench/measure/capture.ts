@@ -18,7 +18,7 @@ interface Pause {
   readonly dirtyBytes: number;
 }
 
-export interface CaptureSamples {
+interface CaptureSamples {
   readonly capturePauseMs: readonly number[];
   readonly captureDirtyMib: readonly number[];
   readonly forkPauseMs: readonly number[];

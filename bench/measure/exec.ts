@@ -8,7 +8,7 @@ import { timed } from "../statistics.ts";
 const COMMANDS_PER_ROUND = 6;
 const COMMAND = ["true"];
 
-export interface ExecSamples {
+interface ExecSamples {
   readonly floorExecMs: readonly number[];
   readonly execMs: readonly number[];
 }

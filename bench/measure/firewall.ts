@@ -15,7 +15,7 @@ const NAMES = 3;
 const INSTANCE = "bec400";
 const NANOSECONDS_PER_MS = 1e6;
 
-export interface FirewallSamples {
+interface FirewallSamples {
   /** The same shell and nft, asked for nothing. */
   readonly floorNftMs: readonly number[];
   /** Without the shell's own part. */

@@ -41,7 +41,7 @@ for number in range(int(sys.argv[1])):
     time.sleep(0.01)
 `;
 
-export type FloodSamples = Readonly<Record<`${Victim}_${Load}`, readonly number[]>>;
+type FloodSamples = Readonly<Record<`${Victim}_${Load}`, readonly number[]>>;
 
 export async function measureFlood({ client, daemon }: Session, rounds: number): Promise<FloodSamples> {
   const vm = await client.vms.launch({ machineType: MACHINE_TYPE });

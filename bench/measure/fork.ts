@@ -14,7 +14,7 @@ const COMMAND = ["true"];
 const ROUNDS_DIVISOR = 3;
 const SETTLE_MS = 300;
 
-export interface ForkSamples {
+interface ForkSamples {
   readonly floorRestore10Ms: readonly number[];
   readonly fork10Ms: readonly number[];
 }

@@ -14,7 +14,7 @@ const POOL_READY_MS = 1_500;
 /** The kernel frees an ended VM's memory after its process has gone. */
 const SETTLE_MS = 100;
 
-export interface LaunchSamples {
+interface LaunchSamples {
   readonly floorRestoreMs: readonly number[];
   readonly launchMs: readonly number[];
   readonly launchPoolMs: readonly number[];

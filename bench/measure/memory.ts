@@ -12,7 +12,7 @@ const VMS = 20;
 const IDLE_MS = 2_000;
 const KIB_PER_MIB = 1024;
 
-export interface MemoryFigures {
+interface MemoryFigures {
   /** Of a clone among twenty. */
   readonly clonePssMib: number;
   readonly clonePrivateMib: number;

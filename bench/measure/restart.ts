@@ -9,7 +9,7 @@ export const RESTART_VMS = 30;
 /** A restart takes a second or two, and hardly differs from the next one. */
 const MAX_ROUNDS = 5;
 
-export interface RestartSamples {
+interface RestartSamples {
   readonly restartEmptyMs: readonly number[];
   readonly restartMs: readonly number[];
   /** Of all VMs, asked at once. */

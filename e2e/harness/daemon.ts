@@ -19,7 +19,7 @@ const START_PROGRAM = fileURLToPath(new URL("./start-daemon.ts", import.meta.url
 const ROOT = "/var/cache/fastvm-test";
 const END_DEADLINE_MS = 60_000;
 
-export interface TestDaemonOptions {
+interface TestDaemonOptions {
   /** Default: a fresh folder, removed at the end. */
   readonly dataDir?: string;
   readonly poolSize?: number;

@@ -21,7 +21,7 @@ export interface Footprint {
 }
 
 /** Those ahead of use are as many before as after, once all is at rest. */
-export interface NetworkFootprint {
+interface NetworkFootprint {
   readonly namespaces: number;
   readonly links: number;
   readonly chains: number;

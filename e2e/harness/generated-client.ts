@@ -17,7 +17,7 @@ const JITTER = 0.25;
 /** A server that asks for more is not heeded. */
 const MAX_ASKED_DELAY_MS = 60_000;
 
-export interface Attempt {
+interface Attempt {
   /** Absent when the connection broke or timed out. */
   readonly status?: number;
   readonly headers: IncomingHttpHeaders;
@@ -26,7 +26,7 @@ export interface Attempt {
   readonly waitedMs: number;
 }
 
-export interface Outcome {
+interface Outcome {
   readonly attempts: readonly Attempt[];
   /** Of the last attempt; its status is 0 when that had no answer. */
   readonly status: number;

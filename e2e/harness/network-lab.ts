@@ -17,7 +17,7 @@ const WORLD_PROGRAM = fileURLToPath(new URL("./network-world.ts", import.meta.ur
 
 export const NAMESERVER = "203.0.113.53";
 /** From which the daemon gives its VMs addresses; the world has a route to it. */
-export const VM_PREFIX = "2001:db8:beef::/64";
+const VM_PREFIX = "2001:db8:beef::/64";
 
 /** Addresses in the world: two of no meaning in each family, and those that policies know by heart. */
 export const WORLD = {
@@ -33,7 +33,7 @@ export const WORLD = {
 } as const;
 
 /** Where everybody in the world listens. */
-export const PORTS = [80, 443, 853, 8080, 8081, 8089, 8090, 8091] as const;
+const PORTS = [80, 443, 853, 8080, 8081, 8089, 8090, 8091] as const;
 
 export class NetworkLab implements AsyncDisposable {
   readonly hostNamespace: string;

@@ -1,6 +1,6 @@
 /** The code blocks of a Markdown page, and the script that runs them from top to bottom as a reader would. */
 
-export interface Block {
+interface Block {
   readonly language: string;
   readonly code: string;
   /** Of the fence that opens it. */

@@ -8,7 +8,7 @@ const run = promisify(execFile);
 /** An emulated guest that shares two cores with other tests may take seconds to draw. */
 const SCREEN_DEADLINE_MS = 45_000;
 
-export interface TerminalSize {
+interface TerminalSize {
   readonly cols: number;
   readonly rows: number;
 }

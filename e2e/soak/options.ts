@@ -7,16 +7,14 @@ const DEFAULT_ROUNDS = 30;
 const DEFAULT_MINUTES = 3;
 const MAX_ROUNDS = 100_000;
 
-export const SOAK_USAGE = `./test soak [--rounds N] [--minutes N] [--seed N] [--only OPERATION] [--step NAME]
-  --rounds N     rounds at most (default ${DEFAULT_ROUNDS}); given, there is no limit of time
-  --minutes N    ends after the round in which this much time is over (default ${DEFAULT_MINUTES})
-  --seed N       what is done in which order, and at which steps it is ended (default: any; it is printed)
-  --only, --step for looking into a failure: only this operation, only this step`;
-
 export interface SoakOptions {
+  /** At most. Given, there is no limit of time. */
   readonly rounds: number;
+  /** It ends after the round in which this much time is over. */
   readonly minutes: number;
+  /** Decides what is done in which order, and at which steps it is ended. */
   readonly seed: number;
+  /** For looking into a failure: only this operation, only this step. */
   readonly operation: string | undefined;
   readonly step: string | undefined;
 }

@@ -24,12 +24,12 @@ const STEPS_OF_START = 40;
 const KINDS = ["daemon", "daemon", "daemon", "daemon", "QEMU", "QEMU", "failure"] as const;
 type Kind = (typeof KINDS)[number];
 
-export interface Wanted {
+interface Wanted {
   readonly operation: string | undefined;
   readonly step: string | undefined;
 }
 
-export interface Stage {
+interface Stage {
   readonly steps: Steps;
   readonly chance: Chance;
   readonly decks: Decks;

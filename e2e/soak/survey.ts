@@ -17,7 +17,7 @@ export interface Ended extends Attempt {
   readonly succeeded: boolean;
 }
 
-export interface Survey {
+interface Survey {
   readonly client: FastvmClient;
   readonly daemon: TestDaemon;
   readonly fleet: Fleet;

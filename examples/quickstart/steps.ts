@@ -1,7 +1,7 @@
 /** Runs the steps of the tour one after the other, with a line for each while it runs and its time when it is done. */
 import { performance } from "node:perf_hooks";
 
-export interface StepResult {
+interface StepResult {
   readonly name: string;
   readonly ms: number;
 }

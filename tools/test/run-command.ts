@@ -11,7 +11,7 @@ export interface CommandOptions {
   readonly signal: AbortSignal;
 }
 
-export interface CommandResult {
+interface CommandResult {
   /** How the command ended, in words; undefined when it succeeded. */
   readonly failure: string | undefined;
   /** The end of what it printed. */

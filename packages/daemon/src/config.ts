@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { DEFAULT_PORT, nearestName } from "@fastvm/contract";
 import { isNameserver } from "@fastvm/worker";
 
-export type NetworkMode = "on" | "none";
+type NetworkMode = "on" | "none";
 
 export interface DaemonConfig {
   /** Where the API listens. Loopback unless told otherwise. */
@@ -93,12 +93,12 @@ const VARIABLES = [
 ] as const;
 type Variable = (typeof VARIABLES)[number];
 
-export const DEFAULT_HOST = "127.0.0.1";
+const DEFAULT_HOST = "127.0.0.1";
 /** Names under it lead to this machine without any DNS. */
-export const DEFAULT_DOMAIN = "localhost";
+const DEFAULT_DOMAIN = "localhost";
 export { DEFAULT_PORT };
-export const DEFAULT_DATA_DIR = "/var/lib/fastvm";
-export const DEFAULT_CACHE_DIR = "/var/cache/fastvm";
+const DEFAULT_DATA_DIR = "/var/lib/fastvm";
+const DEFAULT_CACHE_DIR = "/var/cache/fastvm";
 /** Two ready processes make single launches quick and cost 50 MiB. */
 const DEFAULT_POOL_SIZE = 2;
 /** Over a night and a morning somebody notices that it was the wrong database. */

@@ -1,5 +1,5 @@
 /** Where a daemon listens, as others need it. */
-export interface ListenAddress {
+interface ListenAddress {
   readonly host: string;
   readonly port: number;
 }

@@ -6,7 +6,7 @@ import { writeSync } from "node:fs";
 
 const STANDARD_OUTPUT = 1;
 
-export interface LogDestination {
+interface LogDestination {
   write(line: string): void;
 }
 

@@ -3,7 +3,7 @@ import { Registry } from "@prometheus-io/client";
 import type { EdgeMetrics } from "@fastvm/edge";
 import type { WorkerMetrics } from "@fastvm/worker";
 
-export interface MetricsSources {
+interface MetricsSources {
   readonly worker: WorkerMetrics;
   readonly edge: EdgeMetrics | undefined;
   /** By kind; absent while the records cannot be read. */

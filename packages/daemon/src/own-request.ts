@@ -16,7 +16,7 @@ export interface OwnAnswer {
   readonly body: string;
 }
 
-export interface OwnRequest {
+interface OwnRequest {
   /** Default GET. */
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;

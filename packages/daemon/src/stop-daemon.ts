@@ -8,7 +8,7 @@ import { askOperator } from "./operator-request.ts";
 const GRACE_MS = 10_000;
 const POLL_MS = 20;
 
-export interface StopOptions {
+interface StopOptions {
   readonly dataDir: string;
   /** `delete`: all its VMs are deleted first, of whatever organisation, paused ones too. Default `keep`. */
   readonly vms?: "keep" | "delete";

@@ -16,7 +16,7 @@ import { openWebSocket } from "./forward/web-socket.ts";
 import { DEFAULT_LIMITS, type EdgeLimits } from "./limits.ts";
 import { MetricsRecorder, type EdgeMetrics } from "./metrics/edge-metrics.ts";
 
-export interface EdgeOptions {
+interface EdgeOptions {
   readonly worker: Pick<WorkerPort, "dial">;
   readonly directory: ServiceDirectory;
   /** Services are at `<name>--<VM's id as 32 digits>.proxy.<domain>`, and at `/proxy/<32 digits>/<name>/` of any host. */

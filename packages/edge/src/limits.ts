@@ -45,9 +45,6 @@ export const MAX_EARLY_BYTES = 64 * 1024;
 /** What clients do well to wait before they try again, in seconds. */
 export const RETRY_AFTER_SEC = 5;
 
-/** First probe of a silent client connection: one that vanished without a word is noticed within minutes. */
-export const KEEP_ALIVE_PROBE_MS = 30_000;
-
 /** Flow-control window of an HTTP/2 stream from a service: so much of an answer waits here for a client that does not read. As much as of HTTP/1.1, in the guest's link. */
 export const HTTP2_WINDOW_BYTES = 256 * 1024;
 

@@ -4,7 +4,7 @@
  */
 import { FastvmError } from "./errors.ts";
 
-export const DEFAULT_BASE_URL = "https://api.fastvm.org";
+const DEFAULT_BASE_URL = "https://api.fastvm.org";
 
 /** Long enough for any plain read or write of a record; calls that move a whole VM have `VM_WORK_TIMEOUT_MS`. */
 export const DEFAULT_TIMEOUT_MS = 60_000;
@@ -13,7 +13,7 @@ export const DEFAULT_TIMEOUT_MS = 60_000;
 export const VM_WORK_TIMEOUT_MS = 300_000;
 
 /** Two retries: three attempts in all, as every generation of the public clients makes. */
-export const DEFAULT_MAX_RETRIES = 2;
+const DEFAULT_MAX_RETRIES = 2;
 
 export interface ClientOptions {
   /** Default: the environment's `FASTVM_API_KEY`. Without either, the constructor throws. */

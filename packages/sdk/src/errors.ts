@@ -12,7 +12,7 @@ export class FastvmError extends Error {
 }
 
 /** What the API says about a failure. All but the message may be missing. */
-export interface ErrorDetails {
+interface ErrorDetails {
   /** What happened, for people. */
   readonly message: string;
   /** The platform's name of the failure, for programs, such as `vm_wrong_state`. */

@@ -1,12 +1,8 @@
 export { Worker } from "./worker.ts";
-export type { WorkerOptions } from "./worker.ts";
-export type { GuestForward } from "./vm/state/guest-forward.ts";
 export type { WorkerMetrics } from "./worker-metrics.ts";
-export type { WorkerConfig } from "./config.ts";
-export type { Verdict } from "./qemu/accelerator.ts";
 export { identifyProcess, isAlive, killAndWait } from "./processes/proc.ts";
 export type { ProcessIdentity } from "./processes/proc.ts";
-export { spawnDetached, runTool } from "./processes/spawn.ts";
+export { spawnDetached } from "./processes/spawn.ts";
 export { inspectConfinement, inspectHost } from "./inspect-host.ts";
 export type { Confinement } from "./inspect-host.ts";
 export { readHostMemory } from "./host/memory.ts";

@@ -37,7 +37,7 @@ export const QEMU_PATH = "qemu-system-x86_64";
 const INSTANCE_DIGITS = 6;
 const NATIVE = fileURLToPath(new URL("../native/build/", import.meta.url));
 
-export interface OpenedContext {
+interface OpenedContext {
   readonly context: WorkerContext;
   readonly verdict: Verdict;
 }

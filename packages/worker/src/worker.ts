@@ -67,7 +67,7 @@ const CPU_OVERCOMMIT = 64;
 const MAX_VCPUS_PER_PROCESSOR = 4;
 const MIN_LARGEST_VCPUS = 8;
 
-export interface WorkerOptions {
+interface WorkerOptions {
   readonly config: WorkerConfig;
   /** Told of failures that no caller waits for. */
   readonly onError: (error: unknown) => void;

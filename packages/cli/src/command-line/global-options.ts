@@ -1,7 +1,7 @@
 /** Options that every command takes, before or after its name. */
 import type { Command } from "commander";
 
-export interface GlobalOptions {
+interface GlobalOptions {
   readonly apiKey?: string;
   readonly baseUrl?: string;
   readonly json?: boolean;

@@ -4,14 +4,14 @@ import { addGlobalOptions, optionsOf } from "../command-line/global-options.ts";
 import { openSession } from "../session.ts";
 import type { Session } from "../session.ts";
 
-export interface Call<Options> {
+interface Call<Options> {
   readonly session: Session;
   /** The operands as they were typed; commander has checked that the required ones are there. */
   readonly operands: readonly string[];
   readonly options: Options;
 }
 
-export interface ApiCommandSpec<Options> {
+interface ApiCommandSpec<Options> {
   readonly name: string;
   /** In commander's notation: `<required>`, `[optional]`, `<many...>`. */
   readonly operands?: readonly string[];

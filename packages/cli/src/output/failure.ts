@@ -3,7 +3,7 @@ import { UserError } from "../user-error.ts";
 import { remark } from "./print.ts";
 import { printable } from "./table.ts";
 
-export interface Failure {
+interface Failure {
   readonly message: string;
   readonly hint?: string | undefined;
   /** The API's, where it was the API that refused. */

@@ -8,7 +8,7 @@ import { UserError } from "../user-error.ts";
 
 export const CONFIG_KEYS = ["api_key", "base_url"] as const;
 export type ConfigKey = (typeof CONFIG_KEYS)[number];
-export type Config = Partial<Record<ConfigKey, string>>;
+type Config = Partial<Record<ConfigKey, string>>;
 
 /** `key = "basic"` or `key = 'literal'`, before the first table. */
 const ASSIGNMENT = /^\s*(api_key|base_url)\s*=\s*("(?:[^"\\]|\\.)*"|'[^']*')\s*(?:#.*)?$/;

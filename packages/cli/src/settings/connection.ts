@@ -5,14 +5,14 @@ import { UserError } from "../user-error.ts";
 import { readConfigFile } from "./config-file.ts";
 import type { Environment } from "./environment.ts";
 
-export const LOCAL_BASE_URL = "http://127.0.0.1:8800";
+const LOCAL_BASE_URL = "http://127.0.0.1:8800";
 
-export interface Connection {
+interface Connection {
   readonly baseUrl: string;
   readonly apiKey: string;
 }
 
-export interface ConnectionFlags {
+interface ConnectionFlags {
   readonly apiKey?: string;
   readonly baseUrl?: string;
 }

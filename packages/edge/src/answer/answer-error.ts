@@ -8,7 +8,7 @@ import type { ProxyError } from "./proxy-errors.ts";
 import { idOf } from "./request-id.ts";
 import { beforeEnd } from "./rest-of-request.ts";
 
-export const PROXY_ERROR_HEADER = "x-fastvm-proxy-error";
+const PROXY_ERROR_HEADER = "x-fastvm-proxy-error";
 
 /** The headers must not have been sent. Resolves when the answer is handed over. */
 export async function answerError(

@@ -23,7 +23,7 @@ export interface ReachParts {
   readonly limits: EdgeLimits;
 }
 
-export interface ServiceConnection {
+interface ServiceConnection {
   readonly connection: Duplex;
   readonly h2c: boolean;
 }

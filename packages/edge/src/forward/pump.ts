@@ -8,7 +8,7 @@ export interface Sink {
   off(event: "drain" | "close" | "error", listener: (error?: Error) => void): unknown;
 }
 
-export interface PumpHooks {
+interface PumpHooks {
   readonly onBytes: () => void;
   /** The sink takes no more for now. */
   readonly onBlocked?: () => void;

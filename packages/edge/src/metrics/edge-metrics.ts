@@ -2,9 +2,7 @@
 import type { ProxyErrorCode } from "@fastvm/contract";
 
 /** Upper bounds of the latency histogram's buckets, in ms; one more takes the rest. */
-export const LATENCY_BUCKETS_MS = [
-  1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000,
-] as const;
+const LATENCY_BUCKETS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000] as const;
 
 export interface EdgeMetrics {
   /** Answers by class of status, `1xx` for WebSockets that were opened, and `aborted` for clients that left before their answer. */

@@ -9,7 +9,7 @@ export interface Answer {
   readonly body: string;
 }
 
-export interface TestRequest extends RequestOptions {
+interface TestRequest extends RequestOptions {
   readonly host?: never;
   readonly vhost?: string;
   readonly body?: string | Buffer;

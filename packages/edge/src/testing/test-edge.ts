@@ -28,7 +28,7 @@ interface FakeVm {
 }
 
 /** VMs by their records, and the worker that dials into them. */
-export class FakeVms implements ServiceDirectory {
+class FakeVms implements ServiceDirectory {
   readonly vms = new Map<VmId, FakeVm>();
   /** What `wake` does before the VM runs. */
   waking: (signal: AbortSignal | undefined) => Promise<void> = () => Promise.resolve();

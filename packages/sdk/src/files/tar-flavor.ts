@@ -27,7 +27,7 @@ export function packOptions(packer: TarFlavor, unpacker: TarFlavor): string[] {
   return [...format, "--sparse", "--numeric-owner", ...GNU_ATTRIBUTES];
 }
 
-export interface UnpackRules {
+interface UnpackRules {
   readonly flavor: TarFlavor;
   /** Only root may give files away. */
   readonly isRoot: boolean;

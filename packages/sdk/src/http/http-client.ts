@@ -22,7 +22,7 @@ export interface RequestOptions {
   readonly query?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
-export interface ApiRequest {
+interface ApiRequest {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Already encoded, from the API's root: `/v1/vms`. */
   readonly path: string;

@@ -6,7 +6,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
 /** Takes the folder to make. Owners, capabilities and `trusted` attributes only as root. */
-export const MAKE_EVERY_KIND = `
+const MAKE_EVERY_KIND = `
 import os, struct, sys
 os.umask(0o22)
 root = os.fsencode(sys.argv[1])

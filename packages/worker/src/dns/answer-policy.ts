@@ -14,7 +14,7 @@ const LEARNED_GRACE_SEC = 2;
 /** No client looks at more, and each is work for the firewall: an answer may have hundreds. */
 const MAX_ADDRESSES = 32;
 
-export interface Permitted {
+interface Permitted {
   readonly verdict: "answered" | "refused" | "filtered";
   /** The resolution's, less what the guest may not have. */
   readonly records: readonly ResolvedRecord[];

@@ -13,7 +13,7 @@ export const DEFAULT_CACHE_LIMITS: CacheLimits = { entries: 1000, bytes: 512 * 1
 const ENTRY_OVERHEAD_BYTES = 450;
 
 /** A resolution and when it ends, in ms of the clock that the cache is asked with. */
-export interface TimedResolution {
+interface TimedResolution {
   readonly resolution: Resolution;
   readonly expiresAtMs: number;
 }

@@ -20,7 +20,7 @@ const ERROR_INTERVAL_MS = 10_000;
 /** From 128 to 255 no types are records: transfers, "any" and their kin. */
 const FIRST_META_TYPE = 128;
 
-export interface GuestServiceOptions {
+interface GuestServiceOptions {
   readonly guest: DnsGuest;
   readonly lookup: Lookup;
   readonly rate: RateLimitOptions;

@@ -32,13 +32,13 @@ export interface Question {
   readonly edns?: Edns | undefined;
 }
 
-export interface Edns {
+interface Edns {
   readonly udpBytes: number;
   readonly version: number;
 }
 
 /** `reject` is the answer to send; `drop` is for what may not even be answered, or two resolvers could go on for ever. */
-export type Guarded =
+type Guarded =
   | { readonly kind: "question"; readonly question: Question }
   | { readonly kind: "reject"; readonly answer: Buffer }
   | { readonly kind: "drop" };

@@ -39,7 +39,7 @@ export interface ResolverOptions {
   readonly upstreamTimeoutMs?: number;
 }
 
-export interface ServeOptions extends ListenAddress {
+interface ServeOptions extends ListenAddress {
   readonly guest: DnsGuest;
 }
 

@@ -4,7 +4,7 @@ import { connect, isIPv6 } from "node:net";
 import type { UpstreamAddress } from "./upstream-address.ts";
 
 /** Whether a message is the answer to the question: its id, that it is an answer, and that it is to this question. */
-export type Accepts = (message: Buffer) => boolean;
+type Accepts = (message: Buffer) => boolean;
 
 /** Someone who sends wrong answers guesses ids; a few may be answers that came late. */
 const MAX_WRONG_ANSWERS = 8;

@@ -15,7 +15,7 @@ const ROUNDS = 2;
 /** Fits into one packet everywhere; larger answers come by TCP. */
 const EDNS_UDP_BYTES = 1232;
 
-export interface UpstreamOptions {
+interface UpstreamOptions {
   readonly source: UpstreamSource;
   /** Of one attempt. */
   readonly timeoutMs: number;

@@ -16,7 +16,7 @@ const WRITTEN = Array.from({ length: 256 }, (_, byte) => writtenByte(byte));
 const PLAIN = Uint8Array.from(WRITTEN, (text) => (text.length === 1 ? text.charCodeAt(0) : 0));
 const DOT = 46;
 
-export interface WireName {
+interface WireName {
   /** Lower case, without the final dot; empty for the root. Odd bytes are `\DDD`. */
   readonly text: string;
   /** Without compression, in the case it came in. */

@@ -3,7 +3,7 @@ import { FastvmError } from "@fastvm/contract";
 
 type Variables = Readonly<Record<string, string>>;
 
-export interface EnvironmentRequest {
+interface EnvironmentRequest {
   /** The VM's, as its identity has them. */
   readonly vm: Variables;
   /** The command's own, which win. */

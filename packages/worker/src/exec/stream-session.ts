@@ -10,7 +10,7 @@ const KILLED_EXIT_CODE = 137;
 const TIMED_OUT_EXIT_CODE = 124;
 const MAX_TERMINAL_CELLS = 0xffff;
 
-export interface SessionOptions {
+interface SessionOptions {
   readonly timeoutMs: number | undefined;
   /** Whether `writeStdin` reaches the command. */
   readonly hasOpenStdin: boolean;

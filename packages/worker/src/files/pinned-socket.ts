@@ -9,7 +9,7 @@ import type { FileHandle } from "node:fs/promises";
 /** Holds a name without opening what it names; Node has no constant for it. The kernel's value on every architecture we run on. */
 const O_PATH = 0o10000000;
 
-export interface PinnedSocket extends AsyncDisposable {
+interface PinnedSocket extends AsyncDisposable {
   /** To connect to while this is held. Short, whatever the path was: sockaddr_un holds 108 bytes. */
   readonly path: string;
 }

@@ -19,7 +19,7 @@ import type { TableOptions } from "./render-table.ts";
 import { policyChains, renderCounts, renderDetach, renderInstall } from "./render-vm.ts";
 import type { GuestPolicy } from "./render-vm.ts";
 
-export interface FirewallOptions {
+interface FirewallOptions {
   readonly shell: CommandShell;
   /** Six hexadecimal digits; names the table `fastvm_<instance>`. */
   readonly instance: string;

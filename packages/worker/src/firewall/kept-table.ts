@@ -11,7 +11,7 @@ import { renderBase, sharedChains, tableName } from "./render-table.ts";
 import type { TableOptions } from "./render-table.ts";
 import { TableWatch } from "./watch-table.ts";
 
-export interface TableOwner {
+interface TableOwner {
   /** All of the table, made anew, line by line. */
   readonly whole: () => Iterable<string>;
   /** Of VMs that have chains. */

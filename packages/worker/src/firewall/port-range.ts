@@ -1,6 +1,6 @@
 /** The ports of a rule, as numbers. */
 
-export interface PortRange {
+interface PortRange {
   readonly first: number;
   readonly last: number;
 }

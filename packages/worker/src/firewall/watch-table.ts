@@ -3,7 +3,7 @@ import { startPrefixed } from "../processes/spawn.ts";
 import type { Coprocess } from "../processes/spawn.ts";
 import { OWN_CHANGES } from "./render-table.ts";
 
-export interface WatchOptions {
+interface WatchOptions {
   /** What to put before `nft`, to run it elsewhere. */
   readonly prefix: readonly string[];
   readonly table: string;

@@ -8,7 +8,7 @@ export interface WaitOptions {
   readonly deadlineMs?: number | undefined;
 }
 
-export interface Wait {
+interface Wait {
   readonly signal?: AbortSignal | undefined;
   readonly deadlineMs: number;
   /** What the guest did not do, for the message of `guest_unresponsive`. */

@@ -26,7 +26,7 @@ export interface ExecRequest {
   readonly pty?: { readonly rows: number; readonly cols: number } | undefined;
 }
 
-export interface ExecExit {
+interface ExecExit {
   /** 128 + n when signal n ended it; 126 or 127 when it could not be started. */
   readonly exitCode: number;
   /** Why it could not be started; 0 when it was. */

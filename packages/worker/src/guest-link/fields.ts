@@ -39,7 +39,7 @@ export interface Field {
 }
 
 /** A field as it was read: the reader knows which values are lists. */
-export interface RawField {
+interface RawField {
   readonly tag: number;
   readonly value: Buffer;
 }

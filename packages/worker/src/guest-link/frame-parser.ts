@@ -17,7 +17,7 @@ import {
 } from "./protocol.ts";
 import { encodeHeader } from "./frame.ts";
 
-export interface FrameHandler {
+interface FrameHandler {
   /** `payload` is a view that is valid during the call only. The first frame is WELCOME. */
   onFrame(kind: number, stream: number, payload: Buffer): void;
   /** Called once, for what is no frame. The parser reads nothing more. */

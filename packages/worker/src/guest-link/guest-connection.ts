@@ -12,7 +12,7 @@ import { SendQueue } from "./send-queue.ts";
 /** ECONNRESET: what the other end of a connection that was destroyed sees. */
 const CONNECTION_RESET = 104;
 
-export type ConnectionStart =
+type ConnectionStart =
   /** The host asks for it, and DONE says that it stands. `host` is as the guest sees it; empty: 127.0.0.1. */
   | { readonly kind: "dial"; readonly port: number; readonly host: string }
   /** The guest has opened it: it stands already. */

@@ -31,12 +31,12 @@ export interface ConnectOptions extends LinkAddress {
   readonly silenceLimitMs?: number | undefined;
 }
 
-export interface StreamOptions {
+interface StreamOptions {
   /** Aborting resets the stream: a command is killed, a half-written file removed. */
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface DialOptions extends WaitOptions {
+interface DialOptions extends WaitOptions {
   /** As the guest sees it. Default 127.0.0.1. */
   readonly host?: string | undefined;
 }

@@ -23,7 +23,7 @@ export interface LinkAddress {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface LinkHandler {
+interface LinkHandler {
   /** Every frame but WELCOME. `payload` is valid during the call only. */
   onFrame(kind: number, stream: number, payload: Buffer): void;
   /** Bytes came, whatever they are. */

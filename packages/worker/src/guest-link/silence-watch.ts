@@ -3,7 +3,7 @@
  * ever. An idle link has no timer and sends nothing: a VM that does nothing is not woken.
  */
 
-export interface SilenceWatchOptions {
+interface SilenceWatchOptions {
   /** Silence after which the guest counts as gone, in ms. */
   readonly limitMs: number;
   /** Whether anybody waits for the guest now. */

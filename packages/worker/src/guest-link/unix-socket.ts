@@ -10,7 +10,7 @@ const FIRST_RETRY_MS = 1;
 /** QEMU makes its socket some 30 ms after it was started: looking oftener than this gains nothing. */
 const MAX_RETRY_MS = 20;
 
-export interface SocketOptions {
+interface SocketOptions {
   readonly path: string;
   /** Until when the socket may be missing or refuse, as performance.now() counts. */
   readonly deadlineAt: number;

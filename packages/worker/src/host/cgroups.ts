@@ -28,7 +28,7 @@ const DAEMON_GROUP = "daemon";
 const REMOVE_TRIES = 50;
 const REMOVE_RETRY_MS = 10;
 
-export interface GroupMachine {
+interface GroupMachine {
   readonly cpu: number;
   readonly memoryMib: number;
 }

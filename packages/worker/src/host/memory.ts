@@ -5,7 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-export interface HostMemory {
+interface HostMemory {
   readonly totalMib: number;
   /** What can be had without swapping or killing. */
   readonly availableMib: number;

@@ -17,7 +17,7 @@ export async function probeNamespaces(): Promise<Namespaces> {
 }
 
 /** A line each: the kind, and behind it why not. */
-export function parseProbe(output: string): Namespaces {
+function parseProbe(output: string): Namespaces {
   const lines = new Map(output.split("\n").map((line) => splitOnce(line, " ")));
   const given = NAMESPACE_KINDS.filter((kind) => lines.get(kind) === "");
   const refused = NAMESPACE_KINDS.filter((kind) => lines.get(kind) !== "");

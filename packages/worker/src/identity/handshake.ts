@@ -22,7 +22,7 @@ const HOST_KEY_PATH = "/etc/ssh/ssh_host_ed25519_key";
 /** `first`: of a VM that was captured as another one, or as none. `next`: of a VM that was paused and goes on. */
 export type Life = "first" | "next";
 
-export interface HandshakeRequest {
+interface HandshakeRequest {
   readonly vmId: VmId;
   /** Default: `first`, as a name too many is a smaller harm than a key that two VMs share. */
   readonly life?: Life;

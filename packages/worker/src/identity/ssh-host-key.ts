@@ -1,7 +1,7 @@
 /** Ed25519 host keys in OpenSSH's file formats, made here because ssh-keygen inside an emulated guest would cost more than its restore. */
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 
-export interface SshHostKey {
+interface SshHostKey {
   /** Content of `ssh_host_ed25519_key`. */
   readonly privateFile: string;
   /** Content of `ssh_host_ed25519_key.pub`. */

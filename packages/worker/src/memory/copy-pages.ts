@@ -15,14 +15,14 @@ import { PAGE_BYTES } from "./mapping.ts";
 const SLICE_BYTES = 2 * 1024 * 1024;
 
 /** One side of a copy: a descriptor, and where in it a page is. */
-export interface PageFile {
+interface PageFile {
   readonly fd: number;
   /** Scattered: page n is at `base + n * 4096`. Packed: the ranges follow each other from `base` on. */
   readonly layout: "scattered" | "packed";
   readonly base: number;
 }
 
-export interface CopyOptions {
+interface CopyOptions {
   /** Leaves pages of zeros out: for a target that is a hole there already. */
   readonly skipZeroPages?: boolean;
 }

@@ -17,7 +17,7 @@ const VERSION = 1;
 const HEADER_BYTES = 24;
 const RANGE_BYTES = 8;
 
-export interface DeltaIndex {
+interface DeltaIndex {
   readonly ranges: readonly PageRange[];
   /** Where in the file the pages begin. */
   readonly dataOffset: number;

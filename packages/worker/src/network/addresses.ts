@@ -37,7 +37,7 @@ export const RESOLVER_PORT = 5399;
 const PAIRS = 32_768;
 const RESERVED_THIRD_OCTETS: ReadonlySet<number> = new Set([0, 2, 169, 170, 255]);
 
-export function isUsableIndex(index: number): boolean {
+function isUsableIndex(index: number): boolean {
   return index >= 0 && index < PAIRS && !RESERVED_THIRD_OCTETS.has(index >> 7);
 }
 

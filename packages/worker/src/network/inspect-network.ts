@@ -3,7 +3,7 @@ import { CommandShell } from "../host/command-shell.ts";
 import { closedChains } from "./foreign-forwarding.ts";
 import { hasIpv6 } from "./host-routing.ts";
 
-export type NetworkFinding =
+type NetworkFinding =
   | { readonly kind: "works"; readonly ipv6: boolean }
   /** What did not, and the kernel's reason. */
   | { readonly kind: "fails"; readonly reason: string };

@@ -20,7 +20,7 @@ import type { Instance, VmNetwork } from "./vm-network.ts";
 import { VmNetworkMaker } from "./vm-network-maker.ts";
 import { SpareVmNetworks } from "./spare-vm-networks.ts";
 
-export interface NetworkOptions {
+interface NetworkOptions {
   /** Six hexadecimal digits that no other daemon of this machine has. */
   readonly instance: string;
   readonly ipv6Prefix?: string | undefined;
@@ -233,7 +233,7 @@ export class Network {
   }
 }
 
-export interface NetworkMetrics {
+interface NetworkMetrics {
   readonly traffic: ReadonlyMap<number, TrafficReport>;
   readonly names: ResolverTotals;
 }

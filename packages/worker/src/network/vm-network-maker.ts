@@ -8,7 +8,7 @@ import { makeNamespace, removeNamespace } from "./namespace.ts";
 import { NAMESPACE_PREFIX, vmNetworkOf } from "./vm-network.ts";
 import type { Instance, VmNetwork } from "./vm-network.ts";
 
-export interface VmNetworkMakerOptions {
+interface VmNetworkMakerOptions {
   readonly shell: CommandShell;
   readonly instance: Instance;
   readonly prefix: VmPrefix;

@@ -9,7 +9,7 @@ import type { Snapshot } from "../snapshot/folder.ts";
 /** Refilling waits until no restore is under way for this long: on few cores it would slow the very launch it follows. */
 const REFILL_QUIET_MS = 150;
 
-export interface PoolOptions<T> {
+interface PoolOptions<T> {
   readonly size: number;
   /**
    * A file of a captured state: what is ready serves every state that has this file. Hard links of one file count as the same, so the base memory of a

@@ -11,7 +11,7 @@ import { ReadyPool } from "./ready-pool.ts";
 import { closeSlot, openSlot } from "./slot.ts";
 import type { Slot, SlotHost } from "./slot.ts";
 
-export interface SlotPoolOptions {
+interface SlotPoolOptions {
   readonly host: SlotHost;
   readonly accelerator: Accelerator;
   /** Slots live here until they are taken. */

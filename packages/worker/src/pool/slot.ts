@@ -37,7 +37,7 @@ export interface Slot {
 }
 
 /** What a slot holds before there is a process in it, and after. */
-export type SlotHoldings = Omit<Slot, "qemu" | "diskGib" | "runs">;
+type SlotHoldings = Omit<Slot, "qemu" | "diskGib" | "runs">;
 
 export interface SlotHost {
   readonly qemuHost: QemuHost;
@@ -49,7 +49,7 @@ export interface SlotHost {
   readonly masked?: readonly string[] | undefined;
 }
 
-export interface SlotRequest {
+interface SlotRequest {
   /** Made by this call; must not exist. */
   readonly folder: string;
   readonly machine: Omit<MachineSpec, "network">;

@@ -32,7 +32,7 @@ export interface Confinement {
 }
 
 /** A network namespace, and a TAP device of it that is open as `tapFd`. */
-export interface ConfinedNetwork {
+interface ConfinedNetwork {
   readonly namespace: string;
   readonly tap: string;
   readonly tapFd: number;

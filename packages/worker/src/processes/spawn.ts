@@ -16,7 +16,7 @@ const execFileAsync = promisify(execFile);
 /** Tools print little; more than this is a runaway. */
 const MAX_TOOL_OUTPUT_BYTES = 16 * 1024 * 1024;
 
-export interface DetachedSpec {
+interface DetachedSpec {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd: string;
@@ -25,13 +25,13 @@ export interface DetachedSpec {
   readonly logFd: number;
 }
 
-export interface DetachedProcess {
+interface DetachedProcess {
   readonly pid: number;
   /** Resolves when the process has ended and was reaped. */
   readonly exited: Promise<ExitStatus>;
 }
 
-export interface ConfinedProcess {
+interface ConfinedProcess {
   /** Of the program; its parent is a supervisor that tells how it ended. Absent when it could not be confined: the log says why. */
   readonly pid: number | undefined;
   /** The other end of the program's descriptor 3, a stream socket. */
@@ -40,7 +40,7 @@ export interface ConfinedProcess {
   readonly exited: Promise<unknown>;
 }
 
-export interface ExitStatus {
+interface ExitStatus {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
@@ -64,7 +64,7 @@ export async function spawnDetached(spec: DetachedSpec): Promise<DetachedProcess
   return { pid: child.pid, exited };
 }
 
-export interface ConfinedSpec extends DetachedSpec {
+interface ConfinedSpec extends DetachedSpec {
   readonly confinement: Confinement;
   /** Relative to the working directory: tells, in the end, how the program ended. */
   readonly recordFile: string;
@@ -120,7 +120,7 @@ function started(child: ChildProcess): Promise<void> {
   });
 }
 
-export interface ToolOptions {
+interface ToolOptions {
   readonly timeoutMs: number;
   readonly cwd?: string;
   /** Default: the daemon's own. */
@@ -159,7 +159,7 @@ export interface Coprocess {
 }
 
 /** Starts a tool that is fed and read for as long as the daemon lives; with the daemon its input closes. A terminal's Ctrl-C passes it by. */
-export function startCoprocess(command: string, args: readonly string[]): Coprocess {
+function startCoprocess(command: string, args: readonly string[]): Coprocess {
   const child = spawn(command, [...args], { stdio: ["pipe", "pipe", "inherit"], detached: true });
   const exited = new Promise<ExitStatus>((resolve, reject) => {
     child.once("exit", (code, signal) => resolve({ code, signal }));

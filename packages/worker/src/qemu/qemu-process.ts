@@ -43,7 +43,7 @@ export interface QemuHost {
   readonly readonlyMemoryLibrary: string | undefined;
 }
 
-export interface QemuSpec {
+interface QemuSpec {
   /** Shown in process lists. */
   readonly name: string;
   /** QEMU's working directory; holds the memory file, the disk folder and the QEMU itself. */

@@ -44,7 +44,7 @@ export async function findQemuProgram(name: string): Promise<QemuProgram> {
 }
 
 /** `name => /path (address)` of libraries, `/path (address)` of the loader. Whole folders: a module may need other libraries than the binary. */
-export function parseLinked(output: string): { folders: readonly string[]; loader: readonly string[] } {
+function parseLinked(output: string): { folders: readonly string[]; loader: readonly string[] } {
   const libraries = [...output.matchAll(/=> (\/\S+) \(/g)].map(([, path = ""]) => path);
   const loader = [...output.matchAll(/^\s*(\/\S+) \(/gm)].map(([, path = ""]) => path);
   return { folders: [...new Set(libraries.map((path) => dirname(path)))], loader };

@@ -9,7 +9,7 @@ import { isErrno } from "../files/errno.ts";
 import { pinSocket } from "../files/pinned-socket.ts";
 import { QmpError } from "./qmp-error.ts";
 
-export interface QmpEvent {
+interface QmpEvent {
   readonly event: string;
   readonly data: Readonly<Record<string, unknown>>;
 }

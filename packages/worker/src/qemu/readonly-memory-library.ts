@@ -10,7 +10,7 @@ const FILE = "readonly-memory.so";
 /** Built under root's umask it could be root's alone. */
 const MODE = 0o555;
 
-export interface Preloaded {
+interface Preloaded {
   readonly env: Readonly<Record<string, string>>;
   readonly exposed: readonly Exposed[];
 }

@@ -94,7 +94,7 @@ export async function linkSnapshot(from: Snapshot, to: string): Promise<void> {
 }
 
 /** Links what a restored VM reads: the base memory and the disk layers. `to` holds a disk folder already. */
-export async function linkBase(from: Snapshot, to: string): Promise<void> {
+async function linkBase(from: Snapshot, to: string): Promise<void> {
   await linkOrCopy(join(from.folder, MEMORY_FILE), join(to, MEMORY_FILE));
   await linkLayers(
     from.folder,

@@ -38,7 +38,7 @@ export interface Counters {
   readonly ticks: readonly number[];
 }
 
-export interface CapturedGuest {
+interface CapturedGuest {
   readonly state: Buffer;
   /** A file. */
   readonly delta: string;

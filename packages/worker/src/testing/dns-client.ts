@@ -12,7 +12,7 @@ import {
 
 const WAIT_MS = 8000;
 
-export interface AskOptions {
+interface AskOptions {
   readonly type?: RecordType | undefined;
   readonly edns?: number | undefined;
   readonly id?: number | undefined;
@@ -40,7 +40,7 @@ export function queryFor(name: string, { type = "A", edns, id = 4711 }: AskOptio
 }
 
 /** The addresses or other data of an answer, with what a test wants of its header. */
-export interface Reply {
+interface Reply {
   readonly rcode: number;
   readonly truncated: boolean;
   readonly data: readonly unknown[];

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { decode, encode, type Answer, type Packet, RECURSION_AVAILABLE } from "dns-packet";
 
-export interface UpstreamQuestion {
+interface UpstreamQuestion {
   readonly id: number;
   readonly name: string;
   readonly type: string;

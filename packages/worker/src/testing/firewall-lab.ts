@@ -34,7 +34,7 @@ export async function waitFor(isSo: () => boolean | Promise<boolean>, timeoutMs:
   return false;
 }
 
-export class FirewallLab {
+class FirewallLab {
   readonly lab: NetworkLab;
   readonly vm: Probe;
   /** The one that the test at hand speaks to. */

@@ -10,7 +10,7 @@ import { readQemuVersion } from "../qemu/qemu-version.ts";
 
 const STAMP = /qemu_stamp_[0-9a-f]{40}/;
 
-export interface OtherQemu {
+interface OtherQemu {
   /** Of its binary. */
   readonly path: string;
   readonly stamp: string;

@@ -13,7 +13,7 @@ import { meltDelta } from "../../snapshot/melt.ts";
  */
 const MELT_ABOVE_BYTES = 64 * 1024 * 1024;
 
-export interface PublishOptions extends CaptureOptions {
+interface PublishOptions extends CaptureOptions {
   readonly durability: "durable" | "volatile";
   /** `one`: only this VM will be restored from it. `many`: worth melting when large. */
   readonly children: "one" | "many";

@@ -6,7 +6,7 @@ import type { WorkerContext } from "../state/worker-context.ts";
 /** QEMU stops a guest whose write found the host's disk full; it is let go on as soon as there may be room again. */
 const NO_SPACE_RETRY_MS = 2_000;
 
-export interface WatchOptions {
+interface WatchOptions {
   /** One that was adopted may have been stopped before anybody listened. */
   readonly mayBeStopped?: boolean;
 }

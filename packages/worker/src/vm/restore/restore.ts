@@ -32,7 +32,7 @@ import type { WorkerContext } from "../state/worker-context.ts";
 
 const GIB = 1024 ** 3;
 
-export interface RestoreRequest {
+interface RestoreRequest {
   readonly vmId: VmId;
   readonly life: Life;
   readonly identity: VmIdentity;
@@ -52,7 +52,7 @@ export interface RestoreRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface Restored {
+interface Restored {
   readonly vm: Vm;
   readonly fromPool: boolean;
 }

@@ -28,7 +28,7 @@ export interface StartContext {
   readonly forward: GuestForward | undefined;
 }
 
-export interface Owner {
+interface Owner {
   readonly vmId: VmId;
   readonly identity: VmIdentity;
   readonly diskGib: number;

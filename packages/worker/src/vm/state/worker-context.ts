@@ -22,7 +22,7 @@ import type { Standby } from "./standby-vm.ts";
 import type { Vm } from "./vm.ts";
 
 /** The templates as transitions know them; template/template-store.ts has them. */
-export interface Templates {
+interface Templates {
   /** Opens or makes it. */
   ensure(machine: MachineType): Promise<Snapshot>;
   /** What a killed daemon left half-made. */

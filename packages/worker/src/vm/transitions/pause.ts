@@ -46,7 +46,7 @@ export async function pause(context: WorkerContext, vm: Vm): Promise<CaptureResu
 }
 
 /** From here on the published folder is the VM. */
-export async function endGuest(context: WorkerContext, vm: Vm, guest: Guest): Promise<void> {
+async function endGuest(context: WorkerContext, vm: Vm, guest: Guest): Promise<void> {
   vm.letGo();
   await guest.qemu.kill();
   await step("pause.killed");
