@@ -1,4 +1,7 @@
-/** A client that means no good, in a process of its own: five connections without a key, opened again whenever they end. Arguments: port, and what it does. */
+/**
+ * A client that means no good, in a process of its own: five connections without a key,
+ * opened again whenever they end. Arguments: port, and what it does.
+ */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,6 +1,6 @@
 /**
- * The same QEMU as the product's, its arguments written out: the floor shares no code with what it is held against. A test and each run compare
- * them with the product's, so that a change there cannot leave the floor measuring another machine.
+ * The same QEMU as the product's, its arguments written out: the floor shares no code with what it is held against. A test
+ * and each run compare them with the product's, so that a change there cannot leave the floor measuring another machine.
  */
 
 export interface FloorMachine {

@@ -1,6 +1,6 @@
 /**
- * The floor: what a bare script needs to bring a captured VM to its agent's answer. Everything is QEMU's and the guest's work; there is no journal,
- * no user, no control group, no checksum, no identity and nobody to ask.
+ * The floor: what a bare script needs to bring a captured VM to its agent's answer. Everything is QEMU's and
+ * the guest's work; there is no journal, no user, no control group, no checksum, no identity and nobody to ask.
  */
 import { execFile, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";

@@ -1,4 +1,6 @@
-/** What a change of the firewall costs on a host of 200 VMs: time until it is in force, and how long it holds the daemon's event loop up. */
+/**
+ * What a change of the firewall costs on a host of 200 VMs: time until it is in force, and how long it holds the daemon's event loop up.
+ */
 import { execFile } from "node:child_process";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,4 +1,7 @@
-/** What others notice of floods without a key: an authenticated call, a command, and a guest's question for a name, each beside its idle figure of the same run. */
+/**
+ * What others notice of floods without a key: an authenticated call, a command, and a
+ * guest's question for a name, each beside its idle figure of the same run.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";

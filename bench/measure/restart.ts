@@ -1,4 +1,7 @@
-/** How long a daemon that was killed is away, with VMs and without: from its start until it answers, and until each VM has run a command again. */
+/**
+ * How long a daemon that was killed is away, with VMs and without: from its start until
+ * it answers, and until each VM has run a command again.
+ */
 import type { Vm } from "fastvm";
 import { TestDaemon } from "../../e2e/harness/daemon.ts";
 import { MACHINE_TYPE } from "../session.ts";

@@ -1,4 +1,7 @@
-/** A browser without a screen in a fresh VM of the base image, installed by apt. Software emulation makes minutes of what takes seconds elsewhere. */
+/**
+ * A browser without a screen in a fresh VM of the base image, installed by apt. Software
+ * emulation makes minutes of what takes seconds elsewhere.
+ */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { FastvmClient, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";

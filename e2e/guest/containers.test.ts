@@ -1,6 +1,6 @@
 /**
- * Container engines in a fresh VM of the base image, installed and used by the commands of their own documents. Their packages come from the archive
- * that the image names; their images are made here. Software emulation runs all of it, which takes minutes.
+ * Container engines in a fresh VM of the base image, installed and used by the commands of their own documents. Their packages
+ * come from the archive that the image names; their images are made here. Software emulation runs all of it, which takes minutes.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient, Vm } from "fastvm";

@@ -67,7 +67,9 @@ export class Browser implements AsyncDisposable {
     }, START_MS);
   }
 
-  /** The value of an expression in the page, of a promise what it resolves to; as if the user had just clicked, so that windows may open. */
+  /**
+   * The value of an expression in the page, of a promise what it resolves to; as if the user had just clicked, so that windows may open.
+   */
   async evaluate<T>(expression: string): Promise<T> {
     const options = { expression, awaitPromise: true, returnByValue: true, userGesture: true };
     const { result } = await this.#call("Runtime.evaluate", options);

@@ -1,4 +1,6 @@
-/** A real daemon with a data folder of its own, for one test file. Its template comes from the machine's cache, so it starts in a second. */
+/**
+ * A real daemon with a data folder of its own, for one test file. Its template comes from the machine's cache, so it starts in a second.
+ */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";

@@ -1,6 +1,6 @@
 /**
- * The habits of the published generated clients, without the clients: three attempts on a lost connection, a timeout, 408, 409, 429 and 5xx unless
- * `x-should-retry` decides; the waits between them; a read timeout that any byte starts anew.
+ * The habits of the published generated clients, without the clients: three attempts on a lost connection, a timeout, 408,
+ * 409, 429 and 5xx unless `x-should-retry` decides; the waits between them; a read timeout that any byte starts anew.
  */
 import { request } from "node:http";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";

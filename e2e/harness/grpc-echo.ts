@@ -1,4 +1,7 @@
-/** A gRPC service that says everything again, for tests: its definition, and as a program `grpc-echo.ts <port>` its server. Runs in a VM, so it needs nothing but Node and @grpc/grpc-js. */
+/**
+ * A gRPC service that says everything again, for tests: its definition, and as a program
+ * `grpc-echo.ts <port>` its server. Runs in a VM, so it needs nothing but Node and @grpc/grpc-js.
+ */
 import { Metadata, Server, ServerCredentials, status } from "@grpc/grpc-js";
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 

@@ -1,6 +1,7 @@
 /**
- * The internet of a network test, as a program that runs in a namespace of its own: every address of it echoes on some TCP and UDP ports, and tells whom it saw; a DNS server
- * answers from names that the test gives. Spoken to in lines of JSON: commands in, results and sightings out.
+ * The internet of a network test, as a program that runs in a namespace of its own: every address
+ * of it echoes on some TCP and UDP ports, and tells whom it saw; a DNS server answers from names
+ * that the test gives. Spoken to in lines of JSON: commands in, results and sightings out.
  */
 import { createSocket } from "node:dgram";
 import { createServer, connect } from "node:net";

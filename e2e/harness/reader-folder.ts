@@ -1,4 +1,7 @@
-/** The folder of somebody who follows the pages: the clone's command and examples, the package as npm packs it, files to copy, and an old Node. */
+/**
+ * The folder of somebody who follows the pages: the clone's command and examples, the
+ * package as npm packs it, files to copy, and an old Node.
+ */
 import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";

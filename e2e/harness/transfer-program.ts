@@ -1,6 +1,6 @@
 /**
- * One transfer by the SDK in a process of its own, whose memory can be told from the test's. Arguments: `upload` or `download`, the VM's id, the path
- * here, the path in the VM. Prints what it used as JSON.
+ * One transfer by the SDK in a process of its own, whose memory can be told from the test's. Arguments:
+ * `upload` or `download`, the VM's id, the path here, the path in the VM. Prints what it used as JSON.
  */
 import { FastvmClient } from "fastvm";
 import { peakMib, startPeak } from "./memory.ts";

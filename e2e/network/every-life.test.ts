@@ -1,4 +1,7 @@
-/** One policy with every kind of rule, looked at in every life that a VM can have: each lets through what it should and stops what it should. */
+/**
+ * One policy with every kind of rule, looked at in every life that a VM can have: each
+ * lets through what it should and stops what it should.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient, NetworkPolicy, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";

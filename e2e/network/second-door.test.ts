@@ -1,4 +1,7 @@
-/** Without a daemon, and with all tables of the host flushed by somebody else, a VM reaches and is reached by no more than its policy could allow. */
+/**
+ * Without a daemon, and with all tables of the host flushed by somebody else, a VM
+ * reaches and is reached by no more than its policy could allow.
+ */
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { FastvmClient, NetworkRule, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -71,7 +74,10 @@ function sighted(since: number): ReadonlySet<string> {
   return new Set(words.map(({ address, port }) => `${address} ${port}`));
 }
 
-/** Ends the daemon and everybody's rules; resolves to the sightings until then, when the VM has been seen again, so that nothing holds it but its own namespace. */
+/**
+ * Ends the daemon and everybody's rules; resolves to the sightings until then, when the
+ * VM has been seen again, so that nothing holds it but its own namespace.
+ */
 async function flushed(canary: Peer): Promise<number> {
   await eventually(async () => expect(sighted(0)).toContain(canary.join(" ")), WAIT_MS);
   await daemon.sigkill();

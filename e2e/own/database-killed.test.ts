@@ -1,4 +1,7 @@
-/** A PostgreSQL that dies at the instant at which a VM's answer comes back: when it is there again, so is the truth, without a restart of the daemon. */
+/**
+ * A PostgreSQL that dies at the instant at which a VM's answer comes back: when it is
+ * there again, so is the truth, without a restart of the daemon.
+ */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { FastvmClient } from "fastvm";
 import type { Vm } from "fastvm";

@@ -7,8 +7,8 @@ import { askKeeper, expectContinues, sh, startKeeper } from "../harness/guest.ts
 import { processesIn } from "../harness/processes.ts";
 
 /**
- * An expiry is a timer and then a pause; on two busy emulated cores the pause takes a second or two. Less than the 15 s after which the control
- * plane would step in: it is the worker that is tested.
+ * An expiry is a timer and then a pause; on two busy emulated cores the pause takes a second or two.
+ * Less than the 15 s after which the control plane would step in: it is the worker that is tested.
  */
 const LATE_MS = 10_000;
 const SECONDS = 3;

@@ -1,4 +1,7 @@
-/** Work as programs do it, in a fresh VM of the base image: many files, processes and transactions. What it needs beyond the image comes by apt. */
+/**
+ * Work as programs do it, in a fresh VM of the base image: many files, processes and
+ * transactions. What it needs beyond the image comes by apt.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";

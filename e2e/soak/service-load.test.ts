@@ -1,4 +1,7 @@
-/** Much at once through the proxy into real VMs: large bodies with flat memory, a thousand requests to ten VMs, and slow ones that hold up nobody. */
+/**
+ * Much at once through the proxy into real VMs: large bodies with flat memory, a thousand
+ * requests to ten VMs, and slow ones that hold up nobody.
+ */
 import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
@@ -18,7 +21,10 @@ const FLAT_MIB = 100;
 const VMS = 10;
 const REQUESTS = 1000;
 
-/** `/bytes/N` sends so many, `/count` tells how many it got, `/hold` waits before it tells its host name, `/deaf` reads nothing and says nothing. */
+/**
+ * `/bytes/N` sends so many, `/count` tells how many it got, `/hold` waits before it tells
+ * its host name, `/deaf` reads nothing and says nothing.
+ */
 const SERVER = `
 import asyncio, socket
 BLOCK = b"x" * 262144

@@ -1,6 +1,6 @@
 /**
- * A process whose state is in memory only: it counts ten times a second and tells the number to whoever asks. A VM in which it goes on counting
- * from where it was cannot have been rebooted.
+ * A process whose state is in memory only: it counts ten times a second and tells the number to
+ * whoever asks. A VM in which it goes on counting from where it was cannot have been rebooted.
  */
 const PORT = 9000;
 

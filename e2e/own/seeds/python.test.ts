@@ -1,6 +1,6 @@
 /**
- * The examples that the two Python clients are documented with. Where those cannot be installed, what they send is sent by Python's standard library: the same
- * requests with the same headers in the same order.
+ * The examples that the two Python clients are documented with. Where those cannot be installed, what they
+ * send is sent by Python's standard library: the same requests with the same headers in the same order.
  */
 import { execFile, execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";

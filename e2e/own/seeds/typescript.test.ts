@@ -1,6 +1,6 @@
 /**
- * The examples that the first TypeScript SDK was documented with, as they stand there but for what they print to: a name that is checked here. Each runs with
- * nothing set but the key and the base URL.
+ * The examples that the first TypeScript SDK was documented with, as they stand there but for what
+ * they print to: a name that is checked here. Each runs with nothing set but the key and the base URL.
  */
 import { FastVM } from "@fastvm/sdk";
 import type { CommandResult, FirewallPolicy, FlatSnapshot, VM } from "@fastvm/sdk";

@@ -1,6 +1,6 @@
 /**
- * Closes to all other users what earlier versions left open in the data folder. The folder itself is its owner's, who may have made it, with whatever else
- * lies in it.
+ * Closes to all other users what earlier versions left open in the data folder. The
+ * folder itself is its owner's, who may have made it, with whatever else lies in it.
  */
 import { join } from "node:path";
 import { closeToOthers } from "@fastvm/worker";

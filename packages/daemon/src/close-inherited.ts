@@ -1,6 +1,7 @@
 /**
- * Closes what a daemon in the foreground was started with, but for its standard descriptors: the tools that it starts would have it, too. Node itself marks all that it
- * opens as closed for those, and what it finds at its start up to the first gap; whatever is not marked is somebody else's.
+ * Closes what a daemon in the foreground was started with, but for its standard descriptors: the
+ * tools that it starts would have it, too. Node itself marks all that it opens as closed for those,
+ * and what it finds at its start up to the first gap; whatever is not marked is somebody else's.
  */
 import { closeSync, readdirSync, readFileSync } from "node:fs";
 

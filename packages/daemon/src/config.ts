@@ -33,7 +33,9 @@ export interface DaemonConfig {
   readonly nameservers: readonly string[] | undefined;
   /** Absent: the API is served in cleartext. */
   readonly tls: TlsPaths | undefined;
-  /** How clients reach the API, such as `https://fastvm.example.com`, where that is not how their requests arrive; default: as they arrive. */
+  /**
+   * How clients reach the API, such as `https://fastvm.example.com`, where that is not how their requests arrive; default: as they arrive.
+   */
   readonly publicUrl: string | undefined;
   /** Pages, beside the API's own, whose scripts may open consoles with a token. */
   readonly consoleOrigins: readonly string[];
@@ -146,7 +148,10 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
   };
 }
 
-/** A variable that nobody reads may have been meant to take something away, such as the VMs' network. Others' are let be, as clients have some too. */
+/**
+ * A variable that nobody reads may have been meant to take something away, such as the
+ * VMs' network. Others' are let be, as clients have some too.
+ */
 function refuseMisspelt(env: NodeJS.ProcessEnv): void {
   const known: readonly string[] = VARIABLES;
   const names = known.map((name) => name.slice(PREFIX.length));

@@ -1,6 +1,7 @@
 /**
- * Room that a daemon keeps for its own start. Stopped on a full disk it could not start again, for want of a few blocks for its records, and what would free the disk, a
- * delete, needs a daemon. So a file holds some, and gives them up in parts: the first that comes may well be a guest that waits for room.
+ * Room that a daemon keeps for its own start. Stopped on a full disk it could not start again, for want
+ * of a few blocks for its records, and what would free the disk, a delete, needs a daemon. So a file
+ * holds some, and gives them up in parts: the first that comes may well be a guest that waits for room.
  */
 import { randomBytes } from "node:crypto";
 import { open, stat, statfs, truncate } from "node:fs/promises";

@@ -1,6 +1,7 @@
 /**
- * Requests of this machine's programs to its own daemon. They know it by the digest of its certificate, which the daemon left in its folder, and not by a
- * name and an authority: the certificate may be for another name, of an authority that this machine does not trust, or outdated.
+ * Requests of this machine's programs to its own daemon. They know it by the digest of its
+ * certificate, which the daemon left in its folder, and not by a name and an authority: the
+ * certificate may be for another name, of an authority that this machine does not trust, or outdated.
  */
 import { once } from "node:events";
 import { request as requestHttp } from "node:http";

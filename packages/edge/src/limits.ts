@@ -15,7 +15,10 @@ export interface EdgeLimits {
   readonly lingerMs: number;
   /** Connections into one VM: its link carries 1,024 streams, and commands and files need some. */
   readonly connectionsPerVm: number;
-  /** Connections into all VMs. Each may hold over half a MiB that its client does not take: the window of its link, that of HTTP/2, and a chunk. */
+  /**
+   * Connections into all VMs. Each may hold over half a MiB that its client does not
+   * take: the window of its link, that of HTTP/2, and a chunk.
+   */
   readonly connections: number;
 }
 
@@ -36,7 +39,9 @@ export const MAX_HEADERS = 500;
 /** Answers with many cookies or long policies exceed Node's 16 KiB; HTTP/2 takes as much by itself. */
 export const MAX_ANSWER_HEADER_BYTES = 64 * 1024;
 
-/** Header fields of an answer over HTTP/2: more than fit in 64 KiB, so that only their size counts. Node resets those with more than 128. */
+/**
+ * Header fields of an answer over HTTP/2: more than fit in 64 KiB, so that only their size counts. Node resets those with more than 128.
+ */
 export const MAX_HTTP2_HEADERS = 2000;
 
 /** What a client may send before its WebSocket is open, which it should not do at all; more waits until it is. */
@@ -45,7 +50,10 @@ export const MAX_EARLY_BYTES = 64 * 1024;
 /** What clients do well to wait before they try again, in seconds. */
 export const RETRY_AFTER_SEC = 5;
 
-/** Flow-control window of an HTTP/2 stream from a service: so much of an answer waits here for a client that does not read. As much as of HTTP/1.1, in the guest's link. */
+/**
+ * Flow-control window of an HTTP/2 stream from a service: so much of an answer waits here
+ * for a client that does not read. As much as of HTTP/1.1, in the guest's link.
+ */
 export const HTTP2_WINDOW_BYTES = 256 * 1024;
 
 /** That of its session, which has no other stream: the largest there is, since each renewal costs a write and bounds nothing. */

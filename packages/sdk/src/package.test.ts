@@ -1,4 +1,7 @@
-/** The package as its users get it: built, looked over by the tools for that, installed in a folder of theirs, type-checked and run by each Node there is. */
+/**
+ * The package as its users get it: built, looked over by the tools for that, installed in
+ * a folder of theirs, type-checked and run by each Node there is.
+ */
 import { execFile, execFileSync } from "node:child_process";
 import {
   existsSync,

@@ -1,6 +1,8 @@
 /** Where a worker keeps things and how much it may use. Every field is decided by the daemon; nothing here reads the environment. */
 interface NetworkConfig {
-  /** Network of at most 96 bits from which VMs get their public addresses; default: one of unique local addresses, of the data folder's own. */
+  /**
+   * Network of at most 96 bits from which VMs get their public addresses; default: one of unique local addresses, of the data folder's own.
+   */
   readonly ipv6Prefix?: string | undefined;
   /** Whom the resolver asks, `address` or `address:port`; default: the host's own. */
   readonly nameservers?: readonly string[] | undefined;

@@ -312,8 +312,8 @@ export class Worker implements WorkerPort {
   }
 
   /**
-   * The VM is looked up when its turn comes: a resume before it has replaced the object. Aborted while it waits for its turn, the task is never begun;
-   * aborted later it comes to its end, but nobody waits for it.
+   * The VM is looked up when its turn comes: a resume before it has replaced the object. Aborted while it
+   * waits for its turn, the task is never begun; aborted later it comes to its end, but nobody waits for it.
    */
   async #transition<T>(vmId: VmId, task: (vm: Vm) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const { transitions } = this.#require(vmId);

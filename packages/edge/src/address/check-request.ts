@@ -1,6 +1,6 @@
 /**
- * Refuses requests that two parties could read in two ways. Node's parser refuses conflicting lengths, bad chunks, folded headers and the like by
- * itself; here is what it lets through. What is passed on is framed anew in any case, from what was parsed.
+ * Refuses requests that two parties could read in two ways. Node's parser refuses conflicting lengths, bad chunks, folded headers
+ * and the like by itself; here is what it lets through. What is passed on is framed anew in any case, from what was parsed.
  */
 import { ProxyError } from "../answer/proxy-errors.ts";
 import { http2StreamOf, type ClientRequest } from "../client-request.ts";
@@ -45,7 +45,10 @@ function checkFraming(request: ClientRequest): void {
     refuse("its Content-Length is not one number");
 }
 
-/** A browser that asks for a service worker's script, which by path would be the API's. None is registered by pages of today, and none that is there is renewed. */
+/**
+ * A browser that asks for a service worker's script, which by path would be the API's.
+ * None is registered by pages of today, and none that is there is renewed.
+ */
 export function checkPathRequest(request: ClientRequest): void {
   if (valuesOf(request, "service-worker").length > 0)
     refuse("service workers need the service's own host name");

@@ -1,4 +1,6 @@
-/** The proxy's own answers: errors in the API's shape with `suggested_action`, as the first clients read the hint, and the code in a header. */
+/**
+ * The proxy's own answers: errors in the API's shape with `suggested_action`, as the first clients read the hint, and the code in a header.
+ */
 import { ServerResponse, STATUS_CODES } from "node:http";
 import { errorBody, REQUEST_ID_HEADER } from "@fastvm/contract";
 import type { ClientRequest, ClientResponse } from "../client-request.ts";

@@ -66,8 +66,8 @@ export function badAnswer(error: Error): ProxyError {
 }
 
 /**
- * The connection serves one request, but the service is not told: many that are told to close do so with the request half read, and the reset takes
- * their answer with it.
+ * The connection serves one request, but the service is not told: many that are told to
+ * close do so with the request half read, and the reset takes their answer with it.
  */
 function kept({ takesTrailers }: OutgoingRequest): readonly string[] {
   return takesTrailers ? ["TE", "trailers", "Connection", "keep-alive, TE"] : ["Connection", "keep-alive"];

@@ -1,6 +1,6 @@
 /**
- * What a client sends before its WebSocket is open. Its connection must be read all the while: only a reader learns that the client left. What
- * comes is kept for the WebSocket.
+ * What a client sends before its WebSocket is open. Its connection must be read all the
+ * while: only a reader learns that the client left. What comes is kept for the WebSocket.
  */
 import type { Duplex } from "node:stream";
 import { MAX_EARLY_BYTES } from "../limits.ts";

@@ -1,6 +1,6 @@
 /**
- * Keys and tokens of the API must not come to be known to programs in VMs: a client may send its key along with every request, and a page its address. What
- * counts is the value, not the name, so that a service's own keys and `Authorization` pass.
+ * Keys and tokens of the API must not come to be known to programs in VMs: a client may send its key along with every request,
+ * and a page its address. What counts is the value, not the name, so that a service's own keys and `Authorization` pass.
  */
 import type { CredentialCheck } from "@fastvm/contract";
 

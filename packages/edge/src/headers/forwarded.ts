@@ -28,7 +28,8 @@ const OURS: ReadonlySet<string> = new Set([
 
 /** Whether a header of the client's must not go on as it is. */
 export function isForwardingClaim(name: string, isTrusted: boolean): boolean {
-  // CGI, and so WSGI and PHP, sees no difference between the two; no proxy writes the underscores, so whoever does means to be taken for one.
+  // CGI, and so WSGI and PHP, sees no difference between the two; no proxy writes the
+  // underscores, so whoever does means to be taken for one.
   const standard = name.replaceAll("_", "-");
   const claims = isTrusted && standard === name ? OURS : CLAIMS;
   return claims.has(standard);

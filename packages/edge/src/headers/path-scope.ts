@@ -1,6 +1,6 @@
 /**
- * Services by path share the API's host, in a browser one origin and one set of cookies. So what a service says of the whole host stays behind, its pages are
- * given an origin of their own, and its cookies a name and a path that are its own: it sets and gets no others.
+ * Services by path share the API's host, in a browser one origin and one set of cookies. So what a service says of the whole host stays
+ * behind, its pages are given an origin of their own, and its cookies a name and a path that are its own: it sets and gets no others.
  */
 import { createHash } from "node:crypto";
 import type { ServiceAddress } from "@fastvm/contract";
@@ -48,7 +48,10 @@ export interface PathScope {
   withoutPage(raw: RawHeaders): string[];
 }
 
-/** `prefix`: what was cut from the path. `host`: as the client wrote it. `outerPrefix`: the one under which the service knows itself behind another proxy. */
+/**
+ * `prefix`: what was cut from the path. `host`: as the client wrote it. `outerPrefix`:
+ * the one under which the service knows itself behind another proxy.
+ */
 export function pathScope(
   address: ServiceAddress,
   prefix: string,

@@ -1,4 +1,7 @@
-/** A proxy in a process of its own, so that its memory can be told from that of the test's clients and services. Prints its ports, then answers questions. */
+/**
+ * A proxy in a process of its own, so that its memory can be told from that of the test's
+ * clients and services. Prints its ports, then answers questions.
+ */
 import { TestEdge } from "./test-edge.ts";
 
 /** Ports of services on this machine, as VMs: the first speaks HTTP/1.1, the second HTTP/2. */

@@ -1,4 +1,7 @@
-/** What a file that is copied by itself keeps besides its bytes: permissions and time. Its owner is whoever receives it, so no set-id bit goes along. */
+/**
+ * What a file that is copied by itself keeps besides its bytes: permissions and time. Its
+ * owner is whoever receives it, so no set-id bit goes along.
+ */
 export interface FileMetadata {
   readonly mode: number;
   /** Seconds since 1970 with nine digits behind the point: more than a number of JavaScript holds. */

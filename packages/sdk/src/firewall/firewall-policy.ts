@@ -24,7 +24,10 @@ export interface PatchFirewallPolicy {
   readonly ingress?: readonly FirewallRule[];
 }
 
-/** The newer dialect. A block that is left out has its default: ingress deny, egress allow, names by egress: all, or those that its rules name where it denies the rest. */
+/**
+ * The newer dialect. A block that is left out has its default: ingress deny, egress
+ * allow, names by egress: all, or those that its rules name where it denies the rest.
+ */
 export interface NetworkPolicy {
   readonly ingress?: { readonly default: NetworkAction; readonly rules?: readonly NetworkRule[] };
   readonly egress?: {

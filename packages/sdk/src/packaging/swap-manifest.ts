@@ -1,6 +1,7 @@
 /**
- * What `npm pack` and `npm publish` run around their work: `swap-manifest.ts published` before it, `swap-manifest.ts workspace` after it.
- * The published manifest lacks the condition by which this workspace runs the sources: a bundler in development mode would look for them in vain.
+ * What `npm pack` and `npm publish` run around their work: `swap-manifest.ts published` before
+ * it, `swap-manifest.ts workspace` after it. The published manifest lacks the condition by which
+ * this workspace runs the sources: a bundler in development mode would look for them in vain.
  */
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * For tests: a folder with every kind of file and name, and a list of what a folder holds that can be compared. Both are Python's, which knows attributes
- * and holes and runs in a VM too.
+ * For tests: a folder with every kind of file and name, and a list of what a folder holds that
+ * can be compared. Both are Python's, which knows attributes and holes and runs in a VM too.
  */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
@@ -59,7 +59,10 @@ for folder, folders, files in os.walk(b".", topdown=False):
         os.utime(os.path.join(folder, name), ns=(time, time), follow_symlinks=False)
 `;
 
-/** Takes a folder; prints a JSON list with a line of facts for each thing in it. Where its data lie says more than how many blocks: file systems count their own too. */
+/**
+ * Takes a folder; prints a JSON list with a line of facts for each thing in it. Where its
+ * data lie says more than how many blocks: file systems count their own too.
+ */
 export const LIST_MANIFEST = `
 import errno, hashlib, json, os, stat, sys
 os.chdir(os.fsencode(sys.argv[1]))

@@ -13,7 +13,10 @@ export interface VmStats {
   readonly memoryMiB: { readonly limit: number; readonly resident: number };
   /** `used` is what the disk's layers take of the host's disk, `own` the part that nothing else shares. */
   readonly diskBytes: { readonly limit: number; readonly used: number; readonly own: number };
-  /** Since its present life began, while it runs and has a network. `sent` left the guest; `dropped` is what its policy, or a rule for all VMs, stopped. */
+  /**
+   * Since its present life began, while it runs and has a network. `sent` left the guest;
+   * `dropped` is what its policy, or a rule for all VMs, stopped.
+   */
   readonly network?: {
     readonly sent: PacketCount;
     readonly received: PacketCount;

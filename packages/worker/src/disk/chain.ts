@@ -30,7 +30,10 @@ export function nextLayer(chain: DiskChain): string {
   return layerName(Number(top.slice(0, top.indexOf("."))) + 1);
 }
 
-/** The chain once `active` is its top: each capture adds the next number, and only captures add any. `undefined` when that layer is not above it. */
+/**
+ * The chain once `active` is its top: each capture adds the next number, and only
+ * captures add any. `undefined` when that layer is not above it.
+ */
 export function chainUpTo(chain: DiskChain, active: string): DiskChain | undefined {
   const grown = [...chain];
   while (layerNumber(nextLayer(grown)) <= layerNumber(active) && grown.length < chain.length + MAX_BEHIND)
@@ -69,7 +72,8 @@ function fileOptions(layer: string, writable: boolean): Record<string, unknown> 
     ...(writable ? { "auto-read-only": true } : { "read-only": true }),
     // Our own rules (one writer, frozen layers) replace QEMU's locks, which cost a system call for every byte they guard.
     locking: "off",
-    // A running VM's disk is gone with its memory when the power goes; a capture syncs what it publishes. So a flush has nothing to protect.
+    // A running VM's disk is gone with its memory when the power goes; a capture syncs
+    // what it publishes. So a flush has nothing to protect.
     cache: { "no-flush": true },
   };
 }
@@ -82,8 +86,8 @@ export async function attachDisk(qmp: QmpClient, chain: DiskChain): Promise<void
 }
 
 /**
- * Opens an empty overlay that is not part of the chain yet. Outside the pause: opening files takes milliseconds. One of that name that QEMU still has open
- * is of a capture that was given up.
+ * Opens an empty overlay that is not part of the chain yet. Outside the pause: opening files takes
+ * milliseconds. One of that name that QEMU still has open is of a capture that was given up.
  */
 export async function openOverlay(qmp: QmpClient, layer: string): Promise<void> {
   try {

@@ -1,6 +1,7 @@
 /**
- * What a guest may be told. The name asked for must be allowed, and so must every name of its CNAME chain be when names are denied by a list: an alias
- * leads to nothing that the list forbids. Under a list of allowed names an alias may lead anywhere, as that is its owner's decision.
+ * What a guest may be told. The name asked for must be allowed, and so must every name of its
+ * CNAME chain be when names are denied by a list: an alias leads to nothing that the list forbids.
+ * Under a list of allowed names an alias may lead anywhere, as that is its owner's decision.
  */
 import type { DnsPolicy } from "@fastvm/contract";
 import type { DnsGuest, LearnedAddress } from "./guest-port.ts";

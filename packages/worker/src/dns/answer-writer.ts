@@ -1,6 +1,6 @@
 /**
- * Writes answers. Owners of records are pointers to the question or to the alias before, so that answers stay small: a dozen addresses fit into the 512
- * bytes of a guest without EDNS.
+ * Writes answers. Owners of records are pointers to the question or to the alias before, so
+ * that answers stay small: a dozen addresses fit into the 512 bytes of a guest without EDNS.
  */
 import type { Question } from "./header-guard.ts";
 import type { Alias, Authority, ResolvedRecord } from "./resolution.ts";

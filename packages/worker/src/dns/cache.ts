@@ -6,7 +6,10 @@ export interface CacheLimits {
   readonly bytes: number;
 }
 
-/** Of one VM: 300 names of three addresses fill the bytes, 1,000 are without records; a build asks for some hundred. On a host of 200 VMs that all mean ill it is 100 MiB. */
+/**
+ * Of one VM: 300 names of three addresses fill the bytes, 1,000 are without records; a
+ * build asks for some hundred. On a host of 200 VMs that all mean ill it is 100 MiB.
+ */
 export const DEFAULT_CACHE_LIMITS: CacheLimits = { entries: 1000, bytes: 512 * 1024 };
 
 /** A key, a map's entry and the objects. An entry of three addresses was measured at 1,700 bytes in all (Node 24), and is counted so. */

@@ -7,8 +7,8 @@ export interface DnsGuest {
   /** Whether a rule lets the VM reach this address of a guarded range. Asked for no other addresses. */
   allowsAddress(address: string): boolean;
   /**
-   * Opens the firewall's fqdn rules for addresses; awaited before the answer leaves. When it rejects or takes too long, the guest gets SERVFAIL, for an
-   * answer whose addresses are not yet let through would only break the guest's first connection.
+   * Opens the firewall's fqdn rules for addresses; awaited before the answer leaves. When it rejects or takes too long, the
+   * guest gets SERVFAIL, for an answer whose addresses are not yet let through would only break the guest's first connection.
    */
   learn(entries: readonly LearnedAddress[]): Promise<void>;
 }
@@ -17,8 +17,8 @@ export interface LearnedAddress {
   /** The name asked for, or one of its CNAME chain, each in an entry of its own. Lower case. */
   readonly name: string;
   /**
-   * Whether it is a name of the chain. That such a name has this address is claimed by whoever answers for the name asked for: enough to deny it, not to open it. Rules that
-   * allow learn of the name asked for alone, whose owner decides where its aliases lead.
+   * Whether it is a name of the chain. That such a name has this address is claimed by whoever answers for the name asked for: enough
+   * to deny it, not to open it. Rules that allow learn of the name asked for alone, whose owner decides where its aliases lead.
    */
   readonly isAlias: boolean;
   readonly address: string;

@@ -1,6 +1,6 @@
 /**
- * Reads a guest's question and turns away all that is none, before anything is allocated for it: the counts in a header are claims, and nothing that a
- * guest sends may throw.
+ * Reads a guest's question and turns away all that is none, before anything is allocated
+ * for it: the counts in a header are claims, and nothing that a guest sends may throw.
  */
 import {
   FLAG_RECURSION_DESIRED,

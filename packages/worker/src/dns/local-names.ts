@@ -1,6 +1,6 @@
 /**
- * Names that are nobody's business upstream. They do not exist, for the guest's own files answer for `localhost`, and the rest would tell the host's resolver,
- * or the internet, what is asked on this machine.
+ * Names that are nobody's business upstream. They do not exist, for the guest's own files answer for
+ * `localhost`, and the rest would tell the host's resolver, or the internet, what is asked on this machine.
  */
 import { isIP } from "node:net";
 import { isGuarded } from "../ip/guarded-ranges.ts";
@@ -36,7 +36,10 @@ function reverseIpv6(labels: readonly string[]): string | undefined {
   return nibbles.join("").padEnd(32, "0").match(/.{4}/g)?.join(":");
 }
 
-/** The last labels that fit, last first. What stands before them is a name inside the reverse zone, such as `_udp` or a classless delegation's. */
+/**
+ * The last labels that fit, last first. What stands before them is a name inside the
+ * reverse zone, such as `_udp` or a classless delegation's.
+ */
 function trailing(labels: readonly string[], shape: RegExp, atMost: number): string[] {
   const candidates = labels.slice(-atMost).toReversed();
   const odd = candidates.findIndex((label) => !shape.test(label));

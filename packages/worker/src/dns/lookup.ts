@@ -1,6 +1,7 @@
 /**
- * From a question to what the world says of it: from the VM's cache, from a question of its own that is under way already, or from the upstreams. Each VM has a cache
- * to itself: what is left of a time to live, and how fast an answer comes, would tell one tenant what another has asked for.
+ * From a question to what the world says of it: from the VM's cache, from a question of its own
+ * that is under way already, or from the upstreams. Each VM has a cache to itself: what is left of
+ * a time to live, and how fast an answer comes, would tell one tenant what another has asked for.
  */
 import { Cache, type CacheLimits } from "./cache.ts";
 import type { Question } from "./header-guard.ts";

@@ -2,8 +2,8 @@
 import { readName } from "./wire-name.ts";
 
 /**
- * Types whose data holds names that may be compressed (RFC 3597 section 4): how many bytes, then how many names; what follows is copied. All later
- * types must not compress, so the others are copied as they are.
+ * Types whose data holds names that may be compressed (RFC 3597 section 4): how many bytes, then how many
+ * names; what follows is copied. All later types must not compress, so the others are copied as they are.
  */
 const LAYOUTS: ReadonlyMap<number, readonly [fixedBytes: number, names: number]> = new Map([
   [2, [0, 1]], // NS

@@ -4,8 +4,8 @@ import { isIPv6 } from "node:net";
 import type { GuestService } from "./guest-service.ts";
 
 /**
- * The kernel counts about 770 bytes for a question and grants twice what is asked for: room for the 400 of a burst. It drops what a flood sends beyond, as
- * hundreds of VMs may flood.
+ * The kernel counts about 770 bytes for a question and grants twice what is asked for: room
+ * for the 400 of a burst. It drops what a flood sends beyond, as hundreds of VMs may flood.
  */
 const RECEIVE_BUFFER_BYTES = 160 * 1024;
 

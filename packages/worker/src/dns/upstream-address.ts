@@ -14,7 +14,9 @@ const MAX_NAMESERVERS = 3;
 /** Hosts move between networks; a file of a few lines is cheap to read again. */
 const REREAD_MS = 15_000;
 
-/** `address`, `address:port` or `[address]:port`, never a name: a resolver cannot begin with resolving. `undefined` when it is none of them. */
+/**
+ * `address`, `address:port` or `[address]:port`, never a name: a resolver cannot begin with resolving. `undefined` when it is none of them.
+ */
 export function parseUpstream(text: string): UpstreamAddress | undefined {
   if (isIP(text) !== 0) return { host: text, port: DNS_PORT };
   const match = /^(?:\[(?<ipv6>[^\]]+)\]|(?<ipv4>[^:]+))(?::(?<port>\d{1,5}))?$/.exec(text);

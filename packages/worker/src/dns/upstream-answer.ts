@@ -1,6 +1,6 @@
 /**
- * Reads what an upstream answered. Only the CNAME chain from the name asked for, the records of the type asked for at its end and, when there are none, the
- * zone's SOA are taken: everything else in a message is somebody's claim about names that nobody asked for.
+ * Reads what an upstream answered. Only the CNAME chain from the name asked for, the records of the type asked for at its end and,
+ * when there are none, the zone's SOA are taken: everything else in a message is somebody's claim about names that nobody asked for.
  */
 import { SocketAddress } from "node:net";
 import { isGuarded } from "../ip/guarded-ranges.ts";

@@ -16,8 +16,8 @@ export class UpstreamError extends Error {
 }
 
 /**
- * A socket of its own for each question, so that its port is random too (RFC 5452); connected, so that the kernel passes on only what comes from the upstream
- * and tells at once when nobody listens there.
+ * A socket of its own for each question, so that its port is random too (RFC 5452); connected, so that
+ * the kernel passes on only what comes from the upstream and tells at once when nobody listens there.
  */
 export function exchangeUdp(
   upstream: UpstreamAddress,

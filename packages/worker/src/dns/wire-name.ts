@@ -1,6 +1,6 @@
 /**
- * Names on the wire. The text of a name is only for comparing: what goes out again are the bytes that came in. Unlike dns-packet's, the text is
- * unambiguous: a dot or a byte beyond ASCII inside a label is escaped, so no label can pass for several.
+ * Names on the wire. The text of a name is only for comparing: what goes out again are the bytes that came in. Unlike
+ * dns-packet's, the text is unambiguous: a dot or a byte beyond ASCII inside a label is escaped, so no label can pass for several.
  */
 import { MAX_NAME_BYTES } from "./wire.ts";
 
@@ -11,7 +11,10 @@ const MAX_POINTERS = 16;
 const SCRATCH = Buffer.alloc(MAX_NAME_BYTES);
 const TEXT = Buffer.alloc(MAX_NAME_BYTES);
 
-/** How each byte of a label is written; what takes one character is there again as its code, 0 for the rest. Tables, as an answer can hold 100,000 bytes of names. */
+/**
+ * How each byte of a label is written; what takes one character is there again as its
+ * code, 0 for the rest. Tables, as an answer can hold 100,000 bytes of names.
+ */
 const WRITTEN = Array.from({ length: 256 }, (_, byte) => writtenByte(byte));
 const PLAIN = Uint8Array.from(WRITTEN, (text) => (text.length === 1 ? text.charCodeAt(0) : 0));
 const DOT = 46;

@@ -1,6 +1,6 @@
 /**
- * Folders through which nobody passes but root. A base memory, a layer or an overlay has one mode for all its hard links, and a QEMU must be able to read what
- * is linked into its own folder; so it is the folders above all other links that keep everybody else out.
+ * Folders through which nobody passes but root. A base memory, a layer or an overlay has one mode for all its hard links, and a QEMU
+ * must be able to read what is linked into its own folder; so it is the folders above all other links that keep everybody else out.
  */
 import { chmod, mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * A Unix socket in a folder that somebody else may write to: what is connected to is what lies at that very name, and never where a link leads. A QEMU that was
- * taken over could otherwise have the daemon, which may go everywhere, speak with another VM in its name.
+ * A Unix socket in a folder that somebody else may write to: what is connected to is what lies at that very name, and never where a
+ * link leads. A QEMU that was taken over could otherwise have the daemon, which may go everywhere, speak with another VM in its name.
  */
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";

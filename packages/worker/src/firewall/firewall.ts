@@ -1,6 +1,7 @@
 /**
- * Enforces the policies of this daemon's VMs in the kernel: one nftables table, in which every VM has chains of its own. A call resolves when what it asked for
- * is in force. What the table ought to be is kept in memory, so that it can be put back when someone else on the host removes it.
+ * Enforces the policies of this daemon's VMs in the kernel: one nftables table, in which every VM
+ * has chains of its own. A call resolves when what it asked for is in force. What the table ought
+ * to be is kept in memory, so that it can be put back when someone else on the host removes it.
  */
 import type { NetworkPolicy } from "@fastvm/contract";
 import type { CommandShell } from "../host/command-shell.ts";

@@ -18,7 +18,10 @@ export interface FirewallGuest {
 /** An address that the resolver is about to hand out for a name. */
 export interface LearnedAddress {
   readonly name: string;
-  /** Whether it is a name of the CNAME chain and not the one asked for: then the address is known by somebody else's word, and no rule opens it. */
+  /**
+   * Whether it is a name of the CNAME chain and not the one asked for: then the address
+   * is known by somebody else's word, and no rule opens it.
+   */
   readonly isAlias: boolean;
   readonly address: string;
   readonly ttlSec: number;

@@ -1,6 +1,6 @@
 /**
- * The table as it ought to be, kept so against others on the host: changes go in one after the other, and what somebody else removed or changed is put back. What it
- * ought to contain is its owner's to say.
+ * The table as it ought to be, kept so against others on the host: changes go in one after the other,
+ * and what somebody else removed or changed is put back. What it ought to contain is its owner's to say.
  */
 import type { CommandShell } from "../host/command-shell.ts";
 import { SerialQueue } from "../concurrency/serial-queue.ts";
@@ -133,8 +133,8 @@ export class KeptTable {
   }
 
   async #putBack(reason: string): Promise<void> {
-    // What holds the VMs' rules together comes first: without rules of theirs they reach nothing, and all those of hundreds of VMs take half a second. A table that is not
-    // ours enough to take it is replaced below.
+    // What holds the VMs' rules together comes first: without rules of theirs they reach nothing, and all those
+    // of hundreds of VMs take half a second. A table that is not ours enough to take it is replaced below.
     await this.#table.transact(renderBase(this.#options)).catch(() => undefined);
     try {
       await this.replace(this.#owner.whole());

@@ -1,6 +1,7 @@
 /**
- * Well-known public resolvers that speak HTTPS, by the addresses that their operators publish. Never complete: whoever runs a resolver of their own on port 443 is
- * stopped only by rules. Sources: https://github.com/curl/curl/wiki/DNS-over-HTTPS and the operators' own pages, named beside each.
+ * Well-known public resolvers that speak HTTPS, by the addresses that their operators publish. Never
+ * complete: whoever runs a resolver of their own on port 443 is stopped only by rules. Sources:
+ * https://github.com/curl/curl/wiki/DNS-over-HTTPS and the operators' own pages, named beside each.
  */
 
 export const DOH_IPV4: readonly string[] = [

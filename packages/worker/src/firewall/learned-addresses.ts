@@ -1,7 +1,7 @@
 /**
- * Addresses that rules by name stand for just now: those that the resolver handed out, for as long as its answer is good. A copy of what the kernel's sets have of a
- * VM, so that they can be filled again, and so that an answer that changes nothing costs no transaction. Nothing is in the kernel that is not in here too, so this is
- * also where a VM's share of the sets has its bound.
+ * Addresses that rules by name stand for just now: those that the resolver handed out, for as long as its answer is good. A copy
+ * of what the kernel's sets have of a VM, so that they can be filled again, and so that an answer that changes nothing costs no
+ * transaction. Nothing is in the kernel that is not in here too, so this is also where a VM's share of the sets has its bound.
  */
 import type { FirewallRule, NetworkPolicy } from "@fastvm/contract";
 import { otherAddresses } from "../ip/address-forms.ts";
@@ -147,7 +147,10 @@ export class LearnedAddresses {
     return [...evicted, { ...element, ttlSec, isKnown }];
   }
 
-  /** All that is out of date goes first, then some that the rule with the most addresses would lose next: no rule's flood takes another's few, such as what it denies. */
+  /**
+   * All that is out of date goes first, then some that the rule with the most addresses
+   * would lose next: no rule's flood takes another's few, such as what it denies.
+   */
   #makeRoom(nowMs: number): readonly AddressChange[] {
     const shares = [...this.#shares.values()];
     const count = shares.reduce((sum, { expiries }) => sum + expiries.size, 0);

@@ -24,7 +24,10 @@ export class NftTable {
     this.#watch = watch;
   }
 
-  /** All of it or nothing. In force when it resolves: nft may still wait then, for as long again, until the kernel has freed what was deleted. */
+  /**
+   * All of it or nothing. In force when it resolves: nft may still wait then, for as long
+   * again, until the kernel has freed what was deleted.
+   */
   async transact(text: string): Promise<void> {
     const mark = randomBytes(4).toString("hex");
     const ended = this.#run(text + signature(this.name, mark));

@@ -1,5 +1,6 @@
 /**
- * Shapes what a VM sends, at the end of its namespace. A token bucket counts bytes; to count packets, a table of sizes tells it that each has the same.
+ * Shapes what a VM sends, at the end of its namespace. A token bucket counts bytes; to
+ * count packets, a table of sizes tells it that each has the same.
  */
 import type { RateLimit } from "@fastvm/contract";
 
@@ -17,8 +18,8 @@ const MIN_BURST_PACKETS = 2;
 /** tc tells the kernel the burst as a time, in a number that ends at 274 s. */
 const MAX_BURST_SEC = 250;
 /**
- * What the table of sizes rounds every packet up to: a full frame, since the bucket takes the pieces of a larger packet, which the guest left to the network card to
- * cut, by their real size.
+ * What the table of sizes rounds every packet up to: a full frame, since the bucket takes the
+ * pieces of a larger packet, which the guest left to the network card to cut, by their real size.
  */
 const PACKET_BYTES = MAX_FRAME_BYTES;
 

@@ -1,6 +1,6 @@
 /**
- * The second door: what a VM's policy lets through at most, in a table of the VM's own namespace. Whoever flushes the host's tables does not reach it, so that until ours is put
- * back nothing passes but what the policy could allow.
+ * The second door: what a VM's policy lets through at most, in a table of the VM's own namespace. Whoever flushes the
+ * host's tables does not reach it, so that until ours is put back nothing passes but what the policy could allow.
  *
  *   forward   door     asks `judge`, drops and counts what comes back from there
  *             judge    leads by the connection's direction to

@@ -1,6 +1,7 @@
 /**
- * A policy as nft rules. They look at the connection's first packet (`ct original`), whichever way a packet goes, so that every packet is judged by the policy of now
- * and a flow that it forbids is cut. A packet is let through by `accept`; whatever returns from a VM's chains is dropped by the base chain and counted there.
+ * A policy as nft rules. They look at the connection's first packet (`ct original`), whichever way a packet
+ * goes, so that every packet is judged by the policy of now and a flow that it forbids is cut. A packet is let
+ * through by `accept`; whatever returns from a VM's chains is dropped by the base chain and counted there.
  */
 import type { FirewallAction, FirewallRule, NetworkPolicy } from "@fastvm/contract";
 import { otherForms } from "../ip/address-forms.ts";
@@ -18,7 +19,10 @@ const GUARDED: readonly IpNetwork[] = [...GUARDED_IPV4, ...GUARDED_IPV6].flatMap
 
 const KEYWORD: Readonly<Record<Family, "ip" | "ip6">> = { 4: "ip", 6: "ip6" };
 
-/** The set of all that rules by name learned: an address, the VM's index and the rule's id. One for all VMs, since nft fetches every set there is on each run. */
+/**
+ * The set of all that rules by name learned: an address, the VM's index and the rule's
+ * id. One for all VMs, since nft fetches every set there is on each run.
+ */
 export function learnedSet(family: Family): string {
   return `learned${family}`;
 }
@@ -39,7 +43,10 @@ export function* renderEgress(index: number, policy: NetworkPolicy): Generator<s
   yield* renderEgressDefault(policy);
 }
 
-/** The most that a policy lets out, for where nothing is known of what names mean: a rule that allows one is for its ports, and for whatever is not guarded. */
+/**
+ * The most that a policy lets out, for where nothing is known of what names mean: a rule
+ * that allows one is for its ports, and for whatever is not guarded.
+ */
 export function* renderOutermostEgress(policy: NetworkPolicy): Generator<string> {
   for (const [position, rule] of policy.egress.rules.entries()) {
     if (rule.kind === "cidr") yield* renderNetworkRule(rule, "egress", position);
@@ -58,7 +65,9 @@ function* renderEgressDefault({ egress }: NetworkPolicy): Generator<string> {
   else for (const family of [4, 6] as const) yield `${familyMatch(family)}${guard(family)} ${otherwise}`;
 }
 
-/** Egress to the host itself, which the default does not reach. Of the rules that allow something only those with exactly one address count. */
+/**
+ * Egress to the host itself, which the default does not reach. Of the rules that allow something only those with exactly one address count.
+ */
 export function* renderHost(index: number, policy: NetworkPolicy): Generator<string> {
   for (const [position, rule] of policy.egress.rules.entries()) {
     const denies = rule.action === "deny";
@@ -70,7 +79,10 @@ export function* renderHost(index: number, policy: NetworkPolicy): Generator<str
   }
 }
 
-/** What goes around the resolver. One port and one protocol in each: in a set of protocols nft takes ports for numbers of the host's byte order. */
+/**
+ * What goes around the resolver. One port and one protocol in each: in a set of protocols
+ * nft takes ports for numbers of the host's byte order.
+ */
 export function renderBypass(verdict: string): readonly string[] {
   return (["tcp", "udp"] as const).flatMap((protocol) => [
     `meta l4proto ${protocol} ct original proto-dst 853 ${verdict}`,

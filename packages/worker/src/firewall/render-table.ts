@@ -5,11 +5,13 @@
  *   postrouting  to_vms     the same for what goes to a VM, by `to_guest`
  *   postrouting  delivered  counts `received`: only what was let through comes here
  *
- * `from_guest` and `to_guest` hold what is the same for all VMs; what differs they look up by device, in sets and maps that have an element for each VM (render-vm.ts). Counts of
- * a VM are those of its elements in the sets `sent`, `received` and `dropped`, which no change of its policy touches.
+ * `from_guest` and `to_guest` hold what is the same for all VMs; what differs they look up by device,
+ * in sets and maps that have an element for each VM (render-vm.ts). Counts of a VM are those of its
+ * elements in the sets `sent`, `received` and `dropped`, which no change of its policy touches.
  *
- * With each transaction nft reads the list of all chains, and the kernel looks through all rules again, from each that leads to them: so that one more VM costs little on a
- * host of hundreds, a VM has few chains, no rule that could be everybody's, and none that leads elsewhere.
+ * With each transaction nft reads the list of all chains, and the kernel looks through all rules
+ * again, from each that leads to them: so that one more VM costs little on a host of hundreds, a
+ * VM has few chains, no rule that could be everybody's, and none that leads elsewhere.
  */
 import type { Hits } from "@fastvm/contract";
 import { otherAddresses } from "../ip/address-forms.ts";
@@ -36,17 +38,20 @@ export const POLICY_CHAINS = ["egress", "host", "ingress"] as const;
 export const BYPASS_BLOCKED = "bypass_blocked";
 
 /**
- * Some more than what the resolver answers to one guest; it has a limit of its own, which costs the daemon a wake-up for each packet. In bytes, as one packet of a guest that means
- * ill is cut into many on its way (UDP segmentation), and only small ones.
+ * Some more than what the resolver answers to one guest; it has a limit of its own, which costs the daemon a wake-up for each
+ * packet. In bytes, as one packet of a guest that means ill is cut into many on its way (UDP segmentation), and only small ones.
  */
 const QUESTIONS = "40 kbytes/second burst 80 kbytes";
 const MAX_QUESTION_BYTES = 600;
 /**
- * The kernel's table of connections is everybody's: what one VM opens, of whatever protocol, in the two minutes that an unanswered one stays must leave room. It is one for
- * all namespaces, so a VM's own has the same limit, before the host sees anything.
+ * The kernel's table of connections is everybody's: what one VM opens, of whatever protocol, in the two minutes that an unanswered
+ * one stays must leave room. It is one for all namespaces, so a VM's own has the same limit, before the host sees anything.
  */
 export const OPENINGS = "250/second burst 2000 packets";
-/** That a packet was too large, or its port closed, a VM must hear, whatever its rules say of ICMP. Such a message quotes some connection, and could carry anything beside it: so they are few. */
+/**
+ * That a packet was too large, or its port closed, a VM must hear, whatever its rules say of ICMP.
+ * Such a message quotes some connection, and could carry anything beside it: so they are few.
+ */
 const ERRORS = "20/second burst 40 packets";
 /** A limit of each VM's own. */
 export const LIMITS: Readonly<Record<string, string>> = {
@@ -99,7 +104,8 @@ export function renderBase(options: TableOptions): string {
     ...Object.entries(ADDRESS_SETS).map(([set, type]) => `add set ${table} ${set} { type ${type}; }`),
     `add set ${table} ${BYPASS_BLOCKED} { type ifname; }`,
     `add set ${table} ${OWN_CHANGES} { type mark; flags timeout; }`,
-    // Without a size, which VMs could use up for each other: each has a bound of its own. What is out of date never matches, and is swept up now and then.
+    // Without a size, which VMs could use up for each other: each has a bound of its own.
+    // What is out of date never matches, and is swept up now and then.
     ...([4, 6] as const).map(
       (family) =>
         `add set ${table} ${learnedSet(family)} { type ipv${family}_addr . mark . mark; flags timeout; gc-interval 60s; }`,
@@ -171,8 +177,8 @@ export function sharedChains({ group, resolverPort }: TableOptions): Readonly<Re
 }
 
 /**
- * Only a neighbour sends with this hop limit, and the neighbour is the namespace: what the guest sends was forwarded once. What else the two ends of the cable tell
- * each other, such as which multicast groups they listen to, concerns no VM.
+ * Only a neighbour sends with this hop limit, and the neighbour is the namespace: what the guest sends was forwarded once.
+ * What else the two ends of the cable tell each other, such as which multicast groups they listen to, concerns no VM.
  */
 const BETWEEN_NEIGHBOURS: readonly string[] = [
   "icmpv6 type nd-neighbor-solicit ip6 hoplimit 255 accept",

@@ -1,6 +1,6 @@
 /**
- * A VM's part of the table as text for nft: chains with the rules of its policy, `vm<index>_egress`, `_host` and `_ingress`, and its elements in the sets and maps by
- * which the shared chains find them.
+ * A VM's part of the table as text for nft: chains with the rules of its policy, `vm<index>_egress`,
+ * `_host` and `_ingress`, and its elements in the sets and maps by which the shared chains find them.
  */
 import type { NetworkPolicy } from "@fastvm/contract";
 import type { FirewallGuest } from "./guest-port.ts";

@@ -1,6 +1,6 @@
 /**
- * Names a rule by what it says. Connections that an fqdn rule let in carry the id as their mark: it outlives a change of the policy that keeps the rule,
- * and means nothing after one that does not.
+ * Names a rule by what it says. Connections that an fqdn rule let in carry the id as their mark: it
+ * outlives a change of the policy that keeps the rule, and means nothing after one that does not.
  */
 import type { FirewallRule } from "@fastvm/contract";
 import { createHash } from "node:crypto";

@@ -15,7 +15,10 @@ interface WatchOptions {
 /** The first change is told at once, since nothing may stop the VMs just now; who goes on changing is followed at this pace. */
 const PAUSE_MS = 250;
 const RESTART_MS = 1000;
-/** Without a quiet time between. More may mean that this nft has missed a set, and takes our signatures for others' changes: a new one knows all there are. */
+/**
+ * Without a quiet time between. More may mean that this nft has missed a set, and takes
+ * our signatures for others' changes: a new one knows all there are.
+ */
 const MAX_REPORTS = 20;
 const QUIET_MS = 5000;
 /** Of one announcement: the elements of a large set are one line. */

@@ -108,8 +108,8 @@ export class ConnectionStream extends LinkStream {
 }
 
 /**
- * Ends half by half like a TCP socket. Destroying it resets the connection in the guest. When the guest resets it, what came before is read first:
- * a server that refuses an upload answers it and closes without reading the rest. Until then what is written is thrown away.
+ * Ends half by half like a TCP socket. Destroying it resets the connection in the guest. When the guest resets it, what came before is
+ * read first: a server that refuses an upload answers it and closes without reading the rest. Until then what is written is thrown away.
  */
 export class GuestConnection extends Duplex {
   readonly #stream: ConnectionStream;

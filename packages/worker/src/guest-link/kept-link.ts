@@ -1,6 +1,6 @@
 /**
- * A VM's guest link as its callers have it: it stands, or it is on its way. A silent guest is not a dead one, so a link that was lost, or that nobody has answered yet,
- * is opened again for as long as the VM runs. Whoever needs it waits until a deadline of its own.
+ * A VM's guest link as its callers have it: it stands, or it is on its way. A silent guest is not a dead one, so a link that was lost,
+ * or that nobody has answered yet, is opened again for as long as the VM runs. Whoever needs it waits until a deadline of its own.
  */
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";

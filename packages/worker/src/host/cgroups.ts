@@ -1,6 +1,7 @@
 /**
- * A control group per QEMU, in each hierarchy that the host lets us write: version 2's one, or those of version 1's memory, cpu, pids and blkio. They bound its
- * memory and threads and weigh its processor and disk time. Where something cannot be written VMs run without, and `doctor` says so.
+ * A control group per QEMU, in each hierarchy that the host lets us write: version 2's one, or
+ * those of version 1's memory, cpu, pids and blkio. They bound its memory and threads and weigh its
+ * processor and disk time. Where something cannot be written VMs run without, and `doctor` says so.
  */
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -15,8 +16,9 @@ import type { Hierarchy } from "./cgroup-hierarchy.ts";
 /** vCPUs, I/O threads and the main loop need far fewer; a QEMU that forks or threads without end is stopped here. */
 const MAX_TASKS = 512;
 /**
- * Beside the guest's memory: the cache of translated code (128 MiB), QEMU itself with its tables of disk layers, and room for the cache of its files, of which
- * the kernel takes back what is too much. A memory file that many map is charged to whoever touches a page first, and is cache in that sense, too.
+ * Beside the guest's memory: the cache of translated code (128 MiB), QEMU itself with its tables of disk
+ * layers, and room for the cache of its files, of which the kernel takes back what is too much. A memory
+ * file that many map is charged to whoever touches a page first, and is cache in that sense, too.
  */
 const OVERHEAD_MIB = 512;
 const MIB = 1024 ** 2;

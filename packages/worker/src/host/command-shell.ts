@@ -1,7 +1,8 @@
 /**
- * Runs the host's network tools. Starting a process from the daemon holds its event loop up for as long as its memory takes to be mapped anew, 8 ms at 150 MiB;
- * one small shell that was started early starts them instead, in 4 ms, and nobody waits but the caller. It also is the one queue in which such changes happen.
- * Scripts are text of this program: nothing a client or guest sent may be in one that was not parsed to a number, an address or a name of ours before.
+ * Runs the host's network tools. Starting a process from the daemon holds its event loop up for as long as its memory
+ * takes to be mapped anew, 8 ms at 150 MiB; one small shell that was started early starts them instead, in 4 ms, and
+ * nobody waits but the caller. It also is the one queue in which such changes happen. Scripts are text of this program:
+ * nothing a client or guest sent may be in one that was not parsed to a number, an address or a name of ours before.
  */
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
@@ -48,8 +49,9 @@ export class CommandShell {
   }
 
   /**
-   * Runs a script after those before it, in a shell of its own, and resolves with what it printed. Rejects with what it printed, errors included, when
-   * its status is not 0. Should the shell itself be ended, what it had to do is rejected and the next script finds a new one.
+   * Runs a script after those before it, in a shell of its own, and resolves with what it
+   * printed. Rejects with what it printed, errors included, when its status is not 0. Should the
+   * shell itself be ended, what it had to do is rejected and the next script finds a new one.
    */
   run(script: string): Promise<string> {
     return new Promise((resolve, reject) => {

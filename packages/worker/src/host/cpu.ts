@@ -15,8 +15,8 @@ export function cpuModel(): string {
 }
 
 /**
- * The rate of the time-stamp counter in kHz. Guests are told it and keep it in their memory, so the first figure measured on this host is kept
- * in `folder` and used again for as long as it is true.
+ * The rate of the time-stamp counter in kHz. Guests are told it and keep it in their memory, so the
+ * first figure measured on this host is kept in `folder` and used again for as long as it is true.
  */
 export async function readTscKhz(measureTool: string, folder: string): Promise<number> {
   const path = join(folder, "tsc-khz");

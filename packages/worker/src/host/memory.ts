@@ -1,6 +1,6 @@
 /**
- * How much memory there is for a daemon and its VMs: the host's, or what a control group around them leaves. In a container the kernel's figures are the
- * host's, and whoever believes them meets the container's OOM killer.
+ * How much memory there is for a daemon and its VMs: the host's, or what a control group around them leaves. In
+ * a container the kernel's figures are the host's, and whoever believes them meets the container's OOM killer.
  */
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -52,7 +52,9 @@ function parseMemory(text: string): { totalMib: number; availableMib: number } {
   return { totalMib: mib("MemTotal"), availableMib: mib("MemAvailable") };
 }
 
-/** Of our group and all above it, as far as they can be seen: each limits what is below, the VMs' groups at the hierarchy's root included. */
+/**
+ * Of our group and all above it, as far as they can be seen: each limits what is below, the VMs' groups at the hierarchy's root included.
+ */
 async function readBounds(root: string): Promise<readonly Bound[]> {
   const place = await findPlace(root);
   if (place === undefined) return [];
@@ -71,8 +73,8 @@ interface Place {
 }
 
 /**
- * Where our group of the memory controller is to be seen. A container without a namespace of groups has its own mounted in place of the root; then the path in
- * /proc/self/cgroup begins with the one that /proc/self/mountinfo names as the mount's.
+ * Where our group of the memory controller is to be seen. A container without a namespace of groups has its own mounted in
+ * place of the root; then the path in /proc/self/cgroup begins with the one that /proc/self/mountinfo names as the mount's.
  */
 async function findPlace(root: string): Promise<Place | undefined> {
   const groups = await readFile(join(root, "proc/self/cgroup"), "latin1").catch(() => "");

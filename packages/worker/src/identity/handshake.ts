@@ -1,6 +1,7 @@
 /**
- * What makes a restored guest somebody of its own, before its first command: without it clones of one snapshot would share random numbers,
- * machine-id, boot id, host keys and a clock that stands still. A VM that goes on after a pause is nobody new: it keeps what others know it by.
+ * What makes a restored guest somebody of its own, before its first command: without it clones
+ * of one snapshot would share random numbers, machine-id, boot id, host keys and a clock that
+ * stands still. A VM that goes on after a pause is nobody new: it keeps what others know it by.
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import type { VmId, VmIdentity } from "@fastvm/contract";

@@ -1,7 +1,7 @@
 /**
- * An IPv4 address has other forms, which reach the same peer where somebody on the way translates or unwraps them. This is the one place that knows them; whoever says
- * something of an IPv4 address (what is guarded, what a rule denies, who is a known resolver) says it of these too. Forms of one site's own choosing (RFC 6052 with a prefix of its own,
- * ISATAP, 6rd) cannot be known.
+ * An IPv4 address has other forms, which reach the same peer where somebody on the way translates or unwraps them. This is the one
+ * place that knows them; whoever says something of an IPv4 address (what is guarded, what a rule denies, who is a known resolver)
+ * says it of these too. Forms of one site's own choosing (RFC 6052 with a prefix of its own, ISATAP, 6rd) cannot be known.
  */
 import { formatNetwork, isSingleAddress, parseNetwork } from "./ip-network.ts";
 import type { IpNetwork } from "./ip-network.ts";
@@ -14,7 +14,10 @@ const CARRIERS: readonly IpNetwork[] = [
   "2002::/16",
 ].flatMap((text) => parseNetwork(text) ?? []);
 
-/** Whole networks of forms that are retired, or one site's own affair. Nobody who means well sends to them, and in some the IPv4 address cannot be told by a prefix. */
+/**
+ * Whole networks of forms that are retired, or one site's own affair. Nobody who means
+ * well sends to them, and in some the IPv4 address cannot be told by a prefix.
+ */
 export const FOREIGN_FORMS: readonly string[] = [
   // `::a.b.c.d`, with the unspecified address and loopback, `::ffff:a.b.c.d` and `::ffff:0:a.b.c.d` (RFC 4291, RFC 2765).
   "::/96",

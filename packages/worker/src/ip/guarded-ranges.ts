@@ -1,6 +1,6 @@
 /**
- * Addresses that no VM reaches by a broad rule: the host, its neighbours, the metadata service, other tenants. A rule must name them. The firewall
- * drops them and the resolver takes them out of answers, both by this one list.
+ * Addresses that no VM reaches by a broad rule: the host, its neighbours, the metadata service, other tenants. A
+ * rule must name them. The firewall drops them and the resolver takes them out of answers, both by this one list.
  */
 import { BlockList, isIP } from "node:net";
 import { containsNetwork, formatNetwork, parseNetwork } from "./ip-network.ts";

@@ -1,6 +1,6 @@
 /**
- * Addresses and networks as numbers. Text of a client becomes a number here before it becomes text again, so nothing but digits of ours ever reaches
- * the kernel's tools.
+ * Addresses and networks as numbers. Text of a client becomes a number here before it
+ * becomes text again, so nothing but digits of ours ever reaches the kernel's tools.
  */
 import { isIP } from "node:net";
 

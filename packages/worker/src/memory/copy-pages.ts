@@ -2,9 +2,9 @@
  * Moves ranges of pages between two files that address them differently. Used in all three directions: from a process into a delta,
  * from a delta into a process, from a delta into a new base.
  *
- * The calls are synchronous on purpose: scattered ranges mean thousands of small reads, and a trip through the thread pool costs more
- * than the read. The event loop gets its turn after every slice. So each call must get on or throw: a process can end in the middle, and what loops
- * without progress here holds up the whole daemon.
+ * The calls are synchronous on purpose: scattered ranges mean thousands of small reads, and a trip through the
+ * thread pool costs more than the read. The event loop gets its turn after every slice. So each call must get
+ * on or throw: a process can end in the middle, and what loops without progress here holds up the whole daemon.
  */
 import { readSync, writeSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";

@@ -6,7 +6,9 @@ import { dataOffsetOf, encodeIndex, readIndex } from "./delta-file.ts";
 import { countBytes, findDirtyPages } from "./dirty-pages.ts";
 import type { MemoryMapping } from "./mapping.ts";
 
-/** Writes the dirty pages of a stopped VM to a new file; returns their bytes. The file is not synced: that waits until the VM runs again. */
+/**
+ * Writes the dirty pages of a stopped VM to a new file; returns their bytes. The file is not synced: that waits until the VM runs again.
+ */
 export async function captureDelta(pid: number, mapping: MemoryMapping, path: string): Promise<number> {
   const ranges = await findDirtyPages(pid, mapping);
   await using memory = await open(`/proc/${pid}/mem`, "r");

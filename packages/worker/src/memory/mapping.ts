@@ -42,7 +42,8 @@ interface MapsLine extends MemoryMapping {
 }
 
 /**
- * The name in the list is the one inside QEMU's own root, and its device number is not the one that `stat` gives on every filesystem; the file itself can be asked.
+ * The name in the list is the one inside QEMU's own root, and its device number is not
+ * the one that `stat` gives on every filesystem; the file itself can be asked.
  */
 async function isMappingOf(
   pid: number,

@@ -31,8 +31,8 @@ export const NAMESPACE_LINK_LOCAL = "fe80::2";
 export const RESOLVER_PORT = 5399;
 
 /**
- * Pairs of 169.254.0.0/16, by index. Left out: the ends of the range, which are reserved (RFC 3927), and the networks in which clouds keep metadata and
- * other services that the host itself must reach.
+ * Pairs of 169.254.0.0/16, by index. Left out: the ends of the range, which are reserved (RFC 3927),
+ * and the networks in which clouds keep metadata and other services that the host itself must reach.
  */
 const PAIRS = 32_768;
 const RESERVED_THIRD_OCTETS: ReadonlySet<number> = new Set([0, 2, 169, 170, 255]);

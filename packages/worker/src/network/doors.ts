@@ -1,6 +1,6 @@
 /**
- * Keeps the second door of each VM (firewall/render-door.ts) as its policy has it. What is there is remembered, so that a launch under the default policy, whose door the namespace was
- * made with, costs no command; of several changes the last one wins. Tells what they counted.
+ * Keeps the second door of each VM (firewall/render-door.ts) as its policy has it. What is there is remembered, so that a launch under the
+ * default policy, whose door the namespace was made with, costs no command; of several changes the last one wins. Tells what they counted.
  */
 import type { NetworkPolicy } from "@fastvm/contract";
 import type { DoorReport } from "../firewall/door-report.ts";

@@ -1,6 +1,7 @@
 /**
- * Others on a host may forbid forwarding to all whom they do not know: Docker sets its FORWARD chains to drop. What another table drops ours cannot let through, but Docker has
- * chains for rules like ours, which it leaves alone; for everybody else `fastvm doctor` names the chain.
+ * Others on a host may forbid forwarding to all whom they do not know: Docker sets its FORWARD
+ * chains to drop. What another table drops ours cannot let through, but Docker has chains for
+ * rules like ours, which it leaves alone; for everybody else `fastvm doctor` names the chain.
  */
 import type { CommandShell } from "../host/command-shell.ts";
 import { RESOLVER_PORT } from "./addresses.ts";
@@ -10,7 +11,10 @@ import type { Instance } from "./vm-network.ts";
 const USER_CHAIN = "DOCKER-USER";
 const FAMILIES = ["ip", "ip6"] as const;
 
-/** Lets packets of this daemon's VMs through Docker's chains, where there are any and they do not have our rules yet: Docker may come later, or anew. */
+/**
+ * Lets packets of this daemon's VMs through Docker's chains, where there are any and they
+ * do not have our rules yet: Docker may come later, or anew.
+ */
 export async function allowThroughDocker(shell: CommandShell, instance: Instance): Promise<void> {
   const rules = (["iifgroup", "oifgroup"] as const)
     .map(
@@ -52,8 +56,9 @@ interface ListedRule {
 }
 
 /**
- * Chains that drop what no rule of theirs lets through, and have no place beside them for rules like ours: of what is forwarded, VMs' packets; of what comes in, their
- * questions for names. As `ip filter FORWARD` and `INPUT` of a host with ufw, or firewalld's. For people; with what to let through there.
+ * Chains that drop what no rule of theirs lets through, and have no place beside them for rules like
+ * ours: of what is forwarded, VMs' packets; of what comes in, their questions for names. As `ip filter
+ * FORWARD` and `INPUT` of a host with ufw, or firewalld's. For people; with what to let through there.
  */
 export async function closedChains(shell: CommandShell): Promise<readonly string[]> {
   const { nftables } = JSON.parse(await shell.run("nft -j list ruleset")) as {

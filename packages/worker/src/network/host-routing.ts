@@ -17,8 +17,8 @@ export async function hasIpv6(): Promise<boolean> {
 }
 
 /**
- * Turns forwarding on, for the machine, and leaves it on: it cannot be known who else relies on it since. Addresses of the network that no VM has lead nowhere, so
- * that no packet runs round between the host and its router.
+ * Turns forwarding on, for the machine, and leaves it on: it cannot be known who else relies on it since. Addresses
+ * of the network that no VM has lead nowhere, so that no packet runs round between the host and its router.
  */
 export async function prepareHost(shell: CommandShell, prefix: VmPrefix | undefined): Promise<void> {
   if ((await read(IPV4_FORWARDING)) !== "1") await writeFile(IPV4_FORWARDING, "1");
@@ -41,8 +41,9 @@ ip -6 addr del ${hostIpv6(prefix)}/128 dev lo
 }
 
 /**
- * A host that forwards stops listening to routers unless told to go on, and would lose its own route to the world after a while. Only interfaces that have learned one are
- * told so: on the others, which may be a network of somebody else's guests, nobody shall become its router.
+ * A host that forwards stops listening to routers unless told to go on, and would lose its own
+ * route to the world after a while. Only interfaces that have learned one are told so: on the
+ * others, which may be a network of somebody else's guests, nobody shall become its router.
  */
 async function forwardIpv6(shell: CommandShell): Promise<void> {
   const forwarding = `${IPV6_SETTINGS}/all/forwarding`;

@@ -1,4 +1,7 @@
-/** Which hosts of a URL may be made the guest's own. What a client calls us comes from outside: only a plain name or address of somebody else passes. */
+/**
+ * Which hosts of a URL may be made the guest's own. What a client calls us comes from
+ * outside: only a plain name or address of somebody else passes.
+ */
 import { BlockList, isIP } from "node:net";
 import { GUEST_IPV6, GUEST_IPV6_PREFIX_LENGTH } from "./addresses.ts";
 
@@ -11,7 +14,9 @@ export type MappableHost =
 
 const MAX_NAME_CHARS = 253;
 const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
-/** A parser of URLs has made addresses of these already; what is left of them is none and no name either (WHATWG URL, "ends in a number"). */
+/**
+ * A parser of URLs has made addresses of these already; what is left of them is none and no name either (WHATWG URL, "ends in a number").
+ */
 const ENDS_IN_A_NUMBER = /(^|\.)(\d+|0x[0-9a-f]*)$/;
 
 const NOT_OURS = new BlockList();

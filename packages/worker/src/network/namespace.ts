@@ -91,8 +91,8 @@ INSIDE
 }
 
 /**
- * The kernel has one table of neighbours for all namespaces, and 1,024 places in it. So nothing here makes it look for one: the peers are settled, and behind the
- * guest's device is the guest and nobody else.
+ * The kernel has one table of neighbours for all namespaces, and 1,024 places in it. So nothing here makes
+ * it look for one: the peers are settled, and behind the guest's device is the guest and nobody else.
  */
 const NAMESPACE_IPV6_COMMANDS = `addr add ${NAMESPACE_LINK_LOCAL}/64 dev ${UPLINK} nodad
 neigh replace ${HOST_LINK_LOCAL} lladdr ${HOST_MAC} dev ${UPLINK} nud permanent
@@ -130,8 +130,8 @@ EOF
 }
 
 /**
- * With the namespace go its devices, but some time later; the link goes at once, and with it the host's end and its routes. Also of a namespace that is half made or
- * not there.
+ * With the namespace go its devices, but some time later; the link goes at once, and with
+ * it the host's end and its routes. Also of a namespace that is half made or not there.
  */
 export async function removeNamespace(shell: CommandShell, name: string): Promise<void> {
   const path = `${NAMESPACE_FOLDER}/${name}`;
@@ -146,8 +146,8 @@ function routeCommand(vmNetwork: VmNetwork, hostIpv6: string): string {
 }
 
 /**
- * What comes from the guest must be from the guest. Questions about names go to our resolver whomever they were meant for. The policy is not here but on the host,
- * in one place for all VMs; what it lets through at most is in the table beside this (firewall/render-door.ts).
+ * What comes from the guest must be from the guest. Questions about names go to our resolver whomever they were meant for. The policy is
+ * not here but on the host, in one place for all VMs; what it lets through at most is in the table beside this (firewall/render-door.ts).
  */
 function translation(vmNetwork: VmNetwork): string {
   return `table arp fastvm {

@@ -56,7 +56,9 @@ export class Network {
   #spares: SpareVmNetworks | undefined;
   readonly #dockerCheck: NodeJS.Timeout;
 
-  /** Rejects where this process may not make networks, with the kernel's reason. VMs of an earlier daemon keep their rules until `adopt`. */
+  /**
+   * Rejects where this process may not make networks, with the kernel's reason. VMs of an earlier daemon keep their rules until `adopt`.
+   */
   static async open(options: NetworkOptions): Promise<Network> {
     const wanted = prefixOf(options);
     const prefix = (await hasIpv6()) ? wanted : undefined;

@@ -1,4 +1,7 @@
-/** Networks of VMs made ahead, so that neither a launch nor a fork to ten waits for one. Refilled when nobody has taken any for a while: on few cores it would slow the launch it follows. */
+/**
+ * Networks of VMs made ahead, so that neither a launch nor a fork to ten waits for one. Refilled
+ * when nobody has taken any for a while: on few cores it would slow the launch it follows.
+ */
 import type { VmNetwork } from "./vm-network.ts";
 import type { VmNetworkMaker } from "./vm-network-maker.ts";
 

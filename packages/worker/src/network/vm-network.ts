@@ -1,4 +1,7 @@
-/** What one VM has of the host's network. Everything follows from its index and the daemon's instance, so that a journal need only keep those. */
+/**
+ * What one VM has of the host's network. Everything follows from its index and the
+ * daemon's instance, so that a journal need only keep those.
+ */
 import { hostIpv4, namespaceIpv4 } from "./addresses.ts";
 
 export interface Instance {

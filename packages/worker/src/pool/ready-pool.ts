@@ -12,8 +12,8 @@ const REFILL_QUIET_MS = 150;
 interface PoolOptions<T> {
   readonly size: number;
   /**
-   * A file of a captured state: what is ready serves every state that has this file. Hard links of one file count as the same, so the base memory of a
-   * template matches whatever descends from it, the device state only the template itself.
+   * A file of a captured state: what is ready serves every state that has this file. Hard links of one file count as the
+   * same, so the base memory of a template matches whatever descends from it, the device state only the template itself.
    */
   readonly servesByFile: string;
   readonly open: (template: Snapshot) => Promise<T>;

@@ -1,6 +1,6 @@
 /**
- * QEMU processes spawned ahead, with a template's base memory mapped: a restore that finds one skips the 50 ms that a process needs to start.
- * Anything captured from a VM of that template shares its base, so restores and forks find them useful, too.
+ * QEMU processes spawned ahead, with a template's base memory mapped: a restore that finds one skips the 50 ms that a process
+ * needs to start. Anything captured from a VM of that template shares its base, so restores and forks find them useful, too.
  */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";

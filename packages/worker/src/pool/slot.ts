@@ -1,6 +1,6 @@
 /**
- * A slot: a folder, a user id and a waiting QEMU with a base memory mapped, not yet anybody's VM. Launch takes one from the pool or makes one;
- * either way the rest of a restore is the same.
+ * A slot: a folder, a user id and a waiting QEMU with a base memory mapped, not yet anybody's
+ * VM. Launch takes one from the pool or makes one; either way the rest of a restore is the same.
  */
 import { chmod, chown, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -62,8 +62,8 @@ interface SlotRequest {
 }
 
 /**
- * Root owns the folder and its group may pass through it: QEMU, which works in it, can open what is linked here, but neither list nor rename nor replace
- * anything, and no other VM's QEMU gets in. The folder above is root's alone.
+ * Root owns the folder and its group may pass through it: QEMU, which works in it, can open what is linked here, but
+ * neither list nor rename nor replace anything, and no other VM's QEMU gets in. The folder above is root's alone.
  */
 export async function makeSlotFolder(
   folder: string,

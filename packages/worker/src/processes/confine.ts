@@ -1,6 +1,6 @@
 /**
- * The native program through which QEMUs and daemons start: it closes what whoever starts them had open, and gives a QEMU a root, namespaces and limits
- * of its own. See packages/worker/native/confine.
+ * The native program through which QEMUs and daemons start: it closes what whoever starts them had
+ * open, and gives a QEMU a root, namespaces and limits of its own. See packages/worker/native/confine.
  */
 import { fileURLToPath } from "node:url";
 

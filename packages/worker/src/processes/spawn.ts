@@ -72,7 +72,9 @@ interface ConfinedSpec extends DetachedSpec {
   readonly hasChannel: boolean;
 }
 
-/** Starts a confined program under a supervisor, both of which live on without us. Whether the program can be executed shows in `exited`. */
+/**
+ * Starts a confined program under a supervisor, both of which live on without us. Whether the program can be executed shows in `exited`.
+ */
 export async function spawnConfined(spec: ConfinedSpec): Promise<ConfinedProcess> {
   const keep = ["--keep", `${spec.hasChannel ? CHANNEL_FD : STDERR_FD}`];
   const options = [...keep, "--record", spec.recordFile, ...confineArguments(spec.confinement)];
@@ -158,7 +160,9 @@ export interface Coprocess {
   kill(): void;
 }
 
-/** Starts a tool that is fed and read for as long as the daemon lives; with the daemon its input closes. A terminal's Ctrl-C passes it by. */
+/**
+ * Starts a tool that is fed and read for as long as the daemon lives; with the daemon its input closes. A terminal's Ctrl-C passes it by.
+ */
 function startCoprocess(command: string, args: readonly string[]): Coprocess {
   const child = spawn(command, [...args], { stdio: ["pipe", "pipe", "inherit"], detached: true });
   const exited = new Promise<ExitStatus>((resolve, reject) => {

@@ -1,6 +1,6 @@
 /**
- * Whether this host can run guests on hardware virtualization. Opening /dev/kvm proves nothing: on some hosts an ordinary kernel never starts
- * on it. So a guest is booted once, with a deadline, and the verdict is remembered for this kernel, QEMU and CPU.
+ * Whether this host can run guests on hardware virtualization. Opening /dev/kvm proves nothing: on some hosts an ordinary kernel
+ * never starts on it. So a guest is booted once, with a deadline, and the verdict is remembered for this kernel, QEMU and CPU.
  */
 import { createHash } from "node:crypto";
 import { access, constants, mkdtemp, readFile, rm } from "node:fs/promises";

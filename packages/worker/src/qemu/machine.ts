@@ -39,14 +39,14 @@ const CONSOLE_BYTES = 65_536;
 const TRANSLATION_CACHE_MIB = 128;
 
 /**
- * Without the two flags the guest's kernel copies memory with `rep movsb`, the fast way on real processors, which software emulation executes byte by
- * byte: output of commands comes three times as slowly (26 against 80 MiB per second of QEMU's processor time).
+ * Without the two flags the guest's kernel copies memory with `rep movsb`, the fast way on real processors, which software emulation
+ * executes byte by byte: output of commands comes three times as slowly (26 against 80 MiB per second of QEMU's processor time).
  */
 const TCG_CPU = "max,erms=off,fsrm=off";
 
 /**
- * All that this processor has and that can be captured, which `migratable=off` would not keep to. Without its performance counters, whose state is large and
- * the host's own, and without page faults that the host answers later: one under way would be lost in a capture.
+ * All that this processor has and that can be captured, which `migratable=off` would not keep to. Without its performance counters, whose
+ * state is large and the host's own, and without page faults that the host answers later: one under way would be lost in a capture.
  */
 const KVM_CPU = "host,migratable=on,pmu=off,kvm-asyncpf=off,kvm-asyncpf-int=off";
 
@@ -57,9 +57,9 @@ const KVM_CPU = "host,migratable=on,pmu=off,kvm-asyncpf=off,kvm-asyncpf-int=off"
 const PLACEHOLDER = '{"driver":"null-co","node-name":"placeholder","size":1073741824,"read-zeroes":true}';
 
 /**
- * Block devices that no disk is behind yet: a microvm takes no device later on, and what a VM was captured with it has for good. Measured with none, two,
- * four and eight: no difference in the time or processor time of a restore; 0.2 MiB of QEMU's memory and 44 KiB of device state for each. The guest's agent
- * keeps them out of sight (guest/agent/src/boot/spare-disks.c).
+ * Block devices that no disk is behind yet: a microvm takes no device later on, and what a VM was captured with it has for
+ * good. Measured with none, two, four and eight: no difference in the time or processor time of a restore; 0.2 MiB of QEMU's
+ * memory and 44 KiB of device state for each. The guest's agent keeps them out of sight (guest/agent/src/boot/spare-disks.c).
  */
 export const SPARE_DISKS = 4;
 
@@ -79,13 +79,13 @@ export function processor(accelerator: Accelerator, masked: readonly string[]): 
 }
 
 /**
- * What the guest sees, and so all that a device state depends on. The order matters: it is that of names in the guest. Every guest has one MAC: each is
- * alone on its wire.
+ * What the guest sees, and so all that a device state depends on. The order matters: it
+ * is that of names in the guest. Every guest has one MAC: each is alone on its wire.
  */
 function hardware({ machine, accelerator, network, masked = [] }: MachineSpec): readonly string[] {
   return [
-    // pit=off: a guest under TCG calibrates against the PIT and hangs in about half the boots. The rest says what is the default today: a microvm is not
-    // versioned.
+    // pit=off: a guest under TCG calibrates against the PIT and hangs in about half the
+    // boots. The rest says what is the default today: a microvm is not versioned.
     ...["-M", "microvm,pit=off,pic=on,rtc=on,acpi=on,ioapic2=on,pcie=off,usb=off,isa-serial=on"],
     ...processor(accelerator, masked),
     ...["-smp", `${machine.cpu}`, "-m", `${machine.memoryMib}M`],
@@ -107,8 +107,8 @@ function hardware({ machine, accelerator, network, masked = [] }: MachineSpec): 
 /** What stands behind the hardware on this host. A captured guest may find other things there. */
 function backends({ machine, accelerator, network }: MachineSpec): readonly string[] {
   return [
-    // dump-guest-core: a crash of QEMU must not write a tenant's memory to disk. suppress-vmdesc: a saved device state does not describe itself, and QEMU
-    // would complain of that at each restore, in the log that tells why a VM ended.
+    // dump-guest-core: a crash of QEMU must not write a tenant's memory to disk. suppress-vmdesc: a saved device state
+    // does not describe itself, and QEMU would complain of that at each restore, in the log that tells why a VM ended.
     ...["-M", "memory-backend=mem,dump-guest-core=off,suppress-vmdesc=on"],
     ...(accelerator === "tcg" ? ["-accel", `tcg,thread=multi,tb-size=${TRANSLATION_CACHE_MIB}`] : []),
     // share=off: writes stay private to this process, and siblings share what none of them wrote.
@@ -140,8 +140,8 @@ export interface BootSource {
 }
 
 /**
- * Arguments of a QEMU that boots a kernel (to make a template), begins with its firmware alone or, without either, waits for a device state. It starts no guest
- * by itself.
+ * Arguments of a QEMU that boots a kernel (to make a template), begins with its firmware
+ * alone or, without either, waits for a device state. It starts no guest by itself.
  */
 export function qemuArguments(
   name: string,

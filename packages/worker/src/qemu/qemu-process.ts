@@ -1,6 +1,6 @@
 /**
- * A QEMU process and its monitor: spawned, or found again after the daemon was restarted. It ends only by `kill`, by the guest's power-off or
- * by its own failure, never because this daemon ends.
+ * A QEMU process and its monitor: spawned, or found again after the daemon was restarted. It ends
+ * only by `kill`, by the guest's power-off or by its own failure, never because this daemon ends.
  */
 import { open } from "node:fs/promises";
 import { join } from "node:path";
@@ -191,7 +191,9 @@ async function startFailure(folder: string): Promise<Error> {
   return new Error(`At its start: ${await explainEnd(folder)}`);
 }
 
-/** Of the QEMU that worked in `folder` and has ended: its signal or status. Of one that ended by itself, its last words too: they say why. */
+/**
+ * Of the QEMU that worked in `folder` and has ended: its signal or status. Of one that ended by itself, its last words too: they say why.
+ */
 export async function explainEnd(folder: string): Promise<string> {
   const exit = await readExit(folder);
   // Who is killed says nothing: what the log ends with is of something else.

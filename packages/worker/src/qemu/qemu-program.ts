@@ -43,7 +43,10 @@ export async function findQemuProgram(name: string): Promise<QemuProgram> {
   };
 }
 
-/** `name => /path (address)` of libraries, `/path (address)` of the loader. Whole folders: a module may need other libraries than the binary. */
+/**
+ * `name => /path (address)` of libraries, `/path (address)` of the loader. Whole folders:
+ * a module may need other libraries than the binary.
+ */
 function parseLinked(output: string): { folders: readonly string[]; loader: readonly string[] } {
   const libraries = [...output.matchAll(/=> (\/\S+) \(/g)].map(([, path = ""]) => path);
   const loader = [...output.matchAll(/^\s*(\/\S+) \(/gm)].map(([, path = ""]) => path);

@@ -1,15 +1,15 @@
 /**
- * The QEMU that a captured state was made with: its binary, its module, its firmware, in one folder. Device state is promised to be read only by the QEMU
- * that wrote it, and a distribution replaces that one with every security fix. So each state and each VM has the set it belongs to in its own folder; hard
- * links are the reference counts, as with layers.
+ * The QEMU that a captured state was made with: its binary, its module, its firmware, in one folder. Device state is
+ * promised to be read only by the QEMU that wrote it, and a distribution replaces that one with every security fix. So
+ * each state and each VM has the set it belongs to in its own folder; hard links are the reference counts, as with layers.
  *
  *   qemu/
  *     qemu-system-x86_64
  *     accel-tcg-x86_64.so     where TCG is a module; it starts with a binary of the same build only
  *     bios-microvm.bin …      what the machine loads
  *
- * Shared libraries are the host's: a distribution keeps their interfaces for as long as a release lives. After a change of releases a set may not start any
- * more, and what needs it says so.
+ * Shared libraries are the host's: a distribution keeps their interfaces for as long as a release
+ * lives. After a change of releases a set may not start any more, and what needs it says so.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { constants } from "node:fs";
@@ -67,8 +67,9 @@ export interface QemuSet extends QemuIdentity {
 }
 
 /**
- * Takes the installed QEMU into `store`, by content, and forgets those of earlier starts there: who needs them has links of its own. They are copies, so that
- * whatever is done to the files of a data folder is not done to the system's. One that was copied while its package was being replaced is refused.
+ * Takes the installed QEMU into `store`, by content, and forgets those of earlier starts there: who needs
+ * them has links of its own. They are copies, so that whatever is done to the files of a data folder is
+ * not done to the system's. One that was copied while its package was being replaced is refused.
  */
 export async function keepInstalledQemu(installed: QemuProgram, store: string): Promise<QemuSet> {
   const files = await locate(installed);
@@ -102,7 +103,10 @@ export function identityOf({ version, digest, deviceStates }: QemuSet): QemuIden
   return { version, digest, deviceStates };
 }
 
-/** How a QEMU is called by who starts it in its VM's folder, with these namespaces: the folder itself is not to be executed from where it need not be. */
+/**
+ * How a QEMU is called by who starts it in its VM's folder, with these namespaces: the
+ * folder itself is not to be executed from where it need not be.
+ */
 export function programIn(namespaces: ReadonlySet<NamespaceKind>): { path: string; folder: string } {
   const folder = namespaces.has("mount") ? INSIDE : `./${QEMU_FOLDER}`;
   return { path: `${folder}/${QEMU_BINARY}`, folder };

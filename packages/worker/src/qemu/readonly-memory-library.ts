@@ -1,6 +1,7 @@
 /**
- * The library that is preloaded into QEMUs which would open memory files for writing. It may come from a place that a QEMU's user cannot even pass through, such
- * as a clone in root's home: it is mounted into QEMU's root or, where QEMU has none of its own, copied into its folder.
+ * The library that is preloaded into QEMUs which would open memory files for writing. It may
+ * come from a place that a QEMU's user cannot even pass through, such as a clone in root's home:
+ * it is mounted into QEMU's root or, where QEMU has none of its own, copied into its folder.
  */
 import { chmod, copyFile, stat } from "node:fs/promises";
 import { join } from "node:path";

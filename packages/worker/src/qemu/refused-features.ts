@@ -1,6 +1,7 @@
 /**
- * Features of a processor that some KVMs, themselves in a virtual machine, offer and then refuse to set: QEMU ends over them (`kvm_buf_set_msrs`). They are left
- * out where that is seen, and nowhere else: without this one a guest guards itself against what its processor does not suffer from.
+ * Features of a processor that some KVMs, themselves in a virtual machine, offer and then refuse to
+ * set: QEMU ends over them (`kvm_buf_set_msrs`). They are left out where that is seen, and nowhere
+ * else: without this one a guest guards itself against what its processor does not suffer from.
  */
 const REFUSED_FEATURES = [{ feature: "arch-capabilities", complaint: /failed to set MSR 0x10a\b/ }] as const;
 

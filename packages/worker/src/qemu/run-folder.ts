@@ -1,6 +1,6 @@
 /**
- * Where a QEMU makes its sockets. It owns the folder while it starts, before any guest has run in it; afterwards the folder is root's, and whoever takes the QEMU
- * over can neither put something else in a socket's place nor fill the disk with files.
+ * Where a QEMU makes its sockets. It owns the folder while it starts, before any guest has run in it; afterwards the folder
+ * is root's, and whoever takes the QEMU over can neither put something else in a socket's place nor fill the disk with files.
  */
 import { constants } from "node:fs";
 import { chmod, chown, mkdir, open, rm } from "node:fs/promises";

@@ -1,6 +1,6 @@
 /**
- * Takes over VMs whose QEMU outlived their daemon. A QEMU that lives is a VM that runs, however silent its guest or its monitor: both are asked in the
- * background for as long as it lives, and nobody else waits for them.
+ * Takes over VMs whose QEMU outlived their daemon. A QEMU that lives is a VM that runs, however silent its guest
+ * or its monitor: both are asked in the background for as long as it lives, and nobody else waits for them.
  */
 import { rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -41,7 +41,8 @@ export async function settleFound(context: WorkerContext, found: FoundVm): Promi
   context.uids.reserve(uid);
   const lives = process !== undefined && (await isAlive(process));
   try {
-    // A resume begins another generation. A captured state of the same one is a pause that was published: all that is missing is the end of the guest.
+    // A resume begins another generation. A captured state of the same one is a pause
+    // that was published: all that is missing is the end of the guest.
     if (paused !== undefined && (!lives || paused.record.generation === generation)) {
       await finishPause(context, vm, paused);
     } else if (!lives && dueDeadline(vm)?.action === "delete") {

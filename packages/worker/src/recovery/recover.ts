@@ -1,6 +1,6 @@
 /**
- * After a daemon ended in whatever way: finds the VMs that ran on, finishes or undoes what was half done, and frees what nobody owns. What is
- * true of a VM is in its journal, in the folder of its paused state and in its QEMU; nothing is remembered anywhere else.
+ * After a daemon ended in whatever way: finds the VMs that ran on, finishes or undoes what was half done, and frees what nobody owns.
+ * What is true of a VM is in its journal, in the folder of its paused state and in its QEMU; nothing is remembered anywhere else.
  */
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";

@@ -10,8 +10,9 @@ import {
 } from "../processes/proc.ts";
 
 /**
- * A QEMU sees a root of its own, so it is found by its supervisor, who works in the folder that only ours have and whose name for it follows renames, and by
- * the name we gave both: a person's shell may well stand in our folders. Where QEMU has no root of its own, and of daemons before this, it is found like that itself.
+ * A QEMU sees a root of its own, so it is found by its supervisor, who works in the folder that only ours have
+ * and whose name for it follows renames, and by the name we gave both: a person's shell may well stand in our
+ * folders. Where QEMU has no root of its own, and of daemons before this, it is found like that itself.
  */
 export async function killStrayProcesses(
   folder: string,

@@ -34,8 +34,8 @@ export async function prepareIncoming(qmp: QmpClient): Promise<void> {
 }
 
 /**
- * Sends the state through the inherited descriptor and waits until QEMU has taken it. QEMU 7.2 ends itself over a state that it cannot load;
- * the lost monitor then rejects this.
+ * Sends the state through the inherited descriptor and waits until QEMU has taken it. QEMU
+ * 7.2 ends itself over a state that it cannot load; the lost monitor then rejects this.
  */
 export async function loadDeviceState(qemu: QemuProcess, state: Buffer): Promise<void> {
   const { qmp, stateChannel } = qemu;

@@ -32,8 +32,8 @@ export interface Compatibility {
 }
 
 /**
- * How far the host's time-stamp counter may run from the rate a guest was told: what KVM allows its own guests (`tsc_tolerance_ppm`). A guest's clock gains
- * or loses that much, 21 seconds a day, until it is set again.
+ * How far the host's time-stamp counter may run from the rate a guest was told: what KVM allows its own guests
+ * (`tsc_tolerance_ppm`). A guest's clock gains or loses that much, 21 seconds a day, until it is set again.
  */
 export const TSC_TOLERANCE = 0.00025;
 

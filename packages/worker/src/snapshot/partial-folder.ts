@@ -1,6 +1,6 @@
 /**
- * Names of folders that are being built. In a folder that several daemons share, a name tells whose it is, so that a start removes what a killed daemon left and
- * nothing that a living one still writes:
+ * Names of folders that are being built. In a folder that several daemons share, a name tells whose it
+ * is, so that a start removes what a killed daemon left and nothing that a living one still writes:
  *
  *   <name>.<pid namespace>-<pid>-<start time>.<uuid>.partial
  */
@@ -13,8 +13,8 @@ const PARTIAL_SUFFIX = ".partial";
 const OWNED = /\.(?<namespace>\d+)-(?<pid>\d+)-(?<startTime>\d+)\.[0-9a-f-]{36}\.partial$/;
 
 /**
- * Of a daemon in another container, or of a version that did not sign its name, nobody here can tell whether it lives. Nothing takes so long between two
- * writes: the longest step, a copy of the base, ends after ten minutes.
+ * Of a daemon in another container, or of a version that did not sign its name, nobody here can tell whether it
+ * lives. Nothing takes so long between two writes: the longest step, a copy of the base, ends after ten minutes.
  */
 const ABANDONED_AFTER_MS = 3_600_000;
 

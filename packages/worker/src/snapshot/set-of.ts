@@ -10,8 +10,8 @@ export function setOf({ folder, manifest }: Snapshot): QemuSet {
 }
 
 /**
- * The one it was captured with. A state that has lost it, or never had it on this host, goes into the installed one if that writes the state of every device in
- * the same way. Else throws `snapshot_incompatible`.
+ * The one it was captured with. A state that has lost it, or never had it on this host, goes into the
+ * installed one if that writes the state of every device in the same way. Else throws `snapshot_incompatible`.
  */
 export async function chooseQemu(snapshot: Snapshot, installed: QemuSet): Promise<QemuSet> {
   if (await hasQemu(snapshot.folder)) return setOf(snapshot);

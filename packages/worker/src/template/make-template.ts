@@ -48,7 +48,9 @@ if command -v systemctl >/dev/null; then
 fi
 `;
 
-/** Runs what commands usually need once, so that its pages are in every clone's memory, and writes out what the filesystem still holds back. */
+/**
+ * Runs what commands usually need once, so that its pages are in every clone's memory, and writes out what the filesystem still holds back.
+ */
 const SETTLE_SCRIPT = `
 for command in 'bash -lc true' 'python3 -c pass' 'curl --version' 'tar --version' 'gzip --version' 'git --version'; do
   $command >/dev/null 2>&1
@@ -70,7 +72,10 @@ export interface TemplateHost extends SlotHost, CaptureContext {
   readonly workFolder: string;
 }
 
-/** Takes about 20 s under emulation. `folder` becomes the template. Aborting the signal ends the VM that boots, and with it all that waits for it. */
+/**
+ * Takes about 20 s under emulation. `folder` becomes the template. Aborting the signal
+ * ends the VM that boots, and with it all that waits for it.
+ */
 export async function makeTemplate(
   host: TemplateHost,
   machine: MachineType,
@@ -120,9 +125,9 @@ async function boot(host: TemplateHost, machine: MachineType, folder: string): P
 }
 
 /**
- * Under emulation without random addresses: QEMU keeps the code it has translated by address, and translates a program anew for each process that has
- * it elsewhere (2,300 blocks a process against 20; a command takes 13 ms in place of 30). All clones of a snapshot have one layout anyway. A guest's owner
- * who wants it back sets kernel.randomize_va_space.
+ * Under emulation without random addresses: QEMU keeps the code it has translated by address, and translates a program
+ * anew for each process that has it elsewhere (2,300 blocks a process against 20; a command takes 13 ms in place of 30).
+ * All clones of a snapshot have one layout anyway. A guest's owner who wants it back sets kernel.randomize_va_space.
  */
 export function kernelCommandLine({ image, accelerator, tscKhz }: TemplateHost): string {
   const common = image.cmdline.replaceAll("@TSC_KHZ@", `${tscKhz}`);

@@ -1,6 +1,6 @@
 /**
- * Guests of 200 bytes, all firmware (native/bare-guest.S), started, captured and restored with the worker's own parts. They need nothing that a processor could be
- * too slow for, so they run also under a KVM on which no kernel starts.
+ * Guests of 200 bytes, all firmware (native/bare-guest.S), started, captured and restored with the worker's own parts.
+ * They need nothing that a processor could be too slow for, so they run also under a KVM on which no kernel starts.
  */
 import { copyFile, mkdir, mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

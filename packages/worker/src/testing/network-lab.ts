@@ -1,6 +1,6 @@
 /**
- * Networks for tests, of namespaces on this machine: a host, an internet behind it, and VMs whose namespaces are wired as the product wires them, the guest being a
- * program in the namespace. Nothing leaves the machine.
+ * Networks for tests, of namespaces on this machine: a host, an internet behind it, and VMs whose namespaces
+ * are wired as the product wires them, the guest being a program in the namespace. Nothing leaves the machine.
  */
 import { fileURLToPath } from "node:url";
 import { CommandShell } from "../host/command-shell.ts";

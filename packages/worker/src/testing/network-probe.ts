@@ -1,6 +1,6 @@
 /**
- * A program for tests that speaks and listens in one network namespace. Takes a JSON object a line, `{id, op, …}`, and answers each with `{id, result}`; ends with
- * its input.
+ * A program for tests that speaks and listens in one network namespace. Takes a JSON
+ * object a line, `{id, op, …}`, and answers each with `{id, result}`; ends with its input.
  */
 import { createSocket } from "node:dgram";
 import type { Socket as DatagramSocket } from "node:dgram";

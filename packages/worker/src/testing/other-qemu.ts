@@ -1,6 +1,6 @@
 /**
- * A QEMU of another version and another build than the installed one: its binary and its module with these two changed, in a folder of its own. Module and
- * binary of two builds refuse each other, as those of two packages do.
+ * A QEMU of another version and another build than the installed one: its binary and its module with these two
+ * changed, in a folder of its own. Module and binary of two builds refuse each other, as those of two packages do.
  */
 import { chmod, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -49,8 +49,8 @@ async function rewrite(
 }
 
 /**
- * Another name that the dynamic linker's table of hashes leads to as well: h = 33 h + c, so of two characters in a row the first may be one more if the
- * second is 33 less.
+ * Another name that the dynamic linker's table of hashes leads to as well: h = 33 h + c,
+ * so of two characters in a row the first may be one more if the second is 33 less.
  */
 function sameHash(name: string): string {
   const at = name.search(/[0-9a-f][a-f](?!.*_)/);

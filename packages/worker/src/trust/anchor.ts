@@ -5,8 +5,8 @@ import { rootCertificates } from "node:tls";
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /**
- * The last that the chain leads to, in PEM: a root that is in the file, or else what the root has signed, down to a certificate that comes alone. `undefined` when
- * everybody trusts it already. The file may hold a key, too: nothing but the certificate is given on.
+ * The last that the chain leads to, in PEM: a root that is in the file, or else what the root has signed, down to a certificate that
+ * comes alone. `undefined` when everybody trusts it already. The file may hold a key, too: nothing but the certificate is given on.
  */
 export function chooseAnchor(chain: Buffer | string): string | undefined {
   const certificates = Array.from(
@@ -14,7 +14,8 @@ export function chooseAnchor(chain: Buffer | string): string | undefined {
     ([pem]) => new X509Certificate(pem),
   );
   let [anchor] = certificates;
-  // Not in the order of the file, as people put the root anywhere; no more steps than there are certificates, as two may have signed each other.
+  // Not in the order of the file, as people put the root anywhere; no more steps than
+  // there are certificates, as two may have signed each other.
   for (let steps = 1; anchor !== undefined && steps < certificates.length; steps += 1) {
     anchor = certificates.find((one) => one !== anchor && hasSigned(one, anchor)) ?? anchor;
   }

@@ -1,6 +1,7 @@
 /**
- * The command that makes a guest trust. It does what Debian's update-ca-certificates would do for the files that come and go, in a dozen processes in place of a thousand
- * (1 s against 16 s under emulation on a busy host), and leaves things as that tool, whenever the guest's owner runs it, leaves them, too.
+ * The command that makes a guest trust. It does what Debian's update-ca-certificates would do for the
+ * files that come and go, in a dozen processes in place of a thousand (1 s against 16 s under emulation
+ * on a busy host), and leaves things as that tool, whenever the guest's owner runs it, leaves them, too.
  */
 import { anchorFileName, BUNDLE } from "./trust.ts";
 import type { Anchor } from "./trust.ts";
@@ -9,8 +10,9 @@ import type { Anchor } from "./trust.ts";
 export const NO_BUNDLE = 3;
 
 /**
- * Its arguments: the root of the filesystem, then name and content of each file that is to be there. First all of ours goes, also what an earlier run left half done; from
- * the bundle one block for each file, since the owner may have the same certificate there by a file of his own. Hooks are those of Java's keystore.
+ * Its arguments: the root of the filesystem, then name and content of each file that is to be there. First
+ * all of ours goes, also what an earlier run left half done; from the bundle one block for each file, since
+ * the owner may have the same certificate there by a file of his own. Hooks are those of Java's keystore.
  */
 const SCRIPT = `
 set -e

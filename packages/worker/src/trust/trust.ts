@@ -1,6 +1,6 @@
 /**
- * Whom guests are to trust besides the authorities of their image, and what is known of the guest in a captured state. Each purpose has one anchor, so that one may
- * change or go without the others; what is the guest's owner's is never touched.
+ * Whom guests are to trust besides the authorities of their image, and what is known of the guest in a captured state. Each
+ * purpose has one anchor, so that one may change or go without the others; what is the guest's owner's is never touched.
  */
 import { createHash } from "node:crypto";
 
@@ -43,8 +43,9 @@ export function anchorFileName({ purpose, pem }: Anchor): string {
 }
 
 /**
- * For programs that bring authorities of their own: Node adds the file's to them; Python's requests, and what OpenSSL or rustls was built into elsewhere, read it in their
- * place. Debian's own programs, pip, curl, wget and git need none. Left out are variables that would override what a user configured (GIT_SSL_CAINFO, PIP_CERT, CURL_CA_BUNDLE).
+ * For programs that bring authorities of their own: Node adds the file's to them; Python's requests, and what OpenSSL
+ * or rustls was built into elsewhere, read it in their place. Debian's own programs, pip, curl, wget and git need
+ * none. Left out are variables that would override what a user configured (GIT_SSL_CAINFO, PIP_CERT, CURL_CA_BUNDLE).
  */
 export function trustVariables(held: HeldTrust | undefined): Readonly<Record<string, string>> {
   if (held?.bundle === undefined) return {};

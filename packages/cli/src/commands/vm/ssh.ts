@@ -43,7 +43,10 @@ async function refuseClosedPort({ client, signal }: Session, vm: Vm): Promise<vo
 }
 
 const SSH_PORT = 22;
-/** A new VM has a new host key at an address that nobody had before: there is nothing to compare it with. A changed one is refused all the same. */
+/**
+ * A new VM has a new host key at an address that nobody had before: there is nothing to
+ * compare it with. A changed one is refused all the same.
+ */
 const ACCEPT_NEW_HOSTS = ["-o", "StrictHostKeyChecking=accept-new"];
 /** What ssh ends with when it was ssh that failed. */
 const SSH_FAILED = 255;

@@ -1,4 +1,6 @@
-/** What a caller is told when a capture failed: a full disk by its name, a VM that ended meanwhile, everything unforeseen with its cause. */
+/**
+ * What a caller is told when a capture failed: a full disk by its name, a VM that ended meanwhile, everything unforeseen with its cause.
+ */
 import { FastvmError } from "@fastvm/contract";
 import { isOutOfDisk } from "../../files/errno.ts";
 import { asEnded } from "../state/ended-error.ts";

@@ -28,7 +28,9 @@ import type { Guest, Vm } from "../state/vm.ts";
 
 /** Bytes per GiB. */
 const GIB = 1024 ** 3;
-/** What the guest link may take to come to a frame boundary; a guest that is slower is captured as it is, and resynchronises when restored. */
+/**
+ * What the guest link may take to come to a frame boundary; a guest that is slower is captured as it is, and resynchronises when restored.
+ */
 const QUIESCE_DEADLINE_MS = 20;
 /** A device state is 60 to 80 KiB; QEMU, which a guest may have taken over, writes the file. */
 const MAX_STATE_BYTES = 16 * 1024 * 1024;
@@ -128,7 +130,10 @@ async function pauseAndCopy(
   }
 }
 
-/** A capture that fails before its switch leaves the VM as it was. Whether it had come to the switch, QEMU knows: an answer may have been late. */
+/**
+ * A capture that fails before its switch leaves the VM as it was. Whether it had come to
+ * the switch, QEMU knows: an answer may have been late.
+ */
 async function discardOverlay(vm: Vm, { qemu }: Guest, overlay: string): Promise<void> {
   await settleChain(vm, qemu);
   if (vm.record.chain.includes(overlay)) return await freezeBelowTop(vm.folder, vm.record.chain.slice(-2));
@@ -159,7 +164,8 @@ async function collect(
     machine,
     diskGib,
     imageDigest,
-    // What this VM has, and not what the host gives to new ones: the daemon may have been started anew, with another setting or another QEMU.
+    // What this VM has, and not what the host gives to new ones: the daemon may have been
+    // started anew, with another setting or another QEMU.
     compatibility,
     ...(trust !== undefined && { trust }),
     memory: { bytes: machine.memoryMib * 1024 * 1024 },

@@ -8,8 +8,8 @@ import type { Snapshot } from "../../snapshot/folder.ts";
 import { meltDelta } from "../../snapshot/melt.ts";
 
 /**
- * A snapshot's children write its delta into their own memory. Up to this size that is quicker than copying the whole base first, and cheaper on
- * disk; beyond it the children should share.
+ * A snapshot's children write its delta into their own memory. Up to this size that is quicker
+ * than copying the whole base first, and cheaper on disk; beyond it the children should share.
  */
 const MELT_ABOVE_BYTES = 64 * 1024 * 1024;
 

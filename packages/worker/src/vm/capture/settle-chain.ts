@@ -1,6 +1,6 @@
 /**
- * Brings the record of a VM's disk in line with its QEMU, which alone knows whether a switch to a new layer has happened: a daemon may have ended, or a
- * journal found no room, in between.
+ * Brings the record of a VM's disk in line with its QEMU, which alone knows whether a switch to
+ * a new layer has happened: a daemon may have ended, or a journal found no room, in between.
  */
 import { chmod, chown } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,6 +1,7 @@
 /**
- * Capture and restore below the guest link, under each accelerator there is: the arguments, the slot, the device state, the page map and the delta are the
- * worker's. It shows that processors, their memory and their armed timers come back; it shows nothing of Linux, of other hosts' processors, of clocks.
+ * Capture and restore below the guest link, under each accelerator there is: the arguments, the slot,
+ * the device state, the page map and the delta are the worker's. It shows that processors, their memory
+ * and their armed timers come back; it shows nothing of Linux, of other hosts' processors, of clocks.
  */
 import { access, constants } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,6 +1,7 @@
 /**
- * Gives a guest the trust of this daemon when its state holds another one, or none: it was captured, or runs on, from before the certificate was there or was changed. A VM
- * whose guest does not take it runs all the same; what its state holds stays as it was, so that its next life tries again.
+ * Gives a guest the trust of this daemon when its state holds another one, or none: it was captured,
+ * or runs on, from before the certificate was there or was changed. A VM whose guest does not take
+ * it runs all the same; what its state holds stays as it was, so that its next life tries again.
  */
 import { ENVIRONMENT_MODE, ENVIRONMENT_PATH, environmentFile } from "../../identity/handshake.ts";
 import type { GuestLink } from "../../guest-link/guest-link.ts";

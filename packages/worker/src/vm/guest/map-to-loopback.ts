@@ -1,6 +1,7 @@
 /**
- * Makes the hosts by which clients know the API lead to it from inside the guest: its URLs for files are good there whatever the VM may reach, and without any network. What
- * was done is remembered with the guest's link, and done again, to no effect, after a restart of the daemon.
+ * Makes the hosts by which clients know the API lead to it from inside the guest: its URLs for
+ * files are good there whatever the VM may reach, and without any network. What was done is
+ * remembered with the guest's link, and done again, to no effect, after a restart of the daemon.
  */
 import { FastvmError } from "@fastvm/contract";
 import type { CallOptions, GuestTarget } from "@fastvm/contract";

@@ -26,7 +26,10 @@ export async function openLink(
   });
 }
 
-/** A broken link is reopened with the same generation: commands of before are ended by the agent, the VM runs on. `link`: one that stands already. */
+/**
+ * A broken link is reopened with the same generation: commands of before are ended by the
+ * agent, the VM runs on. `link`: one that stands already.
+ */
 export function keepLink(vm: Vm, forward: GuestForward | undefined, link?: GuestLink): KeptLink {
   const open: OpenLink = (deadlineMs, signal) => openLink(vm, forward, { deadlineMs, signal });
   return new KeptLink(link === undefined ? { open } : { link, open });

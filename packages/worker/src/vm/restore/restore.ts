@@ -1,6 +1,6 @@
 /**
- * Restore: the one way a captured state becomes a running VM. Launch, resume, restore and each child of a fork come through here. A VM counts as
- * running only when its guest has answered the handshake; on any failure nothing of it is left.
+ * Restore: the one way a captured state becomes a running VM. Launch, resume, restore and each child of a fork come through
+ * here. A VM counts as running only when its guest has answered the handshake; on any failure nothing of it is left.
  */
 import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";

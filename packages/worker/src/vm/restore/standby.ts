@@ -1,6 +1,7 @@
 /**
- * VMs that stand by: restored from the template ahead of time, awake once, and stopped. A launch that finds one only lets it go on and tells it who it is.
- * Under emulation that saves more than the restore: the guest's code for waking up, taking on an identity and starting a command has been translated.
+ * VMs that stand by: restored from the template ahead of time, awake once, and stopped. A launch that
+ * finds one only lets it go on and tells it who it is. Under emulation that saves more than the restore:
+ * the guest's code for waking up, taking on an identity and starting a command has been translated.
  */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * Whether the host has room for more VMs, by what is really free: guests share most of their memory, so promises say little. What is free now is not free for good:
- * VMs that run may grow, and those that are just being started have not yet taken what they need.
+ * Whether the host has room for more VMs, by what is really free: guests share most of their memory, so promises say little. What
+ * is free now is not free for good: VMs that run may grow, and those that are just being started have not yet taken what they need.
  */
 import { statfs } from "node:fs/promises";
 import { FastvmError } from "@fastvm/contract";
@@ -12,7 +12,10 @@ import type { Vm } from "./vm.ts";
 const RESERVE_DISK_BYTES = 256 * 1024 * 1024;
 /** What a VM takes until it stands still: an idle one has 50 to 70 MiB of its own, and QEMU some more while it starts. */
 const START_MIB = 128;
-/** What a VM that runs may yet take, as a part of its memory: 32 MiB of 2 GiB. Most idle; one that fills its memory is why there is an overcommit to be set. */
+/**
+ * What a VM that runs may yet take, as a part of its memory: 32 MiB of 2 GiB. Most idle;
+ * one that fills its memory is why there is an overcommit to be set.
+ */
 const GROWTH = 1 / 64;
 
 type Settings = Pick<WorkerConfig, "dataDir" | "reserveMib">;

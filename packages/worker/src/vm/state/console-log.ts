@@ -1,6 +1,6 @@
 /**
- * The last words of a guest and of its QEMU. QEMU keeps 64 KiB of the console in its memory and gives each byte once, so what was read is kept in a file
- * beside the VM: that file and what has come since are the log. It goes along through pauses and stays when the VM fails.
+ * The last words of a guest and of its QEMU. QEMU keeps 64 KiB of the console in its memory and gives each byte once, so what was read is
+ * kept in a file beside the VM: that file and what has come since are the log. It goes along through pauses and stays when the VM fails.
  */
 import { join } from "node:path";
 import type { VmLog } from "@fastvm/contract";
@@ -50,8 +50,8 @@ export async function writeLogs(folder: string, { console, hypervisor }: VmLog):
 }
 
 /**
- * All there is of the console. A QEMU that just ended, or that a capture holds up, gives nothing: what was read before is still there. On a full disk, which is
- * when somebody looks, the new part is told, but cannot be kept.
+ * All there is of the console. A QEMU that just ended, or that a capture holds up, gives nothing: what was read
+ * before is still there. On a full disk, which is when somebody looks, the new part is told, but cannot be kept.
  */
 async function drainConsole(guest: Guest, folder: string): Promise<Buffer> {
   const fresh = await guest.qemu.drainConsole().catch(() => NOTHING);

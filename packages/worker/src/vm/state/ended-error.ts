@@ -1,4 +1,7 @@
-/** Tells a VM that ended under our hands from everything else that can go wrong with it: memory, monitor and numbers of a dead process fail in many ways. */
+/**
+ * Tells a VM that ended under our hands from everything else that can go wrong with it:
+ * memory, monitor and numbers of a dead process fail in many ways.
+ */
 import { FastvmError } from "@fastvm/contract";
 import type { QemuProcess } from "../../qemu/qemu-process.ts";
 import { QmpError } from "../../qemu/qmp-error.ts";

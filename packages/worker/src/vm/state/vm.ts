@@ -105,7 +105,9 @@ export class Vm {
     this.#awaited = undefined;
   }
 
-  /** Parts with the guest, if there is one: whoever waits for it or for its link is told the cause. What becomes of QEMU is the caller's. */
+  /**
+   * Parts with the guest, if there is one: whoever waits for it or for its link is told the cause. What becomes of QEMU is the caller's.
+   */
   letGo(cause = new FastvmError("vm_died", "its link was closed")): Guest | undefined {
     const guest = this.#guest;
     guest?.link.close(cause);
@@ -122,8 +124,8 @@ export class Vm {
   }
 
   /**
-   * For what has happened and cannot be undone: true in memory from now on, even if it cannot be written. The journal is then behind by this, which
-   * whoever reads it after a restart must know of.
+   * For what has happened and cannot be undone: true in memory from now on, even if it cannot be
+   * written. The journal is then behind by this, which whoever reads it after a restart must know of.
    */
   async note(change: Partial<VmRecord>): Promise<void> {
     this.#record = { ...this.#record, ...change };

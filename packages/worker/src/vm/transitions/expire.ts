@@ -1,4 +1,6 @@
-/** Expiry: a VM's time is over, and it is paused or deleted as its owner asked for. Nobody waits for it; whoever listens is told afterwards. */
+/**
+ * Expiry: a VM's time is over, and it is paused or deleted as its owner asked for. Nobody waits for it; whoever listens is told afterwards.
+ */
 import { step } from "@fastvm/contract";
 import type { VmDeadline, VmId, WorkerEvent } from "@fastvm/contract";
 import { deleteVm } from "./delete-vm.ts";

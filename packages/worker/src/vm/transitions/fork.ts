@@ -23,7 +23,10 @@ interface Source extends AsyncDisposable {
   readonly capture: CaptureResult;
 }
 
-/** The source's other transitions wait for the capture only, not for the children. A child whose signal is aborted fails, and leaves nothing behind. */
+/**
+ * The source's other transitions wait for the capture only, not for the children. A child
+ * whose signal is aborted fails, and leaves nothing behind.
+ */
 export async function fork(
   context: WorkerContext,
   vm: Vm,
