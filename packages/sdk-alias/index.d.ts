@@ -1,1 +1,2 @@
+/** The types of `fastvm`, under the package's first name. */
 export * from "fastvm";

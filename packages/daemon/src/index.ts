@@ -1,3 +1,4 @@
+/** What the CLI, tests and benchmarks take of this package. */
 export { readConfig } from "./config.ts";
 export type { DaemonConfig, DaemonFlags } from "./config.ts";
 export { runDoctor } from "./doctor.ts";

@@ -1,3 +1,4 @@
+/** The package's face: what `import … from "fastvm"` has. */
 export { FastvmClient } from "./fastvm-client.ts";
 export type { Health } from "./fastvm-client.ts";
 export type { ClientOptions } from "./client-config.ts";

@@ -1,3 +1,4 @@
+/** What the daemon takes of this package. */
 export { Worker } from "./worker.ts";
 export type { WorkerMetrics } from "./worker-metrics.ts";
 export { identifyProcess, isAlive, killAndWait } from "./processes/proc.ts";

@@ -1,3 +1,4 @@
+/** `fastvm completion SHELL`: the script that a shell runs, and the hidden command that the script asks. */
 import { Argument, Command } from "commander";
 import { addGlobalOptions } from "../command-line/global-options.ts";
 import { candidatesFor } from "../completion/candidates.ts";

@@ -1,3 +1,4 @@
+/** `fastvm config`: settings that are kept in the user's file. */
 import { Argument, Command } from "commander";
 import { addGlobalOptions, optionsOf } from "../command-line/global-options.ts";
 import { printJson, printLine } from "../output/print.ts";

@@ -1,3 +1,4 @@
+/** `fastvm quota`: what the organisation may use and what it uses. */
 import type { Command } from "commander";
 import { gib } from "../output/format.ts";
 import { printJson, printLine } from "../output/print.ts";

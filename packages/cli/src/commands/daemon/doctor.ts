@@ -1,3 +1,4 @@
+/** `fastvm doctor`: looks at this host without a daemon and says what to mend. */
 import type { Command } from "commander";
 import { optionsOf } from "../../command-line/global-options.ts";
 import { printJson, printLine } from "../../output/print.ts";

@@ -1,3 +1,4 @@
+/** `fastvm serve`: runs a daemon here, in the foreground or behind. */
 import type { Command } from "commander";
 import { optionsOf } from "../../command-line/global-options.ts";
 import { collect, factorFromOne, portNumber, wholeNumber } from "../../command-line/option-values.ts";

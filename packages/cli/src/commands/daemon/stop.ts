@@ -1,3 +1,4 @@
+/** `fastvm stop`: ends the daemon of a data folder, with or without its VMs. */
 import type { Command } from "commander";
 import { optionsOf } from "../../command-line/global-options.ts";
 import { printJson, printLine } from "../../output/print.ts";

@@ -1,3 +1,4 @@
+/** `fastvm cp`: a file or a folder, between here and a VM, in either direction. */
 import type { Command } from "commander";
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";

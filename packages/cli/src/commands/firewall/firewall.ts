@@ -1,3 +1,4 @@
+/** `fastvm firewall`: shows a VM's policy with its counters, and changes it. */
 import { Command, Option } from "commander";
 import type { FirewallRule } from "fastvm";
 import { apiCommand } from "../api-command.ts";

@@ -1,3 +1,4 @@
+/** `fastvm snapshot create`: saves a VM, which goes on. */
 import type { Command } from "commander";
 import { withProgress } from "../../output/progress.ts";
 import { showSnapshot } from "../../output/show-snapshots.ts";

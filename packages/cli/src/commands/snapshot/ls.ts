@@ -1,3 +1,4 @@
+/** `fastvm snapshot ls`: the organisation's snapshots. */
 import type { Command } from "commander";
 import { printJson, printLine } from "../../output/print.ts";
 import { snapshotTable } from "../../output/show-snapshots.ts";

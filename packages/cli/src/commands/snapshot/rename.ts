@@ -1,3 +1,4 @@
+/** `fastvm snapshot rename`: another name for a snapshot. */
 import type { Command } from "commander";
 import { showSnapshot } from "../../output/show-snapshots.ts";
 import { apiCommand } from "../api-command.ts";

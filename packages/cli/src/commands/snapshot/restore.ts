@@ -1,3 +1,4 @@
+/** `fastvm snapshot restore`: a VM that goes on where the snapshot was taken. */
 import type { Command } from "commander";
 import { openConsole } from "../../console/open-console.ts";
 import { withProgress } from "../../output/progress.ts";

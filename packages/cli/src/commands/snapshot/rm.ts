@@ -1,3 +1,4 @@
+/** `fastvm snapshot rm`: deletes snapshots; what was restored from them lives on. */
 import type { Command } from "commander";
 import { confirm } from "../../output/confirm.ts";
 import { printJson, printLine } from "../../output/print.ts";

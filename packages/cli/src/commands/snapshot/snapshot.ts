@@ -1,3 +1,4 @@
+/** `fastvm snapshot`: the commands below it. */
 import { Command } from "commander";
 import { snapshotCreateCommand } from "./create.ts";
 import { snapshotListCommand } from "./ls.ts";

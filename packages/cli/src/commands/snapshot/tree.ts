@@ -1,3 +1,4 @@
+/** `fastvm snapshot tree`: what was taken of what, and what goes on from it. */
 import type { Command } from "commander";
 import { printJson, printLine } from "../../output/print.ts";
 import { snapshotTree } from "../../output/snapshot-tree.ts";

@@ -1,3 +1,4 @@
+/** `fastvm console`: a VM's login shell on this terminal. */
 import type { Command } from "commander";
 import { openConsole } from "../../console/open-console.ts";
 import { apiCommand } from "../api-command.ts";

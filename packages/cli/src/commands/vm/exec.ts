@@ -1,3 +1,4 @@
+/** `fastvm exec`: a command in a VM, with this terminal's input and its exit code. */
 import type { Command } from "commander";
 import { keyValue, positiveInteger } from "../../command-line/option-values.ts";
 import { takesRemoteCommand } from "../../command-line/remote-command.ts";

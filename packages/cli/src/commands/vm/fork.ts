@@ -1,3 +1,4 @@
+/** `fastvm fork`: VMs that go on from where another one is. */
 import type { Command } from "commander";
 import { collect, keyValue, positiveInteger } from "../../command-line/option-values.ts";
 import { printJson, printLine, remark } from "../../output/print.ts";

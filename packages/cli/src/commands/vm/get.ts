@@ -1,3 +1,4 @@
+/** `fastvm vm get`: all there is to say of one VM. */
 import type { Command } from "commander";
 import { showVmDetails } from "../../output/show-vms.ts";
 import { apiCommand } from "../api-command.ts";

@@ -1,3 +1,4 @@
+/** `fastvm launch`: a VM by machine type, awaited until it runs. */
 import type { Command } from "commander";
 import type { LaunchParams, Vm } from "fastvm";
 import { keyValue, positiveInteger } from "../../command-line/option-values.ts";

@@ -1,3 +1,4 @@
+/** `fastvm logs`: what a VM's console showed last. */
 import type { Command } from "commander";
 import type { VmLogs } from "fastvm";
 import { printJson, remark } from "../../output/print.ts";

@@ -1,3 +1,4 @@
+/** `fastvm ls`: the organisation's VMs. */
 import type { Command } from "commander";
 import { keyValue } from "../../command-line/option-values.ts";
 import { printJson, printLine } from "../../output/print.ts";

@@ -1,3 +1,4 @@
+/** `fastvm pause`: a VM's memory goes to disk. */
 import type { Command } from "commander";
 import { withProgress } from "../../output/progress.ts";
 import { showVm } from "../../output/show-vms.ts";

@@ -1,3 +1,4 @@
+/** `fastvm vm rename`: another name for a VM. */
 import type { Command } from "commander";
 import { showVm } from "../../output/show-vms.ts";
 import { apiCommand } from "../api-command.ts";

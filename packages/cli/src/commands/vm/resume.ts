@@ -1,3 +1,4 @@
+/** `fastvm resume`: a paused VM goes on. */
 import type { Command } from "commander";
 import { withProgress } from "../../output/progress.ts";
 import { showVm } from "../../output/show-vms.ts";

@@ -1,3 +1,4 @@
+/** `fastvm rm`: deletes VMs. */
 import type { Command } from "commander";
 import { confirm } from "../../output/confirm.ts";
 import { printJson, printLine } from "../../output/print.ts";

@@ -1,3 +1,4 @@
+/** `fastvm run`: one command in a VM that lives as long as it does. */
 import type { Command } from "commander";
 import { takesRemoteCommand } from "../../command-line/remote-command.ts";
 import { readPipedStdin } from "../../exec/piped-stdin.ts";

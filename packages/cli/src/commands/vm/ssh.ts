@@ -1,3 +1,4 @@
+/** `fastvm ssh`: the system's ssh, to a VM's public address. */
 import type { Command } from "commander";
 import { spawn } from "node:child_process";
 import type { Vm } from "fastvm";

@@ -1,3 +1,4 @@
+/** `fastvm stats`: what a VM uses. */
 import type { Command } from "commander";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Vm, VmStats } from "fastvm";

@@ -1,3 +1,4 @@
+/** `fastvm vm`: the commands below it. */
 import { Command } from "commander";
 import { consoleCommand } from "./console.ts";
 import { execCommand } from "./exec.ts";
