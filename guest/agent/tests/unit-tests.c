@@ -363,6 +363,52 @@ static void groups_are_those_of_the_library(void)
     CHECK(compared > 0);
 }
 
+static void expect_text(const char *path, const char *text)
+{
+    char found[64] = "";
+    int fd = open(path, O_RDONLY);
+    CHECK(fd >= 0 && read(fd, found, sizeof found - 1) == (ssize_t)strlen(text) && strcmp(found, text) == 0);
+    close(fd);
+}
+
+static ino_t inode_of(const char *path)
+{
+    struct stat found;
+    CHECK(lstat(path, &found) == 0);
+    return found.st_ino;
+}
+
+static void files_are_overwritten_where_that_is_safe(const char *folder)
+{
+    char path[256], other[256];
+    snprintf(path, sizeof path, "%s/file", folder);
+    snprintf(other, sizeof other, "%s/other", folder);
+    CHECK(overwrite(path, (const uint8_t *)"the first", 9, 0644) == 0);
+    ino_t first = inode_of(path);
+    CHECK(overwrite(path, (const uint8_t *)"second", 6, 0644) == 0 && inode_of(path) == first);
+    expect_text(path, "second");
+    /* What it holds already is not written. */
+    struct stat before, after;
+    const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+    CHECK(utimensat(AT_FDCWD, path, long_ago, 0) == 0 && stat(path, &before) == 0);
+    CHECK(overwrite(path, (const uint8_t *)"second", 6, 0644) == 0 && stat(path, &after) == 0);
+    CHECK(after.st_mtim.tv_sec == 1);
+    CHECK(overwrite(path, (const uint8_t *)"longer than that", 16, 0644) == 0 && inode_of(path) == first);
+    expect_text(path, "longer than that");
+    /* Another mode, another name, a link: somebody else may read it, or it is somebody else's. */
+    CHECK(overwrite(path, (const uint8_t *)"closed", 6, 0600) == 0 && stat(path, &after) == 0);
+    CHECK((after.st_mode & 07777) == 0600);
+    CHECK(link(path, other) == 0 && overwrite(path, (const uint8_t *)"mine", 4, 0600) == 0);
+    expect_text(path, "mine");
+    expect_text(other, "closed");
+    CHECK(unlink(path) == 0 && symlink(other, path) == 0 && overwrite(path, (const uint8_t *)"mine", 4, 0600) == 0);
+    expect_text(path, "mine");
+    expect_text(other, "closed");
+    CHECK(unlink(path) == 0 && mkfifo(path, 0600) == 0 && overwrite(path, (const uint8_t *)"mine", 4, 0600) == 0);
+    expect_text(path, "mine");
+    CHECK(unlink(path) == 0 && unlink(other) == 0);
+}
+
 /* Who has the old file open goes on reading it: nothing is written in place. */
 static void files_are_replaced_not_changed(const char *folder)
 {
@@ -625,6 +671,7 @@ int main(void)
     link_bounds_its_control_queue();
     link_keeps_frames_whole_and_in_order();
     files_are_written_whole(folder);
+    files_are_overwritten_where_that_is_safe(folder);
     files_are_replaced_not_changed(folder);
     accounts_are_names_or_numbers();
     groups_are_those_of_the_library();

@@ -83,7 +83,7 @@ static int set_hostname(const struct field *field)
     char line[sizeof name + 1];
     snprintf(name, sizeof name, "%.*s", (int)field->length, (const char *)field->value);
     int length = snprintf(line, sizeof line, "%s\n", name);
-    int error = write_whole("/etc/hostname", (const uint8_t *)line, (size_t)length, 0644);
+    int error = overwrite("/etc/hostname", (const uint8_t *)line, (size_t)length, 0644);
     return error != 0 ? error : write_own_name(name);
 }
 
@@ -108,7 +108,7 @@ static int write_file(const struct field *field, struct subject *subject)
     }
     int error = reader.broken || path == NULL || path[0] != '/' ? EINVAL : make_parents(path);
     if (error == 0) {
-        error = write_whole(path, content.value, content.length, mode);
+        error = overwrite(path, content.value, content.length, mode);
     }
     free(path);
     return error;

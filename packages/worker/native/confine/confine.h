@@ -48,6 +48,12 @@ int parse_options(int argc, char **argv, struct options *options);
 /* In an own mount namespace: a root of the working directory, as /vm, and what is exposed. The working directory is /vm afterwards. */
 int enter_root(const struct options *options);
 
+/* Forks a child that is born in the group of version 2, where there is one and the kernel can; the child is told so. */
+pid_t fork_in_group(const struct options *options, bool *is_in_group);
+
+/* This process, which has one thread, into all groups (`is_in_group`: but that of version 2). */
+int enter_groups(const struct options *options, bool is_in_group);
+
 int enter_network(const struct options *options);
 
 void offer_to_oom_killer(void);

@@ -38,28 +38,13 @@ static void close_from(int first)
     }
 }
 
-/* Before the program has any memory: what it is charged for is then its own. */
-static int enter_group(const char *folder)
-{
-    char path[4096];
-    snprintf(path, sizeof path, "%s/cgroup.procs", folder);
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, "0", 1) != 1) {
-        return fail(path);
-    }
-    close(fd);
-    return 0;
-}
-
-static int become_program(const struct options *options)
+static int become_program(const struct options *options, bool is_in_group)
 {
     if (options->record != NULL && options->keep < CHANNEL) {
         close(CHANNEL);
     }
-    for (size_t i = 0; i < options->group_count; i++) {
-        if (enter_group(options->groups[i]) != 0) {
-            return 1;
-        }
+    if (enter_groups(options, is_in_group) != 0) {
+        return 1;
     }
     int own = options->namespaces & ~CLONE_NEWPID;
     if (own != 0 && unshare(own) < 0) {
@@ -107,7 +92,7 @@ int main(int argc, char **argv)
             fprintf(stderr, "confine: a namespace of processes needs a supervisor: --record\n");
             return 2;
         }
-        return become_program(&options);
+        return become_program(&options, false);
     }
     /* Or the record itself would get that number. */
     if (fcntl(CHANNEL, F_GETFD) < 0) {
@@ -120,12 +105,13 @@ int main(int argc, char **argv)
     if ((options.namespaces & CLONE_NEWPID) != 0 && unshare(CLONE_NEWPID) < 0) {
         return fail("namespace of processes");
     }
-    pid_t program = fork();
+    bool is_in_group;
+    pid_t program = fork_in_group(&options, &is_in_group);
     if (program < 0) {
         return fail("fork");
     }
     if (program == 0) {
-        _exit(become_program(&options));
+        _exit(become_program(&options, is_in_group));
     }
     return supervise(program, record);
 }

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmod, chown, mkdir, mkdtemp, open, readFile, rm } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, open, readFile, rm, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -128,6 +128,21 @@ describe("what a confined program can do", () => {
     expect(await readFile(join(folder, "exit"), "utf8")).toBe("signal 9\n");
   });
 
+  test("it is born in its group of version 2", async ({ skip }) => {
+    const root = await hierarchyOfVersion2();
+    if (root === undefined) skip("this host has no control groups of version 2");
+    const group = join(root ?? "", `confine-test-${process.pid}`);
+    await mkdir(group);
+    const namespaces = new Set(NAMESPACE_KINDS.filter((kind) => kind !== "mount"));
+    try {
+      expect(await inside("cat /proc/self/cgroup", { groups: [group], namespaces })).toMatch(
+        new RegExp(`^0::.*/confine-test-${process.pid}$`, "m"),
+      );
+    } finally {
+      await rmdir(group);
+    }
+  });
+
   test("a host that gives no namespaces has the rest", async () => {
     const none = { namespaces: new Set<never>(), exposed: [] };
     expect(await inside("pwd; ulimit -c; cat /etc/shadow", none)).toMatch(
@@ -142,3 +157,7 @@ describe("what a confined program can do", () => {
     );
   });
 });
+
+async function hierarchyOfVersion2(): Promise<string | undefined> {
+  return /^cgroup2 (\S+)/m.exec(await readFile("/proc/mounts", "latin1"))?.[1];
+}

@@ -15,6 +15,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { access, chmod, copyFile, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { allSettled } from "../concurrency/all-settled.ts";
 import { CLOSED_FOLDER_MODE } from "../files/closed-folder.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import { replaceFile, syncPath } from "../files/durable.ts";
@@ -95,8 +96,8 @@ export async function linkQemu(from: string, to: string): Promise<void> {
 
 export async function syncQemu(holder: string): Promise<void> {
   const folder = join(holder, QEMU_FOLDER);
-  for (const name of await readdir(folder)) await syncPath(join(folder, name));
-  await syncPath(folder);
+  const files = (await readdir(folder)).map((name) => join(folder, name));
+  await allSettled([...files, folder].map(syncPath));
 }
 
 export function identityOf({ version, digest, deviceStates }: QemuSet): QemuIdentity {

@@ -15,6 +15,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { step } from "@fastvm/contract";
 import { DISK_FOLDER } from "../disk/chain.ts";
+import { allSettled } from "../concurrency/all-settled.ts";
 import { CLOSED_FOLDER_MODE } from "../files/closed-folder.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import { publishFolder, syncPath } from "../files/durable.ts";
@@ -70,6 +71,7 @@ export async function publishSnapshot(
   }
 }
 
+/** Side by side: the filesystem writes its journal, and the disk empties its cache, once for many that wait and not once for each. */
 async function syncSnapshot(folder: string, manifest: Manifest): Promise<void> {
   const files = [
     MEMORY_FILE,
@@ -79,8 +81,8 @@ async function syncSnapshot(folder: string, manifest: Manifest): Promise<void> {
     ...manifest.layers.map((layer) => join(DISK_FOLDER, layer.name)),
     DISK_FOLDER,
   ];
-  for (const file of files) await syncPath(join(folder, file));
-  if (await hasQemu(folder)) await syncQemu(folder);
+  const ofQemu = (await hasQemu(folder)) ? syncQemu(folder) : Promise.resolve();
+  await allSettled([...files.map((file) => syncPath(join(folder, file))), ofQemu]);
 }
 
 /** Gives a captured VM a second folder, without copying anything. */
