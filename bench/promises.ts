@@ -41,7 +41,9 @@ export const PROMISES: readonly Promised[] = [
     measured: "launch_ms_p50",
     floor: "floor_restore_ms_p50",
     limit: times(1.3, "floor_restore_ms_p50"),
-    cost: "nearly all of the rest is the guest taking on its identity: 11,000 code blocks that the emulator translates anew in each VM; API, database and journal take 5 ms",
+    cost:
+      "nearly all of the rest is the guest taking on its identity: 11,000 code blocks " +
+      "that the emulator translates anew in each VM; API, database and journal take 5 ms",
   },
   {
     figure: "launch from the pool, p50",
@@ -131,7 +133,9 @@ export const PROMISES: readonly Promised[] = [
     limit: () => 10,
     beside: ({ firewall_attach_names_ms_p50: names }) =>
       names === undefined ? "" : `${names.toFixed(1)} when each has three rules by name and blockBypass, too`,
-    cost: "half is the kernel's check of all chains, which it does for every change that adds rules; a start of nft that does nothing is the floor",
+    cost:
+      "half is the kernel's check of all chains, which it does for every change that adds rules; " +
+      "a start of nft that does nothing is the floor",
   },
   {
     figure: "the daemon's event loop is held up by a change of a VM's firewall, p50",

@@ -128,7 +128,8 @@ describe("a fresh VM of the base image", () => {
   test("runs what its users schedule", async () => {
     await sh(client, vm, "echo '* * * * * echo ran > /root/cron-ran' | crontab -");
     const schedule =
-      "date -s '2030-01-01 00:00:58' > /dev/null; systemctl restart cron; for i in $(seq 300); do [ -e /root/cron-ran ] && break; sleep 0.2; done";
+      "date -s '2030-01-01 00:00:58' > /dev/null; systemctl restart cron; " +
+      "for i in $(seq 300); do [ -e /root/cron-ran ] && break; sleep 0.2; done";
     expect(await sh(client, vm, `${schedule}; cat /root/cron-ran`)).toBe("ran");
   });
 

@@ -86,17 +86,20 @@ describe("in a fresh VM of the base image", () => {
     await run("cd /tmp && mkdir -p o/lower o/upper o/work o/merged && echo low > o/lower/file");
     // The upper layer on a file system of its own: the root is one as well.
     await run(
-      "mount -t overlay overlay -o lowerdir=/tmp/o/lower,upperdir=/tmp/o/upper,workdir=/tmp/o/work /tmp/o/merged && echo high > /tmp/o/merged/file",
+      "mount -t overlay overlay -o lowerdir=/tmp/o/lower,upperdir=/tmp/o/upper,workdir=/tmp/o/work " +
+        "/tmp/o/merged && echo high > /tmp/o/merged/file",
     );
     expect(await run("cat /tmp/o/lower/file /tmp/o/upper/file; umount /tmp/o/merged")).toBe("low\nhigh");
     await run(
-      "truncate -s 32M /tmp/disk && mkfs.ext4 -q /tmp/disk && mkdir -p /tmp/loop && mount /tmp/disk /tmp/loop && touch /tmp/loop/there && umount /tmp/loop",
+      "truncate -s 32M /tmp/disk && mkfs.ext4 -q /tmp/disk && mkdir -p /tmp/loop && " +
+        "mount /tmp/disk /tmp/loop && touch /tmp/loop/there && umount /tmp/loop",
     );
   });
 
   test("a file system in user space is mounted and read", async () => {
     await run(
-      `cat > /root/hello.py <<'END'\n${HELLO_FUSE}END\npython3 /root/hello.py > /root/hello.log 2>&1 & until [ -e /run/hello-mounted ]; do sleep 0.1; done`,
+      `cat > /root/hello.py <<'END'\n${HELLO_FUSE}END\npython3 /root/hello.py > ` +
+        "/root/hello.log 2>&1 & until [ -e /run/hello-mounted ]; do sleep 0.1; done",
     );
     expect(await run("cat /mnt/hello")).toBe("hello from user space");
     await run("umount /mnt");
@@ -119,7 +122,8 @@ describe("in a fresh VM of the base image", () => {
       "ip netns add inner && ip link add br0 type bridge && ip link add v0 type veth peer name v1 netns inner && ip link set v0 master br0",
     );
     await run(
-      "ip addr add 10.77.0.1/24 dev br0 && ip link set br0 up && ip link set v0 up && ip -n inner addr add 10.77.0.2/24 dev v1 && ip -n inner link set v1 up",
+      "ip addr add 10.77.0.1/24 dev br0 && ip link set br0 up && ip link set v0 up && " +
+        "ip -n inner addr add 10.77.0.2/24 dev v1 && ip -n inner link set v1 up",
     );
     await run("ip tuntap add dev tun9 mode tun && ip link del tun9");
     expect(await run("ping -c 1 -W 5 10.77.0.2 | grep -c 'bytes from'")).toBe("1");

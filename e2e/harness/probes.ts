@@ -20,7 +20,8 @@ export async function reaches(
     client,
     vm,
     `probe() {
-  timeout ${DEADLINE_SEC} bash -c "exec 3<>/dev/$2/$3/$4 && { [ $2 = tcp ] || echo ping >&3; } && head -n 1 <&3 | grep -q . && echo $1" 2>/dev/null
+  timeout ${DEADLINE_SEC} bash -c "exec 3<>/dev/$2/$3/$4 && { [ $2 = tcp ] || echo ping >&3; } &&
+    head -n 1 <&3 | grep -q . && echo $1" 2>/dev/null
 }
 ${attempts.join("\n")}
 wait`,

@@ -183,7 +183,8 @@ describe("tightening", () => {
       vm,
       `touch /tmp/go; : >/tmp/echoes
 nohup bash -c 'while [ -e /tmp/go ]; do timeout 2 bash -c "exec 3<>/dev/tcp/${WORLD.otherV4}/8081" 2>/dev/null; done' >/dev/null 2>&1 &
-nohup bash -c 'exec 3<>/dev/tcp/${WORLD.otherV4}/8089; while read -r -u 3 line; do echo "$line" >>/tmp/echoes; echo tick >&3; sleep 0.1; done' >/dev/null 2>&1 &
+nohup bash -c 'exec 3<>/dev/tcp/${WORLD.otherV4}/8089
+while read -r -u 3 line; do echo "$line" >>/tmp/echoes; echo tick >&3; sleep 0.1; done' >/dev/null 2>&1 &
 nohup bash -c 'exec 3<>/dev/udp/${WORLD.otherV4}/8090; while [ -e /tmp/go ]; do echo tock >&3; sleep 0.1; done' >/dev/null 2>&1 &
 sleep 2`,
     );

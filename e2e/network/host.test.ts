@@ -21,7 +21,9 @@ let client: FastvmClient;
 let vm: Vm;
 
 /** All that a daemon could leave on its host. */
-const HOST_STATE = `ip -br link | cut -d' ' -f1 | sort; ip -br addr; ip route; ip -6 route; ip rule; ip -6 rule; nft list ruleset; tc qdisc show`;
+const HOST_STATE =
+  "ip -br link | cut -d' ' -f1 | sort; ip -br addr; ip route; " +
+  "ip -6 route; ip rule; ip -6 rule; nft list ruleset; tc qdisc show";
 let before: string;
 
 /** As Docker leaves a host: what it does not know is not forwarded. */
@@ -131,7 +133,8 @@ test("a table that somebody else flushed or deleted is there again, and nothing 
   const whole = await networkFootprint(daemon.config.dataDir);
   const table = (): Promise<string> =>
     lab.onHost(
-      String.raw`nft list table ${TABLE} | sed '/set own_changes/,/^\t}/d; s/\(expires\|timeout\) [^ ,]*//g; s/packets [0-9]* bytes [0-9]*//g'`,
+      String.raw`nft list table ${TABLE} | sed '/set own_changes/,/^\t}/d; ` +
+        String.raw`s/\(expires\|timeout\) [^ ,]*//g; s/packets [0-9]* bytes [0-9]*//g'`,
     );
   const rules = await table();
   for (const harm of [`nft flush table ${TABLE}`, `nft delete table ${TABLE}`, "nft flush ruleset"]) {
@@ -159,7 +162,8 @@ describe("rate limits", () => {
     const read = async (): Promise<number[]> =>
       (
         await lab.onHost(
-          'ip -s -j link show wan | python3 -c \'import json,sys; s=json.load(sys.stdin)[0]["stats64"]["tx"]; print(s["packets"], s["bytes"])\'',
+          "ip -s -j link show wan | python3 -c 'import json,sys; " +
+            's=json.load(sys.stdin)[0]["stats64"]["tx"]; print(s["packets"], s["bytes"])\'',
         )
       )
         .split(" ")

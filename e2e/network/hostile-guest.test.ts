@@ -180,7 +180,8 @@ END`,
     ),
   );
   const counts = await lab.onHost(
-    "cat /proc/sys/net/netfilter/nf_conntrack_count; for name in $(ls /run/netns | grep ^fastvm-); do nsenter --net=/run/netns/$name cat /proc/sys/net/netfilter/nf_conntrack_count; done",
+    "cat /proc/sys/net/netfilter/nf_conntrack_count; for name in $(ls /run/netns | grep ^fastvm-); " +
+      "do nsenter --net=/run/netns/$name cat /proc/sys/net/netfilter/nf_conntrack_count; done",
   );
   const most = Math.max(...counts.split("\n").map(Number));
   // Some of those of a test before may be there still.

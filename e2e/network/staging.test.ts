@@ -77,7 +77,8 @@ describe("a daemon on an address that is not loopback", () => {
     await expectTransfers(named, vm);
     await expectTransfers(named, vm);
     expect(await sh(client, vm, "cat /etc/hosts")).toBe(
-      `127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.1.1 ${vm.name} # fastvm: this VM's own name\n127.0.0.1 fastvm.test # fastvm: staging URLs`,
+      "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n" +
+        `127.0.1.1 ${vm.name} # fastvm: this VM's own name\n127.0.0.1 fastvm.test # fastvm: staging URLs`,
     );
     expect(await sh(client, vm, "stat -c '%a %U' /etc/hosts")).toBe("644 root");
   });

@@ -91,7 +91,7 @@ test("nothing opens for others while a state is captured, melted and restored", 
   for (const { vm: child } of children) if (child !== undefined) await client.vms.delete(child);
 });
 
-test("of snapshots, paused VMs, uploads, records and templates nothing opens for others, of its own folder a VM opens what it needs", async () => {
+test("nothing of snapshots, paused VMs, uploads, records and templates opens for others, of its own folder what a VM needs", async () => {
   await client.snapshots.create({ vmId: vm.id });
   await client.vms.pause(neighbour);
   const presigned = await fetch(`${daemon.url}/v1/vms/${vm.id}/files/presign`, {

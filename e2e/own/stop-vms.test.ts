@@ -25,7 +25,8 @@ function addOrganisation(dataDir: string): string {
   const [orgId, key] = [randomUUID(), `fvm_${randomUUID()}`];
   database
     .prepare(
-      "insert into organisations select ?, 'other', created_at + 1, limit_vcpu, limit_memory_mib, limit_disk_gib, limit_snapshot_count from organisations limit 1",
+      "insert into organisations select ?, 'other', created_at + 1, limit_vcpu, " +
+        "limit_memory_mib, limit_disk_gib, limit_snapshot_count from organisations limit 1",
     )
     .run(orgId);
   database

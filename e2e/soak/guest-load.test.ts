@@ -107,7 +107,8 @@ describe("in a fresh VM of the base image", () => {
       expect(await load).toContain("number of transactions actually processed: 400/400");
       const restored = await client.vms.launch({ snapshotId: snapshot.id });
       const sum =
-        "cd / && su postgres -c \"psql -tAc 'select (select sum(abalance) from pgbench_accounts) = (select sum(delta) from pgbench_history)' bench\"";
+        "cd / && su postgres -c \"psql -tAc 'select (select sum(abalance) from " +
+        "pgbench_accounts) = (select sum(delta) from pgbench_history)' bench\"";
       expect(await run(sum)).toBe("t");
       expect(
         await sh(

@@ -22,7 +22,9 @@ export function describeNamespaces({
     name,
     status: "warn",
     detail: `${detail}; not ${missing}`,
-    hint: "VMs run without those; give the daemon CAP_SYS_ADMIN, in a container that may unshare. Without mount a QEMU that was taken over sees what every user of the host sees",
+    hint:
+      "VMs run without those; give the daemon CAP_SYS_ADMIN, in a container that may " +
+      "unshare. Without mount a QEMU that was taken over sees what every user of the host sees",
   };
 }
 

@@ -192,7 +192,8 @@ function tlsPaths(cert: string | undefined, key: string | undefined): TlsPaths |
   if (cert !== undefined && key !== undefined) return { cert: resolve(cert), key: resolve(key) };
   const [given, missing] = cert === undefined ? ["key", "certificate"] : ["certificate", "key"];
   throw new Error(
-    `TLS needs a certificate and its key: there is a ${given} but no ${missing} (--tls-cert and --tls-key, or FASTVM_TLS_CERT and FASTVM_TLS_KEY)`,
+    `TLS needs a certificate and its key: there is a ${given} but no ${missing} ` +
+      "(--tls-cert and --tls-key, or FASTVM_TLS_CERT and FASTVM_TLS_KEY)",
   );
 }
 

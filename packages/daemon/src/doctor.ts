@@ -111,7 +111,9 @@ async function checkMemory({ memoryOvercommit }: DaemonConfig): Promise<DoctorCh
   const { totalMib, availableMib, group } = await readHostMemory();
   const [total, free] = [gib(totalMib), gib(availableMib)];
   const within = group === undefined ? "" : ` in the control group ${group}`;
-  const detail = `${free} of ${total} free${within}; VMs that run may be promised ${gib(totalMib * memoryOvercommit)} (--memory-overcommit ${memoryOvercommit})`;
+  const detail =
+    `${free} of ${total} free${within}; VMs that run may be promised ` +
+    `${gib(totalMib * memoryOvercommit)} (--memory-overcommit ${memoryOvercommit})`;
   if (availableMib >= MIN_FREE_MEMORY_GIB * MIB_PER_GIB) return { name, status: "ok", detail };
   return { name, status: "warn", detail, hint: "A first VM needs about 1 GiB to make its template" };
 }

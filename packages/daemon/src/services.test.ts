@@ -118,7 +118,9 @@ test("the API's own paths, hosts and sockets stay the API's", async () => {
 });
 
 test("what cannot be parsed is 400, in the same connection nothing follows", async () => {
-  const smuggled = `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+  const smuggled =
+    `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 4\r\n` +
+    `Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
   const answer = await exchange(smuggled);
   expect(answer).toMatch(/^HTTP\/1.1 400 /);
   expect(answer.match(/HTTP\/1.1/g)).toHaveLength(1);

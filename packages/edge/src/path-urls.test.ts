@@ -179,7 +179,8 @@ test("a WebSocket's handshake is scoped like any answer", async () => {
     socket.on("data", (chunk) => {
       const [cookie = ""] = /^cookie: .*/im.exec(chunk.toString()) ?? [];
       socket.write(
-        `HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSet-Cookie: a=1; Path=/\r\nClear-Site-Data: *\r\nX-Seen: ${cookie}\r\n\r\n`,
+        "HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+          `Set-Cookie: a=1; Path=/\r\nClear-Site-Data: *\r\nX-Seen: ${cookie}\r\n\r\n`,
       );
     });
   });

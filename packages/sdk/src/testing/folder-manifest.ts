@@ -17,7 +17,8 @@ def write(name, data=b"x"):
     with open(name, "wb") as file: file.write(data)
 def attribute(name, key, value):
     os.setxattr(name, key, value)
-for name in ["plain", "größe", "имя", "名前", "اسم", "नाम", " a  b ", "two\\nlines", "-rf", "--help", "quote'\\"\\\\$(x)", "*", "tab\\t", "x" * 255]:
+for name in ["plain", "größe", "имя", "名前", "اسم", "नाम", " a  b ",
+              "two\\nlines", "-rf", "--help", "quote'\\"\\\\$(x)", "*", "tab\\t", "x" * 255]:
     write(name, name.encode())
 write(b"not utf-8 \\xff\\xfe")
 os.makedirs("deep/" + "/".join(["文" * 80] * 4))
@@ -87,10 +88,15 @@ for path in sorted(paths):
     info = os.lstat(path)
     is_file = stat.S_ISREG(info.st_mode)
     facts.append({
-        "path": path.decode("utf-8", "backslashreplace"), "mode": oct(info.st_mode), "owner": [info.st_uid, info.st_gid], "time": str(info.st_mtime_ns),
-        "size": info.st_size if is_file else None, "same": None if stat.S_ISDIR(info.st_mode) else first.setdefault((info.st_dev, info.st_ino), path).decode("utf-8", "backslashreplace"),
-        "link": os.readlink(path).decode() if stat.S_ISLNK(info.st_mode) else None, "data": data_of(path, info.st_size) if is_file else None,
-        "attributes": {key: os.getxattr(path, key, follow_symlinks=False).hex() for key in sorted(os.listxattr(path, follow_symlinks=False))},
+        "path": path.decode("utf-8", "backslashreplace"), "mode": oct(info.st_mode), "owner": [info.st_uid, info.st_gid],
+        "time": str(info.st_mtime_ns),
+        "size": info.st_size if is_file else None,
+        "same": None if stat.S_ISDIR(info.st_mode) else
+            first.setdefault((info.st_dev, info.st_ino), path).decode("utf-8", "backslashreplace"),
+        "link": os.readlink(path).decode() if stat.S_ISLNK(info.st_mode) else None,
+        "data": data_of(path, info.st_size) if is_file else None,
+        "attributes": {key: os.getxattr(path, key, follow_symlinks=False).hex()
+            for key in sorted(os.listxattr(path, follow_symlinks=False))},
     })
 print(json.dumps(facts))
 `;

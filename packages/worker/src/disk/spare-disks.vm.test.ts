@@ -64,7 +64,8 @@ describe("spare disks", () => {
     );
     const stored = await inGuest(
       vm,
-      "mkfs.ext4 -q /dev/vdb && mount /dev/vdb /mnt && echo kept >/mnt/file && umount /mnt && mount /dev/vdb /mnt && cat /mnt/file && umount /mnt",
+      "mkfs.ext4 -q /dev/vdb && mount /dev/vdb /mnt && echo kept >/mnt/file && " +
+        "umount /mnt && mount /dev/vdb /mnt && cat /mnt/file && umount /mnt",
     );
     expect(stored).toBe("kept");
   });

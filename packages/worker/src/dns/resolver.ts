@@ -5,7 +5,8 @@
  *     resolver.serve({ address, port, guest }): Promise<DnsService>     UDP and TCP; rejects when the address cannot be bound
  *     resolver.totals(): ResolverTotals     for /metrics
  *     resolver.close(): Promise<void>     and all its services
- *     DnsService: { port; counts(): DnsCounts; close(): Promise<void> }; DnsGuest: { policy(); allowsAddress(address); learn(entries) }   (guest-port.ts)
+ *     DnsService: { port; counts(): DnsCounts; close(): Promise<void> }     (guest-port.ts)
+ *     DnsGuest: { policy(); allowsAddress(address); learn(entries) }
  *
  * A question goes: rate limit, header guard, policy, local names, cache, upstreams, policy for what was found, firewall, answer.
  */

@@ -4,7 +4,8 @@
  *
  *   forward   door     asks `judge`, drops and counts what comes back from there
  *             judge    leads by the connection's direction to
- *             egress   the rules of egress; of a name's addresses nothing is known here, so a rule by name is one for its ports and whatever is not guarded
+ *             egress   the rules of egress; of a name's addresses nothing is known here, so a rule by
+ *                      name is one for its ports and whatever is not guarded
  *             ingress  the rules of ingress
  *
  * What is dropped here the host's table does not see, or has let through; so the counts of both are added up (door-report.ts).

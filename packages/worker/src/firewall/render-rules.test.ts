@@ -128,7 +128,8 @@ describe("rules of ingress", () => {
   it("look at the source, and need no guard", () => {
     const ssh = rule("2001:db8::/32", { protocol: "tcp", ports: "22" });
     expect(renderIngress(policy([], [ssh], { ingressDefault: "allow" }))).toEqual([
-      'meta nfproto ipv6 ct original ip6 saddr 2001:db8:0:0:0:0:0:0/32 meta l4proto tcp ct original proto-dst 22 counter accept comment "ingress 0"',
+      "meta nfproto ipv6 ct original ip6 saddr 2001:db8:0:0:0:0:0:0/32 " +
+        'meta l4proto tcp ct original proto-dst 22 counter accept comment "ingress 0"',
       'counter accept comment "ingress default"',
     ]);
   });

@@ -88,7 +88,8 @@ export function renderBypass(verdict: string): readonly string[] {
     `meta l4proto ${protocol} ct original proto-dst 853 ${verdict}`,
     ...([4, 6] as const).map(
       (family) =>
-        `${familyMatch(family)} meta l4proto ${protocol} ct original proto-dst 443 ct original ${KEYWORD[family]} daddr @doh${family} ${verdict}`,
+        `${familyMatch(family)} meta l4proto ${protocol} ct original proto-dst 443 ` +
+        `ct original ${KEYWORD[family]} daddr @doh${family} ${verdict}`,
     ),
   ]);
 }
@@ -119,7 +120,8 @@ function renderNameRule(rule: FirewallRule, index: number, position: number): re
   const id = ruleId(rule);
   const ending = decide("egress", position, rule.action);
   const known = (family: Family): string =>
-    `${familyMatch(family)} ct original ${KEYWORD[family]} daddr . ${constant(index.toString(16))} . ${constant(nameId(rule))} @${learnedSet(family)}${transport(rule)}`;
+    `${familyMatch(family)} ct original ${KEYWORD[family]} daddr . ${constant(index.toString(16))} . ` +
+    `${constant(nameId(rule))} @${learnedSet(family)}${transport(rule)}`;
   if (rule.action === "deny") return ([4, 6] as const).map((family) => `${known(family)} ${ending}`);
   return [
     // An open connection lives on when the address has left the set, for as long as the rule is there.

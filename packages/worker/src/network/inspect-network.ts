@@ -21,7 +21,17 @@ nsenter --net=/run/netns/${name} sh -e <<'EOF'
 ip link add probe0 type veth peer name probe1
 ip tuntap add probe2 mode tap vnet_hdr
 tc qdisc add dev probe0 root tbf rate 1000kbit burst 32k latency 50ms
-printf 'table inet probe {\n chain nat {\n type nat hook postrouting priority srcnat\n oifname probe1 masquerade\n }\n chain filter {\n type filter hook prerouting priority filter\n ct original ip daddr 10.0.0.0/8 fib daddr type local drop\n }\n}\n' | nft -f -
+printf 'table inet probe {
+ chain nat {
+ type nat hook postrouting priority srcnat
+ oifname probe1 masquerade
+ }
+ chain filter {
+ type filter hook prerouting priority filter
+ ct original ip daddr 10.0.0.0/8 fib daddr type local drop
+ }
+}
+' | nft -f -
 EOF
 `);
     const closed = await closedChains(shell);

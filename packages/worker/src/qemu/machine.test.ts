@@ -10,7 +10,8 @@ const SPEC: MachineSpec = {
 };
 /** As a KVM said it that offers arch-capabilities and does not take them. */
 const REFUSAL =
-  "qemu-system-x86_64: error: failed to set MSR 0x10a to 0x69\nqemu-system-x86_64: ../../target/i386/kvm/kvm.c:3183: kvm_buf_set_msrs: Assertion `ret == cpu->kvm_msr_buf->nmsrs' failed.";
+  "qemu-system-x86_64: error: failed to set MSR 0x10a to 0x69\nqemu-system-x86_64: " +
+  "../../target/i386/kvm/kvm.c:3183: kvm_buf_set_msrs: Assertion `ret == cpu->kvm_msr_buf->nmsrs' failed.";
 
 describe("the hardware's digest", () => {
   test.each<[string, Partial<MachineSpec>]>([

@@ -75,7 +75,8 @@ export function serveCommand(): Command {
     )
     .option(
       "--console-origin <origin>",
-      "page from which consoles may be opened, beside the API's own, such as https://panel.example.com; may be repeated (environment: FASTVM_CONSOLE_ORIGINS)",
+      "page from which consoles may be opened, beside the API's own, " +
+        "such as https://panel.example.com; may be repeated (environment: FASTVM_CONSOLE_ORIGINS)",
       collect,
     )
     .option("--log-level <level>", "trace, debug, info, warn, error or silent")
