@@ -4,6 +4,8 @@ export { isUuid, newOrgId, newSnapshotId, newVmId } from "./ids.ts";
 export type { OrgId, SnapshotId, VmId } from "./ids.ts";
 export { errorCodesOf } from "./error-codes-of.ts";
 export { errorBody } from "./errors/error-body.ts";
+export { errorFromWire, errorToWire } from "./errors/error-wire.ts";
+export type { ErrorWire } from "./errors/error-wire.ts";
 export type { ErrorEntry } from "./errors/error-entry.ts";
 export { ERROR_CATALOGUE, FastvmError } from "./errors/errors.ts";
 export type { ApiErrorCode, ErrorCode, ProxyErrorCode } from "./errors/errors.ts";

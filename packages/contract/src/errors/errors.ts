@@ -16,6 +16,8 @@ export const ERROR_CODES = Object.keys(ERROR_CATALOGUE) as readonly ErrorCode[];
 /** An error of the catalogue. `message` is the catalogue's, made specific; `field` names the offending input. */
 export class FastvmError extends Error {
   readonly code: ErrorCode;
+  /** What makes the message specific. */
+  readonly detail: string | undefined;
   readonly field: string | undefined;
 
   constructor(code: ErrorCode, detail?: string, options: { cause?: unknown; field?: string } = {}) {
@@ -23,6 +25,7 @@ export class FastvmError extends Error {
     super(detail === undefined ? message : `${message}: ${detail}`, { cause: options.cause });
     this.name = "FastvmError";
     this.code = code;
+    this.detail = detail;
     this.field = options.field;
   }
 

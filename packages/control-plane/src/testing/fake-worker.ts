@@ -2,7 +2,7 @@
  * A worker without VMs, for tests of the control plane: it keeps the port's promises (idempotence, one outcome per child,
  * nothing left after a rejection) and lets a test choose delays, failures and what commands print. It runs nothing.
  */
-import type { Duplex } from "node:stream";
+import { duplexPair, type Duplex } from "node:stream";
 import {
   FastvmError,
   type CallOptions,
@@ -49,7 +49,9 @@ type Method =
   | "mapToLoopback"
   | "stats"
   | "consoleLog"
-  | "exec";
+  | "exec"
+  | "writeFile"
+  | "dial";
 
 interface FakeVm {
   status: WorkerVmStatus;
@@ -87,6 +89,7 @@ export class FakeWorker implements WorkerPort {
   readonly terminal: { input: string; sizes: string[] } = { input: "", sizes: [] };
   readonly #failures = new Map<Method, unknown[]>();
   readonly #gates = new Map<Method, Promise<void>>();
+  readonly #hanging = new Map<VmId, Promise<void>>();
   /** What ends calls that are under way with a VM when it is deleted. */
   readonly #deletions = new Map<VmId, AbortController>();
   readonly #listeners = new Set<(event: WorkerEvent) => void>();
@@ -107,6 +110,16 @@ export class FakeWorker implements WorkerPort {
     this.#gates.set(method, promise);
     return () => {
       this.#gates.delete(method);
+      resolve();
+    };
+  }
+
+  /** The start of the VM, by launch, resume or fork, gets nowhere until the returned function is called, or the VM is deleted. */
+  hangStart(vmId: VmId): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#hanging.set(vmId, promise);
+    return () => {
+      this.#hanging.delete(vmId);
       resolve();
     };
   }
@@ -154,6 +167,7 @@ export class FakeWorker implements WorkerPort {
 
   async launch(spec: VmSpec): Promise<LaunchResult> {
     await this.#enterUntilDeleted("launch", spec.vmId, spec.vmId, "launch_failed");
+    await this.#started(spec.vmId);
     if (spec.source.kind === "snapshot" && !this.snapshots.has(spec.source.snapshotId)) {
       throw new FastvmError("not_found", "no such snapshot");
     }
@@ -170,7 +184,11 @@ export class FakeWorker implements WorkerPort {
   async resume(vmId: VmId, options: ResumeOptions = {}): Promise<LaunchResult> {
     await this.#enterUntilDeleted("resume", vmId, vmId, "launch_failed");
     const vm = this.#require(vmId);
-    if (vm.status === "paused") Object.assign(vm, lifeOf(options), { status: "running" });
+    if (vm.status === "paused") {
+      await this.#started(vmId);
+      const generation = Math.max(options.generation ?? 0, (vm.generation ?? 1) + 1);
+      Object.assign(vm, lifeOf({ ...options, generation }), { status: "running" });
+    }
     return this.#launched(vmId);
   }
 
@@ -194,20 +212,20 @@ export class FakeWorker implements WorkerPort {
   }
 
   async fork(vmId: VmId, children: readonly ForkChild[]): Promise<ForkResult> {
-    const deletions = children.map((child) => this.#deletionOf(child.vmId));
+    for (const child of children) this.#deletionOf(child.vmId);
     await this.#enterUntilDeleted("fork", vmId, vmId, "vm_died");
     this.#require(vmId);
-    const outcomes = children.map((child, index) => {
-      if (deletions[index]?.signal.aborted === true) {
-        return { vmId: child.vmId, ok: false as const, error: new FastvmError("launch_failed", DELETED) };
-      }
-      if (this.failingChildren.has(index)) {
-        return { vmId: child.vmId, ok: false as const, error: this.failingChildren.get(index) };
+    const startChild = async (child: ForkChild, index: number) => {
+      try {
+        await this.#started(child.vmId);
+        if (this.failingChildren.has(index)) throw this.failingChildren.get(index);
+      } catch (error) {
+        return { vmId: child.vmId, ok: false as const, error };
       }
       this.vms.set(child.vmId, { status: "running", spec: undefined, ...lifeOf(child) });
       return { vmId: child.vmId, ok: true as const, launch: this.#launched(child.vmId) };
-    });
-    return { capture: CAPTURE, children: outcomes };
+    };
+    return { capture: CAPTURE, children: await Promise.all(children.map(startChild)) };
   }
 
   async setDeadline(vmId: VmId, deadline: VmDeadline | null): Promise<void> {
@@ -241,16 +259,37 @@ export class FakeWorker implements WorkerPort {
     };
   }
 
-  dial(_vmId: VmId, port: number): Promise<Duplex> {
-    return Promise.reject(new FastvmError("guest_unresponsive", `nobody listens on port ${port}`));
+  /** Ports of all guests on which a service gives back what it gets. */
+  readonly echoPorts = new Set<number>();
+
+  async dial(vmId: VmId, port: number, options: CallOptions = {}): Promise<Duplex> {
+    await this.#enter("dial", vmId, options.signal);
+    this.#requireRunning(vmId);
+    if (!this.echoPorts.has(port))
+      throw new FastvmError("guest_unresponsive", `nobody listens on port ${port}`);
+    const [near, far] = duplexPair();
+    far.pipe(far);
+    return near;
   }
 
   /** Files that were written, by VM and path. */
   readonly files = new Map<string, Buffer>();
 
-  async writeFile(vmId: VmId, path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+  async writeFile(
+    vmId: VmId,
+    path: string,
+    content: AsyncIterable<Uint8Array>,
+    { signal }: CallOptions = {},
+  ): Promise<void> {
+    await this.#enter("writeFile", vmId, signal);
+    this.#requireRunning(vmId);
     const chunks: Uint8Array[] = [];
-    for await (const chunk of content) chunks.push(chunk);
+    const source = content[Symbol.asyncIterator]();
+    for (;;) {
+      const next = await Promise.race([source.next(), aborted(signal)]);
+      if (next.done === true) break;
+      chunks.push(next.value);
+    }
     this.files.set(`${vmId}:${path}`, Buffer.concat(chunks));
   }
 
@@ -302,6 +341,15 @@ export class FakeWorker implements WorkerPort {
     } catch (error) {
       if (!deletion.signal.aborted) throw error;
       throw new FastvmError(code, DELETED);
+    }
+  }
+
+  async #started(vmId: VmId): Promise<void> {
+    const { signal } = this.#deletionOf(vmId);
+    try {
+      await Promise.race([this.#hanging.get(vmId), aborted(signal)]);
+    } catch {
+      throw new FastvmError("launch_failed", DELETED);
     }
   }
 

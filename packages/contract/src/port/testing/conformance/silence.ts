@@ -1,0 +1,74 @@
+/** A guest that keeps silent, a QEMU that stands still and tools that hang hold up nobody who no longer waits. */
+import { expect, test } from "vitest";
+import { newSnapshotId } from "../../../ids.ts";
+import { caller, eventually, expectPending, ONE_RULE, OPEN } from "../worker-lab.ts";
+import type { PortTester } from "../worker-lab.ts";
+
+export function describeSilence(tester: () => PortTester): void {
+  test("who asks a silent guest is free to go, and it is captured and deleted as it is", async () => {
+    const vmId = await tester().launched();
+    const snapshotId = newSnapshotId();
+    {
+      await using _mute = await tester().lab.muteGuest(vmId);
+      const { reason, signal, leave } = caller();
+      const asked = Object.values(tester().asks).map((ask) => ask(vmId, { signal }));
+      await Promise.all(asked.map(expectPending));
+      leave();
+      for (const outcome of asked) await expect(outcome).rejects.toBe(reason);
+      await tester().worker.createSnapshot(vmId, snapshotId);
+    }
+    await tester().answers(vmId);
+    // The answer to the one that was aborted may still be under way.
+    const again = () => tester().worker.mapToLoopback(vmId, tester().lab.apiTarget);
+    expect(await eventually(again)).toBe(true);
+    await tester().worker.setAuthorizedKeys(vmId, []);
+    await tester().worker.deleteSnapshot(snapshotId);
+    {
+      await using _mute = await tester().lab.muteGuest(vmId);
+      await tester().worker.deleteVm(vmId);
+    }
+    expect(await tester().found(vmId)).toBeUndefined();
+  });
+
+  test.each(["pause", "createSnapshot"] as const)(
+    "a %s of a QEMU that stands still holds up nobody, and ends with the VM",
+    async (capture) => {
+      const vmId = await tester().launched();
+      const snapshotId = newSnapshotId();
+      await using _stopped = await tester().lab.stopQemu(vmId);
+      const captured =
+        capture === "pause" ? tester().worker.pause(vmId) : tester().worker.createSnapshot(vmId, snapshotId);
+      const { reason, signal, leave } = caller();
+      const options = { signal };
+      const waiting = [
+        tester().worker.setNetworkPolicy(vmId, OPEN, options),
+        tester().asks.setAuthorizedKeys(vmId, options),
+      ];
+      await Promise.all([captured, ...waiting].map(expectPending));
+      leave();
+      for (const outcome of waiting) await expect(outcome).rejects.toBe(reason);
+      expect(await tester().worker.stats(vmId)).toHaveProperty("disk");
+      await tester().worker.deleteVm(vmId);
+      await expect(captured).rejects.toMatchObject({ code: "vm_died" });
+      expect(await tester().found(vmId)).toBeUndefined();
+      expect((await tester().worker.inventory()).snapshots).not.toContain(snapshotId);
+    },
+  );
+
+  test("who changes a policy while the host's tools hang is free to go, and the next policy is in force", async () => {
+    const { hangNetworkTools } = tester().lab;
+    if (hangNetworkTools === undefined) return;
+    const vmId = await tester().launched();
+    {
+      await using _hung = await hangNetworkTools();
+      const { reason, signal, leave } = caller();
+      const change = tester().worker.setNetworkPolicy(vmId, OPEN, { signal });
+      await expectPending(change);
+      leave();
+      await expect(change).rejects.toBe(reason);
+    }
+    await tester().worker.setNetworkPolicy(vmId, ONE_RULE);
+    expect((await tester().worker.networkReport(vmId))?.rules.egress).toHaveLength(1);
+    await tester().worker.deleteVm(vmId);
+  });
+}

@@ -1,0 +1,74 @@
+/** A VM goes from state to state, and is told of as what it is. */
+import { expect, test } from "vitest";
+import { newSnapshotId, newVmId } from "../../../ids.ts";
+import { CLOSED } from "../worker-lab.ts";
+import type { PortTester } from "../worker-lab.ts";
+
+export function describeStates(tester: () => PortTester): void {
+  test("a VM goes from state to state, and stays where it is told to go again", async () => {
+    const vmId = await tester().launched();
+    expect(await tester().found(vmId)).toMatchObject({ status: "running", generation: 1 });
+    await tester().worker.resume(vmId);
+    expect(await tester().found(vmId)).toMatchObject({ status: "running", generation: 1 });
+    await tester().worker.pause(vmId);
+    await tester().worker.pause(vmId);
+    expect(await tester().found(vmId)).toMatchObject({ status: "paused", generation: 1 });
+    await tester().worker.setNetworkPolicy(vmId, CLOSED);
+    await tester().worker.resume(vmId);
+    expect(await tester().found(vmId)).toMatchObject({ status: "running", generation: 2 });
+    await tester().answers(vmId);
+    await tester().worker.deleteVm(vmId);
+    await tester().worker.deleteVm(vmId);
+    expect(await tester().found(vmId)).toBeUndefined();
+  });
+
+  test("of a VM that is not there everybody is told so, and deletes resolve", async () => {
+    const vmId = newVmId();
+    const calls = [
+      () => tester().worker.pause(vmId),
+      () => tester().worker.resume(vmId),
+      () => tester().worker.fork(vmId, [tester().child()]),
+      () => tester().worker.createSnapshot(vmId, newSnapshotId()),
+      () => tester().worker.setDeadline(vmId, null),
+      () => tester().worker.setNetworkPolicy(vmId, CLOSED),
+      () => tester().worker.stats(vmId),
+      () => tester().worker.consoleLog(vmId),
+      () => tester().worker.networkReport(vmId),
+      ...Object.values(tester().asks).map((ask) => () => ask(vmId)),
+    ];
+    for (const call of calls) await expect(call()).rejects.toMatchObject({ code: "not_found" });
+    const missing = {
+      ...tester().lab.spec(),
+      source: { kind: "snapshot", snapshotId: newSnapshotId() },
+    } as const;
+    await expect(tester().worker.launch(missing)).rejects.toMatchObject({ code: "not_found" });
+    await tester().worker.deleteVm(vmId);
+    await tester().worker.deleteSnapshot(newSnapshotId());
+  });
+
+  test("of a paused VM nothing can be asked, and what is known of it is told", async () => {
+    const vmId = await tester().launched();
+    await tester().worker.pause(vmId);
+    for (const [what, ask] of Object.entries(tester().asks))
+      await expect(ask(vmId), what).rejects.toMatchObject({ code: "vm_wrong_state" });
+    const deadline = tester().worker.setDeadline(vmId, { atMs: Date.now() + 1e6, action: "pause" });
+    await expect(deadline).rejects.toMatchObject({ code: "vm_wrong_state" });
+    expect((await tester().worker.stats(vmId)).disk.usedBytes).toBeGreaterThan(0);
+    expect((await tester().worker.consoleLog(vmId)).console).toBeInstanceOf(Uint8Array);
+    expect(await tester().worker.networkReport(vmId)).toBeUndefined();
+    await tester().worker.deleteVm(vmId);
+  });
+
+  test("a deadline is the VM's until it is taken back, or the VM stops", async () => {
+    const vmId = await tester().launched();
+    const set = { atMs: Date.now() + 1e6, action: "pause" } as const;
+    await tester().worker.setDeadline(vmId, set);
+    expect(await tester().found(vmId)).toMatchObject({ deadline: set });
+    await tester().worker.setDeadline(vmId, null);
+    expect(await tester().found(vmId)).not.toHaveProperty("deadline");
+    await tester().worker.setDeadline(vmId, set);
+    await tester().worker.pause(vmId);
+    expect(await tester().found(vmId)).not.toHaveProperty("deadline");
+    await tester().worker.deleteVm(vmId);
+  });
+}

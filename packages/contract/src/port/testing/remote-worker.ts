@@ -1,0 +1,310 @@
+/**
+ * For tests: a worker in another process, as far as its callers can tell. Each call, answer and error is written as text and parsed back, so what passes no wire, such as a
+ * stream, a signal or an error's class, has a form of its own here. A test double: no reconnecting, no bounds.
+ */
+import { Duplex, duplexPair } from "node:stream";
+import { callbackify } from "node:util";
+import { FastvmError } from "../../errors/errors.ts";
+import { errorFromWire, errorToWire } from "../../errors/error-wire.ts";
+import type { SnapshotId, VmId } from "../../ids.ts";
+import type { NetworkPolicy, NetworkReport } from "../../network-policy.ts";
+import type { CallOptions } from "../call-options.ts";
+import type { ExecEvent, ExecSession, ExecSpec, GuestTarget } from "../guest-access.ts";
+import type { VmLog, VmUsage, WorkerCapacity, WorkerEvent, WorkerInventory } from "../host-state.ts";
+import type { CaptureResult } from "../snapshot-holding.ts";
+import type { VmDeadline } from "../vm-life.ts";
+import type { ForkChild, ForkResult, LaunchResult, ResumeOptions, VmSpec } from "../vm-transitions.ts";
+import type { WorkerPort } from "../worker-port.ts";
+import { WirePeer } from "./wire-peer.ts";
+
+type Source = AsyncIterator<Uint8Array, unknown>;
+
+export class RemoteWorker implements WorkerPort, AsyncDisposable {
+  readonly #peer: WirePeer;
+  readonly #served: ServedWorker;
+  readonly #listeners = new Set<(event: WorkerEvent) => void>();
+  /** What is being written, until the other side has taken it. */
+  readonly #sources = new Map<number, Source>();
+  #nextSource = 1;
+
+  constructor(worker: WorkerPort) {
+    const [near, far] = duplexPair();
+    this.#served = new ServedWorker(worker, far);
+    this.#peer = new WirePeer(near, (method, args) => this.#handle(method, args));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#served.close();
+    await this.#peer.close();
+  }
+
+  async capacity(): Promise<WorkerCapacity> {
+    return (await this.#peer.call("capacity")) as WorkerCapacity;
+  }
+
+  async inventory(): Promise<WorkerInventory> {
+    return (await this.#peer.call("inventory")) as WorkerInventory;
+  }
+
+  async launch(spec: VmSpec): Promise<LaunchResult> {
+    return (await this.#peer.call("launch", [spec])) as LaunchResult;
+  }
+
+  async pause(vmId: VmId): Promise<CaptureResult> {
+    return (await this.#peer.call("pause", [vmId])) as CaptureResult;
+  }
+
+  async resume(vmId: VmId, options: ResumeOptions = {}): Promise<LaunchResult> {
+    return (await this.#peer.call("resume", [vmId, options])) as LaunchResult;
+  }
+
+  async fork(vmId: VmId, children: readonly ForkChild[]): Promise<ForkResult> {
+    const { capture, children: outcomes } = (await this.#peer.call("fork", [vmId, children])) as ForkResult;
+    const failed = (error: unknown) => ({ ok: false as const, error: errorFromWire(error) });
+    return {
+      capture,
+      children: outcomes.map((child) => (child.ok ? child : { ...child, ...failed(child.error) })),
+    };
+  }
+
+  async setDeadline(vmId: VmId, deadline: VmDeadline | null): Promise<void> {
+    await this.#peer.call("setDeadline", [vmId, deadline]);
+  }
+
+  async setNetworkPolicy(vmId: VmId, policy: NetworkPolicy, { signal }: CallOptions = {}): Promise<void> {
+    await this.#peer.call("setNetworkPolicy", [vmId, policy], signal);
+  }
+
+  async deleteVm(vmId: VmId): Promise<void> {
+    await this.#peer.call("deleteVm", [vmId]);
+  }
+
+  async createSnapshot(vmId: VmId, snapshotId: SnapshotId): Promise<CaptureResult> {
+    return (await this.#peer.call("createSnapshot", [vmId, snapshotId])) as CaptureResult;
+  }
+
+  async deleteSnapshot(snapshotId: SnapshotId): Promise<void> {
+    await this.#peer.call("deleteSnapshot", [snapshotId]);
+  }
+
+  async setAuthorizedKeys(vmId: VmId, keys: readonly string[], { signal }: CallOptions = {}): Promise<void> {
+    await this.#peer.call("setAuthorizedKeys", [vmId, keys], signal);
+  }
+
+  async exec(vmId: VmId, spec: ExecSpec, { signal }: CallOptions = {}): Promise<ExecSession> {
+    const handle = await this.#peer.call("exec", [vmId, spec], signal);
+    return new RemoteSession(this.#peer, handle, signal);
+  }
+
+  async writeFile(
+    vmId: VmId,
+    path: string,
+    content: AsyncIterable<Uint8Array>,
+    { signal }: CallOptions = {},
+  ): Promise<void> {
+    const handle = this.#nextSource++;
+    const source = content[Symbol.asyncIterator]();
+    let failure: unknown;
+    const watched: Source = {
+      next: async () => {
+        try {
+          return await source.next();
+        } catch (error) {
+          failure = error;
+          throw error;
+        }
+      },
+      return: async () => (await source.return?.()) ?? { done: true, value: undefined },
+    };
+    this.#sources.set(handle, watched);
+    try {
+      await this.#peer.call("writeFile", [vmId, path, handle], signal);
+    } catch (error) {
+      // It is the caller's own, and comes back to him as it was.
+      throw failure ?? error;
+    } finally {
+      this.#sources.delete(handle);
+    }
+  }
+
+  async dial(vmId: VmId, port: number, { signal }: CallOptions = {}): Promise<Duplex> {
+    const peer = this.#peer;
+    const handle = await peer.call("dial", [vmId, port], signal);
+    return new Duplex({
+      read(): void {
+        peer.call("socket.read", [handle]).then(
+          (data) => this.push(data ?? null),
+          (error: unknown) => this.destroy(error as Error),
+        );
+      },
+      write(chunk: Uint8Array, _encoding, done): void {
+        callbackify(() => peer.call("socket.write", [handle, chunk]))(done);
+      },
+      final(done): void {
+        callbackify(() => peer.call("socket.end", [handle]))(done);
+      },
+      destroy(error, done): void {
+        callbackify(() => peer.call("socket.destroy", [handle]))(() => done(error));
+      },
+    });
+  }
+
+  async mapToLoopback(vmId: VmId, target: GuestTarget, { signal }: CallOptions = {}): Promise<boolean> {
+    return (await this.#peer.call("mapToLoopback", [vmId, target], signal)) as boolean;
+  }
+
+  async stats(vmId: VmId): Promise<VmUsage> {
+    return (await this.#peer.call("stats", [vmId])) as VmUsage;
+  }
+
+  async consoleLog(vmId: VmId): Promise<VmLog> {
+    return (await this.#peer.call("consoleLog", [vmId])) as VmLog;
+  }
+
+  async networkReport(vmId: VmId): Promise<NetworkReport | undefined> {
+    return (await this.#peer.call("networkReport", [vmId])) as NetworkReport | undefined;
+  }
+
+  subscribe(listener: (event: WorkerEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async #handle(method: string, args: readonly unknown[]): Promise<unknown> {
+    if (method === "event") {
+      for (const listener of this.#listeners) listener(args[0] as WorkerEvent);
+      return undefined;
+    }
+    const source = this.#sources.get(args[0] as number);
+    return method === "source.next" ? await source?.next() : await source?.return?.();
+  }
+}
+
+class RemoteSession implements ExecSession {
+  readonly #peer: WirePeer;
+  readonly #handle: unknown;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(peer: WirePeer, handle: unknown, signal: AbortSignal | undefined) {
+    this.#peer = peer;
+    this.#handle = handle;
+    this.#signal = signal;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<ExecEvent, undefined> {
+    const ask = async (method: string, signal?: AbortSignal) =>
+      (await this.#peer.call(method, [this.#handle], signal)) as IteratorResult<ExecEvent, undefined>;
+    return { next: () => ask("session.next", this.#signal), return: () => ask("session.return") };
+  }
+
+  async writeStdin(data: Uint8Array): Promise<void> {
+    await this.#peer.call("session.writeStdin", [this.#handle, data]);
+  }
+
+  closeStdin(): void {
+    void this.#peer.call("session.closeStdin", [this.#handle]);
+  }
+
+  resize(cols: number, rows: number): void {
+    void this.#peer.call("session.resize", [this.#handle, cols, rows]);
+  }
+
+  kill(): void {
+    void this.#peer.call("session.kill", [this.#handle]);
+  }
+}
+
+/** The other side: what is called there happens at the worker itself. */
+class ServedWorker {
+  readonly #worker: WorkerPort;
+  readonly #peer: WirePeer;
+  readonly #unsubscribe: () => void;
+  readonly #sessions = new Map<number, { session: ExecSession; events: AsyncIterator<ExecEvent> }>();
+  readonly #sockets = new Map<number, { socket: Duplex; chunks: AsyncIterator<Uint8Array> }>();
+  #nextHandle = 1;
+
+  constructor(worker: WorkerPort, stream: Duplex) {
+    this.#worker = worker;
+    this.#peer = new WirePeer(stream, (method, args, signal) => this.#handle(method, args, signal));
+    this.#unsubscribe = worker.subscribe((event) => void this.#peer.call("event", [event]));
+  }
+
+  close(): void {
+    this.#unsubscribe();
+    for (const { socket } of this.#sockets.values()) socket.destroy();
+  }
+
+  async #handle(method: string, args: readonly unknown[], signal: AbortSignal): Promise<unknown> {
+    const [first] = args;
+    if (method.startsWith("session.")) return await this.#ofSession(method, args);
+    if (method.startsWith("socket.")) return await this.#ofSocket(method, args);
+    if (method === "exec") return await this.#exec(first as VmId, args[1] as ExecSpec, signal);
+    if (method === "dial") return await this.#dial(first as VmId, args[1] as number, signal);
+    if (method === "writeFile") {
+      const content = this.#source(args[2] as number);
+      return await this.#worker.writeFile(first as VmId, args[1] as string, content, { signal });
+    }
+    if (method === "fork") return await this.#fork(first as VmId, args[1] as ForkChild[]);
+    return await this.#plain(method, args, signal);
+  }
+
+  /** Arguments and answer pass as they are. */
+  async #plain(method: string, args: readonly unknown[], signal: AbortSignal): Promise<unknown> {
+    const takesSignal = ["setNetworkPolicy", "setAuthorizedKeys", "mapToLoopback"].includes(method);
+    const call = this.#worker[method as "launch"] as unknown as (...all: unknown[]) => Promise<unknown>;
+    if (typeof call !== "function") throw new FastvmError("invalid_request", method);
+    return await call.apply(this.#worker, takesSignal ? [...args, { signal }] : [...args]);
+  }
+
+  async #fork(vmId: VmId, children: readonly ForkChild[]): Promise<unknown> {
+    const result = await this.#worker.fork(vmId, children);
+    const wired = (child: ForkResult["children"][number]) =>
+      child.ok ? child : { ...child, error: errorToWire(child.error) };
+    return { ...result, children: result.children.map(wired) };
+  }
+
+  /** The signal stays the session's. */
+  async #exec(vmId: VmId, spec: ExecSpec, signal: AbortSignal): Promise<number> {
+    const session = await this.#worker.exec(vmId, spec, { signal });
+    this.#sessions.set(this.#nextHandle, { session, events: session[Symbol.asyncIterator]() });
+    return this.#nextHandle++;
+  }
+
+  async #ofSession(method: string, [handle, ...rest]: readonly unknown[]): Promise<unknown> {
+    const { session, events } = this.#require(this.#sessions, handle);
+    if (method === "session.next") return await events.next();
+    if (method === "session.return") return await events.return?.();
+    if (method === "session.writeStdin") return await session.writeStdin(rest[0] as Uint8Array);
+    if (method === "session.closeStdin") return session.closeStdin();
+    if (method === "session.resize") return session.resize(rest[0] as number, rest[1] as number);
+    return session.kill();
+  }
+
+  async #dial(vmId: VmId, port: number, signal: AbortSignal): Promise<number> {
+    const socket = await this.#worker.dial(vmId, port, { signal });
+    this.#sockets.set(this.#nextHandle, { socket, chunks: socket[Symbol.asyncIterator]() });
+    return this.#nextHandle++;
+  }
+
+  async #ofSocket(method: string, [handle, data]: readonly unknown[]): Promise<unknown> {
+    const { socket, chunks } = this.#require(this.#sockets, handle);
+    if (method === "socket.read") return (await chunks.next()).value;
+    if (method === "socket.write") return void socket.write(data);
+    if (method === "socket.end") return void socket.end();
+    return void socket.destroy();
+  }
+
+  #source(handle: number): AsyncIterable<Uint8Array> {
+    const ask = async (method: string) =>
+      (await this.#peer.call(method, [handle])) as IteratorResult<Uint8Array, undefined>;
+    return {
+      [Symbol.asyncIterator]: () => ({ next: () => ask("source.next"), return: () => ask("source.return") }),
+    };
+  }
+
+  #require<T>(all: ReadonlyMap<number, T>, handle: unknown): T {
+    const found = all.get(handle as number);
+    if (found === undefined) throw new FastvmError("not_found", `handle ${String(handle)}`);
+    return found;
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * What every worker must do that stands behind the port, with VMs or without, here or in another process. The port's comments are the promise, and these are its tests: an abort
+ * and a delete above all, while a guest keeps silent, a QEMU stands still, or the host's tools hang.
+ */
+import { afterAll, beforeAll, describe } from "vitest";
+import { describeCaptures } from "./conformance/captures.ts";
+import { describeCutShort } from "./conformance/cut-short.ts";
+import { describeGuest } from "./conformance/guest.ts";
+import { describeSilence } from "./conformance/silence.ts";
+import { describeStates } from "./conformance/states.ts";
+import { PortTester } from "./worker-lab.ts";
+import type { WorkerLab } from "./worker-lab.ts";
+
+export type { HungStart, WorkerLab } from "./worker-lab.ts";
+
+export function describeWorker(name: string, open: () => Promise<WorkerLab>): void {
+  describe(`${name} keeps the port's promises`, () => {
+    let lab: WorkerLab;
+    let opened: PortTester;
+    const tester = (): PortTester => opened;
+
+    beforeAll(async () => {
+      lab = await open();
+      opened = new PortTester(lab);
+    });
+
+    afterAll(async () => {
+      await lab[Symbol.asyncDispose]();
+    });
+
+    describeStates(tester);
+    describeCaptures(tester);
+    describeGuest(tester);
+    describeSilence(tester);
+    describeCutShort(tester);
+  });
+}

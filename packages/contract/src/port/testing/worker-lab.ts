@@ -1,0 +1,135 @@
+/** For the conformance suite: a worker, what can be done to it behind its back, and short ways to say what is done with it. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, vi } from "vitest";
+import type { VmId } from "../../ids.ts";
+import type { NetworkPolicy } from "../../network-policy.ts";
+import type { CallOptions } from "../call-options.ts";
+import type { GuestAccess, GuestTarget } from "../guest-access.ts";
+import type { ForkChild, VmSpec } from "../vm-transitions.ts";
+import type { WorkerPort } from "../worker-port.ts";
+
+/** What is done to its worker lasts until it is disposed of. */
+export interface WorkerLab extends AsyncDisposable {
+  readonly worker: WorkerPort;
+  /** Of a VM from the template. */
+  spec(): VmSpec;
+  /** A port of the guest's loopback that gives back what it gets. */
+  echoPort(vmId: VmId): Promise<number>;
+  /** A host by which the API could be called. */
+  readonly apiTarget: GuestTarget;
+  /** The guest answers nothing; its QEMU does. Of a guest that cannot be made to answer again, it does so by itself some seconds later. */
+  muteGuest(vmId: VmId): Promise<AsyncDisposable>;
+  /** As by SIGSTOP. */
+  stopQemu(vmId: VmId): Promise<AsyncDisposable>;
+  /** The host's tools for networks hang. Absent where VMs have no network. */
+  hangNetworkTools?: () => Promise<AsyncDisposable>;
+  /** The next start of the VM gets nowhere. */
+  hangStart(vmId: VmId): HungStart;
+}
+
+export interface HungStart extends AsyncDisposable {
+  /** Resolves when it does. */
+  readonly hangs: Promise<void>;
+}
+
+/** Once a silent guest can answer again, the link to it may have to be opened anew. */
+const ANSWER_MS = 60_000;
+const POLL_MS = 100;
+/** Of one attempt. */
+const IMPATIENT_MS = 1_000;
+/** Whatever has not ended by then waits for something: nothing in these tests makes it end by itself. */
+const PENDING_MS = 100;
+
+export const CLOSED: NetworkPolicy = {
+  ingress: { default: "deny", rules: [] },
+  egress: { default: "deny", rules: [] },
+  dns: { mode: "allow", domains: [], blockBypass: false },
+};
+export const OPEN: NetworkPolicy = { ...CLOSED, egress: { default: "allow", rules: [] } };
+export const ONE_RULE: NetworkPolicy = {
+  ...CLOSED,
+  egress: {
+    default: "deny",
+    rules: [{ action: "allow", kind: "cidr", value: "192.0.2.0/24", protocol: "any", ports: "any" }],
+  },
+};
+
+type GuestMethod = keyof GuestAccess;
+
+export class PortTester {
+  readonly lab: WorkerLab;
+  readonly worker: WorkerPort;
+  /** Whatever asks the guest for something. */
+  readonly asks: Readonly<Record<GuestMethod, (vmId: VmId, options?: CallOptions) => Promise<unknown>>>;
+
+  constructor(lab: WorkerLab) {
+    const { worker, apiTarget } = lab;
+    this.lab = lab;
+    this.worker = worker;
+    this.asks = {
+      exec: (vmId, options) => this.output(vmId, ["printf", "%s", "x"], options),
+      writeFile: (vmId, options) => worker.writeFile(vmId, "/root/asked", chunks("x"), options),
+      dial: (vmId, options) => worker.dial(vmId, 22, options),
+      setAuthorizedKeys: (vmId, options) => worker.setAuthorizedKeys(vmId, [], options),
+      mapToLoopback: (vmId, options) => worker.mapToLoopback(vmId, apiTarget, options),
+    };
+  }
+
+  async launched(): Promise<VmId> {
+    const spec = this.lab.spec();
+    await this.worker.launch(spec);
+    return spec.vmId;
+  }
+
+  async found(vmId: VmId) {
+    return (await this.worker.inventory()).vms.find((vm) => vm.vmId === vmId);
+  }
+
+  /** What a command prints; it must succeed. */
+  async output(vmId: VmId, command: readonly string[], options?: CallOptions): Promise<string> {
+    let text = "";
+    for await (const event of await this.worker.exec(vmId, { command }, options)) {
+      if (event.kind === "stdout") text += Buffer.from(event.data).toString();
+      if (event.kind === "exit") expect(event).toMatchObject({ exitCode: 0, timedOut: false });
+    }
+    return text;
+  }
+
+  async answers(vmId: VmId): Promise<void> {
+    await eventually(async () => {
+      const options = { signal: AbortSignal.timeout(IMPATIENT_MS) };
+      expect(await this.output(vmId, ["printf", "%s", "here"], options)).toBe("here");
+    });
+  }
+
+  child(): ForkChild {
+    const { vmId, identity, network } = this.lab.spec();
+    return { vmId, identity, network };
+  }
+}
+
+/** A caller who has enough when he says so. */
+export function caller(): {
+  readonly reason: Error;
+  readonly signal: AbortSignal;
+  readonly leave: () => void;
+} {
+  const [controller, reason] = [new AbortController(), new Error("enough")];
+  return { reason, signal: controller.signal, leave: () => controller.abort(reason) };
+}
+
+export function eventually<T>(attempt: () => Promise<T>): Promise<T> {
+  return vi.waitFor(attempt, { timeout: ANSWER_MS, interval: POLL_MS });
+}
+
+export async function expectPending(work: Promise<unknown>): Promise<void> {
+  const settled = work.then(
+    (value) => `resolved to ${JSON.stringify(value)}`,
+    (error: unknown) => `rejected with ${String(error)}`,
+  );
+  expect(await Promise.race([settled, sleep(PENDING_MS, "pending")])).toBe("pending");
+}
+
+export async function* chunks(...texts: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield Buffer.from(text);
+}
