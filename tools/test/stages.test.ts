@@ -20,6 +20,10 @@ test("the soak hands its arguments on", () => {
   expect(selectStages(["soak", "--rounds", "200"]).at(-1)?.command.slice(-2)).toEqual(["--rounds", "200"]);
 });
 
+test("the stage of the Python SDK hands its arguments on", () => {
+  expect(selectStages(["python", "-k", "stream"]).at(-1)?.command.slice(-2)).toEqual(["-k", "stream"]);
+});
+
 test("an unknown stage is refused with the names that exist", () => {
   expect(() => selectStages(["units"])).toThrow(/no stage "units".*typecheck/);
 });

@@ -11,8 +11,11 @@ export interface Stage {
 /** The parser has survived hours of fuzzing; this keeps it from going back on what it can do. */
 const FUZZ_SECONDS = 10;
 const SOAK = "soak";
+const PYTHON = "python";
 /** They start VMs. */
 const NEED_IMAGE: ReadonlySet<string> = new Set(["vm", "e2e", SOAK]);
+/** What they run takes arguments of its own. */
+const TAKE_ARGUMENTS: ReadonlySet<string> = new Set([PYTHON, SOAK]);
 
 export const STAGES: readonly Stage[] = [
   plain("lint", "node_modules/.bin/oxlint", "--type-aware"),
@@ -32,6 +35,7 @@ export const STAGES: readonly Stage[] = [
   { ...plain("agent", "make", "-C", "guest/agent", "test"), counts: "printed" },
   plain("fuzz", "make", "-C", "guest/agent", "fuzz", `SECONDS=${FUZZ_SECONDS}`),
   vitest("unit"),
+  pytest(PYTHON, "sdk-python/tests/unit"),
   plain("image", "guest/image/build.sh"),
   vitest("vm"),
   vitest("e2e"),
@@ -51,16 +55,27 @@ export function selectStages(args: readonly string[]): readonly Stage[] {
 }
 
 function takesArguments({ name, counts }: Stage): boolean {
-  return counts === "vitest" || name === SOAK;
+  return counts === "vitest" || TAKE_ARGUMENTS.has(name);
 }
 
 export function usage(): string {
   const names = STAGES.map((stage) => stage.name).join(", ");
-  return `usage: ./test [STAGE [ARGUMENTS for vitest, or for the soak]]; stages: ${names}`;
+  return `usage: ./test [STAGE [ARGUMENTS for vitest, pytest or the soak]]; stages: ${names}`;
 }
 
 function plain(name: string, ...command: readonly string[]): Stage {
   return { name, command, counts: "plain", needsPostgres: false };
+}
+
+/** Debian's Python: its packages are what the SDK is tested with. Nothing is written beside the sources. */
+function pytest(name: string, folder: string): Stage {
+  const command = ["env", "PYTHONDONTWRITEBYTECODE=1", "/usr/bin/python3", "-m", "pytest", "-q"];
+  return {
+    name,
+    command: [...command, "-p", "no:cacheprovider", folder],
+    counts: "printed",
+    needsPostgres: false,
+  };
 }
 
 /** Thirty rounds, or three minutes, of daemons and QEMUs that end anywhere; with arguments as many as are asked for. */

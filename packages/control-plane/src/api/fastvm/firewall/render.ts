@@ -16,10 +16,10 @@ export type Dialect = "rules" | "legacy" | "modern" | "unknown";
 /** The first versions of the generated clients that speak the newer dialect. */
 const FIRST_WITH_RULES: Readonly<Record<string, readonly [number, number]>> = { js: [0, 7], python: [0, 5] };
 
-/** Our flat client, which has no words for the newer dialect. */
-const LEGACY_AGENT = /^fastvm-flat-js\//;
+/** Our flat clients, which have no words for the newer dialect. */
+const LEGACY_AGENT = /^fastvm-flat-(js|python)\//;
 /** Clients of today. */
-const MODERN_AGENT = /^(fastvm-sdk-js|curl)\//;
+const MODERN_AGENT = /^(fastvm-sdk-js|fastvm-sdk-python|curl)\//;
 
 export function dialectOf(headers: IncomingHttpHeaders): Dialect {
   const language = String(headers["x-stainless-lang"] ?? "");

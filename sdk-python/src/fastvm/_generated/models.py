@@ -1,0 +1,849 @@
+"""Made by tools/generate.py from packages/contract/openapi.json; not to be edited."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Dict, List, Optional, Union
+
+from .._model import MOMENT, Many, Model, OneOf, Ref, Shape
+
+
+@dataclass(eq=False, repr=False)
+class AddSshKeyBody(Model):
+    public_key: str
+    """One line of a `.pub` file."""
+    name: Optional[str] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "public_key": "publicKey",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class ConsoleTokenResponse(Model):
+    token: str
+    """Good for one connection."""
+    expires_in_sec: int
+    websocket_path: str
+    """To be opened with `?session=<token>` and no key."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "expires_in_sec": "expiresInSec",
+        "websocket_path": "websocketPath",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class CreateSnapshotBody(Model):
+    vm_id: str
+    """Id, unique id prefix or unique name."""
+    name: Optional[str] = None
+    """Trimmed, white space collapsed, cut to 64 characters."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "vm_id": "vmId",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class DNSPolicy(Model):
+    """
+    `allow`: only `domains` resolve. `deny` (default): all but them do. Absent: all do, or where egress denies what no
+    rule names, those that its rules name.
+    """
+
+    mode: Optional[str] = None
+    domains: Optional[List[str]] = None
+    block_bypass: Optional[bool] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "block_bypass": "blockBypass",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class DeleteResponse(Model):
+    id: str
+    deleted: bool
+
+
+@dataclass(eq=False, repr=False)
+class EgressMode(Model):
+    """`custom`: denials win; with `allow_cidrs` all else is denied."""
+
+    mode: str
+    allow_cidrs: Optional[List[str]] = None
+    deny_cidrs: Optional[List[str]] = None
+    rate_limit: Optional[EgressModeRateLimit] = None
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "rate_limit": Ref("EgressModeRateLimit"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class EgressModeFirewall(Model):
+    """As `Firewall`, with a mode for what goes out."""
+
+    egress: EgressMode
+    ingress: Optional[IngressPolicy] = None
+    dns: Optional[DNSPolicy] = None
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "egress": Ref("EgressMode"),
+        "ingress": Ref("IngressPolicy"),
+        "dns": Ref("DNSPolicy"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class EgressModeRateLimit(Model):
+    kbit_per_sec: Optional[int] = None
+    pps: Optional[int] = None
+    burst: Optional[int] = None
+
+
+@dataclass(eq=False, repr=False)
+class EgressPolicy(Model):
+    default: str
+    rules: Optional[List[NetworkRule]] = None
+    rate_limit: Optional[RateLimit] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "rate_limit": "rateLimit",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "rules": Many(Ref("NetworkRule")),
+        "rate_limit": Ref("RateLimit"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class ErrorBody(Model):
+    error: str
+    """What happened, for people."""
+    code: str
+    message: str
+    """The same text as `error`: some clients read this field."""
+    retryable: bool
+    """Whether the same request may succeed later."""
+    hint: Optional[str] = None
+    """What to do about it."""
+    field: Optional[str] = None
+    """The input that caused it, as a dotted path."""
+    request_id: Optional[str] = None
+    """The request's, as in the header `x-request-id` and the server's log."""
+    suggested_action: Optional[str] = None
+    """The same text as `hint`, in answers of the proxy into services."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "request_id": "requestId",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class ExecBody(Model):
+    command: List[str]
+    """argv, without a shell; the first element is looked up in PATH and must not be empty."""
+    timeout_sec: Optional[int] = None
+    """Default: none; the command lives as long as its connection."""
+    stdin: Optional[str] = None
+    """Base64; written, then closed. Default: empty."""
+    env: Optional[Dict[str, str]] = None
+    """Added to the VM's environment for this command."""
+    cwd: Optional[str] = None
+    """Default `/root`."""
+    user: Optional[str] = None
+    """Name or number; default root."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "timeout_sec": "timeoutSec",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class ExecStreamEvent(Model):
+    """The last one is an x. With `code`, an error's, the command was lost: `c` is then 255, `d` says why."""
+
+    t: str
+    """stdout, stderr, exit."""
+    d: Optional[str] = None
+    """o, e: base64 of raw bytes. x: why it could not start."""
+    c: Optional[int] = None
+    """x: exit code; omitted when 0."""
+    to: Optional[bool] = None
+    """x: its time ran out; omitted when it did not."""
+    ms: Optional[int] = None
+    """x: duration."""
+    code: Optional[str] = None
+
+
+@dataclass(eq=False, repr=False)
+class ExecVMResponse(Model):
+    """`code` is `error`'s, and only with it."""
+
+    exit_code: int
+    """128 + n when signal n ended it, 124 when its time ran out, 126 or 127 when it could not start."""
+    stdout: str
+    """Bytes that are not UTF-8 are replaced by U+FFFD."""
+    stderr: str
+    timed_out: bool
+    stdout_truncated: bool
+    """More than 4 MiB came; the rest was dropped."""
+    stderr_truncated: bool
+    duration_ms: int
+    error: Optional[str] = None
+    """
+    Only when the command was lost after the headers were sent: why. `exitCode` is then 255 and what it had written is
+    gone.
+    """
+    code: Optional[str] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "exit_code": "exitCode",
+        "timed_out": "timedOut",
+        "stdout_truncated": "stdoutTruncated",
+        "stderr_truncated": "stderrTruncated",
+        "duration_ms": "durationMs",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class FileFetchBody(Model):
+    url: str
+    """A `downloadUrl` of this server."""
+    path: str
+    """Where in the VM; relative to /root."""
+    timeout_sec: Optional[int] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "timeout_sec": "timeoutSec",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class FilePresignBody(Model):
+    path: Optional[str] = None
+    """What it is for. Any text; it only names the object."""
+
+
+@dataclass(eq=False, repr=False)
+class FilePresignResponse(Model):
+    upload_url: str
+    """PUT, as often as needed; good here and inside the VM."""
+    download_url: str
+    """GET; waits for an upload that is under way."""
+    expires_in_sec: int
+    max_upload_bytes: int
+    """The VM's disk."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "upload_url": "uploadUrl",
+        "download_url": "downloadUrl",
+        "expires_in_sec": "expiresInSec",
+        "max_upload_bytes": "maxUploadBytes",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class FirewallDirectionHits(Model):
+    """Counted from the last change of the policy."""
+
+    rules: List[NetworkRuleHits]
+    """In the order in which they are tried."""
+    default: FirewallHits
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "rules": Many(Ref("NetworkRuleHits")),
+        "default": Ref("FirewallHits"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class FirewallHits(Model):
+    packets: int
+    bytes: int
+
+
+@dataclass(eq=False, repr=False)
+class FirewallPolicy(Model):
+    """Absent blocks: ingress deny, egress allow; `dns` follows from egress."""
+
+    ingress: Optional[IngressPolicy] = None
+    egress: Optional[EgressPolicy] = None
+    dns: Optional[DNSPolicy] = None
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "ingress": Ref("IngressPolicy"),
+        "egress": Ref("EgressPolicy"),
+        "dns": Ref("DNSPolicy"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class FirewallReport(Model):
+    """`hits` only of a VM that runs and has a network."""
+
+    policy: FirewallPolicy
+    hits: Optional[FirewallReportHits] = None
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "policy": Ref("FirewallPolicy"),
+        "hits": Ref("FirewallReportHits"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class FirewallReportHits(Model):
+    ingress: FirewallDirectionHits
+    egress: FirewallDirectionHits
+    traffic: FirewallReportHitsTraffic
+    """All of the VM's traffic since it last began to run."""
+    dropped: FirewallHits
+    dns: FirewallReportHitsDns
+    """The VM's questions, by what became of them."""
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "ingress": Ref("FirewallDirectionHits"),
+        "egress": Ref("FirewallDirectionHits"),
+        "traffic": Ref("FirewallReportHitsTraffic"),
+        "dropped": Ref("FirewallHits"),
+        "dns": Ref("FirewallReportHitsDns"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class FirewallReportHitsDns(Model):
+    """The VM's questions, by what became of them."""
+
+    answered: int
+    refused: int
+    filtered: int
+    limited: int
+    failed: int
+
+
+@dataclass(eq=False, repr=False)
+class FirewallReportHitsTraffic(Model):
+    """All of the VM's traffic since it last began to run."""
+
+    sent: FirewallHits
+    received: FirewallHits
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "sent": Ref("FirewallHits"),
+        "received": Ref("FirewallHits"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class ForkBody(Model):
+    count: Optional[int] = None
+    """Children; default 1."""
+    names: Optional[List[str]] = None
+    """Names of the first children; the others get default names."""
+    metadata: Optional[Dict[str, str]] = None
+    """≤ 256 keys of 1–256 bytes, values ≤ 4096 bytes, ≤ 65536 bytes as JSON."""
+    firewall: Optional[Union[FirewallPolicy, EgressModeFirewall, LegacyFirewallPolicy, ]] = None
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "firewall": OneOf(Ref("FirewallPolicy"), Ref("EgressModeFirewall"), Ref("LegacyFirewallPolicy")),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class ForkChild(Model):
+    """Exactly one of `vm` (it runs) and `error` (nothing of it is left)."""
+
+    vm: Optional[VM] = None
+    error: Optional[ErrorBody] = None
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "vm": Ref("VM"),
+        "error": Ref("ErrorBody"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class ForkResult(Model):
+    children: List[ForkChild]
+    """One per child, in order."""
+    pause_ms: float
+    """How long the source stood still."""
+    dirty_bytes: int
+    """Memory that was copied."""
+    duration_ms: float
+    """From the request to the last child's answer."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "pause_ms": "pauseMs",
+        "dirty_bytes": "dirtyBytes",
+        "duration_ms": "durationMs",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "children": Many(Ref("ForkChild")),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class HealthResponse(Model):
+    status: str
+    """`ok`, or why the server is not ready."""
+
+
+@dataclass(eq=False, repr=False)
+class HostRoom(Model):
+    memory_mi_b: int
+    """What running VMs may be promised"""
+    promised_memory_mi_b: int
+    """What they are promised now"""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "memory_mi_b": "memoryMiB",
+        "promised_memory_mi_b": "promisedMemoryMiB",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class IngressPolicy(Model):
+    default: str
+    rules: Optional[List[NetworkRule]] = None
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "rules": Many(Ref("NetworkRule")),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class LaunchBody(Model):
+    machine_type: Optional[str] = None
+    """`c{vCPUs}m{GiB}`; exactly one of this and `snapshotId`."""
+    snapshot_id: Optional[str] = None
+    """Id, unique id prefix or unique name of a ready snapshot."""
+    name: Optional[str] = None
+    """Trimmed, white space collapsed, cut to 64 characters."""
+    disk_gi_b: Optional[int] = None
+    """Default 10, or the snapshot's; never smaller than the snapshot's."""
+    metadata: Optional[Dict[str, str]] = None
+    """≤ 256 keys of 1–256 bytes, values ≤ 4096 bytes, ≤ 65536 bytes as JSON."""
+    env_vars: Optional[Dict[str, str]] = None
+    """Names of letters, digits and `_`; values without line breaks; ≤ 65536 bytes."""
+    ttl: Optional[TTL] = None
+    auto_resume: Optional[bool] = None
+    """Whether requests to the VM's services wake it when it is paused."""
+    firewall: Optional[Union[FirewallPolicy, EgressModeFirewall, LegacyFirewallPolicy, ]] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "machine_type": "machineType",
+        "snapshot_id": "snapshotId",
+        "disk_gi_b": "diskGiB",
+        "env_vars": "envVars",
+        "auto_resume": "autoResume",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "ttl": Ref("TTL"),
+        "firewall": OneOf(Ref("FirewallPolicy"), Ref("EgressModeFirewall"), Ref("LegacyFirewallPolicy")),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class LegacyFirewallPatch(Model):
+    mode: Optional[str] = None
+    ingress: Optional[List[LegacyFirewallRule]] = None
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "ingress": Many(Ref("LegacyFirewallRule")),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class LegacyFirewallPolicy(Model):
+    mode: str
+    ingress: Optional[List[LegacyFirewallRule]] = None
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "ingress": Many(Ref("LegacyFirewallRule")),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class LegacyFirewallRule(Model):
+    protocol: str
+    port_start: int
+    port_end: Optional[int] = None
+    source_cidrs: Optional[List[str]] = None
+    """IPv6; default `::/0`."""
+    description: Optional[str] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "port_start": "portStart",
+        "port_end": "portEnd",
+        "source_cidrs": "sourceCidrs",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class NetworkRule(Model):
+    action: str
+    kind: str
+    """`fqdn` for egress only."""
+    value: str
+    """A network, or a name with at most one leading `*.`."""
+    protocol: str
+    ports: str
+    """`"443"`, `"8080-8090"` or `"any"`; `any` when the protocol is."""
+    description: Optional[str] = None
+
+
+@dataclass(eq=False, repr=False)
+class NetworkRuleHits(Model):
+    action: str
+    kind: str
+    """`fqdn` for egress only."""
+    value: str
+    """A network, or a name with at most one leading `*.`."""
+    protocol: str
+    ports: str
+    """`"443"`, `"8080-8090"` or `"any"`; `any` when the protocol is."""
+    packets: int
+    bytes: int
+    description: Optional[str] = None
+
+
+@dataclass(eq=False, repr=False)
+class OrgQuotaUsage(Model):
+    org_id: str
+    limits: OrgQuotaValues
+    usage: OrgQuotaValues
+    host: Optional[HostRoom] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "org_id": "orgId",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "limits": Ref("OrgQuotaValues"),
+        "usage": Ref("OrgQuotaValues"),
+        "host": Ref("HostRoom"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class OrgQuotaValues(Model):
+    vcpu: int
+    memory_mi_b: int
+    disk_gi_b: int
+    snapshot_count: int
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "memory_mi_b": "memoryMiB",
+        "disk_gi_b": "diskGiB",
+        "snapshot_count": "snapshotCount",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class RateLimit(Model):
+    """What the VM sends is shaped to exactly one of the two; `burst` is in the unit of the rate."""
+
+    kbit_per_sec: Optional[int] = None
+    packets_per_sec: Optional[int] = None
+    burst: Optional[int] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "kbit_per_sec": "kbitPerSec",
+        "packets_per_sec": "packetsPerSec",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class RegisterServiceBody(Model):
+    name: str
+    """1 to 29 characters: a-z, 0-9 and single hyphens inside."""
+    port: int
+    h2c: Optional[bool] = None
+    """The proxy speaks cleartext HTTP/2 to the VM; gRPC needs it."""
+
+
+@dataclass(eq=False, repr=False)
+class Service(Model):
+    name: str
+    """1 to 29 characters: a-z, 0-9 and single hyphens inside."""
+    port: int
+    h2c: bool
+    url: Optional[str] = None
+    """Where it is reached by a host name of its own, without a key."""
+    path_url: Optional[str] = None
+    """The same by path, for places where that name does not resolve."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "path_url": "pathUrl",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class Snapshot(Model):
+    id: str
+    """UUID."""
+    name: str
+    org_id: str
+    vm_id: str
+    """The VM it was taken of; that VM may be gone."""
+    status: str
+    created_at: datetime
+    machine_name: str
+    """What VMs restored from it get."""
+    disk_gi_b: int
+    metadata: Dict[str, str]
+    """As the VM had it."""
+    env_vars: Dict[str, str]
+    """As the VM had it."""
+    firewall: Union[FirewallPolicy, LegacyFirewallPolicy]
+    services: List[SnapshotService]
+    """As the VM had them."""
+    status_reason: Optional[str] = None
+    """Why it is in `error`."""
+    pause_ms: Optional[float] = None
+    """How long the source stood still."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "org_id": "orgId",
+        "vm_id": "vmId",
+        "created_at": "createdAt",
+        "machine_name": "machineName",
+        "disk_gi_b": "diskGiB",
+        "env_vars": "envVars",
+        "status_reason": "statusReason",
+        "pause_ms": "pauseMs",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "created_at": MOMENT,
+        "firewall": OneOf(Ref("FirewallPolicy"), Ref("LegacyFirewallPolicy")),
+        "services": Many(Ref("SnapshotService")),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class SnapshotService(Model):
+    name: str
+    """1 to 29 characters: a-z, 0-9 and single hyphens inside."""
+    port: int
+    h2c: bool
+
+
+@dataclass(eq=False, repr=False)
+class SshKey(Model):
+    public_key: str
+    """`<type> <base64>`, without its comment."""
+    fingerprint: str
+    """`SHA256:…`, as `ssh-keygen -lf` prints it; the key's id."""
+    created_at: datetime
+    name: Optional[str] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "public_key": "publicKey",
+        "created_at": "createdAt",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "created_at": MOMENT,
+    }
+
+
+@dataclass(eq=False, repr=False)
+class SshKeyListResponse(Model):
+    keys: List[SshKey]
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "keys": Many(Ref("SshKey")),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class TTL(Model):
+    action: str
+    seconds: int
+
+
+@dataclass(eq=False, repr=False)
+class UpdateServiceBody(Model):
+    port: int
+    h2c: Optional[bool] = None
+    """The proxy speaks cleartext HTTP/2 to the VM; gRPC needs it."""
+
+
+@dataclass(eq=False, repr=False)
+class UpdateSnapshotBody(Model):
+    name: Optional[str] = None
+    """Trimmed, white space collapsed, cut to 64 characters."""
+
+
+@dataclass(eq=False, repr=False)
+class UpdateVMBody(Model):
+    name: Optional[str] = None
+    """Trimmed, white space collapsed, cut to 64 characters."""
+    metadata: Optional[Dict[str, str]] = None
+    """≤ 256 keys of 1–256 bytes, values ≤ 4096 bytes, ≤ 65536 bytes as JSON."""
+    ttl: Optional[TTL] = None
+    auto_resume: Optional[bool] = None
+    """Whether requests to the VM's services wake it when it is paused."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "auto_resume": "autoResume",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "ttl": Ref("TTL"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class VM(Model):
+    id: str
+    """UUID."""
+    name: str
+    org_id: str
+    machine_name: str
+    """For example `c1m2`."""
+    cpu: int
+    """vCPUs."""
+    memory_mi_b: int
+    disk_gi_b: int
+    status: str
+    created_at: datetime
+    metadata: Dict[str, str]
+    """Free-form labels."""
+    env_vars: Dict[str, str]
+    """Environment of every command run in the VM."""
+    firewall: Union[FirewallPolicy, LegacyFirewallPolicy]
+    effective_firewall: Union[FirewallPolicy, LegacyFirewallPolicy]
+    """The policy with one rule for each service."""
+    auto_resume: bool
+    """Whether requests to its services wake it when it is paused."""
+    status_reason: Optional[str] = None
+    """Why the VM is in `error`, or what it waits for."""
+    source_name: Optional[str] = None
+    """Name of the snapshot or VM it was made from."""
+    source_snapshot_id: Optional[str] = None
+    """The snapshot it was restored from."""
+    source_vm_id: Optional[str] = None
+    """The VM it was forked from."""
+    public_ipv6: Optional[str] = None
+    """Its own address, for its whole life; absent where VMs have no network."""
+    ttl: Optional[TTL] = None
+    expires_at_ms: Optional[int] = None
+    """While it runs: when its time is over, in ms since 1970."""
+    ttl_remaining_ms: Optional[int] = None
+    """While it is paused: what is left of its time, in ms."""
+    paused_at: Optional[datetime] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "org_id": "orgId",
+        "machine_name": "machineName",
+        "memory_mi_b": "memoryMiB",
+        "disk_gi_b": "diskGiB",
+        "created_at": "createdAt",
+        "env_vars": "envVars",
+        "effective_firewall": "effectiveFirewall",
+        "auto_resume": "autoResume",
+        "status_reason": "statusReason",
+        "source_name": "sourceName",
+        "source_snapshot_id": "sourceSnapshotId",
+        "source_vm_id": "sourceVmId",
+        "public_ipv6": "publicIpv6",
+        "expires_at_ms": "expiresAtMs",
+        "ttl_remaining_ms": "ttlRemainingMs",
+        "paused_at": "pausedAt",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "created_at": MOMENT,
+        "firewall": OneOf(Ref("FirewallPolicy"), Ref("LegacyFirewallPolicy")),
+        "effective_firewall": OneOf(Ref("FirewallPolicy"), Ref("LegacyFirewallPolicy")),
+        "ttl": Ref("TTL"),
+        "paused_at": MOMENT,
+    }
+
+
+@dataclass(eq=False, repr=False)
+class VMLogs(Model):
+    console: str
+    """
+    The last 64 KiB that the guest wrote to its serial console: its kernel's warnings, and what is sent to
+    /dev/console. Bytes that are not UTF-8 are replaced.
+    """
+    hypervisor: str
+    """The last 64 KiB that QEMU wrote; nothing when all is well."""
+
+
+@dataclass(eq=False, repr=False)
+class VMStats(Model):
+    status: str
+    uptime_ms: int
+    """Since it was launched, restored or resumed last; 0 while it does not run."""
+    cpu_seconds: float
+    """Processor time that its process has used; 0 while it does not run."""
+    cpu_percent: float
+    """Just now: 100 is one of the host's processors at full use."""
+    memory_mi_b: VMStatsMemoryMiB
+    disk_bytes: VMStatsDiskBytes
+    network: Optional[VMStatsNetwork] = None
+    """
+    Since its present life began, while it runs and has a network. `sent` left the guest; `dropped` is what its policy,
+    or a rule for all VMs, stopped.
+    """
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "uptime_ms": "uptimeMs",
+        "cpu_seconds": "cpuSeconds",
+        "cpu_percent": "cpuPercent",
+        "memory_mi_b": "memoryMiB",
+        "disk_bytes": "diskBytes",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "memory_mi_b": Ref("VMStatsMemoryMiB"),
+        "disk_bytes": Ref("VMStatsDiskBytes"),
+        "network": Ref("VMStatsNetwork"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class VMStatsDiskBytes(Model):
+    limit: int
+    """The size of its disk."""
+    used: int
+    """What the layers of its disk take of the host's."""
+    own: int
+    """Of these, what no other VM, snapshot or template shares."""
+
+
+@dataclass(eq=False, repr=False)
+class VMStatsMemoryMiB(Model):
+    limit: int
+    """What the guest has."""
+    resident: float
+    """What it takes of the host's memory; pages that VMs share count in parts. 0 while it does not run."""
+
+
+@dataclass(eq=False, repr=False)
+class VMStatsNetwork(Model):
+    """
+    Since its present life began, while it runs and has a network. `sent` left the guest; `dropped` is what its policy,
+    or a rule for all VMs, stopped.
+    """
+
+    sent: FirewallHits
+    received: FirewallHits
+    dropped: FirewallHits
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "sent": Ref("FirewallHits"),
+        "received": Ref("FirewallHits"),
+        "dropped": Ref("FirewallHits"),
+    }

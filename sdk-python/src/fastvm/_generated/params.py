@@ -1,0 +1,106 @@
+"""Made by tools/generate.py from packages/contract/openapi.json; not to be edited."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, TypedDict, Union
+
+
+class DNSPolicyParam(TypedDict, total=False):
+    mode: str
+    domains: List[str]
+    block_bypass: bool
+
+
+class _EgressModeRequired(TypedDict):
+    mode: str
+
+
+class EgressModeParam(_EgressModeRequired, total=False):
+    allow_cidrs: Optional[List[str]]
+    deny_cidrs: Optional[List[str]]
+    rate_limit: Optional[EgressModeRateLimitParam]
+
+
+class _EgressModeFirewallRequired(TypedDict):
+    egress: EgressModeParam
+
+
+class EgressModeFirewallParam(_EgressModeFirewallRequired, total=False):
+    ingress: IngressPolicyParam
+    dns: DNSPolicyParam
+
+
+class EgressModeRateLimitParam(TypedDict, total=False):
+    kbit_per_sec: Optional[int]
+    pps: Optional[int]
+    burst: Optional[int]
+
+
+class _EgressPolicyRequired(TypedDict):
+    default: str
+
+
+class EgressPolicyParam(_EgressPolicyRequired, total=False):
+    rules: List[NetworkRuleParam]
+    rate_limit: RateLimitParam
+
+
+class FirewallPolicyParam(TypedDict, total=False):
+    ingress: IngressPolicyParam
+    egress: EgressPolicyParam
+    dns: DNSPolicyParam
+
+
+class _IngressPolicyRequired(TypedDict):
+    default: str
+
+
+class IngressPolicyParam(_IngressPolicyRequired, total=False):
+    rules: List[NetworkRuleParam]
+
+
+class LegacyFirewallPatchParam(TypedDict, total=False):
+    mode: str
+    ingress: List[LegacyFirewallRuleParam]
+
+
+class _LegacyFirewallPolicyRequired(TypedDict):
+    mode: str
+
+
+class LegacyFirewallPolicyParam(_LegacyFirewallPolicyRequired, total=False):
+    ingress: List[LegacyFirewallRuleParam]
+
+
+class _LegacyFirewallRuleRequired(TypedDict):
+    protocol: str
+    port_start: int
+
+
+class LegacyFirewallRuleParam(_LegacyFirewallRuleRequired, total=False):
+    port_end: int
+    source_cidrs: List[str]
+    description: str
+
+
+class _NetworkRuleRequired(TypedDict):
+    action: str
+    kind: str
+    value: str
+    protocol: str
+    ports: str
+
+
+class NetworkRuleParam(_NetworkRuleRequired, total=False):
+    description: str
+
+
+class RateLimitParam(TypedDict, total=False):
+    kbit_per_sec: int
+    packets_per_sec: int
+    burst: int
+
+
+class TTLParam(TypedDict):
+    action: str
+    seconds: int

@@ -1,0 +1,89 @@
+"""Made by tools/generate.py from packages/contract/openapi.json; not to be edited."""
+
+from __future__ import annotations
+
+from typing import List
+
+from .._model import Many, OneOf, Ref
+from .._route import Route
+from .models import (
+    ConsoleTokenResponse,
+    DeleteResponse,
+    ExecVMResponse,
+    FilePresignResponse,
+    FirewallReport,
+    ForkResult,
+    HealthResponse,
+    OrgQuotaUsage,
+    Service,
+    Snapshot,
+    SshKey,
+    SshKeyListResponse,
+    VM,
+    VMLogs,
+    VMStats,
+)
+
+HEALTHZ: Route[HealthResponse] = Route("GET", "/healthz", answer=Ref("HealthResponse"))
+LIVEZ: Route[HealthResponse] = Route("GET", "/livez", answer=Ref("HealthResponse"))
+READYZ: Route[HealthResponse] = Route("GET", "/readyz", answer=Ref("HealthResponse"))
+LIST_VMS: Route[List[VM]] = Route("GET", "/v1/vms", answer=Many(Ref("VM")))
+LAUNCH_VM: Route[VM] = Route("POST", "/v1/vms", answer=Ref("VM"), body=Ref("LaunchBody"))
+GET_VM: Route[VM] = Route("GET", "/v1/vms/{vmId}", answer=Ref("VM"))
+UPDATE_VM: Route[VM] = Route("PATCH", "/v1/vms/{vmId}", answer=Ref("VM"), body=Ref("UpdateVMBody"))
+DELETE_VM: Route[DeleteResponse] = Route("DELETE", "/v1/vms/{vmId}", answer=Ref("DeleteResponse"))
+GET_VM_STATS: Route[VMStats] = Route("GET", "/v1/vms/{vmId}/stats", answer=Ref("VMStats"))
+GET_VM_LOGS: Route[VMLogs] = Route("GET", "/v1/vms/{vmId}/logs", answer=Ref("VMLogs"))
+PAUSE_VM: Route[VM] = Route("POST", "/v1/vms/{vmId}/pause", answer=Ref("VM"))
+RESUME_VM: Route[VM] = Route("POST", "/v1/vms/{vmId}/resume", answer=Ref("VM"))
+REFRESH_VM_TTL: Route[VM] = Route("POST", "/v1/vms/{vmId}/ttl/refresh", answer=Ref("VM"))
+FORK_VM: Route[ForkResult] = Route("POST", "/v1/vms/{vmId}/fork", answer=Ref("ForkResult"), body=Ref("ForkBody"))
+EXEC_IN_VM: Route[ExecVMResponse] = Route(
+    "POST", "/v1/vms/{vmId}/exec", answer=Ref("ExecVMResponse"), body=Ref("ExecBody")
+)
+PRESIGN_FILE: Route[FilePresignResponse] = Route(
+    "POST", "/v1/vms/{vmId}/files/presign", answer=Ref("FilePresignResponse"), body=Ref("FilePresignBody")
+)
+FETCH_FILE: Route[ExecVMResponse] = Route(
+    "POST", "/v1/vms/{vmId}/files/fetch", answer=Ref("ExecVMResponse"), body=Ref("FileFetchBody")
+)
+CREATE_CONSOLE_TOKEN: Route[ConsoleTokenResponse] = Route(
+    "POST", "/v1/vms/{vmId}/console-token", answer=Ref("ConsoleTokenResponse")
+)
+GET_VM_FIREWALL: Route[FirewallReport] = Route("GET", "/v1/vms/{vmId}/firewall", answer=Ref("FirewallReport"))
+SET_VM_FIREWALL: Route[VM] = Route(
+    "PUT", "/v1/vms/{vmId}/firewall", answer=Ref("VM"), body=OneOf(Ref("FirewallPolicy"), Ref("EgressModeFirewall"), Ref("LegacyFirewallPolicy"))
+)
+PATCH_VM_FIREWALL: Route[VM] = Route(
+    "PATCH", "/v1/vms/{vmId}/firewall", answer=Ref("VM"), body=OneOf(Ref("FirewallPolicy"), Ref("EgressModeFirewall"), Ref("LegacyFirewallPatch"))
+)
+LIST_SERVICES: Route[List[Service]] = Route("GET", "/v1/vms/{vmId}/services", answer=Many(Ref("Service")))
+REGISTER_SERVICE: Route[Service] = Route(
+    "POST", "/v1/vms/{vmId}/services", answer=Ref("Service"), body=Ref("RegisterServiceBody")
+)
+UPDATE_SERVICE: Route[Service] = Route(
+    "PUT", "/v1/vms/{vmId}/services/{serviceName}", answer=Ref("Service"), body=Ref("UpdateServiceBody")
+)
+DELETE_SERVICE: Route[None] = Route("DELETE", "/v1/vms/{vmId}/services/{serviceName}")
+LIST_VM_SSH_KEYS: Route[SshKeyListResponse] = Route("GET", "/v1/vms/{vmId}/ssh-keys", answer=Ref("SshKeyListResponse"))
+ADD_VM_SSH_KEY: Route[SshKey] = Route(
+    "POST", "/v1/vms/{vmId}/ssh-keys", answer=Ref("SshKey"), body=Ref("AddSshKeyBody")
+)
+DELETE_VM_SSH_KEY: Route[DeleteResponse] = Route(
+    "DELETE", "/v1/vms/{vmId}/ssh-keys/{fingerprint}", answer=Ref("DeleteResponse")
+)
+LIST_MY_SSH_KEYS: Route[SshKeyListResponse] = Route("GET", "/v1/me/ssh-keys", answer=Ref("SshKeyListResponse"))
+ADD_MY_SSH_KEY: Route[SshKey] = Route("POST", "/v1/me/ssh-keys", answer=Ref("SshKey"), body=Ref("AddSshKeyBody"))
+DELETE_MY_SSH_KEY: Route[DeleteResponse] = Route(
+    "DELETE", "/v1/me/ssh-keys/{fingerprint}", answer=Ref("DeleteResponse")
+)
+LIST_SNAPSHOTS: Route[List[Snapshot]] = Route("GET", "/v1/snapshots", answer=Many(Ref("Snapshot")))
+CREATE_SNAPSHOT: Route[Snapshot] = Route(
+    "POST", "/v1/snapshots", answer=Ref("Snapshot"), body=Ref("CreateSnapshotBody")
+)
+GET_SNAPSHOT: Route[Snapshot] = Route("GET", "/v1/snapshots/{snapshotId}", answer=Ref("Snapshot"))
+UPDATE_SNAPSHOT: Route[Snapshot] = Route(
+    "PATCH", "/v1/snapshots/{snapshotId}", answer=Ref("Snapshot"), body=Ref("UpdateSnapshotBody")
+)
+DELETE_SNAPSHOT: Route[DeleteResponse] = Route("DELETE", "/v1/snapshots/{snapshotId}", answer=Ref("DeleteResponse"))
+GET_QUOTAS: Route[OrgQuotaUsage] = Route("GET", "/v1/org/quotas", answer=Ref("OrgQuotaUsage"))

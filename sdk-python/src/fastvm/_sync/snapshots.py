@@ -1,0 +1,129 @@
+# Made by tools/unasync.py from _async/snapshots.py; not to be edited.
+"""`client.snapshots`: one method per call of the API's snapshot routes, and `restore`."""
+
+from __future__ import annotations
+
+from typing import Any, List, Mapping, Optional
+
+from .._config import VM_WORK_SECONDS, Timeout
+from .._generated import routes
+from .._generated.models import VM, DeleteResponse, Snapshot
+from .._options import CallOptions, Headers, Query, present
+from .._refs import FirewallInput, SnapshotRef, TTLInput, VMRef
+from .._request import id_of
+from .._waiting import DEFAULT_POLL_SECONDS, DEFAULT_WAIT_SECONDS
+from .http import Http
+from .vms import Vms, metadata_query
+
+
+class Snapshots:
+    def __init__(self, http: Http, vms: Vms) -> None:
+        self._http = http
+        self._vms = vms
+
+    def list(
+        self,
+        *,
+        metadata: Optional[Mapping[str, str]] = None,
+        timeout: Timeout = None,
+        max_retries: Optional[int] = None,
+        extra_headers: Optional[Headers] = None,
+        extra_query: Optional[Query] = None,
+        extra_body: Optional[Mapping[str, Any]] = None,
+    ) -> List[Snapshot]:
+        """With `metadata` those that carry all of its pairs."""
+        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
+        return self._http.call(routes.LIST_SNAPSHOTS, query=metadata_query(metadata), options=options)
+
+    def create(
+        self,
+        vm_id: VMRef,
+        name: Optional[str] = None,
+        *,
+        timeout: Timeout = None,
+        max_retries: Optional[int] = None,
+        extra_headers: Optional[Headers] = None,
+        extra_query: Optional[Query] = None,
+        extra_body: Optional[Mapping[str, Any]] = None,
+    ) -> Snapshot:
+        """Saves a running or paused VM, which goes on; returns when the snapshot is on disk. Never repeated by itself."""
+        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
+        body = present(vm_id=id_of(vm_id), name=name)
+        return self._http.call(
+            routes.CREATE_SNAPSHOT, body=body, options=options, default_seconds=VM_WORK_SECONDS, once=True
+        )
+
+    def retrieve(
+        self,
+        id: SnapshotRef,
+        *,
+        timeout: Timeout = None,
+        max_retries: Optional[int] = None,
+        extra_headers: Optional[Headers] = None,
+        extra_query: Optional[Query] = None,
+        extra_body: Optional[Mapping[str, Any]] = None,
+    ) -> Snapshot:
+        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
+        return self._http.call(routes.GET_SNAPSHOT, id_of(id), options=options)
+
+    def update(
+        self,
+        id: SnapshotRef,
+        name: Optional[str] = None,
+        *,
+        timeout: Timeout = None,
+        max_retries: Optional[int] = None,
+        extra_headers: Optional[Headers] = None,
+        extra_query: Optional[Query] = None,
+        extra_body: Optional[Mapping[str, Any]] = None,
+    ) -> Snapshot:
+        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
+        return self._http.call(routes.UPDATE_SNAPSHOT, id_of(id), body=present(name=name), options=options)
+
+    def delete(
+        self,
+        id: SnapshotRef,
+        *,
+        timeout: Timeout = None,
+        max_retries: Optional[int] = None,
+        extra_headers: Optional[Headers] = None,
+        extra_query: Optional[Query] = None,
+        extra_body: Optional[Mapping[str, Any]] = None,
+    ) -> DeleteResponse:
+        """VMs that were restored from it live on."""
+        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
+        return self._http.call(routes.DELETE_SNAPSHOT, id_of(id), options=options)
+
+    def restore(
+        self,
+        id: SnapshotRef,
+        *,
+        name: Optional[str] = None,
+        disk_gi_b: Optional[int] = None,
+        metadata: Optional[Mapping[str, str]] = None,
+        env_vars: Optional[Mapping[str, str]] = None,
+        firewall: Optional[FirewallInput] = None,
+        ttl: Optional[TTLInput] = None,
+        auto_resume: Optional[bool] = None,
+        wait: bool = True,
+        poll_interval: float = DEFAULT_POLL_SECONDS,
+        wait_timeout: float = DEFAULT_WAIT_SECONDS,
+        timeout: Timeout = None,
+        max_retries: int = 0,
+    ) -> VM:
+        """A new VM that goes on where the snapshot was taken; the same as `vms.launch(snapshot_id=…)`."""
+        return self._vms.launch(
+            snapshot_id=id_of(id),
+            name=name,
+            disk_gi_b=disk_gi_b,
+            metadata=metadata,
+            env_vars=env_vars,
+            firewall=firewall,
+            ttl=ttl,
+            auto_resume=auto_resume,
+            wait=wait,
+            poll_interval=poll_interval,
+            wait_timeout=wait_timeout,
+            timeout=timeout,
+            max_retries=max_retries,
+        )

@@ -1,0 +1,61 @@
+# Made by tools/unasync.py from _async/staged_stdin.py; not to be edited.
+"""A command's stdin of any size: it goes to the VM as a file, in pieces, and the command reads it from there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Sequence
+
+from .. import _shell
+from .._errors import FastvmError
+from .._refs import VMRef
+from .._tar_process import CHUNK_BYTES
+from .blocking import in_thread
+from .transfer import Transfer
+
+if TYPE_CHECKING:
+    from .vms import Vms
+
+
+def staged_stdin(vms: Vms, vm: VMRef, stdin: Any, argv: Sequence[str], user: Optional[str]) -> List[str]:
+    """Returns the command that reads it."""
+    transfer = Transfer(vms, vm)
+    path = _shell.staging_name("stdin")
+    staging = vms.files.presign(transfer.vm, path)
+    transfer.put(staging.upload_url, chunks_of(stdin), None)
+    transfer.fetch_into_vm(staging.download_url, path)
+    # Nobody else in the VM reads it, and who is to read it may remove it.
+    owner = "" if user is None else f"chown {_shell.quote(user)} {_shell.quote(path)} && "
+    transfer.run_checked(f"{owner}chmod 600 {_shell.quote(path)} || {{ rm -f {_shell.quote(path)}; exit 1; }}")
+    return _shell.with_stdin_of(path, argv)
+
+
+def chunks_of(stdin: Any) -> Iterator[bytes]:
+    """Text, bytes, a file that was opened to read bytes, or something that gives bytes when iterated over."""
+    if isinstance(stdin, str):
+        stdin = stdin.encode()
+    if isinstance(stdin, (bytes, bytearray, memoryview)):
+        view = memoryview(stdin)
+        for start in range(0, len(view), CHUNK_BYTES):
+            yield bytes(view[start : start + CHUNK_BYTES])
+    elif hasattr(stdin, "read"):
+        while True:
+            chunk = in_thread(stdin.read, CHUNK_BYTES)
+            if not chunk:
+                return
+            yield checked(chunk)
+    elif hasattr(stdin, "__iter__"):
+        for chunk in stdin:
+            yield checked(chunk)
+    else:
+        iterator = iter(stdin)
+        while True:
+            chunk = in_thread(next, iterator, None)
+            if chunk is None:
+                return
+            yield checked(chunk)
+
+
+def checked(chunk: Any) -> bytes:
+    if not isinstance(chunk, (bytes, bytearray, memoryview)):
+        raise FastvmError(f"stdin gave {type(chunk).__name__}; a file is to be opened to read bytes")
+    return bytes(chunk)

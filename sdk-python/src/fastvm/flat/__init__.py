@@ -1,0 +1,1 @@
+"""The flat client of the first documents."""

@@ -1,0 +1,40 @@
+"""The names that users know the server's objects by."""
+
+import re
+
+# Schemas whose published name is another one.
+CLASS_NAMES = {
+    "Vm": "VM",
+    "Deletion": "DeleteResponse",
+    "ExecResult": "ExecVMResponse",
+    "FilePresign": "FilePresignResponse",
+    "ConsoleToken": "ConsoleTokenResponse",
+    "Health": "HealthResponse",
+    "Quotas": "OrgQuotaUsage",
+    "ResourceAmounts": "OrgQuotaValues",
+    "Firewall": "FirewallPolicy",
+    "FirewallDirection": "IngressPolicy",
+    "FirewallEgress": "EgressPolicy",
+    "FirewallDns": "DNSPolicy",
+    "FirewallRule": "NetworkRule",
+    "FirewallRuleHits": "NetworkRuleHits",
+    "LegacyFirewall": "LegacyFirewallPolicy",
+    "SshKeyList": "SshKeyListResponse",
+    "Service": "SnapshotService",
+    "ReachableService": "Service",
+    "Error": "ErrorBody",
+    "VmStats": "VMStats",
+    "VmLogs": "VMLogs",
+    "UpdateVmBody": "UpdateVMBody",
+}
+
+# Objects that the description has no name for, by their path or the last part of it.
+INLINE_NAMES = {
+    "ttl": "TTL",
+    "EgressMode.rate_limit": "EgressModeRateLimit",
+}
+
+
+def snake_case(name: str) -> str:
+    """`memoryMiB` is `memory_mi_b`, as the published models have it."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
