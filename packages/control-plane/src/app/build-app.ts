@@ -13,6 +13,7 @@ import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
 import { renderError } from "../api/fastvm/errors.ts";
 import { answerErrors, answerFrameworkErrors } from "../api/shared/answer-error.ts";
+import { answerUnreadable } from "../api/shared/answer-unreadable.ts";
 import { acceptJsonBodies } from "../api/shared/json-body.ts";
 import { nameRequests, namingRequests, REQUEST_ID_OPTIONS } from "../api/shared/request-ids.ts";
 import { compileValidator } from "../api/shared/validation.ts";
@@ -48,6 +49,7 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
     return503OnClosing: false,
     forceCloseConnections: "idle",
     frameworkErrors: answerFrameworkErrors(renderError),
+    clientErrorHandler: answerUnreadable(renderError),
     ...(serverFactory === undefined ? {} : { serverFactory }),
   });
   app.setValidatorCompiler(compileValidator);

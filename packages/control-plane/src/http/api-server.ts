@@ -12,9 +12,11 @@ import {
 import type { Socket } from "node:net";
 import type { FastifyServerFactory } from "fastify";
 import { protocolOf, type Protocol } from "./h2c-preface.ts";
+import { isLingering, lingerAfter } from "./linger.ts";
 import type { RequestDiversion } from "./request-diversion.ts";
 import { STRANGER_LIMITS, type StrangerLimits } from "./strangers/stranger-limits.ts";
 import { Strangers } from "./strangers/strangers.ts";
+import { lingerLimitsOf } from "./strangers/visitor.ts";
 
 /** Clients keep a connection for 60 s and less; ours must not end first. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
@@ -63,6 +65,10 @@ export function createApiServer(tls?: TlsFiles, limits: Partial<StrangerLimits> 
   const serverFactory: FastifyServerFactory = (handler) => {
     // HTTP/2's compatibility objects have what Fastify uses of HTTP/1.1's.
     const listener = ((request: IncomingMessage, response: ServerResponse) => {
+      if (request.httpVersionMajor === 1) {
+        if (isLingering(request.socket)) return;
+        lingerAfter(request, response, () => lingerLimitsOf(request));
+      }
       strangers.takeTurn(request, response, () => {
         if (diversion?.claims(request) === true) diversion.serve(request, response);
         else handler(request, response);

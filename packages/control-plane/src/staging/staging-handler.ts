@@ -107,7 +107,7 @@ function fail(log: Log, request: IncomingMessage, response: ServerResponse, erro
   response.writeHead(known.entry.status, {
     "content-type": "application/json; charset=utf-8",
     "x-should-retry": String(known.entry.retryable),
-    // What is left of an upload that nobody wants is not read. HTTP/2 has its own way of saying so.
+    // What is left of an upload that nobody wants is dropped unread. HTTP/2 has its own way of saying so.
     ...(request.httpVersionMajor === 1 ? { connection: "close" } : {}),
   });
   response.end(JSON.stringify(errorBody(known, nameAnswer(request.headers, response))));

@@ -48,8 +48,8 @@ export const STRANGER_LIMITS: StrangerLimits = {
   waiting: 1024,
 };
 
-/** What puts an address under strain, in the unit of a stream that is reset. A session costs some ten; one that is cut came with a read full of them, which cost as much as a hundred; so do so many bytes of other frames each. */
-export const STRAIN = { session: 10, reset: 1, cut: 100, overheadBytes: 640 } as const;
+/** What puts an address under strain, in the unit of a stream that is reset. A session costs some ten; one that is cut came with a read full of them, which cost as much as a hundred; so do so many bytes of other frames each, or pieces of a body that nobody reads. */
+export const STRAIN = { session: 10, reset: 1, cut: 100, overheadBytes: 640, latePieces: 50 } as const;
 
 /** How often sessions' frames beside requests are looked at. One turn of the event loop may read 2 MiB of a connection, so oftener would find no less. */
 export const OVERHEAD_MS = 20;

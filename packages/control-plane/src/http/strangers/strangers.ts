@@ -9,6 +9,7 @@ import type { EventEmitter } from "node:events";
 import { ServerResponse, type IncomingMessage } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
+import { isLingering, linger, LINGER_WITHOUT_KEY } from "../linger.ts";
 import { addressGroup } from "./address-group.ts";
 import { AddressStrain } from "./address-strain.ts";
 import { Entrance } from "./entrance.ts";
@@ -16,7 +17,7 @@ import { IdleConnections } from "./idle-connections.ts";
 import { LATE_BODY_BYTES } from "./frame-overhead.ts";
 import { OVERHEAD_MS, STRAIN, type StrangerLimits } from "./stranger-limits.ts";
 import { Turns } from "./turns.ts";
-import { setVisitor, Visitor, visitorOf } from "./visitor.ts";
+import { setVisitor, Visitor, visitorOf, type LateBody } from "./visitor.ts";
 
 type AnyRequest = IncomingMessage | Http2ServerRequest;
 type AnyResponse = ServerResponse | Http2ServerResponse;
@@ -126,14 +127,28 @@ export class Strangers {
     });
   }
 
-  /** Node reads the body of an answered request to its end, chunk by chunk, however long it is. */
-  #watchLateBody(visitor: Visitor, request: IncomingMessage): void {
+  /** Node would read the body of an answered request to its end, chunk by chunk, however long it is. */
+  #boundLateBody(visitor: Visitor, request: IncomingMessage): void {
+    const { socket, headers } = request;
+    if (isLingering(socket)) return;
+    const drop = (): void => linger(socket, LINGER_WITHOUT_KEY);
+    // Of a known length it is no work to speak of; but its connection is of no more use.
+    if (headers["content-length"] !== undefined) {
+      if (Number(headers["content-length"]) > LATE_BODY_BYTES) drop();
+      return;
+    }
     this.#weighFromNow(visitor, LATE_BODY_BYTES);
+    const late: LateBody = { pieces: 0, drop };
+    visitor.lateBody = late;
     const settle = (): void => {
       visitor.overhead = undefined;
+      visitor.lateBody = undefined;
       this.#watched.delete(visitor);
     };
-    request.once("end", settle).once("close", settle);
+    request
+      .on("data", () => (late.pieces += 1))
+      .once("end", settle)
+      .once("close", settle);
   }
 
   #weighFromNow(visitor: Visitor, maxCredit?: number): void {
@@ -147,9 +162,13 @@ export class Strangers {
     for (const visitor of this.#watched) {
       const excess = visitor.overhead?.excess(nowMs) ?? 0;
       if (excess === 0) continue;
-      const strain = visitor.session === undefined ? this.#http1Strain : this.#strain;
-      strain.add(visitor.address, STRAIN.cut + excess / STRAIN.overheadBytes);
-      this.#cut(visitor);
+      if (visitor.lateBody === undefined) {
+        this.#strain.add(visitor.address, STRAIN.cut + excess / STRAIN.overheadBytes);
+        this.#cut(visitor);
+      } else {
+        this.#http1Strain.add(visitor.address, visitor.lateBody.pieces / STRAIN.latePieces);
+        visitor.lateBody.drop();
+      }
       this.#watched.delete(visitor);
     }
     if (this.#watched.size > 0) return;
@@ -192,7 +211,7 @@ export class Strangers {
     if (visitor.isKnown || visitor.isGone) return;
     if (visitor.requests === 0) this.#idle.add(visitor);
     if (!(response instanceof ServerResponse)) this.#countReset(visitor, response.headersSent);
-    else if (!response.req.complete) this.#watchLateBody(visitor, response.req);
+    else if (!response.req.complete) this.#boundLateBody(visitor, response.req);
   }
 
   /** A stream that was answered before its client gave it up was worth its work, and makes up for one that was not. */

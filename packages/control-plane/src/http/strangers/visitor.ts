@@ -2,9 +2,18 @@
 import type { IncomingMessage } from "node:http";
 import { constants, type Http2ServerRequest, type Http2Session, type Http2Stream } from "node:http2";
 import type { Socket } from "node:net";
+import { LINGER_WITH_KEY, LINGER_WITHOUT_KEY, type LingerLimits } from "../linger.ts";
 import { FrameOverhead } from "./frame-overhead.ts";
 
 type AnyRequest = IncomingMessage | Http2ServerRequest;
+
+/** What comes of a request after its answer. */
+export interface LateBody {
+  /** In which it came so far; each is work. */
+  pieces: number;
+  /** Ends that work; the client may see the answer all the same. */
+  readonly drop: () => void;
+}
 
 export class Visitor {
   readonly address: string;
@@ -19,6 +28,7 @@ export class Visitor {
   settings = 0;
   /** What it sends beside requests, once there is an HTTP/2 session; or, while it sends one, as a body that nobody reads. */
   overhead: FrameOverhead | undefined;
+  lateBody: LateBody | undefined;
   /** Streams that were reset unanswered, as of `resetsAtMs`. */
   resets = 0;
   resetsAtMs = 0;
@@ -69,10 +79,15 @@ export function setVisitor(connection: Socket | Http2Stream, visitor: Visitor): 
 }
 
 /** `undefined` for what came over no socket of the API's, as in tests, or is gone. */
-export function visitorOf(request: AnyRequest): Visitor | undefined {
+export function visitorOf(request: AnyRequest | Pick<IncomingMessage, "socket">): Visitor | undefined {
   const connection = "stream" in request ? request.stream : request.socket;
   // Of a request that was made in process, there may be none.
   return connection === undefined || connection === null ? undefined : visitors.get(connection);
+}
+
+/** What may still come of a request after its answer. */
+export function lingerLimitsOf(request: AnyRequest | Pick<IncomingMessage, "socket">): LingerLimits {
+  return visitorOf(request)?.isKnown === false ? LINGER_WITHOUT_KEY : LINGER_WITH_KEY;
 }
 
 /** To be called when a request has shown a valid key. */
