@@ -75,7 +75,7 @@ function resolve(name: string, type: string): { answers: Answer[]; known: boolea
     if (records === undefined) return { answers, known: answers.length > 0 };
     const alias: Zone[string][number] | undefined = records.find((record) => record.type === "CNAME");
     const own = records.filter((record) => record.type === type || record === alias);
-    answers.push(...own.map((record) => ({ ...record, name: next ?? name }) as Answer));
+    answers.push(...own.map((record) => ({ ...record, name: next ?? name })));
     next = alias?.data;
   }
   return { answers, known: true };

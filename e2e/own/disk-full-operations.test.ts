@@ -77,7 +77,7 @@ test("changes and uploads are refused as what they are, and nothing of them is l
     method: "PUT",
     body: new Blob(["a few bytes"]).stream(),
     duplex: "half",
-  } as RequestInit);
+  });
   expect({ status: chunked.status, body: await chunked.json() }).toMatchObject(OUT_OF_DISK);
   expect(await call("PUT", `/v1/vms/${vm.id}/firewall`, CLOSED)).toMatchObject(OUT_OF_DISK);
   expect(await call("PATCH", `/v1/vms/${vm.id}`, { ttl: { action: "pause", seconds: 3600 } })).toMatchObject(

@@ -164,8 +164,8 @@ async function stagePayload(of: Vm): Promise<string> {
 }
 
 async function fetchIn(of: Vm, ...names: readonly string[]): Promise<string> {
-  const URL_ = await stagePayload(of);
-  const env = `export URL='${URL_}' PEER='${new URL(URL_).host}'`;
+  const url = await stagePayload(of);
+  const env = `export URL='${url}' PEER='${new URL(url).host}'`;
   const answers: string[] = [];
   for (const name of names) {
     answers.push(`${name}: ${(await sh(client, of, `${env}; ${CLIENTS[name]} 2>&1 || true`)).trim()}`);

@@ -81,7 +81,7 @@ function unary(word: string, metadata = new Metadata()): Promise<{ value: string
   return new Promise((resolve, reject) => {
     let value = "";
     const call = echo.unary(word, metadata, (error, answer) => {
-      if (error !== null) reject(error as unknown as Error);
+      if (error !== null) reject(error);
       value = answer;
     });
     call.on("status", ({ metadata: trailers }) => resolve({ value, trailers }));

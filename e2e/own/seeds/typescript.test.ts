@@ -50,6 +50,7 @@ describe("a program for the flat client that", () => {
   }
 
   test("starts quickly: launch, snapshot, restore, run", async () => {
+    // oxlint-disable-next-line no-shadow -- the example's own name
     const client = new FastVM({ apiKey: daemon.apiKey });
     await client.warmup();
     const vm = await client.launch({ machine: "c1m2" });
@@ -64,6 +65,7 @@ describe("a program for the flat client that", () => {
   });
 
   test("gives its credentials explicitly", async () => {
+    // oxlint-disable-next-line no-shadow -- the example's own name
     const client = new FastVM({ apiKey: daemon.apiKey, baseUrl: daemon.url, timeout: 300_000 });
     expect((await client.list()).map(({ id }) => id)).toContain(shared.id);
     client.close();

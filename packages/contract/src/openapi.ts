@@ -54,7 +54,7 @@ export function buildOpenapi(): JsonObject {
     NoKey: errorOf("Error: `unauthorized`", "unauthorized"),
     NoRight: errorOf("Error: `not_found`", "not_found"),
   };
-  const sorted = Object.fromEntries(Object.entries(components).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const sorted = Object.fromEntries(Object.entries(components).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   return {
     openapi: "3.1.0",
     info: {

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
 import { connect } from "node:net";
+import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { send } from "./testing/request.ts";
@@ -34,11 +35,8 @@ describe("1 GiB each way", () => {
       request: AsyncIterable<Uint8Array> & { method?: string | undefined; url?: string | undefined },
       response: NodeJS.WritableStream,
     ) => {
-      if (request.method === "GET")
-        return void import("node:stream").then(({ Readable }) =>
-          Readable.from(chunks(Number(request.url?.slice(1)))).pipe(response),
-        );
-      void count(request).then((bytes) => response.end(String(bytes)));
+      if (request.method === "GET") Readable.from(chunks(Number(request.url?.slice(1)))).pipe(response);
+      else void count(request).then((bytes) => response.end(String(bytes)));
     };
     const http1 = await services.listen(createServer((request, response) => answer(request, response)));
     const http2 = await services.listen(
@@ -144,9 +142,12 @@ describe("side by side", () => {
 
   test("a client that does not read and a service that does not read hold up nobody else", async () => {
     const vmId = await proxy.service((request, response) => {
-      if (request.url === "/deaf") return request.pause();
-      if (request.url !== "/big") return response.end("quick");
-      for (const chunk of chunks(64 * 1024 * 1024)) response.write(chunk);
+      if (request.url === "/deaf") {
+        request.pause();
+        return;
+      }
+      for (const chunk of request.url === "/big" ? chunks(64 * 1024 * 1024) : ["quick"])
+        response.write(chunk);
       response.end();
     });
     const vhost = proxy.host(vmId);

@@ -69,10 +69,11 @@ test("over HTTP/2", async () => {
 
 test("a WebSocket that opens", async () => {
   const server = createServer();
-  new WebSocketServer({ server });
+  const sockets = new WebSocketServer({ server });
   const vmId = proxy.vms.add({ port: await proxy.listen(server) });
   const socket = new WebSocket(proxy.url, { headers: { Host: proxy.host(vmId), ...MINE } });
   const [answer] = (await once(socket, "upgrade")) as [IncomingMessage];
   expect(answer.headers).toMatchObject(MINE);
   socket.on("error", () => undefined).terminate();
+  sockets.close();
 });

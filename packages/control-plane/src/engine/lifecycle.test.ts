@@ -162,9 +162,13 @@ describe("pause and resume", () => {
     await using api = await testApp();
     const id = await launch(api);
     const pauses = await Promise.all([1, 2, 3].map(() => api.call(`POST /v1/vms/${id}/pause`)));
-    expect(pauses.map(({ status, body }) => [status, body.status])).toEqual(Array(3).fill([200, "paused"]));
+    expect(pauses.map(({ status, body }) => [status, body.status])).toEqual(
+      [1, 2, 3].map(() => [200, "paused"]),
+    );
     const resumes = await Promise.all([1, 2, 3].map(() => api.call(`POST /v1/vms/${id}/resume`)));
-    expect(resumes.map(({ status, body }) => [status, body.status])).toEqual(Array(3).fill([200, "running"]));
+    expect(resumes.map(({ status, body }) => [status, body.status])).toEqual(
+      [1, 2, 3].map(() => [200, "running"]),
+    );
     expect(api.worker.calls.filter(({ method }) => method !== "launch")).toHaveLength(2);
   });
 

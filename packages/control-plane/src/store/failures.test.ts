@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import pg from "pg";
+import { Client } from "pg";
 import { expect, test } from "vitest";
 import { asStoreFailure } from "./failures.ts";
 import { openPostgresStore, openSqliteStore } from "./store.ts";
@@ -54,7 +54,7 @@ test.skipIf(POSTGRES_URL === undefined)(
   async () => {
     const lost: Error[] = [];
     const store = await openPostgresStore(POSTGRES_URL ?? "", (error) => lost.push(error));
-    const killer = new pg.Client({ connectionString: POSTGRES_URL });
+    const killer = new Client({ connectionString: POSTGRES_URL });
     await killer.connect();
     try {
       const { promise: isBegun, resolve: begun } = Promise.withResolvers<void>();

@@ -1,8 +1,8 @@
 /** Kysely's PostgreSQL dialect over `pg`, with 64-bit integers as numbers: all of ours are below 2^53. */
 import { PostgresDialect, type PostgresPool, type PostgresPoolClient } from "kysely";
-import pg from "pg";
+import { DatabaseError, Pool, types } from "pg";
 
-const BIGINT_OID = 20;
+type TypeId = Parameters<typeof types.getTypeParser>[0];
 
 /** Each control plane holds few connections: a PostgreSQL server often has a hundred for all. */
 const MAX_CONNECTIONS = 10;
@@ -14,7 +14,7 @@ const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 5000;
 
 /** `onIdleError` hears of connections that the server ended while nobody waited for an answer on them; the pool replaces them. */
 export function postgresDialect(url: string, onIdleError: (error: Error) => void): PostgresDialect {
-  const pool = new pg.Pool({
+  const pool = new Pool({
     connectionString: url,
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -22,8 +22,8 @@ export function postgresDialect(url: string, onIdleError: (error: Error) => void
     query_timeout: ANSWER_TIMEOUT_MS,
     keepAlive: true,
     types: {
-      getTypeParser: (oid: number, format?: "text" | "binary") =>
-        oid === BIGINT_OID ? Number : pg.types.getTypeParser(oid, format),
+      getTypeParser: (oid: TypeId, format?: "text" | "binary") =>
+        oid === types.builtins.INT8 ? Number : types.getTypeParser(oid, format),
     },
   });
   pool.on("error", onIdleError);
@@ -33,7 +33,7 @@ export function postgresDialect(url: string, onIdleError: (error: Error) => void
 }
 
 /** A connection on which an answer failed to come is still waited on by its next user: it is not given to one. */
-function withoutBroken(pool: pg.Pool): PostgresPool {
+function withoutBroken(pool: Pool): PostgresPool {
   return {
     options: pool.options,
     end: () => pool.end(),
@@ -45,7 +45,7 @@ function withoutBroken(pool: pg.Pool): PostgresPool {
           return await client.query(text, parameters);
         } catch (error) {
           // What the server itself refused has a code; then the connection is as good as before.
-          isBroken ||= !(error instanceof pg.DatabaseError);
+          isBroken ||= !(error instanceof DatabaseError);
           throw error;
         }
       };

@@ -69,7 +69,7 @@ export class DocumentedAnswers {
     const escaped = pointer.map((part) => part.replaceAll("~", "~0").replaceAll("/", "~1"));
     const uri = escaped.map((part) => encodeURIComponent(part)).join("/");
     const validate = this.#ajv.compile({ $ref: `openapi#/${uri}` });
-    if (validate(body) !== true) {
+    if (!validate(body)) {
       const findings = this.#ajv.errorsText(validate.errors);
       throw new Error(
         `${where} answers what openapi.json does not say: ${findings}\n${JSON.stringify(body)}`,

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { newOrgId, type OrgId, type ServiceDirectory, type VmId } from "@fastvm/contract";
-import type { FastifyInstance, FastifyServerFactory, InjectOptions } from "fastify";
+import type { FastifyInstance, FastifyServerFactory } from "fastify";
 import { hashApiKey, storeApiKey } from "../engine/keys/api-keys.ts";
 import { buildApp } from "../app/build-app.ts";
 import { DEFAULT_CONFIG, type ControlPlaneConfig } from "../config.ts";
@@ -133,7 +133,7 @@ async function call(
   const [method = "", url = ""] = route.split(" ", 2);
   const sent = payload ?? (body === undefined ? undefined : JSON.stringify(body));
   const response = await app.inject({
-    method: method as NonNullable<InjectOptions["method"]>,
+    method,
     url,
     headers: {
       ...(key === null ? {} : { "x-api-key": key }),

@@ -1,6 +1,6 @@
 /** The stores that tests run on: SQLite in memory, and PostgreSQL when FASTVM_TEST_POSTGRES_URL says where one is. */
 import { randomBytes } from "node:crypto";
-import pg from "pg";
+import { Client } from "pg";
 import { nodeSqliteDialect } from "../store/node-sqlite.ts";
 import { postgresDialect } from "../store/postgres.ts";
 import { openPostgresStore, openSqliteStore, openStore, type Store } from "../store/store.ts";
@@ -64,7 +64,7 @@ async function openInOwnSchema(url: string, open = openPostgresStore): Promise<S
 }
 
 async function execute(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
     await client.query(statement);

@@ -56,7 +56,7 @@ export class ReadyPool<T> {
   }
 
   /** Keeps refilling back for as long as `restore` takes, whether it uses an item or not. */
-  async during<T>(restore: () => Promise<T>): Promise<T> {
+  async during<R>(restore: () => Promise<R>): Promise<R> {
     this.#restores++;
     clearTimeout(this.#refillTimer);
     try {

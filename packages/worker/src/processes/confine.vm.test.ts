@@ -71,13 +71,13 @@ describe("what a confined program can do", () => {
   });
 
   test("its rights are gone, and cannot be had again", async () => {
-    const open = await inside("cat /proc/self/status", { namespaces: new Set() });
-    expect(open).toMatch(new RegExp(`^Uid:\\s+${UID}\\s+${UID}\\s+${UID}\\s+${UID}$`, "m"));
-    expect(open).toMatch(/^Groups:\s*$/m);
+    const status = await inside("cat /proc/self/status", { namespaces: new Set() });
+    expect(status).toMatch(new RegExp(`^Uid:\\s+${UID}\\s+${UID}\\s+${UID}\\s+${UID}$`, "m"));
+    expect(status).toMatch(/^Groups:\s*$/m);
     for (const set of ["Inh", "Prm", "Eff", "Bnd", "Amb"]) {
-      expect(open).toMatch(new RegExp(`^Cap${set}:\\s+0000000000000000$`, "m"));
+      expect(status).toMatch(new RegExp(`^Cap${set}:\\s+0000000000000000$`, "m"));
     }
-    expect(open).toMatch(/^NoNewPrivs:\s+1$/m);
+    expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
     // Where memory is short it ends before the daemon, which has 0.
     expect(await inside("cat /proc/self/oom_score_adj", { namespaces: new Set() })).toBe("200");
     for (const attempt of [

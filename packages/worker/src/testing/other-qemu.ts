@@ -28,8 +28,9 @@ export async function makeOtherQemu(folder: string): Promise<OtherQemu> {
   const stamp = await rewrite(installed.path, path, (text) => text.replaceAll(number, other));
   if (installed.moduleFolder) await rewrite(join(installed.moduleFolder, TCG_MODULE), module);
   // The first folder that has a file counts, as QEMU searches.
-  for (const folder of installed.firmwareFolders.toReversed()) {
-    for (const file of FIRMWARE) await copyFile(join(folder, file), join(share, file)).catch(() => undefined);
+  for (const firmware of installed.firmwareFolders.toReversed()) {
+    for (const file of FIRMWARE)
+      await copyFile(join(firmware, file), join(share, file)).catch(() => undefined);
   }
   return { path, stamp };
 }

@@ -5,7 +5,7 @@
 import { FastvmError, GUARDS_KEYWORD, nearestName } from "@fastvm/contract";
 import { Ajv, type AnySchemaObject, type ErrorObject } from "ajv";
 import type { FastifySchemaCompiler } from "fastify";
-import type { TSchema } from "typebox";
+import type { Static, TSchema } from "typebox";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -34,8 +34,8 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
 };
 
 /** A check for values that are not a request's whole body. Throws `invalid_request`; `prefix` is where the value stands. */
-export function checkerOf<T>(schema: TSchema): (value: unknown, prefix: string) => T {
-  const validate = PLAIN.compile<T>(schema);
+export function checkerOf<S extends TSchema>(schema: S): (value: unknown, prefix: string) => Static<S> {
+  const validate = PLAIN.compile<Static<S>>(schema);
   return (value, prefix) => {
     if (validate(value)) return value;
     throw describe(validate.errors?.[0], "body", prefix);

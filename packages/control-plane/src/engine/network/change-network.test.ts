@@ -126,9 +126,9 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
     });
 
     test("that can be neither kept nor taken back is not what the record says, and so not left", async () => {
-      const told = vi.spyOn(api.worker, "setNetworkPolicy");
-      const real = told.getMockImplementation() ?? FakeWorker.prototype.setNetworkPolicy.bind(api.worker);
-      told.mockImplementationOnce(real).mockRejectedValueOnce(new Error("nft: no buffer space"));
+      const change = vi.spyOn(api.worker, "setNetworkPolicy");
+      const real = change.getMockImplementation() ?? FakeWorker.prototype.setNetworkPolicy.bind(api.worker);
+      change.mockImplementationOnce(real).mockRejectedValueOnce(new Error("nft: no buffer space"));
       vi.spyOn(api.store, "transaction").mockRejectedValueOnce(new Error("the database is locked"));
       expect((await api.call(...request(id))).status).toBe(500);
       expect(atWorker(id)).not.toEqual(before);

@@ -39,7 +39,7 @@ test("every setting goes on to a snapshot, to what is restored from it, and to a
   const machine = { machineType: WRITTEN.machineName, diskGiB: WRITTEN.diskGib };
   const { id } = (await api.call("POST /v1/vms", machine)).body;
   const { machineName: _, cpu: _cpu, memoryMib: _memory, diskGib: _disk, ...changeable } = WRITTEN;
-  await api.store.vms.update(id, changeable as Partial<VmSettings>);
+  await api.store.vms.update(id, changeable);
   expect(await settingsOfVm(id)).toEqual(WRITTEN);
   const snapshotId: SnapshotId = (await api.call("POST /v1/snapshots", { vmId: id })).body.id;
   const snapshot = (await api.store.snapshots.get(snapshotId)) ?? fail(snapshotId);

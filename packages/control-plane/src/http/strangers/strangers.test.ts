@@ -275,10 +275,10 @@ describe.each([
     await start();
     const known = openSession();
     await get(known, { "x-api-key": "valid" });
-    let flooding = true;
+    const flood = new AbortController();
     const attack = Buffer.concat([greeting(), resets(900)]);
     const attackers = Array.from({ length: 5 }, async () => {
-      while (flooding) {
+      while (!flood.signal.aborted) {
         const socket = open();
         socket.write(attack);
         socket.setTimeout(100, () => socket.destroy());
@@ -291,7 +291,7 @@ describe.each([
     }
     const late = openSession();
     expect(await get(late)).toBe("answer");
-    flooding = false;
+    flood.abort();
     await Promise.all(attackers);
   });
 });

@@ -1,6 +1,6 @@
 /** Egress modes become rules; `deny_all` cannot be weakened by what stands beside it. */
 import { FastvmError } from "@fastvm/contract";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DEFAULT_POLICY, policyOf } from "../../../engine/network/policy.ts";
 import type { WrittenNetwork } from "../../../store/vm-settings.ts";

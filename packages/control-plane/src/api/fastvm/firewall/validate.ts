@@ -5,8 +5,6 @@ import {
   FirewallSchema,
   LegacyFirewallSchema,
   MAX_FIREWALL_RULES,
-  type EgressMode,
-  type Firewall,
   type FirewallRule,
   type LegacyFirewall,
   type WrittenPolicy,
@@ -25,10 +23,10 @@ import type { WrittenNetwork } from "../../../store/vm-settings.ts";
 
 type Input = Readonly<Record<string, unknown>>;
 
-const checkRules = checkerOf<Firewall>(FirewallSchema);
-const checkEgressMode = checkerOf<EgressMode>(EgressModeSchema);
-const checkLegacy = checkerOf<LegacyFirewall>(LegacyFirewallSchema);
-const checkLegacyPatch = checkerOf<Partial<LegacyFirewall>>(Type.Partial(LegacyFirewallSchema));
+const checkRules = checkerOf(FirewallSchema);
+const checkEgressMode = checkerOf(EgressModeSchema);
+const checkLegacy = checkerOf(LegacyFirewallSchema);
+const checkLegacyPatch = checkerOf(Type.Partial(LegacyFirewallSchema));
 
 /** A whole policy. `prefix` is where the input stands, for errors: `firewall` in a launch, nothing in a PUT. */
 export function parseFirewall(input: Input, prefix = ""): WrittenNetwork {
@@ -63,11 +61,11 @@ function patchLegacy(current: WrittenNetwork | undefined, patch: Partial<LegacyF
 }
 
 /** The dialect to answer in: who writes a firewall in one reads it, whatever is known of clients of its kind. */
-export function answerDialect(written: Input | null | undefined, client: Dialect): Dialect {
+export function answerDialect(input: Input | null | undefined, client: Dialect): Dialect {
   // That kind reads both.
-  if (client === "modern" || written === undefined || written === null) return client;
-  if (Object.keys(written).length === 0) return client;
-  return isLegacy(written) ? "legacy" : "rules";
+  if (client === "modern" || input === undefined || input === null) return client;
+  if (Object.keys(input).length === 0) return client;
+  return isLegacy(input) ? "legacy" : "rules";
 }
 
 function isLegacy(input: Input): boolean {

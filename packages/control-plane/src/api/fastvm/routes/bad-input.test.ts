@@ -300,10 +300,10 @@ describe("what is no JSON object at all", () => {
   test("an empty body with a JSON content type is an empty object", async () => {
     const answer = await post({ payload: "", headers: { "content-type": "application/json" } });
     expect(answer.body.error).toMatch(/exactly one/);
-    const paused = await api.call(`POST /v1/vms/${running}/pause`, undefined, {
+    const pausing = await api.call(`POST /v1/vms/${running}/pause`, undefined, {
       headers: { "content-type": "application/json" },
     });
-    expect(paused.status).toBe(200);
+    expect(pausing.status).toBe(200);
     expect((await api.call(`POST /v1/vms/${running}/resume`)).status).toBe(200);
   });
 

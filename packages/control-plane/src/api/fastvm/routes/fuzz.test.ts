@@ -1,6 +1,6 @@
 /** Bad input derived from the schemas: whatever is sent, the answer is documented and below 500, and old things stay as they are. */
 import { OPERATIONS, type Operation } from "@fastvm/contract";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { testApp } from "../../../testing/test-app.ts";
 import { TEST_STORES } from "../../../testing/test-stores.ts";
