@@ -1,12 +1,11 @@
-import { execFile } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { promisify } from "node:util";
 import { readConfig } from "@fastvm/daemon";
 import type { FastvmClient, Vm } from "fastvm";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { TestDaemon } from "../harness/daemon.ts";
 import { sh } from "../harness/guest.ts";
+import { fillCache } from "../harness/linked-cache.ts";
 import { Steps } from "../harness/steps.ts";
 import { NOBODY_UID, pathsIn, reachedBy } from "../harness/other-user.ts";
 
@@ -35,10 +34,7 @@ beforeAll(async () => {
     await mkdir(folder, { recursive: true });
     await chmod(folder, 0o755);
   }
-  // By hard link, where there is one: a template takes a while to make.
-  for (const name of ["templates", "tsc-khz", "accelerator"]) {
-    await promisify(execFile)("cp", ["-al", join(MACHINE.cacheDir, name), cacheDir]).catch(() => undefined);
-  }
+  await fillCache(cacheDir);
   const { imageDir } = MACHINE;
   daemon = await TestDaemon.start({ dataDir, settings: { cacheDir, imageDir, stepsFolder: steps.folder } });
   client = daemon.client;

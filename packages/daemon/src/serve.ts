@@ -1,5 +1,6 @@
 /** `fastvm serve`: worker and control plane in one process, until it is told to end. VMs run on without it. */
 import { mkdir, readFile } from "node:fs/promises";
+import { flushCompileCache } from "node:module";
 import type { Duplex } from "node:stream";
 import { DEFAULT_MACHINE_TYPE, FastvmError } from "@fastvm/contract";
 import { bindPort, createControlPlane, openStoreAt } from "@fastvm/control-plane";
@@ -155,6 +156,8 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
     if (!hasVms) await warmUp(worker, log);
     const url = await made.listen({ host: config.host, port: config.port });
     log.info({ url, dataDir: config.dataDir }, "ready");
+    // Otherwise at the end, which a daemon that is killed does not come to. Without a cache it does nothing.
+    flushCompileCache();
     if (hasVms)
       void warmUp(worker, log).catch((err: unknown) => log.error({ err }, "nothing is ready for launches"));
     void reserve.keepFull(ended.signal, (error) => log.warn({ err: error }, "no room was set aside"));

@@ -1,9 +1,10 @@
 /** Starts a daemon in the background and waits until it serves. */
 import { mkdir, open, readFile } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CLOSED_FOLDER_MODE, spawnDetached } from "@fastvm/worker";
+import { CLOSED_FOLDER_MODE, makeClosedFolder, spawnDetached } from "@fastvm/worker";
 import type { DaemonConfig } from "./config.ts";
 import { findInstance } from "./instance-file.ts";
 import type { Instance } from "./instance-file.ts";
@@ -52,7 +53,7 @@ async function spawnDaemon(config: DaemonConfig): Promise<string> {
     command: process.execPath,
     args: [...process.execArgv, YOUNG_OBJECTS, ENTRY, JSON.stringify(config)],
     cwd: "/",
-    env: inheritedEnvironment(),
+    env: { ...inheritedEnvironment(), ...(await compileCache(config.cacheDir)) },
     logFd: log.fd,
   });
   let ended = false;
@@ -83,6 +84,16 @@ async function reasonIn(dataDir: string, offset: number): Promise<string> {
   const text = (await readFile(logFile(dataDir))).subarray(offset).toString();
   const words = text.split("\n").findLast((line) => line.startsWith(LAST_WORDS));
   return words?.slice(LAST_WORDS.length) ?? `The daemon did not start:\n${text.slice(-LOG_TAIL_BYTES)}`;
+}
+
+/**
+ * A daemon that need not translate its source is there sooner, and is 30 MiB smaller, as it never loads the
+ * translator. In a folder of root's: code that another user could write would be run as ours.
+ */
+async function compileCache(cacheDir: string): Promise<Record<string, string>> {
+  const folder = join(cacheDir, "compile");
+  await makeClosedFolder(folder);
+  return { NODE_COMPILE_CACHE: folder };
 }
 
 /** The daemon's settings travel as an argument; of the environment only what programs need to be found. */

@@ -10,4 +10,4 @@ export { readHostMemory } from "./host/memory.ts";
 export { isNameserver } from "./dns/upstream-address.ts";
 export { inspectNetwork } from "./network/inspect-network.ts";
 export { replaceFile } from "./files/durable.ts";
-export { CLOSED_FOLDER_MODE, closeToOthers } from "./files/closed-folder.ts";
+export { CLOSED_FOLDER_MODE, closeToOthers, makeClosedFolder } from "./files/closed-folder.ts";

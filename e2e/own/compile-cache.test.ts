@@ -1,0 +1,33 @@
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { readConfig } from "@fastvm/daemon";
+import { expect, test } from "vitest";
+import { fillCache } from "../harness/linked-cache.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+
+const ROOT = "/var/cache/fastvm-test";
+/** One for each file of the daemon. */
+const MANY = 100;
+
+test("a daemon keeps its translated source in a folder of its own, and the next one adds nothing", async () => {
+  const cacheDir = await mkdtemp(join(ROOT, "cache-"));
+  const settings = { cacheDir, imageDir: readConfig({}).imageDir, poolSize: 0 };
+  const folder = join(cacheDir, "compile");
+  try {
+    await fillCache(cacheDir);
+    const entries = async (): Promise<string[]> => await readdir(folder, { recursive: true });
+    {
+      await using daemon = await TestDaemon.start({ settings });
+      // Not at its end: one that is killed has left it, too.
+      expect((await entries()).length, await daemon.log()).toBeGreaterThan(MANY);
+    }
+    expect((await stat(folder)).mode & 0o777).toBe(0o700);
+    const before = await entries();
+    {
+      await using daemon = await TestDaemon.start({ settings });
+      expect((await entries()).toSorted(), await daemon.log()).toEqual(before.toSorted());
+    }
+  } finally {
+    await rm(cacheDir, { recursive: true, force: true, maxRetries: 3 });
+  }
+});
