@@ -14,7 +14,7 @@ export { DEFAULT_MACHINE_TYPE, parseMachineType, STANDARD_MACHINE_TYPES } from "
 export type { MachineType } from "./machine-type.ts";
 export { defaultSnapshotName, defaultVmName, hostnameOf, normalizeName } from "./names.ts";
 export { nearestName } from "./nearest-name.ts";
-export type * from "./network-policy.ts";
+export type * from "./model/network-policy.ts";
 export { buildOpenapi } from "./openapi.ts";
 export type { AnswerOf, BodyOf } from "./operation-types.ts";
 export { OPERATIONS } from "./operations.ts";
@@ -36,14 +36,7 @@ export {
   MAX_DNS_DOMAINS,
   MAX_FIREWALL_RULES,
 } from "./schemas/firewall.ts";
-export type {
-  EgressMode,
-  Firewall,
-  FirewallAction,
-  FirewallRule,
-  LegacyFirewall,
-  LegacyFirewallRule,
-} from "./schemas/firewall.ts";
+export type { EgressMode, Firewall, LegacyFirewall, LegacyFirewallRule } from "./schemas/firewall.ts";
 export { FirewallReportSchema } from "./schemas/firewall-report.ts";
 export type { FirewallReport } from "./schemas/firewall-report.ts";
 export { FileFetchBodySchema, FilePresignBodySchema, FilePresignSchema } from "./schemas/files.ts";

@@ -5,7 +5,7 @@
  */
 import type { SnapshotId, VmId } from "../ids.ts";
 import type { MachineType } from "../machine-type.ts";
-import type { NetworkPolicy } from "../network-policy.ts";
+import type { NetworkPolicy } from "../model/network-policy.ts";
 import type { CallOptions } from "./call-options.ts";
 import type { CaptureResult } from "./snapshot-holding.ts";
 import type { VmDeadline, VmIdentity, VmTtl } from "./vm-life.ts";

@@ -1,6 +1,6 @@
 /** A VM's firewall, in the two dialects that generations of clients speak. */
 import { Type, type Static, type TSchema, type TUnsafe } from "typebox";
-import type { RateLimit } from "../network-policy.ts";
+import type { FirewallAction, FirewallRule, RateLimit } from "../model/network-policy.ts";
 import { nullable } from "./nullable.ts";
 import { STRICT } from "./strict.ts";
 
@@ -13,26 +13,24 @@ export const MAX_RATE = 100_000_000;
 /** A burst is held in memory: 125 MB of bytes. */
 export const MAX_RATE_BURST = 1_000_000;
 
-export type FirewallAction = "allow" | "deny";
 const action = Type.Unsafe<FirewallAction>({ type: "string", enum: ["allow", "deny"] });
 const description = Type.Optional(Type.String({ maxLength: MAX_RULE_DESCRIPTION_LENGTH }));
 
 export const FirewallRuleSchema = Type.Object(
   {
     action,
-    kind: Type.Unsafe<"cidr" | "fqdn">({
+    kind: Type.Unsafe<FirewallRule["kind"]>({
       type: "string",
       enum: ["cidr", "fqdn"],
       description: "`fqdn` for egress only.",
     }),
     value: Type.String({ description: "A network, or a name with at most one leading `*.`." }),
-    protocol: Type.Unsafe<"tcp" | "udp" | "any">({ type: "string", enum: ["tcp", "udp", "any"] }),
+    protocol: Type.Unsafe<FirewallRule["protocol"]>({ type: "string", enum: ["tcp", "udp", "any"] }),
     ports: Type.String({ description: '`"443"`, `"8080-8090"` or `"any"`; `any` when the protocol is.' }),
     description,
   },
   { ...STRICT, title: "FirewallRule" },
 );
-export type FirewallRule = Static<typeof FirewallRuleSchema>;
 
 const rules = Type.Array(FirewallRuleSchema, { maxItems: MAX_FIREWALL_RULES });
 

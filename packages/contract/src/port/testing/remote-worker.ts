@@ -7,7 +7,7 @@ import { callbackify } from "node:util";
 import { FastvmError } from "../../errors/errors.ts";
 import { errorFromWire, errorToWire } from "../../errors/error-wire.ts";
 import type { SnapshotId, VmId } from "../../ids.ts";
-import type { NetworkPolicy, NetworkReport } from "../../network-policy.ts";
+import type { NetworkPolicy, NetworkReport } from "../../model/network-policy.ts";
 import type { CallOptions } from "../call-options.ts";
 import type { ExecEvent, ExecSession, ExecSpec, GuestTarget } from "../guest-access.ts";
 import type { VmLog, VmUsage, WorkerCapacity, WorkerEvent, WorkerInventory } from "../host-state.ts";

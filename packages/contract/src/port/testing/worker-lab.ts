@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, vi } from "vitest";
 import type { VmId } from "../../ids.ts";
-import type { NetworkPolicy } from "../../network-policy.ts";
+import type { NetworkPolicy } from "../../model/network-policy.ts";
 import type { CallOptions } from "../call-options.ts";
 import type { GuestAccess, GuestTarget } from "../guest-access.ts";
 import type { ForkChild, VmSpec } from "../vm-transitions.ts";

@@ -1,5 +1,17 @@
 /** What a VM may reach and who may reach it. Whatever a client wrote, the control plane has checked it and filled in the defaults. */
-import type { FirewallAction, FirewallRule } from "./schemas/firewall.ts";
+export type FirewallAction = "allow" | "deny";
+
+export interface FirewallRule {
+  readonly action: FirewallAction;
+  /** `fqdn` for egress only. */
+  readonly kind: "cidr" | "fqdn";
+  /** A network, or a name with at most one leading `*.`. */
+  readonly value: string;
+  readonly protocol: "tcp" | "udp" | "any";
+  /** `"443"`, `"8080-8090"` or `"any"`; `any` when the protocol is. */
+  readonly ports: string;
+  readonly description?: string;
+}
 
 /** As it was written, in nobody's words. */
 export interface WrittenPolicy {
