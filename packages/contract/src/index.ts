@@ -16,7 +16,7 @@ export { defaultSnapshotName, defaultVmName, hostnameOf, normalizeName } from ".
 export { nearestName } from "./nearest-name.ts";
 export type * from "./model/network-policy.ts";
 export { buildOpenapi } from "./openapi.ts";
-export type { AnswerOf, BodyOf } from "./operation-types.ts";
+export type { AnswerOf, BodyOf, OperationBody } from "./operation-types.ts";
 export { OPERATIONS } from "./operations.ts";
 export type { Operation, OperationId } from "./operations.ts";
 export { ConsoleTokenSchema } from "./schemas/console.ts";

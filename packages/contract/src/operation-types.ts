@@ -1,12 +1,15 @@
 /** The types of what an operation takes and answers, out of its schemas. */
 import type { Static, TSchema } from "typebox";
-import type { OPERATIONS, OperationId } from "./operations.ts";
+import type { Operation, OPERATIONS, OperationId } from "./operations.ts";
 
 type Of<Id extends OperationId> = (typeof OPERATIONS)[Id];
 
-/** `undefined` for an operation without a body. */
-export type BodyOf<Id extends OperationId> =
-  Of<Id> extends { body: infer Body extends TSchema } ? Static<Body> : undefined;
+/** Of an operation of any table. `undefined` for one without a body. */
+export type OperationBody<One extends Operation> = One extends { body: infer Body extends TSchema }
+  ? Static<Body>
+  : undefined;
+
+export type BodyOf<Id extends OperationId> = OperationBody<Of<Id>>;
 
 type StaticOrNone<Schema> = Schema extends TSchema ? Static<Schema> : undefined;
 

@@ -15,7 +15,7 @@ import { createApiServer, type TlsFiles } from "./http/api-server.ts";
 import type { RequestDiversion } from "./http/request-diversion.ts";
 import type { Log } from "./log.ts";
 import { listenForRoot } from "./operator/listen-for-root.ts";
-import type { MetricsSource } from "./api/fastvm/routes/metrics.ts";
+import type { MetricsSource } from "./metrics-source.ts";
 import { createStaging, stagingOwner } from "./staging/staging.ts";
 import type { QuarantineEntry } from "./store/quarantine-repository.ts";
 import { openPostgresStore, openSqliteStore, type Store } from "./store/store.ts";

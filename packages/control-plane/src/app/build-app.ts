@@ -1,18 +1,17 @@
 /** The HTTP application, apart from any socket: tests call it with `inject`, the daemon gives it a listener. */
 import { MAX_BODY_BYTES, type ServiceDirectory, type WorkerPort } from "@fastvm/contract";
 import Fastify, { type FastifyInstance, type FastifyServerFactory } from "fastify";
+import { fastvmApi } from "../api/fastvm/fastvm-api.ts";
+import type { MetricsSource } from "../metrics-source.ts";
+import { engineOf } from "../engine/engine.ts";
+import { addApis, optionsFor, type Apis } from "./side-by-side.ts";
 import type { Clock } from "../clock.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import { createLifecycle, startLifecycle } from "../engine/lifecycle.ts";
 import type { Log } from "../log.ts";
 import { buildOperatorApp } from "../operator/operator-app.ts";
-import { registerMetrics, type MetricsSource } from "../api/fastvm/routes/metrics.ts";
-import { registerRoutes } from "../api/fastvm/routes/register-routes.ts";
-import { StoreServiceDirectory } from "../engine/services/service-directory.ts";
 import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
-import { renderError } from "../api/fastvm/errors.ts";
-import { answerErrors, answerFrameworkErrors } from "../api/shared/answer-error.ts";
 import { answerUnreadable } from "../api/shared/answer-unreadable.ts";
 import { acceptJsonBodies } from "../api/shared/json-body.ts";
 import { nameRequests, namingRequests, REQUEST_ID_OPTIONS } from "../api/shared/request-ids.ts";
@@ -41,26 +40,28 @@ const MAX_PARAMETER_LENGTH = 1024;
 export function buildApp(deps: AppDependencies): FastifyInstance {
   const { serverFactory, useDirectory, useOperator, metrics, ...rest } = deps;
   const log = namingRequests(deps.log);
+  const first = fastvmApi({ config: deps.config, clock: deps.clock, log, metrics });
+  const apis: Apis = [first];
+  const { constraints, frameworkErrors } = optionsFor(apis);
   const app = Fastify({
     ...REQUEST_ID_OPTIONS,
     bodyLimit: MAX_BODY_BYTES,
-    routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
+    routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH, constraints },
     // Answers while closing are real answers: the client need not learn of our shutdown by a 503.
     return503OnClosing: false,
     forceCloseConnections: "idle",
-    frameworkErrors: answerFrameworkErrors(renderError),
-    clientErrorHandler: answerUnreadable(renderError),
+    frameworkErrors,
+    clientErrorHandler: answerUnreadable(first.renderError),
     ...(serverFactory === undefined ? {} : { serverFactory }),
   });
   app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(() => JSON.stringify);
   nameRequests(app);
   acceptJsonBodies(app);
-  answerErrors(app, log, renderError);
   const ctx = createLifecycle({ ...rest, log });
-  registerRoutes(app, ctx);
-  if (metrics !== undefined) registerMetrics(app, ctx.store, metrics);
-  useDirectory?.(new StoreServiceDirectory(ctx));
+  const engine = engineOf(ctx);
+  addApis(app, apis, engine, log);
+  useDirectory?.(engine.directory);
   useOperator?.(buildOperatorApp(ctx, metrics));
   let stop: (() => Promise<void>) | undefined;
   app.addHook("onReady", async () => {

@@ -42,7 +42,7 @@ describe.each([
     });
     acceptJsonBodies(app);
     const silent = () => undefined;
-    answerErrors(app, { info: silent, warn: silent, error: silent }, renderError);
+    answerErrors(app, { info: silent, warn: silent, error: silent }, () => renderError);
     app.addHook("onRequest", async (request, reply) => {
       if (request.headers["x-api-key"] === "valid") recognise(request.raw);
       else await reply.code(401).send({});

@@ -6,12 +6,12 @@ import { FastvmError } from "@fastvm/contract";
 import Fastify, { type FastifyInstance } from "fastify";
 import { renderError } from "../api/fastvm/errors.ts";
 import { acceptJsonBodies } from "../api/shared/json-body.ts";
-import { answerErrors } from "../api/shared/answer-error.ts";
+import { answerErrors, answerUnknownPaths } from "../api/shared/answer-error.ts";
 import { nameRequests, REQUEST_ID_OPTIONS } from "../api/shared/request-ids.ts";
 import { compileValidator } from "../api/shared/validation.ts";
 import type { LifecycleContext } from "../engine/context.ts";
 import { deleteVm } from "../engine/vms/delete.ts";
-import type { MetricsSource } from "../api/fastvm/routes/metrics.ts";
+import type { MetricsSource } from "../metrics-source.ts";
 import { registerOrganisations } from "./organisations.ts";
 import { registerQuarantine } from "./quarantine.ts";
 
@@ -22,7 +22,8 @@ export function buildOperatorApp(ctx: LifecycleContext, metrics: MetricsSource |
   app.setValidatorCompiler(compileValidator);
   nameRequests(app);
   acceptJsonBodies(app);
-  answerErrors(app, ctx.log, renderError);
+  answerErrors(app, ctx.log, () => renderError);
+  answerUnknownPaths(app, () => renderError);
   if (metrics !== undefined) {
     app.get("/metrics", async (_request, reply) => {
       return await reply.type(metrics.contentType).send(await metrics.read());

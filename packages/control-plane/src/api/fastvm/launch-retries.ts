@@ -6,20 +6,19 @@
 import { createHash } from "node:crypto";
 import type { LaunchBody, VmId } from "@fastvm/contract";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Caller } from "../../engine/caller.ts";
-import type { LifecycleContext } from "../../engine/context.ts";
-import type { VmRecord } from "../../store/vm-repository.ts";
+import type { Caller, VmRecord } from "../../engine/engine.ts";
+import type { FastvmScope } from "./fastvm-scope.ts";
 
 /** Requests whose client went away; more than this at once are not remembered. */
 const MAX_UNDELIVERED = 4096;
 
 export class LaunchRetries {
-  readonly #ctx: LifecycleContext;
+  readonly #api: Pick<FastvmScope, "engine" | "clock" | "config">;
   /** VMs whose answer did not reach its client, with the instant of that. */
   readonly #undelivered = new Map<VmId, number>();
 
-  constructor(ctx: LifecycleContext) {
-    this.#ctx = ctx;
+  constructor(api: Pick<FastvmScope, "engine" | "clock" | "config">) {
+    this.#api = api;
   }
 
   /** Of the key and the body: the same client repeats the same bytes, so the order of fields is the same too. */
@@ -52,22 +51,21 @@ export class LaunchRetries {
   ): Promise<VmRecord | undefined> {
     const retryCount = Number(request.headers["x-stainless-retry-count"] ?? 0);
     if (!(retryCount > 0)) return undefined;
-    const since = this.#ctx.clock.now() - this.#ctx.config.launchRetryWindowMs;
-    const candidates = await this.#ctx.store.vms.listByFingerprint(caller.orgId, fingerprint, since);
+    const since = this.#api.clock.now() - this.#api.config.launchRetryWindowMs;
+    const candidates = await this.#api.engine.vms.listOfOrder(caller, fingerprint, since);
     const undelivered = candidates.find((vm) => this.#undelivered.has(vm.id));
     const meant = undelivered ?? (candidates.length === 1 ? candidates[0] : undefined);
     if (meant === undefined) return undefined;
     // Taken before anything is waited for: of several clients that repeat equal launches, each gets a VM of its own.
     this.#undelivered.delete(meant.id);
     found(meant.id);
-    await this.#ctx.inflight.join(meant.id, "launch");
-    return this.#ctx.store.vms.get(meant.id);
+    return this.#api.engine.vms.launched(meant.id);
   }
 
   #remember(vmId: VmId): void {
-    const now = this.#ctx.clock.now();
+    const now = this.#api.clock.now();
     for (const [id, at] of this.#undelivered) {
-      if (at < now - this.#ctx.config.launchRetryWindowMs) this.#undelivered.delete(id);
+      if (at < now - this.#api.config.launchRetryWindowMs) this.#undelivered.delete(id);
     }
     if (this.#undelivered.size < MAX_UNDELIVERED) this.#undelivered.set(vmId, now);
   }

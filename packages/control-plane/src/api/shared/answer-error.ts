@@ -1,7 +1,7 @@
 /** Every failure leaves in the one shape of the API that was called. */
+import { asFastvmError } from "../../engine/engine.ts";
 import { FastvmError, MAX_BODY_BYTES, REQUEST_ID_HEADER } from "@fastvm/contract";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { asFastvmError } from "../../engine/as-fastvm-error.ts";
 import type { Log } from "../../log.ts";
 import { ClientGoneError } from "./client-gone.ts";
 
@@ -14,34 +14,45 @@ export interface RenderedError {
 
 export type RenderError = (error: FastvmError, requestId: string) => RenderedError;
 
-/** For all routes of a scope, and for paths in it that are none. */
-export function answerErrors(scope: FastifyInstance, log: Log, render: RenderError): void {
+/** That of the API which the request is for. */
+export type RendererOf = (request: Pick<FastifyRequest, "headers">) => RenderError;
+
+/** For all routes of a scope. */
+export function answerErrors(scope: FastifyInstance, log: Log, rendererOf: RendererOf): void {
   scope.setErrorHandler((error, request, reply) => {
-    if (error instanceof ClientGoneError) return sendError(reply, translate(error), render);
+    if (error instanceof ClientGoneError) return sendError(reply, translate(error), rendererOf);
     const failure = translate(error);
     if (failure.entry.status >= 500) {
       const fields = { err: error, method: request.method, url: request.url, code: failure.code };
       if (failure.code === "internal") log.error(fields, "a request failed through a bug");
       else log.warn(fields, "a request failed");
     }
-    return sendError(reply, failure, render);
+    return sendError(reply, failure, rendererOf);
   });
-  scope.setNotFoundHandler((request, reply) => {
+}
+
+/** For paths that are no route, of whichever scope. */
+export function answerUnknownPaths(app: FastifyInstance, rendererOf: RendererOf): void {
+  app.setNotFoundHandler((request, reply) => {
     const path = request.url.split("?", 1)[0] ?? "";
-    return sendError(reply, new FastvmError("not_found", `${request.method} ${path} is not a route`), render);
+    return sendError(
+      reply,
+      new FastvmError("not_found", `${request.method} ${path} is not a route`),
+      rendererOf,
+    );
   });
 }
 
 /** For what fails before a route is found: a URL that is not well encoded. */
-export function answerFrameworkErrors(render: RenderError) {
-  return (error: Error, { id }: FastifyRequest, reply: FastifyReply): void => {
-    reply.raw.setHeader(REQUEST_ID_HEADER, id);
-    sendError(reply, translate(error), render);
+export function answerFrameworkErrors(rendererOf: RendererOf) {
+  return (error: Error, request: FastifyRequest, reply: FastifyReply): void => {
+    reply.raw.setHeader(REQUEST_ID_HEADER, request.id);
+    sendError(reply, translate(error), rendererOf);
   };
 }
 
-function sendError(reply: FastifyReply, error: FastvmError, render: RenderError): FastifyReply {
-  const { status, headers, body } = render(error, reply.request.id);
+function sendError(reply: FastifyReply, error: FastvmError, rendererOf: RendererOf): FastifyReply {
+  const { status, headers, body } = rendererOf(reply.request)(error, reply.request.id);
   return reply.code(status).headers(headers).send(body);
 }
 

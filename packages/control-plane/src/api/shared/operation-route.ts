@@ -1,22 +1,18 @@
-/** Serves one operation of the contract's table: its path, its checks, its authentication. */
-import type { BodyOf, Operation } from "@fastvm/contract";
-import { OPERATIONS, type OperationId } from "@fastvm/contract";
+/** Serves operations of an API's table: their paths, their checks, their authentication. */
+import type { Operation, OperationBody } from "@fastvm/contract";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { dialectOf, type Dialect } from "../fastvm/firewall/render.ts";
-import type { Caller } from "../../engine/caller.ts";
-import type { Records } from "../../store/records.ts";
+import type { Caller, Engine } from "../../engine/engine.ts";
+import type { ApiDialect, OperationTable } from "./api-dialect.ts";
 import { authenticate } from "./authenticate.ts";
 
 type ParameterOf<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
   ? Name | ParameterOf<Rest>
   : never;
 
-export interface Call<Id extends OperationId> {
-  readonly body: BodyOf<Id>;
-  readonly params: Readonly<Record<ParameterOf<(typeof OPERATIONS)[Id]["path"]>, string>>;
+export interface Call<Of extends Operation> {
+  readonly body: OperationBody<Of>;
+  readonly params: Readonly<Record<ParameterOf<Of["path"]>, string>>;
   readonly query: Readonly<Record<string, string | string[]>>;
-  /** The dialect of firewalls that the client understands. */
-  readonly dialect: Dialect;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
 }
@@ -30,62 +26,81 @@ export interface Answer {
 export const ANSWERED = Symbol("answered");
 
 type Handled = Promise<Answer | typeof ANSWERED>;
+type Id<Table> = keyof Table & string;
 
-/** For operations that need a key. */
-export function serve<Id extends OperationId>(
-  app: FastifyInstance,
-  records: Records,
-  id: Id,
-  handle: (call: Call<Id>, caller: Caller) => Handled,
-): void {
-  const callers = new WeakMap<FastifyRequest, Caller>();
-  register(app, id, {
-    // Before the body is read: a stranger does not get to send 24 MiB.
-    onRequest: async (request) => {
-      callers.set(request, await authenticate(records, request));
-    },
-    handle: (call) => {
-      const caller = callers.get(call.request);
-      if (caller === undefined) throw new Error("a handler ran without authentication");
-      return handle(call, caller);
-    },
-  });
+export interface OperationRoutesOptions<Table extends OperationTable, Noticed extends object> {
+  readonly scope: FastifyInstance;
+  readonly keys: Pick<Engine["keys"], "callerOf">;
+  readonly dialect: Pick<ApiDialect, "name" | "presentedKey">;
+  readonly operations: Table;
+  /** What else of a request the API's handlers are given. */
+  readonly notice: (request: FastifyRequest) => Noticed;
 }
 
-/** For operations that anyone may call. */
-export function serveOpen<Id extends OperationId>(
-  app: FastifyInstance,
-  id: Id,
-  handle: (call: Call<Id>) => Handled,
-): void {
-  register(app, id, { onRequest: () => Promise.resolve(), handle });
-}
+export class OperationRoutes<Table extends OperationTable, Noticed extends object> {
+  readonly #options: OperationRoutesOptions<Table, Noticed>;
 
-function register<Id extends OperationId>(
-  app: FastifyInstance,
-  id: Id,
-  parts: { onRequest: (request: FastifyRequest) => Promise<void>; handle: (call: Call<Id>) => Handled },
-): void {
-  const operation: Operation = OPERATIONS[id];
-  app.route({
-    method: operation.method,
-    url: operation.path.replaceAll(/\{(\w+)\}/g, ":$1"),
-    schema: {
-      ...(operation.body === undefined ? {} : { body: operation.body }),
-      ...(operation.query === undefined ? {} : { querystring: operation.query }),
+  constructor(options: OperationRoutesOptions<Table, Noticed>) {
+    this.#options = options;
+  }
+
+  /** For operations that need a key. */
+  serve<Name extends Id<Table>>(
+    name: Name,
+    handle: (call: Call<Table[Name]> & Noticed, caller: Caller) => Handled,
+  ): void {
+    const { dialect, keys } = this.#options;
+    const callers = new WeakMap<FastifyRequest, Caller>();
+    this.#register(name, {
+      // Before the body is read: a stranger does not get to send 24 MiB.
+      onRequest: async (request) => {
+        callers.set(request, await authenticate(dialect, keys, request));
+      },
+      handle: (call) => {
+        const caller = callers.get(call.request);
+        if (caller === undefined) throw new Error("a handler ran without authentication");
+        return handle(call, caller);
+      },
+    });
+  }
+
+  /** For operations that anyone may call. */
+  serveOpen<Name extends Id<Table>>(
+    name: Name,
+    handle: (call: Call<Table[Name]> & Noticed) => Handled,
+  ): void {
+    this.#register(name, { onRequest: () => Promise.resolve(), handle });
+  }
+
+  #register<Name extends Id<Table>>(
+    name: Name,
+    parts: {
+      readonly onRequest: (request: FastifyRequest) => Promise<void>;
+      readonly handle: (call: Call<Table[Name]> & Noticed) => Handled;
     },
-    onRequest: parts.onRequest,
-    handler: async (request, reply) => {
-      const answer = await parts.handle({
-        body: request.body as BodyOf<Id>,
-        params: request.params as Call<Id>["params"],
-        query: request.query as Call<Id>["query"],
-        dialect: dialectOf(request.headers),
-        request,
-        reply,
-      });
-      if (answer === ANSWERED) return reply;
-      return reply.code(answer.status).send(answer.body);
-    },
-  });
+  ): void {
+    const { scope, operations, notice } = this.#options;
+    const operation: Table[Name] = operations[name];
+    scope.route({
+      method: operation.method,
+      url: operation.path.replaceAll(/\{(\w+)\}/g, ":$1"),
+      schema: {
+        ...(operation.body === undefined ? {} : { body: operation.body }),
+        ...(operation.query === undefined ? {} : { querystring: operation.query }),
+      },
+      onRequest: parts.onRequest,
+      handler: async (request, reply) => {
+        const call: Call<Table[Name]> = {
+          body: request.body as Call<Table[Name]>["body"],
+          params: request.params as Call<Table[Name]>["params"],
+          query: request.query as Call<Table[Name]>["query"],
+          request,
+          reply,
+        };
+        const answer = await parts.handle({ ...call, ...notice(request) });
+        if (answer === ANSWERED) return reply;
+        return reply.code(answer.status).send(answer.body);
+      },
+    });
+  }
 }

@@ -41,17 +41,3 @@ export async function createKey(
 function rowOf(orgId: OrgId, key: string, api: ApiName, clock: Clock): ApiKeyRow {
   return { id: randomUUID(), orgId, keyHash: hashApiKey(key), createdAt: clock.now(), api };
 }
-
-/** From `X-API-Key`, else from `Authorization: Bearer`. */
-export function presentedKey(headers: {
-  "x-api-key"?: unknown;
-  authorization?: string | undefined;
-}): string | undefined {
-  const header = headers["x-api-key"];
-  const key = typeof header === "string" && header !== "" ? header : bearerToken(headers.authorization);
-  return key === undefined || key.length > MAX_KEY_LENGTH ? undefined : key;
-}
-
-function bearerToken(authorization: string | undefined): string | undefined {
-  return /^bearer +(\S.*)$/i.exec(authorization ?? "")?.[1]?.trim();
-}

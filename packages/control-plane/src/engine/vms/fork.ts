@@ -136,7 +136,7 @@ function newChild(source: VmRecord, order: ForkOrder, id: VmId, index: number, a
     settings: inherit(source, order.settings),
     ttl: ttlOf(source),
     source: { sourceName: source.name, sourceVmId: source.id },
-    requestFingerprint: null,
+    repeatKey: null,
     at,
   });
 }

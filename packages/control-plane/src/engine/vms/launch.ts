@@ -41,7 +41,7 @@ export interface LaunchOrder {
   readonly settings: Pick<SettingsChanges, "diskGib" | "metadata" | "envVars" | "network" | "autoResume">;
   readonly ttl: Ttl | undefined;
   /** By which the VM is found again when the same order comes once more. */
-  readonly requestFingerprint: string | null;
+  readonly repeatKey: string | null;
 }
 
 export type LaunchSource =
@@ -151,10 +151,10 @@ async function insertVm(
   if (snapshot !== undefined) await assertStillReady(records, snapshot);
   const queued = await mustQueue(ctx, records, capacity, memoryMib);
   const at = ctx.clock.now();
-  const { name, ttl, requestFingerprint } = order;
+  const { name, ttl, repeatKey } = order;
   const source = snapshot === undefined ? {} : { sourceName: snapshot.name, sourceSnapshotId: snapshot.id };
   const vm = {
-    ...newVmRecord({ id: vmId, orgId: caller.orgId, name, settings, ttl, source, requestFingerprint, at }),
+    ...newVmRecord({ id: vmId, orgId: caller.orgId, name, settings, ttl, source, repeatKey, at }),
     ...(queued ? waiting(at) : {}),
   };
   await records.vms.create(vm);

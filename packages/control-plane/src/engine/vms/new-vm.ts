@@ -12,7 +12,7 @@ export interface NewVm {
   readonly settings: VmSettings;
   readonly ttl: Ttl | undefined;
   readonly source: Partial<Pick<VmRecord, "sourceName" | "sourceSnapshotId" | "sourceVmId">>;
-  readonly requestFingerprint: string | null;
+  readonly repeatKey: string | null;
   readonly at: number;
 }
 
@@ -35,6 +35,6 @@ export function newVmRecord(vm: NewVm): VmRecord {
     pauseCount: 0,
     queuedAt: null,
     ...initialTtl(vm.ttl),
-    requestFingerprint: vm.requestFingerprint,
+    requestFingerprint: vm.repeatKey,
   };
 }

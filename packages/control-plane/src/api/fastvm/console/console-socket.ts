@@ -2,10 +2,9 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { REQUEST_ID_HEADER, requestIdOf, type ExecSpec, type VmId } from "@fastvm/contract";
-import type { FastifyInstance } from "fastify";
 import { WebSocketServer, type WebSocket } from "ws";
 import { inNameOf } from "../../shared/request-ids.ts";
-import type { LifecycleContext } from "../../../engine/context.ts";
+import type { FastvmScope } from "../fastvm-scope.ts";
 import { isConsoleOrigin } from "./console-origin.ts";
 import type { ConsoleTokens } from "./console-tokens.ts";
 import { bridgeTerminal } from "./terminal-bridge.ts";
@@ -23,19 +22,20 @@ const SHELL: ExecSpec = {
   pty: { cols: 80, rows: 24 },
 };
 
-export function serveConsole(app: FastifyInstance, ctx: LifecycleContext, tokens: ConsoleTokens): void {
+export function serveConsole(api: FastvmScope, tokens: ConsoleTokens): void {
+  const { scope, config, log } = api;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_INPUT_BYTES });
-  app.server.on("upgrade", (request: IncomingMessage, connection: Duplex, head: Buffer) => {
+  scope.server.on("upgrade", (request: IncomingMessage, connection: Duplex, head: Buffer) => {
     const id = requestIdOf(request.headers[REQUEST_ID_HEADER]);
     request.headers[REQUEST_ID_HEADER] = id;
     // Before the token is used up.
-    if (!isConsoleOrigin(request.headers, ctx.config)) return refuse(connection, "403 Forbidden", id);
+    if (!isConsoleOrigin(request.headers, config)) return refuse(connection, "403 Forbidden", id);
     const vmId = admitted(request, tokens);
     if (vmId === undefined) return refuse(connection, "401 Unauthorized", id);
     inNameOf(id, () =>
       sockets.handleUpgrade(request, connection, head, (socket) => {
-        runConsole(ctx, vmId, socket).catch((error: unknown) => {
-          ctx.log.warn({ err: error, vmId }, "a console could not be opened");
+        runConsole(api, vmId, socket).catch((error: unknown) => {
+          log.warn({ err: error, vmId }, "a console could not be opened");
           socket.close(1011);
         });
       }),
@@ -44,7 +44,7 @@ export function serveConsole(app: FastifyInstance, ctx: LifecycleContext, tokens
   sockets.on("headers", (headers, { headers: { [REQUEST_ID_HEADER]: id } }) => {
     headers.push(`${REQUEST_ID_HEADER}: ${String(id)}`);
   });
-  app.addHook("preClose", async () => {
+  scope.addHook("preClose", async () => {
     for (const socket of sockets.clients) socket.terminate();
   });
 }
@@ -65,7 +65,7 @@ function refuse(connection: Duplex, status: string, id: string): void {
   connection.end(`HTTP/1.1 ${status}\r\n${headers.join("\r\n")}\r\n\r\n`);
 }
 
-async function runConsole(ctx: LifecycleContext, vmId: VmId, socket: WebSocket): Promise<void> {
+async function runConsole({ engine }: FastvmScope, vmId: VmId, socket: WebSocket): Promise<void> {
   socket.on("error", () => socket.terminate());
   const gone = new AbortController();
   socket.once("close", () => gone.abort(new Error("the console's client went away")));
@@ -73,7 +73,7 @@ async function runConsole(ctx: LifecycleContext, vmId: VmId, socket: WebSocket):
   // Frames that come while the shell starts wait in the socket.
   socket.pause();
   try {
-    const session = await ctx.worker.exec(vmId, SHELL, { signal: gone.signal });
+    const session = await engine.execs.start(vmId, SHELL, { signal: gone.signal });
     const ended = bridgeTerminal(socket, session);
     socket.resume();
     await ended;

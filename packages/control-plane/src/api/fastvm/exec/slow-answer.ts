@@ -2,10 +2,10 @@
  * A buffered answer that takes long. Clients give up when headers do not come within 60 s, and old ones then send the command
  * again; so after a while the headers go out, followed by white space, which JSON allows before the value.
  */
+import { asFastvmError } from "../../../engine/engine.ts";
 import type { ExecResult, FastvmError } from "@fastvm/contract";
 import type { FastifyReply } from "fastify";
 import { FAILED_EXIT_CODE } from "./failed-exit-code.ts";
-import { asFastvmError } from "../../../engine/as-fastvm-error.ts";
 
 /** `undefined` when `ms` passed first; rejects when the promise does. */
 export async function resultWithin<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {

@@ -1,9 +1,9 @@
 /** Streams a command as NDJSON: one event a line, as fast as the client reads and no faster, blank lines while nothing happens. */
+import { asFastvmError } from "../../../engine/engine.ts";
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { ExecEvent, ExecStreamEvent, FastvmError } from "@fastvm/contract";
 import type { FastifyReply } from "fastify";
-import { asFastvmError } from "../../../engine/as-fastvm-error.ts";
 import { FAILED_EXIT_CODE } from "./failed-exit-code.ts";
 
 /** Ends with exactly one `x`; when the VM dies, with one that says so. Rejects when the client goes away. */

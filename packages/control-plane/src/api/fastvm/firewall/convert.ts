@@ -1,4 +1,5 @@
 /** From one dialect to the other. The older one knows only which ports are open to which IPv6 networks. */
+import { policyOf, type WrittenNetwork } from "../../../engine/engine.ts";
 import type {
   FirewallAction,
   FirewallRule,
@@ -6,8 +7,6 @@ import type {
   LegacyFirewallRule,
   WrittenPolicy,
 } from "@fastvm/contract";
-import { policyOf } from "../../../engine/network/policy.ts";
-import type { WrittenNetwork } from "../../../store/vm-settings.ts";
 import { writtenAs } from "./presentation.ts";
 
 const ANY_SOURCE = "::/0";

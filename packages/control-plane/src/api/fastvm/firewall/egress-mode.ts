@@ -2,6 +2,7 @@
  * The third dialect, which knows egress alone and IPv4 alone: `allow_all`, `deny_all` or `custom`. It becomes rules on its way in, in a form that can
  * be told from them again: no rules; no rules and no names; denials, then permissions, all of them for every protocol.
  */
+import { DEFAULT_POLICY, familyOf, isWholeFamily } from "../../../engine/engine.ts";
 import {
   FastvmError,
   MAX_FIREWALL_RULES,
@@ -10,8 +11,6 @@ import {
   type WrittenPolicy,
 } from "@fastvm/contract";
 import type { DnsPolicy, RateLimit } from "@fastvm/contract";
-import { familyOf, isWholeFamily } from "../../../engine/network/cidr.ts";
-import { DEFAULT_POLICY } from "../../../engine/network/policy.ts";
 
 type Egress = WrittenPolicy["egress"];
 

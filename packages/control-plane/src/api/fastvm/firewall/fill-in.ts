@@ -1,6 +1,6 @@
 /** Makes a policy of the newer dialect whole. */
+import { EVERY_NAME } from "../../../engine/engine.ts";
 import type { DirectionPolicy, DnsPolicy, WrittenPolicy } from "@fastvm/contract";
-import { EVERY_NAME } from "../../../engine/network/policy.ts";
 
 /** As a client may write it. */
 export interface GivenPolicy {

@@ -1,6 +1,6 @@
 /** How a firewall was written by clients of this API, kept beside the policy so that it can be shown as it was written. */
+import type { WrittenNetwork } from "../../../engine/engine.ts";
 import type { LegacyFirewall, WrittenPolicy } from "@fastvm/contract";
-import type { WrittenNetwork } from "../../../store/vm-settings.ts";
 
 const API = "fastvm";
 

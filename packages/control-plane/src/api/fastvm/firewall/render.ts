@@ -1,11 +1,9 @@
 /** Shows a firewall to the client that asks, in the dialect it understands. */
+import { networkPolicyOf, policyOf, type WrittenNetwork } from "../../../engine/engine.ts";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Firewall, LegacyFirewall, Service, WrittenPolicy } from "@fastvm/contract";
 import { asLegacy, legacyOf } from "./convert.ts";
 import { writtenAs } from "./presentation.ts";
-import { networkPolicyOf } from "../../../engine/network/network-policy.ts";
-import { policyOf } from "../../../engine/network/policy.ts";
-import type { WrittenNetwork } from "../../../store/vm-settings.ts";
 
 /**
  * `rules` and `legacy`: clients that know one dialect. `modern`: a client that knows both sees a policy as it was written, what was

@@ -1,5 +1,14 @@
 /** What a caller sends as a firewall, in any dialect: told apart by its shape, checked, and made whole. */
 import {
+  DEFAULT_POLICY,
+  DomainList,
+  familyOf,
+  isMapped,
+  normalizePattern,
+  policyOf,
+  type WrittenNetwork,
+} from "../../../engine/engine.ts";
+import {
   FastvmError,
   EgressModeSchema,
   FirewallSchema,
@@ -11,15 +20,11 @@ import {
 } from "@fastvm/contract";
 import { Type } from "typebox";
 import { checkerOf } from "../../shared/validation.ts";
-import { familyOf, isMapped } from "../../../engine/network/cidr.ts";
 import { actionOf, asLegacy, ingressOf } from "./convert.ts";
-import { DomainList, normalizePattern } from "../../../engine/network/domain-pattern.ts";
 import { egressRules, hasEgressMode } from "./egress-mode.ts";
 import type { Dialect } from "./render.ts";
 import { fillIn } from "./fill-in.ts";
 import { written, writtenAs } from "./presentation.ts";
-import { DEFAULT_POLICY, policyOf } from "../../../engine/network/policy.ts";
-import type { WrittenNetwork } from "../../../store/vm-settings.ts";
 
 type Input = Readonly<Record<string, unknown>>;
 

@@ -1,22 +1,21 @@
-import type { FastifyInstance } from "fastify";
-import { serveOpen } from "../../shared/operation-route.ts";
-import type { LifecycleContext } from "../../../engine/context.ts";
+import type { Engine } from "../../../engine/engine.ts";
+import type { FastvmScope } from "../fastvm-scope.ts";
 
 /** A probe must not hang longer than whoever probes. */
 const READY_TIMEOUT_MS = 2000;
 
-export function registerHealth(app: FastifyInstance, ctx: LifecycleContext): void {
-  serveOpen(app, "healthz", async () => ({ status: 200, body: { status: "ok" } }));
-  serveOpen(app, "livez", async () => ({ status: 200, body: { status: "ok" } }));
-  serveOpen(app, "readyz", async () => {
-    const status = await readiness(ctx);
+export function registerHealth({ routes, engine }: FastvmScope): void {
+  routes.serveOpen("healthz", async () => ({ status: 200, body: { status: "ok" } }));
+  routes.serveOpen("livez", async () => ({ status: 200, body: { status: "ok" } }));
+  routes.serveOpen("readyz", async () => {
+    const status = await readiness(engine);
     return { status: status === "ok" ? 200 : 503, body: { status } };
   });
 }
 
-async function readiness(ctx: LifecycleContext): Promise<string> {
-  if (!(await answers(ctx.store.ping()))) return "the store does not answer";
-  if (!(await answers(ctx.worker.capacity()))) return "the worker does not answer";
+async function readiness(engine: Engine): Promise<string> {
+  if (!(await answers(engine.probe("store")))) return "the store does not answer";
+  if (!(await answers(engine.probe("worker")))) return "the worker does not answer";
   return "ok";
 }
 

@@ -1,16 +1,13 @@
+import type { OrgId } from "@fastvm/contract";
 import Fastify from "fastify";
 import { expect, test } from "vitest";
-import { hashApiKey } from "../../../engine/keys/api-keys.ts";
+import type { Caller } from "../../../engine/engine.ts";
 import { answerErrors } from "../../shared/answer-error.ts";
 import { renderError } from "../errors.ts";
-import type { Records } from "../../../store/records.ts";
 import { registerMetrics, type MayReadHostFigures } from "./metrics.ts";
 
-const KEY = { id: "key", orgId: "first" };
-const records = {
-  apiKeys: { findByHash: async (hash: string) => (hash === hashApiKey("k") ? KEY : undefined) },
-  organisations: { first: async () => ({ id: "first" }) },
-} as unknown as Records;
+const CALLER: Caller = { keyId: "key", orgId: "first" as OrgId };
+const engine = { keys: { callerOf: async (key: string) => (key === "k" ? CALLER : undefined) } };
 
 async function status(
   remoteAddress: string,
@@ -18,8 +15,15 @@ async function status(
   may?: MayReadHostFigures,
 ): Promise<number> {
   const app = Fastify();
-  answerErrors(app, { info: () => undefined, warn: () => undefined, error: () => undefined }, renderError);
-  registerMetrics(app, records, { contentType: "text/plain", read: async () => "up 1\n" }, may);
+  answerErrors(
+    app,
+    { info: () => undefined, warn: () => undefined, error: () => undefined },
+    () => renderError,
+  );
+  registerMetrics(
+    { scope: app, engine, metrics: { contentType: "text/plain", read: async () => "up 1\n" } },
+    may,
+  );
   const headers = key === undefined ? {} : { "x-api-key": key };
   return (await app.inject({ method: "GET", url: "/metrics", remoteAddress, headers })).statusCode;
 }
@@ -30,7 +34,7 @@ test.each(["127.0.0.1", "::1", "::ffff:127.0.0.1", "198.51.100.1"])(
     expect(await status(address, undefined)).toBe(401);
     expect(await status(address, "wrong")).toBe(401);
     expect(await status(address, "k")).toBe(404);
-    expect(await status(address, "k", ({ keyId }) => keyId === KEY.id)).toBe(200);
+    expect(await status(address, "k", ({ keyId }) => keyId === CALLER.keyId)).toBe(200);
     expect(await status(address, undefined, () => true)).toBe(401);
   },
 );

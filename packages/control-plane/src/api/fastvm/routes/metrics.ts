@@ -1,28 +1,25 @@
 /** The daemon's figures on the API's port. They name every organisation's VMs, so a key must have a right of its own to them; root has a socket (operator/). */
 import { FastvmError } from "@fastvm/contract";
-import type { FastifyInstance } from "fastify";
+import type { Caller, Engine } from "../../../engine/engine.ts";
 import { authenticate } from "../../shared/authenticate.ts";
-import type { Caller } from "../../../engine/caller.ts";
-import type { Records } from "../../../store/records.ts";
-
-export interface MetricsSource {
-  readonly contentType: string;
-  readonly read: () => Promise<string>;
-}
+import { FASTVM, type FastvmScope } from "../fastvm-scope.ts";
 
 /** The place where the right of a key is looked up, once keys have rights: until then none has this one, not even the first organisation's. */
 export type MayReadHostFigures = (caller: Caller) => boolean;
 export const NOBODY: MayReadHostFigures = () => false;
 
+interface MetricsScope extends Pick<FastvmScope, "scope" | "metrics"> {
+  readonly engine: { readonly keys: Pick<Engine["keys"], "callerOf"> };
+}
+
 export function registerMetrics(
-  app: FastifyInstance,
-  records: Records,
-  metrics: MetricsSource,
+  { scope, engine, metrics }: MetricsScope,
   may: MayReadHostFigures = NOBODY,
 ): void {
-  app.get("/metrics", {
+  if (metrics === undefined) return;
+  scope.get("/metrics", {
     onRequest: async (request) => {
-      const caller = await authenticate(records, request);
+      const caller = await authenticate(FASTVM, engine.keys, request);
       // As everything that is not the caller's.
       if (!may(caller)) throw new FastvmError("not_found");
     },

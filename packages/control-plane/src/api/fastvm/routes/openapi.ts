@@ -1,8 +1,7 @@
 import { buildOpenapi } from "@fastvm/contract";
-import type { FastifyInstance } from "fastify";
-import { serveOpen } from "../../shared/operation-route.ts";
+import type { FastvmScope } from "../fastvm-scope.ts";
 
-export function registerOpenapi(app: FastifyInstance): void {
+export function registerOpenapi({ routes }: FastvmScope): void {
   const document = buildOpenapi();
-  serveOpen(app, "openapi", async () => ({ status: 200, body: document }));
+  routes.serveOpen("openapi", async () => ({ status: 200, body: document }));
 }

@@ -1,16 +1,14 @@
 /** The staging URLs themselves. They are not operations of the API: no key, no JSON, bodies of any size. */
-import type { FastifyInstance } from "fastify";
-import type { LifecycleContext } from "../../../engine/context.ts";
-import { handleStaging } from "../../../staging/staging-handler.ts";
+import type { FastvmScope } from "../fastvm-scope.ts";
 
-export function registerStaging(app: FastifyInstance, ctx: LifecycleContext): void {
-  app.route({
+export function registerStaging({ scope, engine }: FastvmScope): void {
+  scope.route({
     method: ["PUT", "GET", "HEAD"],
     url: "/staging/:vmId/:objectId",
     // Before anything looks at the body: it may be gigabytes, and is nobody's business but the disk's.
     onRequest: async (request, reply) => {
       reply.hijack();
-      await handleStaging(ctx.staging, request.raw, reply.raw, "early");
+      await engine.files.serve(request.raw, reply.raw);
     },
     handler: async () => undefined,
   });

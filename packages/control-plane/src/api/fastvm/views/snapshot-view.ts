@@ -1,6 +1,6 @@
+import type { SnapshotRecord } from "../../../engine/engine.ts";
 import type { Snapshot } from "@fastvm/contract";
 import { renderFirewall, type Dialect } from "../firewall/render.ts";
-import type { SnapshotRecord } from "../../../store/snapshot-repository.ts";
 import { timestamp } from "./timestamp.ts";
 
 export function snapshotView(snapshot: SnapshotRecord, dialect: Dialect): Snapshot {

@@ -1,6 +1,6 @@
+import type { VmRecord } from "../../../engine/engine.ts";
 import type { Vm } from "@fastvm/contract";
 import { renderEffectiveFirewall, renderFirewall, type Dialect } from "../firewall/render.ts";
-import type { VmRecord } from "../../../store/vm-repository.ts";
 import { timestamp } from "./timestamp.ts";
 
 /** The VM as the API shows it; what does not apply is left out. */

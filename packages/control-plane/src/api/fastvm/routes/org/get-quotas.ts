@@ -1,14 +1,12 @@
-import type { FastifyInstance } from "fastify";
-import { serve } from "../../../shared/operation-route.ts";
-import type { LifecycleContext } from "../../../../engine/context.ts";
+import type { FastvmScope } from "../../fastvm-scope.ts";
 
-export function registerGetQuotas(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "getQuotas", async (_call, { orgId }) => {
-    const { organisations, snapshots, vms } = ctx.store;
-    const limits = await organisations.limits(orgId);
-    const usage = { ...(await vms.usage(orgId)), snapshotCount: await snapshots.count(orgId) };
-    const { memoryMib } = await ctx.worker.capacity();
-    const host = { memoryMiB: memoryMib, promisedMemoryMiB: await vms.promisedMemoryMib() };
-    return { status: 200, body: { orgId, limits, usage, host } };
+export function registerGetQuotas({ routes, engine }: FastvmScope): void {
+  routes.serve("getQuotas", async (_call, caller) => {
+    const { host, ...own } = await engine.usage(caller);
+    const { memoryMib, promisedMemoryMib } = host;
+    return {
+      status: 200,
+      body: { ...own, host: { memoryMiB: memoryMib, promisedMemoryMiB: promisedMemoryMib } },
+    };
   });
 }

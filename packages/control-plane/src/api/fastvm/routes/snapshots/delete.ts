@@ -1,14 +1,8 @@
-import type { FastifyInstance } from "fastify";
-import { serve } from "../../../shared/operation-route.ts";
-import { actorOf } from "../../../../engine/caller.ts";
-import type { LifecycleContext } from "../../../../engine/context.ts";
-import { deleteSnapshot } from "../../../../engine/snapshots/delete-snapshot.ts";
-import { findSnapshot } from "../../../../engine/find.ts";
+import type { FastvmScope } from "../../fastvm-scope.ts";
 
-export function registerDeleteSnapshot(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "deleteSnapshot", async ({ params }, caller) => {
-    const snapshot = await findSnapshot(ctx, caller, params.snapshotId);
-    await deleteSnapshot(ctx, snapshot, actorOf(caller));
-    return { status: 200, body: { id: snapshot.id, deleted: true } };
+export function registerDeleteSnapshot({ routes, engine }: FastvmScope): void {
+  routes.serve("deleteSnapshot", async ({ params }, caller) => {
+    const id = await engine.snapshots.delete(caller, params.snapshotId);
+    return { status: 200, body: { id, deleted: true } };
   });
 }

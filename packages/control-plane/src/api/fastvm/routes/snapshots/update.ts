@@ -1,12 +1,9 @@
 import { FastvmError, normalizeName } from "@fastvm/contract";
-import type { FastifyInstance } from "fastify";
-import { serve } from "../../../shared/operation-route.ts";
-import type { LifecycleContext } from "../../../../engine/context.ts";
+import type { FastvmScope } from "../../fastvm-scope.ts";
 import { snapshotView } from "../../views/snapshot-view.ts";
-import { findSnapshot } from "../../../../engine/find.ts";
 
-export function registerUpdateSnapshot(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "updateSnapshot", async ({ body, dialect, params }, caller) => {
+export function registerUpdateSnapshot({ routes, engine }: FastvmScope): void {
+  routes.serve("updateSnapshot", async ({ body, dialect, params }, caller) => {
     if (body.name === undefined || body.name === null) {
       throw new FastvmError("invalid_request", "give a name: nothing else of a snapshot can be changed", {
         field: "body",
@@ -17,9 +14,7 @@ export function registerUpdateSnapshot(app: FastifyInstance, ctx: LifecycleConte
       const rule = "name must contain at least one visible character";
       throw new FastvmError("invalid_request", rule, { field: "name" });
     }
-    const snapshot = await findSnapshot(ctx, caller, params.snapshotId);
-    const renamed = await ctx.store.snapshots.rename(snapshot.id, name);
-    if (renamed === undefined) throw new FastvmError("not_found", "the snapshot was deleted meanwhile");
+    const renamed = await engine.snapshots.rename(caller, params.snapshotId, name);
     return { status: 200, body: snapshotView(renamed, dialect) };
   });
 }

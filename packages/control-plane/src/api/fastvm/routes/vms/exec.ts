@@ -1,21 +1,18 @@
 import type { ExecSpec, VmId } from "@fastvm/contract";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { ANSWERED, serve, type Answer } from "../../../shared/operation-route.ts";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { clientGone } from "../../../shared/client-gone.ts";
+import { ANSWERED, type Answer } from "../../../shared/operation-route.ts";
 import { collectResult } from "../../exec/collect-result.ts";
 import { execSpecOf } from "../../exec/exec-spec.ts";
 import { answerSlowly, resultWithin } from "../../exec/slow-answer.ts";
 import { streamEvents } from "../../exec/stream-events.ts";
-import type { LifecycleContext } from "../../../../engine/context.ts";
-import { wrongState } from "../../../../engine/vms/wrong-state.ts";
-import { findVm } from "../../../../engine/find.ts";
+import type { FastvmScope } from "../../fastvm-scope.ts";
 
-export function registerExecInVm(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "execInVm", async ({ body, params, request, reply }, caller) => {
+export function registerExecInVm(api: FastvmScope): void {
+  api.routes.serve("execInVm", async ({ body, params, request, reply }, caller) => {
     const spec = execSpecOf(body);
-    const vm = await findVm(ctx, caller, params.vmId);
-    if (vm.status !== "running") throw wrongState(vm, "commands need a running VM");
-    return wantsStream(request) ? stream(ctx, vm.id, spec, reply) : buffer(ctx, vm.id, spec, reply);
+    const { id } = await api.engine.vms.getRunning(caller, params.vmId, "commands need a running VM");
+    return wantsStream(request) ? stream(api, id, spec, reply) : buffer(api, id, spec, reply);
   });
 }
 
@@ -24,32 +21,32 @@ function wantsStream(request: FastifyRequest): boolean {
 }
 
 async function buffer(
-  ctx: LifecycleContext,
+  { engine, config }: FastvmScope,
   vmId: VmId,
   spec: ExecSpec,
   reply: FastifyReply,
 ): Promise<Answer | typeof ANSWERED> {
   const signal = clientGone(reply);
-  const result = ctx.worker.exec(vmId, spec, { signal }).then((session) => collectResult(session));
-  const early = await resultWithin(result, ctx.config.execHeadersAfterMs);
+  const result = engine.execs.start(vmId, spec, { signal }).then((session) => collectResult(session));
+  const early = await resultWithin(result, config.execHeadersAfterMs);
   if (early !== undefined) return { status: 200, body: early };
-  await answerSlowly(reply, result, ctx.config.execWhitespaceEveryMs);
+  await answerSlowly(reply, result, config.execWhitespaceEveryMs);
   return ANSWERED;
 }
 
 async function stream(
-  ctx: LifecycleContext,
+  { engine, config, log }: FastvmScope,
   vmId: VmId,
   spec: ExecSpec,
   reply: FastifyReply,
 ): Promise<typeof ANSWERED> {
   const signal = clientGone(reply);
-  const session = await ctx.worker.exec(vmId, spec, { signal });
+  const session = await engine.execs.start(vmId, spec, { signal });
   try {
-    await streamEvents(reply, session, signal, ctx.config.streamHeartbeatMs);
+    await streamEvents(reply, session, signal, config.streamHeartbeatMs);
   } catch (error) {
     // The answer has begun, so all that is left is the log; a client that went away is no news.
-    if (!signal.aborted) ctx.log.warn({ err: error, vmId }, "a command's stream was cut");
+    if (!signal.aborted) log.warn({ err: error, vmId }, "a command's stream was cut");
   }
   return ANSWERED;
 }

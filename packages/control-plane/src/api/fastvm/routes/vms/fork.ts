@@ -1,21 +1,16 @@
 import { checkMetadata, errorBody, FastvmError, normalizeName, type ForkBody } from "@fastvm/contract";
-import type { FastifyInstance } from "fastify";
-import { serve } from "../../../shared/operation-route.ts";
 import { answerDialect, parseGiven } from "../../firewall/validate.ts";
 import type { Dialect } from "../../firewall/render.ts";
-import type { LifecycleContext } from "../../../../engine/context.ts";
-import { forkVm, type ForkOutcome, type ForkOrder } from "../../../../engine/vms/fork.ts";
-import { asFastvmError } from "../../../../engine/as-fastvm-error.ts";
+import type { FastvmScope } from "../../fastvm-scope.ts";
+import { asFastvmError, type ForkOrder, type ForkOutcome } from "../../../../engine/engine.ts";
 import { inOurWords } from "../../errors.ts";
 import { vmView } from "../../views/vm-view.ts";
-import { findVm } from "../../../../engine/find.ts";
 
-export function registerForkVm(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "forkVm", async ({ body, dialect, params }, caller) => {
+export function registerForkVm({ routes, engine }: FastvmScope): void {
+  routes.serve("forkVm", async ({ body, dialect, params }, caller) => {
     const startedAt = performance.now();
-    const fork = forkOrder(body);
-    const source = await findVm(ctx, caller, params.vmId);
-    const { children, pauseMs, dirtyBytes } = await forkVm(ctx, caller, source, fork);
+    const order = forkOrder(body);
+    const { children, pauseMs, dirtyBytes } = await engine.vms.fork(caller, params.vmId, order);
     const durationMs = performance.now() - startedAt;
     return {
       status: 201,

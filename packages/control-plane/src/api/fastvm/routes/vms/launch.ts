@@ -8,26 +8,23 @@ import {
   type LaunchBody,
   type MachineType,
 } from "@fastvm/contract";
-import type { FastifyInstance } from "fastify";
-import { serve } from "../../../shared/operation-route.ts";
 import { LaunchRetries } from "../../launch-retries.ts";
 import { answerDialect, parseGiven } from "../../firewall/validate.ts";
 import type { Dialect } from "../../firewall/render.ts";
-import type { LifecycleContext } from "../../../../engine/context.ts";
-import { launchVm, type LaunchOrder } from "../../../../engine/vms/launch.ts";
-import type { VmRecord } from "../../../../store/vm-repository.ts";
+import type { FastvmScope } from "../../fastvm-scope.ts";
+import type { LaunchOrder, VmRecord } from "../../../../engine/engine.ts";
 import { vmView } from "../../views/vm-view.ts";
 
-export function registerLaunchVm(app: FastifyInstance, ctx: LifecycleContext): void {
-  const retries = new LaunchRetries(ctx);
-  serve(app, ctx.store, "launchVm", async ({ body, dialect, request, reply }, caller) => {
+export function registerLaunchVm(api: FastvmScope): void {
+  const retries = new LaunchRetries(api);
+  api.routes.serve("launchVm", async ({ body, dialect, request, reply }, caller) => {
     const shown = answerDialect(body.firewall, dialect);
     const fingerprint = retries.fingerprint(caller, body);
     const isAbout = retries.watch(reply);
     const repeated = await retries.findRepeated(caller, fingerprint, request, isAbout);
     if (repeated !== undefined) return answer(repeated, shown);
     const order = launchOrder(body, fingerprint);
-    return answer(await launchVm(ctx, caller, order, { onRecorded: isAbout }), shown);
+    return answer(await api.engine.vms.launch(caller, order, { onRecorded: isAbout }), shown);
   });
 }
 
@@ -35,7 +32,7 @@ function answer(vm: VmRecord, dialect: Dialect) {
   return { status: vm.status === "running" ? 201 : 202, body: vmView(vm, dialect) };
 }
 
-function launchOrder(body: LaunchBody, requestFingerprint: string): LaunchOrder {
+function launchOrder(body: LaunchBody, repeatKey: string): LaunchOrder {
   const snapshotId = body.snapshotId ?? undefined;
   const machineType = body.machineType ?? undefined;
   if ((snapshotId === undefined) === (machineType === undefined)) {
@@ -60,7 +57,7 @@ function launchOrder(body: LaunchBody, requestFingerprint: string): LaunchOrder 
       network,
     },
     ttl: body.ttl ?? undefined,
-    requestFingerprint,
+    repeatKey,
   };
 }
 

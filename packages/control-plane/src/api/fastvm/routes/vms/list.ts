@@ -1,12 +1,10 @@
-import type { FastifyInstance } from "fastify";
-import { serve } from "../../../shared/operation-route.ts";
-import type { LifecycleContext } from "../../../../engine/context.ts";
+import type { FastvmScope } from "../../fastvm-scope.ts";
 import { vmView } from "../../views/vm-view.ts";
 import { matchesMetadata } from "../metadata-filter.ts";
 
-export function registerListVms(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "listVms", async ({ dialect, query }, caller) => {
-    const vms = await ctx.store.vms.list(caller.orgId, statusesOf(query["status"]));
+export function registerListVms({ routes, engine }: FastvmScope): void {
+  routes.serve("listVms", async ({ dialect, query }, caller) => {
+    const vms = await engine.vms.list(caller, statusesOf(query["status"]));
     const matches = matchesMetadata(query);
     return { status: 200, body: vms.filter((vm) => matches(vm)).map((vm) => vmView(vm, dialect)) };
   });

@@ -1,14 +1,9 @@
 import type { VmLog, VmLogs } from "@fastvm/contract";
-import type { FastifyInstance } from "fastify";
-import { serve } from "../../../shared/operation-route.ts";
-import type { LifecycleContext } from "../../../../engine/context.ts";
-import { ofWorker } from "../../../../engine/vms/of-worker.ts";
-import { findVm } from "../../../../engine/find.ts";
+import type { FastvmScope } from "../../fastvm-scope.ts";
 
-export function registerVmLogs(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "getVmLogs", async ({ params }, caller) => {
-    const { id } = await findVm(ctx, caller, params.vmId);
-    return { status: 200, body: logsView(await ofWorker(() => ctx.worker.consoleLog(id))) };
+export function registerVmLogs({ routes, engine }: FastvmScope): void {
+  routes.serve("getVmLogs", async ({ params }, caller) => {
+    return { status: 200, body: logsView(await engine.vms.log(caller, params.vmId)) };
   });
 }
 

@@ -1,27 +1,17 @@
-import type { NetworkReport, VmStats, VmUsage } from "@fastvm/contract";
-import type { FastifyInstance } from "fastify";
-import { serve } from "../../../shared/operation-route.ts";
-import type { LifecycleContext } from "../../../../engine/context.ts";
-import type { VmRecord } from "../../../../store/vm-repository.ts";
-import { ofWorker } from "../../../../engine/vms/of-worker.ts";
-import { findVm } from "../../../../engine/find.ts";
+import type { VmStats } from "@fastvm/contract";
+import type { VmFigures } from "../../../../engine/engine.ts";
+import type { FastvmScope } from "../../fastvm-scope.ts";
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 
-export function registerVmStats(app: FastifyInstance, ctx: LifecycleContext): void {
-  serve(app, ctx.store, "getVmStats", async ({ params }, caller) => {
-    const { id } = await findVm(ctx, caller, params.vmId);
-    const [usage, network] = await Promise.all([
-      ofWorker(() => ctx.worker.stats(id)),
-      ofWorker(() => ctx.worker.networkReport(id)),
-    ]);
-    // Read afterwards: its status and what it uses belong together.
-    return { status: 200, body: statsView(await findVm(ctx, caller, id), usage, network) };
+export function registerVmStats({ routes, engine }: FastvmScope): void {
+  routes.serve("getVmStats", async ({ params }, caller) => {
+    return { status: 200, body: statsView(await engine.vms.figures(caller, params.vmId)) };
   });
 }
 
-function statsView(vm: VmRecord, usage: VmUsage | undefined, network: NetworkReport | undefined): VmStats {
+function statsView({ vm, usage, network }: VmFigures): VmStats {
   const process = usage?.process;
   return {
     status: vm.status,

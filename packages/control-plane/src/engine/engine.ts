@@ -1,0 +1,63 @@
+/**
+ * The door of the engine, which decides about VMs and knows no API. APIs import this file alone: they parse a request, call a method, and render what it resolves to. Every
+ * method throws errors of the catalogue, whose `field` names what was asked in the engine's words.
+ */
+import type { ServiceDirectory } from "@fastvm/contract";
+import type { Caller } from "./caller.ts";
+import type { LifecycleContext } from "./context.ts";
+import { Execs } from "./exec/execs.ts";
+import { Files } from "./files/files.ts";
+import { Keys } from "./keys/keys.ts";
+import { SshKeys } from "./keys/ssh-keys.ts";
+import { Networks } from "./network/networks.ts";
+import { usageOf, type OrganisationUsage } from "./organisations/usage.ts";
+import { StoreServiceDirectory } from "./services/service-directory.ts";
+import { Services } from "./services/services.ts";
+import { Snapshots } from "./snapshots/snapshots.ts";
+import { Vms } from "./vms/vms.ts";
+
+export interface Engine {
+  readonly vms: Vms;
+  readonly snapshots: Snapshots;
+  readonly networks: Networks;
+  readonly services: Services;
+  readonly keys: Keys;
+  readonly sshKeys: SshKeys;
+  readonly execs: Execs;
+  readonly files: Files;
+  /** For the proxy of services. */
+  readonly directory: ServiceDirectory;
+  usage(caller: Caller): Promise<OrganisationUsage>;
+  /** Resolves when that part answers. */
+  probe(part: "store" | "worker"): Promise<void>;
+}
+
+export function engineOf(ctx: LifecycleContext): Engine {
+  return {
+    vms: new Vms(ctx),
+    snapshots: new Snapshots(ctx),
+    networks: new Networks(ctx),
+    services: new Services(ctx),
+    keys: new Keys(ctx),
+    sshKeys: new SshKeys(ctx),
+    execs: new Execs(ctx),
+    files: new Files(ctx),
+    directory: new StoreServiceDirectory(ctx),
+    usage: (caller) => usageOf(ctx, caller),
+    probe: async (part) => void (await (part === "store" ? ctx.store.ping() : ctx.worker.capacity())),
+  };
+}
+
+export type { SnapshotRecord } from "../store/snapshot-repository.ts";
+export type { VmRecord } from "../store/vm-repository.ts";
+export type { VmSshKey, WrittenNetwork } from "../store/vm-settings.ts";
+export { asFastvmError } from "./as-fastvm-error.ts";
+export type { Caller } from "./caller.ts";
+export { familyOf, isMapped, isWholeFamily } from "./network/cidr.ts";
+export { DomainList, normalizePattern } from "./network/domain-pattern.ts";
+export { networkPolicyOf } from "./network/network-policy.ts";
+export { DEFAULT_POLICY, EVERY_NAME, policyOf } from "./network/policy.ts";
+export { checkServiceName } from "./services/services.ts";
+export type { ForkedVms, ForkOrder, ForkOutcome } from "./vms/fork.ts";
+export type { LaunchOptions, LaunchOrder, LaunchSource } from "./vms/launch.ts";
+export type { VmChange, VmFigures } from "./vms/vms.ts";

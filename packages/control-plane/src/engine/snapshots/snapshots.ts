@@ -1,0 +1,45 @@
+/** Snapshots by what their callers call them, as VMs are. */
+import { FastvmError, type SnapshotId } from "@fastvm/contract";
+import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
+import { actorOf, type Caller } from "../caller.ts";
+import type { LifecycleContext } from "../context.ts";
+import { findSnapshot, findVm } from "../find.ts";
+import { createSnapshot } from "./create-snapshot.ts";
+import { deleteSnapshot } from "./delete-snapshot.ts";
+
+export class Snapshots {
+  readonly #ctx: LifecycleContext;
+
+  constructor(ctx: LifecycleContext) {
+    this.#ctx = ctx;
+  }
+
+  get(caller: Caller, reference: string): Promise<SnapshotRecord> {
+    return findSnapshot(this.#ctx, caller, reference);
+  }
+
+  /** Newest first. */
+  list(caller: Caller): Promise<readonly SnapshotRecord[]> {
+    return this.#ctx.store.snapshots.list(caller.orgId);
+  }
+
+  /** Resolves when it is durable. `name` is normalised; empty for the default. Of one pause of a VM there is one snapshot. */
+  async create(caller: Caller, vm: string, name: string): Promise<SnapshotRecord> {
+    return createSnapshot(this.#ctx, caller, await findVm(this.#ctx, caller, vm), name);
+  }
+
+  /** `name` is normalised, and not empty. */
+  async rename(caller: Caller, reference: string, name: string): Promise<SnapshotRecord> {
+    const { id } = await this.get(caller, reference);
+    const renamed = await this.#ctx.store.snapshots.rename(id, name);
+    if (renamed === undefined) throw new FastvmError("not_found", "the snapshot was deleted meanwhile");
+    return renamed;
+  }
+
+  /** Resolves, when it is gone, to its id. */
+  async delete(caller: Caller, reference: string): Promise<SnapshotId> {
+    const snapshot = await this.get(caller, reference);
+    await deleteSnapshot(this.#ctx, snapshot, actorOf(caller));
+    return snapshot.id;
+  }
+}

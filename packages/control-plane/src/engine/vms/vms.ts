@@ -1,0 +1,127 @@
+/** VMs by what their callers call them: id, unique name or unique id prefix, within the caller's organisation. */
+import type { NetworkReport, Ttl, VmId, VmLog, VmUsage } from "@fastvm/contract";
+import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
+import { actorOf, type Caller } from "../caller.ts";
+import type { LifecycleContext } from "../context.ts";
+import { findVm } from "../find.ts";
+import { changeVm } from "./change-vm.ts";
+import { tellDeadline } from "./deadline.ts";
+import { deleteVm } from "./delete.ts";
+import { forkVm, type ForkedVms, type ForkOrder } from "./fork.ts";
+import { launchVm, type LaunchOptions, type LaunchOrder } from "./launch.ts";
+import { ofWorker } from "./of-worker.ts";
+import { pauseVm } from "./pause.ts";
+import { resumeVm } from "./resume.ts";
+import { refreshTtl, replaceTtl } from "./ttl.ts";
+import { wrongState } from "./wrong-state.ts";
+
+/** What is left out stays. */
+export interface VmChange {
+  /** Normalised, and not empty. */
+  readonly name?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly autoResume?: boolean;
+  /** `null`: none any more. */
+  readonly ttl?: Ttl | null;
+}
+
+/** A VM, and what only its worker knows: absent of one that it does not have. */
+export interface VmFigures {
+  readonly vm: VmRecord;
+  readonly usage: VmUsage | undefined;
+  readonly network: NetworkReport | undefined;
+}
+
+export class Vms {
+  readonly #ctx: LifecycleContext;
+
+  constructor(ctx: LifecycleContext) {
+    this.#ctx = ctx;
+  }
+
+  get(caller: Caller, reference: string): Promise<VmRecord> {
+    return findVm(this.#ctx, caller, reference);
+  }
+
+  /** Throws `vm_wrong_state` with the rule for one that does not run. */
+  async getRunning(caller: Caller, reference: string, rule: string): Promise<VmRecord> {
+    const vm = await this.get(caller, reference);
+    if (vm.status !== "running") throw wrongState(vm, rule);
+    return vm;
+  }
+
+  /** Newest first. A status that does not exist matches nothing. */
+  list(caller: Caller, statuses?: readonly string[]): Promise<readonly VmRecord[]> {
+    return this.#ctx.store.vms.list(caller.orgId, statuses);
+  }
+
+  /** Resolves to the VM in `running`, or in `provisioning` when it waits for room or takes long. */
+  launch(caller: Caller, order: LaunchOrder, options?: LaunchOptions): Promise<VmRecord> {
+    return launchVm(this.#ctx, caller, order, options);
+  }
+
+  /** Living VMs that an order with this key made since the given instant, newest first. */
+  listOfOrder(caller: Caller, repeatKey: string, since: number): Promise<readonly VmRecord[]> {
+    return this.#ctx.store.vms.listByFingerprint(caller.orgId, repeatKey, since);
+  }
+
+  /** The VM after its launch, when that is under way here; `undefined` when it is gone. */
+  async launched(vmId: VmId): Promise<VmRecord | undefined> {
+    await this.#ctx.inflight.join(vmId, "launch");
+    return this.#ctx.store.vms.get(vmId);
+  }
+
+  /** All children or none begin; each then runs or fails by itself. */
+  async fork(caller: Caller, reference: string, order: ForkOrder): Promise<ForkedVms> {
+    return forkVm(this.#ctx, caller, await this.get(caller, reference), order);
+  }
+
+  /** Idempotent. */
+  async pause(caller: Caller, reference: string): Promise<VmRecord> {
+    return pauseVm(this.#ctx, await this.get(caller, reference), actorOf(caller));
+  }
+
+  /** Resolves to the VM in `running`, or in `resuming` when it waits for room or takes long. Idempotent. */
+  async resume(caller: Caller, reference: string): Promise<VmRecord> {
+    return resumeVm(this.#ctx, await this.get(caller, reference), actorOf(caller));
+  }
+
+  /** Accepted in every state. Resolves, when it is gone, to its id. */
+  async delete(caller: Caller, reference: string): Promise<VmId> {
+    const vm = await this.get(caller, reference);
+    await deleteVm(this.#ctx, vm, actorOf(caller));
+    return vm.id;
+  }
+
+  async change(caller: Caller, reference: string, { ttl, ...changes }: VmChange): Promise<VmRecord> {
+    const { clock } = this.#ctx;
+    const withTtl = (vm: VmRecord): VmChanges =>
+      ttl === undefined ? changes : { ...changes, ...replaceTtl(vm, ttl, clock.now()) };
+    const changed = await changeVm(this.#ctx, caller, reference, withTtl);
+    if (ttl !== undefined) await tellDeadline(this.#ctx, changed.id);
+    return changed;
+  }
+
+  /** The same time to live from its start. */
+  async refreshTtl(caller: Caller, reference: string): Promise<VmRecord> {
+    const { clock } = this.#ctx;
+    const refreshed = await changeVm(this.#ctx, caller, reference, (vm) => refreshTtl(vm, clock.now()));
+    await tellDeadline(this.#ctx, refreshed.id);
+    return refreshed;
+  }
+
+  async figures(caller: Caller, reference: string): Promise<VmFigures> {
+    const { id } = await this.get(caller, reference);
+    const [usage, network] = await Promise.all([
+      ofWorker(() => this.#ctx.worker.stats(id)),
+      ofWorker(() => this.#ctx.worker.networkReport(id)),
+    ]);
+    // Read afterwards: its status and what it uses belong together.
+    return { vm: await this.get(caller, id), usage, network };
+  }
+
+  async log(caller: Caller, reference: string): Promise<VmLog | undefined> {
+    const { id } = await this.get(caller, reference);
+    return ofWorker(() => this.#ctx.worker.consoleLog(id));
+  }
+}
