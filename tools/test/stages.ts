@@ -30,7 +30,7 @@ export const STAGES: readonly Stage[] = [
     "node_modules/.bin/redocly",
     "lint",
     "--config=packages/contract/redocly.yaml",
-    "packages/contract/openapi.json",
+    "packages/contract/src/api/fastvm/openapi.json",
   ),
   { ...plain("agent", "make", "-C", "guest/agent", "test"), counts: "printed" },
   plain("fuzz", "make", "-C", "guest/agent", "fuzz", `SECONDS=${FUZZ_SECONDS}`),

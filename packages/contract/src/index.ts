@@ -2,7 +2,7 @@ export { API_KEY_PREFIX, API_NAMES, containsCredential, CREDENTIAL_PREFIX } from
 export type { ApiName } from "./credentials.ts";
 export { isUuid, newOrgId, newSnapshotId, newVmId } from "./ids.ts";
 export type { OrgId, SnapshotId, VmId } from "./ids.ts";
-export { errorCodesOf } from "./error-codes-of.ts";
+export { errorCodesOf } from "./api/fastvm/error-codes-of.ts";
 export { errorBody } from "./errors/error-body.ts";
 export { errorFromWire, errorToWire } from "./errors/error-wire.ts";
 export type { ErrorWire } from "./errors/error-wire.ts";
@@ -15,18 +15,18 @@ export type { MachineType } from "./machine-type.ts";
 export { defaultSnapshotName, defaultVmName, hostnameOf, normalizeName } from "./names.ts";
 export { nearestName } from "./nearest-name.ts";
 export type * from "./model/network-policy.ts";
-export { buildOpenapi } from "./openapi.ts";
-export type { AnswerOf, BodyOf, OperationBody } from "./operation-types.ts";
-export { OPERATIONS } from "./operations.ts";
-export type { Operation, OperationId } from "./operations.ts";
-export { ConsoleTokenSchema } from "./schemas/console.ts";
-export type { ConsoleToken } from "./schemas/console.ts";
-export { DeletionSchema } from "./schemas/deletion.ts";
-export type { Deletion } from "./schemas/deletion.ts";
-export { ErrorBodySchema } from "./schemas/error-body.ts";
-export type { ErrorBody } from "./schemas/error-body.ts";
-export { ExecBodySchema, ExecResultSchema, ExecStreamEventSchema } from "./schemas/exec.ts";
-export type { ExecBody, ExecResult, ExecStreamEvent } from "./schemas/exec.ts";
+export { buildOpenapi } from "./api/fastvm/openapi.ts";
+export type { AnswerOf, BodyOf, OperationBody } from "./api/fastvm/operation-types.ts";
+export { OPERATIONS } from "./api/fastvm/operations.ts";
+export type { Operation, OperationId } from "./api/fastvm/operations.ts";
+export { ConsoleTokenSchema } from "./api/fastvm/schemas/console.ts";
+export type { ConsoleToken } from "./api/fastvm/schemas/console.ts";
+export { DeletionSchema } from "./api/fastvm/schemas/deletion.ts";
+export type { Deletion } from "./api/fastvm/schemas/deletion.ts";
+export { ErrorBodySchema } from "./api/fastvm/schemas/error-body.ts";
+export type { ErrorBody } from "./api/fastvm/schemas/error-body.ts";
+export { ExecBodySchema, ExecResultSchema, ExecStreamEventSchema } from "./api/fastvm/schemas/exec.ts";
+export type { ExecBody, ExecResult, ExecStreamEvent } from "./api/fastvm/schemas/exec.ts";
 export {
   AnyFirewallSchema,
   EgressModeSchema,
@@ -35,39 +35,58 @@ export {
   LegacyFirewallSchema,
   MAX_DNS_DOMAINS,
   MAX_FIREWALL_RULES,
-} from "./schemas/firewall.ts";
-export type { EgressMode, Firewall, LegacyFirewall, LegacyFirewallRule } from "./schemas/firewall.ts";
-export { FirewallReportSchema } from "./schemas/firewall-report.ts";
-export type { FirewallReport } from "./schemas/firewall-report.ts";
-export { FileFetchBodySchema, FilePresignBodySchema, FilePresignSchema } from "./schemas/files.ts";
-export type { FileFetchBody, FilePresign } from "./schemas/files.ts";
-export { HealthSchema } from "./schemas/health.ts";
-export type { Health } from "./schemas/health.ts";
-export { ForkBodySchema, ForkResultSchema, LaunchBodySchema, UpdateVmBodySchema } from "./schemas/launch.ts";
-export type { ForkBody, ForkResponse, LaunchBody, UpdateVmBody } from "./schemas/launch.ts";
-export { QuotasSchema, ResourceAmountsSchema } from "./schemas/quotas.ts";
-export type { Quotas, ResourceAmounts } from "./schemas/quotas.ts";
+} from "./api/fastvm/schemas/firewall.ts";
+export type {
+  EgressMode,
+  Firewall,
+  LegacyFirewall,
+  LegacyFirewallRule,
+} from "./api/fastvm/schemas/firewall.ts";
+export { FirewallReportSchema } from "./api/fastvm/schemas/firewall-report.ts";
+export type { FirewallReport } from "./api/fastvm/schemas/firewall-report.ts";
+export { FileFetchBodySchema, FilePresignBodySchema, FilePresignSchema } from "./api/fastvm/schemas/files.ts";
+export type { FileFetchBody, FilePresign } from "./api/fastvm/schemas/files.ts";
+export { HealthSchema } from "./api/fastvm/schemas/health.ts";
+export type { Health } from "./api/fastvm/schemas/health.ts";
+export {
+  ForkBodySchema,
+  ForkResultSchema,
+  LaunchBodySchema,
+  UpdateVmBodySchema,
+} from "./api/fastvm/schemas/launch.ts";
+export type { ForkBody, ForkResponse, LaunchBody, UpdateVmBody } from "./api/fastvm/schemas/launch.ts";
+export { QuotasSchema, ResourceAmountsSchema } from "./api/fastvm/schemas/quotas.ts";
+export type { Quotas, ResourceAmounts } from "./api/fastvm/schemas/quotas.ts";
 export {
   MAX_SERVICE_NAME_LENGTH,
   MAX_SERVICES,
   MIN_SERVICE_PORT,
   ReachableServiceSchema,
   ServiceSchema,
-} from "./schemas/service.ts";
-export type { ReachableService, Service } from "./schemas/service.ts";
-export { MAX_USER_SSH_KEYS, MAX_VM_SSH_KEYS, SshKeySchema } from "./schemas/ssh-key.ts";
-export type { SshKey } from "./schemas/ssh-key.ts";
-export { CreateSnapshotBodySchema, SnapshotSchema, UpdateSnapshotBodySchema } from "./schemas/snapshot.ts";
-export type { CreateSnapshotBody, Snapshot, SnapshotStatus, UpdateSnapshotBody } from "./schemas/snapshot.ts";
-export { VmLogsSchema } from "./schemas/logs.ts";
-export type { VmLogs } from "./schemas/logs.ts";
-export { VmStatsSchema } from "./schemas/stats.ts";
-export type { VmStats } from "./schemas/stats.ts";
-export { GUARDS_KEYWORD } from "./schemas/strict.ts";
-export { TTL_ACTIONS, TtlSchema } from "./schemas/ttl.ts";
-export type { Ttl, TtlAction } from "./schemas/ttl.ts";
-export { VM_STATUSES, VmSchema } from "./schemas/vm.ts";
-export type { Vm, VmStatus } from "./schemas/vm.ts";
+} from "./api/fastvm/schemas/service.ts";
+export type { ReachableService, Service } from "./api/fastvm/schemas/service.ts";
+export { MAX_USER_SSH_KEYS, MAX_VM_SSH_KEYS, SshKeySchema } from "./api/fastvm/schemas/ssh-key.ts";
+export type { SshKey } from "./api/fastvm/schemas/ssh-key.ts";
+export {
+  CreateSnapshotBodySchema,
+  SnapshotSchema,
+  UpdateSnapshotBodySchema,
+} from "./api/fastvm/schemas/snapshot.ts";
+export type {
+  CreateSnapshotBody,
+  Snapshot,
+  SnapshotStatus,
+  UpdateSnapshotBody,
+} from "./api/fastvm/schemas/snapshot.ts";
+export { VmLogsSchema } from "./api/fastvm/schemas/logs.ts";
+export type { VmLogs } from "./api/fastvm/schemas/logs.ts";
+export { VmStatsSchema } from "./api/fastvm/schemas/stats.ts";
+export type { VmStats } from "./api/fastvm/schemas/stats.ts";
+export { GUARDS_KEYWORD } from "./api/fastvm/schemas/strict.ts";
+export { TTL_ACTIONS, TtlSchema } from "./api/fastvm/schemas/ttl.ts";
+export type { Ttl, TtlAction } from "./api/fastvm/schemas/ttl.ts";
+export { VM_STATUSES, VmSchema } from "./api/fastvm/schemas/vm.ts";
+export type { Vm, VmStatus } from "./api/fastvm/schemas/vm.ts";
 export { REQUEST_ID_HEADER, requestIdOf } from "./request-id.ts";
 export {
   parseServiceLabel,

@@ -5,7 +5,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type JsonObject = { [key: string]: Json };
 
-const DOCUMENT_URL = new URL("../../../contract/openapi.json", import.meta.url);
+const DOCUMENT_URL = new URL("../../../contract/src/api/fastvm/openapi.json", import.meta.url);
 
 export interface AnswerToCheck {
   readonly method: string;

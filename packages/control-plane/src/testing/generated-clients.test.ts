@@ -8,7 +8,7 @@ import { createApiServer } from "../http/api-server.ts";
 import { TEST_KEY, testApp } from "./test-app.ts";
 
 const ROOT = fileURLToPath(new URL("../../../..", import.meta.url));
-const DOCUMENT = join(ROOT, "packages/contract/openapi.json");
+const DOCUMENT = join(ROOT, "packages/contract/src/api/fastvm/openapi.json");
 /** The generators need the compiler's API, which is that of the TypeScript installed for this package. */
 const GENERATORS = join(ROOT, "packages/control-plane/node_modules/.bin");
 /** Each loads a compiler on a machine that may be busy with VMs. */

@@ -18,7 +18,7 @@ interface Document {
 }
 
 const document = JSON.parse(
-  readFileSync(new URL("../../../../../contract/openapi.json", import.meta.url), "utf8"),
+  readFileSync(new URL("../../../../../contract/src/api/fastvm/openapi.json", import.meta.url), "utf8"),
 ) as Document;
 const BODIES = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).flatMap(([method, { operationId, requestBody }]) =>

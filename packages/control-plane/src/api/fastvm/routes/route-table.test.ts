@@ -17,6 +17,8 @@ test("every documented operation has a route that is not 404 by path", async () 
 
 test("the served openapi.json is the committed one", async () => {
   await using api = await testApp();
-  const { default: committed } = await import("@fastvm/contract/openapi.json", { with: { type: "json" } });
+  const { default: committed } = await import("@fastvm/contract/openapi.json", {
+    with: { type: "json" },
+  });
   expect((await api.call("GET /openapi.json")).body).toEqual(committed);
 });

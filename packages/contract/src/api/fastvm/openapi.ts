@@ -1,9 +1,9 @@
 /** Renders the table of operations as an OpenAPI 3.1 document. Schemas with a title become components. */
 import type { TSchema } from "typebox";
 import { errorCodesOf } from "./error-codes-of.ts";
-import { ERROR_CATALOGUE } from "./errors/errors.ts";
+import { ERROR_CATALOGUE } from "../../errors/errors.ts";
 import { BODY_EXAMPLES, SCHEMA_EXAMPLES } from "./examples.ts";
-import { DEFAULT_PORT } from "./limits.ts";
+import { DEFAULT_PORT } from "../../limits.ts";
 import { OPERATIONS, type Operation, type OperationId } from "./operations.ts";
 import { PATHS_BESIDE } from "./paths-beside.ts";
 import { ErrorBodySchema } from "./schemas/error-body.ts";

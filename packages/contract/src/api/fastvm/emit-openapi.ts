@@ -3,6 +3,6 @@ import { writeFileSync } from "node:fs";
 import { buildOpenapi } from "./openapi.ts";
 
 writeFileSync(
-  new URL("../openapi.json", import.meta.url),
+  new URL("./openapi.json", import.meta.url),
   `${JSON.stringify(buildOpenapi(), undefined, 2)}\n`,
 );

@@ -1,5 +1,5 @@
 import { Type, type Static } from "typebox";
-import { MAX_TIMEOUT_SEC } from "../limits.ts";
+import { MAX_TIMEOUT_SEC } from "../../../limits.ts";
 import { nullable } from "./nullable.ts";
 
 export const FilePresignBodySchema = Type.Object(

@@ -1,6 +1,6 @@
 /** A VM's firewall, in the two dialects that generations of clients speak. */
 import { Type, type Static, type TSchema, type TUnsafe } from "typebox";
-import type { FirewallAction, FirewallRule, RateLimit } from "../model/network-policy.ts";
+import type { FirewallAction, FirewallRule, RateLimit } from "../../../model/network-policy.ts";
 import { nullable } from "./nullable.ts";
 import { STRICT } from "./strict.ts";
 

@@ -3,7 +3,7 @@
  * and a test fails when the server's routes and this table differ.
  */
 import { Type, type TSchema } from "typebox";
-import type { ApiErrorCode } from "./errors/errors.ts";
+import type { ApiErrorCode } from "../../errors/errors.ts";
 import { ConsoleTokenSchema } from "./schemas/console.ts";
 import { DeletionSchema } from "./schemas/deletion.ts";
 import { ExecBodySchema, ExecResultSchema, ExecStreamEventSchema } from "./schemas/exec.ts";

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { buildOpenapi } from "./openapi.ts";
 
 test("the committed openapi.json is what the schemas say (else: npm run openapi -w @fastvm/contract)", () => {
-  const committed: unknown = JSON.parse(readFileSync(new URL("../openapi.json", import.meta.url), "utf8"));
+  const committed: unknown = JSON.parse(readFileSync(new URL("./openapi.json", import.meta.url), "utf8"));
   expect(committed).toEqual(buildOpenapi());
 });
 

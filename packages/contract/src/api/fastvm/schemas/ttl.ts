@@ -1,6 +1,6 @@
 /** A time to live: counts down only while the VM runs, then pauses or deletes it. */
 import { Type, type Static } from "typebox";
-import { MAX_TTL_SEC } from "../limits.ts";
+import { MAX_TTL_SEC } from "../../../limits.ts";
 import { STRICT } from "./strict.ts";
 
 export const TTL_ACTIONS = ["pause", "delete"] as const;

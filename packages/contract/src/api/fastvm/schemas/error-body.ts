@@ -1,5 +1,5 @@
 import { Type, type Static } from "typebox";
-import { ERROR_CODES, type ErrorCode } from "../errors/errors.ts";
+import { ERROR_CODES, type ErrorCode } from "../../../errors/errors.ts";
 
 export const ErrorCodeSchema = Type.Unsafe<ErrorCode>({
   type: "string",

@@ -1,5 +1,5 @@
 /** Every code that an operation can answer: those of its own and those of its kind. */
-import type { ApiErrorCode } from "./errors/errors.ts";
+import type { ApiErrorCode } from "../../errors/errors.ts";
 import type { Operation } from "./operations.ts";
 
 /** What nearly every operation can answer, whatever it does. */

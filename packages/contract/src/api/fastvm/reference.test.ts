@@ -5,7 +5,7 @@ import { OPERATIONS } from "./operations.ts";
 import { renderReference, type OpenapiDocument } from "./reference.ts";
 
 const document = JSON.parse(JSON.stringify(buildOpenapi())) as OpenapiDocument;
-const committed = readFileSync(new URL("../../../docs/API-REFERENCE.md", import.meta.url), "utf8");
+const committed = readFileSync(new URL("../../../../../docs/API-REFERENCE.md", import.meta.url), "utf8");
 
 test("the committed reference is what the schemas say (else: npm run openapi -w @fastvm/contract)", () => {
   expect(committed).toBe(renderReference(document));

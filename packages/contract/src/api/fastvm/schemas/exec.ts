@@ -1,6 +1,6 @@
 /** Commands: the request, the buffered answer and the streamed one. */
 import { Type, type Static } from "typebox";
-import { MAX_COMMAND_ARGS, MAX_TIMEOUT_SEC } from "../limits.ts";
+import { MAX_COMMAND_ARGS, MAX_TIMEOUT_SEC } from "../../../limits.ts";
 import { ErrorCodeSchema } from "./error-body.ts";
 import { nullable } from "./nullable.ts";
 import { guards } from "./strict.ts";

@@ -1,6 +1,6 @@
 /** Bodies that create or change a VM. */
 import { Type, type Static } from "typebox";
-import { MAX_DISK_GIB, MAX_FORK_COUNT, MIN_DISK_GIB } from "../limits.ts";
+import { MAX_DISK_GIB, MAX_FORK_COUNT, MIN_DISK_GIB } from "../../../limits.ts";
 import { ErrorBodySchema } from "./error-body.ts";
 import { NullableFirewallInputSchema } from "./firewall.ts";
 import { nullable } from "./nullable.ts";
