@@ -10,9 +10,9 @@ from typing import Any, Dict, List, Set, Tuple
 from naming import CLASS_NAMES, INLINE_NAMES, snake_case
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCE = ROOT.parent / "packages" / "contract" / "openapi.json"
+SOURCE = ROOT.parent / "packages/contract/src/api/fastvm/openapi.json"
 TARGET = ROOT / "src" / "fastvm" / "_generated"
-HEADER = '"""Made by tools/generate.py from packages/contract/openapi.json; not to be edited."""\n'
+HEADER = '"""Made by tools/generate.py from packages/contract/src/api/fastvm/openapi.json; not to be edited."""\n'
 MAX_LINE = 120
 
 Json = Dict[str, Any]

@@ -27,7 +27,7 @@ def test_it_is_up_to_date(tool: str) -> None:
 
 @pytest.mark.parametrize(("tool", "path"), [("generate.py", "_generated/routes.py"), ("unasync.py", "_sync/vms.py")])
 def test_a_change_by_hand_is_noticed(tool: str, path: str, tmp_path: Path) -> None:
-    description = Path("packages", "contract", "openapi.json")
+    description = Path("packages", "contract", "src", "api", "fastvm", "openapi.json")
     (tmp_path / description).parent.mkdir(parents=True)
     shutil.copy(ROOT.parent / description, tmp_path / description)
     copied = tmp_path / "sdk-python"

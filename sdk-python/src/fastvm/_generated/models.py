@@ -1,4 +1,4 @@
-"""Made by tools/generate.py from packages/contract/openapi.json; not to be edited."""
+"""Made by tools/generate.py from packages/contract/src/api/fastvm/openapi.json; not to be edited."""
 
 from __future__ import annotations
 
