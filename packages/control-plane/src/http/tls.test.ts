@@ -1,8 +1,11 @@
 import { once } from "node:events";
+import type { AddressInfo } from "node:net";
 import { connect } from "node:http2";
 import { request } from "node:https";
+import { connect as connectTls } from "node:tls";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
+import { createApiServer } from "./api-server.ts";
 import { createControlPlane } from "../create-control-plane.ts";
 import { FakeWorker } from "../testing/fake-worker.ts";
 import { RecordingLog } from "../testing/test-app.ts";
@@ -45,4 +48,30 @@ test("with a certificate the port speaks HTTP/1.1, HTTP/2 and WebSocket behind T
   const closed = once(session, "close");
   await plane.close();
   await closed;
+});
+
+/** A client's handshake costs the server ten times what it costs the client, and TLS 1.2 lets it ask for another at will. */
+test("no connection makes the server negotiate twice", async () => {
+  const tls = selfSigned();
+  const server = createApiServer(tls).serverFactory((_request, response) => response.end(), {});
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const socket = connectTls({
+    port,
+    host: "127.0.0.1",
+    servername: "localhost",
+    ca: tls.cert,
+    maxVersion: "TLSv1.2",
+    ALPNProtocols: ["http/1.1"],
+  });
+  await once(socket, "secureConnect");
+  const renegotiated = await new Promise((resolve) => {
+    socket.once("error", () => resolve(false));
+    socket.once("close", () => resolve(false));
+    socket.renegotiate({}, (error) => resolve(error === null));
+  });
+  expect(renegotiated).toBe(false);
+  socket.destroy();
+  server.close();
 });

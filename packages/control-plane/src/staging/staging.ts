@@ -6,7 +6,7 @@ import type { Duplex } from "node:stream";
 import type { OrgId, VmId } from "@fastvm/contract";
 import { namingRequests } from "../api/shared/request-ids.ts";
 import type { Clock } from "../clock.ts";
-import type { TlsFiles } from "../http/api-server.ts";
+import { SECURE_OPTIONS, type TlsFiles } from "../http/api-server.ts";
 import { STRANGER_LIMITS } from "../http/strangers/stranger-limits.ts";
 import { takingTurns } from "../http/strangers/taking-turns.ts";
 import type { Log } from "../log.ts";
@@ -43,7 +43,10 @@ export function createStaging({ clock, tls, ...options }: StagingOptions): Stagi
     void handleStaging(parts, request, response, "when done");
   };
   const serve = takingTurns(handle, STRANGER_LIMITS);
-  const guestServer = tls === undefined ? createServer(serve) : createSecureServer(tls, serve);
+  const guestServer =
+    tls === undefined
+      ? createServer(serve)
+      : createSecureServer({ ...tls, secureOptions: SECURE_OPTIONS }, serve);
   return {
     ...parts,
     protocol: tls === undefined ? "http:" : "https:",
