@@ -14,7 +14,7 @@ import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
 import { answerUnreadable } from "../api/shared/answer-unreadable.ts";
 import { acceptJsonBodies } from "../api/shared/json-body.ts";
-import { nameRequests, namingRequests, REQUEST_ID_OPTIONS } from "../api/shared/request-ids.ts";
+import { nameRequests, namingRequests, REQUEST_ID_OPTIONS } from "../http/request-ids.ts";
 import { compileValidator } from "../api/shared/validation.ts";
 
 export interface AppDependencies {

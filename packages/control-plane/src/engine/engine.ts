@@ -51,7 +51,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
 export type { SnapshotRecord } from "../store/snapshot-repository.ts";
 export type { VmRecord } from "../store/vm-repository.ts";
 export type { VmSshKey, WrittenNetwork } from "../store/vm-settings.ts";
-export { asFastvmError } from "./as-fastvm-error.ts";
+export { asFastvmError } from "../store/as-fastvm-error.ts";
 export type { Caller } from "./caller.ts";
 export { familyOf, isMapped, isWholeFamily } from "./network/cidr.ts";
 export { DomainList, normalizePattern } from "./network/domain-pattern.ts";

@@ -1,7 +1,7 @@
 /** Puts the parts together: the context that routes work with, and its start and stop. */
 import { CapacityQueue } from "./placement/capacity-queue.ts";
 import type { LifecycleContext } from "./context.ts";
-import { drainQueue } from "./placement/drain-queue.ts";
+import { drainQueue } from "./vms/drain-queue.ts";
 import { expireOverdue } from "./vms/expire.ts";
 import { isCallersFault } from "./failure.ts";
 import { InflightOperations, type Watch } from "./inflight.ts";

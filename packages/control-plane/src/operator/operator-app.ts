@@ -7,7 +7,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { renderError } from "../api/fastvm/errors.ts";
 import { acceptJsonBodies } from "../api/shared/json-body.ts";
 import { answerErrors, answerUnknownPaths } from "../api/shared/answer-error.ts";
-import { nameRequests, REQUEST_ID_OPTIONS } from "../api/shared/request-ids.ts";
+import { nameRequests, REQUEST_ID_OPTIONS } from "../http/request-ids.ts";
 import { compileValidator } from "../api/shared/validation.ts";
 import type { LifecycleContext } from "../engine/context.ts";
 import { deleteVm } from "../engine/vms/delete.ts";

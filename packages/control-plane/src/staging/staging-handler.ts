@@ -2,10 +2,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { errorBody, FastvmError } from "@fastvm/contract";
-import { inNameOf, nameAnswer } from "../api/shared/request-ids.ts";
+import { inNameOf, nameAnswer } from "../http/request-ids.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
-import { asFastvmError } from "../engine/as-fastvm-error.ts";
+import { asFastvmError } from "../store/as-fastvm-error.ts";
 import type { SignedUrls, StagingGrant } from "./signed-urls.ts";
 import type { StagingObjects } from "./staging-objects.ts";
 

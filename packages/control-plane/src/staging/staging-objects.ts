@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { FastvmError, type OrgId, type VmId } from "@fastvm/contract";
-import { asFastvmError } from "../engine/as-fastvm-error.ts";
+import { asFastvmError } from "../store/as-fastvm-error.ts";
 import { StagingLedger, type Claim } from "./staging-ledger.ts";
 
 export interface StagedObject {

@@ -4,7 +4,7 @@ import { createServer as createSecureServer } from "node:https";
 import type { RequestListener } from "node:http";
 import type { Duplex } from "node:stream";
 import type { OrgId, VmId } from "@fastvm/contract";
-import { namingRequests } from "../api/shared/request-ids.ts";
+import { namingRequests } from "../http/request-ids.ts";
 import type { Clock } from "../clock.ts";
 import { SECURE_OPTIONS, type TlsFiles } from "../http/api-server.ts";
 import { STRANGER_LIMITS } from "../http/strangers/stranger-limits.ts";

@@ -1,7 +1,7 @@
 /** Files on their way to and from VMs: objects that URLs lead to, whose holders need no key. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { FastvmError, type VmId } from "@fastvm/contract";
-import { leadGuestToUs } from "../../staging/lead-guest-to-us.ts";
+import { leadGuestToUs } from "./lead-guest-to-us.ts";
 import type { StagingGrant } from "../../staging/signed-urls.ts";
 import { handleStaging } from "../../staging/staging-handler.ts";
 import { STAGING_LIFETIME_SEC } from "../../staging/staging.ts";

@@ -10,7 +10,7 @@ import {
 import type { VmSshKey } from "../../store/vm-settings.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { LifecycleContext } from "../context.ts";
-import { isNotRunning } from "../vms/not-running.ts";
+import { isNotRunning } from "../states/not-running.ts";
 
 /** A guest that answers takes milliseconds; clients give up at 60 s. */
 const INSTALL_DEADLINE_MS = 10_000;

@@ -6,7 +6,7 @@ import { FastvmError, type NetworkPolicy, type NetworkReport, type VmId, step } 
 import { networkPolicyOf, type NetworkRecord } from "./network-policy.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { LifecycleContext } from "../context.ts";
-import { isNotRunning } from "../vms/not-running.ts";
+import { isNotRunning } from "../states/not-running.ts";
 
 /** A change of rules takes milliseconds; clients give up at 60 s. */
 const APPLY_DEADLINE_MS = 10_000;

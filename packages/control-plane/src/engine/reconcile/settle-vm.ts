@@ -7,9 +7,9 @@ import { tellDeadline } from "../vms/deadline.ts";
 import { deleteVm } from "../vms/delete.ts";
 import { isOverdue, recordExpiredDelete } from "../vms/expire.ts";
 import { insistOnNetwork } from "../network/change-network.ts";
-import { recordVmEvent, transitionVm } from "../vms/transition-vm.ts";
+import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
 import { deadlineOf, freezeTtl, thawTtl } from "../vms/ttl.ts";
-import type { VmTransition } from "../vms/vm-states.ts";
+import type { VmTransition } from "../states/vm-states.ts";
 import type { Scope, Settlement } from "./reconciler.ts";
 
 type FoundVm = WorkerInventory["vms"][number];

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { FastvmError, type VmId } from "@fastvm/contract";
 import type { LifecycleContext } from "../context.ts";
 import { resumeVm } from "../vms/resume.ts";
-import { wrongState } from "../vms/wrong-state.ts";
+import { wrongState } from "../states/wrong-state.ts";
 
 export const PROXY_ACTOR = "proxy";
 

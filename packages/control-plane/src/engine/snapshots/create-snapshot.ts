@@ -16,7 +16,7 @@ import { reasonOf } from "../failure.ts";
 import { reserveSnapshotQuota } from "../placement/reservation.ts";
 import { recordSnapshotEvent } from "./snapshot-events.ts";
 import { inherit } from "../vms/inherit.ts";
-import { wrongState } from "../vms/wrong-state.ts";
+import { wrongState } from "../states/wrong-state.ts";
 
 /** Resolves when the snapshot is durable. `name` is normalised; empty for the default. */
 export async function createSnapshot(

@@ -1,7 +1,7 @@
 /** Times to live as the worker has them: it is the worker that enforces them, so it is told of every change. */
 import type { VmId } from "@fastvm/contract";
 import type { LifecycleContext } from "../context.ts";
-import { isNotRunning } from "./not-running.ts";
+import { isNotRunning } from "../states/not-running.ts";
 import { deadlineOf } from "./ttl.ts";
 
 /**

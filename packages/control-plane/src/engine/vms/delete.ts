@@ -3,7 +3,7 @@ import { FastvmError, step } from "@fastvm/contract";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { LifecycleContext } from "../context.ts";
 import { reasonOf } from "../failure.ts";
-import { recordVmEvent, transitionVm } from "./transition-vm.ts";
+import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
 
 /** When the worker fails, the row stays `deleting`: a repeated delete or the reconciler finishes it. */
 export async function deleteVm(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<void> {

@@ -7,7 +7,7 @@ import type { VmRecord } from "../../store/vm-repository.ts";
 import type { LifecycleContext } from "../context.ts";
 import { deleteVm } from "./delete.ts";
 import { pauseVm } from "./pause.ts";
-import { recordVmEvent, transitionVm } from "./transition-vm.ts";
+import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
 import { freezeTtl } from "./ttl.ts";
 
 export const TTL_ACTOR = "ttl";

@@ -20,8 +20,8 @@ import { inherit, type SettingsChanges } from "./inherit.ts";
 import { newVmRecord } from "./new-vm.ts";
 import { addressOf, startOrderOf } from "./start-order.ts";
 import { thawTtl, ttlOf } from "./ttl.ts";
-import { recordVmEvent, transitionVm } from "./transition-vm.ts";
-import { wrongState } from "./wrong-state.ts";
+import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
+import { wrongState } from "../states/wrong-state.ts";
 
 export interface ForkOrder {
   readonly count: number;

@@ -26,7 +26,7 @@ import { inherit, settingsOfMachine, type SettingsChanges } from "./inherit.ts";
 import { newVmRecord } from "./new-vm.ts";
 import { addressOf, startOrderOf, type StartOrder } from "./start-order.ts";
 import { thawTtl } from "./ttl.ts";
-import { recordVmEvent, transitionVm } from "./transition-vm.ts";
+import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
 import { withinAnswerTime } from "./answer-time.ts";
 
 const GIB = 1024 ** 3;

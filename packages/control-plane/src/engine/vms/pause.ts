@@ -4,8 +4,8 @@ import type { VmRecord } from "../../store/vm-repository.ts";
 import type { LifecycleContext } from "../context.ts";
 import { reasonOf } from "../failure.ts";
 import { freezeTtl } from "./ttl.ts";
-import { transitionVm } from "./transition-vm.ts";
-import { joined, requireVm, wrongState } from "./wrong-state.ts";
+import { transitionVm } from "../states/transition-vm.ts";
+import { joined, requireVm, wrongState } from "../states/wrong-state.ts";
 
 /** Idempotent: a paused VM stays paused, a pausing one is waited for. */
 export async function pauseVm(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {

@@ -10,8 +10,8 @@ import { waiting, WAITING_FOR_ROOM } from "./launch.ts";
 import { mustQueue, reserveQuota } from "../placement/reservation.ts";
 import { addressOf, startOrderOf, type StartOrder } from "./start-order.ts";
 import { thawTtl } from "./ttl.ts";
-import { transitionVm } from "./transition-vm.ts";
-import { joined, requireVm, wrongState } from "./wrong-state.ts";
+import { transitionVm } from "../states/transition-vm.ts";
+import { joined, requireVm, wrongState } from "../states/wrong-state.ts";
 
 /** Resolves to the VM in `running`, or in `resuming` when it waits for room or takes long. Idempotent. */
 export async function resumeVm(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {

@@ -1,7 +1,7 @@
 /** The arithmetic of times to live: they run only while the VM does, and freeze when it is paused. */
 import { FastvmError, type Ttl, type VmDeadline, type VmTtl } from "@fastvm/contract";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
-import { wrongState } from "./wrong-state.ts";
+import { wrongState } from "../states/wrong-state.ts";
 
 type TtlState = Pick<VmRecord, "ttlAction" | "ttlSeconds" | "ttlRemainingMs" | "expiresAt">;
 

@@ -13,7 +13,7 @@ import { ofWorker } from "./of-worker.ts";
 import { pauseVm } from "./pause.ts";
 import { resumeVm } from "./resume.ts";
 import { refreshTtl, replaceTtl } from "./ttl.ts";
-import { wrongState } from "./wrong-state.ts";
+import { wrongState } from "../states/wrong-state.ts";
 
 /** What is left out stays. */
 export interface VmChange {

@@ -3,7 +3,7 @@ import type { WorkerEvent } from "@fastvm/contract";
 import { SYSTEM_ACTOR } from "../caller.ts";
 import type { LifecycleContext } from "../context.ts";
 import { recordExpiry } from "./expire.ts";
-import { transitionVm } from "./transition-vm.ts";
+import { transitionVm } from "../states/transition-vm.ts";
 
 /** Returns the function that ends the subscription. */
 export function followWorker(ctx: LifecycleContext): () => void {

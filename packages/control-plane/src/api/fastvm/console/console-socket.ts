@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { REQUEST_ID_HEADER, requestIdOf, type ExecSpec, type VmId } from "@fastvm/contract";
 import { WebSocketServer, type WebSocket } from "ws";
-import { inNameOf } from "../../shared/request-ids.ts";
+import { inNameOf } from "../../../http/request-ids.ts";
 import type { FastvmScope } from "../fastvm-scope.ts";
 import { isConsoleOrigin } from "./console-origin.ts";
 import type { ConsoleTokens } from "./console-tokens.ts";

@@ -1,5 +1,5 @@
 import { FastvmError } from "@fastvm/contract";
-import { isDiskFull } from "../store/is-disk-full.ts";
+import { isDiskFull } from "./is-disk-full.ts";
 
 /** What is not of the catalogue is a bug, but for a full disk: the log learns what the caller does not. */
 export function asFastvmError(error: unknown): FastvmError {

@@ -1,13 +1,13 @@
 /** Starts VMs that wait for room, first come first. */
 import type { WorkerCapacity } from "@fastvm/contract";
 import type { Records } from "../../store/records.ts";
-import type { DrainOutcome } from "./capacity-queue.ts";
+import type { DrainOutcome } from "../placement/capacity-queue.ts";
 import { SYSTEM_ACTOR } from "../caller.ts";
 import type { LifecycleContext } from "../context.ts";
-import { startLaunch } from "../vms/launch.ts";
+import { startLaunch } from "./launch.ts";
 import { isDatabaseFailure } from "../reconcile/owed.ts";
-import { hasRoom } from "./reservation.ts";
-import { startResume } from "../vms/resume.ts";
+import { hasRoom } from "../placement/reservation.ts";
+import { startResume } from "./resume.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 
 export async function drainQueue(ctx: LifecycleContext): Promise<DrainOutcome> {

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { IncomingHttpHeaders, OutgoingHttpHeader } from "node:http";
 import { REQUEST_ID_HEADER, requestIdOf } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
-import type { Log } from "../../log.ts";
+import type { Log } from "../log.ts";
 
 /** Options for Fastify, whose `request.id` it is then. */
 export const REQUEST_ID_OPTIONS = {

@@ -1,6 +1,6 @@
 /** The URLs of an object must be good inside the VM as well, whatever it may reach: their host is made to lead to the server for guests there. */
-import type { LifecycleContext } from "../engine/context.ts";
-import type { VmRecord } from "../store/vm-repository.ts";
+import type { LifecycleContext } from "../context.ts";
+import type { VmRecord } from "../../store/vm-repository.ts";
 
 /** A guest that takes longer has other troubles, of which its client learns by the transfer. */
 const MAPPING_LIMIT_MS = 5000;

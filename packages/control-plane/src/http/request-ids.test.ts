@@ -5,11 +5,11 @@ import { setImmediate } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { createApiServer } from "../../http/api-server.ts";
-import { nodeSqliteDialect } from "../../store/node-sqlite.ts";
-import { openStore } from "../../store/store.ts";
-import { DatabaseFaults, failingDialect } from "../../testing/failing-dialect.ts";
-import { TEST_KEY, testApp, type TestApp } from "../../testing/test-app.ts";
+import { createApiServer } from "./api-server.ts";
+import { nodeSqliteDialect } from "../store/node-sqlite.ts";
+import { openStore } from "../store/store.ts";
+import { DatabaseFaults, failingDialect } from "../testing/failing-dialect.ts";
+import { TEST_KEY, testApp, type TestApp } from "../testing/test-app.ts";
 
 let faults: DatabaseFaults;
 let api: TestApp;
