@@ -15,10 +15,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function lint(text: string): string {
-  const path = join(folder, "sample.ts");
-  writeFileSync(path, text);
-  return spawnSync(LINT, ["-c", join(ROOT, ".oxlintrc.json"), path], { encoding: "utf8" }).stdout;
+function lint(...texts: readonly string[]): string {
+  for (const [index, text] of texts.entries()) writeFileSync(join(folder, `sample-${index}.ts`), text);
+  return spawnSync(LINT, ["-c", join(ROOT, ".oxlintrc.json"), folder], { encoding: "utf8" }).stdout;
 }
 
 const lines = (count: number): string => "  call();\n".repeat(count);
@@ -32,6 +31,13 @@ test.each([
   ["max-lines", "// A line.\n".repeat(501)],
 ])("%s is refused", (rule, text) => {
   expect(lint(text)).toContain(`(${rule})`);
+});
+
+test("a circle is refused, and one of types alone", () => {
+  const one = 'import type { Two } from "./sample-1.ts";\nexport type One = Two | 1;\n';
+  const two = 'import type { One } from "./sample-0.ts";\nexport type Two = One[];\n';
+  expect(lint(one, two)).toContain("(no-cycle)");
+  expect(lint(one, "export type Two = 2;\n")).toContain("Found 0 warnings and 0 errors");
 });
 
 test("a clean file of the allowed size passes", () => {

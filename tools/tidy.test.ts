@@ -2,13 +2,20 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { ERROR_CATALOGUE } from "../packages/contract/src/errors/errors.ts";
+import { OPERATIONS } from "../packages/contract/src/api/fastvm/operations.ts";
+import { circlesOfC, climbs } from "./tidy/directions.ts";
 import { brokenAnchors, brokenLinks, undocumentedErrors } from "./tidy/documents.ts";
+import { deadExports } from "./tidy/exports.ts";
 import { misplacedImports, unusedFiles, wrongDirections } from "./tidy/imports.ts";
-import { machinePaths, registryHosts, vagueFolders } from "./tidy/layout.ts";
+import { machinePaths, registryHosts, unexplainedFiles, vagueFolders, wideLines } from "./tidy/layout.ts";
+import { untestedRoutes } from "./tidy/routes.ts";
 import { trackedFiles } from "./tidy/source-file.ts";
 
 const FILES = trackedFiles(fileURLToPath(new URL("..", import.meta.url)));
 const file = (path: string, text = "") => ({ path, text });
+
+/** Not yet of the two packages that are being sorted anew. */
+const isHeld = (finding: string): boolean => !/^packages\/(?:contract|control-plane)\//.test(finding);
 
 test("the repository was read", () => {
   expect(FILES.map(({ path }) => path)).toContain("tools/tidy.test.ts");
@@ -58,6 +65,95 @@ describe("imports", () => {
     expect(wrongDirections([names])).toEqual([]);
   });
 
+  test("inside a package they point down, too", () => {
+    expect(climbs(FILES)).toEqual([]);
+  });
+
+  test.each([
+    ["packages/worker/src/vm/state/vm.ts", `import type { R } from "../transitions/launch.ts";`, "above"],
+    ["packages/worker/src/memory/delta.ts", `import {\n  chain,\n} from "../disk/chain.ts";`, "beside"],
+    ["packages/worker/src/files/copy.ts", `export { worker } from "../worker.ts";`, "above"],
+    ["packages/worker/src/processes/proc.ts", `import { copy } from "../files/copy.ts";`, "above"],
+    ["packages/sdk/src/files/files.ts", `const { vms } = await import("../vms/vms.ts");`, "above"],
+    ["guest/agent/src/streams/exec.c", `#include "agent.h"\n#include "loop/serve.h"\n`, "above"],
+    ["guest/agent/src/link/link.c", `#include "link.h"\n#include "system/clock.h"\n`, "beside"],
+    ["packages/worker/src/odds/ends.ts", "", "no place"],
+  ])("an upward import in %s is refused: %s", (path, text, objection) => {
+    expect(climbs([file(path, text)])).toEqual([expect.stringContaining(objection)]);
+  });
+
+  test("imports of what stands below, of the own folder, and a test's own are let be", () => {
+    const samples = [
+      file("packages/worker/src/processes/proc.ts", `import { isErrno } from "../files/errno.ts";`),
+      file(
+        "packages/worker/src/vm/state/vm.ts",
+        `import { a } from "./b.ts"; import { c } from "../../disk/chain.ts";`,
+      ),
+      file("packages/worker/src/vm/state/vm.test.ts", `import { launch } from "../transitions/launch.ts";`),
+      file(
+        "guest/agent/src/streams/exec.c",
+        `#include "exec.h"\n#include "agent.h"\n#include "link/link.h"\n`,
+      ),
+    ];
+    expect(climbs(samples)).toEqual([]);
+  });
+
+  test("no two modules of the agent include each other", () => {
+    expect(circlesOfC(FILES)).toEqual([]);
+  });
+
+  test("a circle of sources and headers is refused, with the way back", () => {
+    const samples = [
+      file("guest/agent/src/streams/stream.c", `#include "stream.h"\n#include "exec.h"\n`),
+      file("guest/agent/src/streams/stream.h"),
+      file("guest/agent/src/streams/exec.c", `#include "exec.h"\n#include "streams/turns.h"\n`),
+      file("guest/agent/src/streams/turns.h", `#include "stream.h"\n`),
+    ];
+    expect(circlesOfC(samples)).toContainEqual(expect.stringMatching(/stream: .*exec, .*turns$/));
+    expect(circlesOfC(samples.slice(0, 3))).toEqual([]);
+  });
+
+  test("what is exported is imported", () => {
+    expect(deadExports(FILES).filter(isHeld)).toEqual([]);
+  });
+
+  test("a dead export is refused, passed on or not; what somebody takes by any way is none", () => {
+    const manifest = (name: string) =>
+      file(`packages/${name}/package.json`, `{"name": "@fastvm/${name}", "exports": "./src/index.ts"}`);
+    const samples = [
+      manifest("worker"),
+      file(
+        "packages/worker/src/index.ts",
+        `export { open, shut } from "./door.ts";\nexport type * from "./key.ts";`,
+      ),
+      file(
+        "packages/worker/src/door.ts",
+        "export function open() {}\nexport const shut = 1;\nexport class Hinge {}",
+      ),
+      file(
+        "packages/worker/src/key.ts",
+        "export interface Key {}\nexport type Lost = 1;\nconst a = 1;\nexport { a as Tag };",
+      ),
+      file("packages/worker/src/lazy.ts", "export const later = 1;"),
+      file("packages/worker/src/all.ts", "export const each = 1;"),
+      file(
+        "packages/daemon/src/serve.ts",
+        `import { open as unlock, type Key } from "@fastvm/worker";\nimport * as all from "../../worker/src/all.ts";\n` +
+          `const { later } = await import("../../worker/src/lazy.ts");`,
+      ),
+    ];
+    const dead = deadExports(samples).map((finding) =>
+      /src\/(\S+): nobody imports (\w+)/.exec(finding)?.slice(1),
+    );
+    expect(dead).toEqual([
+      ["index.ts", "shut"],
+      ["door.ts", "shut"],
+      ["door.ts", "Hinge"],
+      ["key.ts", "Lost"],
+      ["key.ts", "Tag"],
+    ]);
+  });
+
   test("every file is used", () => {
     expect(unusedFiles(FILES)).toEqual([]);
   });
@@ -95,6 +191,59 @@ describe("names and words", () => {
 
   test("a path that merely ends alike passes", () => {
     expect(machinePaths([file("docs/a.md", "packages/work/x")])).toEqual([]);
+  });
+});
+
+describe("for who reads", () => {
+  test("lines fit beside each other", () => {
+    expect(wideLines(FILES).filter(isHeld)).toEqual([]);
+  });
+
+  test("a line over the width is refused, with its number", () => {
+    const samples = [
+      file("a/b.ts", `// ${"x".repeat(137)}\n// ${"x".repeat(138)}`),
+      file("a/b.md", "x".repeat(999)),
+    ];
+    expect(wideLines(samples)).toEqual([expect.stringContaining("a/b.ts:2: has 141 columns")]);
+  });
+
+  test("files say what they are for", () => {
+    expect(unexplainedFiles(FILES).filter(isHeld)).toEqual([]);
+  });
+
+  test("a file without its line is refused; of a header and its source one has it, a test's name says it", () => {
+    const samples = [
+      file("packages/cli/src/bare.ts", `import { a } from "./a.ts";\n\nexport const b = a;\n`),
+      file("packages/cli/src/first.ts", "/** What it does. */\nexport {};\n"),
+      file(
+        "packages/cli/src/behind.ts",
+        `import { a } from "./a.ts";\nimport b from "b";\n\n/** It. */\nexport {};\n`,
+      ),
+      file("packages/cli/src/main.ts", "#!/usr/bin/env node\n// Starts it.\n"),
+      file("packages/cli/src/bare.test.ts", `import { a } from "./a.ts";\n`),
+      file("guest/agent/src/link/a.c", `#include "a.h"\n`),
+      file("guest/agent/src/link/a.h", "/* What it does. */\n#ifndef A\n"),
+      file("guest/agent/src/link/b.c", "#include <stdio.h>\n"),
+    ];
+    const found = unexplainedFiles(samples);
+    expect(found).toEqual([expect.stringContaining("src/bare.ts:"), expect.stringContaining("link/b.c:")]);
+  });
+
+  test("every route is called by a test", () => {
+    expect(untestedRoutes(FILES, Object.values(OPERATIONS))).toEqual([]);
+  });
+
+  test("a route that only others' tests or longer paths name is refused", () => {
+    const route = { method: "POST", path: "/v1/vms/{vmId}/pause" };
+    const calls = (...texts: readonly string[]) =>
+      texts.map((text, index) => file(`packages/control-plane/src/${index}.test.ts`, text));
+    const near = calls("`POST /v1/vms/${id}/pause/now`", '"PUT /v1/vms/x/pause"', '"POST /v1/vms/pause"');
+    const elsewhere = file("packages/sdk/src/vms.test.ts", "`POST /v1/vms/${id}/pause`");
+    expect(untestedRoutes([...near, elsewhere], [route])).toEqual([
+      expect.stringContaining("POST /v1/vms/{vmId}/pause"),
+    ]);
+    expect(untestedRoutes(calls("`POST /v1/vms/${await launch(api)}/pause`"), [route])).toEqual([]);
+    expect(untestedRoutes(calls('"POST /v1/vms/dev/pause?x=1"'), [route])).toEqual([]);
   });
 });
 

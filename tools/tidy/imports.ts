@@ -35,7 +35,7 @@ const ENVIRONMENT_READERS: ReadonlySet<string> = new Set([
 const IMPORT =
   /(?:^|\n)\s*(?:import|export)\b(?:[^;"'`]*?\bfrom\b)?\s*["']([^"'\n]+)["']|\bimport\(\s*["']([^"'\n]+)["']/g;
 
-function importsOf(file: SourceFile): readonly string[] {
+export function importsOf(file: SourceFile): readonly string[] {
   return [...file.text.matchAll(IMPORT)].flatMap(([, fixed, dynamic]) => fixed ?? dynamic ?? []);
 }
 

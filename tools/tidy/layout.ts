@@ -39,3 +39,47 @@ function matchingLines(files: readonly SourceFile[], pattern: RegExp, reason: st
       .flatMap((line, index) => (pattern.test(line) ? [`${path}:${index + 1}: names ${reason}`] : [])),
   );
 }
+
+/** As wide as two files stand beside each other on one screen. Code is broken at 110 by its formatter; comments and strings are not. */
+const MAX_COLUMNS = 140;
+
+export function wideLines(files: readonly SourceFile[]): readonly Finding[] {
+  return files
+    .filter(({ path }) => path.endsWith(".ts"))
+    .flatMap(({ path, text }) =>
+      text
+        .split("\n")
+        .flatMap((line, index) =>
+          line.length > MAX_COLUMNS
+            ? [`${path}:${index + 1}: has ${line.length} columns; break it at ${MAX_COLUMNS}`]
+            : [],
+        ),
+    );
+}
+
+const STARTS_WITH_COMMENT = /^(?:#!.*\n)?\s*(?:\/\*|\/\/)/;
+const IMPORTS = /^(?:#!.*\n)?(?:\s*import\b[^;]*;)+/;
+
+/**
+ * Files that do not say what they are for: by a comment at their head, or by that of their subject right behind the imports.
+ * Of a source in C and its header one says it for both. Tests say it by their name and their cases.
+ */
+export function unexplainedFiles(files: readonly SourceFile[]): readonly Finding[] {
+  const explained = new Set(files.filter(explains).map(({ path }) => path));
+  return files
+    .filter(({ path }) => isExplainable(path) && !explained.has(path) && !explained.has(counterpart(path)))
+    .map(({ path }) => `${path}: does not say what it is for; begin it with a comment of one to five lines`);
+}
+
+function isExplainable(path: string): boolean {
+  if (path.endsWith(".test.ts")) return false;
+  return /^(?:packages|bench|e2e|examples|tools)\/.*\.ts$/.test(path) || /\.[ch]$/.test(path);
+}
+
+function counterpart(path: string): string {
+  return path.endsWith(".c") ? path.replace(/c$/, "h") : path.replace(/\.h$/, ".c");
+}
+
+function explains({ text }: SourceFile): boolean {
+  return STARTS_WITH_COMMENT.test(text) || STARTS_WITH_COMMENT.test(text.replace(IMPORTS, ""));
+}

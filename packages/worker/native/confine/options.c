@@ -1,3 +1,4 @@
+/* What `confine` is told, and what it says of itself. */
 #include <getopt.h>
 #include <sched.h>
 #include <stdio.h>

@@ -1,0 +1,163 @@
+/** Inside a package, too, imports point down: each folder has its place in a table. */
+import { dirname, join } from "node:path/posix";
+import { importsOf } from "./imports.ts";
+import { isTestCode, type Finding, type SourceFile } from "./source-file.ts";
+
+/** Names on one line stand beside each other. */
+type Levels = readonly (readonly string[])[];
+
+/**
+ * From the top down, for each folder of sources: what stands on a line imports what stands on lines below it, and nothing else but
+ * itself. A name is a folder with all in it, or a file; the more exact one counts. What lies in the folder of sources itself
+ * and is not named stands above all. Tests import what they want.
+ */
+const TABLE: Readonly<Record<string, Levels>> = {
+  "packages/worker/src": [
+    ["recovery"],
+    ["vm/transitions"],
+    ["vm/restore", "template"],
+    ["vm/capture", "vm/guest"],
+    ["vm/state"],
+    ["journal", "pool", "identity"],
+    ["snapshot"],
+    ["disk", "memory", "trust"],
+    ["qemu", "exec"],
+    ["network", "guest-link"],
+    ["dns", "firewall"],
+    ["host", "image", "ip"],
+    ["files"],
+    ["processes"],
+    ["files/errno.ts", "concurrency", "config.ts"],
+  ],
+  "packages/edge/src": [
+    ["forward"],
+    ["edge-parts.ts"],
+    ["backend"],
+    ["headers"],
+    ["address"],
+    ["answer"],
+    ["forward/pump.ts", "metrics", "client-request.ts", "limits.ts"],
+  ],
+  "packages/daemon/src": [],
+  "packages/cli/src": [
+    ["commands/vm", "commands/snapshot", "commands/files", "commands/daemon"],
+    ["commands/firewall"],
+    ["commands", "exec", "console"],
+    ["resolve-ref.ts"],
+    ["completion", "output"],
+    ["session.ts"],
+    ["settings", "command-line"],
+    ["user-error.ts", "interrupt.ts"],
+  ],
+  "packages/sdk/src": [
+    ["flat", "packaging"],
+    ["fastvm-client.ts"],
+    ["snapshots"],
+    ["vms"],
+    ["files", "firewall", "services", "ssh-keys", "quotas.ts"],
+    ["vms/vm.ts", "exec"],
+    ["firewall/firewall-policy.ts", "http"],
+    ["client-config.ts"],
+    ["errors.ts", "environment.ts", "version.ts"],
+  ],
+  "guest/agent/src": [["boot"], ["loop"], ["identity"], ["streams"], ["agent.h"], ["link", "system"]],
+};
+
+export function climbs(files: readonly SourceFile[]): readonly Finding[] {
+  return Object.entries(TABLE).flatMap(([root, levels]) =>
+    files
+      .filter(({ path }) => path.startsWith(`${root}/`) && isProduct(path))
+      .flatMap((file) => placeless(file, root, levels) ?? climbsOf(file, root, levels)),
+  );
+}
+
+function isProduct(path: string): boolean {
+  return !isTestCode(path) && /\.(?:ts|c|h)$/.test(path);
+}
+
+/** A folder without a place could import, and be imported by, anything. */
+function placeless(file: SourceFile, root: string, levels: Levels): readonly Finding[] | undefined {
+  const inside = file.path.slice(root.length + 1);
+  if (!inside.includes("/") || placeOf(inside, levels) !== undefined) return undefined;
+  return [
+    `${file.path}: ${dirname(inside)}/ has no place in the table of tools/tidy/directions.ts; give it one`,
+  ];
+}
+
+function climbsOf(file: SourceFile, root: string, levels: Levels): readonly Finding[] {
+  const own = placeOf(file.path.slice(root.length + 1), levels);
+  if (own === undefined) return [];
+  return targetsOf(file, root).flatMap((target) => {
+    if (!target.startsWith(`${root}/`) || isTestCode(target)) return [];
+    const theirs = placeOf(target.slice(root.length + 1), levels);
+    if (theirs?.name === own.name || (theirs !== undefined && theirs.level > own.level)) return [];
+    const side = theirs?.level === own.level ? "beside" : "above";
+    const remedy = "move what both need below them, or hand it in";
+    return [`${file.path}: imports ${target}, which stands ${side} ${own.name}; ${remedy}`];
+  });
+}
+
+interface Place {
+  readonly name: string;
+  readonly level: number;
+}
+
+function placeOf(path: string, levels: Levels): Place | undefined {
+  const places = levels.flatMap((names, level) => names.map((name) => ({ name, level })));
+  return places
+    .filter(({ name }) => path === name || path.startsWith(`${name}/`))
+    .toSorted((one, other) => other.name.length - one.name.length)[0];
+}
+
+const INCLUDE = /^#include "([^"]+)"/gm;
+
+/** The files of the repository that it imports or includes. */
+function targetsOf(file: SourceFile, root: string): readonly string[] {
+  const folder = dirname(file.path);
+  if (file.path.endsWith(".ts")) {
+    return importsOf(file)
+      .filter((name) => name.startsWith("."))
+      .map((name) => join(folder, name));
+  }
+  // The compiler looks beside the file first, then in the folder of sources.
+  const included = [...file.text.matchAll(INCLUDE)].map(([, name = ""]) => name);
+  return included.map((name) => join(name.includes("/") || isAtRoot(name, root) ? root : folder, name));
+}
+
+function isAtRoot(name: string, root: string): boolean {
+  return TABLE[root]?.some((names) => names.includes(name)) === true;
+}
+
+/** Modules of C, a source with its header each, that include each other in a circle. For TypeScript the linter finds them. */
+export function circlesOfC(files: readonly SourceFile[]): readonly Finding[] {
+  const root = "guest/agent/src";
+  const moduleOf = (path: string): string => path.replace(/\.[ch]$/, "");
+  const includes = new Map<string, Set<string>>();
+  for (const file of files) {
+    if (!file.path.startsWith(`${root}/`) || !/\.[ch]$/.test(file.path)) continue;
+    const own = moduleOf(file.path);
+    const all = includes.get(own) ?? new Set();
+    includes.set(own, all);
+    for (const target of targetsOf(file, root)) if (moduleOf(target) !== own) all.add(moduleOf(target));
+  }
+  return [...includes.keys()].flatMap((start) => {
+    const way = wayBack(start, includes);
+    return way === undefined ? [] : [`${start}: includes itself by way of ${way.join(", ")}`];
+  });
+}
+
+function wayBack(
+  start: string,
+  includes: ReadonlyMap<string, ReadonlySet<string>>,
+): readonly string[] | undefined {
+  const seen = new Set<string>();
+  const ways: (readonly string[])[] = [[start]];
+  for (let way = ways.shift(); way !== undefined; way = ways.shift()) {
+    for (const next of includes.get(way.at(-1) ?? "") ?? []) {
+      if (next === start) return way.slice(1);
+      if (!seen.has(next)) ways.push([...way, next]);
+      seen.add(next);
+    }
+  }
+  return undefined;
+}
