@@ -5,7 +5,6 @@ import { ERROR_CATALOGUE } from "../packages/contract/src/errors/errors.ts";
 import { OPERATIONS } from "../packages/contract/src/api/fastvm/operations.ts";
 import { circlesOfC, climbs } from "./tidy/directions.ts";
 import { brokenAnchors, brokenLinks, undocumentedErrors } from "./tidy/documents.ts";
-import { passedDoors } from "./tidy/doors.ts";
 import { deadExports } from "./tidy/exports.ts";
 import { misplacedImports, unusedFiles, wrongDirections } from "./tidy/imports.ts";
 import { machinePaths, registryHosts, unexplainedFiles, vagueFolders, wideLines } from "./tidy/layout.ts";
@@ -153,32 +152,6 @@ describe("imports", () => {
       ["key.ts", "Lost"],
       ["key.ts", "Tag"],
     ]);
-  });
-
-  test("APIs know the engine by its door, the engine knows no API, the model knows nothing", () => {
-    expect(passedDoors(FILES)).toEqual([]);
-  });
-
-  test.each([
-    ["packages/control-plane/src/api/one/routes/get.ts", `import { x } from "../../two/views.ts";`],
-    ["packages/control-plane/src/api/shared/route.ts", `import { x } from "../one/views.ts";`],
-    ["packages/control-plane/src/api/one/views.ts", `import type { VmRow } from "../../store/schema.ts";`],
-    ["packages/control-plane/src/api/one/launch.ts", `import { x } from "../../engine/vms/launch.ts";`],
-    ["packages/control-plane/src/engine/vms/launch.ts", `import type { FastifyReply } from "fastify";`],
-    ["packages/control-plane/src/engine/vms/launch.ts", `import { view } from "../../api/one/views.ts";`],
-    ["packages/contract/src/model/ttl.ts", `import { Type } from "typebox";`],
-    ["packages/contract/src/model/ttl.ts", `import { LIMIT } from "../limits.ts";`],
-  ])("what passes by a door in %s is refused: %s", (path, text) => {
-    expect(passedDoors([file(path, text)])).toHaveLength(1);
-  });
-
-  test("an API imports the engine's door and what APIs share, the model the model", () => {
-    const samples = [
-      file("packages/control-plane/src/api/one/launch.ts", `import { x } from "../../engine/engine.ts";`),
-      file("packages/control-plane/src/api/one/errors.ts", `import { x } from "../shared/answer-error.ts";`),
-      file("packages/contract/src/model/vm.ts", `import type { Ttl } from "./ttl.ts";`),
-    ];
-    expect(passedDoors(samples)).toEqual([]);
   });
 
   test("every file is used", () => {

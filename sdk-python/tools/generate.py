@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Set, Tuple
 
-from naming import CLASS_NAMES, INLINE_NAMES, snake_case
+from naming import CLASS_NAMES, DOCUMENTED_FIELDS, INLINE_NAMES, snake_case
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT.parent / "packages/contract/src/api/fastvm/openapi.json"
@@ -24,6 +24,8 @@ class Schemas:
     def __init__(self, document: Json) -> None:
         self.named: Dict[str, Json] = document["components"]["schemas"]
         self.objects: Dict[str, Json] = {}
+        for name, fields in DOCUMENTED_FIELDS.items():
+            self.named[name]["properties"] = {**fields, **self.named[name]["properties"]}
         for name, schema in self.named.items():
             if schema.get("type") == "object" and "properties" in schema:
                 self.add(class_name(name), name, schema)

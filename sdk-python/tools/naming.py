@@ -34,6 +34,11 @@ INLINE_NAMES = {
     "EgressMode.rate_limit": "EgressModeRateLimit",
 }
 
+# What is documented and other servers send; ours, whose deleted VMs are gone, does not.
+DOCUMENTED_FIELDS = {
+    "Vm": {"deletedAt": {"type": ["string", "null"], "format": "date-time"}},
+}
+
 
 def snake_case(name: str) -> str:
     """`memoryMiB` is `memory_mi_b`, as the published models have it."""

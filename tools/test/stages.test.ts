@@ -20,7 +20,8 @@ test("the soak hands its arguments on", () => {
   expect(selectStages(["soak", "--rounds", "200"]).at(-1)?.command.slice(-2)).toEqual(["--rounds", "200"]);
 });
 
-test("the stage of the Python SDK hands its arguments on", () => {
+test("the stages of the Python SDK hand their arguments on", () => {
+  expect(selectStages(["python-vm"]).map((stage) => stage.name)).toEqual(["image", "python-vm"]);
   expect(selectStages(["python", "-k", "stream"]).at(-1)?.command.slice(-2)).toEqual(["-k", "stream"]);
 });
 

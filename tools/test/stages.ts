@@ -12,10 +12,11 @@ export interface Stage {
 const FUZZ_SECONDS = 10;
 const SOAK = "soak";
 const PYTHON = "python";
+const PYTHON_VM = "python-vm";
 /** They start VMs. */
-const NEED_IMAGE: ReadonlySet<string> = new Set(["vm", "e2e", SOAK]);
+const NEED_IMAGE: ReadonlySet<string> = new Set(["vm", "e2e", PYTHON_VM, SOAK]);
 /** What they run takes arguments of its own. */
-const TAKE_ARGUMENTS: ReadonlySet<string> = new Set([PYTHON, SOAK]);
+const TAKE_ARGUMENTS: ReadonlySet<string> = new Set([PYTHON, PYTHON_VM, SOAK]);
 
 export const STAGES: readonly Stage[] = [
   plain("lint", "node_modules/.bin/oxlint", "--type-aware"),
@@ -39,6 +40,7 @@ export const STAGES: readonly Stage[] = [
   plain("image", "guest/image/build.sh"),
   vitest("vm"),
   vitest("e2e"),
+  pytest(PYTHON_VM, "sdk-python/tests/daemon"),
   soak(),
 ];
 

@@ -4,7 +4,6 @@ from . import types as types
 from ._async.client import AsyncFastvmClient as AsyncFastvmClient
 from ._async.console import AsyncConsole as AsyncConsole
 from ._async.exec_stream import AsyncExecStream as AsyncExecStream
-from ._async.transfer import TransferProgress as TransferProgress
 from ._errors import APIConnectionError as APIConnectionError
 from ._errors import APIError as APIError
 from ._errors import APIResponseValidationError as APIResponseValidationError
@@ -32,6 +31,7 @@ from ._errors import VMNotReadyError as VMNotReadyError
 from ._exec import ExecEvent as ExecEvent
 from ._options import NOT_GIVEN as NOT_GIVEN
 from ._options import NotGiven as NotGiven
+from ._progress import TransferProgress as TransferProgress
 from ._sync.client import FastvmClient as FastvmClient
 from ._sync.console import Console as Console
 from ._sync.exec_stream import ExecStream as ExecStream

@@ -1,6 +1,6 @@
 /** Puts the parts together: the context that routes work with, and its start and stop. */
 import { CapacityQueue } from "./placement/capacity-queue.ts";
-import type { LendRoom, LifecycleContext } from "./context.ts";
+import type { LifecycleContext } from "./context.ts";
 import { drainQueue } from "./vms/drain-queue.ts";
 import { expireOverdue } from "./vms/expire.ts";
 import { isCallersFault } from "./failure.ts";
@@ -12,12 +12,7 @@ import { SerialByKey } from "./serial-by-key.ts";
 import { followWorker } from "./vms/worker-events.ts";
 
 export function createLifecycle(
-  deps: Omit<
-    LifecycleContext,
-    "inflight" | "queue" | "reconciler" | "updates" | "owedNetworks" | "lendRoom"
-  > & {
-    readonly lendRoom?: LendRoom | undefined;
-  },
+  deps: Omit<LifecycleContext, "inflight" | "queue" | "reconciler" | "updates" | "owedNetworks">,
 ): LifecycleContext {
   const queue = new CapacityQueue(() => drainQueue(ctx), deps.config.queueRetryMs, deps.log);
   const inflight = new InflightOperations((key, error) => {
@@ -27,7 +22,6 @@ export function createLifecycle(
   const reconciler = new Reconciler(comparison, deps.config, deps.log);
   const ctx: LifecycleContext = {
     ...deps,
-    lendRoom: deps.lendRoom ?? ((work) => work()),
     inflight,
     reconciler,
     updates: new SerialByKey(),

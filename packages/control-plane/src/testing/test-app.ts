@@ -4,7 +4,6 @@ import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { newOrgId, type OrgId, type ServiceDirectory, type VmId } from "@fastvm/contract";
 import type { FastifyInstance, FastifyServerFactory } from "fastify";
-import type { LendRoom } from "../engine/context.ts";
 import { hashApiKey, storeApiKey } from "../engine/keys/api-keys.ts";
 import { buildApp } from "../app/build-app.ts";
 import { DEFAULT_CONFIG, type ControlPlaneConfig } from "../config.ts";
@@ -49,7 +48,6 @@ export interface TestAppOptions {
   readonly store?: Store;
   readonly worker?: FakeWorker;
   readonly serverFactory?: FastifyServerFactory;
-  readonly lendRoom?: LendRoom;
   readonly useDirectory?: (directory: ServiceDirectory) => void;
   readonly useOperator?: (operator: FastifyInstance) => void;
 }
@@ -79,7 +77,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
   // The first one is whose the host is.
   const orgId = await createOrganisation(store, config, TEST_KEY, 0);
   await createOrganisation(store, config, OTHER_KEY, 1);
-  const { serverFactory, lendRoom, useDirectory, useOperator } = options;
+  const { serverFactory, useDirectory, useOperator } = options;
   const stagingFolder = await mkdtemp(join(tmpdir(), "fastvm-staging-"));
   const ownerOf = (vmId: VmId) => stagingOwner(store, vmId);
   const staging = createStaging({ folder: stagingFolder, limits: config.staging, ownerOf, clock, log });
@@ -91,7 +89,6 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     config,
     staging,
     ...(serverFactory ? { serverFactory } : {}),
-    ...(lendRoom ? { lendRoom } : {}),
     ...(useDirectory ? { useDirectory } : {}),
     ...(useOperator ? { useOperator } : {}),
   });

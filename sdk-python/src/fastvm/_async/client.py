@@ -12,6 +12,7 @@ from .._errors import BuildError, BuildNotReadyError
 from .._generated import routes
 from .._generated.models import VM, HealthResponse, Snapshot
 from .._options import CallOptions, Headers, Query
+from .._progress import OnProgress
 from .._refs import VMRef
 from .._tar_flavor import pack_options
 from .._tar_process import local_tar_flavor
@@ -23,7 +24,7 @@ from .http import AsyncHttp
 from .quotas import AsyncQuotas
 from .snapshots import AsyncSnapshots
 from .ssh_keys import AsyncMe
-from .transfer import DEFAULT_TRANSFER_SECONDS, AsyncTransfer, OnProgress
+from .transfer import DEFAULT_TRANSFER_SECONDS, AsyncTransfer
 from .upload import pack_folder, upload
 from .vms import AsyncVms
 

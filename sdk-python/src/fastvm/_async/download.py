@@ -22,12 +22,15 @@ async def download(transfer: AsyncTransfer, remote_path: str, local_path: str) -
     staging = await transfer.vms.files.presign(transfer.vm, remote_path)
     await transfer.run_checked(_shell.put_from_vm(found, remote_path, staging.upload_url, flavor))
     chunks = transfer.get(staging.download_url)
-    if found.is_folder:
-        await unpack_folder(chunks, local_path, flavor)
-    elif found.goes_as_archive(flavor):
-        await unpack_file(chunks, local_path, posixpath.basename(remote_path), flavor, found.metadata)
-    else:
-        await write_file(chunks, local_path, found.metadata)
+    try:
+        if found.is_folder:
+            await unpack_folder(chunks, local_path, flavor)
+        elif found.goes_as_archive(flavor):
+            await unpack_file(chunks, local_path, posixpath.basename(remote_path), flavor, found.metadata)
+        else:
+            await write_file(chunks, local_path, found.metadata)
+    finally:
+        await chunks.aclose()
 
 
 async def look_at(transfer: AsyncTransfer, remote_path: str) -> _shell.Found:

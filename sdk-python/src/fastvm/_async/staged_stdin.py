@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, AsyncIterator, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, AsyncGenerator, List, Optional, Sequence
 
 from .. import _shell
 from .._errors import FastvmError
@@ -28,7 +28,7 @@ async def staged_stdin(vms: AsyncVms, vm: VMRef, stdin: Any, argv: Sequence[str]
     return _shell.with_stdin_of(path, argv)
 
 
-async def chunks_of(stdin: Any) -> AsyncIterator[bytes]:
+async def chunks_of(stdin: Any) -> AsyncGenerator[bytes, None]:
     """Text, bytes, a file that was opened to read bytes, or something that gives bytes when iterated over."""
     if isinstance(stdin, str):
         stdin = stdin.encode()

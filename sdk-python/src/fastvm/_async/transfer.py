@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, AsyncIterable, AsyncIterator, Callable, Dict, Optional
+from typing import TYPE_CHECKING, AsyncGenerator, AsyncIterable, Dict, Optional
 
 import httpx
 
-from .._errors import FileTransferError, describe
+from .._errors import FileTransferError, UnprocessableEntityError, describe
 from .._generated.models import ExecVMResponse
+from .._progress import OnProgress, TransferProgress
 from .._refs import VMRef
 from .._request import id_of
 
@@ -23,17 +23,6 @@ STAGING_TIMEOUT = httpx.Timeout(900.0, connect=15.0)
 CONTENT_TYPE = "application/octet-stream"
 # Whatever comes is to land as it was put there.
 AS_IT_IS = {"accept-encoding": "identity"}
-
-
-@dataclass(frozen=True)
-class TransferProgress:
-    #: Compressed ones, when a folder is sent.
-    transferred_bytes: int
-    #: None for a folder, whose compressed size nobody knows before its end.
-    total_bytes: Optional[int] = None
-
-
-OnProgress = Callable[[TransferProgress], None]
 
 
 class AsyncTransfer:
@@ -61,23 +50,34 @@ class AsyncTransfer:
         throw_if_failed(await self.run("sh", "-c", script), "The VM's side of the transfer")
 
     async def fetch_into_vm(self, url: str, path: str) -> None:
-        result = await self.vms.files.fetch(self.vm, url, path, self._fetch_timeout_sec)
+        try:
+            result = await self.vms.files.fetch(self.vm, url, path, self._fetch_timeout_sec)
+        except UnprocessableEntityError as cause:
+            # The VM's own reason, in the words of its kernel.
+            raise FileTransferError(f"Writing {path} in VM {self.vm} failed: {cause.detail}") from cause
         throw_if_failed(result, f"Writing {path} in VM {self.vm}")
 
-    async def put(self, url: str, chunks: AsyncIterable[bytes], size: Optional[int], content_type: str = CONTENT_TYPE) -> None:
-        """The API key is not sent along: the URL is the permission."""
+    async def put(
+        self, url: str, chunks: AsyncGenerator[bytes, None], size: Optional[int], content_type: str = CONTENT_TYPE
+    ) -> None:
+        """The API key is not sent along: the URL is the permission. Whatever happens, the chunks are let go of."""
         headers: Dict[str, str] = {"content-type": content_type}
         if size is not None:
             headers["content-length"] = str(size)
+        counted = self._counted(chunks, size)
         try:
             async with staging_client() as client:
-                response = await client.put(url, content=self._counted(chunks, size), headers=headers)
+                response = await client.put(url, content=counted, headers=headers)
         except httpx.HTTPError as cause:
             raise FileTransferError(f"The upload broke: {describe(cause)}") from cause
+        finally:
+            await counted.aclose()
+            await chunks.aclose()
         if not response.is_success:
             raise refused("upload", response.status_code, response.text)
 
-    async def get(self, url: str) -> AsyncIterator[bytes]:
+    async def get(self, url: str) -> AsyncGenerator[bytes, None]:
+        """Who stops before its end closes it."""
         try:
             async with staging_client() as client, client.stream("GET", url, headers=AS_IT_IS) as response:
                 if not response.is_success:
@@ -89,7 +89,7 @@ class AsyncTransfer:
         except httpx.HTTPError as cause:
             raise FileTransferError(f"The download broke: {describe(cause)}") from cause
 
-    async def _counted(self, chunks: AsyncIterable[bytes], total: Optional[int]) -> AsyncIterator[bytes]:
+    async def _counted(self, chunks: AsyncIterable[bytes], total: Optional[int]) -> AsyncGenerator[bytes, None]:
         transferred = 0
         async for chunk in chunks:
             yield chunk

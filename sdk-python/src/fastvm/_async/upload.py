@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import AsyncIterator, Optional, Sequence, Tuple
+from typing import AsyncGenerator, Optional, Sequence, Tuple
 
 from .. import _shell
 from .._errors import FileTransferError, RemoteFileNotFoundError
@@ -68,7 +68,7 @@ async def send_archive(transfer: AsyncTransfer, folder: str, file: Optional[str]
     return archive, flavor
 
 
-async def pack_folder(folder: str, options: Sequence[str], file: Optional[str] = None) -> AsyncIterator[bytes]:
+async def pack_folder(folder: str, options: Sequence[str], file: Optional[str] = None) -> AsyncGenerator[bytes, None]:
     tar = await in_thread(packing, folder, options, file)
     try:
         while True:
@@ -81,7 +81,7 @@ async def pack_folder(folder: str, options: Sequence[str], file: Optional[str] =
         tar.close()
 
 
-async def read_file(path: str) -> AsyncIterator[bytes]:
+async def read_file(path: str) -> AsyncGenerator[bytes, None]:
     file = await in_thread(lambda: open(path, "rb", buffering=0))
     with file:
         while True:

@@ -725,6 +725,7 @@ class VM(Model):
     """The policy with one rule for each service."""
     auto_resume: bool
     """Whether requests to its services wake it when it is paused."""
+    deleted_at: Optional[datetime] = None
     status_reason: Optional[str] = None
     """Why the VM is in `error`, or what it waits for."""
     source_name: Optional[str] = None
@@ -751,6 +752,7 @@ class VM(Model):
         "env_vars": "envVars",
         "effective_firewall": "effectiveFirewall",
         "auto_resume": "autoResume",
+        "deleted_at": "deletedAt",
         "status_reason": "statusReason",
         "source_name": "sourceName",
         "source_snapshot_id": "sourceSnapshotId",
@@ -765,6 +767,7 @@ class VM(Model):
         "created_at": MOMENT,
         "firewall": OneOf(Ref("FirewallPolicy"), Ref("LegacyFirewallPolicy")),
         "effective_firewall": OneOf(Ref("FirewallPolicy"), Ref("LegacyFirewallPolicy")),
+        "deleted_at": MOMENT,
         "ttl": Ref("TTL"),
         "paused_at": MOMENT,
     }

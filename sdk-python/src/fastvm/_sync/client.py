@@ -13,6 +13,7 @@ from .._errors import BuildError, BuildNotReadyError
 from .._generated import routes
 from .._generated.models import VM, HealthResponse, Snapshot
 from .._options import CallOptions, Headers, Query
+from .._progress import OnProgress
 from .._refs import VMRef
 from .._tar_flavor import pack_options
 from .._tar_process import local_tar_flavor
@@ -24,7 +25,7 @@ from .http import Http
 from .quotas import Quotas
 from .snapshots import Snapshots
 from .ssh_keys import Me
-from .transfer import DEFAULT_TRANSFER_SECONDS, Transfer, OnProgress
+from .transfer import DEFAULT_TRANSFER_SECONDS, Transfer
 from .upload import pack_folder, upload
 from .vms import Vms
 

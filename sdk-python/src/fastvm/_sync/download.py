@@ -23,12 +23,15 @@ def download(transfer: Transfer, remote_path: str, local_path: str) -> None:
     staging = transfer.vms.files.presign(transfer.vm, remote_path)
     transfer.run_checked(_shell.put_from_vm(found, remote_path, staging.upload_url, flavor))
     chunks = transfer.get(staging.download_url)
-    if found.is_folder:
-        unpack_folder(chunks, local_path, flavor)
-    elif found.goes_as_archive(flavor):
-        unpack_file(chunks, local_path, posixpath.basename(remote_path), flavor, found.metadata)
-    else:
-        write_file(chunks, local_path, found.metadata)
+    try:
+        if found.is_folder:
+            unpack_folder(chunks, local_path, flavor)
+        elif found.goes_as_archive(flavor):
+            unpack_file(chunks, local_path, posixpath.basename(remote_path), flavor, found.metadata)
+        else:
+            write_file(chunks, local_path, found.metadata)
+    finally:
+        chunks.close()
 
 
 def look_at(transfer: Transfer, remote_path: str) -> _shell.Found:

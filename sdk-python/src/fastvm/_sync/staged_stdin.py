@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Generator, List, Optional, Sequence
 
 from .. import _shell
 from .._errors import FastvmError
@@ -29,7 +29,7 @@ def staged_stdin(vms: Vms, vm: VMRef, stdin: Any, argv: Sequence[str], user: Opt
     return _shell.with_stdin_of(path, argv)
 
 
-def chunks_of(stdin: Any) -> Iterator[bytes]:
+def chunks_of(stdin: Any) -> Generator[bytes, None, None]:
     """Text, bytes, a file that was opened to read bytes, or something that gives bytes when iterated over."""
     if isinstance(stdin, str):
         stdin = stdin.encode()

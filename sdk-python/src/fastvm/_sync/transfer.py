@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Dict, Iterable, Iterator, Optional
+from typing import TYPE_CHECKING, Dict, Generator, Iterable, Optional
 
 import httpx
 
-from .._errors import FileTransferError, describe
+from .._errors import FileTransferError, UnprocessableEntityError, describe
 from .._generated.models import ExecVMResponse
+from .._progress import OnProgress, TransferProgress
 from .._refs import VMRef
 from .._request import id_of
 
@@ -24,17 +24,6 @@ STAGING_TIMEOUT = httpx.Timeout(900.0, connect=15.0)
 CONTENT_TYPE = "application/octet-stream"
 # Whatever comes is to land as it was put there.
 AS_IT_IS = {"accept-encoding": "identity"}
-
-
-@dataclass(frozen=True)
-class TransferProgress:
-    #: Compressed ones, when a folder is sent.
-    transferred_bytes: int
-    #: None for a folder, whose compressed size nobody knows before its end.
-    total_bytes: Optional[int] = None
-
-
-OnProgress = Callable[[TransferProgress], None]
 
 
 class Transfer:
@@ -62,23 +51,34 @@ class Transfer:
         throw_if_failed(self.run("sh", "-c", script), "The VM's side of the transfer")
 
     def fetch_into_vm(self, url: str, path: str) -> None:
-        result = self.vms.files.fetch(self.vm, url, path, self._fetch_timeout_sec)
+        try:
+            result = self.vms.files.fetch(self.vm, url, path, self._fetch_timeout_sec)
+        except UnprocessableEntityError as cause:
+            # The VM's own reason, in the words of its kernel.
+            raise FileTransferError(f"Writing {path} in VM {self.vm} failed: {cause.detail}") from cause
         throw_if_failed(result, f"Writing {path} in VM {self.vm}")
 
-    def put(self, url: str, chunks: Iterable[bytes], size: Optional[int], content_type: str = CONTENT_TYPE) -> None:
-        """The API key is not sent along: the URL is the permission."""
+    def put(
+        self, url: str, chunks: Generator[bytes, None, None], size: Optional[int], content_type: str = CONTENT_TYPE
+    ) -> None:
+        """The API key is not sent along: the URL is the permission. Whatever happens, the chunks are let go of."""
         headers: Dict[str, str] = {"content-type": content_type}
         if size is not None:
             headers["content-length"] = str(size)
+        counted = self._counted(chunks, size)
         try:
             with staging_client() as client:
-                response = client.put(url, content=self._counted(chunks, size), headers=headers)
+                response = client.put(url, content=counted, headers=headers)
         except httpx.HTTPError as cause:
             raise FileTransferError(f"The upload broke: {describe(cause)}") from cause
+        finally:
+            counted.close()
+            chunks.close()
         if not response.is_success:
             raise refused("upload", response.status_code, response.text)
 
-    def get(self, url: str) -> Iterator[bytes]:
+    def get(self, url: str) -> Generator[bytes, None, None]:
+        """Who stops before its end closes it."""
         try:
             with staging_client() as client, client.stream("GET", url, headers=AS_IT_IS) as response:
                 if not response.is_success:
@@ -90,7 +90,7 @@ class Transfer:
         except httpx.HTTPError as cause:
             raise FileTransferError(f"The download broke: {describe(cause)}") from cause
 
-    def _counted(self, chunks: Iterable[bytes], total: Optional[int]) -> Iterator[bytes]:
+    def _counted(self, chunks: Iterable[bytes], total: Optional[int]) -> Generator[bytes, None, None]:
         transferred = 0
         for chunk in chunks:
             yield chunk

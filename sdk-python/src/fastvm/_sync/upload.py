@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Iterator, Optional, Sequence, Tuple
+from typing import Generator, Optional, Sequence, Tuple
 
 from .. import _shell
 from .._errors import FileTransferError, RemoteFileNotFoundError
@@ -69,7 +69,7 @@ def send_archive(transfer: Transfer, folder: str, file: Optional[str]) -> Tuple[
     return archive, flavor
 
 
-def pack_folder(folder: str, options: Sequence[str], file: Optional[str] = None) -> Iterator[bytes]:
+def pack_folder(folder: str, options: Sequence[str], file: Optional[str] = None) -> Generator[bytes, None, None]:
     tar = in_thread(packing, folder, options, file)
     try:
         while True:
@@ -82,7 +82,7 @@ def pack_folder(folder: str, options: Sequence[str], file: Optional[str] = None)
         tar.close()
 
 
-def read_file(path: str) -> Iterator[bytes]:
+def read_file(path: str) -> Generator[bytes, None, None]:
     file = in_thread(lambda: open(path, "rb", buffering=0))
     with file:
         while True:

@@ -1,0 +1,138 @@
+"""A real daemon with a data folder of its own, for all of these tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator, List
+
+import fastvm
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+# Beside the default cache, so that layers are shared by hard link.
+FOLDER = Path("/var/cache/fastvm-test")
+# The first start of a machine boots a template.
+START_SECONDS = 180
+
+
+class Daemon:
+    def __init__(self) -> None:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        self.data = Path(tempfile.mkdtemp(prefix="python-", dir=FOLDER))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def api_key(self) -> str:
+        return (self.data / "api-key").read_text(encoding="utf-8").strip()
+
+    @property
+    def pid(self) -> int:
+        pid: int = json.loads((self.data / "daemon.json").read_text(encoding="utf-8"))["process"]["pid"]
+        return pid
+
+    def start(self, *options: str) -> None:
+        """Also again, on the same folder and port."""
+        self._fastvm("serve", "-d", "--port", str(self.port), "--pool-size", "1", *options)
+
+    def kill(self) -> None:
+        """As a crash would; VMs run on."""
+        pid = self.pid
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: is_gone(pid))
+
+    def remove(self) -> None:
+        self._fastvm("stop", "--vms")
+        shutil.rmtree(self.data, ignore_errors=True)
+
+    def _fastvm(self, *arguments: str) -> None:
+        command = [str(ROOT / "fastvm"), *arguments, "--data-dir", str(self.data)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=START_SECONDS)
+        assert done.returncode == 0, done.stdout
+
+
+def is_gone(pid: int) -> bool:
+    """One that has ended and that nobody has waited for yet is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return True
+    return stat[stat.rindex(")") + 2] in "ZX"
+
+
+def eventually(holds: Callable[[], Any], seconds: float = 60) -> Any:
+    """What `holds` gives as soon as it is something."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = holds()
+        if found or time.monotonic() > deadline:
+            assert found
+            return found
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def daemon() -> Iterator[Daemon]:
+    made = Daemon()
+    before = {name: os.environ.get(name) for name in ("FASTVM_BASE_URL", "FASTVM_API_KEY")}
+    os.environ.update(FASTVM_BASE_URL=made.url, FASTVM_API_KEY=made.api_key)
+    yield made
+    for name, value in before.items():
+        if value is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = value
+    made.remove()
+
+
+@pytest.fixture(scope="session")
+def client(daemon: Daemon) -> Iterator[fastvm.FastvmClient]:
+    with fastvm.FastvmClient() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def vm(client: fastvm.FastvmClient) -> fastvm.types.VM:
+    """One that all tests may run commands in; who pauses or deletes launches another."""
+    return client.vms.launch(machine_type="c1m2", name="shared")
+
+
+@pytest.fixture
+def launch(client: fastvm.FastvmClient) -> Iterator[Callable[..., fastvm.types.VM]]:
+    made: List[fastvm.types.VM] = []
+
+    def launch_one(**options: Any) -> fastvm.types.VM:
+        made.append(client.vms.launch(machine_type="c1m2", **options))
+        return made[-1]
+
+    yield launch_one
+    for each in made:
+        try:
+            client.vms.delete(each)
+        except fastvm.NotFoundError:
+            # The test did.
+            continue
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing(client: fastvm.FastvmClient, vm: fastvm.types.VM) -> Iterator[None]:
+    yield
+    for other in client.vms.list():
+        if other.id != vm.id and other.name != "kept":
+            client.vms.delete(other)
+    for snapshot in client.snapshots.list():
+        client.snapshots.delete(snapshot)
