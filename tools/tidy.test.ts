@@ -78,6 +78,19 @@ describe("imports", () => {
     ["guest/agent/src/streams/exec.c", `#include "agent.h"\n#include "loop/serve.h"\n`, "above"],
     ["guest/agent/src/link/link.c", `#include "link.h"\n#include "system/clock.h"\n`, "beside"],
     ["packages/worker/src/odds/ends.ts", "", "no place"],
+    ["packages/contract/src/model/ttl.ts", `import { newVmId } from "../ids.ts";`, "beside"],
+    ["packages/control-plane/src/engine/find.ts", `import { route } from "../api/shared/scope.ts";`, "above"],
+    ["packages/control-plane/src/engine/vms/vms.ts", `import { fastify } from "fastify";`, "no HTTP"],
+    [
+      "packages/control-plane/src/api/fastvm/x.ts",
+      `import { pause } from "../../engine/vms/pause.ts";`,
+      "door",
+    ],
+    [
+      "packages/control-plane/src/api/shared/x.ts",
+      `import type { Store } from "../../store/store.ts";`,
+      "door",
+    ],
   ])("an upward import in %s is refused: %s", (path, text, objection) => {
     expect(climbs([file(path, text)])).toEqual([expect.stringContaining(objection)]);
   });
@@ -88,6 +101,10 @@ describe("imports", () => {
       file(
         "packages/worker/src/vm/state/vm.ts",
         `import { a } from "./b.ts"; import { c } from "../../disk/chain.ts";`,
+      ),
+      file(
+        "packages/control-plane/src/api/fastvm/x.ts",
+        `import type { Vms } from "../../engine/engine.ts";`,
       ),
       file("packages/worker/src/vm/state/vm.test.ts", `import { launch } from "../transitions/launch.ts";`),
       file(

@@ -12,6 +12,42 @@ type Levels = readonly (readonly string[])[];
  * and is not named stands above all. Tests import what they want.
  */
 const TABLE: Readonly<Record<string, Levels>> = {
+  "packages/contract/src": [
+    ["api/fastvm"],
+    ["string-map-rules.ts", "nearest-name.ts"],
+    ["names.ts", "service-address.ts", "request-id.ts"],
+    ["credentials.ts"],
+    ["port"],
+    ["errors", "steps"],
+    ["machine-type.ts"],
+    ["model", "ids.ts", "limits.ts"],
+  ],
+  "packages/control-plane/src": [
+    ["app"],
+    ["operator"],
+    ["api/fastvm"],
+    ["api/shared"],
+    ["engine/engine.ts", "engine/lifecycle.ts"],
+    ["engine/services", "engine/reconcile"],
+    ["engine/snapshots"],
+    ["engine/vms"],
+    [
+      "engine/network",
+      "engine/keys",
+      "engine/placement",
+      "engine/organisations",
+      "engine/files",
+      "engine/exec",
+    ],
+    ["engine/states"],
+    ["engine"],
+    ["engine/reconcile/reconciler.ts", "engine/placement/capacity-queue.ts"],
+    ["engine/reconcile/owed.ts", "engine/inflight.ts", "metrics-source.ts"],
+    ["staging"],
+    ["http"],
+    ["config.ts", "http/linger.ts", "store"],
+    ["staging/staging-limits.ts", "clock.ts", "log.ts"],
+  ],
   "packages/worker/src": [
     ["recovery"],
     ["vm/transitions"],
@@ -63,11 +99,49 @@ const TABLE: Readonly<Record<string, Levels>> = {
   "guest/agent/src": [["boot"], ["loop"], ["identity"], ["streams"], ["agent.h"], ["link", "system"]],
 };
 
+interface Wall {
+  readonly of: string;
+  readonly against: readonly string[];
+  /** What may be imported all the same. */
+  readonly but?: string;
+  readonly remedy: string;
+}
+
+const CONTROL_PLANE = "packages/control-plane/src";
+
+/** What stands further down, and is yet not to be imported from there. */
+const WALLS: readonly Wall[] = [
+  {
+    of: `${CONTROL_PLANE}/api`,
+    against: [`${CONTROL_PLANE}/engine`, `${CONTROL_PLANE}/store`],
+    but: `${CONTROL_PLANE}/engine/engine.ts`,
+    remedy: "an API knows the engine by its door, engine.ts, alone",
+  },
+  {
+    of: `${CONTROL_PLANE}/engine`,
+    against: ["fastify"],
+    remedy: "the engine knows no HTTP; routes are in api/",
+  },
+];
+
 export function climbs(files: readonly SourceFile[]): readonly Finding[] {
   return Object.entries(TABLE).flatMap(([root, levels]) =>
     files
       .filter(({ path }) => path.startsWith(`${root}/`) && isProduct(path))
-      .flatMap((file) => placeless(file, root, levels) ?? climbsOf(file, root, levels)),
+      .flatMap((file) => [
+        ...(placeless(file, root, levels) ?? climbsOf(file, root, levels)),
+        ...breaches(file, root),
+      ]),
+  );
+}
+
+function breaches(file: SourceFile, root: string): readonly Finding[] {
+  return WALLS.filter(({ of }) => file.path.startsWith(`${of}/`)).flatMap(({ against, but, remedy }) =>
+    targetsOf(file, root)
+      .filter(
+        (target) => target !== but && against.some((at) => target === at || target.startsWith(`${at}/`)),
+      )
+      .map((target) => `${file.path}: imports ${target}; ${remedy}`),
   );
 }
 
@@ -111,13 +185,11 @@ function placeOf(path: string, levels: Levels): Place | undefined {
 
 const INCLUDE = /^#include "([^"]+)"/gm;
 
-/** The files of the repository that it imports or includes. */
+/** What it imports or includes: files by their path, packages by their name. */
 function targetsOf(file: SourceFile, root: string): readonly string[] {
   const folder = dirname(file.path);
   if (file.path.endsWith(".ts")) {
-    return importsOf(file)
-      .filter((name) => name.startsWith("."))
-      .map((name) => join(folder, name));
+    return importsOf(file).map((name) => (name.startsWith(".") ? join(folder, name) : name));
   }
   // The compiler looks beside the file first, then in the folder of sources.
   const included = [...file.text.matchAll(INCLUDE)].map(([, name = ""]) => name);

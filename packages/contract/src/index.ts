@@ -3,7 +3,7 @@ export type { ApiName } from "./credentials.ts";
 export { isUuid, newOrgId, newSnapshotId, newVmId } from "./ids.ts";
 export type { OrgId, SnapshotId, VmId } from "./ids.ts";
 export { errorCodesOf } from "./api/fastvm/error-codes-of.ts";
-export { errorBody } from "./errors/error-body.ts";
+export { errorBody } from "./api/fastvm/error-body.ts";
 export { errorFromWire, errorToWire } from "./errors/error-wire.ts";
 export type { ErrorWire } from "./errors/error-wire.ts";
 export type { ErrorEntry } from "./errors/error-entry.ts";
@@ -83,10 +83,13 @@ export type { VmLogs } from "./api/fastvm/schemas/logs.ts";
 export { VmStatsSchema } from "./api/fastvm/schemas/stats.ts";
 export type { VmStats } from "./api/fastvm/schemas/stats.ts";
 export { GUARDS_KEYWORD } from "./api/fastvm/schemas/strict.ts";
-export { TTL_ACTIONS, TtlSchema } from "./api/fastvm/schemas/ttl.ts";
-export type { Ttl, TtlAction } from "./api/fastvm/schemas/ttl.ts";
-export { VM_STATUSES, VmSchema } from "./api/fastvm/schemas/vm.ts";
-export type { Vm, VmStatus } from "./api/fastvm/schemas/vm.ts";
+export type { TtlAction } from "./model/ttl-action.ts";
+export { VM_STATUSES } from "./model/vm-status.ts";
+export type { VmStatus } from "./model/vm-status.ts";
+export { TtlSchema } from "./api/fastvm/schemas/ttl.ts";
+export type { Ttl } from "./api/fastvm/schemas/ttl.ts";
+export { VmSchema } from "./api/fastvm/schemas/vm.ts";
+export type { Vm } from "./api/fastvm/schemas/vm.ts";
 export { REQUEST_ID_HEADER, requestIdOf } from "./request-id.ts";
 export {
   parseServiceLabel,

@@ -1,6 +1,6 @@
 /** What an operator may tune. Every number has a default and a reason. */
 import type { ResourceAmounts } from "@fastvm/contract";
-import type { StagingLimits } from "./staging/staging-objects.ts";
+import type { StagingLimits } from "./staging/staging-limits.ts";
 
 export interface ControlPlaneConfig {
   /** What a new organisation may use. */

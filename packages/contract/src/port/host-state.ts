@@ -3,7 +3,7 @@
  */
 import type { SnapshotId, VmId } from "../ids.ts";
 import type { NetworkReport } from "../model/network-policy.ts";
-import type { TtlAction } from "../api/fastvm/schemas/ttl.ts";
+import type { TtlAction } from "../model/ttl-action.ts";
 import type { VmDeadline } from "./vm-life.ts";
 
 export interface HostState {

@@ -1,6 +1,6 @@
 /** What the proxy of services asks of the control plane, which has the records. */
 import type { VmId } from "../ids.ts";
-import type { VmStatus } from "../api/fastvm/schemas/vm.ts";
+import type { VmStatus } from "../model/vm-status.ts";
 import type { CallOptions } from "./call-options.ts";
 
 export interface ServiceDirectory {

@@ -5,7 +5,8 @@ import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { newOrgId, newVmId, type OrgId, type VmId } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { StagingObjects, type StagingLimits } from "./staging-objects.ts";
+import type { StagingLimits } from "./staging-limits.ts";
+import { StagingObjects } from "./staging-objects.ts";
 
 const DISK_BYTES = 100;
 const orgId = newOrgId();

@@ -9,19 +9,13 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { FastvmError, type OrgId, type VmId } from "@fastvm/contract";
 import { asFastvmError } from "../store/as-fastvm-error.ts";
+import type { StagingLimits } from "./staging-limits.ts";
 import { StagingLedger, type Claim } from "./staging-ledger.ts";
 
 export interface StagedObject {
   readonly bytes: number;
   /** Starts reading when it is iterated. */
   open(): Readable;
-}
-
-export interface StagingLimits {
-  /** Of all VMs of one organisation. That of a VM is the size of its disk, which each URL carries. */
-  readonly bytesPerOrg: number;
-  /** Free bytes of the disk that uploads leave. */
-  readonly freeBytesFloor: number;
 }
 
 export interface StagingObjectsOptions {

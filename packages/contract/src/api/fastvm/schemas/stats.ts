@@ -1,7 +1,7 @@
 /** What a VM uses of its host now. */
 import { Type, type Static } from "typebox";
 import { HitsSchema } from "./firewall-report.ts";
-import { VM_STATUSES, type VmStatus } from "./vm.ts";
+import { VM_STATUSES, type VmStatus } from "../../../model/vm-status.ts";
 
 const Amount = (description: string) => Type.Number({ minimum: 0, description });
 const Count = (description: string) => Type.Integer({ minimum: 0, description });

@@ -1,10 +1,8 @@
 /** A time to live: counts down only while the VM runs, then pauses or deletes it. */
 import { Type, type Static } from "typebox";
 import { MAX_TTL_SEC } from "../../../limits.ts";
+import { TTL_ACTIONS, type TtlAction } from "../../../model/ttl-action.ts";
 import { STRICT } from "./strict.ts";
-
-export const TTL_ACTIONS = ["pause", "delete"] as const;
-export type TtlAction = (typeof TTL_ACTIONS)[number];
 
 export const TtlSchema = Type.Object(
   {

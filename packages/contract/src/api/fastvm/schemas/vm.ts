@@ -1,21 +1,10 @@
 /** A VM as the API shows it. */
 import { Type, type Static } from "typebox";
+import { VM_STATUSES, type VmStatus } from "../../../model/vm-status.ts";
 import { stringMap } from "./string-map.ts";
 import { AnyFirewallSchema, type Firewall, type LegacyFirewall } from "./firewall.ts";
 import { nullable } from "./nullable.ts";
 import { TtlSchema } from "./ttl.ts";
-
-export const VM_STATUSES = [
-  "provisioning",
-  "running",
-  "pausing",
-  "paused",
-  "resuming",
-  "stopped",
-  "deleting",
-  "error",
-] as const;
-export type VmStatus = (typeof VM_STATUSES)[number];
 
 export const VmSchema = Type.Object(
   {

@@ -1,6 +1,6 @@
 /** The one shape in which failures are answered, by the API and by the proxy. */
-import type { ErrorBody } from "../api/fastvm/schemas/error-body.ts";
-import type { FastvmError } from "./errors.ts";
+import type { ErrorBody } from "./schemas/error-body.ts";
+import type { FastvmError } from "../../errors/errors.ts";
 
 export function errorBody(error: FastvmError, requestId?: string): ErrorBody {
   const { hint, retryable } = error.entry;
