@@ -31,7 +31,7 @@ export class ScriptedGuest implements AsyncDisposable {
   onFrame: (frame: HostFrame) => void = () => undefined;
   /** Called for each HELLO; by default answers it. */
   onHello: () => void = () => this.welcome();
-  readonly #folder: string;
+  readonly #folder: string | undefined;
   readonly #server: Server;
   #socket: Socket | undefined;
   #pending: Buffer = Buffer.alloc(0);
@@ -39,14 +39,19 @@ export class ScriptedGuest implements AsyncDisposable {
 
   static async start(name = "link.sock"): Promise<ScriptedGuest> {
     const folder = await mkdtemp(join(tmpdir(), "fastvm-scripted-guest-"));
+    return await ScriptedGuest.at(join(folder, name), folder);
+  }
+
+  /** Where a VM has its guest. `folder` goes with it. */
+  static async at(socketPath: string, folder?: string): Promise<ScriptedGuest> {
     const server = createServer();
-    const guest = new ScriptedGuest(folder, join(folder, name), server);
+    const guest = new ScriptedGuest(folder, socketPath, server);
     server.listen(guest.socketPath);
     await once(server, "listening");
     return guest;
   }
 
-  private constructor(folder: string, socketPath: string, server: Server) {
+  private constructor(folder: string | undefined, socketPath: string, server: Server) {
     this.#folder = folder;
     this.socketPath = socketPath;
     this.#server = server;
@@ -111,7 +116,7 @@ export class ScriptedGuest implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#socket?.destroy();
     this.#server.close();
-    await rm(this.#folder, { recursive: true, force: true });
+    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
   }
 
   #receive(chunk: Buffer): void {

@@ -5,6 +5,7 @@ import { newVmId, parseMachineType } from "@fastvm/contract";
 import type { NetworkPolicy, VmId, VmSpec } from "@fastvm/contract";
 import type { WorkerConfig } from "../config.ts";
 import { Worker } from "../worker.ts";
+import type { GuestForward } from "../vm/state/guest-forward.ts";
 
 export const CACHE = "/var/cache/fastvm";
 export const DENY_ALL: NetworkPolicy = {
@@ -22,11 +23,14 @@ export class TestWorker implements AsyncDisposable {
   readonly dataDir: string;
   #worker: Worker;
 
-  static async start(changes: Partial<WorkerConfig> = {}): Promise<TestWorker> {
+  static async start(
+    changes: Partial<WorkerConfig> = {},
+    options: { readonly forward?: GuestForward } = {},
+  ): Promise<TestWorker> {
     await mkdir(ROOT, { recursive: true });
     const dataDir = await mkdtemp(join(ROOT, "worker-"));
     const errors: unknown[] = [];
-    return new TestWorker(await startWorker(dataDir, errors, changes), dataDir, errors);
+    return new TestWorker(await startWorker(dataDir, errors, changes, options), dataDir, errors);
   }
 
   private constructor(worker: Worker, dataDir: string, errors: unknown[]) {
@@ -61,19 +65,9 @@ export class TestWorker implements AsyncDisposable {
 
   /** A VM of the default machine type, from its template. */
   async launch(changes: Partial<VmSpec> = {}): Promise<VmId> {
-    const machine = parseMachineType("c1m2");
-    if (machine === undefined) throw new Error("c1m2 is no machine type");
-    const vmId = newVmId();
-    await this.worker.launch({
-      vmId,
-      source: { kind: "template" },
-      machine,
-      diskGib: 10,
-      identity: { hostname: "probe", envVars: {}, authorizedKeys: [] },
-      network: DENY_ALL,
-      ...changes,
-    });
-    return vmId;
+    const spec = { ...templateSpec(), ...changes };
+    await this.worker.launch(spec);
+    return spec.vmId;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -84,10 +78,25 @@ export class TestWorker implements AsyncDisposable {
   }
 }
 
+/** Of a VM of the default machine type, from its template. */
+export function templateSpec(): VmSpec {
+  const machine = parseMachineType("c1m2");
+  if (machine === undefined) throw new Error("c1m2 is no machine type");
+  return {
+    vmId: newVmId(),
+    source: { kind: "template" },
+    machine,
+    diskGib: 10,
+    identity: { hostname: "probe", envVars: {}, authorizedKeys: [] },
+    network: DENY_ALL,
+  };
+}
+
 async function startWorker(
   dataDir: string,
   errors: unknown[],
   changes: Partial<WorkerConfig>,
+  options: { readonly forward?: GuestForward } = {},
 ): Promise<Worker> {
   return await Worker.start({
     config: {
@@ -102,5 +111,6 @@ async function startWorker(
       ...changes,
     },
     onError: (error) => errors.push(error),
+    ...options,
   });
 }

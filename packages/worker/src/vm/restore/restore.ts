@@ -69,6 +69,7 @@ export async function restore(
       context.standby.during(() => restoreIntoSlot(context, snapshot, request)),
     );
   } catch (error) {
+    request.signal?.throwIfAborted();
     throw asLaunchError(error);
   }
 }

@@ -1,0 +1,227 @@
+/**
+ * What another daemon makes of what one has left that ended at any step of any transition: what ARCHITECTURE.md's table says, each time.
+ */
+import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { newSnapshotId } from "@fastvm/contract";
+import type { StepName, VmId } from "@fastvm/contract";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { ScriptedHost } from "../testing/scripted-host.ts";
+import type { ScriptedQemu } from "../testing/scripted-qemu.ts";
+import { pausedFolder, snapshotFolder } from "../vm/state/worker-context.ts";
+import { createSnapshot } from "../vm/transitions/create-snapshot.ts";
+import { deleteVm } from "../vm/transitions/delete-vm.ts";
+import { fork } from "../vm/transitions/fork.ts";
+import { launch } from "../vm/transitions/launch.ts";
+import { pause } from "../vm/transitions/pause.ts";
+import { resume } from "../vm/transitions/resume.ts";
+
+/** Some thirty steps, each with a VM and two daemons of its own; others use the processors, too. */
+const TIMEOUT_MS = 120_000;
+
+/** Steps at which another test ends a daemon. */
+const AS_IN_A_LAUNCH = /^(start-guest|journal|file)\./;
+const AS_IN_A_SNAPSHOT = /^(capture|publish)\./;
+
+let host: ScriptedHost;
+
+beforeEach(async () => {
+  host = await ScriptedHost.open();
+});
+
+afterEach(async () => {
+  await host[Symbol.asyncDispose]();
+});
+
+/** A VM, and its QEMU, launched by the present daemon. */
+async function launched(): Promise<{ vmId: VmId; qemu: ScriptedQemu }> {
+  await host.fillPool();
+  const vm = await host.launch();
+  return { vmId: vm.vmId, qemu: host.of(vm).qemu };
+}
+
+function isPaused(vmId: VmId): boolean {
+  return existsSync(join(pausedFolder(host.context.config, vmId), "manifest.json"));
+}
+
+/** It is one thing, whole: its record, its folder and its QEMU say the same. */
+function expectRuns(vmId: VmId, qemu: ScriptedQemu, what: string): void {
+  const vm = host.vm(vmId);
+  expect(vm.record.phase, what).toBe("running");
+  expect(qemu, what).toMatchObject({ hasEnded: false, isRunning: true });
+  expect(vm.record.process, what).toEqual(qemu.process.identity);
+  expect(vm.record.chain.at(-1), what).toBe(`${qemu.active.replace("disk-", "")}.qcow2`);
+  expect(isPaused(vmId), what).toBe(false);
+}
+
+function expectPaused(vmId: VmId, what: string): void {
+  expect(host.vm(vmId).record.phase, what).toBe("paused");
+  expect(isPaused(vmId), what).toBe(true);
+  expect(existsSync(join(host.dataDir, "vms", vmId)), what).toBe(false);
+}
+
+/** Neither processes nor folders of anybody but these. */
+async function expectNobodyElse(vmIds: readonly VmId[], what: string): Promise<void> {
+  expect([...host.context.vms.keys()].toSorted(), what).toEqual(vmIds.toSorted());
+  const running = vmIds.filter((vmId) => host.vm(vmId).record.phase === "running");
+  expect((await readdir(join(host.dataDir, "vms"))).toSorted(), what).toEqual(running.toSorted());
+  expect(host.qemus, what).toHaveLength(running.length);
+  for (const folder of ["pool", "standby", "forks"])
+    expect(await readdir(join(host.dataDir, folder)), `${what}: ${folder}`).toEqual([]);
+  for (const folder of ["paused", "snapshots"])
+    expect((await readdir(join(host.dataDir, folder))).join(), what).not.toContain("partial");
+}
+
+async function clear(...vmIds: readonly VmId[]): Promise<void> {
+  for (const vmId of vmIds) {
+    const vm = host.context.vms.get(vmId);
+    if (vm !== undefined) await deleteVm(host.context, vm);
+  }
+}
+
+async function stepsOf(work: () => Promise<unknown>): Promise<ReadonlySet<StepName>> {
+  return new Set(await host.stepsOf(work));
+}
+
+test("a VM runs on over a restart, as the same VM", async () => {
+  const { vmId, qemu } = await launched();
+  await host.restart();
+  expectRuns(vmId, qemu, "a restart");
+  await (await host.vm(vmId).link({})).ping();
+  expect(host.errors).toEqual([]);
+});
+
+test("of a launch nothing is left, until the VM counts as running", { timeout: TIMEOUT_MS }, async () => {
+  const steps = await stepsOf(() => host.launch());
+  await clear(...host.context.vms.keys());
+  for (const name of steps) {
+    await host.fillPool();
+    const qemu = host.nextQemu;
+    const spec = host.spec();
+    expect(await host.crashAt(name, () => launch(host.context, spec)), name).toBe(true);
+    const runs = name === "introduce.recorded" || name === "launch.restored";
+    if (runs) expectRuns(spec.vmId, qemu, name);
+    await expectNobodyElse(runs ? [spec.vmId] : [], name);
+    await clear(spec.vmId);
+  }
+});
+
+test(
+  "a pause has happened once its state is published, and not before",
+  { timeout: TIMEOUT_MS },
+  async () => {
+    const model = await launched();
+    const steps = await stepsOf(() => pause(host.context, host.vm(model.vmId)));
+    await clear(model.vmId);
+    const outcomes = new Map<StepName, string>();
+    for (const name of steps) {
+      const { vmId, qemu } = await launched();
+      const vm = host.vm(vmId);
+      expect(await host.crashAt(name, () => pause(host.context, vm)), name).toBe(true);
+      if (isPaused(vmId)) expectPaused(vmId, name);
+      else expectRuns(vmId, qemu, name);
+      outcomes.set(name, host.vm(vmId).record.phase);
+      await expectNobodyElse([vmId], name);
+      await clear(vmId);
+    }
+    expect(outcomes.get("capture.begun")).toBe("running");
+    expect(outcomes.get("capture.switched")).toBe("running");
+    expect(outcomes.get("publish.synced")).toBe("running");
+    expect(outcomes.get("publish.done")).toBe("paused");
+    expect(outcomes.get("pause.killed")).toBe("paused");
+  },
+);
+
+test("a snapshot is whole or not there, and its VM runs on", { timeout: TIMEOUT_MS }, async () => {
+  const { vmId, qemu } = await launched();
+  const steps = await stepsOf(() => createSnapshot(host.context, host.vm(vmId), newSnapshotId()));
+  for (const name of steps) {
+    const id = newSnapshotId();
+    const vm = host.vm(vmId);
+    expect(await host.crashAt(name, () => createSnapshot(host.context, vm, id)), name).toBe(true);
+    expectRuns(vmId, qemu, name);
+    await expectNobodyElse([vmId], name);
+    const folder = snapshotFolder(host.context.config, id);
+    expect(existsSync(folder), name).toBe(name === "publish.done");
+    if (existsSync(folder)) expect(existsSync(join(folder, "manifest.json")), name).toBe(true);
+  }
+});
+
+test(
+  "a resume has happened once the VM counts as running, and not before",
+  { timeout: TIMEOUT_MS },
+  async () => {
+    const model = await launched();
+    await pause(host.context, host.vm(model.vmId));
+    await host.fillPool();
+    const steps = await stepsOf(() => resume(host.context, host.vm(model.vmId), {}));
+    await clear(model.vmId);
+    let hasRun = false;
+    for (const name of [...steps].filter((step) => !AS_IN_A_LAUNCH.test(step))) {
+      const { vmId } = await launched();
+      await pause(host.context, host.vm(vmId));
+      await host.fillPool();
+      const qemu = host.nextQemu;
+      const vm = host.vm(vmId);
+      expect(await host.crashAt(name, () => resume(host.context, vm, {})), name).toBe(true);
+      if (name === "introduce.recorded") hasRun = true;
+      if (hasRun) expectRuns(vmId, qemu, name);
+      else expectPaused(vmId, name);
+      expect(host.vm(vmId).record.generation, name).toBe(hasRun ? 2 : 1);
+      await expectNobodyElse([vmId], name);
+      await clear(vmId);
+    }
+    expect(hasRun).toBe(true);
+  },
+);
+
+test(
+  "of a fork its children are left that count as running, and its source",
+  { timeout: TIMEOUT_MS },
+  async () => {
+    const model = await launched();
+    await host.fillPool();
+    const steps = await stepsOf(() => fork(host.context, host.vm(model.vmId), [host.child()]));
+    await clear(...host.context.vms.keys());
+    for (const name of [...steps].filter(
+      (step) => !AS_IN_A_LAUNCH.test(step) && !AS_IN_A_SNAPSHOT.test(step),
+    )) {
+      const { vmId, qemu } = await launched();
+      await host.fillPool();
+      const vm = host.vm(vmId);
+      const child = host.child();
+      expect(await host.crashAt(name, () => fork(host.context, vm, [child])), name).toBe(true);
+      expectRuns(vmId, qemu, name);
+      const isThere = host.context.vms.has(child.vmId);
+      if (isThere) expect(host.vm(child.vmId).record.phase, name).toBe("running");
+      if (name === "fork.captured") expect(isThere).toBe(false);
+      if (name === "fork.children-settled") expect(isThere).toBe(true);
+      await expectNobodyElse(isThere ? [vmId, child.vmId] : [vmId], name);
+      await clear(vmId, child.vmId);
+    }
+  },
+);
+
+test("a delete that was cut short can be done again, whatever it left", { timeout: TIMEOUT_MS }, async () => {
+  const model = await launched();
+  const steps = await stepsOf(() => deleteVm(host.context, host.vm(model.vmId)));
+  for (const name of steps) {
+    const { vmId } = await launched();
+    const vm = host.vm(vmId);
+    expect(await host.crashAt(name, () => deleteVm(host.context, vm)), name).toBe(true);
+    await clear(vmId);
+    await expectNobodyElse([], name);
+  }
+});
+
+test("a QEMU that ended while nobody looked is a VM that failed, and tells why", async () => {
+  const { vmId, qemu } = await launched();
+  await qemu.kill();
+  await host.restart();
+  expect(host.vm(vmId).record).toMatchObject({
+    phase: "error",
+    reason: expect.stringContaining("Lost over a restart"),
+  });
+  expect(host.freedGroups).toHaveLength(1);
+});

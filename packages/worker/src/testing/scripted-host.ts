@@ -1,0 +1,386 @@
+/**
+ * For tests: a worker's parts over scripted QEMUs and guests, on real folders. Its pool has a few of them, so that whatever is restored
+ * needs no QEMU; transitions and
+ * recovery do all they do, in milliseconds. `crash` is a daemon that ends: what it was doing stays as it is for ever.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { randomUUID } from "node:crypto";
+import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import { setTimeout as sleep } from "node:timers/promises";
+import { FastvmError, hookSteps, newVmId } from "@fastvm/contract";
+import type {
+  ForkChild,
+  NetworkPolicy,
+  StepHook,
+  StepName,
+  VmId,
+  VmSpec,
+  WorkerEvent,
+} from "@fastvm/contract";
+import { DISK_FOLDER } from "../disk/chain.ts";
+import { Kind } from "../guest-link/protocol.ts";
+import { ScriptedGuest } from "../guest-link/scripted-guest.ts";
+import { UidAllocator } from "../host/uid-allocator.ts";
+import { ReadyPool } from "../pool/ready-pool.ts";
+import { closeSlot, makeSlotFolder } from "../pool/slot.ts";
+import type { Slot } from "../pool/slot.ts";
+import { newSlotName } from "../pool/slot-name.ts";
+import { LINK_SOCKET, MEMORY_FILE } from "../qemu/machine.ts";
+import { QEMU_BINARY, QEMU_FOLDER } from "../qemu/qemu-set.ts";
+import { makeRunFolder } from "../qemu/run-folder.ts";
+import { openSnapshot, STATE_FILE } from "../snapshot/folder.ts";
+import type { Snapshot } from "../snapshot/folder.ts";
+import { setOf } from "../snapshot/set-of.ts";
+import { COMPATIBILITY_VERSION, writeManifest } from "../snapshot/manifest.ts";
+import type { Compatibility } from "../snapshot/manifest.ts";
+import { recover } from "../recovery/recover.ts";
+import { Admission } from "../vm/state/admission.ts";
+import type { Standby } from "../vm/state/standby-vm.ts";
+import type { Vm } from "../vm/state/vm.ts";
+import type { WorkerContext } from "../vm/state/worker-context.ts";
+import { launch } from "../vm/transitions/launch.ts";
+import { ScriptedQemu } from "./scripted-qemu.ts";
+
+const MIB = 1024 ** 2;
+const MACHINE = { name: "c1m1", cpu: 1, memoryMib: 1 } as const;
+const DISK_GIB = 1;
+const UID_BASE = 1_950_000_000;
+/** What each guest has written to its memory. */
+const PAGES = [1, 2, 200];
+const COMPATIBILITY: Compatibility = {
+  version: COMPATIBILITY_VERSION,
+  qemu: { version: "7.2", digest: "scripted", deviceStates: "scripted" },
+  accelerator: "tcg",
+  machineDigest: "scripted",
+  cpuModel: "max",
+  tscKhz: 1_000_000,
+};
+const CLOSED: NetworkPolicy = {
+  ingress: { default: "deny", rules: [] },
+  egress: { default: "deny", rules: [] },
+  dns: { mode: "allow", domains: [], blockBypass: false },
+};
+
+const NOT_NOW = new Error("the pool is filled when the test says so");
+
+interface ScriptedVm {
+  readonly qemu: ScriptedQemu;
+  readonly guest: ScriptedGuest;
+}
+
+export class ScriptedHost implements AsyncDisposable {
+  readonly root: string;
+  /** What nobody waited for. */
+  readonly errors: unknown[] = [];
+  readonly events: WorkerEvent[] = [];
+  readonly template: Snapshot;
+  /** Names of slots whose QEMU has been freed of everything. */
+  readonly freedGroups: string[] = [];
+  context: WorkerContext;
+  readonly #poolSize: number;
+  #isFilling = false;
+  #opening = 0;
+  readonly #machines: ScriptedVm[] = [];
+  readonly #contexts: WorkerContext[] = [];
+
+  /** `poolSize`: how many VMs can be restored, until `fillPool`. */
+  static async open(poolSize = 1): Promise<ScriptedHost> {
+    const root = await mkdtemp(join(tmpdir(), "fastvm-scripted-"));
+    hookSteps(passStep);
+    const host = new ScriptedHost(root, await makeTemplate(join(root, "cache", "template")), poolSize);
+    await recover(host.context);
+    await host.fillPool();
+    return host;
+  }
+
+  private constructor(root: string, template: Snapshot, poolSize: number) {
+    this.root = root;
+    this.#poolSize = poolSize;
+    this.template = template;
+    this.context = this.#newContext();
+  }
+
+  /** Only then: a pool that is filled when it likes would be so while a daemon ends. */
+  async fillPool(): Promise<void> {
+    this.#isFilling = true;
+    const { pool } = this.context;
+    await pool.serve(this.template);
+    // The pool's own refill may be the one that is about to have it full.
+    while (pool.ready < this.#poolSize) await sleep(1);
+    this.#isFilling = false;
+  }
+
+  get dataDir(): string {
+    return join(this.root, "data");
+  }
+
+  spec(): VmSpec {
+    return {
+      vmId: newVmId(),
+      source: { kind: "template" },
+      machine: MACHINE,
+      diskGib: DISK_GIB,
+      identity: { hostname: "probe", envVars: {}, authorizedKeys: [] },
+      network: CLOSED,
+    };
+  }
+
+  child(): ForkChild {
+    const { vmId, identity, network } = this.spec();
+    return { vmId, identity, network };
+  }
+
+  async launch(): Promise<Vm> {
+    const spec = this.spec();
+    await launch(this.context, spec);
+    return this.vm(spec.vmId);
+  }
+
+  vm(vmId: VmId): Vm {
+    const vm = this.context.vms.get(vmId);
+    if (vm === undefined) throw new Error(`there is no VM ${vmId}`);
+    return vm;
+  }
+
+  /** The QEMU and the guest that a VM has now. */
+  of(vm: Vm): ScriptedVm {
+    const found = this.#machines.find(({ qemu }) => qemu.process.identity.pid === vm.record.process?.pid);
+    if (found === undefined) throw new Error(`VM ${vm.vmId} has no QEMU`);
+    return found;
+  }
+
+  /** Those that live, whoever's they are. */
+  get qemus(): readonly ScriptedQemu[] {
+    return this.#machines.map(({ qemu }) => qemu).filter((qemu) => !qemu.hasEnded);
+  }
+
+  /** The one that the pool gives away next. */
+  get nextQemu(): ScriptedQemu {
+    const pooled = this.#machines.find(({ qemu }) => !qemu.hasEnded && qemu.commands.length === 0);
+    if (pooled === undefined) throw new Error("the pool is empty");
+    return pooled.qemu;
+  }
+
+  guestOf(qemu: ScriptedQemu): ScriptedGuest {
+    const found = this.#machines.find((machine) => machine.qemu === qemu);
+    if (found === undefined) throw new Error("no such QEMU");
+    return found.guest;
+  }
+
+  /** The names of the steps that work passes, in order. */
+  async stepsOf(work: () => Promise<unknown>): Promise<readonly StepName[]> {
+    const names: StepName[] = [];
+    await listening(async (name) => void names.push(name), work);
+    return names;
+  }
+
+  /** As the work, in which the step of that name fails; only the first time it is passed. */
+  async failAt<T>(name: StepName, work: () => Promise<T>): Promise<T> {
+    const fail = (): never => {
+      // Of the catalogue: for any other it is waited whether the QEMU ends, as that would be why.
+      throw new FastvmError("internal", `the test fails it at ${name}`);
+    };
+    return await this.doAt(name, fail, work);
+  }
+
+  /** As the work, in the midst of which something happens. */
+  async doAt<T>(name: StepName, happens: () => unknown, work: () => Promise<T>): Promise<T> {
+    let isPassed = false;
+    const listener = async (passed: StepName): Promise<void> => {
+      if (passed !== name || isPassed) return;
+      isPassed = true;
+      await happens();
+    };
+    return await listening(listener, work);
+  }
+
+  /** Begins work and ends the daemon at the step of that name; another one takes over. Whether it came to that step. */
+  async crashAt(name: StepName, work: () => Promise<unknown>): Promise<boolean> {
+    const life: Life = { hasEnded: false };
+    const crashed = Promise.withResolvers<boolean>();
+    const listener = async (passed: StepName): Promise<void> => {
+      if (passed !== name || lives.getStore() !== life) return;
+      life.hasEnded = true;
+      crashed.resolve(true);
+    };
+    await listening(listener, async () => {
+      void lives.run(life, work).then(
+        () => crashed.resolve(false),
+        () => crashed.resolve(false),
+      );
+      await crashed.promise;
+    });
+    await sleep(SETTLE_MS);
+    await this.restart();
+    return life.hasEnded;
+  }
+
+  /** Another daemon on the same data. */
+  async restart(): Promise<void> {
+    this.context = this.#newContext();
+    await recover(this.context);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const context of this.#contexts) {
+      for (const vm of context.vms.values()) vm.letGo()?.qemu.qmp.close();
+      await context.pool.close();
+    }
+    for (const { qemu, guest } of this.#machines) {
+      await qemu[Symbol.asyncDispose]();
+      await guest[Symbol.asyncDispose]();
+    }
+    await rm(this.root, { recursive: true, force: true });
+  }
+
+  #newContext(): WorkerContext {
+    const onError = (error: unknown): void => {
+      if (error !== NOT_NOW) this.errors.push(error);
+    };
+    const vms: WorkerContext["vms"] = new Map();
+    const config = { dataDir: this.dataDir, reserveMib: 0 };
+    const cgroups = {
+      list: async () => [],
+      processesOf: async () => [],
+      remove: async (name: string) => void this.freedGroups.push(name),
+      ranOutOfMemory: async () => false,
+    };
+    const context = {
+      config,
+      accelerator: "tcg",
+      compatibility: () => COMPATIBILITY,
+      uids: new UidAllocator(UID_BASE),
+      cgroups,
+      network: undefined,
+      overlays: { create: async (path: string) => await writeFile(path, "") },
+      templates: {
+        ensure: async () => this.template,
+        removePartials: async () => undefined,
+        close: async () => undefined,
+      },
+      vms,
+      admission: new Admission(config, vms),
+      forward: undefined,
+      trust: undefined,
+      onError,
+      emit: (event: WorkerEvent) => void this.events.push(event),
+      onGuestLost: () => undefined,
+    };
+    const made = context as unknown as WorkerContext;
+    const pool = new ReadyPool<Slot>({
+      size: this.#poolSize,
+      servesByFile: MEMORY_FILE,
+      open: (template) => this.#openSlot(made, template),
+      close: (slot) => closeSlot(made, slot),
+      ended: ({ qemu }) => qemu.qmp.closed,
+      onError,
+    });
+    const standby = new ReadyPool<Standby>({
+      size: 0,
+      servesByFile: STATE_FILE,
+      open: () => Promise.reject(new Error("nobody stands by")),
+      close: async () => undefined,
+      ended: () => new Promise(() => undefined),
+      onError,
+    });
+    Object.assign(context, { pool, standby });
+    this.#contexts.push(made);
+    return made;
+  }
+
+  async #openSlot(context: WorkerContext, template: Snapshot): Promise<Slot> {
+    if (!this.#isFilling || context.pool.ready + this.#opening >= this.#poolSize) throw NOT_NOW;
+    this.#opening += 1;
+    try {
+      return await this.#startSlot(context, template);
+    } finally {
+      this.#opening -= 1;
+    }
+  }
+
+  async #startSlot(context: WorkerContext, template: Snapshot): Promise<Slot> {
+    const uid = context.uids.take();
+    const name = newSlotName();
+    const folder = join(this.dataDir, "pool", randomUUID());
+    await makeSlotFolder(folder, uid, join(template.folder, MEMORY_FILE), setOf(template));
+    await makeRunFolder(folder, uid);
+    const qemu = await ScriptedQemu.start(folder, name, PAGES);
+    const guest = await ScriptedGuest.at(join(folder, LINK_SOCKET));
+    oblige(qemu, guest);
+    // Its sockets are QEMU's.
+    void qemu.process.qmp.closed.then(() => (qemu.hasEnded ? guest[Symbol.asyncDispose]() : undefined));
+    this.#machines.push({ qemu, guest });
+    const { qemu: runs } = COMPATIBILITY;
+    return { name, folder, uid, network: undefined, diskGib: DISK_GIB, qemu: qemu.process, runs };
+  }
+}
+
+/** What goes on beside the step at which a daemon ends comes to a step of its own, and no further: a call of the file system's. */
+const SETTLE_MS = 10;
+
+interface Life {
+  hasEnded: boolean;
+}
+
+/** In which daemon something goes on. */
+const lives = new AsyncLocalStorage<Life>();
+let listener: StepHook | undefined;
+
+/** What a daemon that has ended was about to do stays undone for ever. */
+async function passStep(name: StepName): Promise<void> {
+  if (lives.getStore()?.hasEnded !== true) await listener?.(name);
+  if (lives.getStore()?.hasEnded === true) await new Promise(() => undefined);
+}
+
+async function listening<T>(wanted: StepHook, work: () => Promise<T>): Promise<T> {
+  listener = wanted;
+  try {
+    return await work();
+  } finally {
+    listener = undefined;
+  }
+}
+
+/** An honest guest: it answers while it runs. */
+function oblige(qemu: ScriptedQemu, guest: ScriptedGuest): void {
+  let isAwaited = false;
+  guest.onHello = () => {
+    if (qemu.isRunning) guest.welcome();
+    else isAwaited = true;
+  };
+  qemu.onContinue = () => {
+    if (isAwaited) guest.welcome();
+    isAwaited = false;
+  };
+  guest.onFrame = ({ kind, stream, payload }) => {
+    if (kind === Kind.PING) guest.send(Kind.PONG, stream, payload);
+    if (kind === Kind.IDENTITY) guest.send(Kind.IDENTITY_DONE, stream, Buffer.alloc(4));
+  };
+}
+
+async function makeTemplate(folder: string): Promise<Snapshot> {
+  await mkdir(join(folder, DISK_FOLDER), { recursive: true });
+  await mkdir(join(folder, QEMU_FOLDER));
+  const state = Buffer.from("the device state of a template");
+  await writeFile(join(folder, QEMU_FOLDER, QEMU_BINARY), "");
+  await writeFile(join(folder, DISK_FOLDER, "0.raw"), "");
+  await writeFile(join(folder, STATE_FILE), state);
+  await writeFile(join(folder, MEMORY_FILE), "");
+  await truncate(join(folder, MEMORY_FILE), MACHINE.memoryMib * MIB);
+  await writeManifest(folder, {
+    createdAt: new Date(0).toISOString(),
+    machine: MACHINE,
+    diskGib: DISK_GIB,
+    imageDigest: "scripted",
+    compatibility: COMPATIBILITY,
+    memory: { bytes: MACHINE.memoryMib * MIB },
+    deviceState: { bytes: state.length, crc32: crc32(state).toString(16).padStart(8, "0") },
+    layers: [{ name: "0.raw", bytes: 0 }],
+  });
+  const template = await openSnapshot(folder);
+  if (template === undefined) throw new Error("the template is not there");
+  return template;
+}
