@@ -42,7 +42,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["engine/states"],
     ["engine"],
     ["engine/reconcile/reconciler.ts", "engine/placement/capacity-queue.ts"],
-    ["engine/reconcile/owed.ts", "engine/inflight.ts", "metrics-source.ts"],
+    ["engine/reconcile/owed.ts", "engine/inflight.ts", "engine/events", "metrics-source.ts"],
     ["staging"],
     ["http"],
     ["config.ts", "http/linger.ts", "store"],

@@ -21,10 +21,12 @@ export interface ControlPlaneConfig {
   readonly maxQueuedVms: number;
   /** How often a full host is asked again. */
   readonly queueRetryMs: number;
-  /** Events kept; older ones are forgotten. */
+  /** Events kept of each organisation; older ones are forgotten. */
   readonly maxEvents: number;
   /** How often old events are looked for. */
   readonly pruneEveryMs: number;
+  /** How often it is asked whether another process has written events that somebody here follows. */
+  readonly eventPollMs: number;
   /** How often VMs are looked for whose worker should have ended them by now and has not told so. */
   readonly expireEveryMs: number;
   /** How often all records are compared with what the worker has. */
@@ -69,6 +71,7 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
   queueRetryMs: 1000,
   maxEvents: 100_000,
   pruneEveryMs: 60_000,
+  eventPollMs: 1000,
   expireEveryMs: 5000,
   reconcileEveryMs: 60_000,
   reconcileRetryMs: 1000,

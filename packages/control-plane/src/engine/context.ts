@@ -6,6 +6,7 @@ import type { Log } from "../log.ts";
 import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { CapacityQueue } from "./placement/capacity-queue.ts";
+import type { EventFeed } from "./events/event-feed.ts";
 import type { InflightOperations } from "./inflight.ts";
 import type { Reconciler } from "./reconcile/reconciler.ts";
 import type { SerialByKey } from "./serial-by-key.ts";
@@ -17,6 +18,7 @@ export interface LifecycleContext {
   readonly log: Log;
   readonly config: ControlPlaneConfig;
   readonly staging: Staging;
+  readonly events: EventFeed;
   readonly inflight: InflightOperations;
   readonly queue: CapacityQueue;
   readonly reconciler: Reconciler;

@@ -5,6 +5,7 @@
 import type { ServiceDirectory } from "@fastvm/contract";
 import type { Caller } from "./caller.ts";
 import type { LifecycleContext } from "./context.ts";
+import type { EventFeed } from "./events/event-feed.ts";
 import { Execs } from "./exec/execs.ts";
 import { Files } from "./files/files.ts";
 import { Keys } from "./keys/keys.ts";
@@ -25,6 +26,7 @@ export interface Engine {
   readonly sshKeys: SshKeys;
   readonly execs: Execs;
   readonly files: Files;
+  readonly events: EventFeed;
   /** For the proxy of services. */
   readonly directory: ServiceDirectory;
   usage(caller: Caller): Promise<OrganisationUsage>;
@@ -42,6 +44,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
     sshKeys: new SshKeys(ctx),
     execs: new Execs(ctx),
     files: new Files(ctx),
+    events: ctx.events,
     directory: new StoreServiceDirectory(ctx),
     usage: (caller) => usageOf(ctx, caller),
     probe: async (part) => void (await (part === "store" ? ctx.store.ping() : ctx.worker.capacity())),

@@ -83,6 +83,7 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
     expect(await history(api, snapshot.id)).toEqual([
       "snapshot_requested: - > creating",
       "capture_succeeded: creating > ready",
+      "renamed: ready > ready",
       "delete_started: ready > deleting",
       "deleted: deleting > -",
     ]);

@@ -3,6 +3,7 @@ import { CapacityQueue } from "./placement/capacity-queue.ts";
 import type { LifecycleContext } from "./context.ts";
 import { drainQueue } from "./vms/drain-queue.ts";
 import { expireOverdue } from "./vms/expire.ts";
+import { EventFeed } from "./events/event-feed.ts";
 import { isCallersFault } from "./failure.ts";
 import { InflightOperations, type Watch } from "./inflight.ts";
 import { insistOnOwedNetworks } from "./network/change-network.ts";
@@ -12,7 +13,7 @@ import { SerialByKey } from "./serial-by-key.ts";
 import { followWorker } from "./vms/worker-events.ts";
 
 export function createLifecycle(
-  deps: Omit<LifecycleContext, "inflight" | "queue" | "reconciler" | "updates" | "owedNetworks">,
+  deps: Omit<LifecycleContext, "events" | "inflight" | "queue" | "reconciler" | "updates" | "owedNetworks">,
 ): LifecycleContext {
   const queue = new CapacityQueue(() => drainQueue(ctx), deps.config.queueRetryMs, deps.log);
   const inflight = new InflightOperations((key, error) => {
@@ -22,6 +23,7 @@ export function createLifecycle(
   const reconciler = new Reconciler(comparison, deps.config, deps.log);
   const ctx: LifecycleContext = {
     ...deps,
+    events: new EventFeed(deps.store, deps.config.eventPollMs),
     inflight,
     reconciler,
     updates: new SerialByKey(),
@@ -63,6 +65,7 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
     await ctx.queue.close();
     await ctx.inflight.settle(ctx.config.closeGraceMs);
     unsubscribe();
+    ctx.events.close();
   };
 }
 

@@ -1,18 +1,29 @@
-import type { Insertable, Kysely, Selectable } from "kysely";
+/**
+ * What happened to VMs and snapshots, numbered within each organisation without gaps. Whoever has read up to a number and reads on after it misses nothing: see
+ * `write-events.ts`.
+ */
+import type { OrgId } from "@fastvm/contract";
+import type { Kysely } from "kysely";
 import type { EventRow, Schema } from "./schema.ts";
 
-export type NewEvent = Omit<Insertable<EventRow>, "id">;
-export type EventRecord = Selectable<EventRow>;
+export type EventRecord = Readonly<EventRow>;
+export type NewEvent = Omit<EventRecord, "id">;
+
+/** Is given what a transaction is to write when its work is done. */
+export type EventSink = (event: NewEvent) => Promise<void>;
 
 export class EventRepository {
   readonly #db: Kysely<Schema>;
+  readonly #sink: EventSink;
 
-  constructor(db: Kysely<Schema>) {
+  constructor(db: Kysely<Schema>, sink: EventSink) {
     this.#db = db;
+    this.#sink = sink;
   }
 
+  /** In a transaction it becomes readable with all that the transaction changes, and not before its end. */
   async append(event: NewEvent): Promise<void> {
-    await this.#db.insertInto("events").values(event).execute();
+    await this.#sink(event);
   }
 
   /** Of one VM or snapshot, oldest first. */
@@ -25,16 +36,42 @@ export class EventRepository {
       .execute();
   }
 
-  /** Forgets all but about the newest `keep` events: ids are monotonic, so one comparison finds the old ones. */
-  async prune(keep: number): Promise<void> {
-    const newest = await this.#db
+  /** An organisation's events above a number, oldest first. If the first is not the next number, those between were forgotten. */
+  async after(orgId: OrgId, id: number, limit: number): Promise<EventRecord[]> {
+    return this.#db
       .selectFrom("events")
-      .select((eb) => eb.fn.max("id").as("id"))
-      .executeTakeFirst();
-    if (newest?.id === undefined || newest.id === null) return;
-    await this.#db
-      .deleteFrom("events")
-      .where("id", "<=", newest.id - keep)
+      .selectAll()
+      .where("orgId", "=", orgId)
+      .where("id", ">", id)
+      .orderBy("id")
+      .limit(limit)
       .execute();
+  }
+
+  /** The number of each organisation's latest event; of one that has none, nothing. */
+  async lastIds(orgIds: readonly OrgId[]): Promise<ReadonlyMap<OrgId, number>> {
+    if (orgIds.length === 0) return new Map();
+    const rows = await this.#db
+      .selectFrom("eventCounters")
+      .selectAll()
+      .where("orgId", "in", orgIds)
+      .execute();
+    return new Map(rows.map(({ orgId, lastId }) => [orgId, lastId]));
+  }
+
+  /** Forgets all but the newest `keep` of each organisation. */
+  async prune(keep: number): Promise<void> {
+    const counters = await this.#db
+      .selectFrom("eventCounters")
+      .selectAll()
+      .where("lastId", ">", keep)
+      .execute();
+    for (const { orgId, lastId } of counters) {
+      await this.#db
+        .deleteFrom("events")
+        .where("orgId", "=", orgId)
+        .where("id", "<=", lastId - keep)
+        .execute();
+    }
   }
 }

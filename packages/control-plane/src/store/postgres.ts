@@ -1,5 +1,14 @@
 /** Kysely's PostgreSQL dialect over `pg`, with 64-bit integers as numbers: all of ours are below 2^53. */
-import { PostgresDialect, type PostgresPool, type PostgresPoolClient } from "kysely";
+import {
+  PostgresDialect,
+  PostgresIntrospector,
+  sql,
+  type DatabaseIntrospector,
+  type Kysely,
+  type PostgresPool,
+  type PostgresPoolClient,
+  type TableMetadata,
+} from "kysely";
 import { DatabaseError, Pool, types } from "pg";
 
 type TypeId = Parameters<typeof types.getTypeParser>[0];
@@ -29,7 +38,33 @@ export function postgresDialect(url: string, onIdleError: (error: Error) => void
   pool.on("error", onIdleError);
   // The pool listens while a connection is idle only. One that breaks between two statements of a transaction would end the process.
   pool.on("connect", (client) => client.on("error", () => undefined));
-  return new PostgresDialect({ pool: withoutBroken(pool) });
+  return new OwnSchemaDialect({ pool: withoutBroken(pool) });
+}
+
+class OwnSchemaDialect extends PostgresDialect {
+  override createIntrospector(db: Kysely<unknown>): DatabaseIntrospector {
+    return new OwnSchemaIntrospector(db);
+  }
+}
+
+/**
+ * Knows the names of the tables in our schema, which is all that the migrator asks for. Kysely's own looks into every schema of the database, and fails when
+ * another application drops one at that moment.
+ */
+class OwnSchemaIntrospector extends PostgresIntrospector {
+  readonly #db: Kysely<unknown>;
+
+  constructor(db: Kysely<unknown>) {
+    super(db);
+    this.#db = db;
+  }
+
+  override async getTables(): Promise<TableMetadata[]> {
+    const { rows } = await sql<{ name: string; schema: string }>`
+      select relname as name, current_schema() as schema from pg_catalog.pg_class
+      where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')`.execute(this.#db);
+    return rows.map((row) => ({ ...row, isView: false, isForeign: false, columns: [] }));
+  }
 }
 
 /** A connection on which an answer failed to come is still waited on by its next user: it is not given to one. */

@@ -1,13 +1,14 @@
 /** The repositories, bound to one database handle: the store itself or one transaction of it. */
+import type { VmId } from "@fastvm/contract";
 import type { Kysely } from "kysely";
 import { ApiKeyRepository } from "./api-key-repository.ts";
-import { EventRepository } from "./event-repository.ts";
+import type { ChangeListener } from "./change-notices.ts";
+import { EventRepository, type EventSink } from "./event-repository.ts";
 import { OrganisationRepository } from "./organisation-repository.ts";
 import { QuarantineRepository } from "./quarantine-repository.ts";
 import type { Schema } from "./schema.ts";
 import { SnapshotRepository } from "./snapshot-repository.ts";
 import { SshKeyRepository } from "./ssh-key-repository.ts";
-import type { VmChangeListener } from "./vm-changes.ts";
 import { VmRepository } from "./vm-repository.ts";
 
 export interface Records {
@@ -20,15 +21,15 @@ export interface Records {
   readonly quarantine: QuarantineRepository;
 }
 
-/** `onVmChange` is called after a statement has changed a VM, which its transaction may still undo. */
-export function recordsOf(db: Kysely<Schema>, onVmChange: VmChangeListener): Records {
+/** `onVmChange` is called after a statement has changed a VM, which its transaction may still undo; `sink` writes events. */
+export function recordsOf(db: Kysely<Schema>, onVmChange: ChangeListener<VmId>, sink: EventSink): Records {
   return {
     organisations: new OrganisationRepository(db),
     apiKeys: new ApiKeyRepository(db),
     vms: new VmRepository(db, onVmChange),
     snapshots: new SnapshotRepository(db),
     sshKeys: new SshKeyRepository(db),
-    events: new EventRepository(db),
+    events: new EventRepository(db, sink),
     quarantine: new QuarantineRepository(db),
   };
 }

@@ -3,7 +3,6 @@
  * are text, instants are milliseconds since 1970, flags are 0 or 1.
  */
 import type { ApiName, OrgId, SnapshotId, SnapshotStatus, TtlAction, VmId, VmStatus } from "@fastvm/contract";
-import type { Generated } from "kysely";
 import type { SettingsRow } from "./vm-settings.ts";
 
 export interface Schema {
@@ -12,6 +11,7 @@ export interface Schema {
   vms: VmRow;
   snapshots: SnapshotRow;
   events: EventRow;
+  eventCounters: EventCounterRow;
   sshKeys: SshKeyRow;
   locks: LockRow;
   quarantine: QuarantineRow;
@@ -79,8 +79,9 @@ export interface SnapshotRow extends SettingsRow {
 }
 
 export interface EventRow {
-  id: Generated<number>;
   orgId: OrgId;
+  /** Counts the organisation's events from 1, without gaps and in the order in which they were committed. */
+  id: number;
   subjectKind: "vm" | "snapshot";
   subjectId: string;
   /** null: it began to exist. */
@@ -92,6 +93,11 @@ export interface EventRow {
   actor: string;
   detail: string | null;
   at: number;
+}
+
+export interface EventCounterRow {
+  orgId: OrgId;
+  lastId: number;
 }
 
 /** A key that opens all VMs of an organisation. */

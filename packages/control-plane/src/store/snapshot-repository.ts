@@ -111,14 +111,10 @@ export class SnapshotRepository {
     return row === undefined ? undefined : parse(row);
   }
 
-  /** Whether there was such a row. */
-  async remove(id: SnapshotId): Promise<boolean> {
-    const row = await this.#db
-      .deleteFrom("snapshots")
-      .where("id", "=", id)
-      .returning("id")
-      .executeTakeFirst();
-    return row !== undefined;
+  /** As it was until now; `undefined` when there was no such row. */
+  async remove(id: SnapshotId): Promise<SnapshotRecord | undefined> {
+    const row = await this.#db.deleteFrom("snapshots").where("id", "=", id).returningAll().executeTakeFirst();
+    return row === undefined ? undefined : parse(row);
   }
 }
 

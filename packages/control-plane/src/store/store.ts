@@ -1,7 +1,9 @@
 /** The control plane's records in SQLite or PostgreSQL. Opening a store brings its schema up to date. */
 import { step } from "@fastvm/contract";
-import type { VmId } from "@fastvm/contract";
+import type { OrgId, VmId } from "@fastvm/contract";
 import { CamelCasePlugin, Kysely, sql, type Dialect } from "kysely";
+import { ChangeNotices, type ChangeListener } from "./change-notices.ts";
+import type { NewEvent } from "./event-repository.ts";
 import { asStoreFailure, tellingFailures } from "./failures.ts";
 import { migrate } from "./migrate.ts";
 import { nodeSqliteDialect } from "./node-sqlite.ts";
@@ -9,7 +11,7 @@ import { postgresDialect } from "./postgres.ts";
 import { recordsOf, type Records } from "./records.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
-import { VmChangeNotices, type VmChangeListener } from "./vm-changes.ts";
+import { writeEvents } from "./write-events.ts";
 
 /**
  * What a committed transaction survives. `power`: the loss of power. `process`: the end of this process only, which saves waiting for the
@@ -23,7 +25,9 @@ export interface Store extends Records {
   /** Runs `work` in one transaction, by default durable. It may do SQL only: the transaction holds locks that others wait for. */
   transaction<T>(work: (records: Records) => Promise<T>, durability?: Durability): Promise<T>;
   /** Calls back for each VM that this process has changed, after the commit; returns the function that ends the subscription. */
-  onVmChange(listener: VmChangeListener): () => void;
+  onVmChange(listener: ChangeListener<VmId>): () => void;
+  /** Calls back with each organisation that this process has written events of, after the commit. */
+  onEvents(listener: ChangeListener<OrgId>): () => void;
   /** Rejects when the database does not answer. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -56,26 +60,38 @@ export async function openStore(kind: StoreKind, dialect: Dialect): Promise<Stor
     await db.destroy();
     throw error;
   }
-  const notices = new VmChangeNotices();
+  const vms = new ChangeNotices<VmId>();
+  const events = new ChangeNotices<OrgId>();
+  const transaction: Store["transaction"] = async (work, durability = "power") => {
+    const changed = new Set<VmId>();
+    const happened: NewEvent[] = [];
+    const inTransaction = async (trx: Kysely<Schema>) => {
+      const records = recordsOf(
+        trx,
+        (vmId) => changed.add(vmId),
+        async (event) => void happened.push(event),
+      );
+      const worked = await work(records);
+      await writeEvents(trx, happened);
+      await step("transaction.worked");
+      return worked;
+    };
+    await step("transaction.begun");
+    const result = await begin(db, kind, durability, inTransaction).finally(() => {
+      // Also when it failed: a commit whose answer was lost counts.
+      vms.tell(changed);
+      events.tell(new Set(happened.map(({ orgId }) => orgId)));
+    });
+    await step("transaction.committed");
+    return result;
+  };
+  const append = (event: NewEvent) => transaction((records) => records.events.append(event));
   return {
     kind,
-    ...recordsOf(db, (vmId) => notices.tell([vmId])),
-    transaction: async (work, durability = "power") => {
-      const changed = new Set<VmId>();
-      const inTransaction = async (trx: Kysely<Schema>) => {
-        const worked = await work(recordsOf(trx, (vmId) => changed.add(vmId)));
-        await step("transaction.worked");
-        return worked;
-      };
-      await step("transaction.begun");
-      const result = await begin(db, kind, durability, inTransaction).finally(() => {
-        // Also when it failed: a commit whose answer was lost counts.
-        notices.tell(changed);
-      });
-      await step("transaction.committed");
-      return result;
-    },
-    onVmChange: (listener) => notices.subscribe(listener),
+    ...recordsOf(db, (vmId) => vms.tell([vmId]), append),
+    transaction,
+    onVmChange: (listener) => vms.subscribe(listener),
+    onEvents: (listener) => events.subscribe(listener),
     ping: async () => {
       await sql`select 1`.execute(db);
     },

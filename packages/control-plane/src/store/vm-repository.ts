@@ -2,7 +2,7 @@ import type { OrgId, ResourceAmounts, VmId, VmStatus } from "@fastvm/contract";
 import type { Kysely } from "kysely";
 import { canExist, isIdPrefix, pickReferenced } from "./references.ts";
 import type { Schema, VmRow } from "./schema.ts";
-import type { VmChangeListener } from "./vm-changes.ts";
+import type { ChangeListener } from "./change-notices.ts";
 import { readSettings, writeSettings, type VmSettings } from "./vm-settings.ts";
 
 export interface VmRecord extends Omit<VmRow, keyof VmSettings>, VmSettings {}
@@ -35,9 +35,9 @@ const ACTIVE: readonly VmStatus[] = ["provisioning", "running", "pausing", "resu
 
 export class VmRepository {
   readonly #db: Kysely<Schema>;
-  readonly #onChange: VmChangeListener;
+  readonly #onChange: ChangeListener<VmId>;
 
-  constructor(db: Kysely<Schema>, onChange: VmChangeListener) {
+  constructor(db: Kysely<Schema>, onChange: ChangeListener<VmId>) {
     this.#db = db;
     this.#onChange = onChange;
   }
@@ -142,11 +142,11 @@ export class VmRepository {
     return rows.map((row) => parse(row));
   }
 
-  /** Whether there was such a row. */
-  async remove(id: VmId): Promise<boolean> {
-    const row = await this.#db.deleteFrom("vms").where("id", "=", id).returning("id").executeTakeFirst();
+  /** As it was until now; `undefined` when there was no such row. */
+  async remove(id: VmId): Promise<VmRecord | undefined> {
+    const row = await this.#db.deleteFrom("vms").where("id", "=", id).returningAll().executeTakeFirst();
     this.#onChange(id);
-    return row !== undefined;
+    return row === undefined ? undefined : parse(row);
   }
 
   /** What an organisation's VMs count for; snapshots not included. */

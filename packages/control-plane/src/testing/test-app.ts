@@ -12,6 +12,7 @@ import { createStaging, stagingOwner } from "../staging/staging.ts";
 import { openSqliteStore, type Store } from "../store/store.ts";
 import { DocumentedAnswers } from "./documented-answers.ts";
 import { FakeWorker } from "./fake-worker.ts";
+import { untoldChanges } from "./untold-changes.ts";
 
 /** With spaces, as the generated clients' own tests have it. */
 export const TEST_KEY = "My API Key";
@@ -48,6 +49,8 @@ export interface TestAppOptions {
   readonly store?: Store;
   readonly worker?: FakeWorker;
   readonly serverFactory?: FastifyServerFactory;
+  /** The test changes statuses by itself, without events. */
+  readonly changesStatuses?: boolean;
   readonly useDirectory?: (directory: ServiceDirectory) => void;
   readonly useOperator?: (operator: FastifyInstance) => void;
 }
@@ -103,7 +106,11 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     call: (route, body, callOptions) => call(app, documented, route, body, callOptions),
     [Symbol.asyncDispose]: async () => {
       await app.close();
+      const isToCheck = options.changesStatuses !== true;
+      // A store that cannot be read any more is what such a test is about.
+      const untold = isToCheck ? await untoldChanges(store).catch(() => []) : [];
       await store.close();
+      if (untold.length > 0) throw new Error(`Events do not tell of every change: ${untold.join("; ")}`);
     },
   };
 }

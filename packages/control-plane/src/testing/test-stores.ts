@@ -1,9 +1,13 @@
 /** The stores that tests run on: SQLite in memory, and PostgreSQL when FASTVM_TEST_POSTGRES_URL says where one is. */
 import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Client } from "pg";
 import { nodeSqliteDialect } from "../store/node-sqlite.ts";
 import { postgresDialect } from "../store/postgres.ts";
 import { openPostgresStore, openSqliteStore, openStore, type Store } from "../store/store.ts";
+import type { StoreKind } from "../store/store-kind.ts";
 import { failingDialect, type DatabaseFaults } from "./failing-dialect.ts";
 
 export interface TestStore {
@@ -19,6 +23,20 @@ export const TEST_STORES: readonly TestStore[] = [
   ...(POSTGRES_URL === undefined || POSTGRES_URL === ""
     ? []
     : [{ name: "postgres", open: () => openInOwnSchema(POSTGRES_URL) }]),
+];
+
+export interface TestDatabase extends AsyncDisposable {
+  readonly kind: StoreKind;
+  /** A path, or a URL. */
+  readonly location: string;
+}
+
+/** Databases that other processes open as well. */
+export const TEST_DATABASES: readonly { readonly name: string; make(): Promise<TestDatabase> }[] = [
+  { name: "sqlite", make: makeSqliteFile },
+  ...(POSTGRES_URL === undefined || POSTGRES_URL === ""
+    ? []
+    : [{ name: "postgres", make: () => makeSchema(POSTGRES_URL) }]),
 ];
 
 export interface FailingTestStore {
@@ -45,21 +63,39 @@ export const FAILING_TEST_STORES: readonly FailingTestStore[] = [
       ]),
 ];
 
-/** Each store lives in a PostgreSQL schema of its own, so that tests may run side by side. */
 async function openInOwnSchema(url: string, open = openPostgresStore): Promise<Store> {
-  const schema = `fastvm_test_${randomBytes(6).toString("hex")}`;
-  await execute(url, `create schema ${schema}`);
-  const own = new URL(url);
-  own.searchParams.set("options", `-c search_path=${schema}`);
-  const store = await open(own.href, (error) => {
+  const schema = await makeSchema(url);
+  const store = await open(schema.location, (error) => {
     throw error;
   });
   return {
     ...store,
     close: async () => {
       await store.close();
-      await execute(url, `drop schema ${schema} cascade`);
+      await schema[Symbol.asyncDispose]();
     },
+  };
+}
+
+/** Each store lives in a PostgreSQL schema of its own, so that tests may run side by side. */
+async function makeSchema(url: string): Promise<TestDatabase> {
+  const schema = `fastvm_test_${randomBytes(6).toString("hex")}`;
+  await execute(url, `create schema ${schema}`);
+  const own = new URL(url);
+  own.searchParams.set("options", `-c search_path=${schema}`);
+  return {
+    kind: "postgres",
+    location: own.href,
+    [Symbol.asyncDispose]: () => execute(url, `drop schema ${schema} cascade`),
+  };
+}
+
+async function makeSqliteFile(): Promise<TestDatabase> {
+  const folder = await mkdtemp(join(tmpdir(), "fastvm-store-"));
+  return {
+    kind: "sqlite",
+    location: join(folder, "store.db"),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
   };
 }
 

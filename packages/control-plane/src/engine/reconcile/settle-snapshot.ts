@@ -27,8 +27,9 @@ async function undo(ctx: LifecycleContext, snapshot: SnapshotRecord): Promise<vo
   await ctx.worker.deleteSnapshot(snapshot.id);
   const cause = status === "creating" ? "capture_interrupted" : "deleted";
   await ctx.store.transaction(async (records) => {
-    if (!(await records.snapshots.remove(snapshot.id))) return;
-    await recordSnapshotEvent(records, snapshot, status, null, cause, {
+    const gone = await records.snapshots.remove(snapshot.id);
+    if (gone === undefined) return;
+    await recordSnapshotEvent(records, gone, gone.status, null, cause, {
       actor: SYSTEM_ACTOR,
       at: ctx.clock.now(),
     });

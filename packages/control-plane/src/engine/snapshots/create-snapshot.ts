@@ -131,8 +131,9 @@ async function discard(
   error: unknown,
 ): Promise<void> {
   await ctx.store.transaction(async (records) => {
-    if (!(await records.snapshots.remove(snapshot.id))) return;
+    const gone = await records.snapshots.remove(snapshot.id);
+    if (gone === undefined) return;
     const change = { actor, at: ctx.clock.now(), reason: reasonOf(error) };
-    await recordSnapshotEvent(records, snapshot, "creating", null, "capture_failed", change);
+    await recordSnapshotEvent(records, gone, gone.status, null, "capture_failed", change);
   });
 }

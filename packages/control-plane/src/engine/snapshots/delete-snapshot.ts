@@ -26,9 +26,10 @@ async function deleteHeld(ctx: LifecycleContext, snapshot: SnapshotRecord, actor
 
 function forget(ctx: LifecycleContext, snapshot: SnapshotRecord, actor: string): Promise<void> {
   return ctx.store.transaction(async (records) => {
-    if (!(await records.snapshots.remove(snapshot.id))) return;
+    const gone = await records.snapshots.remove(snapshot.id);
+    if (gone === undefined) return;
     const change = { actor, at: ctx.clock.now() };
-    await recordSnapshotEvent(records, snapshot, "deleting", null, "deleted", change);
+    await recordSnapshotEvent(records, gone, gone.status, null, "deleted", change);
   });
 }
 

@@ -1,11 +1,12 @@
 /** Snapshots by what their callers call them, as VMs are. */
-import { FastvmError, type SnapshotId } from "@fastvm/contract";
+import type { SnapshotId } from "@fastvm/contract";
 import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
 import type { LifecycleContext } from "../context.ts";
 import { findSnapshot, findVm } from "../find.ts";
 import { createSnapshot } from "./create-snapshot.ts";
 import { deleteSnapshot } from "./delete-snapshot.ts";
+import { renameSnapshot } from "./rename-snapshot.ts";
 
 export class Snapshots {
   readonly #ctx: LifecycleContext;
@@ -30,10 +31,7 @@ export class Snapshots {
 
   /** `name` is normalised, and not empty. */
   async rename(caller: Caller, reference: string, name: string): Promise<SnapshotRecord> {
-    const { id } = await this.get(caller, reference);
-    const renamed = await this.#ctx.store.snapshots.rename(id, name);
-    if (renamed === undefined) throw new FastvmError("not_found", "the snapshot was deleted meanwhile");
-    return renamed;
+    return renameSnapshot(this.#ctx, caller, await this.get(caller, reference), name);
   }
 
   /** Resolves, when it is gone, to its id. */

@@ -40,8 +40,9 @@ async function deleteHeld(ctx: LifecycleContext, vm: VmRecord, actor: string): P
 
 function forget(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<void> {
   return ctx.store.transaction(async (records) => {
-    if (!(await records.vms.remove(vm.id))) return;
-    await recordVmEvent(records, vm, "deleting", null, "deleted", { actor, at: ctx.clock.now() });
+    const gone = await records.vms.remove(vm.id);
+    if (gone === undefined) return;
+    await recordVmEvent(records, gone, gone.status, null, "deleted", { actor, at: ctx.clock.now() });
   });
 }
 

@@ -202,9 +202,10 @@ async function discardChild(
   error: unknown,
 ): Promise<void> {
   await ctx.store.transaction(async (records) => {
-    if (!(await records.vms.remove(vm.id))) return;
+    const gone = await records.vms.remove(vm.id);
+    if (gone === undefined) return;
     const change = { actor, at: ctx.clock.now(), reason: reasonOf(error) };
-    await recordVmEvent(records, vm, "provisioning", null, "fork_failed", change);
+    await recordVmEvent(records, gone, gone.status, null, "fork_failed", change);
   });
   ctx.queue.wake();
 }

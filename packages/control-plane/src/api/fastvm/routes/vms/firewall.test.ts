@@ -156,7 +156,7 @@ describe.each(TEST_STORES)("after a restart on $name", ({ open }) => {
       const before = status === "paused" ? "paused" : "running";
       await store.vms.changeStatus(id, before, status, { publicIpv6: null });
       await first.app.close();
-      await using api = await testApp({ store, worker });
+      await using api = await testApp({ store, worker, changesStatuses: true });
       expect((await api.call(`GET /v1/vms/${id}`)).body).toMatchObject({ status: before, publicIpv6 });
     },
   );
