@@ -38,10 +38,31 @@ export class Steps {
     return existsSync(this.#path(REACHED_FILE));
   }
 
-  async reached(deadlineMs = REACH_DEADLINE_MS): Promise<void> {
-    await eventually(async () => {
+  /** At which step the order was carried out. Other calls pass theirs meanwhile, also while one stands still. */
+  async reached(deadlineMs = REACH_DEADLINE_MS): Promise<StepName> {
+    return await eventually(async () => {
       if (!this.isReached) throw new Error(`the step was not reached: ${await this.#ordered()}`);
+      return (await readFile(this.#path(REACHED_FILE), "utf8")) as StepName;
     }, deadlineMs);
+  }
+
+  /** Lets the call stand still at a step, does the work, and lets it go on, whatever came of the work. */
+  async whileStalled<T>(
+    order: Omit<StepOrder, "effect">,
+    call: () => Promise<T>,
+    work: (at: StepName) => Promise<void>,
+  ): Promise<T> {
+    await this.order({ ...order, effect: "stall" });
+    const stall = async (): Promise<void> => {
+      try {
+        await work(await this.reached());
+      } finally {
+        await this.release();
+      }
+    };
+    // Together: when one fails the other is not left to fail by itself.
+    const [answer] = await Promise.all([call(), stall()]);
+    return answer;
   }
 
   /** Lets a daemon that stands still go on. */

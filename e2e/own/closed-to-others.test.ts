@@ -75,15 +75,13 @@ async function expectClosed(paths: readonly string[]): Promise<void> {
 }
 
 test("nothing opens for others while a state is captured, melted and restored", async () => {
-  await steps.order({ step: "melt.flattened", effect: "stall" });
-  const forked = client.vms.fork(vm, { count: 1 });
-  await steps.reached();
-  const paths = await pathsIn(inData("forks"));
-  const names = paths.map((path) => path.slice(path.lastIndexOf("/") + 1));
-  expect(names).toEqual(expect.arrayContaining(["delta", "memory.melted"]));
-  await expectClosed(paths);
-  await steps.release();
-  const { children } = await forked;
+  const fork = () => client.vms.fork(vm, { count: 1 });
+  const { children } = await steps.whileStalled({ step: "melt.flattened" }, fork, async () => {
+    const paths = await pathsIn(inData("forks"));
+    const names = paths.map((path) => path.slice(path.lastIndexOf("/") + 1));
+    expect(names).toEqual(expect.arrayContaining(["delta", "memory.melted"]));
+    await expectClosed(paths);
+  });
   for (const { vm: child } of children) if (child !== undefined) await client.vms.delete(child);
 });
 

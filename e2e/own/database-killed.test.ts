@@ -43,15 +43,13 @@ afterAll(async () => {
 
 /** The call, with the database dead from the worker's answer on; it is back when this resolves. */
 async function withDeath(step: Parameters<Steps["order"]>[0]["step"], call: () => Promise<unknown>) {
-  await steps.order({ ...(step === undefined ? {} : { step }), effect: "stall" });
-  const answer = call().then(
-    () => "it succeeded",
-    (error: unknown) => error,
-  );
-  await steps.reached();
-  await postgres.kill();
-  await steps.release();
-  expect(await answer).toMatchObject(UNAVAILABLE);
+  const answer = () =>
+    call().then(
+      () => "it succeeded",
+      (error: unknown) => error,
+    );
+  const died = await steps.whileStalled(step === undefined ? {} : { step }, answer, () => postgres.kill());
+  expect(died).toMatchObject(UNAVAILABLE);
   const [ready, list] = await Promise.all([
     fetch(`${daemon.url}/readyz`),
     client.vms.list().catch((error: unknown) => error),

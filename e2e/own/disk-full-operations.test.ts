@@ -26,7 +26,7 @@ beforeAll(async () => {
   client = daemon.client;
   vm = await client.vms.launch({ machineType: "c1m2" });
   memory = await startKeeper(client, vm);
-  await eventually(async () => expect((await stat(inData("reserve"))).size).toBe(16 * MIB), SETTLE_MS);
+  await reserved();
 });
 
 afterEach(async () => {
@@ -55,6 +55,11 @@ async function call(
   });
   const text = await answer.text();
   return { status: answer.status, body: text === "" ? undefined : JSON.parse(text) };
+}
+
+/** Starts and deletes on a full disk live on it. */
+async function reserved(): Promise<void> {
+  await eventually(async () => expect((await stat(inData("reserve"))).size).toBe(16 * MIB), SETTLE_MS);
 }
 
 async function leftovers(): Promise<string[]> {
@@ -113,6 +118,8 @@ test("a delete of a VM or of a snapshot, which is what frees room, works on it",
   ];
   const snapshot = await client.snapshots.create({ vmId: other.id });
   await client.vms.pause(paused);
+  await reserved();
+  // Its disk is the snapshot's, so that this frees next to nothing.
   await disk.fill();
   await client.vms.delete(other);
   await disk.fill();

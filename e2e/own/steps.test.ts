@@ -85,13 +85,12 @@ test("a fork whose state cannot be cleared away has its children all the same", 
 });
 
 test("a call stands still at its step until it is released, at the second passing if so wanted", async () => {
-  await steps.order({ step: "capture.overlay-opened", after: 1, effect: "stall" });
-  await client.snapshots.create({ vmId: vm.id });
-  const second = client.snapshots.create({ vmId: vm.id });
-  await steps.reached();
-  expect((await steps.passed()).at(-1)).toBe("capture.overlay-opened");
-  await steps.release();
-  await second;
+  const twice = async (): Promise<void> => {
+    for (let time = 0; time < 2; time++) await client.snapshots.create({ vmId: vm.id });
+  };
+  await steps.whileStalled({ step: "capture.overlay-opened", after: 1 }, twice, async (at) => {
+    expect(at).toBe("capture.overlay-opened");
+  });
 });
 
 test("a daemon ends at its step, once", async () => {

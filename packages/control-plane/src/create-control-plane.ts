@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { type ServiceDirectory, type WorkerPort } from "@fastvm/contract";
 import type { FastifyInstance, FastifyServerFactory } from "fastify";
+import type { LendRoom } from "./engine/context.ts";
 import { generateApiKey, hashApiKey, storeApiKey } from "./engine/keys/api-keys.ts";
 import { buildApp } from "./app/build-app.ts";
 import { systemClock } from "./clock.ts";
@@ -38,6 +39,8 @@ export interface ControlPlaneOptions {
   readonly config?: Partial<ControlPlaneConfig>;
   /** For what is on its way to and from VMs; emptied at each start, removed at the end. Default: a temporary folder. */
   readonly stagingFolder?: string;
+  /** For the records of deletes on a full disk. Absent: they have what room there is. */
+  readonly lendRoom?: LendRoom | undefined;
   /** Absent: cleartext. */
   readonly tls?: TlsFiles;
   /** Served at `/metrics` of the operator's socket, and to keys that may. Absent: nothing is. */
@@ -90,6 +93,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     log,
     config,
     staging,
+    lendRoom: options.lendRoom,
     serverFactory,
     metrics: options.metrics,
     useOperator: (served) => (operator = served),

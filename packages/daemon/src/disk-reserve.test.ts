@@ -40,6 +40,7 @@ test("gives up part after part to work that finds the disk full, then lets it fa
     return (await stat(file())).size;
   });
   expect(await twice).toBe(8 * MIB);
+  expect(await reserve.lendAtNeed(async () => (await stat(file())).size)).toBe(8 * MIB);
   const failure = full();
   await expect(reserve.lend(() => Promise.reject(failure))).rejects.toBe(failure);
   expect((await stat(file())).size).toBe(0);

@@ -1,7 +1,7 @@
 /**
- * Room that a daemon keeps for its own start. Stopped on a full disk it could not start again, for want
- * of a few blocks for its records, and what would free the disk, a delete, needs a daemon. So a file
- * holds some, and gives them up in parts: the first that comes may well be a guest that waits for room.
+ * Room that a daemon keeps for what frees a full disk: its own start, and the records of deletes. Either
+ * needs but a few blocks, and a delete may free none, as that of a VM whose disk a snapshot shares. So a
+ * file holds some, and gives them up in parts: the first that comes may well be a guest that waits for room.
  */
 import { randomBytes } from "node:crypto";
 import { open, stat, statfs, truncate } from "node:fs/promises";
@@ -16,7 +16,7 @@ const PARTS = 4;
 /** Below this launches are refused as well: the room is the VMs'. */
 const KEPT_FREE_BYTES = 256 * MIB;
 /** How often it is looked whether there is room again. */
-const REFILL_EVERY_MS = 60_000;
+const REFILL_EVERY_MS = 5000;
 
 export class DiskReserve {
   readonly #dataDir: string;
@@ -30,6 +30,11 @@ export class DiskReserve {
   /** Work that needs a little room: on a full disk it is given some, and tried again for as long as there is any left. */
   async lend<T>(work: () => Promise<T>): Promise<T> {
     if ((await this.#freeBytes()) < PART_BYTES) await this.#giveUpPart();
+    return await this.lendAtNeed(work);
+  }
+
+  /** The same for work that can be tried without it first, and does no harm where it fails. */
+  async lendAtNeed<T>(work: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
         return await work();

@@ -147,6 +147,10 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
           read: async () => await readFigures(worker, edge, controlPlane),
         },
         stagingFolder: stagingFolder(config.dataDir),
+        // Of a database elsewhere the disk is another.
+        ...(config.databaseUrl === undefined
+          ? { lendRoom: async (work) => await reserve.lendAtNeed(work) }
+          : {}),
       }),
     );
     controlPlane = made;

@@ -3,12 +3,12 @@
  *
  *   order.json   the test: at which step what is to happen; gone as soon as it happens
  *   passed       the daemon: each step that was passed, a line each
- *   reached      the daemon: there when the order was carried out
+ *   reached      the daemon: there when the order was carried out; holds the step at which that was
  *   released     the test: a daemon that stands still may go on
  *
  * Read and written without waiting, so that a step is where it says it is.
  */
-import { appendFileSync, existsSync, readFileSync, renameSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hookSteps } from "@fastvm/contract";
@@ -42,7 +42,7 @@ export function obeySteps(folder: string): void {
     const { step, after = 0, effect } = JSON.parse(text) as StepOrder;
     if (step !== undefined && step !== name) return;
     if (passed++ < after) return;
-    renameSync(join(folder, ORDER_FILE), join(folder, REACHED_FILE));
+    tellReached(folder, name);
     order = "";
     await carryOut(folder, name, effect);
   });
@@ -54,6 +54,14 @@ function readOrder(folder: string): string {
   } catch {
     return "";
   }
+}
+
+/** The order goes first: what was carried out is not to be so again. */
+function tellReached(folder: string, name: StepName): void {
+  const aside = join(folder, `${REACHED_FILE}.new`);
+  writeFileSync(aside, name);
+  rmSync(join(folder, ORDER_FILE));
+  renameSync(aside, join(folder, REACHED_FILE));
 }
 
 async function carryOut(folder: string, name: StepName, effect: StepOrder["effect"]): Promise<void> {

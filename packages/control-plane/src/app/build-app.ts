@@ -7,6 +7,7 @@ import { engineOf } from "../engine/engine.ts";
 import { addApis, optionsFor, type Apis } from "./side-by-side.ts";
 import type { Clock } from "../clock.ts";
 import type { ControlPlaneConfig } from "../config.ts";
+import type { LendRoom } from "../engine/context.ts";
 import { createLifecycle, startLifecycle } from "../engine/lifecycle.ts";
 import type { Log } from "../log.ts";
 import { buildOperatorApp } from "../operator/operator-app.ts";
@@ -24,6 +25,8 @@ export interface AppDependencies {
   readonly log: Log;
   readonly config: ControlPlaneConfig;
   readonly staging: Staging;
+  /** For the records of deletes, without which a full disk stays full. Absent: they have what room there is. */
+  readonly lendRoom?: LendRoom | undefined;
   readonly serverFactory?: FastifyServerFactory;
   /** Served at `/metrics` to whom it concerns. */
   readonly metrics?: MetricsSource | undefined;

@@ -11,6 +11,9 @@ import type { InflightOperations } from "./inflight.ts";
 import type { Reconciler } from "./reconcile/reconciler.ts";
 import type { SerialByKey } from "./serial-by-key.ts";
 
+/** Does the work, and does it again with room that was set aside for it when it finds the disk full. */
+export type LendRoom = <T>(work: () => Promise<T>) => Promise<T>;
+
 export interface LifecycleContext {
   readonly store: Store;
   readonly worker: WorkerPort;
@@ -19,6 +22,7 @@ export interface LifecycleContext {
   readonly config: ControlPlaneConfig;
   readonly staging: Staging;
   readonly events: EventFeed;
+  readonly lendRoom: LendRoom;
   readonly inflight: InflightOperations;
   readonly queue: CapacityQueue;
   readonly reconciler: Reconciler;

@@ -1,6 +1,6 @@
 /** Puts the parts together: the context that routes work with, and its start and stop. */
 import { CapacityQueue } from "./placement/capacity-queue.ts";
-import type { LifecycleContext } from "./context.ts";
+import type { LendRoom, LifecycleContext } from "./context.ts";
 import { drainQueue } from "./vms/drain-queue.ts";
 import { expireOverdue } from "./vms/expire.ts";
 import { EventFeed } from "./events/event-feed.ts";
@@ -13,7 +13,12 @@ import { SerialByKey } from "./serial-by-key.ts";
 import { followWorker } from "./vms/worker-events.ts";
 
 export function createLifecycle(
-  deps: Omit<LifecycleContext, "events" | "inflight" | "queue" | "reconciler" | "updates" | "owedNetworks">,
+  deps: Omit<
+    LifecycleContext,
+    "events" | "inflight" | "queue" | "reconciler" | "updates" | "owedNetworks" | "lendRoom"
+  > & {
+    readonly lendRoom?: LendRoom | undefined;
+  },
 ): LifecycleContext {
   const queue = new CapacityQueue(() => drainQueue(ctx), deps.config.queueRetryMs, deps.log);
   const inflight = new InflightOperations((key, error) => {
@@ -24,6 +29,7 @@ export function createLifecycle(
   const ctx: LifecycleContext = {
     ...deps,
     events: new EventFeed(deps.store, deps.config.eventPollMs),
+    lendRoom: deps.lendRoom ?? ((work) => work()),
     inflight,
     reconciler,
     updates: new SerialByKey(),

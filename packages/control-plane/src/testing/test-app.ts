@@ -4,6 +4,7 @@ import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { newOrgId, type OrgId, type ServiceDirectory, type VmId } from "@fastvm/contract";
 import type { FastifyInstance, FastifyServerFactory } from "fastify";
+import type { LendRoom } from "../engine/context.ts";
 import { hashApiKey, storeApiKey } from "../engine/keys/api-keys.ts";
 import { buildApp } from "../app/build-app.ts";
 import { DEFAULT_CONFIG, type ControlPlaneConfig } from "../config.ts";
@@ -51,6 +52,7 @@ export interface TestAppOptions {
   readonly serverFactory?: FastifyServerFactory;
   /** The test changes statuses by itself, without events. */
   readonly changesStatuses?: boolean;
+  readonly lendRoom?: LendRoom;
   readonly useDirectory?: (directory: ServiceDirectory) => void;
   readonly useOperator?: (operator: FastifyInstance) => void;
 }
@@ -80,7 +82,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
   // The first one is whose the host is.
   const orgId = await createOrganisation(store, config, TEST_KEY, 0);
   await createOrganisation(store, config, OTHER_KEY, 1);
-  const { serverFactory, useDirectory, useOperator } = options;
+  const { serverFactory, lendRoom, useDirectory, useOperator } = options;
   const stagingFolder = await mkdtemp(join(tmpdir(), "fastvm-staging-"));
   const ownerOf = (vmId: VmId) => stagingOwner(store, vmId);
   const staging = createStaging({ folder: stagingFolder, limits: config.staging, ownerOf, clock, log });
@@ -92,6 +94,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     config,
     staging,
     ...(serverFactory ? { serverFactory } : {}),
+    ...(lendRoom ? { lendRoom } : {}),
     ...(useDirectory ? { useDirectory } : {}),
     ...(useOperator ? { useOperator } : {}),
   });

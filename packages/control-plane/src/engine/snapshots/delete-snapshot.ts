@@ -20,7 +20,7 @@ async function deleteHeld(ctx: LifecycleContext, snapshot: SnapshotRecord, actor
   await step("control.delete-snapshot.recorded");
   await ctx.worker.deleteSnapshot(snapshot.id);
   await step("control.delete-snapshot.answered");
-  await ctx.reconciler.settle(snapshot.id, () => forget(ctx, snapshot, actor));
+  await ctx.reconciler.settle(snapshot.id, () => ctx.lendRoom(() => forget(ctx, snapshot, actor)));
   await step("control.delete-snapshot.settled");
 }
 

@@ -33,7 +33,8 @@ async function deleteHeld(ctx: LifecycleContext, vm: VmRecord, actor: string): P
     );
     throw error;
   }
-  await ctx.reconciler.settle(vm.id, () => forget(ctx, vm, actor));
+  // It may have freed nothing, as of a VM whose disk a snapshot shares, or a guest that waited for room was faster.
+  await ctx.reconciler.settle(vm.id, () => ctx.lendRoom(() => forget(ctx, vm, actor)));
   await step("control.delete.settled");
   ctx.queue.wake();
 }
