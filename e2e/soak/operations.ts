@@ -51,7 +51,9 @@ const MANY = 3;
 const CHILDREN = 2;
 /** One more than a running VM's disk may have. */
 const LAYERS = 17;
-const TTL_DEADLINE_MS = 60_000;
+const TTL_DEADLINE_MS = 120_000;
+/** What no other operation sets. */
+const EXPIRY_SECONDS = 1;
 const TTL_POLL_MS = 50;
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f soak";
 
@@ -337,7 +339,7 @@ function expiring(action: "pause" | "delete"): Operation {
       return {
         about: [id],
         start: async () => {
-          await client.vms.update({ id }, { ttl: { action, seconds: 1 } });
+          await client.vms.update({ id }, { ttl: { action, seconds: EXPIRY_SECONDS } });
           await ended();
         },
         done: { vms: { [id]: [to] } },
@@ -348,15 +350,16 @@ function expiring(action: "pause" | "delete"): Operation {
   };
 }
 
-/** Without a time to live, that is when the request never arrived, there is nothing to wait for. */
+/** When the request never arrived there is nothing to wait for; the VM may well have a longer time from before. */
 async function untilExpired(client: FastvmClient, id: string, to: "paused" | "gone"): Promise<void> {
   const deadline = Date.now() + TTL_DEADLINE_MS;
   for (;;) {
     const vm = (await client.vms.list()).find((one) => one.id === id);
     const arrived = vm === undefined ? to === "gone" : vm.status === to;
-    if (arrived || vm?.status === "error" || vm === undefined || vm.ttl == null) {
+    const isAwaited = vm?.ttl?.seconds === EXPIRY_SECONDS;
+    if (arrived || vm?.status === "error" || vm === undefined || !isAwaited) {
       // It would strike again in the next life.
-      if (vm?.ttl != null) await client.vms.update(vm, { ttl: null });
+      if (isAwaited) await client.vms.update(vm, { ttl: null });
       return;
     }
     if (Date.now() > deadline) {
