@@ -7,13 +7,6 @@ export type VmId = Branded<"VmId">;
 export type SnapshotId = Branded<"SnapshotId">;
 export type OrgId = Branded<"OrgId">;
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
-/** A lower-case RFC 9562 UUID, the only shape of id the platform mints. */
-export function isUuid(value: string): boolean {
-  return UUID.test(value);
-}
-
 export function newVmId(): VmId {
   return crypto.randomUUID() as VmId;
 }

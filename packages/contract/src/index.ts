@@ -1,14 +1,10 @@
 export { API_KEY_PREFIX, API_NAMES, containsCredential, CREDENTIAL_PREFIX } from "./credentials.ts";
 export type { ApiName } from "./credentials.ts";
-export { isUuid, newOrgId, newSnapshotId, newVmId } from "./ids.ts";
+export { newOrgId, newSnapshotId, newVmId } from "./ids.ts";
 export type { OrgId, SnapshotId, VmId } from "./ids.ts";
-export { errorCodesOf } from "./api/fastvm/error-codes-of.ts";
 export { errorBody } from "./api/fastvm/error-body.ts";
-export { errorFromWire, errorToWire } from "./errors/error-wire.ts";
-export type { ErrorWire } from "./errors/error-wire.ts";
-export type { ErrorEntry } from "./errors/error-entry.ts";
 export { ERROR_CATALOGUE, FastvmError } from "./errors/errors.ts";
-export type { ApiErrorCode, ErrorCode, ProxyErrorCode } from "./errors/errors.ts";
+export type { ErrorCode, ProxyErrorCode } from "./errors/errors.ts";
 export * from "./limits.ts";
 export { DEFAULT_MACHINE_TYPE, parseMachineType, STANDARD_MACHINE_TYPES } from "./machine-type.ts";
 export type { MachineType } from "./machine-type.ts";
@@ -19,21 +15,12 @@ export { buildOpenapi } from "./api/fastvm/openapi.ts";
 export type { AnswerOf, BodyOf, OperationBody } from "./api/fastvm/operation-types.ts";
 export { OPERATIONS } from "./api/fastvm/operations.ts";
 export type { Operation, OperationId } from "./api/fastvm/operations.ts";
-export { ConsoleTokenSchema } from "./api/fastvm/schemas/console.ts";
-export type { ConsoleToken } from "./api/fastvm/schemas/console.ts";
-export { DeletionSchema } from "./api/fastvm/schemas/deletion.ts";
-export type { Deletion } from "./api/fastvm/schemas/deletion.ts";
-export { ErrorBodySchema } from "./api/fastvm/schemas/error-body.ts";
 export type { ErrorBody } from "./api/fastvm/schemas/error-body.ts";
-export { ExecBodySchema, ExecResultSchema, ExecStreamEventSchema } from "./api/fastvm/schemas/exec.ts";
 export type { ExecBody, ExecResult, ExecStreamEvent } from "./api/fastvm/schemas/exec.ts";
 export {
-  AnyFirewallSchema,
   EgressModeSchema,
-  FirewallInputSchema,
   FirewallSchema,
   LegacyFirewallSchema,
-  MAX_DNS_DOMAINS,
   MAX_FIREWALL_RULES,
 } from "./api/fastvm/schemas/firewall.ts";
 export type {
@@ -42,53 +29,22 @@ export type {
   LegacyFirewall,
   LegacyFirewallRule,
 } from "./api/fastvm/schemas/firewall.ts";
-export { FirewallReportSchema } from "./api/fastvm/schemas/firewall-report.ts";
 export type { FirewallReport } from "./api/fastvm/schemas/firewall-report.ts";
-export { FileFetchBodySchema, FilePresignBodySchema, FilePresignSchema } from "./api/fastvm/schemas/files.ts";
-export type { FileFetchBody, FilePresign } from "./api/fastvm/schemas/files.ts";
-export { HealthSchema } from "./api/fastvm/schemas/health.ts";
-export type { Health } from "./api/fastvm/schemas/health.ts";
-export {
-  ForkBodySchema,
-  ForkResultSchema,
-  LaunchBodySchema,
-  UpdateVmBodySchema,
-} from "./api/fastvm/schemas/launch.ts";
-export type { ForkBody, ForkResponse, LaunchBody, UpdateVmBody } from "./api/fastvm/schemas/launch.ts";
-export { QuotasSchema, ResourceAmountsSchema } from "./api/fastvm/schemas/quotas.ts";
-export type { Quotas, ResourceAmounts } from "./api/fastvm/schemas/quotas.ts";
-export {
-  MAX_SERVICE_NAME_LENGTH,
-  MAX_SERVICES,
-  MIN_SERVICE_PORT,
-  ReachableServiceSchema,
-  ServiceSchema,
-} from "./api/fastvm/schemas/service.ts";
+export type { FilePresign } from "./api/fastvm/schemas/files.ts";
+export type { ForkBody, LaunchBody, UpdateVmBody } from "./api/fastvm/schemas/launch.ts";
+export type { ResourceAmounts } from "./api/fastvm/schemas/quotas.ts";
+export { MAX_SERVICE_NAME_LENGTH, MAX_SERVICES } from "./api/fastvm/schemas/service.ts";
 export type { ReachableService, Service } from "./api/fastvm/schemas/service.ts";
-export { MAX_USER_SSH_KEYS, MAX_VM_SSH_KEYS, SshKeySchema } from "./api/fastvm/schemas/ssh-key.ts";
+export { MAX_USER_SSH_KEYS, MAX_VM_SSH_KEYS } from "./api/fastvm/schemas/ssh-key.ts";
 export type { SshKey } from "./api/fastvm/schemas/ssh-key.ts";
-export {
-  CreateSnapshotBodySchema,
-  SnapshotSchema,
-  UpdateSnapshotBodySchema,
-} from "./api/fastvm/schemas/snapshot.ts";
-export type {
-  CreateSnapshotBody,
-  Snapshot,
-  SnapshotStatus,
-  UpdateSnapshotBody,
-} from "./api/fastvm/schemas/snapshot.ts";
-export { VmLogsSchema } from "./api/fastvm/schemas/logs.ts";
+export type { Snapshot, SnapshotStatus } from "./api/fastvm/schemas/snapshot.ts";
 export type { VmLogs } from "./api/fastvm/schemas/logs.ts";
-export { VmStatsSchema } from "./api/fastvm/schemas/stats.ts";
 export type { VmStats } from "./api/fastvm/schemas/stats.ts";
 export { GUARDS_KEYWORD } from "./api/fastvm/schemas/strict.ts";
 export type { TtlAction } from "./model/ttl-action.ts";
 export { VM_STATUSES } from "./model/vm-status.ts";
 export type { VmStatus } from "./model/vm-status.ts";
-export { TtlSchema } from "./api/fastvm/schemas/ttl.ts";
 export type { Ttl } from "./api/fastvm/schemas/ttl.ts";
-export { VmSchema } from "./api/fastvm/schemas/vm.ts";
 export type { Vm } from "./api/fastvm/schemas/vm.ts";
 export { REQUEST_ID_HEADER, requestIdOf } from "./request-id.ts";
 export {
@@ -110,5 +66,4 @@ export type { CredentialCheck, ServiceDirectory, ServiceLookup } from "./port/se
 export { STEPS } from "./steps/step-names.ts";
 export type { StepName } from "./steps/step-names.ts";
 export { hookSteps, step } from "./steps/step.ts";
-export type { StepHook } from "./steps/step.ts";
 export { checkEnvVars, checkMetadata } from "./string-map-rules.ts";

@@ -12,8 +12,8 @@ export const STANDARD_MACHINE_TYPES = ["c1m2", "c2m4", "c4m8", "c8m16"] as const
 export const DEFAULT_MACHINE_TYPE = "c1m2";
 
 /** Above this neither the microvm machine model nor a sane host follows. */
-export const MAX_VCPUS = 64;
-export const MAX_MEMORY_GIB = 1024;
+const MAX_VCPUS = 64;
+const MAX_MEMORY_GIB = 1024;
 
 const SHAPE = /^c([1-9]\d{0,2})m([1-9]\d{0,3})$/;
 

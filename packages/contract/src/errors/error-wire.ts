@@ -5,7 +5,7 @@
 import { ERROR_CATALOGUE, FastvmError } from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";
 
-export interface ErrorWire {
+interface ErrorWire {
   /** Absent of what is not of the catalogue. */
   readonly code?: string;
   /** What makes the catalogue's message specific; of what is not of the catalogue, all of its message. */

@@ -52,7 +52,7 @@ export interface VmTransitions {
   deleteVm(vmId: VmId): Promise<void>;
 }
 
-export type VmSource =
+type VmSource =
   | { readonly kind: "template" }
   | { readonly kind: "snapshot"; readonly snapshotId: SnapshotId };
 

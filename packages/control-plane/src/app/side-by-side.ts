@@ -19,7 +19,7 @@ import type { Log } from "../log.ts";
 export type Apis = readonly [ApiDialect, ...ApiDialect[]];
 
 /** `GET /v1/volumes/{}`: a method and a path, whatever its parameters are called. */
-export type Claim = string;
+type Claim = string;
 
 /** What more than one API has. */
 export const SHARED_CLAIMS: ReadonlySet<Claim> = new Set();

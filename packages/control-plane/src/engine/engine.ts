@@ -53,7 +53,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
 
 export type { SnapshotRecord } from "../store/snapshot-repository.ts";
 export type { VmRecord } from "../store/vm-repository.ts";
-export type { VmSshKey, WrittenNetwork } from "../store/vm-settings.ts";
+export type { WrittenNetwork } from "../store/vm-settings.ts";
 export { asFastvmError } from "../store/as-fastvm-error.ts";
 export type { Caller } from "./caller.ts";
 export { familyOf, isMapped, isWholeFamily } from "./network/cidr.ts";
@@ -61,6 +61,6 @@ export { DomainList, normalizePattern } from "./network/domain-pattern.ts";
 export { networkPolicyOf } from "./network/network-policy.ts";
 export { DEFAULT_POLICY, EVERY_NAME, policyOf } from "./network/policy.ts";
 export { checkServiceName } from "./services/services.ts";
-export type { ForkedVms, ForkOrder, ForkOutcome } from "./vms/fork.ts";
-export type { LaunchOptions, LaunchOrder, LaunchSource } from "./vms/launch.ts";
+export type { ForkOrder, ForkOutcome } from "./vms/fork.ts";
+export type { LaunchOrder } from "./vms/launch.ts";
 export type { VmChange, VmFigures } from "./vms/vms.ts";

@@ -5,7 +5,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { CREDENTIAL_PREFIX, type VmId } from "@fastvm/contract";
 
-export type StagingMethod = "PUT" | "GET";
+type StagingMethod = "PUT" | "GET";
 
 export interface StagingGrant {
   readonly method: StagingMethod;

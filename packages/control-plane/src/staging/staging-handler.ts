@@ -20,7 +20,7 @@ export interface StagingParts {
  * `early`: a chunked PUT is answered as soon as there is room for its beginning. Published clients wait for the answer before they look whether the program that feeds
  * their upload has ended, and hang when it has; whoever reads the object waits for its end instead.
  */
-export type AnswerTime = "early" | "when done";
+type AnswerTime = "early" | "when done";
 
 /** Never rejects: failures are answers. */
 export function handleStaging(

@@ -4,7 +4,7 @@
  */
 import { FastvmError, type OrgId, type VmId } from "@fastvm/contract";
 
-export interface StagingOwner {
+interface StagingOwner {
   readonly vmId: VmId;
   readonly orgId: OrgId;
 }
@@ -20,7 +20,7 @@ export interface Claim extends StagingOwner {
   writtenBytes: number;
 }
 
-export interface StagedFile extends StagingOwner {
+interface StagedFile extends StagingOwner {
   readonly path: string;
   readonly bytes: number;
   readonly finishedAtMs: number;

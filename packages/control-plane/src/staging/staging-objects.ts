@@ -12,7 +12,7 @@ import { asFastvmError } from "../store/as-fastvm-error.ts";
 import type { StagingLimits } from "./staging-limits.ts";
 import { StagingLedger, type Claim } from "./staging-ledger.ts";
 
-export interface StagedObject {
+interface StagedObject {
   readonly bytes: number;
   /** Starts reading when it is iterated. */
   open(): Readable;
@@ -27,7 +27,7 @@ export interface StagingObjectsOptions {
   readonly freeBytes?: (folder: string) => Promise<number>;
 }
 
-export interface Upload {
+interface Upload {
   readonly vmId: VmId;
   readonly objectId: string;
   /** The size of the VM's disk. */

@@ -29,7 +29,7 @@ export interface Staging extends StagingParts {
   deleteOf(vmId: VmId): Promise<void>;
 }
 
-export interface StagingOptions extends StagingObjectsOptions {
+interface StagingOptions extends StagingObjectsOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** Of the API, whose URLs are the same for guests. */

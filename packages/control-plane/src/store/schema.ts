@@ -119,7 +119,7 @@ export interface QuarantineRow {
   memoryMib: number;
 }
 
-export interface LockRow {
+interface LockRow {
   name: string;
   revision: number;
 }

@@ -6,7 +6,7 @@ import { readSettings, writeSettings, type VmSettings } from "./vm-settings.ts";
 
 export interface SnapshotRecord extends Omit<SnapshotRow, keyof VmSettings>, VmSettings {}
 
-export type SnapshotChanges = Partial<Pick<SnapshotRecord, "name" | "statusReason" | "pauseMs">>;
+type SnapshotChanges = Partial<Pick<SnapshotRecord, "name" | "statusReason" | "pauseMs">>;
 
 export class SnapshotRepository {
   readonly #db: Kysely<Schema>;

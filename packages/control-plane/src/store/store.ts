@@ -18,7 +18,7 @@ import { writeEvents } from "./write-events.ts";
  * disk (4 ms and more) and is enough for what a loss of power ends anyway: a running VM, a change that is not finished. That is so in SQLite. PostgreSQL may end
  * while we and the VMs go on, and forgets what it has not flushed: there every commit is waited for.
  */
-export type Durability = "power" | "process";
+type Durability = "power" | "process";
 
 export interface Store extends Records {
   readonly kind: StoreKind;

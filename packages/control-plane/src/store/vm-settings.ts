@@ -28,7 +28,7 @@ export interface WrittenNetwork {
 }
 
 /** Belongs to the API that wrote the policy. Everybody else passes it on and never looks into it. */
-export interface Presentation {
+interface Presentation {
   readonly api: string;
   /** JSON. */
   readonly value: unknown;

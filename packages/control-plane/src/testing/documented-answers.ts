@@ -7,7 +7,7 @@ type JsonObject = { [key: string]: Json };
 
 const DOCUMENT_URL = new URL("../../../contract/src/api/fastvm/openapi.json", import.meta.url);
 
-export interface AnswerToCheck {
+interface AnswerToCheck {
   readonly method: string;
   /** Without the query. */
   readonly path: string;

@@ -19,7 +19,7 @@ const WITH_OPENAPI_FETCH = `
 import createClient from "openapi-fetch";
 import type { components, paths } from "./schema";
 
-export async function run(baseUrl: string, key: string) {
+async function run(baseUrl: string, key: string) {
   const client = createClient<paths>({ baseUrl, headers: { "X-API-Key": key } });
   const egress = { mode: "custom" as const, allow_cidrs: ["198.51.100.0/24"] };
   const vm = await client.POST("/v1/vms", { body: { machineType: "c1m2", firewall: { egress } } });
@@ -32,7 +32,7 @@ export async function run(baseUrl: string, key: string) {
   return { status: vm.data.status, done: done.data, code, isNamed: id === missing.error?.requestId };
 }
 
-export function mistakes(client: ReturnType<typeof createClient<paths>>, error: components["schemas"]["Error"]) {
+function mistakes(client: ReturnType<typeof createClient<paths>>, error: components["schemas"]["Error"]) {
   // @ts-expect-error -- a launch needs a body
   void client.POST("/v1/vms", {});
   // @ts-expect-error -- a firewall has no such action
@@ -46,7 +46,7 @@ const WITH_HEY_API = `
 import { execInVm, getVm, launchVm, type ErrorCode } from "./hey";
 import { createClient } from "./hey/client";
 
-export async function run(baseUrl: string, key: string) {
+async function run(baseUrl: string, key: string) {
   const client = createClient({ baseUrl, auth: (scheme) => (scheme.type === "apiKey" ? key : undefined) });
   const firewall = { egress: { mode: "custom" as const, allow_cidrs: ["198.51.100.0/24"] } };
   const vm = await launchVm({ client, body: { machineType: "c1m2", firewall } });
@@ -58,7 +58,7 @@ export async function run(baseUrl: string, key: string) {
   return { status: vm.data.status, done: done.data, code, isNamed: id === missing.error?.requestId };
 }
 
-export function mistakes(code: ErrorCode) {
+function mistakes(code: ErrorCode) {
   // @ts-expect-error -- a launch needs a body
   void launchVm({});
   // @ts-expect-error -- a firewall has no such action

@@ -10,7 +10,7 @@ import { openPostgresStore, openSqliteStore, openStore, type Store } from "../st
 import type { StoreKind } from "../store/store-kind.ts";
 import { failingDialect, type DatabaseFaults } from "./failing-dialect.ts";
 
-export interface TestStore {
+interface TestStore {
   readonly name: string;
   /** A store of its own, empty, gone after `close`. */
   readonly open: () => Promise<Store>;

@@ -13,7 +13,7 @@ type Json = null | boolean | number | string | readonly Json[] | { readonly [key
 type JsonObject = { [key: string]: Json };
 
 /** On an error's answer: the codes that it may have, for whoever checks answers or writes pages. */
-export const ERROR_CODES_KEYWORD = "x-error-codes";
+const ERROR_CODES_KEYWORD = "x-error-codes";
 
 const MEANINGS: Readonly<Record<string, string>> = {
   200: "OK",

@@ -13,7 +13,7 @@ type Message =
   | { readonly kind: "abort"; readonly id: number; readonly reason: unknown };
 
 /** Answers a call of the other side. The signal is that of the caller. */
-export type Handler = (method: string, args: readonly unknown[], signal: AbortSignal) => Promise<unknown>;
+type Handler = (method: string, args: readonly unknown[], signal: AbortSignal) => Promise<unknown>;
 
 interface Call {
   readonly resolve: (value: unknown) => void;

@@ -9,7 +9,7 @@ type ParameterOf<Path extends string> = Path extends `${string}{${infer Name}}${
   ? Name | ParameterOf<Rest>
   : never;
 
-export interface Call<Of extends Operation> {
+interface Call<Of extends Operation> {
   readonly body: OperationBody<Of>;
   readonly params: Readonly<Record<ParameterOf<Of["path"]>, string>>;
   readonly query: Readonly<Record<string, string | string[]>>;
@@ -28,7 +28,7 @@ export const ANSWERED = Symbol("answered");
 type Handled = Promise<Answer | typeof ANSWERED>;
 type Id<Table> = keyof Table & string;
 
-export interface OperationRoutesOptions<Table extends OperationTable, Noticed extends object> {
+interface OperationRoutesOptions<Table extends OperationTable, Noticed extends object> {
   readonly scope: FastifyInstance;
   readonly keys: Pick<Engine["keys"], "callerOf">;
   readonly dialect: Pick<ApiDialect, "name" | "presentedKey">;

@@ -12,7 +12,7 @@ import { findVm } from "../find.ts";
 const GIB = 1024 ** 3;
 
 /** Both URLs of one object. */
-export interface PresignedObject {
+interface PresignedObject {
   readonly uploadUrl: string;
   readonly downloadUrl: string;
   readonly lifetimeSec: number;

@@ -12,7 +12,7 @@ const KEY_TYPES = [
   "sk-ecdsa-sha2-nistp256@openssh.com",
 ];
 
-export interface PublicKey {
+interface PublicKey {
   /** `<type> <base64>`. */
   readonly publicKey: string;
   /** `SHA256:` and unpadded base64, as `ssh-keygen -lf` prints it. */

@@ -11,7 +11,7 @@ import { changeVmKeys, installKeysEverywhere } from "./authorized-keys.ts";
 import { parsePublicKey } from "./parse-public-key.ts";
 
 /** `name` is normalised; empty for none. */
-export interface NewSshKey {
+interface NewSshKey {
   readonly publicKey: string;
   readonly name: string;
 }

@@ -11,7 +11,7 @@ import { isNotRunning } from "../states/not-running.ts";
 /** A change of rules takes milliseconds; clients give up at 60 s. */
 const APPLY_DEADLINE_MS = 10_000;
 
-export type NetworkChanges = Partial<NetworkRecord>;
+type NetworkChanges = Partial<NetworkRecord>;
 
 /** `change` is asked twice and throws when it must not be. */
 export async function changeNetwork(
@@ -157,7 +157,7 @@ async function restore(ctx: LifecycleContext, before: VmRecord): Promise<void> {
   }
 }
 
-export function isSameNetwork(one: NetworkRecord, other: NetworkRecord): boolean {
+function isSameNetwork(one: NetworkRecord, other: NetworkRecord): boolean {
   return JSON.stringify(networkPolicyOf(one)) === JSON.stringify(networkPolicyOf(other));
 }
 

@@ -3,7 +3,7 @@ import { FastvmError, type OrgId, type ResourceAmounts, type WorkerCapacity } fr
 import type { Records } from "../../store/records.ts";
 import type { LifecycleContext } from "../context.ts";
 
-export type WantedResources = Omit<ResourceAmounts, "snapshotCount">;
+type WantedResources = Omit<ResourceAmounts, "snapshotCount">;
 
 /** Locks out other reservations until the transaction ends; throws `quota_exceeded` with the numbers. */
 export async function reserveQuota(records: Records, orgId: OrgId, wanted: WantedResources): Promise<void> {

@@ -12,7 +12,7 @@ const MAX_AT_ONCE = 8;
 const ROUND_MS = 10_000;
 
 /** Compares and settles. Both may be asked for any key, also one that nobody knows. */
-export interface Comparison {
+interface Comparison {
   readonly inflight: InflightOperations;
   /** Reads records and inventory; the result has one settlement for each record, or thing of the worker's, that differs. */
   compare(scope: Scope, watch: Watch): Promise<readonly Settlement[]>;
@@ -26,7 +26,7 @@ export interface Settlement {
   readonly settle: () => Promise<void>;
 }
 
-export interface ReconcilerTimes {
+interface ReconcilerTimes {
   readonly reconcileEveryMs: number;
   readonly reconcileRetryMs: number;
 }

@@ -5,7 +5,7 @@ import type { LifecycleContext } from "../context.ts";
 import { resumeVm } from "../vms/resume.ts";
 import { wrongState } from "../states/wrong-state.ts";
 
-export const PROXY_ACTOR = "proxy";
+const PROXY_ACTOR = "proxy";
 
 /** How often a VM is looked at that waits for room, or that another process resumes. */
 const LOOK_EVERY_MS = 100;

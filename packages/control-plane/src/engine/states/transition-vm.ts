@@ -4,7 +4,7 @@ import type { Records } from "../../store/records.ts";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { VM_TRANSITIONS, type Transition, type VmTransition } from "./vm-states.ts";
 
-export interface Change {
+interface Change {
   /** `key:<id>` or `system`. */
   readonly actor: string;
   readonly at: number;

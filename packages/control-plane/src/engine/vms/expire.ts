@@ -10,7 +10,7 @@ import { pauseVm } from "./pause.ts";
 import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
 import { freezeTtl } from "./ttl.ts";
 
-export const TTL_ACTOR = "ttl";
+const TTL_ACTOR = "ttl";
 
 /** At once; the others follow with the next look. */
 const MAX_EXPIRED_AT_ONCE = 16;

@@ -44,7 +44,7 @@ export interface LaunchOrder {
   readonly repeatKey: string | null;
 }
 
-export type LaunchSource =
+type LaunchSource =
   | { readonly kind: "machine"; readonly machine: MachineType }
   /** By id, unique name or unique id prefix. */
   | { readonly kind: "snapshot"; readonly reference: string };

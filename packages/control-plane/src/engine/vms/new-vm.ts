@@ -4,7 +4,7 @@ import type { VmRecord } from "../../store/vm-repository.ts";
 import type { VmSettings } from "../../store/vm-settings.ts";
 import { initialTtl } from "./ttl.ts";
 
-export interface NewVm {
+interface NewVm {
   readonly id: VmId;
   readonly orgId: OrgId;
   /** Normalised; empty for the default. */

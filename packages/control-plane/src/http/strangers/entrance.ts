@@ -4,7 +4,7 @@ import type { AddressStrain } from "./address-strain.ts";
 import { HeldSocket } from "./held-socket.ts";
 import { ENTRANCE_MS, type StrangerLimits } from "./stranger-limits.ts";
 
-export interface Entrant {
+interface Entrant {
   readonly address: string;
   readonly socket: Socket;
   /** `waited`: its address is under strain. */

@@ -3,7 +3,7 @@
  * requests, and those that were reset meanwhile are never begun.
  */
 
-export interface TurnRequest {
+interface TurnRequest {
   readonly isGone: () => boolean;
   readonly begin: () => void;
 }

@@ -1,4 +1,4 @@
-import { Type, type Static } from "typebox";
+import { Type } from "typebox";
 
 export const ConsoleTokenSchema = Type.Object(
   {
@@ -8,4 +8,3 @@ export const ConsoleTokenSchema = Type.Object(
   },
   { title: "ConsoleToken" },
 );
-export type ConsoleToken = Static<typeof ConsoleTokenSchema>;

@@ -1,7 +1,6 @@
-import { Type, type Static } from "typebox";
+import { Type } from "typebox";
 
 export const DeletionSchema = Type.Object(
   { id: Type.String(), deleted: Type.Literal(true) },
   { title: "Deletion" },
 );
-export type Deletion = Static<typeof DeletionSchema>;

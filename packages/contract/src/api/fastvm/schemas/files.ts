@@ -30,4 +30,3 @@ export const FileFetchBodySchema = Type.Object(
   },
   { title: "FileFetchBody" },
 );
-export type FileFetchBody = Static<typeof FileFetchBodySchema>;

@@ -18,7 +18,7 @@ const DirectionHitsSchema = Type.Object(
 );
 const count = Type.Integer({ minimum: 0 });
 
-export const FirewallHitsSchema = Type.Object(
+const FirewallHitsSchema = Type.Object(
   {
     ingress: DirectionHitsSchema,
     egress: DirectionHitsSchema,

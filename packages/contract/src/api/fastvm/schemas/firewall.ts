@@ -6,12 +6,12 @@ import { STRICT } from "./strict.ts";
 
 /** More rules would cost every launch and change time in the kernel. */
 export const MAX_FIREWALL_RULES = 256;
-export const MAX_DNS_DOMAINS = 1024;
-export const MAX_RULE_DESCRIPTION_LENGTH = 256;
+const MAX_DNS_DOMAINS = 1024;
+const MAX_RULE_DESCRIPTION_LENGTH = 256;
 /** 100 Gbit/s, and more packets than any host sends for one VM. */
-export const MAX_RATE = 100_000_000;
+const MAX_RATE = 100_000_000;
 /** A burst is held in memory: 125 MB of bytes. */
-export const MAX_RATE_BURST = 1_000_000;
+const MAX_RATE_BURST = 1_000_000;
 
 const action = Type.Unsafe<FirewallAction>({ type: "string", enum: ["allow", "deny"] });
 const description = Type.Optional(Type.String({ maxLength: MAX_RULE_DESCRIPTION_LENGTH }));
@@ -34,7 +34,7 @@ export const FirewallRuleSchema = Type.Object(
 
 const rules = Type.Array(FirewallRuleSchema, { maxItems: MAX_FIREWALL_RULES });
 
-export const FirewallDirectionSchema = Type.Object(
+const FirewallDirectionSchema = Type.Object(
   { default: action, rules: Type.Optional(rules) },
   { ...STRICT, title: "FirewallDirection" },
 );
@@ -42,7 +42,7 @@ export const FirewallDirectionSchema = Type.Object(
 const rate = Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_RATE }));
 const burst = Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_RATE_BURST }));
 
-export const RateLimitSchema = Type.Unsafe<RateLimit>(
+const RateLimitSchema = Type.Unsafe<RateLimit>(
   Type.Object(
     { kbitPerSec: rate, packetsPerSec: rate, burst },
     {
@@ -54,11 +54,11 @@ export const RateLimitSchema = Type.Unsafe<RateLimit>(
   ),
 );
 
-export const FirewallEgressSchema = Type.Object(
+const FirewallEgressSchema = Type.Object(
   { default: action, rules: Type.Optional(rules), rateLimit: Type.Optional(RateLimitSchema) },
   { ...STRICT, title: "FirewallEgress" },
 );
-export const FirewallDnsSchema = Type.Object(
+const FirewallDnsSchema = Type.Object(
   {
     mode: Type.Optional(action),
     domains: Type.Optional(Type.Array(Type.String(), { maxItems: MAX_DNS_DOMAINS })),
@@ -86,7 +86,7 @@ export const FirewallSchema = Type.Object(
 );
 export type Firewall = Static<typeof FirewallSchema>;
 
-export const LegacyFirewallRuleSchema = Type.Object(
+const LegacyFirewallRuleSchema = Type.Object(
   {
     protocol: Type.Unsafe<"tcp" | "udp">({ type: "string", enum: ["tcp", "udp"] }),
     portStart: Type.Integer({ minimum: 1, maximum: 65_535 }),

@@ -79,7 +79,7 @@ export const ForkBodySchema = Type.Object(
 );
 export type ForkBody = Static<typeof ForkBodySchema>;
 
-export const ForkChildSchema = Type.Object(
+const ForkChildSchema = Type.Object(
   { vm: Type.Optional(VmSchema), error: Type.Optional(ErrorBodySchema) },
   { title: "ForkChild", description: "Exactly one of `vm` (it runs) and `error` (nothing of it is left)." },
 );
@@ -93,4 +93,3 @@ export const ForkResultSchema = Type.Object(
   },
   { title: "ForkResult" },
 );
-export type ForkResponse = Static<typeof ForkResultSchema>;

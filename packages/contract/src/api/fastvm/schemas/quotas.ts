@@ -1,6 +1,6 @@
 import { Type, type Static } from "typebox";
 
-export const ResourceAmountsSchema = Type.Object(
+const ResourceAmountsSchema = Type.Object(
   {
     vcpu: Type.Integer({ minimum: 0 }),
     memoryMiB: Type.Integer({ minimum: 0 }),
@@ -12,7 +12,7 @@ export const ResourceAmountsSchema = Type.Object(
 export type ResourceAmounts = Static<typeof ResourceAmountsSchema>;
 
 /** Of the host, and so of all organisations together. */
-export const HostRoomSchema = Type.Object(
+const HostRoomSchema = Type.Object(
   {
     memoryMiB: Type.Integer({ minimum: 0, description: "What running VMs may be promised" }),
     promisedMemoryMiB: Type.Integer({ minimum: 0, description: "What they are promised now" }),
@@ -29,4 +29,3 @@ export const QuotasSchema = Type.Object(
   },
   { title: "Quotas" },
 );
-export type Quotas = Static<typeof QuotasSchema>;

@@ -6,7 +6,7 @@ import { nullable } from "./nullable.ts";
 export const MAX_SERVICE_NAME_LENGTH = 29;
 export const MAX_SERVICES = 16;
 /** Ports below belong to the system inside the VM. */
-export const MIN_SERVICE_PORT = 1024;
+const MIN_SERVICE_PORT = 1024;
 
 const name = Type.String({
   description: "1 to 29 characters: a-z, 0-9 and single hyphens inside.",

@@ -4,7 +4,7 @@ import { nullable } from "./nullable.ts";
 import { ServiceSchema } from "./service.ts";
 import { stringMap } from "./string-map.ts";
 
-export const SNAPSHOT_STATUSES = ["creating", "ready", "deleting", "error"] as const;
+const SNAPSHOT_STATUSES = ["creating", "ready", "deleting", "error"] as const;
 export type SnapshotStatus = (typeof SNAPSHOT_STATUSES)[number];
 
 export const SnapshotSchema = Type.Object(
@@ -34,10 +34,8 @@ export const CreateSnapshotBodySchema = Type.Object(
   { vmId: Type.String({ description: "Id, unique id prefix or unique name." }), name: Type.Optional(name) },
   { title: "CreateSnapshotBody" },
 );
-export type CreateSnapshotBody = Static<typeof CreateSnapshotBodySchema>;
 
 export const UpdateSnapshotBodySchema = Type.Object(
   { name: Type.Optional(name) },
   { title: "UpdateSnapshotBody" },
 );
-export type UpdateSnapshotBody = Static<typeof UpdateSnapshotBodySchema>;

@@ -5,7 +5,7 @@ import { nullable } from "./nullable.ts";
 export const MAX_USER_SSH_KEYS = 32;
 export const MAX_VM_SSH_KEYS = 32;
 /** An RSA key of 16,384 bits fits. */
-export const MAX_PUBLIC_KEY_LENGTH = 4096;
+const MAX_PUBLIC_KEY_LENGTH = 4096;
 
 export const SshKeySchema = Type.Object(
   {

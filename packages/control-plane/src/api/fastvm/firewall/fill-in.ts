@@ -3,7 +3,7 @@ import { EVERY_NAME } from "../../../engine/engine.ts";
 import type { DirectionPolicy, DnsPolicy, WrittenPolicy } from "@fastvm/contract";
 
 /** As a client may write it. */
-export interface GivenPolicy {
+interface GivenPolicy {
   readonly ingress?: GivenDirection;
   readonly egress?: GivenDirection & Pick<WrittenPolicy["egress"], "rateLimit">;
   readonly dns?: Partial<DnsPolicy>;

@@ -4,7 +4,7 @@ import type { LegacyFirewall, WrittenPolicy } from "@fastvm/contract";
 
 const API = "fastvm";
 
-export type Written =
+type Written =
   | { readonly dialect: "rules" }
   /** Kept, since its rules in the newer dialect do not tell how they were put together. */
   | { readonly dialect: "legacy"; readonly policy: Required<LegacyFirewall> };

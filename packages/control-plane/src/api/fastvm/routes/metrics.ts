@@ -6,7 +6,7 @@ import { FASTVM, type FastvmScope } from "../fastvm-scope.ts";
 
 /** The place where the right of a key is looked up, once keys have rights: until then none has this one, not even the first organisation's. */
 export type MayReadHostFigures = (caller: Caller) => boolean;
-export const NOBODY: MayReadHostFigures = () => false;
+const NOBODY: MayReadHostFigures = () => false;
 
 interface MetricsScope extends Pick<FastvmScope, "scope" | "metrics"> {
   readonly engine: { readonly keys: Pick<Engine["keys"], "callerOf"> };
