@@ -66,4 +66,5 @@ export type { CredentialCheck, ServiceDirectory, ServiceLookup } from "./port/se
 export { STEPS } from "./steps/step-names.ts";
 export type { StepName } from "./steps/step-names.ts";
 export { hookSteps, step } from "./steps/step.ts";
+export type { StepHook } from "./steps/step.ts";
 export { checkEnvVars, checkMetadata } from "./string-map-rules.ts";

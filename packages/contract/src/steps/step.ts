@@ -5,7 +5,7 @@
 import type { StepName } from "./step-names.ts";
 
 /** May throw, which fails the operation at this step; may let it wait; may end the process. */
-type StepHook = (name: StepName) => Promise<void>;
+export type StepHook = (name: StepName) => Promise<void>;
 
 const NOTHING = Promise.resolve();
 

@@ -95,7 +95,7 @@ export interface EventRow {
   at: number;
 }
 
-export interface EventCounterRow {
+interface EventCounterRow {
   orgId: OrgId;
   lastId: number;
 }

@@ -39,7 +39,7 @@ export const TEST_DATABASES: readonly { readonly name: string; make(): Promise<T
     : [{ name: "postgres", make: () => makeSchema(POSTGRES_URL) }]),
 ];
 
-export interface FailingTestStore {
+interface FailingTestStore {
   readonly name: string;
   /** The same, but failing as the faults say. */
   readonly open: (faults: DatabaseFaults) => Promise<Store>;

@@ -16,7 +16,7 @@ export interface EventPage {
   readonly isAfterGap: boolean;
 }
 
-export interface FollowOptions {
+interface FollowOptions {
   /** The number of the last event that is known. Default: the latest there is. */
   readonly after?: number | undefined;
   /** Ends the following, without an error. */
