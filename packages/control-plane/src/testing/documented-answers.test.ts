@@ -2,7 +2,7 @@ import { ERROR_CATALOGUE, errorBody, FastvmError, type ErrorCode } from "@fastvm
 import { expect, test } from "vitest";
 import { DocumentedAnswers } from "./documented-answers.ts";
 
-const documented = new DocumentedAnswers();
+const documented = DocumentedAnswers.shared;
 
 function answer(code: ErrorCode) {
   const { status } = ERROR_CATALOGUE[code];

@@ -1,6 +1,7 @@
 /** Checks answers against the committed openapi.json: status and error code documented, body as its schema says, no field undocumented. */
 import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
+import type { ValidateFunction } from "ajv/dist/2020.js";
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type JsonObject = { [key: string]: Json };
@@ -17,12 +18,21 @@ interface AnswerToCheck {
 }
 
 export class DocumentedAnswers {
+  static #instance: DocumentedAnswers | undefined;
+
+  /** One for all applications of a process: reading the document is the larger part of what an application costs a test. */
+  static get shared(): DocumentedAnswers {
+    return (DocumentedAnswers.#instance ??= new DocumentedAnswers());
+  }
+
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true, formats: { "date-time": isTimestamp } });
   readonly #paths: JsonObject;
   /** Answers that several operations share, by name. */
   readonly #responses: JsonObject;
+  /** By where their schema is: compiling one takes a millisecond and more, and ajv keeps whatever it ever compiled. */
+  readonly #validators = new Map<string, ValidateFunction>();
 
-  constructor() {
+  private constructor() {
     const document = JSON.parse(readFileSync(DOCUMENT_URL, "utf8")) as JsonObject;
     this.#paths = object(document["paths"]);
     this.#responses = object(object(document["components"])["responses"]);
@@ -68,13 +78,21 @@ export class DocumentedAnswers {
   #validate(pointer: readonly string[], body: unknown, where: string): void {
     const escaped = pointer.map((part) => part.replaceAll("~", "~0").replaceAll("/", "~1"));
     const uri = escaped.map((part) => encodeURIComponent(part)).join("/");
-    const validate = this.#ajv.compile({ $ref: `openapi#/${uri}` });
+    const validate = this.#validator(`openapi#/${uri}`);
     if (!validate(body)) {
       const findings = this.#ajv.errorsText(validate.errors);
       throw new Error(
         `${where} answers what openapi.json does not say: ${findings}\n${JSON.stringify(body)}`,
       );
     }
+  }
+
+  #validator(reference: string): ValidateFunction {
+    const known = this.#validators.get(reference);
+    if (known !== undefined) return known;
+    const made = this.#ajv.compile({ $ref: reference });
+    this.#validators.set(reference, made);
+    return made;
   }
 }
 

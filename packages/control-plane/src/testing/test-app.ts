@@ -99,7 +99,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     ...(useOperator ? { useOperator } : {}),
   });
   await app.ready();
-  const documented = new DocumentedAnswers();
+  const documented = DocumentedAnswers.shared;
   return {
     app,
     store,
