@@ -70,6 +70,11 @@ publish() {
   sync "$(dirname "$2")"
 }
 
+# A daemon that brings the cache within its budget leaves alone what was used a moment ago.
+used() {
+  [ ! -e "$1" ] || touch "$1"
+}
+
 build_rootfs() {
   local target=$1 partial
   partial=$(mktemp -d "$cache/rootfs/.partial.XXXXXX")
@@ -123,6 +128,7 @@ fi
 case "$(cmdline)" in *[\"\\]*) die "a quote or backslash in $recipe/cmdline" ;; esac
 
 recipe_digest=$(recipe_digest)
+used "$cache/rootfs/$recipe_digest"
 if [ "$refresh" = yes ] || [ ! -e "$cache/rootfs/$recipe_digest/packages.txt" ]; then
   build_rootfs "$cache/rootfs/$recipe_digest"
 fi
@@ -137,6 +143,7 @@ digest=$(
     sha256sum <"$recipe/initramfs.sh"
   } | digest_of
 )
+used "$cache/images/$digest"
 if [ ! -e "$cache/images/$digest/manifest.json" ]; then
   build_image "$digest" "$recipe_digest"
 fi

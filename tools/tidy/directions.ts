@@ -54,7 +54,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["vm/restore", "template"],
     ["vm/capture", "vm/guest"],
     ["vm/state"],
-    ["journal", "pool", "identity"],
+    ["journal", "pool", "identity", "cache"],
     ["snapshot"],
     ["disk", "memory", "trust"],
     ["qemu", "exec"],

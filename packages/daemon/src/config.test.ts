@@ -84,6 +84,16 @@ describe("readConfig", () => {
     expect(readConfig({ host: "::1", network: "none" }, { ...others, FASTVM_HOST: "h" }).host).toBe("::1");
   });
 
+  test("bounds the cache and what is kept ready, by flag, environment and default", () => {
+    const env = { FASTVM_CACHE_GIB: "30", FASTVM_POOL_MEMORY_MIB: "0" };
+    expect(readConfig({}, env)).toMatchObject({ cacheGib: 30, poolMemoryMib: 0 });
+    expect(readConfig({ cacheGib: 1, poolMemoryMib: 2 }, env)).toMatchObject({
+      cacheGib: 1,
+      poolMemoryMib: 2,
+    });
+    expect(readConfig({}, {})).toMatchObject({ cacheGib: 10, poolMemoryMib: 600 });
+  });
+
   test("refuses a pool size that is no number", () => {
     expect(() => readConfig({}, { FASTVM_POOL_SIZE: "two" })).toThrow(
       'FASTVM_POOL_SIZE must be a whole number, not "two"',

@@ -16,11 +16,16 @@ export interface DaemonConfig {
   readonly pathUrls: boolean;
   readonly dataDir: string;
   readonly cacheDir: string;
+  /** What images and templates may take in it; beyond it goes what was not used for the longest time. */
+  readonly cacheGib: number;
   /** A folder made by guest/image/build.sh. */
   readonly imageDir: string;
   /** Absent: SQLite in the data folder. */
   readonly databaseUrl: string | undefined;
+  /** VMs that stand by, and processes that wait, of each machine that is launched. */
   readonly poolSize: number;
+  /** What those of all machines may take of the memory. */
+  readonly poolMemoryMib: number;
   /** How long VMs and snapshots that no record knows are kept. */
   readonly quarantineHours: number;
   /** How many times the memory there is may be promised to VMs that run: most idle, and share what they have of their template. */
@@ -57,8 +62,10 @@ export interface DaemonFlags {
   readonly pathUrls?: string | undefined;
   readonly dataDir?: string | undefined;
   readonly cacheDir?: string | undefined;
+  readonly cacheGib?: number | undefined;
   readonly databaseUrl?: string | undefined;
   readonly poolSize?: number | undefined;
+  readonly poolMemoryMib?: number | undefined;
   readonly quarantineHours?: number | undefined;
   readonly memoryOvercommit?: number | undefined;
   readonly network?: string | undefined;
@@ -74,6 +81,7 @@ export interface DaemonFlags {
 const PREFIX = "FASTVM_";
 const VARIABLES = [
   "FASTVM_CACHE_DIR",
+  "FASTVM_CACHE_GIB",
   "FASTVM_CONSOLE_ORIGINS",
   "FASTVM_DATABASE_URL",
   "FASTVM_DATA_DIR",
@@ -86,6 +94,7 @@ const VARIABLES = [
   "FASTVM_NAMESERVERS",
   "FASTVM_NETWORK",
   "FASTVM_PATH_URLS",
+  "FASTVM_POOL_MEMORY_MIB",
   "FASTVM_POOL_SIZE",
   "FASTVM_PORT",
   "FASTVM_PUBLIC_URL",
@@ -101,8 +110,15 @@ const DEFAULT_DOMAIN = "localhost";
 export { DEFAULT_PORT };
 const DEFAULT_DATA_DIR = "/var/lib/fastvm";
 const DEFAULT_CACHE_DIR = "/var/cache/fastvm";
-/** Two ready processes make single launches quick and cost 50 MiB. */
+/**
+ * Some dozen images with the templates of a few machines each: what is built in a month of work on one, or a few that are used side by
+ * side.
+ */
+const DEFAULT_CACHE_GIB = 10;
+/** Two VMs that stand by and two processes that wait make single launches quick and cost 150 MiB. */
 const DEFAULT_POOL_SIZE = 2;
+/** Four machines have theirs. */
+const DEFAULT_POOL_MEMORY_MIB = 600;
 /** Over a night and a morning somebody notices that it was the wrong database. */
 const DEFAULT_QUARANTINE_HOURS = 24;
 /** Of 24 GiB, 188 machines of 2 GiB. An idle one takes 60 to 100 MiB, so that what is really free ends launches first. */
@@ -125,9 +141,14 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     pathUrls: isOn("path URLs", flags.pathUrls ?? setting("FASTVM_PATH_URLS") ?? "on"),
     dataDir: resolve(flags.dataDir ?? setting("FASTVM_DATA_DIR") ?? DEFAULT_DATA_DIR),
     cacheDir,
+    cacheGib: flags.cacheGib ?? integer("FASTVM_CACHE_GIB", setting("FASTVM_CACHE_GIB")) ?? DEFAULT_CACHE_GIB,
     imageDir: resolve(setting("FASTVM_IMAGE_DIR") ?? join(cacheDir, "images", "current")),
     databaseUrl: flags.databaseUrl ?? setting("FASTVM_DATABASE_URL"),
     poolSize: flags.poolSize ?? integer("FASTVM_POOL_SIZE", setting("FASTVM_POOL_SIZE")) ?? DEFAULT_POOL_SIZE,
+    poolMemoryMib:
+      flags.poolMemoryMib ??
+      integer("FASTVM_POOL_MEMORY_MIB", setting("FASTVM_POOL_MEMORY_MIB")) ??
+      DEFAULT_POOL_MEMORY_MIB,
     quarantineHours:
       flags.quarantineHours ??
       integer("FASTVM_QUARANTINE_HOURS", setting("FASTVM_QUARANTINE_HOURS")) ??

@@ -1,6 +1,6 @@
 /** Looks at the host the way a daemon would and says, line by line, what works, what is weaker than it could be, and what to do. */
 import { readFile, stat, statfs } from "node:fs/promises";
-import { inspectHost, inspectNetwork, readHostMemory } from "@fastvm/worker";
+import { inspectCache, inspectHost, inspectNetwork, readHostMemory } from "@fastvm/worker";
 import { checkConfinement } from "./check-confinement.ts";
 import type { DaemonConfig } from "./config.ts";
 import type { DoctorCheck } from "./doctor-check.ts";
@@ -27,7 +27,7 @@ export async function runDoctor(config: DaemonConfig): Promise<DoctorReport> {
     checkNetwork(config),
     checkMemory(config),
     checkDisk(config),
-    checkSharing(config),
+    checkCache(config),
     checkDaemon(config),
     checkQuarantine(config),
   ]);
@@ -137,16 +137,20 @@ async function checkDisk(config: DaemonConfig): Promise<DoctorCheck> {
 }
 
 /** Layers are shared by hard link, which ends where a filesystem does. */
-async function checkSharing(config: DaemonConfig): Promise<DoctorCheck> {
-  const [data, cache] = await Promise.all([
+async function checkCache(config: DaemonConfig): Promise<DoctorCheck> {
+  const [data, cache, size] = await Promise.all([
     existingParent(config.dataDir).then((folder) => stat(folder)),
     existingParent(config.cacheDir).then((folder) => stat(folder)),
+    inspectCache(config.cacheDir),
   ]);
-  if (data.dev === cache.dev) return { name: "cache", status: "ok", detail: "on the filesystem of the VMs" };
+  const used = (size.bytes / GIB).toFixed(1);
+  const detail = `${used} of ${config.cacheGib} GiB (--cache-gib), ${size.images} images and ${size.templates} templates`;
+  if (data.dev === cache.dev)
+    return { name: "cache", status: "ok", detail: `${detail}, on the filesystem of the VMs` };
   return {
     name: "cache",
     status: "warn",
-    detail: "on another filesystem than the VMs",
+    detail: `${detail}, on another filesystem than the VMs`,
     hint: "Each template is copied once; put both folders on one filesystem to share it",
   };
 }

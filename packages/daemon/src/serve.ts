@@ -190,18 +190,20 @@ async function startWorker(
   log: Logger,
   accept: (connection: Duplex) => void,
 ): Promise<Worker> {
-  const { dataDir, cacheDir, imageDir, poolSize, memoryOvercommit, ipv6Prefix, nameservers } = config;
+  const { ipv6Prefix, nameservers } = config;
   const network = config.network === "none" ? "none" : { ipv6Prefix, nameservers };
   const worker = await Worker.start({
     config: {
-      dataDir,
-      cacheDir,
-      imageDir,
-      poolSize,
+      dataDir: config.dataDir,
+      cacheDir: config.cacheDir,
+      cacheGib: config.cacheGib,
+      imageDir: config.imageDir,
+      poolSize: config.poolSize,
+      poolMemoryMib: config.poolMemoryMib,
       network,
       tlsChain: tls?.cert,
       reserveMib: RESERVE_MIB,
-      memoryOvercommit,
+      memoryOvercommit: config.memoryOvercommit,
       uidBase: UID_BASE,
     },
     forward: { port: config.port, publicPort: publicPort(config), accept },

@@ -13,12 +13,19 @@ export interface WorkerConfig {
   readonly dataDir: string;
   /** Templates, by content. Shared by every daemon of the machine. */
   readonly cacheDir: string;
+  /** What images and templates may take there; beyond it goes what was not used for the longest time and that no daemon uses. */
+  readonly cacheGib: number;
   /** A folder that guest/image/build.sh made. */
   readonly imageDir: string;
   /** Name or path of the QEMU for new VMs; default: that of the search path. */
   readonly qemuPath?: string | undefined;
-  /** VMs of the default machine type that stand by, about 50 MiB each, and as many waiting processes, about 25 MiB each. 0: neither. */
+  /**
+   * For each template that launches come for: VMs that stand by, about 50 MiB each, and as many waiting processes, about 25 MiB each. 0:
+   * neither.
+   */
   readonly poolSize: number;
+  /** For those of all templates; the templates that were launched from last have theirs. */
+  readonly poolMemoryMib: number;
   /** Memory that stays free for the host; below it launches are refused. */
   readonly reserveMib: number;
   /** How many times the memory there is may be promised to VMs that run. */

@@ -1,8 +1,9 @@
 /** Puts a worker's parts together: looks at the host once, then everything else only uses what was found. */
 import { createHash } from "node:crypto";
-import { chmod, mkdir } from "node:fs/promises";
+import { chmod, mkdir, realpath } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
+import { Cache } from "./cache/cache.ts";
 import type { WorkerConfig } from "./config.ts";
 import { CLOSED_FOLDER_MODE } from "./files/closed-folder.ts";
 import { OverlayFactory } from "./disk/overlay.ts";
@@ -11,6 +12,7 @@ import { cpuModel, readTscKhz } from "./host/cpu.ts";
 import { probeNamespaces } from "./host/namespaces.ts";
 import { UidAllocator } from "./host/uid-allocator.ts";
 import { loadImage } from "./image/image.ts";
+import type { Image } from "./image/image.ts";
 import { Network } from "./network/network.ts";
 import { networkDevice } from "./pool/slot.ts";
 import { openSlotPool } from "./pool/slot-pool.ts";
@@ -32,9 +34,12 @@ import { poolFolder, qemuStore, standbyFolder, templatingFolder } from "./vm/sta
 import { Admission } from "./vm/state/admission.ts";
 import type { WorkerContext } from "./vm/state/worker-context.ts";
 
+const GIB = 1024 ** 3;
 export const QEMU_PATH = "qemu-system-x86_64";
 /** Of a name that stands in names of interfaces, tables and namespaces. */
 const INSTANCE_DIGITS = 6;
+/** A VM that stands by takes twice what a waiting process does, and there are as many of both. */
+const STANDBY_TO_SLOT = 2;
 const NATIVE = fileURLToPath(new URL("../native/build/", import.meta.url));
 
 interface OpenedContext {
@@ -49,7 +54,13 @@ export async function openContext(
   // Images are nobody's secret, and who builds them is not only root.
   if ((await mkdir(config.cacheDir, { recursive: true })) !== undefined) await chmod(config.cacheDir, 0o755);
   await mkdir(config.dataDir, { recursive: true, mode: CLOSED_FOLDER_MODE });
-  const image = await loadImage(config.imageDir);
+  const cacheFolder = await realpath(config.cacheDir);
+  const cache = new Cache({
+    folder: cacheFolder,
+    budgetBytes: config.cacheGib * GIB,
+    onError: callbacks.onError,
+  });
+  const image = await useImage(cache, config.imageDir);
   const { installedQemu, qemuHost, qemuPath } = await openQemu(config);
   const tscKhz = await readTscKhz(join(NATIVE, "tsc-khz"), config.cacheDir);
   const verdict = await decideAccelerator({
@@ -76,8 +87,8 @@ export async function openContext(
   const overlays = new OverlayFactory(join(config.dataDir, "overlays"));
   const trust = trustOf(config);
   const slotHost = { qemuHost, uids, cgroups, network, masked };
-  const parts = { overlays, compatibility, installedQemu, accelerator, image, tscKhz, trust };
-  const templates = openTemplates(config, { ...slotHost, ...parts });
+  const parts = { overlays, compatibility, installedQemu, accelerator, tscKhz, trust };
+  const templates = openTemplates(config, cache, cacheFolder, { ...slotHost, ...parts });
   const pools = openPools(
     config,
     accelerator,
@@ -88,6 +99,7 @@ export async function openContext(
   const context: WorkerContext = {
     ...slotHost,
     config,
+    cache,
     image,
     accelerator,
     compatibility,
@@ -103,10 +115,24 @@ export async function openContext(
   return { context, verdict };
 }
 
-function openTemplates(config: WorkerConfig, host: Omit<TemplateHost, "workFolder">): TemplateStore {
+/** Between the look at what is current and the word that we use it another may have become so, and this one gone. */
+async function useImage(cache: Cache, imageDir: string): Promise<Image> {
+  const image = await loadImage(imageDir);
+  await cache.use(image.folder);
+  const again = await loadImage(imageDir);
+  return again.folder === image.folder ? again : await useImage(cache, imageDir);
+}
+
+function openTemplates(
+  config: WorkerConfig,
+  cache: Cache,
+  cacheFolder: string,
+  host: Omit<TemplateHost, "workFolder" | "image">,
+): TemplateStore {
   return new TemplateStore(
     { ...host, workFolder: templatingFolder(config) },
-    join(config.cacheDir, "templates"),
+    cache,
+    join(cacheFolder, "templates"),
     join(config.dataDir, "templates"),
   );
 }
@@ -139,9 +165,14 @@ function openPools(
   onError: (error: unknown) => void,
 ): Pick<WorkerContext, "pool" | "standby"> {
   const common = { host, accelerator, size: config.poolSize, onError };
+  const memoryMib = config.poolMemoryMib / (1 + STANDBY_TO_SLOT);
   return {
-    pool: openSlotPool({ ...common, folder: poolFolder(config) }),
-    standby: openStandbyPool({ ...common, folder: standbyFolder(config) }),
+    pool: openSlotPool({ ...common, memoryMib, folder: poolFolder(config) }),
+    standby: openStandbyPool({
+      ...common,
+      memoryMib: memoryMib * STANDBY_TO_SLOT,
+      folder: standbyFolder(config),
+    }),
   };
 }
 

@@ -96,6 +96,8 @@ export class Worker implements WorkerPort {
     worker = new Worker(context, verdict, options.onError);
     await recover(context);
     for (const vmId of context.vms.keys()) worker.#armDeadline(vmId);
+    // Not waited for: it may have gigabytes to remove.
+    void context.cache.sweep();
     return worker;
   }
 
@@ -109,7 +111,7 @@ export class Worker implements WorkerPort {
   async warm(machineName: string): Promise<void> {
     const machine = parseMachineType(machineName);
     if (machine === undefined) throw new FastvmError("invalid_request", `machine type ${machineName}`);
-    const template = await this.#context.templates.ensure(machine);
+    const template = await this.#context.templates.ensure({ image: this.#context.image, machine });
     await this.#context.pool.serve(template);
     // Not waited for: it takes a restore each, and launches work without.
     this.#context.standby.serve(template).catch(this.#onError);
@@ -268,6 +270,7 @@ export class Worker implements WorkerPort {
     }
     await this.#context.network?.close({ keep: hasRunningVms });
     await this.#context.cgroups.close();
+    await this.#context.cache.close();
   }
 
   private guestLost(vm: Vm, shutdown: string | undefined): void {

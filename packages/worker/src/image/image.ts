@@ -1,10 +1,12 @@
 /** A guest image as guest/image/build.sh leaves it: kernel, initramfs, root filesystem, kernel command line. */
-import { readFile } from "node:fs/promises";
+import { readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { FastvmError } from "@fastvm/contract";
 import { isErrno } from "../files/errno.ts";
 
 export interface Image {
+  /** Where it lies itself, also when a link led to it: that will lead to another when one is built. */
+  readonly folder: string;
   /** Of its content. */
   readonly digest: string;
   readonly kernel: string;
@@ -25,15 +27,18 @@ interface ImageManifest {
 
 const GIB = 1024 ** 3;
 
-export async function loadImage(folder: string): Promise<Image> {
+export async function loadImage(path: string): Promise<Image> {
+  let folder = path;
   let manifest: ImageManifest;
   try {
+    folder = await realpath(path);
     manifest = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")) as ImageManifest;
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw error;
     throw new FastvmError("launch_failed", `there is no guest image in ${folder}; build it first`);
   }
   return {
+    folder,
     digest: manifest.digest,
     kernel: join(folder, manifest.kernel.file),
     initramfs: join(folder, manifest.initramfs.file),

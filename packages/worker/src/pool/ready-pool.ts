@@ -1,6 +1,8 @@
 /**
- * Things made ahead of time, so that a launch need not wait for them: a few are kept ready for one template, and made again when launches
- * pause. What they are is told by who opens the pool: processes that wait for a device state, or whole VMs that stand by.
+ * Things made ahead of time, so that a launch need not wait for them: a few are kept ready for each template that launches came for, and
+ * made again when launches pause. What they are is told by who opens the pool: processes that wait for a device state, or whole VMs that
+ * stand by. All together they stay within a bound of memory: the templates that were launched from last have theirs, and those that nobody
+ * asked for in the longest time go without.
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,23 +12,37 @@ import type { Snapshot } from "../snapshot/folder.ts";
 const REFILL_QUIET_MS = 150;
 
 interface PoolOptions<T> {
+  /** How many for each template. */
   readonly size: number;
+  /** For the items of all templates. */
+  readonly memoryMib: number;
   /**
-   * A file of a captured state: what is ready serves every state that has this file. Hard links of one file count as the
-   * same, so the base memory of a template matches whatever descends from it, the device state only the template itself.
+   * A file of a captured state: what is ready serves every state that has this file. Hard links of one file count as the same, so the base
+   * memory of a template matches whatever descends from it, the device state only the template itself.
    */
   readonly servesByFile: string;
   readonly open: (template: Snapshot) => Promise<T>;
   readonly close: (item: T) => Promise<void>;
   /** Settles when an item has ended by itself while it waited. */
   readonly ended: (item: T) => Promise<unknown>;
+  /** What an item takes of the host's memory. */
+  readonly memoryMibOf: (item: T) => Promise<number>;
   readonly onError: (error: unknown) => void;
+}
+
+/** What is ready for one template. */
+interface Shelf<T> {
+  readonly template: Snapshot;
+  readonly inode: number;
+  readonly items: T[];
+  /** What its last item took; 0 until there was one. */
+  itemMib: number;
 }
 
 export class ReadyPool<T> {
   readonly #options: PoolOptions<T>;
-  #base: { readonly snapshot: Snapshot; readonly inode: number } | undefined;
-  #items: T[] = [];
+  /** By the template's folder, which is named for its image and machine; the one that was asked for last is the last. */
+  readonly #shelves = new Map<string, Shelf<T>>();
   #refillTimer: NodeJS.Timeout | undefined;
   #restores = 0;
   #filling: Promise<void> | undefined;
@@ -38,21 +54,34 @@ export class ReadyPool<T> {
 
   /** How many are ready now. */
   get ready(): number {
-    return this.#items.length;
+    return [...this.#shelves.values()].reduce((sum, { items }) => sum + items.length, 0);
   }
 
-  /** Chooses the template to be ready for, and fills the pool. Resolves when it is full, or when a restore came between. */
+  /** Prefers the template, and fills the pool. Resolves when it is full, or when a restore came between. */
   async serve(template: Snapshot): Promise<void> {
-    this.#base = { snapshot: template, inode: await this.#inodeOf(template) };
+    await this.prefer(template);
     await this.#fill();
+  }
+
+  /** From now on the template is the one that was asked for last: the next filling begins with it. */
+  async prefer(template: Snapshot): Promise<void> {
+    if (this.#options.size === 0) return;
+    const inode = await this.#inodeOf(template);
+    const { folder } = template;
+    const shelf = this.#shelves.get(folder) ?? { template, inode, items: [], itemMib: 0 };
+    this.#shelves.delete(folder);
+    this.#shelves.set(folder, shelf);
   }
 
   /** One that serves this captured state and runs its QEMU, now the caller's; `undefined` when there is none. */
   async take(snapshot: Snapshot): Promise<T | undefined> {
-    if (this.#base === undefined || this.#items.length === 0) return undefined;
-    if (qemuOf(snapshot) !== qemuOf(this.#base.snapshot)) return undefined;
-    if ((await this.#inodeOf(snapshot)) !== this.#base.inode) return undefined;
-    return this.#items.shift();
+    const suitable = [...this.#shelves.values()].filter(
+      ({ template, items }) => items.length > 0 && qemuOf(template) === qemuOf(snapshot),
+    );
+    if (suitable.length === 0) return undefined;
+    const inode = await this.#inodeOf(snapshot);
+    const shelf = suitable.findLast((candidate) => candidate.inode === inode);
+    return shelf?.items.shift();
   }
 
   /** Keeps refilling back for as long as `restore` takes, whether it uses an item or not. */
@@ -71,8 +100,8 @@ export class ReadyPool<T> {
     this.#closed = true;
     clearTimeout(this.#refillTimer);
     await this.#filling;
-    const items = this.#items;
-    this.#items = [];
+    const items = [...this.#shelves.values()].flatMap((shelf) => shelf.items.splice(0));
+    this.#shelves.clear();
     await Promise.all(items.map((item) => this.#options.close(item)));
   }
 
@@ -87,25 +116,53 @@ export class ReadyPool<T> {
 
   async #fill(): Promise<void> {
     await this.#filling;
-    this.#filling = this.#spawnMissing().catch(this.#options.onError);
+    this.#filling = this.#makeMissing().catch(this.#options.onError);
     await this.#filling;
   }
 
-  async #spawnMissing(): Promise<void> {
+  async #makeMissing(): Promise<void> {
     for (;;) {
-      const isFull = this.#items.length >= this.#options.size;
-      if (this.#closed || this.#base === undefined || isFull || this.#restores > 0) return;
-      const item = await this.#options.open(this.#base.snapshot);
-      this.#items.push(item);
-      void this.#options.ended(item).then(() => this.#forget(item));
+      if (this.#closed || this.#restores > 0) return;
+      const shares = this.#shares();
+      await this.#giveUp(shares);
+      const wanting = shares.find(({ shelf, count }) => shelf.items.length < count)?.shelf;
+      if (wanting === undefined) return;
+      const item = await this.#options.open(wanting.template);
+      wanting.items.push(item);
+      void this.#options.ended(item).then(() => this.#forget(wanting, item));
+      wanting.itemMib = await this.#options.memoryMibOf(item);
+    }
+  }
+
+  /** How many items each template may have, the one that was asked for last first. */
+  #shares(): readonly { readonly shelf: Shelf<T>; readonly count: number }[] {
+    let leftMib = this.#options.memoryMib;
+    return [...this.#shelves.values()].toReversed().map((shelf) => {
+      // What an item takes is known when there has been one.
+      const affordable = shelf.itemMib === 0 ? Infinity : Math.floor(leftMib / shelf.itemMib);
+      const count = Math.min(this.#options.size, affordable);
+      leftMib -= count * shelf.itemMib;
+      return { shelf, count };
+    });
+  }
+
+  /**
+   * Ends what is beyond its template's share, and forgets templates that have none; the last one's, to know that a single item is too
+   * large.
+   */
+  async #giveUp(shares: readonly { readonly shelf: Shelf<T>; readonly count: number }[]): Promise<void> {
+    for (const [age, { shelf, count }] of shares.entries()) {
+      const surplus = shelf.items.splice(count);
+      if (count === 0 && age > 0) this.#shelves.delete(shelf.template.folder);
+      await Promise.all(surplus.map((item) => this.#options.close(item)));
     }
   }
 
   /** It ended while it waited. */
-  #forget(item: T): void {
-    const at = this.#items.indexOf(item);
+  #forget(shelf: Shelf<T>, item: T): void {
+    const at = shelf.items.indexOf(item);
     if (at < 0) return;
-    this.#items.splice(at, 1);
+    shelf.items.splice(at, 1);
     this.#options.close(item).catch(this.#options.onError);
     this.#refillSoon();
   }

@@ -10,6 +10,7 @@ import { setOf } from "../snapshot/set-of.ts";
 import { ReadyPool } from "./ready-pool.ts";
 import { closeSlot, openSlot } from "./slot.ts";
 import type { Slot, SlotHost } from "./slot.ts";
+import { memoryMibOfSlot } from "./slot-memory.ts";
 
 interface SlotPoolOptions {
   readonly host: SlotHost;
@@ -17,12 +18,15 @@ interface SlotPoolOptions {
   /** Slots live here until they are taken. */
   readonly folder: string;
   readonly size: number;
+  readonly memoryMib: number;
   readonly onError: (error: unknown) => void;
 }
 
-export function openSlotPool({ host, accelerator, folder, size, onError }: SlotPoolOptions): ReadyPool<Slot> {
+export function openSlotPool(options: SlotPoolOptions): ReadyPool<Slot> {
+  const { host, accelerator, folder, size, memoryMib, onError } = options;
   return new ReadyPool<Slot>({
     size,
+    memoryMib,
     servesByFile: MEMORY_FILE,
     open: (template) =>
       openSlot(host, {
@@ -34,6 +38,7 @@ export function openSlotPool({ host, accelerator, folder, size, onError }: SlotP
       }),
     close: (slot) => closeSlot(host, slot),
     ended: (slot) => slot.qemu.qmp.closed,
+    memoryMibOf: memoryMibOfSlot,
     onError,
   });
 }

@@ -39,7 +39,7 @@ export async function recover(context: WorkerContext): Promise<void> {
     await removePartials(join(config.dataDir, name), "all");
     await closeEntries(join(config.dataDir, name));
   }
-  await context.templates.removePartials();
+  await context.templates.removeLeftovers();
   await recoverPaused(context);
   const running = await recoverJournals(context);
   const owned = new Set([...context.vms.values()].map((vm) => vm.record.process?.pid));

@@ -1,47 +1,62 @@
 /** Templates by content, in the cache folder that all daemons of the machine share: made when first asked for, once. */
 import { createHash } from "node:crypto";
-import { stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { MachineType } from "@fastvm/contract";
+import type { Cache } from "../cache/cache.ts";
 import { closeEntries, makeClosedFolder } from "../files/closed-folder.ts";
 import { isErrno } from "../files/errno.ts";
+import type { Image } from "../image/image.ts";
 import { linkSnapshot, openSnapshot, publishSnapshot } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
 import { removePartials } from "../snapshot/partial-folder.ts";
 import { kernelCommandLine, makeTemplate } from "./make-template.ts";
 import type { TemplateHost } from "./make-template.ts";
 
+/** What a template is known by, beside what the host has settled for all of them. */
+interface TemplateKey {
+  readonly image: Image;
+  readonly machine: MachineType;
+}
+
 /** Goes up when the way templates are made changes what they hold. */
 const RECIPE = 2;
 
 export class TemplateStore {
-  readonly #host: TemplateHost;
+  readonly #host: Omit<TemplateHost, "image">;
+  readonly #cache: Cache;
   readonly #cacheFolder: string;
   readonly #localFolder: string;
   readonly #ready = new Map<string, Promise<Snapshot>>();
   readonly #ending = new AbortController();
 
   /** `localFolder` is on the filesystem of the VMs; it is used only when the cache is not. */
-  constructor(host: TemplateHost, cacheFolder: string, localFolder: string) {
+  constructor(host: Omit<TemplateHost, "image">, cache: Cache, cacheFolder: string, localFolder: string) {
     this.#host = host;
+    this.#cache = cache;
     this.#cacheFolder = cacheFolder;
     this.#localFolder = localFolder;
   }
 
-  /** The template of a machine type; callers that come while it is made wait for the same one. */
-  ensure(machine: MachineType): Promise<Snapshot> {
-    const known = this.#ready.get(machine.name);
+  /** The template of an image on a machine type; callers that come while it is made wait for the same one. */
+  ensure(key: TemplateKey): Promise<Snapshot> {
+    const name = `${key.image.digest} ${key.machine.name}`;
+    const known = this.#ready.get(name);
     if (known !== undefined) return known;
-    const made = this.#openOrMake(machine);
-    this.#ready.set(machine.name, made);
-    made.catch(() => this.#ready.delete(machine.name));
+    const made = this.#openOrMake(key);
+    this.#ready.set(name, made);
+    made.catch(() => this.#ready.delete(name));
     return made;
   }
 
-  /** What daemons left that were killed while they made one; in the shared cache others may be about to. */
-  async removePartials(): Promise<void> {
+  /** What daemons left that were killed while they made one, in the shared cache too; and copies of what the cache has no more. */
+  async removeLeftovers(): Promise<void> {
     await removePartials(this.#cacheFolder, "abandoned");
     await removePartials(this.#localFolder, "all");
+    for (const name of await readdir(this.#localFolder).catch(() => [])) {
+      if ((await openSnapshot(join(this.#cacheFolder, name))) !== undefined) continue;
+      await rm(join(this.#localFolder, name), { recursive: true, force: true });
+    }
   }
 
   /** Gives up what is being made, with the VM that boots for it. */
@@ -50,17 +65,21 @@ export class TemplateStore {
     await Promise.allSettled(this.#ready.values());
   }
 
-  async #openOrMake(machine: MachineType): Promise<Snapshot> {
-    const folder = join(this.#cacheFolder, this.#digest(machine));
+  async #openOrMake(key: TemplateKey): Promise<Snapshot> {
+    const folder = join(this.#cacheFolder, this.#digest(key));
     await makeClosedFolder(this.#cacheFolder);
     await closeEntries(this.#cacheFolder);
-    const template = (await openSnapshot(folder)) ?? (await this.#make(machine, folder));
+    await this.#cache.use(folder);
+    const template = (await openSnapshot(folder)) ?? (await this.#make(key, folder));
     return await this.#bringNear(template);
   }
 
-  async #make(machine: MachineType, folder: string): Promise<Snapshot> {
+  async #make({ image, machine }: TemplateKey, folder: string): Promise<Snapshot> {
     try {
-      return await makeTemplate(this.#host, machine, folder, this.#ending.signal);
+      const template = await makeTemplate({ ...this.#host, image }, machine, folder, this.#ending.signal);
+      // Not waited for: a launch is.
+      void this.#cache.sweep();
+      return template;
     } catch (error) {
       // Another daemon was quicker: its template is as good.
       if (!isErrno(error, "ENOTEMPTY", "EEXIST")) throw error;
@@ -82,13 +101,13 @@ export class TemplateStore {
     );
   }
 
-  #digest(machine: MachineType): string {
+  #digest({ image, machine }: TemplateKey): string {
     const content = {
       recipe: RECIPE,
-      image: this.#host.image.digest,
+      image: image.digest,
       machine,
       // Differs between accelerators, too.
-      cmdline: kernelCommandLine(this.#host),
+      cmdline: kernelCommandLine({ ...this.#host, image }),
       // Left out by JSON where there is none.
       trust: this.#host.trust?.digest,
       compatibility: this.#host.compatibility(machine),

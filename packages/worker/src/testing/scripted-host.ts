@@ -258,7 +258,7 @@ export class ScriptedHost implements AsyncDisposable {
       overlays: { create: async (path: string) => await writeFile(path, "") },
       templates: {
         ensure: async () => this.template,
-        removePartials: async () => undefined,
+        removeLeftovers: async () => undefined,
         close: async () => undefined,
       },
       vms,
@@ -272,18 +272,22 @@ export class ScriptedHost implements AsyncDisposable {
     const made = context as unknown as WorkerContext;
     const pool = new ReadyPool<Slot>({
       size: this.#poolSize,
+      memoryMib: Infinity,
       servesByFile: MEMORY_FILE,
       open: (template) => this.#openSlot(made, template),
       close: (slot) => closeSlot(made, slot),
       ended: ({ qemu }) => qemu.qmp.closed,
+      memoryMibOf: async () => 0,
       onError,
     });
     const standby = new ReadyPool<Standby>({
       size: 0,
+      memoryMib: Infinity,
       servesByFile: STATE_FILE,
       open: () => Promise.reject(new Error("nobody stands by")),
       close: async () => undefined,
       ended: () => new Promise(() => undefined),
+      memoryMibOf: async () => 0,
       onError,
     });
     Object.assign(context, { pool, standby });

@@ -24,6 +24,8 @@ export class TestContext implements AsyncDisposable {
       cacheDir: CACHE,
       imageDir: join(CACHE, "images/current"),
       poolSize: 0,
+      poolMemoryMib: 600,
+      cacheGib: 10,
       network: "none",
       reserveMib: RESERVE_MIB,
       memoryOvercommit: 16,
@@ -68,6 +70,7 @@ export class TestContext implements AsyncDisposable {
     for (const vm of [...context.vms.values()]) await deleteVm(context, vm);
     await Promise.all([context.pool.close(), context.standby.close()]);
     await context.cgroups.close();
+    await context.cache.close();
     await rm(context.config.dataDir, { recursive: true, force: true });
   }
 }

@@ -104,6 +104,8 @@ async function startWorker(
       cacheDir: CACHE,
       imageDir: join(CACHE, "images/current"),
       poolSize: 0,
+      poolMemoryMib: 600,
+      cacheGib: 10,
       network: "none",
       reserveMib: RESERVE_MIB,
       memoryOvercommit: 16,

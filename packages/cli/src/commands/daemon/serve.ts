@@ -14,8 +14,10 @@ interface ServeOptions {
   readonly pathUrls?: string;
   readonly dataDir?: string;
   readonly cacheDir?: string;
+  readonly cacheGib?: number;
   readonly databaseUrl?: string;
   readonly poolSize?: number;
+  readonly poolMemoryMib?: number;
   readonly quarantineHours?: number;
   readonly memoryOvercommit?: number;
   readonly network?: string;
@@ -42,8 +44,22 @@ export function serveCommand(): Command {
       "off: services have no URLs by path of the API's host (environment: FASTVM_PATH_URLS; default: on)",
     )
     .option("--cache-dir <folder>", "images and templates (environment: FASTVM_CACHE_DIR)")
+    .option(
+      "--cache-gib <n>",
+      "what images and templates may take there; the longest unused go first (environment: FASTVM_CACHE_GIB; default: 10)",
+      wholeNumber,
+    )
     .option("--database-url <url>", "PostgreSQL in place of SQLite in the data folder")
-    .option("--pool-size <n>", "processes kept ready for quick launches", wholeNumber)
+    .option(
+      "--pool-size <n>",
+      "VMs kept ready of each machine that is launched (environment: FASTVM_POOL_SIZE; default: 2)",
+      wholeNumber,
+    )
+    .option(
+      "--pool-memory-mib <n>",
+      "memory for what is kept ready, of the machines that were launched last (environment: FASTVM_POOL_MEMORY_MIB; default: 600)",
+      wholeNumber,
+    )
     .option(
       "--quarantine-hours <n>",
       "how long VMs and snapshots that no record knows are kept (environment: FASTVM_QUARANTINE_HOURS; default: 24)",

@@ -11,6 +11,7 @@ import { handshakeFields } from "../../identity/handshake.ts";
 import { ReadyPool } from "../../pool/ready-pool.ts";
 import { closeSlot, openSlot } from "../../pool/slot.ts";
 import type { SlotHost } from "../../pool/slot.ts";
+import { memoryMibOfSlot } from "../../pool/slot-memory.ts";
 import { MEMORY_FILE } from "../../qemu/machine.ts";
 import type { Accelerator } from "../../qemu/machine.ts";
 import { STATE_FILE } from "../../snapshot/folder.ts";
@@ -27,6 +28,7 @@ export interface StandbyPoolOptions {
   readonly accelerator: Accelerator;
   readonly folder: string;
   readonly size: number;
+  readonly memoryMib: number;
   readonly onError: (error: unknown) => void;
 }
 
@@ -35,13 +37,15 @@ const NOBODY: VmIdentity = { hostname: "fastvm", envVars: {}, authorizedKeys: []
 const REHEARSAL_LIMIT_MS = 20_000;
 
 export function openStandbyPool(options: StandbyPoolOptions): ReadyPool<Standby> {
-  const { host, size, onError } = options;
+  const { host, size, memoryMib, onError } = options;
   return new ReadyPool<Standby>({
     size,
+    memoryMib,
     servesByFile: STATE_FILE,
     open: (template) => openStandby(options, template),
     close: (standby) => closeStandby(host, standby),
     ended: ({ slot }) => slot.qemu.qmp.closed,
+    memoryMibOf: ({ slot }) => memoryMibOfSlot(slot),
     onError,
   });
 }

@@ -1,6 +1,7 @@
 /** What every transition works with: the worker's parts, made once at its start. */
 import { join } from "node:path";
 import type { SnapshotId, VmId, WorkerEvent } from "@fastvm/contract";
+import type { Cache } from "../../cache/cache.ts";
 import type { WorkerConfig } from "../../config.ts";
 import type { OverlayFactory } from "../../disk/overlay.ts";
 import type { Cgroups } from "../../host/cgroups.ts";
@@ -24,14 +25,16 @@ import type { Vm } from "./vm.ts";
 /** The templates as transitions know them; template/template-store.ts has them. */
 interface Templates {
   /** Opens or makes it. */
-  ensure(machine: MachineType): Promise<Snapshot>;
-  /** What a killed daemon left half-made. */
-  removePartials(): Promise<void>;
+  ensure(key: { readonly image: Image; readonly machine: MachineType }): Promise<Snapshot>;
+  /** What a killed daemon left half-made, and copies of what the cache has no more. */
+  removeLeftovers(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface WorkerContext {
   readonly config: WorkerConfig;
+  /** Of images and templates. */
+  readonly cache: Cache;
   readonly image: Image;
   readonly qemuHost: QemuHost;
   readonly accelerator: Accelerator;

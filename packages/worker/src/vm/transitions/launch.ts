@@ -1,7 +1,7 @@
 /** Launch: a new VM from a template or a snapshot. */
 import { performance } from "node:perf_hooks";
 import { FastvmError, step } from "@fastvm/contract";
-import type { LaunchResult, SnapshotId, VmSpec } from "@fastvm/contract";
+import type { LaunchResult, MachineType, SnapshotId, VmSpec } from "@fastvm/contract";
 import { openSnapshot } from "../../snapshot/folder.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
 import { publicAddress } from "../state/holdings.ts";
@@ -21,7 +21,7 @@ export async function launch(
   await step("launch.begun");
   const source =
     spec.source.kind === "template"
-      ? await unlessAborted(() => context.templates.ensure(spec.machine), signal)
+      ? await unlessAborted(() => preferredTemplate(context, spec.machine), signal)
       : await requireSnapshot(context, spec.source.snapshotId);
   await step("launch.source-found");
   const { vm, fromPool } = await restore(context, source, {
@@ -39,6 +39,13 @@ export async function launch(
   context.vms.set(spec.vmId, vm);
   await step("launch.restored");
   return { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(context, vm) };
+}
+
+/** Whoever launches a machine launches another: next time one stands by. */
+async function preferredTemplate(context: WorkerContext, machine: MachineType): Promise<Snapshot> {
+  const template = await context.templates.ensure({ image: context.image, machine });
+  await Promise.all([context.pool.prefer(template), context.standby.prefer(template)]);
+  return template;
 }
 
 async function requireSnapshot(context: WorkerContext, snapshotId: SnapshotId): Promise<Snapshot> {

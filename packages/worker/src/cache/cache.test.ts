@@ -1,0 +1,228 @@
+import {
+  link,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ownerName } from "../processes/owner-name.ts";
+import { Cache } from "./cache.ts";
+import { inspectCache } from "./inspect-cache.ts";
+
+const KIB = 1024;
+const GIB = 1024 ** 3;
+const FILE_KIB = 64;
+/** Files of these tests are smaller than any budget that a user gives. */
+const NOTHING = 0;
+
+let folder: string;
+let caches: Cache[];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fastvm-cache-"));
+  caches = [];
+});
+afterEach(async () => {
+  await Promise.all(caches.map((cache) => cache.close()));
+  await rm(folder, { recursive: true });
+});
+
+function open(budgetBytes: number): Cache {
+  const onError = (error: unknown): void => expect.unreachable(String(error));
+  const cache = new Cache({ folder, budgetBytes, onError });
+  caches.push(cache);
+  return cache;
+}
+
+/** `templates/aaaa…` for `templates/a`. */
+function named(short: string): string {
+  const [kind = "", letter = ""] = short.split("/");
+  return `${kind}/${letter.repeat(64)}`;
+}
+
+/** Last used so many days ago. */
+async function entry(short: string, daysAgo: number): Promise<string> {
+  const path = join(folder, named(short));
+  await mkdir(join(path, "disk"), { recursive: true });
+  await writeFile(join(path, "disk", "0.raw"), Buffer.alloc(FILE_KIB * KIB, 1));
+  await lastUsed(path, daysAgo);
+  return path;
+}
+
+async function lastUsed(path: string, daysAgo: number): Promise<void> {
+  const then = new Date(Date.now() - daysAgo * 86_400_000);
+  await utimes(path, then, then);
+}
+
+/** In short, but for what is no entry. */
+async function left(): Promise<string[]> {
+  const kinds = await Promise.all(
+    ["rootfs", "images", "templates"].map(async (kind) => {
+      const names = await readdir(join(folder, kind)).catch(() => []);
+      return names.map((name) => `${kind}/${/^(.)\1{63}$/.test(name) ? name.slice(0, 1) : name}`);
+    }),
+  );
+  return kinds.flat().toSorted();
+}
+
+describe("a sweep", () => {
+  test("removes what was not used for the longest time, until the rest fits", async () => {
+    for (const [name, days] of [
+      ["templates/a", 3],
+      ["templates/b", 1],
+      ["images/c", 4],
+      ["rootfs/d", 2],
+    ] as const)
+      await entry(name, days);
+    await open(2.5 * FILE_KIB * KIB).sweep();
+    expect(await left()).toEqual(["rootfs/d", "templates/b"]);
+  });
+
+  test("within the budget removes nothing", async () => {
+    await entry("templates/a", 100);
+    await open(GIB).sweep();
+    expect(await left()).toEqual(["templates/a"]);
+  });
+
+  test("counts a file once, whatever number of names it has", async () => {
+    const [a, b] = [await entry("templates/a", 2), await entry("templates/b", 1)];
+    await rm(join(b, "disk", "0.raw"));
+    await link(join(a, "disk", "0.raw"), join(b, "disk", "0.raw"));
+    await lastUsed(b, 1);
+    expect((await inspectCache(folder)).bytes).toBe(FILE_KIB * KIB);
+    await open(1.5 * FILE_KIB * KIB).sweep();
+    expect(await left()).toEqual(["templates/a", "templates/b"]);
+  });
+
+  test("leaves the current image, what it is built of, and what was used a moment ago", async () => {
+    const image = await entry("images/a", 100);
+    await writeFile(join(image, "manifest.json"), JSON.stringify({ recipeDigest: "b".repeat(64) }));
+    await lastUsed(image, 100);
+    await symlink("a".repeat(64), join(folder, "images", "current"));
+    await entry("rootfs/b", 100);
+    await entry("rootfs/c", 100);
+    await entry("images/d", 0);
+    await open(NOTHING).sweep();
+    expect(await left()).toEqual(["images/a", "images/current", "images/d", "rootfs/b"]);
+  });
+
+  test("leaves what is no entry of the cache", async () => {
+    await mkdir(join(folder, "images", "mine"), { recursive: true });
+    await mkdir(join(folder, "bench"));
+    await lastUsed(join(folder, "images", "mine"), 100);
+    await open(NOTHING).sweep();
+    expect(await left()).toEqual(["images/mine"]);
+    expect(await readdir(folder)).toContain("bench");
+  });
+
+  test("takes nothing from a VM or a snapshot, which have links of their own", async () => {
+    const path = await entry("templates/a", 100);
+    const own = join(folder, "snapshot-layer");
+    await link(join(path, "disk", "0.raw"), own);
+    await open(NOTHING).sweep();
+    expect(await left()).toEqual([]);
+    expect(await readFile(own)).toHaveLength(FILE_KIB * KIB);
+  });
+});
+
+describe("two daemons on one cache", () => {
+  test("what one uses the other leaves, until the first ends", async () => {
+    const path = await entry("templates/a", 100);
+    const user = open(GIB);
+    await user.use(path);
+    await lastUsed(path, 100);
+    const other = open(NOTHING);
+    await other.sweep();
+    expect(await left()).toEqual(["templates/a"]);
+    await user.close();
+    await lastUsed(path, 100);
+    await other.sweep();
+    expect(await left()).toEqual([]);
+  });
+
+  test("a daemon that was killed uses nothing; of one in another container its own word counts for an hour", async () => {
+    const [ours, killed, foreign, silent] = [
+      await entry("templates/a", 100),
+      await entry("templates/b", 100),
+      await entry("templates/c", 100),
+      await entry("templates/d", 100),
+    ];
+    await open(GIB).use(ours);
+    await lastUsed(ours, 100);
+    const says = async (path: string, owner: string): Promise<string> => {
+      const file = join(folder, "users", `templates.${path.slice(-64)}.${owner}`);
+      await writeFile(file, "");
+      return file;
+    };
+    const [namespace, pid] = (await ownerName()).split("-");
+    // Another process has its number by now.
+    await says(killed, `${namespace}-${pid}-1`);
+    await says(foreign, "1-1-1");
+    const old = await says(silent, "1-2-1");
+    await lastUsed(old, 1);
+    await open(NOTHING).sweep();
+    expect(await left()).toEqual(["templates/a", "templates/c"]);
+    expect((await readdir(join(folder, "users"))).filter((name) => name.includes("dddd"))).toEqual([]);
+  });
+
+  test("whoever says that it uses an entry while that is being removed has it, or finds it gone", async () => {
+    for (let round = 0; round < 20; round++) {
+      const path = await entry("templates/a", 100);
+      const [sweeper, user] = [open(NOTHING), open(GIB)];
+      const found = user.use(path).then(() => readdir(path).catch(() => undefined));
+      await Promise.all([sweeper.sweep(), found]);
+      const isThere = (await left()).includes("templates/a");
+      // Found and gone a moment later would be a template that its daemon believes in.
+      if ((await found) !== undefined) expect(isThere).toBe(true);
+      await Promise.all([sweeper.close(), user.close()]);
+    }
+  });
+
+  test("what is made anew while the old one is being removed stays", async () => {
+    const path = await entry("templates/a", 100);
+    const sweeper = open(NOTHING);
+    const sweeping = sweeper.sweep();
+    const fresh = join(folder, "fresh");
+    await mkdir(fresh);
+    await writeFile(join(fresh, "manifest.json"), "new");
+    await sweeping;
+    await rename(fresh, path);
+    await sweeper.sweep();
+    expect(await left()).toEqual(["templates/a"]);
+  });
+
+  test("a half-made entry of a killed daemon goes, one that another still builds stays", async () => {
+    const [namespace, pid, start] = (await ownerName()).split("-");
+    const uuid = "00000000-0000-4000-8000-000000000000";
+    const partial = (owner: string): string => join(folder, "templates", `x.${owner}.${uuid}.partial`);
+    await mkdir(partial(`${namespace}-${pid}-${start}`), { recursive: true });
+    await mkdir(partial(`${namespace}-${pid}-1`), { recursive: true });
+    await open(GIB).sweep();
+    expect(await left()).toEqual([`templates/x.${namespace}-${pid}-${start}.${uuid}.partial`]);
+  });
+});
+
+test("where the list of users cannot be written the daemon is told, and goes on", async () => {
+  const path = await entry("templates/a", 100);
+  await writeFile(join(folder, "users"), "no folder");
+  const errors: unknown[] = [];
+  const cache = new Cache({ folder, budgetBytes: GIB, onError: (error) => errors.push(error) });
+  await cache.use(path);
+  await cache.sweep();
+  await cache.close();
+  expect(errors).toEqual([expect.objectContaining({ code: "EEXIST" })]);
+  expect(await left()).toEqual(["templates/a"]);
+});
+
+test("of a folder elsewhere nothing has to be said", async () => {
+  await open(GIB).use("/usr/share/image");
+  expect(await readdir(folder)).toEqual([]);
+});

@@ -1,0 +1,53 @@
+/** A daemon's part in the cache that all daemons of the machine share: says what it uses of it, and keeps it within its budget. */
+import { relative } from "node:path";
+import { isEntryName } from "./cache-entries.ts";
+import { CacheUsers } from "./cache-users.ts";
+import { sweepCache } from "./sweep-cache.ts";
+
+/** Six times as often as others need it to believe us. */
+const RENEW_MS = 10 * 60_000;
+
+interface CacheOptions {
+  readonly folder: string;
+  readonly budgetBytes: number;
+  /** Told of failures: the cache works without its users' list and without being swept, as on a disk that is full. */
+  readonly onError: (error: unknown) => void;
+}
+
+export class Cache {
+  readonly #options: CacheOptions;
+  readonly #users: CacheUsers;
+  readonly #renewing: NodeJS.Timeout;
+  #sweeping: Promise<void> = Promise.resolve();
+
+  constructor(options: CacheOptions) {
+    this.#options = options;
+    this.#users = new CacheUsers(options.folder);
+    this.#renewing = setInterval(() => {
+      this.#users.renew().catch(options.onError);
+    }, RENEW_MS);
+    this.#renewing.unref();
+  }
+
+  /** To be said of a folder before it is looked for. Of one elsewhere nothing has to be said. */
+  async use(folder: string): Promise<void> {
+    const name = relative(this.#options.folder, folder);
+    if (!isEntryName(name)) return;
+    await this.#users.add(name).catch(this.#options.onError);
+  }
+
+  /** One after the other. Never fails: what could not be removed is there at the next time. */
+  sweep(): Promise<void> {
+    this.#sweeping = this.#sweeping.then(async () => {
+      const { folder, budgetBytes, onError } = this.#options;
+      await sweepCache(folder, budgetBytes, this.#users).catch(onError);
+    });
+    return this.#sweeping;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#renewing);
+    await this.#sweeping;
+    await this.#users.release().catch(this.#options.onError);
+  }
+}
