@@ -1,21 +1,69 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer } from "vitest/node";
 
 // Workspace packages point at their TypeScript source under this condition, so nothing is built to be tested.
 const resolve = { conditions: ["development"] };
 const ssr = { resolve: { conditions: ["development"], externalConditions: ["development"] } };
+const exclude = ["**/node_modules/**", "**/dist/**"];
+
+/** Two cores carry two guests that compute; a third would only make the others' deadlines short. */
+const FILES_AT_ONCE = 2;
+
+/** By name, which is the same on every machine; what takes by far the longest begins first, or all else would have ended before it. */
+class Sequencer extends BaseSequencer {
+  override async sort(files: Parameters<BaseSequencer["sort"]>[0]) {
+    const rank = (id: string): number => (/browser|long-calls|ssh-keys/.test(id) ? 0 : 1);
+    return files.toSorted(
+      (a, b) => rank(a.moduleId) - rank(b.moduleId) || a.moduleId.localeCompare(b.moduleId),
+    );
+  }
+}
+
+/** Tests against running daemons, driven through the SDK and the CLI. */
+function tier(
+  name: string,
+  filesAtOnce: number,
+  include: readonly string[],
+  globalSetup: readonly string[] = [],
+) {
+  return {
+    resolve,
+    ssr,
+    test: {
+      name,
+      include: [...include],
+      exclude,
+      globalSetup: [...globalSetup],
+      maxWorkers: filesAtOnce,
+      fileParallelism: filesAtOnce > 1,
+      testTimeout: 180_000,
+      hookTimeout: 180_000,
+    },
+  };
+}
+
+const SHARED_DAEMON = ["e2e/harness/shared-daemon-setup.ts"];
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: Sequencer },
     projects: [
       {
-        // Beside the source; no VM, no root. Runs in parallel.
+        // Beside the source; no VM, no root. Runs in parallel, and all files of a worker in one realm: nothing here replaces a module.
         resolve,
         ssr,
         test: {
           name: "unit",
-          include: ["packages/*/src/**/*.test.ts", "tools/**/*.test.ts", "bench/**/*.test.ts"],
-          exclude: ["**/*.vm.test.ts", "**/node_modules/**", "**/dist/**"],
-          testTimeout: 30_000,
+          include: [
+            "packages/*/src/**/*.test.ts",
+            "tools/**/*.test.ts",
+            "bench/**/*.test.ts",
+            "e2e/harness/**/*.test.ts",
+          ],
+          exclude: ["**/*.vm.test.ts", ...exclude],
+          // Some wait for a database or a program that a busy machine is slow to run.
+          testTimeout: 60_000,
+          isolate: false,
           // Of two cores it would use one, and much of these tests is waiting.
           maxWorkers: "100%",
         },
@@ -27,25 +75,26 @@ export default defineConfig({
         test: {
           name: "vm",
           include: ["packages/*/src/**/*.vm.test.ts"],
-          exclude: ["**/node_modules/**", "**/dist/**"],
+          exclude,
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },
       },
-      {
-        // A running daemon, driven through the SDK and the CLI.
-        resolve,
-        ssr,
-        test: {
-          name: "e2e",
-          include: ["e2e/**/*.test.ts"],
-          exclude: ["**/node_modules/**", "**/dist/**"],
-          fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-        },
-      },
+      // Every verb once, in half a minute.
+      tier("smoke", 1, ["e2e/smoke.test.ts"]),
+      // They need a daemon, and leave it as it was.
+      tier("e2e-shared", FILES_AT_ONCE, ["e2e/shared/**/*.test.ts"], SHARED_DAEMON),
+      // They end one, count what is in it, or need one of another kind.
+      tier("e2e-own", FILES_AT_ONCE, ["e2e/own/**/*.test.ts"]),
+      // A lab of namespaces each.
+      tier("e2e-network", FILES_AT_ONCE, ["e2e/network/**/*.test.ts"]),
+      // The base image, and what is installed into it.
+      tier("e2e-guest", FILES_AT_ONCE, ["e2e/guest/**/*.test.ts"], SHARED_DAEMON),
+      // They measure memory or time, or take both, so they are alone.
+      tier("e2e-soak", 1, ["e2e/soak/**/*.test.ts"]),
+      // All of these by path, each file with a daemon of its own.
+      tier("e2e", 1, ["e2e/!(harness)/**/*.test.ts"]),
     ],
   },
 });

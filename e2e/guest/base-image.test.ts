@@ -1,7 +1,6 @@
 /** What people and their tools take for granted of a Linux machine, in a fresh VM of the base image. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { FastvmClient, Vm } from "fastvm";
-import { TestDaemon } from "../harness/daemon.ts";
+import { describe, expect, test } from "vitest";
+import { freshVm } from "../harness/fresh-vm.ts";
 import { sh } from "../harness/guest.ts";
 
 /** By the C library, as sudo, Java and MPI do; and by what a static program reads. */
@@ -42,107 +41,96 @@ with zipfile.ZipFile("/root/answer-1-py3-none-any.whl", "w") as wheel:
 `;
 
 describe("a fresh VM of the base image", () => {
-  let daemon: TestDaemon;
-  let client: FastvmClient;
-  let vm: Vm;
-
-  beforeAll(async () => {
-    daemon = await TestDaemon.start();
-    client = daemon.client;
-    vm = await client.vms.launch({ machineType: "c1m2", name: "fresh" });
-  });
-
-  afterAll(async () => {
-    await daemon[Symbol.asyncDispose]();
-  });
+  const fresh = freshVm("c1m2", "fresh");
 
   test("resolves its own name, as launched, restored and forked, and keeps its user's lines", async () => {
-    expect(await sh(client, vm, RESOLVES_OWN_NAME)).toBe("fresh 127.0.1.1\n1");
-    expect(await sh(client, vm, "sudo -n true 2>&1")).toBe("");
-    await sh(client, vm, "echo '10.1.2.3 database' >> /etc/hosts; chmod 600 /etc/hosts");
-    const snapshot = await client.snapshots.create({ vmId: vm.id });
-    const restored = await client.vms.launch({ snapshotId: snapshot.id, name: "restored-by-a-longer-name" });
-    const { children } = await client.vms.fork(vm, { count: 1, names: ["f"] });
+    expect(await fresh.sh(RESOLVES_OWN_NAME)).toBe("fresh 127.0.1.1\n1");
+    expect(await fresh.sh("sudo -n true 2>&1")).toBe("");
+    await fresh.sh("echo '10.1.2.3 database' >> /etc/hosts; chmod 600 /etc/hosts");
+    const snapshot = await fresh.client.snapshots.create({ vmId: fresh.vm.id });
+    const restored = await fresh.client.vms.launch({
+      snapshotId: snapshot.id,
+      name: "restored-by-a-longer-name",
+    });
+    const { children } = await fresh.client.vms.fork(fresh.vm, { count: 1, names: ["f"] });
     const forked = children[0]?.vm;
     if (forked === undefined) throw new Error("the fork has no child");
     for (const [other, name] of [
       [restored, "restored-by-a-longer-name"],
       [forked, "f"],
     ] as const) {
-      expect(await sh(client, other, RESOLVES_OWN_NAME)).toBe(`${name} 127.0.1.1\n1`);
-      expect(await sh(client, other, "getent hosts database; stat -c %a /etc/hosts")).toMatch(
+      expect(await sh(fresh.client, other, RESOLVES_OWN_NAME)).toBe(`${name} 127.0.1.1\n1`);
+      expect(await sh(fresh.client, other, "getent hosts database; stat -c %a /etc/hosts")).toMatch(
         /^10\.1\.2\.3 .*database\n600$/,
       );
-      await client.vms.delete(other);
+      await fresh.client.vms.delete(other);
     }
   });
 
   test("resolves the names it is given from inside, and those below localhost", async () => {
-    await sh(client, vm, "hostname renamed");
-    expect(await sh(client, vm, "getent ahostsv4 renamed | head -n 1 | cut -d' ' -f1")).toBe("192.0.0.2");
-    await sh(client, vm, "hostname fresh");
-    expect(await sh(client, vm, "getent hosts web.localhost")).toMatch(/^(::1|127\.0\.0\.1) /);
+    await fresh.sh("hostname renamed");
+    expect(await fresh.sh("getent ahostsv4 renamed | head -n 1 | cut -d' ' -f1")).toBe("192.0.0.2");
+    await fresh.sh("hostname fresh");
+    expect(await fresh.sh("getent hosts web.localhost")).toMatch(/^(::1|127\.0\.0\.1) /);
   });
 
   test("lets commands, shells over SSH and the console open files by the ten thousand", async () => {
     const open = `python3 -c 'print(len([open("/etc/passwd") for _ in range(${MANY_FILES})]))'`;
-    expect(await sh(client, vm, open)).toBe(`${MANY_FILES}`);
+    expect(await fresh.sh(open)).toBe(`${MANY_FILES}`);
     const keys =
       "mkdir -p -m 700 .ssh; ssh-keygen -q -t ed25519 -N '' -f .ssh/id; cat .ssh/id.pub >> .ssh/authorized_keys";
-    await sh(client, vm, keys);
+    await fresh.sh(keys);
     const ssh =
       "ssh -i .ssh/id -o BatchMode=yes -o StrictHostKeyChecking=no -o LogLevel=ERROR root@127.0.0.1";
-    expect(await sh(client, vm, `${ssh} 'ulimit -Sn; ulimit -u'`)).toBe("65536\nunlimited");
-    expect(await sh(client, vm, "sudo -u nobody bash -c 'ulimit -Sn; ulimit -u'")).toBe("65536\nunlimited");
+    expect(await fresh.sh(`${ssh} 'ulimit -Sn; ulimit -u'`)).toBe("65536\nunlimited");
+    expect(await fresh.sh("sudo -u nobody bash -c 'ulimit -Sn; ulimit -u'")).toBe("65536\nunlimited");
   });
 
   test("lets a watcher watch a large tree", async () => {
-    expect(await sh(client, vm, `python3 - <<'END'\n${WATCH_TREE}\nEND`)).toBe("True new");
+    expect(await fresh.sh(`python3 - <<'END'\n${WATCH_TREE}\nEND`)).toBe("True new");
   });
 
   test("has the limits that databases and search engines ask for", async () => {
     const names = "vm.max_map_count fs.inotify.max_user_instances kernel.threads-max";
-    expect(await sh(client, vm, `sysctl -n ${names}`)).toBe("1048576\n8192\n262144");
+    expect(await fresh.sh(`sysctl -n ${names}`)).toBe("1048576\n8192\n262144");
   });
 
   test("compiles, queries, archives and copies", async () => {
     const program = "#include <iostream>\nint main() { std::cout << 6 * 7; }\n";
-    await sh(client, vm, `mkdir -p /root/c && cd /root/c && cat > answer.cc <<'END'\n${program}END`);
-    expect(await sh(client, vm, "cd /root/c && make -s answer && ./answer")).toBe("42");
+    await fresh.sh(`mkdir -p /root/c && cd /root/c && cat > answer.cc <<'END'\n${program}END`);
+    expect(await fresh.sh("cd /root/c && make -s answer && ./answer")).toBe("42");
     expect(
-      await sh(
-        client,
-        vm,
+      await fresh.sh(
         "cd /root/c && rsync -a answer.cc copy.cc && zip -q a.zip copy.cc && unzip -l a.zip | grep -c copy",
       ),
     ).toBe("1");
-    expect(await sh(client, vm, `echo '{"a": [1, 2]}' | jq -c .a`)).toBe("[1,2]");
+    expect(await fresh.sh(`echo '{"a": [1, 2]}' | jq -c .a`)).toBe("[1,2]");
   });
 
   test("has pip install for all, by a setting that its owner can read", async () => {
-    await sh(client, vm, `python3 - <<'END'\n${MAKE_WHEEL}\nEND`);
-    expect(await sh(client, vm, "pip install -q --no-index /root/answer-1-py3-none-any.whl 2>&1")).toBe("");
-    expect(await sh(client, vm, "python3 -c 'import answer; print(answer.value)'")).toBe("42");
+    await fresh.sh(`python3 - <<'END'\n${MAKE_WHEEL}\nEND`);
+    expect(await fresh.sh("pip install -q --no-index /root/answer-1-py3-none-any.whl 2>&1")).toBe("");
+    expect(await fresh.sh("python3 -c 'import answer; print(answer.value)'")).toBe("42");
   });
 
   test("runs what its users schedule", async () => {
-    await sh(client, vm, "echo '* * * * * echo ran > /root/cron-ran' | crontab -");
+    await fresh.sh("echo '* * * * * echo ran > /root/cron-ran' | crontab -");
     const schedule =
       "date -s '2030-01-01 00:00:58' > /dev/null; systemctl restart cron; " +
       "for i in $(seq 300); do [ -e /root/cron-ran ] && break; sleep 0.2; done";
-    expect(await sh(client, vm, `${schedule}; cat /root/cron-ran`)).toBe("ran");
+    expect(await fresh.sh(`${schedule}; cat /root/cron-ran`)).toBe("ran");
   });
 
   test("has no setting of ours in apt, nor one that has packages come without their files", async () => {
     expect(
-      await sh(client, vm, "apt-config dump | grep -E '^APT::(Install-Recommends|Keep-Downloaded)' | sort"),
+      await fresh.sh("apt-config dump | grep -E '^APT::(Install-Recommends|Keep-Downloaded)' | sort"),
     ).toBe('APT::Install-Recommends "1";');
-    expect(await sh(client, vm, "cat /etc/dpkg/dpkg.cfg.d/* | grep -c path-exclude || true")).toBe("0");
+    expect(await fresh.sh("cat /etc/dpkg/dpkg.cfg.d/* | grep -c path-exclude || true")).toBe("0");
   });
 
   test("has no link out of the folders that people download", async () => {
     const folders = "/var/log /root /home /srv /opt /tmp";
     const find = `for f in ${folders}; do find $f -type l -printf '%p %l\\n'; done`;
-    expect(await sh(client, vm, find)).toBe("");
+    expect(await fresh.sh(find)).toBe("");
   });
 });

@@ -1,11 +1,9 @@
 /**
- * A browser without a screen in a fresh VM of the base image, installed by apt. Software
- * emulation makes minutes of what takes seconds elsewhere.
+ * A browser without a screen in a fresh VM of the base image, installed by apt. Software emulation makes minutes of what takes seconds
+ * elsewhere.
  */
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { FastvmClient, Vm } from "fastvm";
-import { TestDaemon } from "../harness/daemon.ts";
-import { sh } from "../harness/guest.ts";
+import { expect, test } from "vitest";
+import { freshVm } from "../harness/fresh-vm.ts";
 
 const DEADLINE_MS = 1_500_000;
 
@@ -14,22 +12,10 @@ const PAGE = "<title>before</title><script>document.title = 'after ' + 6 * 7</sc
 /** As root it wants no sandbox of its own; the VM is one. */
 const CHROMIUM = "chromium --headless=new --no-sandbox --disable-gpu --virtual-time-budget=10000";
 
-let daemon: TestDaemon;
-let client: FastvmClient;
-let vm: Vm;
-
-beforeAll(async () => {
-  daemon = await TestDaemon.start();
-  client = daemon.client;
-  vm = await client.vms.launch({ machineType: "c2m4", name: "browser" });
-});
-
-afterAll(async () => {
-  await daemon[Symbol.asyncDispose]();
-});
+const fresh = freshVm("c2m4", "browser");
 
 test("Chromium runs a page's script and takes a picture of it", { timeout: DEADLINE_MS }, async () => {
-  const run = (command: string): Promise<string> => sh(client, vm, command, { timeoutMs: DEADLINE_MS });
+  const run = (command: string): Promise<string> => fresh.sh(command, { timeoutMs: DEADLINE_MS });
   await run("apt-get update && apt-get install -y --no-install-recommends chromium");
   await run(`mkdir -p /root/web && cd /root/web && cat > index.html <<'END'\n${PAGE}\nEND`);
   await run(

@@ -1,8 +1,6 @@
 /** What the kernel offers, the image can use: in a fresh VM of the base image, by the commands that one finds in documents. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { FastvmClient, Vm } from "fastvm";
-import { TestDaemon } from "../harness/daemon.ts";
-import { sh } from "../harness/guest.ts";
+import { describe, expect, test } from "vitest";
+import { freshVm } from "../harness/fresh-vm.ts";
 
 /** A file system in user space in 40 lines of Python, which speaks the protocol of /dev/fuse itself: one file that says hello. */
 const HELLO_FUSE = `
@@ -45,21 +43,9 @@ WantedBy=multi-user.target
 `;
 
 describe("in a fresh VM of the base image", () => {
-  let daemon: TestDaemon;
-  let client: FastvmClient;
-  let vm: Vm;
+  const fresh = freshVm("c1m2", "kernel");
 
-  beforeAll(async () => {
-    daemon = await TestDaemon.start();
-    client = daemon.client;
-    vm = await client.vms.launch({ machineType: "c1m2", name: "kernel" });
-  });
-
-  afterAll(async () => {
-    await daemon[Symbol.asyncDispose]();
-  });
-
-  const run = (command: string): Promise<string> => sh(client, vm, command);
+  const run = (command: string): Promise<string> => fresh.sh(command);
 
   test("a unit is installed, hardened, started again when it dies, and enabled", async () => {
     await run(`cat > /etc/systemd/system/greet.service <<'END'\n${UNIT}END`);

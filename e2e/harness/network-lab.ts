@@ -1,7 +1,7 @@
 /**
  * A host and an internet for network tests, as two namespaces: nothing of a test leaves the machine, or meets what the machine itself has.
  *
- *   test ── 10.213.x.0/30 ── host (the daemon and its VMs) ── 203.0.113.0/24, 2001:db8:113::/64 ── world
+ *   test ── 10.213.x.y/30 ── host (the daemon and its VMs) ── 203.0.113.0/24, 2001:db8:113::/64 ── world
  */
 import { execFile, spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";
@@ -13,6 +13,11 @@ import type { Sighting, WorldCommand, WorldSetup, Zone } from "./network-world.t
 import { within } from "./eventually.ts";
 
 const run = promisify(execFile);
+/**
+ * Labs that are there at once have numbers of their own, as processes that are there at once have; each has a network of four addresses in
+ * 10.213.0.0/16.
+ */
+const LABS = 1 << 14;
 const WORLD_PROGRAM = fileURLToPath(new URL("./network-world.ts", import.meta.url));
 
 export const NAMESERVER = "203.0.113.53";
@@ -47,9 +52,10 @@ export class NetworkLab implements AsyncDisposable {
 
   static async start(): Promise<NetworkLab> {
     const name = `lab${process.pid}`;
-    const third = process.pid % 250;
-    await run("sh", ["-ec", plan(name, third)]);
-    const lab = new NetworkLab(name, `10.213.${third}.2`);
+    const network = (process.pid % LABS) * 4;
+    const addressOf = (at: number): string => `10.213.${network >> 8}.${(network & 255) + at}`;
+    await run("sh", ["-ec", plan(name, addressOf(1), addressOf(2))]);
+    const lab = new NetworkLab(name, addressOf(2));
     await within(10_000, "the start of the world", lab.#ready());
     return lab;
   }
@@ -125,7 +131,7 @@ export class NetworkLab implements AsyncDisposable {
 
 type Unnumbered<T> = T extends unknown ? Omit<T, "id"> : never;
 
-function plan(name: string, third: number): string {
+function plan(name: string, tester: string, daemon: string): string {
   const host = `ip -n ${name}-host`;
   const world = `ip -n ${name}-world`;
   const prefixOf = (address: string): string => (address.includes(":") ? "128" : "32");
@@ -134,10 +140,10 @@ function plan(name: string, third: number): string {
 ip netns add ${name}-host
 ip netns add ${name}-world
 ip link add ${name}t type veth peer name test netns ${name}-host
-ip addr add 10.213.${third}.1/30 dev ${name}t
+ip addr add ${tester}/30 dev ${name}t
 ip link set ${name}t up
 ${host} link set lo up
-${host} addr add 10.213.${third}.2/30 dev test
+${host} addr add ${daemon}/30 dev test
 ${host} link set test up
 ip link add wan netns ${name}-host type veth peer name lan netns ${name}-world
 ${host} addr add 203.0.113.2/24 dev wan

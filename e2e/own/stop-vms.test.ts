@@ -1,10 +1,9 @@
 /** `stop --vms` ends the VMs of every organisation, and what it asks is root's alone. */
-import { DatabaseSync } from "node:sqlite";
 import { stat } from "node:fs/promises";
-import { createHash, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { FastvmClient } from "fastvm";
+import { addOrganisation } from "../harness/add-organisation.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { processesIn } from "../harness/processes.ts";
 import { runCli } from "../harness/cli.ts";
@@ -14,26 +13,10 @@ let other: FastvmClient;
 
 beforeAll(async () => {
   daemon = await TestDaemon.start({ poolSize: 0, settings: { network: "none" } });
-  other = new FastvmClient({ apiKey: addOrganisation(daemon.config.dataDir), baseUrl: daemon.url });
+  other = new FastvmClient({ apiKey: addOrganisation(daemon.config.dataDir, "other"), baseUrl: daemon.url });
 });
 
 afterAll(() => daemon?.[Symbol.asyncDispose]());
-
-/** There is no API for it yet. */
-function addOrganisation(dataDir: string): string {
-  using database = new DatabaseSync(join(dataDir, "fastvm.db"));
-  const [orgId, key] = [randomUUID(), `fvm_${randomUUID()}`];
-  database
-    .prepare(
-      "insert into organisations select ?, 'other', created_at + 1, limit_vcpu, " +
-        "limit_memory_mib, limit_disk_gib, limit_snapshot_count from organisations limit 1",
-    )
-    .run(orgId);
-  database
-    .prepare("insert into api_keys (id, org_id, key_hash, created_at) values (?, ?, ?, 0)")
-    .run(randomUUID(), orgId, createHash("sha256").update(key).digest("hex"));
-  return key;
-}
 
 test("VMs of all organisations end with the daemon", async () => {
   const [own, others, paused] = await Promise.all([

@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient, Vm } from "fastvm";
-import { TestDaemon } from "../harness/daemon.ts";
+import { SharedDaemon } from "../harness/shared-daemon.ts";
 import { bootId, sh } from "../harness/guest.ts";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 describe("the boot id, by which programs know this run of this machine", () => {
-  let daemon: TestDaemon;
+  let daemon: SharedDaemon;
   let client: FastvmClient;
   let source: Vm;
   let own: string;
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start();
+    daemon = await SharedDaemon.join();
     client = daemon.client;
     source = await client.vms.launch({ machineType: "c1m2" });
     own = await bootId(client, source);

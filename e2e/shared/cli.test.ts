@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { TestDaemon } from "../harness/daemon.ts";
+import { SharedDaemon } from "../harness/shared-daemon.ts";
 import { runCli } from "../harness/cli.ts";
 import type { ProgramResult } from "../harness/cli.ts";
 import { processesIn } from "../harness/processes.ts";
@@ -16,11 +16,11 @@ const LARGE_BYTES = 64 * 1024 * 1024;
 
 /** The tests of this file go on from each other, as a session at a terminal does. */
 describe("the command line", () => {
-  let daemon: TestDaemon;
+  let daemon: SharedDaemon;
   let vmId: string;
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start();
+    daemon = await SharedDaemon.join();
   });
 
   afterAll(async () => {

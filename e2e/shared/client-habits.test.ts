@@ -2,15 +2,15 @@ import { connect, constants } from "node:http2";
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Vm } from "fastvm";
-import { TestDaemon } from "../harness/daemon.ts";
+import { SharedDaemon } from "../harness/shared-daemon.ts";
 
 /** What public clients of every generation do, against a real daemon. */
 describe("a client that", () => {
-  let daemon: TestDaemon;
+  let daemon: SharedDaemon;
   let vm: Vm;
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start();
+    daemon = await SharedDaemon.join();
     vm = await daemon.client.vms.launch({ machineType: "c1m2", name: "habits" });
   });
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { FastvmClient, Vm } from "fastvm";
-import { TestDaemon } from "../harness/daemon.ts";
+import { SharedDaemon } from "../harness/shared-daemon.ts";
 import { eventually } from "../harness/eventually.ts";
 import { sh } from "../harness/guest.ts";
 import { Terminal } from "../harness/terminal.ts";
@@ -12,13 +12,13 @@ const PROMPT = /^\S*root@\S+[#$] ?$/m;
 const GONE_DEADLINE_MS = 15_000;
 
 describe("the console in a terminal", () => {
-  let daemon: TestDaemon;
+  let daemon: SharedDaemon;
   let client: FastvmClient;
   let vm: Vm;
   let terminal: Terminal;
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start();
+    daemon = await SharedDaemon.join();
     client = daemon.client;
     vm = await client.vms.launch({ machineType: "c1m2" });
   });

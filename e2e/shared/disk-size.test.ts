@@ -1,18 +1,18 @@
 import { readdir, readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient } from "fastvm";
-import { TestDaemon } from "../harness/daemon.ts";
+import { SharedDaemon } from "../harness/shared-daemon.ts";
 import { sh } from "../harness/guest.ts";
 import { processOf } from "../harness/processes.ts";
 
 const ROOT_GIB = "df --output=size -BG / | tail -1 | tr -dc 0-9";
 
 describe("a VM's disk", () => {
-  let daemon: TestDaemon;
+  let daemon: SharedDaemon;
   let client: FastvmClient;
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start();
+    daemon = await SharedDaemon.join();
     client = daemon.client;
   });
 
@@ -32,7 +32,7 @@ describe("a VM's disk", () => {
     expect(await sh(client, larger, "cat /root/kept")).toBe("kept");
     // What QEMU may write goes with it: the whole disk, a 4096th of it for tables, and 64 MiB.
     for (const each of [vm, larger]) {
-      const { pid } = await processOf(daemon.config.dataDir, each.id);
+      const { pid } = await processOf(daemon.dataDir, each.id);
       const limits = await readFile(`/proc/${pid}/limits`, "latin1");
       const bytes = each.diskGiB * (2 ** 30 + 2 ** 18) + 2 ** 26;
       expect(limits).toMatch(new RegExp(`^Max file size +${bytes} `, "m"));
@@ -75,6 +75,6 @@ describe("a VM's disk", () => {
   });
 
   async function layers(vmId: string): Promise<number> {
-    return (await readdir(`${daemon.config.dataDir}/vms/${vmId}/disk`)).length;
+    return (await readdir(`${daemon.dataDir}/vms/${vmId}/disk`)).length;
   }
 });

@@ -9,13 +9,13 @@ import type { Vm } from "fastvm";
 import { LIST_MANIFEST, makeEveryKind, manifestOf } from "../../packages/sdk/src/testing/folder-manifest.ts";
 import type { Fact } from "../../packages/sdk/src/testing/folder-manifest.ts";
 import { runCli } from "../harness/cli.ts";
-import { TestDaemon } from "../harness/daemon.ts";
+import { SharedDaemon } from "../harness/shared-daemon.ts";
 import { sh } from "../harness/guest.ts";
 
 const GIB = 2 ** 30;
 
 describe("a folder with every kind of file and name", () => {
-  let daemon: TestDaemon;
+  let daemon: SharedDaemon;
   let vm: Vm;
   let folder: string;
   let kinds: string;
@@ -26,7 +26,7 @@ describe("a folder with every kind of file and name", () => {
     kinds = join(folder, "kinds");
     await makeEveryKind(kinds);
     made = await manifestOf(kinds);
-    daemon = await TestDaemon.start();
+    daemon = await SharedDaemon.join();
     vm = await daemon.client.vms.launch({ machineType: "c1m2" });
   });
 

@@ -1,19 +1,19 @@
 import { createHash, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient, Vm } from "fastvm";
-import { TestDaemon } from "../harness/daemon.ts";
+import { SharedDaemon } from "../harness/shared-daemon.ts";
 import { sh } from "../harness/guest.ts";
 
 const MIB = 1024 * 1024;
 const BUFFER_LIMIT = 4 * MIB;
 
 describe("a command in a VM", () => {
-  let daemon: TestDaemon;
+  let daemon: SharedDaemon;
   let client: FastvmClient;
   let vm: Vm;
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start();
+    daemon = await SharedDaemon.join();
     client = daemon.client;
     vm = await client.vms.launch({ machineType: "c2m4", envVars: { GREETING: "hello" } });
   });

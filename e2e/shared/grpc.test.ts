@@ -7,7 +7,7 @@ import { credentials, makeGenericClientConstructor, Metadata, status } from "@gr
 import type { Client } from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { FastvmClient, Vm } from "fastvm";
-import { TestDaemon } from "../harness/daemon.ts";
+import { SharedDaemon } from "../harness/shared-daemon.ts";
 import { ECHO_DEFINITION } from "../harness/grpc-echo.ts";
 import { sh } from "../harness/guest.ts";
 
@@ -31,13 +31,13 @@ const PORT = 50_051;
 /** All that the server needs besides Node. */
 const PACKAGES = ["@grpc/grpc-js", "@js-sdsl/ordered-map"];
 
-let daemon: TestDaemon;
+let daemon: SharedDaemon;
 let client: FastvmClient;
 let vm: Vm;
 let echo: EchoClient;
 
 beforeAll(async () => {
-  daemon = await TestDaemon.start({ poolSize: 0 });
+  daemon = await SharedDaemon.join();
   client = daemon.client;
   vm = await client.vms.launch({ machineType: "c1m2" });
   await installServer();

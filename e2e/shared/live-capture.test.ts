@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient, Vm } from "fastvm";
-import { TestDaemon } from "../harness/daemon.ts";
+import { SharedDaemon } from "../harness/shared-daemon.ts";
 import { askKeeper, expectContinues, sh, startKeeper } from "../harness/guest.ts";
 import { processesIn } from "../harness/processes.ts";
 
 describe("a capture of a VM that runs on", () => {
-  let daemon: TestDaemon;
+  let daemon: SharedDaemon;
   let client: FastvmClient;
   let vm: Vm;
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start();
+    daemon = await SharedDaemon.join();
     client = daemon.client;
     vm = await client.vms.launch({ machineType: "c1m2" });
   });
@@ -114,9 +114,7 @@ print("exchanged", sent, flush=True)
   test("of a paused VM works as well, and a pause frees its memory", async () => {
     const memory = await askKeeper(client, vm);
     await client.vms.pause(vm);
-    expect(
-      (await processesIn(daemon.config.dataDir)).filter(({ folder }) => folder.startsWith("vms/")),
-    ).toEqual([]);
+    expect((await processesIn(daemon.dataDir)).filter(({ folder }) => folder === `vms/${vm.id}`)).toEqual([]);
     expect((await client.vms.pause(vm)).status).toBe("paused");
     const snapshot = await client.snapshots.create({ vmId: vm.id });
     const { children } = await client.vms.fork(vm, { count: 2 });

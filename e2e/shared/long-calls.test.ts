@@ -3,7 +3,7 @@ import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Vm } from "fastvm";
-import { TestDaemon } from "../harness/daemon.ts";
+import { SharedDaemon } from "../harness/shared-daemon.ts";
 import { GeneratedClient } from "../harness/generated-client.ts";
 import { sh } from "../harness/guest.ts";
 
@@ -18,12 +18,12 @@ describe(
   `calls of ${CALL_SECONDS} s by clients that wait ${CLIENT_TIMEOUT_MS / 1000} s`,
   { concurrent: true },
   () => {
-    let daemon: TestDaemon;
+    let daemon: SharedDaemon;
     let client: GeneratedClient;
     let vm: Vm;
 
     beforeAll(async () => {
-      daemon = await TestDaemon.start();
+      daemon = await SharedDaemon.join();
       client = new GeneratedClient({ baseUrl: daemon.url, apiKey: daemon.apiKey });
       vm = await daemon.client.vms.launch({ machineType: "c1m2" });
     });

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { FastvmClient, Service, Vm } from "fastvm";
 import { Browser } from "../harness/browser.ts";
-import { TestDaemon } from "../harness/daemon.ts";
+import { SharedDaemon } from "../harness/shared-daemon.ts";
 import { eventually } from "../harness/eventually.ts";
 import { sh } from "../harness/guest.ts";
 
@@ -68,7 +68,7 @@ interface Reached {
   readonly [what: string]: string;
 }
 
-let daemon: TestDaemon;
+let daemon: SharedDaemon;
 let client: FastvmClient;
 let vm: Vm;
 let browser: Browser;
@@ -76,7 +76,7 @@ let hostile: Service;
 let bank: Service;
 
 beforeAll(async () => {
-  daemon = await TestDaemon.start();
+  daemon = await SharedDaemon.join();
   client = daemon.client;
   vm = await client.vms.launch({ machineType: "c1m2" });
   await client.vms.run(vm, ["sh", "-c", `cat > /srv/server.py <<'END'\n${SERVER}\nEND`]);

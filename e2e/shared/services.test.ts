@@ -5,7 +5,7 @@ import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { FastvmClient, Service, Vm } from "fastvm";
-import { TestDaemon } from "../harness/daemon.ts";
+import { SharedDaemon } from "../harness/shared-daemon.ts";
 import { eventually } from "../harness/eventually.ts";
 import { sh } from "../harness/guest.ts";
 
@@ -42,14 +42,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("127.0.0.1", 9000), Handler).serve_forever()
 `;
 
-let daemon: TestDaemon;
+let daemon: SharedDaemon;
 let client: FastvmClient;
 let vm: Vm;
 let files: Service;
 let live: Service;
 
 beforeAll(async () => {
-  daemon = await TestDaemon.start();
+  daemon = await SharedDaemon.join();
   client = daemon.client;
   vm = await client.vms.launch({ machineType: "c1m2" });
   await sh(client, vm, "mkdir -p /srv/www && echo 'hello from the guest' > /srv/www/index.html");

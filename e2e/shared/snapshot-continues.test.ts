@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient, Snapshot, Vm } from "fastvm";
-import { TestDaemon } from "../harness/daemon.ts";
+import { SharedDaemon } from "../harness/shared-daemon.ts";
 import { askKeeper, expectContinues, sh, startKeeper } from "../harness/guest.ts";
 import type { Memory } from "../harness/guest.ts";
 
@@ -8,7 +8,7 @@ const CLONES = 10;
 const MAX_CLOCK_ERROR_MS = 2000;
 
 describe("VMs restored from a snapshot", () => {
-  let daemon: TestDaemon;
+  let daemon: SharedDaemon;
   let client: FastvmClient;
   let source: Vm;
   let memory: Memory;
@@ -16,7 +16,7 @@ describe("VMs restored from a snapshot", () => {
   let clones: Vm[];
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start({ poolSize: 2 });
+    daemon = await SharedDaemon.join();
     client = daemon.client;
     source = await client.vms.launch({ machineType: "c1m2", name: "source", envVars: { COLOUR: "blue" } });
     memory = await startKeeper(client, source);

@@ -1,19 +1,39 @@
-/** ./test after set-up: runs every stage, also after one has failed, and says at the end how each went. */
+/** ./test after set-up: runs the stages, also after one has failed, and says at the end how each went and what they took. */
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { trackedFiles } from "../tidy/source-file.ts";
+import { enforceBudgets, type Budgeted } from "./budgets.ts";
+import { changedFiles } from "./changed-files.ts";
 import { countsOfOutput, countsOfVitest, settle, type Counts } from "./counts.ts";
+import { durationsOfVitest } from "./durations.ts";
 import { startPostgres } from "./postgres.ts";
-import { renderReport, type StageResult } from "./report.ts";
+import { chooseQuick, QUICK_BUDGET_SEC } from "./quick.ts";
+import { renderReport, seconds, type StageResult } from "./report.ts";
 import { runCommand } from "./run-command.ts";
-import { selectStages, usage, type Stage } from "./stages.ts";
+import { inGroups, selectStages, TOTAL_BUDGET_SEC, usage, type Stage } from "./stages.ts";
 
-/** Two idle cores take about an hour, mostly of emulated guests; past this something hangs. */
+/** Far over the budget of everything; past this something hangs. */
 const TOTAL_TIMEOUT_MS = 80 * 60_000;
+const ROOT = resolve(import.meta.dirname, "../..");
 const LOG_DIR = join(".fastvm", "log");
+/**
+ * Node reads the TypeScript of a daemon and of the CLI as it is, and both start some hundred times in all tests; here it keeps what it
+ * made of it.
+ */
+const COMPILE_CACHE = join(ROOT, ".fastvm", "compile-cache");
+/** On a machine that others use too, time says nothing. */
+const NO_BUDGETS = "--no-budgets";
+
+/** What is to run, and how long all of it may take; without a figure nothing is held to its budget. */
+interface Order {
+  readonly stages: readonly Stage[];
+  readonly budgetSec?: number;
+}
 
 const interrupt = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupt.abort());
-const deadline = performance.now() + TOTAL_TIMEOUT_MS;
+const startedMs = performance.now();
+const deadline = startedMs + TOTAL_TIMEOUT_MS;
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -22,22 +42,48 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(usage());
     return 0;
   }
-  let stages: readonly Stage[];
+  let order: Order;
   try {
-    stages = selectStages(args);
+    order = orderOf(args);
   } catch (error) {
     console.error(`Error: ${messageOf(error)}`);
     return 2;
   }
   mkdirSync(LOG_DIR, { recursive: true });
-  const results = await runAll(stages);
+  const all = await runAll(order.stages);
+  const results = order.budgetSec === undefined ? all.map(({ result }) => result) : enforceBudgets(all);
+  const passed = results.every((result) => result.failure === undefined);
+  const inTime = isInTime(order.budgetSec);
   console.log(renderReport(results));
-  return results.every((result) => result.failure === undefined) ? 0 : 1;
+  return passed && inTime ? 0 : 1;
 }
 
-async function runAll(stages: readonly Stage[]): Promise<readonly StageResult[]> {
-  const results: StageResult[] = [];
-  const env: NodeJS.ProcessEnv = { ...process.env };
+function orderOf(args: readonly string[]): Order {
+  const given = args.filter((argument) => argument !== NO_BUDGETS);
+  const held = given.length === args.length;
+  if (given[0] === "quick" && given.length === 1) {
+    const { stages, says } = chooseQuick(changedFiles(ROOT), trackedFiles(ROOT));
+    console.log(says.join("\n"));
+    return { stages, ...(held ? { budgetSec: QUICK_BUDGET_SEC } : {}) };
+  }
+  return {
+    stages: selectStages(given),
+    ...(held && given.length === 0 ? { budgetSec: TOTAL_BUDGET_SEC } : {}),
+  };
+}
+
+/** Says what all of it took. */
+function isInTime(budgetSec: number | undefined): boolean {
+  const taken = performance.now() - startedMs;
+  const late = budgetSec !== undefined && taken > budgetSec * 1000;
+  const budget = budgetSec === undefined ? "" : ` of ${budgetSec} s`;
+  console.log(`\n${late ? "FAILED: all stages took" : "All stages took"} ${seconds(taken)}${budget}`);
+  return !late;
+}
+
+async function runAll(stages: readonly Stage[]): Promise<readonly Budgeted[]> {
+  const results: Budgeted[] = [];
+  const env: NodeJS.ProcessEnv = { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE };
   const startMs = performance.now();
   await using cleanup = new AsyncDisposableStack();
   if (stages.some((stage) => stage.needsPostgres)) {
@@ -46,27 +92,31 @@ async function runAll(stages: readonly Stage[]): Promise<readonly StageResult[]>
       env["FASTVM_TEST_POSTGRES_URL"] = postgres.url;
     } catch (error) {
       // Without it half of the store's tests would be left out in silence.
-      const durationMs = performance.now() - startMs;
-      results.push({
+      const stage = {
         name: "postgres",
-        durationMs,
-        counts: settle(undefined, false),
-        failure: messageOf(error),
-      });
+        command: [],
+        counts: "plain",
+        needsPostgres: false,
+        budgetSec: 60,
+      } as const;
+      results.push({ stage, result: notRun(stage, messageOf(error), performance.now() - startMs) });
     }
   }
-  for (const stage of stages) results.push(await runStage(stage, env));
+  for (const group of inGroups(stages)) {
+    const inTurn = group.length === 1;
+    const run = async (stage: Stage) => ({ stage, result: await runStage(stage, env, inTurn) });
+    results.push(...(await Promise.all(group.map(run))));
+  }
   return results;
 }
 
-async function runStage(stage: Stage, env: NodeJS.ProcessEnv): Promise<StageResult> {
+/** `live`: its output is shown as it comes; several side by side show theirs when they have ended. */
+async function runStage(stage: Stage, env: NodeJS.ProcessEnv, live: boolean): Promise<StageResult> {
   const startMs = performance.now();
   const timeoutMs = Math.max(0, Math.floor(deadline - startMs));
-  if (interrupt.signal.aborted || timeoutMs === 0) {
-    const failure = interrupt.signal.aborted ? "interrupted" : "not run: the time for all stages is over";
-    return { name: stage.name, durationMs: 0, counts: settle(undefined, false), failure };
-  }
-  console.log(`\n== ${stage.name}: ${stage.command.join(" ")}`);
+  if (interrupt.signal.aborted) return notRun(stage, "interrupted");
+  if (timeoutMs === 0) return notRun(stage, "not run: the time for all stages is over");
+  const title = `\n== ${stage.name}: ${stage.command.join(" ")}\n`;
   const reportFile = join(LOG_DIR, `test-${stage.name}.json`);
   rmSync(reportFile, { force: true });
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${reportFile}`];
@@ -77,21 +127,38 @@ async function runStage(stage: Stage, env: NodeJS.ProcessEnv): Promise<StageResu
     logFile,
     timeoutMs,
     signal: interrupt.signal,
+    title,
+    live,
   });
-  const counts = settle(countsOf(stage, output, reportFile), failure === undefined);
-  // A test that failed without an exit code is a failure all the same.
-  const verdict = failure ?? (counts.failed > 0 ? "tests failed" : undefined);
-  return { name: stage.name, durationMs: performance.now() - startMs, counts, failure: verdict };
+  const report = stage.counts === "vitest" ? readReport(reportFile) : "";
+  const counts = settle(countsOf(stage, output, report), failure === undefined);
+  return {
+    name: stage.name,
+    durationMs: performance.now() - startMs,
+    budgetMs: stage.budgetSec * 1000,
+    counts,
+    // A test that failed without an exit code is a failure all the same.
+    failure: failure ?? (counts.failed > 0 ? "tests failed" : undefined),
+    files: durationsOfVitest(report, ROOT),
+  };
 }
 
-function countsOf(stage: Stage, output: string, reportFile: string): Counts | undefined {
+function notRun({ name, budgetSec }: Stage, failure: string, durationMs = 0): StageResult {
+  const counts = settle(undefined, false);
+  return { name, durationMs, budgetMs: budgetSec * 1000, counts, failure, files: [] };
+}
+
+function countsOf(stage: Stage, output: string, report: string): Counts | undefined {
   if (stage.counts === "plain") return undefined;
-  if (stage.counts === "printed") return countsOfOutput(output);
+  return stage.counts === "printed" ? countsOfOutput(output) : countsOfVitest(report);
+}
+
+function readReport(file: string): string {
   try {
-    return countsOfVitest(readFileSync(reportFile, "utf8"));
+    return readFileSync(file, "utf8");
   } catch {
     // vitest ended before it wrote its report; its exit code counts as the one failure.
-    return undefined;
+    return "";
   }
 }
 

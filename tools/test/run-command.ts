@@ -9,6 +9,10 @@ export interface CommandOptions {
   readonly logFile: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Printed in front of the output. */
+  readonly title?: string;
+  /** Whether the output is shown as it comes, and not when the command has ended. Default: true. */
+  readonly live?: boolean;
 }
 
 interface CommandResult {
@@ -31,9 +35,11 @@ export async function runCommand(
   // A group of its own, so that a time-out reaches every process the command started.
   const child = spawn(program, args, { env: options.env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   const log = createWriteStream(options.logFile);
+  const { title = "", live = true } = options;
+  if (live) process.stdout.write(title);
   let output = "";
   const take = (chunk: Buffer): void => {
-    process.stdout.write(chunk);
+    if (live) process.stdout.write(chunk);
     log.write(chunk);
     output = (output + chunk.toString("utf8")).slice(-MAX_OUTPUT_CHARS);
   };
@@ -46,6 +52,7 @@ export async function runCommand(
   child.stderr.destroy();
   log.end();
   await finished(log);
+  if (!live) process.stdout.write(title + output);
   return { failure, output };
 }
 

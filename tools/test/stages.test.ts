@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { renderReport } from "./report.ts";
-import { selectStages, STAGES } from "./stages.ts";
+import { inGroups, selectStages, STAGES, stageNamed, TOTAL_BUDGET_SEC } from "./stages.ts";
 
 test("without arguments every stage runs", () => {
   expect(selectStages([])).toBe(STAGES);
@@ -11,9 +10,8 @@ test("a vitest stage hands its arguments on", () => {
   expect(unit?.command.slice(-3)).toEqual(["packages/sdk", "-t", "pause"]);
 });
 
-test("stages that start VMs build the image first", () => {
-  expect(selectStages(["vm"]).map((stage) => stage.name)).toEqual(["image", "vm"]);
-  expect(selectStages(["soak"]).map((stage) => stage.name)).toEqual(["image", "soak"]);
+test.each(["vm", "smoke", "e2e-own", "e2e", "soak"])("%s starts VMs, so the image is built first", (name) => {
+  expect(selectStages([name]).map((stage) => stage.name)).toEqual(["image", name]);
 });
 
 test("the soak hands its arguments on", () => {
@@ -26,18 +24,24 @@ test("the stages of the Python SDK hand their arguments on", () => {
 });
 
 test("an unknown stage is refused with the names that exist", () => {
-  expect(() => selectStages(["units"])).toThrow(/no stage "units".*typecheck/);
+  expect(() => selectStages(["units"])).toThrow(/no stage "units".*typecheck/s);
 });
 
 test("arguments for a stage that takes none are refused", () => {
   expect(() => selectStages(["lint", "packages"])).toThrow(/takes no arguments/);
 });
 
-test("the report ends with the totals alone on a line", () => {
-  const report = renderReport([
-    { name: "lint", durationMs: 1200, counts: { passed: 1, failed: 0 }, failure: undefined },
-    { name: "unit", durationMs: 61_000, counts: { passed: 40, failed: 2 }, failure: "exit code 1" },
+test("what is marked so runs side by side, everything else by itself and in order", () => {
+  const groups = inGroups([stageNamed("lint"), stageNamed("format"), stageNamed("unit"), stageNamed("vm")]);
+  expect(groups.map((group) => group.map(({ name }) => name))).toEqual([
+    ["lint", "format"],
+    ["unit"],
+    ["vm"],
   ]);
-  expect(report.split("\n").at(-1)).toBe("41 passed, 2 failed");
-  expect(report).toMatch(/unit +61\.0 s +40 passed +2 failed {2}FAILED: exit code 1/);
+  expect(inGroups(STAGES).flat()).toEqual(STAGES);
+});
+
+test("a run of everything is over before all its stages could be late", () => {
+  const alone = inGroups(STAGES).map((group) => Math.max(...group.map(({ budgetSec }) => budgetSec)));
+  expect(Math.max(...alone)).toBeLessThan(TOTAL_BUDGET_SEC / 2);
 });

@@ -6,54 +6,110 @@ export interface Stage {
   /** How the stage's tests are counted; a plain stage is one test, passed when it exits with 0. */
   readonly counts: "plain" | "vitest" | "printed";
   readonly needsPostgres: boolean;
+  /** Stages that follow each other with the same word here run side by side. */
+  readonly beside?: string;
+  /** What two cores without hardware virtualization may take, about half as much again as they do. */
+  readonly budgetSec: number;
+  /** Whether a single file may take longer than `FILE_BUDGET_SEC`. */
+  readonly longFiles?: boolean;
 }
+
+/** One file of a tier, beside what else runs then. A longer one is two, or belongs to the soak. */
+export const FILE_BUDGET_SEC = 60;
+/** All stages together. */
+export const TOTAL_BUDGET_SEC = 45 * 60;
+
+/** Files over the limit for a reason of their own. */
+export const LONG_FILES: ReadonlyMap<string, string> = new Map([
+  ["e2e/guest/browser.test.ts", "an emulated guest unpacks 300 MiB of packages"],
+  ["e2e/guest/containers.test.ts", "an emulated guest installs two container engines"],
+  ["e2e/guest/load.test.ts", "an emulated guest installs PostgreSQL, and writes 50,000 files"],
+  ["e2e/shared/long-calls.test.ts", "a call that takes 90 s is what it is about"],
+]);
 
 /** The parser has survived hours of fuzzing; this keeps it from going back on what it can do. */
 const FUZZ_SECONDS = 10;
-const SOAK = "soak";
+const ROUNDS = "soak";
 const PYTHON = "python";
 const PYTHON_VM = "python-vm";
-/** They start VMs. */
-const NEED_IMAGE: ReadonlySet<string> = new Set(["vm", "e2e", PYTHON_VM, SOAK]);
 /** What they run takes arguments of its own. */
-const TAKE_ARGUMENTS: ReadonlySet<string> = new Set([PYTHON, PYTHON_VM, SOAK]);
+const TAKE_ARGUMENTS: ReadonlySet<string> = new Set([PYTHON, PYTHON_VM, ROUNDS]);
+const STATIC = "static";
+/** They start VMs. */
+const NEED_IMAGE = /^(vm|smoke|e2e.*|python-vm|soak)$/;
 
 export const STAGES: readonly Stage[] = [
-  plain("lint", "node_modules/.bin/oxlint", "--type-aware"),
-  plain("format", "node_modules/.bin/oxfmt", "--check"),
-  plain("typecheck", "node_modules/.bin/tsc", "--noEmit"),
-  plain(
-    "openapi",
-    "env",
-    // It says nothing to its makers about us.
-    "REDOCLY_TELEMETRY=off",
-    "REDOCLY_SUPPRESS_UPDATE_NOTICE=true",
-    "node_modules/.bin/redocly",
-    "lint",
-    "--config=packages/contract/redocly.yaml",
-    "packages/contract/src/api/fastvm/openapi.json",
-  ),
-  { ...plain("agent", "make", "-C", "guest/agent", "test"), counts: "printed" },
-  plain("fuzz", "make", "-C", "guest/agent", "fuzz", `SECONDS=${FUZZ_SECONDS}`),
-  vitest("unit"),
-  pytest(PYTHON, "sdk-python/tests/unit"),
-  plain("image", "guest/image/build.sh"),
-  vitest("vm"),
-  vitest("e2e"),
-  pytest(PYTHON_VM, "sdk-python/tests/daemon"),
-  soak(),
+  { ...plain("lint", 60, "node_modules/.bin/oxlint", "--type-aware"), beside: STATIC },
+  { ...plain("format", 60, "node_modules/.bin/oxfmt", "--check"), beside: STATIC },
+  { ...plain("typecheck", 60, "node_modules/.bin/tsc", "--noEmit"), beside: STATIC },
+  {
+    ...plain(
+      "openapi",
+      60,
+      "env",
+      // It says nothing to its makers about us.
+      "REDOCLY_TELEMETRY=off",
+      "REDOCLY_SUPPRESS_UPDATE_NOTICE=true",
+      "node_modules/.bin/redocly",
+      "lint",
+      "--config=packages/contract/redocly.yaml",
+      "packages/contract/src/api/fastvm/openapi.json",
+    ),
+    beside: STATIC,
+  },
+  { ...plain("agent", 60, "make", "-C", "guest/agent", "test"), counts: "printed" },
+  plain("fuzz", 30, "make", "-C", "guest/agent", "fuzz", `SECONDS=${FUZZ_SECONDS}`),
+  vitest("unit", 240),
+  pytest(PYTHON, 120, "sdk-python/tests/unit"),
+  // Without its root file system at hand it is made from packages.
+  plain("image", 180, "guest/image/build.sh"),
+  vitest("smoke", 90),
+  vitest("vm", 300),
+  vitest("e2e-shared", 480),
+  vitest("e2e-own", 540),
+  vitest("e2e-network", 480),
+  vitest("e2e-guest", 480),
+  pytest(PYTHON_VM, 300, "sdk-python/tests/daemon"),
+  { ...vitest("e2e-soak", 720), longFiles: true },
+  rounds(300),
 ];
+
+/** The same tests as the tiers have, by path, for one who wants a few of them. */
+const BY_PATH: readonly Stage[] = [vitest("e2e", TOTAL_BUDGET_SEC)];
 
 /** The stages that the command line asks for: all, or one with arguments for vitest. Throws on a name there is not. */
 export function selectStages(args: readonly string[]): readonly Stage[] {
   const [name, ...rest] = args;
   if (name === undefined) return STAGES;
-  const stage = STAGES.find((candidate) => candidate.name === name);
+  const stage = [...STAGES, ...BY_PATH].find((candidate) => candidate.name === name);
   if (stage === undefined) throw new Error(`there is no stage "${name}"; ${usage()}`);
   if (rest.length > 0 && !takesArguments(stage)) throw new Error(`the stage ${name} takes no arguments`);
-  const chosen = { ...stage, command: [...stage.command, ...rest] };
-  const image = STAGES.filter((candidate) => candidate.name === "image");
-  return NEED_IMAGE.has(name) ? [...image, chosen] : [chosen];
+  return withImage([{ ...stage, command: [...stage.command, ...rest] }]);
+}
+
+/** With the building of the image in front of the first that needs it. */
+export function withImage(stages: readonly Stage[]): readonly Stage[] {
+  const first = stages.findIndex(({ name }) => NEED_IMAGE.test(name));
+  if (first < 0 || stages.some(({ name }) => name === "image")) return stages;
+  return stages.toSpliced(first, 0, stageNamed("image"));
+}
+
+export function stageNamed(name: string): Stage {
+  const stage = STAGES.find((candidate) => candidate.name === name);
+  if (stage === undefined) throw new Error(`there is no stage "${name}"`);
+  return stage;
+}
+
+/** One after the other, or several that run side by side. */
+export function inGroups(stages: readonly Stage[]): readonly (readonly Stage[])[] {
+  const groups: Stage[][] = [];
+  for (const stage of stages) {
+    const last = groups.at(-1);
+    if (last !== undefined && stage.beside !== undefined && last[0]?.beside === stage.beside)
+      last.push(stage);
+    else groups.push([stage]);
+  }
+  return groups;
 }
 
 function takesArguments({ name, counts }: Stage): boolean {
@@ -62,26 +118,32 @@ function takesArguments({ name, counts }: Stage): boolean {
 
 export function usage(): string {
   const names = STAGES.map((stage) => stage.name).join(", ");
-  return `usage: ./test [STAGE [ARGUMENTS for vitest, pytest or the soak]]; stages: ${names}`;
+  return (
+    "usage: ./test [--no-budgets]                  everything\n" +
+    "       ./test quick [--no-budgets]            what the change asks for, in three minutes\n" +
+    "       ./test STAGE [ARGUMENTS for vitest, pytest or the soak]\n" +
+    `stages: ${names}; e2e is all of its tiers, by path`
+  );
 }
 
-function plain(name: string, ...command: readonly string[]): Stage {
-  return { name, command, counts: "plain", needsPostgres: false };
+function plain(name: string, budgetSec: number, ...command: readonly string[]): Stage {
+  return { name, command, counts: "plain", needsPostgres: false, budgetSec };
 }
 
 /** Debian's Python: its packages are what the SDK is tested with. Nothing is written beside the sources. */
-function pytest(name: string, folder: string): Stage {
+function pytest(name: string, budgetSec: number, folder: string): Stage {
   const command = ["env", "PYTHONDONTWRITEBYTECODE=1", "/usr/bin/python3", "-m", "pytest", "-q"];
   return {
     name,
     command: [...command, "-p", "no:cacheprovider", folder],
     counts: "printed",
     needsPostgres: false,
+    budgetSec,
   };
 }
 
 /** Thirty rounds, or three minutes, of daemons and QEMUs that end anywhere; with arguments as many as are asked for. */
-function soak(): Stage {
+function rounds(budgetSec: number): Stage {
   const program = [
     "node",
     "--conditions=development",
@@ -90,10 +152,10 @@ function soak(): Stage {
     // The same choices in each run of everything, so that a change is judged by itself; --seed N behind it makes others.
     ...["--seed", "7"],
   ];
-  return { name: SOAK, command: program, counts: "printed", needsPostgres: false };
+  return { name: ROUNDS, command: program, counts: "printed", needsPostgres: false, budgetSec };
 }
 
-function vitest(project: string): Stage {
+function vitest(project: string, budgetSec: number): Stage {
   const command = ["node_modules/.bin/vitest", "run", "--project", project];
-  return { name: project, command, counts: "vitest", needsPostgres: true };
+  return { name: project, command, counts: "vitest", needsPostgres: true, budgetSec };
 }

@@ -5,7 +5,8 @@ import type { Finding, SourceFile } from "./source-file.ts";
 /** Packages that people outside install: what their entry exports is used. */
 const PUBLISHED = /^packages\/sdk\/src\/index\.ts$/;
 /** What the tools that run them look for by name. */
-const READ_BY_TOOLS = /^(?:vitest\.config|packages\/[^/]+\/[^/]+\.config)\.ts$/;
+const READ_BY_TOOLS =
+  /^(?:vitest\.config|packages\/[^/]+\/[^/]+\.config|e2e\/harness\/shared-daemon-setup)\.ts$/;
 
 const DECLARATION =
   /^export (?:declare )?(?:abstract )?(?:async )?(?:const|let|function\*?|class|interface|type|enum) (\w+)/gm;

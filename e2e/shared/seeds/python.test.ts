@@ -6,7 +6,7 @@ import { execFile, execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { TestDaemon } from "../../harness/daemon.ts";
+import { SharedDaemon } from "../../harness/shared-daemon.ts";
 
 const FOLDER = fileURLToPath(new URL("./python/", import.meta.url));
 /** Of all examples of one client. */
@@ -26,11 +26,11 @@ describe.each(["flat_examples", "generated_examples"])("of the Python clients, %
   const names = JSON.parse(
     execFileSync("python3", python(module, "--list"), { cwd: FOLDER, encoding: "utf8" }),
   ) as readonly string[];
-  let daemon: TestDaemon;
+  let daemon: SharedDaemon;
   let outcomes: readonly Outcome[];
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start();
+    daemon = await SharedDaemon.join();
     const env = { ...daemon.environment, PYTHONIOENCODING: "utf-8", LC_ALL: "C.UTF-8" };
     const run = promisify(execFile)("python3", python(module), { cwd: FOLDER, env, timeout: DEADLINE_MS });
     outcomes = (await run).stdout

@@ -1,10 +1,9 @@
 /**
- * Work as programs do it, in a fresh VM of the base image: many files, processes and
- * transactions. What it needs beyond the image comes by apt.
+ * Work as programs do it, in a fresh VM of the base image: many files, processes and transactions. What it needs beyond the image comes by
+ * apt.
  */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { FastvmClient, Vm } from "fastvm";
-import { TestDaemon } from "../harness/daemon.ts";
+import { describe, expect, test } from "vitest";
+import { freshVm } from "../harness/fresh-vm.ts";
 import { sh } from "../harness/guest.ts";
 
 const DEADLINE_MS = 600_000;
@@ -66,21 +65,9 @@ print(db.execute("SELECT count(*) FROM t").fetchone()[0], db.execute("PRAGMA int
 `;
 
 describe("in a fresh VM of the base image", () => {
-  let daemon: TestDaemon;
-  let client: FastvmClient;
-  let vm: Vm;
+  const fresh = freshVm("c2m4", "load");
 
-  beforeAll(async () => {
-    daemon = await TestDaemon.start();
-    client = daemon.client;
-    vm = await client.vms.launch({ machineType: "c2m4", name: "load" });
-  });
-
-  afterAll(async () => {
-    await daemon[Symbol.asyncDispose]();
-  });
-
-  const run = (command: string): Promise<string> => sh(client, vm, command, { timeoutMs: DEADLINE_MS });
+  const run = (command: string): Promise<string> => fresh.sh(command, { timeoutMs: DEADLINE_MS });
 
   test("fifty thousand small files are written and read", { timeout: DEADLINE_MS }, async () => {
     expect(await run(`python3 - <<'END'\n${SMALL_FILES}END`)).toBe(`${FILES}`);
@@ -103,21 +90,21 @@ describe("in a fresh VM of the base image", () => {
       await run("apt-get update && apt-get install -y postgresql");
       await run("cd / && su postgres -c 'createdb bench && pgbench -q -i -s 1 bench'");
       const load = run("cd / && su postgres -c 'pgbench -n -c 4 -j 2 -t 100 bench'");
-      const snapshot = await client.snapshots.create({ vmId: vm.id });
+      const snapshot = await fresh.client.snapshots.create({ vmId: fresh.vm.id });
       expect(await load).toContain("number of transactions actually processed: 400/400");
-      const restored = await client.vms.launch({ snapshotId: snapshot.id });
+      const restored = await fresh.client.vms.launch({ snapshotId: snapshot.id });
       const sum =
         "cd / && su postgres -c \"psql -tAc 'select (select sum(abalance) from " +
         "pgbench_accounts) = (select sum(delta) from pgbench_history)' bench\"";
       expect(await run(sum)).toBe("t");
       expect(
         await sh(
-          client,
+          fresh.client,
           restored,
           "cd / && until su postgres -c 'psql -c checkpoint bench'; do sleep 0.5; done",
         ),
       ).toContain("CHECKPOINT");
-      await client.vms.delete(restored);
+      await fresh.client.vms.delete(restored);
     },
   );
 });

@@ -5,7 +5,7 @@
 import { FastVM } from "@fastvm/sdk";
 import type { CommandResult, FirewallPolicy, FlatSnapshot, VM } from "@fastvm/sdk";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { TestDaemon } from "../../harness/daemon.ts";
+import { SharedDaemon } from "../../harness/shared-daemon.ts";
 import { eventually } from "../../harness/eventually.ts";
 
 const BRANCHES = 10;
@@ -25,12 +25,12 @@ for epoch in range(100):
 `;
 
 describe("a program for the flat client that", () => {
-  let daemon: TestDaemon;
+  let daemon: SharedDaemon;
   let client: FastVM;
   let shared: VM;
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start();
+    daemon = await SharedDaemon.join();
     vi.stubEnv("FASTVM_BASE_URL", daemon.url);
     vi.stubEnv("FASTVM_API_KEY", daemon.apiKey);
     client = new FastVM();

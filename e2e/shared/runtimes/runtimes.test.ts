@@ -7,7 +7,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { installPackage } from "../../../packages/sdk/src/testing/install-package.ts";
-import { TestDaemon } from "../../harness/daemon.ts";
+import { SharedDaemon } from "../../harness/shared-daemon.ts";
 
 const RUNTIMES = fileURLToPath(new URL("../../../.fastvm/runtimes/node_modules/", import.meta.url));
 const PROGRAM = fileURLToPath(new URL("./program.js", import.meta.url));
@@ -57,12 +57,12 @@ const SEEN = {
 
 describe("the SDK as it is published", () => {
   const folder = mkdtempSync(join(tmpdir(), "fastvm-runtimes-"));
-  let daemon: TestDaemon;
+  let daemon: SharedDaemon;
 
   beforeAll(async () => {
     installPackage(folder);
     copyFileSync(PROGRAM, join(folder, "program.js"));
-    daemon = await TestDaemon.start();
+    daemon = await SharedDaemon.join();
   });
 
   afterAll(async () => {

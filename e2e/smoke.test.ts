@@ -1,0 +1,139 @@
+/**
+ * Every operation of the API once, against one daemon and real VMs, and the daemon killed in their midst: what a quick run has of all
+ * this.
+ */
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { OPERATIONS } from "@fastvm/contract";
+import { FastvmClient } from "fastvm";
+import type { Vm } from "fastvm";
+import { runCli } from "./harness/cli.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { askKeeper, expectContinues, sh, startKeeper } from "./harness/guest.ts";
+
+let daemon: TestDaemon;
+let client: FastvmClient;
+let vm: Vm;
+let folder: string;
+const called = new Set<string>();
+
+/** As the global one, and remembers what was asked. */
+const recordingFetch: typeof fetch = async (input, init) => {
+  const { pathname } = new URL(input instanceof Request ? input.url : String(input));
+  const method = init?.method ?? "GET";
+  for (const [name, operation] of Object.entries(OPERATIONS)) {
+    const pattern = operation.path.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/]+");
+    if (operation.method === method && new RegExp(`^${pattern}$`).test(pathname)) called.add(name);
+  }
+  return await fetch(input, init);
+};
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fastvm-smoke-"));
+  daemon = await TestDaemon.start();
+  client = new FastvmClient({ apiKey: daemon.apiKey, baseUrl: daemon.url, fetch: recordingFetch });
+  vm = await client.vms.launch({ machineType: "c1m2", name: "smoke" });
+});
+
+afterAll(async () => {
+  await daemon?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+test("the server tells of itself", async () => {
+  for (const path of ["/livez", "/readyz", "/openapi.json"]) {
+    expect((await recordingFetch(`${daemon.url}${path}`)).status, path).toBe(200);
+  }
+  await client.health();
+  expect((await client.quotas.retrieve()).limits).toBeDefined();
+});
+
+test("commands run and files travel", async () => {
+  const result = await client.vms.run(vm, "echo out; echo err >&2; exit 3");
+  expect(result).toMatchObject({ stdout: "out\n", stderr: "err\n", exitCode: 3 });
+  await writeFile(join(folder, "up"), "up and down");
+  await client.upload(vm, join(folder, "up"), "/root/file");
+  await client.download(vm, "/root/file", join(folder, "down"));
+  expect(await readFile(join(folder, "down"), "utf8")).toBe("up and down");
+});
+
+test("records are read and changed", async () => {
+  expect(
+    (await client.vms.update(vm, { name: "renamed", ttl: { action: "delete", seconds: 600 } })).name,
+  ).toBe("renamed");
+  expect((await client.vms.list()).map(({ id }) => id)).toEqual([vm.id]);
+  expect((await client.vms.get(vm)).status).toBe("running");
+  await client.vms.refreshTtl(vm);
+  expect((await client.vms.stats(vm)).memoryMiB.resident).toBeGreaterThan(0);
+  await client.vms.logs(vm);
+  expect(await client.vms.consoleToken(vm)).toHaveProperty("token");
+});
+
+test("the firewall, services and SSH keys are set, read and taken away", async () => {
+  await client.vms.setFirewall(vm, { mode: "restricted", ingress: [] });
+  await client.vms.patchFirewall(vm, { mode: "open" });
+  expect(await client.vms.firewall.get(vm)).toHaveProperty("policy");
+
+  await client.vms.services.register(vm, { name: "web", port: 8080 });
+  await client.vms.services.update(vm, "web", { port: 8081 });
+  expect((await client.vms.services.list(vm)).map(({ port }) => port)).toEqual([8081]);
+  await client.vms.services.delete(vm, "web");
+
+  const publicKey = `ssh-ed25519 ${ed25519Key()} smoke`;
+  const ofVm = await client.vms.sshKeys.add(vm, { publicKey });
+  expect((await client.vms.sshKeys.list(vm)).keys).toHaveLength(1);
+  await client.vms.sshKeys.delete(vm, ofVm.fingerprint);
+  const mine = await client.me.sshKeys.add({ publicKey });
+  expect((await client.me.sshKeys.list()).keys).toHaveLength(1);
+  await client.me.sshKeys.delete(mine.fingerprint);
+});
+
+test("memory lives through a snapshot, a fork, a pause and the daemon's death", async () => {
+  const memory = await startKeeper(client, vm);
+  const snapshot = await client.snapshots.create({ vmId: vm.id, name: "point" });
+  await client.snapshots.update(snapshot, { name: "named" });
+  expect((await client.snapshots.list()).map(({ name }) => name)).toEqual(["named"]);
+  expect((await client.snapshots.get(snapshot)).vmId).toBe(vm.id);
+  const restored = await client.vms.launch({ snapshotId: snapshot.id });
+  const { children } = await client.vms.fork(vm, { count: 1 });
+  await client.vms.pause(vm);
+  await daemon.sigkill();
+  await daemon.restart();
+  await client.vms.resume(vm);
+  for (const one of [vm, restored, children[0]?.vm]) {
+    if (one === undefined) throw new Error("the fork has no child");
+    expectContinues(await askKeeper(client, one), memory);
+  }
+  await client.snapshots.delete(snapshot);
+});
+
+test("the command line works", async () => {
+  const { stdout } = await runCli(["exec", "renamed", "echo from the guest"], daemon.environment);
+  expect(stdout).toBe("from the guest\n");
+});
+
+test("a VM has its disk and its memory as it was promised, and goes", async () => {
+  expect(Number(await sh(client, vm, "nproc"))).toBe(1);
+  const vms = await client.vms.list();
+  await Promise.all(vms.map((one) => client.vms.delete(one)));
+  expect(await client.vms.list()).toEqual([]);
+});
+
+test("no operation was left out", () => {
+  expect([...called].toSorted()).toEqual(Object.keys(OPERATIONS).toSorted());
+});
+
+/** In SSH's own form: each part with its length in front. */
+function ed25519Key(): string {
+  const { publicKey } = generateKeyPairSync("ed25519");
+  const raw = publicKey.export({ format: "der", type: "spki" }).subarray(-32);
+  const parts = [Buffer.from("ssh-ed25519"), raw].flatMap((part) => {
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(part.length);
+    return [length, part];
+  });
+  return Buffer.concat(parts).toString("base64");
+}

@@ -1,0 +1,95 @@
+/** `./test quick`: what a change asks for, in three minutes. It says what it chose, and what it leaves to be run by hand. */
+import type { SourceFile } from "../tidy/source-file.ts";
+import type { Change } from "./changed-files.ts";
+import { ImportGraph } from "./import-graph.ts";
+import { stageNamed, withImage, type Stage } from "./stages.ts";
+
+export const QUICK_BUDGET_SEC = 180;
+
+export interface Choice {
+  readonly stages: readonly Stage[];
+  /** One line each. */
+  readonly says: readonly string[];
+}
+
+const UNIT_TEST = /^(?:packages\/[^/]+\/src|tools|bench)\/.*(?<!\.vm)\.test\.ts$/;
+const VM_TEST = /^packages\/.*\.vm\.test\.ts$/;
+/** They judge the whole tree, whatever changed in it. */
+const ALWAYS: readonly string[] = ["tools/tidy.test.ts"];
+/** Of these everything stands, and no import says so. */
+const FOUNDATIONS = /^(?:package-lock\.json|package\.json|vitest\.config\.ts|tsconfig\.json)$/;
+/** What nothing that runs is made of. */
+const PAGES = /(?:^|\/)[^/]+\.md$|^docs\/|^\.github\/|^LICENSE$/;
+const AGENT = /^guest\/agent\//;
+const PYTHON = /^sdk-python\//;
+const OPENAPI = /^packages\/contract\/src\/api\/[^/]+\/openapi\.json$/;
+
+/** By folder of the worker or of others: the tier in which the rest of it is tested. */
+const TIERS: readonly (readonly [RegExp, string])[] = [
+  [/^packages\/worker\/src\/(?:network|firewall|dns)\//, "e2e-network"],
+  [/^packages\/worker\/src\/(?:recovery|journal|trust)\//, "e2e-own"],
+  [/^packages\/daemon\//, "e2e-own"],
+  [/^packages\/control-plane\/src\/(?:store|engine\/reconcile)\//, "e2e-own"],
+  [/^packages\/(?:sdk|cli|edge)\//, "e2e-shared"],
+  [/^packages\/worker\/src\/(?:exec|files|guest-link|vm)\//, "e2e-shared"],
+  [/^guest\/image\//, "e2e-guest"],
+];
+
+export function chooseQuick(change: Change, files: readonly SourceFile[]): Choice {
+  const { paths } = change;
+  const known = files.map(({ path }) => path);
+  const everything = paths.some((path) => FOUNDATIONS.test(path));
+  const reached = everything ? new Set(known) : new ImportGraph(files).dependents(paths);
+  const allUnit = known.filter((path) => UNIT_TEST.test(path));
+  const unit = allUnit.filter((path) => reached.has(path) || ALWAYS.includes(path));
+  const runs = paths.some((path) => !PAGES.test(path));
+  const names = [
+    "lint",
+    "format",
+    "typecheck",
+    ...(paths.some((path) => OPENAPI.test(path)) ? ["openapi"] : []),
+  ];
+  if (paths.some((path) => AGENT.test(path))) names.push("agent");
+  if (paths.some((path) => PYTHON.test(path))) names.push("python");
+  const chosen = [...names.map(stageNamed), only(stageNamed("unit"), unit)];
+  return {
+    stages: withImage(runs ? [...chosen, stageNamed("smoke")] : chosen),
+    says: [
+      `quick: ${counted(paths.length, "changed file")} against ${change.against}`,
+      `  ${names.join(", ")}`,
+      `  unit: ${unit.length} of ${counted(allUnit.length, "file")}, by ${everything ? "a change that everything stands on" : "import"}`,
+      runs ? "  smoke: every verb once" : "  no VM: nothing that runs was changed",
+      ...byHand(paths, known),
+    ],
+  };
+}
+
+/** What else tests the changed files, but takes longer. */
+function byHand(paths: readonly string[], known: readonly string[]): readonly string[] {
+  const folders = new Set(paths.map(folderOf).filter((folder) => folder.startsWith("packages/")));
+  const vm = [...folders].filter((folder) =>
+    known.some((path) => VM_TEST.test(path) && folderOf(path) === folder),
+  );
+  const tiers = new Set(
+    TIERS.filter(([where]) => paths.some((path) => where.test(path))).map(([, tier]) => tier),
+  );
+  const tests = paths.filter((path) => /^e2e\/.*\.test\.ts$/.test(path) && known.includes(path));
+  const commands = [
+    ...(vm.length > 0 ? [`./test vm ${vm.join(" ")}`] : []),
+    ...[...tiers].map((tier) => `./test ${tier}`),
+    ...(tests.length > 0 ? [`./test e2e ${tests.join(" ")}`] : []),
+  ];
+  return commands.length === 0 ? [] : [`  by hand, as it takes longer: ${commands.join("; ")}`];
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+function only(stage: Stage, paths: readonly string[]): Stage {
+  return { ...stage, command: [...stage.command, ...paths] };
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
