@@ -1,7 +1,7 @@
 /**
- * How what we hand out as a permission is told from anything else: `fv`, letters for what it is, `_`, and at least 192 random bits in base64url. Whatever is
- * added later has that in it, so that whoever must not pass such values on (the proxy into VMs) knows it already. A key for another's API begins as that API's
- * clients expect, with ours behind it: another's own keys, which a service may need, pass.
+ * How what we hand out as a permission is told from anything else: `fv`, letters for what it is, `_`, and at least 192 random bits in
+ * base64url. Whatever is added later has that in it, so that whoever must not pass such values on (the proxy into VMs) knows it already.
+ * A key for another's API begins as that API's clients expect, with ours behind it: another's own keys, which a service may need, pass.
  */
 
 /** The APIs that keys are for. A key opens one of them. */

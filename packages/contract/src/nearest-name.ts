@@ -7,8 +7,8 @@ const MAX_ERRORS = 3;
 const MAX_NAME_CHARS = 64;
 
 /**
- * `undefined` when none of them looks like it. Upper case, accents and everything but letters and digits do not count: `rate_limit` is near to `rateLimit`, and so is
- * what only looks like it, in letters of full width or with signs that cannot be seen.
+ * `undefined` when none of them looks like it. Upper case, accents and everything but letters and digits do not count: `rate_limit`
+ * is near to `rateLimit`, and so is what only looks like it, in letters of full width or with signs that cannot be seen.
  */
 export function nearestName(text: string, names: readonly string[]): string | undefined {
   if (text.length > MAX_NAME_CHARS) return undefined;

@@ -33,7 +33,9 @@ export interface ControlPlaneConfig {
   readonly reconcileEveryMs: number;
   /** How long after work that failed its record is looked at, and how often a database that is away is asked again. */
   readonly reconcileRetryMs: number;
-  /** How long what no record knows is kept: an operator who restored a database, or gave the daemon another one, gets this long to notice. */
+  /**
+   * How long what no record knows is kept: an operator who restored a database, or gave the daemon another one, gets this long to notice.
+   */
   readonly quarantineMs: number;
   /** How often a worker that refused a VM's network is told again. */
   readonly insistEveryMs: number;

@@ -1,6 +1,7 @@
 /**
- * Errors between two processes that know the catalogue, both ways: what one side throws the other throws too. One of the catalogue arrives as itself; whatever is
- * not of it, a bug or a broken host, stays such on the other side, so that no caller is told of it as if it were an answer.
+ * Errors between two processes that know the catalogue, both ways: what one side throws the other
+ * throws too. One of the catalogue arrives as itself; whatever is not of it, a bug or a broken
+ * host, stays such on the other side, so that no caller is told of it as if it were an answer.
  */
 import { ERROR_CATALOGUE, FastvmError } from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";

@@ -1,5 +1,6 @@
 /**
- * What a worker and its VMs are and do now. None of these takes a signal: each is answered from what the worker knows, or within the bound that it names.
+ * What a worker and its VMs are and do now. None of these takes a signal: each is
+ * answered from what the worker knows, or within the bound that it names.
  */
 import type { SnapshotId, VmId } from "../ids.ts";
 import type { NetworkReport } from "../model/network-policy.ts";
@@ -13,18 +14,21 @@ export interface HostState {
   /** Every VM and snapshot the worker knows after its own recovery; the control plane reconciles against it. */
   inventory(): Promise<WorkerInventory>;
 
-  /** What a VM uses of its host, in whatever state it is, also when its QEMU does not answer. Takes a moment: the load of the processor is measured. */
+  /**
+   * What a VM uses of its host, in whatever state it is, also when its QEMU does not
+   * answer. Takes a moment: the load of the processor is measured.
+   */
   stats(vmId: VmId): Promise<VmUsage>;
 
   /**
-   * What the guest and its QEMU printed last, in whatever state the VM is; of one that failed, as much as was kept. Of a QEMU that does not answer within 20 s, what was
-   * read of it before.
+   * What the guest and its QEMU printed last, in whatever state the VM is; of one that failed,
+   * as much as was kept. Of a QEMU that does not answer within 20 s, what was read of it before.
    */
   consoleLog(vmId: VmId): Promise<VmLog>;
 
   /**
-   * What the network of a VM has done so far; `undefined` when it has none, because it does not run or the host gives none. Rejects when the host's tools do not answer
-   * within 60 s.
+   * What the network of a VM has done so far; `undefined` when it has none, because it does
+   * not run or the host gives none. Rejects when the host's tools do not answer within 60 s.
    */
   networkReport(vmId: VmId): Promise<NetworkReport | undefined>;
 

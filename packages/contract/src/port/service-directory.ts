@@ -14,8 +14,8 @@ export interface ServiceDirectory {
   wake(vmId: VmId, options?: CallOptions): Promise<void>;
 
   /**
-   * Resolves to what tells whether a text contains a credential of ours, or is an API key as a whole, whatever that looks like. It is for one request: keys that
-   * come later it need not know.
+   * Resolves to what tells whether a text contains a credential of ours, or is an API key as a
+   * whole, whatever that looks like. It is for one request: keys that come later it need not know.
    */
   credentialCheck(): Promise<CredentialCheck>;
 }

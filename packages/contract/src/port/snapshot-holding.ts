@@ -3,8 +3,8 @@ import type { SnapshotId, VmId } from "../ids.ts";
 
 export interface SnapshotHolding {
   /**
-   * Captures a running or paused VM as a durable snapshot; the source runs on. A guest that does not answer is captured as it is. Rejects with `capture_failed` when QEMU does
-   * not answer, with `vm_died` when `deleteVm` came meanwhile; nothing is left then.
+   * Captures a running or paused VM as a durable snapshot; the source runs on. A guest that does not answer is captured as it is.
+   * Rejects with `capture_failed` when QEMU does not answer, with `vm_died` when `deleteVm` came meanwhile; nothing is left then.
    */
   createSnapshot(vmId: VmId, snapshotId: SnapshotId): Promise<CaptureResult>;
 

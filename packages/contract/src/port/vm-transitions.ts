@@ -1,7 +1,8 @@
 /**
- * What brings a VM from one state into another. None of these takes a signal: half of a transition is no state, so each runs to its end or is undone, and
- * whoever no longer waits has the VM deleted. Each ends by itself, since what it waits for is bounded: a command of QEMU's monitor (20 s), the
- * loading of a device state (20 s), a guest's handshake (30 s) and its identity (30 s), a change of the host's rules (60 s). Those of one VM happen one after the other.
+ * What brings a VM from one state into another. None of these takes a signal: half of a transition is no state, so each
+ * runs to its end or is undone, and whoever no longer waits has the VM deleted. Each ends by itself, since what it
+ * waits for is bounded: a command of QEMU's monitor (20 s), the loading of a device state (20 s), a guest's handshake
+ * (30 s) and its identity (30 s), a change of the host's rules (60 s). Those of one VM happen one after the other.
  */
 import type { SnapshotId, VmId } from "../ids.ts";
 import type { MachineType } from "../machine-type.ts";
@@ -12,42 +13,45 @@ import type { VmDeadline, VmIdentity, VmTtl } from "./vm-life.ts";
 
 export interface VmTransitions {
   /**
-   * Resolves when the guest has answered the handshake: the VM counts as running. Rejects with `guest_unresponsive` when it does not answer, with
-   * `launch_failed` when `deleteVm` came meanwhile; nothing is left then.
+   * Resolves when the guest has answered the handshake: the VM counts as running. Rejects with `guest_unresponsive`
+   * when it does not answer, with `launch_failed` when `deleteVm` came meanwhile; nothing is left then.
    */
   launch(spec: VmSpec): Promise<LaunchResult>;
 
   /**
-   * Captures the VM and ends its QEMU, which frees its memory. Idempotent on a paused VM. A guest that does not answer is captured as it is. Rejects with
-   * `capture_failed` when QEMU does not answer, and the VM runs on; with `vm_died` when `deleteVm` came meanwhile.
+   * Captures the VM and ends its QEMU, which frees its memory. Idempotent on a paused VM. A guest that does not answer is captured as
+   * it is. Rejects with `capture_failed` when QEMU does not answer, and the VM runs on; with `vm_died` when `deleteVm` came meanwhile.
    */
   pause(vmId: VmId): Promise<CaptureResult>;
 
-  /** Restores a paused VM under its own id. Idempotent on a running VM, which is left as it is. Rejects as `launch` does, and the VM is paused still. */
+  /**
+   * Restores a paused VM under its own id. Idempotent on a running VM, which is left as
+   * it is. Rejects as `launch` does, and the VM is paused still.
+   */
   resume(vmId: VmId, options?: ResumeOptions): Promise<LaunchResult>;
 
   /**
-   * One capture of `vmId`, then the children side by side; one outcome per child, in order. Rejects only when the capture fails, as `pause` does. A
-   * child that is deleted meanwhile has failed.
+   * One capture of `vmId`, then the children side by side; one outcome per child, in order. Rejects
+   * only when the capture fails, as `pause` does. A child that is deleted meanwhile has failed.
    */
   fork(vmId: VmId, children: readonly ForkChild[]): Promise<ForkResult>;
 
   /**
-   * When the worker pauses or deletes the VM by itself, whether anybody listens or not; `null`: never. Replaces what was set before and holds
-   * over a restart of the worker, until the VM stops running. Rejects with `vm_wrong_state` when the VM is not running.
+   * When the worker pauses or deletes the VM by itself, whether anybody listens or not; `null`: never. Replaces what was set before
+   * and holds over a restart of the worker, until the VM stops running. Rejects with `vm_wrong_state` when the VM is not running.
    */
   setDeadline(vmId: VmId, deadline: VmDeadline | null): Promise<void>;
 
   /**
-   * Replaces what the VM may reach and who may reach it. Resolves when it is in force, also for connections that are open. Of a paused VM it is kept
-   * for the next life. Holds over a restart of the worker. Aborted, it may come into force all the same, later than the abort; but never later than
-   * the policy of the next call, which is enforced in any case.
+   * Replaces what the VM may reach and who may reach it. Resolves when it is in force, also for connections that are open.
+   * Of a paused VM it is kept for the next life. Holds over a restart of the worker. Aborted, it may come into force all
+   * the same, later than the abort; but never later than the policy of the next call, which is enforced in any case.
    */
   setNetworkPolicy(vmId: VmId, policy: NetworkPolicy, options?: CallOptions): Promise<void>;
 
   /**
-   * Ends a VM and frees all it held, in whatever state it is; resolves also when there is no such VM. It waits for no guest and no QEMU: both are ended first,
-   * so that whatever is under way with the VM, its launch too, comes to its end.
+   * Ends a VM and frees all it held, in whatever state it is; resolves also when there is no such VM. It waits for no
+   * guest and no QEMU: both are ended first, so that whatever is under way with the VM, its launch too, comes to its end.
    */
   deleteVm(vmId: VmId): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * The steps of operations: the points between two effects (a file, a record, a process, a rule of the kernel) at which a daemon may end, and from which
- * another one must find its way. Each name says what has just been done; `begun`: nothing yet.
+ * The steps of operations: the points between two effects (a file, a record, a process, a rule of the kernel) at which a
+ * daemon may end, and from which another one must find its way. Each name says what has just been done; `begun`: nothing yet.
  */
 export const STEPS = [
   // Files that are replaced in one step, a VM's journal among them.

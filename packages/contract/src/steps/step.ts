@@ -1,6 +1,6 @@
 /**
- * Marks a step of an operation, for tests that end a daemon, break a call or let another process die exactly there. In a daemon that no test started nothing
- * listens, and a step is a comparison.
+ * Marks a step of an operation, for tests that end a daemon, break a call or let another process
+ * die exactly there. In a daemon that no test started nothing listens, and a step is a comparison.
  */
 import type { StepName } from "./step-names.ts";
 

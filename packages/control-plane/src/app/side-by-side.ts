@@ -1,6 +1,6 @@
 /**
- * APIs beside each other on one port, each in a scope of its own. No two have a method and path in common but those of one table: which API is meant there, the form of the
- * request's key tells.
+ * APIs beside each other on one port, each in a scope of its own. No two have a method and path in
+ * common but those of one table: which API is meant there, the form of the request's key tells.
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { API_KEY_PREFIX, type ApiName } from "@fastvm/contract";

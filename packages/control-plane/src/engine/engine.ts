@@ -1,6 +1,6 @@
 /**
- * The door of the engine, which decides about VMs and knows no API. APIs import this file alone: they parse a request, call a method, and render what it resolves to. Every
- * method throws errors of the catalogue, whose `field` names what was asked in the engine's words.
+ * The door of the engine, which decides about VMs and knows no API. APIs import this file alone: they parse a request, call a method,
+ * and render what it resolves to. Every method throws errors of the catalogue, whose `field` names what was asked in the engine's words.
  */
 import type { ServiceDirectory } from "@fastvm/contract";
 import type { Caller } from "./caller.ts";

@@ -1,6 +1,6 @@
 /**
- * Work under way in this process, by what it works on: later requests join it, `close` waits for it, and the reconciler leaves alone what is worked on. A
- * delete waits for none of it: the worker, when it ends the VM, brings it to its end.
+ * Work under way in this process, by what it works on: later requests join it, `close` waits for it, and the reconciler
+ * leaves alone what is worked on. A delete waits for none of it: the worker, when it ends the VM, brings it to its end.
  */
 
 interface Operation {

@@ -35,9 +35,11 @@ const STREAM_MEMORY_MB = 1;
 /** For both servers. */
 const HTTP2_OPTIONS = {
   settings: { maxConcurrentStreams: MAX_STREAMS },
-  // With Node's 10 MB, 150 answers of 64 KiB have it refuse the streams that follow, and a hundred refusals end the connection with all that it carries.
+  // With Node's 10 MB, 150 answers of 64 KiB have it refuse the streams that follow, and
+  // a hundred refusals end the connection with all that it carries.
   maxSessionMemory: MAX_STREAMS * STREAM_MEMORY_MB,
-  // Node resets a request with more than 128 header fields. In 64 KiB, which it takes at most, there are fewer than these, so whoever answers decides.
+  // Node resets a request with more than 128 header fields. In 64 KiB, which it takes at
+  // most, there are fewer than these, so whoever answers decides.
   maxHeaderListPairs: 2000,
   // An answer's headers may be 64 KiB long, to which HTTP/2's own bound, of 64 KiB, adds 12 bytes for each name and each value.
   maxSendHeaderBlockLength: 128 * 1024,

@@ -1,6 +1,6 @@
 /**
- * The API's port, taken before anything else is begun, so that a second daemon, or one whose port somebody else has, fails at once and changes nothing. Who
- * connects before the API is there waits for it.
+ * The API's port, taken before anything else is begun, so that a second daemon, or one whose port somebody
+ * else has, fails at once and changes nothing. Who connects before the API is there waits for it.
  */
 import { once } from "node:events";
 import { createServer, Server, type Socket } from "node:net";

@@ -1,4 +1,7 @@
-/** Where the URLs begin that we hand out: at the host by which the client reached us, which works from where it is, unless the operator has fixed another. */
+/**
+ * Where the URLs begin that we hand out: at the host by which the client reached us,
+ * which works from where it is, unless the operator has fixed another.
+ */
 import { FastvmError } from "@fastvm/contract";
 import type { ControlPlaneConfig } from "../config.ts";
 

@@ -1,6 +1,6 @@
 /**
- * What only the owner of the machine may do, over all organisations: see the host's figures, end every VM, make organisations and keys. It is served on a socket that root alone can open, which is
- * all the authentication there is; never on the API's port.
+ * What only the owner of the machine may do, over all organisations: see the host's figures, end every VM, make organisations and
+ * keys. It is served on a socket that root alone can open, which is all the authentication there is; never on the API's port.
  */
 import { FastvmError } from "@fastvm/contract";
 import Fastify, { type FastifyInstance } from "fastify";

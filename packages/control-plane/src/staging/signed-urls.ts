@@ -1,6 +1,6 @@
 /**
- * URLs that are themselves the permission: whoever has one may move one object in one direction, up to a size, until a time. The same URL is good from
- * the client's machine and from inside the VM, so it carries no key.
+ * URLs that are themselves the permission: whoever has one may move one object in one direction, up to a size,
+ * until a time. The same URL is good from the client's machine and from inside the VM, so it carries no key.
  */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { CREDENTIAL_PREFIX, type VmId } from "@fastvm/contract";

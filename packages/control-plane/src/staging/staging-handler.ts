@@ -17,8 +17,8 @@ export interface StagingParts {
 }
 
 /**
- * `early`: a chunked PUT is answered as soon as there is room for its beginning. Published clients wait for the answer before they look whether the program that feeds
- * their upload has ended, and hang when it has; whoever reads the object waits for its end instead.
+ * `early`: a chunked PUT is answered as soon as there is room for its beginning. Published clients wait for the answer before they look
+ * whether the program that feeds their upload has ended, and hang when it has; whoever reads the object waits for its end instead.
  */
 type AnswerTime = "early" | "when done";
 

@@ -1,6 +1,6 @@
 /**
- * How much is staged, of whom: what is finished, oldest first, and what uploads under way have claimed. It chooses what may go when more is to come; the
- * files themselves are others' to remove.
+ * How much is staged, of whom: what is finished, oldest first, and what uploads under way have
+ * claimed. It chooses what may go when more is to come; the files themselves are others' to remove.
  */
 import { FastvmError, type OrgId, type VmId } from "@fastvm/contract";
 
@@ -29,8 +29,8 @@ interface StagedFile extends StagingOwner {
 }
 
 /**
- * Of one VM: a file costs an inode and a block however small it is. A client that sends a tree file by file has each read before the next, and what was read makes
- * way.
+ * Of one VM: a file costs an inode and a block however small it is. A client that sends a
+ * tree file by file has each read before the next, and what was read makes way.
  */
 const MAX_FILES_PER_VM = 4096;
 
@@ -103,8 +103,8 @@ export class StagingLedger {
   }
 
   /**
-   * A file that has to go before the claim may grow by so much; `undefined` when it may grow now. Throws `quota_exceeded` when it may not, whatever goes.
-   * What the upload replaces goes as well: whoever sends it anew has no use for it.
+   * A file that has to go before the claim may grow by so much; `undefined` when it may grow now. Throws `quota_exceeded`
+   * when it may not, whatever goes. What the upload replaces goes as well: whoever sends it anew has no use for it.
    */
   inTheWayOf(claim: Claim, bytes: number): StagedFile | undefined {
     const ofVm = this.#totalOf(claim.vmId);

@@ -1,6 +1,7 @@
 /**
- * What is on its way between a client and a VM: files on disk, one folder per VM, gone after a day, with their VM, when others need the room and they were read, or
- * when the daemon starts anew. An object is there whole or not at all; a reader that comes while it is being written waits for it.
+ * What is on its way between a client and a VM: files on disk, one folder per VM, gone after a day,
+ * with their VM, when others need the room and they were read, or when the daemon starts anew. An
+ * object is there whole or not at all; a reader that comes while it is being written waits for it.
  */
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, readdir, rename, rm, stat, statfs } from "node:fs/promises";
@@ -36,7 +37,9 @@ interface Upload {
   readonly bytes?: number | undefined;
 }
 
-/** At most so much is claimed ahead of what has come, and no more than has come already: asking the filesystem for each chunk would be slow. */
+/**
+ * At most so much is claimed ahead of what has come, and no more than has come already: asking the filesystem for each chunk would be slow.
+ */
 const MAX_AHEAD_BYTES = 16 * 1024 * 1024;
 /** Failed uploads whose reason is kept for whoever waits for the object; each is an id and a sentence. */
 const MAX_KEPT_FAILURES = 1000;
@@ -68,8 +71,9 @@ export class StagingObjects {
   }
 
   /**
-   * `onAdmitted` is called before the first byte is read. Rejects with `body_too_large` beyond `maxBytes`, with `quota_exceeded` and `out_of_disk` when there is no room,
-   * with `not_found` when the VM goes, with the source's error when that ends early; nothing is kept then.
+   * `onAdmitted` is called before the first byte is read. Rejects with `body_too_large` beyond
+   * `maxBytes`, with `quota_exceeded` and `out_of_disk` when there is no room, with `not_found`
+   * when the VM goes, with the source's error when that ends early; nothing is kept then.
    */
   async write(upload: Upload, source: Readable, onAdmitted = (): void => undefined): Promise<void> {
     const path = this.#path(upload.vmId, upload.objectId);

@@ -1,6 +1,6 @@
 /**
- * What happened to VMs and snapshots, numbered within each organisation without gaps. Whoever has read up to a number and reads on after it misses nothing: see
- * `write-events.ts`.
+ * What happened to VMs and snapshots, numbered within each organisation without gaps. Whoever
+ * has read up to a number and reads on after it misses nothing: see `write-events.ts`.
  */
 import type { OrgId } from "@fastvm/contract";
 import type { Kysely } from "kysely";

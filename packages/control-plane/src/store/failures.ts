@@ -1,6 +1,6 @@
 /**
- * What a database's failures mean to a caller: it is away for now, its disk is full, or the statement was a mistake of ours. Told at the driver, so that every
- * query, each step of a transaction among them, fails with an error of the catalogue.
+ * What a database's failures mean to a caller: it is away for now, its disk is full, or the statement was a mistake of ours.
+ * Told at the driver, so that every query, each step of a transaction among them, fails with an error of the catalogue.
  */
 import { FastvmError } from "@fastvm/contract";
 import type { DatabaseConnection, Dialect, Driver } from "kysely";
@@ -11,8 +11,8 @@ const SQLITE_UNAVAILABLE: ReadonlySet<number> = new Set([5, 6, 8, 10, 14, 15]);
 const SQLITE_PRIMARY_CODE = 0xff;
 
 /**
- * Classes of SQLSTATE: connections, authorisation, resources, the operator's intervention (a shutdown, a statement cut short), the system's own errors.
- * A serialisation failure or deadlock (40) and a server that takes no writes (25006: a standby) go away as well.
+ * Classes of SQLSTATE: connections, authorisation, resources, the operator's intervention (a shutdown, a statement cut short), the
+ * system's own errors. A serialisation failure or deadlock (40) and a server that takes no writes (25006: a standby) go away as well.
  */
 const POSTGRES_UNAVAILABLE = /^(08|28|40|53|57|58)|^25006$|^3D000$|^55P03$/;
 

@@ -48,8 +48,8 @@ class NodeSqliteDatabase implements SqliteDatabase {
 }
 
 /**
- * SQLite ends a transaction by itself when the disk is full. The rollback that Kysely then asks for would fail, and its error would take the
- * place of the one that says why.
+ * SQLite ends a transaction by itself when the disk is full. The rollback that Kysely
+ * then asks for would fail, and its error would take the place of the one that says why.
  */
 function rollbackStatement(database: DatabaseSync): SqliteStatement {
   const run = (): { changes: number; lastInsertRowid: number } => {

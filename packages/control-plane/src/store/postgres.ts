@@ -48,8 +48,8 @@ class OwnSchemaDialect extends PostgresDialect {
 }
 
 /**
- * Knows the names of the tables in our schema, which is all that the migrator asks for. Kysely's own looks into every schema of the database, and fails when
- * another application drops one at that moment.
+ * Knows the names of the tables in our schema, which is all that the migrator asks for. Kysely's own
+ * looks into every schema of the database, and fails when another application drops one at that moment.
  */
 class OwnSchemaIntrospector extends PostgresIntrospector {
   readonly #db: Kysely<unknown>;

@@ -1,6 +1,6 @@
 /**
- * What a VM passes on: to its snapshots, to what is restored from them, to its forks (`engine/vms/inherit.ts`). A field is added here, in a migration of both tables and
- * where an API shows it; everything in between carries it by itself.
+ * What a VM passes on: to its snapshots, to what is restored from them, to its forks (`engine/vms/inherit.ts`). A field
+ * is added here, in a migration of both tables and where an API shows it; everything in between carries it by itself.
  */
 import type { Service, WrittenPolicy } from "@fastvm/contract";
 

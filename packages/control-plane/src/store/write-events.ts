@@ -1,6 +1,7 @@
 /**
- * The last statements of a transaction: its events get their numbers. The counter's row is held from then on until the commit, so a number is readable only when
- * all below it are, and a transaction that is undone takes its numbers back. Last, and by organisation in one order, so that nobody waits for long or for each other.
+ * The last statements of a transaction: its events get their numbers. The counter's row is held from then on
+ * until the commit, so a number is readable only when all below it are, and a transaction that is undone takes
+ * its numbers back. Last, and by organisation in one order, so that nobody waits for long or for each other.
  */
 import type { OrgId } from "@fastvm/contract";
 import type { Kysely } from "kysely";

@@ -1,7 +1,7 @@
 /**
- * A process that writes events until it is ended, several transactions at a time, and prints what each of them has committed. They stand still, for a time of
- * their own, between their last statement and the commit: so they do not end in the order in which they began.
- * Arguments: `sqlite PATH` or `postgres URL`, the organisation, a name for the events.
+ * A process that writes events until it is ended, several transactions at a time, and prints what each of them has
+ * committed. They stand still, for a time of their own, between their last statement and the commit: so they do not end
+ * in the order in which they began. Arguments: `sqlite PATH` or `postgres URL`, the organisation, a name for the events.
  */
 import { hookSteps, type OrgId } from "@fastvm/contract";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,6 +1,7 @@
 /**
- * A database that fails when a test wants it to. What it counts are units of work: a transaction as a whole, or a statement outside of one. It fails where a
- * database can: before the unit, in the middle, at its end with nothing done, or at its end with all done and the answer lost.
+ * A database that fails when a test wants it to. What it counts are units of work: a transaction
+ * as a whole, or a statement outside of one. It fails where a database can: before the unit, in
+ * the middle, at its end with nothing done, or at its end with all done and the answer lost.
  */
 import type { CompiledQuery, DatabaseConnection, Dialect, Driver } from "kysely";
 

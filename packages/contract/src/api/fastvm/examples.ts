@@ -1,4 +1,7 @@
-/** Examples for openapi.json: a body of each operation that takes one, and what some schemas look like. Tests send the bodies and check the rest. */
+/**
+ * Examples for openapi.json: a body of each operation that takes one, and what some
+ * schemas look like. Tests send the bodies and check the rest.
+ */
 import type { OperationId } from "./operations.ts";
 
 const VM_ID = "0198c7a2-5d0e-7f3b-9a41-2c6e8f10b7d4";

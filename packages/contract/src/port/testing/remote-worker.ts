@@ -1,6 +1,7 @@
 /**
- * For tests: a worker in another process, as far as its callers can tell. Each call, answer and error is written as text and parsed back, so what passes no wire, such as a
- * stream, a signal or an error's class, has a form of its own here. A test double: no reconnecting, no bounds.
+ * For tests: a worker in another process, as far as its callers can tell. Each call, answer and
+ * error is written as text and parsed back, so what passes no wire, such as a stream, a signal
+ * or an error's class, has a form of its own here. A test double: no reconnecting, no bounds.
  */
 import { Duplex, duplexPair } from "node:stream";
 import { callbackify } from "node:util";

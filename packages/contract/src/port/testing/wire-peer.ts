@@ -1,6 +1,6 @@
 /**
- * For tests: one end of a byte stream over which two processes could call each other. A line of JSON each way for a call and for its answer, another to abort it;
- * bytes as base64. Nothing passes but what was written and parsed back.
+ * For tests: one end of a byte stream over which two processes could call each other. A line of JSON each way for a
+ * call and for its answer, another to abort it; bytes as base64. Nothing passes but what was written and parsed back.
  */
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
@@ -33,7 +33,9 @@ export class WirePeer {
     createInterface({ input: stream }).on("line", (line) => this.#receive(parse(line)));
   }
 
-  /** Rejects with what the other side threw, or at once with the signal's reason. An abort after the answer is told to the other side, too. */
+  /**
+   * Rejects with what the other side threw, or at once with the signal's reason. An abort after the answer is told to the other side, too.
+   */
   async call(method: string, args: readonly unknown[] = [], signal?: AbortSignal): Promise<unknown> {
     signal?.throwIfAborted();
     const id = this.#nextId++;

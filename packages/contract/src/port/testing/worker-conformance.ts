@@ -1,6 +1,7 @@
 /**
- * What every worker must do that stands behind the port, with VMs or without, here or in another process. The port's comments are the promise, and these are its tests: an abort
- * and a delete above all, while a guest keeps silent, a QEMU stands still, or the host's tools hang.
+ * What every worker must do that stands behind the port, with VMs or without, here or in
+ * another process. The port's comments are the promise, and these are its tests: an abort and a
+ * delete above all, while a guest keeps silent, a QEMU stands still, or the host's tools hang.
  */
 import { afterAll, beforeAll, describe } from "vitest";
 import { describeCaptures } from "./conformance/captures.ts";

@@ -9,7 +9,10 @@ import type { Static, TSchema } from "typebox";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Unknown fields are neither refused nor removed, as clients of other generations send them, but where a schema says that all must be understood. */
+/**
+ * Unknown fields are neither refused nor removed, as clients of other generations send
+ * them, but where a schema says that all must be understood.
+ */
 const COMMON = { allowUnionTypes: true, allErrors: false, verbose: true };
 
 const PLAIN = new Ajv({ ...COMMON, coerceTypes: false });

@@ -1,6 +1,7 @@
 /**
- * An organisation's events as they happen, for whoever follows them. A follower holds a number and no events: it reads on when it is told that there are more, so
- * one that is slow costs nothing and loses nothing that the history still has. This process's own commits are told at once; those of others are asked for.
+ * An organisation's events as they happen, for whoever follows them. A follower holds a number and no events:
+ * it reads on when it is told that there are more, so one that is slow costs nothing and loses nothing that
+ * the history still has. This process's own commits are told at once; those of others are asked for.
  */
 import type { OrgId } from "@fastvm/contract";
 import type { EventRecord } from "../../store/event-repository.ts";

@@ -47,8 +47,9 @@ export class Files {
   }
 
   /**
-   * The object of a URL, for `write`. Only what we minted: any other URL would make us fetch from wherever a client likes. And only for a VM of the caller's: whoever has a URL may
-   * read its object, but that is no reason to put what one organisation uploaded into a VM of another.
+   * The object of a URL, for `write`. Only what we minted: any other URL would make us fetch from
+   * wherever a client likes. And only for a VM of the caller's: whoever has a URL may read its
+   * object, but that is no reason to put what one organisation uploaded into a VM of another.
    */
   async admit(caller: Caller, url: string): Promise<StagingGrant> {
     const { staging, clock, store } = this.#ctx;

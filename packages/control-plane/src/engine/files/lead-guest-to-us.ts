@@ -1,4 +1,7 @@
-/** The URLs of an object must be good inside the VM as well, whatever it may reach: their host is made to lead to the server for guests there. */
+/**
+ * The URLs of an object must be good inside the VM as well, whatever it may reach: their
+ * host is made to lead to the server for guests there.
+ */
 import type { LifecycleContext } from "../context.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 
@@ -8,8 +11,8 @@ const MAPPING_LIMIT_MS = 5000;
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:": 443 };
 
 /**
- * Never rejects: an upload needs nothing of this, and a guest may reach the host by its network. A VM that does not run keeps what it had. Where something
- * before us ends TLS, we have no certificate to serve the guest with.
+ * Never rejects: an upload needs nothing of this, and a guest may reach the host by its network. A VM that does
+ * not run keeps what it had. Where something before us ends TLS, we have no certificate to serve the guest with.
  */
 export async function leadGuestToUs(
   ctx: LifecycleContext,

@@ -19,7 +19,10 @@ interface PublicKey {
   readonly fingerprint: string;
 }
 
-/** Throws `invalid_request`. The line break that ends a file may be there; one inside is refused and not cut: what follows it would be a second key. */
+/**
+ * Throws `invalid_request`. The line break that ends a file may be there; one inside is
+ * refused and not cut: what follows it would be a second key.
+ */
 export function parsePublicKey(text: string): PublicKey {
   const line = text.replace(/\r?\n$/, "");
   if (/[\r\n\0]/.test(line)) throw invalid("publicKey must be one line");

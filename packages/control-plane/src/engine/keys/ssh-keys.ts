@@ -1,4 +1,6 @@
-/** Who may log in: the keys of an organisation, which open all its VMs, and those of one VM. In force in running VMs when a method resolves. */
+/**
+ * Who may log in: the keys of an organisation, which open all its VMs, and those of one VM. In force in running VMs when a method resolves.
+ */
 import { FastvmError, MAX_USER_SSH_KEYS, MAX_VM_SSH_KEYS } from "@fastvm/contract";
 import type { Records } from "../../store/records.ts";
 import type { SshKeyRow } from "../../store/schema.ts";

@@ -1,6 +1,7 @@
 /**
- * A VM's network as its worker enforces it. A change is in force before it is told: in a running VM first at the worker, then in the record, so that
- * a worker which refuses leaves both as they were; in a VM on its way between two states first in the record, and then its way's end is waited for.
+ * A VM's network as its worker enforces it. A change is in force before it is told: in a running VM
+ * first at the worker, then in the record, so that a worker which refuses leaves both as they were;
+ * in a VM on its way between two states first in the record, and then its way's end is waited for.
  */
 import { FastvmError, type NetworkPolicy, type NetworkReport, type VmId, step } from "@fastvm/contract";
 import { networkPolicyOf, type NetworkRecord } from "./network-policy.ts";

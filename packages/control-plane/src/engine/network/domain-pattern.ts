@@ -13,7 +13,10 @@ export function normalizePattern(text: string): string | undefined {
   return labels.every((label) => LABEL.test(label)) ? pattern : undefined;
 }
 
-/** The patterns of a policy's `dns`, looked up by name: a policy of hundreds of rules and a thousand patterns compares all with all otherwise. */
+/**
+ * The patterns of a policy's `dns`, looked up by name: a policy of hundreds of rules and
+ * a thousand patterns compares all with all otherwise.
+ */
 export class DomainList {
   readonly #patterns: ReadonlySet<string>;
   /** All names that a pattern is below of. */
@@ -24,7 +27,10 @@ export class DomainList {
     this.#parents = new Set(patterns.flatMap((pattern) => parentsOf(nameOf(pattern))));
   }
 
-  /** Whether one of them means every name that the pattern means. `*.example.com` covers `a.example.com`, `*.a.example.com` and itself, but not `example.com`. */
+  /**
+   * Whether one of them means every name that the pattern means. `*.example.com` covers
+   * `a.example.com`, `*.a.example.com` and itself, but not `example.com`.
+   */
   covers(pattern: string): boolean {
     return (
       this.#patterns.has(pattern) ||

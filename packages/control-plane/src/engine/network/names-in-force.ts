@@ -1,6 +1,6 @@
 /**
- * Which names a VM may ask for. A question carries what its asker likes to whoever serves the name, so where egress lets out only what rules name, names that no rule
- * mentions are closed as well, unless the policy's `dns` says otherwise.
+ * Which names a VM may ask for. A question carries what its asker likes to whoever serves the name, so where egress lets
+ * out only what rules name, names that no rule mentions are closed as well, unless the policy's `dns` says otherwise.
  */
 import type { DnsPolicy, FirewallRule, WrittenPolicy } from "@fastvm/contract";
 import { familyOf, isWholeFamily } from "./cidr.ts";
@@ -16,7 +16,10 @@ export function namesInForce({ egress, dns }: Pick<WrittenPolicy, "egress" | "dn
   return { mode: "allow", domains: [...new Set(named.map(({ value }) => value))], blockBypass: false };
 }
 
-/** How many rules there are until all of both families is denied, whatever the default: what stands behind is never asked. `undefined` when it never is. */
+/**
+ * How many rules there are until all of both families is denied, whatever the default:
+ * what stands behind is never asked. `undefined` when it never is.
+ */
 function endOfReach(rules: readonly FirewallRule[]): number | undefined {
   const denied = new Set<number>();
   for (const [index, { action, kind, value, protocol }] of rules.entries()) {

@@ -1,6 +1,6 @@
 /**
- * A database that fails in the middle of an operation, at each of its transactions and statements in turn and at each point of one, on every store. When it
- * is back, records and VMs agree by themselves, without a restart, and nothing is left on its way.
+ * A database that fails in the middle of an operation, at each of its transactions and statements in turn and at each point of
+ * one, on every store. When it is back, records and VMs agree by themselves, without a restart, and nothing is left on its way.
  */
 import type { VmId, VmStatus } from "@fastvm/contract";
 import { FastvmError } from "@fastvm/contract";

@@ -1,6 +1,7 @@
 /**
- * What is owed to a record: the last step of an operation that the database did not take. It is kept with all that the operation knew, such as the reason of a
- * failure, and done again until it succeeds. A process that ends forgets it; then the worker's inventory says what became of the operation.
+ * What is owed to a record: the last step of an operation that the database did not take. It is kept
+ * with all that the operation knew, such as the reason of a failure, and done again until it succeeds.
+ * A process that ends forgets it; then the worker's inventory says what became of the operation.
  */
 import { FastvmError } from "@fastvm/contract";
 

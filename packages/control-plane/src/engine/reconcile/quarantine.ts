@@ -1,6 +1,7 @@
 /**
- * VMs and snapshots that no record knows. They are kept as they are: after a database was restored, or another one was asked, they may be all there are. They
- * run on, count as taken room, are told to whoever runs the host, and go when that person says so or after a stated time.
+ * VMs and snapshots that no record knows. They are kept as they are: after a database was
+ * restored, or another one was asked, they may be all there are. They run on, count as taken room,
+ * are told to whoever runs the host, and go when that person says so or after a stated time.
  */
 import type { SnapshotId, VmId, WorkerInventory } from "@fastvm/contract";
 import type { QuarantineEntry } from "../../store/quarantine-repository.ts";

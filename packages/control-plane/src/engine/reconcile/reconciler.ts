@@ -1,6 +1,7 @@
 /**
- * Keeps records and VMs together, always: what a record says is compared with what the worker has, and brought to a settled state. It looks at single
- * records when work on them failed, and at all of them at start and now and then. What is worked on in this process it leaves alone.
+ * Keeps records and VMs together, always: what a record says is compared with what the worker
+ * has, and brought to a settled state. It looks at single records when work on them failed, and
+ * at all of them at start and now and then. What is worked on in this process it leaves alone.
  */
 import type { Log } from "../../log.ts";
 import type { InflightOperations, Watch } from "../inflight.ts";

@@ -15,8 +15,8 @@ export async function requireVm(ctx: LifecycleContext, vmId: VmId): Promise<VmRe
 }
 
 /**
- * The record after an operation that somebody else began. One that nobody here works on was left on its way by a database that failed, or by another
- * process: what the worker has says where it arrived.
+ * The record after an operation that somebody else began. One that nobody here works on was left on
+ * its way by a database that failed, or by another process: what the worker has says where it arrived.
  */
 export async function joined(
   ctx: LifecycleContext,

@@ -5,8 +5,8 @@ import { isNotRunning } from "../states/not-running.ts";
 import { deadlineOf } from "./ttl.ts";
 
 /**
- * Hands the record's deadline to the worker. One at a time for a VM, each with the record as it is then, so that the last change wins whatever
- * came between.
+ * Hands the record's deadline to the worker. One at a time for a VM, each with the record
+ * as it is then, so that the last change wins whatever came between.
  */
 export async function tellDeadline(ctx: LifecycleContext, vmId: VmId): Promise<void> {
   await ctx.updates.run(vmId, async () => {

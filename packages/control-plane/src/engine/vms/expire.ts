@@ -1,6 +1,6 @@
 /**
- * The end of times to live. The worker that holds a VM pauses or deletes it and tells; here it becomes part of the record. What the worker's
- * message did not bring about, because it was lost, a look at overdue records does.
+ * The end of times to live. The worker that holds a VM pauses or deletes it and tells; here it becomes part of
+ * the record. What the worker's message did not bring about, because it was lost, a look at overdue records does.
  */
 import type { VmId, WorkerEvent } from "@fastvm/contract";
 import type { VmRecord } from "../../store/vm-repository.ts";
@@ -49,7 +49,9 @@ async function recordExpiredPause(ctx: LifecycleContext, vmId: VmId): Promise<vo
   });
 }
 
-/** Whether its time was over while nobody could be told. A VM that was on its way into a pause counts: only a finished one stops the time. */
+/**
+ * Whether its time was over while nobody could be told. A VM that was on its way into a pause counts: only a finished one stops the time.
+ */
 export function isOverdue({ expiresAt }: VmRecord, now: number): boolean {
   return expiresAt !== null && expiresAt <= now;
 }

@@ -1,4 +1,6 @@
-/** What a VM has goes on to its snapshots, to what is restored from them and to its forks: all of it, also a field that is added tomorrow. */
+/**
+ * What a VM has goes on to its snapshots, to what is restored from them and to its forks: all of it, also a field that is added tomorrow.
+ */
 import type { SnapshotId, VmId } from "@fastvm/contract";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SETTINGS, type VmSettings } from "../../store/vm-settings.ts";

@@ -1,4 +1,7 @@
-/** What goes on from a VM to its snapshots, from a snapshot to what is restored, from a VM to its forks: all of `VmSettings`, whatever that comes to hold. */
+/**
+ * What goes on from a VM to its snapshots, from a snapshot to what is restored, from a VM
+ * to its forks: all of `VmSettings`, whatever that comes to hold.
+ */
 import { MIN_DISK_GIB, type MachineType } from "@fastvm/contract";
 import { SETTINGS, type VmSettings } from "../../store/vm-settings.ts";
 

@@ -124,8 +124,8 @@ function assertFits(launch: Launch, capacity: WorkerCapacity): void {
 }
 
 /**
- * Disks take what their guests write, so more may be promised than there is; but not one that alone could never be filled. The smallest there is goes everywhere, and a
- * snapshot's own is there already.
+ * Disks take what their guests write, so more may be promised than there is; but not one that alone
+ * could never be filled. The smallest there is goes everywhere, and a snapshot's own is there already.
  */
 function assertDiskFits({ settings: { diskGib }, snapshot }: Launch, capacity: WorkerCapacity): void {
   const hostGib = Math.floor(capacity.diskTotalBytes / GIB);

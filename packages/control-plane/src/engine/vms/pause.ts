@@ -55,7 +55,10 @@ function settleSuccess(
   });
 }
 
-/** A pause that fails leaves the VM running, unless the VM itself died. Why is in the event and was answered: it is no reason of a VM that runs. */
+/**
+ * A pause that fails leaves the VM running, unless the VM itself died. Why is in the
+ * event and was answered: it is no reason of a VM that runs.
+ */
 async function settleFailure(
   ctx: LifecycleContext,
   vm: VmRecord,

@@ -1,4 +1,7 @@
-/** Where connections wait whose address is under strain: what a session or a TLS handshake costs must not be had as often as one likes. Waiting costs nothing. */
+/**
+ * Where connections wait whose address is under strain: what a session or a TLS handshake
+ * costs must not be had as often as one likes. Waiting costs nothing.
+ */
 import type { Socket } from "node:net";
 import type { AddressStrain } from "./address-strain.ts";
 import { HeldSocket } from "./held-socket.ts";
@@ -61,7 +64,9 @@ export class Entrance {
     this.#timer ??= setInterval(() => this.#look(), ENTRANCE_MS).unref();
   }
 
-  /** One that has left, else one that has sent more than clients do, else any: whoever means well among many that do not has a fair chance. */
+  /**
+   * One that has left, else one that has sent more than clients do, else any: whoever means well among many that do not has a fair chance.
+   */
   #turnOneAway(queue: Waiting[]): void {
     const gone = queue.findIndex(({ held }) => held.isGone);
     const full = queue.findIndex(({ held }) => held.isFull);

@@ -1,7 +1,8 @@
 /**
- * What a stranger's HTTP/2 session sends beside requests: WINDOW_UPDATE, PRIORITY, empty DATA, headers that are refused. Node shows none of these frames, but each
- * is work; so the bytes of the connection are looked at, and what no request or answer explains is counted. A connection whose request has a body goes uncounted
- * for as long: Node does not tell its bytes from others. Of HTTP/1.1 the same is asked of a body that nobody reads any more.
+ * What a stranger's HTTP/2 session sends beside requests: WINDOW_UPDATE, PRIORITY, empty DATA, headers that are
+ * refused. Node shows none of these frames, but each is work; so the bytes of the connection are looked at, and
+ * what no request or answer explains is counted. A connection whose request has a body goes uncounted for as long:
+ * Node does not tell its bytes from others. Of HTTP/1.1 the same is asked of a body that nobody reads any more.
  */
 import type { Socket } from "node:net";
 

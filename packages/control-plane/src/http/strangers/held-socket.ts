@@ -1,4 +1,7 @@
-/** A socket that has to wait before it is served. It is read meanwhile, or one whose client has left would wait in vain; what came is given back. */
+/**
+ * A socket that has to wait before it is served. It is read meanwhile, or one whose
+ * client has left would wait in vain; what came is given back.
+ */
 import type { Socket } from "node:net";
 
 /** More than clients send before the first answer. Beyond it nothing is read, and so a client's leaving not noticed. */

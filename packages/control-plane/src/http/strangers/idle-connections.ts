@@ -1,4 +1,7 @@
-/** Strangers' connections without a request under way. They cost memory and a descriptor, so there is a bound; those that were idle for longest go first. */
+/**
+ * Strangers' connections without a request under way. They cost memory and a descriptor,
+ * so there is a bound; those that were idle for longest go first.
+ */
 import type { StrangerLimits } from "./stranger-limits.ts";
 
 interface Idle {

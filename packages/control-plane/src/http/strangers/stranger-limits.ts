@@ -1,14 +1,19 @@
 /**
- * What connections may do on which no valid key was seen yet. The bounds are chosen so that what one address can have done in one turn of the event loop
- * stays below some ten milliseconds, and so that no client that means well meets them.
+ * What connections may do on which no valid key was seen yet. The bounds are chosen so that what one address can have
+ * done in one turn of the event loop stays below some ten milliseconds, and so that no client that means well meets them.
  */
 
 export interface StrangerLimits {
-  /** Strangers' requests that are begun in one turn of the event loop. One costs some 0.1 ms; all others wait for a turn, those of each connection in turn. */
+  /**
+   * Strangers' requests that are begun in one turn of the event loop. One costs some 0.1
+   * ms; all others wait for a turn, those of each connection in turn.
+   */
   readonly requestsPerTurn: number;
   /** Unanswered requests of one HTTP/1.1 connection. Browsers do not pipeline at all. */
   readonly pipelined: number;
-  /** Streams that one HTTP/2 session may reset unanswered, beyond what it has had answered. A client may well give up all it has asked for. */
+  /**
+   * Streams that one HTTP/2 session may reset unanswered, beyond what it has had answered. A client may well give up all it has asked for.
+   */
   readonly resets: number;
   /** The same for sessions that come from an address under strain. */
   readonly resetsUnderStrain: number;
@@ -16,7 +21,10 @@ export interface StrangerLimits {
   readonly resetsForgivenPerSec: number;
   /** SETTINGS of one HTTP/2 session. Clients send one, and another when they learn how fast the line is. */
   readonly settings: number;
-  /** Connections of one address without a request under way: a proxy may open as many at once as there may be into VMs. Beyond it the one that has been so for longest is closed, as servers may do at any time. */
+  /**
+   * Connections of one address without a request under way: a proxy may open as many at once as there may
+   * be into VMs. Beyond it the one that has been so for longest is closed, as servers may do at any time.
+   */
   readonly idlePerAddress: number;
   /** The same over all addresses. */
   readonly idle: number;
@@ -48,10 +56,16 @@ export const STRANGER_LIMITS: StrangerLimits = {
   waiting: 1024,
 };
 
-/** What puts an address under strain, in the unit of a stream that is reset. A session costs some ten; one that is cut came with a read full of them, which cost as much as a hundred; so do so many bytes of other frames each, or pieces of a body that nobody reads. */
+/**
+ * What puts an address under strain, in the unit of a stream that is reset. A session costs some ten; one that is cut came with a read
+ * full of them, which cost as much as a hundred; so do so many bytes of other frames each, or pieces of a body that nobody reads.
+ */
 export const STRAIN = { session: 10, reset: 1, cut: 100, overheadBytes: 640, latePieces: 50 } as const;
 
-/** How often sessions' frames beside requests are looked at. One turn of the event loop may read 2 MiB of a connection, so oftener would find no less. */
+/**
+ * How often sessions' frames beside requests are looked at. One turn of the event loop
+ * may read 2 MiB of a connection, so oftener would find no less.
+ */
 export const OVERHEAD_MS = 20;
 
 /** How often those that wait are looked at. */

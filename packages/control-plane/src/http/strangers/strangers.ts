@@ -1,9 +1,10 @@
 /**
- * The API's guard against work before authentication: streams reset as soon as they are opened, connections that come again and again or say nothing,
- * requests by the thousand in one read. It judges connections on which no valid key was seen; a key's first request makes its connection known.
+ * The API's guard against work before authentication: streams reset as soon as they are opened,
+ * connections that come again and again or say nothing, requests by the thousand in one read. It
+ * judges connections on which no valid key was seen; a key's first request makes its connection known.
  *
- * All clients of one machine share an address, and so do all behind a reverse proxy. So an address is never shut out: what it opens has to wait, and what is
- * open goes on. HTTP/1.1 in cleartext waits only where HTTP/1.1 was misused.
+ * All clients of one machine share an address, and so do all behind a reverse proxy. So an address is never shut out:
+ * what it opens has to wait, and what is open goes on. HTTP/1.1 in cleartext waits only where HTTP/1.1 was misused.
  */
 import type { EventEmitter } from "node:events";
 import { ServerResponse, type IncomingMessage } from "node:http";

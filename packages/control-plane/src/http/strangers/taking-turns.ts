@@ -1,4 +1,7 @@
-/** For a server of HTTP/1.1 all of whose clients are strangers, as a guest's programs are: their requests take turns, and few may be under way on a connection. */
+/**
+ * For a server of HTTP/1.1 all of whose clients are strangers, as a guest's programs are:
+ * their requests take turns, and few may be under way on a connection.
+ */
 import type { RequestListener } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";

@@ -1,6 +1,6 @@
 /**
- * Shares the event loop: so many strangers' requests are begun in each of its turns, from each connection one in turn. A read brings up to two thousand
- * requests, and those that were reset meanwhile are never begun.
+ * Shares the event loop: so many strangers' requests are begun in each of its turns, from each connection one
+ * in turn. A read brings up to two thousand requests, and those that were reset meanwhile are never begun.
  */
 
 interface TurnRequest {

@@ -20,7 +20,10 @@ interface OldPolicy {
 /** What a policy of the older dialect said nothing of. */
 const OPEN_EGRESS = { egress: { default: "allow", rules: [] } };
 
-/** Policies are kept in nobody's words, and beside each how its writer would show it. Until now they were kept in the dialect of the client that wrote them. */
+/**
+ * Policies are kept in nobody's words, and beside each how its writer would show it.
+ * Until now they were kept in the dialect of the client that wrote them.
+ */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const table of ["vms", "snapshots"] as const) {
     await db.schema.alterTable(table).addColumn("network", "text").execute();

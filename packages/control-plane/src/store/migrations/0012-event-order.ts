@@ -1,8 +1,8 @@
 import { sql, type Kysely } from "kysely";
 
 /**
- * Events are numbered within their organisation, by a counter that is taken in the transaction that makes the change. Numbers of a sequence are given before
- * the commit, so that a later one may be seen first, and who goes on after it never sees the other.
+ * Events are numbered within their organisation, by a counter that is taken in the transaction that makes the change. Numbers of
+ * a sequence are given before the commit, so that a later one may be seen first, and who goes on after it never sees the other.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema

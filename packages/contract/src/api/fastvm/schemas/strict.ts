@@ -1,6 +1,6 @@
 /**
- * How much of an object must be understood. Clients of other generations send fields that we do not know, and these are ignored; but where what is absent *grants*
- * something, a misspelt key would leave open what its writer meant to close.
+ * How much of an object must be understood. Clients of other generations send fields that we do not know, and these are
+ * ignored; but where what is absent *grants* something, a misspelt key would leave open what its writer meant to close.
  */
 
 /** For the options of a schema: every key must be one of its properties. */

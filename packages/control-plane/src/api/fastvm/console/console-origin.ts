@@ -1,6 +1,6 @@
 /**
- * From which pages a console may be opened. A browser lets any page connect anywhere and says which it is; a token that a page of somebody else got hold of must be of no
- * use there. What is no browser says nothing, or whatever it likes, and has the token.
+ * From which pages a console may be opened. A browser lets any page connect anywhere and says which it is; a token that a page of
+ * somebody else got hold of must be of no use there. What is no browser says nothing, or whatever it likes, and has the token.
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { ControlPlaneConfig } from "../../../config.ts";

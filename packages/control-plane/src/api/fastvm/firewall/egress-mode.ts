@@ -1,6 +1,6 @@
 /**
- * The third dialect, which knows egress alone and IPv4 alone: `allow_all`, `deny_all` or `custom`. It becomes rules on its way in, in a form that can
- * be told from them again: no rules; no rules and no names; denials, then permissions, all of them for every protocol.
+ * The third dialect, which knows egress alone and IPv4 alone: `allow_all`, `deny_all` or `custom`. It becomes rules on its way in, in
+ * a form that can be told from them again: no rules; no rules and no names; denials, then permissions, all of them for every protocol.
  */
 import { DEFAULT_POLICY, familyOf, isWholeFamily } from "../../../engine/engine.ts";
 import {
@@ -23,8 +23,8 @@ export function hasEgressMode({ egress }: Readonly<Record<string, unknown>>): bo
 }
 
 /**
- * The two blocks that it decides about. `given` and `before` are what the request and the record say of names; no request opens `deny_all`, and leaving it
- * opens what it had closed. No `dns` is one that follows from egress. `at` is where the egress stands in the request.
+ * The two blocks that it decides about. `given` and `before` are what the request and the record say of names; no request opens `deny_all`,
+ * and leaving it opens what it had closed. No `dns` is one that follows from egress. `at` is where the egress stands in the request.
  */
 export function egressRules(
   egress: EgressMode,

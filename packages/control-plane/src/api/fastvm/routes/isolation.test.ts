@@ -24,8 +24,8 @@ interface Things {
 }
 
 /**
- * `hidden`: 404, as for what does not exist. `elsewhere`: as hidden, by a reference in the body. `empty`: a list without anything. `own`: only what
- * is the caller's. `open`: the same for everybody.
+ * `hidden`: 404, as for what does not exist. `elsewhere`: as hidden, by a reference in the body.
+ * `empty`: a list without anything. `own`: only what is the caller's. `open`: the same for everybody.
  */
 type Sight = "hidden" | "elsewhere" | "empty" | "own" | "open";
 

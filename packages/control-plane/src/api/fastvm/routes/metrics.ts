@@ -1,10 +1,15 @@
-/** The daemon's figures on the API's port. They name every organisation's VMs, so a key must have a right of its own to them; root has a socket (operator/). */
+/**
+ * The daemon's figures on the API's port. They name every organisation's VMs, so a key
+ * must have a right of its own to them; root has a socket (operator/).
+ */
 import { FastvmError } from "@fastvm/contract";
 import type { Caller, Engine } from "../../../engine/engine.ts";
 import { authenticate } from "../../shared/authenticate.ts";
 import { FASTVM, type FastvmScope } from "../fastvm-scope.ts";
 
-/** The place where the right of a key is looked up, once keys have rights: until then none has this one, not even the first organisation's. */
+/**
+ * The place where the right of a key is looked up, once keys have rights: until then none has this one, not even the first organisation's.
+ */
 export type MayReadHostFigures = (caller: Caller) => boolean;
 const NOBODY: MayReadHostFigures = () => false;
 
