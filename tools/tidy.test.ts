@@ -49,7 +49,7 @@ describe("imports", () => {
 
   test.each([
     ["packages/sdk/src/client.ts", `import type { Vm } from "@fastvm/contract";`],
-    ["packages/contract/src/ids.ts", `export { x } from "@fastvm/worker";`],
+    ["packages/contract/src/model/ids.ts", `export { x } from "@fastvm/worker";`],
     ["packages/control-plane/src/app.ts", `import { w } from "@fastvm/worker";`],
     ["packages/worker/src/app.ts", `const m = await import("@fastvm/control-plane");`],
     ["packages/daemon/src/serve.ts", `import { c } from "fastvm";`],
@@ -78,7 +78,7 @@ describe("imports", () => {
     ["guest/agent/src/streams/exec.c", `#include "agent.h"\n#include "loop/serve.h"\n`, "above"],
     ["guest/agent/src/link/link.c", `#include "link.h"\n#include "system/clock.h"\n`, "beside"],
     ["packages/worker/src/odds/ends.ts", "", "no place"],
-    ["packages/contract/src/model/ttl.ts", `import { newVmId } from "../ids.ts";`, "beside"],
+    ["packages/contract/src/model/ttl.ts", `import { MAX_TTL_SEC } from "../limits.ts";`, "beside"],
     ["packages/control-plane/src/engine/find.ts", `import { route } from "../api/shared/scope.ts";`, "above"],
     ["packages/control-plane/src/engine/vms/vms.ts", `import { fastify } from "fastify";`, "no HTTP"],
     [

@@ -19,8 +19,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["credentials.ts"],
     ["port"],
     ["errors", "steps"],
-    ["machine-type.ts"],
-    ["model", "ids.ts", "limits.ts"],
+    ["model", "limits.ts"],
   ],
   "packages/control-plane/src": [
     ["app"],

@@ -1,13 +1,13 @@
 export { API_KEY_PREFIX, API_NAMES, containsCredential, CREDENTIAL_PREFIX } from "./credentials.ts";
 export type { ApiName } from "./credentials.ts";
-export { newOrgId, newSnapshotId, newVmId } from "./ids.ts";
-export type { OrgId, SnapshotId, VmId } from "./ids.ts";
+export { newOrgId, newSnapshotId, newVmId } from "./model/ids.ts";
+export type { OrgId, SnapshotId, VmId } from "./model/ids.ts";
 export { errorBody } from "./api/fastvm/error-body.ts";
 export { ERROR_CATALOGUE, FastvmError } from "./errors/errors.ts";
 export type { ErrorCode, ProxyErrorCode } from "./errors/errors.ts";
 export * from "./limits.ts";
-export { DEFAULT_MACHINE_TYPE, parseMachineType, STANDARD_MACHINE_TYPES } from "./machine-type.ts";
-export type { MachineType } from "./machine-type.ts";
+export { DEFAULT_MACHINE_TYPE, parseMachineType, STANDARD_MACHINE_TYPES } from "./model/machine-type.ts";
+export type { MachineType } from "./model/machine-type.ts";
 export { defaultSnapshotName, defaultVmName, hostnameOf, normalizeName } from "./names.ts";
 export { nearestName } from "./nearest-name.ts";
 export type * from "./model/network-policy.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { VmId } from "./ids.ts";
+import type { VmId } from "./model/ids.ts";
 import { parseServiceLabel, parseVmHex, serviceHostname, servicePath } from "./service-address.ts";
 
 const VM = "01234567-89ab-4cde-8f01-23456789abcd" as VmId;

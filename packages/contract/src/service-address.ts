@@ -2,7 +2,7 @@
  * Where a service is reached: by the host name `<name>--<VM's id as 32 digits>.proxy.<domain>`, which fits one DNS label, and, where there
  * is no wildcard DNS, by the path `/proxy/<32 digits>/<name>/`.
  */
-import type { VmId } from "./ids.ts";
+import type { VmId } from "./model/ids.ts";
 
 export interface ServiceAddress {
   readonly vmId: VmId;

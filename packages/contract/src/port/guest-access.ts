@@ -3,7 +3,7 @@
  * `guest_unresponsive` when the guest has kept silent for its own bound, at most 30 s to be reached and as long again in the midst of it.
  */
 import type { Duplex } from "node:stream";
-import type { VmId } from "../ids.ts";
+import type { VmId } from "../model/ids.ts";
 import type { CallOptions } from "./call-options.ts";
 
 export interface GuestAccess {

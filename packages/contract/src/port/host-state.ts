@@ -2,7 +2,7 @@
  * What a worker and its VMs are and do now. None of these takes a signal: each is
  * answered from what the worker knows, or within the bound that it names.
  */
-import type { SnapshotId, VmId } from "../ids.ts";
+import type { SnapshotId, VmId } from "../model/ids.ts";
 import type { NetworkReport } from "../model/network-policy.ts";
 import type { TtlAction } from "../model/ttl-action.ts";
 import type { VmDeadline } from "./vm-life.ts";

@@ -1,5 +1,5 @@
 /** What the proxy of services asks of the control plane, which has the records. */
-import type { VmId } from "../ids.ts";
+import type { VmId } from "../model/ids.ts";
 import type { VmStatus } from "../model/vm-status.ts";
 import type { CallOptions } from "./call-options.ts";
 

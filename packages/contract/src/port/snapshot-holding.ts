@@ -1,5 +1,5 @@
 /** Captured states that outlive their VMs. Neither of these takes a signal, for the reason that the transitions have none. */
-import type { SnapshotId, VmId } from "../ids.ts";
+import type { SnapshotId, VmId } from "../model/ids.ts";
 
 export interface SnapshotHolding {
   /**

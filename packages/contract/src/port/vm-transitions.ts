@@ -4,8 +4,8 @@
  * waits for is bounded: a command of QEMU's monitor (20 s), the loading of a device state (20 s), a guest's handshake
  * (30 s) and its identity (30 s), a change of the host's rules (60 s). Those of one VM happen one after the other.
  */
-import type { SnapshotId, VmId } from "../ids.ts";
-import type { MachineType } from "../machine-type.ts";
+import type { SnapshotId, VmId } from "../model/ids.ts";
+import type { MachineType } from "../model/machine-type.ts";
 import type { NetworkPolicy } from "../model/network-policy.ts";
 import type { CallOptions } from "./call-options.ts";
 import type { CaptureResult } from "./snapshot-holding.ts";

@@ -7,7 +7,7 @@ import { Duplex, duplexPair } from "node:stream";
 import { callbackify } from "node:util";
 import { FastvmError } from "../../errors/errors.ts";
 import { errorFromWire, errorToWire } from "../../errors/error-wire.ts";
-import type { SnapshotId, VmId } from "../../ids.ts";
+import type { SnapshotId, VmId } from "../../model/ids.ts";
 import type { NetworkPolicy, NetworkReport } from "../../model/network-policy.ts";
 import type { CallOptions } from "../call-options.ts";
 import type { ExecEvent, ExecSession, ExecSpec, GuestTarget } from "../guest-access.ts";

@@ -1,7 +1,7 @@
 /** For the conformance suite: a worker, what can be done to it behind its back, and short ways to say what is done with it. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, vi } from "vitest";
-import type { VmId } from "../../ids.ts";
+import type { VmId } from "../../model/ids.ts";
 import type { NetworkPolicy } from "../../model/network-policy.ts";
 import type { CallOptions } from "../call-options.ts";
 import type { GuestAccess, GuestTarget } from "../guest-access.ts";

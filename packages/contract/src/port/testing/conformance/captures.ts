@@ -1,6 +1,6 @@
 /** What captures make outlives what they were made of. */
 import { expect, test } from "vitest";
-import { newSnapshotId } from "../../../ids.ts";
+import { newSnapshotId } from "../../../model/ids.ts";
 import type { PortTester } from "../worker-lab.ts";
 
 export function describeCaptures(tester: () => PortTester): void {

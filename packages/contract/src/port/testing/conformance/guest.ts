@@ -1,7 +1,7 @@
 /** What is asked of a guest that answers. */
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { VmId } from "../../../ids.ts";
+import type { VmId } from "../../../model/ids.ts";
 import { caller, chunks, CLOSED, expectPending } from "../worker-lab.ts";
 import type { PortTester } from "../worker-lab.ts";
 

@@ -1,6 +1,6 @@
 /** A guest that keeps silent, a QEMU that stands still and tools that hang hold up nobody who no longer waits. */
 import { expect, test } from "vitest";
-import { newSnapshotId } from "../../../ids.ts";
+import { newSnapshotId } from "../../../model/ids.ts";
 import { caller, eventually, expectPending, ONE_RULE, OPEN } from "../worker-lab.ts";
 import type { PortTester } from "../worker-lab.ts";
 

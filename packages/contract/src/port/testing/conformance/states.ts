@@ -1,6 +1,6 @@
 /** A VM goes from state to state, and is told of as what it is. */
 import { expect, test } from "vitest";
-import { newSnapshotId, newVmId } from "../../../ids.ts";
+import { newSnapshotId, newVmId } from "../../../model/ids.ts";
 import { CLOSED } from "../worker-lab.ts";
 import type { PortTester } from "../worker-lab.ts";
 
