@@ -17,7 +17,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["string-map-rules.ts", "nearest-name.ts"],
     ["names.ts", "service-address.ts", "request-id.ts"],
     ["credentials.ts"],
-    ["port"],
+    ["port", "api/operation.ts"],
     ["errors", "steps"],
     ["model", "limits.ts"],
   ],

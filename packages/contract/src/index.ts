@@ -12,9 +12,10 @@ export { defaultSnapshotName, defaultVmName, hostnameOf, normalizeName } from ".
 export { nearestName } from "./nearest-name.ts";
 export type * from "./model/network-policy.ts";
 export { buildOpenapi } from "./api/fastvm/openapi.ts";
-export type { AnswerOf, BodyOf, OperationBody } from "./api/fastvm/operation-types.ts";
+export type { AnswerOf, BodyOf } from "./api/fastvm/operation-types.ts";
+export type { Operation, OperationBody } from "./api/operation.ts";
 export { OPERATIONS } from "./api/fastvm/operations.ts";
-export type { Operation, OperationId } from "./api/fastvm/operations.ts";
+export type { OperationId } from "./api/fastvm/operations.ts";
 export type { ErrorBody } from "./api/fastvm/schemas/error-body.ts";
 export type { ExecBody, ExecResult, ExecStreamEvent } from "./api/fastvm/schemas/exec.ts";
 export {
@@ -33,18 +34,19 @@ export type { FirewallReport } from "./api/fastvm/schemas/firewall-report.ts";
 export type { FilePresign } from "./api/fastvm/schemas/files.ts";
 export type { ForkBody, LaunchBody, UpdateVmBody } from "./api/fastvm/schemas/launch.ts";
 export type { ResourceAmounts } from "./api/fastvm/schemas/quotas.ts";
-export { MAX_SERVICE_NAME_LENGTH, MAX_SERVICES } from "./api/fastvm/schemas/service.ts";
-export type { ReachableService, Service } from "./api/fastvm/schemas/service.ts";
+export type { ReachableService } from "./api/fastvm/schemas/service.ts";
+export { MAX_SERVICE_NAME_LENGTH, MAX_SERVICES } from "./model/service.ts";
+export type { Service } from "./model/service.ts";
 export { MAX_USER_SSH_KEYS, MAX_VM_SSH_KEYS } from "./api/fastvm/schemas/ssh-key.ts";
 export type { SshKey } from "./api/fastvm/schemas/ssh-key.ts";
-export type { Snapshot, SnapshotStatus } from "./api/fastvm/schemas/snapshot.ts";
+export type { Snapshot } from "./api/fastvm/schemas/snapshot.ts";
+export type { SnapshotStatus } from "./model/snapshot-status.ts";
 export type { VmLogs } from "./api/fastvm/schemas/logs.ts";
 export type { VmStats } from "./api/fastvm/schemas/stats.ts";
 export { GUARDS_KEYWORD } from "./api/fastvm/schemas/strict.ts";
-export type { TtlAction } from "./model/ttl-action.ts";
+export type { Ttl, TtlAction } from "./model/ttl.ts";
 export { VM_STATUSES } from "./model/vm-status.ts";
 export type { VmStatus } from "./model/vm-status.ts";
-export type { Ttl } from "./api/fastvm/schemas/ttl.ts";
 export type { Vm } from "./api/fastvm/schemas/vm.ts";
 export { REQUEST_ID_HEADER, requestIdOf } from "./request-id.ts";
 export {

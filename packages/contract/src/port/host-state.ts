@@ -4,7 +4,7 @@
  */
 import type { SnapshotId, VmId } from "../model/ids.ts";
 import type { NetworkReport } from "../model/network-policy.ts";
-import type { TtlAction } from "../model/ttl-action.ts";
+import type { TtlAction } from "../model/ttl.ts";
 import type { VmDeadline } from "./vm-life.ts";
 
 export interface HostState {

@@ -1,5 +1,5 @@
 /** What a life of a VM begins with, and when it ends. A VM that is paused and resumed has several. */
-import type { TtlAction } from "../model/ttl-action.ts";
+import type { TtlAction } from "../model/ttl.ts";
 
 export interface VmIdentity {
   /** At most 63 characters of `[a-z0-9-]`. */

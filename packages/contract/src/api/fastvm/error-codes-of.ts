@@ -1,6 +1,6 @@
 /** Every code that an operation can answer: those of its own and those of its kind. */
 import type { ApiErrorCode } from "../../errors/errors.ts";
-import type { Operation } from "./operations.ts";
+import type { Operation } from "../operation.ts";
 
 /** What nearly every operation can answer, whatever it does. */
 const COMMON = ["invalid_request", "internal"] as const;

@@ -1,13 +1,9 @@
 /** The types of what an operation takes and answers, out of its schemas. */
 import type { Static, TSchema } from "typebox";
-import type { Operation, OPERATIONS, OperationId } from "./operations.ts";
+import type { OperationBody } from "../operation.ts";
+import type { OPERATIONS, OperationId } from "./operations.ts";
 
 type Of<Id extends OperationId> = (typeof OPERATIONS)[Id];
-
-/** Of an operation of any table. `undefined` for one without a body. */
-export type OperationBody<One extends Operation> = One extends { body: infer Body extends TSchema }
-  ? Static<Body>
-  : undefined;
 
 export type BodyOf<Id extends OperationId> = OperationBody<Of<Id>>;
 

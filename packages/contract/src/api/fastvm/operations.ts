@@ -2,8 +2,8 @@
  * Every operation of the API, as data. The server validates with these schemas, openapi.json is generated from them,
  * and a test fails when the server's routes and this table differ.
  */
-import { Type, type TSchema } from "typebox";
-import type { ApiErrorCode } from "../../errors/errors.ts";
+import { Type } from "typebox";
+import type { Operation } from "../operation.ts";
 import { ConsoleTokenSchema } from "./schemas/console.ts";
 import { DeletionSchema } from "./schemas/deletion.ts";
 import { ExecBodySchema, ExecResultSchema, ExecStreamEventSchema } from "./schemas/exec.ts";
@@ -23,27 +23,6 @@ import {
 import { AddSshKeyBodySchema, SshKeyListSchema, SshKeySchema } from "./schemas/ssh-key.ts";
 import { VmStatsSchema } from "./schemas/stats.ts";
 import { VmSchema } from "./schemas/vm.ts";
-
-export interface Operation {
-  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** With `{name}` for parameters, as OpenAPI writes it. */
-  readonly path: string;
-  readonly tag: string;
-  readonly summary: string;
-  readonly description?: string;
-  /** Whether it is served without an API key. */
-  readonly open?: boolean;
-  readonly query?: TSchema;
-  readonly body?: TSchema;
-  /** Nothing can be left out though no field is required by itself: one of several is. */
-  readonly needsBody?: true;
-  /** Success answers by status; `undefined` for one without a body. */
-  readonly responses: Readonly<Record<number, TSchema | undefined>>;
-  /** The element type of the answer's other form, newline-delimited JSON. */
-  readonly ndjson?: TSchema;
-  /** The codes it can answer besides those that `errorCodesOf` adds to all of its kind. */
-  readonly errors: readonly ApiErrorCode[];
-}
 
 const VmListQuerySchema = Type.Object({
   status: Type.Optional(

@@ -1,12 +1,7 @@
 /** A service: a name under which one TCP port of a VM is reached through the platform's proxy. */
 import { Type, type Static } from "typebox";
+import { MIN_SERVICE_PORT } from "../../../model/service.ts";
 import { nullable } from "./nullable.ts";
-
-/** With `--` and 32 hexadecimal digits of the VM's id it must fit one DNS label of 63. */
-export const MAX_SERVICE_NAME_LENGTH = 29;
-export const MAX_SERVICES = 16;
-/** Ports below belong to the system inside the VM. */
-const MIN_SERVICE_PORT = 1024;
 
 const name = Type.String({
   description: "1 to 29 characters: a-z, 0-9 and single hyphens inside.",
@@ -17,7 +12,6 @@ const h2c = Type.Optional(
 );
 
 export const ServiceSchema = Type.Object({ name, port, h2c: Type.Boolean() }, { title: "Service" });
-export type Service = Static<typeof ServiceSchema>;
 
 export const ReachableServiceSchema = Type.Object(
   {

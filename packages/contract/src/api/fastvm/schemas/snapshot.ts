@@ -1,11 +1,9 @@
 import { Type, type Static } from "typebox";
+import { SNAPSHOT_STATUSES, type SnapshotStatus } from "../../../model/snapshot-status.ts";
 import { AnyFirewallSchema } from "./firewall.ts";
 import { nullable } from "./nullable.ts";
 import { ServiceSchema } from "./service.ts";
 import { stringMap } from "./string-map.ts";
-
-const SNAPSHOT_STATUSES = ["creating", "ready", "deleting", "error"] as const;
-export type SnapshotStatus = (typeof SNAPSHOT_STATUSES)[number];
 
 export const SnapshotSchema = Type.Object(
   {

@@ -1,7 +1,7 @@
 /** A time to live: counts down only while the VM runs, then pauses or deletes it. */
-import { Type, type Static } from "typebox";
+import { Type } from "typebox";
 import { MAX_TTL_SEC } from "../../../limits.ts";
-import { TTL_ACTIONS, type TtlAction } from "../../../model/ttl-action.ts";
+import { TTL_ACTIONS, type TtlAction } from "../../../model/ttl.ts";
 import { STRICT } from "./strict.ts";
 
 export const TtlSchema = Type.Object(
@@ -11,4 +11,3 @@ export const TtlSchema = Type.Object(
   },
   STRICT,
 );
-export type Ttl = Static<typeof TtlSchema>;
