@@ -1,3 +1,4 @@
+/** What the other packages take of the contract. */
 export { API_KEY_PREFIX, API_NAMES, containsCredential, CREDENTIAL_PREFIX } from "./credentials.ts";
 export type { ApiName } from "./credentials.ts";
 export { newOrgId, newSnapshotId, newVmId } from "./model/ids.ts";

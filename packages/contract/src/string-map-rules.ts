@@ -45,7 +45,8 @@ export function checkEnvVars(envVars: Readonly<Record<string, string>>, field = 
     if (!ENV_NAME.test(name) || name.length > MAX_ENV_KEY_BYTES) {
       throw invalid(
         field,
-        `${JSON.stringify(name.slice(0, 64))} is not a variable name; accepted are 1 to ${MAX_ENV_KEY_BYTES} letters, digits and _, not starting with a digit`,
+        `${JSON.stringify(name.slice(0, 64))} is not a variable name; ` +
+          `accepted are 1 to ${MAX_ENV_KEY_BYTES} letters, digits and _, not starting with a digit`,
       );
     }
     if (/[\n\r\0]/.test(value)) {

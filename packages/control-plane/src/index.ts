@@ -1,3 +1,4 @@
+/** What the daemon takes of this package. */
 export { buildApp } from "./app/build-app.ts";
 export type { AppDependencies } from "./app/build-app.ts";
 export { systemClock } from "./clock.ts";

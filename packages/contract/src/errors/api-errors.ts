@@ -10,7 +10,9 @@ export const API_ERRORS = {
     status: 400,
     message: "The request is not valid",
     hint: "Correct the field that the error names",
-    when: "A field is missing, of the wrong type or beyond its limits; at the proxy, a request that could be read in two ways, then also 431 for headers above 16 KiB",
+    when:
+      "A field is missing, of the wrong type or beyond its limits; at the proxy, " +
+      "a request that could be read in two ways, then also 431 for headers above 16 KiB",
     retryable: false,
   },
   malformed_json: {

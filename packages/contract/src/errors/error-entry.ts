@@ -1,3 +1,4 @@
+/** What the catalogue says of each failure. */
 export interface ErrorEntry {
   readonly status: number;
   /** What happened. */

@@ -1,3 +1,4 @@
+/** API keys, by their hash; the keys themselves are nowhere. */
 import type { OrgId } from "@fastvm/contract";
 import type { Kysely } from "kysely";
 import type { ApiKeyRow, Schema } from "./schema.ts";

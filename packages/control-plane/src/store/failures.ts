@@ -20,8 +20,13 @@ const POSTGRES_UNAVAILABLE = /^(08|28|40|53|57|58)|^25006$|^3D000$|^55P03$/;
 const SOCKET_UNAVAILABLE = /^(ECONN|EPIPE$|ETIMEDOUT$|ENOTFOUND$|EAI_|EHOST|ENET|ENOENT$|EACCES$)/;
 
 /** The client's own, which carry no code. */
-const CLIENT_UNAVAILABLE =
-  /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed)/;
+const CLIENT_UNAVAILABLE = [
+  "Connection terminated",
+  "timeout exceeded when trying to connect",
+  "Query read timeout",
+  "Client has encountered a connection error",
+  "Client was closed",
+];
 
 /** The same failure in the catalogue's terms, or as it is when it is a bug. */
 export function asStoreFailure(error: unknown): unknown {
@@ -40,7 +45,7 @@ function isUnavailable(error: unknown): boolean {
   }
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   if (code !== "") return POSTGRES_UNAVAILABLE.test(code) || SOCKET_UNAVAILABLE.test(code);
-  return CLIENT_UNAVAILABLE.test(error.message);
+  return CLIENT_UNAVAILABLE.some((beginning) => error.message.startsWith(beginning));
 }
 
 export function tellingFailures(dialect: Dialect): Dialect {

@@ -1,3 +1,4 @@
+/** What the worker has and no record knows: noted, and ended only by the operator or when it is old. */
 import type { Kysely } from "kysely";
 import type { QuarantineRow, Schema } from "./schema.ts";
 

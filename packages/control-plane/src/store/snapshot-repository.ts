@@ -1,3 +1,4 @@
+/** Records of snapshots. */
 import type { OrgId, SnapshotId, SnapshotStatus, VmId } from "@fastvm/contract";
 import type { Kysely } from "kysely";
 import { canExist, isIdPrefix, pickReferenced } from "./references.ts";

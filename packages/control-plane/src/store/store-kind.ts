@@ -1,1 +1,2 @@
+/** The two databases, for what they do not have in common. */
 export type StoreKind = "sqlite" | "postgres";

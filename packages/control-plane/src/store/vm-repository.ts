@@ -1,3 +1,4 @@
+/** Records of VMs. A change of state names the state before it, so that of two only one succeeds. */
 import type { OrgId, ResourceAmounts, VmId, VmStatus } from "@fastvm/contract";
 import type { Kysely } from "kysely";
 import { canExist, isIdPrefix, pickReferenced } from "./references.ts";

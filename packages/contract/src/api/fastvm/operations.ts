@@ -83,7 +83,8 @@ export const OPERATIONS = {
     tag: "VMs",
     summary: "List VMs, newest first",
     description:
-      "`metadata.<key>=<value>` keeps only VMs whose metadata has exactly that value; different keys must all match, a key given twice may match either value.",
+      "`metadata.<key>=<value>` keeps only VMs whose metadata has exactly that value; " +
+      "different keys must all match, a key given twice may match either value.",
     query: VmListQuerySchema,
     responses: { 200: Type.Array(VmSchema) },
     errors: [],
@@ -94,7 +95,8 @@ export const OPERATIONS = {
     tag: "VMs",
     summary: "Launch a VM from a machine type, or restore one from a snapshot",
     description:
-      "201: it runs. 202: the host is full or slow; the VM stays `provisioning` and starts by itself. On failure the VM is kept in `error` with its reason.",
+      "201: it runs. 202: the host is full or slow; the VM stays `provisioning` " +
+      "and starts by itself. On failure the VM is kept in `error` with its reason.",
     body: LaunchBodySchema,
     needsBody: true,
     responses: { 201: VmSchema, 202: VmSchema },
@@ -216,7 +218,8 @@ export const OPERATIONS = {
     tag: "VMs",
     summary: "Run a command in a VM",
     description:
-      "With `Accept: application/x-ndjson` events stream as they happen, blank lines in between are heartbeats; otherwise one buffered result. A client that goes away kills the command.",
+      "With `Accept: application/x-ndjson` events stream as they happen, blank lines in between are heartbeats; " +
+      "otherwise one buffered result. A client that goes away kills the command.",
     body: ExecBodySchema,
     responses: { 200: ExecResultSchema },
     ndjson: ExecStreamEventSchema,
@@ -228,7 +231,9 @@ export const OPERATIONS = {
     tag: "Files",
     summary: "Get URLs to move a file to or from a VM",
     description:
-      "Upload: PUT to `uploadUrl`, then `files/fetch` with `downloadUrl`. Download: PUT to `uploadUrl` inside the VM, then GET `downloadUrl`. The URLs carry their own permission; do not send the API key to them.",
+      "Upload: PUT to `uploadUrl`, then `files/fetch` with `downloadUrl`. " +
+      "Download: PUT to `uploadUrl` inside the VM, then GET `downloadUrl`. " +
+      "The URLs carry their own permission; do not send the API key to them.",
     body: FilePresignBodySchema,
     responses: { 200: FilePresignSchema },
     errors: ["vm_wrong_state", "transfer_failed", "conflict", ...GUEST, "out_of_capacity"],
@@ -239,7 +244,8 @@ export const OPERATIONS = {
     tag: "Files",
     summary: "Write an uploaded object to a file in a VM",
     description:
-      "The file is there whole or not at all; folders above it are made. What takes long answers its head early, and then tells a failure by `exitCode`.",
+      "The file is there whole or not at all; folders above it are made. What " +
+      "takes long answers its head early, and then tells a failure by `exitCode`.",
     body: FileFetchBodySchema,
     responses: { 200: ExecResultSchema },
     errors: [
@@ -258,7 +264,8 @@ export const OPERATIONS = {
     tag: "Console",
     summary: "Get a token for one connection to a VM's console",
     description:
-      'The console is a WebSocket. The client sends keystrokes, and `{"type":"resize","cols":80,"rows":24}` as text; it gets the terminal\'s bytes as binary frames.',
+      "The console is a WebSocket. The client sends keystrokes, " +
+      'and `{"type":"resize","cols":80,"rows":24}` as text; it gets the terminal\'s bytes as binary frames.',
     responses: { 200: ConsoleTokenSchema },
     errors: ["vm_wrong_state"],
   },

@@ -6,7 +6,9 @@ export const PATHS_BESIDE = {
       tags: ["Health"],
       summary: "Read the daemon's figures, in the text format of Prometheus",
       description:
-        "They name every organisation's VMs, so they are root's: served at this path of the Unix socket `operator.sock` in the daemon's data folder, without a key. On the API's port no key has the right to them yet: 404, and 401 without one.",
+        "They name every organisation's VMs, so they are root's: served at this path " +
+        "of the Unix socket `operator.sock` in the daemon's data folder, " +
+        "without a key. On the API's port no key has the right to them yet: 404, and 401 without one.",
       responses: {
         200: {
           description: "OK, on root's socket.",
@@ -24,7 +26,9 @@ export const PATHS_BESIDE = {
       tags: ["Console"],
       summary: "Open a VM's console, a WebSocket",
       description:
-        'Take the path from `createConsoleToken`. The client sends keystrokes, and `{"type":"resize","cols":80,"rows":24}` as text; it gets the terminal\'s bytes as binary frames. It closes with 1000 when the shell has ended.',
+        "Take the path from `createConsoleToken`. The client sends keystrokes, " +
+        'and `{"type":"resize","cols":80,"rows":24}` as text; ' +
+        "it gets the terminal's bytes as binary frames. It closes with 1000 when the shell has ended.",
       security: [],
       parameters: [
         { name: "vmId", in: "path", required: true, schema: { type: "string" } },

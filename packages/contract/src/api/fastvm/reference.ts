@@ -50,8 +50,9 @@ const BOUNDS: Readonly<Record<string, string>> = {
 
 const HEAD = `# API reference
 
-Generated from \`packages/contract/src/api/fastvm/openapi.json\` by \`npm run openapi -w @fastvm/contract\`; do not edit. The rules that hold everywhere, and what
-was chosen where clients differ, are in [API.md](API.md); what each error code means is in [ERRORS.md](ERRORS.md).
+Generated from \`packages/contract/src/api/fastvm/openapi.json\` by \`npm run openapi -w @fastvm/contract\`; do not edit.
+The rules that hold everywhere, and what was chosen where clients differ, are in [API.md](API.md); what each error code
+means is in [ERRORS.md](ERRORS.md).
 `;
 
 export function renderReference({ paths, components }: OpenapiDocument): string {

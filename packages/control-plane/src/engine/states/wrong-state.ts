@@ -1,3 +1,4 @@
+/** Operations that meet a VM in another state than they need: refused, or awaited where somebody else began the same. */
 import { FastvmError, type VmId, type VmStatus } from "@fastvm/contract";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { LifecycleContext } from "../context.ts";

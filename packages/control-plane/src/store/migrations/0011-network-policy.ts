@@ -1,3 +1,4 @@
+/** Network policies in nobody's words. */
 import { sql, type Kysely } from "kysely";
 
 interface Stored {

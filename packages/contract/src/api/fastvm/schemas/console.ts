@@ -1,3 +1,4 @@
+/** What opens a VM's console once. */
 import { Type } from "typebox";
 
 export const ConsoleTokenSchema = Type.Object(

@@ -1,3 +1,4 @@
+/** The answer of every deletion. */
 import { Type } from "typebox";
 
 export const DeletionSchema = Type.Object(

@@ -1,3 +1,4 @@
+/** The one shape of failures. */
 import { Type, type Static } from "typebox";
 import { ERROR_CODES, type ErrorCode } from "../../../errors/errors.ts";
 

@@ -1,3 +1,4 @@
+/** Files by signed URLs, between clients, the staging area and VMs. */
 import { Type, type Static } from "typebox";
 import { MAX_TIMEOUT_SEC } from "../../../limits.ts";
 import { nullable } from "./nullable.ts";

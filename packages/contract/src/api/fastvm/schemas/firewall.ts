@@ -68,7 +68,8 @@ const FirewallDnsSchema = Type.Object(
     ...STRICT,
     title: "FirewallDns",
     description:
-      "`allow`: only `domains` resolve. `deny` (default): all but them do. Absent: all do, or where egress denies what no rule names, those that its rules name.",
+      "`allow`: only `domains` resolve. `deny` (default): all but them do. Absent: all do, " +
+      "or where egress denies what no rule names, those that its rules name.",
   },
 );
 

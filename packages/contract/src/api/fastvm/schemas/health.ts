@@ -1,3 +1,4 @@
+/** Whether a server works. */
 import { Type } from "typebox";
 
 export const HealthSchema = Type.Object(

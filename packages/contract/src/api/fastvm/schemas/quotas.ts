@@ -1,3 +1,4 @@
+/** What an organisation may use, what it uses, and how much room the host has. */
 import { Type, type Static } from "typebox";
 
 const ResourceAmountsSchema = Type.Object(

@@ -1,3 +1,4 @@
+/** A snapshot as the API shows it, and what a client says of one. */
 import { Type, type Static } from "typebox";
 import { SNAPSHOT_STATUSES, type SnapshotStatus } from "../../../model/snapshot-status.ts";
 import { AnyFirewallSchema } from "./firewall.ts";

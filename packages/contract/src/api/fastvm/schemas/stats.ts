@@ -28,7 +28,8 @@ export const VmStatsSchema = Type.Object(
         { sent: HitsSchema, received: HitsSchema, dropped: HitsSchema },
         {
           description:
-            "Since its present life began, while it runs and has a network. `sent` left the guest; `dropped` is what its policy, or a rule for all VMs, stopped.",
+            "Since its present life began, while it runs and has a network. `sent` left the guest; " +
+            "`dropped` is what its policy, or a rule for all VMs, stopped.",
         },
       ),
     ),

@@ -1,3 +1,4 @@
+/** GET /openapi.json: the document that describes this API. */
 import { buildOpenapi } from "@fastvm/contract";
 import type { FastvmScope } from "../fastvm-scope.ts";
 

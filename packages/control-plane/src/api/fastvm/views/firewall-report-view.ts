@@ -1,3 +1,4 @@
+/** A VM's policy with what each of its rules has decided. */
 import type { FirewallReport, FirewallRule, Hits, NetworkPolicy, NetworkReport } from "@fastvm/contract";
 import { firewallView } from "../firewall/render.ts";
 

@@ -1,3 +1,4 @@
+/** A snapshot as this API shows it. */
 import type { SnapshotRecord } from "../../../engine/engine.ts";
 import type { Snapshot } from "@fastvm/contract";
 import { renderFirewall, type Dialect } from "../firewall/render.ts";

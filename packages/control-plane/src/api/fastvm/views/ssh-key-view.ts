@@ -1,3 +1,4 @@
+/** An SSH key as this API shows it. */
 import type { SshKey } from "@fastvm/contract";
 import { timestamp } from "./timestamp.ts";
 

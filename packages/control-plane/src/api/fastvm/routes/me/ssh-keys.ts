@@ -1,3 +1,4 @@
+/** SSH keys of the caller's organisation, which its VMs accept. */
 import { normalizeName } from "@fastvm/contract";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { sshKeyView } from "../../views/ssh-key-view.ts";

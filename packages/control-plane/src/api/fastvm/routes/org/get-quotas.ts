@@ -1,3 +1,4 @@
+/** GET /v1/org/quotas. */
 import type { FastvmScope } from "../../fastvm-scope.ts";
 
 export function registerGetQuotas({ routes, engine }: FastvmScope): void {

@@ -1,3 +1,4 @@
+/** POST /v1/snapshots: answered when the snapshot is ready. */
 import { normalizeName } from "@fastvm/contract";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { snapshotView } from "../../views/snapshot-view.ts";

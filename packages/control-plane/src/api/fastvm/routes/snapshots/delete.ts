@@ -1,3 +1,4 @@
+/** DELETE /v1/snapshots/{snapshotId}. */
 import type { FastvmScope } from "../../fastvm-scope.ts";
 
 export function registerDeleteSnapshot({ routes, engine }: FastvmScope): void {

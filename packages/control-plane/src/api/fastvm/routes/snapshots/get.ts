@@ -1,3 +1,4 @@
+/** GET /v1/snapshots/{snapshotId}. */
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { snapshotView } from "../../views/snapshot-view.ts";
 

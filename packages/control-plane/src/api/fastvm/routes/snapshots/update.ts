@@ -1,3 +1,4 @@
+/** PATCH /v1/snapshots/{snapshotId}: its name. */
 import { FastvmError, normalizeName } from "@fastvm/contract";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { snapshotView } from "../../views/snapshot-view.ts";

@@ -1,3 +1,4 @@
+/** POST /v1/vms/{vmId}/console-token, and the WebSocket that the token opens. */
 import { serveConsole } from "../../console/console-socket.ts";
 import { CONSOLE_TOKEN_SECONDS, ConsoleTokens } from "../../console/console-tokens.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";

@@ -1,3 +1,4 @@
+/** DELETE /v1/vms/{vmId}. */
 import type { FastvmScope } from "../../fastvm-scope.ts";
 
 export function registerDeleteVm({ routes, engine }: FastvmScope): void {

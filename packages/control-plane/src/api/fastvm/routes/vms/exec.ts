@@ -1,3 +1,4 @@
+/** POST /v1/vms/{vmId}/exec: one result, or a stream of events, as the client asks for. */
 import type { ExecSpec, VmId } from "@fastvm/contract";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { clientGone } from "../../../shared/client-gone.ts";

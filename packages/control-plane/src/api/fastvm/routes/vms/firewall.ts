@@ -1,3 +1,4 @@
+/** What a VM may reach and who may reach it: read, set whole, changed in parts. */
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { answerDialect, parseFirewall, patchFirewall } from "../../firewall/validate.ts";
 import { firewallReportView } from "../../views/firewall-report-view.ts";

@@ -1,3 +1,4 @@
+/** POST /v1/vms/{vmId}/fork: answered when all children run. */
 import { checkMetadata, errorBody, FastvmError, normalizeName, type ForkBody } from "@fastvm/contract";
 import { answerDialect, parseGiven } from "../../firewall/validate.ts";
 import type { Dialect } from "../../firewall/render.ts";

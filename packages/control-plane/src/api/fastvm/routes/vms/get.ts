@@ -1,3 +1,4 @@
+/** GET /v1/vms/{vmId}. */
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { vmView } from "../../views/vm-view.ts";
 

@@ -1,3 +1,4 @@
+/** POST /v1/vms: from a machine type or a snapshot; the repetition of an order that was lost gets the VM of the first. */
 import {
   checkEnvVars,
   checkMetadata,

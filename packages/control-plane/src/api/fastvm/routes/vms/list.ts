@@ -1,3 +1,4 @@
+/** GET /v1/vms, by status and metadata. */
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { vmView } from "../../views/vm-view.ts";
 import { matchesMetadata } from "../metadata-filter.ts";

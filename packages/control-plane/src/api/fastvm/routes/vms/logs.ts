@@ -1,3 +1,4 @@
+/** GET /v1/vms/{vmId}/logs. */
 import type { VmLog, VmLogs } from "@fastvm/contract";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 

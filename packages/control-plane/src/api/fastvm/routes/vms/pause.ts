@@ -1,3 +1,4 @@
+/** POST /v1/vms/{vmId}/pause: answered when the memory is on disk. */
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { vmView } from "../../views/vm-view.ts";
 

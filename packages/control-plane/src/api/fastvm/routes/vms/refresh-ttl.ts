@@ -1,3 +1,4 @@
+/** POST /v1/vms/{vmId}/ttl/refresh: the time to live begins anew. */
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { vmView } from "../../views/vm-view.ts";
 

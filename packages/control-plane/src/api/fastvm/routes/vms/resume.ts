@@ -1,3 +1,4 @@
+/** POST /v1/vms/{vmId}/resume: 202 where the host has no room yet. */
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { vmView } from "../../views/vm-view.ts";
 

@@ -1,3 +1,4 @@
+/** Ports of a VM that the proxy serves by name. */
 import type { Service, VmId } from "@fastvm/contract";
 import { checkServiceName } from "../../../../engine/engine.ts";
 import { publicBase } from "../../../../http/public-base.ts";

@@ -1,3 +1,4 @@
+/** SSH keys that one VM accepts, beside those of whoever launched it. */
 import { normalizeName } from "@fastvm/contract";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { sshKeyView } from "../../views/ssh-key-view.ts";

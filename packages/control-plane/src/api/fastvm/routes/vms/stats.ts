@@ -1,3 +1,4 @@
+/** GET /v1/vms/{vmId}/stats: what a VM uses now. */
 import type { VmStats } from "@fastvm/contract";
 import type { VmFigures } from "../../../../engine/engine.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";

@@ -1,3 +1,4 @@
+/** PATCH /v1/vms/{vmId}: name, metadata, wake-up by requests, time to live. */
 import { checkMetadata, FastvmError, normalizeName, type UpdateVmBody } from "@fastvm/contract";
 import type { VmChange } from "../../../../engine/engine.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";
