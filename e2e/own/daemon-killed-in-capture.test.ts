@@ -1,53 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+/** From the first trace of a snapshot to what is copied of the VM. */
 import { STEPS } from "@fastvm/contract";
-import type { StepName } from "@fastvm/contract";
-import type { FastvmClient, Vm } from "fastvm";
-import { TestDaemon } from "../harness/daemon.ts";
-import { askKeeper, expectContinues, startKeeper } from "../harness/guest.ts";
-import type { Memory } from "../harness/guest.ts";
-import { Steps } from "../harness/steps.ts";
+import { describeKilledAt } from "../harness/killed-in-snapshot.ts";
 
-/** From the first trace of a snapshot to the last. */
-const WHERE = STEPS.filter((step) => /^(capture|publish)\./.test(step));
-
-describe("a VM whose daemon is killed in a snapshot", () => {
-  let steps: Steps;
-  let daemon: TestDaemon;
-  let client: FastvmClient;
-  let vm: Vm;
-  let memory: Memory;
-
-  beforeAll(async () => {
-    steps = await Steps.make();
-    daemon = await TestDaemon.start({ poolSize: 0, settings: { stepsFolder: steps.folder } });
-    client = daemon.client;
-    vm = await client.vms.launch({ machineType: "c1m2" });
-    memory = await startKeeper(client, vm);
-  });
-
-  afterAll(async () => {
-    await daemon[Symbol.asyncDispose]();
-    await steps.remove();
-  });
-
-  async function killAt(step: StepName): Promise<void> {
-    await steps.order({ step, effect: "kill" });
-    await expect(client.snapshots.create({ vmId: vm.id })).rejects.toThrow();
-    await daemon.ended();
-    await steps.clear();
-    await daemon.restart();
-  }
-
-  test.each(WHERE)("at %s: it runs on, and the next snapshot is whole", async (step) => {
-    await killAt(step);
-    expectContinues(await askKeeper(client, vm), memory);
-    const snapshot = await client.snapshots.create({ vmId: vm.id });
-    const clone = await client.vms.launch({ snapshotId: snapshot.id });
-    expectContinues(await askKeeper(client, clone), memory);
-    await client.vms.delete(clone);
-    for (const one of await client.snapshots.list()) {
-      expect(one.status).toBe("ready");
-      await client.snapshots.delete(one);
-    }
-  });
-});
+describeKilledAt(STEPS.filter((step) => step.startsWith("capture.")));

@@ -1,18 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SharedDaemon } from "../harness/shared-daemon.ts";
 import { runCli } from "../harness/cli.ts";
 import type { ProgramResult } from "../harness/cli.ts";
-import { processesIn } from "../harness/processes.ts";
-import { Terminal } from "../harness/terminal.ts";
-
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-/** Seconds of transfer under emulation: enough to see the bar. */
-const LARGE_BYTES = 64 * 1024 * 1024;
 
 /** The tests of this file go on from each other, as a session at a terminal does. */
 describe("the command line", () => {
@@ -76,33 +66,6 @@ describe("the command line", () => {
     await seen.promise;
     await good(["exec", "dev", "touch /tmp/go"]);
     expect(await running).toMatchObject({ exitCode: 0, stdout: "first\nsecond\n" });
-  });
-
-  test("copies files and folders both ways, with a bar on a terminal", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "fastvm-cp-"));
-    try {
-      await mkdir(join(folder, "tree/deep/empty"), { recursive: true });
-      await writeFile(join(folder, "tree/ünï code"), "text");
-      await writeFile(join(folder, "large"), randomBytes(LARGE_BYTES));
-      expect(await good(["cp", join(folder, "tree"), "dev:/root/tree"])).toBe("dev:/root/tree");
-      expect(await good(["exec", "dev", "cd tree && find . | sort | tr '\\n' ' '"])).toBe(
-        ". ./deep ./deep/empty ./ünï code",
-      );
-      await good(["cp", "dev:/root/tree", join(folder, "back")]);
-      expect(await readFile(join(folder, "back/ünï code"), "utf8")).toBe("text");
-      await using terminal = await Terminal.open({ cols: 120, rows: 30 }, daemon.environment);
-      await terminal.enter(`${ROOT}fastvm cp ${join(folder, "large")} dev:/root; echo ended with $?`);
-      await terminal.shows(/[█░]{20} +\d+ %  [\d.]+ MiB  [\d.]+ MiB\/s  .*large → dev:\/root\/large/);
-      expect(await terminal.shows(/ended with 0/)).not.toMatch(/[█░]/);
-      await good(["cp", "dev:/root/large", `${folder}/back/`]);
-      const [sent, returned] = await Promise.all([
-        readFile(join(folder, "large")),
-        readFile(join(folder, "back/large")),
-      ]);
-      expect(sent.equals(returned)).toBe(true);
-    } finally {
-      await rm(folder, { recursive: true });
-    }
   });
 
   test("shows what VMs use and print, and what was made of what", async () => {
@@ -178,31 +141,5 @@ describe("the command line", () => {
       stderr: expect.stringMatching(/^Error: .*key.*\nHint: /is),
     });
     expect(await good(["vm", "ls", "-q"])).toBe(vmId);
-  });
-
-  test("starts a daemon in the background, finds it by its folder, and ends it with its VMs", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "fastvm-cli-"));
-    const env = {
-      PATH: daemon.environment["PATH"] ?? "",
-      HOME: folder,
-      FASTVM_DATA_DIR: join(folder, "data"),
-    };
-    try {
-      const port = String(40_000 + (process.pid % 20_000));
-      const started = await runCli(["serve", "--detach", "--port", port, "--pool-size", "0"], env);
-      expect(started).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`127.0.0.1:${port}`) });
-      const there = { ...env, FASTVM_BASE_URL: `http://127.0.0.1:${port}` };
-      expect(await runCli(["run", "echo hello"], there)).toMatchObject({ exitCode: 0, stdout: "hello\n" });
-      expect(await runCli(["launch", "-n", "left-over"], there)).toMatchObject({ exitCode: 0 });
-      expect(await processesIn(env.FASTVM_DATA_DIR)).toHaveLength(1);
-      expect(await runCli(["stop", "--vms"], env)).toMatchObject({ exitCode: 0 });
-      expect(await processesIn(env.FASTVM_DATA_DIR)).toEqual([]);
-      expect(await runCli(["stop"], env)).toMatchObject({ exitCode: 0, stdout: "No daemon runs here\n" });
-      const gone = await runCli(["vm", "ls"], there);
-      expect(gone).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/^Error: .*\nHint: /s) });
-    } finally {
-      await runCli(["stop", "--vms"], env);
-      await rm(folder, { recursive: true, force: true });
-    }
   });
 });

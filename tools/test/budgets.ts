@@ -1,7 +1,7 @@
 /** What took longer than it may: each finding is a failure of the run, as a test is. */
 import { overlong } from "./durations.ts";
 import { seconds, type StageResult } from "./report.ts";
-import { FILE_BUDGET_SEC, type Stage } from "./stages.ts";
+import type { Stage } from "./stages.ts";
 
 export interface Budgeted {
   readonly stage: Stage;
@@ -27,5 +27,5 @@ function overBudget(stage: Stage, result: StageResult): string | undefined {
   const [first, ...others] = overlong(stage, result.files);
   if (first === undefined) return undefined;
   const more = others.length === 0 ? "" : `, and ${others.length} more`;
-  return `${first.path} took ${seconds(first.durationMs)}, a file has ${FILE_BUDGET_SEC} s${more}`;
+  return `${first.path} took ${seconds(first.durationMs)}, a file has ${stage.fileBudgetSec} s${more}`;
 }

@@ -1,6 +1,6 @@
 /** How long each test file took, from what vitest's JSON reporter wrote, and which took too long. */
 import { relative } from "node:path";
-import { FILE_BUDGET_SEC, LONG_FILES, type Stage } from "./stages.ts";
+import { LONG_FILES, type Stage } from "./stages.ts";
 
 export interface FileDuration {
   /** From the root of the repository. */
@@ -28,6 +28,6 @@ export function durationsOfVitest(report: string, root: string): readonly FileDu
 
 /** Those that the stage's limit for a file refuses. */
 export function overlong(stage: Stage, files: readonly FileDuration[]): readonly FileDuration[] {
-  if (stage.longFiles === true) return [];
-  return files.filter(({ path, durationMs }) => durationMs > FILE_BUDGET_SEC * 1000 && !LONG_FILES.has(path));
+  const { fileBudgetSec = Infinity } = stage;
+  return files.filter(({ path, durationMs }) => durationMs > fileBudgetSec * 1000 && !LONG_FILES.has(path));
 }
