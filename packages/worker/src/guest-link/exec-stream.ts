@@ -49,7 +49,7 @@ export class ExecStream extends LinkStream {
   constructor(id: number, port: StreamPort, request: ExecRequest) {
     super(id, port);
     this.#output = new ReceiveQueue(this.sendCredit);
-    this.#input = new SendQueue(id, (source) => port.wake(source));
+    this.#input = new SendQueue(id, (source) => port.offer(source));
     port.send(splitRequest(Kind.OPEN_EXEC, id, encodeFields(requestFields(request))));
   }
 

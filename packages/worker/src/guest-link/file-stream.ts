@@ -30,7 +30,7 @@ export class WriteStream extends LinkStream {
   constructor(id: number, port: StreamPort, path: string, options: WriteFileOptions) {
     super(id, port);
     this.#done.promise.catch(() => undefined);
-    this.#input = new SendQueue(id, (source) => port.wake(source));
+    this.#input = new SendQueue(id, (source) => port.offer(source));
     port.send(splitRequest(Kind.OPEN_WRITE, id, encodeFields(writeFields(path, options))));
   }
 

@@ -32,7 +32,7 @@ export class ConnectionStream extends LinkStream {
     super(id, port);
     this.#connected.promise.catch(() => undefined);
     this.#output = new ReceiveQueue(this.sendCredit);
-    this.#input = new SendQueue(id, (source) => port.wake(source));
+    this.#input = new SendQueue(id, (source) => port.offer(source));
     this.#isConnected = start.kind === "forward";
     this.connection = new GuestConnection(this);
     if (start.kind === "forward") this.#connected.resolve();

@@ -93,8 +93,8 @@ export class GuestLink implements AsyncDisposable {
     });
     this.#port = {
       send: (frames) => this.#connection.writer.send(frames),
-      wake: (source) => {
-        if (this.#connection.lost === undefined) this.#connection.writer.wake(source);
+      offer: (source) => {
+        if (this.#connection.lost === undefined) this.#connection.writer.offer(source);
       },
       forget: (id) => this.#streams.remove(id),
     };

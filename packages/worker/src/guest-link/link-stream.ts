@@ -10,7 +10,7 @@ export interface StreamPort {
   /** Queues control frames, all or none. Throws `guest_unresponsive` when too much waits. */
   send(frames: readonly Frame[]): void;
   /** Tells the writer that a source has data. */
-  wake(source: FrameSource): void;
+  offer(source: FrameSource): void;
   /** The number is dead: frames for it are dropped from now on. */
   forget(stream: number): void;
 }

@@ -59,7 +59,7 @@ export class LinkWriter {
   }
 
   /** The source has, or may have, a frame. */
-  wake = (source: FrameSource): void => {
+  offer = (source: FrameSource): void => {
     if (source.isQueued) return;
     source.isQueued = true;
     this.#sources.push(source);

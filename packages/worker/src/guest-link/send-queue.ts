@@ -16,7 +16,7 @@ const MAX_PENDING_BYTES = 64 * 1024 * 1024;
 
 export class SendQueue implements FrameSource {
   readonly #stream: number;
-  readonly #wake: (source: FrameSource) => void;
+  readonly #offer: (source: FrameSource) => void;
   readonly #writes: PendingWrite[] = [];
   readonly #unwritten = new Set<() => void>();
   #pendingBytes = 0;
@@ -26,10 +26,10 @@ export class SendQueue implements FrameSource {
   /** Kept by the writer: whether this source waits in its round. */
   isQueued = false;
 
-  /** `wake` tells the writer that there may be a frame to take. */
-  constructor(stream: number, wake: (source: FrameSource) => void) {
+  /** `offer` tells the writer that there may be a frame to take. */
+  constructor(stream: number, offer: (source: FrameSource) => void) {
     this.#stream = stream;
-    this.#wake = wake;
+    this.#offer = offer;
   }
 
   /**
@@ -49,7 +49,7 @@ export class SendQueue implements FrameSource {
       this.#unwritten.add(onWritten);
       this.#pendingBytes += data.byteLength;
       this.#writes.push({ data, offset: 0, onWritten });
-      this.#wake(this);
+      this.#offer(this);
     });
   }
 
@@ -57,7 +57,7 @@ export class SendQueue implements FrameSource {
   end(): Promise<void> {
     if (this.#state === "open") {
       this.#state = "ending";
-      this.#wake(this);
+      this.#offer(this);
     }
     return this.#ended.promise;
   }
@@ -68,7 +68,7 @@ export class SendQueue implements FrameSource {
     const bytes = payload.readUInt32LE(0);
     if (this.#credit + bytes > WINDOW_BYTES) return false;
     this.#credit += bytes;
-    if (this.#writes.length > 0) this.#wake(this);
+    if (this.#writes.length > 0) this.#offer(this);
     return true;
   }
 
