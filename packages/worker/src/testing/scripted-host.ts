@@ -4,7 +4,7 @@
  * recovery do all they do, in milliseconds. `crash` is a daemon that ends: what it was doing stays as it is for ever.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,6 +28,7 @@ import { ReadyPool } from "../pool/ready-pool.ts";
 import { closeSlot, makeSlotFolder } from "../pool/slot.ts";
 import type { Slot } from "../pool/slot.ts";
 import { newSlotName } from "../pool/slot-name.ts";
+import { PAGE_BYTES } from "../memory/mapping.ts";
 import { LINK_SOCKET, MEMORY_FILE } from "../qemu/machine.ts";
 import { QEMU_BINARY, QEMU_FOLDER } from "../qemu/qemu-set.ts";
 import { makeRunFolder } from "../qemu/run-folder.ts";
@@ -38,6 +39,7 @@ import { COMPATIBILITY_VERSION, writeManifest } from "../snapshot/manifest.ts";
 import type { Compatibility } from "../snapshot/manifest.ts";
 import { recover } from "../recovery/recover.ts";
 import { Admission } from "../vm/state/admission.ts";
+import { standBy } from "../vm/restore/standby.ts";
 import type { Standby } from "../vm/state/standby-vm.ts";
 import type { Vm } from "../vm/state/vm.ts";
 import type { WorkerContext } from "../vm/state/worker-context.ts";
@@ -47,8 +49,10 @@ import { ScriptedQemu } from "./scripted-qemu.ts";
 const MIB = 1024 ** 2;
 const MACHINE = { name: "c1m1", cpu: 1, memoryMib: 1 } as const;
 const DISK_GIB = 1;
+/** More than any of these VMs wants: a process of root has no limit that its user could raise. */
+const ALLOWED_DISK_GIB = 16;
 const UID_BASE = 1_950_000_000;
-/** What each guest has written to its memory. */
+/** What each guest writes to whenever it goes on. */
 const PAGES = [1, 2, 200];
 const COMPATIBILITY: Compatibility = {
   version: COMPATIBILITY_VERSION,
@@ -81,23 +85,30 @@ export class ScriptedHost implements AsyncDisposable {
   readonly freedGroups: string[] = [];
   context: WorkerContext;
   readonly #poolSize: number;
+  readonly #standbySize: number;
   #isFilling = false;
   #opening = 0;
   readonly #machines: ScriptedVm[] = [];
   readonly #contexts: WorkerContext[] = [];
 
-  /** `poolSize`: how many VMs can be restored, until `fillPool`. */
-  static async open(poolSize = 1): Promise<ScriptedHost> {
+  /** `poolSize`: how many VMs can be restored, until `fillPool`; `standbySize`: how many of them stand by already. */
+  static async open(poolSize = 1, standbySize = 0): Promise<ScriptedHost> {
     const root = await mkdtemp(join(tmpdir(), "fastvm-scripted-"));
     hookSteps(passStep);
-    const host = new ScriptedHost(root, await makeTemplate(join(root, "cache", "template")), poolSize);
+    const host = new ScriptedHost(
+      root,
+      await makeTemplate(join(root, "cache", "template")),
+      poolSize,
+      standbySize,
+    );
     await recover(host.context);
     await host.fillPool();
     return host;
   }
 
-  private constructor(root: string, template: Snapshot, poolSize: number) {
+  private constructor(root: string, template: Snapshot, poolSize: number, standbySize: number) {
     this.root = root;
+    this.#standbySize = standbySize;
     this.#poolSize = poolSize;
     this.template = template;
     this.context = this.#newContext();
@@ -106,10 +117,10 @@ export class ScriptedHost implements AsyncDisposable {
   /** Only then: a pool that is filled when it likes would be so while a daemon ends. */
   async fillPool(): Promise<void> {
     this.#isFilling = true;
-    const { pool } = this.context;
-    await pool.serve(this.template);
-    // The pool's own refill may be the one that is about to have it full.
-    while (pool.ready < this.#poolSize) await sleep(1);
+    const { pool, standby } = this.context;
+    await Promise.all([pool.serve(this.template), standby.serve(this.template)]);
+    // A pool's own refill may be the one that is about to have it full.
+    while (pool.ready < this.#poolSize || standby.ready < this.#standbySize) await sleep(1);
     this.#isFilling = false;
   }
 
@@ -155,6 +166,13 @@ export class ScriptedHost implements AsyncDisposable {
   /** Those that live, whoever's they are. */
   get qemus(): readonly ScriptedQemu[] {
     return this.#machines.map(({ qemu }) => qemu).filter((qemu) => !qemu.hasEnded);
+  }
+
+  /** The one that stands by. */
+  get standbyQemu(): ScriptedQemu {
+    const found = this.qemus.find((qemu) => qemu.commands.at(-1) === "stop");
+    if (found === undefined) throw new Error("nobody stands by");
+    return found;
   }
 
   /** The one that the pool gives away next. */
@@ -228,6 +246,7 @@ export class ScriptedHost implements AsyncDisposable {
     for (const context of this.#contexts) {
       for (const vm of context.vms.values()) vm.letGo()?.qemu.qmp.close();
       await context.pool.close();
+      await context.standby.close();
     }
     for (const { qemu, guest } of this.#machines) {
       await qemu[Symbol.asyncDispose]();
@@ -281,13 +300,16 @@ export class ScriptedHost implements AsyncDisposable {
       onError,
     });
     const standby = new ReadyPool<Standby>({
-      size: 0,
+      size: this.#standbySize,
       memoryMib: Infinity,
       servesByFile: STATE_FILE,
-      open: () => Promise.reject(new Error("nobody stands by")),
-      close: async () => undefined,
-      ended: () => new Promise(() => undefined),
+      open: async (template) => {
+        if (!this.#isFilling || made.standby.ready >= this.#standbySize) throw NOT_NOW;
+        return await standBy(made, await this.#startSlot(made, template), template);
+      },
       memoryMibOf: async () => 0,
+      close: ({ slot }) => closeSlot(made, slot),
+      ended: ({ slot }) => slot.qemu.qmp.closed,
       onError,
     });
     Object.assign(context, { pool, standby });
@@ -311,14 +333,14 @@ export class ScriptedHost implements AsyncDisposable {
     const folder = join(this.dataDir, "pool", randomUUID());
     await makeSlotFolder(folder, uid, join(template.folder, MEMORY_FILE), setOf(template));
     await makeRunFolder(folder, uid);
-    const qemu = await ScriptedQemu.start(folder, name, PAGES);
+    const qemu = await ScriptedQemu.start(folder, name);
     const guest = await ScriptedGuest.at(join(folder, LINK_SOCKET));
     oblige(qemu, guest);
     // Its sockets are QEMU's.
     void qemu.process.qmp.closed.then(() => (qemu.hasEnded ? guest[Symbol.asyncDispose]() : undefined));
     this.#machines.push({ qemu, guest });
     const { qemu: runs } = COMPATIBILITY;
-    return { name, folder, uid, network: undefined, diskGib: DISK_GIB, qemu: qemu.process, runs };
+    return { name, folder, uid, network: undefined, diskGib: ALLOWED_DISK_GIB, qemu: qemu.process, runs };
   }
 }
 
@@ -355,12 +377,14 @@ function oblige(qemu: ScriptedQemu, guest: ScriptedGuest): void {
     if (qemu.isRunning) guest.welcome();
     else isAwaited = true;
   };
-  qemu.onContinue = () => {
+  qemu.onContinue = async () => {
+    for (const page of PAGES) await qemu.writePage(page, randomBytes(PAGE_BYTES));
     if (isAwaited) guest.welcome();
     isAwaited = false;
   };
   guest.onFrame = ({ kind, stream, payload }) => {
     if (kind === Kind.PING) guest.send(Kind.PONG, stream, payload);
+    if (kind === Kind.OPEN_EXEC) guest.exit(stream, 0);
     if (kind === Kind.IDENTITY) guest.send(Kind.IDENTITY_DONE, stream, Buffer.alloc(4));
   };
 }

@@ -8,11 +8,12 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readlink, rm, writeFile } from "node:fs/promises";
+import { open, readlink, rm, writeFile } from "node:fs/promises";
 import { createConnection, createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findMemoryMapping, PAGE_BYTES } from "../memory/mapping.ts";
 import { identifyProcess } from "../processes/proc.ts";
 import { DISK_ID, MEMORY_FILE, QMP_SOCKET, RUN_FOLDER } from "../qemu/machine.ts";
 import { QemuProcess } from "../qemu/qemu-process.ts";
@@ -46,7 +47,7 @@ export class ScriptedQemu implements AsyncDisposable {
   /** What its guest has printed and nobody has read. */
   console = "";
   /** Told when its guest is let go on. */
-  onContinue: () => void = () => undefined;
+  onContinue: () => Promise<void> = async () => undefined;
   #process: QemuProcess | undefined;
   readonly #child: ChildProcess;
   readonly #server: Server;
@@ -54,9 +55,9 @@ export class ScriptedQemu implements AsyncDisposable {
   readonly #refusals: { readonly command: string; readonly when: When }[] = [];
   #incoming: Promise<Buffer> | undefined;
 
-  /** In a folder that has a memory file and a folder for sockets. It has written to these pages. */
-  static async start(folder: string, name: string, pages: readonly number[] = []): Promise<ScriptedQemu> {
-    const child = spawn(MAP_MEMORY, [MEMORY_FILE, ...pages.map(String), "-name", name], {
+  /** In a folder that has a memory file and a folder for sockets. */
+  static async start(folder: string, name: string): Promise<ScriptedQemu> {
+    const child = spawn(MAP_MEMORY, [MEMORY_FILE, "-name", name], {
       cwd: folder,
       stdio: ["ignore", "pipe", "inherit"],
     });
@@ -92,6 +93,19 @@ export class ScriptedQemu implements AsyncDisposable {
 
   get hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** Of the memory that its guest has. */
+  async readPage(page: number): Promise<Buffer> {
+    await using memory = await open(`/proc/${this.#child.pid}/mem`, "r");
+    const at = (await this.#memoryAt()) + page * PAGE_BYTES;
+    return (await memory.read(Buffer.alloc(PAGE_BYTES), 0, PAGE_BYTES, at)).buffer;
+  }
+
+  /** As a guest does that runs: into the process, not the file. */
+  async writePage(page: number, bytes: Uint8Array): Promise<void> {
+    await using memory = await open(`/proc/${this.#child.pid}/mem`, "r+");
+    await memory.write(bytes, 0, PAGE_BYTES, (await this.#memoryAt()) + page * PAGE_BYTES);
   }
 
   async kill(): Promise<void> {
@@ -155,7 +169,7 @@ export class ScriptedQemu implements AsyncDisposable {
         return void (this.isRunning = false);
       case "cont":
         this.isRunning = true;
-        return this.onContinue();
+        return await this.onContinue();
       case "query-status":
         return { status: this.isRunning ? "running" : "paused" };
       case "query-block":
@@ -206,7 +220,17 @@ export class ScriptedQemu implements AsyncDisposable {
   async #save(filename: string): Promise<void> {
     if (this.isRunning) throw new Error("the guest must stand still");
     this.saved = randomBytes(STATE_BYTES);
-    await writeFile(join(await readlink(`/proc/${this.#child.pid}/cwd`), filename), this.saved);
+    await writeFile(join(await this.#folder(), filename), this.saved);
+  }
+
+  async #memoryAt(): Promise<number> {
+    return (await findMemoryMapping(this.process.identity.pid, join(await this.#folder(), MEMORY_FILE)))
+      .address;
+  }
+
+  /** Wherever it has been moved. */
+  async #folder(): Promise<string> {
+    return await readlink(`/proc/${this.#child.pid}/cwd`);
   }
 
   #load(): void {

@@ -10,7 +10,7 @@ import type { VmIdentity } from "@fastvm/contract";
 import { handshakeFields } from "../../identity/handshake.ts";
 import { ReadyPool } from "../../pool/ready-pool.ts";
 import { closeSlot, openSlot } from "../../pool/slot.ts";
-import type { SlotHost } from "../../pool/slot.ts";
+import type { Slot, SlotHost } from "../../pool/slot.ts";
 import { memoryMibOfSlot } from "../../pool/slot-memory.ts";
 import { MEMORY_FILE } from "../../qemu/machine.ts";
 import type { Accelerator } from "../../qemu/machine.ts";
@@ -62,16 +62,21 @@ async function openStandby(options: StandbyPoolOptions, template: Snapshot): Pro
     qemu: setOf(template),
   });
   try {
-    const owner = { vmId: newVmId(), identity: NOBODY, diskGib: manifest.diskGib };
-    const vm = new Vm(folder, initialRecord(template, owner, slot));
-    const guest = await startGuest(host, slot, template, vm);
-    await step("standby.started");
-    await rehearse(host, vm, guest);
-    return { slot, vm, guest };
+    return await standBy(host, slot, template);
   } catch (error) {
     await closeSlot(host, slot);
     throw error;
   }
+}
+
+/** In a slot that waits for the template's state. On failure the slot is still its opener's. */
+export async function standBy(host: StartContext, slot: Slot, template: Snapshot): Promise<Standby> {
+  const owner = { vmId: newVmId(), identity: NOBODY, diskGib: template.manifest.diskGib };
+  const vm = new Vm(slot.folder, initialRecord(template, owner, slot));
+  const guest = await startGuest(host, slot, template, vm);
+  await step("standby.started");
+  await rehearse(host, vm, guest);
+  return { slot, vm, guest };
 }
 
 /** What every launch does, done once: an identity, a command. */
