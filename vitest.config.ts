@@ -49,7 +49,8 @@ export default defineConfig({
     sequence: { sequencer: Sequencer },
     projects: [
       {
-        // Beside the source; no VM, no root. Runs in parallel, and all files of a worker in one realm: nothing here replaces a module.
+        // Beside the source; no VM, root only for the worker's over scripted QEMUs. Runs in parallel, and all files of a worker in one
+        // realm: nothing here replaces a module.
         resolve,
         ssr,
         test: {

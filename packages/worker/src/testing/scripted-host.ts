@@ -94,7 +94,8 @@ export class ScriptedHost implements AsyncDisposable {
   /** `poolSize`: how many VMs can be restored, until `fillPool`; `standbySize`: how many of them stand by already. */
   static async open(poolSize = 1, standbySize = 0): Promise<ScriptedHost> {
     const root = await mkdtemp(join(tmpdir(), "fastvm-scripted-"));
-    hookSteps(passStep);
+    openHosts += 1;
+    unhook = hookSteps(passStep);
     const host = new ScriptedHost(
       root,
       await makeTemplate(join(root, "cache", "template")),
@@ -253,6 +254,9 @@ export class ScriptedHost implements AsyncDisposable {
       await guest[Symbol.asyncDispose]();
     }
     await rm(this.root, { recursive: true, force: true });
+    // Other tests of the same realm listen themselves.
+    openHosts -= 1;
+    if (openHosts === 0) unhook();
   }
 
   #newContext(): WorkerContext {
@@ -354,6 +358,8 @@ interface Life {
 /** In which daemon something goes on. */
 const lives = new AsyncLocalStorage<Life>();
 let listener: StepHook | undefined;
+let openHosts = 0;
+let unhook = (): void => undefined;
 
 /** What a daemon that has ended was about to do stays undone for ever. */
 async function passStep(name: StepName): Promise<void> {
