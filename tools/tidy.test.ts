@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { ERROR_CATALOGUE } from "../packages/contract/src/errors/errors.ts";
 import { OPERATIONS } from "../packages/contract/src/api/fastvm/operations.ts";
-import { circlesOfC, climbs } from "./tidy/directions.ts";
+import { circlesOfC, climbs, emptyPlaces } from "./tidy/directions.ts";
 import { brokenAnchors, brokenLinks, undocumentedErrors } from "./tidy/documents.ts";
 import { deadExports } from "./tidy/exports.ts";
 import { misplacedImports, unusedFiles, wrongDirections } from "./tidy/imports.ts";
@@ -110,6 +110,12 @@ describe("imports", () => {
       ),
     ];
     expect(climbs(samples)).toEqual([]);
+  });
+
+  test("the table has no places that nothing takes", () => {
+    expect(emptyPlaces(FILES)).toEqual([]);
+    const moved = FILES.filter(({ path }) => !path.startsWith("packages/worker/src/ip/"));
+    expect(emptyPlaces(moved)).toEqual([expect.stringContaining("packages/worker/src/ip:")]);
   });
 
   test("no two modules of the agent include each other", () => {
