@@ -148,7 +148,8 @@ async function endQemuOrFail(
     if (victim !== undefined) process.kill(victim.pid, "SIGKILL");
     said(victim === undefined ? "there is no QEMU to end" : `ends ${victim.folder}`);
     // A VM that stood by and dies on its way makes its launch go the long way: then the VM may well run.
-    if (!steps.isReached || !plan.step.startsWith("restore.standby")) killed = victim?.folder.replace("vms/", "");
+    if (!steps.isReached || !plan.step.startsWith("restore.standby"))
+      killed = victim?.folder.replace("vms/", "");
     await steps.release();
   }
   const ended = await within(CALL_DEADLINE_MS, "the calls", work);

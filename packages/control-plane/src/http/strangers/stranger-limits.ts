@@ -19,6 +19,8 @@ export interface StrangerLimits {
   readonly resetsUnderStrain: number;
   /** Resets forgiven per second: clients that give up on what is slow do so for as long as they run. */
   readonly resetsForgivenPerSec: number;
+  /** Header fields of one HTTP/2 session's requests in one turn. As many streams as it may have, with ten each; a thousand cost some 2 ms. */
+  readonly fieldsPerTurn: number;
   /** SETTINGS of one HTTP/2 session. Clients send one, and another when they learn how fast the line is. */
   readonly settings: number;
   /**
@@ -46,6 +48,7 @@ export const STRANGER_LIMITS: StrangerLimits = {
   resets: 250,
   resetsUnderStrain: 20,
   resetsForgivenPerSec: 33,
+  fieldsPerTurn: 10_000,
   settings: 32,
   idlePerAddress: 4096,
   idle: 8192,

@@ -125,6 +125,20 @@ describe.each([
     expect(api.strangers.counts().addresses).toBe(1);
   });
 
+  test("requests with header fields by the ten thousand in one turn end their session, but of a client with a key", async () => {
+    await start();
+    const socket = open();
+    socket.write(Buffer.concat([greeting(), packedRequests(30, 1900)]));
+    expect(await goaway(socket)).toBe(CALM);
+    expect(begun).toBeLessThanOrEqual(10_000 / 1900);
+    expect(api.strangers.counts().addresses).toBe(1);
+    const session = openSession();
+    await get(session, { "x-api-key": "valid" });
+    const many = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`x${index}`, "1"]));
+    const answers = Array.from({ length: 30 }, () => get(session, many));
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(["answer"]));
+  });
+
   test("a body without end is read no more once its request was answered, but of a client with a key", async () => {
     await start();
     const [stranger, key] = [open("http/1.1"), open("http/1.1")];

@@ -111,11 +111,22 @@ export class Strangers {
     visitor.session = session;
     this.#watch(visitor, session);
     // Before the listener that makes a request of it. A stream that was reset already does not know its session any more.
-    session.prependListener("stream", (stream) => setVisitor(stream, visitor));
+    session.prependListener("stream", (stream, _headers, _flags, rawHeaders: readonly string[]) => {
+      setVisitor(stream, visitor);
+      this.#countFields(visitor, rawHeaders.length / 2);
+    });
     session.on("remoteSettings", () => {
       visitor.settings += 1;
       if (visitor.settings > this.#limits.settings) this.#cut(visitor);
     });
+  }
+
+  /** A byte of a read is a field of a request, where it names one that came before. A session that ends has the rest of the read skipped. */
+  #countFields(visitor: Visitor, fields: number): void {
+    if (visitor.isKnown || visitor.isGone) return;
+    if (visitor.fields === 0) setImmediate(() => (visitor.fields = 0));
+    visitor.fields += fields;
+    if (visitor.fields > this.#limits.fieldsPerTurn) this.#cut(visitor);
   }
 
   /** Frames that belong to no request show in the connection's bytes; what the protocol forbids ends the session without us. */

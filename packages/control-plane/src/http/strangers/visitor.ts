@@ -26,6 +26,8 @@ export class Visitor {
   session: Http2Session | undefined;
   requests = 0;
   settings = 0;
+  /** Header fields of HTTP/2 requests that came in this turn of the event loop. */
+  fields = 0;
   /** What it sends beside requests, once there is an HTTP/2 session; or, while it sends one, as a body that nobody reads. */
   overhead: FrameOverhead | undefined;
   lateBody: LateBody | undefined;
