@@ -19,7 +19,7 @@ export interface StrangerLimits {
   readonly resetsUnderStrain: number;
   /** Resets forgiven per second: clients that give up on what is slow do so for as long as they run. */
   readonly resetsForgivenPerSec: number;
-  /** Header fields of one HTTP/2 session's requests in one turn. As many streams as it may have, with ten each; a thousand cost some 2 ms. */
+  /** Header fields of one HTTP/2 session's requests in one turn. As many streams as it may have, with ten each. */
   readonly fieldsPerTurn: number;
   /** SETTINGS of one HTTP/2 session. Clients send one, and another when they learn how fast the line is. */
   readonly settings: number;

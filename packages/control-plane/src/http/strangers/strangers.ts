@@ -121,7 +121,7 @@ export class Strangers {
     });
   }
 
-  /** A byte of a read is a field of a request, where it names one that came before. A session that ends has the rest of the read skipped. */
+  /** A byte of a read is a field of a request, where it names one that came before. When a session ends the rest of the read is skipped. */
   #countFields(visitor: Visitor, fields: number): void {
     if (visitor.isKnown || visitor.isGone) return;
     if (visitor.fields === 0) setImmediate(() => (visitor.fields = 0));
