@@ -29,7 +29,6 @@ const ENVIRONMENT_READERS: ReadonlySet<string> = new Set([
   // Hands the whole environment on to the daemon that it starts.
   "packages/daemon/src/start-daemon.ts",
   "packages/cli/src/settings/environment.ts",
-  "packages/sdk/src/environment.ts",
 ]);
 
 const IMPORT =
