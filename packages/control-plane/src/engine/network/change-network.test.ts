@@ -204,12 +204,13 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
         const { id, release } = await begin(way);
         const change = api.call(`PUT /v1/vms/${id}/firewall`, CLOSED);
         await eventually(async () => expect((await api.store.vms.get(id))?.network).toBeDefined());
-        // When the start catches up with the record, and when the change makes sure of it.
-        api.worker.failNext("setNetworkPolicy", new Error("nft"));
-        api.worker.failNext("setNetworkPolicy", new Error("nft"));
+        // Whoever asks it, until the change is answered: the start that catches up with the record, the change
+        // that makes sure of it, and who asks again.
+        const refusing = vi.spyOn(api.worker, "setNetworkPolicy").mockRejectedValue(new Error("nft"));
         release();
         expect(await change).toMatchObject({ status: 502, body: { code: "network_failed" } });
         expect(await inRecord(id)).toEqual(DEFAULT);
+        refusing.mockRestore();
         await eventually(() => expect(atWorker(id)).toEqual(DEFAULT));
       },
     );
