@@ -20,15 +20,31 @@ export interface ClientOptions {
   readonly apiKey?: string | undefined;
   /** Default: the environment's `FASTVM_BASE_URL`, else `https://api.fastvm.org`. A path in it is kept. */
   readonly baseUrl?: string | undefined;
+  /** The same under the published package's name. */
+  readonly baseURL?: string | null | undefined;
   /** Milliseconds for one attempt. Default: 60 s, and 300 s for calls that move a whole VM. */
   readonly timeoutMs?: number | undefined;
+  /** The same under the published package's name. */
+  readonly timeout?: number | undefined;
   /** Attempts after the first, for calls that are safe to repeat. Default 2. */
   readonly maxRetries?: number | undefined;
   /** Replaces the global `fetch`, for a proxy or a test. */
   readonly fetch?: typeof globalThis.fetch | undefined;
   /** Sent with every call; wins over `FASTVM_CUSTOM_HEADERS`. */
   readonly defaultHeaders?: Readonly<Record<string, string>> | undefined;
+  /** What is told to `logger`. Default: the environment's `FASTVM_LOG`, else `warn`. Keys and bodies never are. */
+  readonly logLevel?: LogLevel | undefined;
+  /** Default: the console. */
+  readonly logger?: Logger | undefined;
 }
+
+export type LogLevel = "off" | "error" | "warn" | "info" | "debug";
+
+export type Logger = Readonly<Record<Exclude<LogLevel, "off">, (message: string) => void>>;
+
+/** From quiet to loud. */
+const LOG_LEVELS: readonly LogLevel[] = ["off", "error", "warn", "info", "debug"];
+const DEFAULT_LOG_LEVEL: LogLevel = "warn";
 
 export interface ClientConfig {
   readonly apiKey: string;
@@ -39,6 +55,7 @@ export interface ClientConfig {
   readonly maxRetries: number;
   readonly fetch: typeof globalThis.fetch;
   readonly headers: Readonly<Record<string, string>>;
+  log(level: Exclude<LogLevel, "off">, message: string): void;
 }
 
 /** Throws a FastvmError when there is no API key or the base URL cannot be one. */
@@ -47,11 +64,13 @@ export function readClientConfig(options: ClientOptions): ClientConfig {
   if (apiKey === undefined || apiKey === "") {
     throw new FastvmError("No API key: pass { apiKey } or set the FASTVM_API_KEY environment variable");
   }
-  const baseUrl = checkBaseUrl(options.baseUrl || readEnvironment("FASTVM_BASE_URL") || DEFAULT_BASE_URL);
+  const given = options.baseUrl || options.baseURL || readEnvironment("FASTVM_BASE_URL");
+  const baseUrl = checkBaseUrl(given || DEFAULT_BASE_URL);
+  const timeoutMs = options.timeoutMs ?? options.timeout;
   return {
     apiKey,
     baseUrl,
-    ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
     maxRetries: options.maxRetries ?? DEFAULT_MAX_RETRIES,
     // Called through a closure: a browser's fetch refuses to run with another `this`.
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
@@ -59,6 +78,15 @@ export function readClientConfig(options: ClientOptions): ClientConfig {
       ...parseHeaderLines(readEnvironment("FASTVM_CUSTOM_HEADERS") ?? ""),
       ...options.defaultHeaders,
     },
+    log: logOf(options),
+  };
+}
+
+function logOf({ logLevel, logger = globalThis.console }: ClientOptions): ClientConfig["log"] {
+  const named = LOG_LEVELS.find((level) => level === readEnvironment("FASTVM_LOG"));
+  const loudest = LOG_LEVELS.indexOf(logLevel ?? named ?? DEFAULT_LOG_LEVEL);
+  return (level, message) => {
+    if (LOG_LEVELS.indexOf(level) <= loudest) logger[level](`fastvm: ${message}`);
   };
 }
 

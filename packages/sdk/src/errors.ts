@@ -32,8 +32,10 @@ export class APIError extends FastvmError {
   readonly hint: string | undefined;
   /** The message without the status before it. */
   readonly detail: string;
+  /** The answer's body, parsed if it is JSON. */
+  readonly error: unknown;
 
-  constructor(status: number, details: ErrorDetails, headers: Headers) {
+  constructor(status: number, details: ErrorDetails, headers: Headers, body?: unknown) {
     super(`${status} ${details.message}`);
     this.status = status;
     this.headers = headers;
@@ -41,6 +43,7 @@ export class APIError extends FastvmError {
     this.field = details.field;
     this.hint = details.hint;
     this.detail = details.message;
+    this.error = body;
   }
 }
 
@@ -116,7 +119,7 @@ const MAX_MESSAGE_CHARS = 2000;
 export function errorFromResponse(status: number, body: string, headers: Headers): APIError {
   const details = readErrorDetails(body) ?? { message: body.trim().slice(0, MAX_MESSAGE_CHARS) || "no body" };
   const errorClass = CLASS_BY_STATUS.get(status) ?? (status >= 500 ? InternalServerError : APIError);
-  return new errorClass(status, details, headers);
+  return new errorClass(status, details, headers, parseJson(body) ?? body);
 }
 
 function readErrorDetails(body: string): ErrorDetails | undefined {
@@ -133,9 +136,13 @@ function readErrorDetails(body: string): ErrorDetails | undefined {
 }
 
 function parseObject(body: string): Record<string, unknown> | undefined {
+  const value = parseJson(body);
+  return typeof value === "object" && value !== null ? { ...value } : undefined;
+}
+
+function parseJson(body: string): unknown {
   try {
-    const value: unknown = JSON.parse(body);
-    return typeof value === "object" && value !== null ? { ...value } : undefined;
+    return JSON.parse(body);
   } catch {
     // A proxy on the way answers with text of its own; the caller shows it as it is.
     return undefined;

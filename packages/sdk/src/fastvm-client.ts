@@ -1,8 +1,10 @@
 /** The client with resources, `client.vms`, `client.snapshots`, `client.quotas`, `client.me`, and the helpers above them. */
 import { readClientConfig } from "./client-config.ts";
 import type { ClientOptions } from "./client-config.ts";
+import { BuildContexts, Builds } from "./builds/builds.ts";
+import type { ApiPromise } from "./http/api-promise.ts";
 import { HttpClient } from "./http/http-client.ts";
-import type { RequestOptions } from "./http/http-client.ts";
+import type { ApiRequest, RequestOptions } from "./http/http-client.ts";
 import { Quotas } from "./quotas.ts";
 import type { TransferCalls, TransferOptions } from "./files/transfer.ts";
 import { UserSshKeys } from "./ssh-keys/ssh-keys.ts";
@@ -15,28 +17,83 @@ export interface Health {
   readonly status?: string;
 }
 
+/** What a call by its path sends besides. */
+export interface RawRequestOptions extends RequestOptions {
+  /** Sent as JSON. */
+  readonly body?: unknown;
+}
+
 export class FastvmClient {
   readonly vms: Vms;
   readonly snapshots: Snapshots;
+  readonly builds: Builds;
+  readonly buildContexts: BuildContexts;
   readonly quotas: Quotas;
   readonly me: { readonly sshKeys: UserSshKeys };
+  readonly #options: ClientOptions;
   readonly #http: HttpClient;
+  readonly baseURL: string;
   readonly #transfers: TransferCalls;
 
   /** Throws a FastvmError when no API key is given or set in the environment. */
   constructor(options: ClientOptions = {}) {
     const config = readClientConfig(options);
+    this.#options = options;
+    this.baseURL = config.baseUrl;
     this.#http = new HttpClient(config);
     this.vms = new Vms(this.#http);
     this.snapshots = new Snapshots(this.#http, this.vms);
+    this.builds = new Builds(this.#http);
+    this.buildContexts = new BuildContexts(this.#http);
     this.quotas = new Quotas(this.#http);
     this.me = { sshKeys: new UserSshKeys(this.#http) };
     const { vms } = this;
     this.#transfers = { files: vms.files, run: (...call) => vms.run(...call), fetch: config.fetch };
   }
 
+  /** Another client, with some settings changed. */
+  withOptions(options: ClientOptions): FastvmClient {
+    return new FastvmClient({ ...this.#options, ...options });
+  }
+
+  /** Any call by its path, for what a later server has and this package does not. */
+  get<Result = unknown>(path: string, options?: RequestOptions): ApiPromise<Result> {
+    return this.#raw("GET", path, options);
+  }
+
+  post<Result = unknown>(path: string, options?: RawRequestOptions): ApiPromise<Result> {
+    return this.#raw("POST", path, options);
+  }
+
+  put<Result = unknown>(path: string, options?: RawRequestOptions): ApiPromise<Result> {
+    return this.#raw("PUT", path, options);
+  }
+
+  patch<Result = unknown>(path: string, options?: RawRequestOptions): ApiPromise<Result> {
+    return this.#raw("PATCH", path, options);
+  }
+
+  delete<Result = unknown>(path: string, options?: RawRequestOptions): ApiPromise<Result> {
+    return this.#raw("DELETE", path, options);
+  }
+
+  #raw<Result>(
+    method: ApiRequest["method"],
+    path: string,
+    options: RawRequestOptions = {},
+  ): ApiPromise<Result> {
+    const { body, ...rest } = options;
+    return this.#http.json({
+      method,
+      path,
+      body,
+      options: rest,
+      attempts: method === "POST" ? "once" : "retried",
+    });
+  }
+
   /** Whether the server is up. Needs no valid key. */
-  health(options?: RequestOptions): Promise<Health> {
+  health(options?: RequestOptions): ApiPromise<Health> {
     return this.#http.json({ method: "GET", path: "/healthz", options });
   }
 

@@ -1,7 +1,11 @@
 /** The package's face: what `import … from "fastvm"` has. */
-export { FastvmClient } from "./fastvm-client.ts";
-export type { Health } from "./fastvm-client.ts";
-export type { ClientOptions } from "./client-config.ts";
+// Programs of the published package import it so.
+// oxlint-disable-next-line import/no-default-export
+export { FastvmClient, FastvmClient as default } from "./fastvm-client.ts";
+export type { Health, RawRequestOptions } from "./fastvm-client.ts";
+export type { ClientOptions, Logger, LogLevel } from "./client-config.ts";
+export type { Build, BuildContexts, Builds, CreateBuildParams } from "./builds/builds.ts";
+export type { Answered, ApiPromise } from "./http/api-promise.ts";
 export type { RequestOptions } from "./http/http-client.ts";
 export {
   APIConnectionError,
@@ -27,8 +31,10 @@ export type {
   ExecExitEvent,
   ExecOptions,
   ExecOutputEvent,
+  ExecParams,
   ExecResult,
 } from "./exec/exec.ts";
+export type { PublishedExecEvent } from "./exec/published-events.ts";
 export { FileTransferError } from "./files/file-transfer-error.ts";
 export type { FetchFileParams, FilePresign, Files } from "./files/files.ts";
 export type { TransferOptions, TransferProgress } from "./files/transfer.ts";
@@ -50,6 +56,7 @@ export type {
   ListVmsParams,
   MachineType,
   Metadata,
+  OfVm,
   SnapshotRestoreWarnings,
   UpdateVmParams,
   Vm,

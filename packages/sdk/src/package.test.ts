@@ -26,6 +26,8 @@ import { promisify } from "node:util";
 
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
 const EXAMPLES = fileURLToPath(new URL("../../../examples/", import.meta.url));
+/** As one is written for the published package. */
+const PUBLISHED_PROGRAM = fileURLToPath(new URL("../../../e2e/calls/published-program.ts", import.meta.url));
 const require = createRequire(import.meta.url);
 const NODE_TYPES = dirname(dirname(require.resolve("@types/node/package.json")));
 /** The oldest that the package promises to run on. */
@@ -81,7 +83,9 @@ describe("the built package", () => {
     expect(snippets.length).toBeGreaterThanOrEqual(5);
     const examples = readdirSync(EXAMPLES).filter((name) => name.endsWith(".mjs"));
     expect(examples.length).toBeGreaterThanOrEqual(4);
-    const programs = examples.map((name) => readFileSync(join(EXAMPLES, name), "utf8"));
+    const programs = [...examples.map((name) => join(EXAMPLES, name)), PUBLISHED_PROGRAM].map((path) =>
+      readFileSync(path, "utf8"),
+    );
     const files = [...snippets, ...programs].map((code, index) => {
       writeFileSync(join(consumer, `snippet-${index}.ts`), code);
       return `snippet-${index}.ts`;

@@ -1,4 +1,5 @@
 /** `client.quotas`: what the organisation may use and what it uses. */
+import type { ApiPromise } from "./http/api-promise.ts";
 import type { HttpClient, RequestOptions } from "./http/http-client.ts";
 
 export interface QuotaValues {
@@ -24,7 +25,7 @@ export class Quotas {
   }
 
   /** Paused VMs count against nothing. */
-  retrieve(options?: RequestOptions): Promise<QuotaUsage> {
+  retrieve(options?: RequestOptions): ApiPromise<QuotaUsage> {
     return this.#http.json({ method: "GET", path: "/v1/org/quotas", options });
   }
 }

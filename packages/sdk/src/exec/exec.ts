@@ -19,6 +19,17 @@ export interface ExecOptions extends RequestOptions {
   readonly user?: string | undefined;
 }
 
+/** A command as the published package takes it, and as it goes over the wire. */
+export interface ExecParams {
+  readonly command: Command;
+  readonly timeoutSec?: number | undefined;
+  /** Base64. */
+  readonly stdin?: string | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly cwd?: string | undefined;
+  readonly user?: string | undefined;
+}
+
 /** A finished command. Output beyond 4 MiB per stream is cut and flagged; `stream` has no such limit. */
 export interface ExecResult {
   /** 128 + n when signal n ended it, 124 when its time ran out, 126 or 127 when it could not be started. */
@@ -58,16 +69,28 @@ export interface ExecBody {
   readonly user?: string | undefined;
 }
 
-export function execBody(command: Command, options: ExecOptions | undefined): ExecBody {
+export function isCommand(what: Command | ExecParams): what is Command {
+  return typeof what === "string" || Array.isArray(what);
+}
+
+export function execBody(what: Command | ExecParams, options: ExecOptions | undefined): ExecBody {
+  if (!isCommand(what)) {
+    const { stdin, ...params } = what;
+    return { ...params, command: argvOf(what.command), ...(stdin === undefined ? {} : { stdin }) };
+  }
   const stdin = options?.stdin;
   return {
-    command: typeof command === "string" ? ["sh", "-c", command] : command,
+    command: argvOf(what),
     timeoutSec: options?.timeoutSec,
     env: options?.env,
     cwd: options?.cwd,
     user: options?.user,
     ...(stdin === undefined ? {} : { stdin: toBase64(asBytes(stdin)) }),
   };
+}
+
+function argvOf(command: Command): readonly string[] {
+  return typeof command === "string" ? ["sh", "-c", command] : command;
 }
 
 function asBytes(value: string | Uint8Array): Uint8Array {

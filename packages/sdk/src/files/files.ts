@@ -2,6 +2,7 @@
 import type { ExecResult } from "../exec/exec.ts";
 import { execTimeoutMs } from "../exec/exec.ts";
 import { VM_WORK_TIMEOUT_MS } from "../client-config.ts";
+import type { ApiPromise } from "../http/api-promise.ts";
 import type { HttpClient, RequestOptions } from "../http/http-client.ts";
 import { joinPath } from "../http/path.ts";
 import { vmIdOf } from "../vms/vm.ts";
@@ -32,7 +33,7 @@ export class Files {
   }
 
   /** `path` only names the object; any is taken. */
-  presign(vm: VmRef, params: { readonly path: string }, options?: RequestOptions): Promise<FilePresign> {
+  presign(vm: VmRef, params: { readonly path: string }, options?: RequestOptions): ApiPromise<FilePresign> {
     return this.#http.json({
       method: "POST",
       path: joinPath("v1", "vms", vmIdOf(vm), "files", "presign"),
@@ -43,7 +44,7 @@ export class Files {
   }
 
   /** Makes the VM fetch what was PUT to the staging object. The result's exit code says whether it could. */
-  fetch(vm: VmRef, params: FetchFileParams, options?: RequestOptions): Promise<ExecResult> {
+  fetch(vm: VmRef, params: FetchFileParams, options?: RequestOptions): ApiPromise<ExecResult> {
     return this.#http.json({
       method: "POST",
       path: joinPath("v1", "vms", vmIdOf(vm), "files", "fetch"),

@@ -1,4 +1,5 @@
 /** `client.vms.firewall`: what is enforced, and what it has decided. Changed by `vms.setFirewall` and `vms.patchFirewall`. */
+import type { ApiPromise } from "../http/api-promise.ts";
 import type { HttpClient, RequestOptions } from "../http/http-client.ts";
 import { joinPath } from "../http/path.ts";
 import { vmIdOf } from "../vms/vm.ts";
@@ -52,7 +53,7 @@ export class VmFirewall {
     this.#http = http;
   }
 
-  get(vm: VmRef, options?: RequestOptions): Promise<FirewallReport> {
+  get(vm: VmRef, options?: RequestOptions): ApiPromise<FirewallReport> {
     return this.#http.json({ method: "GET", path: joinPath("v1", "vms", vmIdOf(vm), "firewall"), options });
   }
 }

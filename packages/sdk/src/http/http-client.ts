@@ -6,6 +6,8 @@ import { DEFAULT_TIMEOUT_MS } from "../client-config.ts";
 import type { ClientConfig } from "../client-config.ts";
 import { APIConnectionError, APIConnectionTimeoutError, errorFromResponse, FastvmError } from "../errors.ts";
 import { SDK_VERSION } from "../version.ts";
+import { answerWith, ApiPromise } from "./api-promise.ts";
+import type { Answered } from "./api-promise.ts";
 import { Deadline, sleep } from "./deadline.ts";
 import { isRetryable, retryDelayMs } from "./retry-policy.ts";
 
@@ -15,6 +17,8 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds for one attempt; `Infinity` for no limit. */
   readonly timeoutMs?: number | undefined;
+  /** The same under the published package's name. */
+  readonly timeout?: number | undefined;
   /** Attempts after the first. Default: the client's, or 0 for calls that must not be repeated blindly. */
   readonly maxRetries?: number | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
@@ -22,7 +26,7 @@ export interface RequestOptions {
   readonly query?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
-interface ApiRequest {
+export interface ApiRequest {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Already encoded, from the API's root: `/v1/vms`. */
   readonly path: string;
@@ -51,8 +55,8 @@ export class HttpClient {
   }
 
   /** The answer's JSON; `undefined` for an answer without a body. */
-  async json<Result>(request: ApiRequest): Promise<Result> {
-    return this.#withRetries(request, (open) => readJson<Result>(open));
+  json<Result>(request: ApiRequest): ApiPromise<Result> {
+    return new ApiPromise(this.#withRetries(request, (open) => readJson<Result>(open)));
   }
 
   /** Resolves at the answer's headers. The time limit ends there, the caller's signal goes on. */
@@ -73,7 +77,10 @@ export class HttpClient {
       const outcome = await this.#attempt(request, use);
       if (outcome.ok) return outcome.value;
       if (!outcome.isRetryable || retry >= maxRetries) throw outcome.error;
-      await sleep(retryDelayMs(retry, outcome.headers), request.options?.signal);
+      const delayMs = retryDelayMs(retry, outcome.headers);
+      const nth = `retry ${retry + 1} of ${maxRetries} in ${Math.round(delayMs)} ms`;
+      this.#config.log("info", `${request.method} ${request.path}: ${nth}: ${String(outcome.error)}`);
+      await sleep(delayMs, request.options?.signal);
     }
   }
 
@@ -83,10 +90,18 @@ export class HttpClient {
   ): Promise<Outcome<Result>> {
     const { options } = request;
     const timeoutMs =
-      options?.timeoutMs ?? this.#config.timeoutMs ?? request.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS;
+      options?.timeoutMs ??
+      options?.timeout ??
+      this.#config.timeoutMs ??
+      request.defaultTimeoutMs ??
+      DEFAULT_TIMEOUT_MS;
     const deadline = new Deadline(timeoutMs, options?.signal);
+    const url = this.#url(request);
+    const startedAt = performance.now();
     try {
-      const response = await this.#config.fetch(this.#url(request), this.#init(request, deadline.signal));
+      const response = await this.#config.fetch(url, this.#init(request, deadline.signal));
+      const took = Math.round(performance.now() - startedAt);
+      this.#config.log("info", `${request.method} ${url} answered ${response.status} in ${took} ms`);
       if (!response.ok) return await failedAnswer(response, deadline);
       return { ok: true, value: await use({ response, deadline }) };
     } catch (cause) {
@@ -128,13 +143,13 @@ type Outcome<Result> =
       readonly headers?: Headers;
     };
 
-async function readJson<Result>({ response, deadline }: OpenResponse): Promise<Result> {
+async function readJson<Result>({ response, deadline }: OpenResponse): Promise<Answered<Result>> {
   const text = await response.text();
   deadline.release();
   try {
     const value: unknown = text.trim() === "" ? undefined : JSON.parse(text);
     // The wire is the one place where a type is taken on trust: a later server may send more than we know.
-    return value as Result;
+    return { data: value as Result, response: answerWith(response, text) };
   } catch (cause) {
     throw new FastvmError(`The answer is not JSON: ${text.slice(0, 200)}`, { cause });
   }

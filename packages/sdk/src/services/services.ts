@@ -1,8 +1,9 @@
 /** `client.vms.services`: names under which a VM's TCP ports are reached through the platform's proxy. */
+import type { ApiPromise } from "../http/api-promise.ts";
 import type { HttpClient, RequestOptions } from "../http/http-client.ts";
 import { joinPath } from "../http/path.ts";
-import { vmIdOf } from "../vms/vm.ts";
-import type { VmRef } from "../vms/vm.ts";
+import { namedIn, vmIdOf } from "../vms/vm.ts";
+import type { OfVm, VmRef } from "../vms/vm.ts";
 
 export interface Service {
   /** 1 to 29 of `a-z`, `0-9` and single inner hyphens. */
@@ -32,28 +33,47 @@ export class Services {
   }
 
   /** Sorted by name. */
-  list(vm: VmRef, options?: RequestOptions): Promise<Service[]> {
+  list(vm: VmRef, options?: RequestOptions): ApiPromise<Service[]> {
     return this.#http.json({ method: "GET", path: pathOf(vm), options });
   }
 
   /** Fine when it is there already; throws ConflictError when the name has another port. At most 16 a VM. */
-  register(vm: VmRef, params: RegisterServiceParams, options?: RequestOptions): Promise<Service> {
+  register(vm: VmRef, params: RegisterServiceParams, options?: RequestOptions): ApiPromise<Service> {
     return this.#http.json({ method: "POST", path: pathOf(vm), body: params, attempts: "once", options });
   }
 
   /** Makes the service or changes it. */
   update(
+    serviceName: string,
+    params: OfVm & Omit<RegisterServiceParams, "name">,
+    options?: RequestOptions,
+  ): ApiPromise<Service>;
+  update(
     vm: VmRef,
     name: string,
     params: Omit<RegisterServiceParams, "name">,
     options?: RequestOptions,
-  ): Promise<Service> {
-    return this.#http.json({ method: "PUT", path: pathOf(vm, name), body: params, options });
+  ): ApiPromise<Service>;
+  update(
+    first: VmRef,
+    second: string | (OfVm & Omit<RegisterServiceParams, "name">),
+    third?: Omit<RegisterServiceParams, "name"> | RequestOptions,
+    fourth?: RequestOptions,
+  ): ApiPromise<Service> {
+    const isOurs = typeof second === "string";
+    const [vm, name] = namedIn(first, second);
+    const { id: _, ...published } = isOurs ? { id: "" } : second;
+    const body = isOurs ? third : published;
+    const options = isOurs ? fourth : (third as RequestOptions | undefined);
+    return this.#http.json({ method: "PUT", path: pathOf(vm, name), body, options });
   }
 
   /** Fine when there is none. */
-  async delete(vm: VmRef, name: string, options?: RequestOptions): Promise<void> {
-    await this.#http.json({ method: "DELETE", path: pathOf(vm, name), accept: "*/*", options });
+  delete(serviceName: string, params: OfVm, options?: RequestOptions): ApiPromise<void>;
+  delete(vm: VmRef, name: string, options?: RequestOptions): ApiPromise<void>;
+  delete(first: VmRef, second: string | OfVm, options?: RequestOptions): ApiPromise<void> {
+    const path = pathOf(...namedIn(first, second));
+    return this.#http.json({ method: "DELETE", path, accept: "*/*", options });
   }
 }
 

@@ -1,5 +1,6 @@
 /** `client.snapshots`: one method per call of the API's snapshot routes, and `restore`. */
 import { VM_WORK_TIMEOUT_MS } from "../client-config.ts";
+import type { ApiPromise } from "../http/api-promise.ts";
 import type { HttpClient, RequestOptions } from "../http/http-client.ts";
 import { joinPath } from "../http/path.ts";
 import { metadataQuery } from "../vms/vm.ts";
@@ -18,7 +19,7 @@ export class Snapshots {
   }
 
   /** Saves a running or paused VM, which goes on; resolves when the snapshot is on disk. Never repeated by itself. */
-  create(params: CreateSnapshotParams, options?: RequestOptions): Promise<Snapshot> {
+  create(params: CreateSnapshotParams, options?: RequestOptions): ApiPromise<Snapshot> {
     return this.#http.json({
       method: "POST",
       path: "/v1/snapshots",
@@ -29,7 +30,7 @@ export class Snapshots {
     });
   }
 
-  list(params: ListSnapshotsParams = {}, options?: RequestOptions): Promise<Snapshot[]> {
+  list(params: ListSnapshotsParams = {}, options?: RequestOptions): ApiPromise<Snapshot[]> {
     return this.#http.json({
       method: "GET",
       path: "/v1/snapshots",
@@ -38,12 +39,12 @@ export class Snapshots {
     });
   }
 
-  retrieve(snapshot: SnapshotRef, options?: RequestOptions): Promise<Snapshot> {
+  retrieve(snapshot: SnapshotRef, options?: RequestOptions): ApiPromise<Snapshot> {
     return this.#http.json({ method: "GET", path: pathOf(snapshot), options });
   }
 
   /** The same as `retrieve`. */
-  get(snapshot: SnapshotRef, options?: RequestOptions): Promise<Snapshot> {
+  get(snapshot: SnapshotRef, options?: RequestOptions): ApiPromise<Snapshot> {
     return this.retrieve(snapshot, options);
   }
 
@@ -51,16 +52,16 @@ export class Snapshots {
     snapshot: SnapshotRef,
     params: { readonly name?: string | undefined },
     options?: RequestOptions,
-  ): Promise<Snapshot> {
+  ): ApiPromise<Snapshot> {
     return this.#http.json({ method: "PATCH", path: pathOf(snapshot), body: params, options });
   }
 
-  rename(snapshot: SnapshotRef, name: string, options?: RequestOptions): Promise<Snapshot> {
+  rename(snapshot: SnapshotRef, name: string, options?: RequestOptions): ApiPromise<Snapshot> {
     return this.update(snapshot, { name }, options);
   }
 
   /** VMs that were restored from it live on. */
-  delete(snapshot: SnapshotRef, options?: RequestOptions): Promise<DeletedResource> {
+  delete(snapshot: SnapshotRef, options?: RequestOptions): ApiPromise<DeletedResource> {
     return this.#http.json({ method: "DELETE", path: pathOf(snapshot), options });
   }
 
@@ -70,7 +71,7 @@ export class Snapshots {
     params: Omit<LaunchParams, "snapshotId" | "machineType"> = {},
     options?: RequestOptions,
     wait?: LaunchWaitOptions,
-  ): Promise<Vm> {
+  ): ApiPromise<Vm> {
     return this.#vms.launch({ ...params, snapshotId: snapshotIdOf(snapshot) }, options, wait);
   }
 }

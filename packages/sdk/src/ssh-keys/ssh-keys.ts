@@ -1,8 +1,9 @@
 /** SSH keys: `client.vms.sshKeys` of one VM, `client.me.sshKeys` of the user. */
+import type { ApiPromise } from "../http/api-promise.ts";
 import type { HttpClient, RequestOptions } from "../http/http-client.ts";
 import { joinPath } from "../http/path.ts";
-import { vmIdOf } from "../vms/vm.ts";
-import type { DeletedResource, VmRef } from "../vms/vm.ts";
+import { namedIn, vmIdOf } from "../vms/vm.ts";
+import type { DeletedResource, OfVm, VmRef } from "../vms/vm.ts";
 
 export interface SshKey {
   /** `<type> <base64>`, without its comment. */
@@ -32,12 +33,12 @@ export class VmSshKeys {
     this.#http = http;
   }
 
-  list(vm: VmRef, options?: RequestOptions): Promise<SshKeyList> {
+  list(vm: VmRef, options?: RequestOptions): ApiPromise<SshKeyList> {
     return this.#http.json({ method: "GET", path: pathOf(vm), options });
   }
 
   /** Throws ConflictError when the VM has the key already. */
-  add(vm: VmRef, params: AddSshKeyParams, options?: RequestOptions): Promise<SshKey> {
+  add(vm: VmRef, params: AddSshKeyParams, options?: RequestOptions): ApiPromise<SshKey> {
     return this.#http.json({
       method: "POST",
       path: pathOf(vm),
@@ -47,8 +48,10 @@ export class VmSshKeys {
     });
   }
 
-  delete(vm: VmRef, fingerprint: string, options?: RequestOptions): Promise<DeletedResource> {
-    return this.#http.json({ method: "DELETE", path: pathOf(vm, fingerprint), options });
+  delete(fingerprint: string, params: OfVm, options?: RequestOptions): ApiPromise<DeletedResource>;
+  delete(vm: VmRef, fingerprint: string, options?: RequestOptions): ApiPromise<DeletedResource>;
+  delete(first: VmRef, second: string | OfVm, options?: RequestOptions): ApiPromise<DeletedResource> {
+    return this.#http.json({ method: "DELETE", path: pathOf(...namedIn(first, second)), options });
   }
 }
 
@@ -60,17 +63,17 @@ export class UserSshKeys {
     this.#http = http;
   }
 
-  list(options?: RequestOptions): Promise<SshKeyList> {
+  list(options?: RequestOptions): ApiPromise<SshKeyList> {
     return this.#http.json({ method: "GET", path: "/v1/me/ssh-keys", options });
   }
 
   /** Throws ConflictError when the key is known already. */
-  add(params: AddSshKeyParams, options?: RequestOptions): Promise<SshKey> {
+  add(params: AddSshKeyParams, options?: RequestOptions): ApiPromise<SshKey> {
     const body = oneLine(params);
     return this.#http.json({ method: "POST", path: "/v1/me/ssh-keys", body, attempts: "once", options });
   }
 
-  delete(fingerprint: string, options?: RequestOptions): Promise<DeletedResource> {
+  delete(fingerprint: string, options?: RequestOptions): ApiPromise<DeletedResource> {
     return this.#http.json({
       method: "DELETE",
       path: joinPath("v1", "me", "ssh-keys", fingerprint),

@@ -77,6 +77,11 @@ export interface VmTtl {
 /** Calls that concern a VM take its id or the VM itself. */
 export type VmRef = string | { readonly id: string };
 
+/** Of which VM, where the published package's calls begin with the name of what belongs to it. */
+export interface OfVm {
+  readonly id: string;
+}
+
 export interface LaunchParams {
   /** Required unless `snapshotId` is given. */
   readonly machineType?: MachineType | undefined;
@@ -116,6 +121,12 @@ export interface DeletedResource {
 
 export function vmIdOf(vm: VmRef): string {
   return typeof vm === "string" ? vm : vm.id;
+}
+
+/** The VM and the name of a thing of it: `(vm, name)`, or as the published package has it, `(name, { id })`. */
+export function namedIn(first: VmRef, second: string | OfVm): readonly [vm: VmRef, name: string] {
+  if (typeof second === "string") return [first, second];
+  return [second.id, vmIdOf(first)];
 }
 
 /** The query's `metadata.<key>=<value>` pairs. */

@@ -1,7 +1,16 @@
 /** `client.vms`: one method per call of the API's VM routes. */
 import { VM_WORK_TIMEOUT_MS } from "../client-config.ts";
-import { execBody, execResultOf, execTimeoutMs } from "../exec/exec.ts";
-import type { Command, ExecEvent, ExecOptions, ExecResult, WireExecResult } from "../exec/exec.ts";
+import { execBody, execResultOf, execTimeoutMs, isCommand } from "../exec/exec.ts";
+import type {
+  Command,
+  ExecEvent,
+  ExecOptions,
+  ExecParams,
+  ExecResult,
+  WireExecResult,
+} from "../exec/exec.ts";
+import { publishedEvents } from "../exec/published-events.ts";
+import type { PublishedExecEvent } from "../exec/published-events.ts";
 import { execStream } from "../exec/exec-stream.ts";
 import { Files } from "../files/files.ts";
 import type {
@@ -11,6 +20,7 @@ import type {
   PatchFirewallPolicy,
 } from "../firewall/firewall-policy.ts";
 import { VmFirewall } from "../firewall/vm-firewall.ts";
+import type { ApiPromise } from "../http/api-promise.ts";
 import type { HttpClient, RequestOptions } from "../http/http-client.ts";
 import { joinPath } from "../http/path.ts";
 import { Services } from "../services/services.ts";
@@ -53,8 +63,8 @@ export class Vms {
    * Starts a VM from a machine type or a snapshot and resolves when it runs. Never repeated by itself: that could
    * make two VMs. Throws VMLaunchError when the VM fails, VMNotReadyError when it takes longer than `timeoutMs`.
    */
-  async launch(params: LaunchParams, options?: RequestOptions, wait: LaunchWaitOptions = {}): Promise<Vm> {
-    const vm = await this.#http.json<Vm>({
+  launch(params: LaunchParams, options?: RequestOptions, wait: LaunchWaitOptions = {}): ApiPromise<Vm> {
+    const launched = this.#http.json<Vm>({
       method: "POST",
       path: "/v1/vms",
       body: params,
@@ -62,9 +72,11 @@ export class Vms {
       defaultTimeoutMs: VM_WORK_TIMEOUT_MS,
       options,
     });
-    if (vm.status === "running" || wait.wait === false) return vm;
-    failIfTerminal(vm);
-    return this.waitUntilRunning(vm, { ...wait, signal: options?.signal });
+    return launched.map((vm) => {
+      if (vm.status === "running" || wait.wait === false) return vm;
+      failIfTerminal(vm);
+      return this.waitUntilRunning(vm, { ...wait, signal: options?.signal });
+    });
   }
 
   /** Resolves when the VM runs; for one that was launched with `wait: false`, or found in a list. */
@@ -76,30 +88,30 @@ export class Vms {
   }
 
   /** All VMs of the organisation that are not deleted. */
-  list(params: ListVmsParams = {}, options?: RequestOptions): Promise<Vm[]> {
+  list(params: ListVmsParams = {}, options?: RequestOptions): ApiPromise<Vm[]> {
     const query = { status: params.status, ...metadataQuery(params.metadata) };
     return this.#http.json({ method: "GET", path: "/v1/vms", query, options });
   }
 
-  retrieve(vm: VmRef, options?: RequestOptions): Promise<Vm> {
+  retrieve(vm: VmRef, options?: RequestOptions): ApiPromise<Vm> {
     return this.#http.json({ method: "GET", path: pathOf(vm), options });
   }
 
   /** The same as `retrieve`. */
-  get(vm: VmRef, options?: RequestOptions): Promise<Vm> {
+  get(vm: VmRef, options?: RequestOptions): ApiPromise<Vm> {
     return this.retrieve(vm, options);
   }
 
   /** Only the fields that are given change. */
-  update(vm: VmRef, params: UpdateVmParams, options?: RequestOptions): Promise<Vm> {
+  update(vm: VmRef, params: UpdateVmParams, options?: RequestOptions): ApiPromise<Vm> {
     return this.#http.json({ method: "PATCH", path: pathOf(vm), body: params, options });
   }
 
-  rename(vm: VmRef, name: string, options?: RequestOptions): Promise<Vm> {
+  rename(vm: VmRef, name: string, options?: RequestOptions): ApiPromise<Vm> {
     return this.update(vm, { name }, options);
   }
 
-  delete(vm: VmRef, options?: RequestOptions): Promise<DeletedResource> {
+  delete(vm: VmRef, options?: RequestOptions): ApiPromise<DeletedResource> {
     return this.#http.json({
       method: "DELETE",
       path: pathOf(vm),
@@ -112,53 +124,69 @@ export class Vms {
    * Runs a command and resolves when it has ended, whatever its exit code. The command ends with its call: an
    * abort or a timeout kills it. Throws CommandLostError when its VM or host is lost in the middle.
    */
-  async run(vm: VmRef, command: Command, options?: ExecOptions): Promise<ExecResult> {
-    const result = await this.#http.json<WireExecResult>({
+  run(vm: VmRef, params: ExecParams, options?: RequestOptions): ApiPromise<ExecResult>;
+  run(vm: VmRef, command: Command, options?: ExecOptions): ApiPromise<ExecResult>;
+  run(vm: VmRef, what: Command | ExecParams, options?: ExecOptions): ApiPromise<ExecResult> {
+    const body = execBody(what, options);
+    const result = this.#http.json<WireExecResult>({
       method: "POST",
       path: pathOf(vm, "exec"),
-      body: execBody(command, options),
+      body,
       attempts: "once",
-      defaultTimeoutMs: execTimeoutMs(options?.timeoutSec, VM_WORK_TIMEOUT_MS),
+      defaultTimeoutMs: execTimeoutMs(body.timeoutSec, VM_WORK_TIMEOUT_MS),
       options,
     });
-    return execResultOf(result);
+    return result.map(execResultOf);
   }
 
   /**
-   * Runs a command and yields its output as it comes, then one `exit` event. The command starts at the first read
-   * and is killed when the loop is left. `timeoutMs` counts until the stream begins.
+   * Runs a command and yields its output as it comes, then one exit. The command starts at the first read
+   * and is killed when the loop is left. `timeoutMs` counts until the stream begins. Asked for by an object, as in the
+   * published package, its events are those of that package.
    */
-  stream(vm: VmRef, command: Command, options?: ExecOptions): AsyncGenerator<ExecEvent, void, undefined> {
-    return execStream(() =>
+  stream(
+    vm: VmRef,
+    params: ExecParams,
+    options?: RequestOptions,
+  ): AsyncGenerator<PublishedExecEvent, void, undefined>;
+  stream(vm: VmRef, command: Command, options?: ExecOptions): AsyncGenerator<ExecEvent, void, undefined>;
+  stream(
+    vm: VmRef,
+    what: Command | ExecParams,
+    options?: ExecOptions,
+  ): AsyncGenerator<ExecEvent | PublishedExecEvent, void, undefined> {
+    const events = execStream(() =>
       this.#http.open({
         method: "POST",
         path: pathOf(vm, "exec"),
-        body: execBody(command, options),
+        body: execBody(what, options),
         accept: "application/x-ndjson",
         attempts: "once",
         defaultTimeoutMs: VM_WORK_TIMEOUT_MS,
         options,
       }),
     );
+    return isCommand(what) ? events : publishedEvents(events);
   }
 
   /** Saves the VM's memory and frees it; `resume` goes on at the same instruction. Fine on a paused VM. */
-  pause(vm: VmRef, options?: RequestOptions): Promise<Vm> {
+  pause(vm: VmRef, options?: RequestOptions): ApiPromise<Vm> {
     return this.#transition(vm, "pause", options);
   }
 
   /** Resolves when the VM runs again, waiting for room on the host if it must. */
-  async resume(vm: VmRef, options?: RequestOptions, wait: LaunchWaitOptions = {}): Promise<Vm> {
-    const resumed = await this.#transition(vm, "resume", options);
-    if (resumed.status === "running" || wait.wait === false) return resumed;
-    return this.waitUntilRunning(vm, { ...wait, signal: options?.signal });
+  resume(vm: VmRef, options?: RequestOptions, wait: LaunchWaitOptions = {}): ApiPromise<Vm> {
+    return this.#transition(vm, "resume", options).map((resumed) => {
+      if (resumed.status === "running" || wait.wait === false) return resumed;
+      return this.waitUntilRunning(vm, { ...wait, signal: options?.signal });
+    });
   }
 
   /**
    * Captures a running or paused VM once and starts `count` VMs that go on from there, with its memory, processes and
    * files; the source goes on too. Rejects only when the capture fails: each child has an outcome of its own.
    */
-  fork(vm: VmRef, params: ForkParams = {}, options?: RequestOptions): Promise<ForkResult> {
+  fork(vm: VmRef, params: ForkParams = {}, options?: RequestOptions): ApiPromise<ForkResult> {
     return this.#http.json({
       method: "POST",
       path: pathOf(vm, "fork"),
@@ -170,12 +198,12 @@ export class Vms {
   }
 
   /** Starts the VM's ttl anew. Throws ConflictError when it has none. */
-  refreshTtl(vm: VmRef, options?: RequestOptions): Promise<Vm> {
+  refreshTtl(vm: VmRef, options?: RequestOptions): ApiPromise<Vm> {
     return this.#http.json({ method: "POST", path: pathOf(vm, "ttl", "refresh"), options });
   }
 
   /** Replaces the whole policy, in either dialect. In force when it resolves. */
-  setFirewall(vm: VmRef, policy: FirewallInput, options?: RequestOptions): Promise<Vm> {
+  setFirewall(vm: VmRef, policy: FirewallInput, options?: RequestOptions): ApiPromise<Vm> {
     return this.#http.json({ method: "PUT", path: pathOf(vm, "firewall"), body: policy, options });
   }
 
@@ -184,25 +212,25 @@ export class Vms {
     vm: VmRef,
     patch: PatchFirewallPolicy | NetworkPolicy | EgressModePolicy,
     options?: RequestOptions,
-  ): Promise<Vm> {
+  ): ApiPromise<Vm> {
     return this.#http.json({ method: "PATCH", path: pathOf(vm, "firewall"), body: patch, options });
   }
 
-  consoleToken(vm: VmRef, options?: RequestOptions): Promise<ConsoleToken> {
+  consoleToken(vm: VmRef, options?: RequestOptions): ApiPromise<ConsoleToken> {
     return this.#http.json({ method: "POST", path: pathOf(vm, "console-token"), options });
   }
 
   /** What the VM uses of its host now, in whatever state it is. */
-  stats(vm: VmRef, options?: RequestOptions): Promise<VmStats> {
+  stats(vm: VmRef, options?: RequestOptions): ApiPromise<VmStats> {
     return this.#http.json({ method: "GET", path: pathOf(vm, "stats"), options });
   }
 
   /** What the guest's console and the VM's QEMU printed last; of a VM that failed, as much as was kept. */
-  logs(vm: VmRef, options?: RequestOptions): Promise<VmLogs> {
+  logs(vm: VmRef, options?: RequestOptions): ApiPromise<VmLogs> {
     return this.#http.json({ method: "GET", path: pathOf(vm, "logs"), options });
   }
 
-  #transition(vm: VmRef, name: "pause" | "resume", options: RequestOptions | undefined): Promise<Vm> {
+  #transition(vm: VmRef, name: "pause" | "resume", options: RequestOptions | undefined): ApiPromise<Vm> {
     return this.#http.json({
       method: "POST",
       path: pathOf(vm, name),
