@@ -1,4 +1,6 @@
-"""Both clients behind one face, so that each test is written once: the one for asyncio is driven from a loop in a thread."""
+"""
+Both clients behind one face, so that each test is written once: the one for asyncio is driven from a loop in a thread.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The table of calls that both SDKs play, and how this one is played: by name, with the arguments under Python's names."""
+"""
+The table of calls that both SDKs play, and how this one is played: by name, with the arguments under Python's names.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The documents that the SDK is made to: what of them is code, which calls they sign, and what they say that answers hold."""
+"""
+The documents that the SDK is made to: what of them is code, which calls they sign, and what they say that answers hold.
+"""
 
 from __future__ import annotations
 

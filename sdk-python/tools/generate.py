@@ -1,4 +1,7 @@
-"""Writes what follows from the server's description: models, parameters and routes. `--check` only says whether what is there is what it would write."""
+"""
+Writes what follows from the server's description: models, parameters and routes. `--check` only says whether what is
+there is what it would write.
+"""
 
 from __future__ import annotations
 

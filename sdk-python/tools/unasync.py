@@ -1,4 +1,7 @@
-"""Writes the client for threads from the one for asyncio, word by word. `--check` only says whether what is there is what it would write."""
+"""
+Writes the client for threads from the one for asyncio, word by word. `--check` only says whether what is there is what
+it would write.
+"""
 
 from __future__ import annotations
 

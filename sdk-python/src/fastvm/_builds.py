@@ -1,4 +1,7 @@
-"""What the documents say of image builds. A server whose description has them not answers 404; the generated part takes them over when it has."""
+"""
+What the documents say of image builds. A server whose description has them not answers 404; the generated part takes
+them over when it has.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Where a client's settings come from: what the constructor is given, then the environment, then the defaults. Only here the environment is read."""
+"""
+Where a client's settings come from: what the constructor is given, then the environment, then the defaults. Only here
+the environment is read.
+"""
 
 from __future__ import annotations
 
@@ -80,5 +83,8 @@ def environment(name: str) -> Optional[str]:
 
 
 def child_environment() -> Dict[str, str]:
-    """For a local `tar`: its words are read, so they must not be translated. macOS would pack a second file beside each with attributes."""
+    """
+    For a local `tar`: its words are read, so they must not be translated. macOS would pack a second file beside each
+    with attributes.
+    """
     return {**os.environ, "LC_ALL": "C", "COPYFILE_DISABLE": "1"}

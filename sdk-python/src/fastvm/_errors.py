@@ -162,7 +162,9 @@ class BuildNotReadyError(FastvmError, TimeoutError):
 
 
 class CommandLostError(FastvmError):
-    """The command had started, and then its VM or its host was lost. Nobody knows how far it came, so it is not repeated."""
+    """
+    The command had started, and then its VM or its host was lost. Nobody knows how far it came, so it is not repeated.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

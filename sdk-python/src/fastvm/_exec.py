@@ -1,4 +1,6 @@
-"""Commands in a VM: what goes in, what comes back, and how a stream of bytes is cut into events. Does no input or output."""
+"""
+Commands in a VM: what goes in, what comes back, and how a stream of bytes is cut into events. Does no input or output.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,8 @@ MAX_LINE_BYTES = 32 * 1024 * 1024
 @dataclass(frozen=True)
 class ExecEvent:
     """
-    One event of a running command: `o` (stdout) and `e` (stderr) with `data`, the bytes as the command wrote them, which may end within a line or a
-    character; last and exactly once `x` (exit).
+    One event of a running command: `o` (stdout) and `e` (stderr) with `data`, the bytes as the command wrote them,
+    which may end within a line or a character; last and exactly once `x` (exit).
     """
 
     type: str

@@ -1,4 +1,7 @@
-"""What a file that is copied by itself keeps besides its bytes: permissions and time. Its owner is whoever receives it, so no set-id bit goes along."""
+"""
+What a file that is copied by itself keeps besides its bytes: permissions and time. Its owner is whoever receives it, so
+no set-id bit goes along.
+"""
 
 from __future__ import annotations
 

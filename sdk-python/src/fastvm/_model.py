@@ -1,6 +1,6 @@
 """
-What goes over the wire as objects, and back. A field keeps its wire name in a table of its class; what the class does not know is kept beside
-it, so that a later server loses nothing by an older client.
+What goes over the wire as objects, and back. A field keeps its wire name in a table of its class; what the class does
+not know is kept beside it, so that a later server loses nothing by an older client.
 """
 
 from __future__ import annotations

@@ -23,7 +23,9 @@ SHOWN_CHARS = 200
 
 
 def path_of(template: str, parts: Sequence[str]) -> str:
-    """Fills the template's names in order. Raises for `.`, `..` and the empty one: a URL parser would resolve them away."""
+    """
+    Fills the template's names in order. Raises for `.`, `..` and the empty one: a URL parser would resolve them away.
+    """
     left = list(parts)
     return PLACEHOLDER.sub(lambda _: segment(left.pop(0)), template)
 

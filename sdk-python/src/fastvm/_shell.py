@@ -1,4 +1,7 @@
-"""Shell words, and the commands by which a VM does its side of a transfer. POSIX `sh`, `tar`, `curl`; GNU's `stat` and `touch` where they are there."""
+"""
+Shell words, and the commands by which a VM does its side of a transfer. POSIX `sh`, `tar`, `curl`; GNU's `stat` and
+`touch` where they are there.
+"""
 
 from __future__ import annotations
 
@@ -137,8 +140,9 @@ def put_file(path: str, url: str) -> str:
 
 def pack_and_put(pack_arguments: str, url: str) -> str:
     """
-    A plain `sh` has no pipefail: tar's own status travels through a file, so that a folder that was read in part is not taken for a whole one.
-    Status 1 means that a file changed while it was read, which on a running system is nothing unusual.
+    A plain `sh` has no pipefail: tar's own status travels through a file, so that a folder that was read in part is not
+    taken for a whole one. Status 1 means that a file changed while it was read, which on a running system is nothing
+    unusual.
     """
     return "; ".join(
         [

@@ -1,4 +1,7 @@
-"""The local `tar`, as a source or a target of bytes. A tar that fails makes the transfer fail. Its calls wait; asyncio makes them in threads."""
+"""
+The local `tar`, as a source or a target of bytes. A tar that fails makes the transfer fail. Its calls wait; asyncio
+makes them in threads.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ from ._tar_flavor import OTHER, tar_flavor
 
 MAX_COMPLAINT_CHARS = 2000
 CHUNK_BYTES = 256 * 1024
-# What GNU tar, bsdtar and busybox say when they make a member's absolute path a relative one and go on as if nothing were wrong. No archive of
-# ours has such a member: whoever made it means harm.
+# What GNU tar, bsdtar and busybox say when they make a member's absolute path a relative one and go on as if nothing
+# were wrong. No archive of ours has such a member: whoever made it means harm.
 ABSOLUTE_MEMBER = re.compile(r"^\w*tar: removing leading", re.IGNORECASE)
 
 
@@ -37,8 +40,8 @@ def packing(folder: str, options: Sequence[str], file: Optional[str] = None) -> 
 
 def unpacking(folder: str, options: Sequence[str]) -> "TarProcess":
     """
-    Into a folder that exists, over what is there. Archives with absolute paths, `..` or links that lead outside are an error, and nothing of them
-    lands outside the folder: tar sees to that by itself.
+    Into a folder that exists, over what is there. Archives with absolute paths, `..` or links that lead outside are an
+    error, and nothing of them lands outside the folder: tar sees to that by itself.
     """
     return TarProcess(["-xz", *options, "-C", folder], reads=False)
 
@@ -107,7 +110,9 @@ class TarProcess:
         self._listener.join()
 
     def _listen(self) -> None:
-        """Line by line and before it is cut: an archive may bring many warnings in order to hide the one that counts."""
+        """
+        Line by line and before it is cut: an archive may bring many warnings in order to hide the one that counts.
+        """
         stderr = self._process.stderr
         if stderr is None:
             return

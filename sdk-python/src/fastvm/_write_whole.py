@@ -56,7 +56,10 @@ class WholeFile:
 
 
 class UnpackedFile:
-    """The same for a file that comes in an archive, of which it is the only member that is looked at: `folder` is what to unpack into."""
+    """
+    The same for a file that comes in an archive, of which it is the only member that is looked at: `folder` is what to
+    unpack into.
+    """
 
     def __init__(self, local_path: str, member: str, metadata: Optional[FileMetadata]) -> None:
         self._path = local_path

@@ -1,4 +1,7 @@
-"""What the documents have no word of, equal in the SDK for TypeScript: fork, pause and resume, console, stats, logs, what firewalls have decided."""
+"""
+What the documents have no word of, equal in the SDK for TypeScript: fork, pause and resume, console, stats, logs, what
+firewalls have decided.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The table of calls against a real daemon, from top to bottom; what was recorded of answers is still what answers have."""
+"""
+The table of calls against a real daemon, from top to bottom; what was recorded of answers is still what answers have.
+"""
 
 from __future__ import annotations
 

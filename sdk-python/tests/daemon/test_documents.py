@@ -193,7 +193,8 @@ class TestAsync:
                 asyncio.run(once())
                 return capsys.readouterr().out
 
-            # A job that was just started may have said nothing yet; a second session of one name is refused, and shows the first.
+            # A job that was just started may have said nothing yet; a second session of one name is refused, and shows
+            # the first.
             eventually(lambda: shown().startswith(first))
 
     def test_a_firewall(self, daemon: Daemon) -> None:

@@ -116,7 +116,10 @@ def works_in(pid: str, folder: str) -> bool:
 
 
 def test_a_vm_that_dies(ours: Any, daemon: Daemon, launch: Any) -> None:
-    """A command that has said something is lost, one that was waited for is an error of the server, and the VM does not come to run."""
+    """
+    A command that has said something is lost, one that was waited for is an error of the server, and the VM does not
+    come to run.
+    """
     vm = launch()
     failures = []
 

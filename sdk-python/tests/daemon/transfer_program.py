@@ -1,4 +1,7 @@
-"""One transfer, or one command with much stdin, in a process of its own, whose memory can be told from the test's. Prints its peak in MiB as JSON."""
+"""
+One transfer, or one command with much stdin, in a process of its own, whose memory can be told from the test's. Prints
+its peak in MiB as JSON.
+"""
 
 from __future__ import annotations
 

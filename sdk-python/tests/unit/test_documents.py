@@ -1,4 +1,7 @@
-"""What the documents sign and describe is there: each method with its parameters and defaults, each answer with its fields."""
+"""
+What the documents sign and describe is there: each method with its parameters and defaults, each answer with its
+fields.
+"""
 
 from __future__ import annotations
 

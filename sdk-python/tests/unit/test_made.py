@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# It takes half a minute when it has seen nothing of this before, so what it has seen is kept beside the rest of the build.
+# It takes half a minute when it has seen nothing of this before, so what it has seen is kept beside the rest of the
+# build.
 MYPY = ["-m", "mypy", "--no-error-summary", f"--cache-dir={ROOT.parent / '.fastvm' / 'mypy'}"]
 
 

@@ -1,4 +1,6 @@
-"""`client.builds` and `client.build_contexts`: snapshots made from images. `client.build` makes these calls and waits."""
+"""
+`client.builds` and `client.build_contexts`: snapshots made from images. `client.build` makes these calls and waits.
+"""
 
 from __future__ import annotations
 

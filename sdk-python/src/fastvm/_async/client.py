@@ -34,8 +34,9 @@ DEFAULT_BUILD_SECONDS = 3600.0
 
 class AsyncFastvmClient:
     """
-    `api_key` and `base_url` default to the environment's FASTVM_API_KEY and FASTVM_BASE_URL. `timeout` is in seconds, or as httpx has it; without
-    it each call has its own default. Calls that are safe to repeat are repeated `max_retries` times. Connections are kept and shared.
+    `api_key` and `base_url` default to the environment's FASTVM_API_KEY and FASTVM_BASE_URL. `timeout` is in seconds,
+    or as httpx has it; without it each call has its own default. Calls that are safe to repeat are repeated
+    `max_retries` times. Connections are kept and shared.
     """
 
     def __init__(
@@ -117,9 +118,9 @@ class AsyncFastvmClient:
         on_progress: Optional[OnProgress] = None,
     ) -> None:
         """
-        Copies a file or a folder of this machine into the VM, where a folder's contents join those of a folder that is there. Memory use does not
-        grow with the size. Folders, and files with holes, need `tar` on this machine. Raises FileTransferError, and FileNotFoundError when there
-        is nothing to upload.
+        Copies a file or a folder of this machine into the VM, where a folder's contents join those of a folder that is
+        there. Memory use does not grow with the size. Folders, and files with holes, need `tar` on this machine. Raises
+        FileTransferError, and FileNotFoundError when there is nothing to upload.
         """
         transfer = AsyncTransfer(
             self.vms,
@@ -156,8 +157,8 @@ class AsyncFastvmClient:
         timeout: float = DEFAULT_BUILD_SECONDS,
     ) -> Snapshot:
         """
-        A snapshot of a VM with the image's files. `dockerfile` is its text, `context_dir` the folder that its COPY reads. Raises BuildError when
-        the build fails, BuildNotReadyError after `timeout` seconds.
+        A snapshot of a VM with the image's files. `dockerfile` is its text, `context_dir` the folder that its COPY
+        reads. Raises BuildError when the build fails, BuildNotReadyError after `timeout` seconds.
         """
         url = None if context_dir is None else await self._send_context(str(context_dir))
         build = await self.builds.create(

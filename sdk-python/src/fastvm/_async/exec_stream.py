@@ -1,6 +1,6 @@
 """
-A running command's output as it comes. Reading is what moves it on: a reader that waits makes the command wait, and one that closes the stream,
-or leaves its `with`, kills the command.
+A running command's output as it comes. Reading is what moves it on: a reader that waits makes the command wait, and one
+that closes the stream, or leaves its `with`, kills the command.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""`client.vms.files`: the two calls that file transfers are made of. `client.upload` and `client.download` make them."""
+"""
+`client.vms.files`: the two calls that file transfers are made of. `client.upload` and `client.download` make them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`client.vms.firewall`: what is enforced, and what it has decided. Changed by `vms.set_firewall` and `vms.patch_firewall`."""
+"""
+`client.vms.firewall`: what is enforced, and what it has decided. Changed by `vms.set_firewall` and
+`vms.patch_firewall`.
+"""
 
 from __future__ import annotations
 

@@ -45,7 +45,9 @@ class AsyncSnapshots:
         extra_query: Optional[Query] = None,
         extra_body: Optional[Mapping[str, Any]] = None,
     ) -> Snapshot:
-        """Saves a running or paused VM, which goes on; returns when the snapshot is on disk. Never repeated by itself."""
+        """
+        Saves a running or paused VM, which goes on; returns when the snapshot is on disk. Never repeated by itself.
+        """
         options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
         body = present(vm_id=id_of(vm_id), name=name)
         return await self._http.call(

@@ -73,9 +73,9 @@ class AsyncVms:
         extra_body: Optional[Mapping[str, Any]] = None,
     ) -> VM:
         """
-        Starts a VM from a machine type or a snapshot and returns when it runs. Not repeated by itself: that could make two VMs. Raises
-        VMLaunchError when the VM fails, VMNotReadyError when it takes longer than `wait_timeout` seconds. With `wait=False` it returns the VM as
-        the first answer has it, running or queued.
+        Starts a VM from a machine type or a snapshot and returns when it runs. Not repeated by itself: that could make
+        two VMs. Raises VMLaunchError when the VM fails, VMNotReadyError when it takes longer than `wait_timeout`
+        seconds. With `wait=False` it returns the VM as the first answer has it, running or queued.
         """
         options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
         body = present(
@@ -218,8 +218,8 @@ class AsyncVms:
         extra_body: Optional[Mapping[str, Any]] = None,
     ) -> ForkResult:
         """
-        Captures a running or paused VM once and starts `count` VMs that go on from there, with its memory, processes and files; the source goes
-        on too. Raises only when the capture fails: each child has an outcome of its own.
+        Captures a running or paused VM once and starts `count` VMs that go on from there, with its memory, processes
+        and files; the source goes on too. Raises only when the capture fails: each child has an outcome of its own.
         """
         options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
         body = present(count=count, names=None if names is None else [*names], metadata=metadata, firewall=firewall)
@@ -241,7 +241,9 @@ class AsyncVms:
         extra_query: Optional[Query] = None,
         extra_body: Optional[Mapping[str, Any]] = None,
     ) -> VM:
-        """Replaces the whole policy, in force when it returns. With `mode`, `ingress` is a list of the older dialect."""
+        """
+        Replaces the whole policy, in force when it returns. With `mode`, `ingress` is a list of the older dialect.
+        """
         options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
         body = given(ingress=ingress, egress=egress, dns=dns, mode=mode)
         return await self._http.call(routes.SET_VM_FIREWALL, id_of(id), body=body, options=options)
@@ -329,8 +331,9 @@ class AsyncVms:
         extra_body: Optional[Mapping[str, Any]] = None,
     ) -> ExecVMResponse:
         """
-        Runs a command and returns when it has ended, whatever its exit code. A string is run by `sh -c`. The command ends with its call. `stdin`
-        is text, bytes, or a file or iterable of bytes of any size. Raises CommandLostError when its VM or host is lost in the middle.
+        Runs a command and returns when it has ended, whatever its exit code. A string is run by `sh -c`. The command
+        ends with its call. `stdin` is text, bytes, or a file or iterable of bytes of any size. Raises CommandLostError
+        when its VM or host is lost in the middle.
         """
         options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
         argv, data = argv_of(command), None
@@ -362,8 +365,9 @@ class AsyncVms:
         extra_body: Optional[Mapping[str, Any]] = None,
     ) -> AsyncExecStream:
         """
-        Runs a command and gives its output as it comes, without a limit, then one exit. It starts at the first read and is killed when the stream
-        is closed. `timeout` is what may pass between two pieces; the server sends a heartbeat every 15 s.
+        Runs a command and gives its output as it comes, without a limit, then one exit. It starts at the first read and
+        is killed when the stream is closed. `timeout` is what may pass between two pieces; the server sends a heartbeat
+        every 15 s.
         """
         options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
 

@@ -1,5 +1,7 @@
 # Made by tools/unasync.py from _async/builds.py; not to be edited.
-"""`client.builds` and `client.build_contexts`: snapshots made from images. `client.build` makes these calls and waits."""
+"""
+`client.builds` and `client.build_contexts`: snapshots made from images. `client.build` makes these calls and waits.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Made by tools/unasync.py from _async/exec_stream.py; not to be edited.
 """
-A running command's output as it comes. Reading is what moves it on: a reader that waits makes the command wait, and one that closes the stream,
-or leaves its `with`, kills the command.
+A running command's output as it comes. Reading is what moves it on: a reader that waits makes the command wait, and one
+that closes the stream, or leaves its `with`, kills the command.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 # Made by tools/unasync.py from _async/files.py; not to be edited.
-"""`client.vms.files`: the two calls that file transfers are made of. `client.upload` and `client.download` make them."""
+"""
+`client.vms.files`: the two calls that file transfers are made of. `client.upload` and `client.download` make them.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 # Made by tools/unasync.py from _async/firewall.py; not to be edited.
-"""`client.vms.firewall`: what is enforced, and what it has decided. Changed by `vms.set_firewall` and `vms.patch_firewall`."""
+"""
+`client.vms.firewall`: what is enforced, and what it has decided. Changed by `vms.set_firewall` and
+`vms.patch_firewall`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
-`FastVM`: the flat client. Each method is one thing to do and returns when it is done. All calls share a connection: over https one of HTTP/2,
-where the server speaks it.
+`FastVM`: the flat client. Each method is one thing to do and returns when it is done. All calls share a connection:
+over https one of HTTP/2, where the server speaks it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from .._waiting import Patience, is_running, not_ready
 from .._async.blocking import sleep
 from .models import VM, CommandResult, FirewallPolicy, OrgQuotaUsage, PatchFirewallPolicy, Snapshot
 
-# Not the other client's name: by it the server knows that firewalls are to be shown in the older dialect where they can be.
+# Not the other client's name: by it the server knows that firewalls are to be shown in the older dialect where they can
+# be.
 AGENT = "fastvm-flat-python"
 DEFAULT_TIMEOUT = 300.0
 DEFAULT_MACHINE = "c1m2"
@@ -124,8 +125,8 @@ class FastVM:
         stdin: Optional[AsyncStdin] = None,
     ) -> CommandResult:
         """
-        Runs a command and waits for its end; a string is run by `sh -c`. Losing the connection kills it. After 502, 503 and 504 it is sent again,
-        up to three times, unless its `stdin` can be read only once.
+        Runs a command and waits for its end; a string is run by `sh -c`. Losing the connection kills it. After 502, 503
+        and 504 it is sent again, up to three times, unless its `stdin` can be read only once.
         """
         retries = TRANSIENT_RETRIES if stdin is None or isinstance(stdin, (str, bytes, bytearray)) else 0
         retry = 0
@@ -183,8 +184,8 @@ class FastVM:
         metadata: Optional[Mapping[str, str]] = None,
     ) -> "List[VM]":
         """
-        Captures a VM once and starts `count` VMs that go on from there. Raises a ForkError when any child failed, after the children that did
-        start were removed.
+        Captures a VM once and starts `count` VMs that go on from there. Raises a ForkError when any child failed, after
+        the children that did start were removed.
         """
         result = await self._vms.fork(id_of(vm), count=count, names=names, metadata=metadata)
         started = [child.vm for child in result.children if child.vm is not None]

@@ -1,4 +1,7 @@
-"""VMs, snapshots and quotas as the flat client shows them: moments as text, units written `mib` and `gib`, the older firewall."""
+"""
+VMs, snapshots and quotas as the flat client shows them: moments as text, units written `mib` and `gib`, the older
+firewall.
+"""
 
 from __future__ import annotations
 
