@@ -15,6 +15,7 @@ const LAYERS = 17;
 /** Above what a snapshot keeps as a delta. */
 const LARGE_DELTA_MIB = 70;
 const SETTLE_DEADLINE_MS = 60_000;
+const OWN_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICAhIiMkJSYnKCkqKywtLi8wMTIzNDU2Nzg5Ojs8PT4/";
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f steps";
 
 let steps: Steps;
@@ -101,6 +102,18 @@ test("a daemon ends at its step, once", async () => {
   await daemon.restart();
   expect(await client.vms.pause(vm)).toMatchObject({ status: "paused" });
   await client.vms.resume(vm);
+});
+
+test("a key that a daemon recorded, and ended before it told the VM, is there after the next start", async () => {
+  await steps.order({ step: "control.keys.recorded", effect: "kill" });
+  await expect(client.me.sshKeys.add({ publicKey: OWN_KEY })).rejects.toThrow();
+  await daemon.ended();
+  await daemon.restart();
+  const { keys } = await client.me.sshKeys.list();
+  expect(keys.map(({ publicKey }) => publicKey)).toEqual([OWN_KEY]);
+  await eventually(async () => {
+    expect(await sh(client, vm, "cat /root/.ssh/authorized_keys")).toContain(OWN_KEY);
+  }, SETTLE_DEADLINE_MS);
 });
 
 test("the operations pass every step that is listed", async () => {

@@ -38,6 +38,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
       "engine/files",
       "engine/exec",
     ],
+    ["engine/owed"],
     ["engine/states"],
     ["engine"],
     ["engine/reconcile/reconciler.ts", "engine/placement/capacity-queue.ts"],

@@ -138,6 +138,8 @@ export const STEPS = [
   "control.delete-snapshot.settled",
   "control.network.enforced",
   "control.network.recorded",
+  "control.keys.installed",
+  "control.keys.recorded",
 ] as const;
 
 export type StepName = (typeof STEPS)[number];

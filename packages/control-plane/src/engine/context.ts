@@ -1,5 +1,5 @@
 /** What every transition needs. */
-import type { VmId, WorkerPort } from "@fastvm/contract";
+import type { WorkerPort } from "@fastvm/contract";
 import type { Clock } from "../clock.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import type { Log } from "../log.ts";
@@ -28,6 +28,4 @@ export interface LifecycleContext {
   readonly reconciler: Reconciler;
   /** What the worker is told of records that changed, by VM. */
   readonly updates: SerialByKey;
-  /** VMs whose network is not known to be as their record says. */
-  readonly owedNetworks: Set<VmId>;
 }

@@ -6,17 +6,16 @@ import { expireOverdue } from "./vms/expire.ts";
 import { EventFeed } from "./events/event-feed.ts";
 import { isCallersFault } from "./failure.ts";
 import { InflightOperations, type Watch } from "./inflight.ts";
-import { insistOnOwedNetworks } from "./network/change-network.ts";
 import { compare } from "./reconcile/compare.ts";
 import { Reconciler, type Scope } from "./reconcile/reconciler.ts";
 import { SerialByKey } from "./serial-by-key.ts";
 import { followWorker } from "./vms/worker-events.ts";
 
+/** The others follow with the next look. */
+const MAX_DUE_AT_ONCE = 256;
+
 export function createLifecycle(
-  deps: Omit<
-    LifecycleContext,
-    "events" | "inflight" | "queue" | "reconciler" | "updates" | "owedNetworks" | "lendRoom"
-  > & {
+  deps: Omit<LifecycleContext, "events" | "inflight" | "queue" | "reconciler" | "updates" | "lendRoom"> & {
     readonly lendRoom?: LendRoom | undefined;
   },
 ): LifecycleContext {
@@ -33,7 +32,6 @@ export function createLifecycle(
     inflight,
     reconciler,
     updates: new SerialByKey(),
-    owedNetworks: new Set(),
     queue,
   };
   return ctx;
@@ -59,9 +57,9 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
   );
   const stopInsisting = regularly(
     insistEveryMs,
-    () => insistOnOwedNetworks(ctx),
+    async () => ctx.reconciler.lookNow(...(await ctx.store.owed.due(ctx.clock.now(), MAX_DUE_AT_ONCE))),
     (error) => {
-      ctx.log.error({ err: error }, "networks could not be brought in line with their records");
+      ctx.log.error({ err: error }, "what workers are owed could not be looked at");
     },
   );
   ctx.queue.wake();

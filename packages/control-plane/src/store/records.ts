@@ -5,6 +5,7 @@ import { ApiKeyRepository } from "./api-key-repository.ts";
 import type { ChangeListener } from "./change-notices.ts";
 import { EventRepository, type EventSink } from "./event-repository.ts";
 import { OrganisationRepository } from "./organisation-repository.ts";
+import { OwedRepository } from "./owed-repository.ts";
 import { QuarantineRepository } from "./quarantine-repository.ts";
 import type { Schema } from "./schema.ts";
 import { SnapshotRepository } from "./snapshot-repository.ts";
@@ -18,6 +19,7 @@ export interface Records {
   readonly snapshots: SnapshotRepository;
   readonly sshKeys: SshKeyRepository;
   readonly events: EventRepository;
+  readonly owed: OwedRepository;
   readonly quarantine: QuarantineRepository;
 }
 
@@ -30,6 +32,7 @@ export function recordsOf(db: Kysely<Schema>, onVmChange: ChangeListener<VmId>, 
     snapshots: new SnapshotRepository(db),
     sshKeys: new SshKeyRepository(db),
     events: new EventRepository(db, sink),
+    owed: new OwedRepository(db),
     quarantine: new QuarantineRepository(db),
   };
 }

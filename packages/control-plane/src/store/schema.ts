@@ -13,6 +13,7 @@ export interface Schema {
   events: EventRow;
   eventCounters: EventCounterRow;
   sshKeys: SshKeyRow;
+  owed: OwedRow;
   locks: LockRow;
   quarantine: QuarantineRow;
 }
@@ -122,4 +123,18 @@ export interface QuarantineRow {
 interface LockRow {
   name: string;
   revision: number;
+}
+
+/** What the worker has of a VM's record beside the VM itself. */
+export type OwedKind = "network" | "keys" | "deadline";
+
+/** The worker is not known to have this part of the record. */
+export interface OwedRow {
+  vmId: VmId;
+  kind: OwedKind;
+  /** One more with each change: who has told an older one has not told this one. */
+  revision: number;
+  /** How often the worker has refused it. */
+  attempts: number;
+  retryAt: number;
 }

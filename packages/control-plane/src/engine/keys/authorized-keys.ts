@@ -1,15 +1,11 @@
 /** Who may log in to a VM: its own keys and its organisation's. Installed in running VMs at once, in others when they next run. */
-import {
-  defaultVmName,
-  FastvmError,
-  hostnameOf,
-  type OrgId,
-  type VmId,
-  type VmIdentity,
-} from "@fastvm/contract";
+import { defaultVmName, FastvmError, hostnameOf, type VmId, type VmIdentity } from "@fastvm/contract";
 import type { VmSshKey } from "../../store/vm-settings.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { LifecycleContext } from "../context.ts";
+import { changeToldFirst } from "../owed/change-told-first.ts";
+import { tellOwed } from "../owed/tell-owed.ts";
+import type { WorkerPart } from "../owed/worker-part.ts";
 import { isNotRunning } from "../states/not-running.ts";
 
 /** A guest that answers takes milliseconds; clients give up at 60 s. */
@@ -41,43 +37,33 @@ export async function changeVmKeys(
   vmId: VmId,
   change: (vm: VmRecord) => readonly VmSshKey[],
 ): Promise<void> {
-  await ctx.updates.run(vmId, async () => {
-    const before = await ctx.store.vms.get(vmId);
-    if (before === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile");
-    const proposed = { ...before, sshKeys: change(before) };
-    await install(ctx, proposed);
-    const after = await ctx.store.transaction(async (records) => {
-      const vm = await records.vms.lock(vmId);
-      return vm === undefined ? undefined : records.vms.update(vmId, { sshKeys: change(vm) });
-    });
-    if (after === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile");
-    // It began to run meanwhile, with the keys of before.
-    if (before.status !== "running") await install(ctx, after);
-  });
+  const steps = ["control.keys.installed", "control.keys.recorded"] as const;
+  await ctx.updates.run(vmId, () =>
+    changeToldFirst(ctx, vmId, {
+      part: KEYS,
+      change: (vm) => ({ sshKeys: change(vm) }),
+      isSame: (one, other) => JSON.stringify(one.sshKeys) === JSON.stringify(other.sshKeys),
+      steps,
+    }),
+  );
+  // It began to run meanwhile, with the keys of before.
+  await tellOwed(ctx, [KEYS], vmId);
 }
 
-/** As the record has them now. */
-export async function installKeys(ctx: LifecycleContext, vmId: VmId): Promise<void> {
-  await ctx.updates.run(vmId, async () => {
-    const vm = await ctx.store.vms.get(vmId);
-    if (vm !== undefined) await install(ctx, vm);
-  });
-}
-
-/** After a change of the organisation's keys. A VM that does not answer gets them when it next starts; it holds up nobody. */
-export async function installKeysEverywhere(ctx: LifecycleContext, orgId: OrgId): Promise<void> {
-  const vms = await ctx.store.vms.list(orgId, ["running"]);
+/** After a change of an organisation's keys, to the VMs that it owes them. One that does not answer gets them later; it holds up nobody. */
+export async function installKeysIn(ctx: LifecycleContext, vmIds: readonly VmId[]): Promise<void> {
   await Promise.all(
-    vms.map((vm) =>
-      installKeys(ctx, vm.id).catch((error: unknown) => {
-        ctx.log.warn({ err: error, vmId: vm.id }, "SSH keys could not be installed in a VM");
+    vmIds.map((vmId) =>
+      tellOwed(ctx, [KEYS], vmId).catch((error: unknown) => {
+        ctx.log.warn({ err: error, vmId }, "SSH keys could not be installed in a VM");
       }),
     ),
   );
 }
 
+export const KEYS: WorkerPart = { kind: "keys", tell: install };
+
 async function install(ctx: LifecycleContext, vm: VmRecord): Promise<void> {
-  if (vm.status !== "running") return;
   const signal = AbortSignal.timeout(INSTALL_DEADLINE_MS);
   try {
     await ctx.worker.setAuthorizedKeys(vm.id, await authorizedKeysOf(ctx, vm), { signal });

@@ -1,7 +1,7 @@
 /**
  * Who may log in: the keys of an organisation, which open all its VMs, and those of one VM. In force in running VMs when a method resolves.
  */
-import { FastvmError, MAX_USER_SSH_KEYS, MAX_VM_SSH_KEYS } from "@fastvm/contract";
+import { FastvmError, MAX_USER_SSH_KEYS, MAX_VM_SSH_KEYS, step } from "@fastvm/contract";
 import type { Records } from "../../store/records.ts";
 import type { SshKeyRow } from "../../store/schema.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
@@ -9,7 +9,7 @@ import type { VmSshKey } from "../../store/vm-settings.ts";
 import type { Caller } from "../caller.ts";
 import type { LifecycleContext } from "../context.ts";
 import { findVm } from "../find.ts";
-import { changeVmKeys, installKeysEverywhere } from "./authorized-keys.ts";
+import { changeVmKeys, installKeysIn } from "./authorized-keys.ts";
 import { parsePublicKey } from "./parse-public-key.ts";
 
 /** `name` is normalised; empty for none. */
@@ -32,16 +32,26 @@ export class SshKeys {
   async addOwn({ orgId }: Caller, { publicKey, name }: NewSshKey): Promise<SshKeyRow> {
     const parsed = parsePublicKey(publicKey);
     const key = { ...parsed, orgId, name: name === "" ? null : name, createdAt: this.#ctx.clock.now() };
-    await this.#ctx.store.transaction((records) => add(records, key));
-    await installKeysEverywhere(this.#ctx, orgId);
+    const vmIds = await this.#ctx.store.transaction(async (records) => {
+      await add(records, key);
+      return records.owed.putForAll(orgId, "keys");
+    });
+    await step("control.keys.recorded");
+    await installKeysIn(this.#ctx, vmIds);
     return key;
   }
 
   async removeOwn({ orgId }: Caller, fingerprint: string): Promise<void> {
-    if (fingerprint.includes("\0") || !(await this.#ctx.store.sshKeys.remove(orgId, fingerprint))) {
-      throw new FastvmError("not_found", "there is no such key", { field: "fingerprint" });
-    }
-    await installKeysEverywhere(this.#ctx, orgId);
+    const vmIds = await this.#ctx.store.transaction(async (records) => {
+      // As an addition does: a VM that is starting now either reads what is written here or is seen to start.
+      await records.organisations.lockReservations();
+      if (fingerprint.includes("\0") || !(await records.sshKeys.remove(orgId, fingerprint))) {
+        throw new FastvmError("not_found", "there is no such key", { field: "fingerprint" });
+      }
+      return records.owed.putForAll(orgId, "keys");
+    });
+    await step("control.keys.recorded");
+    await installKeysIn(this.#ctx, vmIds);
   }
 
   async addToVm(caller: Caller, vm: string, { publicKey, name }: NewSshKey): Promise<VmSshKey> {

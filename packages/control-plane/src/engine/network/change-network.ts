@@ -3,10 +3,12 @@
  * first at the worker, then in the record, so that a worker which refuses leaves both as they were;
  * in a VM on its way between two states first in the record, and then its way's end is waited for.
  */
-import { FastvmError, type NetworkPolicy, type NetworkReport, type VmId, step } from "@fastvm/contract";
+import { FastvmError, type NetworkPolicy, type NetworkReport, type VmId } from "@fastvm/contract";
 import { networkPolicyOf, type NetworkRecord } from "./network-policy.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { LifecycleContext } from "../context.ts";
+import { changeToldFirst } from "../owed/change-told-first.ts";
+import type { WorkerPart } from "../owed/worker-part.ts";
 import { isNotRunning } from "../states/not-running.ts";
 
 /** A change of rules takes milliseconds; clients give up at 60 s. */
@@ -14,13 +16,18 @@ const APPLY_DEADLINE_MS = 10_000;
 
 type NetworkChanges = Partial<NetworkRecord>;
 
+export const NETWORK: WorkerPart = { kind: "network", tell: apply };
+
 /** `change` is asked twice and throws when it must not be. */
 export async function changeNetwork(
   ctx: LifecycleContext,
   vmId: VmId,
   change: (vm: VmRecord) => NetworkChanges,
 ): Promise<VmRecord> {
-  const { before, after } = await ctx.updates.run(vmId, () => applyAndWrite(ctx, vmId, change));
+  const steps = ["control.network.enforced", "control.network.recorded"] as const;
+  const { before, after } = await ctx.updates.run(vmId, () =>
+    changeToldFirst(ctx, vmId, { part: NETWORK, change, isSame: isSameNetwork, steps }),
+  );
   const ranOn = before.status === "running" && after.status === "running";
   if (ranOn && before.pauseCount === after.pauseCount) return after;
   // Whoever starts it may have read the record before this change.
@@ -55,76 +62,15 @@ async function reportOf(ctx: LifecycleContext, vmId: VmId): Promise<NetworkRepor
   }
 }
 
-/** As the record has it now, to the worker; does nothing for a VM that does not run. */
-async function tellNetwork(ctx: LifecycleContext, vmId: VmId): Promise<void> {
-  await ctx.updates.run(vmId, async () => {
-    const vm = await ctx.store.vms.get(vmId);
-    if (vm?.status === "running") await apply(ctx, vm);
-  });
-}
-
-/** After a start: `told` is what the worker was given. Never fails: the VM runs, and what fails now is tried again. */
-export async function catchUpNetwork(
-  ctx: LifecycleContext,
-  told: NetworkPolicy,
-  running: VmRecord,
-): Promise<void> {
-  if (JSON.stringify(told) !== JSON.stringify(networkPolicyOf(running)))
-    await insistOnNetwork(ctx, running.id);
-}
-
-/** As the record has it; when the worker refuses, again later. */
-export async function insistOnNetwork(ctx: LifecycleContext, vmId: VmId): Promise<void> {
-  try {
-    await tellNetwork(ctx, vmId);
-    ctx.owedNetworks.delete(vmId);
-  } catch (error) {
-    ctx.owedNetworks.add(vmId);
-    ctx.log.error({ err: error, vmId }, "a VM's network could not be brought in line with its record");
-  }
-}
-
-export async function insistOnOwedNetworks(ctx: LifecycleContext): Promise<void> {
-  for (const vmId of ctx.owedNetworks) await insistOnNetwork(ctx, vmId);
-}
-
-async function applyAndWrite(
-  ctx: LifecycleContext,
-  vmId: VmId,
-  change: (vm: VmRecord) => NetworkChanges,
-): Promise<{ before: VmRecord; after: VmRecord }> {
-  const before = await ctx.store.vms.get(vmId);
-  if (before === undefined) throw gone();
-  const proposed = { ...before, ...change(before) };
-  // What is owed is not in force, whatever the record says.
-  const applies =
-    before.status === "running" && (ctx.owedNetworks.has(vmId) || !isSameNetwork(before, proposed));
-  if (applies) await apply(ctx, proposed);
-  try {
-    await step("control.network.enforced");
-    const after = await ctx.store.transaction(async (records) => {
-      const vm = await records.vms.lock(vmId);
-      if (vm === undefined) return undefined;
-      const changes = change(vm);
-      return Object.keys(changes).length === 0 ? vm : records.vms.update(vmId, changes);
-    });
-    if (after === undefined) throw gone();
-    await step("control.network.recorded");
-    if (applies) ctx.owedNetworks.delete(vmId);
-    return { before, after };
-  } catch (error) {
-    if (applies) await restore(ctx, before);
-    throw error;
-  }
-}
-
 /** The VM that was on its way has arrived. If the worker refuses it the change now, the record takes it back. */
 async function confirm(ctx: LifecycleContext, before: VmRecord, after: VmRecord): Promise<VmRecord> {
+  const owed = (await ctx.store.owed.of(after.id)).filter(({ kind }) => kind === "network");
   const now = await ctx.store.vms.get(after.id);
   if (now === undefined) throw gone();
   if (now.status !== "running") return now;
   try {
     await apply(ctx, now);
+    for (const row of owed) await ctx.store.owed.settle(row);
     return now;
   } catch (error) {
     await ctx.store.transaction(async (records) => {
@@ -145,16 +91,6 @@ async function apply(ctx: LifecycleContext, vm: VmRecord): Promise<void> {
     if (isNotRunning(error)) return;
     if (error instanceof FastvmError && !signal.aborted) throw error;
     throw new FastvmError("network_failed", undefined, { cause: error });
-  }
-}
-
-async function restore(ctx: LifecycleContext, before: VmRecord): Promise<void> {
-  try {
-    await apply(ctx, before);
-    ctx.owedNetworks.delete(before.id);
-  } catch (error) {
-    ctx.owedNetworks.add(before.id);
-    ctx.log.error({ err: error, vmId: before.id }, "a change of a VM's network could not be taken back");
   }
 }
 

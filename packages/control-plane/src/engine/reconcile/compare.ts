@@ -16,11 +16,15 @@ export async function compare(
 ): Promise<readonly Settlement[]> {
   // Before the records: whatever the worker has by now had its record made before.
   const inventory = await ctx.worker.inventory();
-  const [vms, snapshots] = await Promise.all([recordsOfVms(ctx, scope), recordsOfSnapshots(ctx, scope)]);
+  const [vms, snapshots, owed] = await Promise.all([
+    recordsOfVms(ctx, scope),
+    recordsOfSnapshots(ctx, scope),
+    ctx.store.owed.vmIds(),
+  ]);
   const foundVms = new Map(inventory.vms.map((vm) => [vm.vmId, vm]));
   const foundSnapshots = new Set(inventory.snapshots);
   const settlements = [
-    ...vms.map((vm) => settlementOfVm(ctx, vm, foundVms.get(vm.id), scope)),
+    ...vms.map((vm) => settlementOfVm(ctx, vm, foundVms.get(vm.id), { scope, isOwed: owed.has(vm.id) })),
     ...snapshots.map((snapshot) =>
       settlementOfSnapshot(ctx, snapshot, foundSnapshots.has(snapshot.id), scope),
     ),

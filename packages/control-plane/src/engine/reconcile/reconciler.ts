@@ -85,8 +85,9 @@ export class Reconciler {
   }
 
   /** For whoever met a record on its way between two states that nobody here works on. Never fails. */
-  async lookNow(key: string): Promise<void> {
-    this.#wanted.add(key);
+  async lookNow(...keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) return;
+    for (const key of keys) this.#wanted.add(key);
     await this.#lookAtWanted();
   }
 

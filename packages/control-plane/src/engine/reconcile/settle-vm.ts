@@ -1,16 +1,25 @@
 /** From what a record says of a VM and what the worker has, to the state that both agree on. */
-import type { WorkerInventory } from "@fastvm/contract";
+import type { VmId, WorkerInventory } from "@fastvm/contract";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { SYSTEM_ACTOR } from "../caller.ts";
 import type { LifecycleContext } from "../context.ts";
-import { tellDeadline } from "../vms/deadline.ts";
+import { tellOwed } from "../owed/tell-owed.ts";
+import type { WorkerPart } from "../owed/worker-part.ts";
+import { DEADLINE } from "../vms/deadline.ts";
 import { deleteVm } from "../vms/delete.ts";
 import { isOverdue, recordExpiredDelete } from "../vms/expire.ts";
-import { insistOnNetwork } from "../network/change-network.ts";
+import { NETWORK } from "../network/change-network.ts";
 import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
 import { deadlineOf, freezeTtl, thawTtl } from "../vms/ttl.ts";
+import { WORKER_PARTS } from "../vms/worker-parts.ts";
 import type { VmTransition } from "../states/vm-states.ts";
 import type { Scope, Settlement } from "./reconciler.ts";
+
+export interface Look {
+  readonly scope: Scope;
+  /** Whether something of its record is still to be told. */
+  readonly isOwed: boolean;
+}
 
 type FoundVm = WorkerInventory["vms"][number];
 
@@ -21,9 +30,9 @@ export function settlementOfVm(
   ctx: LifecycleContext,
   vm: VmRecord,
   found: FoundVm | undefined,
-  scope: Scope,
+  look: Look,
 ): Settlement | undefined {
-  const settle = settleOf(ctx, vm, found, scope);
+  const settle = settleOf(ctx, vm, found, look);
   return settle && { key: vm.id, settle };
 }
 
@@ -31,47 +40,67 @@ function settleOf(
   ctx: LifecycleContext,
   vm: VmRecord,
   found: FoundVm | undefined,
-  scope: Scope,
+  look: Look,
 ): (() => Promise<void>) | undefined {
+  const { scope } = look;
   if (vm.status === "deleting") return () => deleteVm(ctx, vm, SYSTEM_ACTOR);
   if (vm.status === "stopped" || vm.queuedAt !== null) return undefined;
   const isFound = found !== undefined && found.status !== "error";
   if (vm.status === "error") {
     // Right after a failure the worker may not know of it yet.
     const isLookAtAll = scope === "all" || scope === "start";
-    return isFound && isLookAtAll ? () => settleFound(ctx, vm, found, scope) : undefined;
+    return isFound && isLookAtAll ? () => settleFound(ctx, vm, found, look) : undefined;
   }
   if (!isFound) return () => settleLost(ctx, vm, found);
-  return isSettled(ctx, vm, found) && scope !== "start"
+  return isSettled(vm, found, look) && scope !== "start"
     ? undefined
-    : () => settleFound(ctx, vm, found, scope);
+    : () => settleFound(ctx, vm, found, look);
 }
 
-function isSettled(ctx: LifecycleContext, vm: VmRecord, found: FoundVm): boolean {
-  if (vm.status !== found.status || isAddressNew(vm, found)) return false;
+function isSettled(vm: VmRecord, found: FoundVm, { isOwed }: Look): boolean {
+  if (isOwed || vm.status !== found.status || isAddressNew(vm, found)) return false;
   if (vm.status !== "running") return true;
   const [recorded, inForce] = [deadlineOf(vm), found.deadline];
   const isDeadlineTold = recorded?.atMs === inForce?.atMs && recorded?.action === inForce?.action;
-  return vm.statusReason === null && isDeadlineTold && !ctx.owedNetworks.has(vm.id);
+  return vm.statusReason === null && isDeadlineTold;
 }
 
 function isAddressNew(vm: VmRecord, found: FoundVm): boolean {
   return found.publicIpv6 !== undefined && found.publicIpv6 !== vm.publicIpv6;
 }
 
-async function settleFound(ctx: LifecycleContext, vm: VmRecord, found: FoundVm, scope: Scope): Promise<void> {
+async function settleFound(ctx: LifecycleContext, vm: VmRecord, found: FoundVm, look: Look): Promise<void> {
   if (isAddressNew(vm, found)) await ctx.store.vms.update(vm.id, { publicIpv6: found.publicIpv6 ?? null });
-  if (found.status === "paused") return settlePaused(ctx, vm);
-  const isNews = vm.status !== "running";
-  if (isNews) {
-    await change(ctx, vm, "found_running", { pausedAt: null, ...thawTtl(vm, ctx.clock.now()) });
-  } else if (vm.statusReason !== null) {
-    // What kept it from being paused once, as an earlier version left it.
-    await ctx.store.vms.update(vm.id, { statusReason: null });
+  if (found.status === "paused") {
+    await settlePaused(ctx, vm);
+  } else {
+    const isNews = vm.status !== "running";
+    if (isNews) {
+      await change(ctx, vm, "found_running", { pausedAt: null, ...thawTtl(vm, ctx.clock.now()) });
+    } else if (vm.statusReason !== null) {
+      // What kept it from being paused once, as an earlier version left it.
+      await ctx.store.vms.update(vm.id, { statusReason: null });
+    }
+    // What was stored while the worker was away is in force before anybody is served.
+    if (isNews || look.scope === "start") await insist(ctx, NETWORK, vm.id);
+    await insist(ctx, DEADLINE, vm.id);
   }
-  // What was stored while the worker was away is in force before anybody is served.
-  if (isNews || scope === "start" || ctx.owedNetworks.has(vm.id)) await insistOnNetwork(ctx, vm.id);
-  await tellDeadline(ctx, vm.id);
+  await tellOwed(ctx, WORKER_PARTS, vm.id);
+}
+
+/** Whether it is owed or not; when the worker refuses it is. */
+async function insist(ctx: LifecycleContext, part: WorkerPart, vmId: VmId): Promise<void> {
+  await ctx.updates.run(vmId, async () => {
+    const vm = await ctx.store.vms.get(vmId);
+    if (vm?.status !== "running") return;
+    try {
+      await part.tell(ctx, vm);
+    } catch (error) {
+      await ctx.store.owed.put(vmId, part.kind);
+      const fields = { err: error, vmId, part: part.kind };
+      ctx.log.error(fields, "a part of a VM's record could not be told to its worker");
+    }
+  });
 }
 
 async function settlePaused(ctx: LifecycleContext, vm: VmRecord): Promise<void> {

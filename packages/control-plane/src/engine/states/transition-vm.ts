@@ -28,6 +28,8 @@ export async function transitionVm(
     ...change.changes,
   });
   if (after === undefined) return undefined;
+  // The worker counts from its own beginning; clients are shown this instant.
+  if (after.status === "running" && after.expiresAt !== null) await records.owed.put(vmId, "deadline");
   await recordVmEvent(records, after, before.status, transition.to, name, change);
   return after;
 }

@@ -2,20 +2,24 @@
 import { FastvmError } from "@fastvm/contract";
 import type { Caller } from "../caller.ts";
 import type { LifecycleContext } from "../context.ts";
+import type { OwedKind } from "../../store/schema.ts";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { findVm } from "../find.ts";
 
+/** `owes`: the part of which the worker is to be told afterwards. */
 export async function changeVm(
   ctx: LifecycleContext,
   caller: Caller,
   reference: string,
   change: (vm: VmRecord) => VmChanges,
+  owes?: OwedKind,
 ): Promise<VmRecord> {
   const { id } = await findVm(ctx, caller, reference);
   const changed = await ctx.store.transaction(async (records) => {
     const vm = await records.vms.lock(id);
     if (vm === undefined) return undefined;
     const changes = change(vm);
+    if (owes !== undefined) await records.owed.put(id, owes);
     return Object.keys(changes).length === 0 ? vm : records.vms.update(id, changes);
   });
   if (changed === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile");

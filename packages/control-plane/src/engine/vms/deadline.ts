@@ -1,21 +1,16 @@
 /** Times to live as the worker has them: it is the worker that enforces them, so it is told of every change. */
-import type { VmId } from "@fastvm/contract";
+import type { VmRecord } from "../../store/vm-repository.ts";
 import type { LifecycleContext } from "../context.ts";
+import type { WorkerPart } from "../owed/worker-part.ts";
 import { isNotRunning } from "../states/not-running.ts";
 import { deadlineOf } from "./ttl.ts";
 
-/**
- * Hands the record's deadline to the worker. One at a time for a VM, each with the record
- * as it is then, so that the last change wins whatever came between.
- */
-export async function tellDeadline(ctx: LifecycleContext, vmId: VmId): Promise<void> {
-  await ctx.updates.run(vmId, async () => {
-    const vm = await ctx.store.vms.get(vmId);
-    if (vm?.status !== "running") return;
-    try {
-      await ctx.worker.setDeadline(vmId, deadlineOf(vm) ?? null);
-    } catch (error) {
-      if (!isNotRunning(error)) throw error;
-    }
-  });
+export const DEADLINE: WorkerPart = { kind: "deadline", tell: setDeadline };
+
+async function setDeadline(ctx: LifecycleContext, vm: VmRecord): Promise<void> {
+  try {
+    await ctx.worker.setDeadline(vm.id, deadlineOf(vm) ?? null);
+  } catch (error) {
+    if (!isNotRunning(error)) throw error;
+  }
 }

@@ -79,9 +79,7 @@ async function startChildren(
     throw error;
   }
   await step("control.fork.answered");
-  const outcomes = await Promise.all(
-    children.map((vm, index) => settleChild(ctx, vm, actor, result, starts[index])),
-  );
+  const outcomes = await Promise.all(children.map((vm) => settleChild(ctx, vm, actor, result)));
   await step("control.fork.settled");
   const [first] = outcomes;
   const isNoneRecorded = outcomes.every((outcome) => "error" in outcome && isDatabaseFailure(outcome.error));
@@ -146,7 +144,6 @@ async function settleChild(
   vm: VmRecord,
   actor: string,
   result: ForkResult,
-  start: ForkChild | undefined,
 ): Promise<ForkOutcome> {
   const child = result.children.find((candidate) => candidate.vmId === vm.id);
   if (child === undefined || !child.ok) {
@@ -168,7 +165,7 @@ async function settleChild(
     return { error };
   }
   if (running !== undefined) {
-    if (start !== undefined) await catchUp(ctx, vm, start, running);
+    await catchUp(ctx, vm.id);
     return { vm: running };
   }
   return { error: await explainLostChild(ctx, vm.id) };

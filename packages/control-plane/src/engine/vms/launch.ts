@@ -190,7 +190,7 @@ export function startLaunch(ctx: LifecycleContext, vm: VmRecord, actor: string):
     const at = ctx.clock.now();
     const running = await ctx.reconciler.settle(vm.id, () => settleSuccess(ctx, vm, actor, result, at));
     await step("control.launch.settled");
-    await catchUp(ctx, vm, told, running);
+    await catchUp(ctx, vm.id);
     return running;
   });
 }

@@ -75,7 +75,7 @@ export function startResume(ctx: LifecycleContext, vm: VmRecord, actor: string):
     const running = await ctx.reconciler.settle(vm.id, () => settleSuccess(ctx, vm, actor, result, at));
     if (running === undefined) throw wrongState(await requireVm(ctx, vm.id), "it changed while it resumed");
     await step("control.resume.settled");
-    await catchUp(ctx, vm, told, running);
+    await catchUp(ctx, vm.id);
     return running;
   });
 }

@@ -5,7 +5,8 @@ import { actorOf, type Caller } from "../caller.ts";
 import type { LifecycleContext } from "../context.ts";
 import { findVm } from "../find.ts";
 import { changeVm } from "./change-vm.ts";
-import { tellDeadline } from "./deadline.ts";
+import { tellOwed } from "../owed/tell-owed.ts";
+import { DEADLINE } from "./deadline.ts";
 import { deleteVm } from "./delete.ts";
 import { forkVm, type ForkedVms, type ForkOrder } from "./fork.ts";
 import { launchVm, type LaunchOptions, type LaunchOrder } from "./launch.ts";
@@ -97,16 +98,18 @@ export class Vms {
     const { clock } = this.#ctx;
     const withTtl = (vm: VmRecord): VmChanges =>
       ttl === undefined ? changes : { ...changes, ...replaceTtl(vm, ttl, clock.now()) };
-    const changed = await changeVm(this.#ctx, caller, reference, withTtl);
-    if (ttl !== undefined) await tellDeadline(this.#ctx, changed.id);
+    const owes = ttl === undefined ? undefined : DEADLINE.kind;
+    const changed = await changeVm(this.#ctx, caller, reference, withTtl, owes);
+    if (ttl !== undefined) await tellOwed(this.#ctx, [DEADLINE], changed.id);
     return changed;
   }
 
   /** The same time to live from its start. */
   async refreshTtl(caller: Caller, reference: string): Promise<VmRecord> {
     const { clock } = this.#ctx;
-    const refreshed = await changeVm(this.#ctx, caller, reference, (vm) => refreshTtl(vm, clock.now()));
-    await tellDeadline(this.#ctx, refreshed.id);
+    const refresh = (vm: VmRecord): VmChanges => refreshTtl(vm, clock.now());
+    const refreshed = await changeVm(this.#ctx, caller, reference, refresh, DEADLINE.kind);
+    await tellOwed(this.#ctx, [DEADLINE], refreshed.id);
     return refreshed;
   }
 
