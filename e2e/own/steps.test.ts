@@ -112,7 +112,7 @@ test("a key that a daemon recorded, and ended before it told the VM, is there af
   const { keys } = await client.me.sshKeys.list();
   expect(keys.map(({ publicKey }) => publicKey)).toEqual([OWN_KEY]);
   await eventually(async () => {
-    expect(await sh(client, vm, "cat /root/.ssh/authorized_keys")).toContain(OWN_KEY);
+    expect(await sh(client, vm, "cat /root/.ssh/authorized_keys2")).toContain(OWN_KEY);
   }, SETTLE_DEADLINE_MS);
 });
 

@@ -37,7 +37,10 @@ export interface ControlPlaneConfig {
    * How long what no record knows is kept: an operator who restored a database, or gave the daemon another one, gets this long to notice.
    */
   readonly quarantineMs: number;
-  /** How often it is looked for workers that are still to be told of a record. One that refuses is told again after this time, then after twice that, up to a minute. */
+  /**
+   * How often it is looked for workers that are still to be told of a record. One that refuses is
+   * told again after this time, then after twice that, up to a minute.
+   */
   readonly insistEveryMs: number;
   /** How long after the end of its time a VM is left to its worker: a pause copies the memory that the guest has written. */
   readonly expiryGraceMs: number;

@@ -159,7 +159,7 @@ async function ensureKey(
   if ((await store.apiKeys.findByHash(hashApiKey(key))) !== undefined) return key;
   await store.transaction(async (records) => {
     // Two control planes that start at once on one PostgreSQL must not both make the organisation.
-    await records.organisations.lockReservations();
+    await records.organisations.lockFirst();
     if ((await records.apiKeys.findByHash(hashApiKey(key))) !== undefined) return;
     let orgId = (await records.organisations.first())?.id;
     if (orgId === undefined) {

@@ -6,6 +6,7 @@ import type { ServiceDirectory } from "@fastvm/contract";
 import type { Caller } from "./caller.ts";
 import type { LifecycleContext } from "./context.ts";
 import type { EventFeed } from "./events/event-feed.ts";
+import { ConsoleTokens } from "./exec/console-tokens.ts";
 import { Execs } from "./exec/execs.ts";
 import { Files } from "./files/files.ts";
 import { Keys } from "./keys/keys.ts";
@@ -25,6 +26,7 @@ export interface Engine {
   readonly keys: Keys;
   readonly sshKeys: SshKeys;
   readonly execs: Execs;
+  readonly consoleTokens: ConsoleTokens;
   readonly files: Files;
   readonly events: EventFeed;
   /** For the proxy of services. */
@@ -43,6 +45,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
     keys: new Keys(ctx),
     sshKeys: new SshKeys(ctx),
     execs: new Execs(ctx),
+    consoleTokens: new ConsoleTokens(ctx),
     files: new Files(ctx),
     events: ctx.events,
     directory: new StoreServiceDirectory(ctx),
@@ -56,6 +59,7 @@ export type { VmRecord } from "../store/vm-repository.ts";
 export type { WrittenNetwork } from "../store/vm-settings.ts";
 export { asFastvmError } from "../store/as-fastvm-error.ts";
 export type { Caller } from "./caller.ts";
+export { CONSOLE_TOKEN_SECONDS } from "./exec/console-tokens.ts";
 export { familyOf, isMapped, isWholeFamily } from "./network/cidr.ts";
 export { DomainList, normalizePattern } from "./network/domain-pattern.ts";
 export { networkPolicyOf } from "./network/network-policy.ts";

@@ -63,7 +63,7 @@ test.skipIf(POSTGRES_URL === undefined)(
       const { promise: isBegun, resolve: begun } = Promise.withResolvers<void>();
       const { promise: isKilled, resolve: killed } = Promise.withResolvers<void>();
       const cut = store.transaction(async (records) => {
-        await records.organisations.lockReservations();
+        await records.organisations.lockRoom();
         begun();
         await isKilled;
         // The socket's end is noticed while no statement is under way.
@@ -77,7 +77,7 @@ test.skipIf(POSTGRES_URL === undefined)(
       );
       killed();
       expect(await failure).toMatchObject(UNAVAILABLE);
-      await store.transaction((records) => records.organisations.lockReservations());
+      await store.transaction((records) => records.organisations.lockRoom());
     } finally {
       await killer.end();
       await store.close();

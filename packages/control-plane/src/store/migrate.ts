@@ -14,6 +14,7 @@ import * as keyApi from "./migrations/0010-key-api.ts";
 import * as networkPolicy from "./migrations/0011-network-policy.ts";
 import * as eventOrder from "./migrations/0012-event-order.ts";
 import * as owed from "./migrations/0013-owed.ts";
+import * as consoleTokens from "./migrations/0014-console-tokens.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
 
@@ -33,6 +34,7 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0011-network-policy": { up: (trx) => networkPolicy.up(trx) },
     "0012-event-order": { up: (trx) => eventOrder.up(trx) },
     "0013-owed": { up: (trx) => owed.up(trx) },
+    "0014-console-tokens": { up: (trx) => consoleTokens.up(trx) },
   };
   const provider = { getMigrations: () => Promise.resolve(migrations) };
   const migrator = new Migrator({ db, provider, ...(await tablesIn(db, kind)) });

@@ -2,8 +2,9 @@ import type { OrgId, ResourceAmounts } from "@fastvm/contract";
 import type { Kysely } from "kysely";
 import type { OrganisationRow, Schema } from "./schema.ts";
 
-/** The row that every reservation writes first: reservations thereby happen one after the other. */
-const RESERVATIONS = "reservations";
+/** Rows of which each stands for what one transaction at a time may do. */
+const ROOM = "room";
+const FIRST = "first-organisation";
 
 export class OrganisationRepository {
   readonly #db: Kysely<Schema>;
@@ -69,11 +70,32 @@ export class OrganisationRepository {
       .execute();
   }
 
-  /** Holds, until this transaction ends, every other transaction that reserves: sums read after it stay true. */
-  async lockReservations(): Promise<void> {
+  /**
+   * Holds, until this transaction ends, every other one that takes of this organisation's quota: sums
+   * read after it stay true. Taken before any other lock.
+   */
+  async lock(orgId: OrgId): Promise<void> {
+    await this.#db
+      .updateTable("organisations")
+      .set((eb) => ({ name: eb.ref("name") }))
+      .where("id", "=", orgId)
+      .execute();
+  }
+
+  /** The same for whoever takes of the host's room, of whatever organisation. Taken after an organisation's lock, before a VM's. */
+  async lockRoom(): Promise<void> {
+    await this.#lockRow(ROOM);
+  }
+
+  /** The same for whoever makes the first organisation. */
+  async lockFirst(): Promise<void> {
+    await this.#lockRow(FIRST);
+  }
+
+  async #lockRow(name: string): Promise<void> {
     await this.#db
       .insertInto("locks")
-      .values({ name: RESERVATIONS, revision: 1 })
+      .values({ name, revision: 1 })
       .onConflict((conflict) =>
         conflict.column("name").doUpdateSet((eb) => ({ revision: eb("locks.revision", "+", 1) })),
       )

@@ -2,7 +2,10 @@ import type { OrgId, VmId, VmStatus } from "@fastvm/contract";
 import { sql, type Kysely } from "kysely";
 import type { OwedKind, OwedRow, Schema } from "./schema.ts";
 
-/** VMs that run, and those on their way: their worker may have been told what was true before. Others learn everything by their next start. */
+/**
+ * VMs that run, and those on their way: their worker may have been told what was true before. Others
+ * learn everything by their next start.
+ */
 const TOLD: readonly VmStatus[] = ["provisioning", "running", "pausing", "resuming"];
 
 /** What workers are still to be told of records. It goes with its VM. */

@@ -3,6 +3,7 @@ import type { VmId } from "@fastvm/contract";
 import type { Kysely } from "kysely";
 import { ApiKeyRepository } from "./api-key-repository.ts";
 import type { ChangeListener } from "./change-notices.ts";
+import { ConsoleTokenRepository } from "./console-token-repository.ts";
 import { EventRepository, type EventSink } from "./event-repository.ts";
 import { OrganisationRepository } from "./organisation-repository.ts";
 import { OwedRepository } from "./owed-repository.ts";
@@ -19,6 +20,7 @@ export interface Records {
   readonly snapshots: SnapshotRepository;
   readonly sshKeys: SshKeyRepository;
   readonly events: EventRepository;
+  readonly consoleTokens: ConsoleTokenRepository;
   readonly owed: OwedRepository;
   readonly quarantine: QuarantineRepository;
 }
@@ -32,6 +34,7 @@ export function recordsOf(db: Kysely<Schema>, onVmChange: ChangeListener<VmId>, 
     snapshots: new SnapshotRepository(db),
     sshKeys: new SshKeyRepository(db),
     events: new EventRepository(db, sink),
+    consoleTokens: new ConsoleTokenRepository(db),
     owed: new OwedRepository(db),
     quarantine: new QuarantineRepository(db),
   };

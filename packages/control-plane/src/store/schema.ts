@@ -14,6 +14,7 @@ export interface Schema {
   eventCounters: EventCounterRow;
   sshKeys: SshKeyRow;
   owed: OwedRow;
+  consoleTokens: ConsoleTokenRow;
   locks: LockRow;
   quarantine: QuarantineRow;
 }
@@ -137,4 +138,10 @@ export interface OwedRow {
   /** How often the worker has refused it. */
   attempts: number;
   retryAt: number;
+}
+
+export interface ConsoleTokenRow {
+  digest: string;
+  vmId: VmId;
+  expiresAt: number;
 }

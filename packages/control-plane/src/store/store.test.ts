@@ -178,7 +178,7 @@ describe.each(TEST_STORES)("$name", ({ open }) => {
   test("reservations happen one after the other: 50 at once against 10 make exactly 10", async () => {
     const attempts = Array.from({ length: 50 }, () =>
       store.transaction(async (records) => {
-        await records.organisations.lockReservations();
+        await records.organisations.lock(orgId);
         const limits = await records.organisations.limits(orgId);
         if ((await records.vms.usage(orgId)).vcpu >= limits.vcpu) return false;
         await records.vms.create(vmRecord(orgId));
@@ -188,6 +188,28 @@ describe.each(TEST_STORES)("$name", ({ open }) => {
     const outcomes = await Promise.all(attempts);
     expect(outcomes.filter(Boolean)).toHaveLength(10);
     expect(await store.vms.list(orgId, undefined)).toHaveLength(10);
+  });
+
+  test("reservations of one organisation wait for each other, and not for those of another", async () => {
+    const other = newOrgId();
+    await store.organisations.create({ id: other, name: "other", createdAt: 2, limits: LIMITS });
+    const { promise: isHeld, resolve: held } = Promise.withResolvers<void>();
+    const { promise: isReleased, resolve: release } = Promise.withResolvers<void>();
+    const order: string[] = [];
+    const reserve = (id: OrgId, name: string, meanwhile: () => Promise<void> = async () => undefined) =>
+      store.transaction(async (records) => {
+        await records.organisations.lock(id);
+        await meanwhile();
+        order.push(name);
+      });
+    const first = reserve(orgId, "first", () => (held(), isReleased));
+    await isHeld;
+    const second = reserve(orgId, "second");
+    // An SQLite file has one writer, whoever it is for.
+    if (store.kind === "postgres") await reserve(other, "another's");
+    release();
+    await Promise.all([first, second]);
+    expect(order).toEqual([...(store.kind === "postgres" ? ["another's"] : []), "first", "second"]);
   });
 
   test("a key is found by its digest only, and no two keys share one", async () => {

@@ -20,7 +20,7 @@ export async function identityOf(ctx: LifecycleContext, vm: VmRecord): Promise<V
 }
 
 /** Each once: a key may be the organisation's and the VM's own. */
-export async function authorizedKeysOf(
+async function authorizedKeysOf(
   ctx: LifecycleContext,
   vm: Pick<VmRecord, "orgId" | "sshKeys">,
 ): Promise<readonly string[]> {

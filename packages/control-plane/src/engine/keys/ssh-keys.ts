@@ -44,7 +44,7 @@ export class SshKeys {
   async removeOwn({ orgId }: Caller, fingerprint: string): Promise<void> {
     const vmIds = await this.#ctx.store.transaction(async (records) => {
       // As an addition does: a VM that is starting now either reads what is written here or is seen to start.
-      await records.organisations.lockReservations();
+      await records.organisations.lock(orgId);
       if (fingerprint.includes("\0") || !(await records.sshKeys.remove(orgId, fingerprint))) {
         throw new FastvmError("not_found", "there is no such key", { field: "fingerprint" });
       }
@@ -79,7 +79,7 @@ export class SshKeys {
 
 async function add(records: Records, key: SshKeyRow): Promise<void> {
   // Held before the count, so that several at once do not pass the limit together.
-  await records.organisations.lockReservations();
+  await records.organisations.lock(key.orgId);
   if ((await records.sshKeys.list(key.orgId)).length >= MAX_USER_SSH_KEYS) {
     throw new FastvmError("conflict", `there are ${MAX_USER_SSH_KEYS} keys, which is the most there may be`);
   }

@@ -3,6 +3,7 @@ import type { NetworkPolicy, VmId } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { networkPolicyOf } from "./network-policy.ts";
 import type { WrittenNetwork } from "../../store/vm-settings.ts";
+import type { Store } from "../../store/store.ts";
 import { eventually } from "../../testing/eventually.ts";
 import { FakeWorker } from "../../testing/fake-worker.ts";
 import { testApp, type TestAnswer, type TestApp } from "../../testing/test-app.ts";
@@ -39,8 +40,9 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
   const inRecord = async (id: VmId) => (await call(`GET /v1/vms/${id}/firewall`)).policy;
   /** The transaction that writes the change; the one before it notes that worker and record may differ. */
   const failRecord = (): void => {
-    const real = api.store.transaction;
-    vi.spyOn(api.store, "transaction")
+    const { store } = api;
+    const real: Store["transaction"] = store.transaction.bind(store);
+    vi.spyOn(store, "transaction")
       .mockImplementationOnce(real)
       .mockRejectedValueOnce(new Error("the database is locked"));
   };

@@ -1,13 +1,14 @@
 /**
- * Changes what both a worker and a record have, the worker first: a change that it refuses leaves both as they were, and one that is told is in force. While
- * they may differ, a row says so: after a process that ended in between, the worker is told what the record says.
+ * Changes what both a worker and a record have, the worker first: a change that it refuses leaves both
+ * as they were, and one that is told is in force. While they may differ, a row says so: after a process
+ * that ended in between, the worker is told what the record says.
  */
 import { FastvmError, step, type StepName, type VmId } from "@fastvm/contract";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import type { LifecycleContext } from "../context.ts";
 import type { WorkerPart } from "./worker-part.ts";
 
-export interface ChangeToldFirst {
+interface ChangeToldFirst {
   readonly part: WorkerPart;
   /** Asked twice; throws when it must not be. */
   readonly change: (vm: VmRecord) => VmChanges;

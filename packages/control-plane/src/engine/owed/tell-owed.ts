@@ -1,7 +1,8 @@
 /**
- * Tells workers what their VMs' records say and they are not known to have. What is owed is a row, written in the transaction that changes the record, or
- * before a worker is told what is not recorded yet; it goes when both agree. So it is told by whoever is there: the request that changed it, the end of a start, or
- * the reconciler, also of a later process.
+ * Tells workers what their VMs' records say and they are not known to have. What is owed is a row,
+ * written in the transaction that changes the record, or before a worker is told what is not recorded
+ * yet; it goes when both agree. So it is told by whoever is there: the request that changed it, the end
+ * of a start, or the reconciler, also of a later process.
  */
 import type { VmId } from "@fastvm/contract";
 import type { OwedRow } from "../../store/schema.ts";

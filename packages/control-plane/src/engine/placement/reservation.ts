@@ -5,9 +5,9 @@ import type { LifecycleContext } from "../context.ts";
 
 type WantedResources = Omit<ResourceAmounts, "snapshotCount">;
 
-/** Locks out other reservations until the transaction ends; throws `quota_exceeded` with the numbers. */
+/** Locks out the organisation's other reservations until the transaction ends; throws `quota_exceeded` with the numbers. */
 export async function reserveQuota(records: Records, orgId: OrgId, wanted: WantedResources): Promise<void> {
-  await records.organisations.lockReservations();
+  await records.organisations.lock(orgId);
   const limits = await records.organisations.limits(orgId);
   const usage = await records.vms.usage(orgId);
   for (const resource of ["vcpu", "memoryMiB", "diskGiB"] as const) {
@@ -16,7 +16,7 @@ export async function reserveQuota(records: Records, orgId: OrgId, wanted: Wante
 }
 
 export async function reserveSnapshotQuota(records: Records, orgId: OrgId): Promise<void> {
-  await records.organisations.lockReservations();
+  await records.organisations.lock(orgId);
   const limits = await records.organisations.limits(orgId);
   assertWithinQuota("snapshotCount", limits.snapshotCount, await records.snapshots.count(orgId), 1);
 }
@@ -34,12 +34,13 @@ function assertWithinQuota(
   );
 }
 
-/** Whether the host has room beside what is promised already. Call after `reserveQuota`. */
+/** Whether the host has room beside what is promised already. Others wait until the transaction ends. */
 export async function hasRoom(
   records: Records,
   capacity: WorkerCapacity,
   memoryMib: number,
 ): Promise<boolean> {
+  await records.organisations.lockRoom();
   const promised = (await records.vms.promisedMemoryMib()) + (await records.quarantine.memoryMib());
   return promised + memoryMib <= capacity.memoryMib;
 }
@@ -51,6 +52,7 @@ export async function mustQueue(
   capacity: WorkerCapacity,
   memoryMib: number,
 ): Promise<boolean> {
+  await records.organisations.lockRoom();
   const queued = await records.vms.countQueued();
   if (queued === 0 && (await hasRoom(records, capacity, memoryMib))) return false;
   if (queued >= ctx.config.maxQueuedVms) {

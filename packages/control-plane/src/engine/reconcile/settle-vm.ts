@@ -15,7 +15,7 @@ import { WORKER_PARTS } from "../vms/worker-parts.ts";
 import type { VmTransition } from "../states/vm-states.ts";
 import type { Scope, Settlement } from "./reconciler.ts";
 
-export interface Look {
+interface Look {
   readonly scope: Scope;
   /** Whether something of its record is still to be told. */
   readonly isOwed: boolean;

@@ -53,7 +53,7 @@ async function insertOrFind(
   name: string,
 ): Promise<SnapshotRecord> {
   // Taken before the look: two requests during one pause must not both find nothing.
-  await records.organisations.lockReservations();
+  await records.organisations.lock(caller.orgId);
   const vm = await records.vms.get(source.id);
   if (vm === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile", { field: "vm" });
   if (vm.status !== "running" && vm.status !== "paused") {

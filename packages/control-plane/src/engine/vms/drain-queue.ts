@@ -43,7 +43,7 @@ async function take(
   { id, memoryMib }: VmRecord,
   capacity: WorkerCapacity,
 ): Promise<VmRecord | "gone" | "full"> {
-  await records.organisations.lockReservations();
+  await records.organisations.lockRoom();
   const now = await records.vms.get(id);
   if (now === undefined || now.queuedAt === null) return "gone";
   if (!(await hasRoom(records, capacity, memoryMib))) return "full";

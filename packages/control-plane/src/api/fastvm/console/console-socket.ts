@@ -6,7 +6,6 @@ import { WebSocketServer, type WebSocket } from "ws";
 import { inNameOf } from "../../../http/request-ids.ts";
 import type { FastvmScope } from "../fastvm-scope.ts";
 import { isConsoleOrigin } from "./console-origin.ts";
-import type { ConsoleTokens } from "./console-tokens.ts";
 import { bridgeTerminal } from "./terminal-bridge.ts";
 
 const PATH = /^\/v1\/vms\/([^/]+)\/console\/ws$/;
@@ -22,7 +21,7 @@ const SHELL: ExecSpec = {
   pty: { cols: 80, rows: 24 },
 };
 
-export function serveConsole(api: FastvmScope, tokens: ConsoleTokens): void {
+export function serveConsole(api: FastvmScope): void {
   const { scope, config, log } = api;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_INPUT_BYTES });
   scope.server.on("upgrade", (request: IncomingMessage, connection: Duplex, head: Buffer) => {
@@ -30,16 +29,25 @@ export function serveConsole(api: FastvmScope, tokens: ConsoleTokens): void {
     request.headers[REQUEST_ID_HEADER] = id;
     // Before the token is used up.
     if (!isConsoleOrigin(request.headers, config)) return refuse(connection, "403 Forbidden", id);
-    const vmId = admitted(request, tokens);
-    if (vmId === undefined) return refuse(connection, "401 Unauthorized", id);
-    inNameOf(id, () =>
+    // While the records are asked nobody else listens to the connection.
+    const onError = (): void => void connection.destroy();
+    connection.on("error", onError);
+    const answer = (vmId: VmId | undefined): void => {
+      if (vmId === undefined) return refuse(connection, "401 Unauthorized", id);
+      connection.off("error", onError);
       sockets.handleUpgrade(request, connection, head, (socket) => {
         runConsole(api, vmId, socket).catch((error: unknown) => {
           log.warn({ err: error, vmId }, "a console could not be opened");
           socket.close(1011);
         });
-      }),
-    );
+      });
+    };
+    inNameOf(id, () => {
+      admitted(request, api).then(answer, (error: unknown) => {
+        log.warn({ err: error }, "a console's token could not be looked up");
+        refuse(connection, "503 Service Unavailable", id);
+      });
+    });
   });
   sockets.on("headers", (headers, { headers: { [REQUEST_ID_HEADER]: id } }) => {
     headers.push(`${REQUEST_ID_HEADER}: ${String(id)}`);
@@ -50,12 +58,12 @@ export function serveConsole(api: FastvmScope, tokens: ConsoleTokens): void {
 }
 
 /** A token opens only the VM that it was made for. */
-function admitted(request: IncomingMessage, tokens: ConsoleTokens): VmId | undefined {
+async function admitted(request: IncomingMessage, { engine }: FastvmScope): Promise<VmId | undefined> {
   // Not `new URL`, which throws on what a stranger may send, here where nothing catches it.
   const url = URL.parse(request.url ?? "/", "http://localhost");
   const match = PATH.exec(url?.pathname ?? "");
   if (url === null || match === null) return undefined;
-  const vmId = tokens.redeem(url.searchParams.get("session") ?? "");
+  const vmId = await engine.consoleTokens.redeem(url.searchParams.get("session") ?? "");
   return vmId === match[1] ? vmId : undefined;
 }
 

@@ -6,23 +6,6 @@ import { eventually } from "../../../testing/eventually.ts";
 import { WebSocket } from "ws";
 import { createApiServer } from "../../../http/api-server.ts";
 import { testApp, type TestApp } from "../../../testing/test-app.ts";
-import { ConsoleTokens } from "./console-tokens.ts";
-import { newVmId } from "@fastvm/contract";
-
-describe("tokens", () => {
-  test("open one VM once, for a minute", () => {
-    let now = 0;
-    const tokens = new ConsoleTokens({ now: () => now });
-    const vmId = newVmId();
-    const token = tokens.issue(vmId);
-    expect(tokens.redeem(token)).toBe(vmId);
-    expect(tokens.redeem(token)).toBeUndefined();
-    const late = tokens.issue(vmId);
-    now = 60_000;
-    expect(tokens.redeem(late)).toBeUndefined();
-    expect(tokens.redeem("")).toBeUndefined();
-  });
-});
 
 describe("the console", () => {
   let api: TestApp;

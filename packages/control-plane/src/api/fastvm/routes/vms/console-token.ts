@@ -1,20 +1,19 @@
 /** POST /v1/vms/{vmId}/console-token, and the WebSocket that the token opens. */
 import { serveConsole } from "../../console/console-socket.ts";
-import { CONSOLE_TOKEN_SECONDS, ConsoleTokens } from "../../console/console-tokens.ts";
+import { CONSOLE_TOKEN_SECONDS } from "../../../../engine/engine.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 
 export function registerConsole(api: FastvmScope): void {
-  const tokens = new ConsoleTokens(api.clock);
   api.routes.serve("createConsoleToken", async ({ params }, caller) => {
     const { id } = await api.engine.vms.getRunning(caller, params.vmId, "a console needs a running VM");
     return {
       status: 200,
       body: {
-        token: tokens.issue(id),
+        token: await api.engine.consoleTokens.issue(id),
         expiresInSec: CONSOLE_TOKEN_SECONDS,
         websocketPath: `/v1/vms/${id}/console/ws`,
       },
     };
   });
-  serveConsole(api, tokens);
+  serveConsole(api);
 }
