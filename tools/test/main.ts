@@ -16,11 +16,6 @@ import { inGroups, selectStages, TOTAL_BUDGET_SEC, usage, type Stage } from "./s
 const TOTAL_TIMEOUT_MS = 80 * 60_000;
 const ROOT = resolve(import.meta.dirname, "../..");
 const LOG_DIR = join(".fastvm", "log");
-/**
- * Node reads the TypeScript of a daemon and of the CLI as it is, and both start some hundred times in all tests; here it keeps what it
- * made of it.
- */
-const COMPILE_CACHE = join(ROOT, ".fastvm", "compile-cache");
 /** On a machine that others use too, time says nothing. */
 const NO_BUDGETS = "--no-budgets";
 
@@ -83,7 +78,7 @@ function isInTime(budgetSec: number | undefined): boolean {
 
 async function runAll(stages: readonly Stage[]): Promise<readonly Budgeted[]> {
   const results: Budgeted[] = [];
-  const env: NodeJS.ProcessEnv = { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE };
+  const env: NodeJS.ProcessEnv = { ...process.env };
   const startMs = performance.now();
   await using cleanup = new AsyncDisposableStack();
   if (stages.some((stage) => stage.needsPostgres)) {
