@@ -88,7 +88,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
   "packages/sdk/src": [
     ["flat", "packaging"],
     ["fastvm-client.ts"],
-    ["snapshots"],
+    ["snapshots", "builds"],
     ["vms"],
     ["files", "firewall", "services", "ssh-keys", "quotas.ts"],
     ["vms/vm.ts", "exec"],

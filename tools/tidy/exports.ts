@@ -3,7 +3,7 @@ import { dirname, join } from "node:path/posix";
 import type { Finding, SourceFile } from "./source-file.ts";
 
 /** Packages that people outside install: what their entry exports is used. */
-const PUBLISHED = /^packages\/sdk\/src\/index\.ts$/;
+const PUBLISHED = /^packages\/(?:sdk\/src\/index|sdk-alias\/index\.d)\.ts$/;
 /** What the tools that run them look for by name. */
 const READ_BY_TOOLS =
   /^(?:vitest\.config|packages\/[^/]+\/[^/]+\.config|e2e\/harness\/shared-daemon-setup)\.ts$/;
