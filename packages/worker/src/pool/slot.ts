@@ -83,16 +83,18 @@ export async function makeSlotFolder(
 export async function openSlot(host: SlotHost, request: SlotRequest): Promise<Slot> {
   const { folder, memory } = request;
   const holdings = await reserveSlot(host, folder);
+  let qemu: QemuProcess | undefined;
   try {
     await step("slot.reserved");
     await makeSlotFolder(folder, holdings.uid, memory, request.qemu);
     await step("slot.folder-made");
-    const qemu = await startQemu(host, holdings, request);
+    qemu = await startQemu(host, holdings, request);
     await step("slot.started");
     await prepareIncoming(qemu.qmp);
     await step("slot.ready");
     return { ...holdings, diskGib: request.diskGib, qemu, runs: identityOf(request.qemu) };
   } catch (error) {
+    await qemu?.kill();
     await freeSlot(host, holdings);
     throw error;
   }
