@@ -1,16 +1,19 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { hookSteps } from "@fastvm/contract";
 import { Cgroups } from "../host/cgroups.ts";
 import { UidAllocator } from "../host/uid-allocator.ts";
 import { keepInstalledQemu, linkQemu } from "../qemu/qemu-set.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
+import { setOf } from "../snapshot/set-of.ts";
 import { testQemu } from "../testing/bare-slot.ts";
 import type { ReadyPool } from "./ready-pool.ts";
 import { openSlotPool } from "./slot-pool.ts";
-import { closeSlot } from "./slot.ts";
+import { closeSlot, openSlot } from "./slot.ts";
 import type { Slot, SlotHost } from "./slot.ts";
 
 const MEMORY_MIB = 64;
@@ -85,4 +88,30 @@ test("a state of another QEMU takes no waiting process, whatever memory it share
   const compatibility = { ...manifest.compatibility, qemu: { ...qemu, digest: "another" } };
   expect(await pool.take({ ...template, manifest: { ...manifest, compatibility } })).toBeUndefined();
   expect(pool.ready).toBe(1);
+});
+
+test("a slot that fails after its QEMU was started leaves no process, folder or group", async () => {
+  const slot = await pool.take(template);
+  if (slot === undefined) throw new Error("the full pool gave no slot");
+  await closeSlot(host, slot);
+  let started: readonly number[] = [];
+  const unhook = hookSteps(async (name) => {
+    if (name !== "slot.started") return;
+    const groups = await host.cgroups.list();
+    started = (await Promise.all(groups.map((group) => host.cgroups.processesOf(group)))).flat();
+    throw new Error("the disk is full");
+  });
+  try {
+    const folder = join(root, "pool", "failing");
+    const machine = { machine: template.manifest.machine, accelerator: "tcg" } as const;
+    const memory = join(root, "memory");
+    const request = { folder, machine, diskGib: 1, memory, qemu: setOf(template) };
+    await expect(openSlot(host, request)).rejects.toThrow("the disk is full");
+    expect(started).not.toEqual([]);
+    for (const pid of started) expect(existsSync(`/proc/${pid}`)).toBe(false);
+    expect(existsSync(folder)).toBe(false);
+    expect(await host.cgroups.list()).toEqual([]);
+  } finally {
+    unhook();
+  }
 });

@@ -15,6 +15,7 @@ import { handshakeFields } from "../identity/handshake.ts";
 import { closeSlot, freeSlot, makeSlotFolder, reserveSlot, startQemu } from "../pool/slot.ts";
 import type { Slot, SlotHost } from "../pool/slot.ts";
 import type { Accelerator } from "../qemu/machine.ts";
+import type { QemuProcess } from "../qemu/qemu-process.ts";
 import { identityOf } from "../qemu/qemu-set.ts";
 import type { QemuSet } from "../qemu/qemu-set.ts";
 import { publishSnapshot } from "../snapshot/folder.ts";
@@ -106,11 +107,12 @@ export async function makeTemplate(
 
 async function boot(host: TemplateHost, machine: MachineType, folder: string): Promise<Slot> {
   const holdings = await reserveSlot(host, folder);
+  let qemu: QemuProcess | undefined;
   try {
     await step("template.begun");
     await makeBootFolder(host, machine, folder, holdings.uid);
     await step("template.folder-made");
-    const qemu = await startQemu(
+    qemu = await startQemu(
       host,
       holdings,
       { machine: { machine, accelerator: host.accelerator }, diskGib: host.image.diskGib },
@@ -119,6 +121,7 @@ async function boot(host: TemplateHost, machine: MachineType, folder: string): P
     await step("template.started");
     return { ...holdings, diskGib: host.image.diskGib, qemu, runs: identityOf(host.installedQemu) };
   } catch (error) {
+    await qemu?.kill();
     await freeSlot(host, holdings);
     throw error;
   }
