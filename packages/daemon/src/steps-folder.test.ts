@@ -7,8 +7,9 @@ import { ORDER_FILE, PASSED_FILE, REACHED_FILE, RELEASED_FILE, obeySteps } from 
 
 test("one call stands still at its step, and the folder says at which, while others pass theirs", async () => {
   const folder = mkdtempSync(join(tmpdir(), "fastvm-steps-"));
+  // Other files share this process.
+  const disobey = obeySteps(folder);
   try {
-    obeySteps(folder);
     writeFileSync(
       join(folder, ORDER_FILE),
       JSON.stringify({ step: "capture.copied", after: 1, effect: "stall" }),
@@ -25,6 +26,7 @@ test("one call stands still at its step, and the folder says at which, while oth
     const passed = readFileSync(join(folder, PASSED_FILE), "utf8");
     expect(passed).toBe("capture.copied\ncapture.copied\nslot.ready\n");
   } finally {
+    disobey();
     rmSync(folder, { recursive: true });
   }
 });

@@ -30,11 +30,11 @@ export const PASSED_FILE = "passed";
 export const REACHED_FILE = "reached";
 export const RELEASED_FILE = "released";
 
-/** Obeys the folder for the rest of this process. */
-export function obeySteps(folder: string): void {
+/** Obeys the folder, until the function that it returns is called. */
+export function obeySteps(folder: string): () => void {
   let order = "";
   let passed = 0;
-  hookSteps(async (name) => {
+  return hookSteps(async (name) => {
     appendFileSync(join(folder, PASSED_FILE), `${name}\n`);
     const text = readOrder(folder);
     if (text !== order) [order, passed] = [text, 0];
