@@ -15,11 +15,14 @@ const ITEM_MIB = 50;
 
 let root: string;
 let open: Thing[];
+/** At any time. */
+let most: number;
 let itemMib: (template: string) => number;
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "fastvm-ready-pool-"));
   open = [];
+  most = 0;
   itemMib = () => ITEM_MIB;
 });
 afterEach(() => rm(root, { recursive: true }));
@@ -46,6 +49,7 @@ function poolOf(memoryMib: number): ReadyPool<Thing> {
       const thing = { of: folder.slice(root.length + 1), end: resolve };
       endings.set(thing, promise);
       open.push(thing);
+      most = Math.max(most, open.length);
       return thing;
     },
     close: async (thing) => void open.splice(open.indexOf(thing), 1),
@@ -124,5 +128,13 @@ test("one that ended while it waited is made again", async () => {
   dead?.end();
   await vi.waitFor(() => expect(open.includes(dead as Thing)).toBe(false), { timeout: 10_000 });
   await vi.waitFor(() => expect(ready()).toEqual({ a: SIZE }), { timeout: 10_000 });
+  await pool.close();
+});
+
+test("those who ask at once for a full pool do not make it fuller than that", async () => {
+  const pool = poolOf(1000);
+  const one = await template("one");
+  await Promise.all([pool.serve(one), pool.serve(one), pool.serve(one), pool.serve(one)]);
+  expect(most).toBe(SIZE);
   await pool.close();
 });

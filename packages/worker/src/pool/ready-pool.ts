@@ -114,9 +114,10 @@ export class ReadyPool<T> {
     this.#refillTimer.unref();
   }
 
+  /** One after the other: two at once would each make what is missing. */
   async #fill(): Promise<void> {
-    await this.#filling;
-    this.#filling = this.#makeMissing().catch(this.#options.onError);
+    const before = this.#filling ?? Promise.resolve();
+    this.#filling = before.then(() => this.#makeMissing()).catch(this.#options.onError);
     await this.#filling;
   }
 

@@ -308,7 +308,7 @@ export class ScriptedHost implements AsyncDisposable {
       memoryMib: Infinity,
       servesByFile: STATE_FILE,
       open: async (template) => {
-        if (!this.#isFilling || made.standby.ready >= this.#standbySize) throw NOT_NOW;
+        if (!this.#mayFill(made) || made.standby.ready >= this.#standbySize) throw NOT_NOW;
         return await standBy(made, await this.#startSlot(made, template), template);
       },
       memoryMibOf: async () => 0,
@@ -321,8 +321,13 @@ export class ScriptedHost implements AsyncDisposable {
     return made;
   }
 
+  /** The timers of a daemon that has ended run on in this process: its pool must not take a present one's turn. */
+  #mayFill(context: WorkerContext): boolean {
+    return this.#isFilling && context === this.context;
+  }
+
   async #openSlot(context: WorkerContext, template: Snapshot): Promise<Slot> {
-    if (!this.#isFilling || context.pool.ready + this.#opening >= this.#poolSize) throw NOT_NOW;
+    if (!this.#mayFill(context) || context.pool.ready + this.#opening >= this.#poolSize) throw NOT_NOW;
     this.#opening += 1;
     try {
       return await this.#startSlot(context, template);
