@@ -17,6 +17,8 @@ import { selfSigned } from "./testing/self-signed.ts";
 const OVER = MAX_BODY_BYTES + 1024 * 1024;
 /** The answer and the reset race. */
 const TIMES = 8;
+/** What comes of a stranger after its answer counts as work for nothing, and its address has to wait before long. */
+const STRANGERS_TIMES = 2;
 const PIECE_BYTES = 256 * 1024;
 
 const KEY = "X-API-Key: valid\r\n";
@@ -91,7 +93,8 @@ describe.each([
     ["that is not HTTP", `/ HTTP/1.1\r\n${KEY}${CHUNKED}`, noChunk, "400 Bad Request"],
     ["behind an endless header", "/ HTTP/1.1\r\n", header, "431 Request Header Fields Too Large"],
   ])("a body %s: the answer is seen by clients that look for it last", async (_what, head, sent, status) => {
-    for (let time = 0; time < TIMES; time += 1) {
+    const times = head.includes(KEY) ? TIMES : STRANGERS_TIMES;
+    for (let time = 0; time < times; time += 1) {
       const pieceBytes = time % 2 === 0 ? sent.length : PIECE_BYTES;
       const answer = await sendAll(
         `POST ${head.replace("\r\n", "\r\nHost: localhost\r\n")}`,
