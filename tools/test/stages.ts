@@ -18,8 +18,8 @@ export interface Stage {
 const FILE_BUDGET_SEC = 60;
 /** Two at once take the processors from each other, but each also waits. */
 const BESIDE_ANOTHER = 1.5;
-/** All stages together. */
-export const TOTAL_BUDGET_SEC = 45 * 60;
+/** All stages together: they take some 40 minutes, and are to stay below this whatever else the machine does. */
+export const TOTAL_BUDGET_SEC = 70 * 60;
 
 /** Files over the limit for a reason of their own. */
 export const LONG_FILES: ReadonlyMap<string, string> = new Map([
@@ -60,21 +60,21 @@ export const STAGES: readonly Stage[] = [
     ),
     beside: STATIC,
   },
-  { ...plain("agent", 60, "make", "-C", "guest/agent", "test"), counts: "printed" },
+  { ...plain("agent", 120, "make", "-C", "guest/agent", "test"), counts: "printed" },
   plain("fuzz", 30, "make", "-C", "guest/agent", "fuzz", `SECONDS=${FUZZ_SECONDS}`),
-  filesSideBySide("unit", 300),
+  filesSideBySide("unit", 480),
   pytest(PYTHON, 120, "sdk-python/tests/unit"),
   // Without its root file system at hand it is made from packages.
-  plain("image", 180, "guest/image/build.sh"),
+  plain("image", 420, "guest/image/build.sh"),
   { ...vitest("smoke", 90), fileBudgetSec: FILE_BUDGET_SEC },
-  { ...vitest("vm", 360), fileBudgetSec: FILE_BUDGET_SEC },
+  { ...vitest("vm", 480), fileBudgetSec: FILE_BUDGET_SEC },
   filesSideBySide("e2e-shared", 540),
   filesSideBySide("e2e-own", 780),
   filesSideBySide("e2e-network", 540),
-  filesSideBySide("e2e-guest", 480),
-  pytest(PYTHON_VM, 300, "sdk-python/tests/daemon"),
-  vitest("e2e-soak", 780),
-  rounds(300),
+  filesSideBySide("e2e-guest", 1200),
+  pytest(PYTHON_VM, 600, "sdk-python/tests/daemon"),
+  vitest("e2e-soak", 1200),
+  rounds(600),
 ];
 
 /** The same tests as the tiers have, by path, for one who wants a few of them. */
