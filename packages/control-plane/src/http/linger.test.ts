@@ -17,8 +17,6 @@ import { selfSigned } from "./testing/self-signed.ts";
 const OVER = MAX_BODY_BYTES + 1024 * 1024;
 /** The answer and the reset race. */
 const TIMES = 8;
-/** What comes of a stranger after its answer counts as work for nothing, and its address has to wait before long. */
-const STRANGERS_TIMES = 2;
 const PIECE_BYTES = 256 * 1024;
 
 const KEY = "X-API-Key: valid\r\n";
@@ -80,7 +78,12 @@ describe.each([
       });
       await Promise.race([written, broken]);
     }
-    const answer = Buffer.concat((await socket.toArray()) as Buffer[]).toString();
+    let answer = "";
+    // Not to the connection's end: a body that the server could read to its own leaves it open for the next request.
+    for await (const piece of socket as AsyncIterable<Buffer>) {
+      answer += piece.toString("latin1");
+      if (answer.includes("\r\n\r\n")) break;
+    }
     return answer.slice(0, answer.indexOf("\r\n"));
   }
 
@@ -93,8 +96,7 @@ describe.each([
     ["that is not HTTP", `/ HTTP/1.1\r\n${KEY}${CHUNKED}`, noChunk, "400 Bad Request"],
     ["behind an endless header", "/ HTTP/1.1\r\n", header, "431 Request Header Fields Too Large"],
   ])("a body %s: the answer is seen by clients that look for it last", async (_what, head, sent, status) => {
-    const times = head.includes(KEY) ? TIMES : STRANGERS_TIMES;
-    for (let time = 0; time < times; time += 1) {
+    for (let time = 0; time < TIMES; time += 1) {
       const pieceBytes = time % 2 === 0 ? sent.length : PIECE_BYTES;
       const answer = await sendAll(
         `POST ${head.replace("\r\n", "\r\nHost: localhost\r\n")}`,
