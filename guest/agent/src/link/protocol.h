@@ -38,6 +38,7 @@ enum frame_kind {
     KIND_OPEN_READ = 18,
     KIND_OPEN_DIAL = 19,
     KIND_OPEN_FORWARD = 20,
+    KIND_OPEN_VERB = 21,
     KIND_DATA = 32,
     KIND_DATA_ERR = 33,
     KIND_END = 34,
@@ -60,6 +61,9 @@ enum field_tag {
     TAG_MODE = 17,
     TAG_MTIME = 18,
     TAG_FLAGS = 19,
+    TAG_VERB = 20,
+    TAG_TO = 21,
+    TAG_DEPTH = 22,
     TAG_ENTROPY = 32,
     TAG_CLOCK = 33,
     TAG_HOSTNAME = 34,
@@ -69,9 +73,42 @@ enum field_tag {
     TAG_FORWARD = 38,
     TAG_BOOT_ID = 39,
     TAG_CONTENT = 48,
+    TAG_ENTRY = 64,
+    TAG_TYPE = 65,
+    TAG_SIZE = 66,
+    TAG_MTIME_NS = 67,
+    TAG_UID = 68,
+    TAG_GID = 69,
+    TAG_TARGET = 70,
+    TAG_EVENT = 71,
 };
 
 enum write_flags { WRITE_MAKE_PARENTS = 1 };
+
+enum verb {
+    VERB_STAT = 1,
+    VERB_LIST = 2,
+    VERB_MAKE_FOLDER = 3,
+    VERB_REMOVE = 4,
+    VERB_RENAME = 5,
+    VERB_SET_MODE = 6,
+    VERB_WATCH = 7,
+};
+
+enum verb_flags { VERB_FOLLOW = 1, VERB_RECURSIVE = 2 };
+
+enum entry_type { ENTRY_FILE = 1, ENTRY_FOLDER = 2, ENTRY_LINK = 3, ENTRY_OTHER = 4 };
+
+enum event_type {
+    EVENT_READY = 1,
+    EVENT_CREATE = 2,
+    EVENT_WRITE = 3,
+    EVENT_REMOVE = 4,
+    EVENT_RENAME = 5,
+    EVENT_CHMOD = 6,
+    /* Events were lost: whoever watches looks for itself. */
+    EVENT_OVERFLOW = 7,
+};
 
 struct frame {
     uint8_t kind;

@@ -20,4 +20,7 @@ struct account {
 /* By name or number. A number needs no entry; a name does. False when there is no such user. */
 bool account_find(const char *user, struct account *account);
 
+/* This process, for good; 0 or an errno. Makes system calls only, as a vforked child must. */
+int account_become(const struct account *account);
+
 #endif

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -94,17 +95,6 @@ static int execute(const struct candidates *candidates, char **argv, char **env,
     return error;
 }
 
-static int become(const struct account *account)
-{
-    /* Plain system calls: the C library's wrappers would signal other threads, and a vforked child has borrowed its parent's. */
-    if (syscall(SYS_setgroups, account->group_count, account->groups) < 0 ||
-        syscall(SYS_setresgid, account->gid, account->gid, account->gid) < 0 ||
-        syscall(SYS_setresuid, account->uid, account->uid, account->uid) < 0) {
-        return errno;
-    }
-    return 0;
-}
-
 /* What exec does not reset: what is ignored; and no handler of the agent may run in a child that shares its memory. */
 static void reset_signals(void)
 {
@@ -164,7 +154,7 @@ static int in_child(const struct spawn_request *request, const struct candidates
     }
     umask(022);
     if (changes_user) {
-        int error = become(request->account);
+        int error = account_become(request->account);
         if (error != 0) {
             return error;
         }
@@ -214,4 +204,28 @@ pid_t spawn(const struct spawn_request *request, const char **culprit)
     }
     /* A child that failed has exited; it is reaped like any other. */
     return error != 0 ? -error : pid;
+}
+
+/* What the agent has open is closed on exec, which does not come: a child that kept the port would keep the next agent from it. */
+static void keep_only_output(int fd)
+{
+    if (dup2(fd, STDOUT_FILENO) < 0 || syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0) < 0) {
+        _exit(errno);
+    }
+}
+
+pid_t spawn_work(const struct account *account, int output, int (*work)(const void *, int), const void *request)
+{
+    pid_t pid = fork();
+    if (pid != 0) {
+        return pid < 0 ? -errno : pid;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setsid();
+    reset_signals();
+    keep_only_output(output);
+    expose_to_oom_killer();
+    umask(022);
+    int error = account->uid == geteuid() && account->gid == getegid() ? 0 : account_become(account);
+    _exit(error != 0 ? error : work(request, STDOUT_FILENO));
 }

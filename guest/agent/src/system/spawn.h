@@ -22,4 +22,10 @@ struct spawn_request {
 /* The pid, or a negative errno, with `culprit` set to what it is about where that is not the command. The command leads a session and a process group. */
 pid_t spawn(const struct spawn_request *request, const char **culprit);
 
+/*
+ * A child that does work of the agent's own, which may take long or stand still: it writes to `output` and ends with the errno that `work` returns, or 0. It dies
+ * with the agent. The pid, or a negative errno.
+ */
+pid_t spawn_work(const struct account *account, int output, int (*work)(const void *, int), const void *request);
+
 #endif

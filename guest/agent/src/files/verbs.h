@@ -1,0 +1,41 @@
+/*
+ * What can be done with files beside reading and writing them. Each verb runs in a child of the agent's, since a folder may have a million entries and a
+ * filesystem may stand still, and as the user it is done for. What it has to tell it writes to `out`, as fields.
+ */
+#ifndef FASTVM_VERBS_H
+#define FASTVM_VERBS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+struct verb_request {
+    uint16_t verb;
+    char *path;
+    char *to;
+    char *user;
+    bool has_mode;
+    mode_t mode;
+    uint32_t depth;
+    uint32_t flags;
+};
+
+/* False when it is broken. Free it in either case. */
+bool verb_request_parse(struct verb_request *request, const uint8_t *bytes, size_t length);
+void verb_request_free(struct verb_request *request);
+
+/* Of a struct verb_request; 0 or an errno. */
+int verb_run(const void *request, int out);
+
+/* One file each; 0 or an errno. */
+int verb_list(const struct verb_request *request, int out);
+int verb_remove(const struct verb_request *request);
+int verb_watch(const struct verb_request *request, int out);
+
+/* Writes what is known of a file; 0 or an errno. */
+int entry_write(int out, const char *path, const struct stat *found);
+/* Writes that something happened. */
+int event_write(int out, uint8_t type, const char *path);
+
+#endif
