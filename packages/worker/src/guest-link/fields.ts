@@ -19,6 +19,9 @@ export const Tag = {
   MODE: 17,
   MTIME: 18,
   FLAGS: 19,
+  VERB: 20,
+  TO: 21,
+  DEPTH: 22,
   ENTROPY: 32,
   CLOCK: 33,
   HOSTNAME: 34,
@@ -28,6 +31,14 @@ export const Tag = {
   FORWARD: 38,
   BOOT_ID: 39,
   CONTENT: 48,
+  ENTRY: 64,
+  TYPE: 65,
+  SIZE: 66,
+  MTIME_NS: 67,
+  UID: 68,
+  GID: 69,
+  TARGET: 70,
+  EVENT: 71,
 } as const;
 
 export type Tag = (typeof Tag)[keyof typeof Tag];
@@ -39,12 +50,12 @@ export interface Field {
 }
 
 /** A field as it was read: the reader knows which values are lists. */
-interface RawField {
+export interface RawField {
   readonly tag: number;
   readonly value: Buffer;
 }
 
-const FIELD_HEADER_BYTES = 8;
+export const FIELD_HEADER_BYTES = 8;
 
 /** One buffer that holds the list as the wire has it. */
 export function encodeFields(fields: readonly Field[]): Buffer {
@@ -75,6 +86,12 @@ export function textField(tag: Tag, value: string): Field {
 
 export function u8Field(tag: Tag, value: number): Field {
   return { tag, value: Uint8Array.of(value) };
+}
+
+export function u16Field(tag: Tag, value: number): Field {
+  const bytes = Buffer.allocUnsafe(2);
+  bytes.writeUInt16LE(value);
+  return { tag, value: bytes };
 }
 
 export function u32Field(tag: Tag, value: number): Field {

@@ -1,13 +1,12 @@
 /** Files in the guest, written and read whole, as streams. */
-import { FastvmError } from "@fastvm/contract";
 import type { Field } from "./fields.ts";
 import { encodeFields, Tag, textField, u32Field, u64Field } from "./fields.ts";
 import { splitRequest } from "./frame.ts";
-import { decodeResult, GuestError } from "./guest-error.ts";
 import type { StreamPort } from "./link-stream.ts";
 import { LinkStream } from "./link-stream.ts";
 import { Kind } from "./protocol.ts";
 import { ReceiveQueue } from "./receive-queue.ts";
+import { resultError } from "./result-error.ts";
 import { SendQueue } from "./send-queue.ts";
 
 export interface WriteFileOptions {
@@ -99,13 +98,6 @@ export class ReadStream extends LinkStream {
   protected override onFailed(error: unknown): void {
     this.#output.fail(error);
   }
-}
-
-function resultError(kind: number, payload: Buffer): Error | undefined {
-  const result = decodeResult(payload);
-  if (result === undefined) return new FastvmError("guest_unresponsive", "its agent sent half an answer");
-  if (kind === Kind.DONE && result.errno === 0) return undefined;
-  return new GuestError(result.errno, result.text);
 }
 
 function writeFields(path: string, options: WriteFileOptions): Field[] {

@@ -8,7 +8,7 @@ import type { WaitOptions } from "./deadline.ts";
 import { within } from "./deadline.ts";
 import type { ExecRequest } from "./exec-stream.ts";
 import { ExecStream } from "./exec-stream.ts";
-import type { Field } from "./fields.ts";
+import type { Field, RawField } from "./fields.ts";
 import { encodeFields } from "./fields.ts";
 import type { WriteFileOptions } from "./file-stream.ts";
 import { ReadStream, WriteStream } from "./file-stream.ts";
@@ -23,6 +23,7 @@ import { Pings } from "./pings.ts";
 import { Kind, LINK_STREAM } from "./protocol.ts";
 import { SilenceWatch } from "./silence-watch.ts";
 import { StreamTable } from "./stream-table.ts";
+import { VerbStream, type VerbRequest } from "./verb-stream.ts";
 
 export interface ConnectOptions extends LinkAddress {
   /** Takes the connections that the guest opens towards the host; without it they are refused. `port` is the guest's. */
@@ -162,6 +163,19 @@ export class GuestLink implements AsyncDisposable {
       for (let data = await stream.read(); data !== undefined; data = await stream.read()) yield data;
     } finally {
       stream.reset(new FastvmError("conflict", "the file was read no further"));
+    }
+  }
+
+  /** What a verb tells, as it tells it; a watch until it is left or aborted. Throws like `writeFile`. */
+  async *verb(
+    request: VerbRequest,
+    options: StreamOptions = {},
+  ): AsyncGenerator<readonly RawField[], void, undefined> {
+    const stream = this.#open(options.signal, (id) => new VerbStream(id, this.#port, request));
+    try {
+      for (let told = await stream.read(); told !== undefined; told = await stream.read()) yield told;
+    } finally {
+      stream.reset(new FastvmError("conflict", "nobody listens any more"));
     }
   }
 

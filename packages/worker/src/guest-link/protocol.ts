@@ -48,6 +48,7 @@ export const Kind = {
   OPEN_READ: 18,
   OPEN_DIAL: 19,
   OPEN_FORWARD: 20,
+  OPEN_VERB: 21,
   DATA: 32,
   DATA_ERR: 33,
   END: 34,
