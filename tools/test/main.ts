@@ -7,7 +7,7 @@ import { changedFiles } from "./changed-files.ts";
 import { countsOfOutput, countsOfVitest, settle, type Counts } from "./counts.ts";
 import { durationsOfVitest } from "./durations.ts";
 import { startPostgres } from "./postgres.ts";
-import { chooseQuick, QUICK_BUDGET_SEC } from "./quick.ts";
+import { chooseQuick, QUICK_BUDGET_SEC, readQuick } from "./quick.ts";
 import { renderReport, seconds, type StageResult } from "./report.ts";
 import { runCommand } from "./run-command.ts";
 import { inGroups, selectStages, TOTAL_BUDGET_SEC, usage, type Stage } from "./stages.ts";
@@ -44,6 +44,7 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(`Error: ${messageOf(error)}`);
     return 2;
   }
+  if (order.stages.length === 0) return 0;
   mkdirSync(LOG_DIR, { recursive: true });
   const all = await runAll(order.stages);
   const results = order.budgetSec === undefined ? all.map(({ result }) => result) : enforceBudgets(all);
@@ -56,10 +57,12 @@ async function main(args: readonly string[]): Promise<number> {
 function orderOf(args: readonly string[]): Order {
   const given = args.filter((argument) => argument !== NO_BUDGETS);
   const held = given.length === args.length;
-  if (given[0] === "quick" && given.length === 1) {
-    const { stages, says } = chooseQuick(changedFiles(ROOT), trackedFiles(ROOT));
+  if (given[0] === "quick") {
+    const files = trackedFiles(ROOT);
+    const { onlySay, change } = readQuick(given.slice(1), files);
+    const { stages, says } = chooseQuick(change ?? changedFiles(ROOT), files);
     console.log(says.join("\n"));
-    return { stages, ...(held ? { budgetSec: QUICK_BUDGET_SEC } : {}) };
+    return { stages: onlySay ? [] : stages, ...(held ? { budgetSec: QUICK_BUDGET_SEC } : {}) };
   }
   return {
     stages: selectStages(given),

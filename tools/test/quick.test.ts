@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { trackedFiles } from "../tidy/source-file.ts";
 import { changedFiles } from "./changed-files.ts";
 import { ImportGraph } from "./import-graph.ts";
-import { chooseQuick, type Choice } from "./quick.ts";
+import { chooseQuick, readQuick, type Choice } from "./quick.ts";
 import { LONG_FILES } from "./stages.ts";
 
 const FILES = trackedFiles(resolve(import.meta.dirname, "../.."));
@@ -18,9 +18,22 @@ const namesOf = ({ stages }: Choice): readonly string[] => stages.map(({ name })
 describe("what stands on a file", () => {
   const file = (path: string, text = "") => ({ path, text });
   const graph = new ImportGraph([
-    file("packages/worker/src/a.ts"),
-    file("packages/worker/src/index.ts", `export { a } from "./a.ts";`),
+    file("packages/worker/package.json", `{"name": "@fastvm/worker", "exports": "./src/index.ts"}`),
+    file("packages/worker/src/a.ts", `export const a = 1;`),
+    file("packages/worker/src/b.ts", `export const b = 1;\nexport interface Shape {}`),
+    file("packages/worker/src/all.ts", `export * from "./c.ts";\nexport * from "./d.ts";`),
+    file("packages/worker/src/c.ts", `export const c = 1;`),
+    file("packages/worker/src/d.ts", `export const d = 1;`),
+    file(
+      "packages/worker/src/index.ts",
+      `export { a } from "./a.ts";\nexport { b as better, type Shape } from "./b.ts";\nexport * from "./all.ts";`,
+    ),
     file("packages/daemon/src/serve.ts", `import { a } from "@fastvm/worker";`),
+    file("packages/daemon/src/renamed.ts", `import { better } from "@fastvm/worker";`),
+    file("packages/daemon/src/all.ts", `import * as worker from "@fastvm/worker";`),
+    file("packages/daemon/src/one.ts", `import { c } from "@fastvm/worker";`),
+    file("packages/daemon/src/shapes.ts", `import { type Shape } from "@fastvm/worker";`),
+    file("packages/daemon/src/more-shapes.ts", `import type * as all from "../../worker/src/b.ts";`),
     file("packages/daemon/src/serve.test.ts", `await import("./serve.ts");`),
     file("packages/daemon/src/starts.test.ts", `new URL("../../worker/src/a.ts", import.meta.url);`),
     file("packages/contract/openapi.json", `{"a": "b"}`),
@@ -33,11 +46,44 @@ describe("what stands on a file", () => {
   test("is what imports it, by path and through a package, and what names it", () => {
     expect([...graph.dependents(["packages/worker/src/a.ts"])]).toEqual([
       "packages/worker/src/a.ts",
-      "packages/worker/src/index.ts",
-      "packages/daemon/src/starts.test.ts",
       "packages/daemon/src/serve.ts",
+      "packages/daemon/src/all.ts",
+      "packages/daemon/src/starts.test.ts",
       "packages/daemon/src/serve.test.ts",
     ]);
+  });
+
+  test("is only what takes something of it that runs, under whatever name it was passed on", () => {
+    const dependents = (path: string) => [...graph.dependents([path])].slice(1);
+    expect(dependents("packages/worker/src/b.ts")).toEqual([
+      "packages/daemon/src/renamed.ts",
+      "packages/daemon/src/all.ts",
+    ]);
+    expect(dependents("packages/worker/src/c.ts")).toEqual([
+      "packages/daemon/src/all.ts",
+      "packages/daemon/src/one.ts",
+    ]);
+    expect(dependents("packages/worker/src/d.ts")).toEqual(["packages/daemon/src/all.ts"]);
+    // A file that passes names on is part of the way to each.
+    expect(dependents("packages/worker/src/index.ts")).toEqual([
+      "packages/daemon/src/serve.ts",
+      "packages/daemon/src/renamed.ts",
+      "packages/daemon/src/all.ts",
+      "packages/daemon/src/one.ts",
+      "packages/daemon/src/serve.test.ts",
+    ]);
+  });
+
+  test("is not what has the name of a package as a word", () => {
+    const path = "packages/sdk/src/index.ts";
+    const manifest = `{"name": "fastvm", "exports": {".": {"development": "./src/index.ts"}}}`;
+    const words = new ImportGraph([
+      file("packages/sdk/package.json", manifest),
+      file(path),
+      file("tools/word.ts", `const api = "fastvm";`),
+      file("tools/import.ts", `import { vms } from "fastvm";`),
+    ]);
+    expect([...words.dependents([path])]).toEqual([path, "tools/import.ts"]);
   });
 
   test("is what reads it, and what names the folder that it is in", () => {
@@ -61,6 +107,35 @@ describe("a quick run", () => {
     );
     expect(unitOf(choice).filter((path) => path.startsWith("packages/edge/"))).toEqual([]);
     expect(choice.says.join("\n")).toMatch(/by hand.*\.\/test e2e-network/);
+  });
+
+  test("of types alone leaves them to the compiler", () => {
+    const chosen = unitOf(choose("packages/contract/src/port/worker-port.ts"));
+    expect(chosen.filter((path) => path.startsWith("packages/"))).toEqual([]);
+  });
+
+  test("of a piece of one package leaves alone who takes other things of it", () => {
+    const all = unitOf(choose("package-lock.json")).length;
+    for (const path of ["packages/sdk/src/vms/vm.ts", "packages/contract/src/limits.ts"])
+      expect(unitOf(choose(path)).length, path).toBeLessThan(all / 2);
+    expect(unitOf(choose("packages/contract/src/limits.ts"))).toEqual(
+      expect.arrayContaining([
+        "packages/control-plane/src/engine/lifecycle.test.ts",
+        "packages/daemon/src/config.test.ts",
+      ]),
+    );
+  });
+
+  test("is that of files which are taken for changed, where they are named", () => {
+    const paths = ["docs/API.md", "packages/edge/src/edge.ts"];
+    expect(readQuick([], FILES)).toEqual({ onlySay: false });
+    expect(readQuick(["--say", "--as-if", ...paths], FILES)).toMatchObject({
+      onlySay: true,
+      change: { paths },
+    });
+    expect(() => readQuick(["--as-if", "gone.ts"], FILES)).toThrow("gone.ts is no file");
+    expect(() => readQuick(["--as-if"], FILES)).toThrow("--as-if FILE");
+    expect(() => readQuick(["packages/edge"], FILES)).toThrow("quick takes");
   });
 
   test("of a page starts no VM", () => {

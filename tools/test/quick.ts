@@ -12,6 +12,25 @@ export interface Choice {
   readonly says: readonly string[];
 }
 
+/** Behind it: the files that are taken for changed, whatever is. */
+const AS_IF = "--as-if";
+const ONLY_SAY = "--say";
+
+/** What the command line asks for behind `quick`. Without a change, whatever has changed is meant. Throws on what there is not. */
+export function readQuick(
+  args: readonly string[],
+  files: readonly SourceFile[],
+): { readonly onlySay: boolean; readonly change?: Change } {
+  const rest = args.filter((argument) => argument !== ONLY_SAY);
+  const onlySay = rest.length < args.length;
+  const [first, ...paths] = rest;
+  if (first === undefined) return { onlySay };
+  if (first !== AS_IF || paths.length === 0) throw new Error(`quick takes ${ONLY_SAY} and ${AS_IF} FILE...`);
+  const unknown = paths.find((path) => !files.some((file) => file.path === path));
+  if (unknown !== undefined) throw new Error(`${unknown} is no file of the repository, named from its root`);
+  return { onlySay, change: { against: "themselves, as they are named", paths } };
+}
+
 const UNIT_TEST = /^(?:packages\/[^/]+\/src|tools|bench)\/.*(?<!\.vm)\.test\.ts$/;
 const VM_TEST = /^packages\/.*\.vm\.test\.ts$/;
 /** They judge the whole tree, whatever changed in it. */

@@ -124,6 +124,7 @@ export function usage(): string {
   return (
     "usage: ./test [--no-budgets]                  everything\n" +
     "       ./test quick [--no-budgets]            what the change asks for, in three minutes\n" +
+    "       ./test quick [--say] [--as-if FILE...] the same of changed files that you name; or only says what it is\n" +
     "       ./test STAGE [ARGUMENTS for vitest, pytest or the soak]\n" +
     `stages: ${names}; e2e is all of its tiers, by path`
   );

@@ -1,5 +1,5 @@
 /** Exports that nobody imports: what is not part of a file's face is free to change. */
-import { dirname, join } from "node:path/posix";
+import { namesExportedBy, resolver, takenBy, type Taken } from "./exported-names.ts";
 import type { Finding, SourceFile } from "./source-file.ts";
 
 /** Packages that people outside install: what their entry exports is used. */
@@ -7,20 +7,6 @@ const PUBLISHED = /^packages\/(?:sdk\/src\/index|sdk-alias\/index\.d)\.ts$/;
 /** What the tools that run them look for by name. */
 const READ_BY_TOOLS =
   /^(?:vitest\.config|packages\/[^/]+\/[^/]+\.config|e2e\/harness\/shared-daemon-setup)\.ts$/;
-
-const DECLARATION =
-  /^export (?:declare )?(?:abstract )?(?:async )?(?:const|let|function\*?|class|interface|type|enum) (\w+)/gm;
-const IMPORT_OR_EXPORT_FROM = /^(import|export)\s+(?:type\s+)?([^;"'`]*?)\s*\bfrom\s*["']([^"'\n]+)["']/gm;
-const DYNAMIC_IMPORT = /\bimport\(\s*["']([^"'\n]+)["']/g;
-const LOCAL_EXPORT_LIST = /^export (?:type )?\{([^}]*)\}(?!\s*from)/gm;
-
-/** Names taken from a module: under `*`, all of them. */
-interface Taken {
-  readonly from: string;
-  readonly names: readonly string[];
-  /** Those under which they are exported again; absent for an import. */
-  readonly passedOnAs?: readonly string[];
-}
 
 export function deadExports(files: readonly SourceFile[]): readonly Finding[] {
   const code = files.filter((file) => file.path.endsWith(".ts"));
@@ -61,69 +47,4 @@ function passUsesOn(taken: ReadonlyMap<string, readonly Taken[]>, used: Set<stri
       }
     }
   }
-}
-
-function namesExportedBy(file: SourceFile, taken: readonly Taken[]): readonly string[] {
-  const declared = [...file.text.matchAll(DECLARATION)].map(([, name = ""]) => name);
-  const listed = [...file.text.matchAll(LOCAL_EXPORT_LIST)].flatMap(([, list = ""]) =>
-    namesIn(list).map(({ as }) => as),
-  );
-  const passedOn = taken.flatMap(({ passedOnAs = [] }) => passedOnAs.filter((name) => name !== "*"));
-  return [...declared, ...listed, ...passedOn];
-}
-
-function takenBy(file: SourceFile, resolve: Resolve): readonly Taken[] {
-  const fixed = [...file.text.matchAll(IMPORT_OR_EXPORT_FROM)].map(
-    ([, keyword = "", clause = "", specifier = ""]): Taken => {
-      const from = resolve(file.path, specifier);
-      const names = clause.includes("{")
-        ? namesIn(/\{([^}]*)\}/.exec(clause)?.[1] ?? "")
-        : [{ name: "*", as: "*" }];
-      return {
-        from,
-        names: names.map(({ name }) => name),
-        ...(keyword === "export" && { passedOnAs: names.map(({ as }) => as) }),
-      };
-    },
-  );
-  const dynamic = [...file.text.matchAll(DYNAMIC_IMPORT)].map(([, specifier = ""]): Taken => ({
-    from: resolve(file.path, specifier),
-    names: ["*"],
-  }));
-  return [...fixed, ...dynamic];
-}
-
-function namesIn(list: string): readonly { readonly name: string; readonly as: string }[] {
-  return list
-    .replaceAll(/\/\/.*$/gm, "")
-    .split(",")
-    .map((each) => each.trim().replace(/^type\s+/, ""))
-    .filter((each) => each !== "")
-    .map((each) => {
-      const [name = "", as = name] = each.split(/\s+as\s+/);
-      return { name, as };
-    });
-}
-
-interface Manifest {
-  readonly name: string;
-  readonly exports?: string | Record<string, string | { readonly development?: string }>;
-}
-
-type Resolve = (importer: string, specifier: string) => string;
-
-/** The file that is meant. Packages of the workspace say in their manifests where their sources are. */
-function resolver(files: readonly SourceFile[]): Resolve {
-  const entries = new Map<string, string>();
-  for (const { path, text } of files) {
-    if (!/^packages\/[^/]+\/package\.json$/.test(path)) continue;
-    const { name, exports = {} } = JSON.parse(text) as Manifest;
-    const all = typeof exports === "string" ? { ".": exports } : exports;
-    for (const [entry, target] of Object.entries(all)) {
-      const source = typeof target === "string" ? target : target.development;
-      if (source !== undefined) entries.set(join(name, entry), join(dirname(path), source));
-    }
-  }
-  return (importer, specifier) =>
-    specifier.startsWith(".") ? join(dirname(importer), specifier) : (entries.get(specifier) ?? specifier);
 }
