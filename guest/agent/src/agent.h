@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "jobs/job.h"
 #include "link/link.h"
 #include "system/watch.h"
 
@@ -41,6 +42,8 @@ struct agent {
     /* How many of the streams have nothing to be watched, and how many wait for a time: with none, nobody is asked. */
     size_t pumped_streams;
     size_t timed_streams;
+
+    struct jobs jobs;
 
     struct watch leftovers[MAX_LEFTOVERS];
     size_t next_leftover;

@@ -17,8 +17,13 @@ MARKER = b"FASTVM-LINK-V1\r\n"
 HELLO, WELCOME, IDENTITY, IDENTITY_DONE, PING, PONG, MORE = 1, 2, 3, 4, 5, 6, 15
 OPEN_EXEC, OPEN_WRITE, OPEN_READ, OPEN_DIAL, OPEN_FORWARD, OPEN_VERB = 16, 17, 18, 19, 20, 21
 DATA, DATA_ERR, END, CREDIT, SIGNAL, RESIZE, RESET, EXIT, DONE = 32, 33, 34, 35, 36, 37, 38, 39, 40
+AT = 41
+OPEN_JOB = 22
 ARG, ENV, CWD, USER, PTY, STDIN = 1, 2, 3, 4, 5, 6
 PATH, MODE, MTIME, FLAGS, VERB, TO, DEPTH = 16, 17, 18, 19, 20, 21, 22
+JOB, JOB_VERB, OFFSET, TIMEOUT_MS, SIGNAL_NUMBER, CLOSES, RING_BYTES, FOLLOW = 24, 25, 26, 27, 28, 29, 30, 31
+JOB_INFO, PID, STARTED, OUTPUT, ENDED, RESTORES, CUT = 80, 81, 82, 83, 84, 85, 86
+JOB_START, JOB_ATTACH, JOB_INPUT, JOB_SIGNAL, JOB_RESIZE, JOB_LIST, JOB_REMOVE = 1, 2, 3, 4, 5, 6, 7
 ENTROPY, CLOCK, HOSTNAME, FILE, GROW_ROOT, COMMAND, FORWARD, CONTENT = 32, 33, 34, 35, 36, 37, 38, 48
 ENTRY, TYPE, SIZE, MTIME_NS, UID, GID, TARGET, EVENT = 64, 65, 66, 67, 68, 69, 70, 71
 
@@ -59,6 +64,8 @@ class Output:
         self.received = 0
         self.final = None
         self.done = None
+        # Where output goes on, and how much of it had come by then.
+        self.places = []
 
     @property
     def exit(self):
@@ -220,6 +227,8 @@ class Link:
         elif kind == CREDIT:
             output.credit += struct.unpack("<I", payload)[0]
             assert output.credit <= output.received, "the agent gave back more than it got"
+        elif kind == AT:
+            output.places.append((struct.unpack("<Q", payload)[0], len(output.stdout) + len(output.stderr)))
         elif kind == DONE and output.done is None:
             output.done = struct.unpack_from("<I", payload)[0], payload[4:].decode()
             if output.kind != OPEN_DIAL or output.done[0] != 0:

@@ -39,6 +39,7 @@ enum frame_kind {
     KIND_OPEN_DIAL = 19,
     KIND_OPEN_FORWARD = 20,
     KIND_OPEN_VERB = 21,
+    KIND_OPEN_JOB = 22,
     KIND_DATA = 32,
     KIND_DATA_ERR = 33,
     KIND_END = 34,
@@ -48,6 +49,7 @@ enum frame_kind {
     KIND_RESET = 38,
     KIND_EXIT = 39,
     KIND_DONE = 40,
+    KIND_AT = 41,
 };
 
 enum field_tag {
@@ -64,6 +66,14 @@ enum field_tag {
     TAG_VERB = 20,
     TAG_TO = 21,
     TAG_DEPTH = 22,
+    TAG_JOB = 24,
+    TAG_JOB_VERB = 25,
+    TAG_OFFSET = 26,
+    TAG_TIMEOUT_MS = 27,
+    TAG_SIGNAL = 28,
+    TAG_CLOSES = 29,
+    TAG_RING_BYTES = 30,
+    TAG_FOLLOW = 31,
     TAG_ENTROPY = 32,
     TAG_CLOCK = 33,
     TAG_HOSTNAME = 34,
@@ -81,6 +91,23 @@ enum field_tag {
     TAG_GID = 69,
     TAG_TARGET = 70,
     TAG_EVENT = 71,
+    TAG_JOB_INFO = 80,
+    TAG_PID = 81,
+    TAG_STARTED = 82,
+    TAG_OUTPUT = 83,
+    TAG_ENDED = 84,
+    TAG_RESTORES = 85,
+    TAG_CUT = 86,
+};
+
+enum job_verb {
+    JOB_START = 1,
+    JOB_ATTACH = 2,
+    JOB_INPUT = 3,
+    JOB_SIGNAL = 4,
+    JOB_RESIZE = 5,
+    JOB_LIST = 6,
+    JOB_REMOVE = 7,
 };
 
 enum write_flags { WRITE_MAKE_PARENTS = 1 };

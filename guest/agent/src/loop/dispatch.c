@@ -59,6 +59,7 @@ static void hello(struct agent *agent, const struct frame *frame)
         bool restored = memcmp(generation, link->generation, GENERATION_BYTES) != 0;
         if (restored) {
             streams_detach(agent);
+            jobs_restored(agent);
         } else {
             streams_kill(agent);
         }

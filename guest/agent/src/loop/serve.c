@@ -27,8 +27,8 @@ enum {
     /* Should the port's signal be lost, this finds a host that is back, ever more rarely. */
     FIRST_RETRY_MS = 20,
     LAST_RETRY_MS = 1000,
-    /* Three for each stream, the leftovers, and some. The kernel's own default is 1,024. */
-    AGENT_DESCRIPTORS = 3 * MAX_STREAMS + MAX_LEFTOVERS + 1024,
+    /* Three for each stream, four for each job, the leftovers, and some. The kernel's own default is 1,024. */
+    AGENT_DESCRIPTORS = 3 * MAX_STREAMS + 4 * MAX_JOBS + MAX_LEFTOVERS + 1024,
 };
 
 static void raise_descriptor_limit(void)
@@ -78,6 +78,7 @@ struct agent *agent_new(int fd)
     agent->stream_epoll = epoll_create1(EPOLL_CLOEXEC);
     agent->next_guest_stream = 1;
     leftovers_init(agent);
+    jobs_init(agent);
     watch_signals(agent);
     raise_descriptor_limit();
     watch_open(&agent->link_watch, fd, agent->main_epoll, NULL, NULL);
@@ -88,6 +89,7 @@ struct agent *agent_new(int fd)
 void agent_free(struct agent *agent)
 {
     streams_kill(agent);
+    jobs_close(agent);
     streams_free_dead(agent);
     leftovers_close(agent);
     forwards_close(agent);
@@ -216,7 +218,8 @@ static int choose_timeout(struct agent *agent, int retry_ms)
     if (link_has_room(&agent->link) && streams_can_pump(agent)) {
         return 0;
     }
-    int tick_ms = agent->timed_streams == 0 ? -1 : streams_next_tick_ms(agent, monotonic_ns());
+    bool timed = agent->timed_streams > 0 || agent->jobs.due_ns != NEVER_DUE;
+    int tick_ms = timed ? streams_next_tick_ms(agent, monotonic_ns()) : -1;
     if (tick_ms < 0 || (retry_ms >= 0 && retry_ms < tick_ms)) {
         return retry_ms;
     }
@@ -290,6 +293,9 @@ void agent_serve(struct agent *agent, bool port_returns)
         move_output(agent, round.streams);
         if (agent->timed_streams > 0) {
             streams_tick(agent, monotonic_ns());
+        }
+        if (agent->jobs.due_ns != NEVER_DUE) {
+            jobs_tick(agent, monotonic_ns());
         }
         if (connected && !link_flush(&agent->link) && !port_returns) {
             return;

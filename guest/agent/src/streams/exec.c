@@ -1,29 +1,19 @@
 #include "exec.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent.h"
 #include "exec-ends.h"
 #include "exec-request.h"
+#include "exec-start.h"
 #include "leftovers.h"
 #include "system/clock.h"
-#include "system/spawn.h"
-
-enum {
-    DRAIN_MS = 100,
-    EXIT_CANNOT_EXECUTE = 126,
-    EXIT_NOT_FOUND = 127,
-};
 
 struct exec_stream {
     /* `in` and `out` are the command's input and output; its time runs while what it left in its pipes is drained. */
@@ -62,22 +52,7 @@ static void refuse(struct agent *agent, uint32_t id, uint32_t error, const char 
 {
     char diagnostic[MAX_TEXT_BYTES];
     snprintf(diagnostic, sizeof diagnostic, "%.3000s: %s", what, strerror((int)error));
-    int code = error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
-    send_exit(agent, id, code, error, monotonic_ns(), diagnostic);
-}
-
-static const char *working_folder(const struct exec_request *request)
-{
-    struct stat found;
-    if (request->cwd != NULL) {
-        return request->cwd;
-    }
-    return stat("/root", &found) == 0 && S_ISDIR(found.st_mode) ? "/root" : "/";
-}
-
-static void set_nonblocking(int fd)
-{
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    send_exit(agent, id, exit_code_of_failure((int)error), error, monotonic_ns(), diagnostic);
 }
 
 static void finish_if_over(struct agent *agent, struct exec_stream *exec);
@@ -126,11 +101,6 @@ static void start(struct agent *agent, struct exec_stream *exec, const struct ex
 {
     struct stream *stream = &exec->stream;
     exec->pid = pid;
-    for (int i = 0; i < 3; i++) {
-        if (ends->ours[i] >= 0) {
-            set_nonblocking(ends->ours[i]);
-        }
-    }
     watch_open(&stream->in, ends->ours[0], agent->stream_epoll, stream, input_ready);
     watch_open(&stream->out, ends->ours[1], agent->stream_epoll, stream, output_ready);
     watch_open(&exec->err, ends->ours[2], agent->stream_epoll, stream, output_ready);
@@ -150,35 +120,16 @@ static struct exec_stream *open_stream(struct agent *agent, uint32_t id)
 
 static void run(struct agent *agent, uint32_t id, struct exec_request *request, const struct account *account)
 {
-    struct exec_ends ends = NO_ENDS;
-    bool opened = request->pty ? open_terminal(&ends, &request->size) : open_pipes(&ends, request->stdin_open);
-    struct exec_stream *exec = opened ? open_stream(agent, id) : NULL;
+    struct exec_stream *exec = open_stream(agent, id);
     if (exec == NULL) {
-        refuse(agent, id, opened ? EMFILE : (uint32_t)errno, "cannot start another command");
-        close_ends(ends.ours);
-        close_ends(ends.theirs);
+        refuse(agent, id, EMFILE, "cannot start another command");
         return;
     }
-    const struct spawn_request spawning = {
-        .argv = request->argv,
-        .env = request->env,
-        .cwd = working_folder(request),
-        .account = account,
-        .stdin_fd = ends.theirs[0],
-        .stdout_fd = ends.theirs[1],
-        .stderr_fd = ends.theirs[2],
-        .controls_terminal = request->pty,
-    };
-    const char *culprit = request->argv[0];
-    pid_t pid = spawn(&spawning, &culprit);
-    if (request->pty) {
-        exec->terminal = ends.theirs[0];
-        ends.theirs[0] = -1;
-    }
-    close_ends(ends.theirs);
+    struct exec_ends ends;
+    const char *culprit;
+    pid_t pid = exec_start(request, account, &ends, &exec->terminal, &culprit);
     if (pid < 0) {
         refuse(agent, id, (uint32_t)-pid, culprit);
-        close_ends(ends.ours);
         stream_close(agent, &exec->stream);
         return;
     }
@@ -290,9 +241,7 @@ static void release(struct stream *stream)
 
 static void finish(struct agent *agent, struct exec_stream *exec)
 {
-    int status = exec->exit_status;
-    int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    send_exit(agent, exec->stream.id, code, 0, exec->started_ns, "");
+    send_exit(agent, exec->stream.id, exit_code_of_status(exec->exit_status), 0, exec->started_ns, "");
     stream_detach(agent, &exec->stream);
 }
 
@@ -303,12 +252,6 @@ static void finish_if_over(struct agent *agent, struct exec_stream *exec)
     }
 }
 
-static size_t waiting_bytes(const struct watch *watch)
-{
-    int bytes = 0;
-    return watch->fd >= 0 && ioctl(watch->fd, FIONREAD, &bytes) == 0 ? (size_t)bytes : 0;
-}
-
 static bool child_ended(struct agent *agent, struct stream *stream, pid_t pid, int status)
 {
     struct exec_stream *exec = exec_of(stream);
@@ -317,7 +260,7 @@ static bool child_ended(struct agent *agent, struct stream *stream, pid_t pid, i
     }
     exec->exited = true;
     exec->exit_status = status;
-    exec->must_drain = waiting_bytes(&stream->out) + waiting_bytes(&exec->err);
+    exec->must_drain = waiting_bytes(stream->out.fd) + waiting_bytes(exec->err.fd);
     exec->group_gone = kill(-exec->pid, 0) < 0;
     stream_start_timer(agent, stream);
     if (exec->terminal >= 0) {
@@ -338,7 +281,7 @@ static bool drain_is_held(const struct agent *agent, const struct exec_stream *e
 /* Who has a pipe of ours open for writing can open it for reading, too: what he takes out will never come. */
 static bool still_waits(struct exec_stream *exec)
 {
-    if (exec->must_drain > 0 && waiting_bytes(&exec->stream.out) + waiting_bytes(&exec->err) == 0) {
+    if (exec->must_drain > 0 && waiting_bytes(exec->stream.out.fd) + waiting_bytes(exec->err.fd) == 0) {
         exec->must_drain = 0;
     }
     return exec->must_drain > 0;

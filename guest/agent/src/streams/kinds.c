@@ -2,10 +2,12 @@
 
 #include "exec.h"
 #include "file.h"
+#include "job.h"
 #include "socket.h"
 #include "verb.h"
 
-static const struct stream_kind *const KINDS[] = {&exec_kind, &file_write_kind, &file_read_kind, &socket_kind, &verb_kind};
+static const struct stream_kind *const KINDS[] = {&exec_kind,   &file_write_kind, &file_read_kind,
+                                                 &socket_kind, &verb_kind,       &job_kind};
 
 const struct stream_kind *kind_opened_by(uint8_t frame_kind)
 {

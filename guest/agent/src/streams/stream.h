@@ -78,6 +78,8 @@ struct stream {
     struct watch in;
     struct watch out;
 
+    /* Its pump has nothing to send until somebody says otherwise. */
+    bool dry;
     bool timed;
     uint64_t due_ns;
 };

@@ -8,7 +8,7 @@
 
 static bool can_pump(const struct stream *stream)
 {
-    return stream->kind->pump != NULL && stream->window > 0;
+    return stream->kind->pump != NULL && stream->window > 0 && !stream->dry;
 }
 
 void streams_pump(struct agent *agent)
@@ -46,7 +46,7 @@ void streams_tick(struct agent *agent, uint64_t now_ns)
 
 int streams_next_tick_ms(const struct agent *agent, uint64_t now_ns)
 {
-    uint64_t next_ns = NEVER_DUE;
+    uint64_t next_ns = agent->jobs.due_ns;
     for (size_t i = 0; agent->timed_streams > 0 && i < agent->stream_count; i++) {
         const struct stream *stream = agent->streams[i];
         if (stream->timed && stream->due_ns < next_ns) {
@@ -74,7 +74,9 @@ void streams_reap(struct agent *agent)
     int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        child_ended(agent, pid, status);
+        if (!jobs_child_ended(agent, pid, status)) {
+            child_ended(agent, pid, status);
+        }
     }
 }
 

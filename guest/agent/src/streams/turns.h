@@ -13,7 +13,7 @@ void streams_pump(struct agent *agent);
 bool streams_can_pump(const struct agent *agent);
 
 void streams_tick(struct agent *agent, uint64_t now_ns);
-/* Milliseconds until a stream is due, -1 for none. */
+/* Milliseconds until a stream or a job is due, -1 for none. */
 int streams_next_tick_ms(const struct agent *agent, uint64_t now_ns);
 
 /* Collects the children that have ended. */
