@@ -27,6 +27,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["api/fastvm"],
     ["api/shared"],
     ["engine/engine.ts", "engine/lifecycle.ts"],
+    ["engine/operator"],
     ["engine/services", "engine/reconcile"],
     ["engine/snapshots"],
     ["engine/vms"],
@@ -96,7 +97,14 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["client-config.ts"],
     ["errors.ts", "version.ts"],
   ],
-  "guest/agent/src": [["boot"], ["loop"], ["identity"], ["streams"], ["agent.h"], ["link", "system"]],
+  "guest/agent/src": [
+    ["boot"],
+    ["loop"],
+    ["identity"],
+    ["streams"],
+    ["agent.h", "files"],
+    ["link", "system"],
+  ],
 };
 
 interface Wall {
@@ -116,6 +124,12 @@ const WALLS: readonly Wall[] = [
     against: [`${CONTROL_PLANE}/engine`, `${CONTROL_PLANE}/store`],
     but: `${CONTROL_PLANE}/engine/engine.ts`,
     remedy: "an API knows the engine by its door, engine.ts, alone",
+  },
+  {
+    of: `${CONTROL_PLANE}/operator`,
+    against: [`${CONTROL_PLANE}/engine`, `${CONTROL_PLANE}/store`],
+    but: `${CONTROL_PLANE}/engine/engine.ts`,
+    remedy: "what is root's knows the engine by its door, engine.ts, alone",
   },
   {
     of: `${CONTROL_PLANE}/engine`,

@@ -65,7 +65,7 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
   const engine = engineOf(ctx);
   addApis(app, apis, engine, log);
   useDirectory?.(engine.directory);
-  useOperator?.(buildOperatorApp(ctx, metrics));
+  useOperator?.(buildOperatorApp(engine.operator, log, metrics));
   let stop: (() => Promise<void>) | undefined;
   app.addHook("onReady", async () => {
     const stopStaging = await deps.staging.start();

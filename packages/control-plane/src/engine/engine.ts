@@ -12,6 +12,7 @@ import { Files } from "./files/files.ts";
 import { Keys } from "./keys/keys.ts";
 import { SshKeys } from "./keys/ssh-keys.ts";
 import { Networks } from "./network/networks.ts";
+import { Operator } from "./operator/operator.ts";
 import { usageOf, type OrganisationUsage } from "./organisations/usage.ts";
 import { StoreServiceDirectory } from "./services/service-directory.ts";
 import { Services } from "./services/services.ts";
@@ -29,6 +30,8 @@ export interface Engine {
   readonly consoleTokens: ConsoleTokens;
   readonly files: Files;
   readonly events: EventFeed;
+  /** Over all organisations: for root alone, never for an API. */
+  readonly operator: Operator;
   /** For the proxy of services. */
   readonly directory: ServiceDirectory;
   usage(caller: Caller): Promise<OrganisationUsage>;
@@ -48,6 +51,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
     consoleTokens: new ConsoleTokens(ctx),
     files: new Files(ctx),
     events: ctx.events,
+    operator: new Operator(ctx),
     directory: new StoreServiceDirectory(ctx),
     usage: (caller) => usageOf(ctx, caller),
     probe: async (part) => void (await (part === "store" ? ctx.store.ping() : ctx.worker.capacity())),
@@ -63,6 +67,7 @@ export { CONSOLE_TOKEN_SECONDS } from "./exec/console-tokens.ts";
 export { familyOf, isMapped, isWholeFamily } from "./network/cidr.ts";
 export { DomainList, normalizePattern } from "./network/domain-pattern.ts";
 export { networkPolicyOf } from "./network/network-policy.ts";
+export type { KeyRecord, Operator, Organisation, Quarantined } from "./operator/operator.ts";
 export { DEFAULT_POLICY, EVERY_NAME, policyOf } from "./network/policy.ts";
 export { checkServiceName } from "./services/services.ts";
 export type { ForkOrder, ForkOutcome } from "./vms/fork.ts";

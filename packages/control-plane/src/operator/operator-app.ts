@@ -2,41 +2,40 @@
  * What only the owner of the machine may do, over all organisations: see the host's figures, end every VM, make organisations and
  * keys. It is served on a socket that root alone can open, which is all the authentication there is; never on the API's port.
  */
-import { FastvmError } from "@fastvm/contract";
 import Fastify, { type FastifyInstance } from "fastify";
 import { renderError } from "../api/fastvm/errors.ts";
 import { acceptJsonBodies } from "../api/shared/json-body.ts";
 import { answerErrors, answerUnknownPaths } from "../api/shared/answer-error.ts";
 import { nameRequests, REQUEST_ID_OPTIONS } from "../http/request-ids.ts";
 import { compileValidator } from "../api/shared/validation.ts";
-import type { LifecycleContext } from "../engine/context.ts";
-import { deleteVm } from "../engine/vms/delete.ts";
+import type { Operator } from "../engine/engine.ts";
+import type { Log } from "../log.ts";
 import type { MetricsSource } from "../metrics-source.ts";
 import { registerOrganisations } from "./organisations.ts";
 import { registerQuarantine } from "./quarantine.ts";
 
-const OPERATOR_ACTOR = "operator";
-
-export function buildOperatorApp(ctx: LifecycleContext, metrics: MetricsSource | undefined): FastifyInstance {
+export function buildOperatorApp(
+  operator: Operator,
+  log: Log,
+  metrics: MetricsSource | undefined,
+): FastifyInstance {
   const app = Fastify({ ...REQUEST_ID_OPTIONS, forceCloseConnections: true });
   app.setValidatorCompiler(compileValidator);
   nameRequests(app);
   acceptJsonBodies(app);
-  answerErrors(app, ctx.log, () => renderError);
+  answerErrors(app, log, () => renderError);
   answerUnknownPaths(app, () => renderError);
   if (metrics !== undefined) {
     app.get("/metrics", async (_request, reply) => {
       return await reply.type(metrics.contentType).send(await metrics.read());
     });
   }
-  app.get("/vms", async () => (await ctx.store.vms.listAll()).map(({ id, orgId }) => ({ id, orgId })));
-  app.delete<{ Params: { id: string } }>("/vms/:id", async ({ params }) => {
-    const vm = (await ctx.store.vms.listAll()).find(({ id }) => id === params.id);
-    if (vm === undefined) throw new FastvmError("not_found");
-    await deleteVm(ctx, vm, OPERATOR_ACTOR);
-    return { id: vm.id, deleted: true };
+  app.get("/vms", async () => (await operator.listVms()).map(({ id, orgId }) => ({ id, orgId })));
+  app.delete<{ Params: { id: string } }>("/vms/:id", async ({ params: { id } }) => {
+    await operator.deleteVm(id);
+    return { id, deleted: true };
   });
-  registerQuarantine(app, ctx);
-  registerOrganisations(app, ctx);
+  registerQuarantine(app, operator);
+  registerOrganisations(app, operator);
   return app;
 }

@@ -1,11 +1,8 @@
 /** Organisations and their keys, as whoever runs the host makes them. A key is told once, in the answer that made it. */
-import { API_NAMES, FastvmError, type ApiName, type OrgId } from "@fastvm/contract";
+import { API_NAMES, type ApiName } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import { timestamp } from "../api/fastvm/views/timestamp.ts";
-import type { LifecycleContext } from "../engine/context.ts";
-import { createKey } from "../engine/keys/api-keys.ts";
-import { createOrganisation, findOrganisation } from "../engine/organisations/organisations.ts";
-import type { ApiKeyRow } from "../store/schema.ts";
+import type { KeyRecord, Operator, Organisation } from "../engine/engine.ts";
 
 interface NewOrganisation {
   readonly name: string;
@@ -23,36 +20,30 @@ const NEW_KEY = {
   properties: { org: { type: "string" }, api: { type: "string", enum: API_NAMES } },
 };
 
-export function registerOrganisations(
-  app: FastifyInstance,
-  { store, config, clock }: LifecycleContext,
-): void {
-  app.get("/organisations", async () => (await store.organisations.list()).map(viewOfOrganisation));
+export function registerOrganisations(app: FastifyInstance, operator: Operator): void {
+  app.get("/organisations", async () => (await operator.listOrganisations()).map(viewOfOrganisation));
   app.post<{ Body: NewOrganisation }>(
     "/organisations",
     { schema: { body: NEW_ORGANISATION } },
-    async ({ body }) =>
-      viewOfOrganisation(await createOrganisation(store, body.name, config.defaultLimits, clock)),
+    async ({ body }) => viewOfOrganisation(await operator.createOrganisation(body.name)),
   );
-  app.get<{ Querystring: { org?: string } }>("/keys", async ({ query: { org } }) => {
-    const orgId = org === undefined ? undefined : (await findOrganisation(store, org)).id;
-    return (await store.apiKeys.list(orgId)).map(viewOfKey);
-  });
+  app.get<{ Querystring: { org?: string } }>("/keys", async ({ query: { org } }) =>
+    (await operator.listKeys(org)).map(viewOfKey),
+  );
   app.post<{ Body: NewKey }>("/keys", { schema: { body: NEW_KEY } }, async ({ body: { org, api } }) => {
-    const { id } = await findOrganisation(store, org);
-    const { key, row } = await createKey(store, id, api ?? "fastvm", clock);
-    return { ...viewOfKey(row), key };
+    const { key, ...record } = await operator.createKey({ organisation: org, api });
+    return { ...viewOfKey(record), key };
   });
   app.delete<{ Params: { id: string } }>("/keys/:id", async ({ params: { id } }) => {
-    if (!(await store.apiKeys.remove(id))) throw new FastvmError("not_found", `there is no key ${id}`);
+    await operator.removeKey(id);
     return { id, deleted: true };
   });
 }
 
-function viewOfOrganisation({ id, name, createdAt }: { id: OrgId; name: string; createdAt: number }) {
+function viewOfOrganisation({ id, name, createdAt }: Organisation) {
   return { id, name, createdAt: timestamp(createdAt) };
 }
 
-function viewOfKey({ id, orgId, api, createdAt }: ApiKeyRow) {
-  return { id, orgId, api, createdAt: timestamp(createdAt) };
+function viewOfKey(key: KeyRecord) {
+  return { ...key, createdAt: timestamp(key.createdAt) };
 }

@@ -1,22 +1,16 @@
 /** What the worker has and no record knows: seen and ended by whoever runs the host. */
-import { FastvmError } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
-import type { LifecycleContext } from "../engine/context.ts";
-import { endQuarantined } from "../engine/reconcile/quarantine.ts";
-import type { QuarantineEntry } from "../store/quarantine-repository.ts";
 import { timestamp } from "../api/fastvm/views/timestamp.ts";
+import type { Operator, Quarantined } from "../engine/engine.ts";
 
-export function registerQuarantine(app: FastifyInstance, ctx: LifecycleContext): void {
-  app.get("/quarantine", async () => (await ctx.store.quarantine.list()).map((entry) => view(ctx, entry)));
-  app.delete<{ Params: { id: string } }>("/quarantine/:id", async ({ params }) => {
-    const entry = (await ctx.store.quarantine.list()).find(({ id }) => id === params.id);
-    if (entry === undefined) throw new FastvmError("not_found", `${params.id} is not in quarantine`);
-    await endQuarantined(ctx, entry);
-    return { id: entry.id, deleted: true };
+export function registerQuarantine(app: FastifyInstance, operator: Operator): void {
+  app.get("/quarantine", async () => (await operator.listQuarantined()).map(view));
+  app.delete<{ Params: { id: string } }>("/quarantine/:id", async ({ params: { id } }) => {
+    await operator.endQuarantined(id);
+    return { id, deleted: true };
   });
 }
 
-function view(ctx: LifecycleContext, { id, kind, foundAt, memoryMib }: QuarantineEntry) {
-  const endsAt = timestamp(foundAt + ctx.config.quarantineMs);
-  return { id, kind, foundAt: timestamp(foundAt), endsAt, memoryMiB: memoryMib };
+function view({ id, kind, foundAt, endsAt, memoryMib }: Quarantined) {
+  return { id, kind, foundAt: timestamp(foundAt), endsAt: timestamp(endsAt), memoryMiB: memoryMib };
 }

@@ -1,0 +1,95 @@
+/** What whoever runs the host may ask: over all organisations, and of what belongs to none. */
+import { FastvmError, type ApiName, type OrgId } from "@fastvm/contract";
+import type { QuarantineEntry } from "../../store/quarantine-repository.ts";
+import type { ApiKeyRow } from "../../store/schema.ts";
+import type { VmRecord } from "../../store/vm-repository.ts";
+import type { LifecycleContext } from "../context.ts";
+import { createKey } from "../keys/api-keys.ts";
+import { createOrganisation, findOrganisation } from "../organisations/organisations.ts";
+import { endQuarantined } from "../reconcile/quarantine.ts";
+import { deleteVm } from "../vms/delete.ts";
+
+const OPERATOR_ACTOR = "operator";
+
+export interface Organisation {
+  readonly id: OrgId;
+  readonly name: string;
+  readonly createdAt: number;
+}
+
+/** Nothing that a key could be guessed or compared by. */
+export type KeyRecord = Readonly<Omit<ApiKeyRow, "keyHash">>;
+
+export interface Quarantined extends QuarantineEntry {
+  /** When it goes, unless somebody says so before. */
+  readonly endsAt: number;
+}
+
+export class Operator {
+  readonly #ctx: LifecycleContext;
+
+  constructor(ctx: LifecycleContext) {
+    this.#ctx = ctx;
+  }
+
+  listVms(): Promise<readonly VmRecord[]> {
+    return this.#ctx.store.vms.listAll();
+  }
+
+  /** By its whole id. It is gone when this resolves. */
+  async deleteVm(id: string): Promise<void> {
+    const vm = (await this.listVms()).find((one) => one.id === id);
+    if (vm === undefined) throw new FastvmError("not_found");
+    await deleteVm(this.#ctx, vm, OPERATOR_ACTOR);
+  }
+
+  /** What the worker has and no record knows; longest kept first. */
+  async listQuarantined(): Promise<readonly Quarantined[]> {
+    const { quarantineMs } = this.#ctx.config;
+    const entries = await this.#ctx.store.quarantine.list();
+    return entries.map((entry) => ({ ...entry, endsAt: entry.foundAt + quarantineMs }));
+  }
+
+  /** It is gone when this resolves. */
+  async endQuarantined(id: string): Promise<void> {
+    const entry = (await this.#ctx.store.quarantine.list()).find((one) => one.id === id);
+    if (entry === undefined) throw new FastvmError("not_found", `${id} is not in quarantine`);
+    await endQuarantined(this.#ctx, entry);
+  }
+
+  listOrganisations(): Promise<readonly Organisation[]> {
+    return this.#ctx.store.organisations.list();
+  }
+
+  createOrganisation(name: string): Promise<Organisation> {
+    const { store, config, clock } = this.#ctx;
+    return createOrganisation(store, name, config.defaultLimits, clock);
+  }
+
+  /** Of one organisation, by id, name or the beginning of its id, or of all; oldest first. */
+  async listKeys(organisation?: string): Promise<readonly KeyRecord[]> {
+    const { store } = this.#ctx;
+    const orgId = organisation === undefined ? undefined : (await findOrganisation(store, organisation)).id;
+    return (await store.apiKeys.list(orgId)).map(recordOf);
+  }
+
+  /** The key is seen here once and never again. Default: of the first organisation, for FastVM's own API. */
+  async createKey(order: {
+    readonly organisation?: string | undefined;
+    readonly api?: ApiName | undefined;
+  }): Promise<KeyRecord & { readonly key: string }> {
+    const { store, clock } = this.#ctx;
+    const { id } = await findOrganisation(store, order.organisation);
+    const { key, row } = await createKey(store, id, order.api ?? "fastvm", clock);
+    return { ...recordOf(row), key };
+  }
+
+  async removeKey(id: string): Promise<void> {
+    if (!(await this.#ctx.store.apiKeys.remove(id)))
+      throw new FastvmError("not_found", `there is no key ${id}`);
+  }
+}
+
+function recordOf({ id, orgId, api, createdAt }: ApiKeyRow): KeyRecord {
+  return { id, orgId, api, createdAt };
+}
