@@ -67,6 +67,21 @@ class Files(AgentTest):
         self.assertEqual((found.st_uid, found.st_mode & 0o7777), (65534, 0o4750))
         self.assertEqual(self.write(link, field(wire.PATH, path) + field(wire.USER, "who-is-this"), b"x")[0], 22)
 
+    @unittest.skipIf(os.geteuid() != 0, "only root gives files away")
+    def test_what_replaces_a_file_has_its_owner_and_its_mode(self):
+        link = self.link()
+        path = self.in_folder("script")
+        with open(path, "w") as file:
+            file.write("old")
+        os.chown(path, 65534, 65533)
+        os.chmod(path, 0o4750)
+        self.assertEqual(self.write(link, field(wire.PATH, path), b"new")[0], 0)
+        found = os.stat(path)
+        self.assertEqual((found.st_uid, found.st_gid, found.st_mode & 0o7777, found.st_size), (65534, 65533, 0o750, 3))
+        self.assertEqual(self.write(link, field(wire.PATH, path) + field(wire.MODE, struct.pack("<I", 0o600)), b"new")[0], 0)
+        found = os.stat(path)
+        self.assertEqual((found.st_uid, found.st_gid, found.st_mode & 0o7777), (65534, 65533, 0o600))
+
     def test_a_link_leads_to_the_file_that_is_written(self):
         link = self.link()
         os.mkdir(self.in_folder("behind"))

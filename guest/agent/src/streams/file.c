@@ -46,9 +46,13 @@ struct file_request {
     char *path;
     char *user;
     uint32_t mode;
+    bool has_mode;
     uint64_t mtime;
     bool has_mtime;
     uint32_t flags;
+    /* Of the file that is replaced, else -1. */
+    long uid;
+    long gid;
 };
 
 static void send_done(struct agent *agent, uint32_t id, uint32_t error, const char *what)
@@ -62,7 +66,7 @@ static void send_done(struct agent *agent, uint32_t id, uint32_t error, const ch
 
 static bool parse_request(struct file_request *request, const uint8_t *bytes, size_t length)
 {
-    *request = (struct file_request){.mode = 0644};
+    *request = (struct file_request){.mode = 0644, .uid = -1, .gid = -1};
     struct field_reader reader = fields_open(bytes, length);
     struct field field;
     while (fields_next(&reader, &field)) {
@@ -72,6 +76,7 @@ static bool parse_request(struct file_request *request, const uint8_t *bytes, si
             request->user = field_string(&field);
         } else if (field.tag == TAG_MODE) {
             request->mode = field_u32(&field) & 07777;
+            request->has_mode = true;
         } else if (field.tag == TAG_MTIME) {
             request->mtime = field_u64(&field);
             request->has_mtime = true;
@@ -93,7 +98,10 @@ static int why_not_regular(const struct stat *found)
     return S_ISREG(found->st_mode) ? 0 : S_ISDIR(found->st_mode) ? EISDIR : EINVAL;
 }
 
-/* What a link leads to is written, not the link; a device or a pipe would be replaced by a file, which nobody means. */
+/*
+ * What a link leads to is written, not the link; a device or a pipe would be replaced by a file, which nobody means. What is replaced
+ * passes its owner and, unless another is asked for, its mode on: a script that is written anew can still be run.
+ */
 static int find_target(struct file_request *request)
 {
     struct stat found;
@@ -103,7 +111,16 @@ static int find_target(struct file_request *request)
     }
     free(request->path);
     request->path = target;
-    return stat(target, &found) < 0 ? errno : why_not_regular(&found);
+    if (stat(target, &found) < 0) {
+        return errno;
+    }
+    request->uid = (long)found.st_uid;
+    request->gid = (long)found.st_gid;
+    if (!request->has_mode) {
+        /* As by write(2), other bytes do not inherit the right to become somebody else. */
+        request->mode = found.st_mode & 0777;
+    }
+    return why_not_regular(&found);
 }
 
 static int begin_write(struct file_stream *file, struct file_request *request)
@@ -129,8 +146,8 @@ static int begin_write(struct file_stream *file, struct file_request *request)
     file->mode = request->mode;
     file->mtime = request->mtime;
     file->has_mtime = request->has_mtime;
-    file->uid = request->user != NULL ? (long)account.uid : -1;
-    file->gid = request->user != NULL ? (long)account.gid : -1;
+    file->uid = request->user != NULL ? (long)account.uid : request->uid;
+    file->gid = request->user != NULL ? (long)account.gid : request->gid;
     return 0;
 }
 

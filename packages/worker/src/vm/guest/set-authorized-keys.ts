@@ -2,7 +2,7 @@
 import { step } from "@fastvm/contract";
 import type { CallOptions } from "@fastvm/contract";
 import { AUTHORIZED_KEYS_MODE, AUTHORIZED_KEYS_PATH, authorizedKeysFile } from "../../identity/handshake.ts";
-import { asTransferError } from "./write-file.ts";
+import { asTransferError } from "./transfer-error.ts";
 import type { Vm } from "../state/vm.ts";
 
 export async function setAuthorizedKeys(
@@ -14,6 +14,8 @@ export async function setAuthorizedKeys(
   try {
     await link.writeFile(AUTHORIZED_KEYS_PATH, Buffer.from(authorizedKeysFile(authorizedKeys)), {
       mode: AUTHORIZED_KEYS_MODE,
+      // The server for SSH reads no keys that are somebody else's.
+      user: "0",
       makeParents: true,
       signal: options.signal,
     });
