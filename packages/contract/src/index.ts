@@ -59,6 +59,7 @@ export {
 } from "./service-address.ts";
 export type { ServiceAddress } from "./service-address.ts";
 export type * from "./port/call-options.ts";
+export type * from "./port/file-access.ts";
 export type * from "./port/guest-access.ts";
 export type * from "./port/host-state.ts";
 export type * from "./port/snapshot-holding.ts";

@@ -9,12 +9,19 @@ import type {
   CaptureResult,
   ExecSession,
   ExecSpec,
+  FileEvent,
+  FileInfo,
+  FileInfoOptions,
+  FileListing,
+  FileModeOptions,
   ForkChild,
   ForkResult,
   GuestTarget,
   LaunchResult,
+  ListFilesOptions,
   NetworkPolicy,
   NetworkReport,
+  RecursiveOptions,
   ResumeOptions,
   SnapshotId,
   VmDeadline,
@@ -43,6 +50,14 @@ import { Deadlines } from "./vm/state/deadlines.ts";
 import { deleteVm } from "./vm/transitions/delete-vm.ts";
 import { dial } from "./vm/guest/dial.ts";
 import { exec } from "./vm/guest/exec.ts";
+import {
+  fileInfo,
+  listFiles,
+  makeFolder,
+  removeFile,
+  renameFile,
+  setFileMode,
+} from "./vm/guest/file-verbs.ts";
 import { expire } from "./vm/transitions/expire.ts";
 import { fork } from "./vm/transitions/fork.ts";
 import { settleLostGuest } from "./vm/transitions/guest-lost.ts";
@@ -50,6 +65,7 @@ import { networkOf, publicAddress } from "./vm/state/holdings.ts";
 import { launch } from "./vm/transitions/launch.ts";
 import { mapToLoopback } from "./vm/guest/map-to-loopback.ts";
 import { pause } from "./vm/transitions/pause.ts";
+import { readFile } from "./vm/guest/read-file.ts";
 import { resume } from "./vm/transitions/resume.ts";
 import { setAuthorizedKeys } from "./vm/guest/set-authorized-keys.ts";
 import { setDeadline } from "./vm/transitions/set-deadline.ts";
@@ -57,6 +73,7 @@ import { setNetworkPolicy } from "./vm/transitions/set-network-policy.ts";
 import { Starts } from "./vm/state/starts.ts";
 import { stats } from "./vm/state/stats.ts";
 import type { Vm } from "./vm/state/vm.ts";
+import { watchFiles } from "./vm/guest/watch-files.ts";
 import { writeFile } from "./vm/guest/write-file.ts";
 import { snapshotFolder } from "./vm/state/worker-context.ts";
 import type { GuestForward } from "./vm/state/guest-forward.ts";
@@ -227,13 +244,49 @@ export class Worker implements WorkerPort {
     return await exec(this.#require(vmId), spec, options);
   }
 
+  async fileInfo(vmId: VmId, path: string, options: FileInfoOptions = {}): Promise<FileInfo> {
+    return await fileInfo(this.#require(vmId), path, options);
+  }
+
+  async listFiles(vmId: VmId, path: string, options: ListFilesOptions): Promise<FileListing> {
+    return await listFiles(this.#require(vmId), path, options);
+  }
+
+  async makeFolder(vmId: VmId, path: string, options: FileModeOptions = {}): Promise<void> {
+    await makeFolder(this.#require(vmId), path, options);
+  }
+
+  async removeFile(vmId: VmId, path: string, options: RecursiveOptions = {}): Promise<void> {
+    await removeFile(this.#require(vmId), path, options);
+  }
+
+  async renameFile(vmId: VmId, path: string, newPath: string, options: CallOptions = {}): Promise<void> {
+    await renameFile(this.#require(vmId), path, newPath, options);
+  }
+
+  async setFileMode(vmId: VmId, path: string, mode: number, options: CallOptions = {}): Promise<void> {
+    await setFileMode(this.#require(vmId), path, mode, options);
+  }
+
+  async readFile(vmId: VmId, path: string, options: CallOptions = {}): Promise<AsyncIterable<Uint8Array>> {
+    return await readFile(this.#require(vmId), path, options);
+  }
+
   async writeFile(
     vmId: VmId,
     path: string,
     content: AsyncIterable<Uint8Array>,
-    options: CallOptions = {},
+    options: FileModeOptions = {},
   ): Promise<void> {
     await writeFile(this.#require(vmId), path, content, options);
+  }
+
+  async watchFiles(
+    vmId: VmId,
+    path: string,
+    options: RecursiveOptions = {},
+  ): Promise<AsyncIterable<FileEvent>> {
+    return await watchFiles(this.#require(vmId), path, options);
   }
 
   async mapToLoopback(vmId: VmId, target: GuestTarget, options: CallOptions = {}): Promise<boolean> {

@@ -5,26 +5,15 @@
 import type { Duplex } from "node:stream";
 import type { VmId } from "../model/ids.ts";
 import type { CallOptions } from "./call-options.ts";
+import type { FileAccess } from "./file-access.ts";
 
-export interface GuestAccess {
+export interface GuestAccess extends FileAccess {
   /**
    * Starts a command. Rejects with `vm_wrong_state` when the VM is not running, with `guest_unresponsive` when the
    * guest does not answer within the command's own `timeoutMs`. Aborted before it has resolved, the command does
    * not run or is killed; aborted later it is killed, and the session's iteration throws the signal's reason.
    */
   exec(vmId: VmId, spec: ExecSpec, options?: CallOptions): Promise<ExecSession>;
-
-  /**
-   * Writes a file in a running VM, whole or not at all; folders above it are made. Rejects with
-   * `transfer_failed` and the guest's own reason, with `vm_wrong_state` when the VM is not running, with the
-   * source's error when that fails. Aborted in its last moment it may be there all the same, and then is whole.
-   */
-  writeFile(
-    vmId: VmId,
-    path: string,
-    content: AsyncIterable<Uint8Array>,
-    options?: CallOptions,
-  ): Promise<void>;
 
   /**
    * Connects to a TCP port on the loopback of a running VM. Rejects with `vm_wrong_state` when the VM is not running,
@@ -34,8 +23,9 @@ export interface GuestAccess {
   dial(vmId: VmId, port: number, options?: CallOptions): Promise<Duplex>;
 
   /**
-   * Replaces the identity's `authorizedKeys` in a running VM, after the transitions that are under way. Rejects as
-   * `writeFile` does. Aborted, it does not begin, or the guest has the keys of before or these; the next call decides.
+   * Replaces the identity's `authorizedKeys` in a running VM, after the transitions that are under way. Rejects with `transfer_failed`
+   * and the guest's own reason, with `vm_wrong_state` when the VM is not running. Aborted, it does not begin, or the guest has the
+   * keys of before or these; the next call decides.
    */
   setAuthorizedKeys(vmId: VmId, keys: readonly string[], options?: CallOptions): Promise<void>;
 
@@ -43,7 +33,7 @@ export interface GuestAccess {
    * Makes a host of the API's own URLs lead, inside a running VM, to the server for guests, whatever the VM may reach: a name by a line
    * of the guest's /etc/hosts, an address by making it the guest's own. Holds for the VM's present life at least; cheap when it was
    * done. Resolves to `false`, and nothing has changed, for a host or port that is not to be carried, such as the guest's own addresses.
-   * Rejects as `writeFile` does, and with `conflict` for one host too many. Aborted, it may have been done; to do it again is no harm.
+   * Rejects as `setAuthorizedKeys` does, and with `conflict` for one host too many. Aborted, it may have been done; once more is no harm.
    */
   mapToLoopback(vmId: VmId, target: GuestTarget, options?: CallOptions): Promise<boolean>;
 }

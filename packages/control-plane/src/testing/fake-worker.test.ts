@@ -8,7 +8,10 @@ import { eventually } from "./eventually.ts";
 const ECHO_PORT = 7;
 
 /** What it asks of a guest, and what waits for its QEMU. */
-const GUEST = ["exec", "writeFile", "dial", "setAuthorizedKeys", "mapToLoopback"] as const;
+const GUEST = [
+  ...["exec", "dial", "setAuthorizedKeys", "mapToLoopback", "fileInfo", "listFiles", "makeFolder"],
+  ...["removeFile", "renameFile", "setFileMode", "readFile", "writeFile", "watchFiles"],
+] as const satisfies readonly string[] as readonly Parameters<FakeWorker["hold"]>[0][];
 const QEMU = ["pause", "createSnapshot", "setNetworkPolicy", "setAuthorizedKeys"] as const;
 
 class FakeLab implements WorkerLab {

@@ -11,6 +11,7 @@ import {
   type ExecEvent,
   type ExecSession,
   type ExecSpec,
+  type FileAccess,
   type ForkChild,
   type ForkResult,
   type GuestTarget,
@@ -30,6 +31,7 @@ import {
   type WorkerPort,
   type WorkerVmStatus,
 } from "@fastvm/contract";
+import { FakeFileAccess } from "./fake-file-access.ts";
 
 /** What a command does: yields output, returns its exit. */
 export type FakeCommand = (spec: ExecSpec) => AsyncIterable<ExecEvent>;
@@ -50,7 +52,7 @@ type Method =
   | "stats"
   | "consoleLog"
   | "exec"
-  | "writeFile"
+  | keyof FileAccess
   | "dial";
 
 interface FakeVm {
@@ -71,7 +73,7 @@ const CAPTURE: CaptureResult = { pauseMs: 12.5, dirtyBytes: 4096, durationMs: 20
 /** The `nth` rule has seen n packets of 100 bytes each. */
 const hits = (nth: number) => ({ packets: nth, bytes: nth * 100 });
 
-export class FakeWorker implements WorkerPort {
+export class FakeWorker extends FakeFileAccess implements WorkerPort {
   memoryMib = 512 * 1024;
   diskTotalBytes = 2 ** 42;
   /** Whether VMs have an address of their own. */
@@ -93,6 +95,13 @@ export class FakeWorker implements WorkerPort {
   /** What ends calls that are under way with a VM when it is deleted. */
   readonly #deletions = new Map<VmId, AbortController>();
   readonly #listeners = new Set<(event: WorkerEvent) => void>();
+
+  constructor() {
+    super(async (method, vmId, signal) => {
+      await this.#enter(method, vmId, signal);
+      this.#requireRunning(vmId);
+    });
+  }
 
   /** The next call of the method rejects with the error. */
   failNext(method: Method, error: unknown): void {
@@ -270,27 +279,6 @@ export class FakeWorker implements WorkerPort {
     const [near, far] = duplexPair();
     far.pipe(far);
     return near;
-  }
-
-  /** Files that were written, by VM and path. */
-  readonly files = new Map<string, Buffer>();
-
-  async writeFile(
-    vmId: VmId,
-    path: string,
-    content: AsyncIterable<Uint8Array>,
-    { signal }: CallOptions = {},
-  ): Promise<void> {
-    await this.#enter("writeFile", vmId, signal);
-    this.#requireRunning(vmId);
-    const chunks: Uint8Array[] = [];
-    const source = content[Symbol.asyncIterator]();
-    for (;;) {
-      const next = await Promise.race([source.next(), aborted(signal)]);
-      if (next.done === true) break;
-      chunks.push(next.value);
-    }
-    this.files.set(`${vmId}:${path}`, Buffer.concat(chunks));
   }
 
   /** Hosts that lead to the API inside VMs. */

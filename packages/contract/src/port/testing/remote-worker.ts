@@ -10,17 +10,19 @@ import { errorFromWire, errorToWire } from "../../errors/error-wire.ts";
 import type { SnapshotId, VmId } from "../../model/ids.ts";
 import type { NetworkPolicy, NetworkReport } from "../../model/network-policy.ts";
 import type { CallOptions } from "../call-options.ts";
+import type { FileModeOptions } from "../file-access.ts";
 import type { ExecEvent, ExecSession, ExecSpec, GuestTarget } from "../guest-access.ts";
 import type { VmLog, VmUsage, WorkerCapacity, WorkerEvent, WorkerInventory } from "../host-state.ts";
 import type { CaptureResult } from "../snapshot-holding.ts";
 import type { VmDeadline } from "../vm-life.ts";
 import type { ForkChild, ForkResult, LaunchResult, ResumeOptions, VmSpec } from "../vm-transitions.ts";
 import type { WorkerPort } from "../worker-port.ts";
+import { RemoteFiles, ServedFiles } from "./remote-files.ts";
 import { WirePeer } from "./wire-peer.ts";
 
 type Source = AsyncIterator<Uint8Array, unknown>;
 
-export class RemoteWorker implements WorkerPort, AsyncDisposable {
+export class RemoteWorker extends RemoteFiles implements WorkerPort, AsyncDisposable {
   readonly #peer: WirePeer;
   readonly #served: ServedWorker;
   readonly #listeners = new Set<(event: WorkerEvent) => void>();
@@ -29,6 +31,7 @@ export class RemoteWorker implements WorkerPort, AsyncDisposable {
   #nextSource = 1;
 
   constructor(worker: WorkerPort) {
+    super(() => this.#peer);
     const [near, far] = duplexPair();
     this.#served = new ServedWorker(worker, far);
     this.#peer = new WirePeer(near, (method, args) => this.#handle(method, args));
@@ -101,7 +104,7 @@ export class RemoteWorker implements WorkerPort, AsyncDisposable {
     vmId: VmId,
     path: string,
     content: AsyncIterable<Uint8Array>,
-    { signal }: CallOptions = {},
+    { signal, mode }: FileModeOptions = {},
   ): Promise<void> {
     const handle = this.#nextSource++;
     const source = content[Symbol.asyncIterator]();
@@ -119,7 +122,7 @@ export class RemoteWorker implements WorkerPort, AsyncDisposable {
     };
     this.#sources.set(handle, watched);
     try {
-      await this.#peer.call("writeFile", [vmId, path, handle], signal);
+      await this.#peer.call("writeFile", [vmId, path, handle, mode], signal);
     } catch (error) {
       // It is the caller's own, and comes back to him as it was.
       throw failure ?? error;
@@ -218,6 +221,7 @@ class RemoteSession implements ExecSession {
 /** The other side: what is called there happens at the worker itself. */
 class ServedWorker {
   readonly #worker: WorkerPort;
+  readonly #files: ServedFiles;
   readonly #peer: WirePeer;
   readonly #unsubscribe: () => void;
   readonly #sessions = new Map<number, { session: ExecSession; events: AsyncIterator<ExecEvent> }>();
@@ -226,6 +230,7 @@ class ServedWorker {
 
   constructor(worker: WorkerPort, stream: Duplex) {
     this.#worker = worker;
+    this.#files = new ServedFiles(worker);
     this.#peer = new WirePeer(stream, (method, args, signal) => this.#handle(method, args, signal));
     this.#unsubscribe = worker.subscribe((event) => void this.#peer.call("event", [event]));
   }
@@ -237,13 +242,16 @@ class ServedWorker {
 
   async #handle(method: string, args: readonly unknown[], signal: AbortSignal): Promise<unknown> {
     const [first] = args;
+    const ofFiles = this.#files.handle(method, args, signal);
+    if (ofFiles !== undefined) return await ofFiles;
     if (method.startsWith("session.")) return await this.#ofSession(method, args);
     if (method.startsWith("socket.")) return await this.#ofSocket(method, args);
     if (method === "exec") return await this.#exec(first as VmId, args[1] as ExecSpec, signal);
     if (method === "dial") return await this.#dial(first as VmId, args[1] as number, signal);
     if (method === "writeFile") {
       const content = this.#source(args[2] as number);
-      return await this.#worker.writeFile(first as VmId, args[1] as string, content, { signal });
+      const mode = (args[3] ?? undefined) as number | undefined;
+      return await this.#worker.writeFile(first as VmId, args[1] as string, content, { mode, signal });
     }
     if (method === "fork") return await this.#fork(first as VmId, args[1] as ForkChild[]);
     return await this.#plain(method, args, signal);

@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { describeCaptures } from "./conformance/captures.ts";
 import { describeCutShort } from "./conformance/cut-short.ts";
+import { describeFiles } from "./conformance/files.ts";
 import { describeGuest } from "./conformance/guest.ts";
 import { describeSilence } from "./conformance/silence.ts";
 import { describeStates } from "./conformance/states.ts";
@@ -32,6 +33,7 @@ export function describeWorker(name: string, open: () => Promise<WorkerLab>): vo
     describeStates(tester);
     describeCaptures(tester);
     describeGuest(tester);
+    describeFiles(tester);
     describeSilence(tester);
     describeCutShort(tester);
   });

@@ -4,6 +4,7 @@ import { expect, vi } from "vitest";
 import type { VmId } from "../../model/ids.ts";
 import type { NetworkPolicy } from "../../model/network-policy.ts";
 import type { CallOptions } from "../call-options.ts";
+import type { FileAccess } from "../file-access.ts";
 import type { GuestAccess, GuestTarget } from "../guest-access.ts";
 import type { ForkChild, VmSpec } from "../vm-transitions.ts";
 import type { WorkerPort } from "../worker-port.ts";
@@ -68,7 +69,7 @@ export class PortTester {
     this.worker = worker;
     this.asks = {
       exec: (vmId, options) => this.output(vmId, ["printf", "%s", "x"], options),
-      writeFile: (vmId, options) => worker.writeFile(vmId, "/root/asked", chunks("x"), options),
+      ...asksOfFiles(worker),
       dial: (vmId, options) => worker.dial(vmId, 22, options),
       setAuthorizedKeys: (vmId, options) => worker.setAuthorizedKeys(vmId, [], options),
       mapToLoopback: (vmId, options) => worker.mapToLoopback(vmId, apiTarget, options),
@@ -106,6 +107,20 @@ export class PortTester {
     const { vmId, identity, network } = this.lab.spec();
     return { vmId, identity, network };
   }
+}
+
+function asksOfFiles(worker: WorkerPort): Omit<PortTester["asks"], Exclude<GuestMethod, keyof FileAccess>> {
+  return {
+    fileInfo: (vmId, options) => worker.fileInfo(vmId, "/root", options),
+    listFiles: (vmId, options) => worker.listFiles(vmId, "/root", { limit: 1, ...options }),
+    makeFolder: (vmId, options) => worker.makeFolder(vmId, "/root/asked-folder", options),
+    removeFile: (vmId, options) => worker.removeFile(vmId, "/root/asked-folder", options),
+    renameFile: (vmId, options) => worker.renameFile(vmId, "/root/asked", "/root/renamed", options),
+    setFileMode: (vmId, options) => worker.setFileMode(vmId, "/root", 0o700, options),
+    readFile: (vmId, options) => worker.readFile(vmId, "/root/renamed", options),
+    writeFile: (vmId, options) => worker.writeFile(vmId, "/root/asked", chunks("x"), options),
+    watchFiles: (vmId, options) => worker.watchFiles(vmId, "/root", options),
+  };
 }
 
 /** A caller who has enough when he says so. */

@@ -1,6 +1,6 @@
 /** Files on their way to and from VMs: objects that URLs lead to, whose holders need no key. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { FastvmError, type VmId } from "@fastvm/contract";
+import { FastvmError, type ErrorCode, type VmId } from "@fastvm/contract";
 import { leadGuestToUs } from "./lead-guest-to-us.ts";
 import type { StagingGrant } from "../../staging/signed-urls.ts";
 import { handleStaging } from "../../staging/staging-handler.ts";
@@ -10,6 +10,15 @@ import type { LifecycleContext } from "../context.ts";
 import { findVm } from "../find.ts";
 
 const GIB = 1024 ** 3;
+const ANSWERS_OF_GUESTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "file_not_found",
+  "file_exists",
+  "folder_not_empty",
+  "not_a_directory",
+  "is_a_directory",
+  "permission_denied",
+  "file_failed",
+]);
 
 /** Both URLs of one object. */
 interface PresignedObject {
@@ -80,7 +89,7 @@ export class Files {
       const object = await staging.objects.read(grant.vmId, grant.objectId, signal);
       await worker.writeFile(vmId, path, object.open(), { signal });
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (!signal.aborted) throw asTransferFailure(error);
       throw new FastvmError("transfer_failed", "it took too long, or the client went away", { cause: error });
     }
   }
@@ -89,4 +98,10 @@ export class Files {
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     await handleStaging(this.#ctx.staging, request, response, "early");
   }
+}
+
+/** Clients of this route know one word for whatever a guest answers. */
+function asTransferFailure(error: unknown): unknown {
+  if (!(error instanceof FastvmError) || !ANSWERS_OF_GUESTS.has(error.code)) return error;
+  return new FastvmError("transfer_failed", error.detail, { cause: error });
 }

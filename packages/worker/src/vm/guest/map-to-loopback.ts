@@ -14,7 +14,7 @@ import { withLoopbackName } from "./guest-hosts.ts";
 import { SerialQueue } from "../../concurrency/serial-queue.ts";
 import type { Vm } from "../state/vm.ts";
 import type { GuestForward } from "../state/guest-forward.ts";
-import { asTransferError } from "./write-file.ts";
+import { asTransferError } from "./transfer-error.ts";
 
 /** A daemon has a name and an address or two; the agent listens at 16 addresses, those of a snapshot's other daemons among them. */
 const MAX_HOSTS = 8;
