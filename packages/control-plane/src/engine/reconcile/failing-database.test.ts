@@ -14,6 +14,8 @@ import { FAILING_TEST_STORES } from "../../testing/test-stores.ts";
 /** Units of work of one operation; more would mean that the count of them does not end. */
 const MAX_UNITS = 60;
 const NEVER_MS = 3_600_000;
+/** Several run at once, each with a store of its own, since most of it is waiting: one may take as long as all of them. */
+const TIMEOUT_MS = 180_000;
 
 /** As SQLite and PostgreSQL tell it. */
 const full = (): Error => Object.assign(new Error("the disk is full"), { code: "53100" });
@@ -88,18 +90,18 @@ const OPERATIONS: readonly Operation[] = [
   },
 ];
 
-describe.each(FAILING_TEST_STORES)("on $name", ({ open }) => {
+describe.each(FAILING_TEST_STORES)("on $name", { timeout: TIMEOUT_MS }, ({ open }) => {
   let failures = 0;
 
-  test.each(OPERATIONS)("$name", async (operation) => {
+  test.concurrent.each(OPERATIONS)("$name", async (operation) => {
     for (const point of FAILURE_POINTS) failures += await failEverywhere(operation, point);
   });
 
-  test.each(OPERATIONS)("$name, on a disk that is full", async (operation) => {
+  test.concurrent.each(OPERATIONS)("$name, on a disk that is full", async (operation) => {
     failures += await failEverywhere(operation, "commit", full);
   });
 
-  test("what happens to a VM by itself", async () => {
+  test.concurrent("what happens to a VM by itself", async () => {
     const dies: Operation = {
       name: "a VM dies",
       call: async (world) => {
