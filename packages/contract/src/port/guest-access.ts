@@ -1,6 +1,6 @@
 /**
  * What is asked of the guest of a running VM. All of it takes a signal: a guest answers when it likes. Without one each rejects with
- * `guest_unresponsive` when the guest has kept silent for its own bound, at most 30 s to be reached and as long again in the midst of it.
+ * `guest_unresponsive` when the guest has kept silent for its own bound, at most 30 s to be reached and 75 s in the midst of it.
  */
 import type { Duplex } from "node:stream";
 import type { VmId } from "../model/ids.ts";

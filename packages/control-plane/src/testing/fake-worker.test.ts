@@ -12,7 +12,7 @@ const GUEST = [
   ...["exec", "dial", "setAuthorizedKeys", "mapToLoopback", "fileInfo", "listFiles", "makeFolder"],
   ...["removeFile", "renameFile", "setFileMode", "readFile", "writeFile", "watchFiles"],
 ] as const satisfies readonly string[] as readonly Parameters<FakeWorker["hold"]>[0][];
-const QEMU = ["pause", "createSnapshot", "setNetworkPolicy", "setAuthorizedKeys"] as const;
+const QEMU = ["pause", "createSnapshot", "fork", "setNetworkPolicy", "setAuthorizedKeys", "exec"] as const;
 
 class FakeLab implements WorkerLab {
   readonly fake = new FakeWorker();

@@ -292,7 +292,7 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
   }
 
   async exec(vmId: VmId, spec: ExecSpec, options: CallOptions = {}): Promise<ExecSession> {
-    await this.#enter("exec", vmId, options.signal);
+    await this.#enterInTime("exec", vmId, options.signal, spec.timeoutMs);
     this.#requireRunning(vmId);
     const kill = () => {
       this.killed += 1;
@@ -329,6 +329,26 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
     } catch (error) {
       if (!deletion.signal.aborted) throw error;
       throw new FastvmError(code, DELETED);
+    }
+  }
+
+  /** As `#enter`, but no longer than the caller's own limit. */
+  async #enterInTime(
+    method: Method,
+    id: string,
+    signal: AbortSignal | undefined,
+    limitMs: number | undefined,
+  ): Promise<void> {
+    if (limitMs === undefined || !this.#gates.has(method)) return await this.#enter(method, id, signal);
+    const over = new AbortController();
+    const timer = setTimeout(
+      () => over.abort(new FastvmError("guest_unresponsive", "the command's time is over")),
+      limitMs,
+    );
+    try {
+      await this.#enter(method, id, AbortSignal.any([over.signal, ...(signal ? [signal] : [])]));
+    } finally {
+      clearTimeout(timer);
     }
   }
 

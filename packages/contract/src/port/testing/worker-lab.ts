@@ -87,9 +87,15 @@ export class PortTester {
   }
 
   /** What a command prints; it must succeed. */
-  async output(vmId: VmId, command: readonly string[], options?: CallOptions): Promise<string> {
+  async output(
+    vmId: VmId,
+    command: readonly string[],
+    options?: CallOptions,
+    timeoutMs?: number,
+  ): Promise<string> {
     let text = "";
-    for await (const event of await this.worker.exec(vmId, { command }, options)) {
+    const spec = { command, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+    for await (const event of await this.worker.exec(vmId, spec, options)) {
       if (event.kind === "stdout") text += Buffer.from(event.data).toString();
       if (event.kind === "exit") expect(event).toMatchObject({ exitCode: 0, timedOut: false });
     }

@@ -4,6 +4,9 @@ import { newSnapshotId } from "../../../model/ids.ts";
 import { caller, eventually, expectPending, ONE_RULE, OPEN } from "../worker-lab.ts";
 import type { PortTester } from "../worker-lab.ts";
 
+/** Of a command; the worker then gives the guest some seconds to end it. */
+const SHORT_MS = 100;
+
 export function describeSilence(tester: () => PortTester): void {
   test("who asks a silent guest is free to go, and it is captured and deleted as it is", async () => {
     const vmId = await tester().launched();
@@ -30,14 +33,18 @@ export function describeSilence(tester: () => PortTester): void {
     expect(await tester().found(vmId)).toBeUndefined();
   });
 
-  test.each(["pause", "createSnapshot"] as const)(
+  test.each(["pause", "createSnapshot", "fork"] as const)(
     "a %s of a QEMU that stands still holds up nobody, and ends with the VM",
     async (capture) => {
       const vmId = await tester().launched();
       const snapshotId = newSnapshotId();
+      const child = tester().child();
       await using _stopped = await tester().lab.stopQemu(vmId);
-      const captured =
-        capture === "pause" ? tester().worker.pause(vmId) : tester().worker.createSnapshot(vmId, snapshotId);
+      const captured = {
+        pause: () => tester().worker.pause(vmId),
+        createSnapshot: () => tester().worker.createSnapshot(vmId, snapshotId),
+        fork: () => tester().worker.fork(vmId, [child]),
+      }[capture]();
       const { reason, signal, leave } = caller();
       const options = { signal };
       const waiting = [
@@ -48,12 +55,25 @@ export function describeSilence(tester: () => PortTester): void {
       leave();
       for (const outcome of waiting) await expect(outcome).rejects.toBe(reason);
       expect(await tester().worker.stats(vmId)).toHaveProperty("disk");
+      const log = tester().worker.consoleLog(vmId);
       await tester().worker.deleteVm(vmId);
       await expect(captured).rejects.toMatchObject({ code: "vm_died" });
-      expect(await tester().found(vmId)).toBeUndefined();
+      expect((await log).console).toBeInstanceOf(Uint8Array);
+      for (const id of [vmId, child.vmId]) expect(await tester().found(id)).toBeUndefined();
       expect((await tester().worker.inventory()).snapshots).not.toContain(snapshotId);
     },
   );
+
+  test("a command whose time is over while its guest keeps silent ends without it", async () => {
+    const vmId = await tester().launched();
+    {
+      await using _stopped = await tester().lab.stopQemu(vmId);
+      const late = tester().output(vmId, ["true"], {}, SHORT_MS);
+      await expect(late).rejects.toMatchObject({ code: "guest_unresponsive" });
+    }
+    await tester().answers(vmId);
+    await tester().worker.deleteVm(vmId);
+  });
 
   test("who changes a policy while the host's tools hang is free to go, and the next policy is in force", async () => {
     const { hangNetworkTools } = tester().lab;
