@@ -83,10 +83,21 @@ async function snapshotOnce(session: Session, vm: Vm): Promise<Pause> {
   const { client, daemon } = session;
   const snapshot = await client.snapshots.create({ vmId: vm.id });
   const path = join(daemon.config.dataDir, "snapshots", snapshot.id, "manifest.json");
-  const manifest = JSON.parse(await readFile(path, "utf8")) as { delta?: { bytes: number } };
+  const manifest = JSON.parse(await readFile(path, "utf8")) as Manifest;
   await client.snapshots.delete(snapshot);
   if (snapshot.pauseMs === undefined) throw new Error("A snapshot of a running VM reports no pause");
-  return { pauseMs: snapshot.pauseMs, dirtyBytes: manifest.delta?.bytes ?? 0 };
+  return { pauseMs: snapshot.pauseMs, dirtyBytes: copiedIn(manifest) };
+}
+
+interface Manifest {
+  /** Of versions before page files. */
+  readonly delta?: { readonly bytes: number };
+  readonly pages?: { readonly files: readonly { readonly bytes: number }[] };
+}
+
+/** Each capture adds its pages as the last file. */
+function copiedIn({ delta, pages }: Manifest): number {
+  return delta?.bytes ?? pages?.files.at(-1)?.bytes ?? 0;
 }
 
 async function forkOnce(client: FastvmClient, vm: Vm): Promise<Pause> {

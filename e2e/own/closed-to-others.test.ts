@@ -11,11 +11,11 @@ import { NOBODY_UID, pathsIn, reachedBy } from "../harness/other-user.ts";
 
 const ROOT = "/var/cache/fastvm-test";
 const MACHINE = readConfig({}, {});
-/** More than children are given page by page: such a capture is melted into a base of its own. */
-const MELTED_MIB = 80;
+/** More than children are given page by page: they map the page files of such a capture. */
+const MAPPED_MIB = 80;
 /** What QEMU is to open of its VM's folder, and what not: it holds the VM's environment. */
 const ITS_OWN = ["memory", "disk/0.raw", "disk/1.qcow2", "disk/2.qcow2", "run/qmp.sock", "run/link.sock"];
-const NOT_ITS_OWN = ["journal.json", "qemu.log"];
+const NOT_ITS_OWN = ["journal.json", "qemu.log", "captured.map"];
 
 let home: string;
 let daemon: TestDaemon;
@@ -40,7 +40,7 @@ beforeAll(async () => {
   client = daemon.client;
   vm = await client.vms.launch({ machineType: "c1m2" });
   neighbour = await client.vms.launch({ machineType: "c1m2", envVars: { SECRET: "of this one" } });
-  await sh(client, vm, `head -c ${MELTED_MIB}M /dev/urandom > /dev/shm/large`);
+  await sh(client, vm, `head -c ${MAPPED_MIB}M /dev/urandom > /dev/shm/large`);
 });
 
 afterAll(async () => {
@@ -74,14 +74,15 @@ async function expectClosed(paths: readonly string[]): Promise<void> {
   expect(reached.filter((path) => NOT_ITS_OWN.includes(path))).toEqual([]);
 }
 
-test("nothing opens for others while a state is captured, melted and restored", async () => {
+test("nothing opens for others while a state is captured and restored", async () => {
   const fork = () => client.vms.fork(vm, { count: 1 });
-  const { children } = await steps.whileStalled({ step: "melt.flattened" }, fork, async () => {
+  const { children } = await steps.whileStalled({ step: "publish.built" }, fork, async () => {
     const paths = await pathsIn(inData("forks"));
     const names = paths.map((path) => path.slice(path.lastIndexOf("/") + 1));
-    expect(names).toEqual(expect.arrayContaining(["delta", "memory.melted"]));
+    expect(names).toEqual(expect.arrayContaining(["memory.map", "pages"]));
     await expectClosed(paths);
   });
+  await expectClosed(await ours());
   for (const { vm: child } of children) if (child !== undefined) await client.vms.delete(child);
 });
 

@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -12,6 +13,9 @@ import { processesIn, processOf } from "../harness/processes.ts";
 /** Left open by whoever starts the daemon: at the next free number, beyond a gap, and far away. */
 const CARELESS = ["bash", "-c", 'exec 3</etc/shadow 20</etc/shadow 250</etc/shadow; exec "$@"', "careless"];
 const SERVE = fileURLToPath(new URL("../../fastvm", import.meta.url));
+const PAGES_HELPER = fileURLToPath(
+  new URL("../../packages/worker/native/build/fastvm-pages", import.meta.url),
+);
 const STARTED_MS = 60_000;
 
 /** Of one process, each with its number left out where the kernel counts on: `socket`, `anon_inode:[eventfd]`, `/dev/null`. */
@@ -70,7 +74,7 @@ describe("with files left open by its starter", () => {
     const spare = (await processesIn(daemon.config.dataDir)).find(({ folder }) => folder.startsWith("pool/"));
     const opened = await openedBy(spare?.pid ?? 0);
     expect(new Set(opened)).toEqual(
-      new Set([...machine(`${spare?.folder}`), ...nodes("eventfd", "eventpoll", "signalfd"), "socket"]),
+      new Set([...machine(`${spare?.folder}`), ...(await ofAnyQemu()), "socket"]),
     );
     // Those that listen, the monitor, the channel.
     expect(opened.filter((name) => name === "socket")).toHaveLength(
@@ -85,7 +89,7 @@ describe("with files left open by its starter", () => {
       (name) => `/vm/disk/${name}`,
     );
     const files = [...disk, ...machine(undefined)];
-    const others = new Set([...nodes("eventfd", "eventpoll", "signalfd"), "socket"]);
+    const others = new Set([...(await ofAnyQemu()), "socket"]);
     // Its log is known by the name that its folder had when it was opened.
     expect(new Set(opened.map((name) => name.replace(/^.*qemu\.log$/, "qemu.log")))).toEqual(
       new Set([...files, "qemu.log", ...others]),
@@ -132,6 +136,13 @@ test("a daemon in the foreground passes nothing on to what it starts", async () 
     await once(child, "exit");
   }
 });
+
+/** With the one by which the kernel tracks writes to its memory, where it does. */
+async function ofAnyQemu(): Promise<readonly string[]> {
+  const { stdout } = await promisify(execFile)(PAGES_HELPER, ["--probe"]);
+  const tracking = stdout.trim() === "async-wp" ? ["userfaultfd"] : [];
+  return nodes("eventfd", "eventpoll", "signalfd", ...tracking);
+}
 
 function nodes(...kinds: readonly string[]): readonly string[] {
   return kinds.map((kind) => `anon_inode:[${kind}]`);

@@ -33,7 +33,7 @@ describe("a data folder whose disk is full", () => {
     vm = await client.vms.launch({ machineType: "c1m2" });
     ({ pid } = await processOf(daemon.config.dataDir, vm.id));
     memory = await startKeeper(client, vm);
-    await sh(client, vm, `yes | head -c ${MEMORY_MIB}M > /dev/shm/large`);
+    await writeMemory();
   });
 
   afterAll(async () => {
@@ -44,6 +44,14 @@ describe("a data folder whose disk is full", () => {
       await disk?.[Symbol.asyncDispose]();
     }
   });
+
+  let written = 0;
+
+  /** A capture needs room for what was written since the last one: all of it, again. */
+  async function writeMemory(): Promise<void> {
+    written += 1;
+    await sh(client, vm, `yes ${written} | head -c ${MEMORY_MIB}M > /dev/shm/large`);
+  }
 
   async function failureOf(work: Promise<unknown>): Promise<unknown> {
     return await work.then(
@@ -78,6 +86,7 @@ describe("a data folder whose disk is full", () => {
   });
 
   test("does not end a VM that cannot be paused; with room again it can", async () => {
+    await writeMemory();
     await disk.leaveFree(TOO_LITTLE_MIB);
     expect(await failureOf(client.vms.pause(vm))).toMatchObject(OUT_OF_DISK);
     await expectUnharmed();
@@ -89,6 +98,7 @@ describe("a data folder whose disk is full", () => {
   });
 
   test("makes no children of a VM that cannot be forked; with room again it does", async () => {
+    await writeMemory();
     await disk.leaveFree(TOO_LITTLE_MIB);
     expect(await failureOf(client.vms.fork(vm, { count: 2 }))).toMatchObject(OUT_OF_DISK);
     await expectUnharmed();
@@ -116,6 +126,7 @@ describe("a data folder whose disk is full", () => {
   });
 
   test("tells clients that try three times not to", async () => {
+    await writeMemory();
     await disk.leaveFree(TOO_LITTLE_MIB);
     const generated = new GeneratedClient({ baseUrl: daemon.url, apiKey: daemon.apiKey });
     const outcome = await generated.send("POST", "/v1/snapshots", { body: { vmId: vm.id } });

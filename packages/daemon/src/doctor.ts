@@ -1,6 +1,6 @@
 /** Looks at the host the way a daemon would and says, line by line, what works, what is weaker than it could be, and what to do. */
 import { readFile, stat, statfs } from "node:fs/promises";
-import { inspectCache, inspectHost, inspectNetwork, readHostMemory } from "@fastvm/worker";
+import { inspectCache, inspectHost, inspectNetwork, inspectTracking, readHostMemory } from "@fastvm/worker";
 import { checkConfinement } from "./check-confinement.ts";
 import type { DaemonConfig } from "./config.ts";
 import type { DoctorCheck } from "./doctor-check.ts";
@@ -24,6 +24,7 @@ export async function runDoctor(config: DaemonConfig): Promise<DoctorReport> {
     checkImage(config),
     checkAccelerator(config),
     checkConfinement(),
+    checkTracking(),
     checkNetwork(config),
     checkMemory(config),
     checkDisk(config),
@@ -80,6 +81,24 @@ async function checkAccelerator(config: DaemonConfig): Promise<DoctorCheck> {
       hint: "Install qemu-system-x86",
     };
   }
+}
+
+async function checkTracking(): Promise<DoctorCheck> {
+  const name = "captures";
+  const { tracksWrites, detail } = await inspectTracking();
+  if (tracksWrites) {
+    return {
+      name,
+      status: "ok",
+      detail: "the kernel tracks writes: each copies what was written since the last",
+    };
+  }
+  return {
+    name,
+    status: "warn",
+    detail: `the kernel does not track writes (${detail}): each copies all of a VM's own memory while the VM stands still`,
+    hint: "Use Linux 6.7 or newer, and in a container allow userfaultfd",
+  };
 }
 
 async function checkNetwork(config: DaemonConfig): Promise<DoctorCheck> {

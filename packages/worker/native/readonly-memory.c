@@ -10,8 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The name under which the worker links a memory file into a VM's folder, QEMU's working directory. */
-#define MEMORY_FILE "memory"
+#include "memory/guest-memory.h"
 
 /*
  * glibc's fortified open of large files without a mode: what a distribution's QEMU calls when it opens guest memory.

@@ -4,7 +4,7 @@ export type { WorkerMetrics } from "./worker-metrics.ts";
 export { identifyProcess, isAlive, killAndWait } from "./processes/proc.ts";
 export type { ProcessIdentity } from "./processes/proc.ts";
 export { spawnDetached } from "./processes/spawn.ts";
-export { inspectConfinement, inspectHost } from "./inspect-host.ts";
+export { inspectConfinement, inspectHost, inspectTracking } from "./inspect-host.ts";
 export type { Confinement } from "./inspect-host.ts";
 export { inspectCache } from "./cache/inspect-cache.ts";
 export { readHostMemory } from "./host/memory.ts";

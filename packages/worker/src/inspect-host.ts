@@ -6,6 +6,7 @@ import { cpuModel } from "./host/cpu.ts";
 import { probeNamespaces } from "./host/namespaces.ts";
 import type { Namespaces } from "./host/namespaces.ts";
 import { loadImage } from "./image/image.ts";
+import { PagesHelper } from "./memory/pages-helper.ts";
 import { QEMU_PATH } from "./open-context.ts";
 import { decideAccelerator } from "./qemu/accelerator.ts";
 import type { Verdict } from "./qemu/accelerator.ts";
@@ -24,6 +25,14 @@ export async function inspectHost(
     cacheFolder: join(cacheDir, "accelerator"),
   });
   return { qemuVersion, verdict };
+}
+
+/** Whether captures here copy only what was written, and if not, why. */
+export async function inspectTracking(): Promise<{
+  readonly tracksWrites: boolean;
+  readonly detail: string;
+}> {
+  return await PagesHelper.probe();
 }
 
 /** How far a VM's QEMU would be confined here. */

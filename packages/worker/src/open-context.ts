@@ -13,6 +13,8 @@ import { probeNamespaces } from "./host/namespaces.ts";
 import { UidAllocator } from "./host/uid-allocator.ts";
 import { loadImage } from "./image/image.ts";
 import type { Image } from "./image/image.ts";
+import type { MemoryCopier } from "./memory/capture-memory.ts";
+import { PagesHelper } from "./memory/pages-helper.ts";
 import { Network } from "./network/network.ts";
 import { networkDevice } from "./pool/slot.ts";
 import { openSlotPool } from "./pool/slot-pool.ts";
@@ -85,14 +87,15 @@ export async function openContext(
   const cgroups = await Cgroups.open(scopeOf(config.dataDir));
   await cgroups.joinAsDaemon();
   const overlays = new OverlayFactory(join(config.dataDir, "overlays"));
+  const copier = await openCopier();
   const trust = trustOf(config);
   const slotHost = { qemuHost, uids, cgroups, network, masked };
-  const parts = { overlays, compatibility, installedQemu, accelerator, tscKhz, trust };
+  const parts = { overlays, copier, compatibility, installedQemu, accelerator, tscKhz, trust };
   const templates = openTemplates(config, cache, cacheFolder, { ...slotHost, ...parts });
   const pools = openPools(
     config,
     accelerator,
-    { ...slotHost, overlays, forward: callbacks.forward },
+    { ...slotHost, overlays, copier, forward: callbacks.forward },
     callbacks.onError,
   );
   const vms: WorkerContext["vms"] = new Map();
@@ -105,6 +108,7 @@ export async function openContext(
     compatibility,
     installedQemu,
     overlays,
+    copier,
     templates,
     trust,
     ...pools,
@@ -141,6 +145,11 @@ function openTemplates(
 function trustOf({ tlsChain }: WorkerConfig): Trust | undefined {
   const pem = tlsChain && chooseAnchor(tlsChain);
   return trustIn(pem === undefined ? [] : [{ purpose: "daemon", pem }]);
+}
+
+async function openCopier(): Promise<MemoryCopier> {
+  const { tracksWrites } = await PagesHelper.probe();
+  return { helper: new PagesHelper(), tracksWrites };
 }
 
 async function openQemu(

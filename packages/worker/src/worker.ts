@@ -43,6 +43,7 @@ import type { Verdict } from "./qemu/accelerator.ts";
 import { recover } from "./recovery/recover.ts";
 import { readHostMemory } from "./host/memory.ts";
 import { diskRoom } from "./vm/state/admission.ts";
+import { compactMemory } from "./vm/capture/compact-memory.ts";
 import { compactDisk, needsCompaction } from "./vm/capture/compact-disk.ts";
 import { consoleLog } from "./vm/state/console-log.ts";
 import { createSnapshot } from "./vm/transitions/create-snapshot.ts";
@@ -321,6 +322,7 @@ export class Worker implements WorkerPort {
     for (const vm of this.#context.vms.values()) {
       vm.letGo()?.qemu.qmp.close();
     }
+    this.#context.copier.helper.close();
     await this.#context.network?.close({ keep: hasRunningVms });
     await this.#context.cgroups.close();
     await this.#context.cache.close();
@@ -360,11 +362,15 @@ export class Worker implements WorkerPort {
     return vm;
   }
 
-  /** Every capture adds a layer to the disk; a long chain is shortened when the VM has nothing else to do. */
+  /**
+   * Every capture adds a layer to the disk and a page file to the memory; what has become many is made few when the VM has nothing else
+   * to do.
+   */
   #compactSoon(vmId: VmId): void {
     const vm = this.#context.vms.get(vmId);
-    if (vm === undefined || !needsCompaction(vm)) return;
-    vm.transitions.run(() => compactDisk(vm)).catch(this.#onError);
+    if (vm === undefined) return;
+    vm.transitions.run(() => compactMemory(this.#context, vm)).catch(this.#onError);
+    if (needsCompaction(vm)) vm.transitions.run(() => compactDisk(vm)).catch(this.#onError);
   }
 
   /**

@@ -15,8 +15,13 @@ export interface SnapshotHolding {
 export interface CaptureResult {
   /** How long the guest stood still, in ms. */
   readonly pauseMs: number;
-  /** Private memory that was copied, in bytes. */
+  /** Memory that was copied, in bytes; of a guest that wrote meanwhile some of it more than once. */
   readonly dirtyBytes: number;
+  /**
+   * How the worker knew which memory to copy. `writes`: what was written since the VM was last captured or restored; `none`: all that is
+   * not shared, as where the kernel does not track writes. Absent when none was copied.
+   */
+  readonly tracking?: "writes" | "none";
   /** From the call to the durable result, in ms. */
   readonly durationMs: number;
 }

@@ -31,8 +31,13 @@ export interface ForkResult {
   readonly children: readonly ForkOutcome[];
   /** How long the source stood still, in ms. */
   readonly pauseMs: number;
-  /** Private memory of the source that was copied. */
+  /** Memory of the source that was copied. */
   readonly dirtyBytes: number;
+  /**
+   * How it was known which memory to copy: `writes`: what was written since the source was last captured or restored; `none`: all that is
+   * its own, as on hosts whose kernel does not track writes.
+   */
+  readonly tracking?: "writes" | "none";
   /** From the request to the last child's answer. */
   readonly durationMs: number;
 }

@@ -1,18 +1,34 @@
-import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { dataOffsetOf, encodeIndex, readIndex } from "./delta-file.ts";
-import type { PageRange } from "./dirty-pages.ts";
+import { readDelta } from "./delta-file.ts";
+import { DamagedMapError } from "./page-map-file.ts";
+import type { PageMap, PageRange } from "./page-map.ts";
 
-const MEMORY_BYTES = 1024 * 4096;
+const PAGE_BYTES = 4096;
+const MEMORY_PAGES = 1024;
 const RANGES: readonly PageRange[] = [
   { firstPage: 0, pages: 2 },
   { firstPage: 7, pages: 1 },
   { firstPage: 1020, pages: 4 },
 ];
 
-describe("a delta's index", () => {
+/** As versions before page maps wrote it. */
+function encodeIndex(ranges: readonly PageRange[]): Buffer {
+  const index = Buffer.alloc(Math.ceil((24 + ranges.length * 8) / PAGE_BYTES) * PAGE_BYTES);
+  index.write("FVMDELTA", "latin1");
+  index.writeUInt32LE(1, 8);
+  index.writeUInt32LE(ranges.length, 12);
+  index.writeBigUInt64LE(BigInt(ranges.reduce((sum, { pages }) => sum + pages, 0) * PAGE_BYTES), 16);
+  ranges.forEach(({ firstPage, pages }, at) => {
+    index.writeUInt32LE(firstPage, 24 + at * 8);
+    index.writeUInt32LE(pages, 28 + at * 8);
+  });
+  return index;
+}
+
+describe("the memory of a state in the older format", () => {
   let folder: string;
   let path: string;
 
@@ -26,40 +42,46 @@ describe("a delta's index", () => {
   });
 
   async function write(index: Buffer, pages = 7): Promise<void> {
-    await writeFile(path, Buffer.concat([index, Buffer.alloc(pages * 4096)]));
+    await writeFile(path, Buffer.concat([index, Buffer.alloc(pages * PAGE_BYTES)]));
   }
 
-  async function read(memoryBytes = MEMORY_BYTES): Promise<readonly PageRange[]> {
-    await using file = await open(path, "r");
-    return (await readIndex(file, memoryBytes)).ranges;
+  async function read(memoryPages = MEMORY_PAGES): Promise<PageMap> {
+    return await readDelta(path, "delta", memoryPages);
   }
 
-  test("is read as it was written, and ends on a page", async () => {
+  test("is a map of one file, in which the pages come behind the index", async () => {
     await write(encodeIndex(RANGES));
-    expect(await read()).toEqual(RANGES);
-    expect(dataOffsetOf(RANGES) % 4096).toBe(0);
+    expect(await read()).toEqual({
+      memoryPages: MEMORY_PAGES,
+      files: ["delta"],
+      extents: [
+        { firstPage: 0, pages: 2, file: 0, filePage: 1 },
+        { firstPage: 7, pages: 1, file: 0, filePage: 3 },
+        { firstPage: 1020, pages: 4, file: 0, filePage: 4 },
+      ],
+    });
+    const many = Array.from({ length: 600 }, (_, at) => ({ firstPage: at * 2, pages: 1 }));
+    const longer = encodeIndex(many.slice(0, 512));
+    await write(longer, 512);
+    expect((await read()).extents[0]?.filePage).toBe(2);
   });
 
-  test("may be empty", async () => {
-    await write(encodeIndex([]), 0);
-    expect(await read()).toEqual([]);
-  });
-
-  test("is refused with another magic, another version, a range outside the memory, or data missing or left over", async () => {
+  test("is refused when it is something else, of another version, or does not fit the file or the memory", async () => {
+    const refused = async (): Promise<void> => await expect(read()).rejects.toThrow(DamagedMapError);
     const wrongMagic = encodeIndex(RANGES);
-    wrongMagic[0] = 0;
+    wrongMagic.write("X");
     await write(wrongMagic);
-    await expect(read()).rejects.toThrow("unknown format");
+    await refused();
     const wrongVersion = encodeIndex(RANGES);
     wrongVersion.writeUInt32LE(2, 8);
     await write(wrongVersion);
-    await expect(read()).rejects.toThrow("unknown format");
-    await write(encodeIndex(RANGES));
-    await expect(read(MEMORY_BYTES - 4096)).rejects.toThrow("does not fit");
+    await refused();
     await write(encodeIndex(RANGES), 6);
-    await expect(read()).rejects.toThrow("does not fit");
-    await write(encodeIndex(RANGES), 8);
-    await expect(read()).rejects.toThrow("does not fit");
+    await refused();
+    await write(encodeIndex(RANGES.toReversed()));
+    await refused();
+    await write(encodeIndex(RANGES));
+    await expect(read(MEMORY_PAGES - 1)).rejects.toThrow(DamagedMapError);
   });
 
   test("is refused when it claims more ranges than the file could hold", async () => {

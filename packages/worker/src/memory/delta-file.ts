@@ -1,5 +1,5 @@
 /**
- * The pages of a VM that differ from its base, in a file:
+ * What versions before page maps wrote: the pages of a VM that differ from its base, in one file. Read as the page map that it is:
  *
  *   0          8         12         16             24
  *   +----------+---------+----------+--------------+----------------------------+---------+----------------
@@ -7,59 +7,49 @@
  *   +----------+---------+----------+--------------+----------------------------+---------+----------------
  *                                                                                to 4096
  */
-import type { FileHandle } from "node:fs/promises";
-import { countBytes } from "./dirty-pages.ts";
-import type { PageRange } from "./dirty-pages.ts";
+import { open } from "node:fs/promises";
 import { PAGE_BYTES } from "./mapping.ts";
+import { emptyMap, overlay } from "./page-map.ts";
+import type { FileExtent, PageMap } from "./page-map.ts";
+import { assertWithinFiles, DamagedMapError } from "./page-map-file.ts";
 
+export const DELTA_FILE = "delta";
 const MAGIC = Buffer.from("FVMDELTA", "latin1");
 const VERSION = 1;
 const HEADER_BYTES = 24;
 const RANGE_BYTES = 8;
 
-interface DeltaIndex {
-  readonly ranges: readonly PageRange[];
-  /** Where in the file the pages begin. */
-  readonly dataOffset: number;
-}
-
-export function dataOffsetOf(ranges: readonly PageRange[]): number {
-  return Math.ceil((HEADER_BYTES + ranges.length * RANGE_BYTES) / PAGE_BYTES) * PAGE_BYTES;
-}
-
-export function encodeIndex(ranges: readonly PageRange[]): Buffer {
-  const index = Buffer.alloc(dataOffsetOf(ranges));
-  MAGIC.copy(index);
-  index.writeUInt32LE(VERSION, 8);
-  index.writeUInt32LE(ranges.length, 12);
-  index.writeBigUInt64LE(BigInt(countBytes(ranges)), 16);
-  ranges.forEach((range, at) => {
-    index.writeUInt32LE(range.firstPage, HEADER_BYTES + at * RANGE_BYTES);
-    index.writeUInt32LE(range.pages, HEADER_BYTES + at * RANGE_BYTES + 4);
-  });
-  return index;
-}
-
-/** Reads and checks the index against the file's size and the memory's; throws on any disagreement. */
-export async function readIndex(file: FileHandle, memoryBytes: number): Promise<DeltaIndex> {
+/** The map whose only file is called `name`. Throws DamagedMapError at any disagreement with the file's size or the memory's. */
+export async function readDelta(path: string, name: string, memoryPages: number): Promise<PageMap> {
+  await using file = await open(path, "r");
+  const { size } = await file.stat();
   const header = Buffer.alloc(HEADER_BYTES);
   await file.read(header, 0, HEADER_BYTES, 0);
   if (!header.subarray(0, 8).equals(MAGIC) || header.readUInt32LE(8) !== VERSION) {
-    throw new Error("The memory delta has an unknown format");
+    throw new DamagedMapError("The memory delta has an unknown format");
   }
   const count = header.readUInt32LE(12);
-  const { size } = await file.stat();
-  if (HEADER_BYTES + count * RANGE_BYTES > size) throw new Error("The memory delta is cut short");
+  if (HEADER_BYTES + count * RANGE_BYTES > size) throw new DamagedMapError("The memory delta is cut short");
   const table = Buffer.alloc(count * RANGE_BYTES);
   await file.read(table, 0, table.length, HEADER_BYTES);
-  const ranges = Array.from({ length: count }, (_, at) => ({
-    firstPage: table.readUInt32LE(at * RANGE_BYTES),
-    pages: table.readUInt32LE(at * RANGE_BYTES + 4),
-  }));
-  const dataOffset = dataOffsetOf(ranges);
-  const outside = ranges.some((range) => (range.firstPage + range.pages) * PAGE_BYTES > memoryBytes);
-  if (outside || size !== dataOffset + countBytes(ranges)) {
-    throw new Error("The memory delta does not fit its memory");
+  const extents = readExtents(table, memoryPages);
+  const map = overlay(emptyMap(memoryPages), name, extents);
+  assertWithinFiles(map, [size / PAGE_BYTES]);
+  return map;
+}
+
+function readExtents(table: Buffer, memoryPages: number): readonly FileExtent[] {
+  const extents: FileExtent[] = [];
+  let filePage = Math.ceil((HEADER_BYTES + table.length) / PAGE_BYTES);
+  let end = 0;
+  for (let at = 0; at < table.length; at += RANGE_BYTES) {
+    const [firstPage, pages] = [table.readUInt32LE(at), table.readUInt32LE(at + 4)];
+    if (firstPage < end || firstPage + pages > memoryPages) {
+      throw new DamagedMapError("The memory delta does not fit its memory");
+    }
+    extents.push({ firstPage, pages, filePage });
+    filePage += pages;
+    end = firstPage + pages;
   }
-  return { ranges, dataOffset };
+  return extents;
 }

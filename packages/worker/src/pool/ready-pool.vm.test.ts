@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { hookSteps } from "@fastvm/contract";
 import { Cgroups } from "../host/cgroups.ts";
 import { UidAllocator } from "../host/uid-allocator.ts";
+import { nothingMapped } from "../memory/mapping.ts";
 import { keepInstalledQemu, linkQemu } from "../qemu/qemu-set.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
 import { setOf } from "../snapshot/set-of.ts";
@@ -105,7 +106,8 @@ test("a slot that fails after its QEMU was started leaves no process, folder or 
     const folder = join(root, "pool", "failing");
     const machine = { machine: template.manifest.machine, accelerator: "tcg" } as const;
     const memory = join(root, "memory");
-    const request = { folder, machine, diskGib: 1, memory, qemu: setOf(template) };
+    const pages = nothingMapped(template.manifest.machine.memoryMib);
+    const request = { folder, machine, diskGib: 1, memory, pages, qemu: setOf(template) };
     await expect(openSlot(host, request)).rejects.toThrow("the disk is full");
     expect(started).not.toEqual([]);
     for (const pid of started) expect(existsSync(`/proc/${pid}`)).toBe(false);

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { nothingMapped } from "../memory/mapping.ts";
 import { MEMORY_FILE } from "../qemu/machine.ts";
 import type { Accelerator } from "../qemu/machine.ts";
 import { setOf } from "../snapshot/set-of.ts";
@@ -34,6 +35,8 @@ export function openSlotPool(options: SlotPoolOptions): ReadyPool<Slot> {
         machine: { machine: template.manifest.machine, accelerator },
         diskGib: template.manifest.diskGib,
         memory: join(template.folder, MEMORY_FILE),
+        // Of a template all is base.
+        pages: nothingMapped(template.manifest.machine.memoryMib),
         qemu: setOf(template),
       }),
     close: (slot) => closeSlot(host, slot),

@@ -14,6 +14,9 @@ import type { Cgroups } from "../host/cgroups.ts";
 import { namespacePath } from "../network/namespace.ts";
 import type { Network } from "../network/network.ts";
 import type { VmNetwork } from "../network/vm-network.ts";
+import type { MappedPages } from "../memory/mapping.ts";
+import type { PageMap } from "../memory/page-map.ts";
+import { giveSpawnMap } from "../memory/vm-memory.ts";
 import { MEMORY_FILE } from "../qemu/machine.ts";
 import type { BootSource, MachineSpec, NetworkDevice } from "../qemu/machine.ts";
 import { identityOf, linkQemu } from "../qemu/qemu-set.ts";
@@ -34,10 +37,12 @@ export interface Slot {
   readonly diskGib: number;
   readonly qemu: QemuProcess;
   readonly runs: QemuIdentity;
+  /** What its process has mapped over the base memory. */
+  readonly mapped: PageMap;
 }
 
 /** What a slot holds before there is a process in it, and after. */
-type SlotHoldings = Omit<Slot, "qemu" | "diskGib" | "runs">;
+type SlotHoldings = Omit<Slot, "qemu" | "diskGib" | "runs" | "mapped">;
 
 export interface SlotHost {
   readonly qemuHost: QemuHost;
@@ -57,6 +62,8 @@ interface SlotRequest {
   readonly diskGib: number;
   /** The base memory to map. */
   readonly memory: string;
+  /** What to map over it. */
+  readonly pages: MappedPages;
   /** The QEMU to run. */
   readonly qemu: QemuSet;
 }
@@ -69,6 +76,7 @@ export async function makeSlotFolder(
   folder: string,
   uid: number,
   memory: string,
+  pages: MappedPages,
   qemu: QemuSet,
 ): Promise<void> {
   await mkdir(join(folder, DISK_FOLDER), { recursive: true, mode: CLOSED_FOLDER_MODE });
@@ -76,23 +84,25 @@ export async function makeSlotFolder(
   await chmod(folder, 0o710);
   await chmod(join(folder, DISK_FOLDER), 0o711);
   await linkOrCopy(memory, join(folder, MEMORY_FILE));
+  await giveSpawnMap(folder, pages);
   await linkQemu(qemu.holder, folder);
 }
 
 /** Starts a QEMU that waits for a device state. On failure nothing is left. */
 export async function openSlot(host: SlotHost, request: SlotRequest): Promise<Slot> {
-  const { folder, memory } = request;
+  const { folder, memory, pages } = request;
   const holdings = await reserveSlot(host, folder);
   let qemu: QemuProcess | undefined;
   try {
     await step("slot.reserved");
-    await makeSlotFolder(folder, holdings.uid, memory, request.qemu);
+    await makeSlotFolder(folder, holdings.uid, memory, pages, request.qemu);
     await step("slot.folder-made");
     qemu = await startQemu(host, holdings, request);
     await step("slot.started");
     await prepareIncoming(qemu.qmp);
     await step("slot.ready");
-    return { ...holdings, diskGib: request.diskGib, qemu, runs: identityOf(request.qemu) };
+    const { diskGib } = request;
+    return { ...holdings, diskGib, qemu, runs: identityOf(request.qemu), mapped: pages.map };
   } catch (error) {
     await qemu?.kill();
     await freeSlot(host, holdings);

@@ -163,7 +163,7 @@ export interface Coprocess {
 /**
  * Starts a tool that is fed and read for as long as the daemon lives; with the daemon its input closes. A terminal's Ctrl-C passes it by.
  */
-function startCoprocess(command: string, args: readonly string[]): Coprocess {
+export function startCoprocess(command: string, args: readonly string[]): Coprocess {
   const child = spawn(command, [...args], { stdio: ["pipe", "pipe", "inherit"], detached: true });
   const exited = new Promise<ExitStatus>((resolve, reject) => {
     child.once("exit", (code, signal) => resolve({ code, signal }));

@@ -7,6 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { FastvmError } from "@fastvm/contract";
 import { endStream } from "../disk/chain.ts";
 import { isErrno } from "../files/errno.ts";
+import { pagesOf } from "../memory/mapping.ts";
+import { findVmMemory } from "../memory/vm-memory.ts";
 import { isAlive, killAndWait } from "../processes/proc.ts";
 import { QemuProcess } from "../qemu/qemu-process.ts";
 import { QmpError } from "../qemu/qmp-error.ts";
@@ -51,6 +53,7 @@ export async function settleFound(context: WorkerContext, found: FoundVm): Promi
     } else if (!lives) {
       await keepAsFailed(context, vm, await explainLoss(context, vm));
     } else {
+      await findMemory(vm).catch(context.onError);
       vm.awaitGuest(keepLink(vm, context.forward));
       await rm(pausedFolder(context.config, vm.vmId), { recursive: true, force: true });
     }
@@ -59,6 +62,11 @@ export async function settleFound(context: WorkerContext, found: FoundVm): Promi
     context.onError(error);
   }
   return vm.isAwaited;
+}
+
+/** One whose map cannot be read runs all the same; what it has mapped then is not what is known, and captures say so. */
+async function findMemory(vm: Vm): Promise<void> {
+  vm.memory = await findVmMemory(vm.folder, pagesOf(vm.record.machine.memoryMib));
 }
 
 async function finishPause(context: WorkerContext, vm: Vm, paused: Vm): Promise<void> {

@@ -4,7 +4,9 @@
  *   manifest.json   written last
  *   state           device state, as QEMU saved it
  *   memory          the base, a hard link that templates, snapshots and VMs share
- *   delta           pages that differ from the base; absent when there are none
+ *   memory.map      which pages are in which page file; absent when the memory is the base
+ *   pages/          page files, hard links that states and VMs share; see memory/page-map.ts
+ *   delta           what older versions had in place of both
  *   disk/           layers, hard links too
  *   qemu/           the QEMU it was captured with, hard links too
  *
@@ -20,6 +22,8 @@ import { CLOSED_FOLDER_MODE } from "../files/closed-folder.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import { publishFolder, syncPath } from "../files/durable.ts";
 import { isErrno } from "../files/errno.ts";
+import { DELTA_FILE } from "../memory/delta-file.ts";
+import { MAP_FILE, PAGES_FOLDER } from "../memory/vm-memory.ts";
 import { MEMORY_FILE } from "../qemu/machine.ts";
 import { hasQemu, linkQemu, syncQemu } from "../qemu/qemu-set.ts";
 import { readManifest } from "./manifest.ts";
@@ -27,7 +31,6 @@ import { newPartialFolder } from "./partial-folder.ts";
 import type { Manifest } from "./manifest.ts";
 
 export const STATE_FILE = "state";
-export const DELTA_FILE = "delta";
 
 export interface Snapshot {
   readonly folder: string;
@@ -77,7 +80,7 @@ async function syncSnapshot(folder: string, manifest: Manifest): Promise<void> {
     MEMORY_FILE,
     STATE_FILE,
     "manifest.json",
-    ...(manifest.delta === undefined ? [] : [DELTA_FILE]),
+    ...memoryFiles(manifest),
     ...manifest.layers.map((layer) => join(DISK_FOLDER, layer.name)),
     DISK_FOLDER,
   ];
@@ -85,12 +88,22 @@ async function syncSnapshot(folder: string, manifest: Manifest): Promise<void> {
   await allSettled([...files.map((file) => syncPath(join(folder, file))), ofQemu]);
 }
 
+/** Beside the base; the folder comes after its files. */
+function memoryFiles({ delta, pages }: Manifest): readonly string[] {
+  if (delta !== undefined) return [DELTA_FILE];
+  if (pages === undefined) return [];
+  return [MAP_FILE, ...pages.files.map(({ name }) => join(PAGES_FOLDER, name)), PAGES_FOLDER];
+}
+
 /** Gives a captured VM a second folder, without copying anything. */
 export async function linkSnapshot(from: Snapshot, to: string): Promise<void> {
   const { manifest, folder } = from;
   await linkBase(from, to);
   await linkOrCopy(join(folder, STATE_FILE), join(to, STATE_FILE));
-  if (manifest.delta !== undefined) await linkOrCopy(join(folder, DELTA_FILE), join(to, DELTA_FILE));
+  if (manifest.pages !== undefined) await mkdir(join(to, PAGES_FOLDER), { mode: CLOSED_FOLDER_MODE });
+  for (const file of memoryFiles(manifest)) {
+    if (file !== PAGES_FOLDER) await linkOrCopy(join(folder, file), join(to, file));
+  }
   if (await hasQemu(folder)) await linkQemu(folder, to);
   await linkOrCopy(join(folder, "manifest.json"), join(to, "manifest.json"));
 }

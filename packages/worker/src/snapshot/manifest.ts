@@ -12,7 +12,9 @@ import { replaceFile } from "../files/durable.ts";
 import type { HeldTrust } from "../trust/trust.ts";
 
 const MANIFEST_FILE = "manifest.json";
-const FORMAT = 1;
+/** Without page files: the older format, which older versions read, too. They share templates with us. */
+const PLAIN_FORMAT = 1;
+const PAGED_FORMAT = 2;
 
 /** Goes up when what is compared, or what it means, changes. States of before it was counted have none. */
 export const COMPATIBILITY_VERSION = 1;
@@ -43,8 +45,22 @@ interface StoredFile {
   readonly crc32: string;
 }
 
+export interface PageFileEntry {
+  /** In the map, and in the folder of page files. */
+  readonly name: string;
+  readonly bytes: number;
+  /** Of all that outlives this daemon. Checked at a load that reads the file, but not where it is only mapped. */
+  readonly sha256?: string;
+}
+
+/** See memory/page-map.ts. */
+export interface StoredPages {
+  readonly map: { readonly bytes: number; readonly sha256: string };
+  readonly files: readonly PageFileEntry[];
+}
+
 export interface Manifest {
-  readonly format: typeof FORMAT;
+  readonly format: typeof PLAIN_FORMAT | typeof PAGED_FORMAT;
   readonly createdAt: string;
   readonly machine: MachineType;
   readonly diskGib: number;
@@ -53,21 +69,25 @@ export interface Manifest {
   /** What the guest holds; absent when it was given none. */
   readonly trust?: HeldTrust;
   readonly memory: { readonly bytes: number };
+  /** Of a state in the older format that is not all base: its pages in one file, with an index of their own. */
   readonly delta?: StoredFile;
+  /** Absent when the memory is the base. */
+  readonly pages?: StoredPages;
   readonly deviceState: StoredFile;
   /** Disk layers, bottom first. */
   readonly layers: readonly { readonly name: string; readonly bytes: number }[];
 }
 
 export async function writeManifest(folder: string, manifest: Omit<Manifest, "format">): Promise<void> {
-  const text = JSON.stringify({ format: FORMAT, ...manifest }, null, 2);
+  const format = manifest.pages === undefined ? PLAIN_FORMAT : PAGED_FORMAT;
+  const text = JSON.stringify({ format, ...manifest }, null, 2);
   await replaceFile(join(folder, MANIFEST_FILE), `${text}\n`);
 }
 
 /** Rejects with ENOENT where there is no snapshot. */
 export async function readManifest(folder: string): Promise<Manifest> {
   const manifest = JSON.parse(await readFile(join(folder, MANIFEST_FILE), "utf8")) as Manifest;
-  if (manifest.format !== FORMAT) {
+  if (manifest.format !== PLAIN_FORMAT && manifest.format !== PAGED_FORMAT) {
     throw new FastvmError("snapshot_incompatible", "its format is that of another version");
   }
   return manifest;

@@ -1,24 +1,39 @@
-/** Melts a delta into a base of its own, so that all VMs restored from the folder share every page. */
-import { chmod, rename, rm } from "node:fs/promises";
+/** Melts the pages of a captured state into a base of its own, which all VMs that are restored from it share: what makes a template. */
+import { chmod, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { step } from "@fastvm/contract";
-import { flattenDelta } from "../memory/delta.ts";
+import type { PagesHelper } from "../memory/pages-helper.ts";
+import { MAP_FILE, PAGES_FOLDER } from "../memory/vm-memory.ts";
 import { MEMORY_FILE } from "../qemu/machine.ts";
-import { DELTA_FILE } from "./folder.ts";
 import { readManifest, writeManifest } from "./manifest.ts";
+import { openMemory } from "./memory.ts";
 
-/** `baseIsEmpty`: the base is a hole from end to end, so pages of zeros need not be written. */
-export async function meltDelta(partial: string, options: { readonly baseIsEmpty: boolean }): Promise<void> {
-  const { delta, ...rest } = await readManifest(partial);
-  if (delta === undefined) return;
+/** For a VM that booted on an empty memory: its base is a hole from end to end, so there is nothing of it to copy. */
+export async function meltPages(helper: PagesHelper, partial: string): Promise<void> {
+  const { pages, format: _format, ...rest } = await readManifest(partial);
+  if (pages === undefined) return;
   const memory = join(partial, MEMORY_FILE);
   const melted = `${memory}.melted`;
-  await flattenDelta(memory, join(partial, DELTA_FILE), melted, options);
+  await melt(helper, partial, melted);
   await step("melt.flattened");
   await chmod(melted, 0o444);
   await rename(melted, memory);
   await step("melt.base-replaced");
   await writeManifest(partial, rest);
   await step("melt.described");
-  await rm(join(partial, DELTA_FILE));
+  await rm(join(partial, MAP_FILE));
+  await rm(join(partial, PAGES_FOLDER), { recursive: true });
+}
+
+async function melt(helper: PagesHelper, partial: string, target: string): Promise<void> {
+  const manifest = await readManifest(partial);
+  const { memory } = await openMemory({ folder: partial, manifest });
+  {
+    await using file = await open(target, "wx", 0o600);
+    await file.truncate(manifest.memory.bytes);
+  }
+  for (const [index, from] of memory.paths.entries()) {
+    const extents = memory.map.extents.filter(({ file }) => file === index);
+    await helper.copy({ from, to: target, base: 0, extents, sparse: true });
+  }
 }

@@ -12,6 +12,7 @@ import { makeClosedFolder } from "../files/closed-folder.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import type { GuestLink } from "../guest-link/guest-link.ts";
 import { handshakeFields } from "../identity/handshake.ts";
+import { nothingMapped } from "../memory/mapping.ts";
 import { closeSlot, freeSlot, makeSlotFolder, reserveSlot, startQemu } from "../pool/slot.ts";
 import type { Slot, SlotHost } from "../pool/slot.ts";
 import type { Accelerator } from "../qemu/machine.ts";
@@ -21,7 +22,7 @@ import type { QemuSet } from "../qemu/qemu-set.ts";
 import { publishSnapshot } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
 import type { Compatibility } from "../snapshot/manifest.ts";
-import { meltDelta } from "../snapshot/melt.ts";
+import { meltPages } from "../snapshot/melt.ts";
 import { capture } from "../vm/capture/capture.ts";
 import type { CaptureContext } from "../vm/capture/capture.ts";
 import type { Trust } from "../trust/trust.ts";
@@ -94,8 +95,8 @@ export async function makeTemplate(
     return await publishSnapshot(
       folder,
       async (partial) => {
-        await capture(host, vm, partial, { afterwards: "stay stopped" });
-        await meltDelta(partial, { baseIsEmpty: true });
+        await capture(host, vm, partial, { afterwards: "stay stopped", durability: "volatile" });
+        await meltPages(host.copier.helper, partial);
       },
       "durable",
     );
@@ -119,7 +120,13 @@ async function boot(host: TemplateHost, machine: MachineType, folder: string): P
       { kernel: "kernel", initramfs: "initramfs", cmdline: kernelCommandLine(host) },
     );
     await step("template.started");
-    return { ...holdings, diskGib: host.image.diskGib, qemu, runs: identityOf(host.installedQemu) };
+    return {
+      ...holdings,
+      diskGib: host.image.diskGib,
+      qemu,
+      runs: identityOf(host.installedQemu),
+      mapped: nothingMapped(machine.memoryMib).map,
+    };
   } catch (error) {
     await qemu?.kill();
     await freeSlot(host, holdings);
@@ -156,7 +163,7 @@ async function makeBootFolder(
     await file.truncate(machine.memoryMib * MIB);
     await file.chmod(READABLE);
   }
-  await makeSlotFolder(folder, uid, empty, host.installedQemu);
+  await makeSlotFolder(folder, uid, empty, nothingMapped(machine.memoryMib), host.installedQemu);
   await rm(empty);
   await giveImageFile(image.kernel, join(folder, "kernel"));
   await giveImageFile(image.initramfs, join(folder, "initramfs"));

@@ -9,8 +9,13 @@ import { fileURLToPath } from "node:url";
 import type { MachineType } from "@fastvm/contract";
 import { Cgroups } from "../host/cgroups.ts";
 import { UidAllocator } from "../host/uid-allocator.ts";
-import { applyDelta, captureDelta } from "../memory/delta.ts";
-import { findMemoryMapping } from "../memory/mapping.ts";
+import { MemoryCapture } from "../memory/capture-memory.ts";
+import type { MemoryCopier } from "../memory/capture-memory.ts";
+import { giveMemory } from "../memory/give-memory.ts";
+import { findMemoryMapping, nothingMapped } from "../memory/mapping.ts";
+import type { MappedPages } from "../memory/mapping.ts";
+import { PagesHelper } from "../memory/pages-helper.ts";
+import { mappedIn, VmMemory } from "../memory/vm-memory.ts";
 import { closeSlot, freeSlot, makeSlotFolder, openSlot, reserveSlot, startQemu } from "../pool/slot.ts";
 import type { Slot, SlotHost } from "../pool/slot.ts";
 import { MEMORY_FILE } from "../qemu/machine.ts";
@@ -40,8 +45,9 @@ export interface Counters {
 
 interface CapturedGuest {
   readonly state: Buffer;
-  /** A file. */
-  readonly delta: string;
+  /** In files of its source. */
+  readonly memory: MappedPages;
+  readonly copiedBytes: number;
   /** At the moment of the capture. */
   readonly counters: Counters;
 }
@@ -54,6 +60,7 @@ export class BareGuests implements AsyncDisposable {
   readonly #root: string;
   readonly #host: SlotHost;
   readonly #qemu: QemuSet;
+  readonly #copier: MemoryCopier;
   readonly #slots: Slot[] = [];
   #made = 0;
 
@@ -77,45 +84,60 @@ export class BareGuests implements AsyncDisposable {
       cgroups: await Cgroups.open(`bare-${process.pid}`),
       network: undefined,
     };
-    return new BareGuests(root, host, { ...installed, holder });
+    const { tracksWrites } = await PagesHelper.probe();
+    const copier = { helper: new PagesHelper(), tracksWrites };
+    return new BareGuests(root, host, { ...installed, holder }, copier);
   }
 
-  private constructor(root: string, host: SlotHost, qemu: QemuSet) {
+  private constructor(root: string, host: SlotHost, qemu: QemuSet, copier: MemoryCopier) {
     this.#root = root;
     this.#host = host;
     this.#qemu = qemu;
+    this.#copier = copier;
   }
 
   /** From its firmware. */
   async start(machine: BareMachine): Promise<BareGuest> {
     const holdings = await reserveSlot(this.#host, this.#folder());
     try {
-      await makeSlotFolder(holdings.folder, holdings.uid, join(this.#root, MEMORY_FILE), this.#qemu);
+      const pages = nothingMapped(machine.machine.memoryMib);
+      await makeSlotFolder(holdings.folder, holdings.uid, join(this.#root, MEMORY_FILE), pages, this.#qemu);
       const qemu = await startQemu(this.#host, holdings, { machine, diskGib: DISK_GIB }, "firmware");
-      const slot = { ...holdings, diskGib: DISK_GIB, qemu, runs: identityOf(this.#qemu) };
+      const slot = { ...holdings, diskGib: DISK_GIB, qemu, runs: identityOf(this.#qemu), mapped: pages.map };
       this.#slots.push(slot);
       await qemu.qmp.execute("cont");
-      return new BareGuest(slot, machine.machine.cpu);
+      return new BareGuest(this.#copier, slot, machine.machine.cpu, new VmMemory(slot.mapped));
     } catch (error) {
       await freeSlot(this.#host, holdings);
       throw error;
     }
   }
 
-  /** In a new process, as it was captured, and stopped. */
-  async restore(machine: BareMachine, captured: CapturedGuest): Promise<BareGuest> {
+  /** In a new process, as it was captured, and stopped: its pages written into its memory, or mapped over its base. */
+  async restore(
+    machine: BareMachine,
+    captured: CapturedGuest,
+    pages: "written" | "mapped",
+  ): Promise<BareGuest> {
+    const nothing = nothingMapped(machine.machine.memoryMib);
     const slot = await openSlot(this.#host, {
       folder: this.#folder(),
       machine,
       diskGib: DISK_GIB,
       memory: join(this.#root, MEMORY_FILE),
+      pages: pages === "mapped" ? captured.memory : nothing,
       qemu: this.#qemu,
     });
     this.#slots.push(slot);
-    const guest = new BareGuest(slot, machine.machine.cpu);
-    await applyDelta(slot.qemu.identity.pid, await guest.mapping(), captured.delta);
+    const target = {
+      pid: slot.qemu.identity.pid,
+      folder: slot.folder,
+      memoryFile: join(slot.folder, MEMORY_FILE),
+      mapped: slot.mapped,
+    };
+    const memory = await giveMemory(this.#copier, target, captured.memory);
     await loadDeviceState(slot.qemu, captured.state);
-    return guest;
+    return new BareGuest(this.#copier, slot, machine.machine.cpu, memory);
   }
 
   #folder(): string {
@@ -124,23 +146,30 @@ export class BareGuests implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const slot of this.#slots) await closeSlot(this.#host, slot);
+    this.#copier.helper.close();
     await this.#host.cgroups.close();
     await rm(this.#root, { recursive: true, force: true });
   }
 }
 
 export class BareGuest {
+  readonly #copier: MemoryCopier;
   readonly #slot: Slot;
   readonly #cpus: number;
+  readonly #memory: VmMemory;
   #captures = 0;
 
-  constructor(slot: Slot, cpus: number) {
+  constructor(copier: MemoryCopier, slot: Slot, cpus: number, memory: VmMemory) {
+    this.#copier = copier;
     this.#slot = slot;
     this.#cpus = cpus;
+    this.#memory = memory;
   }
 
   mapping(): ReturnType<typeof findMemoryMapping> {
-    return findMemoryMapping(this.#slot.qemu.identity.pid, join(this.#slot.folder, MEMORY_FILE));
+    const { folder, qemu } = this.#slot;
+    const mapped = mappedIn(folder, this.#memory.spawned);
+    return findMemoryMapping(qemu.identity.pid, join(folder, MEMORY_FILE), mapped);
   }
 
   async continue(): Promise<void> {
@@ -161,12 +190,20 @@ export class BareGuest {
   async capture(): Promise<CapturedGuest> {
     const { qemu, folder, uid } = this.#slot;
     const file = await makeRunFile(folder, `state-${++this.#captures}`, uid);
-    const delta = join(folder, `delta-${this.#captures}`);
+    const memory = await MemoryCapture.begin(this.#copier, {
+      pid: qemu.identity.pid,
+      folder,
+      memoryFile: join(folder, MEMORY_FILE),
+      memory: this.#memory,
+    });
+    await memory.copyWhileRunning();
     await qemu.qmp.execute("stop");
     try {
       const save = qemu.qmp.execute("xen-save-devices-state", { filename: file, live: false });
-      await Promise.all([save, captureDelta(qemu.identity.pid, await this.mapping(), delta)]);
-      return { state: await readFile(join(folder, file)), delta, counters: await this.counters() };
+      await Promise.all([save, memory.copyLast()]);
+      const { map, copiedBytes } = await memory.settle();
+      const state = await readFile(join(folder, file));
+      return { state, memory: mappedIn(folder, map), copiedBytes, counters: await this.counters() };
     } finally {
       await qemu.qmp.execute("cont");
     }

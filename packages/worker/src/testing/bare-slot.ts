@@ -7,6 +7,7 @@ import { parseMachineType } from "@fastvm/contract";
 import { Cgroups } from "../host/cgroups.ts";
 import { probeNamespaces } from "../host/namespaces.ts";
 import { UidAllocator } from "../host/uid-allocator.ts";
+import { nothingMapped } from "../memory/mapping.ts";
 import { keepInstalledQemu, QEMU_BINARY } from "../qemu/qemu-set.ts";
 import { closeSlot, openSlot } from "../pool/slot.ts";
 import type { Slot, SlotHost } from "../pool/slot.ts";
@@ -59,6 +60,7 @@ export async function openBareSlot(machineName = "c1m1", changes: Partial<QemuHo
     machine: { machine, accelerator: "tcg" },
     diskGib: 1,
     memory,
+    pages: nothingMapped(machine.memoryMib),
     qemu: await keepInstalledQemu(program, join(root, "store")),
   });
   return {

@@ -24,6 +24,9 @@ import { DISK_FOLDER } from "../disk/chain.ts";
 import { Kind } from "../guest-link/protocol.ts";
 import { ScriptedGuest } from "../guest-link/scripted-guest.ts";
 import { UidAllocator } from "../host/uid-allocator.ts";
+import type { MemoryCopier } from "../memory/capture-memory.ts";
+import { nothingMapped } from "../memory/mapping.ts";
+import { PagesHelper } from "../memory/pages-helper.ts";
 import { ReadyPool } from "../pool/ready-pool.ts";
 import { closeSlot, makeSlotFolder } from "../pool/slot.ts";
 import type { Slot } from "../pool/slot.ts";
@@ -84,6 +87,8 @@ export class ScriptedHost implements AsyncDisposable {
   /** Names of slots whose QEMU has been freed of everything. */
   readonly freedGroups: string[] = [];
   context: WorkerContext;
+  /** Of all daemons, one after the other. */
+  readonly #copier: MemoryCopier;
   readonly #poolSize: number;
   readonly #standbySize: number;
   #isFilling = false;
@@ -94,11 +99,14 @@ export class ScriptedHost implements AsyncDisposable {
   /** `poolSize`: how many VMs can be restored, until `fillPool`; `standbySize`: how many of them stand by already. */
   static async open(poolSize = 1, standbySize = 0): Promise<ScriptedHost> {
     const root = await mkdtemp(join(tmpdir(), "fastvm-scripted-"));
+    const { tracksWrites } = await PagesHelper.probe();
+    const copier = { helper: new PagesHelper(), tracksWrites };
     openHosts += 1;
     unhook = hookSteps(passStep);
     const host = new ScriptedHost(
       root,
       await makeTemplate(join(root, "cache", "template")),
+      copier,
       poolSize,
       standbySize,
     );
@@ -107,8 +115,15 @@ export class ScriptedHost implements AsyncDisposable {
     return host;
   }
 
-  private constructor(root: string, template: Snapshot, poolSize: number, standbySize: number) {
+  private constructor(
+    root: string,
+    template: Snapshot,
+    copier: MemoryCopier,
+    poolSize: number,
+    standbySize: number,
+  ) {
     this.root = root;
+    this.#copier = copier;
     this.#standbySize = standbySize;
     this.#poolSize = poolSize;
     this.template = template;
@@ -253,6 +268,7 @@ export class ScriptedHost implements AsyncDisposable {
       await qemu[Symbol.asyncDispose]();
       await guest[Symbol.asyncDispose]();
     }
+    this.#copier.helper.close();
     await rm(this.root, { recursive: true, force: true });
     // Other tests of the same realm listen themselves.
     openHosts -= 1;
@@ -279,6 +295,7 @@ export class ScriptedHost implements AsyncDisposable {
       cgroups,
       network: undefined,
       overlays: { create: async (path: string) => await writeFile(path, "") },
+      copier: this.#copier,
       templates: {
         ensure: async () => this.template,
         removeLeftovers: async () => undefined,
@@ -340,7 +357,8 @@ export class ScriptedHost implements AsyncDisposable {
     const uid = context.uids.take();
     const name = newSlotName();
     const folder = join(this.dataDir, "pool", randomUUID());
-    await makeSlotFolder(folder, uid, join(template.folder, MEMORY_FILE), setOf(template));
+    const pages = nothingMapped(MACHINE.memoryMib);
+    await makeSlotFolder(folder, uid, join(template.folder, MEMORY_FILE), pages, setOf(template));
     await makeRunFolder(folder, uid);
     const qemu = await ScriptedQemu.start(folder, name);
     const guest = await ScriptedGuest.at(join(folder, LINK_SOCKET));
@@ -349,7 +367,17 @@ export class ScriptedHost implements AsyncDisposable {
     void qemu.process.qmp.closed.then(() => (qemu.hasEnded ? guest[Symbol.asyncDispose]() : undefined));
     this.#machines.push({ qemu, guest });
     const { qemu: runs } = COMPATIBILITY;
-    return { name, folder, uid, network: undefined, diskGib: ALLOWED_DISK_GIB, qemu: qemu.process, runs };
+    const mapped = pages.map;
+    return {
+      name,
+      folder,
+      uid,
+      network: undefined,
+      diskGib: ALLOWED_DISK_GIB,
+      qemu: qemu.process,
+      runs,
+      mapped,
+    };
   }
 }
 

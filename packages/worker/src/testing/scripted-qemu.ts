@@ -29,6 +29,8 @@ interface Request {
   readonly arguments?: Args;
 }
 
+/** What a QEMU is given, too: so the kernel tracks what this one writes. */
+const LIBRARY = fileURLToPath(new URL("../../native/build/readonly-memory.so", import.meta.url));
 const MAP_MEMORY = fileURLToPath(new URL("../../native/build/map-memory", import.meta.url));
 const GREETING = { QMP: { version: {}, capabilities: [] } };
 const STATE_BYTES = 512;
@@ -59,6 +61,7 @@ export class ScriptedQemu implements AsyncDisposable {
   static async start(folder: string, name: string): Promise<ScriptedQemu> {
     const child = spawn(MAP_MEMORY, [MEMORY_FILE, "-name", name], {
       cwd: folder,
+      env: { LD_PRELOAD: LIBRARY },
       stdio: ["ignore", "pipe", "inherit"],
     });
     await once(child.stdout, "data");

@@ -50,7 +50,7 @@ export class TestContext implements AsyncDisposable {
   async launch(changes: Partial<VmSpec> = {}): Promise<Vm> {
     const machine = parseMachineType("c1m2");
     if (machine === undefined) throw new Error("c1m2 is no machine type");
-    const vmId = newVmId();
+    const { vmId = newVmId() } = changes;
     await launch(this.context, {
       vmId,
       source: { kind: "template" },
@@ -69,6 +69,7 @@ export class TestContext implements AsyncDisposable {
     const { context } = this;
     for (const vm of [...context.vms.values()]) await deleteVm(context, vm);
     await Promise.all([context.pool.close(), context.standby.close()]);
+    context.copier.helper.close();
     await context.cgroups.close();
     await context.cache.close();
     await rm(context.config.dataDir, { recursive: true, force: true });

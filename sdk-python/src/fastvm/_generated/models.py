@@ -376,6 +376,11 @@ class ForkResult(Model):
     """Memory that was copied."""
     duration_ms: float
     """From the request to the last child's answer."""
+    tracking: Optional[str] = None
+    """
+    How it was known what to copy. `writes`: what was written since the last capture or restore; `none`: all that is
+    its own.
+    """
 
     _wire_names: ClassVar[Dict[str, str]] = {
         "pause_ms": "pauseMs",

@@ -2,6 +2,7 @@
 import {
   FastvmError,
   newVmId,
+  type CaptureResult,
   type ForkChild,
   type ForkResult,
   type VmId,
@@ -37,6 +38,7 @@ export interface ForkedVms {
   readonly children: readonly ForkOutcome[];
   readonly pauseMs: number;
   readonly dirtyBytes: number;
+  readonly tracking: CaptureResult["tracking"];
 }
 
 /** Rejects, with nothing left behind, when there is no quota or room for all children or the capture fails. */
@@ -84,8 +86,8 @@ async function startChildren(
   const [first] = outcomes;
   const isNoneRecorded = outcomes.every((outcome) => "error" in outcome && isDatabaseFailure(outcome.error));
   if (isNoneRecorded && first !== undefined && "error" in first) throw first.error;
-  const { pauseMs, dirtyBytes } = result.capture;
-  return { children: outcomes, pauseMs, dirtyBytes };
+  const { pauseMs, dirtyBytes, tracking } = result.capture;
+  return { children: outcomes, pauseMs, dirtyBytes, tracking };
 }
 
 async function insertChildren(

@@ -1,8 +1,8 @@
 /**
  * Capture: the one way a running VM's state becomes files. Snapshot, pause, fork and template differ only in what happens afterwards.
  *
- * Inside the pause is only what needs a guest that stands still: its device state, the switch of its disk to a new overlay, the copy of its
- * private memory. Opening files, checksums, syncing and melting wait until it runs again.
+ * Inside the pause is only what needs a guest that stands still: its device state, the switch of its disk to a new overlay, the last of
+ * its memory (memory/capture-memory.ts). Opening files, checksums and syncing wait until it runs again.
  */
 import { constants } from "node:fs";
 import { open, rm, stat, writeFile } from "node:fs/promises";
@@ -15,14 +15,15 @@ import type { OverlayFactory } from "../../disk/overlay.ts";
 import { allSettled } from "../../concurrency/all-settled.ts";
 import { checksumFile } from "../../files/checksum.ts";
 import { linkOrCopy } from "../../files/copy.ts";
-import { captureDelta } from "../../memory/delta.ts";
-import { findMemoryMapping } from "../../memory/mapping.ts";
+import { MemoryCapture } from "../../memory/capture-memory.ts";
+import type { CapturedMemory, MemoryCopier, Tracking } from "../../memory/capture-memory.ts";
 import { MEMORY_FILE, RUN_FOLDER } from "../../qemu/machine.ts";
 import { makeRunFile } from "../../qemu/run-folder.ts";
-import { DELTA_FILE, linkLayers, STATE_FILE } from "../../snapshot/folder.ts";
+import { linkLayers, STATE_FILE } from "../../snapshot/folder.ts";
 import { linkQemu } from "../../qemu/qemu-set.ts";
 import { writeManifest } from "../../snapshot/manifest.ts";
 import type { Compatibility } from "../../snapshot/manifest.ts";
+import { storePages } from "../../snapshot/store-pages.ts";
 import type { HeldTrust } from "../../trust/trust.ts";
 import type { Guest, Vm } from "../state/vm.ts";
 
@@ -37,9 +38,12 @@ const MAX_STATE_BYTES = 16 * 1024 * 1024;
 
 export interface CaptureContext {
   readonly overlays: OverlayFactory;
+  readonly copier: MemoryCopier;
 }
 
 export interface CaptureOptions {
+  /** `durable`: what outlives this daemon, and may be read somewhere else. */
+  readonly durability: "durable" | "volatile";
   /** What the guest does afterwards. It always runs on when the capture fails. */
   readonly afterwards: "continue" | "stay stopped";
 }
@@ -47,6 +51,16 @@ export interface CaptureOptions {
 export interface Captured {
   readonly pauseMs: number;
   readonly dirtyBytes: number;
+  /** Absent when none was. */
+  readonly tracking?: Tracking;
+}
+
+/** What is captured of a VM, beside its state. */
+interface Contents {
+  readonly compatibility: Compatibility;
+  readonly trust: HeldTrust | undefined;
+  readonly chain: readonly string[];
+  readonly memory: CapturedMemory;
 }
 
 /** Fills `target`, a partial snapshot folder, but for the manifest's syncing and renaming. */
@@ -64,10 +78,17 @@ export async function capture(
   await settleChain(vm, guest.qemu);
   const frozen = vm.record.chain;
   const overlay = nextLayer(frozen);
-  let captured: Captured;
+  const memory = await MemoryCapture.begin(context.copier, {
+    pid: guest.qemu.identity.pid,
+    folder: vm.folder,
+    memoryFile: join(vm.folder, MEMORY_FILE),
+    memory: vm.memory,
+  });
+  let pauseMs: number;
   try {
     await prepareOverlay(context, vm, guest, overlay);
-    captured = await pauseAndCopy(vm, guest, overlay, target, options);
+    await memory.copyWhileRunning();
+    pauseMs = await pauseAndCopy(vm, guest, overlay, memory, options);
   } catch (error) {
     // What was meant to be told is the failure. Whatever is left of the capture is settled by the next one.
     await discardOverlay(vm, guest, overlay).catch(() => undefined);
@@ -75,8 +96,11 @@ export async function capture(
   }
   await freezeLayer(vm.folder, frozen[frozen.length - 1] ?? "");
   await step("capture.frozen");
-  await collect(vm, { compatibility, trust }, frozen, target);
-  return captured;
+  const captured = await memory.settle();
+  const contents = { compatibility, trust, chain: frozen, memory: captured };
+  await collect(vm, contents, target, options.durability);
+  await vm.memory.removeUnused(vm.folder);
+  return { pauseMs, dirtyBytes: captured.copiedBytes, tracking: captured.tracking };
 }
 
 async function prepareOverlay(context: CaptureContext, vm: Vm, guest: Guest, overlay: string): Promise<void> {
@@ -93,13 +117,12 @@ async function pauseAndCopy(
   vm: Vm,
   guest: Guest,
   overlay: string,
-  target: string,
+  memory: MemoryCapture,
   options: CaptureOptions,
-): Promise<Captured> {
+): Promise<number> {
   const { qemu } = guest;
   // None while a guest keeps silent: it is captured as it is.
   const link = guest.link.current;
-  const mapping = await findMemoryMapping(qemu.identity.pid, join(vm.folder, MEMORY_FILE));
   await link?.quiesce(QUIESCE_DEADLINE_MS);
   const stoppedAt = performance.now();
   let keepStopped = false;
@@ -109,8 +132,7 @@ async function pauseAndCopy(
     await step("capture.stopped");
     // live=false: QEMU would otherwise give up its disks, as if another host were to take over.
     const save = qemu.qmp.execute("xen-save-devices-state", { filename: stateFile(), live: false });
-    const copy = captureDelta(qemu.identity.pid, mapping, join(target, DELTA_FILE));
-    const [, dirtyBytes] = await allSettled<[unknown, number]>([save, copy]);
+    await allSettled<[unknown, void]>([save, memory.copyLast()]);
     await step("capture.copied");
     await switchToOverlay(qemu.qmp, vm.record.chain, overlay);
     await step("capture.switched");
@@ -120,7 +142,7 @@ async function pauseAndCopy(
     await step("capture.continued");
     await vm.note({ chain: [...vm.record.chain, overlay] });
     await step("capture.recorded");
-    return { pauseMs, dirtyBytes };
+    return pauseMs;
   } catch (error) {
     keepStopped = false;
     await qemu.qmp.execute("cont").catch(() => undefined);
@@ -148,14 +170,15 @@ function stateFile(): string {
 
 async function collect(
   vm: Vm,
-  { compatibility, trust }: { readonly compatibility: Compatibility; readonly trust: HeldTrust | undefined },
-  chain: readonly string[],
+  { compatibility, trust, chain, memory }: Contents,
   target: string,
+  durability: CaptureOptions["durability"],
 ): Promise<void> {
   await takeDeviceState(vm, target);
   await step("capture.state-taken");
   await linkOrCopy(join(vm.folder, MEMORY_FILE), join(target, MEMORY_FILE));
   await linkLayers(vm.folder, target, chain);
+  const pages = await storePages(vm.memory, vm.folder, target, memory.map, durability);
   await step("capture.linked");
   const { machine, diskGib, imageDigest } = vm.record;
   await linkQemu(vm.folder, target);
@@ -169,7 +192,7 @@ async function collect(
     compatibility,
     ...(trust !== undefined && { trust }),
     memory: { bytes: machine.memoryMib * 1024 * 1024 },
-    delta: await describe(join(target, DELTA_FILE)),
+    ...(pages !== undefined && { pages }),
     deviceState: await describe(join(target, STATE_FILE)),
     layers: await Promise.all(
       chain.map(async (name) => ({ name, bytes: (await stat(join(target, DISK_FOLDER, name))).size })),

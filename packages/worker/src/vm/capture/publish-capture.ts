@@ -5,18 +5,8 @@ import type { Vm } from "../state/vm.ts";
 import type { WorkerContext } from "../state/worker-context.ts";
 import { publishSnapshot } from "../../snapshot/folder.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
-import { meltDelta } from "../../snapshot/melt.ts";
-
-/**
- * A snapshot's children write its delta into their own memory. Up to this size that is quicker
- * than copying the whole base first, and cheaper on disk; beyond it the children should share.
- */
-const MELT_ABOVE_BYTES = 64 * 1024 * 1024;
 
 interface PublishOptions extends CaptureOptions {
-  readonly durability: "durable" | "volatile";
-  /** `one`: only this VM will be restored from it. `many`: worth melting when large. */
-  readonly children: "one" | "many";
   /** More to put into the folder before it is published. */
   readonly extra?: (partial: string) => Promise<void>;
 }
@@ -30,10 +20,19 @@ export async function publishCapture(
   let captured: Captured = { pauseMs: 0, dirtyBytes: 0 };
   const build = async (partial: string): Promise<void> => {
     captured = await capture(context, vm, partial, options);
-    const melts = options.children === "many" && captured.dirtyBytes > MELT_ABOVE_BYTES;
-    if (melts) await meltDelta(partial, { baseIsEmpty: false });
     await options.extra?.(partial);
   };
-  const snapshot = await publishSnapshot(folder, build, options.durability);
-  return { snapshot, captured };
+  try {
+    const snapshot = await publishSnapshot(folder, build, options.durability);
+    return { snapshot, captured };
+  } catch (error) {
+    await forgetCaptured(vm).catch(context.onError);
+    throw error;
+  }
+}
+
+/** Frees the disk of what was begun, and of what nobody can vouch for: the next capture copies all that is private. */
+async function forgetCaptured({ memory, folder }: Vm): Promise<void> {
+  await memory.forget(folder);
+  await memory.removeUnused(folder);
 }

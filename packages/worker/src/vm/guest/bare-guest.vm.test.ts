@@ -12,7 +12,7 @@ import { BareGuests, bareMachine } from "../../testing/bare-guest.ts";
 import type { BareGuest, BareMachine, Counters } from "../../testing/bare-guest.ts";
 
 const CPUS = 3;
-const ROUNDS = 3;
+const ROUNDS = 4;
 const POLL_MS = 10;
 const DEADLINE_MS = 60_000;
 const FIRST_USER = 1_820_000;
@@ -56,7 +56,7 @@ async function captureAndRestore(accelerator: Accelerator): Promise<void> {
   expect(await countsOn(parent, NOTHING)).toBe(true);
   for (let round = 0; round < ROUNDS; round++) {
     const captured = await parent.capture();
-    const child = await guests.restore(machine, captured);
+    const child = await guests.restore(machine, captured, round % 2 === 0 ? "written" : "mapped");
     expect(await child.counters()).toEqual(captured.counters);
     await child.continue();
     expect(await countsOn(child, captured.counters)).toBe(true);

@@ -5,9 +5,10 @@ import { newSnapshotId } from "@fastvm/contract";
 import type { SnapshotId } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Kind } from "../../guest-link/protocol.ts";
-import { DELTA_FILE, openSnapshot } from "../../snapshot/folder.ts";
+import { openSnapshot } from "../../snapshot/folder.ts";
 import { writeManifest } from "../../snapshot/manifest.ts";
 import type { Manifest } from "../../snapshot/manifest.ts";
+import { PAGES_FOLDER } from "../../memory/vm-memory.ts";
 import { ScriptedHost } from "../../testing/scripted-host.ts";
 import type { ScriptedQemu } from "../../testing/scripted-qemu.ts";
 import { snapshotFolder, standbyFolder } from "../state/worker-context.ts";
@@ -60,9 +61,11 @@ describe("from a snapshot", () => {
   });
 
   test("memory that was damaged is told, and nothing of the VM is left", async () => {
-    await using delta = await open(join(snapshotFolder(host.context.config, snapshotId), DELTA_FILE), "r+");
-    const { size } = await delta.stat();
-    await delta.write(Buffer.from("damaged"), 0, null, size - 7);
+    const pages = join(snapshotFolder(host.context.config, snapshotId), PAGES_FOLDER);
+    const [name = ""] = await readdir(pages);
+    await using file = await open(join(pages, name), "r+");
+    const { size } = await file.stat();
+    await file.write(Buffer.from("damaged"), 0, null, size - 7);
     const qemu = host.nextQemu;
     await expect(restored()).rejects.toMatchObject({ code: "snapshot_incompatible" });
     expect(qemu.hasEnded).toBe(true);

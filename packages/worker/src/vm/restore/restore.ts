@@ -13,11 +13,14 @@ import { handshakeFields } from "../../identity/handshake.ts";
 import type { Life } from "../../identity/handshake.ts";
 import { allowDisk, closeSlot, moveSlot, openSlot } from "../../pool/slot.ts";
 import type { Slot } from "../../pool/slot.ts";
+import { onlyMapped, planMapped } from "../../memory/plan-memory.ts";
 import { MEMORY_FILE } from "../../qemu/machine.ts";
 import type { QemuProcess } from "../../qemu/qemu-process.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
 import { isRefusedState } from "../../qemu/refused-features.ts";
 import { chooseQemu } from "../../snapshot/set-of.ts";
+import { openMemory } from "../../snapshot/memory.ts";
+import type { OpenedSnapshot } from "../../snapshot/memory.ts";
 import { assertCompatible } from "../../snapshot/manifest.ts";
 import { bringTrust, withTrust } from "../guest/bring-trust.ts";
 import { asEnded } from "../state/ended-error.ts";
@@ -91,11 +94,12 @@ async function restoreIntoSlot(
       context.onError(error);
     }
   }
-  const { slot, fromPool } = await takeSlot(context, snapshot, request);
+  const opened = await openMemory(snapshot);
+  const { slot, fromPool } = await takeSlot(context, opened, request);
   try {
     using _end = endOnAbort(slot.qemu, signal);
     await step("restore.slot-taken");
-    const vm = await bringUp(context, slot, snapshot, request);
+    const vm = await bringUp(context, slot, opened, request);
     return { vm, fromPool };
   } catch (error) {
     const ended = await asEnded(error, slot.qemu);
@@ -124,6 +128,7 @@ async function launchStandby(
     const { vmId, identity, diskGib, policy, generation = 1 } = request;
     const record: VmRecord = { ...standby.vm.record, vmId, identity, diskGib, policy, generation };
     const vm = new Vm(request.folder, record, request.transitions);
+    vm.memory = standby.vm.memory;
     const connected = connect(context, slot, vm);
     return await orDisconnected(connected, async () => {
       await vm.update({});
@@ -154,17 +159,20 @@ function endOnAbort(qemu: QemuProcess, signal: AbortSignal | undefined): Disposa
 
 async function takeSlot(
   context: WorkerContext,
-  snapshot: Snapshot,
+  snapshot: OpenedSnapshot,
   { folder, diskGib }: RestoreRequest,
 ): Promise<{ slot: Slot; fromPool: boolean }> {
   await mkdir(dirname(folder), { recursive: true, mode: CLOSED_FOLDER_MODE });
-  const pooled = await context.pool.take(snapshot);
+  const mapped = planMapped(snapshot.memory.map);
+  // A process that waits has mapped the base alone.
+  const pooled = mapped.extents.length === 0 ? await context.pool.take(snapshot) : undefined;
   if (pooled !== undefined) return { slot: await moveOrClose(context, pooled, folder), fromPool: true };
   const slot = await openSlot(context, {
     folder,
     machine: { machine: snapshot.manifest.machine, accelerator: context.accelerator },
     diskGib,
     memory: join(snapshot.folder, MEMORY_FILE),
+    pages: onlyMapped(snapshot.memory, mapped),
     qemu: await chooseQemu(snapshot, context.installedQemu),
   });
   return { slot, fromPool: false };
@@ -184,7 +192,7 @@ async function moveOrClose(context: WorkerContext, pooled: Slot, folder: string)
 async function bringUp(
   context: WorkerContext,
   slot: Slot,
-  snapshot: Snapshot,
+  snapshot: OpenedSnapshot,
   request: RestoreRequest,
 ): Promise<Vm> {
   const vm = new Vm(request.folder, initialRecord(snapshot, request, slot), request.transitions);

@@ -12,10 +12,12 @@ import { ReadyPool } from "../../pool/ready-pool.ts";
 import { closeSlot, openSlot } from "../../pool/slot.ts";
 import type { Slot, SlotHost } from "../../pool/slot.ts";
 import { memoryMibOfSlot } from "../../pool/slot-memory.ts";
+import { nothingMapped } from "../../memory/mapping.ts";
 import { MEMORY_FILE } from "../../qemu/machine.ts";
 import type { Accelerator } from "../../qemu/machine.ts";
 import { STATE_FILE } from "../../snapshot/folder.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
+import { openMemory } from "../../snapshot/memory.ts";
 import { setOf } from "../../snapshot/set-of.ts";
 import { startExec } from "../../exec/start-exec.ts";
 import type { Standby, StartedGuest } from "../state/standby-vm.ts";
@@ -59,6 +61,7 @@ async function openStandby(options: StandbyPoolOptions, template: Snapshot): Pro
     machine: { machine: manifest.machine, accelerator },
     diskGib: manifest.diskGib,
     memory: join(template.folder, MEMORY_FILE),
+    pages: nothingMapped(manifest.machine.memoryMib),
     qemu: setOf(template),
   });
   try {
@@ -73,7 +76,7 @@ async function openStandby(options: StandbyPoolOptions, template: Snapshot): Pro
 export async function standBy(host: StartContext, slot: Slot, template: Snapshot): Promise<Standby> {
   const owner = { vmId: newVmId(), identity: NOBODY, diskGib: template.manifest.diskGib };
   const vm = new Vm(slot.folder, initialRecord(template, owner, slot));
-  const guest = await startGuest(host, slot, template, vm);
+  const guest = await startGuest(host, slot, await openMemory(template), vm);
   await step("standby.started");
   await rehearse(host, vm, guest);
   return { slot, vm, guest };

@@ -1,18 +1,20 @@
 /** From a waiting QEMU to a guest that runs and answers, but does not know yet who it is. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { FastvmError, step } from "@fastvm/contract";
+import { step } from "@fastvm/contract";
 import type { NetworkPolicy, VmId, VmIdentity } from "@fastvm/contract";
 import { attachDisk, DISK_FOLDER, nextLayer } from "../../disk/chain.ts";
 import type { OverlayFactory } from "../../disk/overlay.ts";
 import { allSettled } from "../../concurrency/all-settled.ts";
-import { checksumFile } from "../../files/checksum.ts";
-import { applyDelta } from "../../memory/delta.ts";
-import { findMemoryMapping } from "../../memory/mapping.ts";
+import type { MemoryCopier } from "../../memory/capture-memory.ts";
+import { giveMemory } from "../../memory/give-memory.ts";
+import type { VmMemory } from "../../memory/vm-memory.ts";
 import type { Slot } from "../../pool/slot.ts";
 import { MEMORY_FILE } from "../../qemu/machine.ts";
-import { DELTA_FILE, linkLayers } from "../../snapshot/folder.ts";
+import { linkLayers } from "../../snapshot/folder.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
+import { verifyPages } from "../../snapshot/memory.ts";
+import type { OpenedSnapshot } from "../../snapshot/memory.ts";
 import { loadDeviceState, readDeviceState } from "../../snapshot/device-state.ts";
 import { openLink } from "../guest/open-link.ts";
 import type { GuestForward } from "../state/guest-forward.ts";
@@ -25,6 +27,7 @@ const LINK_GENERATION_BYTES = 16;
 /** Of its parts the worker's context is enough that also a pool can have while the worker is being made. */
 export interface StartContext {
   readonly overlays: OverlayFactory;
+  readonly copier: MemoryCopier;
   readonly forward: GuestForward | undefined;
 }
 
@@ -66,7 +69,7 @@ export function initialRecord(snapshot: Snapshot, owner: Owner, slot: Slot): VmR
 export async function startGuest(
   context: StartContext,
   slot: Slot,
-  snapshot: Snapshot,
+  snapshot: OpenedSnapshot,
   vm: Vm,
   signal?: AbortSignal,
 ): Promise<StartedGuest> {
@@ -75,7 +78,7 @@ export async function startGuest(
     readDeviceState(snapshot),
     record(vm),
     giveDisk(context, vm, slot, snapshot),
-    giveMemory(slot, snapshot),
+    takeMemory(context, vm, slot, snapshot),
   ]);
   await step("start-guest.prepared");
   await loadDeviceState(qemu, state);
@@ -104,13 +107,26 @@ async function giveDisk(context: StartContext, vm: Vm, slot: Slot, snapshot: Sna
   await step("start-guest.disk-attached");
 }
 
-async function giveMemory(slot: Slot, snapshot: Snapshot): Promise<void> {
-  const { delta } = snapshot.manifest;
-  if (delta === undefined) return;
-  const path = join(snapshot.folder, DELTA_FILE);
-  const { pid } = slot.qemu.identity;
-  const mapping = await findMemoryMapping(pid, join(slot.folder, MEMORY_FILE));
-  const [sum] = await Promise.all([checksumFile(path), applyDelta(pid, mapping, path)]);
-  if (sum !== delta.crc32) throw new FastvmError("snapshot_incompatible", "its memory is damaged");
+async function takeMemory(
+  context: StartContext,
+  vm: Vm,
+  slot: Slot,
+  snapshot: OpenedSnapshot,
+): Promise<void> {
+  const target = {
+    pid: slot.qemu.identity.pid,
+    folder: slot.folder,
+    memoryFile: join(slot.folder, MEMORY_FILE),
+    mapped: slot.mapped,
+  };
+  const [memory] = await allSettled<[VmMemory, void]>([
+    giveMemory(context.copier, target, snapshot.memory),
+    // What is mapped is too much to be read at each start.
+    slot.mapped.extents.length === 0 ? verifyPages(snapshot) : Promise.resolve(),
+  ]);
+  for (const { name, sha256 } of snapshot.manifest.pages?.files ?? []) {
+    if (sha256 !== undefined) memory.digests.set(name, sha256);
+  }
+  vm.memory = memory;
   await step("start-guest.memory-given");
 }

@@ -6,6 +6,8 @@ import type { WaitOptions } from "../../guest-link/deadline.ts";
 import type { GuestLink } from "../../guest-link/guest-link.ts";
 import { writeJournal } from "../../journal/journal.ts";
 import type { Journal } from "../../journal/journal.ts";
+import { nothingMapped } from "../../memory/mapping.ts";
+import { VmMemory } from "../../memory/vm-memory.ts";
 import type { QemuProcess } from "../../qemu/qemu-process.ts";
 import type { KeptLink } from "../../guest-link/kept-link.ts";
 import { SerialQueue } from "../../concurrency/serial-queue.ts";
@@ -36,6 +38,7 @@ export class Vm {
   readonly logs = new SerialQueue();
   /** Each writes all of the record, so that one at a time does. */
   readonly #writes = new SerialQueue();
+  #memory: VmMemory | undefined;
   #record: VmRecord;
   #guest: Guest | undefined;
   #awaited: Awaited | undefined;
@@ -46,6 +49,16 @@ export class Vm {
     this.transitions = transitions;
     this.folder = folder;
     this.#record = record;
+  }
+
+  /** Of the process that runs it; of one that was given nothing yet: all is base. */
+  get memory(): VmMemory {
+    this.#memory ??= new VmMemory(nothingMapped(this.#record.machine.memoryMib).map);
+    return this.#memory;
+  }
+
+  set memory(memory: VmMemory) {
+    this.#memory = memory;
   }
 
   get record(): VmRecord {

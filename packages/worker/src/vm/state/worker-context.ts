@@ -11,6 +11,7 @@ import type { Image } from "../../image/image.ts";
 import type { ReadyPool } from "../../pool/ready-pool.ts";
 import type { Slot } from "../../pool/slot.ts";
 import type { Accelerator } from "../../qemu/machine.ts";
+import type { MemoryCopier } from "../../memory/capture-memory.ts";
 import type { QemuHost } from "../../qemu/qemu-process.ts";
 import type { QemuSet } from "../../qemu/qemu-set.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
@@ -47,6 +48,7 @@ export interface WorkerContext {
   /** Absent where VMs have no network. */
   readonly network: Network | undefined;
   readonly overlays: OverlayFactory;
+  readonly copier: MemoryCopier;
   readonly templates: Templates;
   /** Waiting processes, for restores of all kinds. */
   readonly pool: ReadyPool<Slot>;

@@ -29,7 +29,6 @@ export async function createSnapshot(
     const { captured } = await publishCapture(context, vm, folder, {
       afterwards: "continue",
       durability: "durable",
-      children: "many",
     });
     return { ...captured, durationMs: performance.now() - startedAt };
   } catch (error) {

@@ -55,7 +55,6 @@ async function captureSource(context: WorkerContext, vm: Vm): Promise<Source> {
         : await publishCapture(context, vm, folder, {
             afterwards: "continue",
             durability: "volatile",
-            children: "many",
           });
     return {
       snapshot,

@@ -24,7 +24,6 @@ export async function pause(context: WorkerContext, vm: Vm): Promise<CaptureResu
     const { captured } = await publishCapture(context, vm, pausedFolder(context.config, vm.vmId), {
       afterwards: "stay stopped",
       durability: "durable",
-      children: "one",
       extra: async (partial) => {
         await keepConsole(vm, guest, partial);
         await step("pause.console-kept");

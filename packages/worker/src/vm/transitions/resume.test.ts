@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
-import { truncate } from "node:fs/promises";
+import { readdir, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readJournal } from "../../journal/journal.ts";
-import { DELTA_FILE } from "../../snapshot/folder.ts";
+import { PAGES_FOLDER } from "../../memory/vm-memory.ts";
 import { ScriptedHost } from "../../testing/scripted-host.ts";
 import type { ScriptedQemu } from "../../testing/scripted-qemu.ts";
 import { consoleLog } from "../state/console-log.ts";
@@ -57,7 +57,8 @@ test("its devices and its memory are what they were, and are checked", async () 
   expect(qemu.loaded).toEqual(paused.saved);
   await pause(host.context, host.vm(vm.vmId));
   await host.fillPool();
-  await truncate(join(folder, DELTA_FILE), 4096);
+  const [name = ""] = await readdir(join(folder, PAGES_FOLDER));
+  await truncate(join(folder, PAGES_FOLDER, name), 4096);
   const damaged = resume(host.context, host.vm(vm.vmId), {});
   await expect(damaged).rejects.toMatchObject({
     code: expect.stringMatching(/snapshot_incompatible|launch_failed/),

@@ -89,6 +89,12 @@ export const ForkResultSchema = Type.Object(
     children: Type.Array(ForkChildSchema, { description: "One per child, in order." }),
     pauseMs: Type.Number({ description: "How long the source stood still." }),
     dirtyBytes: Type.Integer({ description: "Memory that was copied." }),
+    tracking: Type.Optional(
+      Type.Union([Type.Literal("writes"), Type.Literal("none")], {
+        description:
+          "How it was known what to copy. `writes`: what was written since the last capture or restore; `none`: all that is its own.",
+      }),
+    ),
     durationMs: Type.Number({ description: "From the request to the last child's answer." }),
   },
   { title: "ForkResult" },

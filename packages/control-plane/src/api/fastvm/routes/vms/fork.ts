@@ -11,7 +11,7 @@ export function registerForkVm({ routes, engine }: FastvmScope): void {
   routes.serve("forkVm", async ({ body, dialect, params }, caller) => {
     const startedAt = performance.now();
     const order = forkOrder(body);
-    const { children, pauseMs, dirtyBytes } = await engine.vms.fork(caller, params.vmId, order);
+    const { children, pauseMs, dirtyBytes, tracking } = await engine.vms.fork(caller, params.vmId, order);
     const durationMs = performance.now() - startedAt;
     return {
       status: 201,
@@ -19,6 +19,7 @@ export function registerForkVm({ routes, engine }: FastvmScope): void {
         children: children.map((child) => childView(child, answerDialect(body.firewall, dialect))),
         pauseMs,
         dirtyBytes,
+        ...(tracking !== undefined && { tracking }),
         durationMs,
       },
     };
