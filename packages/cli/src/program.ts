@@ -6,6 +6,7 @@ import { separateRemoteCommand } from "./command-line/remote-command.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { doctorCommand } from "./commands/daemon/doctor.ts";
+import { imageCommand } from "./commands/daemon/image.ts";
 import { keyCommand } from "./commands/daemon/key.ts";
 import { orgCommand } from "./commands/daemon/org.ts";
 import { quarantineCommand } from "./commands/daemon/quarantine.ts";
@@ -46,6 +47,7 @@ export function buildProgram(): Command {
     quarantineCommand(),
     orgCommand(),
     keyCommand(),
+    imageCommand(),
     launchCommand("default"),
     runCommand(),
     execCommand(),

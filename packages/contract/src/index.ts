@@ -62,6 +62,7 @@ export type * from "./port/call-options.ts";
 export type * from "./port/file-access.ts";
 export type * from "./port/guest-access.ts";
 export type * from "./port/host-state.ts";
+export type * from "./port/image-holding.ts";
 export type * from "./port/snapshot-holding.ts";
 export type * from "./port/vm-life.ts";
 export type * from "./port/vm-transitions.ts";

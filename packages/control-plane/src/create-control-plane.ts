@@ -3,7 +3,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { type ServiceDirectory, type WorkerPort } from "@fastvm/contract";
+import { type ImageHolding, type ServiceDirectory, type WorkerPort } from "@fastvm/contract";
 import type { FastifyInstance, FastifyServerFactory } from "fastify";
 import type { LendRoom } from "./engine/context.ts";
 import { generateApiKey, hashApiKey, storeApiKey } from "./engine/keys/api-keys.ts";
@@ -45,6 +45,8 @@ export interface ControlPlaneOptions {
   readonly tls?: TlsFiles;
   /** Served at `/metrics` of the operator's socket, and to keys that may. Absent: nothing is. */
   readonly metrics?: MetricsSource;
+  /** Images of registries, for the operator; the caller closes them. Absent: there are none. */
+  readonly images?: ImageHolding;
   /** Path of a socket for the owner of the machine: figures of the host, VMs of all organisations. Absent: there is none. */
   readonly operatorSocket?: string;
   /** Makes the proxy that takes the requests to VMs' services on the API's port. Absent: there is none. */
@@ -96,6 +98,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     lendRoom: options.lendRoom,
     serverFactory,
     metrics: options.metrics,
+    images: options.images,
     useOperator: (served) => (operator = served),
     useDirectory: (directory) => proxyServices && server.divert(proxyServices(directory)),
   });

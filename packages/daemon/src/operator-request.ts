@@ -3,14 +3,27 @@ import { once } from "node:events";
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { request as requestHttp } from "node:http";
-import type { IncomingMessage, RequestOptions } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { basename, dirname } from "node:path";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { text } from "node:stream/consumers";
 import type { OwnAnswer } from "./own-request.ts";
 import { operatorSocket } from "./paths.ts";
 
 /** To delete a VM takes a second on a busy host; a daemon that hangs shall not hold up whoever wants to stop it. */
 const DEADLINE_MS = 120_000;
+const ARCHIVE_TYPE = "application/x-tar";
+
+interface OperatorRequest {
+  readonly path: string;
+  readonly method: string;
+  /** As JSON. */
+  readonly body?: object | undefined;
+  /** In place of a body: what comes, as a tar. */
+  readonly archive?: Readable | undefined;
+  readonly deadlineMs?: number;
+}
 
 /** `body` is sent as JSON. */
 export async function askOperator(
@@ -19,9 +32,14 @@ export async function askOperator(
   method = "GET",
   body?: object,
 ): Promise<OwnAnswer> {
-  const socket = operatorSocket(dataDir);
+  const response = await requestOperator(dataDir, { path, method, body });
+  return { status: response.statusCode ?? 0, body: await text(response) };
+}
+
+/** The answer itself, for what is large or takes long. */
+export async function requestOperator(dataDir: string, wanted: OperatorRequest): Promise<IncomingMessage> {
   try {
-    return await ask(socket, { path, method }, body);
+    return await send(operatorSocket(dataDir), wanted);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code === "EACCES")
@@ -31,16 +49,24 @@ export async function askOperator(
   }
 }
 
-async function ask(socket: string, options: RequestOptions, body: object | undefined): Promise<OwnAnswer> {
+async function send(
+  socket: string,
+  { path, method, body, archive, deadlineMs = DEADLINE_MS }: OperatorRequest,
+): Promise<IncomingMessage> {
   // As in the daemon: the kernel takes short paths only.
   await using folder = await open(dirname(socket), constants.O_DIRECTORY | constants.O_RDONLY);
+  const type = archive === undefined ? body && "application/json" : ARCHIVE_TYPE;
   const request = requestHttp({
     socketPath: `/proc/self/fd/${folder.fd}/${basename(socket)}`,
-    ...options,
-    headers: { connection: "close", ...(body && { "content-type": "application/json" }) },
-    signal: AbortSignal.timeout(DEADLINE_MS),
+    path,
+    method,
+    headers: { connection: "close", ...(type && { "content-type": type }) },
+    signal: AbortSignal.timeout(deadlineMs),
   });
-  request.end(body && JSON.stringify(body));
-  const [response] = (await once(request, "response")) as [IncomingMessage];
-  return { status: response.statusCode ?? 0, body: await text(response) };
+  const answered = once(request, "response") as Promise<[IncomingMessage]>;
+  // What is refused is answered before all of it is sent.
+  if (archive !== undefined) void pipeline(archive, request).catch(() => undefined);
+  else request.end(body && JSON.stringify(body));
+  const [response] = await answered;
+  return response;
 }

@@ -50,7 +50,8 @@ async function ask<T>(dataDir: string, path: string, method = "GET", body?: obje
   return JSON.parse(answer.body) as T;
 }
 
-function reasonOf(body: string): string {
+/** Of an answer that is an error. */
+export function reasonOf(body: string): string {
   try {
     const { error } = JSON.parse(body) as { error?: { message?: string } };
     return error?.message ?? body;

@@ -21,6 +21,11 @@ export function instanceFile(dataDir: string): string {
   return join(dataDir, "daemon.json");
 }
 
+/** What its operator says of registries; need not be there. */
+export function registriesFile(dataDir: string): string {
+  return join(dataDir, "registries.json");
+}
+
 /** Where a daemon that was started in the background writes. */
 export function logFile(dataDir: string): string {
   return join(dataDir, "daemon.log");

@@ -7,7 +7,7 @@ import { bindPort, createControlPlane, openStoreAt } from "@fastvm/control-plane
 import type { BoundPort, ControlPlane, Store, StoreLocation } from "@fastvm/control-plane";
 import { createEdge } from "@fastvm/edge";
 import type { Edge } from "@fastvm/edge";
-import { CLOSED_FOLDER_MODE, replaceFile, Worker } from "@fastvm/worker";
+import { CLOSED_FOLDER_MODE, ImageStore, replaceFile, Worker } from "@fastvm/worker";
 import { pino } from "pino";
 import type { Logger } from "pino";
 import type { DaemonConfig } from "./config.ts";
@@ -19,7 +19,7 @@ import type { Instance } from "./instance-file.ts";
 import { urlOf } from "./listen-address.ts";
 import { logDestination } from "./log-destination.ts";
 import { METRICS_CONTENT_TYPE, renderMetrics } from "./metrics.ts";
-import { apiKeyFile, databaseFile, operatorSocket, stagingFolder } from "./paths.ts";
+import { apiKeyFile, databaseFile, operatorSocket, registriesFile, stagingFolder } from "./paths.ts";
 import { databaseFailure, folderFailure, portFailure, StartFailure } from "./start-failure.ts";
 import { obeySteps } from "./steps-folder.ts";
 import { readTlsFiles } from "./tls-files.ts";
@@ -76,7 +76,15 @@ async function serveAt(
     const store = await opened.catch((error: unknown) => {
       throw databaseFailure(config.databaseUrl, databaseFile(config.dataDir), error);
     });
-    await run({ port, store, config, tls, log, reserve });
+    await run({
+      port,
+      store,
+      config,
+      tls,
+      log,
+      reserve,
+      images: await reserve.lend(() => openImages(config)),
+    });
   } finally {
     await releaseFolder(config.dataDir);
   }
@@ -98,6 +106,10 @@ async function prepareFolder(
   }
 }
 
+function openImages({ cacheDir, dataDir }: DaemonConfig): Promise<ImageStore> {
+  return ImageStore.open({ cacheDir, registriesFile: registriesFile(dataDir) });
+}
+
 interface Parts {
   readonly port: BoundPort;
   readonly store: Store;
@@ -105,9 +117,10 @@ interface Parts {
   readonly tls: TlsFiles | undefined;
   readonly log: Logger;
   readonly reserve: DiskReserve;
+  readonly images: ImageStore;
 }
 
-async function run({ port, store, config, tls, log, reserve }: Parts): Promise<void> {
+async function run({ port, store, config, tls, log, reserve, images }: Parts): Promise<void> {
   const toldToEnd = untilSignal();
   // The worker is there first, so that it can be reconciled with; what a guest sends before the control plane is there ends.
   let controlPlane: ControlPlane | undefined;
@@ -136,6 +149,7 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
           quarantineMs: config.quarantineHours * HOUR_MS,
         },
         operatorSocket: operatorSocket(config.dataDir),
+        images,
         ...(tls === undefined ? {} : { tls }),
         proxyServices: (directory) => {
           const { domain, pathUrls } = config;
@@ -170,6 +184,7 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
   } finally {
     ended.abort();
     await controlPlane?.close();
+    await images.close();
     await worker.close();
   }
 }

@@ -148,7 +148,35 @@ export const API_ERRORS = {
     when: "The snapshot's memory cannot be resumed on this host",
     retryable: false,
   },
+  image_invalid: {
+    status: 422,
+    message: "The image cannot be used",
+    hint: "The message says what is wrong with it; build or pull it anew, or choose another",
+    when: "An image does not match its digests, is for another platform, or is beyond a limit",
+    retryable: false,
+  },
+  registry_denied: {
+    status: 403,
+    message: "The registry does not allow this",
+    hint: "Check the image's name, user name and password; registries also deny what does not exist",
+    when: "A registry wants other credentials, or does not let these pull the image",
+    retryable: false,
+  },
+  registry_guarded: {
+    status: 403,
+    message: "The registry is in a network that images are not pulled from",
+    hint: "Whoever runs the host can allow it in registries.json of the data folder",
+    when: "A registry, or a server that it leads to, has a private, link-local or otherwise guarded address",
+    retryable: false,
+  },
   // A dependency's failure.
+  registry_unreachable: {
+    status: 502,
+    message: "The registry did not answer as it should",
+    hint: "Try again later: what had arrived is kept",
+    when: "A registry could not be reached, failed, or broke off again and again",
+    retryable: true,
+  },
   guest_unresponsive: {
     status: 502,
     message: "The VM did not answer",

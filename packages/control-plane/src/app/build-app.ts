@@ -1,5 +1,5 @@
 /** The HTTP application, apart from any socket: tests call it with `inject`, the daemon gives it a listener. */
-import { MAX_BODY_BYTES, type ServiceDirectory, type WorkerPort } from "@fastvm/contract";
+import { MAX_BODY_BYTES, type ImageHolding, type ServiceDirectory, type WorkerPort } from "@fastvm/contract";
 import Fastify, { type FastifyInstance, type FastifyServerFactory } from "fastify";
 import { fastvmApi } from "../api/fastvm/fastvm-api.ts";
 import type { MetricsSource } from "../metrics-source.ts";
@@ -30,6 +30,8 @@ export interface AppDependencies {
   readonly serverFactory?: FastifyServerFactory;
   /** Served at `/metrics` to whom it concerns. */
   readonly metrics?: MetricsSource | undefined;
+  /** Images of registries, for the operator. Absent: there are none. */
+  readonly images?: ImageHolding | undefined;
   /** Is given what a proxy of services needs to know of VMs. */
   readonly useDirectory?: (directory: ServiceDirectory) => void;
   /** Is given what the owner of the machine may do; to be served where nobody else comes. */
@@ -41,7 +43,7 @@ const MAX_PARAMETER_LENGTH = 1024;
 
 /** `ready()` reconciles with the worker; `close()` stops what runs in the background, but not the store. */
 export function buildApp(deps: AppDependencies): FastifyInstance {
-  const { serverFactory, useDirectory, useOperator, metrics, ...rest } = deps;
+  const { serverFactory, useDirectory, useOperator, metrics, images, ...rest } = deps;
   const log = namingRequests(deps.log);
   const first = fastvmApi({ config: deps.config, clock: deps.clock, log, metrics });
   const apis: Apis = [first];
@@ -65,7 +67,7 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
   const engine = engineOf(ctx);
   addApis(app, apis, engine, log);
   useDirectory?.(engine.directory);
-  useOperator?.(buildOperatorApp(engine.operator, log, metrics));
+  useOperator?.(buildOperatorApp(engine.operator, log, { metrics, images }));
   let stop: (() => Promise<void>) | undefined;
   app.addHook("onReady", async () => {
     const stopStaging = await deps.staging.start();

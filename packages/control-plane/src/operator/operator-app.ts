@@ -2,6 +2,7 @@
  * What only the owner of the machine may do, over all organisations: see the host's figures, end every VM, make organisations and
  * keys. It is served on a socket that root alone can open, which is all the authentication there is; never on the API's port.
  */
+import type { ImageHolding } from "@fastvm/contract";
 import Fastify, { type FastifyInstance } from "fastify";
 import { renderError } from "../api/fastvm/errors.ts";
 import { acceptJsonBodies } from "../api/shared/json-body.ts";
@@ -11,13 +12,21 @@ import { compileValidator } from "../api/shared/validation.ts";
 import type { Operator } from "../engine/engine.ts";
 import type { Log } from "../log.ts";
 import type { MetricsSource } from "../metrics-source.ts";
+import { registerImages } from "./images.ts";
 import { registerOrganisations } from "./organisations.ts";
 import { registerQuarantine } from "./quarantine.ts";
+
+interface OperatorParts {
+  /** Absent: there are no figures. */
+  readonly metrics: MetricsSource | undefined;
+  /** Absent: there are no images of registries. */
+  readonly images: ImageHolding | undefined;
+}
 
 export function buildOperatorApp(
   operator: Operator,
   log: Log,
-  metrics: MetricsSource | undefined,
+  { metrics, images }: OperatorParts,
 ): FastifyInstance {
   const app = Fastify({ ...REQUEST_ID_OPTIONS, forceCloseConnections: true });
   app.setValidatorCompiler(compileValidator);
@@ -37,5 +46,6 @@ export function buildOperatorApp(
   });
   registerQuarantine(app, operator);
   registerOrganisations(app, operator);
+  if (images !== undefined) registerImages(app, images);
   return app;
 }

@@ -127,3 +127,7 @@ test("the socket is its owner's alone, in however long a folder, takes a stale o
   await close();
   await expect(stat(path)).rejects.toThrow("ENOENT");
 });
+
+test("without images of registries there are no routes for them", async () => {
+  expect((await ask("GET", "/images")).status).toBe(404);
+});

@@ -2,7 +2,7 @@
 import { tmpdir } from "node:os";
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
-import { newOrgId, type OrgId, type ServiceDirectory, type VmId } from "@fastvm/contract";
+import { newOrgId, type ImageHolding, type OrgId, type ServiceDirectory, type VmId } from "@fastvm/contract";
 import type { FastifyInstance, FastifyServerFactory } from "fastify";
 import type { LendRoom } from "../engine/context.ts";
 import { hashApiKey, storeApiKey } from "../engine/keys/api-keys.ts";
@@ -55,6 +55,7 @@ export interface TestAppOptions {
   readonly lendRoom?: LendRoom;
   readonly useDirectory?: (directory: ServiceDirectory) => void;
   readonly useOperator?: (operator: FastifyInstance) => void;
+  readonly images?: ImageHolding;
 }
 
 export class RecordingLog implements Log {
@@ -82,7 +83,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
   // The first one is whose the host is.
   const orgId = await createOrganisation(store, config, TEST_KEY, 0);
   await createOrganisation(store, config, OTHER_KEY, 1);
-  const { serverFactory, lendRoom, useDirectory, useOperator } = options;
+  const { serverFactory, lendRoom, useDirectory, useOperator, images } = options;
   const stagingFolder = await mkdtemp(join(tmpdir(), "fastvm-staging-"));
   const ownerOf = (vmId: VmId) => stagingOwner(store, vmId);
   const staging = createStaging({ folder: stagingFolder, limits: config.staging, ownerOf, clock, log });
@@ -97,6 +98,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     ...(lendRoom ? { lendRoom } : {}),
     ...(useDirectory ? { useDirectory } : {}),
     ...(useOperator ? { useOperator } : {}),
+    ...(images ? { images } : {}),
   });
   await app.ready();
   const documented = DocumentedAnswers.shared;

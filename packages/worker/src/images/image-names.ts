@@ -1,0 +1,105 @@
+/**
+ * Which name means which image, one small file a name, in a folder that all daemons of the machine share; and which daemons are bringing
+ * something just now:
+ *
+ *   <digest of the name>.json
+ *   <owner>.<uuid>.bringing, <owner>.<uuid>.new
+ *
+ * Who brings something says so first and looks for blobs then; who takes blobs away takes their names away first and looks for such files
+ * then. So one of the two always sees the other.
+ */
+import { randomUUID } from "node:crypto";
+import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { HeldImage } from "@fastvm/contract";
+import { makeClosedFolder } from "../files/closed-folder.ts";
+import { isErrno } from "../files/errno.ts";
+import { isOwnerAlive, ownerName } from "../processes/owner-name.ts";
+import { digestOf, hexOf } from "./digest.ts";
+
+const NAME_FILE = /^[0-9a-f]{64}\.json$/;
+const OWN = /^(?<owner>[\d-]+)\.[0-9a-f-]{36}\.(?:bringing|new)$/;
+/** Of a daemon in another container nobody here can tell whether it lives; no pull takes half as long. */
+const ABANDONED_AFTER_MS = 3_600_000;
+
+export class ImageNames {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async prepare(): Promise<void> {
+    await makeClosedFolder(this.#folder);
+  }
+
+  async list(): Promise<readonly HeldImage[]> {
+    const files = (await readdir(this.#folder)).filter((name) => NAME_FILE.test(name));
+    const found = await Promise.all(files.map((name) => this.#read(join(this.#folder, name))));
+    return found
+      .filter((image) => image !== undefined)
+      .toSorted((one, other) => (one.reference < other.reference ? -1 : 1));
+  }
+
+  async find(reference: string): Promise<HeldImage | undefined> {
+    return await this.#read(this.#fileOf(reference));
+  }
+
+  async put(image: HeldImage): Promise<void> {
+    // Two may write one name at once.
+    const aside = await this.#ownFile("new");
+    await writeFile(aside, JSON.stringify(image), { mode: 0o600 });
+    await rename(aside, this.#fileOf(image.reference));
+  }
+
+  async remove(reference: string): Promise<void> {
+    await rm(this.#fileOf(reference), { force: true });
+  }
+
+  /** While `work` goes on, nobody takes blobs away. */
+  async whileBringing<T>(work: () => Promise<T>): Promise<T> {
+    const file = await this.#ownFile("bringing");
+    await writeFile(file, "", { mode: 0o600 });
+    try {
+      return await work();
+    } finally {
+      await rm(file, { force: true });
+    }
+  }
+
+  /** Whether anybody brings something. Forgets those that do not live any more. */
+  async isBringing(): Promise<boolean> {
+    for (const name of await readdir(this.#folder)) {
+      const owner = OWN.exec(name)?.groups?.["owner"];
+      if (owner === undefined) continue;
+      const path = join(this.#folder, name);
+      if ((await isOwnerAlive(owner)) ?? (await isRecent(path))) return true;
+      await rm(path, { force: true });
+    }
+    return false;
+  }
+
+  async #ownFile(kind: "new" | "bringing"): Promise<string> {
+    return join(this.#folder, `${await ownerName()}.${randomUUID()}.${kind}`);
+  }
+
+  #fileOf(reference: string): string {
+    return join(this.#folder, `${hexOf(digestOf(reference))}.json`);
+  }
+
+  /** `undefined` when there is none, or one that a newer version wrote in another form. */
+  async #read(path: string): Promise<HeldImage | undefined> {
+    try {
+      const found = JSON.parse(await readFile(path, "utf8")) as Partial<HeldImage>;
+      return found.reference === undefined || found.digest === undefined ? undefined : (found as HeldImage);
+    } catch (error) {
+      if (isErrno(error, "ENOENT") || error instanceof SyntaxError) return undefined;
+      throw error;
+    }
+  }
+}
+
+async function isRecent(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && found.mtimeMs > Date.now() - ABANDONED_AFTER_MS;
+}
