@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer } from "vitest/node";
+import { LONG_FILES } from "./tools/test/stages.ts";
 
 // Workspace packages point at their TypeScript source under this condition, so nothing is built to be tested.
 const resolve = { conditions: ["development"] };
@@ -10,9 +11,11 @@ const exclude = ["**/node_modules/**", "**/dist/**"];
 const FILES_AT_ONCE = 2;
 
 /** By name, which is the same on every machine; what takes by far the longest begins first, or all else would have ended before it. */
+const FIRST = [...LONG_FILES.keys(), "e2e/own/ssh-keys.test.ts"];
+
 class Sequencer extends BaseSequencer {
   override async sort(files: Parameters<BaseSequencer["sort"]>[0]) {
-    const rank = (id: string): number => (/browser|long-calls|ssh-keys/.test(id) ? 0 : 1);
+    const rank = (id: string): number => (FIRST.some((path) => id.endsWith(`/${path}`)) ? 0 : 1);
     return files.toSorted(
       (a, b) => rank(a.moduleId) - rank(b.moduleId) || a.moduleId.localeCompare(b.moduleId),
     );

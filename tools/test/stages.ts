@@ -38,6 +38,8 @@ const PYTHON_VM = "python-vm";
 /** What they run takes arguments of its own. */
 const TAKE_ARGUMENTS: ReadonlySet<string> = new Set([PYTHON, PYTHON_VM, ROUNDS]);
 const STATIC = "static";
+/** Each keeps one processor busy at most. */
+const SINGLE = "single";
 /** They start VMs. */
 const NEED_IMAGE = /^(vm|smoke|e2e.*|python-vm|soak)$/;
 
@@ -60,10 +62,10 @@ export const STAGES: readonly Stage[] = [
     ),
     beside: STATIC,
   },
-  { ...plain("agent", 120, "make", "-C", "guest/agent", "test"), counts: "printed" },
-  plain("fuzz", 30, "make", "-C", "guest/agent", "fuzz", `SECONDS=${FUZZ_SECONDS}`),
+  { ...plain("agent", 120, "make", "-C", "guest/agent", "test"), counts: "printed", beside: SINGLE },
+  { ...plain("fuzz", 60, "make", "-C", "guest/agent", "fuzz", `SECONDS=${FUZZ_SECONDS}`), beside: SINGLE },
+  { ...pytest(PYTHON, 120, "sdk-python/tests/unit"), beside: SINGLE },
   filesSideBySide("unit", 480),
-  pytest(PYTHON, 120, "sdk-python/tests/unit"),
   // Without its root file system at hand it is made from packages.
   plain("image", 420, "guest/image/build.sh"),
   { ...vitest("smoke", 90), fileBudgetSec: FILE_BUDGET_SEC },
