@@ -1,14 +1,22 @@
-/** A small filesystem in a file, mounted for one test, that can be filled up without harm to the machine. */
+/** A small filesystem in a file, mounted for one test, that can be filled up, or lose its power, without harm to the machine. */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, open, rm, statfs, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { eventually } from "./eventually.ts";
 
 const run = promisify(execFile);
 const ROOT = "/var/cache/fastvm-test";
 const MIB = 1024 * 1024;
 const BLOCK_BYTES = 4096;
 const NEARLY_FULL_MIB = 8;
+const UNMOUNT_MS = 30_000;
+/**
+ * FS_IOC_SHUTDOWN of the kernel, and its flag that not even the journal is to be written: from then on nothing reaches the disk, and all
+ * that was written and not synced is lost. Perl is on every Debian, and Node has no ioctl.
+ */
+const SHUT_DOWN =
+  "my $flags = pack('L', 2); open(DISK, '<', $ARGV[0]) && ioctl(DISK, 0x8004587d, $flags) or die $!";
 
 const MAKE = {
   // Without blocks that only root may use: QEMU is not root, and both are to meet the same end.
@@ -30,18 +38,37 @@ export class LoopFilesystem implements AsyncDisposable {
     await mkdir(ROOT, { recursive: true });
     const made = new LoopFilesystem(await mkdtemp(join(ROOT, "disk-")));
     try {
-      const image = join(made.#home, "image");
-      await writeFile(image, "");
-      await truncate(image, sizeMib * MIB);
+      await writeFile(made.#image, "");
+      await truncate(made.#image, sizeMib * MIB);
       const [program, ...args] = MAKE[type];
-      await run(program, [...args, image]);
+      await run(program, [...args, made.#image]);
       await mkdir(made.folder);
-      await run("mount", ["-o", "loop", image, made.folder]);
+      await made.#mount();
       return made;
     } catch (error) {
       await rm(made.#home, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  async #mount(): Promise<void> {
+    await run("mount", ["-o", "loop", this.#image, this.folder]);
+  }
+
+  /** What is on the disk is what was synced, and what the kernel happened to have written. Everything else that is done there fails. */
+  async cutPower(): Promise<void> {
+    await run("perl", ["-e", SHUT_DOWN, this.folder]);
+  }
+
+  /** After a cut, once nobody works in it any more. */
+  async bringPowerBack(): Promise<void> {
+    await eventually(() => run("umount", [this.folder]), UNMOUNT_MS);
+    // Mounted a second time while somebody still has it, it would be as it was.
+    await eventually(async () => {
+      const { stdout } = await run("losetup", ["--associated", this.#image]);
+      if (stdout !== "") throw new Error(`it is in use yet: ${stdout}`);
+    }, UNMOUNT_MS);
+    await this.#mount();
   }
 
   async freeMib(): Promise<number> {
@@ -73,6 +100,10 @@ export class LoopFilesystem implements AsyncDisposable {
 
   async freeUp(): Promise<void> {
     await rm(this.#ballast, { force: true });
+  }
+
+  get #image(): string {
+    return join(this.#home, "image");
   }
 
   get #ballast(): string {

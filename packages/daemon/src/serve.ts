@@ -7,7 +7,7 @@ import { bindPort, createControlPlane, openStoreAt } from "@fastvm/control-plane
 import type { BoundPort, ControlPlane, Store, StoreLocation } from "@fastvm/control-plane";
 import { createEdge } from "@fastvm/edge";
 import type { Edge } from "@fastvm/edge";
-import { CLOSED_FOLDER_MODE, ImageStore, replaceFile, Worker } from "@fastvm/worker";
+import { CLOSED_FOLDER_MODE, ImageStore, replaceFileDurably, Worker } from "@fastvm/worker";
 import { pino } from "pino";
 import type { Logger } from "pino";
 import type { DaemonConfig } from "./config.ts";
@@ -255,7 +255,7 @@ async function keepKey(config: DaemonConfig, controlPlane: ControlPlane): Promis
   const file = apiKeyFile(config.dataDir);
   const known = (await readFile(file, "utf8").catch(() => "")).trim();
   const key = await controlPlane.ensureKey(known === "" ? undefined : known);
-  if (key !== known) await replaceFile(file, `${key}\n`);
+  if (key !== known) await replaceFileDurably(file, `${key}\n`);
 }
 
 function untilSignal(): Promise<NodeJS.Signals> {

@@ -13,12 +13,11 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { access, chmod, copyFile, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { access, chmod, copyFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { allSettled } from "../concurrency/all-settled.ts";
 import { CLOSED_FOLDER_MODE } from "../files/closed-folder.ts";
 import { linkOrCopy } from "../files/copy.ts";
-import { replaceFile, syncPath } from "../files/durable.ts";
+import { publishFolder, replaceFileDurably, syncTree } from "../files/durable.ts";
 import { isErrno } from "../files/errno.ts";
 import { runTool } from "../processes/spawn.ts";
 import type { Exposed, NamespaceKind } from "../processes/confine.ts";
@@ -94,12 +93,6 @@ export async function linkQemu(from: string, to: string): Promise<void> {
   await Promise.all(FILES.map((name) => orAbsent(link(name))));
 }
 
-export async function syncQemu(holder: string): Promise<void> {
-  const folder = join(holder, QEMU_FOLDER);
-  const files = (await readdir(folder)).map((name) => join(folder, name));
-  await allSettled([...files, folder].map(syncPath));
-}
-
 export function identityOf({ version, digest, deviceStates }: QemuSet): QemuIdentity {
   return { version, digest, deviceStates };
 }
@@ -166,7 +159,9 @@ async function copyInto(store: string, files: FilePaths, digest: string): Promis
     await chmod(to, FILE_MODE);
   }
   if ((await inspect(copies)) !== digest) throw new Error("QEMU was replaced while it was being copied");
-  await rename(partial, join(store, digest));
+  // A set that is there is taken for whole by each later start.
+  await syncTree(partial);
+  await publishFolder(partial, join(store, digest));
 }
 
 /** Asked of each QEMU once: it takes a fifth of a second. */
@@ -176,7 +171,7 @@ async function describe(holder: string, digest: string): Promise<QemuIdentity> {
   if (known !== undefined) return JSON.parse(known) as QemuIdentity;
   const version = await readQemuVersion(join(holder, QEMU_FOLDER, QEMU_BINARY));
   const identity = { version, digest, deviceStates: await digestOfDeviceStates(holder) };
-  await replaceFile(path, JSON.stringify(identity));
+  await replaceFileDurably(path, JSON.stringify(identity));
   return identity;
 }
 

@@ -17,15 +17,14 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { step } from "@fastvm/contract";
 import { DISK_FOLDER } from "../disk/chain.ts";
-import { allSettled } from "../concurrency/all-settled.ts";
 import { CLOSED_FOLDER_MODE } from "../files/closed-folder.ts";
 import { linkOrCopy } from "../files/copy.ts";
-import { publishFolder, syncPath } from "../files/durable.ts";
+import { publishFolder, syncTree } from "../files/durable.ts";
 import { isErrno } from "../files/errno.ts";
 import { DELTA_FILE } from "../memory/delta-file.ts";
 import { MAP_FILE, PAGES_FOLDER } from "../memory/vm-memory.ts";
 import { MEMORY_FILE } from "../qemu/machine.ts";
-import { hasQemu, linkQemu, syncQemu } from "../qemu/qemu-set.ts";
+import { hasQemu, linkQemu } from "../qemu/qemu-set.ts";
 import { readManifest } from "./manifest.ts";
 import { newPartialFolder } from "./partial-folder.ts";
 import type { Manifest } from "./manifest.ts";
@@ -63,7 +62,8 @@ export async function publishSnapshot(
     await build(partial);
     await step("publish.built");
     const manifest = await readManifest(partial);
-    if (durability === "durable") await syncSnapshot(partial, manifest);
+    // Also what a fork had no time to sync: page files and layers that its children have names for.
+    if (durability === "durable") await syncTree(partial);
     await step("publish.synced");
     await publishFolder(partial, folder);
     await step("publish.done");
@@ -72,20 +72,6 @@ export async function publishSnapshot(
     await rm(partial, { recursive: true, force: true });
     throw error;
   }
-}
-
-/** Side by side: the filesystem writes its journal, and the disk empties its cache, once for many that wait and not once for each. */
-async function syncSnapshot(folder: string, manifest: Manifest): Promise<void> {
-  const files = [
-    MEMORY_FILE,
-    STATE_FILE,
-    "manifest.json",
-    ...memoryFiles(manifest),
-    ...manifest.layers.map((layer) => join(DISK_FOLDER, layer.name)),
-    DISK_FOLDER,
-  ];
-  const ofQemu = (await hasQemu(folder)) ? syncQemu(folder) : Promise.resolve();
-  await allSettled([...files.map((file) => syncPath(join(folder, file))), ofQemu]);
 }
 
 /** Beside the base; the folder comes after its files. */
