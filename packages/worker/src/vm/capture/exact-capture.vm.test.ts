@@ -1,11 +1,10 @@
 /** Guests that write while they are captured: each page of what was published and restored is what the source had inside its pause. */
-import { open, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
 import { hookSteps, newSnapshotId, newVmId } from "@fastvm/contract";
 import type { SnapshotId, StepName } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { findMemoryMapping, PAGE_BYTES, pagesOf } from "../../memory/mapping.ts";
+import { findMemoryMapping, pagesOf } from "../../memory/mapping.ts";
 import { PagesHelper } from "../../memory/pages-helper.ts";
 import { emptyMap } from "../../memory/page-map.ts";
 import { decodePageMap } from "../../memory/page-map-file.ts";
@@ -13,6 +12,8 @@ import { MAP_FILE, mappedIn, VmMemory } from "../../memory/vm-memory.ts";
 import { MEMORY_FILE } from "../../qemu/machine.ts";
 import { openSnapshot } from "../../snapshot/folder.ts";
 import { openMemory } from "../../snapshot/memory.ts";
+import { sumsOfFiles, sumsOfProcess } from "../../testing/exactness/page-sums.ts";
+import type { PageSums } from "../../testing/exactness/page-sums.ts";
 import { inGuest, TestContext } from "../../testing/test-context.ts";
 import { DENY_ALL } from "../../testing/test-worker.ts";
 import type { Vm } from "../state/vm.ts";
@@ -22,10 +23,9 @@ import { fork } from "../transitions/fork.ts";
 import { pause } from "../transitions/pause.ts";
 import { resume } from "../transitions/resume.ts";
 
-const CHUNK_PAGES = 2048;
 const MIB = 1024 ** 2;
 /** More than children write into their own memory. */
-const LARGE_MIB = 150;
+const LARGE_MIB = 80;
 /** Goes on for ever, over a few megabytes, a few bytes at a time. */
 const WRITE_ON = `python3 -c '
 import random
@@ -52,52 +52,20 @@ describe("a guest that writes while it is captured", () => {
     expect(host.errors).toEqual([]);
   });
 
-  /** Checksums of the pages that somebody has, read in pieces. */
-  async function fingerprint(
-    pages: number,
-    read: (page: number, into: Buffer) => Promise<void>,
-  ): Promise<Uint32Array> {
-    const sums = new Uint32Array(pages);
-    const buffer = Buffer.alloc(CHUNK_PAGES * PAGE_BYTES);
-    for (let page = 0; page < pages; page += CHUNK_PAGES) {
-      await read(page, buffer);
-      for (let at = 0; at < CHUNK_PAGES; at++)
-        sums[page + at] = crc32(buffer.subarray(at * PAGE_BYTES, (at + 1) * PAGE_BYTES));
-    }
-    return sums;
-  }
-
-  async function ofProcess(source: Vm): Promise<Uint32Array> {
+  async function ofProcess(source: Vm): Promise<PageSums> {
     const pid = source.record.process?.pid ?? 0;
+    const base = join(source.folder, MEMORY_FILE);
     const over = mappedIn(source.folder, source.memory.spawned);
-    const mapping = await findMemoryMapping(pid, join(source.folder, MEMORY_FILE), over);
-    await using memory = await open(`/proc/${pid}/mem`, "r");
-    return await fingerprint(mapping.bytes / PAGE_BYTES, async (page, into) => {
-      await memory.read(into, 0, into.length, mapping.address + page * PAGE_BYTES);
-    });
+    return await sumsOfProcess(pid, await findMemoryMapping(pid, base, over), base, over);
   }
 
-  async function ofState(folder: string): Promise<Uint32Array> {
+  async function ofState(folder: string): Promise<PageSums> {
     const snapshot = await openSnapshot(folder);
     if (snapshot === undefined) throw new Error(`there is nothing in ${folder}`);
-    const { map, paths } = (await openMemory(snapshot)).memory;
-    await using base = await open(join(folder, MEMORY_FILE), "r");
-    const sums = await fingerprint(map.memoryPages, async (page, into) => {
-      await base.read(into, 0, into.length, page * PAGE_BYTES);
-    });
-    for (const [index, path] of paths.entries()) {
-      const file = await readFile(path);
-      for (const { firstPage, pages, filePage } of map.extents.filter((extent) => extent.file === index)) {
-        for (let at = 0; at < pages; at++) {
-          const from = (filePage + at) * PAGE_BYTES;
-          sums[firstPage + at] = crc32(file.subarray(from, from + PAGE_BYTES));
-        }
-      }
-    }
-    return sums;
+    return await sumsOfFiles(join(folder, MEMORY_FILE), (await openMemory(snapshot)).memory);
   }
 
-  function expectSame(found: Uint32Array, expected: Uint32Array, what: string): void {
+  function expectSame(found: PageSums, expected: PageSums, what: string): void {
     const differing = [...expected.keys()].filter((page) => found[page] !== expected[page]);
     expect(differing.slice(0, 10), what).toEqual([]);
     expect(found.length, what).toBe(expected.length);
@@ -111,8 +79,8 @@ describe("a guest that writes while it is captured", () => {
     });
   }
 
-  async function whatWasPaused(source: Vm, work: () => Promise<unknown>): Promise<Uint32Array> {
-    let seen: Uint32Array | undefined;
+  async function whatWasPaused(source: Vm, work: () => Promise<unknown>): Promise<PageSums> {
+    let seen: PageSums | undefined;
     whenPassed("capture.copied", async () => {
       seen = await ofProcess(source);
     });
@@ -132,7 +100,7 @@ describe("a guest that writes while it is captured", () => {
   /** What it has before its guest goes on is looked at. */
   async function restored(snapshotId: SnapshotId): Promise<Vm> {
     const expected = await ofState(snapshotFolder(host.context.config, snapshotId));
-    let seen: Uint32Array | undefined;
+    let seen: PageSums | undefined;
     const vmId = newVmId();
     whenPassed("start-guest.prepared", async () => {
       seen = await ofStarting(vmId);
@@ -144,7 +112,7 @@ describe("a guest that writes while it is captured", () => {
   }
 
   /** A VM that starts is in no list; its journal says which process it has. */
-  async function ofStarting(vmId: string): Promise<Uint32Array> {
+  async function ofStarting(vmId: string): Promise<PageSums> {
     const folder = join(host.context.config.dataDir, "vms", vmId);
     const record = JSON.parse(await readFile(join(folder, "journal.json"), "utf8")) as Vm["record"];
     const pages = pagesOf(record.machine.memoryMib);
