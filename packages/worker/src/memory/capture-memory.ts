@@ -13,7 +13,7 @@ import { isErrno } from "../files/errno.ts";
 import { findMemoryMapping, PAGE_BYTES } from "./mapping.ts";
 import type { MemoryMapping } from "./mapping.ts";
 import { overlay } from "./page-map.ts";
-import type { PageMap } from "./page-map.ts";
+import type { FileExtent, PageMap } from "./page-map.ts";
 import type { PagesHelper, Scanned, Wanted } from "./pages-helper.ts";
 import { mappedIn, pageFile, PAGES_FOLDER } from "./vm-memory.ts";
 import type { VmMemory } from "./vm-memory.ts";
@@ -60,6 +60,8 @@ export class MemoryCapture {
   #isTracked: boolean;
   #filePage = 0;
   #copiedPages = 0;
+  /** Where the last pages are: entered once the guest runs again. */
+  #last: readonly FileExtent[] = [];
 
   /** Copies nothing yet. */
   static async begin(copier: MemoryCopier, source: CaptureSource): Promise<MemoryCapture> {
@@ -91,7 +93,8 @@ export class MemoryCapture {
   async #rounds(): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       try {
-        const { pages } = await this.#copy({ protect: true });
+        const { pages, extents } = await this.#copy({ protect: true });
+        this.#map = overlay(this.#map, this.#name, extents);
         this.#wanted = "written";
         if (pages * PAGE_BYTES <= SMALL_ROUND_BYTES) return;
       } catch (error) {
@@ -107,7 +110,7 @@ export class MemoryCapture {
   /** The guest stands still. */
   async copyLast(): Promise<void> {
     if (!this.#isTracked) this.#wanted = this.#copier.tracksWrites ? "private" : "private by entry";
-    await this.#copy({ protect: this.#isTracked });
+    this.#last = (await this.#copy({ protect: this.#isTracked })).extents;
   }
 
   async #copy({ protect }: { readonly protect: boolean }): Promise<Scanned> {
@@ -120,7 +123,6 @@ export class MemoryCapture {
       protect,
       to,
     });
-    this.#map = overlay(this.#map, this.#name, scanned.extents);
     this.#filePage = scanned.filePage;
     this.#copiedPages += scanned.pages;
     await step("capture.round-copied");
@@ -130,6 +132,7 @@ export class MemoryCapture {
   /** The guest may have gone on: what it writes from the last round on is for the next capture. */
   async settle(): Promise<CapturedMemory> {
     const { folder, memory } = this.#source;
+    this.#map = overlay(this.#map, this.#name, this.#last);
     if (this.#isTracked) await memory.remember(folder, this.#map);
     await step("capture.memory-remembered");
     return {
