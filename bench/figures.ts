@@ -7,15 +7,21 @@ import { measureFork } from "./measure/fork.ts";
 import { measureIdle } from "./measure/idle.ts";
 import { measureLaunch } from "./measure/launch.ts";
 import { measureMemory } from "./measure/memory.ts";
+import { measurePauses, PRIVATE_CELL } from "./measure/pause.ts";
+import type { CellName, PauseSamples } from "./measure/pause.ts";
+import { measurePrivateForks } from "./measure/private-fork.ts";
 import { measureRestart } from "./measure/restart.ts";
+import { measureWriteFaults } from "./measure/write-faults.ts";
 import type { MeasureName } from "./options.ts";
 import type { Session } from "./session.ts";
-import { median } from "./statistics.ts";
+import { median, MIN_P99_SAMPLES, p99 } from "./statistics.ts";
 
 type FloodFigure = `flood_${Victim}_${Load}_ms_${"p50" | "max"}`;
 
+type PauseFigure = `pause_${CellName}_ms_${"p50" | "p99"}` | `floor_pause_${CellName}_ms_p50`;
+
 /** Absent: not measured in this run. */
-export interface Figures extends Readonly<Partial<Record<FloodFigure, number>>> {
+export interface Figures extends Readonly<Partial<Record<FloodFigure | PauseFigure, number>>> {
   readonly floor_restore_ms_p50?: number;
   readonly launch_ms_p50?: number;
   readonly launch_pool_ms_p50?: number;
@@ -25,6 +31,16 @@ export interface Figures extends Readonly<Partial<Record<FloodFigure, number>>> 
   readonly capture_dirty_mib?: number;
   readonly fork_pause_ms_p50?: number;
   readonly fork_dirty_mib?: number;
+  readonly snapshot_private_ms_p50?: number;
+  readonly fork1_private_ms_p50?: number;
+  readonly fork1_idle_ms_p50?: number;
+  readonly fork10_private_ms_p50?: number;
+  readonly fork10_idle_ms_p50?: number;
+  readonly fork10_private_pss_mib?: number;
+  readonly fork10_idle_pss_mib?: number;
+  readonly write_faults_percent?: number;
+  readonly write_faults?: number;
+  readonly write_fault_us?: number;
   readonly floor_restore10_ms?: number;
   readonly fork10_ms?: number;
   readonly clone_pss_mib?: number;
@@ -52,7 +68,7 @@ export interface Measured {
   readonly samples: Samples;
 }
 
-type Measure = (session: Session, rounds: number) => Promise<Measured>;
+type Measure = (session: Session, rounds: number, full: boolean) => Promise<Measured>;
 
 export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
   async launch(session, rounds) {
@@ -73,16 +89,29 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
       samples: { ...samples },
     };
   },
-  async capture(session, rounds) {
+  async capture(session, rounds, full) {
     const samples = await measureCapture(session, rounds);
+    const pauses = await measurePauses(session, rounds, full);
+    const forks = await measurePrivateForks(session, rounds);
+    const faults = await measureWriteFaults(session, rounds);
     return {
       figures: {
         capture_pause_ms_p50: median(samples.capturePauseMs),
         capture_dirty_mib: median(samples.captureDirtyMib),
         fork_pause_ms_p50: median(samples.forkPauseMs),
         fork_dirty_mib: median(samples.forkDirtyMib),
+        ...pauseFigures(pauses),
+        fork1_private_ms_p50: median(forks.fork1Ms),
+        fork1_idle_ms_p50: median(forks.idleFork1Ms),
+        fork10_private_ms_p50: median(forks.fork10Ms),
+        fork10_idle_ms_p50: median(forks.idleFork10Ms),
+        fork10_private_pss_mib: median(forks.pss10Mib),
+        fork10_idle_pss_mib: median(forks.idlePss10Mib),
+        write_faults_percent: median(faults.writeFaultPercent),
+        write_faults: median(faults.writeFaults),
+        write_fault_us: median(faults.writeFaultUs),
       },
-      samples: { ...samples },
+      samples: { ...samples, ...pauseSamples(pauses), ...forks, ...faults },
     };
   },
   async fork(session, rounds) {
@@ -145,3 +174,24 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
     return { figures, samples };
   },
 };
+
+function pauseFigures({ cells, floors }: PauseSamples): Figures {
+  const figures: Partial<Record<PauseFigure, number>> = {};
+  for (const [name, { pauseMs }] of cells) {
+    figures[`pause_${name}_ms_p50`] = median(pauseMs);
+    if (pauseMs.length >= MIN_P99_SAMPLES) figures[`pause_${name}_ms_p99`] = p99(pauseMs);
+  }
+  for (const [name, floorMs] of floors) figures[`floor_pause_${name}_ms_p50`] = median(floorMs);
+  const [, ...laterMs] = cells.get(PRIVATE_CELL)?.callMs ?? [];
+  return laterMs.length === 0 ? figures : { ...figures, snapshot_private_ms_p50: median(laterMs) };
+}
+
+function pauseSamples({ cells, floors }: PauseSamples): Samples {
+  return Object.fromEntries([
+    ...[...cells].flatMap(([name, { pauseMs, callMs }]) => [
+      [`pause_${name}`, pauseMs],
+      [`snapshot_${name}`, callMs],
+    ]),
+    ...[...floors].map(([name, floorMs]) => [`floor_pause_${name}`, floorMs]),
+  ]) as Samples;
+}

@@ -20,10 +20,11 @@ const MEASURES = [
 ] as const;
 export type MeasureName = (typeof MEASURES)[number];
 
-export const USAGE = `usage: ./bench/run [--rounds N] [--only ${MEASURES.join(",")}] [--json] [--write-spec]
+export const USAGE = `usage: ./bench/run [--rounds N] [--only ${MEASURES.join(",")}] [--full] [--json] [--write-spec]
        ./bench/run --against CHECKOUT [--rounds N] [--json]
   --rounds N     rounds of each measure (default ${DEFAULT_ROUNDS})
   --only LIST    only these measures, separated by commas
+  --full         all cells of the pause, in place of the six that the others follow from; takes half an hour more
   --json         print the figures as one JSON object instead of the table
   --write-spec   also replace the table in docs/SPECIFICATION.md
   --against DIR  compare with another checkout that was set up (tools/setup.sh): both in turns, with the noise;
@@ -32,6 +33,7 @@ export const USAGE = `usage: ./bench/run [--rounds N] [--only ${MEASURES.join(",
 export interface BenchOptions {
   readonly rounds: number;
   readonly measures: readonly MeasureName[];
+  readonly full: boolean;
   readonly json: boolean;
   readonly writeSpec: boolean;
   /** Folder of the other checkout. */
@@ -45,6 +47,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     options: {
       rounds: { type: "string" },
       only: { type: "string" },
+      full: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       "write-spec": { type: "boolean", default: false },
       against: { type: "string" },
@@ -54,7 +57,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
   const writeSpec = values["write-spec"];
   if (writeSpec && measures.length < MEASURES.length)
     throw new Error("--write-spec needs all measures: leave --only out");
-  const { against, json } = values;
+  const { against, full, json } = values;
   if (against !== undefined && (writeSpec || values.only !== undefined)) {
     throw new Error("--against compares launch, exec and capture: leave --only and --write-spec out");
   }
@@ -62,7 +65,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
   if (against !== undefined && count < MIN_ROUNDS_AGAINST) {
     throw new Error(`--against needs ${MIN_ROUNDS_AGAINST} rounds to tell a difference from noise`);
   }
-  return { rounds: count, measures, json, writeSpec, against };
+  return { rounds: count, measures, full, json, writeSpec, against };
 }
 
 function rounds(value: string | undefined): number {

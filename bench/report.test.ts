@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { renderReport, replaceReport } from "./report.ts";
-import { median } from "./statistics.ts";
+import { median, p99 } from "./statistics.ts";
 
 const FACTS = {
   measuredAt: "2026-01-02T03:04:05.000Z",
@@ -33,6 +33,17 @@ describe("the report", () => {
     expect(renderReport(pause, { ...FACTS, accelerator: "kvm" })).toContain("**NOT met** (limit 15.0)");
   });
 
+  test("holds a pause against the bound of its p50, and of its p99 where there are samples for one", () => {
+    const median = { pause_2gib_1mib_idle_ms_p50: 6 };
+    expect(renderReport(median, FACTS)).toContain("| 6.00 ms | – | – | met |");
+    const within = { ...median, pause_2gib_1mib_idle_ms_p99: 19, floor_pause_2gib_1mib_idle_ms_p50: 5 };
+    expect(renderReport(within, FACTS)).toContain("| 6.00 ms (p99 19.0) | 5.00 ms | 1.20 | met |");
+    expect(renderReport({ ...median, pause_2gib_1mib_idle_ms_p99: 21 }, FACTS)).toContain("**NOT met**");
+    expect(renderReport({ pause_8gib_16mib_compiling_ms_p50: 11 }, FACTS)).toContain(
+      "**NOT met** (limit 10.0)",
+    );
+  });
+
   test("says when a bound may be missed for the machine's other work", () => {
     const missed = { floor_exec_ms_p50: 5, exec_ms_p50: 9 };
     expect(renderReport(missed, FACTS)).not.toContain("busy");
@@ -52,4 +63,11 @@ test("the median of an even and of an odd count", () => {
   expect(median([10, 9, 100])).toBe(10);
   expect(median([1, 2, 4, 100])).toBe(3);
   expect(() => median([])).toThrow(/middle/);
+});
+
+test("of a hundred the second largest is the p99; of fewer there is none", () => {
+  const hundred = Array.from({ length: 100 }, (_, at) => 100 - at);
+  expect(p99(hundred)).toBe(99);
+  expect(p99([...hundred, 500])).toBe(100);
+  expect(() => p99(hundred.slice(1))).toThrow(/100/);
 });

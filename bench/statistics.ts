@@ -7,6 +7,17 @@ export function median(samples: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
 
+/** Of fewer, 99 in a hundred are all. */
+export const MIN_P99_SAMPLES = 100;
+
+/** What 99 of 100 stay within. */
+export function p99(samples: readonly number[]): number {
+  const beyond = Math.floor(samples.length / MIN_P99_SAMPLES);
+  const found = samples.toSorted((a, b) => b - a)[beyond];
+  if (found === undefined || beyond === 0) throw new Error(`A p99 needs ${MIN_P99_SAMPLES} samples`);
+  return found;
+}
+
 /** Runs `work` and returns its milliseconds. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();

@@ -28,6 +28,8 @@ export interface FloorSource {
 
 export interface FloorVm extends AsyncDisposable {
   readonly pid: number;
+  readonly folder: string;
+  readonly monitor: Monitor;
   readonly agent: Agent;
   /** From the first system call to the agent's answer. */
   readonly restoreMs: number;
@@ -60,12 +62,19 @@ export async function openFloorSource(folder: string, scratch: string): Promise<
 
 const execFileAsync = promisify(execFile);
 const TAP = "tap0";
-/** Opens the TAP device and becomes QEMU; the one part of the product that the floor uses. */
+/** Opens the TAP device and becomes QEMU; with the library the one part of the product that the floor uses. */
 const CONFINE = fileURLToPath(new URL("../../packages/worker/native/build/confine", import.meta.url));
+/** Without it no QEMU has the kernel track what its guest writes. */
+const LIBRARY = fileURLToPath(
+  new URL("../../packages/worker/native/build/readonly-memory.so", import.meta.url),
+);
 
 let started = 0;
 
-export async function floorRestore(source: FloorSource): Promise<FloorVm> {
+export async function floorRestore(
+  source: FloorSource,
+  { tracksWrites = false }: { readonly tracksWrites?: boolean } = {},
+): Promise<FloorVm> {
   const name = `floor-${process.pid}-${++started}`;
   const folder = join(source.scratch, name);
   // Ahead of time, as the product does it.
@@ -74,7 +83,7 @@ export async function floorRestore(source: FloorSource): Promise<FloorVm> {
   stack.defer(() => removeNamespace(name));
   const startedAt = performance.now();
   await makeFolder(source, folder);
-  const qemu = await start(name, folder, source.machine);
+  const qemu = await start(name, folder, source.machine, tracksWrites);
   try {
     const monitor = await Monitor.connect(join(folder, "run", "qmp.sock"));
     await load(monitor, qemu, source);
@@ -87,17 +96,23 @@ export async function floorRestore(source: FloorSource): Promise<FloorVm> {
       await end(qemu, folder);
       await owned.disposeAsync();
     };
-    return { pid: qemu.pid ?? 0, agent, restoreMs, [Symbol.asyncDispose]: dispose };
+    return { pid: qemu.pid ?? 0, folder, monitor, agent, restoreMs, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await end(qemu, folder);
     throw error;
   }
 }
 
-async function start(name: string, folder: string, machine: FloorMachine): Promise<ChildProcess> {
+async function start(
+  name: string,
+  folder: string,
+  machine: FloorMachine,
+  tracksWrites: boolean,
+): Promise<ChildProcess> {
   await using log = await open(join(folder, "qemu.log"), "a");
   const network = ["--network", `/run/netns/${name}`, "--tap", TAP, "--tap-descriptor", "4"];
-  const qemu = ["--", "qemu-system-x86_64", ...floorArguments(name, machine)];
+  const preload = tracksWrites ? ["env", `LD_PRELOAD=${LIBRARY}`] : [];
+  const qemu = ["--", ...preload, "qemu-system-x86_64", ...floorArguments(name, machine)];
   return spawn(CONFINE, ["--keep", "3", ...network, ...qemu], {
     cwd: folder,
     detached: true,

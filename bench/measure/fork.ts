@@ -50,15 +50,26 @@ async function restoreTen(floor: FloorSource): Promise<number> {
 }
 
 async function forkTen(client: FastvmClient, source: Vm): Promise<number> {
+  const { elapsedMs, vms } = await forkAndRun(client, source, CHILDREN);
+  await Promise.all(vms.map((vm) => client.vms.delete(vm)));
+  return elapsedMs;
+}
+
+interface Forked {
+  /** Until a command has run in each. */
+  readonly elapsedMs: number;
+  readonly vms: readonly Vm[];
+}
+
+export async function forkAndRun(client: FastvmClient, source: Vm, count: number): Promise<Forked> {
   const vms: Vm[] = [];
   const elapsedMs = await timed(async () => {
-    const { children } = await client.vms.fork(source, { count: CHILDREN });
+    const { children } = await client.vms.fork(source, { count });
     for (const child of children) {
       if (child.vm === undefined) throw new Error(`A child did not start: ${child.error.error}`);
       vms.push(child.vm);
     }
     await Promise.all(vms.map(async (vm) => expectSuccess((await client.vms.run(vm, COMMAND)).exitCode)));
   });
-  await Promise.all(vms.map((vm) => client.vms.delete(vm)));
-  return elapsedMs;
+  return { elapsedMs, vms };
 }

@@ -54,7 +54,7 @@ interface ProcessMemory {
   readonly sharedMib: number;
 }
 
-async function readMemory(pid: number): Promise<ProcessMemory> {
+export async function readMemory(pid: number): Promise<ProcessMemory> {
   const text = await readFile(`/proc/${pid}/smaps_rollup`, "latin1");
   return {
     pssMib: fieldMib(text, "Pss"),
