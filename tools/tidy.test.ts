@@ -88,6 +88,7 @@ describe("imports", () => {
       `import type { Store } from "../../store/store.ts";`,
       "door",
     ],
+    ["packages/contract/src/model/ids.ts", `import { Type } from "typebox";`, "plain types"],
     ["packages/control-plane/src/operator/x.ts", `import type { S } from "../store/store.ts";`, "door"],
   ])("an upward import in %s is refused: %s", (path, text, objection) => {
     expect(climbs([file(path, text)])).toEqual([expect.stringContaining(objection)]);

@@ -138,6 +138,11 @@ const WALLS: readonly Wall[] = [
     remedy: "what is root's knows the engine by its door, engine.ts, alone",
   },
   {
+    of: "packages/contract/src/model",
+    against: ["typebox"],
+    remedy: "the model is plain types; schemas are in api/, and are held to it there",
+  },
+  {
     of: `${CONTROL_PLANE}/engine`,
     against: ["fastify"],
     remedy: "the engine knows no HTTP; routes are in api/",
