@@ -1,7 +1,7 @@
 /** Plays the table of calls (calls.json) by the TypeScript SDK: by name, with the arguments laid out as its methods take them. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { ExecEvent, FastvmClient } from "fastvm";
+import type { BackgroundExecEvent, FastvmClient } from "fastvm";
 
 export interface Call {
   readonly name: string;
@@ -43,6 +43,12 @@ const POSITIONAL: Readonly<Record<string, readonly string[]>> = {
   "vms.services.update": ["vm", "serviceName"],
   "vms.services.delete": ["vm", "serviceName"],
   "vms.sshKeys.delete": ["vm", "fingerprint"],
+  ...Object.fromEntries(
+    ["retrieve", "output", "follow", "writeStdin", "signal", "resize", "delete"].map((name) => [
+      `vms.execs.${name}`,
+      ["vm", "execId"],
+    ]),
+  ),
   "snapshots.create": [],
 };
 const SUBJECTS = ["vm", "snapshot"];
@@ -66,12 +72,14 @@ function invoke(target: unknown, path: readonly string[], args: readonly unknown
   return Reflect.apply(value, target, args);
 }
 
-function isStream(value: unknown): value is AsyncIterable<ExecEvent> {
+function isStream(value: unknown): value is AsyncIterable<BackgroundExecEvent> {
   return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
 }
 
-function eventOf(event: ExecEvent): object {
-  return event.type === "exit" ? event : { type: event.type, data: new TextDecoder().decode(event.data) };
+function eventOf(event: BackgroundExecEvent): object {
+  return event.type === "exit" || event.type === "place"
+    ? event
+    : { type: event.type, data: new TextDecoder().decode(event.data) };
 }
 
 /** With ids in place of the words in braces. */

@@ -63,6 +63,8 @@ def as_table(result: Any) -> Any:
 
 
 def event_as_table(event: fastvm.ExecEvent) -> Dict[str, Any]:
+    if event.type == "a":
+        return {"type": "place", "offset": event.offset, "lostBytes": event.lost_bytes}
     if event.type == "x":
         return {"type": "exit", "exitCode": event.exit_code, "timedOut": event.timed_out, "durationMs": event.duration_ms}
     return {"type": EVENTS[event.type], "data": event.data.decode()}

@@ -31,6 +31,7 @@ CLASS_NAMES = {
 # Objects that the description has no name for, by their path or the last part of it.
 INLINE_NAMES = {
     "ttl": "TTL",
+    "pty": "TerminalSize",
     "EgressMode.rate_limit": "EgressModeRateLimit",
 }
 

@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "jobs/job.h"
 #include "link/link.h"
 #include "system/watch.h"
 
+struct job;
 struct stream;
 
 /* Output of background processes whose command is over: read and thrown away, so that they are not killed by a closed pipe. */
@@ -20,6 +20,19 @@ enum { MAX_LEFTOVERS = 2048, MAX_FORWARDS = 16 };
 struct forward {
     uint16_t port;
     char host[INET6_ADDRSTRLEN];
+};
+
+/* Commands in the background, in the order in which they were started. */
+struct jobs {
+    struct job *first;
+    size_t count;
+    uint64_t next_number;
+    /* The earliest time that any of them waits for. */
+    uint64_t due_ns;
+    /* Of the VM, so far. */
+    uint32_t restores;
+    /* Memory that their output may still take. */
+    size_t rings_budget;
 };
 
 struct agent {

@@ -18,6 +18,12 @@ export type { Operation, OperationBody } from "./api/operation.ts";
 export { OPERATIONS } from "./api/fastvm/operations.ts";
 export type { OperationId } from "./api/fastvm/operations.ts";
 export type { ErrorBody } from "./api/fastvm/schemas/error-body.ts";
+export type {
+  BackgroundExec,
+  ExecOutput,
+  ExecOutputEvent,
+  StartExecBody,
+} from "./api/fastvm/schemas/background-exec.ts";
 export type { ExecBody, ExecResult, ExecStreamEvent } from "./api/fastvm/schemas/exec.ts";
 export {
   EgressModeSchema,
@@ -58,8 +64,10 @@ export {
   servicePath,
 } from "./service-address.ts";
 export type { ServiceAddress } from "./service-address.ts";
+export type * from "./port/background-execs.ts";
 export type * from "./port/call-options.ts";
 export type * from "./port/file-access.ts";
+export type * from "./port/exec-spec.ts";
 export type * from "./port/guest-access.ts";
 export type * from "./port/host-state.ts";
 export type * from "./port/image-holding.ts";

@@ -29,6 +29,12 @@ export const MAX_COMMAND_ARG_BYTES = 131_071;
 /** Half of Linux's usual argument space, so that the environment fits beside it. */
 export const MAX_COMMAND_BYTES = 1024 * 1024;
 
+/** Output of a command in the background that its guest keeps. All of a VM's together are 64 MiB at most. */
+export const MIN_KEEP_OUTPUT_BYTES = 64 * 1024;
+export const MAX_KEEP_OUTPUT_BYTES = 16 * 1024 * 1024;
+/** Of one question whether a command has ended. Clients and proxies give up on answers that take a minute. */
+export const MAX_WAIT_SEC = 50;
+
 export const MAX_TIMEOUT_SEC = 31_536_000;
 export const MAX_TTL_SEC = 31_536_000;
 

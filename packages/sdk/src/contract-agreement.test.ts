@@ -8,6 +8,7 @@ import type {
   AddSshKeyParams,
   CreateSnapshotParams,
   FastvmClient,
+  Execs,
   FetchFileParams,
   FirewallPolicy,
   ForkFailure,
@@ -17,7 +18,10 @@ import type {
   ListVmsParams,
   NetworkPolicy,
   RegisterServiceParams,
+  StartExecParams,
+  TerminalSize,
   UpdateVmParams,
+  WriteStdinParams,
 } from "./index.ts";
 import { SDK_VERSION } from "./version.ts";
 import packageJson from "../package.json" with { type: "json" };
@@ -63,6 +67,14 @@ interface Calls {
   updateSnapshot: Snapshots["update"];
   deleteSnapshot: Snapshots["delete"];
   getQuotas: FastvmClient["quotas"]["retrieve"];
+  startExec: Execs["start"];
+  listExecs: Execs["list"];
+  getExec: Execs["retrieve"];
+  deleteExec: Execs["delete"];
+  getExecOutput: Execs["output"];
+  writeExecStdin: Execs["writeStdin"];
+  signalExec: Execs["signal"];
+  resizeExec: Execs["resize"];
 }
 type ForOperators = "livez" | "readyz" | "openapi";
 type Called = keyof Calls;
@@ -73,6 +85,10 @@ interface Bodies {
   updateVm: UpdateVmParams;
   forkVm: ForkParams;
   execInVm: ExecBody;
+  startExec: StartExecParams;
+  writeExecStdin: WriteStdinParams;
+  signalExec: Parameters<Calls["signalExec"]>[2];
+  resizeExec: TerminalSize;
   presignFile: Parameters<Calls["presignFile"]>[1];
   fetchFile: FetchFileParams;
   setVmFirewall: FirewallPolicy | NetworkPolicy;

@@ -34,6 +34,18 @@ export type {
   ExecParams,
   ExecResult,
 } from "./exec/exec.ts";
+export { CommandHandle } from "./commands/command-handle.ts";
+export type { FinishedCommand, OutputListeners } from "./commands/command-handle.ts";
+export type { Commands, CreatePtyOptions, Pty, StartOptions } from "./commands/commands.ts";
+export type { Execs, WriteStdinParams } from "./commands/execs.ts";
+export type {
+  BackgroundExec,
+  BackgroundExecEvent,
+  ExecOutput,
+  ExecPlaceEvent,
+  StartExecParams,
+  TerminalSize,
+} from "./exec/background-exec.ts";
 export type { PublishedExecEvent } from "./exec/published-events.ts";
 export { FileTransferError } from "./files/file-transfer-error.ts";
 export type { FetchFileParams, FilePresign, Files } from "./files/files.ts";

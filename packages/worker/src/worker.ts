@@ -49,6 +49,7 @@ import { consoleLog } from "./vm/state/console-log.ts";
 import { createSnapshot } from "./vm/transitions/create-snapshot.ts";
 import { Deadlines } from "./vm/state/deadlines.ts";
 import { deleteVm } from "./vm/transitions/delete-vm.ts";
+import { GuestExecs } from "./vm/guest/background-execs.ts";
 import { dial } from "./vm/guest/dial.ts";
 import { exec } from "./vm/guest/exec.ts";
 import {
@@ -95,6 +96,7 @@ interface WorkerOptions {
 
 export class Worker implements WorkerPort {
   readonly verdict: Verdict;
+  readonly execs = new GuestExecs((vmId) => this.#require(vmId));
   readonly #context: WorkerContext;
   readonly #listeners = new Set<(event: WorkerEvent) => void>();
   readonly #starts = new Starts();

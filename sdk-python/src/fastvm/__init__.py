@@ -2,6 +2,7 @@
 
 from . import types as types
 from ._async.client import AsyncFastvmClient as AsyncFastvmClient
+from ._async.commands import AsyncCommandHandle as AsyncCommandHandle
 from ._async.console import AsyncConsole as AsyncConsole
 from ._async.exec_stream import AsyncExecStream as AsyncExecStream
 from ._errors import APIConnectionError as APIConnectionError
@@ -29,10 +30,12 @@ from ._errors import UnprocessableEntityError as UnprocessableEntityError
 from ._errors import VMLaunchError as VMLaunchError
 from ._errors import VMNotReadyError as VMNotReadyError
 from ._exec import ExecEvent as ExecEvent
+from ._finished import FinishedCommand as FinishedCommand
 from ._options import NOT_GIVEN as NOT_GIVEN
 from ._options import NotGiven as NotGiven
 from ._progress import TransferProgress as TransferProgress
 from ._sync.client import FastvmClient as FastvmClient
+from ._sync.commands import CommandHandle as CommandHandle
 from ._sync.console import Console as Console
 from ._sync.exec_stream import ExecStream as ExecStream
 from ._version import __version__ as __version__

@@ -26,6 +26,7 @@ ANSWER_MARGIN_SECONDS = 30.0
 MAX_INLINE_STDIN_BYTES = 16 * 1024 * 1024
 # The server sends output in pieces far smaller than this; more means that the other end is no FastVM server.
 MAX_LINE_BYTES = 32 * 1024 * 1024
+NDJSON = "application/x-ndjson"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class ExecEvent:
     duration_ms: Optional[int] = None
     #: Of an exit: why the command could not be started, if it could not.
     diagnostic: Optional[str] = None
+    #: Of an `a`, which commands in the background have: where the output that follows stands, and what was lost before it.
+    offset: Optional[int] = None
+    lost_bytes: Optional[int] = None
 
     # The same under the names that it has on the wire.
 
@@ -141,6 +145,8 @@ def event_of(line: bytes) -> Optional[ExecEvent]:
         text = str(fields.get("d") or "")
         if fields.get("t") in ("o", "e"):
             return ExecEvent(fields["t"], base64.b64decode(text))
+        if fields.get("t") == "a":
+            return ExecEvent("a", offset=int(fields.get("at") or 0), lost_bytes=int(fields.get("lost") or 0))
     except ValueError as cause:
         raise APIResponseValidationError(f"A line of the stream cannot be read: {line[:200]!r}") from cause
     if fields.get("t") != "x":

@@ -8,6 +8,7 @@
 
 #include "agent.h"
 #include "identity/identity.h"
+#include "streams/job.h"
 #include "streams/kinds.h"
 #include "streams/stream.h"
 #include "streams/turns.h"

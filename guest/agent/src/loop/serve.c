@@ -13,6 +13,7 @@
 #include "agent.h"
 #include "dispatch.h"
 #include "streams/forward.h"
+#include "streams/job.h"
 #include "streams/leftovers.h"
 #include "streams/stream.h"
 #include "streams/turns.h"

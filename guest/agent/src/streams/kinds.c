@@ -2,7 +2,7 @@
 
 #include "exec.h"
 #include "file.h"
-#include "job.h"
+#include "job-stream.h"
 #include "socket.h"
 #include "verb.h"
 

@@ -86,6 +86,17 @@ void stream_reset(struct agent *agent, struct stream *stream, uint32_t error)
     stream_kill(agent, stream);
 }
 
+void streams_look(struct agent *agent, const struct job *job, bool gone)
+{
+    /* From the last to the first: one that is closed gives its place to the last. */
+    for (size_t i = agent->stream_count; i-- > 0;) {
+        struct stream *stream = agent->streams[i];
+        if (stream->kind->look != NULL) {
+            stream->kind->look(agent, stream, job, gone);
+        }
+    }
+}
+
 void stream_start_timer(struct agent *agent, struct stream *stream)
 {
     agent->timed_streams += !stream->timed;

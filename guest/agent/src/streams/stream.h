@@ -14,6 +14,7 @@
 #include "system/watch.h"
 
 struct agent;
+struct job;
 struct stream;
 
 /* A function that is NULL has nothing to do, unless it is said otherwise. */
@@ -40,6 +41,9 @@ struct stream_kind {
     void (*tick)(struct agent *agent, struct stream *stream, uint64_t now_ns);
     /* A child of the agent's was reaped. True if it was this stream's. */
     bool (*child_ended)(struct agent *agent, struct stream *stream, pid_t pid, int status);
+
+    /* A job has something new to tell, has ended, or is about to be gone: for streams that look at jobs. */
+    void (*look)(struct agent *agent, struct stream *stream, const struct job *job, bool gone);
 
     /* Ends what goes on behind the stream, which is closed next: the host gave it up. */
     void (*kill)(struct stream *stream);
@@ -94,6 +98,8 @@ void stream_kill(struct agent *agent, struct stream *stream);
 void stream_detach(struct agent *agent, struct stream *stream);
 /* Tells the host, and ends all of it. */
 void stream_reset(struct agent *agent, struct stream *stream, uint32_t error);
+/* Has every stream look at it. */
+void streams_look(struct agent *agent, const struct job *job, bool gone);
 void stream_start_timer(struct agent *agent, struct stream *stream);
 
 /* Counts bytes that came; false, and the stream is reset, when they exceed the window. */

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include "agent.h"
+#include "job.h"
 #include "stream.h"
 
 static bool can_pump(const struct stream *stream)

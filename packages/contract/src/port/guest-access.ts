@@ -4,10 +4,15 @@
  */
 import type { Duplex } from "node:stream";
 import type { VmId } from "../model/ids.ts";
+import type { BackgroundExecs } from "./background-execs.ts";
 import type { CallOptions } from "./call-options.ts";
+import type { ExecSpec } from "./exec-spec.ts";
 import type { FileAccess } from "./file-access.ts";
 
 export interface GuestAccess extends FileAccess {
+  /** Commands in the background. */
+  readonly execs: BackgroundExecs;
+
   /**
    * Starts a command. Rejects with `vm_wrong_state` when the VM is not running, with `guest_unresponsive` when the
    * guest does not answer within the command's own `timeoutMs`. Aborted before it has resolved, the command does
@@ -42,22 +47,6 @@ export interface GuestAccess extends FileAccess {
 export interface GuestTarget {
   readonly host: string;
   readonly port: number;
-}
-
-export interface ExecSpec {
-  /** argv; the first element is looked up in PATH as execvp(3) does. */
-  readonly command: readonly string[];
-  /** Added to the VM's own environment. */
-  readonly env?: Readonly<Record<string, string>>;
-  /** Default `/root`. */
-  readonly cwd?: string;
-  /** Name or numeric id; default root. */
-  readonly user?: string;
-  /** Bytes: written, then closed. `open`: fed by `writeStdin`. Absent: stdin is empty, unless there is a pty. */
-  readonly stdin?: Uint8Array | "open";
-  readonly timeoutMs?: number;
-  /** Present: the command runs on a pseudo-terminal, stdin is open and stderr arrives as stdout. */
-  readonly pty?: { readonly cols: number; readonly rows: number };
 }
 
 export type ExecEvent =

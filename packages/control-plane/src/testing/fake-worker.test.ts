@@ -11,6 +11,8 @@ const ECHO_PORT = 7;
 const GUEST = [
   ...["exec", "dial", "setAuthorizedKeys", "mapToLoopback", "fileInfo", "listFiles", "makeFolder"],
   ...["removeFile", "renameFile", "setFileMode", "readFile", "writeFile", "watchFiles"],
+  ...["execs.start", "execs.list", "execs.get", "execs.attach"],
+  ...["execs.writeStdin", "execs.signal", "execs.resize", "execs.remove"],
 ] as const satisfies readonly string[] as readonly Parameters<FakeWorker["hold"]>[0][];
 const QEMU = ["pause", "createSnapshot", "fork", "setNetworkPolicy", "setAuthorizedKeys", "exec"] as const;
 

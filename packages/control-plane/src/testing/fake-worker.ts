@@ -5,6 +5,7 @@
 import { duplexPair, type Duplex } from "node:stream";
 import {
   FastvmError,
+  type BackgroundExecs,
   type CallOptions,
   type CaptureResult,
   type ErrorCode,
@@ -32,6 +33,7 @@ import {
   type WorkerVmStatus,
 } from "@fastvm/contract";
 import { FakeFileAccess } from "./fake-file-access.ts";
+import { FakeExecs } from "./fake-execs.ts";
 
 /** What a command does: yields output, returns its exit. */
 export type FakeCommand = (spec: ExecSpec) => AsyncIterable<ExecEvent>;
@@ -53,7 +55,8 @@ type Method =
   | "consoleLog"
   | "exec"
   | keyof FileAccess
-  | "dial";
+  | "dial"
+  | `execs.${keyof BackgroundExecs}`;
 
 interface FakeVm {
   status: WorkerVmStatus;
@@ -89,6 +92,13 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
   command: FakeCommand = exitAtOnce;
   /** What commands were given on stdin, and the sizes of their terminals. */
   readonly terminal: { input: string; sizes: string[] } = { input: "", sizes: [] };
+  readonly execs = new FakeExecs({
+    enter: async (method, vmId, signal) => {
+      await this.#enter(`execs.${method}`, vmId, signal);
+      this.#requireRunning(vmId);
+    },
+    command: (spec) => this.command(spec),
+  });
   readonly #failures = new Map<Method, unknown[]>();
   readonly #gates = new Map<Method, Promise<void>>();
   readonly #hanging = new Map<VmId, Promise<void>>();

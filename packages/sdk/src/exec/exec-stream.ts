@@ -5,19 +5,32 @@
 import { APIConnectionError, CommandLostError, FastvmError } from "../errors.ts";
 import { connectionError } from "../http/http-client.ts";
 import type { OpenResponse } from "../http/http-client.ts";
+import type { BackgroundExecEvent, ExecPlaceEvent } from "./background-exec.ts";
 import { fromBase64 } from "./base64.ts";
 import type { ExecEvent } from "./exec.ts";
 import { readNdjson } from "./ndjson.ts";
 
 /** Starts the command at the first read; `open` makes the call. */
-export async function* execStream(
+export function execStream(open: () => Promise<OpenResponse>): AsyncGenerator<ExecEvent, void, undefined> {
+  return eventStream(open, parseEvent);
+}
+
+/** Of a command in the background: reading it or not is nothing to the command. */
+export function outputStream(
   open: () => Promise<OpenResponse>,
-): AsyncGenerator<ExecEvent, void, undefined> {
+): AsyncGenerator<BackgroundExecEvent, void, undefined> {
+  return eventStream(open, (value) => parsePlace(value) ?? parseEvent(value));
+}
+
+async function* eventStream<Event extends BackgroundExecEvent>(
+  open: () => Promise<OpenResponse>,
+  parse: (value: unknown) => Event | undefined,
+): AsyncGenerator<Event, void, undefined> {
   const answer = await open();
   let isComplete = false;
   try {
     for await (const value of readNdjson(bodyOf(answer))) {
-      const event: ExecEvent | undefined = isComplete ? undefined : parseEvent(value);
+      const event: Event | undefined = isComplete ? undefined : parse(value);
       if (event === undefined) continue;
       isComplete = event.type === "exit";
       yield event;
@@ -46,6 +59,13 @@ async function* bodyOf({ response }: OpenResponse): AsyncGenerator<Uint8Array, v
     // Lets the connection go; a body that was read to its end or has failed has nothing left to cancel.
     await reader.cancel().catch(() => undefined);
   }
+}
+
+/** `{t:"a",at,lost?}`. */
+function parsePlace(value: unknown): ExecPlaceEvent | undefined {
+  const line: Record<string, unknown> = typeof value === "object" && value !== null ? { ...value } : {};
+  if (line["t"] !== "a") return undefined;
+  return { type: "place", offset: asNumber(line["at"]), lostBytes: asNumber(line["lost"]) };
 }
 
 /** `{t:"o"|"e",d}` or `{t:"x",c?,to?,ms?,d?,code?}`; a kind of a later server is skipped. Throws for a lost command. */

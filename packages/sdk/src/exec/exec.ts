@@ -89,11 +89,11 @@ export function execBody(what: Command | ExecParams, options: ExecOptions | unde
   };
 }
 
-function argvOf(command: Command): readonly string[] {
+export function argvOf(command: Command): readonly string[] {
   return typeof command === "string" ? ["sh", "-c", command] : command;
 }
 
-function asBytes(value: string | Uint8Array): Uint8Array {
+export function asBytes(value: string | Uint8Array): Uint8Array {
   return typeof value === "string" ? new TextEncoder().encode(value) : value;
 }
 

@@ -1,5 +1,7 @@
 /** `client.vms`: one method per call of the API's VM routes. */
 import { VM_WORK_TIMEOUT_MS } from "../client-config.ts";
+import { Commands, Pty } from "../commands/commands.ts";
+import { Execs } from "../commands/execs.ts";
 import { execBody, execResultOf, execTimeoutMs, isCommand } from "../exec/exec.ts";
 import type {
   Command,
@@ -20,6 +22,7 @@ import type {
   PatchFirewallPolicy,
 } from "../firewall/firewall-policy.ts";
 import { VmFirewall } from "../firewall/vm-firewall.ts";
+import { FastvmError } from "../errors.ts";
 import type { ApiPromise } from "../http/api-promise.ts";
 import type { HttpClient, RequestOptions } from "../http/http-client.ts";
 import { joinPath } from "../http/path.ts";
@@ -45,6 +48,12 @@ export interface ConsoleToken {
 }
 
 export class Vms {
+  /** Commands in the background, by handles. */
+  readonly commands: Commands;
+  /** Terminals. */
+  readonly pty: Pty;
+  /** Commands in the background, by their routes. */
+  readonly execs: Execs;
   readonly files: Files;
   readonly firewall: VmFirewall;
   readonly services: Services;
@@ -53,6 +62,9 @@ export class Vms {
 
   constructor(http: HttpClient) {
     this.#http = http;
+    this.execs = new Execs(http);
+    this.commands = new Commands(this.execs);
+    this.pty = new Pty(this.execs);
     this.files = new Files(http);
     this.firewall = new VmFirewall(http);
     this.services = new Services(http);
@@ -228,6 +240,22 @@ export class Vms {
   /** What the guest's console and the VM's QEMU printed last; of a VM that failed, as much as was kept. */
   logs(vm: VmRef, options?: RequestOptions): ApiPromise<VmLogs> {
     return this.#http.json({ method: "GET", path: pathOf(vm, "logs"), options });
+  }
+
+  /**
+   * The URL of a port, or of a service by its name. A port that no service has is registered as `port-N`; anybody who
+   * knows a URL may call it. By path where the server has no host names for services. Throws for a name that no service has.
+   */
+  async url(vm: VmRef, service: number | string, options?: RequestOptions): Promise<string> {
+    const services = await this.services.list(vm, options);
+    const found =
+      services.find(({ name, port }) => name === service || port === service) ??
+      (typeof service === "number"
+        ? await this.services.register(vm, { name: `port-${service}`, port: service }, options)
+        : undefined);
+    const url = found?.url ?? found?.pathUrl;
+    if (url === undefined) throw new FastvmError(`The VM has no service ${service}`);
+    return url;
   }
 
   #transition(vm: VmRef, name: "pause" | "resume", options: RequestOptions | undefined): ApiPromise<Vm> {

@@ -26,7 +26,7 @@ export function startExec(
   return new StreamSession(stream, { timeoutMs: spec.timeoutMs, hasOpenStdin });
 }
 
-function execRequest(spec: ExecSpec, vmEnv: Readonly<Record<string, string>>): ExecRequest {
+export function execRequest(spec: ExecSpec, vmEnv: Readonly<Record<string, string>>): ExecRequest {
   assertCommand(spec.command);
   return {
     argv: spec.command,

@@ -50,7 +50,7 @@ export class ExecStream extends LinkStream {
     super(id, port);
     this.#output = new ReceiveQueue(this.sendCredit);
     this.#input = new SendQueue(id, (source) => port.offer(source));
-    port.send(splitRequest(Kind.OPEN_EXEC, id, encodeFields(requestFields(request))));
+    port.send(splitRequest(Kind.OPEN_EXEC, id, encodeFields(execFields(request))));
   }
 
   /** How the command ended, once all its output was taken or dropped. */
@@ -140,7 +140,7 @@ export class ExecStream extends LinkStream {
   }
 }
 
-function requestFields(request: ExecRequest): Field[] {
+export function execFields(request: ExecRequest): Field[] {
   const fields = request.argv.map((argument) => textField(Tag.ARG, argument));
   for (const variable of request.env) fields.push(textField(Tag.ENV, variable));
   if (request.cwd !== undefined) fields.push(textField(Tag.CWD, request.cwd));

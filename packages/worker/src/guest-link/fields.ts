@@ -22,6 +22,14 @@ export const Tag = {
   VERB: 20,
   TO: 21,
   DEPTH: 22,
+  JOB: 24,
+  JOB_VERB: 25,
+  OFFSET: 26,
+  TIMEOUT_MS: 27,
+  SIGNAL: 28,
+  CLOSES: 29,
+  RING_BYTES: 30,
+  FOLLOW: 31,
   ENTROPY: 32,
   CLOCK: 33,
   HOSTNAME: 34,
@@ -39,6 +47,13 @@ export const Tag = {
   GID: 69,
   TARGET: 70,
   EVENT: 71,
+  JOB_INFO: 80,
+  PID: 81,
+  STARTED: 82,
+  OUTPUT: 83,
+  ENDED: 84,
+  RESTORES: 85,
+  CUT: 86,
 } as const;
 
 export type Tag = (typeof Tag)[keyof typeof Tag];

@@ -16,6 +16,7 @@ import { splitRequest, u32 } from "./frame.ts";
 import type { GuestConnection } from "./guest-connection.ts";
 import { ConnectionStream } from "./guest-connection.ts";
 import { decodeResult } from "./guest-error.ts";
+import { JobStream, JobView } from "./job-stream.ts";
 import type { LinkAddress } from "./link-connection.ts";
 import { LinkConnection } from "./link-connection.ts";
 import type { LinkStream, StreamPort } from "./link-stream.ts";
@@ -177,6 +178,23 @@ export class GuestLink implements AsyncDisposable {
     } finally {
       stream.reset(new FastvmError("conflict", "nobody listens any more"));
     }
+  }
+
+  /** Asks something about jobs, with all of a command's input where that is what is asked. Rejects like `writeFile`. */
+  async askJobs(
+    request: readonly Field[],
+    options: StreamOptions & { readonly input?: Uint8Array } = {},
+  ): Promise<readonly RawField[]> {
+    const stream = this.#open(options.signal, (id) => new JobStream(id, this.#port, request));
+    if (options.input !== undefined) stream.write(options.input);
+    return await stream.done;
+  }
+
+  /** Resolves when the job was found. Rejects like `writeFile`. */
+  async attachJob(request: readonly Field[], options: StreamOptions = {}): Promise<JobView> {
+    const view = this.#open(options.signal, (id) => new JobView(id, this.#port, request));
+    await view.placed;
+    return view;
   }
 
   /**

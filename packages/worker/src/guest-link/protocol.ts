@@ -49,6 +49,7 @@ export const Kind = {
   OPEN_DIAL: 19,
   OPEN_FORWARD: 20,
   OPEN_VERB: 21,
+  OPEN_JOB: 22,
   DATA: 32,
   DATA_ERR: 33,
   END: 34,
@@ -58,6 +59,7 @@ export const Kind = {
   RESET: 38,
   EXIT: 39,
   DONE: 40,
+  AT: 41,
 } as const;
 
 export type Kind = (typeof Kind)[keyof typeof Kind];
@@ -75,4 +77,5 @@ export const GUEST_KINDS: ReadonlySet<number> = new Set([
   Kind.RESET,
   Kind.EXIT,
   Kind.DONE,
+  Kind.AT,
 ]);

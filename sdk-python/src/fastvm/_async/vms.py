@@ -7,7 +7,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 import httpx
 
 from .._config import VM_WORK_SECONDS, Timeout
-from .._exec import AsyncStdin, Command, argv_of, checked_result, exec_body, exec_seconds, inline_stdin
+from .._errors import FastvmError
+from .._exec import NDJSON, AsyncStdin, Command, argv_of, checked_result, exec_body, exec_seconds, inline_stdin
 from .._generated import routes
 from .._generated.models import VM, ConsoleTokenResponse, DeleteResponse, ExecVMResponse, ForkResult, VMLogs, VMStats
 from .._options import NOT_GIVEN, CallOptions, Headers, NotGiven, Query, given, present
@@ -15,8 +16,10 @@ from .._refs import DNSInput, EgressInput, FirewallInput, IngressInput, LegacyRu
 from .._request import id_of
 from .._waiting import DEFAULT_POLL_SECONDS, DEFAULT_WAIT_SECONDS, Patience, is_running, not_ready
 from .blocking import sleep
+from .commands import AsyncCommands, AsyncPty
 from .console import AsyncConsole, open_console
 from .exec_stream import AsyncExecStream
+from .execs import AsyncExecs
 from .files import AsyncFiles
 from .firewall import AsyncVmFirewall
 from .http import AsyncHttp
@@ -24,12 +27,13 @@ from .services import AsyncServices
 from .ssh_keys import AsyncVmSshKeys
 from .staged_stdin import staged_stdin
 
-NDJSON = "application/x-ndjson"
-
 
 class AsyncVms:
     def __init__(self, http: AsyncHttp) -> None:
         self._http = http
+        self.execs = AsyncExecs(http)
+        self.commands = AsyncCommands(self.execs)
+        self.pty = AsyncPty(self.execs)
         self.files = AsyncFiles(http)
         self.firewall = AsyncVmFirewall(http)
         self.services = AsyncServices(http)
@@ -285,6 +289,23 @@ class AsyncVms:
         """The VM's terminal, connected. Needs the package `websockets`."""
         token = await self.console_token(id)
         return await open_console(self._http.config, token, columns, rows)
+
+    async def url(self, id: VMRef, service: Union[int, str]) -> str:
+        """
+        The URL of a port, or of a service by its name. A port that no service has is registered as `port-N`; anybody who
+        knows a URL may call it. By path where the server has no names of its own for services.
+        """
+        for each in await self.services.list(id):
+            if service in (each.name, each.port):
+                break
+        else:
+            if isinstance(service, str):
+                raise FastvmError(f"The VM has no service {service}")
+            each = await self.services.register(id, f"port-{service}", service)
+        url = each.url or each.path_url
+        if url is None:
+            raise FastvmError(f"The server has no URL for service {each.name}")
+        return url
 
     async def stats(
         self,

@@ -21,6 +21,61 @@ class AddSshKeyBody(Model):
 
 
 @dataclass(eq=False, repr=False)
+class BackgroundExec(Model):
+    id: str
+    """UUID. The same in the forks and snapshots of its VM."""
+    vm_id: str
+    pid: int
+    """In the guest; 0 when it could not start."""
+    command: List[str]
+    """Of one over 8 KiB the arguments in front."""
+    command_truncated: bool
+    stdin_open: bool
+    """Whether it can be written to."""
+    status: str
+    timed_out: bool
+    started_at: datetime
+    """By the guest's clock."""
+    first_offset: int
+    """Of the first byte of output that is kept."""
+    end_offset: int
+    """How many bytes it has written: stdout and stderr together."""
+    restored_offset: int
+    """
+    Where its output was when this VM was last restored: resumed, launched from a snapshot, or born as a fork. What
+    follows is this VM's own.
+    """
+    restores: int
+    """How many restores it has lived through."""
+    cwd: Optional[str] = None
+    """As it was asked for."""
+    user: Optional[str] = None
+    """As it was asked for."""
+    pty: Optional[TerminalSize] = None
+    exit_code: Optional[int] = None
+    """128 + n when signal n ended it, 124 when its time ran out, 126 or 127 when it could not start."""
+    duration_ms: Optional[int] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "vm_id": "vmId",
+        "command_truncated": "commandTruncated",
+        "stdin_open": "stdinOpen",
+        "timed_out": "timedOut",
+        "started_at": "startedAt",
+        "first_offset": "firstOffset",
+        "end_offset": "endOffset",
+        "restored_offset": "restoredOffset",
+        "exit_code": "exitCode",
+        "duration_ms": "durationMs",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "started_at": MOMENT,
+        "pty": Ref("TerminalSize"),
+    }
+
+
+@dataclass(eq=False, repr=False)
 class ConsoleTokenResponse(Model):
     token: str
     """Good for one connection."""
@@ -161,6 +216,49 @@ class ExecBody(Model):
     _wire_names: ClassVar[Dict[str, str]] = {
         "timeout_sec": "timeoutSec",
     }
+
+
+@dataclass(eq=False, repr=False)
+class ExecOutput(Model):
+    stdout: str
+    """Bytes that are not UTF-8 are replaced by U+FFFD."""
+    stderr: str
+    lost_bytes: int
+    """How many after `offset` were not kept."""
+    next_offset: int
+    """Where the next question goes on."""
+    exit_code: Optional[int] = None
+    """When it has ended."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "lost_bytes": "lostBytes",
+        "next_offset": "nextOffset",
+        "exit_code": "exitCode",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class ExecOutputEvent(Model):
+    """
+    The first one is an a, and another comes whenever output was lost. The last one is an x. With `code`, an error's,
+    the reader was cut off and `d` says why: the command may go on, and its output with it.
+    """
+
+    t: str
+    """A place, stdout, stderr, exit."""
+    at: Optional[int] = None
+    """a: the offset of the next byte."""
+    lost: Optional[int] = None
+    """a: how many bytes before it were lost; omitted when 0."""
+    d: Optional[str] = None
+    """o, e: base64 of raw bytes. x: why it was lost."""
+    c: Optional[int] = None
+    """x: exit code; omitted when 0."""
+    to: Optional[bool] = None
+    """x: its time ran out; omitted when it did not."""
+    ms: Optional[int] = None
+    """x: duration."""
+    code: Optional[str] = None
 
 
 @dataclass(eq=False, repr=False)
@@ -575,6 +673,12 @@ class RegisterServiceBody(Model):
 
 
 @dataclass(eq=False, repr=False)
+class ResizeExecBody(Model):
+    cols: int
+    rows: int
+
+
+@dataclass(eq=False, repr=False)
 class Service(Model):
     name: str
     """1 to 29 characters: a-z, 0-9 and single hyphens inside."""
@@ -588,6 +692,18 @@ class Service(Model):
     _wire_names: ClassVar[Dict[str, str]] = {
         "path_url": "pathUrl",
     }
+
+
+@dataclass(eq=False, repr=False)
+class SignalExecBody(Model):
+    signal: Optional[str] = None
+    """A name, as `SIGINT` or `INT`, or a number. Default `SIGTERM`."""
+
+
+@dataclass(eq=False, repr=False)
+class Signalled(Model):
+    signalled: bool
+    """False when it had ended."""
 
 
 @dataclass(eq=False, repr=False)
@@ -670,9 +786,47 @@ class SshKeyListResponse(Model):
 
 
 @dataclass(eq=False, repr=False)
+class StartExecBody(Model):
+    command: List[str]
+    """argv, without a shell; the first element is looked up in PATH and must not be empty."""
+    timeout_sec: Optional[int] = None
+    """Default: none; the command lives as long as its connection."""
+    env: Optional[Dict[str, str]] = None
+    """Added to the VM's environment for this command."""
+    cwd: Optional[str] = None
+    """Default `/root`."""
+    user: Optional[str] = None
+    """Name or number; default root."""
+    pty: Optional[TerminalSize] = None
+    """A terminal of this size: stdin is open, stderr arrives as stdout."""
+    keep_stdin: Optional[bool] = None
+    """Whether stdin stays open to be written to. Default: it is empty."""
+    keep_output_bytes: Optional[int] = None
+    """How much of its newest output is kept; taken as a power of two. Default 1 MiB."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "timeout_sec": "timeoutSec",
+        "keep_stdin": "keepStdin",
+        "keep_output_bytes": "keepOutputBytes",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "pty": Ref("TerminalSize"),
+    }
+
+
+@dataclass(eq=False, repr=False)
 class TTL(Model):
     action: str
     seconds: int
+
+
+@dataclass(eq=False, repr=False)
+class TerminalSize(Model):
+    """A terminal of this size: stdin is open, stderr arrives as stdout."""
+
+    cols: int
+    rows: int
 
 
 @dataclass(eq=False, repr=False)
@@ -855,3 +1009,11 @@ class VMStatsNetwork(Model):
         "received": Ref("FirewallHits"),
         "dropped": Ref("FirewallHits"),
     }
+
+
+@dataclass(eq=False, repr=False)
+class WriteStdinBody(Model):
+    data: Optional[str] = None
+    """Base64."""
+    close: Optional[bool] = None
+    """Close stdin behind it; on a terminal, type its end. Default false."""

@@ -104,3 +104,8 @@ class RateLimitParam(TypedDict, total=False):
 class TTLParam(TypedDict):
     action: str
     seconds: int
+
+
+class TerminalSizeParam(TypedDict):
+    cols: int
+    rows: int

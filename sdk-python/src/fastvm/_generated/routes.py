@@ -7,8 +7,10 @@ from typing import List
 from .._model import Many, OneOf, Ref
 from .._route import Route
 from .models import (
+    BackgroundExec,
     ConsoleTokenResponse,
     DeleteResponse,
+    ExecOutput,
     ExecVMResponse,
     FilePresignResponse,
     FirewallReport,
@@ -16,6 +18,7 @@ from .models import (
     HealthResponse,
     OrgQuotaUsage,
     Service,
+    Signalled,
     Snapshot,
     SshKey,
     SshKeyListResponse,
@@ -41,6 +44,18 @@ FORK_VM: Route[ForkResult] = Route("POST", "/v1/vms/{vmId}/fork", answer=Ref("Fo
 EXEC_IN_VM: Route[ExecVMResponse] = Route(
     "POST", "/v1/vms/{vmId}/exec", answer=Ref("ExecVMResponse"), body=Ref("ExecBody")
 )
+START_EXEC: Route[BackgroundExec] = Route(
+    "POST", "/v1/vms/{vmId}/execs", answer=Ref("BackgroundExec"), body=Ref("StartExecBody")
+)
+LIST_EXECS: Route[List[BackgroundExec]] = Route("GET", "/v1/vms/{vmId}/execs", answer=Many(Ref("BackgroundExec")))
+GET_EXEC: Route[BackgroundExec] = Route("GET", "/v1/vms/{vmId}/execs/{execId}", answer=Ref("BackgroundExec"))
+DELETE_EXEC: Route[DeleteResponse] = Route("DELETE", "/v1/vms/{vmId}/execs/{execId}", answer=Ref("DeleteResponse"))
+GET_EXEC_OUTPUT: Route[ExecOutput] = Route("GET", "/v1/vms/{vmId}/execs/{execId}/output", answer=Ref("ExecOutput"))
+WRITE_EXEC_STDIN: Route[None] = Route("POST", "/v1/vms/{vmId}/execs/{execId}/stdin", body=Ref("WriteStdinBody"))
+SIGNAL_EXEC: Route[Signalled] = Route(
+    "POST", "/v1/vms/{vmId}/execs/{execId}/signal", answer=Ref("Signalled"), body=Ref("SignalExecBody")
+)
+RESIZE_EXEC: Route[None] = Route("POST", "/v1/vms/{vmId}/execs/{execId}/resize", body=Ref("ResizeExecBody"))
 PRESIGN_FILE: Route[FilePresignResponse] = Route(
     "POST", "/v1/vms/{vmId}/files/presign", answer=Ref("FilePresignResponse"), body=Ref("FilePresignBody")
 )

@@ -8,7 +8,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 import httpx
 
 from .._config import VM_WORK_SECONDS, Timeout
-from .._exec import Stdin, Command, argv_of, checked_result, exec_body, exec_seconds, inline_stdin
+from .._errors import FastvmError
+from .._exec import NDJSON, Stdin, Command, argv_of, checked_result, exec_body, exec_seconds, inline_stdin
 from .._generated import routes
 from .._generated.models import VM, ConsoleTokenResponse, DeleteResponse, ExecVMResponse, ForkResult, VMLogs, VMStats
 from .._options import NOT_GIVEN, CallOptions, Headers, NotGiven, Query, given, present
@@ -16,8 +17,10 @@ from .._refs import DNSInput, EgressInput, FirewallInput, IngressInput, LegacyRu
 from .._request import id_of
 from .._waiting import DEFAULT_POLL_SECONDS, DEFAULT_WAIT_SECONDS, Patience, is_running, not_ready
 from .blocking import sleep
+from .commands import Commands, Pty
 from .console import Console, open_console
 from .exec_stream import ExecStream
+from .execs import Execs
 from .files import Files
 from .firewall import VmFirewall
 from .http import Http
@@ -25,12 +28,13 @@ from .services import Services
 from .ssh_keys import VmSshKeys
 from .staged_stdin import staged_stdin
 
-NDJSON = "application/x-ndjson"
-
 
 class Vms:
     def __init__(self, http: Http) -> None:
         self._http = http
+        self.execs = Execs(http)
+        self.commands = Commands(self.execs)
+        self.pty = Pty(self.execs)
         self.files = Files(http)
         self.firewall = VmFirewall(http)
         self.services = Services(http)
@@ -286,6 +290,23 @@ class Vms:
         """The VM's terminal, connected. Needs the package `websockets`."""
         token = self.console_token(id)
         return open_console(self._http.config, token, columns, rows)
+
+    def url(self, id: VMRef, service: Union[int, str]) -> str:
+        """
+        The URL of a port, or of a service by its name. A port that no service has is registered as `port-N`; anybody who
+        knows a URL may call it. By path where the server has no names of its own for services.
+        """
+        for each in self.services.list(id):
+            if service in (each.name, each.port):
+                break
+        else:
+            if isinstance(service, str):
+                raise FastvmError(f"The VM has no service {service}")
+            each = self.services.register(id, f"port-{service}", service)
+        url = each.url or each.path_url
+        if url is None:
+            raise FastvmError(f"The server has no URL for service {each.name}")
+        return url
 
     def stats(
         self,

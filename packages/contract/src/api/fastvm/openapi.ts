@@ -26,6 +26,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
 const TAGS: Readonly<Record<string, string>> = {
   Health: "Whether the server works, and this document.",
   VMs: "Machines: launch, pause, resume, fork, run commands.",
+  Commands: "In the background: started, attached to, written to, ended.",
   Files: "To and from a VM, by signed URLs.",
   Console: "A terminal in a VM.",
   Firewall: "What a VM may reach, and who may reach it.",

@@ -4,6 +4,7 @@
  */
 import { Type } from "typebox";
 import type { Operation } from "../operation.ts";
+import { EXEC_OPERATIONS } from "./exec-operations.ts";
 import { ConsoleTokenSchema } from "./schemas/console.ts";
 import { DeletionSchema } from "./schemas/deletion.ts";
 import { ExecBodySchema, ExecResultSchema, ExecStreamEventSchema } from "./schemas/exec.ts";
@@ -225,6 +226,7 @@ export const OPERATIONS = {
     ndjson: ExecStreamEventSchema,
     errors: ["vm_wrong_state", ...GUEST, "out_of_capacity", "conflict"],
   },
+  ...EXEC_OPERATIONS,
   presignFile: {
     method: "POST",
     path: `${VM}/files/presign`,

@@ -9,9 +9,11 @@ import { FastvmError } from "../../errors/errors.ts";
 import { errorFromWire, errorToWire } from "../../errors/error-wire.ts";
 import type { SnapshotId, VmId } from "../../model/ids.ts";
 import type { NetworkPolicy, NetworkReport } from "../../model/network-policy.ts";
+import { RemoteExecs, ServedExecs } from "./remote-execs.ts";
 import type { CallOptions } from "../call-options.ts";
 import type { FileModeOptions } from "../file-access.ts";
-import type { ExecEvent, ExecSession, ExecSpec, GuestTarget } from "../guest-access.ts";
+import type { ExecSpec } from "../exec-spec.ts";
+import type { ExecEvent, ExecSession, GuestTarget } from "../guest-access.ts";
 import type { VmLog, VmUsage, WorkerCapacity, WorkerEvent, WorkerInventory } from "../host-state.ts";
 import type { CaptureResult } from "../snapshot-holding.ts";
 import type { VmDeadline } from "../vm-life.ts";
@@ -23,6 +25,7 @@ import { WirePeer } from "./wire-peer.ts";
 type Source = AsyncIterator<Uint8Array, unknown>;
 
 export class RemoteWorker extends RemoteFiles implements WorkerPort, AsyncDisposable {
+  readonly execs: RemoteExecs;
   readonly #peer: WirePeer;
   readonly #served: ServedWorker;
   readonly #listeners = new Set<(event: WorkerEvent) => void>();
@@ -35,6 +38,7 @@ export class RemoteWorker extends RemoteFiles implements WorkerPort, AsyncDispos
     const [near, far] = duplexPair();
     this.#served = new ServedWorker(worker, far);
     this.#peer = new WirePeer(near, (method, args) => this.#handle(method, args));
+    this.execs = new RemoteExecs(this.#peer);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -222,6 +226,7 @@ class RemoteSession implements ExecSession {
 class ServedWorker {
   readonly #worker: WorkerPort;
   readonly #files: ServedFiles;
+  readonly #execs: ServedExecs;
   readonly #peer: WirePeer;
   readonly #unsubscribe: () => void;
   readonly #sessions = new Map<number, { session: ExecSession; events: AsyncIterator<ExecEvent> }>();
@@ -231,6 +236,7 @@ class ServedWorker {
   constructor(worker: WorkerPort, stream: Duplex) {
     this.#worker = worker;
     this.#files = new ServedFiles(worker);
+    this.#execs = new ServedExecs(worker.execs);
     this.#peer = new WirePeer(stream, (method, args, signal) => this.#handle(method, args, signal));
     this.#unsubscribe = worker.subscribe((event) => void this.#peer.call("event", [event]));
   }
@@ -244,6 +250,7 @@ class ServedWorker {
     const [first] = args;
     const ofFiles = this.#files.handle(method, args, signal);
     if (ofFiles !== undefined) return await ofFiles;
+    if (method.startsWith("execs.")) return await this.#execs.handle(method, args, signal);
     if (method.startsWith("session.")) return await this.#ofSession(method, args);
     if (method.startsWith("socket.")) return await this.#ofSocket(method, args);
     if (method === "exec") return await this.#exec(first as VmId, args[1] as ExecSpec, signal);

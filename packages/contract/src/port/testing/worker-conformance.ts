@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe } from "vitest";
 import { describeCaptures } from "./conformance/captures.ts";
 import { describeCutShort } from "./conformance/cut-short.ts";
 import { describeFiles } from "./conformance/files.ts";
+import { describeExecs } from "./conformance/execs.ts";
 import { describeGuest } from "./conformance/guest.ts";
 import { describeSilence } from "./conformance/silence.ts";
 import { describeStates } from "./conformance/states.ts";
@@ -34,6 +35,7 @@ export function describeWorker(name: string, open: () => Promise<WorkerLab>): vo
     describeCaptures(tester);
     describeGuest(tester);
     describeFiles(tester);
+    describeExecs(tester);
     describeSilence(tester);
     describeCutShort(tester);
   });

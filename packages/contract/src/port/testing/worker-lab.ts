@@ -1,8 +1,10 @@
 /** For the conformance suite: a worker, what can be done to it behind its back, and short ways to say what is done with it. */
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, vi } from "vitest";
 import type { VmId } from "../../model/ids.ts";
 import type { NetworkPolicy } from "../../model/network-policy.ts";
+import type { BackgroundExecs } from "../background-execs.ts";
 import type { CallOptions } from "../call-options.ts";
 import type { FileAccess } from "../file-access.ts";
 import type { GuestAccess, GuestTarget } from "../guest-access.ts";
@@ -55,7 +57,9 @@ export const ONE_RULE: NetworkPolicy = {
   },
 };
 
-type GuestMethod = keyof GuestAccess;
+const TRUE = { command: ["printf", "%s", "x"] } as const;
+
+type GuestMethod = Exclude<keyof GuestAccess, "execs"> | `execs.${keyof BackgroundExecs}`;
 
 export class PortTester {
   readonly lab: WorkerLab;
@@ -73,6 +77,16 @@ export class PortTester {
       dial: (vmId, options) => worker.dial(vmId, 22, options),
       setAuthorizedKeys: (vmId, options) => worker.setAuthorizedKeys(vmId, [], options),
       mapToLoopback: (vmId, options) => worker.mapToLoopback(vmId, apiTarget, options),
+      "execs.start": (vmId, options) => worker.execs.start(vmId, randomUUID(), TRUE, options),
+      "execs.list": (vmId, options) => worker.execs.list(vmId, options),
+      "execs.get": (vmId, options) => worker.execs.get(vmId, "asked", options),
+      "execs.attach": (vmId, options) =>
+        worker.execs.attach(vmId, "asked", { offset: 0, follow: true }, options),
+      "execs.writeStdin": (vmId, options) =>
+        worker.execs.writeStdin(vmId, "asked", { data: Buffer.from("x"), closes: true }, options),
+      "execs.signal": (vmId, options) => worker.execs.signal(vmId, "asked", 15, options),
+      "execs.resize": (vmId, options) => worker.execs.resize(vmId, "asked", { cols: 80, rows: 24 }, options),
+      "execs.remove": (vmId, options) => worker.execs.remove(vmId, "asked", options),
     };
   }
 

@@ -52,15 +52,15 @@ function optionalText(value: string | null | undefined, field: string): string |
 }
 
 /** Node ignores what is not base64; a caller who sent plain text by mistake must hear of it. */
-function decodeStdin(stdin: string): Uint8Array {
+export function decodeStdin(stdin: string, field = "stdin"): Uint8Array {
   const unpadded = stdin.replace(/=+$/, "");
   if (!BASE64.test(stdin) || unpadded.length % 4 === 1) {
-    throw invalid("stdin", "stdin must be base64 with the standard alphabet");
+    throw invalid(field, `${field} must be base64 with the standard alphabet`);
   }
   const bytes = Buffer.from(stdin, "base64");
   if (bytes.length > MAX_STDIN_BYTES) {
-    const detail = `stdin has ${bytes.length} bytes; at most ${MAX_STDIN_BYTES} are accepted`;
-    throw new FastvmError("body_too_large", detail, { field: "stdin" });
+    const detail = `${field} has ${bytes.length} bytes; at most ${MAX_STDIN_BYTES} are accepted`;
+    throw new FastvmError("body_too_large", detail, { field });
   }
   return bytes;
 }

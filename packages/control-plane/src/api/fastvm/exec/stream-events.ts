@@ -6,10 +6,24 @@ import type { ExecEvent, ExecStreamEvent, FastvmError } from "@fastvm/contract";
 import type { FastifyReply } from "fastify";
 import { FAILED_EXIT_CODE } from "./failed-exit-code.ts";
 
-/** Ends with exactly one `x`; when the VM dies, with one that says so. Rejects when the client goes away. */
+/** As `streamLines`, of a session. */
 export async function streamEvents(
   reply: FastifyReply,
   session: AsyncIterable<ExecEvent>,
+  gone: AbortSignal,
+  heartbeatMs: number,
+): Promise<void> {
+  await streamLines(reply, encoded(session), gone, heartbeatMs);
+}
+
+async function* encoded(session: AsyncIterable<ExecEvent>): AsyncGenerator<ExecStreamEvent, void, undefined> {
+  for await (const event of session) yield encodeEvent(event);
+}
+
+/** Ends with exactly one `x`; when the VM dies, with one that says so. Rejects when the client goes away. */
+export async function streamLines(
+  reply: FastifyReply,
+  events: AsyncIterable<{ readonly t: string }>,
   gone: AbortSignal,
   heartbeatMs: number,
 ): Promise<void> {
@@ -28,10 +42,10 @@ export async function streamEvents(
     written = false;
   }, heartbeatMs);
   try {
-    for await (const event of session) {
+    for await (const event of events) {
       written = true;
-      if (!raw.write(`${JSON.stringify(encode(event))}\n`)) await drained(raw, gone);
-      if (event.kind === "exit") break;
+      if (!raw.write(`${JSON.stringify(event)}\n`)) await drained(raw, gone);
+      if (event.t === "x") break;
     }
   } catch (error) {
     if (gone.aborted) throw error;
@@ -52,7 +66,7 @@ async function drained(raw: ServerResponse, gone: AbortSignal): Promise<void> {
   await once(raw, "drain", { signal: gone });
 }
 
-function encode(event: ExecEvent): ExecStreamEvent {
+export function encodeEvent(event: ExecEvent): ExecStreamEvent {
   if (event.kind !== "exit") {
     const { buffer, byteOffset, byteLength } = event.data;
     const d = Buffer.from(buffer, byteOffset, byteLength).toString("base64");

@@ -19,6 +19,7 @@ interface Things {
   readonly vm: { readonly id: string };
   readonly snapshot: { readonly id: string };
   readonly fingerprints: { readonly vm: string; readonly user: string };
+  readonly execId: string;
   readonly uploadUrl: string;
   readonly downloadUrl: string;
 }
@@ -55,6 +56,14 @@ const CASES: Record<OperationId, Case> = {
   refreshVmTtl: hidden(),
   forkVm: hidden(() => ({ count: 1 })),
   execInVm: hidden(() => ({ command: ["true"] })),
+  startExec: hidden(() => ({ command: ["true"] })),
+  listExecs: hidden(),
+  getExec: hidden(),
+  deleteExec: hidden(),
+  getExecOutput: hidden(),
+  writeExecStdin: hidden(() => ({ data: "aGk=" })),
+  signalExec: hidden(),
+  resizeExec: hidden(() => ({ cols: 80, rows: 24 })),
   presignFile: hidden(() => ({ path: "/root/file" })),
   fetchFile: hidden(({ downloadUrl }) => ({ url: downloadUrl, path: "/root/file" })),
   createConsoleToken: hidden(),
@@ -94,6 +103,7 @@ function routeOf(id: OperationId, things: Things, kind: ReferenceKind): string {
     .replace("{vmId}", referTo(things.vm, VM_NAME, kind))
     .replace("{snapshotId}", referTo(things.snapshot, SNAPSHOT_NAME, kind))
     .replace("{serviceName}", SERVICE)
+    .replace("{execId}", things.execId)
     .replace("{fingerprint}", encodeURIComponent(fingerprint));
   if (url.includes("{")) throw new Error(`${path} has a parameter that this test does not know`);
   return `${method} ${url}`;
@@ -119,11 +129,23 @@ async function fill(api: TestApp): Promise<Things> {
   const vmKey = await ok(api.call(`POST ${of("ssh-keys")}`, { publicKey: VM_KEY, name: MARK }));
   const userKey = await ok(api.call("POST /v1/me/ssh-keys", { publicKey: USER_KEY, name: MARK }));
   await ok(api.call(`POST ${of("console-token")}`));
+  const execId = await startEndless(api, of("execs"));
   const snapshot = await ok(api.call("POST /v1/snapshots", { vmId: vm.id, name: SNAPSHOT_NAME }));
   const { uploadUrl, downloadUrl } = await ok(api.call(`POST ${of("files/presign")}`, { path: "/x" }));
   await transfer(api, "PUT", uploadUrl, MARK);
   const fingerprints = { vm: vmKey.fingerprint, user: userKey.fingerprint };
-  return { vm, snapshot, fingerprints, uploadUrl, downloadUrl };
+  return { vm, snapshot, execId, fingerprints, uploadUrl, downloadUrl };
+}
+
+async function startEndless(api: TestApp, path: string): Promise<string> {
+  const { command } = api.worker;
+  api.worker.command = async function* () {
+    yield { kind: "stdout", data: Buffer.from(MARK) };
+    await new Promise(() => undefined);
+  };
+  const { id } = await ok(api.call(`POST ${path}`, { command: ["cat"], pty: { cols: 80, rows: 24 } }));
+  api.worker.command = command;
+  return id;
 }
 
 /** Not an operation of the API, so openapi.json does not say what it answers. */

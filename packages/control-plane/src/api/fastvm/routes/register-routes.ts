@@ -13,6 +13,7 @@ import { registerUpdateSnapshot } from "./snapshots/update.ts";
 import { registerStaging } from "./staging.ts";
 import { registerConsole } from "./vms/console-token.ts";
 import { registerDeleteVm } from "./vms/delete.ts";
+import { registerBackgroundExecs } from "./vms/execs.ts";
 import { registerExecInVm } from "./vms/exec.ts";
 import { registerVmFirewall } from "./vms/firewall.ts";
 import { registerFiles } from "./vms/files.ts";
@@ -45,6 +46,7 @@ export function registerRoutes(api: FastvmScope): void {
   registerRefreshVmTtl(api);
   registerForkVm(api);
   registerExecInVm(api);
+  registerBackgroundExecs(api);
   registerFiles(api);
   registerStaging(api);
   registerConsole(api);

@@ -1,24 +1,21 @@
 /** POST /v1/vms/{vmId}/exec: one result, or a stream of events, as the client asks for. */
 import type { ExecSpec, VmId } from "@fastvm/contract";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyReply } from "fastify";
 import { clientGone } from "../../../shared/client-gone.ts";
 import { ANSWERED, type Answer } from "../../../shared/operation-route.ts";
 import { collectResult } from "../../exec/collect-result.ts";
 import { execSpecOf } from "../../exec/exec-spec.ts";
 import { answerSlowly, resultWithin } from "../../exec/slow-answer.ts";
 import { streamEvents } from "../../exec/stream-events.ts";
+import { wantsNdjson } from "../../exec/wants-ndjson.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 
 export function registerExecInVm(api: FastvmScope): void {
   api.routes.serve("execInVm", async ({ body, params, request, reply }, caller) => {
     const spec = execSpecOf(body);
     const { id } = await api.engine.vms.getRunning(caller, params.vmId, "commands need a running VM");
-    return wantsStream(request) ? stream(api, id, spec, reply) : buffer(api, id, spec, reply);
+    return wantsNdjson(request) ? stream(api, id, spec, reply) : buffer(api, id, spec, reply);
   });
-}
-
-function wantsStream(request: FastifyRequest): boolean {
-  return /\bapplication\/x-ndjson\b/i.test(request.headers.accept ?? "");
 }
 
 async function buffer(

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "job.h"
-#include "streams/exec-request.h"
+#include "exec-request.h"
+#include "job-limits.h"
 
 struct job_request {
     uint16_t verb;

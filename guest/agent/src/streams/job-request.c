@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "link/fields.h"
+#include "link/protocol.h"
 
 static bool copy_id(struct job_request *request, const struct field *field)
 {
