@@ -7,7 +7,7 @@ import { trackedFiles } from "../tidy/source-file.ts";
 import { changedFiles } from "./changed-files.ts";
 import { ImportGraph } from "./import-graph.ts";
 import { chooseQuick, readQuick, type Choice } from "./quick.ts";
-import { LONG_FILES } from "./stages.ts";
+import { LONG_FILES, selectStages } from "./stages.ts";
 
 const FILES = trackedFiles(resolve(import.meta.dirname, "../.."));
 const choose = (...paths: readonly string[]): Choice => chooseQuick({ against: "main", paths }, FILES);
@@ -106,12 +106,32 @@ describe("a quick run", () => {
       expect.arrayContaining(["packages/worker/src/dns/resolver.test.ts", "tools/tidy.test.ts"]),
     );
     expect(unitOf(choice).filter((path) => path.startsWith("packages/edge/"))).toEqual([]);
-    expect(choice.says.join("\n")).toMatch(/by hand.*\.\/test e2e-network/);
+    expect(choice.says.join("\n")).toMatch(/by hand.*\.\/test e2e e2e\/network\/names\.test\.ts$/m);
   });
 
   test("of types alone leaves them to the compiler", () => {
     const chosen = unitOf(choose("packages/contract/src/port/worker-port.ts"));
     expect(chosen.filter((path) => path.startsWith("packages/"))).toEqual([]);
+  });
+
+  test("names for each tier and file that it leaves to be run something that is there", () => {
+    const folders = [
+      "contract/src/port/worker-port",
+      "worker/src/dns/resolver",
+      "worker/src/firewall/firewall",
+    ];
+    const more = ["worker/src/journal/journal", "control-plane/src/engine/engine", "daemon/src/serve"];
+    const says = choose(...[...folders, ...more].map((path) => `packages/${path}.ts`)).says.at(-1) ?? "";
+    const commands = [...says.matchAll(/\.\/test ([\w-]+)((?: [^;]+)?)/g)];
+    expect(commands.length).toBeGreaterThan(4);
+    for (const [, stage = "", paths = ""] of commands) {
+      expect(() => selectStages([stage])).not.toThrow();
+      for (const path of paths.trim().split(" ").filter(Boolean))
+        expect(
+          FILES.some((one) => one.path.startsWith(path)),
+          path,
+        ).toBe(true);
+    }
   });
 
   test("of a piece of one package leaves alone who takes other things of it", () => {

@@ -43,12 +43,15 @@ const AGENT = /^guest\/agent\//;
 const PYTHON = /^sdk-python\//;
 const OPENAPI = /^packages\/contract\/src\/api\/[^/]+\/openapi\.json$/;
 
-/** By folder of the worker or of others: the tier in which the rest of it is tested. */
+/** By folder of the worker or of others: the tier in which the rest of it is tested, or the files of one. */
 const TIERS: readonly (readonly [RegExp, string])[] = [
-  [/^packages\/worker\/src\/(?:network|firewall|dns)\//, "e2e-network"],
+  [/^packages\/contract\/src\/port\//, "vm packages/worker/src/worker.vm.test.ts"],
+  [/^packages\/worker\/src\/(?:network|firewall)\//, "e2e-network"],
+  [/^packages\/worker\/src\/dns\//, "e2e e2e/network/names.test.ts"],
   [/^packages\/worker\/src\/(?:recovery|journal|trust)\//, "e2e-own"],
   [/^packages\/daemon\//, "e2e-own"],
   [/^packages\/control-plane\/src\/(?:store|engine\/reconcile)\//, "e2e-own"],
+  [/^packages\/control-plane\/src\/(?:api|engine)\//, "e2e-shared"],
   [/^packages\/(?:sdk|cli|edge)\//, "e2e-shared"],
   [/^packages\/worker\/src\/(?:exec|files|guest-link|vm)\//, "e2e-shared"],
   [/^guest\/image\//, "e2e-guest"],
