@@ -4,6 +4,8 @@ import { dirname, join } from "node:path";
 import { step } from "@fastvm/contract";
 import { allSettled } from "../concurrency/all-settled.ts";
 
+const ASIDE = ".new";
+
 /** Makes a file's or a folder's content survive power loss. */
 export async function syncPath(path: string): Promise<void> {
   await using file = await open(path, "r");
@@ -43,7 +45,7 @@ interface Replacing {
 }
 
 async function replace(path: string, content: string | Uint8Array, replacing: Replacing): Promise<void> {
-  const aside = `${path}.new`;
+  const aside = `${path}${ASIDE}`;
   await step("file.begun");
   try {
     await writeNew(aside, content, replacing);
@@ -55,6 +57,13 @@ async function replace(path: string, content: string | Uint8Array, replacing: Re
     throw error;
   }
   await step("file.renamed");
+}
+
+/** What those who were killed had written aside of a folder's files. Nobody else may be at it. */
+export async function removeAside(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isFile() && entry.name.endsWith(ASIDE)) await rm(join(folder, entry.name), { force: true });
+  }
 }
 
 async function writeNew(

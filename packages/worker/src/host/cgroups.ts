@@ -26,9 +26,12 @@ const MIB = 1024 ** 2;
 const WEIGHT_PER_VCPU = 100;
 /** The daemon serves all VMs: what it has to do comes before what any of them does. */
 const DAEMON_GROUP = "daemon";
-/** A group can be removed some moments after its last process ended. */
+/** A group can be removed some moments after its last process ended: what frees it waits this long. */
 const REMOVE_TRIES = 50;
 const REMOVE_RETRY_MS = 10;
+/** On a busy machine they may be seconds, which nobody has to wait for. What is there even then is swept at the next start. */
+const LATE_TRIES = 120;
+const LATE_RETRY_MS = 500;
 
 interface GroupMachine {
   readonly cpu: number;
@@ -100,7 +103,7 @@ export class Cgroups {
     return [...found];
   }
 
-  /** Removes an empty group; resolves also when there is none. */
+  /** Removes a group that is empty, or is about to be; resolves also when there is none. */
   async remove(name: string): Promise<void> {
     await Promise.all(this.#hierarchies.map(({ parent }) => removeGroup(join(parent, name))));
   }
@@ -168,14 +171,20 @@ async function apply(
 }
 
 async function removeGroup(group: string): Promise<void> {
-  for (let tried = 0; tried < REMOVE_TRIES; tried++) {
+  if (await isRemoved(group, REMOVE_TRIES, REMOVE_RETRY_MS)) return;
+  isRemoved(group, LATE_TRIES, LATE_RETRY_MS).catch(() => undefined);
+}
+
+async function isRemoved(group: string, tries: number, retryMs: number): Promise<boolean> {
+  for (let tried = 0; tried < tries; tried++) {
     try {
       await rmdir(group);
-      return;
+      return true;
     } catch (error) {
-      if (isErrno(error, "ENOENT")) return;
+      if (isErrno(error, "ENOENT")) return true;
       if (!isErrno(error, "EBUSY")) throw error;
     }
-    await sleep(REMOVE_RETRY_MS);
+    await sleep(retryMs, undefined, { ref: false });
   }
+  return false;
 }

@@ -5,11 +5,12 @@ import { existsSync } from "node:fs";
 import { chmod, mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { confineArguments, CONFINE_PATH } from "../processes/confine.ts";
 import { explainEnd } from "../qemu/qemu-process.ts";
 import { Cgroups } from "./cgroups.ts";
 
+const WAIT = { timeout: 20_000, interval: 20 };
 const UID = 1_830_000;
 const OVERHEAD_MIB = 512;
 /** Of the whole, which the group's overhead is the larger part of. */
@@ -82,6 +83,16 @@ describe("this host's control groups", () => {
       if (first.startsWith("sleep")) return found;
     }
   }
+
+  test("go once their last process does, however late", async () => {
+    const child = inside("sleep", "60");
+    await vi.waitFor(async () => expect(await cgroups.processesOf("vm")).not.toEqual([]), WAIT);
+    await cgroups.remove("vm");
+    expect(groups.filter((group) => existsSync(group))).not.toEqual([]);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    await vi.waitFor(() => expect(groups.filter((group) => existsSync(group))).toEqual([]), WAIT);
+  });
 
   test("end what takes more memory, and tell that this was why", async () => {
     const child = inside("sh", "-c", "head -c 2G /dev/zero | tail -c 1G > /dev/null");

@@ -2,7 +2,7 @@
  * What another daemon makes of what one has left that ended at any step of any transition: what ARCHITECTURE.md's table says, each time.
  */
 import { existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { newSnapshotId } from "@fastvm/contract";
 import type { StepName, VmId } from "@fastvm/contract";
@@ -71,6 +71,13 @@ async function expectNobodyElse(vmIds: readonly VmId[], what: string): Promise<v
     expect(await readdir(join(host.dataDir, folder)), `${what}: ${folder}`).toEqual([]);
   for (const folder of ["paused", "snapshots"])
     expect((await readdir(join(host.dataDir, folder))).join(), what).not.toContain("partial");
+  for (const folder of ["vms", "paused"]) {
+    const files = await readdir(join(host.dataDir, folder), { recursive: true });
+    expect(
+      files.filter((file) => file.endsWith(".new")),
+      what,
+    ).toEqual([]);
+  }
 }
 
 async function clear(...vmIds: readonly VmId[]): Promise<void> {
@@ -90,6 +97,15 @@ test("a VM runs on over a restart, as the same VM", async () => {
   expectRuns(vmId, qemu, "a restart");
   await (await host.vm(vmId).link({})).ping();
   expect(host.errors).toEqual([]);
+});
+
+test("what was written aside of a VM's files is gone after a restart, whether it runs or is paused", async () => {
+  const [running, paused] = [await launched(), await launched()];
+  await pause(host.context, host.vm(paused.vmId));
+  const folders = [host.vm(running.vmId).folder, pausedFolder(host.context.config, paused.vmId)];
+  for (const folder of folders) await writeFile(join(folder, "journal.json.new"), "half");
+  await host.restart();
+  await expectNobodyElse([running.vmId, paused.vmId], "a restart");
 });
 
 test("of a launch nothing is left, until the VM counts as running", { timeout: TIMEOUT_MS }, async () => {

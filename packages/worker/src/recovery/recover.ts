@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { VmId } from "@fastvm/contract";
 import { closeEntries, makeClosedFolder } from "../files/closed-folder.ts";
+import { removeAside } from "../files/durable.ts";
 import { readJournal } from "../journal/journal.ts";
 import { removePartials } from "../snapshot/partial-folder.ts";
 import {
@@ -98,6 +99,7 @@ async function forEachOf<T>(
 async function recoverPaused(context: WorkerContext): Promise<void> {
   for (const vmId of await readdir(join(context.config.dataDir, "paused"))) {
     const folder = pausedFolder(context.config, vmId as VmId);
+    await removeAside(folder);
     const journal = await readJournal(folder);
     if (journal === undefined) await rm(folder, { recursive: true, force: true });
     else context.vms.set(journal.vmId, new Vm(vmFolder(context.config, journal.vmId), journal));
@@ -109,6 +111,7 @@ async function recoverJournals(context: WorkerContext): Promise<readonly FoundVm
   for (const name of await readdir(join(context.config.dataDir, "vms"))) {
     const vmId = name as VmId;
     const folder = vmFolder(context.config, vmId);
+    await removeAside(folder);
     const journal = await readJournal(folder);
     // Without a journal, or half started: it never was anybody's VM. Its process, if there is one, is a stray.
     if (journal === undefined || journal.phase === "starting") {
