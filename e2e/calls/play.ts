@@ -10,11 +10,14 @@ export interface Call {
     readonly method: string;
     readonly path: string;
     readonly body?: unknown;
+    /** Of one that is not JSON. */
+    readonly text?: string;
     readonly accept?: string;
   };
   readonly answer: {
     readonly status: number;
     readonly body?: unknown;
+    readonly text?: string;
     /** Of a stream. */
     readonly lines?: readonly unknown[];
     readonly headers?: Readonly<Record<string, string>>;
@@ -40,6 +43,16 @@ export const TABLE = JSON.parse(
 const POSITIONAL: Readonly<Record<string, readonly string[]>> = {
   "vms.run": ["vm", "command"],
   "vms.stream": ["vm", "command"],
+  "vms.files.read": ["vm", "path"],
+  "vms.files.write": ["vm", "path", "content"],
+  "vms.files.list": ["vm", "path"],
+  "vms.files.stat": ["vm", "path"],
+  "vms.files.exists": ["vm", "path"],
+  "vms.files.makeDir": ["vm", "path"],
+  "vms.files.remove": ["vm", "path"],
+  "vms.files.rename": ["vm", "path", "newPath"],
+  "vms.files.setMode": ["vm", "path", "mode"],
+  "vms.files.watch": ["vm", "path"],
   "vms.services.update": ["vm", "serviceName"],
   "vms.services.delete": ["vm", "serviceName"],
   "vms.sshKeys.delete": ["vm", "fingerprint"],

@@ -36,7 +36,9 @@ describe("over the recorded wire", () => {
       url: filled(call.request.path, encoded),
     });
     if (call.request.accept !== undefined) expect(request?.headers.accept).toBe(call.request.accept);
-    const sent: unknown = request?.body ? JSON.parse(request.body) : undefined;
+    const { text } = call.request;
+    if (text !== undefined) expect(request?.body).toBe(text);
+    const sent: unknown = request?.body && text === undefined ? JSON.parse(request.body) : undefined;
     expect(sent).toEqual(filled(call.request.body, TABLE.wire));
   });
 });
@@ -53,11 +55,12 @@ test("against a daemon, from top to bottom", async () => {
   }
 });
 
-function recorded({ status, body, lines, headers }: Call["answer"]): WireHandler {
+function recorded({ status, body, text, lines, headers }: Call["answer"]): WireHandler {
   return (_request, response) => {
     const type = lines === undefined ? "application/json" : "application/x-ndjson";
     response.writeHead(status, { ...(status === 204 ? {} : { "content-type": type }), ...headers });
     if (lines !== undefined) response.end(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    else if (text !== undefined) response.end(text);
     else response.end(status === 204 ? undefined : JSON.stringify(filled(body, TABLE.wire)));
   };
 }

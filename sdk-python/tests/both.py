@@ -10,7 +10,7 @@ import threading
 from types import TracebackType
 from typing import Any, Dict, Iterator, Optional, Type
 
-from fastvm import AsyncConsole, AsyncExecStream, AsyncFastvmClient, FastvmClient
+from fastvm import AsyncConsole, AsyncFastvmClient, FastvmClient
 
 KINDS = ("threads", "asyncio")
 
@@ -71,7 +71,8 @@ class Blocking:
     def _resolved(self, value: Any) -> Any:
         if inspect.isawaitable(value):
             value = self._loop.wait(value)
-        return Blocking(value, self._loop) if isinstance(value, (AsyncExecStream, AsyncConsole)) else value
+        is_to_wait = isinstance(value, AsyncConsole) or hasattr(value, "__aiter__")
+        return Blocking(value, self._loop) if is_to_wait else value
 
 
 def make_client(kind: str, loop: Loop, **options: Any) -> Any:

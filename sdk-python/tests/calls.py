@@ -57,7 +57,7 @@ def as_table(result: Any) -> Any:
         return [as_table(each) for each in result]
     if isinstance(result, fastvm.types.Model):
         return result.to_dict()
-    if hasattr(result, "__iter__"):
+    if hasattr(result, "__iter__") and not isinstance(result, str):
         return [event_as_table(event) for event in result]
     return result
 

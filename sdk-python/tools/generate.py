@@ -271,11 +271,14 @@ def routes(schemas: Schemas, document: Json) -> str:
 
 
 def answer_of(schemas: Schemas, operation: Json) -> Tuple[Any, str]:
-    """The answer's type and shape; no type for what is not JSON."""
+    """The answer's type and shape; none for one without a body or with one that is read as it comes, no type for what is not called."""
     for status, response in operation["responses"].items():
         if status == "204":
             return "None", ""
-        schema = response.get("content", {}).get("application/json", {}).get("schema")
+        content = response.get("content", {})
+        if status.startswith("2") and content and content.keys() <= {"application/octet-stream", "application/x-ndjson"}:
+            return "None", ""
+        schema = content.get("application/json", {}).get("schema")
         if status.startswith("2") and schema is not None and ("$ref" in schema or schema.get("type") == "array"):
             return schemas.type_of(schema, "", ""), schemas.shape_of(schema, "", "")
     return None, ""

@@ -14,7 +14,10 @@ import type {
   ForkFailure,
   ForkParams,
   ForkResult,
+  FileInfo,
   LaunchParams,
+  MakeDirOptions,
+  RecursiveOptions,
   ListVmsParams,
   NetworkPolicy,
   RegisterServiceParams,
@@ -47,6 +50,15 @@ interface Calls {
   execInVm: Vms["run"];
   presignFile: Vms["files"]["presign"];
   fetchFile: Vms["files"]["fetch"];
+  listFiles: Vms["files"]["list"];
+  statFile: Vms["files"]["stat"];
+  readFile: Vms["files"]["read"];
+  writeFile: Vms["files"]["write"];
+  makeDir: Vms["files"]["makeDir"];
+  removeFile: Vms["files"]["remove"];
+  renameFile: Vms["files"]["rename"];
+  setFileMode: Vms["files"]["setMode"];
+  watchFiles: Vms["files"]["watch"];
   createConsoleToken: Vms["consoleToken"];
   getVmFirewall: Vms["firewall"]["get"];
   setVmFirewall: Vms["setFirewall"];
@@ -91,6 +103,10 @@ interface Bodies {
   resizeExec: TerminalSize;
   presignFile: Parameters<Calls["presignFile"]>[1];
   fetchFile: FetchFileParams;
+  makeDir: { path: string } & Pick<MakeDirOptions, "mode">;
+  removeFile: { path: string } & Pick<RecursiveOptions, "recursive">;
+  renameFile: { path: string; newPath: string };
+  setFileMode: { path: string; mode: string };
   setVmFirewall: FirewallPolicy | NetworkPolicy;
   patchVmFirewall: Parameters<Calls["patchVmFirewall"]>[1];
   registerService: RegisterServiceParams;
@@ -130,6 +146,10 @@ type UnofferedFields = { [Id in keyof Bodies]: MissingIn<Id, WireBody<Id>, Bodie
 /** With these two an answer is thrown as a CommandLostError. */
 type Thrown = `${"execInVm" | "fetchFile"}.${"error" | "code"}`;
 
+/** Of bytes and lines the table has no one answer; a list's pages are put together. */
+type Streamed = "readFile" | "watchFiles";
+type Paged = `listFiles.${keyof AnswerOf<"listFiles">}`;
+
 describe("the SDK's types", () => {
   it("have a call for every operation, and parameters for every body", () => {
     expectTypeOf<Exclude<OperationId, Called | ForOperators>>().toBeNever();
@@ -138,10 +158,11 @@ describe("the SDK's types", () => {
 
   it("accept every answer of the contract and know each of its fields", () => {
     // A child's failure has what all errors have, and one union is never found to extend the other.
-    expectTypeOf<Exclude<Unaccepted, "forkVm">>().toBeNever();
+    expectTypeOf<Exclude<Unaccepted, "forkVm" | "listFiles" | Streamed>>().toBeNever();
+    expectTypeOf<AnswerOf<"listFiles">["entries"][number]>().toExtend<FileInfo>();
     expectTypeOf<ErrorBody>().toExtend<ForkFailure>();
     expectTypeOf<Omit<AnswerOf<"forkVm">, "children">>().toExtend<Omit<ForkResult, "children">>();
-    expectTypeOf<Exclude<UnknownFields, Thrown>>().toBeNever();
+    expectTypeOf<Exclude<UnknownFields, Thrown | Paged>>().toBeNever();
   });
 
   it("offer each field that the contract takes", () => {

@@ -102,6 +102,17 @@ export class CommandLostError extends FastvmError {
   }
 }
 
+/** A folder was watched, and then it or its VM was gone. */
+export class WatchEndedError extends FastvmError {
+  /** The platform's name of the failure: `file_not_found` when the folder is gone. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
 const CLASS_BY_STATUS: ReadonlyMap<number, typeof APIError> = new Map([
   [400, BadRequestError],
   [401, AuthenticationError],

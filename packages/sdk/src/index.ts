@@ -6,7 +6,7 @@ export type { Health, RawRequestOptions } from "./fastvm-client.ts";
 export type { ClientOptions, Logger, LogLevel } from "./client-config.ts";
 export type { Build, BuildContexts, Builds, CreateBuildParams } from "./builds/builds.ts";
 export type { Answered, ApiPromise } from "./http/api-promise.ts";
-export type { RequestOptions } from "./http/http-client.ts";
+export type { Content, RequestOptions } from "./http/http-client.ts";
 export {
   APIConnectionError,
   APIConnectionTimeoutError,
@@ -24,6 +24,7 @@ export {
   UnprocessableEntityError,
   VMLaunchError,
   VMNotReadyError,
+  WatchEndedError,
 } from "./errors.ts";
 export type {
   Command,
@@ -47,6 +48,16 @@ export type {
   TerminalSize,
 } from "./exec/background-exec.ts";
 export type { PublishedExecEvent } from "./exec/published-events.ts";
+export type { FileInfo } from "./files/file-info.ts";
+export type { FileEvent, FileWatch } from "./files/file-watch.ts";
+export type {
+  ListFilesOptions,
+  MakeDirOptions,
+  ReadFileOptions,
+  RecursiveOptions,
+  StatFileOptions,
+  WriteFileOptions,
+} from "./files/guest-files.ts";
 export { FileTransferError } from "./files/file-transfer-error.ts";
 export type { FetchFileParams, FilePresign, Files } from "./files/files.ts";
 export type { TransferOptions, TransferProgress } from "./files/transfer.ts";

@@ -5,6 +5,7 @@ from ._async.client import AsyncFastvmClient as AsyncFastvmClient
 from ._async.commands import AsyncCommandHandle as AsyncCommandHandle
 from ._async.console import AsyncConsole as AsyncConsole
 from ._async.exec_stream import AsyncExecStream as AsyncExecStream
+from ._async.file_watch import AsyncFileWatch as AsyncFileWatch
 from ._errors import APIConnectionError as APIConnectionError
 from ._errors import APIError as APIError
 from ._errors import APIResponseValidationError as APIResponseValidationError
@@ -29,6 +30,7 @@ from ._errors import SnapshotNotReadyError as SnapshotNotReadyError
 from ._errors import UnprocessableEntityError as UnprocessableEntityError
 from ._errors import VMLaunchError as VMLaunchError
 from ._errors import VMNotReadyError as VMNotReadyError
+from ._errors import WatchEndedError as WatchEndedError
 from ._exec import ExecEvent as ExecEvent
 from ._finished import FinishedCommand as FinishedCommand
 from ._options import NOT_GIVEN as NOT_GIVEN
@@ -38,6 +40,7 @@ from ._sync.client import FastvmClient as FastvmClient
 from ._sync.commands import CommandHandle as CommandHandle
 from ._sync.console import Console as Console
 from ._sync.exec_stream import ExecStream as ExecStream
+from ._sync.file_watch import FileWatch as FileWatch
 from ._version import __version__ as __version__
 from .flat.client import FastVM as FastVM
 from .flat.models import VM as VM

@@ -172,6 +172,15 @@ class CommandLostError(FastvmError):
         self.code = code
 
 
+class WatchEndedError(FastvmError):
+    """A folder was watched, and then it or its VM was gone."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        #: The platform's name of the failure: `file_not_found` when the folder is gone.
+        self.code = code
+
+
 class FileTransferError(FastvmError):
     """An upload or a download that failed. What it was to replace is as it was."""
 

@@ -12,6 +12,7 @@ from typing import IO, Any, AsyncIterable, Dict, Iterable, Iterator, List, Mappi
 from ._config import VM_WORK_SECONDS
 from ._errors import APIResponseValidationError, CommandLostError
 from ._generated.models import ExecVMResponse
+from ._lines import LineReader
 from ._options import present
 
 # A string is run by `sh -c` in the VM; a sequence is the program and its arguments, with no shell between.
@@ -24,8 +25,6 @@ AsyncStdin = Union[Stdin, AsyncIterable[bytes]]
 ANSWER_MARGIN_SECONDS = 30.0
 # The server takes 16 MiB within a call; more goes by way of a file.
 MAX_INLINE_STDIN_BYTES = 16 * 1024 * 1024
-# The server sends output in pieces far smaller than this; more means that the other end is no FastVM server.
-MAX_LINE_BYTES = 32 * 1024 * 1024
 NDJSON = "application/x-ndjson"
 
 
@@ -112,29 +111,20 @@ class EventReader:
     """Takes the bytes of an answer in any pieces and gives the events that are whole. Blank lines are heartbeats."""
 
     def __init__(self) -> None:
-        # Pieces of the line that is not finished yet, joined once at its end so that a long line costs linear time.
-        self._pieces: List[bytes] = []
-        self._pending_bytes = 0
+        self._lines = LineReader()
 
     def feed(self, chunk: bytes) -> Iterator[ExecEvent]:
-        *lines, rest = chunk.split(b"\n")
-        for line in lines:
-            yield from self._line(b"".join([*self._pieces, line]))
-            self._pieces, self._pending_bytes = [], 0
-        self._pieces.append(rest)
-        self._pending_bytes += len(rest)
-        if self._pending_bytes > MAX_LINE_BYTES:
-            raise APIResponseValidationError(f"A line of the stream is over {MAX_LINE_BYTES} bytes")
+        yield from known_events(self._lines.feed(chunk))
 
     def end(self) -> Iterator[ExecEvent]:
-        """The last line needs no newline."""
-        yield from self._line(b"".join(self._pieces))
+        yield from known_events(self._lines.end())
 
-    def _line(self, line: bytes) -> Iterator[ExecEvent]:
-        if line.strip():
-            event = event_of(line)
-            if event is not None:
-                yield event
+
+def known_events(lines: Iterator[bytes]) -> Iterator[ExecEvent]:
+    for line in lines:
+        event = event_of(line)
+        if event is not None:
+            yield event
 
 
 def event_of(line: bytes) -> Optional[ExecEvent]:

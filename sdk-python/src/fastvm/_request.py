@@ -44,10 +44,10 @@ def id_of(resource: Any) -> str:
     return found
 
 
-def headers_of(config: Config, options: CallOptions, accept: str, has_body: bool) -> httpx.Headers:
+def headers_of(config: Config, options: CallOptions, accept: str, content_type: Optional[str]) -> httpx.Headers:
     headers = httpx.Headers({"accept": accept, "user-agent": config.user_agent, "x-api-key": config.api_key})
-    if has_body:
-        headers["content-type"] = "application/json"
+    if content_type is not None:
+        headers["content-type"] = content_type
     headers.update(dict(config.headers))
     headers.update(dict(options.extra_headers or {}))
     return headers

@@ -21,6 +21,8 @@ def recorded(answer: Dict[str, Any]) -> Answer:
     if "lines" in answer:
         lines = "".join(f"{json.dumps(line)}\n" for line in answer["lines"])
         return Answer(200, lines.encode(), {"content-type": "application/x-ndjson"})
+    if "text" in answer:
+        return Answer(200, answer["text"].encode(), {"content-type": "application/octet-stream"})
     return json_answer(answer["status"], filled(answer["body"], WIRE), {"retry-after-ms": "1", **answer.get("headers", {})})
 
 
@@ -36,6 +38,9 @@ def test_it_is_as_the_table_has_it(connect: MakeClient, call: Dict[str, Any]) ->
     expected = filled(call["request"], {**WIRE, "fingerprint": WIRE["fingerprint"].replace("/", "%2F")})
     assert (request.method, request.path) == (expected["method"], expected["path"])
     assert request.headers["accept"] == expected.get("accept", "application/json") or call["name"] == "vms.services.delete"
+    if "text" in call["request"]:
+        assert request.body.decode() == call["request"]["text"]
+        return
     assert (json.loads(request.body) if request.body else None) == filled(call["request"].get("body"), WIRE)
 
 

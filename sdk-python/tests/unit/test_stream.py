@@ -11,7 +11,8 @@ from typing import Any, Callable, List, Optional
 import fastvm
 import pytest
 from conftest import MakeClient
-from fastvm._exec import MAX_LINE_BYTES, EventReader
+from fastvm._exec import EventReader
+from fastvm._lines import MAX_LINE_BYTES
 from wire import Answer, Request, WireServer, json_answer
 
 from .samples import VM

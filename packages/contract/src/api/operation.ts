@@ -15,6 +15,8 @@ export interface Operation {
   readonly body?: TSchema;
   /** Nothing can be left out though no field is required by itself: one of several is. */
   readonly needsBody?: true;
+  /** What it takes and answers is not JSON but bytes, of any number, that stream. */
+  readonly bytes?: "request" | "response";
   /** Success answers by status; `undefined` for one without a body. */
   readonly responses: Readonly<Record<number, TSchema | undefined>>;
   /** The element type of the answer's other form, newline-delimited JSON. */

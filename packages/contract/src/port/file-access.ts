@@ -1,8 +1,10 @@
 /**
- * What is done with files of a running VM, as its root, by the agent alone: a guest needs neither a shell nor programs for it. Paths are absolute.
+ * What is done with files of a running VM, as its root, by the agent alone: a guest needs neither a shell nor
+ * programs for it. Paths are absolute.
  *
- * Each rejects as `GuestAccess` says, and with what the guest's system answers: `file_not_found`, `file_exists`, `folder_not_empty`, `not_a_directory`,
- * `is_a_directory`, `permission_denied`, or `file_failed` with its reason. A name that is not UTF-8 is told with U+FFFD in it, and cannot be asked for.
+ * Each rejects as `GuestAccess` says, and with what the guest's system answers: `file_not_found`, `file_exists`,
+ * `folder_not_empty`, `not_a_directory`, `is_a_directory`, `permission_denied`, or `file_failed` with its reason.
+ * A name that is not UTF-8 is told with U+FFFD in it, and cannot be asked for.
  */
 import type { VmId } from "../model/ids.ts";
 import type { CallOptions } from "./call-options.ts";
@@ -27,8 +29,8 @@ export interface FileAccess {
   setFileMode(vmId: VmId, path: string, mode: number, options?: CallOptions): Promise<void>;
 
   /**
-   * Resolves when the file is open and its first bytes are here. Iterating yields it as fast as it is taken, and throws when the guest is lost or
-   * the signal aborts. Whoever does not iterate to the end ends the iteration, or aborts.
+   * Resolves when the file is open and its first bytes are here. Iterating yields it as fast as it is taken, and throws
+   * when the guest is lost or the signal aborts. Whoever does not iterate to the end ends the iteration, or aborts.
    */
   readFile(vmId: VmId, path: string, options?: CallOptions): Promise<AsyncIterable<Uint8Array>>;
 
@@ -44,8 +46,9 @@ export interface FileAccess {
   ): Promise<void>;
 
   /**
-   * Resolves when all that happens in the folder from then on is told. Iterating yields it, and ends with `file_not_found` when the folder is gone. A
-   * reader that does not read costs events, of which an `overflow` tells, not memory. To be ended as `readFile` is.
+   * Resolves when all that happens in the folder from then on is told. Iterating yields it, and ends with
+   * `file_not_found` when the folder is gone. A reader that does not read costs events, of which an `overflow` tells,
+   * not memory. To be ended as `readFile` is.
    */
   watchFiles(vmId: VmId, path: string, options?: RecursiveOptions): Promise<AsyncIterable<FileEvent>>;
 }
@@ -94,7 +97,10 @@ export interface FileInfo {
 
 export type FileType = "file" | "directory" | "symlink" | "other";
 
-/** `rename` is told for the old path and for the new one, in this order, each where it is watched; `overflow` means that events were lost, and has no path. */
+/**
+ * `rename` is told for the old path and for the new one, in this order, each where it is watched; `overflow` means
+ * that events were lost, and has no path.
+ */
 export type FileEventType = "create" | "write" | "remove" | "rename" | "chmod" | "overflow";
 
 export interface FileEvent {

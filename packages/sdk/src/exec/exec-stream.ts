@@ -3,6 +3,7 @@
  * wait, and one that leaves the loop closes the connection, which kills the command.
  */
 import { APIConnectionError, CommandLostError, FastvmError } from "../errors.ts";
+import { bodyOf } from "../http/body-of.ts";
 import { connectionError } from "../http/http-client.ts";
 import type { OpenResponse } from "../http/http-client.ts";
 import type { BackgroundExecEvent, ExecPlaceEvent } from "./background-exec.ts";
@@ -29,7 +30,7 @@ async function* eventStream<Event extends BackgroundExecEvent>(
   const answer = await open();
   let isComplete = false;
   try {
-    for await (const value of readNdjson(bodyOf(answer))) {
+    for await (const value of readNdjson(bodyOf(answer.response))) {
       const event: Event | undefined = isComplete ? undefined : parse(value);
       if (event === undefined) continue;
       isComplete = event.type === "exit";
@@ -43,21 +44,6 @@ async function* eventStream<Event extends BackgroundExecEvent>(
   } finally {
     if (!isComplete) answer.deadline.abort();
     answer.deadline.release();
-  }
-}
-
-async function* bodyOf({ response }: OpenResponse): AsyncGenerator<Uint8Array, void, undefined> {
-  if (response.body === null) return;
-  const reader = response.body.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    // Lets the connection go; a body that was read to its end or has failed has nothing left to cancel.
-    await reader.cancel().catch(() => undefined);
   }
 }
 

@@ -1,10 +1,14 @@
-/** `client.vms.files`: the two calls that file transfers are made of. `client.upload` and `client.download` make them. */
+/**
+ * `client.vms.files`: beside the files of a VM the two calls that transfers are made of. `client.upload` and
+ * `client.download` make them.
+ */
 import type { ExecResult } from "../exec/exec.ts";
 import { execTimeoutMs } from "../exec/exec.ts";
 import { VM_WORK_TIMEOUT_MS } from "../client-config.ts";
 import type { ApiPromise } from "../http/api-promise.ts";
 import type { HttpClient, RequestOptions } from "../http/http-client.ts";
 import { joinPath } from "../http/path.ts";
+import { GuestFiles } from "./guest-files.ts";
 import { vmIdOf } from "../vms/vm.ts";
 import type { VmRef } from "../vms/vm.ts";
 
@@ -25,10 +29,11 @@ export interface FetchFileParams {
   readonly timeoutSec?: number | undefined;
 }
 
-export class Files {
+export class Files extends GuestFiles {
   readonly #http: HttpClient;
 
   constructor(http: HttpClient) {
+    super(http);
     this.#http = http;
   }
 

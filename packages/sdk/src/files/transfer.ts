@@ -1,5 +1,6 @@
 /** What uploads and downloads share: their options, the calls they need, and the PUT and GET of the staging object. */
 import type { Command, ExecOptions, ExecResult } from "../exec/exec.ts";
+import { streamOf } from "../http/body-of.ts";
 import type { VmRef } from "../vms/vm.ts";
 import { FileTransferError } from "./file-transfer-error.ts";
 import type { Files } from "./files.ts";
@@ -121,18 +122,4 @@ async function* countBytes(
     transferredBytes += chunk.length;
     onProgress?.({ transferredBytes, ...(totalBytes === undefined ? {} : { totalBytes }) });
   }
-}
-
-/** Reads as fast as the network takes it, and closes the source when the request ends early. */
-function streamOf(chunks: AsyncGenerator<Uint8Array, void, undefined>): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const { done, value } = await chunks.next();
-      if (done === true) controller.close();
-      else controller.enqueue(value);
-    },
-    async cancel() {
-      await chunks.return();
-    },
-  });
 }

@@ -6,6 +6,7 @@ import { DEFAULT_TIMEOUT_MS } from "../client-config.ts";
 import type { ClientConfig } from "../client-config.ts";
 import { APIConnectionError, APIConnectionTimeoutError, errorFromResponse, FastvmError } from "../errors.ts";
 import { SDK_VERSION } from "../version.ts";
+import { streamOf } from "./body-of.ts";
 import { answerWith, ApiPromise } from "./api-promise.ts";
 import type { Answered } from "./api-promise.ts";
 import { Deadline, sleep } from "./deadline.ts";
@@ -33,6 +34,8 @@ export interface ApiRequest {
   readonly query?: Readonly<Record<string, string | undefined>>;
   /** Sent as JSON when present. */
   readonly body?: unknown;
+  /** Sent as it is. One that streams is sent once: there is nothing to repeat it from. */
+  readonly content?: Content;
   readonly accept?: string;
   /** Used when neither the call nor the client sets one. */
   readonly defaultTimeoutMs?: number;
@@ -40,6 +43,15 @@ export interface ApiRequest {
   readonly attempts?: "retried" | "once";
   readonly options?: RequestOptions | undefined;
 }
+
+/** Bytes, or text that is sent as UTF-8. */
+export type Content =
+  | string
+  | Uint8Array<ArrayBuffer>
+  | ArrayBuffer
+  | Blob
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>;
 
 /** An answer whose body the caller reads. Whoever gets one must call `deadline.release`. */
 export interface OpenResponse {
@@ -71,8 +83,10 @@ export class HttpClient {
     request: ApiRequest,
     use: (open: OpenResponse) => Promise<Result>,
   ): Promise<Result> {
-    const maxRetries =
-      request.options?.maxRetries ?? (request.attempts === "once" ? 0 : this.#config.maxRetries);
+    const isOnce = request.attempts === "once";
+    const maxRetries = isRead(request.content)
+      ? 0
+      : (request.options?.maxRetries ?? (isOnce ? 0 : this.#config.maxRetries));
     for (let retry = 0; ; retry += 1) {
       const outcome = await this.#attempt(request, use);
       if (outcome.ok) return outcome.value;
@@ -126,12 +140,28 @@ export class HttpClient {
       "x-api-key": this.#config.apiKey,
     });
     if (request.body !== undefined) headers.set("content-type", "application/json");
+    if (request.content !== undefined) headers.set("content-type", "application/octet-stream");
     for (const [name, value] of Object.entries({ ...this.#config.headers, ...request.options?.headers })) {
       headers.set(name, value);
     }
     const body = request.body === undefined ? {} : { body: JSON.stringify(request.body) };
-    return { method: request.method, headers, signal, ...body };
+    return { method: request.method, headers, signal, ...body, ...contentInit(request.content) };
   }
+}
+
+function isRead(
+  content: Content | undefined,
+): content is ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> {
+  if (content instanceof ReadableStream) return true;
+  return typeof content === "object" && Symbol.asyncIterator in content;
+}
+
+function contentInit(content: Content | undefined): RequestInit {
+  if (content === undefined) return {};
+  if (!isRead(content)) return { body: content };
+  const body = content instanceof ReadableStream ? content : streamOf(content[Symbol.asyncIterator]());
+  // Node's fetch keeps a copy of every byte it sends, for a redirect, unless it is told in both ways that none will be followed.
+  return { body, duplex: "half", redirect: "error", window: null };
 }
 
 type Outcome<Result> =
@@ -173,6 +203,11 @@ function brokenCall(cause: unknown, deadline: Deadline): Outcome<never> {
   const error = deadline.reason() ?? connectionError(cause);
   const isTimeout = error instanceof APIConnectionTimeoutError;
   return { ok: false, error, isRetryable: isTimeout || error instanceof APIConnectionError };
+}
+
+/** The error to throw for a body that broke off. */
+export function brokenAnswer(cause: unknown, deadline: Deadline): FastvmError {
+  return cause instanceof FastvmError ? cause : (deadline.reason() ?? connectionError(cause));
 }
 
 /** Node's fetch says only "fetch failed"; the reason is in its cause. */

@@ -1,5 +1,6 @@
 """
-`client.vms.files`: the two calls that file transfers are made of. `client.upload` and `client.download` make them.
+`client.vms.files`: beside the files of a VM, the two calls that file transfers are made of. `client.upload` and
+`client.download` make them.
 """
 
 from __future__ import annotations
@@ -13,13 +14,10 @@ from .._generated.models import ExecVMResponse, FilePresignResponse
 from .._options import CallOptions, Headers, Query, present
 from .._refs import VMRef
 from .._request import id_of
-from .http import AsyncHttp
+from .guest_files import AsyncGuestFiles
 
 
-class AsyncFiles:
-    def __init__(self, http: AsyncHttp) -> None:
-        self._http = http
-
+class AsyncFiles(AsyncGuestFiles):
     async def presign(
         self,
         id: VMRef,

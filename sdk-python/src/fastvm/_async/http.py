@@ -18,6 +18,7 @@ T = TypeVar("T")
 # As many as httpx itself follows.
 MAX_REDIRECTS = 20
 JSON = "application/json"
+BYTES = "application/octet-stream"
 
 
 class AsyncHttp:
@@ -37,13 +38,21 @@ class AsyncHttp:
         *parts: str,
         query: Optional[Dict[str, Any]] = None,
         body: Any = None,
+        content: Any = None,
         options: CallOptions,
         default_seconds: Optional[float] = None,
         once: bool = False,
     ) -> T:
         """`once`: a repetition could do the work twice, so only the caller's own `max_retries` allows it."""
         response = await self.open(
-            route, parts, query=query, body=body, options=options, default_seconds=default_seconds, once=once
+            route,
+            parts,
+            query=query,
+            body=body,
+            content=content,
+            options=options,
+            default_seconds=default_seconds,
+            once=once,
         )
         answer: T = value_of(route, response)
         return answer
@@ -55,24 +64,33 @@ class AsyncHttp:
         *,
         query: Optional[Dict[str, Any]] = None,
         body: Any = None,
+        content: Any = None,
         options: CallOptions,
         default_seconds: Optional[float] = None,
         once: bool = False,
         accept: str = JSON,
         stream: bool = False,
     ) -> httpx.Response:
-        """A good answer. With `stream` its body is still to be read, and whoever reads it closes it."""
-        content = body_of(route, body, options)
+        """
+        A good answer. With `stream` its body is still to be read, and whoever reads it closes it. `content`, in place of
+        a body, is sent as it is; what is not in memory is sent once, as there is nothing to repeat it from.
+        """
+        is_repeatable = content is None or isinstance(content, bytes)
+        content_type = JSON if content is None else BYTES
+        if content is None:
+            content = body_of(route, body, options)
         request = self.client.build_request(
             route.method,
             url_of(self.config, route, parts, query, options),
             content=content,
-            headers=headers_of(self.config, options, accept, content is not None),
+            headers=headers_of(self.config, options, accept, None if content is None else content_type),
             timeout=timeout_of(self.config, options, default_seconds),
         )
         default = 0 if once else self.config.max_retries
         retries = default if options.max_retries is None else options.max_retries
         retry = 0
+        if not is_repeatable:
+            retries = 0
         while True:
             outcome = await self._attempt(request, stream)
             if isinstance(outcome, httpx.Response):

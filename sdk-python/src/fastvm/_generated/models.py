@@ -309,6 +309,21 @@ class ExecVMResponse(Model):
 
 
 @dataclass(eq=False, repr=False)
+class FileEvent(Model):
+    type: str
+    """
+    `rename` comes for the old path and for the new one, each where it is watched. `overflow`: events were lost.
+    `error` is the last: the folder is gone, or the VM is.
+    """
+    path: str
+    """Empty of `overflow` and `error`."""
+    code: Optional[str] = None
+    """Of an `error`."""
+    message: Optional[str] = None
+    """Of an `error`."""
+
+
+@dataclass(eq=False, repr=False)
 class FileFetchBody(Model):
     url: str
     """A `downloadUrl` of this server."""
@@ -318,6 +333,48 @@ class FileFetchBody(Model):
 
     _wire_names: ClassVar[Dict[str, str]] = {
         "timeout_sec": "timeoutSec",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class FileInfo(Model):
+    path: str
+    """Absolute. What is not UTF-8 in it is U+FFFD."""
+    name: str
+    """Its last part."""
+    type: str
+    size_bytes: int
+    mode: str
+    """Octal permission bits: `0644`."""
+    modified_at: datetime
+    uid: int
+    gid: int
+    link_target: Optional[str] = None
+    """Of a symlink: what it says."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "size_bytes": "sizeBytes",
+        "modified_at": "modifiedAt",
+        "link_target": "linkTarget",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "modified_at": MOMENT,
+    }
+
+
+@dataclass(eq=False, repr=False)
+class FileList(Model):
+    entries: List[FileInfo]
+    has_more: bool
+    """More come after the last one's `path`."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "has_more": "hasMore",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "entries": Many(Ref("FileInfo")),
     }
 
 
@@ -590,6 +647,14 @@ class LegacyFirewallRule(Model):
 
 
 @dataclass(eq=False, repr=False)
+class MakeDirBody(Model):
+    path: str
+    """In the VM; relative to /root."""
+    mode: Optional[str] = None
+    """Octal. Default 0755."""
+
+
+@dataclass(eq=False, repr=False)
 class NetworkRule(Model):
     action: str
     kind: str
@@ -673,6 +738,26 @@ class RegisterServiceBody(Model):
 
 
 @dataclass(eq=False, repr=False)
+class RemoveFileBody(Model):
+    path: str
+    """In the VM; relative to /root."""
+    recursive: Optional[bool] = None
+    """A folder with all that is in it. Default false."""
+
+
+@dataclass(eq=False, repr=False)
+class RenameFileBody(Model):
+    path: str
+    """In the VM; relative to /root."""
+    new_path: str
+    """A file that is there is replaced."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "new_path": "newPath",
+    }
+
+
+@dataclass(eq=False, repr=False)
 class ResizeExecBody(Model):
     cols: int
     rows: int
@@ -692,6 +777,14 @@ class Service(Model):
     _wire_names: ClassVar[Dict[str, str]] = {
         "path_url": "pathUrl",
     }
+
+
+@dataclass(eq=False, repr=False)
+class SetFileModeBody(Model):
+    path: str
+    """In the VM; relative to /root."""
+    mode: str
+    """Octal."""
 
 
 @dataclass(eq=False, repr=False)

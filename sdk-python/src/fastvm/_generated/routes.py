@@ -12,6 +12,8 @@ from .models import (
     DeleteResponse,
     ExecOutput,
     ExecVMResponse,
+    FileInfo,
+    FileList,
     FilePresignResponse,
     FirewallReport,
     ForkResult,
@@ -62,6 +64,21 @@ PRESIGN_FILE: Route[FilePresignResponse] = Route(
 FETCH_FILE: Route[ExecVMResponse] = Route(
     "POST", "/v1/vms/{vmId}/files/fetch", answer=Ref("ExecVMResponse"), body=Ref("FileFetchBody")
 )
+LIST_FILES: Route[FileList] = Route("GET", "/v1/vms/{vmId}/files", answer=Ref("FileList"))
+STAT_FILE: Route[FileInfo] = Route("GET", "/v1/vms/{vmId}/files/stat", answer=Ref("FileInfo"))
+READ_FILE: Route[None] = Route("GET", "/v1/vms/{vmId}/files/content")
+WRITE_FILE: Route[FileInfo] = Route("PUT", "/v1/vms/{vmId}/files/content", answer=Ref("FileInfo"))
+MAKE_DIR: Route[FileInfo] = Route(
+    "POST", "/v1/vms/{vmId}/files/make-dir", answer=Ref("FileInfo"), body=Ref("MakeDirBody")
+)
+REMOVE_FILE: Route[None] = Route("POST", "/v1/vms/{vmId}/files/remove", body=Ref("RemoveFileBody"))
+RENAME_FILE: Route[FileInfo] = Route(
+    "POST", "/v1/vms/{vmId}/files/rename", answer=Ref("FileInfo"), body=Ref("RenameFileBody")
+)
+SET_FILE_MODE: Route[FileInfo] = Route(
+    "POST", "/v1/vms/{vmId}/files/set-mode", answer=Ref("FileInfo"), body=Ref("SetFileModeBody")
+)
+WATCH_FILES: Route[None] = Route("GET", "/v1/vms/{vmId}/files/watch")
 CREATE_CONSOLE_TOKEN: Route[ConsoleTokenResponse] = Route(
     "POST", "/v1/vms/{vmId}/console-token", answer=Ref("ConsoleTokenResponse")
 )

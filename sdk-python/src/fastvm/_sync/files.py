@@ -1,6 +1,7 @@
 # Made by tools/unasync.py from _async/files.py; not to be edited.
 """
-`client.vms.files`: the two calls that file transfers are made of. `client.upload` and `client.download` make them.
+`client.vms.files`: beside the files of a VM, the two calls that file transfers are made of. `client.upload` and
+`client.download` make them.
 """
 
 from __future__ import annotations
@@ -14,13 +15,10 @@ from .._generated.models import ExecVMResponse, FilePresignResponse
 from .._options import CallOptions, Headers, Query, present
 from .._refs import VMRef
 from .._request import id_of
-from .http import Http
+from .guest_files import GuestFiles
 
 
-class Files:
-    def __init__(self, http: Http) -> None:
-        self._http = http
-
+class Files(GuestFiles):
     def presign(
         self,
         id: VMRef,

@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generator, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, List, Optional, Sequence
 
 from .. import _shell
-from .._errors import FastvmError
 from .._refs import VMRef
-from .._tar_process import CHUNK_BYTES
-from .blocking import in_thread
+from .chunks import chunks_of
 from .transfer import Transfer
 
 if TYPE_CHECKING:
@@ -27,35 +25,3 @@ def staged_stdin(vms: Vms, vm: VMRef, stdin: Any, argv: Sequence[str], user: Opt
     owner = "" if user is None else f"chown {_shell.quote(user)} {_shell.quote(path)} && "
     transfer.run_checked(f"{owner}chmod 600 {_shell.quote(path)} || {{ rm -f {_shell.quote(path)}; exit 1; }}")
     return _shell.with_stdin_of(path, argv)
-
-
-def chunks_of(stdin: Any) -> Generator[bytes, None, None]:
-    """Text, bytes, a file that was opened to read bytes, or something that gives bytes when iterated over."""
-    if isinstance(stdin, str):
-        stdin = stdin.encode()
-    if isinstance(stdin, (bytes, bytearray, memoryview)):
-        view = memoryview(stdin)
-        for start in range(0, len(view), CHUNK_BYTES):
-            yield bytes(view[start : start + CHUNK_BYTES])
-    elif hasattr(stdin, "read"):
-        while True:
-            chunk = in_thread(stdin.read, CHUNK_BYTES)
-            if not chunk:
-                return
-            yield checked(chunk)
-    elif hasattr(stdin, "__iter__"):
-        for chunk in stdin:
-            yield checked(chunk)
-    else:
-        iterator = iter(stdin)
-        while True:
-            chunk = in_thread(next, iterator, None)
-            if chunk is None:
-                return
-            yield checked(chunk)
-
-
-def checked(chunk: Any) -> bytes:
-    if not isinstance(chunk, (bytes, bytearray, memoryview)):
-        raise FastvmError(f"stdin gave {type(chunk).__name__}; a file is to be opened to read bytes")
-    return bytes(chunk)

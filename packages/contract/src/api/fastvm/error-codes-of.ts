@@ -15,7 +15,7 @@ export function errorCodesOf(operation: Operation): readonly ApiErrorCode[] {
     ...new Set<ApiErrorCode>([
       ...COMMON,
       ...(operation.open === true ? [] : KEYED),
-      ...(operation.method === "GET" ? [] : WITH_BODY),
+      ...(operation.method === "GET" || operation.bytes !== undefined ? [] : WITH_BODY),
       ...(refers ? (["not_found"] as const) : []),
       ...operation.errors,
     ]),

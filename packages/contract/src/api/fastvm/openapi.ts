@@ -27,7 +27,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Health: "Whether the server works, and this document.",
   VMs: "Machines: launch, pause, resume, fork, run commands.",
   Commands: "In the background: started, attached to, written to, ended.",
-  Files: "To and from a VM, by signed URLs.",
+  Files: "Those of a VM, and others to and from it by signed URLs.",
   Console: "A terminal in a VM.",
   Firewall: "What a VM may reach, and who may reach it.",
   Services: "Names under which ports of a VM are reached.",
@@ -84,6 +84,9 @@ export function buildOpenapi(): JsonObject {
   };
 }
 
+/** Of any number. */
+const BYTES = { "application/octet-stream": { schema: { type: "string", format: "binary" } } } as const;
+
 const HEADERS = {
   RequestId: {
     description:
@@ -112,7 +115,12 @@ function renderOperation(operationId: string, operation: Operation, components: 
 }
 
 /** Required where `{}`, for which an empty body counts, is refused. */
-function requestBody(id: OperationId, { body, needsBody }: Operation, components: JsonObject): JsonObject {
+function requestBody(
+  id: OperationId,
+  { body, needsBody, bytes }: Operation,
+  components: JsonObject,
+): JsonObject {
+  if (bytes === "request") return { requestBody: { required: true, content: BYTES } };
   if (body === undefined) return {};
   const schema = toJson(body);
   const fields = isObject(schema) ? schema["required"] : undefined;
@@ -128,7 +136,7 @@ function requestBody(id: OperationId, { body, needsBody }: Operation, components
 function renderResponses(operation: Operation, components: JsonObject): JsonObject {
   const responses: JsonObject = {};
   for (const [status, schema] of Object.entries(operation.responses)) {
-    const content: JsonObject = {};
+    const content: JsonObject = operation.bytes === "response" ? { ...BYTES } : {};
     if (schema !== undefined) content["application/json"] = { schema: refer(schema, components) };
     if (operation.ndjson !== undefined) {
       content["application/x-ndjson"] = { schema: refer(operation.ndjson, components) };
@@ -136,7 +144,7 @@ function renderResponses(operation: Operation, components: JsonObject): JsonObje
     responses[status] = {
       description: MEANINGS[status] ?? "Success",
       headers: REQUEST_ID,
-      ...(schema === undefined ? {} : { content }),
+      ...(Object.keys(content).length === 0 ? {} : { content }),
     };
   }
   const codes = Map.groupBy(errorCodesOf(operation), (code) => ERROR_CATALOGUE[code].status);
@@ -171,9 +179,11 @@ function queryParameters(operation: Operation, components: JsonObject): JsonObje
   if (operation.query === undefined) return [];
   const schema = toJson(operation.query);
   const properties = isObject(schema) && isObject(schema["properties"]) ? schema["properties"] : {};
+  const required = isObject(schema) && Array.isArray(schema["required"]) ? schema["required"] : [];
   return Object.entries(properties).map(([name, property]) => ({
     name,
     in: "query",
+    ...(required.includes(name) ? { required: true } : {}),
     schema: extract(property, components, true),
   }));
 }

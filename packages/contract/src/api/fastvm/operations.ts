@@ -5,6 +5,8 @@
 import { Type } from "typebox";
 import type { Operation } from "../operation.ts";
 import { EXEC_OPERATIONS } from "./exec-operations.ts";
+import { FILE_OPERATIONS } from "./file-operations.ts";
+import { GUEST, VM } from "./operation-parts.ts";
 import { ConsoleTokenSchema } from "./schemas/console.ts";
 import { DeletionSchema } from "./schemas/deletion.ts";
 import { ExecBodySchema, ExecResultSchema, ExecStreamEventSchema } from "./schemas/exec.ts";
@@ -35,10 +37,6 @@ const VmListQuerySchema = Type.Object({
   ),
 });
 
-/** Of whatever needs the guest's answer. */
-const GUEST = ["guest_unresponsive", "vm_died"] as const;
-
-const VM = "/v1/vms/{vmId}";
 const SNAPSHOT = "/v1/snapshots/{snapshotId}";
 
 export const OPERATIONS = {
@@ -260,6 +258,7 @@ export const OPERATIONS = {
       "out_of_capacity",
     ],
   },
+  ...FILE_OPERATIONS,
   createConsoleToken: {
     method: "POST",
     path: `${VM}/console-token`,

@@ -1,6 +1,6 @@
 /** Serves operations of an API's table: their paths, their checks, their authentication. */
 import type { Operation, OperationBody } from "@fastvm/contract";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import type { Caller, Engine } from "../../engine/engine.ts";
 import type { ApiDialect, OperationTable } from "./api-dialect.ts";
 import { authenticate } from "./authenticate.ts";
@@ -81,7 +81,7 @@ export class OperationRoutes<Table extends OperationTable, Noticed extends objec
   ): void {
     const { scope, operations, notice } = this.#options;
     const operation: Table[Name] = operations[name];
-    scope.route({
+    const route: RouteOptions = {
       method: operation.method,
       url: operation.path.replaceAll(/\{(\w+)\}/g, ":$1"),
       schema: {
@@ -101,6 +101,17 @@ export class OperationRoutes<Table extends OperationTable, Noticed extends objec
         if (answer === ANSWERED) return reply;
         return reply.code(answer.status).send(answer.body);
       },
-    });
+    };
+    if (operation.bytes === "request") serveUnread(scope, route);
+    else scope.route(route);
   }
+}
+
+/** In a scope of its own, where bodies are left to the handler: they may be gigabytes, and are not JSON. */
+function serveUnread(scope: FastifyInstance, route: RouteOptions): void {
+  void scope.register(async (own) => {
+    own.removeAllContentTypeParsers();
+    own.addContentTypeParser("*", (_request, _payload, done) => done(null, undefined));
+    own.route(route);
+  });
 }

@@ -1,6 +1,7 @@
-/** Files on their way to and from VMs: objects that URLs lead to, whose holders need no key. */
+/** Files of VMs: those that are in them, and objects on their way that URLs lead to, whose holders need no key. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { FastvmError, type ErrorCode, type VmId } from "@fastvm/contract";
+import { GuestFiles } from "./guest-files.ts";
 import { leadGuestToUs } from "./lead-guest-to-us.ts";
 import type { StagingGrant } from "../../staging/signed-urls.ts";
 import { handleStaging } from "../../staging/staging-handler.ts";
@@ -28,10 +29,11 @@ interface PresignedObject {
   readonly maxBytes: number;
 }
 
-export class Files {
+export class Files extends GuestFiles {
   readonly #ctx: LifecycleContext;
 
   constructor(ctx: LifecycleContext) {
+    super(ctx);
     this.#ctx = ctx;
   }
 
@@ -56,7 +58,7 @@ export class Files {
   }
 
   /**
-   * The object of a URL, for `write`. Only what we minted: any other URL would make us fetch from
+   * The object of a URL, for `writeStaged`. Only what we minted: any other URL would make us fetch from
    * wherever a client likes. And only for a VM of the caller's: whoever has a URL may read its
    * object, but that is no reason to put what one organisation uploaded into a VM of another.
    */
@@ -78,7 +80,7 @@ export class Files {
   }
 
   /** Writes the object in a VM that runs, also one that is still being uploaded. */
-  async write(
+  async writeStaged(
     vmId: VmId,
     path: string,
     grant: StagingGrant,

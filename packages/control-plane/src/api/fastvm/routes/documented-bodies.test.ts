@@ -7,6 +7,7 @@ import { testApp, type TestApp } from "../../../testing/test-app.ts";
 
 interface Body {
   readonly required: boolean;
+  /** Bytes have no example. */
   readonly content: { readonly "application/json": { readonly example?: Record<string, unknown> } };
 }
 interface Document {
@@ -22,7 +23,7 @@ const document = JSON.parse(
 ) as Document;
 const BODIES = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).flatMap(([method, { operationId, requestBody }]) =>
-    requestBody === undefined
+    requestBody?.content["application/json"] === undefined
       ? []
       : [{ id: operationId, route: `${method.toUpperCase()} ${path}`, requestBody }],
   ),
@@ -35,6 +36,7 @@ beforeEach(async () => {
   api = await testApp();
   const vm = (await api.call("POST /v1/vms", { machineType: "c1m2", name: "worker-1" })).body;
   const snapshot = (await api.call("POST /v1/snapshots", { vmId: vm.id })).body;
+  api.worker.files.set(`${vm.id}:/root/data.csv`, Buffer.from("a,b"));
   ids = { vmId: vm.id, snapshotId: snapshot.id, serviceName: "web" };
 });
 

@@ -9,6 +9,7 @@ import { OTHER_KEY, testApp, type TestAnswer, type TestApp } from "../../../test
 /** In whatever the other organisation must not see. */
 const MARK = "private-7f3a";
 const VM_NAME = "the-vm";
+const FILE = "/root/file";
 const SNAPSHOT_NAME = "the-snapshot";
 const SERVICE = "web";
 const USER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBzmNsBWi+Fh7SkKmIm3vbzZ1XNIoWw8dCy0TS9iMfXe";
@@ -33,9 +34,11 @@ type Sight = "hidden" | "elsewhere" | "empty" | "own" | "open";
 interface Case {
   readonly sight: Sight;
   readonly body?: (things: Things) => unknown;
+  readonly query?: string;
 }
 
 const hidden = (body?: Case["body"]): Case => ({ sight: "hidden", ...(body && { body }) });
+const hiddenFile = (path = FILE): Case => ({ sight: "hidden", query: `?path=${path}` });
 const EMPTY: Case = { sight: "empty" };
 const OPEN: Case = { sight: "open" };
 
@@ -66,6 +69,15 @@ const CASES: Record<OperationId, Case> = {
   resizeExec: hidden(() => ({ cols: 80, rows: 24 })),
   presignFile: hidden(() => ({ path: "/root/file" })),
   fetchFile: hidden(({ downloadUrl }) => ({ url: downloadUrl, path: "/root/file" })),
+  listFiles: hiddenFile("/root"),
+  statFile: hiddenFile(),
+  readFile: hiddenFile(),
+  writeFile: hiddenFile("/root/written"),
+  makeDir: hidden(() => ({ path: "/root/folder" })),
+  removeFile: hidden(() => ({ path: FILE })),
+  renameFile: hidden(() => ({ path: FILE, newPath: "/root/moved" })),
+  setFileMode: hidden(() => ({ path: FILE, mode: "0600" })),
+  watchFiles: hiddenFile("/root/none"),
   createConsoleToken: hidden(),
   getVmFirewall: hidden(),
   setVmFirewall: hidden(() => ({ mode: "open" })),
@@ -106,7 +118,7 @@ function routeOf(id: OperationId, things: Things, kind: ReferenceKind): string {
     .replace("{execId}", things.execId)
     .replace("{fingerprint}", encodeURIComponent(fingerprint));
   if (url.includes("{")) throw new Error(`${path} has a parameter that this test does not know`);
-  return `${method} ${url}`;
+  return `${method} ${url}${CASES[id].query ?? ""}`;
 }
 
 async function ok(answer: Promise<TestAnswer>): Promise<TestAnswer["body"]> {
@@ -133,6 +145,7 @@ async function fill(api: TestApp): Promise<Things> {
   const snapshot = await ok(api.call("POST /v1/snapshots", { vmId: vm.id, name: SNAPSHOT_NAME }));
   const { uploadUrl, downloadUrl } = await ok(api.call(`POST ${of("files/presign")}`, { path: "/x" }));
   await transfer(api, "PUT", uploadUrl, MARK);
+  await ok(api.call(`PUT ${of("files/content")}?path=${FILE}`, undefined, { payload: MARK }));
   const fingerprints = { vm: vmKey.fingerprint, user: userKey.fingerprint };
   return { vm, snapshot, execId, fingerprints, uploadUrl, downloadUrl };
 }
@@ -215,8 +228,10 @@ describe("what one organisation has", () => {
     }
     expect(await everythingOf(api, things)).toEqual(before);
     if (id === "addMySshKey") return;
-    // The owner's same call succeeds, so the refusals were for who asked and not for what.
-    await ok(api.call(routeOf(id, things, "id"), body?.(things)));
+    const owned = await api.call(routeOf(id, things, "id"), body?.(things));
+    // The owner's same call succeeds, so the refusals were for who asked and not for what; a watch, which has no end, is of nothing.
+    if (id === "watchFiles") expect(owned.body.code).toBe("file_not_found");
+    else expect(owned.status, owned.text).toBeLessThan(300);
   });
 
   test("is found by none of a list's filters", async () => {
@@ -259,15 +274,15 @@ describe("a staging URL of one organisation", () => {
     const refused = await fetchFile(other.id, OTHER_KEY);
     expect(refused.status, refused.text).toBe(403);
     expect(refused.body).toMatchObject({ code: "forbidden", field: "url" });
-    expect(api.worker.files.size).toBe(0);
+    expect([...api.worker.files.keys()]).not.toContain(`${other.id}:/root/stolen`);
   });
 
   test("brings it into any VM of its own", async () => {
     await using api = await testApp();
     const { downloadUrl } = await fill(api);
     const second = await ok(api.call("POST /v1/vms", { machineType: "c1m2" }));
-    await ok(api.call(`POST /v1/vms/${second.id}/files/fetch`, { url: downloadUrl, path: "/root/file" }));
-    expect(api.worker.files.size).toBe(1);
+    await ok(api.call(`POST /v1/vms/${second.id}/files/fetch`, { url: downloadUrl, path: FILE }));
+    expect(api.worker.files.get(`${second.id}:${FILE}`)?.toString()).toBe(MARK);
   });
 
   test("ends with its VM", async () => {

@@ -18,6 +18,7 @@ import { registerExecInVm } from "./vms/exec.ts";
 import { registerVmFirewall } from "./vms/firewall.ts";
 import { registerFiles } from "./vms/files.ts";
 import { registerForkVm } from "./vms/fork.ts";
+import { registerGuestFiles } from "./vms/guest-files.ts";
 import { registerGetVm } from "./vms/get.ts";
 import { registerLaunchVm } from "./vms/launch.ts";
 import { registerVmLogs } from "./vms/logs.ts";
@@ -48,6 +49,7 @@ export function registerRoutes(api: FastvmScope): void {
   registerExecInVm(api);
   registerBackgroundExecs(api);
   registerFiles(api);
+  registerGuestFiles(api);
   registerStaging(api);
   registerConsole(api);
   registerVmFirewall(api);

@@ -3,10 +3,9 @@ import { publicBase } from "../../../../http/public-base.ts";
 import { clientGone } from "../../../shared/client-gone.ts";
 import { ANSWERED } from "../../../shared/operation-route.ts";
 import { answerSlowly, resultWithin } from "../../exec/slow-answer.ts";
+import { absolute } from "./absolute-path.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 
-/** Where relative paths begin, as for commands. */
-const HOME = "/root";
 /** What the published clients allow an upload. */
 const DEFAULT_TIMEOUT_SEC = 600;
 
@@ -33,17 +32,13 @@ export function registerFiles({ routes, engine, config, clock }: FastvmScope): v
     const startedAt = clock.now();
     // Waiting for an upload that is under way counts too: clients give up when there are no headers for 60 s.
     const result = engine.files
-      .write(id, absolute(body.path), object, { signal })
+      .writeStaged(id, absolute(body.path), object, { signal })
       .then(() => succeeded(clock.now() - startedAt));
     const early = await resultWithin(result, config.execHeadersAfterMs);
     if (early !== undefined) return { status: 200, body: early };
     await answerSlowly(reply, result, config.execWhitespaceEveryMs);
     return ANSWERED;
   });
-}
-
-function absolute(path: string): string {
-  return path.startsWith("/") ? path : `${HOME}/${path}`;
 }
 
 /** In the shape of a command's result, which is what clients look at. */

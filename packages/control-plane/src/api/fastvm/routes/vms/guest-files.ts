@@ -1,0 +1,153 @@
+/** The routes under /v1/vms/{vmId}/files that look into the VM itself. */
+import { pipeline } from "node:stream/promises";
+import type { FastvmError, FileEvent, FileEventView } from "@fastvm/contract";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { ClientGoneError, clientGone } from "../../../shared/client-gone.ts";
+import { ANSWERED } from "../../../shared/operation-route.ts";
+import { streamNdjson } from "../../exec/stream-ndjson.ts";
+import type { FastvmScope } from "../../fastvm-scope.ts";
+import { fileInfoView } from "../../views/file-info.ts";
+import { absolute } from "./absolute-path.ts";
+
+/** As the schema says. */
+const DEFAULT_LIMIT = 1000;
+const RULE = "files are reached in a running VM";
+
+type Query = Readonly<Record<string, string | string[]>>;
+
+export function registerGuestFiles(api: FastvmScope): void {
+  registerLooks(api);
+  registerChanges(api);
+  registerContents(api);
+  registerWatch(api);
+}
+
+function registerLooks({ routes, engine }: FastvmScope): void {
+  routes.serve("listFiles", async ({ params, query, reply }, caller) => {
+    const { id } = await engine.vms.getRunning(caller, params.vmId, RULE);
+    const { entries, hasMore } = await engine.files.list(id, pathIn(query), {
+      depth: Number(query["depth"] ?? 1),
+      limit: Number(query["limit"] ?? DEFAULT_LIMIT),
+      after: textIn(query, "after"),
+      signal: clientGone(reply),
+    });
+    return { status: 200, body: { entries: entries.map(fileInfoView), hasMore } };
+  });
+  routes.serve("statFile", async ({ params, query, reply }, caller) => {
+    const { id } = await engine.vms.getRunning(caller, params.vmId, RULE);
+    const options = { followLinks: isSet(query, "followLinks"), signal: clientGone(reply) };
+    return { status: 200, body: fileInfoView(await engine.files.info(id, pathIn(query), options)) };
+  });
+}
+
+function registerChanges({ routes, engine }: FastvmScope): void {
+  routes.serve("makeDir", async ({ params, body, reply }, caller) => {
+    const { id } = await engine.vms.getRunning(caller, params.vmId, RULE);
+    const options = { mode: modeOf(body.mode), signal: clientGone(reply) };
+    const made = await engine.files.makeDir(id, absolute(body.path), options);
+    return { status: 201, body: fileInfoView(made) };
+  });
+  routes.serve("removeFile", async ({ params, body, reply }, caller) => {
+    const { id } = await engine.vms.getRunning(caller, params.vmId, RULE);
+    const options = { recursive: body.recursive === true, signal: clientGone(reply) };
+    await engine.files.remove(id, absolute(body.path), options);
+    return { status: 204, body: undefined };
+  });
+  routes.serve("renameFile", async ({ params, body, reply }, caller) => {
+    const { id } = await engine.vms.getRunning(caller, params.vmId, RULE);
+    const [path, newPath] = [absolute(body.path), absolute(body.newPath)];
+    const renamed = await engine.files.rename(id, path, newPath, { signal: clientGone(reply) });
+    return { status: 200, body: fileInfoView(renamed) };
+  });
+  routes.serve("setFileMode", async ({ params, body, reply }, caller) => {
+    const { id } = await engine.vms.getRunning(caller, params.vmId, RULE);
+    const mode = Number.parseInt(body.mode, 8);
+    const changed = await engine.files.setMode(id, absolute(body.path), mode, { signal: clientGone(reply) });
+    return { status: 200, body: fileInfoView(changed) };
+  });
+}
+
+function registerContents({ routes, engine, log }: FastvmScope): void {
+  routes.serve("readFile", async ({ params, query, reply }, caller) => {
+    const { id } = await engine.vms.getRunning(caller, params.vmId, RULE);
+    const signal = clientGone(reply);
+    const content = await engine.files.read(id, pathIn(query), { signal });
+    reply.hijack();
+    reply.raw.writeHead(200, { "content-type": "application/octet-stream", "cache-control": "no-store" });
+    try {
+      await pipeline(content, reply.raw);
+    } catch (error) {
+      // The answer has begun: that it breaks off says that it is not whole.
+      if (!signal.aborted) log.warn({ err: error, vmId: id }, "a file was cut on its way to a client");
+    }
+    return ANSWERED;
+  });
+  routes.serve("writeFile", async ({ params, query, request, reply }, caller) => {
+    try {
+      const { id } = await engine.vms.getRunning(caller, params.vmId, RULE);
+      const options = { mode: modeOf(textIn(query, "mode")), signal: clientGone(reply) };
+      const written = await engine.files.write(id, pathIn(query), bodyOf(request), options);
+      return { status: 200, body: fileInfoView(written) };
+    } catch (error) {
+      leaveUnread(request, reply);
+      throw error;
+    }
+  });
+}
+
+function registerWatch({ routes, engine, config, log }: FastvmScope): void {
+  routes.serve("watchFiles", async ({ params, query, reply }, caller) => {
+    const { id } = await engine.vms.getRunning(caller, params.vmId, RULE);
+    const gone = clientGone(reply);
+    const options = { recursive: isSet(query, "recursive"), signal: gone };
+    const source = await engine.files.watch(id, pathIn(query), options);
+    try {
+      await streamNdjson(reply, {
+        source,
+        encode: (event: FileEvent): FileEventView => event,
+        failure: watchFailure,
+        gone,
+        heartbeatMs: config.streamHeartbeatMs,
+      });
+    } catch (error) {
+      if (!gone.aborted) log.warn({ err: error, vmId: id }, "a watch was cut");
+    }
+    return ANSWERED;
+  });
+}
+
+function watchFailure({ code, message }: FastvmError): FileEventView {
+  return { type: "error", path: "", code, message };
+}
+
+/** A client that breaks off is neither a bug nor news. */
+async function* bodyOf({ raw }: FastifyRequest): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of raw) yield chunk as Uint8Array;
+  } catch (error) {
+    throw new ClientGoneError("the client went away in the middle of a file", { cause: error });
+  }
+}
+
+/** What is left of a file that is refused is dropped unread. HTTP/2 has its own way of saying so. */
+function leaveUnread({ raw }: FastifyRequest, reply: FastifyReply): void {
+  if (raw.httpVersionMajor === 1 && !raw.complete) void reply.header("connection", "close");
+}
+
+function pathIn(query: Query): string {
+  return absolute(String(query["path"]));
+}
+
+function textIn(query: Query, name: string): string | undefined {
+  const value = query[name];
+  return value === undefined ? undefined : String(value);
+}
+
+/** Validation has made it a boolean. */
+function isSet(query: Query, name: string): boolean {
+  return textIn(query, name) === "true";
+}
+
+function modeOf(text: string | null | undefined): number | undefined {
+  return text === undefined || text === null ? undefined : Number.parseInt(text, 8);
+}
