@@ -97,7 +97,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["fastvm-client.ts"],
     ["snapshots", "builds"],
     ["vms"],
-    ["files", "firewall", "services", "ssh-keys", "commands", "quotas.ts"],
+    ["files", "firewall", "services", "ssh-keys", "commands", "disk-usage.ts", "quotas.ts"],
     ["vms/vm.ts", "exec"],
     ["firewall/firewall-policy.ts", "http"],
     ["client-config.ts"],

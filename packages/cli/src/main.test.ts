@@ -63,8 +63,8 @@ describe("vm", () => {
     api.addVm({ id: ID, name: "dev" });
     api.addVm({ name: "asleep", status: "paused" });
     const table =
-      "ID        NAME  STATUS   CPU   MEMORY     OF     DISK     OWN    OF      SENT     RECEIVED  UPTIME\n" +
-      "0b9c5f2e  dev   running  12 %  101.5 MiB  2 GiB  1.5 GiB  3 MiB  10 GiB  1.5 KiB  20 MiB    1m 5s\n";
+      "ID        NAME  STATUS   CPU   MEMORY     OWN       OF     DISK     OWN    OF      SENT     RECEIVED  UPTIME\n" +
+      "0b9c5f2e  dev   running  12 %  101.5 MiB  60.0 MiB  2 GiB  1.5 GiB  3 MiB  10 GiB  1.5 KiB  20 MiB    1m 5s\n";
     expect(await run(api, ["vm", "stats", "dev"])).toMatchObject({ exitCode: 0, stdout: table });
     const all = JSON.parse((await run(api, ["vm", "stats", "--json"])).stdout);
     expect(all).toEqual([expect.objectContaining({ id: ID, name: "dev", cpuPercent: 12 })]);
@@ -237,9 +237,23 @@ describe("snapshot and quota", () => {
     expect(table).toMatch(/^ID +NAME +VM +STATUS +CREATED\n/);
     expect(table).toContain(`${snapshotId.slice(0, 8)}  ready  0b9c5f2e  ready   2026-11-22 12:00:00`);
     expect((await run(api, ["snapshot", "restore", "ready", "-n", "branch"])).stdout).toContain("branch");
+    const sizes = (await run(api, ["snapshot", "ls", "--size"])).stdout;
+    expect(sizes).toMatch(/^ID +NAME +VM +STATUS +CREATED +USED +OWN\n.*300 MiB +2 MiB\n$/s);
+    const sized = JSON.parse((await run(api, ["snapshot", "ls", "-s", "--json"])).stdout);
+    expect(sized).toEqual([expect.objectContaining({ id: snapshotId, ownBytes: 2 * 1024 ** 2 })]);
     await run(api, ["snapshot", "rename", "ready", "base"]);
     await run(api, ["snapshot", "rm", "-y", "base"]);
     expect(api.snapshots.size).toBe(0);
+  });
+
+  it("shows what takes the disk", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ id: ID, name: "dev" });
+    expect((await run(api, ["df"])).stdout).toBe(
+      "KIND  ID        NAME  USED     OWN\nvm    0b9c5f2e  dev   300 MiB  2 MiB\n" +
+        "Together 304 MiB; 40 GiB of 100 GiB are free.\n",
+    );
+    expect(JSON.parse((await run(api, ["df", "--json"])).stdout)).toMatchObject({ vms: [{ id: ID }] });
   });
 
   it("shows quotas", async () => {

@@ -14,6 +14,7 @@ import { serveCommand } from "./commands/daemon/serve.ts";
 import { stopCommand } from "./commands/daemon/stop.ts";
 import { copyCommand } from "./commands/files/cp.ts";
 import { firewallCommand } from "./commands/firewall/firewall.ts";
+import { dfCommand } from "./commands/df.ts";
 import { quotaCommand } from "./commands/quota.ts";
 import { serviceCommand } from "./commands/service.ts";
 import { snapshotCommand } from "./commands/snapshot/snapshot.ts";
@@ -62,6 +63,7 @@ export function buildProgram(): Command {
     serviceCommand(),
     sshKeyCommand(),
     quotaCommand(),
+    dfCommand(),
     configCommand(),
     completionCommand(),
   ];

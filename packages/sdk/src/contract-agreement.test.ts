@@ -87,6 +87,7 @@ interface Calls {
   writeExecStdin: Execs["writeStdin"];
   signalExec: Execs["signal"];
   resizeExec: Execs["resize"];
+  getDiskUsage: FastvmClient["diskUsage"]["retrieve"];
 }
 type ForOperators = "livez" | "readyz" | "openapi";
 type Called = keyof Calls;

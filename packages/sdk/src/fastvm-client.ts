@@ -5,6 +5,7 @@ import { BuildContexts, Builds } from "./builds/builds.ts";
 import type { ApiPromise } from "./http/api-promise.ts";
 import { HttpClient } from "./http/http-client.ts";
 import type { ApiRequest, RequestOptions } from "./http/http-client.ts";
+import { DiskUsages } from "./disk-usage.ts";
 import { Quotas } from "./quotas.ts";
 import type { TransferCalls, TransferOptions } from "./files/transfer.ts";
 import { UserSshKeys } from "./ssh-keys/ssh-keys.ts";
@@ -29,6 +30,7 @@ export class FastvmClient {
   readonly builds: Builds;
   readonly buildContexts: BuildContexts;
   readonly quotas: Quotas;
+  readonly diskUsage: DiskUsages;
   readonly me: { readonly sshKeys: UserSshKeys };
   readonly #options: ClientOptions;
   readonly #http: HttpClient;
@@ -46,6 +48,7 @@ export class FastvmClient {
     this.builds = new Builds(this.#http);
     this.buildContexts = new BuildContexts(this.#http);
     this.quotas = new Quotas(this.#http);
+    this.diskUsage = new DiskUsages(this.#http);
     this.me = { sshKeys: new UserSshKeys(this.#http) };
     const { vms } = this;
     this.#transfers = { files: vms.files, run: (...call) => vms.run(...call), fetch: config.fetch };

@@ -97,6 +97,7 @@ export type {
   SnapshotRef,
   SnapshotStatus,
 } from "./snapshots/snapshot.ts";
+export type { DiskShare, DiskUsage, DiskUsages } from "./disk-usage.ts";
 export type { Quotas, QuotaUsage, QuotaValues } from "./quotas.ts";
 export type {
   DnsPolicy,

@@ -26,6 +26,8 @@ import type {
   SnapshotId,
   VmDeadline,
   VmId,
+  DiskUsage,
+  DiskUsers,
   VmLog,
   VmSpec,
   VmUsage,
@@ -47,6 +49,7 @@ import { compactMemory } from "./vm/capture/compact-memory.ts";
 import { compactDisk, needsCompaction } from "./vm/capture/compact-disk.ts";
 import { consoleLog } from "./vm/state/console-log.ts";
 import { createSnapshot } from "./vm/transitions/create-snapshot.ts";
+import { diskUsage } from "./vm/state/disk-usage.ts";
 import { Deadlines } from "./vm/state/deadlines.ts";
 import { deleteVm } from "./vm/transitions/delete-vm.ts";
 import { GuestExecs } from "./vm/guest/background-execs.ts";
@@ -300,6 +303,10 @@ export class Worker implements WorkerPort {
 
   async stats(vmId: VmId): Promise<VmUsage> {
     return await stats(this.#context, this.#require(vmId));
+  }
+
+  async diskUsage(of: DiskUsers): Promise<DiskUsage> {
+    return await diskUsage(this.#context.config, of);
   }
 
   async consoleLog(vmId: VmId): Promise<VmLog> {

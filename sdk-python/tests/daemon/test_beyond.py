@@ -94,6 +94,12 @@ def test_snapshots(ours: Any, vm: Any) -> None:
         ours.snapshots.retrieve(made.id)
 
 
+def test_disk_usage(ours: Any) -> None:
+    usage = ours.disk_usage.retrieve()
+    assert usage.host.total_bytes > usage.host.free_bytes > 0
+    assert usage.used_bytes >= max(share.own_bytes for share in usage.vms)
+
+
 def test_quotas_and_health(ours: Any) -> None:
     quotas = ours.quotas.retrieve()
     assert quotas.usage.vcpu >= 1 and quotas.limits.memory_mi_b > 0

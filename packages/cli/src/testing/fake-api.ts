@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { writeFile } from "node:fs/promises";
 import type { Duplex } from "node:stream";
-import type { FirewallPolicy, FirewallReport, Snapshot, Vm, VmStats } from "fastvm";
+import type { DiskShare, DiskUsage, FirewallPolicy, FirewallReport, Snapshot, Vm, VmStats } from "fastvm";
 
 interface ExecRequest {
   readonly command: readonly string[];
@@ -21,7 +21,7 @@ const STATS: VmStats = {
   uptimeMs: 65_000,
   cpuSeconds: 3.2,
   cpuPercent: 12,
-  memoryMiB: { limit: 2048, resident: 101.5 },
+  memoryMiB: { limit: 2048, resident: 101.5, own: 60 },
   diskBytes: { limit: 10 * 1024 ** 3, used: 1.5 * 1024 ** 3, own: 3 * 1024 ** 2 },
   network: {
     sent: { packets: 9, bytes: 1536 },
@@ -121,7 +121,19 @@ export class FakeApi implements AsyncDisposable {
     const [, , resource = "", id = "", action = ""] = pathname.split("/");
     if (action === "files") await this.#transfer(response, url, body);
     else if (action === "exec") await this.#exec(request, response, body as unknown as ExecRequest);
+    else if (id === "disk") send(response, 200, this.#diskUsage());
     else this.#answer(response, `${method} ${resource}${id && "/id"}${action && `/${action}`}`, id, body);
+  }
+
+  #diskUsage(): DiskUsage {
+    const of = (ids: Iterable<string>): DiskShare[] =>
+      [...ids].map((id) => ({ id, usedBytes: 300 * 1024 ** 2, ownBytes: 2 * 1024 ** 2 }));
+    return {
+      host: { totalBytes: 100 * 1024 ** 3, freeBytes: 40 * 1024 ** 3 },
+      usedBytes: 304 * 1024 ** 2,
+      vms: of(this.vms.keys()),
+      snapshots: of(this.snapshots.keys()),
+    };
   }
 
   #answer(response: ServerResponse, route: string, id: string, body: Body): void {

@@ -20,6 +20,9 @@ export interface HostState {
    */
   stats(vmId: VmId): Promise<VmUsage>;
 
+  /** What files of VMs and snapshots take of the disk, in whatever state they are; those that are not here take nothing. */
+  diskUsage(of: DiskUsers): Promise<DiskUsage>;
+
   /**
    * What the guest and its QEMU printed last, in whatever state the VM is; of one that failed,
    * as much as was kept. Of a QEMU that does not answer within 20 s, what was read of it before.
@@ -79,6 +82,8 @@ export interface VmUsage {
     readonly cpuPercent: number;
     /** Pages that several processes share are counted in parts. */
     readonly residentBytes: number;
+    /** Pages that no other process has. */
+    readonly ownBytes: number;
   };
   readonly disk: {
     /** What its layers take of the host's disk. */
@@ -86,6 +91,26 @@ export interface VmUsage {
     /** Of these, in layers that nothing else shares. */
     readonly ownBytes: number;
   };
+}
+
+export interface DiskUsers {
+  readonly vmIds: readonly VmId[];
+  readonly snapshotIds: readonly SnapshotId[];
+}
+
+export interface DiskUsage {
+  /** Of all of them together: what they share among themselves counts once. */
+  readonly usedBytes: number;
+  /** Those that were asked for, in that order. */
+  readonly vms: readonly DiskShare[];
+  readonly snapshots: readonly DiskShare[];
+}
+
+/** Disks, captured memory and whatever else there is in files. */
+export interface DiskShare {
+  readonly usedBytes: number;
+  /** Of these, what comes free when it alone is deleted: no other VM, snapshot or template has it. */
+  readonly ownBytes: number;
 }
 
 /** As it was printed: not always UTF-8. At most 64 KiB each. */

@@ -13,6 +13,7 @@ import { Keys } from "./keys/keys.ts";
 import { SshKeys } from "./keys/ssh-keys.ts";
 import { Networks } from "./network/networks.ts";
 import { Operator } from "./operator/operator.ts";
+import { diskUsageOf, type OrganisationDiskUsage } from "./organisations/disk-usage.ts";
 import { usageOf, type OrganisationUsage } from "./organisations/usage.ts";
 import { StoreServiceDirectory } from "./services/service-directory.ts";
 import { Services } from "./services/services.ts";
@@ -35,6 +36,7 @@ export interface Engine {
   /** For the proxy of services. */
   readonly directory: ServiceDirectory;
   usage(caller: Caller): Promise<OrganisationUsage>;
+  diskUsage(caller: Caller): Promise<OrganisationDiskUsage>;
   /** Resolves when that part answers. */
   probe(part: "store" | "worker"): Promise<void>;
 }
@@ -54,6 +56,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
     operator: new Operator(ctx),
     directory: new StoreServiceDirectory(ctx),
     usage: (caller) => usageOf(ctx, caller),
+    diskUsage: (caller) => diskUsageOf(ctx, caller),
     probe: async (part) => void (await (part === "store" ? ctx.store.ping() : ctx.worker.capacity())),
   };
 }

@@ -23,6 +23,9 @@ import {
   type SnapshotId,
   type VmDeadline,
   type VmId,
+  type DiskShare,
+  type DiskUsage,
+  type DiskUsers,
   type VmLog,
   type VmSpec,
   type VmUsage,
@@ -318,6 +321,14 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
     await this.#enter("stats", vmId, undefined);
     this.#require(vmId);
     return this.usage;
+  }
+
+  /** Each VM and snapshot takes this, and shares nothing. */
+  share: DiskShare = { usedBytes: 4096, ownBytes: 1024 };
+
+  async diskUsage({ vmIds, snapshotIds }: DiskUsers): Promise<DiskUsage> {
+    const [vms, snapshots] = [vmIds.map(() => this.share), snapshotIds.map(() => this.share)];
+    return { vms, snapshots, usedBytes: (vms.length + snapshots.length) * this.share.usedBytes };
   }
 
   async consoleLog(vmId: VmId): Promise<VmLog> {

@@ -9,8 +9,8 @@ export interface VmStats {
   readonly cpuSeconds: number;
   /** Just now: 100 is one of the host's processors at full use. */
   readonly cpuPercent: number;
-  /** `resident` is what the VM takes of the host's memory; pages that VMs share count in parts. */
-  readonly memoryMiB: { readonly limit: number; readonly resident: number };
+  /** `resident` is what the VM takes of the host's memory, pages that VMs share in parts; `own` what no other process has. */
+  readonly memoryMiB: { readonly limit: number; readonly resident: number; readonly own?: number };
   /** `used` is what the disk's layers take of the host's disk, `own` the part that nothing else shares. */
   readonly diskBytes: { readonly limit: number; readonly used: number; readonly own: number };
   /**

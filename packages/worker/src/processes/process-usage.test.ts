@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { expect, test } from "vitest";
-import { cpuSecondsOf, residentBytesOf } from "./process-usage.ts";
+import { cpuSecondsOf, memoryOf } from "./process-usage.ts";
 
 const HELD_BYTES = 64 * 1024 ** 2;
 const HOLD_ON_INPUT = `
@@ -34,10 +34,10 @@ test("memory is the process's share of what it has mapped", async () => {
   try {
     const pid = child.pid ?? 0;
     await once(child.stdout, "data");
-    const before = (await residentBytesOf(pid)) ?? 0;
+    const before = (await memoryOf(pid))?.residentBytes ?? 0;
     child.stdin.write("hold");
     await once(child.stdout, "data");
-    expect(((await residentBytesOf(pid)) ?? 0) - before).toBeGreaterThan(HELD_BYTES * 0.8);
+    expect(((await memoryOf(pid))?.residentBytes ?? 0) - before).toBeGreaterThan(HELD_BYTES * 0.8);
     // Its program is mapped by us, too.
     expect(before).toBeLessThan(await mappedBytes(pid));
   } finally {
@@ -47,5 +47,5 @@ test("memory is the process's share of what it has mapped", async () => {
 
 test("a process that is gone has neither", async () => {
   const none = 2 ** 22 + 1;
-  expect(await Promise.all([cpuSecondsOf(none), residentBytesOf(none)])).toEqual([undefined, undefined]);
+  expect(await Promise.all([cpuSecondsOf(none), memoryOf(none)])).toEqual([undefined, undefined]);
 });

@@ -14,11 +14,23 @@ export async function cpuSecondsOf(pid: number): Promise<number | undefined> {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-/** Memory in bytes, of which pages that n processes have mapped count as one nth; `undefined` when the process is gone. */
-export async function residentBytesOf(pid: number): Promise<number | undefined> {
+interface ProcessMemory {
+  /** Pages that n processes have mapped count as one nth. */
+  readonly residentBytes: number;
+  /** Pages that no other process has mapped. */
+  readonly ownBytes: number;
+}
+
+/** `undefined` when the process is gone. */
+export async function memoryOf(pid: number): Promise<ProcessMemory | undefined> {
   const text = await readProc(pid, "smaps_rollup");
-  const kib = /^Pss:\s+(\d+) kB$/m.exec(text ?? "")?.[1];
-  return kib === undefined ? undefined : Number(kib) * 1024;
+  const sumOf = (field: RegExp): number | undefined => {
+    const found = [...(text ?? "").matchAll(field)];
+    return found.length === 0 ? undefined : found.reduce((sum, [, kib]) => sum + Number(kib) * 1024, 0);
+  };
+  const residentBytes = sumOf(/^Pss:\s+(\d+) kB$/gm);
+  const ownBytes = sumOf(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm);
+  return residentBytes === undefined || ownBytes === undefined ? undefined : { residentBytes, ownBytes };
 }
 
 async function readProc(pid: number, file: string): Promise<string | undefined> {

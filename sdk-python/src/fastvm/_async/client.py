@@ -19,6 +19,7 @@ from .._tar_process import local_tar_flavor
 from .._waiting import DEFAULT_POLL_SECONDS, DEFAULT_WAIT_SECONDS, Patience
 from .blocking import in_thread, sleep
 from .builds import AsyncBuildContexts, AsyncBuilds
+from .disk_usage import AsyncDiskUsages
 from .download import download
 from .http import AsyncHttp
 from .quotas import AsyncQuotas
@@ -62,6 +63,7 @@ class AsyncFastvmClient:
         self.builds = AsyncBuilds(self._http)
         self.build_contexts = AsyncBuildContexts(self._http)
         self.quotas = AsyncQuotas(self._http)
+        self.disk_usage = AsyncDiskUsages(self._http)
         self.me = AsyncMe(self._http)
 
     @property

@@ -124,6 +124,53 @@ class DeleteResponse(Model):
 
 
 @dataclass(eq=False, repr=False)
+class DiskShare(Model):
+    id: str
+    """Of the VM or snapshot."""
+    used_bytes: int
+    """What its files take: disk, captured memory and whatever else there is."""
+    own_bytes: int
+    """Of these, what comes free when it alone is deleted; the rest it shares with others, or with a template."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "used_bytes": "usedBytes",
+        "own_bytes": "ownBytes",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class DiskUsage(Model):
+    host: DiskUsageHost
+    used_bytes: int
+    """What all VMs and snapshots below take together; what they share counts once."""
+    vms: List[DiskShare]
+    snapshots: List[DiskShare]
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "used_bytes": "usedBytes",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "host": Ref("DiskUsageHost"),
+        "vms": Many(Ref("DiskShare")),
+        "snapshots": Many(Ref("DiskShare")),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class DiskUsageHost(Model):
+    total_bytes: int
+    """Of the filesystem on which VMs lie, for all organisations."""
+    free_bytes: int
+    """What is free there."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "total_bytes": "totalBytes",
+        "free_bytes": "freeBytes",
+    }
+
+
+@dataclass(eq=False, repr=False)
 class EgressMode(Model):
     """`custom`: denials win; with `allow_cidrs` all else is denied."""
 
@@ -1084,6 +1131,8 @@ class VMStatsMemoryMiB(Model):
     """What the guest has."""
     resident: float
     """What it takes of the host's memory; pages that VMs share count in parts. 0 while it does not run."""
+    own: Optional[float] = None
+    """What no other process has of it; 0 while it does not run."""
 
 
 @dataclass(eq=False, repr=False)

@@ -10,6 +10,7 @@ from .models import (
     BackgroundExec,
     ConsoleTokenResponse,
     DeleteResponse,
+    DiskUsage,
     ExecOutput,
     ExecVMResponse,
     FileInfo,
@@ -119,3 +120,4 @@ UPDATE_SNAPSHOT: Route[Snapshot] = Route(
 )
 DELETE_SNAPSHOT: Route[DeleteResponse] = Route("DELETE", "/v1/snapshots/{snapshotId}", answer=Ref("DeleteResponse"))
 GET_QUOTAS: Route[OrgQuotaUsage] = Route("GET", "/v1/org/quotas", answer=Ref("OrgQuotaUsage"))
+GET_DISK_USAGE: Route[DiskUsage] = Route("GET", "/v1/org/disk", answer=Ref("DiskUsage"))

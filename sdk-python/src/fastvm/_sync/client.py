@@ -20,6 +20,7 @@ from .._tar_process import local_tar_flavor
 from .._waiting import DEFAULT_POLL_SECONDS, DEFAULT_WAIT_SECONDS, Patience
 from .blocking import in_thread, sleep
 from .builds import BuildContexts, Builds
+from .disk_usage import DiskUsages
 from .download import download
 from .http import Http
 from .quotas import Quotas
@@ -63,6 +64,7 @@ class FastvmClient:
         self.builds = Builds(self._http)
         self.build_contexts = BuildContexts(self._http)
         self.quotas = Quotas(self._http)
+        self.disk_usage = DiskUsages(self._http)
         self.me = Me(self._http)
 
     @property

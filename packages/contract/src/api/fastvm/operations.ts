@@ -16,6 +16,7 @@ import { FileFetchBodySchema, FilePresignBodySchema, FilePresignSchema } from ".
 import { HealthSchema } from "./schemas/health.ts";
 import { ForkBodySchema, ForkResultSchema, LaunchBodySchema, UpdateVmBodySchema } from "./schemas/launch.ts";
 import { VmLogsSchema } from "./schemas/logs.ts";
+import { DiskUsageSchema } from "./schemas/disk-usage.ts";
 import { QuotasSchema } from "./schemas/quotas.ts";
 import { CreateSnapshotBodySchema, SnapshotSchema, UpdateSnapshotBodySchema } from "./schemas/snapshot.ts";
 import {
@@ -439,6 +440,15 @@ export const OPERATIONS = {
     summary: "What the organisation may use and what it uses",
     description: "Paused, stopped and failed VMs count against nothing.",
     responses: { 200: QuotasSchema },
+    errors: [],
+  },
+  getDiskUsage: {
+    method: "GET",
+    path: "/v1/org/disk",
+    tag: "Organisation",
+    summary: "What VMs and snapshots take of the host's disk",
+    description: "Read from the files as they are: it takes longer the more there are.",
+    responses: { 200: DiskUsageSchema },
     errors: [],
   },
 } as const satisfies Record<string, Operation>;

@@ -14,7 +14,15 @@ import type { CallOptions } from "../call-options.ts";
 import type { FileModeOptions } from "../file-access.ts";
 import type { ExecSpec } from "../exec-spec.ts";
 import type { ExecEvent, ExecSession, GuestTarget } from "../guest-access.ts";
-import type { VmLog, VmUsage, WorkerCapacity, WorkerEvent, WorkerInventory } from "../host-state.ts";
+import type {
+  DiskUsage,
+  DiskUsers,
+  VmLog,
+  VmUsage,
+  WorkerCapacity,
+  WorkerEvent,
+  WorkerInventory,
+} from "../host-state.ts";
 import type { CaptureResult } from "../snapshot-holding.ts";
 import type { VmDeadline } from "../vm-life.ts";
 import type { ForkChild, ForkResult, LaunchResult, ResumeOptions, VmSpec } from "../vm-transitions.ts";
@@ -163,6 +171,10 @@ export class RemoteWorker extends RemoteFiles implements WorkerPort, AsyncDispos
 
   async stats(vmId: VmId): Promise<VmUsage> {
     return (await this.#peer.call("stats", [vmId])) as VmUsage;
+  }
+
+  async diskUsage(of: DiskUsers): Promise<DiskUsage> {
+    return (await this.#peer.call("diskUsage", [of])) as DiskUsage;
   }
 
   async consoleLog(vmId: VmId): Promise<VmLog> {

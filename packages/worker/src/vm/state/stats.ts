@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { VmUsage } from "@fastvm/contract";
 import { DISK_FOLDER } from "../../disk/chain.ts";
 import { isErrno } from "../../files/errno.ts";
-import { cpuSecondsOf, residentBytesOf } from "../../processes/process-usage.ts";
+import { cpuSecondsOf, memoryOf } from "../../processes/process-usage.ts";
 import type { Vm } from "./vm.ts";
 import { pausedFolder } from "./worker-context.ts";
 import type { WorkerContext } from "./worker-context.ts";
@@ -28,15 +28,15 @@ async function processUsage(vm: Vm): Promise<VmUsage["process"]> {
   const startedAt = performance.now();
   const before = await cpuSecondsOf(pid);
   await sleep(LOAD_WINDOW_MS);
-  const [after, residentBytes] = await Promise.all([cpuSecondsOf(pid), residentBytesOf(pid)]);
+  const [after, memory] = await Promise.all([cpuSecondsOf(pid), memoryOf(pid)]);
   const seconds = (performance.now() - startedAt) / 1000;
   // It ended while we looked; that is told by the VM's status.
-  if (before === undefined || after === undefined || residentBytes === undefined) return undefined;
+  if (before === undefined || after === undefined || memory === undefined) return undefined;
   return {
     uptimeMs: Math.max(0, Date.now() - runningSinceMs),
     cpuSeconds: after,
     cpuPercent: Math.round((100 * (after - before)) / seconds),
-    residentBytes,
+    ...memory,
   };
 }
 

@@ -17,6 +17,7 @@ export const VmStatsSchema = Type.Object(
       resident: Amount(
         "What it takes of the host's memory; pages that VMs share count in parts. 0 while it does not run.",
       ),
+      own: Type.Optional(Amount("What no other process has of it; 0 while it does not run.")),
     }),
     diskBytes: Type.Object({
       limit: Count("The size of its disk."),

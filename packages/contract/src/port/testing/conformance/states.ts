@@ -54,6 +54,9 @@ export function describeStates(tester: () => PortTester): void {
     const deadline = tester().worker.setDeadline(vmId, { atMs: Date.now() + 1e6, action: "pause" });
     await expect(deadline).rejects.toMatchObject({ code: "vm_wrong_state" });
     expect((await tester().worker.stats(vmId)).disk.usedBytes).toBeGreaterThan(0);
+    const { vms, snapshots } = await tester().worker.diskUsage({ vmIds: [vmId], snapshotIds: [] });
+    expect(vms).toEqual([{ usedBytes: expect.any(Number), ownBytes: expect.any(Number) }]);
+    expect(snapshots).toEqual([]);
     expect((await tester().worker.consoleLog(vmId)).console).toBeInstanceOf(Uint8Array);
     expect(await tester().worker.networkReport(vmId)).toBeUndefined();
     await tester().worker.deleteVm(vmId);

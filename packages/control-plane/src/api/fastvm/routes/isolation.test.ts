@@ -98,6 +98,7 @@ const CASES: Record<OperationId, Case> = {
   updateSnapshot: hidden(() => ({ name: "renamed" })),
   deleteSnapshot: hidden(),
   getQuotas: { sight: "own" },
+  getDiskUsage: { sight: "own" },
 };
 
 /** The ways to name a thing: its id, the beginning of it, its name. */
@@ -176,6 +177,7 @@ async function everythingOf(api: TestApp, { vm, snapshot, downloadUrl }: Things)
     "snapshots",
     "me/ssh-keys",
     "org/quotas",
+    "org/disk",
     `vms/${vm.id}/services`,
     `vms/${vm.id}/ssh-keys`,
   ];
@@ -249,6 +251,19 @@ describe("what one organisation has", () => {
     const { usage } = (await api.call("GET /v1/org/quotas", undefined, { key: OTHER_KEY })).body;
     expect(usage).toEqual({ vcpu: 0, memoryMiB: 0, diskGiB: 0, snapshotCount: 0 });
     expect((await api.call("GET /v1/org/quotas")).body.usage).toMatchObject({ vcpu: 1, snapshotCount: 1 });
+  });
+
+  test("takes no room on the disk that is shown to another", async () => {
+    await using api = await testApp();
+    const { vm, snapshot } = await fill(api);
+    const other = (await api.call("GET /v1/org/disk", undefined, { key: OTHER_KEY })).body;
+    expect(other).toMatchObject({ usedBytes: 0, vms: [], snapshots: [] });
+    const share = { usedBytes: 4096, ownBytes: 1024 };
+    expect((await api.call("GET /v1/org/disk")).body).toMatchObject({
+      usedBytes: 8192,
+      vms: [{ id: vm.id, ...share }],
+      snapshots: [{ id: snapshot.id, ...share }],
+    });
   });
 
   test("opens no VM of another: SSH keys go to their organisation's VMs only", async () => {

@@ -4,6 +4,7 @@ import { registerHealth } from "./health.ts";
 import { registerMetrics } from "./metrics.ts";
 import { registerOpenapi } from "./openapi.ts";
 import { registerMySshKeys } from "./me/ssh-keys.ts";
+import { registerGetDiskUsage } from "./org/get-disk-usage.ts";
 import { registerGetQuotas } from "./org/get-quotas.ts";
 import { registerCreateSnapshot } from "./snapshots/create.ts";
 import { registerDeleteSnapshot } from "./snapshots/delete.ts";
@@ -62,4 +63,5 @@ export function registerRoutes(api: FastvmScope): void {
   registerUpdateSnapshot(api);
   registerDeleteSnapshot(api);
   registerGetQuotas(api);
+  registerGetDiskUsage(api);
 }

@@ -8,7 +8,13 @@ test("stats are what the worker measures, beside what the VM may use", async () 
   await using api = await testApp();
   const { id } = (await api.call("POST /v1/vms", { machineType: "c1m2", diskGiB: 12 })).body;
   api.worker.usage = {
-    process: { uptimeMs: 5000, cpuSeconds: 1.25, cpuPercent: 40, residentBytes: 100.26 * MIB },
+    process: {
+      uptimeMs: 5000,
+      cpuSeconds: 1.25,
+      cpuPercent: 40,
+      residentBytes: 100.26 * MIB,
+      ownBytes: 60 * MIB,
+    },
     disk: { usedBytes: 700 * MIB, ownBytes: 3 * MIB },
   };
   expect(await api.call(`GET /v1/vms/${id}/stats`)).toMatchObject({
@@ -18,7 +24,7 @@ test("stats are what the worker measures, beside what the VM may use", async () 
       uptimeMs: 5000,
       cpuSeconds: 1.25,
       cpuPercent: 40,
-      memoryMiB: { limit: 2048, resident: 100.3 },
+      memoryMiB: { limit: 2048, resident: 100.3, own: 60 },
       diskBytes: { limit: 12 * 1024 * MIB, used: 700 * MIB, own: 3 * MIB },
       network: {
         sent: { packets: 40, bytes: expect.any(Number) },

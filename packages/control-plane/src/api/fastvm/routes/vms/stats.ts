@@ -19,7 +19,11 @@ function statsView({ vm, usage, network }: VmFigures): VmStats {
     uptimeMs: process?.uptimeMs ?? 0,
     cpuSeconds: process?.cpuSeconds ?? 0,
     cpuPercent: process?.cpuPercent ?? 0,
-    memoryMiB: { limit: vm.memoryMib, resident: tenths((process?.residentBytes ?? 0) / MIB) },
+    memoryMiB: {
+      limit: vm.memoryMib,
+      resident: tenths((process?.residentBytes ?? 0) / MIB),
+      own: tenths((process?.ownBytes ?? 0) / MIB),
+    },
     diskBytes: {
       limit: vm.diskGib * GIB,
       used: usage?.disk.usedBytes ?? 0,
