@@ -22,6 +22,10 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<OperationId, object>>> = {
   updateVm: { name: "worker-2", metadata: { team: "search" } },
   forkVm: { count: 2, names: ["left", "right"] },
   execInVm: { command: ["sh", "-c", "echo hello"], timeoutSec: 60 },
+  startExec: { command: ["bash", "-l"], pty: { cols: 80, rows: 24 } },
+  writeExecStdin: { data: "ZWNobyBoZWxsbwo=" },
+  signalExec: { signal: "SIGINT" },
+  resizeExec: { cols: 120, rows: 40 },
   presignFile: { path: "/root/data.csv" },
   fetchFile: {
     url: `http://localhost:8800/staging/${VM_ID}/3f2a?method=GET&signature=0a1b`,

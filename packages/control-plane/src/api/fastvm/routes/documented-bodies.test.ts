@@ -37,10 +37,23 @@ beforeEach(async () => {
   const vm = (await api.call("POST /v1/vms", { machineType: "c1m2", name: "worker-1" })).body;
   const snapshot = (await api.call("POST /v1/snapshots", { vmId: vm.id })).body;
   api.worker.files.set(`${vm.id}:/root/data.csv`, Buffer.from("a,b"));
-  ids = { vmId: vm.id, snapshotId: snapshot.id, serviceName: "web" };
+  ids = { vmId: vm.id, snapshotId: snapshot.id, serviceName: "web", execId: await terminalIn(vm.id) };
 });
 
 afterEach(() => api[Symbol.asyncDispose]());
+
+/** One that goes on. */
+async function terminalIn(vmId: string): Promise<string> {
+  const { command } = api.worker;
+  api.worker.command = async function* () {
+    await new Promise(() => undefined);
+    yield* [];
+  };
+  const body = { command: ["sh"], pty: { cols: 80, rows: 24 } };
+  const { id } = (await api.call(`POST /v1/vms/${vmId}/execs`, body)).body;
+  api.worker.command = command;
+  return id;
+}
 
 const fill = (route: string) => route.replaceAll(/\{(\w+)\}/g, (_all, name: string) => ids[name] ?? "");
 
