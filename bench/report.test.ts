@@ -34,11 +34,11 @@ describe("the report", () => {
   });
 
   test("holds a pause against the bound of its p50, and of its p99 where there are samples for one", () => {
-    const median = { pause_2gib_1mib_idle_ms_p50: 6 };
-    expect(renderReport(median, FACTS)).toContain("| 6.00 ms | – | – | met |");
-    const within = { ...median, pause_2gib_1mib_idle_ms_p99: 19, floor_pause_2gib_1mib_idle_ms_p50: 5 };
+    const measured = { pause_2gib_1mib_idle_ms_p50: 6 };
+    expect(renderReport(measured, FACTS)).toContain("| 6.00 ms | – | – | met |");
+    const within = { ...measured, pause_2gib_1mib_idle_ms_p99: 19, floor_pause_2gib_1mib_idle_ms_p50: 5 };
     expect(renderReport(within, FACTS)).toContain("| 6.00 ms (p99 19.0) | 5.00 ms | 1.20 | met |");
-    expect(renderReport({ ...median, pause_2gib_1mib_idle_ms_p99: 21 }, FACTS)).toContain("**NOT met**");
+    expect(renderReport({ ...measured, pause_2gib_1mib_idle_ms_p99: 21 }, FACTS)).toContain("**NOT met**");
     expect(renderReport({ pause_8gib_16mib_compiling_ms_p50: 11 }, FACTS)).toContain(
       "**NOT met** (limit 10.0)",
     );

@@ -8,6 +8,12 @@ import type { PortTester } from "../worker-lab.ts";
 const SHORT_MS = 100;
 
 export function describeSilence(tester: () => PortTester): void {
+  describeMuteGuest(tester);
+  describeStillQemu(tester);
+  describeHungTools(tester);
+}
+
+function describeMuteGuest(tester: () => PortTester): void {
   test("who asks a silent guest is free to go, and it is captured and deleted as it is", async () => {
     const vmId = await tester().launched();
     const snapshotId = newSnapshotId();
@@ -32,7 +38,9 @@ export function describeSilence(tester: () => PortTester): void {
     }
     expect(await tester().found(vmId)).toBeUndefined();
   });
+}
 
+function describeStillQemu(tester: () => PortTester): void {
   test.each(["pause", "createSnapshot", "fork"] as const)(
     "a %s of a QEMU that stands still holds up nobody, and ends with the VM",
     async (capture) => {
@@ -74,7 +82,9 @@ export function describeSilence(tester: () => PortTester): void {
     await tester().answers(vmId);
     await tester().worker.deleteVm(vmId);
   });
+}
 
+function describeHungTools(tester: () => PortTester): void {
   test("who changes a policy while the host's tools hang is free to go, and the next policy is in force", async () => {
     const { hangNetworkTools } = tester().lab;
     if (hangNetworkTools === undefined) return;
