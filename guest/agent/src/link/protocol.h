@@ -100,6 +100,9 @@ enum field_tag {
     TAG_CUT = 86,
 };
 
+/* What agents of before did not know, and would take for garbage. */
+enum ability { ABLE_VERBS = 1, ABLE_JOBS = 2 };
+
 enum job_verb {
     JOB_START = 1,
     JOB_ATTACH = 2,

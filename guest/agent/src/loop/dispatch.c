@@ -40,10 +40,10 @@ static void welcome(struct agent *agent)
     struct __attribute__((packed)) {
         uint8_t nonce[NONCE_BYTES];
         uint16_t version;
-        uint16_t zero16;
+        uint16_t abilities;
         uint32_t zero32;
         uint8_t boot_id[BOOT_ID_BYTES];
-    } answer = {.version = PROTOCOL_VERSION};
+    } answer = {.version = PROTOCOL_VERSION, .abilities = ABLE_VERBS | ABLE_JOBS};
     memcpy(answer.nonce, agent->link.nonce, NONCE_BYTES);
     read_boot_id(answer.boot_id);
     link_send(&agent->link, KIND_WELCOME, 0, &answer, sizeof answer);

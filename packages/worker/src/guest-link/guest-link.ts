@@ -21,7 +21,7 @@ import type { LinkAddress } from "./link-connection.ts";
 import { LinkConnection } from "./link-connection.ts";
 import type { LinkStream, StreamPort } from "./link-stream.ts";
 import { Pings } from "./pings.ts";
-import { Kind, LINK_STREAM } from "./protocol.ts";
+import { Ability, Kind, LINK_STREAM } from "./protocol.ts";
 import { SilenceWatch } from "./silence-watch.ts";
 import { StreamTable } from "./stream-table.ts";
 import { VerbStream, type VerbRequest } from "./verb-stream.ts";
@@ -172,6 +172,7 @@ export class GuestLink implements AsyncDisposable {
     request: VerbRequest,
     options: StreamOptions = {},
   ): AsyncGenerator<readonly RawField[], void, undefined> {
+    this.#need(Ability.VERBS, "verbs on files");
     const stream = this.#open(options.signal, (id) => new VerbStream(id, this.#port, request));
     try {
       for (let told = await stream.read(); told !== undefined; told = await stream.read()) yield told;
@@ -185,6 +186,7 @@ export class GuestLink implements AsyncDisposable {
     request: readonly Field[],
     options: StreamOptions & { readonly input?: Uint8Array } = {},
   ): Promise<readonly RawField[]> {
+    this.#need(Ability.JOBS, "commands in the background");
     const stream = this.#open(options.signal, (id) => new JobStream(id, this.#port, request));
     if (options.input !== undefined) stream.write(options.input);
     return await stream.done;
@@ -192,6 +194,7 @@ export class GuestLink implements AsyncDisposable {
 
   /** Resolves when the job was found. Rejects like `writeFile`. */
   async attachJob(request: readonly Field[], options: StreamOptions = {}): Promise<JobView> {
+    this.#need(Ability.JOBS, "commands in the background");
     const view = this.#open(options.signal, (id) => new JobView(id, this.#port, request));
     await view.placed;
     return view;
@@ -290,6 +293,12 @@ export class GuestLink implements AsyncDisposable {
         new FastvmError("guest_unresponsive", "it does not read its answers", { cause: error }),
       );
     }
+  }
+
+  /** An agent that does not know a frame's kind would take it for garbage, and the link would be lost with all its streams. */
+  #need(ability: number, what: string): void {
+    if (this.#connection.lost !== undefined || (this.#connection.abilities & ability) !== 0) return;
+    throw new FastvmError("vm_wrong_state", `its agent is of before ${what}; launch a new VM for them`);
   }
 
   #open<S extends LinkStream>(signal: AbortSignal | undefined, make: (id: number) => S): S {

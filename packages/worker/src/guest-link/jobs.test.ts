@@ -89,6 +89,17 @@ describe("a real agent", () => {
   });
 });
 
+test("an agent of before is not asked what it would take for garbage", async () => {
+  await using guest = await ScriptedGuest.start();
+  guest.onHello = () => guest.welcome(1, 0);
+  await using link = await guest.connect();
+  const refusal = { code: "vm_wrong_state" };
+  await expect(link.askJobs(jobRequests.list())).rejects.toMatchObject(refusal);
+  await expect(link.attachJob(jobRequests.attach("x", 0, true))).rejects.toMatchObject(refusal);
+  await expect(link.verb({ verb: 1, path: "/" }).next()).rejects.toMatchObject(refusal);
+  expect(guest.of(Kind.OPEN_JOB)).toEqual([]);
+});
+
 describe("a hostile guest", () => {
   async function attached(guest: ScriptedGuest, link: GuestLink) {
     const attaching = link.attachJob(jobRequests.attach("x", 0, true));

@@ -49,6 +49,7 @@ export class LinkConnection {
   #socket: Socket | undefined;
   #writer: LinkWriter | undefined;
   #bootId = "";
+  #abilities = 0;
   #lost: FastvmError | undefined;
 
   constructor(handler: LinkHandler) {
@@ -64,6 +65,11 @@ export class LinkConnection {
   /** In the usual text form; empty before the handshake. */
   get bootId(): string {
     return this.#bootId;
+  }
+
+  /** Bits of `Ability`. */
+  get abilities(): number {
+    return this.#abilities;
   }
 
   /** Why the link is gone; `undefined` while it stands. */
@@ -152,6 +158,7 @@ export class LinkConnection {
       this.lose(new FastvmError("guest_unresponsive", `its agent speaks version ${version} of the link`));
       return;
     }
+    this.#abilities = payload.readUInt16LE(NONCE_BYTES + 2);
     const id = payload.toString("hex", BOOT_ID_OFFSET, WELCOME_BYTES);
     this.#bootId = id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
     this.#welcome.resolve();

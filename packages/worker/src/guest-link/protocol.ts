@@ -20,7 +20,7 @@ export const PROTOCOL_VERSION = 1;
 export const HELLO_MAGIC = "FASTVM-LINK-V1\r\n";
 export const GENERATION_BYTES = 16;
 export const NONCE_BYTES = 16;
-/** nonce, u16 version, u16 zero, u32 zero, boot id. */
+/** nonce, u16 version, u16 abilities, u32 zero, boot id. */
 export const WELCOME_BYTES = 40;
 
 /** Payload that one side may have under way on one stream, without being given credit. */
@@ -34,6 +34,9 @@ export const GUEST_STREAM_BIT = 0x8000_0000;
 export const LINK_STREAM = 0;
 /** code, errno, nanoseconds; a diagnostic follows. */
 export const EXIT_BYTES = 16;
+
+/** Bits of WELCOME: what agents of states captured long ago do not know, and would take for garbage. */
+export const Ability = { VERBS: 1, JOBS: 2 } as const;
 
 export const Kind = {
   HELLO: 1,

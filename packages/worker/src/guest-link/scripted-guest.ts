@@ -73,10 +73,12 @@ export class ScriptedGuest implements AsyncDisposable {
     });
   }
 
-  welcome(version = 1): void {
+  /** By default it claims to know all that there is. */
+  welcome(version = 1, abilities = 0xffff): void {
     const payload = Buffer.alloc(40);
     payload.set(this.nonce);
     payload.writeUInt16LE(version, NONCE_BYTES);
+    payload.writeUInt16LE(abilities, NONCE_BYTES + 2);
     payload.set(BOOT_ID, 24);
     this.send(Kind.WELCOME, 0, payload);
   }
