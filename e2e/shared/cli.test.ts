@@ -50,6 +50,16 @@ describe("the command line", () => {
     });
   });
 
+  test("leaves a command running, lists it, attaches to it and ends it", async () => {
+    const id = await good(["exec", "-d", "--cwd", "/tmp", "dev", "pwd; sleep 4811"]);
+    expect(await good(["ps", "dev"])).toMatch(new RegExp(`${id.slice(0, 8)} +\\d+ +running .*sleep 4811`));
+    expect(await good(["ps", "dev", "-q"])).toBe(id);
+    expect(await good(["kill", "dev", id.slice(0, 8), "-s", "TERM"])).toBe("");
+    expect(await cli(["attach", "dev", id])).toEqual({ exitCode: 143, stdout: "/tmp\n", stderr: "" });
+    expect((await cli(["kill", "dev", id])).stderr).toContain("has ended already");
+    expect((await cli(["attach", "dev", "zzz"])).stderr).toContain("no command zzz");
+  });
+
   test("sends what is piped into it, byte for byte", async () => {
     const bytes = randomBytes(1024 * 1024);
     expect(await good(["exec", "dev", "sha256sum"], bytes)).toBe(

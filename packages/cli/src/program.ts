@@ -18,6 +18,7 @@ import { dfCommand } from "./commands/df.ts";
 import { quotaCommand } from "./commands/quota.ts";
 import { serviceCommand } from "./commands/service.ts";
 import { snapshotCommand } from "./commands/snapshot/snapshot.ts";
+import { attachCommand, killCommand, psCommand } from "./commands/vm/background.ts";
 import { consoleCommand } from "./commands/vm/console.ts";
 import { execCommand } from "./commands/vm/exec.ts";
 import { launchCommand } from "./commands/vm/launch.ts";
@@ -52,6 +53,9 @@ export function buildProgram(): Command {
     launchCommand("default"),
     runCommand(),
     execCommand(),
+    psCommand(),
+    attachCommand(),
+    killCommand(),
     consoleCommand(),
     sshCommand(),
     logsCommand(),

@@ -35,6 +35,22 @@ def test_fork_pause_and_resume(ours: Any, launch: Any) -> None:
     assert ours.vms.run(child, command="cat /dev/shm/memory").stdout == "kept\n"
 
 
+def test_commands_in_the_background(ours: Any, vm: Any) -> None:
+    command = ours.vms.commands.start(vm, "echo begun; read name; echo hello $name; exit 4", keep_stdin=True)
+    command.send_stdin("world\n")
+    same = ours.vms.commands.connect(vm, command.id)
+    heard = []
+    finished = same.wait(on_stdout=heard.append)
+    assert (finished.exit_code, finished.stdout, finished.lost_bytes) == (4, "begun\nhello world\n", 0)
+    assert b"".join(heard).decode() == finished.stdout
+    assert same.refresh().status == "exited" and command.id in [each.id for each in ours.vms.commands.list(vm)]
+    assert not command.kill()
+    terminal = ours.vms.pty.create(vm, cols=100, rows=30)
+    ours.vms.pty.send_input(vm, terminal.id, "stty size; exit 3\r")
+    assert "30 100" in terminal.wait().stdout
+    assert ours.vms.url(vm, 8080) == ours.vms.url(vm, "port-8080")
+
+
 def test_stats_logs_and_hits(ours: Any, vm: Any) -> None:
     stats = ours.vms.stats(vm)
     assert stats.status == "running" and stats.memory_mi_b.limit == 2048 and stats.disk_bytes.limit == 10 * 2**30
