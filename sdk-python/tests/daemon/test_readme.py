@@ -24,7 +24,7 @@ def programs() -> List[Tuple[int, str]]:
 
 
 def test_there_are_programs() -> None:
-    assert len(programs()) == 9
+    assert len(programs()) == 10
     languages = {match.group(1) for match in BLOCK.finditer((ROOT / "README.md").read_text(encoding="utf-8"))}
     assert languages == {"python", "sh"}
 
