@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { request } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { FastvmError, MAX_BODY_BYTES } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { eventually } from "../../../../testing/eventually.ts";
@@ -95,6 +97,54 @@ describe("a file", () => {
     const [answer] = await once(sent, "response");
     expect([answer.statusCode, answer.headers.connection]).toEqual([409, "close"]);
     sent.destroy();
+  });
+});
+
+describe("of a file without end no more is taken than the other side takes", () => {
+  const PIECE = Buffer.alloc(65_536);
+  /** Sockets and streams hold some; what grows without end is never found to stand still. */
+  const MOST_PIECES = 1024;
+  let taken: number;
+
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    for (taken = 0; ; taken += 1) yield PIECE;
+  }
+
+  const standsStill = () =>
+    eventually(async () => {
+      const before = taken;
+      await sleep(50);
+      expect(taken).toBe(before);
+      expect(taken).toBeGreaterThan(0);
+    });
+
+  test("by a client that does not read", async () => {
+    api.worker.readFile = async () => endless();
+    const { port } = await listening();
+    const path = `/v1/vms/${vm}/files/content?path=x`;
+    const asked = request({ port, path, headers: { "x-api-key": TEST_KEY } }).end();
+    asked.on("error", () => undefined);
+    const [answer] = await once(asked, "response");
+    await standsStill();
+    expect(taken).toBeLessThan(MOST_PIECES);
+    answer.on("error", () => undefined).destroy();
+  });
+
+  test("by a guest that does not", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    api.worker.writeFile = async (_vmId, _path, content) => {
+      await content[Symbol.asyncIterator]().next();
+      await promise;
+    };
+    const { port } = await listening();
+    const path = `/v1/vms/${vm}/files/content?path=x`;
+    const sent = request({ method: "PUT", port, path, headers: { "x-api-key": TEST_KEY } });
+    sent.on("error", () => undefined);
+    Readable.from(endless()).pipe(sent);
+    await standsStill();
+    expect(taken).toBeLessThan(MOST_PIECES);
+    sent.destroy();
+    resolve();
   });
 });
 
