@@ -6,9 +6,8 @@ const PIECE_MIB = 16;
 /** A file of so many functions keeps the compiler busy for some seconds. */
 const FUNCTIONS = 100;
 const FUNCTION =
-  'int f$i(int a,int b){int s=0;for(int j=0;j<a;j++){s+=j*b^$i;if(s>b)s-=a;}return s+printf("%d",s);}';
-const WRITE_SOURCE = `for i in $(seq ${FUNCTIONS}); do echo '${FUNCTION}' | sed "s/\\$i/$i/g"; done`;
-const PREPARE_COMPILE = `(echo '#include <stdio.h>'; ${WRITE_SOURCE}) > /tmp/functions.c`;
+  'int f&(int a,int b){int s=0;for(int j=0;j<a;j++){s+=j*b^&;if(s>b)s-=a;}return s+printf("%d",s);}';
+const PREPARE_COMPILE = `(echo '#include <stdio.h>'; seq ${FUNCTIONS} | sed 's/.*/${FUNCTION}/') > /tmp/functions.c`;
 export const COMPILE = "gcc -O1 -c /tmp/functions.c -o /tmp/functions.o";
 const CALM = "/run/calm";
 

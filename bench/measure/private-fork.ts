@@ -13,8 +13,9 @@ import { readMemory } from "./memory.ts";
 
 const PRIVATE_MIB = 1300;
 const MANY = 10;
-/** Ten take some seconds. */
-const MANY_DIVISOR = 5;
+/** One takes a third of a second, ten take some. */
+const ONE_DIVISOR = 2;
+const MANY_DIVISOR = 8;
 /** Children write their new identities out. */
 const SETTLE_MS = 2_000;
 
@@ -36,7 +37,7 @@ export async function measurePrivateForks(session: Session, rounds: number): Pro
   const [idleForks, grownForks] = [new Forks(session, idle.vm), new Forks(session, grown.vm)];
   // The first capture of each copies all that it has; what is measured are those that follow.
   for (const forks of [idleForks, grownForks]) await forks.fork(1);
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < Math.ceil(rounds / ONE_DIVISOR); round++) {
     for (const forks of [idleForks, grownForks]) forks.oneMs.push(await forks.fork(1));
   }
   for (let round = 0; round < Math.ceil(rounds / MANY_DIVISOR); round++) {

@@ -16,7 +16,7 @@ import { COMPILE, GrownVm } from "./grown-vm.ts";
 
 const WRITE_FAULT = fileURLToPath(new URL("../floor/write-fault.py", import.meta.url));
 /** A compile takes seconds under emulation, and has as many faults as the one before. */
-const ROUNDS_DIVISOR = 5;
+const ROUNDS_DIVISOR = 8;
 const NS_PER_US = 1_000;
 
 interface WriteFaultSamples {
