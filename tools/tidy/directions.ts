@@ -52,6 +52,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
   "packages/worker/src": [
     ["recovery"],
     ["vm/transitions"],
+    ["image-build"],
     ["vm/restore", "template"],
     ["vm/capture", "vm/guest"],
     ["vm/state"],

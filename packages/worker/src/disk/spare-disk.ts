@@ -1,0 +1,42 @@
+/** A file behind one of the spare disks that every machine has, while its guest runs. The guest has to let go of the device before. */
+import type { QmpClient } from "../qemu/qmp-client.ts";
+import { spareDiskDevice } from "../qemu/machine.ts";
+
+/** All files lie in QEMU's working directory, readable by its user. */
+type SpareFile =
+  /** Written as it is, without any format. */
+  | { readonly kind: "raw"; readonly file: string }
+  /** Only read: writes, which the device has promised to take, go to an empty overlay. */
+  | { readonly kind: "read"; readonly file: string; readonly overlay: string };
+
+/** Puts it there in place of what is there; `node` is its name in QEMU from then on. */
+export async function putBehindSpare(
+  qmp: QmpClient,
+  index: number,
+  node: string,
+  behind: SpareFile,
+): Promise<void> {
+  await qmp.execute("blockdev-add", nodeOptions(node, behind));
+  await qmp.execute("qom-set", { path: spareDiskDevice(index), property: "drive", value: node });
+}
+
+/** Closes the file. Nothing may use it any more. */
+export async function closeNode(qmp: QmpClient, node: string): Promise<void> {
+  await qmp.execute("blockdev-del", { "node-name": node });
+}
+
+function nodeOptions(node: string, behind: SpareFile): Record<string, unknown> {
+  if (behind.kind === "raw") {
+    return { driver: "raw", "node-name": node, discard: "unmap", file: fileOptions(behind.file, false) };
+  }
+  return {
+    driver: "qcow2",
+    "node-name": node,
+    file: fileOptions(behind.overlay, false),
+    backing: { driver: "raw", "read-only": true, file: fileOptions(behind.file, true) },
+  };
+}
+
+function fileOptions(filename: string, isReadOnly: boolean): Record<string, unknown> {
+  return { driver: "file", filename, locking: "off", "read-only": isReadOnly };
+}

@@ -1,0 +1,94 @@
+/** A root file system that a VM makes of layers is what umoci makes of them. */
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ROOT } from "../testing/test-worker.ts";
+import { TestContext } from "../testing/test-context.ts";
+import { buildRoot, type LayerToApply } from "./build-root.ts";
+
+const run = promisify(execFile);
+const testing = (name: string): string => fileURLToPath(new URL(`../testing/${name}`, import.meta.url));
+const DIGEST = "0123456789abcdef".repeat(4);
+const DISK_GIB = 1;
+
+let host: TestContext;
+let folder: string;
+let layers: readonly LayerToApply[];
+
+beforeAll(async () => {
+  await mkdir(ROOT, { recursive: true });
+  folder = await mkdtemp(join(ROOT, "layers-"));
+  host = await TestContext.open();
+  const { stdout } = await run("python3", [testing("layered-image.py"), join(folder, "layout")]);
+  layers = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as LayerToApply);
+});
+
+afterAll(async () => {
+  await host[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+async function listing(tree: string): Promise<readonly string[]> {
+  const { stdout } = await run("python3", [testing("tree-listing.py"), tree], { maxBuffer: 1024 ** 2 * 16 });
+  return stdout.trim().split("\n");
+}
+
+const build = (given: readonly LayerToApply[], path = join(folder, "root.raw")): Promise<readonly number[]> =>
+  buildRoot(
+    host.context,
+    { layers: given, diskGib: DISK_GIB, digest: DIGEST, path },
+    new AbortController().signal,
+  );
+
+/** Nobody's VM is left, nor its process, folder or user. */
+async function nothingIsLeft(): Promise<void> {
+  expect(await readdir(join(host.context.config.dataDir, "templating")).catch(() => [])).toEqual([]);
+  expect(host.errors).toEqual([]);
+}
+
+test("all that layers can do to each other comes out as with umoci", async () => {
+  await run("umoci", ["unpack", "--image", `${join(folder, "layout")}:test`, join(folder, "bundle")]);
+  const times = await build(layers);
+  expect(times).toHaveLength(layers.length);
+  const mounted = join(folder, "mounted");
+  await mkdir(mounted);
+  // What is in it we have made ourselves.
+  await run("mount", ["-o", "loop,ro,noload", join(folder, "root.raw"), mounted]);
+  try {
+    expect(await listing(mounted)).toEqual(await listing(join(folder, "bundle", "rootfs")));
+  } finally {
+    await run("umount", [mounted]);
+  }
+  await expect(run("e2fsck", ["-fn", join(folder, "root.raw")])).resolves.toBeDefined();
+  expect((await stat(join(folder, "root.raw"))).mode & 0o777).toBe(0o444);
+  await nothingIsLeft();
+});
+
+test("a layer that is another than the configuration says, no tar, or more than the disk is refused; nothing is left", async () => {
+  const [first] = layers;
+  if (first === undefined) throw new Error("there are no layers");
+  const path = join(folder, "never.raw");
+  await expect(build([{ ...first, diffId: `sha256:${"0".repeat(64)}` }], path)).rejects.toThrow(
+    /is to be sha256:0/,
+  );
+  const noise = join(folder, "noise");
+  await writeFile(noise, Buffer.alloc(10_000, 7));
+  const noTar: LayerToApply = { path: noise, sizeBytes: 10_000, compression: "none", diffId: first.diffId };
+  await expect(build([noTar], path)).rejects.toThrow(/no tar/);
+  const bomb = join(folder, "bomb.gz");
+  await run("sh", ["-c", `head -c 1100M /dev/zero | gzip -1 >${bomb}`]);
+  const { size } = await stat(bomb);
+  await expect(
+    build([{ path: bomb, sizeBytes: size, compression: "gzip", diffId: first.diffId }], path),
+  ).rejects.toMatchObject({
+    code: "image_invalid",
+  });
+  await expect(stat(path)).rejects.toThrow("ENOENT");
+  await nothingIsLeft();
+});

@@ -1,0 +1,93 @@
+/**
+ * A VM of nobody that looks into what strangers made, so that the host need not: restored from the base image's template, without any
+ * network, and gone when its work is done or the daemon ends.
+ */
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { DEFAULT_MACHINE_TYPE, FastvmError, newVmId, parseMachineType } from "@fastvm/contract";
+import type { NetworkPolicy, VmIdentity } from "@fastvm/contract";
+import { exec } from "../vm/guest/exec.ts";
+import { restore } from "../vm/restore/restore.ts";
+import type { Vm } from "../vm/state/vm.ts";
+import { freeHoldings } from "../vm/state/holdings.ts";
+import { templatingFolder } from "../vm/state/worker-context.ts";
+import type { WorkerContext } from "../vm/state/worker-context.ts";
+
+const NOBODY: VmIdentity = { hostname: "build", envVars: {}, authorizedKeys: [] };
+const NOTHING: NetworkPolicy = {
+  ingress: { default: "deny", rules: [] },
+  egress: { default: "deny", rules: [] },
+  dns: { mode: "deny", domains: [], blockBypass: false },
+};
+/** Of what a command prints, for people. */
+const MAX_OUTPUT_CHARS = 4096;
+/** The largest layer, under emulation. */
+const COMMAND_LIMIT_MS = 20 * 60_000;
+
+interface CommandResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class BuildVm implements AsyncDisposable {
+  readonly vm: Vm;
+  readonly #context: WorkerContext;
+  readonly #signal: AbortSignal;
+
+  static async start(context: WorkerContext, signal: AbortSignal): Promise<BuildVm> {
+    const machine = parseMachineType(DEFAULT_MACHINE_TYPE);
+    if (machine === undefined) throw new Error(`${DEFAULT_MACHINE_TYPE} is no machine type`);
+    using _room = await context.admission.admit();
+    const template = await context.templates.ensure({ image: context.image, machine });
+    const { vm } = await restore(context, template, {
+      vmId: newVmId(),
+      life: "first",
+      identity: NOBODY,
+      ttl: undefined,
+      policy: NOTHING,
+      diskGib: template.manifest.diskGib,
+      // What is left there when a daemon starts is ended and removed.
+      folder: join(templatingFolder(context.config), randomUUID()),
+      signal,
+    });
+    return new BuildVm(context, vm, signal);
+  }
+
+  private constructor(context: WorkerContext, vm: Vm, signal: AbortSignal) {
+    this.#context = context;
+    this.vm = vm;
+    this.#signal = signal;
+  }
+
+  /** Nothing of it runs any more; its folder is still there. */
+  async end(): Promise<void> {
+    await this.vm.letGo()?.qemu.kill();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
+    await freeHoldings(this.#context, this.vm);
+  }
+
+  /** `input`: what the command reads. */
+  async run(command: readonly string[], input?: Uint8Array): Promise<CommandResult> {
+    const output = { stdout: "", stderr: "" };
+    const spec = { command, timeoutMs: COMMAND_LIMIT_MS, ...(input === undefined ? {} : { stdin: input }) };
+    for await (const event of await exec(this.vm, spec, { signal: this.#signal })) {
+      if (event.kind === "exit") {
+        if (event.timedOut) throw new FastvmError("image_invalid", "it takes too long to unpack");
+        return { ...output, exitCode: event.exitCode };
+      }
+      output[event.kind] = (output[event.kind] + Buffer.from(event.data).toString()).slice(-MAX_OUTPUT_CHARS);
+    }
+    throw new Error("The command in the build VM has no end");
+  }
+
+  /** As `run`, for what fails only by a fault of ours; its output. */
+  async mustRun(script: string, args: readonly string[] = [], input?: Uint8Array): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.run(["sh", "-ec", script, "build", ...args], input);
+    if (exitCode !== 0) throw new Error(`The build VM failed with ${exitCode}: ${stderr}`);
+    return stdout.trim();
+  }
+}
