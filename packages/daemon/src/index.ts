@@ -4,7 +4,15 @@ export type { DaemonConfig, DaemonFlags } from "./config.ts";
 export { runDoctor } from "./doctor.ts";
 export type { DoctorCheck } from "./doctor-check.ts";
 export type { DoctorReport } from "./doctor.ts";
-export { inspectImage, listImages, loadImages, pullImage, removeImage, saveImage } from "./images.ts";
+export {
+  inspectImage,
+  listImages,
+  loadImages,
+  pullImage,
+  removeImage,
+  saveImage,
+  warmImage,
+} from "./images.ts";
 export type { Image, ImageDetails } from "./images.ts";
 export { askOperator } from "./operator-request.ts";
 export { createKey, createOrganisation, listKeys, listOrganisations, removeKey } from "./organisations.ts";

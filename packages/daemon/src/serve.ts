@@ -7,7 +7,7 @@ import { bindPort, createControlPlane, openStoreAt } from "@fastvm/control-plane
 import type { BoundPort, ControlPlane, Store, StoreLocation } from "@fastvm/control-plane";
 import { createEdge } from "@fastvm/edge";
 import type { Edge } from "@fastvm/edge";
-import { CLOSED_FOLDER_MODE, ImageStore, replaceFileDurably, Worker } from "@fastvm/worker";
+import { CLOSED_FOLDER_MODE, replaceFileDurably, Worker } from "@fastvm/worker";
 import { pino } from "pino";
 import type { Logger } from "pino";
 import type { DaemonConfig } from "./config.ts";
@@ -76,15 +76,7 @@ async function serveAt(
     const store = await opened.catch((error: unknown) => {
       throw databaseFailure(config.databaseUrl, databaseFile(config.dataDir), error);
     });
-    await run({
-      port,
-      store,
-      config,
-      tls,
-      log,
-      reserve,
-      images: await reserve.lend(() => openImages(config)),
-    });
+    await run({ port, store, config, tls, log, reserve });
   } finally {
     await releaseFolder(config.dataDir);
   }
@@ -106,10 +98,6 @@ async function prepareFolder(
   }
 }
 
-function openImages({ cacheDir, dataDir }: DaemonConfig): Promise<ImageStore> {
-  return ImageStore.open({ cacheDir, registriesFile: registriesFile(dataDir) });
-}
-
 interface Parts {
   readonly port: BoundPort;
   readonly store: Store;
@@ -117,10 +105,9 @@ interface Parts {
   readonly tls: TlsFiles | undefined;
   readonly log: Logger;
   readonly reserve: DiskReserve;
-  readonly images: ImageStore;
 }
 
-async function run({ port, store, config, tls, log, reserve, images }: Parts): Promise<void> {
+async function run({ port, store, config, tls, log, reserve }: Parts): Promise<void> {
   const toldToEnd = untilSignal();
   // The worker is there first, so that it can be reconciled with; what a guest sends before the control plane is there ends.
   let controlPlane: ControlPlane | undefined;
@@ -149,7 +136,7 @@ async function run({ port, store, config, tls, log, reserve, images }: Parts): P
           quarantineMs: config.quarantineHours * HOUR_MS,
         },
         operatorSocket: operatorSocket(config.dataDir),
-        images,
+        images: worker.images,
         ...(tls === undefined ? {} : { tls }),
         proxyServices: (directory) => {
           const { domain, pathUrls } = config;
@@ -184,7 +171,6 @@ async function run({ port, store, config, tls, log, reserve, images }: Parts): P
   } finally {
     ended.abort();
     await controlPlane?.close();
-    await images.close();
     await worker.close();
   }
 }
@@ -213,6 +199,7 @@ async function startWorker(
       cacheDir: config.cacheDir,
       cacheGib: config.cacheGib,
       imageDir: config.imageDir,
+      registriesFile: registriesFile(config.dataDir),
       poolSize: config.poolSize,
       poolMemoryMib: config.poolMemoryMib,
       network,

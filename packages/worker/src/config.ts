@@ -15,6 +15,8 @@ export interface WorkerConfig {
   readonly cacheDir: string;
   /** What images and templates may take there; beyond it goes what was not used for the longest time and that no daemon uses. */
   readonly cacheGib: number;
+  /** What the operator says of registries; absent: nothing. */
+  readonly registriesFile?: string | undefined;
   /** A folder that guest/image/build.sh made. */
   readonly imageDir: string;
   /** Name or path of the QEMU for new VMs; default: that of the search path. */

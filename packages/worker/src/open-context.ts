@@ -13,6 +13,7 @@ import { probeNamespaces } from "./host/namespaces.ts";
 import { UidAllocator } from "./host/uid-allocator.ts";
 import { loadImage } from "./image/image.ts";
 import type { Image } from "./image/image.ts";
+import { ImageStore } from "./images/image-store.ts";
 import type { MemoryCopier } from "./memory/capture-memory.ts";
 import { PagesHelper } from "./memory/pages-helper.ts";
 import { Network } from "./network/network.ts";
@@ -51,7 +52,7 @@ interface OpenedContext {
 
 export async function openContext(
   config: WorkerConfig,
-  callbacks: Pick<WorkerContext, "onGuestLost" | "onError" | "emit" | "forward">,
+  callbacks: Pick<WorkerContext, "onGuestLost" | "onError" | "emit" | "forward" | "ending">,
 ): Promise<OpenedContext> {
   // Images are nobody's secret, and who builds them is not only root.
   if ((await mkdir(config.cacheDir, { recursive: true })) !== undefined) await chmod(config.cacheDir, 0o755);
@@ -104,6 +105,8 @@ export async function openContext(
     config,
     cache,
     image,
+    images: await ImageStore.open({ cacheDir: cacheFolder, registriesFile: config.registriesFile }),
+    builds: new Map(),
     accelerator,
     compatibility,
     installedQemu,

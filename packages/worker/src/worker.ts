@@ -17,6 +17,7 @@ import type {
   ForkChild,
   ForkResult,
   GuestTarget,
+  ImageHolding,
   LaunchResult,
   ListFilesOptions,
   NetworkPolicy,
@@ -36,6 +37,7 @@ import type {
   WorkerInventory,
   WorkerPort,
 } from "@fastvm/contract";
+import { ensureImage } from "./image-build/ensure-image.ts";
 import { workerMetrics } from "./worker-metrics.ts";
 import type { WorkerMetrics } from "./worker-metrics.ts";
 import { unlessAborted } from "./concurrency/unless-aborted.ts";
@@ -103,20 +105,23 @@ export class Worker implements WorkerPort {
   readonly #context: WorkerContext;
   readonly #listeners = new Set<(event: WorkerEvent) => void>();
   readonly #starts = new Starts();
+  readonly #ending: AbortController;
   readonly #onError: (error: unknown) => void;
   readonly #deadlines = new Deadlines((vmId) => this.#expire(vmId));
 
   /** Recovers what an earlier daemon left, then is ready. */
   static async start(options: WorkerOptions): Promise<Worker> {
     let worker: Worker | undefined;
+    const ending = new AbortController();
     const lost: WorkerContext["onGuestLost"] = (vm, shutdown) => worker?.guestLost(vm, shutdown);
     const { context, verdict } = await openContext(options.config, {
       onGuestLost: lost,
       emit: (event) => worker?.emit(event),
       onError: options.onError,
       forward: options.forward,
+      ending: ending.signal,
     });
-    worker = new Worker(context, verdict, options.onError);
+    worker = new Worker(context, verdict, options.onError, ending);
     await recover(context);
     for (const vmId of context.vms.keys()) worker.#armDeadline(vmId);
     // Not waited for: it may have gigabytes to remove.
@@ -124,17 +129,37 @@ export class Worker implements WorkerPort {
     return worker;
   }
 
-  private constructor(context: WorkerContext, verdict: Verdict, onError: (error: unknown) => void) {
+  private constructor(
+    context: WorkerContext,
+    verdict: Verdict,
+    onError: (error: unknown) => void,
+    ending: AbortController,
+  ) {
+    this.#ending = ending;
     this.#context = context;
     this.verdict = verdict;
     this.#onError = onError;
   }
 
+  get images(): ImageHolding {
+    const { images } = this.#context;
+    return {
+      pull: (order, options) => images.pull(order, options),
+      list: () => images.list(),
+      inspect: (image) => images.inspect(image),
+      remove: (image) => images.remove(image),
+      load: (archive, options) => images.load(archive, options),
+      save: (image) => images.save(image),
+      warm: (image, machine) => this.warm(machine, image),
+    };
+  }
+
   /** Makes the template of a machine type if there is none, and keeps processes ready for it. */
-  async warm(machineName: string): Promise<void> {
+  async warm(machineName: string, imageName?: string): Promise<void> {
     const machine = parseMachineType(machineName);
     if (machine === undefined) throw new FastvmError("invalid_request", `machine type ${machineName}`);
-    const template = await this.#context.templates.ensure({ image: this.#context.image, machine });
+    const image = imageName === undefined ? this.#context.image : await ensureImage(this.#context, imageName);
+    const template = await this.#context.templates.ensure({ image, machine });
     await this.#context.pool.serve(template);
     // Not waited for: it takes a restore each, and launches work without.
     this.#context.standby.serve(template).catch(this.#onError);
@@ -325,6 +350,9 @@ export class Worker implements WorkerPort {
   /** Lets go of the VMs, which run on; ends the processes that nobody uses yet. */
   async close(): Promise<void> {
     this.#deadlines.close();
+    this.#ending.abort(new FastvmError("launch_failed", "the daemon is ending"));
+    await this.#context.images.close();
+    await Promise.allSettled(this.#context.builds.values());
     await Promise.all([this.#context.templates.close(), this.#starts.settled()]);
     await Promise.all([this.#context.pool.close(), this.#context.standby.close()]);
     const hasRunningVms = [...this.#context.vms.values()].some((vm) => vm.record.phase === "running");

@@ -134,6 +134,16 @@ static void delete_initramfs(void)
     unlink("/init");
 }
 
+/* What the agent writes into, and programs take for granted: an image may be one program and nothing else. What is there stays as it is. */
+static void make_folders(void)
+{
+    mkdir("/etc", 0755);
+    mkdir("/root", 0700);
+    if (mkdir("/tmp", 01777) == 0) {
+        chmod("/tmp", 01777);
+    }
+}
+
 static void switch_root(void)
 {
     if (chdir(NEW_ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0) {
@@ -174,6 +184,7 @@ void early_init(void)
     take_mount_along("/sys");
     delete_initramfs();
     switch_root();
+    make_folders();
     configure_network();
 
     pid_t agent = fork();

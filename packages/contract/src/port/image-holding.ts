@@ -74,6 +74,9 @@ export interface ImageHolding {
     options?: CallOptions & { readonly name?: string | undefined },
   ): Promise<readonly HeldImage[]>;
 
+  /** Makes it bootable and a template of it for that machine type, so that launches of it cost what those of the base image do. */
+  warm(image: string, machineName: string): Promise<void>;
+
   /** A tar that is both. */
   save(image: string): Promise<Readable>;
 }

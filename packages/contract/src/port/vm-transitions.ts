@@ -57,7 +57,8 @@ export interface VmTransitions {
 }
 
 type VmSource =
-  | { readonly kind: "template" }
+  /** `image`: one that the host keeps, by reference or digest; default: the base image. Made bootable first where it is not yet. */
+  | { readonly kind: "template"; readonly image?: string }
   | { readonly kind: "snapshot"; readonly snapshotId: SnapshotId };
 
 export interface VmSpec {

@@ -1,5 +1,11 @@
 /** Images of registries and archives, as whoever runs the host brings them here. They belong to the host, and to no organisation. */
-import { FastvmError, type HeldImage, type ImageHolding, type PullOrder } from "@fastvm/contract";
+import {
+  DEFAULT_MACHINE_TYPE,
+  FastvmError,
+  type HeldImage,
+  type ImageHolding,
+  type PullOrder,
+} from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import type { Readable } from "node:stream";
 import { clientGone } from "../api/shared/client-gone.ts";
@@ -10,6 +16,11 @@ interface PullBody {
   readonly policy?: PullOrder["policy"];
   readonly username?: string;
   readonly password?: string;
+}
+
+interface WarmBody {
+  readonly image: string;
+  readonly machineType?: string;
 }
 
 interface ImageQuery {
@@ -31,6 +42,11 @@ const PULL_BODY = {
   },
 };
 const IMAGE_QUERY = { type: "object", required: ["image"], properties: { image: { type: "string" } } };
+const WARM_BODY = {
+  type: "object",
+  required: ["image"],
+  properties: { image: { type: "string" }, machineType: { type: "string" } },
+};
 const LOAD_QUERY = { type: "object", properties: { name: { type: "string" } } };
 const ARCHIVE_TYPE = "application/x-tar";
 
@@ -59,6 +75,10 @@ export function registerImages(app: FastifyInstance, images: ImageHolding): void
       return (await images.load(body, { name, signal: clientGone(reply) })).map(viewOf);
     },
   );
+  app.post<{ Body: WarmBody }>("/images/warm", { schema: { body: WARM_BODY } }, async ({ body }) => {
+    await images.warm(body.image, body.machineType ?? DEFAULT_MACHINE_TYPE);
+    return { image: body.image };
+  });
   app.get<ImageQuery>("/images/archive", { schema: { querystring: IMAGE_QUERY } }, async ({ query }, reply) =>
     reply.type(ARCHIVE_TYPE).send(await images.save(query.image)),
   );

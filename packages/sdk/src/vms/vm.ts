@@ -87,6 +87,8 @@ export interface LaunchParams {
   readonly machineType?: MachineType | undefined;
   /** Restores this snapshot in place of starting a fresh VM. */
   readonly snapshotId?: string | undefined;
+  /** With `machineType`: an image that the host keeps, by reference or digest. Default: the base image. */
+  readonly image?: string | undefined;
   /** Cut to 64 characters. Default: `vm-` and the id's first eight. */
   readonly name?: string | undefined;
   /** At least 10, or the snapshot's disk. */

@@ -29,6 +29,10 @@ export class Cache {
     this.#renewing.unref();
   }
 
+  get folder(): string {
+    return this.#options.folder;
+  }
+
   /** To be said of a folder before it is looked for. Of one elsewhere nothing has to be said. */
   async use(folder: string): Promise<void> {
     const name = relative(this.#options.folder, folder);

@@ -2,7 +2,7 @@
  * Makes a root file system of an image's layers. What is in them is a stranger's, so nothing of it is read on the host: a VM of nobody is
  * given each layer as a disk, one after the other, and applies it onto a file system that was empty.
  */
-import { chmod, chown, readFile, rename, rm } from "node:fs/promises";
+import { chmod, chown, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { DISK_FOLDER } from "../disk/chain.ts";
@@ -10,27 +10,18 @@ import { closeNode, putBehindSpare } from "../disk/spare-disk.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import { syncPath } from "../files/durable.ts";
 import { MAX_IMAGE_BYTES } from "../images/image-limits.ts";
+import type { HeldLayer } from "../images/image-store.ts";
 import { invalidImage } from "../images/invalid-image.ts";
 import type { WorkerContext } from "../vm/state/worker-context.ts";
 import { BuildVm } from "./build-vm.ts";
 import { makeRootDisk } from "./root-disk.ts";
 
-export interface LayerToApply {
-  /** A blob, compressed or not. */
-  readonly path: string;
-  readonly sizeBytes: number;
-  readonly compression: "none" | "gzip" | "zstd";
-  /** What it has to be without compression. */
-  readonly diffId: string;
-}
-
 interface RootOrder {
   /** The lowest first. */
-  readonly layers: readonly LayerToApply[];
+  readonly layers: readonly HeldLayer[];
   readonly diskGib: number;
   /** 64 hexadecimal digits. */
   readonly digest: string;
-  /** On the file system of the data folder. */
   readonly path: string;
 }
 
@@ -96,13 +87,13 @@ export async function buildRoot(
   await chown(target, 0, 0);
   await chmod(target, READABLE);
   await syncPath(target);
-  await rename(target, path);
+  await linkOrCopy(target, path);
   return times;
 }
 
 interface Application {
   readonly index: number;
-  readonly layer: LayerToApply;
+  readonly layer: HeldLayer;
   /** What the disk of layers is called in the guest; empty for the first one. */
   readonly device: string;
   readonly maxBytes: number;
@@ -141,7 +132,7 @@ async function putLayer(
   context: WorkerContext,
   { vm }: BuildVm,
   index: number,
-  { path }: LayerToApply,
+  { path }: HeldLayer,
 ): Promise<void> {
   const [file, overlay] = [`${DISK_FOLDER}/layer-${index}.raw`, `${DISK_FOLDER}/layer-${index}.qcow2`];
   await chmod(path, READABLE);

@@ -20,24 +20,35 @@ import { isDigest } from "./digest.ts";
 import { digestsOf, heldManifest, isWhole } from "./held-content.ts";
 import { ImageNames } from "./image-names.ts";
 import { formatReference, parseReference } from "./image-reference.ts";
+import { invalidImage } from "./invalid-image.ts";
 import { readImageConfig } from "./manifest/image-config.ts";
+import { compressionOfType, type Compression } from "./manifest/media-types.ts";
 import { pullImage } from "./pull.ts";
 import { Registries } from "./registry/registries.ts";
 
 interface ImageStoreOptions {
   readonly cacheDir: string;
   /** What the operator says of registries; need not be there. */
-  readonly registriesFile: string;
+  readonly registriesFile: string | undefined;
+}
+
+/** A layer that is here, and what has to be in it. */
+export interface HeldLayer {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly compression: Compression;
+  /** Of its content without compression. */
+  readonly diffId: string;
 }
 
 /** The largest images over a slow line; a registry that trickles must not hold a pull for ever. */
 const PULL_DEADLINE_MS = 30 * 60_000;
 const DIGEST_START = /^(?:sha256:)?[0-9a-f]{6,64}$/;
 
-export class ImageStore implements ImageHolding {
+export class ImageStore implements Omit<ImageHolding, "warm"> {
   readonly #blobs: BlobStore;
   readonly #names: ImageNames;
-  readonly #registriesFile: string;
+  readonly #registriesFile: string | undefined;
   readonly #ending = new AbortController();
   readonly #working = new Set<Promise<unknown>>();
   #collecting: Promise<void> = Promise.resolve();
@@ -50,7 +61,7 @@ export class ImageStore implements ImageHolding {
     return new ImageStore(blobs, names, registriesFile);
   }
 
-  private constructor(blobs: BlobStore, names: ImageNames, registriesFile: string) {
+  private constructor(blobs: BlobStore, names: ImageNames, registriesFile: string | undefined) {
     this.#blobs = blobs;
     this.#names = names;
     this.#registriesFile = registriesFile;
@@ -89,6 +100,32 @@ export class ImageStore implements ImageHolding {
       layers: layers.map(({ digest, mediaType, size }) => ({ digest, mediaType, sizeBytes: size })),
       settings,
     };
+  }
+
+  async find(image: string): Promise<HeldImage> {
+    return await this.#resolve(image);
+  }
+
+  /** While `work` goes on, what the image is made of stays. By the digest of its manifest; the layers are the lowest first. */
+  async use<T>(digest: string, work: (layers: readonly HeldLayer[]) => Promise<T>): Promise<T> {
+    try {
+      return await this.#names.whileBringing(async () => work(await this.#layersOf(digest)));
+    } finally {
+      await this.#collect();
+    }
+  }
+
+  async #layersOf(digest: string): Promise<readonly HeldLayer[]> {
+    if (!(await isWhole(this.#blobs, digest)))
+      throw invalidImage("a part of it is not here any more; pull it anew");
+    const { config, layers } = await heldManifest(this.#blobs, digest);
+    const { diffIds } = readImageConfig(await readFile(this.#blobs.pathOf(config.digest)), layers.length);
+    return layers.map((layer, index) => ({
+      path: this.#blobs.pathOf(layer.digest),
+      sizeBytes: layer.size,
+      compression: compressionOfType(layer.mediaType),
+      diffId: diffIds[index] ?? "",
+    }));
   }
 
   async remove(image: string): Promise<readonly string[]> {

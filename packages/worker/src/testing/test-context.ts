@@ -37,6 +37,7 @@ export class TestContext implements AsyncDisposable {
       emit: () => undefined,
       onError: (error) => errors.push(error),
       forward: undefined,
+      ending: new AbortController().signal,
     });
     return new TestContext(context, errors);
   }
@@ -69,6 +70,7 @@ export class TestContext implements AsyncDisposable {
     const { context } = this;
     for (const vm of [...context.vms.values()]) await deleteVm(context, vm);
     await Promise.all([context.pool.close(), context.standby.close()]);
+    await context.images.close();
     context.copier.helper.close();
     await context.cgroups.close();
     await context.cache.close();

@@ -60,6 +60,7 @@ class AsyncVms:
         *,
         machine_type: Optional[str] = None,
         snapshot_id: Optional[str] = None,
+        image: Optional[str] = None,
         name: Optional[str] = None,
         disk_gi_b: Optional[int] = None,
         metadata: Optional[Mapping[str, str]] = None,
@@ -77,7 +78,7 @@ class AsyncVms:
         extra_body: Optional[Mapping[str, Any]] = None,
     ) -> VM:
         """
-        Starts a VM from a machine type or a snapshot and returns when it runs. Not repeated by itself: that could make
+        Starts a VM from a machine type, with `image` of an image that the host keeps, or from a snapshot; returns when it runs. Not repeated by itself: that could make
         two VMs. Raises VMLaunchError when the VM fails, VMNotReadyError when it takes longer than `wait_timeout`
         seconds. With `wait=False` it returns the VM as the first answer has it, running or queued.
         """
@@ -85,6 +86,7 @@ class AsyncVms:
         body = present(
             machine_type=machine_type,
             snapshot_id=snapshot_id,
+            image=image,
             name=name,
             disk_gi_b=disk_gi_b,
             metadata=metadata,

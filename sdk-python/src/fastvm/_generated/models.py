@@ -630,6 +630,8 @@ class LaunchBody(Model):
     """`c{vCPUs}m{GiB}`; exactly one of this and `snapshotId`."""
     snapshot_id: Optional[str] = None
     """Id, unique id prefix or unique name of a ready snapshot."""
+    image: Optional[str] = None
+    """With `machineType`: an image that the host keeps, by reference or digest. Default: the base image."""
     name: Optional[str] = None
     """Trimmed, white space collapsed, cut to 64 characters."""
     disk_gi_b: Optional[int] = None

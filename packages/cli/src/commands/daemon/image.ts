@@ -35,6 +35,7 @@ export function imageCommand(): Command {
     .addCommand(saveCommand())
     .addCommand(listCommand())
     .addCommand(inspectCommand())
+    .addCommand(warmCommand())
     .addCommand(removeCommand());
 }
 
@@ -146,6 +147,19 @@ function inspectCommand(): Command {
       const details = await daemon.inspectImage(daemon.readConfig({ dataDir }).dataDir, image);
       if (json === true) printJson(details);
       else for (const line of describe(details)) printLine(line);
+    }),
+  );
+}
+
+function warmCommand(): Command {
+  const command = daemonCommand("warm", "Make launches of an image as quick as those of the base image")
+    .argument("<image>", "reference or digest")
+    .option("-m, --machine <type>", "for this machine type (default: c1m2)");
+  return command.action((image: string) =>
+    withDaemon(async (daemon) => {
+      const { dataDir, machine } = optionsOf<ImageFlags & { machine?: string }>(command);
+      const folder = daemon.readConfig({ dataDir }).dataDir;
+      await withProgress(`Preparing ${image}`, () => daemon.warmImage(folder, image, machine));
     }),
   );
 }

@@ -17,6 +17,7 @@ export interface LaunchOptions {
   readonly machine?: string;
   readonly snapshot?: string;
   readonly name?: string;
+  readonly image?: string;
   readonly diskGib?: number;
   readonly env?: Record<string, string>;
   readonly metadata?: Record<string, string>;
@@ -57,6 +58,10 @@ export function launchCommand(consoleBy: "default" | "request"): Command {
 export function addLaunchOptions(command: Command): Command {
   return command
     .option("-m, --machine <type>", `c{vCPUs}m{GiB of memory} (default: ${DEFAULT_MACHINE})`)
+    .option(
+      "--image <image>",
+      "an image that the host keeps, such as python:3.13-slim (default: the base image)",
+    )
     .option("-n, --name <name>", "name (default: made from the id)")
     .option("--disk-gib <n>", "disk size (default: 10)", positiveInteger)
     .option("-e, --env <key=value>", "environment of the VM's commands; may be repeated", keyValue)
@@ -82,11 +87,12 @@ export async function launchVm(session: Session, options: LaunchOptions): Promis
   const { signal } = session;
   const params: LaunchParams =
     options.snapshot === undefined
-      ? { ...common, machineType: options.machine ?? DEFAULT_MACHINE }
+      ? { ...common, machineType: options.machine ?? DEFAULT_MACHINE, image: options.image }
       : {
           ...common,
           snapshotId: await snapshotIdFor(session, options.snapshot),
           machineType: options.machine,
+          image: options.image,
         };
   return withProgress("Launching", () => session.client.vms.launch(params, { signal }));
 }

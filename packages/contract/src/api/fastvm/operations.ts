@@ -104,6 +104,7 @@ export const OPERATIONS = {
       "quota_exceeded",
       "snapshot_wrong_state",
       "snapshot_incompatible",
+      "image_invalid",
       "launch_failed",
       ...GUEST,
       "network_failed",

@@ -45,7 +45,8 @@ export interface LaunchOrder {
 }
 
 type LaunchSource =
-  | { readonly kind: "machine"; readonly machine: MachineType }
+  /** `image`: one that the worker keeps; absent: the base image. */
+  | { readonly kind: "machine"; readonly machine: MachineType; readonly image?: string | undefined }
   /** By id, unique name or unique id prefix. */
   | { readonly kind: "snapshot"; readonly reference: string };
 
@@ -152,7 +153,7 @@ async function insertVm(
   const queued = await mustQueue(ctx, records, capacity, memoryMib);
   const at = ctx.clock.now();
   const { name, ttl, repeatKey } = order;
-  const source = snapshot === undefined ? {} : { sourceName: snapshot.name, sourceSnapshotId: snapshot.id };
+  const source = sourceOf(order, snapshot);
   const vm = {
     ...newVmRecord({ id: vmId, orgId: caller.orgId, name, settings, ttl, source, repeatKey, at }),
     ...(queued ? waiting(at) : {}),
@@ -160,6 +161,14 @@ async function insertVm(
   await records.vms.create(vm);
   await recordVmEvent(records, vm, null, "provisioning", "launch_requested", { actor: actorOf(caller), at });
   return vm;
+}
+
+function sourceOf(
+  { source }: LaunchOrder,
+  snapshot: SnapshotRecord | undefined,
+): Partial<Pick<VmRecord, "sourceName" | "sourceSnapshotId">> {
+  if (snapshot !== undefined) return { sourceName: snapshot.name, sourceSnapshotId: snapshot.id };
+  return source.kind === "machine" && source.image !== undefined ? { sourceName: source.image } : {};
 }
 
 /** It may have been deleted since the request was checked. */
@@ -200,7 +209,8 @@ function specOf(vm: VmRecord, told: StartOrder): VmSpec {
     vmId: vm.id,
     source:
       vm.sourceSnapshotId === null
-        ? { kind: "template" }
+        ? // With neither a snapshot nor a VM that it came from, the name is that of an image.
+          { kind: "template", ...(vm.sourceName === null ? {} : { image: vm.sourceName }) }
         : { kind: "snapshot", snapshotId: vm.sourceSnapshotId },
     machine: machineOf(vm),
     diskGib: vm.diskGib,

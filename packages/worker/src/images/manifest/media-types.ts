@@ -14,7 +14,7 @@ export const MANIFEST_TYPES: readonly string[] = [OCI_MANIFEST, OCI_INDEX, DOCKE
 /** What an index leads to that is an image or another index; other things are signatures and the like. */
 export const IMAGE_TYPES: ReadonlySet<string> = new Set(MANIFEST_TYPES);
 
-type Compression = "none" | "gzip" | "zstd";
+export type Compression = "none" | "gzip" | "zstd";
 
 /** How layers come. Those "foreign" ones that are to be had elsewhere only are not images for everybody. */
 const LAYERS: ReadonlyMap<string, Compression> = new Map([
@@ -25,6 +25,11 @@ const LAYERS: ReadonlyMap<string, Compression> = new Map([
   ["application/vnd.docker.image.rootfs.diff.tar.gzip", "gzip"],
   ["application/vnd.docker.image.rootfs.diff.tar.zstd", "zstd"],
 ]);
+
+/** Of a type that `isLayerType` knows. */
+export function compressionOfType(mediaType: string): Compression {
+  return LAYERS.get(mediaType) ?? "none";
+}
 
 export function isLayerType(mediaType: string): boolean {
   return LAYERS.has(mediaType);

@@ -29,7 +29,8 @@ export class Registries {
   readonly #rules: ReadonlyMap<string, RegistryRules>;
 
   /** Of a file that is not there nothing is said. */
-  static async read(file: string): Promise<Registries> {
+  static async read(file: string | undefined): Promise<Registries> {
+    if (file === undefined) return new Registries(new Map());
     let text: string;
     try {
       text = await readFile(file, "utf8");

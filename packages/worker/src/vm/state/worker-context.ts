@@ -8,6 +8,7 @@ import type { Cgroups } from "../../host/cgroups.ts";
 import type { UidAllocator } from "../../host/uid-allocator.ts";
 import type { Network } from "../../network/network.ts";
 import type { Image } from "../../image/image.ts";
+import type { ImageStore } from "../../images/image-store.ts";
 import type { ReadyPool } from "../../pool/ready-pool.ts";
 import type { Slot } from "../../pool/slot.ts";
 import type { Accelerator } from "../../qemu/machine.ts";
@@ -37,6 +38,12 @@ export interface WorkerContext {
   /** Of images and templates. */
   readonly cache: Cache;
   readonly image: Image;
+  /** Of registries and archives. */
+  readonly images: ImageStore;
+  /** Of those the ones that are just being made bootable, by digest. */
+  readonly builds: Map<string, Promise<Image>>;
+  /** Fires when the worker closes. */
+  readonly ending: AbortSignal;
   readonly qemuHost: QemuHost;
   readonly accelerator: Accelerator;
   /** What templates are made with. */

@@ -5,6 +5,7 @@ import type { LaunchResult, MachineType, SnapshotId, VmSpec } from "@fastvm/cont
 import { openSnapshot } from "../../snapshot/folder.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
 import { publicAddress } from "../state/holdings.ts";
+import { ensureImage } from "../../image-build/ensure-image.ts";
 import { unlessAborted } from "../../concurrency/unless-aborted.ts";
 import { restore } from "../restore/restore.ts";
 import { snapshotFolder, vmFolder } from "../state/worker-context.ts";
@@ -19,9 +20,10 @@ export async function launch(
   const startedAt = performance.now();
   using _room = await context.admission.admit();
   await step("launch.begun");
+  const image = spec.source.kind === "template" ? spec.source.image : undefined;
   const source =
     spec.source.kind === "template"
-      ? await unlessAborted(() => preferredTemplate(context, spec.machine), signal)
+      ? await unlessAborted(() => preferredTemplate(context, spec.machine, image), signal)
       : await requireSnapshot(context, spec.source.snapshotId);
   await step("launch.source-found");
   const { vm, fromPool } = await restore(context, source, {
@@ -42,8 +44,13 @@ export async function launch(
 }
 
 /** Whoever launches a machine launches another: next time one stands by. */
-async function preferredTemplate(context: WorkerContext, machine: MachineType): Promise<Snapshot> {
-  const template = await context.templates.ensure({ image: context.image, machine });
+async function preferredTemplate(
+  context: WorkerContext,
+  machine: MachineType,
+  name: string | undefined,
+): Promise<Snapshot> {
+  const image = name === undefined ? context.image : await ensureImage(context, name);
+  const template = await context.templates.ensure({ image, machine });
   await Promise.all([context.pool.prefer(template), context.standby.prefer(template)]);
   return template;
 }

@@ -26,6 +26,14 @@ export const LaunchBodySchema = Type.Object(
     snapshotId: Type.Optional(
       nullable(Type.String({ description: "Id, unique id prefix or unique name of a ready snapshot." })),
     ),
+    image: Type.Optional(
+      nullable(
+        Type.String({
+          description:
+            "With `machineType`: an image that the host keeps, by reference or digest. Default: the base image.",
+        }),
+      ),
+    ),
     name: Type.Optional(name),
     diskGiB: Type.Optional(
       nullable(

@@ -39,6 +39,15 @@ describe("a launch", () => {
     expect(spec).toMatchObject({ source: { kind: "template" }, identity: { envVars: { A: "b" } } });
   });
 
+  test("an image is the worker's to find, and the VM's source; with a snapshot it is refused", async () => {
+    await using api = await testApp();
+    const launched = await api.call("POST /v1/vms", { ...C1, image: "python:3.13-slim" });
+    expect(launched).toMatchObject({ status: 201, body: { sourceName: "python:3.13-slim" } });
+    const spec = api.worker.vms.get(launched.body.id)?.spec;
+    expect(spec?.source).toEqual({ kind: "template", image: "python:3.13-slim" });
+    expect((await api.call("POST /v1/vms", { snapshotId: "x", image: "python" })).status).toBe(400);
+  });
+
   test("null stands for an absent field", async () => {
     await using api = await testApp();
     const body = { ...C1, snapshotId: null, name: null, diskGiB: null, metadata: null, envVars: null };

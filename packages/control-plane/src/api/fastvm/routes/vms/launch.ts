@@ -41,13 +41,17 @@ function launchOrder(body: LaunchBody, repeatKey: string): LaunchOrder {
       field: snapshotId === undefined ? "machineType" : "snapshotId",
     });
   }
+  const image = body.image ?? undefined;
+  if (image !== undefined && snapshotId !== undefined) {
+    throw new FastvmError("invalid_request", "a snapshot has its image in it", { field: "image" });
+  }
   checkMetadata(body.metadata ?? {});
   checkEnvVars(body.envVars ?? {});
   const network = parseGiven(body.firewall);
   return {
     source:
       snapshotId === undefined
-        ? { kind: "machine", machine: requireMachineType(machineType ?? "") }
+        ? { kind: "machine", machine: requireMachineType(machineType ?? ""), image }
         : { kind: "snapshot", reference: snapshotId },
     name: normalizeName(body.name ?? ""),
     settings: {

@@ -1,0 +1,95 @@
+/**
+ * An image of a registry as one that VMs boot: the base image's kernel and initramfs with its agent, and a root file system of the layers.
+ * It lies beside the base image in the cache, by a digest of all that it is made of, and is made once.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, rm, stat, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { closeToOthers } from "../files/closed-folder.ts";
+import { linkOrCopy } from "../files/copy.ts";
+import { publishFolder } from "../files/durable.ts";
+import { isErrno, isOutOfDisk } from "../files/errno.ts";
+import { FastvmError } from "@fastvm/contract";
+import { loadImage } from "../image/image.ts";
+import type { Image } from "../image/image.ts";
+import { newPartialFolder } from "../snapshot/partial-folder.ts";
+import type { WorkerContext } from "../vm/state/worker-context.ts";
+import { buildRoot } from "./build-root.ts";
+
+/** Goes up when the way roots are made changes what is in them. */
+const RECIPE = 1;
+const ROOTFS = "rootfs.raw";
+const MANIFEST = "manifest.json";
+
+/** `image`: as the image store takes it. Rejects with `not_found` for one that is not here, with `image_invalid` for one that cannot be. */
+export async function ensureImage(context: WorkerContext, image: string): Promise<Image> {
+  const { digest } = await context.images.find(image);
+  const name = createHash("sha256")
+    .update(JSON.stringify({ recipe: RECIPE, base: context.image.digest, manifest: digest }))
+    .digest("hex");
+  const known = context.builds.get(name);
+  if (known !== undefined) return await known;
+  const made = openOrMake(context, digest, name);
+  context.builds.set(name, made);
+  try {
+    return await made;
+  } finally {
+    context.builds.delete(name);
+  }
+}
+
+async function openOrMake(context: WorkerContext, manifestDigest: string, name: string): Promise<Image> {
+  const folder = join(context.cache.folder, "images", name);
+  await context.cache.use(folder);
+  if (!(await isThere(folder))) await make(context, manifestDigest, folder);
+  return await loadImage(folder);
+}
+
+async function make(context: WorkerContext, manifestDigest: string, folder: string): Promise<void> {
+  const partial = await newPartialFolder(folder);
+  await mkdir(partial, { recursive: true });
+  // Unlike the base image it may be somebody's secret.
+  await closeToOthers(partial);
+  try {
+    await fill(context, manifestDigest, basename(folder), partial);
+    await publishFolder(partial, folder);
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    // Another daemon was quicker: its is as good.
+    if (isErrno(error, "ENOTEMPTY", "EEXIST")) return;
+    if (isOutOfDisk(error)) throw new FastvmError("out_of_disk", undefined, { cause: error });
+    throw error;
+  }
+}
+
+async function fill(
+  context: WorkerContext,
+  manifestDigest: string,
+  digest: string,
+  partial: string,
+): Promise<void> {
+  const { kernel, initramfs, cmdline, diskGib } = context.image;
+  await linkOrCopy(kernel, join(partial, basename(kernel)));
+  await linkOrCopy(initramfs, join(partial, basename(initramfs)));
+  const path = join(partial, ROOTFS);
+  // While it is used its layers stay, whoever takes its name away.
+  await context.images.use(manifestDigest, (layers) =>
+    buildRoot(context, { layers, diskGib, digest, path }, context.ending),
+  );
+  const manifest = {
+    digest,
+    kernel: { file: basename(kernel) },
+    initramfs: { file: basename(initramfs) },
+    rootfs: { file: ROOTFS, bytes: (await stat(path)).size },
+    cmdline,
+    manifestDigest,
+  };
+  await writeFile(join(partial, MANIFEST), `${JSON.stringify(manifest, undefined, 2)}\n`, {
+    mode: 0o600,
+    flush: true,
+  });
+}
+
+async function isThere(folder: string): Promise<boolean> {
+  return (await stat(join(folder, MANIFEST)).catch(() => undefined)) !== undefined;
+}
