@@ -191,7 +191,7 @@ async function* view(
   yield { kind: "at", offset };
   for (;;) {
     signal?.throwIfAborted();
-    if (exec.isRemoved) throw new FastvmError("conflict", "the command has ended or was removed");
+    if (exec.isRemoved) throw new FastvmError("not_found", "the VM has no command of this id");
     if (offset < exec.firstOffset) {
       offset = exec.firstOffset;
       yield { kind: "at", offset };

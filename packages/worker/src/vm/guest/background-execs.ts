@@ -54,7 +54,11 @@ export class GuestExecs implements BackgroundExecs {
     options: CallOptions = {},
   ): Promise<AsyncIterable<AttachEvent>> {
     const request = jobRequests.attach(execId, offset, follow);
-    return outputOf(await this.#ask(vmId, options, (link) => link.attachJob(request, options)));
+    try {
+      return outputOf(await this.#ask(vmId, options, (link) => link.attachJob(request, options)));
+    } catch (error) {
+      throw asReaderError(error);
+    }
   }
 
   async writeStdin(vmId: VmId, execId: string, input: ExecInput, options: CallOptions = {}): Promise<void> {
@@ -97,7 +101,7 @@ async function* outputOf(view: JobView): AsyncGenerator<AttachEvent, void, undef
   try {
     for (let event = await view.read(); event !== undefined; event = await view.read()) yield event;
   } catch (error) {
-    throw asPortError(error);
+    throw asReaderError(asPortError(error));
   } finally {
     view.reset(new FastvmError("conflict", "the command's output was read no further"));
   }
@@ -107,7 +111,12 @@ function noSuchExec(cause?: unknown): FastvmError {
   return new FastvmError("not_found", "the VM has no command of this id", { cause });
 }
 
-/** What the agent's answer means. ESRCH of an attached reader: the command was removed. */
+/** The command was removed under its reader, be it before the first byte or later. */
+function asReaderError(error: unknown): unknown {
+  return error instanceof FastvmError && isOf(error.cause, "ESRCH") ? noSuchExec(error.cause) : error;
+}
+
+/** What the agent's answer means. */
 function asPortError(error: unknown): unknown {
   if (!(error instanceof GuestError)) return error;
   const cause = error;
@@ -123,7 +132,7 @@ function asPortError(error: unknown): unknown {
     case "ENOTTY":
       return new FastvmError("conflict", "the command has no terminal", { cause });
     case "ESRCH":
-      return new FastvmError("conflict", "the command has ended or was removed", { cause });
+      return new FastvmError("conflict", "the command has ended", { cause });
     default:
       return new FastvmError("guest_unresponsive", error.message, { cause });
   }

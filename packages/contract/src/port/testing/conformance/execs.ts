@@ -101,7 +101,7 @@ function testEnds(guest: () => Guest): void {
     const attached = events("removed");
     await expectPending(attached);
     await execs.remove(vmId, "removed");
-    await expect(attached).rejects.toMatchObject({ code: "conflict" });
+    await expect(attached).rejects.toMatchObject({ code: "not_found" });
     expect((await execs.list(vmId)).map(({ execId }) => execId)).not.toContain("removed");
     for (const ask of [
       () => execs.get(vmId, "removed"),
