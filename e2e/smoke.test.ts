@@ -49,6 +49,7 @@ test("the server tells of itself", async () => {
   }
   await client.health();
   expect((await client.quotas.retrieve()).limits).toBeDefined();
+  expect((await client.diskUsage.retrieve()).vms.map(({ id }) => id)).toEqual([vm.id]);
 });
 
 test("commands run and files travel", async () => {
@@ -58,6 +59,35 @@ test("commands run and files travel", async () => {
   await client.upload(vm, join(folder, "up"), "/root/file");
   await client.download(vm, "/root/file", join(folder, "down"));
   expect(await readFile(join(folder, "down"), "utf8")).toBe("up and down");
+});
+
+test("files are handled in place", async () => {
+  const { files } = client.vms;
+  await files.makeDir(vm, "smoke");
+  const watch = await files.watch(vm, "smoke");
+  await files.write(vm, "smoke/new", "in place");
+  for await (const { path } of watch) if (path.endsWith("/new")) break;
+  await files.rename(vm, "smoke/new", "smoke/old");
+  await files.setMode(vm, "smoke/old", "0600");
+  expect(await files.read(vm, "smoke/old")).toBe("in place");
+  expect(await files.stat(vm, "smoke/old")).toMatchObject({ sizeBytes: 8, mode: "0600" });
+  expect((await files.list(vm, "smoke")).map(({ name }) => name)).toEqual(["old"]);
+  await files.remove(vm, "smoke", { recursive: true });
+  expect(await files.exists(vm, "smoke")).toBe(false);
+});
+
+test("commands run in the background", async () => {
+  const { execs, pty, commands } = client.vms;
+  const shell = await pty.create(vm, { cols: 80, rows: 24 });
+  await shell.resize({ cols: 100, rows: 30 });
+  await shell.sendStdin("stty size; exit\r");
+  expect((await shell.wait()).stdout).toContain("30 100");
+  const sleeper = await commands.start(vm, "sleep 600");
+  expect(await sleeper.kill()).toBe(true);
+  expect(await execs.retrieve(vm, sleeper.id, { waitSec: 20 })).toMatchObject({ status: "exited" });
+  expect((await execs.output(vm, sleeper.id)).stdout).toBe("");
+  expect((await execs.list(vm)).map(({ id }) => id)).toEqual([shell.id, sleeper.id]);
+  await execs.delete(vm, sleeper.id);
 });
 
 test("records are read and changed", async () => {

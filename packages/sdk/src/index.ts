@@ -71,6 +71,7 @@ export type {
 export type { RegisterServiceParams, Service, Services } from "./services/services.ts";
 export type { AddSshKeyParams, SshKey, SshKeyList, UserSshKeys, VmSshKeys } from "./ssh-keys/ssh-keys.ts";
 export type { Vms, ConsoleToken, LaunchWaitOptions } from "./vms/vms.ts";
+export type { Temporary } from "./vms/temporary-vm.ts";
 export type { WaitOptions } from "./vms/wait-until-running.ts";
 export type {
   CapturedService,

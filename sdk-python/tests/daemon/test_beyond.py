@@ -6,7 +6,7 @@ firewalls have decided.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, List
 
 import fastvm
 import pytest
@@ -39,7 +39,7 @@ def test_commands_in_the_background(ours: Any, vm: Any) -> None:
     command = ours.vms.commands.start(vm, "echo begun; read name; echo hello $name; exit 4", keep_stdin=True)
     command.send_stdin("world\n")
     same = ours.vms.commands.connect(vm, command.id)
-    heard = []
+    heard: List[bytes] = []
     finished = same.wait(on_stdout=heard.append)
     assert (finished.exit_code, finished.stdout, finished.lost_bytes) == (4, "begun\nhello world\n", 0)
     assert b"".join(heard).decode() == finished.stdout

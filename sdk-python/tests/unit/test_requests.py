@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import fastvm
@@ -47,6 +48,31 @@ def test_no_key_and_no_url_are_said_at_once(connect: MakeClient, monkeypatch: py
     with pytest.raises(fastvm.FastvmError, match="'example.com' is not an http or https URL"):
         connect(base_url="example.com")
     assert connect().base_url == "https://api.fastvm.org"
+
+
+def test_a_launched_vm_is_deleted_at_the_end_of_its_block() -> None:
+    gone = json_answer(404, {"error": "VM not found"})
+    answers = [json_answer(201, VM), json_answer(200, {"id": ID, "deleted": True}), json_answer(201, VM), gone, json_answer(200, VM)]
+    with WireServer(*answers) as server:
+        client = fastvm.FastvmClient(base_url=server.url, api_key="k")
+        with pytest.raises(ValueError), client.vms.launch(machine_type="c1m2") as vm:
+            raise ValueError("the block is left")
+        with client.vms.launch(machine_type="c1m2") as again:
+            assert again.id == ID
+        assert vm == client.vms.retrieve(ID) == vm
+    launch, delete = ("POST", "/v1/vms"), ("DELETE", f"/v1/vms/{ID}")
+    assert [(request.method, request.path) for request in server.requests[:4]] == [launch, delete, launch, delete]
+
+
+def test_an_awaited_launch_is_deleted_at_the_end_of_its_block() -> None:
+    async def work(url: str) -> None:
+        async with fastvm.AsyncFastvmClient(base_url=url, api_key="k") as client:
+            async with await client.vms.launch(machine_type="c1m2") as vm:
+                assert vm.id == ID
+
+    with WireServer(json_answer(201, VM), json_answer(200, {"id": ID, "deleted": True})) as server:
+        asyncio.run(work(server.url))
+    assert [request.method for request in server.requests] == ["POST", "DELETE"]
 
 
 def test_a_launch_sends_what_was_given_and_nothing_else(connect: MakeClient) -> None:

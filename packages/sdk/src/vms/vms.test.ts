@@ -52,6 +52,34 @@ describe("launch", () => {
     expect(vm.status).toBe("provisioning");
   });
 
+  it("deletes a VM at the end of its block, and minds none that is gone", async () => {
+    await using server = await WireServer.start(
+      json(201, VM),
+      json(200, { id: VM.id, deleted: true }),
+      json(201, VM),
+      json(404, { error: "VM not found" }),
+    );
+    const { vms } = clientOf(server);
+    const work = async (): Promise<void> => {
+      await using vm = await vms.temporary({ machineType: "c1m2" });
+      expect(vm).toEqual(VM);
+      expect(JSON.stringify(vm)).toBe(JSON.stringify(VM));
+      throw new Error("the block is left");
+    };
+    await expect(work()).rejects.toThrow("the block is left");
+    {
+      await using vm = await vms.temporary({ machineType: "c1m2" });
+      expect(vm.id).toBe(VM.id);
+    }
+    const [launch, remove] = ["POST /v1/vms", `DELETE /v1/vms/${VM.id}`];
+    expect(server.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      launch,
+      remove,
+      launch,
+      remove,
+    ]);
+  });
+
   it("stops waiting when the caller aborts", async () => {
     await using server = await WireServer.start(json(202, { ...VM, status: "provisioning" }));
     const abort = new AbortController();

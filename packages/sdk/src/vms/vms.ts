@@ -30,6 +30,8 @@ import { Services } from "../services/services.ts";
 import { VmSshKeys } from "../ssh-keys/ssh-keys.ts";
 import type { ForkParams, ForkResult } from "./fork.ts";
 import type { VmLogs, VmStats } from "./inspection.ts";
+import { deletedAtEnd } from "./temporary-vm.ts";
+import type { Temporary } from "./temporary-vm.ts";
 import { metadataQuery, vmIdOf } from "./vm.ts";
 import type { DeletedResource, LaunchParams, ListVmsParams, UpdateVmParams, Vm, VmRef } from "./vm.ts";
 import { failIfTerminal, waitUntilRunning } from "./wait-until-running.ts";
@@ -84,11 +86,24 @@ export class Vms {
       defaultTimeoutMs: VM_WORK_TIMEOUT_MS,
       options,
     });
-    return launched.map((vm) => {
-      if (vm.status === "running" || wait.wait === false) return vm;
-      failIfTerminal(vm);
-      return this.waitUntilRunning(vm, { ...wait, signal: options?.signal });
+    return launched.map(async (vm) => {
+      const isAwaited = vm.status !== "running" && wait.wait !== false;
+      if (isAwaited) failIfTerminal(vm);
+      const answer = isAwaited ? await this.waitUntilRunning(vm, { ...wait, signal: options?.signal }) : vm;
+      return deletedAtEnd(answer, this);
     });
+  }
+
+  /**
+   * Launches a VM for a block: `await using vm = await client.vms.temporary({ machineType: "c1m2" })` deletes it at
+   * the end, however the block is left. What `launch` answers can be used so, too, but its type does not say it.
+   */
+  temporary(
+    params: LaunchParams,
+    options?: RequestOptions,
+    wait: LaunchWaitOptions = {},
+  ): ApiPromise<Temporary<Vm>> {
+    return this.launch(params, options, wait).map((vm) => deletedAtEnd(vm, this));
   }
 
   /** Resolves when the VM runs; for one that was launched with `wait: false`, or found in a list. */

@@ -23,6 +23,7 @@ from .execs import AsyncExecs
 from .files import AsyncFiles
 from .firewall import AsyncVmFirewall
 from .http import AsyncHttp
+from .launched_vm import AsyncLaunchedVM
 from .services import AsyncServices
 from .ssh_keys import AsyncVmSshKeys
 from .staged_stdin import staged_stdin
@@ -76,10 +77,11 @@ class AsyncVms:
         extra_headers: Optional[Headers] = None,
         extra_query: Optional[Query] = None,
         extra_body: Optional[Mapping[str, Any]] = None,
-    ) -> VM:
+    ) -> AsyncLaunchedVM:
         """
-        Starts a VM from a machine type, with `image` of an image that the host keeps, or from a snapshot; returns when it runs. Not repeated by itself: that could make
-        two VMs. Raises VMLaunchError when the VM fails, VMNotReadyError when it takes longer than `wait_timeout`
+        Starts a VM from a machine type, with `image` of an image that the host keeps, or from a snapshot; returns when
+        it runs. As a context (`with`, `async with await`) it is deleted at the end of the block. Not repeated by
+        itself: that could make two VMs. Raises VMLaunchError when the VM fails, VMNotReadyError when it takes longer than `wait_timeout`
         seconds. With `wait=False` it returns the VM as the first answer has it, running or queued.
         """
         options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
@@ -98,9 +100,9 @@ class AsyncVms:
         vm = await self._http.call(
             routes.LAUNCH_VM, body=body, options=options, default_seconds=VM_WORK_SECONDS, once=True
         )
-        if not wait or is_running(vm):
-            return vm
-        return await self.wait_until_running(vm, poll_interval=poll_interval, timeout=wait_timeout)
+        if wait and not is_running(vm):
+            vm = await self.wait_until_running(vm, poll_interval=poll_interval, timeout=wait_timeout)
+        return AsyncLaunchedVM.of(vm, self._http)
 
     async def wait_until_running(
         self, id: VMRef, *, poll_interval: float = DEFAULT_POLL_SECONDS, timeout: float = DEFAULT_WAIT_SECONDS
