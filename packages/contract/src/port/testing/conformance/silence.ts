@@ -53,13 +53,15 @@ function describeStillQemu(tester: () => PortTester): void {
         createSnapshot: () => tester().worker.createSnapshot(vmId, snapshotId),
         fork: () => tester().worker.fork(vmId, [child]),
       }[capture]();
+      // By then it has the VM to itself.
+      await expectPending(captured);
       const { reason, signal, leave } = caller();
       const options = { signal };
       const waiting = [
         tester().worker.setNetworkPolicy(vmId, OPEN, options),
         tester().asks.setAuthorizedKeys(vmId, options),
       ];
-      await Promise.all([captured, ...waiting].map(expectPending));
+      await Promise.all(waiting.map(expectPending));
       leave();
       for (const outcome of waiting) await expect(outcome).rejects.toBe(reason);
       expect(await tester().worker.stats(vmId)).toHaveProperty("disk");
