@@ -80,8 +80,8 @@ describe("the command line", () => {
 
   test("shows what VMs use and print, and what was made of what", async () => {
     const [head, row] = (await good(["vm", "stats", "dev"])).split("\n");
-    expect(head).toMatch(/^ID +NAME +STATUS +CPU +MEMORY/);
-    expect(row).toMatch(/^[0-9a-f]{8} +dev +running +\d+ % +[\d.]+ MiB +2 GiB +/);
+    expect(head).toMatch(/^ID +NAME +STATUS +CPU +MEMORY +OWN +OF/);
+    expect(row).toMatch(/^[0-9a-f]{8} +dev +running +\d+ % +[\d.]+ MiB +[\d.]+ [KM]iB +2 GiB +/);
     await good(["exec", "dev", "echo to the console >/dev/console"]);
     expect(await good(["logs", "dev"])).toContain("to the console");
     await good(["snapshot", "create", "dev", "-n", "trunk"]);
