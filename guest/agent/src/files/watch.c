@@ -139,14 +139,17 @@ static int tell(struct watcher *watcher, const struct inotify_event *event)
     if (folder == NULL || event->len == 0 || !join(path, folder, event->name)) {
         return 0;
     }
-    int error = event_write(watcher->out, type_of(event->mask), path);
-    if (error != 0 || !watcher->is_recursive || (event->mask & IN_ISDIR) == 0) {
+    bool is_followed = watcher->is_recursive && (event->mask & IN_ISDIR) != 0;
+    /* Whoever is told that a folder came is to see what he does in it from then on. */
+    int error = is_followed && (event->mask & IN_MOVED_TO) ? add_folder(watcher, path, false) : 0;
+    error = error != 0 ? error : event_write(watcher->out, type_of(event->mask), path);
+    if (error != 0 || !is_followed) {
         return error;
     }
     if (event->mask & (IN_MOVED_FROM | IN_DELETE)) {
         forget_below(watcher, path);
     }
-    return event->mask & (IN_CREATE | IN_MOVED_TO) ? add_folder(watcher, path, (event->mask & IN_CREATE) != 0) : 0;
+    return event->mask & IN_CREATE ? add_folder(watcher, path, true) : 0;
 }
 
 static int tell_all(struct watcher *watcher)
