@@ -167,10 +167,10 @@ describe("stream", () => {
   it("counts its time limit only until the stream begins", async () => {
     await using server = await WireServer.start(async (_request, response) => {
       response.writeHead(200).flushHeaders();
-      await delay(200);
+      await delay(1_200);
       response.end(line({ t: "x" }));
     });
-    expect(await collect(clientOf(server).vms.stream(VM, "x", { timeoutMs: 100 }))).toHaveLength(1);
+    expect(await collect(clientOf(server).vms.stream(VM, "x", { timeoutMs: 1_000 }))).toHaveLength(1);
   });
 });
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TEST_KEY, testApp, type TestApp } from "../../../../testing/test-app.ts";
 
 /** What takes longer has its headers early. */
-const HEADERS_AFTER_MS = 40;
+const HEADERS_AFTER_MS = 400;
 
 describe("files/fetch of an upload that is under way", () => {
   let api: TestApp;
