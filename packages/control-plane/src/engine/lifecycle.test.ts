@@ -1,5 +1,5 @@
 /** Pause, resume, fork, snapshots, deletes and failures through the API, with the events they leave; on every store. */
-import { FastvmError, newOrgId, newSnapshotId, newVmId, type VmId } from "@fastvm/contract";
+import { FastvmError, hookSteps, newOrgId, newSnapshotId, newVmId, type VmId } from "@fastvm/contract";
 import { describe, expect, test } from "vitest";
 import { eventually } from "../testing/eventually.ts";
 import { FakeWorker } from "../testing/fake-worker.ts";
@@ -111,6 +111,22 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
     expect(await statusOf(api, id)).toBe("running");
     const alone = await api.call(`POST /v1/vms/${id}/fork`, { metadata: {} });
     expect(alone.body.children).toMatchObject([{ vm: { metadata: {} } }]);
+  });
+
+  test("a child whose record was written counts, also when the database did not come to say so", async () => {
+    await using api = await testApp({ store: await open() });
+    const id = await launch(api);
+    let hasForked = false;
+    const unhook = hookSteps((name) => {
+      hasForked ||= name === "control.fork.answered";
+      const isLost = hasForked && name === "transaction.committed";
+      return isLost ? Promise.reject(new Error("the answer is lost")) : Promise.resolve();
+    });
+    const forked = await api.call(`POST /v1/vms/${id}/fork`, { count: 1 }).finally(unhook);
+    const [child] = forked.body.children;
+    expect(child).toMatchObject({ vm: { status: "running" } });
+    expect(api.worker.vms.get(child.vm.id)?.status).toBe("running");
+    expect(await statusOf(api, child.vm.id)).toBe("running");
   });
 
   test("a fork whose capture fails, or that finds no room, leaves nothing", async () => {

@@ -162,15 +162,24 @@ async function settleChild(
       "process",
     );
   } catch (error) {
-    // Whoever asked is told that it failed, and may fork again.
-    ctx.reconciler.owe(vm.id, () => undoChild(ctx, vm, actor, error));
-    return { error };
+    running = await findRunning(ctx, vm.id);
+    if (running === undefined) {
+      // Whoever asked is told that it failed, and may fork again.
+      ctx.reconciler.owe(vm.id, () => undoChild(ctx, vm, actor, error));
+      return { error };
+    }
   }
   if (running !== undefined) {
     await catchUp(ctx, vm.id);
     return { vm: running };
   }
   return { error: await explainLostChild(ctx, vm.id) };
+}
+
+/** A commit whose answer was lost counts: whoever lists the child then may work with it, and it must not go again. */
+async function findRunning(ctx: LifecycleContext, vmId: VmId): Promise<VmRecord | undefined> {
+  const now = await ctx.store.vms.get(vmId).catch(() => undefined);
+  return now?.status === "running" ? now : undefined;
 }
 
 /** The child started but its record had moved on: it was deleted, or it died at once. */
