@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "files/verbs.h"
 #include "identity/own-name.h"
 #include "link/fields.h"
 #include "link/link.h"
@@ -655,6 +656,16 @@ static void a_new_kind_needs_its_table_alone(void)
     close(ends[1]);
 }
 
+static void kernels_that_know_free_pages_are_told(void)
+{
+    CHECK(!knows_free_pages("console=ttyS0 quiet init_on_alloc=1"));
+    CHECK(!knows_free_pages("init_on_free=0 page_poison=off debug_pagealloc=n"));
+    CHECK(knows_free_pages("quiet init_on_free=1"));
+    CHECK(knows_free_pages("init_on_free=0 init_on_free=on"));
+    CHECK(knows_free_pages("page_poison=1\n"));
+    CHECK(knows_free_pages("debug_pagealloc=on"));
+}
+
 int main(void)
 {
     char folder[] = "/tmp/agent-unit-XXXXXX";
@@ -678,6 +689,7 @@ int main(void)
     a_port_without_a_host_costs_no_time();
     a_new_kind_needs_its_table_alone();
     a_line_of_ours_gives_the_own_name();
+    kernels_that_know_free_pages_are_told();
     CHECK(rmdir(folder) == 0);
     printf("%d passed, %d failed\n", checks - failures, failures);
     return failures != 0;

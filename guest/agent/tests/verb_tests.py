@@ -8,7 +8,7 @@ import link_client as wire
 from agent_case import AgentTest, alive, eventually
 from link_client import field
 
-STAT, LIST, MAKE_FOLDER, REMOVE, RENAME, SET_MODE, WATCH = range(1, 8)
+STAT, LIST, MAKE_FOLDER, REMOVE, RENAME, SET_MODE, WATCH, DROP_CACHES, FREE_PAGES = range(1, 10)
 FOLLOW, RECURSIVE = 1, 2
 FILE, FOLDER, LINK, OTHER = 1, 2, 3, 4
 READY, CREATE, WRITE, GONE, MOVED, CHMOD, OVERFLOW = range(1, 8)
@@ -240,3 +240,34 @@ class Verbs(AgentTest):
         child, = self.children()
         opened = {os.readlink(f"/proc/{child}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{child}/fd") if int(fd) > 2}
         self.assertEqual(opened, {"anon_inode"})
+
+    def free_runs(self, link, *blocks):
+        """Of a machine with these blocks of pages: how many, and what the kernel says of each."""
+        path = self.file("flags", b"".join(struct.pack("<Q", flags) * pages for pages, flags in blocks))
+        error, told = self.do(link, FREE_PAGES, path)
+        self.assertEqual(error, 0)
+        found = []
+        for tag, value in fields(told):
+            self.assertEqual(tag, wire.FREE_RUNS)
+            found += struct.iter_unpack("<II", value)
+        return found
+
+    def test_runs_of_free_pages_are_told(self):
+        link = self.link()
+        free, slab = 1 << 10, 1 << 7
+        self.assertEqual(self.free_runs(link, (3, slab), (8, free), (1, 0), (100, free)), [(3, 8), (12, 100)])
+        # One that is free and something else is not free; crumbs are not worth a word.
+        self.assertEqual(self.free_runs(link, (8, free | slab), (7, free), (2, slab), (9, free)), [(17, 9)])
+        self.assertEqual(self.free_runs(link, (40_000, free), (30_000, 1 << 20), (40_000, free)), [(0, 40_000), (70_000, 40_000)])
+        self.assertEqual(self.free_runs(link, (5, slab)), [])
+        many = self.free_runs(link, *[(8, free), (1, slab)] * 3000)
+        self.assertEqual(many, [(9 * at, 8) for at in range(3000)])
+
+    def test_caches_are_dropped_where_the_kernel_takes_the_word(self):
+        link = self.link()
+        path = self.file("drop_caches", b"")
+        self.assertEqual(self.do(link, DROP_CACHES, path)[0], 0)
+        with open(path, "rb") as file:
+            self.assertEqual(file.read(), b"3\n")
+        for verb in (DROP_CACHES, FREE_PAGES):
+            self.assertEqual(self.do(link, verb, self.in_folder("none"))[0], ENOENT)

@@ -233,6 +233,9 @@ describe("snapshot and quota", () => {
     await using api = await FakeApi.start();
     api.addVm({ id: ID, name: "dev" });
     const snapshotId = (await run(api, ["snapshot", "create", "dev", "-n", "ready", "-q"])).stdout.trim();
+    const reclaimed = await run(api, ["snapshot", "create", "dev", "--reclaim", "-q"]);
+    expect(reclaimed.stderr).toContain("300 MiB of free memory left out");
+    await run(api, ["snapshot", "rm", "-y", reclaimed.stdout.trim()]);
     const table = (await run(api, ["snapshot", "ls"])).stdout;
     expect(table).toMatch(/^ID +NAME +VM +STATUS +CREATED\n/);
     expect(table).toContain(`${snapshotId.slice(0, 8)}  ready  0b9c5f2e  ready   2026-11-22 12:00:00`);

@@ -25,6 +25,7 @@ import type {
   RecursiveOptions,
   ResumeOptions,
   SnapshotId,
+  SnapshotOptions,
   VmDeadline,
   VmId,
   DiskUsage,
@@ -225,8 +226,14 @@ export class Worker implements WorkerPort {
     this.#armDeadline(vmId);
   }
 
-  async createSnapshot(vmId: VmId, snapshotId: SnapshotId): Promise<CaptureResult> {
-    const result = await this.#transition(vmId, (vm) => createSnapshot(this.#context, vm, snapshotId));
+  async createSnapshot(
+    vmId: VmId,
+    snapshotId: SnapshotId,
+    options: SnapshotOptions = {},
+  ): Promise<CaptureResult> {
+    const result = await this.#transition(vmId, (vm) =>
+      createSnapshot(this.#context, vm, snapshotId, options),
+    );
     this.#compactSoon(vmId);
     return result;
   }

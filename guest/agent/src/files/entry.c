@@ -31,11 +31,11 @@ static void add(struct record *record, uint16_t tag, const void *value, size_t l
     record->length += FIELD_HEADER_BYTES + length;
 }
 
-static int write_record(int out, uint16_t tag, const struct record *inner)
+int field_write(int out, uint16_t tag, const void *value, size_t length)
 {
     static struct record outer;
     outer.length = 0;
-    add(&outer, tag, inner->bytes, inner->length);
+    add(&outer, tag, value, length);
     for (size_t at = 0; at < outer.length;) {
         ssize_t written = write(out, outer.bytes + at, outer.length - at);
         if (written < 0 && errno != EINTR) {
@@ -75,7 +75,7 @@ int entry_write(int out, const char *path, const struct stat *found)
             add(&record, TAG_TARGET, target, (size_t)length);
         }
     }
-    return write_record(out, TAG_ENTRY, &record);
+    return field_write(out, TAG_ENTRY, record.bytes, record.length);
 }
 
 int event_write(int out, uint8_t type, const char *path)
@@ -84,5 +84,5 @@ int event_write(int out, uint8_t type, const char *path)
     record.length = 0;
     add(&record, TAG_TYPE, &type, sizeof type);
     add(&record, TAG_PATH, path, strlen(path));
-    return write_record(out, TAG_EVENT, &record);
+    return field_write(out, TAG_EVENT, record.bytes, record.length);
 }

@@ -127,6 +127,10 @@ int verb_run(const void *bytes, int out)
         return set_mode(request);
     case VERB_WATCH:
         return verb_watch(request, out);
+    case VERB_DROP_CACHES:
+        return verb_drop_caches(request);
+    case VERB_FREE_PAGES:
+        return verb_free_pages(request, out);
     default:
         return EINVAL;
     }

@@ -32,7 +32,14 @@ int verb_run(const void *request, int out);
 int verb_list(const struct verb_request *request, int out);
 int verb_remove(const struct verb_request *request);
 int verb_watch(const struct verb_request *request, int out);
+int verb_drop_caches(const struct verb_request *request);
+int verb_free_pages(const struct verb_request *request, int out);
 
+/* Whether a kernel that was started with these parameters takes the content of a free page for known. */
+bool knows_free_pages(const char *parameters);
+
+/* Writes a field; 0 or an errno. */
+int field_write(int out, uint16_t tag, const void *value, size_t length);
 /* Writes what is known of a file; 0 or an errno. */
 int entry_write(int out, const char *path, const struct stat *found);
 /* Writes that something happened. */

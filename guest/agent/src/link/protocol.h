@@ -91,6 +91,7 @@ enum field_tag {
     TAG_GID = 69,
     TAG_TARGET = 70,
     TAG_EVENT = 71,
+    TAG_FREE_RUNS = 72,
     TAG_JOB_INFO = 80,
     TAG_PID = 81,
     TAG_STARTED = 82,
@@ -123,6 +124,8 @@ enum verb {
     VERB_RENAME = 5,
     VERB_SET_MODE = 6,
     VERB_WATCH = 7,
+    VERB_DROP_CACHES = 8,
+    VERB_FREE_PAGES = 9,
 };
 
 enum verb_flags { VERB_FOLLOW = 1, VERB_RECURSIVE = 2 };

@@ -178,7 +178,10 @@ export class FakeApi implements AsyncDisposable {
           : [404, { error: "There is no such route" }],
       "POST vms/id/fork": () => [201, this.#fork(body)],
       "GET snapshots": () => [200, [...this.snapshots.values()]],
-      "POST snapshots": () => [201, this.addSnapshot(body)],
+      "POST snapshots": () => [
+        201,
+        { ...this.addSnapshot(body), reclaimedBytes: body.reclaim === true ? 300 * 1024 ** 2 : undefined },
+      ],
       "PATCH snapshots/id": () => [200, this.addSnapshot({ ...snapshot, ...body })],
       "DELETE snapshots/id": () => [200, { id, deleted: this.snapshots.delete(id) }],
       "GET org/id": () => {

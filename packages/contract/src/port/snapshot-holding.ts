@@ -6,10 +6,18 @@ export interface SnapshotHolding {
    * Captures a running or paused VM as a durable snapshot; the source runs on. A guest that does not answer is captured as it is.
    * Rejects with `capture_failed` when QEMU does not answer, with `vm_died` when `deleteVm` came meanwhile; nothing is left then.
    */
-  createSnapshot(vmId: VmId, snapshotId: SnapshotId): Promise<CaptureResult>;
+  createSnapshot(vmId: VmId, snapshotId: SnapshotId, options?: SnapshotOptions): Promise<CaptureResult>;
 
   /** Resolves also when there is no such snapshot. VMs restored from it are not touched. */
   deleteSnapshot(snapshotId: SnapshotId): Promise<void>;
+}
+
+export interface SnapshotOptions {
+  /**
+   * The guest drops its caches first, and what memory it has free then is not in the snapshot. Where that cannot be, as of a paused VM or
+   * a guest that does not answer, all is. Default: false.
+   */
+  readonly reclaim?: boolean;
 }
 
 export interface CaptureResult {
@@ -22,6 +30,8 @@ export interface CaptureResult {
    * not shared, as where the kernel does not track writes. Absent when none was copied.
    */
   readonly tracking?: "writes" | "none";
+  /** Free memory that was left out, in bytes. Absent where that was not asked for or could not be. */
+  readonly reclaimedBytes?: number;
   /** From the call to the durable result, in ms. */
   readonly durationMs: number;
 }

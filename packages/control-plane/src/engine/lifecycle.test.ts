@@ -55,6 +55,20 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
     expect(api.worker.vms.size).toBe(0);
   });
 
+  test("a snapshot that leaves out free memory says how much, once, or that it could not", async () => {
+    await using api = await testApp({ store: await open() });
+    const id = await launch(api);
+    const plain = await api.call("POST /v1/snapshots", { vmId: id, reclaim: false });
+    expect(plain.body).not.toHaveProperty("reclaimedBytes");
+    const reclaimed = await api.call("POST /v1/snapshots", { vmId: id, reclaim: true });
+    expect(reclaimed).toMatchObject({ status: 201, body: { status: "ready", reclaimedBytes: 8192 } });
+    const seen = await api.call(`GET /v1/snapshots/${reclaimed.body.id}`);
+    expect(seen.body).not.toHaveProperty("reclaimedBytes");
+    await api.call(`POST /v1/vms/${id}/pause`);
+    const ofPaused = await api.call("POST /v1/snapshots", { vmId: id, reclaim: true });
+    expect(ofPaused).toMatchObject({ status: 201, body: { reclaimedBytes: null } });
+  });
+
   test("a snapshot carries what the VM has, and survives it", async () => {
     await using api = await testApp({ store: await open() });
     const id = await launch(api, { metadata: { a: "b" }, envVars: { E: "1" }, diskGiB: 11 });

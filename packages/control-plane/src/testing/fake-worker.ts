@@ -21,6 +21,7 @@ import {
   type NetworkReport,
   type ResumeOptions,
   type SnapshotId,
+  type SnapshotOptions,
   type VmDeadline,
   type VmId,
   type DiskShare,
@@ -222,11 +223,15 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
     this.vms.delete(vmId);
   }
 
-  async createSnapshot(vmId: VmId, snapshotId: SnapshotId): Promise<CaptureResult> {
+  async createSnapshot(
+    vmId: VmId,
+    snapshotId: SnapshotId,
+    { reclaim = false }: SnapshotOptions = {},
+  ): Promise<CaptureResult> {
     await this.#enterUntilDeleted("createSnapshot", snapshotId, vmId, "vm_died");
-    this.#require(vmId);
+    const { status } = this.#require(vmId);
     this.snapshots.add(snapshotId);
-    return CAPTURE;
+    return reclaim && status === "running" ? { ...CAPTURE, reclaimedBytes: 8192 } : CAPTURE;
   }
 
   async deleteSnapshot(snapshotId: SnapshotId): Promise<void> {

@@ -20,6 +20,8 @@ export interface Snapshot {
   readonly diskGiB?: number;
   /** How long the source stood still, in ms. */
   readonly pauseMs?: number;
+  /** In the answer to a `create` with `reclaim`: free memory that was left out. `null` where that could not be. */
+  readonly reclaimedBytes?: number | null;
   readonly firewall?: FirewallPolicy | NetworkPolicy;
   readonly metadata?: Metadata;
   readonly envVars?: Readonly<Record<string, string>>;
@@ -33,6 +35,8 @@ export interface CreateSnapshotParams {
   readonly vmId: string;
   /** Cut to 64 characters. Default: `snapshot-` and the VM id's first eight. */
   readonly name?: string | undefined;
+  /** The VM drops its page cache, and memory that it has free is left out: a smaller snapshot. Default: false. */
+  readonly reclaim?: boolean | undefined;
 }
 
 export interface ListSnapshotsParams {

@@ -7,8 +7,9 @@
  * each by a thread.
  *
  *   scan <id> <process> <address> <bytes> <wanted> <protect> <file page> <path>     copies the pages that it finds to a file, from that page of it on;
- *                                                                                   with the path - it copies nothing
- *   copy <id> <base> <sparse> <extents> <path from>\t<path to>                      and the extents: file page of `from` to `base` + 4096 × first page of `to`
+ *                                                                                   with the path - it copies nothing, and says where they would go
+ *   copy <id> <base from> <base> <sparse> <extents> <path from>\t<path to>          and the extents: `base from` + 4096 × file page of `from` to
+ *                                                                                   `base` + 4096 × first page of `to`
  *
  *   <id> <errno> <pages> <file page after the last> <extents>                       and the extents; each is 12 bytes, see pages.h
  */
@@ -35,6 +36,7 @@ struct request {
     int process;
     struct scan scan;
     uint32_t file_page;
+    uint64_t base_from;
     uint64_t base;
     bool sparse;
     bool is_scan;
@@ -69,15 +71,20 @@ static void answer(unsigned id, int failed, uint64_t pages, uint32_t file_page, 
     pthread_mutex_unlock(&answering);
 }
 
+static int copy_chunk(const struct copying *copying, uint32_t first_page, uint32_t pages)
+{
+    uint64_t address = copying->address + first_page * PAGE_BYTES;
+    int failed = read_fully(copying->memory, copying->buffer, pages * PAGE_BYTES, (off_t)address);
+    return failed != 0 ? failed : write_sparse(copying->file, copying->buffer, pages, (off_t)(copying->file_page * PAGE_BYTES));
+}
+
 static int copy_found(void *context, uint32_t first_page, uint32_t pages)
 {
     struct copying *copying = context;
     copying->pages += pages;
-    for (uint32_t done = 0; copying->file >= 0 && done < pages;) {
+    for (uint32_t done = 0; done < pages;) {
         uint32_t chunk = pages - done < CHUNK_PAGES ? pages - done : CHUNK_PAGES;
-        uint64_t address = copying->address + (first_page + (uint64_t)done) * PAGE_BYTES;
-        int failed = read_fully(copying->memory, copying->buffer, chunk * PAGE_BYTES, (off_t)address);
-        failed = failed != 0 ? failed : write_sparse(copying->file, copying->buffer, chunk, (off_t)(copying->file_page * PAGE_BYTES));
+        int failed = copying->file < 0 ? 0 : copy_chunk(copying, first_page + done, chunk);
         if (failed != 0) {
             return failed;
         }
@@ -138,7 +145,7 @@ static int copy_extent(int from, int to, const struct request *request, const st
 {
     for (uint32_t done = 0; done < extent->pages;) {
         uint32_t chunk = extent->pages - done < CHUNK_PAGES ? extent->pages - done : CHUNK_PAGES;
-        off_t source = (off_t)((extent->file_page + (uint64_t)done) * PAGE_BYTES);
+        off_t source = (off_t)(request->base_from + (extent->file_page + (uint64_t)done) * PAGE_BYTES);
         off_t target = (off_t)(request->base + (extent->first_page + (uint64_t)done) * PAGE_BYTES);
         int failed = read_fully(from, buffer, chunk * PAGE_BYTES, source);
         if (failed == 0) {
@@ -203,9 +210,9 @@ static bool parse_copy(struct request *request)
     unsigned count;
     int sparse;
     int path = 0;
-    int fields = sscanf(request->line, "copy %u %lu %d %u %n", &request->id, &request->base, &sparse, &count, &path);
+    int fields = sscanf(request->line, "copy %u %lu %lu %d %u %n", &request->id, &request->base_from, &request->base, &sparse, &count, &path);
     char *tab = strchr(request->line + path, '\t');
-    if (fields != 4 || path == 0 || tab == NULL || count > MAX_EXTENTS) {
+    if (fields != 5 || path == 0 || tab == NULL || count > MAX_EXTENTS) {
         return false;
     }
     *tab = '\0';

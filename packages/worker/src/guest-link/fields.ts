@@ -47,6 +47,7 @@ export const Tag = {
   GID: 69,
   TARGET: 70,
   EVENT: 71,
+  FREE_RUNS: 72,
   JOB_INFO: 80,
   PID: 81,
   STARTED: 82,

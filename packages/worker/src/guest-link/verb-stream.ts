@@ -16,6 +16,8 @@ export const Verb = {
   RENAME: 5,
   SET_MODE: 6,
   WATCH: 7,
+  DROP_CACHES: 8,
+  FREE_PAGES: 9,
 } as const;
 
 export interface VerbRequest {

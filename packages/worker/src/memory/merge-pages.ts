@@ -3,14 +3,14 @@
  * this VM needs any more. What is worth it is copied into one new file; snapshots and other VMs keep their links to the old ones.
  */
 import { randomUUID } from "node:crypto";
-import { open, rm, stat } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { step } from "@fastvm/contract";
 import { bytesOf } from "./pages-helper.ts";
 import type { PagesHelper } from "./pages-helper.ts";
 import { PAGE_BYTES } from "./mapping.ts";
 import { countPages, overlay } from "./page-map.ts";
 import type { FileExtent, PageExtent, PageMap } from "./page-map.ts";
-import { pageFile } from "./vm-memory.ts";
+import { makePageFile, pageFile } from "./vm-memory.ts";
 import type { VmMemory } from "./vm-memory.ts";
 
 /** A restore opens and links each. */
@@ -97,13 +97,7 @@ async function copyChosen(
     filePage += from.pages;
     return { from, to };
   });
-  const target = pageFile(folder, name);
-  {
-    await using file = await open(target, "wx", 0o444);
-    // Whatever the umask: who is restored maps it.
-    await file.chmod(0o444);
-    await file.truncate(bytesOf(countPages(moved)));
-  }
+  const target = await makePageFile(folder, name, countPages(moved));
   for (const file of chosen) {
     await helper.copy({
       from: pageFile(folder, map.files[file] ?? ""),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../guest-link/seeded-random.ts";
-import { countPages, emptyMap, overlay, pick } from "./page-map.ts";
+import { countPages, emptyMap, overlay, pick, without } from "./page-map.ts";
 import type { FileExtent, PageMap } from "./page-map.ts";
 
 const PAGES = 64;
@@ -55,6 +55,12 @@ describe("a page map", () => {
           for (let at = 0; at < pages; at++) model[firstPage + at] = `${name}:${filePage + at}`;
         }
         expect(flatten(map), `tree ${tree}, capture ${capture}`).toEqual(model);
+        expectSound(map);
+        if (random(3) > 0) continue;
+        const free = randomExtents(random);
+        map = without(map, free);
+        for (const { firstPage, pages } of free) model.fill(undefined, firstPage, firstPage + pages);
+        expect(flatten(map), `tree ${tree}, without some after capture ${capture}`).toEqual(model);
         expectSound(map);
       }
     }

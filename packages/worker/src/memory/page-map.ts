@@ -41,6 +41,11 @@ export function overlay(map: PageMap, name: string, newer: readonly FileExtent[]
   return prune(map.memoryPages, files, merge(subtract(map.extents, newer), above));
 }
 
+/** What is left of the map once the pages in `ranges`, in order and without overlap, are the base's. */
+export function without(map: PageMap, ranges: readonly PageRange[]): PageMap {
+  return prune(map.memoryPages, map.files, subtract(map.extents, ranges));
+}
+
 /** The map's part that `chosen` picks, with the files it needs. */
 export function pick(map: PageMap, chosen: (extent: PageExtent) => boolean): PageMap {
   return prune(map.memoryPages, map.files, map.extents.filter(chosen));

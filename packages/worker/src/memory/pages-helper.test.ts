@@ -94,6 +94,13 @@ describe("what copies pages", () => {
     expect(found.pages).toBeGreaterThan(10);
     expect(found.extents.reduce((sum, { pages }) => sum + pages, 0)).toBe(found.pages);
     expect((await stat(path)).size).toBe(found.pages * PAGE_BYTES);
+    const { extents } = await helper.scan({
+      pid: process.pid,
+      mapping,
+      protect: false,
+      wanted: "private by entry",
+    });
+    expect(extents.reduce((sum, { pages }) => sum + pages, 0)).toBeGreaterThan(10);
     if (!tracksWrites) return;
     const { pages } = await helper.scan({ ...request, wanted: "private" });
     expect(Math.abs(pages - found.pages)).toBeLessThan(found.pages / 2);

@@ -31,7 +31,7 @@ interface ScanRequest {
   readonly wanted: Wanted;
   /** Whether a write to what is found counts as written from then on. */
   readonly protect: boolean;
-  /** Where the pages that are found go, one after the other from that page on. Without it none are copied. */
+  /** Where the pages that are found go, one after the other from that page on. Without it none are copied, but told. */
   readonly to?: { readonly path: string; readonly filePage: number };
 }
 
@@ -39,13 +39,15 @@ export interface Scanned {
   readonly pages: number;
   /** Where the next pages would go. */
   readonly filePage: number;
-  /** Of what was copied, in the memory's order. */
+  /** Of what was found, in the memory's order. */
   readonly extents: readonly FileExtent[];
 }
 
 interface CopyRequest {
-  /** A page file. */
+  /** A page file, or the memory of a process. */
   readonly from: string;
+  /** Where in it page 0 is. Default: at its begin. */
+  readonly baseFrom?: number;
   /** A file that is there, or the memory of a process. */
   readonly to: string;
   /** Where in it page 0 is. */
@@ -87,9 +89,9 @@ export class PagesHelper {
   }
 
   async copy(request: CopyRequest): Promise<void> {
-    const { base, sparse, extents } = request;
+    const { baseFrom = 0, base, sparse, extents } = request;
     const paths = `${asField(request.from)}\t${asField(request.to)}`;
-    const rest = `${base} ${sparse ? 1 : 0} ${extents.length} ${paths}\n`;
+    const rest = `${baseFrom} ${base} ${sparse ? 1 : 0} ${extents.length} ${paths}\n`;
     await this.#ask((id) => Buffer.concat([Buffer.from(`copy ${id} ${rest}`), encodeExtents(extents)]));
   }
 

@@ -9,15 +9,20 @@
  * a capture that fails, a helper or a daemon that is killed at any point leave a VM whose next capture copies all that is private, and
  * never one that misses a page.
  *
+ * A page that a capture left out because its guest had it free (capture-memory.ts) is the base's in what was captured, and whatever it was
+ * in the process. The second holds for it as far as a guest can tell: Linux takes what is in a free page for unknown until it has written
+ * it, and then it counts as written.
+ *
  *   memory.map     what its process has mapped over the base; absent: nothing
  *   captured.map   what was captured last; absent: not known
  *   pages/         the page files of both, hard links
  */
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { linkOrCopy } from "../files/copy.ts";
 import { replaceFile } from "../files/durable.ts";
 import { isErrno } from "../files/errno.ts";
+import { PAGE_BYTES } from "./mapping.ts";
 import type { MappedPages } from "./mapping.ts";
 import { emptyMap } from "./page-map.ts";
 import type { PageMap } from "./page-map.ts";
@@ -91,6 +96,16 @@ export async function giveSpawnMap(folder: string, { map, paths }: MappedPages):
   const path = join(folder, MAP_FILE);
   await writeFile(path, encodePageMap(map), { flag: "wx" });
   await chmod(path, READABLE);
+}
+
+/** One of holes, to be copied into. */
+export async function makePageFile(folder: string, name: string, pages: number): Promise<string> {
+  const path = pageFile(folder, name);
+  await using file = await open(path, "wx", READABLE);
+  // Whatever the umask: who is restored maps it.
+  await file.chmod(READABLE);
+  await file.truncate(pages * PAGE_BYTES);
+  return path;
 }
 
 /** Gives `folder` names for page files; those that it has it keeps. */

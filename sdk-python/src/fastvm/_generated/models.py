@@ -95,6 +95,8 @@ class CreateSnapshotBody(Model):
     """Id, unique id prefix or unique name."""
     name: Optional[str] = None
     """Trimmed, white space collapsed, cut to 64 characters."""
+    reclaim: Optional[bool] = None
+    """The VM drops its page cache, and memory that it has free is left out: a smaller snapshot. Default false."""
 
     _wire_names: ClassVar[Dict[str, str]] = {
         "vm_id": "vmId",
@@ -872,6 +874,8 @@ class Snapshot(Model):
     """Why it is in `error`."""
     pause_ms: Optional[float] = None
     """How long the source stood still."""
+    reclaimed_bytes: Optional[int] = None
+    """In the answer to a call with `reclaim` alone: free memory that was left out. `null` where that could not be."""
 
     _wire_names: ClassVar[Dict[str, str]] = {
         "org_id": "orgId",
@@ -882,6 +886,7 @@ class Snapshot(Model):
         "env_vars": "envVars",
         "status_reason": "statusReason",
         "pause_ms": "pauseMs",
+        "reclaimed_bytes": "reclaimedBytes",
     }
 
     _shapes: ClassVar[Dict[str, Shape]] = {

@@ -23,7 +23,7 @@ import type {
   WorkerEvent,
   WorkerInventory,
 } from "../host-state.ts";
-import type { CaptureResult } from "../snapshot-holding.ts";
+import type { CaptureResult, SnapshotOptions } from "../snapshot-holding.ts";
 import type { VmDeadline } from "../vm-life.ts";
 import type { ForkChild, ForkResult, LaunchResult, ResumeOptions, VmSpec } from "../vm-transitions.ts";
 import type { WorkerPort } from "../worker-port.ts";
@@ -95,8 +95,12 @@ export class RemoteWorker extends RemoteFiles implements WorkerPort, AsyncDispos
     await this.#peer.call("deleteVm", [vmId]);
   }
 
-  async createSnapshot(vmId: VmId, snapshotId: SnapshotId): Promise<CaptureResult> {
-    return (await this.#peer.call("createSnapshot", [vmId, snapshotId])) as CaptureResult;
+  async createSnapshot(
+    vmId: VmId,
+    snapshotId: SnapshotId,
+    options: SnapshotOptions = {},
+  ): Promise<CaptureResult> {
+    return (await this.#peer.call("createSnapshot", [vmId, snapshotId, options])) as CaptureResult;
   }
 
   async deleteSnapshot(snapshotId: SnapshotId): Promise<void> {

@@ -5,6 +5,7 @@ import {
   newSnapshotId,
   type CaptureResult,
   type SnapshotId,
+  type SnapshotOptions,
   step,
 } from "@fastvm/contract";
 import type { Records } from "../../store/records.ts";
@@ -18,13 +19,20 @@ import { recordSnapshotEvent } from "./snapshot-events.ts";
 import { inherit } from "../vms/inherit.ts";
 import { wrongState } from "../states/wrong-state.ts";
 
+export interface MadeSnapshot {
+  readonly snapshot: SnapshotRecord;
+  /** Free memory that was left out; absent where that was not asked for or could not be, or another call made it. */
+  readonly reclaimedBytes?: number | undefined;
+}
+
 /** Resolves when the snapshot is durable. `name` is normalised; empty for the default. */
 export async function createSnapshot(
   ctx: LifecycleContext,
   caller: Caller,
   vm: VmRecord,
   name: string,
-): Promise<SnapshotRecord> {
+  options: SnapshotOptions,
+): Promise<MadeSnapshot> {
   const snapshotId = newSnapshotId();
   const { snapshot, captured } = await ctx.inflight.hold(snapshotId, async () => {
     const found = await ctx.store.transaction(
@@ -32,7 +40,10 @@ export async function createSnapshot(
       "process",
     );
     const isNew = found.id === snapshotId;
-    return { snapshot: found, captured: isNew ? startCapture(ctx, found, actorOf(caller)) : undefined };
+    return {
+      snapshot: found,
+      captured: isNew ? startCapture(ctx, found, actorOf(caller), options) : undefined,
+    };
   });
   if (captured !== undefined) return captured;
   // One on its way that nobody here works on was cut: it is finished or undone first.
@@ -41,7 +52,7 @@ export async function createSnapshot(
   }
   const now = await ctx.store.snapshots.get(snapshot.id);
   if (now === undefined) throw new FastvmError("capture_failed");
-  return now;
+  return { snapshot: now };
 }
 
 async function insertOrFind(
@@ -91,12 +102,13 @@ function startCapture(
   ctx: LifecycleContext,
   snapshot: SnapshotRecord,
   actor: string,
-): Promise<SnapshotRecord> {
+  options: SnapshotOptions,
+): Promise<MadeSnapshot> {
   return ctx.inflight.start(snapshot.id, "capture", async () => {
     let capture: CaptureResult;
     try {
       await step("control.snapshot.recorded");
-      capture = await ctx.worker.createSnapshot(snapshot.vmId, snapshot.id);
+      capture = await ctx.worker.createSnapshot(snapshot.vmId, snapshot.id, options);
     } catch (error) {
       await ctx.reconciler.settle(snapshot.id, () => discard(ctx, snapshot, actor, error));
       throw error;
@@ -105,7 +117,7 @@ function startCapture(
     const ready = await ctx.reconciler.settle(snapshot.id, () => publish(ctx, snapshot, actor, capture));
     await step("control.snapshot.settled");
     if (ready === undefined) throw new FastvmError("capture_failed", "the snapshot was deleted meanwhile");
-    return ready;
+    return { snapshot: ready, reclaimedBytes: capture.reclaimedBytes };
   });
 }
 

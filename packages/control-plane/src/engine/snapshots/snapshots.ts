@@ -1,10 +1,10 @@
 /** Snapshots by what their callers call them, as VMs are. */
-import type { SnapshotId } from "@fastvm/contract";
+import type { SnapshotId, SnapshotOptions } from "@fastvm/contract";
 import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
 import type { LifecycleContext } from "../context.ts";
 import { findSnapshot, findVm } from "../find.ts";
-import { createSnapshot } from "./create-snapshot.ts";
+import { createSnapshot, type MadeSnapshot } from "./create-snapshot.ts";
 import { deleteSnapshot } from "./delete-snapshot.ts";
 import { renameSnapshot } from "./rename-snapshot.ts";
 
@@ -25,8 +25,13 @@ export class Snapshots {
   }
 
   /** Resolves when it is durable. `name` is normalised; empty for the default. Of one pause of a VM there is one snapshot. */
-  async create(caller: Caller, vm: string, name: string): Promise<SnapshotRecord> {
-    return createSnapshot(this.#ctx, caller, await findVm(this.#ctx, caller, vm), name);
+  async create(
+    caller: Caller,
+    vm: string,
+    name: string,
+    options: SnapshotOptions = {},
+  ): Promise<MadeSnapshot> {
+    return createSnapshot(this.#ctx, caller, await findVm(this.#ctx, caller, vm), name, options);
   }
 
   /** `name` is normalised, and not empty. */

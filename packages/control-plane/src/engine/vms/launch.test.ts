@@ -65,7 +65,7 @@ test("that is called off before there is a record leaves nothing; afterwards it 
 
 test("names what is wrong with an order in no API's words", async () => {
   const vm = await engine.vms.launch(caller, { ...ORDER, settings: { diskGib: 20 } });
-  const snapshot = await engine.snapshots.create(caller, vm.id, "");
+  const { snapshot } = await engine.snapshots.create(caller, vm.id, "");
   const source = { kind: "snapshot", reference: snapshot.id } as const;
   await expect(
     engine.vms.launch(caller, { ...ORDER, source, settings: { diskGib: 19 } }),

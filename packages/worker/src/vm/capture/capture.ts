@@ -24,6 +24,7 @@ import { linkQemu } from "../../qemu/qemu-set.ts";
 import { writeManifest } from "../../snapshot/manifest.ts";
 import type { Compatibility } from "../../snapshot/manifest.ts";
 import { storePages } from "../../snapshot/store-pages.ts";
+import { dropCaches, findFreePages } from "./reclaim.ts";
 import type { HeldTrust } from "../../trust/trust.ts";
 import type { Guest, Vm } from "../state/vm.ts";
 
@@ -46,6 +47,8 @@ export interface CaptureOptions {
   readonly durability: "durable" | "volatile";
   /** What the guest does afterwards. It always runs on when the capture fails. */
   readonly afterwards: "continue" | "stay stopped";
+  /** Whether the guest drops its caches, and what it has free is left out. Where that cannot be, all is captured. Default: false. */
+  readonly reclaim?: boolean;
 }
 
 export interface Captured {
@@ -53,6 +56,8 @@ export interface Captured {
   readonly dirtyBytes: number;
   /** Absent when none was. */
   readonly tracking?: Tracking;
+  /** Free memory that was left out; absent where that was not asked for or could not be. */
+  readonly reclaimedBytes?: number;
 }
 
 /** What is captured of a VM, beside its state. */
@@ -75,6 +80,7 @@ export async function capture(
   // As it is before the pause: what is written afterwards is not in the state.
   const { trust } = vm.record;
   await step("capture.begun");
+  const findFree = options.reclaim === true && (await dropCaches(vm)) ? () => findFreePages(vm) : undefined;
   await settleChain(vm, guest.qemu);
   const frozen = vm.record.chain;
   const overlay = nextLayer(frozen);
@@ -87,7 +93,7 @@ export async function capture(
   let pauseMs: number;
   try {
     await prepareOverlay(context, vm, guest, overlay);
-    await memory.copyWhileRunning();
+    await memory.copyWhileRunning(findFree);
     pauseMs = await pauseAndCopy(vm, guest, overlay, memory, options);
   } catch (error) {
     // What was meant to be told is the failure. Whatever is left of the capture is settled by the next one.
@@ -100,7 +106,13 @@ export async function capture(
   const contents = { compatibility, trust, chain: frozen, memory: captured };
   await collect(vm, contents, target, options.durability);
   await vm.memory.removeUnused(vm.folder);
-  return { pauseMs, dirtyBytes: captured.copiedBytes, tracking: captured.tracking };
+  const { copiedBytes, tracking, leftOutBytes } = captured;
+  return {
+    pauseMs,
+    dirtyBytes: copiedBytes,
+    tracking,
+    ...(leftOutBytes !== undefined && { reclaimedBytes: leftOutBytes }),
+  };
 }
 
 async function prepareOverlay(context: CaptureContext, vm: Vm, guest: Guest, overlay: string): Promise<void> {

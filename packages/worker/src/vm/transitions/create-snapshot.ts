@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { FastvmError, step } from "@fastvm/contract";
-import type { CaptureResult, SnapshotId } from "@fastvm/contract";
+import type { CaptureResult, SnapshotId, SnapshotOptions } from "@fastvm/contract";
 import { linkSnapshot, openSnapshot, publishSnapshot } from "../../snapshot/folder.ts";
 import { publishCapture } from "../capture/publish-capture.ts";
 import { assertDiskRoom } from "../state/admission.ts";
@@ -15,6 +15,7 @@ export async function createSnapshot(
   context: WorkerContext,
   vm: Vm,
   snapshotId: SnapshotId,
+  { reclaim = false }: SnapshotOptions = {},
 ): Promise<CaptureResult> {
   const startedAt = performance.now();
   await assertDiskRoom(context.config.dataDir);
@@ -29,6 +30,7 @@ export async function createSnapshot(
     const { captured } = await publishCapture(context, vm, folder, {
       afterwards: "continue",
       durability: "durable",
+      reclaim,
     });
     return { ...captured, durationMs: performance.now() - startedAt };
   } catch (error) {

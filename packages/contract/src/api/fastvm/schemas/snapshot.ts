@@ -22,6 +22,14 @@ export const SnapshotSchema = Type.Object(
     firewall: AnyFirewallSchema,
     services: Type.Array(ServiceSchema, { description: "As the VM had them." }),
     pauseMs: Type.Optional(Type.Number({ description: "How long the source stood still." })),
+    reclaimedBytes: Type.Optional(
+      nullable(
+        Type.Integer({
+          description:
+            "In the answer to a call with `reclaim` alone: free memory that was left out. `null` where that could not be.",
+        }),
+      ),
+    ),
   },
   { title: "Snapshot" },
 );
@@ -30,7 +38,18 @@ export type Snapshot = Static<typeof SnapshotSchema>;
 const name = nullable(Type.String({ description: "Trimmed, white space collapsed, cut to 64 characters." }));
 
 export const CreateSnapshotBodySchema = Type.Object(
-  { vmId: Type.String({ description: "Id, unique id prefix or unique name." }), name: Type.Optional(name) },
+  {
+    vmId: Type.String({ description: "Id, unique id prefix or unique name." }),
+    name: Type.Optional(name),
+    reclaim: Type.Optional(
+      nullable(
+        Type.Boolean({
+          description:
+            "The VM drops its page cache, and memory that it has free is left out: a smaller snapshot. Default false.",
+        }),
+      ),
+    ),
+  },
   { title: "CreateSnapshotBody" },
 );
 

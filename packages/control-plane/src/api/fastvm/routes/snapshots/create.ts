@@ -5,7 +5,12 @@ import { snapshotView } from "../../views/snapshot-view.ts";
 
 export function registerCreateSnapshot({ routes, engine }: FastvmScope): void {
   routes.serve("createSnapshot", async ({ body, dialect }, caller) => {
-    const snapshot = await engine.snapshots.create(caller, body.vmId, normalizeName(body.name ?? ""));
-    return { status: 201, body: snapshotView(snapshot, dialect) };
+    const reclaim = body.reclaim ?? false;
+    const name = normalizeName(body.name ?? "");
+    const { snapshot, reclaimedBytes = null } = await engine.snapshots.create(caller, body.vmId, name, {
+      reclaim,
+    });
+    const view = snapshotView(snapshot, dialect);
+    return { status: 201, body: reclaim ? { ...view, reclaimedBytes } : view };
   });
 }
