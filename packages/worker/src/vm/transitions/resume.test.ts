@@ -108,10 +108,12 @@ test("wherever it fails or is cut short, the VM is paused still, and can be resu
   expect(host.vm(vm.vmId).record).toMatchObject({ phase: "running", generation: 2 });
 });
 
-test.each(["resume.restored", "resume.logs-kept"] as const)(
-  "what cannot be cleared away of the paused state does not stop the VM: %s",
+test.each(["resume.restored", "resume.logs-kept", "resume.state-removed"] as const)(
+  "what cannot be kept or cleared away of the paused state does not stop the VM: %s",
   async (name) => {
-    await host.failAt(name, () => resume(host.context, vm, {})).catch(() => undefined);
+    await host.failAt(name, () => resume(host.context, vm, {}));
     expect(host.vm(vm.vmId).record).toMatchObject({ phase: "running", generation: 2 });
+    expect(existsSync(folder)).toBe(false);
+    expect(host.errors).toHaveLength(1);
   },
 );

@@ -49,15 +49,24 @@ export async function resume(
     transitions: vm.transitions,
     signal,
   });
-  // First: whatever cannot be cleared away of the paused state, the VM runs.
   context.vms.set(vm.vmId, revived);
-  await step("resume.restored");
-  // The VM runs: it does not stop for a lost line.
-  await readLogs(folder)
-    .then((logs) => writeLogs(revived.folder, logs))
-    .catch(context.onError);
-  await step("resume.logs-kept");
-  await rm(folder, { recursive: true, force: true }).catch(context.onError);
-  await step("resume.state-removed");
+  await leavePausedState(context, folder, revived);
   return { durationMs: performance.now() - startedAt, fromPool, ...publicAddress(context, revived) };
+}
+
+/** The VM runs, and stops for nothing of this: neither a lost line nor a folder that stays, which the next start removes. */
+async function leavePausedState(context: WorkerContext, folder: string, revived: Vm): Promise<void> {
+  try {
+    await step("resume.restored");
+    await writeLogs(revived.folder, await readLogs(folder));
+    await step("resume.logs-kept");
+  } catch (error) {
+    context.onError(error);
+  }
+  try {
+    await rm(folder, { recursive: true, force: true });
+    await step("resume.state-removed");
+  } catch (error) {
+    context.onError(error);
+  }
 }
