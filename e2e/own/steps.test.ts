@@ -15,6 +15,8 @@ const LAYERS = 17;
 /** Above what a snapshot keeps as a delta. */
 const LARGE_DELTA_MIB = 70;
 const SETTLE_DEADLINE_MS = 60_000;
+/** An image and a template of its own, on a machine that may be busy with others. */
+const START_TIMEOUT_MS = 400_000;
 const OWN_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICAhIiMkJSYnKCkqKywtLi8wMTIzNDU2Nzg5Ojs8PT4/";
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f steps";
 
@@ -31,10 +33,10 @@ beforeAll(async () => {
   daemon = await TestDaemon.start({ settings: { stepsFolder: steps.folder, cacheDir } });
   client = daemon.client;
   vm = await client.vms.launch({ machineType: "c1m2", diskGiB: 12 });
-});
+}, START_TIMEOUT_MS);
 
 afterAll(async () => {
-  await daemon[Symbol.asyncDispose]();
+  await daemon?.[Symbol.asyncDispose]();
   await steps.remove();
   await rm(cacheDir, { recursive: true, force: true });
 });

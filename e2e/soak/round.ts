@@ -140,7 +140,11 @@ async function endQemuOrFail(
   await steps.order({ step: plan.step, after: plan.after, effect: isQemu ? "stall" : { code: plan.code } });
   const work = startAll(plan);
   await Promise.race([steps.reached(CALL_DEADLINE_MS).catch(() => undefined), work]);
-  if (!steps.isReached) said("which is not passed");
+  if (!steps.isReached) {
+    said("which is not passed");
+    // What becomes of the QEMU that is ended now may pass it, and nobody would let it go on.
+    await steps.clear();
+  }
   let killed: string | undefined;
   if (isQemu) {
     const about = plan.attempts[0]?.about ?? [];

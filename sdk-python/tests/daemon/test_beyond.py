@@ -49,6 +49,7 @@ def test_commands_in_the_background(ours: Any, vm: Any) -> None:
     ours.vms.pty.send_input(vm, terminal.id, "stty size; exit 3\r")
     assert "30 100" in terminal.wait().stdout
     assert ours.vms.url(vm, 8080) == ours.vms.url(vm, "port-8080")
+    ours.vms.services.delete(vm, "port-8080")
 
 
 def test_stats_logs_and_hits(ours: Any, vm: Any) -> None:
