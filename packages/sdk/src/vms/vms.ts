@@ -78,6 +78,18 @@ export class Vms {
    * make two VMs. Throws VMLaunchError when the VM fails, VMNotReadyError when it takes longer than `timeoutMs`.
    */
   launch(params: LaunchParams, options?: RequestOptions, wait: LaunchWaitOptions = {}): ApiPromise<Vm> {
+    return this.temporary(params, options, wait);
+  }
+
+  /**
+   * Launches a VM for a block: `await using vm = await client.vms.temporary({ machineType: "c1m2" })` deletes it at
+   * the end, however the block is left. What `launch` answers can be used so, too, but its type does not say it.
+   */
+  temporary(
+    params: LaunchParams,
+    options?: RequestOptions,
+    wait: LaunchWaitOptions = {},
+  ): ApiPromise<Temporary<Vm>> {
     const launched = this.#http.json<Vm>({
       method: "POST",
       path: "/v1/vms",
@@ -92,18 +104,6 @@ export class Vms {
       const answer = isAwaited ? await this.waitUntilRunning(vm, { ...wait, signal: options?.signal }) : vm;
       return deletedAtEnd(answer, this);
     });
-  }
-
-  /**
-   * Launches a VM for a block: `await using vm = await client.vms.temporary({ machineType: "c1m2" })` deletes it at
-   * the end, however the block is left. What `launch` answers can be used so, too, but its type does not say it.
-   */
-  temporary(
-    params: LaunchParams,
-    options?: RequestOptions,
-    wait: LaunchWaitOptions = {},
-  ): ApiPromise<Temporary<Vm>> {
-    return this.launch(params, options, wait).map((vm) => deletedAtEnd(vm, this));
   }
 
   /** Resolves when the VM runs; for one that was launched with `wait: false`, or found in a list. */

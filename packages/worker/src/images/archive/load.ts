@@ -1,5 +1,6 @@
 /** Images out of an archive: an OCI layout if it is one, which keeps digests as they were; else what `docker save` wrote. */
 import { open, readFile } from "node:fs/promises";
+import { Readable } from "node:stream";
 import type { HeldImage } from "@fastvm/contract";
 import type { BlobStore } from "../blobs/blob-store.ts";
 import { isWhole } from "../held-content.ts";
@@ -137,12 +138,7 @@ async function makeManifest(
     config: { mediaType: OCI_CONFIG, digest: config.digest, size: config.bytes },
     layers: described,
   });
-  // eslint-disable-next-line typescript/require-await -- what is added comes in pieces, here in one.
-  const { digest } = await blobs.add(
-    (async function* one() {
-      yield Buffer.from(manifest);
-    })(),
-  );
+  const { digest } = await blobs.add(Readable.from([Buffer.from(manifest)]));
   return digest;
 }
 

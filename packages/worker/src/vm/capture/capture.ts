@@ -34,7 +34,7 @@ const GIB = 1024 ** 3;
  * What the guest link may take to come to a frame boundary; a guest that is slower is captured as it is, and resynchronises when restored.
  */
 const QUIESCE_DEADLINE_MS = 20;
-/** A device state is 60 to 80 KiB; QEMU, which a guest may have taken over, writes the file. */
+/** A device state is some hundred KiB; QEMU, which a guest may have taken over, writes the file. */
 const MAX_STATE_BYTES = 16 * 1024 * 1024;
 
 export interface CaptureContext {
