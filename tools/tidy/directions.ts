@@ -50,7 +50,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["staging/staging-limits.ts", "clock.ts", "log.ts"],
   ],
   "packages/worker/src": [
-    ["recovery"],
+    ["recovery", "builds"],
     ["vm/transitions"],
     ["image-build"],
     ["vm/restore", "template"],

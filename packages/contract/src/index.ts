@@ -71,6 +71,7 @@ export type * from "./port/file-access.ts";
 export type * from "./port/exec-spec.ts";
 export type * from "./port/guest-access.ts";
 export type * from "./port/host-state.ts";
+export type * from "./port/image-builds.ts";
 export type * from "./port/image-holding.ts";
 export type * from "./port/snapshot-holding.ts";
 export type * from "./port/vm-life.ts";

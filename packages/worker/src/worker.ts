@@ -38,6 +38,8 @@ import type {
   WorkerInventory,
   WorkerPort,
 } from "@fastvm/contract";
+import { WorkerBuilds } from "./builds/image-builds.ts";
+import { buildRunner } from "./builds/run-build.ts";
 import { ensureImage } from "./image-build/ensure-image.ts";
 import { workerMetrics } from "./worker-metrics.ts";
 import type { WorkerMetrics } from "./worker-metrics.ts";
@@ -91,6 +93,8 @@ const CPU_OVERCOMMIT = 64;
 /** One guest with many more vCPUs than the host has processors spends its time waiting for its own locks. */
 const MAX_VCPUS_PER_PROCESSOR = 4;
 const MIN_LARGEST_VCPUS = 8;
+/** Each has a VM of 2 GiB that is busy until it ends. */
+const MAX_BUILDS = 4;
 
 interface WorkerOptions {
   readonly config: WorkerConfig;
@@ -103,6 +107,7 @@ interface WorkerOptions {
 export class Worker implements WorkerPort {
   readonly verdict: Verdict;
   readonly execs = new GuestExecs((vmId) => this.#require(vmId));
+  readonly builds: WorkerBuilds;
   readonly #context: WorkerContext;
   readonly #listeners = new Set<(event: WorkerEvent) => void>();
   readonly #starts = new Starts();
@@ -138,6 +143,7 @@ export class Worker implements WorkerPort {
   ) {
     this.#ending = ending;
     this.#context = context;
+    this.builds = new WorkerBuilds({ run: buildRunner(context), maxUnderWay: MAX_BUILDS, onError });
     this.verdict = verdict;
     this.#onError = onError;
   }
@@ -358,6 +364,7 @@ export class Worker implements WorkerPort {
   async close(): Promise<void> {
     this.#deadlines.close();
     this.#ending.abort(new FastvmError("launch_failed", "the daemon is ending"));
+    await this.builds.close();
     await this.#context.images.close();
     await Promise.allSettled(this.#context.builds.values());
     await Promise.all([this.#context.templates.close(), this.#starts.settled()]);

@@ -7,7 +7,10 @@
  */
 import type { GuestAccess } from "./guest-access.ts";
 import type { HostState } from "./host-state.ts";
+import type { ImageBuilds } from "./image-builds.ts";
 import type { SnapshotHolding } from "./snapshot-holding.ts";
 import type { VmTransitions } from "./vm-transitions.ts";
 
-export interface WorkerPort extends VmTransitions, SnapshotHolding, GuestAccess, HostState {}
+export interface WorkerPort extends VmTransitions, SnapshotHolding, GuestAccess, HostState {
+  readonly builds: ImageBuilds;
+}

@@ -1,9 +1,12 @@
 /** The fake worker is put to what a worker with VMs is put to; and so is a worker in another process, of which the fake is the far end. */
 import { newVmId, parseMachineType, type ExecEvent, type ExecSpec, type VmId } from "@fastvm/contract";
 import { RemoteWorker } from "@fastvm/contract/testing/remote-worker";
+import { describeBuilds, type BuildsLab } from "@fastvm/contract/testing/builds-conformance";
 import { describeWorker, type HungStart, type WorkerLab } from "@fastvm/contract/testing/worker-conformance";
+import { builtImage } from "./fake-builds.ts";
 import { FakeWorker } from "./fake-worker.ts";
 import { eventually } from "./eventually.ts";
+import { aborted } from "./fake-session.ts";
 
 const ECHO_PORT = 7;
 
@@ -108,3 +111,22 @@ class RemoteLab extends FakeLab {
 
 describeWorker("the fake worker", async () => new FakeLab());
 describeWorker("a worker behind a wire", async () => new RemoteLab());
+
+/** Runs what the suite's Dockerfiles say. */
+function buildsLab(lab: FakeLab): BuildsLab {
+  lab.fake.builds.dockerfile = async ({ dockerfile }, log, signal) => {
+    const text = "text" in dockerfile ? dockerfile.text : "";
+    if (text === "endless") await aborted(signal);
+    if (text === "good") return builtImage("localhost/good:latest");
+    log("what is wrong");
+    return { status: "failed", fault: "order", error: "what is wrong" };
+  };
+  return {
+    builds: lab.worker.builds,
+    dockerfiles: { good: "good", failing: "failing", endless: "endless" },
+    [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose](),
+  };
+}
+
+describeBuilds("the fake worker", async () => buildsLab(new FakeLab()));
+describeBuilds("a worker behind a wire", async () => buildsLab(new RemoteLab()));

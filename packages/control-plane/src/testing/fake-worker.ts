@@ -38,6 +38,7 @@ import {
 } from "@fastvm/contract";
 import { FakeFileAccess } from "./fake-file-access.ts";
 import { aborted, FakeSession } from "./fake-session.ts";
+import { FakeBuilds } from "./fake-builds.ts";
 import { FakeExecs } from "./fake-execs.ts";
 
 /** What a command does: yields output, returns its exit. */
@@ -97,6 +98,7 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
   command: FakeCommand = exitAtOnce;
   /** What commands were given on stdin, and the sizes of their terminals. */
   readonly terminal: { input: string; sizes: string[] } = { input: "", sizes: [] };
+  readonly builds = new FakeBuilds();
   readonly execs = new FakeExecs({
     enter: async (method, vmId, signal) => {
       await this.#enter(`execs.${method}`, vmId, signal);

@@ -9,6 +9,7 @@ import { FastvmError } from "../../errors/errors.ts";
 import { errorFromWire, errorToWire } from "../../errors/error-wire.ts";
 import type { SnapshotId, VmId } from "../../model/ids.ts";
 import type { NetworkPolicy, NetworkReport } from "../../model/network-policy.ts";
+import { RemoteBuilds, ServedBuilds } from "./remote-builds.ts";
 import { RemoteExecs, ServedExecs } from "./remote-execs.ts";
 import type { CallOptions } from "../call-options.ts";
 import type { FileModeOptions } from "../file-access.ts";
@@ -34,6 +35,7 @@ type Source = AsyncIterator<Uint8Array, unknown>;
 
 export class RemoteWorker extends RemoteFiles implements WorkerPort, AsyncDisposable {
   readonly execs: RemoteExecs;
+  readonly builds: RemoteBuilds;
   readonly #peer: WirePeer;
   readonly #served: ServedWorker;
   readonly #listeners = new Set<(event: WorkerEvent) => void>();
@@ -47,6 +49,7 @@ export class RemoteWorker extends RemoteFiles implements WorkerPort, AsyncDispos
     this.#served = new ServedWorker(worker, far);
     this.#peer = new WirePeer(near, (method, args) => this.#handle(method, args));
     this.execs = new RemoteExecs(this.#peer);
+    this.builds = new RemoteBuilds(this.#peer);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -243,6 +246,7 @@ class ServedWorker {
   readonly #worker: WorkerPort;
   readonly #files: ServedFiles;
   readonly #execs: ServedExecs;
+  readonly #builds: ServedBuilds;
   readonly #peer: WirePeer;
   readonly #unsubscribe: () => void;
   readonly #sessions = new Map<number, { session: ExecSession; events: AsyncIterator<ExecEvent> }>();
@@ -253,6 +257,7 @@ class ServedWorker {
     this.#worker = worker;
     this.#files = new ServedFiles(worker);
     this.#execs = new ServedExecs(worker.execs);
+    this.#builds = new ServedBuilds(worker.builds);
     this.#peer = new WirePeer(stream, (method, args, signal) => this.#handle(method, args, signal));
     this.#unsubscribe = worker.subscribe((event) => void this.#peer.call("event", [event]));
   }
@@ -266,6 +271,7 @@ class ServedWorker {
     const [first] = args;
     const ofFiles = this.#files.handle(method, args, signal);
     if (ofFiles !== undefined) return await ofFiles;
+    if (method.startsWith("builds.")) return await this.#builds.handle(method, args, signal);
     if (method.startsWith("execs.")) return await this.#execs.handle(method, args, signal);
     if (method.startsWith("session.")) return await this.#ofSession(method, args);
     if (method.startsWith("socket.")) return await this.#ofSocket(method, args);

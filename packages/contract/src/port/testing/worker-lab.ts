@@ -153,8 +153,8 @@ export function caller(): {
   return { reason, signal: controller.signal, leave: () => controller.abort(reason) };
 }
 
-export function eventually<T>(attempt: () => Promise<T>): Promise<T> {
-  return vi.waitFor(attempt, { timeout: ANSWER_MS, interval: POLL_MS });
+export function eventually<T>(attempt: () => Promise<T>, timeoutMs = ANSWER_MS): Promise<T> {
+  return vi.waitFor(attempt, { timeout: timeoutMs, interval: POLL_MS });
 }
 
 export async function expectPending(work: Promise<unknown>): Promise<void> {

@@ -1,0 +1,11 @@
+/** From a Dockerfile to an image that VMs boot. */
+import type { WorkerContext } from "../vm/state/worker-context.ts";
+import { BuildFailure } from "./build-failure.ts";
+import type { BuildRunner } from "./image-builds.ts";
+
+export function buildRunner(_context: WorkerContext): BuildRunner {
+  return async (build, signal) =>
+    await build.during("preparing", signal, async () => {
+      throw new BuildFailure("host", "This host has no builder");
+    });
+}
