@@ -47,14 +47,15 @@ export interface BuildOrder {
   readonly labels?: Readonly<Record<string, string>>;
   /** What its commands may reach. Base images come through the host, whatever this says. */
   readonly network: NetworkPolicy;
+  /**
+   * What names of base images mean to this organisation, by name in full the digest of an image that is here. Of all other names their
+   * registries are asked, each time, whether it may have them.
+   */
+  readonly images?: Readonly<Record<string, string>>;
   /** For base images of these registries. Never in the VM, and kept nowhere. */
   readonly credentials?: readonly RegistryLogin[];
-  /** Of base images that are here already, whether their registry is asked again; default: it is not. */
-  readonly pull?: "if-missing" | "always";
   /** Nothing of earlier builds is used. */
   readonly noCache?: boolean;
-  /** What the image is to be called: `app`, `team/app:2`. Without it, by its digest only; see `BuiltImage`. */
-  readonly name?: string;
 }
 
 export interface BuildContext {
@@ -99,7 +100,7 @@ export type BuildOutcome =
 
 /** Bootable already: a launch of it makes a template at most. */
 export interface BuiltImage {
-  /** In full. Of a build without a name, one of its own under `localhost`, which is the caller's to remove. */
+  /** A name of the build's own, `localhost/build/ID:latest`, which keeps it here until the caller removes it. */
   readonly reference: string;
   readonly digest: string;
   readonly sizeBytes: number;

@@ -90,7 +90,7 @@ class FakeBuild {
 
 export class FakeBuilds implements ImageBuilds {
   /** Of those to come. */
-  dockerfile: FakeDockerfile = async ({ buildId, name }) => builtImage(name ?? `localhost/${buildId}:latest`);
+  dockerfile: FakeDockerfile = async ({ buildId }) => builtImage(`localhost/build/${buildId}:latest`);
   /** What `start` was given, in order. */
   readonly orders: BuildOrder[] = [];
   /** The next starts reject with these. */
