@@ -9,17 +9,15 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { FastvmError } from "@fastvm/contract";
+import { FastvmError, formatReference, isDigest, parseReference } from "@fastvm/contract";
 import type { CallOptions, HeldImage, ImageDetails, ImageHolding, PullOrder } from "@fastvm/contract";
 import { isOutOfDisk } from "../files/errno.ts";
 import { imagesOf } from "./archive/load.ts";
 import { readArchive } from "./archive/read-archive.ts";
 import { saveImage } from "./archive/save.ts";
 import { BlobStore } from "./blobs/blob-store.ts";
-import { isDigest } from "./digest.ts";
 import { digestsOf, heldManifest, isWhole } from "./held-content.ts";
 import { ImageNames } from "./image-names.ts";
-import { formatReference, parseReference } from "./image-reference.ts";
 import { invalidImage } from "./invalid-image.ts";
 import { readImageConfig } from "./manifest/image-config.ts";
 import { compressionOfType, type Compression } from "./manifest/media-types.ts";

@@ -1,10 +1,8 @@
 /** Brings what a reference means now from its registry, or from one of the mirrors in front of it. */
-import { FastvmError } from "@fastvm/contract";
-import type { HeldImage, PullOrder } from "@fastvm/contract";
+import { apiHostOf, FastvmError, formatReference } from "@fastvm/contract";
+import type { HeldImage, ImageReference, PullOrder } from "@fastvm/contract";
 import { allSettled } from "../concurrency/all-settled.ts";
 import type { BlobStore } from "./blobs/blob-store.ts";
-import { apiHostOf, formatReference } from "./image-reference.ts";
-import type { ImageReference } from "./image-reference.ts";
 import { invalidImage } from "./invalid-image.ts";
 import { readImageConfig } from "./manifest/image-config.ts";
 import { readManifest, sizeOf, type Descriptor, type Manifest } from "./manifest/manifest.ts";

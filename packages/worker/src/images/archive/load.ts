@@ -1,11 +1,11 @@
 /** Images out of an archive: an OCI layout if it is one, which keeps digests as they were; else what `docker save` wrote. */
 import { open, readFile } from "node:fs/promises";
 import { Readable } from "node:stream";
+import { formatReference, parseReference } from "@fastvm/contract";
 import type { HeldImage } from "@fastvm/contract";
 import type { BlobStore } from "../blobs/blob-store.ts";
 import { isWhole } from "../held-content.ts";
 import { MAX_MANIFEST_BYTES } from "../image-limits.ts";
-import { formatReference, parseReference } from "../image-reference.ts";
 import { invalidImage } from "../invalid-image.ts";
 import { readImageConfig } from "../manifest/image-config.ts";
 import { readManifest, sizeOf, type IndexEntry, type Manifest } from "../manifest/manifest.ts";

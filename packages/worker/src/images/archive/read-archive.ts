@@ -4,10 +4,9 @@
  */
 import type { Readable } from "node:stream";
 import { posix } from "node:path";
-import { FastvmError } from "@fastvm/contract";
+import { FastvmError, isDigest } from "@fastvm/contract";
 import { extract } from "tar-stream";
 import type { BlobStore } from "../blobs/blob-store.ts";
-import { isDigest } from "../digest.ts";
 import { MAX_ARCHIVE_ENTRIES, MAX_IMAGE_BYTES } from "../image-limits.ts";
 import { invalidImage } from "../invalid-image.ts";
 

@@ -5,12 +5,12 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { PassThrough } from "node:stream";
 import { pack, type Pack } from "tar-stream";
+import { parseReference } from "@fastvm/contract";
 import type { HeldImage } from "@fastvm/contract";
 import type { BlobStore } from "../blobs/blob-store.ts";
 import { hexOf } from "../digest.ts";
 import { digestsOf, heldManifest } from "../held-content.ts";
 import { invalidImage } from "../invalid-image.ts";
-import { parseReference } from "../image-reference.ts";
 import { OCI_INDEX_TYPE, OCI_MANIFEST_TYPE } from "../manifest/media-types.ts";
 import { readJsonObject } from "../manifest/read-json.ts";
 

@@ -1,6 +1,6 @@
 /** The configuration of an image: what its maker says of running it, and what its layers are when they are unpacked. */
+import { isDigest } from "@fastvm/contract";
 import type { ImageSettings } from "@fastvm/contract";
-import { isDigest } from "../digest.ts";
 import { invalidImage } from "../invalid-image.ts";
 import { isOurs, PLATFORM } from "./platform.ts";
 import { asObject, asStrings, asText, readJsonObject } from "./read-json.ts";

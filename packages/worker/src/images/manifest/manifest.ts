@@ -1,5 +1,5 @@
 /** Manifests and indexes of images, of Docker and of OCI, which differ in the names of their types alone. */
-import { isDigest } from "../digest.ts";
+import { isDigest } from "@fastvm/contract";
 import { MAX_CONFIG_BYTES, MAX_IMAGE_BYTES, MAX_LAYERS } from "../image-limits.ts";
 import { invalidImage } from "../invalid-image.ts";
 import { IMAGE_TYPES, isLayerType } from "./media-types.ts";

@@ -1,10 +1,10 @@
 /** One repository of one registry, as one of its servers has it: the registry itself or a mirror. */
 import type { IncomingMessage } from "node:http";
-import { FastvmError } from "@fastvm/contract";
+import { FastvmError, isDigest } from "@fastvm/contract";
 import { MAX_MANIFEST_BYTES } from "../image-limits.ts";
 import { invalidImage } from "../invalid-image.ts";
 import { MANIFEST_TYPES } from "../manifest/media-types.ts";
-import { digestOf, isDigest } from "../digest.ts";
+import { digestOf } from "../digest.ts";
 import type { PartialBlob } from "../blobs/partial-blob.ts";
 import type { Authorization } from "./authorization.ts";
 import type { HttpSession } from "./http-session.ts";

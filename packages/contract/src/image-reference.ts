@@ -5,8 +5,7 @@
  *
  * What stands before the first slash is a registry only if it looks like a host; else all of it is a path on Docker Hub.
  */
-import { FastvmError } from "@fastvm/contract";
-import { isDigest } from "./digest.ts";
+import { FastvmError } from "./errors/errors.ts";
 
 export interface ImageReference {
   /** Host and perhaps port, as people name it. */
@@ -26,12 +25,20 @@ const HUB_API = "registry-1.docker.io";
 const OFFICIAL = "library";
 const DEFAULT_TAG = "latest";
 
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
 const LABEL = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])";
 const REGISTRY = new RegExp(`^(?:${LABEL}(?:\\.${LABEL})*|\\[[0-9a-fA-F:.]+\\])(?::[0-9]{1,5})?$`);
 const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 /** As Docker has it, registry and path together. */
 const MAX_NAME_LENGTH = 255;
+/** Of what is no registry. */
+const MAX_QUOTED = 80;
+
+/** Of a manifest, configuration or layer: the only form there is. */
+export function isDigest(text: unknown): text is string {
+  return typeof text === "string" && DIGEST.test(text);
+}
 
 export function parseReference(text: string): ImageReference {
   const [name = "", digest, ...rest] = text.split("@");
@@ -53,6 +60,19 @@ export function parseReference(text: string): ImageReference {
   }
   if (registry.length + repository.length + 1 > MAX_NAME_LENGTH) throw badReference(text, "it is too long");
   return { registry, repository, tag: tag ?? (digest === undefined ? DEFAULT_TAG : undefined), digest };
+}
+
+/** A registry alone, as references have it; whatever it is written like. Throws for what is none. */
+export function parseRegistry(text: string): string {
+  const registry = text.toLowerCase();
+  // Without a dot or a port it would be the beginning of a path.
+  const isHost = /[.:]/.test(registry) || registry === "localhost";
+  if (isHost && registry.length <= MAX_NAME_LENGTH && REGISTRY.test(registry))
+    return registry === HUB_ALIAS ? HUB : registry;
+  const shown = JSON.stringify(text.slice(0, MAX_QUOTED));
+  throw new FastvmError("invalid_request", `${shown} is no registry: it is a host, and perhaps a port`, {
+    field: "registry",
+  });
 }
 
 /** In full: two texts that mean the same are the same. */

@@ -1,6 +1,6 @@
-import { FastvmError } from "@fastvm/contract";
 import { expect, test } from "vitest";
-import { apiHostOf, formatReference, parseReference } from "./image-reference.ts";
+import { FastvmError } from "./errors/errors.ts";
+import { apiHostOf, formatReference, parseReference, parseRegistry } from "./image-reference.ts";
 
 const DIGEST = `sha256:${"a1".repeat(32)}`;
 
@@ -49,4 +49,26 @@ test.each([
 test("Docker Hub's API has a host of its own", () => {
   expect(apiHostOf("docker.io")).toBe("registry-1.docker.io");
   expect(apiHostOf("registry.example.com:5000")).toBe("registry.example.com:5000");
+});
+
+test.each([
+  ["docker.io", "docker.io"],
+  ["index.docker.io", "docker.io"],
+  ["Registry.Example.com:5000", "registry.example.com:5000"],
+  ["localhost", "localhost"],
+  ["[2001:db8::1]:5000", "[2001:db8::1]:5000"],
+])("the registry %s is %s", (text, expected) => {
+  expect(parseRegistry(text)).toBe(expected);
+});
+
+test.each([
+  "",
+  "team",
+  "https://registry.example.com",
+  "registry.example.com/team",
+  "a..b",
+  "r.example:x",
+  "-.example",
+])("%j is no registry", (text) => {
+  expect(() => parseRegistry(text)).toThrow(/is no registry/);
 });
