@@ -56,6 +56,9 @@ const POSITIONAL: Readonly<Record<string, readonly string[]>> = {
   "vms.services.update": ["vm", "serviceName"],
   "vms.services.delete": ["vm", "serviceName"],
   "vms.sshKeys.delete": ["vm", "fingerprint"],
+  "registries.set": ["registry"],
+  "registries.retrieve": ["registry"],
+  "registries.delete": ["registry"],
   ...Object.fromEntries(
     ["retrieve", "output", "follow", "writeStdin", "signal", "resize", "delete"].map((name) => [
       `vms.execs.${name}`,

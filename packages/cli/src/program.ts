@@ -16,6 +16,7 @@ import { copyCommand } from "./commands/files/cp.ts";
 import { firewallCommand } from "./commands/firewall/firewall.ts";
 import { dfCommand } from "./commands/df.ts";
 import { quotaCommand } from "./commands/quota.ts";
+import { registryCommand } from "./commands/registry.ts";
 import { serviceCommand } from "./commands/service.ts";
 import { snapshotCommand } from "./commands/snapshot/snapshot.ts";
 import { attachCommand, killCommand, psCommand } from "./commands/vm/background.ts";
@@ -66,6 +67,7 @@ export function buildProgram(): Command {
     firewallCommand(),
     serviceCommand(),
     sshKeyCommand(),
+    registryCommand(),
     quotaCommand(),
     dfCommand(),
     configCommand(),

@@ -17,6 +17,7 @@ import type { RequestDiversion } from "./http/request-diversion.ts";
 import type { Log } from "./log.ts";
 import { listenForRoot } from "./operator/listen-for-root.ts";
 import type { MetricsSource } from "./metrics-source.ts";
+import { SealingKeys, type SealingKeyPlace } from "./sealing/sealing-keys.ts";
 import { createStaging, stagingOwner } from "./staging/staging.ts";
 import type { QuarantineEntry } from "./store/quarantine-repository.ts";
 import { openPostgresStore, openSqliteStore, type Store } from "./store/store.ts";
@@ -47,6 +48,8 @@ export interface ControlPlaneOptions {
   readonly metrics?: MetricsSource;
   /** Images of registries, for the operator; the caller closes them. Absent: there are none. */
   readonly images?: ImageHolding;
+  /** Of the key that seals secrets of organisations. Absent: they can have none. */
+  readonly sealingKey?: SealingKeyPlace;
   /** Path of a socket for the owner of the machine: figures of the host, VMs of all organisations. Absent: there is none. */
   readonly operatorSocket?: string;
   /** Makes the proxy that takes the requests to VMs' services on the API's port. Absent: there is none. */
@@ -95,6 +98,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     log,
     config,
     staging,
+    sealing: new SealingKeys(options.sealingKey),
     lendRoom: options.lendRoom,
     serverFactory,
     metrics: options.metrics,

@@ -44,6 +44,8 @@ export interface DaemonConfig {
   readonly publicUrl: string | undefined;
   /** Pages, beside the API's own, whose scripts may open consoles with a token. */
   readonly consoleOrigins: readonly string[];
+  /** A file with the keys that seal secrets of organisations; default: one that is made in the data folder. */
+  readonly sealingKeyFile: string | undefined;
   readonly logLevel: string;
   /** For tests, which alone can give it: a folder whose files say at which step what is to fail. No flag and no variable leads here. */
   readonly stepsFolder?: string;
@@ -75,6 +77,7 @@ export interface DaemonFlags {
   readonly tlsKey?: string | undefined;
   readonly publicUrl?: string | undefined;
   readonly consoleOrigin?: readonly string[] | undefined;
+  readonly sealingKeyFile?: string | undefined;
   readonly logLevel?: string | undefined;
 }
 
@@ -99,6 +102,7 @@ const VARIABLES = [
   "FASTVM_PORT",
   "FASTVM_PUBLIC_URL",
   "FASTVM_QUARANTINE_HOURS",
+  "FASTVM_SEALING_KEY_FILE",
   "FASTVM_TLS_CERT",
   "FASTVM_TLS_KEY",
 ] as const;
@@ -165,6 +169,7 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     consoleOrigins: (flags.consoleOrigin ?? list(setting("FASTVM_CONSOLE_ORIGINS")) ?? []).flatMap(
       (value) => origin("origin of consoles", value) ?? [],
     ),
+    sealingKeyFile: path(flags.sealingKeyFile ?? setting("FASTVM_SEALING_KEY_FILE")),
     logLevel: flags.logLevel ?? setting("FASTVM_LOG_LEVEL") ?? "info",
   };
 }
@@ -181,6 +186,10 @@ function refuseMisspelt(env: NodeJS.ProcessEnv): void {
     const nearest = nearestName(name.slice(PREFIX.length), names);
     if (nearest !== undefined) throw new Error(`${name} is not known: did you mean ${PREFIX}${nearest}?`);
   }
+}
+
+function path(value: string | undefined): string | undefined {
+  return value === undefined ? undefined : resolve(value);
 }
 
 function networkMode(value: string): NetworkMode {

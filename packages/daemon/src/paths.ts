@@ -26,6 +26,11 @@ export function registriesFile(dataDir: string): string {
   return join(dataDir, "registries.json");
 }
 
+/** Seals secrets of organisations, where the operator names no other file. */
+export function sealingKeyFile(dataDir: string): string {
+  return join(dataDir, "sealing-key");
+}
+
 /** Where a daemon that was started in the background writes. */
 export function logFile(dataDir: string): string {
   return join(dataDir, "daemon.log");

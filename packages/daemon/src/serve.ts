@@ -19,7 +19,14 @@ import type { Instance } from "./instance-file.ts";
 import { urlOf } from "./listen-address.ts";
 import { logDestination } from "./log-destination.ts";
 import { METRICS_CONTENT_TYPE, renderMetrics } from "./metrics.ts";
-import { apiKeyFile, databaseFile, operatorSocket, registriesFile, stagingFolder } from "./paths.ts";
+import {
+  apiKeyFile,
+  databaseFile,
+  operatorSocket,
+  registriesFile,
+  sealingKeyFile,
+  stagingFolder,
+} from "./paths.ts";
 import { databaseFailure, folderFailure, portFailure, StartFailure } from "./start-failure.ts";
 import { obeySteps } from "./steps-folder.ts";
 import { readTlsFiles } from "./tls-files.ts";
@@ -134,6 +141,10 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
           publicUrl: config.publicUrl,
           consoleOrigins: config.consoleOrigins,
           quarantineMs: config.quarantineHours * HOUR_MS,
+        },
+        sealingKey: {
+          file: config.sealingKeyFile ?? sealingKeyFile(config.dataDir),
+          isMade: config.sealingKeyFile === undefined,
         },
         operatorSocket: operatorSocket(config.dataDir),
         images: worker.images,

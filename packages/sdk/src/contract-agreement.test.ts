@@ -21,6 +21,7 @@ import type {
   ListVmsParams,
   NetworkPolicy,
   RegisterServiceParams,
+  SetRegistryLoginParams,
   StartExecParams,
   TerminalSize,
   UpdateVmParams,
@@ -87,6 +88,10 @@ interface Calls {
   writeExecStdin: Execs["writeStdin"];
   signalExec: Execs["signal"];
   resizeExec: Execs["resize"];
+  listRegistries: FastvmClient["registries"]["list"];
+  getRegistry: FastvmClient["registries"]["retrieve"];
+  setRegistry: FastvmClient["registries"]["set"];
+  deleteRegistry: FastvmClient["registries"]["delete"];
   getDiskUsage: FastvmClient["diskUsage"]["retrieve"];
 }
 type ForOperators = "livez" | "readyz" | "openapi";
@@ -116,6 +121,7 @@ interface Bodies {
   addMySshKey: AddSshKeyParams;
   createSnapshot: CreateSnapshotParams;
   updateSnapshot: Parameters<Calls["updateSnapshot"]>[1];
+  setRegistry: SetRegistryLoginParams;
 }
 /** In the table a firewall's body is open, since its dialect shows only when it is there. */
 type WireBody<Id extends OperationId> =

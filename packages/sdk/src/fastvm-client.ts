@@ -7,6 +7,7 @@ import { HttpClient } from "./http/http-client.ts";
 import type { ApiRequest, RequestOptions } from "./http/http-client.ts";
 import { DiskUsages } from "./disk-usage.ts";
 import { Quotas } from "./quotas.ts";
+import { RegistryLogins } from "./registries.ts";
 import type { TransferCalls, TransferOptions } from "./files/transfer.ts";
 import { UserSshKeys } from "./ssh-keys/ssh-keys.ts";
 import { Snapshots } from "./snapshots/snapshots.ts";
@@ -29,6 +30,7 @@ export class FastvmClient {
   readonly snapshots: Snapshots;
   readonly builds: Builds;
   readonly buildContexts: BuildContexts;
+  readonly registries: RegistryLogins;
   readonly quotas: Quotas;
   readonly diskUsage: DiskUsages;
   readonly me: { readonly sshKeys: UserSshKeys };
@@ -47,6 +49,7 @@ export class FastvmClient {
     this.snapshots = new Snapshots(this.#http, this.vms);
     this.builds = new Builds(this.#http);
     this.buildContexts = new BuildContexts(this.#http);
+    this.registries = new RegistryLogins(this.#http);
     this.quotas = new Quotas(this.#http);
     this.diskUsage = new DiskUsages(this.#http);
     this.me = { sshKeys: new UserSshKeys(this.#http) };

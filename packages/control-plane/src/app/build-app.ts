@@ -11,6 +11,7 @@ import type { LendRoom } from "../engine/context.ts";
 import { createLifecycle, startLifecycle } from "../engine/lifecycle.ts";
 import type { Log } from "../log.ts";
 import { buildOperatorApp } from "../operator/operator-app.ts";
+import type { SealingKeys } from "../sealing/sealing-keys.ts";
 import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
 import { answerUnreadable } from "../api/shared/answer-unreadable.ts";
@@ -25,6 +26,7 @@ export interface AppDependencies {
   readonly log: Log;
   readonly config: ControlPlaneConfig;
   readonly staging: Staging;
+  readonly sealing: SealingKeys;
   /** For the records of deletes, without which a full disk stays full. Absent: they have what room there is. */
   readonly lendRoom?: LendRoom | undefined;
   readonly serverFactory?: FastifyServerFactory;

@@ -3,6 +3,7 @@ import type { WorkerPort } from "@fastvm/contract";
 import type { Clock } from "../clock.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import type { Log } from "../log.ts";
+import type { SealingKeys } from "../sealing/sealing-keys.ts";
 import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { CapacityQueue } from "./placement/capacity-queue.ts";
@@ -21,6 +22,8 @@ export interface LifecycleContext {
   readonly log: Log;
   readonly config: ControlPlaneConfig;
   readonly staging: Staging;
+  /** For secrets of organisations. */
+  readonly sealing: SealingKeys;
   readonly events: EventFeed;
   readonly lendRoom: LendRoom;
   readonly inflight: InflightOperations;

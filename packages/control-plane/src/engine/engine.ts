@@ -15,6 +15,7 @@ import { Networks } from "./network/networks.ts";
 import { Operator } from "./operator/operator.ts";
 import { diskUsageOf, type OrganisationDiskUsage } from "./organisations/disk-usage.ts";
 import { usageOf, type OrganisationUsage } from "./organisations/usage.ts";
+import { Registries } from "./registries/registries.ts";
 import { StoreServiceDirectory } from "./services/service-directory.ts";
 import { Services } from "./services/services.ts";
 import { Snapshots } from "./snapshots/snapshots.ts";
@@ -27,6 +28,7 @@ export interface Engine {
   readonly services: Services;
   readonly keys: Keys;
   readonly sshKeys: SshKeys;
+  readonly registries: Registries;
   readonly execs: Execs;
   readonly consoleTokens: ConsoleTokens;
   readonly files: Files;
@@ -49,6 +51,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
     services: new Services(ctx),
     keys: new Keys(ctx),
     sshKeys: new SshKeys(ctx),
+    registries: new Registries(ctx),
     execs: new Execs(ctx),
     consoleTokens: new ConsoleTokens(ctx),
     files: new Files(ctx),

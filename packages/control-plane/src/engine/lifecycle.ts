@@ -8,6 +8,7 @@ import { isCallersFault } from "./failure.ts";
 import { InflightOperations, type Watch } from "./inflight.ts";
 import { compare } from "./reconcile/compare.ts";
 import { Reconciler, type Scope } from "./reconcile/reconciler.ts";
+import { SealedValues } from "./secrets/sealed-values.ts";
 import { SerialByKey } from "./serial-by-key.ts";
 import { followWorker } from "./vms/worker-events.ts";
 
@@ -62,9 +63,14 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
       ctx.log.error({ err: error }, "what workers are owed could not be looked at");
     },
   );
+  // Not waited for: whatever key it was sealed with, it opens.
+  const sealing = new SealedValues(ctx).sealAnew().catch((error: unknown) => {
+    ctx.log.error({ err: error }, "secrets could not be sealed with the newest key");
+  });
   ctx.queue.wake();
   return async () => {
     clearInterval(pruning);
+    await sealing;
     await Promise.all([stopExpiring(), stopInsisting(), ctx.reconciler.close()]);
     await ctx.queue.close();
     await ctx.inflight.settle(ctx.config.closeGraceMs);

@@ -8,7 +8,9 @@ import { EventRepository, type EventSink } from "./event-repository.ts";
 import { OrganisationRepository } from "./organisation-repository.ts";
 import { OwedRepository } from "./owed-repository.ts";
 import { QuarantineRepository } from "./quarantine-repository.ts";
+import { RegistryLoginRepository } from "./registry-login-repository.ts";
 import type { Schema } from "./schema.ts";
+import { SealedValueRepository } from "./sealed-value-repository.ts";
 import { SnapshotRepository } from "./snapshot-repository.ts";
 import { SshKeyRepository } from "./ssh-key-repository.ts";
 import { VmRepository } from "./vm-repository.ts";
@@ -23,6 +25,8 @@ export interface Records {
   readonly consoleTokens: ConsoleTokenRepository;
   readonly owed: OwedRepository;
   readonly quarantine: QuarantineRepository;
+  readonly sealedValues: SealedValueRepository;
+  readonly registryLogins: RegistryLoginRepository;
 }
 
 /** `onVmChange` is called after a statement has changed a VM, which its transaction may still undo; `sink` writes events. */
@@ -37,5 +41,7 @@ export function recordsOf(db: Kysely<Schema>, onVmChange: ChangeListener<VmId>, 
     consoleTokens: new ConsoleTokenRepository(db),
     owed: new OwedRepository(db),
     quarantine: new QuarantineRepository(db),
+    sealedValues: new SealedValueRepository(db),
+    registryLogins: new RegistryLoginRepository(db),
   };
 }

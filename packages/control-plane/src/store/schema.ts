@@ -15,6 +15,8 @@ export interface Schema {
   sshKeys: SshKeyRow;
   owed: OwedRow;
   consoleTokens: ConsoleTokenRow;
+  sealedValues: SealedValueRow;
+  registryLogins: RegistryLoginRow;
   locks: LockRow;
   quarantine: QuarantineRow;
 }
@@ -144,4 +146,22 @@ export interface ConsoleTokenRow {
   digest: string;
   vmId: VmId;
   expiresAt: number;
+}
+
+export interface SealedValueRow {
+  orgId: OrgId;
+  /** What kind of value it is. */
+  purpose: string;
+  name: string;
+  sealed: string;
+}
+
+/** Who an organisation is to a registry of images. */
+export interface RegistryLoginRow {
+  orgId: OrgId;
+  /** Host and perhaps port. */
+  registry: string;
+  username: string;
+  createdAt: number;
+  updatedAt: number;
 }

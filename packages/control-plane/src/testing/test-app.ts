@@ -1,6 +1,7 @@
 /** The application over a fake worker and an own store, with two organisations; every answer is checked against openapi.json. */
+import { randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { newOrgId, type ImageHolding, type OrgId, type ServiceDirectory, type VmId } from "@fastvm/contract";
 import type { FastifyInstance, FastifyServerFactory } from "fastify";
@@ -9,6 +10,7 @@ import { hashApiKey, storeApiKey } from "../engine/keys/api-keys.ts";
 import { buildApp } from "../app/build-app.ts";
 import { DEFAULT_CONFIG, type ControlPlaneConfig } from "../config.ts";
 import type { Log } from "../log.ts";
+import { SealingKeys } from "../sealing/sealing-keys.ts";
 import { createStaging, stagingOwner } from "../staging/staging.ts";
 import { openSqliteStore, type Store } from "../store/store.ts";
 import { DocumentedAnswers } from "./documented-answers.ts";
@@ -85,6 +87,8 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
   await createOrganisation(store, config, OTHER_KEY, 1);
   const { serverFactory, lendRoom, useDirectory, useOperator, images } = options;
   const stagingFolder = await mkdtemp(join(tmpdir(), "fastvm-staging-"));
+  // Made when a test seals something.
+  const sealingKey = join(tmpdir(), `fastvm-sealing-${randomUUID()}`);
   const ownerOf = (vmId: VmId) => stagingOwner(store, vmId);
   const staging = createStaging({ folder: stagingFolder, limits: config.staging, ownerOf, clock, log });
   const app = buildApp({
@@ -94,6 +98,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     log,
     config,
     staging,
+    sealing: new SealingKeys({ file: sealingKey, isMade: true }),
     ...(serverFactory ? { serverFactory } : {}),
     ...(lendRoom ? { lendRoom } : {}),
     ...(useDirectory ? { useDirectory } : {}),
@@ -111,6 +116,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     call: (route, body, callOptions) => call(app, documented, route, body, callOptions),
     [Symbol.asyncDispose]: async () => {
       await app.close();
+      await rm(sealingKey, { force: true });
       const isToCheck = options.changesStatuses !== true;
       // A store that cannot be read any more is what such a test is about.
       const untold = isToCheck ? await untoldChanges(store).catch(() => []) : [];

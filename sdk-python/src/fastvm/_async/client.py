@@ -23,6 +23,7 @@ from .disk_usage import AsyncDiskUsages
 from .download import download
 from .http import AsyncHttp
 from .quotas import AsyncQuotas
+from .registries import AsyncRegistryLogins
 from .snapshots import AsyncSnapshots
 from .ssh_keys import AsyncMe
 from .transfer import DEFAULT_TRANSFER_SECONDS, AsyncTransfer
@@ -62,6 +63,7 @@ class AsyncFastvmClient:
         self.snapshots = AsyncSnapshots(self._http, self.vms)
         self.builds = AsyncBuilds(self._http)
         self.build_contexts = AsyncBuildContexts(self._http)
+        self.registries = AsyncRegistryLogins(self._http)
         self.quotas = AsyncQuotas(self._http)
         self.disk_usage = AsyncDiskUsages(self._http)
         self.me = AsyncMe(self._http)

@@ -789,6 +789,28 @@ class RegisterServiceBody(Model):
 
 
 @dataclass(eq=False, repr=False)
+class RegistryLogin(Model):
+    """The password is told to nobody."""
+
+    registry: str
+    """Host and perhaps port, as references of images begin."""
+    username: str
+    created_at: datetime
+    updated_at: datetime
+    """When it was last given."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "created_at": "createdAt",
+        "updated_at": "updatedAt",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "created_at": MOMENT,
+        "updated_at": MOMENT,
+    }
+
+
+@dataclass(eq=False, repr=False)
 class RemoveFileBody(Model):
     path: str
     """In the VM; relative to /root."""
@@ -836,6 +858,13 @@ class SetFileModeBody(Model):
     """In the VM; relative to /root."""
     mode: str
     """Octal."""
+
+
+@dataclass(eq=False, repr=False)
+class SetRegistryLoginBody(Model):
+    username: str
+    password: str
+    """Or a token of the registry's. Kept sealed, used for pulls of the organisation's own alone."""
 
 
 @dataclass(eq=False, repr=False)

@@ -20,6 +20,7 @@ from .models import (
     ForkResult,
     HealthResponse,
     OrgQuotaUsage,
+    RegistryLogin,
     Service,
     Signalled,
     Snapshot,
@@ -119,5 +120,11 @@ UPDATE_SNAPSHOT: Route[Snapshot] = Route(
     "PATCH", "/v1/snapshots/{snapshotId}", answer=Ref("Snapshot"), body=Ref("UpdateSnapshotBody")
 )
 DELETE_SNAPSHOT: Route[DeleteResponse] = Route("DELETE", "/v1/snapshots/{snapshotId}", answer=Ref("DeleteResponse"))
+LIST_REGISTRIES: Route[List[RegistryLogin]] = Route("GET", "/v1/registries", answer=Many(Ref("RegistryLogin")))
+GET_REGISTRY: Route[RegistryLogin] = Route("GET", "/v1/registries/{registry}", answer=Ref("RegistryLogin"))
+SET_REGISTRY: Route[RegistryLogin] = Route(
+    "PUT", "/v1/registries/{registry}", answer=Ref("RegistryLogin"), body=Ref("SetRegistryLoginBody")
+)
+DELETE_REGISTRY: Route[DeleteResponse] = Route("DELETE", "/v1/registries/{registry}", answer=Ref("DeleteResponse"))
 GET_QUOTAS: Route[OrgQuotaUsage] = Route("GET", "/v1/org/quotas", answer=Ref("OrgQuotaUsage"))
 GET_DISK_USAGE: Route[DiskUsage] = Route("GET", "/v1/org/disk", answer=Ref("DiskUsage"))

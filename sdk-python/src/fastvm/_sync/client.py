@@ -24,6 +24,7 @@ from .disk_usage import DiskUsages
 from .download import download
 from .http import Http
 from .quotas import Quotas
+from .registries import RegistryLogins
 from .snapshots import Snapshots
 from .ssh_keys import Me
 from .transfer import DEFAULT_TRANSFER_SECONDS, Transfer
@@ -63,6 +64,7 @@ class FastvmClient:
         self.snapshots = Snapshots(self._http, self.vms)
         self.builds = Builds(self._http)
         self.build_contexts = BuildContexts(self._http)
+        self.registries = RegistryLogins(self._http)
         self.quotas = Quotas(self._http)
         self.disk_usage = DiskUsages(self._http)
         self.me = Me(self._http)

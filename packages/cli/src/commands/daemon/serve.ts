@@ -27,6 +27,7 @@ interface ServeOptions {
   readonly tlsKey?: string;
   readonly publicUrl?: string;
   readonly consoleOrigin?: string[];
+  readonly sealingKeyFile?: string;
   readonly logLevel?: string;
   readonly detach?: boolean;
 }
@@ -69,7 +70,20 @@ export function serveCommand(): Command {
       "--memory-overcommit <factor>",
       "how many times the memory there is may be promised to VMs (environment: FASTVM_MEMORY_OVERCOMMIT; default: 16)",
       factorFromOne,
+    );
+  addNetworkOptions(command)
+    .option(
+      "--sealing-key-file <file>",
+      "keys that secrets of organisations are sealed with (environment: FASTVM_SEALING_KEY_FILE; default: one made in the data folder)",
     )
+    .option("--log-level <level>", "trace, debug, info, warn, error or silent")
+    .option("-d, --detach", "run in the background, and return when it is ready");
+  return command.action(() => withDaemon((daemon) => serve(daemon, optionsOf<ServeOptions>(command))));
+}
+
+/** How VMs reach others, and how clients reach them. */
+function addNetworkOptions(command: Command): Command {
+  return command
     .option("--network <on|none>", "none: VMs have no network interface (environment: FASTVM_NETWORK)")
     .option(
       "--ipv6-prefix <network>",
@@ -94,10 +108,7 @@ export function serveCommand(): Command {
       "page from which consoles may be opened, beside the API's own, " +
         "such as https://panel.example.com; may be repeated (environment: FASTVM_CONSOLE_ORIGINS)",
       collect,
-    )
-    .option("--log-level <level>", "trace, debug, info, warn, error or silent")
-    .option("-d, --detach", "run in the background, and return when it is ready");
-  return command.action(() => withDaemon((daemon) => serve(daemon, optionsOf<ServeOptions>(command))));
+    );
 }
 
 async function serve(daemon: Daemon, options: ServeOptions & { readonly json?: boolean }): Promise<void> {

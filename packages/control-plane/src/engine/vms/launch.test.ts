@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { VmId } from "@fastvm/contract";
 import { DEFAULT_CONFIG } from "../../config.ts";
+import { SealingKeys } from "../../sealing/sealing-keys.ts";
 import { createStaging, stagingOwner } from "../../staging/staging.ts";
 import { openSqliteStore, type Store } from "../../store/store.ts";
 import { FakeWorker } from "../../testing/fake-worker.ts";
@@ -39,7 +40,15 @@ beforeEach(async () => {
     log: LOG,
   });
   engine = engineOf(
-    createLifecycle({ store, worker, clock: CLOCK, log: LOG, config: DEFAULT_CONFIG, staging }),
+    createLifecycle({
+      store,
+      worker,
+      clock: CLOCK,
+      log: LOG,
+      config: DEFAULT_CONFIG,
+      staging,
+      sealing: new SealingKeys(undefined),
+    }),
   );
 });
 

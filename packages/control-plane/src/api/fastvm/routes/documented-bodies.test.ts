@@ -37,7 +37,8 @@ beforeEach(async () => {
   const vm = (await api.call("POST /v1/vms", { machineType: "c1m2", name: "worker-1" })).body;
   const snapshot = (await api.call("POST /v1/snapshots", { vmId: vm.id })).body;
   api.worker.files.set(`${vm.id}:/root/data.csv`, Buffer.from("a,b"));
-  ids = { vmId: vm.id, snapshotId: snapshot.id, serviceName: "web", execId: await terminalIn(vm.id) };
+  const execId = await terminalIn(vm.id);
+  ids = { vmId: vm.id, snapshotId: snapshot.id, serviceName: "web", execId, registry: "docker.io" };
 });
 
 afterEach(() => api[Symbol.asyncDispose]());

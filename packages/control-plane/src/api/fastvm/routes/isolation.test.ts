@@ -12,6 +12,7 @@ const VM_NAME = "the-vm";
 const FILE = "/root/file";
 const SNAPSHOT_NAME = "the-snapshot";
 const SERVICE = "web";
+const REGISTRY = "registry.example:5000";
 const USER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBzmNsBWi+Fh7SkKmIm3vbzZ1XNIoWw8dCy0TS9iMfXe";
 const VM_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAnRjVQjWWNLMFjdSE4KCPyRyiNLUSvMNTHeSsXxPdrU";
 const NEW_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICvGLpSmKCbC4rNJgW2rVgTGqjXUKZWvNmHCLzRVVVPN";
@@ -27,9 +28,10 @@ interface Things {
 
 /**
  * `hidden`: 404, as for what does not exist. `elsewhere`: as hidden, by a reference in the body.
- * `empty`: a list without anything. `own`: only what is the caller's. `open`: the same for everybody.
+ * `empty`: a list without anything. `own`: only what is the caller's. `made`: the caller's own comes to be under that name.
+ * `open`: the same for everybody.
  */
-type Sight = "hidden" | "elsewhere" | "empty" | "own" | "open";
+type Sight = "hidden" | "elsewhere" | "empty" | "own" | "made" | "open";
 
 interface Case {
   readonly sight: Sight;
@@ -97,6 +99,10 @@ const CASES: Record<OperationId, Case> = {
   getSnapshot: hidden(),
   updateSnapshot: hidden(() => ({ name: "renamed" })),
   deleteSnapshot: hidden(),
+  listRegistries: EMPTY,
+  getRegistry: hidden(),
+  setRegistry: { sight: "made", body: () => ({ username: "other", password: "other" }) },
+  deleteRegistry: hidden(),
   getQuotas: { sight: "own" },
   getDiskUsage: { sight: "own" },
 };
@@ -116,6 +122,7 @@ function routeOf(id: OperationId, things: Things, kind: ReferenceKind): string {
     .replace("{vmId}", referTo(things.vm, VM_NAME, kind))
     .replace("{snapshotId}", referTo(things.snapshot, SNAPSHOT_NAME, kind))
     .replace("{serviceName}", SERVICE)
+    .replace("{registry}", REGISTRY)
     .replace("{execId}", things.execId)
     .replace("{fingerprint}", encodeURIComponent(fingerprint));
   if (url.includes("{")) throw new Error(`${path} has a parameter that this test does not know`);
@@ -141,6 +148,7 @@ async function fill(api: TestApp): Promise<Things> {
   );
   const vmKey = await ok(api.call(`POST ${of("ssh-keys")}`, { publicKey: VM_KEY, name: MARK }));
   const userKey = await ok(api.call("POST /v1/me/ssh-keys", { publicKey: USER_KEY, name: MARK }));
+  await ok(api.call(`PUT /v1/registries/${REGISTRY}`, { username: MARK, password: MARK }));
   await ok(api.call(`POST ${of("console-token")}`));
   const execId = await startEndless(api, of("execs"));
   const snapshot = await ok(api.call("POST /v1/snapshots", { vmId: vm.id, name: SNAPSHOT_NAME }));
@@ -176,6 +184,7 @@ async function everythingOf(api: TestApp, { vm, snapshot, downloadUrl }: Things)
     "vms",
     "snapshots",
     "me/ssh-keys",
+    "registries",
     "org/quotas",
     "org/disk",
     `vms/${vm.id}/services`,
@@ -212,7 +221,7 @@ test("every operation has its case", () => {
   for (const [id, { sight }] of Object.entries(CASES)) {
     const { path, open }: Operation = OPERATIONS[id as OperationId];
     // Whoever names a thing in the path, or needs no key, has no choice of a case.
-    expect(path.includes("{"), id).toBe(sight === "hidden");
+    expect(path.includes("{"), id).toBe(sight === "hidden" || sight === "made");
     expect(open === true, id).toBe(sight === "open");
   }
 });

@@ -1,0 +1,25 @@
+/** Asks for what nobody shall read over a shoulder, or in a history of commands. */
+import { createInterface } from "node:readline/promises";
+import { Writable } from "node:stream";
+import { UserError } from "../user-error.ts";
+
+/** Throws a UserError where there is nobody to ask. */
+export async function askSecret(question: string): Promise<string> {
+  if (!process.stdin.isTTY)
+    throw new UserError("Nobody is there to type the password", "Give it by --password-stdin");
+  process.stderr.write(question);
+  // The terminal is read key by key, so what is typed appears only where this writes it.
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  const cancelled = new AbortController();
+  terminal.on("SIGINT", () => cancelled.abort());
+  try {
+    return await terminal.question("", { signal: cancelled.signal });
+  } catch (error) {
+    if (cancelled.signal.aborted) throw new UserError("No password was given", undefined);
+    throw error;
+  } finally {
+    terminal.close();
+    process.stderr.write("\n");
+  }
+}
