@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { ERROR_CATALOGUE } from "../packages/contract/src/errors/errors.ts";
 import { OPERATIONS } from "../packages/contract/src/api/fastvm/operations.ts";
+import { emptyExceptions, wholeContexts } from "./tidy/contexts.ts";
 import { circlesOfC, climbs, emptyPlaces } from "./tidy/directions.ts";
 import { brokenAnchors, brokenLinks, undocumentedErrors } from "./tidy/documents.ts";
 import { deadExports } from "./tidy/exports.ts";
@@ -112,6 +113,35 @@ describe("imports", () => {
       ),
     ];
     expect(climbs(samples)).toEqual([]);
+  });
+
+  test("functions say which parts of a context they touch", () => {
+    expect(wholeContexts(FILES)).toEqual([]);
+    expect(emptyExceptions(FILES)).toEqual([]);
+  });
+
+  test.each([
+    [
+      "packages/control-plane/src/engine/vms/pause.ts",
+      "async function pause(ctx: LifecycleContext): Promise<void> {",
+    ],
+    [
+      "packages/control-plane/src/engine/vms/pause.ts",
+      `function f({ store }: Pick<LifecycleContext, "store">) {`,
+    ],
+    ["packages/worker/src/vm/transitions/pause.ts", "  readonly #context: WorkerContext;"],
+  ])("one that takes the whole is refused in %s: %s", (path, text) => {
+    expect(wholeContexts([file(path, text)])).toEqual([expect.stringContaining("Parts<")]);
+  });
+
+  test("parts, tests and who composes a context are let be, and the list of these has no gaps", () => {
+    const samples = [
+      file("packages/worker/src/vm/transitions/pause.ts", `function f(context: Parts<"config">) {`),
+      file("packages/worker/src/vm/transitions/pause.test.ts", "let context: WorkerContext;"),
+      file("packages/worker/src/open-context.ts", "const context: WorkerContext = {"),
+    ];
+    expect(wholeContexts(samples)).toEqual([]);
+    expect(emptyExceptions(samples)).toContainEqual(expect.stringContaining("engine/context.ts"));
   });
 
   test("the table has no places that nothing takes", () => {

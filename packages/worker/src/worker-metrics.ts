@@ -1,7 +1,7 @@
 /** What a worker has to tell of itself, for whoever watches it. */
 import type { Hits, VmId } from "@fastvm/contract";
 import type { ResolverTotals } from "./dns/resolver.ts";
-import type { WorkerContext } from "./vm/state/worker-context.ts";
+import type { Parts } from "./vm/state/worker-context.ts";
 
 export interface WorkerMetrics {
   /** VMs by phase. */
@@ -17,7 +17,7 @@ export interface WorkerMetrics {
   readonly names: ResolverTotals | undefined;
 }
 
-export async function workerMetrics(context: WorkerContext): Promise<WorkerMetrics> {
+export async function workerMetrics(context: Parts<"network" | "vms">): Promise<WorkerMetrics> {
   const records = [...context.vms.values()].map(({ record }) => record);
   const vms = { running: 0, paused: 0, error: 0, starting: 0 };
   for (const { phase } of records) vms[phase]++;

@@ -32,3 +32,6 @@ export interface LifecycleContext {
   /** What the worker is told of records that changed, by VM. */
   readonly updates: SerialByKey;
 }
+
+/** Those parts that a function works with, itself or by what it calls. The whole is for who composes it. */
+export type Parts<K extends keyof LifecycleContext> = Pick<LifecycleContext, K>;

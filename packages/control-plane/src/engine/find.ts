@@ -1,7 +1,7 @@
 /** What a path or a body refers to, within the caller's organisation; another's things do not exist. */
 import { FastvmError } from "@fastvm/contract";
 import type { Caller } from "./caller.ts";
-import type { LifecycleContext } from "./context.ts";
+import type { Parts } from "./context.ts";
 import type { SnapshotRecord } from "../store/snapshot-repository.ts";
 import type { VmRecord } from "../store/vm-repository.ts";
 
@@ -9,14 +9,14 @@ import type { VmRecord } from "../store/vm-repository.ts";
 const MAX_QUOTED = 80;
 
 /** By id, unique name or unique id prefix of at least 4 characters. */
-export async function findVm(ctx: LifecycleContext, caller: Caller, reference: string): Promise<VmRecord> {
+export async function findVm(ctx: Parts<"store">, caller: Caller, reference: string): Promise<VmRecord> {
   const vm = await ctx.store.vms.find(caller.orgId, reference);
   if (vm === undefined) throw notFound("VM", reference, "vm");
   return vm;
 }
 
 export async function findSnapshot(
-  ctx: LifecycleContext,
+  ctx: Parts<"store">,
   caller: Caller,
   reference: string,
 ): Promise<SnapshotRecord> {

@@ -12,8 +12,9 @@ import { syncPath } from "../files/durable.ts";
 import { MAX_IMAGE_BYTES } from "../images/image-limits.ts";
 import type { HeldLayer } from "../images/image-store.ts";
 import { invalidImage } from "../images/invalid-image.ts";
-import type { WorkerContext } from "../vm/state/worker-context.ts";
+import type { Parts } from "../vm/state/worker-context.ts";
 import { BuildVm } from "./build-vm.ts";
+import type { BuildVmContext } from "./build-vm.ts";
 import { makeRootDisk } from "./root-disk.ts";
 
 interface RootOrder {
@@ -55,7 +56,7 @@ const MOUNT = `mount -t ext4 -o noatime,init_itable=0 "$1" ${TARGET} && rmdir ${
 
 /** Returns how long each layer took, in ms. Rejects with `image_invalid` when a layer is not what it says, or cannot be applied. */
 export async function buildRoot(
-  context: WorkerContext,
+  context: BuildVmContext,
   { layers, diskGib, digest, path }: RootOrder,
   signal: AbortSignal,
 ): Promise<readonly number[]> {
@@ -100,7 +101,7 @@ interface Application {
 }
 
 async function applyOne(
-  context: WorkerContext,
+  context: Parts<"overlays">,
   build: BuildVm,
   { index, layer, device: known, maxBytes }: Application,
 ): Promise<string> {
@@ -129,7 +130,7 @@ async function applyOne(
 
 /** In place of the one before, which nobody reads any more. */
 async function putLayer(
-  context: WorkerContext,
+  context: Parts<"overlays">,
   { vm }: BuildVm,
   index: number,
   { path }: HeldLayer,

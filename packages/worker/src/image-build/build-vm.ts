@@ -8,10 +8,14 @@ import { DEFAULT_MACHINE_TYPE, FastvmError, newVmId, parseMachineType } from "@f
 import type { NetworkPolicy, VmIdentity } from "@fastvm/contract";
 import { exec } from "../vm/guest/exec.ts";
 import { restore } from "../vm/restore/restore.ts";
+import type { RestoreContext } from "../vm/restore/restore.ts";
 import type { Vm } from "../vm/state/vm.ts";
 import { freeHoldings } from "../vm/state/holdings.ts";
 import { templatingFolder } from "../vm/state/worker-context.ts";
-import type { WorkerContext } from "../vm/state/worker-context.ts";
+import type { SlotHost } from "../pool/slot.ts";
+import type { Parts } from "../vm/state/worker-context.ts";
+
+export type BuildVmContext = RestoreContext & Parts<"admission" | "config" | "image" | "templates">;
 
 const NOBODY: VmIdentity = { hostname: "build", envVars: {}, authorizedKeys: [] };
 const NOTHING: NetworkPolicy = {
@@ -32,10 +36,10 @@ interface CommandResult {
 
 export class BuildVm implements AsyncDisposable {
   readonly vm: Vm;
-  readonly #context: WorkerContext;
+  readonly #context: SlotHost;
   readonly #signal: AbortSignal;
 
-  static async start(context: WorkerContext, signal: AbortSignal): Promise<BuildVm> {
+  static async start(context: BuildVmContext, signal: AbortSignal): Promise<BuildVm> {
     const machine = parseMachineType(DEFAULT_MACHINE_TYPE);
     if (machine === undefined) throw new Error(`${DEFAULT_MACHINE_TYPE} is no machine type`);
     using _room = await context.admission.admit();
@@ -54,7 +58,7 @@ export class BuildVm implements AsyncDisposable {
     return new BuildVm(context, vm, signal);
   }
 
-  private constructor(context: WorkerContext, vm: Vm, signal: AbortSignal) {
+  private constructor(context: SlotHost, vm: Vm, signal: AbortSignal) {
     this.#context = context;
     this.vm = vm;
     this.#signal = signal;

@@ -13,8 +13,11 @@ import { FastvmError } from "@fastvm/contract";
 import { loadImage } from "../image/image.ts";
 import type { Image } from "../image/image.ts";
 import { newPartialFolder } from "../snapshot/partial-folder.ts";
-import type { WorkerContext } from "../vm/state/worker-context.ts";
+import type { BuildVmContext } from "./build-vm.ts";
+import type { Parts } from "../vm/state/worker-context.ts";
 import { buildRoot } from "./build-root.ts";
+
+export type ImageContext = BuildVmContext & Parts<"builds" | "cache" | "ending" | "images">;
 
 /** Goes up when the way roots are made changes what is in them. */
 const RECIPE = 1;
@@ -22,7 +25,7 @@ const ROOTFS = "rootfs.raw";
 const MANIFEST = "manifest.json";
 
 /** `image`: as the image store takes it. Rejects with `not_found` for one that is not here, with `image_invalid` for one that cannot be. */
-export async function ensureImage(context: WorkerContext, image: string): Promise<Image> {
+export async function ensureImage(context: ImageContext, image: string): Promise<Image> {
   const { digest } = await context.images.find(image);
   const name = createHash("sha256")
     .update(JSON.stringify({ recipe: RECIPE, base: context.image.digest, manifest: digest }))
@@ -38,14 +41,22 @@ export async function ensureImage(context: WorkerContext, image: string): Promis
   }
 }
 
-async function openOrMake(context: WorkerContext, manifestDigest: string, name: string): Promise<Image> {
+async function openOrMake(
+  context: BuildVmContext & Parts<"cache" | "ending" | "images">,
+  manifestDigest: string,
+  name: string,
+): Promise<Image> {
   const folder = join(context.cache.folder, "images", name);
   await context.cache.use(folder);
   if (!(await isThere(folder))) await make(context, manifestDigest, folder);
   return await loadImage(folder);
 }
 
-async function make(context: WorkerContext, manifestDigest: string, folder: string): Promise<void> {
+async function make(
+  context: BuildVmContext & Parts<"ending" | "images">,
+  manifestDigest: string,
+  folder: string,
+): Promise<void> {
   const partial = await newPartialFolder(folder);
   await mkdir(partial, { recursive: true });
   // Unlike the base image it may be somebody's secret.
@@ -63,7 +74,7 @@ async function make(context: WorkerContext, manifestDigest: string, folder: stri
 }
 
 async function fill(
-  context: WorkerContext,
+  context: BuildVmContext & Parts<"ending" | "images">,
   manifestDigest: string,
   digest: string,
   partial: string,

@@ -23,7 +23,10 @@ import { freezeBelowTop, settleChain } from "../vm/capture/settle-chain.ts";
 import type { Vm } from "../vm/state/vm.ts";
 import { watchGuest } from "../vm/guest/watch-guest.ts";
 import { pausedFolder } from "../vm/state/worker-context.ts";
-import type { WorkerContext } from "../vm/state/worker-context.ts";
+import type { SlotHost } from "../pool/slot.ts";
+import type { Parts } from "../vm/state/worker-context.ts";
+
+export type AdoptContext = SlotHost & Parts<"emit" | "onError" | "onGuestLost" | "trust">;
 
 /** Between attempts to reach a monitor that keeps silent. */
 const FIRST_PAUSE_MS = 100;
@@ -37,7 +40,10 @@ export interface FoundVm {
 }
 
 /** Decides what a VM is by what cannot keep silent: its process and its journals. Whether it runs, and is to be adopted. */
-export async function settleFound(context: WorkerContext, found: FoundVm): Promise<boolean> {
+export async function settleFound(
+  context: SlotHost & Parts<"config" | "forward" | "onError" | "vms">,
+  found: FoundVm,
+): Promise<boolean> {
   const { vm, paused } = found;
   const { uid, generation, process } = vm.record;
   context.uids.reserve(uid);
@@ -69,18 +75,18 @@ async function findMemory(vm: Vm): Promise<void> {
   vm.memory = await findVmMemory(vm.folder, pagesOf(vm.record.machine.memoryMib));
 }
 
-async function finishPause(context: WorkerContext, vm: Vm, paused: Vm): Promise<void> {
+async function finishPause(context: SlotHost & Parts<"vms">, vm: Vm, paused: Vm): Promise<void> {
   context.vms.set(vm.vmId, paused);
   if (vm.record.process !== undefined) await killAndWait(vm.record.process);
   await freeHoldings(context, vm);
 }
 
 /** Resolves after the first attempt; when its monitor kept silent, others follow for as long as its QEMU lives. */
-export async function adoptVm(context: WorkerContext, vm: Vm): Promise<void> {
+export async function adoptVm(context: AdoptContext, vm: Vm): Promise<void> {
   if (!(await tryToAdopt(context, vm, context.onError))) void keepTrying(context, vm);
 }
 
-async function keepTrying(context: WorkerContext, vm: Vm): Promise<void> {
+async function keepTrying(context: AdoptContext, vm: Vm): Promise<void> {
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
     await sleep(pauseMs, undefined, { ref: false });
     // The first failure was told.
@@ -89,11 +95,7 @@ async function keepTrying(context: WorkerContext, vm: Vm): Promise<void> {
 }
 
 /** Whether it came to an end, good or bad. */
-async function tryToAdopt(
-  context: WorkerContext,
-  vm: Vm,
-  report: (error: unknown) => void,
-): Promise<boolean> {
+async function tryToAdopt(context: AdoptContext, vm: Vm, report: (error: unknown) => void): Promise<boolean> {
   const { process } = vm.record;
   if (!vm.isAwaited || process === undefined) return true;
   try {
@@ -109,7 +111,11 @@ async function tryToAdopt(
   }
 }
 
-async function reachMonitor(context: WorkerContext, vm: Vm, qemu: QemuProcess): Promise<void> {
+async function reachMonitor(
+  context: Parts<"onError" | "onGuestLost" | "trust">,
+  vm: Vm,
+  qemu: QemuProcess,
+): Promise<void> {
   const { qmp } = qemu;
   try {
     // The daemon that waited for a compaction is gone; the layers it would have dropped stay in the chain until the next one.
@@ -137,7 +143,7 @@ async function reachMonitor(context: WorkerContext, vm: Vm, qemu: QemuProcess): 
   void bringTrustToAdopted(context, vm);
 }
 
-async function lose(context: WorkerContext, vm: Vm): Promise<void> {
+async function lose(context: SlotHost & Parts<"emit" | "onError">, vm: Vm): Promise<void> {
   if (!vm.isAwaited) return;
   const reason = await explainLoss(context, vm);
   vm.letGo(new FastvmError("vm_died", reason));
@@ -145,6 +151,6 @@ async function lose(context: WorkerContext, vm: Vm): Promise<void> {
   context.emit({ kind: "vm_failed", vmId: vm.vmId, reason });
 }
 
-async function explainLoss(context: WorkerContext, vm: Vm): Promise<string> {
+async function explainLoss(context: Parts<"cgroups">, vm: Vm): Promise<string> {
   return `Lost over a restart of the daemon: ${await explainEnd(context, vm)}`;
 }

@@ -18,11 +18,11 @@ import {
   templatingFolder,
   vmFolder,
 } from "../vm/state/worker-context.ts";
-import type { WorkerContext } from "../vm/state/worker-context.ts";
+import type { Parts } from "../vm/state/worker-context.ts";
 import { networkOf } from "../vm/state/holdings.ts";
 import { Vm } from "../vm/state/vm.ts";
 import { adoptVm, settleFound } from "./adopt.ts";
-import type { FoundVm } from "./adopt.ts";
+import type { FoundVm, AdoptContext } from "./adopt.ts";
 import { killIfThere, killStrayProcesses } from "./stray-processes.ts";
 
 /** QEMU answers in milliseconds; these many may keep silent without the others having to wait. */
@@ -31,7 +31,9 @@ const ADOPTED_AT_ONCE = 16;
 const SETTLE_MS = 1_000;
 
 /** Fills `context.vms`. Called once, before anything else uses the data folder. */
-export async function recover(context: WorkerContext): Promise<void> {
+export async function recover(
+  context: AdoptContext & Parts<"config" | "forward" | "templates" | "vms">,
+): Promise<void> {
   const { config } = context;
   for (const name of ["vms", "paused", "snapshots", "pool", "standby", "forks", "templating"]) {
     await makeClosedFolder(join(config.dataDir, name));
@@ -67,7 +69,7 @@ export async function recover(context: WorkerContext): Promise<void> {
   await Promise.race([adopted, sleep(SETTLE_MS, undefined, { ref: false })]);
 }
 
-async function recoverNetwork(context: WorkerContext, running: readonly Vm[]): Promise<void> {
+async function recoverNetwork(context: Parts<"network">, running: readonly Vm[]): Promise<void> {
   const connected = running.filter((vm) => vm.record.network !== undefined);
   if (context.network === undefined && connected.length > 0) {
     const ids = connected.map((vm) => vm.vmId).join(", ");
@@ -96,7 +98,7 @@ async function forEachOf<T>(
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
-async function recoverPaused(context: WorkerContext): Promise<void> {
+async function recoverPaused(context: Parts<"config" | "vms">): Promise<void> {
   for (const vmId of await readdir(join(context.config.dataDir, "paused"))) {
     const folder = pausedFolder(context.config, vmId as VmId);
     await removeAside(folder);
@@ -106,7 +108,7 @@ async function recoverPaused(context: WorkerContext): Promise<void> {
   }
 }
 
-async function recoverJournals(context: WorkerContext): Promise<readonly FoundVm[]> {
+async function recoverJournals(context: Parts<"config" | "vms">): Promise<readonly FoundVm[]> {
   const running: FoundVm[] = [];
   for (const name of await readdir(join(context.config.dataDir, "vms"))) {
     const vmId = name as VmId;
@@ -130,7 +132,7 @@ async function emptyFolder(folder: string): Promise<void> {
   for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
 }
 
-async function removeStrayCgroups(context: WorkerContext): Promise<void> {
+async function removeStrayCgroups(context: Parts<"cgroups" | "vms">): Promise<void> {
   const owned = new Set([...context.vms.values()].map((vm) => vm.record.slot));
   for (const name of await context.cgroups.list()) {
     if (owned.has(name)) continue;

@@ -1,7 +1,7 @@
 /** Tokens that open one console connection each: random, short-lived, kept as digests where every control plane sees them. */
 import { createHash, randomBytes } from "node:crypto";
 import { CREDENTIAL_PREFIX, type VmId } from "@fastvm/contract";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 
 export const CONSOLE_TOKEN_SECONDS = 60;
 const TOKEN_BYTES = 32;
@@ -10,9 +10,9 @@ const MAX_TOKENS_PER_VM = 64;
 const FORM = new RegExp(`^${CREDENTIAL_PREFIX.consoleToken}[A-Za-z0-9_-]{43}$`);
 
 export class ConsoleTokens {
-  readonly #ctx: Pick<LifecycleContext, "store" | "clock">;
+  readonly #ctx: Parts<"clock" | "store">;
 
-  constructor(ctx: Pick<LifecycleContext, "store" | "clock">) {
+  constructor(ctx: Parts<"clock" | "store">) {
     this.#ctx = ctx;
   }
 

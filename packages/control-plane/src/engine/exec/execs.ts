@@ -11,7 +11,7 @@ import type {
   TerminalSize,
   VmId,
 } from "@fastvm/contract";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 
 interface Signalled {
   readonly signal: AbortSignal;
@@ -22,9 +22,9 @@ const FROM_NOW_ON: OutputFrom = { offset: Number.MAX_SAFE_INTEGER, follow: true 
 
 /** For whoever was let to the VM (`Vms.getRunning`). What an id names is for the VM's guest to say: `not_found` when nothing. */
 export class Execs {
-  readonly #ctx: Pick<LifecycleContext, "worker">;
+  readonly #ctx: Parts<"worker">;
 
-  constructor(ctx: Pick<LifecycleContext, "worker">) {
+  constructor(ctx: Parts<"worker">) {
     this.#ctx = ctx;
   }
 

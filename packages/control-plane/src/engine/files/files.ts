@@ -7,7 +7,7 @@ import type { StagingGrant } from "../../staging/signed-urls.ts";
 import { handleStaging } from "../../staging/staging-handler.ts";
 import { STAGING_LIFETIME_SEC } from "../../staging/staging.ts";
 import type { Caller } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { findVm } from "../find.ts";
 
 const GIB = 1024 ** 3;
@@ -30,9 +30,9 @@ interface PresignedObject {
 }
 
 export class Files extends GuestFiles {
-  readonly #ctx: LifecycleContext;
+  readonly #ctx: Parts<"clock" | "config" | "log" | "staging" | "store" | "worker">;
 
-  constructor(ctx: LifecycleContext) {
+  constructor(ctx: Parts<"clock" | "config" | "log" | "staging" | "store" | "worker">) {
     super(ctx);
     this.#ctx = ctx;
   }

@@ -14,15 +14,15 @@ import {
   type RecursiveOptions,
   type VmId,
 } from "@fastvm/contract";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 
 /** Linux takes one byte less. */
 const MAX_PATH_BYTES = 4096;
 
 export class GuestFiles {
-  readonly #worker: LifecycleContext["worker"];
+  readonly #worker: Parts<"worker">["worker"];
 
-  constructor({ worker }: Pick<LifecycleContext, "worker">) {
+  constructor({ worker }: Parts<"worker">) {
     this.#worker = worker;
   }
 

@@ -2,7 +2,7 @@
  * The URLs of an object must be good inside the VM as well, whatever it may reach: their
  * host is made to lead to the server for guests there.
  */
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 
 /** A guest that takes longer has other troubles, of which its client learns by the transfer. */
@@ -15,7 +15,7 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:":
  * not run keeps what it had. Where something before us ends TLS, we have no certificate to serve the guest with.
  */
 export async function leadGuestToUs(
-  ctx: LifecycleContext,
+  ctx: Parts<"log" | "staging" | "worker">,
   vm: Pick<VmRecord, "id" | "status">,
   base: URL,
 ): Promise<void> {

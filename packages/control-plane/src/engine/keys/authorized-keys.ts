@@ -2,16 +2,16 @@
 import { defaultVmName, FastvmError, hostnameOf, type VmId, type VmIdentity } from "@fastvm/contract";
 import type { VmSshKey } from "../../store/vm-settings.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { changeToldFirst } from "../owed/change-told-first.ts";
-import { tellOwed } from "../owed/tell-owed.ts";
+import { tellOwed, type OwedContext } from "../owed/tell-owed.ts";
 import type { WorkerPart } from "../owed/worker-part.ts";
 import { isNotRunning } from "../states/not-running.ts";
 
 /** A guest that answers takes milliseconds; clients give up at 60 s. */
 const INSTALL_DEADLINE_MS = 10_000;
 
-export async function identityOf(ctx: LifecycleContext, vm: VmRecord): Promise<VmIdentity> {
+export async function identityOf(ctx: Parts<"store">, vm: VmRecord): Promise<VmIdentity> {
   return {
     hostname: hostnameOf(vm.name, defaultVmName(vm.id)),
     envVars: vm.envVars,
@@ -21,7 +21,7 @@ export async function identityOf(ctx: LifecycleContext, vm: VmRecord): Promise<V
 
 /** Each once: a key may be the organisation's and the VM's own. */
 async function authorizedKeysOf(
-  ctx: LifecycleContext,
+  ctx: Parts<"store">,
   vm: Pick<VmRecord, "orgId" | "sshKeys">,
 ): Promise<readonly string[]> {
   const shared = await ctx.store.sshKeys.list(vm.orgId);
@@ -33,7 +33,7 @@ async function authorizedKeysOf(
  * is asked twice and throws when it must not be.
  */
 export async function changeVmKeys(
-  ctx: LifecycleContext,
+  ctx: OwedContext & Parts<"log">,
   vmId: VmId,
   change: (vm: VmRecord) => readonly VmSshKey[],
 ): Promise<void> {
@@ -51,7 +51,7 @@ export async function changeVmKeys(
 }
 
 /** After a change of an organisation's keys, to the VMs that it owes them. One that does not answer gets them later; it holds up nobody. */
-export async function installKeysIn(ctx: LifecycleContext, vmIds: readonly VmId[]): Promise<void> {
+export async function installKeysIn(ctx: OwedContext & Parts<"log">, vmIds: readonly VmId[]): Promise<void> {
   await Promise.all(
     vmIds.map((vmId) =>
       tellOwed(ctx, [KEYS], vmId).catch((error: unknown) => {
@@ -63,7 +63,7 @@ export async function installKeysIn(ctx: LifecycleContext, vmIds: readonly VmId[
 
 export const KEYS: WorkerPart = { kind: "keys", tell: install };
 
-async function install(ctx: LifecycleContext, vm: VmRecord): Promise<void> {
+async function install(ctx: Parts<"store" | "worker">, vm: VmRecord): Promise<void> {
   const signal = AbortSignal.timeout(INSTALL_DEADLINE_MS);
   try {
     await ctx.worker.setAuthorizedKeys(vm.id, await authorizedKeysOf(ctx, vm), { signal });

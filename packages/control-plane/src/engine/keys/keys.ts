@@ -1,13 +1,13 @@
 /** API keys, each of one organisation and for one API. */
 import type { ApiName } from "@fastvm/contract";
 import type { Caller } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { hashApiKey, MAX_KEY_LENGTH } from "./api-keys.ts";
 
 export class Keys {
-  readonly #ctx: Pick<LifecycleContext, "store">;
+  readonly #ctx: Parts<"store">;
 
-  constructor(ctx: Pick<LifecycleContext, "store">) {
+  constructor(ctx: Parts<"store">) {
     this.#ctx = ctx;
   }
 

@@ -7,7 +7,8 @@ import type { SshKeyRow } from "../../store/schema.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { VmSshKey } from "../../store/vm-settings.ts";
 import type { Caller } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { OwedContext } from "../owed/tell-owed.ts";
+import type { Parts } from "../context.ts";
 import { findVm } from "../find.ts";
 import { changeVmKeys, installKeysIn } from "./authorized-keys.ts";
 import { parsePublicKey } from "./parse-public-key.ts";
@@ -19,9 +20,9 @@ interface NewSshKey {
 }
 
 export class SshKeys {
-  readonly #ctx: LifecycleContext;
+  readonly #ctx: OwedContext & Parts<"log">;
 
-  constructor(ctx: LifecycleContext) {
+  constructor(ctx: OwedContext & Parts<"log">) {
     this.#ctx = ctx;
   }
 

@@ -6,10 +6,12 @@
 import { FastvmError, type NetworkPolicy, type NetworkReport, type VmId } from "@fastvm/contract";
 import { networkPolicyOf, type NetworkRecord } from "./network-policy.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { changeToldFirst } from "../owed/change-told-first.ts";
 import type { WorkerPart } from "../owed/worker-part.ts";
 import { isNotRunning } from "../states/not-running.ts";
+
+export type ChangeNetworkContext = Parts<"inflight" | "log" | "store" | "updates" | "worker">;
 
 /** A change of rules takes milliseconds; clients give up at 60 s. */
 const APPLY_DEADLINE_MS = 10_000;
@@ -20,7 +22,7 @@ export const NETWORK: WorkerPart = { kind: "network", tell: apply };
 
 /** `change` is asked twice and throws when it must not be. */
 export async function changeNetwork(
-  ctx: LifecycleContext,
+  ctx: ChangeNetworkContext,
   vmId: VmId,
   change: (vm: VmRecord) => NetworkChanges,
 ): Promise<VmRecord> {
@@ -36,13 +38,13 @@ export async function changeNetwork(
 }
 
 /** The policy of the record as it is now, for a VM that is about to run. */
-export async function presentNetwork(ctx: LifecycleContext, vm: VmRecord): Promise<NetworkPolicy> {
+export async function presentNetwork(ctx: Parts<"store">, vm: VmRecord): Promise<NetworkPolicy> {
   return networkPolicyOf((await ctx.store.vms.get(vm.id)) ?? vm);
 }
 
 /** What is in force, and what it has done, where the worker knows: both of one instant. */
 export async function readNetwork(
-  ctx: LifecycleContext,
+  ctx: Parts<"store" | "updates" | "worker">,
   vmId: VmId,
 ): Promise<{ policy: NetworkPolicy; report: NetworkReport | undefined }> {
   return ctx.updates.run(vmId, async () => {
@@ -53,7 +55,7 @@ export async function readNetwork(
   });
 }
 
-async function reportOf(ctx: LifecycleContext, vmId: VmId): Promise<NetworkReport | undefined> {
+async function reportOf(ctx: Parts<"worker">, vmId: VmId): Promise<NetworkReport | undefined> {
   try {
     return await ctx.worker.networkReport(vmId);
   } catch (error) {
@@ -63,7 +65,7 @@ async function reportOf(ctx: LifecycleContext, vmId: VmId): Promise<NetworkRepor
 }
 
 /** The VM that was on its way has arrived. If the worker refuses it the change now, the record takes it back. */
-async function confirm(ctx: LifecycleContext, before: VmRecord, after: VmRecord): Promise<VmRecord> {
+async function confirm(ctx: Parts<"store" | "worker">, before: VmRecord, after: VmRecord): Promise<VmRecord> {
   const owed = (await ctx.store.owed.of(after.id)).filter(({ kind }) => kind === "network");
   const now = await ctx.store.vms.get(after.id);
   if (now === undefined) throw gone();
@@ -83,7 +85,7 @@ async function confirm(ctx: LifecycleContext, before: VmRecord, after: VmRecord)
   }
 }
 
-async function apply(ctx: LifecycleContext, vm: VmRecord): Promise<void> {
+async function apply(ctx: Parts<"worker">, vm: VmRecord): Promise<void> {
   const signal = AbortSignal.timeout(APPLY_DEADLINE_MS);
   try {
     await ctx.worker.setNetworkPolicy(vm.id, networkPolicyOf(vm), { signal });

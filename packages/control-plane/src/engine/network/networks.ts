@@ -3,14 +3,13 @@ import type { NetworkPolicy, NetworkReport } from "@fastvm/contract";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { WrittenNetwork } from "../../store/vm-settings.ts";
 import type { Caller } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
 import { findVm } from "../find.ts";
-import { changeNetwork, readNetwork } from "./change-network.ts";
+import { changeNetwork, readNetwork, type ChangeNetworkContext } from "./change-network.ts";
 
 export class Networks {
-  readonly #ctx: LifecycleContext;
+  readonly #ctx: ChangeNetworkContext;
 
-  constructor(ctx: LifecycleContext) {
+  constructor(ctx: ChangeNetworkContext) {
     this.#ctx = ctx;
   }
 

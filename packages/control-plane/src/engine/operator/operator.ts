@@ -3,11 +3,11 @@ import { FastvmError, type ApiName, type OrgId } from "@fastvm/contract";
 import type { QuarantineEntry } from "../../store/quarantine-repository.ts";
 import type { ApiKeyRow } from "../../store/schema.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { createKey } from "../keys/api-keys.ts";
 import { createOrganisation, findOrganisation } from "../organisations/organisations.ts";
 import { endQuarantined } from "../reconcile/quarantine.ts";
-import { deleteVm } from "../vms/delete.ts";
+import { deleteVm, type DeleteVmContext } from "../vms/delete.ts";
 
 const OPERATOR_ACTOR = "operator";
 
@@ -26,9 +26,9 @@ export interface Quarantined extends QuarantineEntry {
 }
 
 export class Operator {
-  readonly #ctx: LifecycleContext;
+  readonly #ctx: DeleteVmContext & Parts<"config" | "log">;
 
-  constructor(ctx: LifecycleContext) {
+  constructor(ctx: DeleteVmContext & Parts<"config" | "log">) {
     this.#ctx = ctx;
   }
 

@@ -1,7 +1,7 @@
 /** What an organisation's VMs and snapshots take of the disk, and what is free there. */
 import type { DiskShare } from "@fastvm/contract";
 import type { Caller } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 
 export interface OrganisationDiskUsage {
   readonly host: { readonly totalBytes: number; readonly freeBytes: number };
@@ -15,7 +15,7 @@ interface NamedShare extends DiskShare {
 }
 
 export async function diskUsageOf(
-  { store, worker }: Pick<LifecycleContext, "store" | "worker">,
+  { store, worker }: Parts<"store" | "worker">,
   { orgId }: Caller,
 ): Promise<OrganisationDiskUsage> {
   const vmIds = (await store.vms.list(orgId, undefined)).map(({ id }) => id);

@@ -1,7 +1,7 @@
 /** What an organisation may use, what it uses, and what the host has. */
 import type { OrgId, ResourceAmounts } from "@fastvm/contract";
 import type { Caller } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 
 export interface OrganisationUsage {
   readonly orgId: OrgId;
@@ -11,7 +11,7 @@ export interface OrganisationUsage {
 }
 
 export async function usageOf(
-  { store, worker }: Pick<LifecycleContext, "store" | "worker">,
+  { store, worker }: Parts<"store" | "worker">,
   { orgId }: Caller,
 ): Promise<OrganisationUsage> {
   const { organisations, snapshots, vms } = store;

@@ -5,7 +5,7 @@
  */
 import { FastvmError, step, type StepName, type VmId } from "@fastvm/contract";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import type { WorkerPart } from "./worker-part.ts";
 
 interface ChangeToldFirst {
@@ -19,7 +19,7 @@ interface ChangeToldFirst {
 
 /** In a VM that does not run only the record changes. Call it in the VM's turn of `ctx.updates`. */
 export async function changeToldFirst(
-  ctx: LifecycleContext,
+  ctx: Parts<"log" | "store" | "worker">,
   vmId: VmId,
   { part, change, isSame, steps }: ChangeToldFirst,
 ): Promise<{ readonly before: VmRecord; readonly after: VmRecord }> {
@@ -54,12 +54,16 @@ export async function changeToldFirst(
   }
 }
 
-async function isOwed(ctx: LifecycleContext, vmId: VmId, part: WorkerPart): Promise<boolean> {
+async function isOwed(ctx: Parts<"store">, vmId: VmId, part: WorkerPart): Promise<boolean> {
   return (await ctx.store.owed.of(vmId)).some(({ kind }) => kind === part.kind);
 }
 
 /** It stays owed: whether the record has the change is not known when the database failed. */
-async function takeBack(ctx: LifecycleContext, part: WorkerPart, before: VmRecord): Promise<void> {
+async function takeBack(
+  ctx: Parts<"log" | "store" | "worker">,
+  part: WorkerPart,
+  before: VmRecord,
+): Promise<void> {
   try {
     await part.tell(ctx, before);
   } catch (error) {

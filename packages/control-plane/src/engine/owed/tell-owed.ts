@@ -7,18 +7,17 @@
 import type { VmId } from "@fastvm/contract";
 import type { OwedRow } from "../../store/schema.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import type { WorkerPart } from "./worker-part.ts";
+
+/** What telling takes. */
+export type OwedContext = Parts<"clock" | "config" | "store" | "updates" | "worker">;
 
 /** A guest that is mute stays mute for long, and each attempt waits for it. */
 const MAX_RETRY_MS = 60_000;
 
 /** One at a time for a VM, each with the record as it is then. Rejects with the last refusal; what was refused is still owed. */
-export async function tellOwed(
-  ctx: LifecycleContext,
-  parts: readonly WorkerPart[],
-  vmId: VmId,
-): Promise<void> {
+export async function tellOwed(ctx: OwedContext, parts: readonly WorkerPart[], vmId: VmId): Promise<void> {
   await ctx.updates.run(vmId, async () => {
     const rows = await ctx.store.owed.of(vmId);
     if (rows.length === 0) return;
@@ -34,7 +33,12 @@ export async function tellOwed(
   });
 }
 
-async function pay(ctx: LifecycleContext, part: WorkerPart, row: OwedRow, vm: VmRecord): Promise<void> {
+async function pay(
+  ctx: Parts<"clock" | "config" | "store" | "worker">,
+  part: WorkerPart,
+  row: OwedRow,
+  vm: VmRecord,
+): Promise<void> {
   if (vm.status === "running") {
     try {
       await part.tell(ctx, vm);

@@ -1,7 +1,7 @@
 /** Quotas and room on the host, taken in the transaction that creates or wakes a VM. */
 import { FastvmError, type OrgId, type ResourceAmounts, type WorkerCapacity } from "@fastvm/contract";
 import type { Records } from "../../store/records.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 
 type WantedResources = Omit<ResourceAmounts, "snapshotCount">;
 
@@ -47,7 +47,7 @@ export async function hasRoom(
 
 /** Whether a VM must wait: there is no room, or others have waited longer. Throws when the queue is full too. */
 export async function mustQueue(
-  ctx: LifecycleContext,
+  ctx: Parts<"config">,
   records: Records,
   capacity: WorkerCapacity,
   memoryMib: number,

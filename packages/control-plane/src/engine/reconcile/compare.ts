@@ -2,15 +2,15 @@
 import type { SnapshotId, VmId, WorkerInventory } from "@fastvm/contract";
 import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import type { Watch } from "../inflight.ts";
 import { keepQuarantine } from "./quarantine.ts";
 import type { Scope, Settlement } from "./reconciler.ts";
 import { settlementOfSnapshot } from "./settle-snapshot.ts";
-import { settlementOfVm } from "./settle-vm.ts";
+import { settlementOfVm, type SettleVmContext } from "./settle-vm.ts";
 
 export async function compare(
-  ctx: LifecycleContext,
+  ctx: SettleVmContext,
   scope: Scope,
   watch: Watch,
 ): Promise<readonly Settlement[]> {
@@ -33,13 +33,13 @@ export async function compare(
   return [...settlements, ...(await keepQuarantine(ctx, strangersOf(inventory, vms, snapshots, watch)))];
 }
 
-async function recordsOfVms(ctx: LifecycleContext, scope: Scope): Promise<readonly VmRecord[]> {
+async function recordsOfVms(ctx: Parts<"store">, scope: Scope): Promise<readonly VmRecord[]> {
   if (scope === "all" || scope === "start") return ctx.store.vms.listAll();
   const found = await Promise.all([...scope].map((id) => ctx.store.vms.get(id as VmId)));
   return found.filter((vm) => vm !== undefined);
 }
 
-async function recordsOfSnapshots(ctx: LifecycleContext, scope: Scope): Promise<readonly SnapshotRecord[]> {
+async function recordsOfSnapshots(ctx: Parts<"store">, scope: Scope): Promise<readonly SnapshotRecord[]> {
   if (scope === "all" || scope === "start") return ctx.store.snapshots.listAll();
   const found = await Promise.all([...scope].map((id) => ctx.store.snapshots.get(id as SnapshotId)));
   return found.filter((snapshot) => snapshot !== undefined);

@@ -5,12 +5,12 @@
  */
 import type { SnapshotId, VmId, WorkerInventory } from "@fastvm/contract";
 import type { QuarantineEntry } from "../../store/quarantine-repository.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import type { Settlement } from "./reconciler.ts";
 
 /** Notes who is new and who is known again; the result ends those whose time is over. */
 export async function keepQuarantine(
-  ctx: LifecycleContext,
+  ctx: Parts<"clock" | "config" | "inflight" | "log" | "queue" | "store" | "worker">,
   strangers: WorkerInventory,
 ): Promise<readonly Settlement[]> {
   const now = ctx.clock.now();
@@ -36,7 +36,10 @@ export async function keepQuarantine(
 }
 
 /** It is gone when this resolves. */
-export async function endQuarantined(ctx: LifecycleContext, { kind, id }: QuarantineEntry): Promise<void> {
+export async function endQuarantined(
+  ctx: Parts<"inflight" | "log" | "queue" | "store" | "worker">,
+  { kind, id }: QuarantineEntry,
+): Promise<void> {
   await ctx.inflight.hold(id, async () => {
     if (kind === "vm") await ctx.worker.deleteVm(id as VmId);
     else await ctx.worker.deleteSnapshot(id as SnapshotId);

@@ -1,14 +1,14 @@
 /** From what a record says of a snapshot and whether the worker has it, to the state that both agree on. */
 import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
 import { SYSTEM_ACTOR } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { recordSnapshotEvent } from "../snapshots/snapshot-events.ts";
 import type { Scope, Settlement } from "./reconciler.ts";
 
 const LOST = "The host no longer has this snapshot";
 
 export function settlementOfSnapshot(
-  ctx: LifecycleContext,
+  ctx: Parts<"clock" | "store" | "worker">,
   snapshot: SnapshotRecord,
   exists: boolean,
   scope: Scope,
@@ -22,7 +22,7 @@ export function settlementOfSnapshot(
 }
 
 /** Nobody was told of a half-made one; somebody was promised that the other one goes. */
-async function undo(ctx: LifecycleContext, snapshot: SnapshotRecord): Promise<void> {
+async function undo(ctx: Parts<"clock" | "store" | "worker">, snapshot: SnapshotRecord): Promise<void> {
   const { status } = snapshot;
   await ctx.worker.deleteSnapshot(snapshot.id);
   const cause = status === "creating" ? "capture_interrupted" : "deleted";
@@ -36,7 +36,7 @@ async function undo(ctx: LifecycleContext, snapshot: SnapshotRecord): Promise<vo
   });
 }
 
-async function markLost(ctx: LifecycleContext, snapshot: SnapshotRecord): Promise<void> {
+async function markLost(ctx: Parts<"clock" | "store">, snapshot: SnapshotRecord): Promise<void> {
   await ctx.store.transaction(async (records) => {
     const lost = await records.snapshots.changeStatus(snapshot.id, "ready", "error", { statusReason: LOST });
     if (lost === undefined) return;
@@ -45,7 +45,7 @@ async function markLost(ctx: LifecycleContext, snapshot: SnapshotRecord): Promis
   });
 }
 
-async function markFound(ctx: LifecycleContext, snapshot: SnapshotRecord): Promise<void> {
+async function markFound(ctx: Parts<"clock" | "store">, snapshot: SnapshotRecord): Promise<void> {
   await ctx.store.transaction(async (records) => {
     const found = await records.snapshots.changeStatus(snapshot.id, "error", "ready", { statusReason: null });
     if (found === undefined) return;

@@ -2,18 +2,22 @@
 import type { VmId, WorkerInventory } from "@fastvm/contract";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { SYSTEM_ACTOR } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
-import { tellOwed } from "../owed/tell-owed.ts";
+import type { StartVmContext } from "../vms/start-order.ts";
+import type { Parts } from "../context.ts";
+import { tellOwed, type OwedContext } from "../owed/tell-owed.ts";
 import type { WorkerPart } from "../owed/worker-part.ts";
 import { DEADLINE } from "../vms/deadline.ts";
-import { deleteVm } from "../vms/delete.ts";
-import { isOverdue, recordExpiredDelete } from "../vms/expire.ts";
+import { deleteVm, type DeleteVmContext } from "../vms/delete.ts";
+import { isOverdue, recordExpiredDelete, type ExpiryContext } from "../vms/expire.ts";
 import { NETWORK } from "../network/change-network.ts";
 import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
 import { deadlineOf, freezeTtl, thawTtl } from "../vms/ttl.ts";
 import { WORKER_PARTS } from "../vms/worker-parts.ts";
 import type { VmTransition } from "../states/vm-states.ts";
 import type { Scope, Settlement } from "./reconciler.ts";
+
+/** A settlement may start what was cut, or delete it. */
+export type SettleVmContext = StartVmContext & DeleteVmContext;
 
 interface Look {
   readonly scope: Scope;
@@ -27,7 +31,7 @@ const LOST = "The host no longer has this VM";
 const LAUNCH_INTERRUPTED = "Its start was interrupted";
 
 export function settlementOfVm(
-  ctx: LifecycleContext,
+  ctx: SettleVmContext,
   vm: VmRecord,
   found: FoundVm | undefined,
   look: Look,
@@ -37,7 +41,7 @@ export function settlementOfVm(
 }
 
 function settleOf(
-  ctx: LifecycleContext,
+  ctx: SettleVmContext,
   vm: VmRecord,
   found: FoundVm | undefined,
   look: Look,
@@ -69,7 +73,12 @@ function isAddressNew(vm: VmRecord, found: FoundVm): boolean {
   return found.publicIpv6 !== undefined && found.publicIpv6 !== vm.publicIpv6;
 }
 
-async function settleFound(ctx: LifecycleContext, vm: VmRecord, found: FoundVm, look: Look): Promise<void> {
+async function settleFound(
+  ctx: OwedContext & Parts<"log">,
+  vm: VmRecord,
+  found: FoundVm,
+  look: Look,
+): Promise<void> {
   if (isAddressNew(vm, found)) await ctx.store.vms.update(vm.id, { publicIpv6: found.publicIpv6 ?? null });
   if (found.status === "paused") {
     await settlePaused(ctx, vm);
@@ -89,7 +98,11 @@ async function settleFound(ctx: LifecycleContext, vm: VmRecord, found: FoundVm, 
 }
 
 /** Whether it is owed or not; when the worker refuses it is. */
-async function insist(ctx: LifecycleContext, part: WorkerPart, vmId: VmId): Promise<void> {
+async function insist(
+  ctx: Parts<"log" | "store" | "updates" | "worker">,
+  part: WorkerPart,
+  vmId: VmId,
+): Promise<void> {
   await ctx.updates.run(vmId, async () => {
     const vm = await ctx.store.vms.get(vmId);
     if (vm?.status !== "running") return;
@@ -103,7 +116,7 @@ async function insist(ctx: LifecycleContext, part: WorkerPart, vmId: VmId): Prom
   });
 }
 
-async function settlePaused(ctx: LifecycleContext, vm: VmRecord): Promise<void> {
+async function settlePaused(ctx: Parts<"clock" | "log" | "store">, vm: VmRecord): Promise<void> {
   if (vm.status === "paused") return;
   const now = ctx.clock.now();
   const at = vm.pausedAt ?? now;
@@ -113,7 +126,11 @@ async function settlePaused(ctx: LifecycleContext, vm: VmRecord): Promise<void> 
   await change(ctx, vm, transition, { pausedAt: at, pauseCount, ...freezeTtl(vm, at) });
 }
 
-async function settleLost(ctx: LifecycleContext, vm: VmRecord, found: FoundVm | undefined): Promise<void> {
+async function settleLost(
+  ctx: ExpiryContext & Parts<"log">,
+  vm: VmRecord,
+  found: FoundVm | undefined,
+): Promise<void> {
   const isExpiry = found === undefined && vm.ttlAction === "delete" && isOverdue(vm, ctx.clock.now());
   if (isExpiry) return recordExpiredDelete(ctx, vm.id);
   // A child that does not run was told to nobody: its fork was cut before its answer.
@@ -123,7 +140,7 @@ async function settleLost(ctx: LifecycleContext, vm: VmRecord, found: FoundVm | 
   ctx.queue.wake();
 }
 
-async function forgetChild(ctx: LifecycleContext, vm: VmRecord): Promise<void> {
+async function forgetChild(ctx: Parts<"clock" | "queue" | "store" | "worker">, vm: VmRecord): Promise<void> {
   // What is left of one that died right away, such as its log.
   await ctx.worker.deleteVm(vm.id);
   await ctx.store.transaction(async (records) => {
@@ -136,7 +153,7 @@ async function forgetChild(ctx: LifecycleContext, vm: VmRecord): Promise<void> {
 }
 
 async function change(
-  ctx: LifecycleContext,
+  ctx: Parts<"clock" | "log" | "store">,
   vm: VmRecord,
   transition: VmTransition,
   changes: VmChanges,

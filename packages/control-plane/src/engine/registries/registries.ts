@@ -2,7 +2,7 @@
 import { FastvmError, MAX_REGISTRY_LOGINS, parseRegistry, type OrgId } from "@fastvm/contract";
 import type { RegistryLoginRow } from "../../store/schema.ts";
 import type { Caller } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { SealedValues } from "../secrets/sealed-values.ts";
 
 interface Credentials {
@@ -13,10 +13,10 @@ interface Credentials {
 const PURPOSE = "registry";
 
 export class Registries {
-  readonly #ctx: Pick<LifecycleContext, "store" | "clock">;
+  readonly #ctx: Parts<"clock" | "store">;
   readonly #secrets: SealedValues;
 
-  constructor(ctx: Pick<LifecycleContext, "store" | "clock" | "sealing">) {
+  constructor(ctx: Parts<"clock" | "sealing" | "store">) {
     this.#ctx = ctx;
     this.#secrets = new SealedValues(ctx);
   }

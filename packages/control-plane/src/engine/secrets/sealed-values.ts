@@ -5,7 +5,7 @@
 import { FastvmError, MAX_SEALED_VALUE_BYTES, type OrgId } from "@fastvm/contract";
 import { seal, sealedWith, unseal, type SealedFor } from "../../sealing/seal.ts";
 import type { Records } from "../../store/records.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 
 /** What secrets are for. One of one purpose is never opened for another. */
 type SecretPurpose = "registry";
@@ -17,9 +17,9 @@ interface SealedValue {
 }
 
 export class SealedValues {
-  readonly #ctx: Pick<LifecycleContext, "store" | "sealing">;
+  readonly #ctx: Parts<"sealing" | "store">;
 
-  constructor(ctx: Pick<LifecycleContext, "store" | "sealing">) {
+  constructor(ctx: Parts<"sealing" | "store">) {
     this.#ctx = ctx;
   }
 

@@ -1,17 +1,17 @@
 /** The digests of all API keys, kept for a moment: the proxy compares the values of every request with them. */
 import { containsCredential, type CredentialCheck } from "@fastvm/contract";
 import { hashApiKey, MAX_KEY_LENGTH } from "../keys/api-keys.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 
 /** Keys may be added by another process. */
 const MAX_AGE_MS = 5000;
 
 export class KnownKeys {
-  readonly #ctx: Pick<LifecycleContext, "store" | "clock">;
+  readonly #ctx: Parts<"clock" | "store">;
   #hashes: Promise<ReadonlySet<string>> | undefined;
   #until = 0;
 
-  constructor(ctx: Pick<LifecycleContext, "store" | "clock">) {
+  constructor(ctx: Parts<"clock" | "store">) {
     this.#ctx = ctx;
   }
 

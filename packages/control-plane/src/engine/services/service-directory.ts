@@ -3,10 +3,10 @@
  * change that this process makes counts at once, one that another makes when that moment has passed.
  */
 import type { CallOptions, CredentialCheck, ServiceDirectory, ServiceLookup, VmId } from "@fastvm/contract";
-import type { LifecycleContext } from "../context.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import { KnownKeys } from "./known-keys.ts";
 import { wakeVm } from "./wake-vm.ts";
+import type { StartVmContext } from "../vms/start-order.ts";
 
 /** How old a record may be that another process has changed. */
 const MAX_AGE_MS = 5000;
@@ -19,13 +19,13 @@ interface Kept {
 }
 
 export class StoreServiceDirectory implements ServiceDirectory {
-  readonly #ctx: LifecycleContext;
+  readonly #ctx: StartVmContext;
   readonly #keys: KnownKeys;
   readonly #kept = new Map<VmId, Kept>();
   /** Counts changes: what was read before one must not be kept after it. */
   #changes = 0;
 
-  constructor(ctx: LifecycleContext) {
+  constructor(ctx: StartVmContext) {
     this.#ctx = ctx;
     this.#keys = new KnownKeys(ctx);
     ctx.store.onVmChange((vmId) => {

@@ -2,9 +2,8 @@
 import { FastvmError, MAX_SERVICE_NAME_LENGTH, MAX_SERVICES, type Service } from "@fastvm/contract";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { Caller } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
 import { findVm } from "../find.ts";
-import { changeNetwork } from "../network/change-network.ts";
+import { changeNetwork, type ChangeNetworkContext } from "../network/change-network.ts";
 
 const NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
@@ -18,9 +17,9 @@ export function checkServiceName(name: string, field: string): void {
 
 /** Each method resolves to the VM as it is then. Names are checked before. */
 export class Services {
-  readonly #ctx: LifecycleContext;
+  readonly #ctx: ChangeNetworkContext;
 
-  constructor(ctx: LifecycleContext) {
+  constructor(ctx: ChangeNetworkContext) {
     this.#ctx = ctx;
   }
 

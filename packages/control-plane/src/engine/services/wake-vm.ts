@@ -1,9 +1,9 @@
 /** A request for a service of a VM that does not run: the VM is resumed if its owner lets requests do that. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { FastvmError, type VmId } from "@fastvm/contract";
-import type { LifecycleContext } from "../context.ts";
 import { resumeVm } from "../vms/resume.ts";
 import { wrongState } from "../states/wrong-state.ts";
+import type { StartVmContext } from "../vms/start-order.ts";
 
 const PROXY_ACTOR = "proxy";
 
@@ -12,7 +12,7 @@ const LOOK_EVERY_MS = 100;
 
 /** Resolves when the VM runs. Rejects when it cannot, or with the signal's reason at the next look; a resume goes on. */
 export async function wakeVm(
-  ctx: LifecycleContext,
+  ctx: StartVmContext,
   vmId: VmId,
   signal: AbortSignal | undefined,
 ): Promise<void> {

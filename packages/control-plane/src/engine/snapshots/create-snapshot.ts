@@ -12,12 +12,14 @@ import type { Records } from "../../store/records.ts";
 import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { reasonOf } from "../failure.ts";
 import { reserveSnapshotQuota } from "../placement/reservation.ts";
 import { recordSnapshotEvent } from "./snapshot-events.ts";
 import { inherit } from "../vms/inherit.ts";
 import { wrongState } from "../states/wrong-state.ts";
+
+type CreateSnapshotContext = Parts<"clock" | "inflight" | "reconciler" | "store" | "worker">;
 
 export interface MadeSnapshot {
   readonly snapshot: SnapshotRecord;
@@ -27,7 +29,7 @@ export interface MadeSnapshot {
 
 /** Resolves when the snapshot is durable. `name` is normalised; empty for the default. */
 export async function createSnapshot(
-  ctx: LifecycleContext,
+  ctx: CreateSnapshotContext,
   caller: Caller,
   vm: VmRecord,
   name: string,
@@ -56,7 +58,7 @@ export async function createSnapshot(
 }
 
 async function insertOrFind(
-  ctx: LifecycleContext,
+  ctx: Parts<"clock">,
   records: Records,
   caller: Caller,
   source: VmRecord,
@@ -99,7 +101,7 @@ function newSnapshotRecord(vm: VmRecord, id: SnapshotId, name: string, at: numbe
 }
 
 function startCapture(
-  ctx: LifecycleContext,
+  ctx: CreateSnapshotContext,
   snapshot: SnapshotRecord,
   actor: string,
   options: SnapshotOptions,
@@ -122,7 +124,7 @@ function startCapture(
 }
 
 function publish(
-  ctx: LifecycleContext,
+  ctx: Parts<"clock" | "store">,
   snapshot: SnapshotRecord,
   actor: string,
   { pauseMs }: CaptureResult,
@@ -137,7 +139,7 @@ function publish(
 }
 
 async function discard(
-  ctx: LifecycleContext,
+  ctx: Parts<"clock" | "store">,
   snapshot: SnapshotRecord,
   actor: string,
   error: unknown,

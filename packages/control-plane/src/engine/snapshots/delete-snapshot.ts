@@ -2,20 +2,28 @@
 import { FastvmError, step } from "@fastvm/contract";
 import type { Records } from "../../store/records.ts";
 import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { unlessDiskIsFull } from "../vms/delete.ts";
 import { recordSnapshotEvent } from "./snapshot-events.ts";
 
+export type DeleteSnapshotContext = Parts<
+  "clock" | "inflight" | "lendRoom" | "reconciler" | "store" | "worker"
+>;
+
 /** When the worker fails, the row stays `deleting`: a repeated delete or the reconciler finishes it. */
 export async function deleteSnapshot(
-  ctx: LifecycleContext,
+  ctx: DeleteSnapshotContext,
   snapshot: SnapshotRecord,
   actor: string,
 ): Promise<void> {
   await ctx.inflight.hold(snapshot.id, () => deleteHeld(ctx, snapshot, actor));
 }
 
-async function deleteHeld(ctx: LifecycleContext, snapshot: SnapshotRecord, actor: string): Promise<void> {
+async function deleteHeld(
+  ctx: Parts<"clock" | "lendRoom" | "reconciler" | "store" | "worker">,
+  snapshot: SnapshotRecord,
+  actor: string,
+): Promise<void> {
   await unlessDiskIsFull(ctx.store.transaction((records) => markDeleting(ctx, records, snapshot, actor)));
   await step("control.delete-snapshot.recorded");
   await ctx.worker.deleteSnapshot(snapshot.id);
@@ -24,7 +32,7 @@ async function deleteHeld(ctx: LifecycleContext, snapshot: SnapshotRecord, actor
   await step("control.delete-snapshot.settled");
 }
 
-function forget(ctx: LifecycleContext, snapshot: SnapshotRecord, actor: string): Promise<void> {
+function forget(ctx: Parts<"clock" | "store">, snapshot: SnapshotRecord, actor: string): Promise<void> {
   return ctx.store.transaction(async (records) => {
     const gone = await records.snapshots.remove(snapshot.id);
     if (gone === undefined) return;
@@ -34,7 +42,7 @@ function forget(ctx: LifecycleContext, snapshot: SnapshotRecord, actor: string):
 }
 
 async function markDeleting(
-  ctx: LifecycleContext,
+  ctx: Parts<"clock">,
   records: Records,
   snapshot: SnapshotRecord,
   actor: string,

@@ -2,12 +2,12 @@
 import { FastvmError } from "@fastvm/contract";
 import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { recordSnapshotEvent } from "./snapshot-events.ts";
 
 /** `name` is normalised. */
 export async function renameSnapshot(
-  ctx: LifecycleContext,
+  ctx: Parts<"clock" | "store">,
   caller: Caller,
   snapshot: SnapshotRecord,
   name: string,

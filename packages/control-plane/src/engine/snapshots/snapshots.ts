@@ -2,16 +2,15 @@
 import type { SnapshotId, SnapshotOptions } from "@fastvm/contract";
 import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
 import { findSnapshot, findVm } from "../find.ts";
 import { createSnapshot, type MadeSnapshot } from "./create-snapshot.ts";
-import { deleteSnapshot } from "./delete-snapshot.ts";
+import { deleteSnapshot, type DeleteSnapshotContext } from "./delete-snapshot.ts";
 import { renameSnapshot } from "./rename-snapshot.ts";
 
 export class Snapshots {
-  readonly #ctx: LifecycleContext;
+  readonly #ctx: DeleteSnapshotContext;
 
-  constructor(ctx: LifecycleContext) {
+  constructor(ctx: DeleteSnapshotContext) {
     this.#ctx = ctx;
   }
 

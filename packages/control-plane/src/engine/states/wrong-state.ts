@@ -1,7 +1,7 @@
 /** Operations that meet a VM in another state than they need: refused, or awaited where somebody else began the same. */
 import { FastvmError, type VmId, type VmStatus } from "@fastvm/contract";
 import type { VmRecord } from "../../store/vm-repository.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 
 export function wrongState(vm: VmRecord, rule: string): FastvmError {
   const reason = vm.statusReason === null ? "" : ` (${vm.statusReason})`;
@@ -9,7 +9,7 @@ export function wrongState(vm: VmRecord, rule: string): FastvmError {
 }
 
 /** The record as it is now; `not_found` when the VM was deleted meanwhile. */
-export async function requireVm(ctx: LifecycleContext, vmId: VmId): Promise<VmRecord> {
+export async function requireVm(ctx: Parts<"store">, vmId: VmId): Promise<VmRecord> {
   const vm = await ctx.store.vms.get(vmId);
   if (vm === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile");
   return vm;
@@ -20,7 +20,7 @@ export async function requireVm(ctx: LifecycleContext, vmId: VmId): Promise<VmRe
  * its way by a database that failed, or by another process: what the worker has says where it arrived.
  */
 export async function joined(
-  ctx: LifecycleContext,
+  ctx: Parts<"inflight" | "reconciler" | "store">,
   vmId: VmId,
   operation: string,
   onItsWay: VmStatus,

@@ -1,9 +1,9 @@
 import type { VmRecord } from "../../store/vm-repository.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 
 /** The operation's result, or the VM as it was when the time for an answer is over; the operation goes on. */
 export async function withinAnswerTime(
-  ctx: LifecycleContext,
+  ctx: Parts<"config">,
   vm: VmRecord,
   operation: Promise<VmRecord>,
 ): Promise<VmRecord> {

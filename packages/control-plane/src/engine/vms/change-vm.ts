@@ -1,14 +1,14 @@
 /** Changes a part of a VM's record: read and written in one transaction, so that two changes at once do not undo each other. */
 import { FastvmError } from "@fastvm/contract";
 import type { Caller } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import type { OwedKind } from "../../store/schema.ts";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { findVm } from "../find.ts";
 
 /** `owes`: the part of which the worker is to be told afterwards. */
 export async function changeVm(
-  ctx: LifecycleContext,
+  ctx: Parts<"store">,
   caller: Caller,
   reference: string,
   change: (vm: VmRecord) => VmChanges,

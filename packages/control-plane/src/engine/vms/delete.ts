@@ -1,16 +1,24 @@
 /** Delete: accepted in every state; when it resolves, the VM and its row are gone. */
 import { FastvmError, step } from "@fastvm/contract";
 import type { VmRecord } from "../../store/vm-repository.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { reasonOf } from "../failure.ts";
 import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
 
+export type DeleteVmContext = Parts<
+  "clock" | "inflight" | "lendRoom" | "queue" | "reconciler" | "staging" | "store" | "worker"
+>;
+
 /** When the worker fails, the row stays `deleting`: a repeated delete or the reconciler finishes it. */
-export async function deleteVm(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<void> {
+export async function deleteVm(ctx: DeleteVmContext, vm: VmRecord, actor: string): Promise<void> {
   await ctx.inflight.hold(vm.id, () => deleteHeld(ctx, vm, actor));
 }
 
-async function deleteHeld(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<void> {
+async function deleteHeld(
+  ctx: Parts<"clock" | "lendRoom" | "queue" | "reconciler" | "staging" | "store" | "worker">,
+  vm: VmRecord,
+  actor: string,
+): Promise<void> {
   await unlessDiskIsFull(
     ctx.store.transaction(
       (records) =>
@@ -39,7 +47,7 @@ async function deleteHeld(ctx: LifecycleContext, vm: VmRecord, actor: string): P
   ctx.queue.wake();
 }
 
-function forget(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<void> {
+function forget(ctx: Parts<"clock" | "store">, vm: VmRecord, actor: string): Promise<void> {
   return ctx.store.transaction(async (records) => {
     const gone = await records.vms.remove(vm.id);
     if (gone === undefined) return;

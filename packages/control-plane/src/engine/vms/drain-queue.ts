@@ -3,14 +3,15 @@ import type { WorkerCapacity } from "@fastvm/contract";
 import type { Records } from "../../store/records.ts";
 import type { DrainOutcome } from "../placement/capacity-queue.ts";
 import { SYSTEM_ACTOR } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { StartVmContext } from "./start-order.ts";
+import type { Parts } from "../context.ts";
 import { startLaunch } from "./launch.ts";
 import { isDatabaseFailure } from "../reconcile/owed.ts";
 import { hasRoom } from "../placement/reservation.ts";
 import { startResume } from "./resume.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 
-export async function drainQueue(ctx: LifecycleContext): Promise<DrainOutcome> {
+export async function drainQueue(ctx: StartVmContext): Promise<DrainOutcome> {
   for (;;) {
     // Most wake-ups find nobody waiting, and need neither the worker nor the lock for that.
     const [first] = await ctx.store.vms.listQueued(1);
@@ -20,7 +21,7 @@ export async function drainQueue(ctx: LifecycleContext): Promise<DrainOutcome> {
   }
 }
 
-async function startFirst(ctx: LifecycleContext, first: VmRecord): Promise<"started" | "gone" | "full"> {
+async function startFirst(ctx: StartVmContext, first: VmRecord): Promise<"started" | "gone" | "full"> {
   const capacity = await ctx.worker.capacity();
   let taken: VmRecord | "gone" | "full";
   try {
@@ -50,7 +51,7 @@ async function take(
   return (await records.vms.update(id, { queuedAt: null, statusReason: null })) ?? "gone";
 }
 
-async function putBack(ctx: LifecycleContext, first: VmRecord): Promise<void> {
+async function putBack(ctx: Parts<"queue" | "store">, first: VmRecord): Promise<void> {
   const { queuedAt, statusReason } = first;
   await ctx.store.transaction(async (records) => {
     const now = await records.vms.lock(first.id);

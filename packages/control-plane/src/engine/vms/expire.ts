@@ -4,11 +4,14 @@
  */
 import type { VmId, WorkerEvent } from "@fastvm/contract";
 import type { VmRecord } from "../../store/vm-repository.ts";
-import type { LifecycleContext } from "../context.ts";
-import { deleteVm } from "./delete.ts";
+import type { Parts } from "../context.ts";
+import { deleteVm, type DeleteVmContext } from "./delete.ts";
 import { pauseVm } from "./pause.ts";
 import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
 import { freezeTtl } from "./ttl.ts";
+
+/** What recording takes: the worker has acted already. */
+export type ExpiryContext = Parts<"clock" | "queue" | "staging" | "store" | "worker">;
 
 const TTL_ACTOR = "ttl";
 
@@ -16,7 +19,7 @@ const TTL_ACTOR = "ttl";
 const MAX_EXPIRED_AT_ONCE = 16;
 
 export async function recordExpiry(
-  ctx: LifecycleContext,
+  ctx: ExpiryContext,
   { vmId, action }: Extract<WorkerEvent, { kind: "vm_expired" }>,
 ): Promise<void> {
   if (action === "delete") await recordExpiredDelete(ctx, vmId);
@@ -25,7 +28,10 @@ export async function recordExpiry(
 }
 
 /** The worker has it no more. */
-export async function recordExpiredDelete(ctx: LifecycleContext, vmId: VmId): Promise<void> {
+export async function recordExpiredDelete(
+  ctx: Parts<"clock" | "staging" | "store">,
+  vmId: VmId,
+): Promise<void> {
   await ctx.store.transaction(async (records) => {
     const vm = await records.vms.lock(vmId);
     if (vm === undefined || !(await records.vms.remove(vmId))) return;
@@ -36,7 +42,7 @@ export async function recordExpiredDelete(ctx: LifecycleContext, vmId: VmId): Pr
 }
 
 /** The worker is asked again: the message may be older than a pause and a resume that its owner asked for. */
-async function recordExpiredPause(ctx: LifecycleContext, vmId: VmId): Promise<void> {
+async function recordExpiredPause(ctx: Parts<"clock" | "store" | "worker">, vmId: VmId): Promise<void> {
   const before = await ctx.store.vms.get(vmId);
   const { vms } = await ctx.worker.inventory();
   if (vms.find((vm) => vm.vmId === vmId)?.status !== "paused") return;
@@ -56,14 +62,14 @@ export function isOverdue({ expiresAt }: VmRecord, now: number): boolean {
   return expiresAt !== null && expiresAt <= now;
 }
 
-export async function expireOverdue(ctx: LifecycleContext): Promise<void> {
+export async function expireOverdue(ctx: DeleteVmContext & Parts<"config" | "log">): Promise<void> {
   const overdueSince = ctx.clock.now() - ctx.config.expiryGraceMs;
   const overdue = await ctx.store.vms.listExpired(overdueSince, MAX_EXPIRED_AT_ONCE);
   await Promise.all(overdue.map((vm) => expire(ctx, vm)));
 }
 
 /** As its owner would: the worker takes both for done when it has done them already. */
-async function expire(ctx: LifecycleContext, vm: VmRecord): Promise<void> {
+async function expire(ctx: DeleteVmContext & Parts<"log">, vm: VmRecord): Promise<void> {
   try {
     if (vm.ttlAction === "delete") await deleteVm(ctx, vm, TTL_ACTOR);
     else await pauseVm(ctx, vm, TTL_ACTOR);

@@ -13,13 +13,14 @@ import type { Records } from "../../store/records.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
 import { catchUp } from "./catch-up.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { OwedContext } from "../owed/tell-owed.ts";
+import type { Parts } from "../context.ts";
 import { reasonOf } from "../failure.ts";
 import { isDatabaseFailure } from "../reconcile/owed.ts";
 import { hasRoom, reserveQuota } from "../placement/reservation.ts";
 import { inherit, type SettingsChanges } from "./inherit.ts";
 import { newVmRecord } from "./new-vm.ts";
-import { addressOf, startOrderOf } from "./start-order.ts";
+import { addressOf, startOrderOf, type StartVmContext } from "./start-order.ts";
 import { thawTtl, ttlOf } from "./ttl.ts";
 import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
 import { wrongState } from "../states/wrong-state.ts";
@@ -43,7 +44,7 @@ export interface ForkedVms {
 
 /** Rejects, with nothing left behind, when there is no quota or room for all children or the capture fails. */
 export async function forkVm(
-  ctx: LifecycleContext,
+  ctx: StartVmContext,
   caller: Caller,
   source: VmRecord,
   order: ForkOrder,
@@ -63,7 +64,7 @@ export async function forkVm(
 }
 
 async function startChildren(
-  ctx: LifecycleContext,
+  ctx: OwedContext & Parts<"log" | "queue" | "reconciler">,
   source: VmRecord,
   children: readonly VmRecord[],
   actor: string,
@@ -91,7 +92,7 @@ async function startChildren(
 }
 
 async function insertChildren(
-  ctx: LifecycleContext,
+  ctx: Parts<"clock">,
   records: Records,
   caller: Caller,
   source: VmRecord,
@@ -142,7 +143,7 @@ function newChild(source: VmRecord, order: ForkOrder, id: VmId, index: number, a
 }
 
 async function settleChild(
-  ctx: LifecycleContext,
+  ctx: OwedContext & Parts<"log" | "queue" | "reconciler">,
   vm: VmRecord,
   actor: string,
   result: ForkResult,
@@ -177,13 +178,13 @@ async function settleChild(
 }
 
 /** A commit whose answer was lost counts: whoever lists the child then may work with it, and it must not go again. */
-async function findRunning(ctx: LifecycleContext, vmId: VmId): Promise<VmRecord | undefined> {
+async function findRunning(ctx: Parts<"store">, vmId: VmId): Promise<VmRecord | undefined> {
   const now = await ctx.store.vms.get(vmId).catch(() => undefined);
   return now?.status === "running" ? now : undefined;
 }
 
 /** The child started but its record had moved on: it was deleted, or it died at once. */
-async function explainLostChild(ctx: LifecycleContext, vmId: VmId): Promise<FastvmError> {
+async function explainLostChild(ctx: Parts<"store" | "worker">, vmId: VmId): Promise<FastvmError> {
   const now = await ctx.store.vms.get(vmId);
   if (now === undefined || now.status === "deleting") {
     await ctx.worker.deleteVm(vmId);
@@ -193,18 +194,28 @@ async function explainLostChild(ctx: LifecycleContext, vmId: VmId): Promise<Fast
 }
 
 /** Now, or when the database can be written again. */
-async function dropChild(ctx: LifecycleContext, vm: VmRecord, actor: string, error: unknown): Promise<void> {
+async function dropChild(
+  ctx: Parts<"clock" | "queue" | "reconciler" | "store">,
+  vm: VmRecord,
+  actor: string,
+  error: unknown,
+): Promise<void> {
   const discard = () => discardChild(ctx, vm, actor, error);
   await ctx.reconciler.settle(vm.id, discard).catch(() => ctx.reconciler.lookLater(vm.id));
 }
 
-async function undoChild(ctx: LifecycleContext, vm: VmRecord, actor: string, error: unknown): Promise<void> {
+async function undoChild(
+  ctx: Parts<"clock" | "queue" | "store" | "worker">,
+  vm: VmRecord,
+  actor: string,
+  error: unknown,
+): Promise<void> {
   await ctx.worker.deleteVm(vm.id);
   await discardChild(ctx, vm, actor, error);
 }
 
 async function discardChild(
-  ctx: LifecycleContext,
+  ctx: Parts<"clock" | "queue" | "store">,
   vm: VmRecord,
   actor: string,
   error: unknown,

@@ -18,13 +18,13 @@ import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
 import { catchUp } from "./catch-up.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { reasonOf } from "../failure.ts";
 import { mustQueue, reserveQuota } from "../placement/reservation.ts";
 import { findSnapshot } from "../find.ts";
 import { inherit, settingsOfMachine, type SettingsChanges } from "./inherit.ts";
 import { newVmRecord } from "./new-vm.ts";
-import { addressOf, startOrderOf, type StartOrder } from "./start-order.ts";
+import { addressOf, startOrderOf, type StartOrder, type StartVmContext } from "./start-order.ts";
 import { thawTtl } from "./ttl.ts";
 import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
 import { withinAnswerTime } from "./answer-time.ts";
@@ -66,7 +66,7 @@ interface Launch {
 
 /** Resolves to the VM in `running`, or in `provisioning` when it waits for room or takes long. */
 export async function launchVm(
-  ctx: LifecycleContext,
+  ctx: StartVmContext,
   caller: Caller,
   order: LaunchOrder,
   { signal, onRecorded }: LaunchOptions = {},
@@ -91,7 +91,7 @@ export async function launchVm(
   return vm;
 }
 
-async function findSource(ctx: LifecycleContext, caller: Caller, order: LaunchOrder): Promise<Launch> {
+async function findSource(ctx: Parts<"store">, caller: Caller, order: LaunchOrder): Promise<Launch> {
   const { source, settings } = order;
   if (source.kind === "machine") {
     const own = inherit(settingsOfMachine(source.machine), settings);
@@ -140,7 +140,7 @@ function assertDiskFits({ settings: { diskGib }, snapshot }: Launch, capacity: W
 }
 
 async function insertVm(
-  ctx: LifecycleContext,
+  ctx: Parts<"clock" | "config">,
   records: Records,
   caller: Caller,
   { order, snapshot, settings }: Launch,
@@ -183,7 +183,7 @@ export function waiting(at: number): Pick<VmRecord, "queuedAt" | "statusReason">
 }
 
 /** Starts the VM of a `provisioning` record and follows it to its end in this process, whoever waits or not. */
-export function startLaunch(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
+export function startLaunch(ctx: StartVmContext, vm: VmRecord, actor: string): Promise<VmRecord> {
   return ctx.inflight.start(vm.id, "launch", async () => {
     let told: StartOrder;
     let result: LaunchResult;
@@ -229,7 +229,7 @@ function machineOf(record: { machineName: string; cpu: number; memoryMib: number
 }
 
 async function settleSuccess(
-  ctx: LifecycleContext,
+  ctx: Parts<"store" | "worker">,
   vm: VmRecord,
   actor: string,
   result: LaunchResult,
@@ -253,7 +253,7 @@ async function settleSuccess(
 
 /** The VM if it waits for room now; else it has failed. */
 async function settleFailure(
-  ctx: LifecycleContext,
+  ctx: Parts<"clock" | "queue" | "store">,
   vm: VmRecord,
   actor: string,
   error: unknown,
@@ -270,7 +270,7 @@ async function settleFailure(
 }
 
 /** The worker knows best whether there is room. The VM keeps its place: it queues since it was made. */
-async function requeue(ctx: LifecycleContext, vm: VmRecord): Promise<VmRecord | undefined> {
+async function requeue(ctx: Parts<"queue" | "store">, vm: VmRecord): Promise<VmRecord | undefined> {
   const queued = await ctx.store.transaction(async (records) => {
     const now = await records.vms.get(vm.id);
     if (now?.status !== "provisioning") return undefined;

@@ -1,14 +1,16 @@
 /** Pause: the VM's state goes to disk and its memory is freed. */
 import { FastvmError, step } from "@fastvm/contract";
 import type { VmRecord } from "../../store/vm-repository.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { reasonOf } from "../failure.ts";
 import { freezeTtl } from "./ttl.ts";
 import { transitionVm } from "../states/transition-vm.ts";
 import { joined, requireVm, wrongState } from "../states/wrong-state.ts";
 
+export type PauseVmContext = Parts<"clock" | "inflight" | "queue" | "reconciler" | "store" | "worker">;
+
 /** Idempotent: a paused VM stays paused, a pausing one is waited for. */
-export async function pauseVm(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
+export async function pauseVm(ctx: PauseVmContext, vm: VmRecord, actor: string): Promise<VmRecord> {
   const begun = await ctx.inflight.hold(vm.id, async () => {
     const pausing = await ctx.store.transaction(
       (records) => transitionVm(records, vm.id, "pause_started", { actor, at: ctx.clock.now() }),
@@ -22,7 +24,7 @@ export async function pauseVm(ctx: LifecycleContext, vm: VmRecord, actor: string
   throw wrongState(now, "only a running VM can be paused");
 }
 
-function startPause(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
+function startPause(ctx: PauseVmContext, vm: VmRecord, actor: string): Promise<VmRecord> {
   return ctx.inflight.start(vm.id, "pause", async () => {
     try {
       await step("control.pause.recorded");
@@ -42,7 +44,7 @@ function startPause(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise
 }
 
 function settleSuccess(
-  ctx: LifecycleContext,
+  ctx: Parts<"store">,
   vm: VmRecord,
   actor: string,
   at: number,
@@ -60,7 +62,7 @@ function settleSuccess(
  * event and was answered: it is no reason of a VM that runs.
  */
 async function settleFailure(
-  ctx: LifecycleContext,
+  ctx: Parts<"clock" | "store">,
   vm: VmRecord,
   actor: string,
   error: unknown,

@@ -4,17 +4,17 @@ import type { Records } from "../../store/records.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import { withinAnswerTime } from "./answer-time.ts";
 import { catchUp } from "./catch-up.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { reasonOf } from "../failure.ts";
 import { waiting, WAITING_FOR_ROOM } from "./launch.ts";
 import { mustQueue, reserveQuota } from "../placement/reservation.ts";
-import { addressOf, startOrderOf, type StartOrder } from "./start-order.ts";
+import { addressOf, startOrderOf, type StartOrder, type StartVmContext } from "./start-order.ts";
 import { thawTtl } from "./ttl.ts";
 import { transitionVm } from "../states/transition-vm.ts";
 import { joined, requireVm, wrongState } from "../states/wrong-state.ts";
 
 /** Resolves to the VM in `running`, or in `resuming` when it waits for room or takes long. Idempotent. */
-export async function resumeVm(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
+export async function resumeVm(ctx: StartVmContext, vm: VmRecord, actor: string): Promise<VmRecord> {
   const capacity = await ctx.worker.capacity();
   const begun = await ctx.inflight.hold(vm.id, async () => {
     const resuming = await ctx.store.transaction(
@@ -32,7 +32,7 @@ export async function resumeVm(ctx: LifecycleContext, vm: VmRecord, actor: strin
 }
 
 async function reserve(
-  ctx: LifecycleContext,
+  ctx: Parts<"clock" | "config">,
   records: Records,
   vm: VmRecord,
   actor: string,
@@ -51,14 +51,14 @@ async function reserve(
   });
 }
 
-async function joinResume(ctx: LifecycleContext, vm: VmRecord): Promise<VmRecord> {
+async function joinResume(ctx: Parts<"inflight" | "reconciler" | "store">, vm: VmRecord): Promise<VmRecord> {
   const now = await joined(ctx, vm.id, "resume", "resuming");
   if (now.status === "running" || now.status === "resuming") return now;
   throw wrongState(now, "only a paused VM can be resumed");
 }
 
 /** Restores the VM of a `resuming` record and follows it to its end in this process. */
-export function startResume(ctx: LifecycleContext, vm: VmRecord, actor: string): Promise<VmRecord> {
+export function startResume(ctx: StartVmContext, vm: VmRecord, actor: string): Promise<VmRecord> {
   return ctx.inflight.start(vm.id, "resume", async () => {
     let told: StartOrder;
     let result: LaunchResult;
@@ -81,7 +81,7 @@ export function startResume(ctx: LifecycleContext, vm: VmRecord, actor: string):
 }
 
 function settleSuccess(
-  ctx: LifecycleContext,
+  ctx: Parts<"store">,
   vm: VmRecord,
   actor: string,
   result: LaunchResult,
@@ -97,7 +97,7 @@ function settleSuccess(
 
 /** The VM if it waits for room now; else it has failed. */
 async function settleFailure(
-  ctx: LifecycleContext,
+  ctx: Parts<"clock" | "queue" | "store">,
   vm: VmRecord,
   actor: string,
   error: unknown,
@@ -114,7 +114,7 @@ async function settleFailure(
   return undefined;
 }
 
-async function requeue(ctx: LifecycleContext, vm: VmRecord): Promise<VmRecord | undefined> {
+async function requeue(ctx: Parts<"clock" | "queue" | "store">, vm: VmRecord): Promise<VmRecord | undefined> {
   const at = ctx.clock.now();
   const queued = await ctx.store.transaction(async (records) => {
     const now = await records.vms.get(vm.id);

@@ -2,9 +2,13 @@
 import type { LaunchResult, NetworkPolicy, VmIdentity, VmTtl } from "@fastvm/contract";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { identityOf } from "../keys/authorized-keys.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { OwedContext } from "../owed/tell-owed.ts";
+import type { Parts } from "../context.ts";
 import { presentNetwork } from "../network/change-network.ts";
 import { ttlToStart } from "./ttl.ts";
+
+/** What a start takes, from its order to its end. */
+export type StartVmContext = OwedContext & Parts<"inflight" | "log" | "queue" | "reconciler">;
 
 export interface StartOrder {
   readonly identity: VmIdentity;
@@ -14,7 +18,7 @@ export interface StartOrder {
 }
 
 /** Call it when the start is among the operations in flight: whoever changes the network meanwhile waits for those. */
-export async function startOrderOf(ctx: LifecycleContext, vm: VmRecord): Promise<StartOrder> {
+export async function startOrderOf(ctx: Parts<"store">, vm: VmRecord): Promise<StartOrder> {
   const ttl = ttlToStart(vm);
   const [identity, network] = await Promise.all([identityOf(ctx, vm), presentNetwork(ctx, vm)]);
   return { identity, network, generation: vm.generation, ...(ttl === undefined ? {} : { ttl }) };

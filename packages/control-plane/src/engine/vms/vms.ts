@@ -2,12 +2,11 @@
 import type { NetworkReport, Ttl, VmId, VmLog, VmUsage } from "@fastvm/contract";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
 import { findVm } from "../find.ts";
 import { changeVm } from "./change-vm.ts";
 import { tellOwed } from "../owed/tell-owed.ts";
 import { DEADLINE } from "./deadline.ts";
-import { deleteVm } from "./delete.ts";
+import { deleteVm, type DeleteVmContext } from "./delete.ts";
 import { forkVm, type ForkedVms, type ForkOrder } from "./fork.ts";
 import { launchVm, type LaunchOptions, type LaunchOrder } from "./launch.ts";
 import { ofWorker } from "./of-worker.ts";
@@ -15,6 +14,7 @@ import { pauseVm } from "./pause.ts";
 import { resumeVm } from "./resume.ts";
 import { refreshTtl, replaceTtl } from "./ttl.ts";
 import { wrongState } from "../states/wrong-state.ts";
+import type { StartVmContext } from "./start-order.ts";
 
 /** What is left out stays. */
 export interface VmChange {
@@ -34,9 +34,9 @@ export interface VmFigures {
 }
 
 export class Vms {
-  readonly #ctx: LifecycleContext;
+  readonly #ctx: StartVmContext & DeleteVmContext;
 
-  constructor(ctx: LifecycleContext) {
+  constructor(ctx: StartVmContext & DeleteVmContext) {
     this.#ctx = ctx;
   }
 

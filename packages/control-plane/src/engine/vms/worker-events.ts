@@ -1,12 +1,13 @@
 /** What happens to VMs unasked becomes part of their record. */
 import type { WorkerEvent } from "@fastvm/contract";
 import { SYSTEM_ACTOR } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
-import { recordExpiry } from "./expire.ts";
+import type { PauseVmContext } from "./pause.ts";
+import type { Parts } from "../context.ts";
+import { recordExpiry, type ExpiryContext } from "./expire.ts";
 import { transitionVm } from "../states/transition-vm.ts";
 
 /** Returns the function that ends the subscription. */
-export function followWorker(ctx: LifecycleContext): () => void {
+export function followWorker(ctx: PauseVmContext & Parts<"log" | "staging">): () => void {
   return ctx.worker.subscribe((event) => {
     const { vmId } = event;
     const record = () => ctx.reconciler.settle(vmId, () => recordWorkerEvent(ctx, event));
@@ -16,7 +17,7 @@ export function followWorker(ctx: LifecycleContext): () => void {
   });
 }
 
-async function recordWorkerEvent(ctx: LifecycleContext, event: WorkerEvent): Promise<void> {
+async function recordWorkerEvent(ctx: ExpiryContext & Parts<"log">, event: WorkerEvent): Promise<void> {
   if (event.kind === "vm_expired") return recordExpiry(ctx, event);
   await ctx.store.transaction((records) =>
     transitionVm(records, event.vmId, "vm_failed", {

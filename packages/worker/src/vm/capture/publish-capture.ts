@@ -1,8 +1,8 @@
 /** From a running VM to a published folder: capture, then what can be done while the guest runs on. */
 import { capture } from "./capture.ts";
-import type { Captured, CaptureOptions } from "./capture.ts";
+import type { Captured, CaptureOptions, CaptureContext } from "./capture.ts";
 import type { Vm } from "../state/vm.ts";
-import type { WorkerContext } from "../state/worker-context.ts";
+import type { Parts } from "../state/worker-context.ts";
 import { publishSnapshot } from "../../snapshot/folder.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
 
@@ -12,7 +12,7 @@ interface PublishOptions extends CaptureOptions {
 }
 
 export async function publishCapture(
-  context: WorkerContext,
+  context: CaptureContext & Parts<"onError">,
   vm: Vm,
   folder: string,
   options: PublishOptions,

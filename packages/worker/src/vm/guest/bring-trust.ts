@@ -9,14 +9,14 @@ import type { HeldTrust } from "../../trust/trust.ts";
 import { writeTrust } from "../../trust/write-trust.ts";
 import { SerialQueue } from "../../concurrency/serial-queue.ts";
 import type { Vm } from "../state/vm.ts";
-import type { WorkerContext } from "../state/worker-context.ts";
+import type { Parts } from "../state/worker-context.ts";
 
 /** VMs that ran on, one after the other: nobody waits for them, and all at once they would take the host's processors for seconds. */
 const adopted = new SerialQueue();
 
 /** What the guest then holds. */
 export async function bringTrust(
-  { trust, onError }: Pick<WorkerContext, "trust" | "onError">,
+  { trust, onError }: Parts<"onError" | "trust">,
   vm: Vm,
   link: GuestLink,
 ): Promise<HeldTrust | undefined> {
@@ -34,7 +34,7 @@ export async function bringTrust(
 }
 
 /** For a VM that ran on while the daemon was away. Resolves when that is done, or cannot be; never rejects. */
-export async function bringTrustToAdopted(context: WorkerContext, vm: Vm): Promise<void> {
+export async function bringTrustToAdopted(context: Parts<"onError" | "trust">, vm: Vm): Promise<void> {
   if (vm.record.trust?.digest === context.trust?.digest) return;
   try {
     const link = await vm.link({});

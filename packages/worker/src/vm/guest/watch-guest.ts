@@ -1,7 +1,7 @@
 /** Looks after a running guest between calls: a QEMU that ends, a disk that had no room for a while. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Guest, Vm } from "../state/vm.ts";
-import type { WorkerContext } from "../state/worker-context.ts";
+import type { Parts } from "../state/worker-context.ts";
 
 /** QEMU stops a guest whose write found the host's disk full; it is let go on as soon as there may be room again. */
 const NO_SPACE_RETRY_MS = 2_000;
@@ -13,7 +13,7 @@ interface WatchOptions {
 
 /** For the guest that the VM has now. */
 export function watchGuest(
-  context: WorkerContext,
+  context: Parts<"onGuestLost">,
   vm: Vm,
   { mayBeStopped = false }: WatchOptions = {},
 ): void {

@@ -12,7 +12,7 @@ import { isOutOfDisk } from "../../files/errno.ts";
 import { handshakeFields } from "../../identity/handshake.ts";
 import type { Life } from "../../identity/handshake.ts";
 import { allowDisk, closeSlot, moveSlot, openSlot } from "../../pool/slot.ts";
-import type { Slot } from "../../pool/slot.ts";
+import type { Slot, SlotHost } from "../../pool/slot.ts";
 import { onlyMapped, planMapped } from "../../memory/plan-memory.ts";
 import { MEMORY_FILE } from "../../qemu/machine.ts";
 import type { QemuProcess } from "../../qemu/qemu-process.ts";
@@ -30,8 +30,22 @@ import type { VmRecord } from "../state/vm.ts";
 import { keepLink } from "../guest/open-link.ts";
 import type { Standby, StartedGuest } from "../state/standby-vm.ts";
 import { initialRecord, startGuest } from "./start-guest.ts";
+import type { StartContext } from "./start-guest.ts";
 import { watchGuest } from "../guest/watch-guest.ts";
-import type { WorkerContext } from "../state/worker-context.ts";
+import type { Parts } from "../state/worker-context.ts";
+
+export type RestoreContext = SlotHost &
+  StartContext &
+  Parts<
+    | "accelerator"
+    | "compatibility"
+    | "installedQemu"
+    | "onError"
+    | "onGuestLost"
+    | "pool"
+    | "standby"
+    | "trust"
+  >;
 
 const GIB = 1024 ** 3;
 
@@ -61,7 +75,7 @@ interface Restored {
 }
 
 export async function restore(
-  context: WorkerContext,
+  context: RestoreContext,
   snapshot: Snapshot,
   request: RestoreRequest,
 ): Promise<Restored> {
@@ -78,7 +92,9 @@ export async function restore(
 }
 
 async function restoreIntoSlot(
-  context: WorkerContext,
+  context: SlotHost &
+    StartContext &
+    Parts<"accelerator" | "installedQemu" | "onError" | "onGuestLost" | "pool" | "standby" | "trust">,
   snapshot: Snapshot,
   request: RestoreRequest,
 ): Promise<Restored> {
@@ -113,7 +129,7 @@ async function restoreIntoSlot(
 
 /** Makes a VM that stands by the one that is asked for. It was captured with the snapshot and has done nothing since that lasts. */
 async function launchStandby(
-  context: WorkerContext,
+  context: SlotHost & Parts<"forward" | "onError" | "onGuestLost" | "trust">,
   standby: Standby,
   snapshot: Snapshot,
   request: RestoreRequest,
@@ -158,7 +174,7 @@ function endOnAbort(qemu: QemuProcess, signal: AbortSignal | undefined): Disposa
 }
 
 async function takeSlot(
-  context: WorkerContext,
+  context: SlotHost & Parts<"accelerator" | "installedQemu" | "pool">,
   snapshot: OpenedSnapshot,
   { folder, diskGib }: RestoreRequest,
 ): Promise<{ slot: Slot; fromPool: boolean }> {
@@ -179,7 +195,7 @@ async function takeSlot(
 }
 
 /** A slot that the pool has given away is nobody's until it has moved: when that fails it goes, wherever it lies by then. */
-async function moveOrClose(context: WorkerContext, pooled: Slot, folder: string): Promise<Slot> {
+async function moveOrClose(context: SlotHost, pooled: Slot, folder: string): Promise<Slot> {
   try {
     return await moveSlot(pooled, folder);
   } catch (error) {
@@ -190,7 +206,7 @@ async function moveOrClose(context: WorkerContext, pooled: Slot, folder: string)
 }
 
 async function bringUp(
-  context: WorkerContext,
+  context: StartContext & Parts<"network" | "onError" | "onGuestLost" | "trust">,
   slot: Slot,
   snapshot: OpenedSnapshot,
   request: RestoreRequest,
@@ -215,7 +231,7 @@ async function orDisconnected<T>(connected: Promise<void>, work: () => Promise<T
 }
 
 /** Beside the rest of a restore. Until it is done the guest reaches nobody and nobody it. */
-function connect({ network }: WorkerContext, slot: Slot, vm: Vm): Promise<void> {
+function connect({ network }: Parts<"network">, slot: Slot, vm: Vm): Promise<void> {
   const { policy, publicIpv6 } = vm.record;
   if (network === undefined || slot.network === undefined || !policy || !publicIpv6) return Promise.resolve();
   const connected = network.attach(slot.network, publicIpv6, policy);
@@ -226,7 +242,7 @@ function connect({ network }: WorkerContext, slot: Slot, vm: Vm): Promise<void> 
 
 /** The handshake, after which the VM counts as running. On failure the link is closed. */
 async function introduce(
-  context: WorkerContext,
+  context: Parts<"forward" | "onError" | "onGuestLost" | "trust">,
   vm: Vm,
   guest: StartedGuest,
   connected: Promise<void>,

@@ -10,14 +10,14 @@ import { readTail } from "../../files/read-tail.ts";
 import { HYPERVISOR_LOG_FILE } from "../../qemu/qemu-process.ts";
 import type { Guest, Vm } from "./vm.ts";
 import { pausedFolder } from "./worker-context.ts";
-import type { WorkerContext } from "./worker-context.ts";
+import type { Parts } from "./worker-context.ts";
 
 const CONSOLE_FILE = "console.log";
 /** Of each of the two; as much as QEMU keeps of the console. */
 const KEPT_BYTES = 65_536;
 const NOTHING = Buffer.alloc(0);
 
-export async function consoleLog(context: Pick<WorkerContext, "config">, vm: Vm): Promise<VmLog> {
+export async function consoleLog(context: Parts<"config">, vm: Vm): Promise<VmLog> {
   return await vm.logs.run(async () => {
     const console = vm.guest && (await drainConsole(vm.guest, vm.folder));
     const logs = await readLogs(

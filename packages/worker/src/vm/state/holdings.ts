@@ -1,12 +1,13 @@
 /** What a VM has of the host while it lives. Of a paused or failed one nothing is left, and what it had may be another's by now. */
 import { rm } from "node:fs/promises";
 import { freeSlot } from "../../pool/slot.ts";
+import type { SlotHost } from "../../pool/slot.ts";
 import type { VmNetwork } from "../../network/vm-network.ts";
 import type { Vm } from "./vm.ts";
-import type { WorkerContext } from "./worker-context.ts";
+import type { Parts } from "./worker-context.ts";
 
 /** Call when its process has ended. */
-export async function freeHoldings(context: WorkerContext, vm: Vm): Promise<void> {
+export async function freeHoldings(context: SlotHost, vm: Vm): Promise<void> {
   const { phase, slot: name, uid } = vm.record;
   if (phase === "paused" || phase === "error") {
     await rm(vm.folder, { recursive: true, force: true });
@@ -15,7 +16,7 @@ export async function freeHoldings(context: WorkerContext, vm: Vm): Promise<void
   await freeSlot(context, { name, folder: vm.folder, uid, network: networkOf(context, vm) });
 }
 
-export function networkOf({ network }: Pick<WorkerContext, "network">, vm: Vm): VmNetwork | undefined {
+export function networkOf({ network }: Parts<"network">, vm: Vm): VmNetwork | undefined {
   const { network: held, publicIpv6 } = vm.record;
   if (network === undefined || held === undefined || publicIpv6 === undefined) return undefined;
   return network.networkOf({ index: held.index, publicIpv6 });
@@ -23,7 +24,7 @@ export function networkOf({ network }: Pick<WorkerContext, "network">, vm: Vm): 
 
 /** What may be told of its address. One that it has where the host speaks no IPv6 leads nowhere. */
 export function publicAddress(
-  { network }: Pick<WorkerContext, "network">,
+  { network }: Parts<"network">,
   { record: { publicIpv6 } }: Vm,
 ): { readonly publicIpv6?: string } {
   return publicIpv6 === undefined || network?.hasIpv6 !== true ? {} : { publicIpv6 };

@@ -9,14 +9,14 @@ import { isErrno } from "../../files/errno.ts";
 import { cpuSecondsOf, memoryOf } from "../../processes/process-usage.ts";
 import type { Vm } from "./vm.ts";
 import { pausedFolder } from "./worker-context.ts";
-import type { WorkerContext } from "./worker-context.ts";
+import type { Parts } from "./worker-context.ts";
 
 /** Twenty ticks of the kernel's accounting: 5 % steps on one processor. */
 const LOAD_WINDOW_MS = 200;
 /** The kernel counts allocated space in these, whatever the file system's blocks are. */
 const STAT_BLOCK_BYTES = 512;
 
-export async function stats(context: Pick<WorkerContext, "config">, vm: Vm): Promise<VmUsage> {
+export async function stats(context: Parts<"config">, vm: Vm): Promise<VmUsage> {
   const [process, disk] = await Promise.all([processUsage(vm), diskUsage(diskFolder(context, vm))]);
   return { ...(process === undefined ? {} : { process }), disk };
 }
@@ -40,7 +40,7 @@ async function processUsage(vm: Vm): Promise<VmUsage["process"]> {
   };
 }
 
-function diskFolder({ config }: Pick<WorkerContext, "config">, { record, folder, vmId }: Vm): string {
+function diskFolder({ config }: Parts<"config">, { record, folder, vmId }: Vm): string {
   return join(record.phase === "paused" ? pausedFolder(config, vmId) : folder, DISK_FOLDER);
 }
 

@@ -4,16 +4,12 @@ import type { SnapshotId, VmId, WorkerEvent } from "@fastvm/contract";
 import type { Cache } from "../../cache/cache.ts";
 import type { WorkerConfig } from "../../config.ts";
 import type { OverlayFactory } from "../../disk/overlay.ts";
-import type { Cgroups } from "../../host/cgroups.ts";
-import type { UidAllocator } from "../../host/uid-allocator.ts";
-import type { Network } from "../../network/network.ts";
 import type { Image } from "../../image/image.ts";
 import type { ImageStore } from "../../images/image-store.ts";
 import type { ReadyPool } from "../../pool/ready-pool.ts";
-import type { Slot } from "../../pool/slot.ts";
+import type { Slot, SlotHost } from "../../pool/slot.ts";
 import type { Accelerator } from "../../qemu/machine.ts";
 import type { MemoryCopier } from "../../memory/capture-memory.ts";
-import type { QemuHost } from "../../qemu/qemu-process.ts";
 import type { QemuSet } from "../../qemu/qemu-set.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
 import type { Compatibility } from "../../snapshot/manifest.ts";
@@ -33,7 +29,7 @@ interface Templates {
   close(): Promise<void>;
 }
 
-export interface WorkerContext {
+export interface WorkerContext extends SlotHost {
   readonly config: WorkerConfig;
   /** Of images and templates. */
   readonly cache: Cache;
@@ -44,16 +40,11 @@ export interface WorkerContext {
   readonly builds: Map<string, Promise<Image>>;
   /** Fires when the worker closes. */
   readonly ending: AbortSignal;
-  readonly qemuHost: QemuHost;
   readonly accelerator: Accelerator;
   /** What templates are made with. */
   readonly installedQemu: QemuSet;
   /** What a snapshot must have been captured on to be resumed here. */
   readonly compatibility: (machine: MachineType) => Compatibility;
-  readonly uids: UidAllocator;
-  readonly cgroups: Cgroups;
-  /** Absent where VMs have no network. */
-  readonly network: Network | undefined;
   readonly overlays: OverlayFactory;
   readonly copier: MemoryCopier;
   readonly templates: Templates;
@@ -73,6 +64,9 @@ export interface WorkerContext {
   /** Called when a QEMU ended that nobody told to; `shutdown` is the guest's own reason if it had one. */
   readonly onGuestLost: (vm: Vm, shutdown: string | undefined, cause: Error) => void;
 }
+
+/** Those parts that a function works with, itself or by what it calls. The whole is for who composes it. */
+export type Parts<K extends keyof WorkerContext> = Pick<WorkerContext, K>;
 
 export function vmFolder(config: WorkerConfig, vmId: VmId): string {
   return join(config.dataDir, "vms", vmId);

@@ -9,10 +9,11 @@ import { assertDiskRoom } from "../state/admission.ts";
 import { asCaptureError } from "../capture/capture-error.ts";
 import type { Vm } from "../state/vm.ts";
 import { pausedFolder, snapshotFolder } from "../state/worker-context.ts";
-import type { WorkerContext } from "../state/worker-context.ts";
+import type { CaptureContext } from "../capture/capture.ts";
+import type { Parts } from "../state/worker-context.ts";
 
 export async function createSnapshot(
-  context: WorkerContext,
+  context: CaptureContext & Parts<"config" | "onError">,
   vm: Vm,
   snapshotId: SnapshotId,
   { reclaim = false }: SnapshotOptions = {},
@@ -40,7 +41,7 @@ export async function createSnapshot(
   }
 }
 
-async function keepPausedState(context: WorkerContext, vm: Vm, folder: string): Promise<void> {
+async function keepPausedState(context: Parts<"config">, vm: Vm, folder: string): Promise<void> {
   const paused = await openSnapshot(pausedFolder(context.config, vm.vmId));
   if (paused === undefined) throw new FastvmError("capture_failed", "the paused state is missing");
   await publishSnapshot(folder, (partial) => linkSnapshot(paused, partial), "durable");

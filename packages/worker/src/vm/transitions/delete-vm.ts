@@ -5,9 +5,10 @@ import { killAndWait } from "../../processes/proc.ts";
 import { freeHoldings } from "../state/holdings.ts";
 import type { Vm } from "../state/vm.ts";
 import { pausedFolder } from "../state/worker-context.ts";
-import type { WorkerContext } from "../state/worker-context.ts";
+import type { SlotHost } from "../../pool/slot.ts";
+import type { Parts } from "../state/worker-context.ts";
 
-export async function deleteVm(context: WorkerContext, vm: Vm): Promise<void> {
+export async function deleteVm(context: SlotHost & Parts<"config" | "vms">, vm: Vm): Promise<void> {
   await step("delete.begun");
   await endNow(vm);
   await vm.transitions.run(async () => {

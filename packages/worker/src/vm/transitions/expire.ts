@@ -5,11 +5,15 @@ import { step } from "@fastvm/contract";
 import type { VmDeadline, VmId, WorkerEvent } from "@fastvm/contract";
 import { deleteVm } from "./delete-vm.ts";
 import { pause } from "./pause.ts";
+import type { PauseContext } from "./pause.ts";
 import type { Vm } from "../state/vm.ts";
-import type { WorkerContext } from "../state/worker-context.ts";
+import type { Parts } from "../state/worker-context.ts";
 
 /** `undefined` when it is not due after all: refreshed, paused or gone meanwhile. */
-export async function expire(context: WorkerContext, vmId: VmId): Promise<WorkerEvent | undefined> {
+export async function expire(
+  context: PauseContext & Parts<"vms">,
+  vmId: VmId,
+): Promise<WorkerEvent | undefined> {
   const deadline = await context.vms.get(vmId)?.transitions.run(() => pauseIfDue(context, vmId));
   if (deadline === undefined) return undefined;
   await step("expire.due");
@@ -21,7 +25,7 @@ export async function expire(context: WorkerContext, vmId: VmId): Promise<Worker
 }
 
 /** In the VM's queue, so that a new deadline that came first counts. */
-async function pauseIfDue(context: WorkerContext, vmId: VmId): Promise<VmDeadline | undefined> {
+async function pauseIfDue(context: PauseContext & Parts<"vms">, vmId: VmId): Promise<VmDeadline | undefined> {
   const vm = context.vms.get(vmId);
   const deadline = vm === undefined ? undefined : dueDeadline(vm);
   if (vm !== undefined && deadline?.action === "pause") await pause(context, vm);

@@ -9,14 +9,15 @@ import { makeClosedFolder } from "../../files/closed-folder.ts";
 import { linkSnapshot, openSnapshot, publishSnapshot } from "../../snapshot/folder.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
 import { publishCapture } from "../capture/publish-capture.ts";
-import type { Captured } from "../capture/capture.ts";
+import type { Captured, CaptureContext } from "../capture/capture.ts";
 import { asCaptureError } from "../capture/capture-error.ts";
 import { deleteVm } from "./delete-vm.ts";
 import { publicAddress } from "../state/holdings.ts";
 import { restore } from "../restore/restore.ts";
+import type { RestoreContext } from "../restore/restore.ts";
 import type { Vm } from "../state/vm.ts";
 import { forksFolder, pausedFolder, vmFolder } from "../state/worker-context.ts";
-import type { WorkerContext } from "../state/worker-context.ts";
+import type { Parts } from "../state/worker-context.ts";
 
 interface Source extends AsyncDisposable {
   readonly snapshot: Snapshot;
@@ -28,7 +29,7 @@ interface Source extends AsyncDisposable {
  * whose signal is aborted fails, and leaves nothing behind.
  */
 export async function fork(
-  context: WorkerContext,
+  context: RestoreContext & Parts<"admission" | "config" | "vms">,
   vm: Vm,
   children: readonly ForkChild[],
   signalOf: (vmId: VmId) => AbortSignal | undefined = () => undefined,
@@ -43,7 +44,7 @@ export async function fork(
   return { capture: source.capture, children: outcomes };
 }
 
-async function captureSource(context: WorkerContext, vm: Vm): Promise<Source> {
+async function captureSource(context: CaptureContext & Parts<"config" | "onError">, vm: Vm): Promise<Source> {
   const startedAt = performance.now();
   const folder = join(forksFolder(context.config), randomUUID());
   await makeClosedFolder(forksFolder(context.config));
@@ -67,7 +68,7 @@ async function captureSource(context: WorkerContext, vm: Vm): Promise<Source> {
 }
 
 /** Whatever cannot be cleared away, the children run, and their fork has not failed. The next start empties the folder of forks. */
-async function removeState(context: WorkerContext, folder: string): Promise<void> {
+async function removeState(context: Parts<"onError">, folder: string): Promise<void> {
   try {
     await step("fork.children-settled");
     await rm(folder, { recursive: true, force: true });
@@ -79,7 +80,7 @@ async function removeState(context: WorkerContext, folder: string): Promise<void
 
 /** A folder of the fork's own, so that the VM may be resumed or deleted while its children start. */
 async function linkPausedState(
-  context: WorkerContext,
+  context: Parts<"config">,
   vm: Vm,
   folder: string,
 ): Promise<{ snapshot: Snapshot; captured: Captured }> {
@@ -90,7 +91,7 @@ async function linkPausedState(
 }
 
 async function startChild(
-  context: WorkerContext,
+  context: RestoreContext & Parts<"config" | "vms">,
   snapshot: Snapshot,
   child: ForkChild,
   signal: AbortSignal | undefined,

@@ -4,10 +4,11 @@ import type { WorkerEvent } from "@fastvm/contract";
 import { explainEnd } from "../state/explain-end.ts";
 import { keepAsFailed } from "./keep-as-failed.ts";
 import type { Guest, Vm } from "../state/vm.ts";
-import type { WorkerContext } from "../state/worker-context.ts";
+import type { SlotHost } from "../../pool/slot.ts";
+import type { Parts } from "../state/worker-context.ts";
 
 export async function settleLostGuest(
-  context: WorkerContext,
+  context: SlotHost & Parts<"onError">,
   vm: Vm,
   guest: Guest,
   shutdown: string | undefined,
@@ -23,7 +24,7 @@ export async function settleLostGuest(
   return { kind: "vm_failed", vmId: vm.vmId, reason };
 }
 
-async function explain(context: WorkerContext, vm: Vm, shutdown: string | undefined): Promise<string> {
+async function explain(context: Parts<"cgroups">, vm: Vm, shutdown: string | undefined): Promise<string> {
   if (shutdown === "guest-reset") return "The guest rebooted, which ends a VM";
   if (shutdown !== undefined) return `The guest ended the VM (${shutdown})`;
   return await explainEnd(context, vm);

@@ -6,10 +6,15 @@ import { CLOSED_FOLDER_MODE } from "../../files/closed-folder.ts";
 import { readLogs, writeLogs } from "../state/console-log.ts";
 import { freeHoldings } from "../state/holdings.ts";
 import type { Vm } from "../state/vm.ts";
-import type { WorkerContext } from "../state/worker-context.ts";
+import type { SlotHost } from "../../pool/slot.ts";
+import type { Parts } from "../state/worker-context.ts";
 
 /** Call when its process has ended. It has failed whatever cannot be freed or written of it: that is told to `onError` only. */
-export async function keepAsFailed(context: WorkerContext, vm: Vm, reason: string): Promise<void> {
+export async function keepAsFailed(
+  context: SlotHost & Parts<"onError">,
+  vm: Vm,
+  reason: string,
+): Promise<void> {
   const logs = await readLogs(vm.folder).catch(() => undefined);
   await free(context, vm).catch(context.onError);
   const { process: _ended, network: _left, runningSinceMs: _over, ...rest } = vm.record;
@@ -17,7 +22,7 @@ export async function keepAsFailed(context: WorkerContext, vm: Vm, reason: strin
   await record(vm, logs).catch(context.onError);
 }
 
-async function free(context: WorkerContext, vm: Vm): Promise<void> {
+async function free(context: SlotHost, vm: Vm): Promise<void> {
   await freeHoldings(context, vm);
   await step("failed.freed");
 }

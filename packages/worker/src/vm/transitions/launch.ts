@@ -6,14 +6,15 @@ import { openSnapshot } from "../../snapshot/folder.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
 import { publicAddress } from "../state/holdings.ts";
 import { ensureImage } from "../../image-build/ensure-image.ts";
+import type { ImageContext } from "../../image-build/ensure-image.ts";
 import { unlessAborted } from "../../concurrency/unless-aborted.ts";
 import { restore } from "../restore/restore.ts";
 import { snapshotFolder, vmFolder } from "../state/worker-context.ts";
-import type { WorkerContext } from "../state/worker-context.ts";
+import type { Parts } from "../state/worker-context.ts";
 
 /** Aborted, it leaves nothing behind. */
 export async function launch(
-  context: WorkerContext,
+  context: ImageContext & Parts<"vms">,
   spec: VmSpec,
   signal?: AbortSignal,
 ): Promise<LaunchResult> {
@@ -45,7 +46,7 @@ export async function launch(
 
 /** Whoever launches a machine launches another: next time one stands by. */
 async function preferredTemplate(
-  context: WorkerContext,
+  context: ImageContext,
   machine: MachineType,
   name: string | undefined,
 ): Promise<Snapshot> {
@@ -55,7 +56,7 @@ async function preferredTemplate(
   return template;
 }
 
-async function requireSnapshot(context: WorkerContext, snapshotId: SnapshotId): Promise<Snapshot> {
+async function requireSnapshot(context: Parts<"config">, snapshotId: SnapshotId): Promise<Snapshot> {
   const snapshot = await openSnapshot(snapshotFolder(context.config, snapshotId));
   if (snapshot === undefined) throw new FastvmError("not_found", `snapshot ${snapshotId}`);
   return snapshot;

@@ -1,4 +1,5 @@
 /** Pause: a durable capture, after which the VM's QEMU ends and its memory is free. */
+import type { SlotHost } from "../../pool/slot.ts";
 import { rm } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { step } from "@fastvm/contract";
@@ -10,9 +11,12 @@ import { keepConsole } from "../state/console-log.ts";
 import { freeHoldings } from "../state/holdings.ts";
 import type { Guest, Vm, VmRecord } from "../state/vm.ts";
 import { pausedFolder } from "../state/worker-context.ts";
-import type { WorkerContext } from "../state/worker-context.ts";
+import type { CaptureContext } from "../capture/capture.ts";
+import type { Parts } from "../state/worker-context.ts";
 
-export async function pause(context: WorkerContext, vm: Vm): Promise<CaptureResult> {
+export type PauseContext = SlotHost & CaptureContext & Parts<"config" | "onError">;
+
+export async function pause(context: PauseContext, vm: Vm): Promise<CaptureResult> {
   const startedAt = performance.now();
   if (vm.record.phase === "paused") return { pauseMs: 0, dirtyBytes: 0, durationMs: 0 };
   const guest = await vm.presentGuest();
@@ -45,7 +49,7 @@ export async function pause(context: WorkerContext, vm: Vm): Promise<CaptureResu
 }
 
 /** From here on the published folder is the VM. */
-async function endGuest(context: WorkerContext, vm: Vm, guest: Guest): Promise<void> {
+async function endGuest(context: SlotHost, vm: Vm, guest: Guest): Promise<void> {
   vm.letGo();
   await guest.qemu.kill();
   await step("pause.killed");

@@ -7,9 +7,10 @@ import { openSnapshot } from "../../snapshot/folder.ts";
 import { readLogs, writeLogs } from "../state/console-log.ts";
 import { publicAddress } from "../state/holdings.ts";
 import { restore } from "../restore/restore.ts";
+import type { RestoreContext } from "../restore/restore.ts";
 import type { Vm } from "../state/vm.ts";
 import { pausedFolder, vmFolder } from "../state/worker-context.ts";
-import type { WorkerContext } from "../state/worker-context.ts";
+import type { Parts } from "../state/worker-context.ts";
 
 /** For a VM of a daemon that knew no policies, until the control plane says which. */
 const CLOSED: NetworkPolicy = {
@@ -20,7 +21,7 @@ const CLOSED: NetworkPolicy = {
 
 /** Aborted, it leaves the paused state as it was. */
 export async function resume(
-  context: WorkerContext,
+  context: RestoreContext & Parts<"admission" | "config" | "vms">,
   vm: Vm,
   options: ResumeOptions,
   signal?: AbortSignal,
@@ -55,7 +56,7 @@ export async function resume(
 }
 
 /** The VM runs, and stops for nothing of this: neither a lost line nor a folder that stays, which the next start removes. */
-async function leavePausedState(context: WorkerContext, folder: string, revived: Vm): Promise<void> {
+async function leavePausedState(context: Parts<"onError">, folder: string, revived: Vm): Promise<void> {
   try {
     await step("resume.restored");
     await writeLogs(revived.folder, await readLogs(folder));

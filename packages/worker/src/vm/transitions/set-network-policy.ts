@@ -6,12 +6,16 @@ import { writeJournal } from "../../journal/journal.ts";
 import { networkOf } from "../state/holdings.ts";
 import type { Vm } from "../state/vm.ts";
 import { pausedFolder } from "../state/worker-context.ts";
-import type { WorkerContext } from "../state/worker-context.ts";
+import type { Parts } from "../state/worker-context.ts";
 
 /** Those of which a change failed: what is in force may be neither the old policy nor the new one. */
 const doubtful = new WeakSet<Vm>();
 
-export async function setNetworkPolicy(context: WorkerContext, vm: Vm, policy: NetworkPolicy): Promise<void> {
+export async function setNetworkPolicy(
+  context: Parts<"config" | "network">,
+  vm: Vm,
+  policy: NetworkPolicy,
+): Promise<void> {
   if (vm.record.phase === "paused") {
     const record = { ...vm.record, policy };
     await writeJournal(pausedFolder(context.config, vm.vmId), record);
