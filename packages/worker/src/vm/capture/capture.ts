@@ -92,8 +92,11 @@ export async function capture(
   });
   let pauseMs: number;
   try {
-    await prepareOverlay(context, vm, guest, overlay);
-    await memory.copyWhileRunning(findFree);
+    // Side by side: QEMU opens a disk while another program reads its memory.
+    await allSettled<[void, void]>([
+      prepareOverlay(context, vm, guest, overlay),
+      memory.copyWhileRunning(findFree),
+    ]);
     pauseMs = await pauseAndCopy(vm, guest, overlay, memory, options);
   } catch (error) {
     // What was meant to be told is the failure. Whatever is left of the capture is settled by the next one.
@@ -186,14 +189,16 @@ async function collect(
   target: string,
   durability: CaptureOptions["durability"],
 ): Promise<void> {
-  await takeDeviceState(vm, target);
-  await step("capture.state-taken");
-  await linkOrCopy(join(vm.folder, MEMORY_FILE), join(target, MEMORY_FILE));
-  await linkLayers(vm.folder, target, chain);
-  const pages = await storePages(vm.memory, vm.folder, target, memory.map, durability);
+  const [pages] = await allSettled([
+    // Reads all pages that are new, for their digest: the rest is done meanwhile.
+    storePages(vm.memory, vm.folder, target, memory.map, durability),
+    takeDeviceState(vm, target),
+    linkOrCopy(join(vm.folder, MEMORY_FILE), join(target, MEMORY_FILE)),
+    linkLayers(vm.folder, target, chain),
+    linkQemu(vm.folder, target),
+  ]);
   await step("capture.linked");
   const { machine, diskGib, imageDigest } = vm.record;
-  await linkQemu(vm.folder, target);
   await writeManifest(target, {
     createdAt: new Date().toISOString(),
     machine,
@@ -235,6 +240,7 @@ async function takeDeviceState(vm: Vm, target: string): Promise<void> {
   if (bytesRead !== found.size) throw new Error("QEMU cut its device state short");
   await writeFile(join(target, STATE_FILE), buffer, { flag: "wx", mode: 0o600 });
   await rm(path);
+  await step("capture.state-taken");
 }
 
 async function describe(path: string): Promise<{ bytes: number; crc32: string }> {
