@@ -26,6 +26,8 @@
 
 /* Two paths and some numbers. */
 #define MAX_LINE 16384
+/* 1 TiB: the largest machine. */
+#define MAX_MEMORY_PAGES (1u << 28)
 /* One for each page of 64 GiB; the worker asks for no more. */
 #define MAX_EXTENTS (16u << 20)
 /* By the QEMU that it is linked for; the folders above decide whom that is. */
@@ -63,7 +65,9 @@ static void answer(unsigned id, int failed, uint64_t pages, uint32_t file_page, 
     size_t count = failed == 0 ? extents->count : 0;
     pthread_mutex_lock(&answering);
     printf("%u %d %llu %u %zu\n", id, failed, (unsigned long long)pages, file_page, count);
-    fwrite(extents->list, sizeof *extents->list, count, stdout);
+    if (count > 0) {
+        fwrite(extents->list, sizeof *extents->list, count, stdout);
+    }
     /* Nobody listens any more: there is nothing left to do. */
     if (fflush(stdout) != 0) {
         _exit(1);
@@ -191,6 +195,13 @@ static void *work(void *argument)
     return NULL;
 }
 
+/* Of what is none, a part or nothing would be looked through, and the rest pass for unwritten. */
+static bool is_memory(uint64_t address, uint64_t bytes)
+{
+    bool is_whole = address % PAGE_BYTES == 0 && bytes % PAGE_BYTES == 0;
+    return is_whole && bytes / PAGE_BYTES <= MAX_MEMORY_PAGES && address <= UINT64_MAX - bytes;
+}
+
 static bool parse_scan(struct request *request)
 {
     int wanted;
@@ -202,7 +213,8 @@ static bool parse_scan(struct request *request)
     request->scan.wanted = (enum pages_wanted)wanted;
     request->scan.protect = protect != 0;
     request->to = request->line + path;
-    return fields == 7 && path > 0 && wanted >= WRITTEN && wanted <= PRIVATE_BY_ENTRY;
+    bool is_known = fields == 7 && path > 0 && wanted >= WRITTEN && wanted <= PRIVATE_BY_ENTRY;
+    return is_known && is_memory(request->scan.address, request->scan.bytes);
 }
 
 static bool parse_copy(struct request *request)

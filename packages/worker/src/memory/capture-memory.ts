@@ -18,7 +18,8 @@ import type { MemoryMapping } from "./mapping.ts";
 import { countPages, overlay, without } from "./page-map.ts";
 import type { FileExtent, PageMap, PageRange } from "./page-map.ts";
 import { memoryOf } from "./pages-helper.ts";
-import type { PagesHelper, Scanned, Wanted } from "./pages-helper.ts";
+import type { Scanned } from "./pages-answer.ts";
+import type { PagesHelper, Wanted } from "./pages-helper.ts";
 import { makePageFile, mappedIn, pageFile, PAGES_FOLDER } from "./vm-memory.ts";
 import type { VmMemory } from "./vm-memory.ts";
 

@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 import { getSystemErrorName } from "node:util";
 import { runTool, startCoprocess } from "../processes/spawn.ts";
 import type { Coprocess } from "../processes/spawn.ts";
+import { AnswerReader, EXTENT_BYTES } from "./pages-answer.ts";
+import type { Answer, Scanned } from "./pages-answer.ts";
 import type { FileExtent } from "./page-map.ts";
 import { PAGE_BYTES } from "./mapping.ts";
 import type { MemoryMapping } from "./mapping.ts";
@@ -16,10 +18,6 @@ const PROBE_TIMEOUT_MS = 10_000;
 const REQUEST_DEADLINE_MS = 600_000;
 /** Each is a thread and a buffer of a megabyte; what comes on top waits. */
 const MAX_REQUESTS = 32;
-/** Of an answer's line: five numbers. */
-const MAX_LINE_BYTES = 256;
-const EXTENT_BYTES = 12;
-const NEWLINE = 0x0a;
 
 /** How the kernel tells which pages were written: see native/pages/scan.c. The order is that of the wire. */
 const WANTED = ["written", "private", "private by entry"] as const;
@@ -33,14 +31,6 @@ interface ScanRequest {
   readonly protect: boolean;
   /** Where the pages that are found go, one after the other from that page on. Without it none are copied, but told. */
   readonly to?: { readonly path: string; readonly filePage: number };
-}
-
-export interface Scanned {
-  readonly pages: number;
-  /** Where the next pages would go. */
-  readonly filePage: number;
-  /** Of what was found, in the memory's order. */
-  readonly extents: readonly FileExtent[];
 }
 
 interface CopyRequest {
@@ -169,65 +159,6 @@ export class PagesHelper {
   }
 }
 
-interface Answer extends Scanned {
-  readonly id: number;
-  readonly errno: number;
-}
-
-/** Takes answers from a stream that is cut anywhere. */
-class AnswerReader {
-  #chunks: Buffer[] = [];
-  #bytes = 0;
-  /** Of an answer whose line has been read, with the bytes that are to follow. */
-  #line: { readonly fields: readonly number[]; readonly rest: number } | undefined;
-
-  read(chunk: Buffer): readonly Answer[] {
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
-    const answers: Answer[] = [];
-    for (let answer = this.#next(); answer !== undefined; answer = this.#next()) answers.push(answer);
-    return answers;
-  }
-
-  #next(): Answer | undefined {
-    this.#line ??= this.#readLine();
-    if (this.#line === undefined || this.#bytes < this.#line.rest) return undefined;
-    const { fields, rest } = this.#line;
-    this.#line = undefined;
-    const [id = 0, errno = 0, pages = 0, filePage = 0] = fields;
-    return { id, errno, pages, filePage, extents: decodeExtents(this.#take(rest)) };
-  }
-
-  #readLine(): { readonly fields: readonly number[]; readonly rest: number } | undefined {
-    const all = this.#joined();
-    const end = all.indexOf(NEWLINE);
-    if (end < 0 && all.length < MAX_LINE_BYTES) return undefined;
-    const fields = this.#take(end + 1)
-      .toString("latin1")
-      .split(" ")
-      .map(Number);
-    if (fields.length !== 5 || !fields.every(Number.isSafeInteger)) {
-      throw new Error("What copies pages gave an answer that is none");
-    }
-    return { fields, rest: (fields[4] ?? 0) * EXTENT_BYTES };
-  }
-
-  #take(bytes: number): Buffer {
-    const all = this.#joined();
-    const rest = all.subarray(bytes);
-    this.#chunks = rest.length > 0 ? [rest] : [];
-    this.#bytes = rest.length;
-    return all.subarray(0, bytes);
-  }
-
-  #joined(): Buffer {
-    const [only] = this.#chunks;
-    const all = only !== undefined && this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks);
-    this.#chunks = [all];
-    return all;
-  }
-}
-
 function encodeExtents(extents: readonly FileExtent[]): Buffer {
   const bytes = Buffer.alloc(extents.length * EXTENT_BYTES);
   extents.forEach(({ firstPage, pages, filePage }, index) => {
@@ -236,14 +167,6 @@ function encodeExtents(extents: readonly FileExtent[]): Buffer {
     bytes.writeUInt32LE(filePage, index * EXTENT_BYTES + 8);
   });
   return bytes;
-}
-
-function decodeExtents(bytes: Buffer): readonly FileExtent[] {
-  return Array.from({ length: bytes.length / EXTENT_BYTES }, (_, index) => ({
-    firstPage: bytes.readUInt32LE(index * EXTENT_BYTES),
-    pages: bytes.readUInt32LE(index * EXTENT_BYTES + 4),
-    filePage: bytes.readUInt32LE(index * EXTENT_BYTES + 8),
-  }));
 }
 
 /** The wire ends a path at these. */
