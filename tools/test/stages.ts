@@ -59,6 +59,7 @@ export const STAGES: readonly Stage[] = [
       "lint",
       "--config=packages/contract/redocly.yaml",
       "packages/contract/src/api/fastvm/openapi.json",
+      "packages/contract/src/api/machines/openapi.json",
     ),
     beside: STATIC,
   },

@@ -13,10 +13,11 @@ type Levels = readonly (readonly string[])[];
  */
 const TABLE: Readonly<Record<string, Levels>> = {
   "packages/contract/src": [
-    ["api/fastvm"],
+    ["api/fastvm", "api/machines"],
     ["string-map-rules.ts", "nearest-name.ts", "image-reference.ts"],
     ["names.ts", "service-address.ts", "request-id.ts"],
     ["credentials.ts"],
+    ["api/openapi-parts.ts"],
     ["port", "api/operation.ts"],
     ["errors", "steps"],
     ["model", "limits.ts"],
@@ -24,7 +25,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
   "packages/control-plane/src": [
     ["app"],
     ["operator"],
-    ["api/fastvm"],
+    ["api/fastvm", "api/machines"],
     ["api/shared"],
     ["engine/engine.ts", "engine/lifecycle.ts"],
     ["engine/operator"],
@@ -41,10 +42,16 @@ const TABLE: Readonly<Record<string, Levels>> = {
       "engine/exec",
     ],
     ["engine/secrets", "engine/owed"],
-    ["engine/states"],
+    ["engine/orders", "engine/states"],
     ["engine"],
     ["engine/reconcile/reconciler.ts", "engine/placement/capacity-queue.ts"],
-    ["engine/reconcile/owed.ts", "engine/inflight.ts", "engine/events", "metrics-source.ts"],
+    [
+      "engine/reconcile/owed.ts",
+      "engine/inflight.ts",
+      "engine/events",
+      "engine/activity",
+      "metrics-source.ts",
+    ],
     ["staging"],
     ["http"],
     ["config.ts", "http/linger.ts", "store"],

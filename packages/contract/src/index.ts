@@ -14,6 +14,15 @@ export { apiHostOf, formatReference, isDigest, parseReference, parseRegistry } f
 export type { ImageReference } from "./image-reference.ts";
 export { nearestName } from "./nearest-name.ts";
 export type * from "./model/network-policy.ts";
+export { machineErrorCode } from "./api/machines/error-codes.ts";
+export { MACHINE_OPERATIONS } from "./api/machines/operations.ts";
+export type { MachineOperationId } from "./api/machines/operations.ts";
+export { DEFAULT_TIMEOUT_MS } from "./api/machines/schemas/create.ts";
+export type { CreateMachineBody } from "./api/machines/schemas/create.ts";
+export type { MachineErrorBody } from "./api/machines/schemas/error-body.ts";
+export { MACHINE_MASK, MACHINE_STATES } from "./api/machines/schemas/machine.ts";
+export type { Machine, MachineState } from "./api/machines/schemas/machine.ts";
+export type { MachineSnapshot } from "./api/machines/schemas/snapshot.ts";
 export { buildOpenapi } from "./api/fastvm/openapi.ts";
 export type { AnswerOf, BodyOf } from "./api/fastvm/operation-types.ts";
 export type { Operation, OperationBody } from "./api/operation.ts";

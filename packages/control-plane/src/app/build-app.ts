@@ -2,6 +2,7 @@
 import { MAX_BODY_BYTES, type ImageHolding, type ServiceDirectory, type WorkerPort } from "@fastvm/contract";
 import Fastify, { type FastifyInstance, type FastifyServerFactory } from "fastify";
 import { fastvmApi } from "../api/fastvm/fastvm-api.ts";
+import { machinesApi } from "../api/machines/machines-api.ts";
 import type { MetricsSource } from "../metrics-source.ts";
 import { engineOf } from "../engine/engine.ts";
 import { addApis, optionsFor, type Apis } from "./side-by-side.ts";
@@ -48,7 +49,7 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
   const { serverFactory, useDirectory, useOperator, metrics, images, ...rest } = deps;
   const log = namingRequests(deps.log);
   const first = fastvmApi({ config: deps.config, clock: deps.clock, log, metrics });
-  const apis: Apis = [first];
+  const apis: Apis = [first, machinesApi({ config: deps.config, clock: deps.clock, log })];
   const { constraints, frameworkErrors } = optionsFor(apis);
   const app = Fastify({
     ...REQUEST_ID_OPTIONS,

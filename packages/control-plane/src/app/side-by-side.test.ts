@@ -3,6 +3,7 @@ import { API_KEY_PREFIX, type ApiName, type Operation } from "@fastvm/contract";
 import Fastify, { type FastifyInstance } from "fastify";
 import { expect, test } from "vitest";
 import { fastvmApi } from "../api/fastvm/fastvm-api.ts";
+import { machinesApi } from "../api/machines/machines-api.ts";
 import { presentedKey } from "../api/fastvm/presented-key.ts";
 import type { ApiDialect } from "../api/shared/api-dialect.ts";
 import { OperationRoutes } from "../api/shared/operation-route.ts";
@@ -14,7 +15,10 @@ const SILENT = { info: () => undefined, warn: () => undefined, error: () => unde
 const CLOCK = { now: () => 0 };
 
 /** Every API that the daemon serves. */
-const APIS: Apis = [fastvmApi({ config: DEFAULT_CONFIG, clock: CLOCK, log: SILENT, metrics: undefined })];
+const APIS: Apis = [
+  fastvmApi({ config: DEFAULT_CONFIG, clock: CLOCK, log: SILENT, metrics: undefined }),
+  machinesApi({ config: DEFAULT_CONFIG, clock: CLOCK, log: SILENT }),
+];
 
 test("no two APIs have a method and path in common, but those of the table", () => {
   const twice = [...claimants(APIS)].filter(([, names]) => names.length > 1).map(([claim]) => claim);

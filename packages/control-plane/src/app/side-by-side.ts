@@ -22,7 +22,11 @@ export type Apis = readonly [ApiDialect, ...ApiDialect[]];
 type Claim = string;
 
 /** What more than one API has. */
-export const SHARED_CLAIMS: ReadonlySet<Claim> = new Set();
+export const SHARED_CLAIMS: ReadonlySet<Claim> = new Set([
+  "GET /v1/snapshots",
+  "GET /v1/snapshots/{}",
+  "DELETE /v1/snapshots/{}",
+]);
 
 /** Who has which method and path. */
 export function claimants(
@@ -69,7 +73,13 @@ export function addApis(
 }
 
 function rendererOf(apis: Apis): RendererOf {
-  return ({ headers }) => meantApi(apis, headers).renderError;
+  return ({ headers, url }) => (below(apis, url) ?? meantApi(apis, headers)).renderError;
+}
+
+function below(apis: Apis, url: string): ApiDialect | undefined {
+  return apis.find(
+    ({ basePath }) => basePath !== undefined && (url === basePath || url.startsWith(`${basePath}/`)),
+  );
 }
 
 function meantApi(apis: Apis, headers: IncomingHttpHeaders): ApiDialect {

@@ -6,6 +6,7 @@ import type { Log } from "../log.ts";
 import type { SealingKeys } from "../sealing/sealing-keys.ts";
 import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
+import type { ActivityClock } from "./activity/activity-clock.ts";
 import type { CapacityQueue } from "./placement/capacity-queue.ts";
 import type { EventFeed } from "./events/event-feed.ts";
 import type { InflightOperations } from "./inflight.ts";
@@ -29,6 +30,7 @@ export interface LifecycleContext {
   readonly inflight: InflightOperations;
   readonly queue: CapacityQueue;
   readonly reconciler: Reconciler;
+  readonly activity: ActivityClock;
   /** What the worker is told of records that changed, by VM. */
   readonly updates: SerialByKey;
 }

@@ -13,6 +13,8 @@ import { Keys } from "./keys/keys.ts";
 import { SshKeys } from "./keys/ssh-keys.ts";
 import { Networks } from "./network/networks.ts";
 import { Operator } from "./operator/operator.ts";
+import type { ActivityClock } from "./activity/activity-clock.ts";
+import { OrderKeys } from "./orders/order-keys.ts";
 import { diskUsageOf, type OrganisationDiskUsage } from "./organisations/disk-usage.ts";
 import { usageOf, type OrganisationUsage } from "./organisations/usage.ts";
 import { Registries } from "./registries/registries.ts";
@@ -33,6 +35,9 @@ export interface Engine {
   readonly consoleTokens: ConsoleTokens;
   readonly files: Files;
   readonly events: EventFeed;
+  /** Orders under keys of their clients'. */
+  readonly orderKeys: OrderKeys;
+  readonly activity: ActivityClock;
   /** Over all organisations: for root alone, never for an API. */
   readonly operator: Operator;
   /** For the proxy of services. */
@@ -56,6 +61,8 @@ export function engineOf(ctx: LifecycleContext): Engine {
     consoleTokens: new ConsoleTokens(ctx),
     files: new Files(ctx),
     events: ctx.events,
+    orderKeys: new OrderKeys(ctx),
+    activity: ctx.activity,
     operator: new Operator(ctx),
     directory: new StoreServiceDirectory(ctx),
     usage: (caller) => usageOf(ctx, caller),
@@ -75,6 +82,8 @@ export { DomainList, normalizePattern } from "./network/domain-pattern.ts";
 export { networkPolicyOf } from "./network/network-policy.ts";
 export type { KeyRecord, Operator, Organisation, Quarantined } from "./operator/operator.ts";
 export { DEFAULT_POLICY, EVERY_NAME, policyOf } from "./network/policy.ts";
+export type { ActivityClock } from "./activity/activity-clock.ts";
+export type { OrderKey } from "./orders/order-keys.ts";
 export { checkServiceName } from "./services/services.ts";
 export type { ForkOrder, ForkOutcome } from "./vms/fork.ts";
 export type { LaunchOrder } from "./vms/launch.ts";

@@ -495,6 +495,11 @@ describe("at start", () => {
       services: [],
       sshKeys: [],
       autoResume: false,
+      inactivityMs: 0,
+      autoDeleteMs: 0,
+      ephemeral: false,
+      cwd: "",
+      template: "",
       publicIpv6: null,
       generation: 1,
       ttlAction: null,
@@ -502,6 +507,8 @@ describe("at start", () => {
       ttlRemainingMs: null,
       expiresAt: null,
       requestFingerprint: null,
+      startedAt: null,
+      lastActiveAt: null,
     };
     const put = async (changes: Partial<VmRecord>) => {
       const id = newVmId();

@@ -2,6 +2,9 @@
 import { CapacityQueue } from "./placement/capacity-queue.ts";
 import type { LendRoom, LifecycleContext } from "./context.ts";
 import { drainQueue } from "./vms/drain-queue.ts";
+import { ActivityClock } from "./activity/activity-clock.ts";
+import { noticing } from "./activity/noticing-worker.ts";
+import { expireIdle } from "./vms/expire-idle.ts";
 import { expireOverdue } from "./vms/expire.ts";
 import { EventFeed } from "./events/event-feed.ts";
 import { isCallersFault } from "./failure.ts";
@@ -16,7 +19,10 @@ import { followWorker } from "./vms/worker-events.ts";
 const MAX_DUE_AT_ONCE = 256;
 
 export function createLifecycle(
-  deps: Omit<LifecycleContext, "events" | "inflight" | "queue" | "reconciler" | "updates" | "lendRoom"> & {
+  deps: Omit<
+    LifecycleContext,
+    "events" | "activity" | "inflight" | "queue" | "reconciler" | "updates" | "lendRoom"
+  > & {
     readonly lendRoom?: LendRoom | undefined;
   },
 ): LifecycleContext {
@@ -26,8 +32,11 @@ export function createLifecycle(
   });
   const comparison = { inflight, compare: (scope: Scope, watch: Watch) => compare(ctx, scope, watch) };
   const reconciler = new Reconciler(comparison, deps.config, deps.log);
+  const activity = new ActivityClock(deps);
   const ctx: LifecycleContext = {
     ...deps,
+    worker: noticing(deps.worker, activity),
+    activity,
     events: new EventFeed(deps.store, deps.config.eventPollMs),
     lendRoom: deps.lendRoom ?? ((work) => work()),
     inflight,
@@ -51,7 +60,10 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
   const { expireEveryMs, insistEveryMs } = ctx.config;
   const stopExpiring = regularly(
     expireEveryMs,
-    () => expireOverdue(ctx),
+    async () => {
+      await expireOverdue(ctx);
+      await expireIdle(ctx);
+    },
     (error) => {
       ctx.log.error({ err: error }, "times to live could not be looked at");
     },

@@ -16,6 +16,7 @@ import * as eventOrder from "./migrations/0012-event-order.ts";
 import * as owed from "./migrations/0013-owed.ts";
 import * as consoleTokens from "./migrations/0014-console-tokens.ts";
 import * as sealedValues from "./migrations/0015-sealed-values.ts";
+import * as machines from "./migrations/0016-machines.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
 
@@ -37,6 +38,7 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0013-owed": { up: (trx) => owed.up(trx) },
     "0014-console-tokens": { up: (trx) => consoleTokens.up(trx) },
     "0015-sealed-values": { up: (trx) => sealedValues.up(trx) },
+    "0016-machines": { up: (trx) => machines.up(trx) },
   };
   const provider = { getMigrations: () => Promise.resolve(migrations) };
   const migrator = new Migrator({ db, provider, ...(await tablesIn(db, kind)) });

@@ -9,6 +9,7 @@ import { OrganisationRepository } from "./organisation-repository.ts";
 import { OwedRepository } from "./owed-repository.ts";
 import { QuarantineRepository } from "./quarantine-repository.ts";
 import { RegistryLoginRepository } from "./registry-login-repository.ts";
+import { OrderKeyRepository } from "./order-key-repository.ts";
 import type { Schema } from "./schema.ts";
 import { SealedValueRepository } from "./sealed-value-repository.ts";
 import { SnapshotRepository } from "./snapshot-repository.ts";
@@ -27,6 +28,7 @@ export interface Records {
   readonly quarantine: QuarantineRepository;
   readonly sealedValues: SealedValueRepository;
   readonly registryLogins: RegistryLoginRepository;
+  readonly orderKeys: OrderKeyRepository;
 }
 
 /** `onVmChange` is called after a statement has changed a VM, which its transaction may still undo; `sink` writes events. */
@@ -43,5 +45,6 @@ export function recordsOf(db: Kysely<Schema>, onVmChange: ChangeListener<VmId>, 
     quarantine: new QuarantineRepository(db),
     sealedValues: new SealedValueRepository(db),
     registryLogins: new RegistryLoginRepository(db),
+    orderKeys: new OrderKeyRepository(db),
   };
 }

@@ -19,6 +19,7 @@ export interface Schema {
   registryLogins: RegistryLoginRow;
   locks: LockRow;
   quarantine: QuarantineRow;
+  orderKeys: OrderKeyRow;
 }
 
 export interface OrganisationRow {
@@ -67,6 +68,10 @@ export interface VmRow extends SettingsRow {
   expiresAt: number | null;
   /** Digest of the request that made it: a retried request finds the VM again. */
   requestFingerprint: string | null;
+  /** When its present life, or its last, began to run; null of one that never ran. */
+  startedAt: number | null;
+  /** When it was last used from outside, as far as it is written down: see `engine/activity`. */
+  lastActiveAt: number | null;
 }
 
 export interface SnapshotRow extends SettingsRow {
@@ -164,4 +169,17 @@ export interface RegistryLoginRow {
   username: string;
   createdAt: number;
   updatedAt: number;
+}
+
+/** An order that came with a key of the client's. */
+export interface OrderKeyRow {
+  orgId: OrgId;
+  key: string;
+  /** Of the order: another under the same key is refused. */
+  digest: string;
+  /** What it makes, or made. */
+  subjectId: string;
+  /** What was answered, JSON; null until then. */
+  answer: string | null;
+  createdAt: number;
 }

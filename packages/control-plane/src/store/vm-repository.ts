@@ -28,6 +28,8 @@ export type VmChanges = Partial<
     | "services"
     | "sshKeys"
     | "autoResume"
+    | "startedAt"
+    | "lastActiveAt"
   >
 >;
 
@@ -141,6 +143,44 @@ export class VmRepository {
       .limit(limit)
       .execute();
     return rows.map((row) => parse(row));
+  }
+
+  /** Running VMs that nobody has used for as long as they may be idle. */
+  async listIdle(now: number, limit: number): Promise<VmRecord[]> {
+    const rows = await this.#db
+      .selectFrom("vms")
+      .selectAll()
+      .where("inactivityMs", ">", 0)
+      .where("status", "=", "running")
+      .where((eb) => eb(eb("lastActiveAt", "+", eb.ref("inactivityMs")), "<=", now))
+      .orderBy("lastActiveAt")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => parse(row));
+  }
+
+  /** VMs that have been paused for as long as they may be. */
+  async listPausedTooLong(now: number, limit: number): Promise<VmRecord[]> {
+    const rows = await this.#db
+      .selectFrom("vms")
+      .selectAll()
+      .where("autoDeleteMs", ">", 0)
+      .where("status", "=", "paused")
+      .where((eb) => eb(eb("pausedAt", "+", eb.ref("autoDeleteMs")), "<=", now))
+      .orderBy("pausedAt")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => parse(row));
+  }
+
+  /** Tells no listener: nothing that others keep of a VM depends on it. */
+  async noteActivity(id: VmId, at: number): Promise<void> {
+    await this.#db
+      .updateTable("vms")
+      .set({ lastActiveAt: at })
+      .where("id", "=", id)
+      .where((eb) => eb.or([eb("lastActiveAt", "is", null), eb("lastActiveAt", "<", at)]))
+      .execute();
   }
 
   /** As it was until now; `undefined` when there was no such row. */

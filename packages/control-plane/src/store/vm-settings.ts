@@ -19,6 +19,16 @@ export interface VmSettings {
   sshKeys: readonly VmSshKey[];
   /** Whether requests to its services wake it. */
   autoResume: boolean;
+  /** How long it may run unused before its time is over; 0: for ever. */
+  inactivityMs: number;
+  /** How long it may be paused before it is deleted; 0: for ever. */
+  autoDeleteMs: number;
+  /** Deleted where another would be paused for being idle. */
+  ephemeral: boolean;
+  /** Where commands run that say nothing of it; empty: where the API that is asked has them run. */
+  cwd: string;
+  /** The image of its root; empty: the base image. */
+  template: string;
 }
 
 /** The policy, and beside it how its writer would show it. Both change together. */
@@ -55,6 +65,11 @@ export interface SettingsRow {
   services: string;
   sshKeys: string;
   autoResume: 0 | 1;
+  inactivityMs: number;
+  autoDeleteMs: number;
+  ephemeral: 0 | 1;
+  cwd: string;
+  template: string;
 }
 
 interface Column<Value, Stored> {
@@ -86,6 +101,11 @@ const COLUMNS: { readonly [Name in keyof VmSettings]: Column<VmSettings[Name], S
   services: json(),
   sshKeys: json(),
   autoResume: FLAG,
+  inactivityMs: AS_IT_IS,
+  autoDeleteMs: AS_IT_IS,
+  ephemeral: FLAG,
+  cwd: AS_IT_IS,
+  template: AS_IT_IS,
 };
 
 export const SETTINGS = Object.keys(COLUMNS) as readonly (keyof VmSettings)[];

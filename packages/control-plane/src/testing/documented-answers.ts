@@ -1,4 +1,4 @@
-/** Checks answers against the committed openapi.json: status and error code documented, body as its schema says, no field undocumented. */
+/** Checks answers against an API's committed document: status and error code documented, body as its schema says, no field undocumented. */
 import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import type { ValidateFunction } from "ajv/dist/2020.js";
@@ -6,7 +6,7 @@ import type { ValidateFunction } from "ajv/dist/2020.js";
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type JsonObject = { [key: string]: Json };
 
-const DOCUMENT_URL = new URL("../../../contract/src/api/fastvm/openapi.json", import.meta.url);
+type Api = "fastvm" | "machines";
 
 interface AnswerToCheck {
   readonly method: string;
@@ -18,11 +18,17 @@ interface AnswerToCheck {
 }
 
 export class DocumentedAnswers {
-  static #instance: DocumentedAnswers | undefined;
+  static readonly #instances = new Map<Api, DocumentedAnswers>();
 
   /** One for all applications of a process: reading the document is the larger part of what an application costs a test. */
+  static of(api: Api): DocumentedAnswers {
+    const known = DocumentedAnswers.#instances.get(api) ?? new DocumentedAnswers(api);
+    DocumentedAnswers.#instances.set(api, known);
+    return known;
+  }
+
   static get shared(): DocumentedAnswers {
-    return (DocumentedAnswers.#instance ??= new DocumentedAnswers());
+    return DocumentedAnswers.of("fastvm");
   }
 
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true, formats: { "date-time": isTimestamp } });
@@ -32,10 +38,11 @@ export class DocumentedAnswers {
   /** By where their schema is: compiling one takes a millisecond and more, and ajv keeps whatever it ever compiled. */
   readonly #validators = new Map<string, ValidateFunction>();
 
-  private constructor() {
-    const document = JSON.parse(readFileSync(DOCUMENT_URL, "utf8")) as JsonObject;
+  private constructor(api: Api) {
+    const url = new URL(`../../../contract/src/api/${api}/openapi.json`, import.meta.url);
+    const document = JSON.parse(readFileSync(url, "utf8")) as JsonObject;
     this.#paths = object(document["paths"]);
-    this.#responses = object(object(document["components"])["responses"]);
+    this.#responses = object(object(document["components"])["responses"] ?? {});
     this.#ajv.addSchema(object(closeObjects(document)), "openapi");
   }
 

@@ -1,20 +1,24 @@
 /** Renders the table of operations as an OpenAPI 3.1 document. Schemas with a title become components. */
-import type { TSchema } from "typebox";
 import { errorCodesOf } from "./error-codes-of.ts";
 import { ERROR_CATALOGUE } from "../../errors/errors.ts";
 import { BODY_EXAMPLES, SCHEMA_EXAMPLES } from "./examples.ts";
 import { DEFAULT_PORT } from "../../limits.ts";
+import {
+  BYTES,
+  Components,
+  ERROR_CODES_KEYWORD,
+  isObject,
+  pathParameters,
+  queryParameters,
+  toJson,
+  type Json,
+  type JsonObject,
+} from "../openapi-parts.ts";
 import type { Operation } from "../operation.ts";
 import { OPERATIONS, type OperationId } from "./operations.ts";
 import { PATHS_BESIDE } from "./paths-beside.ts";
 import { ErrorBodySchema } from "./schemas/error-body.ts";
 import { DIALECTS } from "./schemas/firewall.ts";
-
-type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
-type JsonObject = { [key: string]: Json };
-
-/** On an error's answer: the codes that it may have, for whoever checks answers or writes pages. */
-const ERROR_CODES_KEYWORD = "x-error-codes";
 
 const MEANINGS: Readonly<Record<string, string>> = {
   200: "OK",
@@ -41,7 +45,7 @@ const SHOULD_RETRY = { "x-should-retry": { $ref: "#/components/headers/ShouldRet
 
 /** The document as plain JSON. */
 export function buildOpenapi(): JsonObject {
-  const components: JsonObject = {};
+  const components = new Components(component);
   const paths: Record<string, JsonObject> = {};
   for (const [operationId, operation] of Object.entries<Operation>(OPERATIONS)) {
     const path = (paths[operation.path] ??= {});
@@ -56,7 +60,6 @@ export function buildOpenapi(): JsonObject {
     NoKey: errorOf("Error: `unauthorized`", "unauthorized"),
     NoRight: errorOf("Error: `not_found`", "not_found"),
   };
-  const sorted = Object.fromEntries(Object.entries(components).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   return {
     openapi: "3.1.0",
     info: {
@@ -79,13 +82,10 @@ export function buildOpenapi(): JsonObject {
       },
       headers: HEADERS,
       responses,
-      schemas: sorted,
+      schemas: components.sorted(),
     },
   };
 }
-
-/** Of any number. */
-const BYTES = { "application/octet-stream": { schema: { type: "string", format: "binary" } } } as const;
 
 const HEADERS = {
   RequestId: {
@@ -100,7 +100,7 @@ const HEADERS = {
   },
 };
 
-function renderOperation(operationId: string, operation: Operation, components: JsonObject): JsonObject {
+function renderOperation(operationId: string, operation: Operation, components: Components): JsonObject {
   const parameters = [...pathParameters(operation.path), ...queryParameters(operation, components)];
   return {
     operationId,
@@ -118,7 +118,7 @@ function renderOperation(operationId: string, operation: Operation, components: 
 function requestBody(
   id: OperationId,
   { body, needsBody, bytes }: Operation,
-  components: JsonObject,
+  components: Components,
 ): JsonObject {
   if (bytes === "request") return { requestBody: { required: true, content: BYTES } };
   if (body === undefined) return {};
@@ -127,19 +127,19 @@ function requestBody(
   const required = needsBody === true || (Array.isArray(fields) && fields.length > 0);
   const example = BODY_EXAMPLES[id];
   const content = {
-    schema: extract(schema, components, true),
+    schema: components.extract(schema),
     ...(example === undefined ? {} : { example: example as JsonObject }),
   };
   return { requestBody: { required, content: { "application/json": content } } };
 }
 
-function renderResponses(operation: Operation, components: JsonObject): JsonObject {
+function renderResponses(operation: Operation, components: Components): JsonObject {
   const responses: JsonObject = {};
   for (const [status, schema] of Object.entries(operation.responses)) {
     const content: JsonObject = operation.bytes === "response" ? { ...BYTES } : {};
-    if (schema !== undefined) content["application/json"] = { schema: refer(schema, components) };
+    if (schema !== undefined) content["application/json"] = { schema: components.refer(schema) };
     if (operation.ndjson !== undefined) {
-      content["application/x-ndjson"] = { schema: refer(operation.ndjson, components) };
+      content["application/x-ndjson"] = { schema: components.refer(operation.ndjson) };
     }
     responses[status] = {
       description: MEANINGS[status] ?? "Success",
@@ -159,68 +159,18 @@ function renderResponses(operation: Operation, components: JsonObject): JsonObje
   return responses;
 }
 
-function errorResponse(components: JsonObject): JsonObject {
+function errorResponse(components: Components): JsonObject {
   return {
     headers: { ...REQUEST_ID, ...SHOULD_RETRY },
-    content: { "application/json": { schema: refer(ErrorBodySchema, components) } },
+    content: { "application/json": { schema: components.refer(ErrorBodySchema) } },
   };
 }
 
-function pathParameters(path: string): JsonObject[] {
-  return [...path.matchAll(/\{(\w+)\}/g)].map((match) => ({
-    name: match[1] ?? "",
-    in: "path",
-    required: true,
-    schema: { type: "string" },
-  }));
-}
-
-function queryParameters(operation: Operation, components: JsonObject): JsonObject[] {
-  if (operation.query === undefined) return [];
-  const schema = toJson(operation.query);
-  const properties = isObject(schema) && isObject(schema["properties"]) ? schema["properties"] : {};
-  const required = isObject(schema) && Array.isArray(schema["required"]) ? schema["required"] : [];
-  return Object.entries(properties).map(([name, property]) => ({
-    name,
-    in: "query",
-    ...(required.includes(name) ? { required: true } : {}),
-    schema: extract(property, components, true),
-  }));
-}
-
-function refer(schema: TSchema, components: JsonObject): Json {
-  return extract(toJson(schema), components, true);
-}
-
-/** TypeBox keeps its own marks in non-enumerable properties; JSON drops them. */
-function toJson(schema: TSchema): Json {
-  return JSON.parse(JSON.stringify(schema)) as Json;
-}
-
-/** Moves each titled schema to `components` and leaves a `$ref` in its place. */
-function extract(node: Json, components: JsonObject, mayRefer: boolean): Json {
-  if (Array.isArray(node)) return node.map((item: Json) => extract(item, components, true));
-  if (!isObject(node)) return node;
-  const title = node["title"];
-  if (mayRefer && typeof title === "string") {
-    components[title] ??= component(title, node, components);
-    const reference = { $ref: `#/components/schemas/${title}` };
-    return Array.isArray(node["type"]) ? { anyOf: [reference, { type: "null" }] } : reference;
-  }
-  return Object.fromEntries(
-    Object.entries(node).map(([key, value]) => [key, extract(value, components, true)]),
-  );
-}
-
-function component(title: string, node: JsonObject, components: JsonObject): Json {
+/** Schemas of several dialects are one component with all of them. */
+function component(title: string, node: JsonObject, extractInto: (node: Json) => Json): Json {
   const dialects = DIALECTS[title];
-  if (dialects !== undefined)
-    return extract({ ...(toJson(dialects) as JsonObject), title }, components, false);
+  if (dialects !== undefined) return extractInto({ ...(toJson(dialects) as JsonObject), title });
   const example = SCHEMA_EXAMPLES[title];
   const examples = example === undefined ? {} : { examples: [example as Json] };
-  return { ...(extract(node, components, false) as JsonObject), ...examples };
-}
-
-function isObject(node: Json | undefined): node is JsonObject {
-  return typeof node === "object" && node !== null && !Array.isArray(node);
+  return { ...(extractInto(node) as JsonObject), ...examples };
 }

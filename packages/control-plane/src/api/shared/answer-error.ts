@@ -15,7 +15,7 @@ export interface RenderedError {
 export type RenderError = (error: FastvmError, requestId: string) => RenderedError;
 
 /** That of the API which the request is for. */
-export type RendererOf = (request: Pick<FastifyRequest, "headers">) => RenderError;
+export type RendererOf = (request: Pick<FastifyRequest, "headers" | "url">) => RenderError;
 
 /** For all routes of a scope. */
 export function answerErrors(scope: FastifyInstance, log: Log, rendererOf: RendererOf): void {

@@ -12,6 +12,8 @@ export interface ApiDialect {
   /** Its keys are for it alone. */
   readonly name: ApiName;
   readonly operations: OperationTable;
+  /** Below it all of the API is reached once more, whatever paths others have at the root. */
+  readonly basePath?: string;
   /** The key that a request comes with, wherever this API's clients put it. */
   presentedKey(headers: IncomingHttpHeaders): string | undefined;
   readonly renderError: RenderError;

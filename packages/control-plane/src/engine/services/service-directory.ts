@@ -6,6 +6,7 @@ import type { CallOptions, CredentialCheck, ServiceDirectory, ServiceLookup, VmI
 import type { VmRecord } from "../../store/vm-repository.ts";
 import { KnownKeys } from "./known-keys.ts";
 import { wakeVm } from "./wake-vm.ts";
+import type { Parts } from "../context.ts";
 import type { StartVmContext } from "../vms/start-order.ts";
 
 /** How old a record may be that another process has changed. */
@@ -19,13 +20,13 @@ interface Kept {
 }
 
 export class StoreServiceDirectory implements ServiceDirectory {
-  readonly #ctx: StartVmContext;
+  readonly #ctx: StartVmContext & Parts<"activity">;
   readonly #keys: KnownKeys;
   readonly #kept = new Map<VmId, Kept>();
   /** Counts changes: what was read before one must not be kept after it. */
   #changes = 0;
 
-  constructor(ctx: StartVmContext) {
+  constructor(ctx: StartVmContext & Parts<"activity">) {
     this.#ctx = ctx;
     this.#keys = new KnownKeys(ctx);
     ctx.store.onVmChange((vmId) => {
@@ -39,6 +40,7 @@ export class StoreServiceDirectory implements ServiceDirectory {
     if (vm === undefined) return { kind: "unknown_vm" };
     const service = vm.services.find((candidate) => candidate.name === name);
     if (service === undefined) return { kind: "unknown_service" };
+    this.#ctx.activity.notice(vmId);
     const { port, h2c } = service;
     return { kind: "known", port, h2c, status: vm.status, autoResume: vm.autoResume };
   }

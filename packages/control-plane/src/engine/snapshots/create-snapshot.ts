@@ -14,6 +14,7 @@ import type { VmRecord } from "../../store/vm-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
 import type { Parts } from "../context.ts";
 import { reasonOf } from "../failure.ts";
+import { takeOrderKey, type OrderKey } from "../orders/order-keys.ts";
 import { reserveSnapshotQuota } from "../placement/reservation.ts";
 import { recordSnapshotEvent } from "./snapshot-events.ts";
 import { inherit } from "../vms/inherit.ts";
@@ -27,18 +28,25 @@ export interface MadeSnapshot {
   readonly reclaimedBytes?: number | undefined;
 }
 
+export interface CreateSnapshotOptions extends SnapshotOptions {
+  /** The client's own: however often the order comes, one snapshot is made. */
+  readonly key?: OrderKey | undefined;
+}
+
 /** Resolves when the snapshot is durable. `name` is normalised; empty for the default. */
 export async function createSnapshot(
   ctx: CreateSnapshotContext,
   caller: Caller,
   vm: VmRecord,
   name: string,
-  options: SnapshotOptions,
+  { key, ...options }: CreateSnapshotOptions,
 ): Promise<MadeSnapshot> {
   const snapshotId = newSnapshotId();
   const { snapshot, captured } = await ctx.inflight.hold(snapshotId, async () => {
     const found = await ctx.store.transaction(
-      (records) => insertOrFind(ctx, records, caller, vm, snapshotId, name),
+      async (records) =>
+        (await findEarlier(ctx, records, caller, key, snapshotId)) ??
+        (await insertOrFind(ctx, records, caller, vm, snapshotId, name)),
       "process",
     );
     const isNew = found.id === snapshotId;
@@ -55,6 +63,23 @@ export async function createSnapshot(
   const now = await ctx.store.snapshots.get(snapshot.id);
   if (now === undefined) throw new FastvmError("capture_failed");
   return { snapshot: now };
+}
+
+/** The snapshot that the same order made before. */
+async function findEarlier(
+  ctx: Parts<"clock">,
+  records: Records,
+  caller: Caller,
+  key: OrderKey | undefined,
+  snapshotId: SnapshotId,
+): Promise<SnapshotRecord | undefined> {
+  if (key === undefined) return undefined;
+  const isThere = async (id: string) => (await records.snapshots.get(id as SnapshotId)) !== undefined;
+  const taken = await takeOrderKey(records, caller, key, snapshotId, ctx.clock.now(), isThere);
+  if (taken.kind === "ours") return undefined;
+  const earlier = await records.snapshots.get(taken.subjectId as SnapshotId);
+  if (earlier !== undefined) return earlier;
+  throw new FastvmError("conflict", "what this order made was deleted meanwhile");
 }
 
 async function insertOrFind(

@@ -1,9 +1,9 @@
 /** Snapshots by what their callers call them, as VMs are. */
-import type { SnapshotId, SnapshotOptions } from "@fastvm/contract";
+import type { SnapshotId } from "@fastvm/contract";
 import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
 import { findSnapshot, findVm } from "../find.ts";
-import { createSnapshot, type MadeSnapshot } from "./create-snapshot.ts";
+import { createSnapshot, type CreateSnapshotOptions, type MadeSnapshot } from "./create-snapshot.ts";
 import { deleteSnapshot, type DeleteSnapshotContext } from "./delete-snapshot.ts";
 import { renameSnapshot } from "./rename-snapshot.ts";
 
@@ -28,7 +28,7 @@ export class Snapshots {
     caller: Caller,
     vm: string,
     name: string,
-    options: SnapshotOptions = {},
+    options: CreateSnapshotOptions = {},
   ): Promise<MadeSnapshot> {
     return createSnapshot(this.#ctx, caller, await findVm(this.#ctx, caller, vm), name, options);
   }

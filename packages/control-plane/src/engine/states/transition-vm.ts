@@ -25,6 +25,10 @@ export async function transitionVm(
   if (before === undefined || !transition.from.includes(before.status)) return undefined;
   const after = await records.vms.changeStatus(vmId, before.status, transition.to, {
     statusReason: change.reason ?? null,
+    // One that could not be paused runs on.
+    ...(transition.to === "running" && before.status !== "pausing"
+      ? { startedAt: change.at, lastActiveAt: change.at }
+      : {}),
     ...change.changes,
   });
   if (after === undefined) return undefined;

@@ -12,6 +12,7 @@ import {
 import type { Records } from "../../store/records.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
+import { takeOrderKey, type OrderKey } from "../orders/order-keys.ts";
 import { catchUp } from "./catch-up.ts";
 import type { OwedContext } from "../owed/tell-owed.ts";
 import type { Parts } from "../context.ts";
@@ -31,6 +32,8 @@ export interface ForkOrder {
   readonly names: readonly string[];
   /** What the children do not have as the source has it. */
   readonly settings: Pick<SettingsChanges, "metadata" | "network">;
+  /** The client's own, for an order of one child: however often it comes, one is made. */
+  readonly key?: OrderKey | undefined;
 }
 
 export type ForkOutcome = { readonly vm: VmRecord } | { readonly error: unknown };
@@ -53,14 +56,44 @@ export async function forkVm(
   const ids = Array.from({ length: order.count }, newVmId);
   const { forked } = await ctx.inflight.holdAll(ids, async () => {
     const children = await ctx.store.transaction(
-      (records) => insertChildren(ctx, records, caller, source, order, ids, capacity),
+      async (records) =>
+        (await findEarlier(ctx, records, caller, order, ids)) ??
+        (await insertChildren(ctx, records, caller, source, order, ids, capacity)),
       "process",
     );
+    const [first] = children;
+    if (first !== undefined && first.id !== ids[0]) return { forked: earlierFork(ctx, first.id) };
     const started = startChildren(ctx, source, children, actorOf(caller));
     for (const id of ids) void ctx.inflight.start(id, "fork", () => started);
     return { forked: started };
   });
   return forked;
+}
+
+/** The child that the same order made before. */
+async function findEarlier(
+  ctx: Parts<"clock">,
+  records: Records,
+  caller: Caller,
+  { key }: ForkOrder,
+  [id]: readonly VmId[],
+): Promise<readonly VmRecord[] | undefined> {
+  if (key === undefined || id === undefined) return undefined;
+  const isThere = async (subject: string) => (await records.vms.get(subject as VmId)) !== undefined;
+  const taken = await takeOrderKey(records, caller, key, id, ctx.clock.now(), isThere);
+  if (taken.kind === "ours") return undefined;
+  const earlier = await records.vms.get(taken.subjectId as VmId);
+  if (earlier !== undefined) return [earlier];
+  throw new FastvmError("conflict", "what this order made was deleted meanwhile");
+}
+
+/** What the capture cost was told to whoever asked first. */
+async function earlierFork(ctx: Parts<"inflight" | "store">, vmId: VmId): Promise<ForkedVms> {
+  await ctx.inflight.join(vmId, "fork");
+  const now = await ctx.store.vms.get(vmId);
+  const child =
+    now === undefined ? { error: new FastvmError("launch_failed", "the fork failed") } : { vm: now };
+  return { children: [child], pauseMs: 0, dirtyBytes: 0, tracking: undefined };
 }
 
 async function startChildren(

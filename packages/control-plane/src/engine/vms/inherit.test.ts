@@ -22,6 +22,11 @@ const WRITTEN: VmSettings = {
   services: [{ name: "web", port: 8080, h2c: true }],
   sshKeys: [{ publicKey: "ssh-ed25519 A", fingerprint: "SHA256:a", createdAt: 1, name: "key" }],
   autoResume: true,
+  inactivityMs: 60_000,
+  autoDeleteMs: 3_600_000,
+  ephemeral: true,
+  cwd: "/srv",
+  template: "docker.io/library/python:3.13-slim",
 };
 
 let api: TestApp;

@@ -27,5 +27,10 @@ export function settingsOfMachine(machine: MachineType): VmSettings {
     services: [],
     sshKeys: [],
     autoResume: false,
+    inactivityMs: 0,
+    autoDeleteMs: 0,
+    ephemeral: false,
+    cwd: "",
+    template: "",
   };
 }

@@ -17,7 +17,10 @@ import type { Records } from "../../store/records.ts";
 import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
+import { takeOrderKey, type OrderKey } from "../orders/order-keys.ts";
+import { requireVm } from "../states/wrong-state.ts";
 import { catchUp } from "./catch-up.ts";
+import { deleteVm, type DeleteVmContext } from "./delete.ts";
 import type { Parts } from "../context.ts";
 import { reasonOf } from "../failure.ts";
 import { mustQueue, reserveQuota } from "../placement/reservation.ts";
@@ -38,10 +41,12 @@ export interface LaunchOrder {
   /** Normalised; empty for the default. */
   readonly name: string;
   /** What the VM does not have as its source has it. */
-  readonly settings: Pick<SettingsChanges, "diskGib" | "metadata" | "envVars" | "network" | "autoResume">;
+  readonly settings: Omit<SettingsChanges, "machineName" | "cpu" | "memoryMib" | "template">;
   readonly ttl: Ttl | undefined;
   /** By which the VM is found again when the same order comes once more. */
   readonly repeatKey: string | null;
+  /** The client's own: however often the order comes, one VM is made. */
+  readonly key?: OrderKey | undefined;
 }
 
 type LaunchSource =
@@ -66,7 +71,7 @@ interface Launch {
 
 /** Resolves to the VM in `running`, or in `provisioning` when it waits for room or takes long. */
 export async function launchVm(
-  ctx: StartVmContext,
+  ctx: StartVmContext & DeleteVmContext,
   caller: Caller,
   order: LaunchOrder,
   { signal, onRecorded }: LaunchOptions = {},
@@ -77,10 +82,15 @@ export async function launchVm(
   signal?.throwIfAborted();
   const vmId = newVmId();
   const { vm, running } = await ctx.inflight.hold(vmId, async () => {
-    const inserted = await ctx.store.transaction(
-      (records) => insertVm(ctx, records, caller, launch, vmId, capacity),
-      "process",
-    );
+    let replaced: VmRecord | undefined;
+    const inserted = await ctx.store.transaction(async (records) => {
+      const found = await takeKey(ctx, records, caller, launch.order, vmId);
+      if (found?.kind === "earlier") return found.vm;
+      replaced = found?.vm;
+      return insertVm(ctx, records, caller, launch, vmId, capacity);
+    }, "process");
+    if (inserted.id !== vmId) return { vm: inserted, running: earlierLaunch(ctx, inserted.id) };
+    if (replaced !== undefined) await forgetReplaced(ctx, replaced, actorOf(caller));
     await step("control.launch.recorded");
     onRecorded?.(vmId);
     const isQueued = inserted.queuedAt !== null;
@@ -91,10 +101,23 @@ export async function launchVm(
   return vm;
 }
 
+/** The VM that the same order made before, when it has come to run or to wait for room. */
+async function earlierLaunch(ctx: Parts<"inflight" | "store">, vmId: VmId): Promise<VmRecord> {
+  await ctx.inflight.join(vmId, "launch");
+  const now = await requireVm(ctx, vmId);
+  if (isFailedStart(now)) throw new FastvmError("launch_failed", now.statusReason ?? undefined);
+  return now;
+}
+
+function isFailedStart({ status, startedAt }: VmRecord): boolean {
+  return status === "error" && startedAt === null;
+}
+
 async function findSource(ctx: Parts<"store">, caller: Caller, order: LaunchOrder): Promise<Launch> {
   const { source, settings } = order;
   if (source.kind === "machine") {
-    const own = inherit(settingsOfMachine(source.machine), settings);
+    const made = { ...settingsOfMachine(source.machine), template: source.image ?? "" };
+    const own = inherit(made, settings);
     return { order, snapshot: undefined, settings: own };
   }
   const snapshot = await findSnapshot(ctx, caller, source.reference);
@@ -137,6 +160,40 @@ function assertDiskFits({ settings: { diskGib }, snapshot }: Launch, capacity: W
     `diskGib is ${diskGib}; this host's disk has ${hostGib} GiB in all, and gives a VM up to ${largestGib}`,
     { field: "diskGib" },
   );
+}
+
+/** What the same order made before: to be answered with, or one that never came to run, which the new one replaces. */
+async function takeKey(
+  ctx: Parts<"clock">,
+  records: Records,
+  caller: Caller,
+  { key }: LaunchOrder,
+  vmId: VmId,
+): Promise<{ readonly kind: "earlier" | "replaced"; readonly vm: VmRecord } | undefined> {
+  if (key === undefined) return undefined;
+  let vm: VmRecord | undefined;
+  const isMade = async (id: string) => {
+    vm = await records.vms.get(id as VmId);
+    return vm !== undefined && !isFailedStart(vm);
+  };
+  const taken = await takeOrderKey(records, caller, key, vmId, ctx.clock.now(), isMade);
+  if (taken.kind === "ours") return vm && { kind: "replaced", vm };
+  const earlier = await records.vms.get(taken.subjectId as VmId);
+  if (earlier !== undefined) return { kind: "earlier", vm: earlier };
+  throw new FastvmError("conflict", "what this order made was deleted meanwhile");
+}
+
+/** Its failure was told, or its start was cut. */
+async function forgetReplaced(
+  ctx: DeleteVmContext & Parts<"log">,
+  vm: VmRecord,
+  actor: string,
+): Promise<void> {
+  try {
+    await deleteVm(ctx, vm, actor);
+  } catch (error) {
+    ctx.log.warn({ err: error, vmId: vm.id }, "a VM that another takes the place of could not be deleted");
+  }
 }
 
 async function insertVm(

@@ -36,5 +36,7 @@ export function newVmRecord(vm: NewVm): VmRecord {
     queuedAt: null,
     ...initialTtl(vm.ttl),
     requestFingerprint: vm.repeatKey,
+    startedAt: null,
+    lastActiveAt: null,
   };
 }

@@ -95,22 +95,21 @@ export class Vms {
   }
 
   async change(caller: Caller, reference: string, { ttl, ...changes }: VmChange): Promise<VmRecord> {
-    const { clock } = this.#ctx;
-    const withTtl = (vm: VmRecord): VmChanges =>
-      ttl === undefined ? changes : { ...changes, ...replaceTtl(vm, ttl, clock.now()) };
-    const owes = ttl === undefined ? undefined : DEADLINE.kind;
-    const changed = await changeVm(this.#ctx, caller, reference, withTtl, owes);
-    if (ttl !== undefined) await tellOwed(this.#ctx, [DEADLINE], changed.id);
-    return changed;
+    if (ttl === undefined) return changeVm(this.#ctx, caller, reference, () => changes);
+    return this.#changeDeadline(caller, reference, (vm, now) => ({
+      ...changes,
+      ...replaceTtl(vm, ttl, now),
+    }));
+  }
+
+  /** A time to live from now on, which what is there may decide. */
+  async renewTtl(caller: Caller, reference: string, renew: (vm: VmRecord) => Ttl): Promise<VmRecord> {
+    return this.#changeDeadline(caller, reference, (vm, now) => replaceTtl(vm, renew(vm), now));
   }
 
   /** The same time to live from its start. */
   async refreshTtl(caller: Caller, reference: string): Promise<VmRecord> {
-    const { clock } = this.#ctx;
-    const refresh = (vm: VmRecord): VmChanges => refreshTtl(vm, clock.now());
-    const refreshed = await changeVm(this.#ctx, caller, reference, refresh, DEADLINE.kind);
-    await tellOwed(this.#ctx, [DEADLINE], refreshed.id);
-    return refreshed;
+    return this.#changeDeadline(caller, reference, refreshTtl);
   }
 
   async figures(caller: Caller, reference: string): Promise<VmFigures> {
@@ -126,5 +125,22 @@ export class Vms {
   async log(caller: Caller, reference: string): Promise<VmLog | undefined> {
     const { id } = await this.get(caller, reference);
     return ofWorker(() => this.#ctx.worker.consoleLog(id));
+  }
+
+  async #changeDeadline(
+    caller: Caller,
+    reference: string,
+    change: (vm: VmRecord, now: number) => VmChanges,
+  ): Promise<VmRecord> {
+    const { clock } = this.#ctx;
+    const changed = await changeVm(
+      this.#ctx,
+      caller,
+      reference,
+      (vm) => change(vm, clock.now()),
+      DEADLINE.kind,
+    );
+    await tellOwed(this.#ctx, [DEADLINE], changed.id);
+    return changed;
   }
 }

@@ -1,0 +1,49 @@
+/** What this API calls the failures of the catalogue, and which of them an operation can answer. */
+import type { ApiErrorCode, ErrorCode } from "../../errors/errors.ts";
+import type { Operation } from "../operation.ts";
+
+const NAMES: Partial<Record<ErrorCode, string>> = {
+  malformed_json: "invalid_request",
+  body_too_large: "invalid_request",
+  vm_wrong_state: "machine_not_ready",
+  snapshot_wrong_state: "conflict",
+  snapshot_incompatible: "incompatible_snapshot",
+  out_of_capacity: "capacity_exceeded",
+};
+
+/** Where the field says more than the code. */
+const NAMES_BY_FIELD: Partial<Record<ErrorCode, Readonly<Record<string, string>>>> = {
+  not_found: { vm: "machine_not_found", snapshot: "snapshot_not_found", template: "template_not_found" },
+  invalid_request: { fields: "invalid_fields" },
+};
+
+export function machineErrorCode(code: ErrorCode, field: string | undefined): string {
+  return NAMES_BY_FIELD[code]?.[field ?? ""] ?? NAMES[code] ?? code;
+}
+
+/** All that a failure can be called. */
+export function machineErrorCodes(code: ErrorCode): readonly string[] {
+  return [...new Set([NAMES[code] ?? code, ...Object.values(NAMES_BY_FIELD[code] ?? {})])];
+}
+
+const COMMON = [
+  "invalid_request",
+  "internal",
+  "unauthorized",
+  "database_unavailable",
+  "out_of_disk",
+] as const;
+const WITH_BODY = ["malformed_json", "body_too_large"] as const;
+const WITH_KEY = ["conflict"] as const;
+
+export function machineErrorsOf(operation: Operation): readonly ApiErrorCode[] {
+  const refers = operation.path.includes("{") || operation.body !== undefined;
+  return [
+    ...new Set<ApiErrorCode>([
+      ...COMMON,
+      ...(operation.method === "GET" ? [] : [...WITH_BODY, ...WITH_KEY]),
+      ...(refers ? (["not_found"] as const) : []),
+      ...operation.errors,
+    ]),
+  ];
+}

@@ -1,0 +1,96 @@
+/**
+ * Names of machines and snapshots, which are those of the engine's VMs and snapshots written anew: nothing need be kept of them.
+ *
+ *     mch_<32 hex>          the VM of that id, in its first life
+ *     mch_<32 hex>_<n>      in its nth: each resume begins an execution with an id of its own, and the earlier ones lead to it
+ *     snap_<32 hex>         a snapshot: machines are created from it
+ *     snap_<32 hex>_p<n>    the VM's nth pause: it is resumed
+ */
+import { FastvmError, type SnapshotId, type VmId } from "@fastvm/contract";
+import type { Caller, Engine, SnapshotRecord, VmRecord } from "../../engine/engine.ts";
+
+const MACHINE = /^mch_([0-9a-f]{32})(?:_([1-9]\d{0,8}))?$/;
+const SNAPSHOT = /^snap_([0-9a-f]{32})$/;
+const PAUSE = /^snap_([0-9a-f]{32})_p([1-9]\d{0,8})$/;
+
+/** Errors quote what they did not find, but not all of it. */
+const MAX_QUOTED = 80;
+
+export function machineId({ id, generation }: Pick<VmRecord, "id" | "generation">): string {
+  return `${firstMachineId(id)}${generation > 1 ? `_${generation}` : ""}`;
+}
+
+/** Of the VM's first execution, which leads to whatever it runs as now. */
+export function firstMachineId(id: string): string {
+  return `mch_${id.replaceAll("-", "")}`;
+}
+
+export function snapshotId({ id }: Pick<SnapshotRecord, "id">): string {
+  return `snap_${id.replaceAll("-", "")}`;
+}
+
+export function pauseId({ id, pauseCount }: Pick<VmRecord, "id" | "pauseCount">): string {
+  return `snap_${id.replaceAll("-", "")}_p${pauseCount}`;
+}
+
+type Engines = Pick<Engine, "vms" | "snapshots">;
+
+/** By any id that the machine has or had. */
+export async function findMachine({ vms }: Engines, caller: Caller, id: string): Promise<VmRecord> {
+  const [, hex, generation = "1"] = MACHINE.exec(id) ?? [];
+  const vm = hex === undefined ? undefined : await orNone(vms.get(caller, uuidOf(hex)));
+  if (vm === undefined || Number(generation) > vm.generation) throw notFound("machine", id, "vm");
+  return vm;
+}
+
+/** The machine of a pause, as long as no later pause took its place; one that was resumed meanwhile runs. */
+export async function findPaused({ vms }: Engines, caller: Caller, id: string): Promise<VmRecord> {
+  const [, hex, pause] = PAUSE.exec(id) ?? [];
+  const vm = hex === undefined ? undefined : await orNone(vms.get(caller, uuidOf(hex)));
+  if (vm === undefined || Number(pause) !== vm.pauseCount) throw notFound("snapshot", id, "snapshot");
+  return vm;
+}
+
+export async function findReusable(
+  { snapshots }: Engines,
+  caller: Caller,
+  id: string,
+): Promise<SnapshotRecord> {
+  const [, hex] = SNAPSHOT.exec(id) ?? [];
+  const found = hex === undefined ? undefined : await orNone(snapshots.get(caller, uuidOf(hex)));
+  if (found === undefined) throw notFound("snapshot", id, "snapshot");
+  return found;
+}
+
+export function isReusable(id: string): boolean {
+  return SNAPSHOT.test(id);
+}
+
+export function isPause(id: string): boolean {
+  return PAUSE.test(id);
+}
+
+/** The VM that an id names, whether there is one or not. */
+export function vmIdOf(id: string): VmId | undefined {
+  const [, hex] = MACHINE.exec(id) ?? [];
+  return hex === undefined ? undefined : (uuidOf(hex) as VmId);
+}
+
+function uuidOf(hex: string): VmId | SnapshotId {
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-") as VmId | SnapshotId;
+}
+
+async function orNone<T>(found: Promise<T>): Promise<T | undefined> {
+  try {
+    return await found;
+  } catch (error) {
+    if (error instanceof FastvmError && error.code === "not_found") return undefined;
+    throw error;
+  }
+}
+
+function notFound(what: string, id: string, field: string): FastvmError {
+  return new FastvmError("not_found", `no ${what} has the id ${JSON.stringify(id.slice(0, MAX_QUOTED))}`, {
+    field,
+  });
+}

@@ -1,0 +1,113 @@
+/**
+ * Two organisations, operation by operation: what one has, the other neither sees nor changes. The cases are keyed by operation, so that
+ * one which is added without a case fails the compiler and the first test.
+ */
+import { MACHINE_OPERATIONS, type MachineOperationId, type Operation } from "@fastvm/contract";
+import { describe, expect, test } from "vitest";
+import { machinesApp, type MachinesApp } from "../../../testing/machines-app.ts";
+
+/** In whatever the other organisation must not see. */
+const MARK = "private-7f3a";
+
+interface Things {
+  readonly machine: string;
+  readonly paused: string;
+  readonly pause: string;
+  readonly snapshot: string;
+}
+
+/** `hidden`: 404, as for what does not exist. `elsewhere`: so, by a reference in the body. `empty`: a list without anything. */
+type Sight = "hidden" | "elsewhere" | "empty";
+
+interface Case {
+  readonly sight: Sight;
+  readonly body?: (things: Things) => object;
+  /** What stands in the path for the machine; default: the one that runs. */
+  readonly named?: readonly (keyof Things)[];
+}
+
+const hidden = (rest: Omit<Case, "sight"> = {}): Case => ({ sight: "hidden", ...rest });
+
+const CASES: Record<MachineOperationId, Case> = {
+  createMachine: { sight: "elsewhere", body: ({ snapshot }) => ({ snapshot_id: snapshot }) },
+  listMachines: { sight: "empty" },
+  getMachine: hidden(),
+  destroyMachine: hidden(),
+  setMachineTimeout: hidden({ body: () => ({ timeout_ms: 1 }) }),
+  hibernateMachine: hidden(),
+  pauseMachine: hidden(),
+  resumeMachine: hidden({ named: ["pause", "paused"] }),
+  forkMachine: hidden(),
+  createMachineSnapshot: hidden(),
+  listMachineSnapshots: { sight: "empty" },
+  getMachineSnapshot: hidden({ named: ["snapshot", "pause"] }),
+  deleteMachineSnapshot: hidden({ named: ["snapshot"] }),
+};
+
+async function fill(api: MachinesApp): Promise<Things> {
+  const marked = { metadata: { mark: MARK }, envs: { MARK }, template: MARK };
+  const { id: machine } = await api.ok("POST /v1/machines", marked);
+  const { id: paused } = await api.ok("POST /v1/machines", marked);
+  const { id: pause } = await api.ok(`POST /v1/machines/${paused}/hibernate`);
+  const { id: snapshot } = await api.ok(`POST /v1/machines/${machine}/snapshots`, {}, { once: MARK });
+  return { machine, paused, pause, snapshot };
+}
+
+/** All that the first organisation sees, and what happened to it. */
+async function everythingOf(api: MachinesApp): Promise<unknown> {
+  const paths = ["machines?fields=id,status,metadata,timeout_at", "snapshots"];
+  const answers = await Promise.all(paths.map((path) => api.ok(`GET /v1/${path}`)));
+  const events = await api.fastvm.store.events.after(api.fastvm.orgId, 0, 1000);
+  return { answers, events, worker: [...api.fastvm.worker.calls] };
+}
+
+const routeOf = ({ method, path }: Operation, id: string, base: string) =>
+  `${method} ${base}${path.replaceAll(/\{\w+\}/g, id)}`;
+
+test("every operation has its case", () => {
+  expect(Object.keys(CASES).toSorted()).toEqual(Object.keys(MACHINE_OPERATIONS).toSorted());
+  for (const [id, { sight }] of Object.entries(CASES)) {
+    const { path }: Operation = MACHINE_OPERATIONS[id as MachineOperationId];
+    expect(path.includes("{"), id).toBe(sight === "hidden");
+  }
+});
+
+describe("what one organisation has", () => {
+  test.each(Object.keys(CASES) as MachineOperationId[])("is not there for another: %s", async (id) => {
+    const { sight, body, named = ["machine"] } = CASES[id];
+    const operation: Operation = MACHINE_OPERATIONS[id];
+    await using api = await machinesApp();
+    const things = await fill(api);
+    const before = await everythingOf(api);
+    for (const name of named) {
+      for (const base of ["", "/nullspace"]) {
+        const route = routeOf(operation, things[name], base);
+        const answer = await api.call(route, body?.(things), { key: api.otherKey });
+        expect(answer.status, answer.text).toBe(sight === "empty" ? 200 : 404);
+        expect(answer.text).not.toContain(MARK);
+        if (sight === "empty") expect([[], { snapshots: [] }]).toContainEqual(answer.body);
+        else expect(answer.body.code).toMatch(/^(machine|snapshot)_not_found$/);
+      }
+    }
+    expect(await everythingOf(api)).toEqual(before);
+    // The owner's same call succeeds, so the refusals were for who asked and not for what.
+    const owned = await api.call(routeOf(operation, things[named[0] ?? "machine"], ""), body?.(things));
+    expect(owned.status, owned.text).toBeLessThan(300);
+  });
+
+  test("is found by none of a list's filters", async () => {
+    await using api = await machinesApp();
+    await fill(api);
+    for (const query of ["state=running", `template=${MARK}`, `metadata={"mark":"${MARK}"}`, "limit=1"]) {
+      const found = await api.ok(`GET /v1/machines?${query}`, undefined, { key: api.otherKey });
+      expect(found).toEqual({ machines: [], next_token: null });
+    }
+  });
+
+  test("is not what another's order under the same key gets", async () => {
+    await using api = await machinesApp();
+    const { machine } = await fill(api);
+    const route = `POST /v1/machines/${machine}/snapshots`;
+    expect((await api.call(route, {}, { once: MARK, key: api.otherKey })).status).toBe(404);
+  });
+});

@@ -1,0 +1,23 @@
+/** Every route, by name. */
+import type { MachinesScope } from "../machines-scope.ts";
+import { registerCreateMachine } from "./machines/create.ts";
+import { registerDestroyMachine } from "./machines/destroy.ts";
+import { registerForkMachine } from "./machines/fork.ts";
+import { registerGetMachine } from "./machines/get.ts";
+import { registerHibernateMachine } from "./machines/hibernate.ts";
+import { registerListMachines } from "./machines/list.ts";
+import { registerResumeMachine } from "./machines/resume.ts";
+import { registerSetTimeout } from "./machines/timeout.ts";
+import { registerSnapshots } from "./snapshots/snapshots.ts";
+
+export function registerRoutes(api: MachinesScope): void {
+  registerCreateMachine(api);
+  registerListMachines(api);
+  registerGetMachine(api);
+  registerDestroyMachine(api);
+  registerSetTimeout(api);
+  registerHibernateMachine(api);
+  registerResumeMachine(api);
+  registerForkMachine(api);
+  registerSnapshots(api);
+}

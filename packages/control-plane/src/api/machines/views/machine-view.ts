@@ -1,0 +1,46 @@
+/** A VM as this API shows it. */
+import type { Machine } from "@fastvm/contract";
+import type { ActivityClock, VmRecord } from "../../../engine/engine.ts";
+import { machineId, pauseId } from "../ids.ts";
+import { WORKSPACE } from "../working-dir.ts";
+import { instantOf } from "./instant.ts";
+import { remainingMs, runningUntil, timeoutActionOf } from "./lease-view.ts";
+import { machineState } from "./machine-state.ts";
+
+export const BASE_TEMPLATE = "base";
+
+interface Seen {
+  readonly now: number;
+  readonly activity: Pick<ActivityClock, "lastUsed">;
+}
+
+export function machineView(vm: VmRecord, { now, activity }: Seen): Machine {
+  const until = instantOf(runningUntil(vm));
+  return {
+    id: machineId(vm),
+    status: machineState(vm.status),
+    config: { vcpus: vm.cpu, memory_mb: vm.memoryMib, disk_mb: vm.diskGib * 1024 },
+    template: templateOf(vm),
+    metadata: vm.metadata,
+    created_at: instantOf(vm.createdAt),
+    started_at: instantOf(vm.startedAt),
+    timeout_ms: vm.ttlSeconds === null ? null : vm.ttlSeconds * 1000,
+    timeout_at: until,
+    expires_at: until,
+    timeout_action: vm.ttlAction === null ? null : timeoutActionOf(vm.ttlAction),
+    cwd: vm.cwd === "" ? WORKSPACE : vm.cwd,
+    snapshot_id: vm.status === "paused" ? pauseId(vm) : null,
+    traffic_access_token: null,
+    status_reason: vm.statusReason,
+    remaining_ms: remainingMs(vm, now),
+    last_active_at: instantOf(activity.lastUsed(vm.id, vm.lastActiveAt)),
+    inactivity_timeout_ms: vm.inactivityMs === 0 ? null : vm.inactivityMs,
+    auto_delete_after_ms: vm.autoDeleteMs === 0 ? null : vm.autoDeleteMs,
+    auto_resume: vm.autoResume,
+    ephemeral: vm.ephemeral,
+  };
+}
+
+export function templateOf({ template }: Pick<VmRecord, "template">): string {
+  return template === "" ? BASE_TEMPLATE : template;
+}

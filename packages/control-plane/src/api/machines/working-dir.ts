@@ -1,0 +1,27 @@
+/** Where commands run, and the part of the work tree that is ours. */
+import { posix } from "node:path";
+import { FastvmError } from "@fastvm/contract";
+
+/** The work tree of machines whose creator says nothing of it. */
+export const WORKSPACE = "/workspace";
+const RESERVED = `${WORKSPACE}/.nullspace`;
+
+/** Normalised. Throws `invalid_request` for what is relative or reserved. */
+export function workingDir(path: string, field: string): string {
+  if (!path.startsWith("/")) throw invalid(field, "must be absolute");
+  if (path.includes("\0")) throw invalid(field, "may not contain NUL");
+  const normal = posix.normalize(path).replace(/(?<=.)\/$/, "");
+  refuseReserved(normal, field);
+  return normal;
+}
+
+function refuseReserved(path: string, field: string): void {
+  const normal = posix.normalize(path);
+  if (normal === RESERVED || normal.startsWith(`${RESERVED}/`)) {
+    throw invalid(field, `may not be in ${RESERVED}, which is reserved`);
+  }
+}
+
+function invalid(field: string, rule: string): FastvmError {
+  return new FastvmError("invalid_request", `${field} ${rule}`, { field });
+}
