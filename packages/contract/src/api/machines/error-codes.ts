@@ -12,18 +12,22 @@ const NAMES: Partial<Record<ErrorCode, string>> = {
 };
 
 /** Where the field says more than the code. */
-const NAMES_BY_FIELD: Partial<Record<ErrorCode, Readonly<Record<string, string>>>> = {
-  not_found: { vm: "machine_not_found", snapshot: "snapshot_not_found", template: "template_not_found" },
-  invalid_request: { fields: "invalid_fields" },
+const NAMES_BY_FIELD: Partial<Record<ErrorCode, ReadonlyMap<string, string>>> = {
+  not_found: new Map([
+    ["vm", "machine_not_found"],
+    ["snapshot", "snapshot_not_found"],
+    ["template", "template_not_found"],
+  ]),
+  invalid_request: new Map([["fields", "invalid_fields"]]),
 };
 
 export function machineErrorCode(code: ErrorCode, field: string | undefined): string {
-  return NAMES_BY_FIELD[code]?.[field ?? ""] ?? NAMES[code] ?? code;
+  return NAMES_BY_FIELD[code]?.get(field ?? "") ?? NAMES[code] ?? code;
 }
 
 /** All that a failure can be called. */
 export function machineErrorCodes(code: ErrorCode): readonly string[] {
-  return [...new Set([NAMES[code] ?? code, ...Object.values(NAMES_BY_FIELD[code] ?? {})])];
+  return [...new Set([NAMES[code] ?? code, ...(NAMES_BY_FIELD[code]?.values() ?? [])])];
 }
 
 const COMMON = [

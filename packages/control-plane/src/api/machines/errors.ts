@@ -6,12 +6,12 @@ import type { RenderedError } from "../shared/answer-error.ts";
 const RETRY_AFTER_SEC = 5;
 
 /** What the engine calls what it was asked. */
-const FIELD_NAMES: Readonly<Record<string, string>> = {
-  vm: "machine_id",
-  snapshot: "snapshot_id",
-  machine: "vcpus",
-  diskGib: "disk_mb",
-};
+const FIELD_NAMES: ReadonlyMap<string, string> = new Map([
+  ["vm", "machine_id"],
+  ["snapshot", "snapshot_id"],
+  ["machine", "vcpus"],
+  ["diskGib", "disk_mb"],
+]);
 
 export function renderError(error: FastvmError, requestId: string): RenderedError {
   const { status, retryable, hint } = error.entry;
@@ -24,7 +24,7 @@ export function renderError(error: FastvmError, requestId: string): RenderedErro
     retryable,
     suggested_action:
       error.code === "unauthorized" ? "Send the key as `Authorization: Bearer ns_live_…`" : inOurWords(hint),
-    field: field === undefined ? null : (FIELD_NAMES[field] ?? field),
+    field: field === undefined ? null : (FIELD_NAMES.get(field) ?? field),
     request_id: requestId,
   };
   return { status, headers: status === 503 ? { "retry-after": String(RETRY_AFTER_SEC) } : {}, body };

@@ -20,7 +20,10 @@ import { makeWorkTree } from "../../work-tree.ts";
 
 const DEFAULT_MEMORY_MB = 256;
 /** Of templates whose programs need more. */
-const DEFAULT_MEMORY_MB_OF: Readonly<Record<string, number>> = { "code-interpreter": 2048, desktop: 2048 };
+const DEFAULT_MEMORY_MB_OF: ReadonlyMap<string, number> = new Map([
+  ["code-interpreter", 2048],
+  ["desktop", 2048],
+]);
 /** What a snapshot says of the machine, and nobody else. */
 const SET_BY_SNAPSHOT = ["template", "vcpus", "memory_mb", "disk_mb"] as const;
 
@@ -118,7 +121,7 @@ async function sourceOf(
     return { kind: "snapshot", reference: (await findReusable(engine, caller, snapshot_id)).id };
   }
   const name = template ?? BASE_TEMPLATE;
-  const memoryMib = memory_mb ?? DEFAULT_MEMORY_MB_OF[name] ?? DEFAULT_MEMORY_MB;
+  const memoryMib = memory_mb ?? DEFAULT_MEMORY_MB_OF.get(name) ?? DEFAULT_MEMORY_MB;
   const image = name === BASE_TEMPLATE ? undefined : name;
   return { kind: "machine", machine: machineOf(vcpus ?? 1, memoryMib), image };
 }
