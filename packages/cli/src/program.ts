@@ -5,6 +5,7 @@ import { addGlobalOptions } from "./command-line/global-options.ts";
 import { separateRemoteCommand } from "./command-line/remote-command.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
+import { contextCommand } from "./commands/context.ts";
 import { doctorCommand } from "./commands/daemon/doctor.ts";
 import { imageCommand } from "./commands/daemon/image.ts";
 import { keyCommand } from "./commands/daemon/key.ts";
@@ -14,6 +15,7 @@ import { serveCommand } from "./commands/daemon/serve.ts";
 import { stopCommand } from "./commands/daemon/stop.ts";
 import { copyCommand } from "./commands/files/cp.ts";
 import { firewallCommand } from "./commands/firewall/firewall.ts";
+import { loginCommand, logoutCommand } from "./commands/login.ts";
 import { dfCommand } from "./commands/df.ts";
 import { quotaCommand } from "./commands/quota.ts";
 import { registryCommand } from "./commands/registry.ts";
@@ -70,6 +72,9 @@ export function buildProgram(): Command {
     registryCommand(),
     quotaCommand(),
     dfCommand(),
+    loginCommand(),
+    logoutCommand(),
+    contextCommand(),
     configCommand(),
     completionCommand(),
   ];

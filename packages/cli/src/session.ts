@@ -5,6 +5,7 @@ import { optionsOf } from "./command-line/global-options.ts";
 import { interruptSignal, listenForInterrupts } from "./interrupt.ts";
 import { findConnection } from "./settings/connection.ts";
 import { readEnvironment } from "./settings/environment.ts";
+import { trustAuthority } from "./settings/trust-authority.ts";
 
 /** One: with two a person would wait 1.5 s to learn that no daemon runs. */
 const MAX_RETRIES = 1;
@@ -24,6 +25,8 @@ export async function openSession(command: Command): Promise<Session> {
     import("fastvm"),
     findConnection(options, readEnvironment()),
   ]);
-  const client = new FastvmClient({ ...connection, maxRetries: MAX_RETRIES });
-  return { client, baseUrl: connection.baseUrl, isJson: options.json === true, signal: interruptSignal };
+  const { baseUrl, apiKey, ca } = connection;
+  if (ca !== undefined) trustAuthority(ca);
+  const client = new FastvmClient({ baseUrl, apiKey, maxRetries: MAX_RETRIES });
+  return { client, baseUrl, isJson: options.json === true, signal: interruptSignal };
 }

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 interface GlobalOptions {
   readonly apiKey?: string;
   readonly baseUrl?: string;
+  readonly context?: string;
   readonly json?: boolean;
 }
 
@@ -11,6 +12,7 @@ export function addGlobalOptions(command: Command): Command {
   return command
     .option("--api-key <key>", "API key (environment: FASTVM_API_KEY)")
     .option("--base-url <url>", "API to talk to (environment: FASTVM_BASE_URL)")
+    .option("--context <context>", "server that you logged in at (environment: FASTVM_CONTEXT)")
     .option("--json", "print JSON for programs");
 }
 

@@ -34,7 +34,7 @@ function loginCommand(): Command {
       const password =
         passwordStdin === true
           ? (await text(process.stdin)).replace(/\r?\n$/, "")
-          : await askSecret(`Password of ${username} at ${registry}: `);
+          : await askSecret(`Password of ${username} at ${registry}: `, "--password-stdin");
       if (password === "") throw new UserError("The password is empty");
       const { signal } = session;
       const login = await session.client.registries.set(registry, { username, password }, { signal });

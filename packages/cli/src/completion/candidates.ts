@@ -1,6 +1,8 @@
 /** What may stand at the end of a command line, from the commands' own declarations and the server's lists. */
 import type { Command, Option } from "commander";
 import type { FastvmClient } from "fastvm";
+import { LOCAL_CONTEXT, readContexts } from "../settings/contexts.ts";
+import { readEnvironment } from "../settings/environment.ts";
 
 /** Somebody waits at a prompt: late answers are worth nothing. */
 const PATIENCE_MS = 2000;
@@ -95,6 +97,8 @@ async function namesOf(
   connect: () => Promise<FastvmClient>,
 ): Promise<readonly string[]> {
   const list = kind === undefined ? undefined : LISTS[kind];
+  if (kind === "context")
+    return [LOCAL_CONTEXT, ...(await readContexts(readEnvironment().configDir)).byName.keys()];
   if (list === undefined) return [];
   const names = await list(await connect(), { timeoutMs: PATIENCE_MS, maxRetries: 0 });
   return names.filter((name) => /^[\w.@:+/-]+$/.test(name));

@@ -3,10 +3,9 @@ import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { UserError } from "../user-error.ts";
 
-/** Throws a UserError where there is nobody to ask. */
-export async function askSecret(question: string): Promise<string> {
-  if (!process.stdin.isTTY)
-    throw new UserError("Nobody is there to type the password", "Give it by --password-stdin");
+/** `otherwise`: the option by which it is read from stdin. Throws a UserError where there is nobody to ask. */
+export async function askSecret(question: string, otherwise: string): Promise<string> {
+  if (!process.stdin.isTTY) throw new UserError("Nobody is there to type it", `Give it by ${otherwise}`);
   process.stderr.write(question);
   // The terminal is read key by key, so what is typed appears only where this writes it.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
@@ -16,7 +15,7 @@ export async function askSecret(question: string): Promise<string> {
   try {
     return await terminal.question("", { signal: cancelled.signal });
   } catch (error) {
-    if (cancelled.signal.aborted) throw new UserError("No password was given", undefined);
+    if (cancelled.signal.aborted) throw new UserError("Nothing was given", undefined);
     throw error;
   } finally {
     terminal.close();

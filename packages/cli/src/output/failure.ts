@@ -22,7 +22,7 @@ export async function describeFailure(error: unknown): Promise<Failure> {
       code: error.code,
     };
   if (error instanceof APIConnectionError && !(error instanceof APIConnectionTimeoutError)) {
-    return { message: error.message, hint: "Is the daemon running? Start it with: fastvm serve" };
+    return { message: error.message, hint: hintForConnection(error) };
   }
   if (error instanceof FastvmError) return { message: error.message };
   // A bug of ours: the stack is what its reporter needs.
@@ -37,6 +37,21 @@ export function tellFailure({ message, hint, status, code }: Failure, isJson: bo
   }
   remark(`Error: ${message}`);
   if (hint !== undefined) remark(`Hint: ${printable(hint)}`);
+}
+
+/** What a TLS library says of a certificate that it does not trust, and of one of another name. */
+const UNTRUSTED = /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+)$/;
+const OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
+
+/** The reason lies some causes deep: the SDK's error, fetch's, the socket's. */
+function hintForConnection(error: Error): string {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    const code = "code" in cause ? String(cause.code) : "";
+    if (UNTRUSTED.test(code))
+      return "Nobody whom this machine trusts vouches for the server: fastvm login URL --ca FILE";
+    if (code === OTHER_NAME) return "Call the server by the name that its certificate is for";
+  }
+  return "Is the daemon running? Start it with: fastvm serve";
 }
 
 /** For servers that give no hint of their own. */

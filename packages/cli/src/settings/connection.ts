@@ -1,8 +1,13 @@
-/** Which server to talk to and with which key: flag, environment, config file, then the daemon of this machine. */
+/**
+ * Which server to talk to and with which key: flag, environment, context, config file, then the daemon of this machine. A context's key
+ * is for its own server alone.
+ */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../user-error.ts";
 import { readConfigFile } from "./config-file.ts";
+import { findContext, readContexts } from "./contexts.ts";
+import type { Context } from "./contexts.ts";
 import type { Environment } from "./environment.ts";
 
 const LOCAL_BASE_URL = "http://127.0.0.1:8800";
@@ -10,9 +15,12 @@ const LOCAL_BASE_URL = "http://127.0.0.1:8800";
 interface Connection {
   readonly baseUrl: string;
   readonly apiKey: string;
+  /** PEM. */
+  readonly ca?: string;
 }
 
 interface ConnectionFlags {
+  readonly context?: string;
   readonly apiKey?: string;
   readonly baseUrl?: string;
 }
@@ -20,21 +28,49 @@ interface ConnectionFlags {
 /** Throws a UserError when no key is to be found. */
 export async function findConnection(flags: ConnectionFlags, environment: Environment): Promise<Connection> {
   const config = await readConfigFile(environment.configDir);
+  const { context, isLocal } = await chosenContext(flags, environment);
+  // What was asked for on the line goes before what the environment says to all lines.
+  const named = flags.context === undefined ? undefined : context;
   const baseUrl =
     flags.baseUrl ||
+    named?.url ||
     environment.baseUrl ||
-    config.base_url ||
+    context?.url ||
+    (isLocal ? undefined : config.base_url) ||
     (await localUrl(environment)) ||
     LOCAL_BASE_URL;
+  const own = context !== undefined && isSameServer(context.url, baseUrl) ? context : undefined;
   const apiKey =
-    flags.apiKey || environment.apiKey || config.api_key || (await localKey(baseUrl, environment));
-  if (apiKey !== undefined) return { baseUrl, apiKey };
+    flags.apiKey ||
+    (named && own?.apiKey) ||
+    environment.apiKey ||
+    own?.apiKey ||
+    (isLocal ? undefined : config.api_key) ||
+    (await localKey(baseUrl, environment));
+  if (apiKey !== undefined) return { baseUrl, apiKey, ...(own?.ca !== undefined && { ca: own.ca }) };
   throw new UserError(
     "No API key",
     isLoopback(baseUrl)
       ? `Start the daemon with: fastvm serve. It writes its key to ${join(environment.dataDir, "api-key")}, for root alone`
-      : "Set one with: fastvm config set api_key KEY, or in FASTVM_API_KEY",
+      : "Log in with: fastvm login URL, or set a key in FASTVM_API_KEY",
   );
+}
+
+/** `isLocal`: this machine's daemon was asked for by that name. */
+async function chosenContext(
+  flags: ConnectionFlags,
+  environment: Environment,
+): Promise<{ readonly context: Context | undefined; readonly isLocal: boolean }> {
+  const contexts = await readContexts(environment.configDir);
+  const asked = flags.context ?? environment.context;
+  const name = asked ?? contexts.current;
+  if (name === undefined) return { context: undefined, isLocal: false };
+  const context = findContext(contexts, name);
+  return { context, isLocal: context === undefined };
+}
+
+function isSameServer(one: string, other: string): boolean {
+  return URL.canParse(one) && URL.canParse(other) && new URL(one).origin === new URL(other).origin;
 }
 
 /** Where the daemon that has the data folder listens, as it wrote there. */
@@ -57,6 +93,6 @@ async function localKey(baseUrl: string, { dataDir }: Environment): Promise<stri
   return key.trim() || undefined;
 }
 
-function isLoopback(baseUrl: string): boolean {
+export function isLoopback(baseUrl: string): boolean {
   return URL.canParse(baseUrl) && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(baseUrl).hostname);
 }

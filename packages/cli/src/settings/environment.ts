@@ -5,7 +5,9 @@ import { join } from "node:path";
 export interface Environment {
   readonly apiKey: string | undefined;
   readonly baseUrl: string | undefined;
-  /** Where `config.toml` lies. */
+  /** Name of one. */
+  readonly context: string | undefined;
+  /** Where `config.toml` and the contexts lie. */
   readonly configDir: string;
   readonly cacheDir: string;
   /** The local daemon's data. */
@@ -20,6 +22,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
   return {
     apiKey: setting("FASTVM_API_KEY"),
     baseUrl: setting("FASTVM_BASE_URL"),
+    context: setting("FASTVM_CONTEXT"),
     configDir: join(setting("XDG_CONFIG_HOME") ?? join(home, ".config"), "fastvm"),
     cacheDir: join(setting("XDG_CACHE_HOME") ?? join(home, ".cache"), "fastvm"),
     dataDir: setting("FASTVM_DATA_DIR") ?? DEFAULT_DATA_DIR,
