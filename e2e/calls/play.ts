@@ -56,6 +56,8 @@ const POSITIONAL: Readonly<Record<string, readonly string[]>> = {
   "vms.services.update": ["vm", "serviceName"],
   "vms.services.delete": ["vm", "serviceName"],
   "vms.sshKeys.delete": ["vm", "fingerprint"],
+  "images.retrieve": ["image"],
+  "images.delete": ["image"],
   "registries.set": ["registry"],
   "registries.retrieve": ["registry"],
   "registries.delete": ["registry"],

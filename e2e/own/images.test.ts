@@ -24,29 +24,35 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-const image = (args: readonly string[], input?: string | Uint8Array) =>
-  runCli(["image", ...args], daemon.environment, input);
+const cli = (args: readonly string[], input?: string | Uint8Array) => runCli(args, daemon.environment, input);
+const image = (args: readonly string[], input?: string | Uint8Array) => cli(["image", ...args], input);
 
-test("an image is pulled, found by the next daemon, saved, removed and loaded again", async () => {
+test("an image is pulled with the organisation's login, found by the next daemon, saved, removed and loaded again", async () => {
   const reference = `${registry.host}/team/app:v1`;
-  const login = ["--username", USER, "--password-stdin"];
-  const guarded = await image(["pull", reference, ...login], `${PASSWORD}\n`);
-  expect(guarded).toMatchObject({
+  const login = await cli(
+    ["registry", "login", registry.host, "-u", USER, "--password-stdin"],
+    `${PASSWORD}\n`,
+  );
+  expect(login).toMatchObject({ exitCode: 0, stdout: `${registry.host} ${USER}\n` });
+  expect(await image(["pull", reference])).toMatchObject({
     exitCode: 1,
     stderr: expect.stringMatching(/network that images are not pulled from/) as string,
   });
   const registries = { [registry.host]: { insecure: true, guarded: true } };
   await writeFile(join(daemon.config.dataDir, "registries.json"), JSON.stringify(registries));
-  const pulled = await image(["pull", reference, ...login], `${PASSWORD}\n`);
+  const pulled = await image(["pull", reference]);
   expect(pulled).toMatchObject({
     exitCode: 0,
     stdout: expect.stringContaining(`${reference} sha256:`) as string,
   });
-  expect(await readFile(join(daemon.config.dataDir, "daemon.log"), "utf8")).not.toContain(PASSWORD);
+  const digest = pulled.stdout.trim().split(" ")[1] ?? "";
+  await expectNoPassword();
+
+  await isHiddenFromOthers(reference, digest);
 
   await daemon.restart();
-  const digest = pulled.stdout.trim().split(" ")[1] ?? "";
   expect((await image(["ls"])).stdout).toContain(digest.slice(0, 19));
+  expect((await image(["ls", "--all"])).stdout).toContain(reference);
   const blobs = join(daemon.config.cacheDir, "oci", "blobs");
   expect((await stat(blobs)).mode & 0o777).toBe(0o700);
 
@@ -56,5 +62,51 @@ test("an image is pulled, found by the next daemon, saved, removed and loaded ag
   expect(await readdir(blobs)).not.toContain(digest.slice("sha256:".length));
   expect((await image(["load"], await readFile(file))).stdout).toBe(`${reference}\n`);
   expect((await image(["inspect", digest.slice(0, 19)])).stdout).toContain("linux/amd64");
-  await image(["rm", reference]);
+  // Everybody's is not an organisation's to remove.
+  expect((await image(["rm", reference])).exitCode).toBe(1);
+  expect((await image(["rm", "--everybody", reference])).stdout).toBe(`${reference}\n`);
+
+  expect((await cli(["registry", "ls"])).stdout).toContain(USER);
+  expect((await cli(["registry", "logout", registry.host])).exitCode).toBe(0);
+  expect((await image(["pull", reference])).stderr).toMatch(/wants a user name/);
 });
+
+/** By every route that names an image. */
+async function isHiddenFromOthers(reference: string, digest: string): Promise<void> {
+  await cli(["org", "create", "others"]);
+  const { key } = JSON.parse((await cli(["key", "create", "--org", "others", "--json"])).stdout) as {
+    key: string;
+  };
+  const others = daemon.client.withOptions({ apiKey: key, maxRetries: 0 });
+  expect(await others.images.list()).toEqual([]);
+  for (const name of [reference, digest, digest.slice("sha256:".length, 20)]) {
+    await expect(others.images.retrieve(name)).rejects.toMatchObject({ status: 404 });
+    await expect(others.images.delete(name)).rejects.toMatchObject({ status: 404 });
+    await expect(others.vms.launch({ machineType: "c1m2", image: name })).rejects.toMatchObject({
+      status: 404,
+    });
+  }
+  await expect(others.images.pull({ reference, policy: "never" })).rejects.toMatchObject({ status: 404 });
+  for (const policy of ["if-missing", "always"] as const)
+    await expect(others.images.pull({ reference, policy })).rejects.toMatchObject({
+      code: "registry_denied",
+    });
+  const credentials = { username: USER, password: PASSWORD };
+  await expect(others.images.pull({ reference, ...credentials })).resolves.toMatchObject({
+    digest,
+    shared: false,
+  });
+  await others.images.delete(reference);
+  expect(await daemon.client.images.list()).toMatchObject([{ reference, digest }]);
+}
+
+/** In no file of the data folder, which has the log and the records, and of the cache. */
+async function expectNoPassword(): Promise<void> {
+  for (const root of [daemon.config.dataDir, join(daemon.config.cacheDir, "oci")]) {
+    for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const content = await readFile(join(entry.parentPath, entry.name)).catch(() => Buffer.alloc(0));
+      expect(content.includes(PASSWORD), entry.name).toBe(false);
+    }
+  }
+}

@@ -52,6 +52,7 @@ export type { FirewallReport } from "./api/fastvm/schemas/firewall-report.ts";
 export type { FilePresign } from "./api/fastvm/schemas/files.ts";
 export type { FileEventView, FileInfoView } from "./api/fastvm/schemas/guest-files.ts";
 export type { ForkBody, LaunchBody, UpdateVmBody } from "./api/fastvm/schemas/launch.ts";
+export type { Image, ImageDetails as ImageDetailsView, PullImageBody } from "./api/fastvm/schemas/image.ts";
 export type { RegistryLogin } from "./api/fastvm/schemas/registry.ts";
 export type { ResourceAmounts } from "./api/fastvm/schemas/quotas.ts";
 export type { ReachableService } from "./api/fastvm/schemas/service.ts";

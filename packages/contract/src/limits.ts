@@ -50,3 +50,5 @@ export const MAX_SEALED_VALUE_BYTES = 65_536;
 export const MAX_REGISTRY_LOGINS = 64;
 /** Of a user name or a password: headers have room for it, and no registry has longer ones. */
 export const MAX_CREDENTIAL_LENGTH = 4096;
+/** Names of images of one owner; a build pipeline that names each commit finds an end. */
+export const MAX_IMAGES = 1000;

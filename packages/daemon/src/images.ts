@@ -14,6 +14,8 @@ export interface Image {
   readonly sizeBytes: number;
   /** As RFC 3339 has it. */
   readonly pulledAt: string;
+  /** Id of an organisation, or `everybody`. */
+  readonly owner: string;
 }
 
 export interface ImageDetails extends Image {
@@ -40,14 +42,14 @@ export function listImages(dataDir: string): Promise<readonly Image[]> {
   return ask(dataDir, { path: "/images", method: "GET" });
 }
 
-export function inspectImage(dataDir: string, image: string): Promise<ImageDetails> {
-  return ask(dataDir, { path: `/images/inspect${query({ image })}`, method: "GET" });
+export function inspectImage(dataDir: string, image: string, org?: string): Promise<ImageDetails> {
+  return ask(dataDir, { path: `/images/inspect${query({ image, org })}`, method: "GET" });
 }
 
 /** Resolves to the names that are gone. */
-export async function removeImage(dataDir: string, image: string): Promise<readonly string[]> {
+export async function removeImage(dataDir: string, image: string, org?: string): Promise<readonly string[]> {
   const { removed } = await ask<{ removed: readonly string[] }>(dataDir, {
-    path: `/images${query({ image })}`,
+    path: `/images${query({ image, org })}`,
     method: "DELETE",
   });
   return removed;
@@ -58,8 +60,9 @@ export async function warmImage(
   dataDir: string,
   image: string,
   machineType: string | undefined,
+  org?: string,
 ): Promise<void> {
-  await ask(dataDir, { path: "/images/warm", method: "POST", body: { image, machineType } });
+  await ask(dataDir, { path: "/images/warm", method: "POST", body: { image, machineType, org } });
 }
 
 /** Of an archive as `docker save` writes it, or of an OCI layout in a tar. */
@@ -67,17 +70,18 @@ export function loadImages(
   dataDir: string,
   archive: Readable,
   name: string | undefined,
+  org?: string,
 ): Promise<readonly Image[]> {
   return ask(dataDir, {
-    path: `/images/load${name === undefined ? "" : query({ name })}`,
+    path: `/images/load${query({ name, org })}`,
     method: "POST",
     archive,
   });
 }
 
 /** An archive that is both. */
-export async function saveImage(dataDir: string, image: string): Promise<Readable> {
-  const wanted = { path: `/images/archive${query({ image })}`, method: "GET", deadlineMs: LONG_MS };
+export async function saveImage(dataDir: string, image: string, org?: string): Promise<Readable> {
+  const wanted = { path: `/images/archive${query({ image, org })}`, method: "GET", deadlineMs: LONG_MS };
   return await expectOk(await requestOperator(dataDir, wanted));
 }
 
@@ -91,6 +95,9 @@ async function expectOk(answer: IncomingMessage): Promise<IncomingMessage> {
   return answer;
 }
 
-function query(values: Readonly<Record<string, string>>): string {
-  return `?${new URLSearchParams(values).toString()}`;
+function query(values: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(values).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] as [string, string]],
+  );
+  return `?${new URLSearchParams(given).toString()}`;
 }

@@ -20,6 +20,7 @@ import type {
   RecursiveOptions,
   ListVmsParams,
   NetworkPolicy,
+  PullImageParams,
   RegisterServiceParams,
   SetRegistryLoginParams,
   StartExecParams,
@@ -88,6 +89,10 @@ interface Calls {
   writeExecStdin: Execs["writeStdin"];
   signalExec: Execs["signal"];
   resizeExec: Execs["resize"];
+  listImages: FastvmClient["images"]["list"];
+  pullImage: FastvmClient["images"]["pull"];
+  getImage: FastvmClient["images"]["retrieve"];
+  deleteImage: FastvmClient["images"]["delete"];
   listRegistries: FastvmClient["registries"]["list"];
   getRegistry: FastvmClient["registries"]["retrieve"];
   setRegistry: FastvmClient["registries"]["set"];
@@ -122,6 +127,7 @@ interface Bodies {
   createSnapshot: CreateSnapshotParams;
   updateSnapshot: Parameters<Calls["updateSnapshot"]>[1];
   setRegistry: SetRegistryLoginParams;
+  pullImage: PullImageParams;
 }
 /** In the table a firewall's body is open, since its dialect shows only when it is there. */
 type WireBody<Id extends OperationId> =
@@ -155,6 +161,8 @@ type Thrown = `${"execInVm" | "fetchFile"}.${"error" | "code"}`;
 
 /** Of bytes and lines the table has no one answer; a list's pages are put together. */
 type Streamed = "readFile" | "watchFiles";
+/** What tells of a pull that is under way, which the SDK waits for. */
+type Waited = `pullImage.${keyof AnswerOf<"pullImage">}`;
 type Paged = `listFiles.${keyof AnswerOf<"listFiles">}`;
 
 describe("the SDK's types", () => {
@@ -165,11 +173,11 @@ describe("the SDK's types", () => {
 
   it("accept every answer of the contract and know each of its fields", () => {
     // A child's failure has what all errors have, and one union is never found to extend the other.
-    expectTypeOf<Exclude<Unaccepted, "forkVm" | "listFiles" | Streamed>>().toBeNever();
+    expectTypeOf<Exclude<Unaccepted, "forkVm" | "listFiles" | "pullImage" | Streamed>>().toBeNever();
     expectTypeOf<AnswerOf<"listFiles">["entries"][number]>().toExtend<FileInfo>();
     expectTypeOf<ErrorBody>().toExtend<ForkFailure>();
     expectTypeOf<Omit<AnswerOf<"forkVm">, "children">>().toExtend<Omit<ForkResult, "children">>();
-    expectTypeOf<Exclude<UnknownFields, Thrown | Paged>>().toBeNever();
+    expectTypeOf<Exclude<UnknownFields, Thrown | Paged | Waited>>().toBeNever();
   });
 
   it("offer each field that the contract takes", () => {

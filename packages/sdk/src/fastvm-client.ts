@@ -8,6 +8,7 @@ import type { ApiRequest, RequestOptions } from "./http/http-client.ts";
 import { DiskUsages } from "./disk-usage.ts";
 import { Quotas } from "./quotas.ts";
 import { RegistryLogins } from "./registries.ts";
+import { Images } from "./images.ts";
 import type { TransferCalls, TransferOptions } from "./files/transfer.ts";
 import { UserSshKeys } from "./ssh-keys/ssh-keys.ts";
 import { Snapshots } from "./snapshots/snapshots.ts";
@@ -30,6 +31,7 @@ export class FastvmClient {
   readonly snapshots: Snapshots;
   readonly builds: Builds;
   readonly buildContexts: BuildContexts;
+  readonly images: Images;
   readonly registries: RegistryLogins;
   readonly quotas: Quotas;
   readonly diskUsage: DiskUsages;
@@ -49,6 +51,7 @@ export class FastvmClient {
     this.snapshots = new Snapshots(this.#http, this.vms);
     this.builds = new Builds(this.#http);
     this.buildContexts = new BuildContexts(this.#http);
+    this.images = new Images(this.#http);
     this.registries = new RegistryLogins(this.#http);
     this.quotas = new Quotas(this.#http);
     this.diskUsage = new DiskUsages(this.#http);

@@ -99,6 +99,7 @@ export type {
   SnapshotStatus,
 } from "./snapshots/snapshot.ts";
 export type { DiskShare, DiskUsage, DiskUsages } from "./disk-usage.ts";
+export type { Image, ImageDetails, ImageLayer, Images, ImageSettings, PullImageParams } from "./images.ts";
 export type { RegistryLogin, RegistryLogins, SetRegistryLoginParams } from "./registries.ts";
 export type { Quotas, QuotaUsage, QuotaValues } from "./quotas.ts";
 export type {

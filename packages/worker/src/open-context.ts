@@ -105,7 +105,7 @@ export async function openContext(
     config,
     cache,
     image,
-    images: await ImageStore.open({ cacheDir: cacheFolder, registriesFile: config.registriesFile }),
+    images: await openImages(config, cacheFolder, callbacks.onError),
     builds: new Map(),
     accelerator,
     compatibility,
@@ -120,6 +120,14 @@ export async function openContext(
     ...callbacks,
   };
   return { context, verdict };
+}
+
+function openImages(
+  { registriesFile }: WorkerConfig,
+  cacheDir: string,
+  onError: (error: unknown) => void,
+): Promise<ImageStore> {
+  return ImageStore.open({ cacheDir, registriesFile, onError });
 }
 
 /** Between the look at what is current and the word that we use it another may have become so, and this one gone. */

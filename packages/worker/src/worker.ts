@@ -18,6 +18,7 @@ import type {
   ForkResult,
   GuestTarget,
   ImageHolding,
+  ImageOwner,
   LaunchResult,
   ListFilesOptions,
   NetworkPolicy,
@@ -152,20 +153,21 @@ export class Worker implements WorkerPort {
     const { images } = this.#context;
     return {
       pull: (order, options) => images.pull(order, options),
-      list: () => images.list(),
-      inspect: (image) => images.inspect(image),
-      remove: (image) => images.remove(image),
+      list: (owner) => images.list(owner),
+      inspect: (image, owner) => images.inspect(image, owner),
+      remove: (image, owner) => images.remove(image, owner),
       load: (archive, options) => images.load(archive, options),
-      save: (image) => images.save(image),
-      warm: (image, machine) => this.warm(machine, image),
+      save: (image, owner) => images.save(image, owner),
+      warm: (image, machine, owner) => this.warm(machine, image, owner),
     };
   }
 
   /** Makes the template of a machine type if there is none, and keeps processes ready for it. */
-  async warm(machineName: string, imageName?: string): Promise<void> {
+  async warm(machineName: string, imageName?: string, owner?: ImageOwner): Promise<void> {
     const machine = parseMachineType(machineName);
     if (machine === undefined) throw new FastvmError("invalid_request", `machine type ${machineName}`);
-    const image = imageName === undefined ? this.#context.image : await ensureImage(this.#context, imageName);
+    const image =
+      imageName === undefined ? this.#context.image : await ensureImage(this.#context, imageName, owner);
     const template = await this.#context.templates.ensure({ image, machine });
     await this.#context.pool.serve(template);
     // Not waited for: it takes a restore each, and launches work without.

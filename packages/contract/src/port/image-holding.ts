@@ -1,11 +1,20 @@
 /** Images of registries and archives that a host keeps, by the names that people gave them. What is in them nobody has looked at yet. */
 import type { Readable } from "node:stream";
+import type { OrgId } from "../model/ids.ts";
 import type { CallOptions } from "./call-options.ts";
+
+/**
+ * Whose an image is: an organisation's, or everybody's, as whoever runs the host brings them. An organisation sees its own and
+ * everybody's; its own name comes first. Nothing tells of any other, whose blobs it gets only where its own pull may have them.
+ */
+export type ImageOwner = OrgId | "everybody";
 
 /** `if-missing`: asks nobody when it is here whole. `always`: asks what the name means now. `never`: asks nobody at all. */
 type PullPolicy = "if-missing" | "always" | "never";
 
 export interface PullOrder {
+  /** For whom; default: everybody. */
+  readonly owner?: ImageOwner | undefined;
   /** As people write it: `python:3.13-slim`, `registry.example.com:5000/team/app@sha256:…`. */
   readonly reference: string;
   readonly policy: PullPolicy;
@@ -14,6 +23,7 @@ export interface PullOrder {
 }
 
 export interface HeldImage {
+  readonly owner: ImageOwner;
   /** In full, with registry and tag: `docker.io/library/python:3.13-slim`. */
   readonly reference: string;
   /** Of the manifest for this platform, which names everything else by digest. */
@@ -52,6 +62,13 @@ export interface ImageDetails extends HeldImage {
   readonly settings: ImageSettings;
 }
 
+export interface LoadOptions extends CallOptions {
+  /** For an archive of one image that has no name of its own. */
+  readonly name?: string | undefined;
+  /** For whom; default: everybody. */
+  readonly owner?: ImageOwner | undefined;
+}
+
 export interface ImageHolding {
   /**
    * Brings an image here, checked against its digests. Rejects with `registry_denied`, `registry_guarded`, `registry_unreachable`,
@@ -59,24 +76,21 @@ export interface ImageHolding {
    */
   pull(order: PullOrder, options?: CallOptions): Promise<HeldImage>;
 
-  /** By name. */
-  list(): Promise<readonly HeldImage[]>;
+  /** By name: what that one sees; of nobody, all of all. */
+  list(owner?: ImageOwner): Promise<readonly HeldImage[]>;
 
-  /** `image`: a reference, a digest, or the first characters of one. */
-  inspect(image: string): Promise<ImageDetails>;
+  /** `image`: a reference, a digest, or the first characters of one; as `owner`, by default everybody, sees them. */
+  inspect(image: string, owner?: ImageOwner): Promise<ImageDetails>;
 
-  /** Takes the name away, or by a digest all names; and what no other name leads to. Resolves to the names. */
-  remove(image: string): Promise<readonly string[]>;
+  /** Takes the owner's name away, or by a digest all of its names; and what no other name leads to. Resolves to the names. */
+  remove(image: string, owner?: ImageOwner): Promise<readonly string[]>;
 
-  /** Reads what `docker save` writes, or an OCI layout in a tar. `name`: for an archive of one image that has no name of its own. */
-  load(
-    archive: Readable,
-    options?: CallOptions & { readonly name?: string | undefined },
-  ): Promise<readonly HeldImage[]>;
+  /** Reads what `docker save` writes, or an OCI layout in a tar. What the archive lacks the owner must have. */
+  load(archive: Readable, options?: LoadOptions): Promise<readonly HeldImage[]>;
 
   /** Makes it bootable and a template of it for that machine type, so that launches of it cost what those of the base image do. */
-  warm(image: string, machineName: string): Promise<void>;
+  warm(image: string, machineName: string, owner?: ImageOwner): Promise<void>;
 
   /** A tar that is both. */
-  save(image: string): Promise<Readable>;
+  save(image: string, owner?: ImageOwner): Promise<Readable>;
 }

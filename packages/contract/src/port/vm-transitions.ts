@@ -8,6 +8,7 @@ import type { SnapshotId, VmId } from "../model/ids.ts";
 import type { MachineType } from "../model/machine-type.ts";
 import type { NetworkPolicy } from "../model/network-policy.ts";
 import type { CallOptions } from "./call-options.ts";
+import type { ImageOwner } from "./image-holding.ts";
 import type { CaptureResult } from "./snapshot-holding.ts";
 import type { VmDeadline, VmIdentity, VmTtl } from "./vm-life.ts";
 
@@ -57,8 +58,11 @@ export interface VmTransitions {
 }
 
 type VmSource =
-  /** `image`: one that the host keeps, by reference or digest; default: the base image. Made bootable first where it is not yet. */
-  | { readonly kind: "template"; readonly image?: string }
+  /**
+   * `image`: one that the host keeps, by reference or digest, as `imageOwner` (by default everybody) sees them; default: the base image.
+   * Made bootable first where it is not yet.
+   */
+  | { readonly kind: "template"; readonly image?: string; readonly imageOwner?: ImageOwner }
   | { readonly kind: "snapshot"; readonly snapshotId: SnapshotId };
 
 export interface VmSpec {

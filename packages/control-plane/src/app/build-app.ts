@@ -33,7 +33,7 @@ export interface AppDependencies {
   readonly serverFactory?: FastifyServerFactory;
   /** Served at `/metrics` to whom it concerns. */
   readonly metrics?: MetricsSource | undefined;
-  /** Images of registries, for the operator. Absent: there are none. */
+  /** Images of registries. Absent: there are none. */
   readonly images?: ImageHolding | undefined;
   /** Is given what a proxy of services needs to know of VMs. */
   readonly useDirectory?: (directory: ServiceDirectory) => void;
@@ -66,7 +66,7 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
   app.setSerializerCompiler(() => JSON.stringify);
   nameRequests(app);
   acceptJsonBodies(app);
-  const ctx = createLifecycle({ ...rest, log });
+  const ctx = createLifecycle({ ...rest, images, log });
   const engine = engineOf(ctx);
   addApis(app, apis, engine, log);
   useDirectory?.(engine.directory);

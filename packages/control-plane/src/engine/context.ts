@@ -1,5 +1,5 @@
 /** What every transition needs. */
-import type { WorkerPort } from "@fastvm/contract";
+import type { ImageHolding, WorkerPort } from "@fastvm/contract";
 import type { Clock } from "../clock.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import type { Log } from "../log.ts";
@@ -23,6 +23,8 @@ export interface LifecycleContext {
   readonly log: Log;
   readonly config: ControlPlaneConfig;
   readonly staging: Staging;
+  /** Of registries. Absent: the host keeps none. */
+  readonly images?: ImageHolding | undefined;
   /** For secrets of organisations. */
   readonly sealing: SealingKeys;
   readonly events: EventFeed;

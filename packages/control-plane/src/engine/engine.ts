@@ -9,6 +9,7 @@ import type { EventFeed } from "./events/event-feed.ts";
 import { ConsoleTokens } from "./exec/console-tokens.ts";
 import { Execs } from "./exec/execs.ts";
 import { Files } from "./files/files.ts";
+import { Images } from "./images/images.ts";
 import { Keys } from "./keys/keys.ts";
 import { SshKeys } from "./keys/ssh-keys.ts";
 import { Networks } from "./network/networks.ts";
@@ -30,6 +31,7 @@ export interface Engine {
   readonly services: Services;
   readonly keys: Keys;
   readonly sshKeys: SshKeys;
+  readonly images: Images;
   readonly registries: Registries;
   readonly execs: Execs;
   readonly consoleTokens: ConsoleTokens;
@@ -56,6 +58,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
     services: new Services(ctx),
     keys: new Keys(ctx),
     sshKeys: new SshKeys(ctx),
+    images: new Images(ctx),
     registries: new Registries(ctx),
     execs: new Execs(ctx),
     consoleTokens: new ConsoleTokens(ctx),
@@ -86,5 +89,6 @@ export type { ActivityClock } from "./activity/activity-clock.ts";
 export type { OrderKey } from "./orders/order-keys.ts";
 export { checkServiceName } from "./services/services.ts";
 export type { ForkOrder, ForkOutcome } from "./vms/fork.ts";
+export type { ImagePullOrder } from "./images/images.ts";
 export type { LaunchOrder } from "./vms/launch.ts";
 export type { VmChange, VmFigures } from "./vms/vms.ts";

@@ -46,6 +46,6 @@ export function buildOperatorApp(
   });
   registerQuarantine(app, operator);
   registerOrganisations(app, operator);
-  if (images !== undefined) registerImages(app, images);
+  if (images !== undefined) registerImages(app, images, operator);
   return app;
 }

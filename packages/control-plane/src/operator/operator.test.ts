@@ -129,5 +129,6 @@ test("the socket is its owner's alone, in however long a folder, takes a stale o
 });
 
 test("without images of registries there are no routes for them", async () => {
+  await using _none = await testApp({ images: "none", useOperator: (app) => (operator = app) });
   expect((await ask("GET", "/images")).status).toBe(404);
 });

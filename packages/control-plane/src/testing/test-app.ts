@@ -14,6 +14,7 @@ import { SealingKeys } from "../sealing/sealing-keys.ts";
 import { createStaging, stagingOwner } from "../staging/staging.ts";
 import { openSqliteStore, type Store } from "../store/store.ts";
 import { DocumentedAnswers } from "./documented-answers.ts";
+import { FakeImages } from "./fake-images.ts";
 import { FakeWorker } from "./fake-worker.ts";
 import { untoldChanges } from "./untold-changes.ts";
 
@@ -57,7 +58,8 @@ export interface TestAppOptions {
   readonly lendRoom?: LendRoom;
   readonly useDirectory?: (directory: ServiceDirectory) => void;
   readonly useOperator?: (operator: FastifyInstance) => void;
-  readonly images?: ImageHolding;
+  /** Default: fake ones. */
+  readonly images?: ImageHolding | "none";
 }
 
 export class RecordingLog implements Log {
@@ -103,7 +105,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     ...(lendRoom ? { lendRoom } : {}),
     ...(useDirectory ? { useDirectory } : {}),
     ...(useOperator ? { useOperator } : {}),
-    ...(images ? { images } : {}),
+    ...(images === "none" ? {} : { images: images ?? new FakeImages() }),
   });
   await app.ready();
   const documented = DocumentedAnswers.shared;

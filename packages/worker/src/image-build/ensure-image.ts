@@ -10,6 +10,7 @@ import { linkOrCopy } from "../files/copy.ts";
 import { publishFolder } from "../files/durable.ts";
 import { isErrno, isOutOfDisk } from "../files/errno.ts";
 import { FastvmError } from "@fastvm/contract";
+import type { ImageOwner } from "@fastvm/contract";
 import { loadImage } from "../image/image.ts";
 import type { Image } from "../image/image.ts";
 import { newPartialFolder } from "../snapshot/partial-folder.ts";
@@ -25,8 +26,8 @@ const ROOTFS = "rootfs.raw";
 const MANIFEST = "manifest.json";
 
 /** `image`: as the image store takes it. Rejects with `not_found` for one that is not here, with `image_invalid` for one that cannot be. */
-export async function ensureImage(context: ImageContext, image: string): Promise<Image> {
-  const { digest } = await context.images.find(image);
+export async function ensureImage(context: ImageContext, image: string, owner?: ImageOwner): Promise<Image> {
+  const { digest } = await context.images.find(image, owner);
   const name = createHash("sha256")
     .update(JSON.stringify({ recipe: RECIPE, base: context.image.digest, manifest: digest }))
     .digest("hex");

@@ -1,5 +1,7 @@
 /** An image that is here: its manifest and configuration, read back from the blobs. */
 import { readFile } from "node:fs/promises";
+import { FastvmError } from "@fastvm/contract";
+import { isErrno } from "../files/errno.ts";
 import type { BlobStore } from "./blobs/blob-store.ts";
 import { invalidImage } from "./invalid-image.ts";
 import { readManifest, type Manifest } from "./manifest/manifest.ts";
@@ -9,6 +11,28 @@ export async function heldManifest(blobs: BlobStore, digest: string): Promise<Ma
   const manifest = readManifest(await readFile(blobs.pathOf(digest)));
   if (manifest.kind === "index") throw invalidImage(`${digest} is no image, but a list of such`);
   return manifest;
+}
+
+/** `undefined` when it is not here, or is none. Whatever else keeps it from being read may pass, and is told. */
+export async function manifestIfHere(blobs: BlobStore, digest: string): Promise<Manifest | undefined> {
+  try {
+    return await heldManifest(blobs, digest);
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || (error instanceof FastvmError && error.code === "image_invalid"))
+      return undefined;
+    throw error;
+  }
+}
+
+/** A manifest may lie about what is here already: nobody is to read a layer for a configuration. */
+export async function requireSizes(blobs: BlobStore, { config, layers }: Manifest): Promise<void> {
+  for (const { digest, size } of [config, ...layers]) await requireSize(blobs, digest, size);
+}
+
+export async function requireSize(blobs: BlobStore, digest: string, size: number): Promise<void> {
+  const found = await blobs.sizeOf(digest);
+  if (found !== undefined && found !== size)
+    throw invalidImage(`${digest} has ${found} bytes, and not the ${size} that the manifest says`);
 }
 
 /** What the image needs, its manifest among it. */

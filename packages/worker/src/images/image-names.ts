@@ -2,7 +2,7 @@
  * Which name means which image, one small file a name, in a folder that all daemons of the machine share; and which daemons are bringing
  * something just now:
  *
- *   <digest of the name>.json
+ *   <digest of the name, and before it whose it is>.json
  *   <owner>.<uuid>.bringing, <owner>.<uuid>.new
  *
  * Who brings something says so first and looks for blobs then; who takes blobs away takes their names away first and looks for such files
@@ -11,7 +11,8 @@
 import { randomUUID } from "node:crypto";
 import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { HeldImage } from "@fastvm/contract";
+import { FastvmError, MAX_IMAGES } from "@fastvm/contract";
+import type { HeldImage, ImageOwner } from "@fastvm/contract";
 import { makeClosedFolder } from "../files/closed-folder.ts";
 import { isErrno } from "../files/errno.ts";
 import { isOwnerAlive, ownerName } from "../processes/owner-name.ts";
@@ -21,6 +22,7 @@ const NAME_FILE = /^[0-9a-f]{64}\.json$/;
 const OWN = /^(?<owner>[\d-]+)\.[0-9a-f-]{36}\.(?:bringing|new)$/;
 /** Of a daemon in another container nobody here can tell whether it lives; no pull takes half as long. */
 const ABANDONED_AFTER_MS = 3_600_000;
+export const EVERYBODY: ImageOwner = "everybody";
 
 export class ImageNames {
   readonly #folder: string;
@@ -38,22 +40,37 @@ export class ImageNames {
     const found = await Promise.all(files.map((name) => this.#read(join(this.#folder, name))));
     return found
       .filter((image) => image !== undefined)
-      .toSorted((one, other) => (one.reference < other.reference ? -1 : 1));
+      .toSorted((one, other) => compare(one.reference, other.reference) || compare(one.owner, other.owner));
   }
 
-  async find(reference: string): Promise<HeldImage | undefined> {
-    return await this.#read(this.#fileOf(reference));
+  /** What that one sees: its own, and of everybody's what it has no name of its own for. */
+  async seenBy(owner: ImageOwner): Promise<readonly HeldImage[]> {
+    const all = (await this.list()).filter((each) => each.owner === owner || each.owner === EVERYBODY);
+    const own = new Set(all.filter((each) => each.owner === owner).map(({ reference }) => reference));
+    return all.filter((each) => each.owner === owner || !own.has(each.reference));
+  }
+
+  async find(owner: ImageOwner, reference: string): Promise<HeldImage | undefined> {
+    return (
+      (await this.#read(this.#fileOf(owner, reference))) ??
+      (await this.#read(this.#fileOf(EVERYBODY, reference)))
+    );
   }
 
   async put(image: HeldImage): Promise<void> {
+    const others = (await this.list()).filter(
+      ({ owner, reference }) => owner === image.owner && reference !== image.reference,
+    );
+    if (others.length >= MAX_IMAGES)
+      throw new FastvmError("conflict", `there are ${MAX_IMAGES} images, which is the most there may be`);
     // Two may write one name at once.
     const aside = await this.#ownFile("new");
     await writeFile(aside, JSON.stringify(image), { mode: 0o600 });
-    await rename(aside, this.#fileOf(image.reference));
+    await rename(aside, this.#fileOf(image.owner, image.reference));
   }
 
-  async remove(reference: string): Promise<void> {
-    await rm(this.#fileOf(reference), { force: true });
+  async remove(owner: ImageOwner, reference: string): Promise<void> {
+    await rm(this.#fileOf(owner, reference), { force: true });
   }
 
   /** While `work` goes on, nobody takes blobs away. */
@@ -83,20 +100,28 @@ export class ImageNames {
     return join(this.#folder, `${await ownerName()}.${randomUUID()}.${kind}`);
   }
 
-  #fileOf(reference: string): string {
-    return join(this.#folder, `${hexOf(digestOf(reference))}.json`);
+  /** Everybody's are named as before there were others. */
+  #fileOf(owner: ImageOwner, reference: string): string {
+    const named = owner === EVERYBODY ? reference : `${owner} ${reference}`;
+    return join(this.#folder, `${hexOf(digestOf(named))}.json`);
   }
 
   /** `undefined` when there is none, or one that a newer version wrote in another form. */
   async #read(path: string): Promise<HeldImage | undefined> {
     try {
       const found = JSON.parse(await readFile(path, "utf8")) as Partial<HeldImage>;
-      return found.reference === undefined || found.digest === undefined ? undefined : (found as HeldImage);
+      if (found.reference === undefined || found.digest === undefined) return undefined;
+      return { owner: EVERYBODY, ...(found as Omit<HeldImage, "owner">) };
     } catch (error) {
       if (isErrno(error, "ENOENT") || error instanceof SyntaxError) return undefined;
       throw error;
     }
   }
+}
+
+function compare(one: string, other: string): number {
+  if (one === other) return 0;
+  return one < other ? -1 : 1;
 }
 
 async function isRecent(path: string): Promise<boolean> {

@@ -10,17 +10,27 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { FastvmError, formatReference, isDigest, parseReference } from "@fastvm/contract";
-import type { CallOptions, HeldImage, ImageDetails, ImageHolding, PullOrder } from "@fastvm/contract";
+import type {
+  CallOptions,
+  HeldImage,
+  ImageDetails,
+  ImageHolding,
+  ImageOwner,
+  LoadOptions,
+  PullOrder,
+} from "@fastvm/contract";
 import { isOutOfDisk } from "../files/errno.ts";
 import { imagesOf } from "./archive/load.ts";
 import { readArchive } from "./archive/read-archive.ts";
 import { saveImage } from "./archive/save.ts";
 import { BlobStore } from "./blobs/blob-store.ts";
-import { digestsOf, heldManifest, isWhole } from "./held-content.ts";
-import { ImageNames } from "./image-names.ts";
+import { digestsOf, heldManifest, isWhole, manifestIfHere } from "./held-content.ts";
+import { EVERYBODY, ImageNames } from "./image-names.ts";
 import { invalidImage } from "./invalid-image.ts";
 import { readImageConfig } from "./manifest/image-config.ts";
 import { compressionOfType, type Compression } from "./manifest/media-types.ts";
+import { PLATFORM } from "./manifest/platform.ts";
+import { Possessions } from "./possession.ts";
 import { pullImage } from "./pull.ts";
 import { Registries } from "./registry/registries.ts";
 
@@ -28,6 +38,8 @@ interface ImageStoreOptions {
   readonly cacheDir: string;
   /** What the operator says of registries; need not be there. */
   readonly registriesFile: string | undefined;
+  /** Told when blobs that no name leads to could not be looked for. They are at the next time. */
+  readonly onError?: (error: unknown) => void;
 }
 
 /** A layer that is here, and what has to be in it. */
@@ -46,51 +58,65 @@ const DIGEST_START = /^(?:sha256:)?[0-9a-f]{6,64}$/;
 export class ImageStore implements Omit<ImageHolding, "warm"> {
   readonly #blobs: BlobStore;
   readonly #names: ImageNames;
+  readonly #possessions: Possessions;
   readonly #registriesFile: string | undefined;
+  readonly #onError: (error: unknown) => void;
   readonly #ending = new AbortController();
   readonly #working = new Set<Promise<unknown>>();
   #collecting: Promise<void> = Promise.resolve();
 
-  static async open({ cacheDir, registriesFile }: ImageStoreOptions): Promise<ImageStore> {
+  static async open({
+    cacheDir,
+    registriesFile,
+    onError = () => undefined,
+  }: ImageStoreOptions): Promise<ImageStore> {
     const blobs = new BlobStore(join(cacheDir, "oci", "blobs"));
     const names = new ImageNames(join(cacheDir, "oci", "names"));
     await blobs.prepare();
     await names.prepare();
-    return new ImageStore(blobs, names, registriesFile);
+    return new ImageStore(blobs, names, registriesFile, onError);
   }
 
-  private constructor(blobs: BlobStore, names: ImageNames, registriesFile: string | undefined) {
+  private constructor(
+    blobs: BlobStore,
+    names: ImageNames,
+    registriesFile: string | undefined,
+    onError: (error: unknown) => void,
+  ) {
+    this.#onError = onError;
     this.#blobs = blobs;
     this.#names = names;
+    this.#possessions = new Possessions(blobs, names);
     this.#registriesFile = registriesFile;
   }
 
   async pull(order: PullOrder, { signal }: CallOptions = {}): Promise<HeldImage> {
+    const { owner = EVERYBODY } = order;
     const reference = parseReference(order.reference);
-    const here = await this.#find(formatReference(reference));
+    const name = formatReference(reference);
+    const here = await this.#find(owner, name);
     // What a digest means does not change.
     const isSettled = order.policy !== "always" || reference.digest !== undefined;
     if (here !== undefined && isSettled) return here;
-    if (order.policy === "never")
-      throw new FastvmError("not_found", `${formatReference(reference)} is not here`);
+    if (order.policy === "never") throw new FastvmError("not_found", `${name} is not here`);
     const registries = await Registries.read(this.#registriesFile);
     return await this.#bring(signal, async (ending) => {
-      const image = await pullImage(
-        { blobs: this.#blobs, registries, signal: ending },
-        reference,
-        order.credentials,
+      const blobs = this.#blobs;
+      const pulled = await this.#possessions.whilePulling(owner, reference, (possession) =>
+        pullImage({ blobs, registries, possession, signal: ending }, reference, order.credentials),
       );
+      const image = { owner, reference: name, platform: PLATFORM, ...pulled, pulledAtMs: Date.now() };
       await this.#names.put(image);
       return image;
     });
   }
 
-  async list(): Promise<readonly HeldImage[]> {
-    return await this.#names.list();
+  async list(owner?: ImageOwner): Promise<readonly HeldImage[]> {
+    return owner === undefined ? await this.#names.list() : await this.#names.seenBy(owner);
   }
 
-  async inspect(image: string): Promise<ImageDetails> {
-    const held = await this.#resolve(image);
+  async inspect(image: string, owner: ImageOwner = EVERYBODY): Promise<ImageDetails> {
+    const held = await this.find(image, owner);
     const { config, layers } = await heldManifest(this.#blobs, held.digest);
     const { settings } = readImageConfig(await readFile(this.#blobs.pathOf(config.digest)), layers.length);
     return {
@@ -100,8 +126,8 @@ export class ImageStore implements Omit<ImageHolding, "warm"> {
     };
   }
 
-  async find(image: string): Promise<HeldImage> {
-    return await this.#resolve(image);
+  async find(image: string, owner: ImageOwner = EVERYBODY): Promise<HeldImage> {
+    return this.#resolve(image, await this.#names.seenBy(owner));
   }
 
   /** While `work` goes on, what the image is made of stays. By the digest of its manifest; the layers are the lowest first. */
@@ -126,33 +152,33 @@ export class ImageStore implements Omit<ImageHolding, "warm"> {
     }));
   }
 
-  async remove(image: string): Promise<readonly string[]> {
-    const { reference, digest } = await this.#resolve(image);
+  async remove(image: string, owner: ImageOwner = EVERYBODY): Promise<readonly string[]> {
+    const own = (await this.#names.list()).filter((each) => each.owner === owner);
+    const { reference, digest } = this.#resolve(image, own);
     const isByDigest = DIGEST_START.test(image) && reference !== formatReference(parseReference(image));
-    const all = isByDigest
-      ? (await this.#names.list()).filter((each) => each.digest === digest)
-      : [{ reference }];
-    for (const each of all) await this.#names.remove(each.reference);
+    const all = isByDigest ? own.filter((each) => each.digest === digest) : [{ reference }];
+    for (const each of all) await this.#names.remove(owner, each.reference);
     await this.#collect();
     return all.map((each) => each.reference);
   }
 
   async load(
     archive: Readable,
-    { name, signal }: CallOptions & { readonly name?: string | undefined } = {},
+    { name, owner = EVERYBODY, signal }: LoadOptions = {},
   ): Promise<readonly HeldImage[]> {
     // Before all of it is read.
     if (name !== undefined) parseReference(name);
     return await this.#bring(signal, async (ending) => {
       const files = await readArchive(this.#blobs, archive, ending);
-      const images = await imagesOf(this.#blobs, files, name);
+      const had = await this.#possessions.seenBy(owner);
+      const images = await imagesOf(this.#blobs, files, { name, owner, had });
       for (const image of images) await this.#names.put(image);
       return images;
     });
   }
 
-  async save(image: string): Promise<Readable> {
-    return await saveImage(this.#blobs, await this.#resolve(image));
+  async save(image: string, owner: ImageOwner = EVERYBODY): Promise<Readable> {
+    return await saveImage(this.#blobs, await this.find(image, owner));
   }
 
   /** Ends what is being brought; what had arrived is kept. */
@@ -189,7 +215,7 @@ export class ImageStore implements Omit<ImageHolding, "warm"> {
 
   /** Blobs that no name leads to. One at a time; while anybody brings something it does nothing, as whoever ends last does it. */
   async #collect(): Promise<void> {
-    this.#collecting = this.#collecting.catch(() => undefined).then(() => this.#collectNow());
+    this.#collecting = this.#collecting.then(() => this.#collectNow()).catch(this.#onError);
     await this.#collecting;
   }
 
@@ -207,26 +233,25 @@ export class ImageStore implements Omit<ImageHolding, "warm"> {
     const wanted = new Set<string>();
     for (const { digest } of await this.#names.list()) {
       wanted.add(digest);
-      // One of which a part is gone keeps what there is of it: the next pull brings the rest.
-      const manifest = await heldManifest(this.#blobs, digest).catch(() => undefined);
+      // One of which a part is gone keeps what there is of it: the next pull brings the rest. One that cannot be read now is not gone.
+      const manifest = await manifestIfHere(this.#blobs, digest);
       if (manifest !== undefined) for (const each of digestsOf(digest, manifest)) wanted.add(each);
     }
     return wanted;
   }
 
-  async #find(reference: string): Promise<HeldImage | undefined> {
-    const found = await this.#names.find(reference);
+  async #find(owner: ImageOwner, reference: string): Promise<HeldImage | undefined> {
+    const found = await this.#names.find(owner, reference);
     return found !== undefined && (await isWhole(this.#blobs, found.digest)) ? found : undefined;
   }
 
   /** By name first: a name may look like the beginning of a digest. */
-  async #resolve(image: string): Promise<HeldImage> {
-    const byName = isDigest(image)
-      ? undefined
-      : await this.#names.find(formatReference(parseReference(image)));
+  #resolve(image: string, among: readonly HeldImage[]): HeldImage {
+    const name = isDigest(image) ? undefined : formatReference(parseReference(image));
+    const byName = among.find(({ reference }) => reference === name);
     if (byName !== undefined) return byName;
     const start = image.replace(/^sha256:/, "");
-    const all = DIGEST_START.test(image) ? await this.#names.list() : [];
+    const all = DIGEST_START.test(image) ? among : [];
     const found = all.filter(({ digest }) => digest.startsWith(`sha256:${start}`));
     const [first] = found;
     if (first === undefined) throw new FastvmError("not_found", `there is no image ${image} here`);

@@ -1,6 +1,6 @@
 /** Pulls from Debian's docker-registry, and from one that somebody stands in front of. */
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -22,6 +22,7 @@ let registry: TestRegistry;
 let folder: string;
 let store: ImageStore;
 let undo: AsyncDisposableStack;
+let failures: unknown[];
 
 beforeAll(async () => {
   registry = await TestRegistry.start();
@@ -30,6 +31,7 @@ afterAll(() => registry[Symbol.asyncDispose]());
 
 beforeEach(async () => {
   undo = new AsyncDisposableStack();
+  failures = [];
   folder = await mkdtemp(join(tmpdir(), "fastvm-images-"));
   undo.defer(() => rm(folder, { recursive: true }));
   await allow({ [registry.host]: OPEN });
@@ -38,7 +40,11 @@ beforeEach(async () => {
 afterEach(() => undo.disposeAsync());
 
 async function open(): Promise<ImageStore> {
-  const opened = await ImageStore.open({ cacheDir: folder, registriesFile: join(folder, "registries.json") });
+  const opened = await ImageStore.open({
+    cacheDir: folder,
+    registriesFile: join(folder, "registries.json"),
+    onError: (error) => failures.push(error),
+  });
   undo.defer(() => opened.close());
   return opened;
 }
@@ -159,6 +165,26 @@ describe("policies", () => {
     await rm(join(folder, "oci", "blobs", digest.slice(7)));
     await pull(`${registry.host}/part:v1`);
     expect(await blobs()).toEqual(digestsOf(image));
+  });
+});
+
+describe("what no name leads to", () => {
+  test("is let be while a manifest cannot be read, which is not to say that it is gone", async () => {
+    const [kept, other] = [testImage(), testImage()];
+    await registry.push("kept", "v1", kept);
+    await registry.push("other", "v1", other);
+    for (const name of ["kept", "other"]) await pull(`${registry.host}/${name}:v1`);
+    const manifest = join(folder, "oci", "blobs", digestOf(kept.top).slice(7));
+    // As with too many open files: an error, and not that there is none.
+    await rm(manifest);
+    await mkdir(manifest);
+    await store.remove(`${registry.host}/other:v1`);
+    for (const digest of digestsOf(kept)) expect(await blobs()).toContain(digest);
+    expect(failures).toMatchObject([{ code: "EISDIR" }]);
+    await rmdir(manifest);
+    await writeFile(manifest, kept.top);
+    await store.remove(`${registry.host}/kept:v1`);
+    expect(await blobs()).toEqual([]);
   });
 });
 
@@ -338,7 +364,7 @@ describe("a transfer", () => {
     const pulling = pull(`${server.host}/later:v1`);
     pulling.catch(() => undefined);
     const part = async (): Promise<number> => {
-      const name = (await blobs()).find((each) => each.startsWith(`${digest.slice(7)}.`)) ?? "";
+      const name = (await blobs()).find((each) => each.startsWith(`${digest.slice(7)}-`)) ?? "";
       return (await readFile(join(folder, "oci", "blobs", name))).length;
     };
     await vi.waitFor(async () => expect(await part()).toBe(1_000_000), { timeout: 30_000 });

@@ -1,12 +1,15 @@
 /** Brings what a reference means now from its registry, or from one of the mirrors in front of it. */
-import { apiHostOf, FastvmError, formatReference } from "@fastvm/contract";
-import type { HeldImage, ImageReference, PullOrder } from "@fastvm/contract";
+import { apiHostOf, FastvmError } from "@fastvm/contract";
+import type { ImageReference, PullOrder } from "@fastvm/contract";
 import { allSettled } from "../concurrency/all-settled.ts";
 import type { BlobStore } from "./blobs/blob-store.ts";
+import type { PartialBlob } from "./blobs/partial-blob.ts";
+import { requireSize } from "./held-content.ts";
 import { invalidImage } from "./invalid-image.ts";
+import { sourceOf, type Possession } from "./possession.ts";
 import { readImageConfig } from "./manifest/image-config.ts";
 import { readManifest, sizeOf, type Descriptor, type Manifest } from "./manifest/manifest.ts";
-import { choosePlatform, PLATFORM } from "./manifest/platform.ts";
+import { choosePlatform } from "./manifest/platform.ts";
 import { Authorization } from "./registry/authorization.ts";
 import { HttpSession } from "./registry/http-session.ts";
 import type { Registries } from "./registry/registries.ts";
@@ -21,10 +24,19 @@ const LAYERS_AT_ONCE = 3;
 interface PullContext {
   readonly blobs: BlobStore;
   readonly registries: Registries;
+  readonly possession: Possession;
   readonly signal: AbortSignal;
 }
 
+interface PulledImage {
+  readonly digest: string;
+  /** Of configuration and layers. */
+  readonly sizeBytes: number;
+}
+
 interface Sources {
+  /** Registry and repository, whichever of the servers is asked. */
+  readonly name: string;
   readonly all: readonly Repository[];
   readonly away: Set<Repository>;
 }
@@ -37,31 +49,30 @@ interface ChosenImage {
 
 /** All of it is there when this resolves. */
 export async function pullImage(
-  { blobs, registries, signal }: PullContext,
+  { blobs, registries, possession, signal }: PullContext,
   reference: ImageReference,
   credentials: PullOrder["credentials"],
-): Promise<HeldImage> {
+): Promise<PulledImage> {
   const session = new HttpSession(registries, signal);
   try {
     const sources = sourcesOf(session, reference, credentials);
     const image = await chooseImage(sources, reference.digest ?? reference.tag ?? "");
     const { config, layers } = image.manifest;
-    const bring = (blob: Descriptor): Promise<void> => bringBlob(sources, blobs, blob);
+    const bring = (blob: Descriptor): Promise<void> => bringBlob(sources, { blobs, possession }, blob);
     // First, since it may say that the rest is for another machine.
     await bring(config);
     readImageConfig(await readFile(blobs.pathOf(config.digest)), layers.length);
     await bringAll(layers, bring);
-    await blobs.obtain(image.digest, async (partial) => {
-      await partial.restart();
-      await partial.append(image.bytes);
+    await blobs.obtain(image.digest, {
+      source: sources.name,
+      // We have it in our hands.
+      mayHave: () => true,
+      fill: async (partial) => {
+        await partial.restart();
+        await partial.append(image.bytes);
+      },
     });
-    return {
-      reference: formatReference(reference),
-      digest: image.digest,
-      platform: PLATFORM,
-      sizeBytes: sizeOf(image.manifest),
-      pulledAtMs: Date.now(),
-    };
+    return { digest: image.digest, sizeBytes: sizeOf(image.manifest) };
   } finally {
     session.close();
   }
@@ -70,9 +81,10 @@ export async function pullImage(
 /** Mirrors first. None of them is shown what was given for the registry. */
 function sourcesOf(
   session: HttpSession,
-  { registry, repository }: ImageReference,
+  reference: ImageReference,
   credentials: PullOrder["credentials"],
 ): Sources {
+  const { registry, repository } = reference;
   const mirrors = session.registries
     .of(registry)
     .mirrors.map(
@@ -80,7 +92,7 @@ function sourcesOf(
     );
   const origin = session.baseOf(apiHostOf(registry));
   const registryItself = new Repository(session, new Authorization(session, credentials), origin, repository);
-  return { all: [...mirrors, registryItself], away: new Set() };
+  return { name: sourceOf(reference), all: [...mirrors, registryItself], away: new Set() };
 }
 
 /** From the first that has it; one that cannot be reached is not asked again in this pull. What the last one says is told. */
@@ -111,8 +123,12 @@ async function chooseImage(sources: Sources, wanted: string): Promise<ChosenImag
   throw invalidImage("it is a list in a list of lists");
 }
 
-async function bringBlob(sources: Sources, blobs: BlobStore, { digest, size }: Descriptor): Promise<void> {
-  await blobs.obtain(digest, async (partial) => {
+async function bringBlob(
+  sources: Sources,
+  { blobs, possession }: Pick<PullContext, "blobs" | "possession">,
+  { digest, size }: Descriptor,
+): Promise<void> {
+  const fill = async (partial: PartialBlob): Promise<void> => {
     // One that has more than the whole is not what it says.
     if (partial.bytes > size) await partial.restart();
     await fromFirst(sources, async (source) => {
@@ -122,7 +138,11 @@ async function bringBlob(sources: Sources, blobs: BlobStore, { digest, size }: D
       await partial.restart();
       throw invalidImage(`what ${source.host} sent as ${digest} is ${found}`);
     });
-  });
+    // Before anybody who waits for it looks.
+    possession.brought(digest);
+  };
+  await blobs.obtain(digest, { source: sources.name, mayHave: () => possession.mayHave(digest), fill });
+  await requireSize(blobs, digest, size);
 }
 
 async function bringAll(

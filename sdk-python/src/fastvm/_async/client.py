@@ -22,6 +22,7 @@ from .builds import AsyncBuildContexts, AsyncBuilds
 from .disk_usage import AsyncDiskUsages
 from .download import download
 from .http import AsyncHttp
+from .images import AsyncImages
 from .quotas import AsyncQuotas
 from .registries import AsyncRegistryLogins
 from .snapshots import AsyncSnapshots
@@ -63,6 +64,7 @@ class AsyncFastvmClient:
         self.snapshots = AsyncSnapshots(self._http, self.vms)
         self.builds = AsyncBuilds(self._http)
         self.build_contexts = AsyncBuildContexts(self._http)
+        self.images = AsyncImages(self._http)
         self.registries = AsyncRegistryLogins(self._http)
         self.quotas = AsyncQuotas(self._http)
         self.disk_usage = AsyncDiskUsages(self._http)

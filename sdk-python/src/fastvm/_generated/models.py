@@ -617,6 +617,103 @@ class HostRoom(Model):
 
 
 @dataclass(eq=False, repr=False)
+class Image(Model):
+    reference: str
+    """In full, with registry and tag: `docker.io/library/python:3.13-slim`."""
+    digest: str
+    """`sha256:…`, of the manifest for this host's platform."""
+    platform: str
+    """`linux/amd64`."""
+    size_bytes: int
+    """Of configuration and layers as they are kept, most of them compressed."""
+    pulled_at: datetime
+    shared: bool
+    """Brought by whoever runs the host, for all organisations."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "size_bytes": "sizeBytes",
+        "pulled_at": "pulledAt",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "pulled_at": MOMENT,
+    }
+
+
+@dataclass(eq=False, repr=False)
+class ImageDetails(Model):
+    reference: str
+    """In full, with registry and tag: `docker.io/library/python:3.13-slim`."""
+    digest: str
+    """`sha256:…`, of the manifest for this host's platform."""
+    platform: str
+    """`linux/amd64`."""
+    size_bytes: int
+    """Of configuration and layers as they are kept, most of them compressed."""
+    pulled_at: datetime
+    shared: bool
+    """Brought by whoever runs the host, for all organisations."""
+    layers: List[ImageLayer]
+    """The lowest first."""
+    settings: ImageSettings
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "size_bytes": "sizeBytes",
+        "pulled_at": "pulledAt",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "pulled_at": MOMENT,
+        "layers": Many(Ref("ImageLayer")),
+        "settings": Ref("ImageSettings"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class ImageLayer(Model):
+    digest: str
+    media_type: str
+    size_bytes: int
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "media_type": "mediaType",
+        "size_bytes": "sizeBytes",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class ImagePull(Model):
+    status: str
+    reference: str
+    """In full."""
+    image: Optional[Image] = None
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "image": Ref("Image"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class ImageSettings(Model):
+    entrypoint: List[str]
+    """As its maker gave it; a VM's launch runs nothing of it."""
+    cmd: List[str]
+    """As its maker gave it."""
+    env: List[str]
+    """`NAME=value`."""
+    workdir: str
+    user: str
+    ports: List[str]
+    """`8080/tcp`."""
+    labels: Dict[str, Any]
+    stop_signal: str
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "stop_signal": "stopSignal",
+    }
+
+
+@dataclass(eq=False, repr=False)
 class IngressPolicy(Model):
     default: str
     rules: Optional[List[NetworkRule]] = None
@@ -763,6 +860,20 @@ class OrgQuotaValues(Model):
         "disk_gi_b": "diskGiB",
         "snapshot_count": "snapshotCount",
     }
+
+
+@dataclass(eq=False, repr=False)
+class PullImageBody(Model):
+    reference: str
+    """As people write it: `python:3.13-slim`, `registry.example.com:5000/team/app@sha256:…`."""
+    policy: Optional[str] = None
+    """
+    `if-missing` (default) asks nobody when it is here; `always` asks what the name means now, and brings what is
+    lacking; `never` asks nobody at all.
+    """
+    username: Optional[str] = None
+    """With `password`, for this pull alone, in place of the organisation's login. Kept nowhere."""
+    password: Optional[str] = None
 
 
 @dataclass(eq=False, repr=False)

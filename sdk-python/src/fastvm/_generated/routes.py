@@ -19,6 +19,9 @@ from .models import (
     FirewallReport,
     ForkResult,
     HealthResponse,
+    Image,
+    ImageDetails,
+    ImagePull,
     OrgQuotaUsage,
     RegistryLogin,
     Service,
@@ -120,6 +123,10 @@ UPDATE_SNAPSHOT: Route[Snapshot] = Route(
     "PATCH", "/v1/snapshots/{snapshotId}", answer=Ref("Snapshot"), body=Ref("UpdateSnapshotBody")
 )
 DELETE_SNAPSHOT: Route[DeleteResponse] = Route("DELETE", "/v1/snapshots/{snapshotId}", answer=Ref("DeleteResponse"))
+LIST_IMAGES: Route[List[Image]] = Route("GET", "/v1/images", answer=Many(Ref("Image")))
+PULL_IMAGE: Route[ImagePull] = Route("POST", "/v1/images/pull", answer=Ref("ImagePull"), body=Ref("PullImageBody"))
+GET_IMAGE: Route[ImageDetails] = Route("GET", "/v1/images/{image}", answer=Ref("ImageDetails"))
+DELETE_IMAGE: Route[DeleteResponse] = Route("DELETE", "/v1/images/{image}", answer=Ref("DeleteResponse"))
 LIST_REGISTRIES: Route[List[RegistryLogin]] = Route("GET", "/v1/registries", answer=Many(Ref("RegistryLogin")))
 GET_REGISTRY: Route[RegistryLogin] = Route("GET", "/v1/registries/{registry}", answer=Ref("RegistryLogin"))
 SET_REGISTRY: Route[RegistryLogin] = Route(

@@ -23,6 +23,7 @@ from .builds import BuildContexts, Builds
 from .disk_usage import DiskUsages
 from .download import download
 from .http import Http
+from .images import Images
 from .quotas import Quotas
 from .registries import RegistryLogins
 from .snapshots import Snapshots
@@ -64,6 +65,7 @@ class FastvmClient:
         self.snapshots = Snapshots(self._http, self.vms)
         self.builds = Builds(self._http)
         self.build_contexts = BuildContexts(self._http)
+        self.images = Images(self._http)
         self.registries = RegistryLogins(self._http)
         self.quotas = Quotas(self._http)
         self.disk_usage = DiskUsages(self._http)

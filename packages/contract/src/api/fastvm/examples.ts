@@ -41,6 +41,7 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<OperationId, object>>> = {
   updateService: { port: 8081, h2c: false },
   addVmSshKey: { publicKey: KEY, name: "laptop" },
   addMySshKey: { publicKey: KEY, name: "laptop" },
+  pullImage: { reference: "python:3.13-slim" },
   setRegistry: { username: "ci", password: "a token of the registry's" },
   createSnapshot: { vmId: "worker-1", name: "ready to go" },
   updateSnapshot: { name: "with packages" },

@@ -7,6 +7,7 @@ import type { Operation } from "../operation.ts";
 import { EXEC_OPERATIONS } from "./exec-operations.ts";
 import { FILE_OPERATIONS } from "./file-operations.ts";
 import { GUEST, VM } from "./operation-parts.ts";
+import { IMAGE_OPERATIONS } from "./image-operations.ts";
 import { REGISTRY_OPERATIONS } from "./registry-operations.ts";
 import { ConsoleTokenSchema } from "./schemas/console.ts";
 import { DeletionSchema } from "./schemas/deletion.ts";
@@ -435,6 +436,7 @@ export const OPERATIONS = {
     responses: { 200: DeletionSchema },
     errors: ["snapshot_wrong_state", "capture_failed", ...GUEST],
   },
+  ...IMAGE_OPERATIONS,
   ...REGISTRY_OPERATIONS,
   getQuotas: {
     method: "GET",

@@ -1,5 +1,5 @@
 /** What whoever runs the host may ask: over all organisations, and of what belongs to none. */
-import { FastvmError, type ApiName, type OrgId } from "@fastvm/contract";
+import { FastvmError, type ApiName, type ImageOwner, type OrgId } from "@fastvm/contract";
 import type { QuarantineEntry } from "../../store/quarantine-repository.ts";
 import type { ApiKeyRow } from "../../store/schema.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
@@ -82,6 +82,12 @@ export class Operator {
     const { id } = await findOrganisation(store, order.organisation);
     const { key, row } = await createKey(store, id, order.api ?? "fastvm", clock);
     return { ...recordOf(row), key };
+  }
+
+  /** An organisation, by id, name or the beginning of its id, as an owner of images; without one, everybody. */
+  async imageOwner(organisation: string | undefined): Promise<ImageOwner> {
+    if (organisation === undefined) return "everybody";
+    return (await findOrganisation(this.#ctx.store, organisation)).id;
   }
 
   async removeKey(id: string): Promise<void> {

@@ -267,7 +267,10 @@ function specOf(vm: VmRecord, told: StartOrder): VmSpec {
     source:
       vm.sourceSnapshotId === null
         ? // With neither a snapshot nor a VM that it came from, the name is that of an image.
-          { kind: "template", ...(vm.sourceName === null ? {} : { image: vm.sourceName }) }
+          {
+            kind: "template",
+            ...(vm.sourceName === null ? {} : { image: vm.sourceName, imageOwner: vm.orgId }),
+          }
         : { kind: "snapshot", snapshotId: vm.sourceSnapshotId },
     machine: machineOf(vm),
     diskGib: vm.diskGib,

@@ -2,9 +2,9 @@
 import { open, readFile } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { formatReference, parseReference } from "@fastvm/contract";
-import type { HeldImage } from "@fastvm/contract";
+import type { HeldImage, ImageOwner } from "@fastvm/contract";
 import type { BlobStore } from "../blobs/blob-store.ts";
-import { isWhole } from "../held-content.ts";
+import { isWhole, requireSizes } from "../held-content.ts";
 import { MAX_MANIFEST_BYTES } from "../image-limits.ts";
 import { invalidImage } from "../invalid-image.ts";
 import { readImageConfig } from "../manifest/image-config.ts";
@@ -28,13 +28,23 @@ interface FoundImage {
   readonly names: readonly string[];
 }
 
+interface LoadedFor {
+  readonly name: string | undefined;
+  readonly owner: ImageOwner;
+  /** Of blobs that the owner has already: an archive may leave these out, and no others, as a digest alone is no proof. */
+  readonly had: ReadonlySet<string>;
+}
+
 /** All that they need is among the blobs already. */
 export async function imagesOf(
   blobs: BlobStore,
   files: ArchivedFiles,
-  name: string | undefined,
+  { name, owner, had }: LoadedFor,
 ): Promise<readonly HeldImage[]> {
-  const found = files.has(OCI_INDEX_FILE) ? await ofLayout(blobs, files) : await ofDocker(blobs, files);
+  const given = new Set([...had, ...[...files.values()].map(({ digest }) => digest)]);
+  const found = files.has(OCI_INDEX_FILE)
+    ? await ofLayout(blobs, files, given)
+    : await ofDocker(blobs, files);
   if (found.length === 0) throw invalidImage("the archive has no image");
   if (name !== undefined && found.length > 1)
     throw invalidImage(`the archive has ${found.length} images, and one name is given`);
@@ -42,14 +52,22 @@ export async function imagesOf(
   for (const { digest, names } of found) {
     const wanted = name === undefined ? names : [name];
     if (wanted.length === 0) throw invalidImage("the archive does not name its image; give it a name");
-    for (const each of wanted) held.push(await describe(blobs, digest, each));
+    for (const each of wanted) held.push({ owner, ...(await describe(blobs, given, digest, each)) });
   }
   return held;
 }
 
-async function describe(blobs: BlobStore, digest: string, name: string): Promise<HeldImage> {
-  if (!(await isWhole(blobs, digest))) throw invalidImage(`the archive lacks a part of ${name}`);
+async function describe(
+  blobs: BlobStore,
+  given: ReadonlySet<string>,
+  digest: string,
+  name: string,
+): Promise<Omit<HeldImage, "owner">> {
   const manifest = asImage(readManifest(await readFile(blobs.pathOf(digest))));
+  const parts = [manifest.config.digest, ...manifest.layers.map((layer) => layer.digest)];
+  if (!parts.every((part) => given.has(part)) || !(await isWhole(blobs, digest)))
+    throw invalidImage(`the archive lacks a part of ${name}`);
+  await requireSizes(blobs, manifest);
   readImageConfig(await readFile(blobs.pathOf(manifest.config.digest)), manifest.layers.length);
   return {
     reference: formatReference(parseReference(name)),
@@ -60,12 +78,16 @@ async function describe(blobs: BlobStore, digest: string, name: string): Promise
   };
 }
 
-async function ofLayout(blobs: BlobStore, files: ArchivedFiles): Promise<readonly FoundImage[]> {
+async function ofLayout(
+  blobs: BlobStore,
+  files: ArchivedFiles,
+  given: ReadonlySet<string>,
+): Promise<readonly FoundImage[]> {
   const index = readManifest(await readSmall(blobs, files, OCI_INDEX_FILE));
   if (index.kind === "image") throw invalidImage(`${OCI_INDEX_FILE} lists no images`);
   const found: FoundImage[] = [];
   for (const entry of index.entries) {
-    const digest = await imageBehind(blobs, entry.digest);
+    const digest = await imageBehind(blobs, given, entry.digest);
     const known = found.findIndex((each) => each.digest === digest);
     const names = [...new Set([...(found[known]?.names ?? []), ...nameOf(entry)])];
     if (known === -1) found.push({ digest, names });
@@ -75,10 +97,10 @@ async function ofLayout(blobs: BlobStore, files: ArchivedFiles): Promise<readonl
 }
 
 /** Follows an index to the image for this platform. */
-async function imageBehind(blobs: BlobStore, digest: string): Promise<string> {
+async function imageBehind(blobs: BlobStore, given: ReadonlySet<string>, digest: string): Promise<string> {
   let next = digest;
   for (let depth = 0; depth < MAX_INDEX_DEPTH; depth++) {
-    const size = await blobs.sizeOf(next);
+    const size = given.has(next) ? await blobs.sizeOf(next) : undefined;
     if (size === undefined) throw invalidImage(`the archive lacks ${next}`);
     if (size > MAX_MANIFEST_BYTES)
       throw invalidImage(`the manifest has more than ${MAX_MANIFEST_BYTES} bytes`);

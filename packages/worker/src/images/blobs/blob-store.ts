@@ -2,7 +2,7 @@
  * What images are made of, by digest, in a folder that all daemons of the machine share:
  *
  *   <64 hexadecimal digits>                           whole, and checked
- *   <digits>.<owner>.<uuid>.partial                   on its way; of an owner that is gone, anybody goes on with it
+ *   <digits>-<source>.<owner>.<uuid>.partial          on its way; of an owner that is gone, whoever has it of that source goes on with it
  *   <digits>.<owner>.<uuid>.removing                  looked at a last time before it goes
  *
  * What is in a blob nobody here looks at.
@@ -13,14 +13,17 @@ import { join } from "node:path";
 import { makeClosedFolder } from "../../files/closed-folder.ts";
 import { isErrno } from "../../files/errno.ts";
 import { isOwnerAlive, ownerName } from "../../processes/owner-name.ts";
-import { digestFromHex, hexOf } from "../digest.ts";
+import { digestFromHex, digestOf, hexOf } from "../digest.ts";
 import { invalidImage } from "../invalid-image.ts";
 import { PartialBlob } from "./partial-blob.ts";
 
 const WHOLE = /^[0-9a-f]{64}$/;
-const ASIDE = /^(?<subject>[0-9a-f]{64}|new)\.(?<owner>[\d-]+)\.[0-9a-f-]{36}\.(?<kind>partial|removing)$/;
+const ASIDE =
+  /^(?<subject>[0-9a-f]{64}(?:-[0-9a-f]{16})?|new)\.(?<owner>[\d-]+)\.[0-9a-f-]{36}\.(?<kind>partial|removing)$/;
 /** Of what is not known by a digest yet. */
 const UNNAMED = "new";
+/** Enough for two sources never to be taken for one. */
+const SOURCE_TAG_CHARS = 16;
 /** A pull that broke off is repeated within the day, or not at all. */
 const FORGOTTEN_AFTER_MS = 24 * 3_600_000;
 
@@ -29,6 +32,14 @@ interface Aside {
   readonly subject: string;
   readonly owner: string;
   readonly kind: string;
+}
+
+interface WantedBlob {
+  /** Where it comes from. */
+  readonly source: string;
+  /** Whether whoever asks may have what is here under that digest without bringing it. */
+  readonly mayHave: () => boolean;
+  readonly fill: (partial: PartialBlob) => Promise<void>;
 }
 
 export class BlobStore {
@@ -59,12 +70,12 @@ export class BlobStore {
   }
 
   /**
-   * `fill` brings what is missing; one at a time for each digest, so that who comes second finds it done. What was filled and is not what
-   * the digest says is gone.
+   * `fill` brings what is missing; one at a time for each digest, so that who comes second finds it done, if it may have what is here.
+   * What was filled and is not what the digest says is gone.
    */
-  async obtain(digest: string, fill: (partial: PartialBlob) => Promise<void>): Promise<void> {
+  async obtain(digest: string, wanted: WantedBlob): Promise<void> {
     const before = this.#bringing.get(digest) ?? Promise.resolve();
-    const mine = before.catch(() => undefined).then(() => this.#bring(digest, fill));
+    const mine = before.catch(() => undefined).then(() => this.#bring(digest, wanted));
     this.#bringing.set(digest, mine);
     try {
       await mine;
@@ -73,9 +84,10 @@ export class BlobStore {
     }
   }
 
-  async #bring(digest: string, fill: (partial: PartialBlob) => Promise<void>): Promise<void> {
-    if (await this.has(digest)) return;
-    await this.#write(await this.#takeOver(hexOf(digest)), async (partial) => {
+  async #bring(digest: string, { source, mayHave, fill }: WantedBlob): Promise<void> {
+    if (mayHave() && (await this.has(digest))) return;
+    // What came of another source in part is no proof that this one has it.
+    await this.#write(await this.#takeOver(`${hexOf(digest)}-${tagOf(source)}`), async (partial) => {
       await fill(partial);
       return digest;
     });
@@ -186,6 +198,10 @@ export class BlobStore {
   async #newName(subject: string): Promise<string> {
     return `${subject}.${await ownerName()}.${randomUUID()}.partial`;
   }
+}
+
+function tagOf(source: string): string {
+  return hexOf(digestOf(source)).slice(0, SOURCE_TAG_CHARS);
 }
 
 function readAside(name: string): Aside | undefined {

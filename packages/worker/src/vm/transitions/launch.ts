@@ -12,6 +12,8 @@ import { restore } from "../restore/restore.ts";
 import { snapshotFolder, vmFolder } from "../state/worker-context.ts";
 import type { Parts } from "../state/worker-context.ts";
 
+type TemplateSource = Extract<VmSpec["source"], { kind: "template" }>;
+
 /** Aborted, it leaves nothing behind. */
 export async function launch(
   context: ImageContext & Parts<"vms">,
@@ -21,11 +23,11 @@ export async function launch(
   const startedAt = performance.now();
   using _room = await context.admission.admit();
   await step("launch.begun");
-  const image = spec.source.kind === "template" ? spec.source.image : undefined;
+  const { source: from, machine } = spec;
   const source =
-    spec.source.kind === "template"
-      ? await unlessAborted(() => preferredTemplate(context, spec.machine, image), signal)
-      : await requireSnapshot(context, spec.source.snapshotId);
+    from.kind === "template"
+      ? await unlessAborted(() => preferredTemplate(context, machine, from), signal)
+      : await requireSnapshot(context, from.snapshotId);
   await step("launch.source-found");
   const { vm, fromPool } = await restore(context, source, {
     vmId: spec.vmId,
@@ -48,9 +50,9 @@ export async function launch(
 async function preferredTemplate(
   context: ImageContext,
   machine: MachineType,
-  name: string | undefined,
+  { image: name, imageOwner }: TemplateSource,
 ): Promise<Snapshot> {
-  const image = name === undefined ? context.image : await ensureImage(context, name);
+  const image = name === undefined ? context.image : await ensureImage(context, name, imageOwner);
   const template = await context.templates.ensure({ image, machine });
   await Promise.all([context.pool.prefer(template), context.standby.prefer(template)]);
   return template;

@@ -13,6 +13,7 @@ const FILE = "/root/file";
 const SNAPSHOT_NAME = "the-snapshot";
 const SERVICE = "web";
 const REGISTRY = "registry.example:5000";
+const IMAGE = `${REGISTRY}/the-image:v1`;
 const USER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBzmNsBWi+Fh7SkKmIm3vbzZ1XNIoWw8dCy0TS9iMfXe";
 const VM_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAnRjVQjWWNLMFjdSE4KCPyRyiNLUSvMNTHeSsXxPdrU";
 const NEW_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICvGLpSmKCbC4rNJgW2rVgTGqjXUKZWvNmHCLzRVVVPN";
@@ -99,6 +100,10 @@ const CASES: Record<OperationId, Case> = {
   getSnapshot: hidden(),
   updateSnapshot: hidden(() => ({ name: "renamed" })),
   deleteSnapshot: hidden(),
+  listImages: EMPTY,
+  pullImage: { sight: "elsewhere", body: () => ({ reference: IMAGE, policy: "never" }) },
+  getImage: hidden(),
+  deleteImage: hidden(),
   listRegistries: EMPTY,
   getRegistry: hidden(),
   setRegistry: { sight: "made", body: () => ({ username: "other", password: "other" }) },
@@ -123,6 +128,7 @@ function routeOf(id: OperationId, things: Things, kind: ReferenceKind): string {
     .replace("{snapshotId}", referTo(things.snapshot, SNAPSHOT_NAME, kind))
     .replace("{serviceName}", SERVICE)
     .replace("{registry}", REGISTRY)
+    .replace("{image}", encodeURIComponent(IMAGE))
     .replace("{execId}", things.execId)
     .replace("{fingerprint}", encodeURIComponent(fingerprint));
   if (url.includes("{")) throw new Error(`${path} has a parameter that this test does not know`);
@@ -148,6 +154,7 @@ async function fill(api: TestApp): Promise<Things> {
   );
   const vmKey = await ok(api.call(`POST ${of("ssh-keys")}`, { publicKey: VM_KEY, name: MARK }));
   const userKey = await ok(api.call("POST /v1/me/ssh-keys", { publicKey: USER_KEY, name: MARK }));
+  await ok(api.call("POST /v1/images/pull", { reference: IMAGE }));
   await ok(api.call(`PUT /v1/registries/${REGISTRY}`, { username: MARK, password: MARK }));
   await ok(api.call(`POST ${of("console-token")}`));
   const execId = await startEndless(api, of("execs"));
@@ -184,6 +191,7 @@ async function everythingOf(api: TestApp, { vm, snapshot, downloadUrl }: Things)
     "vms",
     "snapshots",
     "me/ssh-keys",
+    "images",
     "registries",
     "org/quotas",
     "org/disk",

@@ -6,6 +6,7 @@ import { registerOpenapi } from "./openapi.ts";
 import { registerMySshKeys } from "./me/ssh-keys.ts";
 import { registerGetDiskUsage } from "./org/get-disk-usage.ts";
 import { registerGetQuotas } from "./org/get-quotas.ts";
+import { registerImages } from "./images.ts";
 import { registerRegistries } from "./registries.ts";
 import { registerCreateSnapshot } from "./snapshots/create.ts";
 import { registerDeleteSnapshot } from "./snapshots/delete.ts";
@@ -63,6 +64,7 @@ export function registerRoutes(api: FastvmScope): void {
   registerGetSnapshot(api);
   registerUpdateSnapshot(api);
   registerDeleteSnapshot(api);
+  registerImages(api);
   registerRegistries(api);
   registerGetQuotas(api);
   registerGetDiskUsage(api);

@@ -44,7 +44,7 @@ describe("a launch", () => {
     const launched = await api.call("POST /v1/vms", { ...C1, image: "python:3.13-slim" });
     expect(launched).toMatchObject({ status: 201, body: { sourceName: "python:3.13-slim" } });
     const spec = api.worker.vms.get(launched.body.id)?.spec;
-    expect(spec?.source).toEqual({ kind: "template", image: "python:3.13-slim" });
+    expect(spec?.source).toEqual({ kind: "template", image: "python:3.13-slim", imageOwner: api.orgId });
     expect((await api.call("POST /v1/vms", { snapshotId: "x", image: "python" })).status).toBe(400);
   });
 

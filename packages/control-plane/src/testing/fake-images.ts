@@ -1,0 +1,95 @@
+/** Images without a registry: a pull brings whatever is named, at once, for whoever asks; owners are kept apart as the worker does it. */
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
+import {
+  FastvmError,
+  formatReference,
+  parseReference,
+  type HeldImage,
+  type ImageDetails,
+  type ImageHolding,
+  type ImageOwner,
+  type PullOrder,
+} from "@fastvm/contract";
+
+const SETTINGS: ImageDetails["settings"] = {
+  entrypoint: [],
+  cmd: ["/bin/sh"],
+  env: ["PATH=/bin"],
+  workdir: "/",
+  user: "",
+  ports: ["80/tcp"],
+  labels: {},
+  stopSignal: "SIGTERM",
+};
+
+export class FakeImages implements ImageHolding {
+  readonly held: HeldImage[] = [];
+  /** In order. */
+  readonly orders: PullOrder[] = [];
+  /** Pulls wait for it. */
+  gate: Promise<unknown> = Promise.resolve();
+
+  async pull(order: PullOrder): Promise<HeldImage> {
+    const { owner = "everybody", policy } = order;
+    this.orders.push(order);
+    const reference = formatReference(parseReference(order.reference));
+    const here = this.#seenBy(owner).find((each) => each.reference === reference);
+    if (here !== undefined && policy !== "always") return here;
+    if (policy === "never") throw new FastvmError("not_found", `${reference} is not here`);
+    await this.gate;
+    const digest = `sha256:${createHash("sha256").update(reference).digest("hex")}`;
+    const image: HeldImage = {
+      owner,
+      reference,
+      digest,
+      platform: "linux/amd64",
+      sizeBytes: 4096,
+      pulledAtMs: 1,
+    };
+    this.held.push(image);
+    return image;
+  }
+
+  async list(owner?: ImageOwner): Promise<readonly HeldImage[]> {
+    return owner === undefined ? this.held : this.#seenBy(owner);
+  }
+
+  async inspect(image: string, owner: ImageOwner = "everybody"): Promise<ImageDetails> {
+    const mediaType = "application/vnd.oci.image.layer.v1.tar";
+    const held = find(this.#seenBy(owner), image);
+    return { ...held, layers: [{ digest: held.digest, mediaType, sizeBytes: 4096 }], settings: SETTINGS };
+  }
+
+  async remove(image: string, owner: ImageOwner = "everybody"): Promise<readonly string[]> {
+    const gone = find(
+      this.held.filter((each) => each.owner === owner),
+      image,
+    );
+    this.held.splice(this.held.indexOf(gone), 1);
+    return [gone.reference];
+  }
+
+  async load(): Promise<readonly HeldImage[]> {
+    return [];
+  }
+
+  async save(): Promise<Readable> {
+    return Readable.from([]);
+  }
+
+  async warm(image: string, _machineName: string, owner: ImageOwner = "everybody"): Promise<void> {
+    find(this.#seenBy(owner), image);
+  }
+
+  #seenBy(owner: ImageOwner): readonly HeldImage[] {
+    return this.held.filter((each) => each.owner === owner || each.owner === "everybody");
+  }
+}
+
+function find(images: readonly HeldImage[], image: string): HeldImage {
+  const reference = image.startsWith("sha256:") ? image : formatReference(parseReference(image));
+  const found = images.find((each) => each.reference === reference || each.digest.startsWith(image));
+  if (found === undefined) throw new FastvmError("not_found", `there is no image ${image} here`);
+  return found;
+}
