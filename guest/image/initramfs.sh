@@ -11,7 +11,7 @@ agent=$2
 output=$3
 
 # Names as in modules.dep. What the kernel has built in (ext4 in Debian's cloud flavour) is skipped.
-wanted='virtio_mmio virtio_console virtio_blk virtio-rng virtio_net ext4'
+wanted='virtio_mmio virtio_console virtio_blk virtio-rng virtio_net ext4 fuse'
 
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT

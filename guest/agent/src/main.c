@@ -1,10 +1,12 @@
 /*
  * The program inside every VM. As process 1 of the initramfs it brings up the guest and then serves the host's link. With `--listen PATH` it serves a
- * link over a Unix socket on an ordinary machine, for development and tests, and leaves that machine as it is.
+ * link over a Unix socket on an ordinary machine, for development and tests, and leaves that machine as it is; `--volumes`, `--mount` and `--unmount` do there
+ * what the process for volumes and those that mount do in a VM.
  */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -14,6 +16,8 @@
 #include "boot/early-init.h"
 #include "boot/port.h"
 #include "loop/serve.h"
+#include "volumes/mount.h"
+#include "volumes/pump.h"
 
 static volatile sig_atomic_t ending;
 static int listener = -1;
@@ -90,6 +94,15 @@ int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "--listen") == 0) {
         return serve_socket(argv[2]);
+    }
+    if (argc == 3 && strcmp(argv[1], "--volumes") == 0) {
+        return pump_serve_socket(argv[2]);
+    }
+    if (argc == 5 && strcmp(argv[1], "--mount") == 0) {
+        return volume_mount(argv[2], argv[3], (uint32_t)atoi(argv[4]));
+    }
+    if (argc == 5 && strcmp(argv[1], "--unmount") == 0) {
+        return volume_unmount(argv[2], argv[3], (uint32_t)atoi(argv[4]));
     }
     if (getpid() == 1) {
         program_name = argv[0];

@@ -20,7 +20,7 @@ char *program_name;
 
 #define PORT_NAME "fastvm.link"
 
-static bool has_name(const char *device)
+static bool has_name(const char *device, const char *wanted)
 {
     char path[2 * MAX_NAME + 64], name[MAX_NAME] = "";
     snprintf(path, sizeof path, "/sys/class/virtio-ports/%.127s/name", device);
@@ -29,15 +29,16 @@ static bool has_name(const char *device)
     if (fd >= 0) {
         close(fd);
     }
-    return length > 0 && strncmp(name, PORT_NAME, strlen(PORT_NAME)) == 0;
+    name[strcspn(name, "\n")] = 0;
+    return length > 0 && strcmp(name, wanted) == 0;
 }
 
-static int find_port(void)
+int open_port(const char *name)
 {
     DIR *ports = opendir("/sys/class/virtio-ports");
     int fd = -1;
     for (struct dirent *entry; fd < 0 && ports != NULL && (entry = readdir(ports)) != NULL;) {
-        if (entry->d_name[0] != '.' && has_name(entry->d_name)) {
+        if (entry->d_name[0] != '.' && has_name(entry->d_name, name)) {
             char path[MAX_NAME + 8];
             snprintf(path, sizeof path, "/dev/%.127s", entry->d_name);
             fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -52,7 +53,7 @@ static int find_port(void)
 static int wait_for_port(void)
 {
     for (int step = 0; step < PORT_WAIT_STEPS; step++) {
-        int fd = find_port();
+        int fd = open_port(PORT_NAME);
         if (fd >= 0) {
             return fd;
         }

@@ -10,6 +10,7 @@
 #include "link/fields.h"
 #include "link/protocol.h"
 #include "system/paths.h"
+#include "volumes/mount.h"
 
 enum { DEFAULT_FOLDER_MODE = 0755 };
 
@@ -35,6 +36,10 @@ static void take_field(struct verb_request *request, const struct field *field)
     case TAG_USER:
         free(request->user);
         request->user = field_string(field);
+        break;
+    case TAG_VOLUME:
+        free(request->volume);
+        request->volume = field_string(field);
         break;
     case TAG_MODE:
         request->mode = field_u32(field) & 07777;
@@ -65,6 +70,7 @@ void verb_request_free(struct verb_request *request)
     free(request->path);
     free(request->to);
     free(request->user);
+    free(request->volume);
 }
 
 static int describe(const struct verb_request *request, int out)
@@ -131,6 +137,10 @@ int verb_run(const void *bytes, int out)
         return verb_drop_caches(request);
     case VERB_FREE_PAGES:
         return verb_free_pages(request, out);
+    case VERB_MOUNT:
+        return request->volume == NULL ? EINVAL : volume_mount(request->volume, request->path, request->flags);
+    case VERB_UNMOUNT:
+        return request->volume == NULL ? EINVAL : volume_unmount(request->volume, request->path, request->flags);
     default:
         return EINVAL;
     }

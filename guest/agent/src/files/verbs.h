@@ -15,6 +15,7 @@ struct verb_request {
     char *path;
     char *to;
     char *user;
+    char *volume;
     bool has_mode;
     mode_t mode;
     uint32_t depth;

@@ -66,6 +66,7 @@ enum field_tag {
     TAG_VERB = 20,
     TAG_TO = 21,
     TAG_DEPTH = 22,
+    TAG_VOLUME = 23,
     TAG_JOB = 24,
     TAG_JOB_VERB = 25,
     TAG_OFFSET = 26,
@@ -102,7 +103,7 @@ enum field_tag {
 };
 
 /* What agents of before did not know, and would take for garbage. */
-enum ability { ABLE_VERBS = 1, ABLE_JOBS = 2 };
+enum ability { ABLE_VERBS = 1, ABLE_JOBS = 2, ABLE_VOLUMES = 4 };
 
 enum job_verb {
     JOB_START = 1,
@@ -126,6 +127,8 @@ enum verb {
     VERB_WATCH = 7,
     VERB_DROP_CACHES = 8,
     VERB_FREE_PAGES = 9,
+    VERB_MOUNT = 10,
+    VERB_UNMOUNT = 11,
 };
 
 enum verb_flags { VERB_FOLLOW = 1, VERB_RECURSIVE = 2 };

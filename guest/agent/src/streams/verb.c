@@ -14,6 +14,7 @@
 #include "files/verbs.h"
 #include "system/account.h"
 #include "system/spawn.h"
+#include "volumes/pump.h"
 
 struct verb_stream {
     /* `out` is what the child tells. */
@@ -69,6 +70,10 @@ static int start(struct agent *agent, struct verb_stream *verb, struct verb_requ
     }
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
         return errno;
+    }
+    /* Its connection is made by the child; a failure of this is one of that. */
+    if (request->verb == VERB_MOUNT && !agent->leaves_machine_alone) {
+        pump_start();
     }
     /* The child waits for room. */
     fcntl(ends[1], F_SETFL, 0);
