@@ -65,6 +65,10 @@ export const STAGES: readonly Stage[] = [
   },
   { ...plain("agent", 120, "make", "-C", "guest/agent", "test"), counts: "printed", beside: SINGLE },
   { ...plain("fuzz", 60, "make", "-C", "guest/agent", "fuzz", `SECONDS=${FUZZ_SECONDS}`), beside: SINGLE },
+  {
+    ...plain("fuzz-volume", 60, "make", "-C", "packages/worker/native", "fuzz", `SECONDS=${FUZZ_SECONDS}`),
+    beside: SINGLE,
+  },
   { ...pytest(PYTHON, 120, "sdk-python/tests/unit"), beside: SINGLE },
   filesSideBySide("unit", 480),
   // Without its root file system at hand it is made from packages.

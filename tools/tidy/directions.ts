@@ -128,6 +128,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["identity"],
     ["streams"],
     ["agent.h", "files"],
+    ["volumes"],
     ["link", "system"],
   ],
 };

@@ -5,9 +5,6 @@
 /* argv[0] of this process, which it marks. Set before serve_port. */
 extern char *program_name;
 
-/* The port of this name; -1 where there is none. */
-int open_port(const char *name);
-
 /* The agent proper. Does not return. */
 void __attribute__((noreturn)) serve_port(void);
 

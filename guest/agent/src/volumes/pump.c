@@ -14,8 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "boot/port.h"
 #include "system/clock.h"
+#include "system/serial-port.h"
 
 enum {
     /* A port without a host is reported as hung up for as long as it is so; it is looked at again so often. */

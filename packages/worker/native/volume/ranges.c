@@ -1,3 +1,4 @@
+/* Which bytes of a file an owner has locked. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Reads a table. It may come from anywhere: what leads out of it, or in a circle, is refused before anything is changed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

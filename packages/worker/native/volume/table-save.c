@@ -1,3 +1,4 @@
+/* Writes a table. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
