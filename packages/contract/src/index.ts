@@ -31,6 +31,8 @@ export type { Operation, OperationBody } from "./api/operation.ts";
 export { OPERATIONS } from "./api/fastvm/operations.ts";
 export type { OperationId } from "./api/fastvm/operations.ts";
 export type { ErrorBody } from "./api/fastvm/schemas/error-body.ts";
+export type { Build, BuildBody, BuildLogEvent } from "./api/fastvm/schemas/build.ts";
+export type { SnapshotImport, SnapshotImportBody } from "./api/fastvm/schemas/snapshot-import.ts";
 export type {
   BackgroundExec,
   ExecOutput,

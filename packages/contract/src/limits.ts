@@ -52,3 +52,13 @@ export const MAX_REGISTRY_LOGINS = 64;
 export const MAX_CREDENTIAL_LENGTH = 4096;
 /** Names of images of one owner; a build pipeline that names each commit finds an end. */
 export const MAX_IMAGES = 1000;
+/** Text of a Dockerfile: those of whole distributions have some 10 KiB. */
+export const MAX_DOCKERFILE_BYTES = 512 * 1024;
+/** Of what a Dockerfile copies; PUT beside the API, and never unpacked on the host. */
+export const MAX_CONTEXT_BYTES = 4 * 1024 ** 3;
+export const MAX_BUILD_ARGS = 64;
+/** Names and values of all. */
+export const MAX_BUILD_ARGS_BYTES = 8 * 1024;
+export const MAX_BUILD_SECRETS = 32;
+/** Names and values of all: keys and certificates, not files. */
+export const MAX_BUILD_SECRETS_BYTES = 256 * 1024;

@@ -45,6 +45,9 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<OperationId, object>>> = {
   setRegistry: { username: "ci", password: "a token of the registry's" },
   createSnapshot: { vmId: "worker-1", name: "ready to go" },
   updateSnapshot: { name: "with packages" },
+  createBuild: { tag: "app", dockerfileContent: "FROM python:3.13-slim\nRUN pip install flask\n" },
+  createSnapshotImport: { source: { type: "image", image: "python:3.13-slim" }, name: "python" },
+  presignImportContext: { sizeBytes: 40_960 },
 };
 
 /** By the schema's title. */
@@ -79,6 +82,16 @@ export const SCHEMA_EXAMPLES: Readonly<Record<string, object>> = {
     services: [{ name: "web", port: 8080, h2c: false }],
     pauseMs: 41,
   },
+  BuildResponse: {
+    id: "0198c7a5-3c2d-7a11-9e0f-6b5d4c3a2f1e",
+    status: "running",
+    imageRef: "",
+    tag: "app",
+    progress: "buildah bud",
+    createdAt: "2026-01-02T03:04:05.678Z",
+    startedAt: "2026-01-02T03:04:05.700Z",
+  },
+  BuildLogEvent: { t: "l", d: "STEP 2/2: RUN pip install flask" },
   ExecResult: {
     exitCode: 0,
     stdout: "hello\n",

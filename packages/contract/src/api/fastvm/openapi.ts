@@ -37,6 +37,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Services: "Names under which ports of a VM are reached.",
   "SSH keys": "Who may log in.",
   Snapshots: "A VM's memory and disk, to launch others from.",
+  Builds: "Snapshots made of images and Dockerfiles.",
   Organisation: "What may be used.",
 };
 const REQUEST_ID = { "x-request-id": { $ref: "#/components/headers/RequestId" } };

@@ -4,6 +4,7 @@
  */
 import { Type } from "typebox";
 import type { Operation } from "../operation.ts";
+import { BUILD_OPERATIONS } from "./build-operations.ts";
 import { EXEC_OPERATIONS } from "./exec-operations.ts";
 import { FILE_OPERATIONS } from "./file-operations.ts";
 import { GUEST, VM } from "./operation-parts.ts";
@@ -438,6 +439,7 @@ export const OPERATIONS = {
   },
   ...IMAGE_OPERATIONS,
   ...REGISTRY_OPERATIONS,
+  ...BUILD_OPERATIONS,
   getQuotas: {
     method: "GET",
     path: "/v1/org/quotas",
