@@ -31,6 +31,8 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["engine/operator"],
     ["engine/services", "engine/reconcile"],
     ["engine/snapshots", "engine/images"],
+    ["engine/builds"],
+    ["engine/snapshots"],
     ["engine/vms"],
     [
       "engine/network",
@@ -44,7 +46,9 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["engine/secrets", "engine/owed"],
     ["engine/orders", "engine/states"],
     ["engine"],
-    ["engine/reconcile/reconciler.ts", "engine/placement/capacity-queue.ts"],
+    ["engine/reconcile/reconciler.ts", "engine/placement/capacity-queue.ts", "engine/builds/build-queue.ts"],
+    ["engine/builds/live-build.ts"],
+    ["engine/builds/new-build.ts"],
     [
       "engine/reconcile/owed.ts",
       "engine/inflight.ts",

@@ -1,6 +1,7 @@
 /** What the other packages take of the contract. */
 export { API_KEY_PREFIX, API_NAMES, containsCredential, CREDENTIAL_PREFIX } from "./credentials.ts";
 export type { ApiName } from "./credentials.ts";
+export type { BuildStatus } from "./model/build.ts";
 export { newOrgId, newSnapshotId, newVmId } from "./model/ids.ts";
 export type { OrgId, SnapshotId, VmId } from "./model/ids.ts";
 export { errorBody } from "./api/fastvm/error-body.ts";

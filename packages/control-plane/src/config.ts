@@ -19,6 +19,8 @@ export interface ControlPlaneConfig {
   readonly consoleOrigins: readonly string[];
   /** VMs that may wait for room on the host; the next one is turned away with 503. */
   readonly maxQueuedVms: number;
+  /** Builds under way at once; others wait for their turn. */
+  readonly maxBuildsAtOnce: number;
   /** How often a full host is asked again. */
   readonly queueRetryMs: number;
   /** Events kept of each organisation; older ones are forgotten. */
@@ -73,6 +75,8 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
   },
   consoleOrigins: [],
   maxQueuedVms: 256,
+  // Each has a VM of 2 GiB that is busy: as many as a worker takes.
+  maxBuildsAtOnce: 4,
   queueRetryMs: 1000,
   maxEvents: 100_000,
   pruneEveryMs: 60_000,

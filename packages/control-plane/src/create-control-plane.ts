@@ -83,7 +83,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const staging = createStaging({
     folder: options.stagingFolder ?? (await mkdtemp(join(tmpdir(), "fastvm-staging-"))),
     limits: config.staging,
-    ownerOf: (vmId) => stagingOwner(store, vmId),
+    ownerOf: (holder) => stagingOwner(store, holder),
     clock: systemClock,
     log,
     tls: options.tls,

@@ -147,6 +147,12 @@ export const STEPS = [
   "control.network.recorded",
   "control.keys.installed",
   "control.keys.recorded",
+  "control.build.recorded",
+  "control.build.started",
+  "control.build.image-made",
+  "control.build.launched",
+  "control.build.captured",
+  "control.build.settled",
 ] as const;
 
 export type StepName = (typeof STEPS)[number];

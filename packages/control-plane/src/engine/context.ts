@@ -7,6 +7,7 @@ import type { SealingKeys } from "../sealing/sealing-keys.ts";
 import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { ActivityClock } from "./activity/activity-clock.ts";
+import type { BuildQueue } from "./builds/build-queue.ts";
 import type { CapacityQueue } from "./placement/capacity-queue.ts";
 import type { EventFeed } from "./events/event-feed.ts";
 import type { InflightOperations } from "./inflight.ts";
@@ -19,6 +20,8 @@ export type LendRoom = <T>(work: () => Promise<T>) => Promise<T>;
 export interface LifecycleContext {
   readonly store: Store;
   readonly worker: WorkerPort;
+  /** Absent: the host keeps none. */
+  readonly images?: ImageHolding | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly config: ControlPlaneConfig;
@@ -31,6 +34,7 @@ export interface LifecycleContext {
   readonly lendRoom: LendRoom;
   readonly inflight: InflightOperations;
   readonly queue: CapacityQueue;
+  readonly builds: BuildQueue;
   readonly reconciler: Reconciler;
   readonly activity: ActivityClock;
   /** What the worker is told of records that changed, by VM. */

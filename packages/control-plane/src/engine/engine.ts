@@ -3,6 +3,7 @@
  * and render what it resolves to. Every method throws errors of the catalogue, whose `field` names what was asked in the engine's words.
  */
 import type { ServiceDirectory } from "@fastvm/contract";
+import { Builds } from "./builds/builds.ts";
 import type { Caller } from "./caller.ts";
 import type { LifecycleContext } from "./context.ts";
 import type { EventFeed } from "./events/event-feed.ts";
@@ -36,6 +37,7 @@ export interface Engine {
   readonly execs: Execs;
   readonly consoleTokens: ConsoleTokens;
   readonly files: Files;
+  readonly builds: Builds;
   readonly events: EventFeed;
   /** Orders under keys of their clients'. */
   readonly orderKeys: OrderKeys;
@@ -63,6 +65,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
     execs: new Execs(ctx),
     consoleTokens: new ConsoleTokens(ctx),
     files: new Files(ctx),
+    builds: new Builds(ctx),
     events: ctx.events,
     orderKeys: new OrderKeys(ctx),
     activity: ctx.activity,
@@ -74,6 +77,10 @@ export function engineOf(ctx: LifecycleContext): Engine {
   };
 }
 
+export { UNFINISHED } from "../store/build-repository.ts";
+export type { AnyBuildPhase, BuildRecord } from "../store/build-repository.ts";
+export type { BuildNews } from "./builds/live-build.ts";
+export type { DockerfileSource, NewBuild } from "./builds/new-build.ts";
 export type { SnapshotRecord } from "../store/snapshot-repository.ts";
 export type { VmRecord } from "../store/vm-repository.ts";
 export type { WrittenNetwork } from "../store/vm-settings.ts";
@@ -88,6 +95,7 @@ export { DEFAULT_POLICY, EVERY_NAME, policyOf } from "./network/policy.ts";
 export type { ActivityClock } from "./activity/activity-clock.ts";
 export type { OrderKey } from "./orders/order-keys.ts";
 export { checkServiceName } from "./services/services.ts";
+export { imageName } from "./vms/own-image.ts";
 export type { ForkOrder, ForkOutcome } from "./vms/fork.ts";
 export type { ImagePullOrder } from "./images/images.ts";
 export type { LaunchOrder } from "./vms/launch.ts";

@@ -25,7 +25,7 @@ export async function findSnapshot(
   return snapshot;
 }
 
-function notFound(what: string, reference: string, field: string): FastvmError {
+export function notFound(what: string, reference: string, field: string): FastvmError {
   const quoted = JSON.stringify(reference.slice(0, MAX_QUOTED));
   return new FastvmError("not_found", `no ${what} has the id, name or unique id prefix ${quoted}`, { field });
 }

@@ -1,4 +1,5 @@
 /** Puts the parts together: the context that routes work with, and its start and stop. */
+import { BuildQueue } from "./builds/build-queue.ts";
 import { CapacityQueue } from "./placement/capacity-queue.ts";
 import type { LendRoom, LifecycleContext } from "./context.ts";
 import { drainQueue } from "./vms/drain-queue.ts";
@@ -21,7 +22,7 @@ const MAX_DUE_AT_ONCE = 256;
 export function createLifecycle(
   deps: Omit<
     LifecycleContext,
-    "events" | "activity" | "inflight" | "queue" | "reconciler" | "updates" | "lendRoom"
+    "events" | "activity" | "inflight" | "queue" | "builds" | "reconciler" | "updates" | "lendRoom"
   > & {
     readonly lendRoom?: LendRoom | undefined;
   },
@@ -43,6 +44,7 @@ export function createLifecycle(
     reconciler,
     updates: new SerialByKey(),
     queue,
+    builds: new BuildQueue(deps.config.maxBuildsAtOnce),
   };
   return ctx;
 }
@@ -85,6 +87,7 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
     await sealing;
     await Promise.all([stopExpiring(), stopInsisting(), ctx.reconciler.close()]);
     await ctx.queue.close();
+    ctx.builds.close();
     await ctx.inflight.settle(ctx.config.closeGraceMs);
     unsubscribe();
     ctx.events.close();

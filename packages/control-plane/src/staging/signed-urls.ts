@@ -3,13 +3,14 @@
  * until a time. The same URL is good from the client's machine and from inside the VM, so it carries no key.
  */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { CREDENTIAL_PREFIX, type VmId } from "@fastvm/contract";
+import { CREDENTIAL_PREFIX } from "@fastvm/contract";
+import type { StagingHolder } from "./staging-holder.ts";
 
 type StagingMethod = "PUT" | "GET";
 
 export interface StagingGrant {
   readonly method: StagingMethod;
-  readonly vmId: VmId;
+  readonly holder: StagingHolder;
   readonly objectId: string;
   readonly maxBytes: number;
   /** Milliseconds since 1970. */
@@ -18,7 +19,7 @@ export interface StagingGrant {
 
 const SECRET_BYTES = 32;
 /** No `/` at the end, where curl would add a file name, and none of curl's globbing characters. */
-const PATH = /^\/staging\/([0-9a-f-]{36})\/([0-9a-f]{32})$/;
+const PATH = /^\/staging\/((?:org-)?[0-9a-f-]{36})\/([0-9a-f]{32})$/;
 
 export class SignedUrls {
   readonly #secret: Buffer;
@@ -40,7 +41,7 @@ export class SignedUrls {
       expires: String(grant.expiresAtMs),
       signature: this.#signature(grant),
     });
-    return `/staging/${grant.vmId}/${grant.objectId}?${query.toString()}`;
+    return `/staging/${grant.holder}/${grant.objectId}?${query.toString()}`;
   }
 
   /** The grant of a URL, path and query; `undefined` for one that we did not sign. Whether it has expired is the caller's to see. */
@@ -51,7 +52,7 @@ export class SignedUrls {
     if (url === null || match === null || (method !== "PUT" && method !== "GET")) return undefined;
     const grant: StagingGrant = {
       method,
-      vmId: match[1] as VmId,
+      holder: match[1] as StagingHolder,
       objectId: match[2] ?? "",
       maxBytes: Number(url.searchParams.get("max")),
       expiresAtMs: Number(url.searchParams.get("expires")),
@@ -62,9 +63,9 @@ export class SignedUrls {
   }
 
   #signature(grant: StagingGrant): string {
-    const { method, vmId, objectId, maxBytes, expiresAtMs } = grant;
+    const { method, holder, objectId, maxBytes, expiresAtMs } = grant;
     const digest = createHmac("sha256", this.#secret)
-      .update(`${method}\n${vmId}\n${objectId}\n${maxBytes}\n${expiresAtMs}`)
+      .update(`${method}\n${holder}\n${objectId}\n${maxBytes}\n${expiresAtMs}`)
       .digest("base64url");
     return CREDENTIAL_PREFIX.signature + digest;
   }

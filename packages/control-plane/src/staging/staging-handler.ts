@@ -56,7 +56,7 @@ function admit({ urls, clock }: StagingParts, request: IncomingMessage): Staging
   if (clock.now() >= grant.expiresAtMs) throw new FastvmError("forbidden", "this URL has expired");
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > grant.maxBytes) {
-    throw new FastvmError("body_too_large", `at most ${grant.maxBytes} bytes fit the VM's disk`);
+    throw new FastvmError("body_too_large", `at most ${grant.maxBytes} bytes are taken here`);
   }
   return grant;
 }
@@ -68,10 +68,10 @@ async function put(
   response: ServerResponse,
   answerTime: AnswerTime,
 ): Promise<void> {
-  const { vmId, objectId, maxBytes } = grant;
+  const { holder, objectId, maxBytes } = grant;
   const length = request.headers["content-length"];
   const isEarly = answerTime === "early" && length === undefined;
-  const upload = { vmId, objectId, maxBytes, bytes: length === undefined ? undefined : Number(length) };
+  const upload = { holder, objectId, maxBytes, bytes: length === undefined ? undefined : Number(length) };
   await objects.write(upload, request, () => {
     if (!isEarly) return;
     response.writeHead(200, { "content-type": "application/json; charset=utf-8" });
@@ -87,7 +87,7 @@ async function get(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const object = await objects.read(grant.vmId, grant.objectId);
+  const object = await objects.read(grant.holder, grant.objectId);
   response.writeHead(200, {
     "content-type": "application/octet-stream",
     "content-length": String(object.bytes),

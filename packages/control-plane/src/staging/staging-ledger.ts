@@ -2,10 +2,11 @@
  * How much is staged, of whom: what is finished, oldest first, and what uploads under way have
  * claimed. It chooses what may go when more is to come; the files themselves are others' to remove.
  */
-import { FastvmError, type OrgId, type VmId } from "@fastvm/contract";
+import { FastvmError, type OrgId } from "@fastvm/contract";
+import { organisationOf, type StagingHolder } from "./staging-holder.ts";
 
 interface StagingOwner {
-  readonly vmId: VmId;
+  readonly holder: StagingHolder;
   readonly orgId: OrgId;
 }
 
@@ -26,6 +27,8 @@ interface StagedFile extends StagingOwner {
   readonly finishedAtMs: number;
   /** From its beginning to its end, since it was asked for last: what it was staged for is done. */
   wasRead: boolean;
+  /** Somebody works on it, and removes it. */
+  isTaken: boolean;
 }
 
 /**
@@ -43,7 +46,7 @@ export class StagingLedger {
   readonly #orgLimitBytes: number;
   readonly #finished = new Map<string, StagedFile>();
   readonly #claims = new Set<Claim>();
-  readonly #totals = new Map<VmId | OrgId, Total>();
+  readonly #totals = new Map<StagingHolder | OrgId, Total>();
 
   constructor(orgLimitBytes: number) {
     this.#orgLimitBytes = orgLimitBytes;
@@ -69,15 +72,24 @@ export class StagingLedger {
 
   /** The upload is over, and what was there under its path is replaced. */
   finish(claim: Claim): void {
-    const { vmId, orgId, path, writtenBytes } = claim;
+    const { holder, orgId, path, writtenBytes } = claim;
     this.close(claim);
     this.forget(path);
     this.#finished.set(path, {
-      ...{ vmId, orgId, path, bytes: writtenBytes },
+      ...{ holder, orgId, path, bytes: writtenBytes },
       finishedAtMs: Date.now(),
       wasRead: false,
+      isTaken: false,
     });
     this.#count(claim, writtenBytes, 1);
+  }
+
+  /** It has another path from now on, and stays until whoever took it forgets it. */
+  take(path: string, newPath: string): void {
+    const file = this.#finished.get(path);
+    if (file === undefined) return;
+    this.#finished.delete(path);
+    this.#finished.set(newPath, { ...file, path: newPath, isTaken: true });
   }
 
   forget(path: string): void {
@@ -94,12 +106,12 @@ export class StagingLedger {
     return bytes;
   }
 
-  filesOf(vmId: VmId): readonly StagedFile[] {
-    return [...this.#finished.values()].filter((file) => file.vmId === vmId);
+  filesOf(holder: StagingHolder): readonly StagedFile[] {
+    return [...this.#finished.values()].filter((file) => file.holder === holder);
   }
 
   finishedBefore(timeMs: number): readonly StagedFile[] {
-    return [...this.#finished.values()].filter(({ finishedAtMs }) => finishedAtMs < timeMs);
+    return [...this.#finished.values()].filter((file) => file.finishedAtMs < timeMs && !file.isTaken);
   }
 
   /**
@@ -107,11 +119,16 @@ export class StagingLedger {
    * when it may not, whatever goes. What the upload replaces goes as well: whoever sends it anew has no use for it.
    */
   inTheWayOf(claim: Claim, bytes: number): StagedFile | undefined {
-    const ofVm = this.#totalOf(claim.vmId);
+    const ofVm = this.#totalOf(claim.holder);
     if (ofVm.bytes + bytes > claim.vmLimitBytes || ofVm.files > MAX_FILES_PER_VM) {
-      const file = this.#oldest((it) => it.vmId === claim.vmId && (it.wasRead || it.path === claim.path));
+      const file = this.#oldest((it) => it.holder === claim.holder && (it.wasRead || it.path === claim.path));
       if (file !== undefined) return file;
-      throw refused("VM", ofVm, claim.vmLimitBytes, MAX_FILES_PER_VM);
+      throw refused(
+        organisationOf(claim.holder) === undefined ? "VM" : "organisation's builds",
+        ofVm,
+        claim.vmLimitBytes,
+        MAX_FILES_PER_VM,
+      );
     }
     const ofOrg = this.#totalOf(claim.orgId);
     if (ofOrg.bytes + bytes > this.#orgLimitBytes) {
@@ -124,7 +141,7 @@ export class StagingLedger {
 
   /** Whether the claim may grow by so much while everything stays. */
   fits(claim: Claim, bytes: number): boolean {
-    const [ofVm, ofOrg] = [this.#totalOf(claim.vmId), this.#totalOf(claim.orgId)];
+    const [ofVm, ofOrg] = [this.#totalOf(claim.holder), this.#totalOf(claim.orgId)];
     return ofVm.bytes + bytes <= claim.vmLimitBytes && ofOrg.bytes + bytes <= this.#orgLimitBytes;
   }
 
@@ -133,7 +150,7 @@ export class StagingLedger {
     return this.#oldest(({ wasRead }) => wasRead);
   }
 
-  #totalOf(id: VmId | OrgId): Total {
+  #totalOf(id: StagingHolder | OrgId): Total {
     return this.#totals.get(id) ?? { bytes: 0, files: 0 };
   }
 
@@ -142,8 +159,8 @@ export class StagingLedger {
     return undefined;
   }
 
-  #count({ vmId, orgId }: StagingOwner, bytes: number, files: number): void {
-    for (const id of [vmId, orgId]) {
+  #count({ holder, orgId }: StagingOwner, bytes: number, files: number): void {
+    for (const id of [holder, orgId]) {
       const total = this.#totalOf(id);
       const next = { bytes: total.bytes + bytes, files: total.files + files };
       if (next.files === 0) this.#totals.delete(id);

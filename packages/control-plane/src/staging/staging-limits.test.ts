@@ -3,22 +3,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { newOrgId, newVmId, type OrgId, type VmId } from "@fastvm/contract";
+import { newOrgId, newVmId, type OrgId } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { StagingHolder } from "./staging-holder.ts";
 import type { StagingLimits } from "./staging-limits.ts";
 import { StagingObjects } from "./staging-objects.ts";
 
 const DISK_BYTES = 100;
 const orgId = newOrgId();
-const vmId = newVmId();
+const holder = newVmId();
 
 let folder: string;
-let owners: Map<VmId, OrgId>;
+let owners: Map<StagingHolder, OrgId>;
 let freeBytes: number;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "fastvm-staged-"));
-  owners = new Map([[vmId, orgId]]);
+  owners = new Map([[holder, orgId]]);
   freeBytes = 1e12;
 });
 
@@ -45,10 +46,10 @@ async function usedBytes(): Promise<number> {
 }
 
 const bytes = (count: number): Readable => Readable.from([Buffer.alloc(count)]);
-const object = (objectId: string, of = vmId) => ({ vmId: of, objectId, maxBytes: DISK_BYTES });
+const object = (objectId: string, of = holder) => ({ holder: of, objectId, maxBytes: DISK_BYTES });
 
 async function readToItsEnd(objects: StagingObjects, objectId: string): Promise<number> {
-  return (await text((await objects.read(vmId, objectId)).open())).length;
+  return (await text((await objects.read(holder, objectId)).open())).length;
 }
 
 describe("what is staged for one VM", () => {
@@ -60,7 +61,7 @@ describe("what is staged for one VM", () => {
     const unread = bytes(60);
     await expect(objects.write({ ...object("c"), bytes: 60 }, unread)).rejects.toMatchObject(tooMuch);
     expect(unread.readableDidRead).toBe(false);
-    expect(await readdir(join(folder, vmId))).toEqual(["a"]);
+    expect(await readdir(join(folder, holder))).toEqual(["a"]);
     await objects.write(object("d"), bytes(40));
     expect(await readToItsEnd(objects, "a")).toBe(60);
   });
@@ -72,10 +73,10 @@ describe("what is staged for one VM", () => {
       expect(await readToItsEnd(objects, id)).toBe(40);
     }
     // Begun anew: somebody is about to read it again.
-    await objects.read(vmId, "a");
+    await objects.read(holder, "a");
     await objects.write(object("c"), bytes(50));
-    expect((await readdir(join(folder, vmId))).toSorted()).toEqual(["a", "c"]);
-    await expect(objects.read(vmId, "b")).rejects.toMatchObject({ code: "not_found" });
+    expect((await readdir(join(folder, holder))).toSorted()).toEqual(["a", "c"]);
+    await expect(objects.read(holder, "b")).rejects.toMatchObject({ code: "not_found" });
   });
 
   test("is replaced by an upload to the same URL, also where both have no room", async () => {
@@ -91,9 +92,9 @@ describe("what is staged for one VM", () => {
     await objects.write(object("b"), bytes(90));
     await objects.expire(Date.now() + 1);
     await objects.write(object("c"), bytes(90));
-    await objects.deleteOf(vmId);
+    await objects.deleteOf(holder);
     await objects.write(object("d"), bytes(90));
-    expect(await readdir(join(folder, vmId))).toEqual(["d"]);
+    expect(await readdir(join(folder, holder))).toEqual(["d"]);
   });
 });
 
@@ -169,7 +170,7 @@ describe("the disk's last bytes", () => {
 describe("an upload for a VM that is gone", () => {
   test("is refused", async () => {
     const objects = await stage();
-    owners.delete(vmId);
+    owners.delete(holder);
     await expect(objects.write(object("a"), bytes(1))).rejects.toMatchObject({ code: "not_found" });
     expect(await readdir(folder)).toEqual([]);
   });
@@ -182,7 +183,7 @@ describe("an upload for a VM that is gone", () => {
     const writing = objects.write(object("a"), endless, admitted.resolve);
     const rejected = expect(writing).rejects.toMatchObject({ code: "not_found" });
     await admitted.promise;
-    await objects.deleteOf(vmId);
+    await objects.deleteOf(holder);
     await rejected;
     expect(await readdir(folder)).toEqual([]);
   });

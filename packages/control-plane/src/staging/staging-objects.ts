@@ -8,7 +8,8 @@ import { mkdir, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { FastvmError, type OrgId, type VmId } from "@fastvm/contract";
+import { FastvmError, type OrgId } from "@fastvm/contract";
+import type { StagingHolder } from "./staging-holder.ts";
 import { asFastvmError } from "../store/as-fastvm-error.ts";
 import type { StagingLimits } from "./staging-limits.ts";
 import { StagingLedger, type Claim } from "./staging-ledger.ts";
@@ -19,17 +20,24 @@ interface StagedObject {
   open(): Readable;
 }
 
+export interface TakenObject {
+  readonly path: string;
+  readonly bytes: number;
+  /** Removes it. */
+  release(): Promise<void>;
+}
+
 export interface StagingObjectsOptions {
   readonly folder: string;
   readonly limits: StagingLimits;
   /** `undefined` when the VM is gone, or about to go. */
-  readonly ownerOf: (vmId: VmId) => Promise<OrgId | undefined>;
+  readonly ownerOf: (holder: StagingHolder) => Promise<OrgId | undefined>;
   /** Default: as the filesystem says. */
   readonly freeBytes?: (folder: string) => Promise<number>;
 }
 
 interface Upload {
-  readonly vmId: VmId;
+  readonly holder: StagingHolder;
   readonly objectId: string;
   /** The size of the VM's disk. */
   readonly maxBytes: number;
@@ -76,11 +84,11 @@ export class StagingObjects {
    * when the VM goes, with the source's error when that ends early; nothing is kept then.
    */
   async write(upload: Upload, source: Readable, onAdmitted = (): void => undefined): Promise<void> {
-    const path = this.#path(upload.vmId, upload.objectId);
+    const path = this.#path(upload.holder, upload.objectId);
     const stop = new AbortController();
     // Before anything is waited for: a delete of the VM that begins meanwhile finds it.
     const done = this.#admit(upload, path, source, stop, onAdmitted);
-    const writing = { vmId: upload.vmId, path, stop, done };
+    const writing = { holder: upload.holder, path, stop, done };
     this.#writing.add(writing);
     this.#failures.delete(path);
     try {
@@ -95,8 +103,8 @@ export class StagingObjects {
   }
 
   /** Waits for a write that is under way, until the signal. Rejects with its failure, or with `not_found` when there is no object. */
-  async read(vmId: VmId, objectId: string, signal?: AbortSignal): Promise<StagedObject> {
-    const path = this.#path(vmId, objectId);
+  async read(holder: StagingHolder, objectId: string, signal?: AbortSignal): Promise<StagedObject> {
+    const path = this.#path(holder, objectId);
     const latest = [...this.#writing].findLast((writing) => writing.path === path);
     await settledOrAborted(latest?.done, signal);
     const failure = this.#failures.get(path);
@@ -113,13 +121,33 @@ export class StagingObjects {
     };
   }
 
+  /** Whether there is such an object, or will be when its upload has ended. */
+  isThere(holder: StagingHolder, objectId: string): boolean {
+    const path = this.#path(holder, objectId);
+    return this.#ledger.get(path) !== undefined || [...this.#writing].some((it) => it.path === path);
+  }
+
+  /** Waits as `read` does. From then on it is the caller's alone, and nobody finds it under its name any more. */
+  async take(holder: StagingHolder, objectId: string, signal?: AbortSignal): Promise<TakenObject> {
+    const { bytes } = await this.read(holder, objectId, signal);
+    const path = this.#path(holder, objectId);
+    const own = `${path}.taken-${this.#parts++}`;
+    try {
+      await rename(path, own);
+    } catch (error) {
+      throw new FastvmError("not_found", "somebody else was quicker to use it", { cause: error });
+    }
+    this.#ledger.take(path, own);
+    return { path: own, bytes, release: () => this.#discard(own) };
+  }
+
   /** Uploads that are under way end with `not_found`. */
-  async deleteOf(vmId: VmId): Promise<void> {
-    const writing = [...this.#writing].filter((it) => it.vmId === vmId);
+  async deleteOf(holder: StagingHolder): Promise<void> {
+    const writing = [...this.#writing].filter((it) => it.holder === holder);
     for (const { stop } of writing) stop.abort(gone());
     await Promise.allSettled(writing.map(({ done }) => done));
-    for (const { path } of this.#ledger.filesOf(vmId)) this.#ledger.forget(path);
-    const folder = join(this.#options.folder, vmId);
+    for (const { path } of this.#ledger.filesOf(holder)) this.#ledger.forget(path);
+    const folder = join(this.#options.folder, holder);
     for (const path of this.#failures.keys()) if (path.startsWith(`${folder}/`)) this.#failures.delete(path);
     await rm(folder, { recursive: true, force: true });
   }
@@ -129,8 +157,8 @@ export class StagingObjects {
     for (const { path } of this.#ledger.finishedBefore(time)) await this.#discard(path);
   }
 
-  #path(vmId: VmId, objectId: string): string {
-    return join(this.#options.folder, vmId, objectId);
+  #path(holder: StagingHolder, objectId: string): string {
+    return join(this.#options.folder, holder, objectId);
   }
 
   async #admit(
@@ -140,11 +168,11 @@ export class StagingObjects {
     stop: AbortController,
     onAdmitted: () => void,
   ): Promise<void> {
-    const { vmId, maxBytes } = upload;
-    const orgId = await this.#options.ownerOf(vmId);
+    const { holder, maxBytes } = upload;
+    const orgId = await this.#options.ownerOf(holder);
     if (orgId === undefined) throw gone();
     const claim: Claim = {
-      vmId,
+      holder,
       orgId,
       path,
       vmLimitBytes: maxBytes,
@@ -186,7 +214,7 @@ export class StagingObjects {
     for await (const chunk of chunks) {
       const bytes = claim.writtenBytes + chunk.length;
       if (bytes > claim.vmLimitBytes) {
-        throw new FastvmError("body_too_large", `at most ${claim.vmLimitBytes} bytes fit the VM's disk`);
+        throw new FastvmError("body_too_large", `at most ${claim.vmLimitBytes} bytes are taken here`);
       }
       if (bytes > claim.bytes || bytes > claim.diskBytes) {
         await this.#oneByOne(() => this.#claimAhead(claim, bytes));
@@ -254,7 +282,7 @@ export class StagingObjects {
 }
 
 interface Writing {
-  readonly vmId: VmId;
+  readonly holder: StagingHolder;
   readonly path: string;
   readonly stop: AbortController;
   readonly done: Promise<void>;

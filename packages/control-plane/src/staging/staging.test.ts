@@ -8,13 +8,13 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { SignedUrls, type StagingGrant } from "./signed-urls.ts";
 import { StagingObjects } from "./staging-objects.ts";
 
-const vmId = newVmId();
+const holder = newVmId();
 
 describe("a signed URL", () => {
   const urls = new SignedUrls();
   const grant: StagingGrant = {
     method: "PUT",
-    vmId,
+    holder,
     objectId: urls.newObjectId(),
     maxBytes: 1000,
     expiresAtMs: 5000,
@@ -29,7 +29,7 @@ describe("a signed URL", () => {
     ["size", /max=1000/, "max=1001"],
     ["time", /expires=5000/, "expires=6000"],
     ["object", /[0-9a-f]{32}\?/, `${"0".repeat(32)}?`],
-    ["VM", vmId, newVmId()],
+    ["VM", holder, newVmId()],
     ["signature", /signature=./, "signature=!"],
   ])("is worth nothing with another %s", (_, part, other) => {
     const url = urls.sign(grant);
@@ -65,12 +65,12 @@ describe("a staged object", () => {
   });
 
   test("is read as it was written last", async () => {
-    await objects.write({ vmId, objectId: id, maxBytes: 100 }, Readable.from([Buffer.from("first")]));
+    await objects.write({ holder, objectId: id, maxBytes: 100 }, Readable.from([Buffer.from("first")]));
     await objects.write(
-      { vmId, objectId: id, maxBytes: 100 },
+      { holder, objectId: id, maxBytes: 100 },
       Readable.from([Buffer.from("sec"), Buffer.from("ond")]),
     );
-    const object = await objects.read(vmId, id);
+    const object = await objects.read(holder, id);
     expect(object.bytes).toBe(6);
     expect(await text(object.open())).toBe("second");
   });
@@ -83,8 +83,8 @@ describe("a staged object", () => {
       slow.push("done");
       slow.push(null);
     };
-    const writing = objects.write({ vmId, objectId: id, maxBytes: 100 }, slow);
-    const reading = objects.read(vmId, id);
+    const writing = objects.write({ holder, objectId: id, maxBytes: 100 }, slow);
+    const reading = objects.read(holder, id);
     finish();
     await writing;
     expect(await text((await reading).open())).toBe("begun, done");
@@ -92,7 +92,7 @@ describe("a staged object", () => {
 
   test("beyond its size, or cut short, leaves nothing", async () => {
     await expect(
-      objects.write({ vmId, objectId: id, maxBytes: 3 }, Readable.from([Buffer.from("four")])),
+      objects.write({ holder, objectId: id, maxBytes: 3 }, Readable.from([Buffer.from("four")])),
     ).rejects.toMatchObject({
       code: "body_too_large",
     });
@@ -102,19 +102,19 @@ describe("a staged object", () => {
         throw new Error("the client went away");
       })(),
     );
-    await expect(objects.write({ vmId, objectId: id, maxBytes: 100 }, cut)).rejects.toThrow("went away");
-    expect(await readdir(join(folder, vmId))).toEqual([]);
-    await expect(objects.read(vmId, id)).rejects.toMatchObject({ code: "not_found" });
+    await expect(objects.write({ holder, objectId: id, maxBytes: 100 }, cut)).rejects.toThrow("went away");
+    expect(await readdir(join(folder, holder))).toEqual([]);
+    await expect(objects.read(holder, id)).rejects.toMatchObject({ code: "not_found" });
   });
 
   test("goes with its time, and with its VM", async () => {
-    await objects.write({ vmId, objectId: id, maxBytes: 100 }, Readable.from([Buffer.from("x")]));
+    await objects.write({ holder, objectId: id, maxBytes: 100 }, Readable.from([Buffer.from("x")]));
     await objects.expire(Date.now() - 60_000);
-    expect((await objects.read(vmId, id)).bytes).toBe(1);
+    expect((await objects.read(holder, id)).bytes).toBe(1);
     await objects.expire(Date.now() + 60_000);
-    await expect(objects.read(vmId, id)).rejects.toMatchObject({ code: "not_found" });
-    await objects.write({ vmId, objectId: id, maxBytes: 100 }, Readable.from([Buffer.from("x")]));
-    await objects.deleteOf(vmId);
+    await expect(objects.read(holder, id)).rejects.toMatchObject({ code: "not_found" });
+    await objects.write({ holder, objectId: id, maxBytes: 100 }, Readable.from([Buffer.from("x")]));
+    await objects.deleteOf(holder);
     expect(await readdir(folder)).toEqual([]);
   });
 });

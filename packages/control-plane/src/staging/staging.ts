@@ -12,6 +12,7 @@ import { takingTurns } from "../http/strangers/taking-turns.ts";
 import type { Log } from "../log.ts";
 import type { Store } from "../store/store.ts";
 import { SignedUrls } from "./signed-urls.ts";
+import { organisationOf, type StagingHolder } from "./staging-holder.ts";
 import { handleStaging, type StagingParts } from "./staging-handler.ts";
 import { StagingObjects, type StagingObjectsOptions } from "./staging-objects.ts";
 
@@ -71,8 +72,10 @@ export function createStaging({ clock, tls, ...options }: StagingOptions): Stagi
   };
 }
 
-/** Whose upload for a VM is counted; nobody's when the VM is gone or about to go. */
-export async function stagingOwner(store: Store, vmId: VmId): Promise<OrgId | undefined> {
-  const vm = await store.vms.get(vmId);
+/** Whose upload is counted; nobody's when the VM that it is for is gone or about to go. */
+export async function stagingOwner(store: Store, holder: StagingHolder): Promise<OrgId | undefined> {
+  const orgId = organisationOf(holder);
+  if (orgId !== undefined) return orgId;
+  const vm = await store.vms.get(holder as VmId);
   return vm === undefined || vm.status === "deleting" ? undefined : vm.orgId;
 }

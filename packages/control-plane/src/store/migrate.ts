@@ -17,6 +17,7 @@ import * as owed from "./migrations/0013-owed.ts";
 import * as consoleTokens from "./migrations/0014-console-tokens.ts";
 import * as sealedValues from "./migrations/0015-sealed-values.ts";
 import * as machines from "./migrations/0016-machines.ts";
+import * as builds from "./migrations/0017-builds.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
 
@@ -39,6 +40,7 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0014-console-tokens": { up: (trx) => consoleTokens.up(trx) },
     "0015-sealed-values": { up: (trx) => sealedValues.up(trx) },
     "0016-machines": { up: (trx) => machines.up(trx) },
+    "0017-builds": { up: (trx) => builds.up(trx) },
   };
   const provider = { getMigrations: () => Promise.resolve(migrations) };
   const migrator = new Migrator({ db, provider, ...(await tablesIn(db, kind)) });

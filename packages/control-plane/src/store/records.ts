@@ -2,6 +2,7 @@
 import type { VmId } from "@fastvm/contract";
 import type { Kysely } from "kysely";
 import { ApiKeyRepository } from "./api-key-repository.ts";
+import { BuildRepository } from "./build-repository.ts";
 import type { ChangeListener } from "./change-notices.ts";
 import { ConsoleTokenRepository } from "./console-token-repository.ts";
 import { EventRepository, type EventSink } from "./event-repository.ts";
@@ -25,6 +26,7 @@ export interface Records {
   readonly events: EventRepository;
   readonly consoleTokens: ConsoleTokenRepository;
   readonly owed: OwedRepository;
+  readonly builds: BuildRepository;
   readonly quarantine: QuarantineRepository;
   readonly sealedValues: SealedValueRepository;
   readonly registryLogins: RegistryLoginRepository;
@@ -42,6 +44,7 @@ export function recordsOf(db: Kysely<Schema>, onVmChange: ChangeListener<VmId>, 
     events: new EventRepository(db, sink),
     consoleTokens: new ConsoleTokenRepository(db),
     owed: new OwedRepository(db),
+    builds: new BuildRepository(db),
     quarantine: new QuarantineRepository(db),
     sealedValues: new SealedValueRepository(db),
     registryLogins: new RegistryLoginRepository(db),

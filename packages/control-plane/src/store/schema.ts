@@ -2,7 +2,16 @@
  * The tables, as Kysely sees them: camelCase here, snake_case in SQL. One shape for SQLite and PostgreSQL: ids and JSON
  * are text, instants are milliseconds since 1970, flags are 0 or 1.
  */
-import type { ApiName, OrgId, SnapshotId, SnapshotStatus, TtlAction, VmId, VmStatus } from "@fastvm/contract";
+import type {
+  ApiName,
+  BuildStatus,
+  OrgId,
+  SnapshotId,
+  SnapshotStatus,
+  TtlAction,
+  VmId,
+  VmStatus,
+} from "@fastvm/contract";
 import type { SettingsRow } from "./vm-settings.ts";
 
 export interface Schema {
@@ -17,6 +26,8 @@ export interface Schema {
   consoleTokens: ConsoleTokenRow;
   sealedValues: SealedValueRow;
   registryLogins: RegistryLoginRow;
+  builds: BuildRow;
+  buildLogs: BuildLogRow;
   locks: LockRow;
   quarantine: QuarantineRow;
   orderKeys: OrderKeyRow;
@@ -182,4 +193,42 @@ export interface OrderKeyRow {
   /** What was answered, JSON; null until then. */
   answer: string | null;
   createdAt: number;
+}
+
+export interface BuildRow {
+  id: string;
+  orgId: OrgId;
+  /** Of the snapshot; null: the build's id. */
+  name: string | null;
+  status: BuildStatus;
+  /** JSON, without secrets. */
+  source: string;
+  machineName: string;
+  cpu: number;
+  memoryMib: number;
+  diskGib: number;
+  /** Under which the organisation finds its image. */
+  tag: string | null;
+  /** Of the VM that is captured; chosen ahead, so that it is known whose it is at any time. */
+  vmId: VmId;
+  snapshotId: SnapshotId;
+  /** What the worker calls the image; null while there is none, or no more. */
+  imageReference: string | null;
+  imageDigest: string | null;
+  stepsRan: number | null;
+  stepsCached: number | null;
+  /** JSON: what happened, a few dozen at most. */
+  events: string;
+  error: string | null;
+  /** `key:<id>`. */
+  actor: string;
+  createdAt: number;
+  startedAt: number | null;
+  finishedAt: number | null;
+  updatedAt: number;
+}
+
+interface BuildLogRow {
+  buildId: string;
+  log: string;
 }

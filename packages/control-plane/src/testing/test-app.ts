@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { newOrgId, type ImageHolding, type OrgId, type ServiceDirectory, type VmId } from "@fastvm/contract";
+import { newOrgId, type ImageHolding, type OrgId, type ServiceDirectory } from "@fastvm/contract";
 import type { FastifyInstance, FastifyServerFactory } from "fastify";
 import type { LendRoom } from "../engine/context.ts";
 import { hashApiKey, storeApiKey } from "../engine/keys/api-keys.ts";
@@ -11,6 +11,7 @@ import { buildApp } from "../app/build-app.ts";
 import { DEFAULT_CONFIG, type ControlPlaneConfig } from "../config.ts";
 import type { Log } from "../log.ts";
 import { SealingKeys } from "../sealing/sealing-keys.ts";
+import type { StagingHolder } from "../staging/staging-holder.ts";
 import { createStaging, stagingOwner } from "../staging/staging.ts";
 import { openSqliteStore, type Store } from "../store/store.ts";
 import { DocumentedAnswers } from "./documented-answers.ts";
@@ -91,7 +92,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
   const stagingFolder = await mkdtemp(join(tmpdir(), "fastvm-staging-"));
   // Made when a test seals something.
   const sealingKey = join(tmpdir(), `fastvm-sealing-${randomUUID()}`);
-  const ownerOf = (vmId: VmId) => stagingOwner(store, vmId);
+  const ownerOf = (holder: StagingHolder) => stagingOwner(store, holder);
   const staging = createStaging({ folder: stagingFolder, limits: config.staging, ownerOf, clock, log });
   const app = buildApp({
     store,

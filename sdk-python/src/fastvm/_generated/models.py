@@ -76,6 +76,131 @@ class BackgroundExec(Model):
 
 
 @dataclass(eq=False, repr=False)
+class BuildBody(Model):
+    name: Optional[str] = None
+    """Of the snapshot. Default: the build's id."""
+    machine_type: Optional[str] = None
+    """Of VMs launched from the snapshot. Default `c1m2`."""
+    disk_gi_b: Optional[int] = None
+    """Default 10."""
+    image_ref: Optional[str] = None
+    """An image of a registry. With a Dockerfile it only is shown; one of these two is needed."""
+    dockerfile_content: Optional[str] = None
+    """The text of a Dockerfile."""
+    dockerfile_path: Optional[str] = None
+    """Where in the context the Dockerfile is, when its text is not given. Default `Dockerfile`."""
+    context_download_url: Optional[str] = None
+    """What `build-contexts/presign` answered, after a `tar.gz` or ZIP was PUT there. Good for one build."""
+    target: Optional[str] = None
+    """The stage to stop at. Default: the last one."""
+    build_args: Optional[Dict[str, str]] = None
+    """For `ARG`. At most 64, 8 KiB in all."""
+    secrets: Optional[Dict[str, str]] = None
+    """For `RUN --mount=type=secret`, by id. In no image, log or record. At most 32, 256 KiB in all."""
+    tag: Optional[str] = None
+    """Keeps the image under this name, for `image` of a launch; another build of that name replaces it."""
+    pull: Optional[bool] = None
+    """Whether the registry is asked for a newer base image. Default false."""
+    no_cache: Optional[bool] = None
+    """Whether to use nothing of earlier builds. Default false."""
+    firewall: Optional[Union[FirewallPolicy, EgressModeFirewall, LegacyFirewallPolicy, ]] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "machine_type": "machineType",
+        "disk_gi_b": "diskGiB",
+        "image_ref": "imageRef",
+        "dockerfile_content": "dockerfileContent",
+        "dockerfile_path": "dockerfilePath",
+        "context_download_url": "contextDownloadUrl",
+        "build_args": "buildArgs",
+        "no_cache": "noCache",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "firewall": OneOf(Ref("FirewallPolicy"), Ref("EgressModeFirewall"), Ref("LegacyFirewallPolicy")),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class BuildLog(Model):
+    log: str
+    """What it has printed so far; of one that has ended the last 256 KiB."""
+    status: str
+    """As of the build."""
+
+
+@dataclass(eq=False, repr=False)
+class BuildLogEvent(Model):
+    """The last one is an x. With `code`, an error's, the reader was cut off and `d` says why: the build goes on."""
+
+    t: str
+    """A line, progress, the end."""
+    d: Optional[str] = None
+    """l: the line without its end. p: as `progress`. x: why it failed."""
+    status: Optional[str] = None
+    """x: as of the build."""
+    snapshot_id: Optional[str] = None
+    """x: of a build that has completed."""
+    code: Optional[str] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "snapshot_id": "snapshotId",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class BuildResponse(Model):
+    id: str
+    """UUID. The same for `snapshot-imports`."""
+    status: str
+    """`pending`, `running`, `completed`, `failed`, the last also when it was cancelled."""
+    image_ref: str
+    """As it was asked for; empty when it was not."""
+    created_at: datetime
+    name: Optional[str] = None
+    tag: Optional[str] = None
+    progress: Optional[str] = None
+    """
+    While it runs: `creating build VM`, `fetching context`, `buildah pull`, `buildah bud`, `applying image`, `settling
+    VM`, `creating snapshot`.
+    """
+    snapshot_id: Optional[str] = None
+    """When it has completed."""
+    image_digest: Optional[str] = None
+    """Of the image's manifest, when there is one."""
+    steps: Optional[BuildResponseSteps] = None
+    """Instructions that ran, and those taken of an earlier build."""
+    error: Optional[str] = None
+    """Why it failed; of a step its last lines. At most 4 KiB."""
+    started_at: Optional[datetime] = None
+    finished_at: Optional[datetime] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "image_ref": "imageRef",
+        "created_at": "createdAt",
+        "snapshot_id": "snapshotId",
+        "image_digest": "imageDigest",
+        "started_at": "startedAt",
+        "finished_at": "finishedAt",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "created_at": MOMENT,
+        "steps": Ref("BuildResponseSteps"),
+        "started_at": MOMENT,
+        "finished_at": MOMENT,
+    }
+
+
+@dataclass(eq=False, repr=False)
+class BuildResponseSteps(Model):
+    """Instructions that ran, and those taken of an earlier build."""
+
+    ran: int
+    cached: int
+
+
+@dataclass(eq=False, repr=False)
 class ConsoleTokenResponse(Model):
     token: str
     """Good for one connection."""
@@ -86,6 +211,32 @@ class ConsoleTokenResponse(Model):
     _wire_names: ClassVar[Dict[str, str]] = {
         "expires_in_sec": "expiresInSec",
         "websocket_path": "websocketPath",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class ContextPresign(Model):
+    context_ref: str
+    upload_url: str
+    """PUT the ZIP or `tar.gz`. Do not send the API key."""
+    expires_in_sec: int
+    max_upload_bytes: int
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "context_ref": "contextRef",
+        "upload_url": "uploadUrl",
+        "expires_in_sec": "expiresInSec",
+        "max_upload_bytes": "maxUploadBytes",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class ContextPresignBody(Model):
+    size_bytes: Optional[int] = None
+    """Of what will be uploaded; refused if it is too much."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "size_bytes": "sizeBytes",
     }
 
 
@@ -1033,6 +1184,135 @@ class Snapshot(Model):
         "created_at": MOMENT,
         "firewall": OneOf(Ref("FirewallPolicy"), Ref("LegacyFirewallPolicy")),
         "services": Many(Ref("SnapshotService")),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class SnapshotImport(Model):
+    id: str
+    """UUID. The same for `builds`."""
+    status: str
+    """`pending`, `running`, `succeeded`, `failed`, `cancelled`."""
+    source: SnapshotImportSourceView
+    cpu: int
+    memory_mi_b: int
+    disk_gi_b: int
+    machine_name: str
+    events: List[SnapshotImportEvent]
+    created_at: datetime
+    updated_at: datetime
+    name: Optional[str] = None
+    error: Optional[str] = None
+    """Why it failed. At most 4 KiB."""
+    snapshot_id: Optional[str] = None
+    """When it has succeeded."""
+    started_at: Optional[datetime] = None
+    finished_at: Optional[datetime] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "memory_mi_b": "memoryMiB",
+        "disk_gi_b": "diskGiB",
+        "machine_name": "machineName",
+        "created_at": "createdAt",
+        "updated_at": "updatedAt",
+        "snapshot_id": "snapshotId",
+        "started_at": "startedAt",
+        "finished_at": "finishedAt",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "source": Ref("SnapshotImportSourceView"),
+        "events": Many(Ref("SnapshotImportEvent")),
+        "created_at": MOMENT,
+        "updated_at": MOMENT,
+        "started_at": MOMENT,
+        "finished_at": MOMENT,
+    }
+
+
+@dataclass(eq=False, repr=False)
+class SnapshotImportBody(Model):
+    source: SnapshotImportSource
+    name: Optional[str] = None
+    """Of the snapshot. Default: the build's id."""
+    machine_type: Optional[str] = None
+    """Of VMs launched from the snapshot. Default `c1m2`."""
+    disk_gi_b: Optional[int] = None
+    """Default 10."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "machine_type": "machineType",
+        "disk_gi_b": "diskGiB",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "source": Ref("SnapshotImportSource"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class SnapshotImportEvent(Model):
+    phase: str
+    """`preparing`, `fetch_context`, `pull`, `build`, `export`, `saving`, `warming`, `done`."""
+    status: str
+    """`started`, `completed`, `failed`, `skipped`, `cancelled`."""
+    timestamp_ms: int
+    message: Optional[str] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "timestamp_ms": "timestampMs",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class SnapshotImportSource(Model):
+    type: str
+    image: Optional[str] = None
+    """image: its reference."""
+    platform: Optional[str] = None
+    """Only `linux/amd64`, which is the default."""
+    context_ref: Optional[str] = None
+    """dockerfile: as `context-presign` answered, after a ZIP or `tar.gz` was PUT. Good for one import."""
+    dockerfile_path: Optional[str] = None
+    """dockerfile: relative to the context, without `..`. Default `Dockerfile`."""
+    target: Optional[str] = None
+    """dockerfile: the stage to stop at. Default: the last one."""
+    build_args: Optional[Dict[str, str]] = None
+    """For `ARG`. At most 64, 8 KiB in all."""
+    registry_username: Optional[str] = None
+    """For this import alone; kept nowhere."""
+    registry_password: Optional[str] = None
+    """Goes with `registryUsername`."""
+    registry_host: Optional[str] = None
+    """Whose they are; required for them with a Dockerfile."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "context_ref": "contextRef",
+        "dockerfile_path": "dockerfilePath",
+        "build_args": "buildArgs",
+        "registry_username": "registryUsername",
+        "registry_password": "registryPassword",
+        "registry_host": "registryHost",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class SnapshotImportSourceView(Model):
+    """Without secrets."""
+
+    type: str
+    platform: str
+    image: Optional[str] = None
+    dockerfile_path: Optional[str] = None
+    target: Optional[str] = None
+    build_args: Optional[Dict[str, str]] = None
+    """As they were asked for."""
+    context_size_bytes: Optional[int] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "dockerfile_path": "dockerfilePath",
+        "build_args": "buildArgs",
+        "context_size_bytes": "contextSizeBytes",
     }
 
 

@@ -101,6 +101,22 @@ class RateLimitParam(TypedDict, total=False):
     burst: int
 
 
+class _SnapshotImportSourceRequired(TypedDict):
+    type: str
+
+
+class SnapshotImportSourceParam(_SnapshotImportSourceRequired, total=False):
+    image: Optional[str]
+    platform: Optional[str]
+    context_ref: Optional[str]
+    dockerfile_path: Optional[str]
+    target: Optional[str]
+    build_args: Optional[Dict[str, str]]
+    registry_username: Optional[str]
+    registry_password: Optional[str]
+    registry_host: Optional[str]
+
+
 class TTLParam(TypedDict):
     action: str
     seconds: int

@@ -8,7 +8,10 @@ from .._model import Many, OneOf, Ref
 from .._route import Route
 from .models import (
     BackgroundExec,
+    BuildLog,
+    BuildResponse,
     ConsoleTokenResponse,
+    ContextPresign,
     DeleteResponse,
     DiskUsage,
     ExecOutput,
@@ -27,6 +30,7 @@ from .models import (
     Service,
     Signalled,
     Snapshot,
+    SnapshotImport,
     SshKey,
     SshKeyListResponse,
     VM,
@@ -133,5 +137,31 @@ SET_REGISTRY: Route[RegistryLogin] = Route(
     "PUT", "/v1/registries/{registry}", answer=Ref("RegistryLogin"), body=Ref("SetRegistryLoginBody")
 )
 DELETE_REGISTRY: Route[DeleteResponse] = Route("DELETE", "/v1/registries/{registry}", answer=Ref("DeleteResponse"))
+CREATE_BUILD: Route[BuildResponse] = Route("POST", "/v1/builds", answer=Ref("BuildResponse"), body=Ref("BuildBody"))
+LIST_BUILDS: Route[List[BuildResponse]] = Route("GET", "/v1/builds", answer=Many(Ref("BuildResponse")))
+GET_BUILD: Route[BuildResponse] = Route("GET", "/v1/builds/{buildId}", answer=Ref("BuildResponse"))
+GET_BUILD_LOGS: Route[BuildLog] = Route("GET", "/v1/builds/{buildId}/logs", answer=Ref("BuildLog"))
+CANCEL_BUILD: Route[BuildResponse] = Route("POST", "/v1/builds/{buildId}/cancel", answer=Ref("BuildResponse"))
+PRESIGN_BUILD_CONTEXT: Route[FilePresignResponse] = Route(
+    "POST", "/v1/build-contexts/presign", answer=Ref("FilePresignResponse")
+)
+PRESIGN_IMPORT_CONTEXT: Route[ContextPresign] = Route(
+    "POST", "/v1/snapshot-imports/context-presign", answer=Ref("ContextPresign"), body=Ref("ContextPresignBody")
+)
+CREATE_SNAPSHOT_IMPORT: Route[SnapshotImport] = Route(
+    "POST", "/v1/snapshot-imports", answer=Ref("SnapshotImport"), body=Ref("SnapshotImportBody")
+)
+LIST_SNAPSHOT_IMPORTS: Route[List[SnapshotImport]] = Route(
+    "GET", "/v1/snapshot-imports", answer=Many(Ref("SnapshotImport"))
+)
+GET_SNAPSHOT_IMPORT: Route[SnapshotImport] = Route(
+    "GET", "/v1/snapshot-imports/{importId}", answer=Ref("SnapshotImport")
+)
+DELETE_SNAPSHOT_IMPORT: Route[DeleteResponse] = Route(
+    "DELETE", "/v1/snapshot-imports/{importId}", answer=Ref("DeleteResponse")
+)
+CANCEL_SNAPSHOT_IMPORT: Route[SnapshotImport] = Route(
+    "POST", "/v1/snapshot-imports/{importId}/cancel", answer=Ref("SnapshotImport")
+)
 GET_QUOTAS: Route[OrgQuotaUsage] = Route("GET", "/v1/org/quotas", answer=Ref("OrgQuotaUsage"))
 GET_DISK_USAGE: Route[DiskUsage] = Route("GET", "/v1/org/disk", answer=Ref("DiskUsage"))

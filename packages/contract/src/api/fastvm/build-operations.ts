@@ -78,6 +78,15 @@ export const BUILD_OPERATIONS = {
     responses: { 200: FilePresignSchema },
     errors: [],
   },
+  presignImportContext: {
+    method: "POST",
+    path: "/v1/snapshot-imports/context-presign",
+    tag: "Builds",
+    summary: "Get a URL for the context of an import",
+    body: ContextPresignBodySchema,
+    responses: { 200: ContextPresignSchema },
+    errors: [],
+  },
   createSnapshotImport: {
     method: "POST",
     path: "/v1/snapshot-imports",
@@ -119,15 +128,6 @@ export const BUILD_OPERATIONS = {
     summary: "Cancel an import",
     description: "Answers when nothing of it runs any more. One that has ended stays as it is.",
     responses: { 200: SnapshotImportSchema },
-    errors: [],
-  },
-  presignImportContext: {
-    method: "POST",
-    path: "/v1/snapshot-imports/context-presign",
-    tag: "Builds",
-    summary: "Get a URL for the context of an import",
-    body: ContextPresignBodySchema,
-    responses: { 200: ContextPresignSchema },
     errors: [],
   },
 } as const satisfies Record<string, Operation>;

@@ -11,6 +11,7 @@ export const FIELD_NAMES: ReadonlyMap<string, string> = new Map([
   ["snapshot", "snapshotId"],
   ["machine", "machineType"],
   ["diskGib", "diskGiB"],
+  ["build", "buildId"],
 ]);
 
 export function renderError(error: FastvmError, requestId: string): RenderedError {

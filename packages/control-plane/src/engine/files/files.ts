@@ -44,7 +44,7 @@ export class Files extends GuestFiles {
     await leadGuestToUs(this.#ctx, record, base);
     const maxBytes = Math.min(record.diskGib * GIB, config.staging.bytesPerOrg);
     const grant = {
-      vmId: record.id,
+      holder: record.id,
       objectId: staging.urls.newObjectId(),
       maxBytes,
       expiresAtMs: clock.now() + STAGING_LIFETIME_SEC * 1000,
@@ -70,7 +70,7 @@ export class Files extends GuestFiles {
       throw new FastvmError("invalid_request", "url must be a downloadUrl of this server", { field: "url" });
     }
     if (clock.now() >= grant.expiresAtMs) throw new FastvmError("forbidden", "this URL has expired");
-    const source = await store.vms.get(grant.vmId);
+    const source = await store.vms.get(grant.holder as VmId);
     if (source === undefined)
       throw new FastvmError("not_found", "the VM of this URL is gone", { field: "url" });
     if (source.orgId !== caller.orgId) {
@@ -88,7 +88,7 @@ export class Files extends GuestFiles {
   ): Promise<void> {
     const { staging, worker } = this.#ctx;
     try {
-      const object = await staging.objects.read(grant.vmId, grant.objectId, signal);
+      const object = await staging.objects.read(grant.holder, grant.objectId, signal);
       await worker.writeFile(vmId, path, object.open(), { signal });
     } catch (error) {
       if (!signal.aborted) throw asTransferFailure(error);

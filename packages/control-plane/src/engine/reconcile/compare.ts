@@ -1,11 +1,13 @@
 /** Reads records and inventory at one moment and says what differs. The worker knows what lives, the records know what should. */
 import type { SnapshotId, VmId, WorkerInventory } from "@fastvm/contract";
 import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
+import type { BuildRecord } from "../../store/build-repository.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { Parts } from "../context.ts";
 import type { Watch } from "../inflight.ts";
 import { keepQuarantine } from "./quarantine.ts";
 import type { Scope, Settlement } from "./reconciler.ts";
+import { settlementOfBuild } from "./settle-build.ts";
 import { settlementOfSnapshot } from "./settle-snapshot.ts";
 import { settlementOfVm, type SettleVmContext } from "./settle-vm.ts";
 
@@ -16,9 +18,10 @@ export async function compare(
 ): Promise<readonly Settlement[]> {
   // Before the records: whatever the worker has by now had its record made before.
   const inventory = await ctx.worker.inventory();
-  const [vms, snapshots, owed] = await Promise.all([
+  const [vms, snapshots, builds, owed] = await Promise.all([
     recordsOfVms(ctx, scope),
     recordsOfSnapshots(ctx, scope),
+    recordsOfBuilds(ctx, scope),
     ctx.store.owed.vmIds(),
   ]);
   const foundVms = new Map(inventory.vms.map((vm) => [vm.vmId, vm]));
@@ -28,6 +31,7 @@ export async function compare(
     ...snapshots.map((snapshot) =>
       settlementOfSnapshot(ctx, snapshot, foundSnapshots.has(snapshot.id), scope),
     ),
+    ...builds.map((build) => settlementOfBuild(ctx, build)),
   ].filter((settlement) => settlement !== undefined);
   if (scope !== "all" && scope !== "start") return settlements;
   return [...settlements, ...(await keepQuarantine(ctx, strangersOf(inventory, vms, snapshots, watch)))];
@@ -43,6 +47,12 @@ async function recordsOfSnapshots(ctx: Parts<"store">, scope: Scope): Promise<re
   if (scope === "all" || scope === "start") return ctx.store.snapshots.listAll();
   const found = await Promise.all([...scope].map((id) => ctx.store.snapshots.get(id as SnapshotId)));
   return found.filter((snapshot) => snapshot !== undefined);
+}
+
+async function recordsOfBuilds(ctx: LifecycleContext, scope: Scope): Promise<readonly BuildRecord[]> {
+  if (scope === "all" || scope === "start") return ctx.store.builds.listUnfinished();
+  const found = await Promise.all([...scope].map((id) => ctx.store.builds.get(id)));
+  return found.filter((build) => build !== undefined);
 }
 
 /** One that is worked on is none: its launch is under way, or its delete. */

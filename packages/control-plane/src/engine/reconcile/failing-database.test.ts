@@ -123,6 +123,21 @@ describe.each(FAILING_TEST_STORES)("on $name", { timeout: TIMEOUT_MS }, ({ open 
     }
   });
 
+  // It has more units than all others together, so not at each point of them.
+  test.concurrent.each(["commit", "answer"] as const)("a build, %s", async (point) => {
+    const build: Operation = {
+      name: "build",
+      call: async ({ api, faults }) => {
+        const answer = await api.call("POST /v1/builds", { dockerfileContent: "FROM debian" });
+        await eventually(async () => {
+          if (!faults.struck) expect(await api.store.builds.listUnfinished()).toEqual([]);
+        });
+        return answer;
+      },
+    };
+    failures += await failEverywhere(build, point);
+  });
+
   afterAll(() => {
     process.stdout.write(
       `the database failed at ${failures} places of ${OPERATIONS.length + 2} operations\n`,
@@ -181,6 +196,7 @@ async function expectAgreement(api: TestApp, where: string): Promise<void> {
     [...api.worker.snapshots].map((id) => `${id} ready`).toSorted(),
   );
   expect(await api.store.quarantine.list(), where).toEqual([]);
+  expect(await api.store.builds.listUnfinished(), where).toEqual([]);
 }
 
 function expectSettled(vm: VmRecord, where: string): void {

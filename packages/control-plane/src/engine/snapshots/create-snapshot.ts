@@ -31,6 +31,8 @@ export interface MadeSnapshot {
 export interface CreateSnapshotOptions extends SnapshotOptions {
   /** The client's own: however often the order comes, one snapshot is made. */
   readonly key?: OrderKey | undefined;
+  /** Which it is to have; default: a new one. */
+  readonly snapshotId?: SnapshotId;
 }
 
 /** Resolves when the snapshot is durable. `name` is normalised; empty for the default. */
@@ -39,9 +41,8 @@ export async function createSnapshot(
   caller: Caller,
   vm: VmRecord,
   name: string,
-  { key, ...options }: CreateSnapshotOptions,
+  { key, snapshotId = newSnapshotId(), ...options }: CreateSnapshotOptions,
 ): Promise<MadeSnapshot> {
-  const snapshotId = newSnapshotId();
   const { snapshot, captured } = await ctx.inflight.hold(snapshotId, async () => {
     const found = await ctx.store.transaction(
       async (records) =>

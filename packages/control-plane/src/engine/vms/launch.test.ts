@@ -35,7 +35,7 @@ beforeEach(async () => {
   const staging = createStaging({
     folder: "unused",
     limits: DEFAULT_CONFIG.staging,
-    ownerOf: (vmId) => stagingOwner(store, vmId),
+    ownerOf: (holder) => stagingOwner(store, holder),
     clock: CLOCK,
     log: LOG,
   });

@@ -60,6 +60,8 @@ export interface LaunchOptions {
   readonly signal?: AbortSignal;
   /** Told as soon as there is a record. */
   readonly onRecorded?: (vmId: VmId) => void;
+  /** Which it is to have; default: a new one. */
+  readonly vmId?: VmId;
 }
 
 /** The order, its source found. */
@@ -74,13 +76,12 @@ export async function launchVm(
   ctx: StartVmContext & DeleteVmContext,
   caller: Caller,
   order: LaunchOrder,
-  { signal, onRecorded }: LaunchOptions = {},
+  { signal, onRecorded, vmId = newVmId() }: LaunchOptions = {},
 ): Promise<VmRecord> {
   const launch = await findSource(ctx, caller, order);
   const capacity = await ctx.worker.capacity();
   assertFits(launch, capacity);
   signal?.throwIfAborted();
-  const vmId = newVmId();
   const { vm, running } = await ctx.inflight.hold(vmId, async () => {
     let replaced: VmRecord | undefined;
     const inserted = await ctx.store.transaction(async (records) => {

@@ -9,6 +9,7 @@ import { DEADLINE } from "./deadline.ts";
 import { deleteVm, type DeleteVmContext } from "./delete.ts";
 import { forkVm, type ForkedVms, type ForkOrder } from "./fork.ts";
 import { launchVm, type LaunchOptions, type LaunchOrder } from "./launch.ts";
+import { withOwnImage } from "./own-image.ts";
 import { ofWorker } from "./of-worker.ts";
 import { pauseVm } from "./pause.ts";
 import { resumeVm } from "./resume.ts";
@@ -57,8 +58,8 @@ export class Vms {
   }
 
   /** Resolves to the VM in `running`, or in `provisioning` when it waits for room or takes long. */
-  launch(caller: Caller, order: LaunchOrder, options?: LaunchOptions): Promise<VmRecord> {
-    return launchVm(this.#ctx, caller, order, options);
+  async launch(caller: Caller, order: LaunchOrder, options?: LaunchOptions): Promise<VmRecord> {
+    return launchVm(this.#ctx, caller, await withOwnImage(this.#ctx, caller, order), options);
   }
 
   /** Living VMs that an order with this key made since the given instant, newest first. */

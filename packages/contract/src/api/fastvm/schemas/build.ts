@@ -40,7 +40,9 @@ export const BuildBodySchema = Type.Object(
       text("Where in the context the Dockerfile is, when its text is not given. Default `Dockerfile`."),
     ),
     contextDownloadUrl: Type.Optional(
-      text("What `build-contexts/presign` answered, after a `tar.gz` or ZIP was PUT there. Good for one build."),
+      text(
+        "What `build-contexts/presign` answered, after a `tar.gz` or ZIP was PUT there. Good for one build.",
+      ),
     ),
     target: Type.Optional(text("The stage to stop at. Default: the last one.")),
     buildArgs: Type.Optional(BUILD_ARGS),
@@ -53,10 +55,14 @@ export const BuildBodySchema = Type.Object(
       ),
     ),
     tag: Type.Optional(
-      text("Keeps the image under this name, for `image` of a launch; another build of that name replaces it."),
+      text(
+        "Keeps the image under this name, for `image` of a launch; another build of that name replaces it.",
+      ),
     ),
     pull: Type.Optional(
-      nullable(Type.Boolean({ description: "Whether the registry is asked for a newer base image. Default false." })),
+      nullable(
+        Type.Boolean({ description: "Whether the registry is asked for a newer base image. Default false." }),
+      ),
     ),
     noCache: Type.Optional(
       nullable(Type.Boolean({ description: "Whether to use nothing of earlier builds. Default false." })),
@@ -91,7 +97,9 @@ export const BuildSchema = Type.Object(
         { description: "Instructions that ran, and those taken of an earlier build." },
       ),
     ),
-    error: Type.Optional(Type.String({ description: "Why it failed; of a step its last lines. At most 4 KiB." })),
+    error: Type.Optional(
+      Type.String({ description: "Why it failed; of a step its last lines. At most 4 KiB." }),
+    ),
     createdAt: Type.String({ format: "date-time" }),
     startedAt: Type.Optional(Type.String({ format: "date-time" })),
     finishedAt: Type.Optional(Type.String({ format: "date-time" })),

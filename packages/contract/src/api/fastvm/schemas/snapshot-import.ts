@@ -12,9 +12,13 @@ const SourceSchema = Type.Object(
     image: Type.Optional(text("image: its reference.")),
     platform: Type.Optional(text("Only `linux/amd64`, which is the default.")),
     contextRef: Type.Optional(
-      text("dockerfile: as `context-presign` answered, after a ZIP or `tar.gz` was PUT. Good for one import."),
+      text(
+        "dockerfile: as `context-presign` answered, after a ZIP or `tar.gz` was PUT. Good for one import.",
+      ),
     ),
-    dockerfilePath: Type.Optional(text("dockerfile: relative to the context, without `..`. Default `Dockerfile`.")),
+    dockerfilePath: Type.Optional(
+      text("dockerfile: relative to the context, without `..`. Default `Dockerfile`."),
+    ),
     target: Type.Optional(text("dockerfile: the stage to stop at. Default: the last one.")),
     buildArgs: Type.Optional(BUILD_ARGS),
     registryUsername: Type.Optional(text("For this import alone; kept nowhere.")),
@@ -80,7 +84,9 @@ export type SnapshotImport = Static<typeof SnapshotImportSchema>;
 export const ContextPresignBodySchema = Type.Object(
   {
     sizeBytes: Type.Optional(
-      nullable(Type.Integer({ minimum: 0, description: "Of what will be uploaded; refused if it is too much." })),
+      nullable(
+        Type.Integer({ minimum: 0, description: "Of what will be uploaded; refused if it is too much." }),
+      ),
     ),
   },
   { title: "ContextPresignBody" },

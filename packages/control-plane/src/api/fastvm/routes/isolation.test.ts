@@ -11,6 +11,7 @@ const MARK = "private-7f3a";
 const VM_NAME = "the-vm";
 const FILE = "/root/file";
 const SNAPSHOT_NAME = "the-snapshot";
+const BUILD_NAME = "the-build";
 const SERVICE = "web";
 const REGISTRY = "registry.example:5000";
 const IMAGE = `${REGISTRY}/the-image:v1`;
@@ -23,6 +24,9 @@ interface Things {
   readonly snapshot: { readonly id: string };
   readonly fingerprints: { readonly vm: string; readonly user: string };
   readonly execId: string;
+  /** One that has failed. */
+  readonly build: { readonly id: string };
+  readonly contextRef: string;
   readonly uploadUrl: string;
   readonly downloadUrl: string;
 }
@@ -108,6 +112,21 @@ const CASES: Record<OperationId, Case> = {
   getRegistry: hidden(),
   setRegistry: { sight: "made", body: () => ({ username: "other", password: "other" }) },
   deleteRegistry: hidden(),
+  createBuild: { sight: "own", body: () => ({ imageRef: "debian" }) },
+  listBuilds: EMPTY,
+  getBuild: hidden(),
+  getBuildLogs: hidden(),
+  cancelBuild: hidden(),
+  presignBuildContext: { sight: "own" },
+  createSnapshotImport: {
+    sight: "elsewhere",
+    body: ({ contextRef }) => ({ source: { type: "dockerfile", contextRef } }),
+  },
+  listSnapshotImports: EMPTY,
+  getSnapshotImport: hidden(),
+  deleteSnapshotImport: hidden(),
+  cancelSnapshotImport: hidden(),
+  presignImportContext: { sight: "own" },
   getQuotas: { sight: "own" },
   getDiskUsage: { sight: "own" },
 };
@@ -126,6 +145,7 @@ function routeOf(id: OperationId, things: Things, kind: ReferenceKind): string {
   const url = path
     .replace("{vmId}", referTo(things.vm, VM_NAME, kind))
     .replace("{snapshotId}", referTo(things.snapshot, SNAPSHOT_NAME, kind))
+    .replace(/\{(build|import)Id\}/, referTo(things.build, BUILD_NAME, kind))
     .replace("{serviceName}", SERVICE)
     .replace("{registry}", REGISTRY)
     .replace("{image}", encodeURIComponent(IMAGE))
@@ -162,8 +182,26 @@ async function fill(api: TestApp): Promise<Things> {
   const { uploadUrl, downloadUrl } = await ok(api.call(`POST ${of("files/presign")}`, { path: "/x" }));
   await transfer(api, "PUT", uploadUrl, MARK);
   await ok(api.call(`PUT ${of("files/content")}?path=${FILE}`, undefined, { payload: MARK }));
+  const { build, contextRef } = await failBuild(api);
   const fingerprints = { vm: vmKey.fingerprint, user: userKey.fingerprint };
-  return { vm, snapshot, execId, fingerprints, uploadUrl, downloadUrl };
+  return { vm, snapshot, build, contextRef, execId, fingerprints, uploadUrl, downloadUrl };
+}
+
+/** And the context of another one. */
+async function failBuild(api: TestApp): Promise<Pick<Things, "build" | "contextRef">> {
+  const { dockerfile } = api.worker.builds;
+  api.worker.builds.dockerfile = async (_order, log) => {
+    log(MARK);
+    return { status: "failed", fault: "order", error: MARK };
+  };
+  const body = { dockerfileContent: MARK, name: BUILD_NAME, buildArgs: { MARK } };
+  const build = await ok(api.call("POST /v1/builds", body));
+  const accept = { headers: { accept: "application/x-ndjson" } };
+  expect((await api.call(`GET /v1/builds/${build.id}/logs`, undefined, accept)).text).toContain(MARK);
+  api.worker.builds.dockerfile = dockerfile;
+  const { contextRef, uploadUrl } = await ok(api.call("POST /v1/snapshot-imports/context-presign", {}));
+  await transfer(api, "PUT", uploadUrl, MARK);
+  return { build, contextRef };
 }
 
 async function startEndless(api: TestApp, path: string): Promise<string> {
@@ -193,6 +231,8 @@ async function everythingOf(api: TestApp, { vm, snapshot, downloadUrl }: Things)
     "me/ssh-keys",
     "images",
     "registries",
+    "builds",
+    "snapshot-imports",
     "org/quotas",
     "org/disk",
     `vms/${vm.id}/services`,

@@ -1,5 +1,7 @@
 /** Every route, by name. */
 import type { FastvmScope } from "../fastvm-scope.ts";
+import { registerBuilds } from "./builds.ts";
+import { registerSnapshotImports } from "./snapshot-imports.ts";
 import { registerHealth } from "./health.ts";
 import { registerMetrics } from "./metrics.ts";
 import { registerOpenapi } from "./openapi.ts";
@@ -66,6 +68,8 @@ export function registerRoutes(api: FastvmScope): void {
   registerDeleteSnapshot(api);
   registerImages(api);
   registerRegistries(api);
+  registerBuilds(api);
+  registerSnapshotImports(api);
   registerGetQuotas(api);
   registerGetDiskUsage(api);
 }

@@ -1,18 +1,10 @@
 /** POST /v1/vms: from a machine type or a snapshot; the repetition of an order that was lost gets the VM of the first. */
-import {
-  checkEnvVars,
-  checkMetadata,
-  FastvmError,
-  normalizeName,
-  parseMachineType,
-  STANDARD_MACHINE_TYPES,
-  type LaunchBody,
-  type MachineType,
-} from "@fastvm/contract";
+import { checkEnvVars, checkMetadata, FastvmError, normalizeName, type LaunchBody } from "@fastvm/contract";
 import { LaunchRetries } from "../../launch-retries.ts";
 import { answerDialect, parseGiven } from "../../firewall/validate.ts";
 import type { Dialect } from "../../firewall/render.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";
+import { requireMachineType } from "../../require-machine-type.ts";
 import type { LaunchOrder, VmRecord } from "../../../../engine/engine.ts";
 import { vmView } from "../../views/vm-view.ts";
 
@@ -64,14 +56,4 @@ function launchOrder(body: LaunchBody, repeatKey: string): LaunchOrder {
     ttl: body.ttl ?? undefined,
     repeatKey,
   };
-}
-
-function requireMachineType(name: string): MachineType {
-  const machine = parseMachineType(name);
-  if (machine !== undefined) return machine;
-  const accepted = `accepted is c{vCPUs}m{GiB of memory}, for example ${STANDARD_MACHINE_TYPES.join(", ")}`;
-  const quoted = JSON.stringify(name.slice(0, 40));
-  throw new FastvmError("invalid_request", `machineType ${quoted} is not a machine type; ${accepted}`, {
-    field: "machineType",
-  });
 }

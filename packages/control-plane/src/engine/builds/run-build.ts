@@ -1,0 +1,214 @@
+/**
+ * A build from its turn to its end: an image, made of a Dockerfile or pulled; a VM of it; a snapshot of that. Ids of VM and snapshot are in
+ * the record before either is begun, so that whoever finds the record after this process knows what belongs to it.
+ */
+import { FastvmError, step, type BuildEvent, type BuildOutcome } from "@fastvm/contract";
+import type { BuildChanges, BuildRecord } from "../../store/build-repository.ts";
+import type { TakenObject } from "../../staging/staging-objects.ts";
+import type { LifecycleContext } from "../context.ts";
+import { reasonOf } from "../failure.ts";
+import { networkPolicyOf } from "../network/network-policy.ts";
+import { captureImage } from "./capture-image.ts";
+import { contextFormat } from "./context-format.ts";
+import { endBuild, type BuildEnding } from "./end-build.ts";
+import type { LiveBuild } from "./live-build.ts";
+import type { DockerfileSource } from "./new-build.ts";
+import { DaemonEnds } from "./build-queue.ts";
+import { inPhase, later, note } from "./progress.ts";
+
+/** As the contract has it; what people need of a failure stands in its last lines. */
+const MAX_ERROR_BYTES = 4096;
+export const CANCELLED = "It was cancelled";
+export const DAEMON_ENDED = "The server ended while it was built; build it again";
+
+/** Why it failed, in the worker's words. */
+class BuildFailed extends Error {
+  override readonly name = "BuildFailed";
+}
+
+/** Never rejects but for a bug: a failure is how the build ends. */
+export async function runBuild(ctx: LifecycleContext, live: LiveBuild): Promise<void> {
+  let ending: BuildEnding;
+  try {
+    live.ending.signal.throwIfAborted();
+    await step("control.build.started");
+    await note(ctx, live, { startedAt: ctx.clock.now() });
+    const changes = await makeImage(ctx, live);
+    await note(ctx, live, changes);
+    await step("control.build.image-made");
+    await captureImage(ctx, live, changes.imageReference ?? "");
+    ending = { status: "succeeded", changes };
+  } catch (error) {
+    ending = endingOf(ctx, live, error);
+  }
+  await settle(ctx, live, ending);
+}
+
+/** Of one whose turn never came. */
+export async function endUnbegun(ctx: LifecycleContext, live: LiveBuild): Promise<void> {
+  await settle(ctx, live, endingOf(ctx, live, live.ending.signal.reason));
+}
+
+async function settle(ctx: LifecycleContext, live: LiveBuild, ending: BuildEnding): Promise<void> {
+  const { status } = ending;
+  const last = live.happenings.at(-1);
+  if (status !== "succeeded" && last?.status === "started") {
+    live.happens({ phase: last.phase, status, atMs: ctx.clock.now() });
+  }
+  const changes = { ...ending.changes, events: live.happenings };
+  const end = { status, changes, log: live.keptLog };
+  let build: BuildRecord | undefined;
+  try {
+    build = await ctx.reconciler.settle(live.id, () => endBuild(ctx, live.record, end));
+    await step("control.build.settled");
+  } finally {
+    // Whoever follows is told what it came to, though its record says so later.
+    live.ended(build ?? { ...live.record, ...changes, status });
+  }
+}
+
+function endingOf(ctx: LifecycleContext, live: LiveBuild, error: unknown): BuildEnding {
+  const { signal } = live.ending;
+  if (signal.aborted) {
+    const isEnd = signal.reason instanceof DaemonEnds;
+    return isEnd
+      ? { status: "failed", changes: { error: DAEMON_ENDED } }
+      : { status: "cancelled", changes: { error: CANCELLED } };
+  }
+  if (!(error instanceof BuildFailed || error instanceof FastvmError)) {
+    ctx.log.error({ err: error, buildId: live.id }, "a build met a bug");
+  }
+  const reason = error instanceof BuildFailed ? error.message : reasonOf(error);
+  return { status: "failed", changes: { error: lastOf(reason) } };
+}
+
+/** PostgreSQL takes no NUL in text. */
+function lastOf(reason: string): string {
+  const bytes = Buffer.from(reason.replaceAll("\0", "\uFFFD"));
+  return bytes.length <= MAX_ERROR_BYTES
+    ? bytes.toString()
+    : bytes
+        .subarray(-MAX_ERROR_BYTES)
+        .toString()
+        .replace(/^\uFFFD+/, "");
+}
+
+type MadeImage = Required<Pick<BuildRecord, "imageReference" | "imageDigest">> &
+  Pick<BuildChanges, "stepsRan" | "stepsCached">;
+
+async function makeImage(ctx: LifecycleContext, live: LiveBuild): Promise<MadeImage> {
+  const { source } = live.order;
+  if (source.kind === "image") {
+    return await inPhase(ctx, live, "pull", async () => {
+      if (ctx.images === undefined) throw new FastvmError("not_found", "this server keeps no images");
+      const { reference, credentials } = source;
+      live.line(`Pulling ${reference}`);
+      // Always asked: that others of this host have the image is no permission to see it.
+      const order = { reference, policy: "always", credentials } as const;
+      const held = await ctx.images.pull(order, { signal: live.ending.signal });
+      live.line(`Pulled ${held.reference}@${held.digest}`);
+      return { imageReference: held.digest, imageDigest: held.digest };
+    });
+  }
+  const outcome = await buildDockerfile(ctx, live, source);
+  if (outcome.status === "failed") throw new BuildFailed(outcome.error);
+  if (outcome.status === "cancelled") throw new BuildFailed("The host ended it");
+  const { image, steps } = outcome;
+  return {
+    imageReference: image.reference,
+    imageDigest: image.digest,
+    stepsRan: steps.ran,
+    stepsCached: steps.cached,
+  };
+}
+
+async function buildDockerfile(
+  ctx: LifecycleContext,
+  live: LiveBuild,
+  source: DockerfileSource,
+): Promise<BuildOutcome> {
+  const { signal } = live.ending;
+  const { objects } = ctx.staging;
+  // One that is still being uploaded is waited for.
+  const context =
+    source.context && (await objects.take(source.context.holder, source.context.objectId, signal));
+  try {
+    if (context !== undefined) {
+      await note(ctx, live, { source: { ...live.record.source, contextBytes: context.bytes } });
+    }
+    await start(ctx, live, source, context);
+    return await follow(ctx, live);
+  } finally {
+    await ctx.worker.builds.forget(live.id).catch((error: unknown) => {
+      ctx.log.error({ err: error, buildId: live.id }, "a worker could not forget a build");
+    });
+    await context?.release();
+  }
+}
+
+/** The worker may have as many under way as it takes, of another control plane or that it is still ending. */
+async function start(
+  ctx: LifecycleContext,
+  live: LiveBuild,
+  source: DockerfileSource,
+  context: TakenObject | undefined,
+): Promise<void> {
+  const { signal } = live.ending;
+  const order = {
+    buildId: live.id,
+    orgId: live.record.orgId,
+    dockerfile: source.dockerfile,
+    ...(context === undefined
+      ? {}
+      : { context: { path: context.path, format: await contextFormat(context.path) } }),
+    ...(source.target === undefined ? {} : { target: source.target }),
+    args: source.args,
+    secrets: source.secrets,
+    network: networkPolicyOf({ network: live.order.network, services: [] }),
+    credentials: source.credentials,
+    pull: source.pull,
+    noCache: source.noCache,
+    ...(live.record.imageReference === null ? {} : { name: live.record.imageReference }),
+  };
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      await ctx.worker.builds.start(order);
+      return;
+    } catch (error) {
+      if (!(error instanceof FastvmError && error.code === "out_of_capacity")) throw error;
+      await later(ctx.config.queueRetryMs, signal);
+    }
+  }
+}
+
+async function follow(ctx: LifecycleContext, live: LiveBuild): Promise<BuildOutcome> {
+  const { signal } = live.ending;
+  const cancel = (): void => {
+    ctx.worker.builds.cancel(live.id).catch((error: unknown) => {
+      ctx.log.error({ err: error, buildId: live.id }, "a build could not be cancelled");
+    });
+  };
+  signal.addEventListener("abort", cancel, { once: true });
+  if (signal.aborted) cancel();
+  try {
+    for await (const event of await ctx.worker.builds.follow(live.id, 0)) {
+      if (event.kind === "ended") return event.outcome;
+      await tell(ctx, live, event);
+    }
+  } finally {
+    signal.removeEventListener("abort", cancel);
+  }
+  throw new BuildFailed("The host told nothing of its end");
+}
+
+async function tell(ctx: LifecycleContext, live: LiveBuild, event: Exclude<BuildEvent, { kind: "ended" }>) {
+  if (event.kind === "log") {
+    live.line(event.line);
+    return;
+  }
+  const { phase: name, status, atMs } = event;
+  live.happens({ phase: name, status, atMs });
+  // What ends a phase is written with what begins the next.
+  if (status === "started") await note(ctx, live, {});
+}
