@@ -6,6 +6,8 @@ import { errorFromResponse } from "./errors.ts";
 import type { ExecBody } from "./exec/exec.ts";
 import type {
   AddSshKeyParams,
+  CreateBuildParams,
+  CreateSnapshotImportParams,
   CreateSnapshotParams,
   FastvmClient,
   Execs,
@@ -80,6 +82,18 @@ interface Calls {
   getSnapshot: Snapshots["get"];
   updateSnapshot: Snapshots["update"];
   deleteSnapshot: Snapshots["delete"];
+  createBuild: FastvmClient["builds"]["create"];
+  listBuilds: FastvmClient["builds"]["list"];
+  getBuild: FastvmClient["builds"]["retrieve"];
+  getBuildLogs: FastvmClient["builds"]["logs"];
+  cancelBuild: FastvmClient["builds"]["cancel"];
+  presignBuildContext: FastvmClient["buildContexts"]["presign"];
+  createSnapshotImport: FastvmClient["snapshotImports"]["create"];
+  listSnapshotImports: FastvmClient["snapshotImports"]["list"];
+  getSnapshotImport: FastvmClient["snapshotImports"]["retrieve"];
+  deleteSnapshotImport: FastvmClient["snapshotImports"]["delete"];
+  cancelSnapshotImport: FastvmClient["snapshotImports"]["cancel"];
+  presignImportContext: FastvmClient["snapshotImports"]["presignContext"];
   getQuotas: FastvmClient["quotas"]["retrieve"];
   startExec: Execs["start"];
   listExecs: Execs["list"];
@@ -126,6 +140,9 @@ interface Bodies {
   addMySshKey: AddSshKeyParams;
   createSnapshot: CreateSnapshotParams;
   updateSnapshot: Parameters<Calls["updateSnapshot"]>[1];
+  createBuild: CreateBuildParams;
+  createSnapshotImport: CreateSnapshotImportParams;
+  presignImportContext: NonNullable<Parameters<Calls["presignImportContext"]>[0]>;
   setRegistry: SetRegistryLoginParams;
   pullImage: PullImageParams;
 }

@@ -163,3 +163,16 @@ function parseJson(body: string): unknown {
 function isText(value: unknown): value is string {
   return typeof value === "string" && value !== "";
 }
+
+/** A build did not complete; the message is the server's reason. */
+export class BuildFailedError extends FastvmError {
+  readonly buildId: string;
+  /** Of a step that failed its last lines. */
+  readonly reason: string | undefined;
+
+  constructor(buildId: string, reason: string | undefined) {
+    super(`The build ${buildId} failed${reason === undefined ? "" : `: ${reason}`}`);
+    this.buildId = buildId;
+    this.reason = reason;
+  }
+}

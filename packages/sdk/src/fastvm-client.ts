@@ -1,7 +1,10 @@
 /** The client with resources, `client.vms`, `client.snapshots`, `client.quotas`, `client.me`, and the helpers above them. */
 import { readClientConfig } from "./client-config.ts";
 import type { ClientOptions } from "./client-config.ts";
+import type { CreateBuildParams } from "./builds/build.ts";
+import { BuildRun } from "./builds/build-run.ts";
 import { BuildContexts, Builds } from "./builds/builds.ts";
+import { SnapshotImports } from "./builds/snapshot-imports.ts";
 import type { ApiPromise } from "./http/api-promise.ts";
 import { HttpClient } from "./http/http-client.ts";
 import type { ApiRequest, RequestOptions } from "./http/http-client.ts";
@@ -26,12 +29,26 @@ export interface RawRequestOptions extends RequestOptions {
   readonly body?: unknown;
 }
 
+/** As of `builds.create`, with a Dockerfile and a folder of this machine. */
+export interface BuildParams extends Omit<
+  CreateBuildParams,
+  "dockerfileContent" | "dockerfilePath" | "contextDownloadUrl"
+> {
+  /** The text of a Dockerfile. Default, with a folder: what stands in its `dockerfilePath`. */
+  readonly dockerfile?: string | undefined;
+  /** For COPY and ADD. What its `.dockerignore` names is not sent. Needs `tar` on this machine. */
+  readonly contextDir?: string | undefined;
+  /** Relative to the folder. Default `Dockerfile`. */
+  readonly dockerfilePath?: string | undefined;
+}
+
 export class FastvmClient {
   readonly vms: Vms;
   readonly snapshots: Snapshots;
   readonly builds: Builds;
   readonly buildContexts: BuildContexts;
   readonly images: Images;
+  readonly snapshotImports: SnapshotImports;
   readonly registries: RegistryLogins;
   readonly quotas: Quotas;
   readonly diskUsage: DiskUsages;
@@ -52,6 +69,7 @@ export class FastvmClient {
     this.builds = new Builds(this.#http);
     this.buildContexts = new BuildContexts(this.#http);
     this.images = new Images(this.#http);
+    this.snapshotImports = new SnapshotImports(this.#http);
     this.registries = new RegistryLogins(this.#http);
     this.quotas = new Quotas(this.#http);
     this.diskUsage = new DiskUsages(this.#http);
@@ -135,5 +153,31 @@ export class FastvmClient {
   ): Promise<void> {
     const { download } = await import("./files/download.ts");
     await download(this.#transfers, vm, remotePath, localPath, options);
+  }
+
+  /**
+   * Builds a snapshot: `await` gives it, `for await` gives what the build prints until it ends. Throws a BuildFailedError with its
+   * last lines, and a FileTransferError when the folder cannot be sent.
+   */
+  build(params: BuildParams, options: Pick<TransferOptions, "signal" | "onProgress"> = {}): BuildRun {
+    const { signal } = options;
+    return new BuildRun({
+      start: async () => this.builds.create(await this.#buildOf(params, options), { signal }),
+      follow: (build) => this.builds.follow(build, { signal }),
+      wait: (build) => this.builds.wait(build, { signal }),
+      snapshotOf: (id) => this.snapshots.retrieve(id, { signal }),
+    });
+  }
+
+  async #buildOf(
+    { dockerfile, contextDir, dockerfilePath, ...params }: BuildParams,
+    options: Pick<TransferOptions, "signal" | "onProgress">,
+  ): Promise<CreateBuildParams> {
+    if (contextDir === undefined) return { ...params, dockerfileContent: dockerfile };
+    // Loaded when it is needed, as above.
+    const { sendContext } = await import("./builds/send-context.ts");
+    const folder = { contextDir, dockerfilePath, dockerfile };
+    const presign = () => this.buildContexts.presign({ signal: options.signal });
+    return { ...params, ...(await sendContext({ presign, fetch: this.#transfers.fetch }, folder, options)) };
   }
 }

@@ -2,9 +2,26 @@
 // Programs of the published package import it so.
 // oxlint-disable-next-line import/no-default-export
 export { FastvmClient, FastvmClient as default } from "./fastvm-client.ts";
-export type { Health, RawRequestOptions } from "./fastvm-client.ts";
+export type { BuildParams, Health, RawRequestOptions } from "./fastvm-client.ts";
 export type { ClientOptions, Logger, LogLevel } from "./client-config.ts";
-export type { Build, BuildContexts, Builds, CreateBuildParams } from "./builds/builds.ts";
+export type { BuildContexts, Builds } from "./builds/builds.ts";
+export type {
+  Build,
+  BuildEndEvent,
+  BuildEvent,
+  BuildLog,
+  BuildRef,
+  CreateBuildParams,
+} from "./builds/build.ts";
+export { BuildRun } from "./builds/build-run.ts";
+export type {
+  ContextPresign,
+  CreateSnapshotImportParams,
+  SnapshotImport,
+  SnapshotImportEvent,
+  SnapshotImports,
+  SnapshotImportSource,
+} from "./builds/snapshot-imports.ts";
 export type { Answered, ApiPromise } from "./http/api-promise.ts";
 export type { Content, RequestOptions } from "./http/http-client.ts";
 export {
@@ -14,6 +31,7 @@ export {
   APIUserAbortError,
   AuthenticationError,
   BadRequestError,
+  BuildFailedError,
   CommandLostError,
   ConflictError,
   FastvmError,

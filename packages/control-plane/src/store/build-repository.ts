@@ -116,13 +116,13 @@ export class BuildRepository {
     return Number(count);
   }
 
-  /** Those whose image the organisation has under this name, newest first. */
-  async tagged(orgId: OrgId, tag: string): Promise<BuildRecord[]> {
+  /** Those whose image the organisation has under a name, or under this one, newest first. */
+  async tagged(orgId: OrgId, tag?: string): Promise<BuildRecord[]> {
     const rows = await this.#db
       .selectFrom("builds")
       .selectAll()
       .where("orgId", "=", orgId)
-      .where("tag", "=", tag)
+      .where((eb) => (tag === undefined ? eb("tag", "is not", null) : eb("tag", "=", tag)))
       .where("status", "=", "succeeded")
       .where("imageReference", "is not", null)
       .orderBy("finishedAt", "desc")

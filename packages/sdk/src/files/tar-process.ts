@@ -30,6 +30,24 @@ export async function* packFolder(
   }
 }
 
+/** A gzipped tar of these, and of nothing below them that is not named. `names`: relative to the folder. */
+export async function* packFiles(
+  folder: string,
+  names: readonly string[],
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const list = ["--no-recursion", "--null", "-T", "-"];
+  const tar = new TarProcess(["-cz", "-C", folder, ...list], ["pipe", "pipe", "pipe"]);
+  // A tar that fails stops reading; its own words then say more than the broken pipe.
+  tar.child.stdin?.on("error", () => undefined);
+  tar.child.stdin?.end(names.map((name) => `./${name}\0`).join(""));
+  try {
+    if (tar.child.stdout !== null) yield* tar.child.stdout as AsyncIterable<Uint8Array>;
+    await tar.end();
+  } finally {
+    tar.child.kill();
+  }
+}
+
 /**
  * Unpacks into a folder that exists, over what is there. Archives with absolute paths, `..` or links that lead outside are an
  * error, and nothing of them lands outside the folder: tar sees to that by itself.

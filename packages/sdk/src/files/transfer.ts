@@ -71,7 +71,7 @@ export function shellWords(words: readonly string[]): string {
 
 /** The API key is not sent along: the URL is the permission. */
 export async function putObject(
-  calls: TransferCalls,
+  calls: Pick<TransferCalls, "fetch">,
   url: string,
   body: AsyncIterable<Uint8Array>,
   size: number | undefined,

@@ -99,8 +99,6 @@ class BuildBody(Model):
     """For `RUN --mount=type=secret`, by id. In no image, log or record. At most 32, 256 KiB in all."""
     tag: Optional[str] = None
     """Keeps the image under this name, for `image` of a launch; another build of that name replaces it."""
-    pull: Optional[bool] = None
-    """Whether the registry is asked for a newer base image. Default false."""
     no_cache: Optional[bool] = None
     """Whether to use nothing of earlier builds. Default false."""
     firewall: Optional[Union[FirewallPolicy, EgressModeFirewall, LegacyFirewallPolicy, ]] = None

@@ -5,18 +5,18 @@ import { holderOf } from "../../staging/staging-holder.ts";
 import { STAGING_LIFETIME_SEC } from "../../staging/staging.ts";
 import { UNFINISHED, type BuildRecord } from "../../store/build-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { notFound } from "../find.ts";
 import { reserveSnapshotQuota } from "../placement/reservation.ts";
 import { removeImage, removeSnapshot } from "./end-build.ts";
 import { LiveBuild, type BuildNews } from "./live-build.ts";
 import type { ContextObject, NewBuild } from "./new-build.ts";
-import { endUnbegun, runBuild } from "./run-build.ts";
+import { endUnbegun, runBuild, type RunBuildContext } from "./run-build.ts";
 
 /** That have not ended, of one organisation: enough for a set of images, and an hour's work for a host. */
 const MAX_UNFINISHED_PER_ORG = 16;
-/** What builds call their images at the worker. Nobody else may use such names. */
-export const OWN_IMAGES = "localhost/fastvm-build-";
+
+type BuildsContext = RunBuildContext & Parts<"builds">;
 
 interface PresignedContext {
   /** Names the object to this organisation alone. */
@@ -28,9 +28,9 @@ interface PresignedContext {
 }
 
 export class Builds {
-  readonly #ctx: LifecycleContext;
+  readonly #ctx: BuildsContext;
 
-  constructor(ctx: LifecycleContext) {
+  constructor(ctx: BuildsContext) {
     this.#ctx = ctx;
   }
 
@@ -191,7 +191,7 @@ export class Builds {
       tag: tag ?? null,
       vmId: newVmId(),
       snapshotId: newSnapshotId(),
-      imageReference: isImage ? null : `${OWN_IMAGES}${id}:latest`,
+      imageReference: isImage ? null : `localhost/build/${id}:latest`,
       imageDigest: null,
       stepsRan: null,
       stepsCached: null,

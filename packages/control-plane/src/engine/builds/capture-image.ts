@@ -2,19 +2,21 @@
 import { FastvmError, step } from "@fastvm/contract";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import { SYSTEM_ACTOR, type Caller } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
 import { createSnapshot } from "../snapshots/create-snapshot.ts";
-import { deleteVm } from "../vms/delete.ts";
+import { deleteVm, type DeleteVmContext } from "../vms/delete.ts";
 import { launchVm } from "../vms/launch.ts";
+import type { StartVmContext } from "../vms/start-order.ts";
 import type { LiveBuild } from "./live-build.ts";
-import { inPhase, later } from "./progress.ts";
+import { inPhase, later, type ProgressContext } from "./progress.ts";
 
 /** A full host gives room when somebody is done; whoever waits longer than this for a build has given up. */
 const MAX_WAIT_FOR_ROOM_MS = 3_600_000;
 const LOOK_EVERY_MS = 500;
 const SHOWN_ID_LENGTH = 8;
 
-export async function captureImage(ctx: LifecycleContext, live: LiveBuild, image: string): Promise<void> {
+export type CaptureImageContext = StartVmContext & DeleteVmContext;
+
+export async function captureImage(ctx: CaptureImageContext, live: LiveBuild, image: string): Promise<void> {
   const { signal } = live.ending;
   const { vmId, snapshotId, name, tag, id } = live.record;
   // Whatever is under way with the VM comes to its end by that.
@@ -33,7 +35,7 @@ export async function captureImage(ctx: LifecycleContext, live: LiveBuild, image
   }
 }
 
-async function launch(ctx: LifecycleContext, live: LiveBuild, image: string): Promise<VmRecord> {
+async function launch(ctx: CaptureImageContext, live: LiveBuild, image: string): Promise<VmRecord> {
   const { signal } = live.ending;
   const { id, vmId, diskGib } = live.record;
   const { machine, network } = live.order;
@@ -63,7 +65,10 @@ function gone(): never {
   throw new FastvmError("launch_failed", "somebody deleted the VM of the build");
 }
 
-async function endVm(ctx: LifecycleContext, { record: { vmId, id } }: LiveBuild): Promise<void> {
+async function endVm(
+  ctx: DeleteVmContext & ProgressContext,
+  { record: { vmId, id } }: LiveBuild,
+): Promise<void> {
   try {
     const vm = await ctx.store.vms.get(vmId);
     if (vm !== undefined) await deleteVm(ctx, vm, SYSTEM_ACTOR);

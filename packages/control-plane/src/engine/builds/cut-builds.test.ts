@@ -26,7 +26,7 @@ async function world(): Promise<World> {
   const [store, worker, images] = [await openSqliteStore(":memory:"), new FakeWorker(), new FakeImages()];
   const { dockerfile } = worker.builds;
   worker.builds.dockerfile = async (order, log, signal) => {
-    images.hold(order.name ?? "");
+    images.hold(`localhost/build/${order.buildId}:latest`);
     return dockerfile(order, log, signal);
   };
   return { store, worker, images, first: await testApp({ store, worker, images, config }) };
@@ -43,7 +43,7 @@ async function afterRestart({ store, worker, images, first }: World, id: string)
   const snapshots = (await second.call("GET /v1/snapshots")).body.map((each: { id: string }) => each.id);
   expect([...worker.snapshots]).toEqual(snapshots);
   expect(snapshots).toEqual(build.status === "completed" ? [build.snapshotId] : []);
-  const tags = build.status === "completed" ? [`localhost/fastvm-build-${id}:latest`] : [];
+  const tags = build.status === "completed" ? [`localhost/build/${id}:latest`] : [];
   expect([...images.held.keys()]).toEqual(tags);
   expect(await store.builds.listUnfinished()).toEqual([]);
   await first.app.close();

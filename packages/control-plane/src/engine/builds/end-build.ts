@@ -2,13 +2,15 @@
 import { FastvmError, type BuildStatus } from "@fastvm/contract";
 import { type BuildChanges, type BuildRecord, UNFINISHED } from "../../store/build-repository.ts";
 import { SYSTEM_ACTOR } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { isDatabaseFailure } from "../reconcile/owed.ts";
-import { deleteSnapshot } from "../snapshots/delete-snapshot.ts";
-import { deleteVm } from "../vms/delete.ts";
+import { deleteSnapshot, type DeleteSnapshotContext } from "../snapshots/delete-snapshot.ts";
+import { deleteVm, type DeleteVmContext } from "../vms/delete.ts";
 
 /** Of those that have ended: months of them for most, and a page that can still be read. */
 const MAX_KEPT_PER_ORG = 1000;
+
+export type EndBuildContext = DeleteVmContext & DeleteSnapshotContext & Parts<"images" | "log">;
 
 export interface BuildEnding {
   readonly status: Exclude<BuildStatus, "pending" | "running">;
@@ -19,7 +21,7 @@ export interface BuildEnding {
 
 /** May be done again. Rejects when the records cannot be read or written, and is owed then. */
 export async function endBuild(
-  ctx: LifecycleContext,
+  ctx: EndBuildContext,
   build: BuildRecord,
   { status, changes, log }: BuildEnding,
 ): Promise<BuildRecord | undefined> {
@@ -44,7 +46,7 @@ export async function endBuild(
 
 /** What cannot be removed is logged: VMs and snapshots are on their way in the records then, and the reconciler goes on. */
 async function tidyUp(
-  ctx: LifecycleContext,
+  ctx: Parts<"log">,
   { id }: BuildRecord,
   what: string,
   work: () => Promise<void>,
@@ -57,12 +59,12 @@ async function tidyUp(
   }
 }
 
-async function removeVm(ctx: LifecycleContext, { vmId }: BuildRecord): Promise<void> {
+async function removeVm(ctx: DeleteVmContext, { vmId }: BuildRecord): Promise<void> {
   const vm = await ctx.store.vms.get(vmId);
   if (vm !== undefined) await deleteVm(ctx, vm, SYSTEM_ACTOR);
 }
 
-export async function removeSnapshot(ctx: LifecycleContext, { snapshotId }: BuildRecord): Promise<void> {
+export async function removeSnapshot(ctx: DeleteSnapshotContext, { snapshotId }: BuildRecord): Promise<void> {
   const snapshot = await ctx.store.snapshots.get(snapshotId);
   // One that is still being made was cut, and goes by itself.
   if (snapshot === undefined || snapshot.status === "creating") return;
@@ -70,7 +72,7 @@ export async function removeSnapshot(ctx: LifecycleContext, { snapshotId }: Buil
 }
 
 /** Its own one. What was pulled belongs to the host, and may be others' too. */
-export async function removeImage(ctx: LifecycleContext, build: BuildRecord): Promise<void> {
+export async function removeImage(ctx: Parts<"images">, build: BuildRecord): Promise<void> {
   if (build.source.kind === "image" || build.imageReference === null) return;
   try {
     await ctx.images?.remove(build.imageReference);
@@ -80,7 +82,10 @@ export async function removeImage(ctx: LifecycleContext, build: BuildRecord): Pr
 }
 
 /** An image that another took the name of, and records beyond what is kept. */
-async function forgetOlder(ctx: LifecycleContext, { orgId, tag, status }: BuildRecord): Promise<void> {
+async function forgetOlder(
+  ctx: Parts<"images" | "store">,
+  { orgId, tag, status }: BuildRecord,
+): Promise<void> {
   if (tag !== null && status === "succeeded") {
     const [, ...replaced] = await ctx.store.builds.tagged(orgId, tag);
     for (const build of replaced) {

@@ -1,7 +1,9 @@
 /** What is to be built, in nobody's words. Its secrets live in this process alone: a record has none of them. */
-import type { MachineType, RegistryLogin } from "@fastvm/contract";
+import type { BuildOrder, MachineType } from "@fastvm/contract";
 import type { StagingHolder } from "../../staging/staging-holder.ts";
 import type { WrittenNetwork } from "../../store/vm-settings.ts";
+
+type RegistryLogin = NonNullable<BuildOrder["credentials"]>[number];
 
 export interface NewBuild {
   readonly source: ImageSource | DockerfileSource;
@@ -31,7 +33,6 @@ export interface DockerfileSource {
   readonly args: Readonly<Record<string, string>>;
   readonly secrets: Readonly<Record<string, string>>;
   readonly credentials: readonly RegistryLogin[];
-  readonly pull: "if-missing" | "always";
   readonly noCache: boolean;
 }
 

@@ -1,12 +1,14 @@
 /** How far a build is, for its record and for whoever follows it. */
 import type { AnyBuildPhase, BuildChanges } from "../../store/build-repository.ts";
 import { UNFINISHED } from "../../store/build-repository.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { isDatabaseFailure } from "../reconcile/owed.ts";
 import type { LiveBuild } from "./live-build.ts";
 
+export type ProgressContext = Parts<"clock" | "log" | "store">;
+
 /** While it goes on its record only says how far it is: one that cannot be written now is written with the next. */
-export async function note(ctx: LifecycleContext, live: LiveBuild, changes: BuildChanges): Promise<void> {
+export async function note(ctx: ProgressContext, live: LiveBuild, changes: BuildChanges): Promise<void> {
   const all = { ...changes, events: live.happenings, updatedAt: ctx.clock.now() };
   try {
     await ctx.store.builds.changeStatus(live.id, UNFINISHED, "running", all);
@@ -17,7 +19,7 @@ export async function note(ctx: LifecycleContext, live: LiveBuild, changes: Buil
 }
 
 export async function inPhase<T>(
-  ctx: LifecycleContext,
+  ctx: ProgressContext,
   live: LiveBuild,
   phase: AnyBuildPhase,
   work: () => Promise<T>,

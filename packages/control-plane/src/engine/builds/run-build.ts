@@ -2,24 +2,35 @@
  * A build from its turn to its end: an image, made of a Dockerfile or pulled; a VM of it; a snapshot of that. Ids of VM and snapshot are in
  * the record before either is begun, so that whoever finds the record after this process knows what belongs to it.
  */
-import { FastvmError, step, type BuildEvent, type BuildOutcome } from "@fastvm/contract";
+import {
+  FastvmError,
+  formatReference,
+  parseReference,
+  step,
+  type BuildEvent,
+  type BuildOutcome,
+  type OrgId,
+} from "@fastvm/contract";
 import type { BuildChanges, BuildRecord } from "../../store/build-repository.ts";
 import type { TakenObject } from "../../staging/staging-objects.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { reasonOf } from "../failure.ts";
+import { Registries } from "../registries/registries.ts";
 import { networkPolicyOf } from "../network/network-policy.ts";
-import { captureImage } from "./capture-image.ts";
+import { captureImage, type CaptureImageContext } from "./capture-image.ts";
 import { contextFormat } from "./context-format.ts";
-import { endBuild, type BuildEnding } from "./end-build.ts";
+import { endBuild, type BuildEnding, type EndBuildContext } from "./end-build.ts";
 import type { LiveBuild } from "./live-build.ts";
 import type { DockerfileSource } from "./new-build.ts";
 import { DaemonEnds } from "./build-queue.ts";
-import { inPhase, later, note } from "./progress.ts";
+import { inPhase, later, note, type ProgressContext } from "./progress.ts";
 
 /** As the contract has it; what people need of a failure stands in its last lines. */
 const MAX_ERROR_BYTES = 4096;
 export const CANCELLED = "It was cancelled";
 export const DAEMON_ENDED = "The server ended while it was built; build it again";
+
+export type RunBuildContext = CaptureImageContext & EndBuildContext & Parts<"config" | "sealing">;
 
 /** Why it failed, in the worker's words. */
 class BuildFailed extends Error {
@@ -27,7 +38,7 @@ class BuildFailed extends Error {
 }
 
 /** Never rejects but for a bug: a failure is how the build ends. */
-export async function runBuild(ctx: LifecycleContext, live: LiveBuild): Promise<void> {
+export async function runBuild(ctx: RunBuildContext, live: LiveBuild): Promise<void> {
   let ending: BuildEnding;
   try {
     live.ending.signal.throwIfAborted();
@@ -45,11 +56,11 @@ export async function runBuild(ctx: LifecycleContext, live: LiveBuild): Promise<
 }
 
 /** Of one whose turn never came. */
-export async function endUnbegun(ctx: LifecycleContext, live: LiveBuild): Promise<void> {
+export async function endUnbegun(ctx: EndBuildContext, live: LiveBuild): Promise<void> {
   await settle(ctx, live, endingOf(ctx, live, live.ending.signal.reason));
 }
 
-async function settle(ctx: LifecycleContext, live: LiveBuild, ending: BuildEnding): Promise<void> {
+async function settle(ctx: EndBuildContext, live: LiveBuild, ending: BuildEnding): Promise<void> {
   const { status } = ending;
   const last = live.happenings.at(-1);
   if (status !== "succeeded" && last?.status === "started") {
@@ -67,7 +78,7 @@ async function settle(ctx: LifecycleContext, live: LiveBuild, ending: BuildEndin
   }
 }
 
-function endingOf(ctx: LifecycleContext, live: LiveBuild, error: unknown): BuildEnding {
+function endingOf(ctx: Parts<"log">, live: LiveBuild, error: unknown): BuildEnding {
   const { signal } = live.ending;
   if (signal.aborted) {
     const isEnd = signal.reason instanceof DaemonEnds;
@@ -96,15 +107,17 @@ function lastOf(reason: string): string {
 type MadeImage = Required<Pick<BuildRecord, "imageReference" | "imageDigest">> &
   Pick<BuildChanges, "stepsRan" | "stepsCached">;
 
-async function makeImage(ctx: LifecycleContext, live: LiveBuild): Promise<MadeImage> {
+async function makeImage(ctx: RunBuildContext, live: LiveBuild): Promise<MadeImage> {
   const { source } = live.order;
   if (source.kind === "image") {
     return await inPhase(ctx, live, "pull", async () => {
       if (ctx.images === undefined) throw new FastvmError("not_found", "this server keeps no images");
       const { reference, credentials } = source;
       live.line(`Pulling ${reference}`);
+      const { orgId } = live.record;
+      const known = await new Registries(ctx).credentialsFor(orgId, parseReference(reference).registry);
       // Always asked: that others of this host have the image is no permission to see it.
-      const order = { reference, policy: "always", credentials } as const;
+      const order = { reference, policy: "always", credentials: credentials ?? known } as const;
       const held = await ctx.images.pull(order, { signal: live.ending.signal });
       live.line(`Pulled ${held.reference}@${held.digest}`);
       return { imageReference: held.digest, imageDigest: held.digest };
@@ -123,7 +136,7 @@ async function makeImage(ctx: LifecycleContext, live: LiveBuild): Promise<MadeIm
 }
 
 async function buildDockerfile(
-  ctx: LifecycleContext,
+  ctx: RunBuildContext,
   live: LiveBuild,
   source: DockerfileSource,
 ): Promise<BuildOutcome> {
@@ -148,15 +161,16 @@ async function buildDockerfile(
 
 /** The worker may have as many under way as it takes, of another control plane or that it is still ending. */
 async function start(
-  ctx: LifecycleContext,
+  ctx: RunBuildContext,
   live: LiveBuild,
   source: DockerfileSource,
   context: TakenObject | undefined,
 ): Promise<void> {
   const { signal } = live.ending;
+  const { orgId } = live.record;
   const order = {
     buildId: live.id,
-    orgId: live.record.orgId,
+    orgId,
     dockerfile: source.dockerfile,
     ...(context === undefined
       ? {}
@@ -165,10 +179,9 @@ async function start(
     args: source.args,
     secrets: source.secrets,
     network: networkPolicyOf({ network: live.order.network, services: [] }),
-    credentials: source.credentials,
-    pull: source.pull,
+    credentials: [...source.credentials, ...(await new Registries(ctx).all(orgId))],
     noCache: source.noCache,
-    ...(live.record.imageReference === null ? {} : { name: live.record.imageReference }),
+    images: await ownImages(ctx, orgId),
   };
   for (;;) {
     signal.throwIfAborted();
@@ -182,7 +195,20 @@ async function start(
   }
 }
 
-async function follow(ctx: LifecycleContext, live: LiveBuild): Promise<BuildOutcome> {
+/** What its names mean in a Dockerfile: what it has built under them last. */
+async function ownImages(ctx: Parts<"store">, orgId: OrgId): Promise<Readonly<Record<string, string>>> {
+  const builds = await ctx.store.builds.tagged(orgId);
+  const names = builds
+    .toReversed()
+    .flatMap(({ tag, imageDigest }) =>
+      tag === null || imageDigest === null
+        ? []
+        : [[formatReference(parseReference(tag)), imageDigest] as const],
+    );
+  return Object.fromEntries(names);
+}
+
+async function follow(ctx: ProgressContext & Parts<"worker">, live: LiveBuild): Promise<BuildOutcome> {
   const { signal } = live.ending;
   const cancel = (): void => {
     ctx.worker.builds.cancel(live.id).catch((error: unknown) => {
@@ -202,7 +228,7 @@ async function follow(ctx: LifecycleContext, live: LiveBuild): Promise<BuildOutc
   throw new BuildFailed("The host told nothing of its end");
 }
 
-async function tell(ctx: LifecycleContext, live: LiveBuild, event: Exclude<BuildEvent, { kind: "ended" }>) {
+async function tell(ctx: ProgressContext, live: LiveBuild, event: Exclude<BuildEvent, { kind: "ended" }>) {
   if (event.kind === "log") {
     live.line(event.line);
     return;

@@ -7,12 +7,13 @@ import type { Parts } from "../context.ts";
 import type { Watch } from "../inflight.ts";
 import { keepQuarantine } from "./quarantine.ts";
 import type { Scope, Settlement } from "./reconciler.ts";
+import type { EndBuildContext } from "../builds/end-build.ts";
 import { settlementOfBuild } from "./settle-build.ts";
 import { settlementOfSnapshot } from "./settle-snapshot.ts";
 import { settlementOfVm, type SettleVmContext } from "./settle-vm.ts";
 
 export async function compare(
-  ctx: SettleVmContext,
+  ctx: SettleVmContext & EndBuildContext,
   scope: Scope,
   watch: Watch,
 ): Promise<readonly Settlement[]> {
@@ -49,7 +50,7 @@ async function recordsOfSnapshots(ctx: Parts<"store">, scope: Scope): Promise<re
   return found.filter((snapshot) => snapshot !== undefined);
 }
 
-async function recordsOfBuilds(ctx: LifecycleContext, scope: Scope): Promise<readonly BuildRecord[]> {
+async function recordsOfBuilds(ctx: Parts<"store">, scope: Scope): Promise<readonly BuildRecord[]> {
   if (scope === "all" || scope === "start") return ctx.store.builds.listUnfinished();
   const found = await Promise.all([...scope].map((id) => ctx.store.builds.get(id)));
   return found.filter((build) => build !== undefined);

@@ -67,6 +67,15 @@ export class Registries {
     });
   }
 
+  /** For a build of this organisation's, whose base images may be of any registry. */
+  async all(orgId: OrgId): Promise<readonly (Credentials & { readonly registry: string })[]> {
+    const logins = await this.#ctx.store.registryLogins.list(orgId);
+    const all = await Promise.all(
+      logins.map(async ({ registry }) => ({ registry, known: await this.credentialsFor(orgId, registry) })),
+    );
+    return all.flatMap(({ registry, known }) => (known === undefined ? [] : [{ registry, ...known }]));
+  }
+
   /** For a pull of this organisation's. Absent: it is nobody there. */
   async credentialsFor(orgId: OrgId, registry: string): Promise<Credentials | undefined> {
     const login = await this.#ctx.store.registryLogins.get(orgId, registry);

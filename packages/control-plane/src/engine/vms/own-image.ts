@@ -1,6 +1,6 @@
 /** Images that an organisation has built itself go by names that are its own. Anything else is the worker's to know. */
 import type { Caller } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import type { LaunchOrder } from "./launch.ts";
 
 const DEFAULT_TAG = /:latest$/;
@@ -12,7 +12,7 @@ export function imageName(name: string): string {
 
 /** The order, with what the worker calls the image. It is the same then whenever the VM is started, whatever is built meanwhile. */
 export async function withOwnImage(
-  ctx: Pick<LifecycleContext, "store">,
+  ctx: Parts<"store">,
   { orgId }: Caller,
   order: LaunchOrder,
 ): Promise<LaunchOrder> {

@@ -59,11 +59,6 @@ export const BuildBodySchema = Type.Object(
         "Keeps the image under this name, for `image` of a launch; another build of that name replaces it.",
       ),
     ),
-    pull: Type.Optional(
-      nullable(
-        Type.Boolean({ description: "Whether the registry is asked for a newer base image. Default false." }),
-      ),
-    ),
     noCache: Type.Optional(
       nullable(Type.Boolean({ description: "Whether to use nothing of earlier builds. Default false." })),
     ),

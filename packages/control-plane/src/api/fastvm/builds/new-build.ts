@@ -62,7 +62,6 @@ export function buildOf(builds: Engine["builds"], caller: Caller, body: BuildBod
       args: argsOf(body.buildArgs, "buildArgs"),
       secrets: secretsOf(body.secrets),
       credentials: [],
-      pull: body.pull === true ? "always" : "if-missing",
       noCache: body.noCache ?? false,
     },
   };
@@ -111,7 +110,6 @@ function dockerfileOf(
     args: argsOf(source.buildArgs, "source.buildArgs"),
     secrets: {},
     credentials: credentials === undefined || registry === undefined ? [] : [{ registry, ...credentials }],
-    pull: "if-missing",
     noCache: false,
   };
 }

@@ -23,7 +23,7 @@ beforeEach(async () => {
   const { builds } = api.worker;
   const { dockerfile } = builds;
   builds.dockerfile = async (order, log, signal) => {
-    images.hold(order.name ?? "");
+    images.hold(`localhost/build/${order.buildId}:latest`);
     return dockerfile(order, log, signal);
   };
 });
@@ -67,7 +67,7 @@ function endless(): { finish: (outcome?: BuildOutcome) => void } {
   const told = Promise.withResolvers<BuildOutcome>();
   api.worker.builds.dockerfile = async (order, log, signal) => {
     log("STEP 1/2: FROM debian");
-    images.hold(order.name ?? "");
+    images.hold(`localhost/build/${order.buildId}:latest`);
     const cancelled = Promise.withResolvers<never>();
     signal.addEventListener("abort", () => cancelled.reject(signal.reason));
     return Promise.race([told.promise, cancelled.promise]);
@@ -90,8 +90,8 @@ describe("a build of a Dockerfile", () => {
     let given: { order: BuildOrder; bytes: Buffer } | undefined;
     api.worker.builds.dockerfile = async (order) => {
       given = { order, bytes: await readFile(order.context?.path ?? "") };
-      images.hold(order.name ?? "");
-      return builtImage(order.name ?? "");
+      images.hold(`localhost/build/${order.buildId}:latest`);
+      return builtImage(`localhost/build/${order.buildId}:latest`);
     };
     const id = await create({
       dockerfileContent: DOCKERFILE,
@@ -117,7 +117,6 @@ describe("a build of a Dockerfile", () => {
       target: "run",
       args: { VERSION: "3" },
       secrets: { token: "s3cret" },
-      pull: "if-missing",
       noCache: true,
       network: { egress: { default: "allow" } },
     });
@@ -212,12 +211,12 @@ describe("a build with a tag", () => {
     expect(await ended(first)).toMatchObject({ status: "completed", tag: "app" });
     const imageOf = (id: string) => api.worker.vms.get(id as VmId)?.spec?.source;
     const vm = (await launch()).body;
-    expect(imageOf(vm.id)).toEqual({ kind: "template", image: `localhost/fastvm-build-${first}:latest` });
+    expect(imageOf(vm.id)).toEqual({ kind: "template", image: `localhost/build/${first}:latest` });
     const other = (await launch(OTHER)).body;
     expect(imageOf(other.id)).toEqual({ kind: "template", image: "app" });
     const second = await create({ dockerfileContent: DOCKERFILE, tag: "app" });
     expect((await ended("app")).id).toBe(second);
-    expect([...images.held.keys()]).toEqual([`localhost/fastvm-build-${second}:latest`]);
+    expect([...images.held.keys()]).toEqual([`localhost/build/${second}:latest`]);
   });
 });
 
@@ -372,7 +371,8 @@ describe("an import", () => {
     [{ type: "dockerfile", contextRef: "REF", buildArgs: manyArgs(65) }, "source.buildArgs"],
     [{ type: "dockerfile", contextRef: "REF", buildArgs: { "--A": "x" } }, "source.buildArgs"],
   ])("is refused for $1: %#", async (source, field) => {
-    const contextRef = source.contextRef === "REF" ? { contextRef: await importContext() } : {};
+    const contextRef =
+      "contextRef" in source && source.contextRef === "REF" ? { contextRef: await importContext() } : {};
     const { status, body } = await api.call("POST /v1/snapshot-imports", {
       source: { ...source, ...contextRef },
     });
