@@ -108,7 +108,8 @@ const TABLE: Readonly<Record<string, Levels>> = {
   "packages/sdk/src": [
     ["flat", "packaging"],
     ["fastvm-client.ts"],
-    ["snapshots", "builds"],
+    ["builds"],
+    ["snapshots"],
     ["vms"],
     [
       "files",

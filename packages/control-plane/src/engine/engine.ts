@@ -77,7 +77,6 @@ export function engineOf(ctx: LifecycleContext): Engine {
   };
 }
 
-export { UNFINISHED } from "../store/build-repository.ts";
 export type { AnyBuildPhase, BuildRecord } from "../store/build-repository.ts";
 export type { BuildNews } from "./builds/live-build.ts";
 export type { DockerfileSource, NewBuild } from "./builds/new-build.ts";

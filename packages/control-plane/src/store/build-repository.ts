@@ -10,7 +10,7 @@ export interface BuildRecord extends Omit<BuildRow, "source" | "events"> {
 }
 
 /** What is shown of what was asked for. Never a secret. */
-export interface BuildSource {
+interface BuildSource {
   readonly kind: "image" | "dockerfile";
   readonly image?: string | undefined;
   readonly dockerfilePath?: string | undefined;

@@ -1,6 +1,6 @@
 /**
- * Which files of a context are left out, as Docker reads `.dockerignore`: one pattern a line, the last that matches decides, `!` takes back in, and
- * what lies in a folder that is left out is left out too.
+ * Which files of a context are left out, as Docker reads `.dockerignore`: one pattern a line, the last that matches decides, `!` takes
+ * back in, and what lies in a folder that is left out is left out too.
  */
 
 interface Pattern {

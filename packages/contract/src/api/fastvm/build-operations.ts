@@ -22,7 +22,7 @@ export const BUILD_OPERATIONS = {
     tag: "Builds",
     summary: "Build a snapshot from an image or a Dockerfile",
     description:
-      "Answers at once. The image's file system is booted and captured; CMD, ENTRYPOINT and the like are kept with the image and not run. " +
+      "Answers at once. The image's file system is booted and captured; CMD, ENTRYPOINT and the like are kept with it and not run. " +
       "`firewall` says what the build's commands may reach, and is that of the snapshot.",
     body: BuildBodySchema,
     needsBody: true,

@@ -1,3 +1,4 @@
+/** Machine types as this API has them in its bodies. */
 import { FastvmError, parseMachineType, STANDARD_MACHINE_TYPES, type MachineType } from "@fastvm/contract";
 
 export function requireMachineType(name: string): MachineType {

@@ -132,7 +132,10 @@ export class Builds {
     { signal }: { readonly signal: AbortSignal },
   ): AsyncGenerator<BuildNews, void, undefined> {
     const live = this.#ctx.builds.get(build.id);
-    if (live !== undefined) return yield* live.follow(signal);
+    if (live !== undefined) {
+      yield* live.follow(signal);
+      return;
+    }
     const log = await this.#ctx.store.builds.log(build.id);
     for (const line of log.split("\n").slice(0, -1)) yield { kind: "line", line };
     yield { kind: "ended", build: (await this.#ctx.store.builds.get(build.id)) ?? build };

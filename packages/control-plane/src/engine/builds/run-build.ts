@@ -27,7 +27,7 @@ import { inPhase, later, note, type ProgressContext } from "./progress.ts";
 
 /** As the contract has it; what people need of a failure stands in its last lines. */
 const MAX_ERROR_BYTES = 4096;
-export const CANCELLED = "It was cancelled";
+const CANCELLED = "It was cancelled";
 export const DAEMON_ENDED = "The server ended while it was built; build it again";
 
 export type RunBuildContext = CaptureImageContext & EndBuildContext & Parts<"config" | "sealing">;

@@ -124,6 +124,7 @@ describe("a build of a Dockerfile", () => {
     expect(await api.worker.builds.list()).toEqual([]);
     expectNothingLeft();
     expect((await api.call("GET /v1/vms")).body).toEqual([]);
+    expect((await api.call("GET /v1/builds")).body).toEqual([build]);
   });
 
   test("says how far it is, prints as it goes, and is followed to its end by any number", async () => {
