@@ -30,9 +30,8 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["engine/engine.ts", "engine/lifecycle.ts"],
     ["engine/operator"],
     ["engine/services", "engine/reconcile"],
-    ["engine/snapshots", "engine/images"],
     ["engine/builds"],
-    ["engine/snapshots"],
+    ["engine/snapshots", "engine/images"],
     ["engine/vms"],
     [
       "engine/network",

@@ -20,8 +20,6 @@ export type LendRoom = <T>(work: () => Promise<T>) => Promise<T>;
 export interface LifecycleContext {
   readonly store: Store;
   readonly worker: WorkerPort;
-  /** Absent: the host keeps none. */
-  readonly images?: ImageHolding | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly config: ControlPlaneConfig;

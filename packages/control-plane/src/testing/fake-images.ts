@@ -1,5 +1,4 @@
 /** Images without a registry: a pull brings whatever is named, at once, for whoever asks; owners are kept apart as the worker does it. */
-/** Images of a host without a disk: what a test says is in registries can be pulled, once somebody's credentials fit. */
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import {
@@ -69,58 +68,6 @@ export class FakeImages implements ImageHolding {
     );
     this.held.splice(this.held.indexOf(gone), 1);
     return [gone.reference];
-  type HeldImage,
-  type ImageDetails,
-  type ImageHolding,
-  type PullOrder,
-} from "@fastvm/contract";
-
-export class FakeImages implements ImageHolding {
-  /** By reference: the password that it takes, if any. */
-  readonly registry = new Map<string, string | undefined>();
-  readonly held = new Map<string, HeldImage>();
-  readonly pulls: PullOrder[] = [];
-
-  async pull(order: PullOrder): Promise<HeldImage> {
-    this.pulls.push(order);
-    if (!this.registry.has(order.reference))
-      throw new FastvmError("not_found", "the registry has no such image");
-    const password = this.registry.get(order.reference);
-    if (password !== undefined && order.credentials?.password !== password)
-      throw new FastvmError("registry_denied");
-    return this.hold(order.reference);
-  }
-
-  hold(reference: string): HeldImage {
-    const digest = `sha256:${createHash("sha256").update(reference).digest("hex")}`;
-    const image = { reference, digest, platform: "linux/amd64", sizeBytes: 4096, pulledAtMs: 0 };
-    this.held.set(reference, image);
-    return image;
-  }
-
-  async list(): Promise<readonly HeldImage[]> {
-    return [...this.held.values()];
-  }
-
-  async inspect(image: string): Promise<ImageDetails> {
-    const held = this.held.get(image);
-    if (held === undefined) throw new FastvmError("not_found");
-    const none = {
-      entrypoint: [],
-      cmd: [],
-      env: [],
-      workdir: "",
-      user: "",
-      ports: [],
-      labels: {},
-      stopSignal: "",
-    };
-    return { ...held, layers: [], settings: none };
-  }
-
-  async remove(image: string): Promise<readonly string[]> {
-    if (!this.held.delete(image)) throw new FastvmError("not_found");
-    return [image];
   }
 
   async load(): Promise<readonly HeldImage[]> {
@@ -145,11 +92,4 @@ function find(images: readonly HeldImage[], image: string): HeldImage {
   const found = images.find((each) => each.reference === reference || each.digest.startsWith(image));
   if (found === undefined) throw new FastvmError("not_found", `there is no image ${image} here`);
   return found;
-  async warm(): Promise<void> {
-    // It boots nothing.
-  }
-
-  async save(): Promise<Readable> {
-    return Readable.from([]);
-  }
 }

@@ -8,6 +8,7 @@ import { FakeWorker } from "../../testing/fake-worker.ts";
 import { testApp, type TestApp } from "../../testing/test-app.ts";
 
 const OF_BUILDS = STEPS.filter((name) => name.startsWith("control.build."));
+const HELD = { digest: "sha256:00", platform: "linux/amd64", sizeBytes: 4096, pulledAtMs: 1 };
 const NEVER = new Promise<never>(() => undefined);
 /** Nothing of a process that has ended is waited for. */
 const config = { closeGraceMs: 1, queueRetryMs: 20 };
@@ -26,7 +27,8 @@ async function world(): Promise<World> {
   const [store, worker, images] = [await openSqliteStore(":memory:"), new FakeWorker(), new FakeImages()];
   const { dockerfile } = worker.builds;
   worker.builds.dockerfile = async (order, log, signal) => {
-    images.hold(`localhost/build/${order.buildId}:latest`);
+    const reference = `localhost/build/${order.buildId}:latest`;
+    images.held.push({ ...HELD, owner: order.orgId, reference });
     return dockerfile(order, log, signal);
   };
   return { store, worker, images, first: await testApp({ store, worker, images, config }) };
@@ -44,7 +46,7 @@ async function afterRestart({ store, worker, images, first }: World, id: string)
   expect([...worker.snapshots]).toEqual(snapshots);
   expect(snapshots).toEqual(build.status === "completed" ? [build.snapshotId] : []);
   const tags = build.status === "completed" ? [`localhost/build/${id}:latest`] : [];
-  expect([...images.held.keys()]).toEqual(tags);
+  expect(images.held.map(({ reference }) => reference)).toEqual(tags);
   expect(await store.builds.listUnfinished()).toEqual([]);
   await first.app.close();
   return build;

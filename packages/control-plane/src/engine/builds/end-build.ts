@@ -75,7 +75,7 @@ export async function removeSnapshot(ctx: DeleteSnapshotContext, { snapshotId }:
 export async function removeImage(ctx: Parts<"images">, build: BuildRecord): Promise<void> {
   if (build.source.kind === "image" || build.imageReference === null) return;
   try {
-    await ctx.images?.remove(build.imageReference);
+    await ctx.images?.remove(build.imageReference, build.orgId);
   } catch (error) {
     if (!(error instanceof FastvmError && error.code === "not_found")) throw error;
   }

@@ -116,8 +116,13 @@ async function makeImage(ctx: RunBuildContext, live: LiveBuild): Promise<MadeIma
       live.line(`Pulling ${reference}`);
       const { orgId } = live.record;
       const known = await new Registries(ctx).credentialsFor(orgId, parseReference(reference).registry);
-      // Always asked: that others of this host have the image is no permission to see it.
-      const order = { reference, policy: "always", credentials: credentials ?? known } as const;
+      // What the organisation has, or the host for everybody, is not asked for again.
+      const order = {
+        owner: orgId,
+        reference,
+        policy: "if-missing",
+        credentials: credentials ?? known,
+      } as const;
       const held = await ctx.images.pull(order, { signal: live.ending.signal });
       live.line(`Pulled ${held.reference}@${held.digest}`);
       return { imageReference: held.digest, imageDigest: held.digest };

@@ -23,12 +23,27 @@ beforeEach(async () => {
   const { builds } = api.worker;
   const { dockerfile } = builds;
   builds.dockerfile = async (order, log, signal) => {
-    images.hold(`localhost/build/${order.buildId}:latest`);
+    keep(images, order);
     return dockerfile(order, log, signal);
   };
 });
 
 afterEach(() => api[Symbol.asyncDispose]());
+
+/** As the worker keeps what it has built. */
+function keep(images: FakeImages, { orgId, buildId }: BuildOrder): string {
+  const reference = `localhost/build/${buildId}:latest`;
+  const digest = `sha256:${buildId.replaceAll("-", "").repeat(2)}`;
+  images.held.push({
+    owner: orgId,
+    reference,
+    digest,
+    platform: "linux/amd64",
+    sizeBytes: 4096,
+    pulledAtMs: 1,
+  });
+  return reference;
+}
 
 async function create(body: object, options?: CallOptions): Promise<string> {
   const { status, body: build, text } = await api.call("POST /v1/builds", body, options);
@@ -67,7 +82,7 @@ function endless(): { finish: (outcome?: BuildOutcome) => void } {
   const told = Promise.withResolvers<BuildOutcome>();
   api.worker.builds.dockerfile = async (order, log, signal) => {
     log("STEP 1/2: FROM debian");
-    images.hold(`localhost/build/${order.buildId}:latest`);
+    keep(images, order);
     const cancelled = Promise.withResolvers<never>();
     signal.addEventListener("abort", () => cancelled.reject(signal.reason));
     return Promise.race([told.promise, cancelled.promise]);
@@ -80,7 +95,9 @@ const manyArgs = (count: number) =>
 
 function expectNothingLeft(): void {
   expect([...api.worker.vms.keys()]).toEqual([]);
-  expect([...images.held.keys()].filter((name) => name.startsWith("localhost/"))).toEqual([]);
+  expect(
+    images.held.map(({ reference }) => reference).filter((name) => name.startsWith("localhost/")),
+  ).toEqual([]);
 }
 
 const lines = (text: string) => text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
@@ -90,7 +107,7 @@ describe("a build of a Dockerfile", () => {
     let given: { order: BuildOrder; bytes: Buffer } | undefined;
     api.worker.builds.dockerfile = async (order) => {
       given = { order, bytes: await readFile(order.context?.path ?? "") };
-      images.hold(`localhost/build/${order.buildId}:latest`);
+      keep(images, order);
       return builtImage(`localhost/build/${order.buildId}:latest`);
     };
     const id = await create({
@@ -212,12 +229,16 @@ describe("a build with a tag", () => {
     expect(await ended(first)).toMatchObject({ status: "completed", tag: "app" });
     const imageOf = (id: string) => api.worker.vms.get(id as VmId)?.spec?.source;
     const vm = (await launch()).body;
-    expect(imageOf(vm.id)).toEqual({ kind: "template", image: `localhost/build/${first}:latest` });
+    expect(imageOf(vm.id)).toEqual({
+      kind: "template",
+      image: `localhost/build/${first}:latest`,
+      imageOwner: vm.orgId,
+    });
     const other = (await launch(OTHER)).body;
-    expect(imageOf(other.id)).toEqual({ kind: "template", image: "app" });
+    expect(imageOf(other.id)).toEqual({ kind: "template", image: "app", imageOwner: other.orgId });
     const second = await create({ dockerfileContent: DOCKERFILE, tag: "app" });
     expect((await ended("app")).id).toBe(second);
-    expect([...images.held.keys()]).toEqual([`localhost/build/${second}:latest`]);
+    expect(images.held.map(({ reference }) => reference)).toEqual([`localhost/build/${second}:latest`]);
   });
 });
 
@@ -271,22 +292,28 @@ describe("a cancelled build", () => {
 });
 
 describe("an image without a Dockerfile", () => {
-  test("is pulled and becomes a snapshot; the registry is asked, whoever has it already", async () => {
-    images.registry.set("debian:12", undefined);
-    images.hold("debian:12");
-    const build = await ended(await create({ imageRef: "debian:12", name: "base" }));
-    expect(build).toMatchObject({
-      status: "completed",
-      imageRef: "debian:12",
-      imageDigest: expect.any(String),
-    });
-    expect(images.pulls).toEqual([{ reference: "debian:12", policy: "always", credentials: undefined }]);
+  test("is pulled for its organisation and becomes a snapshot, by the login that it keeps", async () => {
+    await api.call("PUT /v1/registries/registry.example", { username: "ali", password: "kept" });
+    const build = await ended(await create({ imageRef: "registry.example/app", name: "base" }));
+    expect(build).toMatchObject({ status: "completed", imageRef: "registry.example/app" });
+    expect(images.orders).toEqual([
+      {
+        owner: api.orgId,
+        reference: "registry.example/app",
+        policy: "if-missing",
+        credentials: { username: "ali", password: "kept" },
+      },
+    ]);
     expect((await api.call(`GET /v1/snapshots/base`)).body.id).toBe(build.snapshotId);
-    expect([...images.held.keys()]).toEqual(["debian:12"]);
+    expect(images.held).toHaveLength(1);
   });
 
   test("that the registry does not give fails with its reason", async () => {
-    images.registry.set("team/private", "right");
+    const pull = images.pull.bind(images);
+    images.pull = async (order) => {
+      if (order.credentials?.password !== "right") throw new FastvmError("registry_denied");
+      return pull(order);
+    };
     const source = {
       type: "image",
       image: "team/private",
