@@ -69,7 +69,7 @@ const POSITIONAL: Readonly<Record<string, readonly string[]>> = {
   ),
   "snapshots.create": [],
 };
-const SUBJECTS = ["vm", "snapshot"];
+const SUBJECTS = ["vm", "snapshot", "build"];
 
 /** The result as the table has it: a stream is the list of its events. */
 export async function play(client: FastvmClient, call: Call, names: Names): Promise<unknown> {

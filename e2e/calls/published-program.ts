@@ -185,11 +185,18 @@ calls += 1;
 await assert.rejects(client.waitForVmReady(vm.id, { timeoutMs: 100 }), VMNotReadyError);
 assert.equal((await call(client.vms.resume(vm.id))).status, "running");
 
-// The organisation; builds, which this server has not.
+// The organisation; builds, of which this one finds no registry.
 const quotas = await call(client.quotas.retrieve());
 assert(quotas.limits.vcpu >= quotas.usage.vcpu);
-await refused(client.builds.create({ imageRef: "python:3.13-slim" }), NotFoundError, 404);
-await refused(client.buildContexts.presign(), NotFoundError, 404);
+const build = await call(client.builds.create({ imageRef: "localhost:1/none", name: "none" }));
+assert.deepEqual([build.status, build.imageRef], ["pending", "localhost:1/none"]);
+await refused(client.builds.create({ name: "none" }), BadRequestError, 400);
+for (let { status } = build; status !== "failed"; ({ status } = await client.builds.retrieve(build.id))) {
+  assert(["pending", "running"].includes(status));
+}
+assert.match((await call(client.builds.retrieve(build.id))).error ?? "", /registry/);
+const place = await call(client.buildContexts.presign());
+assert.equal((await fetch(place.uploadUrl, { method: "PUT", body: "not a tar" })).status, 200);
 await call(client.vms.delete(vm.id));
 
 process.stdout.write(`${calls}\n`);

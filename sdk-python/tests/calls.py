@@ -22,7 +22,7 @@ ARGUMENTS = {
     "snapshots.create": {"vm": "vm_id"},
     "waitForVmReady": {"vm": "vm_id"},
 }
-DEFAULT_ARGUMENTS = {"vm": "id", "snapshot": "id"}
+DEFAULT_ARGUMENTS = {"vm": "id", "snapshot": "id", "build": "id"}
 EVENTS = {"o": "stdout", "e": "stderr", "x": "exit"}
 
 

@@ -1,61 +1,51 @@
-"""
-What the documents say of image builds. A server whose description has them not answers 404; the generated part takes
-them over when it has.
-"""
+"""The lines that a build prints, as events."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar, Dict, Optional
 
-from ._generated.models import FilePresignResponse
-from ._model import MOMENT, Model, Ref, Shape
-from ._route import Route
+from ._errors import APIConnectionError, APIResponseValidationError
+from ._generated.models import BuildLogEvent
+from ._model import Model
+
+# Of a line that cannot be read, what is worth showing.
+SHOWN_BYTES = 200
+# A status that is not one of these means in progress.
+COMPLETED, FAILED = "completed", "failed"
 
 
 @dataclass(eq=False, repr=False)
-class BuildBody(Model):
-    name: Optional[str] = None
-    image_ref: Optional[str] = None
-    dockerfile_content: Optional[str] = None
-    machine_type: Optional[str] = None
-    disk_gi_b: Optional[int] = None
-    context_download_url: Optional[str] = None
-
-    _wire_names: ClassVar[Dict[str, str]] = {
-        "image_ref": "imageRef",
-        "dockerfile_content": "dockerfileContent",
-        "machine_type": "machineType",
-        "disk_gi_b": "diskGiB",
-        "context_download_url": "contextDownloadUrl",
-    }
-
-
-@dataclass(eq=False, repr=False)
-class BuildResponse(Model):
-    id: str
-    status: str
-    """`pending`, `running`, `completed`, `failed`; one that is not known means in progress."""
-    created_at: datetime
-    image_ref: str
-    name: Optional[str] = None
-    snapshot_id: Optional[str] = None
-    """Of a build that is completed."""
+class BuildEvent(Model):
+    type: str
+    """`log`, `progress` or `end`; the last one is an `end`."""
+    line: Optional[str] = None
+    """log: without its end."""
     progress: Optional[str] = None
+    """progress: as `progress` of a build."""
+    status: Optional[str] = None
+    """end: `completed` or `failed`."""
+    snapshot_id: Optional[str] = None
+    """end: of a build that has completed."""
     error: Optional[str] = None
-    """Why it failed."""
+    """end: why it failed."""
 
-    _wire_names: ClassVar[Dict[str, str]] = {
-        "created_at": "createdAt",
-        "image_ref": "imageRef",
-        "snapshot_id": "snapshotId",
-    }
-    _shapes: ClassVar[Dict[str, Shape]] = {"created_at": MOMENT}
+    _wire_names: ClassVar[Dict[str, str]] = {"snapshot_id": "snapshotId"}
 
 
-CREATE_BUILD: Route[BuildResponse] = Route("POST", "/v1/builds", answer=Ref("BuildResponse"), body=Ref("BuildBody"))
-GET_BUILD: Route[BuildResponse] = Route("GET", "/v1/builds/{buildId}", answer=Ref("BuildResponse"))
-PRESIGN_CONTEXT: Route[FilePresignResponse] = Route(
-    "POST", "/v1/build-contexts/presign", answer=Ref("FilePresignResponse")
-)
+def build_event(line: bytes) -> Optional[BuildEvent]:
+    """None for a kind of a later server. Raises for the line that says why there are no more."""
+    try:
+        told = BuildLogEvent.from_dict(json.loads(line))
+    except (ValueError, TypeError, AttributeError) as cause:
+        raise APIResponseValidationError(f"A line of the log cannot be read: {line[:SHOWN_BYTES]!r}") from cause
+    if told.t == "l":
+        return BuildEvent(type="log", line=told.d or "")
+    if told.t == "p":
+        return BuildEvent(type="progress", progress=told.d)
+    if told.t != "x":
+        return None
+    if told.code is not None:
+        raise APIConnectionError(f"The reader was cut off: {told.d}")
+    return BuildEvent(type="end", status=told.status, snapshot_id=told.snapshot_id, error=told.d)

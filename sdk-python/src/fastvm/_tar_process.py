@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tempfile
 import threading
 from functools import lru_cache
 from typing import IO, List, Optional, Sequence
@@ -38,6 +39,14 @@ def packing(folder: str, options: Sequence[str], file: Optional[str] = None) -> 
     return TarProcess(["-cz", *options, "-C", folder, *member], reads=True)
 
 
+def packing_files(folder: str, names: Sequence[str]) -> "TarProcess":
+    """A gzipped tar of these, and of nothing below them that is not named. They are read from a file, as they are many."""
+    with tempfile.TemporaryFile() as listing:
+        listing.write("".join(f"./{name}\0" for name in names).encode(errors="surrogateescape"))
+        listing.seek(0)
+        return TarProcess(["-cz", "-C", folder, "--no-recursion", "--null", "-T", "-"], reads=True, stdin=listing)
+
+
 def unpacking(folder: str, options: Sequence[str]) -> "TarProcess":
     """
     Into a folder that exists, over what is there. Archives with absolute paths, `..` or links that lead outside are an
@@ -47,12 +56,12 @@ def unpacking(folder: str, options: Sequence[str]) -> "TarProcess":
 
 
 class TarProcess:
-    def __init__(self, args: Sequence[str], *, reads: bool) -> None:
+    def __init__(self, args: Sequence[str], *, reads: bool, stdin: Optional[IO[bytes]] = None) -> None:
         pipe, null = subprocess.PIPE, subprocess.DEVNULL
         try:
             self._process = subprocess.Popen(
                 ["tar", *args],
-                stdin=null if reads else pipe,
+                stdin=stdin if stdin is not None else null if reads else pipe,
                 stdout=pipe if reads else null,
                 stderr=pipe,
                 env=child_environment(),

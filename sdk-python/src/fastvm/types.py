@@ -1,6 +1,6 @@
 """What the API takes and answers, under the names that the documents give it."""
 
-from ._builds import BuildResponse as BuildResponse
+from ._builds import BuildEvent as BuildEvent
 from ._exec import ExecEvent as ExecEvent
 from ._generated.models import *  # noqa: F403
 from ._generated.models import NetworkRule

@@ -19,8 +19,8 @@ from documents import ASYNC, REFERENCE, Block, blocks_of
 from .conftest import Daemon, eventually
 
 Make = Callable[..., fastvm.types.VM]
-# Blocks that need what the server has not: for each what it says. A test below sees to it that this is still so.
-WAITING = {f"{REFERENCE}:828": "image builds: POST /v1/builds answers 404"}
+# Blocks that need what a daemon without a registry has not: images of the internet.
+WAITING = {f"{REFERENCE}:828": "image builds: they pull from the internet"}
 # The image has no make, and the example is about its output.
 FAKE_MAKE = "printf '#!/bin/sh\\necho compiling with $1\\necho warning >&2\\nexit 2\\n' > /usr/local/bin/make; chmod 755 /usr/local/bin/make"
 # Takes as long as its seed says, so that the branches differ in what they are compared by.
@@ -131,13 +131,12 @@ class TestReference:
         run(REFERENCE_BLOCKS[695], client=client, vm=vm, presign=presign)
         assert guest("cat /root/file.txt") == "already hosted"
 
-    def test_builds_wait_for_the_server(self, client: Any, here: Path) -> None:
-        """When the server has them, this says so: the block is to be run then."""
+    def test_builds_ask_the_registry(self, client: Any, here: Path) -> None:
+        """As the block does, of a registry that is not there."""
         assert list(WAITING) == [REFERENCE_BLOCKS[828].name]
-        with pytest.raises(fastvm.NotFoundError):
-            client.build(image_ref="python:3.13-slim")
-        with pytest.raises(fastvm.NotFoundError):
-            client.build_contexts.presign()
+        with pytest.raises(fastvm.BuildError, match="registry"):
+            client.build(image_ref="localhost:1/none", poll_interval=0.5)
+        assert client.build_contexts.presign().download_url.startswith("http")
 
 
 class TestAsync:

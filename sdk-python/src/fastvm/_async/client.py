@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Mapping, Optional, Type
+from typing import Any, Callable, Mapping, Optional, Type
 
 import httpx
 
 from .._config import DEFAULT_MAX_RETRIES, Timeout, read_config
-from .._errors import BuildError, BuildNotReadyError
+from .._dockerignore import context_files
 from .._generated import routes
-from .._generated.models import VM, HealthResponse, Snapshot
+from .._generated.models import VM, BuildResponse, HealthResponse, Snapshot
 from .._options import CallOptions, Headers, Query
 from .._progress import OnProgress
 from .._refs import VMRef
-from .._tar_flavor import pack_options
-from .._tar_process import local_tar_flavor
-from .._waiting import DEFAULT_POLL_SECONDS, DEFAULT_WAIT_SECONDS, Patience
-from .blocking import in_thread, sleep
-from .builds import AsyncBuildContexts, AsyncBuilds
+from .._waiting import DEFAULT_POLL_SECONDS, DEFAULT_WAIT_SECONDS
+from .blocking import in_thread
+from .builds import DEFAULT_BUILD_SECONDS, AsyncBuildContexts, AsyncBuilds, AsyncSnapshotImports
 from .disk_usage import AsyncDiskUsages
 from .download import download
 from .http import AsyncHttp
@@ -28,11 +27,10 @@ from .registries import AsyncRegistryLogins
 from .snapshots import AsyncSnapshots
 from .ssh_keys import AsyncMe
 from .transfer import DEFAULT_TRANSFER_SECONDS, AsyncTransfer
-from .upload import pack_folder, upload
+from .upload import pack_files, upload
 from .vms import AsyncVms
 
-# Pulling and unpacking an image may take its time.
-DEFAULT_BUILD_SECONDS = 3600.0
+DOCKERFILE = "Dockerfile"
 
 
 class AsyncFastvmClient:
@@ -64,6 +62,7 @@ class AsyncFastvmClient:
         self.snapshots = AsyncSnapshots(self._http, self.vms)
         self.builds = AsyncBuilds(self._http)
         self.build_contexts = AsyncBuildContexts(self._http)
+        self.snapshot_imports = AsyncSnapshotImports(self._http)
         self.images = AsyncImages(self._http)
         self.registries = AsyncRegistryLogins(self._http)
         self.quotas = AsyncQuotas(self._http)
@@ -159,36 +158,90 @@ class AsyncFastvmClient:
         name: Optional[str] = None,
         machine_type: Optional[str] = None,
         disk_gi_b: Optional[int] = None,
+        dockerfile_path: Optional[str] = None,
+        target: Optional[str] = None,
+        build_args: Optional[Mapping[str, str]] = None,
+        secrets: Optional[Mapping[str, str]] = None,
+        tag: Optional[str] = None,
+        no_cache: Optional[bool] = None,
+        firewall: Optional[Any] = None,
+        on_log: Optional[Callable[[str], object]] = None,
         poll_interval: float = DEFAULT_POLL_SECONDS,
         timeout: float = DEFAULT_BUILD_SECONDS,
     ) -> Snapshot:
         """
-        A snapshot of a VM with the image's files. `dockerfile` is its text, `context_dir` the folder that its COPY
-        reads. Raises BuildError when the build fails, BuildNotReadyError after `timeout` seconds.
+        A snapshot of a VM with the image's files. `dockerfile` is its text, by default what `context_dir` has under
+        `dockerfile_path`; `context_dir` is the folder that its COPY reads, without what `.dockerignore` names. `on_log`
+        is called with each line as it is printed. Raises BuildError when the build fails, BuildNotReadyError after
+        `timeout` seconds.
         """
-        url = None if context_dir is None else await self._send_context(str(context_dir))
-        build = await self.builds.create(
+        build = await self.start_build(
+            image_ref=image_ref,
+            dockerfile=dockerfile,
+            context_dir=context_dir,
+            name=name,
+            machine_type=machine_type,
+            disk_gi_b=disk_gi_b,
+            dockerfile_path=dockerfile_path,
+            target=target,
+            build_args=build_args,
+            secrets=secrets,
+            tag=tag,
+            no_cache=no_cache,
+            firewall=firewall,
+        )
+        if on_log is not None:
+            async for event in self.builds.follow(build.id):
+                if event.line is not None:
+                    on_log(event.line)
+        done = await self.builds.wait(build.id, poll_interval=poll_interval, timeout=timeout)
+        return await self.snapshots.retrieve(str(done.snapshot_id))
+
+    async def start_build(
+        self,
+        *,
+        image_ref: Optional[str] = None,
+        dockerfile: Optional[str] = None,
+        context_dir: Optional[str] = None,
+        name: Optional[str] = None,
+        machine_type: Optional[str] = None,
+        disk_gi_b: Optional[int] = None,
+        dockerfile_path: Optional[str] = None,
+        target: Optional[str] = None,
+        build_args: Optional[Mapping[str, str]] = None,
+        secrets: Optional[Mapping[str, str]] = None,
+        tag: Optional[str] = None,
+        no_cache: Optional[bool] = None,
+        firewall: Optional[Any] = None,
+    ) -> BuildResponse:
+        """
+        As `build`, and returns when it has begun: `builds.follow` gives what it prints, `builds.wait` its end.
+        """
+        text, url = dockerfile, None
+        if context_dir is not None:
+            folder, path = str(context_dir), dockerfile_path or DOCKERFILE
+            # As text, since `.dockerignore` may leave it out.
+            if text is None:
+                text = Path(folder, path).read_text(encoding="utf-8")
+            url = await self._send_context(folder, path if dockerfile is None else None)
+        return await self.builds.create(
             name=name,
             image_ref=image_ref,
-            dockerfile_content=dockerfile,
+            dockerfile_content=text,
             machine_type=machine_type,
             disk_gi_b=disk_gi_b,
             context_download_url=url,
+            target=target,
+            build_args=build_args,
+            secrets=secrets,
+            tag=tag,
+            no_cache=no_cache,
+            firewall=firewall,
         )
-        patience = Patience(poll_interval, timeout)
-        while build.status != "completed" or build.snapshot_id is None:
-            if build.status == "failed":
-                raise BuildError(build.id, build.error)
-            pause = patience.pause()
-            if pause is None:
-                raise BuildNotReadyError(build.id, build.status, timeout)
-            await sleep(pause)
-            build = await self.builds.retrieve(build.id)
-        return await self.snapshots.retrieve(build.snapshot_id)
 
-    async def _send_context(self, folder: str) -> str:
+    async def _send_context(self, folder: str, dockerfile: Optional[str]) -> str:
+        files = await in_thread(context_files, folder, dockerfile)
         staging = await self.build_contexts.presign()
-        options = pack_options(await in_thread(local_tar_flavor), "gnu")
         transfer = AsyncTransfer(self.vms, "build context")
-        await transfer.put(staging.upload_url, pack_folder(folder, options), None, "application/gzip")
+        await transfer.put(staging.upload_url, pack_files(folder, files), None, "application/gzip")
         return staging.download_url

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import AsyncGenerator, Optional, Sequence, Tuple
+from typing import AsyncGenerator, Callable, Optional, Sequence, Tuple
 
 from .. import _shell
 from .._errors import FileTransferError, RemoteFileNotFoundError
 from .._file_metadata import FileMetadata, metadata_of
 from .._tar_flavor import OTHER, pack_options, tar_flavor
-from .._tar_process import CHUNK_BYTES, local_tar_flavor, packing
+from .._tar_process import TarProcess, CHUNK_BYTES, local_tar_flavor, packing, packing_files
 from .blocking import in_thread
 from .transfer import AsyncTransfer
 
@@ -68,8 +68,17 @@ async def send_archive(transfer: AsyncTransfer, folder: str, file: Optional[str]
     return archive, flavor
 
 
-async def pack_folder(folder: str, options: Sequence[str], file: Optional[str] = None) -> AsyncGenerator[bytes, None]:
-    tar = await in_thread(packing, folder, options, file)
+def pack_folder(folder: str, options: Sequence[str], file: Optional[str] = None) -> AsyncGenerator[bytes, None]:
+    return read_tar(lambda: packing(folder, options, file))
+
+
+def pack_files(folder: str, names: Sequence[str]) -> AsyncGenerator[bytes, None]:
+    return read_tar(lambda: packing_files(folder, names))
+
+
+async def read_tar(start: Callable[[], TarProcess]) -> AsyncGenerator[bytes, None]:
+    """It is started at the first read, and ended when nobody reads any more."""
+    tar = await in_thread(start)
     try:
         while True:
             chunk = await in_thread(tar.read)

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Generator, Optional, Sequence, Tuple
+from typing import Callable, Generator, Optional, Sequence, Tuple
 
 from .. import _shell
 from .._errors import FileTransferError, RemoteFileNotFoundError
 from .._file_metadata import FileMetadata, metadata_of
 from .._tar_flavor import OTHER, pack_options, tar_flavor
-from .._tar_process import CHUNK_BYTES, local_tar_flavor, packing
+from .._tar_process import TarProcess, CHUNK_BYTES, local_tar_flavor, packing, packing_files
 from .blocking import in_thread
 from .transfer import Transfer
 
@@ -70,7 +70,16 @@ def send_archive(transfer: Transfer, folder: str, file: Optional[str]) -> Tuple[
 
 
 def pack_folder(folder: str, options: Sequence[str], file: Optional[str] = None) -> Generator[bytes, None, None]:
-    tar = in_thread(packing, folder, options, file)
+    return read_tar(lambda: packing(folder, options, file))
+
+
+def pack_files(folder: str, names: Sequence[str]) -> Generator[bytes, None, None]:
+    return read_tar(lambda: packing_files(folder, names))
+
+
+def read_tar(start: Callable[[], TarProcess]) -> Generator[bytes, None, None]:
+    """It is started at the first read, and ended when nobody reads any more."""
+    tar = in_thread(start)
     try:
         while True:
             chunk = in_thread(tar.read)
