@@ -191,7 +191,7 @@ assert(quotas.limits.vcpu >= quotas.usage.vcpu);
 const build = await call(client.builds.create({ imageRef: "localhost:1/none", name: "none" }));
 assert.deepEqual([build.status, build.imageRef], ["pending", "localhost:1/none"]);
 await refused(client.builds.create({ name: "none" }), BadRequestError, 400);
-for (let { status } = build; status !== "failed"; ({ status } = await client.builds.retrieve(build.id))) {
+for (let { status } = build; status !== "failed"; { status } = await client.builds.retrieve(build.id)) {
   assert(["pending", "running"].includes(status));
 }
 assert.match((await call(client.builds.retrieve(build.id))).error ?? "", /registry/);
