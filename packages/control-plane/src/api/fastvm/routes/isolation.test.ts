@@ -112,7 +112,7 @@ const CASES: Record<OperationId, Case> = {
   getRegistry: hidden(),
   setRegistry: { sight: "made", body: () => ({ username: "other", password: "other" }) },
   deleteRegistry: hidden(),
-  createBuild: { sight: "own", body: () => ({ imageRef: "debian" }) },
+  createBuild: { sight: "own", body: () => ({ dockerfileContent: "FROM debian" }) },
   listBuilds: EMPTY,
   getBuild: hidden(),
   getBuildLogs: hidden(),
@@ -187,9 +187,8 @@ async function fill(api: TestApp): Promise<Things> {
   return { vm, snapshot, build, contextRef, execId, fingerprints, uploadUrl, downloadUrl };
 }
 
-/** And the context of another one. */
+/** And the context of another one. All that follow fail as well, and ask the worker for no VM. */
 async function failBuild(api: TestApp): Promise<Pick<Things, "build" | "contextRef">> {
-  const { dockerfile } = api.worker.builds;
   api.worker.builds.dockerfile = async (_order, log) => {
     log(MARK);
     return { status: "failed", fault: "order", error: MARK };
@@ -198,7 +197,6 @@ async function failBuild(api: TestApp): Promise<Pick<Things, "build" | "contextR
   const build = await ok(api.call("POST /v1/builds", body));
   const accept = { headers: { accept: "application/x-ndjson" } };
   expect((await api.call(`GET /v1/builds/${build.id}/logs`, undefined, accept)).text).toContain(MARK);
-  api.worker.builds.dockerfile = dockerfile;
   const { contextRef, uploadUrl } = await ok(api.call("POST /v1/snapshot-imports/context-presign", {}));
   await transfer(api, "PUT", uploadUrl, MARK);
   return { build, contextRef };
