@@ -11,7 +11,16 @@ export async function checksumFile(path: string): Promise<string> {
   let sum = 0;
   for (;;) {
     const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, null);
-    if (bytesRead === 0) return sum.toString(16).padStart(8, "0");
+    if (bytesRead === 0) return asText(sum);
     sum = crc32(buffer.subarray(0, bytesRead), sum);
   }
+}
+
+/** CRC-32, as of a file. */
+export function checksumOf(bytes: Uint8Array): string {
+  return asText(crc32(bytes));
+}
+
+function asText(sum: number): string {
+  return sum.toString(16).padStart(8, "0");
 }

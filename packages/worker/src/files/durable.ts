@@ -1,5 +1,6 @@
 /** Files that must be whole after a crash or a power loss: written aside, synced where power counts, renamed into place. */
-import { open, readdir, rename, rm } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
+import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { step } from "@fastvm/contract";
 import { allSettled } from "../concurrency/all-settled.ts";
@@ -14,11 +15,36 @@ export async function syncPath(path: string): Promise<void> {
 
 /**
  * Of all that is in a folder, and below it. Side by side: the filesystem writes its journal, and the disk empties its cache, once for many
- * that wait and not once for each.
+ * that wait and not once for each. The files must be immutable from here on. One that was synced under another name before, as most of a
+ * captured state, is not synced again: its new name is its folder's content, and that is.
  */
 export async function syncTree(folder: string): Promise<void> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  await allSettled(entries.map((entry) => syncPath(join(entry.parentPath, entry.name))));
+  await allSettled(
+    entries.map((entry) => {
+      const path = join(entry.parentPath, entry.name);
+      return entry.isFile() ? syncOnce(path) : syncPath(path);
+    }),
+  );
+}
+
+/** Of files, by what they are and not by name. A captured state has some 40, most of them those of the one before. */
+const MAX_KNOWN_SYNCED = 16_384;
+const synced = new Set<string>();
+
+async function syncOnce(path: string): Promise<void> {
+  const known = identityOf(await stat(path, { bigint: true }));
+  if (known !== undefined && synced.has(known)) return;
+  await syncPath(path);
+  if (known === undefined) return;
+  const [oldest] = synced;
+  if (oldest !== undefined && synced.size >= MAX_KNOWN_SYNCED) synced.delete(oldest);
+  synced.add(known);
+}
+
+/** A number is given again once its file is gone, but then to one that was born later. `undefined`: the filesystem tells no births. */
+function identityOf({ dev, ino, birthtimeNs }: BigIntStats): string | undefined {
+  return birthtimeNs === 0n ? undefined : `${dev}:${ino}:${birthtimeNs}`;
 }
 
 /**

@@ -19,6 +19,7 @@
  */
 import { chmod, mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { allSettled } from "../concurrency/all-settled.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import { replaceFile } from "../files/durable.ts";
 import { isErrno } from "../files/errno.ts";
@@ -92,7 +93,7 @@ export async function giveSpawnMap(folder: string, { map, paths }: MappedPages):
   if (map.extents.length === 0) return;
   await linkPages(folder, map.files, paths);
   // Older versions wrote such files for themselves alone.
-  for (const name of map.files) await chmod(pageFile(folder, name), READABLE);
+  await allSettled(map.files.map((name) => chmod(pageFile(folder, name), READABLE)));
   const path = join(folder, MAP_FILE);
   await writeFile(path, encodePageMap(map), { flag: "wx" });
   await chmod(path, READABLE);
@@ -114,13 +115,14 @@ export async function linkPages(
   names: readonly string[],
   paths: readonly string[],
 ): Promise<void> {
-  for (const [index, name] of names.entries()) {
+  const link = async (name: string, path: string): Promise<void> => {
     try {
-      await linkOrCopy(paths[index] ?? "", pageFile(folder, name));
+      await linkOrCopy(path, pageFile(folder, name));
     } catch (error) {
       if (!isErrno(error, "EEXIST")) throw error;
     }
-  }
+  };
+  await allSettled(names.map((name, index) => link(name, paths[index] ?? "")));
 }
 
 /** In the folder of a VM or of a captured state. */

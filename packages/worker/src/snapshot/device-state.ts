@@ -1,8 +1,8 @@
 /** Loads a captured device state into a QEMU that waits for one. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
 import { FastvmError } from "@fastvm/contract";
+import { checksumOf } from "../files/checksum.ts";
 import type { QemuProcess } from "../qemu/qemu-process.ts";
 import type { QmpClient } from "../qemu/qmp-client.ts";
 import { STATE_FILE } from "./folder.ts";
@@ -15,8 +15,7 @@ const LOAD_DEADLINE_MS = 20_000;
 export async function readDeviceState(snapshot: Snapshot): Promise<Buffer> {
   const { deviceState } = snapshot.manifest;
   const bytes = await readFile(join(snapshot.folder, STATE_FILE));
-  const sum = crc32(bytes).toString(16).padStart(8, "0");
-  if (bytes.length !== deviceState.bytes || sum !== deviceState.crc32) {
+  if (bytes.length !== deviceState.bytes || checksumOf(bytes) !== deviceState.crc32) {
     throw new FastvmError("snapshot_incompatible", "its device state is damaged");
   }
   return bytes;

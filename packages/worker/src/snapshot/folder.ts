@@ -13,10 +13,11 @@
  * Every file is immutable once the manifest is there. Hard links are the reference counts: a folder can be deleted at any time, and what
  * others still need stays. It is built under a name that ends in `.partial` and renamed when all is on disk.
  */
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { step } from "@fastvm/contract";
 import { DISK_FOLDER } from "../disk/chain.ts";
+import { allSettled } from "../concurrency/all-settled.ts";
 import { CLOSED_FOLDER_MODE } from "../files/closed-folder.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import { publishFolder, syncTree } from "../files/durable.ts";
@@ -65,7 +66,9 @@ export async function publishSnapshot(
     // Also what a fork had no time to sync: page files and layers that its children have names for.
     if (durability === "durable") await syncTree(partial);
     await step("publish.synced");
-    await publishFolder(partial, folder);
+    // What is gone with this daemon need not wait for a disk that others keep busy.
+    if (durability === "durable") await publishFolder(partial, folder);
+    else await rename(partial, folder);
     await step("publish.done");
     return { folder, manifest };
   } catch (error) {
@@ -105,7 +108,7 @@ async function linkBase(from: Snapshot, to: string): Promise<void> {
 }
 
 export async function linkLayers(from: string, to: string, layers: readonly string[]): Promise<void> {
-  for (const layer of layers) {
-    await linkOrCopy(join(from, DISK_FOLDER, layer), join(to, DISK_FOLDER, layer));
-  }
+  await allSettled(
+    layers.map((layer) => linkOrCopy(join(from, DISK_FOLDER, layer), join(to, DISK_FOLDER, layer))),
+  );
 }

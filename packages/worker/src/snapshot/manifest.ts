@@ -39,7 +39,7 @@ export interface Compatibility {
  */
 export const TSC_TOLERANCE = 0.00025;
 
-interface StoredFile {
+export interface StoredFile {
   readonly bytes: number;
   /** CRC-32. Checked at each load, but for the base memory, which would cost a read of all of it. */
   readonly crc32: string;

@@ -22,15 +22,12 @@ export async function storePages(
   await linkPages(target, map.files, mappedIn(folder, map).paths);
   const bytes = encodePageMap(map);
   await writeFile(join(target, MAP_FILE), bytes, { flag: "wx", mode: 0o600 });
+  const sizes = await Promise.all(map.files.map(async (name) => (await stat(pageFile(target, name))).size));
   const files: PageFileEntry[] = [];
-  for (const name of map.files) {
-    const path = pageFile(target, name);
-    const { size } = await stat(path);
-    files.push({
-      name,
-      bytes: size,
-      ...(durability === "durable" && { sha256: await knownDigest(memory, name, path) }),
-    });
+  // One after the other: a digest is work for the processor.
+  for (const [index, name] of map.files.entries()) {
+    const sha256 = durability === "durable" && (await knownDigest(memory, name, pageFile(target, name)));
+    files.push({ name, bytes: sizes[index] ?? 0, ...(sha256 !== false && { sha256 }) });
   }
   return { map: { bytes: bytes.length, sha256: digestOf(bytes) }, files };
 }
