@@ -13,16 +13,18 @@ import { freezeBelowTop, freezeLayer, settleChain } from "./settle-chain.ts";
 import { closeOverlay, DISK_FOLDER, nextLayer, openOverlay, switchToOverlay } from "../../disk/chain.ts";
 import type { OverlayFactory } from "../../disk/overlay.ts";
 import { allSettled } from "../../concurrency/all-settled.ts";
-import { checksumFile } from "../../files/checksum.ts";
+import { checksumOf } from "../../files/checksum.ts";
 import { linkOrCopy } from "../../files/copy.ts";
 import { MemoryCapture } from "../../memory/capture-memory.ts";
 import type { CapturedMemory, MemoryCopier, Tracking } from "../../memory/capture-memory.ts";
+import type { MappedPages } from "../../memory/mapping.ts";
+import { mappedIn } from "../../memory/vm-memory.ts";
 import { MEMORY_FILE, RUN_FOLDER } from "../../qemu/machine.ts";
 import { makeRunFile } from "../../qemu/run-folder.ts";
 import { linkLayers, STATE_FILE } from "../../snapshot/folder.ts";
 import { linkQemu } from "../../qemu/qemu-set.ts";
 import { writeManifest } from "../../snapshot/manifest.ts";
-import type { Compatibility } from "../../snapshot/manifest.ts";
+import type { Compatibility, StoredFile } from "../../snapshot/manifest.ts";
 import { storePages } from "../../snapshot/store-pages.ts";
 import { dropCaches, findFreePages } from "./reclaim.ts";
 import type { HeldTrust } from "../../trust/trust.ts";
@@ -49,6 +51,11 @@ export interface CaptureOptions {
   readonly afterwards: "continue" | "stay stopped";
   /** Whether the guest drops its caches, and what it has free is left out. Where that cannot be, all is captured. Default: false. */
   readonly reclaim?: boolean;
+  /**
+   * Told what the state's memory will be, once that is certain and the guest goes on. Its files are in the VM's folder, and stay there until
+   * its next capture. Not told where writes are not tracked, as there they stay with the state alone.
+   */
+  readonly onMemory?: (memory: MappedPages) => void;
 }
 
 export interface Captured {
@@ -106,6 +113,7 @@ export async function capture(
   await freezeLayer(vm.folder, frozen[frozen.length - 1] ?? "");
   await step("capture.frozen");
   const captured = await memory.settle();
+  if (captured.tracking === "writes") options.onMemory?.(mappedIn(vm.folder, captured.map));
   const contents = { compatibility, trust, chain: frozen, memory: captured };
   await collect(vm, contents, target, options.durability);
   await vm.memory.removeUnused(vm.folder);
@@ -189,7 +197,7 @@ async function collect(
   target: string,
   durability: CaptureOptions["durability"],
 ): Promise<void> {
-  const [pages] = await allSettled([
+  const [pages, deviceState] = await allSettled([
     // Reads all pages that are new, for their digest: the rest is done meanwhile.
     storePages(vm.memory, vm.folder, target, memory.map, durability),
     takeDeviceState(vm, target),
@@ -210,7 +218,7 @@ async function collect(
     ...(trust !== undefined && { trust }),
     memory: { bytes: machine.memoryMib * 1024 * 1024 },
     ...(pages !== undefined && { pages }),
-    deviceState: await describe(join(target, STATE_FILE)),
+    deviceState,
     layers: await Promise.all(
       chain.map(async (name) => ({ name, bytes: (await stat(join(target, DISK_FOLDER, name))).size })),
     ),
@@ -228,7 +236,7 @@ function requireCompatibility({ record }: Vm): Compatibility {
 }
 
 /** Read without following links: the folder belonged to QEMU once, which could have put anything under that name. */
-async function takeDeviceState(vm: Vm, target: string): Promise<void> {
+async function takeDeviceState(vm: Vm, target: string): Promise<StoredFile> {
   const path = join(vm.folder, stateFile());
   await using source = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   const found = await source.stat();
@@ -241,8 +249,5 @@ async function takeDeviceState(vm: Vm, target: string): Promise<void> {
   await writeFile(join(target, STATE_FILE), buffer, { flag: "wx", mode: 0o600 });
   await rm(path);
   await step("capture.state-taken");
-}
-
-async function describe(path: string): Promise<{ bytes: number; crc32: string }> {
-  return { bytes: (await stat(path)).size, crc32: await checksumFile(path) };
+  return { bytes: buffer.length, crc32: checksumOf(buffer) };
 }
