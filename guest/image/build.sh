@@ -4,6 +4,8 @@
 #   rootfs/<recipe digest>/   root filesystem, kernel, modules: from Debian's packages, about a minute
 #   images/<digest>/          rootfs.raw, vmlinuz (hard links), initramfs.cpio with the agent, manifest.json: a second or two
 #   images/current            -> <digest>, the image that new VMs start from
+#   builder/<recipe digest>/  builder.raw: what a VM that makes images of Dockerfiles has beside the image, some seconds
+#   builder/current           -> <recipe digest>
 #
 #   build.sh [--refresh]      --refresh: take the packages anew (security updates)
 #
@@ -53,13 +55,13 @@ cmdline() {
 
 # One builder at a time. Children inherit the lock, so that what is left running of a killed build holds it, too.
 lock() {
-  mkdir -p "$cache/rootfs" "$cache/images"
+  mkdir -p "$cache/rootfs" "$cache/images" "$cache/builder"
   exec 9>"$cache/image-build.lock"
   if ! flock --nonblock 9; then
     echo "image: another build is running; waiting for it"
     flock 9
   fi
-  rm -rf --one-file-system "$cache"/rootfs/.partial.* "$cache"/images/.partial.*
+  rm -rf --one-file-system "$cache"/rootfs/.partial.* "$cache"/images/.partial.* "$cache"/builder/.partial.*
 }
 
 # Moves a finished folder to its name, durably: contents first, then the name.
@@ -111,11 +113,26 @@ build_image() {
   publish "$partial" "$cache/images/$digest"
 }
 
+build_builder() {
+  local target=$1 partial other
+  partial=$(mktemp -d "$cache/builder/.partial.XXXXXX")
+  step "builder of images from Debian packages" "$recipe/builder.sh" "$partial"
+  chmod 0444 "$partial/builder.raw"
+  rm -rf --one-file-system "$target"
+  publish "$partial" "$target"
+  # A VM that builds just now has it by a link of its own.
+  for other in "$cache"/builder/*/; do
+    if [ "${other%/}" != "$target" ] && [ ! -L "${other%/}" ]; then rm -rf --one-file-system "$other"; fi
+  done
+}
+
+# In a folder of the cache.
 set_current() {
-  if [ "$(readlink "$cache/images/current")" != "$1" ]; then
-    ln --symbolic --force --no-dereference "$1" "$cache/images/.partial.current"
-    mv --no-target-directory "$cache/images/.partial.current" "$cache/images/current"
-    sync "$cache/images"
+  local folder=$cache/$1
+  if [ "$(readlink "$folder/current")" != "$2" ]; then
+    ln --symbolic --force --no-dereference "$2" "$folder/.partial.current"
+    mv --no-target-directory "$folder/.partial.current" "$folder/current"
+    sync "$folder"
   fi
 }
 
@@ -147,5 +164,11 @@ used "$cache/images/$digest"
 if [ ! -e "$cache/images/$digest/manifest.json" ]; then
   build_image "$digest" "$recipe_digest"
 fi
-set_current "$digest"
+set_current images "$digest"
+
+builder_digest=$(cat "$recipe/builder.sh" "$recipe/apt-sources.sh" | digest_of)
+if [ "$refresh" = yes ] || [ ! -e "$cache/builder/$builder_digest/packages.txt" ]; then
+  build_builder "$cache/builder/$builder_digest"
+fi
+set_current builder "$builder_digest"
 echo "image: ready: $cache/images/$digest"

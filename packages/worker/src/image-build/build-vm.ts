@@ -1,6 +1,6 @@
 /**
- * A VM of nobody that looks into what strangers made, so that the host need not: restored from the base image's template, without any
- * network, and gone when its work is done or the daemon ends.
+ * A VM of nobody that looks into what strangers made, so that the host need not: restored from the base image's template, without a
+ * network unless one is given, and gone when its work is done or the daemon ends.
  */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
@@ -39,7 +39,12 @@ export class BuildVm implements AsyncDisposable {
   readonly #context: SlotHost;
   readonly #signal: AbortSignal;
 
-  static async start(context: BuildVmContext, signal: AbortSignal): Promise<BuildVm> {
+  /** `policy`: what its commands may reach; by default nothing. */
+  static async start(
+    context: BuildVmContext,
+    signal: AbortSignal,
+    policy: NetworkPolicy = NOTHING,
+  ): Promise<BuildVm> {
     const machine = parseMachineType(DEFAULT_MACHINE_TYPE);
     if (machine === undefined) throw new Error(`${DEFAULT_MACHINE_TYPE} is no machine type`);
     using _room = await context.admission.admit();
@@ -49,7 +54,7 @@ export class BuildVm implements AsyncDisposable {
       life: "first",
       identity: NOBODY,
       ttl: undefined,
-      policy: NOTHING,
+      policy,
       diskGib: template.manifest.diskGib,
       // What is left there when a daemon starts is ended and removed.
       folder: join(templatingFolder(context.config), randomUUID()),

@@ -26,14 +26,19 @@ const ROOTFS = "rootfs.raw";
 const MANIFEST = "manifest.json";
 
 /** `image`: as the image store takes it. Rejects with `not_found` for one that is not here, with `image_invalid` for one that cannot be. */
-export async function ensureImage(context: ImageContext, image: string, owner?: ImageOwner): Promise<Image> {
+export async function ensureImage(
+  context: ImageContext,
+  image: string,
+  owner?: ImageOwner,
+  signal = context.ending,
+): Promise<Image> {
   const { digest } = await context.images.find(image, owner);
   const name = createHash("sha256")
     .update(JSON.stringify({ recipe: RECIPE, base: context.image.digest, manifest: digest }))
     .digest("hex");
   const known = context.builds.get(name);
   if (known !== undefined) return await known;
-  const made = openOrMake(context, digest, name);
+  const made = openOrMake({ ...context, ending: AbortSignal.any([context.ending, signal]) }, digest, name);
   context.builds.set(name, made);
   try {
     return await made;

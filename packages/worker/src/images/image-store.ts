@@ -27,6 +27,8 @@ import { BlobStore } from "./blobs/blob-store.ts";
 import { digestsOf, heldManifest, isWhole, manifestIfHere } from "./held-content.ts";
 import { EVERYBODY, ImageNames } from "./image-names.ts";
 import { invalidImage } from "./invalid-image.ts";
+import { layersByContent, layOut } from "./lay-out.ts";
+import type { BaseLayer } from "./lay-out.ts";
 import { readImageConfig } from "./manifest/image-config.ts";
 import { compressionOfType, type Compression } from "./manifest/media-types.ts";
 import { PLATFORM } from "./manifest/platform.ts";
@@ -175,6 +177,16 @@ export class ImageStore implements Omit<ImageHolding, "warm"> {
       for (const image of images) await this.#names.put(image);
       return images;
     });
+  }
+
+  /** Into a folder that is not there yet, in the form `dir` of containers' tools. */
+  async layOut(digest: string, folder: string): Promise<void> {
+    await this.use(digest, () => layOut(this.#blobs, digest, folder));
+  }
+
+  /** Layers of an image that is here, by the digests of what is in them. */
+  async layersByContent(digest: string): Promise<Readonly<Record<string, BaseLayer>>> {
+    return await this.use(digest, () => layersByContent(this.#blobs, digest));
   }
 
   async save(image: string, owner: ImageOwner = EVERYBODY): Promise<Readable> {

@@ -104,3 +104,8 @@ export function forksFolder(config: WorkerConfig): string {
 export function templatingFolder(config: WorkerConfig): string {
   return join(config.dataDir, "templating");
 }
+
+/** What builds of an organisation leave for its next ones. */
+export function buildCachesFolder(config: WorkerConfig): string {
+  return join(config.dataDir, "build-caches");
+}

@@ -1,0 +1,493 @@
+"""Makes an image of a Dockerfile with buildah: runs in a build VM alone, as all that it is given is a stranger's.
+
+    build-image.py begin                  order on stdin; mounts the cache
+    build-image.py unpack DISK BYTES FORMAT
+    build-image.py bases                  prints the names of images that the Dockerfile needs
+    build-image.py lacking                digests of manifests by those names on stdin; prints those that are not in the cache
+    build-image.py take DISK              puts images that are on the disk into the cache
+    build-image.py build                  prints what buildah prints, and at last on stderr how many steps there were
+    build-image.py export                 layers of base images on stdin; writes an OCI layout as a tar without them
+    build-image.py end                    ends all that is left, and lets go of the cache
+
+What is wrong with the order is told by exit code 3 and its text on stderr.
+"""
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+
+import dockerfile
+from dockerfile import Refused
+
+RUN = "/run/fastvm-build"
+TOOLS = f"{RUN}/tools"
+ORDER = f"{RUN}/order.json"
+DOCKERFILE = f"{RUN}/Dockerfile"
+SECRETS = f"{RUN}/secrets"
+BASES = f"{RUN}/bases.json"
+IMAGE_ID = f"{RUN}/image-id"
+CONTEXT = "/var/tmp/fastvm-context"
+OUT = "/var/tmp/fastvm-out"
+CACHE = "/var/lib/fastvm-build-cache"
+# On the cache's disk: ids of base images by the digest of their manifest, and by the name that they were given last.
+KNOWN = f"{CACHE}/bases.json"
+RESULT = "fastvm.invalid/result:latest"
+REFUSED = 3
+MAX_DOCKERFILE_BYTES = 4 * 1024 * 1024
+MAX_ENTRIES = 1_000_000
+BLOCK_BYTES = 1024 * 1024
+# Of what a step that failed printed.
+MAX_LAST_CHARS = 3500
+# Docker's, beyond those that buildah leaves to a command.
+CAPABILITIES = "CAP_AUDIT_WRITE,CAP_MKNOD,CAP_NET_RAW"
+STEP = re.compile(r"(?:\[\d+/\d+\] )?STEP \d+/\d+: (?P<instruction>\w+)")
+CACHED = "--> Using cache "
+NOISE = re.compile(r"subprocess exited with status \d+|exit status \d+")
+# Shorter ones are words that a log may have for other reasons.
+MIN_SECRET_CHARS = 6
+END_TRIES = 50
+LAYER_TYPES = {
+    "application/vnd.docker.image.rootfs.diff.tar": "application/vnd.oci.image.layer.v1.tar",
+    "application/vnd.docker.image.rootfs.diff.tar.gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
+    "application/vnd.docker.image.rootfs.diff.tar.zstd": "application/vnd.oci.image.layer.v1.tar+zstd",
+}
+
+STORAGE = f"""[storage]
+driver = "overlay"
+graphroot = "{CACHE}/storage"
+runroot = "{RUN}/storage"
+"""
+REGISTRIES = 'unqualified-search-registries = ["docker.io"]\n'
+
+
+def read_json(path, default=None):
+    try:
+        with open(path) as file:
+            return json.load(file)
+    except FileNotFoundError:
+        if default is None:
+            raise
+        return default
+
+
+def write_json(path, content):
+    with open(f"{path}.new", "w") as file:
+        json.dump(content, file)
+    os.replace(f"{path}.new", path)
+
+
+def environment():
+    return {
+        "PATH": f"{TOOLS}/usr/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": "/root",
+        # Each of its processes is over before it has used the memory that there is.
+        "GOGC": "400",
+        # Where caches of RUN --mount=type=cache are, too.
+        "TMPDIR": f"{CACHE}/tmp",
+        "CONTAINERS_STORAGE_CONF": f"{RUN}/storage.conf",
+        "CONTAINERS_REGISTRIES_CONF": f"{RUN}/registries.conf",
+    }
+
+
+def buildah(*arguments):
+    done = subprocess.run(["buildah", *arguments], env=environment(), capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"buildah {arguments[0]}: {done.stderr[-2000:]}")
+    return done.stdout
+
+
+def begin():
+    order = json.load(sys.stdin)
+    os.makedirs(SECRETS, mode=0o700)
+    secrets = order.pop("secrets")
+    for index, name in enumerate(secrets):
+        with open(f"{SECRETS}/{index}", "w", opener=private) as file:
+            file.write(secrets[name])
+    order["secrets"] = list(secrets)
+    write_json(ORDER, order)
+    os.makedirs(CONTEXT)
+    os.makedirs(f"{CACHE}/tmp", exist_ok=True)
+    for name, text in (("storage.conf", STORAGE), ("registries.conf", REGISTRIES)):
+        with open(f"{RUN}/{name}", "w") as file:
+            file.write(text)
+    # The base image has neither.
+    os.symlink(f"{TOOLS}/etc/containers", "/etc/containers")
+    os.symlink(f"{TOOLS}/usr/share/containers", "/usr/share/containers")
+    libraries = "usr/lib/x86_64-linux-gnu"
+    for name in os.listdir(f"{TOOLS}/{libraries}"):
+        if not os.path.lexists(f"/{libraries}/{name}"):
+            os.symlink(f"{TOOLS}/{libraries}/{name}", f"/{libraries}/{name}")
+
+
+def private(path, flags):
+    return os.open(path, flags, 0o600)
+
+
+class Slice(io.RawIOBase):
+    """The first bytes of a disk, as a file that can be read from anywhere."""
+
+    def __init__(self, path, size):
+        self.file, self.size, self.at = open(path, "rb"), size, 0
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def tell(self):
+        return self.at
+
+    def seek(self, offset, whence=os.SEEK_SET):
+        self.at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self.at, os.SEEK_END: self.size}[whence]
+        return self.at
+
+    def readinto(self, buffer):
+        self.file.seek(self.at)
+        data = self.file.read(max(0, min(len(buffer), self.size - self.at)))
+        buffer[: len(data)] = data
+        self.at += len(data)
+        return len(data)
+
+
+def unpack(disk, size, kind):
+    try:
+        source = io.BufferedReader(Slice(disk, int(size)), BLOCK_BYTES)
+        unzip(source) if kind == "zip" else untar(source)
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
+        raise Refused(f"the context is no {kind}: {error}") from error
+    except OSError as error:
+        # Of the archive's making: a folder that is a file, a disk that is full.
+        raise Refused(f"the context cannot be unpacked: {error.strerror or error}") from error
+
+
+def untar(source):
+    count = 0
+    with tarfile.open(fileobj=source, mode="r|gz") as archive:
+        for member in archive:
+            archive.members = []
+            count = counted(count)
+            place(member.name, member.mode, member.mtime, member, archive)
+
+
+def place(name, mode, mtime, member, archive):
+    path = inside(name)
+    if member.isdir():
+        os.makedirs(path, exist_ok=True)
+        os.chmod(path, mode & 0o777 | 0o700)
+        return
+    clear(path)
+    if member.issym():
+        os.symlink(member.linkname, path)
+    elif member.islnk():
+        os.link(inside(member.linkname), path, follow_symlinks=False)
+    elif member.isreg():
+        with open(path, "xb") as file:
+            shutil.copyfileobj(archive.extractfile(member), file, BLOCK_BYTES)
+        os.chmod(path, mode & 0o777)
+        os.utime(path, (mtime, mtime))
+    # Devices and the like are no files of a context.
+
+
+def unzip(source):
+    count = 0
+    with zipfile.ZipFile(source) as archive:
+        for member in archive.infolist():
+            count = counted(count)
+            mode = member.external_attr >> 16
+            path = inside(member.filename)
+            if member.is_dir():
+                os.makedirs(path, exist_ok=True)
+                continue
+            clear(path)
+            with archive.open(member) as content:
+                if stat.S_ISLNK(mode):
+                    os.symlink(content.read(4096), os.fsencode(path))
+                    continue
+                with open(path, "xb") as file:
+                    shutil.copyfileobj(content, file, BLOCK_BYTES)
+            os.chmod(path, mode & 0o777 or 0o644)
+            mtime = time.mktime((*member.date_time, 0, 0, -1))
+            os.utime(path, (mtime, mtime))
+
+
+def counted(count):
+    if count == MAX_ENTRIES:
+        raise Refused("the context has more than a million entries")
+    return count + 1
+
+
+def inside(name):
+    """Below the context, whatever the name says and whichever links are on the way."""
+    if "\0" in name:
+        raise Refused("a name in the context has a zero byte")
+    path = os.path.normpath("/" + name).lstrip("/")
+    parent = CONTEXT
+    for part in path.split("/")[:-1]:
+        parent = os.path.join(parent, part)
+        if os.path.islink(parent) or not os.path.isdir(parent):
+            clear(parent)
+            os.mkdir(parent)
+    return os.path.join(CONTEXT, path) if path else CONTEXT
+
+
+def clear(path):
+    """What comes later in an archive counts."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        raise Refused(f"the context has {os.path.relpath(path, CONTEXT)} as a folder and as a file")
+    if os.path.lexists(path):
+        os.unlink(path)
+
+
+def bases():
+    order = read_json(ORDER)
+    text = order["text"] if order["text"] is not None else dockerfile_in_context(order["path"])
+    with open(DOCKERFILE, "w") as file:
+        file.write(text)
+    print(json.dumps(dockerfile.bases_of(text, order["args"], order["target"])))
+
+
+def dockerfile_in_context(path):
+    whole = os.path.realpath(os.path.join(CONTEXT, path))
+    if not whole.startswith(CONTEXT + "/") or not os.path.isfile(whole):
+        raise Refused(f"the context has no {path}")
+    if os.path.getsize(whole) > MAX_DOCKERFILE_BYTES:
+        raise Refused("the Dockerfile is larger than 4 MiB")
+    with open(whole, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def lacking():
+    """By name as it is written: name in full without any digest, and digest of the manifest."""
+    wanted = json.load(sys.stdin)
+    write_json(BASES, wanted)
+    known = read_json(KNOWN, {"ids": {}, "names": {}})
+    missing = sorted({base["digest"] for base in wanted.values()} - known["ids"].keys())
+    print(json.dumps(missing))
+    if not missing:
+        name_bases(wanted, known)
+
+
+def take(disk):
+    folder = f"{RUN}/bases"
+    os.makedirs(folder)
+    subprocess.run(["mount", "-t", "ext4", "-o", "ro", disk, folder], check=True)
+    known = read_json(KNOWN, {"ids": {}, "names": {}})
+    for digest in os.listdir(folder):
+        if digest == "lost+found":
+            continue
+        done = subprocess.run(["buildah", "pull", "-q", f"dir:{folder}/{digest}"], env=environment(), capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Refused(f"a base image cannot be unpacked: {done.stderr[-2000:].strip()}")
+        known["ids"][f"sha256:{digest}"] = done.stdout.strip().split("\n")[-1]
+    write_json(KNOWN, known)
+    subprocess.run(["umount", folder], check=True)
+    name_bases(read_json(BASES), known)
+
+
+def name_bases(wanted, known):
+    """As the Dockerfile has them: buildah looks for names among the images that are here."""
+    with open(DOCKERFILE) as file:
+        text = file.read()
+    names = {}
+    for written, base in wanted.items():
+        name = base["name"]
+        if "@" in written:
+            # Of an index, whose digest no image here has.
+            name = f"{name}:fastvm-{base['digest'][7:19]}"
+            if written not in text:
+                raise Refused(f"{written} is put together of an ARG, which with a digest the builder does not know")
+            text = text.replace(written, name)
+        names[name] = known["ids"][base["digest"]]
+    with open(DOCKERFILE, "w") as file:
+        file.write(text)
+    # Short names are looked for below localhost before anywhere else.
+    for name in [name for name in known["names"] if name.startswith("localhost/") and name not in names]:
+        buildah("rmi", name)
+        del known["names"][name]
+    for name, identity in names.items():
+        if known["names"].get(name) != identity:
+            buildah("tag", identity, name)
+            known["names"][name] = identity
+    write_json(KNOWN, known)
+
+
+def build():
+    order = read_json(ORDER)
+    command = ["buildah", "bud", "--isolation", "chroot", "--network", "host", "--layers", "--force-rm", "--pull-never"]
+    command += ["--format", "docker", "--identity-label=false", "--cap-add", CAPABILITIES]
+    command += ["--iidfile", IMAGE_ID, "--file", DOCKERFILE, "--tag", RESULT]
+    if order["noCache"]:
+        command.append("--no-cache")
+    if order["target"]:
+        command += ["--target", order["target"]]
+    for option, values in (("--build-arg", order["args"]), ("--label", order["labels"])):
+        for name, value in values.items():
+            command += [option, f"{name}={value}"]
+    for index, name in enumerate(order["secrets"]):
+        command += ["--secret", f"id={name},src={SECRETS}/{index}"]
+    log = Log(secret_lines(len(order["secrets"])))
+    process = subprocess.Popen([*command, CONTEXT], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    for line in process.stdout:
+        log.take(line)
+    if process.wait() != 0:
+        raise Refused(log.failure())
+    sys.stderr.write(json.dumps({"ran": log.ran, "cached": log.cached}))
+
+
+def secret_lines(count):
+    lines = set()
+    for index in range(count):
+        with open(f"{SECRETS}/{index}", "rb") as file:
+            lines.update(line.strip() for line in file.read().splitlines())
+    return [line for line in lines if len(line) >= MIN_SECRET_CHARS]
+
+
+class Log:
+    """Prints each line, and counts steps by what buildah says of them."""
+
+    def __init__(self, secrets):
+        self.secrets = secrets
+        self.ran = self.cached = 0
+        # Of the step that is under way.
+        self.last = []
+
+    def take(self, raw):
+        for secret in self.secrets:
+            raw = raw.replace(secret, b"***")
+        line = raw.decode("utf-8", "replace").rstrip("\r\n")
+        found = STEP.match(line)
+        if found:
+            self.last = []
+            if found["instruction"].upper() != "FROM":
+                self.ran += 1
+        elif line.startswith(CACHED) and self.ran > 0:
+            self.ran -= 1
+            self.cached += 1
+        self.last.append(line)
+        while len(self.last) > 1 and sum(map(len, self.last)) > MAX_LAST_CHARS:
+            del self.last[0]
+        print(line, flush=True)
+
+    def failure(self):
+        return "\n".join(line for line in self.last if not NOISE.fullmatch(line)).strip() or "buildah failed and does not say why"
+
+
+def export():
+    bases = json.load(sys.stdin)
+    blobs = f"{OUT}/blobs/sha256"
+    os.makedirs(blobs)
+    with open(f"{OUT}/oci-layout", "w") as file:
+        file.write('{"imageLayoutVersion": "1.0.0"}')
+    # What is there already is not written: of base images the host has the layers as they came.
+    for diff in bases:
+        open(f"{blobs}/{hex_of(diff)}", "w").close()
+    buildah("push", "-q", "--compression-level", "1", RESULT, f"oci:{OUT}:result")
+    # The layout's own configuration lacks what Docker alone knows, such as HEALTHCHECK.
+    config = json.loads(buildah("inspect", "--type", "image", RESULT))["Config"].encode()
+    pushed = read_json(f"{blobs}/{hex_of(read_json(f'{OUT}/index.json')['manifests'][0]['digest'])}")
+    diffs = json.loads(config)["rootfs"]["diff_ids"]
+    layers, own = [], []
+    for diff, layer in zip(diffs, pushed["layers"], strict=True):
+        if diff in bases:
+            layer = {**bases[diff], "mediaType": LAYER_TYPES.get(bases[diff]["mediaType"], bases[diff]["mediaType"])}
+        elif layer["digest"] not in own:
+            own.append(layer["digest"])
+        layers.append({key: layer[key] for key in ("mediaType", "digest", "size")})
+    manifest = json.dumps({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": described(config, "application/vnd.oci.image.config.v1+json"),
+        "layers": layers,
+    }).encode()
+    index = json.dumps({
+        "schemaVersion": 2,
+        "manifests": [described(manifest, "application/vnd.oci.image.manifest.v1+json")],
+    }).encode()
+    with tarfile.open(fileobj=sys.stdout.buffer, mode="w|", bufsize=BLOCK_BYTES) as archive:
+        for content in (config, manifest):
+            add(archive, f"blobs/sha256/{hashlib.sha256(content).hexdigest()}", content)
+        add(archive, "index.json", index)
+        for digest in own:
+            archive.add(f"{blobs}/{hex_of(digest)}", f"blobs/sha256/{hex_of(digest)}")
+
+
+def hex_of(digest):
+    return digest.removeprefix("sha256:")
+
+
+def described(content, media_type):
+    return {"mediaType": media_type, "digest": f"sha256:{hashlib.sha256(content).hexdigest()}", "size": len(content)}
+
+
+def add(archive, name, content):
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content)
+    archive.addfile(entry, io.BytesIO(content))
+
+
+def end():
+    shutil.rmtree(SECRETS, ignore_errors=True)
+    for _ in range(END_TRIES):
+        end_users()
+        if subprocess.run(["umount", "--recursive", CACHE], capture_output=True).returncode == 0:
+            break
+        time.sleep(0.1)
+    else:
+        sys.exit("the cache is in use")
+
+
+def end_users():
+    """Whatever of a build still runs: it has its root, its folder or a file there, or it is buildah."""
+    ours = set()
+    pid = os.getpid()
+    while pid > 1:
+        ours.add(pid)
+        with open(f"/proc/{pid}/stat") as file:
+            pid = int(file.read().rpartition(")")[2].split()[1])
+    for name in os.listdir("/proc"):
+        if name.isdecimal() and int(name) > 1 and int(name) not in ours and uses_cache(name):
+            try:
+                os.kill(int(name), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+
+def uses_cache(pid):
+    links = ["exe", "root", "cwd"]
+    try:
+        links += [f"fd/{name}" for name in os.listdir(f"/proc/{pid}/fd")]
+    except OSError:
+        return False
+    for link in links:
+        try:
+            target = os.readlink(f"/proc/{pid}/{link}")
+        except OSError:
+            continue
+        if target.startswith((CACHE, TOOLS)):
+            return True
+    return False
+
+
+def main():
+    command, *arguments = sys.argv[1:]
+    try:
+        {"begin": begin, "unpack": unpack, "bases": bases, "lacking": lacking, "take": take, "build": build, "export": export, "end": end}[
+            command
+        ](*arguments)
+    except Refused as refused:
+        sys.stderr.write(str(refused))
+        sys.exit(REFUSED)
+
+
+main()

@@ -1,0 +1,320 @@
+/** Images of Dockerfiles, by a worker with real VMs: one builder, one base image of busybox, and as few builds as show all. */
+import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import {
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { newOrgId } from "@fastvm/contract";
+import type { BuildEvent, BuildOrder, BuildOutcome, OrgId } from "@fastvm/contract";
+import { describeBuilds } from "@fastvm/contract/testing/builds-conformance";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { PASSWORD, testImage, TestRegistry, USER } from "../testing/test-registry.ts";
+import { CACHE, DENY_ALL, ROOT, TestWorker } from "../testing/test-worker.ts";
+
+const run = promisify(execFile);
+/** Under emulation, on a busy machine. */
+const BUILD_MS = 600_000;
+const APPLETS = [
+  "cat",
+  "chmod",
+  "date",
+  "echo",
+  "env",
+  "false",
+  "id",
+  "ls",
+  "mkdir",
+  "rm",
+  "seq",
+  "sh",
+  "sleep",
+  "stat",
+  "test",
+  "true",
+];
+const PASSWD = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home:/bin/sh\n";
+
+const FEATURES = (base: string, last: string): string => `
+ARG TAG=none
+FROM ${base}:$TAG AS build
+ARG WHO=nobody
+ENV GREETING="hello $WHO"
+SHELL ["/bin/sh", "-ec"]
+RUN echo $GREETING >/greeting; id -u >/user
+RUN --mount=type=cache,target=/kept echo once more >>/kept/count; cat /kept/count >/count
+RUN --mount=type=secret,id=token cat /run/secrets/token; echo; test "$(cat /run/secrets/token)" = "$(cat /run/secrets/token)"
+RUN --mount=type=bind,source=sub,target=/bound ls /bound >/bound-files
+COPY --chown=app:app . /app/
+
+FROM ${base}:1 AS unused
+RUN false
+
+FROM scratch AS final
+COPY --from=build /greeting /user /count /bound-files /
+COPY --from=build /app/ /app/
+COPY --from=${base}:1 /bin/ /bin/
+USER app
+WORKDIR /app
+EXPOSE 8080
+STOPSIGNAL SIGINT
+HEALTHCHECK CMD ["/bin/true"]
+ENTRYPOINT ["/bin/cat"]
+CMD ["/greeting"]
+${last}
+
+FROM final AS never
+RUN false
+`;
+
+let folder: string;
+let open: TestRegistry;
+let closed: TestRegistry;
+let host: TestWorker;
+let base: string;
+let orgId: OrgId;
+
+beforeAll(async () => {
+  await mkdir(ROOT, { recursive: true });
+  folder = await mkdtemp(join(ROOT, "builds-"));
+  [open, closed] = [await TestRegistry.start(), await TestRegistry.start({ isClosed: true })];
+  base = `${open.host}/base`;
+  const layer = await baseLayer();
+  for (const registry of [open, closed]) await registry.push("base", "1", testImage({ layers: [layer] }));
+  const allowed = { insecure: true, guarded: true };
+  const registriesFile = join(folder, "registries.json");
+  await writeFile(registriesFile, JSON.stringify({ [open.host]: allowed, [closed.host]: allowed }));
+  const cacheDir = await ownCache();
+  const imageDir = join(cacheDir, "images", "current");
+  host = await TestWorker.start({ cacheDir, imageDir, registriesFile });
+  orgId = newOrgId();
+}, BUILD_MS);
+
+afterAll(async () => {
+  await host[Symbol.asyncDispose]();
+  for (const registry of [open, closed]) await registry[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+/** The machine's own is not to keep what this test makes. */
+async function ownCache(): Promise<string> {
+  const cacheDir = join(folder, "cache");
+  for (const kind of ["images", "builder"]) {
+    const digest = await readlink(join(CACHE, kind, "current"));
+    await mkdir(join(cacheDir, kind), { recursive: true });
+    await run("cp", ["-al", join(CACHE, kind, digest), join(cacheDir, kind, digest)]);
+    await symlink(digest, join(cacheDir, kind, "current"));
+  }
+  for (const kind of ["templates", "accelerator"])
+    await run("cp", ["-al", join(CACHE, kind), join(cacheDir, kind)]).catch(() => undefined);
+  await copyFile(join(CACHE, "tsc-khz"), join(cacheDir, "tsc-khz")).catch(() => undefined);
+  return cacheDir;
+}
+
+async function baseLayer(): Promise<Buffer> {
+  const root = join(folder, "tree");
+  for (const name of ["bin", "etc", "root", "tmp"]) await mkdir(join(root, name), { recursive: true });
+  await copyFile("/bin/busybox", join(root, "bin", "busybox"));
+  for (const applet of APPLETS) await symlink("busybox", join(root, "bin", applet));
+  await writeFile(join(root, "etc", "passwd"), PASSWD);
+  await writeFile(join(root, "etc", "group"), "root:x:0:\napp:x:1000:\n");
+  const layer = join(folder, "base.tar");
+  await run("tar", ["--create", "--file", layer, "--owner=0", "--group=0", "--directory", root, "."]);
+  return await readFile(layer);
+}
+
+function order(text: string, more: Partial<BuildOrder> = {}): BuildOrder {
+  return { buildId: randomUUID(), orgId, dockerfile: { text }, network: DENY_ALL, ...more };
+}
+
+interface Done {
+  readonly outcome: BuildOutcome;
+  readonly lines: readonly string[];
+  readonly events: readonly BuildEvent[];
+}
+
+async function build(given: BuildOrder): Promise<Done> {
+  const { builds } = host.worker;
+  await builds.start(given);
+  const events: BuildEvent[] = [];
+  for await (const event of await builds.follow(given.buildId, 0)) events.push(event);
+  await builds.forget(given.buildId);
+  const last = events.at(-1);
+  if (last?.kind !== "ended") throw new Error("the build has no end");
+  return {
+    outcome: last.outcome,
+    events,
+    lines: events.flatMap((event) => (event.kind === "log" ? [event.line] : [])),
+  };
+}
+
+function succeeded({ outcome, lines }: Done): Extract<BuildOutcome, { status: "succeeded" }> {
+  if (outcome.status === "succeeded") return outcome;
+  throw new Error(`${JSON.stringify(outcome)}\n${lines.join("\n")}`);
+}
+
+/** What the built image's root file system has; we have made it ourselves. */
+async function tree(digest: string, files: readonly string[]): Promise<readonly string[]> {
+  const images = join(folder, "cache", "images");
+  for (const name of await readdir(images)) {
+    const manifest = await readFile(join(images, name, "manifest.json"), "utf8").catch(() => "{}");
+    if ((JSON.parse(manifest) as { manifestDigest?: string }).manifestDigest !== digest) continue;
+    const mounted = join(folder, "mounted");
+    await mkdir(mounted, { recursive: true });
+    await run("mount", ["-o", "loop,ro,noload", join(images, name, "rootfs.raw"), mounted]);
+    try {
+      const { stdout } = await run(
+        "sh",
+        ["-c", 'for f; do echo "$f $(stat -c %u "$f") $(head -c 40 "$f")"; done', "x", ...files],
+        {
+          cwd: mounted,
+        },
+      );
+      return stdout.trim().split("\n");
+    } finally {
+      await run("umount", [mounted]);
+    }
+  }
+  throw new Error(`there is no root file system of ${digest}`);
+}
+
+/** Nothing of builds is left but the caches of organisations. */
+async function nothingIsLeft(): Promise<void> {
+  expect(await readdir(join(host.dataDir, "templating"))).toEqual([]);
+  expect(host.errors).toEqual([]);
+}
+
+async function zipped(): Promise<string> {
+  const context = join(folder, "context");
+  await mkdir(join(context, "sub"), { recursive: true });
+  await writeFile(join(context, "file"), "of the context");
+  await writeFile(join(context, "ignored"), "never seen");
+  await writeFile(join(context, ".dockerignore"), "ignored\n.dockerignore\n");
+  await writeFile(join(context, "sub", "inner"), "bound");
+  const path = join(folder, "context.zip");
+  const program = "import shutil, sys; shutil.make_archive(sys.argv[1], 'zip', sys.argv[2])";
+  await run("python3", ["-c", program, path.replace(/\.zip$/, ""), context]);
+  return path;
+}
+
+test(
+  "each feature does what it says, and a second build runs the steps that changed alone",
+  async () => {
+    const path = await zipped();
+    const more = {
+      context: { path, format: "zip" },
+      args: { TAG: "1", WHO: "me" },
+      secrets: { token: "a secret of many characters" },
+      labels: { made: "here" },
+      target: "final",
+    } as const;
+    const first = await build(order(FEATURES(base, "LABEL last=1"), more));
+    const { image, steps } = succeeded(first);
+    expect(steps.cached).toBe(0);
+    expect(image.settings).toMatchObject({
+      entrypoint: ["/bin/cat"],
+      cmd: ["/greeting"],
+      user: "app",
+      workdir: "/app",
+      ports: ["8080/tcp"],
+      labels: { last: "1", made: "here" },
+      stopSignal: "SIGINT",
+    });
+    const files = ["greeting", "user", "count", "bound-files", "app/file", "app/sub/inner"];
+    expect(await tree(image.digest, files)).toEqual([
+      "greeting 0 hello me",
+      "user 0 0",
+      "count 0 once more",
+      "bound-files 0 inner",
+      "app/file 1000 of the context",
+      "app/sub/inner 1000 bound",
+    ]);
+    await expect(tree(image.digest, ["app/ignored"])).resolves.toEqual(["app/ignored"]);
+    // Commands that print secrets do not tell them.
+    expect(first.lines.join("\n")).not.toContain("a secret of");
+    expect(first.lines).toContain("***");
+
+    const second = succeeded(await build(order(FEATURES(base, "LABEL last=2"), more)));
+    expect(second.steps).toEqual({ ran: 1, cached: steps.ran - 1 });
+    expect(second.image.settings.labels).toMatchObject({ last: "2" });
+    await nothingIsLeft();
+  },
+  BUILD_MS,
+);
+
+test(
+  "a private image is built on by who may pull it, and by nobody else",
+  async () => {
+    const text = `FROM ${closed.host}/base:1\n${MINE}`;
+    const login = { registry: closed.host, username: USER, password: PASSWORD };
+    expect(succeeded(await build(order(text, { credentials: [login] }))).steps).toEqual({
+      ran: 1,
+      cached: 0,
+    });
+    // Also though the layers are in this host's store.
+    const { outcome } = await build(order(text, { orgId: newOrgId() }));
+    expect(outcome).toMatchObject({ status: "failed", fault: "registry" });
+    await nothingIsLeft();
+  },
+  BUILD_MS,
+);
+
+test(
+  "a context that wants out of its folder does not get there, and one that is none is refused",
+  async () => {
+    const path = join(folder, "hostile.tar.gz");
+    await run("python3", ["-c", HOSTILE_TAR, path]);
+    const text = `FROM ${base}:1\n${MINE}\nCOPY . /in/\nRUN ls -R /in`;
+    const done = await build(order(text, { orgId: newOrgId(), context: { path, format: "tar.gz" } }));
+    // The same step on the same image was cached for another organisation.
+    expect(succeeded(done).steps).toEqual({ ran: 3, cached: 0 });
+    expect(done.lines).toEqual(expect.arrayContaining(["above", "absolute"]));
+    const none = join(folder, "none");
+    await writeFile(none, "no archive at all");
+    const { outcome } = await build(order(text, { context: { path: none, format: "zip" } }));
+    expect(outcome).toMatchObject({
+      status: "failed",
+      fault: "order",
+      error: expect.stringContaining("zip"),
+    });
+    await nothingIsLeft();
+  },
+  BUILD_MS,
+);
+
+const MINE = "RUN echo mine >/mine";
+const HOSTILE_TAR = `
+import io, sys, tarfile
+with tarfile.open(sys.argv[1], "w:gz") as archive:
+    def add(name, content=b"x", **more):
+        entry = tarfile.TarInfo(name)
+        entry.size = len(content)
+        for key, value in more.items():
+            setattr(entry, key, value)
+        archive.addfile(entry, io.BytesIO(content))
+    add("../../above")
+    add("/absolute")
+    add("out", b"", type=tarfile.SYMTYPE, linkname="/etc")
+    add("out/passwd", b"overwritten")
+    add("disk", b"", type=tarfile.BLKTYPE, devmajor=254, devminor=0)
+`;
+
+describeBuilds("a worker with VMs", async () => ({
+  builds: host.worker.builds,
+  orgId,
+  dockerfiles: {
+    good: `FROM ${base}:1\nRUN echo good >/good`,
+    failing: `FROM ${base}:1\nRUN echo what is wrong >&2; false`,
+    endless: `FROM ${base}:1\nRUN sleep 100000`,
+  },
+  [Symbol.asyncDispose]: nothingIsLeft,
+}));
