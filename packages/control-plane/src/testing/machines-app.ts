@@ -20,6 +20,8 @@ interface MachinesCallOptions {
   readonly key?: string | null;
   readonly headers?: Record<string, string>;
   readonly once?: string;
+  /** Sent as it is, instead of a JSON body. */
+  readonly payload?: string | Buffer;
 }
 
 export async function machinesApp(options: TestAppOptions = {}): Promise<MachinesApp> {
@@ -29,8 +31,8 @@ export async function machinesApp(options: TestAppOptions = {}): Promise<Machine
   const clock = { now: () => 0 };
   const { key } = await createKey(fastvm.store, fastvm.orgId, "nullspace", clock);
   const { key: otherKey } = await createKey(fastvm.store, other.orgId, "nullspace", clock);
-  const call: MachinesApp["call"] = (route, body, { key: given = key, headers = {}, once } = {}) =>
-    ask(fastvm.app, route, body, {
+  const call: MachinesApp["call"] = (route, body, { key: given = key, headers = {}, once, payload } = {}) =>
+    ask(fastvm.app, route, payload ?? (body === undefined ? undefined : JSON.stringify(body)), {
       ...(given === null ? {} : { authorization: `Bearer ${given}` }),
       ...(once === undefined ? {} : { "idempotency-key": once }),
       ...headers,
@@ -52,15 +54,15 @@ export async function machinesApp(options: TestAppOptions = {}): Promise<Machine
 async function ask(
   app: FastifyInstance,
   route: string,
-  body: unknown,
+  payload: string | Buffer | undefined,
   headers: Record<string, string>,
 ): Promise<TestAnswer> {
   const [method = "", url = ""] = route.split(" ", 2);
   const response = await app.inject({
     method,
     url,
-    headers: { ...headers, ...(body === undefined ? {} : { "content-type": "application/json" }) },
-    ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
+    headers: { ...headers, ...(payload === undefined ? {} : { "content-type": "application/json" }) },
+    ...(payload === undefined ? {} : { payload }),
   });
   const contentType = String(response.headers["content-type"]);
   const text = response.payload;

@@ -15,10 +15,13 @@ const NAMES: Partial<Record<ErrorCode, string>> = {
 const NAMES_BY_FIELD: Partial<Record<ErrorCode, ReadonlyMap<string, string>>> = {
   not_found: new Map([
     ["vm", "machine_not_found"],
+    ["pid", "process_not_found"],
     ["snapshot", "snapshot_not_found"],
     ["template", "template_not_found"],
   ]),
   invalid_request: new Map([["fields", "invalid_fields"]]),
+  // A command's own limit, which is no trouble of the guest's.
+  guest_unresponsive: new Map([["timeout_secs", "exec_timeout"]]),
 };
 
 export function machineErrorCode(code: ErrorCode, field: string | undefined): string {
@@ -38,14 +41,15 @@ const COMMON = [
   "out_of_disk",
 ] as const;
 const WITH_BODY = ["malformed_json", "body_too_large"] as const;
-const WITH_KEY = ["conflict"] as const;
+/** A key of another order, a name that is taken. */
+const WITH_CONFLICT = ["conflict"] as const;
 
 export function machineErrorsOf(operation: Operation): readonly ApiErrorCode[] {
   const refers = operation.path.includes("{") || operation.body !== undefined;
   return [
     ...new Set<ApiErrorCode>([
       ...COMMON,
-      ...(operation.method === "GET" ? [] : [...WITH_BODY, ...WITH_KEY]),
+      ...(operation.method === "GET" ? [] : [...WITH_BODY, ...WITH_CONFLICT]),
       ...(refers ? (["not_found"] as const) : []),
       ...operation.errors,
     ]),

@@ -1,6 +1,7 @@
 /** Every operation of the API of machines, as data: requests are checked with these schemas, openapi.json is generated from them. */
 import { Type } from "typebox";
 import type { Operation } from "../operation.ts";
+import { GUEST_OPERATIONS } from "./guest-operations.ts";
 import { CreateMachineBodySchema, EmptyBodySchema, SetTimeoutBodySchema } from "./schemas/create.ts";
 import {
   DestroyedSchema,
@@ -156,6 +157,7 @@ export const MACHINE_OPERATIONS = {
     responses: { 200: DeletedSnapshotSchema },
     errors: ["snapshot_wrong_state"],
   },
+  ...GUEST_OPERATIONS,
 } as const satisfies Record<string, Operation>;
 
 export type MachineOperationId = keyof typeof MACHINE_OPERATIONS;

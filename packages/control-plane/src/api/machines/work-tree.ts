@@ -2,7 +2,7 @@
 import { FastvmError } from "@fastvm/contract";
 import type { VmRecord } from "../../engine/engine.ts";
 import type { MachinesScope } from "./machines-scope.ts";
-import { WORKSPACE } from "./working-dir.ts";
+import { WORKSPACE } from "./machine-path.ts";
 
 /** A guest is asked for one folder; it answers in milliseconds or is in trouble that its commands will tell. */
 const LIMIT_MS = 5000;

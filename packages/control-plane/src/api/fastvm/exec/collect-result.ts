@@ -1,6 +1,6 @@
 /** Reads a command to its end: at most 4 MiB of each stream are kept, all of it is read so that the command can end. */
 import { FastvmError, MAX_BUFFERED_OUTPUT_BYTES, type ExecEvent, type ExecResult } from "@fastvm/contract";
-import { BoundedOutput } from "./bounded-output.ts";
+import { BoundedOutput } from "../../shared/bounded-output.ts";
 
 export async function collectResult(session: AsyncIterable<ExecEvent>): Promise<ExecResult> {
   const stdout = new BoundedOutput(MAX_BUFFERED_OUTPUT_BYTES);

@@ -5,7 +5,7 @@ import {
   type ExecOutput,
   type ExecOutputEvent,
 } from "@fastvm/contract";
-import { BoundedOutput } from "./bounded-output.ts";
+import { BoundedOutput } from "../../shared/bounded-output.ts";
 import { encodeEvent } from "./stream-events.ts";
 
 /** What the client is told, who asked for output from `offset` on: where it is, and how much of it was lost. */

@@ -14,6 +14,7 @@ interface Things {
   readonly paused: string;
   readonly pause: string;
   readonly snapshot: string;
+  readonly pid: string;
 }
 
 /** `hidden`: 404, as for what does not exist. `elsewhere`: so, by a reference in the body. `empty`: a list without anything. */
@@ -24,6 +25,7 @@ interface Case {
   readonly body?: (things: Things) => object;
   /** What stands in the path for the machine; default: the one that runs. */
   readonly named?: readonly (keyof Things)[];
+  readonly query?: string;
 }
 
 const hidden = (rest: Omit<Case, "sight"> = {}): Case => ({ sight: "hidden", ...rest });
@@ -42,6 +44,19 @@ const CASES: Record<MachineOperationId, Case> = {
   listMachineSnapshots: { sight: "empty" },
   getMachineSnapshot: hidden({ named: ["snapshot", "pause"] }),
   deleteMachineSnapshot: hidden({ named: ["snapshot"] }),
+  execInMachine: hidden({ body: () => ({ command: "true" }) }),
+  listProcesses: hidden(),
+  getProcessLogs: hidden(),
+  writeProcessStdin: hidden({ body: () => ({ data: "x" }) }),
+  killProcess: hidden(),
+  listMachineFiles: hidden({ query: "?path=/workspace" }),
+  removeMachineFile: hidden({ query: "?path=/workspace/file" }),
+  getMachineFileInfo: hidden({ query: "?path=/workspace/file" }),
+  readMachineFile: hidden({ query: "?path=/workspace/file" }),
+  writeMachineFile: hidden({ query: "?path=/workspace/written" }),
+  makeMachineDir: hidden({ body: () => ({ path: "/workspace/folder" }) }),
+  renameMachineFile: hidden({ body: () => ({ path: "/workspace/file", new_path: "/workspace/moved" }) }),
+  setMachineFilePermissions: hidden({ body: () => ({ path: "/workspace/file", mode: "0600" }) }),
 };
 
 async function fill(api: MachinesApp): Promise<Things> {
@@ -50,7 +65,17 @@ async function fill(api: MachinesApp): Promise<Things> {
   const { id: paused } = await api.ok("POST /v1/machines", marked);
   const { id: pause } = await api.ok(`POST /v1/machines/${paused}/hibernate`);
   const { id: snapshot } = await api.ok(`POST /v1/machines/${machine}/snapshots`, {}, { once: MARK });
-  return { machine, paused, pause, snapshot };
+  const { command } = api.fastvm.worker;
+  api.fastvm.worker.command = async function* () {
+    yield { kind: "stdout", data: Buffer.from(MARK) };
+    await new Promise(() => undefined);
+  };
+  const started = await api.ok(`POST /v1/machines/${machine}/exec`, { command: "cat", background: true });
+  api.fastvm.worker.command = command;
+  await api.ok(`POST /v1/machines/${machine}/files/mkdir`, { path: "/workspace/folder-of-ours" });
+  const file = `PUT /v1/machines/${machine}/files/content?path=/workspace/file`;
+  await api.ok(file, undefined, { payload: MARK });
+  return { machine, paused, pause, snapshot, pid: String(started.pid) };
 }
 
 /** All that the first organisation sees, and what happened to it. */
@@ -61,8 +86,8 @@ async function everythingOf(api: MachinesApp): Promise<unknown> {
   return { answers, events, worker: [...api.fastvm.worker.calls] };
 }
 
-const routeOf = ({ method, path }: Operation, id: string, base: string) =>
-  `${method} ${base}${path.replaceAll(/\{\w+\}/g, id)}`;
+const routeOf = ({ method, path }: Operation, id: string, base: string, { pid }: Things, query = "") =>
+  `${method} ${base}${path.replace("{pid}", pid).replaceAll(/\{\w+\}/g, id)}${query}`;
 
 test("every operation has its case", () => {
   expect(Object.keys(CASES).toSorted()).toEqual(Object.keys(MACHINE_OPERATIONS).toSorted());
@@ -74,14 +99,14 @@ test("every operation has its case", () => {
 
 describe("what one organisation has", () => {
   test.each(Object.keys(CASES) as MachineOperationId[])("is not there for another: %s", async (id) => {
-    const { sight, body, named = ["machine"] } = CASES[id];
+    const { sight, body, named = ["machine"], query } = CASES[id];
     const operation: Operation = MACHINE_OPERATIONS[id];
     await using api = await machinesApp();
     const things = await fill(api);
     const before = await everythingOf(api);
     for (const name of named) {
       for (const base of ["", "/nullspace"]) {
-        const route = routeOf(operation, things[name], base);
+        const route = routeOf(operation, things[name], base, things, query);
         const answer = await api.call(route, body?.(things), { key: api.otherKey });
         expect(answer.status, answer.text).toBe(sight === "empty" ? 200 : 404);
         expect(answer.text).not.toContain(MARK);
@@ -91,7 +116,10 @@ describe("what one organisation has", () => {
     }
     expect(await everythingOf(api)).toEqual(before);
     // The owner's same call succeeds, so the refusals were for who asked and not for what.
-    const owned = await api.call(routeOf(operation, things[named[0] ?? "machine"], ""), body?.(things));
+    const owned = await api.call(
+      routeOf(operation, things[named[0] ?? "machine"], "", things, query),
+      body?.(things),
+    );
     expect(owned.status, owned.text).toBeLessThan(300);
   });
 

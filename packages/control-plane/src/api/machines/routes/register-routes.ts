@@ -1,5 +1,8 @@
 /** Every route, by name. */
 import type { MachinesScope } from "../machines-scope.ts";
+import { registerExecInMachine } from "./guest/exec.ts";
+import { registerFiles } from "./guest/files.ts";
+import { registerProcesses } from "./guest/processes.ts";
 import { registerCreateMachine } from "./machines/create.ts";
 import { registerDestroyMachine } from "./machines/destroy.ts";
 import { registerForkMachine } from "./machines/fork.ts";
@@ -20,4 +23,7 @@ export function registerRoutes(api: MachinesScope): void {
   registerResumeMachine(api);
   registerForkMachine(api);
   registerSnapshots(api);
+  registerExecInMachine(api);
+  registerProcesses(api);
+  registerFiles(api);
 }

@@ -2,7 +2,7 @@
 import type { Machine } from "@fastvm/contract";
 import type { ActivityClock, VmRecord } from "../../../engine/engine.ts";
 import { machineId, pauseId } from "../ids.ts";
-import { WORKSPACE } from "../working-dir.ts";
+import { WORKSPACE } from "../machine-path.ts";
 import { instantOf } from "./instant.ts";
 import { remainingMs, runningUntil, timeoutActionOf } from "./lease-view.ts";
 import { machineState } from "./machine-state.ts";

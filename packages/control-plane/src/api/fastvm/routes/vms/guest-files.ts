@@ -1,9 +1,9 @@
 /** The routes under /v1/vms/{vmId}/files that look into the VM itself. */
 import { pipeline } from "node:stream/promises";
 import type { FastvmError, FileEvent, FileEventView } from "@fastvm/contract";
-import type { FastifyReply, FastifyRequest } from "fastify";
-import { ClientGoneError, clientGone } from "../../../shared/client-gone.ts";
+import { clientGone } from "../../../shared/client-gone.ts";
 import { ANSWERED } from "../../../shared/operation-route.ts";
+import { bodyOf, leaveUnread } from "../../../shared/unread-body.ts";
 import { streamNdjson } from "../../exec/stream-ndjson.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { fileInfoView } from "../../views/file-info.ts";
@@ -118,20 +118,6 @@ function registerWatch({ routes, engine, config, log }: FastvmScope): void {
 
 function watchFailure({ code, message }: FastvmError): FileEventView {
   return { type: "error", path: "", code, message };
-}
-
-/** A client that breaks off is neither a bug nor news. */
-async function* bodyOf({ raw }: FastifyRequest): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const chunk of raw) yield chunk as Uint8Array;
-  } catch (error) {
-    throw new ClientGoneError("the client went away in the middle of a file", { cause: error });
-  }
-}
-
-/** What is left of a file that is refused is dropped unread. HTTP/2 has its own way of saying so. */
-function leaveUnread({ raw }: FastifyRequest, reply: FastifyReply): void {
-  if (raw.httpVersionMajor === 1 && !raw.complete) void reply.header("connection", "close");
 }
 
 function pathIn(query: Query): string {

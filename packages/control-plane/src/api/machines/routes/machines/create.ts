@@ -15,7 +15,7 @@ import type { MachinesScope } from "../../machines-scope.ts";
 import { once } from "../../once.ts";
 import { BASE_TEMPLATE, machineView } from "../../views/machine-view.ts";
 import { ttlOf } from "../../views/lease-view.ts";
-import { workingDir, WORKSPACE } from "../../working-dir.ts";
+import { machinePath, WORKSPACE } from "../../machine-path.ts";
 import { makeWorkTree } from "../../work-tree.ts";
 
 const DEFAULT_MEMORY_MB = 256;
@@ -79,7 +79,7 @@ async function orderOf(
       diskGib: diskGibOf(body.disk_mb ?? undefined),
       metadata: metadata ?? {},
       envVars,
-      cwd: cwd === undefined ? undefined : workingDir(cwd, "cwd"),
+      cwd: cwd === undefined ? undefined : machinePath(cwd, "cwd"),
       // Said in any case: what a snapshot's machine was allowed is not what this one is.
       autoResume: body.auto_resume ?? false,
       inactivityMs: body.inactivity_timeout_ms ?? 0,

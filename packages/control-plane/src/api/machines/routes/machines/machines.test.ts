@@ -60,9 +60,10 @@ describe("POST /v1/machines", () => {
     expect((await create({ template })).config.memory_mb).toBe(memory);
     const machine = await create({ template, memory_mb: 512 });
     expect(machine).toMatchObject({ template, config: { memory_mb: 512 } });
-    expect(api.fastvm.worker.vms.get(vmIdOf(machine.id))?.spec?.source).toEqual({
+    expect(api.fastvm.worker.vms.get(vmIdOf(machine.id))?.spec?.source).toMatchObject({
       kind: "template",
       image: template,
+      imageOwner: api.fastvm.orgId,
     });
   });
 

@@ -1,4 +1,4 @@
-/** Where commands run, and the part of the work tree that is ours. */
+/** Paths in machines: the work tree, and the part of it that is ours. */
 import { posix } from "node:path";
 import { FastvmError } from "@fastvm/contract";
 
@@ -7,7 +7,7 @@ export const WORKSPACE = "/workspace";
 const RESERVED = `${WORKSPACE}/.nullspace`;
 
 /** Normalised. Throws `invalid_request` for what is relative or reserved. */
-export function workingDir(path: string, field: string): string {
+export function machinePath(path: string, field: string): string {
   if (!path.startsWith("/")) throw invalid(field, "must be absolute");
   if (path.includes("\0")) throw invalid(field, "may not contain NUL");
   const normal = posix.normalize(path).replace(/(?<=.)\/$/, "");

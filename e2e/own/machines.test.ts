@@ -1,0 +1,90 @@
+/** The API of machines on real VMs: a machine and its pauses, and orders whose daemon is killed in their midst. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { StepName } from "@fastvm/contract";
+import { createKey } from "@fastvm/daemon";
+import { TestDaemon } from "../harness/daemon.ts";
+import { eventually } from "../harness/eventually.ts";
+import { Steps } from "../harness/steps.ts";
+
+/** On a machine that may be busy with others. */
+const START_TIMEOUT_MS = 400_000;
+
+/** Of which there is a template already: one of a size of its own takes a boot. */
+const SIZE = { memory_mb: 2048 };
+
+interface Machine {
+  readonly id: string;
+  readonly status: string;
+  readonly snapshot_id: string | null;
+}
+
+let steps: Steps;
+let daemon: TestDaemon;
+let key: string;
+
+beforeAll(async () => {
+  steps = await Steps.make();
+  daemon = await TestDaemon.start({ settings: { stepsFolder: steps.folder } });
+  ({ key } = await createKey(daemon.config.dataDir, { api: "nullspace" }));
+}, START_TIMEOUT_MS);
+
+afterAll(async () => {
+  await daemon?.[Symbol.asyncDispose]();
+  await steps?.remove();
+});
+
+async function ask<T = Machine>(route: string, body?: object, once?: string): Promise<T> {
+  const [method = "", path = ""] = route.split(" ");
+  const answer = await fetch(`${daemon.url}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${key}`, ...(once === undefined ? {} : { "idempotency-key": once }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const parsed: unknown = await answer.json();
+  if (!answer.ok) throw new Error(`${route}: ${answer.status} ${JSON.stringify(parsed)}`);
+  return parsed as T;
+}
+
+const run = (id: string, command: string) =>
+  ask<{ stdout: string; exit_code: number }>(`POST /v1/machines/${id}/exec`, { command, shell: true });
+
+test(
+  "a machine runs, and goes on after a pause under another id",
+  { timeout: START_TIMEOUT_MS },
+  async () => {
+    const { id } = await ask("POST /v1/machines", {
+      ...SIZE,
+      timeout_action: "hibernate",
+      envs: { MARK: "m-1" },
+    });
+    await eventually(
+      async () => expect((await ask(`GET /v1/machines/${id}`)).status).toBe("running"),
+      START_TIMEOUT_MS,
+    );
+    expect(await run(id, "pwd; echo $MARK; echo kept > file")).toMatchObject({ stdout: "/workspace\nm-1\n" });
+    const pause = await ask(`POST /v1/machines/${id}/hibernate`);
+    expect(await ask(`GET /v1/machines/${id}`)).toMatchObject({ status: "paused", snapshot_id: pause.id });
+    const resumed = await ask(`POST /v1/machines/${pause.id}/resume`);
+    expect(resumed.id).not.toBe(id);
+    expect((await run(resumed.id, "cat file")).stdout).toBe("kept\n");
+    const child = await ask(`POST /v1/machines/${id}/fork`, {}, "fork");
+    expect((await run(child.id, "cat file")).stdout).toBe("kept\n");
+    for (const machine of [id, child.id]) await ask(`DELETE /v1/machines/${machine}`);
+  },
+);
+
+test.each<StepName>(["control.launch.recorded", "control.launch.answered"])(
+  "an order whose daemon is killed at %s makes one machine",
+  { timeout: START_TIMEOUT_MS },
+  async (step) => {
+    await steps.order({ step, effect: "kill" });
+    await expect(ask("POST /v1/machines", SIZE, step)).rejects.toThrow();
+    await daemon.ended();
+    await daemon.restart();
+    const made = await ask("POST /v1/machines", SIZE, step);
+    expect(await ask("POST /v1/machines", SIZE, step)).toEqual(made);
+    expect((await ask<Machine[]>("GET /v1/machines")).map(({ id }) => id)).toEqual([made.id]);
+    await ask(`DELETE /v1/machines/${made.id}`);
+    expect(await ask("GET /v1/machines")).toEqual([]);
+  },
+);

@@ -1,0 +1,160 @@
+/** Operations in a running machine: commands, processes, files. */
+import { Type } from "typebox";
+import type { Operation } from "../operation.ts";
+import {
+  KilledSchema,
+  MachineExecBodySchema,
+  MachineExecResultSchema,
+  ProcessListSchema,
+  ProcessLogsSchema,
+  StdinBodySchema,
+  StdinResultSchema,
+} from "./schemas/exec.ts";
+import {
+  ListFilesQuerySchema,
+  MachineFileListSchema,
+  MachineFileSchema,
+  MakeDirBodySchema,
+  PathQuerySchema,
+  PermissionsBodySchema,
+  RemovedSchema,
+  RemoveFileQuerySchema,
+  RenameBodySchema,
+  WriteFileQuerySchema,
+} from "./schemas/files.ts";
+
+const MACHINE = "/v1/machines/{machineId}";
+const PROCESS = `${MACHINE}/processes/{pid}`;
+const FILES = `${MACHINE}/files`;
+
+const RUNNING = ["guest_unresponsive", "vm_died", "vm_wrong_state"] as const;
+const FILE = [
+  ...RUNNING,
+  "file_not_found",
+  "file_exists",
+  "folder_not_empty",
+  "not_a_directory",
+  "is_a_directory",
+  "permission_denied",
+  "file_failed",
+] as const;
+
+export const GUEST_OPERATIONS = {
+  execInMachine: {
+    method: "POST",
+    path: `${MACHINE}/exec`,
+    tag: "Commands",
+    summary: "Run a command",
+    body: MachineExecBodySchema,
+    responses: { 200: MachineExecResultSchema },
+    errors: [...RUNNING, "out_of_capacity"],
+  },
+  listProcesses: {
+    method: "GET",
+    path: `${MACHINE}/processes`,
+    tag: "Commands",
+    summary: "List processes in the background, oldest first",
+    responses: { 200: ProcessListSchema },
+    errors: RUNNING,
+  },
+  getProcessLogs: {
+    method: "GET",
+    path: `${PROCESS}/logs`,
+    tag: "Commands",
+    summary: "Read what a process has written",
+    responses: { 200: ProcessLogsSchema },
+    errors: RUNNING,
+  },
+  writeProcessStdin: {
+    method: "POST",
+    path: `${PROCESS}/stdin`,
+    tag: "Commands",
+    summary: "Write to a process",
+    body: StdinBodySchema,
+    responses: { 200: StdinResultSchema },
+    errors: RUNNING,
+  },
+  killProcess: {
+    method: "POST",
+    path: `${PROCESS}/kill`,
+    tag: "Commands",
+    summary: "Kill a process with all that it has started",
+    body: Type.Object({}, { additionalProperties: false, title: "EmptyBody" }),
+    responses: { 200: KilledSchema },
+    errors: RUNNING,
+  },
+  listMachineFiles: {
+    method: "GET",
+    path: FILES,
+    tag: "Files",
+    summary: "List what is in a folder",
+    query: ListFilesQuerySchema,
+    responses: { 200: MachineFileListSchema },
+    errors: FILE,
+  },
+  removeMachineFile: {
+    method: "DELETE",
+    path: FILES,
+    tag: "Files",
+    summary: "Remove a file or a folder",
+    query: RemoveFileQuerySchema,
+    responses: { 200: RemovedSchema },
+    errors: FILE,
+  },
+  getMachineFileInfo: {
+    method: "GET",
+    path: `${FILES}/info`,
+    tag: "Files",
+    summary: "Read what a path is",
+    query: PathQuerySchema,
+    responses: { 200: MachineFileSchema },
+    errors: FILE,
+  },
+  readMachineFile: {
+    method: "GET",
+    path: `${FILES}/content`,
+    tag: "Files",
+    summary: "Read a file",
+    query: PathQuerySchema,
+    bytes: "response",
+    responses: { 200: undefined },
+    errors: FILE,
+  },
+  writeMachineFile: {
+    method: "PUT",
+    path: `${FILES}/content`,
+    tag: "Files",
+    summary: "Write a file: whole or not at all, with the folders above it",
+    query: WriteFileQuerySchema,
+    bytes: "request",
+    responses: { 200: MachineFileSchema },
+    errors: FILE,
+  },
+  makeMachineDir: {
+    method: "POST",
+    path: `${FILES}/mkdir`,
+    tag: "Files",
+    summary: "Make a folder, with those above it",
+    body: MakeDirBodySchema,
+    responses: { 200: MachineFileSchema },
+    errors: FILE,
+  },
+  renameMachineFile: {
+    method: "POST",
+    path: `${FILES}/rename`,
+    tag: "Files",
+    summary: "Give a file another path",
+    body: RenameBodySchema,
+    responses: { 200: MachineFileSchema },
+    errors: FILE,
+  },
+  setMachineFilePermissions: {
+    method: "POST",
+    path: `${FILES}/permissions`,
+    tag: "Files",
+    summary: "Set a file's permissions",
+    body: PermissionsBodySchema,
+    responses: { 200: MachineFileSchema },
+    errors: FILE,
+  },
+} as const satisfies Record<string, Operation>;
