@@ -121,6 +121,36 @@ test("the firewall, services and SSH keys are set, read and taken away", async (
   await client.me.sshKeys.delete(mine.fingerprint);
 });
 
+test("volumes are made, filled and taken away", async () => {
+  const { volumes } = client;
+  const volume = await volumes.create({ name: "smoke", sizeGiB: 1 });
+  expect((await volumes.list()).map(({ name }) => name)).toEqual(["smoke"]);
+  expect((await volumes.update(volume, { sizeGiB: 2 })).sizeGiB).toBe(2);
+  expect((await volumes.get("smoke")).usedGiB).toBeLessThan(1);
+  const { files } = volumes;
+  const unlessRefused = (call: Promise<unknown>) => call.catch(expectNotSupported);
+  await files.makeDir(volume, "/in");
+  await files.write(volume, "/in/new", "in place");
+  await files.copy(volume, "/in/new", "/in/copy");
+  await files.rename(volume, "/in/copy", "/in/old");
+  await files.stat(volume, "/in/old");
+  await files.read(volume, "/in/old");
+  await files.list(volume, "/in");
+  await files.remove(volume, "/in", { recursive: true });
+  await unlessRefused(client.vms.volumes.attach(vm, { volumeId: "smoke", mountPath: "/mnt/smoke" }));
+  await client.vms.volumes.list(vm);
+  await volumes.attachments(volume);
+  await client.vms.volumes.detach(vm, volume).catch(() => undefined);
+  const { bucketMounts } = client.vms;
+  const credentials = { type: "aws-credentials", value: {} };
+  await unlessRefused(bucketMounts.attach(vm, { bucketUri: "s3://b", credentials, mountPath: "/mnt/b" }));
+  expect(await bucketMounts.list(vm)).toEqual([]);
+  await expect(bucketMounts.retrieve(vm, "none")).rejects.toMatchObject({ status: 404 });
+  await expect(bucketMounts.update(vm, "none", { credentials })).rejects.toMatchObject({ status: 404 });
+  await bucketMounts.delete(vm, "none");
+  await volumes.delete(volume);
+});
+
 test("memory lives through a snapshot, a fork, a pause and the daemon's death", async () => {
   const memory = await startKeeper(client, vm);
   const snapshot = await client.snapshots.create({ vmId: vm.id, name: "point" });
@@ -155,6 +185,10 @@ test("a VM has its disk and its memory as it was promised, and goes", async () =
 test("no operation was left out", () => {
   expect([...called].toSorted()).toEqual(Object.keys(OPERATIONS).toSorted());
 });
+
+function expectNotSupported(error: unknown): void {
+  expect(error).toMatchObject({ code: "not_supported" });
+}
 
 /** In SSH's own form: each part with its length in front. */
 function ed25519Key(): string {

@@ -5,6 +5,8 @@ import type { BackgroundExecEvent, FastvmClient } from "fastvm";
 
 export interface Call {
   readonly name: string;
+  /** Against a daemon it is not played yet. */
+  readonly only?: "wire";
   readonly arguments: Readonly<Record<string, unknown>>;
   readonly request: {
     readonly method: string;
@@ -67,9 +69,21 @@ const POSITIONAL: Readonly<Record<string, readonly string[]>> = {
       ["vm", "execId"],
     ]),
   ),
+  ...Object.fromEntries(
+    ["read", "stat", "list", "makeDir", "remove"].map((name) => [
+      `volumes.files.${name}`,
+      ["volume", "path"],
+    ]),
+  ),
+  "volumes.files.write": ["volume", "path", "content"],
+  "volumes.files.copy": ["volume", "path", "newPath"],
+  "volumes.files.rename": ["volume", "path", "newPath"],
+  "vms.bucketMounts.retrieve": ["vm", "bucketMountId"],
+  "vms.bucketMounts.update": ["vm", "bucketMountId"],
+  "vms.bucketMounts.delete": ["vm", "bucketMountId"],
   "snapshots.create": [],
 };
-const SUBJECTS = ["vm", "snapshot", "build"];
+const SUBJECTS = ["vm", "snapshot", "build", "volume"];
 
 /** The result as the table has it: a stream is the list of its events. */
 export async function play(client: FastvmClient, call: Call, names: Names): Promise<unknown> {

@@ -125,6 +125,7 @@ test("the operations pass every step that is listed", async () => {
   const [child] = (await client.vms.fork(vm, { count: 1 })).children;
   await client.vms.launch({ snapshotId: snapshot.id });
   await changeRecords(vm);
+  await changeVolumes();
   await client.vms.pause(vm);
   await client.snapshots.create({ vmId: vm.id });
   await client.vms.resume(vm);
@@ -143,6 +144,16 @@ async function lengthenDisk(): Promise<{ readonly id: string }> {
   for (let layer = 0; layer < LAYERS; layer++) last = await client.snapshots.create({ vmId: vm.id });
   if (last === undefined) throw new Error("no layer was made");
   return last;
+}
+
+async function changeVolumes(): Promise<void> {
+  const volume = await client.volumes.create({ name: "steps", sizeGiB: 1 });
+  await client.volumes.update(volume, { sizeGiB: 2 });
+  await client.vms.pause(vm);
+  await client.vms.volumes.attach(vm, { volumeId: volume.id, mountPath: "/mnt/steps" });
+  await client.vms.volumes.detach(vm, volume);
+  await client.vms.resume(vm);
+  await client.volumes.delete(volume);
 }
 
 async function changeRecords({ id }: Vm): Promise<void> {

@@ -21,8 +21,9 @@ METHODS = {"vms.firewall.get": "vms.firewall.retrieve"}
 ARGUMENTS = {
     "snapshots.create": {"vm": "vm_id"},
     "waitForVmReady": {"vm": "vm_id"},
+    "vms.volumes.detach": {"volume": "volume_id"},
 }
-DEFAULT_ARGUMENTS = {"vm": "id", "snapshot": "id", "build": "id"}
+DEFAULT_ARGUMENTS = {"vm": "id", "snapshot": "id", "build": "id", "volume": "id"}
 EVENTS = {"o": "stdout", "e": "stderr", "x": "exit"}
 
 

@@ -31,6 +31,7 @@ import { runCommand } from "./commands/vm/run.ts";
 import { sshCommand } from "./commands/vm/ssh.ts";
 import { sshKeyCommand } from "./commands/ssh-key.ts";
 import { vmCommand } from "./commands/vm/vm.ts";
+import { volumeCommand } from "./commands/volume/volume.ts";
 import { interruptedExitCode } from "./interrupt.ts";
 import { describeFailure, tellFailure } from "./output/failure.ts";
 
@@ -66,6 +67,7 @@ export function buildProgram(): Command {
     vmRemoveCommand(),
     vmCommand(),
     snapshotCommand(),
+    volumeCommand(),
     firewallCommand(),
     serviceCommand(),
     sshKeyCommand(),

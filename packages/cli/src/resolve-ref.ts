@@ -17,7 +17,7 @@ interface Named {
  * UserError when nothing or more than one thing fits.
  */
 export async function resolveRef(
-  kind: "VM" | "snapshot",
+  kind: "VM" | "snapshot" | "volume",
   ref: string,
   list: () => Promise<readonly Named[]>,
 ): Promise<string> {
@@ -28,7 +28,7 @@ export async function resolveRef(
     byName.length > 0 ? byName : all.filter(({ id }) => ref !== "" && id.startsWith(ref.toLowerCase()));
   const [only, ...others] = found;
   if (only === undefined) {
-    const command = kind === "VM" ? "fastvm vm ls" : "fastvm snapshot ls";
+    const command = kind === "VM" ? "fastvm vm ls" : `fastvm ${kind} ls`;
     throw new UserError(`There is no ${kind} ${JSON.stringify(ref)}`, `See what there is with: ${command}`);
   }
   if (others.length > 0) {

@@ -2,8 +2,8 @@
 export { API_KEY_PREFIX, API_NAMES, containsCredential, CREDENTIAL_PREFIX } from "./credentials.ts";
 export type { ApiName } from "./credentials.ts";
 export type { BuildStatus } from "./model/build.ts";
-export { newOrgId, newSnapshotId, newVmId } from "./model/ids.ts";
-export type { OrgId, SnapshotId, VmId } from "./model/ids.ts";
+export { newOrgId, newSnapshotId, newVmId, newVolumeId } from "./model/ids.ts";
+export type { OrgId, SnapshotId, VmId, VolumeId } from "./model/ids.ts";
 export { errorBody } from "./api/fastvm/error-body.ts";
 export { ERROR_CATALOGUE, FastvmError } from "./errors/errors.ts";
 export type { ErrorCode, ProxyErrorCode } from "./errors/errors.ts";
@@ -74,6 +74,9 @@ export type { Ttl, TtlAction } from "./model/ttl.ts";
 export { VM_STATUSES } from "./model/vm-status.ts";
 export type { VmStatus } from "./model/vm-status.ts";
 export type { Vm } from "./api/fastvm/schemas/vm.ts";
+export * from "./model/volume.ts";
+export type { VmVolume, Volume } from "./api/fastvm/schemas/volume.ts";
+export type { AttachmentWarnings } from "./api/fastvm/schemas/attachment-warnings.ts";
 export { REQUEST_ID_HEADER, requestIdOf } from "./request-id.ts";
 export {
   parseServiceLabel,
@@ -94,6 +97,7 @@ export type * from "./port/image-holding.ts";
 export type * from "./port/snapshot-holding.ts";
 export type * from "./port/vm-life.ts";
 export type * from "./port/vm-transitions.ts";
+export type * from "./port/volume-holding.ts";
 export type { WorkerPort } from "./port/worker-port.ts";
 export type { CredentialCheck, ServiceDirectory, ServiceLookup } from "./port/service-directory.ts";
 export { STEPS } from "./steps/step-names.ts";

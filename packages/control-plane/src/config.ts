@@ -61,7 +61,14 @@ export interface ControlPlaneConfig {
 
 export const DEFAULT_CONFIG: ControlPlaneConfig = {
   // Generous: on one's own machine the host's capacity is the limit, not the quota.
-  defaultLimits: { vcpu: 4096, memoryMiB: 8 * 1024 * 1024, diskGiB: 65_536, snapshotCount: 10_000 },
+  defaultLimits: {
+    vcpu: 4096,
+    memoryMiB: 8 * 1024 * 1024,
+    diskGiB: 65_536,
+    snapshotCount: 10_000,
+    volumeCount: 1000,
+    volumeGiB: 65_536,
+  },
   launchAnswerMs: 25_000,
   // Names under it lead to this machine without any DNS, in browsers and with most resolvers.
   domain: "localhost",

@@ -27,7 +27,12 @@ import type {
   SetRegistryLoginParams,
   StartExecParams,
   TerminalSize,
+  AttachBucketMountParams,
+  AttachVolumeParams,
+  BucketCredentials,
+  CreateVolumeParams,
   UpdateVmParams,
+  UpdateVolumeParams,
   WriteStdinParams,
 } from "./index.ts";
 import { SDK_VERSION } from "./version.ts";
@@ -35,6 +40,7 @@ import packageJson from "../package.json" with { type: "json" };
 
 type Vms = FastvmClient["vms"];
 type Snapshots = FastvmClient["snapshots"];
+type Volumes = FastvmClient["volumes"];
 type MySshKeys = FastvmClient["me"]["sshKeys"];
 
 /** The call that makes each operation. An operation that is added to the API belongs here, or among those for operators. */
@@ -111,6 +117,28 @@ interface Calls {
   getRegistry: FastvmClient["registries"]["retrieve"];
   setRegistry: FastvmClient["registries"]["set"];
   deleteRegistry: FastvmClient["registries"]["delete"];
+  listVolumes: Volumes["list"];
+  createVolume: Volumes["create"];
+  getVolume: Volumes["retrieve"];
+  updateVolume: Volumes["update"];
+  deleteVolume: Volumes["delete"];
+  listVolumeAttachments: Volumes["attachments"];
+  listVolumeFiles: Volumes["files"]["list"];
+  statVolumeFile: Volumes["files"]["stat"];
+  readVolumeFile: Volumes["files"]["read"];
+  writeVolumeFile: Volumes["files"]["write"];
+  makeVolumeDir: Volumes["files"]["makeDir"];
+  removeVolumeFile: Volumes["files"]["remove"];
+  renameVolumeFile: Volumes["files"]["rename"];
+  copyVolumeFile: Volumes["files"]["copy"];
+  listVmVolumes: Vms["volumes"]["list"];
+  attachVolume: Vms["volumes"]["attach"];
+  detachVolume: Vms["volumes"]["detach"];
+  listBucketMounts: Vms["bucketMounts"]["list"];
+  getBucketMount: Vms["bucketMounts"]["retrieve"];
+  attachBucketMount: Vms["bucketMounts"]["attach"];
+  rotateBucketMount: Vms["bucketMounts"]["update"];
+  detachBucketMount: Vms["bucketMounts"]["delete"];
   getDiskUsage: FastvmClient["diskUsage"]["retrieve"];
 }
 type ForOperators = "livez" | "readyz" | "openapi";
@@ -145,6 +173,15 @@ interface Bodies {
   presignImportContext: NonNullable<Parameters<Calls["presignImportContext"]>[0]>;
   setRegistry: SetRegistryLoginParams;
   pullImage: PullImageParams;
+  createVolume: CreateVolumeParams;
+  updateVolume: UpdateVolumeParams;
+  attachVolume: AttachVolumeParams;
+  attachBucketMount: AttachBucketMountParams;
+  rotateBucketMount: { credentials: BucketCredentials };
+  makeVolumeDir: { path: string } & Pick<MakeDirOptions, "mode">;
+  removeVolumeFile: { path: string } & Pick<RecursiveOptions, "recursive">;
+  renameVolumeFile: { path: string; newPath: string };
+  copyVolumeFile: { path: string; newPath: string };
 }
 /** In the table a firewall's body is open, since its dialect shows only when it is there. */
 type WireBody<Id extends OperationId> =
@@ -177,10 +214,10 @@ type UnofferedFields = { [Id in keyof Bodies]: MissingIn<Id, WireBody<Id>, Bodie
 type Thrown = `${"execInVm" | "fetchFile"}.${"error" | "code"}`;
 
 /** Of bytes and lines the table has no one answer; a list's pages are put together. */
-type Streamed = "readFile" | "watchFiles";
+type Streamed = "readFile" | "watchFiles" | "readVolumeFile";
 /** What tells of a pull that is under way, which the SDK waits for. */
 type Waited = `pullImage.${keyof AnswerOf<"pullImage">}`;
-type Paged = `listFiles.${keyof AnswerOf<"listFiles">}`;
+type Paged = `${"listFiles" | "listVolumeFiles"}.${keyof AnswerOf<"listFiles">}`;
 
 describe("the SDK's types", () => {
   it("have a call for every operation, and parameters for every body", () => {
@@ -190,7 +227,9 @@ describe("the SDK's types", () => {
 
   it("accept every answer of the contract and know each of its fields", () => {
     // A child's failure has what all errors have, and one union is never found to extend the other.
-    expectTypeOf<Exclude<Unaccepted, "forkVm" | "listFiles" | "pullImage" | Streamed>>().toBeNever();
+    expectTypeOf<
+      Exclude<Unaccepted, "forkVm" | "listFiles" | "listVolumeFiles" | "pullImage" | Streamed>
+    >().toBeNever();
     expectTypeOf<AnswerOf<"listFiles">["entries"][number]>().toExtend<FileInfo>();
     expectTypeOf<ErrorBody>().toExtend<ForkFailure>();
     expectTypeOf<Omit<AnswerOf<"forkVm">, "children">>().toExtend<Omit<ForkResult, "children">>();

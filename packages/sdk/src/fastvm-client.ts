@@ -15,6 +15,7 @@ import { Images } from "./images.ts";
 import type { TransferCalls, TransferOptions } from "./files/transfer.ts";
 import { UserSshKeys } from "./ssh-keys/ssh-keys.ts";
 import { Snapshots } from "./snapshots/snapshots.ts";
+import { Volumes } from "./volumes/volumes.ts";
 import type { Vm, VmRef } from "./vms/vm.ts";
 import { Vms } from "./vms/vms.ts";
 import type { WaitOptions } from "./vms/wait-until-running.ts";
@@ -45,6 +46,7 @@ export interface BuildParams extends Omit<
 export class FastvmClient {
   readonly vms: Vms;
   readonly snapshots: Snapshots;
+  readonly volumes: Volumes;
   readonly builds: Builds;
   readonly buildContexts: BuildContexts;
   readonly images: Images;
@@ -66,6 +68,7 @@ export class FastvmClient {
     this.#http = new HttpClient(config);
     this.vms = new Vms(this.#http);
     this.snapshots = new Snapshots(this.#http, this.vms);
+    this.volumes = new Volumes(this.#http);
     this.builds = new Builds(this.#http);
     this.buildContexts = new BuildContexts(this.#http);
     this.images = new Images(this.#http);

@@ -75,7 +75,7 @@ export type {
   RecursiveOptions,
   StatFileOptions,
   WriteFileOptions,
-} from "./files/guest-files.ts";
+} from "./files/file-trees.ts";
 export { FileTransferError } from "./files/file-transfer-error.ts";
 export type { FetchFileParams, FilePresign, Files } from "./files/files.ts";
 export type { TransferOptions, TransferProgress } from "./files/transfer.ts";
@@ -86,6 +86,23 @@ export type {
   Hits,
   VmFirewall,
 } from "./firewall/vm-firewall.ts";
+export type { AttachBucketMountParams, BucketCredentials, BucketMount } from "./volumes/bucket-mount.ts";
+export type {
+  AttachmentWarnings,
+  AttachVolumeParams,
+  CapturedVolume,
+  CreateVolumeParams,
+  Detachment,
+  UpdateVolumeParams,
+  VmVolume,
+  Volume,
+  VolumeAttachment,
+  VolumeRef,
+  VolumeStatus,
+} from "./volumes/volume.ts";
+export type { VolumeFiles } from "./volumes/volume-files.ts";
+export type { DetachVolumeOptions } from "./volumes/vm-volumes.ts";
+export type { Volumes } from "./volumes/volumes.ts";
 export type { RegisterServiceParams, Service, Services } from "./services/services.ts";
 export type { AddSshKeyParams, SshKey, SshKeyList, UserSshKeys, VmSshKeys } from "./ssh-keys/ssh-keys.ts";
 export type { Vms, ConsoleToken, LaunchWaitOptions } from "./vms/vms.ts";

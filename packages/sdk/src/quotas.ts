@@ -7,6 +7,8 @@ export interface QuotaValues {
   readonly memoryMiB: number;
   readonly diskGiB: number;
   readonly snapshotCount: number;
+  readonly volumeCount?: number;
+  readonly volumeGiB?: number;
 }
 
 export interface QuotaUsage {

@@ -35,6 +35,7 @@ import { openStandbyPool } from "./vm/restore/standby.ts";
 import type { StandbyPoolOptions } from "./vm/restore/standby.ts";
 import { poolFolder, qemuStore, standbyFolder, templatingFolder } from "./vm/state/worker-context.ts";
 import { Admission } from "./vm/state/admission.ts";
+import { HostVolumes } from "./volumes/host-volumes.ts";
 import type { WorkerContext } from "./vm/state/worker-context.ts";
 
 const GIB = 1024 ** 3;
@@ -114,6 +115,7 @@ export async function openContext(
     copier,
     templates,
     trust,
+    volumes: new HostVolumes(config, uids),
     ...pools,
     vms,
     admission: new Admission(config, vms),

@@ -42,6 +42,7 @@ import type {
 import { WorkerBuilds } from "./builds/image-builds.ts";
 import { buildRunner } from "./builds/run-build.ts";
 import { ensureImage } from "./image-build/ensure-image.ts";
+import { WorkerVolumes } from "./worker-volumes.ts";
 import { workerMetrics } from "./worker-metrics.ts";
 import type { WorkerMetrics } from "./worker-metrics.ts";
 import { unlessAborted } from "./concurrency/unless-aborted.ts";
@@ -109,6 +110,7 @@ export class Worker implements WorkerPort {
   readonly verdict: Verdict;
   readonly execs = new GuestExecs((vmId) => this.#require(vmId));
   readonly builds: WorkerBuilds;
+  readonly volumes: WorkerVolumes;
   readonly #context: WorkerContext;
   readonly #listeners = new Set<(event: WorkerEvent) => void>();
   readonly #starts = new Starts();
@@ -144,6 +146,7 @@ export class Worker implements WorkerPort {
   ) {
     this.#ending = ending;
     this.#context = context;
+    this.volumes = new WorkerVolumes(context.volumes, { require: (vmId) => this.#require(vmId) });
     this.builds = new WorkerBuilds({ run: buildRunner(context), maxUnderWay: MAX_BUILDS, onError });
     this.verdict = verdict;
     this.#onError = onError;
@@ -203,7 +206,7 @@ export class Worker implements WorkerPort {
       ...(vm.record.phase === "running" && vm.record.deadline ? { deadline: vm.record.deadline } : {}),
     }));
     const snapshots = await readdir(join(this.#context.config.dataDir, "snapshots"));
-    return { vms, snapshots: snapshots as SnapshotId[] };
+    return { vms, snapshots: snapshots as SnapshotId[], volumes: await this.#context.volumes.store.list() };
   }
 
   async launch(spec: VmSpec): Promise<LaunchResult> {
@@ -211,7 +214,7 @@ export class Worker implements WorkerPort {
     const result = await this.#starts.run([vmId], (signalOf) => launch(this.#context, spec, signalOf(vmId)));
     this.#armDeadline(spec.vmId);
     this.#compactSoon(spec.vmId);
-    return result;
+    return { ...result, mounts: this.volumes.outcomes(spec.volumes) };
   }
 
   async pause(vmId: VmId): Promise<CaptureResult> {
@@ -224,7 +227,7 @@ export class Worker implements WorkerPort {
     );
     this.#armDeadline(vmId);
     this.#compactSoon(vmId);
-    return result;
+    return { ...result, mounts: this.volumes.outcomes(options.volumes) };
   }
 
   async deleteVm(vmId: VmId): Promise<void> {
@@ -377,6 +380,7 @@ export class Worker implements WorkerPort {
     }
     this.#context.copier.helper.close();
     await this.#context.network?.close({ keep: hasRunningVms });
+    await this.#context.volumes.close();
     await this.#context.cgroups.close();
     await this.#context.cache.close();
   }

@@ -39,6 +39,7 @@ class VmLab implements WorkerLab {
     return this.#host.worker;
   }
 
+  readonly mountsVolumes = false;
   spec = templateSpec;
 
   async echoPort(vmId: VmId): Promise<number> {

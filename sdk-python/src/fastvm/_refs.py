@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Sequence, Union
+from typing import TYPE_CHECKING, Any, Mapping, Sequence, Union
 
 from ._generated import models, params
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # In quotes, since Python 3.9 would look for what only the type checker knows.
 VMRef = Union[str, models.VM, "FlatVM"]
 SnapshotRef = Union[str, models.Snapshot, "FlatSnapshot"]
+VolumeRef = Union[str, models.Volume]
+FilesOwner = Union[VMRef, VolumeRef]
 FirewallInput = Union[
     models.FirewallPolicy,
     models.EgressModeFirewall,
@@ -27,4 +29,6 @@ IngressInput = Union[models.IngressPolicy, params.IngressPolicyParam]
 LegacyRules = Sequence[Union[models.LegacyFirewallRule, params.LegacyFirewallRuleParam]]
 EgressInput = Union[models.EgressPolicy, models.EgressMode, params.EgressPolicyParam, params.EgressModeParam]
 DNSInput = Union[models.DNSPolicy, params.DNSPolicyParam]
+# With `volumeId`, `mountPath` and, if it is not to write, `readOnly`.
+VolumeInput = Union[models.VolumeMount, Mapping[str, Any]]
 TTLInput = Union[models.TTL, params.TTLParam]

@@ -21,6 +21,12 @@ export function quotaCommand(): Command {
         ["Memory", gib(usage.memoryMiB), gib(limits.memoryMiB)],
         ["Disk", `${usage.diskGiB} GiB`, `${limits.diskGiB} GiB`],
         ["Snapshots", String(usage.snapshotCount), String(limits.snapshotCount)],
+        ...(usage.volumeCount === undefined
+          ? []
+          : [
+              ["Volumes", String(usage.volumeCount), String(limits.volumeCount)],
+              ["Volumes' size", `${usage.volumeGiB} GiB`, `${limits.volumeGiB} GiB`],
+            ]),
         ...(host === undefined ? [] : [["Host's memory", gib(host.promisedMemoryMiB), gib(host.memoryMiB)]]),
       ];
       printLine(renderTable(["RESOURCE", "USED", "LIMIT"], rows));

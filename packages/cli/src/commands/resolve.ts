@@ -1,4 +1,4 @@
-/** Resolves what people call VMs and snapshots, by the server's lists. */
+/** Resolves what people call VMs, snapshots and volumes, by the server's lists. */
 import { resolveRef } from "../resolve-ref.ts";
 import type { Session } from "../session.ts";
 
@@ -8,4 +8,8 @@ export function vmIdFor({ client, signal }: Session, ref: string): Promise<strin
 
 export function snapshotIdFor({ client, signal }: Session, ref: string): Promise<string> {
   return resolveRef("snapshot", ref, () => client.snapshots.list({}, { signal }));
+}
+
+export function volumeIdFor({ client, signal }: Session, ref: string): Promise<string> {
+  return resolveRef("volume", ref, () => client.volumes.list({ signal }));
 }

@@ -12,6 +12,7 @@ type Call = { readonly timeoutMs: number; readonly maxRetries: number };
 const LISTS: Readonly<Record<string, (client: FastvmClient, call: Call) => Promise<readonly string[]>>> = {
   vm: async (client, call) => (await client.vms.list({}, call)).map(({ name }) => name),
   snapshot: async (client, call) => (await client.snapshots.list({}, call)).map(({ name }) => name),
+  volume: async (client, call) => (await client.volumes.list(call)).map(({ name }) => name),
   fingerprint: async (client, call) =>
     (await client.me.sshKeys.list(call)).keys.map(({ fingerprint }) => fingerprint),
 };

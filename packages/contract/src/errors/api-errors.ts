@@ -3,6 +3,7 @@
  * or not as the entry says) and a bug, which has no entry of its own but `internal`.
  */
 import type { ErrorEntry } from "./error-entry.ts";
+import { VOLUME_ERRORS } from "./volume-errors.ts";
 
 export const API_ERRORS = {
   // The caller's fault.
@@ -169,6 +170,7 @@ export const API_ERRORS = {
     when: "A registry, or a server that it leads to, has a private, link-local or otherwise guarded address",
     retryable: false,
   },
+  ...VOLUME_ERRORS,
   // A dependency's failure.
   registry_unreachable: {
     status: 502,

@@ -6,6 +6,7 @@ type Branded<Name extends string> = string & { readonly [brand]: Name };
 export type VmId = Branded<"VmId">;
 export type SnapshotId = Branded<"SnapshotId">;
 export type OrgId = Branded<"OrgId">;
+export type VolumeId = Branded<"VolumeId">;
 
 export function newVmId(): VmId {
   return crypto.randomUUID() as VmId;
@@ -17,4 +18,8 @@ export function newSnapshotId(): SnapshotId {
 
 export function newOrgId(): OrgId {
   return crypto.randomUUID() as OrgId;
+}
+
+export function newVolumeId(): VolumeId {
+  return crypto.randomUUID() as VolumeId;
 }

@@ -2,7 +2,7 @@
  * What a worker and its VMs are and do now. None of these takes a signal: each is
  * answered from what the worker knows, or within the bound that it names.
  */
-import type { SnapshotId, VmId } from "../model/ids.ts";
+import type { SnapshotId, VmId, VolumeId } from "../model/ids.ts";
 import type { NetworkReport } from "../model/network-policy.ts";
 import type { TtlAction } from "../model/ttl.ts";
 import type { VmDeadline } from "./vm-life.ts";
@@ -11,7 +11,7 @@ export interface HostState {
   /** What this host could hold and what it holds; drives placement and `202 queued`. */
   capacity(): Promise<WorkerCapacity>;
 
-  /** Every VM and snapshot the worker knows after its own recovery; the control plane reconciles against it. */
+  /** Every VM, snapshot and volume the worker knows after its own recovery; the control plane reconciles against it. */
   inventory(): Promise<WorkerInventory>;
 
   /**
@@ -70,6 +70,7 @@ export interface WorkerInventory {
     readonly generation: number;
   }[];
   readonly snapshots: readonly SnapshotId[];
+  readonly volumes: readonly VolumeId[];
 }
 
 export interface VmUsage {

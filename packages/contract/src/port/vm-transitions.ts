@@ -7,10 +7,12 @@
 import type { SnapshotId, VmId } from "../model/ids.ts";
 import type { MachineType } from "../model/machine-type.ts";
 import type { NetworkPolicy } from "../model/network-policy.ts";
+import type { VolumeMount } from "../model/volume.ts";
 import type { CallOptions } from "./call-options.ts";
 import type { ImageOwner } from "./image-holding.ts";
 import type { CaptureResult } from "./snapshot-holding.ts";
 import type { VmDeadline, VmIdentity, VmTtl } from "./vm-life.ts";
+import type { MountOutcome } from "./volume-holding.ts";
 
 export interface VmTransitions {
   /**
@@ -77,6 +79,8 @@ export interface VmSpec {
   readonly network: NetworkPolicy;
   /** Of its first life; default: 1. */
   readonly generation?: number;
+  /** What it mounts; default: nothing. What a snapshot had mounted and is not among them is taken from it. */
+  readonly volumes?: readonly VolumeMount[];
 }
 
 export interface ResumeOptions {
@@ -88,6 +92,8 @@ export interface ResumeOptions {
   readonly network?: NetworkPolicy;
   /** Of the life that begins. Default: one more than that of the life before. */
   readonly generation?: number;
+  /** Default: what it had. */
+  readonly volumes?: readonly VolumeMount[];
 }
 
 export interface LaunchResult {
@@ -97,6 +103,8 @@ export interface LaunchResult {
   readonly durationMs: number;
   /** Whether a process spawned ahead was used. */
   readonly fromPool: boolean;
+  /** One for each volume that it was to have. */
+  readonly mounts?: readonly MountOutcome[];
 }
 
 export interface ForkChild {
@@ -106,6 +114,8 @@ export interface ForkChild {
   readonly network: NetworkPolicy;
   /** Of its first life; default: 1. */
   readonly generation?: number;
+  /** As of a launch. */
+  readonly volumes?: readonly VolumeMount[];
 }
 
 export interface ForkResult {

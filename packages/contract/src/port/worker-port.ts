@@ -9,8 +9,10 @@ import type { GuestAccess } from "./guest-access.ts";
 import type { HostState } from "./host-state.ts";
 import type { ImageBuilds } from "./image-builds.ts";
 import type { SnapshotHolding } from "./snapshot-holding.ts";
+import type { VolumeHolding } from "./volume-holding.ts";
 import type { VmTransitions } from "./vm-transitions.ts";
 
 export interface WorkerPort extends VmTransitions, SnapshotHolding, GuestAccess, HostState {
   readonly builds: ImageBuilds;
+  readonly volumes: VolumeHolding;
 }

@@ -112,6 +112,18 @@ export const STEPS = [
   "expire.done",
   "delete-snapshot.begun",
   "delete-snapshot.removed",
+  // A volume's filesystem.
+  "volume.begun",
+  "volume.allocated",
+  "volume.formatted",
+  "volume.mounted",
+  "volume.published",
+  "volume.grow-begun",
+  "volume.grown",
+  "volume.remove-begun",
+  "volume.unmounted",
+  "volume.renamed",
+  "volume.removed",
   // Templates.
   "template.begun",
   "template.folder-made",
@@ -153,6 +165,8 @@ export const STEPS = [
   "control.build.launched",
   "control.build.captured",
   "control.build.settled",
+  "control.volumes.told",
+  "control.volumes.recorded",
 ] as const;
 
 export type StepName = (typeof STEPS)[number];

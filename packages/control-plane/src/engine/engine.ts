@@ -24,10 +24,12 @@ import { StoreServiceDirectory } from "./services/service-directory.ts";
 import { Services } from "./services/services.ts";
 import { Snapshots } from "./snapshots/snapshots.ts";
 import { Vms } from "./vms/vms.ts";
+import { Volumes } from "./volumes/volumes.ts";
 
 export interface Engine {
   readonly vms: Vms;
   readonly snapshots: Snapshots;
+  readonly volumes: Volumes;
   readonly networks: Networks;
   readonly services: Services;
   readonly keys: Keys;
@@ -56,6 +58,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
   return {
     vms: new Vms(ctx),
     snapshots: new Snapshots(ctx),
+    volumes: new Volumes(ctx),
     networks: new Networks(ctx),
     services: new Services(ctx),
     keys: new Keys(ctx),
@@ -99,3 +102,7 @@ export type { ForkOrder, ForkOutcome } from "./vms/fork.ts";
 export type { ImagePullOrder } from "./images/images.ts";
 export type { LaunchOrder } from "./vms/launch.ts";
 export type { VmChange, VmFigures } from "./vms/vms.ts";
+export type { MountOrder, SkippedMount } from "./volumes/mount-list.ts";
+export type { Attachment } from "./volumes/attach.ts";
+export type { VolumeFigures } from "./volumes/volumes.ts";
+export type { RecordedMount } from "../store/vm-settings.ts";

@@ -4,6 +4,7 @@ import type { Caller } from "./caller.ts";
 import type { Parts } from "./context.ts";
 import type { SnapshotRecord } from "../store/snapshot-repository.ts";
 import type { VmRecord } from "../store/vm-repository.ts";
+import type { VolumeRecord } from "../store/volume-repository.ts";
 
 /** Errors quote what they did not find, but not all of it. */
 const MAX_QUOTED = 80;
@@ -23,6 +24,17 @@ export async function findSnapshot(
   const snapshot = await ctx.store.snapshots.find(caller.orgId, reference);
   if (snapshot === undefined) throw notFound("snapshot", reference, "snapshot");
   return snapshot;
+}
+
+/** By id, name or unique id prefix of at least 4 characters. */
+export async function findVolume(
+  ctx: Parts<"store">,
+  caller: Caller,
+  reference: string,
+): Promise<VolumeRecord> {
+  const volume = await ctx.store.volumes.find(caller.orgId, reference);
+  if (volume === undefined) throw notFound("volume", reference, "volume");
+  return volume;
 }
 
 export function notFound(what: string, reference: string, field: string): FastvmError {

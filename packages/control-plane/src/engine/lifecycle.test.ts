@@ -275,7 +275,14 @@ describe("snapshots", () => {
   });
 
   test("count against their quota", async () => {
-    const defaultLimits = { vcpu: 9, memoryMiB: 9000, diskGiB: 90, snapshotCount: 1 };
+    const defaultLimits = {
+      vcpu: 9,
+      memoryMiB: 9000,
+      diskGiB: 90,
+      snapshotCount: 1,
+      volumeCount: 9,
+      volumeGiB: 90,
+    };
     await using api = await testApp({ config: { defaultLimits } });
     const id = await launch(api);
     expect((await api.call("POST /v1/snapshots", { vmId: id })).status).toBe(201);
@@ -470,7 +477,14 @@ describe("at start", () => {
     const store = await openSqliteStore(":memory:");
     const worker = new FakeWorker();
     const orgId = newOrgId();
-    const limits = { vcpu: 99, memoryMiB: 99_999, diskGiB: 999, snapshotCount: 9 };
+    const limits = {
+      vcpu: 99,
+      memoryMiB: 99_999,
+      diskGiB: 999,
+      snapshotCount: 9,
+      volumeCount: 9,
+      volumeGiB: 90,
+    };
     await store.organisations.create({ id: orgId, name: "o", createdAt: 0, limits });
     const vm: VmRecord = {
       id: newVmId(),
@@ -500,6 +514,7 @@ describe("at start", () => {
       ephemeral: false,
       cwd: "",
       template: "",
+      volumes: [],
       publicIpv6: null,
       generation: 1,
       ttlAction: null,

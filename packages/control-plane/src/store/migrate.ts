@@ -18,6 +18,7 @@ import * as consoleTokens from "./migrations/0014-console-tokens.ts";
 import * as sealedValues from "./migrations/0015-sealed-values.ts";
 import * as machines from "./migrations/0016-machines.ts";
 import * as builds from "./migrations/0017-builds.ts";
+import * as volumes from "./migrations/0018-volumes.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
 
@@ -41,6 +42,7 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0015-sealed-values": { up: (trx) => sealedValues.up(trx) },
     "0016-machines": { up: (trx) => machines.up(trx) },
     "0017-builds": { up: (trx) => builds.up(trx) },
+    "0018-volumes": { up: (trx) => volumes.up(trx) },
   };
   const provider = { getMigrations: () => Promise.resolve(migrations) };
   const migrator = new Migrator({ db, provider, ...(await tablesIn(db, kind)) });

@@ -23,6 +23,8 @@ export class OrganisationRepository {
         limitMemoryMib: limits.memoryMiB,
         limitDiskGib: limits.diskGiB,
         limitSnapshotCount: limits.snapshotCount,
+        limitVolumeCount: limits.volumeCount,
+        limitVolumeGib: limits.volumeGiB,
       })
       .execute();
   }
@@ -54,6 +56,8 @@ export class OrganisationRepository {
       memoryMiB: row.limitMemoryMib,
       diskGiB: row.limitDiskGib,
       snapshotCount: row.limitSnapshotCount,
+      volumeCount: row.limitVolumeCount,
+      volumeGiB: row.limitVolumeGib,
     };
   }
 
@@ -65,6 +69,8 @@ export class OrganisationRepository {
         limitMemoryMib: limits.memoryMiB,
         limitDiskGib: limits.diskGiB,
         limitSnapshotCount: limits.snapshotCount,
+        limitVolumeCount: limits.volumeCount,
+        limitVolumeGib: limits.volumeGiB,
       })
       .where("id", "=", orgId)
       .execute();

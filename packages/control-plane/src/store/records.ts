@@ -16,12 +16,14 @@ import { SealedValueRepository } from "./sealed-value-repository.ts";
 import { SnapshotRepository } from "./snapshot-repository.ts";
 import { SshKeyRepository } from "./ssh-key-repository.ts";
 import { VmRepository } from "./vm-repository.ts";
+import { VolumeRepository } from "./volume-repository.ts";
 
 export interface Records {
   readonly organisations: OrganisationRepository;
   readonly apiKeys: ApiKeyRepository;
   readonly vms: VmRepository;
   readonly snapshots: SnapshotRepository;
+  readonly volumes: VolumeRepository;
   readonly sshKeys: SshKeyRepository;
   readonly events: EventRepository;
   readonly consoleTokens: ConsoleTokenRepository;
@@ -40,6 +42,7 @@ export function recordsOf(db: Kysely<Schema>, onVmChange: ChangeListener<VmId>, 
     apiKeys: new ApiKeyRepository(db),
     vms: new VmRepository(db, onVmChange),
     snapshots: new SnapshotRepository(db),
+    volumes: new VolumeRepository(db),
     sshKeys: new SshKeyRepository(db),
     events: new EventRepository(db, sink),
     consoleTokens: new ConsoleTokenRepository(db),

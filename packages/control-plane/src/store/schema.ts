@@ -11,6 +11,10 @@ import type {
   TtlAction,
   VmId,
   VmStatus,
+  VolumeAccessMode,
+  VolumeId,
+  VolumeKind,
+  VolumeStatus,
 } from "@fastvm/contract";
 import type { SettingsRow } from "./vm-settings.ts";
 
@@ -19,6 +23,7 @@ export interface Schema {
   apiKeys: ApiKeyRow;
   vms: VmRow;
   snapshots: SnapshotRow;
+  volumes: VolumeRow;
   events: EventRow;
   eventCounters: EventCounterRow;
   sshKeys: SshKeyRow;
@@ -41,6 +46,8 @@ export interface OrganisationRow {
   limitMemoryMib: number;
   limitDiskGib: number;
   limitSnapshotCount: number;
+  limitVolumeCount: number;
+  limitVolumeGib: number;
 }
 
 export interface ApiKeyRow {
@@ -98,6 +105,21 @@ export interface SnapshotRow extends SettingsRow {
   createdAt: number;
 }
 
+export interface VolumeRow {
+  id: VolumeId;
+  orgId: OrgId;
+  /** One of an organisation's volumes has it. */
+  name: string;
+  kind: VolumeKind;
+  sizeGib: number;
+  /** Set while it grows. */
+  pendingSizeGib: number | null;
+  accessMode: VolumeAccessMode;
+  status: VolumeStatus;
+  statusReason: string | null;
+  createdAt: number;
+}
+
 export interface EventRow {
   orgId: OrgId;
   /** Counts the organisation's events from 1, without gaps and in the order in which they were committed. */
@@ -145,7 +167,7 @@ interface LockRow {
 }
 
 /** What the worker has of a VM's record beside the VM itself. */
-export type OwedKind = "network" | "keys" | "deadline";
+export type OwedKind = "network" | "keys" | "deadline" | "volumes";
 
 /** The worker is not known to have this part of the record. */
 export interface OwedRow {

@@ -9,7 +9,7 @@ import type { SnapshotRecord } from "./snapshot-repository.ts";
 import { openSqliteStore, type Store } from "./store.ts";
 import type { VmRecord } from "./vm-repository.ts";
 
-const LIMITS = { vcpu: 10, memoryMiB: 20_480, diskGiB: 100, snapshotCount: 3 };
+const LIMITS = { vcpu: 10, memoryMiB: 20_480, diskGiB: 100, snapshotCount: 3, volumeCount: 9, volumeGiB: 90 };
 
 function vmRecord(orgId: OrgId, changes: Partial<VmRecord> = {}): VmRecord {
   return {
@@ -40,6 +40,7 @@ function vmRecord(orgId: OrgId, changes: Partial<VmRecord> = {}): VmRecord {
     ephemeral: true,
     cwd: "/srv",
     template: "docker.io/library/python:3.13-slim",
+    volumes: [],
     publicIpv6: null,
     generation: 1,
     ttlAction: null,
@@ -76,6 +77,7 @@ function snapshotRecord(orgId: OrgId, changes: Partial<SnapshotRecord> = {}): Sn
     ephemeral: true,
     cwd: "/srv",
     template: "docker.io/library/python:3.13-slim",
+    volumes: [],
     pauseCycle: null,
     pauseMs: 12.5,
     createdAt: 1_700_000_000_000,

@@ -30,6 +30,7 @@ export type VmChanges = Partial<
     | "autoResume"
     | "startedAt"
     | "lastActiveAt"
+    | "volumes"
   >
 >;
 
@@ -191,7 +192,7 @@ export class VmRepository {
   }
 
   /** What an organisation's VMs count for; snapshots not included. */
-  async usage(orgId: OrgId): Promise<Omit<ResourceAmounts, "snapshotCount">> {
+  async usage(orgId: OrgId): Promise<Pick<ResourceAmounts, "vcpu" | "memoryMiB" | "diskGiB">> {
     const sums = await this.#db
       .selectFrom("vms")
       .select((eb) => [

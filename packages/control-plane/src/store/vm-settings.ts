@@ -2,7 +2,7 @@
  * What a VM passes on: to its snapshots, to what is restored from them, to its forks (`engine/vms/inherit.ts`). A field
  * is added here, in a migration of both tables and where an API shows it; everything in between carries it by itself.
  */
-import type { Service, WrittenPolicy } from "@fastvm/contract";
+import type { Service, VolumeMount, WrittenPolicy } from "@fastvm/contract";
 
 export interface VmSettings {
   machineName: string;
@@ -29,6 +29,13 @@ export interface VmSettings {
   cwd: string;
   /** The image of its root; empty: the base image. */
   template: string;
+  volumes: readonly RecordedMount[];
+}
+
+/** A volume that a VM is to have. */
+export interface RecordedMount extends VolumeMount {
+  /** Why it had none of it when that was tried last. */
+  readonly failure?: string;
 }
 
 /** The policy, and beside it how its writer would show it. Both change together. */
@@ -70,6 +77,7 @@ export interface SettingsRow {
   ephemeral: 0 | 1;
   cwd: string;
   template: string;
+  volumes: string;
 }
 
 interface Column<Value, Stored> {
@@ -106,6 +114,7 @@ const COLUMNS: { readonly [Name in keyof VmSettings]: Column<VmSettings[Name], S
   ephemeral: FLAG,
   cwd: AS_IT_IS,
   template: AS_IT_IS,
+  volumes: json(),
 };
 
 export const SETTINGS = Object.keys(COLUMNS) as readonly (keyof VmSettings)[];

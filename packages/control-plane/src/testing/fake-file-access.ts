@@ -81,7 +81,11 @@ export class FakeFileAccess implements FileAccess {
   }
 }
 
-async function whole(content: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<Buffer> {
+/** All of what is to be written. */
+export async function whole(
+  content: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   const source = content[Symbol.asyncIterator]();
   const aborted = Promise.withResolvers<never>();

@@ -21,6 +21,7 @@ const QEMU = ["pause", "createSnapshot", "fork", "setNetworkPolicy", "setAuthori
 
 class FakeLab implements WorkerLab {
   readonly fake = new FakeWorker();
+  readonly mountsVolumes = true;
   readonly apiTarget = { host: "api.example", port: 8800 };
 
   constructor() {

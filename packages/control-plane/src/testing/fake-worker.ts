@@ -29,6 +29,7 @@ import {
   type DiskUsers,
   type VmLog,
   type VmSpec,
+  type VolumeHolding,
   type VmUsage,
   type WorkerCapacity,
   type WorkerEvent,
@@ -40,6 +41,7 @@ import { FakeFileAccess } from "./fake-file-access.ts";
 import { aborted, FakeSession } from "./fake-session.ts";
 import { FakeBuilds } from "./fake-builds.ts";
 import { FakeExecs } from "./fake-execs.ts";
+import { FakeVolumes } from "./fake-volumes.ts";
 
 /** What a command does: yields output, returns its exit. */
 export type FakeCommand = (spec: ExecSpec) => AsyncIterable<ExecEvent>;
@@ -62,7 +64,8 @@ type Method =
   | "exec"
   | keyof FileAccess
   | "dial"
-  | `execs.${keyof BackgroundExecs}`;
+  | `execs.${keyof BackgroundExecs}`
+  | `volumes.${keyof Omit<VolumeHolding, "files">}`;
 
 interface FakeVm {
   status: WorkerVmStatus;
@@ -105,6 +108,10 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
       this.#requireRunning(vmId);
     },
     command: (spec) => this.command(spec),
+  });
+  readonly volumes = new FakeVolumes({
+    enter: (method, id, signal) => this.#enter(`volumes.${method}`, id, signal),
+    requireRunning: (vmId) => void this.#requireRunning(vmId),
   });
   readonly #failures = new Map<Method, unknown[]>();
   readonly #gates = new Map<Method, Promise<void>>();
@@ -188,7 +195,7 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
       ...(reason === undefined ? {} : { reason }),
       ...this.#addressOf(vmId),
     }));
-    return Promise.resolve({ vms, snapshots: [...this.snapshots] });
+    return Promise.resolve({ vms, snapshots: [...this.snapshots], volumes: [...this.volumes.all.keys()] });
   }
 
   async launch(spec: VmSpec): Promise<LaunchResult> {
@@ -198,12 +205,13 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
       throw new FastvmError("not_found", "no such snapshot");
     }
     this.vms.set(spec.vmId, { status: "running", spec, ...lifeOf(spec) });
-    return this.#launched(spec.vmId);
+    return { ...this.#launched(spec.vmId), mounts: this.volumes.start(spec.vmId, spec.volumes ?? []) };
   }
 
   async pause(vmId: VmId): Promise<CaptureResult> {
     await this.#enterUntilDeleted("pause", vmId, vmId, "vm_died");
     this.#stop(this.#require(vmId));
+    this.volumes.stop(vmId);
     return CAPTURE;
   }
 
@@ -214,6 +222,7 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
       await this.#started(vmId);
       const generation = Math.max(options.generation ?? 0, (vm.generation ?? 1) + 1);
       Object.assign(vm, lifeOf({ ...options, generation }), { status: "running" });
+      return { ...this.#launched(vmId), mounts: this.volumes.start(vmId, options.volumes ?? []) };
     }
     return this.#launched(vmId);
   }
@@ -223,6 +232,7 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
     this.#deletions.get(vmId)?.abort();
     this.#deletions.delete(vmId);
     this.vms.delete(vmId);
+    this.volumes.stop(vmId);
   }
 
   async createSnapshot(
@@ -253,7 +263,8 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
         return { vmId: child.vmId, ok: false as const, error };
       }
       this.vms.set(child.vmId, { status: "running", spec: undefined, ...lifeOf(child) });
-      return { vmId: child.vmId, ok: true as const, launch: this.#launched(child.vmId) };
+      const mounts = this.volumes.start(child.vmId, child.volumes ?? []);
+      return { vmId: child.vmId, ok: true as const, launch: { ...this.#launched(child.vmId), mounts } };
     };
     return { capture: CAPTURE, children: await Promise.all(children.map(startChild)) };
   }

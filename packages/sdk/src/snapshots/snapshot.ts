@@ -1,5 +1,6 @@
 /** A snapshot as the API shows it. */
 import type { FirewallPolicy, NetworkPolicy } from "../firewall/firewall-policy.ts";
+import type { CapturedVolume } from "../volumes/volume.ts";
 import type { CapturedService, Metadata } from "../vms/vm.ts";
 
 export type SnapshotStatus = "creating" | "ready" | "deleting" | "error" | (string & {});
@@ -26,6 +27,7 @@ export interface Snapshot {
   readonly metadata?: Metadata;
   readonly envVars?: Readonly<Record<string, string>>;
   readonly services?: readonly CapturedService[];
+  readonly volumes?: readonly CapturedVolume[];
 }
 
 /** Calls that concern a snapshot take its id or the snapshot itself. */

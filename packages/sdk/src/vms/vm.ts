@@ -1,4 +1,6 @@
 /** A VM as the API shows it, and what can be asked for when one is launched, changed or forked. */
+import type { AttachBucketMountParams } from "../volumes/bucket-mount.ts";
+import type { AttachmentWarnings, AttachVolumeParams, VmVolume } from "../volumes/volume.ts";
 import type { FirewallInput, FirewallPolicy, NetworkPolicy } from "../firewall/firewall-policy.ts";
 
 /** A later server may know more states; one that is not listed here means "in transition". */
@@ -54,6 +56,9 @@ export interface Vm {
   readonly statusReason?: string;
   /** Only in the answer to a launch, when the snapshot's services could not be registered again: then none is. */
   readonly snapshotRestoreWarnings?: SnapshotRestoreWarnings;
+  /** Absent where it has none. */
+  readonly volumes?: readonly VmVolume[];
+  readonly attachmentWarnings?: AttachmentWarnings;
 }
 
 export interface SnapshotRestoreWarnings {
@@ -99,6 +104,9 @@ export interface LaunchParams {
   readonly ttl?: VmTtl | undefined;
   /** Whether requests to its services wake it when it is paused. Default: as the snapshot has it, else false. */
   readonly autoResume?: boolean | undefined;
+  /** What it mounts, at most 8; of a snapshot in place of all that it had mounted. */
+  readonly volumes?: readonly AttachVolumeParams[] | undefined;
+  readonly bucketMounts?: readonly AttachBucketMountParams[] | undefined;
 }
 
 export interface UpdateVmParams {

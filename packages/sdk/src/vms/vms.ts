@@ -28,6 +28,8 @@ import type { HttpClient, RequestOptions } from "../http/http-client.ts";
 import { joinPath } from "../http/path.ts";
 import { Services } from "../services/services.ts";
 import { VmSshKeys } from "../ssh-keys/ssh-keys.ts";
+import { BucketMounts } from "../volumes/bucket-mounts.ts";
+import { VmVolumes } from "../volumes/vm-volumes.ts";
 import type { ForkParams, ForkResult } from "./fork.ts";
 import type { VmLogs, VmStats } from "./inspection.ts";
 import { deletedAtEnd } from "./temporary-vm.ts";
@@ -60,6 +62,8 @@ export class Vms {
   readonly firewall: VmFirewall;
   readonly services: Services;
   readonly sshKeys: VmSshKeys;
+  readonly volumes: VmVolumes;
+  readonly bucketMounts: BucketMounts;
   readonly #http: HttpClient;
 
   constructor(http: HttpClient) {
@@ -71,6 +75,8 @@ export class Vms {
     this.firewall = new VmFirewall(http);
     this.services = new Services(http);
     this.sshKeys = new VmSshKeys(http);
+    this.volumes = new VmVolumes(http);
+    this.bucketMounts = new BucketMounts(http);
   }
 
   /**

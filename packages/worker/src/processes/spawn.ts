@@ -45,6 +45,8 @@ interface ExitStatus {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** Pieces of what a program says before it ends; it says a line. */
+const MAX_LAST_WORDS = 16;
 /** The highest of the descriptors that a program has: standard error, or the channel. */
 const STDERR_FD = 2;
 const CHANNEL_FD = 3;
@@ -194,4 +196,33 @@ export function startPrefixed(
   return wrapper === undefined
     ? startCoprocess(command, args)
     : startCoprocess(wrapper, [...rest, command, ...args]);
+}
+
+/** A process that serves one connection, which is its descriptor 3, and ends with it. It says "ready" on its standard output. */
+export interface Serving {
+  readonly port: Socket;
+  /** Rejects with what it said when it ended before. */
+  readonly ready: Promise<void>;
+  readonly exited: Promise<unknown>;
+  kill(): void;
+}
+
+export function startServing(command: string, args: readonly string[]): Serving {
+  const child = spawn(CONFINE_PATH, ["--keep", `${CHANNEL_FD}`, "--", command, ...args], {
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+    detached: true,
+  });
+  const port = child.stdio[CHANNEL_FD];
+  if (!(port instanceof Socket)) throw new Error(`${command} started without its channel`);
+  port.on("error", () => undefined);
+  const said: Buffer[] = [];
+  child.stderr?.on("data", (bytes: Buffer) => void (said.length < MAX_LAST_WORDS && said.push(bytes)));
+  const exited = whenExited(child);
+  const ready = new Promise<void>((resolve, reject) => {
+    child.stdout?.once("data", () => resolve());
+    child.once("error", reject);
+    void exited.then(() => reject(new Error(`${command}: ${Buffer.concat(said).toString().trim()}`)));
+  });
+  ready.catch(() => undefined);
+  return { port, ready, exited, kill: () => killGroup(child.pid) };
 }

@@ -32,7 +32,7 @@ const SETTLE_MS = 1_000;
 
 /** Fills `context.vms`. Called once, before anything else uses the data folder. */
 export async function recover(
-  context: AdoptContext & Parts<"config" | "forward" | "templates" | "vms">,
+  context: AdoptContext & Parts<"config" | "forward" | "templates" | "vms" | "volumes">,
 ): Promise<void> {
   const { config } = context;
   for (const name of ["vms", "paused", "snapshots", "pool", "standby", "forks", "templating"]) {
@@ -55,6 +55,7 @@ export async function recover(
   ]) {
     await emptyFolder(folder);
   }
+  await context.volumes.recover();
   await removeStrayCgroups(context);
   // Before their QEMUs and guests, who may let us wait: names are served again, and the rules are ours to change.
   await recoverNetwork(

@@ -305,6 +305,7 @@ export class ScriptedHost implements AsyncDisposable {
       admission: new Admission(config, vms),
       forward: undefined,
       trust: undefined,
+      volumes: { recover: async () => undefined },
       onError,
       emit: (event: WorkerEvent) => void this.events.push(event),
       onGuestLost: () => undefined,

@@ -29,6 +29,7 @@ from .ssh_keys import AsyncMe
 from .transfer import DEFAULT_TRANSFER_SECONDS, AsyncTransfer
 from .upload import pack_files, upload
 from .vms import AsyncVms
+from .volumes import AsyncVolumes
 
 DOCKERFILE = "Dockerfile"
 
@@ -60,6 +61,7 @@ class AsyncFastvmClient:
         self._http = AsyncHttp(config, http_client)
         self.vms = AsyncVms(self._http)
         self.snapshots = AsyncSnapshots(self._http, self.vms)
+        self.volumes = AsyncVolumes(self._http)
         self.builds = AsyncBuilds(self._http)
         self.build_contexts = AsyncBuildContexts(self._http)
         self.snapshot_imports = AsyncSnapshotImports(self._http)

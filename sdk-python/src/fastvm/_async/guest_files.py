@@ -2,249 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any, AsyncGenerator, AsyncIterator, List, Literal, Mapping, Optional, Union, overload
-
-import httpx
+from typing import Any, Mapping, Optional
 
 from .._config import VM_WORK_SECONDS, Timeout
-from .._errors import NotFoundError, error_of_broken_call
-from .._exec import NDJSON, AsyncStdin
+from .._exec import NDJSON
 from .._generated import routes
 from .._generated.models import FileInfo
-from .._options import CallOptions, Headers, Query, present
+from .._options import CallOptions, Headers, Query
 from .._refs import VMRef
 from .._request import id_of
-from .chunks import chunks_of
+from .file_trees import AsyncFileTrees, FileRoutes
 from .file_watch import AsyncFileWatch
-from .http import BYTES, AsyncHttp
+from .http import AsyncHttp
 
-FileList = List[FileInfo]
+ROUTES = FileRoutes(
+    read=routes.READ_FILE,
+    write=routes.WRITE_FILE,
+    list=routes.LIST_FILES,
+    stat=routes.STAT_FILE,
+    make_dir=routes.MAKE_DIR,
+    remove=routes.REMOVE_FILE,
+    rename=routes.RENAME_FILE,
+)
 
 
-class AsyncGuestFiles:
+class AsyncGuestFiles(AsyncFileTrees):
     def __init__(self, http: AsyncHttp) -> None:
-        self._http = http
-
-    @overload
-    async def read(
-        self,
-        id: VMRef,
-        path: str,
-        *,
-        format: Literal["text"] = "text",
-        timeout: Timeout = None,
-        max_retries: Optional[int] = None,
-        extra_headers: Optional[Headers] = None,
-        extra_query: Optional[Query] = None,
-        extra_body: Optional[Mapping[str, Any]] = None,
-    ) -> str: ...
-
-    @overload
-    async def read(
-        self,
-        id: VMRef,
-        path: str,
-        *,
-        format: Literal["bytes"],
-        timeout: Timeout = None,
-        max_retries: Optional[int] = None,
-        extra_headers: Optional[Headers] = None,
-        extra_query: Optional[Query] = None,
-        extra_body: Optional[Mapping[str, Any]] = None,
-    ) -> bytes: ...
-
-    @overload
-    async def read(
-        self,
-        id: VMRef,
-        path: str,
-        *,
-        format: Literal["stream"],
-        timeout: Timeout = None,
-        max_retries: Optional[int] = None,
-        extra_headers: Optional[Headers] = None,
-        extra_query: Optional[Query] = None,
-        extra_body: Optional[Mapping[str, Any]] = None,
-    ) -> AsyncIterator[bytes]: ...
-
-    async def read(
-        self,
-        id: VMRef,
-        path: str,
-        *,
-        format: str = "text",
-        timeout: Timeout = None,
-        max_retries: Optional[int] = None,
-        extra_headers: Optional[Headers] = None,
-        extra_query: Optional[Query] = None,
-        extra_body: Optional[Mapping[str, Any]] = None,
-    ) -> Union[str, bytes, AsyncIterator[bytes]]:
-        """
-        As text, which is UTF-8, as bytes, or in pieces as they come. Raises NotFoundError with the code `file_not_found`.
-        """
-        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
-        response = await self._http.open(
-            routes.READ_FILE,
-            (id_of(id),),
-            query={"path": path},
-            options=options,
-            default_seconds=VM_WORK_SECONDS,
-            accept=BYTES,
-            stream=True,
-        )
-        if format == "stream":
-            return pieces_of(response)
-        content = b"".join([piece async for piece in pieces_of(response)])
-        return content if format == "bytes" else content.decode(errors="replace")
-
-    async def write(
-        self,
-        id: VMRef,
-        path: str,
-        content: AsyncStdin,
-        *,
-        mode: Optional[str] = None,
-        timeout: Timeout = None,
-        max_retries: Optional[int] = None,
-        extra_headers: Optional[Headers] = None,
-        extra_query: Optional[Query] = None,
-        extra_body: Optional[Mapping[str, Any]] = None,
-    ) -> FileInfo:
-        """
-        Text, bytes, a file that was opened to read bytes, or something that gives bytes: whole or not at all. Folders
-        above it are made. `mode` is octal; by default it is that of the file which is replaced, else `0644`. What is not
-        in memory is sent as it is read, and once only.
-        """
-        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
-        data = content.encode() if isinstance(content, str) else content
-        if isinstance(data, (bytearray, memoryview)):
-            data = bytes(data)
-        return await self._http.call(
-            routes.WRITE_FILE,
-            id_of(id),
-            query={"path": path, "mode": mode},
-            content=data if isinstance(data, bytes) else chunks_of(data),
-            options=options,
-            default_seconds=VM_WORK_SECONDS,
-        )
-
-    async def list(
-        self,
-        id: VMRef,
-        path: str,
-        *,
-        depth: Optional[int] = None,
-        page_size: Optional[int] = None,
-        timeout: Timeout = None,
-        max_retries: Optional[int] = None,
-        extra_headers: Optional[Headers] = None,
-        extra_query: Optional[Query] = None,
-        extra_body: Optional[Mapping[str, Any]] = None,
-    ) -> FileList:
-        """
-        All that is in a folder, in the order of paths, links not followed. `depth` 2: with what is in its folders, and
-        so on; 0: the folder itself. `page_size`: entries of each answer; all of them are asked for.
-        """
-        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
-        found: FileList = []
-        while True:
-            query = {"path": path, "depth": depth, "limit": page_size, "after": found[-1].path if found else None}
-            page = await self._http.call(routes.LIST_FILES, id_of(id), query=query, options=options)
-            found += page.entries
-            if not page.has_more or not page.entries:
-                return found
-
-    async def stat(
-        self,
-        id: VMRef,
-        path: str,
-        *,
-        follow_links: Optional[bool] = None,
-        timeout: Timeout = None,
-        max_retries: Optional[int] = None,
-        extra_headers: Optional[Headers] = None,
-        extra_query: Optional[Query] = None,
-        extra_body: Optional[Mapping[str, Any]] = None,
-    ) -> FileInfo:
-        """Of a link the link, unless `follow_links`."""
-        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
-        query = {"path": path, "followLinks": follow_links}
-        return await self._http.call(routes.STAT_FILE, id_of(id), query=query, options=options)
-
-    async def exists(
-        self,
-        id: VMRef,
-        path: str,
-        *,
-        timeout: Timeout = None,
-        max_retries: Optional[int] = None,
-        extra_headers: Optional[Headers] = None,
-        extra_query: Optional[Query] = None,
-        extra_body: Optional[Mapping[str, Any]] = None,
-    ) -> bool:
-        """Whether there is a file, a folder or a link of that name."""
-        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
-        try:
-            await self._http.call(routes.STAT_FILE, id_of(id), query={"path": path}, options=options)
-        except NotFoundError as error:
-            if error.code != "file_not_found":
-                raise
-            return False
-        return True
-
-    async def make_dir(
-        self,
-        id: VMRef,
-        path: str,
-        *,
-        mode: Optional[str] = None,
-        timeout: Timeout = None,
-        max_retries: Optional[int] = None,
-        extra_headers: Optional[Headers] = None,
-        extra_query: Optional[Query] = None,
-        extra_body: Optional[Mapping[str, Any]] = None,
-    ) -> FileInfo:
-        """
-        With those above it. `mode` is octal, by default `0755`. Raises ConflictError with the code `file_exists` for what
-        is there.
-        """
-        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
-        body = present(path=path, mode=mode)
-        return await self._http.call(routes.MAKE_DIR, id_of(id), body=body, options=options, once=True)
-
-    async def remove(
-        self,
-        id: VMRef,
-        path: str,
-        *,
-        recursive: Optional[bool] = None,
-        timeout: Timeout = None,
-        max_retries: Optional[int] = None,
-        extra_headers: Optional[Headers] = None,
-        extra_query: Optional[Query] = None,
-        extra_body: Optional[Mapping[str, Any]] = None,
-    ) -> None:
-        """A file, a link or an empty folder; with `recursive` a folder and all that is in it."""
-        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
-        body = present(path=path, recursive=recursive)
-        await self._http.call(routes.REMOVE_FILE, id_of(id), body=body, options=options, once=True)
-
-    async def rename(
-        self,
-        id: VMRef,
-        path: str,
-        new_path: str,
-        *,
-        timeout: Timeout = None,
-        max_retries: Optional[int] = None,
-        extra_headers: Optional[Headers] = None,
-        extra_query: Optional[Query] = None,
-        extra_body: Optional[Mapping[str, Any]] = None,
-    ) -> FileInfo:
-        """Replaces a file that is there. Not to another filesystem."""
-        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
-        body = {"path": path, "new_path": new_path}
-        return await self._http.call(routes.RENAME_FILE, id_of(id), body=body, options=options, once=True)
+        super().__init__(http, ROUTES)
 
     async def set_mode(
         self,
@@ -290,13 +74,3 @@ class AsyncGuestFiles:
             stream=True,
         )
         return AsyncFileWatch(response)
-
-
-async def pieces_of(response: httpx.Response) -> AsyncGenerator[bytes, None]:
-    try:
-        async for piece in response.aiter_bytes():
-            yield piece
-    except (httpx.HTTPError, httpx.StreamError, OSError) as cause:
-        raise error_of_broken_call(cause) from cause
-    finally:
-        await response.aclose()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, Optional
+from typing import Any, List, Mapping, Optional, Sequence
 
 from .._config import VM_WORK_SECONDS, Timeout
 from .._generated import routes
 from .._generated.models import VM, DeleteResponse, Snapshot
 from .._options import CallOptions, Headers, Query, present
-from .._refs import FirewallInput, SnapshotRef, TTLInput, VMRef
+from .._refs import FirewallInput, SnapshotRef, TTLInput, VMRef, VolumeInput
 from .._request import id_of
 from .._waiting import DEFAULT_POLL_SECONDS, DEFAULT_WAIT_SECONDS
 from .http import AsyncHttp
@@ -109,6 +109,7 @@ class AsyncSnapshots:
         firewall: Optional[FirewallInput] = None,
         ttl: Optional[TTLInput] = None,
         auto_resume: Optional[bool] = None,
+        volumes: Optional[Sequence[VolumeInput]] = None,
         wait: bool = True,
         poll_interval: float = DEFAULT_POLL_SECONDS,
         wait_timeout: float = DEFAULT_WAIT_SECONDS,
@@ -125,6 +126,7 @@ class AsyncSnapshots:
             firewall=firewall,
             ttl=ttl,
             auto_resume=auto_resume,
+            volumes=volumes,
             wait=wait,
             poll_interval=poll_interval,
             wait_timeout=wait_timeout,

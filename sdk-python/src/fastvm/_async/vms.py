@@ -12,10 +12,11 @@ from .._exec import NDJSON, AsyncStdin, Command, argv_of, checked_result, exec_b
 from .._generated import routes
 from .._generated.models import VM, ConsoleTokenResponse, DeleteResponse, ExecVMResponse, ForkResult, VMLogs, VMStats
 from .._options import NOT_GIVEN, CallOptions, Headers, NotGiven, Query, given, present
-from .._refs import DNSInput, EgressInput, FirewallInput, IngressInput, LegacyRules, TTLInput, VMRef
+from .._refs import DNSInput, EgressInput, FirewallInput, IngressInput, LegacyRules, TTLInput, VMRef, VolumeInput
 from .._request import id_of
 from .._waiting import DEFAULT_POLL_SECONDS, DEFAULT_WAIT_SECONDS, Patience, is_running, not_ready
 from .blocking import sleep
+from .bucket_mounts import AsyncBucketMounts
 from .commands import AsyncCommands, AsyncPty
 from .console import AsyncConsole, open_console
 from .exec_stream import AsyncExecStream
@@ -27,6 +28,7 @@ from .launched_vm import AsyncLaunchedVM
 from .services import AsyncServices
 from .ssh_keys import AsyncVmSshKeys
 from .staged_stdin import staged_stdin
+from .vm_volumes import AsyncVmVolumes
 
 
 class AsyncVms:
@@ -39,6 +41,8 @@ class AsyncVms:
         self.firewall = AsyncVmFirewall(http)
         self.services = AsyncServices(http)
         self.ssh_keys = AsyncVmSshKeys(http)
+        self.volumes = AsyncVmVolumes(http)
+        self.bucket_mounts = AsyncBucketMounts(http)
 
     async def list(
         self,
@@ -69,6 +73,8 @@ class AsyncVms:
         firewall: Optional[FirewallInput] = None,
         ttl: Optional[TTLInput] = None,
         auto_resume: Optional[bool] = None,
+        volumes: Optional[Sequence[VolumeInput]] = None,
+        bucket_mounts: Optional[Sequence[Mapping[str, Any]]] = None,
         wait: bool = True,
         poll_interval: float = DEFAULT_POLL_SECONDS,
         wait_timeout: float = DEFAULT_WAIT_SECONDS,
@@ -96,6 +102,8 @@ class AsyncVms:
             firewall=firewall,
             ttl=ttl,
             auto_resume=auto_resume,
+            volumes=None if volumes is None else [*volumes],
+            bucket_mounts=None if bucket_mounts is None else [*bucket_mounts],
         )
         vm = await self._http.call(
             routes.LAUNCH_VM, body=body, options=options, default_seconds=VM_WORK_SECONDS, once=True
@@ -219,6 +227,7 @@ class AsyncVms:
         names: Optional[Sequence[str]] = None,
         metadata: Optional[Mapping[str, str]] = None,
         firewall: Optional[FirewallInput] = None,
+        volumes: Optional[str] = None,
         timeout: Timeout = None,
         max_retries: Optional[int] = None,
         extra_headers: Optional[Headers] = None,
@@ -228,9 +237,16 @@ class AsyncVms:
         """
         Captures a running or paused VM once and starts `count` VMs that go on from there, with its memory, processes
         and files; the source goes on too. Raises only when the capture fails: each child has an outcome of its own.
+        `volumes`: what children have of the source's volumes, `shared` (default), `read-only` or `none`.
         """
         options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
-        body = present(count=count, names=None if names is None else [*names], metadata=metadata, firewall=firewall)
+        body = present(
+            count=count,
+            names=None if names is None else [*names],
+            metadata=metadata,
+            firewall=firewall,
+            volumes=volumes,
+        )
         return await self._http.call(
             routes.FORK_VM, id_of(id), body=body, options=options, default_seconds=VM_WORK_SECONDS, once=True
         )

@@ -21,6 +21,58 @@ class AddSshKeyBody(Model):
 
 
 @dataclass(eq=False, repr=False)
+class AttachBucketMountBody(Model):
+    bucket_uri: str
+    """`s3://…` or `gs://…`."""
+    credentials: BucketCredentials
+    mount_path: str
+    """A folder beneath `/mnt/` or `/data/`."""
+    read_only: Optional[bool] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "bucket_uri": "bucketUri",
+        "mount_path": "mountPath",
+        "read_only": "readOnly",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "credentials": Ref("BucketCredentials"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class AttachVolumeBody(Model):
+    volume_id: str
+    """Id, unique id prefix or name."""
+    mount_path: str
+    """Where the VM sees it: a folder beneath `/mnt/` or `/data/`."""
+    read_only: Optional[bool] = None
+    """Default: as the volume's access mode."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "volume_id": "volumeId",
+        "mount_path": "mountPath",
+        "read_only": "readOnly",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class AttachmentWarnings(Model):
+    failed_volume_attachments: Optional[List[FailedVolume]] = None
+    skipped_snapshot_volumes: Optional[List[SkippedVolume]] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "failed_volume_attachments": "failedVolumeAttachments",
+        "skipped_snapshot_volumes": "skippedSnapshotVolumes",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "failed_volume_attachments": Many(Ref("FailedVolume")),
+        "skipped_snapshot_volumes": Many(Ref("SkippedVolume")),
+    }
+
+
+@dataclass(eq=False, repr=False)
 class BackgroundExec(Model):
     id: str
     """UUID. The same in the forks and snapshots of its VM."""
@@ -72,6 +124,42 @@ class BackgroundExec(Model):
     _shapes: ClassVar[Dict[str, Shape]] = {
         "started_at": MOMENT,
         "pty": Ref("TerminalSize"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class BucketCredentials(Model):
+    type: str
+    """`gcp-service-account-json` or `aws-credentials`."""
+    value: Dict[str, str]
+    """Never shown again."""
+
+
+@dataclass(eq=False, repr=False)
+class BucketMount(Model):
+    id: str
+    vm_id: str
+    bucket_uri: str
+    """`s3://…` or `gs://…`."""
+    mount_path: str
+    """A folder beneath `/mnt/` or `/data/`."""
+    mount_status: str
+    created_at: datetime
+    read_only: Optional[bool] = None
+    status_message: Optional[str] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "vm_id": "vmId",
+        "bucket_uri": "bucketUri",
+        "mount_path": "mountPath",
+        "mount_status": "mountStatus",
+        "created_at": "createdAt",
+        "read_only": "readOnly",
+        "status_message": "statusMessage",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "created_at": MOMENT,
     }
 
 
@@ -239,6 +327,17 @@ class ContextPresignBody(Model):
 
 
 @dataclass(eq=False, repr=False)
+class CopyVolumeFileBody(Model):
+    path: str
+    """In the VM; relative to /root."""
+    new_path: str
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "new_path": "newPath",
+    }
+
+
+@dataclass(eq=False, repr=False)
 class CreateSnapshotBody(Model):
     vm_id: str
     """Id, unique id prefix or unique name."""
@@ -249,6 +348,23 @@ class CreateSnapshotBody(Model):
 
     _wire_names: ClassVar[Dict[str, str]] = {
         "vm_id": "vmId",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class CreateVolumeBody(Model):
+    name: str
+    """Trimmed, white space collapsed, cut to 64 characters; unique in the organisation."""
+    size_gi_b: int
+    """Reserved on the host at once."""
+    access_mode: Optional[str] = None
+    """`ro`: no VM writes to it."""
+    kind: Optional[str] = None
+    """`directory`: files that several VMs share. `disk`: a disk for one VM at a time."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "size_gi_b": "sizeGiB",
+        "access_mode": "accessMode",
     }
 
 
@@ -272,6 +388,22 @@ class DNSPolicy(Model):
 class DeleteResponse(Model):
     id: str
     deleted: bool
+
+
+@dataclass(eq=False, repr=False)
+class Detachment(Model):
+    detached: bool
+    warnings: Optional[List[DetachmentWarning]] = None
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "warnings": Many(Ref("DetachmentWarning")),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class DetachmentWarning(Model):
+    type: str
+    message: str
 
 
 @dataclass(eq=False, repr=False)
@@ -507,6 +639,19 @@ class ExecVMResponse(Model):
 
 
 @dataclass(eq=False, repr=False)
+class FailedVolume(Model):
+    mount_path: str
+    volume_id: str
+    status_message: str
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "mount_path": "mountPath",
+        "volume_id": "volumeId",
+        "status_message": "statusMessage",
+    }
+
+
+@dataclass(eq=False, repr=False)
 class FileEvent(Model):
     type: str
     """
@@ -700,6 +845,8 @@ class ForkBody(Model):
     metadata: Optional[Dict[str, str]] = None
     """≤ 256 keys of 1–256 bytes, values ≤ 4096 bytes, ≤ 65536 bytes as JSON."""
     firewall: Optional[Union[FirewallPolicy, EgressModeFirewall, LegacyFirewallPolicy, ]] = None
+    volumes: Optional[str] = None
+    """What children have of the source's volumes: the same (default), the same to read, or nothing."""
 
     _shapes: ClassVar[Dict[str, Shape]] = {
         "firewall": OneOf(Ref("FirewallPolicy"), Ref("EgressModeFirewall"), Ref("LegacyFirewallPolicy")),
@@ -892,6 +1039,10 @@ class LaunchBody(Model):
     auto_resume: Optional[bool] = None
     """Whether requests to the VM's services wake it when it is paused."""
     firewall: Optional[Union[FirewallPolicy, EgressModeFirewall, LegacyFirewallPolicy, ]] = None
+    volumes: Optional[List[AttachVolumeBody]] = None
+    """What it mounts, at most 8; of a snapshot in place of all that it had mounted."""
+    bucket_mounts: Optional[List[AttachBucketMountBody]] = None
+    """None: this server mounts no buckets."""
 
     _wire_names: ClassVar[Dict[str, str]] = {
         "machine_type": "machineType",
@@ -899,11 +1050,14 @@ class LaunchBody(Model):
         "disk_gi_b": "diskGiB",
         "env_vars": "envVars",
         "auto_resume": "autoResume",
+        "bucket_mounts": "bucketMounts",
     }
 
     _shapes: ClassVar[Dict[str, Shape]] = {
         "ttl": Ref("TTL"),
         "firewall": OneOf(Ref("FirewallPolicy"), Ref("EgressModeFirewall"), Ref("LegacyFirewallPolicy")),
+        "volumes": Many(Ref("AttachVolumeBody")),
+        "bucket_mounts": Many(Ref("AttachBucketMountBody")),
     }
 
 
@@ -1003,11 +1157,15 @@ class OrgQuotaValues(Model):
     memory_mi_b: int
     disk_gi_b: int
     snapshot_count: int
+    volume_count: int
+    volume_gi_b: int
 
     _wire_names: ClassVar[Dict[str, str]] = {
         "memory_mi_b": "memoryMiB",
         "disk_gi_b": "diskGiB",
         "snapshot_count": "snapshotCount",
+        "volume_count": "volumeCount",
+        "volume_gi_b": "volumeGiB",
     }
 
 
@@ -1097,6 +1255,15 @@ class ResizeExecBody(Model):
 
 
 @dataclass(eq=False, repr=False)
+class RotateBucketMountBody(Model):
+    credentials: BucketCredentials
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "credentials": Ref("BucketCredentials"),
+    }
+
+
+@dataclass(eq=False, repr=False)
 class Service(Model):
     name: str
     """1 to 29 characters: a-z, 0-9 and single hyphens inside."""
@@ -1140,6 +1307,18 @@ class Signalled(Model):
 
 
 @dataclass(eq=False, repr=False)
+class SkippedVolume(Model):
+    mount_path: str
+    volume_id: str
+    reason: str
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "mount_path": "mountPath",
+        "volume_id": "volumeId",
+    }
+
+
+@dataclass(eq=False, repr=False)
 class Snapshot(Model):
     id: str
     """UUID."""
@@ -1161,6 +1340,8 @@ class Snapshot(Model):
     """As the VM had them."""
     status_reason: Optional[str] = None
     """Why it is in `error`."""
+    volumes: Optional[List[VolumeMount]] = None
+    """As the VM had them; absent where it had none."""
     pause_ms: Optional[float] = None
     """How long the source stood still."""
     reclaimed_bytes: Optional[int] = None
@@ -1182,6 +1363,7 @@ class Snapshot(Model):
         "created_at": MOMENT,
         "firewall": OneOf(Ref("FirewallPolicy"), Ref("LegacyFirewallPolicy")),
         "services": Many(Ref("SnapshotService")),
+        "volumes": Many(Ref("VolumeMount")),
     }
 
 
@@ -1427,6 +1609,21 @@ class UpdateVMBody(Model):
 
 
 @dataclass(eq=False, repr=False)
+class UpdateVolumeBody(Model):
+    name: Optional[str] = None
+    """Trimmed, white space collapsed, cut to 64 characters; unique in the organisation."""
+    size_gi_b: Optional[int] = None
+    """Only larger; VMs that have it see it at once."""
+    access_mode: Optional[str] = None
+    """`ro`: no VM writes to it."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "size_gi_b": "sizeGiB",
+        "access_mode": "accessMode",
+    }
+
+
+@dataclass(eq=False, repr=False)
 class VM(Model):
     id: str
     """UUID."""
@@ -1466,6 +1663,9 @@ class VM(Model):
     ttl_remaining_ms: Optional[int] = None
     """While it is paused: what is left of its time, in ms."""
     paused_at: Optional[datetime] = None
+    volumes: Optional[List[VmVolume]] = None
+    """Absent where it has none."""
+    attachment_warnings: Optional[AttachmentWarnings] = None
 
     _wire_names: ClassVar[Dict[str, str]] = {
         "org_id": "orgId",
@@ -1485,6 +1685,7 @@ class VM(Model):
         "expires_at_ms": "expiresAtMs",
         "ttl_remaining_ms": "ttlRemainingMs",
         "paused_at": "pausedAt",
+        "attachment_warnings": "attachmentWarnings",
     }
 
     _shapes: ClassVar[Dict[str, Shape]] = {
@@ -1494,6 +1695,8 @@ class VM(Model):
         "deleted_at": MOMENT,
         "ttl": Ref("TTL"),
         "paused_at": MOMENT,
+        "volumes": Many(Ref("VmVolume")),
+        "attachment_warnings": Ref("AttachmentWarnings"),
     }
 
 
@@ -1575,6 +1778,103 @@ class VMStatsNetwork(Model):
         "sent": Ref("FirewallHits"),
         "received": Ref("FirewallHits"),
         "dropped": Ref("FirewallHits"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class VmVolume(Model):
+    volume_id: str
+    mount_path: str
+    """Where the VM sees it: a folder beneath `/mnt/` or `/data/`."""
+    mount_status: str
+    """`pending`: the VM does not run."""
+    read_only: Optional[bool] = None
+    """Whether the host refuses the VM's writes."""
+    status_message: Optional[str] = None
+    """Why it is not mounted."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "volume_id": "volumeId",
+        "mount_path": "mountPath",
+        "mount_status": "mountStatus",
+        "read_only": "readOnly",
+        "status_message": "statusMessage",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class Volume(Model):
+    id: str
+    """UUID."""
+    name: str
+    org_id: str
+    kind: str
+    """`directory`: files that several VMs share. `disk`: a disk for one VM at a time."""
+    size_gi_b: int
+    """Reserved on the host: what it may hold it can hold."""
+    access_mode: str
+    """`ro`: no VM writes to it."""
+    status: str
+    mounted_count: int
+    """Running VMs that have it."""
+    created_at: datetime
+    status_reason: Optional[str] = None
+    """Why it is in `error`."""
+    pending_size_gi_b: Optional[int] = None
+    """While it grows: to what."""
+    used_gi_b: Optional[float] = None
+    """What its files take, to the hundredth."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "org_id": "orgId",
+        "size_gi_b": "sizeGiB",
+        "access_mode": "accessMode",
+        "mounted_count": "mountedCount",
+        "created_at": "createdAt",
+        "status_reason": "statusReason",
+        "pending_size_gi_b": "pendingSizeGiB",
+        "used_gi_b": "usedGiB",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "created_at": MOMENT,
+    }
+
+
+@dataclass(eq=False, repr=False)
+class VolumeAttachment(Model):
+    vm_id: str
+    volume_id: str
+    mount_path: str
+    """Where the VM sees it: a folder beneath `/mnt/` or `/data/`."""
+    mount_status: str
+    """`pending`: the VM does not run."""
+    read_only: Optional[bool] = None
+    """Whether the host refuses the VM's writes."""
+    status_message: Optional[str] = None
+    """Why it is not mounted."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "vm_id": "vmId",
+        "volume_id": "volumeId",
+        "mount_path": "mountPath",
+        "mount_status": "mountStatus",
+        "read_only": "readOnly",
+        "status_message": "statusMessage",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class VolumeMount(Model):
+    volume_id: str
+    mount_path: str
+    """Where the VM sees it: a folder beneath `/mnt/` or `/data/`."""
+    read_only: Optional[bool] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "volume_id": "volumeId",
+        "mount_path": "mountPath",
+        "read_only": "readOnly",
     }
 
 

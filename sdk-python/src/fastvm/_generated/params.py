@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Dict, List, Optional, TypedDict, Union
 
 
+class BucketCredentialsParam(TypedDict):
+    type: str
+    value: Dict[str, str]
+
+
 class DNSPolicyParam(TypedDict, total=False):
     mode: str
     domains: List[str]

@@ -8,11 +8,13 @@ from .._model import Many, OneOf, Ref
 from .._route import Route
 from .models import (
     BackgroundExec,
+    BucketMount,
     BuildLog,
     BuildResponse,
     ConsoleTokenResponse,
     ContextPresign,
     DeleteResponse,
+    Detachment,
     DiskUsage,
     ExecOutput,
     ExecVMResponse,
@@ -36,6 +38,9 @@ from .models import (
     VM,
     VMLogs,
     VMStats,
+    VmVolume,
+    Volume,
+    VolumeAttachment,
 )
 
 HEALTHZ: Route[HealthResponse] = Route("GET", "/healthz", answer=Ref("HealthResponse"))
@@ -162,6 +167,48 @@ DELETE_SNAPSHOT_IMPORT: Route[DeleteResponse] = Route(
 )
 CANCEL_SNAPSHOT_IMPORT: Route[SnapshotImport] = Route(
     "POST", "/v1/snapshot-imports/{importId}/cancel", answer=Ref("SnapshotImport")
+)
+LIST_VOLUMES: Route[List[Volume]] = Route("GET", "/v1/volumes", answer=Many(Ref("Volume")))
+CREATE_VOLUME: Route[Volume] = Route("POST", "/v1/volumes", answer=Ref("Volume"), body=Ref("CreateVolumeBody"))
+GET_VOLUME: Route[Volume] = Route("GET", "/v1/volumes/{volumeId}", answer=Ref("Volume"))
+UPDATE_VOLUME: Route[Volume] = Route(
+    "PATCH", "/v1/volumes/{volumeId}", answer=Ref("Volume"), body=Ref("UpdateVolumeBody")
+)
+DELETE_VOLUME: Route[DeleteResponse] = Route("DELETE", "/v1/volumes/{volumeId}", answer=Ref("DeleteResponse"))
+LIST_VOLUME_ATTACHMENTS: Route[List[VolumeAttachment]] = Route(
+    "GET", "/v1/volumes/{volumeId}/attachments", answer=Many(Ref("VolumeAttachment"))
+)
+LIST_VM_VOLUMES: Route[List[VmVolume]] = Route("GET", "/v1/vms/{vmId}/volumes", answer=Many(Ref("VmVolume")))
+ATTACH_VOLUME: Route[VmVolume] = Route(
+    "POST", "/v1/vms/{vmId}/volumes", answer=Ref("VmVolume"), body=Ref("AttachVolumeBody")
+)
+DETACH_VOLUME: Route[Detachment] = Route("DELETE", "/v1/vms/{vmId}/volumes/{volumeId}", answer=Ref("Detachment"))
+LIST_BUCKET_MOUNTS: Route[List[BucketMount]] = Route(
+    "GET", "/v1/vms/{vmId}/bucket-mounts", answer=Many(Ref("BucketMount"))
+)
+ATTACH_BUCKET_MOUNT: Route[BucketMount] = Route(
+    "POST", "/v1/vms/{vmId}/bucket-mounts", answer=Ref("BucketMount"), body=Ref("AttachBucketMountBody")
+)
+GET_BUCKET_MOUNT: Route[BucketMount] = Route(
+    "GET", "/v1/vms/{vmId}/bucket-mounts/{bucketMountId}", answer=Ref("BucketMount")
+)
+ROTATE_BUCKET_MOUNT: Route[BucketMount] = Route(
+    "PATCH", "/v1/vms/{vmId}/bucket-mounts/{bucketMountId}", answer=Ref("BucketMount"), body=Ref("RotateBucketMountBody")
+)
+DETACH_BUCKET_MOUNT: Route[None] = Route("DELETE", "/v1/vms/{vmId}/bucket-mounts/{bucketMountId}")
+LIST_VOLUME_FILES: Route[FileList] = Route("GET", "/v1/volumes/{volumeId}/files", answer=Ref("FileList"))
+STAT_VOLUME_FILE: Route[FileInfo] = Route("GET", "/v1/volumes/{volumeId}/files/stat", answer=Ref("FileInfo"))
+READ_VOLUME_FILE: Route[None] = Route("GET", "/v1/volumes/{volumeId}/files/content")
+WRITE_VOLUME_FILE: Route[FileInfo] = Route("PUT", "/v1/volumes/{volumeId}/files/content", answer=Ref("FileInfo"))
+MAKE_VOLUME_DIR: Route[FileInfo] = Route(
+    "POST", "/v1/volumes/{volumeId}/files/make-dir", answer=Ref("FileInfo"), body=Ref("MakeDirBody")
+)
+REMOVE_VOLUME_FILE: Route[None] = Route("POST", "/v1/volumes/{volumeId}/files/remove", body=Ref("RemoveFileBody"))
+RENAME_VOLUME_FILE: Route[FileInfo] = Route(
+    "POST", "/v1/volumes/{volumeId}/files/rename", answer=Ref("FileInfo"), body=Ref("RenameFileBody")
+)
+COPY_VOLUME_FILE: Route[FileInfo] = Route(
+    "POST", "/v1/volumes/{volumeId}/files/copy", answer=Ref("FileInfo"), body=Ref("CopyVolumeFileBody")
 )
 GET_QUOTAS: Route[OrgQuotaUsage] = Route("GET", "/v1/org/quotas", answer=Ref("OrgQuotaUsage"))
 GET_DISK_USAGE: Route[DiskUsage] = Route("GET", "/v1/org/disk", answer=Ref("DiskUsage"))

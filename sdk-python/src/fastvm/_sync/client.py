@@ -30,6 +30,7 @@ from .ssh_keys import Me
 from .transfer import DEFAULT_TRANSFER_SECONDS, Transfer
 from .upload import pack_files, upload
 from .vms import Vms
+from .volumes import Volumes
 
 DOCKERFILE = "Dockerfile"
 
@@ -61,6 +62,7 @@ class FastvmClient:
         self._http = Http(config, http_client)
         self.vms = Vms(self._http)
         self.snapshots = Snapshots(self._http, self.vms)
+        self.volumes = Volumes(self._http)
         self.builds = Builds(self._http)
         self.build_contexts = BuildContexts(self._http)
         self.snapshot_imports = SnapshotImports(self._http)

@@ -13,10 +13,11 @@ from .._exec import NDJSON, Stdin, Command, argv_of, checked_result, exec_body, 
 from .._generated import routes
 from .._generated.models import VM, ConsoleTokenResponse, DeleteResponse, ExecVMResponse, ForkResult, VMLogs, VMStats
 from .._options import NOT_GIVEN, CallOptions, Headers, NotGiven, Query, given, present
-from .._refs import DNSInput, EgressInput, FirewallInput, IngressInput, LegacyRules, TTLInput, VMRef
+from .._refs import DNSInput, EgressInput, FirewallInput, IngressInput, LegacyRules, TTLInput, VMRef, VolumeInput
 from .._request import id_of
 from .._waiting import DEFAULT_POLL_SECONDS, DEFAULT_WAIT_SECONDS, Patience, is_running, not_ready
 from .blocking import sleep
+from .bucket_mounts import BucketMounts
 from .commands import Commands, Pty
 from .console import Console, open_console
 from .exec_stream import ExecStream
@@ -28,6 +29,7 @@ from .launched_vm import LaunchedVM
 from .services import Services
 from .ssh_keys import VmSshKeys
 from .staged_stdin import staged_stdin
+from .vm_volumes import VmVolumes
 
 
 class Vms:
@@ -40,6 +42,8 @@ class Vms:
         self.firewall = VmFirewall(http)
         self.services = Services(http)
         self.ssh_keys = VmSshKeys(http)
+        self.volumes = VmVolumes(http)
+        self.bucket_mounts = BucketMounts(http)
 
     def list(
         self,
@@ -70,6 +74,8 @@ class Vms:
         firewall: Optional[FirewallInput] = None,
         ttl: Optional[TTLInput] = None,
         auto_resume: Optional[bool] = None,
+        volumes: Optional[Sequence[VolumeInput]] = None,
+        bucket_mounts: Optional[Sequence[Mapping[str, Any]]] = None,
         wait: bool = True,
         poll_interval: float = DEFAULT_POLL_SECONDS,
         wait_timeout: float = DEFAULT_WAIT_SECONDS,
@@ -97,6 +103,8 @@ class Vms:
             firewall=firewall,
             ttl=ttl,
             auto_resume=auto_resume,
+            volumes=None if volumes is None else [*volumes],
+            bucket_mounts=None if bucket_mounts is None else [*bucket_mounts],
         )
         vm = self._http.call(
             routes.LAUNCH_VM, body=body, options=options, default_seconds=VM_WORK_SECONDS, once=True
@@ -220,6 +228,7 @@ class Vms:
         names: Optional[Sequence[str]] = None,
         metadata: Optional[Mapping[str, str]] = None,
         firewall: Optional[FirewallInput] = None,
+        volumes: Optional[str] = None,
         timeout: Timeout = None,
         max_retries: Optional[int] = None,
         extra_headers: Optional[Headers] = None,
@@ -229,9 +238,16 @@ class Vms:
         """
         Captures a running or paused VM once and starts `count` VMs that go on from there, with its memory, processes
         and files; the source goes on too. Raises only when the capture fails: each child has an outcome of its own.
+        `volumes`: what children have of the source's volumes, `shared` (default), `read-only` or `none`.
         """
         options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
-        body = present(count=count, names=None if names is None else [*names], metadata=metadata, firewall=firewall)
+        body = present(
+            count=count,
+            names=None if names is None else [*names],
+            metadata=metadata,
+            firewall=firewall,
+            volumes=volumes,
+        )
         return self._http.call(
             routes.FORK_VM, id_of(id), body=body, options=options, default_seconds=VM_WORK_SECONDS, once=True
         )

@@ -1,6 +1,6 @@
 /** `fastvm launch`: a VM by machine type, awaited until it runs. */
 import type { Command } from "commander";
-import type { LaunchParams, Vm } from "fastvm";
+import type { AttachVolumeParams, LaunchParams, Vm } from "fastvm";
 import { keyValue, positiveInteger } from "../../command-line/option-values.ts";
 import { isConsoleWelcome, openConsole } from "../../console/open-console.ts";
 import { withProgress } from "../../output/progress.ts";
@@ -9,6 +9,7 @@ import type { Session } from "../../session.ts";
 import { apiCommand } from "../api-command.ts";
 import { readPolicy } from "../firewall/policy-file.ts";
 import { snapshotIdFor } from "../resolve.ts";
+import { mounts } from "../volume/mount.ts";
 
 const DEFAULT_MACHINE = "c1m2";
 const HTTP_NOT_FOUND = 404;
@@ -23,6 +24,7 @@ export interface LaunchOptions {
   readonly metadata?: Record<string, string>;
   readonly autoResume?: boolean;
   readonly firewall?: string;
+  readonly volume?: readonly AttachVolumeParams[];
   readonly quiet?: boolean;
   readonly console?: boolean;
 }
@@ -64,6 +66,7 @@ export function addLaunchOptions(command: Command): Command {
     )
     .option("-n, --name <name>", "name (default: made from the id)")
     .option("--disk-gib <n>", "disk size (default: 10)", positiveInteger)
+    .option("-v, --volume <volume:path[:ro]>", "mount a volume, as data:/mnt/data; may be repeated", mounts)
     .option("-e, --env <key=value>", "environment of the VM's commands; may be repeated", keyValue)
     .option(
       "--firewall <file>",
@@ -83,7 +86,7 @@ async function openConsoleIfThereIsOne(session: Session, vmId: string): Promise<
 export async function launchVm(session: Session, options: LaunchOptions): Promise<Vm> {
   const { name, diskGib: diskGiB, env: envVars, metadata, autoResume } = options;
   const firewall = options.firewall === undefined ? undefined : await readPolicy(options.firewall);
-  const common = { name, diskGiB, envVars, metadata, autoResume, firewall };
+  const common = { name, diskGiB, envVars, metadata, autoResume, firewall, volumes: options.volume };
   const { signal } = session;
   const params: LaunchParams =
     options.snapshot === undefined

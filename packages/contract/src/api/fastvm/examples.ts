@@ -17,6 +17,12 @@ const FIREWALL = {
 };
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me@laptop";
 
+const VOLUME_ID = "0198c7a5-3c11-7a0e-9d42-7b1f5e20c8a3";
+const BUCKET = {
+  type: "aws-credentials",
+  value: { data: "[default]\naws_access_key_id = …\naws_secret_access_key = …\n" },
+};
+
 export const BODY_EXAMPLES: Readonly<Partial<Record<OperationId, object>>> = {
   launchVm: { machineType: "c1m2", name: "worker-1", ttl: { action: "pause", seconds: 3600 }, ...LABELS },
   updateVm: { name: "worker-2", metadata: { team: "search" } },
@@ -48,6 +54,15 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<OperationId, object>>> = {
   createBuild: { tag: "app", dockerfileContent: "FROM python:3.13-slim\nRUN pip install flask\n" },
   createSnapshotImport: { source: { type: "image", image: "python:3.13-slim" }, name: "python" },
   presignImportContext: { sizeBytes: 40_960 },
+  createVolume: { name: "data", sizeGiB: 10, accessMode: "rw" },
+  updateVolume: { sizeGiB: 20 },
+  attachVolume: { volumeId: "data", mountPath: "/mnt/data" },
+  attachBucketMount: { bucketUri: "s3://pictures", credentials: BUCKET, mountPath: "/mnt/pictures" },
+  rotateBucketMount: { credentials: BUCKET },
+  makeVolumeDir: { path: "/in/more" },
+  removeVolumeFile: { path: "/in/data.csv" },
+  renameVolumeFile: { path: "/in/data.csv", newPath: "/old/data.csv" },
+  copyVolumeFile: { path: "/in/data.csv", newPath: "/in/copy.csv" },
 };
 
 /** By the schema's title. */
@@ -92,6 +107,19 @@ export const SCHEMA_EXAMPLES: Readonly<Record<string, object>> = {
     startedAt: "2026-01-02T03:04:05.700Z",
   },
   BuildLogEvent: { t: "l", d: "STEP 2/2: RUN pip install flask" },
+  Volume: {
+    id: VOLUME_ID,
+    name: "data",
+    orgId: ORG_ID,
+    kind: "directory",
+    sizeGiB: 10,
+    accessMode: "rw",
+    status: "ready",
+    mountedCount: 1,
+    createdAt: "2026-01-02T03:04:05.678Z",
+    usedGiB: 0.31,
+  },
+  VmVolume: { volumeId: VOLUME_ID, mountPath: "/mnt/data", mountStatus: "mounted" },
   ExecResult: {
     exitCode: 0,
     stdout: "hello\n",

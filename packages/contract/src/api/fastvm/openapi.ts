@@ -38,6 +38,7 @@ const TAGS: Readonly<Record<string, string>> = {
   "SSH keys": "Who may log in.",
   Snapshots: "A VM's memory and disk, to launch others from.",
   Builds: "Snapshots made of images and Dockerfiles.",
+  Volumes: "Storage with a life of its own, which VMs mount.",
   Organisation: "What may be used.",
 };
 const REQUEST_ID = { "x-request-id": { $ref: "#/components/headers/RequestId" } };

@@ -30,6 +30,8 @@ import {
 import { AddSshKeyBodySchema, SshKeyListSchema, SshKeySchema } from "./schemas/ssh-key.ts";
 import { VmStatsSchema } from "./schemas/stats.ts";
 import { VmSchema } from "./schemas/vm.ts";
+import { VOLUME_FILE_OPERATIONS } from "./volume-file-operations.ts";
+import { VOLUME_OPERATIONS } from "./volume-operations.ts";
 
 const VmListQuerySchema = Type.Object({
   status: Type.Optional(
@@ -113,6 +115,9 @@ export const OPERATIONS = {
       "network_failed",
       "out_of_capacity",
       "vm_wrong_state",
+      "volume_not_ready",
+      "volume_busy",
+      "not_supported",
     ],
   },
   getVm: {
@@ -440,6 +445,8 @@ export const OPERATIONS = {
   ...IMAGE_OPERATIONS,
   ...REGISTRY_OPERATIONS,
   ...BUILD_OPERATIONS,
+  ...VOLUME_OPERATIONS,
+  ...VOLUME_FILE_OPERATIONS,
   getQuotas: {
     method: "GET",
     path: "/v1/org/quotas",

@@ -11,6 +11,7 @@ import type { SnapshotId, VmId } from "../../model/ids.ts";
 import type { NetworkPolicy, NetworkReport } from "../../model/network-policy.ts";
 import { RemoteBuilds, ServedBuilds } from "./remote-builds.ts";
 import { RemoteExecs, ServedExecs } from "./remote-execs.ts";
+import { RemoteVolumes, ServedVolumes, type OfferedContent } from "./remote-volumes.ts";
 import type { CallOptions } from "../call-options.ts";
 import type { FileModeOptions } from "../file-access.ts";
 import type { ExecSpec } from "../exec-spec.ts";
@@ -36,6 +37,7 @@ type Source = AsyncIterator<Uint8Array, unknown>;
 export class RemoteWorker extends RemoteFiles implements WorkerPort, AsyncDisposable {
   readonly execs: RemoteExecs;
   readonly builds: RemoteBuilds;
+  readonly volumes: RemoteVolumes;
   readonly #peer: WirePeer;
   readonly #served: ServedWorker;
   readonly #listeners = new Set<(event: WorkerEvent) => void>();
@@ -50,6 +52,7 @@ export class RemoteWorker extends RemoteFiles implements WorkerPort, AsyncDispos
     this.#peer = new WirePeer(near, (method, args) => this.#handle(method, args));
     this.execs = new RemoteExecs(this.#peer);
     this.builds = new RemoteBuilds(this.#peer);
+    this.volumes = new RemoteVolumes(this.#peer, (content) => this.#offer(content));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -125,6 +128,12 @@ export class RemoteWorker extends RemoteFiles implements WorkerPort, AsyncDispos
     content: AsyncIterable<Uint8Array>,
     { signal, mode }: FileModeOptions = {},
   ): Promise<void> {
+    const offered = this.#offer(content);
+    await offered.during(() => this.#peer.call("writeFile", [vmId, path, offered.handle, mode], signal));
+  }
+
+  /** What is to be written, for the other side to ask for bit by bit. */
+  #offer(content: AsyncIterable<Uint8Array>): OfferedContent {
     const handle = this.#nextSource++;
     const source = content[Symbol.asyncIterator]();
     let failure: unknown;
@@ -140,14 +149,19 @@ export class RemoteWorker extends RemoteFiles implements WorkerPort, AsyncDispos
       return: async () => (await source.return?.()) ?? { done: true, value: undefined },
     };
     this.#sources.set(handle, watched);
-    try {
-      await this.#peer.call("writeFile", [vmId, path, handle, mode], signal);
-    } catch (error) {
-      // It is the caller's own, and comes back to him as it was.
-      throw failure ?? error;
-    } finally {
-      this.#sources.delete(handle);
-    }
+    return {
+      handle,
+      during: async (write) => {
+        try {
+          await write();
+        } catch (error) {
+          // It is the caller's own, and comes back to him as it was.
+          throw failure ?? error;
+        } finally {
+          this.#sources.delete(handle);
+        }
+      },
+    };
   }
 
   async dial(vmId: VmId, port: number, { signal }: CallOptions = {}): Promise<Duplex> {
@@ -247,6 +261,7 @@ class ServedWorker {
   readonly #files: ServedFiles;
   readonly #execs: ServedExecs;
   readonly #builds: ServedBuilds;
+  readonly #volumes: ServedVolumes;
   readonly #peer: WirePeer;
   readonly #unsubscribe: () => void;
   readonly #sessions = new Map<number, { session: ExecSession; events: AsyncIterator<ExecEvent> }>();
@@ -258,6 +273,7 @@ class ServedWorker {
     this.#files = new ServedFiles(worker);
     this.#execs = new ServedExecs(worker.execs);
     this.#builds = new ServedBuilds(worker.builds);
+    this.#volumes = new ServedVolumes(worker.volumes, (handle) => this.#source(handle));
     this.#peer = new WirePeer(stream, (method, args, signal) => this.#handle(method, args, signal));
     this.#unsubscribe = worker.subscribe((event) => void this.#peer.call("event", [event]));
   }
@@ -272,6 +288,7 @@ class ServedWorker {
     const ofFiles = this.#files.handle(method, args, signal);
     if (ofFiles !== undefined) return await ofFiles;
     if (method.startsWith("builds.")) return await this.#builds.handle(method, args, signal);
+    if (method.startsWith("volumes.")) return await this.#volumes.handle(method, args, signal);
     if (method.startsWith("execs.")) return await this.#execs.handle(method, args, signal);
     if (method.startsWith("session.")) return await this.#ofSession(method, args);
     if (method.startsWith("socket.")) return await this.#ofSocket(method, args);

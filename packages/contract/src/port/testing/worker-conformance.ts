@@ -10,6 +10,7 @@ import { describeFiles } from "./conformance/files.ts";
 import { describeExecs } from "./conformance/execs.ts";
 import { describeGuest } from "./conformance/guest.ts";
 import { describeSilence } from "./conformance/silence.ts";
+import { describeVolumes } from "./conformance/volumes.ts";
 import { describeStates } from "./conformance/states.ts";
 import { PortTester } from "./worker-lab.ts";
 import type { WorkerLab } from "./worker-lab.ts";
@@ -35,6 +36,7 @@ export function describeWorker(name: string, open: () => Promise<WorkerLab>): vo
     describeCaptures(tester);
     describeGuest(tester);
     describeFiles(tester);
+    describeVolumes(tester);
     describeExecs(tester);
     describeSilence(tester);
     describeCutShort(tester);

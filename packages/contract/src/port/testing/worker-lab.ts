@@ -18,6 +18,8 @@ export interface WorkerLab extends AsyncDisposable {
   spec(): VmSpec;
   /** A port of the guest's loopback that gives back what it gets. */
   echoPort(vmId: VmId): Promise<number>;
+  /** Whether VMs mount volumes. */
+  readonly mountsVolumes: boolean;
   /** A host by which the API could be called. */
   readonly apiTarget: GuestTarget;
   /** The guest answers nothing; its QEMU does. Of a guest that cannot be made to answer again, it does so by itself some seconds later. */

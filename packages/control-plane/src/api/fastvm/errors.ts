@@ -9,6 +9,8 @@ const RETRY_AFTER_SEC = 5;
 export const FIELD_NAMES: ReadonlyMap<string, string> = new Map([
   ["vm", "vmId"],
   ["snapshot", "snapshotId"],
+  ["volume", "volumeId"],
+  ["sizeGib", "sizeGiB"],
   ["machine", "machineType"],
   ["diskGib", "diskGiB"],
   ["build", "buildId"],
@@ -22,8 +24,19 @@ export function renderError(error: FastvmError, requestId: string): RenderedErro
       ...(retryable ? {} : { "x-should-retry": "false" }),
       ...(status === 503 ? { "retry-after": String(RETRY_AFTER_SEC) } : {}),
     },
-    body: errorBody(inOurWords(error), requestId),
+    body: { ...errorBody(inOurWords(error), requestId), ...contractWord(error) },
   };
+}
+
+/** Of these clients know the very word in `error`. */
+const CONTRACT_WORDS: Partial<Record<FastvmError["code"], string>> = {
+  guest_umount_busy: "guest_umount_busy",
+  volume_not_ready: "VOL_NOT_READY",
+};
+
+function contractWord({ code }: FastvmError): { readonly error?: string } {
+  const error = CONTRACT_WORDS[code];
+  return error === undefined ? {} : { error };
 }
 
 export function inOurWords(error: FastvmError): FastvmError {

@@ -27,36 +27,36 @@ export class GuestFiles {
   }
 
   info(vmId: VmId, path: string, options: FileInfoOptions): Promise<FileInfo> {
-    return this.#worker.fileInfo(vmId, checked(path), options);
+    return this.#worker.fileInfo(vmId, checkedFilePath(path), options);
   }
 
   list(vmId: VmId, path: string, options: ListFilesOptions): Promise<FileListing> {
-    return this.#worker.listFiles(vmId, checked(path), options);
+    return this.#worker.listFiles(vmId, checkedFilePath(path), options);
   }
 
   /** Resolves to what was made. */
   async makeDir(vmId: VmId, path: string, options: FileModeOptions): Promise<FileInfo> {
-    await this.#worker.makeFolder(vmId, checked(path), options);
+    await this.#worker.makeFolder(vmId, checkedFilePath(path), options);
     return await this.#worker.fileInfo(vmId, path, options);
   }
 
   remove(vmId: VmId, path: string, options: RecursiveOptions): Promise<void> {
-    return this.#worker.removeFile(vmId, checked(path), options);
+    return this.#worker.removeFile(vmId, checkedFilePath(path), options);
   }
 
   /** Resolves to what it is under its new name. */
   async rename(vmId: VmId, path: string, newPath: string, options: CallOptions): Promise<FileInfo> {
-    await this.#worker.renameFile(vmId, checked(path), checked(newPath, "newPath"), options);
+    await this.#worker.renameFile(vmId, checkedFilePath(path), checkedFilePath(newPath, "newPath"), options);
     return await this.#worker.fileInfo(vmId, newPath, options);
   }
 
   async setMode(vmId: VmId, path: string, mode: number, options: CallOptions): Promise<FileInfo> {
-    await this.#worker.setFileMode(vmId, checked(path), mode, options);
+    await this.#worker.setFileMode(vmId, checkedFilePath(path), mode, options);
     return await this.#worker.fileInfo(vmId, path, { ...options, followLinks: true });
   }
 
   read(vmId: VmId, path: string, options: CallOptions): Promise<AsyncIterable<Uint8Array>> {
-    return this.#worker.readFile(vmId, checked(path), options);
+    return this.#worker.readFile(vmId, checkedFilePath(path), options);
   }
 
   async write(
@@ -66,16 +66,17 @@ export class GuestFiles {
     { signal, mode }: FileModeOptions,
   ): Promise<FileInfo> {
     const whileAsked = signal === undefined ? {} : { signal };
-    await this.#worker.writeFile(vmId, checked(path), content, { mode, ...whileAsked });
+    await this.#worker.writeFile(vmId, checkedFilePath(path), content, { mode, ...whileAsked });
     return await this.#worker.fileInfo(vmId, path, { ...whileAsked, followLinks: true });
   }
 
   watch(vmId: VmId, path: string, options: RecursiveOptions): Promise<AsyncIterable<FileEvent>> {
-    return this.#worker.watchFiles(vmId, checked(path), options);
+    return this.#worker.watchFiles(vmId, checkedFilePath(path), options);
   }
 }
 
-function checked(path: string, field = "path"): string {
+/** `field` names where it stands in what was asked. */
+export function checkedFilePath(path: string, field = "path"): string {
   if (path.includes("\0")) throw invalid(field, "may not contain NUL");
   if (!path.startsWith("/")) throw invalid(field, "must be absolute");
   if (Buffer.byteLength(path) >= MAX_PATH_BYTES)

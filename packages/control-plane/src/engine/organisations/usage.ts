@@ -14,9 +14,13 @@ export async function usageOf(
   { store, worker }: Parts<"store" | "worker">,
   { orgId }: Caller,
 ): Promise<OrganisationUsage> {
-  const { organisations, snapshots, vms } = store;
+  const { organisations, snapshots, vms, volumes } = store;
   const limits = await organisations.limits(orgId);
-  const usage = { ...(await vms.usage(orgId)), snapshotCount: await snapshots.count(orgId) };
+  const usage = {
+    ...(await vms.usage(orgId)),
+    snapshotCount: await snapshots.count(orgId),
+    ...(await volumes.usage(orgId)),
+  };
   const { memoryMib } = await worker.capacity();
   return { orgId, limits, usage, host: { memoryMib, promisedMemoryMib: await vms.promisedMemoryMib() } };
 }

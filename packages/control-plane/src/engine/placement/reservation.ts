@@ -3,7 +3,7 @@ import { FastvmError, type OrgId, type ResourceAmounts, type WorkerCapacity } fr
 import type { Records } from "../../store/records.ts";
 import type { Parts } from "../context.ts";
 
-type WantedResources = Omit<ResourceAmounts, "snapshotCount">;
+type WantedResources = Pick<ResourceAmounts, "vcpu" | "memoryMiB" | "diskGiB">;
 
 /** Locks out the organisation's other reservations until the transaction ends; throws `quota_exceeded` with the numbers. */
 export async function reserveQuota(records: Records, orgId: OrgId, wanted: WantedResources): Promise<void> {
@@ -19,6 +19,20 @@ export async function reserveSnapshotQuota(records: Records, orgId: OrgId): Prom
   await records.organisations.lock(orgId);
   const limits = await records.organisations.limits(orgId);
   assertWithinQuota("snapshotCount", limits.snapshotCount, await records.snapshots.count(orgId), 1);
+}
+
+/** `count` and GiB that come to what there is. */
+export async function reserveVolumeQuota(
+  records: Records,
+  orgId: OrgId,
+  wanted: Pick<ResourceAmounts, "volumeCount" | "volumeGiB">,
+): Promise<void> {
+  await records.organisations.lock(orgId);
+  const limits = await records.organisations.limits(orgId);
+  const usage = await records.volumes.usage(orgId);
+  for (const resource of ["volumeCount", "volumeGiB"] as const) {
+    assertWithinQuota(resource, limits[resource], usage[resource], wanted[resource]);
+  }
 }
 
 function assertWithinQuota(

@@ -8,10 +8,12 @@ import type { QuarantineEntry } from "../../store/quarantine-repository.ts";
 import type { Parts } from "../context.ts";
 import type { Settlement } from "./reconciler.ts";
 
+type Strangers = Pick<WorkerInventory, "vms" | "snapshots">;
+
 /** Notes who is new and who is known again; the result ends those whose time is over. */
 export async function keepQuarantine(
   ctx: Parts<"clock" | "config" | "inflight" | "log" | "queue" | "store" | "worker">,
-  strangers: WorkerInventory,
+  strangers: Strangers,
 ): Promise<readonly Settlement[]> {
   const now = ctx.clock.now();
   const found = entriesOf(strangers, now);
@@ -49,7 +51,7 @@ export async function endQuarantined(
   ctx.queue.wake();
 }
 
-function entriesOf({ vms, snapshots }: WorkerInventory, foundAt: number): QuarantineEntry[] {
+function entriesOf({ vms, snapshots }: Strangers, foundAt: number): QuarantineEntry[] {
   return [
     ...vms.map((vm): QuarantineEntry => {
       // One that is paused takes no memory.

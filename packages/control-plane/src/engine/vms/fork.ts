@@ -3,6 +3,7 @@ import {
   FastvmError,
   newVmId,
   type CaptureResult,
+  type ForkVolumes,
   type ForkChild,
   type ForkResult,
   type VmId,
@@ -23,6 +24,7 @@ import { inherit, type SettingsChanges } from "./inherit.ts";
 import { newVmRecord } from "./new-vm.ts";
 import { addressOf, startOrderOf, type StartVmContext } from "./start-order.ts";
 import { thawTtl, ttlOf } from "./ttl.ts";
+import { afterStart, forkedMounts } from "../volumes/mount-list.ts";
 import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
 import { wrongState } from "../states/wrong-state.ts";
 
@@ -34,6 +36,8 @@ export interface ForkOrder {
   readonly settings: Pick<SettingsChanges, "metadata" | "network">;
   /** The client's own, for an order of one child: however often it comes, one is made. */
   readonly key?: OrderKey | undefined;
+  /** Default: shared. */
+  readonly volumes?: ForkVolumes | undefined;
 }
 
 export type ForkOutcome = { readonly vm: VmRecord } | { readonly error: unknown };
@@ -167,7 +171,10 @@ function newChild(source: VmRecord, order: ForkOrder, id: VmId, index: number, a
     id,
     orgId: source.orgId,
     name: order.names[index] ?? "",
-    settings: inherit(source, order.settings),
+    settings: {
+      ...inherit(source, order.settings),
+      volumes: forkedMounts(source.volumes, order.volumes ?? "shared"),
+    },
     ttl: ttlOf(source),
     source: { sourceName: source.name, sourceVmId: source.id },
     repeatKey: null,
@@ -188,7 +195,8 @@ async function settleChild(
     return { error };
   }
   const at = ctx.clock.now();
-  const changes = { ...addressOf(child.launch), ...thawTtl(vm, at) };
+  const volumes = afterStart(vm.volumes, child.launch.mounts);
+  const changes = { ...addressOf(child.launch), volumes, ...thawTtl(vm, at) };
   let running: VmRecord | undefined;
   try {
     running = await ctx.store.transaction(

@@ -1,11 +1,13 @@
 /**
  * What a VM has goes on to its snapshots, to what is restored from them and to its forks: all of it, also a field that is added tomorrow.
  */
-import type { SnapshotId, VmId } from "@fastvm/contract";
+import { newVolumeId, type SnapshotId, type VmId } from "@fastvm/contract";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SETTINGS, type VmSettings } from "../../store/vm-settings.ts";
 import { testApp, type TestApp } from "../../testing/test-app.ts";
 import { inherit } from "./inherit.ts";
+
+const VOLUME = newVolumeId();
 
 /** Nothing as it is by itself, so that what is left behind is seen. The type asks for a value of each new field. */
 const WRITTEN: VmSettings = {
@@ -27,6 +29,7 @@ const WRITTEN: VmSettings = {
   ephemeral: true,
   cwd: "/srv",
   template: "docker.io/library/python:3.13-slim",
+  volumes: [{ volumeId: VOLUME, mountPath: "/mnt/data", readOnly: true }],
 };
 
 let api: TestApp;
@@ -46,6 +49,19 @@ test("every setting goes on to a snapshot, to what is restored from it, and to a
   const machine = { machineType: WRITTEN.machineName, diskGiB: WRITTEN.diskGib };
   const { id } = (await api.call("POST /v1/vms", machine)).body;
   const { machineName: _, cpu: _cpu, memoryMib: _memory, diskGib: _disk, ...changeable } = WRITTEN;
+  await api.store.volumes.create({
+    id: VOLUME,
+    orgId: api.orgId,
+    name: "data",
+    kind: "directory",
+    sizeGib: 1,
+    pendingSizeGib: null,
+    accessMode: "rw",
+    status: "ready",
+    statusReason: null,
+    createdAt: 0,
+  });
+  await api.worker.volumes.create({ volumeId: VOLUME, kind: "directory", sizeGib: 1 });
   await api.store.vms.update(id, changeable);
   expect(await settingsOfVm(id)).toEqual(WRITTEN);
   const snapshotId: SnapshotId = (await api.call("POST /v1/snapshots", { vmId: id })).body.id;

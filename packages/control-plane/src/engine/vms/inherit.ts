@@ -32,5 +32,6 @@ export function settingsOfMachine(machine: MachineType): VmSettings {
     ephemeral: false,
     cwd: "",
     template: "",
+    volumes: [],
   };
 }

@@ -29,6 +29,13 @@ import { inherit, settingsOfMachine, type SettingsChanges } from "./inherit.ts";
 import { newVmRecord } from "./new-vm.ts";
 import { addressOf, startOrderOf, type StartOrder, type StartVmContext } from "./start-order.ts";
 import { thawTtl } from "./ttl.ts";
+import {
+  afterStart,
+  inheritedMounts,
+  orderedMounts,
+  type MountOrder,
+  type SkippedMount,
+} from "../volumes/mount-list.ts";
 import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
 import { withinAnswerTime } from "./answer-time.ts";
 
@@ -43,6 +50,8 @@ export interface LaunchOrder {
   /** What the VM does not have as its source has it. */
   readonly settings: Omit<SettingsChanges, "machineName" | "cpu" | "memoryMib" | "template">;
   readonly ttl: Ttl | undefined;
+  /** What it mounts; absent: what its snapshot had. */
+  readonly volumes?: readonly MountOrder[] | undefined;
   /** By which the VM is found again when the same order comes once more. */
   readonly repeatKey: string | null;
   /** The client's own: however often the order comes, one VM is made. */
@@ -62,6 +71,8 @@ export interface LaunchOptions {
   readonly onRecorded?: (vmId: VmId) => void;
   /** Which it is to have; default: a new one. */
   readonly vmId?: VmId;
+  /** Told with it: what the snapshot had mounted and this VM has not. */
+  readonly onSkipped?: (skipped: readonly SkippedMount[]) => void;
 }
 
 /** The order, its source found. */
@@ -76,7 +87,7 @@ export async function launchVm(
   ctx: StartVmContext & DeleteVmContext,
   caller: Caller,
   order: LaunchOrder,
-  { signal, onRecorded, vmId = newVmId() }: LaunchOptions = {},
+  { signal, onRecorded, onSkipped, vmId = newVmId() }: LaunchOptions = {},
 ): Promise<VmRecord> {
   const launch = await findSource(ctx, caller, order);
   const capacity = await ctx.worker.capacity();
@@ -84,16 +95,20 @@ export async function launchVm(
   signal?.throwIfAborted();
   const { vm, running } = await ctx.inflight.hold(vmId, async () => {
     let replaced: VmRecord | undefined;
+    let skipped: readonly SkippedMount[] = [];
     const inserted = await ctx.store.transaction(async (records) => {
       const found = await takeKey(ctx, records, caller, launch.order, vmId);
       if (found?.kind === "earlier") return found.vm;
       replaced = found?.vm;
-      return insertVm(ctx, records, caller, launch, vmId, capacity);
+      const made = await insertVm(ctx, records, caller, launch, vmId, capacity);
+      skipped = made.skipped;
+      return made.vm;
     }, "process");
     if (inserted.id !== vmId) return { vm: inserted, running: earlierLaunch(ctx, inserted.id) };
     if (replaced !== undefined) await forgetReplaced(ctx, replaced, actorOf(caller));
     await step("control.launch.recorded");
     onRecorded?.(vmId);
+    onSkipped?.(skipped);
     const isQueued = inserted.queuedAt !== null;
     return { vm: inserted, running: isQueued ? undefined : startLaunch(ctx, inserted, actorOf(caller)) };
   });
@@ -204,7 +219,7 @@ async function insertVm(
   { order, snapshot, settings }: Launch,
   vmId: VmId,
   capacity: WorkerCapacity,
-): Promise<VmRecord> {
+): Promise<{ readonly vm: VmRecord; readonly skipped: readonly SkippedMount[] }> {
   const { cpu, memoryMib, diskGib } = settings;
   await reserveQuota(records, caller.orgId, { vcpu: cpu, memoryMiB: memoryMib, diskGiB: diskGib });
   if (snapshot !== undefined) await assertStillReady(records, snapshot);
@@ -212,13 +227,18 @@ async function insertVm(
   const at = ctx.clock.now();
   const { name, ttl, repeatKey } = order;
   const source = sourceOf(order, snapshot);
+  const { mounts, skipped } =
+    order.volumes === undefined
+      ? await inheritedMounts(records, caller.orgId, settings.volumes)
+      : { mounts: await orderedMounts(records, caller.orgId, order.volumes), skipped: [] };
+  const own = { ...settings, volumes: mounts };
   const vm = {
-    ...newVmRecord({ id: vmId, orgId: caller.orgId, name, settings, ttl, source, repeatKey, at }),
+    ...newVmRecord({ id: vmId, orgId: caller.orgId, name, settings: own, ttl, source, repeatKey, at }),
     ...(queued ? waiting(at) : {}),
   };
   await records.vms.create(vm);
   await recordVmEvent(records, vm, null, "provisioning", "launch_requested", { actor: actorOf(caller), at });
-  return vm;
+  return { vm, skipped };
 }
 
 function sourceOf(
@@ -299,7 +319,8 @@ async function settleSuccess(
   const running = await ctx.store.transaction(async (records) => {
     // Its time to live may have changed while it started.
     const now = await records.vms.lock(vm.id);
-    const changes = { ...addressOf(result), ...(now === undefined ? {} : thawTtl(now, at)) };
+    const volumes = afterStart((now ?? vm).volumes, result.mounts);
+    const changes = { ...addressOf(result), volumes, ...(now === undefined ? {} : thawTtl(now, at)) };
     return transitionVm(records, vm.id, "launch_succeeded", { actor, at, changes });
   }, "process");
   if (running !== undefined) return running;

@@ -10,6 +10,7 @@ import { waiting, WAITING_FOR_ROOM } from "./launch.ts";
 import { mustQueue, reserveQuota } from "../placement/reservation.ts";
 import { addressOf, startOrderOf, type StartOrder, type StartVmContext } from "./start-order.ts";
 import { thawTtl } from "./ttl.ts";
+import { afterStart } from "../volumes/mount-list.ts";
 import { transitionVm } from "../states/transition-vm.ts";
 import { joined, requireVm, wrongState } from "../states/wrong-state.ts";
 
@@ -90,7 +91,8 @@ function settleSuccess(
   return ctx.store.transaction(async (records) => {
     const now = await records.vms.lock(vm.id);
     const thawed = now === undefined ? {} : thawTtl(now, at);
-    const changes = { pausedAt: null, ...addressOf(result), ...thawed };
+    const volumes = afterStart((now ?? vm).volumes, result.mounts);
+    const changes = { pausedAt: null, ...addressOf(result), volumes, ...thawed };
     return transitionVm(records, vm.id, "resume_succeeded", { actor, at, changes });
   });
 }

@@ -1,5 +1,5 @@
 /** What a worker is told when it starts a VM, whether that is launched, forked or resumed, and what it tells back. */
-import type { LaunchResult, NetworkPolicy, VmIdentity, VmTtl } from "@fastvm/contract";
+import type { LaunchResult, NetworkPolicy, VmIdentity, VmTtl, VolumeMount } from "@fastvm/contract";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { identityOf } from "../keys/authorized-keys.ts";
 import type { OwedContext } from "../owed/tell-owed.ts";
@@ -15,13 +15,15 @@ export interface StartOrder {
   readonly network: NetworkPolicy;
   readonly ttl?: VmTtl;
   readonly generation?: number;
+  readonly volumes: readonly VolumeMount[];
 }
 
 /** Call it when the start is among the operations in flight: whoever changes the network meanwhile waits for those. */
 export async function startOrderOf(ctx: Parts<"store">, vm: VmRecord): Promise<StartOrder> {
   const ttl = ttlToStart(vm);
   const [identity, network] = await Promise.all([identityOf(ctx, vm), presentNetwork(ctx, vm)]);
-  return { identity, network, generation: vm.generation, ...(ttl === undefined ? {} : { ttl }) };
+  const volumes = vm.volumes.map(({ volumeId, mountPath, readOnly }) => ({ volumeId, mountPath, readOnly }));
+  return { identity, network, volumes, generation: vm.generation, ...(ttl === undefined ? {} : { ttl }) };
 }
 
 /** A VM that had one keeps it. */

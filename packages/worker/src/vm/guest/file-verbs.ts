@@ -14,7 +14,7 @@ import { decodeEntry } from "../../guest-link/file-records.ts";
 import { Verb, type VerbRequest } from "../../guest-link/verb-stream.ts";
 import type { Vm } from "../state/vm.ts";
 import { asFileError } from "./file-error.ts";
-import { PageOfPaths } from "./page-of-paths.ts";
+import { PageOfPaths } from "../../files/page-of-paths.ts";
 
 export async function fileInfo(
   vm: Vm,

@@ -18,6 +18,7 @@ import type { Admission } from "./admission.ts";
 import type { Trust } from "../../trust/trust.ts";
 import type { GuestForward } from "./guest-forward.ts";
 import type { Standby } from "./standby-vm.ts";
+import type { HostVolumes } from "../../volumes/host-volumes.ts";
 import type { Vm } from "./vm.ts";
 
 /** The templates as transitions know them; template/template-store.ts has them. */
@@ -52,6 +53,7 @@ export interface WorkerContext extends SlotHost {
   readonly pool: ReadyPool<Slot>;
   /** Whole VMs, for launches from the template. */
   readonly standby: ReadyPool<Standby>;
+  readonly volumes: HostVolumes;
   readonly vms: Map<VmId, Vm>;
   readonly admission: Admission;
   readonly forward: GuestForward | undefined;

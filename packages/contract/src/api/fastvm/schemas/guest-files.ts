@@ -69,6 +69,11 @@ export const RenameFileBodySchema = Type.Object(
   { title: "RenameFileBody" },
 );
 
+export const CopyVolumeFileBodySchema = Type.Object(
+  { path: path(), newPath: Type.String({ minLength: 1 }) },
+  { title: "CopyVolumeFileBody" },
+);
+
 export const SetFileModeBodySchema = Type.Object(
   { path: path(), mode: Type.String({ pattern: "^[0-7]{3,4}$", description: "Octal." }) },
   { title: "SetFileModeBody" },

@@ -4,10 +4,14 @@ import { MAX_DISK_GIB, MAX_FORK_COUNT, MIN_DISK_GIB } from "../../../limits.ts";
 import { ErrorBodySchema } from "./error-body.ts";
 import { NullableFirewallInputSchema } from "./firewall.ts";
 import { nullable } from "./nullable.ts";
+import { oneOf } from "./one-of.ts";
 import { guards } from "./strict.ts";
 import { stringMap } from "./string-map.ts";
 import { TtlSchema } from "./ttl.ts";
 import { VmSchema } from "./vm.ts";
+import { AttachVolumeBodySchema } from "./volume.ts";
+import { AttachBucketMountBodySchema } from "./bucket-mount.ts";
+import { FORK_VOLUMES } from "../../../model/volume.ts";
 
 const name = nullable(Type.String({ description: "Trimmed, white space collapsed, cut to 64 characters." }));
 const metadata = nullable(
@@ -51,6 +55,18 @@ export const LaunchBodySchema = Type.Object(
     ttl: Type.Optional(nullable(TtlSchema)),
     autoResume: Type.Optional(autoResume),
     firewall: Type.Optional(NullableFirewallInputSchema),
+    volumes: Type.Optional(
+      nullable(
+        Type.Array(AttachVolumeBodySchema, {
+          description: "What it mounts, at most 8; of a snapshot in place of all that it had mounted.",
+        }),
+      ),
+    ),
+    bucketMounts: Type.Optional(
+      nullable(
+        Type.Array(AttachBucketMountBodySchema, { description: "None: this server mounts no buckets." }),
+      ),
+    ),
   },
   { ...guards("firewall", "ttl"), title: "LaunchBody" },
 );
@@ -82,6 +98,14 @@ export const ForkBodySchema = Type.Object(
     ),
     metadata: Type.Optional(metadata),
     firewall: Type.Optional(NullableFirewallInputSchema),
+    volumes: Type.Optional(
+      nullable(
+        oneOf(
+          FORK_VOLUMES,
+          "What children have of the source's volumes: the same (default), the same to read, or nothing.",
+        ),
+      ),
+    ),
   },
   { ...guards("firewall"), title: "ForkBody" },
 );

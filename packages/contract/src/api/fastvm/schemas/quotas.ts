@@ -7,6 +7,8 @@ const ResourceAmountsSchema = Type.Object(
     memoryMiB: Type.Integer({ minimum: 0 }),
     diskGiB: Type.Integer({ minimum: 0 }),
     snapshotCount: Type.Integer({ minimum: 0 }),
+    volumeCount: Type.Integer({ minimum: 0 }),
+    volumeGiB: Type.Integer({ minimum: 0 }),
   },
   { title: "ResourceAmounts" },
 );

@@ -5,6 +5,7 @@ import { AnyFirewallSchema } from "./firewall.ts";
 import { nullable } from "./nullable.ts";
 import { ServiceSchema } from "./service.ts";
 import { stringMap } from "./string-map.ts";
+import { VolumeMountSchema } from "./volume.ts";
 
 export const SnapshotSchema = Type.Object(
   {
@@ -21,6 +22,9 @@ export const SnapshotSchema = Type.Object(
     envVars: stringMap("As the VM had it."),
     firewall: AnyFirewallSchema,
     services: Type.Array(ServiceSchema, { description: "As the VM had them." }),
+    volumes: Type.Optional(
+      Type.Array(VolumeMountSchema, { description: "As the VM had them; absent where it had none." }),
+    ),
     pauseMs: Type.Optional(Type.Number({ description: "How long the source stood still." })),
     reclaimedBytes: Type.Optional(
       nullable(

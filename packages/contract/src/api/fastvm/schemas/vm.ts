@@ -2,6 +2,8 @@
 import { Type, type Static } from "typebox";
 import { VM_STATUSES, type VmStatus } from "../../../model/vm-status.ts";
 import { stringMap } from "./string-map.ts";
+import { AttachmentWarningsSchema } from "./attachment-warnings.ts";
+import { VmVolumeSchema } from "./volume.ts";
 import { AnyFirewallSchema, type Firewall, type LegacyFirewall } from "./firewall.ts";
 import { nullable } from "./nullable.ts";
 import { TtlSchema } from "./ttl.ts";
@@ -42,6 +44,8 @@ export const VmSchema = Type.Object(
     ),
     autoResume: Type.Boolean({ description: "Whether requests to its services wake it when it is paused." }),
     pausedAt: Type.Optional(nullable(Type.String({ format: "date-time" }))),
+    volumes: Type.Optional(Type.Array(VmVolumeSchema, { description: "Absent where it has none." })),
+    attachmentWarnings: Type.Optional(AttachmentWarningsSchema),
   },
   { title: "Vm" },
 );

@@ -12,6 +12,7 @@ const VM_NAME = "the-vm";
 const FILE = "/root/file";
 const SNAPSHOT_NAME = "the-snapshot";
 const BUILD_NAME = "the-build";
+const VOLUME_NAME = "the-volume";
 const SERVICE = "web";
 const REGISTRY = "registry.example:5000";
 const IMAGE = `${REGISTRY}/the-image:v1`;
@@ -22,6 +23,7 @@ const NEW_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICvGLpSmKCbC4rNJgW2rVgTGqjX
 interface Things {
   readonly vm: { readonly id: string };
   readonly snapshot: { readonly id: string };
+  readonly volume: { readonly id: string };
   readonly fingerprints: { readonly vm: string; readonly user: string };
   readonly execId: string;
   /** One that has failed. */
@@ -46,6 +48,8 @@ interface Case {
 
 const hidden = (body?: Case["body"]): Case => ({ sight: "hidden", ...(body && { body }) });
 const hiddenFile = (path = FILE): Case => ({ sight: "hidden", query: `?path=${path}` });
+const hiddenVolumeFile = (path = "/file"): Case => ({ sight: "hidden", query: `?path=${path}` });
+const BUCKET = { type: "aws-credentials", value: { data: "" } };
 const EMPTY: Case = { sight: "empty" };
 const OPEN: Case = { sight: "open" };
 
@@ -127,8 +131,38 @@ const CASES: Record<OperationId, Case> = {
   deleteSnapshotImport: hidden(),
   cancelSnapshotImport: hidden(),
   presignImportContext: { sight: "own" },
+  listVolumes: EMPTY,
+  createVolume: { sight: "own", body: () => ({ name: VOLUME_NAME, sizeGiB: 1 }) },
+  getVolume: hidden(),
+  updateVolume: hidden(() => ({ sizeGiB: 2 })),
+  deleteVolume: hidden(),
+  listVolumeAttachments: hidden(),
+  listVolumeFiles: hiddenVolumeFile("/"),
+  statVolumeFile: hiddenVolumeFile(),
+  readVolumeFile: hiddenVolumeFile(),
+  writeVolumeFile: hiddenVolumeFile("/written"),
+  makeVolumeDir: hidden(() => ({ path: "/folder" })),
+  removeVolumeFile: hidden(() => ({ path: "/file" })),
+  renameVolumeFile: hidden(() => ({ path: "/file", newPath: "/moved" })),
+  copyVolumeFile: hidden(() => ({ path: "/file", newPath: "/copied" })),
+  listVmVolumes: hidden(),
+  attachVolume: hidden(({ volume }) => ({ volumeId: volume.id, mountPath: "/mnt/other" })),
+  detachVolume: hidden(),
+  listBucketMounts: hidden(),
+  getBucketMount: hidden(),
+  attachBucketMount: hidden(() => ({ bucketUri: "s3://b", credentials: BUCKET, mountPath: "/mnt/b" })),
+  rotateBucketMount: hidden(() => ({ credentials: BUCKET })),
+  detachBucketMount: hidden(),
   getQuotas: { sight: "own" },
   getDiskUsage: { sight: "own" },
+};
+
+/** Of whom nobody has the thing: also its owner is refused. */
+const REFUSED_TO_ALL: Partial<Record<OperationId, string>> = {
+  watchFiles: "file_not_found",
+  getBucketMount: "not_found",
+  rotateBucketMount: "not_found",
+  attachBucketMount: "not_supported",
 };
 
 /** The ways to name a thing: its id, the beginning of it, its name. */
@@ -146,6 +180,8 @@ function routeOf(id: OperationId, things: Things, kind: ReferenceKind): string {
     .replace("{vmId}", referTo(things.vm, VM_NAME, kind))
     .replace("{snapshotId}", referTo(things.snapshot, SNAPSHOT_NAME, kind))
     .replace(/\{(build|import)Id\}/, referTo(things.build, BUILD_NAME, kind))
+    .replace("{volumeId}", referTo(things.volume, VOLUME_NAME, kind))
+    .replace("{bucketMountId}", "none")
     .replace("{serviceName}", SERVICE)
     .replace("{registry}", REGISTRY)
     .replace("{image}", encodeURIComponent(IMAGE))
@@ -182,9 +218,11 @@ async function fill(api: TestApp): Promise<Things> {
   const { uploadUrl, downloadUrl } = await ok(api.call(`POST ${of("files/presign")}`, { path: "/x" }));
   await transfer(api, "PUT", uploadUrl, MARK);
   await ok(api.call(`PUT ${of("files/content")}?path=${FILE}`, undefined, { payload: MARK }));
+  const volume = await ok(api.call("POST /v1/volumes", { name: VOLUME_NAME, sizeGiB: 1 }));
+  await ok(api.call(`PUT /v1/volumes/${volume.id}/files/content?path=/file`, undefined, { payload: MARK }));
   const { build, contextRef } = await failBuild(api);
   const fingerprints = { vm: vmKey.fingerprint, user: userKey.fingerprint };
-  return { vm, snapshot, build, contextRef, execId, fingerprints, uploadUrl, downloadUrl };
+  return { vm, snapshot, volume, build, contextRef, execId, fingerprints, uploadUrl, downloadUrl };
 }
 
 /** And the context of another one. All that follow fail as well, and ask the worker for no VM. */
@@ -222,7 +260,7 @@ async function transfer(api: TestApp, method: "PUT" | "GET", url: string, payloa
 }
 
 /** All that the first organisation sees, and what happened to it. */
-async function everythingOf(api: TestApp, { vm, snapshot, downloadUrl }: Things): Promise<unknown> {
+async function everythingOf(api: TestApp, { vm, snapshot, volume, downloadUrl }: Things): Promise<unknown> {
   const paths = [
     "vms",
     "snapshots",
@@ -232,6 +270,8 @@ async function everythingOf(api: TestApp, { vm, snapshot, downloadUrl }: Things)
     "builds",
     "snapshot-imports",
     "org/quotas",
+    "volumes",
+    `volumes/${volume.id}/files?path=/`,
     "org/disk",
     `vms/${vm.id}/services`,
     `vms/${vm.id}/ssh-keys`,
@@ -243,7 +283,7 @@ async function everythingOf(api: TestApp, { vm, snapshot, downloadUrl }: Things)
     answers: answers.map(({ body }) => body),
     events,
     object,
-    worker: [...api.worker.calls],
+    worker: api.worker.calls.filter(({ method, id }) => method !== "volumes.create" || id === volume.id),
   };
 }
 
@@ -254,7 +294,7 @@ function expectSight(sight: Sight, answer: TestAnswer, things: Things): void {
     expect(answer.body.code).toBe("not_found");
   } else {
     expect(answer.status, answer.text).toBeLessThan(300);
-    for (const secret of [things.vm.id, things.snapshot.id, things.fingerprints.user]) {
+    for (const secret of [things.vm.id, things.snapshot.id, things.volume.id, things.fingerprints.user]) {
       expect(answer.text).not.toContain(secret);
     }
   }
@@ -284,10 +324,15 @@ describe("what one organisation has", () => {
       expectSight(sight, await api.call(route, body?.(things), { key: OTHER_KEY }), things);
     }
     expect(await everythingOf(api, things)).toEqual(before);
-    if (id === "addMySshKey") return;
+    if (id === "addMySshKey" || id === "createVolume") return;
+    // What a VM has: with it the volume cannot go, and what it has not cannot be taken from it.
+    if (id === "detachVolume") {
+      await ok(api.call(`POST /v1/vms/${things.vm.id}/volumes`, CASES.attachVolume.body?.(things)));
+    }
     const owned = await api.call(routeOf(id, things, "id"), body?.(things));
     // The owner's same call succeeds, so the refusals were for who asked and not for what; a watch, which has no end, is of nothing.
-    if (id === "watchFiles") expect(owned.body.code).toBe("file_not_found");
+    const refusal = REFUSED_TO_ALL[id];
+    if (refusal !== undefined) expect(owned.body.code).toBe(refusal);
     else expect(owned.status, owned.text).toBeLessThan(300);
   });
 
@@ -304,8 +349,20 @@ describe("what one organisation has", () => {
     await using api = await testApp();
     await fill(api);
     const { usage } = (await api.call("GET /v1/org/quotas", undefined, { key: OTHER_KEY })).body;
-    expect(usage).toEqual({ vcpu: 0, memoryMiB: 0, diskGiB: 0, snapshotCount: 0 });
-    expect((await api.call("GET /v1/org/quotas")).body.usage).toMatchObject({ vcpu: 1, snapshotCount: 1 });
+    expect(usage).toEqual({
+      vcpu: 0,
+      memoryMiB: 0,
+      diskGiB: 0,
+      snapshotCount: 0,
+      volumeCount: 0,
+      volumeGiB: 0,
+    });
+    expect((await api.call("GET /v1/org/quotas")).body.usage).toMatchObject({
+      vcpu: 1,
+      snapshotCount: 1,
+      volumeCount: 1,
+      volumeGiB: 1,
+    });
   });
 
   test("takes no room on the disk that is shown to another", async () => {

@@ -35,6 +35,10 @@ import { registerServices } from "./vms/services.ts";
 import { registerVmSshKeys } from "./vms/ssh-keys.ts";
 import { registerVmStats } from "./vms/stats.ts";
 import { registerUpdateVm } from "./vms/update.ts";
+import { registerBucketMounts } from "./vms/bucket-mounts.ts";
+import { registerVmVolumes } from "./vms/volumes.ts";
+import { registerVolumeFiles } from "./volumes/files.ts";
+import { registerVolumes } from "./volumes/volumes.ts";
 
 export function registerRoutes(api: FastvmScope): void {
   registerHealth(api);
@@ -70,6 +74,10 @@ export function registerRoutes(api: FastvmScope): void {
   registerRegistries(api);
   registerBuilds(api);
   registerSnapshotImports(api);
+  registerVolumes(api);
+  registerVolumeFiles(api);
+  registerVmVolumes(api);
+  registerBucketMounts(api);
   registerGetQuotas(api);
   registerGetDiskUsage(api);
 }

@@ -1,5 +1,5 @@
 /** A snapshot as this API shows it. */
-import type { SnapshotRecord } from "../../../engine/engine.ts";
+import type { RecordedMount, SnapshotRecord } from "../../../engine/engine.ts";
 import type { Snapshot } from "@fastvm/contract";
 import { renderFirewall, type Dialect } from "../firewall/render.ts";
 import { timestamp } from "./timestamp.ts";
@@ -19,6 +19,11 @@ export function snapshotView(snapshot: SnapshotRecord, dialect: Dialect): Snapsh
     envVars: snapshot.envVars,
     firewall: renderFirewall(snapshot.network, dialect),
     services: [...snapshot.services],
+    ...(snapshot.volumes.length === 0 ? {} : { volumes: snapshot.volumes.map(mountOf) }),
     ...(snapshot.pauseMs === null ? {} : { pauseMs: snapshot.pauseMs }),
   };
+}
+
+function mountOf({ volumeId, mountPath, readOnly }: RecordedMount) {
+  return { volumeId, mountPath, readOnly };
 }

@@ -2,6 +2,7 @@ import type { VmRecord } from "../../../engine/engine.ts";
 import type { Vm } from "@fastvm/contract";
 import { renderEffectiveFirewall, renderFirewall, type Dialect } from "../firewall/render.ts";
 import { timestamp } from "./timestamp.ts";
+import { mountView } from "./volume-view.ts";
 
 /** The VM as the API shows it; what does not apply is left out. */
 export function vmView(vm: VmRecord, dialect: Dialect): Vm {
@@ -31,5 +32,6 @@ export function vmView(vm: VmRecord, dialect: Dialect): Vm {
     ...(vm.ttlRemainingMs === null || vm.status !== "paused" ? {} : { ttlRemainingMs: vm.ttlRemainingMs }),
     autoResume: vm.autoResume,
     ...(vm.pausedAt === null ? {} : { pausedAt: timestamp(vm.pausedAt) }),
+    ...(vm.volumes.length === 0 ? {} : { volumes: vm.volumes.map((mount) => mountView(mount, vm.status)) }),
   };
 }

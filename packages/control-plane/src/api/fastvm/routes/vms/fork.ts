@@ -37,7 +37,8 @@ function forkOrder(body: ForkBody): ForkOrder {
   const metadata = body.metadata ?? undefined;
   if (metadata !== undefined) checkMetadata(metadata);
   const network = parseGiven(body.firewall);
-  return { count, names: names.map((name) => normalizeName(name)), settings: { metadata, network } };
+  const volumes = body.volumes ?? undefined;
+  return { count, names: names.map((name) => normalizeName(name)), settings: { metadata, network }, volumes };
 }
 
 function childView(outcome: ForkOutcome, dialect: Dialect) {

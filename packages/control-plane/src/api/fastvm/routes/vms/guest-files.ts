@@ -1,5 +1,4 @@
 /** The routes under /v1/vms/{vmId}/files that look into the VM itself. */
-import { pipeline } from "node:stream/promises";
 import type { FastvmError, FileEvent, FileEventView } from "@fastvm/contract";
 import { clientGone } from "../../../shared/client-gone.ts";
 import { ANSWERED } from "../../../shared/operation-route.ts";
@@ -7,13 +6,10 @@ import { bodyOf, leaveUnread } from "../../../shared/unread-body.ts";
 import { streamNdjson } from "../../exec/stream-ndjson.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { fileInfoView } from "../../views/file-info.ts";
+import { DEFAULT_LIMIT, isSet, modeOf, pathIn, sendBytes, textIn } from "../file-requests.ts";
 import { absolute } from "./absolute-path.ts";
 
-/** As the schema says. */
-const DEFAULT_LIMIT = 1000;
 const RULE = "files are reached in a running VM";
-
-type Query = Readonly<Record<string, string | string[]>>;
 
 export function registerGuestFiles(api: FastvmScope): void {
   registerLooks(api);
@@ -72,10 +68,8 @@ function registerContents({ routes, engine, log }: FastvmScope): void {
     const { id } = await engine.vms.getRunning(caller, params.vmId, RULE);
     const signal = clientGone(reply);
     const content = await engine.files.read(id, pathIn(query), { signal });
-    reply.hijack();
-    reply.raw.writeHead(200, { "content-type": "application/octet-stream", "cache-control": "no-store" });
     try {
-      await pipeline(content, reply.raw);
+      await sendBytes(reply, content);
     } catch (error) {
       // The answer has begun: that it breaks off says that it is not whole.
       if (!signal.aborted) log.warn({ err: error, vmId: id }, "a file was cut on its way to a client");
@@ -118,22 +112,4 @@ function registerWatch({ routes, engine, config, log }: FastvmScope): void {
 
 function watchFailure({ code, message }: FastvmError): FileEventView {
   return { type: "error", path: "", code, message };
-}
-
-function pathIn(query: Query): string {
-  return absolute(String(query["path"]));
-}
-
-function textIn(query: Query, name: string): string | undefined {
-  const value = query[name];
-  return value === undefined ? undefined : String(value);
-}
-
-/** Validation has made it a boolean. */
-function isSet(query: Query, name: string): boolean {
-  return textIn(query, name) === "true";
-}
-
-function modeOf(text: string | null | undefined): number | undefined {
-  return text === undefined || text === null ? undefined : Number.parseInt(text, 8);
 }

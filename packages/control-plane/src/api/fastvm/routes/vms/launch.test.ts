@@ -149,7 +149,14 @@ describe.each(TEST_STORES)("quotas on $name", ({ open }) => {
     });
     const quotas = (await api.call("GET /v1/org/quotas")).body;
     expect(quotas).toMatchObject({ orgId: api.orgId, limits: defaultLimits });
-    expect(quotas.usage).toEqual({ vcpu: 10, memoryMiB: 20_480, diskGiB: 100, snapshotCount: 0 });
+    expect(quotas.usage).toEqual({
+      vcpu: 10,
+      memoryMiB: 20_480,
+      diskGiB: 100,
+      snapshotCount: 0,
+      volumeCount: 0,
+      volumeGiB: 0,
+    });
     expect(api.worker.vms.size).toBe(10);
   });
 

@@ -5,8 +5,10 @@ import { answerDialect, parseGiven } from "../../firewall/validate.ts";
 import type { Dialect } from "../../firewall/render.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { requireMachineType } from "../../require-machine-type.ts";
-import type { LaunchOrder, VmRecord } from "../../../../engine/engine.ts";
+import type { LaunchOrder, MountOrder, SkippedMount, VmRecord } from "../../../../engine/engine.ts";
 import { vmView } from "../../views/vm-view.ts";
+import { attachmentWarnings } from "../../views/volume-view.ts";
+import { refuseBuckets } from "./bucket-mounts.ts";
 
 export function registerLaunchVm(api: FastvmScope): void {
   const retries = new LaunchRetries(api);
@@ -17,12 +19,17 @@ export function registerLaunchVm(api: FastvmScope): void {
     const repeated = await retries.findRepeated(caller, fingerprint, request, isAbout);
     if (repeated !== undefined) return answer(repeated, shown);
     const order = launchOrder(body, fingerprint);
-    return answer(await api.engine.vms.launch(caller, order, { onRecorded: isAbout }), shown);
+    let skipped: readonly SkippedMount[] = [];
+    const onSkipped = (found: readonly SkippedMount[]) => void (skipped = found);
+    const launched = await api.engine.vms.launch(caller, order, { onRecorded: isAbout, onSkipped });
+    return answer(launched, shown, skipped);
   });
 }
 
-function answer(vm: VmRecord, dialect: Dialect) {
-  return { status: vm.status === "running" ? 201 : 202, body: vmView(vm, dialect) };
+function answer(vm: VmRecord, dialect: Dialect, skipped: readonly SkippedMount[] = []) {
+  const warnings = attachmentWarnings(vm, skipped);
+  const body = { ...vmView(vm, dialect), ...(warnings && { attachmentWarnings: warnings }) };
+  return { status: vm.status === "running" ? 201 : 202, body };
 }
 
 function launchOrder(body: LaunchBody, repeatKey: string): LaunchOrder {
@@ -39,6 +46,7 @@ function launchOrder(body: LaunchBody, repeatKey: string): LaunchOrder {
   }
   checkMetadata(body.metadata ?? {});
   checkEnvVars(body.envVars ?? {});
+  refuseBuckets(body.bucketMounts ?? []);
   const network = parseGiven(body.firewall);
   return {
     source:
@@ -54,6 +62,15 @@ function launchOrder(body: LaunchBody, repeatKey: string): LaunchOrder {
       network,
     },
     ttl: body.ttl ?? undefined,
+    volumes: mountOrders(body.volumes),
     repeatKey,
   };
+}
+
+function mountOrders(volumes: LaunchBody["volumes"]): readonly MountOrder[] | undefined {
+  return volumes?.map(({ volumeId, mountPath, readOnly }) => ({
+    volume: volumeId,
+    mountPath,
+    readOnly: readOnly ?? undefined,
+  }));
 }

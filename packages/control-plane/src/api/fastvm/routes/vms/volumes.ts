@@ -1,0 +1,24 @@
+/** /v1/vms/{vmId}/volumes. */
+import type { FastvmScope } from "../../fastvm-scope.ts";
+import { mountView } from "../../views/volume-view.ts";
+
+export function registerVmVolumes({ routes, engine }: FastvmScope): void {
+  routes.serve("listVmVolumes", async ({ params }, caller) => {
+    const { vm, volumes } = await engine.volumes.ofVm(caller, params.vmId);
+    return { status: 200, body: volumes.map((mount) => mountView(mount, vm.status)) };
+  });
+  routes.serve("attachVolume", async ({ params, body }, caller) => {
+    const order = {
+      volume: body.volumeId,
+      mountPath: body.mountPath,
+      readOnly: body.readOnly ?? undefined,
+    };
+    const { mount, vmStatus } = await engine.volumes.attach(caller, params.vmId, order);
+    return { status: 201, body: mountView(mount, vmStatus) };
+  });
+  routes.serve("detachVolume", async ({ params, query }, caller) => {
+    const force = String(query["force"]) === "true";
+    const { detached, warnings } = await engine.volumes.detach(caller, params.vmId, params.volumeId, force);
+    return { status: 200, body: { detached, ...(warnings.length === 0 ? {} : { warnings }) } };
+  });
+}

@@ -1,0 +1,60 @@
+/** Volumes, and what VMs have of them, as this API shows them. */
+import type { Volume, VmStatus, VmVolume } from "@fastvm/contract";
+import type {
+  Attachment,
+  RecordedMount,
+  SkippedMount,
+  VmRecord,
+  VolumeFigures,
+} from "../../../engine/engine.ts";
+import type { AttachmentWarnings } from "@fastvm/contract";
+import { timestamp } from "./timestamp.ts";
+
+const GIB = 1024 ** 3;
+/** Of a GiB. */
+const HUNDREDTH = 100;
+
+export function volumeView({ volume, usedBytes, mountedCount }: VolumeFigures): Volume {
+  const { statusReason, pendingSizeGib } = volume;
+  return {
+    id: volume.id,
+    name: volume.name,
+    orgId: volume.orgId,
+    kind: volume.kind,
+    sizeGiB: volume.sizeGib,
+    accessMode: volume.accessMode,
+    status: volume.status,
+    ...(statusReason === null ? {} : { statusReason }),
+    mountedCount,
+    createdAt: timestamp(volume.createdAt),
+    ...(pendingSizeGib === null ? {} : { pendingSizeGiB: pendingSizeGib }),
+    ...(usedBytes === undefined ? {} : { usedGiB: Math.ceil((usedBytes / GIB) * HUNDREDTH) / HUNDREDTH }),
+  };
+}
+
+export function mountView(mount: RecordedMount, vmStatus: VmStatus): VmVolume {
+  const { volumeId, mountPath, readOnly, failure } = mount;
+  const about = { volumeId, mountPath, readOnly };
+  if (vmStatus !== "running") return { ...about, mountStatus: "pending" };
+  if (failure === undefined) return { ...about, mountStatus: "mounted" };
+  return { ...about, mountStatus: "failed", statusMessage: failure };
+}
+
+export function attachmentView({ vmId, vmStatus, mount }: Attachment) {
+  return { vmId, ...mountView(mount, vmStatus) };
+}
+
+/** For the answer to a launch; `undefined` where all is as it was asked for. */
+export function attachmentWarnings(
+  vm: VmRecord,
+  skipped: readonly SkippedMount[],
+): AttachmentWarnings | undefined {
+  const failed = vm.volumes.flatMap(({ volumeId, mountPath, failure }) =>
+    failure === undefined ? [] : [{ volumeId, mountPath, statusMessage: failure }],
+  );
+  if (failed.length === 0 && skipped.length === 0) return undefined;
+  return {
+    ...(failed.length === 0 ? {} : { failedVolumeAttachments: failed }),
+    ...(skipped.length === 0 ? {} : { skippedSnapshotVolumes: [...skipped] }),
+  };
+}

@@ -1,0 +1,156 @@
+/** Gives a VM one volume more, or takes one from it: the worker first, then the record, as with all that both have. */
+import { FastvmError, type Detached, type VmStatus, type VolumeId } from "@fastvm/contract";
+import type { RecordedMount } from "../../store/vm-settings.ts";
+import type { VmRecord } from "../../store/vm-repository.ts";
+import type { Caller } from "../caller.ts";
+import type { Parts } from "../context.ts";
+import { findVm } from "../find.ts";
+import { changeToldFirst } from "../owed/change-told-first.ts";
+import { tellOwed } from "../owed/tell-owed.ts";
+import type { WorkerPart } from "../owed/worker-part.ts";
+import { isNotRunning } from "../states/not-running.ts";
+import { wrongState } from "../states/wrong-state.ts";
+import { orderedMount, type MountOrder } from "./mount-list.ts";
+
+/** A guest that answers takes milliseconds; clients give up at 60 s. */
+const ATTACH_DEADLINE_MS = 30_000;
+const STEPS = ["control.volumes.told", "control.volumes.recorded"] as const;
+
+export type AttachContext = Parts<"clock" | "config" | "inflight" | "log" | "store" | "updates" | "worker">;
+
+export interface Attachment {
+  readonly vmId: VmRecord["id"];
+  readonly vmStatus: VmStatus;
+  readonly mount: RecordedMount;
+}
+
+export interface Detachment {
+  readonly detached: boolean;
+  readonly warnings: Detached["warnings"];
+}
+
+export async function attachVolume(
+  ctx: AttachContext,
+  caller: Caller,
+  reference: string,
+  order: MountOrder,
+): Promise<Attachment> {
+  const vm = await findVm(ctx, caller, reference);
+  requireStill(vm);
+  const mount = await orderedMount(ctx.store, caller.orgId, order, vm.volumes);
+  const after = await changed(ctx, vm.id, mount.volumeId, {
+    change: (now) => {
+      requireStill(now);
+      if (now.volumes.some(({ volumeId }) => volumeId === mount.volumeId)) {
+        throw new FastvmError("volume_busy", "the VM has it already", { field: "volume" });
+      }
+      return [...now.volumes, mount];
+    },
+    tell: (now) => tellOne(ctx, now, mount.volumeId, { force: true }),
+  });
+  return { vmId: after.id, vmStatus: after.status, mount };
+}
+
+export async function detachVolume(
+  ctx: AttachContext,
+  caller: Caller,
+  reference: string,
+  volume: string,
+  force: boolean,
+): Promise<Detachment> {
+  const vm = await findVm(ctx, caller, reference);
+  requireStill(vm);
+  const volumeId = await volumeOf(ctx, caller, vm, volume);
+  let detached: Detached = { warnings: [] };
+  await changed(ctx, vm.id, volumeId, {
+    change: (now) => {
+      requireStill(now);
+      return now.volumes.filter((mount) => mount.volumeId !== volumeId);
+    },
+    tell: async (now) => {
+      detached = await tellOne(ctx, now, volumeId, { force });
+    },
+  });
+  return { detached: true, warnings: detached.warnings };
+}
+
+/** Also one that is deleted meanwhile, by the id that the VM has. */
+async function volumeOf(
+  ctx: AttachContext,
+  { orgId }: Caller,
+  vm: VmRecord,
+  reference: string,
+): Promise<VolumeId> {
+  const found = await ctx.store.volumes.find(orgId, reference);
+  const id = found?.id ?? (reference as VolumeId);
+  if (vm.volumes.some(({ volumeId }) => volumeId === id)) return id;
+  throw new FastvmError("not_found", "the VM has no such volume", { field: "volume" });
+}
+
+function requireStill(vm: VmRecord): void {
+  if (vm.status === "running" || vm.status === "paused") return;
+  throw wrongState(vm, "volumes are attached to running and paused VMs");
+}
+
+interface MountsChange {
+  readonly change: (vm: VmRecord) => readonly RecordedMount[];
+  readonly tell: (vm: VmRecord) => Promise<unknown>;
+}
+
+async function changed(
+  ctx: AttachContext,
+  vmId: VmRecord["id"],
+  volumeId: VolumeId,
+  { change, tell }: MountsChange,
+): Promise<VmRecord> {
+  // Held, so that nobody compares the volume's record meanwhile.
+  const { after } = await ctx.inflight.hold(volumeId, () =>
+    ctx.updates.run(vmId, () =>
+      changeToldFirst(ctx, vmId, {
+        part: { kind: "volumes", tell: async (_ctx, vm) => void (await tell(vm)) },
+        change: (vm) => ({ volumes: change(vm) }),
+        isSame: (one, other) => JSON.stringify(one.volumes) === JSON.stringify(other.volumes),
+        steps: STEPS,
+      }),
+    ),
+  );
+  // It began to run meanwhile, with the volumes of before.
+  await tellOwed(ctx, [VOLUMES], vmId).catch((error: unknown) => {
+    ctx.log.warn({ err: error, vmId }, "a VM's volumes could not be brought in line with its record");
+  });
+  return after;
+}
+
+/** Whether the VM is to have this one is in its record. */
+async function tellOne(
+  ctx: Parts<"worker">,
+  vm: VmRecord,
+  volumeId: VolumeId,
+  { force }: { readonly force: boolean },
+): Promise<Detached> {
+  const signal = AbortSignal.timeout(ATTACH_DEADLINE_MS);
+  const mount = vm.volumes.find((one) => one.volumeId === volumeId);
+  try {
+    if (mount === undefined) return await ctx.worker.volumes.detach(vm.id, volumeId, { force, signal });
+    await ctx.worker.volumes.attach(vm.id, mountOf(mount), { signal });
+  } catch (error) {
+    if (signal.aborted) throw new FastvmError("guest_unresponsive", undefined, { cause: error });
+    if (!isNotRunning(error)) throw error;
+  }
+  return { warnings: [] };
+}
+
+function mountOf({ volumeId, mountPath, readOnly }: RecordedMount) {
+  return { volumeId, mountPath, readOnly };
+}
+
+/** What a worker is told of a VM that it may know as it was before: each volume that differs. */
+export const VOLUMES: WorkerPart = {
+  kind: "volumes",
+  tell: async (ctx, vm) => {
+    const has = await ctx.worker.volumes.mounts(vm.id);
+    const missing = vm.volumes.filter(({ volumeId }) => !has.some((one) => one.volumeId === volumeId));
+    const extra = has.filter(({ volumeId }) => !vm.volumes.some((one) => one.volumeId === volumeId));
+    for (const { volumeId } of [...missing, ...extra]) await tellOne(ctx, vm, volumeId, { force: true });
+  },
+};

@@ -1,0 +1,26 @@
+/** A bucket as a folder of a VM: what can be asked for, and what is shown. */
+
+export interface BucketCredentials {
+  /** `gcp-service-account-json` or `aws-credentials`. */
+  readonly type: string;
+  readonly value: Readonly<Record<string, unknown>>;
+}
+
+export interface AttachBucketMountParams {
+  /** `s3://…` or `gs://…`. */
+  readonly bucketUri: string;
+  readonly credentials: BucketCredentials;
+  readonly mountPath: string;
+  readonly readOnly?: boolean | undefined;
+}
+
+export interface BucketMount {
+  readonly id: string;
+  readonly vmId: string;
+  readonly bucketUri: string;
+  readonly mountPath: string;
+  readonly mountStatus: "mounted" | "failed" | "pending" | (string & {});
+  readonly createdAt: string;
+  readonly readOnly?: boolean;
+  readonly statusMessage?: string;
+}

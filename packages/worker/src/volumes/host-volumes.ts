@@ -1,0 +1,59 @@
+/** The volumes of this host and what is asked of their files without a VM: one thing for the daemon's whole life. */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { VolumeFiles, VolumeId, VolumeUsage } from "@fastvm/contract";
+import type { WorkerConfig } from "../config.ts";
+import type { UidAllocator } from "../host/uid-allocator.ts";
+import { HostSessions } from "./files/host-sessions.ts";
+import { volumeFiles } from "./files/volume-files.ts";
+import { volumesFolder } from "./volume-layout.ts";
+import { VolumeStore } from "./volume-store.ts";
+
+/** Of control sockets: short, as their names have little room. */
+const SOCKETS_FOLDER = "volume-servers";
+
+export class HostVolumes {
+  readonly store: VolumeStore;
+  readonly files: VolumeFiles;
+  readonly #sessions: HostSessions;
+  readonly #sockets: string;
+
+  constructor(config: Pick<WorkerConfig, "dataDir">, uids: UidAllocator) {
+    this.#sockets = join(config.dataDir, SOCKETS_FOLDER);
+    this.store = new VolumeStore(volumesFolder(config));
+    this.#sessions = new HostSessions({
+      folder: this.#sockets,
+      uid: () => uids.take(),
+      release: (uid) => uids.release(uid),
+      mounted: (volumeId) => this.store.mounted(volumeId),
+    });
+    this.files = volumeFiles(this.#sessions);
+  }
+
+  /** Servers of an earlier daemon's own calls have ended with it. */
+  async recover(): Promise<void> {
+    await rm(this.#sockets, { recursive: true, force: true });
+    await this.store.recover();
+  }
+
+  async grow(volumeId: VolumeId, sizeGib: number): Promise<void> {
+    await this.#sessions.end(volumeId);
+    await this.store.grow(volumeId, sizeGib);
+  }
+
+  /** Rejects with `volume_busy` while a VM has it. */
+  async remove(volumeId: VolumeId): Promise<void> {
+    await this.#sessions.end(volumeId);
+    await this.store.remove(volumeId);
+  }
+
+  async usage(volumeIds: readonly VolumeId[]): Promise<readonly (VolumeUsage | undefined)[]> {
+    return await Promise.all(volumeIds.map((volumeId) => this.store.usage(volumeId)));
+  }
+
+  /** What VMs have stays mounted. */
+  async close(): Promise<void> {
+    await this.#sessions.close();
+    await this.store.close();
+  }
+}

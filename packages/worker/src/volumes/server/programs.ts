@@ -1,0 +1,33 @@
+/** The native program that serves folders, and hands them over: packages/worker/native/volume. */
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { FastvmError } from "@fastvm/contract";
+import { runTool } from "../../processes/spawn.ts";
+
+export const VOLUME_SERVER = fileURLToPath(new URL("../../../native/build/fastvm-volume", import.meta.url));
+
+const ATTACH_TIMEOUT_MS = 20_000;
+
+/** An installation without it keeps volumes, and serves none. */
+export function requireVolumeServer(): void {
+  if (existsSync(VOLUME_SERVER)) return;
+  throw new FastvmError(
+    "not_supported",
+    "the program that serves volumes is not installed beside the daemon",
+  );
+}
+
+interface Attachment {
+  readonly controlSocket: string;
+  readonly tag: string;
+  /** Without a link in it. */
+  readonly path: string;
+  readonly readOnly: boolean;
+}
+
+/** Files of the host's own that a VM sees as they are: owners and modes are those of the guest. Nothing of it is the host's to run. */
+export async function attachFolder({ controlSocket, tag, path, readOnly }: Attachment): Promise<void> {
+  const options = ["nosuid", "nodev", "noexec", ...(readOnly ? ["readonly"] : [])].join(",");
+  const args = ["attach", "--control", controlSocket, "--tag", tag, "--path", path, "--options", options];
+  await runTool(VOLUME_SERVER, args, { timeoutMs: ATTACH_TIMEOUT_MS });
+}

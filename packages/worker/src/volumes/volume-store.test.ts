@@ -1,0 +1,215 @@
+/** Real filesystems in real files, without a VM: what they hold, what they reserve, and what is left when a daemon ends in the middle. */
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { hookSteps, newVolumeId, type StepName, type VolumeId } from "@fastvm/contract";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { runTool } from "../processes/spawn.ts";
+import { mayGrowMounted } from "./filesystem.ts";
+import { loopsBeneath, mountsBeneath } from "./mount-table.ts";
+import { VolumeStore } from "./volume-store.ts";
+
+const GIB = 1024 ** 3;
+const MIB = 1024 ** 2;
+const BLOCK = 512;
+const TOOL = { timeoutMs: 60_000 };
+
+let folder: string;
+let root: string;
+let store: VolumeStore;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fastvm-volumes-"));
+  root = join(folder, "volumes");
+  store = await opened();
+});
+
+afterEach(async () => {
+  await store.close();
+  expect(await traces()).toEqual({ mounts: [], loops: [] });
+  await rm(folder, { recursive: true });
+});
+
+async function opened(): Promise<VolumeStore> {
+  const next = new VolumeStore(root);
+  await next.recover();
+  return next;
+}
+
+async function traces() {
+  return { mounts: await mountsBeneath(root), loops: await loopsBeneath(root) };
+}
+
+async function made(sizeGib = 1): Promise<VolumeId> {
+  const volumeId = newVolumeId();
+  await store.create({ volumeId, kind: "directory", sizeGib });
+  return volumeId;
+}
+
+describe("a volume", () => {
+  test("begins empty, with all its bytes reserved on the host", async () => {
+    const volumeId = await made();
+    const image = await stat(join(root, volumeId, "files.ext4"));
+    expect(image.size).toBe(GIB);
+    expect(image.blocks * BLOCK).toBeGreaterThanOrEqual(GIB);
+    expect(await traces()).toEqual({ mounts: [], loops: [] });
+    const path = await store.mounted(volumeId);
+    expect(await readdir(path)).toEqual([]);
+    const usage = await store.usage(volumeId);
+    expect(usage?.sizeGib).toBe(1);
+    expect(usage?.usedBytes).toBeLessThan(MIB);
+  });
+
+  test("runs nothing, opens no device, and lends nobody rights", async () => {
+    const path = await store.mounted(await made());
+    const line = (await readFile("/proc/self/mountinfo", "utf8"))
+      .split("\n")
+      .find((one) => one.includes(path));
+    for (const option of ["nosuid", "nodev", "noexec"]) expect(line).toContain(option);
+  });
+
+  test("counts what is in it, and holds what it promises but no block more", async () => {
+    const volumeId = await made();
+    const path = await store.mounted(volumeId);
+    await writeFile(join(path, "file"), Buffer.alloc(8 * MIB, 1));
+    await runTool("sync", ["-f", path], TOOL);
+    const { usedBytes = 0 } = (await store.usage(volumeId)) ?? {};
+    expect(usedBytes).toBeGreaterThanOrEqual(8 * MIB);
+    expect(usedBytes).toBeLessThan(9 * MIB);
+    await expect(runTool("fallocate", ["-l", "2GiB", join(path, "large")], TOOL)).rejects.toThrow("No space");
+    // What was written is still reserved, and not a hole.
+    const image = await stat(join(root, volumeId, "files.ext4"));
+    expect(image.blocks * BLOCK).toBeGreaterThanOrEqual(GIB);
+  });
+
+  test("grows while its files are open, where the kernel lets the daemon; else it says so, and grows when they are not", async () => {
+    const volumeId = await made();
+    const path = await store.mounted(volumeId);
+    {
+      await using file = await open(join(path, "file"), "w");
+      const grown = store.grow(volumeId, 2);
+      if (await mayGrowMounted()) await grown;
+      else {
+        await expect(grown).rejects.toThrow("busy");
+        expect((await store.usage(volumeId))?.sizeGib).toBe(1);
+      }
+      await file.write("still here");
+    }
+    await store.grow(volumeId, 2);
+    await store.grow(volumeId, 1);
+    expect((await store.usage(volumeId))?.sizeGib).toBe(2);
+    expect(await readFile(join(await store.mounted(volumeId), "file"), "utf8")).toBe("still here");
+    await runTool("fallocate", ["-l", "1500MiB", join(path, "large")], TOOL);
+    const image = await stat(join(root, volumeId, "files.ext4"));
+    expect(image.blocks * BLOCK).toBeGreaterThanOrEqual(2 * GIB);
+  });
+
+  test("is neither removed nor grown from under whoever has a mount of its own of it", async () => {
+    const volumeId = await made();
+    const path = await store.mounted(volumeId);
+    const other = join(folder, "other");
+    await mkdir(other);
+    await runTool("mount", ["--bind", path, other], TOOL);
+    await expect(store.remove(volumeId)).rejects.toMatchObject({ code: "volume_busy" });
+    if (!(await mayGrowMounted())) {
+      await expect(store.grow(volumeId, 2)).rejects.toMatchObject({ code: "volume_busy" });
+    }
+    await writeFile(join(other, "file"), "one filesystem");
+    expect(await readFile(join(await store.mounted(volumeId), "file"), "utf8")).toBe("one filesystem");
+    await store.close();
+    expect(await mountsBeneath(root)).toHaveLength(1);
+    await runTool("umount", [other], TOOL);
+    await store.remove(volumeId);
+  });
+
+  test("that the host has no room for is refused, and leaves nothing; one that cannot grow is as it was", async () => {
+    await expect(made(1_000_000)).rejects.toMatchObject({ code: "out_of_disk" });
+    expect(await readdir(root)).toEqual([]);
+    const volumeId = await made();
+    await expect(store.grow(volumeId, 1_000_000)).rejects.toMatchObject({ code: "out_of_disk" });
+    expect((await store.usage(volumeId))?.sizeGib).toBe(1);
+    expect((await stat(join(root, volumeId, "files.ext4"))).blocks * BLOCK).toBeLessThan(2 * GIB);
+  });
+
+  test("keeps its files over an end of the daemon, mounted or not", async () => {
+    const volumeId = await made();
+    const path = await store.mounted(volumeId);
+    await writeFile(join(path, "file"), "kept");
+    store = await opened();
+    expect((await mountsBeneath(root)).map((mount) => mount.path)).toEqual([path]);
+    expect(await readFile(join(await store.mounted(volumeId), "file"), "utf8")).toBe("kept");
+    await store.close();
+    store = await opened();
+    expect(await readFile(join(await store.mounted(volumeId), "file"), "utf8")).toBe("kept");
+    await store.remove(volumeId);
+    await store.remove(volumeId);
+    expect(await store.list()).toEqual([]);
+  });
+
+  test("of another name than an id leads nowhere", async () => {
+    await expect(store.mounted("../outside" as VolumeId)).rejects.toMatchObject({ code: "not_found" });
+    expect(await store.usage("../outside" as VolumeId)).toBeUndefined();
+  });
+});
+
+/** Whatever the daemon has not done at this step it never does. */
+async function endsAt(name: StepName, work: () => Promise<unknown>): Promise<void> {
+  const reached = Promise.withResolvers<void>();
+  const unhook = hookSteps((step) => {
+    if (step !== name) return Promise.resolve();
+    reached.resolve();
+    return new Promise(() => undefined);
+  });
+  onTestFinished(unhook);
+  void work().catch(() => undefined);
+  await reached.promise;
+  unhook();
+}
+
+describe("a daemon that ends in the middle", () => {
+  test.each(["volume.begun", "volume.allocated", "volume.formatted", "volume.mounted"] as const)(
+    "of a making, at %s, leaves nothing to the next",
+    async (name) => {
+      await endsAt(name, () => made());
+      store = await opened();
+      expect(await readdir(root)).toEqual([]);
+      expect(await traces()).toEqual({ mounts: [], loops: [] });
+    },
+  );
+
+  test.each(["volume.grow-begun", "volume.allocated"] as const)(
+    "of growing, at %s, leaves a volume that grows by the next call",
+    async (name) => {
+      const volumeId = await made();
+      await writeFile(join(await store.mounted(volumeId), "file"), "kept");
+      await endsAt(name, () => store.grow(volumeId, 2));
+      store = await opened();
+      await store.grow(volumeId, 2);
+      const path = await store.mounted(volumeId);
+      await runTool("fallocate", ["-l", "1500MiB", join(path, "large")], TOOL);
+      expect(await readFile(join(path, "file"), "utf8")).toBe("kept");
+    },
+  );
+
+  test.each(["volume.remove-begun", "volume.unmounted", "volume.renamed"] as const)(
+    "of a removal, at %s, leaves all of it or nothing",
+    async (name) => {
+      const volumeId = await made();
+      await writeFile(join(await store.mounted(volumeId), "file"), "kept");
+      await endsAt(name, () => store.remove(volumeId));
+      store = await opened();
+      const isLeft = (await store.list()).includes(volumeId);
+      expect(isLeft).toBe(name !== "volume.renamed");
+      if (isLeft) expect(await readFile(join(await store.mounted(volumeId), "file"), "utf8")).toBe("kept");
+      expect((await readdir(root)).length).toBe(isLeft ? 1 : 0);
+    },
+  );
+
+  test("between a loop device and its mount leaves no device", async () => {
+    const volumeId = await made();
+    await runTool("losetup", ["--find", join(root, volumeId, "files.ext4")], TOOL);
+    expect((await traces()).loops).toHaveLength(1);
+    store = await opened();
+    expect((await traces()).loops).toEqual([]);
+  });
+});

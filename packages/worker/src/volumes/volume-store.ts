@@ -1,0 +1,197 @@
+/** The volumes of this host: made, grown, mounted on the host and removed. Who uses them is not known here. */
+import { mkdir, readdir, realpath, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { FastvmError, step } from "@fastvm/contract";
+import type { VolumeId, VolumeSpec, VolumeUsage } from "@fastvm/contract";
+import { SerialQueue } from "../concurrency/serial-queue.ts";
+import { CLOSED_FOLDER_MODE, makeClosedFolder } from "../files/closed-folder.ts";
+import { publishFolder, syncPath } from "../files/durable.ts";
+import { isErrno } from "../files/errno.ts";
+import { newPartialFolder } from "../snapshot/partial-folder.ts";
+import {
+  allocate,
+  freeStaleLoops,
+  growMounted,
+  growUnmounted,
+  initialiseRoot,
+  makeFilesystem,
+  mayGrowMounted,
+  mountFilesystem,
+  unmountFilesystem,
+  usedBytes,
+} from "./filesystem.ts";
+import { mountsBeneath } from "./mount-table.ts";
+import { IMAGE_FILE, isVolumeName, mountPoint, removedFolder, volumeFolder } from "./volume-layout.ts";
+
+const GIB = 1024 ** 3;
+
+interface FoundVolume {
+  readonly folder: string;
+  readonly image: string;
+  readonly sizeGib: number;
+}
+
+export class VolumeStore {
+  #root: string;
+  /** What is done with a volume, one thing at a time. */
+  readonly #turns = new Map<VolumeId, SerialQueue>();
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** After whatever end of the daemon before: half-made volumes go, and mounts and devices that nobody owns. What is mounted stays. */
+  async recover(): Promise<void> {
+    await makeClosedFolder(this.#root);
+    // As the kernel's table of mounts has it.
+    this.#root = await realpath(this.#root);
+    for (const { path } of await mountsBeneath(this.#root)) {
+      const [name = ""] = path.slice(this.#root.length + 1).split("/");
+      if (!isVolumeName(name)) await unmountFilesystem(path);
+    }
+    await freeStaleLoops(this.#root);
+    for (const name of await readdir(this.#root)) {
+      if (!isVolumeName(name)) await rm(join(this.#root, name), { recursive: true, force: true });
+    }
+  }
+
+  /** Unmounts what is not in use; what VMs have stays as it is. */
+  async close(): Promise<void> {
+    for (const { path } of await mountsBeneath(this.#root)) {
+      await unmountFilesystem(path).catch((error: unknown) => {
+        if (!(error instanceof FastvmError && error.code === "volume_busy")) throw error;
+      });
+    }
+  }
+
+  async list(): Promise<readonly VolumeId[]> {
+    return (await readdir(this.#root)).filter(isVolumeName);
+  }
+
+  async create({ volumeId, kind, sizeGib }: VolumeSpec): Promise<void> {
+    if (kind !== "directory") {
+      throw new FastvmError(
+        "not_supported",
+        "volumes of kind disk are not made here; take one of kind directory",
+      );
+    }
+    await this.#turn(volumeId, async () => {
+      if ((await this.#find(volumeId)) !== undefined) return;
+      const folder = volumeFolder(this.#root, volumeId);
+      const partial = await newPartialFolder(folder);
+      await mkdir(mountPoint(partial), { recursive: true, mode: CLOSED_FOLDER_MODE });
+      try {
+        await step("volume.begun");
+        await make(partial, sizeGib);
+        await publishFolder(partial, folder);
+        await step("volume.published");
+      } catch (error) {
+        await rm(partial, { recursive: true, force: true });
+        throw error;
+      }
+    });
+  }
+
+  async grow(volumeId: VolumeId, sizeGib: number): Promise<void> {
+    await this.#turn(volumeId, async () => {
+      const { image, folder } = await this.require(volumeId);
+      await step("volume.grow-begun");
+      const isLive = await mayGrowMounted();
+      // Before its bytes are reserved: one that cannot grow now is as it was.
+      if (!isLive) await unmountFilesystem(mountPoint(folder));
+      await allocate(image, sizeGib);
+      await step("volume.allocated");
+      if (isLive) {
+        await this.#mount(folder, image);
+        await growMounted(mountPoint(folder));
+      } else await growUnmounted(image);
+      await step("volume.grown");
+    });
+  }
+
+  /** Nobody may use it. */
+  async remove(volumeId: VolumeId): Promise<void> {
+    await this.#turn(volumeId, async () => {
+      const found = await this.#find(volumeId);
+      if (found === undefined) return;
+      await step("volume.remove-begun");
+      await unmountFilesystem(mountPoint(found.folder));
+      await step("volume.unmounted");
+      // From here on there is none, however much of it is left.
+      const removed = removedFolder(found.folder);
+      await rename(found.folder, removed);
+      await syncPath(this.#root);
+      await step("volume.renamed");
+      await rm(removed, { recursive: true, force: true });
+      await step("volume.removed");
+    });
+  }
+
+  async usage(volumeId: VolumeId): Promise<VolumeUsage | undefined> {
+    const found = isVolumeName(volumeId) ? await this.#find(volumeId) : undefined;
+    if (found === undefined) return undefined;
+    return { sizeGib: found.sizeGib, usedBytes: await usedBytes(await this.mounted(volumeId)) };
+  }
+
+  /** Where a volume's files are on the host; mounted if they were not. */
+  async mounted(volumeId: VolumeId): Promise<string> {
+    return await this.#turn(volumeId, async () => {
+      const { folder, image } = await this.require(volumeId);
+      await this.#mount(folder, image);
+      return mountPoint(folder);
+    });
+  }
+
+  async require(volumeId: VolumeId): Promise<FoundVolume> {
+    const found = isVolumeName(volumeId) ? await this.#find(volumeId) : undefined;
+    if (found === undefined) throw new FastvmError("not_found", `volume ${volumeId}`);
+    return found;
+  }
+
+  async #find(volumeId: VolumeId): Promise<FoundVolume | undefined> {
+    const folder = volumeFolder(this.#root, volumeId);
+    const image = join(folder, IMAGE_FILE);
+    const size = await sizeOf(image);
+    return size === undefined ? undefined : { folder, image, sizeGib: Math.floor(size / GIB) };
+  }
+
+  async #isMounted(folder: string): Promise<boolean> {
+    return (await mountsBeneath(folder)).length > 0;
+  }
+
+  async #mount(folder: string, image: string): Promise<void> {
+    if (!(await this.#isMounted(folder))) await mountFilesystem(image, mountPoint(folder));
+  }
+
+  async #turn<T>(volumeId: VolumeId, work: () => Promise<T>): Promise<T> {
+    const turns = this.#turns.get(volumeId) ?? new SerialQueue();
+    this.#turns.set(volumeId, turns);
+    return await turns.run(work);
+  }
+}
+
+async function make(partial: string, sizeGib: number): Promise<void> {
+  const image = join(partial, IMAGE_FILE);
+  await allocate(image, sizeGib);
+  await step("volume.allocated");
+  await makeFilesystem(image);
+  await step("volume.formatted");
+  const target = mountPoint(partial);
+  await mountFilesystem(image, target);
+  try {
+    await step("volume.mounted");
+    await initialiseRoot(target);
+  } finally {
+    await unmountFilesystem(target);
+  }
+  await syncPath(image);
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
