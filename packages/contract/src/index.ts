@@ -21,6 +21,7 @@ export type { MachineOperationId } from "./api/machines/operations.ts";
 export { DEFAULT_TIMEOUT_MS } from "./api/machines/schemas/create.ts";
 export type { CreateMachineBody } from "./api/machines/schemas/create.ts";
 export type { MachineExecBody, MachineExecResult } from "./api/machines/schemas/exec.ts";
+export type { LifecycleEvent } from "./api/machines/schemas/lifecycle.ts";
 export type { MachineFile } from "./api/machines/schemas/files.ts";
 export type { MachineErrorBody } from "./api/machines/schemas/error-body.ts";
 export { MACHINE_MASK, MACHINE_STATES } from "./api/machines/schemas/machine.ts";

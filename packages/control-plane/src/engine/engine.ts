@@ -7,6 +7,7 @@ import { Builds } from "./builds/builds.ts";
 import type { Caller } from "./caller.ts";
 import type { LifecycleContext } from "./context.ts";
 import type { EventFeed } from "./events/event-feed.ts";
+import { History } from "./events/history.ts";
 import { ConsoleTokens } from "./exec/console-tokens.ts";
 import { Execs } from "./exec/execs.ts";
 import { Files } from "./files/files.ts";
@@ -41,6 +42,8 @@ export interface Engine {
   readonly files: Files;
   readonly builds: Builds;
   readonly events: EventFeed;
+  /** What happened, for whoever looks back. */
+  readonly history: History;
   /** Orders under keys of their clients'. */
   readonly orderKeys: OrderKeys;
   readonly activity: ActivityClock;
@@ -70,6 +73,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
     files: new Files(ctx),
     builds: new Builds(ctx),
     events: ctx.events,
+    history: new History(ctx),
     orderKeys: new OrderKeys(ctx),
     activity: ctx.activity,
     operator: new Operator(ctx),
@@ -83,6 +87,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
 export type { AnyBuildPhase, BuildRecord } from "../store/build-repository.ts";
 export type { BuildNews } from "./builds/live-build.ts";
 export type { DockerfileSource, NewBuild } from "./builds/new-build.ts";
+export type { EventRecord } from "../store/event-repository.ts";
 export type { SnapshotRecord } from "../store/snapshot-repository.ts";
 export type { VmRecord } from "../store/vm-repository.ts";
 export type { WrittenNetwork } from "../store/vm-settings.ts";

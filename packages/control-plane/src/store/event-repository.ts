@@ -9,6 +9,24 @@ import type { EventRow, Schema } from "./schema.ts";
 export type EventRecord = Readonly<EventRow>;
 export type NewEvent = Omit<EventRecord, "id">;
 
+/** What is left out does not matter. */
+export interface EventFilter {
+  readonly subjectIds?: readonly string[] | undefined;
+  readonly causes?: readonly string[] | undefined;
+  /** Instants, both included. */
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+  /** Numbers: above this one, up to that one. */
+  readonly after?: number | undefined;
+  readonly upTo?: number | undefined;
+}
+
+export interface EventSlice {
+  readonly order: "asc" | "desc";
+  readonly offset: number;
+  readonly limit: number;
+}
+
 /** Is given what a transaction is to write when its work is done. */
 export type EventSink = (event: NewEvent) => Promise<void>;
 
@@ -46,6 +64,21 @@ export class EventRepository {
       .orderBy("id")
       .limit(limit)
       .execute();
+  }
+
+  /** Those of an organisation that match, by their numbers. */
+  async find(orgId: OrgId, filter: EventFilter, slice: EventSlice): Promise<EventRecord[]> {
+    const { subjectIds, causes, from, to, after, upTo } = filter;
+    // PostgreSQL knows no empty list of values.
+    if (subjectIds?.length === 0 || causes?.length === 0) return [];
+    let query = this.#db.selectFrom("events").selectAll().where("orgId", "=", orgId);
+    if (subjectIds !== undefined) query = query.where("subjectId", "in", subjectIds);
+    if (causes !== undefined) query = query.where("cause", "in", causes);
+    if (from !== undefined) query = query.where("at", ">=", from);
+    if (to !== undefined) query = query.where("at", "<=", to);
+    if (after !== undefined) query = query.where("id", ">", after);
+    if (upTo !== undefined) query = query.where("id", "<=", upTo);
+    return query.orderBy("id", slice.order).offset(slice.offset).limit(slice.limit).execute();
   }
 
   /** The number of each organisation's latest event; of one that has none, nothing. */

@@ -19,6 +19,7 @@ import { ErrorBodySchema } from "./schemas/error-body.ts";
 const MEANINGS: Readonly<Record<string, string>> = { 200: "OK", 201: "Created", 204: "No content" };
 const TAGS: Readonly<Record<string, string>> = {
   Machines: "Live and paused machines, each a VM of the engine.",
+  Lifecycle: "What happened, in the order in which it did.",
   Commands: "In a running machine: waited for, or in the background.",
   Files: "Those of a running machine.",
   Snapshots: "A machine's memory and disk, to create others from.",

@@ -10,6 +10,7 @@ import {
   MachineSchema,
   MaskedMachineSchema,
 } from "./schemas/machine.ts";
+import { LifecycleListSchema, LifecycleQuerySchema } from "./schemas/lifecycle.ts";
 import { DeletedSnapshotSchema, MachineSnapshotSchema, SnapshotListSchema } from "./schemas/snapshot.ts";
 
 const MACHINE = "/v1/machines/{machineId}";
@@ -156,6 +157,26 @@ export const MACHINE_OPERATIONS = {
     summary: "Delete a reusable snapshot",
     responses: { 200: DeletedSnapshotSchema },
     errors: ["snapshot_wrong_state"],
+  },
+  listMachineLifecycle: {
+    method: "GET",
+    path: `${MACHINE}/lifecycle`,
+    tag: "Lifecycle",
+    summary: "What happened to a machine and to snapshots of it, also after its end",
+    description: "The same as it happens: a WebSocket at `…/lifecycle/ws`.",
+    query: LifecycleQuerySchema,
+    responses: { 200: LifecycleListSchema },
+    errors: [],
+  },
+  listLifecycle: {
+    method: "GET",
+    path: "/v1/lifecycle",
+    tag: "Lifecycle",
+    summary: "What happened to all machines and snapshots of the account",
+    description: "The same as it happens: a WebSocket at `/v1/lifecycle/ws`.",
+    query: LifecycleQuerySchema,
+    responses: { 200: LifecycleListSchema },
+    errors: [],
   },
   ...GUEST_OPERATIONS,
 } as const satisfies Record<string, Operation>;

@@ -5,6 +5,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { ApiDialect } from "../shared/api-dialect.ts";
 import { OperationRoutes } from "../shared/operation-route.ts";
 import { renderError } from "./errors.ts";
+import { serveLifecycleSockets } from "./lifecycle/lifecycle-socket.ts";
 import { MACHINES, type MachinesApiOptions } from "./machines-scope.ts";
 import { registerRoutes } from "./routes/register-routes.ts";
 
@@ -25,6 +26,7 @@ export function machinesApi(options: MachinesApiOptions): ApiDialect {
     renderError,
     register: (scope, engine) => {
       addRoutes(scope, engine);
+      serveLifecycleSockets({ ...options, scope, engine });
       void scope.register(async (under) => addRoutes(under, engine), { prefix: MACHINES.basePath });
     },
   };

@@ -1,9 +1,10 @@
 /** The console's WebSocket: `/v1/vms/{id}/console/ws?session=<token>`. The token is all the authentication there is. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { REQUEST_ID_HEADER, requestIdOf, type ExecSpec, type VmId } from "@fastvm/contract";
+import { REQUEST_ID_HEADER, type ExecSpec, type VmId } from "@fastvm/contract";
 import { WebSocketServer, type WebSocket } from "ws";
 import { inNameOf } from "../../../http/request-ids.ts";
+import { onUpgrade, refuseUpgrade } from "../../../http/upgrades.ts";
 import type { FastvmScope } from "../fastvm-scope.ts";
 import { isConsoleOrigin } from "./console-origin.ts";
 import { bridgeTerminal } from "./terminal-bridge.ts";
@@ -24,16 +25,15 @@ const SHELL: ExecSpec = {
 export function serveConsole(api: FastvmScope): void {
   const { scope, config, log } = api;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_INPUT_BYTES });
-  scope.server.on("upgrade", (request: IncomingMessage, connection: Duplex, head: Buffer) => {
-    const id = requestIdOf(request.headers[REQUEST_ID_HEADER]);
-    request.headers[REQUEST_ID_HEADER] = id;
+  const handle = (request: IncomingMessage, connection: Duplex, head: Buffer): void => {
+    const id = String(request.headers[REQUEST_ID_HEADER]);
     // Before the token is used up.
-    if (!isConsoleOrigin(request.headers, config)) return refuse(connection, "403 Forbidden", id);
+    if (!isConsoleOrigin(request.headers, config)) return refuseUpgrade(connection, "403 Forbidden", id);
     // While the records are asked nobody else listens to the connection.
     const onError = (): void => void connection.destroy();
     connection.on("error", onError);
     const answer = (vmId: VmId | undefined): void => {
-      if (vmId === undefined) return refuse(connection, "401 Unauthorized", id);
+      if (vmId === undefined) return refuseUpgrade(connection, "401 Unauthorized", id);
       connection.off("error", onError);
       sockets.handleUpgrade(request, connection, head, (socket) => {
         runConsole(api, vmId, socket).catch((error: unknown) => {
@@ -45,10 +45,11 @@ export function serveConsole(api: FastvmScope): void {
     inNameOf(id, () => {
       admitted(request, api).then(answer, (error: unknown) => {
         log.warn({ err: error }, "a console's token could not be looked up");
-        refuse(connection, "503 Service Unavailable", id);
+        refuseUpgrade(connection, "503 Service Unavailable", id);
       });
     });
-  });
+  };
+  onUpgrade(scope.server, { path: PATH, handle });
   sockets.on("headers", (headers, { headers: { [REQUEST_ID_HEADER]: id } }) => {
     headers.push(`${REQUEST_ID_HEADER}: ${String(id)}`);
   });
@@ -65,12 +66,6 @@ async function admitted(request: IncomingMessage, { engine }: FastvmScope): Prom
   if (url === null || match === null) return undefined;
   const vmId = await engine.consoleTokens.redeem(url.searchParams.get("session") ?? "");
   return vmId === match[1] ? vmId : undefined;
-}
-
-function refuse(connection: Duplex, status: string, id: string): void {
-  connection.on("error", () => connection.destroy());
-  const headers = ["Connection: close", "Content-Length: 0", `${REQUEST_ID_HEADER}: ${id}`];
-  connection.end(`HTTP/1.1 ${status}\r\n${headers.join("\r\n")}\r\n\r\n`);
 }
 
 async function runConsole({ engine }: FastvmScope, vmId: VmId, socket: WebSocket): Promise<void> {

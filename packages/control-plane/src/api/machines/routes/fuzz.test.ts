@@ -17,6 +17,7 @@ const text = fc.oneof(
     "constructor",
     "base",
     "id,status",
+    "2026-01-01",
     "{}",
     "[]",
     "hibernate",

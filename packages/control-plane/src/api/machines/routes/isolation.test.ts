@@ -44,6 +44,8 @@ const CASES: Record<MachineOperationId, Case> = {
   listMachineSnapshots: { sight: "empty" },
   getMachineSnapshot: hidden({ named: ["snapshot", "pause"] }),
   deleteMachineSnapshot: hidden({ named: ["snapshot"] }),
+  listMachineLifecycle: hidden(),
+  listLifecycle: { sight: "empty" },
   execInMachine: hidden({ body: () => ({ command: "true" }) }),
   listProcesses: hidden(),
   getProcessLogs: hidden(),
@@ -58,6 +60,8 @@ const CASES: Record<MachineOperationId, Case> = {
   renameMachineFile: hidden({ body: () => ({ path: "/workspace/file", new_path: "/workspace/moved" }) }),
   setMachineFilePermissions: hidden({ body: () => ({ path: "/workspace/file", mode: "0600" }) }),
 };
+
+const NO_EVENTS = { events: [], offset: 0, limit: 50, has_more: false };
 
 async function fill(api: MachinesApp): Promise<Things> {
   const marked = { metadata: { mark: MARK }, envs: { MARK }, template: MARK };
@@ -110,7 +114,7 @@ describe("what one organisation has", () => {
         const answer = await api.call(route, body?.(things), { key: api.otherKey });
         expect(answer.status, answer.text).toBe(sight === "empty" ? 200 : 404);
         expect(answer.text).not.toContain(MARK);
-        if (sight === "empty") expect([[], { snapshots: [] }]).toContainEqual(answer.body);
+        if (sight === "empty") expect([[], { snapshots: [] }, NO_EVENTS]).toContainEqual(answer.body);
         else expect(answer.body.code).toMatch(/^(machine|snapshot)_not_found$/);
       }
     }

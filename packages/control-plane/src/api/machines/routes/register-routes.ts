@@ -3,6 +3,7 @@ import type { MachinesScope } from "../machines-scope.ts";
 import { registerExecInMachine } from "./guest/exec.ts";
 import { registerFiles } from "./guest/files.ts";
 import { registerProcesses } from "./guest/processes.ts";
+import { registerLifecycle } from "./lifecycle.ts";
 import { registerCreateMachine } from "./machines/create.ts";
 import { registerDestroyMachine } from "./machines/destroy.ts";
 import { registerForkMachine } from "./machines/fork.ts";
@@ -23,6 +24,7 @@ export function registerRoutes(api: MachinesScope): void {
   registerResumeMachine(api);
   registerForkMachine(api);
   registerSnapshots(api);
+  registerLifecycle(api);
   registerExecInMachine(api);
   registerProcesses(api);
   registerFiles(api);

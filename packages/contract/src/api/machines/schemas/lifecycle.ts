@@ -1,0 +1,56 @@
+/** What happened to machines and their snapshots. */
+import { Type, type Static } from "typebox";
+import { instant, oneOf, orNull } from "./parts.ts";
+
+const LIFECYCLE_OPERATIONS = [
+  "create",
+  "destroy",
+  "timeout_updated",
+  "timeout_expired",
+  "hibernate",
+  "snapshot_created",
+  "resume_from_snapshot",
+  "fork",
+  "reconcile",
+] as const;
+const LIFECYCLE_STATUSES = ["requested", "succeeded", "failed"] as const;
+
+const LifecycleEventSchema = Type.Object(
+  {
+    id: Type.String({
+      description: "A UUID; events of an account have an order, and this is a place in it.",
+    }),
+    operation: oneOf(LIFECYCLE_OPERATIONS),
+    status: oneOf(LIFECYCLE_STATUSES),
+    audience: Type.Literal("customer"),
+    occurred_at: instant("When it was recorded."),
+    machine_id: orNull(
+      Type.String({ description: "By the machine's first id, which leads to whatever it runs as." }),
+    ),
+    snapshot_id: orNull(Type.String()),
+    reason: orNull(Type.String({ description: "Why, where there is something to say." })),
+    error_message: orNull(Type.String({ description: "The reason of what failed." })),
+  },
+  { title: "LifecycleEvent" },
+);
+export type LifecycleEvent = Static<typeof LifecycleEventSchema>;
+
+export const LifecycleListSchema = Type.Object(
+  {
+    events: Type.Array(LifecycleEventSchema),
+    offset: Type.Integer(),
+    limit: Type.Integer(),
+    has_more: Type.Boolean(),
+  },
+  { title: "LifecycleList" },
+);
+
+export const LifecycleQuerySchema = Type.Object({
+  offset: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000, description: "Default 0." })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, description: "Default 50." })),
+  order: Type.Optional(oneOf(["asc", "desc"], "Default `desc`: the newest first.")),
+  operation: Type.Optional(oneOf(LIFECYCLE_OPERATIONS)),
+  status: Type.Optional(oneOf(LIFECYCLE_STATUSES)),
+  from: Type.Optional(Type.String({ description: "RFC 3339; the earliest." })),
+  to: Type.Optional(Type.String({ description: "RFC 3339; the latest." })),
+});

@@ -1,0 +1,42 @@
+/** GET /v1/lifecycle and /v1/machines/{machineId}/lifecycle: what happened, by pages. */
+import { FastvmError } from "@fastvm/contract";
+import type { Caller } from "../../../engine/engine.ts";
+import { eventView } from "../lifecycle/event-view.ts";
+import { causesOf } from "../lifecycle/operations-of-causes.ts";
+import { subjectsOf } from "../lifecycle/subjects.ts";
+import type { MachinesScope } from "../machines-scope.ts";
+
+const DEFAULT_LIMIT = 50;
+
+type Query = Readonly<Record<string, unknown>>;
+
+export function registerLifecycle({ routes, engine }: MachinesScope): void {
+  const list = async (caller: Caller, query: Query, machineId?: string) => {
+    const { ids, vmOf } = await subjectsOf(engine, caller, machineId);
+    const [offset, limit] = [Number(query["offset"] ?? 0), Number(query["limit"] ?? DEFAULT_LIMIT)];
+    const filter = {
+      subjectIds: ids,
+      // As the schema has checked.
+      causes: causesOf(query),
+      from: instantIn(query, "from"),
+      to: instantIn(query, "to"),
+    };
+    const order = query["order"] === "asc" ? "asc" : "desc";
+    // One more, to know whether there is one.
+    const found = await engine.history.find(caller.orgId, filter, { order, offset, limit: limit + 1 });
+    const events = found.slice(0, limit).flatMap((event) => eventView(event, vmOf) ?? []);
+    return { status: 200, body: { events, offset, limit, has_more: found.length > limit } };
+  };
+  routes.serve("listLifecycle", ({ query }, caller) => list(caller, query));
+  routes.serve("listMachineLifecycle", ({ params, query }, caller) => list(caller, query, params.machineId));
+}
+
+function instantIn(query: Query, name: string): number | undefined {
+  const text = query[name];
+  if (typeof text !== "string") return undefined;
+  const at = Date.parse(text);
+  if (Number.isSafeInteger(at)) return at;
+  throw new FastvmError("invalid_request", `${name} must be an instant such as 2026-01-31T12:00:00Z`, {
+    field: name,
+  });
+}
