@@ -1,5 +1,5 @@
 /** Images of a registry and of archives, as whoever runs the host brings them with the command. */
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -65,6 +65,18 @@ test("an image is pulled with the organisation's login, found by the next daemon
   // Everybody's is not an organisation's to remove.
   expect((await image(["rm", reference])).exitCode).toBe(1);
   expect((await image(["rm", "--everybody", reference])).stdout).toBe(`${reference}\n`);
+
+  expect((await image(["pull", reference])).exitCode).toBe(0);
+  expect((await cli(["system", "df"])).stdout).toMatch(/images of registries +1 /);
+  // It was used a moment ago.
+  expect((await image(["prune", "--unused-days", "0"])).stdout).toBe("Removed 0 B\n");
+  const longAgo = new Date(Date.now() - 86_400_000);
+  await utimes(join(blobs, digest.slice("sha256:".length)), longAgo, longAgo);
+  expect((await image(["prune"])).stdout).toBe("Removed 0 B\n");
+  expect((await cli(["system", "prune", "--images"])).stdout).toContain(
+    `oci/${digest.slice("sha256:".length)}`,
+  );
+  expect(await readdir(blobs)).toEqual([]);
 
   expect((await cli(["registry", "ls"])).stdout).toContain(USER);
   expect((await cli(["registry", "logout", registry.host])).exitCode).toBe(0);

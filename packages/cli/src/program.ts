@@ -12,6 +12,7 @@ import { keyCommand } from "./commands/daemon/key.ts";
 import { orgCommand } from "./commands/daemon/org.ts";
 import { quarantineCommand } from "./commands/daemon/quarantine.ts";
 import { serveCommand } from "./commands/daemon/serve.ts";
+import { systemCommand } from "./commands/daemon/system.ts";
 import { stopCommand } from "./commands/daemon/stop.ts";
 import { copyCommand } from "./commands/files/cp.ts";
 import { firewallCommand } from "./commands/firewall/firewall.ts";
@@ -54,6 +55,7 @@ export function buildProgram(): Command {
     orgCommand(),
     keyCommand(),
     imageCommand(),
+    systemCommand(),
     launchCommand("default"),
     runCommand(),
     execCommand(),

@@ -88,6 +88,7 @@ export {
 } from "./service-address.ts";
 export type { ServiceAddress } from "./service-address.ts";
 export type * from "./port/background-execs.ts";
+export type * from "./port/cache-holding.ts";
 export type * from "./port/call-options.ts";
 export type * from "./port/file-access.ts";
 export type * from "./port/exec-spec.ts";

@@ -3,7 +3,12 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { type ImageHolding, type ServiceDirectory, type WorkerPort } from "@fastvm/contract";
+import {
+  type CacheHolding,
+  type ImageHolding,
+  type ServiceDirectory,
+  type WorkerPort,
+} from "@fastvm/contract";
 import type { FastifyInstance, FastifyServerFactory } from "fastify";
 import type { LendRoom } from "./engine/context.ts";
 import { generateApiKey, hashApiKey, storeApiKey } from "./engine/keys/api-keys.ts";
@@ -48,6 +53,8 @@ export interface ControlPlaneOptions {
   readonly metrics?: MetricsSource;
   /** Images of registries, for the operator; the caller closes them. Absent: there are none. */
   readonly images?: ImageHolding;
+  /** What the host keeps ready, for the operator. */
+  readonly cache?: CacheHolding;
   /** Of the key that seals secrets of organisations. Absent: they can have none. */
   readonly sealingKey?: SealingKeyPlace;
   /** Path of a socket for the owner of the machine: figures of the host, VMs of all organisations. Absent: there is none. */
@@ -103,6 +110,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     serverFactory,
     metrics: options.metrics,
     images: options.images,
+    cache: options.cache,
     useOperator: (served) => (operator = served),
     useDirectory: (directory) => proxyServices && server.divert(proxyServices(directory)),
   });

@@ -16,8 +16,8 @@ export interface DaemonConfig {
   readonly pathUrls: boolean;
   readonly dataDir: string;
   readonly cacheDir: string;
-  /** What images and templates may take in it; beyond it goes what was not used for the longest time. */
-  readonly cacheGib: number;
+  /** What images and templates may take in it; beyond it goes what was not used for the longest time. Default: a third of the disk. */
+  readonly cacheGib: number | undefined;
   /** A folder made by guest/image/build.sh. */
   readonly imageDir: string;
   /** Absent: SQLite in the data folder. */
@@ -114,11 +114,6 @@ const DEFAULT_DOMAIN = "localhost";
 export { DEFAULT_PORT };
 const DEFAULT_DATA_DIR = "/var/lib/fastvm";
 const DEFAULT_CACHE_DIR = "/var/cache/fastvm";
-/**
- * Some dozen images with the templates of a few machines each: what is built in a month of work on one, or a few that are used side by
- * side.
- */
-const DEFAULT_CACHE_GIB = 10;
 /** Two VMs that stand by and two processes that wait make single launches quick and cost 150 MiB. */
 const DEFAULT_POOL_SIZE = 2;
 /** Four machines have theirs. */
@@ -145,7 +140,7 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     pathUrls: isOn("path URLs", flags.pathUrls ?? setting("FASTVM_PATH_URLS") ?? "on"),
     dataDir: resolve(flags.dataDir ?? setting("FASTVM_DATA_DIR") ?? DEFAULT_DATA_DIR),
     cacheDir,
-    cacheGib: flags.cacheGib ?? integer("FASTVM_CACHE_GIB", setting("FASTVM_CACHE_GIB")) ?? DEFAULT_CACHE_GIB,
+    cacheGib: flags.cacheGib ?? integer("FASTVM_CACHE_GIB", setting("FASTVM_CACHE_GIB")),
     imageDir: resolve(setting("FASTVM_IMAGE_DIR") ?? join(cacheDir, "images", "current")),
     databaseUrl: flags.databaseUrl ?? setting("FASTVM_DATABASE_URL"),
     poolSize: flags.poolSize ?? integer("FASTVM_POOL_SIZE", setting("FASTVM_POOL_SIZE")) ?? DEFAULT_POOL_SIZE,

@@ -160,10 +160,11 @@ async function checkCache(config: DaemonConfig): Promise<DoctorCheck> {
   const [data, cache, size] = await Promise.all([
     existingParent(config.dataDir).then((folder) => stat(folder)),
     existingParent(config.cacheDir).then((folder) => stat(folder)),
-    inspectCache(config.cacheDir),
+    inspectCache(config.cacheDir, config.cacheGib),
   ]);
   const used = (size.bytes / GIB).toFixed(1);
-  const detail = `${used} of ${config.cacheGib} GiB (--cache-gib), ${size.images} images and ${size.templates} templates`;
+  const budget = Math.floor(size.budgetBytes / GIB);
+  const detail = `${used} of ${budget} GiB (--cache-gib), ${size.images} images, ${size.templates} templates, ${size.pulled} of registries`;
   if (data.dev === cache.dev)
     return { name: "cache", status: "ok", detail: `${detail}, on the filesystem of the VMs` };
   return {

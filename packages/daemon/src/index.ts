@@ -25,3 +25,4 @@ export type { StartedDaemon } from "./start-daemon.ts";
 export { ORDER_FILE, PASSED_FILE, REACHED_FILE, RELEASED_FILE } from "./steps-folder.ts";
 export type { StepOrder } from "./steps-folder.ts";
 export { stopDaemon } from "./stop-daemon.ts";
+export { cacheUse, pruneCache } from "./cache.ts";

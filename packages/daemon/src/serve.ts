@@ -148,6 +148,7 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
         },
         operatorSocket: operatorSocket(config.dataDir),
         images: worker.images,
+        cache: worker.cache,
         ...(tls === undefined ? {} : { tls }),
         proxyServices: (directory) => {
           const { domain, pathUrls } = config;

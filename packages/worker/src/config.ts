@@ -13,8 +13,11 @@ export interface WorkerConfig {
   readonly dataDir: string;
   /** Templates, by content. Shared by every daemon of the machine. */
   readonly cacheDir: string;
-  /** What images and templates may take there; beyond it goes what was not used for the longest time and that no daemon uses. */
-  readonly cacheGib: number;
+  /**
+   * What images and templates may take there; beyond it goes what was not used for the longest time and that no daemon uses. Default: a
+   * third of the disk.
+   */
+  readonly cacheGib?: number | undefined;
   /** What the operator says of registries; absent: nothing. */
   readonly registriesFile?: string | undefined;
   /** A folder that guest/image/build.sh made. */

@@ -4,6 +4,7 @@ import { chmod, mkdir, realpath } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { Cache } from "./cache/cache.ts";
+import { cacheBudget } from "./cache/cache-budget.ts";
 import type { WorkerConfig } from "./config.ts";
 import { CLOSED_FOLDER_MODE } from "./files/closed-folder.ts";
 import { OverlayFactory } from "./disk/overlay.ts";
@@ -38,7 +39,6 @@ import { Admission } from "./vm/state/admission.ts";
 import { HostVolumes } from "./volumes/host-volumes.ts";
 import type { WorkerContext } from "./vm/state/worker-context.ts";
 
-const GIB = 1024 ** 3;
 export const QEMU_PATH = "qemu-system-x86_64";
 /** Of a name that stands in names of interfaces, tables and namespaces. */
 const INSTANCE_DIGITS = 6;
@@ -59,11 +59,9 @@ export async function openContext(
   if ((await mkdir(config.cacheDir, { recursive: true })) !== undefined) await chmod(config.cacheDir, 0o755);
   await mkdir(config.dataDir, { recursive: true, mode: CLOSED_FOLDER_MODE });
   const cacheFolder = await realpath(config.cacheDir);
-  const cache = new Cache({
-    folder: cacheFolder,
-    budgetBytes: config.cacheGib * GIB,
-    onError: callbacks.onError,
-  });
+  const budgetBytes = await cacheBudget(cacheFolder, config.cacheGib);
+  const images = await openImages(config, cacheFolder, budgetBytes, callbacks.onError);
+  const cache = new Cache({ folder: cacheFolder, budgetBytes, shelf: images, onError: callbacks.onError });
   const image = await useImage(cache, config.imageDir);
   const { installedQemu, qemuHost, qemuPath } = await openQemu(config);
   const tscKhz = await readTscKhz(join(NATIVE, "tsc-khz"), config.cacheDir);
@@ -106,7 +104,7 @@ export async function openContext(
     config,
     cache,
     image,
-    images: await openImages(config, cacheFolder, callbacks.onError),
+    images,
     builds: new Map(),
     accelerator,
     compatibility,
@@ -127,9 +125,10 @@ export async function openContext(
 function openImages(
   { registriesFile }: WorkerConfig,
   cacheDir: string,
+  maxBytes: number,
   onError: (error: unknown) => void,
 ): Promise<ImageStore> {
-  return ImageStore.open({ cacheDir, registriesFile, onError });
+  return ImageStore.open({ cacheDir, registriesFile, maxBytes, onError });
 }
 
 /** Between the look at what is current and the word that we use it another may have become so, and this one gone. */

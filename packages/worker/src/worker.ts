@@ -17,6 +17,7 @@ import type {
   ForkChild,
   ForkResult,
   GuestTarget,
+  CacheHolding,
   ImageHolding,
   ImageOwner,
   LaunchResult,
@@ -153,16 +154,25 @@ export class Worker implements WorkerPort {
   }
 
   get images(): ImageHolding {
-    const { images } = this.#context;
+    const { images, cache } = this.#context;
+    // Not waited for: what has just come is not what goes.
+    const swept = <T>(brought: T): T => {
+      void cache.sweep();
+      return brought;
+    };
     return {
-      pull: (order, options) => images.pull(order, options),
+      pull: (order, options) => images.pull(order, options).then(swept),
       list: (owner) => images.list(owner),
       inspect: (image, owner) => images.inspect(image, owner),
       remove: (image, owner) => images.remove(image, owner),
-      load: (archive, options) => images.load(archive, options),
+      load: (archive, options) => images.load(archive, options).then(swept),
       save: (image, owner) => images.save(image, owner),
       warm: (image, machine, owner) => this.warm(machine, image, owner),
     };
+  }
+
+  get cache(): CacheHolding {
+    return this.#context.cache;
   }
 
   /** Makes the template of a machine type if there is none, and keeps processes ready for it. */

@@ -1,5 +1,11 @@
 /** The HTTP application, apart from any socket: tests call it with `inject`, the daemon gives it a listener. */
-import { MAX_BODY_BYTES, type ImageHolding, type ServiceDirectory, type WorkerPort } from "@fastvm/contract";
+import {
+  MAX_BODY_BYTES,
+  type CacheHolding,
+  type ImageHolding,
+  type ServiceDirectory,
+  type WorkerPort,
+} from "@fastvm/contract";
 import Fastify, { type FastifyInstance, type FastifyServerFactory } from "fastify";
 import { fastvmApi } from "../api/fastvm/fastvm-api.ts";
 import { machinesApi } from "../api/machines/machines-api.ts";
@@ -35,6 +41,8 @@ export interface AppDependencies {
   readonly metrics?: MetricsSource | undefined;
   /** Images of registries. Absent: there are none. */
   readonly images?: ImageHolding | undefined;
+  /** What the host keeps ready, for the operator. */
+  readonly cache?: CacheHolding | undefined;
   /** Is given what a proxy of services needs to know of VMs. */
   readonly useDirectory?: (directory: ServiceDirectory) => void;
   /** Is given what the owner of the machine may do; to be served where nobody else comes. */
@@ -46,7 +54,7 @@ const MAX_PARAMETER_LENGTH = 1024;
 
 /** `ready()` reconciles with the worker; `close()` stops what runs in the background, but not the store. */
 export function buildApp(deps: AppDependencies): FastifyInstance {
-  const { serverFactory, useDirectory, useOperator, metrics, images, ...rest } = deps;
+  const { serverFactory, useDirectory, useOperator, metrics, images, cache, ...rest } = deps;
   const log = namingRequests(deps.log);
   const first = fastvmApi({ config: deps.config, clock: deps.clock, log, metrics });
   const apis: Apis = [first, machinesApi({ config: deps.config, clock: deps.clock, log })];
@@ -70,7 +78,7 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
   const engine = engineOf(ctx);
   addApis(app, apis, engine, log);
   useDirectory?.(engine.directory);
-  useOperator?.(buildOperatorApp(engine.operator, log, { metrics, images }));
+  useOperator?.(buildOperatorApp(engine.operator, log, { metrics, images, cache }));
   let stop: (() => Promise<void>) | undefined;
   app.addHook("onReady", async () => {
     const stopStaging = await deps.staging.start();

@@ -2,7 +2,7 @@
  * What only the owner of the machine may do, over all organisations: see the host's figures, end every VM, make organisations and
  * keys. It is served on a socket that root alone can open, which is all the authentication there is; never on the API's port.
  */
-import type { ImageHolding } from "@fastvm/contract";
+import type { CacheHolding, ImageHolding } from "@fastvm/contract";
 import Fastify, { type FastifyInstance } from "fastify";
 import { renderError } from "../api/fastvm/errors.ts";
 import { acceptJsonBodies } from "../api/shared/json-body.ts";
@@ -12,6 +12,7 @@ import { compileValidator } from "../api/shared/validation.ts";
 import type { Operator } from "../engine/engine.ts";
 import type { Log } from "../log.ts";
 import type { MetricsSource } from "../metrics-source.ts";
+import { registerCache } from "./cache.ts";
 import { registerImages } from "./images.ts";
 import { registerOrganisations } from "./organisations.ts";
 import { registerQuarantine } from "./quarantine.ts";
@@ -21,12 +22,14 @@ interface OperatorParts {
   readonly metrics: MetricsSource | undefined;
   /** Absent: there are no images of registries. */
   readonly images: ImageHolding | undefined;
+  /** Absent: it is not to be asked for. */
+  readonly cache?: CacheHolding | undefined;
 }
 
 export function buildOperatorApp(
   operator: Operator,
   log: Log,
-  { metrics, images }: OperatorParts,
+  { metrics, images, cache }: OperatorParts,
 ): FastifyInstance {
   const app = Fastify({ ...REQUEST_ID_OPTIONS, forceCloseConnections: true });
   app.setValidatorCompiler(compileValidator);
@@ -46,6 +49,7 @@ export function buildOperatorApp(
   });
   registerQuarantine(app, operator);
   registerOrganisations(app, operator);
+  if (cache !== undefined) registerCache(app, cache);
   if (images !== undefined) registerImages(app, images, operator);
   return app;
 }

@@ -4,6 +4,7 @@
  *   rootfs/<digest>/      what images are built of
  *   images/<digest>/      kernel, initramfs, root filesystem; `current` leads to the one that is built last
  *   templates/<digest>/   a captured state
+ *   oci/                  images of registries, each with its blobs: `images/image-store.ts` knows them
  *
  * Anything else in there is not ours to judge. Files are shared by hard link between entries, and with VMs, so an entry alone says nothing
  * of what its end would free.
@@ -11,8 +12,14 @@
 import { lstat, readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { isErrno } from "../files/errno.ts";
+import { hexOf } from "../images/digest.ts";
+import type { ImageStore } from "../images/image-store.ts";
+import type { ShelvedImage } from "../images/shelf.ts";
 
 type CacheKind = "rootfs" | "images" | "templates";
+
+/** Images of registries in the cache, as the store of them has them. */
+export type ImageShelf = Pick<ImageStore, "shelved" | "evict">;
 
 export interface CacheEntry {
   /** From the cache folder: `templates/<digest>`. */
@@ -21,10 +28,13 @@ export interface CacheEntry {
   readonly lastUseMs: number;
   /** Allocated bytes by file, whatever number of names that has. */
   readonly files: ReadonlyMap<string, number>;
+  /** Of an image of a registry. */
+  readonly shelved?: ShelvedImage;
 }
 
 export const CACHE_KINDS: readonly CacheKind[] = ["rootfs", "images", "templates"];
 const ENTRY_NAME = /^(?:rootfs|images|templates)\/[0-9a-f]{64}$/;
+const SHELF = "oci";
 /** The kernel counts allocated space in these, whatever the file system's blocks are. */
 const STAT_BLOCK_BYTES = 512;
 
@@ -32,7 +42,10 @@ export function isEntryName(name: string): boolean {
   return ENTRY_NAME.test(name);
 }
 
-export async function listCache(cacheFolder: string): Promise<readonly CacheEntry[]> {
+export async function listCache(
+  cacheFolder: string,
+  shelf: Pick<ImageShelf, "shelved">,
+): Promise<readonly CacheEntry[]> {
   const entries: CacheEntry[] = [];
   for (const kind of CACHE_KINDS) {
     for (const digest of await namesIn(join(cacheFolder, kind))) {
@@ -42,6 +55,10 @@ export async function listCache(cacheFolder: string): Promise<readonly CacheEntr
       if (entry !== undefined) entries.push(entry);
     }
   }
+  for (const shelved of await shelf.shelved()) {
+    const { digest, lastUseMs, files } = shelved;
+    entries.push({ name: `${SHELF}/${hexOf(digest)}`, lastUseMs, files, shelved });
+  }
   return entries;
 }
 
@@ -49,6 +66,21 @@ export async function listCache(cacheFolder: string): Promise<readonly CacheEntr
 export function bytesOf(entries: Iterable<CacheEntry>): number {
   const files = new Map([...entries].flatMap((entry) => [...entry.files]));
   return [...files.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** Of entries in use, those images of registries that they were made of, as they are named here. */
+export async function shelvedBehind(
+  cacheFolder: string,
+  names: Iterable<string>,
+): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const name of names) {
+    if (!name.startsWith("images/")) continue;
+    const text = await readFile(join(cacheFolder, name, "manifest.json"), "utf8").catch(() => "{}");
+    const { manifestDigest } = JSON.parse(text) as { manifestDigest?: string };
+    if (manifestDigest !== undefined) found.push(`${SHELF}/${hexOf(manifestDigest)}`);
+  }
+  return found;
 }
 
 /** What the next image is built of and the next daemon starts from, whether anybody runs or not. */

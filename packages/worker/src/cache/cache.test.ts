@@ -10,10 +10,17 @@ import {
   utimes,
   writeFile,
 } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
+import { Readable } from "node:stream";
+import { newOrgId } from "@fastvm/contract";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ownerName } from "../processes/owner-name.ts";
+import { layoutOf } from "../testing/oci-layout.ts";
+import { digestOf, testImage, TestRegistry } from "../testing/test-registry.ts";
+import { ImageStore } from "../images/image-store.ts";
+import type { ImageShelf } from "./cache-entries.ts";
 import { Cache } from "./cache.ts";
 import { inspectCache } from "./inspect-cache.ts";
 
@@ -22,22 +29,26 @@ const GIB = 1024 ** 3;
 const FILE_KIB = 64;
 /** Files of these tests are smaller than any budget that a user gives. */
 const NOTHING = 0;
+const NO_IMAGES: ImageShelf = { shelved: async () => [], evict: async () => false };
 
 let folder: string;
 let caches: Cache[];
+let images: ImageStore | undefined;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "fastvm-cache-"));
   caches = [];
+  images = undefined;
 });
 afterEach(async () => {
   await Promise.all(caches.map((cache) => cache.close()));
+  await images?.close();
   await rm(folder, { recursive: true });
 });
 
 function open(budgetBytes: number): Cache {
   const onError = (error: unknown): void => expect.unreachable(String(error));
-  const cache = new Cache({ folder, budgetBytes, onError });
+  const cache = new Cache({ folder, budgetBytes, shelf: images ?? NO_IMAGES, onError });
   caches.push(cache);
   return cache;
 }
@@ -97,7 +108,7 @@ describe("a sweep", () => {
     await rm(join(b, "disk", "0.raw"));
     await link(join(a, "disk", "0.raw"), join(b, "disk", "0.raw"));
     await lastUsed(b, 1);
-    expect((await inspectCache(folder)).bytes).toBe(FILE_KIB * KIB);
+    expect((await inspectCache(folder, 1)).bytes).toBe(FILE_KIB * KIB);
     await open(1.5 * FILE_KIB * KIB).sweep();
     expect(await left()).toEqual(["templates/a", "templates/b"]);
   });
@@ -130,6 +141,98 @@ describe("a sweep", () => {
     await open(NOTHING).sweep();
     expect(await left()).toEqual([]);
     expect(await readFile(own)).toHaveLength(FILE_KIB * KIB);
+  });
+});
+
+describe("images of registries", () => {
+  const layer = randomBytes(FILE_KIB * KIB);
+  const OURS = newOrgId();
+
+  beforeEach(async () => {
+    images = await ImageStore.open({ cacheDir: folder, registriesFile: undefined });
+  });
+
+  /** Its layer is of some size; what is beside it takes two blocks. */
+  async function load(
+    name: string,
+    daysAgo: number,
+    layers = [randomBytes(FILE_KIB * KIB)],
+  ): Promise<string> {
+    const image = testImage({ layers });
+    const archive = await layoutOf(image, name, [image.top, ...image.blobs.values()]);
+    await images?.load(Readable.from([archive]), { owner: OURS });
+    const hex = digestOf(image.top).slice(7);
+    await lastUsed(join(folder, "oci", "blobs", hex), daysAgo);
+    return hex;
+  }
+
+  const names = async (): Promise<string[]> =>
+    ((await images?.list()) ?? []).map(({ reference }) => reference.replace("docker.io/library/", ""));
+
+  test("are under the same budget, and the longest unused go with all that is theirs alone", async () => {
+    await entry("templates/a", 2);
+    const [old] = [await load("old:1", 3), await load("new:1", 1)];
+    await open(2.5 * FILE_KIB * KIB).sweep();
+    expect(await names()).toEqual(["new:1"]);
+    expect(await left()).toEqual(["templates/a"]);
+    expect(await readdir(join(folder, "oci", "blobs"))).not.toContain(old);
+    expect((await inspectCache(folder, 1)).pulled).toBe(1);
+    await open(NOTHING).sweep();
+    expect(await names()).toEqual([]);
+    expect(await readdir(join(folder, "oci", "blobs"))).toEqual([]);
+  });
+
+  test("that share a layer count it once, and what goes leaves it to the other", async () => {
+    await load("one:1", 3, [layer, randomBytes(10)]);
+    await load("two:1", 1, [layer, randomBytes(10)]);
+    await open(1.5 * FILE_KIB * KIB).sweep();
+    expect(await names()).toEqual(["one:1", "two:1"]);
+    await open(1.25 * FILE_KIB * KIB).sweep();
+    expect(await names()).toEqual(["two:1"]);
+    expect(await readdir(join(folder, "oci", "blobs"))).toContain(digestOf(layer).slice(7));
+  });
+
+  test("stay while a daemon uses what was made of them, and when they were used a moment ago", async () => {
+    const [used, looked] = [await load("used:1", 100), await load("looked:1", 100)];
+    await load("other:1", 100);
+    const made = await entry("images/a", 100);
+    await writeFile(join(made, "manifest.json"), JSON.stringify({ manifestDigest: `sha256:${used}` }));
+    await open(GIB).use(made);
+    await images?.findToUse(looked, OURS);
+    const cache = open(NOTHING);
+    await cache.sweep();
+    expect(await names()).toEqual(["looked:1", "used:1"]);
+    const use = await cache.usage();
+    expect(use.kinds.find(({ kind }) => kind === "oci")).toMatchObject({ entries: 2, unneeded: 1 });
+  });
+
+  test("are pruned when that is asked, and not otherwise, and for how long they were not used", async () => {
+    await load("old:1", 30);
+    await load("new:1", 2);
+    await entry("templates/a", 30);
+    const cache = open(GIB);
+    const day = 86_400_000;
+    const kinds = { images: false, templates: true };
+    expect((await cache.prune({ ...kinds, unusedForMs: 40 * day })).removed).toEqual([]);
+    expect(await cache.prune({ ...kinds, unusedForMs: 0 })).toEqual({
+      removed: [named("templates/a")],
+      bytes: FILE_KIB * KIB,
+    });
+    expect(await names()).toEqual(["new:1", "old:1"]);
+    await cache.prune({ images: true, templates: true, unusedForMs: 7 * day });
+    expect(await names()).toEqual(["new:1"]);
+  });
+
+  test("larger than the whole budget are not pulled", async () => {
+    await using registry = await TestRegistry.start();
+    await registry.push("large", "v1", testImage());
+    const registriesFile = join(folder, "registries.json");
+    await writeFile(registriesFile, JSON.stringify({ [registry.host]: { insecure: true, guarded: true } }));
+    const small = await ImageStore.open({ cacheDir: folder, registriesFile, maxBytes: 4000 });
+    const order = { reference: `${registry.host}/large:v1`, policy: "always" } as const;
+    await expect(small.pull(order)).rejects.toMatchObject({ code: "image_invalid" });
+    expect(await readdir(join(folder, "oci", "blobs"))).toEqual([]);
+    await small.close();
   });
 });
 
@@ -214,7 +317,12 @@ test("where the list of users cannot be written the daemon is told, and goes on"
   const path = await entry("templates/a", 100);
   await writeFile(join(folder, "users"), "no folder");
   const errors: unknown[] = [];
-  const cache = new Cache({ folder, budgetBytes: GIB, onError: (error) => errors.push(error) });
+  const cache = new Cache({
+    folder,
+    budgetBytes: GIB,
+    shelf: NO_IMAGES,
+    onError: (error) => errors.push(error),
+  });
   await cache.use(path);
   await cache.sweep();
   await cache.close();

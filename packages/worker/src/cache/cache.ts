@@ -1,8 +1,10 @@
 /** A daemon's part in the cache that all daemons of the machine share: says what it uses of it, and keeps it within its budget. */
 import { relative } from "node:path";
-import { isEntryName } from "./cache-entries.ts";
+import type { CacheHolding, CacheUse, PrunedCache, PruneOptions } from "@fastvm/contract";
+import { bytesOf, isEntryName, type CacheEntry, type ImageShelf } from "./cache-entries.ts";
 import { CacheUsers } from "./cache-users.ts";
-import { sweepCache } from "./sweep-cache.ts";
+import { useOf } from "./cache-use.ts";
+import { sweepCache, type CacheParts } from "./sweep-cache.ts";
 
 /** Six times as often as others need it to believe us. */
 const RENEW_MS = 10 * 60_000;
@@ -10,11 +12,12 @@ const RENEW_MS = 10 * 60_000;
 interface CacheOptions {
   readonly folder: string;
   readonly budgetBytes: number;
+  readonly shelf: ImageShelf;
   /** Told of failures: the cache works without its users' list and without being swept, as on a disk that is full. */
   readonly onError: (error: unknown) => void;
 }
 
-export class Cache {
+export class Cache implements CacheHolding {
   readonly #options: CacheOptions;
   readonly #users: CacheUsers;
   readonly #renewing: NodeJS.Timeout;
@@ -43,10 +46,33 @@ export class Cache {
   /** One after the other. Never fails: what could not be removed is there at the next time. */
   sweep(): Promise<void> {
     this.#sweeping = this.#sweeping.then(async () => {
-      const { folder, budgetBytes, onError } = this.#options;
-      await sweepCache(folder, budgetBytes, this.#users).catch(onError);
+      const { budgetBytes, onError } = this.#options;
+      await sweepCache(this.#parts, { budgetBytes }).catch(onError);
     });
     return this.#sweeping;
+  }
+
+  /** By kind, and what of it nobody needs. */
+  async usage(): Promise<CacheUse> {
+    return await useOf(this.#parts, this.#options.budgetBytes);
+  }
+
+  /** Takes away what nobody needs, whatever the budget. */
+  async prune(options: PruneOptions): Promise<PrunedCache> {
+    const isMeant = (entry: CacheEntry): boolean =>
+      (entry.shelved === undefined ? options.templates : options.images) &&
+      entry.lastUseMs <= Date.now() - options.unusedForMs;
+    const pruned = this.#sweeping.then(() => sweepCache(this.#parts, { budgetBytes: -1, isMeant }));
+    this.#sweeping = pruned.then(
+      () => undefined,
+      () => undefined,
+    );
+    return removedOf(await pruned);
+  }
+
+  get #parts(): CacheParts {
+    const { folder, shelf } = this.#options;
+    return { folder, shelf, users: this.#users };
   }
 
   async close(): Promise<void> {
@@ -54,4 +80,8 @@ export class Cache {
     await this.#sweeping;
     await this.#users.release().catch(this.#options.onError);
   }
+}
+
+function removedOf(entries: readonly CacheEntry[]): PrunedCache {
+  return { removed: entries.map(({ name }) => name), bytes: bytesOf(entries) };
 }

@@ -1,14 +1,26 @@
 /** How full the cache is, for people who ask. */
+import { ImageStore } from "../images/image-store.ts";
+import { cacheBudget } from "./cache-budget.ts";
 import { bytesOf, listCache } from "./cache-entries.ts";
 
 interface CacheSize {
   readonly images: number;
   readonly templates: number;
+  /** Of registries. */
+  readonly pulled: number;
   readonly bytes: number;
+  readonly budgetBytes: number;
 }
 
-export async function inspectCache(cacheFolder: string): Promise<CacheSize> {
-  const entries = await listCache(cacheFolder);
+/** `cacheGib`: as the operator says; of a folder that is not there yet its disk is not known. */
+export async function inspectCache(cacheFolder: string, cacheGib: number | undefined): Promise<CacheSize> {
+  const entries = await listCache(cacheFolder, ImageStore.at(cacheFolder));
   const count = (kind: string): number => entries.filter(({ name }) => name.startsWith(`${kind}/`)).length;
-  return { images: count("images"), templates: count("templates"), bytes: bytesOf(entries) };
+  return {
+    images: count("images"),
+    templates: count("templates"),
+    pulled: count("oci"),
+    bytes: bytesOf(entries),
+    budgetBytes: await cacheBudget(cacheFolder, cacheGib).catch(() => 0),
+  };
 }

@@ -7,38 +7,58 @@ import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isErrno } from "../files/errno.ts";
 import { newPartialFolder, removePartials } from "../snapshot/partial-folder.ts";
-import { bytesOf, CACHE_KINDS, currentEntries, listCache } from "./cache-entries.ts";
-import type { CacheEntry } from "./cache-entries.ts";
+import { bytesOf, CACHE_KINDS, currentEntries, listCache, shelvedBehind } from "./cache-entries.ts";
+import type { CacheEntry, ImageShelf } from "./cache-entries.ts";
 import type { CacheUsers } from "./cache-users.ts";
 
 /** An image is built in a minute, and no daemon uses it before the build says that it is current. */
 const LEFT_ALONE_MS = 10 * 60_000;
 
-/** Returns the names of what is gone. */
+export interface CacheParts {
+  readonly folder: string;
+  readonly users: CacheUsers;
+  readonly shelf: ImageShelf;
+}
+
+interface Sweep {
+  readonly budgetBytes: number;
+  /** Whether it is to go at all, beside what nobody needs. */
+  readonly isMeant?: (entry: CacheEntry) => boolean;
+}
+
+/** Returns what is gone. */
 export async function sweepCache(
-  cacheFolder: string,
-  budgetBytes: number,
-  users: CacheUsers,
-): Promise<readonly string[]> {
+  { folder: cacheFolder, users, shelf }: CacheParts,
+  { budgetBytes, isMeant = () => true }: Sweep,
+): Promise<readonly CacheEntry[]> {
   // What a sweep left that was killed, and what daemons left that were killed while they built.
   for (const kind of CACHE_KINDS) await removePartials(join(cacheFolder, kind), "abandoned");
-  const entries = new Set(await listCache(cacheFolder));
-  const removed: string[] = [];
-  for (const entry of await dispensable(cacheFolder, entries, users)) {
+  const entries = new Set(await listCache(cacheFolder, shelf));
+  const removed: CacheEntry[] = [];
+  const needed = await neededEntries(cacheFolder, users);
+  for (const entry of dispensable(entries, needed).filter(isMeant)) {
     if (bytesOf(entries) <= budgetBytes) break;
     entries.delete(entry);
-    if (await removeEntry(cacheFolder, entry.name, users)) removed.push(entry.name);
+    const { name, shelved } = entry;
+    const isGone =
+      shelved === undefined ? await removeEntry(cacheFolder, name, users) : await shelf.evict(shelved);
+    if (isGone) removed.push(entry);
   }
   return removed;
 }
 
+/** What daemons that run use, what is current, and images of registries that the former were made of. */
+export async function neededEntries(cacheFolder: string, users: CacheUsers): Promise<ReadonlySet<string>> {
+  const used = await users.used();
+  return new Set([
+    ...used,
+    ...(await currentEntries(cacheFolder)),
+    ...(await shelvedBehind(cacheFolder, used)),
+  ]);
+}
+
 /** Longest unused first. */
-async function dispensable(
-  cacheFolder: string,
-  entries: ReadonlySet<CacheEntry>,
-  users: CacheUsers,
-): Promise<readonly CacheEntry[]> {
-  const needed = new Set([...(await users.used()), ...(await currentEntries(cacheFolder))]);
+function dispensable(entries: ReadonlySet<CacheEntry>, needed: ReadonlySet<string>): readonly CacheEntry[] {
   const untilMs = Date.now() - LEFT_ALONE_MS;
   return [...entries]
     .filter(({ name, lastUseMs }) => !needed.has(name) && lastUseMs < untilMs)

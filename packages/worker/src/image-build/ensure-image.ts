@@ -32,7 +32,7 @@ export async function ensureImage(
   owner?: ImageOwner,
   signal = context.ending,
 ): Promise<Image> {
-  const { digest } = await context.images.find(image, owner);
+  const { digest } = await context.images.findToUse(image, owner);
   const name = createHash("sha256")
     .update(JSON.stringify({ recipe: RECIPE, base: context.image.digest, manifest: digest }))
     .digest("hex");

@@ -19,7 +19,7 @@ import type {
   LoadOptions,
   PullOrder,
 } from "@fastvm/contract";
-import { isOutOfDisk } from "../files/errno.ts";
+import { isErrno, isOutOfDisk } from "../files/errno.ts";
 import { imagesOf } from "./archive/load.ts";
 import { readArchive } from "./archive/read-archive.ts";
 import { saveImage } from "./archive/save.ts";
@@ -32,6 +32,7 @@ import type { BaseLayer } from "./lay-out.ts";
 import { readImageConfig } from "./manifest/image-config.ts";
 import { compressionOfType, type Compression } from "./manifest/media-types.ts";
 import { PLATFORM } from "./manifest/platform.ts";
+import { markUsed, shelvedImage, shelvedImages, type ShelvedImage } from "./shelf.ts";
 import { Possessions } from "./possession.ts";
 import { pullImage } from "./pull.ts";
 import { Registries } from "./registry/registries.ts";
@@ -40,6 +41,8 @@ interface ImageStoreOptions {
   readonly cacheDir: string;
   /** What the operator says of registries; need not be there. */
   readonly registriesFile: string | undefined;
+  /** What all images and templates may take: one that is larger alone is not pulled. */
+  readonly maxBytes?: number;
   /** Told when blobs that no name leads to could not be looked for. They are at the next time. */
   readonly onError?: (error: unknown) => void;
 }
@@ -63,33 +66,43 @@ export class ImageStore implements Omit<ImageHolding, "warm"> {
   readonly #possessions: Possessions;
   readonly #registriesFile: string | undefined;
   readonly #onError: (error: unknown) => void;
+  readonly #maxBytes: number;
   readonly #ending = new AbortController();
   readonly #working = new Set<Promise<unknown>>();
   #collecting: Promise<void> = Promise.resolve();
 
-  static async open({
-    cacheDir,
-    registriesFile,
-    onError = () => undefined,
-  }: ImageStoreOptions): Promise<ImageStore> {
-    const blobs = new BlobStore(join(cacheDir, "oci", "blobs"));
-    const names = new ImageNames(join(cacheDir, "oci", "names"));
+  static async open(options: ImageStoreOptions): Promise<ImageStore> {
+    const blobs = new BlobStore(join(options.cacheDir, "oci", "blobs"));
+    const names = new ImageNames(join(options.cacheDir, "oci", "names"));
     await blobs.prepare();
     await names.prepare();
-    return new ImageStore(blobs, names, registriesFile, onError);
+    return new ImageStore(blobs, names, options);
+  }
+
+  /** To look at alone: nothing is made. */
+  static at(cacheDir: string): Pick<ImageStore, "shelved"> {
+    const blobs = new BlobStore(join(cacheDir, "oci", "blobs"));
+    const names = new ImageNames(join(cacheDir, "oci", "names"));
+    return {
+      shelved: () =>
+        shelvedImages(blobs, names).catch((error: unknown) => {
+          if (isErrno(error, "ENOENT")) return [];
+          throw error;
+        }),
+    };
   }
 
   private constructor(
     blobs: BlobStore,
     names: ImageNames,
-    registriesFile: string | undefined,
-    onError: (error: unknown) => void,
+    { registriesFile, onError = () => undefined, maxBytes = Infinity }: ImageStoreOptions,
   ) {
-    this.#onError = onError;
     this.#blobs = blobs;
     this.#names = names;
     this.#possessions = new Possessions(blobs, names);
     this.#registriesFile = registriesFile;
+    this.#onError = onError;
+    this.#maxBytes = maxBytes;
   }
 
   async pull(order: PullOrder, { signal }: CallOptions = {}): Promise<HeldImage> {
@@ -99,15 +112,24 @@ export class ImageStore implements Omit<ImageHolding, "warm"> {
     const here = await this.#find(owner, name);
     // What a digest means does not change.
     const isSettled = order.policy !== "always" || reference.digest !== undefined;
-    if (here !== undefined && isSettled) return here;
+    if (here !== undefined && isSettled) {
+      await markUsed(this.#blobs, here.digest);
+      return here;
+    }
     if (order.policy === "never") throw new FastvmError("not_found", `${name} is not here`);
     const registries = await Registries.read(this.#registriesFile);
     return await this.#bring(signal, async (ending) => {
       const blobs = this.#blobs;
       const pulled = await this.#possessions.whilePulling(owner, reference, (possession) =>
-        pullImage({ blobs, registries, possession, signal: ending }, reference, order.credentials),
+        pullImage(
+          { blobs, registries, possession, maxBytes: this.#maxBytes, signal: ending },
+          reference,
+          order.credentials,
+        ),
       );
       const image = { owner, reference: name, platform: PLATFORM, ...pulled, pulledAtMs: Date.now() };
+      // Before there is a name by which it could be found unused.
+      await markUsed(this.#blobs, image.digest);
       await this.#names.put(image);
       return image;
     });
@@ -130,6 +152,27 @@ export class ImageStore implements Omit<ImageHolding, "warm"> {
 
   async find(image: string, owner: ImageOwner = EVERYBODY): Promise<HeldImage> {
     return this.#resolve(image, await this.#names.seenBy(owner));
+  }
+
+  /** For a launch: it is used now. */
+  async findToUse(image: string, owner: ImageOwner = EVERYBODY): Promise<HeldImage> {
+    const found = await this.find(image, owner);
+    await markUsed(this.#blobs, found.digest);
+    return found;
+  }
+
+  async shelved(): Promise<readonly ShelvedImage[]> {
+    return await shelvedImages(this.#blobs, this.#names);
+  }
+
+  /** Takes all its names away, whoever's they are. False when it was used since `image` was looked at, or has gone. */
+  async evict(image: ShelvedImage): Promise<boolean> {
+    const now = await shelvedImage(this.#blobs, image.digest);
+    if (now === undefined || now.lastUseMs !== image.lastUseMs) return false;
+    for (const { owner, reference, digest } of await this.#names.list())
+      if (digest === image.digest) await this.#names.remove(owner, reference);
+    await this.#collect();
+    return true;
   }
 
   /** While `work` goes on, what the image is made of stays. By the digest of its manifest; the layers are the lowest first. */

@@ -4,11 +4,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { buffer } from "node:stream/consumers";
 import { newOrgId, type HeldImage, type ImageOwner, type PullOrder } from "@fastvm/contract";
-import { pack } from "tar-stream";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { FrontServer, type Interference } from "../testing/front-server.ts";
+import { layoutOf } from "../testing/oci-layout.ts";
 import { digestOf, PASSWORD, testImage, TestRegistry, USER } from "../testing/test-registry.ts";
 import type { TestImage } from "../testing/test-registry.ts";
 import { ImageStore } from "./image-store.ts";
@@ -62,18 +61,6 @@ const digestsOf = (image: TestImage): string[] =>
   [digestOf(image.top), ...image.blobs.keys()].map((each) => each.slice(7)).toSorted();
 const references = async (owner: ImageOwner): Promise<string[]> =>
   (await store.list(owner)).map(({ reference }) => reference);
-
-/** An OCI layout; of the image's parts only those that are given. */
-async function layoutOf({ top }: TestImage, name: string, parts: Iterable<Buffer>): Promise<Buffer> {
-  const archive = pack();
-  const annotations = { "org.opencontainers.image.ref.name": name };
-  const mediaType = "application/vnd.oci.image.manifest.v1+json";
-  const manifests = [{ mediaType, digest: digestOf(top), size: top.length, annotations }];
-  archive.entry({ name: "index.json" }, JSON.stringify({ schemaVersion: 2, manifests }));
-  for (const part of parts) archive.entry({ name: `blobs/sha256/${digestOf(part).slice(7)}` }, part);
-  archive.finalize();
-  return await buffer(archive);
-}
 
 describe("a private image of one", () => {
   let image: TestImage;

@@ -25,6 +25,7 @@ interface PullContext {
   readonly blobs: BlobStore;
   readonly registries: Registries;
   readonly possession: Possession;
+  readonly maxBytes: number;
   readonly signal: AbortSignal;
 }
 
@@ -49,7 +50,7 @@ interface ChosenImage {
 
 /** All of it is there when this resolves. */
 export async function pullImage(
-  { blobs, registries, possession, signal }: PullContext,
+  { blobs, registries, possession, maxBytes, signal }: PullContext,
   reference: ImageReference,
   credentials: PullOrder["credentials"],
 ): Promise<PulledImage> {
@@ -58,6 +59,10 @@ export async function pullImage(
     const sources = sourcesOf(session, reference, credentials);
     const image = await chooseImage(sources, reference.digest ?? reference.tag ?? "");
     const { config, layers } = image.manifest;
+    if (sizeOf(image.manifest) > maxBytes)
+      throw invalidImage(
+        `it has ${sizeOf(image.manifest)} bytes, and this host keeps ${maxBytes} of images and templates in all`,
+      );
     const bring = (blob: Descriptor): Promise<void> => bringBlob(sources, { blobs, possession }, blob);
     // First, since it may say that the rest is for another machine.
     await bring(config);

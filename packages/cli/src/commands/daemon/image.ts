@@ -17,6 +17,7 @@ import { renderTable } from "../../output/table.ts";
 import { openSession } from "../../session.ts";
 import { UserError } from "../../user-error.ts";
 import { daemonCommand, withDaemon } from "./daemon-flags.ts";
+import { imagePruneCommand } from "./system.ts";
 
 interface ImageFlags {
   readonly dataDir?: string;
@@ -45,7 +46,8 @@ export function imageCommand(): Command {
     .addCommand(listCommand())
     .addCommand(inspectCommand())
     .addCommand(warmCommand())
-    .addCommand(removeCommand());
+    .addCommand(removeCommand())
+    .addCommand(imagePruneCommand());
 }
 
 function pullCommand(): Command {

@@ -47,7 +47,7 @@ export function serveCommand(): Command {
     .option("--cache-dir <folder>", "images and templates (environment: FASTVM_CACHE_DIR)")
     .option(
       "--cache-gib <n>",
-      "what images and templates may take there; the longest unused go first (environment: FASTVM_CACHE_GIB; default: 10)",
+      "what images and templates may take there; the longest unused go first (environment: FASTVM_CACHE_GIB; default: a third of the disk)",
       wholeNumber,
     )
     .option("--database-url <url>", "PostgreSQL in place of SQLite in the data folder")

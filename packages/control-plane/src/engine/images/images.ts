@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { FastvmError, formatReference, parseReference } from "@fastvm/contract";
 import type { HeldImage, ImageDetails, ImageHolding, PullOrder } from "@fastvm/contract";
 import type { Caller } from "../caller.ts";
-import type { LifecycleContext } from "../context.ts";
+import type { Parts } from "../context.ts";
 import { Registries } from "../registries/registries.ts";
 import { Pulls } from "./pulls.ts";
 
@@ -20,7 +20,7 @@ export class Images {
   readonly #holding: ImageHolding | undefined;
   readonly #pulls: Pulls;
 
-  constructor(ctx: LifecycleContext) {
+  constructor(ctx: Parts<"store" | "clock" | "sealing" | "images" | "config">) {
     this.#registries = new Registries(ctx);
     this.#holding = ctx.images;
     this.#pulls = new Pulls(ctx.config.launchAnswerMs);

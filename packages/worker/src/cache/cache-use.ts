@@ -1,0 +1,23 @@
+/** How full the cache is and with what, for people who ask. */
+import type { CacheUse } from "@fastvm/contract";
+import { bytesOf, listCache } from "./cache-entries.ts";
+import { neededEntries, type CacheParts } from "./sweep-cache.ts";
+
+const KINDS = ["images", "templates", "rootfs", "oci"] as const;
+
+export async function useOf({ folder, users, shelf }: CacheParts, budgetBytes: number): Promise<CacheUse> {
+  const entries = await listCache(folder, shelf);
+  const needed = await neededEntries(folder, users);
+  const kinds = KINDS.map((kind) => {
+    const ofKind = entries.filter(({ name }) => name.startsWith(`${kind}/`));
+    const unneeded = ofKind.filter(({ name }) => !needed.has(name));
+    return {
+      kind,
+      entries: ofKind.length,
+      bytes: bytesOf(ofKind),
+      unneeded: unneeded.length,
+      unneededBytes: bytesOf(unneeded),
+    };
+  });
+  return { budgetBytes, bytes: bytesOf(entries), kinds };
+}
