@@ -1,8 +1,9 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { readConfig } from "@fastvm/daemon";
 import type { FastvmClient, Vm } from "fastvm";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { PASSWORD, testImage, TestRegistry, USER } from "../../packages/worker/src/testing/test-registry.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { sh } from "../harness/guest.ts";
 import { fillCache } from "../harness/linked-cache.ts";
@@ -54,8 +55,10 @@ const inData = (...names: string[]): string => join(daemon.config.dataDir, ...na
 /** Everything of ours but the two folders that the test made. */
 async function ours(): Promise<string[]> {
   const { dataDir, cacheDir } = daemon.config;
-  const paths = [...(await pathsIn(dataDir)), ...(await pathsIn(join(cacheDir, "templates")))];
-  return paths.filter((path) => path !== dataDir);
+  const paths = [dataDir, join(cacheDir, "templates"), join(cacheDir, "oci")].map((folder) =>
+    pathsIn(folder),
+  );
+  return (await Promise.all(paths)).flat().filter((path) => path !== dataDir);
 }
 
 /** By its absolute path, and from where the VM's own QEMU stands. */
@@ -84,6 +87,20 @@ test("nothing opens for others while a state is captured and restored", async ()
   });
   await expectClosed(await ours());
   for (const { vm: child } of children) if (child !== undefined) await client.vms.delete(child);
+});
+
+test("nothing of images that were pulled, nor what seals the login for them, opens for others", async () => {
+  await using registry = await TestRegistry.start({ isClosed: true });
+  await registry.push("team/app", "v1", testImage());
+  const rules = { [registry.host]: { insecure: true, guarded: true } };
+  await writeFile(inData("registries.json"), JSON.stringify(rules));
+  await client.registries.set(registry.host, { username: USER, password: PASSWORD });
+  const { digest } = await client.images.pull({ reference: `${registry.host}/team/app:v1` });
+  const paths = await ours();
+  const blob = join(daemon.config.cacheDir, "oci", "blobs", digest.slice("sha256:".length));
+  expect(paths).toEqual(expect.arrayContaining([inData("sealing-key"), inData("registries.json"), blob]));
+  await expectClosed(paths);
+  await client.images.delete(digest);
 });
 
 test("nothing of snapshots, paused VMs, uploads, records and templates opens for others, of its own folder what a VM needs", async () => {

@@ -29,15 +29,13 @@ const image = (args: readonly string[], input?: string | Uint8Array) => cli(["im
 
 test("an image is pulled with the organisation's login, found by the next daemon, saved, removed and loaded again", async () => {
   const reference = `${registry.host}/team/app:v1`;
+  const mine = daemon.client.withOptions({ maxRetries: 0 }).images;
   const login = await cli(
     ["registry", "login", registry.host, "-u", USER, "--password-stdin"],
     `${PASSWORD}\n`,
   );
   expect(login).toMatchObject({ exitCode: 0, stdout: `${registry.host} ${USER}\n` });
-  expect(await image(["pull", reference])).toMatchObject({
-    exitCode: 1,
-    stderr: expect.stringMatching(/network that images are not pulled from/) as string,
-  });
+  await expect(mine.pull({ reference })).rejects.toMatchObject({ code: "registry_guarded" });
   const registries = { [registry.host]: { insecure: true, guarded: true } };
   await writeFile(join(daemon.config.dataDir, "registries.json"), JSON.stringify(registries));
   const pulled = await image(["pull", reference]);
@@ -51,7 +49,6 @@ test("an image is pulled with the organisation's login, found by the next daemon
   await isHiddenFromOthers(reference, digest);
 
   await daemon.restart();
-  expect((await image(["ls"])).stdout).toContain(digest.slice(0, 19));
   expect((await image(["ls", "--all"])).stdout).toContain(reference);
   const blobs = join(daemon.config.cacheDir, "oci", "blobs");
   expect((await stat(blobs)).mode & 0o777).toBe(0o700);
@@ -63,16 +60,15 @@ test("an image is pulled with the organisation's login, found by the next daemon
   expect((await image(["load"], await readFile(file))).stdout).toBe(`${reference}\n`);
   expect((await image(["inspect", digest.slice(0, 19)])).stdout).toContain("linux/amd64");
   // Everybody's is not an organisation's to remove.
-  expect((await image(["rm", reference])).exitCode).toBe(1);
+  await expect(daemon.client.images.delete(reference)).rejects.toMatchObject({ status: 404 });
   expect((await image(["rm", "--everybody", reference])).stdout).toBe(`${reference}\n`);
 
-  expect((await image(["pull", reference])).exitCode).toBe(0);
+  await daemon.client.images.pull({ reference });
   expect((await cli(["system", "df"])).stdout).toMatch(/images of registries +1 /);
   // It was used a moment ago.
   expect((await image(["prune", "--unused-days", "0"])).stdout).toBe("Removed 0 B\n");
   const longAgo = new Date(Date.now() - 86_400_000);
   await utimes(join(blobs, digest.slice("sha256:".length)), longAgo, longAgo);
-  expect((await image(["prune"])).stdout).toBe("Removed 0 B\n");
   expect((await cli(["system", "prune", "--images"])).stdout).toContain(
     `oci/${digest.slice("sha256:".length)}`,
   );
@@ -80,7 +76,7 @@ test("an image is pulled with the organisation's login, found by the next daemon
 
   expect((await cli(["registry", "ls"])).stdout).toContain(USER);
   expect((await cli(["registry", "logout", registry.host])).exitCode).toBe(0);
-  expect((await image(["pull", reference])).stderr).toMatch(/wants a user name/);
+  await expect(daemon.client.images.pull({ reference })).rejects.toMatchObject({ code: "registry_denied" });
 });
 
 /** By every route that names an image. */
