@@ -93,7 +93,7 @@ test("nothing of images that were pulled, nor what seals the login for them, ope
   await using registry = await TestRegistry.start({ isClosed: true });
   await registry.push("team/app", "v1", testImage());
   const rules = { [registry.host]: { insecure: true, guarded: true } };
-  await writeFile(inData("registries.json"), JSON.stringify(rules));
+  await writeFile(inData("registries.json"), JSON.stringify(rules), { mode: 0o600 });
   await client.registries.set(registry.host, { username: USER, password: PASSWORD });
   const { digest } = await client.images.pull({ reference: `${registry.host}/team/app:v1` });
   const paths = await ours();

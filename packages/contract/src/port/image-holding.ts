@@ -33,6 +33,8 @@ export interface HeldImage {
   /** Of configuration and layers as they are kept, most of them compressed. */
   readonly sizeBytes: number;
   readonly pulledAtMs: number;
+  /** It came from a registry; what was built here or came in an archive nobody else may have. */
+  readonly isPulled?: boolean;
 }
 
 /** What the image's maker says of running it. Nothing of it is applied to a VM by itself. */

@@ -89,7 +89,8 @@ export class FakeImages implements ImageHolding {
 
 function find(images: readonly HeldImage[], image: string): HeldImage {
   const reference = image.startsWith("sha256:") ? image : formatReference(parseReference(image));
-  const found = images.find((each) => each.reference === reference || each.digest.startsWith(image));
+  const start = `sha256:${image.replace(/^sha256:/, "")}`;
+  const found = images.find((each) => each.reference === reference || each.digest.startsWith(start));
   if (found === undefined) throw new FastvmError("not_found", `there is no image ${image} here`);
   return found;
 }

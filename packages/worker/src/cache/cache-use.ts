@@ -10,7 +10,7 @@ export async function useOf({ folder, users, shelf }: CacheParts, budgetBytes: n
   const needed = await neededEntries(folder, users);
   const kinds = KINDS.map((kind) => {
     const ofKind = entries.filter(({ name }) => name.startsWith(`${kind}/`));
-    const unneeded = ofKind.filter(({ name }) => !needed.has(name));
+    const unneeded = ofKind.filter(({ name, shelved }) => !needed.has(name) && shelved?.isPulled !== false);
     return {
       kind,
       entries: ofKind.length,

@@ -166,12 +166,22 @@ describe("images of registries", () => {
     return hex;
   }
 
+  /** As if all had come from a registry. */
+  async function arePulled(): Promise<void> {
+    const names = join(folder, "oci", "names");
+    for (const file of await readdir(names)) {
+      const held = JSON.parse(await readFile(join(names, file), "utf8")) as object;
+      await writeFile(join(names, file), JSON.stringify({ ...held, isPulled: true }));
+    }
+  }
+
   const names = async (): Promise<string[]> =>
     ((await images?.list()) ?? []).map(({ reference }) => reference.replace("docker.io/library/", ""));
 
   test("are under the same budget, and the longest unused go with all that is theirs alone", async () => {
     await entry("templates/a", 2);
     const [old] = [await load("old:1", 3), await load("new:1", 1)];
+    await arePulled();
     await open(2.5 * FILE_KIB * KIB).sweep();
     expect(await names()).toEqual(["new:1"]);
     expect(await left()).toEqual(["templates/a"]);
@@ -185,6 +195,7 @@ describe("images of registries", () => {
   test("that share a layer count it once, and what goes leaves it to the other", async () => {
     await load("one:1", 3, [layer, randomBytes(10)]);
     await load("two:1", 1, [layer, randomBytes(10)]);
+    await arePulled();
     await open(1.5 * FILE_KIB * KIB).sweep();
     expect(await names()).toEqual(["one:1", "two:1"]);
     await open(1.25 * FILE_KIB * KIB).sweep();
@@ -195,6 +206,7 @@ describe("images of registries", () => {
   test("stay while a daemon uses what was made of them, and when they were used a moment ago", async () => {
     const [used, looked] = [await load("used:1", 100), await load("looked:1", 100)];
     await load("other:1", 100);
+    await arePulled();
     const made = await entry("images/a", 100);
     await writeFile(join(made, "manifest.json"), JSON.stringify({ manifestDigest: `sha256:${used}` }));
     await open(GIB).use(made);
@@ -210,6 +222,7 @@ describe("images of registries", () => {
     await load("old:1", 30);
     await load("new:1", 2);
     await entry("templates/a", 30);
+    await arePulled();
     const cache = open(GIB);
     const day = 86_400_000;
     const kinds = { images: false, templates: true };
@@ -221,6 +234,15 @@ describe("images of registries", () => {
     expect(await names()).toEqual(["new:1", "old:1"]);
     await cache.prune({ images: true, templates: true, unusedForMs: 7 * day });
     expect(await names()).toEqual(["new:1"]);
+  });
+
+  test("that were built here or came in an archive stay, as nobody else may have them", async () => {
+    await load("built:1", 100);
+    const cache = open(NOTHING);
+    await cache.sweep();
+    await cache.prune({ images: true, templates: true, unusedForMs: 0 });
+    expect(await names()).toEqual(["built:1"]);
+    expect((await cache.usage()).kinds.find(({ kind }) => kind === "oci")).toMatchObject({ unneeded: 0 });
   });
 
   test("larger than the whole budget are not pulled", async () => {

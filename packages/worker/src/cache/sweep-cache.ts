@@ -60,9 +60,13 @@ export async function neededEntries(cacheFolder: string, users: CacheUsers): Pro
 /** Longest unused first. */
 function dispensable(entries: ReadonlySet<CacheEntry>, needed: ReadonlySet<string>): readonly CacheEntry[] {
   const untilMs = Date.now() - LEFT_ALONE_MS;
-  return [...entries]
-    .filter(({ name, lastUseMs }) => !needed.has(name) && lastUseMs < untilMs)
-    .toSorted((a, b) => a.lastUseMs - b.lastUseMs);
+  return (
+    [...entries]
+      .filter(({ name, lastUseMs }) => !needed.has(name) && lastUseMs < untilMs)
+      // What nobody else has may be somebody's only one.
+      .filter(({ shelved }) => shelved?.isPulled !== false)
+      .toSorted((a, b) => a.lastUseMs - b.lastUseMs)
+  );
 }
 
 /** Whether it is gone. From the first step on nobody finds it by its name; whoever came before that has said so and gets it back. */

@@ -136,7 +136,8 @@ describe("a configuration of 50 MiB", () => {
     const [layer = { size: 0, digest: "" }] = manifest.layers;
     const config = { ...manifest.config, digest: layer.digest, size: 100 };
     const server = await front(withManifest({ ...manifest, config, layers: [] }));
-    await expect(pull(`${server.host}/layer:v1`)).rejects.toMatchObject(INVALID);
+    // Before anybody takes it for JSON.
+    await expect(pull(`${server.host}/layer:v1`)).rejects.toThrow(/and not the 100 that the manifest says/);
   });
 });
 

@@ -127,7 +127,14 @@ export class ImageStore implements Omit<ImageHolding, "warm"> {
           order.credentials,
         ),
       );
-      const image = { owner, reference: name, platform: PLATFORM, ...pulled, pulledAtMs: Date.now() };
+      const image = {
+        owner,
+        reference: name,
+        platform: PLATFORM,
+        ...pulled,
+        pulledAtMs: Date.now(),
+        isPulled: true,
+      };
       // Before there is a name by which it could be found unused.
       await markUsed(this.#blobs, image.digest);
       await this.#names.put(image);
@@ -165,10 +172,10 @@ export class ImageStore implements Omit<ImageHolding, "warm"> {
     return await shelvedImages(this.#blobs, this.#names);
   }
 
-  /** Takes all its names away, whoever's they are. False when it was used since `image` was looked at, or has gone. */
+  /** Takes all its names away, whoever's they are. False when it was used since `image` was looked at, or could not be pulled again. */
   async evict(image: ShelvedImage): Promise<boolean> {
-    const now = await shelvedImage(this.#blobs, image.digest);
-    if (now === undefined || now.lastUseMs !== image.lastUseMs) return false;
+    const now = await shelvedImage(this.#blobs, this.#names, image.digest);
+    if (now?.isPulled !== true || now.lastUseMs !== image.lastUseMs) return false;
     for (const { owner, reference, digest } of await this.#names.list())
       if (digest === image.digest) await this.#names.remove(owner, reference);
     await this.#collect();

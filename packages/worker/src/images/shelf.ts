@@ -3,6 +3,7 @@
  * are, and with them what no other name leads to. The time of use is that of the manifest's file.
  */
 import { lstat, utimes } from "node:fs/promises";
+import type { HeldImage } from "@fastvm/contract";
 import { isErrno } from "../files/errno.ts";
 import type { BlobStore } from "./blobs/blob-store.ts";
 import { digestsOf, manifestIfHere } from "./held-content.ts";
@@ -13,6 +14,8 @@ export interface ShelvedImage {
   readonly digest: string;
   /** When it was pulled or launched last. */
   readonly lastUseMs: number;
+  /** Whether all that its names lead to can be pulled again. */
+  readonly isPulled: boolean;
   /** Allocated bytes by file: images share layers. */
   readonly files: ReadonlyMap<string, number>;
 }
@@ -22,16 +25,26 @@ const STAT_BLOCK_BYTES = 512;
 
 /** Those with a name; blobs without one go by themselves. */
 export async function shelvedImages(blobs: BlobStore, names: ImageNames): Promise<readonly ShelvedImage[]> {
-  const shelved: ShelvedImage[] = [];
-  for (const digest of new Set((await names.list()).map((image) => image.digest))) {
-    const found = await shelvedImage(blobs, digest);
-    if (found !== undefined) shelved.push(found);
-  }
-  return shelved;
+  const all = await names.list();
+  const digests = [...new Set(all.map(({ digest }) => digest))];
+  const shelved = await Promise.all(digests.map((digest) => shelve(blobs, all, digest)));
+  return shelved.filter((image) => image !== undefined);
 }
 
 /** `undefined` when it has gone. */
-export async function shelvedImage(blobs: BlobStore, digest: string): Promise<ShelvedImage | undefined> {
+export async function shelvedImage(
+  blobs: BlobStore,
+  names: ImageNames,
+  digest: string,
+): Promise<ShelvedImage | undefined> {
+  return await shelve(blobs, await names.list(), digest);
+}
+
+async function shelve(
+  blobs: BlobStore,
+  all: readonly HeldImage[],
+  digest: string,
+): Promise<ShelvedImage | undefined> {
   const manifest = await manifestIfHere(blobs, digest);
   const top = await statIfThere(blobs.pathOf(digest));
   if (manifest === undefined || top === undefined) return undefined;
@@ -40,7 +53,8 @@ export async function shelvedImage(blobs: BlobStore, digest: string): Promise<Sh
     const found = await statIfThere(blobs.pathOf(each));
     if (found !== undefined) files.set(`${found.dev}:${found.ino}`, found.blocks * STAT_BLOCK_BYTES);
   }
-  return { digest, lastUseMs: top.mtimeMs, files };
+  const isPulled = all.every((image) => image.digest !== digest || image.isPulled === true);
+  return { digest, lastUseMs: top.mtimeMs, isPulled, files };
 }
 
 export async function markUsed(blobs: BlobStore, digest: string): Promise<void> {
