@@ -1,4 +1,4 @@
-/** Registries that lie, stall, or lead elsewhere: each pull ends with a clear error or with the whole image, and keeps nothing that is wrong. */
+/** Registries that lie, stall, or lead elsewhere: a pull ends with a clear error or the whole image, and keeps nothing that is wrong. */
 import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
