@@ -135,7 +135,9 @@ test("the operations pass every step that is listed", async () => {
   process.kill((await processOf(daemon.config.dataDir, child.vm.id)).pid, "SIGKILL");
   await eventually(async () => {
     const passed = new Set(await steps.passed());
-    expect(STEPS.filter((step) => !passed.has(step))).toEqual([]);
+    // A build takes an image and minutes of its own; `cut-builds.test.ts` of the control plane ends it at each of its steps.
+    const expected = STEPS.filter((step) => !step.startsWith("control.build."));
+    expect(expected.filter((step) => !passed.has(step))).toEqual([]);
   }, SETTLE_DEADLINE_MS);
 });
 

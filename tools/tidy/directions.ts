@@ -97,7 +97,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
   ],
   "packages/daemon/src": [],
   "packages/cli/src": [
-    ["commands/vm", "commands/snapshot", "commands/daemon"],
+    ["commands/vm", "commands/snapshot", "commands/builds", "commands/daemon"],
     ["commands/volume"],
     ["commands/files"],
     ["commands/firewall"],

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { addGlobalOptions } from "./command-line/global-options.ts";
 import { separateRemoteCommand } from "./command-line/remote-command.ts";
+import { buildCommand } from "./commands/builds/build.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { contextCommand } from "./commands/context.ts";
@@ -56,6 +57,7 @@ export function buildProgram(): Command {
     keyCommand(),
     imageCommand(),
     systemCommand(),
+    buildCommand(),
     launchCommand("default"),
     runCommand(),
     execCommand(),

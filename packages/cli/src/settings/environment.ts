@@ -28,3 +28,8 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     dataDir: setting("FASTVM_DATA_DIR") ?? DEFAULT_DATA_DIR,
   };
 }
+
+/** One that the person named. */
+export function environmentVariable(name: string): string | undefined {
+  return process.env[name];
+}
