@@ -31,10 +31,10 @@ beforeEach(async () => {
 afterEach(() => api[Symbol.asyncDispose]());
 
 /** As the worker keeps what it has built. */
-function keep(images: FakeImages, { orgId, buildId }: BuildOrder): string {
+function keep(kept: FakeImages, { orgId, buildId }: BuildOrder): string {
   const reference = `localhost/build/${buildId}:latest`;
   const digest = `sha256:${buildId.replaceAll("-", "").repeat(2)}`;
-  images.held.push({
+  kept.held.push({
     owner: orgId,
     reference,
     digest,
