@@ -52,8 +52,8 @@ export interface CaptureOptions {
   /** Whether the guest drops its caches, and what it has free is left out. Where that cannot be, all is captured. Default: false. */
   readonly reclaim?: boolean;
   /**
-   * Told what the state's memory will be, once that is certain and the guest goes on. Its files are in the VM's folder, and stay there until
-   * its next capture. Not told where writes are not tracked, as there they stay with the state alone.
+   * Told what the state's memory will be, once that is certain and the guest goes on. Its files are in the VM's folder, and stay there
+   * until its next capture. Not told where writes are not tracked, as there they stay with the state alone.
    */
   readonly onMemory?: (memory: MappedPages) => void;
 }

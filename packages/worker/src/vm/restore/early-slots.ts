@@ -17,7 +17,7 @@ import type { Vm } from "../state/vm.ts";
 import { vmFolder } from "../state/worker-context.ts";
 import type { Parts } from "../state/worker-context.ts";
 
-export type EarlyContext = SlotHost & Parts<"accelerator" | "config" | "onError">;
+type EarlyContext = SlotHost & Parts<"accelerator" | "config" | "onError">;
 
 export class EarlySlots implements AsyncDisposable {
   readonly #context: EarlyContext;
