@@ -66,6 +66,11 @@ export const STAGES: readonly Stage[] = [
   { ...plain("agent", 120, "make", "-C", "guest/agent", "test"), counts: "printed", beside: SINGLE },
   { ...plain("fuzz", 60, "make", "-C", "guest/agent", "fuzz", `SECONDS=${FUZZ_SECONDS}`), beside: SINGLE },
   {
+    ...plain("volume", 60, "make", "-C", "packages/worker/native", "test"),
+    counts: "printed",
+    beside: SINGLE,
+  },
+  {
     ...plain("fuzz-volume", 60, "make", "-C", "packages/worker/native", "fuzz", `SECONDS=${FUZZ_SECONDS}`),
     beside: SINGLE,
   },

@@ -119,6 +119,7 @@ static int attach(struct server *server, struct control *control, const struct w
     if (is_expected) {
         table_take_locks(attachment);
     }
+    server->may_greet = true;
     answer_add(answer, ",\"type\":\"%s\"", is_folder ? "folder" : "file");
     return 0;
 }

@@ -200,7 +200,7 @@ bool port_has_output(const struct server *server)
 int port_greet(struct server *server)
 {
     struct port *port = &server->port;
-    if (port->has_session) {
+    if (port->has_session || !server->may_greet) {
         return -1;
     }
     uint64_t time = now();

@@ -153,7 +153,9 @@ static int serve(struct server *server, int epoll)
 {
     struct epoll_event events[MAX_EVENTS];
     while (!server->is_over) {
-        int timeout = server->is_frozen ? -1 : sooner(port_greet(server), waiting_try(server));
+        /* Whoever waits in a table has no root before the guest is there. */
+        int waiting = server->port.has_session && !server->is_frozen ? waiting_try(server) : -1;
+        int timeout = server->is_frozen ? -1 : sooner(port_greet(server), waiting);
         if (!port_write(server)) {
             return 0;
         }

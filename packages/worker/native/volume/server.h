@@ -32,6 +32,8 @@ struct server {
     uint32_t node_limit;
     /* Whether sessions go on with what the guest knows. */
     bool has_table;
+    /* Something is attached: a guest may be told which server it has. Earlier a table may yet come, of which the guest must hear first. */
+    bool may_greet;
     bool is_frozen;
     bool is_over;
     uint64_t unknown_messages;

@@ -222,38 +222,15 @@ static bool get_all(struct reader *reader, struct server *from, bool reclaims)
     return sound && is_mark(reader, TABLE_END) && reader->left == 0;
 }
 
-/* What was attached before keeps its root and rules. */
+/* Nothing is attached yet. */
 static void merge(struct server *server, struct attachment *from)
 {
-    struct attachment *into = server_tagged(server, from->tag);
-    if (into == NULL) {
-        for (size_t i = 0; into == NULL; i++) {
-            into = server->attachments[i].is_used ? NULL : &server->attachments[i];
-        }
-        *into = *from;
-        *from = (struct attachment){.is_used = false, .account_fd = -1};
-        return;
+    struct attachment *into = server->attachments;
+    while (into->is_used) {
+        into++;
     }
-    struct node *fresh = node_at(&into->nodes, ROOT_NODE);
-    nodes_set_root(&from->nodes, fresh->fd, &fresh->identity);
-    fresh->fd = -1;
-    nodes_free(&into->nodes);
-    into->nodes = from->nodes;
-    into->handles = from->handles;
-    into->lock_count = from->lock_count;
-    into->channel = from->channel;
-    into->minor = from->minor;
+    *into = *from;
     *from = (struct attachment){.is_used = false, .account_fd = -1};
-    table_take_locks(into);
-}
-
-static size_t count_used(const struct server *server)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < MAX_ATTACHMENTS; i++) {
-        count += server->attachments[i].is_used;
-    }
-    return count;
 }
 
 static void take_over(struct server *server, struct server *from)
@@ -273,15 +250,12 @@ static void take_over(struct server *server, struct server *from)
     from->port.first_kept = from->port.last_kept = NULL;
     from->port.kept_count = from->port.kept_bytes = 0;
     server->has_table = true;
-    /* A HELLO that said otherwise may be under way. */
-    server->port.has_session = false;
-    memset(server->port.nonce, 0, sizeof server->port.nonce);
 }
 
 int table_load(struct server *server, const uint8_t *bytes, size_t length, bool reclaims)
 {
     struct reader reader = {.next = bytes, .left = length};
-    if (server->port.has_session || server->has_table) {
+    if (server->may_greet || server->has_table) {
         return EBUSY;
     }
     struct server *from = malloc(sizeof *from);
@@ -290,9 +264,6 @@ int table_load(struct server *server, const uint8_t *bytes, size_t length, bool 
         return ENOMEM;
     }
     int error = get_all(&reader, from, reclaims) ? 0 : EINVAL;
-    if (error == 0 && count_used(server) + count_used(from) > MAX_ATTACHMENTS) {
-        error = ENOSPC;
-    }
     if (error == 0) {
         take_over(server, from);
     }

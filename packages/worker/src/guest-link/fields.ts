@@ -22,6 +22,7 @@ export const Tag = {
   VERB: 20,
   TO: 21,
   DEPTH: 22,
+  VOLUME: 23,
   JOB: 24,
   JOB_VERB: 25,
   OFFSET: 26,

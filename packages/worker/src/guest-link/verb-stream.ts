@@ -18,6 +18,8 @@ export const Verb = {
   WATCH: 7,
   DROP_CACHES: 8,
   FREE_PAGES: 9,
+  MOUNT: 10,
+  UNMOUNT: 11,
 } as const;
 
 export interface VerbRequest {
@@ -36,10 +38,19 @@ export interface VerbRequest {
   readonly follow?: boolean | undefined;
   /** REMOVE and WATCH with all that is below. */
   readonly recursive?: boolean | undefined;
+  /** Tag of the attachment: of MOUNT and UNMOUNT. */
+  readonly volume?: string | undefined;
+  /** Of MOUNT; docs/volume-server.md. */
+  readonly mountFlags?: number | undefined;
+  /** UNMOUNT also while files are open. */
+  readonly forced?: boolean | undefined;
 }
+
+export const MountFlag = { READONLY: 1, NOEXEC: 2, NOSUID: 4, NODEV: 8 } as const;
 
 const FLAG_FOLLOW = 1;
 const FLAG_RECURSIVE = 2;
+const FLAG_FORCED = 1;
 
 export class VerbStream extends LinkStream {
   readonly #output: ReceiveQueue;
@@ -86,8 +97,8 @@ export class VerbStream extends LinkStream {
 }
 
 function requestFields(request: VerbRequest): Field[] {
-  const { verb, path, to, mode, depth, user, follow = false, recursive = false } = request;
-  const flags = (follow ? FLAG_FOLLOW : 0) | (recursive ? FLAG_RECURSIVE : 0);
+  const { verb, path, to, mode, depth, user, volume } = request;
+  const flags = flagsOf(request);
   return [
     u16Field(Tag.VERB, verb),
     textField(Tag.PATH, path),
@@ -95,6 +106,17 @@ function requestFields(request: VerbRequest): Field[] {
     ...(mode === undefined ? [] : [u32Field(Tag.MODE, mode)]),
     ...(depth === undefined ? [] : [u32Field(Tag.DEPTH, depth)]),
     ...(user === undefined ? [] : [textField(Tag.USER, user)]),
+    ...(volume === undefined ? [] : [textField(Tag.VOLUME, volume)]),
     ...(flags === 0 ? [] : [u32Field(Tag.FLAGS, flags)]),
   ];
+}
+
+/** What each bit means is the verb's. */
+function flagsOf({ follow, recursive, forced, mountFlags = 0 }: VerbRequest): number {
+  const bits = [
+    follow === true && FLAG_FOLLOW,
+    recursive === true && FLAG_RECURSIVE,
+    forced === true && FLAG_FORCED,
+  ];
+  return bits.reduce<number>((flags, bit) => flags | Number(bit), mountFlags);
 }

@@ -30,7 +30,7 @@ export const MEMORY_FILE = "memory";
 export const RUN_FOLDER = "run";
 export const QMP_SOCKET = `${RUN_FOLDER}/qmp.sock`;
 export const LINK_SOCKET = `${RUN_FOLDER}/link.sock`;
-const FS_SOCKET = `${RUN_FOLDER}/fs.sock`;
+export const FS_SOCKET = `${RUN_FOLDER}/fs.sock`;
 
 /** A guest may print without end; this much of its last words is kept, in QEMU's memory. A power of two. */
 const CONSOLE_BYTES = 65_536;
@@ -95,7 +95,7 @@ function hardware({ machine, accelerator, network, masked = [] }: MachineSpec): 
     ...["-serial", `chardev:${CONSOLE_CHARDEV}`],
     ...["-device", "virtio-serial-device,id=serial,max_ports=3"],
     ...["-device", "virtserialport,bus=serial.0,nr=1,chardev=link,name=fastvm.link"],
-    // For shared folders; nobody speaks on it yet.
+    // For shared folders: docs/volume-server.md.
     ...["-device", "virtserialport,bus=serial.0,nr=2,chardev=fs,name=fastvm.fs"],
     ...["-device", `virtio-blk-device,id=${DISK_ID},drive=placeholder`],
     ...["-device", "virtio-rng-device,rng=rng"],
