@@ -34,7 +34,8 @@ async function walk(folder: string, below: string, ignore: Dockerignore, found: 
     });
   });
   // In one order everywhere, so that equal folders are equal archives.
-  for (const entry of entries.toSorted((one, other) => (one.name < other.name ? -1 : 1))) {
+  entries.sort((one, other) => (one.name < other.name ? -1 : 1));
+  for (const entry of entries) {
     const path = below === "" ? entry.name : `${below}/${entry.name}`;
     const isIn = !ignore.leavesOut(path);
     // Sockets and pipes would be waited for without end, and no image wants them.
