@@ -59,8 +59,11 @@ async function buildInVm(
 ): Promise<{ readonly held: HeldImage; readonly steps: BuildSteps }> {
   const { order } = build;
   await using vm = await build.during("preparing", signal, async () => {
-    const started = await BuilderVm.start(context, order, signal);
+    // Disposed of again unless it is given out.
+    await using starting = new AsyncDisposableStack();
+    const started = starting.use(await BuilderVm.start(context, order, signal));
     await started.ask(["begin"], orderForGuest(order));
+    starting.move();
     return started;
   });
   let result;

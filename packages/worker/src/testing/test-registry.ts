@@ -187,7 +187,7 @@ export function testImage({
       architecture,
       config: config ?? { Cmd: ["/bin/sh"], Env: ["PATH=/bin"], ExposedPorts: { "80/tcp": {} } },
       rootfs: { type: "layers", diff_ids: layers.map(digestOf) },
-      history: layers.map(() => ({ created_by: "a test" })),
+      history: layers.map(() => ({ created: "2026-01-01T00:00:00Z", created_by: "a test" })),
     }),
   );
   const manifest = {
