@@ -27,7 +27,9 @@ export async function closeNode(qmp: QmpClient, node: string): Promise<void> {
 
 function nodeOptions(node: string, behind: SpareFile): Record<string, unknown> {
   if (behind.kind === "raw") {
-    return { driver: "raw", "node-name": node, discard: "unmap", file: fileOptions(behind.file, false) };
+    // Zeros that a guest writes take no room on the host.
+    const sparse = { discard: "unmap", "detect-zeroes": "unmap" };
+    return { driver: "raw", "node-name": node, ...sparse, file: fileOptions(behind.file, false) };
   }
   return {
     driver: "qcow2",

@@ -1,9 +1,9 @@
-"""Applies one layer of an image onto a folder, as OCI has it: runs in a build VM alone, as what it reads is a stranger's.
+"""Applies layers of an image onto a folder, as OCI has it: runs in a build VM alone, as what it reads is a stranger's.
 
-    apply-layer.py TARGET DEVICE BYTES COMPRESSION MAX_BYTES
+    apply-layer.py TARGET DEVICE MAX_ENTRIES OFFSET:BYTES:COMPRESSION:MAX_BYTES…
 
-The layer is the first BYTES of DEVICE. Prints the digest of what is in it without compression. All paths are looked up below TARGET,
-links on the way included, since the process has no other root by then.
+A layer is BYTES of DEVICE from OFFSET on. For each, in order, the digest of what is in it without compression is printed. All paths are
+looked up below TARGET, links on the way included, since the process that writes has no other root.
 """
 
 import codecs
@@ -11,14 +11,17 @@ import decimal
 import gzip
 import hashlib
 import os
+import resource
 import shutil
 import stat
 import subprocess
 import sys
 import tarfile
+import zlib
 
-MAX_ENTRIES = 1_000_000
 MAX_PATH_BYTES = 4096
+# Headers are read whole, and name their own size; those of real layers have some KiB.
+MAX_MEMORY_BYTES = 768 * 1024 * 1024
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 # What aufs kept for itself; nothing in an image.
@@ -33,9 +36,10 @@ class Refused(Exception):
 
 
 class Bounded:
-    """The first bytes of a device."""
+    """A part of a device."""
 
-    def __init__(self, file, size):
+    def __init__(self, file, offset, size):
+        file.seek(offset)
         self.file, self.left = file, size
 
     def read(self, size=-1):
@@ -55,20 +59,21 @@ class Inflated:
         data = self.source.read(size)
         self.left -= len(data)
         if self.left < 0:
-            raise Refused("it has more in it than fits on the disk")
+            raise Refused("it has more in it than the disk has room for, or than 200 times its size")
         self.hash.update(data)
         return data
 
 
-def inflate(device, size, compression):
-    source = Bounded(open(device, "rb"), size)
+def inflate(device, offset, size, compression):
+    source = Bounded(open(device, "rb"), offset, size)
     if compression == "none":
         return source
     if compression == "gzip":
         return gzip.GzipFile(fileobj=source)
     # Started before the root changes.
-    feeder = subprocess.Popen(["head", "-c", str(size), device], stdout=subprocess.PIPE)
-    return subprocess.Popen(["zstd", "-dc"], stdin=feeder.stdout, stdout=subprocess.PIPE).stdout
+    feeder = subprocess.Popen(["tail", "-c", f"+{offset + 1}", device], stdout=subprocess.PIPE)
+    header = subprocess.Popen(["head", "-c", str(size)], stdin=feeder.stdout, stdout=subprocess.PIPE)
+    return subprocess.Popen(["zstd", "-dc"], stdin=header.stdout, stdout=subprocess.PIPE).stdout
 
 
 def path_of(name):
@@ -78,8 +83,19 @@ def path_of(name):
     return os.path.normpath("/" + name).lstrip("/")
 
 
+def copy_with_holes(source, file, size):
+    """What is zero takes no room, however much of it there is."""
+    while block := source.read(BLOCK_BYTES):
+        if block.count(0) == len(block):
+            file.seek(len(block), os.SEEK_CUR)
+        else:
+            file.write(block)
+    file.truncate(size)
+
+
 class Layer:
-    def __init__(self):
+    def __init__(self, max_entries, max_bytes):
+        self.max_entries, self.max_bytes = max_entries, max_bytes
         # Of this layer: whiteouts are about those below.
         self.own = set()
         # Times of folders, set when nothing changes in them any more.
@@ -105,20 +121,22 @@ class Layer:
 
     def prepare(self, folder):
         """Makes it where the layer does not, and remembers its times: what happens in it is not a change of its own. Its real path."""
-        missing = []
-        while folder and not os.path.isdir("/" + folder):
-            missing.append(folder)
-            folder = os.path.dirname(folder)
-        folder = os.path.realpath("/" + folder).lstrip("/")
-        self.remember(folder)
+        # Where links lead, also to what is not there yet.
+        whole = os.path.realpath("/" + folder)
+        found, missing = whole, []
+        while not os.path.isdir(found):
+            missing.append(found)
+            found = os.path.dirname(found)
+        self.remember(found.lstrip("/"))
         for each in reversed(missing):
-            folder = os.path.join(folder, os.path.basename(each))
-            if os.path.lexists("/" + folder):
-                os.unlink("/" + folder)
-            os.mkdir("/" + folder, 0o755)
-            self.own.add(folder)
-            self.remember(folder)
-        return folder
+            if os.path.islink(each):
+                raise Refused("a link in it leads to itself")
+            if os.path.lexists(each):
+                os.unlink(each)
+            os.mkdir(each, 0o755)
+            self.own.add(each.lstrip("/"))
+            self.remember(each.lstrip("/"))
+        return whole.lstrip("/")
 
     def remember(self, folder):
         if folder not in self.times:
@@ -168,8 +186,11 @@ class Layer:
         elif member.type in KINDS:
             os.mknod(whole, KINDS[member.type] | 0o600, os.makedev(member.devmajor, member.devminor))
         elif member.isreg():
+            # Of one with holes the tar has less than the file.
+            if member.size > self.max_bytes:
+                raise Refused("a file in it is larger than the disk")
             with open(whole, "xb") as file:
-                shutil.copyfileobj(self.tar.extractfile(member), file, BLOCK_BYTES)
+                copy_with_holes(self.tar.extractfile(member), file, member.size)
         else:
             raise Refused("an entry is of a kind that is not known")
 
@@ -206,8 +227,8 @@ class Layer:
                 # A tar of a million entries is not to be kept.
                 self.tar.members = []
                 count += 1
-                if count > MAX_ENTRIES:
-                    raise Refused("it has more than a million entries")
+                if count > self.max_entries:
+                    raise Refused(f"it has more than {self.max_entries} entries")
                 self.take(member)
         self.finish()
         # What is behind the tar's end is a part of the digest.
@@ -227,24 +248,41 @@ def nanoseconds(member, which):
     return int(decimal.Decimal(text) * 10**9)
 
 
-def main():
-    target, device, size, compression, max_bytes = sys.argv[1:]
+def apply_one(target, stream, max_entries, max_bytes):
     # Found on first use, and then there would be no library any more.
     codecs.lookup("utf-8"), codecs.lookup("ascii"), codecs.lookup("iso8859-1")
-    stream = Inflated(inflate(device, int(size), compression), int(max_bytes))
     os.chroot(target)
     os.chdir("/")
     os.umask(0)
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     try:
-        Layer().apply(stream)
+        Layer(max_entries, max_bytes).apply(stream)
     except Refused as refused:
         sys.exit(f"refused: {refused}")
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, ValueError, UnicodeError) as error:
         sys.exit(f"refused: it is no tar: {error}")
+    except (ArithmeticError, MemoryError, RecursionError, zlib.error) as error:
+        # A number that no file can have, a header of gigabytes, folders in folders without end.
+        sys.exit(f"refused: it is no tar: {type(error).__name__} {error}")
     except OSError as error:
         # Of the layer's making: a link to nowhere, a folder that is a file, a disk that is full.
         sys.exit(f"refused: {error.strerror}: {error.filename or ''}")
     print("sha256:" + stream.hash.hexdigest())
+
+
+def main():
+    target, device, max_entries, *layers = sys.argv[1:]
+    for layer in layers:
+        offset, size, compression, max_bytes = layer.split(":")
+        # One process a layer: it gives up its root.
+        child = os.fork()
+        if child == 0:
+            stream = Inflated(inflate(device, int(offset), int(size), compression), int(max_bytes))
+            apply_one(target, stream, int(max_entries), int(max_bytes))
+            sys.exit()
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status != 0:
+            sys.exit(status if status > 0 else 128 - status)
 
 
 main()

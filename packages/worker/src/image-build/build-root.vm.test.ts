@@ -41,7 +41,7 @@ async function listing(tree: string): Promise<readonly string[]> {
   return stdout.trim().split("\n");
 }
 
-const build = (given: readonly HeldLayer[], path = join(folder, "root.raw")): Promise<readonly number[]> =>
+const build = (given: readonly HeldLayer[], path = join(folder, "root.raw")): Promise<void> =>
   buildRoot(
     host.context,
     { layers: given, diskGib: DISK_GIB, digest: DIGEST, path },
@@ -56,8 +56,7 @@ async function nothingIsLeft(): Promise<void> {
 
 test("all that layers can do to each other comes out as with umoci", async () => {
   await run("umoci", ["unpack", "--image", `${join(folder, "layout")}:test`, join(folder, "bundle")]);
-  const times = await build(layers);
-  expect(times).toHaveLength(layers.length);
+  await build(layers);
   const mounted = join(folder, "mounted");
   await mkdir(mounted);
   // What is in it we have made ourselves.

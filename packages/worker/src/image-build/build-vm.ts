@@ -23,12 +23,12 @@ const NOTHING: NetworkPolicy = {
   egress: { default: "deny", rules: [] },
   dns: { mode: "deny", domains: [], blockBypass: false },
 };
-/** Of what a command prints, for people. */
-const MAX_OUTPUT_CHARS = 4096;
+/** Of what a command prints: the digests of some hundred layers, or the end of a failure. */
+const MAX_OUTPUT_CHARS = 65_536;
 /** The largest layer, under emulation. */
 const COMMAND_LIMIT_MS = 20 * 60_000;
 
-interface CommandResult {
+export interface CommandResult {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -89,6 +89,31 @@ export class BuildVm implements AsyncDisposable {
         return { ...output, exitCode: event.exitCode };
       }
       output[event.kind] = (output[event.kind] + Buffer.from(event.data).toString()).slice(-MAX_OUTPUT_CHARS);
+    }
+    throw new Error("The command in the build VM has no end");
+  }
+
+  /** What a command writes, as it comes; no more than `maxBytes`. `failure` says what it is when the command fails. */
+  async *output(
+    command: readonly string[],
+    maxBytes: number,
+    failure: (stderr: string, exitCode: number) => Error,
+  ): AsyncIterable<Uint8Array> {
+    let [stderr, left] = ["", maxBytes];
+    const spec = { command, timeoutMs: COMMAND_LIMIT_MS };
+    for await (const event of await exec(this.vm, spec, { signal: this.#signal })) {
+      if (event.kind === "exit") {
+        if (event.timedOut) throw new FastvmError("image_invalid", "it takes too long to read");
+        if (event.exitCode !== 0) throw failure(stderr, event.exitCode);
+        return;
+      }
+      if (event.kind === "stderr") {
+        stderr = (stderr + Buffer.from(event.data).toString()).slice(-MAX_OUTPUT_CHARS);
+        continue;
+      }
+      left -= event.data.length;
+      if (left < 0) throw new FastvmError("image_invalid", `it has more than ${maxBytes} bytes in it`);
+      yield event.data;
     }
     throw new Error("The command in the build VM has no end");
   }
