@@ -2,13 +2,15 @@
 # Packs what runs before the root filesystem is there: the agent as /init, and the kernel modules without which there is no disk to mount
 # and no link to the host. The same input gives the same bytes.
 #
-#   initramfs.sh <kernel modules folder (lib/modules/<version>)> <agent binary> <output>
+#   initramfs.sh <kernel modules folder (lib/modules/<version>)> <agent binary> <static busybox> <output>
 #
-# /modules/order lists the files in /modules in the order in which they load, one a line.
+# /modules/order lists the files in /modules in the order in which they load, one a line. /tools/busybox is for images that have no tools
+# of their own; the base image has, and leaves it.
 set -eu
 modules=$1
 agent=$2
-output=$3
+busybox=$3
+output=$4
 
 # Names as in modules.dep. What the kernel has built in (ext4 in Debian's cloud flavour) is skipped.
 wanted='virtio_mmio virtio_console virtio_blk virtio-rng virtio_net ext4 fuse'
@@ -43,7 +45,8 @@ load_order() {
   done
 }
 
-mkdir "$tree/dev" "$tree/proc" "$tree/sys" "$tree/newroot" "$tree/modules"
+mkdir "$tree/dev" "$tree/proc" "$tree/sys" "$tree/newroot" "$tree/modules" "$tree/tools"
+install -m 0755 "$busybox" "$tree/tools/busybox"
 install -m 0755 "$agent" "$tree/init"
 order=$(load_order)
 printf '%s\n' "$order" | awk '!seen[$0]++' | while read -r path; do

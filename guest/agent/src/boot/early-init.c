@@ -16,6 +16,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "find-init.h"
+#include "furnish.h"
+#include "give-tools.h"
 #include "minimal-init.h"
 #include "network.h"
 #include "port.h"
@@ -131,41 +134,15 @@ static void delete_initramfs(void)
     }
     unlink("/modules/order");
     rmdir("/modules");
+    unlink("/tools/busybox");
+    rmdir("/tools");
     unlink("/init");
-}
-
-/* What the agent writes into, and programs take for granted: an image may be one program and nothing else. What is there stays as it is. */
-static void make_folders(void)
-{
-    mkdir("/etc", 0755);
-    mkdir("/root", 0700);
-    if (mkdir("/tmp", 01777) == 0) {
-        chmod("/tmp", 01777);
-    }
 }
 
 static void switch_root(void)
 {
     if (chdir(NEW_ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0) {
         fail("cannot switch to the root disk: %s", strerror(errno));
-    }
-}
-
-/* `fastvm.init=/path` on the kernel command line, else the usual name. */
-static void find_init(char *init, size_t size)
-{
-    char line[4096] = "";
-    int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd < 0 ? 0 : read(fd, line, sizeof line - 1);
-    if (fd >= 0) {
-        close(fd);
-    }
-    line[length > 0 ? length : 0] = 0;
-    snprintf(init, size, "/sbin/init");
-    for (char *word = strtok(line, " \n"); word != NULL; word = strtok(NULL, " \n")) {
-        if (strncmp(word, "fastvm.init=", 12) == 0) {
-            snprintf(init, size, "%s", word + 12);
-        }
     }
 }
 
@@ -179,12 +156,14 @@ void early_init(void)
     load_modules();
     mount_root();
     put_spare_disks_aside();
+    int tools = open_tools();
     take_mount_along("/dev");
     take_mount_along("/proc");
     take_mount_along("/sys");
     delete_initramfs();
     switch_root();
-    make_folders();
+    furnish();
+    give_tools(tools);
     configure_network();
 
     pid_t agent = fork();
@@ -194,14 +173,13 @@ void early_init(void)
     if (agent == 0) {
         serve_port();
     }
-    char init[MAX_NAME];
-    find_init(init, sizeof init);
-    char *const argv[] = {init, NULL};
+    const char *init = find_init();
+    char *const argv[] = {(char *)init, NULL};
     char *const env[] = {(char *)"HOME=/", (char *)"TERM=linux",
                          (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
-    execve(init, argv, env);
-    if (errno != ENOENT) {
+    if (init != NULL) {
+        execve(init, argv, env);
         dprintf(2, "fastvm-agent: %s: %s; going on without it\n", init, strerror(errno));
     }
-    minimal_init();
+    minimal_init(agent);
 }

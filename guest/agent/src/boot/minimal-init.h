@@ -2,8 +2,10 @@
 #ifndef FASTVM_MINIMAL_INIT_H
 #define FASTVM_MINIMAL_INIT_H
 
-/* Mounts what programs expect, reaps orphans, ends the VM when asked to. */
-void __attribute__((noreturn)) minimal_init(void);
+#include <sys/types.h>
+
+/* Mounts what programs expect, reaps orphans, ends the VM when asked to: all processes first, but for the agent, which serves to the last. */
+void __attribute__((noreturn)) minimal_init(pid_t agent);
 
 void __attribute__((noreturn)) power_off(void);
 

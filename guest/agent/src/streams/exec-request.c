@@ -6,6 +6,7 @@
 
 #include "link/fields.h"
 #include "link/protocol.h"
+#include "system/tools.h"
 
 /* Linux has room for about this many pointers beside the strings of a 4 MiB request. */
 enum { MAX_STRINGS = 65536 };
@@ -109,8 +110,28 @@ static bool add_default(struct exec_request *request, const char *name, const ch
     return add_string(&request->env, &request->envc, variable);
 }
 
+/* Last on PATH, whoever set that: what the image has itself is found first. */
+static bool add_tools(struct exec_request *request)
+{
+    static const char name[] = "PATH=";
+    for (size_t i = 0; has_tools && i < request->envc; i++) {
+        char *variable = request->env[i];
+        if (strncmp(variable, name, sizeof name - 1) != 0 || path_has_tools(variable + sizeof name - 1)) {
+            continue;
+        }
+        char *longer = malloc(strlen(variable) + sizeof ":" TOOLS_FOLDER);
+        if (longer == NULL) {
+            return false;
+        }
+        sprintf(longer, "%s:" TOOLS_FOLDER, variable);
+        free(variable);
+        request->env[i] = longer;
+    }
+    return true;
+}
+
 bool exec_request_add_account(struct exec_request *request, const struct account *account)
 {
-    return add_default(request, "HOME", account->home) && add_default(request, "USER", account->name) &&
+    return add_tools(request) && add_default(request, "HOME", account->home) && add_default(request, "USER", account->name) &&
            add_default(request, "LOGNAME", account->name) && add_default(request, "SHELL", account->shell);
 }

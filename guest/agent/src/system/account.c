@@ -78,6 +78,13 @@ bool account_find(const char *user, struct account *account)
         find_groups(account);
         return true;
     }
+    /* An image may have no accounts at all; root is there all the same. */
+    if ((is_number && uid == 0) || strcmp(user, "root") == 0) {
+        copy_text(account->name, "root");
+        copy_text(account->home, "/root");
+        copy_text(account->shell, "/bin/sh");
+        return true;
+    }
     if (!is_number) {
         return false;
     }

@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tools.h"
+
 enum {
     MAX_PATH_ENTRIES = 64,
     /* What developers' tools expect to open without asking, and few enough for programs that close each number there could be. */
@@ -22,8 +24,6 @@ enum {
     HARD_DESCRIPTORS = 1048576,
 };
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 static const char *path_of(char **env)
 {
     for (; *env != NULL; env++) {
@@ -31,7 +31,7 @@ static const char *path_of(char **env)
             return *env + 5;
         }
     }
-    return DEFAULT_PATH;
+    return has_tools ? DEFAULT_PATH ":" TOOLS_FOLDER : DEFAULT_PATH;
 }
 
 struct candidates {

@@ -14,6 +14,7 @@ int main(void)
     test_link();
     test_files(folder);
     test_identity();
+    test_tools();
     test_loop();
     CHECK(rmdir(folder) == 0);
     printf("%d passed, %d failed\n", checks - failures, failures);

@@ -19,6 +19,7 @@ void test_parser(void);
 void test_link(void);
 void test_files(const char *folder);
 void test_identity(void);
+void test_tools(void);
 void test_loop(void);
 
 #endif

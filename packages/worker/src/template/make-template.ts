@@ -32,6 +32,7 @@ import { KeptLink } from "../guest-link/kept-link.ts";
 import { openLink } from "../vm/guest/open-link.ts";
 import { Vm } from "../vm/state/vm.ts";
 import type { Image } from "../image/image.ts";
+import { startServices } from "./start-services.ts";
 
 const GIB = 1024 ** 3;
 const MIB = 1024 ** 2;
@@ -43,9 +44,9 @@ const LAST_WORDS_CHARS = 2_000;
 /** By the user of the QEMU that it is linked for; the folders above decide whom that is. */
 const READABLE = 0o444;
 
-/** Waits for the image's services: until then they clear /tmp, among other things. */
+/** Waits for the services of an image that systemd runs in: until then they clear /tmp, among other things. */
 const BOOTED_SCRIPT = `
-if command -v systemctl >/dev/null; then
+if [ -d /run/systemd/system ]; then
   until case "$(systemctl is-system-running --wait 2>/dev/null)" in running|degraded) ;; *) false ;; esac; do sleep 0.2; done
 fi
 `;
@@ -199,6 +200,7 @@ async function settle(host: TemplateHost, machine: MachineType, slot: Slot): Pro
     const trust = await writeTrust(link, host.trust);
     vm.become({ ...vm.record, ...(trust !== undefined && { trust }) });
   }
+  if (host.image.start !== undefined) await startServices(link, host.image.start, identity.envVars);
   await runScript(link, SETTLE_SCRIPT, identity.envVars);
   await step("template.settled");
   return vm;

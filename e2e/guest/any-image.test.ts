@@ -1,0 +1,155 @@
+/** VMs of images of every kind: each image is unpacked and booted once, compared with what umoci makes of it, and then used as VMs are. */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { FastvmClient, Vm } from "fastvm";
+import { runCli } from "../harness/cli.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { eventually } from "../harness/eventually.ts";
+import { sh } from "../harness/guest.ts";
+import { IMAGE_KINDS, ImageKinds } from "../harness/image-kinds.ts";
+import type { ImageKind } from "../harness/image-kinds.ts";
+
+interface Expected {
+  /** What runs as process 1; the agent's has no file any more. */
+  readonly init: RegExp;
+  /** Whether it has all that helpers of clients start. */
+  readonly hasTools: boolean;
+}
+
+const AGENT = /^\/init( \(deleted\))?$/;
+const SMALL = { init: AGENT, hasTools: false };
+const DEBIAN = { init: AGENT, hasTools: true };
+const EXPECTED: Readonly<Record<ImageKind, Expected>> = {
+  scratch: SMALL,
+  busybox: SMALL,
+  python: DEBIAN,
+  systemd: { init: /systemd$/, hasTools: true },
+};
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const PORT = 8080;
+const DEADLINE_MS = 30_000;
+
+let daemon: TestDaemon;
+let client: FastvmClient;
+let kinds: ImageKinds;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fastvm-any-image-"));
+  daemon = await TestDaemon.start({ poolSize: 0 });
+  client = daemon.client;
+  kinds = await ImageKinds.make(daemon.config.cacheDir);
+  await good(["image", "load", "--input", kinds.archive]);
+});
+
+afterAll(async () => {
+  await good(["image", "rm", "--everybody", ...IMAGE_KINDS.map((kind) => kinds.nameOf(kind))]);
+  await daemon[Symbol.asyncDispose]();
+  await kinds[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+async function good(args: readonly string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await runCli(args, daemon.environment);
+  expect(exitCode, `fastvm ${args.join(" ")}: ${stderr}`).toBe(0);
+  return stdout.trim();
+}
+
+const launch = async (kind: ImageKind, name: string = kind): Promise<Vm> =>
+  await client.vms.launch({
+    machineType: "c1m2",
+    image: kinds.nameOf(kind),
+    name,
+    envVars: { GIVEN: "by the launch" },
+  });
+
+describe.each(IMAGE_KINDS)("an image of the kind %s", (kind) => {
+  let vm: Vm;
+
+  beforeAll(async () => {
+    vm = await launch(kind);
+  });
+
+  afterAll(() => client.vms.delete(vm));
+
+  test("is unpacked as umoci does it", async () => {
+    expect(await kinds.byUs(kind)).toEqual(await kinds.byUmoci(kind));
+  });
+
+  test("boots what it has, runs commands, and is somebody of its own", async () => {
+    const expected = EXPECTED[kind];
+    expect(await sh(client, vm, "readlink /proc/1/exe")).toMatch(expected.init);
+    expect(await sh(client, vm, 'echo "$PATH"')).toBe(expected.hasTools ? PATH : `${PATH}:/.fastvm/bin`);
+    expect(await client.vms.run(vm, ["tar", "--version"])).toMatchObject({ exitCode: 0 });
+    expect(await client.vms.run(vm, 'echo "$GIVEN"; exit 3')).toMatchObject({
+      exitCode: 3,
+      stdout: "by the launch\n",
+    });
+    const said =
+      "cat /proc/sys/kernel/hostname /etc/machine-id /etc/resolv.conf; grep -c localhost /etc/hosts";
+    expect((await sh(client, vm, said)).split("\n")).toEqual([
+      kind,
+      vm.id.replaceAll("-", ""),
+      "nameserver 192.0.0.1",
+      expect.stringMatching(/^[1-9]/) as string,
+    ]);
+    // Pipes by the name that shells give them, and memory that is shared by name.
+    expect(await sh(client, vm, "echo piped | cat /dev/fd/0; test -c /dev/ptmx; test -d /dev/shm")).toBe(
+      "piped",
+    );
+    expect(await sh(client, vm, "test -w /tmp; test -w /var/tmp; echo $?")).toBe("0");
+    expect(await client.vms.run(vm, ["sh", "-c", "id -u"], { user: "root" })).toMatchObject({
+      stdout: "0\n",
+    });
+  });
+
+  test("has files, folders, a console and services", async () => {
+    const local = join(folder, kind);
+    await mkdir(join(local, "www", "deep"), { recursive: true });
+    await writeFile(join(local, "www", "page"), `served by ${kind}`);
+    await good(["cp", join(local, "www"), `${vm.id}:/tmp/www`]);
+    await good(["cp", "/bin/busybox", `${vm.id}:/tmp/busybox`]);
+    expect(await client.vms.files.read(vm, "/tmp/www/page")).toBe(`served by ${kind}`);
+
+    const terminal = await client.vms.pty.create(vm);
+    await client.vms.pty.sendInput(vm, terminal.id, "tty; exit 4\n");
+    const ended = await terminal.wait();
+    expect(ended).toMatchObject({ exitCode: 4, stdout: expect.stringMatching(/\/dev\/pts\/\d/) as string });
+
+    await sh(client, vm, `/tmp/busybox httpd -p ${PORT} -h /tmp/www`);
+    const service = await client.vms.services.register(vm, { name: "web", port: PORT });
+    const served = await fetch(`${service.pathUrl}/page`);
+    expect(await served.text()).toBe(`served by ${kind}`);
+  });
+});
+
+test("a lone program needs nothing else, and Python runs", async () => {
+  const [scratch, python] = await Promise.all([launch("scratch", "program"), launch("python", "snake")]);
+  expect(await client.vms.run(scratch, ["/program", "hello"])).toMatchObject({
+    exitCode: 7,
+    stdout: "2 hello\n",
+  });
+  expect(await client.vms.run(python, ["python3", "-c", "print(6 * 7)"])).toMatchObject({ stdout: "42\n" });
+  await Promise.all([client.vms.delete(scratch), client.vms.delete(python)]);
+});
+
+test("users are those of the image, its configuration is told, and its programs end before it powers off", async () => {
+  const vm = await launch("busybox", "ending");
+  expect(await client.vms.run(vm, ["id"], { user: "app" })).toMatchObject({
+    stdout: "uid=1000(app) gid=1000(app) groups=1000(app),1001(extra)\n",
+  });
+  expect(await good(["image", "inspect", kinds.nameOf("busybox")])).toMatch(
+    /in 130 layers[^]*Entrypoint: +\["\/bin\/sh","-c"\][^]*Folder: +\/srv\/app\nUser: +app/,
+  );
+  const script = 'trap "echo told; exit 5" TERM; echo ready >/tmp/ready; while :; do sleep 0.1; done';
+  const program = client.vms.run(vm, ["sh", "-c", script]);
+  await eventually(async () => expect(await sh(client, vm, "cat /tmp/ready")).toBe("ready"), DEADLINE_MS);
+  void client.vms.run(vm, "poweroff").catch(() => undefined);
+  expect(await program).toMatchObject({ exitCode: 5, stdout: "told\n" });
+  await eventually(async () => {
+    expect((await client.vms.get(vm)).status).not.toBe("running");
+  }, DEADLINE_MS);
+  await client.vms.delete(vm);
+});

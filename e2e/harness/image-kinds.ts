@@ -1,0 +1,98 @@
+/** Images of many kinds, made here of Debian's packages as the base image has them: as an OCI layout, and as an archive of it. */
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const LISTING = here("../../packages/worker/src/testing/tree-listing.py");
+const MAX_LISTING_BYTES = 64 * 1024 ** 2;
+const PROGRAM = `#include <stdio.h>
+int main(int argc, char **argv) { printf("%d %s\\n", argc, argv[argc - 1]); return 7; }`;
+
+export const IMAGE_KINDS = ["scratch", "busybox", "python", "systemd"] as const;
+export type ImageKind = (typeof IMAGE_KINDS)[number];
+
+export class ImageKinds implements AsyncDisposable {
+  readonly folder: string;
+  readonly #cacheDir: string;
+
+  /** `cacheDir`: whose base image has the packages. */
+  static async make(cacheDir: string): Promise<ImageKinds> {
+    const folder = await mkdtemp(join("/var/cache/fastvm-test", "kinds-"));
+    const kinds = new ImageKinds(folder, cacheDir);
+    await writeFile(join(folder, "program.c"), PROGRAM);
+    await run("musl-gcc", ["-static", "-Os", "-s", "-o", join(folder, "program"), join(folder, "program.c")]);
+    await kinds.#mounted(join(cacheDir, "images", "current", "rootfs.raw"), async (root) => {
+      const layout = join(folder, "layout");
+      await run("python3", [here("make-images.py"), root, join(folder, "program"), layout]);
+      await run("tar", ["--create", "--file", kinds.archive, "--directory", layout, "."]);
+    });
+    return kinds;
+  }
+
+  private constructor(folder: string, cacheDir: string) {
+    this.folder = folder;
+    this.#cacheDir = cacheDir;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.folder, { recursive: true });
+  }
+
+  /** For `fastvm image load`. */
+  get archive(): string {
+    return join(this.folder, "images.tar");
+  }
+
+  nameOf(kind: ImageKind): string {
+    return `localhost/kinds:${kind}`;
+  }
+
+  /** What umoci makes of it, one line an entry. */
+  async byUmoci(kind: ImageKind): Promise<readonly string[]> {
+    const bundle = join(this.folder, `bundle-${kind}`);
+    await run("umoci", ["unpack", "--image", `${join(this.folder, "layout")}:${kind}`, bundle]);
+    try {
+      return await listing(join(bundle, "rootfs"));
+    } finally {
+      await rm(bundle, { recursive: true });
+    }
+  }
+
+  /** What the daemon of that cache has made of it. */
+  async byUs(kind: ImageKind): Promise<readonly string[]> {
+    const { manifests } = JSON.parse(await readFile(join(this.folder, "layout", "index.json"), "utf8")) as {
+      manifests: readonly { digest: string; annotations: Record<string, string> }[];
+    };
+    const digest = manifests.find(({ annotations }) =>
+      Object.values(annotations).includes(this.nameOf(kind)),
+    )?.digest;
+    for (const name of await readdir(join(this.#cacheDir, "images"))) {
+      const folder = join(this.#cacheDir, "images", name);
+      const manifest = await readFile(join(folder, "manifest.json"), "utf8").catch(() => "{}");
+      if ((JSON.parse(manifest) as { manifestDigest?: string }).manifestDigest === digest)
+        return await this.#mounted(join(folder, "rootfs.raw"), listing);
+    }
+    throw new Error(`there is no root file system of ${kind}`);
+  }
+
+  /** What is in it we have made ourselves. */
+  async #mounted<T>(file: string, work: (root: string) => Promise<T>): Promise<T> {
+    const root = join(this.folder, "mounted");
+    await mkdir(root, { recursive: true });
+    await run("mount", ["-o", "loop,ro,noload", file, root]);
+    try {
+      return await work(root);
+    } finally {
+      await run("umount", [root]);
+    }
+  }
+}
+
+async function listing(tree: string): Promise<readonly string[]> {
+  const { stdout } = await run("python3", [LISTING, tree], { maxBuffer: MAX_LISTING_BYTES });
+  return stdout.trim().split("\n");
+}
