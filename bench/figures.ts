@@ -5,6 +5,7 @@ import { measureFirewall } from "./measure/firewall.ts";
 import { FLOODS, measureFlood, VICTIMS, type Load, type Victim } from "./measure/flood.ts";
 import { measureFork } from "./measure/fork.ts";
 import { measureIdle } from "./measure/idle.ts";
+import { measureImageLaunch } from "./measure/image-launch.ts";
 import { measureLaunch } from "./measure/launch.ts";
 import { measureMemory } from "./measure/memory.ts";
 import { measurePauses, PRIVATE_CELL } from "./measure/pause.ts";
@@ -25,6 +26,8 @@ export interface Figures extends Readonly<Partial<Record<FloodFigure | PauseFigu
   readonly floor_restore_ms_p50?: number;
   readonly launch_ms_p50?: number;
   readonly launch_pool_ms_p50?: number;
+  readonly launch_base_ms_p50?: number;
+  readonly launch_image_ms_p50?: number;
   readonly floor_exec_ms_p50?: number;
   readonly exec_ms_p50?: number;
   readonly capture_pause_ms_p50?: number;
@@ -80,6 +83,13 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
         launch_pool_ms_p50: median(samples.launchPoolMs),
       },
       samples: { ...samples },
+    };
+  },
+  async image(session, rounds) {
+    const { baseMs, imageMs } = await measureImageLaunch(session, rounds);
+    return {
+      figures: { launch_base_ms_p50: median(baseMs), launch_image_ms_p50: median(imageMs) },
+      samples: { baseMs, imageMs },
     };
   },
   async exec(session, rounds) {

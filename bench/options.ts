@@ -9,6 +9,7 @@ const MIN_ROUNDS_AGAINST = 10;
 
 const MEASURES = [
   "launch",
+  "image",
   "exec",
   "capture",
   "fork",
