@@ -18,6 +18,8 @@ export interface DaemonConfig {
   readonly cacheDir: string;
   /** What images and templates may take in it; beyond it goes what was not used for the longest time. Default: a third of the disk. */
   readonly cacheGib: number | undefined;
+  /** Folders of this machine that images may be made of. */
+  readonly importFolders: readonly string[];
   /** A folder made by guest/image/build.sh. */
   readonly imageDir: string;
   /** Absent: SQLite in the data folder. */
@@ -65,6 +67,7 @@ export interface DaemonFlags {
   readonly dataDir?: string | undefined;
   readonly cacheDir?: string | undefined;
   readonly cacheGib?: number | undefined;
+  readonly allowImport?: readonly string[] | undefined;
   readonly databaseUrl?: string | undefined;
   readonly poolSize?: number | undefined;
   readonly poolMemoryMib?: number | undefined;
@@ -83,6 +86,7 @@ export interface DaemonFlags {
 
 const PREFIX = "FASTVM_";
 const VARIABLES = [
+  "FASTVM_ALLOW_IMPORT",
   "FASTVM_CACHE_DIR",
   "FASTVM_CACHE_GIB",
   "FASTVM_CONSOLE_ORIGINS",
@@ -142,6 +146,9 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     cacheDir,
     cacheGib: flags.cacheGib ?? integer("FASTVM_CACHE_GIB", setting("FASTVM_CACHE_GIB")),
     imageDir: resolve(setting("FASTVM_IMAGE_DIR") ?? join(cacheDir, "images", "current")),
+    importFolders: (flags.allowImport ?? list(setting("FASTVM_ALLOW_IMPORT")) ?? []).map((folder) =>
+      resolve(folder),
+    ),
     databaseUrl: flags.databaseUrl ?? setting("FASTVM_DATABASE_URL"),
     poolSize: flags.poolSize ?? integer("FASTVM_POOL_SIZE", setting("FASTVM_POOL_SIZE")) ?? DEFAULT_POOL_SIZE,
     poolMemoryMib:

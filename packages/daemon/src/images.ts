@@ -2,7 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import type { ImageLayer, ImageSettings, PullOrder } from "@fastvm/contract";
+import type { ImageLayer, ImageSettings, ImportOrder, PullOrder } from "@fastvm/contract";
 import { requestOperator } from "./operator-request.ts";
 import { reasonOf } from "./organisations.ts";
 
@@ -21,6 +21,19 @@ export interface Image {
 export interface ImageDetails extends Image {
   readonly layers: readonly ImageLayer[];
   readonly settings: ImageSettings;
+}
+
+interface ImageStartOrder {
+  readonly image: string;
+  /** Whose name it is; default: everybody's. */
+  readonly org?: string | undefined;
+  /** By the VM's shell, as root. */
+  readonly command?: string | undefined;
+  /** One of these at most says when it is ready. */
+  readonly readyPort?: number | undefined;
+  readonly readyHttp?: string | undefined;
+  readonly readyCommand?: string | undefined;
+  readonly timeoutSec?: number | undefined;
 }
 
 /** The daemon's own, and some for it to tell that it gave up. */
@@ -63,6 +76,19 @@ export async function warmImage(
   org?: string,
 ): Promise<void> {
   await ask(dataDir, { path: "/images/warm", method: "POST", body: { image, machineType, org } });
+}
+
+/** What VMs of the image begin with; without a command nothing. */
+export function setImageStart(dataDir: string, wanted: ImageStartOrder): Promise<Image> {
+  return ask(dataDir, { path: "/images/start", method: "POST", body: wanted });
+}
+
+/** Of a folder or a disk of this machine. */
+export function importImage(
+  dataDir: string,
+  wanted: Omit<ImportOrder, "owner"> & { readonly org: string | undefined },
+): Promise<Image> {
+  return ask(dataDir, { path: "/images/import", method: "POST", body: wanted });
 }
 
 /** Of an archive as `docker save` writes it, or of an OCI layout in a tar. */

@@ -5,12 +5,14 @@ export { runDoctor } from "./doctor.ts";
 export type { DoctorCheck } from "./doctor-check.ts";
 export type { DoctorReport } from "./doctor.ts";
 export {
+  importImage,
   inspectImage,
   listImages,
   loadImages,
   pullImage,
   removeImage,
   saveImage,
+  setImageStart,
   warmImage,
 } from "./images.ts";
 export type { Image, ImageDetails } from "./images.ts";

@@ -212,6 +212,7 @@ async function startWorker(
       cacheGib: config.cacheGib,
       imageDir: config.imageDir,
       registriesFile: registriesFile(config.dataDir),
+      importFolders: config.importFolders,
       poolSize: config.poolSize,
       poolMemoryMib: config.poolMemoryMib,
       network,

@@ -20,6 +20,8 @@ export interface WorkerConfig {
   readonly cacheGib?: number | undefined;
   /** What the operator says of registries; absent: nothing. */
   readonly registriesFile?: string | undefined;
+  /** Folders of the host that images may be made of; default: none. */
+  readonly importFolders?: readonly string[] | undefined;
   /** A folder that guest/image/build.sh made. */
   readonly imageDir: string;
   /** Name or path of the QEMU for new VMs; default: that of the search path. */

@@ -43,6 +43,7 @@ import type {
 import { WorkerBuilds } from "./builds/image-builds.ts";
 import { buildRunner } from "./builds/run-build.ts";
 import { ensureImage } from "./image-build/ensure-image.ts";
+import { importImage } from "./image-build/import/import-image.ts";
 import { WorkerVolumes } from "./worker-volumes.ts";
 import { workerMetrics } from "./worker-metrics.ts";
 import type { WorkerMetrics } from "./worker-metrics.ts";
@@ -168,6 +169,8 @@ export class Worker implements WorkerPort {
       load: (archive, options) => images.load(archive, options).then(swept),
       save: (image, owner) => images.save(image, owner),
       warm: (image, machine, owner) => this.warm(machine, image, owner),
+      setStart: (image, start, owner) => images.setStart(image, start, owner),
+      import: (order, options) => importImage(this.#context, order, options).then(swept),
     };
   }
 

@@ -22,6 +22,24 @@ export interface PullOrder {
   readonly credentials?: { readonly username: string; readonly password: string } | undefined;
 }
 
+export type ReadinessProbe =
+  /** Something listens there. */
+  | { readonly kind: "port"; readonly port: number }
+  /** Inside the VM: `http://127.0.0.1:8080/health`. */
+  | { readonly kind: "http"; readonly url: string }
+  /** By the shell; ready when it exits with 0. */
+  | { readonly kind: "command"; readonly command: string };
+
+/** What runs already in every VM of an image, since it ran when its template was captured. */
+export interface ImageStart {
+  /** By the shell, as root. */
+  readonly command: string;
+  /** Absent: it is ready once it was begun. */
+  readonly ready?: ReadinessProbe | undefined;
+  /** For the command to be begun, and for it to be ready. */
+  readonly timeoutSec: number;
+}
+
 export interface HeldImage {
   readonly owner: ImageOwner;
   /** In full, with registry and tag: `docker.io/library/python:3.13-slim`. */
@@ -35,6 +53,8 @@ export interface HeldImage {
   readonly pulledAtMs: number;
   /** It came from a registry; what was built here or came in an archive nobody else may have. */
   readonly isPulled?: boolean;
+  /** Of this name, whatever it means after another pull. */
+  readonly start?: ImageStart | undefined;
 }
 
 /** What the image's maker says of running it. Nothing of it is applied to a VM by itself. */
@@ -71,6 +91,19 @@ export interface LoadOptions extends CallOptions {
   readonly owner?: ImageOwner | undefined;
 }
 
+export type DiskFormat = "raw" | "qcow2" | "vmdk";
+
+/** What is no image yet. */
+export interface ImportOrder {
+  /** Of a folder or a file of the worker's host, in a folder that its operator lets images come from. */
+  /** For whom; default: everybody. */
+  readonly owner?: ImageOwner | undefined;
+  readonly path: string;
+  /** A file is read as this, whatever it looks like. */
+  readonly format: "folder" | DiskFormat;
+  readonly name: string;
+}
+
 export interface ImageHolding {
   /**
    * Brings an image here, checked against its digests. Rejects with `registry_denied`, `registry_guarded`, `registry_unreachable`,
@@ -89,6 +122,15 @@ export interface ImageHolding {
 
   /** Reads what `docker save` writes, or an OCI layout in a tar. What the archive lacks the owner must have. */
   load(archive: Readable, options?: LoadOptions): Promise<readonly HeldImage[]>;
+
+  /**
+   * Makes an image of one layer of a folder, or of the first root file system on a disk. Rejects with `invalid_request` when it may not be
+   * read, with `image_invalid` for a disk that is not what the format says, or is a part of one.
+   */
+  import(order: ImportOrder, options?: CallOptions): Promise<HeldImage>;
+
+  /** What VMs of that name begin with from now on; absent: nothing. Templates are made anew for it; VMs that run are left alone. */
+  setStart(image: string, start: ImageStart | undefined, owner?: ImageOwner): Promise<HeldImage>;
 
   /** Makes it bootable and a template of it for that machine type, so that launches of it cost what those of the base image do. */
   warm(image: string, machineName: string, owner?: ImageOwner): Promise<void>;

@@ -5,12 +5,14 @@ import {
   type HeldImage,
   type ImageHolding,
   type ImageOwner,
+  type ImportOrder,
   type PullOrder,
 } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import type { Readable } from "node:stream";
 import { clientGone } from "../api/shared/client-gone.ts";
 import type { Operator } from "../engine/engine.ts";
+import { parseStart, START_BODY, type StartBody } from "./image-start.ts";
 import { timestamp } from "../api/fastvm/views/timestamp.ts";
 
 interface PullBody {
@@ -24,6 +26,13 @@ interface WarmBody {
   readonly org?: string;
   readonly image: string;
   readonly machineType?: string;
+}
+
+interface ImportBody {
+  readonly path: string;
+  readonly format: ImportOrder["format"];
+  readonly name: string;
+  readonly org?: string;
 }
 
 interface ImageQuery {
@@ -54,6 +63,16 @@ const WARM_BODY = {
   required: ["image"],
   properties: { image: { type: "string" }, machineType: { type: "string" }, org: { type: "string" } },
 };
+const IMPORT_BODY = {
+  type: "object",
+  required: ["path", "format", "name"],
+  properties: {
+    path: { type: "string" },
+    format: { type: "string", enum: ["folder", "raw", "qcow2", "vmdk"] },
+    name: { type: "string" },
+    org: { type: "string" },
+  },
+};
 const LOAD_QUERY = { type: "object", properties: { name: { type: "string" }, org: { type: "string" } } };
 const ARCHIVE_TYPE = "application/x-tar";
 
@@ -83,6 +102,17 @@ export function registerImages(app: FastifyInstance, images: ImageHolding, opera
       const owner = await operator.imageOwner(org);
       return (await images.load(body, { name, owner, signal: clientGone(reply) })).map(viewOf);
     },
+  );
+  app.post<{ Body: ImportBody }>(
+    "/images/import",
+    { schema: { body: IMPORT_BODY } },
+    async ({ body: { org, ...order } }, reply) => {
+      const owner = await operator.imageOwner(org);
+      return viewOf(await images.import({ ...order, owner }, { signal: clientGone(reply) }));
+    },
+  );
+  app.post<{ Body: StartBody }>("/images/start", { schema: { body: START_BODY } }, async ({ body }) =>
+    viewOf(await images.setStart(body.image, parseStart(body), await operator.imageOwner(body.org))),
   );
   app.post<{ Body: WarmBody }>("/images/warm", { schema: { body: WARM_BODY } }, async ({ body }) => {
     const owner = await ownerOf(images, operator, body);
@@ -129,6 +159,6 @@ function orderOf({ reference, policy = "if-missing", username, password }: PullB
   return { reference, policy, credentials };
 }
 
-function viewOf({ reference, digest, platform, sizeBytes, pulledAtMs, owner }: HeldImage) {
-  return { reference, digest, platform, sizeBytes, pulledAt: timestamp(pulledAtMs), owner };
+function viewOf({ reference, digest, platform, sizeBytes, pulledAtMs, owner, start }: HeldImage) {
+  return { reference, digest, platform, sizeBytes, pulledAt: timestamp(pulledAtMs), owner, start };
 }

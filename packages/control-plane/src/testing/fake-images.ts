@@ -30,6 +30,14 @@ export class FakeImages implements ImageHolding {
   /** Pulls wait for it. */
   gate: Promise<unknown> = Promise.resolve();
 
+  async import(): Promise<HeldImage> {
+    throw new FastvmError("invalid_request", "nothing is imported here");
+  }
+
+  async setStart(): Promise<HeldImage> {
+    throw new FastvmError("invalid_request", "nothing is started here");
+  }
+
   async pull(order: PullOrder): Promise<HeldImage> {
     const { owner = "everybody", policy } = order;
     this.orders.push(order);

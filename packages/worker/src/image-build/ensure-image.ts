@@ -21,7 +21,7 @@ import { buildRoot } from "./build-root.ts";
 export type ImageContext = BuildVmContext & Parts<"builds" | "cache" | "ending" | "images">;
 
 /** Goes up when the way roots are made changes what is in them. */
-const RECIPE = 1;
+const RECIPE = 2;
 const ROOTFS = "rootfs.raw";
 const MANIFEST = "manifest.json";
 
@@ -32,13 +32,19 @@ export async function ensureImage(
   owner?: ImageOwner,
   signal = context.ending,
 ): Promise<Image> {
-  const { digest } = await context.images.findToUse(image, owner);
+  const { digest, start } = await context.images.findToUse(image, owner);
   const name = createHash("sha256")
     .update(JSON.stringify({ recipe: RECIPE, base: context.image.digest, manifest: digest }))
     .digest("hex");
+  // Of its name, not of what it is made of.
+  const ending = AbortSignal.any([context.ending, signal]);
+  return { ...(await onlyOnce({ ...context, ending }, digest, name)), start };
+}
+
+async function onlyOnce(context: ImageContext, digest: string, name: string): Promise<Image> {
   const known = context.builds.get(name);
   if (known !== undefined) return await known;
-  const made = openOrMake({ ...context, ending: AbortSignal.any([context.ending, signal]) }, digest, name);
+  const made = openOrMake(context, digest, name);
   context.builds.set(name, made);
   try {
     return await made;

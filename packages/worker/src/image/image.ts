@@ -2,6 +2,7 @@
 import { readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { FastvmError } from "@fastvm/contract";
+import type { ImageStart } from "@fastvm/contract";
 import { isErrno } from "../files/errno.ts";
 
 export interface Image {
@@ -15,6 +16,8 @@ export interface Image {
   /** With `@TSC_KHZ@` where the host's rate goes. */
   readonly cmdline: string;
   readonly diskGib: number;
+  /** What runs in it when a template of it is captured. */
+  readonly start?: ImageStart | undefined;
 }
 
 interface ImageManifest {

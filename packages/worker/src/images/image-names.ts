@@ -12,7 +12,7 @@ import { randomUUID } from "node:crypto";
 import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FastvmError, MAX_IMAGES } from "@fastvm/contract";
-import type { HeldImage, ImageOwner } from "@fastvm/contract";
+import type { HeldImage, ImageOwner, ImageStart } from "@fastvm/contract";
 import { makeClosedFolder } from "../files/closed-folder.ts";
 import { isErrno } from "../files/errno.ts";
 import { isOwnerAlive, ownerName } from "../processes/owner-name.ts";
@@ -57,12 +57,22 @@ export class ImageNames {
     );
   }
 
+  /** What the name starts with stays, whatever it means now. */
   async put(image: HeldImage): Promise<void> {
     const others = (await this.list()).filter(
       ({ owner, reference }) => owner === image.owner && reference !== image.reference,
     );
     if (others.length >= MAX_IMAGES)
       throw new FastvmError("conflict", `there are ${MAX_IMAGES} images, which is the most there may be`);
+    const before = await this.#read(this.#fileOf(image.owner, image.reference));
+    await this.#write({ ...image, start: before?.start });
+  }
+
+  async setStart(image: HeldImage, start: ImageStart | undefined): Promise<void> {
+    await this.#write({ ...image, start });
+  }
+
+  async #write(image: HeldImage): Promise<void> {
     // Two may write one name at once.
     const aside = await this.#ownFile("new");
     await writeFile(aside, JSON.stringify(image), { mode: 0o600 });

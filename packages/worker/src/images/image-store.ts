@@ -17,12 +17,14 @@ import type {
   ImageHolding,
   ImageOwner,
   LoadOptions,
+  ImageStart,
   PullOrder,
 } from "@fastvm/contract";
 import { isErrno, isOutOfDisk } from "../files/errno.ts";
 import { imagesOf } from "./archive/load.ts";
 import { readArchive } from "./archive/read-archive.ts";
 import { saveImage } from "./archive/save.ts";
+import { assembleImage } from "./assemble.ts";
 import { BlobStore } from "./blobs/blob-store.ts";
 import { digestsOf, heldManifest, isWhole, manifestIfHere } from "./held-content.ts";
 import { EVERYBODY, ImageNames } from "./image-names.ts";
@@ -60,7 +62,7 @@ export interface HeldLayer {
 const PULL_DEADLINE_MS = 30 * 60_000;
 const DIGEST_START = /^(?:sha256:)?[0-9a-f]{6,64}$/;
 
-export class ImageStore implements Omit<ImageHolding, "warm"> {
+export class ImageStore implements Omit<ImageHolding, "warm" | "import"> {
   readonly #blobs: BlobStore;
   readonly #names: ImageNames;
   readonly #possessions: Possessions;
@@ -237,6 +239,30 @@ export class ImageStore implements Omit<ImageHolding, "warm"> {
   /** Layers of an image that is here, by the digests of what is in them. */
   async layersByContent(digest: string): Promise<Readonly<Record<string, BaseLayer>>> {
     return await this.use(digest, () => layersByContent(this.#blobs, digest));
+  }
+
+  async setStart(
+    image: string,
+    start: ImageStart | undefined,
+    owner: ImageOwner = EVERYBODY,
+  ): Promise<HeldImage> {
+    const held = await this.find(image, owner);
+    await this.#names.setStart(held, start);
+    return { ...held, start };
+  }
+
+  /** Of one layer, a tar, that comes as nobody had named it. */
+  async assemble(
+    name: string,
+    layer: AsyncIterable<Uint8Array>,
+    { owner = EVERYBODY, signal }: CallOptions & { readonly owner?: ImageOwner | undefined } = {},
+  ): Promise<HeldImage> {
+    parseReference(name);
+    return await this.#bring(signal, async () => {
+      const image = await assembleImage(this.#blobs, { owner, name }, layer);
+      await this.#names.put(image);
+      return image;
+    });
   }
 
   async save(image: string, owner: ImageOwner = EVERYBODY): Promise<Readable> {

@@ -40,7 +40,7 @@ export class TemplateStore {
 
   /** The template of an image on a machine type; callers that come while it is made wait for the same one. */
   ensure(key: TemplateKey): Promise<Snapshot> {
-    const name = `${key.image.digest} ${key.machine.name}`;
+    const name = JSON.stringify([key.image.digest, key.image.start, key.machine.name]);
     const known = this.#ready.get(name);
     if (known !== undefined) return known;
     const made = this.#openOrMake(key);
@@ -108,7 +108,8 @@ export class TemplateStore {
       machine,
       // Differs between accelerators, too.
       cmdline: kernelCommandLine({ ...this.#host, image }),
-      // Left out by JSON where there is none.
+      // These two are left out by JSON where there is none.
+      start: image.start,
       trust: this.#host.trust?.digest,
       compatibility: this.#host.compatibility(machine),
     };

@@ -4,6 +4,7 @@
  */
 import { createWriteStream } from "node:fs";
 import { open, rm } from "node:fs/promises";
+import { resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import type { Image as HostImage } from "@fastvm/daemon";
@@ -18,6 +19,7 @@ import { openSession } from "../../session.ts";
 import { UserError } from "../../user-error.ts";
 import { daemonCommand, withDaemon } from "./daemon-flags.ts";
 import { imagePruneCommand } from "./system.ts";
+import { startCommand } from "./image-start.ts";
 
 interface ImageFlags {
   readonly dataDir?: string;
@@ -32,6 +34,11 @@ interface PullFlags extends ImageFlags {
   readonly passwordStdin?: boolean;
 }
 
+interface ImportFlags extends ImageFlags {
+  readonly name: string;
+  readonly format: "folder" | "raw" | "qcow2" | "vmdk";
+}
+
 /** Of `sha256:` and 64 digits, what tells two images apart in a table. */
 const SHORT_DIGEST_CHARS = 19;
 
@@ -42,10 +49,12 @@ export function imageCommand(): Command {
     )
     .addCommand(pullCommand())
     .addCommand(loadCommand())
+    .addCommand(importCommand())
     .addCommand(saveCommand())
     .addCommand(listCommand())
     .addCommand(inspectCommand())
     .addCommand(warmCommand())
+    .addCommand(startCommand())
     .addCommand(removeCommand())
     .addCommand(imagePruneCommand());
 }
@@ -106,6 +115,28 @@ function loadCommand(): Command {
       const loaded = await withProgress("Loading", () => daemon.loadImages(folder, archive, name, org));
       if (json === true) printJson(loaded);
       else for (const { reference } of loaded) printLine(reference);
+    }),
+  );
+}
+
+function importCommand(): Command {
+  const command = orgOption(
+    daemonCommand("import", "Make an image of a folder, or of a virtual machine's disk"),
+    "everybody's",
+  )
+    .argument("<path>", "in a folder that the daemon was started with --allow-import for")
+    .requiredOption("--name <reference>", "what it is to be called")
+    .addOption(
+      new Option("--format <format>", "what the path is; a disk is never guessed at")
+        .choices(["folder", "raw", "qcow2", "vmdk"])
+        .default("folder"),
+    );
+  return command.action((path: string) =>
+    withDaemon(async (daemon) => {
+      const { json, dataDir, name, format, org } = optionsOf<ImportFlags>(command);
+      const folder = daemon.readConfig({ dataDir }).dataDir;
+      const wanted = { path: resolve(path), name, format, org };
+      show(json, await withProgress(`Importing ${path}`, () => daemon.importImage(folder, wanted)));
     }),
   );
 }

@@ -15,6 +15,7 @@ interface ServeOptions {
   readonly dataDir?: string;
   readonly cacheDir?: string;
   readonly cacheGib?: number;
+  readonly allowImport?: string[];
   readonly databaseUrl?: string;
   readonly poolSize?: number;
   readonly poolMemoryMib?: number;
@@ -49,6 +50,11 @@ export function serveCommand(): Command {
       "--cache-gib <n>",
       "what images and templates may take there; the longest unused go first (environment: FASTVM_CACHE_GIB; default: a third of the disk)",
       wholeNumber,
+    )
+    .option(
+      "--allow-import <folder>",
+      "where images may be made of folders and disks, by `image import`; may be repeated (environment: FASTVM_ALLOW_IMPORT)",
+      collect,
     )
     .option("--database-url <url>", "PostgreSQL in place of SQLite in the data folder")
     .option(

@@ -52,12 +52,13 @@ export async function imagesOf(
   for (const { digest, names } of found) {
     const wanted = name === undefined ? names : [name];
     if (wanted.length === 0) throw invalidImage("the archive does not name its image; give it a name");
-    for (const each of wanted) held.push({ owner, ...(await describe(blobs, given, digest, each)) });
+    for (const each of wanted) held.push({ owner, ...(await describeImage(blobs, given, digest, each)) });
   }
   return held;
 }
 
-async function describe(
+/** By the digest of its manifest; rejects when a part of it is not here, or not `given`. */
+export async function describeImage(
   blobs: BlobStore,
   given: ReadonlySet<string>,
   digest: string,
@@ -142,7 +143,7 @@ async function ofDocker(blobs: BlobStore, files: ArchivedFiles): Promise<readonl
 }
 
 /** Docker's archives have none. */
-async function makeManifest(
+export async function makeManifest(
   blobs: BlobStore,
   config: { readonly digest: string; readonly bytes: number },
   layers: readonly { readonly digest: string; readonly bytes: number }[],
