@@ -13,6 +13,7 @@ export function addOrganisation(dataDir: string, name: string): string {
   database
     .prepare(
       `insert into organisations
+         (id, name, created_at, limit_vcpu, limit_memory_mib, limit_disk_gib, limit_snapshot_count)
        select ?, ?, created_at + 1, limit_vcpu, limit_memory_mib, limit_disk_gib, limit_snapshot_count
        from organisations order by created_at limit 1`,
     )
