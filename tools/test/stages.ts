@@ -27,6 +27,7 @@ export const LONG_FILES: ReadonlyMap<string, string> = new Map([
   ["e2e/guest/browser.test.ts", "an emulated guest unpacks 300 MiB of packages"],
   ["e2e/guest/containers.test.ts", "an emulated guest installs two container engines"],
   ["e2e/guest/load.test.ts", "an emulated guest installs PostgreSQL, and writes 50,000 files"],
+  ["e2e/own/builds.test.ts", "an emulated VM builds an image, another boots it for the first time"],
   ["e2e/own/docs.test.ts", "every command of every page, in turn, as its readers type them"],
   ["packages/worker/src/builds/run-build.vm.test.ts", "an emulated guest builds images"],
   ["e2e/shared/long-calls.test.ts", "a call that takes 90 s is what it is about"],
