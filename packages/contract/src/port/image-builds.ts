@@ -1,6 +1,6 @@
 /**
- * Images made of a Dockerfile, in a VM of nobody that has no other purpose. A build belongs to the daemon that began it: what of it is under
- * way when that one ends has ended with it, and the next one knows nothing of it and has left nothing of it.
+ * Images made of a Dockerfile, in a VM of nobody that has no other purpose. A build belongs to the daemon that began it: what of it is
+ * under way when that one ends has ended with it, and the next one knows nothing of it and has left nothing of it.
  */
 import type { OrgId } from "../model/ids.ts";
 import type { NetworkPolicy } from "../model/network-policy.ts";
@@ -58,7 +58,7 @@ export interface BuildOrder {
   readonly noCache?: boolean;
 }
 
-export interface BuildContext {
+interface BuildContext {
   /** Of a file on the worker's host, which is the caller's to remove once the build has ended. Nothing on the host looks into it. */
   readonly path: string;
   readonly format: "tar.gz" | "zip";
@@ -73,8 +73,8 @@ export interface RegistryLogin {
 
 /**
  * In this order. `preparing`: a VM that builds, for the first time on a host also what that is restored from; `fetch_context`: the context
- * goes in and is unpacked; `pull`: the base images; `build`: the steps of the Dockerfile; `export`: layers out of the VM; `applying`: a root
- * file system of them. `skipped` when there is nothing to do.
+ * goes in and is unpacked; `pull`: the base images; `build`: the steps of the Dockerfile; `export`: layers out of the VM; `applying`: a
+ * root file system of them. `skipped` when there is nothing to do.
  */
 export type BuildPhase = "preparing" | "fetch_context" | "pull" | "build" | "export" | "applying";
 

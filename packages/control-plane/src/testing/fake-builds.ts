@@ -12,7 +12,7 @@ import {
 } from "@fastvm/contract";
 
 /** What a build does in its phase `build`. A rejection is a failure of the host's; the signal is aborted by a cancel. */
-export type FakeDockerfile = (
+type FakeDockerfile = (
   order: BuildOrder,
   log: (line: string) => void,
   signal: AbortSignal,

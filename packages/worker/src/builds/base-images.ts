@@ -20,6 +20,8 @@ const LAYOUT_BYTES = 32 * 1024 * 1024;
 const LAYOUT_SHARE = 1.05;
 /** Images are few large files. */
 const BYTES_PER_INODE = 65_536;
+/** Written once, and read once. */
+const FILE_SYSTEM = ["-q", "-F", "-t", "ext4", "-m", "0", "-O", "^has_journal"] as const;
 /** It writes what the images have. */
 const TIMEOUT_MS = 10 * 60_000;
 
@@ -62,8 +64,7 @@ export async function makeBasesDisk(
     const bytes = Math.ceil((await treeBytes(folder)) * LAYOUT_SHARE) + LAYOUT_BYTES;
     await runTool(
       "mke2fs",
-      // prettier-ignore
-      ["-q", "-F", "-t", "ext4", "-m", "0", "-i", `${BYTES_PER_INODE}`, "-O", "^has_journal", "-d", folder, path, `${Math.ceil(bytes / 1024)}k`],
+      [...FILE_SYSTEM, "-i", `${BYTES_PER_INODE}`, "-d", folder, path, `${Math.ceil(bytes / 1024)}k`],
       { timeoutMs: TIMEOUT_MS },
     );
   } finally {

@@ -5,7 +5,7 @@ import type { BuildOutcome, ErrorCode } from "@fastvm/contract";
 type Failed = Extract<BuildOutcome, { readonly status: "failed" }>;
 
 /** As clients of the API have it. */
-export const MAX_ERROR_BYTES = 4096;
+const MAX_ERROR_BYTES = 4096;
 const OF_REGISTRIES: ReadonlySet<ErrorCode> = new Set([
   "registry_denied",
   "registry_guarded",

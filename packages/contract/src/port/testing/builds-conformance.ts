@@ -1,4 +1,4 @@
-/** What everybody must do that makes images of Dockerfiles, with VMs or without. The port's comments are the promise, and these are its tests. */
+/** What everybody must do that makes images of Dockerfiles, with VMs or without: the port says it, and these are the tests of it. */
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { newOrgId, type OrgId } from "../../model/ids.ts";
