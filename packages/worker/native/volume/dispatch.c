@@ -180,6 +180,8 @@ static void refuse(struct server *server, uint16_t channel, const struct fuse_in
 void server_do(struct server *server, uint16_t channel, const uint8_t *message, size_t length)
 {
     struct request request = {.server = server, .next = message, .left = length};
+    server->port.message = message;
+    server->port.message_length = length;
     if (!TAKE(&request, request.in) || request.in.len != length) {
         server->unknown_messages++;
         return;

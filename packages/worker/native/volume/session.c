@@ -157,9 +157,6 @@ static void close_channel(struct server *server, uint16_t channel)
 
 static void do_frame(struct server *server, const struct wire_header *header, const uint8_t *payload)
 {
-    struct port *port = &server->port;
-    port->message = payload;
-    port->message_length = header->length;
     switch (header->kind) {
     case WIRE_OPEN:
         open_and_answer(server, header->channel, payload, header->length);
