@@ -5,8 +5,6 @@ import type { BackgroundExecEvent, FastvmClient } from "fastvm";
 
 export interface Call {
   readonly name: string;
-  /** Against a daemon it is not played yet. */
-  readonly only?: "wire";
   readonly arguments: Readonly<Record<string, unknown>>;
   readonly request: {
     readonly method: string;

@@ -1,5 +1,4 @@
 /** Volumes as the port has them: those of the host, and what VMs have of them. */
-import { FastvmError } from "@fastvm/contract";
 import type {
   CallOptions,
   Detached,
@@ -13,25 +12,29 @@ import type {
   VolumeSpec,
   VolumeUsage,
 } from "@fastvm/contract";
+import { attachVolume, detachVolume, mountsOf, settleVolumes } from "./vm/guest/volumes.ts";
 import type { Vm } from "./vm/state/vm.ts";
+import type { Parts } from "./vm/state/worker-context.ts";
 import type { HostVolumes } from "./volumes/host-volumes.ts";
-
-const NOT_YET = "volumes are kept, and their files reached without a VM; VMs do not mount them yet";
 
 interface VmTurns {
   /** Rejects with `not_found`. */
   require(vmId: VmId): Vm;
+  /** After the transitions that are under way. */
+  turn<T>(vmId: VmId, work: (vm: Vm) => Promise<T>, signal: AbortSignal | undefined): Promise<T>;
 }
 
 export class WorkerVolumes implements VolumeHolding {
   readonly files: VolumeFiles;
   readonly #host: HostVolumes;
+  readonly #context: Parts<"uids" | "vms" | "volumes" | "onError">;
   readonly #vms: VmTurns;
 
-  constructor(host: HostVolumes, vms: VmTurns) {
-    this.#host = host;
+  constructor(context: Parts<"uids" | "vms" | "volumes" | "onError">, vms: VmTurns) {
+    this.#context = context;
+    this.#host = context.volumes;
     this.#vms = vms;
-    this.files = host.files;
+    this.files = context.volumes.files;
   }
 
   create(spec: VolumeSpec): Promise<void> {
@@ -50,23 +53,23 @@ export class WorkerVolumes implements VolumeHolding {
     return this.#host.usage(volumeIds);
   }
 
-  async attach(vmId: VmId, _mount: VolumeMount, _options?: CallOptions): Promise<void> {
-    this.#vms.require(vmId).requireRunning();
-    throw new FastvmError("not_supported", NOT_YET);
+  async attach(vmId: VmId, mount: VolumeMount, options: CallOptions = {}): Promise<void> {
+    await this.#vms.turn(vmId, (vm) => attachVolume(this.#context, vm, mount, options), options.signal);
   }
 
-  async detach(vmId: VmId, _volumeId: VolumeId, _options?: DetachOptions): Promise<Detached> {
-    this.#vms.require(vmId).requireRunning();
-    return { warnings: [] };
+  async detach(vmId: VmId, volumeId: VolumeId, options: DetachOptions = {}): Promise<Detached> {
+    return await this.#vms.turn(vmId, (vm) => detachVolume(vm, volumeId, options), options.signal);
   }
 
   async mounts(vmId: VmId): Promise<readonly MountOutcome[]> {
-    this.#vms.require(vmId);
-    return [];
+    return await mountsOf(this.#vms.require(vmId));
   }
 
-  /** Of a VM that was to start with them. */
-  outcomes(mounts: readonly VolumeMount[] = []): readonly MountOutcome[] {
-    return mounts.map(({ volumeId }) => ({ volumeId, failure: NOT_YET }));
+  /** Of a VM that has just begun to run; default: what it had. One that was deleted meanwhile has none. */
+  async settle(vmId: VmId, wanted?: readonly VolumeMount[]): Promise<readonly MountOutcome[]> {
+    const before = this.#context.vms.get(vmId)?.record.volumes ?? [];
+    const mounts = wanted ?? before;
+    if (!this.#context.vms.has(vmId) || (before.length === 0 && mounts.length === 0)) return [];
+    return await this.#vms.turn(vmId, (vm) => settleVolumes(this.#context, vm, mounts), undefined);
   }
 }

@@ -148,7 +148,10 @@ export class Worker implements WorkerPort {
   ) {
     this.#ending = ending;
     this.#context = context;
-    this.volumes = new WorkerVolumes(context.volumes, { require: (vmId) => this.#require(vmId) });
+    this.volumes = new WorkerVolumes(context, {
+      require: (vmId) => this.#require(vmId),
+      turn: (vmId, work, signal) => this.#transition(vmId, work, signal),
+    });
     this.builds = new WorkerBuilds({ run: buildRunner(context), maxUnderWay: MAX_BUILDS, onError });
     this.verdict = verdict;
     this.#onError = onError;
@@ -227,7 +230,7 @@ export class Worker implements WorkerPort {
     const result = await this.#starts.run([vmId], (signalOf) => launch(this.#context, spec, signalOf(vmId)));
     this.#armDeadline(spec.vmId);
     this.#compactSoon(spec.vmId);
-    return { ...result, mounts: this.volumes.outcomes(spec.volumes) };
+    return { ...result, mounts: await this.volumes.settle(spec.vmId, spec.volumes ?? []) };
   }
 
   async pause(vmId: VmId): Promise<CaptureResult> {
@@ -235,12 +238,16 @@ export class Worker implements WorkerPort {
   }
 
   async resume(vmId: VmId, options: ResumeOptions = {}): Promise<LaunchResult> {
+    const wasRunning = this.#require(vmId).record.phase === "running";
     const result = await this.#transition(vmId, (vm) =>
       this.#starts.run([vmId], (signalOf) => resume(this.#context, vm, options, signalOf(vmId))),
     );
     this.#armDeadline(vmId);
     this.#compactSoon(vmId);
-    return { ...result, mounts: this.volumes.outcomes(options.volumes) };
+    const mounts = wasRunning
+      ? await this.volumes.mounts(vmId)
+      : await this.volumes.settle(vmId, options.volumes);
+    return { ...result, mounts };
   }
 
   async deleteVm(vmId: VmId): Promise<void> {
@@ -274,9 +281,19 @@ export class Worker implements WorkerPort {
     const result = await this.#starts.run(childIds, (signalOf) =>
       fork(this.#context, vm, children, signalOf),
     );
+    const outcomes = await Promise.all(result.children.map((child) => this.#withVolumes(child, children)));
     for (const id of childIds) this.#armDeadline(id);
     for (const id of [vmId, ...childIds]) this.#compactSoon(id);
-    return result;
+    return { ...result, children: outcomes };
+  }
+
+  async #withVolumes(
+    child: ForkResult["children"][number],
+    children: readonly ForkChild[],
+  ): Promise<ForkResult["children"][number]> {
+    if (!child.ok) return child;
+    const wanted = children.find(({ vmId }) => vmId === child.vmId)?.volumes ?? [];
+    return { ...child, launch: { ...child.launch, mounts: await this.volumes.settle(child.vmId, wanted) } };
   }
 
   async setDeadline(vmId: VmId, deadline: VmDeadline | null): Promise<void> {

@@ -39,7 +39,7 @@ class VmLab implements WorkerLab {
     return this.#host.worker;
   }
 
-  readonly mountsVolumes = false;
+  readonly mountsVolumes = true;
   spec = templateSpec;
 
   async echoPort(vmId: VmId): Promise<number> {

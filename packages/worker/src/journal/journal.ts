@@ -5,7 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FastvmError, step } from "@fastvm/contract";
-import type { MachineType, NetworkPolicy, VmDeadline, VmId, VmIdentity } from "@fastvm/contract";
+import type { MachineType, NetworkPolicy, VmDeadline, VmId, VmIdentity, VolumeMount } from "@fastvm/contract";
 import type { DiskChain } from "../disk/chain.ts";
 import { replaceFile } from "../files/durable.ts";
 import { isErrno, isOutOfDisk } from "../files/errno.ts";
@@ -50,6 +50,10 @@ export interface Journal {
   /** Of a VM that runs. */
   readonly deadline?: VmDeadline;
   readonly process?: ProcessIdentity;
+  /** What its guest has mounted, or had when it was captured. */
+  readonly volumes?: readonly VolumeMount[];
+  /** Serves them; of a VM that runs. It ends with its QEMU. */
+  readonly volumeServer?: { readonly uid: number; readonly process: ProcessIdentity };
 }
 
 export async function writeJournal(folder: string, journal: Omit<Journal, "format">): Promise<void> {

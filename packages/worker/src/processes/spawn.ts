@@ -6,11 +6,14 @@ import { execFile, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { isErrno } from "../files/errno.ts";
 import { CONFINE_PATH, confineArguments } from "./confine.ts";
 import type { Confinement } from "./confine.ts";
 
+const SERVER_LOG = "volume-server.log";
 const execFileAsync = promisify(execFile);
 
 /** Tools print little; more than this is a runaway. */
@@ -225,4 +228,14 @@ export function startServing(command: string, args: readonly string[]): Serving 
   });
   ready.catch(() => undefined);
   return { port, ready, exited, kill: () => killGroup(child.pid) };
+}
+
+/** A program that serves beside a VM, in whose folder it starts, and lives on without us. What it says is in the folder's log. */
+export async function spawnServer(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<DetachedProcess> {
+  await using log = await open(join(cwd, SERVER_LOG), "a", 0o600);
+  return await spawnDetached({ command, args, cwd, env: {}, logFd: log.fd });
 }

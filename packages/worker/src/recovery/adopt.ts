@@ -47,6 +47,7 @@ export async function settleFound(
   const { vm, paused } = found;
   const { uid, generation, process } = vm.record;
   context.uids.reserve(uid);
+  if (vm.record.volumeServer !== undefined) context.uids.reserve(vm.record.volumeServer.uid);
   const lives = process !== undefined && (await isAlive(process));
   try {
     // A resume begins another generation. A captured state of the same one is a pause

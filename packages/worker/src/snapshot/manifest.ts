@@ -5,7 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FastvmError } from "@fastvm/contract";
-import type { MachineType } from "@fastvm/contract";
+import type { MachineType, VolumeMount } from "@fastvm/contract";
 import type { Accelerator } from "../qemu/machine.ts";
 import type { QemuIdentity } from "../qemu/qemu-set.ts";
 import { replaceFile } from "../files/durable.ts";
@@ -69,6 +69,8 @@ export interface Manifest {
   /** What the guest holds; absent when it was given none. */
   readonly trust?: HeldTrust;
   readonly memory: { readonly bytes: number };
+  /** What the guest had mounted; absent: nothing. */
+  readonly volumes?: readonly VolumeMount[];
   /** Of a state in the older format that is not all base: its pages in one file, with an index of their own. */
   readonly delta?: StoredFile;
   /** Absent when the memory is the base. */

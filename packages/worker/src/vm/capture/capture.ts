@@ -206,7 +206,7 @@ async function collect(
     linkQemu(vm.folder, target),
   ]);
   await step("capture.linked");
-  const { machine, diskGib, imageDigest } = vm.record;
+  const { machine, diskGib, imageDigest, volumes = [] } = vm.record;
   await writeManifest(target, {
     createdAt: new Date().toISOString(),
     machine,
@@ -216,6 +216,7 @@ async function collect(
     // started anew, with another setting or another QEMU.
     compatibility,
     ...(trust !== undefined && { trust }),
+    ...(volumes.length > 0 && { volumes }),
     memory: { bytes: machine.memoryMib * 1024 * 1024 },
     ...(pages !== undefined && { pages }),
     deviceState,

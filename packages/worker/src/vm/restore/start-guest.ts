@@ -51,6 +51,7 @@ export function initialRecord(snapshot: Snapshot, owner: Owner, slot: Slot): VmR
     identity: owner.identity,
     imageDigest: snapshot.manifest.imageDigest,
     ...(snapshot.manifest.trust && { trust: snapshot.manifest.trust }),
+    ...(snapshot.manifest.volumes && { volumes: snapshot.manifest.volumes }),
     uid: slot.uid,
     slot: slot.name,
     ...(owner.policy && { policy: owner.policy }),

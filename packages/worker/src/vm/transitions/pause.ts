@@ -21,7 +21,14 @@ export async function pause(context: PauseContext, vm: Vm): Promise<CaptureResul
   if (vm.record.phase === "paused") return { pauseMs: 0, dirtyBytes: 0, durationMs: 0 };
   const guest = await vm.presentGuest();
   // The time to live stands still: whoever resumes the VM says what is left of it.
-  const { process: _ended, network: _left, deadline: _over, runningSinceMs: _before, ...rest } = vm.record;
+  const {
+    process: _ended,
+    volumeServer: _gone,
+    network: _left,
+    deadline: _over,
+    runningSinceMs: _before,
+    ...rest
+  } = vm.record;
   const record: VmRecord = { ...rest, phase: "paused" };
   try {
     await step("pause.begun");

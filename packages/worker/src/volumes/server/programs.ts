@@ -18,6 +18,8 @@ export function requireVolumeServer(): void {
 }
 
 interface Attachment {
+  /** To which the socket's name is relative. */
+  readonly cwd?: string;
   readonly controlSocket: string;
   readonly tag: string;
   /** Without a link in it. */
@@ -26,8 +28,11 @@ interface Attachment {
 }
 
 /** Files of the host's own that a VM sees as they are: owners and modes are those of the guest. Nothing of it is the host's to run. */
-export async function attachFolder({ controlSocket, tag, path, readOnly }: Attachment): Promise<void> {
+export async function attachFolder({ cwd, controlSocket, tag, path, readOnly }: Attachment): Promise<void> {
   const options = ["nosuid", "nodev", "noexec", ...(readOnly ? ["readonly"] : [])].join(",");
   const args = ["attach", "--control", controlSocket, "--tag", tag, "--path", path, "--options", options];
-  await runTool(VOLUME_SERVER, args, { timeoutMs: ATTACH_TIMEOUT_MS });
+  await runTool(VOLUME_SERVER, args, {
+    timeoutMs: ATTACH_TIMEOUT_MS,
+    ...(cwd === undefined ? {} : { cwd }),
+  });
 }
