@@ -46,7 +46,7 @@ export async function tell(
   }
 }
 
-export class ServerRefusal extends FastvmError {
+class ServerRefusal extends FastvmError {
   readonly errno: string;
 
   constructor(verb: string, errno: string, message: string) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { FileInfo } from "@fastvm/contract";
-import { PageOfPaths } from "../../files/page-of-paths.ts";
+import { PageOfPaths } from "./page-of-paths.ts";
 
 const entryOf = (path: string): FileInfo => ({
   path,
