@@ -17,8 +17,6 @@ import { checksumOf } from "../../files/checksum.ts";
 import { linkOrCopy } from "../../files/copy.ts";
 import { MemoryCapture } from "../../memory/capture-memory.ts";
 import type { CapturedMemory, MemoryCopier, Tracking } from "../../memory/capture-memory.ts";
-import type { MappedPages } from "../../memory/mapping.ts";
-import { mappedIn } from "../../memory/vm-memory.ts";
 import { MEMORY_FILE, RUN_FOLDER } from "../../qemu/machine.ts";
 import { makeRunFile } from "../../qemu/run-folder.ts";
 import { linkLayers, STATE_FILE } from "../../snapshot/folder.ts";
@@ -51,11 +49,6 @@ export interface CaptureOptions {
   readonly afterwards: "continue" | "stay stopped";
   /** Whether the guest drops its caches, and what it has free is left out. Where that cannot be, all is captured. Default: false. */
   readonly reclaim?: boolean;
-  /**
-   * Told what the state's memory will be, once that is certain and the guest goes on. Its files are in the VM's folder, and stay there
-   * until its next capture. Not told where writes are not tracked, as there they stay with the state alone.
-   */
-  readonly onMemory?: (memory: MappedPages) => void;
 }
 
 export interface Captured {
@@ -113,7 +106,6 @@ export async function capture(
   await freezeLayer(vm.folder, frozen[frozen.length - 1] ?? "");
   await step("capture.frozen");
   const captured = await memory.settle();
-  if (captured.tracking === "writes") options.onMemory?.(mappedIn(vm.folder, captured.map));
   const contents = { compatibility, trust, chain: frozen, memory: captured };
   await collect(vm, contents, target, options.durability);
   await vm.memory.removeUnused(vm.folder);

@@ -13,7 +13,6 @@ import { handshakeFields } from "../../identity/handshake.ts";
 import type { Life } from "../../identity/handshake.ts";
 import { allowDisk, closeSlot, moveSlot, openSlot } from "../../pool/slot.ts";
 import type { Slot, SlotHost } from "../../pool/slot.ts";
-import type { PageMap } from "../../memory/page-map.ts";
 import { onlyMapped, planMapped } from "../../memory/plan-memory.ts";
 import { MEMORY_FILE } from "../../qemu/machine.ts";
 import type { QemuProcess } from "../../qemu/qemu-process.ts";
@@ -66,8 +65,6 @@ interface RestoreRequest {
   readonly folder: string;
   /** Of the VM that is resumed. */
   readonly transitions?: SerialQueue;
-  /** A process that was started for it already, if what it has mapped is what is to be. */
-  readonly early?: { take(vmId: VmId, mapped: PageMap): Promise<Slot | undefined> };
   /** Aborting ends the QEMU and so whatever waits for it or its guest; the restore then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -179,12 +176,10 @@ function endOnAbort(qemu: QemuProcess, signal: AbortSignal | undefined): Disposa
 async function takeSlot(
   context: SlotHost & Parts<"accelerator" | "installedQemu" | "pool">,
   snapshot: OpenedSnapshot,
-  { folder, diskGib, vmId, early }: RestoreRequest,
+  { folder, diskGib }: RestoreRequest,
 ): Promise<{ slot: Slot; fromPool: boolean }> {
   await mkdir(dirname(folder), { recursive: true, mode: CLOSED_FOLDER_MODE });
   const mapped = planMapped(snapshot.memory.map);
-  const started = await early?.take(vmId, mapped);
-  if (started !== undefined) return { slot: started, fromPool: false };
   // A process that waits has mapped the base alone.
   const pooled = mapped.extents.length === 0 ? await context.pool.take(snapshot) : undefined;
   if (pooled !== undefined) return { slot: await moveOrClose(context, pooled, folder), fromPool: true };

@@ -13,7 +13,6 @@ import type { Captured, CaptureContext } from "../capture/capture.ts";
 import { asCaptureError } from "../capture/capture-error.ts";
 import { deleteVm } from "./delete-vm.ts";
 import { publicAddress } from "../state/holdings.ts";
-import { EarlySlots } from "../restore/early-slots.ts";
 import { restore } from "../restore/restore.ts";
 import type { RestoreContext } from "../restore/restore.ts";
 import type { Vm } from "../state/vm.ts";
@@ -37,25 +36,15 @@ export async function fork(
 ): Promise<ForkResult> {
   using _room = await context.admission.admit(children.length);
   await step("fork.begun");
-  await using early = new EarlySlots(
-    context,
-    children.map(({ vmId }) => vmId),
-  );
-  await using source = await vm.transitions.run(() => captureSource(context, vm, early));
+  await using source = await vm.transitions.run(() => captureSource(context, vm));
   await step("fork.captured");
   const outcomes = await Promise.all(
-    children.map((child) =>
-      startChild(context, { snapshot: source.snapshot, early }, child, signalOf(child.vmId)),
-    ),
+    children.map((child) => startChild(context, source.snapshot, child, signalOf(child.vmId))),
   );
   return { capture: source.capture, children: outcomes };
 }
 
-async function captureSource(
-  context: CaptureContext & Parts<"config" | "onError">,
-  vm: Vm,
-  early: EarlySlots,
-): Promise<Source> {
+async function captureSource(context: CaptureContext & Parts<"config" | "onError">, vm: Vm): Promise<Source> {
   const startedAt = performance.now();
   const folder = join(forksFolder(context.config), randomUUID());
   await makeClosedFolder(forksFolder(context.config));
@@ -67,7 +56,6 @@ async function captureSource(
         : await publishCapture(context, vm, folder, {
             afterwards: "continue",
             durability: "volatile",
-            onMemory: (memory) => early.start(vm, memory),
           });
     return {
       snapshot,
@@ -104,7 +92,7 @@ async function linkPausedState(
 
 async function startChild(
   context: RestoreContext & Parts<"config" | "vms">,
-  { snapshot, early }: { readonly snapshot: Snapshot; readonly early: EarlySlots },
+  snapshot: Snapshot,
   child: ForkChild,
   signal: AbortSignal | undefined,
 ): Promise<ForkResult["children"][number]> {
@@ -119,7 +107,6 @@ async function startChild(
       generation: child.generation,
       diskGib: snapshot.manifest.diskGib,
       folder: vmFolder(context.config, child.vmId),
-      early,
       signal,
     });
     // First: a VM that runs is never one that nobody knows.
