@@ -46,8 +46,6 @@ export interface VerbRequest {
   readonly forced?: boolean | undefined;
 }
 
-export const MountFlag = { READONLY: 1, NOEXEC: 2, NOSUID: 4, NODEV: 8 } as const;
-
 const FLAG_FOLLOW = 1;
 const FLAG_RECURSIVE = 2;
 const FLAG_FORCED = 1;

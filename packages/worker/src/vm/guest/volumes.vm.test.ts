@@ -1,4 +1,7 @@
-/** A folder of the host in real guests: what is open there lives through capture and restore, and what a copy must not believe it has is lost to it alone. */
+/**
+ * A folder of the host in real guests: what is open there lives through capture and restore, and what a copy must not believe it has is
+ * lost to it alone.
+ */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -24,9 +27,9 @@ const TIMEOUT_MS = 20_000;
 
 /** A server beside a VM, and the worker's end of its control socket. */
 class VolumeServer {
-  static async start(vmFolder: string, root: string, table?: Buffer): Promise<VolumeServer> {
-    const control = join(vmFolder, "run/volume.sock");
-    const args = ["serve", "--port", join(vmFolder, FS_SOCKET), "--control", control];
+  static async start(folder: string, root: string, table?: Buffer): Promise<VolumeServer> {
+    const control = join(folder, "run/volume.sock");
+    const args = ["serve", "--port", join(folder, FS_SOCKET), "--control", control];
     const child = spawn(PROGRAM, [...args, "--user", `${SERVER_UID}`, "--rights", "owner"], {
       stdio: ["ignore", "pipe", "inherit"],
     });
@@ -176,7 +179,8 @@ def of(do):
     try: return do()
     except OSError as error: return error.errno
 inside.seek(0)
-print(inside.read(), of(lambda: os.write(held.fileno(), b"x")), of(lambda: os.pread(gone.fileno(), 1, 0)), os.getcwd(), file=open("/tmp/found", "w"))
+written, read = of(lambda: os.write(held.fileno(), b"x")), of(lambda: os.pread(gone.fileno(), 1, 0))
+print(inside.read(), written, read, os.getcwd(), file=open("/tmp/found", "w"))
 ' >/tmp/log 2>&1 & for i in $(seq 500); do [ -e ready ] && exit; sleep 0.02; done; cat /tmp/log; exit 1`,
     );
     for (let round = 0; round < 3; round++) {
@@ -187,7 +191,8 @@ print(inside.read(), of(lambda: os.write(held.fileno(), b"x")), of(lambda: os.pr
       await resume(host.context, current(vmId), {});
       await inGuest(
         current(vmId),
-        "ls -l /mnt/data >/dev/null && before=$(wc -l </mnt/data/written); for i in $(seq 500); do [ $(wc -l </mnt/data/written) -gt $before ] && exit; sleep 0.02; done; exit 1",
+        "ls -l /mnt/data >/dev/null && before=$(wc -l </mnt/data/written); " +
+          "for i in $(seq 500); do [ $(wc -l </mnt/data/written) -gt $before ] && exit; sleep 0.02; done; exit 1",
       );
     }
     const found = await inGuest(
