@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { OPERATIONS } from "@fastvm/contract";
-import { FastvmClient } from "fastvm";
+import { BuildFailedError, FastvmClient } from "fastvm";
 import type { Vm } from "fastvm";
 import { runCli } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
@@ -149,6 +149,35 @@ test("volumes are made, filled and taken away", async () => {
   await expect(bucketMounts.update(vm, "none", { credentials })).rejects.toMatchObject({ status: 404 });
   await bucketMounts.delete(vm, "none");
   await volumes.delete(volume);
+});
+
+test("images and logins at registries are kept, and builds say why they failed", async () => {
+  const { registries, images, builds, snapshotImports } = client;
+  await registries.set("registry.test", { username: "somebody", password: "secret" });
+  expect((await registries.retrieve("registry.test")).username).toBe("somebody");
+  expect(await registries.list()).toHaveLength(1);
+  await registries.delete("registry.test");
+
+  // An address that no pull may reach.
+  const image = "127.0.0.1:1/none:1";
+  await expect(images.pull({ reference: image, policy: "never" })).rejects.toMatchObject({ status: 404 });
+  await expect(images.retrieve(image)).rejects.toMatchObject({ status: 404 });
+  await expect(images.delete(image)).rejects.toMatchObject({ status: 404 });
+  expect(await images.list()).toEqual([]);
+
+  const build = await builds.create({ imageRef: image });
+  await expect(builds.wait(build)).rejects.toBeInstanceOf(BuildFailedError);
+  expect((await builds.logs(build)).status).toBe("failed");
+  await builds.cancel(build);
+  expect((await builds.list()).map(({ id }) => id)).toEqual([build.id]);
+  await client.buildContexts.presign();
+  await snapshotImports.presignContext({ sizeBytes: 1 });
+  const made = await snapshotImports.create({ source: { type: "image", image } });
+  await snapshotImports.cancel(made);
+  const { status } = await snapshotImports.retrieve(made);
+  expect(["failed", "cancelled"]).toContain(status);
+  expect((await snapshotImports.list()).map(({ id }) => id)).toContain(made.id);
+  await snapshotImports.delete(made);
 });
 
 test("memory lives through a snapshot, a fork, a pause and the daemon's death", async () => {

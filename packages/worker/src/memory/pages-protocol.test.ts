@@ -3,7 +3,7 @@
  * error of the system: never in memory that is not its own, and never in a silent "nothing was written". Built with sanitizers.
  */
 import { spawn } from "node:child_process";
-import { chown, mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { chown, mkdtemp, open, rm, writeFile, copyFile } from "node:fs/promises";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,6 +47,8 @@ let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "fastvm-protocol-"));
   await chown(folder, UID, UID);
+  // Where the program was built, that user may have no way to.
+  await copyFile(HELPER, join(folder, "helper"));
   for (const name of ["from", "to"])
     await writeFile(join(folder, name), Buffer.alloc(PAGES * PAGE_BYTES, name));
   await chown(join(folder, "to"), UID, UID);
@@ -69,7 +71,7 @@ interface Ended {
 async function tell(requests: Buffer, awaited: number): Promise<Ended> {
   // A file that would grow too large is to be an error and no signal.
   const limited = `trap "" XFSZ; ulimit -f ${MAX_FILE_BLOCKS}; exec "$0"`;
-  const child = spawn("/bin/sh", ["-c", limited, HELPER], { cwd: folder, uid: UID, gid: UID, env: {} });
+  const child = spawn("/bin/sh", ["-c", limited, "./helper"], { cwd: folder, uid: UID, gid: UID, env: {} });
   const exited = once(child, "exit") as Promise<[number | null, string | null]>;
   const reader = new AnswerReader();
   const answers: Answer[] = [];
