@@ -64,15 +64,16 @@ test("an image is pulled with the organisation's login, found by the next daemon
   expect((await image(["rm", "--everybody", reference])).stdout).toBe(`${reference}\n`);
 
   await daemon.client.images.pull({ reference });
-  expect((await cli(["system", "df"])).stdout).toMatch(/images of registries +1 /);
+  expect((await cli(["system", "df"])).stdout).toMatch(/images of registries +[1-9]/);
   // It was used a moment ago.
-  expect((await image(["prune", "--unused-days", "0"])).stdout).toBe("Removed 0 B\n");
+  expect((await image(["prune", "--unused-days", "0"])).exitCode).toBe(0);
+  const hex = digest.slice("sha256:".length);
+  expect(await readdir(blobs)).toContain(hex);
   const longAgo = new Date(Date.now() - 86_400_000);
-  await utimes(join(blobs, digest.slice("sha256:".length)), longAgo, longAgo);
-  expect((await cli(["system", "prune", "--images"])).stdout).toContain(
-    `oci/${digest.slice("sha256:".length)}`,
-  );
-  expect(await readdir(blobs)).toEqual([]);
+  await utimes(join(blobs, hex), longAgo, longAgo);
+  expect((await cli(["system", "prune", "--images"])).stdout).toContain(`oci/${hex}`);
+  // What other tests pulled is theirs.
+  expect(await readdir(blobs)).not.toContain(hex);
 
   expect((await cli(["registry", "ls"])).stdout).toContain(USER);
   expect((await cli(["registry", "logout", registry.host])).exitCode).toBe(0);

@@ -51,7 +51,8 @@ test("VMs that run may still grow", async () => {
 });
 
 test("what waits starts when there is room", async () => {
-  for (const vm of running.splice(0, 2)) await client.vms.delete(vm);
+  // Those that stay have grown by most of what was held free for them, so one that goes is not always enough.
+  for (const vm of running.splice(0, Math.floor(running.length / 2))) await client.vms.delete(vm);
   await eventually(async () => {
     const states = await Promise.all(waiting.map((vm) => client.vms.retrieve(vm)));
     expect(states.map(({ status }) => status)).toContain("running");
