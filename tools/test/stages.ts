@@ -28,6 +28,7 @@ export const LONG_FILES: ReadonlyMap<string, string> = new Map([
   ["e2e/guest/containers.test.ts", "an emulated guest installs two container engines"],
   ["e2e/guest/load.test.ts", "an emulated guest installs PostgreSQL, and writes 50,000 files"],
   ["e2e/own/builds.test.ts", "an emulated VM builds an image, another boots it for the first time"],
+  ["e2e/own/images.test.ts", "an emulated VM unpacks an image, another boots it for the first time"],
   ["e2e/own/docs.test.ts", "every command of every page, in turn, as its readers type them"],
   ["packages/worker/src/builds/run-build.vm.test.ts", "an emulated guest builds images"],
   ["e2e/shared/long-calls.test.ts", "a call that takes 90 s is what it is about"],
@@ -82,7 +83,7 @@ export const STAGES: readonly Stage[] = [
   // Without its root file system at hand it is made from packages.
   plain("image", 420, "guest/image/build.sh"),
   { ...vitest("smoke", 90), fileBudgetSec: FILE_BUDGET_SEC },
-  { ...vitest("vm", 480), fileBudgetSec: FILE_BUDGET_SEC },
+  { ...vitest("vm", 780), fileBudgetSec: FILE_BUDGET_SEC },
   filesSideBySide("e2e-shared", 540),
   filesSideBySide("e2e-own", 780),
   filesSideBySide("e2e-network", 540),

@@ -16,11 +16,13 @@ from .conftest import Daemon
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM_SECONDS = 120
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NOT_RUN = re.compile(r"<!-- not run: .+ -->\n$")
 
 
 def programs() -> List[Tuple[int, str]]:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return [(text.count("\n", 0, match.start()) + 2, match.group(2)) for match in BLOCK.finditer(text) if match.group(1) == "python"]
+    blocks = [match for match in BLOCK.finditer(text) if match.group(1) == "python" and not NOT_RUN.search(text, 0, match.start())]
+    return [(text.count("\n", 0, match.start()) + 2, match.group(2)) for match in blocks]
 
 
 def test_there_are_programs() -> None:
