@@ -119,3 +119,11 @@ async function expectNoPassword(): Promise<void> {
     }
   }
 }
+
+test("a launch of an image that is not here, or whose name is none, is refused, and leaves no VM", async () => {
+  const launch = (name: string) => daemon.client.vms.launch({ machineType: "c1m2", image: name });
+  await expect(launch("nothing/here:v1")).rejects.toMatchObject({ status: 404, field: "image" });
+  await expect(launch(`sha256:${"0".repeat(64)}`)).rejects.toMatchObject({ status: 404, field: "image" });
+  await expect(launch("No Name")).rejects.toMatchObject({ status: 400, field: "image" });
+  expect(await daemon.client.vms.list()).toEqual([]);
+});

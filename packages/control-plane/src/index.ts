@@ -14,5 +14,6 @@ export type { RequestDiversion } from "./http/request-diversion.ts";
 export type { Log } from "./log.ts";
 export { openPostgresStore, openSqliteStore } from "./store/store.ts";
 export type { Store } from "./store/store.ts";
+export { FakeImages } from "./testing/fake-images.ts";
 export { FakeWorker } from "./testing/fake-worker.ts";
 export type { FakeCommand } from "./testing/fake-worker.ts";

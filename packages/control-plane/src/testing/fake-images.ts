@@ -30,6 +30,27 @@ export class FakeImages implements ImageHolding {
   /** Pulls wait for it. */
   gate: Promise<unknown> = Promise.resolve();
 
+  /** What everybody has. */
+  static of(...references: readonly string[]): FakeImages {
+    const images = new FakeImages();
+    for (const reference of references) images.keep(reference, "everybody");
+    return images;
+  }
+
+  keep(name: string, owner: ImageOwner): HeldImage {
+    const reference = formatReference(parseReference(name));
+    const image: HeldImage = {
+      owner,
+      reference,
+      digest: `sha256:${createHash("sha256").update(reference).digest("hex")}`,
+      platform: "linux/amd64",
+      sizeBytes: 4096,
+      pulledAtMs: 1,
+    };
+    this.held.push(image);
+    return image;
+  }
+
   async import(): Promise<HeldImage> {
     throw new FastvmError("invalid_request", "nothing is imported here");
   }
@@ -46,17 +67,7 @@ export class FakeImages implements ImageHolding {
     if (here !== undefined && policy !== "always") return here;
     if (policy === "never") throw new FastvmError("not_found", `${reference} is not here`);
     await this.gate;
-    const digest = `sha256:${createHash("sha256").update(reference).digest("hex")}`;
-    const image: HeldImage = {
-      owner,
-      reference,
-      digest,
-      platform: "linux/amd64",
-      sizeBytes: 4096,
-      pulledAtMs: 1,
-    };
-    this.held.push(image);
-    return image;
+    return this.keep(reference, owner);
   }
 
   async list(owner?: ImageOwner): Promise<readonly HeldImage[]> {

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createControlPlane, FakeWorker } from "@fastvm/control-plane";
+import { createControlPlane, FakeImages, FakeWorker } from "@fastvm/control-plane";
 import type { ControlPlane } from "@fastvm/control-plane";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { BuildFailedError, FastvmClient, FileTransferError, NotFoundError } from "../index.ts";
@@ -19,17 +19,20 @@ let sent: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "fastvm-sdk-builds-"));
   worker = new FakeWorker();
+  const images = new FakeImages();
   const { dockerfile } = worker.builds;
   worker.builds.dockerfile = async (order, log, signal) => {
     if (order.context !== undefined)
       sent = execFileSync("tar", ["-tzf", order.context.path], { encoding: "utf8" });
     log("STEP 1/1: FROM debian");
+    images.keep(`localhost/build/${order.buildId}:latest`, order.orgId);
     return dockerfile(order, log, signal);
   };
   const store = { kind: "sqlite", path: ":memory:" } as const;
   const config = { connectionGraceMs: 50 };
   plane = await createControlPlane({
     worker,
+    images,
     log: silent,
     store,
     stagingFolder: join(folder, "staging"),

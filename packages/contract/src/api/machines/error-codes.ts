@@ -17,7 +17,7 @@ const NAMES_BY_FIELD: Partial<Record<ErrorCode, ReadonlyMap<string, string>>> = 
     ["vm", "machine_not_found"],
     ["pid", "process_not_found"],
     ["snapshot", "snapshot_not_found"],
-    ["template", "template_not_found"],
+    ["image", "template_not_found"],
   ]),
   invalid_request: new Map([["fields", "invalid_fields"]]),
   // A command's own limit, which is no trouble of the guest's.

@@ -9,6 +9,7 @@ const RETRY_AFTER_SEC = 5;
 const FIELD_NAMES: ReadonlyMap<string, string> = new Map([
   ["vm", "machine_id"],
   ["snapshot", "snapshot_id"],
+  ["image", "template"],
   ["machine", "vcpus"],
   ["diskGib", "disk_mb"],
 ]);

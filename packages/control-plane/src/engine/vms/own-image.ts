@@ -1,4 +1,5 @@
-/** Images that an organisation has built itself go by names that are its own. Anything else is the worker's to know. */
+/** Images that an organisation has built itself go by names that are its own. Anything else is the holder of images' to know. */
+import { FastvmError, type OrgId } from "@fastvm/contract";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../context.ts";
 import type { LaunchOrder } from "./launch.ts";
@@ -10,9 +11,12 @@ export function imageName(name: string): string {
   return name.replace(DEFAULT_TAG, "");
 }
 
-/** The order, with what the worker calls the image. It is the same then whenever the VM is started, whatever is built meanwhile. */
+/**
+ * The order, with what the worker calls the image. It is the same then whenever the VM is started, whatever is built meanwhile. Rejects as
+ * the holder does when it has none such for the caller: a launch that is refused later leaves a VM in `error`.
+ */
 export async function withOwnImage(
-  ctx: Parts<"store">,
+  ctx: Parts<"images" | "store">,
   { orgId }: Caller,
   order: LaunchOrder,
 ): Promise<LaunchOrder> {
@@ -20,5 +24,17 @@ export async function withOwnImage(
   if (source.kind !== "machine" || source.image === undefined) return order;
   const [newest] = await ctx.store.builds.tagged(orgId, imageName(source.image));
   const image = newest?.imageReference ?? source.image;
+  await assertIsHere(ctx, orgId, image);
   return { ...order, source: { ...source, image } };
+}
+
+async function assertIsHere({ images }: Parts<"images">, orgId: OrgId, image: string): Promise<void> {
+  if (images === undefined)
+    throw new FastvmError("not_found", "this host keeps no images", { field: "image" });
+  try {
+    await images.inspect(image, orgId);
+  } catch (error) {
+    if (!(error instanceof FastvmError)) throw error;
+    throw new FastvmError(error.code, error.detail, { field: "image", cause: error });
+  }
 }

@@ -86,7 +86,10 @@ test("an image is listed, read and removed by its organisation, and seen by no o
 
 test("a launch names an image as its own organisation sees it", async () => {
   await using api = await testApp();
-  const { body } = await api.call("POST /v1/vms", { machineType: "c1m2", image: REFERENCE }, OTHERS);
+  const order = { machineType: "c1m2", image: REFERENCE };
+  await api.call("POST /v1/images/pull", { reference: REFERENCE }, OTHERS);
+  expect(await api.call("POST /v1/vms", order)).toMatchObject({ status: 404, body: { field: "image" } });
+  const { body } = await api.call("POST /v1/vms", order, OTHERS);
   const [vm] = [...api.worker.vms.values()];
   expect(vm?.spec?.source).toEqual({ kind: "template", image: REFERENCE, imageOwner: body.orgId });
 });
@@ -95,4 +98,5 @@ test("a host without images has none", async () => {
   await using api = await testApp({ images: "none" });
   expect((await api.call("GET /v1/images")).body).toEqual([]);
   expect((await api.call("POST /v1/images/pull", { reference: REFERENCE })).status).toBe(404);
+  expect((await api.call("POST /v1/vms", { machineType: "c1m2", image: REFERENCE })).status).toBe(404);
 });

@@ -4,6 +4,7 @@
  */
 import { MACHINE_OPERATIONS, type MachineOperationId, type Operation } from "@fastvm/contract";
 import { describe, expect, test } from "vitest";
+import { FakeImages } from "../../../testing/fake-images.ts";
 import { machinesApp, type MachinesApp } from "../../../testing/machines-app.ts";
 
 /** In whatever the other organisation must not see. */
@@ -105,7 +106,7 @@ describe("what one organisation has", () => {
   test.each(Object.keys(CASES) as MachineOperationId[])("is not there for another: %s", async (id) => {
     const { sight, body, named = ["machine"], query } = CASES[id];
     const operation: Operation = MACHINE_OPERATIONS[id];
-    await using api = await machinesApp();
+    await using api = await machinesApp({ images: FakeImages.of(MARK) });
     const things = await fill(api);
     const before = await everythingOf(api);
     for (const name of named) {
@@ -128,7 +129,7 @@ describe("what one organisation has", () => {
   });
 
   test("is found by none of a list's filters", async () => {
-    await using api = await machinesApp();
+    await using api = await machinesApp({ images: FakeImages.of(MARK) });
     await fill(api);
     for (const query of ["state=running", `template=${MARK}`, `metadata={"mark":"${MARK}"}`, "limit=1"]) {
       const found = await api.ok(`GET /v1/machines?${query}`, undefined, { key: api.otherKey });
@@ -137,7 +138,7 @@ describe("what one organisation has", () => {
   });
 
   test("is not what another's order under the same key gets", async () => {
-    await using api = await machinesApp();
+    await using api = await machinesApp({ images: FakeImages.of(MARK) });
     const { machine } = await fill(api);
     const route = `POST /v1/machines/${machine}/snapshots`;
     expect((await api.call(route, {}, { once: MARK, key: api.otherKey })).status).toBe(404);

@@ -1,6 +1,7 @@
 /** What holds for every operation: keys, base path, errors, field masks, lists and pages, keys of orders. */
 import { MACHINE_OPERATIONS, type Operation } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { FakeImages } from "../../../testing/fake-images.ts";
 import { machinesApp, type MachinesApp } from "../../../testing/machines-app.ts";
 import { TEST_KEY } from "../../../testing/test-app.ts";
 import { TEST_STORES } from "../../../testing/test-stores.ts";
@@ -8,7 +9,7 @@ import { TEST_STORES } from "../../../testing/test-stores.ts";
 let api: MachinesApp;
 
 beforeEach(async () => {
-  api = await machinesApp();
+  api = await machinesApp({ images: FakeImages.of("python:3.13") });
 });
 afterEach(() => api[Symbol.asyncDispose]());
 

@@ -39,8 +39,12 @@ describe("a launch", () => {
     expect(spec).toMatchObject({ source: { kind: "template" }, identity: { envVars: { A: "b" } } });
   });
 
-  test("an image is the worker's to find, and the VM's source; with a snapshot it is refused", async () => {
+  test("an image is the VM's source; one that is not here is refused before there is a VM, and one with a snapshot", async () => {
     await using api = await testApp();
+    const unknown = await api.call("POST /v1/vms", { ...C1, image: "python:3.13-slim" });
+    expect(unknown).toMatchObject({ status: 404, body: { field: "image" } });
+    expect((await api.call("GET /v1/vms")).body).toEqual([]);
+    await api.call("POST /v1/images/pull", { reference: "python:3.13-slim" });
     const launched = await api.call("POST /v1/vms", { ...C1, image: "python:3.13-slim" });
     expect(launched).toMatchObject({ status: 201, body: { sourceName: "python:3.13-slim" } });
     const spec = api.worker.vms.get(launched.body.id)?.spec;

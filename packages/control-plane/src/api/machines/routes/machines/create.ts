@@ -7,9 +7,8 @@ import {
   MIN_DISK_GIB,
   type CreateMachineBody,
   type MachineType,
-  type VmId,
 } from "@fastvm/contract";
-import type { Caller, LaunchOrder, OrderKey, VmRecord } from "../../../../engine/engine.ts";
+import type { Caller, LaunchOrder } from "../../../../engine/engine.ts";
 import { findReusable } from "../../ids.ts";
 import type { MachinesScope } from "../../machines-scope.ts";
 import { once } from "../../once.ts";
@@ -31,33 +30,11 @@ export function registerCreateMachine(api: MachinesScope): void {
   const { routes, engine, clock } = api;
   routes.serve("createMachine", async ({ body, request }, caller) =>
     once(api, caller, { operation: "createMachine", request }, async (key) => {
-      const vm = await create(api, caller, body, key);
+      const vm = await engine.vms.launch(caller, { ...(await orderOf(engine, caller, body)), key });
       if (vm.status === "running") await makeWorkTree(api, vm);
       return { status: 201, body: machineView(vm, { now: clock.now(), activity: engine.activity }) };
     }),
   );
-}
-
-async function create(
-  { engine }: MachinesScope,
-  caller: Caller,
-  body: CreateMachineBody,
-  key: OrderKey | undefined,
-): Promise<VmRecord> {
-  const order = { ...(await orderOf(engine, caller, body)), key };
-  let made: VmId | undefined;
-  try {
-    return await engine.vms.launch(caller, order, { onRecorded: (vmId) => (made = vmId) });
-  } catch (error) {
-    const isImageGone = made !== undefined && error instanceof FastvmError && error.code === "not_found";
-    if (!isImageGone || made === undefined || order.source.kind !== "machine") throw error;
-    // Nothing could become of it, so nothing is left of it.
-    await engine.vms.delete(caller, made);
-    throw new FastvmError("not_found", `there is no template ${JSON.stringify(order.source.image ?? "")}`, {
-      cause: error,
-      field: "template",
-    });
-  }
 }
 
 async function orderOf(

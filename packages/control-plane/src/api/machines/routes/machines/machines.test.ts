@@ -1,12 +1,15 @@
 /** Machines from their creation to their end, and the same VMs as the other API sees them. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { FastvmError, type VmId } from "@fastvm/contract";
+import type { VmId } from "@fastvm/contract";
+import { FakeImages } from "../../../../testing/fake-images.ts";
 import { machinesApp, type MachinesApp } from "../../../../testing/machines-app.ts";
 
 let api: MachinesApp;
+let images: FakeImages;
 
 beforeEach(async () => {
-  api = await machinesApp();
+  images = FakeImages.of("code-interpreter", "desktop", "python:3.13-slim", "python:3.13");
+  api = await machinesApp({ images });
 });
 afterEach(() => api[Symbol.asyncDispose]());
 
@@ -68,13 +71,11 @@ describe("POST /v1/machines", () => {
   });
 
   test("of a template that the host has not is refused, and nothing is left", async () => {
-    api.fastvm.worker.failNext(
-      "launch",
-      new FastvmError("not_found", "docker.io/library/none:1 is not here"),
-    );
     const answer = await api.call("POST /v1/machines", { template: "none:1" }, { once: "k" });
     expect(answer).toMatchObject({ status: 404, body: { code: "template_not_found", field: "template" } });
     expect(await api.ok("GET /v1/machines")).toEqual([]);
+    expect(api.fastvm.worker.calls.filter(({ method }) => method === "launch")).toEqual([]);
+    images.keep("none:1", "everybody");
     expect(await api.call("POST /v1/machines", { template: "none:1" }, { once: "k" })).toMatchObject({
       status: 201,
     });

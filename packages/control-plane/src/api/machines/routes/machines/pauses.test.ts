@@ -1,11 +1,12 @@
 /** Machines that are hibernated, resumed under another id, forked and captured. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { FakeImages } from "../../../../testing/fake-images.ts";
 import { machinesApp, type MachinesApp } from "../../../../testing/machines-app.ts";
 
 let api: MachinesApp;
 
 beforeEach(async () => {
-  api = await machinesApp();
+  api = await machinesApp({ images: FakeImages.of("python:3.13") });
 });
 afterEach(() => api[Symbol.asyncDispose]());
 
