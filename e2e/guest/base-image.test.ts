@@ -43,6 +43,10 @@ with zipfile.ZipFile("/root/answer-1-py3-none-any.whl", "w") as wheel:
 describe("a fresh VM of the base image", () => {
   const fresh = freshVm("c1m2", "fresh");
 
+  test("has started all that it starts before anyone gets it", async () => {
+    expect(await fresh.sh("systemctl is-system-running")).toBe("running");
+  });
+
   test("resolves its own name, as launched, restored and forked, and keeps its user's lines", async () => {
     expect(await fresh.sh(RESOLVES_OWN_NAME)).toBe("fresh 127.0.1.1\n1");
     expect(await fresh.sh("sudo -n true 2>&1")).toBe("");

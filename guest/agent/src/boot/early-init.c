@@ -146,6 +146,16 @@ static void switch_root(void)
     }
 }
 
+/* Of the other side of a pipe. */
+static void wait_for_end(const int ends[2])
+{
+    char none;
+    close(ends[1]);
+    while (read(ends[0], &none, 1) < 0 && errno == EINTR) {
+    }
+    close(ends[0]);
+}
+
 void early_init(void)
 {
     mkdir("/dev", 0755);
@@ -166,13 +176,20 @@ void early_init(void)
     give_tools(tools);
     configure_network();
 
+    /* Closed by the init's execve, or once the minimal one has made its mounts: whoever the agent answers finds process 1 in place. */
+    int until_init[2];
+    if (pipe2(until_init, O_CLOEXEC) < 0) {
+        fail("cannot make a pipe: %s", strerror(errno));
+    }
     pid_t agent = fork();
     if (agent < 0) {
         fail("cannot start the agent: %s", strerror(errno));
     }
     if (agent == 0) {
+        wait_for_end(until_init);
         serve_port();
     }
+    close(until_init[0]);
     const char *init = find_init();
     char *const argv[] = {(char *)init, NULL};
     char *const env[] = {(char *)"HOME=/", (char *)"TERM=linux",
@@ -181,5 +198,5 @@ void early_init(void)
         execve(init, argv, env);
         dprintf(2, "fastvm-agent: %s: %s; going on without it\n", init, strerror(errno));
     }
-    minimal_init(agent);
+    minimal_init(agent, until_init[1]);
 }

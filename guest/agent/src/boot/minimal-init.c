@@ -65,13 +65,14 @@ static void take_signals(sigset_t *signals)
     sigprocmask(SIG_SETMASK, signals, NULL);
 }
 
-void minimal_init(pid_t agent)
+void minimal_init(pid_t agent, int until_mounted)
 {
     mount_quietly("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "mode=0620,gid=5,ptmxmode=0666");
     mount_quietly("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777");
     mount_quietly("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755");
     mount_quietly("cgroup2", "/sys/fs/cgroup", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     link_descriptors();
+    close(until_mounted);
 
     sigset_t signals;
     take_signals(&signals);

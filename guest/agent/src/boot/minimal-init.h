@@ -4,8 +4,11 @@
 
 #include <sys/types.h>
 
-/* Mounts what programs expect, reaps orphans, ends the VM when asked to: all processes first, but for the agent, which serves to the last. */
-void __attribute__((noreturn)) minimal_init(pid_t agent);
+/*
+ * Mounts what programs expect, after which it closes until_mounted; reaps orphans, ends the VM when asked to: all processes first, but for the agent,
+ * which serves to the last.
+ */
+void __attribute__((noreturn)) minimal_init(pid_t agent, int until_mounted);
 
 void __attribute__((noreturn)) power_off(void);
 

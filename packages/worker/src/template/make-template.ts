@@ -44,11 +44,14 @@ const LAST_WORDS_CHARS = 2_000;
 /** By the user of the QEMU that it is linked for; the folders above decide whom that is. */
 const READABLE = 0o444;
 
-/** Waits for the services of an image that systemd runs in: until then they clear /tmp, among other things. */
+/**
+ * Waits for the services of an image that systemd runs in: until then they clear /tmp, among other things. Process 1 is asked, which is in place
+ * before the agent answers: what it makes below /run comes later.
+ */
 const BOOTED_SCRIPT = `
-if [ -d /run/systemd/system ]; then
-  until case "$(systemctl is-system-running --wait 2>/dev/null)" in running|degraded) ;; *) false ;; esac; do sleep 0.2; done
-fi
+case "$(readlink /proc/1/exe)" in
+*/systemd) until case "$(systemctl is-system-running --wait 2>/dev/null)" in running|degraded) ;; *) false ;; esac; do sleep 0.2; done ;;
+esac
 `;
 
 /**
