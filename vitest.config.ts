@@ -73,14 +73,14 @@ export default defineConfig({
         },
       },
       {
-        // Real QEMU, cgroups and files of root. One file at a time: two cores carry one set of VMs.
+        // Real QEMU, cgroups and files of root.
         resolve,
         ssr,
         test: {
           name: "vm",
           include: ["packages/*/src/**/*.vm.test.ts"],
           exclude,
-          fileParallelism: false,
+          maxWorkers: FILES_AT_ONCE,
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },

@@ -3,8 +3,10 @@ import type { FastvmClient, Vm } from "fastvm";
 
 /** From here on one random piece is written again and again: random bytes are slow under emulation. */
 const PIECE_MIB = 16;
-/** A file of so many functions keeps the compiler busy for some seconds. */
-const FUNCTIONS = 100;
+const PIECE = "/dev/shm/piece";
+const MAKE_PIECE = `[ -e ${PIECE} ] || head -c ${PIECE_MIB}M /dev/urandom > ${PIECE}`;
+/** A file of so many functions keeps the compiler busy for a second or two. */
+const FUNCTIONS = 50;
 const FUNCTION =
   'int f&(int a,int b){int s=0;for(int j=0;j<a;j++){s+=j*b^&;if(s>b)s-=a;}return s+printf("%d",s);}';
 const PREPARE_COMPILE = `(echo '#include <stdio.h>'; seq ${FUNCTIONS} | sed 's/.*/${FUNCTION}/') > /tmp/functions.c`;
@@ -16,7 +18,7 @@ export type GuestWork = (typeof GUESTS)[number];
 
 const WORK = {
   compiling: COMPILE,
-  writing: `cat /dev/shm/piece > /dev/shm/churn`,
+  writing: `cat ${PIECE} > /dev/shm/churn`,
 } as const;
 
 export class GrownVm implements AsyncDisposable {
@@ -49,7 +51,7 @@ export class GrownVm implements AsyncDisposable {
   /** Runs `work` while the guest does. */
   async while<T>(guest: GuestWork, work: () => Promise<T>): Promise<T> {
     if (guest === "idle") return await work();
-    await this.run(`rm -f ${CALM}; head -c ${PIECE_MIB}M /dev/urandom > /dev/shm/piece`);
+    await this.run(`rm -f ${CALM}; ${MAKE_PIECE}`);
     const busy = this.run(`while [ ! -e ${CALM} ]; do ${WORK[guest]}; done`);
     try {
       return await Promise.race([work(), busy.then(endedEarly)]);
@@ -72,8 +74,7 @@ function endedEarly(): never {
 export function writeCommand(mib: number): string {
   const file = "/dev/shm/written";
   if (mib <= PIECE_MIB) return `head -c ${mib}M /dev/urandom >> ${file}`;
-  const piece = "/dev/shm/piece";
-  const whole = `for i in $(seq ${Math.floor(mib / PIECE_MIB)}); do cat ${piece}; done >> ${file}`;
-  const rest = `head -c ${mib % PIECE_MIB}M ${piece} >> ${file}`;
-  return `head -c ${PIECE_MIB}M /dev/urandom > ${piece}; ${whole}; ${rest}`;
+  const whole = `for i in $(seq ${Math.floor(mib / PIECE_MIB)}); do cat ${PIECE}; done >> ${file}`;
+  const rest = `head -c ${mib % PIECE_MIB}M ${PIECE} >> ${file}`;
+  return `${MAKE_PIECE}; ${whole}; ${rest}`;
 }

@@ -30,7 +30,7 @@ const NAMED: ReadonlySet<CellName> = new Set<CellName>([
   "2gib_1300mib_idle",
   "8gib_128mib_compiling",
   "16gib_1300mib_idle",
-  "16gib_1300mib_writing",
+  "16gib_1300mib_compiling",
 ]);
 /** The second snapshot of an idle VM with that much of its own is one of this cell's. */
 export const PRIVATE_CELL: CellName = "2gib_1300mib_idle";
@@ -47,8 +47,6 @@ export const CELLS: readonly Cell[] = MEMORIES_GIB.flatMap((memoryGib) =>
 
 /** With the default rounds 105: enough for a p99. */
 const NAMED_PER_ROUND = 7;
-/** Of the floor, for which a p50 is enough. */
-const FLOOR_PER_ROUND = 2;
 
 interface CellSamples {
   readonly pauseMs: readonly number[];
@@ -77,7 +75,7 @@ export async function measurePauses(session: Session, rounds: number, full: bool
   const withFloor = chosen.filter(
     ({ memoryGib, guest }) => `c1m${memoryGib}` === MACHINE_TYPE && guest === "idle",
   );
-  return { cells, floors: await floorPauses(session, withFloor, rounds * FLOOR_PER_ROUND) };
+  return { cells, floors: await floorPauses(session, withFloor, rounds) };
 }
 
 async function snapshots(client: FastvmClient, vm: Vm, count: number): Promise<CellSamples> {

@@ -15,7 +15,7 @@ import { median } from "../statistics.ts";
 import { COMPILE, GrownVm } from "./grown-vm.ts";
 
 const WRITE_FAULT = fileURLToPath(new URL("../floor/write-fault.py", import.meta.url));
-/** A compile takes seconds under emulation, and has as many faults as the one before. */
+/** A compile takes long under emulation, and has as many faults as the one before. */
 const ROUNDS_DIVISOR = 8;
 const NS_PER_US = 1_000;
 

@@ -10,13 +10,13 @@ const DEADLINE_MS = 1_500_000;
 const PAGE = "<title>before</title><script>document.title = 'after ' + 6 * 7</script><p>hello</p>";
 
 /** As root it wants no sandbox of its own; the VM is one. */
-const CHROMIUM = "chromium --headless=new --no-sandbox --disable-gpu --virtual-time-budget=10000";
+const CHROMIUM = "chromium-headless-shell --no-sandbox --disable-gpu --virtual-time-budget=10000";
 
 const fresh = freshVm("c2m4", "browser");
 
 test("Chromium runs a page's script and takes a picture of it", { timeout: DEADLINE_MS }, async () => {
   const run = (command: string): Promise<string> => fresh.sh(command, { timeoutMs: DEADLINE_MS });
-  await run("apt-get update && apt-get install -y --no-install-recommends chromium");
+  await run("apt-get update && apt-get install -y --no-install-recommends chromium-headless-shell");
   await run(`mkdir -p /root/web && cd /root/web && cat > index.html <<'END'\n${PAGE}\nEND`);
   await run(
     "cd /root/web && (python3 -m http.server 8000 > /root/web.log 2>&1 &) && until curl -s localhost:8000 > /dev/null; do sleep 0.2; done",

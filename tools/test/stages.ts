@@ -83,7 +83,7 @@ export const STAGES: readonly Stage[] = [
   // Without its root file system at hand it is made from packages.
   plain("image", 420, "guest/image/build.sh"),
   { ...vitest("smoke", 90), fileBudgetSec: FILE_BUDGET_SEC },
-  { ...vitest("vm", 780), fileBudgetSec: FILE_BUDGET_SEC },
+  filesSideBySide("vm", 480),
   filesSideBySide("e2e-shared", 540),
   filesSideBySide("e2e-own", 780),
   filesSideBySide("e2e-network", 540),
