@@ -1,5 +1,5 @@
 /** VMs of images of every kind: each image is unpacked and booted once, compared with what umoci makes of it, and then used as VMs are. */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -14,20 +14,22 @@ import type { ImageKind } from "../harness/image-kinds.ts";
 interface Expected {
   /** What runs as process 1; the agent's has no file any more. */
   readonly init: RegExp;
-  /** Whether it has all that helpers of clients start. */
-  readonly hasTools: boolean;
+  /** What it is given of ours: an image of Debian lacks no more than curl. */
+  readonly tools: readonly string[];
+  readonly path: string;
+  readonly folder: string;
 }
 
 const AGENT = /^\/init( \(deleted\))?$/;
-const SMALL = { init: AGENT, hasTools: false };
-const DEBIAN = { init: AGENT, hasTools: true };
-const EXPECTED: Readonly<Record<ImageKind, Expected>> = {
-  scratch: SMALL,
-  busybox: SMALL,
-  python: DEBIAN,
-  systemd: { init: /systemd$/, hasTools: true },
-};
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const ALL = ["busybox", "curl", "tar"];
+const EXPECTED: Readonly<Record<ImageKind, Expected>> = {
+  scratch: { init: AGENT, tools: ALL, path: PATH, folder: "/root" },
+  // As its maker says.
+  busybox: { init: AGENT, tools: ALL, path: "/opt/bin:/bin", folder: "/srv/app" },
+  python: { init: AGENT, tools: ["curl"], path: PATH, folder: "/root" },
+  systemd: { init: /systemd$/, tools: ["curl"], path: PATH, folder: "/root" },
+};
 const PORT = 8080;
 const DEADLINE_MS = 30_000;
 
@@ -81,7 +83,11 @@ describe.each(IMAGE_KINDS)("an image of the kind %s", (kind) => {
   test("boots what it has, runs commands, and is somebody of its own", async () => {
     const expected = EXPECTED[kind];
     expect(await sh(client, vm, "readlink /proc/1/exe")).toMatch(expected.init);
-    expect(await sh(client, vm, 'echo "$PATH"')).toBe(expected.hasTools ? PATH : `${PATH}:/.fastvm/bin`);
+    expect(await sh(client, vm, 'echo "$PATH"; pwd')).toBe(
+      `${expected.path}:/.fastvm/bin\n${expected.folder}`,
+    );
+    const given = "cd /.fastvm/bin; for each in busybox curl tar; do [ ! -e $each ] || echo $each; done";
+    expect((await sh(client, vm, given)).split("\n")).toEqual(expected.tools);
     expect(await client.vms.run(vm, ["tar", "--version"])).toMatchObject({ exitCode: 0 });
     expect(await client.vms.run(vm, 'echo "$GIVEN"; exit 3')).toMatchObject({
       exitCode: 3,
@@ -112,6 +118,14 @@ describe.each(IMAGE_KINDS)("an image of the kind %s", (kind) => {
     await good(["cp", join(local, "www"), `${vm.id}:/tmp/www`]);
     await good(["cp", "/bin/busybox", `${vm.id}:/tmp/busybox`]);
     expect(await client.vms.files.read(vm, "/tmp/www/page")).toBe(`served by ${kind}`);
+    await good(["cp", `${vm.id}:/tmp/www`, join(local, "folder")]);
+    await good(["cp", `${vm.id}:/tmp/busybox`, join(local, "busybox")]);
+    expect(await readFile(join(local, "folder", "page"), "utf8")).toBe(`served by ${kind}`);
+    expect(await readFile(join(local, "busybox"))).toEqual(await readFile("/bin/busybox"));
+
+    // Its resolver is outside: what comes back has been through its network.
+    const asked = await sh(client, vm, "/tmp/busybox nslookup no.such.host.invalid 2>&1; true");
+    expect(asked).toMatch(/192\.0\.0\.1[^]*(NXDOMAIN|SERVFAIL|REFUSED)/);
 
     const terminal = await client.vms.pty.create(vm);
     await client.vms.pty.sendInput(vm, terminal.id, "tty; exit 4\n");

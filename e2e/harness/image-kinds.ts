@@ -20,14 +20,14 @@ export class ImageKinds implements AsyncDisposable {
   readonly #cacheDir: string;
 
   /** `cacheDir`: whose base image has the packages. */
-  static async make(cacheDir: string): Promise<ImageKinds> {
+  static async make(cacheDir: string, wanted: readonly ImageKind[] = IMAGE_KINDS): Promise<ImageKinds> {
     const folder = await mkdtemp(join("/var/cache/fastvm-test", "kinds-"));
     const kinds = new ImageKinds(folder, cacheDir);
     await writeFile(join(folder, "program.c"), PROGRAM);
     await run("musl-gcc", ["-static", "-Os", "-s", "-o", join(folder, "program"), join(folder, "program.c")]);
     await kinds.#mounted(join(cacheDir, "images", "current", "rootfs.raw"), async (root) => {
       const layout = join(folder, "layout");
-      await run("python3", [here("make-images.py"), root, join(folder, "program"), layout]);
+      await run("python3", [here("make-images.py"), root, join(folder, "program"), layout, ...wanted]);
       await run("tar", ["--create", "--file", kinds.archive, "--directory", layout, "."]);
     });
     return kinds;

@@ -1,6 +1,6 @@
 """Writes an OCI layout with images of many kinds, made of Debian's packages as the base image has them, so that no network is needed.
 
-    make-images.py ROOT PROGRAM LAYOUT
+    make-images.py ROOT PROGRAM LAYOUT KIND...
 
 ROOT is a tree of the base image, PROGRAM a static program. The same input gives the same bytes.
 """
@@ -15,7 +15,7 @@ import stat
 import sys
 import tarfile
 
-root, program, layout = sys.argv[1:]
+root, program, layout, *kinds = sys.argv[1:]
 BUSYBOX = "/bin/busybox"
 TIME = 1_700_000_000
 LAYERS_OF_MANY = 130
@@ -219,11 +219,13 @@ CONFIGURED = {
 }
 
 
-def images():
-    yield "scratch", [scratch()], {}
-    yield "busybox", many(), CONFIGURED
-    yield "python", [debian()["slim"], debian()["python"]], {"Cmd": ["python3"]}
-    yield "systemd", [debian()["slim"], debian()["systemd"]], {"Cmd": ["/sbin/init"]}
+# Layers and configuration of each kind.
+KINDS = {
+    "scratch": (lambda: [scratch()], {}),
+    "busybox": (many, CONFIGURED),
+    "python": (lambda: [debian()["slim"], debian()["python"]], {"Cmd": ["python3"]}),
+    "systemd": (lambda: [debian()["slim"], debian()["systemd"]], {"Cmd": ["/sbin/init"]}),
+}
 
 
 @functools.cache
@@ -231,7 +233,9 @@ def compressed(content):
     return gzip.compress(content, compresslevel=1, mtime=0)
 
 
-def manifest_of(name, layers, config):
+def manifest_of(name):
+    make_layers, config = KINDS[name]
+    layers = make_layers()
     described = {"os": "linux", "architecture": "amd64", "config": config,
                  "rootfs": {"type": "layers", "diff_ids": [digest(each) for each in layers]}}
     content = {
@@ -250,5 +254,5 @@ def write(name, content):
 
 
 os.makedirs(os.path.join(layout, "blobs/sha256"))
-write("index.json", {"schemaVersion": 2, "manifests": [manifest_of(*each) for each in images()]})
+write("index.json", {"schemaVersion": 2, "manifests": [manifest_of(name) for name in kinds]})
 write("oci-layout", {"imageLayoutVersion": "1.0.0"})

@@ -14,6 +14,7 @@ set -euo pipefail
 recipe=$(dirname "$(readlink -f "$0")")
 agent_source=$(dirname "$recipe")/agent
 agent=$agent_source/build/fastvm-agent
+curl=$agent_source/build/curl
 cache=${FASTVM_CACHE_DIR:-/var/cache/fastvm}
 busybox=/bin/busybox
 log=$cache/image-build.log
@@ -108,7 +109,7 @@ build_image() {
   local digest=$1 recipe_digest=$2 partial
   partial=$(mktemp -d "$cache/images/.partial.XXXXXX")
   ln "$cache/rootfs/$recipe_digest/rootfs.raw" "$cache/rootfs/$recipe_digest/vmlinuz" "$partial/"
-  step "initramfs" "$recipe/initramfs.sh" "$cache/rootfs/$recipe_digest/modules" "$agent" "$busybox" "$partial/initramfs.cpio"
+  step "initramfs" "$recipe/initramfs.sh" "$cache/rootfs/$recipe_digest/modules" "$agent" "$busybox" "$curl" "$partial/initramfs.cpio"
   chmod 0444 "$partial/initramfs.cpio"
   write_manifest "$partial" "$digest" "$recipe_digest"
   publish "$partial" "$cache/images/$digest"
@@ -143,6 +144,7 @@ if [ -e "$agent_source/Makefile" ]; then
   make -C "$agent_source" >>"$log" 2>&1 || die "building the agent failed; the log is $log"
 fi
 [ -x "$agent" ] || die "there is no agent at $agent"
+[ -x "$curl" ] || die "there is no curl at $curl"
 [ -x "$busybox" ] || die "there is no $busybox: install busybox-static"
 if ldd "$busybox" >/dev/null 2>&1; then die "$busybox needs libraries: install busybox-static in place of busybox"; fi
 case "$(cmdline)" in *[\"\\]*) die "a quote or backslash in $recipe/cmdline" ;; esac
@@ -161,6 +163,7 @@ digest=$(
     sha256sum <"$cache/rootfs/$recipe_digest/packages.txt"
     sha256sum <"$agent"
     sha256sum <"$busybox"
+    sha256sum <"$curl"
     sha256sum <"$recipe/initramfs.sh"
   } | digest_of
 )

@@ -2,15 +2,16 @@
 # Packs what runs before the root filesystem is there: the agent as /init, and the kernel modules without which there is no disk to mount
 # and no link to the host. The same input gives the same bytes.
 #
-#   initramfs.sh <kernel modules folder (lib/modules/<version>)> <agent binary> <static busybox> <output>
+#   initramfs.sh <kernel modules folder (lib/modules/<version>)> <agent binary> <static busybox> <static curl> <output>
 #
-# /modules/order lists the files in /modules in the order in which they load, one a line. /tools/busybox is for images that have no tools
+# /modules/order lists the files in /modules in the order in which they load, one a line. /tools is for images that have no tools
 # of their own; the base image has, and leaves it.
 set -eu
 modules=$1
 agent=$2
 busybox=$3
-output=$4
+curl=$4
+output=$5
 
 # Names as in modules.dep. What the kernel has built in (ext4 in Debian's cloud flavour) is skipped.
 wanted='virtio_mmio virtio_console virtio_blk virtio-rng virtio_net ext4 fuse'
@@ -47,6 +48,7 @@ load_order() {
 
 mkdir "$tree/dev" "$tree/proc" "$tree/sys" "$tree/newroot" "$tree/modules" "$tree/tools"
 install -m 0755 "$busybox" "$tree/tools/busybox"
+install -m 0755 "$curl" "$tree/tools/curl"
 install -m 0755 "$agent" "$tree/init"
 order=$(load_order)
 printf '%s\n' "$order" | awk '!seen[$0]++' | while read -r path; do

@@ -54,6 +54,11 @@ class Exec(AgentTest):
         self.assertTrue({"A=1", "HOME=/mine", "USER=root", "LOGNAME=root"} <= lines, lines)
         self.assertEqual(link.run(argv("pwd") + field(wire.CWD, "/usr")).stdout, b"/usr\n")
         self.assertEqual(link.run(argv("pwd")).stdout, b"/root\n")
+        workdir = field(wire.WORKDIR, "/usr")
+        self.assertEqual(link.run(argv("pwd") + workdir).stdout, b"/usr\n")
+        self.assertEqual(link.run(argv("pwd") + workdir + field(wire.CWD, "/etc")).stdout, b"/etc\n")
+        for gone in ("/no/such", "/etc/passwd"):
+            self.assertEqual(link.run(argv("pwd") + field(wire.WORKDIR, gone)).stdout, b"/root\n")
 
     def test_path_is_that_of_the_command(self):
         os.mkdir(self.in_folder("bin"))

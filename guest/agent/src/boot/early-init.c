@@ -135,6 +135,7 @@ static void delete_initramfs(void)
     unlink("/modules/order");
     rmdir("/modules");
     unlink("/tools/busybox");
+    unlink("/tools/curl");
     rmdir("/tools");
     unlink("/init");
 }
@@ -166,7 +167,7 @@ void early_init(void)
     load_modules();
     mount_root();
     put_spare_disks_aside();
-    int tools = open_tools();
+    struct tools tools = open_tools();
     take_mount_along("/dev");
     take_mount_along("/proc");
     take_mount_along("/sys");

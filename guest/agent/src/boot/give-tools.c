@@ -1,6 +1,6 @@
 /*
  * An image may be one program and nothing else. Helpers of clients need a shell and an archiver in it, people some more: one busybox, under many names, in a
- * folder of its own. An image that has all that helpers need is left as it is.
+ * folder of its own; and a curl, which busybox has not. An image is given no more of the two than what it lacks.
  */
 #include "give-tools.h"
 
@@ -17,9 +17,6 @@
 #include "system/tools.h"
 
 enum { MAX_PATH_BYTES = 128, CHUNK_BYTES = 1 << 20 };
-
-#define SOURCE "/tools/busybox"
-#define PROGRAM "busybox"
 
 static const char *const FOLDERS[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"};
 /* What the helpers of the SDKs start by name. */
@@ -38,9 +35,9 @@ static const char *const NAMES[] = {
     "watch", "wc", "wget", "which", "who", "whoami", "xargs", "xxd", "xz", "xzcat", "yes", "zcat",
 };
 
-int open_tools(void)
+struct tools open_tools(void)
 {
-    return open(SOURCE, O_RDONLY | O_CLOEXEC);
+    return (struct tools){.busybox = open("/tools/busybox", O_RDONLY | O_CLOEXEC), .curl = open("/tools/curl", O_RDONLY | O_CLOEXEC)};
 }
 
 static bool is_there(const char *name)
@@ -55,7 +52,7 @@ static bool is_there(const char *name)
     return false;
 }
 
-static bool lacks_tools(void)
+static bool lacks_basics(void)
 {
     for (size_t i = 0; i < sizeof NEEDED / sizeof NEEDED[0]; i++) {
         if (!is_there(NEEDED[i])) {
@@ -78,33 +75,46 @@ static int copy(int from, const char *path)
     return close(fd) < 0 && error == 0 ? errno : error;
 }
 
-static int make(int tools)
+/* Closes `from`. Whether it is there now. */
+static bool give(int from, const char *path)
 {
-    if ((mkdir("/.fastvm", 0755) < 0 && errno != EEXIST) || (mkdir(TOOLS_FOLDER, 0755) < 0 && errno != EEXIST)) {
-        return errno;
+    bool has_folder = (mkdir("/.fastvm", 0755) == 0 || errno == EEXIST) && (mkdir(TOOLS_FOLDER, 0755) == 0 || errno == EEXIST);
+    int error = has_folder ? 0 : errno;
+    if (error == 0) {
+        /* What an image brings under this name is not ours to run. */
+        unlink(path);
+        error = copy(from, path);
     }
-    /* What an image brings under this name is not ours to run. */
-    unlink(TOOLS_FOLDER "/" PROGRAM);
-    int error = copy(tools, TOOLS_FOLDER "/" PROGRAM);
-    for (size_t i = 0; error == 0 && i < sizeof NAMES / sizeof NAMES[0]; i++) {
-        char path[MAX_PATH_BYTES];
-        snprintf(path, sizeof path, TOOLS_FOLDER "/%s", NAMES[i]);
-        error = symlink(PROGRAM, path) < 0 && errno != EEXIST ? errno : 0;
+    close(from);
+    if (error != 0) {
+        dprintf(2, "fastvm-agent: %s: %s\n", path, strerror(error));
     }
-    return error;
+    return error == 0;
 }
 
-void give_tools(int tools)
+static void name_basics(void)
 {
-    if (tools < 0) {
-        return;
-    }
-    if (lacks_tools()) {
-        int error = make(tools);
-        if (error != 0) {
-            dprintf(2, "fastvm-agent: " TOOLS_FOLDER ": %s\n", strerror(error));
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        char path[MAX_PATH_BYTES];
+        snprintf(path, sizeof path, TOOLS_FOLDER "/%s", NAMES[i]);
+        if (symlink("busybox", path) < 0 && errno != EEXIST) {
+            dprintf(2, "fastvm-agent: %s: %s\n", path, strerror(errno));
         }
-        has_tools = error == 0;
     }
-    close(tools);
+}
+
+void give_tools(struct tools tools)
+{
+    bool wants_basics = lacks_basics(), wants_curl = !is_there("curl");
+    if (tools.busybox >= 0 && !wants_basics) {
+        close(tools.busybox);
+    } else if (tools.busybox >= 0 && give(tools.busybox, TOOLS_FOLDER "/busybox")) {
+        name_basics();
+        has_tools = true;
+    }
+    if (tools.curl >= 0 && !wants_curl) {
+        close(tools.curl);
+    } else if (tools.curl >= 0 && give(tools.curl, TOOLS_FOLDER "/curl")) {
+        has_tools = true;
+    }
 }

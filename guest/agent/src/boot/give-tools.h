@@ -1,10 +1,14 @@
 #ifndef FASTVM_GIVE_TOOLS_H
 #define FASTVM_GIVE_TOOLS_H
 
-/* Opens what the initramfs brought for images without tools; -1 where it brought none. */
-int open_tools(void);
+/* Open files of what the initramfs brought for images without tools; -1 each where it brought none. */
+struct tools {
+    int busybox, curl;
+};
 
-/* In the image's root: gives it the tools if it lacks any of those that helpers need. Closes `tools`, which may be -1. */
-void give_tools(int tools);
+struct tools open_tools(void);
+
+/* In the image's root: gives it those that it lacks and helpers need. Closes both. */
+void give_tools(struct tools tools);
 
 #endif

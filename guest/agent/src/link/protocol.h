@@ -59,6 +59,7 @@ enum field_tag {
     TAG_USER = 4,
     TAG_PTY = 5,
     TAG_STDIN = 6,
+    TAG_WORKDIR = 7,
     TAG_PATH = 16,
     TAG_MODE = 17,
     TAG_MTIME = 18,

@@ -22,6 +22,7 @@ void exec_request_free(struct exec_request *request)
     free(request->argv);
     free(request->env);
     free(request->cwd);
+    free(request->workdir);
     free(request->user);
 }
 
@@ -59,6 +60,8 @@ static bool parse_field(struct exec_request *request, const struct field *field)
         return add_string(&request->env, &request->envc, field_string(field));
     case TAG_CWD:
         return replace_string(&request->cwd, field_string(field));
+    case TAG_WORKDIR:
+        return replace_string(&request->workdir, field_string(field));
     case TAG_USER:
         return replace_string(&request->user, field_string(field));
     case TAG_PTY:

@@ -16,6 +16,8 @@ struct exec_request {
     char **env;
     size_t envc;
     char *cwd;
+    /* In place of the cwd that is not given, if it is there. */
+    char *workdir;
     char *user;
     bool pty;
     struct winsize size;

@@ -14,6 +14,10 @@ static const char *working_folder(const struct exec_request *request)
     if (request->cwd != NULL) {
         return request->cwd;
     }
+    /* Whoever removes it is not to have a VM in which nothing starts any more. */
+    if (request->workdir != NULL && stat(request->workdir, &found) == 0 && S_ISDIR(found.st_mode)) {
+        return request->workdir;
+    }
     return stat("/root", &found) == 0 && S_ISDIR(found.st_mode) ? "/root" : "/";
 }
 

@@ -1,16 +1,15 @@
 /** The staging area as one thing: signed URLs, objects, and the servers of both ends. */
-import { createServer } from "node:http";
-import { createServer as createSecureServer } from "node:https";
 import type { RequestListener } from "node:http";
 import type { Duplex } from "node:stream";
 import type { OrgId, VmId } from "@fastvm/contract";
 import { namingRequests } from "../http/request-ids.ts";
 import type { Clock } from "../clock.ts";
-import { SECURE_OPTIONS, type TlsFiles } from "../http/api-server.ts";
+import type { TlsFiles } from "../http/api-server.ts";
 import { STRANGER_LIMITS } from "../http/strangers/stranger-limits.ts";
 import { takingTurns } from "../http/strangers/taking-turns.ts";
 import type { Log } from "../log.ts";
 import type { Store } from "../store/store.ts";
+import { serveGuests } from "./guest-server.ts";
 import { SignedUrls } from "./signed-urls.ts";
 import { organisationOf, type StagingHolder } from "./staging-holder.ts";
 import { handleStaging, type StagingParts } from "./staging-handler.ts";
@@ -43,11 +42,7 @@ export function createStaging({ clock, tls, ...options }: StagingOptions): Stagi
   const handle: RequestListener = (request, response) => {
     void handleStaging(parts, request, response, "when done");
   };
-  const serve = takingTurns(handle, STRANGER_LIMITS);
-  const guestServer =
-    tls === undefined
-      ? createServer(serve)
-      : createSecureServer({ ...tls, secureOptions: SECURE_OPTIONS }, serve);
+  const serveGuest = serveGuests(takingTurns(handle, STRANGER_LIMITS), tls);
   return {
     ...parts,
     protocol: tls === undefined ? "http:" : "https:",
@@ -66,7 +61,7 @@ export function createStaging({ clock, tls, ...options }: StagingOptions): Stagi
     },
     acceptFromGuest: (connection) => {
       connection.on("error", () => connection.destroy());
-      guestServer.emit("connection", connection);
+      serveGuest(connection);
     },
     deleteOf: (vmId) => parts.objects.deleteOf(vmId),
   };

@@ -8,7 +8,7 @@ import type { ExecEvent, ExecSession, ExecSpec } from "@fastvm/contract";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AgentProcess } from "../guest-link/agent-process.ts";
 import type { GuestLink } from "../guest-link/guest-link.ts";
-import { startExec } from "./start-exec.ts";
+import { NO_SETTING, startExec } from "./start-exec.ts";
 
 const MIB = 1024 * 1024;
 
@@ -50,7 +50,7 @@ async function collect(session: ExecSession): Promise<Result> {
 
 function start(command: string | readonly string[], spec: Partial<ExecSpec> = {}): ExecSession {
   const argv = typeof command === "string" ? ["sh", "-c", command] : command;
-  return startExec(link, { command: argv, cwd: "/", ...spec }, {});
+  return startExec(link, { command: argv, cwd: "/", ...spec }, NO_SETTING);
 }
 
 function run(command: string | readonly string[], spec: Partial<ExecSpec> = {}): Promise<Result> {
@@ -104,13 +104,18 @@ describe("a command", () => {
 
   test("runs in its folder", async () => {
     expect((await run(["pwd"], { cwd: folder })).stdout.toString()).toBe(`${folder}\n`);
+    const inWorkdir = async (spec: Partial<ExecSpec>, workdir: string): Promise<string> =>
+      (await collect(startExec(link, { command: ["pwd"], ...spec }, { env: {}, workdir }))).stdout.toString();
+    expect(await inWorkdir({}, folder)).toBe(`${folder}\n`);
+    expect(await inWorkdir({ cwd: "/usr" }, folder)).toBe("/usr\n");
+    expect(await inWorkdir({}, `${folder}/gone`)).toBe("/root\n");
   });
 
   test("sees defaults, the VM's variables and its own, which win in this order", async () => {
     const session = startExec(
       link,
       { command: ["env"], cwd: "/", env: { B: "command", C: "own=1" } },
-      { A: "vm", B: "vm", LANG: "de" },
+      { env: { A: "vm", B: "vm", LANG: "de" } },
     );
     const lines = (await collect(session)).stdout.toString().trim().split("\n");
     expect(lines).toEqual(expect.arrayContaining(["A=vm", "B=command", "C=own=1", "LANG=de", "HOME=/root"]));
@@ -278,7 +283,7 @@ describe("the end of a command", () => {
   test("comes when its client aborts, who gets the signal's reason", async () => {
     const controller = new AbortController();
     const spec = { command: ["sh", "-c", "echo $$; sleep 60"], cwd: "/" };
-    const events = startExec(link, spec, {}, { signal: controller.signal })[Symbol.asyncIterator]();
+    const events = startExec(link, spec, NO_SETTING, { signal: controller.signal })[Symbol.asyncIterator]();
     const pid = await readPid(events);
     const reason = new Error("the client went away");
     controller.abort(reason);
@@ -300,7 +305,7 @@ describe("the link coming back", () => {
     await using own = await AgentProcess.start();
     await using first = await own.connect();
     const spec = { command: ["sh", "-c", "echo $$; exec sleep 60"], cwd: "/" };
-    const events = startExec(first, spec, {})[Symbol.asyncIterator]();
+    const events = startExec(first, spec, NO_SETTING)[Symbol.asyncIterator]();
     const pid = await readPid(events);
     first.close();
     await expect(events.next()).rejects.toMatchObject({ code: "vm_died" });
@@ -331,7 +336,7 @@ test("a detached command's output goes nowhere and does not stop it", async () =
   const path = join(folder, "detached");
   const first = await own.connect();
   const command = ["sh", "-c", `echo up; sleep 0.3; yes | head -c ${MIB}; echo done > ${path}`];
-  const events = startExec(first, { command, cwd: "/" }, {})[Symbol.asyncIterator]();
+  const events = startExec(first, { command, cwd: "/" }, NO_SETTING)[Symbol.asyncIterator]();
   await events.next();
   first.close();
   await using second = await own.connect({ generation: Buffer.alloc(16, 2) });

@@ -6,6 +6,16 @@ import type { GuestLink } from "../guest-link/guest-link.ts";
 import { commandEnvironment } from "./environment.ts";
 import { StreamSession } from "./stream-session.ts";
 
+/** What every command in a VM has that does not say otherwise. */
+export interface CommandSetting {
+  readonly env: Readonly<Record<string, string>>;
+  /** Need not be there. */
+  readonly workdir?: string | undefined;
+}
+
+/** Of commands of ours, for which a VM need not be anybody's. */
+export const NO_SETTING: CommandSetting = { env: {} };
+
 /**
  * The command is under way when this returns; whether it could be started is told by its `exit`. Aborting the signal kills
  * it, and the iteration throws the signal's reason. Throws `invalid_request` for a command or variable that cannot
@@ -14,10 +24,10 @@ import { StreamSession } from "./stream-session.ts";
 export function startExec(
   link: GuestLink,
   spec: ExecSpec,
-  vmEnv: Readonly<Record<string, string>>,
+  setting: CommandSetting,
   options: CallOptions = {},
 ): ExecSession {
-  const stream = link.exec(execRequest(spec, vmEnv), options);
+  const stream = link.exec(execRequest(spec, setting), options);
   if (spec.stdin instanceof Uint8Array) {
     void stream.write(spec.stdin);
     stream.end();
@@ -26,17 +36,18 @@ export function startExec(
   return new StreamSession(stream, { timeoutMs: spec.timeoutMs, hasOpenStdin });
 }
 
-export function execRequest(spec: ExecSpec, vmEnv: Readonly<Record<string, string>>): ExecRequest {
+export function execRequest(spec: ExecSpec, { env, workdir }: CommandSetting): ExecRequest {
   assertCommand(spec.command);
   return {
     argv: spec.command,
     env: commandEnvironment({
-      vm: vmEnv,
+      vm: env,
       command: spec.env,
       user: spec.user,
       hasPty: spec.pty !== undefined,
     }),
     cwd: spec.cwd,
+    workdir,
     user: spec.user,
     stdin: spec.stdin === undefined ? "none" : "open",
     pty: spec.pty,

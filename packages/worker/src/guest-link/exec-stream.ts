@@ -16,8 +16,10 @@ export interface ExecRequest {
   readonly argv: readonly string[];
   /** `KEY=value` each; the command's whole environment, but for what the agent sets for `user`. */
   readonly env: readonly string[];
-  /** Default `/root`, or `/` where that is missing. */
+  /** Default: `workdir`, `/root` or `/`, whichever is there first. */
   readonly cwd?: string | undefined;
+  /** Of the image. */
+  readonly workdir?: string | undefined;
   /** Name or number; default root. */
   readonly user?: string | undefined;
   /** Default `none`: the command reads /dev/null. */
@@ -144,6 +146,7 @@ export function execFields(request: ExecRequest): Field[] {
   const fields = request.argv.map((argument) => textField(Tag.ARG, argument));
   for (const variable of request.env) fields.push(textField(Tag.ENV, variable));
   if (request.cwd !== undefined) fields.push(textField(Tag.CWD, request.cwd));
+  if (request.workdir !== undefined) fields.push(textField(Tag.WORKDIR, request.workdir));
   if (request.user !== undefined) fields.push(textField(Tag.USER, request.user));
   if (request.pty !== undefined) fields.push(u16PairField(Tag.PTY, request.pty.rows, request.pty.cols));
   if (request.stdin === "open" || request.pty !== undefined) fields.push(u8Field(Tag.STDIN, 1));

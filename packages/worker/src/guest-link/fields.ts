@@ -15,6 +15,7 @@ export const Tag = {
   USER: 4,
   PTY: 5,
   STDIN: 6,
+  WORKDIR: 7,
   PATH: 16,
   MODE: 17,
   MTIME: 18,

@@ -13,6 +13,7 @@ import { FastvmError } from "@fastvm/contract";
 import type { ImageOwner } from "@fastvm/contract";
 import { loadImage } from "../image/image.ts";
 import type { Image } from "../image/image.ts";
+import { commandDefaults } from "../images/manifest/command-defaults.ts";
 import { newPartialFolder } from "../snapshot/partial-folder.ts";
 import type { BuildVmContext } from "./build-vm.ts";
 import type { Parts } from "../vm/state/worker-context.ts";
@@ -21,7 +22,7 @@ import { buildRoot } from "./build-root.ts";
 export type ImageContext = BuildVmContext & Parts<"builds" | "cache" | "ending" | "images">;
 
 /** Goes up when the way roots are made changes what is in them. */
-const RECIPE = 2;
+const RECIPE = 3;
 const ROOTFS = "rootfs.raw";
 const MANIFEST = "manifest.json";
 
@@ -96,9 +97,12 @@ async function fill(
   await linkOrCopy(initramfs, join(partial, basename(initramfs)));
   const path = join(partial, ROOTFS);
   // While it is used its layers stay, whoever takes its name away.
-  await context.images.use(manifestDigest, (layers) =>
-    buildRoot(context, { layers, diskGib, digest, path }, context.ending),
-  );
+  const commands = await context.images.use(manifestDigest, async (layers) => {
+    // First, since it may say that no command could be started.
+    const found = commandDefaults(await context.images.settingsOf(manifestDigest));
+    await buildRoot(context, { layers, diskGib, digest, path }, context.ending);
+    return found;
+  });
   const manifest = {
     digest,
     kernel: { file: basename(kernel) },
@@ -106,6 +110,7 @@ async function fill(
     rootfs: { file: ROOTFS, bytes: (await stat(path)).size },
     cmdline,
     manifestDigest,
+    commands,
   };
   await writeFile(join(partial, MANIFEST), `${JSON.stringify(manifest, undefined, 2)}\n`, {
     mode: 0o600,

@@ -5,6 +5,12 @@ import { FastvmError } from "@fastvm/contract";
 import type { ImageStart } from "@fastvm/contract";
 import { isErrno } from "../files/errno.ts";
 
+/** What an image's maker wants commands in it to have that do not say otherwise. */
+export interface CommandDefaults {
+  readonly env: Readonly<Record<string, string>>;
+  readonly workdir?: string;
+}
+
 export interface Image {
   /** Where it lies itself, also when a link led to it: that will lead to another when one is built. */
   readonly folder: string;
@@ -16,6 +22,8 @@ export interface Image {
   /** With `@TSC_KHZ@` where the host's rate goes. */
   readonly cmdline: string;
   readonly diskGib: number;
+  /** Of an image of a registry. */
+  readonly commands?: CommandDefaults | undefined;
   /** What runs in it when a template of it is captured. */
   readonly start?: ImageStart | undefined;
 }
@@ -26,6 +34,7 @@ interface ImageManifest {
   readonly initramfs: { readonly file: string };
   readonly rootfs: { readonly file: string; readonly bytes?: number };
   readonly cmdline: string;
+  readonly commands?: CommandDefaults;
 }
 
 const GIB = 1024 ** 3;
@@ -48,5 +57,6 @@ export async function loadImage(path: string): Promise<Image> {
     rootfs: join(folder, manifest.rootfs.file),
     cmdline: manifest.cmdline,
     diskGib: Math.ceil((manifest.rootfs.bytes ?? 10 * GIB) / GIB),
+    commands: manifest.commands,
   };
 }

@@ -17,6 +17,7 @@ import type {
   ImageHolding,
   ImageOwner,
   LoadOptions,
+  ImageSettings,
   ImageStart,
   PullOrder,
 } from "@fastvm/contract";
@@ -150,13 +151,18 @@ export class ImageStore implements Omit<ImageHolding, "warm" | "import"> {
 
   async inspect(image: string, owner: ImageOwner = EVERYBODY): Promise<ImageDetails> {
     const held = await this.find(image, owner);
-    const { config, layers } = await heldManifest(this.#blobs, held.digest);
-    const { settings } = readImageConfig(await readFile(this.#blobs.pathOf(config.digest)), layers.length);
+    const { layers } = await heldManifest(this.#blobs, held.digest);
     return {
       ...held,
       layers: layers.map(({ digest, mediaType, size }) => ({ digest, mediaType, sizeBytes: size })),
-      settings,
+      settings: await this.settingsOf(held.digest),
     };
+  }
+
+  /** By the digest of its manifest. */
+  async settingsOf(digest: string): Promise<ImageSettings> {
+    const { config, layers } = await heldManifest(this.#blobs, digest);
+    return readImageConfig(await readFile(this.#blobs.pathOf(config.digest)), layers.length).settings;
   }
 
   async find(image: string, owner: ImageOwner = EVERYBODY): Promise<HeldImage> {

@@ -11,6 +11,7 @@ import { replaceFile } from "../files/durable.ts";
 import { isErrno, isOutOfDisk } from "../files/errno.ts";
 import type { ProcessIdentity } from "../processes/proc.ts";
 import type { Compatibility } from "../snapshot/manifest.ts";
+import type { CommandDefaults } from "../image/image.ts";
 import type { HeldTrust } from "../trust/trust.ts";
 
 const JOURNAL_FILE = "journal.json";
@@ -45,6 +46,8 @@ export interface Journal {
   readonly compatibility?: Compatibility;
   /** What its guest holds; absent when it was given none. */
   readonly trust?: HeldTrust;
+  /** Of its image. */
+  readonly commands?: CommandDefaults;
   /** When its present life began, in ms since 1970; of a VM that runs. */
   readonly runningSinceMs?: number;
   /** Of a VM that runs. */

@@ -9,6 +9,7 @@ import type { MachineType, VolumeMount } from "@fastvm/contract";
 import type { Accelerator } from "../qemu/machine.ts";
 import type { QemuIdentity } from "../qemu/qemu-set.ts";
 import { replaceFile } from "../files/durable.ts";
+import type { CommandDefaults } from "../image/image.ts";
 import type { HeldTrust } from "../trust/trust.ts";
 
 const MANIFEST_FILE = "manifest.json";
@@ -68,6 +69,8 @@ export interface Manifest {
   readonly compatibility: Compatibility;
   /** What the guest holds; absent when it was given none. */
   readonly trust?: HeldTrust;
+  /** Of its image. */
+  readonly commands?: CommandDefaults;
   readonly memory: { readonly bytes: number };
   /** What the guest had mounted; absent: nothing. */
   readonly volumes?: readonly VolumeMount[];

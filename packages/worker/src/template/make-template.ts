@@ -27,7 +27,7 @@ import { capture } from "../vm/capture/capture.ts";
 import type { CaptureContext } from "../vm/capture/capture.ts";
 import type { Trust } from "../trust/trust.ts";
 import { writeTrust } from "../trust/write-trust.ts";
-import { startExec } from "../exec/start-exec.ts";
+import { NO_SETTING, startExec } from "../exec/start-exec.ts";
 import { KeptLink } from "../guest-link/kept-link.ts";
 import { openLink } from "../vm/guest/open-link.ts";
 import { Vm } from "../vm/state/vm.ts";
@@ -194,28 +194,24 @@ async function settle(host: TemplateHost, machine: MachineType, slot: Slot): Pro
     },
   );
   vm.setGuest({ qemu: slot.qemu, link: new KeptLink({ link }) });
-  const { identity } = vm.record;
+  const { identity, commands } = vm.record;
   await link.identify(
     handshakeFields({ vmId: vm.vmId, identity, trust: undefined, growRoot: false, forwardPort: undefined }),
   );
-  await runScript(link, BOOTED_SCRIPT, identity.envVars);
+  await runScript(link, BOOTED_SCRIPT);
   if (host.trust !== undefined) {
     const trust = await writeTrust(link, host.trust);
     vm.become({ ...vm.record, ...(trust !== undefined && { trust }) });
   }
-  if (host.image.start !== undefined) await startServices(link, host.image.start, identity.envVars);
-  await runScript(link, SETTLE_SCRIPT, identity.envVars);
+  if (host.image.start !== undefined) await startServices(link, host.image.start, { env: {}, ...commands });
+  await runScript(link, SETTLE_SCRIPT);
   await step("template.settled");
   return vm;
 }
 
-async function runScript(
-  link: GuestLink,
-  script: string,
-  environment: Readonly<Record<string, string>>,
-): Promise<void> {
+async function runScript(link: GuestLink, script: string): Promise<void> {
   const spec = { command: ["sh", "-c", script], timeoutMs: SETTLE_DEADLINE_MS };
-  for await (const event of startExec(link, spec, environment)) {
+  for await (const event of startExec(link, spec, NO_SETTING)) {
     if (event.kind === "exit" && event.timedOut) throw new Error("The image's services do not settle");
   }
 }
@@ -228,6 +224,7 @@ function bootedVm(host: TemplateHost, machine: MachineType, slot: Slot): Vm {
     diskGib: host.image.diskGib,
     identity: { hostname: "fastvm", envVars: {}, authorizedKeys: [] },
     imageDigest: host.image.digest,
+    ...(host.image.commands && { commands: host.image.commands }),
     uid: slot.uid,
     slot: slot.name,
     ...(slot.network && { network: { index: slot.network.index } }),

@@ -5,6 +5,7 @@
 import { FastvmError } from "@fastvm/contract";
 import type { ImageStart, ReadinessProbe } from "@fastvm/contract";
 import { startExec } from "../exec/start-exec.ts";
+import type { CommandSetting } from "../exec/start-exec.ts";
 import type { GuestLink } from "../guest-link/guest-link.ts";
 
 const LOG = "/var/log/fastvm-start.log";
@@ -19,10 +20,10 @@ const SAID = `tail -c ${MAX_SAID_CHARS} ${LOG}`;
 export async function startServices(
   link: GuestLink,
   { command, ready, timeoutSec }: ImageStart,
-  environment: Readonly<Record<string, string>>,
+  setting: CommandSetting,
 ): Promise<void> {
   const run = async (argv: readonly string[], timeoutMs: number): Promise<Outcome> =>
-    await outcomeOf(startExec(link, { command: argv, timeoutMs }, environment));
+    await outcomeOf(startExec(link, { command: argv, timeoutMs }, setting));
   const timeoutMs = timeoutSec * 1000;
   await run(["sh", "-c", BEGIN, "begin", command], timeoutMs);
   if (ready === undefined) return;

@@ -1,5 +1,5 @@
 /** The one writer of what a guest trusts. What its owner added stays. */
-import { startExec } from "../exec/start-exec.ts";
+import { NO_SETTING, startExec } from "../exec/start-exec.ts";
 import type { GuestLink } from "../guest-link/guest-link.ts";
 import { NO_BUNDLE, trustCommand } from "./trust-command.ts";
 import { BUNDLE } from "./trust.ts";
@@ -19,7 +19,7 @@ export async function writeTrust(link: GuestLink, trust: Trust | undefined): Pro
 
 async function run(link: GuestLink, command: readonly string[]): Promise<number> {
   let said = "";
-  for await (const event of startExec(link, { command, timeoutMs: WRITE_LIMIT_MS }, {})) {
+  for await (const event of startExec(link, { command, timeoutMs: WRITE_LIMIT_MS }, NO_SETTING)) {
     if (event.kind !== "exit") {
       said = (said + Buffer.from(event.data).toString()).slice(-MAX_REASON_CHARS);
     } else if (event.exitCode === 0 || event.exitCode === NO_BUNDLE) {

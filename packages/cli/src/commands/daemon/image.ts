@@ -2,8 +2,9 @@
  * Images of registries and archives that VMs are launched from: an organisation's own by the API; everybody's, all organisations' and
  * archives by the socket of this machine's daemon, for root.
  */
-import { createWriteStream } from "node:fs";
-import { open, rm } from "node:fs/promises";
+import { once } from "node:events";
+import { createReadStream, createWriteStream } from "node:fs";
+import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
@@ -109,12 +110,17 @@ function loadCommand(): Command {
       );
       if (input === undefined && process.stdin.isTTY)
         throw new UserError("An archive comes by --input or stdin");
+      const archive = input === undefined ? process.stdin : createReadStream(input);
       // What cannot be opened is said before anybody is asked.
-      const archive = input === undefined ? process.stdin : (await open(input)).createReadStream();
-      const folder = daemon.readConfig({ dataDir }).dataDir;
-      const loaded = await withProgress("Loading", () => daemon.loadImages(folder, archive, name, org));
-      if (json === true) printJson(loaded);
-      else for (const { reference } of loaded) printLine(reference);
+      if (input !== undefined) await once(archive, "open");
+      try {
+        const folder = daemon.readConfig({ dataDir }).dataDir;
+        const loaded = await withProgress("Loading", () => daemon.loadImages(folder, archive, name, org));
+        if (json === true) printJson(loaded);
+        else for (const { reference } of loaded) printLine(reference);
+      } finally {
+        archive.destroy();
+      }
     }),
   );
 }

@@ -149,7 +149,17 @@ export class BlobStore {
     work: (partial: PartialBlob) => Promise<T>,
   ): Promise<{ readonly digest: T; readonly bytes: number }> {
     this.#writing.add(name);
-    const partial = await PartialBlob.open(join(this.#folder, name));
+    try {
+      return await this.#fillAndPublish(await PartialBlob.open(join(this.#folder, name)), work);
+    } finally {
+      this.#writing.delete(name);
+    }
+  }
+
+  async #fillAndPublish<T extends string>(
+    partial: PartialBlob,
+    work: (partial: PartialBlob) => Promise<T>,
+  ): Promise<{ readonly digest: T; readonly bytes: number }> {
     try {
       const digest = await work(partial);
       if (partial.digest !== digest) throw await this.#mismatch(partial, digest);
@@ -162,8 +172,6 @@ export class BlobStore {
       if (partial.bytes === 0) await partial.discard();
       else await partial.keep();
       throw error;
-    } finally {
-      this.#writing.delete(name);
     }
   }
 

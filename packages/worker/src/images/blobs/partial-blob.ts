@@ -18,9 +18,15 @@ export class PartialBlob {
 
   /** Goes on with what is in the file, which is read once for its digest. */
   static async open(path: string): Promise<PartialBlob> {
-    const partial = new PartialBlob(path, await open(path, "a+", MODE));
-    await partial.#readBack();
-    return partial;
+    const file = await open(path, "a+", MODE);
+    try {
+      const partial = new PartialBlob(path, file);
+      await partial.#readBack();
+      return partial;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   }
 
   private constructor(path: string, file: FileHandle) {

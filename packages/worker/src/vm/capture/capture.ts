@@ -198,7 +198,7 @@ async function collect(
     linkQemu(vm.folder, target),
   ]);
   await step("capture.linked");
-  const { machine, diskGib, imageDigest, volumes = [] } = vm.record;
+  const { machine, diskGib, imageDigest, commands, volumes = [] } = vm.record;
   await writeManifest(target, {
     createdAt: new Date().toISOString(),
     machine,
@@ -208,6 +208,7 @@ async function collect(
     // started anew, with another setting or another QEMU.
     compatibility,
     ...(trust !== undefined && { trust }),
+    ...(commands !== undefined && { commands }),
     ...(volumes.length > 0 && { volumes }),
     memory: { bytes: machine.memoryMib * 1024 * 1024 },
     ...(pages !== undefined && { pages }),

@@ -16,8 +16,8 @@ import { GuestError } from "../../guest-link/guest-error.ts";
 import type { GuestLink } from "../../guest-link/guest-link.ts";
 import { jobRequests, jobStates } from "../../guest-link/job-requests.ts";
 import type { JobView } from "../../guest-link/job-stream.ts";
-import { trustVariables } from "../../trust/trust.ts";
 import type { Vm } from "../state/vm.ts";
+import { settingOf } from "./command-setting.ts";
 
 export class GuestExecs implements BackgroundExecs {
   readonly #require: (vmId: VmId) => Vm;
@@ -28,8 +28,7 @@ export class GuestExecs implements BackgroundExecs {
   }
 
   async start(vmId: VmId, execId: string, spec: BackgroundSpec, options: CallOptions = {}): Promise<void> {
-    const { identity, trust } = this.#require(vmId).record;
-    const request = execRequest(spec, { ...trustVariables(trust), ...identity.envVars });
+    const request = execRequest(spec, settingOf(this.#require(vmId).record));
     const { timeoutMs, keepBytes } = spec;
     await this.#ask(vmId, options, (link) =>
       link.askJobs(jobRequests.start(execId, { ...request, timeoutMs, keepBytes }), options),

@@ -19,7 +19,7 @@ import { STATE_FILE } from "../../snapshot/folder.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
 import { openMemory } from "../../snapshot/memory.ts";
 import { setOf } from "../../snapshot/set-of.ts";
-import { startExec } from "../../exec/start-exec.ts";
+import { NO_SETTING, startExec } from "../../exec/start-exec.ts";
 import type { Standby, StartedGuest } from "../state/standby-vm.ts";
 import { Vm } from "../state/vm.ts";
 import { initialRecord, startGuest } from "./start-guest.ts";
@@ -97,7 +97,7 @@ async function rehearse(host: StartContext, vm: Vm, guest: StartedGuest): Promis
   const command = startExec(
     guest.link,
     { command: ["sh", "-c", "true"], timeoutMs: REHEARSAL_LIMIT_MS },
-    NOBODY.envVars,
+    NO_SETTING,
   );
   for await (const event of command) void event;
   await step("standby.rehearsed");

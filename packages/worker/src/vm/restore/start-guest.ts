@@ -50,6 +50,7 @@ export function initialRecord(snapshot: Snapshot, owner: Owner, slot: Slot): VmR
     diskGib: owner.diskGib,
     identity: owner.identity,
     imageDigest: snapshot.manifest.imageDigest,
+    ...(snapshot.manifest.commands && { commands: snapshot.manifest.commands }),
     ...(snapshot.manifest.trust && { trust: snapshot.manifest.trust }),
     ...(snapshot.manifest.volumes && { volumes: snapshot.manifest.volumes }),
     uid: slot.uid,
