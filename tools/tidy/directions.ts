@@ -42,6 +42,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
       "engine/registries",
       "engine/files",
       "engine/exec",
+      "engine/webhooks",
     ],
     ["engine/secrets", "engine/owed"],
     ["engine/orders", "engine/states"],

@@ -23,6 +23,7 @@ export type { CreateMachineBody } from "./api/machines/schemas/create.ts";
 export type { MachineExecBody, MachineExecResult } from "./api/machines/schemas/exec.ts";
 export type { LifecycleEvent } from "./api/machines/schemas/lifecycle.ts";
 export type { MachineFile } from "./api/machines/schemas/files.ts";
+export type { DeliveryView, WebhookView } from "./api/machines/schemas/webhooks.ts";
 export type { MachineErrorBody } from "./api/machines/schemas/error-body.ts";
 export { MACHINE_MASK, MACHINE_STATES } from "./api/machines/schemas/machine.ts";
 export type { Machine, MachineState } from "./api/machines/schemas/machine.ts";
@@ -87,6 +88,7 @@ export {
   servicePath,
 } from "./service-address.ts";
 export type { ServiceAddress } from "./service-address.ts";
+export type * from "./port/address-guard.ts";
 export type * from "./port/background-execs.ts";
 export type * from "./port/cache-holding.ts";
 export type * from "./port/call-options.ts";

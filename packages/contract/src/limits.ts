@@ -46,6 +46,8 @@ export const MAX_FORK_COUNT = 100;
 
 /** A secret that is sealed: keys of clouds have 3 KiB, certificates with their chain 16. */
 export const MAX_SEALED_VALUE_BYTES = 65_536;
+/** Longer ones meet servers that refuse them. */
+export const MAX_WEBHOOK_URL_LENGTH = 2048;
 /** Logins of an organisation; people have a handful. */
 export const MAX_REGISTRY_LOGINS = 64;
 /** Of a user name or a password: headers have room for it, and no registry has longer ones. */

@@ -27,6 +27,7 @@ export interface ControlPlaneConfig {
   readonly maxEvents: number;
   /** How often old events are looked for. */
   readonly pruneEveryMs: number;
+  readonly webhooks: WebhookTimes;
   /** How often it is asked whether another process has written events that somebody here follows. */
   readonly eventPollMs: number;
   /** How often VMs are looked for whose worker should have ended them by now and has not told so. */
@@ -59,6 +60,23 @@ export interface ControlPlaneConfig {
   readonly connectionGraceMs: number;
 }
 
+interface WebhookTimes {
+  /** From the name's addresses to the answer. Receivers that do their work before they answer are told not to. */
+  readonly attemptMs: number;
+  /** Whoever has taken one to send it and has not said by then how that ended is gone. */
+  readonly takenMs: number;
+  /** After each failure that follows the one before; then it is given up. */
+  readonly retryAfterMs: readonly number[];
+  /** Of one webhook whose receiver is away; what happens meanwhile waits in the history. */
+  readonly maxWaiting: number;
+  /** How often it is asked what is due, or has happened elsewhere. */
+  readonly pollMs: number;
+}
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+
 export const DEFAULT_CONFIG: ControlPlaneConfig = {
   // Generous: on one's own machine the host's capacity is the limit, not the quota.
   defaultLimits: {
@@ -87,6 +105,23 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
   queueRetryMs: 1000,
   maxEvents: 100_000,
   pruneEveryMs: 60_000,
+  webhooks: {
+    attemptMs: 10 * SECOND_MS,
+    takenMs: MINUTE_MS,
+    // A receiver that restarts is told soon, one that is away over a night as well: 14 hours in all.
+    retryAfterMs: [
+      5 * SECOND_MS,
+      30 * SECOND_MS,
+      2 * MINUTE_MS,
+      10 * MINUTE_MS,
+      30 * MINUTE_MS,
+      2 * HOUR_MS,
+      4 * HOUR_MS,
+      8 * HOUR_MS,
+    ],
+    maxWaiting: 1000,
+    pollMs: SECOND_MS,
+  },
   eventPollMs: 1000,
   expireEveryMs: 5000,
   reconcileEveryMs: 60_000,

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import {
+  type AddressGuard,
   type CacheHolding,
   type ImageHolding,
   type ServiceDirectory,
@@ -57,6 +58,8 @@ export interface ControlPlaneOptions {
   readonly cache?: CacheHolding;
   /** Of the key that seals secrets of organisations. Absent: they can have none. */
   readonly sealingKey?: SealingKeyPlace;
+  /** Where webhooks may lead. Absent: nowhere. */
+  readonly guard?: AddressGuard;
   /** Path of a socket for the owner of the machine: figures of the host, VMs of all organisations. Absent: there is none. */
   readonly operatorSocket?: string;
   /** Makes the proxy that takes the requests to VMs' services on the API's port. Absent: there is none. */
@@ -107,6 +110,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     staging,
     sealing: new SealingKeys(options.sealingKey),
     lendRoom: options.lendRoom,
+    guard: options.guard,
     serverFactory,
     metrics: options.metrics,
     images: options.images,

@@ -46,6 +46,8 @@ export interface DaemonConfig {
   readonly publicUrl: string | undefined;
   /** Pages, beside the API's own, whose scripts may open consoles with a token. */
   readonly consoleOrigins: readonly string[];
+  /** Private networks into which webhooks may lead, such as `10.1.0.0/16`. */
+  readonly webhookNetworks: readonly string[];
   /** A file with the keys that seal secrets of organisations; default: one that is made in the data folder. */
   readonly sealingKeyFile: string | undefined;
   readonly logLevel: string;
@@ -80,6 +82,7 @@ export interface DaemonFlags {
   readonly tlsKey?: string | undefined;
   readonly publicUrl?: string | undefined;
   readonly consoleOrigin?: readonly string[] | undefined;
+  readonly webhookNetwork?: readonly string[] | undefined;
   readonly sealingKeyFile?: string | undefined;
   readonly logLevel?: string | undefined;
 }
@@ -109,6 +112,7 @@ const VARIABLES = [
   "FASTVM_SEALING_KEY_FILE",
   "FASTVM_TLS_CERT",
   "FASTVM_TLS_KEY",
+  "FASTVM_WEBHOOK_NETWORKS",
 ] as const;
 type Variable = (typeof VARIABLES)[number];
 
@@ -171,6 +175,7 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     consoleOrigins: (flags.consoleOrigin ?? list(setting("FASTVM_CONSOLE_ORIGINS")) ?? []).flatMap(
       (value) => origin("origin of consoles", value) ?? [],
     ),
+    webhookNetworks: flags.webhookNetwork ?? list(setting("FASTVM_WEBHOOK_NETWORKS")) ?? [],
     sealingKeyFile: path(flags.sealingKeyFile ?? setting("FASTVM_SEALING_KEY_FILE")),
     logLevel: flags.logLevel ?? setting("FASTVM_LOG_LEVEL") ?? "info",
   };

@@ -7,7 +7,7 @@ import { bindPort, createControlPlane, openStoreAt } from "@fastvm/control-plane
 import type { BoundPort, ControlPlane, Store, StoreLocation } from "@fastvm/control-plane";
 import { createEdge } from "@fastvm/edge";
 import type { Edge } from "@fastvm/edge";
-import { CLOSED_FOLDER_MODE, replaceFileDurably, Worker } from "@fastvm/worker";
+import { CLOSED_FOLDER_MODE, HostAddressGuard, replaceFileDurably, Worker } from "@fastvm/worker";
 import { pino } from "pino";
 import type { Logger } from "pino";
 import type { DaemonConfig } from "./config.ts";
@@ -116,6 +116,8 @@ interface Parts {
 
 async function run({ port, store, config, tls, log, reserve }: Parts): Promise<void> {
   const toldToEnd = untilSignal();
+  // Before anything is started, as it refuses what is no network.
+  const guard = new HostAddressGuard(config.webhookNetworks);
   // The worker is there first, so that it can be reconciled with; what a guest sends before the control plane is there ends.
   let controlPlane: ControlPlane | undefined;
   const accept = (connection: Duplex): void => {
@@ -146,6 +148,7 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
           file: config.sealingKeyFile ?? sealingKeyFile(config.dataDir),
           isMade: config.sealingKeyFile === undefined,
         },
+        guard,
         operatorSocket: operatorSocket(config.dataDir),
         images: worker.images,
         cache: worker.cache,

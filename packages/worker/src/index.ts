@@ -6,6 +6,7 @@ export type { ProcessIdentity } from "./processes/proc.ts";
 export { spawnDetached } from "./processes/spawn.ts";
 export { inspectConfinement, inspectHost, inspectTracking } from "./inspect-host.ts";
 export type { Confinement } from "./inspect-host.ts";
+export { HostAddressGuard } from "./ip/host-address-guard.ts";
 export { inspectCache } from "./cache/inspect-cache.ts";
 export { readHostMemory } from "./host/memory.ts";
 export { isNameserver } from "./dns/upstream-address.ts";

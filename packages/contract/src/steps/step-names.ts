@@ -165,6 +165,9 @@ export const STEPS = [
   "control.build.launched",
   "control.build.captured",
   "control.build.settled",
+  "control.webhook.queued",
+  "control.webhook.claimed",
+  "control.webhook.answered",
   "control.volumes.told",
   "control.volumes.recorded",
 ] as const;

@@ -1,6 +1,7 @@
 /** The HTTP application, apart from any socket: tests call it with `inject`, the daemon gives it a listener. */
 import {
   MAX_BODY_BYTES,
+  type AddressGuard,
   type CacheHolding,
   type ImageHolding,
   type ServiceDirectory,
@@ -36,6 +37,8 @@ export interface AppDependencies {
   readonly sealing: SealingKeys;
   /** For the records of deletes, without which a full disk stays full. Absent: they have what room there is. */
   readonly lendRoom?: LendRoom | undefined;
+  /** Where webhooks may lead. Absent: nowhere. */
+  readonly guard?: AddressGuard | undefined;
   readonly serverFactory?: FastifyServerFactory;
   /** Served at `/metrics` to whom it concerns. */
   readonly metrics?: MetricsSource | undefined;

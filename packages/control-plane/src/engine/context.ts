@@ -1,5 +1,5 @@
 /** What every transition needs. */
-import type { ImageHolding, WorkerPort } from "@fastvm/contract";
+import type { AddressGuard, ImageHolding, WorkerPort } from "@fastvm/contract";
 import type { Clock } from "../clock.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import type { Log } from "../log.ts";
@@ -10,6 +10,7 @@ import type { ActivityClock } from "./activity/activity-clock.ts";
 import type { BuildQueue } from "./builds/build-queue.ts";
 import type { CapacityQueue } from "./placement/capacity-queue.ts";
 import type { EventFeed } from "./events/event-feed.ts";
+import type { EventTellers } from "./events/event-tellers.ts";
 import type { InflightOperations } from "./inflight.ts";
 import type { Reconciler } from "./reconcile/reconciler.ts";
 import type { SerialByKey } from "./serial-by-key.ts";
@@ -29,6 +30,9 @@ export interface LifecycleContext {
   /** For secrets of organisations. */
   readonly sealing: SealingKeys;
   readonly events: EventFeed;
+  readonly tellers: EventTellers;
+  /** Where the host goes at a client's word. */
+  readonly guard: AddressGuard;
   readonly lendRoom: LendRoom;
   readonly inflight: InflightOperations;
   readonly queue: CapacityQueue;

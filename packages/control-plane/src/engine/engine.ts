@@ -26,6 +26,8 @@ import { Services } from "./services/services.ts";
 import { Snapshots } from "./snapshots/snapshots.ts";
 import { Vms } from "./vms/vms.ts";
 import { Volumes } from "./volumes/volumes.ts";
+import type { EventTellers } from "./events/event-tellers.ts";
+import { Webhooks } from "./webhooks/webhooks.ts";
 
 export interface Engine {
   readonly vms: Vms;
@@ -44,6 +46,10 @@ export interface Engine {
   readonly events: EventFeed;
   /** What happened, for whoever looks back. */
   readonly history: History;
+  /** Whom organisations want to be told of events. */
+  readonly webhooks: Webhooks;
+  /** An API that has webhooks says here how it tells of events. */
+  readonly tellers: EventTellers;
   /** Orders under keys of their clients'. */
   readonly orderKeys: OrderKeys;
   readonly activity: ActivityClock;
@@ -74,6 +80,8 @@ export function engineOf(ctx: LifecycleContext): Engine {
     builds: new Builds(ctx),
     events: ctx.events,
     history: new History(ctx),
+    webhooks: new Webhooks(ctx),
+    tellers: ctx.tellers,
     orderKeys: new OrderKeys(ctx),
     activity: ctx.activity,
     operator: new Operator(ctx),
@@ -111,3 +119,6 @@ export type { MountOrder, SkippedMount } from "./volumes/mount-list.ts";
 export type { Attachment } from "./volumes/attach.ts";
 export type { VolumeFigures } from "./volumes/volumes.ts";
 export type { RecordedMount } from "../store/vm-settings.ts";
+export type { EventTeller, Letter } from "./events/event-tellers.ts";
+export type { WebhookRecord } from "../store/webhook-repository.ts";
+export type { WebhookDelivery } from "../store/webhook-delivery-repository.ts";

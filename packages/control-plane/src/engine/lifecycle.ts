@@ -1,4 +1,5 @@
 /** Puts the parts together: the context that routes work with, and its start and stop. */
+import type { AddressGuard } from "@fastvm/contract";
 import { BuildQueue } from "./builds/build-queue.ts";
 import { CapacityQueue } from "./placement/capacity-queue.ts";
 import type { LendRoom, LifecycleContext } from "./context.ts";
@@ -15,6 +16,7 @@ import { Reconciler, type Scope } from "./reconcile/reconciler.ts";
 import { SealedValues } from "./secrets/sealed-values.ts";
 import { SerialByKey } from "./serial-by-key.ts";
 import { followWorker } from "./vms/worker-events.ts";
+import { WebhookDispatcher } from "./webhooks/dispatcher.ts";
 
 /** The others follow with the next look. */
 const MAX_DUE_AT_ONCE = 256;
@@ -22,9 +24,20 @@ const MAX_DUE_AT_ONCE = 256;
 export function createLifecycle(
   deps: Omit<
     LifecycleContext,
-    "events" | "activity" | "inflight" | "queue" | "builds" | "reconciler" | "updates" | "lendRoom"
+    | "events"
+    | "tellers"
+    | "guard"
+    | "activity"
+    | "inflight"
+    | "queue"
+    | "builds"
+    | "reconciler"
+    | "updates"
+    | "lendRoom"
   > & {
     readonly lendRoom?: LendRoom | undefined;
+    /** Absent: nowhere. */
+    readonly guard?: AddressGuard | undefined;
   },
 ): LifecycleContext {
   const queue = new CapacityQueue(() => drainQueue(ctx), deps.config.queueRetryMs, deps.log);
@@ -39,6 +52,8 @@ export function createLifecycle(
     worker: noticing(deps.worker, activity),
     activity,
     events: new EventFeed(deps.store, deps.config.eventPollMs),
+    tellers: new Map(),
+    guard: deps.guard ?? { addressesOf: async () => [] },
     lendRoom: deps.lendRoom ?? ((work) => work()),
     inflight,
     reconciler,
@@ -81,9 +96,11 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
   const sealing = new SealedValues(ctx).sealAnew().catch((error: unknown) => {
     ctx.log.error({ err: error }, "secrets could not be sealed with the newest key");
   });
+  const webhooks = new WebhookDispatcher(ctx);
   ctx.queue.wake();
   return async () => {
     clearInterval(pruning);
+    await webhooks.close();
     await sealing;
     await Promise.all([stopExpiring(), stopInsisting(), ctx.reconciler.close()]);
     await ctx.queue.close();

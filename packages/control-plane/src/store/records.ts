@@ -17,6 +17,8 @@ import { SnapshotRepository } from "./snapshot-repository.ts";
 import { SshKeyRepository } from "./ssh-key-repository.ts";
 import { VmRepository } from "./vm-repository.ts";
 import { VolumeRepository } from "./volume-repository.ts";
+import { WebhookDeliveryRepository } from "./webhook-delivery-repository.ts";
+import { WebhookRepository } from "./webhook-repository.ts";
 
 export interface Records {
   readonly organisations: OrganisationRepository;
@@ -33,6 +35,8 @@ export interface Records {
   readonly sealedValues: SealedValueRepository;
   readonly registryLogins: RegistryLoginRepository;
   readonly orderKeys: OrderKeyRepository;
+  readonly webhooks: WebhookRepository;
+  readonly webhookDeliveries: WebhookDeliveryRepository;
 }
 
 /** `onVmChange` is called after a statement has changed a VM, which its transaction may still undo; `sink` writes events. */
@@ -52,5 +56,7 @@ export function recordsOf(db: Kysely<Schema>, onVmChange: ChangeListener<VmId>, 
     sealedValues: new SealedValueRepository(db),
     registryLogins: new RegistryLoginRepository(db),
     orderKeys: new OrderKeyRepository(db),
+    webhooks: new WebhookRepository(db),
+    webhookDeliveries: new WebhookDeliveryRepository(db),
   };
 }

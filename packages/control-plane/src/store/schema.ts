@@ -36,6 +36,8 @@ export interface Schema {
   locks: LockRow;
   quarantine: QuarantineRow;
   orderKeys: OrderKeyRow;
+  webhooks: WebhookRow;
+  webhookDeliveries: WebhookDeliveryRow;
 }
 
 export interface OrganisationRow {
@@ -253,4 +255,41 @@ export interface BuildRow {
 interface BuildLogRow {
   buildId: string;
   log: string;
+}
+
+/** Who is told of an organisation's events by a request to a URL of its own. */
+export interface WebhookRow {
+  id: string;
+  orgId: OrgId;
+  /** In whose words. */
+  api: ApiName;
+  url: string;
+  /** JSON: what of, in that API's words; empty: of all. */
+  topics: string;
+  enabled: number;
+  /** The number of the last event of which it is written down what is to be told. */
+  cursor: number;
+  createdAt: number;
+  updatedAt: number;
+}
+
+/** `in_progress` until `dueAt` at the latest: whoever had taken it is gone then. */
+export type WebhookDeliveryStatus = "queued" | "in_progress" | "succeeded" | "dead_letter";
+
+/** One event for one webhook. */
+export interface WebhookDeliveryRow {
+  id: string;
+  webhookId: string;
+  eventId: number;
+  topic: string;
+  /** As it is sent, each time the same. */
+  body: string;
+  status: WebhookDeliveryStatus;
+  /** Since it was queued, or queued anew by order. */
+  tries: number;
+  dueAt: number;
+  /** JSON: the latest, oldest first. */
+  attempts: string;
+  createdAt: number;
+  finishedAt: number | null;
 }

@@ -3,7 +3,13 @@ import { randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { newOrgId, type ImageHolding, type OrgId, type ServiceDirectory } from "@fastvm/contract";
+import {
+  newOrgId,
+  type AddressGuard,
+  type ImageHolding,
+  type OrgId,
+  type ServiceDirectory,
+} from "@fastvm/contract";
 import type { FastifyInstance, FastifyServerFactory } from "fastify";
 import type { LendRoom } from "../engine/context.ts";
 import { hashApiKey, storeApiKey } from "../engine/keys/api-keys.ts";
@@ -53,6 +59,10 @@ export interface TestAppOptions {
   readonly config?: Partial<ControlPlaneConfig>;
   readonly store?: Store;
   readonly worker?: FakeWorker;
+  /** Name of the file with the key that seals; default: one of this application alone. */
+  readonly sealingKey?: string;
+  /** Default: nowhere. */
+  readonly guard?: AddressGuard;
   readonly serverFactory?: FastifyServerFactory;
   /** The test changes statuses by itself, without events. */
   readonly changesStatuses?: boolean;
@@ -88,10 +98,10 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
   // The first one is whose the host is.
   const orgId = await createOrganisation(store, config, TEST_KEY, 0);
   await createOrganisation(store, config, OTHER_KEY, 1);
-  const { serverFactory, lendRoom, useDirectory, useOperator, images } = options;
+  const { serverFactory, lendRoom, useDirectory, useOperator, images, guard } = options;
   const stagingFolder = await mkdtemp(join(tmpdir(), "fastvm-staging-"));
   // Made when a test seals something.
-  const sealingKey = join(tmpdir(), `fastvm-sealing-${randomUUID()}`);
+  const sealingKey = join(tmpdir(), `fastvm-sealing-${options.sealingKey ?? randomUUID()}`);
   const ownerOf = (holder: StagingHolder) => stagingOwner(store, holder);
   const staging = createStaging({ folder: stagingFolder, limits: config.staging, ownerOf, clock, log });
   const app = buildApp({
@@ -102,6 +112,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     config,
     staging,
     sealing: new SealingKeys({ file: sealingKey, isMade: true }),
+    guard,
     ...(serverFactory ? { serverFactory } : {}),
     ...(lendRoom ? { lendRoom } : {}),
     ...(useDirectory ? { useDirectory } : {}),

@@ -28,6 +28,7 @@ interface ServeOptions {
   readonly tlsKey?: string;
   readonly publicUrl?: string;
   readonly consoleOrigin?: string[];
+  readonly webhookNetwork?: string[];
   readonly sealingKeyFile?: string;
   readonly logLevel?: string;
   readonly detach?: boolean;
@@ -113,6 +114,12 @@ function addNetworkOptions(command: Command): Command {
       "--console-origin <origin>",
       "page from which consoles may be opened, beside the API's own, " +
         "such as https://panel.example.com; may be repeated (environment: FASTVM_CONSOLE_ORIGINS)",
+      collect,
+    )
+    .option(
+      "--webhook-network <network>",
+      "private network into which webhooks may lead, such as 10.1.0.0/16; may be repeated " +
+        "(environment: FASTVM_WEBHOOK_NETWORKS; default: none)",
       collect,
     );
 }

@@ -18,6 +18,8 @@ const NAMES_BY_FIELD: Partial<Record<ErrorCode, ReadonlyMap<string, string>>> = 
     ["pid", "process_not_found"],
     ["snapshot", "snapshot_not_found"],
     ["image", "template_not_found"],
+    ["webhook", "webhook_not_found"],
+    ["delivery", "delivery_not_found"],
   ]),
   invalid_request: new Map([["fields", "invalid_fields"]]),
   // A command's own limit, which is no trouble of the guest's.

@@ -2,6 +2,7 @@
 import { Type } from "typebox";
 import type { Operation } from "../operation.ts";
 import { GUEST_OPERATIONS } from "./guest-operations.ts";
+import { WEBHOOK_OPERATIONS } from "./webhook-operations.ts";
 import { CreateMachineBodySchema, EmptyBodySchema, SetTimeoutBodySchema } from "./schemas/create.ts";
 import {
   DestroyedSchema,
@@ -179,6 +180,7 @@ export const MACHINE_OPERATIONS = {
     errors: [],
   },
   ...GUEST_OPERATIONS,
+  ...WEBHOOK_OPERATIONS,
 } as const satisfies Record<string, Operation>;
 
 export type MachineOperationId = keyof typeof MACHINE_OPERATIONS;

@@ -12,6 +12,8 @@ const FIELD_NAMES: ReadonlyMap<string, string> = new Map([
   ["image", "template"],
   ["machine", "vcpus"],
   ["diskGib", "disk_mb"],
+  ["webhook", "webhook_id"],
+  ["delivery", "delivery_id"],
 ]);
 
 export function renderError(error: FastvmError, requestId: string): RenderedError {

@@ -7,6 +7,7 @@ import { OperationRoutes } from "../shared/operation-route.ts";
 import { renderError } from "./errors.ts";
 import { serveLifecycleSockets } from "./lifecycle/lifecycle-socket.ts";
 import { MACHINES, type MachinesApiOptions } from "./machines-scope.ts";
+import { webhookTeller } from "./webhooks/webhook-teller.ts";
 import { registerRoutes } from "./routes/register-routes.ts";
 
 export function machinesApi(options: MachinesApiOptions): ApiDialect {
@@ -26,6 +27,7 @@ export function machinesApi(options: MachinesApiOptions): ApiDialect {
     renderError,
     register: (scope, engine) => {
       addRoutes(scope, engine);
+      engine.tellers.set(MACHINES.name, webhookTeller(engine));
       serveLifecycleSockets({ ...options, scope, engine });
       void scope.register(async (under) => addRoutes(under, engine), { prefix: MACHINES.basePath });
     },

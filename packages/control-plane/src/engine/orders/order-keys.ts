@@ -3,7 +3,7 @@
  * order makes: whenever this process ends, both are there or neither is. What was answered is kept beside it and is
  * what the same order gets again, whatever has become of the thing since.
  */
-import { FastvmError, type VmId, type SnapshotId } from "@fastvm/contract";
+import { FastvmError } from "@fastvm/contract";
 import type { OrderKeyRow } from "../../store/schema.ts";
 import type { Records } from "../../store/records.ts";
 import type { Caller } from "../caller.ts";
@@ -52,7 +52,7 @@ export async function takeOrderKey(
   records: Records,
   caller: Caller,
   order: OrderKey,
-  subjectId: VmId | SnapshotId,
+  subjectId: string,
   at: number,
   isStillThere: (subjectId: string) => Promise<boolean>,
 ): Promise<Taken> {

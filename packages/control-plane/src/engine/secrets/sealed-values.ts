@@ -8,7 +8,7 @@ import type { Records } from "../../store/records.ts";
 import type { Parts } from "../context.ts";
 
 /** What secrets are for. One of one purpose is never opened for another. */
-type SecretPurpose = "registry";
+type SecretPurpose = "registry" | "webhook";
 
 /** A value that is sealed and not written yet. */
 interface SealedValue {

@@ -2,13 +2,11 @@
  * Where a connection at somebody's word may lead. The addresses are looked up once, judged, and are the very ones that are then connected
  * to: a name that means something else a moment later changes nothing.
  */
-import { lookup } from "node:dns/promises";
 import type { LookupAddress } from "node:dns";
-import { isIP } from "node:net";
 import type { LookupFunction } from "node:net";
 import { FastvmError } from "@fastvm/contract";
-import { unlessAborted } from "../../concurrency/unless-aborted.ts";
 import { isGuarded } from "../../ip/guarded-ranges.ts";
+import { lookupAddresses } from "../../ip/lookup-addresses.ts";
 
 /** Those of a name that nobody guards; rejects when there is none. */
 export async function allowedAddresses(
@@ -16,13 +14,7 @@ export async function allowedAddresses(
   mayBeGuarded: boolean,
   signal: AbortSignal,
 ): Promise<readonly LookupAddress[]> {
-  // In a URL, an IPv6 address stands in brackets.
-  const bare = host.replace(/^\[(.*)\]$/, "$1");
-  const family = isIP(bare);
-  const all =
-    family === 0
-      ? await unlessAborted(() => lookup(bare, { all: true }), signal)
-      : [{ address: bare, family }];
+  const all = await lookupAddresses(host, signal);
   const allowed = mayBeGuarded ? all : all.filter(({ address }) => !isGuarded(address));
   if (allowed.length === 0) throw new FastvmError("registry_guarded", host);
   return allowed;

@@ -2,7 +2,7 @@
 import { Type, type Static } from "typebox";
 import { instant, oneOf, orNull } from "./parts.ts";
 
-const LIFECYCLE_OPERATIONS = [
+export const LIFECYCLE_OPERATIONS = [
   "create",
   "destroy",
   "timeout_updated",
@@ -15,7 +15,7 @@ const LIFECYCLE_OPERATIONS = [
 ] as const;
 const LIFECYCLE_STATUSES = ["requested", "succeeded", "failed"] as const;
 
-const LifecycleEventSchema = Type.Object(
+export const LifecycleEventSchema = Type.Object(
   {
     id: Type.String({
       description: "A UUID; events of an account have an order, and this is a place in it.",

@@ -4,6 +4,7 @@
  */
 import { MACHINE_OPERATIONS, type MachineOperationId, type Operation } from "@fastvm/contract";
 import { describe, expect, test } from "vitest";
+import { eventually } from "../../../testing/eventually.ts";
 import { FakeImages } from "../../../testing/fake-images.ts";
 import { machinesApp, type MachinesApp } from "../../../testing/machines-app.ts";
 
@@ -16,10 +17,13 @@ interface Things {
   readonly pause: string;
   readonly snapshot: string;
   readonly pid: string;
+  readonly webhook: string;
+  readonly delivery: string;
 }
 
-/** `hidden`: 404, as for what does not exist. `elsewhere`: so, by a reference in the body. `empty`: a list without anything. */
-type Sight = "hidden" | "elsewhere" | "empty";
+/** `hidden`: 404, as for what does not exist. `elsewhere`: so, by a reference in the body. `empty`: a list without anything. `own`: what is
+ * made is one's own. */
+type Sight = "hidden" | "elsewhere" | "empty" | "own";
 
 interface Case {
   readonly sight: Sight;
@@ -59,10 +63,27 @@ const CASES: Record<MachineOperationId, Case> = {
   writeMachineFile: hidden({ query: "?path=/workspace/written" }),
   makeMachineDir: hidden({ body: () => ({ path: "/workspace/folder" }) }),
   renameMachineFile: hidden({ body: () => ({ path: "/workspace/file", new_path: "/workspace/moved" }) }),
+  createWebhook: {
+    sight: "own",
+    body: () => ({ url: "http://a.example/", signing_secret: "sixteen characters" }),
+  },
+  listWebhooks: { sight: "empty" },
+  getWebhook: hidden(),
+  updateWebhook: hidden({ body: () => ({ enabled: false }) }),
+  deleteWebhook: hidden(),
+  replayWebhook: hidden(),
+  listWebhookDeliveries: hidden(),
+  getWebhookDelivery: hidden(),
+  replayWebhookDelivery: hidden(),
   setMachineFilePermissions: hidden({ body: () => ({ path: "/workspace/file", mode: "0600" }) }),
 };
 
-const NO_EVENTS = { events: [], offset: 0, limit: 50, has_more: false };
+const NOTHING = [
+  [],
+  { snapshots: [] },
+  { events: [], offset: 0, limit: 50, has_more: false },
+  { webhooks: [] },
+];
 
 async function fill(api: MachinesApp): Promise<Things> {
   const marked = { metadata: { mark: MARK }, envs: { MARK }, template: MARK };
@@ -80,19 +101,31 @@ async function fill(api: MachinesApp): Promise<Things> {
   await api.ok(`POST /v1/machines/${machine}/files/mkdir`, { path: "/workspace/folder-of-ours" });
   const file = `PUT /v1/machines/${machine}/files/content?path=/workspace/file`;
   await api.ok(file, undefined, { payload: MARK });
-  return { machine, paused, pause, snapshot, pid: String(started.pid) };
+  const hook = { url: `http://a.example/${MARK}`, signing_secret: "sixteen characters" };
+  const { id: webhook } = await api.ok("POST /v1/lifecycle/webhooks", hook);
+  await api.ok(`POST /v1/machines/${machine}/timeout`, { timeout_ms: 60_000 });
+  const told = `GET /v1/lifecycle/webhooks/${webhook}/deliveries`;
+  await eventually(async () => expect((await api.ok(told)).deliveries[0]).toBeDefined());
+  const delivery = (await api.ok(told)).deliveries[0].id;
+  return { machine, paused, pause, snapshot, pid: String(started.pid), webhook, delivery };
 }
 
 /** All that the first organisation sees, and what happened to it. */
 async function everythingOf(api: MachinesApp): Promise<unknown> {
-  const paths = ["machines?fields=id,status,metadata,timeout_at", "snapshots"];
+  const paths = ["machines?fields=id,status,metadata,timeout_at", "snapshots", "lifecycle/webhooks"];
   const answers = await Promise.all(paths.map((path) => api.ok(`GET /v1/${path}`)));
   const events = await api.fastvm.store.events.after(api.fastvm.orgId, 0, 1000);
   return { answers, events, worker: [...api.fastvm.worker.calls] };
 }
 
-const routeOf = ({ method, path }: Operation, id: string, base: string, { pid }: Things, query = "") =>
-  `${method} ${base}${path.replace("{pid}", pid).replaceAll(/\{\w+\}/g, id)}${query}`;
+function routeOf({ method, path }: Operation, id: string, base: string, things: Things, query = ""): string {
+  const own: Readonly<Record<string, string>> = {
+    pid: things.pid,
+    webhookId: things.webhook,
+    deliveryId: things.delivery,
+  };
+  return `${method} ${base}${path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => own[name] ?? id)}${query}`;
+}
 
 test("every operation has its case", () => {
   expect(Object.keys(CASES).toSorted()).toEqual(Object.keys(MACHINE_OPERATIONS).toSorted());
@@ -113,10 +146,11 @@ describe("what one organisation has", () => {
       for (const base of ["", "/nullspace"]) {
         const route = routeOf(operation, things[name], base, things, query);
         const answer = await api.call(route, body?.(things), { key: api.otherKey });
+        if (sight === "own") continue;
         expect(answer.status, answer.text).toBe(sight === "empty" ? 200 : 404);
         expect(answer.text).not.toContain(MARK);
-        if (sight === "empty") expect([[], { snapshots: [] }, NO_EVENTS]).toContainEqual(answer.body);
-        else expect(answer.body.code).toMatch(/^(machine|snapshot)_not_found$/);
+        if (sight === "empty") expect(NOTHING).toContainEqual(answer.body);
+        else expect(answer.body.code).toMatch(/^(machine|snapshot|webhook|delivery)_not_found$/);
       }
     }
     expect(await everythingOf(api)).toEqual(before);

@@ -13,6 +13,7 @@ import { registerListMachines } from "./machines/list.ts";
 import { registerResumeMachine } from "./machines/resume.ts";
 import { registerSetTimeout } from "./machines/timeout.ts";
 import { registerSnapshots } from "./snapshots/snapshots.ts";
+import { registerWebhooks } from "./webhooks/webhooks.ts";
 
 export function registerRoutes(api: MachinesScope): void {
   registerCreateMachine(api);
@@ -28,4 +29,5 @@ export function registerRoutes(api: MachinesScope): void {
   registerExecInMachine(api);
   registerProcesses(api);
   registerFiles(api);
+  registerWebhooks(api);
 }

@@ -1,0 +1,21 @@
+/** Names of webhooks and of what they are told: the engine's, written anew. */
+import { FastvmError } from "@fastvm/contract";
+
+type Kind = "webhook" | "delivery";
+
+const PREFIX: Readonly<Record<Kind, string>> = { webhook: "wh_", delivery: "del_" };
+const HEX = /^[0-9a-f]{32}$/;
+/** Errors quote what they did not find, but not all of it. */
+const MAX_QUOTED = 80;
+
+export function shownId(kind: Kind, id: string): string {
+  return `${PREFIX[kind]}${id.replaceAll("-", "")}`;
+}
+
+/** Throws for what can be none, as for what there is not. */
+export function engineId(kind: Kind, shown: string): string {
+  const hex = shown.startsWith(PREFIX[kind]) ? shown.slice(PREFIX[kind].length) : "";
+  if (HEX.test(hex)) return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  const quoted = JSON.stringify(shown.slice(0, MAX_QUOTED));
+  throw new FastvmError("not_found", `no ${kind} has the id ${quoted}`, { field: kind });
+}
