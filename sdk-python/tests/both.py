@@ -8,7 +8,7 @@ import asyncio
 import inspect
 import threading
 from types import TracebackType
-from typing import Any, Dict, Iterator, Optional, Type
+from typing import Any, Callable, Dict, Iterator, Optional, Type
 
 from fastvm import AsyncConsole, AsyncFastvmClient, FastvmClient
 
@@ -24,8 +24,14 @@ class Loop:
         self._thread.start()
 
     def wait(self, awaitable: Any) -> Any:
+        return self.call(lambda: awaitable)
+
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """On the loop's own thread, where alone tasks can be made."""
+
         async def whole() -> Any:
-            return await awaitable
+            value = function(*args, **kwargs)
+            return await value if inspect.isawaitable(value) else value
 
         return asyncio.run_coroutine_threadsafe(whole(), self.loop).result()
 
@@ -46,7 +52,7 @@ class Blocking:
         # Where only the name differs.
         value = getattr(self._target, {"close": "aclose"}.get(name, name))
         if inspect.isroutine(value):
-            return lambda *args, **kwargs: self._resolved(value(*args, **kwargs))
+            return lambda *args, **kwargs: self._wrapped(self._loop.call(value, *args, **kwargs))
         return Blocking(value, self._loop) if type(value).__module__.startswith("fastvm._async") else value
 
     def __iter__(self) -> Iterator[Any]:
@@ -61,17 +67,21 @@ class Blocking:
         return self._loop.wait(self._target.__anext__())
 
     def __enter__(self) -> "Blocking":
+        if hasattr(self._target, "__aenter__"):
+            self._loop.wait(self._target.__aenter__())
         return self
 
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        self.close()
+        if hasattr(self._target, "__aexit__"):
+            self._loop.wait(self._target.__aexit__(kind, error, trace))
+        else:
+            self.close()
 
-    def _resolved(self, value: Any) -> Any:
-        if inspect.isawaitable(value):
-            value = self._loop.wait(value)
-        is_to_wait = isinstance(value, AsyncConsole) or hasattr(value, "__aiter__")
+    def _wrapped(self, value: Any) -> Any:
+        is_ours = type(value).__module__.startswith("fastvm._async.machines")
+        is_to_wait = is_ours or isinstance(value, AsyncConsole) or hasattr(value, "__aiter__")
         return Blocking(value, self._loop) if is_to_wait else value
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Dict
 
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "fastvm"
 SOURCE, TARGET = PACKAGE / "_async", PACKAGE / "_sync"
-# The two modules in which the clients truly differ.
-WRITTEN_TWICE = {"__init__.py", "blocking.py", "console.py"}
+# The modules in which the clients truly differ.
+WRITTEN_TWICE = {"__init__.py", "blocking.py", "console.py", "machines/__init__.py", "machines/background.py", "machines/socket.py"}
 HEADER = "# Made by tools/unasync.py from _async/{name}; not to be edited.\n"
 
 RULES = [
@@ -44,9 +45,15 @@ def sorted_import(match: "re.Match[str]") -> str:
     return f"from typing import {', '.join(names)}"
 
 
+def modules_of(folder: Path) -> Dict[str, str]:
+    """By their paths below the folder."""
+    found = {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*.py")}
+    return {name: text for name, text in found.items() if name not in WRITTEN_TWICE}
+
+
 def main() -> int:
-    expected = {path.name: translate(path.read_text(encoding="utf-8"), path.name) for path in SOURCE.glob("*.py") if path.name not in WRITTEN_TWICE}
-    there = {path.name: path.read_text(encoding="utf-8") for path in TARGET.glob("*.py") if path.name not in WRITTEN_TWICE}
+    expected = {name: translate(text, name) for name, text in modules_of(SOURCE).items()}
+    there = modules_of(TARGET)
     if "--check" in sys.argv:
         for name in sorted({*expected, *there}):
             if expected.get(name) != there.get(name):

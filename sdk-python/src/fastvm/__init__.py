@@ -6,6 +6,7 @@ from ._async.commands import AsyncCommandHandle as AsyncCommandHandle
 from ._async.console import AsyncConsole as AsyncConsole
 from ._async.exec_stream import AsyncExecStream as AsyncExecStream
 from ._async.file_watch import AsyncFileWatch as AsyncFileWatch
+from ._async.machines.machine import AsyncMachine as AsyncMachine
 from ._errors import APIConnectionError as APIConnectionError
 from ._errors import APIError as APIError
 from ._errors import APIResponseValidationError as APIResponseValidationError
@@ -41,6 +42,7 @@ from ._sync.commands import CommandHandle as CommandHandle
 from ._sync.console import Console as Console
 from ._sync.exec_stream import ExecStream as ExecStream
 from ._sync.file_watch import FileWatch as FileWatch
+from ._sync.machines.machine import Machine as Machine
 from ._version import __version__ as __version__
 from .flat.client import FastVM as FastVM
 from .flat.models import VM as VM

@@ -39,6 +39,12 @@ class Config:
     headers: Mapping[str, str]
     #: By it the server knows in which dialect a firewall is to be shown.
     user_agent: str
+    #: Whether the key goes in `Authorization`, as the API of machines has it, and not in `X-API-Key`.
+    is_bearer: bool = False
+
+    @property
+    def credentials(self) -> Dict[str, str]:
+        return {"authorization": f"Bearer {self.api_key}"} if self.is_bearer else {"x-api-key": self.api_key}
 
 
 def read_config(

@@ -45,7 +45,7 @@ def id_of(resource: Any) -> str:
 
 
 def headers_of(config: Config, options: CallOptions, accept: str, content_type: Optional[str]) -> httpx.Headers:
-    headers = httpx.Headers({"accept": accept, "user-agent": config.user_agent, "x-api-key": config.api_key})
+    headers = httpx.Headers({"accept": accept, "user-agent": config.user_agent, **config.credentials})
     if content_type is not None:
         headers["content-type"] = content_type
     headers.update(dict(config.headers))
@@ -97,5 +97,6 @@ def without_key(request: httpx.Request, origin: httpx.URL) -> httpx.Request:
     """A redirect to another origin must not carry the key there."""
     url = request.url
     if (url.scheme, url.host, url.port) != (origin.scheme, origin.host, origin.port):
-        request.headers.pop("x-api-key", None)
+        for name in ("x-api-key", "authorization"):
+            request.headers.pop(name, None)
     return request

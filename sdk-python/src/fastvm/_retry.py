@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from email.utils import parsedate_to_datetime
-from typing import Optional
+from typing import Any, Optional
 
 import httpx
 
@@ -17,11 +17,14 @@ MAX_SERVER_DELAY_SECONDS = 60.0
 JITTER = 0.25
 
 
-def is_retryable(response: httpx.Response) -> bool:
-    """The server's own word goes before the status."""
+def is_retryable(response: httpx.Response, body: Any = None) -> bool:
+    """The server's own word, in a header or as machines have it in the body, goes before the status."""
     verdict = response.headers.get("x-should-retry")
     if verdict in ("true", "false"):
         return bool(verdict == "true")
+    said = body.get("retryable") if isinstance(body, dict) else None
+    if isinstance(said, bool):
+        return said
     return response.status_code in (408, 409, 429) or response.status_code >= 500
 
 

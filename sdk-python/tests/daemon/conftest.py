@@ -15,6 +15,9 @@ from typing import Any, Callable, Iterator, List
 
 import fastvm
 import pytest
+from both import KINDS, Blocking, Loop
+
+import nullspace
 
 ROOT = Path(__file__).resolve().parents[3]
 # Beside the default cache, so that layers are shared by hard link.
@@ -59,10 +62,15 @@ class Daemon:
         self._fastvm("stop", "--vms")
         shutil.rmtree(self.data, ignore_errors=True)
 
-    def _fastvm(self, *arguments: str) -> None:
+    def machines_key(self) -> str:
+        """A new one, of the API of machines."""
+        return self._fastvm("key", "create", "--api", "nullspace").split()[-1]
+
+    def _fastvm(self, *arguments: str) -> str:
         command = [str(ROOT / "fastvm"), *arguments, "--data-dir", str(self.data)]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=START_SECONDS)
         assert done.returncode == 0, done.stdout
+        return done.stdout
 
 
 def is_gone(pid: int) -> bool:
@@ -103,6 +111,21 @@ def daemon() -> Iterator[Daemon]:
 def client(daemon: Daemon) -> Iterator[fastvm.FastvmClient]:
     with fastvm.FastvmClient() as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def machine_settings(daemon: Daemon) -> Iterator[None]:
+    """Of the API of machines, as a program finds them."""
+    os.environ.update(NULLSPACE_API_KEY=daemon.machines_key(), NULLSPACE_API_URL=daemon.url)
+    yield
+    for name in ("NULLSPACE_API_KEY", "NULLSPACE_API_URL"):
+        del os.environ[name]
+
+
+@pytest.fixture(params=KINDS)
+def machines(request: Any, loop: Loop, machine_settings: None) -> Any:
+    """`Machine` or `AsyncMachine`, in turn."""
+    return nullspace.Machine if request.param == "threads" else Blocking(nullspace.AsyncMachine, loop)
 
 
 @pytest.fixture(scope="session")

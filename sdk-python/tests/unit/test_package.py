@@ -52,7 +52,8 @@ def test_the_metadata_says_what_an_index_asks_for(built: Tuple[Path, Path]) -> N
     requirements = metadata.get_all("Requires-Dist") or []
     assert [requirement.split("[")[0] for requirement in requirements if "extra" not in requirement] == ["httpx"]
     assert "httpx[http2]" in requirements[0]
-    assert any(re.match("websockets.*extra == .console", requirement) for requirement in requirements)
+    for extra in ("console", "machines"):
+        assert any(re.match(f"websockets.*extra == .{extra}", requirement) for requirement in requirements)
 
 
 def test_the_wheel_has_all_of_the_package_and_nothing_else(built: Tuple[Path, Path]) -> None:
@@ -83,3 +84,21 @@ def test_pip_installs_it_in_a_venv_without_a_network(built: Tuple[Path, Path], t
     # And knows what it needs: pip's own check of what is installed.
     check = subprocess.run([python, "-m", "pip", "show", "fastvm"], stdout=subprocess.PIPE, text=True, check=True).stdout
     assert "Requires: httpx" in check
+
+
+def test_the_alias_is_built_beside_it_and_installed_with_it(built: Tuple[Path, Path], tmp_path: Path) -> None:
+    source = tmp_path / "alias"
+    shutil.copytree(ROOT / "alias", source, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
+    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(tmp_path), str(source)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
+    (wheel,) = tmp_path.glob("*.whl")
+    metadata = metadata_of(wheel)
+    assert (metadata["Name"], metadata["Version"]) == ("nullspace", fastvm.__version__)
+    assert re.fullmatch(rf"fastvm\[machines\] ?\(?=={fastvm.__version__}\)?", str(metadata["Requires-Dist"]))
+    target = tmp_path / "installed"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", str(target), str(built[1]), str(wheel)]
+    assert subprocess.run(pip, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).returncode == 0
+    program = "import nullspace; from nullspace import AsyncMachine, Machine; print(nullspace.__file__, Machine.__name__)"
+    said = subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": str(target)}, stdout=subprocess.PIPE, text=True, check=True, cwd=tmp_path)
+    assert said.stdout == f"{target}/nullspace/__init__.py Machine\n"

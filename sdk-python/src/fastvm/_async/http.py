@@ -129,5 +129,5 @@ class AsyncHttp:
 
 def may_repeat(failure: APIError) -> bool:
     if isinstance(failure, APIStatusError):
-        return is_retryable(failure.response)
+        return is_retryable(failure.response, failure.body)
     return isinstance(failure, APIConnectionError)

@@ -130,5 +130,5 @@ class Http:
 
 def may_repeat(failure: APIError) -> bool:
     if isinstance(failure, APIStatusError):
-        return is_retryable(failure.response)
+        return is_retryable(failure.response, failure.body)
     return isinstance(failure, APIConnectionError)

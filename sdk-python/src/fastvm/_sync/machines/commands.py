@@ -1,0 +1,129 @@
+# Made by tools/unasync.py from _async/machines/commands.py; not to be edited.
+"""`machine.commands`: commands that are waited for, and processes in the background."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Union, overload
+
+from ..._exec import exec_seconds
+from ..._machines import routes
+from ..._machines.errors import TimeoutError
+from ..._machines.models import CommandResult, ProcessInfo, ProcessLogs
+from ..._machines.orders import exec_body
+from ..._model import from_wire
+from ..._options import present
+from ..blocking import sleep
+from .connection import Connection
+
+# From the first look at a process in the background to the last: it is asked for more seldom the longer it runs.
+FIRST_LOOK_SECONDS = 0.05
+LAST_LOOK_SECONDS = 1.0
+
+
+class BackgroundCommand:
+    """A process in the background. It is the machine's: letting go of the handle leaves it alone."""
+
+    def __init__(self, commands: "Commands", pid: int) -> None:
+        self._commands = commands
+        self.pid = pid
+
+    def wait(self, timeout: Optional[float] = None) -> CommandResult:
+        """Returns when it has ended, whatever its exit code. Raises a TimeoutError after `timeout` seconds; it goes on."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        pause = FIRST_LOOK_SECONDS
+        while True:
+            logs = self.get_logs()
+            if logs.exit_code is not None:
+                return CommandResult(logs.exit_code, logs.stdout, logs.stderr, self.pid, bool(logs.lost_bytes))
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(f"Process {self.pid} has not ended after {timeout:g} s", code="timeout", retryable=True)
+            sleep(pause)
+            pause = min(pause * 1.5, LAST_LOOK_SECONDS)
+
+    def kill(self) -> bool:
+        """With all that it has started. False when it had ended."""
+        return self._commands.kill(self.pid)
+
+    def get_logs(self) -> ProcessLogs:
+        return self._commands.get_logs(self.pid)
+
+    def send_stdin(self, data: str, *, close: bool = False) -> int:
+        return self._commands.send_stdin(self.pid, data, close=close)
+
+
+class Commands:
+    def __init__(self, connection: Connection, machine_id: str) -> None:
+        self._connection = connection
+        self._machine_id = machine_id
+
+    @overload
+    def run(
+        self,
+        command: str,
+        args: Optional[Sequence[str]] = None,
+        *,
+        shell: bool = False,
+        cwd: Optional[str] = None,
+        envs: Optional[Mapping[str, str]] = None,
+        timeout: Optional[float] = None,
+        background: Literal[False] = False,
+    ) -> CommandResult: ...
+
+    @overload
+    def run(
+        self,
+        command: str,
+        args: Optional[Sequence[str]] = None,
+        *,
+        shell: bool = False,
+        cwd: Optional[str] = None,
+        envs: Optional[Mapping[str, str]] = None,
+        timeout: Optional[float] = None,
+        background: Literal[True],
+    ) -> BackgroundCommand: ...
+
+    def run(
+        self,
+        command: str,
+        args: Optional[Sequence[str]] = None,
+        *,
+        shell: bool = False,
+        cwd: Optional[str] = None,
+        envs: Optional[Mapping[str, str]] = None,
+        timeout: Optional[float] = None,
+        background: bool = False,
+    ) -> Union[CommandResult, BackgroundCommand]:
+        """
+        Runs a program with its arguments, or with `shell` a line for the shell, and returns when it has ended, with
+        `background` when it runs. Any exit code is a result. Raises a TimeoutError, code `exec_timeout`, when it is
+        killed after `timeout` seconds.
+        """
+        body = exec_body(command, args, shell=shell, cwd=cwd, envs=envs, timeout=timeout)
+        if background:
+            started = self._exec({**body, "background": True}, None)
+            return BackgroundCommand(self, int(started.pid or 0))
+        return self._exec(body, exec_seconds(body.get("timeout_secs")))
+
+    def _exec(self, body: Dict[str, Any], seconds: Optional[float]) -> CommandResult:
+        # Nobody knows how far one came whose answer was lost, so it is not sent again.
+        return self._connection.call(routes.EXEC, self._machine_id, body=body, seconds=seconds, once=True)
+
+    def list(self) -> List[ProcessInfo]:
+        """Those in the background, oldest first."""
+        answer = self._connection.call(routes.LIST_PROCESSES, self._machine_id)
+        found: List[ProcessInfo] = from_wire(routes.PROCESSES, answer["processes"])
+        return found
+
+    def get_logs(self, pid: int) -> ProcessLogs:
+        return self._connection.call(routes.PROCESS_LOGS, self._machine_id, str(pid))
+
+    def send_stdin(self, pid: int, data: str, *, close: bool = False) -> int:
+        """How many bytes were sent. With `close` its stdin ends behind them."""
+        body = present(data=data, close=close or None)
+        answer = self._connection.call(routes.PROCESS_STDIN, self._machine_id, str(pid), body=body, once=True)
+        return int(answer["bytes_sent"])
+
+    def kill(self, pid: int) -> bool:
+        answer = self._connection.call(routes.KILL_PROCESS, self._machine_id, str(pid), body={})
+        return bool(answer["killed"])

@@ -1,0 +1,115 @@
+# Made by tools/unasync.py from _async/machines/files.py; not to be edited.
+"""`machine.files`: files of a running machine, without its shell."""
+
+from __future__ import annotations
+
+from typing import Generator, Iterable, Iterator, List, Literal, Optional, Tuple, Union, overload
+
+import httpx
+
+from ..._errors import error_of_broken_call
+from ..._machines import routes
+from ..._machines.errors import BatchWriteError, MachineError, NotFoundError, error_of
+from ..._machines.models import MachineFile
+from ..._options import present
+from .connection import Connection
+
+# Of a list, as many as the server gives at once.
+PAGE = 1000
+
+
+class MachineFiles:
+    def __init__(self, connection: Connection, machine_id: str) -> None:
+        self._connection = connection
+        self._machine_id = machine_id
+
+    @overload
+    def read(self, path: str, *, format: Literal["text"] = "text") -> str: ...
+
+    @overload
+    def read(self, path: str, *, format: Literal["bytes"]) -> bytes: ...
+
+    @overload
+    def read(self, path: str, *, format: Literal["stream"]) -> Iterator[bytes]: ...
+
+    def read(self, path: str, *, format: str = "text") -> Union[str, bytes, Iterator[bytes]]:
+        """Its text, as UTF-8 with U+FFFD for what is none, its `bytes`, or a `stream` of them of any length."""
+        response = self._connection.open(routes.READ_FILE, self._machine_id, query={"path": path})
+        if format == "stream":
+            return chunks_of(response)
+        whole = b"".join([chunk for chunk in chunks_of(response)])
+        return whole if format == "bytes" else whole.decode(errors="replace")
+
+    def write(self, path: str, data: Union[str, bytes], *, mode: Optional[str] = None) -> MachineFile:
+        """Whole or not at all, with the folders above it. Text is written as UTF-8."""
+        content = data.encode() if isinstance(data, str) else data
+        query = present(path=path, mode=mode)
+        return self._connection.call(routes.WRITE_FILE, self._machine_id, query=query, content=content)
+
+    def write_files(self, files: Iterable[Tuple[str, Union[str, bytes]]]) -> List[MachineFile]:
+        """Several, one after the other. Raises a BatchWriteError when some were not written."""
+        written: List[MachineFile] = []
+        failures: List[Tuple[str, MachineError]] = []
+        for path, data in files:
+            try:
+                written.append(self.write(path, data))
+            except MachineError as failure:
+                failures.append((path, failure))
+        if failures:
+            raise BatchWriteError([each.path for each in written], failures)
+        return written
+
+    def list(self, path: str, *, depth: int = 0) -> List[MachineFile]:
+        """What is in a folder, and with `depth` in the folders below it, in the order of paths."""
+        found: List[MachineFile] = []
+        while True:
+            query = present(path=path, depth=depth, limit=PAGE, after=found[-1].path if found else None)
+            page = self._connection.call(routes.LIST_FILES, self._machine_id, query=query)
+            found += page.entries
+            if not page.has_more:
+                return found
+
+    def info(self, path: str) -> MachineFile:
+        return self._connection.call(routes.FILE_INFO, self._machine_id, query={"path": path})
+
+    def get_info(self, path: str) -> MachineFile:
+        """The same as `info`."""
+        return self.info(path)
+
+    def exists(self, path: str) -> bool:
+        try:
+            self.info(path)
+        except NotFoundError as failure:
+            if failure.code != "file_not_found":
+                raise
+            return False
+        return True
+
+    def make_dir(self, path: str, *, mode: Optional[str] = None) -> MachineFile:
+        """With those above it. Fine where it is there."""
+        return self._connection.call(routes.MAKE_DIR, self._machine_id, body=present(path=path, mode=mode))
+
+    def rename(self, path: str, new_path: str) -> MachineFile:
+        body = {"path": path, "new_path": new_path}
+        return self._connection.call(routes.RENAME_FILE, self._machine_id, body=body, once=True)
+
+    def remove(self, path: str, *, recursive: bool = False) -> None:
+        """A file, or a folder: one that is not empty with `recursive`."""
+        self._connection.call(
+            routes.REMOVE_FILE, self._machine_id, query=present(path=path, recursive=recursive or None), once=True
+        )
+
+    def set_permissions(self, path: str, mode: str) -> MachineFile:
+        """Octal, such as "0644"."""
+        return self._connection.call(routes.SET_PERMISSIONS, self._machine_id, body={"path": path, "mode": mode})
+
+
+def chunks_of(response: httpx.Response) -> Generator[bytes, None, None]:
+    """Reading is what moves it on. A file that is cut short raises."""
+    try:
+        for chunk in response.iter_bytes():
+            yield chunk
+    except (httpx.HTTPError, httpx.StreamError, OSError) as cause:
+        raise error_of(error_of_broken_call(cause)) from cause
+    finally:
+        response.close()

@@ -1,0 +1,76 @@
+# Made by tools/unasync.py from _async/machines/lifecycle.py; not to be edited.
+"""What happens to all machines of an account."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Optional, Type
+
+from ..._machines import routes
+from ..._machines.config import read_machine_config
+from ..._machines.events import StreamPlace
+from ..._machines.models import LifecycleEventList
+from ..._machines.queries import lifecycle_query
+from .background import Subscription
+from .connection import Connection
+from .events import EventStream
+
+
+class Lifecycle:
+    """`api_key` and `base_url` as of `Machine`."""
+
+    def __init__(self, *, api_key: Optional[str] = None, base_url: Optional[str] = None) -> None:
+        self._connection = Connection(read_machine_config(api_key, base_url))
+
+    def list_events(
+        self,
+        *,
+        offset: Optional[int] = None,
+        limit: Optional[int] = None,
+        order: Optional[str] = None,
+        operation: Optional[str] = None,
+        status: Optional[str] = None,
+        from_time: Optional[str] = None,
+        to_time: Optional[str] = None,
+    ) -> LifecycleEventList:
+        """Newest first unless `order` is `asc`."""
+        query = lifecycle_query(
+            offset=offset, limit=limit, order=order, operation=operation, status=status, from_time=from_time, to_time=to_time
+        )
+        return self._connection.call(routes.LIFECYCLE, query=query)
+
+    def stream_events(
+        self, *, live_only: bool = False, after_event_id: Optional[str] = None, replay_limit: Optional[int] = None
+    ) -> EventStream:
+        """As `Machine.stream_events`, of all machines."""
+        place = StreamPlace(after_event_id=after_event_id, live_only=live_only, replay_limit=replay_limit)
+
+        def newest() -> Optional[str]:
+            found = self.list_events(limit=1)
+            return found.events[0].id if found.events else None
+
+        return EventStream(self._connection.config, "/v1/lifecycle/ws", place, newest)
+
+    def subscribe(
+        self,
+        on_event: Any,
+        *,
+        on_error: Any = None,
+        live_only: bool = False,
+        after_event_id: Optional[str] = None,
+        replay_limit: Optional[int] = None,
+    ) -> Subscription:
+        """The same, each event handed to `on_event` beside what the caller does, until `stop`."""
+        stream = self.stream_events(live_only=live_only, after_event_id=after_event_id, replay_limit=replay_limit)
+        return Subscription(stream, on_event, on_error)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> "Lifecycle":
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.close()

@@ -1,0 +1,125 @@
+"""Machines as programs for the second API use them, on real VMs."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, List
+
+import fastvm
+import pytest
+
+import nullspace
+
+from .conftest import Daemon, eventually
+from .machine_kills import KillRun
+
+# Of which the daemon keeps a template: one of a size of its own would boot first.
+SIZE = {"memory_mb": 2048}
+
+
+@pytest.fixture(scope="module")
+def shared_id(client: fastvm.FastvmClient, vm: fastvm.types.VM) -> Iterator[str]:
+    """A machine is a VM: the one of all tests, under its name in this API."""
+    yield "mch_" + vm.id.replace("-", "")
+    client.vms.update(vm, ttl=None)
+
+
+def test_a_machine_in_all_its_parts(machines: Any, shared_id: str) -> None:
+    machine = machines.connect(shared_id)
+    assert machine.commands.run("cd /tmp; pwd; echo $MARK", shell=True, envs={"MARK": "m-1"}).stdout == "/tmp\nm-1\n"
+    failed = machine.commands.run("sh", ["-c", "echo no >&2; exit 3"])
+    assert (failed.exit_code, failed.stderr) == (3, "no\n")
+    with pytest.raises(nullspace.TimeoutError) as late:
+        machine.commands.run("sleep", ["60"], timeout=1)
+    assert (late.value.code, isinstance(late.value.request_id, str)) == ("exec_timeout", True)
+    files_of(machine)
+    processes_of(machine)
+    lease = machine.set_timeout(600, timeout_action="hibernate")
+    assert (lease.timeout_ms, lease.timeout_action) == (600_000, "hibernate")
+    with machine.keepalive(600, refresh_every_secs=0.2) as alive:
+        first = alive.lease.timeout_at
+        eventually(lambda: alive.lease.timeout_at > first)
+    assert machine.get_info(fields=["id", "status"]) == {"id": machine.id, "status": "running"}
+    assert (machine.id, 2048) in [(each.id, each.config.memory_mb) for each in machines.list(state=["running"])]
+
+
+def files_of(machine: Any) -> None:
+    written = machine.files.write("/workspace/notes/a.txt", "hello\n", mode="0640")
+    assert (written.size, written.mode, written.modified_at.tzinfo is not None) == (6, "0640", True)
+    machine.files.write_files([("/workspace/notes/b.bin", b"\x00\xff"), ("/workspace/notes/c.txt", "c")])
+    assert machine.files.read("/workspace/notes/a.txt") == "hello\n"
+    assert machine.files.read("/workspace/notes/b.bin", format="bytes") == b"\x00\xff"
+    assert b"".join(machine.files.read("/workspace/notes/a.txt", format="stream")) == b"hello\n"
+    assert [each.name for each in machine.files.list("/workspace/notes")] == ["a.txt", "b.bin", "c.txt"]
+    machine.files.rename("/workspace/notes/c.txt", "/workspace/notes/d.txt")
+    assert (machine.files.exists("/workspace/notes/c.txt"), machine.files.exists("/workspace/notes/d.txt")) == (False, True)
+    assert machine.files.set_permissions("/workspace/notes/d.txt", "0600").mode == "0600"
+    with pytest.raises(nullspace.BatchWriteError) as partly:
+        machine.files.write_files([("/workspace/e", "e"), ("/workspace/.nullspace/x", "x")])
+    assert (partly.value.successes, partly.value.failures[0][1].code) == (["/workspace/e"], "invalid_request")
+    machine.files.remove("/workspace/notes", recursive=True)
+    with pytest.raises(nullspace.NotFoundError):
+        machine.files.info("/workspace/notes")
+
+
+def processes_of(machine: Any) -> None:
+    process = machine.commands.run("read name; echo hello $name; exit 4", shell=True, background=True)
+    assert (process.pid, True) in [(each.pid, each.running) for each in machine.commands.list()]
+    assert process.send_stdin("world\n") == 6
+    result = process.wait(timeout=60)
+    assert (result.exit_code, result.stdout, process.kill()) == (4, "hello world\n", False)
+    sleeper = machine.commands.run("sleep", ["600"], background=True)
+    with pytest.raises(nullspace.TimeoutError):
+        sleeper.wait(timeout=0)
+    assert sleeper.kill()
+
+
+def test_git(machine_settings: None, shared_id: str) -> None:
+    """All of it is tested with the git of this machine; here, that there is one where a program looks for it."""
+    machine = nullspace.Machine.connect(shared_id)
+    machine.git.configure_user("Agent", "agent@example.com")
+    assert machine.git.get_config("user.name") == "Agent"
+    with pytest.raises(nullspace.GitError, match="not a git repository"):
+        machine.git.status("/workspace")
+
+
+@pytest.mark.parametrize("machines", ["asyncio"], indirect=True)
+def test_a_pause_and_what_comes_of_it(machines: Any) -> None:
+    heard: List[Any] = []
+    with machines.create(**SIZE, on_timeout="pause") as machine:
+        subscription = machine.subscribe(heard.append)
+        machine.files.write("/dev/shm/kept", "in memory")
+        with machine.fork() as child:
+            assert child.id != machine.id and child.files.read("/dev/shm/kept") == "in memory"
+        pause = machine.hibernate()
+        assert pause.kind == "pause"
+        assert machines.get_info_by_id(machine.id).status == "paused"
+        with pytest.raises(nullspace.ConflictError) as early:
+            machine.commands.run("true")
+        assert early.value.code == "machine_not_ready"
+        with machines.resume(pause) as again:
+            assert again.id != machine.id and again.files.read("/dev/shm/kept") == "in memory"
+            snapshot = again.create_snapshot()
+            assert snapshot.kind == "reusable" and snapshot.id in [each.id for each in machines.list_snapshots()]
+            with machines.create(snapshot_id=snapshot.id) as copy:
+                assert copy.files.read("/dev/shm/kept") == "in memory"
+            listed = machine.list_lifecycle(order="asc").events
+            eventually(lambda: len(heard) >= len(listed))
+            subscription.stop()
+            machines.delete_snapshot(snapshot)
+    assert [each.id for each in heard] == [each.id for each in listed]
+    assert ("hibernate", "succeeded") in [(each.operation, each.status) for each in listed]
+
+
+def test_one_that_is_not_there(machines: Any) -> None:
+    with pytest.raises(nullspace.NotFoundError) as missing:
+        machines.get_info_by_id("mch_" + "0" * 32)
+    assert (missing.value.code, missing.value.status_code) == ("machine_not_found", 404)
+    with pytest.raises(nullspace.AuthError):
+        machines.list(api_key="ns_live_" + "0" * 40)
+
+
+def test_events_over_daemons_that_are_killed(machine_settings: None, shared_id: str, daemon: Daemon) -> None:
+    """One, while a reader that was away catches up; `machine_kills.py` takes as many as are wanted, also of other kinds."""
+    run = KillRun(daemon, shared_id, seed=17, events=10)
+    run.go(kills=1, in_replay=1)
+    assert run.streamed == run.listed() and len(run.streamed) > 100

@@ -1,0 +1,50 @@
+"""Each program of `machines_guide.md`, in the order of the guide."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+from typing import Dict, List, Tuple
+
+import pytest
+
+PAGE = Path(__file__).with_name("machines_guide.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"^(?:<!-- not run: ([^\n]+) -->\n)?```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+#: What a program prints says that it did what it shows.
+PRINTED = {
+    "Create": [r"mch_\w+ dev in /workspace\n\n$", r"invalid_request auto_resume\n$"],
+    "Inspect and connect, and what happened meanwhile": [
+        r"paused\n\[\{'id': 'mch_\w+', 'status': 'paused'\}.*\]\nTrue running\n20\S+ \S+ \d+\n(\w+ \w+\n)*resume_from_snapshot succeeded\n$"
+    ],
+    "Preview URLs": [r"https://8080-mch_1.example.com/\?edge_token=\[redacted\]&page=2\nnsp_…\[redacted\]\n$"],
+    "One-shot runs": [r"0 42\n\n$"],
+    "Async API": [r"hello\n\n\{'id': 'mch_\w+', 'status': 'running'\}\n$"],
+}
+#: What may wait, so that nothing stops being run unnoticed.
+NOT_RUN: Dict[str, int] = {"warm pools": 1, "egress": 1, "previews": 1}
+
+
+def programs() -> List[Tuple[str, str, str]]:
+    """With the heading and the pattern of each."""
+    found: List[Tuple[str, str, str]] = []
+    for section in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]:
+        heading = section.split("\n", 1)[0]
+        run = [code for reason, code in BLOCK.findall(section) if not reason]
+        found += [(heading, code, pattern) for code, pattern in zip(run, PRINTED.get(heading, []))]
+    return found
+
+
+def test_all_are_run_but_those_that_wait() -> None:
+    reasons = [reason for reason, _ in BLOCK.findall(PAGE)]
+    assert {reason: reasons.count(reason) for reason in reasons if reason} == NOT_RUN
+    assert len(programs()) == len(reasons) - sum(NOT_RUN.values())
+
+
+@pytest.mark.parametrize(("heading", "code", "pattern"), programs(), ids=[heading for heading, _, _ in programs()])
+def test_it_runs(heading: str, code: str, pattern: str, machine_settings: None) -> None:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, heading, "exec"), {"__name__": "__main__"})
+    assert re.search(pattern, printed.getvalue()), printed.getvalue()
