@@ -1,17 +1,24 @@
 /** Two VMs see one folder at once, and what they write to it outlives them. */
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { FastvmClient, Vm, Volume } from "fastvm";
 import { runCli } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { sh } from "../harness/guest.ts";
 
+const MIB = 1024 ** 2;
+
+let shared: string;
 let daemon: TestDaemon;
 let client: FastvmClient;
 let volume: Volume;
 let vms: readonly Vm[];
 
 beforeAll(async () => {
-  daemon = await TestDaemon.start();
+  shared = await mkdtemp(join(tmpdir(), "fastvm-e2e-mounts-"));
+  daemon = await TestDaemon.start({ settings: { mountFolders: [shared] } });
   client = daemon.client;
   volume = await client.volumes.create({ name: "data", sizeGiB: 1 });
   const volumes = [{ volumeId: "data", mountPath: "/mnt/data" }];
@@ -19,7 +26,10 @@ beforeAll(async () => {
   vms = await Promise.all([launch(), launch()]);
 });
 
-afterAll(() => daemon?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await daemon?.[Symbol.asyncDispose]();
+  await rm(shared, { recursive: true });
+});
 
 test("what one VM writes the other reads, and the host's own calls too", async () => {
   const [one, other] = vms as [Vm, Vm];
@@ -57,4 +67,54 @@ test("it is not taken from a VM that uses it, but by force; then it goes", async
   await client.vms.delete(other);
   await client.volumes.delete(volume);
   expect(await client.volumes.list()).toEqual([]);
+});
+
+test("files in memory have a size, run nothing, and live in a paused VM", async () => {
+  const [one] = vms as [Vm, Vm];
+  const mount = { mountPath: "/mnt/tmp", tmpfs: { sizeMiB: 8 }, noexec: true };
+  const { volumeId } = await client.vms.volumes.attach(one, mount);
+  const full = "cd /mnt/tmp; dd if=/dev/zero of=f bs=1M count=9 2>&1 | grep -o 'No space left'; stat -c %s f";
+  expect(await sh(client, one, full)).toBe(`No space left\n${8 * MIB}`);
+  const run = "cd /mnt/tmp; printf '#!/bin/sh\\n' >f; chmod +x f; ./f 2>&1 | grep -o 'Permission denied'";
+  expect(await sh(client, one, run)).toBe("Permission denied");
+  await client.vms.pause(one);
+  const { volumes = [] } = await client.vms.resume(one);
+  expect(volumes).toMatchObject([{ ...mount, mountStatus: "mounted" }]);
+  expect(await sh(client, one, "cat /mnt/tmp/f; findmnt -no FSTYPE /mnt/tmp")).toBe("#!/bin/sh\ntmpfs");
+  await client.vms.volumes.detach(one, volumeId);
+  expect(await sh(client, one, "ls -A /mnt/tmp")).toBe("");
+});
+
+test("a folder and a file of the host are mounted where the operator allows it, with a quota, and to read only", async () => {
+  const [one] = vms as [Vm, Vm];
+  await mkdir(join(shared, "folder"));
+  await writeFile(join(shared, "folder/of-host"), "seen");
+  await writeFile(join(shared, "file"), "one file");
+  const host = { path: join(shared, "folder"), quotaMiB: 2 };
+  const attach = (mountPath: string, more: object) =>
+    client.vms.volumes.attach(one, { mountPath, host: { path: shared }, ...more });
+  const { volumeId } = await attach("/mnt/host", { host });
+  const write =
+    "cd /mnt/host; cat of-host; echo x >own; chown 12:34 own; chmod 4750 own; stat -c '%u %g %a' own";
+  expect(await sh(client, one, write)).toBe("seen12 34 4750");
+  const own = await stat(join(shared, "folder/own"));
+  expect([own.uid === 12, own.mode & 0o7777]).toEqual([false, 0o600]);
+  // The byte that is too many, and none before it: the two of `own` count.
+  const most = 2 * MIB - 2;
+  const fill =
+    `cd /mnt/host; head -c ${most} /dev/zero >large; echo $?; ` +
+    "head -c 1 /dev/zero 2>&1 >>large | grep -o 'No space left'; stat -c %s large";
+  expect(await sh(client, one, fill)).toBe(`0\nNo space left\n${most}`);
+  await client.vms.volumes.detach(one, volumeId);
+  const read = await attach("/mnt/read", { host, readOnly: true });
+  expect(await sh(client, one, "cat /mnt/read/of-host; touch /mnt/read/no 2>&1 | grep -o 'Read-only'")).toBe(
+    "seenRead-only",
+  );
+  await client.vms.volumes.detach(one, read.volumeId);
+  const file = { path: join(shared, "file"), statVirtualization: "off" as const };
+  const single = await attach("/mnt/deep/file", { host: file });
+  await sh(client, one, "cat /mnt/deep/file | grep -q 'one file' && echo changed >/mnt/deep/file");
+  expect(await readFile(join(shared, "file"), "utf8")).toBe("changed\n");
+  await client.vms.volumes.detach(one, single.volumeId);
+  await expect(attach("/mnt/no", { host: { path: "/etc" } })).rejects.toMatchObject({ code: "conflict" });
 });

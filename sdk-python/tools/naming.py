@@ -32,6 +32,9 @@ CLASS_NAMES = {
 INLINE_NAMES = {
     "ttl": "TTL",
     "pty": "TerminalSize",
+    "tmpfs": "TmpfsMount",
+    "host": "HostMount",
+    "image": "ImageMount",
     "EgressMode.rate_limit": "EgressModeRateLimit",
 }
 

@@ -129,6 +129,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ],
     ["vms/vm.ts", "exec"],
     ["volumes/volume.ts", "volumes/bucket-mount.ts"],
+    ["volumes/mount-source.ts"],
     ["firewall/firewall-policy.ts", "http"],
     ["client-config.ts"],
     ["errors.ts", "version.ts"],

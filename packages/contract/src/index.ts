@@ -76,8 +76,9 @@ export type { Ttl, TtlAction } from "./model/ttl.ts";
 export { VM_STATUSES } from "./model/vm-status.ts";
 export type { VmStatus } from "./model/vm-status.ts";
 export type { Vm } from "./api/fastvm/schemas/vm.ts";
+export * from "./model/mount-source.ts";
 export * from "./model/volume.ts";
-export type { VmVolume, Volume } from "./api/fastvm/schemas/volume.ts";
+export type { AttachVolumeBody, VmVolume, Volume } from "./api/fastvm/schemas/volume.ts";
 export type { AttachmentWarnings } from "./api/fastvm/schemas/attachment-warnings.ts";
 export { REQUEST_ID_HEADER, requestIdOf } from "./request-id.ts";
 export {

@@ -20,6 +20,8 @@ export interface DaemonConfig {
   readonly cacheGib: number | undefined;
   /** Folders of this machine that images may be made of. */
   readonly importFolders: readonly string[];
+  /** Folders of this machine that VMs may mount, and what is beneath. */
+  readonly mountFolders: readonly string[];
   /** A folder made by guest/image/build.sh. */
   readonly imageDir: string;
   /** Absent: SQLite in the data folder. */
@@ -70,6 +72,7 @@ export interface DaemonFlags {
   readonly cacheDir?: string | undefined;
   readonly cacheGib?: number | undefined;
   readonly allowImport?: readonly string[] | undefined;
+  readonly allowMount?: readonly string[] | undefined;
   readonly databaseUrl?: string | undefined;
   readonly poolSize?: number | undefined;
   readonly poolMemoryMib?: number | undefined;
@@ -90,6 +93,7 @@ export interface DaemonFlags {
 const PREFIX = "FASTVM_";
 const VARIABLES = [
   "FASTVM_ALLOW_IMPORT",
+  "FASTVM_ALLOW_MOUNT",
   "FASTVM_CACHE_DIR",
   "FASTVM_CACHE_GIB",
   "FASTVM_CONSOLE_ORIGINS",
@@ -150,6 +154,9 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     cacheDir,
     cacheGib: flags.cacheGib ?? integer("FASTVM_CACHE_GIB", setting("FASTVM_CACHE_GIB")),
     imageDir: resolve(setting("FASTVM_IMAGE_DIR") ?? join(cacheDir, "images", "current")),
+    mountFolders: (flags.allowMount ?? list(setting("FASTVM_ALLOW_MOUNT")) ?? []).map((folder) =>
+      resolve(folder),
+    ),
     importFolders: (flags.allowImport ?? list(setting("FASTVM_ALLOW_IMPORT")) ?? []).map((folder) =>
       resolve(folder),
     ),

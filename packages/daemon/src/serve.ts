@@ -216,6 +216,7 @@ async function startWorker(
       imageDir: config.imageDir,
       registriesFile: registriesFile(config.dataDir),
       importFolders: config.importFolders,
+      mountFolders: config.mountFolders,
       poolSize: config.poolSize,
       poolMemoryMib: config.poolMemoryMib,
       network,

@@ -22,6 +22,8 @@ export interface WorkerConfig {
   readonly registriesFile?: string | undefined;
   /** Folders of the host that images may be made of; default: none. */
   readonly importFolders?: readonly string[] | undefined;
+  /** Folders of the host that VMs may mount, and what is beneath; default: none. */
+  readonly mountFolders?: readonly string[] | undefined;
   /** A folder that guest/image/build.sh made. */
   readonly imageDir: string;
   /** Name or path of the QEMU for new VMs; default: that of the search path. */

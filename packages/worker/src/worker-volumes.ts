@@ -13,6 +13,13 @@ import type {
   VolumeUsage,
 } from "@fastvm/contract";
 import { attachVolume, detachVolume, mountsOf, settleVolumes } from "./vm/guest/volumes.ts";
+import {
+  attachPlainMount,
+  detachPlainMount,
+  isPlain,
+  plainMountsOf,
+  settlePlainMounts,
+} from "./vm/guest/plain-mounts.ts";
 import type { Vm } from "./vm/state/vm.ts";
 import type { Parts } from "./vm/state/worker-context.ts";
 import type { HostVolumes } from "./volumes/host-volumes.ts";
@@ -54,22 +61,48 @@ export class WorkerVolumes implements VolumeHolding {
   }
 
   async attach(vmId: VmId, mount: VolumeMount, options: CallOptions = {}): Promise<void> {
-    await this.#vms.turn(vmId, (vm) => attachVolume(this.#context, vm, mount, options), options.signal);
+    await this.#vms.turn(vmId, (vm) => attachMount(this.#context, vm, mount, options), options.signal);
   }
 
   async detach(vmId: VmId, volumeId: VolumeId, options: DetachOptions = {}): Promise<Detached> {
-    return await this.#vms.turn(vmId, (vm) => detachVolume(vm, volumeId, options), options.signal);
+    const detach = async (vm: Vm) =>
+      (await detachPlainMount(vm, volumeId, options)) ?? (await detachVolume(vm, volumeId, options));
+    return await this.#vms.turn(vmId, detach, options.signal);
   }
 
   async mounts(vmId: VmId): Promise<readonly MountOutcome[]> {
-    return await mountsOf(this.#vms.require(vmId));
+    const vm = this.#vms.require(vmId);
+    return [...(await mountsOf(vm)), ...plainMountsOf(vm)];
   }
 
   /** Of a VM that has just begun to run; default: what it had. One that was deleted meanwhile has none. */
   async settle(vmId: VmId, wanted?: readonly VolumeMount[]): Promise<readonly MountOutcome[]> {
-    const before = this.#context.vms.get(vmId)?.record.volumes ?? [];
+    const { volumes = [], plainMounts = [] } = this.#context.vms.get(vmId)?.record ?? {};
+    const before = [...volumes, ...plainMounts];
     const mounts = wanted ?? before;
     if (!this.#context.vms.has(vmId) || (before.length === 0 && mounts.length === 0)) return [];
-    return await this.#vms.turn(vmId, (vm) => settleVolumes(this.#context, vm, mounts), undefined);
+    return await this.#vms.turn(vmId, (vm) => settleMounts(this.#context, vm, mounts), undefined);
   }
+}
+
+type MountsContext = Parts<"uids" | "vms" | "volumes" | "onError">;
+
+async function attachMount(
+  context: MountsContext,
+  vm: Vm,
+  mount: VolumeMount,
+  options: CallOptions,
+): Promise<void> {
+  if (isPlain(mount)) await attachPlainMount(vm, mount, options);
+  else await attachVolume(context, vm, mount, options);
+}
+
+async function settleMounts(
+  context: MountsContext,
+  vm: Vm,
+  wanted: readonly VolumeMount[],
+): Promise<readonly MountOutcome[]> {
+  const served = wanted.filter((mount) => !isPlain(mount));
+  const plain = wanted.filter(isPlain);
+  return [...(await settleVolumes(context, vm, served)), ...(await settlePlainMounts(context, vm, plain))];
 }

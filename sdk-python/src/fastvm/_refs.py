@@ -29,6 +29,6 @@ IngressInput = Union[models.IngressPolicy, params.IngressPolicyParam]
 LegacyRules = Sequence[Union[models.LegacyFirewallRule, params.LegacyFirewallRuleParam]]
 EgressInput = Union[models.EgressPolicy, models.EgressMode, params.EgressPolicyParam, params.EgressModeParam]
 DNSInput = Union[models.DNSPolicy, params.DNSPolicyParam]
-# With `volumeId`, `mountPath` and, if it is not to write, `readOnly`.
+# With `mountPath`, `volumeId` or one of `tmpfs`, `host` and `image`, and, if it is not to write, `readOnly`.
 VolumeInput = Union[models.VolumeMount, Mapping[str, Any]]
 TTLInput = Union[models.TTL, params.TTLParam]

@@ -13,24 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_DISKS = 24, MAX_NAME = 64 };
+#include "system/spare-disk.h"
 
-#define ROOT_DISK "vda"
-
-/* /sys/block/vdb/device leads to ../../../virtio4. */
-static bool name_device(const char *disk, char name[MAX_NAME])
-{
-    char path[MAX_NAME + 32], target[256];
-    snprintf(path, sizeof path, "/sys/block/%.63s/device", disk);
-    ssize_t length = readlink(path, target, sizeof target - 1);
-    if (length <= 0) {
-        return false;
-    }
-    target[length] = 0;
-    const char *last = strrchr(target, '/');
-    snprintf(name, MAX_NAME, "%.63s", last == NULL ? target : last + 1);
-    return true;
-}
+enum { MAX_DISKS = 24 };
 
 static void unbind(const char *device)
 {
@@ -45,12 +30,12 @@ static void unbind(const char *device)
 
 void put_spare_disks_aside(void)
 {
-    char devices[MAX_DISKS][MAX_NAME];
+    char devices[MAX_DISKS][MAX_DEVICE_NAME];
     int count = 0;
     DIR *disks = opendir("/sys/block");
     for (struct dirent *entry; disks != NULL && count < MAX_DISKS && (entry = readdir(disks)) != NULL;) {
         bool is_spare = strncmp(entry->d_name, "vd", 2) == 0 && strcmp(entry->d_name, ROOT_DISK) != 0;
-        if (is_spare && name_device(entry->d_name, devices[count])) {
+        if (is_spare && name_device_of(entry->d_name, devices[count])) {
             count++;
         }
     }

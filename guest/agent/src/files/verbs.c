@@ -11,6 +11,7 @@
 #include "link/protocol.h"
 #include "system/paths.h"
 #include "volumes/mount.h"
+#include "volumes/plain-mount.h"
 
 enum { DEFAULT_FOLDER_MODE = 0755 };
 
@@ -51,12 +52,18 @@ static void take_field(struct verb_request *request, const struct field *field)
     case TAG_FLAGS:
         request->flags = field_u32(field);
         break;
+    case TAG_DISK:
+        request->disk = field_u32(field);
+        break;
+    case TAG_SIZE:
+        request->size = field_u64(field);
+        break;
     }
 }
 
 bool verb_request_parse(struct verb_request *request, const uint8_t *bytes, size_t length)
 {
-    *request = (struct verb_request){.depth = 1};
+    *request = (struct verb_request){.depth = 1, .disk = NO_DISK};
     struct field_reader reader = fields_open(bytes, length);
     struct field field;
     while (fields_next(&reader, &field)) {
@@ -141,6 +148,12 @@ int verb_run(const void *bytes, int out)
         return request->volume == NULL ? EINVAL : volume_mount(request->volume, request->path, request->flags);
     case VERB_UNMOUNT:
         return request->volume == NULL ? EINVAL : volume_unmount(request->volume, request->path, request->flags);
+    case VERB_MOUNT_TMPFS:
+        return tmpfs_mount(request->path, request->size, request->flags);
+    case VERB_MOUNT_DISK:
+        return disk_mount(request->disk, request->path, request->flags);
+    case VERB_UNMOUNT_PLAIN:
+        return plain_unmount(request->disk, request->path, request->flags);
     default:
         return EINVAL;
     }

@@ -20,6 +20,8 @@ struct verb_request {
     mode_t mode;
     uint32_t depth;
     uint32_t flags;
+    uint32_t disk;
+    uint64_t size;
 };
 
 /* False when it is broken. Free it in either case. */

@@ -84,6 +84,7 @@ enum field_tag {
     TAG_COMMAND = 37,
     TAG_FORWARD = 38,
     TAG_BOOT_ID = 39,
+    TAG_DISK = 46,
     TAG_CONTENT = 48,
     TAG_ENTRY = 64,
     TAG_TYPE = 65,
@@ -104,7 +105,7 @@ enum field_tag {
 };
 
 /* What agents of before did not know, and would take for garbage. */
-enum ability { ABLE_VERBS = 1, ABLE_JOBS = 2, ABLE_VOLUMES = 4 };
+enum ability { ABLE_VERBS = 1, ABLE_JOBS = 2, ABLE_VOLUMES = 4, ABLE_PLAIN_MOUNTS = 8 };
 
 enum job_verb {
     JOB_START = 1,
@@ -130,6 +131,9 @@ enum verb {
     VERB_FREE_PAGES = 9,
     VERB_MOUNT = 10,
     VERB_UNMOUNT = 11,
+    VERB_MOUNT_TMPFS = 20,
+    VERB_MOUNT_DISK = 21,
+    VERB_UNMOUNT_PLAIN = 22,
 };
 
 enum verb_flags { VERB_FOLLOW = 1, VERB_RECURSIVE = 2 };

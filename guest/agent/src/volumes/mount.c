@@ -76,7 +76,7 @@ static int connect_pump(void)
     return -1;
 }
 
-static int make_mount_point(const char *path, bool is_folder)
+int make_mount_point(const char *path, bool is_folder)
 {
     struct stat found;
     if (stat(path, &found) == 0) {
@@ -97,7 +97,7 @@ static int make_mount_point(const char *path, bool is_folder)
     return 0;
 }
 
-static unsigned long kernel_flags(uint32_t flags)
+unsigned long kernel_mount_flags(uint32_t flags)
 {
     return ((flags & MOUNT_READONLY) != 0 ? MS_RDONLY : 0) | ((flags & MOUNT_NOEXEC) != 0 ? MS_NOEXEC : 0) |
            ((flags & MOUNT_NOSUID) != 0 ? MS_NOSUID : 0) | ((flags & MOUNT_NODEV) != 0 ? MS_NODEV : 0);
@@ -109,7 +109,7 @@ static int mount_fuse(const char *tag, const char *path, uint32_t flags, uint32_
     snprintf(source, sizeof source, "fastvm:%s", tag);
     snprintf(options, sizeof options, "fd=%d,rootmode=%o,user_id=0,group_id=0,default_permissions,allow_other,max_read=%d", fuse,
              mode & S_IFMT, MAX_DATA_BYTES);
-    return mount(source, path, "fuse.fastvm", kernel_flags(flags), options) < 0 ? errno : 0;
+    return mount(source, path, "fuse.fastvm", kernel_mount_flags(flags), options) < 0 ? errno : 0;
 }
 
 /* Slower without, and no worse. */

@@ -23,6 +23,13 @@ export const VOLUME_ERRORS = {
     when: "Programs in the VM have files or folders of the volume open; `error` is then exactly this code",
     retryable: false,
   },
+  host_mount_denied: {
+    status: 403,
+    message: "This key may mount nothing of the host",
+    hint: "Use a volume, or a key of the organisation that was made with the server",
+    when: "`host` or `image` of a mount is given by a key of another organisation than the first",
+    retryable: false,
+  },
   not_supported: {
     status: 501,
     message: "This server does not do this",

@@ -1,5 +1,6 @@
 /** A volume: storage that has a life of its own, which VMs mount. */
 import type { VolumeId } from "./ids.ts";
+import type { MountLimits, MountSource } from "./mount-source.ts";
 
 /** `directory`: files that several VMs see at once. `disk`: a disk of one VM at a time. */
 export type VolumeKind = "directory" | "disk";
@@ -16,8 +17,11 @@ type MountStatus = "mounted" | "failed" | "pending";
 export const MOUNT_STATUSES: readonly MountStatus[] = ["mounted", "failed", "pending"];
 
 /** What a VM asks of a volume. A VM has each volume at most once. */
-export interface VolumeMount {
+export interface VolumeMount extends MountLimits {
+  /** Of what is no volume an id of its own, by which it is called like one. */
   readonly volumeId: VolumeId;
+  /** Absent: a volume. */
+  readonly source?: MountSource;
   /** Absolute, normalised, beneath one of `MOUNT_ROOTS`. */
   readonly mountPath: string;
   readonly readOnly: boolean;

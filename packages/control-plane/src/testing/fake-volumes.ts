@@ -103,7 +103,7 @@ export class FakeVolumes implements VolumeHolding {
 
   #mount(vmId: VmId, mount: VolumeMount): string | undefined {
     const { volumeId } = mount;
-    if (!this.all.has(volumeId)) return "the host has no such volume";
+    if (mount.source === undefined && !this.all.has(volumeId)) return "the host has no such volume";
     const failure = this.unmountable.get(volumeId);
     if (failure !== undefined) return failure;
     const others = (this.mounted.get(vmId) ?? []).filter((one) => one.volumeId !== volumeId);

@@ -1,4 +1,5 @@
 /** A volume as the API shows it, what VMs have of it, and what can be asked for. */
+import type { MountLimits, MountSources } from "./mount-source.ts";
 
 export type VolumeStatus = "creating" | "ready" | "deleting" | "error" | (string & {});
 
@@ -45,9 +46,10 @@ export interface UpdateVolumeParams {
   readonly accessMode?: "rw" | "ro" | undefined;
 }
 
-export interface AttachVolumeParams {
-  /** Id, unique id prefix or name. */
-  readonly volumeId: string;
+/** A volume, or one of `tmpfs`, `host` and `image`. */
+export interface AttachVolumeParams extends MountSources, MountLimits {
+  /** Id, unique id prefix or name; needed where nothing else is given. */
+  readonly volumeId?: string | undefined;
   /** A folder beneath `/mnt/` or `/data/`. */
   readonly mountPath: string;
   /** Default: as the volume's access mode. */
@@ -55,14 +57,15 @@ export interface AttachVolumeParams {
 }
 
 /** A volume as a snapshot remembers it. */
-export interface CapturedVolume {
+export interface CapturedVolume extends MountSources, MountLimits {
   readonly volumeId: string;
   readonly mountPath: string;
   readonly readOnly?: boolean | null;
 }
 
 /** A volume that a VM has. */
-export interface VmVolume {
+export interface VmVolume extends MountSources, MountLimits {
+  /** Of what is no volume: its own id, by which it is detached. */
   readonly volumeId: string;
   readonly mountPath: string;
   /** `pending`: the VM does not run. */

@@ -40,6 +40,7 @@ export const Tag = {
   COMMAND: 37,
   FORWARD: 38,
   BOOT_ID: 39,
+  DISK: 46,
   CONTENT: 48,
   ENTRY: 64,
   TYPE: 65,

@@ -1,7 +1,16 @@
 /** A verb on files of the guest: what the agent tells, as the fields it tells it in. */
 import { FastvmError } from "@fastvm/contract";
 import { FieldReader } from "./field-reader.ts";
-import { encodeFields, Tag, textField, u16Field, u32Field, type Field, type RawField } from "./fields.ts";
+import {
+  encodeFields,
+  Tag,
+  textField,
+  u16Field,
+  u32Field,
+  u64Field,
+  type Field,
+  type RawField,
+} from "./fields.ts";
 import { splitRequest } from "./frame.ts";
 import { LinkStream, type StreamPort } from "./link-stream.ts";
 import { Kind } from "./protocol.ts";
@@ -20,6 +29,9 @@ export const Verb = {
   FREE_PAGES: 9,
   MOUNT: 10,
   UNMOUNT: 11,
+  MOUNT_TMPFS: 20,
+  MOUNT_DISK: 21,
+  UNMOUNT_PLAIN: 22,
 } as const;
 
 export interface VerbRequest {
@@ -42,7 +54,11 @@ export interface VerbRequest {
   readonly volume?: string | undefined;
   /** Of MOUNT; docs/volume-server.md. */
   readonly mountFlags?: number | undefined;
-  /** UNMOUNT also while files are open. */
+  /** Of MOUNT_TMPFS; default: as the guest's kernel has it. */
+  readonly sizeBytes?: bigint | undefined;
+  /** Which of the spare disks, from 0: of MOUNT_DISK and UNMOUNT_PLAIN. */
+  readonly disk?: number | undefined;
+  /** UNMOUNT and UNMOUNT_PLAIN also while files are open. */
   readonly forced?: boolean | undefined;
 }
 
@@ -95,7 +111,7 @@ export class VerbStream extends LinkStream {
 }
 
 function requestFields(request: VerbRequest): Field[] {
-  const { verb, path, to, mode, depth, user, volume } = request;
+  const { verb, path, to, mode, depth, user, volume, sizeBytes, disk } = request;
   const flags = flagsOf(request);
   return [
     u16Field(Tag.VERB, verb),
@@ -105,6 +121,8 @@ function requestFields(request: VerbRequest): Field[] {
     ...(depth === undefined ? [] : [u32Field(Tag.DEPTH, depth)]),
     ...(user === undefined ? [] : [textField(Tag.USER, user)]),
     ...(volume === undefined ? [] : [textField(Tag.VOLUME, volume)]),
+    ...(sizeBytes === undefined ? [] : [u64Field(Tag.SIZE, sizeBytes)]),
+    ...(disk === undefined ? [] : [u32Field(Tag.DISK, disk)]),
     ...(flags === 0 ? [] : [u32Field(Tag.FLAGS, flags)]),
   ];
 }

@@ -55,6 +55,8 @@ export interface Journal {
   readonly process?: ProcessIdentity;
   /** What its guest has mounted, or had when it was captured. */
   readonly volumes?: readonly VolumeMount[];
+  /** The same of what no server serves. */
+  readonly plainMounts?: readonly VolumeMount[];
   /** Serves them; of a VM that runs. It ends with its QEMU. */
   readonly volumeServer?: { readonly uid: number; readonly process: ProcessIdentity };
 }

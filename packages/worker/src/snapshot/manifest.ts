@@ -74,6 +74,8 @@ export interface Manifest {
   readonly memory: { readonly bytes: number };
   /** What the guest had mounted; absent: nothing. */
   readonly volumes?: readonly VolumeMount[];
+  /** The same of what no server serves. */
+  readonly plainMounts?: readonly VolumeMount[];
   /** Of a state in the older format that is not all base: its pages in one file, with an index of their own. */
   readonly delta?: StoredFile;
   /** Absent when the memory is the base. */

@@ -1,11 +1,13 @@
 /** The volumes of this host and what is asked of their files without a VM: one thing for the daemon's whole life. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { VolumeFiles, VolumeId, VolumeUsage } from "@fastvm/contract";
+import type { VolumeFiles, VolumeId, VolumeMount, VolumeUsage } from "@fastvm/contract";
 import type { WorkerConfig } from "../config.ts";
 import type { UidAllocator } from "../host/uid-allocator.ts";
 import { HostSessions } from "./files/host-sessions.ts";
 import { volumeFiles } from "./files/volume-files.ts";
+import { hostFolder } from "./host-source.ts";
+import type { ServedFolder } from "./server/programs.ts";
 import { volumesFolder } from "./volume-layout.ts";
 import { VolumeStore } from "./volume-store.ts";
 
@@ -17,8 +19,10 @@ export class HostVolumes {
   readonly files: VolumeFiles;
   readonly #sessions: HostSessions;
   readonly #sockets: string;
+  readonly #config: Pick<WorkerConfig, "dataDir" | "mountFolders">;
 
-  constructor(config: Pick<WorkerConfig, "dataDir">, uids: UidAllocator) {
+  constructor(config: Pick<WorkerConfig, "dataDir" | "mountFolders">, uids: UidAllocator) {
+    this.#config = config;
     this.#sockets = join(config.dataDir, SOCKETS_FOLDER);
     this.store = new VolumeStore(volumesFolder(config));
     this.#sessions = new HostSessions({
@@ -34,6 +38,12 @@ export class HostVolumes {
   async recover(): Promise<void> {
     await rm(this.#sockets, { recursive: true, force: true });
     await this.store.recover();
+  }
+
+  /** What a server is to serve for it. */
+  async served({ volumeId, source }: VolumeMount): Promise<ServedFolder> {
+    if (source?.kind === "host") return await hostFolder(this.#config, source);
+    return { path: await this.store.mounted(volumeId), options: [] };
   }
 
   async grow(volumeId: VolumeId, sizeGib: number): Promise<void> {

@@ -42,17 +42,35 @@ class AttachBucketMountBody(Model):
 
 @dataclass(eq=False, repr=False)
 class AttachVolumeBody(Model):
-    volume_id: str
-    """Id, unique id prefix or name."""
     mount_path: str
     """Where the VM sees it: a folder beneath `/mnt/` or `/data/`."""
+    volume_id: Optional[str] = None
+    """Id, unique id prefix or name; needed where none of `tmpfs`, `host` and `image` is given."""
     read_only: Optional[bool] = None
     """Default: as the volume's access mode."""
+    tmpfs: Optional[TmpfsMount] = None
+    """Files in the VM's own memory, gone with it."""
+    host: Optional[HostMount] = None
+    """A folder or a file of the host."""
+    image: Optional[ImageMount] = None
+    """A disk in a file of the host: with `readOnly` as it is, else a copy of the VM's own."""
+    noexec: Optional[bool] = None
+    """Nothing of it is executed. Default false."""
+    nosuid: Optional[bool] = None
+    """Nothing of it lends rights. Default false; of a volume always."""
+    nodev: Optional[bool] = None
+    """Nothing of it is a device. Default false; of a volume always."""
 
     _wire_names: ClassVar[Dict[str, str]] = {
-        "volume_id": "volumeId",
         "mount_path": "mountPath",
+        "volume_id": "volumeId",
         "read_only": "readOnly",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "tmpfs": Ref("TmpfsMount"),
+        "host": Ref("HostMount"),
+        "image": Ref("ImageMount"),
     }
 
 
@@ -423,7 +441,7 @@ class DiskShare(Model):
 
 @dataclass(eq=False, repr=False)
 class DiskUsage(Model):
-    host: DiskUsageHost
+    host: HostMount
     used_bytes: int
     """What all VMs and snapshots below take together; what they share counts once."""
     vms: List[DiskShare]
@@ -434,22 +452,9 @@ class DiskUsage(Model):
     }
 
     _shapes: ClassVar[Dict[str, Shape]] = {
-        "host": Ref("DiskUsageHost"),
+        "host": Ref("HostMount"),
         "vms": Many(Ref("DiskShare")),
         "snapshots": Many(Ref("DiskShare")),
-    }
-
-
-@dataclass(eq=False, repr=False)
-class DiskUsageHost(Model):
-    total_bytes: int
-    """Of the filesystem on which VMs lie, for all organisations."""
-    free_bytes: int
-    """What is free there."""
-
-    _wire_names: ClassVar[Dict[str, str]] = {
-        "total_bytes": "totalBytes",
-        "free_bytes": "freeBytes",
     }
 
 
@@ -900,6 +905,29 @@ class HealthResponse(Model):
 
 
 @dataclass(eq=False, repr=False)
+class HostMount(Model):
+    """A folder or a file of the host."""
+
+    path: str
+    """Absolute, beneath a folder that `fastvm serve --allow-mount` names; a folder or one file."""
+    stat_virtualization: Optional[str] = None
+    """
+    Owners, modes and kinds: `strict` (default) keeps the VM's in an attribute, `relaxed` where that can be, `off` has
+    the host's.
+    """
+    host_permissions: Optional[str] = None
+    """What the host's files get of the VM's permissions: nothing (default), or the plain ones."""
+    quota_mi_b: Optional[int] = None
+    """What all VMs together may add to it. Default 4096."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "stat_virtualization": "statVirtualization",
+        "host_permissions": "hostPermissions",
+        "quota_mi_b": "quotaMiB",
+    }
+
+
+@dataclass(eq=False, repr=False)
 class HostRoom(Model):
     memory_mi_b: int
     """What running VMs may be promised"""
@@ -975,6 +1003,16 @@ class ImageLayer(Model):
         "media_type": "mediaType",
         "size_bytes": "sizeBytes",
     }
+
+
+@dataclass(eq=False, repr=False)
+class ImageMount(Model):
+    """A disk in a file of the host: with `readOnly` as it is, else a copy of the VM's own."""
+
+    path: str
+    """Absolute, beneath a folder that `fastvm serve --allow-mount` names."""
+    format: Optional[str] = None
+    """Default: as its name ends, else `raw`."""
 
 
 @dataclass(eq=False, repr=False)
@@ -1577,6 +1615,18 @@ class TerminalSize(Model):
 
 
 @dataclass(eq=False, repr=False)
+class TmpfsMount(Model):
+    """Files in the VM's own memory, gone with it."""
+
+    size_mi_b: Optional[int] = None
+    """Default: half of the VM's memory."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "size_mi_b": "sizeMiB",
+    }
+
+
+@dataclass(eq=False, repr=False)
 class UpdateServiceBody(Model):
     port: int
     h2c: Optional[bool] = None
@@ -1784,6 +1834,7 @@ class VMStatsNetwork(Model):
 @dataclass(eq=False, repr=False)
 class VmVolume(Model):
     volume_id: str
+    """Of what is no volume: its own id, by which it is detached."""
     mount_path: str
     """Where the VM sees it: a folder beneath `/mnt/` or `/data/`."""
     mount_status: str
@@ -1792,6 +1843,18 @@ class VmVolume(Model):
     """Whether the host refuses the VM's writes."""
     status_message: Optional[str] = None
     """Why it is not mounted."""
+    tmpfs: Optional[TmpfsMount] = None
+    """Files in the VM's own memory, gone with it."""
+    host: Optional[HostMount] = None
+    """A folder or a file of the host."""
+    image: Optional[ImageMount] = None
+    """A disk in a file of the host: with `readOnly` as it is, else a copy of the VM's own."""
+    noexec: Optional[bool] = None
+    """Nothing of it is executed. Default false."""
+    nosuid: Optional[bool] = None
+    """Nothing of it lends rights. Default false; of a volume always."""
+    nodev: Optional[bool] = None
+    """Nothing of it is a device. Default false; of a volume always."""
 
     _wire_names: ClassVar[Dict[str, str]] = {
         "volume_id": "volumeId",
@@ -1799,6 +1862,12 @@ class VmVolume(Model):
         "mount_status": "mountStatus",
         "read_only": "readOnly",
         "status_message": "statusMessage",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "tmpfs": Ref("TmpfsMount"),
+        "host": Ref("HostMount"),
+        "image": Ref("ImageMount"),
     }
 
 
@@ -1845,6 +1914,7 @@ class Volume(Model):
 class VolumeAttachment(Model):
     vm_id: str
     volume_id: str
+    """Of what is no volume: its own id, by which it is detached."""
     mount_path: str
     """Where the VM sees it: a folder beneath `/mnt/` or `/data/`."""
     mount_status: str
@@ -1853,6 +1923,18 @@ class VolumeAttachment(Model):
     """Whether the host refuses the VM's writes."""
     status_message: Optional[str] = None
     """Why it is not mounted."""
+    tmpfs: Optional[TmpfsMount] = None
+    """Files in the VM's own memory, gone with it."""
+    host: Optional[HostMount] = None
+    """A folder or a file of the host."""
+    image: Optional[ImageMount] = None
+    """A disk in a file of the host: with `readOnly` as it is, else a copy of the VM's own."""
+    noexec: Optional[bool] = None
+    """Nothing of it is executed. Default false."""
+    nosuid: Optional[bool] = None
+    """Nothing of it lends rights. Default false; of a volume always."""
+    nodev: Optional[bool] = None
+    """Nothing of it is a device. Default false; of a volume always."""
 
     _wire_names: ClassVar[Dict[str, str]] = {
         "vm_id": "vmId",
@@ -1863,6 +1945,12 @@ class VolumeAttachment(Model):
         "status_message": "statusMessage",
     }
 
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "tmpfs": Ref("TmpfsMount"),
+        "host": Ref("HostMount"),
+        "image": Ref("ImageMount"),
+    }
+
 
 @dataclass(eq=False, repr=False)
 class VolumeMount(Model):
@@ -1870,11 +1958,29 @@ class VolumeMount(Model):
     mount_path: str
     """Where the VM sees it: a folder beneath `/mnt/` or `/data/`."""
     read_only: Optional[bool] = None
+    tmpfs: Optional[TmpfsMount] = None
+    """Files in the VM's own memory, gone with it."""
+    host: Optional[HostMount] = None
+    """A folder or a file of the host."""
+    image: Optional[ImageMount] = None
+    """A disk in a file of the host: with `readOnly` as it is, else a copy of the VM's own."""
+    noexec: Optional[bool] = None
+    """Nothing of it is executed. Default false."""
+    nosuid: Optional[bool] = None
+    """Nothing of it lends rights. Default false; of a volume always."""
+    nodev: Optional[bool] = None
+    """Nothing of it is a device. Default false; of a volume always."""
 
     _wire_names: ClassVar[Dict[str, str]] = {
         "volume_id": "volumeId",
         "mount_path": "mountPath",
         "read_only": "readOnly",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "tmpfs": Ref("TmpfsMount"),
+        "host": Ref("HostMount"),
+        "image": Ref("ImageMount"),
     }
 
 

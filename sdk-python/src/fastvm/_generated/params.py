@@ -56,6 +56,24 @@ class FirewallPolicyParam(TypedDict, total=False):
     dns: DNSPolicyParam
 
 
+class _HostMountRequired(TypedDict):
+    path: str
+
+
+class HostMountParam(_HostMountRequired, total=False):
+    stat_virtualization: Optional[str]
+    host_permissions: Optional[str]
+    quota_mi_b: Optional[int]
+
+
+class _ImageMountRequired(TypedDict):
+    path: str
+
+
+class ImageMountParam(_ImageMountRequired, total=False):
+    format: Optional[str]
+
+
 class _IngressPolicyRequired(TypedDict):
     default: str
 
@@ -130,3 +148,7 @@ class TTLParam(TypedDict):
 class TerminalSizeParam(TypedDict):
     cols: int
     rows: int
+
+
+class TmpfsMountParam(TypedDict, total=False):
+    size_mi_b: Optional[int]

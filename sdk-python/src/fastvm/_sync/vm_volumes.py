@@ -35,10 +35,16 @@ class VmVolumes:
     def attach(
         self,
         id: VMRef,
-        volume_id: VolumeRef,
+        volume_id: Optional[VolumeRef],
         mount_path: str,
         *,
         read_only: Optional[bool] = None,
+        tmpfs: Optional[Mapping[str, Any]] = None,
+        host: Optional[Mapping[str, Any]] = None,
+        image: Optional[Mapping[str, Any]] = None,
+        noexec: Optional[bool] = None,
+        nosuid: Optional[bool] = None,
+        nodev: Optional[bool] = None,
         timeout: Timeout = None,
         max_retries: Optional[int] = None,
         extra_headers: Optional[Headers] = None,
@@ -46,10 +52,21 @@ class VmVolumes:
         extra_body: Optional[Mapping[str, Any]] = None,
     ) -> VmVolume:
         """In a running VM at once; a paused one has it when it goes on. `mount_path` is a folder beneath `/mnt/` or `/data/`.
-        Never repeated by itself.
+        In place of a volume (`None`) one of `tmpfs` (`{"sizeMiB": 64}`), `host` and `image` (both with `path`). Never
+        repeated by itself.
         """
         options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
-        body = present(volume_id=id_of(volume_id), mount_path=mount_path, read_only=read_only)
+        body = present(
+            volume_id=None if volume_id is None else id_of(volume_id),
+            mount_path=mount_path,
+            read_only=read_only,
+            tmpfs=tmpfs,
+            host=host,
+            image=image,
+            noexec=noexec,
+            nosuid=nosuid,
+            nodev=nodev,
+        )
         return self._http.call(routes.ATTACH_VOLUME, id_of(id), body=body, options=options, once=True)
 
     def detach(

@@ -16,6 +16,7 @@ interface ServeOptions {
   readonly cacheDir?: string;
   readonly cacheGib?: number;
   readonly allowImport?: string[];
+  readonly allowMount?: string[];
   readonly databaseUrl?: string;
   readonly poolSize?: number;
   readonly poolMemoryMib?: number;
@@ -55,6 +56,11 @@ export function serveCommand(): Command {
     .option(
       "--allow-import <folder>",
       "where images may be made of folders and disks, by `image import`; may be repeated (environment: FASTVM_ALLOW_IMPORT)",
+      collect,
+    )
+    .option(
+      "--allow-mount <folder>",
+      "what VMs may mount of this machine, by keys of its first organisation; may be repeated (environment: FASTVM_ALLOW_MOUNT)",
       collect,
     )
     .option("--database-url <url>", "PostgreSQL in place of SQLite in the data folder")

@@ -9,7 +9,7 @@ import type { Session } from "../../session.ts";
 import { apiCommand } from "../api-command.ts";
 import { readPolicy } from "../firewall/policy-file.ts";
 import { snapshotIdFor } from "../resolve.ts";
-import { mounts } from "../volume/mount.ts";
+import { mounts, tmpfsMounts } from "../volume/mount.ts";
 
 const DEFAULT_MACHINE = "c1m2";
 const HTTP_NOT_FOUND = 404;
@@ -25,6 +25,7 @@ export interface LaunchOptions {
   readonly autoResume?: boolean;
   readonly firewall?: string;
   readonly volume?: readonly AttachVolumeParams[];
+  readonly tmpfs?: readonly AttachVolumeParams[];
   readonly quiet?: boolean;
   readonly console?: boolean;
 }
@@ -66,7 +67,12 @@ export function addLaunchOptions(command: Command): Command {
     )
     .option("-n, --name <name>", "name (default: made from the id)")
     .option("--disk-gib <n>", "disk size (default: 10)", positiveInteger)
-    .option("-v, --volume <volume:path[:ro]>", "mount a volume, as data:/mnt/data; may be repeated", mounts)
+    .option(
+      "-v, --volume <volume:path[:ro]>",
+      "mount a volume, as data:/mnt/data, or a folder, file or disk image of the host, as /srv/share:/mnt/share; may be repeated",
+      mounts,
+    )
+    .option("--tmpfs <path[:MiB]>", "files in the VM's memory, as /mnt/tmp:64; may be repeated", tmpfsMounts)
     .option("-e, --env <key=value>", "environment of the VM's commands; may be repeated", keyValue)
     .option(
       "--firewall <file>",
@@ -83,10 +89,14 @@ async function openConsoleIfThereIsOne(session: Session, vmId: string): Promise<
   }
 }
 
+function mountsOf({ volume, tmpfs }: LaunchOptions): readonly AttachVolumeParams[] | undefined {
+  return volume === undefined && tmpfs === undefined ? undefined : [...(volume ?? []), ...(tmpfs ?? [])];
+}
+
 export async function launchVm(session: Session, options: LaunchOptions): Promise<Vm> {
   const { name, diskGib: diskGiB, env: envVars, metadata, autoResume } = options;
   const firewall = options.firewall === undefined ? undefined : await readPolicy(options.firewall);
-  const common = { name, diskGiB, envVars, metadata, autoResume, firewall, volumes: options.volume };
+  const common = { name, diskGiB, envVars, metadata, autoResume, firewall, volumes: mountsOf(options) };
   const { signal } = session;
   const params: LaunchParams =
     options.snapshot === undefined

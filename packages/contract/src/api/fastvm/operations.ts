@@ -117,6 +117,7 @@ export const OPERATIONS = {
       "vm_wrong_state",
       "volume_not_ready",
       "volume_busy",
+      "host_mount_denied",
       "not_supported",
     ],
   },

@@ -97,7 +97,15 @@ export const VOLUME_OPERATIONS = {
       "In a running VM at once; a paused one has it when it goes on. It stays over pauses, snapshots and forks.",
     body: AttachVolumeBodySchema,
     responses: { 201: VmVolumeSchema },
-    errors: ["vm_wrong_state", "volume_not_ready", "volume_busy", "conflict", "not_supported", ...GUEST],
+    errors: [
+      "vm_wrong_state",
+      "volume_not_ready",
+      "volume_busy",
+      "conflict",
+      "host_mount_denied",
+      "not_supported",
+      ...GUEST,
+    ],
   },
   detachVolume: {
     method: "DELETE",

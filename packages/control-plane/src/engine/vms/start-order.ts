@@ -22,7 +22,7 @@ export interface StartOrder {
 export async function startOrderOf(ctx: Parts<"store">, vm: VmRecord): Promise<StartOrder> {
   const ttl = ttlToStart(vm);
   const [identity, network] = await Promise.all([identityOf(ctx, vm), presentNetwork(ctx, vm)]);
-  const volumes = vm.volumes.map(({ volumeId, mountPath, readOnly }) => ({ volumeId, mountPath, readOnly }));
+  const volumes = vm.volumes.map(({ failure: _before, ...mount }) => mount);
   return { identity, network, volumes, generation: vm.generation, ...(ttl === undefined ? {} : { ttl }) };
 }
 

@@ -140,8 +140,8 @@ async function tellOne(
   return { warnings: [] };
 }
 
-function mountOf({ volumeId, mountPath, readOnly }: RecordedMount) {
-  return { volumeId, mountPath, readOnly };
+function mountOf({ failure: _before, ...mount }: RecordedMount) {
+  return mount;
 }
 
 /** What a worker is told of a VM that it may know as it was before: each volume that differs. */

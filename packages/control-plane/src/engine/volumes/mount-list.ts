@@ -5,7 +5,9 @@ import {
   MAX_VM_VOLUMES,
   MOUNT_ROOTS,
   type ForkVolumes,
+  type MountLimits,
   type MountOutcome,
+  type MountSource,
   type OrgId,
   type VolumeId,
 } from "@fastvm/contract";
@@ -13,11 +15,14 @@ import { posix } from "node:path";
 import type { Records } from "../../store/records.ts";
 import type { RecordedMount } from "../../store/vm-settings.ts";
 import type { VolumeRecord } from "../../store/volume-repository.ts";
+import { sourceMount } from "./source-mount.ts";
 
 /** A mount in the words of whoever asks for it. */
-export interface MountOrder {
-  /** By id, name or unique id prefix. */
+export interface MountOrder extends MountLimits {
+  /** By id, name or unique id prefix; unread where there is a source. */
   readonly volume: string;
+  /** What is no volume. */
+  readonly source?: MountSource | undefined;
   readonly mountPath: string;
   /** Default: as the volume's access mode. */
   readonly readOnly?: boolean | undefined;
@@ -45,9 +50,15 @@ export async function orderedMounts(
 export async function orderedMount(
   records: Records,
   orgId: OrgId,
-  { volume: reference, mountPath, readOnly }: MountOrder,
+  { volume: reference, source, mountPath, readOnly, ...limits }: MountOrder,
   beside: readonly RecordedMount[],
 ): Promise<RecordedMount> {
+  const placed = { mountPath: checkedPath(mountPath), ...limits };
+  if (source !== undefined) {
+    const mount = { ...(await sourceMount(records, orgId, source)), ...placed, readOnly: readOnly ?? false };
+    assertFitsBeside(mount, beside);
+    return mount;
+  }
   const volume = await records.volumes.find(orgId, reference);
   if (volume === undefined) {
     const quoted = JSON.stringify(reference.slice(0, 80));
@@ -67,7 +78,7 @@ export async function orderedMount(
   }
   const mount = {
     volumeId: volume.id,
-    mountPath: checkedPath(mountPath),
+    ...placed,
     readOnly: readOnly ?? volume.accessMode === "ro",
   };
   assertFitsBeside(mount, beside);
@@ -121,9 +132,13 @@ export async function inheritedMounts(
 ): Promise<{ readonly mounts: readonly RecordedMount[]; readonly skipped: readonly SkippedMount[] }> {
   const mounts: RecordedMount[] = [];
   const skipped: SkippedMount[] = [];
-  for (const { volumeId, mountPath, readOnly } of captured) {
-    const reason = reasonToSkip(await records.volumes.get(volumeId), orgId, readOnly);
-    if (reason === undefined) mounts.push({ volumeId, mountPath, readOnly });
+  for (const { failure: _before, ...mount } of captured) {
+    const { volumeId, mountPath, readOnly } = mount;
+    const reason =
+      mount.source === undefined
+        ? reasonToSkip(await records.volumes.get(volumeId), orgId, readOnly)
+        : undefined;
+    if (reason === undefined) mounts.push(mount);
     else skipped.push({ volumeId, mountPath, reason });
   }
   return { mounts, skipped };
@@ -146,10 +161,10 @@ export function forkedMounts(
   policy: ForkVolumes,
 ): readonly RecordedMount[] {
   if (policy === "none") return [];
-  return source.map(({ volumeId, mountPath, readOnly }) => ({
-    volumeId,
-    mountPath,
-    readOnly: readOnly || policy === "read-only",
+  return source.map(({ failure: _before, ...mount }) => ({
+    ...mount,
+    // What is in the child's own memory is nobody else's.
+    readOnly: mount.readOnly || (policy === "read-only" && mount.source?.kind !== "tmpfs"),
   }));
 }
 

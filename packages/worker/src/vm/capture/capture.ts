@@ -210,6 +210,7 @@ async function collect(
     ...(trust !== undefined && { trust }),
     ...(commands !== undefined && { commands }),
     ...(volumes.length > 0 && { volumes }),
+    ...(vm.record.plainMounts?.length && { plainMounts: vm.record.plainMounts }),
     memory: { bytes: machine.memoryMib * 1024 * 1024 },
     ...(pages !== undefined && { pages }),
     deviceState,

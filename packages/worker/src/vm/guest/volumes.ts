@@ -13,24 +13,21 @@ import type {
   VolumeMount,
 } from "@fastvm/contract";
 import { GuestError } from "../../guest-link/guest-error.ts";
-import { Verb, type VerbRequest } from "../../guest-link/verb-stream.ts";
+import { Verb } from "../../guest-link/verb-stream.ts";
 import { identifyProcess, isAlive, killAndWait, type ProcessIdentity } from "../../processes/proc.ts";
 import { spawnServer } from "../../processes/spawn.ts";
 import { RUN_FOLDER } from "../../qemu/machine.ts";
 import { tell } from "../../volumes/server/control.ts";
 import { attachFolder, requireVolumeServer, VOLUME_SERVER } from "../../volumes/server/programs.ts";
 import type { Vm } from "../state/vm.ts";
+import { askToMount } from "./ask-to-mount.ts";
+import { mountFlags } from "./mount-flags.ts";
 import type { Parts } from "../state/worker-context.ts";
 
 type VolumesContext = Parts<"uids" | "volumes" | "onError">;
 
 const CONTROL_SOCKET = `${RUN_FOLDER}/volume.sock`;
 const PORT_SOCKET = `${RUN_FOLDER}/fs.sock`;
-const MOUNT_READONLY = 1;
-/** nosuid, nodev: nothing of a volume is a device of the guest's, or lends rights. */
-const HARMLESS = 4 | 8;
-/** A guest that answers takes milliseconds; under emulation, with others beside it, seconds. */
-const MOUNT_DEADLINE_MS = 30_000;
 
 /** Of a VM that has just begun to run. It runs whatever becomes of this. */
 export async function settleVolumes(
@@ -66,13 +63,13 @@ export async function attachVolume(
   vm.requireRunning();
   const { volumeId, readOnly } = mount;
   if (vm.record.volumes?.some((one) => one.volumeId === volumeId) === true) return;
-  const path = await context.volumes.store.mounted(volumeId);
+  const served = await context.volumes.served(mount);
   await ensureServer(context, vm);
-  await attachFolder({ cwd: vm.folder, controlSocket: CONTROL_SOCKET, tag: volumeId, path, readOnly });
+  await attachFolder({ cwd: vm.folder, controlSocket: CONTROL_SOCKET, tag: volumeId, readOnly, ...served });
   try {
-    const mountFlags = (readOnly ? MOUNT_READONLY : 0) | HARMLESS;
-    const request = { verb: Verb.MOUNT, path: mount.mountPath, volume: volumeId, mountFlags };
-    await ask(vm, request, signal);
+    const flags = mountFlags(mount);
+    const request = { verb: Verb.MOUNT, path: mount.mountPath, volume: volumeId, mountFlags: flags };
+    await askToMount(vm, request, signal);
   } catch (error) {
     await tell(join(vm.folder, CONTROL_SOCKET), "detach", { tag: volumeId }).catch(context.onError);
     throw error instanceof GuestError
@@ -134,21 +131,9 @@ async function unmount(
   { forced, signal }: { readonly forced: boolean; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
   try {
-    await ask(vm, { verb: Verb.UNMOUNT, path: mountPath, volume: volumeId, forced }, signal);
+    await askToMount(vm, { verb: Verb.UNMOUNT, path: mountPath, volume: volumeId, forced }, signal);
   } catch (error) {
     if (!(error instanceof GuestError && error.code === "ENOENT")) throw error;
-  }
-}
-
-async function ask(vm: Vm, request: VerbRequest, signal: AbortSignal | undefined): Promise<void> {
-  const deadline = AbortSignal.timeout(MOUNT_DEADLINE_MS);
-  const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
-  try {
-    const link = await vm.link({ signal: either });
-    for await (const nothing of link.verb(request, { signal: either })) void nothing;
-  } catch (error) {
-    if (deadline.aborted) throw new FastvmError("guest_unresponsive", "it does not mount", { cause: error });
-    throw error;
   }
 }
 

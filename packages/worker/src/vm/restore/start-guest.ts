@@ -53,6 +53,7 @@ export function initialRecord(snapshot: Snapshot, owner: Owner, slot: Slot): VmR
     ...(snapshot.manifest.commands && { commands: snapshot.manifest.commands }),
     ...(snapshot.manifest.trust && { trust: snapshot.manifest.trust }),
     ...(snapshot.manifest.volumes && { volumes: snapshot.manifest.volumes }),
+    ...(snapshot.manifest.plainMounts && { plainMounts: snapshot.manifest.plainMounts }),
     uid: slot.uid,
     slot: slot.name,
     ...(owner.policy && { policy: owner.policy }),

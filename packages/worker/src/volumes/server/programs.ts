@@ -17,6 +17,14 @@ export function requireVolumeServer(): void {
   );
 }
 
+/** What a server serves, and by which rules. */
+export interface ServedFolder {
+  /** Without a link in it. */
+  readonly path: string;
+  /** Beside those that hold for all. */
+  readonly options: readonly string[];
+}
+
 interface Attachment {
   /** To which the socket's name is relative. */
   readonly cwd?: string;
@@ -25,11 +33,13 @@ interface Attachment {
   /** Without a link in it. */
   readonly path: string;
   readonly readOnly: boolean;
+  readonly options?: readonly string[];
 }
 
 /** Files of the host's own that a VM sees as they are: owners and modes are those of the guest. Nothing of it is the host's to run. */
-export async function attachFolder({ cwd, controlSocket, tag, path, readOnly }: Attachment): Promise<void> {
-  const options = ["nosuid", "nodev", "noexec", ...(readOnly ? ["readonly"] : [])].join(",");
+export async function attachFolder(attachment: Attachment): Promise<void> {
+  const { cwd, controlSocket, tag, path, readOnly, options: more = [] } = attachment;
+  const options = ["nosuid", "nodev", "noexec", ...(readOnly ? ["readonly"] : []), ...more].join(",");
   const args = ["attach", "--control", controlSocket, "--tag", tag, "--path", path, "--options", options];
   await runTool(VOLUME_SERVER, args, {
     timeoutMs: ATTACH_TIMEOUT_MS,

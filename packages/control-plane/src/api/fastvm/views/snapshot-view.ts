@@ -1,8 +1,9 @@
 /** A snapshot as this API shows it. */
-import type { RecordedMount, SnapshotRecord } from "../../../engine/engine.ts";
+import type { SnapshotRecord } from "../../../engine/engine.ts";
 import type { Snapshot } from "@fastvm/contract";
 import { renderFirewall, type Dialect } from "../firewall/render.ts";
 import { timestamp } from "./timestamp.ts";
+import { whatIsMounted } from "./volume-view.ts";
 
 export function snapshotView(snapshot: SnapshotRecord, dialect: Dialect): Snapshot {
   return {
@@ -19,11 +20,7 @@ export function snapshotView(snapshot: SnapshotRecord, dialect: Dialect): Snapsh
     envVars: snapshot.envVars,
     firewall: renderFirewall(snapshot.network, dialect),
     services: [...snapshot.services],
-    ...(snapshot.volumes.length === 0 ? {} : { volumes: snapshot.volumes.map(mountOf) }),
+    ...(snapshot.volumes.length === 0 ? {} : { volumes: snapshot.volumes.map(whatIsMounted) }),
     ...(snapshot.pauseMs === null ? {} : { pauseMs: snapshot.pauseMs }),
   };
-}
-
-function mountOf({ volumeId, mountPath, readOnly }: RecordedMount) {
-  return { volumeId, mountPath, readOnly };
 }

@@ -1,5 +1,5 @@
 /** Volumes, and what VMs have of them, as this API shows them. */
-import type { Volume, VmStatus, VmVolume } from "@fastvm/contract";
+import type { MountSource, Volume, VmStatus, VmVolume } from "@fastvm/contract";
 import type {
   Attachment,
   RecordedMount,
@@ -33,11 +33,40 @@ export function volumeView({ volume, usedBytes, mountedCount }: VolumeFigures): 
 }
 
 export function mountView(mount: RecordedMount, vmStatus: VmStatus): VmVolume {
-  const { volumeId, mountPath, readOnly, failure } = mount;
-  const about = { volumeId, mountPath, readOnly };
+  const { failure } = mount;
+  const about = whatIsMounted(mount);
   if (vmStatus !== "running") return { ...about, mountStatus: "pending" };
   if (failure === undefined) return { ...about, mountStatus: "mounted" };
   return { ...about, mountStatus: "failed", statusMessage: failure };
+}
+
+/** As it was asked for, and can be again. */
+export function whatIsMounted({ volumeId, mountPath, readOnly, ...mount }: RecordedMount) {
+  const { noexec, nosuid, nodev, source } = mount;
+  return {
+    volumeId,
+    mountPath,
+    readOnly,
+    ...(noexec === true && { noexec }),
+    ...(nosuid === true && { nosuid }),
+    ...(nodev === true && { nodev }),
+    ...(source && sourceView(source)),
+  };
+}
+
+function sourceView(source: MountSource) {
+  switch (source.kind) {
+    case "tmpfs":
+      return { tmpfs: { ...(source.sizeMib !== undefined && { sizeMiB: source.sizeMib }) } };
+    case "host": {
+      const { path, statVirtualization, hostPermissions, quotaMib } = source;
+      return { host: { path, statVirtualization, hostPermissions, quotaMiB: quotaMib } };
+    }
+    case "image":
+      return { image: { path: source.path, format: source.format } };
+    default:
+      return source satisfies never;
+  }
 }
 
 export function attachmentView({ vmId, vmStatus, mount }: Attachment) {

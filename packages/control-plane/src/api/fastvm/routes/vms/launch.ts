@@ -5,7 +5,8 @@ import { answerDialect, parseGiven } from "../../firewall/validate.ts";
 import type { Dialect } from "../../firewall/render.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { requireMachineType } from "../../require-machine-type.ts";
-import type { LaunchOrder, MountOrder, SkippedMount, VmRecord } from "../../../../engine/engine.ts";
+import { mountOrder } from "../../mount-order.ts";
+import type { LaunchOrder, SkippedMount, VmRecord } from "../../../../engine/engine.ts";
 import { vmView } from "../../views/vm-view.ts";
 import { attachmentWarnings } from "../../views/volume-view.ts";
 import { refuseBuckets } from "./bucket-mounts.ts";
@@ -62,15 +63,7 @@ function launchOrder(body: LaunchBody, repeatKey: string): LaunchOrder {
       network,
     },
     ttl: body.ttl ?? undefined,
-    volumes: mountOrders(body.volumes),
+    volumes: body.volumes?.map(mountOrder),
     repeatKey,
   };
-}
-
-function mountOrders(volumes: LaunchBody["volumes"]): readonly MountOrder[] | undefined {
-  return volumes?.map(({ volumeId, mountPath, readOnly }) => ({
-    volume: volumeId,
-    mountPath,
-    readOnly: readOnly ?? undefined,
-  }));
 }

@@ -1,5 +1,6 @@
 /** /v1/vms/{vmId}/volumes. */
 import type { FastvmScope } from "../../fastvm-scope.ts";
+import { mountOrder } from "../../mount-order.ts";
 import { mountView } from "../../views/volume-view.ts";
 
 export function registerVmVolumes({ routes, engine }: FastvmScope): void {
@@ -8,12 +9,7 @@ export function registerVmVolumes({ routes, engine }: FastvmScope): void {
     return { status: 200, body: volumes.map((mount) => mountView(mount, vm.status)) };
   });
   routes.serve("attachVolume", async ({ params, body }, caller) => {
-    const order = {
-      volume: body.volumeId,
-      mountPath: body.mountPath,
-      readOnly: body.readOnly ?? undefined,
-    };
-    const { mount, vmStatus } = await engine.volumes.attach(caller, params.vmId, order);
+    const { mount, vmStatus } = await engine.volumes.attach(caller, params.vmId, mountOrder(body));
     return { status: 201, body: mountView(mount, vmStatus) };
   });
   routes.serve("detachVolume", async ({ params, query }, caller) => {

@@ -1,0 +1,59 @@
+/** What a VM mounts that is no volume: it lives and ends with the mount. */
+
+/** Files in the guest's own memory, gone with it. */
+interface TmpfsSource {
+  readonly kind: "tmpfs";
+  /** Default: half of the VM's memory, which is the kernel's own. */
+  readonly sizeMib?: number;
+}
+
+/**
+ * Owners, modes and kinds of files. `strict`: the guest's, kept in an attribute of each file, and a folder that can hold none is refused.
+ * `relaxed`: the same where it can. `off`: those of the host.
+ */
+type StatVirtualization = "strict" | "relaxed" | "off";
+export const STAT_VIRTUALIZATIONS: readonly StatVirtualization[] = ["strict", "relaxed", "off"];
+
+/** What the host's files get of the guest's permissions: nothing, or the plain ones with the owner's own rights kept. */
+type HostPermissions = "private" | "mirror";
+export const HOST_PERMISSIONS: readonly HostPermissions[] = ["private", "mirror"];
+
+/** A folder or one file of the host, beneath what its operator allows. */
+interface HostSource {
+  readonly kind: "host";
+  /** Absolute. */
+  readonly path: string;
+  readonly statVirtualization: StatVirtualization;
+  readonly hostPermissions: HostPermissions;
+  /** What VMs together may add to it. */
+  readonly quotaMib: number;
+}
+
+type ImageFormat = "raw" | "qcow2";
+export const IMAGE_FORMATS: readonly ImageFormat[] = ["raw", "qcow2"];
+
+/** A disk in a file of the host, beneath what its operator allows; one that is mounted to be written is a copy of the VM's own. */
+interface ImageSource {
+  readonly kind: "image";
+  /** Absolute. */
+  readonly path: string;
+  readonly format: ImageFormat;
+}
+
+export type MountSource = TmpfsSource | HostSource | ImageSource;
+
+/** What is done with files of a mount in the guest is refused, whatever their permissions are. */
+export interface MountLimits {
+  /** Nothing of it is executed. */
+  readonly noexec?: boolean;
+  /** Nothing of it lends rights. */
+  readonly nosuid?: boolean;
+  /** Nothing of it is a device. */
+  readonly nodev?: boolean;
+}
+
+/** As much as mounts of the host may add when nobody says more. */
+export const DEFAULT_HOST_QUOTA_MIB = 4096;
+export const MAX_MOUNT_MIB = 16 * 1024 * 1024;
+/** Of a path of the host, in bytes: PATH_MAX without its end. */
+export const MAX_HOST_PATH_BYTES = 4095;
