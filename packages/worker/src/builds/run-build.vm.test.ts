@@ -39,6 +39,7 @@ const APPLETS = [
   "sh",
   "sleep",
   "stat",
+  "sync",
   "test",
   "true",
 ];
@@ -53,20 +54,30 @@ SHELL ["/bin/sh", "-ec"]
 RUN --mount=type=cache,target=/kept --mount=type=secret,id=token --mount=type=bind,source=sub,target=/bound \\
     mkdir /out; echo $GREETING >/out/greeting; \\
     echo once more >>/kept/count; cat /kept/count >/out/count; ls /bound >/out/bound-files; \\
-    cat /run/secrets/token; echo
+    cat /run/secrets/token; echo; sync
 
 FROM ${base}:1 AS unused
 RUN false
 
+FROM ${base}:1 AS more
+RUN --mount=type=bind,from=build,source=/out,target=/of-another --mount=type=tmpfs,target=/memory \\
+    cat /of-another/greeting >/seen; echo gone >/memory/file
+
 FROM scratch AS final
+ENV WORD="kept with it" \\
+    OTHER=too
 COPY --from=build /out/ /
+COPY --from=more /seen /
 COPY --from=${base}:1 /etc/passwd /etc/group /etc/
 COPY --chown=app:app . /app/
+COPY --chmod=711 file /runs
+ADD packed.tar.gz /unpacked/
 USER app
 WORKDIR /app
 EXPOSE 8080
+VOLUME /data
 STOPSIGNAL SIGINT
-HEALTHCHECK CMD ["/bin/true"]
+HEALTHCHECK --interval=5s --retries=2 CMD ["/bin/true"]
 ENTRYPOINT ["/bin/cat"]
 CMD ["/greeting"]
 ${last}
@@ -173,17 +184,40 @@ async function tree(digest: string, files: readonly string[]): Promise<readonly 
     try {
       const { stdout } = await run(
         "sh",
-        ["-c", 'for f; do echo "$f $(stat -c %u "$f") $(head -n 1 "$f")"; done', "x", ...files],
+        ["-c", 'for f; do echo $f $(stat -c "%a %u" "$f") "$(head -n 1 "$f")"; done', "x", ...files],
         {
           cwd: mounted,
         },
       );
-      return stdout.trim().split("\n");
+      return stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.trimEnd());
     } finally {
       await run("umount", [mounted]);
     }
   }
   throw new Error(`there is no root file system of ${digest}`);
+}
+
+/** What the image says of itself, beyond what a launch needs. */
+async function configOf(digest: string): Promise<unknown> {
+  const read = async (name: string): Promise<unknown> =>
+    JSON.parse(await readFile(join(folder, "cache", "oci", "blobs", name.slice("sha256:".length)), "utf8"));
+  const { config } = (await read(digest)) as { config: { digest: string } };
+  return ((await read(config.digest)) as { config: unknown }).config;
+}
+
+/** Files of what is kept of builds, their caches and their images, that have a text in them; what is compressed is in the roots as well. */
+async function filesWith(text: string): Promise<readonly string[]> {
+  const places = [
+    join(host.dataDir, "build-caches"),
+    join(folder, "cache", "images"),
+    join(folder, "cache", "oci"),
+  ];
+  const found = run("grep", ["-rlaF", "--devices=skip", "-e", text, ...places]);
+  // It ends with 1 when there is none.
+  return await found.then(({ stdout }) => stdout.trim().split("\n")).catch(() => []);
 }
 
 /** Nothing of builds is left but the caches of organisations. */
@@ -199,6 +233,15 @@ async function zipped(): Promise<string> {
   await writeFile(join(context, "ignored"), "never seen");
   await writeFile(join(context, ".dockerignore"), "ignored\n.dockerignore\n");
   await writeFile(join(context, "sub", "inner"), "bound");
+  await run("tar", [
+    "--create",
+    "--gzip",
+    "--file",
+    join(context, "packed.tar.gz"),
+    "--directory",
+    context,
+    "file",
+  ]);
   const path = join(folder, "context.zip");
   const program = "import shutil, sys; shutil.make_archive(sys.argv[1], 'zip', sys.argv[2])";
   await run("python3", ["-c", program, path.replace(/\.zip$/, ""), context]);
@@ -222,24 +265,37 @@ test(
     expect(image.settings).toMatchObject({
       entrypoint: ["/bin/cat"],
       cmd: ["/greeting"],
+      env: expect.arrayContaining(["WORD=kept with it", "OTHER=too"]) as string[],
       user: "app",
       workdir: "/app",
       ports: ["8080/tcp"],
       labels: { last: "1", made: "here" },
       stopSignal: "SIGINT",
     });
-    const files = ["greeting", "count", "bound-files", "app/file", "app/sub/inner"];
+    // What FastVM does nothing with is there for whoever takes the image elsewhere.
+    expect(await configOf(image.digest)).toMatchObject({
+      Healthcheck: { Test: ["CMD", "/bin/true"], Interval: 5e9, Retries: 2 },
+      Volumes: { "/data": {} },
+    });
+    const files = ["greeting", "count", "bound-files", "seen", "app/file", "app/sub/inner"];
+    files.push("runs", "unpacked/file", "app/ignored", "memory/file");
     expect(await tree(image.digest, files)).toEqual([
-      "greeting 0 hello me",
-      "count 0 once more",
-      "bound-files 0 inner",
-      "app/file 1000 of the context",
-      "app/sub/inner 1000 bound",
+      "greeting 644 0 hello me",
+      "count 644 0 once more",
+      "bound-files 644 0 inner",
+      "seen 644 0 hello me",
+      "app/file 644 1000 of the context",
+      "app/sub/inner 644 1000 bound",
+      "runs 711 0 of the context",
+      "unpacked/file 644 0 of the context",
+      "app/ignored",
+      "memory/file",
     ]);
-    await expect(tree(image.digest, ["app/ignored"])).resolves.toEqual(["app/ignored"]);
-    // Commands that print secrets do not tell them.
+    // Commands that print secrets do not tell them, and nothing that is kept has them.
     expect(first.lines.join("\n")).not.toContain("a secret of");
     expect(first.lines).toContain("***");
+    expect(await filesWith("a secret of")).toEqual([]);
+    expect(await filesWith("of the context")).not.toEqual([]);
 
     const second = succeeded(await build(order(FEATURES(base, "LABEL last=2"), more)));
     expect(second.steps).toEqual({ ran: 1, cached: steps.ran - 1 });
@@ -278,11 +334,11 @@ test(
     expect(steps).toEqual({ ran: 2, cached: 0 });
     const files = ["in/above", "in/absolute", "in/out/passwd", "in/disk", "etc/passwd"];
     expect(await tree(image.digest, files)).toEqual([
-      "in/above 0 x",
-      "in/absolute 0 x",
-      "in/out/passwd 0 overwritten",
-      "in/disk  ",
-      "etc/passwd 0 root:x:0:0:root:/root:/bin/sh",
+      "in/above 644 0 x",
+      "in/absolute 644 0 x",
+      "in/out/passwd 644 0 overwritten",
+      "in/disk",
+      "etc/passwd 644 0 root:x:0:0:root:/root:/bin/sh",
     ]);
     const none = join(folder, "none");
     await writeFile(none, "no archive at all");
@@ -315,6 +371,28 @@ with tarfile.open(sys.argv[1], "w:gz") as archive:
 `;
 
 test(
+  "one that is cancelled while a command has a secret leaves that nowhere, and the next one builds on",
+  async () => {
+    const text = (last: string): string =>
+      `FROM ${base}:1\n${MINE}\nRUN --mount=type=secret,id=token cat /run/secrets/token >/dev/shm/x; sync; ${last}`;
+    const given = { orgId: newOrgId(), secrets: { token: "another secret of many characters" } };
+    const waiting = order(text("echo waits; sleep 100000"), given);
+    const { builds } = host.worker;
+    await builds.start(waiting);
+    for await (const event of await builds.follow(waiting.buildId, 0))
+      if (event.kind === "log" && event.line === "waits") break;
+    await builds.cancel(waiting.buildId);
+    expect(await builds.list()).toMatchObject([{ outcome: { status: "cancelled" } }]);
+    await builds.forget(waiting.buildId);
+    expect(await readdir(join(host.dataDir, "build-caches"))).toContain(`${given.orgId}.raw`);
+    expect(await filesWith("another secret of")).toEqual([]);
+    expect(succeeded(await build(order(text("true"), given))).steps).toEqual({ ran: 1, cached: 1 });
+    await nothingIsLeft();
+  },
+  BUILD_MS,
+);
+
+test(
   "one that is cancelled before its VM stands leaves nothing",
   async () => {
     const given = order(`FROM ${base}:1`);
@@ -332,7 +410,8 @@ describeBuilds("a worker with VMs", async () => ({
   orgId,
   dockerfiles: {
     good: `FROM ${base}:1\n${MINE}`,
-    failing: `FROM ${base}:1\nRUN echo what is wrong >&2; false`,
+    // More than an error may have.
+    failing: `FROM ${base}:1\nRUN seq 1 5000; echo what is wrong >&2; false`,
     endless: `FROM ${base}:1\nRUN sleep 100000`,
   },
   [Symbol.asyncDispose]: nothingIsLeft,

@@ -16,7 +16,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import shutil
 import signal
 import stat
@@ -27,6 +26,7 @@ import time
 import zipfile
 
 import dockerfile
+from build_log import Log
 from dockerfile import Refused
 
 RUN = "/run/fastvm-build"
@@ -46,16 +46,13 @@ REFUSED = 3
 MAX_DOCKERFILE_BYTES = 4 * 1024 * 1024
 MAX_ENTRIES = 1_000_000
 BLOCK_BYTES = 1024 * 1024
-# Of what a step that failed printed.
-MAX_LAST_CHARS = 3500
 # Docker's, beyond those that buildah leaves to a command.
 CAPABILITIES = "CAP_AUDIT_WRITE,CAP_MKNOD,CAP_NET_RAW"
-STEP = re.compile(r"(?:\[\d+/\d+\] )?STEP \d+/\d+: (?P<instruction>\w+)")
-CACHED = "--> Using cache "
-NOISE = re.compile(r"subprocess exited with status \d+|exit status \d+")
-# Shorter ones are words that a log may have for other reasons.
-MIN_SECRET_CHARS = 6
 END_TRIES = 50
+END_SECONDS = 30
+# Where buildah keeps containers, whose files have secrets while a command runs: in memory, so never on the cache's disk.
+CONTAINERS = f"{CACHE}/storage/overlay-containers"
+CONTAINERS_MIB = 64
 LAYER_TYPES = {
     "application/vnd.docker.image.rootfs.diff.tar": "application/vnd.oci.image.layer.v1.tar",
     "application/vnd.docker.image.rootfs.diff.tar.gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
@@ -117,6 +114,8 @@ def begin():
     write_json(ORDER, order)
     os.makedirs(CONTEXT)
     os.makedirs(f"{CACHE}/tmp", exist_ok=True)
+    os.makedirs(CONTAINERS, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={CONTAINERS_MIB}m,mode=700", "containers", CONTAINERS], check=True)
     for name, text in (("storage.conf", STORAGE), ("registries.conf", REGISTRIES)):
         with open(f"{RUN}/{name}", "w") as file:
             file.write(text)
@@ -336,51 +335,21 @@ def build():
             command += [option, f"{name}={value}"]
     for index, name in enumerate(order["secrets"]):
         command += ["--secret", f"id={name},src={SECRETS}/{index}"]
-    log = Log(secret_lines(len(order["secrets"])))
+    log = Log(secrets_of(len(order["secrets"])))
     process = subprocess.Popen([*command, CONTEXT], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    for line in process.stdout:
+    for line in log.lines_of(process.stdout):
         log.take(line)
     if process.wait() != 0:
         raise Refused(log.failure())
     sys.stderr.write(json.dumps({"ran": log.ran, "cached": log.cached}))
 
 
-def secret_lines(count):
-    lines = set()
+def secrets_of(count):
+    contents = []
     for index in range(count):
         with open(f"{SECRETS}/{index}", "rb") as file:
-            lines.update(line.strip() for line in file.read().splitlines())
-    return [line for line in lines if len(line) >= MIN_SECRET_CHARS]
-
-
-class Log:
-    """Prints each line, and counts steps by what buildah says of them."""
-
-    def __init__(self, secrets):
-        self.secrets = secrets
-        self.ran = self.cached = 0
-        # Of the step that is under way.
-        self.last = []
-
-    def take(self, raw):
-        for secret in self.secrets:
-            raw = raw.replace(secret, b"***")
-        line = raw.decode("utf-8", "replace").rstrip("\r\n")
-        found = STEP.match(line)
-        if found:
-            self.last = []
-            if found["instruction"].upper() != "FROM":
-                self.ran += 1
-        elif line.startswith(CACHED) and self.ran > 0:
-            self.ran -= 1
-            self.cached += 1
-        self.last.append(line)
-        while len(self.last) > 1 and sum(map(len, self.last)) > MAX_LAST_CHARS:
-            del self.last[0]
-        print(line, flush=True)
-
-    def failure(self):
-        return "\n".join(line for line in self.last if not NOISE.fullmatch(line)).strip() or "buildah failed and does not say why"
+            contents.append(file.read())
+    return contents
 
 
 def export():
@@ -438,6 +407,10 @@ def add(archive, name, content):
 
 def end():
     shutil.rmtree(SECRETS, ignore_errors=True)
+    end_users()
+    # Of a build that was cut off: what they had written is no step of anybody's.
+    if read_json(f"{CONTAINERS}/containers.json", []):
+        subprocess.run(["buildah", "rm", "--all"], env=environment(), capture_output=True, timeout=END_SECONDS)
     for _ in range(END_TRIES):
         end_users()
         if subprocess.run(["umount", "--recursive", CACHE], capture_output=True).returncode == 0:
