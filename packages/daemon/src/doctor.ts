@@ -160,11 +160,13 @@ async function checkCache(config: DaemonConfig): Promise<DoctorCheck> {
   const [data, cache, size] = await Promise.all([
     existingParent(config.dataDir).then((folder) => stat(folder)),
     existingParent(config.cacheDir).then((folder) => stat(folder)),
-    inspectCache(config.cacheDir, config.cacheGib),
+    inspectCache(config.cacheDir, config.dataDir, config.cacheGib),
   ]);
   const used = (size.bytes / GIB).toFixed(1);
   const budget = Math.floor(size.budgetBytes / GIB);
-  const detail = `${used} of ${budget} GiB (--cache-gib), ${size.images} images, ${size.templates} templates, ${size.pulled} of registries`;
+  const { images, templates, pulled, builds } = size;
+  const kinds = `${images} images, ${templates} templates, ${pulled} of registries, ${builds} of builds`;
+  const detail = `${used} of ${budget} GiB (--cache-gib), ${kinds}`;
   if (data.dev === cache.dev)
     return { name: "cache", status: "ok", detail: `${detail}, on the filesystem of the VMs` };
   return {

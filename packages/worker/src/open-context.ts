@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { chmod, mkdir, realpath } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
+import { BuildCaches, buildCachesIn } from "./cache/build-caches.ts";
 import { Cache } from "./cache/cache.ts";
 import { cacheBudget } from "./cache/cache-budget.ts";
 import type { WorkerConfig } from "./config.ts";
@@ -59,9 +60,7 @@ export async function openContext(
   if ((await mkdir(config.cacheDir, { recursive: true })) !== undefined) await chmod(config.cacheDir, 0o755);
   await mkdir(config.dataDir, { recursive: true, mode: CLOSED_FOLDER_MODE });
   const cacheFolder = await realpath(config.cacheDir);
-  const budgetBytes = await cacheBudget(cacheFolder, config.cacheGib);
-  const images = await openImages(config, cacheFolder, budgetBytes, callbacks.onError);
-  const cache = new Cache({ folder: cacheFolder, budgetBytes, shelf: images, onError: callbacks.onError });
+  const { cache, images, buildCaches } = await openCache(config, cacheFolder, callbacks.onError);
   const image = await useImage(cache, config.imageDir);
   const { installedQemu, qemuHost, qemuPath } = await openQemu(config);
   const tscKhz = await readTscKhz(join(NATIVE, "tsc-khz"), config.cacheDir);
@@ -103,6 +102,7 @@ export async function openContext(
     ...slotHost,
     config,
     cache,
+    buildCaches,
     image,
     images,
     builds: new Map(),
@@ -122,13 +122,16 @@ export async function openContext(
   return { context, verdict };
 }
 
-function openImages(
-  { registriesFile }: WorkerConfig,
-  cacheDir: string,
-  maxBytes: number,
+async function openCache(
+  { cacheGib, dataDir, registriesFile }: WorkerConfig,
+  folder: string,
   onError: (error: unknown) => void,
-): Promise<ImageStore> {
-  return ImageStore.open({ cacheDir, registriesFile, maxBytes, onError });
+): Promise<Pick<WorkerContext, "cache" | "images" | "buildCaches">> {
+  const budgetBytes = await cacheBudget(folder, cacheGib);
+  const images = await ImageStore.open({ cacheDir: folder, registriesFile, maxBytes: budgetBytes, onError });
+  const buildCaches = new BuildCaches(buildCachesIn(dataDir), budgetBytes);
+  const cache = new Cache({ folder, budgetBytes, shelf: images, builds: buildCaches, onError });
+  return { cache, images, buildCaches };
 }
 
 /** Between the look at what is current and the word that we use it another may have become so, and this one gone. */

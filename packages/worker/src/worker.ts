@@ -401,7 +401,7 @@ export class Worker implements WorkerPort {
     this.#ending.abort(new FastvmError("launch_failed", "the daemon is ending"));
     await this.builds.close();
     await this.#context.images.close();
-    await Promise.allSettled(this.#context.builds.values());
+    await Promise.allSettled([...this.#context.builds.values()].map(({ image }) => image));
     await Promise.all([this.#context.templates.close(), this.#starts.settled()]);
     await Promise.all([this.#context.pool.close(), this.#context.standby.close()]);
     const hasRunningVms = [...this.#context.vms.values()].some((vm) => vm.record.phase === "running");

@@ -1,4 +1,4 @@
-/** What a host keeps ready for VMs of all organisations, and can make again: templates, roots, images of registries. */
+/** What a host keeps ready for all organisations, and can make again: templates, roots, images of registries, caches of builds. */
 
 export interface CacheUse {
   /** Beyond it goes what was not used for the longest time. */
@@ -9,8 +9,11 @@ export interface CacheUse {
 }
 
 interface CacheKindUse {
-  /** `images`: of which VMs boot; `rootfs`: what base images are built of; `oci`: images of registries as they were pulled. */
-  readonly kind: "images" | "templates" | "rootfs" | "oci";
+  /**
+   * `images`: of which VMs boot; `rootfs`: what base images are built of; `oci`: images of registries as they were pulled; `builds`: what
+   * builds keep for those that follow, of each organisation.
+   */
+  readonly kind: "images" | "templates" | "rootfs" | "oci" | "builds";
   readonly entries: number;
   readonly bytes: number;
   /** Of these, what no daemon that runs uses. */
@@ -28,7 +31,7 @@ export interface PruneOptions {
 }
 
 export interface PrunedCache {
-  /** `templates/<digest>`, `oci/<digest>`. */
+  /** `templates/<digest>`, `oci/<digest>`, `builds/<organisation>`. */
   readonly removed: readonly string[];
   readonly bytes: number;
 }
@@ -36,6 +39,6 @@ export interface PrunedCache {
 export interface CacheHolding {
   usage(): Promise<CacheUse>;
 
-  /** Takes away what no daemon uses, but for what was used in the last ten minutes. */
+  /** Takes away what no daemon uses, but for what was used in the last ten minutes; caches of builds also then. */
   prune(options: PruneOptions): Promise<PrunedCache>;
 }

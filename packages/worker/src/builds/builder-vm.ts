@@ -2,9 +2,11 @@
  * A VM of nobody with buildah in it and the organisation's cache: the base image's template, and three or four disks behind its spare ones.
  * What it is asked for is done by a program in it (`guest/build-image.py`).
  */
-import { chmod, readFile, stat } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { chmod, chown, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { StringDecoder } from "node:string_decoder";
+import { step } from "@fastvm/contract";
 import type { BuildOrder, ExecEvent } from "@fastvm/contract";
 import { DISK_FOLDER } from "../disk/chain.ts";
 import { putBehindSpare } from "../disk/spare-disk.ts";
@@ -13,19 +15,25 @@ import { isErrno } from "../files/errno.ts";
 import { bindSpare } from "../image-build/bind-spare.ts";
 import { BuildVm } from "../image-build/build-vm.ts";
 import type { ImageContext } from "../image-build/ensure-image.ts";
+import { makeRootDisk } from "../image-build/root-disk.ts";
 import { MAX_IMAGE_BYTES } from "../images/image-limits.ts";
 import { raiseFileLimit } from "../processes/file-limit.ts";
 import { exec } from "../vm/guest/exec.ts";
 import type { Parts } from "../vm/state/worker-context.ts";
 import { BuildFailure } from "./build-failure.ts";
-import { CACHE_DISK_GIB, keepCache, takeCache } from "./build-caches.ts";
+import { MAX_ANSWER_CHARS, senseless } from "./guest-answers.ts";
 
-export type BuilderContext = ImageContext & Parts<"onError" | "overlays">;
+export type BuilderContext = ImageContext & Parts<"buildCaches" | "onError" | "overlays">;
+
+/** More than a build with a compiler's image and its packages takes. Holes until it is written. */
+const CACHE_DISK_GIB = 20;
+/** Half of a digest names the file system, half of it seeds its folders. */
+const DIGEST_BYTES = 32;
 
 const CACHE_DISK = "cache.raw";
 const FOLDER_IN_GUEST = "/run/fastvm-build";
 const CACHE_IN_GUEST = "/var/lib/fastvm-build-cache";
-const PROGRAMS = ["build-image.py", "dockerfile.py"] as const;
+const PROGRAMS = ["build-image.py", "build_log.py", "dockerfile.py"] as const;
 /** By the user of the QEMU that it is linked for; the folders above decide whom that is. */
 const READABLE = 0o444;
 /** The program's own word for what is wrong with the order. */
@@ -48,6 +56,7 @@ export class BuilderVm implements AsyncDisposable {
     const vm = await BuildVm.start(context, signal, order.network);
     const builder = new BuilderVm(context, order, vm, signal);
     try {
+      await step("build.vm-started");
       await builder.#equip(tools);
       return builder;
     } catch (error) {
@@ -86,7 +95,10 @@ export class BuilderVm implements AsyncDisposable {
   async ask(args: readonly string[], input?: unknown): Promise<string> {
     let text = "";
     const decoder = new StringDecoder();
-    for await (const data of this.read(args, input)) text += decoder.write(Buffer.from(data));
+    for await (const data of this.read(args, input)) {
+      text += decoder.write(Buffer.from(data));
+      if (text.length > MAX_ANSWER_CHARS) throw senseless();
+    }
     return text + decoder.end();
   }
 
@@ -117,7 +129,11 @@ export class BuilderVm implements AsyncDisposable {
     for await (const event of await exec(this.#vm.vm, { command }, { signal }))
       if (event.kind === "exit") checkEnd(["end"], event, "");
     await this.#vm.end();
-    await keepCache(this.#context, this.#order.orgId, this.pathOf(CACHE_DISK));
+    const { buildCaches, cache } = this.#context;
+    await buildCaches.keep(this.#order.orgId, this.pathOf(CACHE_DISK));
+    await step("build.cache-kept");
+    // Not waited for: it may have gigabytes to remove.
+    void cache.sweep();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -129,7 +145,11 @@ export class BuilderVm implements AsyncDisposable {
     const { uid } = this.#vm.vm.record;
     // Larger than the disk that its QEMU was started for.
     await raiseFileLimit(this.#vm.vm.requireGuest().qemu.identity.pid, uid, CACHE_DISK_GIB);
-    await takeCache(this.#context, { orgId, isNew: noCache, into: this.pathOf(CACHE_DISK), uid });
+    const into = this.pathOf(CACHE_DISK);
+    const wasKept = !noCache && (await this.#context.buildCaches.take(orgId, into));
+    if (!wasKept) await makeRootDisk(into, CACHE_DISK_GIB, randomBytes(DIGEST_BYTES).toString("hex"));
+    await chown(into, uid, uid);
+    await step("build.cache-taken");
     const cache = await this.#bind("cache", { kind: "raw", file: `${DISK_FOLDER}/${CACHE_DISK}` });
     const disk = await this.attach(tools, "tools");
     // Without barriers: what its guest has not let go of is not kept anyway.

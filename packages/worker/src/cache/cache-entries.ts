@@ -6,6 +6,7 @@
  *   templates/<digest>/   a captured state
  *   oci/                  images of registries, each with its blobs: `images/image-store.ts` knows them
  *
+ * and what this daemon has beside it: caches of builds (`build-caches.ts`), as `builds/<organisation>`.
  * Anything else in there is not ours to judge. Files are shared by hard link between entries, and with VMs, so an entry alone says nothing
  * of what its end would free.
  */
@@ -15,11 +16,21 @@ import { isErrno } from "../files/errno.ts";
 import { hexOf } from "../images/digest.ts";
 import type { ImageStore } from "../images/image-store.ts";
 import type { ShelvedImage } from "../images/shelf.ts";
+import type { BuildCache, BuildCaches } from "./build-caches.ts";
 
 type CacheKind = "rootfs" | "images" | "templates";
 
 /** Images of registries in the cache, as the store of them has them. */
 export type ImageShelf = Pick<ImageStore, "shelved" | "evict">;
+
+/** Of this daemon's organisations. */
+type BuildShelf = Pick<BuildCaches, "list" | "remove">;
+
+/** What lies beside the folders of entries, or in none. */
+export interface Shelves {
+  readonly shelf: ImageShelf;
+  readonly builds: BuildShelf;
+}
 
 export interface CacheEntry {
   /** From the cache folder: `templates/<digest>`. */
@@ -30,11 +41,14 @@ export interface CacheEntry {
   readonly files: ReadonlyMap<string, number>;
   /** Of an image of a registry. */
   readonly shelved?: ShelvedImage;
+  /** Of builds: at rest, so nobody's. */
+  readonly build?: BuildCache;
 }
 
 export const CACHE_KINDS: readonly CacheKind[] = ["rootfs", "images", "templates"];
 const ENTRY_NAME = /^(?:rootfs|images|templates)\/[0-9a-f]{64}$/;
 const SHELF = "oci";
+const BUILDS = "builds";
 /** The kernel counts allocated space in these, whatever the file system's blocks are. */
 const STAT_BLOCK_BYTES = 512;
 
@@ -44,7 +58,10 @@ export function isEntryName(name: string): boolean {
 
 export async function listCache(
   cacheFolder: string,
-  shelf: Pick<ImageShelf, "shelved">,
+  {
+    shelf,
+    builds,
+  }: { readonly shelf: Pick<ImageShelf, "shelved">; readonly builds: Pick<BuildShelf, "list"> },
 ): Promise<readonly CacheEntry[]> {
   const entries: CacheEntry[] = [];
   for (const kind of CACHE_KINDS) {
@@ -58,6 +75,10 @@ export async function listCache(
   for (const shelved of await shelf.shelved()) {
     const { digest, lastUseMs, files } = shelved;
     entries.push({ name: `${SHELF}/${hexOf(digest)}`, lastUseMs, files, shelved });
+  }
+  for (const build of await builds.list()) {
+    const { orgId, lastUseMs, files } = build;
+    entries.push({ name: `${BUILDS}/${orgId}`, lastUseMs, files, build });
   }
   return entries;
 }

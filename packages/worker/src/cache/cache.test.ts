@@ -13,13 +13,14 @@ import {
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { Readable } from "node:stream";
-import { newOrgId } from "@fastvm/contract";
+import { newOrgId, type OrgId } from "@fastvm/contract";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ownerName } from "../processes/owner-name.ts";
 import { layoutOf } from "../testing/oci-layout.ts";
 import { digestOf, testImage, TestRegistry } from "../testing/test-registry.ts";
 import { ImageStore } from "../images/image-store.ts";
+import { BuildCaches, buildCachesIn } from "./build-caches.ts";
 import type { ImageShelf } from "./cache-entries.ts";
 import { Cache } from "./cache.ts";
 import { inspectCache } from "./inspect-cache.ts";
@@ -48,7 +49,8 @@ afterEach(async () => {
 
 function open(budgetBytes: number): Cache {
   const onError = (error: unknown): void => expect.unreachable(String(error));
-  const cache = new Cache({ folder, budgetBytes, shelf: images ?? NO_IMAGES, onError });
+  const shelves = { shelf: images ?? NO_IMAGES, builds: new BuildCaches(buildCachesIn(folder)) };
+  const cache = new Cache({ folder, budgetBytes, ...shelves, onError });
   caches.push(cache);
   return cache;
 }
@@ -108,7 +110,7 @@ describe("a sweep", () => {
     await rm(join(b, "disk", "0.raw"));
     await link(join(a, "disk", "0.raw"), join(b, "disk", "0.raw"));
     await lastUsed(b, 1);
-    expect((await inspectCache(folder, 1)).bytes).toBe(FILE_KIB * KIB);
+    expect((await inspectCache(folder, folder, 1)).bytes).toBe(FILE_KIB * KIB);
     await open(1.5 * FILE_KIB * KIB).sweep();
     expect(await left()).toEqual(["templates/a", "templates/b"]);
   });
@@ -186,7 +188,7 @@ describe("images of registries", () => {
     expect(await names()).toEqual(["new:1"]);
     expect(await left()).toEqual(["templates/a"]);
     expect(await readdir(join(folder, "oci", "blobs"))).not.toContain(old);
-    expect((await inspectCache(folder, 1)).pulled).toBe(1);
+    expect((await inspectCache(folder, folder, 1)).pulled).toBe(1);
     await open(NOTHING).sweep();
     expect(await names()).toEqual([]);
     expect(await readdir(join(folder, "oci", "blobs"))).toEqual([]);
@@ -255,6 +257,91 @@ describe("images of registries", () => {
     await expect(small.pull(order)).rejects.toMatchObject({ code: "image_invalid" });
     expect(await readdir(join(folder, "oci", "blobs"))).toEqual([]);
     await small.close();
+  });
+});
+
+describe("caches of builds", () => {
+  const HOUR_MS = 3_600_000;
+  const GIVEN_KIB = 10 * FILE_KIB;
+  let shelf: BuildCaches;
+
+  beforeEach(() => {
+    shelf = new BuildCaches(buildCachesIn(folder), GIVEN_KIB * KIB);
+  });
+
+  /** As a build leaves one. */
+  async function keep(orgId: OrgId, hoursAgo: number, kib = FILE_KIB): Promise<string> {
+    const disk = join(folder, "a-build's");
+    await writeFile(disk, Buffer.alloc(kib * KIB, 1));
+    await shelf.keep(orgId, disk);
+    const kept = join(buildCachesIn(folder), `${orgId}.raw`);
+    const then = new Date(Date.now() - hoursAgo * HOUR_MS);
+    await utimes(kept, then, then).catch(() => undefined);
+    return kept;
+  }
+
+  const kept = async (): Promise<string[]> => (await shelf.list()).map(({ orgId }) => orgId).toSorted();
+
+  test("are under the budget of all, and those of the build that is longest ago go first", async () => {
+    const [old, recent] = [newOrgId(), newOrgId()];
+    await keep(old, 2);
+    await keep(recent, 0);
+    await entry("templates/a", 100);
+    await open(2.5 * FILE_KIB * KIB).sweep();
+    expect([await left(), await kept()]).toEqual([[], [old, recent].toSorted()]);
+    await open(1.5 * FILE_KIB * KIB).sweep();
+    expect(await kept()).toEqual([recent]);
+    // Nobody has it, so nobody needs it for ten minutes more.
+    await open(NOTHING).sweep();
+    expect(await kept()).toEqual([]);
+  });
+
+  test("are counted by kind, and pruned with what is no image of a registry", async () => {
+    const orgId = newOrgId();
+    await keep(orgId, 0);
+    const cache = open(GIB);
+    const use = await cache.usage();
+    expect(use.bytes).toBe(FILE_KIB * KIB);
+    const all = { entries: 1, bytes: FILE_KIB * KIB };
+    expect(use.kinds.find(({ kind }) => kind === "builds")).toEqual({
+      kind: "builds",
+      ...all,
+      unneeded: 1,
+      unneededBytes: FILE_KIB * KIB,
+    });
+    expect(await inspectCache(folder, folder, 1)).toMatchObject({ builds: 1, bytes: FILE_KIB * KIB });
+    const never = { unusedForMs: 0, images: true, templates: false };
+    expect((await cache.prune(never)).removed).toEqual([]);
+    const old = { unusedForMs: HOUR_MS, images: false, templates: true };
+    expect((await cache.prune(old)).removed).toEqual([]);
+    expect(await cache.prune({ ...old, unusedForMs: 0 })).toEqual({
+      removed: [`builds/${orgId}`],
+      bytes: FILE_KIB * KIB,
+    });
+    expect(await kept()).toEqual([]);
+  });
+
+  test("that alone are larger than the budget are not kept", async () => {
+    const orgId = newOrgId();
+    await keep(orgId, 0, GIVEN_KIB);
+    expect(await kept()).toEqual([orgId]);
+    const file = await keep(newOrgId(), 0, GIVEN_KIB + FILE_KIB);
+    await expect(readFile(file)).rejects.toMatchObject({ code: "ENOENT" });
+    expect(await kept()).toEqual([orgId]);
+  });
+
+  test("have one taker each, and stay when they came back after somebody looked at them", async () => {
+    const orgId = newOrgId();
+    await keep(orgId, 1);
+    const [seen] = await shelf.list();
+    const takes = await Promise.all(["one", "two"].map((name) => shelf.take(orgId, join(folder, name))));
+    expect(takes.filter((wasThere) => wasThere)).toHaveLength(1);
+    if (seen === undefined) throw new Error("there was none");
+    expect(await shelf.remove(seen)).toBe(false);
+    await keep(orgId, 0);
+    expect(await shelf.remove(seen)).toBe(false);
+    expect(await kept()).toEqual([orgId]);
+    expect(await shelf.take(newOrgId(), join(folder, "three"))).toBe(false);
   });
 });
 
@@ -343,6 +430,7 @@ test("where the list of users cannot be written the daemon is told, and goes on"
     folder,
     budgetBytes: GIB,
     shelf: NO_IMAGES,
+    builds: new BuildCaches(buildCachesIn(folder)),
     onError: (error) => errors.push(error),
   });
   await cache.use(path);

@@ -1,7 +1,7 @@
 /** A daemon's part in the cache that all daemons of the machine share: says what it uses of it, and keeps it within its budget. */
 import { relative } from "node:path";
 import type { CacheHolding, CacheUse, PrunedCache, PruneOptions } from "@fastvm/contract";
-import { bytesOf, isEntryName, type CacheEntry, type ImageShelf } from "./cache-entries.ts";
+import { bytesOf, isEntryName, type CacheEntry, type Shelves } from "./cache-entries.ts";
 import { CacheUsers } from "./cache-users.ts";
 import { useOf } from "./cache-use.ts";
 import { sweepCache, type CacheParts } from "./sweep-cache.ts";
@@ -9,10 +9,9 @@ import { sweepCache, type CacheParts } from "./sweep-cache.ts";
 /** Six times as often as others need it to believe us. */
 const RENEW_MS = 10 * 60_000;
 
-interface CacheOptions {
+interface CacheOptions extends Shelves {
   readonly folder: string;
   readonly budgetBytes: number;
-  readonly shelf: ImageShelf;
   /** Told of failures: the cache works without its users' list and without being swept, as on a disk that is full. */
   readonly onError: (error: unknown) => void;
 }
@@ -71,8 +70,8 @@ export class Cache implements CacheHolding {
   }
 
   get #parts(): CacheParts {
-    const { folder, shelf } = this.#options;
-    return { folder, shelf, users: this.#users };
+    const { folder, shelf, builds } = this.#options;
+    return { folder, shelf, builds, users: this.#users };
   }
 
   async close(): Promise<void> {

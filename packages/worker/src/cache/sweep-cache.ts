@@ -8,16 +8,15 @@ import { join } from "node:path";
 import { isErrno } from "../files/errno.ts";
 import { newPartialFolder, removePartials } from "../snapshot/partial-folder.ts";
 import { bytesOf, CACHE_KINDS, currentEntries, listCache, shelvedBehind } from "./cache-entries.ts";
-import type { CacheEntry, ImageShelf } from "./cache-entries.ts";
+import type { CacheEntry, Shelves } from "./cache-entries.ts";
 import type { CacheUsers } from "./cache-users.ts";
 
 /** An image is built in a minute, and no daemon uses it before the build says that it is current. */
 const LEFT_ALONE_MS = 10 * 60_000;
 
-export interface CacheParts {
+export interface CacheParts extends Shelves {
   readonly folder: string;
   readonly users: CacheUsers;
-  readonly shelf: ImageShelf;
 }
 
 interface Sweep {
@@ -28,23 +27,30 @@ interface Sweep {
 
 /** Returns what is gone. */
 export async function sweepCache(
-  { folder: cacheFolder, users, shelf }: CacheParts,
+  parts: CacheParts,
   { budgetBytes, isMeant = () => true }: Sweep,
 ): Promise<readonly CacheEntry[]> {
+  const { folder: cacheFolder, users } = parts;
   // What a sweep left that was killed, and what daemons left that were killed while they built.
   for (const kind of CACHE_KINDS) await removePartials(join(cacheFolder, kind), "abandoned");
-  const entries = new Set(await listCache(cacheFolder, shelf));
+  const entries = new Set(await listCache(cacheFolder, parts));
   const removed: CacheEntry[] = [];
   const needed = await neededEntries(cacheFolder, users);
   for (const entry of dispensable(entries, needed).filter(isMeant)) {
     if (bytesOf(entries) <= budgetBytes) break;
     entries.delete(entry);
-    const { name, shelved } = entry;
-    const isGone =
-      shelved === undefined ? await removeEntry(cacheFolder, name, users) : await shelf.evict(shelved);
-    if (isGone) removed.push(entry);
+    if (await remove(parts, entry)) removed.push(entry);
   }
   return removed;
+}
+
+/** Whether it is gone. */
+async function remove(
+  { folder, users, shelf, builds }: CacheParts,
+  { name, shelved, build }: CacheEntry,
+): Promise<boolean> {
+  if (shelved !== undefined) return await shelf.evict(shelved);
+  return build === undefined ? await removeEntry(folder, name, users) : await builds.remove(build);
 }
 
 /** What daemons that run use, what is current, and images of registries that the former were made of. */
@@ -62,7 +68,10 @@ function dispensable(entries: ReadonlySet<CacheEntry>, needed: ReadonlySet<strin
   const untilMs = Date.now() - LEFT_ALONE_MS;
   return (
     [...entries]
-      .filter(({ name, lastUseMs }) => !needed.has(name) && lastUseMs < untilMs)
+      // Caches of builds are taken by a rename, not looked for and used.
+      .filter(
+        ({ name, lastUseMs, build }) => !needed.has(name) && (build !== undefined || lastUseMs < untilMs),
+      )
       // What nobody else has may be somebody's only one.
       .filter(({ shelved }) => shelved?.isPulled !== false)
       .toSorted((a, b) => a.lastUseMs - b.lastUseMs)

@@ -5,11 +5,12 @@
 import { createHash } from "node:crypto";
 import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { unlessAborted } from "../concurrency/unless-aborted.ts";
 import { closeToOthers } from "../files/closed-folder.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import { publishFolder } from "../files/durable.ts";
 import { isErrno, isOutOfDisk } from "../files/errno.ts";
-import { FastvmError } from "@fastvm/contract";
+import { FastvmError, step } from "@fastvm/contract";
 import type { ImageOwner } from "@fastvm/contract";
 import { loadImage } from "../image/image.ts";
 import type { Image } from "../image/image.ts";
@@ -44,14 +45,21 @@ export async function ensureImage(
 
 async function onlyOnce(context: ImageContext, digest: string, name: string): Promise<Image> {
   const known = context.builds.get(name);
-  if (known !== undefined) return await known;
-  const made = openOrMake(context, digest, name);
-  context.builds.set(name, made);
+  if (known === undefined) return await first(context, digest, name);
   try {
-    return await made;
-  } finally {
-    context.builds.delete(name);
+    return await unlessAborted(() => known.image, context.ending);
+  } catch (error) {
+    // Whoever makes it was told to stop, which is nothing to others who want it.
+    if (!known.ending.aborted || context.ending.aborted) throw error;
+    return await onlyOnce(context, digest, name);
   }
+}
+
+async function first(context: ImageContext, digest: string, name: string): Promise<Image> {
+  // Whoever waits for it and looks again finds it no more.
+  const image = openOrMake(context, digest, name).finally(() => context.builds.delete(name));
+  context.builds.set(name, { image, ending: context.ending });
+  return await image;
 }
 
 async function openOrMake(
@@ -75,8 +83,11 @@ async function make(
   // Unlike the base image it may be somebody's secret.
   await closeToOthers(partial);
   try {
+    await step("build.root-begun");
     await fill(context, manifestDigest, basename(folder), partial);
+    await step("build.root-made");
     await publishFolder(partial, folder);
+    await step("build.root-published");
   } catch (error) {
     await rm(partial, { recursive: true, force: true });
     // Another daemon was quicker: its is as good.

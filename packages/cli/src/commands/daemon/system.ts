@@ -24,6 +24,7 @@ const KINDS: Readonly<Record<string, string>> = {
   templates: "templates",
   rootfs: "roots of base images",
   oci: "images of registries",
+  builds: "caches of builds",
 };
 
 export function systemCommand(): Command {
@@ -61,7 +62,7 @@ function dfCommand(): Command {
 function pruneCommand(): Command {
   const command = daemonCommand(
     "prune",
-    "Remove templates and images that no daemon uses; they are made again when needed",
+    "Remove templates, images and caches of builds that no daemon uses; they are made again when needed",
   )
     .option("--images", "images of registries too, which have to be pulled again")
     .option("--unused-days <n>", "only what was not used for so long", wholeNumber, 0);

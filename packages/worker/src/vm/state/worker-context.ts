@@ -1,6 +1,7 @@
 /** What every transition works with: the worker's parts, made once at its start. */
 import { join } from "node:path";
 import type { SnapshotId, VmId, WorkerEvent } from "@fastvm/contract";
+import type { BuildCaches } from "../../cache/build-caches.ts";
 import type { Cache } from "../../cache/cache.ts";
 import type { WorkerConfig } from "../../config.ts";
 import type { OverlayFactory } from "../../disk/overlay.ts";
@@ -34,11 +35,13 @@ export interface WorkerContext extends SlotHost {
   readonly config: WorkerConfig;
   /** Of images and templates. */
   readonly cache: Cache;
+  /** What builds of an organisation leave for its next ones. */
+  readonly buildCaches: BuildCaches;
   readonly image: Image;
   /** Of registries and archives. */
   readonly images: ImageStore;
-  /** Of those the ones that are just being made bootable, by digest. */
-  readonly builds: Map<string, Promise<Image>>;
+  /** Of those the ones that are just being made bootable, by digest; `ending` is of whoever makes it. */
+  readonly builds: Map<string, { readonly image: Promise<Image>; readonly ending: AbortSignal }>;
   /** Fires when the worker closes. */
   readonly ending: AbortSignal;
   readonly accelerator: Accelerator;
@@ -105,9 +108,4 @@ export function forksFolder(config: WorkerConfig): string {
 /** VMs that boot to become templates. */
 export function templatingFolder(config: WorkerConfig): string {
   return join(config.dataDir, "templating");
-}
-
-/** What builds of an organisation leave for its next ones. */
-export function buildCachesFolder(config: WorkerConfig): string {
-  return join(config.dataDir, "build-caches");
 }
