@@ -1,8 +1,12 @@
 /** A cache of a test's own that has what takes long to make. */
 import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readlink, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { readConfig } from "@fastvm/daemon";
+
+/** Beside the machine's own, so that layers are shared by hard link as they are in use. */
+const ROOT = "/var/cache/fastvm-test";
 
 /** By hard link from the machine's, where it has them. */
 export async function fillCache(cacheDir: string): Promise<void> {
@@ -10,4 +14,19 @@ export async function fillCache(cacheDir: string): Promise<void> {
     const from = join(readConfig({}, {}).cacheDir, name);
     await promisify(execFile)("cp", ["-al", from, cacheDir]).catch(() => undefined);
   }
+}
+
+/** A whole one, with the base image and the builder: nothing in it is anybody else's. The caller removes it. */
+export async function ownCache(): Promise<string> {
+  const shared = readConfig({}, {}).cacheDir;
+  await mkdir(ROOT, { recursive: true });
+  const cacheDir = await mkdtemp(join(ROOT, "cache-"));
+  for (const kind of ["images", "builder"]) {
+    const digest = await readlink(join(shared, kind, "current"));
+    await mkdir(join(cacheDir, kind));
+    await promisify(execFile)("cp", ["-al", join(shared, kind, digest), join(cacheDir, kind, digest)]);
+    await symlink(digest, join(cacheDir, kind, "current"));
+  }
+  await fillCache(cacheDir);
+  return cacheDir;
 }

@@ -10,6 +10,11 @@ import { eventually } from "./eventually.ts";
 /** The slowest is the end of a template: half a minute, on a busy machine some. */
 const REACH_DEADLINE_MS = 120_000;
 
+/** Of images that are made of Dockerfiles, and of snapshots that are made of those. */
+export function isOfBuilds(name: StepName): boolean {
+  return /^(control\.)?build\./.test(name);
+}
+
 export class Steps {
   /** For the daemon's setting `stepsFolder`. */
   readonly folder: string;

@@ -1,13 +1,21 @@
-/** One real build: a folder with a static busybox becomes a snapshot, whose VM runs; and one that its daemon leaves by kill -9. */
-import { copyFile, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+/**
+ * Real builds: a folder with a static busybox becomes a snapshot, whose VM runs, and so does a ZIP on a private image; both by all their
+ * steps.
+ */
+import { execFile } from "node:child_process";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
+import { STEPS } from "@fastvm/contract";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { BuildEvent } from "fastvm";
+import { PASSWORD, testImage, TestRegistry, USER } from "../../packages/worker/src/testing/test-registry.ts";
 import { addOrganisation } from "../harness/add-organisation.ts";
+import { runCli } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
-import { eventually } from "../harness/eventually.ts";
 import { sh } from "../harness/guest.ts";
+import { isOfBuilds, Steps } from "../harness/steps.ts";
 
 /** A builder, the image's template and a capture, under emulation on a machine that may be busy with others. */
 const TIMEOUT_MS = 600_000;
@@ -17,8 +25,21 @@ ARG WHO
 RUN --mount=type=secret,id=token test "$(cat /run/secrets/token)" = s3cret && echo "hello $WHO" | tee /greeting
 `;
 
+const IMPORTED = `ARG BASE
+FROM $BASE AS wanted
+COPY text /from-zip
+COPY program /program
+RUN test -x /program && echo kept >/bin/mode
+FROM scratch
+COPY nothing /
+`;
+const run = promisify(execFile);
+
 let contextDir: string;
+let zipDir: string;
 let daemon: TestDaemon;
+let registry: TestRegistry;
+let steps: Steps;
 
 beforeAll(async () => {
   contextDir = await mkdtemp(join(tmpdir(), "fastvm-e2e-builds-"));
@@ -31,12 +52,23 @@ beforeAll(async () => {
   await writeFile(join(contextDir, "Dockerfile"), DOCKERFILE);
   await writeFile(join(contextDir, ".dockerignore"), "left-out\n");
   await writeFile(join(contextDir, "left-out"), "");
-  daemon = await TestDaemon.start({ poolSize: 0, settings: { network: "none" } });
+  zipDir = await mkdtemp(join(tmpdir(), "fastvm-e2e-import-"));
+  registry = await TestRegistry.start({ isClosed: true });
+  await makeImport();
+  steps = await Steps.make();
+  daemon = await TestDaemon.start({
+    poolSize: 0,
+    settings: { network: "none", stepsFolder: steps.folder },
+  });
+  const registries = { [registry.host]: { insecure: true, guarded: true } };
+  await writeFile(join(daemon.config.dataDir, "registries.json"), JSON.stringify(registries));
 }, TIMEOUT_MS);
 
 afterAll(async () => {
   await daemon?.[Symbol.asyncDispose]();
-  await rm(contextDir, { recursive: true });
+  await registry?.[Symbol.asyncDispose]();
+  await steps?.remove();
+  for (const folder of [contextDir, zipDir]) await rm(folder, { recursive: true });
 });
 
 test(
@@ -65,23 +97,78 @@ test(
 );
 
 test(
-  "one whose daemon was killed has failed and says why, and nothing of it is left",
+  "a ZIP with a Dockerfile on a private image is imported by whoever may pull that",
   async () => {
     const { client } = daemon;
-    const endless = "FROM scratch\nCOPY . /\nRUN echo begun; sleep 1000\n";
-    const before = (await client.vms.list()).map((vm) => vm.id);
-    const building = client.build({ contextDir, dockerfile: endless });
-    const { id } = await building.begun;
-    await eventually(async () => expect((await client.builds.logs(id)).log).toContain("begun"), TIMEOUT_MS);
-    await daemon.sigkill();
-    await daemon.restart();
-    expect(await daemon.client.builds.retrieve(id)).toMatchObject({
-      status: "failed",
-      error: expect.stringContaining("server ended") as string,
-    });
-    const vms = (await daemon.client.vms.list()).map((vm) => vm.id);
-    expect(vms).toEqual(before);
-    expect(await readdir(join(daemon.config.dataDir, "vms"))).toEqual(vms);
+    const source = {
+      type: "dockerfile",
+      dockerfilePath: "docker/Dockerfile",
+      target: "wanted",
+      buildArgs: { BASE: `${registry.host}/base:1` },
+      registryHost: registry.host,
+      registryUsername: USER,
+    } as const;
+    const wrong = { ...source, contextRef: await sendZip(), registryPassword: "wrong" };
+    const refused = await client.snapshotImports.create({ source: wrong });
+    await expect(client.builds.wait(refused)).rejects.toThrow(/registry/);
+    const right = { ...source, contextRef: await sendZip(), registryPassword: PASSWORD };
+    const made = await client.snapshotImports.create({ source: right, name: "imported" });
+    await client.builds.wait(made);
+    const done = await client.snapshotImports.retrieve("imported");
+    expect(done).toMatchObject({ status: "succeeded", source: { dockerfilePath: "docker/Dockerfile" } });
+    expect(JSON.stringify(done)).not.toContain(PASSWORD);
+    expect(await readFile(join(daemon.config.dataDir, "daemon.log"), "utf8")).not.toContain(PASSWORD);
+    const vm = await client.vms.launch({ snapshotId: done.snapshotId ?? "" });
+    expect(await sh(client, vm, "cat /from-zip /bin/mode")).toBe("of the ZIP\nkept");
+    await client.vms.delete(vm);
+    expect(await client.snapshotImports.delete(made)).toEqual({ id: made.id, deleted: true });
   },
   TIMEOUT_MS,
 );
+
+test(
+  "what builds keep for others is counted, and goes when root makes room",
+  async () => {
+    const cli = (...args: readonly string[]) => runCli(["system", ...args], daemon.environment);
+    expect((await cli("df")).stdout).toMatch(/caches of builds +1 /);
+    const caches = join(daemon.config.dataDir, "build-caches");
+    const [name = ""] = await readdir(caches);
+    expect((await cli("prune")).stdout).toContain(`builds/${name.replace(".raw", "")}`);
+    expect(await readdir(caches)).toEqual([]);
+    expect((await cli("df")).stdout).toMatch(/caches of builds +0 /);
+  },
+  TIMEOUT_MS,
+);
+
+// After those that pass them.
+test("the steps of a build are passed, all that are listed", async () => {
+  const passed = new Set(await steps.passed());
+  expect(STEPS.filter((name) => isOfBuilds(name) && !passed.has(name))).toEqual([]);
+});
+
+/** The reference of a context. */
+async function sendZip(): Promise<string> {
+  const { contextRef, uploadUrl } = await daemon.client.snapshotImports.presignContext();
+  const body = await readFile(join(zipDir, "context.zip"));
+  const sent = await fetch(uploadUrl, {
+    method: "PUT",
+    body,
+    headers: { "content-type": "application/zip" },
+  });
+  expect(sent.status).toBe(200);
+  return contextRef;
+}
+
+/** The image that it is built on, and the ZIP with its Dockerfile. */
+async function makeImport(): Promise<void> {
+  const layer = join(zipDir, "layer.tar");
+  await run("tar", ["-cf", layer, "--owner=0", "--group=0", "--exclude=./Dockerfile", "-C", contextDir, "."]);
+  await registry.push("base", "1", testImage({ layers: [await readFile(layer)] }));
+  const files = join(zipDir, "files");
+  await mkdir(join(files, "docker"), { recursive: true });
+  await writeFile(join(files, "docker/Dockerfile"), IMPORTED);
+  await writeFile(join(files, "text"), "of the ZIP\n");
+  await writeFile(join(files, "program"), "", { mode: 0o755 });
+  const program = "import shutil, sys; shutil.make_archive(sys.argv[1], 'zip', sys.argv[2])";
+  await run("python3", ["-c", program, join(zipDir, "context"), files]);
+}

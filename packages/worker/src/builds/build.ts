@@ -1,6 +1,6 @@
 /** One build as its followers see it: what happened so far, and who waits for more. It does nothing by itself. */
 import { EventEmitter, once } from "node:events";
-import { FastvmError } from "@fastvm/contract";
+import { FastvmError, step } from "@fastvm/contract";
 import type {
   BuildEvent,
   BuildOrder,
@@ -60,7 +60,9 @@ export class Build {
   async during<T>(phase: BuildPhase, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     this.phase(phase, "started");
     try {
+      await step(`build.${phase}.begun`);
       const result = await work();
+      await step(`build.${phase}.done`);
       this.phase(phase, "completed");
       return result;
     } catch (error) {

@@ -3,8 +3,8 @@
  * and what comes out of the VM is taken as any archive of the organisation's, which may lack layers that it has.
  */
 import { Readable } from "node:stream";
-import { StringDecoder } from "node:string_decoder";
 import { stat } from "node:fs/promises";
+import { step } from "@fastvm/contract";
 import type { BuildOrder, BuildSteps, BuiltImage, HeldImage } from "@fastvm/contract";
 import { ensureImage } from "../image-build/ensure-image.ts";
 import { invalidImage } from "../images/invalid-image.ts";
@@ -14,7 +14,9 @@ import type { Build } from "./build.ts";
 import { BuildFailure } from "./build-failure.ts";
 import { BuilderVm } from "./builder-vm.ts";
 import type { BuilderContext } from "./builder-vm.ts";
+import { basesIn, digestsIn, stepsIn } from "./guest-answers.ts";
 import type { BuildRunner } from "./image-builds.ts";
+import { LogLines } from "./log-lines.ts";
 
 /** A large project compiles for half of it under emulation. */
 const BUILD_LIMIT_MS = 30 * 60_000;
@@ -43,6 +45,7 @@ async function runBuild(
   const { orgId } = build.order;
   const { held, steps } = await buildInVm(context, build, signal);
   try {
+    await step("build.vm-removed");
     await build.during("applying", signal, () => ensureImage(context, held.digest, orgId, signal));
     const { settings } = await context.images.inspect(held.reference, orgId);
     return { image: { ...pick(held), settings }, steps };
@@ -99,7 +102,7 @@ async function bringBases(
   signal: AbortSignal,
 ): Promise<readonly BaseImage[]> {
   const wanted: Record<string, BaseImage> = {};
-  for (const written of JSON.parse(await vm.ask(["bases"])) as string[]) {
+  for (const written of basesIn(await vm.ask(["bases"]))) {
     const base = await findBase(context, build.order, written, signal);
     build.log(`${written} is ${base.digest}`);
     wanted[written] = base;
@@ -107,7 +110,7 @@ async function bringBases(
   const bases = Object.values(wanted);
   const here = new Set(bases.map(({ digest }) => digest));
   // The guest's word: only of those that it may have.
-  const asked = JSON.parse(await vm.ask(["lacking"], wanted)) as string[];
+  const asked = digestsIn(await vm.ask(["lacking"], wanted));
   const lacking = asked.filter((digest) => here.has(digest));
   if (lacking.length > 0) {
     const disk = vm.pathOf("bases.raw");
@@ -118,16 +121,11 @@ async function bringBases(
 }
 
 async function runSteps(build: Build, vm: BuilderVm): Promise<BuildSteps> {
-  const decoder = new StringDecoder();
-  let line = "";
+  const lines = new LogLines();
   let end = "";
-  for await (const data of vm.read(["build"], undefined, (words) => (end = words))) {
-    const lines = (line + decoder.write(Buffer.from(data))).split("\n");
-    line = lines.pop() ?? "";
-    for (const each of lines) build.log(each);
-  }
-  const { ran, cached } = JSON.parse(end) as BuildSteps;
-  return { ran, cached };
+  for await (const data of vm.read(["build"], undefined, (words) => (end = words)))
+    for (const line of lines.take(data)) build.log(line);
+  return stepsIn(end);
 }
 
 async function exportImage(

@@ -12,6 +12,7 @@ import { TestContext } from "../testing/test-context.ts";
 import { digestOf, testImage } from "../testing/test-registry.ts";
 import { CACHE, ROOT } from "../testing/test-worker.ts";
 import { exec } from "../vm/guest/exec.ts";
+import { ensureImage } from "./ensure-image.ts";
 import type { Vm } from "../vm/state/vm.ts";
 
 const run = promisify(execFile);
@@ -154,4 +155,29 @@ test("one that is not here is not found", async () => {
   await expect(host.launch({ source: { kind: "template", image: "nothing:test" } })).rejects.toMatchObject({
     code: "not_found",
   });
+});
+
+test("who stops making one stops for himself alone: another who waits for it has it", async () => {
+  const tree = join(folder, "stopped");
+  await mkdir(tree);
+  await writeFile(join(tree, "file"), "in it");
+  await load("stopped", tree);
+  const stopping = new AbortController();
+  const unhook = hookSteps(async (name) => {
+    if (name === "build.root-begun" && !stopping.signal.aborted) {
+      // By now the other waits.
+      await new Promise(setImmediate);
+      stopping.abort(new Error("no longer wanted"));
+    }
+  });
+  try {
+    const [first, other] = await Promise.allSettled([
+      ensureImage(host.context, "stopped", undefined, stopping.signal),
+      ensureImage(host.context, "stopped"),
+    ]);
+    expect(first).toMatchObject({ status: "rejected", reason: { message: "no longer wanted" } });
+    expect(other).toMatchObject({ status: "fulfilled" });
+  } finally {
+    unhook();
+  }
 });
