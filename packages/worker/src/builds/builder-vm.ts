@@ -33,7 +33,7 @@ const DIGEST_BYTES = 32;
 const CACHE_DISK = "cache.raw";
 const FOLDER_IN_GUEST = "/run/fastvm-build";
 const CACHE_IN_GUEST = "/var/lib/fastvm-build-cache";
-const PROGRAMS = ["build-image.py", "build_log.py", "dockerfile.py"] as const;
+const PROGRAMS = ["build-image.py", "build_context.py", "build_log.py", "dockerfile.py"] as const;
 /** By the user of the QEMU that it is linked for; the folders above decide whom that is. */
 const READABLE = 0o444;
 /** The program's own word for what is wrong with the order. */

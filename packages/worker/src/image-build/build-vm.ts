@@ -75,8 +75,11 @@ export class BuildVm implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.end();
-    await freeHoldings(this.#context, this.vm);
+    try {
+      await this.end();
+    } finally {
+      await freeHoldings(this.#context, this.vm);
+    }
   }
 
   /** `input`: what the command reads. */

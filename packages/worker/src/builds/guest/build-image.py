@@ -18,13 +18,12 @@ import json
 import os
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import tarfile
 import time
-import zipfile
 
+import build_context
 import dockerfile
 from build_log import Log
 from dockerfile import Refused
@@ -44,7 +43,6 @@ KNOWN = f"{CACHE}/bases.json"
 RESULT = "fastvm.invalid/result:latest"
 REFUSED = 3
 MAX_DOCKERFILE_BYTES = 4 * 1024 * 1024
-MAX_ENTRIES = 1_000_000
 BLOCK_BYTES = 1024 * 1024
 # Docker's, beyond those that buildah leaves to a command.
 CAPABILITIES = "CAP_AUDIT_WRITE,CAP_MKNOD,CAP_NET_RAW"
@@ -132,120 +130,8 @@ def private(path, flags):
     return os.open(path, flags, 0o600)
 
 
-class Slice(io.RawIOBase):
-    """The first bytes of a disk, as a file that can be read from anywhere."""
-
-    def __init__(self, path, size):
-        self.file, self.size, self.at = open(path, "rb"), size, 0
-
-    def readable(self):
-        return True
-
-    def seekable(self):
-        return True
-
-    def tell(self):
-        return self.at
-
-    def seek(self, offset, whence=os.SEEK_SET):
-        self.at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self.at, os.SEEK_END: self.size}[whence]
-        return self.at
-
-    def readinto(self, buffer):
-        self.file.seek(self.at)
-        data = self.file.read(max(0, min(len(buffer), self.size - self.at)))
-        buffer[: len(data)] = data
-        self.at += len(data)
-        return len(data)
-
-
 def unpack(disk, size, kind):
-    try:
-        source = io.BufferedReader(Slice(disk, int(size)), BLOCK_BYTES)
-        unzip(source) if kind == "zip" else untar(source)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
-        raise Refused(f"the context is no {kind}: {error}") from error
-    except OSError as error:
-        # Of the archive's making: a folder that is a file, a disk that is full.
-        raise Refused(f"the context cannot be unpacked: {error.strerror or error}") from error
-
-
-def untar(source):
-    count = 0
-    with tarfile.open(fileobj=source, mode="r|gz") as archive:
-        for member in archive:
-            archive.members = []
-            count = counted(count)
-            place(member.name, member.mode, member.mtime, member, archive)
-
-
-def place(name, mode, mtime, member, archive):
-    path = inside(name)
-    if member.isdir():
-        os.makedirs(path, exist_ok=True)
-        os.chmod(path, mode & 0o777 | 0o700)
-        return
-    clear(path)
-    if member.issym():
-        os.symlink(member.linkname, path)
-    elif member.islnk():
-        os.link(inside(member.linkname), path, follow_symlinks=False)
-    elif member.isreg():
-        with open(path, "xb") as file:
-            shutil.copyfileobj(archive.extractfile(member), file, BLOCK_BYTES)
-        os.chmod(path, mode & 0o777)
-        os.utime(path, (mtime, mtime))
-    # Devices and the like are no files of a context.
-
-
-def unzip(source):
-    count = 0
-    with zipfile.ZipFile(source) as archive:
-        for member in archive.infolist():
-            count = counted(count)
-            mode = member.external_attr >> 16
-            path = inside(member.filename)
-            if member.is_dir():
-                os.makedirs(path, exist_ok=True)
-                continue
-            clear(path)
-            with archive.open(member) as content:
-                if stat.S_ISLNK(mode):
-                    os.symlink(content.read(4096), os.fsencode(path))
-                    continue
-                with open(path, "xb") as file:
-                    shutil.copyfileobj(content, file, BLOCK_BYTES)
-            os.chmod(path, mode & 0o777 or 0o644)
-            mtime = time.mktime((*member.date_time, 0, 0, -1))
-            os.utime(path, (mtime, mtime))
-
-
-def counted(count):
-    if count == MAX_ENTRIES:
-        raise Refused("the context has more than a million entries")
-    return count + 1
-
-
-def inside(name):
-    """Below the context, whatever the name says and whichever links are on the way."""
-    if "\0" in name:
-        raise Refused("a name in the context has a zero byte")
-    path = os.path.normpath("/" + name).lstrip("/")
-    parent = CONTEXT
-    for part in path.split("/")[:-1]:
-        parent = os.path.join(parent, part)
-        if os.path.islink(parent) or not os.path.isdir(parent):
-            clear(parent)
-            os.mkdir(parent)
-    return os.path.join(CONTEXT, path) if path else CONTEXT
-
-
-def clear(path):
-    """What comes later in an archive counts."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        raise Refused(f"the context has {os.path.relpath(path, CONTEXT)} as a folder and as a file")
-    if os.path.lexists(path):
-        os.unlink(path)
+    build_context.unpack(build_context.Slice(disk, int(size)), kind, CONTEXT)
 
 
 def bases():
