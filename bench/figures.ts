@@ -1,4 +1,7 @@
 /** Runs the measures and names what came out. The names are those of `--json`. */
+import type { Language } from "./builds/language-images.ts";
+import { BUILD_PHASES, BUILD_TURNS, measureBuilds } from "./measure/builds.ts";
+import type { BuildTimes, BuildTurn, MeasuredPhase } from "./measure/builds.ts";
 import { measureCapture } from "./measure/capture.ts";
 import { measureExec } from "./measure/exec.ts";
 import { measureFirewall } from "./measure/firewall.ts";
@@ -21,8 +24,10 @@ type FloodFigure = `flood_${Victim}_${Load}_ms_${"p50" | "max"}`;
 
 type PauseFigure = `pause_${CellName}_ms_${"p50" | "p99"}` | `floor_pause_${CellName}_ms_p50`;
 
+export type BuildFigure = `build_${Language}_${BuildTurn}_${MeasuredPhase}_s`;
+
 /** Absent: not measured in this run. */
-export interface Figures extends Readonly<Partial<Record<FloodFigure | PauseFigure, number>>> {
+export interface Figures extends Readonly<Partial<Record<FloodFigure | PauseFigure | BuildFigure, number>>> {
   readonly floor_restore_ms_p50?: number;
   readonly launch_ms_p50?: number;
   readonly launch_pool_ms_p50?: number;
@@ -91,6 +96,9 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
       figures: { launch_base_ms_p50: median(baseMs), launch_image_ms_p50: median(imageMs) },
       samples: { baseMs, imageMs },
     };
+  },
+  async builds(session) {
+    return { figures: buildFigures(await measureBuilds(session)), samples: {} };
   },
   async exec(session, rounds) {
     const samples = await measureExec(session, rounds);
@@ -184,6 +192,19 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
     return { figures, samples };
   },
 };
+
+function buildFigures(times: BuildTimes): Figures {
+  const figures: Partial<Record<BuildFigure, number>> = {};
+  for (const [language, turns] of times) {
+    for (const turn of BUILD_TURNS) {
+      for (const phase of BUILD_PHASES) {
+        const seconds = turns[turn][phase];
+        if (seconds !== undefined) figures[`build_${language}_${turn}_${phase}_s`] = seconds;
+      }
+    }
+  }
+  return figures;
+}
 
 function pauseFigures({ cells, floors }: PauseSamples): Figures {
   const figures: Partial<Record<PauseFigure, number>> = {};

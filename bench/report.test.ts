@@ -27,6 +27,21 @@ describe("the report", () => {
     expect(report).not.toContain("exec");
   });
 
+  test("has the seconds of each phase of a build, and says what emulation has to do with them", () => {
+    const figures = {
+      build_go_first_preparing_s: 1.25,
+      build_go_first_build_s: 60,
+      build_go_again_build_s: 2,
+    };
+    const report = renderReport(figures, FACTS);
+    expect(report).toContain("| go, first | 1.3 | – | – | 60.0 | – | – | – | 61.3 |");
+    expect(report).toContain("| go, again | – | – | – | 2.0 | – | – | – | 2.0 |");
+    expect(report).toContain("emulated");
+    expect(report).not.toContain("python");
+    expect(renderReport(figures, { ...FACTS, accelerator: "kvm" })).not.toContain("emulated");
+    expect(renderReport({ exec_ms_p50: 1 }, FACTS)).not.toContain("build, s");
+  });
+
   test("holds pauses against the accelerator's own bound", () => {
     const pause = { capture_pause_ms_p50: 20, capture_dirty_mib: 8 };
     expect(renderReport(pause, FACTS)).toContain("20.0 ms (8.0 MiB dirty) | – | – | met");

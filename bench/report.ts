@@ -1,17 +1,41 @@
 /** The table of promises and what a run found, as it is printed and as it stands in docs/SPECIFICATION.md. */
+import { LANGUAGES } from "./builds/language-images.ts";
 import type { Figures } from "./figures.ts";
 import type { HostFacts } from "./host-facts.ts";
+import { BUILD_PHASES, BUILD_TURNS } from "./measure/builds.ts";
 import { PROMISES } from "./promises.ts";
 import type { Promised } from "./promises.ts";
 
 const START = "<!-- bench:start -->";
 const END = "<!-- bench:end -->";
+const EMULATED =
+  "Every command of a build is emulated here, some ten to thirty times slower than on the processor; so is the first boot (`warming`).";
 const HEADER = ["figure", "bound", "measured", "floor", "ratio", "verdict", "printed by"];
 
 export function renderReport(figures: Figures, facts: HostFacts): string {
   const rows = PROMISES.map((promise) => row(promise, figures, facts)).filter((cells) => cells !== undefined);
   const lines = [HEADER, HEADER.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
-  return [...factLines(figures, facts), "", ...lines].join("\n");
+  const tables = [rows.length === 0 ? [] : lines, buildLines(figures, facts)].filter(
+    ({ length }) => length > 0,
+  );
+  return [factLines(figures, facts), ...tables].map((table) => table.join("\n")).join("\n\n");
+}
+
+/** Seconds, with nothing to hold them against: a build is as long as its Dockerfile makes it. */
+function buildLines(figures: Figures, { accelerator }: HostFacts): readonly string[] {
+  const rows = LANGUAGES.flatMap((language) =>
+    BUILD_TURNS.flatMap((turn) => {
+      const seconds = BUILD_PHASES.map((phase) => figures[`build_${language}_${turn}_${phase}_s`]);
+      if (seconds.every((each) => each === undefined)) return [];
+      const sum = seconds.reduce<number>((total, each) => total + (each ?? 0), 0);
+      const cells = [...seconds, sum].map((each) => (each === undefined ? "–" : each.toFixed(1)));
+      return [[`${language}, ${turn}`, ...cells]];
+    }),
+  );
+  if (rows.length === 0) return [];
+  const header = ["build, s", ...BUILD_PHASES, "together"];
+  const table = [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
+  return accelerator === "kvm" ? table : [...table, "", EMULATED];
 }
 
 /** Puts the report between the page's markers. Throws when they are missing. */

@@ -1,0 +1,3 @@
+def greeting
+  "hello from ruby"
+end
