@@ -110,7 +110,8 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["user-error.ts", "interrupt.ts"],
   ],
   "packages/sdk/src": [
-    ["flat", "packaging"],
+    ["flat", "packaging", "machines.ts"],
+    ["machines"],
     ["fastvm-client.ts"],
     ["builds"],
     ["snapshots"],

@@ -55,6 +55,8 @@ export interface ClientConfig {
   readonly maxRetries: number;
   readonly fetch: typeof globalThis.fetch;
   readonly headers: Readonly<Record<string, string>>;
+  /** The key goes in `Authorization`, as the API of machines has it, and not in `X-API-Key`. */
+  readonly isBearer?: boolean;
   log(level: Exclude<LogLevel, "off">, message: string): void;
 }
 
@@ -80,6 +82,22 @@ export function readClientConfig(options: ClientOptions): ClientConfig {
     },
     log: logOf(options),
   };
+}
+
+/** Of the API of machines: another key, of another form, in variables of its own. */
+export function readMachinesConfig(options: ClientOptions): ClientConfig | undefined {
+  const apiKey = options.apiKey || readEnvironment("NULLSPACE_API_KEY");
+  if (apiKey === undefined) return undefined;
+  const baseUrl = options.baseUrl || options.baseURL || readEnvironment("NULLSPACE_API_URL");
+  return { ...readClientConfig({ ...options, apiKey, baseUrl }), isBearer: true };
+}
+
+/** By which one shows who asks. */
+export function credentialsOf({
+  apiKey,
+  isBearer,
+}: Pick<ClientConfig, "apiKey" | "isBearer">): Record<string, string> {
+  return isBearer === true ? { authorization: `Bearer ${apiKey}` } : { "x-api-key": apiKey };
 }
 
 function logOf({ logLevel, logger = globalThis.console }: ClientOptions): ClientConfig["log"] {

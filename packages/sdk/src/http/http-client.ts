@@ -2,7 +2,7 @@
  * One API call: URL, headers, time limit, retries, and the translation of every failure into the SDK's errors.
  * It knows nothing of VMs, and it never repeats a call that its caller has not marked as safe to repeat.
  */
-import { DEFAULT_TIMEOUT_MS } from "../client-config.ts";
+import { credentialsOf, DEFAULT_TIMEOUT_MS } from "../client-config.ts";
 import type { ClientConfig } from "../client-config.ts";
 import { APIConnectionError, APIConnectionTimeoutError, errorFromResponse, FastvmError } from "../errors.ts";
 import { SDK_VERSION } from "../version.ts";
@@ -137,7 +137,7 @@ export class HttpClient {
     const headers = new Headers({
       accept: request.accept ?? "application/json",
       "user-agent": `fastvm-sdk-js/${SDK_VERSION}`,
-      "x-api-key": this.#config.apiKey,
+      ...credentialsOf(this.#config),
     });
     if (request.body !== undefined) headers.set("content-type", "application/json");
     if (request.content !== undefined) headers.set("content-type", "application/octet-stream");
@@ -189,12 +189,8 @@ async function failedAnswer(response: Response, deadline: Deadline): Promise<Out
   const { status, headers } = response;
   const text = await response.text();
   deadline.release();
-  return {
-    ok: false,
-    error: errorFromResponse(status, text, headers),
-    isRetryable: isRetryable(status, headers),
-    headers,
-  };
+  const error = errorFromResponse(status, text, headers);
+  return { ok: false, error, isRetryable: isRetryable(status, headers, error.error), headers };
 }
 
 /** A call that got no whole answer. A timeout is worth a retry, an abort by the caller is not. */

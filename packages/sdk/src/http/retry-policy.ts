@@ -7,11 +7,13 @@ const MAX_SERVER_DELAY_MS = 60_000;
 /** Up to this part is taken off each delay, so that clients that failed together do not come back together. */
 const JITTER = 0.25;
 
-/** The server's own word (`x-should-retry`) goes before the status. */
-export function isRetryable(status: number, headers: Headers): boolean {
+/** The server's own word, in a header (`x-should-retry`) or as machines have it in the body, goes before the status. */
+export function isRetryable(status: number, headers: Headers, body?: unknown): boolean {
   const verdict = headers.get("x-should-retry");
   if (verdict === "true") return true;
   if (verdict === "false") return false;
+  const said = typeof body === "object" && body !== null && "retryable" in body ? body.retryable : undefined;
+  if (typeof said === "boolean") return said;
   return status === 408 || status === 409 || status === 429 || status >= 500;
 }
 

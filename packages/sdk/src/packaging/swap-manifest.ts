@@ -16,7 +16,7 @@ const KEPT = join(PACKAGE, "build/package.json");
 interface Manifest {
   readonly devDependencies?: unknown;
   readonly scripts?: unknown;
-  readonly exports: { readonly ".": { readonly development?: string } };
+  readonly exports: Readonly<Record<string, { readonly development?: string }>>;
 }
 
 if (process.argv[2] === "published") publish();
@@ -24,14 +24,15 @@ else restore();
 
 function publish(): void {
   const { devDependencies: _dependencies, scripts: _scripts, ...manifest } = readManifest();
-  const { development, ...conditions } = manifest.exports["."];
+  const entries = Object.entries(manifest.exports);
   // Without it the published one lies there already: an earlier run was interrupted.
-  if (development === undefined) return;
+  if (entries.every(([, { development }]) => development === undefined)) return;
+  const published = entries.map(([path, { development: _source, ...conditions }]) => [path, conditions]);
   mkdirSync(join(PACKAGE, "build"), { recursive: true });
   copyFileSync(MANIFEST, KEPT);
   copyFileSync(join(PACKAGE, "../../LICENSE"), LICENSE);
-  const published = { ...manifest, exports: { ".": conditions } };
-  writeFileSync(MANIFEST, `${JSON.stringify(published, undefined, 2)}\n`);
+  const text = JSON.stringify({ ...manifest, exports: Object.fromEntries(published) }, undefined, 2);
+  writeFileSync(MANIFEST, `${text}\n`);
 }
 
 function restore(): void {

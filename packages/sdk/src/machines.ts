@@ -1,0 +1,40 @@
+/** `fastvm/machines`: the second API on the same VMs, for clients of Nullspace machines. */
+export type { MachineOptions } from "./machines/connection.ts";
+export type { SubscribeListeners, Subscription } from "./machines/event-stream.ts";
+export type { GitCommit, GitHttpsAuth, GitStatus } from "./machines/git-output.ts";
+export { Keepalive } from "./machines/keepalive.ts";
+export type { ExpiryOptions, ProxyTargetOptions, ReadinessOptions } from "./machines/machine-ports.ts";
+export { Lifecycle } from "./machines/lifecycle.ts";
+export { BackgroundCommand } from "./machines/machine-commands.ts";
+export { familyOf, GitError, MachineError } from "./machines/machine-error.ts";
+export type { ErrorFamily } from "./machines/machine-error.ts";
+export { Machine } from "./machines/machine.ts";
+export type { CreateOptions, MachinePage, StartOptions } from "./machines/machine.ts";
+export { redactPreviewToken, redactPreviewUrl } from "./machines/redact.ts";
+export type {
+  CommandResult,
+  CreateMachineParams,
+  EgressPolicy,
+  HostInfo,
+  LifecycleEvent,
+  LifecycleList,
+  LifecycleParams,
+  ListMachinesParams,
+  MachineFile,
+  MachineInfo,
+  MachineLease,
+  MachineNetwork,
+  MachineSnapshot,
+  MachineStatus,
+  MaskedMachine,
+  PreviewGrant,
+  PreviewProxyTarget,
+  PreviewReadiness,
+  PreviewUrl,
+  ProcessInfo,
+  ProcessLogs,
+  RunParams,
+  StreamParams,
+  TimeoutAction,
+  VolumeMount,
+} from "./machines/types.ts";

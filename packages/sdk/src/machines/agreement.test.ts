@@ -1,0 +1,47 @@
+/** The SDK declares the wire's types itself, to have no dependencies; the compiler compares them with the contract's here. */
+import type {
+  LifecycleEvent as WireEvent,
+  Machine as WireMachine,
+  MachineExecResult as WireResult,
+  MachineFile as WireFile,
+  MachineSnapshot as WireSnapshot,
+} from "@fastvm/contract";
+import { expect, expectTypeOf, it } from "vitest";
+import * as machines from "../machines.ts";
+import { toCamel, toSnake } from "./camel.ts";
+import type { Camel } from "./camel.ts";
+import type { CommandResult, LifecycleEvent, MachineFile, MachineInfo, MachineSnapshot } from "./types.ts";
+
+it("types are those that the API answers, under TypeScript's names", () => {
+  expectTypeOf<Camel<WireMachine>>().toExtend<MachineInfo>();
+  expectTypeOf<Camel<WireResult>>().toExtend<CommandResult>();
+  expectTypeOf<Camel<WireFile>>().toExtend<MachineFile>();
+  expectTypeOf<Camel<WireSnapshot>>().toExtend<MachineSnapshot>();
+  expectTypeOf<Camel<WireEvent>>().toExtend<LifecycleEvent>();
+});
+
+it("names go there and back, and what users name stays as it is", () => {
+  const wire = {
+    timeout_ms: 1,
+    items: [{ next_token: null }],
+    metadata: { user_id: "u" },
+    envs: { A_B: "c" },
+  };
+  const ours = { timeoutMs: 1, items: [{ nextToken: null }], metadata: { user_id: "u" }, envs: { A_B: "c" } };
+  expect(toCamel(wire)).toEqual(ours);
+  expect(toSnake(ours)).toEqual(wire);
+});
+
+it("the package hands out what its page names", () => {
+  expect(Object.keys(machines).toSorted()).toEqual([
+    "BackgroundCommand",
+    "GitError",
+    "Keepalive",
+    "Lifecycle",
+    "Machine",
+    "MachineError",
+    "familyOf",
+    "redactPreviewToken",
+    "redactPreviewUrl",
+  ]);
+});
