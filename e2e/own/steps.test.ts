@@ -156,6 +156,9 @@ async function changeVolumes(): Promise<void> {
   await client.vms.volumes.attach(vm, { volumeId: volume.id, mountPath: "/mnt/steps" });
   await client.vms.volumes.detach(vm, volume);
   await client.vms.resume(vm);
+  await client.vms.volumes.attach(vm, { volumeId: volume.id, mountPath: "/mnt/steps" });
+  await client.snapshots.create({ vmId: vm.id });
+  await client.vms.volumes.detach(vm, volume);
   await client.volumes.delete(volume);
 }
 

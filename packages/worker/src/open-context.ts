@@ -89,7 +89,8 @@ export async function openContext(
   const copier = await openCopier();
   const trust = trustOf(config);
   const slotHost = { qemuHost, uids, cgroups, network, masked };
-  const parts = { overlays, copier, compatibility, installedQemu, accelerator, tscKhz, trust };
+  const { onError } = callbacks;
+  const parts = { overlays, copier, compatibility, installedQemu, accelerator, tscKhz, trust, onError };
   const templates = openTemplates(config, cache, cacheFolder, { ...slotHost, ...parts });
   const pools = openPools(
     config,

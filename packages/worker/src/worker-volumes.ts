@@ -34,10 +34,10 @@ interface VmTurns {
 export class WorkerVolumes implements VolumeHolding {
   readonly files: VolumeFiles;
   readonly #host: HostVolumes;
-  readonly #context: Parts<"uids" | "vms" | "volumes" | "onError">;
+  readonly #context: Parts<"cgroups" | "ending" | "uids" | "vms" | "volumes" | "onError">;
   readonly #vms: VmTurns;
 
-  constructor(context: Parts<"uids" | "vms" | "volumes" | "onError">, vms: VmTurns) {
+  constructor(context: Parts<"cgroups" | "ending" | "uids" | "vms" | "volumes" | "onError">, vms: VmTurns) {
     this.#context = context;
     this.#host = context.volumes;
     this.#vms = vms;
@@ -85,7 +85,7 @@ export class WorkerVolumes implements VolumeHolding {
   }
 }
 
-type MountsContext = Parts<"uids" | "vms" | "volumes" | "onError">;
+type MountsContext = Parts<"cgroups" | "ending" | "uids" | "vms" | "volumes" | "onError">;
 
 async function attachMount(
   context: MountsContext,

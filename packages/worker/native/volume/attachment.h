@@ -50,6 +50,7 @@ struct attachment {
     struct nodes nodes;
     struct handles handles;
     uint32_t lock_count;
+    uint32_t lost_count;
     struct counters counters;
 };
 

@@ -159,6 +159,9 @@ int do_setattr(struct request *request)
         bool changes_owner = (in.valid & (FATTR_UID | FATTR_GID)) != 0;
         error = request->attachment->stat_mode != STAT_OFF ? set_virtual(request, &in, changes_owner) : set_on_host(request, &in);
     }
+    if (error == 0 && (in.valid & FATTR_SIZE) != 0 && (in.valid & FATTR_LOCKOWNER) != 0) {
+        error = lock_is_lost(request->attachment, request->node, in.lock_owner) ? EIO : 0;
+    }
     if (error == 0 && (in.valid & FATTR_SIZE) != 0) {
         error = set_size(request, &in);
     }

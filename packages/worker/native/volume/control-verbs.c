@@ -242,6 +242,7 @@ int control_do(struct server *server, struct control *control, const struct word
         tell_counters(server, answer);
     } else if (strcmp(verb, "freeze") == 0 || strcmp(verb, "thaw") == 0) {
         server->is_frozen = verb[0] == 'f';
+        server->leaseholder = server->is_frozen && is_set(words, "lease") ? control : NULL;
     } else if (strcmp(verb, "save") == 0) {
         error = save(server, answer);
     } else if (strcmp(verb, "load") == 0) {

@@ -263,6 +263,16 @@ static void flush(struct control *control)
     control->out_start = control->out_length = 0;
 }
 
+/* What it has frozen goes on: whoever was to thaw it is gone. */
+static void end(struct server *server, struct control *control)
+{
+    if (server->leaseholder == control) {
+        server->leaseholder = NULL;
+        server->is_frozen = false;
+    }
+    control_close(control);
+}
+
 void control_ready(struct server *server, struct control *control)
 {
     if (control->fd < 0) {
@@ -271,7 +281,7 @@ void control_ready(struct server *server, struct control *control)
     if (control->out_length == 0) {
         ssize_t bytes = receive(control);
         if (bytes == 0 || (bytes < 0 && errno != EAGAIN && errno != EINTR)) {
-            control_close(control);
+            end(server, control);
             return;
         }
         control->in_length += bytes > 0 ? (size_t)bytes : 0;
@@ -279,7 +289,7 @@ void control_ready(struct server *server, struct control *control)
     }
     flush(control);
     if (control->is_over) {
-        control_close(control);
+        end(server, control);
     }
 }
 

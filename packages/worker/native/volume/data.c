@@ -99,6 +99,9 @@ int do_read(struct request *request)
     struct fuse_read_in in;
     int fd;
     int error = TAKE(request, in) ? find_file(request, in.fh, &fd) : EINVAL;
+    if (error == 0 && (in.read_flags & FUSE_READ_LOCKOWNER) != 0) {
+        error = lock_is_lost(request->attachment, request->node, in.lock_owner) ? EIO : 0;
+    }
     if (error != 0 || in.size > MAX_DATA_BYTES || in.offset > INT64_MAX) {
         return error != 0 ? error : EINVAL;
     }
@@ -143,6 +146,9 @@ int do_write(struct request *request)
                     ? EINVAL
                     : check_writable(request->attachment);
     error = error != 0 ? error : find_file(request, in.fh, &fd);
+    if (error == 0 && (in.write_flags & FUSE_WRITE_LOCKOWNER) != 0) {
+        error = lock_is_lost(request->attachment, request->node, in.lock_owner) ? EIO : 0;
+    }
     bool appends = (in.flags & O_APPEND) != 0 && (in.write_flags & FUSE_WRITE_CACHE) == 0;
     if (error == 0 && request->attachment->account != NULL) {
         uint64_t start = appends && fstat(fd, &found) == 0 ? (uint64_t)found.st_size : in.offset;
@@ -172,6 +178,7 @@ int do_flush(struct request *request)
         return EBADF;
     }
     bool frees = lock_drop_owner(request->attachment, request->node, in.lock_owner, false);
+    lock_found(request->attachment, request->node, in.lock_owner);
     reply_error(request, 0);
     if (frees) {
         waiting_hurry(request->server);

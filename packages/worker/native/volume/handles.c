@@ -83,7 +83,8 @@ int handle_descriptor(struct attachment *attachment, struct handle *handle)
     if (fd < 0) {
         return -1;
     }
-    handle->fd = open_again(fd, handle->flags);
+    /* What was open for writing in its source reads on in a copy that only reads. */
+    handle->fd = open_again(fd, attachment->readonly ? handle->flags & ~O_ACCMODE : handle->flags);
     handle->position = 0;
     return handle->fd;
 }

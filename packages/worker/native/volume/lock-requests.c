@@ -20,6 +20,9 @@ static int take_lock(struct request *request, struct lock_request *lock)
     if (handle == NULL || handle->lost) {
         return handle == NULL ? EBADF : EIO;
     }
+    if ((in.lk_flags & FUSE_LK_FLOCK) == 0 && lock_is_lost(request->attachment, request->node, in.owner)) {
+        return EIO;
+    }
     *lock = (struct lock_request){
         .owner = in.owner,
         .handle = in.fh,

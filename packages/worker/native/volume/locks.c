@@ -94,6 +94,24 @@ static int apply(int fd, bool is_whole, const struct range *range)
     return failed < 0 ? (errno == EACCES ? EAGAIN : errno) : 0;
 }
 
+/* Out of the midst of a range two are left. */
+static bool is_split(const struct lock *lock, const struct range *taken)
+{
+    for (size_t i = 0; i < lock->count; i++) {
+        if (lock->ranges[i].start < taken->start && lock->ranges[i].end > taken->end) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One of another kind in the midst of a range makes two more. Whoever has as many as may be can still give back. */
+static bool is_too_many(const struct lock *lock, const struct range *range)
+{
+    bool gives_back = range->type == F_UNLCK && !is_split(lock, range);
+    return !gives_back && lock->count + 2 > MAX_RANGES;
+}
+
 static bool is_sound(const struct range *range)
 {
     bool has_type = range->type == F_RDLCK || range->type == F_WRLCK || range->type == F_UNLCK;
@@ -115,7 +133,10 @@ int lock_set(struct attachment *attachment, uint32_t node, const struct lock_req
             return errno;
         }
     }
-    int error = lock->count >= MAX_RANGES ? ENOLCK : apply(lock->fd, lock->is_whole, &request->range);
+    int error = is_too_many(lock, &request->range) ? ENOLCK : apply(lock->fd, lock->is_whole, &request->range);
+    if (error == EAGAIN && lock->is_whole) {
+        lock->count = 0; /* Who asks for the other kind and is refused has lost the one that he had: flock(2). */
+    }
     if (error == 0 && !ranges_set(&lock->ranges, &lock->count, &request->range)) {
         error = ENOLCK; /* The host has it; what an owner has too much goes with its file. */
     }
@@ -202,8 +223,52 @@ bool lock_drop_handle(struct attachment *attachment, uint32_t node, uint64_t han
 
 void lock_drop_all(struct attachment *attachment, uint32_t node)
 {
+    while (node_at(&attachment->nodes, node)->lost != NULL) {
+        lock_found(attachment, node, node_at(&attachment->nodes, node)->lost->owner);
+    }
     while (node_at(&attachment->nodes, node)->locks != NULL) {
         drop(attachment, node, node_at(&attachment->nodes, node)->locks);
+    }
+}
+
+bool lock_lose(struct attachment *attachment, uint32_t index, uint64_t owner)
+{
+    struct node *node = node_at(&attachment->nodes, index);
+    if (lock_is_lost(attachment, index, owner)) {
+        return true;
+    }
+    struct lost_owner *lost = attachment->lost_count >= MAX_LOCKS ? NULL : malloc(sizeof *lost);
+    if (lost == NULL) {
+        return false;
+    }
+    *lost = (struct lost_owner){node->lost, owner};
+    node->lost = lost;
+    attachment->lost_count++;
+    node_hold(&attachment->nodes, index);
+    return true;
+}
+
+bool lock_is_lost(const struct attachment *attachment, uint32_t node, uint64_t owner)
+{
+    const struct lost_owner *lost = node_at(&attachment->nodes, node)->lost;
+    while (lost != NULL && lost->owner != owner) {
+        lost = lost->next;
+    }
+    return lost != NULL;
+}
+
+void lock_found(struct attachment *attachment, uint32_t index, uint64_t owner)
+{
+    struct lost_owner **next = &node_at(&attachment->nodes, index)->lost;
+    while (*next != NULL && (*next)->owner != owner) {
+        next = &(*next)->next;
+    }
+    struct lost_owner *lost = *next;
+    if (lost != NULL) {
+        *next = lost->next;
+        free(lost);
+        attachment->lost_count--;
+        node_release(&attachment->nodes, index);
     }
 }
 

@@ -32,6 +32,11 @@ struct lock {
     size_t count;
 };
 
+struct lost_owner {
+    struct lost_owner *next;
+    uint64_t owner;
+};
+
 struct lock_request {
     uint64_t owner;
     uint64_t handle;
@@ -49,6 +54,10 @@ bool lock_drop_owner(struct attachment *attachment, uint32_t node, uint64_t owne
 /* All that were taken over an open file. */
 bool lock_drop_handle(struct attachment *attachment, uint32_t node, uint64_t handle);
 void lock_drop_all(struct attachment *attachment, uint32_t node);
+/* An owner whose locks its copy does not have: nothing but an error is given it until it has closed the file. False without memory. */
+bool lock_lose(struct attachment *attachment, uint32_t node, uint64_t owner);
+bool lock_is_lost(const struct attachment *attachment, uint32_t node, uint64_t owner);
+void lock_found(struct attachment *attachment, uint32_t node, uint64_t owner);
 bool lock_is_held(const struct attachment *attachment, uint32_t node, uint64_t handle);
 
 /* Of a table: takes on the host what the owner had. Where it cannot be had the lock is gone. 0 or an errno. */

@@ -13,6 +13,7 @@
 #include "beneath.h"
 
 struct lock;
+struct lost_owner;
 
 enum { NO_NODE = 0, ROOT_NODE = 1 };
 
@@ -35,6 +36,7 @@ struct node {
     uint32_t older;
     uint32_t newer;
     struct lock *locks;
+    struct lost_owner *lost;
 };
 
 struct nodes {

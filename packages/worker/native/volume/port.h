@@ -34,6 +34,8 @@ struct port {
     uint8_t nonce[WIRE_NONCE_BYTES];
     uint64_t next_hello_ns;
 
+    /* There is a frame that is whole and not begun, as the worker comes between. */
+    bool has_more;
     uint8_t *in;
     size_t in_start;
     size_t in_end;

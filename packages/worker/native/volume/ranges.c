@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "limits.h"
 #include "locks.h"
 
 bool ranges_set(struct range **ranges, size_t *count, const struct range *set)
@@ -12,8 +11,7 @@ bool ranges_set(struct range **ranges, size_t *count, const struct range *set)
     struct range *made = calloc(*count + 2, sizeof *made);
     size_t at = 0;
     struct range added = *set;
-    if (made == NULL || *count >= MAX_RANGES) {
-        free(made);
+    if (made == NULL) {
         return false;
     }
     for (size_t i = 0; i < *count; i++) {

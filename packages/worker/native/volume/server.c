@@ -155,7 +155,7 @@ static int serve(struct server *server, int epoll)
     while (!server->is_over) {
         /* Whoever waits in a table has no root before the guest is there. */
         int waiting = server->port.has_session && !server->is_frozen ? waiting_try(server) : -1;
-        int timeout = server->is_frozen ? -1 : sooner(port_greet(server), waiting);
+        int timeout = server->is_frozen ? -1 : server->port.has_more ? 0 : sooner(port_greet(server), waiting);
         if (!port_write(server)) {
             return 0;
         }

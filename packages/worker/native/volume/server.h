@@ -35,6 +35,8 @@ struct server {
     /* Something is attached: a guest may be told which server it has. Earlier a table may yet come, of which the guest must hear first. */
     bool may_greet;
     bool is_frozen;
+    /* It thaws when this connection ends; NULL: when it is told to. */
+    const struct control *leaseholder;
     bool is_over;
     uint64_t unknown_messages;
     int listener;

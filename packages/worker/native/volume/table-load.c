@@ -94,9 +94,11 @@ static bool get_lock(struct reader *reader, struct attachment *attachment, bool 
 {
     struct table_lock in;
     GET(reader, in);
-    if (reader->broken || !is_node(&attachment->nodes, in.node) || in.ranges > MAX_RANGES || in.ranges == 0 ||
-        attachment->lock_count >= MAX_LOCKS) {
+    if (reader->broken || !is_node(&attachment->nodes, in.node) || in.ranges > MAX_RANGES || attachment->lock_count >= MAX_LOCKS) {
         return false;
+    }
+    if (in.ranges == 0) {
+        return lock_lose(attachment, in.node, in.owner);
     }
     struct lock *lock = calloc(1, sizeof *lock);
     struct range *ranges = calloc(in.ranges, sizeof *ranges);
@@ -108,9 +110,11 @@ static bool get_lock(struct reader *reader, struct attachment *attachment, bool 
         }
     }
     if (lock == NULL || ranges == NULL || reader->broken || !reclaims) {
+        bool sound = lock != NULL && ranges != NULL && !reader->broken;
         free(lock);
         free(ranges);
-        return lock != NULL && ranges != NULL && !reader->broken;
+        /* Of flock(2) the owner is the open file, which is lost itself. */
+        return sound && (in.is_whole != 0 || lock_lose(attachment, in.node, in.owner));
     }
     struct node *node = node_at(&attachment->nodes, in.node);
     *lock = (struct lock){.next = node->locks, .owner = in.owner, .handle = in.handle, .process = in.process,
@@ -279,7 +283,16 @@ void table_take_locks(struct attachment *attachment)
         for (struct lock *lock = node_at(&attachment->nodes, index)->locks; lock != NULL; lock = next) {
             next = lock->next;
             uint64_t number = lock->handle;
-            if (lock->fd >= 0 || lock_take_again(attachment, index, lock) == 0) {
+            uint64_t owner = lock->owner;
+            bool is_whole = lock->is_whole;
+            /* The lock may be all that keeps the node. */
+            node_hold(&attachment->nodes, index);
+            bool is_taken = lock->fd >= 0 || lock_take_again(attachment, index, lock) == 0;
+            if (!is_taken && !is_whole) {
+                lock_lose(attachment, index, owner);
+            }
+            node_release(&attachment->nodes, index);
+            if (is_taken) {
                 continue;
             }
             bool is_folder = node_at(&attachment->nodes, index)->identity.type == S_IFDIR;

@@ -93,6 +93,10 @@ static void put_locks(struct writer *writer, const struct nodes *nodes)
                 PUT(writer, range);
             }
         }
+        for (const struct lost_owner *lost = nodes->all[index].lost; lost != NULL; lost = lost->next) {
+            const struct table_lock out = {.owner = lost->owner, .node = index};
+            PUT(writer, out);
+        }
     }
 }
 
@@ -106,7 +110,7 @@ static void put_attachment(struct writer *writer, const struct attachment *attac
         .handle_generation = attachment->handles.next_generation,
         .nodes = attachment->nodes.count,
         .handles = attachment->handles.count,
-        .locks = attachment->lock_count,
+        .locks = attachment->lock_count + attachment->lost_count,
     };
     PUT(writer, out);
     put(writer, attachment->tag, out.tag_length);

@@ -55,6 +55,7 @@ struct __attribute__((packed)) table_handle {
     uint8_t bits;
 };
 
+/* Without a range: of an owner that has lost what it had. */
 struct __attribute__((packed)) table_lock {
     uint64_t owner;
     uint64_t handle;

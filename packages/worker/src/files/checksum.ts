@@ -11,16 +11,17 @@ export async function checksumFile(path: string): Promise<string> {
   let sum = 0;
   for (;;) {
     const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, null);
-    if (bytesRead === 0) return asText(sum);
+    if (bytesRead === 0) return asChecksum(sum);
     sum = crc32(buffer.subarray(0, bytesRead), sum);
   }
 }
 
 /** CRC-32, as of a file. */
 export function checksumOf(bytes: Uint8Array): string {
-  return asText(crc32(bytes));
+  return asChecksum(crc32(bytes));
 }
 
-function asText(sum: number): string {
+/** Of a sum that was taken piece by piece. */
+export function asChecksum(sum: number): string {
   return sum.toString(16).padStart(8, "0");
 }

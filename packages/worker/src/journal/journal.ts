@@ -57,8 +57,12 @@ export interface Journal {
   readonly volumes?: readonly VolumeMount[];
   /** The same of what no server serves. */
   readonly plainMounts?: readonly VolumeMount[];
-  /** Serves them; of a VM that runs. It ends with its QEMU. */
-  readonly volumeServer?: { readonly uid: number; readonly process: ProcessIdentity };
+  /** Serves them; of a VM that runs. It ends with its QEMU. `group`: its control group; absent of one that an earlier version started. */
+  readonly volumeServer?: {
+    readonly uid: number;
+    readonly process: ProcessIdentity;
+    readonly group?: string;
+  };
 }
 
 export async function writeJournal(folder: string, journal: Omit<Journal, "format">): Promise<void> {

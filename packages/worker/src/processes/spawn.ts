@@ -26,6 +26,8 @@ interface DetachedSpec {
   readonly env: Readonly<Record<string, string>>;
   /** Receives standard output and error. */
   readonly logFd: number;
+  /** Folders of control groups to run in. */
+  readonly groups?: readonly string[];
 }
 
 interface DetachedProcess {
@@ -56,7 +58,9 @@ const CHANNEL_FD = 3;
 
 /** Starts a process that lives on without us, with no descriptor but its standard ones. Rejects when it cannot be executed. */
 export async function spawnDetached(spec: DetachedSpec): Promise<DetachedProcess> {
-  const child = spawn(CONFINE_PATH, ["--keep", `${STDERR_FD}`, "--", spec.command, ...spec.args], {
+  const groups = (spec.groups ?? []).flatMap((group) => ["--group", group]);
+  const options = ["--keep", `${STDERR_FD}`, ...groups];
+  const child = spawn(CONFINE_PATH, [...options, "--", spec.command, ...spec.args], {
     cwd: spec.cwd,
     env: { ...spec.env },
     detached: true,
@@ -234,8 +238,8 @@ export function startServing(command: string, args: readonly string[]): Serving 
 export async function spawnServer(
   command: string,
   args: readonly string[],
-  cwd: string,
+  { cwd, groups }: { readonly cwd: string; readonly groups: readonly string[] },
 ): Promise<DetachedProcess> {
   await using log = await open(join(cwd, SERVER_LOG), "a", 0o600);
-  return await spawnDetached({ command, args, cwd, env: {}, logFd: log.fd });
+  return await spawnDetached({ command, args, cwd, env: {}, logFd: log.fd, groups });
 }

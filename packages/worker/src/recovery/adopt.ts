@@ -21,12 +21,14 @@ import { freeHoldings } from "../vm/state/holdings.ts";
 import { keepLink } from "../vm/guest/open-link.ts";
 import { freezeBelowTop, settleChain } from "../vm/capture/settle-chain.ts";
 import type { Vm } from "../vm/state/vm.ts";
+import { thawVolumes, watchVolumeServer, type VolumeServerContext } from "../vm/volumes/volume-server.ts";
 import { watchGuest } from "../vm/guest/watch-guest.ts";
 import { pausedFolder } from "../vm/state/worker-context.ts";
 import type { SlotHost } from "../pool/slot.ts";
 import type { Parts } from "../vm/state/worker-context.ts";
 
-export type AdoptContext = SlotHost & Parts<"emit" | "onError" | "onGuestLost" | "trust">;
+export type AdoptContext = SlotHost &
+  Parts<"emit" | "ending" | "onError" | "onGuestLost" | "trust" | "volumes">;
 
 /** Between attempts to reach a monitor that keeps silent. */
 const FIRST_PAUSE_MS = 100;
@@ -113,7 +115,7 @@ async function tryToAdopt(context: AdoptContext, vm: Vm, report: (error: unknown
 }
 
 async function reachMonitor(
-  context: Parts<"onError" | "onGuestLost" | "trust">,
+  context: VolumeServerContext & Parts<"onGuestLost" | "trust">,
   vm: Vm,
   qemu: QemuProcess,
 ): Promise<void> {
@@ -137,10 +139,12 @@ async function reachMonitor(
     qmp.close();
     throw error;
   }
+  await thawVolumes(vm).catch(context.onError);
   const link = vm.awaitedLink;
   if (link === undefined) return qmp.close();
   vm.setGuest({ qemu, link });
   watchGuest(context, vm, { mayBeStopped: true });
+  watchVolumeServer(context, vm);
   void bringTrustToAdopted(context, vm);
 }
 

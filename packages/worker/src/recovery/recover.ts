@@ -134,7 +134,9 @@ async function emptyFolder(folder: string): Promise<void> {
 }
 
 async function removeStrayCgroups(context: Parts<"cgroups" | "vms">): Promise<void> {
-  const owned = new Set([...context.vms.values()].map((vm) => vm.record.slot));
+  const owned = new Set(
+    [...context.vms.values()].flatMap(({ record }) => [record.slot, record.volumeServer?.group]),
+  );
   for (const name of await context.cgroups.list()) {
     if (owned.has(name)) continue;
     // Nobody can leave a group, whatever it does to how else it is found.

@@ -9,6 +9,7 @@
  *   delta           what older versions had in place of both
  *   disk/           layers, hard links too
  *   qemu/           the QEMU it was captured with, hard links too
+ *   volumes.table   what the server of its volumes knew; absent when it had none mounted
  *
  * Every file is immutable once the manifest is there. Hard links are the reference counts: a folder can be deleted at any time, and what
  * others still need stays. It is built under a name that ends in `.partial` and renamed when all is on disk.
@@ -31,6 +32,7 @@ import { newPartialFolder } from "./partial-folder.ts";
 import type { Manifest } from "./manifest.ts";
 
 export const STATE_FILE = "state";
+export const VOLUMES_TABLE_FILE = "volumes.table";
 
 export interface Snapshot {
   readonly folder: string;
@@ -94,6 +96,8 @@ export async function linkSnapshot(from: Snapshot, to: string): Promise<void> {
     if (file !== PAGES_FOLDER) await linkOrCopy(join(folder, file), join(to, file));
   }
   if (await hasQemu(folder)) await linkQemu(folder, to);
+  if (manifest.volumesTable !== undefined)
+    await linkOrCopy(join(folder, VOLUMES_TABLE_FILE), join(to, VOLUMES_TABLE_FILE));
   await linkOrCopy(join(folder, "manifest.json"), join(to, "manifest.json"));
 }
 

@@ -76,6 +76,8 @@ export interface Manifest {
   readonly volumes?: readonly VolumeMount[];
   /** The same of what no server serves. */
   readonly plainMounts?: readonly VolumeMount[];
+  /** What their server knew of the guest; absent: nothing, and what was open is not any more. */
+  readonly volumesTable?: StoredFile;
   /** Of a state in the older format that is not all base: its pages in one file, with an index of their own. */
   readonly delta?: StoredFile;
   /** Absent when the memory is the base. */

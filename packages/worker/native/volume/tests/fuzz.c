@@ -22,7 +22,7 @@
 #include "../table.h"
 #include "../virtual.h"
 
-enum { KNOWN = 12, MESSAGE_ROOM = MAX_MESSAGE_BYTES + 64, CHANNELS = 4, QUOTA_BYTES = 8 << 20 };
+enum { KNOWN = 12, MESSAGE_ROOM = MAX_MESSAGE_BYTES + 64, CHANNELS = 4, QUOTA_BYTES = 8 << 20, TOLD_EVERY = 1000000 };
 
 #define SECRET "nobody inside may read this\n"
 
@@ -182,6 +182,8 @@ static void add_body(uint32_t opcode)
         in.read.fh = some_handle();
         in.read.offset = opcode == FUSE_READ ? some_offset() : draw(3) ? 0 : draw(0);
         in.read.size = size;
+        in.read.read_flags = (uint32_t)draw(4);
+        in.read.lock_owner = draw(4);
         add(&in, sizeof in.read);
         break;
     case FUSE_WRITE:
@@ -190,6 +192,7 @@ static void add_body(uint32_t opcode)
         in.write.size = size;
         in.write.flags = draw(3) == 0 ? O_APPEND : 0;
         in.write.write_flags = (uint32_t)draw(8);
+        in.write.lock_owner = draw(4);
         add(&in, sizeof in.write);
         if (size <= MAX_DATA_BYTES) {
             length += draw(10) == 0 ? draw(size + 1) : size;
@@ -569,6 +572,10 @@ int main(int argc, char **argv)
         }
         if (count % 10000 == 0) {
             check_outside(above);
+        }
+        if (count > 0 && count % TOLD_EVERY == 0) {
+            printf("%llu messages so far\n", (unsigned long long)count);
+            fflush(stdout);
         }
         server.is_over = false;
     }

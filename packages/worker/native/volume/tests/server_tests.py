@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -340,6 +341,28 @@ class Locks(VolumeTest):
         many = [guest.post(fuse.SETLKW, node, guest.lock_body(handle, 10 + i, fuse.WRLCK, 15, 30)) for i in range(300)]
         self.assertEqual(sum(guest.answer(unique)[0] == 37 for unique in many[256:]), 44)
 
+    def test_whoever_has_as_many_ranges_as_may_be_can_give_them_back(self):
+        _, guest = self.mounted()
+        _, node, handle = guest.create(1, "a")
+        second = guest.open(node)[1]
+        for i in range(1023):
+            self.assertEqual(guest.lock(node, handle, 1, fuse.WRLCK, i * 10, i * 10 + 4), 0)
+        self.assertEqual(guest.lock(node, handle, 1, fuse.WRLCK, 20_000, 20_001), errno.ENOLCK)
+        self.assertEqual(guest.lock(node, handle, 1, fuse.UNLCK, 2, 2), errno.ENOLCK)
+        self.assertEqual(guest.lock(node, handle, 1, fuse.UNLCK), 0)
+        self.assertEqual(guest.lock(node, second, 2, fuse.WRLCK), 0)
+
+    def test_a_shared_lock_whose_change_is_refused_is_gone(self):
+        (_, guest), (_, other) = self.mounted(), self.mounted()
+        _, node, handle = guest.create(1, "a")
+        theirs = other.lookup(1, "a")[1]
+        their_handle = other.open(theirs)[1]
+        self.assertEqual(guest.lock(node, handle, 1, fuse.RDLCK, flock=1), 0)
+        self.assertEqual(other.lock(theirs, their_handle, 1, fuse.RDLCK, flock=1), 0)
+        self.assertEqual(guest.lock(node, handle, 1, fuse.WRLCK, flock=1), errno.EAGAIN)
+        self.assertEqual(other.lock(theirs, their_handle, 1, fuse.WRLCK, flock=1), 0)
+        self.assertEqual(self.servers[0].worker.ask("list")["attachments"][0]["locks"], 0)
+
     def test_the_end_of_a_server_frees_its_locks(self):
         self.put("", "a")
         (server, first), (_, second) = self.mounted(), self.mounted()
@@ -428,14 +451,89 @@ class Captures(VolumeTest):
         self.assertEqual(copy.write(node, handle, b"mine"), errno.EIO)
         self.assertEqual(copy.lock(node, handle, 1, fuse.WRLCK), errno.EIO)
         self.assertEqual(copy.read(node, free), (0, b"text"))
-        self.assertEqual(copy.lock(node, free, 1, fuse.WRLCK, 0, 9), errno.EAGAIN)
+        self.assertEqual(copy.lock(node, free, 2, fuse.WRLCK, 0, 9), errno.EAGAIN)
         server.worker.ask("thaw")
         self.assertEqual(guest.write(node, handle, b"mine"), 0)
         self.end(server)
         self.restored(guest, table, locks="reclaim")
         self.assertEqual(guest.read(node, handle), (0, b"mine"))
-        self.assertEqual(copy.lock(node, free, 1, fuse.RDLCK, 9, 9), errno.EAGAIN)
-        self.assertEqual(copy.lock(node, free, 1, fuse.RDLCK, 10, 10), 0)
+        self.assertEqual(copy.lock(node, free, 2, fuse.RDLCK, 9, 9), errno.EAGAIN)
+        self.assertEqual(copy.lock(node, free, 2, fuse.RDLCK, 10, 10), 0)
+
+    def test_a_process_that_lost_its_lock_lost_it_whichever_way_it_has_the_file_open(self):
+        self.put("text", "a")
+        server, guest = self.mounted()
+        node = guest.lookup(1, "a")[1]
+        (_, locked), (_, beside), (_, others) = guest.open(node), guest.open(node), guest.open(node)
+        self.assertEqual(guest.lock(node, locked, 1, fuse.WRLCK), 0)
+        table = self.capture(server)
+        self.end(server)
+        self.restored(guest, table)
+        # Once more: a copy of the copy.
+        table = self.capture(self.servers[-1])
+        self.end(self.servers[-1])
+        self.restored(guest, table)
+        read = lambda handle, owner: guest.ask(fuse.READ, node, struct.pack("<QQIIQII", handle, 0, 9, 2, owner, 0, 0))
+        write = lambda handle, owner: guest.ask(fuse.WRITE, node, struct.pack("<QQIIQII", handle, 0, 4, 2, owner, 0, 0) + b"mine")[0]
+        self.assertEqual(read(beside, 1)[0], errno.EIO)
+        self.assertEqual(write(beside, 1), errno.EIO)
+        self.assertEqual(guest.lock(node, beside, 1, fuse.WRLCK), errno.EIO)
+        self.assertEqual(guest.ask(fuse.SETATTR, node, struct.pack("<IIQQQ", 8 | 512, 0, 0, 0, 1) + bytes(56))[0], errno.EIO)
+        self.assertEqual(read(others, 2), (0, b"text"))
+        self.assertEqual(guest.ask(fuse.FLUSH, node, struct.pack("<QIIQ", beside, 0, 0, 1))[0], 0)
+        self.assertEqual(write(others, 1), 0)
+        self.assertEqual(guest.lock(node, others, 1, fuse.WRLCK), 0)
+
+    def test_a_copy_that_only_reads_reads_what_its_source_wrote(self):
+        server, guest = self.mounted()
+        _, node, handle = guest.create(1, "a")
+        self.assertEqual(guest.write(node, handle, b"kept"), 0)
+        table = self.capture(server)
+        self.end(server)
+        copy = self.start(attach=False)
+        self.assertTrue(copy.worker.ask(f"load bytes={len(table)}", table)["ok"])
+        folder = os.path.join(self.folder, "readonly")
+        os.mkdir(folder)
+        subprocess.run(["mount", "--bind", "-o", "ro", self.root, folder], check=True)
+        self.addCleanup(subprocess.run, ["umount", folder], check=True)
+        # As a detached clone of its own, a bind mount is made read-only by a second call.
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        self.assertTrue(copy.attach("data", folder, readonly=1)["ok"])
+        guest.connect(copy)
+        self.assertEqual(guest.read(node, handle), (0, b"kept"))
+        self.assertEqual(guest.write(node, handle, b"more"), errno.EROFS)
+        self.end(copy)
+
+    def test_what_is_frozen_under_a_lease_goes_on_when_its_holder_is_gone(self):
+        server, guest = self.mounted()
+        holder = fuse.Worker(server.control)
+        self.assertTrue(holder.ask("freeze lease=1")["ok"])
+        asked = guest.post(fuse.LOOKUP, 1, name("none"))
+        self.assertTrue(server.worker.ask("ping")["ok"])
+        self.assertNotIn(asked, guest.answers)
+        holder.close()
+        self.assertEqual(guest.answer(asked)[0], errno.ENOENT)
+        holder = fuse.Worker(server.control)
+        self.assertTrue(holder.ask("freeze")["ok"])
+        holder.close()
+        self.assertTrue(server.worker.ask("save")[0]["ok"])
+        self.assertTrue(server.worker.ask("thaw")["ok"])
+
+    def test_a_freeze_comes_between_what_a_guest_has_asked(self):
+        server, guest = self.mounted()
+        # Together: what the guest has asked stands before the order.
+        os.kill(server.process.pid, signal.SIGSTOP)
+        first = len(guest.kept)
+        posted = [guest.post(fuse.SETXATTR, 1, struct.pack("<II", 1, 0) + name(f"user.{i}") + b"x", sends=False) for i in range(1500)]
+        guest.port.setblocking(False)
+        guest.port.send(b"".join(frame for _, frame in guest.kept[first:]))
+        server.worker.socket.sendall(b"freeze\n")
+        os.kill(server.process.pid, signal.SIGCONT)
+        self.assertEqual(server.worker.receive(), b'{"ok":true}\n')
+        done = server.worker.ask("stats")["attachments"][0]["requests"]["meta"]
+        self.assertLess(done, len(posted) // 2)
+        self.servers.remove(server)
+        server.kill()
 
     def test_one_who_waits_for_a_lock_waits_on_in_the_copy(self):
         self.put("", "a")

@@ -24,6 +24,7 @@ import { linkQemu } from "../../qemu/qemu-set.ts";
 import { writeManifest } from "../../snapshot/manifest.ts";
 import type { Compatibility, StoredFile } from "../../snapshot/manifest.ts";
 import { storePages } from "../../snapshot/store-pages.ts";
+import { FrozenVolumes } from "../volumes/frozen-volumes.ts";
 import { dropCaches, findFreePages } from "./reclaim.ts";
 import type { HeldTrust } from "../../trust/trust.ts";
 import type { Guest, Vm } from "../state/vm.ts";
@@ -40,6 +41,8 @@ const MAX_STATE_BYTES = 16 * 1024 * 1024;
 export interface CaptureContext {
   readonly overlays: OverlayFactory;
   readonly copier: MemoryCopier;
+  /** Told of failures that no caller waits for. */
+  readonly onError: (error: unknown) => void;
 }
 
 export interface CaptureOptions {
@@ -66,6 +69,7 @@ interface Contents {
   readonly trust: HeldTrust | undefined;
   readonly chain: readonly string[];
   readonly memory: CapturedMemory;
+  readonly volumesTable: StoredFile | undefined;
 }
 
 /** Fills `target`, a partial snapshot folder, but for the manifest's syncing and renaming. */
@@ -90,23 +94,31 @@ export async function capture(
     memoryFile: join(vm.folder, MEMORY_FILE),
     memory: vm.memory,
   });
+  // None of a VM without volumes, which waits for nothing here.
+  using volumes = vm.record.volumes?.length ? new FrozenVolumes(vm, context.onError) : undefined;
   let pauseMs: number;
+  let volumesTable: StoredFile | undefined;
   try {
     // Side by side: QEMU opens a disk while another program reads its memory.
     await allSettled<[void, void]>([
       prepareOverlay(context, vm, guest, overlay),
       memory.copyWhileRunning(findFree),
     ]);
+    await volumes?.freeze(options.afterwards);
     pauseMs = await pauseAndCopy(vm, guest, overlay, memory, options);
+    // What it knows stays as it was when it was frozen, so nobody need stand still for this.
+    volumesTable = await volumes?.save(target);
   } catch (error) {
     // What was meant to be told is the failure. Whatever is left of the capture is settled by the next one.
+    await volumes?.thaw();
     await discardOverlay(vm, guest, overlay).catch(() => undefined);
     throw error;
   }
+  if (options.afterwards === "continue") await volumes?.thaw();
   await freezeLayer(vm.folder, frozen[frozen.length - 1] ?? "");
   await step("capture.frozen");
   const captured = await memory.settle();
-  const contents = { compatibility, trust, chain: frozen, memory: captured };
+  const contents = { compatibility, trust, chain: frozen, memory: captured, volumesTable };
   await collect(vm, contents, target, options.durability);
   await vm.memory.removeUnused(vm.folder);
   const { copiedBytes, tracking, leftOutBytes } = captured;
@@ -185,7 +197,7 @@ function stateFile(): string {
 
 async function collect(
   vm: Vm,
-  { compatibility, trust, chain, memory }: Contents,
+  { compatibility, trust, chain, memory, volumesTable }: Contents,
   target: string,
   durability: CaptureOptions["durability"],
 ): Promise<void> {
@@ -211,6 +223,7 @@ async function collect(
     ...(commands !== undefined && { commands }),
     ...(volumes.length > 0 && { volumes }),
     ...(vm.record.plainMounts?.length && { plainMounts: vm.record.plainMounts }),
+    ...(volumesTable !== undefined && { volumesTable }),
     memory: { bytes: machine.memoryMib * 1024 * 1024 },
     ...(pages !== undefined && { pages }),
     deviceState,

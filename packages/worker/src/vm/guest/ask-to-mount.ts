@@ -10,8 +10,9 @@ export async function askToMount(
   vm: Vm,
   request: VerbRequest,
   signal: AbortSignal | undefined,
+  deadlineMs = MOUNT_DEADLINE_MS,
 ): Promise<void> {
-  const deadline = AbortSignal.timeout(MOUNT_DEADLINE_MS);
+  const deadline = AbortSignal.timeout(deadlineMs);
   const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
   try {
     const link = await vm.link({ signal: either });

@@ -1,8 +1,8 @@
 /**
  * Volumes of a running VM. One server beside its QEMU has them all, and ends with it; the guest mounts each over the second port. What a
- * captured guest had mounted is taken from it when it runs again, and mounted anew: what was open then is not any more.
+ * captured guest had mounted, and is to have again, its server knows before it runs: what was open goes on. The rest is taken from it.
  */
-import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { FastvmError } from "@fastvm/contract";
 import type {
   CallOptions,
@@ -14,33 +14,71 @@ import type {
 } from "@fastvm/contract";
 import { GuestError } from "../../guest-link/guest-error.ts";
 import { Verb } from "../../guest-link/verb-stream.ts";
-import { identifyProcess, isAlive, killAndWait, type ProcessIdentity } from "../../processes/proc.ts";
-import { spawnServer } from "../../processes/spawn.ts";
-import { RUN_FOLDER } from "../../qemu/machine.ts";
-import { tell } from "../../volumes/server/control.ts";
-import { attachFolder, requireVolumeServer, VOLUME_SERVER } from "../../volumes/server/programs.ts";
+import { ControlConnection } from "../../volumes/server/control.ts";
+import type { Snapshot } from "../../snapshot/folder.ts";
 import type { Vm } from "../state/vm.ts";
 import { askToMount } from "./ask-to-mount.ts";
 import { mountFlags } from "./mount-flags.ts";
-import type { Parts } from "../state/worker-context.ts";
+import {
+  attachToServer,
+  controlSocket,
+  detachFromServer,
+  isServed,
+  startVolumeServer,
+  type VolumeServerContext,
+} from "../volumes/volume-server.ts";
 
-type VolumesContext = Parts<"uids" | "volumes" | "onError">;
+/** By force it goes without a guest's word: so long it is waited for, which is less than callers wait. */
+const FORCED_DEADLINE_MS = 10_000;
 
-const CONTROL_SOCKET = `${RUN_FOLDER}/volume.sock`;
-const PORT_SOCKET = `${RUN_FOLDER}/fs.sock`;
+/** A guest that had it like that has it like this without mounting it anew: what is for reading only the server refuses to change. */
+function goesOnAs(before: VolumeMount, wanted: VolumeMount): boolean {
+  const isSame = isDeepStrictEqual(withoutAccess(before), withoutAccess(wanted));
+  return isSame && (wanted.readOnly || !before.readOnly);
+}
+
+/** As it is written: what is not said is not there. */
+function withoutAccess({ readOnly: _either, ...rest }: VolumeMount): unknown {
+  return JSON.parse(JSON.stringify(rest)) as unknown;
+}
+
+/** Call it before a captured guest runs. Whatever fails, it runs, and `settleVolumes` sees what it has. */
+export async function serveCaptured(
+  context: VolumeServerContext,
+  vm: Vm,
+  { folder, manifest }: Snapshot,
+  wanted: readonly VolumeMount[],
+): Promise<void> {
+  const captured = manifest.volumes ?? [];
+  const mounts = wanted.filter((mount) => captured.some((before) => goesOnAs(before, mount)));
+  if (mounts.length === 0) return;
+  const stored = manifest.volumesTable;
+  const table = stored === undefined ? undefined : { folder, stored };
+  try {
+    await startVolumeServer(context, vm, { table, mounts });
+  } catch (error) {
+    context.onError(error);
+  }
+}
 
 /** Of a VM that has just begun to run. It runs whatever becomes of this. */
 export async function settleVolumes(
-  context: VolumesContext,
+  context: VolumeServerContext,
   vm: Vm,
   wanted: readonly VolumeMount[],
 ): Promise<readonly MountOutcome[]> {
   const before = vm.record.volumes ?? [];
   if (before.length === 0 && wanted.length === 0) return [];
+  const served = await servedVolumes(vm);
+  const goesOn = wanted.filter(
+    (mount) => served.has(mount.volumeId) && before.some((one) => goesOnAs(one, mount)),
+  );
   for (const mount of before) {
+    if (goesOn.some(({ volumeId }) => volumeId === mount.volumeId)) continue;
     await unmount(vm, mount, { forced: true }).catch((error: unknown) => context.onError(error));
+    await detachFromServer(vm, mount.volumeId).catch((error: unknown) => context.onError(error));
   }
-  await vm.update({ volumes: [] });
+  await vm.update({ volumes: goesOn });
   const outcomes: MountOutcome[] = [];
   for (const mount of wanted) {
     const { volumeId } = mount;
@@ -54,29 +92,46 @@ export async function settleVolumes(
   return outcomes;
 }
 
+/** Those that its server has; none where there is no server. */
+async function servedVolumes(vm: Vm): Promise<ReadonlySet<string>> {
+  if (!(await isServed(vm))) return new Set();
+  using connection = await ControlConnection.open(controlSocket(vm));
+  const { told } = await connection.ask("list");
+  const attachments = told["attachments"] as readonly { readonly tag: string; readonly attached: boolean }[];
+  return new Set(attachments.filter(({ attached }) => attached).map(({ tag }) => tag));
+}
+
 export async function attachVolume(
-  context: VolumesContext,
+  context: VolumeServerContext,
   vm: Vm,
   mount: VolumeMount,
   { signal }: CallOptions = {},
 ): Promise<void> {
   vm.requireRunning();
-  const { volumeId, readOnly } = mount;
+  const { volumeId } = mount;
   if (vm.record.volumes?.some((one) => one.volumeId === volumeId) === true) return;
-  const served = await context.volumes.served(mount);
-  await ensureServer(context, vm);
-  await attachFolder({ cwd: vm.folder, controlSocket: CONTROL_SOCKET, tag: volumeId, readOnly, ...served });
+  await serveAlso(context, vm, mount);
   try {
     const flags = mountFlags(mount);
     const request = { verb: Verb.MOUNT, path: mount.mountPath, volume: volumeId, mountFlags: flags };
     await askToMount(vm, request, signal);
   } catch (error) {
-    await tell(join(vm.folder, CONTROL_SOCKET), "detach", { tag: volumeId }).catch(context.onError);
+    await detachFromServer(vm, volumeId).catch(context.onError);
     throw error instanceof GuestError
       ? new FastvmError("conflict", `the VM cannot mount it: ${error.message}`, { cause: error })
       : error;
   }
   await vm.change((record) => ({ ...record, volumes: [...(record.volumes ?? []), mount] }));
+}
+
+/** By the server that there is, or by one for this and what the guest has mounted already. */
+async function serveAlso(context: VolumeServerContext, vm: Vm, mount: VolumeMount): Promise<void> {
+  if (await isServed(vm)) return await attachToServer(context, vm, mount);
+  // Found before there is a process for it.
+  await context.volumes.served(mount);
+  const attached = await startVolumeServer(context, vm, { mounts: [...(vm.record.volumes ?? []), mount] });
+  await vm.update({});
+  if (!attached.has(mount.volumeId)) throw new FastvmError("internal", "the server cannot open the volume");
 }
 
 export async function detachVolume(
@@ -88,7 +143,7 @@ export async function detachVolume(
   const mount = vm.record.volumes?.find((one) => one.volumeId === volumeId);
   if (mount === undefined) return { warnings: [] };
   const warnings = await unmountOrWarn(vm, mount, force, signal);
-  await tell(join(vm.folder, CONTROL_SOCKET), "detach", { tag: volumeId });
+  await detachFromServer(vm, volumeId);
   await vm.change((record) => ({
     ...record,
     volumes: (record.volumes ?? []).filter((one) => one.volumeId !== volumeId),
@@ -118,11 +173,11 @@ async function unmountOrWarn(
 }
 
 export async function mountsOf(vm: Vm): Promise<readonly MountOutcome[]> {
-  const { phase, volumes = [], volumeServer } = vm.record;
+  const { phase, volumes = [] } = vm.record;
   if (phase !== "running") return [];
-  const isServed = volumeServer !== undefined && (await isAlive(volumeServer.process));
-  const failure = "the server of its volumes has ended; detach it and attach it anew";
-  return volumes.map(({ volumeId }) => ({ volumeId, ...(isServed ? {} : { failure }) }));
+  const hasServer = await isServed(vm);
+  const failure = "the server of its volumes has ended, and another is being started";
+  return volumes.map(({ volumeId }) => ({ volumeId, ...(hasServer ? {} : { failure }) }));
 }
 
 async function unmount(
@@ -131,34 +186,9 @@ async function unmount(
   { forced, signal }: { readonly forced: boolean; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
   try {
-    await askToMount(vm, { verb: Verb.UNMOUNT, path: mountPath, volume: volumeId, forced }, signal);
+    const request = { verb: Verb.UNMOUNT, path: mountPath, volume: volumeId, forced };
+    await askToMount(vm, request, signal, forced ? FORCED_DEADLINE_MS : undefined);
   } catch (error) {
     if (!(error instanceof GuestError && error.code === "ENOENT")) throw error;
-  }
-}
-
-async function ensureServer(context: VolumesContext, vm: Vm): Promise<void> {
-  requireVolumeServer();
-  const { volumeServer } = vm.record;
-  if (volumeServer !== undefined && (await isAlive(volumeServer.process))) return;
-  const uid = context.uids.take();
-  const words = ["serve", "--port", PORT_SOCKET, "--control", CONTROL_SOCKET, "--user", `${uid}`];
-  const { pid, exited } = await spawnServer(VOLUME_SERVER, [...words, "--rights", "owner"], vm.folder);
-  void exited.then(() => context.uids.release(uid));
-  const process = await identifyProcess(pid);
-  if (process === undefined) throw new FastvmError("internal", "the server of a VM's volumes ended at once");
-  await recordServer(vm, { uid, process });
-}
-
-async function recordServer(
-  vm: Vm,
-  volumeServer: { readonly uid: number; readonly process: ProcessIdentity },
-): Promise<void> {
-  try {
-    await tell(join(vm.folder, CONTROL_SOCKET), "ping");
-    await vm.update({ volumeServer });
-  } catch (error) {
-    await killAndWait(volumeServer.process);
-    throw error;
   }
 }

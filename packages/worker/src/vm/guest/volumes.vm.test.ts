@@ -1,249 +1,324 @@
 /**
- * A folder of the host in real guests: what is open there lives through capture and restore, and what a copy must not believe it has is
- * lost to it alone.
+ * A volume in real guests: what is open there lives through capture and restore, what a copy must not believe it has is lost to it alone,
+ * and a server that ends before its VM is followed by another.
  */
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createConnection, type Socket } from "node:net";
+import { createReadStream } from "node:fs";
+import { readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { hookSteps, newVmId, type StepName, type VmId } from "@fastvm/contract";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Verb } from "../../guest-link/verb-stream.ts";
-import { runTool } from "../../processes/spawn.ts";
-import { FS_SOCKET } from "../../qemu/machine.ts";
-import { inGuest, TestContext } from "../../testing/test-context.ts";
-import { DENY_ALL } from "../../testing/test-worker.ts";
-import type { Vm } from "../state/vm.ts";
-import { vmFolder } from "../state/worker-context.ts";
-import { fork } from "../transitions/fork.ts";
-import { pause } from "../transitions/pause.ts";
-import { resume } from "../transitions/resume.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  newSnapshotId,
+  newVmId,
+  newVolumeId,
+  type ForkChild,
+  type VmId,
+  type VolumeId,
+  type VolumeMount,
+} from "@fastvm/contract";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { readJournal } from "../../journal/journal.ts";
+import { isAlive, type ProcessIdentity } from "../../processes/proc.ts";
+import { DENY_ALL, templateSpec, TestWorker } from "../../testing/test-worker.ts";
 
-const PROGRAM = fileURLToPath(new URL("../../../native/build/fastvm-volume", import.meta.url));
-const SERVER_UID = 1_830_000;
-const TIMEOUT_MS = 20_000;
+const WORK = fileURLToPath(new URL("../../testing/volume-work.py", import.meta.url));
+const PATH = "/mnt/data";
+const IDENTITY = { hostname: "probe", envVars: {}, authorizedKeys: [] };
+/** Of requests, each with a process of its own: `volume-work.py`. */
+const KINDS = 8;
+/** As a busy machine may need it. */
+const LONG_MS = 300_000;
+/** Far more than a guest takes that shares two processors with others. */
+const PATIENCE_MS = 60_000;
 
-/** A server beside a VM, and the worker's end of its control socket. */
-class VolumeServer {
-  static async start(folder: string, root: string, table?: Buffer): Promise<VolumeServer> {
-    const control = join(folder, "run/volume.sock");
-    const args = ["serve", "--port", join(folder, FS_SOCKET), "--control", control];
-    const child = spawn(PROGRAM, [...args, "--user", `${SERVER_UID}`, "--rights", "owner"], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    await once(child.stdout, "data");
-    const socket = createConnection(control);
-    await once(socket, "connect");
-    const server = new VolumeServer(child, socket);
-    if (table !== undefined) await server.ask(`load bytes=${table.length}`, table);
-    await runTool(PROGRAM, ["attach", "--control", control, "--tag", "data", "--path", root], {
-      timeoutMs: TIMEOUT_MS,
-    });
-    return server;
-  }
+let host: TestWorker;
+let volumeId: VolumeId;
+let root: string;
 
-  readonly #child: ChildProcess;
-  readonly #socket: Socket;
+beforeAll(async () => {
+  host = await TestWorker.start();
+});
 
-  private constructor(child: ChildProcess, socket: Socket) {
-    this.#child = child;
-    this.#socket = socket;
-  }
+afterAll(async () => {
+  await host[Symbol.asyncDispose]();
+});
 
-  async ask(line: string, body: Buffer = Buffer.alloc(0)): Promise<Buffer> {
-    this.#socket.write(Buffer.concat([Buffer.from(`${line}\n`), body]));
-    let received = Buffer.alloc(0);
-    for (;;) {
-      const [chunk] = (await once(this.#socket, "data")) as [Buffer];
-      received = Buffer.concat([received, chunk]);
-      const end = received.indexOf("\n");
-      if (end < 0) continue;
-      const answer = JSON.parse(received.subarray(0, end).toString()) as { ok: boolean; bytes?: number };
-      if (!answer.ok) throw new Error(`${line}: ${received.toString()}`);
-      const rest = received.subarray(end + 1);
-      if (rest.length === (answer.bytes ?? 0)) return rest;
-    }
-  }
+beforeEach(async () => {
+  volumeId = newVolumeId();
+  await host.worker.volumes.create({ volumeId, kind: "directory", sizeGib: 1 });
+  await host.worker.volumes.usage([volumeId]);
+  root = join(host.dataDir, "volumes", volumeId, "mount");
+});
 
-  async end(): Promise<void> {
-    this.#socket.destroy();
-    if (this.#child.exitCode === null) {
-      this.#child.kill("SIGKILL");
-      await once(this.#child, "exit");
+function mount(changes: Partial<VolumeMount> = {}): VolumeMount {
+  return { volumeId, mountPath: PATH, readOnly: false, ...changes };
+}
+
+async function launch(): Promise<VmId> {
+  const spec = { ...templateSpec(), volumes: [mount()] };
+  expect((await host.worker.launch(spec)).mounts).toEqual([{ volumeId }]);
+  return spec.vmId;
+}
+
+/** Until it is so. */
+async function eventually<T>(look: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await look();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await sleep(50);
     }
   }
 }
 
-describe("a volume of a VM", () => {
-  let host: TestContext;
-  let root: string;
-  const servers = new Map<VmId, VolumeServer>();
-  let table: Buffer | undefined;
-  let unhook: () => void = () => undefined;
+/** Starts a program in the guest that goes on by itself; it has begun when the file is there. */
+async function begin(vmId: VmId, program: string, begun: string): Promise<void> {
+  await host.sh(
+    vmId,
+    `cd ${PATH}; python3 -c '${program}' >/tmp/log 2>&1 &
+    for i in $(seq 1000); do [ -e ${begun} ] && exit; sleep 0.02; done; cat /tmp/log; exit 1`,
+  );
+}
 
-  beforeAll(async () => {
-    host = await TestContext.open();
-    root = await mkdtemp(join(host.context.config.dataDir, "volume-"));
-  });
+async function serverOf(vmId: VmId): Promise<ProcessIdentity> {
+  const process = (await readJournal(join(host.dataDir, "vms", vmId)))?.volumeServer?.process;
+  if (process === undefined) throw new Error("the VM has no server");
+  return process;
+}
 
-  afterAll(async () => {
-    unhook();
-    for (const server of servers.values()) await server.end();
-    await host[Symbol.asyncDispose]();
-    expect(host.errors).toEqual([]);
-  });
+async function deleteAll(...vmIds: readonly VmId[]): Promise<void> {
+  for (const vmId of vmIds) await host.worker.deleteVm(vmId);
+  await host.worker.volumes.remove(volumeId);
+}
 
-  async function mount(vm: Vm): Promise<void> {
-    const request = { verb: Verb.MOUNT, path: "/mnt/data", volume: "data" };
-    for await (const nothing of (await vm.link({})).verb(request)) void nothing;
-  }
-
-  async function launch(): Promise<Vm> {
-    unhook();
-    const vm = await host.launch();
-    servers.set(vm.record.vmId, await VolumeServer.start(vm.folder, root));
-    await mount(vm);
-    return vm;
-  }
-
-  function current(vmId: VmId): Vm {
-    const vm = host.context.vms.get(vmId);
-    if (vm === undefined) throw new Error("no such VM");
-    return vm;
-  }
-
-  function serverOf(vm: Vm): VolumeServer {
-    const server = servers.get(vm.record.vmId);
-    if (server === undefined) throw new Error("no server");
-    return server;
-  }
-
-  /** As a worker does: freezes before the stop, saves while all stands, and gives the table to the servers of copies before they run. */
-  function capturing(source: Vm, copies: readonly VmId[]): void {
-    unhook();
-    const waiting = [...copies];
-    unhook = hookSteps(async (passed: StepName) => {
-      if (passed === "capture.quiesced") await serverOf(source).ask("freeze");
-      if (passed === "capture.copied") table = await serverOf(source).ask("save");
-      if (passed === "capture.continued") await serverOf(source).ask("thaw");
-      if (passed !== "restore.slot-taken") return;
-      const id = waiting.shift();
-      if (id === undefined) throw new Error("nobody's restore");
-      servers.set(id, await VolumeServer.start(vmFolder(host.context.config, id), root, table));
-    });
-  }
-
-  test("is a file system as programs expect one, and its files are the guest's on the host too", async () => {
-    const vm = await launch();
-    await inGuest(
-      vm,
-      "cd /mnt/data && mkdir d && echo told >d/file && ln -s d/file link && ln d/file hard && chown 1000:1000 d/file",
-    );
-    expect(await readFile(join(root, "hard"), "utf8")).toBe("told\n");
-    expect(await inGuest(vm, "cat /mnt/data/link; stat -c '%u %g %h %s' /mnt/data/hard")).toBe(
-      "told\n1000 1000 2 5",
-    );
-    await writeFile(join(root, "of-host"), "seen");
-    expect(await inGuest(vm, "cat /mnt/data/of-host; rm /mnt/data/of-host; ls /mnt/data")).toBe(
-      "seend\nhard\nlink",
-    );
-    const found = await inGuest(
-      vm,
-      `python3 -c '
-import sqlite3
-db = sqlite3.connect("/mnt/data/db")
-db.execute("create table t(a)")
-for i in range(20):
-    db.execute("insert into t values (?)", (i,)); db.commit()
-print(*db.execute("select count(*) from t").fetchone(), *db.execute("pragma integrity_check").fetchone())'`,
-    );
-    expect(found).toBe("20 ok");
-  });
-
-  test("goes on in a paused and resumed VM with what was open, and loses a lock alone", async () => {
-    const vm = await launch();
-    await inGuest(
-      vm,
-      `cd /mnt/data; python3 -c '
+/** As it says in the guest. */
+const HOLDER = `
 import fcntl, os, time
-out = open("written", "w"); held = open("held", "w"); inside = open("of-before", "w+")
-gone = open("gone", "w+"); gone.write("x"); gone.flush(); os.unlink("gone")
-fcntl.lockf(held, fcntl.LOCK_EX); inside.write("before"); inside.flush()
-open("ready", "w").close()
-count = 0
-while not os.path.exists("stop"):
-    count += 1; out.write("%d\\n" % count); out.flush(); time.sleep(0.01)
+held = open("held", "w"); gone = open("gone", "w+"); kept = open("kept", "w+"); other = open("other", "w+")
+for file in (gone, kept, other): file.write("text"); file.flush()
+unlinked = open("unlinked", "w+"); os.unlink("unlinked")
+fcntl.lockf(held, fcntl.LOCK_EX)
+os.mkdir("in"); os.chdir("in")
+open("../ready", "w").close()
 def of(do):
     try: return do()
     except OSError as error: return error.errno
-inside.seek(0)
-written, read = of(lambda: os.write(held.fileno(), b"x")), of(lambda: os.pread(gone.fileno(), 1, 0))
-print(inside.read(), written, read, os.getcwd(), file=open("/tmp/found", "w"))
-' >/tmp/log 2>&1 & for i in $(seq 500); do [ -e ready ] && exit; sleep 0.02; done; cat /tmp/log; exit 1`,
+while not os.path.exists("/tmp/say"): time.sleep(0.02)
+said = [of(lambda: os.pread(file.fileno(), 4, 0).decode()) for file in (kept, gone, other, unlinked)]
+said += [of(lambda: os.write(held.fileno(), b"x")), os.getcwd(), of(lambda: open("made", "w").close())]
+open("/tmp/said", "w").write(repr(said))
+time.sleep(1000)
+`;
+
+/** What the program finds of what it has open. */
+async function said(vmId: VmId): Promise<string> {
+  return await host.sh(
+    vmId,
+    "touch /tmp/say; for i in $(seq 1000); do [ -s /tmp/said ] && break; sleep 0.02; done; cat /tmp/said /tmp/log",
+  );
+}
+
+describe("a volume of a VM", () => {
+  test("is a file system as programs expect one, and its files are the guest's on the host too", async () => {
+    const vmId = await launch();
+    await host.sh(
+      vmId,
+      `cd ${PATH} && mkdir d && echo told >d/file && ln -s d/file link && ln d/file hard && chown 1000:1000 d/file`,
     );
-    for (let round = 0; round < 3; round++) {
-      const { vmId } = vm.record;
-      capturing(current(vmId), [vmId]);
-      await pause(host.context, current(vmId));
-      await servers.get(vmId)?.end();
-      await resume(host.context, current(vmId), {});
-      await inGuest(
-        current(vmId),
-        "ls -l /mnt/data >/dev/null && before=$(wc -l </mnt/data/written); " +
-          "for i in $(seq 500); do [ $(wc -l </mnt/data/written) -gt $before ] && exit; sleep 0.02; done; exit 1",
-      );
-    }
-    const found = await inGuest(
-      current(vm.record.vmId),
-      "touch /mnt/data/stop; for i in $(seq 500); do [ -s /tmp/found ] && break; sleep 0.02; done; cat /tmp/found /tmp/log",
+    expect(await readFile(join(root, "hard"), "utf8")).toBe("told\n");
+    expect(await host.sh(vmId, `cat ${PATH}/link; stat -c '%u %g %h %s' ${PATH}/hard`)).toBe(
+      "told\n1000 1000 2 5",
     );
-    expect(found).toBe("before 5 5 /mnt/data");
-    const lines = (await readFile(join(root, "written"), "utf8")).trim().split("\n");
-    expect(lines).toEqual(lines.map((_, index) => `${index + 1}`));
+    await writeFile(join(root, "of-host"), "seen");
+    expect(await host.sh(vmId, `cat ${PATH}/of-host; rm ${PATH}/of-host; ls ${PATH}`)).toBe(
+      "seend\nhard\nlink",
+    );
+    await deleteAll(vmId);
   });
 
-  test("is shared by a fork, which does not have its parent's lock", async () => {
-    const vm = await launch();
-    await rm(join(root, "stop"), { force: true });
-    await inGuest(
-      vm,
-      `cd /mnt/data; python3 -c '
+  test(
+    "goes on through ten pauses, whatever its guest was asking for",
+    async () => {
+      const vmId = await launch();
+      await host.worker.writeFile(vmId, "/tmp/work.py", createReadStream(WORK));
+      await host.sh(vmId, `python3 /tmp/work.py ${PATH} one >/tmp/log 2>&1 & sleep 1; cat /tmp/log`);
+      for (let round = 0; round < 10; round++) {
+        // Each is at another place of what it does.
+        await goesOn(vmId);
+        await host.worker.pause(vmId);
+        expect((await host.worker.resume(vmId, { volumes: [mount()] })).mounts).toEqual([{ volumeId }]);
+      }
+      await goesOn(vmId);
+      await host.sh(vmId, `touch ${PATH}/stop`);
+      const ends = await eventually(async () => {
+        const text = await host.sh(vmId, "cd /tmp/work; grep . *; cat /tmp/log");
+        expect(text).not.toMatch(/:\d+ $/m);
+        return text;
+      });
+      expect(ends.split("\n").filter((line) => !line.endsWith(" done"))).toEqual([]);
+      const written = (await readFile(join(root, "one/write/log"), "utf8")).trim().split("\n");
+      expect(written).toEqual(written.map((_, index) => `${index + 1}`));
+      const names = Number(/names:(\d+) done/.exec(ends)?.[1]);
+      expect(await readdir(join(root, "one/names"))).toEqual([`n${names}`]);
+      expect(await readdir(join(root, "one/folders"))).toEqual([]);
+      expect(host.errors).toEqual([]);
+      await deleteAll(vmId);
+    },
+    LONG_MS,
+  );
+
+  test(
+    "is restored with what was open from a snapshot, and what changed meanwhile is stale alone",
+    async () => {
+      const vmId = await launch();
+      await begin(vmId, HOLDER, "ready");
+      const snapshotId = newSnapshotId();
+      await host.worker.createSnapshot(vmId, snapshotId);
+      expect(await said(vmId)).toBe("['text', 'text', 'text', '', 1, '/mnt/data/in', None]");
+      await rm(join(root, "gone"));
+      await rm(join(root, "other"));
+      await writeFile(join(root, "other"), "else");
+      const copy = newVmId();
+      const source = { kind: "snapshot", snapshotId } as const;
+      const { mounts } = await host.worker.launch({
+        ...templateSpec(),
+        vmId: copy,
+        source,
+        volumes: [mount()],
+      });
+      expect(mounts).toEqual([{ volumeId }]);
+      // ESTALE of what is another file, or none; EIO of what had no name, and of what was locked.
+      expect(await said(copy)).toBe("['text', 116, 116, 5, 5, '/mnt/data/in', None]");
+      expect(await host.sh(copy, `cat ${PATH}/other`)).toBe("else");
+      await host.worker.deleteSnapshot(snapshotId);
+      await deleteAll(vmId, copy);
+    },
+    LONG_MS,
+  );
+
+  test(
+    "is shared with five children, none of which has its parent's lock",
+    async () => {
+      const vmId = await launch();
+      await begin(
+        vmId,
+        `
 import fcntl, os, time
-held = open("of-parent", "w"); fcntl.lockf(held, fcntl.LOCK_EX); open("locked", "w").close()
-while not os.path.exists("/tmp/try"): time.sleep(0.02)
-try: os.write(held.fileno(), b"mine"); said = "written"
-except OSError as error: said = str(error.errno)
-open("/tmp/said", "w").write(said)
+held = open("held", "w"); beside = open("held", "r+"); fcntl.lockf(held, fcntl.LOCK_EX)
+log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+count = 0
+while not os.path.exists("/tmp/say"):
+    count += 1; os.write(log, ("%s %d\\n" % (os.uname().nodename, count)).encode()); time.sleep(0.01)
+    if count == 20: open("ready", "w").close()
+def of(do):
+    try: return do()
+    except OSError as error: return error.errno
+said = [of(lambda: os.write(file.fileno(), b"x")) for file in (held, beside)]
+open("/tmp/said", "w").write(repr(said))
 time.sleep(1000)
-' >/tmp/log 2>&1 & for i in $(seq 500); do [ -e locked ] && exit; sleep 0.02; done; exit 1`,
-    );
-    const child = newVmId();
-    capturing(vm, [child]);
-    await fork(host.context, vm, [{ vmId: child, identity: vm.record.identity, network: DENY_ALL }]);
-    const copy = current(child);
-    const ask =
-      "touch /tmp/try; for i in $(seq 500); do [ -s /tmp/said ] && break; sleep 0.02; done; cat /tmp/said /tmp/log";
-    expect(await inGuest(copy, ask)).toBe("5");
-    const attempt = `python3 -c 'import fcntl; f = open("/mnt/data/of-parent", "r+")
+`,
+        "ready",
+      );
+      const children = Array.from({ length: 5 }, (_, index): ForkChild => ({
+        vmId: newVmId(),
+        identity: { ...IDENTITY, hostname: `child-${index}` },
+        network: DENY_ALL,
+        volumes: [[mount()], [mount()], [mount()], [mount({ readOnly: true })], []][index] ?? [],
+      }));
+      const forked = await host.worker.fork(vmId, children);
+      expect(forked.children.map(({ ok }) => ok)).toEqual(children.map(() => true));
+      const [, , , readOnly, none] = children.map((child) => child.vmId) as [VmId, VmId, VmId, VmId, VmId];
+      for (const { vmId: child } of children.slice(0, 3)) {
+        await eventually(async () => {
+          const { identity } = children.find((one) => one.vmId === child) as ForkChild;
+          const lines = (await readFile(join(root, "log"), "utf8")).split("\n");
+          const own = lines.filter((line) => line.startsWith(`${identity.hostname} `));
+          expect(own.length).toBeGreaterThan(3);
+          const first = Number(own[0]?.split(" ")[1]);
+          expect(first).toBeGreaterThan(1);
+          expect(own.map((line) => Number(line.split(" ")[1]))).toEqual(own.map((_, at) => first + at));
+        });
+        expect(await said(child)).toBe("[5, 5]");
+      }
+      const attempt = `python3 -c 'import fcntl; f = open("${PATH}/held", "r+")
 try: fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB); print("free")
 except OSError: print("held")'`;
-    expect(await inGuest(copy, attempt)).toBe("held");
-    expect(await inGuest(vm, ask)).toBe("written");
-    expect(await readFile(join(root, "of-parent"), "utf8")).toBe("mine");
-  });
+      expect(await host.sh(children[0]?.vmId as VmId, attempt)).toBe("held");
+      expect(await said(vmId)).toBe("[1, 1]");
+      expect(await host.sh(readOnly, `cat ${PATH}/held; touch ${PATH}/no 2>&1 | grep -c Read-only`)).toMatch(
+        /1$/,
+      );
+      expect(await host.sh(none, `ls -A ${PATH}`)).toBe("");
+      await deleteAll(vmId, ...children.map((child) => child.vmId));
+    },
+    LONG_MS,
+  );
 
-  test("comes back with names, without open files, when its server is killed", async () => {
-    const vm = await launch();
-    await inGuest(vm, "cd /mnt/data && echo kept >kept && (sleep 1000 >/dev/null 2>&1 <kept &)");
-    await serverOf(vm).end();
-    servers.set(vm.record.vmId, await VolumeServer.start(vm.folder, root));
-    expect(
-      await inGuest(
-        vm,
-        "for i in $(seq 100); do cat /mnt/data/kept && exit; sleep 0.05; done 2>/dev/null; exit 1",
-      ),
-    ).toBe("kept");
+  test(
+    "comes back by itself when its server is killed, also while no daemon was there",
+    async () => {
+      const vmId = await launch();
+      await host.sh(vmId, `cd ${PATH} && echo kept >kept && sync kept`);
+      const other = newVolumeId();
+      await host.worker.volumes.create({ volumeId: other, kind: "directory", sizeGib: 1 });
+      await host.worker.volumes.attach(vmId, { volumeId: other, mountPath: "/mnt/other", readOnly: false });
+      await host.sh(vmId, "echo other >/mnt/other/kept");
+      const kill = async (): Promise<void> => {
+        const server = await serverOf(vmId);
+        process.kill(server.pid, "SIGKILL");
+        await eventually(async () => expect(await isAlive(server)).toBe(false));
+      };
+      const both = `for i in $(seq 1000); do
+        said=$(cat ${PATH}/kept /mnt/other/kept) && echo "$said" && exit; sleep 0.02; done 2>/dev/null; exit 1`;
+      await kill();
+      expect(await host.sh(vmId, both)).toBe("kept\nother");
+      await host.restart(kill);
+      expect(await host.sh(vmId, both)).toBe("kept\nother");
+      // Adopted with the server that it has.
+      const server = await serverOf(vmId);
+      await host.restart();
+      expect(await host.sh(vmId, both)).toBe("kept\nother");
+      expect(await isAlive(server)).toBe(true);
+      await kill();
+      expect(await host.sh(vmId, both)).toBe("kept\nother");
+      await host.worker.deleteVm(vmId);
+      await host.worker.volumes.remove(other);
+      await deleteAll();
+    },
+    LONG_MS,
+  );
+
+  test("a VM that dies gives its locks back, and nothing of its server stays", async () => {
+    const [vmId, other] = [await launch(), await launch()];
+    const take = `
+import fcntl, time
+f = open("held", "w"); fcntl.lockf(f, fcntl.LOCK_EX); open("/tmp/taken", "w").close(); time.sleep(1000)`;
+    await begin(vmId, take, "/tmp/taken");
+    await host.sh(other, `cd ${PATH}; python3 -c '${take}' >/tmp/log 2>&1 &`);
+    const server = await serverOf(vmId);
+    const { process: qemu } = (await readJournal(join(host.dataDir, "vms", vmId))) ?? {};
+    process.kill(qemu?.pid ?? 0, "SIGKILL");
+    await eventually(async () => expect(await host.sh(other, "ls /tmp/taken")).toBe("/tmp/taken"));
+    await eventually(async () => expect(await isAlive(server)).toBe(false));
+    await deleteAll(vmId, other);
+    await expect(stat(root)).rejects.toMatchObject({ code: "ENOENT" });
   });
 });
+
+/** How often each of the processes was through. */
+async function counted(vmId: VmId): Promise<ReadonlyMap<string, number>> {
+  const text = await host.sh(vmId, "cd /tmp/work; grep . *");
+  const counts = text.split("\n").map((line) => line.split(/[: ]/));
+  if (counts.length < KINDS || counts.some(([, count]) => Number.isNaN(Number(count)))) throw new Error(text);
+  return new Map(counts.map(([kind = "", count]) => [kind, Number(count)]));
+}
+
+async function goesOn(vmId: VmId): Promise<void> {
+  const before = await eventually(() => counted(vmId));
+  await eventually(async () => {
+    const now = await counted(vmId);
+    expect([...now].filter(([kind, count]) => count <= (before.get(kind) ?? 0) + 1)).toEqual([]);
+  });
+}

@@ -5,7 +5,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { FastvmError, step } from "@fastvm/contract";
-import type { NetworkPolicy, VmId, VmIdentity, VmTtl } from "@fastvm/contract";
+import type { NetworkPolicy, VmId, VmIdentity, VmTtl, VolumeMount } from "@fastvm/contract";
 import { resizeDisk } from "../../disk/chain.ts";
 import { CLOSED_FOLDER_MODE } from "../../files/closed-folder.ts";
 import { isOutOfDisk } from "../../files/errno.ts";
@@ -31,6 +31,8 @@ import { keepLink } from "../guest/open-link.ts";
 import type { Standby, StartedGuest } from "../state/standby-vm.ts";
 import { initialRecord, startGuest } from "./start-guest.ts";
 import type { StartContext } from "./start-guest.ts";
+import type { VolumeServerContext } from "../volumes/volume-server.ts";
+import { serveCaptured } from "../guest/volumes.ts";
 import { watchGuest } from "../guest/watch-guest.ts";
 import type { Parts } from "../state/worker-context.ts";
 
@@ -39,12 +41,14 @@ export type RestoreContext = SlotHost &
   Parts<
     | "accelerator"
     | "compatibility"
+    | "ending"
     | "installedQemu"
     | "onError"
     | "onGuestLost"
     | "pool"
     | "standby"
     | "trust"
+    | "volumes"
   >;
 
 const GIB = 1024 ** 3;
@@ -61,6 +65,8 @@ interface RestoreRequest {
   readonly generation?: number | undefined;
   /** Of a VM that had one before. */
   readonly publicIpv6?: string | undefined;
+  /** Of those that the captured guest has mounted, the ones that it keeps, as it is to have them; default: none. */
+  readonly volumes?: readonly VolumeMount[] | undefined;
   /** Becomes the VM's folder; must not exist. */
   readonly folder: string;
   /** Of the VM that is resumed. */
@@ -94,7 +100,17 @@ export async function restore(
 async function restoreIntoSlot(
   context: SlotHost &
     StartContext &
-    Parts<"accelerator" | "installedQemu" | "onError" | "onGuestLost" | "pool" | "standby" | "trust">,
+    Parts<
+      | "accelerator"
+      | "ending"
+      | "installedQemu"
+      | "onError"
+      | "onGuestLost"
+      | "pool"
+      | "standby"
+      | "trust"
+      | "volumes"
+    >,
   snapshot: Snapshot,
   request: RestoreRequest,
 ): Promise<Restored> {
@@ -206,7 +222,7 @@ async function moveOrClose(context: SlotHost, pooled: Slot, folder: string): Pro
 }
 
 async function bringUp(
-  context: StartContext & Parts<"network" | "onError" | "onGuestLost" | "trust">,
+  context: StartContext & VolumeServerContext & Parts<"network" | "onGuestLost" | "trust">,
   slot: Slot,
   snapshot: OpenedSnapshot,
   request: RestoreRequest,
@@ -215,7 +231,9 @@ async function bringUp(
   const connected = connect(context, slot, vm);
   return await orDisconnected(connected, async () => {
     await allowDisk(slot, request.diskGib);
-    const guest = await startGuest(context, slot, snapshot, vm, request.signal);
+    const { signal, volumes = [] } = request;
+    const beside = serveCaptured(context, vm, snapshot, volumes);
+    const guest = await startGuest(context, slot, snapshot, vm, { signal, beside });
     return await introduce(context, vm, guest, connected, snapshot, request);
   });
 }

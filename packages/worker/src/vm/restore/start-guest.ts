@@ -69,19 +69,26 @@ export function initialRecord(snapshot: Snapshot, owner: Owner, slot: Slot): VmR
   };
 }
 
+interface StartOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** What has to be there, too, before the guest goes on. */
+  readonly beside?: Promise<void>;
+}
+
 export async function startGuest(
   context: StartContext,
   slot: Slot,
   snapshot: OpenedSnapshot,
   vm: Vm,
-  signal?: AbortSignal,
+  { signal, beside }: StartOptions = {},
 ): Promise<StartedGuest> {
   const { qemu } = slot;
-  const [state] = await allSettled<[Buffer, void, void, void]>([
+  const [state] = await allSettled<[Buffer, void, void, void, void]>([
     readDeviceState(snapshot),
     record(vm),
     giveDisk(context, vm, slot, snapshot),
     takeMemory(context, vm, slot, snapshot),
+    beside ?? Promise.resolve(),
   ]);
   await step("start-guest.prepared");
   await loadDeviceState(qemu, state);

@@ -2,18 +2,27 @@
 import { rm } from "node:fs/promises";
 import { freeSlot } from "../../pool/slot.ts";
 import type { SlotHost } from "../../pool/slot.ts";
+import { killAndWait } from "../../processes/proc.ts";
 import type { VmNetwork } from "../../network/vm-network.ts";
 import type { Vm } from "./vm.ts";
 import type { Parts } from "./worker-context.ts";
 
 /** Call when its process has ended. */
 export async function freeHoldings(context: SlotHost, vm: Vm): Promise<void> {
+  await endVolumeServer(context, vm);
   const { phase, slot: name, uid } = vm.record;
   if (phase === "paused" || phase === "error") {
     await rm(vm.folder, { recursive: true, force: true });
     return;
   }
   await freeSlot(context, { name, folder: vm.folder, uid, network: networkOf(context, vm) });
+}
+
+/** Nothing of it is needed once its QEMU has ended. */
+async function endVolumeServer({ cgroups }: SlotHost, { record: { volumeServer } }: Vm): Promise<void> {
+  if (volumeServer === undefined) return;
+  await killAndWait(volumeServer.process);
+  if (volumeServer.group !== undefined) await cgroups.remove(volumeServer.group);
 }
 
 export function networkOf({ network }: Parts<"network">, vm: Vm): VmNetwork | undefined {

@@ -105,6 +105,7 @@ async function startChild(
       ttl: child.ttl,
       policy: child.network,
       generation: child.generation,
+      volumes: child.volumes,
       diskGib: snapshot.manifest.diskGib,
       folder: vmFolder(context.config, child.vmId),
       signal,

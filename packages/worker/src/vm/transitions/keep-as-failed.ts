@@ -17,7 +17,7 @@ export async function keepAsFailed(
 ): Promise<void> {
   const logs = await readLogs(vm.folder).catch(() => undefined);
   await free(context, vm).catch(context.onError);
-  const { process: _ended, network: _left, runningSinceMs: _over, ...rest } = vm.record;
+  const { process: _ended, volumeServer: _too, network: _left, runningSinceMs: _over, ...rest } = vm.record;
   vm.become({ ...rest, phase: "error", reason });
   await record(vm, logs).catch(context.onError);
 }

@@ -36,6 +36,7 @@ export async function launch(
     ttl: spec.ttl,
     policy: spec.network,
     generation: spec.generation,
+    volumes: spec.volumes,
     diskGib: Math.max(spec.diskGib, source.manifest.diskGib),
     folder: vmFolder(context.config, spec.vmId),
     signal,

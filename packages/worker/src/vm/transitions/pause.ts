@@ -7,6 +7,7 @@ import type { CaptureResult } from "@fastvm/contract";
 import { writeJournal } from "../../journal/journal.ts";
 import { publishCapture } from "../capture/publish-capture.ts";
 import { asCaptureError } from "../capture/capture-error.ts";
+import { thawVolumes } from "../volumes/volume-server.ts";
 import { keepConsole } from "../state/console-log.ts";
 import { freeHoldings } from "../state/holdings.ts";
 import type { Guest, Vm, VmRecord } from "../state/vm.ts";
@@ -50,7 +51,7 @@ export async function pause(context: PauseContext, vm: Vm): Promise<CaptureResul
   } catch (error) {
     // Whoever finds a paused state of this life takes the VM for paused.
     await rm(pausedFolder(context.config, vm.vmId), { recursive: true, force: true }).catch(context.onError);
-    await letRunOn(guest);
+    await letRunOn(vm, guest);
     throw await asCaptureError(error, guest.qemu);
   }
 }
@@ -64,7 +65,8 @@ async function endGuest(context: SlotHost, vm: Vm, guest: Guest): Promise<void> 
   await step("pause.freed");
 }
 
-async function letRunOn(guest: Guest): Promise<void> {
+async function letRunOn(vm: Vm, guest: Guest): Promise<void> {
   await guest.qemu.qmp.execute("cont").catch(() => undefined);
+  await thawVolumes(vm).catch(() => undefined);
   guest.link.current?.release();
 }

@@ -45,6 +45,7 @@ export async function resume(
     // Never back, also when the order comes from records that were restored from a copy.
     generation: Math.max(options.generation ?? 0, vm.record.generation + 1),
     publicIpv6: vm.record.publicIpv6,
+    volumes: options.volumes ?? snapshot.manifest.volumes,
     diskGib: vm.record.diskGib,
     folder: vmFolder(context.config, vm.vmId),
     transitions: vm.transitions,

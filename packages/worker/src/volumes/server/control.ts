@@ -22,31 +22,124 @@ interface Told {
 
 interface Answer {
   readonly told: Told;
-  readonly bytes: Buffer;
+  /** What follows the line; to be read to its end before anything else is asked. */
+  readonly bytes: AsyncIterable<Buffer>;
 }
 
-/** Makes a connection of its own and ends it: calls are rare, and a daemon that comes later has none of an earlier one. */
-export async function tell(
-  socketPath: string,
-  verb: string,
-  words: Readonly<Record<string, string>> = {},
-  content?: Buffer,
-): Promise<Answer> {
-  const line = [verb, ...Object.entries(words).map(([key, value]) => `${key}=${escaped(value)}`)].join(" ");
-  const socket = await connected(socketPath);
-  try {
-    socket.write(`${line}\n`);
-    if (content !== undefined) socket.write(content);
-    const answer = await answerOf(socket);
-    if (answer.told.ok) return answer;
-    const { errno = "EIO", message = "" } = answer.told;
-    throw new ServerRefusal(verb, errno, message);
-  } finally {
-    socket.destroy();
+interface AskOptions {
+  readonly words?: Readonly<Record<string, string>>;
+  /** Sent behind the line, which says how long it is. */
+  readonly content?: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  /** For the first byte of the answer; default: 15 s. */
+  readonly deadlineMs?: number;
+}
+
+interface ConnectOptions {
+  /** Default: 10 s, for a server that was just started. */
+  readonly deadlineMs?: number;
+}
+
+/** One connection: what is frozen under a lease is so for as long as it stands. */
+export class ControlConnection implements Disposable {
+  readonly #socket: Socket;
+  readonly #chunks: AsyncIterator<Buffer>;
+  #pending: Buffer = Buffer.alloc(0);
+
+  static async open(
+    socketPath: string,
+    { deadlineMs = CONNECT_DEADLINE_MS }: ConnectOptions = {},
+  ): Promise<ControlConnection> {
+    return new ControlConnection(await connected(socketPath, deadlineMs));
+  }
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    // Its end is told by whatever is asked next.
+    socket.on("error", () => undefined);
+    this.#chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  }
+
+  /** Resolves when the server has ended, or has closed it. Nothing else may be asked over it then. */
+  async ended(): Promise<void> {
+    await this.#more().catch(() => undefined);
+  }
+
+  async ask(
+    verb: string,
+    { words = {}, content, deadlineMs = ANSWER_DEADLINE_MS }: AskOptions = {},
+  ): Promise<Answer> {
+    const line = [verb, ...Object.entries(words).map(([key, value]) => `${key}=${escaped(value)}`)].join(" ");
+    const late = setTimeout(
+      () => this.#socket.destroy(new Error("a volume server does not answer")),
+      deadlineMs,
+    );
+    try {
+      this.#socket.write(`${line}\n`);
+      for await (const chunk of content ?? []) await this.#write(chunk);
+      const told = JSON.parse(await this.#line()) as Told;
+      if (!told.ok) throw new ServerRefusal(verb, told.errno ?? "EIO", told.message ?? "");
+      return { told, bytes: this.#bytes(told.bytes ?? 0) };
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  async #write(chunk: Uint8Array): Promise<void> {
+    if (this.#socket.write(chunk)) return;
+    await new Promise<void>((resolve, reject) => {
+      const settle = (): void => {
+        this.#socket.off("drain", settle).off("close", settle);
+        if (this.#socket.destroyed) reject(ended());
+        else resolve();
+      };
+      this.#socket.on("drain", settle).on("close", settle);
+    });
+  }
+
+  async #line(): Promise<string> {
+    for (;;) {
+      const end = this.#pending.indexOf("\n");
+      if (end !== -1) {
+        const line = this.#pending.toString("utf8", 0, end);
+        this.#pending = this.#pending.subarray(end + 1);
+        return line;
+      }
+      if (this.#pending.length > MAX_LINE_BYTES) throw ended();
+      this.#pending = Buffer.concat([this.#pending, await this.#more()]);
+    }
+  }
+
+  async *#bytes(count: number): AsyncGenerator<Buffer> {
+    for (let missing = count; missing > 0;) {
+      const chunk = this.#pending.length > 0 ? this.#pending : await this.#more();
+      const part = chunk.subarray(0, missing);
+      this.#pending = chunk.subarray(part.length);
+      missing -= part.length;
+      yield part;
+    }
+  }
+
+  async #more(): Promise<Buffer> {
+    const { value, done } = await this.#chunks.next();
+    if (done === true) throw ended();
+    return value;
+  }
+
+  /** Nothing waits for it but whoever asks. */
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.destroy();
   }
 }
 
-class ServerRefusal extends FastvmError {
+function ended(): FastvmError {
+  return new FastvmError("internal", "a volume server ended in the midst of an answer");
+}
+
+export class ServerRefusal extends FastvmError {
   readonly errno: string;
 
   constructor(verb: string, errno: string, message: string) {
@@ -61,8 +154,8 @@ function escaped(value: string): string {
   );
 }
 
-async function connected(socketPath: string): Promise<Socket> {
-  const deadline = Date.now() + CONNECT_DEADLINE_MS;
+async function connected(socketPath: string, deadlineMs: number): Promise<Socket> {
+  const deadline = Date.now() + deadlineMs;
   for (;;) {
     try {
       return await attempt(socketPath);
@@ -81,23 +174,4 @@ async function attempt(socketPath: string): Promise<Socket> {
     const socket = connect(pinned.path);
     socket.once("connect", () => resolve(socket)).once("error", reject);
   });
-}
-
-async function answerOf(socket: Socket): Promise<Answer> {
-  socket.setTimeout(ANSWER_DEADLINE_MS, () => socket.destroy(new Error("a volume server does not answer")));
-  let pending = Buffer.alloc(0);
-  let told: Told | undefined;
-  for await (const chunk of socket) {
-    pending = Buffer.concat([pending, chunk as Buffer]);
-    if (told === undefined) {
-      const end = pending.indexOf("\n");
-      if (end === -1 && pending.length > MAX_LINE_BYTES) break;
-      if (end === -1) continue;
-      told = JSON.parse(pending.toString("utf8", 0, end)) as Told;
-      pending = pending.subarray(end + 1);
-    }
-    const wanted = told.bytes ?? 0;
-    if (pending.length >= wanted) return { told, bytes: pending.subarray(0, wanted) };
-  }
-  throw new FastvmError("internal", "a volume server ended in the midst of an answer");
 }

@@ -1,0 +1,184 @@
+/**
+ * The server of a VM's volumes: one process beside its QEMU, in a control group of its own, that ends with it. One that ends before is
+ * started anew, and the guest goes on: docs/volume-server.md says what of it is lost.
+ */
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { FastvmError, step } from "@fastvm/contract";
+import type { VolumeId, VolumeMount } from "@fastvm/contract";
+import { identifyProcess, isAlive, killAndWait, type ProcessIdentity } from "../../processes/proc.ts";
+import { spawnServer } from "../../processes/spawn.ts";
+import { FS_SOCKET, RUN_FOLDER } from "../../qemu/machine.ts";
+import { ControlConnection, ServerRefusal } from "../../volumes/server/control.ts";
+import { attachFolder, requireVolumeServer, VOLUME_SERVER } from "../../volumes/server/programs.ts";
+import { loadTable, type SavedTable } from "../../volumes/server/table.ts";
+import type { Vm, VmRecord } from "../state/vm.ts";
+import type { Parts } from "../state/worker-context.ts";
+
+export type VolumeServerContext = Parts<"uids" | "cgroups" | "volumes" | "onError" | "ending">;
+
+/** Relative to the VM's folder, since a socket's name has little room. */
+const CONTROL_SOCKET = `${RUN_FOLDER}/volume.sock`;
+/** It is another one that fails: what each new one waits longer, up to the second figure. A guest's requests wait 30 s. */
+const FIRST_REVIVAL_MS = 100;
+const LAST_REVIVAL_MS = 10_000;
+/** One that lived so long did not fail for what made the one before fail. */
+const LASTING_MS = 60_000;
+/** A QEMU and its server that are killed at once end some moments apart. */
+const END_TOGETHER_MS = 100;
+
+export function controlSocket(vm: Vm): string {
+  return join(vm.folder, CONTROL_SOCKET);
+}
+
+export async function isServed({ record: { volumeServer } }: Vm): Promise<boolean> {
+  return volumeServer !== undefined && (await isAlive(volumeServer.process));
+}
+
+interface StartOptions {
+  /** What an earlier one knew of this guest; without it the guest begins anew. */
+  readonly table?: SavedTable | undefined;
+  /** Attached before the guest hears of the server: it asks for all that it has mounted, and once. */
+  readonly mounts: readonly VolumeMount[];
+  /** See `watchVolumeServer`. */
+  readonly pauseMs?: number;
+}
+
+/** In memory the VM's record names it from then on. Rejects only when there is none; which volumes it serves the answer says. */
+export async function startVolumeServer(
+  context: VolumeServerContext,
+  vm: Vm,
+  { table, mounts, pauseMs }: StartOptions,
+): Promise<ReadonlySet<VolumeId>> {
+  requireVolumeServer();
+  const server = await spawn(context, vm);
+  await step("volume-server.started");
+  try {
+    using connection = await ControlConnection.open(controlSocket(vm));
+    await connection.ask("freeze");
+    if (table !== undefined) await loadTable(connection, table).catch(context.onError);
+    const attached = await attachAll(context, vm, mounts);
+    await connection.ask("thaw");
+    vm.become({ ...vm.record, volumeServer: server });
+    await step("volume-server.serves");
+    watchVolumeServer(context, vm, pauseMs);
+    return attached;
+  } catch (error) {
+    await killAndWait(server.process);
+    throw error;
+  }
+}
+
+async function spawn(context: VolumeServerContext, vm: Vm): Promise<NonNullable<VmRecord["volumeServer"]>> {
+  const { uids, cgroups } = context;
+  const { slot, machine } = vm.record;
+  const uid = uids.take();
+  const group = `${slot}-volumes`;
+  const words = ["serve", "--port", FS_SOCKET, "--control", CONTROL_SOCKET, "--user", `${uid}`];
+  const groups = await cgroups.make(group, { cpu: machine.cpu, memoryMib: 0 });
+  const { pid, exited } = await spawnServer(VOLUME_SERVER, [...words, "--rights", "owner"], {
+    cwd: vm.folder,
+    groups,
+  });
+  void exited.then(() => uids.release(uid));
+  const process = await identifyProcess(pid);
+  if (process === undefined) throw new FastvmError("internal", "the server of a VM's volumes ended at once");
+  return { uid, process, group };
+}
+
+/** One that cannot be had is another's failure, and told where the guest is to have it. */
+async function attachAll(
+  context: VolumeServerContext,
+  vm: Vm,
+  mounts: readonly VolumeMount[],
+): Promise<ReadonlySet<VolumeId>> {
+  const outcomes = await Promise.allSettled(mounts.map((mount) => attachToServer(context, vm, mount)));
+  for (const outcome of outcomes) if (outcome.status === "rejected") context.onError(outcome.reason);
+  return new Set(
+    mounts.flatMap(({ volumeId }, at) => (outcomes[at]?.status === "fulfilled" ? [volumeId] : [])),
+  );
+}
+
+/** Again for one that it has already. */
+export async function attachToServer(
+  { volumes }: Parts<"volumes">,
+  vm: Vm,
+  mount: VolumeMount,
+): Promise<void> {
+  const served = await volumes.served(mount);
+  const { volumeId, readOnly } = mount;
+  await attachFolder({ cwd: vm.folder, controlSocket: CONTROL_SOCKET, tag: volumeId, readOnly, ...served });
+}
+
+/** Resolves also where the server has no such volume, or there is no server. */
+export async function detachFromServer(vm: Vm, volumeId: VolumeId): Promise<void> {
+  if (!(await isServed(vm))) return;
+  using connection = await ControlConnection.open(controlSocket(vm));
+  try {
+    await connection.ask("detach", { words: { tag: volumeId } });
+  } catch (error) {
+    if (!(error instanceof ServerRefusal && error.errno === "ENOENT")) throw error;
+  }
+}
+
+/** Lets it go on where a capture that was cut short has left it frozen. */
+export async function thawVolumes(vm: Vm): Promise<void> {
+  if (!(await isServed(vm))) return;
+  using connection = await ControlConnection.open(controlSocket(vm));
+  await connection.ask("thaw");
+}
+
+/** The one that the VM has now: when it ends and the VM does not, there is another, after that pause. */
+export function watchVolumeServer(context: VolumeServerContext, vm: Vm, pauseMs = 0): void {
+  const { volumeServer } = vm.record;
+  if (volumeServer === undefined) return;
+  const { process } = volumeServer;
+  void follow(context, vm, process, pauseMs).catch(context.onError);
+}
+
+async function follow(
+  context: VolumeServerContext,
+  vm: Vm,
+  process: ProcessIdentity,
+  lastPauseMs: number,
+): Promise<void> {
+  const since = Date.now();
+  await untilEnded(vm, process);
+  const isLasting = Date.now() - since > LASTING_MS;
+  const pauseMs = isLasting ? 0 : Math.min(lastPauseMs * 2 || FIRST_REVIVAL_MS, LAST_REVIVAL_MS);
+  await sleep(Math.max(lastPauseMs, END_TOGETHER_MS), undefined, { ref: false });
+  await vm.transitions.run(() => revive(context, vm, process, pauseMs));
+}
+
+/** Its connection ends with it, and says nothing else. */
+async function untilEnded(vm: Vm, process: ProcessIdentity): Promise<void> {
+  while (await isAlive(process)) {
+    try {
+      using connection = await ControlConnection.open(controlSocket(vm), { deadlineMs: 0 });
+      connection.unref();
+      await connection.ended();
+    } catch {
+      await sleep(FIRST_REVIVAL_MS, undefined, { ref: false });
+    }
+  }
+}
+
+async function revive(
+  context: VolumeServerContext,
+  vm: Vm,
+  ended: ProcessIdentity,
+  pauseMs: number,
+): Promise<void> {
+  const { phase, process, volumeServer, volumes = [] } = vm.record;
+  const isItsOwn =
+    volumeServer?.process.pid === ended.pid && volumeServer.process.startTime === ended.startTime;
+  if (context.ending.aborted || phase !== "running" || !isItsOwn) return;
+  if (process === undefined || !(await isAlive(process))) return;
+  try {
+    await startVolumeServer(context, vm, { mounts: volumes, pauseMs });
+    await vm.update({});
+  } catch (error) {
+    context.onError(error);
+    watchVolumeServer(context, vm, pauseMs);
+  }
+}
