@@ -43,6 +43,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
       "engine/files",
       "engine/exec",
       "engine/webhooks",
+      "engine/previews",
     ],
     ["engine/secrets", "engine/owed"],
     ["engine/orders", "engine/states"],

@@ -14,6 +14,16 @@ export const CREDENTIAL_PREFIX = {
   consoleToken: "fvc_",
   /** Of a URL that is itself the permission. */
   signature: "fvs_",
+  /** Of previews, each family and kind of request its own: in a URL for HTTP, and for WebSockets. */
+  previewUrl: "fve_",
+  previewSocketUrl: "fvew_",
+  /** In place of a URL's, once that was opened. */
+  previewCookie: "fvek_",
+  /** In the header that a customer's proxy adds, for HTTP and for WebSockets. */
+  previewProxy: "fvp_",
+  previewSocketProxy: "fvpw_",
+  /** Beside any of these, of a machine whose traffic is private. */
+  previewTraffic: "fvt_",
 } as const;
 
 /** How a key begins, by the API that it is for. */

@@ -24,7 +24,10 @@ export type { MachineExecBody, MachineExecResult } from "./api/machines/schemas/
 export type { LifecycleEvent } from "./api/machines/schemas/lifecycle.ts";
 export type { MachineFile } from "./api/machines/schemas/files.ts";
 export type { DeliveryView, WebhookView } from "./api/machines/schemas/webhooks.ts";
-export type { MachineErrorBody } from "./api/machines/schemas/error-body.ts";
+export { machineErrorBody } from "./api/machines/error-body.ts";
+export type { EgressBody } from "./api/machines/schemas/network.ts";
+export { DEFAULT_PREVIEW_SEC } from "./api/machines/schemas/preview.ts";
+export type { PreviewGrant } from "./api/machines/schemas/preview.ts";
 export { MACHINE_MASK, MACHINE_STATES } from "./api/machines/schemas/machine.ts";
 export type { Machine, MachineState } from "./api/machines/schemas/machine.ts";
 export type { MachineSnapshot } from "./api/machines/schemas/snapshot.ts";
@@ -90,6 +93,7 @@ export {
 } from "./service-address.ts";
 export type { ServiceAddress } from "./service-address.ts";
 export type * from "./port/address-guard.ts";
+export * from "./preview-address.ts";
 export type * from "./port/background-execs.ts";
 export type * from "./port/cache-holding.ts";
 export type * from "./port/call-options.ts";
@@ -99,6 +103,7 @@ export type * from "./port/guest-access.ts";
 export type * from "./port/host-state.ts";
 export type * from "./port/image-builds.ts";
 export type * from "./port/image-holding.ts";
+export type * from "./port/preview-gate.ts";
 export type * from "./port/snapshot-holding.ts";
 export type * from "./port/vm-life.ts";
 export type * from "./port/vm-transitions.ts";

@@ -1,4 +1,5 @@
 /** What every request through the proxy needs. */
+import type { ServiceDirectory } from "@fastvm/contract";
 import type { ReachParts } from "./backend/reach-service.ts";
 import type { MetricsRecorder } from "./metrics/edge-metrics.ts";
 
@@ -7,6 +8,7 @@ export interface EdgeLog {
 }
 
 export interface EdgeParts extends ReachParts {
+  readonly directory: ServiceDirectory;
   /** Services are at `*.proxy.<domain>`. */
   readonly domain: string;
   /** Whether they are by path too. */

@@ -2,6 +2,7 @@
 import type { VmId } from "../model/ids.ts";
 import type { VmStatus } from "../model/vm-status.ts";
 import type { CallOptions } from "./call-options.ts";
+import type { PreviewGate } from "./preview-gate.ts";
 
 export interface ServiceDirectory {
   /** May be a few seconds old where another process changed the record; never so for what this process did. */
@@ -18,6 +19,9 @@ export interface ServiceDirectory {
    * whole, whatever that looks like. It is for one request: keys that come later it need not know.
    */
   credentialCheck(): Promise<CredentialCheck>;
+
+  /** For machines' ports that are reached by URLs with a permission in them. */
+  readonly previews: PreviewGate;
 }
 
 export type CredentialCheck = (text: string) => boolean;

@@ -7,6 +7,7 @@ import type { SealingKeys } from "../sealing/sealing-keys.ts";
 import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { ActivityClock } from "./activity/activity-clock.ts";
+import type { PreviewUses } from "./activity/preview-uses.ts";
 import type { BuildQueue } from "./builds/build-queue.ts";
 import type { CapacityQueue } from "./placement/capacity-queue.ts";
 import type { EventFeed } from "./events/event-feed.ts";
@@ -39,6 +40,7 @@ export interface LifecycleContext {
   readonly builds: BuildQueue;
   readonly reconciler: Reconciler;
   readonly activity: ActivityClock;
+  readonly previewUses: PreviewUses;
   /** What the worker is told of records that changed, by VM. */
   readonly updates: SerialByKey;
 }

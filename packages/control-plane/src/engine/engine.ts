@@ -18,6 +18,7 @@ import { Networks } from "./network/networks.ts";
 import { Operator } from "./operator/operator.ts";
 import type { ActivityClock } from "./activity/activity-clock.ts";
 import { OrderKeys } from "./orders/order-keys.ts";
+import { Previews } from "./previews/previews.ts";
 import { diskUsageOf, type OrganisationDiskUsage } from "./organisations/disk-usage.ts";
 import { usageOf, type OrganisationUsage } from "./organisations/usage.ts";
 import { Registries } from "./registries/registries.ts";
@@ -35,6 +36,7 @@ export interface Engine {
   readonly volumes: Volumes;
   readonly networks: Networks;
   readonly services: Services;
+  readonly previews: Previews;
   readonly keys: Keys;
   readonly sshKeys: SshKeys;
   readonly images: Images;
@@ -70,6 +72,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
     volumes: new Volumes(ctx),
     networks: new Networks(ctx),
     services: new Services(ctx),
+    previews: new Previews(ctx),
     keys: new Keys(ctx),
     sshKeys: new SshKeys(ctx),
     images: new Images(ctx),
@@ -109,6 +112,7 @@ export type { KeyRecord, Operator, Organisation, Quarantined } from "./operator/
 export { DEFAULT_POLICY, EVERY_NAME, policyOf } from "./network/policy.ts";
 export type { ActivityClock } from "./activity/activity-clock.ts";
 export type { OrderKey } from "./orders/order-keys.ts";
+export type { PreviewGrantRecord, PreviewTokens } from "./previews/previews.ts";
 export { checkServiceName } from "./services/services.ts";
 export { imageName } from "./vms/own-image.ts";
 export type { ForkOrder, ForkOutcome } from "./vms/fork.ts";

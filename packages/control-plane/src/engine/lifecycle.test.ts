@@ -515,6 +515,8 @@ describe("at start", () => {
       cwd: "",
       template: "",
       volumes: [],
+      privateTraffic: false,
+      maskHost: "",
       publicIpv6: null,
       generation: 1,
       ttlAction: null,
@@ -524,6 +526,7 @@ describe("at start", () => {
       requestFingerprint: null,
       startedAt: null,
       lastActiveAt: null,
+      trafficTokenDigest: null,
     };
     const put = async (changes: Partial<VmRecord>) => {
       const id = newVmId();

@@ -6,6 +6,7 @@ import type { LendRoom, LifecycleContext } from "./context.ts";
 import { drainQueue } from "./vms/drain-queue.ts";
 import { ActivityClock } from "./activity/activity-clock.ts";
 import { noticing } from "./activity/noticing-worker.ts";
+import { PreviewUses } from "./activity/preview-uses.ts";
 import { expireIdle } from "./vms/expire-idle.ts";
 import { expireOverdue } from "./vms/expire.ts";
 import { EventFeed } from "./events/event-feed.ts";
@@ -28,6 +29,7 @@ export function createLifecycle(
     | "tellers"
     | "guard"
     | "activity"
+    | "previewUses"
     | "inflight"
     | "queue"
     | "builds"
@@ -51,6 +53,7 @@ export function createLifecycle(
     ...deps,
     worker: noticing(deps.worker, activity),
     activity,
+    previewUses: new PreviewUses(deps),
     events: new EventFeed(deps.store, deps.config.eventPollMs),
     tellers: new Map(),
     guard: deps.guard ?? { addressesOf: async () => [] },
@@ -85,6 +88,13 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
       ctx.log.error({ err: error }, "times to live could not be looked at");
     },
   );
+  const stopCounting = regularly(
+    expireEveryMs,
+    () => ctx.previewUses.writeDown(),
+    (error) => {
+      ctx.log.error({ err: error }, "uses of previews could not be written down");
+    },
+  );
   const stopInsisting = regularly(
     insistEveryMs,
     async () => ctx.reconciler.lookNow(...(await ctx.store.owed.due(ctx.clock.now(), MAX_DUE_AT_ONCE))),
@@ -102,7 +112,7 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
     clearInterval(pruning);
     await webhooks.close();
     await sealing;
-    await Promise.all([stopExpiring(), stopInsisting(), ctx.reconciler.close()]);
+    await Promise.all([stopExpiring(), stopCounting(), stopInsisting(), ctx.reconciler.close()]);
     await ctx.queue.close();
     ctx.builds.close();
     await ctx.inflight.settle(ctx.config.closeGraceMs);

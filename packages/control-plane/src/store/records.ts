@@ -11,6 +11,7 @@ import { OwedRepository } from "./owed-repository.ts";
 import { QuarantineRepository } from "./quarantine-repository.ts";
 import { RegistryLoginRepository } from "./registry-login-repository.ts";
 import { OrderKeyRepository } from "./order-key-repository.ts";
+import { PreviewGrantRepository } from "./preview-grant-repository.ts";
 import type { Schema } from "./schema.ts";
 import { SealedValueRepository } from "./sealed-value-repository.ts";
 import { SnapshotRepository } from "./snapshot-repository.ts";
@@ -37,6 +38,7 @@ export interface Records {
   readonly orderKeys: OrderKeyRepository;
   readonly webhooks: WebhookRepository;
   readonly webhookDeliveries: WebhookDeliveryRepository;
+  readonly previewGrants: PreviewGrantRepository;
 }
 
 /** `onVmChange` is called after a statement has changed a VM, which its transaction may still undo; `sink` writes events. */
@@ -58,5 +60,6 @@ export function recordsOf(db: Kysely<Schema>, onVmChange: ChangeListener<VmId>, 
     orderKeys: new OrderKeyRepository(db),
     webhooks: new WebhookRepository(db),
     webhookDeliveries: new WebhookDeliveryRepository(db),
+    previewGrants: new PreviewGrantRepository(db, onVmChange),
   };
 }

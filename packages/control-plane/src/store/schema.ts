@@ -38,6 +38,8 @@ export interface Schema {
   orderKeys: OrderKeyRow;
   webhooks: WebhookRow;
   webhookDeliveries: WebhookDeliveryRow;
+  previewGrants: PreviewGrantRow;
+  previewTokens: PreviewTokenRow;
 }
 
 export interface OrganisationRow {
@@ -92,6 +94,8 @@ export interface VmRow extends SettingsRow {
   startedAt: number | null;
   /** When it was last used from outside, as far as it is written down: see `engine/activity`. */
   lastActiveAt: number | null;
+  /** Of the token that requests to its ports need where its traffic is private; the token itself is sealed elsewhere. */
+  trafficTokenDigest: string | null;
 }
 
 export interface SnapshotRow extends SettingsRow {
@@ -218,6 +222,43 @@ export interface OrderKeyRow {
   answer: string | null;
   createdAt: number;
 }
+
+/** That requests to a port of a VM are let in. */
+export interface PreviewGrantRow {
+  id: string;
+  vmId: VmId;
+  port: number;
+  /** How its tokens come. */
+  transport: "query" | "header";
+  /** JSON: for HTTP, for WebSockets or for both. */
+  kinds: string;
+  /** 1: nobody chose how long it is good; it gives way to newer ones of its kind. */
+  isPassing: 0 | 1;
+  /** The key that asked for it. */
+  principalId: string;
+  issuedAt: number;
+  expiresAt: number;
+  revokedAt: number | null;
+  firstUsedAt: number | null;
+  lastUsedAt: number | null;
+  requests: number;
+  webSockets: number;
+  bytesIn: number;
+  bytesOut: number;
+  lastErrorCode: string | null;
+  lastErrorAt: number | null;
+  updatedAt: number;
+}
+
+/** Of tokens the database has digests alone. */
+export interface PreviewTokenRow {
+  digest: string;
+  grantId: string;
+  /** By which way it comes and for what kind of request, and by no other. */
+  family: PreviewFamily;
+}
+
+export type PreviewFamily = "url" | "socket_url" | "cookie" | "proxy" | "socket_proxy";
 
 export interface BuildRow {
   id: string;

@@ -41,6 +41,8 @@ function vmRecord(orgId: OrgId, changes: Partial<VmRecord> = {}): VmRecord {
     cwd: "/srv",
     template: "docker.io/library/python:3.13-slim",
     volumes: [],
+    privateTraffic: true,
+    maskHost: "localhost:${PORT}",
     publicIpv6: null,
     generation: 1,
     ttlAction: null,
@@ -50,6 +52,7 @@ function vmRecord(orgId: OrgId, changes: Partial<VmRecord> = {}): VmRecord {
     requestFingerprint: null,
     startedAt: 1,
     lastActiveAt: 2,
+    trafficTokenDigest: null,
     ...changes,
   };
 }
@@ -78,6 +81,8 @@ function snapshotRecord(orgId: OrgId, changes: Partial<SnapshotRecord> = {}): Sn
     cwd: "/srv",
     template: "docker.io/library/python:3.13-slim",
     volumes: [],
+    privateTraffic: true,
+    maskHost: "localhost:${PORT}",
     pauseCycle: null,
     pauseMs: 12.5,
     createdAt: 1_700_000_000_000,

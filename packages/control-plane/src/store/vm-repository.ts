@@ -187,8 +187,19 @@ export class VmRepository {
   /** As it was until now; `undefined` when there was no such row. */
   async remove(id: VmId): Promise<VmRecord | undefined> {
     const row = await this.#db.deleteFrom("vms").where("id", "=", id).returningAll().executeTakeFirst();
+    if (row !== undefined && row.trafficTokenDigest !== null) await this.#forgetSecrets(row);
     this.#onChange(id);
     return row === undefined ? undefined : parse(row);
+  }
+
+  /** They are kept by name, which no foreign key sees. */
+  async #forgetSecrets({ orgId, id }: Pick<VmRow, "orgId" | "id">): Promise<void> {
+    await this.#db
+      .deleteFrom("sealedValues")
+      .where("orgId", "=", orgId)
+      .where("purpose", "=", "traffic_token")
+      .where("name", "=", id)
+      .execute();
   }
 
   /** What an organisation's VMs count for; snapshots not included. */

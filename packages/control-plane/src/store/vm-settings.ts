@@ -30,6 +30,10 @@ export interface VmSettings {
   /** The image of its root; empty: the base image. */
   template: string;
   volumes: readonly RecordedMount[];
+  /** Whether requests to its ports by preview URLs need a token of the VM's beside their own. */
+  privateTraffic: boolean;
+  /** What its services see as the host of such a request; empty: what the client sent. */
+  maskHost: string;
 }
 
 /** A volume that a VM is to have. */
@@ -78,6 +82,8 @@ export interface SettingsRow {
   cwd: string;
   template: string;
   volumes: string;
+  privateTraffic: 0 | 1;
+  maskHost: string;
 }
 
 interface Column<Value, Stored> {
@@ -115,6 +121,8 @@ const COLUMNS: { readonly [Name in keyof VmSettings]: Column<VmSettings[Name], S
   cwd: AS_IT_IS,
   template: AS_IT_IS,
   volumes: json(),
+  privateTraffic: FLAG,
+  maskHost: AS_IT_IS,
 };
 
 export const SETTINGS = Object.keys(COLUMNS) as readonly (keyof VmSettings)[];

@@ -5,7 +5,8 @@
 import { ProxyError } from "../answer/proxy-errors.ts";
 import { http2StreamOf, type ClientRequest } from "../client-request.ts";
 import { MAX_HEADERS } from "../limits.ts";
-import { hostsOf } from "./find-service.ts";
+import { optionsOf, valuesOf } from "./header-values.ts";
+import { hostsOf } from "./hosts.ts";
 
 /** What may be said of the connection. Any other name would have us take a header away that the sender of the request set. */
 const CONNECTION_OPTIONS = new Set([
@@ -62,19 +63,6 @@ export function checkUpgrade(request: ClientRequest): void {
   if (protocols.length !== 1 || protocols[0] !== "websocket") refuse("upgrades are to WebSocket only");
   const lengths = valuesOf(request, "content-length").filter((length) => length !== "0");
   if (lengths.length + valuesOf(request, "transfer-encoding").length > 0) refuse("an upgrade has no body");
-}
-
-/** The values of a header, one per line in which it occurs. */
-export function valuesOf({ rawHeaders }: Pick<ClientRequest, "rawHeaders">, name: string): readonly string[] {
-  return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name);
-}
-
-/** The members of comma-separated lists, in lower case. */
-export function optionsOf(values: readonly string[]): readonly string[] {
-  return values
-    .flatMap((value) => value.split(","))
-    .map((option) => option.trim().toLowerCase())
-    .filter((option) => option !== "");
 }
 
 function refuse(detail: string): never {

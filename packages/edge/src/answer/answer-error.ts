@@ -1,8 +1,9 @@
 /**
- * The proxy's own answers: errors in the API's shape with `suggested_action`, as the first clients read the hint, and the code in a header.
+ * The proxy's own answers: errors in the shape of the API whose clients ask, and the code in a header. FastVM's first clients read the
+ * hint as `suggested_action`, too.
  */
 import { ServerResponse, STATUS_CODES } from "node:http";
-import { errorBody, REQUEST_ID_HEADER } from "@fastvm/contract";
+import { errorBody, machineErrorBody, REQUEST_ID_HEADER } from "@fastvm/contract";
 import type { ClientRequest, ClientResponse } from "../client-request.ts";
 import type { Sink } from "../forward/pump.ts";
 import { RETRY_AFTER_SEC } from "../limits.ts";
@@ -17,11 +18,12 @@ export async function answerError(
   request: ClientRequest,
   response: ClientResponse,
   error: ProxyError,
+  words: "fastvm" | "machines",
   lingerMs: number,
 ): Promise<void> {
-  const { status, hint } = error.entry;
+  const { status } = error.entry;
   const id = idOf(request);
-  const body = Buffer.from(JSON.stringify({ ...errorBody(error, id), suggested_action: hint }));
+  const body = Buffer.from(JSON.stringify(bodyOf(error, words, id)));
   response.statusCode = status;
   // A service's answer that could not be written may have left its reason behind.
   if (response instanceof ServerResponse) response.statusMessage = STATUS_CODES[status] ?? "";
@@ -35,4 +37,9 @@ export async function answerError(
   sink.write(body);
   await beforeEnd(request, response, lingerMs);
   response.end();
+}
+
+function bodyOf(error: ProxyError, words: "fastvm" | "machines", id: string): object {
+  if (words === "machines") return machineErrorBody(error, id);
+  return { ...errorBody(error, id), suggested_action: error.entry.hint };
 }

@@ -3,8 +3,6 @@ import type { Duplex } from "node:stream";
 import {
   FastvmError,
   type ErrorCode,
-  type ServiceAddress,
-  type ServiceDirectory,
   type ServiceLookup,
   type VmId,
   type WorkerPort,
@@ -17,7 +15,6 @@ import type { Wakes } from "./wakes.ts";
 
 export interface ReachParts {
   readonly worker: Pick<WorkerPort, "dial">;
-  readonly directory: ServiceDirectory;
   readonly wakes: Wakes;
   readonly counts: ConnectionCounts;
   readonly limits: EdgeLimits;
@@ -28,46 +25,28 @@ interface ServiceConnection {
   readonly h2c: boolean;
 }
 
-type Known = Extract<ServiceLookup, { kind: "known" }>;
+export type Known = Extract<ServiceLookup, { kind: "known" }>;
 
 /** A VM may be paused between the look and the dial; one more look tells. */
 const LOOKS = 2;
 
-/** Rejects with a ProxyError, or with the signal's reason. */
+/** `lookUp`: how the VM is, and on which port. Rejects with a ProxyError, or with the signal's reason. */
 export async function reachService(
   parts: ReachParts,
-  { vmId, service }: ServiceAddress,
+  vmId: VmId,
+  lookUp: () => Promise<Known>,
   gone: AbortSignal,
 ): Promise<ServiceConnection> {
   for (let look = 1; ; look += 1) {
-    let known = await lookUp(parts, vmId, service, gone);
+    let known = await lookUp();
     if (known.status !== "running") {
       await wakeOr503(parts, vmId, known, gone);
       // It may have changed while the VM slept.
-      known = await lookUp(parts, vmId, service, gone);
+      known = await lookUp();
     }
     const connection = await dial(parts, vmId, known.port, gone, look === LOOKS);
     if (connection !== undefined) return { connection, h2c: known.h2c };
   }
-}
-
-async function lookUp(
-  { directory }: ReachParts,
-  vmId: VmId,
-  service: string,
-  gone: AbortSignal,
-): Promise<Known> {
-  try {
-    return knownOr404(await unlessAborted(directory.lookUp(vmId, service), gone));
-  } catch (error) {
-    if (!hasCode(error, "database_unavailable")) throw error;
-    throw new ProxyError("records_unavailable", undefined, { cause: error });
-  }
-}
-
-function knownOr404(found: ServiceLookup): Known {
-  if (found.kind === "known") return found;
-  throw new ProxyError(found.kind === "unknown_vm" ? "machine_not_found" : "service_not_found");
 }
 
 async function wakeOr503(parts: ReachParts, vmId: VmId, known: Known, gone: AbortSignal): Promise<void> {

@@ -1,14 +1,17 @@
 /** A service that is reached by path, in its bounds. */
 import { findOuterPrefix } from "../headers/forwarded.ts";
 import { pathScope, type PathScope } from "../headers/path-scope.ts";
-import { hostsOf, type Destination } from "../address/find-service.ts";
+import type { Destination } from "../address/find-service.ts";
+import { hostsOf } from "../address/hosts.ts";
 import type { BackendAnswer, BackendCall } from "../backend/call.ts";
 import type { ClientRequest } from "../client-request.ts";
 
 /** `undefined`: the service has a host name, and so an origin, of its own. */
-export function scopeOf(request: ClientRequest, { address, prefix }: Destination): PathScope | undefined {
+export function scopeOf(request: ClientRequest, destination: Destination): PathScope | undefined {
+  const { kind, address, prefix } = destination;
   if (prefix === "") return undefined;
-  return pathScope(address, prefix, hostsOf(request)[0] ?? "", `${findOuterPrefix(request)}${prefix}`);
+  const owner = `${address.vmId} ${kind === "service" ? destination.address.service : `:${destination.address.port}`}`;
+  return pathScope(owner, prefix, hostsOf(request)[0] ?? "", `${findOuterPrefix(request)}${prefix}`);
 }
 
 /** The call, whose answer says nothing that concerns others. */

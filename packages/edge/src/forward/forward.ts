@@ -8,6 +8,7 @@ import { unlessAborted } from "../backend/unless-aborted.ts";
 import type { ClientRequest, ClientResponse } from "../client-request.ts";
 import type { OutgoingRequest } from "../headers/request-headers.ts";
 import type { EdgeLimits } from "../limits.ts";
+import type { Traffic } from "./traffic.ts";
 import type { RequestOutcome } from "../metrics/edge-metrics.ts";
 import { AnswerDeadline } from "./answer-deadline.ts";
 import { pump } from "./pump.ts";
@@ -23,11 +24,13 @@ export interface Forwarding {
   /** Aborted when the client went away. */
   readonly gone: AbortSignal;
   readonly outcome: RequestOutcome;
+  /** Where bytes of bodies are added up. */
+  readonly traffic: Traffic;
 }
 
 /** Resolves when the client has the whole answer. Rejects with a ProxyError or a StreamReset, or with the reason of `gone`. */
 export async function forward(parts: Forwarding): Promise<void> {
-  const { call, request, response, limits, gone } = parts;
+  const { call, request, response, limits, gone, traffic } = parts;
   const silent = Promise.withResolvers<never>();
   silent.promise.catch(() => undefined);
   const idle = new SilenceTimer(limits.idleMs, () => {
@@ -47,7 +50,10 @@ export async function forward(parts: Forwarding): Promise<void> {
       answer,
       request,
       response,
-      () => idle.restart(),
+      (count) => {
+        traffic.bytesOut += count;
+        idle.restart();
+      },
       () => beforeEnd(request, response, limits.lingerMs),
     );
     await unlessAborted(Promise.race([sending, silent.promise]), gone);
@@ -63,13 +69,16 @@ function checkStatus({ status }: BackendAnswer): void {
 }
 
 async function sendBody(
-  { request, call, outgoing: { body, trailersOf } }: Forwarding,
+  { request, call, outgoing: { body, trailersOf }, traffic }: Forwarding,
   idle: SilenceTimer,
   deadline: AnswerDeadline,
 ): Promise<void> {
   if (body.kind !== "none") {
     await pump(request, call.body, {
-      onBytes: () => idle.restart(),
+      onBytes: (count) => {
+        traffic.bytesIn += count;
+        idle.restart();
+      },
       onBlocked: () => deadline.start(),
       onDrain: () => deadline.suspend(),
     });

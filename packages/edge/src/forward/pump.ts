@@ -9,7 +9,7 @@ export interface Sink {
 }
 
 interface PumpHooks {
-  readonly onBytes: () => void;
+  readonly onBytes: (count: number) => void;
   /** The sink takes no more for now. */
   readonly onBlocked?: () => void;
   readonly onDrain?: () => void;
@@ -19,7 +19,7 @@ interface PumpHooks {
 export function pump(source: Readable, sink: Sink, hooks: PumpHooks): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onData = (chunk: Buffer) => {
-    hooks.onBytes();
+    hooks.onBytes(chunk.length);
     if (sink.write(chunk)) return;
     source.pause();
     hooks.onBlocked?.();

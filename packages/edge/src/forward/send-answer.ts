@@ -1,6 +1,6 @@
 /** A service's answer, on its way to the client. */
 import { ServerResponse } from "node:http";
-import { valuesOf } from "../address/check-request.ts";
+import { valuesOf } from "../address/header-values.ts";
 import type { BackendAnswer } from "../backend/call.ts";
 import { withRequestId } from "../answer/request-id.ts";
 import type { ClientRequest, ClientResponse } from "../client-request.ts";
@@ -13,7 +13,7 @@ export async function sendAnswer(
   answer: BackendAnswer,
   request: ClientRequest,
   response: ClientResponse,
-  onBytes: () => void,
+  onBytes: (count: number) => void,
   beforeEnd: () => Promise<void>,
 ): Promise<void> {
   writeHead(answer, withRequestId(endToEndHeaders(answer.headers), request), response);

@@ -3,12 +3,14 @@ import type { Duplex } from "node:stream";
 import type { EdgeLimits } from "../limits.ts";
 import { pump } from "./pump.ts";
 import { SilenceTimer } from "./silence-timer.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** Resolves when both are closed. A half that ended ends the other's; a silent other half is not waited for long. */
 export async function splice(
   client: Duplex,
   service: Duplex,
   limits: Pick<EdgeLimits, "idleMs" | "halfClosedMs">,
+  traffic: Traffic,
 ): Promise<void> {
   const both = [client, service];
   const destroy = () => {
@@ -16,14 +18,21 @@ export async function splice(
   };
   const closed = Promise.all(both.map((connection) => closedOf(connection)));
   let timer = new SilenceTimer(limits.idleMs, destroy);
-  const carry = async (from: Duplex, to: Duplex): Promise<void> => {
-    await pump(from, to, { onBytes: () => timer.restart() });
+  const carry = async (from: Duplex, to: Duplex, count: (bytes: number) => void): Promise<void> => {
+    const onBytes = (bytes: number) => {
+      count(bytes);
+      timer.restart();
+    };
+    await pump(from, to, { onBytes });
     to.end();
     timer.stop();
     timer = new SilenceTimer(limits.halfClosedMs, destroy);
   };
   try {
-    await Promise.all([carry(client, service), carry(service, client)]);
+    await Promise.all([
+      carry(client, service, (bytes) => void (traffic.bytesIn += bytes)),
+      carry(service, client, (bytes) => void (traffic.bytesOut += bytes)),
+    ]);
   } catch {
     destroy();
   }

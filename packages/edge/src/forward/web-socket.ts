@@ -2,12 +2,14 @@
 import { ServerResponse, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { checkRequest, checkUpgrade, optionsOf, valuesOf } from "../address/check-request.ts";
+import { checkRequest, checkUpgrade } from "../address/check-request.ts";
 import { findDestination, type Destination } from "../address/find-service.ts";
+import { optionsOf, valuesOf } from "../address/header-values.ts";
 import { withRequestId } from "../answer/request-id.ts";
 import { ProxyError } from "../answer/proxy-errors.ts";
 import { answerOf, badAnswer, sendHttp1 } from "../backend/call-http1.ts";
 import { closeSoon } from "../backend/close-soon.ts";
+import { entryTo, type Entry } from "../backend/entry.ts";
 import { reachService } from "../backend/reach-service.ts";
 import { unlessAborted } from "../backend/unless-aborted.ts";
 import type { EdgeParts } from "../edge-parts.ts";
@@ -19,6 +21,7 @@ import { confine, scopeOf } from "./confine.ts";
 import { fail } from "./exchange.ts";
 import { forward, type Forwarding } from "./forward.ts";
 import { splice } from "./splice.ts";
+import { noTraffic, type Traffic } from "./traffic.ts";
 
 export async function openWebSocket(
   parts: EdgeParts,
@@ -35,6 +38,8 @@ export async function openWebSocket(
   const gone = closeOf(client);
   const early = new EarlyBytes(client, head);
   let service: Duplex | undefined;
+  let entry: Entry | undefined;
+  const traffic = noTraffic();
   metrics.openRequests += 1;
   try {
     checkRequest(request);
@@ -42,36 +47,47 @@ export async function openWebSocket(
     const destination = findDestination(request, parts);
     const scope = scopeOf(request, destination);
     const check = await unlessAborted(parts.directory.credentialCheck(), gone);
-    const outgoing = outgoingRequest(request, destination, check, scope);
-    service = await reach(parts, destination, gone);
+    entry = await entryTo(parts.directory, destination, "websocket", gone);
+    entry.count({ webSockets: 1 });
+    const outgoing = outgoingRequest(request, destination, check, scope, entry.maskHost);
+    service = await reach(parts, destination, entry, gone);
     const answer = await handshake(parts, outgoing, service, gone);
     if (answer.kind === "open") {
       outcome.answered(101);
       response.detachSocket(client as Socket);
       early.giveBack();
-      await join(parts, request, client, service, answer, scope);
+      await join(parts, request, { client, service, traffic }, answer, scope);
     } else {
       const call = confine(answer.call, scope);
       const nothing = { ...outgoing, body: { kind: "none" } } as const;
-      await forward({ request, response, call, outgoing: nothing, limits, gone, outcome });
+      await forward({ request, response, call, outgoing: nothing, limits, gone, outcome, traffic });
     }
   } catch (error) {
     service?.destroy();
     if (gone.aborted) outcome.aborted();
     // The connection has become a WebSocket's: there is no answer to give any more.
     else if (response.socket === null) throw error;
-    else await fail(parts, request, response, error, outcome);
+    else {
+      const code = await fail(parts, request, response, error, outcome);
+      entry?.count({ error: code });
+    }
   } finally {
+    entry?.count(traffic);
     metrics.openRequests -= 1;
     service?.destroy();
   }
 }
 
+interface Ends {
+  readonly client: Duplex;
+  readonly service: Duplex;
+  readonly traffic: Traffic;
+}
+
 async function join(
   { metrics, limits }: EdgeParts,
   request: IncomingMessage,
-  client: Duplex,
-  service: Duplex,
+  { client, service, traffic }: Ends,
   { message, head }: Extract<Answer, { kind: "open" }>,
   scope: PathScope | undefined,
 ): Promise<void> {
@@ -79,7 +95,7 @@ async function join(
   try {
     client.write(switchingProtocols(request, message, scope));
     service.unshift(head);
-    await splice(client, service, limits);
+    await splice(client, service, limits, traffic);
   } finally {
     metrics.openWebSockets -= 1;
   }
@@ -110,8 +126,13 @@ function closeOf(client: Duplex): AbortSignal {
   return controller.signal;
 }
 
-async function reach(parts: EdgeParts, { address }: Destination, gone: AbortSignal): Promise<Duplex> {
-  const { connection, h2c } = await reachService(parts, address, gone);
+async function reach(
+  parts: EdgeParts,
+  { address: { vmId } }: Destination,
+  { lookUp }: Entry,
+  gone: AbortSignal,
+): Promise<Duplex> {
+  const { connection, h2c } = await reachService(parts, vmId, lookUp, gone);
   if (!h2c) return connection;
   connection.destroy();
   throw new ProxyError(

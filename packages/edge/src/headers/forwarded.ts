@@ -45,14 +45,19 @@ export function forwardedHeaders(request: ClientRequest, host: string, prefix: s
   const said = isTrustedPeer(request) ? claimsOf(request) : new Map<string, string>();
   const before = said.get("x-forwarded-for");
   const address = addressOf(request);
-  const scheme = "encrypted" in request.socket && request.socket.encrypted ? "https" : "http";
   const cut = `${findOuterPrefix(request)}${prefix}`;
   return [
     ["X-Forwarded-For", before === undefined ? address : `${before}, ${address}`],
-    ["X-Forwarded-Proto", said.get("x-forwarded-proto") ?? scheme],
+    ["X-Forwarded-Proto", schemeOf(request)],
     ["X-Forwarded-Host", said.get("x-forwarded-host") ?? host],
     ...(cut === "" ? [] : ([["X-Forwarded-Prefix", cut]] as [string, string][])),
   ];
+}
+
+/** By which scheme the client's own program asked. */
+export function schemeOf(request: ClientRequest): string {
+  const scheme = "encrypted" in request.socket && request.socket.encrypted ? "https" : "http";
+  return (isTrustedPeer(request) ? claimsOf(request).get("x-forwarded-proto") : undefined) ?? scheme;
 }
 
 /** What another proxy on this machine has cut before us. */

@@ -3,7 +3,6 @@
  * behind, its pages are given an origin of their own, and its cookies a name and a path that are its own: it sets and gets no others.
  */
 import { createHash } from "node:crypto";
-import type { ServiceAddress } from "@fastvm/contract";
 import { forEachHeader, type RawHeaders } from "./hop-by-hop.ts";
 import { endToEndHeaders } from "./response-headers.ts";
 
@@ -49,16 +48,11 @@ export interface PathScope {
 }
 
 /**
- * `prefix`: what was cut from the path. `host`: as the client wrote it. `outerPrefix`:
- * the one under which the service knows itself behind another proxy.
+ * `owner`: whose cookies they are, a name that no other service has. `prefix`: what was cut from the path. `host`: as the client wrote
+ * it. `outerPrefix`: the one under which the service knows itself behind another proxy.
  */
-export function pathScope(
-  address: ServiceAddress,
-  prefix: string,
-  host: string,
-  outerPrefix: string,
-): PathScope {
-  const digest = createHash("sha256").update(`${address.vmId} ${address.service}`).digest("hex");
+export function pathScope(owner: string, prefix: string, host: string, outerPrefix: string): PathScope {
+  const digest = createHash("sha256").update(owner).digest("hex");
   const tag = `fv${digest.slice(0, TAG_DIGITS)}-`;
   const scoped = (raw: RawHeaders): string[] => {
     const headers: string[] = [];

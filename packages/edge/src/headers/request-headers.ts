@@ -1,7 +1,13 @@
 /** The headers of a request on their way to a service. */
-import type { CredentialCheck } from "@fastvm/contract";
-import { optionsOf, valuesOf } from "../address/check-request.ts";
-import { hostsOf, type Destination } from "../address/find-service.ts";
+import {
+  CONTINUATION_COOKIE,
+  PROXY_TOKEN_HEADER,
+  TRAFFIC_TOKEN_HEADER,
+  type CredentialCheck,
+} from "@fastvm/contract";
+import { optionsOf, valuesOf } from "../address/header-values.ts";
+import type { Destination } from "../address/find-service.ts";
+import { hostsOf } from "../address/hosts.ts";
 import { http2StreamOf, type ClientRequest } from "../client-request.ts";
 import { isCredential, withoutCredentials } from "./credentials.ts";
 import { forwardedHeaders, isForwardingClaim, isTrustedPeer } from "./forwarded.ts";
@@ -18,7 +24,7 @@ export type RequestBody =
 export interface OutgoingRequest {
   readonly method: string;
   readonly path: string;
-  /** As the client sent it. */
+  /** As the client sent it, or what the machine's owner has put in its place. */
   readonly host: string;
   /** End-to-end headers as they were written, without the host and the body's framing. */
   readonly headers: readonly (readonly [string, string])[];
@@ -32,30 +38,40 @@ export interface OutgoingRequest {
 /** Written anew, or answered by us: Node has said `100 Continue` by itself. */
 const SET_BY_US: ReadonlySet<string> = new Set(["host", "content-length", "expect", "trailer"]);
 
+/** What previews come with, for us alone. */
+const OF_PREVIEWS: ReadonlySet<string> = new Set([PROXY_TOKEN_HEADER, TRAFFIC_TOKEN_HEADER]);
+
+/** `maskHost`: what the service sees as the host. */
 export function outgoingRequest(
   request: ClientRequest,
-  { path, prefix }: Destination,
+  { kind, path, prefix }: Destination,
   check: CredentialCheck,
   scope: PathScope | undefined,
+  maskHost?: string,
 ): OutgoingRequest {
   const host = hostsOf(request)[0] ?? "";
   const isTrusted = isTrustedPeer(request);
+  const isPreview = kind === "preview";
+  // Who asked, machines' services are told by their owner's proxy, in whose words it stays.
+  const isClaim = (name: string): boolean => !isPreview && isForwardingClaim(name, isTrusted);
   const headers: (readonly [string, string])[] = [];
   const cookies: string[] = [];
   forEachHeader(request.rawHeaders, (name, value, written) => {
-    if (HOP_BY_HOP.has(name) || SET_BY_US.has(name) || isForwardingClaim(name, isTrusted)) return;
+    if (HOP_BY_HOP.has(name) || SET_BY_US.has(name) || isClaim(name)) return;
+    if (isPreview && OF_PREVIEWS.has(name)) return;
     // HTTP/2 clients send each cookie in a field of its own; in HTTP/1.1 they are one.
     if (name === "cookie") cookies.push(...value.split(";").map((cookie) => cookie.trim()));
     else if (!isCredential(value, check)) headers.push([written, value]);
   });
   const own = scope === undefined ? cookies : scope.cookies(cookies);
-  const passed = own.filter((cookie) => !isCredential(cookie, check));
+  const isOurs = (cookie: string): boolean => isPreview && cookie.startsWith(`${CONTINUATION_COOKIE}=`);
+  const passed = own.filter((cookie) => !isOurs(cookie) && !isCredential(cookie, check));
   if (passed.length > 0) headers.push(["Cookie", passed.join("; ")]);
-  headers.push(...forwardedHeaders(request, host, prefix));
+  if (!isPreview) headers.push(...forwardedHeaders(request, host, prefix));
   return {
     method: request.method ?? "GET",
     path: withoutCredentials(path, check),
-    host,
+    host: maskHost ?? host,
     headers,
     body: bodyOf(request),
     trailersOf: (raw) => trailersOf(raw, check),

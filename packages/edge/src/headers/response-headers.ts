@@ -1,5 +1,5 @@
 /** The headers of a service's answer on their way to the client. */
-import { optionsOf, valuesOf } from "../address/check-request.ts";
+import { optionsOf, valuesOf } from "../address/header-values.ts";
 import { forEachHeader, HOP_BY_HOP, type RawHeaders } from "./hop-by-hop.ts";
 
 /** End-to-end headers, names and values in turn. What the service's `Connection` names concerns our connection to it only. */

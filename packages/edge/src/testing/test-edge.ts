@@ -11,6 +11,9 @@ import {
   serviceHostname,
   type CallOptions,
   type CredentialCheck,
+  type PreviewLookup,
+  type PreviewRequest,
+  type PreviewUse,
   type ServiceDirectory,
   type ServiceLookup,
   type VmId,
@@ -49,6 +52,14 @@ class FakeVms implements ServiceDirectory {
   credentialCheck(): Promise<CredentialCheck> {
     return Promise.resolve((text) => containsCredential(text) || text === this.key);
   }
+
+  /** Whom the gate of previews lets in, and what was counted of it. */
+  admit: (request: PreviewRequest) => PreviewLookup = () => ({ kind: "unknown_vm" });
+  readonly uses: PreviewUse[] = [];
+  readonly previews = {
+    admit: (request: PreviewRequest) => Promise.resolve(this.admit(request)),
+    used: (_grantId: string, use: PreviewUse) => void this.uses.push(use),
+  };
 
   lookUp(vmId: VmId, name: string): Promise<ServiceLookup> {
     const vm = this.vms.get(vmId);

@@ -20,6 +20,7 @@ const NAMES_BY_FIELD: Partial<Record<ErrorCode, ReadonlyMap<string, string>>> = 
     ["image", "template_not_found"],
     ["webhook", "webhook_not_found"],
     ["delivery", "delivery_not_found"],
+    ["grant", "preview_grant_not_found"],
   ]),
   invalid_request: new Map([["fields", "invalid_fields"]]),
   // A command's own limit, which is no trouble of the guest's.

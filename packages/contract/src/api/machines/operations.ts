@@ -3,6 +3,7 @@ import { Type } from "typebox";
 import type { Operation } from "../operation.ts";
 import { GUEST_OPERATIONS } from "./guest-operations.ts";
 import { WEBHOOK_OPERATIONS } from "./webhook-operations.ts";
+import { PREVIEW_OPERATIONS } from "./preview-operations.ts";
 import { CreateMachineBodySchema, EmptyBodySchema, SetTimeoutBodySchema } from "./schemas/create.ts";
 import {
   DestroyedSchema,
@@ -181,6 +182,7 @@ export const MACHINE_OPERATIONS = {
   },
   ...GUEST_OPERATIONS,
   ...WEBHOOK_OPERATIONS,
+  ...PREVIEW_OPERATIONS,
 } as const satisfies Record<string, Operation>;
 
 export type MachineOperationId = keyof typeof MACHINE_OPERATIONS;

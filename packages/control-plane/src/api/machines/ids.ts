@@ -36,11 +36,20 @@ export function pauseId({ id, pauseCount }: Pick<VmRecord, "id" | "pauseCount">)
 type Engines = Pick<Engine, "vms" | "snapshots">;
 
 /** By any id that the machine has or had. */
-export async function findMachine({ vms }: Engines, caller: Caller, id: string): Promise<VmRecord> {
+export async function findMachine(engine: Engines, caller: Caller, id: string): Promise<VmRecord> {
+  const vm = await findMachineIfAny(engine, caller, id);
+  if (vm === undefined) throw notFound("machine", id, "vm");
+  return vm;
+}
+
+export async function findMachineIfAny(
+  { vms }: Engines,
+  caller: Caller,
+  id: string,
+): Promise<VmRecord | undefined> {
   const [, hex, generation = "1"] = MACHINE.exec(id) ?? [];
   const vm = hex === undefined ? undefined : await orNone(vms.get(caller, uuidOf(hex)));
-  if (vm === undefined || Number(generation) > vm.generation) throw notFound("machine", id, "vm");
-  return vm;
+  return vm === undefined || Number(generation) > vm.generation ? undefined : vm;
 }
 
 /** The machine of a pause, as long as no later pause took its place; one that was resumed meanwhile runs. */

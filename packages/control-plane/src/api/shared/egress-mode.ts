@@ -1,8 +1,8 @@
 /**
- * The third dialect, which knows egress alone and IPv4 alone: `allow_all`, `deny_all` or `custom`. It becomes rules on its way in, in
+ * A dialect that knows egress alone and IPv4 alone, of both APIs: `allow_all`, `deny_all` or `custom`. It becomes rules on its way in, in
  * a form that can be told from them again: no rules; no rules and no names; denials, then permissions, all of them for every protocol.
  */
-import { DEFAULT_POLICY, familyOf, isWholeFamily } from "../../../engine/engine.ts";
+import { DEFAULT_POLICY, familyOf, isWholeFamily } from "../../engine/engine.ts";
 import {
   FastvmError,
   MAX_FIREWALL_RULES,
@@ -41,8 +41,8 @@ export function egressRules(
 }
 
 function reach({ mode, allow_cidrs, deny_cidrs }: EgressMode, at: string): Egress {
-  const allowed = rulesOf("allow", allow_cidrs ?? [], `${at}.allow_cidrs`);
-  const denied = rulesOf("deny", deny_cidrs ?? [], `${at}.deny_cidrs`);
+  const allowed = networkRules("allow", allow_cidrs ?? [], `${at}.allow_cidrs`);
+  const denied = networkRules("deny", deny_cidrs ?? [], `${at}.deny_cidrs`);
   if (mode === "allow_all") {
     if (allowed.length + denied.length === 0) return DEFAULT_POLICY.egress;
     throw invalid(`${at}.mode`, "networks need the mode custom");
@@ -54,7 +54,8 @@ function reach({ mode, allow_cidrs, deny_cidrs }: EgressMode, at: string): Egres
   return { default: allowed.length > 0 ? "deny" : "allow", rules };
 }
 
-function rulesOf(action: "allow" | "deny", cidrs: readonly string[], at: string): FirewallRule[] {
+/** One for each IPv4 network. */
+export function networkRules(action: "allow" | "deny", cidrs: readonly string[], at: string): FirewallRule[] {
   for (const [index, cidr] of cidrs.entries()) {
     if (familyOf(cidr) === 4) continue;
     const quoted = JSON.stringify(cidr.slice(0, 80));

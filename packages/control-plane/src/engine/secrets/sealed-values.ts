@@ -8,10 +8,10 @@ import type { Records } from "../../store/records.ts";
 import type { Parts } from "../context.ts";
 
 /** What secrets are for. One of one purpose is never opened for another. */
-type SecretPurpose = "registry" | "webhook";
+type SecretPurpose = "registry" | "webhook" | "traffic_token";
 
 /** A value that is sealed and not written yet. */
-interface SealedValue {
+export interface SealedValue {
   /** In the transaction of the record that it belongs to. */
   write(records: Records): Promise<void>;
 }

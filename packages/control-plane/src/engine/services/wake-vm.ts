@@ -1,6 +1,8 @@
 /** A request for a service of a VM that does not run: the VM is resumed if its owner lets requests do that. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { FastvmError, type VmId } from "@fastvm/contract";
+import type { VmRecord } from "../../store/vm-repository.ts";
+import type { Parts } from "../context.ts";
 import { resumeVm } from "../vms/resume.ts";
 import { wrongState } from "../states/wrong-state.ts";
 import type { StartVmContext } from "../vms/start-order.ts";
@@ -18,12 +20,11 @@ export async function wakeVm(
 ): Promise<void> {
   for (;;) {
     signal?.throwIfAborted();
-    const vm = await ctx.store.vms.get(vmId);
-    if (vm === undefined) throw new FastvmError("not_found", "the VM was deleted meanwhile");
+    const vm = await stillThere(ctx, vmId);
     if (vm.status === "running") return;
     if (vm.status === "paused") {
       if (!vm.autoResume) throw wrongState(vm, "requests do not wake it");
-      const resumed = await resumeVm(ctx, vm, PROXY_ACTOR);
+      const resumed = await resume(ctx, vm);
       if (resumed.status === "running") return;
     } else if (vm.status !== "pausing" && vm.status !== "resuming") {
       throw wrongState(vm, "only a paused VM can be woken");
@@ -32,4 +33,20 @@ export async function wakeVm(
     }
     await sleep(LOOK_EVERY_MS, undefined, signal === undefined ? {} : { signal });
   }
+}
+
+/** Throws `not_found` where it failed because the VM goes. */
+async function resume(ctx: StartVmContext, vm: VmRecord): Promise<VmRecord> {
+  try {
+    return await resumeVm(ctx, vm, PROXY_ACTOR);
+  } catch (error) {
+    await stillThere(ctx, vm.id);
+    throw error;
+  }
+}
+
+async function stillThere(ctx: Parts<"store">, vmId: VmId): Promise<VmRecord> {
+  const vm = await ctx.store.vms.get(vmId);
+  if (vm !== undefined && vm.status !== "deleting") return vm;
+  throw new FastvmError("not_found", "the VM was deleted meanwhile");
 }

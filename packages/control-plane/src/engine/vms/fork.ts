@@ -20,6 +20,7 @@ import type { Parts } from "../context.ts";
 import { reasonOf } from "../failure.ts";
 import { isDatabaseFailure } from "../reconcile/owed.ts";
 import { hasRoom, reserveQuota } from "../placement/reservation.ts";
+import { newTrafficToken, type TrafficToken } from "../previews/traffic-token.ts";
 import { inherit, type SettingsChanges } from "./inherit.ts";
 import { newVmRecord } from "./new-vm.ts";
 import { addressOf, startOrderOf, type StartVmContext } from "./start-order.ts";
@@ -58,11 +59,12 @@ export async function forkVm(
 ): Promise<ForkedVms> {
   const capacity = await ctx.worker.capacity();
   const ids = Array.from({ length: order.count }, newVmId);
+  const traffic = await Promise.all(ids.map((id) => newTrafficToken(ctx, source.orgId, id, source)));
   const { forked } = await ctx.inflight.holdAll(ids, async () => {
     const children = await ctx.store.transaction(
       async (records) =>
         (await findEarlier(ctx, records, caller, order, ids)) ??
-        (await insertChildren(ctx, records, caller, source, order, ids, capacity)),
+        (await insertChildren(ctx, records, caller, { source, order, ids, traffic }, capacity)),
       "process",
     );
     const [first] = children;
@@ -128,13 +130,19 @@ async function startChildren(
   return { children: outcomes, pauseMs, dirtyBytes, tracking };
 }
 
+interface Family {
+  readonly source: VmRecord;
+  readonly order: ForkOrder;
+  readonly ids: readonly VmId[];
+  /** For requests to the ports of each, where they need one. */
+  readonly traffic: readonly (TrafficToken | undefined)[];
+}
+
 async function insertChildren(
   ctx: Parts<"clock">,
   records: Records,
   caller: Caller,
-  source: VmRecord,
-  order: ForkOrder,
-  ids: readonly VmId[],
+  { source, order, ids, traffic }: Family,
   capacity: WorkerCapacity,
 ): Promise<VmRecord[]> {
   const count = ids.length;
@@ -155,9 +163,13 @@ async function insertChildren(
     );
   }
   const at = ctx.clock.now();
-  const children = ids.map((id, index) => newChild(source, order, id, index, at));
-  for (const child of children) {
+  const children = ids.map((id, index) => ({
+    ...newChild(source, order, id, index, at),
+    trafficTokenDigest: traffic[index]?.digest ?? null,
+  }));
+  for (const [index, child] of children.entries()) {
     await records.vms.create(child);
+    await traffic[index]?.sealed.write(records);
     await recordVmEvent(records, child, null, "provisioning", "fork_requested", {
       actor: actorOf(caller),
       at,

@@ -30,6 +30,8 @@ const WRITTEN: VmSettings = {
   cwd: "/srv",
   template: "docker.io/library/python:3.13-slim",
   volumes: [{ volumeId: VOLUME, mountPath: "/mnt/data", readOnly: true }],
+  privateTraffic: true,
+  maskHost: "localhost:${PORT}",
 };
 
 let api: TestApp;

@@ -33,5 +33,7 @@ export function settingsOfMachine(machine: MachineType): VmSettings {
     cwd: "",
     template: "",
     volumes: [],
+    privateTraffic: false,
+    maskHost: "",
   };
 }

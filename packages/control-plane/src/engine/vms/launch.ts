@@ -25,6 +25,7 @@ import type { Parts } from "../context.ts";
 import { reasonOf } from "../failure.ts";
 import { mustQueue, reserveQuota } from "../placement/reservation.ts";
 import { findSnapshot } from "../find.ts";
+import { newTrafficToken, type TrafficToken } from "../previews/traffic-token.ts";
 import { inherit, settingsOfMachine, type SettingsChanges } from "./inherit.ts";
 import { newVmRecord } from "./new-vm.ts";
 import { addressOf, startOrderOf, type StartOrder, type StartVmContext } from "./start-order.ts";
@@ -80,6 +81,8 @@ interface Launch {
   readonly order: LaunchOrder;
   readonly snapshot: SnapshotRecord | undefined;
   readonly settings: VmSettings;
+  /** For requests to its ports, where they need one. */
+  readonly traffic?: TrafficToken | undefined;
 }
 
 /** Resolves to the VM in `running`, or in `provisioning` when it waits for room or takes long. */
@@ -89,7 +92,8 @@ export async function launchVm(
   order: LaunchOrder,
   { signal, onRecorded, onSkipped, vmId = newVmId() }: LaunchOptions = {},
 ): Promise<VmRecord> {
-  const launch = await findSource(ctx, caller, order);
+  const found = await findSource(ctx, caller, order);
+  const launch = { ...found, traffic: await newTrafficToken(ctx, caller.orgId, vmId, found.settings) };
   const capacity = await ctx.worker.capacity();
   assertFits(launch, capacity);
   signal?.throwIfAborted();
@@ -97,9 +101,9 @@ export async function launchVm(
     let replaced: VmRecord | undefined;
     let skipped: readonly SkippedMount[] = [];
     const inserted = await ctx.store.transaction(async (records) => {
-      const found = await takeKey(ctx, records, caller, launch.order, vmId);
-      if (found?.kind === "earlier") return found.vm;
-      replaced = found?.vm;
+      const taken = await takeKey(ctx, records, caller, launch.order, vmId);
+      if (taken?.kind === "earlier") return taken.vm;
+      replaced = taken?.vm;
       const made = await insertVm(ctx, records, caller, launch, vmId, capacity);
       skipped = made.skipped;
       return made.vm;
@@ -216,7 +220,7 @@ async function insertVm(
   ctx: Parts<"clock" | "config">,
   records: Records,
   caller: Caller,
-  { order, snapshot, settings }: Launch,
+  { order, snapshot, settings, traffic }: Launch,
   vmId: VmId,
   capacity: WorkerCapacity,
 ): Promise<{ readonly vm: VmRecord; readonly skipped: readonly SkippedMount[] }> {
@@ -233,10 +237,14 @@ async function insertVm(
       : { mounts: await orderedMounts(records, caller.orgId, order.volumes), skipped: [] };
   const own = { ...settings, volumes: mounts };
   const vm = {
-    ...newVmRecord({ id: vmId, orgId: caller.orgId, name, settings: own, ttl, source, repeatKey, at }),
+    ...newVmRecord({
+      ...{ id: vmId, orgId: caller.orgId, name, settings: own, ttl, source, repeatKey, at },
+      trafficTokenDigest: traffic?.digest,
+    }),
     ...(queued ? waiting(at) : {}),
   };
   await records.vms.create(vm);
+  await traffic?.sealed.write(records);
   await recordVmEvent(records, vm, null, "provisioning", "launch_requested", { actor: actorOf(caller), at });
   return { vm, skipped };
 }

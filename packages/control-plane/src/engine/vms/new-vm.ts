@@ -13,6 +13,8 @@ interface NewVm {
   readonly ttl: Ttl | undefined;
   readonly source: Partial<Pick<VmRecord, "sourceName" | "sourceSnapshotId" | "sourceVmId">>;
   readonly repeatKey: string | null;
+  /** Absent: requests to its ports need none. */
+  readonly trafficTokenDigest?: string | undefined;
   readonly at: number;
 }
 
@@ -38,5 +40,6 @@ export function newVmRecord(vm: NewVm): VmRecord {
     requestFingerprint: vm.repeatKey,
     startedAt: null,
     lastActiveAt: null,
+    trafficTokenDigest: vm.trafficTokenDigest ?? null,
   };
 }

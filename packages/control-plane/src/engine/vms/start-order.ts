@@ -8,7 +8,7 @@ import { presentNetwork } from "../network/change-network.ts";
 import { ttlToStart } from "./ttl.ts";
 
 /** What a start takes, from its order to its end. */
-export type StartVmContext = OwedContext & Parts<"inflight" | "log" | "queue" | "reconciler">;
+export type StartVmContext = OwedContext & Parts<"inflight" | "log" | "queue" | "reconciler" | "sealing">;
 
 export interface StartOrder {
   readonly identity: VmIdentity;

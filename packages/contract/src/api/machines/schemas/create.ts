@@ -3,6 +3,7 @@ import { Type, type Static } from "typebox";
 import { MAX_TIMEOUT_SEC } from "../../../limits.ts";
 import { CLOSED, maybe, oneOf, strings } from "./parts.ts";
 import { TIMEOUT_ACTIONS } from "./machine.ts";
+import { MachineNetworkSchema } from "./network.ts";
 
 /** A machine that nobody speaks of any more should not stay; the examples of every client ask for this or more. */
 export const DEFAULT_TIMEOUT_MS = 300_000;
@@ -56,6 +57,12 @@ export const CreateMachineBodySchema = Type.Object(
     auto_resume: maybe(
       Type.Boolean({
         description: "Whether requests to its ports wake it; needs the action `hibernate`. Default false.",
+      }),
+    ),
+    network: maybe(MachineNetworkSchema),
+    internet_access: maybe(
+      Type.Boolean({
+        description: "The older form: false is the egress mode `deny_all`, and nothing reopens it.",
       }),
     ),
     envs: maybe(strings("Variables of every command in it.")),

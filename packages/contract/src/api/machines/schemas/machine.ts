@@ -31,7 +31,9 @@ const FIELDS = {
   timeout_action: orNull(oneOf(TIMEOUT_ACTIONS, "What then becomes of it.")),
   cwd: Type.String({ description: "Where commands run that say nothing of it." }),
   traffic_access_token: orNull(
-    Type.String({ description: "Told when the machine is created, and never again." }),
+    Type.String({
+      description: "Of one whose traffic is private. Told when the machine is made, and never again.",
+    }),
   ),
   snapshot_id: orNull(
     Type.String({ description: "Of its pause, to be resumed by; null while it is not paused." }),
@@ -47,6 +49,9 @@ export const MachineSchema = Type.Object(
     inactivity_timeout_ms: orNull(integer("How long it may be idle.")),
     auto_delete_after_ms: orNull(integer("How long it may be paused.")),
     auto_resume: Type.Boolean({ description: "Whether requests to its ports wake it." }),
+    allow_public_traffic: Type.Boolean({
+      description: "Whether requests to its ports need no `traffic_access_token`.",
+    }),
     ephemeral: Type.Boolean({ description: "Whether it is destroyed where another would be paused." }),
   },
   { title: "Machine" },

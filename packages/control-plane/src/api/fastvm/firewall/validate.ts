@@ -21,7 +21,7 @@ import {
 import { Type } from "typebox";
 import { checkerOf } from "../../shared/validation.ts";
 import { actionOf, asLegacy, ingressOf } from "./convert.ts";
-import { egressRules, hasEgressMode } from "./egress-mode.ts";
+import { egressRules, hasEgressMode } from "../../shared/egress-mode.ts";
 import type { Dialect } from "./render.ts";
 import { fillIn } from "./fill-in.ts";
 import { written, writtenAs } from "./presentation.ts";

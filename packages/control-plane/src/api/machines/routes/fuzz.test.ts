@@ -71,7 +71,10 @@ test.each(TEST_STORES)(NAME, { timeout: 120_000 }, async ({ open }) => {
   const property = fc.asyncProperty(request, async ({ operation, body, query, reference, key }) => {
     // Half of the references are the machine that exists, so that its operations are reached.
     const isKept = reference.length % 2 === 0 && operation.method !== "DELETE";
-    const path = operation.path.replaceAll(/\{\w+\}/g, isKept ? kept.id : encode(reference));
+    const port = reference.length % 3 === 0 ? "8080" : encode(reference);
+    const path = operation.path
+      .replace("{port}", port)
+      .replaceAll(/\{\w+\}/g, isKept ? kept.id : encode(reference));
     const pairs = Object.entries(query).map(
       ([name, of]) => `${name}=${encodeURIComponent(String(of).toWellFormed())}`,
     );

@@ -19,7 +19,10 @@ interface Things {
   readonly pid: string;
   readonly webhook: string;
   readonly delivery: string;
+  readonly grantId: string;
 }
+
+const PORT = 8080;
 
 /** `hidden`: 404, as for what does not exist. `elsewhere`: so, by a reference in the body. `empty`: a list without anything. `own`: what is
  * made is one's own. */
@@ -75,6 +78,14 @@ const CASES: Record<MachineOperationId, Case> = {
   listWebhookDeliveries: hidden(),
   getWebhookDelivery: hidden(),
   replayWebhookDelivery: hidden(),
+  getMachineHost: hidden({ body: () => ({ port: PORT }) }),
+  createSignedPreviewUrl: hidden({ body: () => ({ expires_in_seconds: 60 }) }),
+  getSignedPreviewUrl: hidden(),
+  listPreviewGrants: hidden(),
+  revokePreviewGrant: hidden(),
+  createPreviewProxyTarget: hidden({ body: () => ({ transports: ["http"] }) }),
+  probePreviewReadiness: hidden({ body: () => ({ kind: "tcp" }) }),
+  updateMachineEgress: hidden({ body: () => ({ egress: { mode: "deny_all" } }) }),
   setMachineFilePermissions: hidden({ body: () => ({ path: "/workspace/file", mode: "0600" }) }),
 };
 
@@ -107,12 +118,16 @@ async function fill(api: MachinesApp): Promise<Things> {
   const told = `GET /v1/lifecycle/webhooks/${webhook}/deliveries`;
   await eventually(async () => expect((await api.ok(told)).deliveries[0]).toBeDefined());
   const delivery = (await api.ok(told)).deliveries[0].id;
-  return { machine, paused, pause, snapshot, pid: String(started.pid), webhook, delivery };
+  const { grant } = await api.ok(`POST /v1/machines/${machine}/ports/${PORT}/signed-preview-url`, {});
+  api.fastvm.worker.echoPorts.add(PORT);
+  const pid = String(started.pid);
+  return { machine, paused, pause, snapshot, pid, webhook, delivery, grantId: grant.id };
 }
 
 /** All that the first organisation sees, and what happened to it. */
-async function everythingOf(api: MachinesApp): Promise<unknown> {
-  const paths = ["machines?fields=id,status,metadata,timeout_at", "snapshots", "lifecycle/webhooks"];
+async function everythingOf(api: MachinesApp, { machine }: Things): Promise<unknown> {
+  const grants = `machines/${machine}/preview-urls`;
+  const paths = ["machines?fields=id,status,metadata,timeout_at", "snapshots", "lifecycle/webhooks", grants];
   const answers = await Promise.all(paths.map((path) => api.ok(`GET /v1/${path}`)));
   const events = await api.fastvm.store.events.after(api.fastvm.orgId, 0, 1000);
   return { answers, events, worker: [...api.fastvm.worker.calls] };
@@ -123,6 +138,8 @@ function routeOf({ method, path }: Operation, id: string, base: string, things: 
     pid: things.pid,
     webhookId: things.webhook,
     deliveryId: things.delivery,
+    grantId: things.grantId,
+    port: String(PORT),
   };
   return `${method} ${base}${path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => own[name] ?? id)}${query}`;
 }
@@ -141,7 +158,7 @@ describe("what one organisation has", () => {
     const operation: Operation = MACHINE_OPERATIONS[id];
     await using api = await machinesApp({ images: FakeImages.of(MARK) });
     const things = await fill(api);
-    const before = await everythingOf(api);
+    const before = await everythingOf(api, things);
     for (const name of named) {
       for (const base of ["", "/nullspace"]) {
         const route = routeOf(operation, things[name], base, things, query);
@@ -153,7 +170,7 @@ describe("what one organisation has", () => {
         else expect(answer.body.code).toMatch(/^(machine|snapshot|webhook|delivery)_not_found$/);
       }
     }
-    expect(await everythingOf(api)).toEqual(before);
+    expect(await everythingOf(api, things)).toEqual(before);
     // The owner's same call succeeds, so the refusals were for who asked and not for what.
     const owned = await api.call(
       routeOf(operation, things[named[0] ?? "machine"], "", things, query),

@@ -3,6 +3,7 @@ import type { MachinesScope } from "../machines-scope.ts";
 import { registerExecInMachine } from "./guest/exec.ts";
 import { registerFiles } from "./guest/files.ts";
 import { registerProcesses } from "./guest/processes.ts";
+import { registerEgress } from "./egress/egress.ts";
 import { registerLifecycle } from "./lifecycle.ts";
 import { registerCreateMachine } from "./machines/create.ts";
 import { registerDestroyMachine } from "./machines/destroy.ts";
@@ -12,6 +13,10 @@ import { registerHibernateMachine } from "./machines/hibernate.ts";
 import { registerListMachines } from "./machines/list.ts";
 import { registerResumeMachine } from "./machines/resume.ts";
 import { registerSetTimeout } from "./machines/timeout.ts";
+import { registerPreviewGrants } from "./previews/grants.ts";
+import { registerProxyTarget } from "./previews/proxy-target.ts";
+import { registerReadiness } from "./previews/readiness.ts";
+import { registerSignedUrls } from "./previews/signed-urls.ts";
 import { registerSnapshots } from "./snapshots/snapshots.ts";
 import { registerWebhooks } from "./webhooks/webhooks.ts";
 
@@ -30,4 +35,9 @@ export function registerRoutes(api: MachinesScope): void {
   registerProcesses(api);
   registerFiles(api);
   registerWebhooks(api);
+  registerSignedUrls(api);
+  registerPreviewGrants(api);
+  registerProxyTarget(api);
+  registerReadiness(api);
+  registerEgress(api);
 }

@@ -37,6 +37,7 @@ export function machineView(vm: VmRecord, { now, activity }: Seen): Machine {
     inactivity_timeout_ms: vm.inactivityMs === 0 ? null : vm.inactivityMs,
     auto_delete_after_ms: vm.autoDeleteMs === 0 ? null : vm.autoDeleteMs,
     auto_resume: vm.autoResume,
+    allow_public_traffic: !vm.privateTraffic,
     ephemeral: vm.ephemeral,
   };
 }

@@ -12,6 +12,8 @@ import type { Caller, LaunchOrder } from "../../../../engine/engine.ts";
 import { findReusable } from "../../ids.ts";
 import type { MachinesScope } from "../../machines-scope.ts";
 import { once } from "../../once.ts";
+import { networkSettings } from "../../network/network-settings.ts";
+import { withTrafficToken } from "../../traffic-token.ts";
 import { BASE_TEMPLATE, machineView } from "../../views/machine-view.ts";
 import { ttlOf } from "../../views/lease-view.ts";
 import { machinePath, WORKSPACE } from "../../machine-path.ts";
@@ -28,13 +30,14 @@ const SET_BY_SNAPSHOT = ["template", "vcpus", "memory_mb", "disk_mb"] as const;
 
 export function registerCreateMachine(api: MachinesScope): void {
   const { routes, engine, clock } = api;
-  routes.serve("createMachine", async ({ body, request }, caller) =>
-    once(api, caller, { operation: "createMachine", request }, async (key) => {
+  routes.serve("createMachine", async ({ body, request }, caller) => {
+    const answer = await once(api, caller, { operation: "createMachine", request }, async (key) => {
       const vm = await engine.vms.launch(caller, { ...(await orderOf(engine, caller, body)), key });
       if (vm.status === "running") await makeWorkTree(api, vm);
       return { status: 201, body: machineView(vm, { now: clock.now(), activity: engine.activity }) };
-    }),
-  );
+    });
+    return withTrafficToken(api, caller, answer);
+  });
 }
 
 async function orderOf(
@@ -62,6 +65,7 @@ async function orderOf(
       inactivityMs: body.inactivity_timeout_ms ?? 0,
       autoDeleteMs: body.auto_delete_after_ms ?? 0,
       ephemeral: body.ephemeral ?? false,
+      ...networkSettings(body),
     },
     ttl: ttlOf(body.timeout_ms ?? DEFAULT_TIMEOUT_MS, body.timeout_action ?? "destroy"),
     repeatKey: null,

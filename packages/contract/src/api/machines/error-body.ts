@@ -1,0 +1,35 @@
+/** An error as this API tells of it, and the proxy in front of machines' ports too: in the words of machines. */
+import type { FastvmError } from "../../errors/errors.ts";
+import { machineErrorCode } from "./error-codes.ts";
+import type { MachineErrorBody } from "./schemas/error-body.ts";
+
+/** What the engine calls what it was asked. */
+const FIELD_NAMES: ReadonlyMap<string, string> = new Map([
+  ["vm", "machine_id"],
+  ["snapshot", "snapshot_id"],
+  ["image", "template"],
+  ["machine", "vcpus"],
+  ["diskGib", "disk_mb"],
+  ["webhook", "webhook_id"],
+  ["delivery", "delivery_id"],
+]);
+
+export function machineErrorBody(error: FastvmError, requestId: string): MachineErrorBody {
+  const { retryable, hint } = error.entry;
+  const message = inOurWords(error.message);
+  const { field } = error;
+  return {
+    error: message,
+    code: machineErrorCode(error.code, field),
+    message,
+    retryable,
+    suggested_action:
+      error.code === "unauthorized" ? "Send the key as `Authorization: Bearer ns_live_…`" : inOurWords(hint),
+    field: field === undefined ? null : (FIELD_NAMES.get(field) ?? field),
+    request_id: requestId,
+  };
+}
+
+function inOurWords(text: string): string {
+  return text.replaceAll(/\bVM(s?)\b/g, "machine$1");
+}
