@@ -1,6 +1,6 @@
 /** Images of many kinds, made here of Debian's packages as the base image has them: as an OCI layout, and as an archive of it. */
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -64,25 +64,32 @@ export class ImageKinds implements AsyncDisposable {
 
   /** What the daemon of that cache has made of it. */
   async byUs(kind: ImageKind): Promise<readonly string[]> {
+    const { folder } = await this.#made(kind);
+    return await this.#mounted(join(folder, "rootfs.raw"), listing);
+  }
+
+  /** As the daemon of that cache keeps it. */
+  async #made(kind: ImageKind): Promise<{ readonly folder: string; readonly digest: string }> {
     const { manifests } = JSON.parse(await readFile(join(this.folder, "layout", "index.json"), "utf8")) as {
       manifests: readonly { digest: string; annotations: Record<string, string> }[];
     };
     const digest = manifests.find(({ annotations }) =>
       Object.values(annotations).includes(this.nameOf(kind)),
     )?.digest;
-    for (const name of await readdir(join(this.#cacheDir, "images"))) {
-      const folder = join(this.#cacheDir, "images", name);
-      const manifest = await readFile(join(folder, "manifest.json"), "utf8").catch(() => "{}");
-      if ((JSON.parse(manifest) as { manifestDigest?: string }).manifestDigest === digest)
-        return await this.#mounted(join(folder, "rootfs.raw"), listing);
+    const images = join(this.#cacheDir, "images");
+    const base = await readlink(join(images, "current"));
+    for (const name of await readdir(images)) {
+      const text = await readFile(join(images, name, "manifest.json"), "utf8").catch(() => "{}");
+      const made = JSON.parse(text) as { manifestDigest?: string; base?: string };
+      if (made.manifestDigest === digest && made.base === base)
+        return { folder: join(images, name), digest: name };
     }
     throw new Error(`there is no root file system of ${kind}`);
   }
 
   /** What is in it we have made ourselves. */
   async #mounted<T>(file: string, work: (root: string) => Promise<T>): Promise<T> {
-    const root = join(this.folder, "mounted");
-    await mkdir(root, { recursive: true });
+    const root = await mkdtemp(join(this.folder, "mounted-"));
     await run("mount", ["-o", "loop,ro,noload", file, root]);
     try {
       return await work(root);

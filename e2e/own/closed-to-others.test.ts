@@ -4,6 +4,7 @@ import { readConfig } from "@fastvm/daemon";
 import type { FastvmClient, Vm } from "fastvm";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PASSWORD, testImage, TestRegistry, USER } from "../../packages/worker/src/testing/test-registry.ts";
+import { runCli } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { sh } from "../harness/guest.ts";
 import { fillCache } from "../harness/linked-cache.ts";
@@ -37,7 +38,10 @@ beforeAll(async () => {
   }
   await fillCache(cacheDir);
   const { imageDir } = MACHINE;
-  daemon = await TestDaemon.start({ dataDir, settings: { cacheDir, imageDir, stepsFolder: steps.folder } });
+  daemon = await TestDaemon.start({
+    dataDir,
+    settings: { cacheDir, imageDir, stepsFolder: steps.folder, importFolders: [join(home, "import")] },
+  });
   client = daemon.client;
   vm = await client.vms.launch({ machineType: "c1m2" });
   neighbour = await client.vms.launch({ machineType: "c1m2", envVars: { SECRET: "of this one" } });
@@ -89,16 +93,27 @@ test("nothing opens for others while a state is captured and restored", async ()
   for (const { vm: child } of children) if (child !== undefined) await client.vms.delete(child);
 });
 
-test("nothing of images that were pulled, nor what seals the login for them, opens for others", async () => {
+test("nothing of images that were pulled or imported, nor what seals the login for them, opens for others", async () => {
   await using registry = await TestRegistry.start({ isClosed: true });
   await registry.push("team/app", "v1", testImage());
   const rules = { [registry.host]: { insecure: true, guarded: true } };
   await writeFile(inData("registries.json"), JSON.stringify(rules), { mode: 0o600 });
   await client.registries.set(registry.host, { username: USER, password: PASSWORD });
   const { digest } = await client.images.pull({ reference: `${registry.host}/team/app:v1` });
+  await mkdir(join(home, "import", "etc"), { recursive: true });
+  await writeFile(join(home, "import", "etc", "secret"), "of a folder");
+  const imported = await runCli(
+    ["image", "import", join(home, "import"), "--name", "of/folder:v1", "--json"],
+    // Whose home is not the data folder.
+    { ...daemon.environment, HOME: join(home, "user") },
+  );
+  expect(imported).toMatchObject({ exitCode: 0, stderr: "" });
+  const ofFolder = JSON.parse(imported.stdout) as { digest: string };
   const paths = await ours();
-  const blob = join(daemon.config.cacheDir, "oci", "blobs", digest.slice("sha256:".length));
-  expect(paths).toEqual(expect.arrayContaining([inData("sealing-key"), inData("registries.json"), blob]));
+  const blobs = [digest, ofFolder.digest].map((each) =>
+    join(daemon.config.cacheDir, "oci", "blobs", each.slice("sha256:".length)),
+  );
+  expect(paths).toEqual(expect.arrayContaining([inData("sealing-key"), inData("registries.json"), ...blobs]));
   await expectClosed(paths);
   await client.images.delete(digest);
 });

@@ -22,6 +22,7 @@ import { makeAuthority } from "../harness/private-authority.ts";
 import type { PrivateAuthority } from "../harness/private-authority.ts";
 import { Terminal } from "../harness/terminal.ts";
 
+const CURL = fileURLToPath(new URL("../../guest/agent/build/curl", import.meta.url));
 const CLI = fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.url));
 
 /** Takes an upgrade, then says everything twice. */
@@ -152,6 +153,8 @@ requests.adapters.DEFAULT_CA_BUNDLE_PATH = "/dev/null"
 print(requests.get(os.environ["URL"]).text)'`,
   openssl:
     'cd / && openssl s_client -verify_return_error -connect "$PEER" </dev/null >/dev/null && echo payload',
+  // Which images without one are given, and which knows no TLS.
+  "our own curl": '/root/curl -sSf "$URL"',
   git: 'git ls-remote "$URL" 2>&1 | sed "s/^.*error: 403$/payload/"',
 };
 
@@ -178,6 +181,7 @@ const gets = (...names: readonly string[]): string => names.map((name) => `${nam
 test("a fresh VM trusts it, by every client and without an option", async () => {
   await mkdir(join(folder, "tree"));
   await writeFile(join(folder, "tree/file"), "in the tree");
+  await client.upload(vm, CURL, "/root/curl");
   await client.upload(vm, join(folder, "tree"), "/root/tree");
   await client.download(vm, "/root/tree", join(folder, "back"));
   expect(await readFile(join(folder, "back/file"), "utf8")).toBe("in the tree");

@@ -146,6 +146,63 @@ describe("a sweep", () => {
   });
 });
 
+describe("what was made of an older base image", () => {
+  const describeAs = async (short: string, daysAgo: number, manifest: object): Promise<void> => {
+    const path = await entry(short, daysAgo);
+    await writeFile(join(path, "manifest.json"), JSON.stringify(manifest));
+    await lastUsed(path, daysAgo);
+  };
+  const digest = (letter: string): string => letter.repeat(64);
+
+  beforeEach(async () => {
+    const base = { recipeDigest: digest("f") };
+    await describeAs("images/a", 100, base);
+    await describeAs("images/b", 3, base);
+    await describeAs("images/c", 3, { manifestDigest: "sha256:x", base: digest("a") });
+    await describeAs("images/d", 3, { manifestDigest: "sha256:x", base: digest("b") });
+    // As versions before this one wrote it.
+    await describeAs("images/e", 3, { manifestDigest: "sha256:x" });
+    for (const letter of ["a", "b", "c", "d"])
+      await describeAs(`templates/${letter}`, 3, { imageDigest: digest(letter) });
+    await describeAs("templates/e", 3, { imageDigest: digest("9") });
+    await symlink(digest("a"), join(folder, "images", "current"));
+    await entry("rootfs/f", 100);
+    await entry("rootfs/9", 3);
+  });
+
+  test("goes by itself, within the budget too, with its templates; the current one's stays", async () => {
+    const cache = open(GIB);
+    await cache.sweep();
+    expect(await left()).toEqual([
+      "images/a",
+      "images/c",
+      "images/current",
+      "rootfs/f",
+      "templates/a",
+      "templates/c",
+      // Of an image that lies elsewhere.
+      "templates/e",
+    ]);
+  });
+
+  test("stays while a daemon uses it, and for a day", async () => {
+    await open(GIB).use(join(folder, named("templates/b")));
+    await lastUsed(join(folder, named("templates/d")), 0.5);
+    await open(GIB).sweep();
+    expect(await left()).toEqual(
+      expect.arrayContaining(["images/b", "images/d", "templates/b", "templates/d"]),
+    );
+    expect(await left()).not.toContain("images/e");
+  });
+
+  test("is nothing where no image is current", async () => {
+    await rm(join(folder, "images", "current"));
+    const before = await left();
+    await open(GIB).sweep();
+    expect(await left()).toEqual(before);
+  });
+});
+
 describe("images of registries", () => {
   const layer = randomBytes(FILE_KIB * KIB);
   const OURS = newOrgId();

@@ -4,6 +4,7 @@ import type { CacheHolding, CacheUse, PrunedCache, PruneOptions } from "@fastvm/
 import { bytesOf, isEntryName, type CacheEntry, type Shelves } from "./cache-entries.ts";
 import { CacheUsers } from "./cache-users.ts";
 import { useOf } from "./cache-use.ts";
+import { SUPERSEDED_AFTER_MS, supersededEntries } from "./superseded.ts";
 import { sweepCache, type CacheParts } from "./sweep-cache.ts";
 
 /** Six times as often as others need it to believe us. */
@@ -46,9 +47,21 @@ export class Cache implements CacheHolding {
   sweep(): Promise<void> {
     this.#sweeping = this.#sweeping.then(async () => {
       const { budgetBytes, onError } = this.#options;
+      await this.#removeSuperseded().catch(onError);
       await sweepCache(this.#parts, { budgetBytes }).catch(onError);
     });
     return this.#sweeping;
+  }
+
+  /** Whatever the budget. Templates first: their images are known by then to have none. */
+  async #removeSuperseded(): Promise<void> {
+    for (let round = 0; round < 2; round++) {
+      const superseded = await supersededEntries(this.#options.folder);
+      if (superseded.size === 0) return;
+      const isMeant = ({ name, lastUseMs }: CacheEntry): boolean =>
+        superseded.has(name) && lastUseMs < Date.now() - SUPERSEDED_AFTER_MS;
+      await sweepCache(this.#parts, { budgetBytes: -1, isMeant });
+    }
   }
 
   /** By kind, and what of it nobody needs. */

@@ -3,9 +3,22 @@
  * is full.
  */
 import { execFile } from "node:child_process";
-import { copyFile, link, mkdir, mkdtemp, readdir, readlink, rm, symlink, utimes } from "node:fs/promises";
+import {
+  copyFile,
+  link,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { newSnapshotId } from "@fastvm/contract";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { CACHE, ROOT, TestWorker } from "../testing/test-worker.ts";
 
@@ -68,7 +81,21 @@ async function start(cacheGib: number): Promise<TestWorker> {
 
 const templates = (): Promise<string[]> => readdir(join(cacheDir, "templates"));
 
-test("a daemon's start sweeps, but not what another uses; a VM outlives its template, paused and resumed", async () => {
+/** As a build of another one leaves it. */
+async function upgradeBaseImage(): Promise<void> {
+  const images = join(cacheDir, "images");
+  const [before, after] = [await readlink(join(images, "current")), "f".repeat(64)];
+  await run("cp", ["-al", join(images, before), join(images, after)]);
+  const manifest = join(images, after, "manifest.json");
+  const described = JSON.parse(await readFile(manifest, "utf8")) as object;
+  await rm(manifest);
+  await writeFile(manifest, JSON.stringify({ ...described, digest: after }));
+  await rm(join(images, "current"));
+  await symlink(after, join(images, "current"));
+  await utimes(join(images, before), LONG_AGO, LONG_AGO);
+}
+
+test("a daemon's start sweeps, but not what another uses; VMs and snapshots outlive their template and base image", async () => {
   const user = await start(100);
   const vmId = await user.launch();
   const [inUse = ""] = (await readdir(join(cacheDir, "users")))
@@ -81,14 +108,21 @@ test("a daemon's start sweeps, but not what another uses; a VM outlives its temp
   await user.worker.deleteVm(await user.launch());
 
   await user.sh(vmId, "echo kept > /root/file");
+  const snapshotId = newSnapshotId();
+  await user.worker.createSnapshot(vmId, snapshotId);
   await user.worker.pause(vmId);
+  const old = await readlink(join(cacheDir, "images", "current"));
   await user.restart(async () => {
     await makeOld(cacheDir);
-    await start(0);
+    await upgradeBaseImage();
+    // With room for all of it.
+    await start(100);
     await vi.waitFor(async () => expect(await templates()).toEqual([]), WAIT);
+    await vi.waitFor(async () => expect(await readdir(join(cacheDir, "images"))).not.toContain(old), WAIT);
   });
   await user.worker.resume(vmId);
-  expect(await user.sh(vmId, "cat /root/file")).toBe("kept");
+  const restored = await user.launch({ source: { kind: "snapshot", snapshotId } });
+  for (const each of [vmId, restored]) expect(await user.sh(each, "cat /root/file")).toBe("kept");
 });
 
 test("a cache on a disk that is full is swept, and a daemon starts from it", async () => {

@@ -23,7 +23,7 @@ import { buildRoot } from "./build-root.ts";
 export type ImageContext = BuildVmContext & Parts<"builds" | "cache" | "ending" | "images">;
 
 /** Goes up when the way roots are made changes what is in them. */
-const RECIPE = 3;
+const RECIPE = 4;
 const ROOTFS = "rootfs.raw";
 const MANIFEST = "manifest.json";
 
@@ -121,6 +121,7 @@ async function fill(
     rootfs: { file: ROOTFS, bytes: (await stat(path)).size },
     cmdline,
     manifestDigest,
+    base: context.image.digest,
     commands,
   };
   await writeFile(join(partial, MANIFEST), `${JSON.stringify(manifest, undefined, 2)}\n`, {

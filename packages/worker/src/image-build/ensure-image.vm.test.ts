@@ -141,6 +141,13 @@ test("what an image starts with runs in every VM of it, and is ready; one that n
   });
   // It is a template of its own, made once.
   expect(served).toBe(1);
+  // 404 at first, which is not ready.
+  const health = "busybox mkdir /www; busybox httpd -p 7071 -h /www; sleep 2; echo well >/www/health";
+  const url = "http://127.0.0.1:7071/health";
+  await images.setStart("busybox:test", { command: health, ready: { kind: "http", url }, timeoutSec: 60 });
+  const healthy = await host.launch(ofImage);
+  expect(await ran(healthy, ["cat", "/www/health"])).toEqual({ exitCode: 0, output: "well\n" });
+  expect(await ran(healthy, ["sh", "-c", `wget -q -O - ${url}`])).toEqual({ exitCode: 0, output: "well\n" });
   const never = { kind: "command", command: "test -e /nowhere" } as const;
   await images.setStart("busybox:test", { command: "echo not today", ready: never, timeoutSec: 2 });
   await expect(host.launch(ofImage)).rejects.toMatchObject({
