@@ -24,7 +24,7 @@ type FloodFigure = `flood_${Victim}_${Load}_ms_${"p50" | "max"}`;
 
 type PauseFigure = `pause_${CellName}_ms_${"p50" | "p99"}` | `floor_pause_${CellName}_ms_p50`;
 
-export type BuildFigure = `build_${Language}_${BuildTurn}_${MeasuredPhase}_s`;
+type BuildFigure = `build_${Language}_${BuildTurn}_${MeasuredPhase}_s`;
 
 /** Absent: not measured in this run. */
 export interface Figures extends Readonly<Partial<Record<FloodFigure | PauseFigure | BuildFigure, number>>> {

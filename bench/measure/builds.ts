@@ -22,7 +22,7 @@ export const BUILD_TURNS = ["first", "again"] as const;
 export type BuildTurn = (typeof BUILD_TURNS)[number];
 
 /** Seconds by phase; of one that was skipped nothing. */
-export type PhaseTimes = Readonly<Partial<Record<MeasuredPhase, number>>>;
+type PhaseTimes = Readonly<Partial<Record<MeasuredPhase, number>>>;
 export type BuildTimes = ReadonlyMap<Language, Readonly<Record<BuildTurn, PhaseTimes>>>;
 
 const MS_PER_SECOND = 1_000;

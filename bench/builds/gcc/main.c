@@ -1,3 +1,4 @@
+/* What its Dockerfile compiles. */
 #include <stdio.h>
 
 int main(void) {
