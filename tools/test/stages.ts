@@ -27,6 +27,8 @@ export const LONG_FILES: ReadonlyMap<string, string> = new Map([
   ["e2e/guest/browser.test.ts", "an emulated guest unpacks 300 MiB of packages"],
   ["e2e/guest/containers.test.ts", "an emulated guest installs two container engines"],
   ["e2e/guest/load.test.ts", "an emulated guest installs PostgreSQL, and writes 50,000 files"],
+  ["e2e/network/builds.test.ts", "three emulated VMs build at once, each by another policy"],
+  ["e2e/own/builds-killed.test.ts", "an emulated VM builds up to each step at which a daemon ends"],
   ["e2e/own/builds.test.ts", "an emulated VM builds an image, another boots it for the first time"],
   ["e2e/own/images.test.ts", "an emulated VM unpacks an image, another boots it for the first time"],
   ["e2e/own/docs.test.ts", "every command of every page, in turn, as its readers type them"],
