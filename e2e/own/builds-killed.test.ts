@@ -32,11 +32,15 @@ let daemon: TestDaemon;
 let registry: TestRegistry;
 let steps: Steps;
 let folder: string;
+let contextDir: string;
 let before: Footprint;
 let blobs: readonly string[];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "fastvm-e2e-builds-"));
+  contextDir = join(folder, "context");
+  await mkdir(contextDir);
+  await writeFile(join(contextDir, "file"), "of the context");
   registry = await TestRegistry.start();
   await registry.push("base", "1", testImage({ layers: [await busybox()] }));
   steps = await Steps.make();
@@ -107,10 +111,10 @@ describe(`a daemon that ends while it builds (seed ${SEED})`, () => {
     async (at) => {
       await steps.order({ step: at, effect: "kill" });
       // Each another image, so that all phases have something to do.
-      const dockerfileContent = `FROM ${registry.host}/base:1\nRUN echo ${at} >/made`;
+      const dockerfile = `FROM ${registry.host}/base:1\nCOPY file /\nRUN echo ${at} >/made`;
       const name = at.replaceAll(/[._]/g, "-");
       const once = daemon.client.withOptions({ maxRetries: 0 });
-      const begun = once.builds.create({ dockerfileContent, name });
+      const { begun } = once.build({ contextDir, dockerfile, name });
       await Promise.all([begun.catch(() => undefined), steps.reached(REACH_MS)]);
       await daemon.ended();
       await daemon.restart();

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any, List
 
 import fastvm
 import pytest
@@ -31,14 +31,14 @@ def context(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_folder_becomes_a_snapshot(client: Any, context: Path, launch: Callable[..., Any]) -> None:
+def test_a_folder_becomes_a_snapshot(client: Any, context: Path) -> None:
     lines: List[str] = []
     snapshot = client.build(
         context_dir=str(context), tag="from-python", build_args={"WHO": "you"}, secrets={"token": "s3cret"}, on_log=lines.append, poll_interval=0.5
     )
     assert "hello you" in lines
     assert client.builds.logs("from-python").status == "completed"
-    vm = launch(snapshot_id=snapshot.id)
+    vm = client.vms.launch(snapshot_id=snapshot.id)
     assert client.vms.run(vm, command="cat /greeting; test -e /left-out || echo without").stdout == "hello you\nwithout\n"
     # Those of the image alone need no snapshot.
     with pytest.raises(fastvm.BuildError, match="what is wrong") as caught:
