@@ -1,5 +1,5 @@
-/** VMs of images of every kind: each is unpacked and booted once, side by side, compared with what umoci makes of it, and then used as VMs are. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+/** VMs of images of every kind: each is unpacked and booted once, side by side, compared with what umoci makes of it, and then used. */
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -10,6 +10,7 @@ import { eventually } from "../harness/eventually.ts";
 import { sh } from "../harness/guest.ts";
 import { IMAGE_KINDS, ImageKinds } from "../harness/image-kinds.ts";
 import type { ImageKind } from "../harness/image-kinds.ts";
+import { NOBODY_UID, pathsIn, reachedBy } from "../harness/other-user.ts";
 
 interface Expected {
   /** What runs as process 1; the agent's has no file any more. */
@@ -151,6 +152,26 @@ describe.each(IMAGE_KINDS)("an image of the kind %s", (kind) => {
   });
 });
 
+test("an image can be made ready for a machine type, whose first launch boots nothing then", async () => {
+  await good(["image", "warm", kinds.nameOf("scratch"), "--machine", "c2m4"]);
+  const made = await kinds.templatesOf("scratch", "c2m4");
+  expect(made).toHaveLength(1);
+  const vm = await client.vms.launch({ machineType: "c2m4", image: kinds.nameOf("scratch") });
+  expect(await sh(client, vm, "nproc")).toBe("2");
+  expect(await kinds.templatesOf("scratch", "c2m4")).toEqual(made);
+  await client.vms.delete(vm);
+});
+
+test("what was made of images opens for nobody else on the host, a VM's own user among them", async () => {
+  const vm = await launch("busybox", "curious");
+  const paths = await pathsIn(await kinds.folderOf("python"));
+  expect(paths.length).toBeGreaterThan(3);
+  const { uid } = await stat(join(daemon.config.dataDir, "vms", vm.id, "disk", "2.qcow2"));
+  expect(uid).not.toBe(0);
+  for (const user of [NOBODY_UID, uid]) expect(await reachedBy(user, paths)).toEqual([]);
+  await client.vms.delete(vm);
+});
+
 test("a lone program needs nothing else, and Python runs", async () => {
   const [scratch, python] = await Promise.all([launch("scratch", "program"), launch("python", "snake")]);
   expect(await client.vms.run(scratch, ["/program", "hello"])).toMatchObject({
@@ -159,6 +180,25 @@ test("a lone program needs nothing else, and Python runs", async () => {
   });
   expect(await client.vms.run(python, ["python3", "-c", "print(6 * 7)"])).toMatchObject({ stdout: "42\n" });
   await Promise.all([client.vms.delete(scratch), client.vms.delete(python)]);
+});
+
+test("variables and folder of the image are in force in copies of a VM too, and its command line copies as well", async () => {
+  const vm = await launch("busybox", "original");
+  const { children } = await client.vms.fork(vm, { count: 1 });
+  const child = children[0]?.vm;
+  if (child === undefined) throw new Error("the fork has no child");
+  const said = 'echo "$GREETING $GIVEN"; pwd; id -u';
+  expect(await sh(client, child, said)).toBe("hello from the image by the launch\n/srv/app\n0");
+  const own = { env: { GREETING: "mine" }, cwd: "/" };
+  expect(await client.vms.run(child, 'echo "$GREETING"; pwd', own)).toMatchObject({ stdout: "mine\n/\n" });
+  // Whoever takes the folder away has a VM still.
+  expect(await sh(client, child, "rm -r /srv/app; pwd")).toBe("/srv/app");
+  expect(await sh(client, child, "pwd")).toBe("/root");
+  const copied = join(folder, "passwd");
+  await good(["cp", `${child.id}:/etc/passwd`, copied]);
+  await good(["cp", copied, `${child.id}:/tmp/copied`]);
+  expect(await sh(client, child, "cmp /etc/passwd /tmp/copied; echo $?")).toBe("0");
+  await Promise.all([vm, child].map((each) => client.vms.delete(each)));
 });
 
 test("users are those of the image, its configuration is told, and its programs end before it powers off", async () => {

@@ -68,6 +68,24 @@ export class ImageKinds implements AsyncDisposable {
     return await this.#mounted(join(folder, "rootfs.raw"), listing);
   }
 
+  /** The file systems that were made of it, and what else images that boot have. */
+  async folderOf(kind: ImageKind): Promise<string> {
+    return (await this.#made(kind)).folder;
+  }
+
+  /** Names of the templates that there are of it on that machine type. */
+  async templatesOf(kind: ImageKind, machine: string): Promise<readonly string[]> {
+    const { digest } = await this.#made(kind);
+    const templates = join(this.#cacheDir, "templates");
+    const found: string[] = [];
+    for (const name of await readdir(templates)) {
+      const text = await readFile(join(templates, name, "manifest.json"), "utf8").catch(() => "{}");
+      const made = JSON.parse(text) as { imageDigest?: string; machine?: { name: string } };
+      if (made.imageDigest === digest && made.machine?.name === machine) found.push(name);
+    }
+    return found;
+  }
+
   /** As the daemon of that cache keeps it. */
   async #made(kind: ImageKind): Promise<{ readonly folder: string; readonly digest: string }> {
     const { manifests } = JSON.parse(await readFile(join(this.folder, "layout", "index.json"), "utf8")) as {
