@@ -60,7 +60,7 @@ test("a file over a minute fails its stage, but for those that are named and tho
   const failureOf = (name: string, of: readonly (typeof long)[]): string | undefined =>
     enforceBudgets([{ stage: stageNamed(name), result: { ...PASSED, files: of } }])[0]?.failure;
   expect(failureOf("e2e-own", files)).toBe("e2e/own/long.test.ts took 90.0 s, a file has 90 s");
-  expect(failureOf("vm", [{ ...long, durationMs: 60_001 }])).toMatch(/took 60\.0 s, a file has 60 s/);
+  expect(failureOf("smoke", [{ ...long, durationMs: 60_001 }])).toMatch(/took 60\.0 s, a file has 60 s/);
   expect(failureOf("e2e-own", files.slice(1))).toBeUndefined();
   expect(failureOf("e2e-soak", files)).toBeUndefined();
 });
