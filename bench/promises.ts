@@ -247,8 +247,8 @@ function underFlood(victim: Victim, flood: (typeof FLOODS)[number]): Promised {
 }
 
 /**
- * A p99 only where there were enough samples for one. It is bound where rounds converge: who writes without end writes as much again during the
- * last round, which the pause then copies.
+ * A p99 only where there were enough samples for one. It is bound where rounds converge: who writes without end writes as
+ * much again during the last round, which the pause then copies.
  */
 function pauseOf({ name, memoryGib, writtenMib, guest, isNamed }: Cell): Promised {
   const worst = `pause_${name}_ms_p99` as const;

@@ -1,5 +1,5 @@
 /** What the other packages take of the contract. */
-export { API_KEY_PREFIX, API_NAMES, containsCredential, CREDENTIAL_PREFIX } from "./credentials.ts";
+export { API_KEY_PREFIX, containsCredential, CREDENTIAL_PREFIX } from "./credentials.ts";
 export type { ApiName } from "./credentials.ts";
 export type { BuildStatus } from "./model/build.ts";
 export { newOrgId, newSnapshotId, newVmId, newVolumeId } from "./model/ids.ts";
@@ -33,6 +33,7 @@ export type { Machine, MachineState } from "./api/machines/schemas/machine.ts";
 export type { MachineSnapshot } from "./api/machines/schemas/snapshot.ts";
 export { buildOpenapi } from "./api/fastvm/openapi.ts";
 export type { AnswerOf, BodyOf } from "./api/fastvm/operation-types.ts";
+export { scopeOf } from "./api/operation.ts";
 export type { Operation, OperationBody } from "./api/operation.ts";
 export { OPERATIONS } from "./api/fastvm/operations.ts";
 export type { OperationId } from "./api/fastvm/operations.ts";
@@ -63,9 +64,13 @@ export type { FilePresign } from "./api/fastvm/schemas/files.ts";
 export type { FileEventView, FileInfoView } from "./api/fastvm/schemas/guest-files.ts";
 export type { ForkBody, LaunchBody, UpdateVmBody } from "./api/fastvm/schemas/launch.ts";
 export type { Image, ImageDetails as ImageDetailsView, PullImageBody } from "./api/fastvm/schemas/image.ts";
+export { CreateKeyBodySchema } from "./api/fastvm/schemas/key.ts";
+export type { CreateKeyBody, KeyView } from "./api/fastvm/schemas/key.ts";
 export type { RegistryLogin } from "./api/fastvm/schemas/registry.ts";
 export type { ResourceAmounts } from "./api/fastvm/schemas/quotas.ts";
 export type { ReachableService } from "./api/fastvm/schemas/service.ts";
+export { hasScope, SCOPES } from "./model/scopes.ts";
+export type { Scope } from "./model/scopes.ts";
 export { MAX_SERVICE_NAME_LENGTH, MAX_SERVICES } from "./model/service.ts";
 export type { Service } from "./model/service.ts";
 export { MAX_USER_SSH_KEYS, MAX_VM_SSH_KEYS } from "./api/fastvm/schemas/ssh-key.ts";

@@ -50,6 +50,10 @@ export const MAX_SEALED_VALUE_BYTES = 65_536;
 export const MAX_WEBHOOK_URL_LENGTH = 2048;
 /** Logins of an organisation; people have a handful. */
 export const MAX_REGISTRY_LOGINS = 64;
+/** Of what a key is called. */
+export const MAX_KEY_NAME_LENGTH = 256;
+/** More than one client can send; a key without a bound has none. */
+export const MAX_REQUESTS_PER_MINUTE = 1_000_000;
 /** Of a user name or a password: headers have room for it, and no registry has longer ones. */
 export const MAX_CREDENTIAL_LENGTH = 4096;
 /** Names of images of one owner; a build pipeline that names each commit finds an end. */

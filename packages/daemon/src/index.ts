@@ -17,8 +17,15 @@ export {
 } from "./images.ts";
 export type { Image, ImageDetails } from "./images.ts";
 export { askOperator } from "./operator-request.ts";
-export { createKey, createOrganisation, listKeys, listOrganisations, removeKey } from "./organisations.ts";
-export type { ApiKey, Organisation } from "./organisations.ts";
+export {
+  createKey,
+  createOrganisation,
+  listKeys,
+  listOrganisations,
+  removeKey,
+  setLimits,
+} from "./organisations.ts";
+export type { ApiKey, KeyWanted, Organisation } from "./organisations.ts";
 export { endQuarantined, listQuarantine } from "./quarantine.ts";
 export type { Quarantined } from "./quarantine.ts";
 export { serve } from "./serve.ts";

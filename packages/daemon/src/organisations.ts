@@ -1,5 +1,5 @@
 /** Organisations and keys of a data folder's daemon, as root makes them over its socket. */
-import type { ApiName } from "@fastvm/contract";
+import type { CreateKeyBody, KeyView, ResourceAmounts } from "@fastvm/contract";
 import { askOperator } from "./operator-request.ts";
 
 export interface Organisation {
@@ -9,12 +9,13 @@ export interface Organisation {
   readonly createdAt: string;
 }
 
-export interface ApiKey {
-  readonly id: string;
-  readonly orgId: string;
-  readonly api: ApiName;
-  /** As RFC 3339 has it. */
-  readonly createdAt: string;
+export type ApiKey = KeyView;
+
+type WithAbsent<T> = { [Key in keyof T]: T[Key] | undefined };
+
+/** What a key is to be; `org`: id, name or beginning of an id, default the first one. */
+export interface KeyWanted extends WithAbsent<CreateKeyBody> {
+  readonly org?: string | undefined;
 }
 
 /** Oldest first. */
@@ -31,12 +32,18 @@ export function listKeys(dataDir: string, org: string | undefined): Promise<read
   return ask(dataDir, org === undefined ? "/keys" : `/keys?org=${encodeURIComponent(org)}`);
 }
 
-/** `org`: id, name or beginning of an id; default: the first one. The key itself is told here and never again. */
-export function createKey(
-  dataDir: string,
-  wanted: { readonly org?: string | undefined; readonly api?: ApiName | undefined },
-): Promise<ApiKey & { readonly key: string }> {
+/** The key itself is told here and never again. */
+export function createKey(dataDir: string, wanted: KeyWanted): Promise<ApiKey & { readonly key: string }> {
   return ask(dataDir, "/keys", "POST", wanted);
+}
+
+/** Changes those that are named; resolves to all of them. */
+export function setLimits(
+  dataDir: string,
+  org: string,
+  limits: Partial<ResourceAmounts>,
+): Promise<ResourceAmounts> {
+  return ask(dataDir, `/organisations/${encodeURIComponent(org)}/limits`, "PUT", limits);
 }
 
 /** It opens nothing more when this resolves. */

@@ -141,7 +141,7 @@ interface Calls {
   detachBucketMount: Vms["bucketMounts"]["delete"];
   getDiskUsage: FastvmClient["diskUsage"]["retrieve"];
 }
-type ForOperators = "livez" | "readyz" | "openapi";
+type ForOperators = "livez" | "readyz" | "openapi" | "listKeys" | "createKey" | "deleteKey";
 type Called = keyof Calls;
 
 /** What goes into the body of each operation that has one. */
@@ -190,7 +190,7 @@ type WireBody<Id extends OperationId> =
       ? Firewall | LegacyFirewall
       : BodyOf<Id>
     : BodyOf<Id>;
-type WithBody = { [Id in OperationId]: BodyOf<Id> extends undefined ? never : Id }[OperationId];
+type WithBody = { [Id in Called]: BodyOf<Id> extends undefined ? never : Id }[Called];
 
 type Returned<Id extends Called> = Awaited<ReturnType<Calls[Id]>>;
 type KeyOf<T> = T extends unknown ? keyof T & string : never;

@@ -8,6 +8,19 @@ export function positiveInteger(text: string): number {
   return value;
 }
 
+const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+/** A century: more is a slip. */
+const MAX_DURATION_MS = 100 * 365 * UNIT_MS.d;
+
+/** `90m`, `12h`, `30d`: in milliseconds. */
+export function duration(text: string): number {
+  const [, digits, unit] = /^(\d+)([mhd])$/.exec(text) ?? [];
+  const value = Number(digits) * UNIT_MS[unit as keyof typeof UNIT_MS];
+  if (!(value > 0 && value <= MAX_DURATION_MS))
+    throw new InvalidArgumentError("It must be minutes, hours or days, such as 90m, 12h or 30d.");
+  return value;
+}
+
 /** Zero is allowed: a port that the system chooses, a pool without processes. */
 export function wholeNumber(text: string): number {
   const value = Number(text);

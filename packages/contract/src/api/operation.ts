@@ -1,6 +1,7 @@
 /** One operation of an API, as data: what its table says of it. */
 import type { Static, TSchema } from "typebox";
 import type { ApiErrorCode } from "../errors/errors.ts";
+import type { Scope } from "../model/scopes.ts";
 
 export interface Operation {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -11,6 +12,8 @@ export interface Operation {
   readonly description?: string;
   /** Whether it is served without an API key. */
   readonly open?: boolean;
+  /** What a key needs for it, where that is not what operations of its kind need. */
+  readonly scope?: Scope;
   readonly query?: TSchema;
   readonly body?: TSchema;
   /** Nothing can be left out though no field is required by itself: one of several is. */
@@ -29,3 +32,13 @@ export interface Operation {
 export type OperationBody<One extends Operation> = One extends { body: infer Body extends TSchema }
   ? Static<Body>
   : undefined;
+
+/** What works in VMs, whatever the method: who reads a file there reads what its programs know. */
+const IN_VMS: ReadonlySet<string> = new Set(["Commands", "Console", "Files"]);
+
+/** What a key needs for an operation. */
+export function scopeOf({ scope, tag, method }: Pick<Operation, "scope" | "tag" | "method">): Scope {
+  if (scope !== undefined) return scope;
+  if (IN_VMS.has(tag)) return "run";
+  return method === "GET" ? "read" : "manage";
+}

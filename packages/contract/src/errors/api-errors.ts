@@ -44,6 +44,20 @@ export const API_ERRORS = {
     when: "A signed URL is used for something else, too late, or for a VM of another organisation",
     retryable: false,
   },
+  insufficient_scope: {
+    status: 403,
+    message: "The API key may not do this",
+    hint: "Use a key with the scope that the message names; `fastvm key create --scope` makes one",
+    when: "The key is good, but not for this",
+    retryable: false,
+  },
+  too_many_requests: {
+    status: 429,
+    message: "The API key has used its requests of this minute",
+    hint: "Wait for as long as `Retry-After` says",
+    when: "A key with a rate of its own has used it; `RateLimit-Reset` says when it may again",
+    retryable: true,
+  },
   transfer_failed: {
     status: 422,
     message: "The file could not be written in the VM",

@@ -29,8 +29,8 @@ const OPERATION = { tag: "", summary: "", responses: {}, errors: [] } as const;
 /** Nobody but the one whose key says its own name is known. */
 const ENGINE = {
   keys: {
-    callerOf: async (key: string, api: ApiName) =>
-      key === API_KEY_PREFIX[api] + "k" ? { orgId: "org", keyId: api } : undefined,
+    holderOf: async (key: string, api: ApiName) =>
+      key === API_KEY_PREFIX[api] + "k" ? { orgId: "org", keyId: api, scopes: ["manage"] } : undefined,
   },
 } as unknown as Engine;
 

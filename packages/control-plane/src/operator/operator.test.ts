@@ -42,7 +42,7 @@ test("VMs of every organisation are listed and deleted, and no others", async ()
   expect((await api.call("GET /v1/vms", undefined, { key: OTHER_KEY })).body).toEqual([]);
 });
 
-async function ask(method: "GET" | "POST" | "DELETE", url: string, body?: object) {
+async function ask(method: "GET" | "POST" | "PUT" | "DELETE", url: string, body?: object) {
   if (operator === undefined) throw new Error("no operator's application");
   const answer = await operator.inject({ method, url, ...(body && { payload: body }) });
   return { status: answer.statusCode, body: answer.json() };
@@ -58,7 +58,17 @@ test("a new organisation's key opens it and no other, until it is removed", asyn
   expect(vm.orgId).toBe(id);
   expect((await api.call(`GET /v1/vms/${vm.id}`)).status).toBe(404);
   const listed = (await ask("GET", `/keys?org=${id.slice(0, 8)}`)).body;
-  expect(listed).toEqual([{ id: made.id, orgId: id, api: "fastvm", createdAt: made.createdAt }]);
+  const { id: keyId, createdAt } = made;
+  expect(listed).toEqual([
+    {
+      id: keyId,
+      orgId: id,
+      api: "fastvm",
+      scopes: ["manage"],
+      createdAt,
+      lastUsedAt: expect.any(String) as string,
+    },
+  ]);
   expect((await ask("DELETE", `/keys/${made.id}`)).status).toBe(200);
   expect((await api.call("GET /v1/vms", undefined, { key: made.key })).status).toBe(401);
   expect((await ask("DELETE", `/keys/${made.id}`)).status).toBe(404);
@@ -82,6 +92,18 @@ test.each([
   },
 );
 
+test("an organisation's limits are changed one by one, at once, and for it alone", async () => {
+  const { id } = (await ask("POST", "/organisations", { name: "small" })).body;
+  const { key } = (await ask("POST", "/keys", { org: "small" })).body;
+  const before = (await api.call("GET /v1/org/quotas", undefined, { key })).body.limits;
+  const { body } = await ask("PUT", `/organisations/${id.slice(0, 8)}/limits`, { vcpu: 1, snapshotCount: 0 });
+  expect(body).toEqual({ ...before, vcpu: 1, snapshotCount: 0 });
+  expect((await api.call("GET /v1/org/quotas", undefined, { key })).body.limits).toEqual(body);
+  expect((await api.call("GET /v1/org/quotas")).body.limits).toEqual(before);
+  const launch = { machineType: "c2m4" };
+  expect((await api.call("POST /v1/vms", launch, { key })).body).toMatchObject({ code: "quota_exceeded" });
+});
+
 test("only digests of keys are in the records", async () => {
   const { key } = (await ask("POST", "/keys", {})).body;
   expect(JSON.stringify(await api.store.apiKeys.list())).not.toContain(key);
@@ -92,6 +114,10 @@ test.each([
   ["POST", "/organisations", {}, 400],
   ["POST", "/organisations", { name: " \n" }, 400],
   ["POST", "/keys", { api: "docker" }, 400],
+  ["POST", "/keys", { scope: "read" }, 400],
+  ["PUT", "/organisations/nobody/limits", {}, 404],
+  ["PUT", "/organisations/default/limits", { vcpus: 5 }, 400],
+  ["PUT", "/organisations/default/limits", { vcpu: -1 }, 400],
   ["POST", "/keys", { org: "nobody" }, 404],
   ["GET", "/keys?org=nobody", undefined, 404],
 ] as const)("%s %s with %j is %i", async (method, url, body, status) => {

@@ -1,23 +1,38 @@
 /** Organisations and their keys, as whoever runs the host makes them. A key is told once, in the answer that made it. */
-import { API_NAMES, type ApiName } from "@fastvm/contract";
+import { CreateKeyBodySchema, type CreateKeyBody, type ResourceAmounts } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import { timestamp } from "../api/fastvm/views/timestamp.ts";
-import type { KeyRecord, Operator, Organisation } from "../engine/engine.ts";
+import { keyView } from "../api/fastvm/views/key-view.ts";
+import type { Operator, Organisation } from "../engine/engine.ts";
 
 interface NewOrganisation {
   readonly name: string;
 }
 
-interface NewKey {
+interface NewKey extends CreateKeyBody {
   /** Id, name or beginning of an id. Default: the first organisation. */
   readonly org?: string;
-  readonly api?: ApiName;
 }
 
 const NEW_ORGANISATION = { type: "object", required: ["name"], properties: { name: { type: "string" } } };
-const NEW_KEY = {
+/** As many of a thing as a database's integers count. */
+const AMOUNT = { type: "integer", minimum: 0, maximum: 2 ** 31 - 1 };
+const LIMITS = {
   type: "object",
-  properties: { org: { type: "string" }, api: { type: "string", enum: API_NAMES } },
+  additionalProperties: false,
+  properties: {
+    vcpu: AMOUNT,
+    memoryMiB: AMOUNT,
+    diskGiB: AMOUNT,
+    snapshotCount: AMOUNT,
+    volumeCount: AMOUNT,
+    volumeGiB: AMOUNT,
+  } satisfies Record<keyof ResourceAmounts, object>,
+};
+/** Of what is absent or misspelt a key could do more. */
+const NEW_KEY = {
+  ...CreateKeyBodySchema,
+  properties: { ...CreateKeyBodySchema.properties, org: { type: "string" } },
 };
 
 export function registerOrganisations(app: FastifyInstance, operator: Operator): void {
@@ -27,12 +42,22 @@ export function registerOrganisations(app: FastifyInstance, operator: Operator):
     { schema: { body: NEW_ORGANISATION } },
     async ({ body }) => viewOfOrganisation(await operator.createOrganisation(body.name)),
   );
-  app.get<{ Querystring: { org?: string } }>("/keys", async ({ query: { org } }) =>
-    (await operator.listKeys(org)).map(viewOfKey),
+  app.put<{ Params: { org: string }; Body: Partial<ResourceAmounts> }>(
+    "/organisations/:org/limits",
+    { schema: { body: LIMITS } },
+    async ({ params: { org }, body }) => await operator.setLimits(org, body),
   );
-  app.post<{ Body: NewKey }>("/keys", { schema: { body: NEW_KEY } }, async ({ body: { org, api } }) => {
-    const { key, ...record } = await operator.createKey({ organisation: org, api });
-    return { ...viewOfKey(record), key };
+  app.get<{ Querystring: { org?: string } }>("/keys", async ({ query: { org } }) =>
+    (await operator.listKeys(org)).map(keyView),
+  );
+  app.post<{ Body: NewKey }>("/keys", { schema: { body: NEW_KEY } }, async ({ body }) => {
+    const { org, expiresAt, ...order } = body;
+    const { key, ...record } = await operator.createKey({
+      ...order,
+      organisation: org,
+      expiresAt: expiresAt === undefined ? undefined : Date.parse(expiresAt),
+    });
+    return { ...keyView(record), key };
   });
   app.delete<{ Params: { id: string } }>("/keys/:id", async ({ params: { id } }) => {
     await operator.removeKey(id);
@@ -42,8 +67,4 @@ export function registerOrganisations(app: FastifyInstance, operator: Operator):
 
 function viewOfOrganisation({ id, name, createdAt }: Organisation) {
   return { id, name, createdAt: timestamp(createdAt) };
-}
-
-function viewOfKey(key: KeyRecord) {
-  return { ...key, createdAt: timestamp(key.createdAt) };
 }

@@ -25,10 +25,15 @@ export class ApiKeyRepository {
     return query.orderBy("createdAt").orderBy("id").execute();
   }
 
-  /** Whether there was one. */
-  async remove(id: string): Promise<boolean> {
-    const row = await this.#db.deleteFrom("apiKeys").where("id", "=", id).returning("id").executeTakeFirst();
-    return row !== undefined;
+  /** Whether there was one; with an organisation, only one of its own. */
+  async remove(id: string, orgId?: OrgId): Promise<boolean> {
+    let query = this.#db.deleteFrom("apiKeys").where("id", "=", id);
+    if (orgId !== undefined) query = query.where("orgId", "=", orgId);
+    return (await query.returning("id").executeTakeFirst()) !== undefined;
+  }
+
+  async noteUse(id: string, lastUsedAt: number): Promise<void> {
+    await this.#db.updateTable("apiKeys").set({ lastUsedAt }).where("id", "=", id).execute();
   }
 
   async allHashes(): Promise<string[]> {

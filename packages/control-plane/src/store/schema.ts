@@ -61,6 +61,16 @@ export interface ApiKeyRow {
   createdAt: number;
   /** The API that it opens. */
   api: ApiName;
+  /** What whoever made it calls it. */
+  name: string | null;
+  /** Separated by commas. */
+  scopes: string;
+  /** From then on it opens nothing. */
+  expiresAt: number | null;
+  /** To the minute or so. */
+  lastUsedAt: number | null;
+  /** Absent: as many as there are. */
+  requestsPerMinute: number | null;
 }
 
 export interface VmRow extends SettingsRow {

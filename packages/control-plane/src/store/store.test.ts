@@ -9,6 +9,16 @@ import type { SnapshotRecord } from "./snapshot-repository.ts";
 import { openSqliteStore, type Store } from "./store.ts";
 import type { VmRecord } from "./vm-repository.ts";
 
+const KEY = {
+  keyHash: "h",
+  createdAt: 1,
+  api: "fastvm",
+  name: null,
+  scopes: "manage",
+  expiresAt: null,
+  lastUsedAt: null,
+  requestsPerMinute: null,
+} as const;
 const LIMITS = { vcpu: 10, memoryMiB: 20_480, diskGiB: 100, snapshotCount: 3, volumeCount: 9, volumeGiB: 90 };
 
 function vmRecord(orgId: OrgId, changes: Partial<VmRecord> = {}): VmRecord {
@@ -232,12 +242,10 @@ describe.each(TEST_STORES)("$name", ({ open }) => {
   });
 
   test("a key is found by its digest only, and no two keys share one", async () => {
-    await store.apiKeys.create({ id: "1", orgId, keyHash: "h", createdAt: 1, api: "fastvm" });
+    await store.apiKeys.create({ ...KEY, id: "1", orgId });
     expect(await store.apiKeys.findByHash("h")).toMatchObject({ id: "1", orgId });
     expect(await store.apiKeys.findByHash("g")).toBeUndefined();
-    await expect(
-      store.apiKeys.create({ id: "2", orgId, keyHash: "h", createdAt: 1, api: "fastvm" }),
-    ).rejects.toThrow(/unique/i);
+    await expect(store.apiKeys.create({ ...KEY, id: "2", orgId })).rejects.toThrow(/unique/i);
   });
 
   test("rows that refer to no organisation are refused", async () => {
@@ -269,13 +277,7 @@ test("a relaxed transaction on SQLite commits or rolls back like any other, and 
   await store.transaction((records) => records.organisations.create(organisation), "process");
   expect((await store.organisations.first())?.name).toBe("relaxed");
   const failing = store.transaction(async (records) => {
-    await records.apiKeys.create({
-      id: "k",
-      orgId: organisation.id,
-      keyHash: "h",
-      createdAt: 1,
-      api: "fastvm",
-    });
+    await records.apiKeys.create({ ...KEY, id: "k", orgId: organisation.id });
     throw new Error("no");
   }, "process");
   await expect(failing).rejects.toThrow("no");

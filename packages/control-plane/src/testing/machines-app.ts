@@ -29,8 +29,8 @@ export async function machinesApp(options: TestAppOptions = {}): Promise<Machine
   const other = await fastvm.store.apiKeys.findByHash(hashApiKey(OTHER_KEY));
   if (other === undefined) throw new Error("there is no other organisation");
   const clock = { now: () => 0 };
-  const { key } = await createKey(fastvm.store, fastvm.orgId, "nullspace", clock);
-  const { key: otherKey } = await createKey(fastvm.store, other.orgId, "nullspace", clock);
+  const { key } = await createKey(fastvm.store, fastvm.orgId, { api: "nullspace" }, clock);
+  const { key: otherKey } = await createKey(fastvm.store, other.orgId, { api: "nullspace" }, clock);
   const call: MachinesApp["call"] = (route, body, { key: given = key, headers = {}, once, payload } = {}) =>
     ask(fastvm.app, route, payload ?? (body === undefined ? undefined : JSON.stringify(body)), {
       ...(given === null ? {} : { authorization: `Bearer ${given}` }),

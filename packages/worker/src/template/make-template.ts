@@ -45,8 +45,8 @@ const LAST_WORDS_CHARS = 2_000;
 const READABLE = 0o444;
 
 /**
- * Waits for the services of an image that systemd runs in: until then they clear /tmp, among other things. Process 1 is asked, which is in place
- * before the agent answers: what it makes below /run comes later.
+ * Waits for the services of an image that systemd runs in: until then they clear /tmp, among other things. Process 1 is
+ * asked, which is in place before the agent answers: what it makes below /run comes later.
  */
 const BOOTED_SCRIPT = `
 case "$(readlink /proc/1/exe)" in

@@ -356,6 +356,23 @@ class CopyVolumeFileBody(Model):
 
 
 @dataclass(eq=False, repr=False)
+class CreateKeyBody(Model):
+    api: Optional[str] = None
+    name: Optional[str] = None
+    scopes: Optional[List[str]] = None
+    """Default: `manage`."""
+    expires_at: Optional[str] = None
+    """As RFC 3339 has it. Default: never."""
+    requests_per_minute: Optional[int] = None
+    """Answers then say in `RateLimit-…` headers what is left. Default: as many as there are."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "expires_at": "expiresAt",
+        "requests_per_minute": "requestsPerMinute",
+    }
+
+
+@dataclass(eq=False, repr=False)
 class CreateSnapshotBody(Model):
     vm_id: str
     """Id, unique id prefix or unique name."""
@@ -1058,6 +1075,36 @@ class IngressPolicy(Model):
 
 
 @dataclass(eq=False, repr=False)
+class Key(Model):
+    """Without what is secret of it."""
+
+    id: str
+    org_id: str
+    api: str
+    scopes: List[str]
+    created_at: datetime
+    name: Optional[str] = None
+    expires_at: Optional[datetime] = None
+    last_used_at: Optional[datetime] = None
+    """To the minute or so."""
+    requests_per_minute: Optional[int] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "org_id": "orgId",
+        "created_at": "createdAt",
+        "expires_at": "expiresAt",
+        "last_used_at": "lastUsedAt",
+        "requests_per_minute": "requestsPerMinute",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "created_at": MOMENT,
+        "expires_at": MOMENT,
+        "last_used_at": MOMENT,
+    }
+
+
+@dataclass(eq=False, repr=False)
 class LaunchBody(Model):
     machine_type: Optional[str] = None
     """`c{vCPUs}m{GiB}`; exactly one of this and `snapshotId`."""
@@ -1169,6 +1216,36 @@ class NetworkRuleHits(Model):
     packets: int
     bytes: int
     description: Optional[str] = None
+
+
+@dataclass(eq=False, repr=False)
+class NewKey(Model):
+    id: str
+    org_id: str
+    api: str
+    scopes: List[str]
+    created_at: datetime
+    key: str
+    """The key itself, which no other answer has."""
+    name: Optional[str] = None
+    expires_at: Optional[datetime] = None
+    last_used_at: Optional[datetime] = None
+    """To the minute or so."""
+    requests_per_minute: Optional[int] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "org_id": "orgId",
+        "created_at": "createdAt",
+        "expires_at": "expiresAt",
+        "last_used_at": "lastUsedAt",
+        "requests_per_minute": "requestsPerMinute",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "created_at": MOMENT,
+        "expires_at": MOMENT,
+        "last_used_at": MOMENT,
+    }
 
 
 @dataclass(eq=False, repr=False)

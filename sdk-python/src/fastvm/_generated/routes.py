@@ -27,6 +27,8 @@ from .models import (
     Image,
     ImageDetails,
     ImagePull,
+    Key,
+    NewKey,
     OrgQuotaUsage,
     RegistryLogin,
     Service,
@@ -210,5 +212,8 @@ RENAME_VOLUME_FILE: Route[FileInfo] = Route(
 COPY_VOLUME_FILE: Route[FileInfo] = Route(
     "POST", "/v1/volumes/{volumeId}/files/copy", answer=Ref("FileInfo"), body=Ref("CopyVolumeFileBody")
 )
+LIST_KEYS: Route[List[Key]] = Route("GET", "/v1/org/keys", answer=Many(Ref("Key")))
+CREATE_KEY: Route[NewKey] = Route("POST", "/v1/org/keys", answer=Ref("NewKey"), body=Ref("CreateKeyBody"))
+DELETE_KEY: Route[DeleteResponse] = Route("DELETE", "/v1/org/keys/{keyId}", answer=Ref("DeleteResponse"))
 GET_QUOTAS: Route[OrgQuotaUsage] = Route("GET", "/v1/org/quotas", answer=Ref("OrgQuotaUsage"))
 GET_DISK_USAGE: Route[DiskUsage] = Route("GET", "/v1/org/disk", answer=Ref("DiskUsage"))

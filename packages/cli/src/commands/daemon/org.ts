@@ -1,5 +1,6 @@
 /** Organisations of this machine's daemon: each has VMs, keys and a quota of its own. */
 import { Command } from "commander";
+import { wholeNumber } from "../../command-line/option-values.ts";
 import { optionsOf } from "../../command-line/global-options.ts";
 import { printJson, printLine } from "../../output/print.ts";
 import { renderTable } from "../../output/table.ts";
@@ -14,7 +15,44 @@ export function orgCommand(): Command {
   return new Command("org")
     .description("Work with the organisations of this machine's daemon (root only)")
     .addCommand(createCommand())
-    .addCommand(listCommand());
+    .addCommand(listCommand())
+    .addCommand(quotaCommand());
+}
+
+const LIMITS = [
+  ["vcpu", "--vcpu <number>", "processors of its VMs together"],
+  ["memoryMiB", "--memory-mib <number>", "memory of its running VMs together"],
+  ["diskGiB", "--disk-gib <number>", "disks of its VMs together"],
+  ["snapshotCount", "--snapshots <number>", "snapshots"],
+  ["volumeCount", "--volumes <number>", "volumes"],
+  ["volumeGiB", "--volume-gib <number>", "volumes' size together"],
+] as const;
+type Limit = (typeof LIMITS)[number][0];
+
+/** Without a limit that is to change it only shows them. */
+function quotaCommand(): Command {
+  const command = daemonCommand("quota", "Show or change what an organisation may use").argument(
+    "<organisation>",
+    "id, name or first characters of an id",
+  );
+  const given: Partial<Record<Limit, number>> = {};
+  for (const [limit, flags, summary] of LIMITS) {
+    command.option(flags, summary, (text: string) => (given[limit] = wholeNumber(text)));
+  }
+  return command.action((organisation: string) =>
+    withDaemon(async (daemon) => {
+      const { json, dataDir } = optionsOf<OrgFlags>(command);
+      const limits = await daemon.setLimits(daemon.readConfig({ dataDir }).dataDir, organisation, given);
+      if (json === true) printJson(limits);
+      else
+        printLine(
+          renderTable(
+            ["RESOURCE", "LIMIT"],
+            LIMITS.map(([limit]) => [limit, String(limits[limit])]),
+          ),
+        );
+    }),
+  );
 }
 
 function createCommand(): Command {

@@ -5,7 +5,13 @@ import type { Operation } from "../operation.ts";
 /** What nearly every operation can answer, whatever it does. */
 const COMMON = ["invalid_request", "internal"] as const;
 /** Whoever has a key is looked up in the records, which may be away or have no room. */
-const KEYED = ["unauthorized", "database_unavailable", "out_of_disk"] as const;
+const KEYED = [
+  "unauthorized",
+  "insufficient_scope",
+  "too_many_requests",
+  "database_unavailable",
+  "out_of_disk",
+] as const;
 /** Of requests that may have a body. */
 const WITH_BODY = ["malformed_json", "body_too_large"] as const;
 

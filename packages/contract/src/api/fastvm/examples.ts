@@ -48,6 +48,7 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<OperationId, object>>> = {
   addVmSshKey: { publicKey: KEY, name: "laptop" },
   addMySshKey: { publicKey: KEY, name: "laptop" },
   pullImage: { reference: "python:3.13-slim" },
+  createKey: { name: "ci", scopes: ["run"], expiresAt: "2099-01-01T00:00:00Z", requestsPerMinute: 600 },
   setRegistry: { username: "ci", password: "a token of the registry's" },
   createSnapshot: { vmId: "worker-1", name: "ready to go" },
   updateSnapshot: { name: "with packages" },

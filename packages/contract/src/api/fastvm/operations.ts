@@ -9,6 +9,7 @@ import { EXEC_OPERATIONS } from "./exec-operations.ts";
 import { FILE_OPERATIONS } from "./file-operations.ts";
 import { GUEST, VM } from "./operation-parts.ts";
 import { IMAGE_OPERATIONS } from "./image-operations.ts";
+import { KEY_OPERATIONS } from "./key-operations.ts";
 import { REGISTRY_OPERATIONS } from "./registry-operations.ts";
 import { ConsoleTokenSchema } from "./schemas/console.ts";
 import { DeletionSchema } from "./schemas/deletion.ts";
@@ -226,6 +227,7 @@ export const OPERATIONS = {
     method: "POST",
     path: `${VM}/exec`,
     tag: "VMs",
+    scope: "run",
     summary: "Run a command in a VM",
     description:
       "With `Accept: application/x-ndjson` events stream as they happen, blank lines in between are heartbeats; " +
@@ -448,6 +450,7 @@ export const OPERATIONS = {
   ...BUILD_OPERATIONS,
   ...VOLUME_OPERATIONS,
   ...VOLUME_FILE_OPERATIONS,
+  ...KEY_OPERATIONS,
   getQuotas: {
     method: "GET",
     path: "/v1/org/quotas",

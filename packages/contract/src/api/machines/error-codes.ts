@@ -9,6 +9,8 @@ const NAMES: Partial<Record<ErrorCode, string>> = {
   snapshot_wrong_state: "conflict",
   snapshot_incompatible: "incompatible_snapshot",
   out_of_capacity: "capacity_exceeded",
+  insufficient_scope: "forbidden",
+  too_many_requests: "rate_limited",
 };
 
 /** Where the field says more than the code. */
@@ -40,6 +42,8 @@ const COMMON = [
   "invalid_request",
   "internal",
   "unauthorized",
+  "insufficient_scope",
+  "too_many_requests",
   "database_unavailable",
   "out_of_disk",
 ] as const;

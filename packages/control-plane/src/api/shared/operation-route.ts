@@ -1,5 +1,5 @@
 /** Serves operations of an API's table: their paths, their checks, their authentication. */
-import type { Operation, OperationBody } from "@fastvm/contract";
+import { scopeOf, type Operation, type OperationBody } from "@fastvm/contract";
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import type { Caller, Engine } from "../../engine/engine.ts";
 import type { ApiDialect, OperationTable } from "./api-dialect.ts";
@@ -30,7 +30,7 @@ type Id<Table> = keyof Table & string;
 
 interface OperationRoutesOptions<Table extends OperationTable, Noticed extends object> {
   readonly scope: FastifyInstance;
-  readonly keys: Pick<Engine["keys"], "callerOf">;
+  readonly keys: Pick<Engine["keys"], "holderOf">;
   readonly dialect: Pick<ApiDialect, "name" | "presentedKey">;
   readonly operations: Table;
   /** What else of a request the API's handlers are given. */
@@ -49,12 +49,14 @@ export class OperationRoutes<Table extends OperationTable, Noticed extends objec
     name: Name,
     handle: (call: Call<Table[Name]> & Noticed, caller: Caller) => Handled,
   ): void {
-    const { dialect, keys } = this.#options;
+    const { dialect, keys, operations } = this.#options;
+    const operation: Table[Name] = operations[name];
+    const needed = scopeOf(operation);
     const callers = new WeakMap<FastifyRequest, Caller>();
     this.#register(name, {
       // Before the body is read: a stranger does not get to send 24 MiB.
-      onRequest: async (request) => {
-        callers.set(request, await authenticate(dialect, keys, request));
+      onRequest: async (request, reply) => {
+        callers.set(request, await authenticate(dialect, keys, needed, request, reply));
       },
       handle: (call) => {
         const caller = callers.get(call.request);
@@ -75,7 +77,7 @@ export class OperationRoutes<Table extends OperationTable, Noticed extends objec
   #register<Name extends Id<Table>>(
     name: Name,
     parts: {
-      readonly onRequest: (request: FastifyRequest) => Promise<void>;
+      readonly onRequest: (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
       readonly handle: (call: Call<Table[Name]> & Noticed) => Handled;
     },
   ): void {

@@ -1,10 +1,9 @@
 /** What whoever runs the host may ask: over all organisations, and of what belongs to none. */
-import { FastvmError, type ApiName, type ImageOwner, type OrgId } from "@fastvm/contract";
+import { FastvmError, type ImageOwner, type OrgId, type ResourceAmounts } from "@fastvm/contract";
 import type { QuarantineEntry } from "../../store/quarantine-repository.ts";
-import type { ApiKeyRow } from "../../store/schema.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { Parts } from "../context.ts";
-import { createKey } from "../keys/api-keys.ts";
+import { createKey, recordOf, type KeyOrder, type KeyRecord } from "../keys/api-keys.ts";
 import { createOrganisation, findOrganisation } from "../organisations/organisations.ts";
 import { endQuarantined } from "../reconcile/quarantine.ts";
 import { deleteVm, type DeleteVmContext } from "../vms/delete.ts";
@@ -16,9 +15,6 @@ export interface Organisation {
   readonly name: string;
   readonly createdAt: number;
 }
-
-/** Nothing that a key could be guessed or compared by. */
-export type KeyRecord = Readonly<Omit<ApiKeyRow, "keyHash">>;
 
 export interface Quarantined extends QuarantineEntry {
   /** When it goes, unless somebody says so before. */
@@ -66,6 +62,17 @@ export class Operator {
     return createOrganisation(store, name, config.defaultLimits, clock);
   }
 
+  /** Of an organisation, by id, name or the beginning of its id: what is named is changed. Resolves to all of them. */
+  async setLimits(organisation: string, limits: Partial<ResourceAmounts>): Promise<ResourceAmounts> {
+    return await this.#ctx.store.transaction(async (records) => {
+      const { id } = await findOrganisation(records, organisation);
+      await records.organisations.lock(id);
+      const all = { ...(await records.organisations.limits(id)), ...limits };
+      await records.organisations.setLimits(id, all);
+      return all;
+    });
+  }
+
   /** Of one organisation, by id, name or the beginning of its id, or of all; oldest first. */
   async listKeys(organisation?: string): Promise<readonly KeyRecord[]> {
     const { store } = this.#ctx;
@@ -74,14 +81,12 @@ export class Operator {
   }
 
   /** The key is seen here once and never again. Default: of the first organisation, for FastVM's own API. */
-  async createKey(order: {
-    readonly organisation?: string | undefined;
-    readonly api?: ApiName | undefined;
-  }): Promise<KeyRecord & { readonly key: string }> {
+  async createKey(
+    order: KeyOrder & { readonly organisation?: string | undefined },
+  ): Promise<KeyRecord & { readonly key: string }> {
     const { store, clock } = this.#ctx;
     const { id } = await findOrganisation(store, order.organisation);
-    const { key, row } = await createKey(store, id, order.api ?? "fastvm", clock);
-    return { ...recordOf(row), key };
+    return await createKey(store, id, order, clock);
   }
 
   /** An organisation, by id, name or the beginning of its id, as an owner of images; without one, everybody. */
@@ -94,8 +99,4 @@ export class Operator {
     if (!(await this.#ctx.store.apiKeys.remove(id)))
       throw new FastvmError("not_found", `there is no key ${id}`);
   }
-}
-
-function recordOf({ id, orgId, api, createdAt }: ApiKeyRow): KeyRecord {
-  return { id, orgId, api, createdAt };
 }

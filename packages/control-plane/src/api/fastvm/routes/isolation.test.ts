@@ -26,6 +26,7 @@ interface Things {
   readonly volume: { readonly id: string };
   readonly fingerprints: { readonly vm: string; readonly user: string };
   readonly execId: string;
+  readonly keyId: string;
   /** One that has failed. */
   readonly build: { readonly id: string };
   readonly contextRef: string;
@@ -153,6 +154,9 @@ const CASES: Record<OperationId, Case> = {
   attachBucketMount: hidden(() => ({ bucketUri: "s3://b", credentials: BUCKET, mountPath: "/mnt/b" })),
   rotateBucketMount: hidden(() => ({ credentials: BUCKET })),
   detachBucketMount: hidden(),
+  listKeys: { sight: "own" },
+  createKey: { sight: "own", body: () => ({}) },
+  deleteKey: hidden(),
   getQuotas: { sight: "own" },
   getDiskUsage: { sight: "own" },
 };
@@ -185,6 +189,7 @@ function routeOf(id: OperationId, things: Things, kind: ReferenceKind): string {
     .replace("{serviceName}", SERVICE)
     .replace("{registry}", REGISTRY)
     .replace("{image}", encodeURIComponent(IMAGE))
+    .replace("{keyId}", things.keyId)
     .replace("{execId}", things.execId)
     .replace("{fingerprint}", encodeURIComponent(fingerprint));
   if (url.includes("{")) throw new Error(`${path} has a parameter that this test does not know`);
@@ -221,8 +226,9 @@ async function fill(api: TestApp): Promise<Things> {
   const volume = await ok(api.call("POST /v1/volumes", { name: VOLUME_NAME, sizeGiB: 1 }));
   await ok(api.call(`PUT /v1/volumes/${volume.id}/files/content?path=/file`, undefined, { payload: MARK }));
   const { build, contextRef } = await failBuild(api);
+  const { id: keyId } = await ok(api.call("POST /v1/org/keys", { name: MARK }));
   const fingerprints = { vm: vmKey.fingerprint, user: userKey.fingerprint };
-  return { vm, snapshot, volume, build, contextRef, execId, fingerprints, uploadUrl, downloadUrl };
+  return { vm, snapshot, volume, build, contextRef, execId, keyId, fingerprints, uploadUrl, downloadUrl };
 }
 
 /** And the context of another one. All that follow fail as well, and ask the worker for no VM. */

@@ -8,6 +8,7 @@ import { registerOpenapi } from "./openapi.ts";
 import { registerMySshKeys } from "./me/ssh-keys.ts";
 import { registerGetDiskUsage } from "./org/get-disk-usage.ts";
 import { registerGetQuotas } from "./org/get-quotas.ts";
+import { registerKeys } from "./org/keys.ts";
 import { registerImages } from "./images.ts";
 import { registerRegistries } from "./registries.ts";
 import { registerCreateSnapshot } from "./snapshots/create.ts";
@@ -78,6 +79,7 @@ export function registerRoutes(api: FastvmScope): void {
   registerVolumeFiles(api);
   registerVmVolumes(api);
   registerBucketMounts(api);
+  registerKeys(api);
   registerGetQuotas(api);
   registerGetDiskUsage(api);
 }

@@ -9,9 +9,9 @@
  */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { machineErrorCode, REQUEST_ID_HEADER } from "@fastvm/contract";
+import { hasScope, machineErrorCode, REQUEST_ID_HEADER } from "@fastvm/contract";
 import { WebSocketServer, type WebSocket } from "ws";
-import { asFastvmError, type Caller, type EventRecord } from "../../../engine/engine.ts";
+import { asFastvmError, type Caller, type EventRecord, type KeyHolder } from "../../../engine/engine.ts";
 import { inNameOf } from "../../../http/request-ids.ts";
 import { onUpgrade, refuseUpgrade } from "../../../http/upgrades.ts";
 import type { MachinesScope } from "../machines-scope.ts";
@@ -42,8 +42,10 @@ export function serveLifecycleSockets({ scope, engine, log }: Omit<MachinesScope
     const onError = (): void => void connection.destroy();
     connection.on("error", onError);
     const key = presentedKey(request.headers);
-    const answer = (caller: Caller | undefined): void => {
+    const answer = (caller: KeyHolder | undefined): void => {
       if (caller === undefined) return refuseUpgrade(connection, "401 Unauthorized", id);
+      if (!hasScope(caller.scopes, "read")) return refuseUpgrade(connection, "403 Forbidden", id);
+      if (caller.rate?.isOver === true) return refuseUpgrade(connection, "429 Too Many Requests", id);
       const wanted = wantedOf(request);
       if (wanted === undefined) return refuseUpgrade(connection, "400 Bad Request", id);
       connection.off("error", onError);
@@ -52,7 +54,7 @@ export function serveLifecycleSockets({ scope, engine, log }: Omit<MachinesScope
       });
     };
     inNameOf(id, () => {
-      const caller = key === undefined ? Promise.resolve(undefined) : engine.keys.callerOf(key, "nullspace");
+      const caller = key === undefined ? Promise.resolve(undefined) : engine.keys.holderOf(key, "nullspace");
       caller.then(answer, () => refuseUpgrade(connection, "503 Service Unavailable", id));
     });
   };
