@@ -12,7 +12,7 @@ let grantId: string;
 
 beforeAll(async () => {
   lab = await PreviewLab.start();
-});
+}, 60_000);
 afterAll(() => lab[Symbol.asyncDispose]());
 
 beforeEach(async () => {

@@ -7,7 +7,7 @@ let api: MachinesApp;
 
 beforeAll(async () => {
   api = await machinesApp();
-});
+}, 60_000);
 afterAll(() => api[Symbol.asyncDispose]());
 
 const rule = (action: "allow" | "deny", value: string) => ({

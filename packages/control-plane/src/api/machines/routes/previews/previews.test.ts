@@ -9,7 +9,7 @@ let id: string;
 
 beforeAll(async () => {
   api = await machinesApp();
-});
+}, 60_000);
 beforeEach(async () => {
   ({ id } = await api.ok("POST /v1/machines", {}));
 });
