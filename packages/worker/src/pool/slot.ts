@@ -5,6 +5,7 @@
 import { chmod, chown, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { step } from "@fastvm/contract";
+import { eachInTurn } from "../concurrency/each-in-turn.ts";
 import { DISK_FOLDER } from "../disk/chain.ts";
 import { CLOSED_FOLDER_MODE } from "../files/closed-folder.ts";
 import { raiseFileLimit } from "../processes/file-limit.ts";
@@ -157,21 +158,28 @@ export async function moveSlot(slot: Slot, folder: string): Promise<Slot> {
 
 export async function closeSlot(host: SlotHost, slot: Slot): Promise<void> {
   await slot.qemu.kill();
-  await step("slot.killed");
-  await freeSlot(host, slot);
+  await eachInTurn(
+    () => step("slot.killed"),
+    () => freeSlot(host, slot),
+  );
 }
 
-/** Frees what a slot held, once its process is gone. */
+/** Frees what a slot held, once its process is gone: what cannot be freed keeps nothing else. */
 export async function freeSlot(host: SlotHost, slot: SlotHoldings): Promise<void> {
-  await host.cgroups.remove(slot.name);
-  await step("slot.cgroup-removed");
-  try {
-    await rm(slot.folder, { recursive: true, force: true });
-    await step("slot.folder-removed");
-    // As long as there are files of this user, nobody else may be it.
-    host.uids.release(slot.uid);
-  } finally {
-    if (slot.network !== undefined) await host.network?.release(slot.network);
-    await step("slot.freed");
-  }
+  await eachInTurn(
+    async () => {
+      await host.cgroups.remove(slot.name);
+      await step("slot.cgroup-removed");
+    },
+    async () => {
+      await rm(slot.folder, { recursive: true, force: true });
+      // As long as there are files of this user, nobody else may be it.
+      host.uids.release(slot.uid);
+      await step("slot.folder-removed");
+    },
+    async () => {
+      if (slot.network !== undefined) await host.network?.release(slot.network);
+      await step("slot.freed");
+    },
+  );
 }

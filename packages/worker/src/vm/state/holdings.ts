@@ -1,5 +1,6 @@
 /** What a VM has of the host while it lives. Of a paused or failed one nothing is left, and what it had may be another's by now. */
 import { rm } from "node:fs/promises";
+import { eachInTurn } from "../../concurrency/each-in-turn.ts";
 import { freeSlot } from "../../pool/slot.ts";
 import type { SlotHost } from "../../pool/slot.ts";
 import { killAndWait } from "../../processes/proc.ts";
@@ -9,13 +10,14 @@ import type { Parts } from "./worker-context.ts";
 
 /** Call when its process has ended. */
 export async function freeHoldings(context: SlotHost, vm: Vm): Promise<void> {
-  await endVolumeServer(context, vm);
   const { phase, slot: name, uid } = vm.record;
-  if (phase === "paused" || phase === "error") {
-    await rm(vm.folder, { recursive: true, force: true });
-    return;
-  }
-  await freeSlot(context, { name, folder: vm.folder, uid, network: networkOf(context, vm) });
+  await eachInTurn(
+    () => endVolumeServer(context, vm),
+    () =>
+      phase === "paused" || phase === "error"
+        ? rm(vm.folder, { recursive: true, force: true })
+        : freeSlot(context, { name, folder: vm.folder, uid, network: networkOf(context, vm) }),
+  );
 }
 
 /** Nothing of it is needed once its QEMU has ended. */

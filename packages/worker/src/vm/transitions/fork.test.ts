@@ -77,6 +77,15 @@ test("a child that fails or is cut short is nobody's brother's concern", async (
   await expectNoStateLeft();
 });
 
+test("whatever fails once the children run, they run, and the fork's state goes", async () => {
+  const { children } = await host.failAt("fork.children-settled", () =>
+    fork(host.context, vm, [host.child()]),
+  );
+  expect(children).toMatchObject([{ ok: true }]);
+  expect(host.errors).toHaveLength(1);
+  await expectNoStateLeft();
+});
+
 test("wherever a child fails, nothing of it is left", async () => {
   const all = await host.stepsOf(() => fork(host.context, vm, [host.child()]));
   const captured = new Set(all.slice(0, all.indexOf("fork.captured") + 1));

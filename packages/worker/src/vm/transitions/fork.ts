@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { FastvmError, step } from "@fastvm/contract";
 import type { CaptureResult, ForkChild, ForkResult, VmId } from "@fastvm/contract";
+import { eachInTurn } from "../../concurrency/each-in-turn.ts";
 import { makeClosedFolder } from "../../files/closed-folder.ts";
 import { linkSnapshot, openSnapshot, publishSnapshot } from "../../snapshot/folder.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
@@ -69,13 +70,13 @@ async function captureSource(context: CaptureContext & Parts<"config" | "onError
 
 /** Whatever cannot be cleared away, the children run, and their fork has not failed. The next start empties the folder of forks. */
 async function removeState(context: Parts<"onError">, folder: string): Promise<void> {
-  try {
-    await step("fork.children-settled");
-    await rm(folder, { recursive: true, force: true });
-    await step("fork.state-removed");
-  } catch (error) {
-    context.onError(error);
-  }
+  await eachInTurn(
+    () => step("fork.children-settled"),
+    async () => {
+      await rm(folder, { recursive: true, force: true });
+      await step("fork.state-removed");
+    },
+  ).catch(context.onError);
 }
 
 /** A folder of the fork's own, so that the VM may be resumed or deleted while its children start. */

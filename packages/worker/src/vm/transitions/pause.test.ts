@@ -99,8 +99,14 @@ test("what nobody could read of the console is no reason to keep a VM awake", as
   await expectPaused();
 });
 
-test("what it held and could not free does not make it run again", async () => {
-  await host.failAt("pause.killed", () => pause(host.context, vm));
-  expect(vm.record.phase).toBe("paused");
-  expect(host.errors).toHaveLength(1);
-});
+test.each(["pause.killed", "slot.cgroup-removed", "slot.folder-removed", "slot.freed"] as const)(
+  "what fails at %s does not make it run again, and keeps nothing of what it held",
+  async (name) => {
+    const { folder: held, record } = vm;
+    await host.failAt(name, () => pause(host.context, vm));
+    expect(vm.record.phase).toBe("paused");
+    expect(host.errors).toHaveLength(1);
+    expect(existsSync(held)).toBe(false);
+    expect(host.freedGroups).toContain(record.slot);
+  },
+);

@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { step } from "@fastvm/contract";
 import type { CaptureResult } from "@fastvm/contract";
+import { eachInTurn } from "../../concurrency/each-in-turn.ts";
 import { writeJournal } from "../../journal/journal.ts";
 import { publishCapture } from "../capture/publish-capture.ts";
 import { asCaptureError } from "../capture/capture-error.ts";
@@ -60,9 +61,11 @@ export async function pause(context: PauseContext, vm: Vm): Promise<CaptureResul
 async function endGuest(context: SlotHost, vm: Vm, guest: Guest): Promise<void> {
   vm.letGo();
   await guest.qemu.kill();
-  await step("pause.killed");
-  await freeHoldings(context, vm);
-  await step("pause.freed");
+  await eachInTurn(
+    () => step("pause.killed"),
+    () => freeHoldings(context, vm),
+    () => step("pause.freed"),
+  );
 }
 
 async function letRunOn(vm: Vm, guest: Guest): Promise<void> {

@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { FastvmError, step } from "@fastvm/contract";
 import type { LaunchResult, NetworkPolicy, ResumeOptions } from "@fastvm/contract";
+import { eachInTurn } from "../../concurrency/each-in-turn.ts";
 import { openSnapshot } from "../../snapshot/folder.ts";
 import { readLogs, writeLogs } from "../state/console-log.ts";
 import { publicAddress } from "../state/holdings.ts";
@@ -58,17 +59,15 @@ export async function resume(
 
 /** The VM runs, and stops for nothing of this: neither a lost line nor a folder that stays, which the next start removes. */
 async function leavePausedState(context: Parts<"onError">, folder: string, revived: Vm): Promise<void> {
-  try {
-    await step("resume.restored");
-    await writeLogs(revived.folder, await readLogs(folder));
-    await step("resume.logs-kept");
-  } catch (error) {
-    context.onError(error);
-  }
-  try {
-    await rm(folder, { recursive: true, force: true });
-    await step("resume.state-removed");
-  } catch (error) {
-    context.onError(error);
-  }
+  await eachInTurn(
+    async () => {
+      await step("resume.restored");
+      await writeLogs(revived.folder, await readLogs(folder));
+      await step("resume.logs-kept");
+    },
+    async () => {
+      await rm(folder, { recursive: true, force: true });
+      await step("resume.state-removed");
+    },
+  ).catch(context.onError);
 }
