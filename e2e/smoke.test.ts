@@ -151,6 +151,16 @@ test("volumes are made, filled and taken away", async () => {
   await volumes.delete(volume);
 });
 
+test("keys are made, do what they may, and are revoked", async () => {
+  const { id, key } = await client.keys.create({ name: "ci", scopes: ["read"] });
+  expect((await client.keys.list()).map(({ name }) => name)).toContain("ci");
+  const reader = new FastvmClient({ apiKey: key, baseUrl: daemon.url });
+  expect((await reader.vms.list()).map(({ name }) => name)).toEqual(["smoke"]);
+  await expect(reader.vms.run(vm, "true")).rejects.toMatchObject({ code: "insufficient_scope" });
+  await client.keys.revoke(id);
+  await expect(reader.vms.list()).rejects.toMatchObject({ status: 401 });
+});
+
 test("images and logins at registries are kept, and builds say why they failed", async () => {
   const { registries, images, builds, snapshotImports } = client;
   await registries.set("registry.test", { username: "somebody", password: "secret" });

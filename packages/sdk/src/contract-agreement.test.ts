@@ -24,6 +24,7 @@ import type {
   NetworkPolicy,
   PullImageParams,
   RegisterServiceParams,
+  CreateKeyParams,
   SetRegistryLoginParams,
   StartExecParams,
   TerminalSize,
@@ -113,6 +114,9 @@ interface Calls {
   pullImage: FastvmClient["images"]["pull"];
   getImage: FastvmClient["images"]["retrieve"];
   deleteImage: FastvmClient["images"]["delete"];
+  listKeys: FastvmClient["keys"]["list"];
+  createKey: FastvmClient["keys"]["create"];
+  deleteKey: FastvmClient["keys"]["revoke"];
   listRegistries: FastvmClient["registries"]["list"];
   getRegistry: FastvmClient["registries"]["retrieve"];
   setRegistry: FastvmClient["registries"]["set"];
@@ -141,7 +145,7 @@ interface Calls {
   detachBucketMount: Vms["bucketMounts"]["delete"];
   getDiskUsage: FastvmClient["diskUsage"]["retrieve"];
 }
-type ForOperators = "livez" | "readyz" | "openapi" | "listKeys" | "createKey" | "deleteKey";
+type ForOperators = "livez" | "readyz" | "openapi";
 type Called = keyof Calls;
 
 /** What goes into the body of each operation that has one. */
@@ -171,6 +175,7 @@ interface Bodies {
   createBuild: CreateBuildParams;
   createSnapshotImport: CreateSnapshotImportParams;
   presignImportContext: NonNullable<Parameters<Calls["presignImportContext"]>[0]>;
+  createKey: CreateKeyParams;
   setRegistry: SetRegistryLoginParams;
   pullImage: PullImageParams;
   createVolume: CreateVolumeParams;

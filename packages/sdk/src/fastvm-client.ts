@@ -10,6 +10,7 @@ import { HttpClient } from "./http/http-client.ts";
 import type { ApiRequest, RequestOptions } from "./http/http-client.ts";
 import { DiskUsages } from "./disk-usage.ts";
 import { Quotas } from "./quotas.ts";
+import { Keys } from "./keys.ts";
 import { RegistryLogins } from "./registries.ts";
 import { Images } from "./images.ts";
 import type { TransferCalls, TransferOptions } from "./files/transfer.ts";
@@ -52,6 +53,7 @@ export class FastvmClient {
   readonly images: Images;
   readonly snapshotImports: SnapshotImports;
   readonly registries: RegistryLogins;
+  readonly keys: Keys;
   readonly quotas: Quotas;
   readonly diskUsage: DiskUsages;
   readonly me: { readonly sshKeys: UserSshKeys };
@@ -74,6 +76,7 @@ export class FastvmClient {
     this.images = new Images(this.#http);
     this.snapshotImports = new SnapshotImports(this.#http);
     this.registries = new RegistryLogins(this.#http);
+    this.keys = new Keys(this.#http);
     this.quotas = new Quotas(this.#http);
     this.diskUsage = new DiskUsages(this.#http);
     this.me = { sshKeys: new UserSshKeys(this.#http) };

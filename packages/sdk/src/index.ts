@@ -135,6 +135,7 @@ export type {
 } from "./snapshots/snapshot.ts";
 export type { DiskShare, DiskUsage, DiskUsages } from "./disk-usage.ts";
 export type { Image, ImageDetails, ImageLayer, Images, ImageSettings, PullImageParams } from "./images.ts";
+export type { CreateKeyParams, Key, Keys, KeyScope, NewKey } from "./keys.ts";
 export type { RegistryLogin, RegistryLogins, SetRegistryLoginParams } from "./registries.ts";
 export type { Quotas, QuotaUsage, QuotaValues } from "./quotas.ts";
 export type {

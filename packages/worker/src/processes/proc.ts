@@ -13,9 +13,12 @@ export interface ProcessIdentity {
 const EXIT_DEADLINE_MS = 10_000;
 const EXIT_POLL_MS = 5;
 
+/** Not yet waited for; and, for the moment in which it is, dead: whoever takes that for alive sees the ended live again. */
+const ENDED: ReadonlySet<string> = new Set(["Z", "X", "x"]);
+
 export async function identifyProcess(pid: number): Promise<ProcessIdentity | undefined> {
   const stat = await readStat(pid);
-  if (stat === undefined || stat.state === "Z") return undefined;
+  if (stat === undefined || ENDED.has(stat.state)) return undefined;
   return { pid, startTime: stat.startTime };
 }
 
