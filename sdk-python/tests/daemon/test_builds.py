@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Iterator, List
 
 import fastvm
 import pytest
@@ -15,6 +15,14 @@ COPY . /
 ARG WHO
 RUN --mount=type=secret,id=token test "$(cat /run/secrets/token)" = s3cret && echo "hello $WHO" | tee /greeting
 """
+
+
+@pytest.fixture(autouse=True)
+def forgotten(client: Any) -> Iterator[None]:
+    """The tests after these list builds."""
+    yield
+    for build in client.builds.list():
+        client.snapshot_imports.delete(build.id)
 
 
 @pytest.fixture
@@ -40,6 +48,7 @@ def test_a_folder_becomes_a_snapshot(client: Any, context: Path) -> None:
     assert client.builds.logs("from-python").status == "completed"
     vm = client.vms.launch(snapshot_id=snapshot.id)
     assert client.vms.run(vm, command="cat /greeting; test -e /left-out || echo without").stdout == "hello you\nwithout\n"
+    client.vms.delete(vm)
     # Those of the image alone need no snapshot.
     with pytest.raises(fastvm.BuildError, match="what is wrong") as caught:
         client.build(dockerfile="FROM from-python\nRUN seq 1 5000; echo what is wrong; false", poll_interval=0.5)
