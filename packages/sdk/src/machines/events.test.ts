@@ -36,8 +36,8 @@ class History implements AsyncDisposable {
       const { searchParams } = new URL(request.url ?? "", "http://localhost");
       this.queries.push(searchParams);
       // As a daemon that is not back yet.
-      if (this.#chance(0.2)) return void socket.end("HTTP/1.1 503 Service Unavailable\r\n\r\n");
-      this.#sockets.handleUpgrade(request, socket, head, (opened) => this.#tell(opened, searchParams));
+      if (this.#chance(0.2)) socket.end("HTTP/1.1 503 Service Unavailable\r\n\r\n");
+      else this.#sockets.handleUpgrade(request, socket, head, (opened) => this.#tell(opened, searchParams));
     });
   }
 
