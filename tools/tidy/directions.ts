@@ -129,6 +129,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
       "disk-usage.ts",
       "quotas.ts",
       "registries.ts",
+      "keys.ts",
       "images.ts",
     ],
     ["vms/vm.ts", "exec"],
