@@ -151,9 +151,10 @@ async function endQemuOrFail(
     const victim = await chooseQemu(scene, chance, (id) => about.includes(id) || !known.has(id));
     if (victim !== undefined) process.kill(victim.pid, "SIGKILL");
     said(victim === undefined ? "there is no QEMU to end" : `ends ${victim.folder}`);
-    // A VM that stood by and dies on its way makes its launch go the long way: then the VM may well run.
-    if (!steps.isReached || !plan.step.startsWith("restore.standby"))
-      killed = victim?.folder.replace("vms/", "");
+    const id = victim?.folder.replace("vms/", "");
+    // A VM that stood by and dies on its way makes its launch go the long way: then it may well run, and is asked whether it does.
+    const mayRun = (steps.isReached && plan.step.startsWith("restore.standby")) || !known.has(id ?? "");
+    if (!mayRun) killed = id;
     await steps.release();
   }
   const ended = await within(CALL_DEADLINE_MS, "the calls", work);
