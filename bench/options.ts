@@ -28,7 +28,7 @@ export const USAGE = `usage: ./bench/run [--rounds N] [--only ${ALL.join(",")}] 
        ./bench/run --against CHECKOUT [--rounds N] [--json]
   --rounds N     rounds of each measure (default ${DEFAULT_ROUNDS})
   --only LIST    only these measures, separated by commas; ${ONLY_BY_NAME.join(", ")}: only when it is named
-  --full         all cells of the pause, in place of the six that the others follow from; takes half an hour more
+  --full         all cells of the pause, in place of the six that the others follow from; takes two minutes more
   --json         print the figures as one JSON object instead of the table
   --write-spec   also replace the table in docs/SPECIFICATION.md
   --against DIR  compare with another checkout that was set up (tools/setup.sh): both in turns, with the noise;
