@@ -11,7 +11,7 @@ const ALLOWED_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "control-plane": ["@fastvm/contract"],
   edge: ["@fastvm/contract"],
   daemon: ["@fastvm/contract", "@fastvm/control-plane", "@fastvm/edge", "@fastvm/worker"],
-  cli: ["fastvm", "@fastvm/daemon"],
+  cli: ["fastvm", "fastvm/machines", "@fastvm/daemon"],
 };
 
 /** Modules that may start processes, besides tests and tools. Whatever a VM host runs goes through the first. */

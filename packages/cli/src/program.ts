@@ -19,6 +19,8 @@ import { copyCommand } from "./commands/files/cp.ts";
 import { firewallCommand } from "./commands/firewall/firewall.ts";
 import { loginCommand, logoutCommand } from "./commands/login.ts";
 import { dfCommand } from "./commands/df.ts";
+import { USAGE_EXIT_CODE } from "./commands/machine/exit-codes.ts";
+import { machinesCommand } from "./commands/machine/machine.ts";
 import { quotaCommand } from "./commands/quota.ts";
 import { registryCommand } from "./commands/registry.ts";
 import { serviceCommand } from "./commands/service.ts";
@@ -72,6 +74,7 @@ export function buildProgram(): Command {
     vmCommand(),
     snapshotCommand(),
     volumeCommand(),
+    machinesCommand(),
     firewallCommand(),
     serviceCommand(),
     sshKeyCommand(),
@@ -103,7 +106,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     return interruptedExitCode() ?? Number(process.exitCode ?? 0);
   } catch (error) {
     // Commander has printed its own message, or the help that was asked for.
-    if (error instanceof CommanderError) return error.exitCode;
+    if (error instanceof CommanderError)
+      return error.exitCode !== 0 && line.includes("machine") ? USAGE_EXIT_CODE : error.exitCode;
     const interrupted = interruptedExitCode();
     if (interrupted !== undefined) return interrupted;
     tellFailure(await describeFailure(error), wantsJson);

@@ -10,6 +10,7 @@ export interface Environment {
   /** Where `config.toml` and the contexts lie. */
   readonly configDir: string;
   readonly cacheDir: string;
+  readonly homeDir: string;
   /** The local daemon's data. */
   readonly dataDir: string;
 }
@@ -24,6 +25,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     baseUrl: setting("FASTVM_BASE_URL"),
     context: setting("FASTVM_CONTEXT"),
     configDir: join(setting("XDG_CONFIG_HOME") ?? join(home, ".config"), "fastvm"),
+    homeDir: home,
     cacheDir: join(setting("XDG_CACHE_HOME") ?? join(home, ".cache"), "fastvm"),
     dataDir: setting("FASTVM_DATA_DIR") ?? DEFAULT_DATA_DIR,
   };

@@ -89,6 +89,13 @@ export class Machine extends MachinePorts implements AsyncDisposable {
     );
   }
 
+  /** A handle of a machine in whatever state it is. Wakes nothing. */
+  static async attach(id: string, options: ReadOptions = {}): Promise<Machine> {
+    const connection = new MachineConnection(options);
+    const call = { signal: options.signal };
+    return new Machine(connection, await connection.call<MachineInfo>("GET", pathOf(id), call));
+  }
+
   /** A paused machine goes on under an id of its own. By the snapshot of its pause, or by an id that it had. */
   static async resume(
     snapshot: string | Pick<MachineSnapshot, "id">,

@@ -1,0 +1,184 @@
+/** `fastvm machine` as a process against an API that answers as it is told: each command by its own example, and each exit code. */
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { afterAll, describe, expect, it, vi } from "vitest";
+import { CliHome } from "../../testing/run-cli.ts";
+import { machinesCommand } from "./machine.ts";
+
+// Each test starts the program several times, beside whatever else the machine is busy with.
+vi.setConfig({ testTimeout: 120_000 });
+
+const home = new CliHome();
+afterAll(() => home[Symbol.dispose]());
+
+const KEY = "ns_live_key";
+const MACHINE = {
+  id: "mch_1",
+  status: "running",
+  config: { vcpus: 1, memory_mb: 2048, disk_mb: 10_240 },
+  template: "base",
+  metadata: {},
+  created_at: "2026-01-02T03:04:05.000Z",
+  timeout_at: null,
+};
+const LEASE = {
+  timeout_ms: 600_000,
+  timeout_action: "hibernate",
+  timeout_at: "2026-01-02T03:04:05Z",
+  remaining_ms: 1,
+};
+const EVENT = {
+  id: "e",
+  operation: "create",
+  status: "succeeded",
+  occurred_at: "2026-01-02T03:04:05Z",
+  reason: null,
+};
+
+/** What is answered, by the end of a call's path. */
+const ANSWERS: readonly (readonly [RegExp, number, unknown])[] = [
+  [/^POST .*\/exec$/, 200, { exit_code: 3, stdout: "hello\n", stderr: "", pid: null, truncated: false }],
+  [/^POST .*\/(pause|hibernate)$/, 200, { id: "snap_1_p1", kind: "pause", machine_id: "mch_1" }],
+  [/^POST .*\/timeout$/, 200, LEASE],
+  [/^POST /, 201, MACHINE],
+  [/^GET .*\/lifecycle/, 200, { events: [EVENT], offset: 0, limit: 10, has_more: false }],
+  [/^GET .*mch_1.*fields=/, 200, { id: "mch_1", status: "running" }],
+  [/^GET .*\/mch_1$/, 200, MACHINE],
+  [/^GET .*\/v1\/machines\?/, 200, { machines: [MACHINE], next_token: null }],
+  [/^GET .*\/v1\/machines$/, 200, [MACHINE]],
+  [/^DELETE /, 200, { id: "mch_1", status: "destroyed" }],
+];
+
+class Api implements AsyncDisposable {
+  readonly calls: string[] = [];
+  readonly #server;
+
+  private constructor(fail?: { readonly status: number; readonly code: string }) {
+    this.#server = createServer((request: IncomingMessage, response: ServerResponse) => {
+      const call = `${request.method} ${request.url}`;
+      this.calls.push(call);
+      const [, status, body] = ANSWERS.find(([pattern]) => pattern.test(call)) ?? [undefined, 404, {}];
+      const told = {
+        code: fail?.code,
+        message: "why",
+        retryable: false,
+        request_id: "req_1",
+        suggested_action: "do",
+      };
+      response.writeHead(fail?.status ?? status, { "content-type": "application/json" });
+      response.end(JSON.stringify(fail === undefined ? body : told));
+    });
+  }
+
+  static async start(fail?: { readonly status: number; readonly code: string }): Promise<Api> {
+    const api = new Api(fail);
+    api.#server.listen(0, "127.0.0.1");
+    await once(api.#server, "listening");
+    return api;
+  }
+
+  get env(): Record<string, string> {
+    return { NULLSPACE_API_KEY: KEY, NULLSPACE_API_URL: this.url };
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+}
+
+function leaves(command: Command): readonly Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap((child) => leaves(child));
+}
+
+/** Of its help, as words. */
+function exampleOf(command: Command): readonly string[] {
+  let help = "";
+  command.configureOutput({ writeOut: (text) => (help += text) });
+  command.outputHelp();
+  const [, line = ""] = /^Example: fastvm (.+)$/m.exec(help) ?? [];
+  return [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain = ""]) =>
+    (quoted ?? plain).replace("MACHINE", "mch_1"),
+  );
+}
+
+describe("each command, by its example", () => {
+  const examples = leaves(machinesCommand()).map((command) => [command.name(), exampleOf(command)] as const);
+
+  it("has one", () => {
+    expect(examples.length).toBeGreaterThan(9);
+    expect(examples.filter(([, words]) => words.length < 2)).toEqual([]);
+  });
+
+  it.each(examples)("%s does what it says", async (name, words) => {
+    await using api = await Api.start();
+    const { exitCode, stdout, stderr } = await home.run(words, api.env);
+    expect({ exitCode, stderr }).toEqual({ exitCode: name === "exec" ? 3 : 0, stderr: "" });
+    expect(stdout).not.toBe("");
+    expect(api.calls.length).toBeGreaterThan(0);
+    if (name === "lifecycle") return;
+    const asJson = await home.run([...words.slice(0, 2), "--json", ...words.slice(2)], api.env);
+    if (name !== "set") expect(JSON.parse(asJson.stdout)).toBeTypeOf("object");
+  });
+});
+
+describe("exit codes", () => {
+  it.each([
+    ["some_later_code", 418, 1],
+    ["invalid_fields", 400, 2],
+    ["machine_not_found", 404, 3],
+    ["unauthorized", 401, 4],
+    ["preview_grant_disabled", 403, 5],
+    ["quota_exceeded", 429, 6],
+    ["machine_not_ready", 409, 7],
+    ["exec_timeout", 504, 8],
+  ])("%s", async (code, status, exitCode) => {
+    await using api = await Api.start({ status, code });
+    const told = await home.run(["machine", "get", "mch_1", "--json"], api.env);
+    expect({ exitCode: told.exitCode, stderr: told.stderr }).toEqual({ exitCode, stderr: "" });
+    expect(JSON.parse(told.stdout)).toEqual({
+      error: {
+        code,
+        message: "why",
+        hint: "do",
+        doc_url: null,
+        request_id: "req_1",
+        retryable: false,
+        suggested_action: "do",
+      },
+    });
+  });
+
+  it("of a line that cannot be read, and of a missing key", async () => {
+    expect((await home.run(["machine", "get"])).exitCode).toBe(2);
+    const none = await home.run(["machine", "list"]);
+    expect(none).toMatchObject({
+      exitCode: 4,
+      stdout: "",
+      stderr: expect.stringContaining("missing_api_key"),
+    });
+  });
+});
+
+it("finds its settings in the line, the environment, .env and the files, in this order", async () => {
+  await using api = await Api.start();
+  using own = new CliHome();
+  const config = join(own.folder, ".config/nullspace");
+  const { mkdirSync } = await import("node:fs");
+  mkdirSync(config, { recursive: true });
+  writeFileSync(join(config, "config.json"), JSON.stringify({ api_key: KEY, api_url: api.url }));
+  expect((await own.run(["machine", "list"])).exitCode).toBe(0);
+  const elsewhere = { NULLSPACE_API_URL: "http://127.0.0.1:9" };
+  expect((await own.run(["machine", "list"], elsewhere)).exitCode).toBe(1);
+  expect((await own.run(["machine", "list", "--base-url", api.url], elsewhere)).exitCode).toBe(0);
+});
