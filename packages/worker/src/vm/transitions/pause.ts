@@ -52,7 +52,7 @@ export async function pause(context: PauseContext, vm: Vm): Promise<CaptureResul
   } catch (error) {
     // Whoever finds a paused state of this life takes the VM for paused.
     await rm(pausedFolder(context.config, vm.vmId), { recursive: true, force: true }).catch(context.onError);
-    await letRunOn(vm, guest);
+    await letRunOn(context, vm, guest);
     throw await asCaptureError(error, guest.qemu);
   }
 }
@@ -68,8 +68,8 @@ async function endGuest(context: SlotHost, vm: Vm, guest: Guest): Promise<void> 
   );
 }
 
-async function letRunOn(vm: Vm, guest: Guest): Promise<void> {
+async function letRunOn(context: Parts<"onError">, vm: Vm, guest: Guest): Promise<void> {
   await guest.qemu.qmp.execute("cont").catch(() => undefined);
-  await thawVolumes(vm).catch(() => undefined);
+  await thawVolumes(vm).catch(context.onError);
   guest.link.current?.release();
 }

@@ -9,6 +9,7 @@ async function status(
   remoteAddress: string,
   key: string | undefined,
   scopes: readonly Scope[] = ["admin"],
+  isOver = false,
 ): Promise<number> {
   const app = Fastify();
   answerErrors(
@@ -16,7 +17,12 @@ async function status(
     { info: () => undefined, warn: () => undefined, error: () => undefined },
     () => renderError,
   );
-  const holder = { keyId: "key", orgId: "first" as OrgId, scopes };
+  const holder = {
+    keyId: "key",
+    orgId: "first" as OrgId,
+    scopes,
+    rate: { limit: 1, remaining: 0, resetMs: 1, isOver },
+  };
   const keys = { holderOf: async (given: string) => (given === "k" ? holder : undefined) };
   registerMetrics({
     scope: app,
@@ -34,6 +40,7 @@ test.each(["127.0.0.1", "::1", "::ffff:127.0.0.1", "198.51.100.1"])(
     expect(await status(address, "wrong")).toBe(401);
     expect(await status(address, "k")).toBe(404);
     expect(await status(address, "k", ["metrics"])).toBe(200);
+    expect(await status(address, "k", ["metrics"], true)).toBe(429);
     expect(await status(address, undefined, ["metrics"])).toBe(401);
   },
 );

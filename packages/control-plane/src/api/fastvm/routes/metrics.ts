@@ -14,8 +14,8 @@ interface MetricsScope extends Pick<FastvmScope, "scope" | "metrics"> {
 export function registerMetrics({ scope, engine, metrics }: MetricsScope): void {
   if (metrics === undefined) return;
   scope.get("/metrics", {
-    onRequest: async (request) => {
-      const { scopes } = await identify(FASTVM, engine.keys, request);
+    onRequest: async (request, reply) => {
+      const { scopes } = await identify(FASTVM, engine.keys, request, reply);
       // As everything that is not the caller's.
       if (!hasScope(scopes, "metrics")) throw new FastvmError("not_found");
     },
