@@ -1,7 +1,9 @@
 /** Two VMs see one folder at once, and what they write to it outlives them. */
+import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { FastvmClient, Vm, Volume } from "fastvm";
 import { runCli } from "../harness/cli.ts";
@@ -9,6 +11,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { sh } from "../harness/guest.ts";
 
 const MIB = 1024 ** 2;
+const run = promisify(execFile);
 
 let shared: string;
 let daemon: TestDaemon;
@@ -117,4 +120,39 @@ test("a folder and a file of the host are mounted where the operator allows it, 
   expect(await readFile(join(shared, "file"), "utf8")).toBe("changed\n");
   await client.vms.volumes.detach(one, single.volumeId);
   await expect(attach("/mnt/no", { host: { path: "/etc" } })).rejects.toMatchObject({ code: "conflict" });
+});
+
+test("a disk is one VM's alone, and what is written to it lives through a pause", async () => {
+  const [one] = vms as [Vm, Vm];
+  const disk = await client.volumes.create({ name: "disk", sizeGiB: 1, kind: "disk" });
+  await client.vms.volumes.attach(one, { volumeId: "disk", mountPath: "/mnt/disk" });
+  expect(await sh(client, one, "findmnt -no FSTYPE /mnt/disk; echo kept >/mnt/disk/file")).toBe("ext4");
+  await client.vms.pause(one);
+  expect((await client.vms.resume(one)).volumes).toMatchObject([{ mountStatus: "mounted" }]);
+  await sh(client, one, "cat /mnt/disk/file && echo more >>/mnt/disk/file && sync");
+  await expect(client.volumes.delete(disk)).rejects.toMatchObject({ code: "volume_busy" });
+  await client.vms.volumes.detach(one, disk);
+  expect(await sh(client, one, "ls -A /mnt/disk; ls /dev/vd*")).toBe("/dev/vda");
+  await client.vms.volumes.attach(one, { volumeId: "disk", mountPath: "/mnt/again", readOnly: true });
+  expect(await sh(client, one, "cat /mnt/again/file; touch /mnt/again/x 2>&1 | grep -o 'Read-only'")).toBe(
+    "kept\nmore\nRead-only",
+  );
+  await client.vms.volumes.detach(one, disk);
+  await client.volumes.delete(disk);
+});
+
+test.each(["raw", "qcow2"] as const)("a %s disk image is a VM's own copy", async (format) => {
+  const [one] = vms as [Vm, Vm];
+  const path = join(shared, `disk.${format}`);
+  await run("truncate", ["-s", "64M", path]);
+  await run("mkfs.ext4", ["-q", path]);
+  if (format === "qcow2") {
+    await run("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", path, `${path}.new`]);
+    await run("mv", [`${path}.new`, path]);
+  }
+  const before = await readFile(path);
+  const { volumeId } = await client.vms.volumes.attach(one, { mountPath: "/mnt/image", image: { path } });
+  expect(await sh(client, one, "echo own >/mnt/image/file && sync && cat /mnt/image/file")).toBe("own");
+  await client.vms.volumes.detach(one, volumeId);
+  expect((await readFile(path)).equals(before)).toBe(true);
 });

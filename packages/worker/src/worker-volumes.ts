@@ -12,6 +12,7 @@ import type {
   VolumeSpec,
   VolumeUsage,
 } from "@fastvm/contract";
+import { exec } from "./vm/guest/exec.ts";
 import { attachVolume, detachVolume, mountsOf, settleVolumes } from "./vm/guest/volumes.ts";
 import {
   attachPlainMount,
@@ -24,6 +25,9 @@ import type { Vm } from "./vm/state/vm.ts";
 import type { Parts } from "./vm/state/worker-context.ts";
 import type { HostVolumes } from "./volumes/host-volumes.ts";
 
+/** What a guest has not written by then it loses when it is paused, as in a power cut. */
+const WRITE_OUT_MS = 30_000;
+
 interface VmTurns {
   /** Rejects with `not_found`. */
   require(vmId: VmId): Vm;
@@ -34,10 +38,13 @@ interface VmTurns {
 export class WorkerVolumes implements VolumeHolding {
   readonly files: VolumeFiles;
   readonly #host: HostVolumes;
-  readonly #context: Parts<"cgroups" | "ending" | "uids" | "vms" | "volumes" | "onError">;
+  readonly #context: Parts<"cgroups" | "ending" | "overlays" | "uids" | "vms" | "volumes" | "onError">;
   readonly #vms: VmTurns;
 
-  constructor(context: Parts<"cgroups" | "ending" | "uids" | "vms" | "volumes" | "onError">, vms: VmTurns) {
+  constructor(
+    context: Parts<"cgroups" | "ending" | "overlays" | "uids" | "vms" | "volumes" | "onError">,
+    vms: VmTurns,
+  ) {
     this.#context = context;
     this.#host = context.volumes;
     this.#vms = vms;
@@ -75,6 +82,18 @@ export class WorkerVolumes implements VolumeHolding {
     return [...(await mountsOf(vm)), ...plainMountsOf(vm)];
   }
 
+  /** What a guest has written to its disks is on them before it is captured; a disk is mounted anew when the guest goes on. */
+  async writeOut(vmId: VmId): Promise<void> {
+    const vm = this.#vms.require(vmId);
+    if (vm.record.plainMounts?.some(({ spare }) => spare !== undefined) !== true) return;
+    try {
+      const signal = AbortSignal.timeout(WRITE_OUT_MS);
+      for await (const event of await exec(vm, { command: ["sync"] }, { signal })) void event;
+    } catch (error) {
+      this.#context.onError(error);
+    }
+  }
+
   /** Of a VM that has just begun to run; default: what it had. One that was deleted meanwhile has none. */
   async settle(vmId: VmId, wanted?: readonly VolumeMount[]): Promise<readonly MountOutcome[]> {
     const { volumes = [], plainMounts = [] } = this.#context.vms.get(vmId)?.record ?? {};
@@ -85,7 +104,7 @@ export class WorkerVolumes implements VolumeHolding {
   }
 }
 
-type MountsContext = Parts<"cgroups" | "ending" | "uids" | "vms" | "volumes" | "onError">;
+type MountsContext = Parts<"cgroups" | "ending" | "overlays" | "uids" | "vms" | "volumes" | "onError">;
 
 async function attachMount(
   context: MountsContext,
@@ -93,7 +112,7 @@ async function attachMount(
   mount: VolumeMount,
   options: CallOptions,
 ): Promise<void> {
-  if (isPlain(mount)) await attachPlainMount(vm, mount, options);
+  if (isPlain(mount)) await attachPlainMount(context, vm, mount, options);
   else await attachVolume(context, vm, mount, options);
 }
 

@@ -234,6 +234,7 @@ export class Worker implements WorkerPort {
   }
 
   async pause(vmId: VmId): Promise<CaptureResult> {
+    await this.volumes.writeOut(vmId);
     return await this.#transition(vmId, (vm) => pause(this.#context, vm));
   }
 

@@ -22,6 +22,8 @@ export interface VolumeMount extends MountLimits {
   readonly volumeId: VolumeId;
   /** Absent: a volume. */
   readonly source?: MountSource;
+  /** Of a volume of kind disk. */
+  readonly isDisk?: boolean;
   /** Absolute, normalised, beneath one of `MOUNT_ROOTS`. */
   readonly mountPath: string;
   readonly readOnly: boolean;

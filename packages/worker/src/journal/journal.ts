@@ -56,13 +56,19 @@ export interface Journal {
   /** What its guest has mounted, or had when it was captured. */
   readonly volumes?: readonly VolumeMount[];
   /** The same of what no server serves. */
-  readonly plainMounts?: readonly VolumeMount[];
+  readonly plainMounts?: readonly PlainMount[];
   /** Serves them; of a VM that runs. It ends with its QEMU. `group`: its control group; absent of one that an earlier version started. */
   readonly volumeServer?: {
     readonly uid: number;
     readonly process: ProcessIdentity;
     readonly group?: string;
   };
+}
+
+/** One that no server serves. */
+export interface PlainMount extends VolumeMount {
+  /** Of a disk: which of the spare devices it is behind. */
+  readonly spare?: number;
 }
 
 export async function writeJournal(folder: string, journal: Omit<Journal, "format">): Promise<void> {

@@ -68,6 +68,11 @@ export function spareDiskDevice(index: number): string {
   return `/machine/peripheral/spare${index}`;
 }
 
+/** Node of what is behind it while nothing is. */
+export function spareStandIn(index: number): string {
+  return `spare${index}`;
+}
+
 /** Open in QEMU from its start: it may not open TAP devices itself. */
 export const TAP_FD = 4;
 

@@ -75,7 +75,7 @@ export interface Manifest {
   /** What the guest had mounted; absent: nothing. */
   readonly volumes?: readonly VolumeMount[];
   /** The same of what no server serves. */
-  readonly plainMounts?: readonly VolumeMount[];
+  readonly plainMounts?: readonly (VolumeMount & { readonly spare?: number })[];
   /** What their server knew of the guest; absent: nothing, and what was open is not any more. */
   readonly volumesTable?: StoredFile;
   /** Of a state in the older format that is not all base: its pages in one file, with an index of their own. */

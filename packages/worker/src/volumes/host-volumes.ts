@@ -1,12 +1,13 @@
 /** The volumes of this host and what is asked of their files without a VM: one thing for the daemon's whole life. */
-import { rm } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { VolumeFiles, VolumeId, VolumeMount, VolumeUsage } from "@fastvm/contract";
 import type { WorkerConfig } from "../config.ts";
 import type { UidAllocator } from "../host/uid-allocator.ts";
 import { HostSessions } from "./files/host-sessions.ts";
 import { volumeFiles } from "./files/volume-files.ts";
-import { hostFolder } from "./host-source.ts";
+import { copyDiskImage } from "./disk-image.ts";
+import { allowedOnHost, hostFolder } from "./host-source.ts";
 import type { ServedFolder } from "./server/programs.ts";
 import { volumesFolder } from "./volume-layout.ts";
 import { VolumeStore } from "./volume-store.ts";
@@ -44,6 +45,17 @@ export class HostVolumes {
   async served({ volumeId, source }: VolumeMount): Promise<ServedFolder> {
     if (source?.kind === "host") return await hostFolder(this.#config, source);
     return { path: await this.store.mounted(volumeId), options: [] };
+  }
+
+  /** A disk for one VM, at that path: the volume's own, or a copy. */
+  async placeDisk(
+    { volumeId, source }: VolumeMount,
+    path: string,
+  ): Promise<{ readonly sizeBytes: number; readonly format: "raw" | "qcow2" }> {
+    if (source?.kind !== "image")
+      return { sizeBytes: await this.store.linkDisk(volumeId, path), format: "raw" };
+    await copyDiskImage(await allowedOnHost(this.#config, source.path), path);
+    return { sizeBytes: (await stat(path)).size, format: source.format };
   }
 
   async grow(volumeId: VolumeId, sizeGib: number): Promise<void> {

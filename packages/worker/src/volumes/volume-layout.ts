@@ -3,6 +3,7 @@
  *
  *   <data>/volumes/<id>/
  *     files.ext4      its filesystem, all its bytes allocated
+ *     disk.raw        in its place: of a volume of kind disk, which the host never mounts
  *     mount/          where files.ext4 is mounted, while it is
  *
  * A volume is one from the rename on that gives it its name; what has another name is half made, or half gone. Its size is
@@ -13,6 +14,7 @@ import type { VolumeId } from "@fastvm/contract";
 import type { WorkerConfig } from "../config.ts";
 
 export const IMAGE_FILE = "files.ext4";
+export const DISK_FILE = "disk.raw";
 
 const VOLUME_NAME = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const REMOVED_SUFFIX = ".removed";

@@ -46,6 +46,36 @@ async function made(sizeGib = 1): Promise<VolumeId> {
   return volumeId;
 }
 
+describe("a disk", () => {
+  async function disk(): Promise<{ volumeId: VolumeId; image: string }> {
+    const volumeId = newVolumeId();
+    await store.create({ volumeId, kind: "disk", sizeGib: 1 });
+    return { volumeId, image: join(root, volumeId, "disk.raw") };
+  }
+
+  test("has its bytes reserved and a file system, and is never mounted on the host", async () => {
+    const { volumeId, image } = await disk();
+    expect((await stat(image)).blocks * BLOCK).toBeGreaterThanOrEqual(GIB);
+    await runTool("e2fsck", ["-n", "-f", image], TOOL);
+    await expect(store.mounted(volumeId)).rejects.toMatchObject({ code: "not_supported" });
+    expect(await store.usage(volumeId)).toEqual({ sizeGib: 1, usedBytes: GIB });
+    expect(await traces()).toEqual({ mounts: [], loops: [] });
+  });
+
+  test("is one VM's at a time, by the name that it has there, and neither grows nor goes meanwhile", async () => {
+    const { volumeId, image } = await disk();
+    const [one, other] = [join(folder, "one"), join(folder, "other")];
+    expect(await store.linkDisk(volumeId, one)).toBe(GIB);
+    for (const refused of [store.linkDisk(volumeId, other), store.grow(volumeId, 2), store.remove(volumeId)])
+      await expect(refused).rejects.toMatchObject({ code: "volume_busy" });
+    await rm(one);
+    await store.grow(volumeId, 2);
+    expect((await stat(image)).size).toBe(2 * GIB);
+    await store.remove(volumeId);
+    expect(await store.usage(volumeId)).toBeUndefined();
+  });
+});
+
 describe("a volume", () => {
   test("begins empty, with all its bytes reserved on the host", async () => {
     const volumeId = await made();

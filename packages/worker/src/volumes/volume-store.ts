@@ -1,8 +1,8 @@
 /** The volumes of this host: made, grown, mounted on the host and removed. Who uses them is not known here. */
-import { mkdir, readdir, realpath, rename, rm, stat } from "node:fs/promises";
+import { link, mkdir, readdir, realpath, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { FastvmError, step } from "@fastvm/contract";
-import type { VolumeId, VolumeSpec, VolumeUsage } from "@fastvm/contract";
+import type { VolumeId, VolumeKind, VolumeSpec, VolumeUsage } from "@fastvm/contract";
 import { SerialQueue } from "../concurrency/serial-queue.ts";
 import { CLOSED_FOLDER_MODE, makeClosedFolder } from "../files/closed-folder.ts";
 import { publishFolder, syncPath } from "../files/durable.ts";
@@ -21,13 +21,21 @@ import {
   usedBytes,
 } from "./filesystem.ts";
 import { mountsBeneath } from "./mount-table.ts";
-import { IMAGE_FILE, isVolumeName, mountPoint, removedFolder, volumeFolder } from "./volume-layout.ts";
+import {
+  DISK_FILE,
+  IMAGE_FILE,
+  isVolumeName,
+  mountPoint,
+  removedFolder,
+  volumeFolder,
+} from "./volume-layout.ts";
 
 const GIB = 1024 ** 3;
 
 interface FoundVolume {
   readonly folder: string;
   readonly image: string;
+  readonly kind: VolumeKind;
   readonly sizeGib: number;
 }
 
@@ -69,12 +77,6 @@ export class VolumeStore {
   }
 
   async create({ volumeId, kind, sizeGib }: VolumeSpec): Promise<void> {
-    if (kind !== "directory") {
-      throw new FastvmError(
-        "not_supported",
-        "volumes of kind disk are not made here; take one of kind directory",
-      );
-    }
     await this.#turn(volumeId, async () => {
       if ((await this.#find(volumeId)) !== undefined) return;
       const folder = volumeFolder(this.#root, volumeId);
@@ -82,7 +84,7 @@ export class VolumeStore {
       await mkdir(mountPoint(partial), { recursive: true, mode: CLOSED_FOLDER_MODE });
       try {
         await step("volume.begun");
-        await make(partial, sizeGib);
+        await (kind === "disk" ? makeDisk : make)(partial, sizeGib);
         await publishFolder(partial, folder);
         await step("volume.published");
       } catch (error) {
@@ -94,8 +96,13 @@ export class VolumeStore {
 
   async grow(volumeId: VolumeId, sizeGib: number): Promise<void> {
     await this.#turn(volumeId, async () => {
-      const { image, folder } = await this.require(volumeId);
+      const { image, folder, kind } = await this.require(volumeId);
       await step("volume.grow-begun");
+      if (kind === "disk") {
+        await assertNobodysDisk(image);
+        // Its file system is the guest's, and what a guest has written the host does not read.
+        return await allocate(image, sizeGib);
+      }
       const isLive = await mayGrowMounted();
       // Before its bytes are reserved: one that cannot grow now is as it was.
       if (!isLive) await unmountFilesystem(mountPoint(folder));
@@ -115,7 +122,8 @@ export class VolumeStore {
       const found = await this.#find(volumeId);
       if (found === undefined) return;
       await step("volume.remove-begun");
-      await unmountFilesystem(mountPoint(found.folder));
+      if (found.kind === "disk") await assertNobodysDisk(found.image);
+      else await unmountFilesystem(mountPoint(found.folder));
       await step("volume.unmounted");
       // From here on there is none, however much of it is left.
       const removed = removedFolder(found.folder);
@@ -130,15 +138,29 @@ export class VolumeStore {
   async usage(volumeId: VolumeId): Promise<VolumeUsage | undefined> {
     const found = isVolumeName(volumeId) ? await this.#find(volumeId) : undefined;
     if (found === undefined) return undefined;
+    // What is used of a disk its guest knows; all of it is taken from the host.
+    if (found.kind === "disk") return { sizeGib: found.sizeGib, usedBytes: found.sizeGib * GIB };
     return { sizeGib: found.sizeGib, usedBytes: await usedBytes(await this.mounted(volumeId)) };
   }
 
   /** Where a volume's files are on the host; mounted if they were not. */
   async mounted(volumeId: VolumeId): Promise<string> {
     return await this.#turn(volumeId, async () => {
-      const { folder, image } = await this.require(volumeId);
+      const { folder, image, kind } = await this.require(volumeId);
+      if (kind === "disk") throw new FastvmError("not_supported", "files of a disk are its VM's alone");
       await this.#mount(folder, image);
       return mountPoint(folder);
+    });
+  }
+
+  /** Gives the disk another name, by which somebody has it until that name is gone. Rejects with `volume_busy` when somebody has. */
+  async linkDisk(volumeId: VolumeId, path: string): Promise<number> {
+    return await this.#turn(volumeId, async () => {
+      const { image, kind, sizeGib } = await this.require(volumeId);
+      if (kind !== "disk") throw new FastvmError("conflict", "the volume is no disk");
+      await assertNobodysDisk(image);
+      await link(image, path);
+      return sizeGib * GIB;
     });
   }
 
@@ -150,9 +172,15 @@ export class VolumeStore {
 
   async #find(volumeId: VolumeId): Promise<FoundVolume | undefined> {
     const folder = volumeFolder(this.#root, volumeId);
-    const image = join(folder, IMAGE_FILE);
-    const size = await sizeOf(image);
-    return size === undefined ? undefined : { folder, image, sizeGib: Math.floor(size / GIB) };
+    for (const [kind, file] of [
+      ["directory", IMAGE_FILE],
+      ["disk", DISK_FILE],
+    ] as const) {
+      const image = join(folder, file);
+      const size = await sizeOf(image);
+      if (size !== undefined) return { folder, image, kind, sizeGib: Math.floor(size / GIB) };
+    }
+    return undefined;
   }
 
   async #isMounted(folder: string): Promise<boolean> {
@@ -185,6 +213,21 @@ async function make(partial: string, sizeGib: number): Promise<void> {
     await unmountFilesystem(target);
   }
   await syncPath(image);
+}
+
+/** No host mounts it: its file system is for the guest, which writes it. */
+async function makeDisk(partial: string, sizeGib: number): Promise<void> {
+  const image = join(partial, DISK_FILE);
+  await allocate(image, sizeGib);
+  await step("volume.allocated");
+  await makeFilesystem(image);
+  await step("volume.formatted");
+  await syncPath(image);
+}
+
+/** A VM that has it has a name for it. */
+async function assertNobodysDisk(image: string): Promise<void> {
+  if ((await stat(image)).nlink > 1) throw new FastvmError("volume_busy", "a VM has it mounted");
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

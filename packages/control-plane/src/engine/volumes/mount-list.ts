@@ -32,7 +32,7 @@ export interface MountOrder extends MountLimits {
 export interface SkippedMount {
   readonly volumeId: VolumeId;
   readonly mountPath: string;
-  readonly reason: "deleted" | "deleting" | "cross_org" | "vol_ro_ceiling_after_patch";
+  readonly reason: "deleted" | "deleting" | "cross_org" | "vol_ro_ceiling_after_patch" | "in_use";
 }
 
 /** Call it in the transaction that makes or changes the VM's record. */
@@ -82,7 +82,21 @@ export async function orderedMount(
     readOnly: readOnly ?? volume.accessMode === "ro",
   };
   assertFitsBeside(mount, beside);
-  return mount;
+  if (volume.kind !== "disk") return mount;
+  await assertNobodysDisk(records, volume);
+  return { ...mount, isDisk: true };
+}
+
+/** One VM has a disk, running or paused. */
+async function assertNobodysDisk(records: Records, { id, orgId }: VolumeRecord): Promise<void> {
+  const owner = await ownerOf(records, orgId, id);
+  if (owner === undefined) return;
+  throw new FastvmError("volume_busy", `VM ${owner.name} has the disk`, { field: "volume" });
+}
+
+async function ownerOf(records: Pick<Records, "vms">, orgId: OrgId, id: VolumeId) {
+  const vms = await records.vms.list(orgId, undefined);
+  return vms.find(({ volumes }) => volumes.some(({ volumeId }) => volumeId === id));
 }
 
 export function notReady({ status, statusReason }: VolumeRecord): FastvmError {
@@ -136,7 +150,8 @@ export async function inheritedMounts(
     const { volumeId, mountPath, readOnly } = mount;
     const reason =
       mount.source === undefined
-        ? reasonToSkip(await records.volumes.get(volumeId), orgId, readOnly)
+        ? (reasonToSkip(await records.volumes.get(volumeId), orgId, readOnly) ??
+          (mount.isDisk === true && (await ownerOf(records, orgId, volumeId)) ? "in_use" : undefined))
         : undefined;
     if (reason === undefined) mounts.push(mount);
     else skipped.push({ volumeId, mountPath, reason });
@@ -161,7 +176,9 @@ export function forkedMounts(
   policy: ForkVolumes,
 ): readonly RecordedMount[] {
   if (policy === "none") return [];
-  return source.map(({ failure: _before, ...mount }) => ({
+  // A disk is one VM's.
+  const shared = source.filter(({ isDisk }) => isDisk !== true);
+  return shared.map(({ failure: _before, ...mount }) => ({
     ...mount,
     // What is in the child's own memory is nobody else's.
     readOnly: mount.readOnly || (policy === "read-only" && mount.source?.kind !== "tmpfs"),

@@ -23,20 +23,22 @@ const launch = (api: TestApp, volumes: readonly object[], key?: string) =>
 
 test("each kind is told to the worker, shown as it was asked for, and taken away by its own id", async () => {
   const api = await opened();
-  const { status, body } = await launch(api, [TMPFS, HOST]);
+  const { status, body } = await launch(api, [TMPFS, HOST, IMAGE]);
   expect(status).toBe(201);
   expect(body.volumes).toMatchObject([
     { ...TMPFS, mountStatus: "mounted", readOnly: false },
     { host: HOST_AS_KEPT, mountPath: "/mnt/host" },
+    { image: { path: "/srv/disk.qcow2", format: "qcow2" }, readOnly: true },
   ]);
   expect(api.worker.volumes.mounted.get(body.id)).toMatchObject([
     { source: { kind: "tmpfs", sizeMib: 64 }, noexec: true },
     { source: { kind: "host", quotaMib: 4096 } },
+    { source: { kind: "image", format: "qcow2" } },
   ]);
   const [{ volumeId }] = body.volumes;
   expect((await api.call(`DELETE /v1/vms/${body.id}/volumes/${volumeId}`)).body).toEqual({ detached: true });
   const rest = (await api.call(`GET /v1/vms/${body.id}/volumes`)).body;
-  expect(rest.map(({ mountPath }: { mountPath: string }) => mountPath)).toEqual(["/mnt/host"]);
+  expect(rest.map(({ mountPath }: { mountPath: string }) => mountPath)).toEqual(["/mnt/host", "/mnt/disk"]);
   expect((await api.call(`POST /v1/vms/${body.id}/volumes`, TMPFS)).status).toBe(201);
 });
 

@@ -12,9 +12,6 @@ export async function sourceMount(
 ): Promise<{ readonly volumeId: VolumeId; readonly source: MountSource }> {
   if (source.kind === "tmpfs") return { volumeId: newVolumeId(), source };
   await assertMayHaveOfHost(records, orgId);
-  if (source.kind === "image") {
-    throw new FastvmError("not_supported", "disk images are not mounted here", { field: "volumes" });
-  }
   return { volumeId: newVolumeId(), source: { ...source, path: checkedHostPath(source.path) } };
 }
 

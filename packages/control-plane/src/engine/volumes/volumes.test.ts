@@ -216,6 +216,25 @@ describe("a VM", () => {
   });
 });
 
+describe("a disk", () => {
+  test("is one VM's, running or paused; a fork has none, and what is restored only when it is free", async () => {
+    const api = await opened();
+    const id = await made(api, "disk", { kind: "disk" });
+    const vm = await launched(api, [at(id)]);
+    expect(api.worker.volumes.mounted.get(vm)).toMatchObject([{ volumeId: id, isDisk: true }]);
+    const second = await api.call("POST /v1/vms", { machineType: "c1m2", volumes: [at(id)] });
+    expect(second.body.code).toBe("volume_busy");
+    const forked = (await api.call(`POST /v1/vms/${vm}/fork`, {})).body;
+    expect(forked.children[0].vm).not.toHaveProperty("volumes");
+    const snapshotId = (await api.call("POST /v1/snapshots", { vmId: vm })).body.id;
+    const busy = (await api.call("POST /v1/vms", { snapshotId })).body;
+    expect(busy.attachmentWarnings.skippedSnapshotVolumes).toEqual([{ ...at(id), reason: "in_use" }]);
+    await api.call(`DELETE /v1/vms/${vm}`);
+    const free = (await api.call("POST /v1/vms", { snapshotId })).body;
+    expect(api.worker.volumes.mounted.get(free.id)).toMatchObject([{ volumeId: id, isDisk: true }]);
+  });
+});
+
 describe("what is made of a VM", () => {
   test("a snapshot keeps its volumes; what is restored has them, or others in their place", async () => {
     const api = await opened();

@@ -1,5 +1,6 @@
 /**
- * Mounts of a running VM behind which no server is: files in its memory, which live in its captures.
+ * Mounts of a running VM behind which no server is: files in its memory, which live in its captures, and disks.
+ * A captured guest knows of a disk what was true then; so it is taken from it, while nothing is behind the device, and given to it anew.
  */
 import { FastvmError } from "@fastvm/contract";
 import type {
@@ -12,21 +13,22 @@ import type {
 } from "@fastvm/contract";
 import { GuestError } from "../../guest-link/guest-error.ts";
 import { Verb } from "../../guest-link/verb-stream.ts";
+import type { PlainMount } from "../../journal/journal.ts";
 import type { Vm } from "../state/vm.ts";
-import type { Parts } from "../state/worker-context.ts";
 import { askToMount } from "./ask-to-mount.ts";
+import { freeSpare, giveDisk, takeDisk, type DiskContext } from "./disk-mounts.ts";
 import { mountFlags } from "./mount-flags.ts";
 
 const MIB = 1024n ** 2n;
 
 /** Which way it is mounted is known from the mount alone. */
-export function isPlain({ source }: VolumeMount): boolean {
-  return source?.kind === "tmpfs";
+export function isPlain({ source, isDisk }: VolumeMount): boolean {
+  return isDisk === true || source?.kind === "tmpfs" || source?.kind === "image";
 }
 
 /** Of a VM that has just begun to run. It runs whatever becomes of this. */
 export async function settlePlainMounts(
-  context: Parts<"onError">,
+  context: DiskContext,
   vm: Vm,
   wanted: readonly VolumeMount[],
 ): Promise<readonly MountOutcome[]> {
@@ -35,13 +37,14 @@ export async function settlePlainMounts(
   const kept = before.filter((mount) => wanted.some((one) => goesOn(mount, one)));
   for (const mount of before.filter((one) => !kept.includes(one))) {
     await unmount(vm, mount, { forced: true }).catch((error: unknown) => context.onError(error));
+    if (mount.spare !== undefined) await takeDisk(vm, mount.spare).catch(context.onError);
   }
   await vm.update({ plainMounts: kept });
   const outcomes: MountOutcome[] = [];
   for (const mount of wanted) {
     const { volumeId } = mount;
     try {
-      await attachPlainMount(vm, mount);
+      await attachPlainMount(context, vm, mount);
       outcomes.push({ volumeId });
     } catch (error) {
       outcomes.push({ volumeId, failure: error instanceof Error ? error.message : String(error) });
@@ -56,6 +59,7 @@ function goesOn(before: VolumeMount, wanted: VolumeMount): boolean {
 }
 
 export async function attachPlainMount(
+  context: DiskContext,
   vm: Vm,
   mount: VolumeMount,
   { signal }: CallOptions = {},
@@ -63,13 +67,45 @@ export async function attachPlainMount(
   vm.requireRunning();
   if (vm.record.plainMounts?.some(({ volumeId }) => volumeId === mount.volumeId) === true) return;
   try {
-    await mountTmpfs(vm, mount, signal);
+    if (mount.source?.kind === "tmpfs") await mountTmpfs(vm, mount, signal);
+    else return await mountDisk(context, vm, mount, signal);
   } catch (error) {
     throw error instanceof GuestError
       ? new FastvmError("conflict", `the VM cannot mount it: ${error.message}`, { cause: error })
       : error;
   }
+  await remember(vm, mount);
+}
+
+async function remember(vm: Vm, mount: PlainMount): Promise<void> {
   await vm.change((record) => ({ ...record, plainMounts: [...(record.plainMounts ?? []), mount] }));
+}
+
+async function forget(vm: Vm, volumeId: VolumeId): Promise<void> {
+  await vm.change((record) => ({
+    ...record,
+    plainMounts: (record.plainMounts ?? []).filter((one) => one.volumeId !== volumeId),
+  }));
+}
+
+/** Known before the guest has it: whoever finds the VM then takes it away. */
+async function mountDisk(
+  context: DiskContext,
+  vm: Vm,
+  mount: VolumeMount,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const spare = freeSpare(vm);
+  await giveDisk(context, vm, mount, spare);
+  try {
+    await remember(vm, { ...mount, spare });
+    const request = { path: mount.mountPath, mountFlags: mountFlags(mount), disk: spare };
+    await askToMount(vm, { verb: Verb.MOUNT_DISK, ...request }, signal);
+  } catch (error) {
+    await takeDisk(vm, spare).catch(context.onError);
+    await forget(vm, mount.volumeId);
+    throw error;
+  }
 }
 
 async function mountTmpfs(vm: Vm, mount: VolumeMount, signal: AbortSignal | undefined): Promise<void> {
@@ -96,20 +132,18 @@ export async function detachPlainMount(
     }
     throw error;
   }
-  await vm.change((record) => ({
-    ...record,
-    plainMounts: (record.plainMounts ?? []).filter((one) => one.volumeId !== volumeId),
-  }));
+  if (mount.spare !== undefined) await takeDisk(vm, mount.spare);
+  await forget(vm, volumeId);
   return { warnings: [] };
 }
 
 async function unmount(
   vm: Vm,
-  { mountPath }: VolumeMount,
+  { mountPath, spare }: PlainMount,
   { forced, signal }: { readonly forced: boolean; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
   try {
-    await askToMount(vm, { verb: Verb.UNMOUNT_PLAIN, path: mountPath, forced }, signal);
+    await askToMount(vm, { verb: Verb.UNMOUNT_PLAIN, path: mountPath, forced, disk: spare }, signal);
   } catch (error) {
     if (!(error instanceof GuestError && error.code === "ENOENT")) throw error;
   }

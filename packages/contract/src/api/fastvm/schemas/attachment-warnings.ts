@@ -2,7 +2,7 @@
 import { Type, type Static } from "typebox";
 import { oneOf } from "./one-of.ts";
 
-const SKIPPED = ["deleted", "deleting", "cross_org", "vol_ro_ceiling_after_patch"] as const;
+const SKIPPED = ["deleted", "deleting", "cross_org", "vol_ro_ceiling_after_patch", "in_use"] as const;
 
 const FailedVolumeSchema = Type.Object(
   { mountPath: Type.String(), volumeId: Type.String(), statusMessage: Type.String() },
