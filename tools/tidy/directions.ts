@@ -30,7 +30,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["engine/engine.ts", "engine/lifecycle.ts"],
     ["engine/operator"],
     ["engine/services", "engine/reconcile"],
-    ["engine/builds"],
+    ["engine/builds", "engine/pools"],
     ["engine/snapshots", "engine/images"],
     ["engine/vms"],
     ["engine/volumes"],

@@ -23,6 +23,7 @@ export type { CreateMachineBody } from "./api/machines/schemas/create.ts";
 export type { MachineExecBody, MachineExecResult } from "./api/machines/schemas/exec.ts";
 export type { LifecycleEvent } from "./api/machines/schemas/lifecycle.ts";
 export type { MachineFile } from "./api/machines/schemas/files.ts";
+export type { Checkout, CreateWarmPoolBody, WarmPoolView } from "./api/machines/schemas/warm-pools.ts";
 export type { DeliveryView, WebhookView } from "./api/machines/schemas/webhooks.ts";
 export { machineErrorBody } from "./api/machines/error-body.ts";
 export type { EgressBody } from "./api/machines/schemas/network.ts";

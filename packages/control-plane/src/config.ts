@@ -28,6 +28,8 @@ export interface ControlPlaneConfig {
   /** How often old events are looked for. */
   readonly pruneEveryMs: number;
   readonly webhooks: WebhookTimes;
+  /** How often pools are looked after. What empties one wakes it at once, so this is for what happens elsewhere. */
+  readonly poolEveryMs: number;
   /** How often it is asked whether another process has written events that somebody here follows. */
   readonly eventPollMs: number;
   /** How often VMs are looked for whose worker should have ended them by now and has not told so. */
@@ -122,6 +124,7 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
     maxWaiting: 1000,
     pollMs: SECOND_MS,
   },
+  poolEveryMs: SECOND_MS,
   eventPollMs: 1000,
   expireEveryMs: 5000,
   reconcileEveryMs: 60_000,

@@ -11,6 +11,7 @@ import type { PreviewUses } from "./activity/preview-uses.ts";
 import type { BuildQueue } from "./builds/build-queue.ts";
 import type { CapacityQueue } from "./placement/capacity-queue.ts";
 import type { EventFeed } from "./events/event-feed.ts";
+import type { Bell } from "./events/bell.ts";
 import type { EventTellers } from "./events/event-tellers.ts";
 import type { InflightOperations } from "./inflight.ts";
 import type { Reconciler } from "./reconcile/reconciler.ts";
@@ -41,6 +42,8 @@ export interface LifecycleContext {
   readonly reconciler: Reconciler;
   readonly activity: ActivityClock;
   readonly previewUses: PreviewUses;
+  /** For whoever looks after pools. */
+  readonly poolBell: Bell;
   /** What the worker is told of records that changed, by VM. */
   readonly updates: SerialByKey;
 }

@@ -28,6 +28,7 @@ import { Snapshots } from "./snapshots/snapshots.ts";
 import { Vms } from "./vms/vms.ts";
 import { Volumes } from "./volumes/volumes.ts";
 import type { EventTellers } from "./events/event-tellers.ts";
+import { Pools } from "./pools/pools.ts";
 import { Webhooks } from "./webhooks/webhooks.ts";
 
 export interface Engine {
@@ -48,6 +49,8 @@ export interface Engine {
   readonly events: EventFeed;
   /** What happened, for whoever looks back. */
   readonly history: History;
+  /** VMs that are ready before they are asked for. */
+  readonly pools: Pools;
   /** Whom organisations want to be told of events. */
   readonly webhooks: Webhooks;
   /** An API that has webhooks says here how it tells of events. */
@@ -83,6 +86,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
     builds: new Builds(ctx),
     events: ctx.events,
     history: new History(ctx),
+    pools: new Pools(ctx),
     webhooks: new Webhooks(ctx),
     tellers: ctx.tellers,
     orderKeys: new OrderKeys(ctx),
@@ -128,3 +132,5 @@ export type { RecordedMount } from "../store/vm-settings.ts";
 export type { EventTeller, Letter } from "./events/event-tellers.ts";
 export type { WebhookRecord } from "../store/webhook-repository.ts";
 export type { WebhookDelivery } from "../store/webhook-delivery-repository.ts";
+export type { PoolCounts, PoolOrder } from "./pools/pools.ts";
+export type { WarmPoolRecord } from "../store/warm-pool-repository.ts";

@@ -527,6 +527,8 @@ describe("at start", () => {
       startedAt: null,
       lastActiveAt: null,
       trafficTokenDigest: null,
+      poolId: null,
+      poolGeneration: null,
     };
     const put = async (changes: Partial<VmRecord>) => {
       const id = newVmId();

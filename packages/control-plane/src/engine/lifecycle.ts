@@ -9,10 +9,12 @@ import { noticing } from "./activity/noticing-worker.ts";
 import { PreviewUses } from "./activity/preview-uses.ts";
 import { expireIdle } from "./vms/expire-idle.ts";
 import { expireOverdue } from "./vms/expire.ts";
+import { Bell } from "./events/bell.ts";
 import { EventFeed } from "./events/event-feed.ts";
 import { isCallersFault } from "./failure.ts";
 import { InflightOperations, type Watch } from "./inflight.ts";
 import { compare } from "./reconcile/compare.ts";
+import { PoolKeeper } from "./pools/pool-keeper.ts";
 import { Reconciler, type Scope } from "./reconcile/reconciler.ts";
 import { SealedValues } from "./secrets/sealed-values.ts";
 import { SerialByKey } from "./serial-by-key.ts";
@@ -28,6 +30,7 @@ export function createLifecycle(
     | "events"
     | "tellers"
     | "guard"
+    | "poolBell"
     | "activity"
     | "previewUses"
     | "inflight"
@@ -56,6 +59,7 @@ export function createLifecycle(
     previewUses: new PreviewUses(deps),
     events: new EventFeed(deps.store, deps.config.eventPollMs),
     tellers: new Map(),
+    poolBell: new Bell(),
     guard: deps.guard ?? { addressesOf: async () => [] },
     lendRoom: deps.lendRoom ?? ((work) => work()),
     inflight,
@@ -107,10 +111,13 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
     ctx.log.error({ err: error }, "secrets could not be sealed with the newest key");
   });
   const webhooks = new WebhookDispatcher(ctx);
+  const pools = new PoolKeeper(ctx);
+  ctx.poolBell.answerWith(() => pools.wake());
   ctx.queue.wake();
   return async () => {
     clearInterval(pruning);
     await webhooks.close();
+    await pools.close();
     await sealing;
     await Promise.all([stopExpiring(), stopCounting(), stopInsisting(), ctx.reconciler.close()]);
     await ctx.queue.close();

@@ -18,6 +18,7 @@ import { SnapshotRepository } from "./snapshot-repository.ts";
 import { SshKeyRepository } from "./ssh-key-repository.ts";
 import { VmRepository } from "./vm-repository.ts";
 import { VolumeRepository } from "./volume-repository.ts";
+import { WarmPoolRepository } from "./warm-pool-repository.ts";
 import { WebhookDeliveryRepository } from "./webhook-delivery-repository.ts";
 import { WebhookRepository } from "./webhook-repository.ts";
 
@@ -37,6 +38,7 @@ export interface Records {
   readonly registryLogins: RegistryLoginRepository;
   readonly orderKeys: OrderKeyRepository;
   readonly webhooks: WebhookRepository;
+  readonly warmPools: WarmPoolRepository;
   readonly webhookDeliveries: WebhookDeliveryRepository;
   readonly previewGrants: PreviewGrantRepository;
 }
@@ -59,6 +61,7 @@ export function recordsOf(db: Kysely<Schema>, onVmChange: ChangeListener<VmId>, 
     registryLogins: new RegistryLoginRepository(db),
     orderKeys: new OrderKeyRepository(db),
     webhooks: new WebhookRepository(db),
+    warmPools: new WarmPoolRepository(db),
     webhookDeliveries: new WebhookDeliveryRepository(db),
     previewGrants: new PreviewGrantRepository(db, onVmChange),
   };

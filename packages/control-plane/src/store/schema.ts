@@ -40,6 +40,7 @@ export interface Schema {
   webhookDeliveries: WebhookDeliveryRow;
   previewGrants: PreviewGrantRow;
   previewTokens: PreviewTokenRow;
+  warmPools: WarmPoolRow;
 }
 
 export interface OrganisationRow {
@@ -106,6 +107,10 @@ export interface VmRow extends SettingsRow {
   lastActiveAt: number | null;
   /** Of the token that requests to its ports need where its traffic is private; the token itself is sealed elsewhere. */
   trafficTokenDigest: string | null;
+  /** Of a pool, nobody's yet and seen by no client. */
+  poolId: string | null;
+  /** With a pool: which build of its template; without one: it came out of a pool. */
+  poolGeneration: number | null;
 }
 
 export interface SnapshotRow extends SettingsRow {
@@ -343,4 +348,52 @@ export interface WebhookDeliveryRow {
   attempts: string;
   createdAt: number;
   finishedAt: number | null;
+}
+
+export type WarmPoolState = "enabled" | "disabled" | "draining" | "deleted";
+
+/** How a launch that names the pool gets its VM, where it does not say. */
+export type CheckoutMode = "prefer" | "require" | "bypass";
+
+/** VMs of one template that an organisation has ready. */
+export interface WarmPoolRow {
+  id: string;
+  orgId: OrgId;
+  name: string;
+  /** An image; empty: the base image. */
+  template: string;
+  machineName: string;
+  cpu: number;
+  memoryMib: number;
+  diskGib: number;
+  minReady: number;
+  maxReady: number;
+  checkoutMode: CheckoutMode;
+  /** Whether a template that means another build by now is followed. */
+  isTracking: number;
+  staleAfterMs: number | null;
+  /** JSON. */
+  labels: string;
+  metadata: string;
+  state: WarmPoolState;
+  /** One more with each build of the template that is followed. */
+  generation: number;
+  /** What the template means, by digest; null before it was looked at. */
+  resolved: string | null;
+  previousResolved: string | null;
+  /** What keeps it from being full; null: nothing. */
+  condition: string | null;
+  conditionDetail: string | null;
+  /** VMs that became somebody's. */
+  hits: number;
+  /** That could not be started, or ended by themselves. */
+  failures: number;
+  /** That were replaced for being too old. */
+  expired: number;
+  createdAt: number;
+  updatedAt: number;
+  enabledAt: number | null;
+  disabledAt: number | null;
+  drainRequestedAt: number | null;
+  reconciledAt: number | null;
 }

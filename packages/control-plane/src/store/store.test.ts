@@ -60,6 +60,8 @@ function vmRecord(orgId: OrgId, changes: Partial<VmRecord> = {}): VmRecord {
     ttlRemainingMs: null,
     expiresAt: null,
     requestFingerprint: null,
+    poolId: null,
+    poolGeneration: null,
     startedAt: 1,
     lastActiveAt: 2,
     trafficTokenDigest: null,

@@ -59,13 +59,14 @@ export class VmRepository {
     return row === undefined ? undefined : parse(row);
   }
 
-  /** By id, unique name or unique beginning of an id, within one organisation. */
+  /** By id, unique name or unique beginning of an id, within one organisation. One of a pool is nobody's. */
   async find(orgId: OrgId, reference: string): Promise<VmRecord | undefined> {
     if (!canExist(reference)) return undefined;
     const rows = await this.#db
       .selectFrom("vms")
       .selectAll()
       .where("orgId", "=", orgId)
+      .where("poolId", "is", null)
       .where((eb) =>
         eb.or([
           eb("id", "=", reference as VmId),
@@ -78,14 +79,56 @@ export class VmRepository {
     return row === undefined ? undefined : parse(row);
   }
 
-  /** Newest first. */
+  /** Newest first, without those of pools. */
   async list(orgId: OrgId, statuses: readonly string[] | undefined): Promise<VmRecord[]> {
     // PostgreSQL knows no empty list of values.
     if (statuses?.length === 0) return [];
-    let query = this.#db.selectFrom("vms").selectAll().where("orgId", "=", orgId);
+    let query = this.#db.selectFrom("vms").selectAll().where("orgId", "=", orgId).where("poolId", "is", null);
     if (statuses !== undefined) query = query.where("status", "in", statuses as VmStatus[]);
     const rows = await query.orderBy("createdAt", "desc").orderBy("id").execute();
     return rows.map((row) => parse(row));
+  }
+
+  /** Oldest first. */
+  async listOfPool(poolId: string): Promise<VmRecord[]> {
+    const rows = await this.#db
+      .selectFrom("vms")
+      .selectAll()
+      .where("poolId", "=", poolId)
+      .orderBy("createdAt")
+      .orderBy("id")
+      .execute();
+    return rows.map((row) => parse(row));
+  }
+
+  /** Out of its pool, for good. `undefined` when it is not ready, or another was faster. */
+  async takeOutOfPool(
+    { id, poolId, poolGeneration }: VmRecord,
+    changes: VmChanges & Partial<Pick<VmRecord, "inactivityMs" | "autoDeleteMs" | "ephemeral" | "createdAt">>,
+  ): Promise<VmRecord | undefined> {
+    const row = await this.#db
+      .updateTable("vms")
+      .set({ ...changes, ...writeSettings(changes), poolId: null })
+      .where("id", "=", id)
+      .where("poolId", "=", poolId)
+      .where("poolGeneration", "=", poolGeneration)
+      .where("status", "=", "running")
+      .returningAll()
+      .executeTakeFirst();
+    this.#onChange(id);
+    return row === undefined ? undefined : parse(row);
+  }
+
+  /** From now on nobody takes it out. `false` when somebody has. */
+  async retireInPool({ id, poolId }: VmRecord, generation: number): Promise<boolean> {
+    const row = await this.#db
+      .updateTable("vms")
+      .set({ poolGeneration: generation })
+      .where("id", "=", id)
+      .where("poolId", "=", poolId)
+      .returning("id")
+      .executeTakeFirst();
+    return row !== undefined;
   }
 
   async listAll(): Promise<VmRecord[]> {

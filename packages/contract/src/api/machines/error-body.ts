@@ -12,6 +12,7 @@ const FIELD_NAMES: ReadonlyMap<string, string> = new Map([
   ["diskGib", "disk_mb"],
   ["webhook", "webhook_id"],
   ["delivery", "delivery_id"],
+  ["pool", "warm_pool.id"],
 ]);
 
 export function machineErrorBody(error: FastvmError, requestId: string): MachineErrorBody {

@@ -21,10 +21,13 @@ const NAMES_BY_FIELD: Partial<Record<ErrorCode, ReadonlyMap<string, string>>> = 
     ["snapshot", "snapshot_not_found"],
     ["image", "template_not_found"],
     ["webhook", "webhook_not_found"],
+    ["pool", "warm_pool_not_found"],
     ["delivery", "delivery_not_found"],
     ["grant", "preview_grant_not_found"],
   ]),
   invalid_request: new Map([["fields", "invalid_fields"]]),
+  // Nothing was made, and nothing reserved.
+  out_of_capacity: new Map([["warm_pool", "warm_pool_unavailable"]]),
   // A command's own limit, which is no trouble of the guest's.
   guest_unresponsive: new Map([["timeout_secs", "exec_timeout"]]),
 };

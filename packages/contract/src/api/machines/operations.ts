@@ -2,6 +2,7 @@
 import { Type } from "typebox";
 import type { Operation } from "../operation.ts";
 import { GUEST_OPERATIONS } from "./guest-operations.ts";
+import { WARM_POOL_OPERATIONS } from "./warm-pool-operations.ts";
 import { WEBHOOK_OPERATIONS } from "./webhook-operations.ts";
 import { PREVIEW_OPERATIONS } from "./preview-operations.ts";
 import { CreateMachineBodySchema, EmptyBodySchema, SetTimeoutBodySchema } from "./schemas/create.ts";
@@ -183,6 +184,7 @@ export const MACHINE_OPERATIONS = {
   ...GUEST_OPERATIONS,
   ...WEBHOOK_OPERATIONS,
   ...PREVIEW_OPERATIONS,
+  ...WARM_POOL_OPERATIONS,
 } as const satisfies Record<string, Operation>;
 
 export type MachineOperationId = keyof typeof MACHINE_OPERATIONS;

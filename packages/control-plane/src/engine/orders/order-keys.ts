@@ -38,6 +38,19 @@ export class OrderKeys {
   }
 }
 
+/** What the same order made, or is making, under its key. Throws `conflict` for a key of another order. */
+export async function madeUnderKey(
+  records: Records,
+  { orgId }: Caller,
+  order: OrderKey,
+  at: number,
+): Promise<string | undefined> {
+  const row = await records.orderKeys.get(orgId, order.key);
+  if (row === undefined || isOld(row, at)) return undefined;
+  requireSame(row, order);
+  return row.subjectId;
+}
+
 /** A taken key. */
 type Taken =
   | { readonly kind: "ours" }

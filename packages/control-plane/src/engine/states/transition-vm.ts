@@ -38,6 +38,9 @@ export async function transitionVm(
   return after;
 }
 
+/** Before the cause of what happens to a VM of a pool, which is no client's to be told of. */
+const IN_POOL = "pooled_";
+
 /** `from` null: the VM begins to exist; `to` null: it is gone. */
 export async function recordVmEvent(
   records: Records,
@@ -53,7 +56,7 @@ export async function recordVmEvent(
     subjectId: vm.id,
     fromStatus: from,
     toStatus: to,
-    cause,
+    cause: vm.poolId === null ? cause : `${IN_POOL}${cause}`,
     actor: change.actor,
     detail: change.reason ?? null,
     at: change.at,

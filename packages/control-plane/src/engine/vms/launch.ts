@@ -57,6 +57,8 @@ export interface LaunchOrder {
   readonly repeatKey: string | null;
   /** The client's own: however often the order comes, one VM is made. */
   readonly key?: OrderKey | undefined;
+  /** For a pool: it takes no room that others wait for, and waits for none. */
+  readonly pool?: { readonly id: string; readonly generation: number } | undefined;
 }
 
 type LaunchSource =
@@ -228,6 +230,7 @@ async function insertVm(
   await reserveQuota(records, caller.orgId, { vcpu: cpu, memoryMiB: memoryMib, diskGiB: diskGib });
   if (snapshot !== undefined) await assertStillReady(records, snapshot);
   const queued = await mustQueue(ctx, records, capacity, memoryMib);
+  if (queued && order.pool !== undefined) throw new FastvmError("out_of_capacity");
   const at = ctx.clock.now();
   const { name, ttl, repeatKey } = order;
   const source = sourceOf(order, snapshot);
@@ -240,6 +243,7 @@ async function insertVm(
     ...newVmRecord({
       ...{ id: vmId, orgId: caller.orgId, name, settings: own, ttl, source, repeatKey, at },
       trafficTokenDigest: traffic?.digest,
+      pool: order.pool,
     }),
     ...(queued ? waiting(at) : {}),
   };
@@ -348,7 +352,7 @@ async function settleFailure(
   actor: string,
   error: unknown,
 ): Promise<VmRecord | undefined> {
-  if (error instanceof FastvmError && error.code === "out_of_capacity") {
+  if (error instanceof FastvmError && error.code === "out_of_capacity" && vm.poolId === null) {
     const queued = await requeue(ctx, vm);
     if (queued !== undefined) return queued;
   }

@@ -16,6 +16,8 @@ interface NewVm {
   /** Absent: requests to its ports need none. */
   readonly trafficTokenDigest?: string | undefined;
   readonly at: number;
+  /** Whose it is until somebody takes it out. */
+  readonly pool?: { readonly id: string; readonly generation: number } | undefined;
 }
 
 export function newVmRecord(vm: NewVm): VmRecord {
@@ -41,5 +43,7 @@ export function newVmRecord(vm: NewVm): VmRecord {
     startedAt: null,
     lastActiveAt: null,
     trafficTokenDigest: vm.trafficTokenDigest ?? null,
+    poolId: vm.pool?.id ?? null,
+    poolGeneration: vm.pool?.generation ?? null,
   };
 }

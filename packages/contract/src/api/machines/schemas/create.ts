@@ -2,6 +2,7 @@
 import { Type, type Static } from "typebox";
 import { MAX_TIMEOUT_SEC } from "../../../limits.ts";
 import { CLOSED, maybe, oneOf, strings } from "./parts.ts";
+import { WarmPoolOrderSchema } from "./warm-pools.ts";
 import { TIMEOUT_ACTIONS } from "./machine.ts";
 import { MachineNetworkSchema } from "./network.ts";
 
@@ -65,6 +66,7 @@ export const CreateMachineBodySchema = Type.Object(
         description: "The older form: false is the egress mode `deny_all`, and nothing reopens it.",
       }),
     ),
+    warm_pool: Type.Optional(WarmPoolOrderSchema),
     envs: maybe(strings("Variables of every command in it.")),
     metadata: maybe(strings("For filters; kept as it is.")),
     cwd: maybe(

@@ -1,6 +1,7 @@
 /** A machine, in full and by some of its fields, and lists of them. */
 import { Type, type Static } from "typebox";
 import { instant, oneOf, orNull, strings } from "./parts.ts";
+import { CheckoutSchema } from "./warm-pools.ts";
 
 export const MACHINE_STATES = ["creating", "running", "paused", "destroyed", "error"] as const;
 export type MachineState = (typeof MACHINE_STATES)[number];
@@ -52,6 +53,7 @@ export const MachineSchema = Type.Object(
     allow_public_traffic: Type.Boolean({
       description: "Whether requests to its ports need no `traffic_access_token`.",
     }),
+    warm_pool_checkout: Type.Optional(CheckoutSchema),
     ephemeral: Type.Boolean({ description: "Whether it is destroyed where another would be paused." }),
   },
   { title: "Machine" },

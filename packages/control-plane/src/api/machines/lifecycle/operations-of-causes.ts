@@ -9,6 +9,8 @@ const OF_VMS: ReadonlyMap<string, Told> = new Map([
   ["launch_requested", told("create", "requested")],
   ["launch_succeeded", told("create", "succeeded")],
   ["launch_failed", told("create", "failed")],
+  ["checkout_requested", told("create", "requested")],
+  ["checked_out", told("create", "succeeded")],
   ["fork_requested", told("fork", "requested")],
   ["fork_failed", told("fork", "failed")],
   ["pause_started", told("hibernate", "requested")],

@@ -20,6 +20,7 @@ interface Things {
   readonly webhook: string;
   readonly delivery: string;
   readonly grantId: string;
+  readonly pool: string;
 }
 
 const PORT = 8080;
@@ -66,6 +67,16 @@ const CASES: Record<MachineOperationId, Case> = {
   writeMachineFile: hidden({ query: "?path=/workspace/written" }),
   makeMachineDir: hidden({ body: () => ({ path: "/workspace/folder" }) }),
   renameMachineFile: hidden({ body: () => ({ path: "/workspace/file", new_path: "/workspace/moved" }) }),
+  createWarmPool: { sight: "own", body: () => ({ name: "theirs", min_ready: 0 }) },
+  listWarmPools: { sight: "empty" },
+  getWarmPool: hidden(),
+  getWarmPoolStatus: hidden(),
+  updateWarmPool: hidden({ body: () => ({ min_ready: 0 }) }),
+  deleteWarmPool: hidden(),
+  enableWarmPool: hidden(),
+  disableWarmPool: hidden(),
+  drainWarmPool: hidden(),
+  reconcileWarmPool: hidden(),
   createWebhook: {
     sight: "own",
     body: () => ({ url: "http://a.example/", signing_secret: "sixteen characters" }),
@@ -94,6 +105,7 @@ const NOTHING = [
   { snapshots: [] },
   { events: [], offset: 0, limit: 50, has_more: false },
   { webhooks: [] },
+  { warm_pools: [] },
 ];
 
 async function fill(api: MachinesApp): Promise<Things> {
@@ -118,10 +130,11 @@ async function fill(api: MachinesApp): Promise<Things> {
   const told = `GET /v1/lifecycle/webhooks/${webhook}/deliveries`;
   await eventually(async () => expect((await api.ok(told)).deliveries[0]).toBeDefined());
   const delivery = (await api.ok(told)).deliveries[0].id;
+  const { id: pool } = await api.ok("POST /v1/template-warm-pools", { name: MARK, min_ready: 0 });
   const { grant } = await api.ok(`POST /v1/machines/${machine}/ports/${PORT}/signed-preview-url`, {});
   api.fastvm.worker.echoPorts.add(PORT);
   const pid = String(started.pid);
-  return { machine, paused, pause, snapshot, pid, webhook, delivery, grantId: grant.id };
+  return { machine, paused, pause, snapshot, pid, webhook, delivery, grantId: grant.id, pool };
 }
 
 /** All that the first organisation sees, and what happened to it. */
@@ -140,6 +153,7 @@ function routeOf({ method, path }: Operation, id: string, base: string, things: 
     deliveryId: things.delivery,
     grantId: things.grantId,
     port: String(PORT),
+    poolId: things.pool,
   };
   return `${method} ${base}${path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => own[name] ?? id)}${query}`;
 }
@@ -167,7 +181,7 @@ describe("what one organisation has", () => {
         expect(answer.status, answer.text).toBe(sight === "empty" ? 200 : 404);
         expect(answer.text).not.toContain(MARK);
         if (sight === "empty") expect(NOTHING).toContainEqual(answer.body);
-        else expect(answer.body.code).toMatch(/^(machine|snapshot|webhook|delivery)_not_found$/);
+        else expect(answer.body.code).toMatch(/^(machine|snapshot|webhook|delivery|warm_pool)_not_found$/);
       }
     }
     expect(await everythingOf(api, things)).toEqual(before);

@@ -18,6 +18,7 @@ import { registerProxyTarget } from "./previews/proxy-target.ts";
 import { registerReadiness } from "./previews/readiness.ts";
 import { registerSignedUrls } from "./previews/signed-urls.ts";
 import { registerSnapshots } from "./snapshots/snapshots.ts";
+import { registerWarmPools } from "./warm-pools/warm-pools.ts";
 import { registerWebhooks } from "./webhooks/webhooks.ts";
 
 export function registerRoutes(api: MachinesScope): void {
@@ -40,4 +41,5 @@ export function registerRoutes(api: MachinesScope): void {
   registerProxyTarget(api);
   registerReadiness(api);
   registerEgress(api);
+  registerWarmPools(api);
 }

@@ -4,7 +4,7 @@ import type { Engine, EventTeller, Letter } from "../../../engine/engine.ts";
 import { eventIdOf } from "../lifecycle/event-id.ts";
 import { eventView } from "../lifecycle/event-view.ts";
 import { subjectsOf } from "../lifecycle/subjects.ts";
-import { shownId } from "./ids.ts";
+import { shownId } from "../shown-ids.ts";
 
 export function webhookTeller(engine: Pick<Engine, "snapshots" | "history">): EventTeller {
   return {

@@ -3,7 +3,7 @@ import type { DeliveryView, LifecycleEvent, WebhookView } from "@fastvm/contract
 import type { WebhookDelivery, WebhookRecord } from "../../../engine/engine.ts";
 import { eventIdOf } from "../lifecycle/event-id.ts";
 import { instantOf } from "../views/instant.ts";
-import { shownId } from "./ids.ts";
+import { shownId } from "../shown-ids.ts";
 
 export function webhookView({ id, url, topics, enabled, createdAt, updatedAt }: WebhookRecord): WebhookView {
   return {

@@ -2,7 +2,7 @@
 import { createHmac } from "node:crypto";
 import { HostAddressGuard } from "@fastvm/worker";
 import { afterEach, describe, expect, test } from "vitest";
-import { engineId } from "./ids.ts";
+import { engineId } from "../shown-ids.ts";
 import { Receiver } from "../../../testing/receiver.ts";
 import { machinesApp, type MachinesApp } from "../../../testing/machines-app.ts";
 import { TEST_STORES } from "../../../testing/test-stores.ts";

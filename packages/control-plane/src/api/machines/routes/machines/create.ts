@@ -4,12 +4,11 @@ import {
   checkMetadata,
   DEFAULT_TIMEOUT_MS,
   FastvmError,
-  MIN_DISK_GIB,
   type CreateMachineBody,
-  type MachineType,
 } from "@fastvm/contract";
 import type { Caller, LaunchOrder } from "../../../../engine/engine.ts";
 import { findReusable } from "../../ids.ts";
+import { defaultMemoryMb, diskGibOf, imageOf, machineOf } from "../../machine-shape.ts";
 import type { MachinesScope } from "../../machines-scope.ts";
 import { once } from "../../once.ts";
 import { networkSettings } from "../../network/network-settings.ts";
@@ -18,13 +17,8 @@ import { BASE_TEMPLATE, machineView } from "../../views/machine-view.ts";
 import { ttlOf } from "../../views/lease-view.ts";
 import { machinePath, WORKSPACE } from "../../machine-path.ts";
 import { makeWorkTree } from "../../work-tree.ts";
+import { launchBy, wayTo } from "./from-pool.ts";
 
-const DEFAULT_MEMORY_MB = 256;
-/** Of templates whose programs need more. */
-const DEFAULT_MEMORY_MB_OF: ReadonlyMap<string, number> = new Map([
-  ["code-interpreter", 2048],
-  ["desktop", 2048],
-]);
 /** What a snapshot says of the machine, and nobody else. */
 const SET_BY_SNAPSHOT = ["template", "vcpus", "memory_mb", "disk_mb"] as const;
 
@@ -32,9 +26,12 @@ export function registerCreateMachine(api: MachinesScope): void {
   const { routes, engine, clock } = api;
   routes.serve("createMachine", async ({ body, request }, caller) => {
     const answer = await once(api, caller, { operation: "createMachine", request }, async (key) => {
-      const vm = await engine.vms.launch(caller, { ...(await orderOf(engine, caller, body)), key });
+      const way = await wayTo(engine, caller, body);
+      const order = { ...(await orderOf(engine, caller, way.body)), key };
+      const { vm, checkout } = await launchBy(engine, caller, way, order);
       if (vm.status === "running") await makeWorkTree(api, vm);
-      return { status: 201, body: machineView(vm, { now: clock.now(), activity: engine.activity }) };
+      const view = machineView(vm, { now: clock.now(), activity: engine.activity });
+      return { status: 201, body: { ...view, ...(checkout && { warm_pool_checkout: checkout }) } };
     });
     return withTrafficToken(api, caller, answer);
   });
@@ -102,19 +99,8 @@ async function sourceOf(
     return { kind: "snapshot", reference: (await findReusable(engine, caller, snapshot_id)).id };
   }
   const name = template ?? BASE_TEMPLATE;
-  const memoryMib = memory_mb ?? DEFAULT_MEMORY_MB_OF.get(name) ?? DEFAULT_MEMORY_MB;
-  const image = name === BASE_TEMPLATE ? undefined : name;
-  return { kind: "machine", machine: machineOf(vcpus ?? 1, memoryMib), image };
-}
-
-/** Under the name that the other API has for it, where it has one. */
-function machineOf(cpu: number, memoryMib: number): MachineType {
-  const size = memoryMib % 1024 === 0 ? String(memoryMib / 1024) : `${memoryMib}mib`;
-  return { name: `c${cpu}m${size}`, cpu, memoryMib };
-}
-
-function diskGibOf(diskMb: number | undefined): number | undefined {
-  return diskMb === undefined ? undefined : Math.max(MIN_DISK_GIB, Math.ceil(diskMb / 1024));
+  const machine = machineOf(vcpus ?? 1, memory_mb ?? defaultMemoryMb(name));
+  return { kind: "machine", machine, image: imageOf(name) };
 }
 
 function invalid(field: string, rule: string): FastvmError {

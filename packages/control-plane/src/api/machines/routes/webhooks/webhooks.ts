@@ -2,7 +2,7 @@
 import type { WebhookDelivery } from "../../../../engine/engine.ts";
 import { MACHINES, type MachinesScope } from "../../machines-scope.ts";
 import { once } from "../../once.ts";
-import { engineId, shownId } from "../../webhooks/ids.ts";
+import { engineId, shownId } from "../../shown-ids.ts";
 import { deliveryView, webhookView } from "../../webhooks/webhook-view.ts";
 
 const API = MACHINES.name;

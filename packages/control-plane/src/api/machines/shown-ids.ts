@@ -1,9 +1,9 @@
-/** Names of webhooks and of what they are told: the engine's, written anew. */
+/** Names of what is no machine and no snapshot: the engine's, written anew. */
 import { FastvmError } from "@fastvm/contract";
 
-type Kind = "webhook" | "delivery";
+type Kind = "webhook" | "delivery" | "pool";
 
-const PREFIX: Readonly<Record<Kind, string>> = { webhook: "wh_", delivery: "del_" };
+const PREFIX: Readonly<Record<Kind, string>> = { webhook: "wh_", delivery: "del_", pool: "twp_" };
 const HEX = /^[0-9a-f]{32}$/;
 /** Errors quote what they did not find, but not all of it. */
 const MAX_QUOTED = 80;
