@@ -72,6 +72,7 @@ def test_an_order_is_one_however_often_it_is_sent(machines: Any) -> None:
             network={"egress": nullspace.NetworkEgressPolicy.deny_all()},
             warm_pool="twp_1",
             warm_pool_mode="require",
+            warm_pool_wait_ms=250,
             api_key=KEY,
             base_url=server.url,
         )
@@ -83,7 +84,7 @@ def test_an_order_is_one_however_often_it_is_sent(machines: Any) -> None:
         "auto_resume": True,
         "envs": {"A_b": "c"},
         "network": {"egress": {"mode": "deny_all"}},
-        "warm_pool": {"id": "twp_1", "mode": "require"},
+        "warm_pool": {"id": "twp_1", "mode": "require", "wait": 250},
     }
     assert look.path == "/v1/machines/mch_1" and machine.id == "mch_1"
     assert machine.traffic_access_token == "told once"
@@ -105,7 +106,7 @@ def test_a_mask_gives_plain_dictionaries(machines: Any) -> None:
         ("preview_grant_disabled", 403, nullspace.PermissionDeniedError),
         ("machine_not_found", 404, nullspace.NotFoundError),
         ("machine_not_ready", 409, nullspace.ConflictError),
-        ("warm_pool_unavailable", 409, nullspace.ConflictError),
+        ("warm_pool_unavailable", 503, nullspace.MachineError),
         ("quota_exceeded", 429, nullspace.LimitError),
         ("exec_timeout", 504, nullspace.TimeoutError),
         ("some_later_code", 418, nullspace.MachineError),

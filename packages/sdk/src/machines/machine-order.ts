@@ -9,7 +9,7 @@ export function millisecondsOf(seconds: number | undefined): number | undefined 
 
 export function createBody(params: CreateMachineParams): object {
   const { timeout, onTimeout, timeoutAction, warmPool, warmPoolMode, warmPoolWaitMs, ...rest } = params;
-  const pool = { id: warmPool, mode: warmPoolMode, waitMs: warmPoolWaitMs };
+  const pool = { id: warmPool, mode: warmPoolMode, wait: warmPoolWaitMs };
   const asksForPool = Object.values(pool).some((value) => value !== undefined);
   return {
     ...rest,

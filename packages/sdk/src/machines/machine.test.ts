@@ -77,6 +77,7 @@ describe("a machine", () => {
         network: { egress: { mode: "custom", allowCidrs: ["1.1.1.1/32"], rateLimit: { kbitPerSec: 5 } } },
         warmPool: "twp_1",
         warmPoolMode: "require",
+        warmPoolWaitMs: 250,
       },
       { apiKey: KEY, baseUrl: server.url },
     );
@@ -89,7 +90,7 @@ describe("a machine", () => {
       envs: { A_b: "c" },
       metadata: { user_id: "u" },
       network: { egress: { mode: "custom", allow_cidrs: ["1.1.1.1/32"], rate_limit: { kbit_per_sec: 5 } } },
-      warm_pool: { id: "twp_1", mode: "require" },
+      warm_pool: { id: "twp_1", mode: "require", wait: 250 },
     });
     expect(machine.info).toMatchObject({
       config: { memoryMb: 256 },
@@ -144,7 +145,7 @@ describe("a machine", () => {
     ["machine_not_ready", 409, "conflict"],
     ["quota_exceeded", 429, "limit"],
     ["exec_timeout", 504, "runtime"],
-    ["warm_pool_unavailable", 409, "unknown"],
+    ["warm_pool_unavailable", 503, "unknown"],
   ])("fails with %s as a MachineError with all that the API says", async (code, status, family) => {
     await using server = await WireServer.start(failure(code, status, { retryable: false, field: "x" }));
     const error: unknown = await Machine.getInfoById("mch_1", { apiKey: KEY, baseUrl: server.url }).catch(

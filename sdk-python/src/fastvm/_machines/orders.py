@@ -37,7 +37,7 @@ def timeout_action_of(on_timeout: Optional[str], timeout_action: Optional[str]) 
 
 
 def warm_pool_body(pool: Optional[str], mode: Optional[str], wait_ms: Optional[int]) -> Optional[Dict[str, Any]]:
-    return present(id=pool, mode=mode, wait_ms=wait_ms) or None
+    return present(id=pool, mode=mode, wait=wait_ms) or None
 
 
 def create_body(

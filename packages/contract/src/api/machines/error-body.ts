@@ -15,15 +15,19 @@ const FIELD_NAMES: ReadonlyMap<string, string> = new Map([
   ["pool", "warm_pool.id"],
 ]);
 
+/** May succeed later, but clients that repeat by themselves what is retryable would turn a prompt refusal into a wait. */
+const FINAL: ReadonlySet<string> = new Set(["warm_pool_unavailable"]);
+
 export function machineErrorBody(error: FastvmError, requestId: string): MachineErrorBody {
-  const { retryable, hint } = error.entry;
+  const { hint } = error.entry;
+  const code = machineErrorCode(error.code, error.field);
   const message = inOurWords(error.message);
   const { field } = error;
   return {
     error: message,
-    code: machineErrorCode(error.code, field),
+    code,
     message,
-    retryable,
+    retryable: error.entry.retryable && !FINAL.has(code),
     suggested_action:
       error.code === "unauthorized" ? "Send the key as `Authorization: Bearer ns_live_…`" : inOurWords(hint),
     field: field === undefined ? null : (FIELD_NAMES.get(field) ?? field),

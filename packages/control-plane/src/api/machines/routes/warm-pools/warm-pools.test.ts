@@ -207,7 +207,11 @@ describe("a checkout", () => {
     const usage = await api.fastvm.store.vms.usage(api.fastvm.orgId);
     const refused = await create(id, "require");
     expect(refused).toMatchObject({ status: 503, headers: { "retry-after": "5" } });
-    expect(refused.body).toMatchObject({ code: "warm_pool_unavailable", field: "warm_pool" });
+    expect(refused.body).toMatchObject({
+      code: "warm_pool_unavailable",
+      field: "warm_pool",
+      retryable: false,
+    });
     expect(await api.fastvm.store.vms.listAll()).toEqual([]);
     expect(await api.fastvm.store.vms.usage(api.fastvm.orgId)).toEqual(usage);
     expect(api.fastvm.worker.calls.filter(({ method }) => method === "launch")).toEqual([]);
@@ -263,6 +267,9 @@ describe("a checkout", () => {
     ["cwd", { cwd: "/srv" }],
     ["timeout_action", { timeout_action: "hibernate" }],
     ["auto_resume", { timeout_action: "hibernate", auto_resume: true }],
+    ["network", { network: { egress: { mode: "deny_all" } } }],
+    ["private traffic", { network: { allow_public_traffic: false } }],
+    ["internet_access", { internet_access: false }],
     ["template", { template: IMAGE }],
     ["vcpus", { vcpus: 2 }],
     ["memory_mb", { memory_mb: 512 }],
