@@ -146,7 +146,9 @@ static int run(struct request *request)
             return errno;
         }
     }
-    return OPERATIONS[opcode].run(request);
+    int error = OPERATIONS[opcode].run(request);
+    /* The kernel of the guest leaves it to us how long names may be. */
+    return error == EINVAL && request->has_long_name ? ENAMETOOLONG : error;
 }
 
 static uint64_t now(void)

@@ -31,7 +31,11 @@ const char *take_text(struct request *request, size_t limit)
 
 const char *take_name(struct request *request)
 {
-    const char *name = take_text(request, MAX_NAME_BYTES);
+    const char *name = take_text(request, request->left);
+    if (name != NULL && strlen(name) > MAX_NAME_BYTES) {
+        request->has_long_name = true;
+        return NULL;
+    }
     if (name == NULL || name[0] == 0 || strchr(name, '/') != NULL || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
         return NULL;
     }

@@ -25,6 +25,8 @@ struct request {
     /* The node that it is about, and its descriptor, where the operation has one. */
     uint32_t node;
     int fd;
+    /* A name in it is whole, and longer than names are. */
+    bool has_long_name;
 };
 
 /* The fixed part, copied. */
