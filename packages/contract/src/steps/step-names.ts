@@ -104,6 +104,7 @@ export const STEPS = [
   "compact.begun",
   "compact.streamed",
   "compact.recorded",
+  "compact.layers-closed",
   "compact.layers-removed",
   "policy.recorded",
   "policy.enforced",

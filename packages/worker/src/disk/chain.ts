@@ -49,6 +49,12 @@ export function nodeName(layer: string): string {
   return `disk-${layer.slice(0, layer.indexOf("."))}`;
 }
 
+/** The layer behind a node that `nodeName` named. */
+function layerOf(node: string | undefined): string | undefined {
+  const number = /^disk-(\d+)$/.exec(node ?? "")?.[1];
+  return number === undefined ? undefined : layerName(Number(number));
+}
+
 /** What `blockdev-add` takes for one layer over the ones below it. */
 function layerOptions(chain: DiskChain, at: number): Record<string, unknown> {
   const layer = chain[at];
@@ -117,6 +123,28 @@ export async function closeOverlay(qmp: QmpClient, layer: string): Promise<void>
   await qmp.execute("blockdev-del", { "node-name": nodeName(layer) });
 }
 
+/**
+ * Closes what is open as a layer and is none of the chain's. A node that was added by itself stays open until it is closed by its name, and
+ * so its file stays on the host's disk; and every drain of QEMU's, two in each pause, asks all nodes there are.
+ */
+export async function closeLayersBeside(qmp: QmpClient, chain: DiskChain): Promise<void> {
+  const kept = new Set(chain);
+  for (let closed = ""; ;) {
+    const beside = (await openLayers(qmp)).filter((layer) => !kept.has(layer));
+    // From the top: each is held by the one above it, and may go with it.
+    const highest = beside.toSorted((one, other) => layerNumber(other) - layerNumber(one))[0];
+    if (highest === undefined) return;
+    if (highest === closed) throw new Error(`QEMU does not let go of the layer ${highest}`);
+    await closeOverlay(qmp, highest);
+    closed = highest;
+  }
+}
+
+async function openLayers(qmp: QmpClient): Promise<readonly string[]> {
+  const nodes = await qmp.execute("query-named-block-nodes", { flat: true });
+  return (nodes as readonly { "node-name"?: string }[]).flatMap((node) => layerOf(node["node-name"]) ?? []);
+}
+
 /** Freezes the chain and sends further writes to the opened overlay. Inside the pause. */
 export async function switchToOverlay(qmp: QmpClient, chain: DiskChain, overlay: string): Promise<void> {
   const top = chain[chain.length - 1] ?? "";
@@ -130,9 +158,9 @@ export async function activeLayer(qmp: QmpClient): Promise<string> {
     inserted?: { "node-name"?: string };
   }[];
   const node = blocks.find(({ qdev }) => qdev === DISK_ID)?.inserted?.["node-name"] ?? "";
-  const match = /^disk-(\d+)$/.exec(node);
-  if (match === null) throw new Error(`The disk is on the unknown node "${node}"`);
-  return layerName(Number(match[1]));
+  const layer = layerOf(node);
+  if (layer === undefined) throw new Error(`The disk is on the unknown node "${node}"`);
+  return layer;
 }
 
 /** Makes the disk device larger; the guest is told and its agent then grows the filesystem. */

@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { step } from "@fastvm/contract";
-import { DISK_FOLDER, streamIntoTop } from "../../disk/chain.ts";
+import { closeLayersBeside, DISK_FOLDER, streamIntoTop } from "../../disk/chain.ts";
 import type { Vm } from "../state/vm.ts";
 
 /** Reads of untouched blocks ask each layer in turn, and each costs QEMU a table; sixteen are not felt. */
@@ -24,6 +24,8 @@ export async function compactDisk(vm: Vm): Promise<void> {
   await step("compact.streamed");
   await vm.update({ chain: [image, top] });
   await step("compact.recorded");
+  await closeLayersBeside(qemu.qmp, vm.record.chain);
+  await step("compact.layers-closed");
   for (const layer of overlays.slice(0, -1)) await rm(join(vm.folder, DISK_FOLDER, layer), { force: true });
   await step("compact.layers-removed");
 }

@@ -1,9 +1,9 @@
 /** Snapshots of one busy VM, one after the other: what each costs, and what comes free when some of them go. */
-import { lstat, readdir, readFile, stat } from "node:fs/promises";
+import { lstat, readdir, readFile, readlink, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { newSnapshotId, newVmId } from "@fastvm/contract";
 import type { SnapshotId, VmId } from "@fastvm/contract";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { DISK_FOLDER } from "../../disk/chain.ts";
 import { seededRandom } from "../../guest-link/seeded-random.ts";
 import type { MappedPages } from "../../memory/mapping.ts";
@@ -27,6 +27,7 @@ const MAX_EXTENTS = 8192;
 /** Of a process: its threads and coroutines have stacks of their own. The kernel allows 65,530. */
 const MAX_MAPPINGS = 2048;
 const BLOCK_BYTES = 512;
+const WAIT = { timeout: 30_000, interval: 100 };
 const WRITE_ON = `python3 -c '
 import random
 memory = bytearray(8 << 20)
@@ -91,11 +92,21 @@ async function namesIn(folder: string): Promise<string[]> {
   return [...(await filesOf(folder)).values()].flatMap(({ names }) => names);
 }
 
+async function processOf(id: VmId): Promise<number> {
+  const text = await readFile(join(host.dataDir, "vms", id, "journal.json"), "utf8");
+  return (JSON.parse(text) as { process: { pid: number } }).process.pid;
+}
+
+/** Also those that have no name any more. */
+async function openLayersOf(id: VmId): Promise<readonly string[]> {
+  const folder = `/proc/${await processOf(id)}/fd`;
+  const links = await Promise.all((await readdir(folder)).map((fd) => readlink(join(folder, fd))));
+  return links.filter((link) => link.includes(`/${DISK_FOLDER}/`));
+}
+
 /** All of the VM's process, and those of its memory. */
 async function mappingsOf(id: VmId): Promise<{ readonly all: number; readonly memory: number }> {
-  const text = await readFile(join(host.dataDir, "vms", id, "journal.json"), "utf8");
-  const { process } = JSON.parse(text) as { process: { pid: number } };
-  const lines = (await readFile(`/proc/${process.pid}/maps`, "latin1")).split("\n");
+  const lines = (await readFile(`/proc/${await processOf(id)}/maps`, "latin1")).split("\n");
   return { all: lines.length, memory: lines.filter((line) => /\/(memory$|pages\/)/.test(line)).length };
 }
 
@@ -118,6 +129,12 @@ test("each costs what the guest wrote meanwhile, however many there were before"
   const now = await mappingsOf(vmId);
   expect(now.memory).toBe(mappings.memory);
   expect(now.all).toBeLessThan(MAX_MAPPINGS);
+  // The last merge may still be under way.
+  await vi.waitFor(async () => {
+    const open = await openLayersOf(vmId);
+    expect(open.filter((link) => link.endsWith("(deleted)"))).toEqual([]);
+    expect(open.length).toBeLessThanOrEqual(MAX_FILES);
+  }, WAIT);
 });
 
 test("what only some of them used comes free with them, and the others stay whole", async () => {
