@@ -71,5 +71,7 @@ export interface ExecSession extends AsyncIterable<ExecEvent> {
   writeStdin(data: Uint8Array): Promise<void>;
   closeStdin(): void;
   resize(cols: number, rows: number): void;
+  /** To the process group. Without effect once the command has ended. */
+  signal(number: number): void;
   kill(): void;
 }

@@ -1,17 +1,24 @@
 /** A command of the fake worker, as whoever started it has it. */
 import type { ExecEvent, ExecSession } from "@fastvm/contract";
 
+/** What commands were told. */
+export interface FakeTerminal {
+  input: string;
+  sizes: string[];
+  signals: number[];
+}
+
 export class FakeSession implements ExecSession {
   readonly #events: AsyncIterable<ExecEvent>;
   readonly #signal: AbortSignal | undefined;
   readonly #onKill: () => void;
-  readonly #terminal: { input: string; sizes: string[] };
+  readonly #terminal: FakeTerminal;
 
   constructor(
     events: AsyncIterable<ExecEvent>,
     signal: AbortSignal | undefined,
     onKill: () => void,
-    terminal: { input: string; sizes: string[] },
+    terminal: FakeTerminal,
   ) {
     this.#terminal = terminal;
     this.#events = events;
@@ -45,6 +52,10 @@ export class FakeSession implements ExecSession {
 
   resize(cols: number, rows: number): void {
     this.#terminal.sizes.push(`${cols}x${rows}`);
+  }
+
+  signal(number: number): void {
+    this.#terminal.signals.push(number);
   }
 
   kill(): void {

@@ -38,7 +38,7 @@ import {
   type WorkerVmStatus,
 } from "@fastvm/contract";
 import { FakeFileAccess } from "./fake-file-access.ts";
-import { aborted, FakeSession } from "./fake-session.ts";
+import { aborted, FakeSession, type FakeTerminal } from "./fake-session.ts";
 import { FakeBuilds } from "./fake-builds.ts";
 import { FakeExecs } from "./fake-execs.ts";
 import { FakeVolumes } from "./fake-volumes.ts";
@@ -100,7 +100,7 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
   killed = 0;
   command: FakeCommand = exitAtOnce;
   /** What commands were given on stdin, and the sizes of their terminals. */
-  readonly terminal: { input: string; sizes: string[] } = { input: "", sizes: [] };
+  readonly terminal: FakeTerminal = { input: "", sizes: [], signals: [] };
   readonly builds = new FakeBuilds();
   readonly execs = new FakeExecs({
     enter: async (method, vmId, signal) => {

@@ -52,6 +52,10 @@ export class StreamSession implements ExecSession {
     this.#stream.resize(cells(rows), cells(cols));
   }
 
+  signal(number: number): void {
+    this.#stream.signal(number);
+  }
+
   kill(): void {
     this.#deadline.kill();
   }

@@ -250,6 +250,10 @@ class RemoteSession implements ExecSession {
     void this.#peer.call("session.resize", [this.#handle, cols, rows]);
   }
 
+  signal(number: number): void {
+    void this.#peer.call("session.signal", [this.#handle, number]);
+  }
+
   kill(): void {
     void this.#peer.call("session.kill", [this.#handle]);
   }
@@ -332,6 +336,7 @@ class ServedWorker {
     if (method === "session.writeStdin") return await session.writeStdin(rest[0] as Uint8Array);
     if (method === "session.closeStdin") return session.closeStdin();
     if (method === "session.resize") return session.resize(rest[0] as number, rest[1] as number);
+    if (method === "session.signal") return session.signal(rest[0] as number);
     return session.kill();
   }
 
