@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { ERROR_CATALOGUE } from "../packages/contract/src/errors/errors.ts";
 import { OPERATIONS } from "../packages/contract/src/api/fastvm/operations.ts";
 import { MACHINE_OPERATIONS } from "../packages/contract/src/api/machines/operations.ts";
+import { SANDBOX_OPERATIONS } from "../packages/contract/src/api/sandboxes/operations.ts";
 import { emptyExceptions, wholeContexts } from "./tidy/contexts.ts";
 import { circlesOfC, climbs, emptyPlaces } from "./tidy/directions.ts";
 import { brokenAnchors, brokenLinks, undocumentedErrors } from "./tidy/documents.ts";
@@ -285,6 +286,7 @@ describe("for who reads", () => {
   test("every route is called by a test", () => {
     expect(untestedRoutes(FILES, Object.values(OPERATIONS))).toEqual([]);
     expect(untestedRoutes(FILES, Object.values(MACHINE_OPERATIONS))).toEqual([]);
+    expect(untestedRoutes(FILES, Object.values(SANDBOX_OPERATIONS))).toEqual([]);
   });
 
   test("a route that only others' tests or longer paths name is refused", () => {

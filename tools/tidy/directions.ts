@@ -13,7 +13,7 @@ type Levels = readonly (readonly string[])[];
  */
 const TABLE: Readonly<Record<string, Levels>> = {
   "packages/contract/src": [
-    ["api/fastvm", "api/machines"],
+    ["api/fastvm", "api/machines", "api/sandboxes"],
     ["string-map-rules.ts", "nearest-name.ts", "image-reference.ts"],
     ["names.ts", "service-address.ts", "request-id.ts"],
     ["credentials.ts"],
@@ -25,13 +25,14 @@ const TABLE: Readonly<Record<string, Levels>> = {
   "packages/control-plane/src": [
     ["app"],
     ["operator"],
-    ["api/fastvm", "api/machines"],
+    ["api/fastvm", "api/machines", "api/sandboxes"],
     ["api/shared"],
     ["engine/engine.ts", "engine/lifecycle.ts"],
     ["engine/operator"],
     ["engine/services", "engine/reconcile"],
     ["engine/builds", "engine/pools"],
     ["engine/snapshots", "engine/images"],
+    ["engine/sandboxes"],
     ["engine/vms"],
     ["engine/volumes"],
     [

@@ -10,6 +10,7 @@ import {
 import Fastify, { type FastifyInstance, type FastifyServerFactory } from "fastify";
 import { fastvmApi } from "../api/fastvm/fastvm-api.ts";
 import { machinesApi } from "../api/machines/machines-api.ts";
+import { sandboxesApi } from "../api/sandboxes/sandboxes-api.ts";
 import type { MetricsSource } from "../metrics-source.ts";
 import { engineOf } from "../engine/engine.ts";
 import { addApis, optionsFor, type Apis } from "./side-by-side.ts";
@@ -60,7 +61,8 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
   const { serverFactory, useDirectory, useOperator, metrics, images, cache, ...rest } = deps;
   const log = namingRequests(deps.log);
   const first = fastvmApi({ config: deps.config, clock: deps.clock, log, metrics });
-  const apis: Apis = [first, machinesApi({ config: deps.config, clock: deps.clock, log })];
+  const options = { config: deps.config, clock: deps.clock, log };
+  const apis: Apis = [first, machinesApi(options), sandboxesApi(options)];
   const { constraints, frameworkErrors } = optionsFor(apis);
   const app = Fastify({
     ...REQUEST_ID_OPTIONS,

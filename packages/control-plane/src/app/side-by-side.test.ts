@@ -4,6 +4,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { expect, test } from "vitest";
 import { fastvmApi } from "../api/fastvm/fastvm-api.ts";
 import { machinesApi } from "../api/machines/machines-api.ts";
+import { sandboxesApi } from "../api/sandboxes/sandboxes-api.ts";
 import { presentedKey } from "../api/fastvm/presented-key.ts";
 import type { ApiDialect } from "../api/shared/api-dialect.ts";
 import { OperationRoutes } from "../api/shared/operation-route.ts";
@@ -18,6 +19,7 @@ const CLOCK = { now: () => 0 };
 const APIS: Apis = [
   fastvmApi({ config: DEFAULT_CONFIG, clock: CLOCK, log: SILENT, metrics: undefined }),
   machinesApi({ config: DEFAULT_CONFIG, clock: CLOCK, log: SILENT }),
+  sandboxesApi({ config: DEFAULT_CONFIG, clock: CLOCK, log: SILENT }),
 ];
 
 test("no two APIs have a method and path in common, but those of the table", () => {

@@ -26,6 +26,7 @@ import { StoreServiceDirectory } from "./services/service-directory.ts";
 import { Services } from "./services/services.ts";
 import { Snapshots } from "./snapshots/snapshots.ts";
 import { Vms } from "./vms/vms.ts";
+import { Sandboxes } from "./sandboxes/sandboxes.ts";
 import { Volumes } from "./volumes/volumes.ts";
 import type { EventTellers } from "./events/event-tellers.ts";
 import { Pools } from "./pools/pools.ts";
@@ -35,6 +36,7 @@ export interface Engine {
   readonly vms: Vms;
   readonly snapshots: Snapshots;
   readonly volumes: Volumes;
+  readonly sandboxes: Sandboxes;
   readonly networks: Networks;
   readonly services: Services;
   readonly previews: Previews;
@@ -73,6 +75,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
     vms: new Vms(ctx),
     snapshots: new Snapshots(ctx),
     volumes: new Volumes(ctx),
+    sandboxes: new Sandboxes(ctx),
     networks: new Networks(ctx),
     services: new Services(ctx),
     previews: new Previews(ctx),
@@ -134,3 +137,4 @@ export type { WebhookRecord } from "../store/webhook-repository.ts";
 export type { WebhookDelivery } from "../store/webhook-delivery-repository.ts";
 export type { PoolCounts, PoolOrder } from "./pools/pools.ts";
 export type { WarmPoolRecord } from "../store/warm-pool-repository.ts";
+export type { Sandbox, SandboxOrder } from "./sandboxes/sandboxes.ts";

@@ -23,6 +23,7 @@ import * as webhooks from "./migrations/0019-webhooks.ts";
 import * as previews from "./migrations/0020-previews.ts";
 import * as keyScopes from "./migrations/0021-key-scopes.ts";
 import * as warmPools from "./migrations/0022-warm-pools.ts";
+import * as sandboxes from "./migrations/0023-sandboxes.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
 
@@ -51,6 +52,7 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0020-previews": { up: (trx) => previews.up(trx) },
     "0021-key-scopes": { up: (trx) => keyScopes.up(trx) },
     "0022-warm-pools": { up: (trx) => warmPools.up(trx) },
+    "0023-sandboxes": { up: (trx) => sandboxes.up(trx) },
   };
   const provider = { getMigrations: () => Promise.resolve(migrations) };
   const migrator = new Migrator({ db, provider, ...(await tablesIn(db, kind)) });

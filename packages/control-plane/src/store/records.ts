@@ -12,6 +12,7 @@ import { QuarantineRepository } from "./quarantine-repository.ts";
 import { RegistryLoginRepository } from "./registry-login-repository.ts";
 import { OrderKeyRepository } from "./order-key-repository.ts";
 import { PreviewGrantRepository } from "./preview-grant-repository.ts";
+import { SandboxRepository } from "./sandbox-repository.ts";
 import type { Schema } from "./schema.ts";
 import { SealedValueRepository } from "./sealed-value-repository.ts";
 import { SnapshotRepository } from "./snapshot-repository.ts";
@@ -41,6 +42,7 @@ export interface Records {
   readonly warmPools: WarmPoolRepository;
   readonly webhookDeliveries: WebhookDeliveryRepository;
   readonly previewGrants: PreviewGrantRepository;
+  readonly sandboxes: SandboxRepository;
 }
 
 /** `onVmChange` is called after a statement has changed a VM, which its transaction may still undo; `sink` writes events. */
@@ -64,5 +66,6 @@ export function recordsOf(db: Kysely<Schema>, onVmChange: ChangeListener<VmId>, 
     warmPools: new WarmPoolRepository(db),
     webhookDeliveries: new WebhookDeliveryRepository(db),
     previewGrants: new PreviewGrantRepository(db, onVmChange),
+    sandboxes: new SandboxRepository(db),
   };
 }

@@ -41,6 +41,7 @@ export interface Schema {
   previewGrants: PreviewGrantRow;
   previewTokens: PreviewTokenRow;
   warmPools: WarmPoolRow;
+  sandboxes: SandboxRow;
 }
 
 export interface OrganisationRow {
@@ -396,4 +397,20 @@ export interface WarmPoolRow {
   disabledAt: number | null;
   drainRequestedAt: number | null;
   reconciledAt: number | null;
+}
+
+/** A VM under a name of its own, with what was asked for. */
+export interface SandboxRow {
+  /** Its VM's too, from the first start on. */
+  id: VmId;
+  orgId: OrgId;
+  /** Unique in the organisation. */
+  name: string;
+  slug: string;
+  /** JSON, as below. */
+  labels: string;
+  written: string;
+  /** Null of one that was never started. */
+  vmId: VmId | null;
+  createdAt: number;
 }

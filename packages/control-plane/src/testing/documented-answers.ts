@@ -6,7 +6,7 @@ import type { ValidateFunction } from "ajv/dist/2020.js";
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type JsonObject = { [key: string]: Json };
 
-type Api = "fastvm" | "machines";
+type Api = "fastvm" | "machines" | "sandboxes";
 
 interface AnswerToCheck {
   readonly method: string;

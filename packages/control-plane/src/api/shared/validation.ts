@@ -13,7 +13,7 @@ type Fields = Readonly<Record<string, unknown>>;
  * Unknown fields are neither refused nor removed, as clients of other generations send
  * them, but where a schema says that all must be understood.
  */
-const COMMON = { allowUnionTypes: true, allErrors: false, verbose: true };
+const COMMON = { allowUnionTypes: true, allErrors: false, verbose: true, discriminator: true };
 
 const PLAIN = new Ajv({ ...COMMON, coerceTypes: false });
 const COERCING = new Ajv({ ...COMMON, coerceTypes: true });

@@ -74,6 +74,8 @@ export interface LaunchOptions {
   readonly onRecorded?: (vmId: VmId) => void;
   /** Which it is to have; default: a new one. */
   readonly vmId?: VmId;
+  /** Written in the transaction that records it: both are there, or neither. */
+  readonly alongside?: ((records: Records) => Promise<void>) | undefined;
   /** Told with it: what the snapshot had mounted and this VM has not. */
   readonly onSkipped?: (skipped: readonly SkippedMount[]) => void;
 }
@@ -92,7 +94,7 @@ export async function launchVm(
   ctx: StartVmContext & DeleteVmContext,
   caller: Caller,
   order: LaunchOrder,
-  { signal, onRecorded, onSkipped, vmId = newVmId() }: LaunchOptions = {},
+  { signal, onRecorded, onSkipped, alongside, vmId = newVmId() }: LaunchOptions = {},
 ): Promise<VmRecord> {
   const found = await findSource(ctx, caller, order);
   const launch = { ...found, traffic: await newTrafficToken(ctx, caller.orgId, vmId, found.settings) };
@@ -108,6 +110,7 @@ export async function launchVm(
       replaced = taken?.vm;
       const made = await insertVm(ctx, records, caller, launch, vmId, capacity);
       skipped = made.skipped;
+      await alongside?.(records);
       return made.vm;
     }, "process");
     if (inserted.id !== vmId) return { vm: inserted, running: earlierLaunch(ctx, inserted.id) };

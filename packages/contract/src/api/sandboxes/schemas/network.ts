@@ -1,0 +1,67 @@
+/** What a sandbox may reach, and who may reach it. */
+import { Type } from "typebox";
+import { CLOSED, count, maybe, oneOf } from "./parts.ts";
+
+const text = () => Type.String({ minLength: 1, maxLength: 512 });
+const port = () => Type.Integer({ minimum: 0, maximum: 65_535 });
+
+const DESTINATION_GROUPS = [
+  "public",
+  "loopback",
+  "private",
+  "link_local",
+  "metadata",
+  "multicast",
+  "host",
+] as const;
+
+const DestinationSchema = Type.Union([
+  Type.Literal("any"),
+  Type.Object({ cidr: text() }, CLOSED),
+  Type.Object({ domain: text() }, CLOSED),
+  Type.Object({ domain_suffix: text() }, CLOSED),
+  Type.Object({ group: oneOf(DESTINATION_GROUPS) }, CLOSED),
+]);
+
+const RuleSchema = Type.Object(
+  {
+    direction: oneOf(["egress", "ingress", "any"]),
+    destination: DestinationSchema,
+    protocols: Type.Optional(
+      Type.Array(oneOf(["tcp", "udp", "icmpv4", "icmpv6"]), { description: "None: all." }),
+    ),
+    ports: Type.Optional(
+      Type.Array(Type.Object({ start: port(), end: port() }, CLOSED), { description: "None: all." }),
+    ),
+    action: oneOf(["allow", "deny"]),
+  },
+  CLOSED,
+);
+
+const PolicySchema = Type.Object(
+  {
+    default_egress: Type.Optional(oneOf(["allow", "deny"], "Default `deny`.")),
+    default_ingress: Type.Optional(oneOf(["allow", "deny"], "Default `deny`.")),
+    rules: Type.Optional(Type.Array(RuleSchema, { maxItems: 256 })),
+  },
+  CLOSED,
+);
+
+/** Of what is refused by name, whatever is in it. */
+const anything = () => Type.Unsafe<unknown>({});
+
+export const NetworkSchema = Type.Object(
+  {
+    enabled: Type.Optional(Type.Boolean({ description: "Default true." })),
+    strict: Type.Optional(Type.Boolean({ description: "Default false." })),
+    policy: maybe(PolicySchema),
+    interface: Type.Optional(anything()),
+    ports: Type.Optional(Type.Array(anything())),
+    dns: Type.Optional(anything()),
+    tls: Type.Optional(anything()),
+    secrets: Type.Optional(anything()),
+    max_connections: maybe(count()),
+    trust_host_cas: Type.Optional(Type.Boolean()),
+  },
+  CLOSED,
+);

@@ -1,0 +1,173 @@
+/**
+ * The agent of a sandbox as its clients reach it: `/v1/sandboxes/{id}/agent`, and `…/exec.cbor` of the flat generation, on which one
+ * command runs and the client speaks first. What the messages of the socket are does not matter: together they are bytes.
+ */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { hasScope, REQUEST_ID_HEADER } from "@fastvm/contract";
+import { WebSocketServer, type RawData, type WebSocket } from "ws";
+import type { KeyHolder, Sandbox } from "../../../engine/engine.ts";
+import { inNameOf } from "../../../http/request-ids.ts";
+import { onUpgrade, refuseUpgrade } from "../../../http/upgrades.ts";
+import { presentedKey } from "../presented-key.ts";
+import { SANDBOXES, type SandboxesScope } from "../sandboxes-scope.ts";
+import { sandboxStatus, specOf } from "../views/sandbox-view.ts";
+import { AgentSession } from "./agent-session.ts";
+import { encodeFrame, FrameReader, GENERATION, MAX_FRAME_BYTES, type Frame } from "./frame.ts";
+import { SocketInput } from "./socket-input.ts";
+
+const PATH = /^(?:\/microsandbox)?\/v1\/sandboxes\/([^/]+)\/(agent|exec\.cbor)$/;
+/** Of the flat generation, which asks for it. */
+const SUBPROTOCOL = "msb.cbor";
+/** A message is a frame, or a part of several. */
+const MAX_MESSAGE_BYTES = 2 * MAX_FRAME_BYTES;
+/** As the reference gives its first client: ids of others' are of no concern here, as each has a socket of its own. */
+const FIRST_ID = 33_554_431;
+const AFTER_LAST_ID = 67_108_862;
+const MAX_CLIENTS = 128;
+/** A vanished client is noticed within two of these. */
+const PING_EVERY_MS = 20_000;
+const AGENT_VERSION = "fastvm";
+
+type Parts = Omit<SandboxesScope, "routes">;
+
+export function serveAgentSockets(api: Parts): void {
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_MESSAGE_BYTES,
+    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+  });
+  const clients = new Map<string, number>();
+  const handle = (request: IncomingMessage, connection: Duplex, head: Buffer): void => {
+    const id = String(request.headers[REQUEST_ID_HEADER]);
+    const onError = (): void => void connection.destroy();
+    connection.on("error", onError);
+    const answer = (found: Sandbox | string): void => {
+      const refusal = typeof found === "string" ? found : refusalOf(found, clients);
+      if (refusal !== undefined || typeof found === "string")
+        return refuseUpgrade(connection, refusal ?? "404 Not Found", id);
+      connection.off("error", onError);
+      const isFlat = (request.url ?? "").includes("exec.cbor");
+      sockets.handleUpgrade(request, connection, head, (socket) => {
+        run(api, found, socket, isFlat, clients);
+      });
+    };
+    inNameOf(id, () => {
+      admitted(api, request).then(answer, () => refuseUpgrade(connection, "503 Service Unavailable", id));
+    });
+  };
+  onUpgrade(api.scope.server, { path: PATH, handle });
+  api.scope.addHook("preClose", async () => {
+    for (const socket of sockets.clients) socket.terminate();
+  });
+}
+
+/** The status line of a refusal, whose body no client reads. */
+async function admitted({ engine }: Parts, request: IncomingMessage): Promise<Sandbox | string> {
+  const key = presentedKey(request.headers);
+  const holder: KeyHolder | undefined =
+    key === undefined ? undefined : await engine.keys.holderOf(key, SANDBOXES.name);
+  if (holder === undefined) return "401 Unauthorized";
+  if (!hasScope(holder.scopes, "run")) return "403 Forbidden";
+  if (holder.rate?.isOver === true) return "429 Too Many Requests";
+  const path = URL.parse(request.url ?? "/", "http://localhost")?.pathname ?? "";
+  const id = PATH.exec(path)?.[1] ?? "";
+  return engine.sandboxes.get(holder, id).catch(() => "404 Not Found");
+}
+
+function refusalOf(found: Sandbox, clients: ReadonlyMap<string, number>): string | undefined {
+  if (sandboxStatus(found) !== "running") return "409 Conflict";
+  return (clients.get(found.sandbox.id) ?? 0) < MAX_CLIENTS ? undefined : "429 Too Many Requests";
+}
+
+function run(
+  { engine, clock, log }: Parts,
+  found: Sandbox,
+  socket: WebSocket,
+  isFlat: boolean,
+  clients: Map<string, number>,
+): void {
+  const { sandbox } = found;
+  const gone = new AbortController();
+  const stopPinging = ping(socket);
+  clients.set(sandbox.id, (clients.get(sandbox.id) ?? 0) + 1);
+  socket.on("error", () => socket.terminate());
+  socket.once("close", () => {
+    gone.abort(new Error("the client went away"));
+    stopPinging();
+    const left = (clients.get(sandbox.id) ?? 1) - 1;
+    if (left > 0) clients.set(sandbox.id, left);
+    else clients.delete(sandbox.id);
+  });
+  const { runtime } = specOf(found);
+  let touches = 0;
+  const session = new AgentSession({
+    context: {
+      engine,
+      vmId: sandbox.id,
+      user: runtime?.user ?? undefined,
+      cwd: runtime?.workdir ?? "/",
+      signal: gone.signal,
+    },
+    send: (frame) => send(socket, encodeFrame(frame)),
+    touch: () => {
+      engine.activity.notice(sandbox.id);
+      return ++touches;
+    },
+  });
+  const reader = new FrameReader();
+  const input = new SocketInput(socket, async (bytes) => {
+    for (const frame of reader.push(bytes)) await session.receive(frame);
+  });
+  input.failed.catch((error: unknown) => {
+    log.info({ err: error }, "an agent's client sent what is no frame");
+    socket.close(1002);
+  });
+  socket.on("message", (data: RawData, isBinary: boolean) => {
+    if (isBinary) input.push(bufferOf(data));
+  });
+  if (!isFlat) greet(socket, found, clock.now());
+}
+
+function greet(socket: WebSocket, { vm }: Sandbox, now: number): void {
+  const range = Buffer.alloc(8);
+  range.writeUInt32BE(FIRST_ID, 0);
+  range.writeUInt32BE(AFTER_LAST_ID, 4);
+  const startedAt = BigInt(vm?.startedAt ?? now) * 1_000_000n;
+  const ready: Frame = {
+    id: 0,
+    type: "core.ready",
+    payload: {
+      boot_time_ns: startedAt,
+      init_time_ns: startedAt,
+      ready_time_ns: startedAt,
+      agent_version: `${AGENT_VERSION}/${GENERATION}`,
+    },
+  };
+  socket.send(Buffer.concat([range, encodeFrame(ready)]));
+}
+
+function bufferOf(data: RawData): Buffer {
+  if (Array.isArray(data)) return Buffer.concat(data);
+  return Buffer.isBuffer(data) ? data : Buffer.from(data);
+}
+
+/** Resolves when it is on its way. */
+function send(socket: WebSocket, bytes: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.send(bytes, { binary: true }, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+function ping(socket: WebSocket): () => void {
+  let isAlive = true;
+  socket.on("pong", () => {
+    isAlive = true;
+  });
+  const timer = setInterval(() => {
+    if (!isAlive) return socket.terminate();
+    isAlive = false;
+    socket.ping();
+  }, PING_EVERY_MS);
+  return () => clearInterval(timer);
+}

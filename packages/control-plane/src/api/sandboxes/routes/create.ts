@@ -1,0 +1,42 @@
+/** POST /v1/sandboxes: recorded, and started where the query says so. */
+import type { SandboxSpec } from "@fastvm/contract";
+import type { SandboxOrder } from "../../../engine/engine.ts";
+import { clientGone } from "../../shared/client-gone.ts";
+import type { SandboxesScope } from "../sandboxes-scope.ts";
+import { launchOrderOf } from "../spec/launch-order.ts";
+import { readSpec } from "../spec/read-spec.ts";
+import { sandboxView } from "../views/sandbox-view.ts";
+import { pullImage } from "../start/pull-image.ts";
+import { waitUntilRunning } from "../start/wait-until-running.ts";
+
+export function registerCreateSandbox(api: SandboxesScope): void {
+  const { routes, engine } = api;
+  routes.serve("createSandbox", async ({ body, query, reply }, caller) => {
+    const signal = clientGone(reply);
+    const spec = readSpec(body as Readonly<Record<string, unknown>>);
+    // Checked whether it is started now or later.
+    const launch = launchOrderOf(spec);
+    const order = orderOf(spec);
+    if (String(query["start"]) !== "true") {
+      return { status: 200, body: sandboxView(await engine.sandboxes.create(caller, order)) };
+    }
+    await pullImage(engine, caller, spec);
+    const made = await engine.sandboxes.launch(caller, order, launch);
+    return { status: 200, body: sandboxView(await waitUntilRunning(engine, caller, made, query, signal)) };
+  });
+}
+
+/** Without what is nobody's to read again. */
+function orderOf({ registry: _login, ...written }: SandboxSpec): SandboxOrder {
+  const { name, labels = {}, slug } = written;
+  return { name, labels, slug: slug ?? slugOf(name), written };
+}
+
+const MIN_SLUG = 3;
+const MAX_SLUG = 63;
+
+function slugOf(name: string): string {
+  const words = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+  const slug = words.slice(0, MAX_SLUG).replaceAll(/^-+|-+$/g, "");
+  return slug.length < MIN_SLUG ? `sandbox-${slug}`.replace(/-$/, "") : slug;
+}

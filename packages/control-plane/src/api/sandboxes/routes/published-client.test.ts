@@ -1,0 +1,61 @@
+/** The published client, as it comes from npm, against the API over the fake worker. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Sandbox, SandboxAlreadyExistsError, SandboxNotFoundError } from "microsandbox";
+import { createApiServer } from "../../../http/api-server.ts";
+import { sandboxesApp, type SandboxesApp } from "../../../testing/sandboxes-app.ts";
+
+let api: SandboxesApp;
+let home: string;
+
+/** The client looks at the environment once. */
+beforeAll(async () => {
+  api = await sandboxesApp({ serverFactory: createApiServer().serverFactory });
+  const url = await api.fastvm.app.listen({ host: "127.0.0.1", port: 0 });
+  home = mkdtempSync(join(tmpdir(), "fastvm-msb-"));
+  Object.assign(process.env, {
+    MSB_BACKEND: "cloud",
+    MSB_API_URL: url,
+    MSB_API_KEY: api.key,
+    MSB_HOME: home,
+  });
+});
+afterAll(async () => {
+  await api[Symbol.asyncDispose]();
+  rmSync(home, { recursive: true, force: true });
+});
+
+test("creates, lists, gets, runs commands and removes", async () => {
+  const sandbox = await Sandbox.builder("one").image("base").cpus(1).memory(512).env("A", "b").create();
+  expect((await Sandbox.list()).sandboxes.map(({ name }) => name)).toEqual(["one"]);
+  api.fastvm.worker.command = async function* () {
+    yield { kind: "stdout", data: Buffer.from("out\n") };
+    yield { kind: "stderr", data: Buffer.from("err\n") };
+    yield { kind: "exit", exitCode: 3, timedOut: false, durationMs: 1 };
+  };
+  const output = await sandbox.exec("echo", ["hi"]);
+  expect([output.code, output.stdout(), output.stderr()]).toEqual([3, "out\n", "err\n"]);
+  await expect(Sandbox.builder("one").image("base").create()).rejects.toThrow(SandboxAlreadyExistsError);
+  await Sandbox.remove("one");
+  await expect(Sandbox.get("one")).rejects.toThrow(SandboxNotFoundError);
+});
+
+test("has files", async () => {
+  const sandbox = await Sandbox.builder("files").image("base").create();
+  const files = sandbox.fs();
+  const bytes = Buffer.alloc(7 * 1024 * 1024, "x");
+  await files.mkdir("/data/deep");
+  await files.write("/data/deep/a", bytes);
+  expect(Buffer.from(await files.read("/data/deep/a")).equals(bytes)).toBe(true);
+  await files.copy("/data/deep/a", "/data/b");
+  await files.rename("/data/b", "/data/c");
+  expect((await files.list("/data")).map(({ path }) => path).toSorted()).toEqual(["/data/c", "/data/deep"]);
+  expect(await files.stat("/data/c")).toMatchObject({ kind: "file", size: bytes.length });
+  expect(await files.exists("/data/b")).toBe(false);
+  await expect(files.read("/none")).rejects.toThrow(/No such file or directory \(os error 2\)/);
+  await files.remove("/data/c");
+  await files.removeDir("/data/deep");
+  expect(await files.exists("/data/deep")).toBe(false);
+});

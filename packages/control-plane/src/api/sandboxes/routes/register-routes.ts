@@ -1,0 +1,17 @@
+/** Every route, by name. */
+import type { SandboxesScope } from "../sandboxes-scope.ts";
+import { registerCreateSandbox } from "./create.ts";
+import { registerDeleteSandbox } from "./delete.ts";
+import { registerGetSandbox } from "./get.ts";
+import { registerListSandboxes } from "./list.ts";
+import { registerStartSandbox } from "./start.ts";
+import { registerStopSandbox } from "./stop.ts";
+
+export function registerRoutes(api: SandboxesScope): void {
+  registerCreateSandbox(api);
+  registerListSandboxes(api);
+  registerGetSandbox(api);
+  registerStartSandbox(api);
+  registerStopSandbox(api);
+  registerDeleteSandbox(api);
+}

@@ -1,0 +1,220 @@
+/** Sandboxes from their creation to their end, and the same VMs as the other APIs see them. */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { VmId } from "@fastvm/contract";
+import { sandboxesApp, type SandboxesApp } from "../../../testing/sandboxes-app.ts";
+
+let api: SandboxesApp;
+
+beforeEach(async () => {
+  api = await sandboxesApp();
+});
+afterEach(() => api[Symbol.asyncDispose]());
+
+const SPEC = { name: "one", image: { type: "oci", reference: "base" } };
+const START = "POST /v1/sandboxes?start=true&wait_for=running&wait_timeout=90";
+const make = (fields: object = {}) => api.ok(START, { ...SPEC, ...fields });
+const specOfVm = (id: string) => api.fastvm.worker.vms.get(id as VmId)?.spec;
+
+describe("POST /v1/sandboxes", () => {
+  test("makes a VM of the host's base image, small, and answers both generations of clients", async () => {
+    const sandbox = await make();
+    expect(sandbox).toMatchObject({
+      org_id: api.fastvm.orgId,
+      name: "one",
+      slug: "one",
+      status: "running",
+      ephemeral: false,
+      status_reason: null,
+      last_failure_message: null,
+      last_error: null,
+      spec: SPEC,
+      config: { name: "one", image: "base", vcpus: 1, memory_mib: 512, env: {}, ephemeral: false },
+    });
+    expect(specOfVm(sandbox.id)).toMatchObject({ machine: { cpu: 1, memoryMib: 512 }, diskGib: 10 });
+    expect((await api.fastvm.call("GET /v1/vms")).body).toMatchObject([{ id: sandbox.id, name: "one" }]);
+  });
+
+  test("gives it what is asked for", async () => {
+    const asked = {
+      resources: { vcpus: 2, memory_mib: 3072, disk_size_mib: 20_000 },
+      runtime: { hostname: "guest-1", workdir: "/srv" },
+      env: [{ key: "A", value: "b" }],
+      labels: { team: "a" },
+    };
+    const { id, spec } = await make(asked);
+    expect(spec).toMatchObject(asked);
+    expect(specOfVm(id)).toMatchObject({ machine: { cpu: 2, memoryMib: 3072 }, diskGib: 20 });
+    expect(specOfVm(id)?.identity).toMatchObject({ hostname: "guest-1", envVars: { A: "b" } });
+    expect((await api.fastvm.call(`GET /v1/vms/${id}`)).body.metadata).toEqual({ team: "a" });
+  });
+
+  test("takes the flat form, whose sandboxes go with their end unless they say otherwise", async () => {
+    const flat = {
+      name: "flat",
+      image: "base",
+      vcpus: 2,
+      memory_mib: 1024,
+      env: { A: "b" },
+      workdir: "/srv",
+    };
+    const sandbox = await api.ok("POST /v1/sandboxes?start=true", { ...flat, max_duration_secs: 60 });
+    expect(sandbox).toMatchObject({
+      status: "running",
+      ephemeral: true,
+      config: { ...flat, ephemeral: true },
+    });
+    expect(specOfVm(sandbox.id)?.ttl).toMatchObject({ action: "delete" });
+  });
+
+  test("without a network reaches nothing", async () => {
+    const { id } = await make({ network: { enabled: false, strict: false } });
+    expect(specOfVm(id)?.network).toMatchObject({
+      egress: { default: "deny", rules: [] },
+      ingress: { default: "deny", rules: [] },
+      dns: { mode: "allow", domains: [] },
+    });
+  });
+
+  test("without start only records it, and the first start makes its VM", async () => {
+    const { id, status } = await api.ok("POST /v1/sandboxes", SPEC);
+    expect(status).toBe("created");
+    expect(api.fastvm.worker.vms.size).toBe(0);
+    const started = await api.ok(`POST /v1/sandboxes/${id}/start?wait_for=running`, {});
+    expect(started).toMatchObject({ id, status: "running" });
+    expect(await api.ok("POST /v1/sandboxes/by-name/one/start", {})).toMatchObject({ id, status: "running" });
+    expect(api.fastvm.worker.vms.size).toBe(1);
+  });
+
+  test("tells of a start that failed by the record", async () => {
+    api.fastvm.worker.failNext("launch", "launch_failed");
+    expect(await make()).toMatchObject({ status: "failed", last_failure_message: expect.any(String) });
+  });
+
+  test("of a name that is taken is refused, and nothing is left of it", async () => {
+    await make();
+    const answer = await api.call(START, SPEC);
+    expect(answer).toMatchObject({
+      status: 409,
+      body: { code: "name_already_exists", error: { code: "name_already_exists" } },
+    });
+    expect(api.fastvm.worker.vms.size).toBe(1);
+    expect((await api.ok("GET /v1/sandboxes")).data).toHaveLength(1);
+    expect((await api.call(START, SPEC, { key: api.otherKey })).status).toBe(200);
+  });
+
+  test.each<[string, object]>([
+    ["name", { name: "-no" }],
+    ["nmae", { nmae: "x" }],
+    ["image", { image: { type: "bind", path: "/srv" } }],
+    ["image.format", { image: { type: "disk_image", path: "/srv", format: "iso" } }],
+    ["image.upper_size_mib", { image: { type: "oci", reference: "base", upper_size_mib: 4096 } }],
+    ["resources.vcpus", { resources: { vcpus: 0 } }],
+    ["resources.memory_mib", { resources: { memory_mib: 64 } }],
+    ["runtime.workdir", { runtime: { workdir: "srv" } }],
+    ["runtime.hostname", { runtime: { hostname: "Not A Host" } }],
+    ["runtime.scripts", { runtime: { scripts: { a: "#!/bin/sh" } } }],
+    ["runtime.log_level", { runtime: { log_level: "debug" } }],
+    ["runtime.entrypoint", { runtime: { entrypoint: ["x"] } }],
+    ["env", { env: [{ key: "1A", value: "" }] }],
+    ["labels.sandbox.x", { labels: { "sandbox.x": "" } }],
+    ["rlimits", { rlimits: [{ resource: "nofile", soft: 1, hard: 1 }] }],
+    ["mounts.0.size_mib", { mounts: [{ type: "tmpfs", guest: "/mnt/a", size_mib: "1" }] }],
+    ["patches", { patches: [{ type: "remove", path: "/etc/motd" }] }],
+    ["patches.0.mdoe", { patches: [{ type: "mkdir", path: "/x", mdoe: 1 }] }],
+    ["init", { init: { cmd: "auto", args: [], env: [] } }],
+    ["security_profile", { security_profile: "restricted" }],
+    ["network.strict", { network: { strict: true } }],
+    ["network.tls", { network: { tls: { enabled: true } } }],
+    ["network.dns", { network: { dns: { rebind_protection: true } } }],
+    ["network.ports", { network: { ports: [{ host_port: 1 }] } }],
+    ["network.secrets", { network: { secrets: { entries: [{ env_var: "A", value: "b" }] } } }],
+    ["network.max_connections", { network: { max_connections: 5 } }],
+    ["network.trust_host_cas", { network: { trust_host_cas: true } }],
+    ["network.rate_limiter", { network: { rate_limiter: {} } }],
+    ["vsock", { vsock: [] }],
+  ])("refuses %s by its name, and makes nothing", async (field, fields) => {
+    const answer = await api.call(START, { ...SPEC, ...fields });
+    expect(answer).toMatchObject({
+      status: 400,
+      body: { code: "invalid_request", error: { details: { field } } },
+    });
+    expect(answer.body.message).toContain(field);
+    expect((await api.ok("GET /v1/sandboxes")).data).toEqual([]);
+  });
+
+  test("keeps a registry's password to itself", async () => {
+    const registry = { mode: "inline", username: "u", password: "hunter-2" };
+    const answer = await api.call(START, { ...SPEC, registry });
+    expect(answer.status).toBe(200);
+    expect(answer.text).not.toContain("hunter-2");
+    expect((await api.call("GET /v1/sandboxes/by-name/one")).text).not.toContain("hunter-2");
+  });
+});
+
+describe("GET /v1/sandboxes", () => {
+  test("goes by pages, newest first, and by labels", async () => {
+    const names = ["a", "b", "c", "d"];
+    for (const name of names) await make({ name, labels: { odd: String(names.indexOf(name) % 2) } });
+    const seen: string[] = [];
+    let cursor = "";
+    do {
+      const page = await api.ok(`GET /v1/sandboxes?limit=3${cursor}`);
+      seen.push(...page.data.map(({ name }: { name: string }) => name));
+      expect(page.has_more).toBe(page.next_cursor !== null);
+      cursor = page.next_cursor === null ? "" : `&cursor=${page.next_cursor}`;
+    } while (cursor !== "");
+    expect(seen.toSorted()).toEqual(names);
+    const labels = encodeURIComponent(JSON.stringify({ odd: "1" }));
+    const odd = (await api.ok(`GET /v1/sandboxes?labels=${labels}`)).data;
+    expect(odd.map(({ name }: { name: string }) => name).toSorted()).toEqual(["b", "d"]);
+    expect((await api.call("GET /v1/sandboxes?labels=x")).status).toBe(400);
+    expect((await api.call("GET /v1/sandboxes?cursor=x")).status).toBe(400);
+    expect((await api.call("GET /v1/sandboxes?limit=101")).status).toBe(400);
+  });
+});
+
+describe("one sandbox", () => {
+  test("is found by id and by name, and by nobody else", async () => {
+    const { id } = await make();
+    expect(await api.ok(`GET /v1/sandboxes/${id}`)).toEqual(await api.ok("GET /v1/sandboxes/by-name/one"));
+    expect(await api.ok(`GET /microsandbox/v1/sandboxes/${id}`)).toMatchObject({ id });
+    for (const route of [`GET /v1/sandboxes/${id}`, "GET /v1/sandboxes/by-name/one"]) {
+      const answer = await api.call(route, undefined, { key: api.otherKey });
+      expect(answer).toMatchObject({ status: 404, body: { code: "sandbox_not_found" } });
+    }
+  });
+
+  test("is not opened by keys of other APIs", async () => {
+    const answer = await api.call("GET /v1/sandboxes", undefined, { key: "fvm_other" });
+    expect(answer).toMatchObject({ status: 401, body: { code: "invalid_api_key" } });
+  });
+
+  test.each([`by-name/one`, "id"])("is deleted by %s with its VM", async (by) => {
+    const { id } = await make();
+    const route = by === "id" ? `DELETE /v1/sandboxes/${id}` : `DELETE /v1/sandboxes/by-name/one`;
+    expect(await api.ok(route)).toMatchObject({ message: expect.any(String) });
+    expect(api.fastvm.worker.vms.size).toBe(0);
+    expect((await api.call(route)).status).toBe(404);
+    expect((await make()).id).not.toBe(id);
+  });
+
+  test("that never ran is deleted", async () => {
+    const { id } = await api.ok("POST /v1/sandboxes", SPEC);
+    await api.ok(`DELETE /v1/sandboxes/${id}`);
+    expect((await api.ok("GET /v1/sandboxes")).data).toEqual([]);
+  });
+
+  test("is gone when another API deleted its VM", async () => {
+    const { id } = await make();
+    await api.fastvm.call(`DELETE /v1/vms/${id}`);
+    expect((await api.call("GET /v1/sandboxes/by-name/one")).status).toBe(404);
+    expect((await make()).status).toBe("running");
+  });
+
+  test("that runs is not stopped yet, which is said", async () => {
+    const { id } = await make();
+    for (const route of [`POST /v1/sandboxes/${id}/stop`, "POST /v1/sandboxes/by-name/one/stop"]) {
+      expect(await api.call(route, {})).toMatchObject({ status: 501, body: { code: "not_supported" } });
+    }
+  });
+});

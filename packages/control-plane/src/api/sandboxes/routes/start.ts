@@ -1,0 +1,39 @@
+/** POST /v1/sandboxes/{sandboxId}/start, and by name. */
+import { FastvmError } from "@fastvm/contract";
+import type { Caller, Sandbox } from "../../../engine/engine.ts";
+import { clientGone } from "../../shared/client-gone.ts";
+import type { SandboxesScope } from "../sandboxes-scope.ts";
+import { launchOrderOf } from "../spec/launch-order.ts";
+import { pullImage } from "../start/pull-image.ts";
+import { waitUntilRunning } from "../start/wait-until-running.ts";
+import { sandboxStatus, sandboxView, specOf } from "../views/sandbox-view.ts";
+
+export function registerStartSandbox(api: SandboxesScope): void {
+  const { routes, engine } = api;
+  routes.serve("startSandbox", async ({ params, query, reply }, caller) => {
+    const started = await start(api, caller, await engine.sandboxes.get(caller, params.sandboxId));
+    const now = await waitUntilRunning(engine, caller, started, query, clientGone(reply));
+    return { status: 200, body: sandboxView(now) };
+  });
+  routes.serve("startSandboxByName", async ({ params, query, reply }, caller) => {
+    const started = await start(api, caller, await engine.sandboxes.getByName(caller, params.name));
+    const now = await waitUntilRunning(engine, caller, started, query, clientGone(reply));
+    return { status: 200, body: sandboxView(now) };
+  });
+}
+
+/** Idempotent. */
+async function start({ engine }: SandboxesScope, caller: Caller, found: Sandbox): Promise<Sandbox> {
+  const { sandbox, vm } = found;
+  if (vm === undefined) {
+    const spec = specOf(found);
+    await pullImage(engine, caller, spec);
+    return engine.sandboxes.launchCreated(caller, sandbox.id, launchOrderOf(spec));
+  }
+  if (["running", "starting"].includes(sandboxStatus(found))) return found;
+  if (vm.status === "paused") {
+    await engine.vms.resume(caller, vm.id);
+    return engine.sandboxes.get(caller, sandbox.id);
+  }
+  throw new FastvmError("vm_wrong_state", `it is ${sandboxStatus(found)}`, { field: "vm" });
+}

@@ -1,0 +1,33 @@
+/** The API of sandboxes: at `/v1/sandboxes…`, and whole under its base path. */
+import { SANDBOX_OPERATIONS } from "@fastvm/contract";
+import type { FastifyInstance } from "fastify";
+import type { Engine } from "../../engine/engine.ts";
+import type { ApiDialect } from "../shared/api-dialect.ts";
+import { OperationRoutes } from "../shared/operation-route.ts";
+import { serveAgentSockets } from "./agent/agent-socket.ts";
+import { renderError } from "./errors.ts";
+import { registerRoutes } from "./routes/register-routes.ts";
+import { SANDBOXES, type SandboxesApiOptions } from "./sandboxes-scope.ts";
+
+export function sandboxesApi(options: SandboxesApiOptions): ApiDialect {
+  const addRoutes = (scope: FastifyInstance, engine: Engine): void => {
+    const routes = new OperationRoutes({
+      scope,
+      keys: engine.keys,
+      dialect: SANDBOXES,
+      operations: SANDBOX_OPERATIONS,
+      notice: () => ({}),
+    });
+    registerRoutes({ ...options, scope, engine, routes });
+  };
+  return {
+    ...SANDBOXES,
+    operations: SANDBOX_OPERATIONS,
+    renderError,
+    register: (scope, engine) => {
+      addRoutes(scope, engine);
+      serveAgentSockets({ ...options, scope, engine });
+      void scope.register(async (under) => addRoutes(under, engine), { prefix: SANDBOXES.basePath });
+    },
+  };
+}

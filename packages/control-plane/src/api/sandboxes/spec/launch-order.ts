@@ -1,0 +1,97 @@
+/** From a specification to what the engine launches. Whatever it does not carry out is in `refusals.ts`. */
+import {
+  checkEnvVars,
+  checkMetadata,
+  DEFAULT_MEMORY_MIB,
+  DEFAULT_VCPUS,
+  hostnameOf,
+  MIN_DISK_GIB,
+  normalizeName,
+  type MachineType,
+  type SandboxSpec,
+} from "@fastvm/contract";
+import type { LaunchOrder } from "../../../engine/engine.ts";
+import { policyNetwork } from "./network.ts";
+import { invalid } from "./invalid.ts";
+import { refuseUnsupported } from "./refusals.ts";
+
+/** The one image that every host has. */
+const BASE_IMAGE = "base";
+
+const MIB_PER_GIB = 1024;
+/** Below it no kernel with a system boots. */
+const MIN_MEMORY_MIB = 256;
+
+/** Throws `invalid_request` with the field that is wrong, or that we do not do. */
+export function launchOrderOf(spec: SandboxSpec): LaunchOrder {
+  refuseUnsupported(spec);
+  const labels = spec.labels ?? {};
+  const envVars = envOf(spec);
+  checkMetadata(labels);
+  checkEnvVars(envVars, "env");
+  const { lifecycle, resources, runtime } = spec;
+  const isEphemeral = lifecycle?.ephemeral ?? false;
+  return {
+    source: {
+      kind: "machine",
+      machine: machineOf(resources?.vcpus ?? DEFAULT_VCPUS, resources?.memory_mib ?? DEFAULT_MEMORY_MIB),
+      image: imageOf(spec),
+    },
+    name: vmNameOf(spec),
+    settings: {
+      diskGib: diskGibOf(resources?.disk_size_mib ?? undefined),
+      metadata: labels,
+      envVars,
+      cwd: workdirOf(runtime?.workdir ?? undefined),
+      inactivityMs: (lifecycle?.idle_timeout_secs ?? 0) * 1000,
+      ephemeral: isEphemeral,
+      network: policyNetwork(spec.network),
+    },
+    ttl: ttlOf(lifecycle),
+    repeatKey: null,
+  };
+}
+
+export function imageOf({ image }: SandboxSpec): string | undefined {
+  return image.type !== "oci" || image.reference === BASE_IMAGE ? undefined : image.reference;
+}
+
+function envOf({ env = [] }: SandboxSpec): Record<string, string> {
+  return Object.fromEntries(env.map(({ key, value }) => [key, value]));
+}
+
+/** A VM's name is what its guest is called; a sandbox has its own besides. */
+function vmNameOf({ name, runtime }: SandboxSpec): string {
+  const hostname = runtime?.hostname ?? undefined;
+  if (hostname === undefined) return normalizeName(name);
+  if (hostname === "" || hostnameOf(hostname, "") !== hostname)
+    throw invalid("runtime.hostname", "must be a host name of lower-case letters, digits and hyphens");
+  return hostname;
+}
+
+function machineOf(cpu: number, memoryMib: number): MachineType {
+  if (memoryMib < MIN_MEMORY_MIB || memoryMib % 2 !== 0)
+    throw invalid("resources.memory_mib", `must be even, and at least ${MIN_MEMORY_MIB}`);
+  const size = memoryMib % MIB_PER_GIB === 0 ? String(memoryMib / MIB_PER_GIB) : `${memoryMib}mib`;
+  return { name: `c${cpu}m${size}`, cpu, memoryMib };
+}
+
+function diskGibOf(mib: number | undefined): number | undefined {
+  return mib === undefined ? undefined : Math.max(MIN_DISK_GIB, Math.ceil(mib / MIB_PER_GIB));
+}
+
+function workdirOf(workdir: string | undefined): string | undefined {
+  if (workdir === undefined) return undefined;
+  if (workdir.startsWith("/") && !workdir.includes("\0")) return workdir;
+  throw invalid("runtime.workdir", "must be absolute");
+}
+
+function ttlOf(lifecycle: SandboxSpec["lifecycle"]): LaunchOrder["ttl"] {
+  const seconds = lifecycle?.max_duration_secs ?? undefined;
+  const keeps = lifecycle?.ephemeral !== true;
+  for (const field of ["max_duration_secs", "idle_timeout_secs"] as const) {
+    if (keeps && (lifecycle?.[field] ?? undefined) !== undefined)
+      throw invalid(`lifecycle.${field}`, "is supported of ephemeral sandboxes alone");
+  }
+  return seconds === undefined ? undefined : { action: "delete", seconds };
+}

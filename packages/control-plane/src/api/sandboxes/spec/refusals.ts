@@ -1,0 +1,57 @@
+/** What a specification may say and we do not do: refused by the field's name, whatever it would have been good for. */
+import type { SandboxSpec } from "@fastvm/contract";
+import { invalid } from "./invalid.ts";
+
+/** Of labels, for those whose host it is. */
+const RESERVED_LABELS = ["sandbox.", "microsandbox.", "service."] as const;
+
+/** What says the same as if it were not there. */
+function isUnset(value: unknown): boolean {
+  if (value === undefined || value === null || value === false) return true;
+  if (Array.isArray(value)) return value.length === 0;
+  return typeof value === "object" && Object.keys(value).length === 0;
+}
+
+export function refuseUnsupported(spec: SandboxSpec): void {
+  for (const [field, value] of unsupported(spec)) {
+    if (!isUnset(value)) throw invalid(field, "is not supported by this server");
+  }
+  for (const label of Object.keys(spec.labels ?? {})) {
+    const reserved = RESERVED_LABELS.find((prefix) => label.startsWith(prefix));
+    if (reserved !== undefined) throw invalid(`labels.${label}`, `may not begin with ${reserved}`);
+  }
+}
+
+function unsupported({ image, runtime, network, registry, ...spec }: SandboxSpec): [string, unknown][] {
+  return [
+    ["image", image.type === "oci" ? undefined : image.type],
+    ["image.upper_size_mib", image.type === "oci" ? image.upper_size_mib : undefined],
+    ["runtime.scripts", runtime?.scripts],
+    ["runtime.entrypoint", runtime?.entrypoint],
+    ["runtime.cmd", runtime?.cmd],
+    ["runtime.log_level", runtime?.log_level],
+    ["runtime.metrics_sample_interval_ms", runtime?.metrics_sample_interval_ms],
+    ["rlimits", spec.rlimits],
+    ["mounts", spec.mounts],
+    ["patches", spec.patches],
+    ["init", spec.init],
+    ["security_profile", spec.security_profile === "restricted" ? "restricted" : undefined],
+    ["network.strict", network?.strict],
+    ["network.policy", network?.policy],
+    ["network.interface", network?.interface],
+    ["network.ports", network?.ports],
+    ["network.dns", network?.dns],
+    ["network.tls", network?.tls],
+    ["network.secrets", secretsIn(network?.secrets)],
+    ["network.max_connections", network?.max_connections],
+    ["network.trust_host_cas", network?.trust_host_cas],
+    ["registry.mode", registry?.mode === "specific" ? "specific" : undefined],
+  ];
+}
+
+/** Clients send the document without any in it as soon as they say anything of the network. */
+function secretsIn(secrets: unknown): unknown {
+  if (typeof secrets !== "object" || secrets === null) return secrets;
+  const { entries, on_violation: _unused, ...rest } = secrets as Readonly<Record<string, unknown>>;
+  return isUnset(entries) ? rest : secrets;
+}

@@ -1,0 +1,122 @@
+/** Sandboxes: VMs under names that are unique, each with the specification in which it was asked for. */
+import { FastvmError, newVmId, type VmId } from "@fastvm/contract";
+import type { Records } from "../../store/records.ts";
+import type { SandboxRecord } from "../../store/sandbox-repository.ts";
+import type { VmRecord } from "../../store/vm-repository.ts";
+import { actorOf, type Caller } from "../caller.ts";
+import { deleteVm, type DeleteVmContext } from "../vms/delete.ts";
+import { launchVm, type LaunchOrder } from "../vms/launch.ts";
+import { withOwnImage } from "../vms/own-image.ts";
+import type { StartVmContext } from "../vms/start-order.ts";
+
+/** `vm` is absent of one that was never started. */
+export interface Sandbox {
+  readonly sandbox: SandboxRecord;
+  readonly vm: VmRecord | undefined;
+}
+
+/** What a sandbox is recorded as, in nobody's words but for `written`. */
+export type SandboxOrder = Pick<SandboxRecord, "name" | "slug" | "labels" | "written">;
+
+const MAX_QUOTED = 80;
+
+export class Sandboxes {
+  readonly #ctx: StartVmContext & DeleteVmContext;
+
+  constructor(ctx: StartVmContext & DeleteVmContext) {
+    this.#ctx = ctx;
+  }
+
+  /** Records it, without a VM. Rejects with `conflict` when the name is taken. */
+  async create(caller: Caller, order: SandboxOrder): Promise<Sandbox> {
+    const sandbox = this.#recordOf(caller, order, newVmId(), null);
+    await addSandbox(this.#ctx.store, sandbox);
+    return { sandbox, vm: undefined };
+  }
+
+  /** Both or neither are recorded. Resolves when it runs, waits for room, has failed, or takes long. */
+  async launch(caller: Caller, order: SandboxOrder, launch: LaunchOrder): Promise<Sandbox> {
+    const id = newVmId();
+    const sandbox = this.#recordOf(caller, order, id, id);
+    await this.#launch(caller, id, launch, (records) => addSandbox(records, sandbox));
+    return this.get(caller, id);
+  }
+
+  /** The first start of one that was created without. Rejects with `conflict` when it was started meanwhile. */
+  async launchCreated(caller: Caller, id: VmId, launch: LaunchOrder): Promise<Sandbox> {
+    await this.#launch(caller, id, launch, async (records) => {
+      if (await records.sandboxes.setVm(id, id)) return;
+      throw new FastvmError("conflict", "it was started or deleted meanwhile");
+    });
+    return this.get(caller, id);
+  }
+
+  async get(caller: Caller, id: string): Promise<Sandbox> {
+    return this.#with(await this.#ctx.store.sandboxes.get(caller.orgId, id), id);
+  }
+
+  async getByName(caller: Caller, name: string): Promise<Sandbox> {
+    return this.#with(await this.#ctx.store.sandboxes.getByName(caller.orgId, name), name);
+  }
+
+  /** Newest first. */
+  async list({ orgId }: Caller): Promise<readonly Sandbox[]> {
+    const { store } = this.#ctx;
+    const sandboxes = await store.sandboxes.list(orgId);
+    const vms = new Map((await store.vms.list(orgId, undefined)).map((vm) => [vm.id, vm]));
+    return sandboxes
+      .map((sandbox) => ({ sandbox, vm: sandbox.vmId === null ? undefined : vms.get(sandbox.vmId) }))
+      .filter(({ sandbox, vm }) => sandbox.vmId === null || vm !== undefined);
+  }
+
+  /** With its VM, in whatever state that is. */
+  async delete(caller: Caller, id: VmId): Promise<void> {
+    const { store } = this.#ctx;
+    if (await store.sandboxes.removeUnstarted(id)) return;
+    const { vm } = await this.get(caller, id);
+    if (vm !== undefined) await deleteVm(this.#ctx, vm, actorOf(caller));
+  }
+
+  async #launch(
+    caller: Caller,
+    vmId: VmId,
+    order: LaunchOrder,
+    alongside: (records: Records) => Promise<void>,
+  ): Promise<void> {
+    let isRecorded = false;
+    const onRecorded = (): void => {
+      isRecorded = true;
+    };
+    try {
+      const own = await withOwnImage(this.#ctx, caller, order);
+      await launchVm(this.#ctx, caller, own, { vmId, alongside, onRecorded });
+    } catch (error) {
+      // From then on the record tells how it went.
+      if (!isRecorded) throw error;
+    }
+  }
+
+  #recordOf(caller: Caller, order: SandboxOrder, id: VmId, vmId: VmId | null): SandboxRecord {
+    return { ...order, id, orgId: caller.orgId, vmId, createdAt: this.#ctx.clock.now() };
+  }
+
+  async #with(sandbox: SandboxRecord | undefined, reference: string): Promise<Sandbox> {
+    if (sandbox === undefined) throw noSandbox(reference);
+    if (sandbox.vmId === null) return { sandbox, vm: undefined };
+    const vm = await this.#ctx.store.vms.get(sandbox.vmId);
+    // Deleted between the two.
+    if (vm === undefined) throw noSandbox(reference);
+    return { sandbox, vm };
+  }
+}
+
+function noSandbox(reference: string): FastvmError {
+  const quoted = JSON.stringify(reference.slice(0, MAX_QUOTED));
+  return new FastvmError("not_found", `no sandbox has the id or name ${quoted}`, { field: "sandbox" });
+}
+
+async function addSandbox({ sandboxes }: Pick<Records, "sandboxes">, sandbox: SandboxRecord): Promise<void> {
+  if (await sandboxes.add(sandbox)) return;
+  const taken = `a sandbox has the name ${JSON.stringify(sandbox.name)} already`;
+  throw new FastvmError("conflict", taken, { field: "sandbox" });
+}
