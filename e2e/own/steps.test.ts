@@ -129,6 +129,8 @@ test("the operations pass every step that is listed", async () => {
   await client.vms.pause(vm);
   await client.snapshots.create({ vmId: vm.id });
   await client.vms.resume(vm);
+  await client.vms.restart(vm, { graceSec: 0 });
+  await client.vms.stop(vm, { graceSec: 0 });
   await client.vms.delete(vm);
   await client.snapshots.delete(snapshot);
   if (child?.vm === undefined) throw new Error("the fork has no child");

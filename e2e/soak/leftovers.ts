@@ -29,6 +29,11 @@ export async function findLeftovers(
   return [
     // One whose launch was cut short never had a folder.
     ...differences("vms", without(await readdir(join(dataDir, "vms")), idsOf("error")), idsOf("running")),
+    ...differences(
+      "stopped",
+      without(await entries(join(dataDir, "stopped")), idsOf("error")),
+      idsOf("stopped"),
+    ),
     ...differences("paused", await readdir(join(dataDir, "paused")), idsOf("paused")),
     ...differences(
       "snapshots",

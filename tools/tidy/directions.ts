@@ -72,6 +72,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["vm/capture", "vm/guest"],
     ["vm/volumes"],
     ["vm/state"],
+    ["boot"],
     ["volumes", "journal", "pool", "identity", "cache"],
     ["volumes/files"],
     ["volumes/server"],

@@ -64,6 +64,7 @@ export type { FirewallReport } from "./api/fastvm/schemas/firewall-report.ts";
 export type { FilePresign } from "./api/fastvm/schemas/files.ts";
 export type { FileEventView, FileInfoView } from "./api/fastvm/schemas/guest-files.ts";
 export type { ForkBody, LaunchBody, UpdateVmBody } from "./api/fastvm/schemas/launch.ts";
+export type { StopBody } from "./api/fastvm/schemas/stop.ts";
 export type { Image, ImageDetails as ImageDetailsView, PullImageBody } from "./api/fastvm/schemas/image.ts";
 export { CreateKeyBodySchema } from "./api/fastvm/schemas/key.ts";
 export type { CreateKeyBody, KeyView } from "./api/fastvm/schemas/key.ts";

@@ -68,3 +68,7 @@ export const MAX_BUILD_ARGS_BYTES = 8 * 1024;
 export const MAX_BUILD_SECRETS = 32;
 /** Names and values of all: keys and certificates, not files. */
 export const MAX_BUILD_SECRETS_BYTES = 256 * 1024;
+
+/** A guest with systemd powers off within seconds, under emulation twice as many; a database may have minutes of writing to do. */
+export const DEFAULT_STOP_GRACE_SEC = 30;
+export const MAX_STOP_GRACE_SEC = 600;

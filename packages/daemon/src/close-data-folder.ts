@@ -10,7 +10,7 @@ import { apiKeyFile, databaseFile, instanceFile, logFile } from "./paths.ts";
 const DATABASE_SUFFIXES = ["", "-wal", "-shm", "-journal"];
 const FOLDERS = [
   ...["vms", "pool", "standby", "templating"],
-  ...["snapshots", "paused", "forks", "templates", "overlays", "staging"],
+  ...["snapshots", "paused", "stopped", "forks", "templates", "overlays", "staging"],
 ];
 
 /** Does nothing where there is no data folder yet. */

@@ -7,7 +7,7 @@ const hits = (packets: number, bytes: number): { packets: number; bytes: number 
 test("all that is counted, in the format that Prometheus reads", async () => {
   const text = await renderMetrics({
     worker: {
-      vms: { running: 2, paused: 1, error: 0, starting: 0 },
+      vms: { running: 2, paused: 1, stopped: 0, error: 0, starting: 0 },
       traffic: [{ vmId: "a-vm" as VmId, sent: hits(3, 300), received: hits(5, 5000), dropped: hits(1, 60) }],
       names: {
         questions: { answered: 7, refused: 2, filtered: 1, limited: 0, failed: 0, malformed: 0 },

@@ -32,6 +32,7 @@ import type {
   AttachVolumeParams,
   BucketCredentials,
   CreateVolumeParams,
+  StopParams,
   UpdateVmParams,
   UpdateVolumeParams,
   WriteStdinParams,
@@ -56,6 +57,9 @@ interface Calls {
   deleteVm: Vms["delete"];
   pauseVm: Vms["pause"];
   resumeVm: Vms["resume"];
+  stopVm: Vms["stop"];
+  startVm: Vms["start"];
+  restartVm: Vms["restart"];
   refreshVmTtl: Vms["refreshTtl"];
   forkVm: Vms["fork"];
   execInVm: Vms["run"];
@@ -152,6 +156,8 @@ type Called = keyof Calls;
 interface Bodies {
   launchVm: LaunchParams;
   updateVm: UpdateVmParams;
+  stopVm: StopParams;
+  restartVm: StopParams;
   forkVm: ForkParams;
   execInVm: ExecBody;
   startExec: StartExecParams;

@@ -117,6 +117,7 @@ export type {
   Metadata,
   OfVm,
   SnapshotRestoreWarnings,
+  StopParams,
   UpdateVmParams,
   Vm,
   VmRef,

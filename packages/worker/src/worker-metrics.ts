@@ -5,7 +5,7 @@ import type { Parts } from "./vm/state/worker-context.ts";
 
 export interface WorkerMetrics {
   /** VMs by phase. */
-  readonly vms: Readonly<Record<"running" | "paused" | "error" | "starting", number>>;
+  readonly vms: Readonly<Record<"running" | "paused" | "stopped" | "error" | "starting", number>>;
   /** Of each VM with a network, counted since its present life began. */
   readonly traffic: readonly {
     readonly vmId: VmId;
@@ -19,7 +19,7 @@ export interface WorkerMetrics {
 
 export async function workerMetrics(context: Parts<"network" | "vms">): Promise<WorkerMetrics> {
   const records = [...context.vms.values()].map(({ record }) => record);
-  const vms = { running: 0, paused: 0, error: 0, starting: 0 };
+  const vms = { running: 0, paused: 0, stopped: 0, error: 0, starting: 0 };
   for (const { phase } of records) vms[phase]++;
   const network = await context.network?.metrics();
   const traffic = records.flatMap(({ vmId, network: held }) => {

@@ -28,6 +28,9 @@ import type {
   ResumeOptions,
   SnapshotId,
   SnapshotOptions,
+  StartOptions,
+  StopOptions,
+  StopResult,
   VmDeadline,
   VmId,
   DiskUsage,
@@ -75,7 +78,7 @@ import {
 import { expire } from "./vm/transitions/expire.ts";
 import { fork } from "./vm/transitions/fork.ts";
 import { settleLostGuest } from "./vm/transitions/guest-lost.ts";
-import { networkOf, publicAddress } from "./vm/state/holdings.ts";
+import { networkOf } from "./vm/state/holdings.ts";
 import { launch } from "./vm/transitions/launch.ts";
 import { mapToLoopback } from "./vm/guest/map-to-loopback.ts";
 import { pause } from "./vm/transitions/pause.ts";
@@ -84,8 +87,12 @@ import { resume } from "./vm/transitions/resume.ts";
 import { setAuthorizedKeys } from "./vm/guest/set-authorized-keys.ts";
 import { setDeadline } from "./vm/transitions/set-deadline.ts";
 import { setNetworkPolicy } from "./vm/transitions/set-network-policy.ts";
+import { start as startAtRest } from "./vm/transitions/start.ts";
+import { foundVm } from "./vm/state/found-vm.ts";
+import { isAtRest } from "./vm/state/folder-of.ts";
 import { Starts } from "./vm/state/starts.ts";
 import { stats } from "./vm/state/stats.ts";
+import { stop } from "./vm/transitions/stop.ts";
 import type { Vm } from "./vm/state/vm.ts";
 import { watchFiles } from "./vm/guest/watch-files.ts";
 import { writeFile } from "./vm/guest/write-file.ts";
@@ -212,15 +219,7 @@ export class Worker implements WorkerPort {
   }
 
   async inventory(): Promise<WorkerInventory> {
-    const vms = [...this.#context.vms.values()].map((vm) => ({
-      vmId: vm.vmId,
-      status: vm.record.phase === "starting" ? ("error" as const) : vm.record.phase,
-      memoryMib: vm.record.machine.memoryMib,
-      ...(vm.record.reason === undefined ? {} : { reason: vm.record.reason }),
-      generation: vm.record.generation,
-      ...publicAddress(this.#context, vm),
-      ...(vm.record.phase === "running" && vm.record.deadline ? { deadline: vm.record.deadline } : {}),
-    }));
+    const vms = [...this.#context.vms.values()].map((vm) => foundVm(this.#context, vm));
     const snapshots = await readdir(join(this.#context.config.dataDir, "snapshots"));
     return { vms, snapshots: snapshots as SnapshotId[], volumes: await this.#context.volumes.store.list() };
   }
@@ -251,8 +250,28 @@ export class Worker implements WorkerPort {
     return { ...result, mounts };
   }
 
+  async stopVm(vmId: VmId, options: StopOptions = {}): Promise<StopResult> {
+    if (isAtRest(this.#require(vmId).record)) await this.#starts.cutShort(vmId, "it was stopped");
+    const result = await this.#transition(vmId, (vm) => stop(this.#context, vm, options));
+    this.#armDeadline(vmId);
+    return result;
+  }
+
+  async startVm(vmId: VmId, options: StartOptions = {}): Promise<LaunchResult> {
+    const wasRunning = this.#require(vmId).record.phase === "running";
+    const result = await this.#transition(vmId, (vm) =>
+      this.#starts.run([vmId], (signalOf) => startAtRest(this.#context, vm, options, signalOf(vmId))),
+    );
+    this.#armDeadline(vmId);
+    this.#compactSoon(vmId);
+    const mounts = wasRunning
+      ? await this.volumes.mounts(vmId)
+      : await this.volumes.settle(vmId, options.volumes);
+    return { ...result, mounts };
+  }
+
   async deleteVm(vmId: VmId): Promise<void> {
-    await this.#starts.cutShort(vmId);
+    await this.#starts.cutShort(vmId, "it was deleted");
     const vm = this.#context.vms.get(vmId);
     if (vm !== undefined) await deleteVm(this.#context, vm);
     this.#armDeadline(vmId);

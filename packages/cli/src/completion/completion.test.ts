@@ -28,7 +28,7 @@ describe("completion", () => {
     const complete = async (...words: string[]): Promise<string> =>
       (await run(api, ["__complete", "--", ...words])).stdout.trim().replaceAll("\n", " ");
     expect(await complete("sn")).toBe("snapshot");
-    expect(await complete("vm", "re")).toBe("resume rename");
+    expect(await complete("vm", "re")).toBe("resume rename restart");
     expect(await complete("exec", "")).toBe("dev");
     expect(await complete("rm", "-y", "dev", "d")).toBe("dev");
     expect(await complete("snapshot", "restore", "-n", "x", "")).toBe("ready");

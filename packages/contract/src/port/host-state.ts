@@ -53,7 +53,7 @@ export interface WorkerCapacity {
   readonly accelerator: "kvm" | "tcg";
 }
 
-export type WorkerVmStatus = "running" | "paused" | "error";
+export type WorkerVmStatus = "running" | "paused" | "stopped" | "error";
 
 export interface WorkerInventory {
   readonly vms: readonly {
@@ -61,8 +61,12 @@ export interface WorkerInventory {
     readonly status: WorkerVmStatus;
     /** Of its machine. */
     readonly memoryMib: number;
-    /** Why, when the status is `error`. */
+    /** Why, when the status is `stopped` or `error`. */
     readonly reason?: string;
+    /** Of one in `error`: it is there, and can be started. */
+    readonly hasDisk?: boolean;
+    /** It is stopped because its guest rebooted, and is to be started. */
+    readonly restarts?: boolean;
     /** In force; only of a VM that runs. */
     readonly deadline?: VmDeadline;
     readonly publicIpv6?: string;
@@ -121,7 +125,9 @@ export interface VmLog {
 }
 
 export type WorkerEvent =
-  /** QEMU ended, or the VM could not be adopted after a restart; its resources are already freed. */
+  /** QEMU failed, or the VM could not be adopted after a restart; its resources are already freed. */
   | { readonly kind: "vm_failed"; readonly vmId: VmId; readonly reason: string }
+  /** Its guest powered off, or rebooted, and is to be started then; its disk is kept. */
+  | { readonly kind: "vm_stopped"; readonly vmId: VmId; readonly reason: string; readonly restarts: boolean }
   /** Its deadline passed, and the action is done. */
   | { readonly kind: "vm_expired"; readonly vmId: VmId; readonly action: TtlAction; readonly atMs: number };

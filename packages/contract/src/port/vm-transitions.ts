@@ -34,6 +34,19 @@ export interface VmTransitions {
   resume(vmId: VmId, options?: ResumeOptions): Promise<LaunchResult>;
 
   /**
+   * Has the guest power off, and after its grace takes the power away; the disk is kept, and the VM is `stopped`. Idempotent on a stopped
+   * VM, which is no more to be started by itself. A start that is under way is cut short. Rejects with `vm_wrong_state` when the VM is in
+   * another state, with `vm_died` when `deleteVm` came meanwhile.
+   */
+  stopVm(vmId: VmId, options?: StopOptions): Promise<StopResult>;
+
+  /**
+   * Boots the disk of a stopped VM, or of one in `error` whose disk is kept, under its own id, as a new life. Idempotent on a running VM.
+   * Resolves when the guest has booted. Rejects as `launch` does, and then the VM is at rest as it was, without what its guest wrote.
+   */
+  startVm(vmId: VmId, options?: StartOptions): Promise<LaunchResult>;
+
+  /**
    * One capture of `vmId`, then the children side by side; one outcome per child, in order. Rejects
    * only when the capture fails, as `pause` does. A child that is deleted meanwhile has failed.
    */
@@ -47,7 +60,7 @@ export interface VmTransitions {
 
   /**
    * Replaces what the VM may reach and who may reach it. Resolves when it is in force, also for connections that are open.
-   * Of a paused VM it is kept for the next life. Holds over a restart of the worker. Aborted, it may come into force all
+   * Of one that does not run it is kept for the next life. Holds over a restart of the worker. Aborted, it may come into force all
    * the same, later than the abort; but never later than the policy of the next call, which is enforced in any case.
    */
   setNetworkPolicy(vmId: VmId, policy: NetworkPolicy, options?: CallOptions): Promise<void>;
@@ -95,6 +108,20 @@ export interface ResumeOptions {
   /** Default: what it had. */
   readonly volumes?: readonly VolumeMount[];
 }
+
+export interface StopOptions {
+  /** How long its guest may take; 0: none, as by a power cut. Default: 30 s. */
+  readonly graceMs?: number;
+}
+
+export interface StopResult {
+  /** One sentence. */
+  readonly reason: string;
+  /** The guest did not power off by itself. */
+  readonly isForced: boolean;
+}
+
+export type StartOptions = ResumeOptions;
 
 export interface LaunchResult {
   /** The VM's own address, kept for its whole life, over pauses too. Absent where VMs have no network. */

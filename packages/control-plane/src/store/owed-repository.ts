@@ -92,7 +92,7 @@ export class OwedRepository {
       .select("owed.vmId")
       .distinct()
       .where("owed.retryAt", "<=", now)
-      .where("vms.status", "in", ["running", "paused"])
+      .where("vms.status", "in", ["running", "paused", "stopped"])
       .limit(limit)
       .execute();
     return rows.map(({ vmId }) => vmId);

@@ -1,6 +1,6 @@
 /** Records of VMs. A change of state names the state before it, so that of two only one succeeds. */
 import type { OrgId, ResourceAmounts, VmId, VmStatus } from "@fastvm/contract";
-import type { Kysely } from "kysely";
+import { sql, type Kysely } from "kysely";
 import { canExist, isIdPrefix, pickReferenced } from "./references.ts";
 import type { Schema, VmRow } from "./schema.ts";
 import type { ChangeListener } from "./change-notices.ts";
@@ -245,17 +245,17 @@ export class VmRepository {
       .execute();
   }
 
-  /** What an organisation's VMs count for; snapshots not included. */
+  /** What an organisation's VMs count for; snapshots not included. Of a stopped VM its disk does. */
   async usage(orgId: OrgId): Promise<Pick<ResourceAmounts, "vcpu" | "memoryMiB" | "diskGiB">> {
     const sums = await this.#db
       .selectFrom("vms")
       .select((eb) => [
-        eb.fn.sum<number | string | null>("cpu").as("vcpu"),
-        eb.fn.sum<number | string | null>("memoryMib").as("memory"),
+        eb.fn.sum<number | string | null>(unlessStopped("cpu")).as("vcpu"),
+        eb.fn.sum<number | string | null>(unlessStopped("memoryMib")).as("memory"),
         eb.fn.sum<number | string | null>("diskGib").as("disk"),
       ])
       .where("orgId", "=", orgId)
-      .where("status", "in", ACTIVE)
+      .where("status", "in", [...ACTIVE, "stopped"])
       .executeTakeFirstOrThrow();
     return { vcpu: Number(sums.vcpu), memoryMiB: Number(sums.memory), diskGiB: Number(sums.disk) };
   }
@@ -308,6 +308,10 @@ export class VmRepository {
       .execute();
     return rows.map((row) => parse(row));
   }
+}
+
+function unlessStopped(column: "cpu" | "memoryMib") {
+  return sql<number>`case when ${sql.ref("status")} = 'stopped' then 0 else ${sql.ref(column)} end`;
 }
 
 function parse(row: VmRow): VmRecord {

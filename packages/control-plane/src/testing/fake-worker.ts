@@ -22,6 +22,9 @@ import {
   type ResumeOptions,
   type SnapshotId,
   type SnapshotOptions,
+  type StartOptions,
+  type StopOptions,
+  type StopResult,
   type VmDeadline,
   type VmId,
   type DiskShare,
@@ -50,6 +53,8 @@ type Method =
   | "launch"
   | "pause"
   | "resume"
+  | "stopVm"
+  | "startVm"
   | "deleteVm"
   | "createSnapshot"
   | "deleteSnapshot"
@@ -70,7 +75,9 @@ type Method =
 interface FakeVm {
   status: WorkerVmStatus;
   spec: VmSpec | undefined;
-  reason?: string;
+  reason?: string | undefined;
+  /** It rebooted, and nobody has started it yet. */
+  restarts?: boolean | undefined;
   generation?: number;
   deadline?: VmDeadline | undefined;
   /** As they lie in the guest. */
@@ -159,6 +166,8 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
 
   emit(event: WorkerEvent): void {
     if (event.kind === "vm_failed") this.vms.delete(event.vmId);
+    const { reason, restarts } = { reason: undefined, restarts: false, ...event };
+    if (event.kind === "vm_stopped") this.#rest(this.#require(event.vmId), reason, restarts);
     for (const listener of this.#listeners) listener(event);
   }
 
@@ -186,13 +195,14 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
   }
 
   inventory(): Promise<WorkerInventory> {
-    const vms = [...this.vms].map(([vmId, { status, spec, reason, deadline, generation = 1 }]) => ({
+    const vms = [...this.vms].map(([vmId, { status, spec, reason, restarts, deadline, generation = 1 }]) => ({
       vmId,
       status,
       generation,
       memoryMib: spec?.machine.memoryMib ?? 2048,
       ...(deadline === undefined ? {} : { deadline }),
       ...(reason === undefined ? {} : { reason }),
+      ...(restarts === true ? { restarts } : {}),
       ...this.#addressOf(vmId),
     }));
     return Promise.resolve({ vms, snapshots: [...this.snapshots], volumes: [...this.volumes.all.keys()] });
@@ -225,6 +235,29 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
       return { ...this.#launched(vmId), mounts: this.volumes.start(vmId, options.volumes ?? []) };
     }
     return this.#launched(vmId);
+  }
+
+  /** Its guest powers off at once. */
+  async stopVm(vmId: VmId, { graceMs }: StopOptions = {}): Promise<StopResult> {
+    await this.#enterUntilDeleted("stopVm", vmId, vmId, "vm_died");
+    const vm = this.#require(vmId);
+    const [isForced, reason] = [graceMs === 0, "Stopped: its guest powered off"];
+    if (vm.status === "stopped") vm.restarts = false;
+    else this.#rest(this.#requireRunning(vmId), reason, false);
+    this.volumes.stop(vmId);
+    return { reason: vm.reason ?? reason, isForced };
+  }
+
+  async startVm(vmId: VmId, options: StartOptions = {}): Promise<LaunchResult> {
+    await this.#enterUntilDeleted("startVm", vmId, vmId, "launch_failed");
+    const vm = this.#require(vmId);
+    if (vm.status === "running") return this.#launched(vmId);
+    if (vm.status !== "stopped") throw new FastvmError("vm_wrong_state");
+    await this.#started(vmId);
+    const generation = Math.max(options.generation ?? 0, (vm.generation ?? 1) + 1);
+    const life = { status: "running", reason: undefined, restarts: false };
+    Object.assign(vm, lifeOf({ ...options, generation }), life);
+    return { ...this.#launched(vmId), mounts: this.volumes.start(vmId, options.volumes ?? []) };
   }
 
   async deleteVm(vmId: VmId): Promise<void> {
@@ -435,6 +468,11 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
     const vm = this.#require(vmId);
     if (vm.status !== "running") throw new FastvmError("vm_wrong_state");
     return vm;
+  }
+
+  #rest(vm: FakeVm, reason: string | undefined, restarts: boolean): void {
+    this.#stop(vm);
+    Object.assign(vm, { status: "stopped", reason, restarts });
   }
 
   #stop(vm: FakeVm): void {

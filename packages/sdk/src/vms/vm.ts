@@ -46,13 +46,13 @@ export interface Vm {
   readonly ttl?: VmTtl | null;
   /** While it runs: when the ttl strikes, in ms since 1970. */
   readonly expiresAtMs?: number;
-  /** While it is paused: what is left of the ttl. */
+  /** While it is paused or stopped: what is left of the ttl. */
   readonly ttlRemainingMs?: number;
   readonly pausedAt?: string | null;
   readonly deletedAt?: string | null;
   /** Whether requests to its services wake it when it is paused. */
   readonly autoResume?: boolean;
-  /** Why the VM is in `error`, or what it waits for. */
+  /** Why the VM is in `error` or `stopped`, or what it waits for. */
   readonly statusReason?: string;
   /** Only in the answer to a launch, when the snapshot's services could not be registered again: then none is. */
   readonly snapshotRestoreWarnings?: SnapshotRestoreWarnings;
@@ -77,6 +77,11 @@ export interface CapturedService {
 export interface VmTtl {
   readonly action: "pause" | "delete";
   readonly seconds: number;
+}
+
+export interface StopParams {
+  /** How long its guest may take to power off before the power goes; 0: none. Default 30. */
+  readonly graceSec?: number | undefined;
 }
 
 /** Calls that concern a VM take its id or the VM itself. */

@@ -35,8 +35,16 @@ import type { VmLogs, VmStats } from "./inspection.ts";
 import { deletedAtEnd } from "./temporary-vm.ts";
 import type { Temporary } from "./temporary-vm.ts";
 import { metadataQuery, vmIdOf } from "./vm.ts";
-import type { DeletedResource, LaunchParams, ListVmsParams, UpdateVmParams, Vm, VmRef } from "./vm.ts";
-import { failIfTerminal, waitUntilRunning } from "./wait-until-running.ts";
+import type {
+  DeletedResource,
+  LaunchParams,
+  ListVmsParams,
+  StopParams,
+  UpdateVmParams,
+  Vm,
+  VmRef,
+} from "./vm.ts";
+import { failIfTerminal, waitUntilRunning, waitUntilStopped } from "./wait-until-running.ts";
 import type { WaitOptions } from "./wait-until-running.ts";
 
 export interface LaunchWaitOptions extends WaitOptions {
@@ -209,10 +217,39 @@ export class Vms {
 
   /** Resolves when the VM runs again, waiting for room on the host if it must. */
   resume(vm: VmRef, options?: RequestOptions, wait: LaunchWaitOptions = {}): ApiPromise<Vm> {
-    return this.#transition(vm, "resume", options).map((resumed) => {
-      if (resumed.status === "running" || wait.wait === false) return resumed;
-      return this.waitUntilRunning(vm, { ...wait, signal: options?.signal });
+    return this.#started(vm, this.#transition(vm, "resume", options), options, wait);
+  }
+
+  /**
+   * Its guest powers off, or loses its power after `graceSec`; its disk is kept. Resolves when the VM is stopped. Fine on a stopped VM.
+   * Throws VMNotReadyError when that takes longer than `timeoutMs`.
+   */
+  stop(
+    vm: VmRef,
+    params: StopParams = {},
+    options?: RequestOptions,
+    wait: LaunchWaitOptions = {},
+  ): ApiPromise<Vm> {
+    return this.#transition(vm, "stop", options, params).map((stopped) => {
+      if (stopped.status === "stopped" || wait.wait === false) return stopped;
+      const get = () => this.retrieve(vm, { signal: options?.signal });
+      return waitUntilStopped(get, { ...wait, signal: options?.signal });
     });
+  }
+
+  /** Boots the disk of a stopped VM. Resolves when it runs. Throws VMLaunchError when it cannot: then it is stopped still. */
+  start(vm: VmRef, options?: RequestOptions, wait: LaunchWaitOptions = {}): ApiPromise<Vm> {
+    return this.#started(vm, this.#transition(vm, "start", options), options, wait);
+  }
+
+  /** `stop` and `start`; of a stopped VM a start. */
+  restart(
+    vm: VmRef,
+    params: StopParams = {},
+    options?: RequestOptions,
+    wait: LaunchWaitOptions = {},
+  ): ApiPromise<Vm> {
+    return this.#started(vm, this.#transition(vm, "restart", options, params), options, wait);
   }
 
   /**
@@ -279,10 +316,28 @@ export class Vms {
     return url;
   }
 
-  #transition(vm: VmRef, name: "pause" | "resume", options: RequestOptions | undefined): ApiPromise<Vm> {
+  #started(
+    vm: VmRef,
+    answer: ApiPromise<Vm>,
+    options: RequestOptions | undefined,
+    wait: LaunchWaitOptions,
+  ): ApiPromise<Vm> {
+    return answer.map((started) => {
+      if (started.status === "running" || wait.wait === false) return started;
+      return this.waitUntilRunning(vm, { ...wait, signal: options?.signal });
+    });
+  }
+
+  #transition(
+    vm: VmRef,
+    name: "pause" | "resume" | "stop" | "start" | "restart",
+    options: RequestOptions | undefined,
+    body?: StopParams,
+  ): ApiPromise<Vm> {
     return this.#http.json({
       method: "POST",
       path: pathOf(vm, name),
+      ...(body === undefined ? {} : { body }),
       defaultTimeoutMs: VM_WORK_TIMEOUT_MS,
       options,
     });

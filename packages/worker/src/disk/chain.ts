@@ -41,6 +41,19 @@ export function chainUpTo(chain: DiskChain, active: string): DiskChain | undefin
   return grown[grown.length - 1] === active ? grown : undefined;
 }
 
+/** An overlay is never smaller: QEMU's tables for the smallest disk. One that is has been copied in part, and never opened. */
+const LEAST_OVERLAY_BYTES = 192 * 1024;
+
+/**
+ * The chain of a QEMU that nobody can ask any more, by the layers that are there: it may have switched to one that its journal does not
+ * have yet. One that was made and not switched to is empty, and does no harm.
+ */
+export function chainOnDisk(chain: DiskChain, sizes: ReadonlyMap<string, number>): DiskChain {
+  const grown = [...chain];
+  while ((sizes.get(nextLayer(grown)) ?? 0) >= LEAST_OVERLAY_BYTES) grown.push(nextLayer(grown));
+  return grown;
+}
+
 function layerNumber(layer: string): number {
   return Number(layer.slice(0, layer.indexOf(".")));
 }

@@ -20,8 +20,11 @@ export const ENVIRONMENT_PATH = "/etc/environment";
 export const ENVIRONMENT_MODE = 0o644;
 const HOST_KEY_PATH = "/etc/ssh/ssh_host_ed25519_key";
 
-/** `first`: of a VM that was captured as another one, or as none. `next`: of a VM that was paused and goes on. */
-export type Life = "first" | "next";
+/**
+ * `first`: of a VM that was captured as another one, or as none. `next`: of a VM that was paused and goes on. `booted`: of one that its
+ * kernel has just started from its own disk, which has all but the name that only the kernel knows.
+ */
+export type Life = "first" | "next" | "booted";
 
 interface HandshakeRequest {
   readonly vmId: VmId;
@@ -44,6 +47,7 @@ export function handshakeFields(request: HandshakeRequest): readonly Field[] {
     { tag: Tag.CLOCK, value: unixNanoseconds() },
     // A paused VM has its own on its disk and in its memory. SSH clients would refuse another key for an attack.
     ...(life === "first" ? namingFields(vmId, identity.hostname) : []),
+    ...(life === "booted" ? [{ tag: Tag.HOSTNAME, value: text(identity.hostname) }] : []),
     fileField(ENVIRONMENT_PATH, ENVIRONMENT_MODE, environmentFile(identity.envVars, trust)),
     // Also when there are none: those of the captured VM are not this one's.
     fileField(AUTHORIZED_KEYS_PATH, AUTHORIZED_KEYS_MODE, authorizedKeysFile(identity.authorizedKeys)),

@@ -14,16 +14,24 @@ import type { Compatibility } from "../snapshot/manifest.ts";
 import type { CommandDefaults } from "../image/image.ts";
 import type { HeldTrust } from "../trust/trust.ts";
 
-const JOURNAL_FILE = "journal.json";
+export const JOURNAL_FILE = "journal.json";
 const FORMAT = 1;
 
 export interface Journal {
   readonly format: typeof FORMAT;
   readonly vmId: VmId;
-  /** `starting`: half made, to be undone. `error`: kept until it is deleted, holds nothing. */
-  readonly phase: "starting" | "running" | "paused" | "error";
-  /** Why, in phase `error`. */
+  /** `starting`: half made, to be undone. `stopped`: nothing but its disk. `error`: kept until it is deleted, holds nothing else. */
+  readonly phase: "starting" | "running" | "paused" | "stopped" | "error";
+  /** Why, in phases `stopped` and `error`. */
   readonly reason?: string;
+  /** In phase `error`: its disk is kept, so that it can be started. */
+  readonly hasDisk?: boolean;
+  /** In phase `stopped`: its guest rebooted, so it is to be started. */
+  readonly restarts?: boolean;
+  /** Of a VM that runs: it has been told to power off, and what ends it now is no failure. */
+  readonly stops?: boolean;
+  /** How often in a row its guest rebooted as soon as it ran. */
+  readonly soonReboots?: number;
   readonly machine: MachineType;
   readonly diskGib: number;
   readonly identity: VmIdentity;

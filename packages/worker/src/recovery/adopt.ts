@@ -15,20 +15,21 @@ import { QmpError } from "../qemu/qmp-error.ts";
 import { bringTrustToAdopted } from "../vm/guest/bring-trust.ts";
 import { deleteVm } from "../vm/transitions/delete-vm.ts";
 import { dueDeadline } from "../vm/transitions/expire.ts";
-import { explainEnd } from "../vm/state/explain-end.ts";
-import { keepAsFailed } from "../vm/transitions/keep-as-failed.ts";
+import { endedWhileAway } from "./ended-while-away.ts";
+import { settleEnded } from "../vm/transitions/guest-lost.ts";
+import type { Ending } from "../vm/transitions/put-to-rest.ts";
 import { freeHoldings } from "../vm/state/holdings.ts";
 import { keepLink } from "../vm/guest/open-link.ts";
 import { freezeBelowTop, settleChain } from "../vm/capture/settle-chain.ts";
 import type { Vm } from "../vm/state/vm.ts";
 import { thawVolumes, watchVolumeServer, type VolumeServerContext } from "../vm/volumes/volume-server.ts";
 import { watchGuest } from "../vm/guest/watch-guest.ts";
-import { pausedFolder } from "../vm/state/worker-context.ts";
+import { pausedFolder, stoppedFolder } from "../vm/state/worker-context.ts";
 import type { SlotHost } from "../pool/slot.ts";
 import type { Parts } from "../vm/state/worker-context.ts";
 
 export type AdoptContext = SlotHost &
-  Parts<"emit" | "ending" | "onError" | "onGuestLost" | "trust" | "volumes">;
+  Parts<"config" | "emit" | "ending" | "onError" | "onGuestLost" | "trust" | "volumes">;
 
 /** Between attempts to reach a monitor that keeps silent. */
 const FIRST_PAUSE_MS = 100;
@@ -60,11 +61,16 @@ export async function settleFound(
       // A daemon was ended while it deleted it; and if it was not, it is time now.
       await deleteVm(context, vm);
     } else if (!lives) {
-      await keepAsFailed(context, vm, await explainLoss(context, vm));
+      await settleEnded(context, vm, await endedWhileAway(context, vm));
     } else {
       await findMemory(vm).catch(context.onError);
+      // Whoever wanted it stopped has no answer, and may ask again.
+      const { stops: _over, ...record } = vm.record;
+      vm.become(record);
       vm.awaitGuest(keepLink(vm, context.forward));
-      await rm(pausedFolder(context.config, vm.vmId), { recursive: true, force: true });
+      // What it was brought up from, and is no more.
+      for (const folder of [pausedFolder, stoppedFolder])
+        await rm(folder(context.config, vm.vmId), { recursive: true, force: true });
     }
   } catch (error) {
     // One that cannot be cleared away must not keep the others, and the daemon, from coming up.
@@ -148,14 +154,9 @@ async function reachMonitor(
   void bringTrustToAdopted(context, vm);
 }
 
-async function lose(context: SlotHost & Parts<"emit" | "onError">, vm: Vm): Promise<void> {
+async function lose(context: SlotHost & Parts<"config" | "emit" | "onError">, vm: Vm): Promise<void> {
   if (!vm.isAwaited) return;
-  const reason = await explainLoss(context, vm);
-  vm.letGo(new FastvmError("vm_died", reason));
-  await keepAsFailed(context, vm, reason);
-  context.emit({ kind: "vm_failed", vmId: vm.vmId, reason });
-}
-
-async function explainLoss(context: Parts<"cgroups">, vm: Vm): Promise<string> {
-  return `Lost over a restart of the daemon: ${await explainEnd(context, vm)}`;
+  const ending: Ending = await endedWhileAway(context, vm);
+  vm.letGo(new FastvmError("vm_died", ending.reason));
+  context.emit(await settleEnded(context, vm, ending));
 }

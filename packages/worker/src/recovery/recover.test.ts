@@ -9,13 +9,14 @@ import type { StepName, VmId } from "@fastvm/contract";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ScriptedHost } from "../testing/scripted-host.ts";
 import type { ScriptedQemu } from "../testing/scripted-qemu.ts";
-import { pausedFolder, snapshotFolder } from "../vm/state/worker-context.ts";
+import { pausedFolder, snapshotFolder, stoppedFolder } from "../vm/state/worker-context.ts";
 import { createSnapshot } from "../vm/transitions/create-snapshot.ts";
 import { deleteVm } from "../vm/transitions/delete-vm.ts";
 import { fork } from "../vm/transitions/fork.ts";
 import { launch } from "../vm/transitions/launch.ts";
 import { pause } from "../vm/transitions/pause.ts";
 import { resume } from "../vm/transitions/resume.ts";
+import { stop } from "../vm/transitions/stop.ts";
 
 /** Some thirty steps, each with a VM and two daemons of its own; others use the processors, too. */
 const TIMEOUT_MS = 120_000;
@@ -148,6 +149,29 @@ test(
     expect(outcomes.get("pause.killed")).toBe("paused");
   },
 );
+
+test("a stop that was begun ends with its disk at rest", { timeout: TIMEOUT_MS }, async () => {
+  const model = await launched();
+  const steps = await stepsOf(() => stop(host.context, host.vm(model.vmId), { graceMs: 0 }));
+  await clear(model.vmId);
+  const outcomes = new Map<StepName, string>();
+  for (const name of [...steps].filter((step) => !AS_IN_A_LAUNCH.test(step))) {
+    const { vmId, qemu } = await launched();
+    const vm = host.vm(vmId);
+    expect(await host.crashAt(name, () => stop(host.context, vm, { graceMs: 0 })), name).toBe(true);
+    const { phase } = host.vm(vmId).record;
+    if (phase === "running") expectRuns(vmId, qemu, name);
+    else
+      expect(existsSync(join(stoppedFolder(host.context.config, vmId), "disk", "1.qcow2")), name).toBe(true);
+    outcomes.set(name, phase);
+    await expectNobodyElse([vmId], name);
+    await clear(vmId);
+    expect(existsSync(stoppedFolder(host.context.config, vmId)), name).toBe(false);
+  }
+  const { "stop.begun": begun, "stop.recorded": recorded, ...after } = Object.fromEntries(outcomes);
+  expect([begun, recorded]).toEqual(["running", "running"]);
+  expect(new Set(Object.values(after))).toEqual(new Set(["stopped"]));
+});
 
 test("a snapshot is whole or not there, and its VM runs on", { timeout: TIMEOUT_MS }, async () => {
   const { vmId, qemu } = await launched();

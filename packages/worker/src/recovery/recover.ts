@@ -15,11 +15,14 @@ import {
   pausedFolder,
   poolFolder,
   standbyFolder,
+  stoppedFolder,
   templatingFolder,
   vmFolder,
 } from "../vm/state/worker-context.ts";
 import type { Parts } from "../vm/state/worker-context.ts";
+import { isAtRest } from "../vm/state/folder-of.ts";
 import { networkOf } from "../vm/state/holdings.ts";
+import { moveToRest } from "../vm/transitions/put-to-rest.ts";
 import { Vm } from "../vm/state/vm.ts";
 import { adoptVm, settleFound } from "./adopt.ts";
 import type { FoundVm, AdoptContext } from "./adopt.ts";
@@ -35,7 +38,7 @@ export async function recover(
   context: AdoptContext & Parts<"config" | "forward" | "templates" | "vms" | "volumes">,
 ): Promise<void> {
   const { config } = context;
-  for (const name of ["vms", "paused", "snapshots", "pool", "standby", "forks", "templating"]) {
+  for (const name of ["vms", "paused", "stopped", "snapshots", "pool", "standby", "forks", "templating"]) {
     await makeClosedFolder(join(config.dataDir, name));
   }
   for (const name of ["paused", "snapshots"]) {
@@ -44,6 +47,7 @@ export async function recover(
   }
   await context.templates.removeLeftovers();
   await recoverPaused(context);
+  await recoverStopped(context);
   const running = await recoverJournals(context);
   const owned = new Set([...context.vms.values()].map((vm) => vm.record.process?.pid));
   await killStrayProcesses(config.dataDir, owned);
@@ -109,6 +113,24 @@ async function recoverPaused(context: Parts<"config" | "vms">): Promise<void> {
   }
 }
 
+/** Where the disk was put is what counts: what else was to be recorded may have found no room. */
+async function recoverStopped(context: Parts<"config" | "vms">): Promise<void> {
+  for (const vmId of await readdir(join(context.config.dataDir, "stopped"))) {
+    const folder = stoppedFolder(context.config, vmId as VmId);
+    await removeAside(folder);
+    const journal = await readJournal(folder);
+    if (journal === undefined) continue;
+    const record = isAtRest(journal) ? journal : { ...journal, phase: "stopped" as const };
+    // A paused state may be what came after it, or what was before; the other of the two could not be removed.
+    const paused = context.vms.get(journal.vmId);
+    const older = paused !== undefined && paused.record.generation >= journal.generation ? folder : undefined;
+    if (older === undefined)
+      context.vms.set(journal.vmId, new Vm(vmFolder(context.config, journal.vmId), record));
+    if (paused !== undefined)
+      await rm(older ?? pausedFolder(context.config, journal.vmId), { recursive: true, force: true });
+  }
+}
+
 async function recoverJournals(context: Parts<"config" | "vms">): Promise<readonly FoundVm[]> {
   const running: FoundVm[] = [];
   for (const name of await readdir(join(context.config.dataDir, "vms"))) {
@@ -123,10 +145,17 @@ async function recoverJournals(context: Parts<"config" | "vms">): Promise<readon
       continue;
     }
     const vm = new Vm(folder, journal);
-    if (journal.phase === "running") running.push({ vm, paused: context.vms.get(vmId) });
+    // Its end was cut short, before it had its place.
+    if (isAtRest(journal)) await moveToRest(context.config, vm);
+    if (journal.phase === "running") running.push({ vm, paused: pausedStateOf(context, vmId) });
     context.vms.set(vmId, vm);
   }
   return running;
+}
+
+function pausedStateOf({ vms }: Parts<"vms">, vmId: VmId): Vm | undefined {
+  const found = vms.get(vmId);
+  return found?.record.phase === "paused" ? found : undefined;
 }
 
 async function emptyFolder(folder: string): Promise<void> {
@@ -134,9 +163,9 @@ async function emptyFolder(folder: string): Promise<void> {
 }
 
 async function removeStrayCgroups(context: Parts<"cgroups" | "vms">): Promise<void> {
-  const owned = new Set(
-    [...context.vms.values()].flatMap(({ record }) => [record.slot, record.volumeServer?.group]),
-  );
+  // Of one that does not run another may have the name by now.
+  const running = [...context.vms.values()].filter((vm) => vm.record.phase === "running");
+  const owned = new Set(running.flatMap(({ record }) => [record.slot, record.volumeServer?.group]));
   for (const name of await context.cgroups.list()) {
     if (owned.has(name)) continue;
     // Nobody can leave a group, whatever it does to how else it is found.

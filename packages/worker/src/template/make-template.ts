@@ -3,22 +3,16 @@
  * ordinary one on an empty base memory, so that the capture is the ordinary one, too.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import { chmod, open, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { newVmId, step } from "@fastvm/contract";
 import type { MachineType } from "@fastvm/contract";
-import { attachDisk, DISK_FOLDER, layerName } from "../disk/chain.ts";
-import { makeClosedFolder } from "../files/closed-folder.ts";
-import { linkOrCopy } from "../files/copy.ts";
+import { bootSlot, giveImageFile } from "../boot/boot-slot.ts";
+import type { BootHost } from "../boot/boot-slot.ts";
+import { attachDisk, layerName } from "../disk/chain.ts";
 import type { GuestLink } from "../guest-link/guest-link.ts";
 import { handshakeFields } from "../identity/handshake.ts";
-import { nothingMapped } from "../memory/mapping.ts";
-import { closeSlot, freeSlot, makeSlotFolder, reserveSlot, startQemu } from "../pool/slot.ts";
-import type { Slot, SlotHost } from "../pool/slot.ts";
-import type { Accelerator } from "../qemu/machine.ts";
-import type { QemuProcess } from "../qemu/qemu-process.ts";
-import { identityOf } from "../qemu/qemu-set.ts";
-import type { QemuSet } from "../qemu/qemu-set.ts";
+import { closeSlot } from "../pool/slot.ts";
+import type { Slot } from "../pool/slot.ts";
 import { publishSnapshot } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
 import type { Compatibility } from "../snapshot/manifest.ts";
@@ -35,14 +29,11 @@ import type { Image } from "../image/image.ts";
 import { startServices } from "./start-services.ts";
 
 const GIB = 1024 ** 3;
-const MIB = 1024 ** 2;
 /** The agent answers after 3 s under emulation; eight emulated vCPUs on two cores take many times that. */
 const BOOT_DEADLINE_MS = 180_000;
 const SETTLE_DEADLINE_MS = 180_000;
 /** Enough for the end of a panic. */
 const LAST_WORDS_CHARS = 2_000;
-/** By the user of the QEMU that it is linked for; the folders above decide whom that is. */
-const READABLE = 0o444;
 
 /**
  * Waits for the services of an image that systemd runs in: until then they clear /tmp, among other things. Process 1 is
@@ -66,11 +57,8 @@ sleep 2
 sync
 `;
 
-export interface TemplateHost extends SlotHost, CaptureContext {
-  readonly accelerator: Accelerator;
+export interface TemplateHost extends BootHost, CaptureContext {
   readonly image: Image;
-  readonly tscKhz: number;
-  readonly installedQemu: QemuSet;
   readonly compatibility: (machine: MachineType) => Compatibility;
   /** Written once, so that no launch has to. */
   readonly trust: Trust | undefined;
@@ -111,75 +99,18 @@ export async function makeTemplate(
 }
 
 async function boot(host: TemplateHost, machine: MachineType, folder: string): Promise<Slot> {
-  const holdings = await reserveSlot(host, folder);
-  let qemu: QemuProcess | undefined;
-  try {
-    await step("template.begun");
-    await makeBootFolder(host, machine, folder, holdings.uid);
-    await step("template.folder-made");
-    qemu = await startQemu(
-      host,
-      holdings,
-      { machine: { machine, accelerator: host.accelerator }, diskGib: host.image.diskGib },
-      { kernel: "kernel", initramfs: "initramfs", cmdline: kernelCommandLine(host) },
-    );
-    await step("template.started");
-    return {
-      ...holdings,
-      diskGib: host.image.diskGib,
-      qemu,
-      runs: identityOf(host.installedQemu),
-      mapped: nothingMapped(machine.memoryMib).map,
-    };
-  } catch (error) {
-    await qemu?.kill();
-    await freeSlot(host, holdings);
-    throw error;
-  }
-}
-
-/**
- * Under emulation without random addresses: QEMU keeps the code it has translated by address, and translates a program
- * anew for each process that has it elsewhere (2,300 blocks a process against 20; a command takes 13 ms in place of 30).
- * All clones of a snapshot have one layout anyway. A guest's owner who wants it back sets kernel.randomize_va_space.
- */
-export function kernelCommandLine({
-  image,
-  accelerator,
-  tscKhz,
-}: Pick<TemplateHost, "image" | "accelerator" | "tscKhz">): string {
-  const common = image.cmdline.replaceAll("@TSC_KHZ@", `${tscKhz}`);
-  return accelerator === "tcg" ? `${common} norandmaps` : common;
-}
-
-/** Kernel and initramfs are linked in like everything else QEMU reads: it may look nowhere outside its folder. */
-async function makeBootFolder(
-  host: TemplateHost,
-  machine: MachineType,
-  folder: string,
-  uid: number,
-): Promise<void> {
-  const { image } = host;
-  const empty = `${folder}.memory`;
-  await makeClosedFolder(host.workFolder);
-  {
-    await using file = await open(empty, "wx");
-    await file.truncate(machine.memoryMib * MIB);
-    await file.chmod(READABLE);
-  }
-  await makeSlotFolder(folder, uid, empty, nothingMapped(machine.memoryMib), host.installedQemu);
-  await rm(empty);
-  await giveImageFile(image.kernel, join(folder, "kernel"));
-  await giveImageFile(image.initramfs, join(folder, "initramfs"));
-  await giveImageFile(image.rootfs, join(folder, DISK_FOLDER, layerName(0)));
-  await host.overlays.create(join(folder, DISK_FOLDER, layerName(1)), image.diskGib * GIB, uid);
-}
-
-/** An image that was built under a strict umask is to boot as well: QEMU is not root. */
-async function giveImageFile(from: string, to: string): Promise<void> {
-  await linkOrCopy(from, to);
-  const { mode } = await stat(to);
-  if ((mode & READABLE) !== READABLE) await chmod(to, mode | READABLE);
+  const { image, overlays } = host;
+  return await bootSlot(host, {
+    folder,
+    workFolder: host.workFolder,
+    machine,
+    image,
+    diskGib: image.diskGib,
+    giveDisk: async (disk, uid) => {
+      await giveImageFile(image.rootfs, join(disk, layerName(0)));
+      await overlays.create(join(disk, layerName(1)), image.diskGib * GIB, uid);
+    },
+  });
 }
 
 async function settle(host: TemplateHost, machine: MachineType, slot: Slot): Promise<Vm> {

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { MachineType } from "@fastvm/contract";
+import { kernelCommandLine } from "../boot/command-line.ts";
 import type { Cache } from "../cache/cache.ts";
 import { closeEntries, makeClosedFolder } from "../files/closed-folder.ts";
 import { isErrno } from "../files/errno.ts";
@@ -10,7 +11,7 @@ import type { Image } from "../image/image.ts";
 import { linkSnapshot, openSnapshot, publishSnapshot } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
 import { removePartials } from "../snapshot/partial-folder.ts";
-import { kernelCommandLine, makeTemplate } from "./make-template.ts";
+import { makeTemplate } from "./make-template.ts";
 import type { TemplateHost } from "./make-template.ts";
 
 /** What a template is known by, beside what the host has settled for all of them. */

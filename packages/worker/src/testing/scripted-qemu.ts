@@ -170,6 +170,8 @@ export class ScriptedQemu implements AsyncDisposable {
     switch (command) {
       case "stop":
         return void (this.isRunning = false);
+      case "quit":
+        return void setImmediate(() => this.#child.kill("SIGKILL"));
       case "cont":
         this.isRunning = true;
         return await this.onContinue();

@@ -1678,6 +1678,16 @@ class StartExecBody(Model):
 
 
 @dataclass(eq=False, repr=False)
+class StopBody(Model):
+    grace_sec: Optional[int] = None
+    """How long its guest may take to power off before the power goes; 0: none. Default 30."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "grace_sec": "graceSec",
+    }
+
+
+@dataclass(eq=False, repr=False)
 class TTL(Model):
     action: str
     seconds: int
@@ -1775,7 +1785,7 @@ class VM(Model):
     """Whether requests to its services wake it when it is paused."""
     deleted_at: Optional[datetime] = None
     status_reason: Optional[str] = None
-    """Why the VM is in `error`, or what it waits for."""
+    """Why the VM is in `error` or `stopped`, or what it waits for."""
     source_name: Optional[str] = None
     """Name of the snapshot or VM it was made from."""
     source_snapshot_id: Optional[str] = None
@@ -1788,7 +1798,7 @@ class VM(Model):
     expires_at_ms: Optional[int] = None
     """While it runs: when its time is over, in ms since 1970."""
     ttl_remaining_ms: Optional[int] = None
-    """While it is paused: what is left of its time, in ms."""
+    """While it is paused or stopped: what is left of its time, in ms."""
     paused_at: Optional[datetime] = None
     volumes: Optional[List[VmVolume]] = None
     """Absent where it has none."""

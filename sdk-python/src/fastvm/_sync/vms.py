@@ -206,6 +206,81 @@ class Vms:
             return vm
         return self.wait_until_running(vm, poll_interval=poll_interval, timeout=wait_timeout)
 
+    def stop(
+        self,
+        id: VMRef,
+        *,
+        grace_sec: Optional[int] = None,
+        wait: bool = True,
+        poll_interval: float = DEFAULT_POLL_SECONDS,
+        wait_timeout: float = DEFAULT_WAIT_SECONDS,
+        timeout: Timeout = None,
+        max_retries: Optional[int] = None,
+        extra_headers: Optional[Headers] = None,
+        extra_query: Optional[Query] = None,
+        extra_body: Optional[Mapping[str, Any]] = None,
+    ) -> VM:
+        """
+        Its guest powers off, or loses its power after `grace_sec`; its disk is kept. Returns when the VM is stopped. Fine on a stopped VM.
+        """
+        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
+        body = present(grace_sec=grace_sec)
+        vm = self._http.call(
+            routes.STOP_VM, id_of(id), body=body, options=options, default_seconds=VM_WORK_SECONDS
+        )
+        patience = Patience(poll_interval, wait_timeout)
+        while wait and vm.status not in ("stopped", "error"):
+            pause = patience.pause()
+            if pause is None:
+                raise not_ready(vm, patience)
+            sleep(pause)
+            vm = self.retrieve(id)
+        return vm
+
+    def start(
+        self,
+        id: VMRef,
+        *,
+        wait: bool = True,
+        poll_interval: float = DEFAULT_POLL_SECONDS,
+        wait_timeout: float = DEFAULT_WAIT_SECONDS,
+        timeout: Timeout = None,
+        max_retries: Optional[int] = None,
+        extra_headers: Optional[Headers] = None,
+        extra_query: Optional[Query] = None,
+        extra_body: Optional[Mapping[str, Any]] = None,
+    ) -> VM:
+        """Boots the disk of a stopped VM. Returns when it runs; raises VMLaunchError when it cannot: then it is stopped still."""
+        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
+        vm = self._http.call(routes.START_VM, id_of(id), options=options, default_seconds=VM_WORK_SECONDS)
+        if not wait or vm.status == "running":
+            return vm
+        return self.wait_until_running(vm, poll_interval=poll_interval, timeout=wait_timeout)
+
+    def restart(
+        self,
+        id: VMRef,
+        *,
+        grace_sec: Optional[int] = None,
+        wait: bool = True,
+        poll_interval: float = DEFAULT_POLL_SECONDS,
+        wait_timeout: float = DEFAULT_WAIT_SECONDS,
+        timeout: Timeout = None,
+        max_retries: Optional[int] = None,
+        extra_headers: Optional[Headers] = None,
+        extra_query: Optional[Query] = None,
+        extra_body: Optional[Mapping[str, Any]] = None,
+    ) -> VM:
+        """`stop` and `start`; of a stopped VM a start."""
+        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
+        body = present(grace_sec=grace_sec)
+        vm = self._http.call(
+            routes.RESTART_VM, id_of(id), body=body, options=options, default_seconds=VM_WORK_SECONDS
+        )
+        if not wait or vm.status == "running":
+            return vm
+        return self.wait_until_running(vm, poll_interval=poll_interval, timeout=wait_timeout)
+
     def refresh_ttl(
         self,
         id: VMRef,

@@ -9,12 +9,13 @@ import { vmListCommand } from "./ls.ts";
 import { logsCommand } from "./logs.ts";
 import { pauseCommand } from "./pause.ts";
 import { vmRenameCommand } from "./rename.ts";
+import { powerCommands } from "./power.ts";
 import { resumeCommand } from "./resume.ts";
 import { vmRemoveCommand } from "./rm.ts";
 import { vmStatsCommand } from "./stats.ts";
 
 export function vmCommand(): Command {
-  return new Command("vm")
+  const vm = new Command("vm")
     .description("Work with VMs")
     .addCommand(launchCommand("request"))
     .addCommand(vmListCommand())
@@ -28,4 +29,6 @@ export function vmCommand(): Command {
     .addCommand(resumeCommand())
     .addCommand(vmRenameCommand())
     .addCommand(vmRemoveCommand());
+  for (const command of powerCommands()) vm.addCommand(command);
+  return vm;
 }

@@ -41,6 +41,8 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<OperationId, object>>> = {
   removeFile: { path: "/root/data.csv" },
   renameFile: { path: "/root/data.csv", newPath: "/srv/data/old.csv" },
   setFileMode: { path: "/root/data.csv", mode: "0600" },
+  stopVm: { graceSec: 60 },
+  restartVm: { graceSec: 60 },
   setVmFirewall: FIREWALL,
   patchVmFirewall: { egress: { mode: "custom", allow_cidrs: ["198.51.100.0/24"] } },
   registerService: { name: "web", port: 8080 },

@@ -10,6 +10,7 @@ import { FILE_OPERATIONS } from "./file-operations.ts";
 import { GUEST, VM } from "./operation-parts.ts";
 import { IMAGE_OPERATIONS } from "./image-operations.ts";
 import { KEY_OPERATIONS } from "./key-operations.ts";
+import { POWER_OPERATIONS } from "./power-operations.ts";
 import { REGISTRY_OPERATIONS } from "./registry-operations.ts";
 import { ConsoleTokenSchema } from "./schemas/console.ts";
 import { DeletionSchema } from "./schemas/deletion.ts";
@@ -195,6 +196,7 @@ export const OPERATIONS = {
       "out_of_capacity",
     ],
   },
+  ...POWER_OPERATIONS,
   refreshVmTtl: {
     method: "POST",
     path: `${VM}/ttl/refresh`,

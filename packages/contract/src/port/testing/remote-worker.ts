@@ -27,7 +27,16 @@ import type {
 } from "../host-state.ts";
 import type { CaptureResult, SnapshotOptions } from "../snapshot-holding.ts";
 import type { VmDeadline } from "../vm-life.ts";
-import type { ForkChild, ForkResult, LaunchResult, ResumeOptions, VmSpec } from "../vm-transitions.ts";
+import type {
+  ForkChild,
+  ForkResult,
+  LaunchResult,
+  ResumeOptions,
+  StartOptions,
+  StopOptions,
+  StopResult,
+  VmSpec,
+} from "../vm-transitions.ts";
 import type { WorkerPort } from "../worker-port.ts";
 import { RemoteFiles, ServedFiles } from "./remote-files.ts";
 import { WirePeer } from "./wire-peer.ts";
@@ -78,6 +87,14 @@ export class RemoteWorker extends RemoteFiles implements WorkerPort, AsyncDispos
 
   async resume(vmId: VmId, options: ResumeOptions = {}): Promise<LaunchResult> {
     return (await this.#peer.call("resume", [vmId, options])) as LaunchResult;
+  }
+
+  async stopVm(vmId: VmId, options: StopOptions = {}): Promise<StopResult> {
+    return (await this.#peer.call("stopVm", [vmId, options])) as StopResult;
+  }
+
+  async startVm(vmId: VmId, options: StartOptions = {}): Promise<LaunchResult> {
+    return (await this.#peer.call("startVm", [vmId, options])) as LaunchResult;
   }
 
   async fork(vmId: VmId, children: readonly ForkChild[]): Promise<ForkResult> {

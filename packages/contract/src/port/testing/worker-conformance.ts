@@ -10,6 +10,7 @@ import { describeFiles } from "./conformance/files.ts";
 import { describeExecs } from "./conformance/execs.ts";
 import { describeGuest } from "./conformance/guest.ts";
 import { describeSilence } from "./conformance/silence.ts";
+import { describePower } from "./conformance/power.ts";
 import { describeVolumes } from "./conformance/volumes.ts";
 import { describeStates } from "./conformance/states.ts";
 import { PortTester } from "./worker-lab.ts";
@@ -33,6 +34,7 @@ export function describeWorker(name: string, open: () => Promise<WorkerLab>): vo
     });
 
     describeStates(tester);
+    describePower(tester);
     describeCaptures(tester);
     describeGuest(tester);
     describeFiles(tester);

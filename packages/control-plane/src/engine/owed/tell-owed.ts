@@ -47,10 +47,10 @@ async function pay(
       await ctx.store.owed.putOff(row, ctx.clock.now() + waitMs);
       throw error;
     }
-  } else if (vm.status !== "paused") {
+  } else if (vm.status !== "paused" && vm.status !== "stopped") {
     // On its way: its end tells, or the reconciler after it.
     return;
   }
-  // A paused VM is told by its next start, which reads the record.
+  // One that does not run is told by its next start, which reads the record.
   await ctx.store.owed.settle(row);
 }

@@ -11,6 +11,8 @@ import { deleteVm, type DeleteVmContext } from "../vms/delete.ts";
 import { isOverdue, recordExpiredDelete, type ExpiryContext } from "../vms/expire.ts";
 import { NETWORK } from "../network/change-network.ts";
 import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
+import { startAfterReboot, startStart } from "../vms/start.ts";
+import { isStart } from "../vms/stop.ts";
 import { deadlineOf, freezeTtl, thawTtl } from "../vms/ttl.ts";
 import { WORKER_PARTS } from "../vms/worker-parts.ts";
 import type { VmTransition } from "../states/vm-states.ts";
@@ -48,7 +50,9 @@ function settleOf(
 ): (() => Promise<void>) | undefined {
   const { scope } = look;
   if (vm.status === "deleting") return () => deleteVm(ctx, vm, SYSTEM_ACTOR);
-  if (vm.status === "stopped" || vm.queuedAt !== null) return undefined;
+  if (vm.queuedAt !== null) return undefined;
+  if (isStart(vm) && found !== undefined && found.generation < vm.generation)
+    return () => goOnStarting(ctx, vm, found);
   const isFound = found !== undefined && found.status !== "error";
   if (vm.status === "error") {
     // Right after a failure the worker may not know of it yet.
@@ -73,15 +77,12 @@ function isAddressNew(vm: VmRecord, found: FoundVm): boolean {
   return found.publicIpv6 !== undefined && found.publicIpv6 !== vm.publicIpv6;
 }
 
-async function settleFound(
-  ctx: OwedContext & Parts<"log">,
-  vm: VmRecord,
-  found: FoundVm,
-  look: Look,
-): Promise<void> {
+async function settleFound(ctx: StartVmContext, vm: VmRecord, found: FoundVm, look: Look): Promise<void> {
   if (isAddressNew(vm, found)) await ctx.store.vms.update(vm.id, { publicIpv6: found.publicIpv6 ?? null });
   if (found.status === "paused") {
     await settlePaused(ctx, vm);
+  } else if (found.status === "stopped") {
+    await settleStopped(ctx, vm, found);
   } else {
     const isNews = vm.status !== "running";
     if (isNews) {
@@ -126,6 +127,27 @@ async function settlePaused(ctx: Parts<"clock" | "log" | "store">, vm: VmRecord)
   await change(ctx, vm, transition, { pausedAt: at, pauseCount, ...freezeTtl(vm, at) });
 }
 
+/** One that stopped because its guest rebooted is to run again. */
+async function settleStopped(
+  ctx: OwedContext & StartVmContext,
+  vm: VmRecord,
+  { reason, restarts = false }: FoundVm,
+): Promise<void> {
+  if (vm.status === "stopped") return;
+  const mayRestart = vm.status === "running" || vm.status === "pausing";
+  if (restarts && mayRestart) return startAfterReboot(ctx, vm, SYSTEM_ACTOR);
+  await change(ctx, vm, "found_stopped", { pausedAt: null, ...freezeTtl(vm, ctx.clock.now()) }, reason);
+  ctx.queue.wake();
+}
+
+/** A process that ended in the middle of a start had answered that it begins. Nobody waits for it. */
+async function goOnStarting(ctx: StartVmContext, vm: VmRecord, found: FoundVm): Promise<void> {
+  const stopFirst = found.status === "running" ? {} : undefined;
+  startStart(ctx, vm, SYSTEM_ACTOR, stopFirst).catch((error: unknown) => {
+    ctx.log.warn({ err: error, vmId: vm.id }, "a VM whose start was cut could not be started");
+  });
+}
+
 async function settleLost(
   ctx: ExpiryContext & Parts<"log">,
   vm: VmRecord,
@@ -134,7 +156,7 @@ async function settleLost(
   const isExpiry = found === undefined && vm.ttlAction === "delete" && isOverdue(vm, ctx.clock.now());
   if (isExpiry) return recordExpiredDelete(ctx, vm.id);
   // A child that does not run was told to nobody: its fork was cut before its answer.
-  if (vm.status === "provisioning" && vm.sourceVmId !== null) return forgetChild(ctx, vm);
+  if (vm.status === "provisioning" && vm.sourceVmId !== null && !isStart(vm)) return forgetChild(ctx, vm);
   const reason = found?.reason ?? (vm.status === "provisioning" ? LAUNCH_INTERRUPTED : LOST);
   await change(ctx, vm, "vm_failed", {}, reason);
   ctx.queue.wake();
@@ -176,5 +198,10 @@ async function change(
 }
 
 function isSame(now: VmRecord, then: VmRecord): boolean {
-  return now.status === then.status && now.pauseCount === then.pauseCount && now.queuedAt === then.queuedAt;
+  return (
+    now.status === then.status &&
+    now.generation === then.generation &&
+    now.pauseCount === then.pauseCount &&
+    now.queuedAt === then.queuedAt
+  );
 }

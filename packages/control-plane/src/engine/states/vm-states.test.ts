@@ -17,11 +17,17 @@ test("a delete may start from every state but itself", () => {
   expect(new Set([...from, "deleting"])).toEqual(new Set(VM_STATUSES));
 });
 
-test("nothing leaves deleting, and nothing but a delete and the worker's word leaves error", () => {
+test("nothing leaves deleting, and nothing but a delete, a start and the worker's word leaves error", () => {
   const leaving = (status: VmStatus) =>
     transitions.filter(([, { from }]) => from.includes(status)).map(([name]) => name);
   expect(leaving("deleting")).toEqual([]);
-  expect(leaving("error")).toEqual(["delete_started", "found_running", "found_paused"]);
+  expect(leaving("error")).toEqual([
+    "start_started",
+    "delete_started",
+    "found_running",
+    "found_paused",
+    "found_stopped",
+  ]);
 });
 
 test("every status in between can fail and can go on", () => {

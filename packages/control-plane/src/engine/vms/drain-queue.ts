@@ -9,6 +9,8 @@ import { startLaunch } from "./launch.ts";
 import { isDatabaseFailure } from "../reconcile/owed.ts";
 import { hasRoom } from "../placement/reservation.ts";
 import { startResume } from "./resume.ts";
+import { startStart } from "./start.ts";
+import { isStart } from "./stop.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 
 export async function drainQueue(ctx: StartVmContext): Promise<DrainOutcome> {
@@ -32,11 +34,16 @@ async function startFirst(ctx: StartVmContext, first: VmRecord): Promise<"starte
     throw error;
   }
   if (taken === "gone" || taken === "full") return taken;
-  const start = taken.status === "provisioning" ? startLaunch : startResume;
+  const start = startOf(taken);
   start(ctx, taken, SYSTEM_ACTOR).catch((error: unknown) => {
     ctx.log.warn({ err: error, vmId: first.id }, "a VM that had waited for room could not be started");
   });
   return "started";
+}
+
+function startOf(vm: VmRecord): (ctx: StartVmContext, vm: VmRecord, actor: string) => Promise<VmRecord> {
+  if (isStart(vm)) return startStart;
+  return vm.status === "provisioning" ? startLaunch : startResume;
 }
 
 async function take(

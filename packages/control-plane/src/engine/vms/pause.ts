@@ -7,7 +7,7 @@ import { freezeTtl } from "./ttl.ts";
 import { transitionVm } from "../states/transition-vm.ts";
 import { joined, requireVm, wrongState } from "../states/wrong-state.ts";
 
-export type PauseVmContext = Parts<"clock" | "inflight" | "queue" | "reconciler" | "store" | "worker">;
+type PauseVmContext = Parts<"clock" | "inflight" | "queue" | "reconciler" | "store" | "worker">;
 
 /** Idempotent: a paused VM stays paused, a pausing one is waited for. */
 export async function pauseVm(ctx: PauseVmContext, vm: VmRecord, actor: string): Promise<VmRecord> {

@@ -55,8 +55,8 @@ export function replaceTtl(vm: VmRecord, ttl: Ttl | null, now: number): VmChange
 export function refreshTtl(vm: VmRecord, now: number): VmChanges {
   const { ttlAction, ttlSeconds } = vm;
   if (ttlAction === null || ttlSeconds === null) throw new FastvmError("ttl_not_set");
-  if (vm.status !== "running" && vm.status !== "paused") {
-    throw wrongState(vm, "only a running or paused VM has a time to refresh");
+  if (vm.status !== "running" && vm.status !== "paused" && vm.status !== "stopped") {
+    throw wrongState(vm, "only a running, paused or stopped VM has a time to refresh");
   }
   return replaceTtl(vm, { action: ttlAction, seconds: ttlSeconds }, now);
 }

@@ -13,6 +13,8 @@ import { withOwnImage } from "./own-image.ts";
 import { ofWorker } from "./of-worker.ts";
 import { pauseVm } from "./pause.ts";
 import { resumeVm } from "./resume.ts";
+import { restartVm, startVm } from "./start.ts";
+import { stopVm, type StopOrder } from "./stop.ts";
 import { refreshTtl, replaceTtl } from "./ttl.ts";
 import { wrongState } from "../states/wrong-state.ts";
 import type { StartVmContext } from "./start-order.ts";
@@ -86,6 +88,21 @@ export class Vms {
   /** Resolves to the VM in `running`, or in `resuming` when it waits for room or takes long. Idempotent. */
   async resume(caller: Caller, reference: string): Promise<VmRecord> {
     return resumeVm(this.#ctx, await this.get(caller, reference), actorOf(caller));
+  }
+
+  /** Its disk is kept. Resolves to the VM in `stopped`, or as it was when that takes long. Idempotent. */
+  async stop(caller: Caller, reference: string, order: StopOrder): Promise<VmRecord> {
+    return stopVm(this.#ctx, await this.get(caller, reference), order, actorOf(caller));
+  }
+
+  /** Resolves to the VM in `provisioning` at once. Idempotent. */
+  async start(caller: Caller, reference: string): Promise<VmRecord> {
+    return startVm(this.#ctx, await this.get(caller, reference), actorOf(caller));
+  }
+
+  /** The same; of a stopped VM it is a start. */
+  async restart(caller: Caller, reference: string, order: StopOrder): Promise<VmRecord> {
+    return restartVm(this.#ctx, await this.get(caller, reference), order, actorOf(caller));
   }
 
   /** Accepted in every state. Resolves, when it is gone, to its id. */

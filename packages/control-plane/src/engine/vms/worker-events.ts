@@ -1,13 +1,15 @@
 /** What happens to VMs unasked becomes part of their record. */
 import type { WorkerEvent } from "@fastvm/contract";
 import { SYSTEM_ACTOR } from "../caller.ts";
-import type { PauseVmContext } from "./pause.ts";
+import { startAfterReboot } from "./start.ts";
+import type { StartVmContext } from "./start-order.ts";
+import { freezeTtl } from "./ttl.ts";
 import type { Parts } from "../context.ts";
 import { recordExpiry, type ExpiryContext } from "./expire.ts";
 import { transitionVm } from "../states/transition-vm.ts";
 
 /** Returns the function that ends the subscription. */
-export function followWorker(ctx: PauseVmContext & Parts<"log" | "staging">): () => void {
+export function followWorker(ctx: StartVmContext & Parts<"staging">): () => void {
   return ctx.worker.subscribe((event) => {
     const { vmId } = event;
     const record = () => ctx.reconciler.settle(vmId, () => recordWorkerEvent(ctx, event));
@@ -17,8 +19,9 @@ export function followWorker(ctx: PauseVmContext & Parts<"log" | "staging">): ()
   });
 }
 
-async function recordWorkerEvent(ctx: ExpiryContext & Parts<"log">, event: WorkerEvent): Promise<void> {
+async function recordWorkerEvent(ctx: StartVmContext & ExpiryContext, event: WorkerEvent): Promise<void> {
   if (event.kind === "vm_expired") return recordExpiry(ctx, event);
+  if (event.kind === "vm_stopped") return recordStop(ctx, event);
   await ctx.store.transaction((records) =>
     transitionVm(records, event.vmId, "vm_failed", {
       actor: SYSTEM_ACTOR,
@@ -28,5 +31,23 @@ async function recordWorkerEvent(ctx: ExpiryContext & Parts<"log">, event: Worke
     }),
   );
   ctx.log.warn({ vmId: event.vmId, reason: event.reason }, "a VM failed");
+  ctx.queue.wake();
+}
+
+async function recordStop(
+  ctx: StartVmContext,
+  { vmId, reason, restarts }: Extract<WorkerEvent, { kind: "vm_stopped" }>,
+): Promise<void> {
+  const vm = await ctx.store.vms.get(vmId);
+  if (vm === undefined) return;
+  if (restarts) return startAfterReboot(ctx, vm, SYSTEM_ACTOR);
+  const at = ctx.clock.now();
+  await ctx.store.transaction(async (records) => {
+    const now = await records.vms.lock(vmId);
+    if (now === undefined) return;
+    const changes = freezeTtl(now, at);
+    await transitionVm(records, vmId, "guest_stopped", { actor: SYSTEM_ACTOR, at, reason, changes });
+  });
+  ctx.log.info({ vmId, reason }, "a VM stopped");
   ctx.queue.wake();
 }

@@ -22,7 +22,7 @@ export function watchGuest(
   let shutdown: string | undefined;
   const roomKeeper = new RoomKeeper(vm, guest);
   guest.qemu.qmp.onEvent(({ event, data }) => {
-    if (event === "SHUTDOWN" && data["guest"] === true) shutdown = String(data["reason"]);
+    if (event === "SHUTDOWN") shutdown = String(data["reason"]);
     if (event === "BLOCK_IO_ERROR" && data["nospace"] === true) roomKeeper.start();
   });
   void guest.qemu.qmp.closed.then((cause) =>

@@ -22,6 +22,7 @@ import { chooseQemu } from "../../snapshot/set-of.ts";
 import { openMemory } from "../../snapshot/memory.ts";
 import type { OpenedSnapshot } from "../../snapshot/memory.ts";
 import { assertCompatible } from "../../snapshot/manifest.ts";
+import type { Manifest } from "../../snapshot/manifest.ts";
 import { bringTrust, withTrust } from "../guest/bring-trust.ts";
 import { asEnded } from "../state/ended-error.ts";
 import type { SerialQueue } from "../../concurrency/serial-queue.ts";
@@ -74,6 +75,9 @@ interface RestoreRequest {
   /** Aborting ends the QEMU and so whatever waits for it or its guest; the restore then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** What a guest that runs is told. */
+type Introduction = Pick<RestoreRequest, "vmId" | "life" | "identity" | "ttl" | "diskGib" | "signal">;
 
 interface Restored {
   readonly vm: Vm;
@@ -181,7 +185,7 @@ async function launchStandby(
 }
 
 /** A guest that keeps silent, or a QEMU that does, must not hold up who deletes the VM. */
-function endOnAbort(qemu: QemuProcess, signal: AbortSignal | undefined): Disposable {
+export function endOnAbort(qemu: QemuProcess, signal: AbortSignal | undefined): Disposable {
   // Whoever undoes the start ends it once more, and is told if that fails.
   const end = (): void => void qemu.kill().catch(() => undefined);
   if (signal?.aborted === true) end();
@@ -239,7 +243,7 @@ async function bringUp(
 }
 
 /** A slot that is given up must not be connected afterwards. */
-async function orDisconnected<T>(connected: Promise<void>, work: () => Promise<T>): Promise<T> {
+export async function orDisconnected<T>(connected: Promise<void>, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -249,7 +253,7 @@ async function orDisconnected<T>(connected: Promise<void>, work: () => Promise<T
 }
 
 /** Beside the rest of a restore. Until it is done the guest reaches nobody and nobody it. */
-function connect({ network }: Parts<"network">, slot: Slot, vm: Vm): Promise<void> {
+export function connect({ network }: Parts<"network">, slot: Slot, vm: Vm): Promise<void> {
   const { policy, publicIpv6 } = vm.record;
   if (network === undefined || slot.network === undefined || !policy || !publicIpv6) return Promise.resolve();
   const connected = network.attach(slot.network, publicIpv6, policy);
@@ -259,17 +263,17 @@ function connect({ network }: Parts<"network">, slot: Slot, vm: Vm): Promise<voi
 }
 
 /** The handshake, after which the VM counts as running. On failure the link is closed. */
-async function introduce(
+export async function introduce(
   context: Parts<"forward" | "onError" | "onGuestLost" | "trust">,
   vm: Vm,
   guest: StartedGuest,
   connected: Promise<void>,
-  snapshot: Snapshot,
-  request: RestoreRequest,
+  { manifest }: { readonly manifest: Pick<Manifest, "diskGib"> },
+  request: Introduction,
 ): Promise<Vm> {
   const { qemu, link } = guest;
   try {
-    const growRoot = request.diskGib > snapshot.manifest.diskGib;
+    const growRoot = request.diskGib > manifest.diskGib;
     if (growRoot) {
       await resizeDisk(qemu.qmp, vm.record.chain, request.diskGib * GIB);
       await step("introduce.disk-resized");
@@ -305,7 +309,7 @@ function deadlineFromNow(ttl: VmTtl | undefined): Pick<VmRecord, "deadline"> {
 }
 
 /** What a caller is told: a full disk by its name, everything unforeseen as a failed launch with its cause. */
-function asLaunchError(error: unknown): FastvmError {
+export function asLaunchError(error: unknown): FastvmError {
   if (error instanceof FastvmError) return error;
   if (isOutOfDisk(error)) return new FastvmError("out_of_disk", undefined, { cause: error });
   const detail = error instanceof Error ? error.message : String(error);

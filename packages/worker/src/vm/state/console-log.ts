@@ -9,10 +9,10 @@ import { isOutOfDisk } from "../../files/errno.ts";
 import { readTail } from "../../files/read-tail.ts";
 import { HYPERVISOR_LOG_FILE } from "../../qemu/qemu-process.ts";
 import type { Guest, Vm } from "./vm.ts";
-import { pausedFolder } from "./worker-context.ts";
+import { folderOf } from "./folder-of.ts";
 import type { Parts } from "./worker-context.ts";
 
-const CONSOLE_FILE = "console.log";
+export const CONSOLE_FILE = "console.log";
 /** Of each of the two; as much as QEMU keeps of the console. */
 const KEPT_BYTES = 65_536;
 const NOTHING = Buffer.alloc(0);
@@ -20,9 +20,7 @@ const NOTHING = Buffer.alloc(0);
 export async function consoleLog(context: Parts<"config">, vm: Vm): Promise<VmLog> {
   return await vm.logs.run(async () => {
     const console = vm.guest && (await drainConsole(vm.guest, vm.folder));
-    const logs = await readLogs(
-      vm.record.phase === "paused" ? pausedFolder(context.config, vm.vmId) : vm.folder,
-    );
+    const logs = await readLogs(folderOf(context.config, vm));
     return console === undefined ? logs : { ...logs, console };
   });
 }

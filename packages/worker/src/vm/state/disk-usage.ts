@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { DiskShare, DiskUsage, DiskUsers } from "@fastvm/contract";
 import type { WorkerConfig } from "../../config.ts";
 import { isErrno } from "../../files/errno.ts";
-import { pausedFolder, snapshotFolder, vmFolder } from "./worker-context.ts";
+import { pausedFolder, snapshotFolder, stoppedFolder, vmFolder } from "./worker-context.ts";
 
 /** The kernel counts allocated space in these, whatever the file system's blocks are. */
 const STAT_BLOCK_BYTES = 512;
@@ -26,8 +26,8 @@ export async function diskUsage(config: WorkerConfig, { vmIds, snapshotIds }: Di
   const all: Files = new Map();
   const shares: DiskShare[] = [];
   const folders = [
-    // A paused VM has one of them, one that is being paused or resumed both.
-    ...vmIds.map((id) => [vmFolder(config, id), pausedFolder(config, id)]),
+    // A VM at rest has one of them, one on its way two.
+    ...vmIds.map((id) => [vmFolder(config, id), pausedFolder(config, id), stoppedFolder(config, id)]),
     ...snapshotIds.map((id) => [snapshotFolder(config, id)]),
   ];
   // One after the other: somebody who asks for all must not take the threads that others' files wait for.

@@ -1,4 +1,4 @@
-/** What a VM has of the host while it lives. Of a paused or failed one nothing is left, and what it had may be another's by now. */
+/** What a VM has of the host while it lives. Of one that does not run nothing is left, and what it had may be another's by now. */
 import { rm } from "node:fs/promises";
 import { eachInTurn } from "../../concurrency/each-in-turn.ts";
 import { freeSlot } from "../../pool/slot.ts";
@@ -11,17 +11,21 @@ import type { Parts } from "./worker-context.ts";
 /** Call when its process has ended. */
 export async function freeHoldings(context: SlotHost, vm: Vm): Promise<void> {
   const { phase, slot: name, uid } = vm.record;
+  const isAtRest = phase === "paused" || phase === "stopped" || phase === "error";
   await eachInTurn(
     () => endVolumeServer(context, vm),
     () =>
-      phase === "paused" || phase === "error"
+      isAtRest
         ? rm(vm.folder, { recursive: true, force: true })
         : freeSlot(context, { name, folder: vm.folder, uid, network: networkOf(context, vm) }),
   );
 }
 
 /** Nothing of it is needed once its QEMU has ended. */
-async function endVolumeServer({ cgroups }: SlotHost, { record: { volumeServer } }: Vm): Promise<void> {
+export async function endVolumeServer(
+  { cgroups }: SlotHost,
+  { record: { volumeServer } }: Vm,
+): Promise<void> {
   if (volumeServer === undefined) return;
   await killAndWait(volumeServer.process);
   if (volumeServer.group !== undefined) await cgroups.remove(volumeServer.group);

@@ -1,4 +1,4 @@
-/** VMs that are being started, by launch, resume or fork. A delete does not wait for their guests: it cuts their start short. */
+/** VMs that are being started. A delete does not wait for their guests: it cuts their start short, as does a stop. */
 import { FastvmError } from "@fastvm/contract";
 import type { VmId } from "@fastvm/contract";
 
@@ -28,10 +28,10 @@ export class Starts {
   }
 
   /** Resolves when the start has ended, if one is under way: either with a VM or with nothing left. */
-  async cutShort(vmId: VmId): Promise<void> {
+  async cutShort(vmId: VmId, why: string): Promise<void> {
     const start = this.#underWay.get(vmId);
     if (start === undefined) return;
-    start.controller.abort(new FastvmError("launch_failed", "it was deleted while it started"));
+    start.controller.abort(new FastvmError("launch_failed", `${why} while it started`));
     await start.work.catch(() => undefined);
   }
 

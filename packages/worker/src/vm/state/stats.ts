@@ -8,7 +8,7 @@ import { DISK_FOLDER } from "../../disk/chain.ts";
 import { isErrno } from "../../files/errno.ts";
 import { cpuSecondsOf, memoryOf } from "../../processes/process-usage.ts";
 import type { Vm } from "./vm.ts";
-import { pausedFolder } from "./worker-context.ts";
+import { folderOf } from "./folder-of.ts";
 import type { Parts } from "./worker-context.ts";
 
 /** Twenty ticks of the kernel's accounting: 5 % steps on one processor. */
@@ -40,8 +40,8 @@ async function processUsage(vm: Vm): Promise<VmUsage["process"]> {
   };
 }
 
-function diskFolder({ config }: Parts<"config">, { record, folder, vmId }: Vm): string {
-  return join(record.phase === "paused" ? pausedFolder(config, vmId) : folder, DISK_FOLDER);
+function diskFolder({ config }: Parts<"config">, vm: Vm): string {
+  return join(folderOf(config, vm), DISK_FOLDER);
 }
 
 async function diskUsage(folder: string): Promise<VmUsage["disk"]> {

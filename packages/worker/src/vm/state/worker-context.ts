@@ -82,6 +82,11 @@ export function pausedFolder(config: WorkerConfig, vmId: VmId): string {
   return join(config.dataDir, "paused", vmId);
 }
 
+/** The disk of a stopped VM, or of one that was lost, with what is to be known of it; then it has no folder among the VMs. */
+export function stoppedFolder(config: WorkerConfig, vmId: VmId): string {
+  return join(config.dataDir, "stopped", vmId);
+}
+
 export function snapshotFolder(config: WorkerConfig, snapshotId: SnapshotId): string {
   return join(config.dataDir, "snapshots", snapshotId);
 }

@@ -4,7 +4,7 @@ import { step } from "@fastvm/contract";
 import { killAndWait } from "../../processes/proc.ts";
 import { freeHoldings } from "../state/holdings.ts";
 import type { Vm } from "../state/vm.ts";
-import { pausedFolder } from "../state/worker-context.ts";
+import { pausedFolder, stoppedFolder } from "../state/worker-context.ts";
 import type { SlotHost } from "../../pool/slot.ts";
 import type { Parts } from "../state/worker-context.ts";
 
@@ -16,7 +16,8 @@ export async function deleteVm(context: SlotHost & Parts<"config" | "vms">, vm: 
     const latest = context.vms.get(vm.vmId) ?? vm;
     await endNow(latest);
     await step("delete.killed");
-    await rm(pausedFolder(context.config, latest.vmId), { recursive: true, force: true });
+    for (const folder of [pausedFolder, stoppedFolder])
+      await rm(folder(context.config, latest.vmId), { recursive: true, force: true });
     await step("delete.state-removed");
     await freeHoldings(context, latest);
     await step("delete.freed");

@@ -1,11 +1,11 @@
-/** A new network policy: in force when this resolves. A paused VM keeps it for its next life. */
+/** A new network policy: in force when this resolves. One that does not run keeps it for its next life. */
 import { isDeepStrictEqual } from "node:util";
 import { FastvmError, step } from "@fastvm/contract";
 import type { NetworkPolicy } from "@fastvm/contract";
 import { writeJournal } from "../../journal/journal.ts";
 import { networkOf } from "../state/holdings.ts";
+import { folderOf, isAtRest } from "../state/folder-of.ts";
 import type { Vm } from "../state/vm.ts";
-import { pausedFolder } from "../state/worker-context.ts";
 import type { Parts } from "../state/worker-context.ts";
 
 /** Those of which a change failed: what is in force may be neither the old policy nor the new one. */
@@ -16,9 +16,9 @@ export async function setNetworkPolicy(
   vm: Vm,
   policy: NetworkPolicy,
 ): Promise<void> {
-  if (vm.record.phase === "paused") {
+  if (vm.record.phase === "paused" || isAtRest(vm.record)) {
     const record = { ...vm.record, policy };
-    await writeJournal(pausedFolder(context.config, vm.vmId), record);
+    await writeJournal(folderOf(context.config, vm), record);
     vm.become(record);
     return;
   }

@@ -19,7 +19,7 @@ export const VmSchema = Type.Object(
     diskGiB: Type.Integer(),
     status: Type.Unsafe<VmStatus>({ type: "string", enum: [...VM_STATUSES] }),
     statusReason: Type.Optional(
-      Type.String({ description: "Why the VM is in `error`, or what it waits for." }),
+      Type.String({ description: "Why the VM is in `error` or `stopped`, or what it waits for." }),
     ),
     createdAt: Type.String({ format: "date-time" }),
     sourceName: Type.Optional(Type.String({ description: "Name of the snapshot or VM it was made from." })),
@@ -40,7 +40,7 @@ export const VmSchema = Type.Object(
       Type.Integer({ description: "While it runs: when its time is over, in ms since 1970." }),
     ),
     ttlRemainingMs: Type.Optional(
-      Type.Integer({ description: "While it is paused: what is left of its time, in ms." }),
+      Type.Integer({ description: "While it is paused or stopped: what is left of its time, in ms." }),
     ),
     autoResume: Type.Boolean({ description: "Whether requests to its services wake it when it is paused." }),
     pausedAt: Type.Optional(nullable(Type.String({ format: "date-time" }))),

@@ -30,6 +30,7 @@ import { registerLaunchVm } from "./vms/launch.ts";
 import { registerVmLogs } from "./vms/logs.ts";
 import { registerListVms } from "./vms/list.ts";
 import { registerPauseVm } from "./vms/pause.ts";
+import { registerPowerVm } from "./vms/power.ts";
 import { registerRefreshVmTtl } from "./vms/refresh-ttl.ts";
 import { registerResumeVm } from "./vms/resume.ts";
 import { registerServices } from "./vms/services.ts";
@@ -54,6 +55,7 @@ export function registerRoutes(api: FastvmScope): void {
   registerDeleteVm(api);
   registerPauseVm(api);
   registerResumeVm(api);
+  registerPowerVm(api);
   registerRefreshVmTtl(api);
   registerForkVm(api);
   registerExecInVm(api);

@@ -29,7 +29,9 @@ export function vmView(vm: VmRecord, dialect: Dialect): Vm {
       ? {}
       : { ttl: { action: vm.ttlAction, seconds: vm.ttlSeconds } }),
     ...(vm.expiresAt === null || vm.status !== "running" ? {} : { expiresAtMs: vm.expiresAt }),
-    ...(vm.ttlRemainingMs === null || vm.status !== "paused" ? {} : { ttlRemainingMs: vm.ttlRemainingMs }),
+    ...(vm.ttlRemainingMs === null || (vm.status !== "paused" && vm.status !== "stopped")
+      ? {}
+      : { ttlRemainingMs: vm.ttlRemainingMs }),
     autoResume: vm.autoResume,
     ...(vm.pausedAt === null ? {} : { pausedAt: timestamp(vm.pausedAt) }),
     ...(vm.volumes.length === 0 ? {} : { volumes: vm.volumes.map((mount) => mountView(mount, vm.status)) }),

@@ -1,0 +1,72 @@
+/** `fastvm vm stop`, `start` and `restart`: as by a machine's power button. */
+import type { Command } from "commander";
+import { wholeNumber } from "../../command-line/option-values.ts";
+import { withProgress } from "../../output/progress.ts";
+import { showVm } from "../../output/show-vms.ts";
+import { apiCommand } from "../api-command.ts";
+import { vmIdFor } from "../resolve.ts";
+
+interface StopFlags {
+  readonly grace?: number;
+  readonly force?: boolean;
+}
+
+export function powerCommands(): readonly Command[] {
+  return [stopCommand(), startCommand(), restartCommand()];
+}
+
+function stopCommand(): Command {
+  return withGrace(
+    apiCommand<StopFlags>({
+      name: "stop",
+      operands: ["<vm>"],
+      summary: "Have a VM power off; its disk is kept",
+      run: async ({ session, operands: [vm = ""], options }) => {
+        const { client, signal } = session;
+        const vmId = await vmIdFor(session, vm);
+        const stopping = () => client.vms.stop(vmId, graceOf(options), { signal });
+        showVm(session, await withProgress("Stopping", stopping));
+      },
+    }),
+  );
+}
+
+function startCommand(): Command {
+  return apiCommand({
+    name: "start",
+    operands: ["<vm>"],
+    summary: "Boot a stopped VM's disk",
+    run: async ({ session, operands: [vm = ""] }) => {
+      const { client, signal } = session;
+      const vmId = await vmIdFor(session, vm);
+      showVm(session, await withProgress("Starting", () => client.vms.start(vmId, { signal })));
+    },
+  });
+}
+
+function restartCommand(): Command {
+  return withGrace(
+    apiCommand<StopFlags>({
+      name: "restart",
+      operands: ["<vm>"],
+      summary: "Stop a VM and start it again",
+      run: async ({ session, operands: [vm = ""], options }) => {
+        const { client, signal } = session;
+        const vmId = await vmIdFor(session, vm);
+        const restarting = () => client.vms.restart(vmId, graceOf(options), { signal });
+        showVm(session, await withProgress("Restarting", restarting));
+      },
+    }),
+  );
+}
+
+function withGrace(command: Command): Command {
+  return command
+    .option("--grace <seconds>", "how long its guest may take before its power goes; default 30", wholeNumber)
+    .option("--force", "no grace");
+}
+
+function graceOf({ grace, force }: StopFlags): { readonly graceSec?: number } {
+  if (force === true) return { graceSec: 0 };
+  return grace === undefined ? {} : { graceSec: grace };
+}

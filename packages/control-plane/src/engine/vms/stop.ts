@@ -1,0 +1,71 @@
+/** Stop: the guest powers off, or the power goes; the disk is kept. Meanwhile the VM is what it was, as no client knows a state for it. */
+import { step } from "@fastvm/contract";
+import type { StopResult } from "@fastvm/contract";
+import type { VmRecord } from "../../store/vm-repository.ts";
+import type { Parts } from "../context.ts";
+import { transitionVm } from "../states/transition-vm.ts";
+import { requireVm, wrongState } from "../states/wrong-state.ts";
+import { withinAnswerTime } from "./answer-time.ts";
+import { freezeTtl } from "./ttl.ts";
+
+type StopVmContext = Parts<"clock" | "config" | "inflight" | "queue" | "reconciler" | "store" | "worker">;
+
+export interface StopOrder {
+  /** Default: the worker's. */
+  readonly graceMs?: number | undefined;
+}
+
+/** A launch has another end: a VM that never ran has no disk to keep. */
+export function isStart({ status, generation }: Pick<VmRecord, "status" | "generation">): boolean {
+  return status === "provisioning" && generation > 1;
+}
+
+/** Resolves to the VM in `stopped`, or as it was when that takes long. Idempotent: a stop that is under way is joined. */
+export async function stopVm(
+  ctx: StopVmContext,
+  vm: VmRecord,
+  order: StopOrder,
+  actor: string,
+): Promise<VmRecord> {
+  await ctx.inflight.join(vm.id, "stop");
+  const now = await requireVm(ctx, vm.id);
+  if (now.status === "stopped") return now;
+  if (now.status !== "running" && !isStart(now)) throw wrongState(now, "only a running VM can be stopped");
+  return withinAnswerTime(ctx, now, beginStop(ctx, now, order, actor));
+}
+
+function beginStop(ctx: StopVmContext, vm: VmRecord, order: StopOrder, actor: string): Promise<VmRecord> {
+  return ctx.inflight.start(vm.id, "stop", async () => {
+    await step("control.stop.begun");
+    const { graceMs } = order;
+    const result = await ctx.worker.stopVm(vm.id, graceMs === undefined ? {} : { graceMs });
+    await step("control.stop.answered");
+    const at = ctx.clock.now();
+    await ctx.reconciler.settle(vm.id, () => settleStopped(ctx, vm, actor, result, at));
+    await step("control.stop.settled");
+    ctx.queue.wake();
+    const now = await requireVm(ctx, vm.id);
+    if (now.status !== "stopped") throw wrongState(now, "it changed while it was stopped");
+    return now;
+  });
+}
+
+/** What was to be started is so no more, whoever waits for room with it. */
+function settleStopped(
+  ctx: Parts<"store">,
+  vm: VmRecord,
+  actor: string,
+  { reason }: Pick<StopResult, "reason">,
+  at: number,
+): Promise<VmRecord | undefined> {
+  return ctx.store.transaction(async (records) => {
+    const now = await records.vms.lock(vm.id);
+    const ttl = now === undefined ? {} : freezeTtl(now, at);
+    return transitionVm(records, vm.id, "stop_succeeded", {
+      actor,
+      at,
+      reason,
+      changes: { queuedAt: null, ...ttl },
+    });
+  });
+}

@@ -1,0 +1,25 @@
+/** How a VM's QEMU ended that no daemon listened to: its supervisor wrote down its status, and QEMU itself what had asked it to. */
+import { readLogs } from "../vm/state/console-log.ts";
+import { explainEnd } from "../vm/state/explain-end.ts";
+import type { Vm } from "../vm/state/vm.ts";
+import type { Parts } from "../vm/state/worker-context.ts";
+import { readExit } from "../qemu/exit-record.ts";
+import { lost, orderly, POWERED_OFF, TOLD_TO_END } from "../vm/transitions/guest-lost.ts";
+import type { Ending } from "../vm/transitions/put-to-rest.ts";
+
+/** Its last words then. */
+const TERMINATING = /terminating on signal \d+/;
+
+export async function endedWhileAway(context: Parts<"cgroups">, vm: Vm): Promise<Ending> {
+  if (vm.record.stops === true) return { phase: "stopped", reason: "Stopped over a restart of the daemon" };
+  const exit = await readExit(vm.folder);
+  const isClean = exit?.kind === "exit" && exit.number === 0;
+  const ending = isClean ? orderly(vm, await whyClean(vm)) : undefined;
+  return ending ?? lost(`Lost over a restart of the daemon: ${await explainEnd(context, vm)}`);
+}
+
+/** A guest that rebooted meanwhile has come no further than to power off. */
+async function whyClean({ folder }: Vm): Promise<string> {
+  const { hypervisor } = await readLogs(folder);
+  return TERMINATING.test(Buffer.from(hypervisor).toString("latin1")) ? TOLD_TO_END : POWERED_OFF;
+}
