@@ -3,18 +3,30 @@
  * steps.
  */
 import { execFile } from "node:child_process";
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { STEPS } from "@fastvm/contract";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { BuildEvent } from "fastvm";
+import type { BuildEvent, Vm } from "fastvm";
 import { PASSWORD, testImage, TestRegistry, USER } from "../../packages/worker/src/testing/test-registry.ts";
 import { addOrganisation } from "../harness/add-organisation.ts";
 import { runCli } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { sh } from "../harness/guest.ts";
+import { NOBODY_UID, pathsIn, reachedBy } from "../harness/other-user.ts";
 import { isOfBuilds, Steps } from "../harness/steps.ts";
 
 /** A builder, the image's template and a capture, under emulation on a machine that may be busy with others. */
@@ -61,7 +73,9 @@ beforeAll(async () => {
     settings: { network: "none", stepsFolder: steps.folder },
   });
   const registries = { [registry.host]: { insecure: true, guarded: true } };
-  await writeFile(join(daemon.config.dataDir, "registries.json"), JSON.stringify(registries));
+  await writeFile(inData("registries.json"), JSON.stringify(registries), { mode: 0o600 });
+  // So that nothing but what the daemon closes keeps anybody out.
+  await chmod(daemon.config.dataDir, 0o755);
 }, TIMEOUT_MS);
 
 afterAll(async () => {
@@ -71,18 +85,58 @@ afterAll(async () => {
   for (const folder of [contextDir, zipDir]) await rm(folder, { recursive: true });
 });
 
+const inData = (...names: readonly string[]): string => join(daemon.config.dataDir, ...names);
+
+/** By nobody and by the user of a VM that has nothing to do with the build: tried, not read off the modes. */
+async function expectClosed(vm: Vm, ...expected: readonly string[]): Promise<void> {
+  const { dataDir, cacheDir } = daemon.config;
+  const folders = [dataDir, join(cacheDir, "oci"), join(cacheDir, "templates"), ...(await rootsMade())];
+  const paths = (await Promise.all(folders.map((folder) => pathsIn(folder)))).flat();
+  for (const path of expected)
+    expect(
+      paths.some((found) => found.startsWith(path)),
+      path,
+    ).toBe(true);
+  const { gid: uid } = await stat(inData("vms", vm.id));
+  expect(uid).not.toBe(0);
+  const closed = paths.filter((path) => path !== dataDir);
+  for (const user of [NOBODY_UID, uid]) expect(await reachedBy(user, closed)).toEqual([]);
+}
+
+/** Folders of root file systems that were made of images, which the base image is not. */
+async function rootsMade(): Promise<readonly string[]> {
+  const images = join(daemon.config.cacheDir, "images");
+  const found: string[] = [];
+  for (const name of await readdir(images)) {
+    const manifest = await readFile(join(images, name, "manifest.json"), "utf8").catch(() => "");
+    if (name !== "current" && manifest.includes("manifestDigest")) found.push(join(images, name));
+  }
+  return found;
+}
+
 test(
   "a folder becomes a snapshot, and nobody else's",
   async () => {
     const { client } = daemon;
+    const neighbour = await client.vms.launch({ machineType: "c1m2" });
     const order = { contextDir, tag: "app", buildArgs: { WHO: "you" }, secrets: { token: "s3cret" } };
     const building = client.build(order);
-    const events: readonly BuildEvent[] = await Array.fromAsync(building);
+    const following = (): Promise<readonly BuildEvent[]> => Array.fromAsync(building);
+    const events = await steps.whileStalled({ step: "build.export.begun" }, following, () =>
+      expectClosed(neighbour, inData("templating")),
+    );
     const end = events.at(-1);
     expect(end, JSON.stringify(events.slice(-20))).toMatchObject({ type: "end", status: "completed" });
     expect(events).toContainEqual({ type: "log", line: "hello you" });
     expect(JSON.stringify(events)).not.toContain('s3cret"');
     const snapshot = await building;
+    await expectClosed(
+      neighbour,
+      inData("snapshots", snapshot.id),
+      inData("build-caches"),
+      join(daemon.config.cacheDir, "images"),
+    );
+    await client.vms.delete(neighbour);
     const vm = await client.vms.launch({ snapshotId: snapshot.id });
     expect(await sh(client, vm, "cat /greeting; test -e /left-out || echo without")).toBe(
       "hello you\nwithout",
@@ -117,7 +171,7 @@ test(
     const done = await client.snapshotImports.retrieve("imported");
     expect(done).toMatchObject({ status: "succeeded", source: { dockerfilePath: "docker/Dockerfile" } });
     expect(JSON.stringify(done)).not.toContain(PASSWORD);
-    expect(await readFile(join(daemon.config.dataDir, "daemon.log"), "utf8")).not.toContain(PASSWORD);
+    expect(await readFile(inData("daemon.log"), "utf8")).not.toContain(PASSWORD);
     const vm = await client.vms.launch({ snapshotId: done.snapshotId ?? "" });
     expect(await sh(client, vm, "cat /from-zip /bin/mode")).toBe("of the ZIP\nkept");
     await client.vms.delete(vm);
@@ -131,7 +185,7 @@ test(
   async () => {
     const cli = (...args: readonly string[]) => runCli(["system", ...args], daemon.environment);
     expect((await cli("df")).stdout).toMatch(/caches of builds +1 /);
-    const caches = join(daemon.config.dataDir, "build-caches");
+    const caches = inData("build-caches");
     const [name = ""] = await readdir(caches);
     expect((await cli("prune")).stdout).toContain(`builds/${name.replace(".raw", "")}`);
     expect(await readdir(caches)).toEqual([]);
