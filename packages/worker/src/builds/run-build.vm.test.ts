@@ -417,6 +417,25 @@ test(
 );
 
 test(
+  "a command that kills all it can reach ends its own build, at once, and what came before it is kept",
+  async () => {
+    const given = { orgId: newOrgId() };
+    const killing = await build(order(`FROM ${base}:1\n${MINE}\nRUN kill -9 -1; sleep 100000`, given));
+    expect(killing.outcome).toMatchObject({
+      status: "failed",
+      fault: "order",
+      error: expect.stringMatching(/kill -9 -1/) as string,
+    });
+    // Nor does what a step leaves running hold up the next one.
+    const next = await build(order(`FROM ${base}:1\n${MINE}\nRUN sleep 100000 & false`, given));
+    expect(next.outcome).toMatchObject({ status: "failed", fault: "order" });
+    expect(next.lines).toContainEqual(expect.stringMatching(/^--> Using cache /));
+    await nothingIsLeft();
+  },
+  BUILD_MS,
+);
+
+test(
   "one that is cancelled before its VM stands leaves nothing",
   async () => {
     const given = order(`FROM ${base}:1`);

@@ -46,6 +46,8 @@ MAX_DOCKERFILE_BYTES = 4 * 1024 * 1024
 BLOCK_BYTES = 1024 * 1024
 # Docker's, beyond those that buildah leaves to a command.
 CAPABILITIES = "CAP_AUDIT_WRITE,CAP_MKNOD,CAP_NET_RAW"
+# Commands see and signal what the build has started and nothing else, and all of that ends with it.
+ALONE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 END_TRIES = 50
 END_SECONDS = 30
 # Where buildah keeps containers, whose files have secrets while a command runs: in memory, so never on the cache's disk.
@@ -209,7 +211,7 @@ def name_bases(wanted, known):
 
 def build():
     order = read_json(ORDER)
-    command = ["buildah", "bud", "--isolation", "chroot", "--network", "host", "--layers", "--force-rm", "--pull-never"]
+    command = [*ALONE, "buildah", "bud", "--isolation", "chroot", "--network", "host", "--layers", "--force-rm", "--pull-never"]
     command += ["--format", "docker", "--identity-label=false", "--cap-add", CAPABILITIES]
     command += ["--iidfile", IMAGE_ID, "--file", DOCKERFILE, "--tag", RESULT]
     if order["noCache"]:
