@@ -123,7 +123,8 @@ async function makeImage(ctx: RunBuildContext, live: LiveBuild): Promise<MadeIma
         policy: "if-missing",
         credentials: credentials ?? known,
       } as const;
-      const held = await ctx.images.pull(order, { signal: live.ending.signal });
+      const { images } = ctx;
+      const held = await inTime(ctx, live, "its image", (signal) => images.pull(order, { signal }));
       live.line(`Pulled ${held.reference}@${held.digest}`);
       return { imageReference: held.digest, imageDigest: held.digest };
     });
@@ -140,16 +141,36 @@ async function makeImage(ctx: RunBuildContext, live: LiveBuild): Promise<MadeIma
   };
 }
 
+/** For what comes from outside, at the pace of whoever sends it. */
+async function inTime<T>(
+  { config: { buildWaitMs } }: Parts<"config">,
+  live: LiveBuild,
+  what: string,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const deadline = AbortSignal.timeout(buildWaitMs);
+  const { signal } = live.ending;
+  try {
+    return await work(AbortSignal.any([signal, deadline]));
+  } catch (error) {
+    if (!deadline.aborted || signal.aborted) throw error;
+    throw new BuildFailed(`It took more than ${buildWaitMs / 1000} s until ${what} was there`, {
+      cause: error,
+    });
+  }
+}
+
 async function buildDockerfile(
   ctx: RunBuildContext,
   live: LiveBuild,
   source: DockerfileSource,
 ): Promise<BuildOutcome> {
-  const { signal } = live.ending;
   const { objects } = ctx.staging;
+  const sent = source.context;
   // One that is still being uploaded is waited for.
   const context =
-    source.context && (await objects.take(source.context.holder, source.context.objectId, signal));
+    sent &&
+    (await inTime(ctx, live, "its context", (signal) => objects.take(sent.holder, sent.objectId, signal)));
   try {
     if (context !== undefined) {
       await note(ctx, live, { source: { ...live.record.source, contextBytes: context.bytes } });

@@ -1,6 +1,7 @@
 /** Builds and imports over a worker and images that make nothing: what clients of each generation send, see, and are refused. */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { PassThrough } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { FastvmError, type BuildOrder, type BuildOutcome, type VmId } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -326,6 +327,48 @@ describe("an image without a Dockerfile", () => {
     expect(body.source).toEqual({ type: "image", image: "team/private", platform: "linux/amd64" });
     expect(await ended(body.id)).toMatchObject({ status: "completed" });
     expect(JSON.stringify(await api.store.builds.list(api.orgId))).not.toContain("right");
+  });
+});
+
+describe("what others send without end", () => {
+  beforeEach(async () => {
+    await api[Symbol.asyncDispose]();
+    api = await testApp({ images, config: { maxBuildsAtOnce: 1, buildWaitMs: 50 } });
+  });
+
+  test("an image fails its build in time, and the next one has its turn", async () => {
+    images.pull = (_order: unknown, { signal }: { readonly signal?: AbortSignal } = {}) =>
+      new Promise((_resolve, reject) => {
+        signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      });
+    const slow = await create({ imageRef: "registry.example/slow" });
+    const next = await create({ dockerfileContent: DOCKERFILE }, OTHER);
+    expect(await ended(slow)).toMatchObject({
+      status: "failed",
+      error: "It took more than 0.05 s until its image was there",
+    });
+    expect((await ended(next, OTHER)).status).toBe("completed");
+  });
+
+  test("a context does, too", async () => {
+    const { uploadUrl, downloadUrl } = (await api.call("POST /v1/build-contexts/presign")).body;
+    const { pathname, search } = new URL(uploadUrl);
+    const payload = new PassThrough();
+    payload.write(CONTEXT.subarray(0, 4));
+    const headers = { "content-type": "application/gzip" };
+    const sending = api.app.inject({ method: "PUT", url: pathname + search, payload, headers });
+    const body = { dockerfileContent: DOCKERFILE, contextDownloadUrl: downloadUrl };
+    await eventually(async () => {
+      const made = await api.call("POST /v1/builds", body);
+      expect(made.status).toBe(202);
+      expect(await ended(made.body.id)).toMatchObject({
+        status: "failed",
+        error: "It took more than 0.05 s until its context was there",
+      });
+    });
+    payload.end();
+    await sending;
+    expect(api.worker.builds.orders).toEqual([]);
   });
 });
 
