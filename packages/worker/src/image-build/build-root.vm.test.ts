@@ -1,12 +1,13 @@
 /** A root file system that a VM makes of layers is what umoci makes of them. */
 import { execFile } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../testing/test-worker.ts";
-import { TestContext } from "../testing/test-context.ts";
+import { inGuest, TestContext } from "../testing/test-context.ts";
 import type { HeldLayer } from "../images/image-store.ts";
 import { buildRoot } from "./build-root.ts";
 
@@ -15,6 +16,13 @@ const testing = (name: string): string => fileURLToPath(new URL(`../testing/${na
 const DIGEST = "0123456789abcdef".repeat(4);
 /** Small, so that what does not fit is soon written. */
 const DISK_GIB = 1 / 8;
+const MAX_ENTRIES = 1000;
+/** Each of the hostile layers costs a VM: the one that would escape, and of the others so many; "all" takes all. */
+const HOSTILE = process.env["FASTVM_TEST_HOSTILE"] || "1";
+const SEED = Number(process.env["FASTVM_TEST_SEED"] || randomInt(2 ** 31));
+const ESCAPES = "escapes";
+/** Under emulation, all of them on a machine that others use. */
+const HOSTILE_MS = 600_000;
 
 let host: TestContext;
 let folder: string;
@@ -93,3 +101,53 @@ test("a layer that is another than the configuration says, no tar, or more than 
   await expect(stat(path)).rejects.toThrow("ENOENT");
   await nothingIsLeft();
 });
+
+interface HostileLayer {
+  readonly name: string;
+  readonly layer: HeldLayer;
+}
+
+async function hostileLayers(): Promise<readonly HostileLayer[]> {
+  const into = join(folder, "hostile");
+  await mkdir(into);
+  const { stdout } = await run("python3", [testing("hostile-layers.py"), into]);
+  const all = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as HostileLayer);
+  const others = all.filter(({ name }) => name !== ESCAPES);
+  const from = SEED % others.length;
+  const chosen = HOSTILE === "all" ? others : [...others, ...others].slice(from, from + Number(HOSTILE));
+  return [...all.filter(({ name }) => name === ESCAPES), ...chosen];
+}
+
+/** Of the host, what such a layer would change; of the folder that everybody writes to, those names alone. */
+async function onTheHost(): Promise<readonly string[]> {
+  const folders = ["/", "/etc", "/dev", "/root", "/usr/bin"];
+  const names = await Promise.all(folders.map(async (each) => [each, ...(await readdir(each)).toSorted()]));
+  const escaped = (await readdir("/tmp")).filter((name) => name.startsWith("fastvm-escaped"));
+  const changed = await Promise.all(
+    ["/etc/passwd", "/etc/shadow"].map(async (each) => (await stat(each)).mtimeMs),
+  );
+  return [...names.flat(), ...escaped, ...changed.map(String)];
+}
+
+test(
+  `layers that somebody made to do harm come to nothing but an error or a tree; other VMs run on (seed ${SEED})`,
+  async () => {
+    const neighbour = await host.launch();
+    const chosen = await hostileLayers();
+    const before = await onTheHost();
+    for (const { name, layer } of chosen) {
+      const path = join(folder, `${name.replaceAll(" ", "-")}.raw`);
+      const order = { layers: [layer], diskGib: DISK_GIB, digest: DIGEST, path, maxEntries: MAX_ENTRIES };
+      const built = buildRoot(host.context, order, new AbortController().signal);
+      if (name === ESCAPES) await expect(built, name).resolves.toBeUndefined();
+      else await expect(built, name).rejects.toMatchObject({ code: "image_invalid" });
+      expect(await onTheHost(), name).toEqual(before);
+      await nothingIsLeft();
+    }
+    expect(await inGuest(neighbour, "echo runs")).toBe("runs");
+  },
+  HOSTILE_MS,
+);
