@@ -28,6 +28,7 @@ const EXPECTED: Readonly<Record<ImageKind, Expected>> = {
   scratch: { init: AGENT, tools: ALL, path: PATH, folder: "/root" },
   // As its maker says.
   busybox: { init: AGENT, tools: ALL, path: "/opt/bin:/bin", folder: "/srv/app" },
+  slim: { init: AGENT, tools: ["curl"], path: PATH, folder: "/root" },
   python: { init: AGENT, tools: ["curl"], path: PATH, folder: "/root" },
   systemd: { init: /systemd$/, tools: ["curl"], path: PATH, folder: "/root" },
 };

@@ -226,6 +226,7 @@ CONFIGURED = {
 KINDS = {
     "scratch": (lambda: [scratch()], {}),
     "busybox": (many, CONFIGURED),
+    "slim": (lambda: [debian()["slim"]], {"Cmd": ["/bin/sh"]}),
     "python": (lambda: [debian()["slim"], debian()["python"]], {"Cmd": ["python3"]}),
     "systemd": (lambda: [debian()["slim"], debian()["systemd"]], {"Cmd": ["/sbin/init"]}),
 }
