@@ -139,9 +139,13 @@ test("disks become images of their root; hostile ones are refused, touch nothing
   await run("touch", ["--date=2024-02-03 04:05:06", join(tree, "etc")]);
   const compressed = join(allowed, "disk.qcow2");
   await run("qemu-img", ["convert", "-c", "-f", "raw", "-O", "qcow2", raw, compressed]);
+  const streamed = join(allowed, "disk.vmdk");
+  const vmdk = ["-O", "vmdk", "-o", "subformat=streamOptimized"];
+  await run("qemu-img", ["convert", "-f", "raw", ...vmdk, raw, streamed]);
   for (const [path, format] of [
     [raw, "raw"],
     [compressed, "qcow2"],
+    [streamed, "vmdk"],
   ] as const) {
     const content = await contentOf(await importing(path, format));
     expect(content.filter((line) => !line.includes('"name": "etc"'))).toEqual(
@@ -171,7 +175,7 @@ test("disks become images of their root; hostile ones are refused, touch nothing
     });
 
   expect(await inGuest(neighbour, "echo runs")).toBe("runs");
-  for (const name of ["disk.raw", "disk.qcow2", "endless.raw", "backed.qcow2"]) {
+  for (const name of ["disk.raw", "disk.qcow2", "disk.vmdk", "endless.raw", "backed.qcow2"]) {
     // Nobody but its owner may read it, and nobody was made that.
     expect((await lstat(join(allowed, name))).uid).toBe(0);
     await rm(join(allowed, name));
