@@ -43,6 +43,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
       "engine/registries",
       "engine/files",
       "engine/exec",
+      "engine/figures",
       "engine/webhooks",
       "engine/previews",
     ],

@@ -21,7 +21,18 @@ export type { MachineOperationId } from "./api/machines/operations.ts";
 export { DEFAULT_TIMEOUT_MS } from "./api/machines/schemas/create.ts";
 export type { CreateMachineBody } from "./api/machines/schemas/create.ts";
 export type { MachineExecBody, MachineExecResult } from "./api/machines/schemas/exec.ts";
+export { MonitorSubscribeSchema, SOCKET_BEGINNINGS, SOCKET_INPUTS } from "./api/machines/schemas/socket.ts";
+export type {
+  ExecConnect,
+  ExecStart,
+  PtyConnect,
+  PtyCreate,
+  SocketBeginning,
+  SocketInput,
+  WatchStart,
+} from "./api/machines/schemas/socket.ts";
 export type { LifecycleEvent } from "./api/machines/schemas/lifecycle.ts";
+export type { MetricsSample } from "./api/machines/schemas/metrics.ts";
 export type { MachineFile } from "./api/machines/schemas/files.ts";
 export type { Checkout, CreateWarmPoolBody, WarmPoolView } from "./api/machines/schemas/warm-pools.ts";
 export type { DeliveryView, WebhookView } from "./api/machines/schemas/webhooks.ts";

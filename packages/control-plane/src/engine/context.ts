@@ -23,6 +23,8 @@ export type LendRoom = <T>(work: () => Promise<T>) => Promise<T>;
 export interface LifecycleContext {
   readonly store: Store;
   readonly worker: WorkerPort;
+  /** The same, for what is no use of a VM. */
+  readonly unnoticed: Pick<WorkerPort, "exec">;
   readonly clock: Clock;
   readonly log: Log;
   readonly config: ControlPlaneConfig;

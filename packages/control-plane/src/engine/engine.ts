@@ -10,6 +10,7 @@ import type { EventFeed } from "./events/event-feed.ts";
 import { History } from "./events/history.ts";
 import { ConsoleTokens } from "./exec/console-tokens.ts";
 import { Execs } from "./exec/execs.ts";
+import { GuestFigures } from "./figures/guest-figures.ts";
 import { Files } from "./files/files.ts";
 import { Images } from "./images/images.ts";
 import { Keys } from "./keys/keys.ts";
@@ -47,6 +48,7 @@ export interface Engine {
   readonly execs: Execs;
   readonly consoleTokens: ConsoleTokens;
   readonly files: Files;
+  readonly figures: GuestFigures;
   readonly builds: Builds;
   readonly events: EventFeed;
   /** What happened, for whoever looks back. */
@@ -86,6 +88,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
     execs: new Execs(ctx),
     consoleTokens: new ConsoleTokens(ctx),
     files: new Files(ctx),
+    figures: new GuestFigures(ctx),
     builds: new Builds(ctx),
     events: ctx.events,
     history: new History(ctx),
@@ -125,6 +128,8 @@ export type { PreviewGrantRecord, PreviewTokens } from "./previews/previews.ts";
 export { checkServiceName } from "./services/services.ts";
 export { imageName } from "./vms/own-image.ts";
 export type { ForkOrder, ForkOutcome } from "./vms/fork.ts";
+export { cpuPercent } from "./figures/parse-figures.ts";
+export type { Figures, GuestProcess } from "./figures/parse-figures.ts";
 export type { ImagePullOrder } from "./images/images.ts";
 export type { LaunchOrder } from "./vms/launch.ts";
 export type { VmChange, VmFigures } from "./vms/vms.ts";

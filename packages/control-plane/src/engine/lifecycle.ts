@@ -38,6 +38,7 @@ export function createLifecycle(
     | "builds"
     | "reconciler"
     | "updates"
+    | "unnoticed"
     | "lendRoom"
   > & {
     readonly lendRoom?: LendRoom | undefined;
@@ -55,6 +56,7 @@ export function createLifecycle(
   const ctx: LifecycleContext = {
     ...deps,
     worker: noticing(deps.worker, activity),
+    unnoticed: deps.worker,
     activity,
     previewUses: new PreviewUses(deps),
     events: new EventFeed(deps.store, deps.config.eventPollMs),

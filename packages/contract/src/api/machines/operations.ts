@@ -2,6 +2,7 @@
 import { Type } from "typebox";
 import type { Operation } from "../operation.ts";
 import { GUEST_OPERATIONS } from "./guest-operations.ts";
+import { SESSION_OPERATIONS } from "./session-operations.ts";
 import { WARM_POOL_OPERATIONS } from "./warm-pool-operations.ts";
 import { WEBHOOK_OPERATIONS } from "./webhook-operations.ts";
 import { PREVIEW_OPERATIONS } from "./preview-operations.ts";
@@ -182,6 +183,7 @@ export const MACHINE_OPERATIONS = {
     errors: [],
   },
   ...GUEST_OPERATIONS,
+  ...SESSION_OPERATIONS,
   ...WEBHOOK_OPERATIONS,
   ...PREVIEW_OPERATIONS,
   ...WARM_POOL_OPERATIONS,

@@ -7,6 +7,8 @@ import { OperationRoutes } from "../shared/operation-route.ts";
 import { renderError } from "./errors.ts";
 import { serveLifecycleSockets } from "./lifecycle/lifecycle-socket.ts";
 import { MACHINES, type MachinesApiOptions } from "./machines-scope.ts";
+import { serveMachineSocket } from "./sockets/machine-socket.ts";
+import { serveMonitorSockets } from "./sockets/monitor-socket.ts";
 import { webhookTeller } from "./webhooks/webhook-teller.ts";
 import { registerRoutes } from "./routes/register-routes.ts";
 
@@ -29,6 +31,8 @@ export function machinesApi(options: MachinesApiOptions): ApiDialect {
       addRoutes(scope, engine);
       engine.tellers.set(MACHINES.name, webhookTeller(engine));
       serveLifecycleSockets({ ...options, scope, engine });
+      serveMachineSocket({ ...options, scope, engine });
+      serveMonitorSockets({ ...options, scope, engine });
       void scope.register(async (under) => addRoutes(under, engine), { prefix: MACHINES.basePath });
     },
   };

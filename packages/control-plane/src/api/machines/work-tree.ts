@@ -8,7 +8,10 @@ import { WORKSPACE } from "./machine-path.ts";
 const LIMIT_MS = 5000;
 
 /** Never fails. One that its creator names must be there by itself. */
-export async function makeWorkTree({ engine, log }: MachinesScope, vm: VmRecord): Promise<void> {
+export async function makeWorkTree(
+  { engine, log }: Pick<MachinesScope, "engine" | "log">,
+  vm: VmRecord,
+): Promise<void> {
   if (vm.cwd !== "" && vm.cwd !== WORKSPACE) return;
   try {
     await engine.files.makeDir(vm.id, WORKSPACE, { signal: AbortSignal.timeout(LIMIT_MS) });

@@ -2,11 +2,13 @@
  * Two organisations, operation by operation: what one has, the other neither sees nor changes. The cases are keyed by operation, so that
  * one which is added without a case fails the compiler and the first test.
  */
+import { randomUUID } from "node:crypto";
 import { MACHINE_OPERATIONS, type MachineOperationId, type Operation } from "@fastvm/contract";
 import { describe, expect, test } from "vitest";
 import { eventually } from "../../../testing/eventually.ts";
 import { FakeImages } from "../../../testing/fake-images.ts";
 import { machinesApp, type MachinesApp } from "../../../testing/machines-app.ts";
+import { vmIdOf } from "../ids.ts";
 
 /** In whatever the other organisation must not see. */
 const MARK = "private-7f3a";
@@ -21,6 +23,7 @@ interface Things {
   readonly delivery: string;
   readonly grantId: string;
   readonly pool: string;
+  readonly session: string;
 }
 
 const PORT = 8080;
@@ -67,6 +70,10 @@ const CASES: Record<MachineOperationId, Case> = {
   writeMachineFile: hidden({ query: "?path=/workspace/written" }),
   makeMachineDir: hidden({ body: () => ({ path: "/workspace/folder" }) }),
   renameMachineFile: hidden({ body: () => ({ path: "/workspace/file", new_path: "/workspace/moved" }) }),
+  listPtys: hidden(),
+  resizePty: hidden({ body: () => ({ cols: 80, rows: 24 }) }),
+  killPty: hidden(),
+  getMachineMetrics: hidden(),
   createWarmPool: { sight: "own", body: () => ({ name: "theirs", min_ready: 0 }) },
   listWarmPools: { sight: "empty" },
   getWarmPool: hidden(),
@@ -120,7 +127,16 @@ async function fill(api: MachinesApp): Promise<Things> {
     await new Promise(() => undefined);
   };
   const started = await api.ok(`POST /v1/machines/${machine}/exec`, { command: "cat", background: true });
-  api.fastvm.worker.command = command;
+  const vmId = vmIdOf(machine);
+  if (vmId === undefined) throw new Error("there is no machine");
+  const execId = randomUUID();
+  const shell = { command: ["sh", MARK], pty: { cols: 80, rows: 24 } };
+  await api.fastvm.worker.execs.start(vmId, execId, shell);
+  // What is said by a guest that is asked for its figures; other commands may say it too.
+  api.fastvm.worker.command = async function* (spec) {
+    yield { kind: "stdout", data: Buffer.from("cpu  1 1 1 1\nMemTotal: 2 kB\nMemFree: 1 kB\n") };
+    yield* command(spec);
+  };
   await api.ok(`POST /v1/machines/${machine}/files/mkdir`, { path: "/workspace/folder-of-ours" });
   const file = `PUT /v1/machines/${machine}/files/content?path=/workspace/file`;
   await api.ok(file, undefined, { payload: MARK });
@@ -134,7 +150,8 @@ async function fill(api: MachinesApp): Promise<Things> {
   const { grant } = await api.ok(`POST /v1/machines/${machine}/ports/${PORT}/signed-preview-url`, {});
   api.fastvm.worker.echoPorts.add(PORT);
   const pid = String(started.pid);
-  return { machine, paused, pause, snapshot, pid, webhook, delivery, grantId: grant.id, pool };
+  const session = `pty_${execId.replaceAll("-", "")}`;
+  return { machine, paused, pause, snapshot, pid, webhook, delivery, grantId: grant.id, pool, session };
 }
 
 /** All that the first organisation sees, and what happened to it. */
@@ -154,6 +171,7 @@ function routeOf({ method, path }: Operation, id: string, base: string, things: 
     grantId: things.grantId,
     port: String(PORT),
     poolId: things.pool,
+    sessionId: things.session,
   };
   return `${method} ${base}${path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => own[name] ?? id)}${query}`;
 }

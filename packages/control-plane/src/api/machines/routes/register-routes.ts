@@ -3,6 +3,7 @@ import type { MachinesScope } from "../machines-scope.ts";
 import { registerExecInMachine } from "./guest/exec.ts";
 import { registerFiles } from "./guest/files.ts";
 import { registerProcesses } from "./guest/processes.ts";
+import { registerSessions } from "./guest/sessions.ts";
 import { registerEgress } from "./egress/egress.ts";
 import { registerLifecycle } from "./lifecycle.ts";
 import { registerCreateMachine } from "./machines/create.ts";
@@ -35,6 +36,7 @@ export function registerRoutes(api: MachinesScope): void {
   registerExecInMachine(api);
   registerProcesses(api);
   registerFiles(api);
+  registerSessions(api);
   registerWebhooks(api);
   registerSignedUrls(api);
   registerPreviewGrants(api);
