@@ -61,6 +61,20 @@ test("a pause and a resume bring it back, and a child that only reads does not w
   await client.vms.delete(child);
 });
 
+test("a child that copies has what was there, and writes to its own", async () => {
+  const [, other] = vms as [Vm, Vm];
+  await sh(client, other, "echo before >/mnt/data/copied");
+  const { children } = await client.vms.fork(other, { volumes: "copy" });
+  const child = children[0]?.vm;
+  const own = child?.volumes?.find(({ mountPath }) => mountPath === "/mnt/data");
+  if (child === undefined || own === undefined) throw new Error("the fork has no child with a volume");
+  expect(await sh(client, child, "cat /mnt/data/copied; echo child >/mnt/data/copied")).toBe("before");
+  expect(await sh(client, other, "cat /mnt/data/copied")).toBe("before");
+  await client.vms.delete(child.id);
+  expect(await client.volumes.files.read(own.volumeId, "/copied")).toBe("child\n");
+  await client.volumes.delete(own.volumeId);
+});
+
 test("it is not taken from a VM that uses it, but by force; then it goes", async () => {
   const [one, other] = vms as [Vm, Vm];
   await sh(client, one, "cd /mnt/data && (sleep 600 >/dev/null 2>&1 &)");

@@ -30,8 +30,8 @@ export interface VolumeMount extends MountLimits {
 }
 
 /** What children of a fork have of their source's volumes. */
-export type ForkVolumes = "shared" | "read-only" | "none";
-export const FORK_VOLUMES: readonly ForkVolumes[] = ["shared", "read-only", "none"];
+export type ForkVolumes = "shared" | "read-only" | "none" | "copy";
+export const FORK_VOLUMES: readonly ForkVolumes[] = ["shared", "read-only", "none", "copy"];
 
 /** Places that no system puts anything of its own in. */
 export const MOUNT_ROOTS: readonly string[] = ["/mnt", "/data"];

@@ -47,6 +47,8 @@ export interface VolumeSpec {
   readonly volumeId: VolumeId;
   readonly kind: VolumeKind;
   readonly sizeGib: number;
+  /** Begins with what that one of kind `directory`, at most as large, holds at one moment, whoever writes to it. */
+  readonly copyOf?: VolumeId | undefined;
 }
 
 export interface VolumeUsage {

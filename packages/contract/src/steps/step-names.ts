@@ -143,6 +143,8 @@ export const STEPS = [
   "volume.allocated",
   "volume.formatted",
   "volume.mounted",
+  "volume.frozen",
+  "volume.copied",
   "volume.published",
   "volume.grow-begun",
   "volume.grown",

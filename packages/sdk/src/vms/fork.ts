@@ -11,8 +11,8 @@ export interface ForkParams {
   readonly metadata?: Metadata | undefined;
   /** Of every child. Default: the source's. */
   readonly firewall?: FirewallInput | null | undefined;
-  /** What children have of the source's volumes: the same (default), the same to read, or nothing. */
-  readonly volumes?: "shared" | "read-only" | "none" | undefined;
+  /** What children have of the source's volumes: the same (default), the same to read, nothing, or copies that are volumes of their own. */
+  readonly volumes?: "shared" | "read-only" | "none" | "copy" | undefined;
 }
 
 /** One outcome per child, in order: the running VM, or why it did not start. Siblings do not depend on each other. */

@@ -37,6 +37,12 @@ export async function allocate(path: string, sizeGib: number): Promise<void> {
   await using file = await open(path, "a", 0o600);
   const { size } = await file.stat();
   if (size >= sizeGib * GIB) return;
+  await reserve(path, sizeGib, size);
+}
+
+/** All its bytes up to that size, holes too. One that cannot be has the size that is given. */
+export async function reserve(path: string, sizeGib: number, size: number): Promise<void> {
+  await using file = await open(path, "a", 0o600);
   try {
     await runTool("fallocate", ["--length", `${sizeGib}GiB`, path], { timeoutMs: ALLOCATE_TIMEOUT_MS });
     await file.sync();

@@ -112,6 +112,34 @@ describe("a volume", () => {
     expect(image.blocks * BLOCK).toBeGreaterThanOrEqual(GIB);
   });
 
+  test("is copied as it is at one moment, whoever writes, and the copy has its own bytes", async () => {
+    const [volumeId, copy] = [await made(), newVolumeId()];
+    const path = await store.mounted(volumeId);
+    await writeFile(join(path, "file"), Buffer.alloc(8 * MIB, 1));
+    const frozen = Promise.withResolvers<void>();
+    let after: Promise<void> | undefined;
+    onTestFinished(
+      hookSteps((step) => {
+        if (step !== "volume.frozen") return Promise.resolve();
+        // Waits until the copy is made.
+        after = writeFile(join(path, "after"), "later");
+        frozen.resolve();
+        return Promise.resolve();
+      }),
+    );
+    await store.create({ volumeId: copy, kind: "directory", sizeGib: 2, copyOf: volumeId });
+    await frozen.promise;
+    await after;
+    const image = join(root, copy, "files.ext4");
+    await runTool("e2fsck", ["-n", "-f", image], TOOL);
+    expect((await stat(image)).blocks * BLOCK).toBeGreaterThanOrEqual(2 * GIB);
+    const copied = await store.mounted(copy);
+    expect(await readdir(copied)).toEqual(["file"]);
+    expect((await readFile(join(copied, "file"))).equals(Buffer.alloc(8 * MIB, 1))).toBe(true);
+    expect((await readdir(path)).toSorted()).toEqual(["after", "file"]);
+    await runTool("fallocate", ["-l", "1500MiB", join(copied, "large")], TOOL);
+  });
+
   test("grows while its files are open, where the kernel lets the daemon; else it says so, and grows when they are not", async () => {
     const volumeId = await made();
     const path = await store.mounted(volumeId);
@@ -218,6 +246,19 @@ describe("a daemon that ends in the middle", () => {
       const path = await store.mounted(volumeId);
       await runTool("fallocate", ["-l", "1500MiB", join(path, "large")], TOOL);
       expect(await readFile(join(path, "file"), "utf8")).toBe("kept");
+    },
+  );
+
+  test.each(["volume.frozen", "volume.copied"] as const)(
+    "of a copy, at %s, leaves nothing of it, and a volume that is written to",
+    async (name) => {
+      const volumeId = await made();
+      await writeFile(join(await store.mounted(volumeId), "file"), "kept");
+      const order = { volumeId: newVolumeId(), kind: "directory", sizeGib: 1, copyOf: volumeId } as const;
+      await endsAt(name, () => store.create(order));
+      store = await opened();
+      expect(await readdir(root)).toEqual([volumeId]);
+      await runTool("touch", [join(await store.mounted(volumeId), "another")], { timeoutMs: 5000 });
     },
   );
 

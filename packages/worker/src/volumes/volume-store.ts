@@ -1,5 +1,5 @@
 /** The volumes of this host: made, grown, mounted on the host and removed. Who uses them is not known here. */
-import { link, mkdir, readdir, realpath, rename, rm, stat } from "node:fs/promises";
+import { link, mkdir, readdir, realpath, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { FastvmError, step } from "@fastvm/contract";
 import type { VolumeId, VolumeKind, VolumeSpec, VolumeUsage } from "@fastvm/contract";
@@ -8,6 +8,7 @@ import { CLOSED_FOLDER_MODE, makeClosedFolder } from "../files/closed-folder.ts"
 import { publishFolder, syncPath } from "../files/durable.ts";
 import { isErrno } from "../files/errno.ts";
 import { newPartialFolder } from "../snapshot/partial-folder.ts";
+import { copyMounted, thawMounted } from "./copy-filesystem.ts";
 import {
   allocate,
   freeStaleLoops,
@@ -17,6 +18,7 @@ import {
   makeFilesystem,
   mayGrowMounted,
   mountFilesystem,
+  reserve,
   unmountFilesystem,
   usedBytes,
 } from "./filesystem.ts";
@@ -55,7 +57,8 @@ export class VolumeStore {
     this.#root = await realpath(this.#root);
     for (const { path } of await mountsBeneath(this.#root)) {
       const [name = ""] = path.slice(this.#root.length + 1).split("/");
-      if (!isVolumeName(name)) await unmountFilesystem(path);
+      if (isVolumeName(name)) await thawMounted(path);
+      else await unmountFilesystem(path);
     }
     await freeStaleLoops(this.#root);
     for (const name of await readdir(this.#root)) {
@@ -76,7 +79,7 @@ export class VolumeStore {
     return (await readdir(this.#root)).filter(isVolumeName);
   }
 
-  async create({ volumeId, kind, sizeGib }: VolumeSpec): Promise<void> {
+  async create({ volumeId, kind, sizeGib, copyOf }: VolumeSpec): Promise<void> {
     await this.#turn(volumeId, async () => {
       if ((await this.#find(volumeId)) !== undefined) return;
       const folder = volumeFolder(this.#root, volumeId);
@@ -84,7 +87,8 @@ export class VolumeStore {
       await mkdir(mountPoint(partial), { recursive: true, mode: CLOSED_FOLDER_MODE });
       try {
         await step("volume.begun");
-        await (kind === "disk" ? makeDisk : make)(partial, sizeGib);
+        if (copyOf !== undefined) await this.#copy(copyOf, partial, sizeGib);
+        else await (kind === "disk" ? makeDisk : make)(partial, sizeGib);
         await publishFolder(partial, folder);
         await step("volume.published");
       } catch (error) {
@@ -183,6 +187,24 @@ export class VolumeStore {
     return undefined;
   }
 
+  async #copy(source: VolumeId, partial: string, sizeGib: number): Promise<void> {
+    const image = join(partial, IMAGE_FILE);
+    const size = await this.#turn(source, async () => {
+      const found = await this.require(source);
+      if (found.kind === "disk") throw new FastvmError("not_supported", "a disk is not copied");
+      if (found.sizeGib > sizeGib) throw new FastvmError("conflict", "the copy is smaller");
+      await this.#mount(found.folder, found.image);
+      // What is not to be had is known before anybody waits for it.
+      await assertRoom(partial, sizeGib);
+      await copyMounted(found.image, mountPoint(found.folder), image);
+      return found.sizeGib;
+    });
+    await step("volume.copied");
+    await reserve(image, sizeGib, 0);
+    if (sizeGib > size) await growUnmounted(image);
+    await syncPath(image);
+  }
+
   async #isMounted(folder: string): Promise<boolean> {
     return (await mountsBeneath(folder)).length > 0;
   }
@@ -195,6 +217,13 @@ export class VolumeStore {
     const turns = this.#turns.get(volumeId) ?? new SerialQueue();
     this.#turns.set(volumeId, turns);
     return await turns.run(work);
+  }
+}
+
+async function assertRoom(folder: string, sizeGib: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize < sizeGib * GIB) {
+    throw new FastvmError("out_of_disk", "the host cannot reserve the volume's bytes");
   }
 }
 

@@ -312,7 +312,8 @@ class AsyncVms:
         """
         Captures a running or paused VM once and starts `count` VMs that go on from there, with its memory, processes
         and files; the source goes on too. Raises only when the capture fails: each child has an outcome of its own.
-        `volumes`: what children have of the source's volumes, `shared` (default), `read-only` or `none`.
+        `volumes`: what children have of the source's volumes, `shared` (default), `read-only`, `none` or
+        `copy`, which are volumes of their own.
         """
         options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
         body = present(

@@ -868,7 +868,10 @@ class ForkBody(Model):
     """≤ 256 keys of 1–256 bytes, values ≤ 4096 bytes, ≤ 65536 bytes as JSON."""
     firewall: Optional[Union[FirewallPolicy, EgressModeFirewall, LegacyFirewallPolicy, ]] = None
     volumes: Optional[str] = None
-    """What children have of the source's volumes: the same (default), the same to read, or nothing."""
+    """
+    What children have of the source's volumes: the same (default), the same to read, nothing, or copies that are
+    volumes of their own.
+    """
 
     _shapes: ClassVar[Dict[str, Shape]] = {
         "firewall": OneOf(Ref("FirewallPolicy"), Ref("EgressModeFirewall"), Ref("LegacyFirewallPolicy")),

@@ -1,5 +1,5 @@
 /** `fastvm fork`: VMs that go on from where another one is. */
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { collect, keyValue, positiveInteger } from "../../command-line/option-values.ts";
 import { printJson, printLine, remark } from "../../output/print.ts";
 import { withProgress } from "../../output/progress.ts";
@@ -12,6 +12,7 @@ interface ForkOptions {
   readonly count?: number;
   readonly name?: string[];
   readonly metadata?: Record<string, string>;
+  readonly volumes?: "shared" | "read-only" | "none" | "copy";
   readonly quiet?: boolean;
 }
 
@@ -25,11 +26,19 @@ export function forkCommand(): Command {
         .option("-c, --count <n>", "how many (default: one, or one for each name)", positiveInteger)
         .option("-n, --name <name>", "name of the next child; may be repeated", collect)
         .option("--metadata <key=value>", "label of the children; may be repeated", keyValue)
+        .addOption(
+          new Option("--volumes <policy>", "what children have of its volumes (default: shared)").choices([
+            "shared",
+            "read-only",
+            "none",
+            "copy",
+          ]),
+        )
         .option("-q, --quiet", "print full ids alone"),
     run: async ({ session, operands: [vm = ""], options }) => {
-      const { name: names, metadata, count = names?.length ?? 1 } = options;
+      const { name: names, metadata, volumes, count = names?.length ?? 1 } = options;
       const vmId = await vmIdFor(session, vm);
-      const params = { count, names, metadata };
+      const params = { count, names, metadata, ...(volumes === undefined ? {} : { volumes }) };
       const { signal } = session;
       const result = await withProgress("Forking", () => session.client.vms.fork(vmId, params, { signal }));
       const started = result.children.flatMap((child) => (child.vm === undefined ? [] : [child.vm]));

@@ -25,6 +25,7 @@ import { inherit, type SettingsChanges } from "./inherit.ts";
 import { newVmRecord } from "./new-vm.ts";
 import { addressOf, startOrderOf, type StartVmContext } from "./start-order.ts";
 import { thawTtl, ttlOf } from "./ttl.ts";
+import { copiedMounts, settleCopies, withCopies, type VolumeCopy } from "../volumes/fork-copies.ts";
 import { afterStart, forkedMounts } from "../volumes/mount-list.ts";
 import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
 import { wrongState } from "../states/wrong-state.ts";
@@ -52,19 +53,39 @@ export interface ForkedVms {
 
 /** Rejects, with nothing left behind, when there is no quota or room for all children or the capture fails. */
 export async function forkVm(
-  ctx: StartVmContext,
+  ctx: StartVmContext & Parts<"lendRoom">,
   caller: Caller,
   source: VmRecord,
   order: ForkOrder,
 ): Promise<ForkedVms> {
-  const capacity = await ctx.worker.capacity();
   const ids = Array.from({ length: order.count }, newVmId);
+  if (order.volumes !== "copy") return await forkInto(ctx, caller, source, order, { ids, copies: [] });
+  return await withCopies(ctx, caller, source, ids, async (copies) => {
+    const result = await forkInto(ctx, caller, source, order, { ids, copies });
+    const kept = result.children.flatMap((child) => ("vm" in child ? [child.vm.id] : []));
+    return { result, kept: new Set(kept) };
+  });
+}
+
+interface Children {
+  readonly ids: readonly VmId[];
+  readonly copies: readonly VolumeCopy[];
+}
+
+async function forkInto(
+  ctx: StartVmContext,
+  caller: Caller,
+  source: VmRecord,
+  order: ForkOrder,
+  { ids, copies }: Children,
+): Promise<ForkedVms> {
+  const capacity = await ctx.worker.capacity();
   const traffic = await Promise.all(ids.map((id) => newTrafficToken(ctx, source.orgId, id, source)));
   const { forked } = await ctx.inflight.holdAll(ids, async () => {
     const children = await ctx.store.transaction(
       async (records) =>
         (await findEarlier(ctx, records, caller, order, ids)) ??
-        (await insertChildren(ctx, records, caller, { source, order, ids, traffic }, capacity)),
+        (await insertChildren(ctx, records, caller, { source, order, ids, copies, traffic }, capacity)),
       "process",
     );
     const [first] = children;
@@ -130,10 +151,9 @@ async function startChildren(
   return { children: outcomes, pauseMs, dirtyBytes, tracking };
 }
 
-interface Family {
+interface Family extends Children {
   readonly source: VmRecord;
   readonly order: ForkOrder;
-  readonly ids: readonly VmId[];
   /** For requests to the ports of each, where they need one. */
   readonly traffic: readonly (TrafficToken | undefined)[];
 }
@@ -142,7 +162,7 @@ async function insertChildren(
   ctx: Parts<"clock">,
   records: Records,
   caller: Caller,
-  { source, order, ids, traffic }: Family,
+  { source, order, ids, copies, traffic }: Family,
   capacity: WorkerCapacity,
 ): Promise<VmRecord[]> {
   const count = ids.length;
@@ -163,8 +183,13 @@ async function insertChildren(
     );
   }
   const at = ctx.clock.now();
+  await settleCopies(records, copies);
   const children = ids.map((id, index) => ({
     ...newChild(source, order, id, index, at),
+    volumes:
+      order.volumes === "copy"
+        ? copiedMounts(source.volumes, id, copies)
+        : forkedMounts(source.volumes, order.volumes ?? "shared"),
     trafficTokenDigest: traffic[index]?.digest ?? null,
   }));
   for (const [index, child] of children.entries()) {
@@ -183,10 +208,7 @@ function newChild(source: VmRecord, order: ForkOrder, id: VmId, index: number, a
     id,
     orgId: source.orgId,
     name: order.names[index] ?? "",
-    settings: {
-      ...inherit(source, order.settings),
-      volumes: forkedMounts(source.volumes, order.volumes ?? "shared"),
-    },
+    settings: inherit(source, order.settings),
     ttl: ttlOf(source),
     source: { sourceName: source.name, sourceVmId: source.id },
     repeatKey: null,

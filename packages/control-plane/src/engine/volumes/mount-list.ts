@@ -173,7 +173,7 @@ function reasonToSkip(
 /** What the children of a fork have of it. */
 export function forkedMounts(
   source: readonly RecordedMount[],
-  policy: ForkVolumes,
+  policy: Exclude<ForkVolumes, "copy">,
 ): readonly RecordedMount[] {
   if (policy === "none") return [];
   // A disk is one VM's.

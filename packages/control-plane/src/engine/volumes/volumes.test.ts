@@ -287,6 +287,45 @@ describe("what is made of a VM", () => {
   });
 });
 
+describe("a fork that copies", () => {
+  test("gives each child a volume of its own, of what the source has; one that fails leaves none", async () => {
+    const api = await opened();
+    const id = await made(api);
+    const vm = await launched(api, [at(id), { tmpfs: {}, mountPath: "/mnt/memory" }]);
+    const order = { count: 2, volumes: "copy" };
+    const forked = (await api.call(`POST /v1/vms/${vm}/fork`, order)).body;
+    const copies = [];
+    for (const child of forked.children) {
+      const [volume, memory] = child.vm.volumes;
+      expect(volume).toMatchObject({ mountPath: "/mnt/data", mountStatus: "mounted" });
+      expect(memory).toMatchObject({ mountPath: "/mnt/memory" });
+      expect(api.worker.volumes.all.get(volume.volumeId)).toMatchObject({ copyOf: id, sizeGib: 2 });
+      copies.push(volume.volumeId);
+    }
+    expect(new Set([id, ...copies]).size).toBe(3);
+    for (const copy of copies)
+      expect((await api.call(`GET /v1/volumes/${copy}`)).body).toMatchObject({
+        status: "ready",
+        mountedCount: 1,
+      });
+    const before = api.worker.volumes.all.size;
+    for (const method of ["fork", "volumes.create"] as const) {
+      api.worker.failNext(method, new FastvmError("out_of_disk"));
+      expect((await api.call(`POST /v1/vms/${vm}/fork`, order)).status).toBe(507);
+      expect(api.worker.volumes.all.size).toBe(before);
+      expect((await api.call("GET /v1/volumes")).body).toHaveLength(before);
+    }
+  });
+
+  test("counts against the quota before anything is copied", async () => {
+    const api = await opened({ config: { defaultLimits: LIMITS } });
+    const vm = await launched(api, [at(await made(api))]);
+    const refused = await api.call(`POST /v1/vms/${vm}/fork`, { count: 2, volumes: "copy" });
+    expect(refused.body.code).toBe("quota_exceeded");
+    expect(api.worker.volumes.all.size).toBe(1);
+  });
+});
+
 describe("files of a volume", () => {
   test("are handled without a VM", async () => {
     const api = await opened();

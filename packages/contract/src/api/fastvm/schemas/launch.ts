@@ -102,7 +102,7 @@ export const ForkBodySchema = Type.Object(
       nullable(
         oneOf(
           FORK_VOLUMES,
-          "What children have of the source's volumes: the same (default), the same to read, or nothing.",
+          "What children have of the source's volumes: the same (default), the same to read, nothing, or copies that are volumes of their own.",
         ),
       ),
     ),
