@@ -76,7 +76,12 @@ export interface Measured {
   readonly samples: Samples;
 }
 
-type Measure = (session: Session, rounds: number, full: boolean) => Promise<Measured>;
+type Measure = (
+  session: Session,
+  rounds: number,
+  full: boolean,
+  progress: (text: string) => void,
+) => Promise<Measured>;
 
 export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
   async launch(session, rounds) {
@@ -97,8 +102,8 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
       samples: { baseMs, imageMs },
     };
   },
-  async builds(session) {
-    return { figures: buildFigures(await measureBuilds(session)), samples: {} };
+  async builds(session, _rounds, _full, progress) {
+    return { figures: buildFigures(await measureBuilds(session, progress)), samples: {} };
   },
   async exec(session, rounds) {
     const samples = await measureExec(session, rounds);

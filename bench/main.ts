@@ -60,7 +60,7 @@ async function measureAll(session: Session, options: BenchOptions): Promise<Meas
   let samples = {};
   for (const name of options.measures) {
     progress(`measuring ${name}`);
-    const measured = await MEASURE[name](session, options.rounds, options.full);
+    const measured = await MEASURE[name](session, options.rounds, options.full, progress);
     figures = { ...figures, ...measured.figures };
     samples = { ...samples, ...measured.samples };
   }

@@ -27,14 +27,21 @@ export type BuildTimes = ReadonlyMap<Language, Readonly<Record<BuildTurn, PhaseT
 
 const MS_PER_SECOND = 1_000;
 
-export async function measureBuilds({ daemon, client }: Session): Promise<BuildTimes> {
+/** `progress`: told of each as it has ended, as all of them take long. */
+export async function measureBuilds(
+  { daemon, client }: Session,
+  progress: (text: string) => void,
+): Promise<BuildTimes> {
   const times = new Map<Language, Record<BuildTurn, PhaseTimes>>();
+  const turn = async (language: Language, name: BuildTurn): Promise<PhaseTimes> => {
+    const taken = await buildOnce(client, language, name === "first");
+    const phases = Object.entries(taken).map(([phase, seconds]) => `${phase} ${seconds.toFixed(1)} s`);
+    progress(`built ${language}, ${name}: ${phases.join(", ")}`);
+    return taken;
+  };
   for (const language of LANGUAGES) {
     await loadLanguage(daemon, language);
-    times.set(language, {
-      first: await buildOnce(client, language, true),
-      again: await buildOnce(client, language, false),
-    });
+    times.set(language, { first: await turn(language, "first"), again: await turn(language, "again") });
   }
   return times;
 }

@@ -21,7 +21,7 @@ export interface ControlPlaneConfig {
   readonly maxQueuedVms: number;
   /** Builds under way at once; others wait for their turn. */
   readonly maxBuildsAtOnce: number;
-  /** How long a build waits for what others send, a registry its image or a client its context: it has the place of another build meanwhile. */
+  /** How long a build waits for what others send, a registry its image or a client its context: it has another one's place meanwhile. */
   readonly buildWaitMs: number;
   /** How often a full host is asked again. */
   readonly queueRetryMs: number;
