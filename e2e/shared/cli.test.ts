@@ -54,8 +54,11 @@ describe("the command line", () => {
     const id = await good(["exec", "-d", "--cwd", "/tmp", "dev", "pwd; sleep 4811"]);
     expect(await good(["ps", "dev"])).toMatch(new RegExp(`${id.slice(0, 8)} +\\d+ +running .*sleep 4811`));
     expect(await good(["ps", "dev", "-q"])).toBe(id);
+    expect(await good(["logs", "dev", id])).toBe("/tmp");
+    expect(await good(["logs", "--source", "all", "dev"])).toContain(`${id.slice(0, 8)} | /tmp`);
     expect(await good(["kill", "dev", id.slice(0, 8), "-s", "TERM"])).toBe("");
     expect(await cli(["attach", "dev", id])).toEqual({ exitCode: 143, stdout: "/tmp\n", stderr: "" });
+    expect(await good(["logs", "-f", "dev", id])).toBe("/tmp");
     expect((await cli(["kill", "dev", id])).stderr).toContain("has ended already");
     expect((await cli(["attach", "dev", "zzz"])).stderr).toContain("no command zzz");
   });
@@ -82,6 +85,7 @@ describe("the command line", () => {
     const [head, row] = (await good(["vm", "stats", "dev"])).split("\n");
     expect(head).toMatch(/^ID +NAME +STATUS +CPU +MEMORY +OWN +OF/);
     expect(row).toMatch(/^[0-9a-f]{8} +dev +running +\d+ % +[\d.]+ MiB +[\d.]+ [KM]iB +2 GiB +/);
+    expect(await good(["top", "dev"])).toMatch(/^USER +PID +PPID .*\n(.*\n)*root +\d+ .*ps -eo/);
     await good(["exec", "dev", "echo to the console >/dev/console"]);
     expect(await good(["logs", "dev"])).toContain("to the console");
     await good(["snapshot", "create", "dev", "-n", "trunk"]);

@@ -43,6 +43,23 @@ describe("the console in a terminal", () => {
     }, GONE_DEADLINE_MS);
   });
 
+  test("can be left for a command on a terminal, which is left and found again", async () => {
+    await terminal.press("C-]");
+    await terminal.shows(/^here\$ ?$/m);
+    const cli = `'${process.execPath}' --conditions=development '${CLI}'`;
+    await terminal.enter(
+      `clear; ${cli} exec -it -w /tmp -e A=b ${vm.id} 'pwd; stty size; read x; exit $x'; echo code-$?`,
+    );
+    expect(await terminal.shows(/^30 100$/m)).toMatch(/^\/tmp$/m);
+    await terminal.press("C-]");
+    const [, again = ""] =
+      /^It goes on: fastvm (attach \S+ \S+)$/m.exec(await terminal.shows(/^code-0$/m)) ?? [];
+    await terminal.enter(`clear; ${cli} ${again}; echo code-$?`);
+    await terminal.shows(/^\/tmp$/m);
+    await terminal.enter("7");
+    await terminal.shows(/^code-7$/m);
+  });
+
   test("edits a file with vi", async () => {
     await sh(client, vm, "printf 'first\\nsecond\\n' > /root/edited");
     await terminal.enter("vi /root/edited");

@@ -108,7 +108,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["commands/volume"],
     ["commands/files"],
     ["commands/firewall"],
-    ["commands", "exec", "console"],
+    ["commands", "exec", "console", "logs"],
     ["resolve-ref.ts"],
     ["completion", "output"],
     ["session.ts"],

@@ -7,11 +7,14 @@ const SIGNAL_EXIT_BASE = 128;
 
 const controller = new AbortController();
 let received: number | undefined;
+let isListening = false;
 
 /** Fires at the first signal. */
 export const interruptSignal: AbortSignal = controller.signal;
 
 export function listenForInterrupts(): void {
+  if (isListening) return;
+  isListening = true;
   for (const name of SIGNALS) {
     process.on(name, () => {
       const exitCode = SIGNAL_EXIT_BASE + constants.signals[name];

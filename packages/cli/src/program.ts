@@ -32,12 +32,14 @@ import { launchCommand } from "./commands/vm/launch.ts";
 import { logsCommand } from "./commands/vm/logs.ts";
 import { vmRemoveCommand } from "./commands/vm/rm.ts";
 import { runCommand } from "./commands/vm/run.ts";
+import { shortVerbs } from "./commands/vm/short-verbs.ts";
 import { sshCommand } from "./commands/vm/ssh.ts";
 import { sshKeyCommand } from "./commands/ssh-key.ts";
 import { vmCommand } from "./commands/vm/vm.ts";
 import { volumeCommand } from "./commands/volume/volume.ts";
 import { interruptedExitCode } from "./interrupt.ts";
 import { describeFailure, tellFailure } from "./output/failure.ts";
+import { addFormatOption, applyFormat } from "./output/format-option.ts";
 
 const AFTERWORD = `
 VMs and snapshots are named by id, the first characters of one, or name.
@@ -71,6 +73,7 @@ export function buildProgram(): Command {
     logsCommand(),
     copyCommand(),
     vmRemoveCommand(),
+    ...shortVerbs(),
     vmCommand(),
     snapshotCommand(),
     volumeCommand(),
@@ -89,6 +92,8 @@ export function buildProgram(): Command {
   ];
   for (const command of commands) program.addCommand(command);
   program.addCommand(completeCommand(program), { hidden: true });
+  addFormatOption(program);
+  program.hook("preAction", (_, command) => applyFormat(command));
   throwOnExit(program);
   return program;
 }

@@ -7,8 +7,12 @@ const LEAVE_KEY = 0x1d;
 /** What `fastvm attach` answers who left: the command goes on. */
 const LEFT_EXIT_CODE = 0;
 
-/** Resolves with the command's exit code, or with 0 for who left. */
-export async function attachCommand(handle: CommandHandle, signal: AbortSignal): Promise<number> {
+/** Resolves with the command's exit code, or with 0 for who left, of which `onLeave` is told. */
+export async function attachCommand(
+  handle: CommandHandle,
+  signal: AbortSignal,
+  onLeave: () => void = () => undefined,
+): Promise<number> {
   const isTerminal = handle.state.pty !== undefined && process.stdin.isTTY && process.stdout.isTTY;
   const leaving = new AbortController();
   const keyboard = isTerminal ? joinKeyboard(handle, () => leaving.abort()) : undefined;
@@ -28,6 +32,7 @@ export async function attachCommand(handle: CommandHandle, signal: AbortSignal):
     }
   } catch (error) {
     if (!leaving.signal.aborted) throw error;
+    onLeave();
   } finally {
     keyboard?.[Symbol.dispose]();
   }

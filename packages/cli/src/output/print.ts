@@ -1,5 +1,8 @@
 /** Writes answers to stdout and remarks to stderr, and treats a reader that has left as no error. */
 import { once } from "node:events";
+import { renderTemplate } from "./template.ts";
+import type { Template } from "./template.ts";
+import { harmless } from "./table.ts";
 
 /** What a shell reports for a process that SIGPIPE ended. */
 const BROKEN_PIPE_EXIT_CODE = 141;
@@ -19,8 +22,24 @@ export function printLine(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+let template: Template | undefined;
+
+/** What was asked for with `--format`: programs' answers go by it from now on. */
+export function printBy(format: Template | undefined): void {
+  template = format;
+}
+
+/** The answer for programs: JSON, or by the template that `--format` gave. */
 export function printJson(value: unknown): void {
-  printLine(JSON.stringify(value, undefined, 2));
+  if (template === undefined) return printLine(JSON.stringify(value, undefined, 2));
+  const text = renderTemplate(template, value);
+  if (text !== "") printLine(process.stdout.isTTY ? harmless(text) : text);
+}
+
+/** One of a stream of answers, on a line of its own. */
+export function printJsonLine(value: unknown): void {
+  if (template === undefined) printLine(JSON.stringify(value));
+  else printJson(value);
 }
 
 /** In place of what stood there before; one after the other where there is no screen. */

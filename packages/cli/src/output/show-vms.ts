@@ -25,6 +25,13 @@ export function showVm(session: Session, vm: Vm, isQuiet = false): void {
   else printLine(isQuiet ? vm.id : vmTable([vm]));
 }
 
+/** Those that a command changed, by the same rules. */
+export function showVms(session: Session, vms: readonly Vm[]): void {
+  const [first, ...others] = vms;
+  if (session.isJson) printJson(others.length === 0 ? first : vms);
+  else printLine(vmTable(vms));
+}
+
 /** All there is to know about one VM. */
 export function showVmDetails(session: Session, vm: Vm): void {
   if (session.isJson) {

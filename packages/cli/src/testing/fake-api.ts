@@ -16,6 +16,11 @@ interface ExecRequest {
 
 type Body = Record<string, unknown>;
 
+const MISSING: [number, unknown] = [
+  404,
+  { error: "There is no such resource", hint: "List the resources to see what exists" },
+];
+
 const STATS: VmStats = {
   status: "running",
   uptimeMs: 65_000,
@@ -40,6 +45,8 @@ export class FakeApi implements AsyncDisposable {
   /** Resolves when a client left before its command had ended. */
   readonly abandoned = Promise.withResolvers<void>();
   hasConsoles = true;
+  /** What every VM's console has shown. */
+  console = "[1.0] oops\u001b[2J\r\nnext";
   /** Staging objects by path. */
   readonly objects = new Map<string, Buffer>();
   /** What the list is asked for. */
@@ -140,10 +147,7 @@ export class FakeApi implements AsyncDisposable {
     const vm = this.vms.get(id);
     const snapshot = this.snapshots.get(id);
     if (id !== "" && id !== "quotas" && vm === undefined && snapshot === undefined) {
-      send(response, 404, {
-        error: "There is no such resource",
-        hint: "List the resources to see what exists",
-      });
+      send(response, ...MISSING);
       return;
     }
     const handlers: Record<string, () => [number, unknown]> = {
@@ -152,9 +156,9 @@ export class FakeApi implements AsyncDisposable {
         [...this.vms.values()].filter(({ status }) => [null, status].includes(this.#status)),
       ],
       "POST vms": () => [201, this.addVm(launchedFields(body))],
-      "GET vms/id": () => [200, vm],
+      "GET vms/id": () => (vm === undefined ? MISSING : [200, vm]),
       "GET vms/id/stats": () => [200, { ...STATS, status: vm?.status }],
-      "GET vms/id/logs": () => [200, { console: "[1.0] oops\u001b[2J\r\nnext", hypervisor: "qemu: hm\n" }],
+      "GET vms/id/logs": () => [200, { console: this.console, hypervisor: "qemu: hm\n" }],
       "PATCH vms/id": () => [200, this.addVm({ ...vm, ...body })],
       "DELETE vms/id": () => [200, { id, deleted: this.vms.delete(id) }],
       "POST vms/id/pause": () => [200, this.addVm({ ...vm, status: "paused" })],
@@ -181,6 +185,8 @@ export class FakeApi implements AsyncDisposable {
           : [404, { error: "There is no such route" }],
       "POST vms/id/fork": () => [201, this.#fork(body)],
       "GET snapshots": () => [200, [...this.snapshots.values()]],
+      "GET snapshots/id": () => (snapshot === undefined ? MISSING : [200, snapshot]),
+      "GET volumes": () => [200, []],
       "POST snapshots": () => [
         201,
         { ...this.addSnapshot(body), reclaimedBytes: body.reclaim === true ? 300 * 1024 ** 2 : undefined },

@@ -1,6 +1,6 @@
 /** `fastvm build logs`: what a build has printed, or prints. */
 import type { Command } from "commander";
-import { printJson, printLine } from "../../output/print.ts";
+import { printJson, printJsonLine, printLine } from "../../output/print.ts";
 import { harmless } from "../../output/table.ts";
 import { apiCommand } from "../api-command.ts";
 
@@ -18,7 +18,7 @@ export function buildLogsCommand(): Command {
         return;
       }
       for await (const event of client.builds.follow(build, { signal })) {
-        if (isJson) printLine(JSON.stringify(event));
+        if (isJson) printJsonLine(event);
         else if (event.type === "log") printLine(harmless(event.line));
         if (event.type === "end" && event.status !== "completed") process.exitCode = 1;
       }

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { LifecycleEvent } from "fastvm/machines";
 import { positiveInteger } from "../../command-line/option-values.ts";
 import { localTime } from "../../output/format.ts";
-import { printLine } from "../../output/print.ts";
+import { printJsonLine, printLine } from "../../output/print.ts";
 import { machineCommand } from "./machine-command.ts";
 
 export function lifecycleCommand(): Command {
@@ -21,7 +21,8 @@ export function lifecycleCommand(): Command {
       const tell = (event: LifecycleEvent): void => {
         const { occurredAt, operation, status, reason } = event;
         const words = [localTime(occurredAt), operation, status, reason ?? ""];
-        printLine(isJson ? JSON.stringify(event) : words.join("  ").trimEnd());
+        if (isJson) printJsonLine(event);
+        else printLine(words.join("  ").trimEnd());
       };
       if (follow === true) {
         for await (const event of machine.streamEvents({ replayLimit: limit }, api)) tell(event);

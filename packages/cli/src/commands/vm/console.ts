@@ -9,6 +9,7 @@ export function consoleCommand(): Command {
     name: "console",
     operands: ["<vm>"],
     summary: "Open a login shell of a VM on this terminal; Ctrl-] leaves it",
+    configure: (command) => command.alias("connect"),
     run: async ({ session, operands: [vm = ""] }) => openConsole(session, await vmIdFor(session, vm)),
   });
 }

@@ -1,7 +1,10 @@
 /** `fastvm exec`: a command in a VM, with this terminal's input and its exit code. */
+import { Option } from "commander";
 import type { Command } from "commander";
+import type { ExecOptions } from "fastvm";
 import { keyValue, positiveInteger } from "../../command-line/option-values.ts";
 import { takesRemoteCommand } from "../../command-line/remote-command.ts";
+import { runOnTerminal } from "../../exec/on-terminal.ts";
 import { readPipedStdin } from "../../exec/piped-stdin.ts";
 import { remoteCommandOf, runRemote } from "../../exec/run-remote.ts";
 import { printJson, printLine } from "../../output/print.ts";
@@ -13,10 +16,13 @@ import { vmIdFor } from "../resolve.ts";
 /** Until whoever attaches says otherwise. */
 const TERMINAL = { cols: 80, rows: 24 };
 
+type Place = Pick<ExecOptions, "timeoutSec" | "env" | "cwd" | "user">;
+
 interface ExecCommandOptions {
   readonly timeout?: number;
   readonly env?: Record<string, string>;
   readonly cwd?: string;
+  readonly workdir?: string;
   readonly user?: string;
   readonly stdin?: boolean;
   readonly detach?: boolean;
@@ -31,17 +37,30 @@ export function execCommand(): Command {
     configure: (each) =>
       addExecOptions(each)
         .option("-e, --env <key=value>", "added to the command's environment; may be repeated", keyValue)
-        .option("--cwd <folder>", "folder to run in (default: /root)")
+        .option("-w, --cwd <folder>", "folder to run in (default: /root)")
+        .addOption(new Option("--workdir <folder>", "as docker has it").hideHelp())
         .option("-u, --user <user>", "user to run as (default: root)")
         .option("-d, --detach", "leave it running in the VM and print its id: see ps, attach and kill")
-        .option("-t, --tty", "with -d: on a terminal of its own"),
+        .option(
+          "-t, --tty",
+          "on a terminal; with this one at it, or with -d for who attaches; Ctrl-] leaves",
+        ),
     run: async ({ session, operands: [vm = "", ...words], options }) => {
       if (options.detach === true) return await startDetached(session, vm, words, options);
-      if (options.tty === true)
-        throw new UserError("-t is for -d", "For a shell on this terminal use: fastvm console VM");
+      const place = placeOf(options);
+      if (options.tty === true) {
+        if (options.stdin === true && !process.stdin.isTTY)
+          throw new UserError("-it needs a terminal to type at", "For what a pipe has, leave -t away");
+        process.exitCode = await runOnTerminal(
+          session,
+          await vmIdFor(session, vm),
+          remoteCommandOf(words),
+          place,
+        );
+        return;
+      }
       const [vmId, stdin] = await Promise.all([vmIdFor(session, vm), readPipedStdin(options.stdin)]);
-      const { timeout: timeoutSec, env, cwd, user } = options;
-      const exec = { timeoutSec, env, cwd, user, stdin };
+      const exec = { ...place, stdin };
       process.exitCode = await runRemote(session, vmId, remoteCommandOf(words), exec);
     },
   });
@@ -56,22 +75,23 @@ async function startDetached(
   options: ExecCommandOptions,
 ): Promise<void> {
   const { client, isJson, signal } = session;
-  const { timeout: timeoutSec, env, cwd, user, tty } = options;
   const started = await client.vms.execs.start(
     await vmIdFor(session, vm),
     {
       command: remoteCommandOf(words),
-      timeoutSec,
-      env,
-      cwd,
-      user,
+      ...placeOf(options),
       keepStdin: options.stdin === true,
-      ...(tty === true ? { pty: TERMINAL } : {}),
+      ...(options.tty === true ? { pty: TERMINAL } : {}),
     },
     { signal },
   );
   if (isJson) printJson(started);
   else printLine(started.id);
+}
+
+/** How long, with what, where and as whom. */
+function placeOf({ timeout: timeoutSec, env, cwd, workdir, user }: ExecCommandOptions): Place {
+  return { timeoutSec, env, cwd: cwd ?? workdir, user };
 }
 
 /** The options that `exec` and `run` share. */

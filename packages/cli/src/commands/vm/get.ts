@@ -9,6 +9,7 @@ export function vmGetCommand(): Command {
     name: "get",
     operands: ["<vm>"],
     summary: "Show a VM",
+    configure: (command) => command.alias("info"),
     run: async ({ session, operands: [vm = ""] }) => {
       const { client, signal } = session;
       showVmDetails(session, await client.vms.get(await vmIdFor(session, vm), { signal }));

@@ -1,6 +1,6 @@
 /** `fastvm launch`: a VM by machine type, awaited until it runs. */
 import type { Command } from "commander";
-import type { AttachVolumeParams, LaunchParams, Vm } from "fastvm";
+import type { AttachVolumeParams, LaunchParams, Vm, VmTtl } from "fastvm";
 import { keyValue, positiveInteger } from "../../command-line/option-values.ts";
 import { isConsoleWelcome, openConsole } from "../../console/open-console.ts";
 import { withProgress } from "../../output/progress.ts";
@@ -10,6 +10,7 @@ import { apiCommand } from "../api-command.ts";
 import { readPolicy } from "../firewall/policy-file.ts";
 import { snapshotIdFor } from "../resolve.ts";
 import { mounts, tmpfsMounts } from "../volume/mount.ts";
+import { timeToLive, TTL_TEXT } from "./time-to-live.ts";
 
 const DEFAULT_MACHINE = "c1m2";
 const HTTP_NOT_FOUND = 404;
@@ -24,6 +25,7 @@ export interface LaunchOptions {
   readonly metadata?: Record<string, string>;
   readonly autoResume?: boolean;
   readonly firewall?: string;
+  readonly ttl?: VmTtl;
   readonly volume?: readonly AttachVolumeParams[];
   readonly tmpfs?: readonly AttachVolumeParams[];
   readonly quiet?: boolean;
@@ -41,6 +43,7 @@ export function launchCommand(consoleBy: "default" | "request"): Command {
     summary: "Launch a VM and wait until it runs",
     configure: (command) =>
       addLaunchOptions(command)
+        .alias("create")
         .option("-s, --snapshot <snapshot>", "restore this snapshot in place of a fresh VM")
         .option("--metadata <key=value>", "label; may be repeated", keyValue)
         .option("--auto-resume", "let requests to the VM's services wake it when it is paused")
@@ -74,6 +77,7 @@ export function addLaunchOptions(command: Command): Command {
     )
     .option("--tmpfs <path[:MiB]>", "files in the VM's memory, as /mnt/tmp:64; may be repeated", tmpfsMounts)
     .option("-e, --env <key=value>", "environment of the VM's commands; may be repeated", keyValue)
+    .option("--ttl <time[:action]>", TTL_TEXT, timeToLive)
     .option(
       "--firewall <file>",
       "its firewall from the first packet on: JSON as `firewall set --policy` has it",
@@ -94,9 +98,9 @@ function mountsOf({ volume, tmpfs }: LaunchOptions): readonly AttachVolumeParams
 }
 
 export async function launchVm(session: Session, options: LaunchOptions): Promise<Vm> {
-  const { name, diskGib: diskGiB, env: envVars, metadata, autoResume } = options;
+  const { name, diskGib: diskGiB, env: envVars, metadata, ttl, autoResume } = options;
   const firewall = options.firewall === undefined ? undefined : await readPolicy(options.firewall);
-  const common = { name, diskGiB, envVars, metadata, autoResume, firewall, volumes: mountsOf(options) };
+  const common = { name, diskGiB, envVars, metadata, ttl, autoResume, firewall, volumes: mountsOf(options) };
   const { signal } = session;
   const params: LaunchParams =
     options.snapshot === undefined

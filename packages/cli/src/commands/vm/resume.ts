@@ -10,6 +10,7 @@ export function resumeCommand(): Command {
     name: "resume",
     operands: ["<vm>"],
     summary: "Let a paused VM go on where it was",
+    configure: (command) => command.alias("unpause"),
     run: async ({ session, operands: [vm = ""] }) => {
       const { client, signal } = session;
       const vmId = await vmIdFor(session, vm);

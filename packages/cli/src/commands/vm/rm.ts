@@ -11,7 +11,7 @@ export function vmRemoveCommand(): Command {
     name: "rm",
     operands: ["<vm...>"],
     summary: "Delete VMs",
-    configure: (command) => command.option("-y, --yes", "do not ask"),
+    configure: (command) => command.alias("delete").option("-y, --yes", "do not ask"),
     run: async ({ session, operands, options }) => {
       const { client, signal } = session;
       const vmIds = await Promise.all(operands.map((vm) => vmIdFor(session, vm)));

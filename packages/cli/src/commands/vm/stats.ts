@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Vm, VmStats } from "fastvm";
 import { positiveInteger } from "../../command-line/option-values.ts";
 import { bytes, duration, gib, shortId } from "../../output/format.ts";
-import { printJson, printLine, redraw } from "../../output/print.ts";
+import { printJson, printJsonLine, printLine, redraw } from "../../output/print.ts";
 import { renderTable } from "../../output/table.ts";
 import type { Session } from "../../session.ts";
 import { apiCommand } from "../api-command.ts";
@@ -44,6 +44,7 @@ export function vmStatsCommand(): Command {
     summary: "Show what VMs use of this host now: the ones that are named, or all that run",
     configure: (command) =>
       command
+        .alias("metrics")
         .option("-w, --watch", "again and again, until Ctrl-C; with --json one line each time")
         .option(
           "--interval <seconds>",
@@ -61,7 +62,7 @@ export function vmStatsCommand(): Command {
 async function watchStats(session: Session, vmIds: readonly string[], intervalMs: number): Promise<void> {
   for (;;) {
     const readings = await read(session, vmIds);
-    if (session.isJson) printLine(JSON.stringify(readings.map(row)));
+    if (session.isJson) printJsonLine(readings.map(row));
     else redraw(table(readings));
     await sleep(intervalMs, undefined, { signal: session.signal });
   }

@@ -1,0 +1,71 @@
+/** `fastvm update`: changes what can be changed of VMs that are there. */
+import type { Command } from "commander";
+import type { UpdateVmParams, Vm, VmTtl } from "fastvm";
+import { collect, keyValue } from "../../command-line/option-values.ts";
+import { showVms } from "../../output/show-vms.ts";
+import type { Session } from "../../session.ts";
+import { UserError } from "../../user-error.ts";
+import { apiCommand } from "../api-command.ts";
+import { readPolicy } from "../firewall/policy-file.ts";
+import { vmIdFor } from "../resolve.ts";
+import { timeToLive, TTL_TEXT } from "./time-to-live.ts";
+
+interface UpdateOptions {
+  readonly name?: string;
+  readonly metadata?: Record<string, string>;
+  readonly metadataRm?: readonly string[];
+  /** False: none any more. */
+  readonly ttl?: VmTtl | false;
+  readonly autoResume?: boolean;
+  readonly firewall?: string;
+}
+
+export function updateCommand(): Command {
+  return apiCommand<UpdateOptions>({
+    name: "update",
+    operands: ["<vm...>"],
+    summary: "Change VMs: name, labels, time to live, firewall, and whether requests wake them",
+    configure: (command) =>
+      command
+        .option("-n, --name <name>", "another name")
+        .option("--metadata <key=value>", "label to set; others stay; may be repeated", keyValue)
+        .option("--metadata-rm <key>", "label to take away; may be repeated", collect)
+        .option("--ttl <time[:action]>", `${TTL_TEXT}; it counts anew from now`, timeToLive)
+        .option("--no-ttl", "let it run for ever")
+        .option("--auto-resume", "let requests to its services wake it when it is paused")
+        .option("--no-auto-resume", "let it sleep")
+        .option("--firewall <file>", "its policy: JSON as `firewall set --policy` has it"),
+    run: async ({ session, operands, options }) => {
+      if (Object.keys(changesOf(options, {})).length === 0 && options.firewall === undefined)
+        throw new UserError("Nothing is to change", "See what can: fastvm update --help");
+      if (options.name !== undefined && operands.length > 1)
+        throw new UserError("Several VMs cannot get one name", "Name them one by one: fastvm rename VM NAME");
+      const vmIds = await Promise.all(operands.map((vm) => vmIdFor(session, vm)));
+      const changed: Vm[] = [];
+      for (const vmId of vmIds) changed.push(await update(session, vmId, options));
+      showVms(session, changed);
+    },
+  });
+}
+
+async function update({ client, signal }: Session, vmId: string, options: UpdateOptions): Promise<Vm> {
+  const policy = options.firewall === undefined ? undefined : await readPolicy(options.firewall);
+  const now = await client.vms.get(vmId, { signal });
+  const changes = changesOf(options, now.metadata ?? {});
+  if (policy !== undefined) await client.vms.setFirewall(vmId, policy, { signal });
+  if (Object.keys(changes).length === 0) return await client.vms.get(vmId, { signal });
+  return await client.vms.update(vmId, changes, { signal });
+}
+
+/** The API replaces labels as a whole. */
+function changesOf(options: UpdateOptions, labels: Readonly<Record<string, string>>): UpdateVmParams {
+  const { name, metadata, metadataRm, ttl, autoResume } = options;
+  const gone = new Set(metadataRm);
+  const kept = Object.entries({ ...labels, ...metadata }).filter(([key]) => !gone.has(key));
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(metadata === undefined && metadataRm === undefined ? {} : { metadata: Object.fromEntries(kept) }),
+    ...(ttl === undefined ? {} : { ttl: ttl === false ? null : ttl }),
+    ...(autoResume === undefined ? {} : { autoResume }),
+  };
+}
