@@ -26,6 +26,16 @@ export const SHARED_CLAIMS: ReadonlySet<Claim> = new Set([
   "GET /v1/snapshots",
   "GET /v1/snapshots/{}",
   "DELETE /v1/snapshots/{}",
+  "GET /v1/volumes",
+  "POST /v1/volumes",
+  "GET /v1/volumes/{}",
+  "DELETE /v1/volumes/{}",
+  "GET /v1/volumes/{}/files",
+  "GET /v1/volumes/{}/files/stat",
+  "GET /v1/volumes/{}/files/content",
+  "PUT /v1/volumes/{}/files/content",
+  "POST /v1/volumes/{}/files/copy",
+  "POST /v1/volumes/{}/files/rename",
 ]);
 
 /** Who has which method and path. */

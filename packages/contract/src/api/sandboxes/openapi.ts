@@ -19,6 +19,7 @@ import { SandboxErrorSchema } from "./schemas/error-body.ts";
 const MEANINGS: Readonly<Record<string, string>> = { 200: "OK", 201: "Created", 204: "No content" };
 const TAGS: Readonly<Record<string, string>> = {
   Sandboxes: "VMs of the engine under names of their own, with the specification that made each.",
+  Volumes: "Storage that outlives sandboxes, and files in it.",
 };
 
 /** The document as plain JSON. */

@@ -1,6 +1,7 @@
 /** Every operation of the API of sandboxes, as data: requests are checked with these schemas, openapi.json is generated from them. */
 import { Type } from "typebox";
 import type { Operation } from "../operation.ts";
+import { SANDBOX_VOLUME_OPERATIONS } from "./volume-operations.ts";
 import { MessageSchema, SandboxListSchema, SandboxSchema } from "./schemas/sandbox.ts";
 
 const BY_ID = "/v1/sandboxes/{sandboxId}";
@@ -15,6 +16,10 @@ const START = [
   "quota_exceeded",
   "image_invalid",
   "vm_wrong_state",
+  "volume_not_ready",
+  "volume_busy",
+  "host_mount_denied",
+  "not_supported",
 ] as const;
 
 /** Clients wait 90 s, and give up after 95. */
@@ -50,7 +55,7 @@ const start = <const Path extends string>(path: Path) =>
     query: Type.Object(WAIT),
     body: EmptyBodySchema,
     responses: { 200: SandboxSchema },
-    errors: [...START, "not_supported"],
+    errors: [...START],
   }) as const;
 
 const stop = <const Path extends string>(path: Path) =>
@@ -121,4 +126,5 @@ export const SANDBOX_OPERATIONS = {
   startSandbox: start(BY_ID),
   stopSandbox: stop(BY_ID),
   deleteSandbox: remove(BY_ID),
+  ...SANDBOX_VOLUME_OPERATIONS,
 } as const satisfies Record<string, Operation>;

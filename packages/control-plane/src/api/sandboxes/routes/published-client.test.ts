@@ -3,7 +3,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Sandbox, SandboxAlreadyExistsError, SandboxNotFoundError } from "microsandbox";
+import {
+  Sandbox,
+  SandboxAlreadyExistsError,
+  SandboxNotFoundError,
+  Volume,
+  VolumeAlreadyExistsError,
+} from "microsandbox";
 import { createApiServer } from "../../../http/api-server.ts";
 import { sandboxesApp, type SandboxesApp } from "../../../testing/sandboxes-app.ts";
 
@@ -58,4 +64,19 @@ test("has files", async () => {
   await files.remove("/data/c");
   await files.removeDir("/data/deep");
   expect(await files.exists("/data/deep")).toBe(false);
+});
+
+test("has volumes, and files of them", async () => {
+  const volume = await Volume.builder("data").create();
+  await expect(Volume.builder("data").create()).rejects.toThrow(VolumeAlreadyExistsError);
+  const files = volume.fs();
+  await files.mkdir("/deep");
+  await files.write("/deep/a", "in it");
+  expect(Buffer.from(await files.read("/deep/a")).toString()).toBe("in it");
+  await files.rename("/deep/a", "/deep/b");
+  expect((await files.list("/deep")).map(({ path }) => path)).toEqual(["/deep/b"]);
+  expect(await files.exists("/deep/a")).toBe(false);
+  await expect(files.read("/none")).rejects.toThrow(/no such file/i);
+  await Volume.remove("data");
+  expect(await Volume.list()).toEqual([]);
 });

@@ -7,6 +7,9 @@ import { registerListSandboxes } from "./list.ts";
 import { registerStartSandbox } from "./start.ts";
 import { registerStopSandbox } from "./stop.ts";
 
+import { registerVolumeFiles } from "./volumes/files.ts";
+import { registerVolumes } from "./volumes/volumes.ts";
+
 export function registerRoutes(api: SandboxesScope): void {
   registerCreateSandbox(api);
   registerListSandboxes(api);
@@ -14,4 +17,6 @@ export function registerRoutes(api: SandboxesScope): void {
   registerStartSandbox(api);
   registerStopSandbox(api);
   registerDeleteSandbox(api);
+  registerVolumes(api);
+  registerVolumeFiles(api);
 }

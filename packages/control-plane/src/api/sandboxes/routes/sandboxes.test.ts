@@ -11,6 +11,8 @@ beforeEach(async () => {
 afterEach(() => api[Symbol.asyncDispose]());
 
 const SPEC = { name: "one", image: { type: "oci", reference: "base" } };
+const NAMED = { type: "named", name: "data", guest: "/mnt/data" };
+const CREATE = { name: "data", kind: "directory", labels: [] };
 const START = "POST /v1/sandboxes?start=true&wait_for=running&wait_timeout=90";
 const make = (fields: object = {}) => api.ok(START, { ...SPEC, ...fields });
 const specOfVm = (id: string) => api.fastvm.worker.vms.get(id as VmId)?.spec;
@@ -75,6 +77,40 @@ describe("POST /v1/sandboxes", () => {
     });
   });
 
+  test("mounts volumes and files in memory, with what is not to be done with them", async () => {
+    await api.ok("POST /v1/volumes", { name: "data", capacity_gib: 1, labels: {} });
+    const options = { readonly: true, noexec: true, nosuid: false, nodev: false };
+    const { id } = await make({
+      mounts: [
+        { ...NAMED, options, stat_virtualization: "strict", host_permissions: "private", create: null },
+        { type: "tmpfs", guest: "/mnt/memory", size_mib: 64 },
+        { type: "bind", host: "/srv/x", guest: "/mnt/host", quota_mib: 8, host_permissions: "mirror" },
+      ],
+    });
+    expect(specOfVm(id)?.volumes).toMatchObject([
+      { mountPath: "/mnt/data", readOnly: true, noexec: true },
+      { mountPath: "/mnt/memory", source: { kind: "tmpfs", sizeMib: 64 } },
+      {
+        mountPath: "/mnt/host",
+        source: {
+          kind: "host",
+          path: "/srv/x",
+          quotaMib: 8,
+          statVirtualization: "strict",
+          hostPermissions: "mirror",
+        },
+      },
+    ]);
+    const denied = await api.call(
+      START,
+      { ...SPEC, mounts: [{ type: "bind", host: "/srv", guest: "/mnt/a" }] },
+      { key: api.otherKey },
+    );
+    expect(denied).toMatchObject({ status: 403, body: { code: "host_mount_denied" } });
+    const none = await api.call(START, { ...SPEC, name: "two", mounts: [{ ...NAMED, name: "none" }] });
+    expect(none).toMatchObject({ status: 404, body: { code: "volume_not_found" } });
+  });
+
   test("without start only records it, and the first start makes its VM", async () => {
     const { id, status } = await api.ok("POST /v1/sandboxes", SPEC);
     expect(status).toBe("created");
@@ -118,6 +154,12 @@ describe("POST /v1/sandboxes", () => {
     ["env", { env: [{ key: "1A", value: "" }] }],
     ["labels.sandbox.x", { labels: { "sandbox.x": "" } }],
     ["rlimits", { rlimits: [{ resource: "nofile", soft: 1, hard: 1 }] }],
+    ["mounts.0.create", { mounts: [{ ...NAMED, create: { ...CREATE, mode: "ensure_exists" } }] }],
+    ["mounts.0.stat_virtualization", { mounts: [{ ...NAMED, stat_virtualization: "off" }] }],
+    ["mounts.0.host_permissions", { mounts: [{ ...NAMED, host_permissions: "mirror" }] }],
+    ["mounts.0.quota_mib", { mounts: [{ type: "tmpfs", guest: "/mnt/a", quota_mib: 1 }] }],
+    ["mounts.0.format", { mounts: [{ type: "disk_image", host: "/a", guest: "/mnt/a", format: "vmdk" }] }],
+    ["mounts.guest", { mounts: [{ type: "tmpfs", guest: "/etc" }] }],
     ["mounts.0.size_mib", { mounts: [{ type: "tmpfs", guest: "/mnt/a", size_mib: "1" }] }],
     ["patches", { patches: [{ type: "remove", path: "/etc/motd" }] }],
     ["patches.0.mdoe", { patches: [{ type: "mkdir", path: "/x", mdoe: 1 }] }],

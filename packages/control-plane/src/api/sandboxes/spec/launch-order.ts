@@ -11,6 +11,7 @@ import {
   type SandboxSpec,
 } from "@fastvm/contract";
 import type { LaunchOrder } from "../../../engine/engine.ts";
+import { mountOrdersOf } from "./mounts.ts";
 import { policyNetwork } from "./network.ts";
 import { invalid } from "./invalid.ts";
 import { refuseUnsupported } from "./refusals.ts";
@@ -48,6 +49,7 @@ export function launchOrderOf(spec: SandboxSpec): LaunchOrder {
       network: policyNetwork(spec.network),
     },
     ttl: ttlOf(lifecycle),
+    volumes: mountOrdersOf(spec),
     repeatKey: null,
   };
 }

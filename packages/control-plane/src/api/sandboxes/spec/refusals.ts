@@ -32,7 +32,6 @@ function unsupported({ image, runtime, network, registry, ...spec }: SandboxSpec
     ["runtime.log_level", runtime?.log_level],
     ["runtime.metrics_sample_interval_ms", runtime?.metrics_sample_interval_ms],
     ["rlimits", spec.rlimits],
-    ["mounts", spec.mounts],
     ["patches", spec.patches],
     ["init", spec.init],
     ["security_profile", spec.security_profile === "restricted" ? "restricted" : undefined],

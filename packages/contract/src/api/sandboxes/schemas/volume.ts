@@ -1,0 +1,62 @@
+/** Volumes as the published client knows them, and files in them. */
+import { Type, type Static } from "typebox";
+import { MAX_VOLUME_GIB, MIN_VOLUME_GIB } from "../../../model/volume.ts";
+import { CLOSED, instant, maybe, oneOf, orNull, strings } from "./parts.ts";
+
+export const SandboxVolumeSchema = Type.Object(
+  {
+    id: Type.String({ description: "UUID." }),
+    name: orNull(Type.String()),
+    kind: oneOf(["managed", "host"]),
+    status: oneOf(["active", "deleting"]),
+    used_bytes: orNull(Type.Integer()),
+    capacity_bytes: orNull(Type.Integer()),
+    labels: strings("None here."),
+    created_at: instant(""),
+    updated_at: instant(""),
+  },
+  { title: "Volume" },
+);
+export type SandboxVolume = Static<typeof SandboxVolumeSchema>;
+
+export const SandboxVolumeListSchema = Type.Array(SandboxVolumeSchema);
+
+export const CreateSandboxVolumeSchema = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: 64 }),
+    labels: Type.Optional(strings("None are kept: refused where there are any.")),
+    capacity_gib: maybe(
+      Type.Integer({ minimum: MIN_VOLUME_GIB, maximum: MAX_VOLUME_GIB, description: "Default 4." }),
+    ),
+  },
+  { ...CLOSED, title: "CreateVolumeBody" },
+);
+
+const VolumeFileSchema = Type.Object(
+  {
+    path: Type.String(),
+    kind: oneOf(["file", "directory"]),
+    size: Type.Integer(),
+    mode: Type.Integer({ description: "Permission bits." }),
+    uid: Type.Integer(),
+    gid: Type.Integer(),
+    readonly: Type.Boolean({ description: "Whether its owner may not write." }),
+    modified_at: instant(""),
+  },
+  { title: "VolumeFile" },
+);
+export type VolumeFileView = Static<typeof VolumeFileSchema>;
+
+export const VolumeFileListSchema = Type.Object(
+  { entries: Type.Array(VolumeFileSchema) },
+  { title: "VolumeFileList" },
+);
+export const VolumeFileStatSchema = Type.Object({ metadata: VolumeFileSchema }, { title: "VolumeFileStat" });
+export const VolumeFileExistsSchema = Type.Object({ exists: Type.Boolean() }, { title: "VolumeFileExists" });
+
+const path = () => Type.String({ minLength: 1, description: "Absolute; `/` is the volume." });
+export const MakeVolumeFolderSchema = Type.Object({ path: path() }, { ...CLOSED, title: "MakeFolderBody" });
+export const MoveVolumeFileSchema = Type.Object(
+  { from: path(), to: path() },
+  { ...CLOSED, title: "MoveBody" },
+);

@@ -1,0 +1,61 @@
+/** Volumes and their files as clients of sandboxes have them. */
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { sandboxesApp, type SandboxesApp } from "../../../../testing/sandboxes-app.ts";
+
+let api: SandboxesApp;
+let id: string;
+
+beforeEach(async () => {
+  api = await sandboxesApp();
+  ({ id } = await api.ok("POST /v1/volumes", { name: "data", capacity_gib: 2 }));
+});
+afterEach(() => api[Symbol.asyncDispose]());
+
+const at = (path: string) => ({
+  headers: { "x-msb-file-path": Buffer.from(path).toString("base64url") },
+});
+
+test("are listed as a bare list, read and deleted, and are the engine's", async () => {
+  const [volume] = await api.ok("GET /v1/volumes");
+  expect(volume).toMatchObject({ id, name: "data", kind: "managed", status: "active" });
+  expect(volume.capacity_bytes).toBe(2 * 1024 ** 3);
+  expect(await api.ok(`GET /v1/volumes/${id}`)).toEqual(volume);
+  expect((await api.fastvm.call("GET /v1/volumes")).body).toMatchObject([{ id, sizeGiB: 2 }]);
+  expect((await api.call("POST /v1/volumes", { name: "data" })).status).toBe(409);
+  expect((await api.call("POST /v1/volumes", { name: "b", labels: { a: "b" } })).status).toBe(400);
+  expect((await api.call("GET /v1/volumes/default")).body.code).toBe("volume_not_found");
+  expect((await api.call(`GET /v1/volumes/${id}`, undefined, { key: api.otherKey })).status).toBe(404);
+  expect(await api.ok(`DELETE /v1/volumes/${id}`)).toEqual({ message: "the volume was deleted" });
+  expect(await api.ok("GET /v1/volumes")).toEqual([]);
+});
+
+test("have files, at paths that a header has", async () => {
+  const files = `/v1/volumes/${id}/files`;
+  await api.ok(`PUT ${files}/content`, undefined, { ...at("/x?>~"), payload: Buffer.from("in it") });
+  await api.ok(`POST ${files}/mkdir`, { path: "/deep/er" });
+  await api.ok(`POST ${files}/mkdir`, { path: "/deep/er" });
+  await api.ok(`POST ${files}/copy`, { from: "/x?>~", to: "/deep/copy" });
+  await api.ok(`POST ${files}/rename`, { from: "/deep/copy", to: "/deep/moved" });
+  expect((await api.call(`GET ${files}/content`, undefined, at("/deep/moved"))).text).toBe("in it");
+  const { entries } = await api.ok(`GET ${files}`, undefined, at(""));
+  expect(entries).toMatchObject([
+    { path: "/deep", kind: "directory" },
+    { path: "/x?>~", kind: "file", size: 5, readonly: false },
+  ]);
+  expect(await api.ok(`GET ${files}/stat`, undefined, at("/x?>~"))).toMatchObject({ metadata: { size: 5 } });
+  await api.ok(`DELETE ${files}`, undefined, at("/x?>~"));
+  expect(await api.ok(`GET ${files}/exists`, undefined, at("/x?>~"))).toEqual({ exists: false });
+  expect(await api.ok(`GET ${files}/exists`, undefined, at("/deep"))).toEqual({ exists: true });
+  const recursive = { headers: { ...at("/deep").headers, "x-msb-file-recursive": "true" } };
+  expect((await api.call(`DELETE ${files}`, undefined, at("/deep"))).status).toBe(409);
+  await api.ok(`DELETE ${files}`, undefined, recursive);
+});
+
+test("whose file is not there, or whose path is none, say so in the client's words", async () => {
+  const files = `/v1/volumes/${id}/files`;
+  const missing = await api.call(`GET ${files}/content`, undefined, at("/none"));
+  expect(missing).toMatchObject({ status: 404, body: { code: "volume_file_not_found" } });
+  const none = await api.call(`GET ${files}/stat`, undefined, { headers: { "x-msb-file-path": "a+/=" } });
+  expect(none).toMatchObject({ status: 400, body: { code: "invalid_volume_path" } });
+  expect((await api.call(`GET ${files}/stat`)).body.code).toBe("invalid_volume_path");
+});

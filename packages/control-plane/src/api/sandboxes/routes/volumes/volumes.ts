@@ -1,0 +1,48 @@
+/** /v1/volumes, as this API's clients have them. */
+import { FastvmError, normalizeName, type SandboxVolume } from "@fastvm/contract";
+import type { VolumeFigures } from "../../../../engine/engine.ts";
+import type { SandboxesScope } from "../../sandboxes-scope.ts";
+import { invalid } from "../../spec/invalid.ts";
+
+/** Theirs have no bound where none is asked for; ours are reserved. */
+const DEFAULT_GIB = 4;
+const GIB = 1024 ** 3;
+
+export function registerVolumes({ routes, engine: { volumes } }: SandboxesScope): void {
+  routes.serve("listSandboxVolumes", async (_call, caller) => ({
+    status: 200,
+    body: (await volumes.list(caller)).map(volumeView),
+  }));
+  routes.serve("createSandboxVolume", async ({ body }, caller) => {
+    const name = normalizeName(body.name);
+    if (name === "") throw new FastvmError("invalid_request", "a volume needs a name", { field: "name" });
+    if (Object.keys(body.labels ?? {}).length > 0)
+      throw invalid("labels", "is not supported by this server: volumes have none");
+    const sizeGib = body.capacity_gib ?? DEFAULT_GIB;
+    const order = { name, sizeGib, accessMode: "rw", kind: "directory" } as const;
+    return { status: 200, body: volumeView(await volumes.create(caller, order)) };
+  });
+  routes.serve("getSandboxVolume", async ({ params }, caller) => ({
+    status: 200,
+    body: volumeView(await volumes.get(caller, params.volumeId)),
+  }));
+  routes.serve("deleteSandboxVolume", async ({ params }, caller) => {
+    await volumes.delete(caller, params.volumeId);
+    return { status: 200, body: { message: "the volume was deleted" } };
+  });
+}
+
+function volumeView({ volume, usedBytes }: VolumeFigures): SandboxVolume {
+  const created = new Date(volume.createdAt).toISOString();
+  return {
+    id: volume.id,
+    name: volume.name,
+    kind: "managed",
+    status: volume.status === "deleting" ? "deleting" : "active",
+    used_bytes: usedBytes ?? null,
+    capacity_bytes: volume.sizeGib * GIB,
+    labels: {},
+    created_at: created,
+    updated_at: created,
+  };
+}
