@@ -70,6 +70,10 @@ test("files go in and come out", async () => {
 test("the command msb sees and uses the same sandbox", async () => {
   expect(await msb("ls")).toMatch(/one\s+\S+\s+running/);
   expect(await msb("exec", "one", "--", "sh", "-c", "echo from-$A")).toBe("from-b\n");
+  await msb("stop", "one");
+  expect(await msb("ls", "--all").catch(() => msb("ls"))).not.toMatch(/one\s+\S+\s+running/);
+  await msb("start", "one");
+  expect(await msb("exec", "one", "--", "wc", "-c", "/srv/a")).toContain(String(4 * 1024 * 1024));
   await msb("rm", "one");
   await expect(Sandbox.get("one")).rejects.toThrow(SandboxNotFoundError);
 });

@@ -44,6 +44,9 @@ test("creates, lists, gets, runs commands and removes", async () => {
   const output = await sandbox.exec("echo", ["hi"]);
   expect([output.code, output.stdout(), output.stderr()]).toEqual([3, "out\n", "err\n"]);
   await expect(Sandbox.builder("one").image("base").create()).rejects.toThrow(SandboxAlreadyExistsError);
+  await sandbox.stop();
+  expect(await Sandbox.get("one")).toMatchObject({ status: "stopped" });
+  await Sandbox.start("one");
   await Sandbox.remove("one");
   await expect(Sandbox.get("one")).rejects.toThrow(SandboxNotFoundError);
 });

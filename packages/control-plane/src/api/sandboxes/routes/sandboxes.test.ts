@@ -68,6 +68,34 @@ describe("POST /v1/sandboxes", () => {
     expect(specOfVm(sandbox.id)?.ttl).toMatchObject({ action: "delete" });
   });
 
+  test("takes the form of the local client", async () => {
+    const { spec } = await make({
+      image: { Oci: { reference: "base", upper_size_mib: null } },
+      resources: { cpus: 2, memory_mib: 1024 },
+      pull_policy: "IfMissing",
+      mounts: [{ type: "Tmpfs", guest: "/mnt/a", size_mib: 8, options: {} }],
+    });
+    expect(spec).toMatchObject({
+      image: { type: "oci", reference: "base" },
+      resources: { vcpus: 2, memory_mib: 1024 },
+      pull_policy: "if_missing",
+      mounts: [{ type: "tmpfs", size_mib: 8 }],
+    });
+  });
+
+  test.each<[string, object]>([
+    ["image", { image: { Bind: "/srv" } }],
+    ["image.cache", { image: { Oci: { reference: "base", cache: true } } }],
+    ["patches", { patches: [{ Mkdir: { path: "/x", mode: null } }] }],
+    ["patches.0.mdoe", { patches: [{ Mkdir: { path: "/x", mdoe: 1 } }] }],
+    ["rlimits", { rlimits: [{ resource: "Nofile", soft: 1, hard: 1 }] }],
+    ["resources.cpus", { resources: { cpus: 1, vcpus: 1 } }],
+    ["network.tls", { network: { enabled: true, tls: { enabled: true } } }],
+  ])("refuses %s by its name in that form too", async (field, fields) => {
+    const answer = await api.call(START, { ...SPEC, image: { Oci: { reference: "base" } }, ...fields });
+    expect(answer).toMatchObject({ status: 400, body: { error: { details: { field } } } });
+  });
+
   test("without a network reaches nothing", async () => {
     const { id } = await make({ network: { enabled: false, strict: false } });
     expect(specOfVm(id)?.network).toMatchObject({
@@ -253,10 +281,14 @@ describe("one sandbox", () => {
     expect((await make()).status).toBe("running");
   });
 
-  test("that runs is not stopped yet, which is said", async () => {
+  test("is stopped and started, as often as it is said", async () => {
     const { id } = await make();
     for (const route of [`POST /v1/sandboxes/${id}/stop`, "POST /v1/sandboxes/by-name/one/stop"]) {
-      expect(await api.call(route, {})).toMatchObject({ status: 501, body: { code: "not_supported" } });
+      expect(await api.ok(route, {})).toMatchObject({ id, status: "stopped" });
+    }
+    expect((await api.fastvm.call(`GET /v1/vms/${id}`)).body.status).toBe("stopped");
+    for (const route of [`POST /v1/sandboxes/${id}/start`, "POST /v1/sandboxes/by-name/one/start"]) {
+      expect(await api.ok(`${route}?wait_for=running`, {})).toMatchObject({ id, status: "running" });
     }
   });
 });

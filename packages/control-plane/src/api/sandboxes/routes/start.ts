@@ -1,5 +1,4 @@
 /** POST /v1/sandboxes/{sandboxId}/start, and by name. */
-import { FastvmError } from "@fastvm/contract";
 import type { Caller, Sandbox } from "../../../engine/engine.ts";
 import { clientGone } from "../../shared/client-gone.ts";
 import type { SandboxesScope } from "../sandboxes-scope.ts";
@@ -35,5 +34,6 @@ async function start({ engine }: SandboxesScope, caller: Caller, found: Sandbox)
     await engine.vms.resume(caller, vm.id);
     return engine.sandboxes.get(caller, sandbox.id);
   }
-  throw new FastvmError("vm_wrong_state", `it is ${sandboxStatus(found)}`, { field: "vm" });
+  await engine.vms.start(caller, vm.id);
+  return engine.sandboxes.get(caller, sandbox.id);
 }

@@ -2,6 +2,7 @@
 import { FlatSpecSchema, SandboxSpecSchema, type FlatSpec, type SandboxSpec } from "@fastvm/contract";
 import { checkerOf } from "../../shared/validation.ts";
 import { invalid } from "./invalid.ts";
+import { fromSeedForm, isSeedForm } from "./seed-form.ts";
 
 const checkNested = checkerOf(SandboxSpecSchema);
 const checkFlat = checkerOf(FlatSpecSchema);
@@ -10,7 +11,10 @@ const checkFlat = checkerOf(FlatSpecSchema);
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 export function readSpec(body: Readonly<Record<string, unknown>>): SandboxSpec {
-  const spec = typeof body["image"] === "string" ? fromFlat(checkFlat(body, "")) : checkNested(body, "");
+  const spec =
+    typeof body["image"] === "string"
+      ? fromFlat(checkFlat(body, ""))
+      : checkNested(isSeedForm(body) ? fromSeedForm(body) : body, "");
   if (NAME.test(spec.name)) return spec;
   throw invalid("name", "must have 1 to 128 letters, digits, `.`, `_` and `-`, the first a letter or digit");
 }
