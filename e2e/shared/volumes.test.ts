@@ -61,6 +61,49 @@ test("a pause and a resume bring it back, and a child that only reads does not w
   await client.vms.delete(child);
 });
 
+test("what VMs ask of it is counted, by volume and VM", async () => {
+  const [one] = vms as [Vm, Vm];
+  const count = async (series: string) => {
+    const labels = `volume="${volume.id}",vm="${one.id}"`;
+    const line = (await daemon.metrics()).split("\n").find((text) => text.startsWith(`${series}{${labels}`));
+    return Number(line?.split(" ").at(-1));
+  };
+  const before = await count("fastvm_volume_bytes_total");
+  await sh(client, one, "echo 3 >/proc/sys/vm/drop_caches; cat /mnt/data/in/text");
+  expect(await count("fastvm_volume_bytes_total")).toBe(before + "from-one\nmore\n".length);
+  expect(await count("fastvm_volume_requests_total")).toBeGreaterThan(0);
+  expect(await count("fastvm_volume_seconds_total")).toBeGreaterThan(0);
+});
+
+test("two VMs that fill it pass its size by no block, and df says so in both", async () => {
+  const [one, other] = vms as [Vm, Vm];
+  const df = (vm: Vm) => sh(client, vm, "df --output=size,avail -k /mnt/data | tail -1 | tr -s ' '");
+  expect(await df(one)).toBe(await df(other));
+  // All but a little goes at once; for what is left both write.
+  await sh(
+    client,
+    one,
+    "fallocate -l $(( ($(df --output=avail -k /mnt/data | tail -1) - 4096) * 1024 )) /mnt/data/most",
+  );
+  const fill = (vm: Vm, name: string) =>
+    sh(
+      client,
+      vm,
+      `dd if=/dev/zero of=/mnt/data/${name} bs=4k count=2048 2>&1 | grep -o 'No space left'; sync /mnt/data/${name}; du -k /mnt/data/${name} | cut -f1`,
+    );
+  const [said, saidToo] = await Promise.all([fill(one, "a"), fill(other, "b")]);
+  const written = [said, saidToo].map((text) => {
+    const [refusal, kib] = text.split("\n");
+    expect(refusal).toBe("No space left");
+    return Number(kib);
+  });
+  expect((written[0] ?? 0) + (written[1] ?? 0)).toBeLessThanOrEqual(4096);
+  expect((await df(one)).split(" ").at(-1)).toBe("0");
+  // Each what it has made: another VM that knows of a file keeps its blocks until it forgets it.
+  await sh(client, one, "rm /mnt/data/most /mnt/data/a");
+  await sh(client, other, "rm /mnt/data/b; echo goes-on >/mnt/data/c && rm /mnt/data/c");
+});
+
 test("a child that copies has what was there, and writes to its own", async () => {
   const [, other] = vms as [Vm, Vm];
   await sh(client, other, "echo before >/mnt/data/copied");

@@ -1,4 +1,4 @@
-import type { VmId } from "@fastvm/contract";
+import type { VmId, VolumeId } from "@fastvm/contract";
 import { expect, test } from "vitest";
 import { renderMetrics } from "./metrics.ts";
 
@@ -9,6 +9,18 @@ test("all that is counted, in the format that Prometheus reads", async () => {
     worker: {
       vms: { running: 2, paused: 1, stopped: 0, error: 0, starting: 0 },
       traffic: [{ vmId: "a-vm" as VmId, sent: hits(3, 300), received: hits(5, 5000), dropped: hits(1, 60) }],
+      volumes: [
+        {
+          vmId: "a-vm" as VmId,
+          volumeId: "a-volume" as VolumeId,
+          requests: { read: 2, write: 3, meta: 4, lock: 1 },
+          errors: 1,
+          bytesRead: 8192,
+          bytesWritten: 4096,
+          sumSec: 0.25,
+          worstSec: 0.125,
+        },
+      ],
       names: {
         questions: { answered: 7, refused: 2, filtered: 1, limited: 0, failed: 0, malformed: 0 },
         lookup: { hits: 4, misses: 3, entries: 3, bytes: 900, inFlight: 0 },
@@ -33,6 +45,11 @@ test("all that is counted, in the format that Prometheus reads", async () => {
     'fastvm_vm_network_bytes_total{vm="a-vm",direction="received"} 5000',
     'fastvm_vm_network_packets_total{vm="a-vm",direction="sent"} 3',
     'fastvm_vm_network_dropped_packets_total{vm="a-vm"} 1',
+    'fastvm_volume_requests_total{volume="a-volume",vm="a-vm",kind="write"} 3',
+    'fastvm_volume_errors_total{volume="a-volume",vm="a-vm"} 1',
+    'fastvm_volume_bytes_total{volume="a-volume",vm="a-vm",direction="written"} 4096',
+    'fastvm_volume_seconds_total{volume="a-volume",vm="a-vm"} 0.25',
+    'fastvm_volume_worst_seconds{volume="a-volume",vm="a-vm"} 0.125',
     'fastvm_dns_questions_total{verdict="refused"} 2',
     'fastvm_dns_upstream_seconds_bucket{le="+Inf"} 3',
     'fastvm_proxy_requests_total{status="2xx"} 9',

@@ -18,6 +18,7 @@ export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 export async function renderMetrics(sources: MetricsSources): Promise<string> {
   const registry = new Registry();
   addWorker(registry, sources.worker);
+  addVolumes(registry, sources.worker);
   if (sources.worker.names !== undefined) addNames(registry, sources.worker.names);
   if (sources.quarantined !== undefined) {
     gauge(
@@ -54,6 +55,45 @@ function addWorker(registry: Registry, { vms, traffic }: WorkerMetrics): void {
     "fastvm_vm_network_dropped_packets_total",
     "Packets from and to the guest that its policy stopped",
     traffic.map(({ vmId, dropped }) => [{ vm: vmId }, dropped.packets]),
+  );
+}
+
+function addVolumes(registry: Registry, { volumes }: WorkerMetrics): void {
+  const of = ({ vmId, volumeId }: (typeof volumes)[number]) => ({ volume: volumeId, vm: vmId });
+  counter(
+    registry,
+    "fastvm_volume_requests_total",
+    "What VMs asked of their volumes",
+    volumes.flatMap((one) =>
+      Object.entries(one.requests).map(([kind, count]): Sample => [{ ...of(one), kind }, count]),
+    ),
+  );
+  counter(
+    registry,
+    "fastvm_volume_errors_total",
+    "Requests that were answered by an error",
+    volumes.map((one) => [of(one), one.errors]),
+  );
+  counter(
+    registry,
+    "fastvm_volume_bytes_total",
+    "Bytes that VMs read and wrote",
+    volumes.flatMap((one): Sample[] => [
+      [{ ...of(one), direction: "read" }, one.bytesRead],
+      [{ ...of(one), direction: "written" }, one.bytesWritten],
+    ]),
+  );
+  counter(
+    registry,
+    "fastvm_volume_seconds_total",
+    "Time that requests took in the server, together",
+    volumes.map((one) => [of(one), one.sumSec]),
+  );
+  gauge(
+    registry,
+    "fastvm_volume_worst_seconds",
+    "The longest that a request took in the server",
+    volumes.map((one) => [of(one), one.worstSec]),
   );
 }
 

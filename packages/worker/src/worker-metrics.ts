@@ -2,6 +2,7 @@
 import type { Hits, VmId } from "@fastvm/contract";
 import type { ResolverTotals } from "./dns/resolver.ts";
 import type { Parts } from "./vm/state/worker-context.ts";
+import { volumeCounters, type VolumeCounters } from "./vm/volumes/volume-counters.ts";
 
 export interface WorkerMetrics {
   /** VMs by phase. */
@@ -13,6 +14,8 @@ export interface WorkerMetrics {
     readonly received: Hits;
     readonly dropped: Hits;
   }[];
+  /** Of each volume that a running VM has. */
+  readonly volumes: readonly VolumeCounters[];
   /** Absent where VMs have no network. */
   readonly names: ResolverTotals | undefined;
 }
@@ -26,5 +29,6 @@ export async function workerMetrics(context: Parts<"network" | "vms">): Promise<
     const found = held && network?.traffic.get(held.index);
     return found === undefined ? [] : [{ vmId, ...found.traffic, dropped: found.dropped }];
   });
-  return { vms, traffic, names: network?.names };
+  const volumes = await volumeCounters(context.vms.values());
+  return { vms, traffic, volumes, names: network?.names };
 }

@@ -140,6 +140,43 @@ describe("a volume", () => {
     await runTool("fallocate", ["-l", "1500MiB", join(copied, "large")], TOOL);
   });
 
+  test("takes all that it promises while the host's disk is full, and it is there afterwards", async () => {
+    const disk = join(folder, "host.ext4");
+    const host = join(folder, "host");
+    await mkdir(host);
+    await runTool("truncate", ["-s", "1300MiB", disk], TOOL);
+    await runTool("mkfs.ext4", ["-q", "-F", disk], TOOL);
+    await runTool("mount", ["-o", "loop", disk, host], TOOL);
+    const inner = new VolumeStore(join(host, "volumes"));
+    try {
+      await inner.recover();
+      const volumeId = newVolumeId();
+      await inner.create({ volumeId, kind: "directory", sizeGib: 1 });
+      const path = await inner.mounted(volumeId);
+      const fill = runTool("dd", ["if=/dev/zero", `of=${join(host, "fill")}`, "bs=1M"], TOOL);
+      await expect(fill).rejects.toThrow("No space");
+      // Spread, so that the host has to split what it has reserved.
+      const content = Buffer.alloc(64 * 1024, 7);
+      for (let at = 0; at < 200; at++) {
+        await using file = await open(join(path, `file-${at}`), "w");
+        await file.write(content);
+        await file.sync();
+      }
+      await runTool("fallocate", ["-l", "4GiB", join(path, "large")], TOOL).catch(() => undefined);
+      await expect(
+        inner.create({ volumeId: newVolumeId(), kind: "directory", sizeGib: 1 }),
+      ).rejects.toMatchObject({ code: "out_of_disk" });
+      await inner.close();
+      await runTool("e2fsck", ["-n", "-f", join(host, "volumes", volumeId, "files.ext4")], TOOL);
+      const again = await inner.mounted(volumeId);
+      for (let at = 0; at < 200; at++)
+        expect((await readFile(join(again, `file-${at}`))).equals(content)).toBe(true);
+    } finally {
+      await inner.close();
+      await runTool("umount", [host], TOOL);
+    }
+  });
+
   test("grows while its files are open, where the kernel lets the daemon; else it says so, and grows when they are not", async () => {
     const volumeId = await made();
     const path = await store.mounted(volumeId);
