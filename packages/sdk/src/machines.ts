@@ -4,6 +4,10 @@ export type { SubscribeListeners, Subscription } from "./machines/event-stream.t
 export type { GitCommit, GitHttpsAuth, GitStatus } from "./machines/git-output.ts";
 export { Keepalive } from "./machines/keepalive.ts";
 export type { ExpiryOptions, ProxyTargetOptions, ReadinessOptions } from "./machines/machine-ports.ts";
+export { DirWatch } from "./machines/dir-watch.ts";
+export type { DirEvent } from "./machines/dir-watch.ts";
+export { CommandStream, MachinePtys, PtySession } from "./machines/machine-sessions.ts";
+export type { ConnectOptions, Output } from "./machines/machine-sessions.ts";
 export { Lifecycle } from "./machines/lifecycle.ts";
 export { BackgroundCommand } from "./machines/machine-commands.ts";
 export { familyOf, GitError, MachineError } from "./machines/machine-error.ts";

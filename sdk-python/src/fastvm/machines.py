@@ -9,6 +9,9 @@ from ._async.machines.commands import AsyncBackgroundCommand as AsyncBackgroundC
 from ._async.machines.events import AsyncEventStream as AsyncEventStream
 from ._async.machines.lifecycle import AsyncLifecycle as AsyncLifecycle
 from ._async.machines.machine import AsyncMachine as AsyncMachine
+from ._async.machines.sessions import AsyncCommandStream as AsyncCommandStream
+from ._async.machines.sessions import AsyncDirWatch as AsyncDirWatch
+from ._async.machines.sessions import AsyncPtySession as AsyncPtySession
 from ._machines.egress import EgressRateLimit as EgressRateLimit
 from ._machines.egress import NetworkEgressPolicy as NetworkEgressPolicy
 from ._machines.errors import AuthError as AuthError
@@ -52,5 +55,10 @@ from ._sync.machines.background import Subscription as Subscription
 from ._sync.machines.commands import BackgroundCommand as BackgroundCommand
 from ._sync.machines.events import EventStream as EventStream
 from ._sync.machines.lifecycle import Lifecycle as Lifecycle
+from ._machines.sessions import FileEvent as FileEvent
+from ._machines.sessions import Output as Output
 from ._sync.machines.machine import Machine as Machine
+from ._sync.machines.sessions import CommandStream as CommandStream
+from ._sync.machines.sessions import DirWatch as DirWatch
+from ._sync.machines.sessions import PtySession as PtySession
 from ._version import __version__ as __version__

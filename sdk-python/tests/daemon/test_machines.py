@@ -33,6 +33,7 @@ def test_a_machine_in_all_its_parts(machines: Any, shared_id: str) -> None:
     assert (late.value.code, isinstance(late.value.request_id, str)) == ("exec_timeout", True)
     files_of(machine)
     processes_of(machine)
+    sessions_of(machine)
     lease = machine.set_timeout(600, timeout_action="hibernate")
     assert (lease.timeout_ms, lease.timeout_action) == (600_000, "hibernate")
     with machine.keepalive(600, refresh_every_secs=0.2) as alive:
@@ -71,6 +72,33 @@ def processes_of(machine: Any) -> None:
     with pytest.raises(nullspace.TimeoutError):
         sleeper.wait(timeout=0)
     assert sleeper.kill()
+
+
+def sessions_of(machine: Any) -> None:
+    stream = machine.commands.stream("read name; echo hello $name; echo no >&2; exit 4", shell=True)
+    stream.send_stdin("world\n")
+    written = list(stream)
+    assert "".join(each.text for each in written if each.stream == "stdout") == "hello world\n"
+    assert "".join(each.text for each in written if each.stream == "stderr") == "no\n"
+    assert stream.exit_code == 4
+    again = machine.commands.connect(stream.pid, offset=6)
+    assert "".join(each.text for each in again if each.stream == "stdout") == "world\n"
+
+    terminal = machine.pty.create(cols=91, rows=31, command="sh")
+    terminal.resize(92, 32)
+    terminal.send_input("stty size; exit 5\n")
+    assert "32 92" in "".join(each.text for each in terminal)
+    assert (terminal.exit_code, machine.pty.kill(terminal.session_id)) == (5, False)
+    assert terminal.session_id in [each["session_id"] for each in machine.pty.list()]
+
+    machine.files.make_dir("/workspace/watched")
+    watch = machine.files.watch_dir("/workspace/watched")
+    machine.files.write("/workspace/watched/a", "a")
+    # It comes under a name of its own first, and then takes its place.
+    assert "/workspace/watched/a" in [each.path for _, each in zip(range(4), watch)]
+    watch.close()
+    (sample,) = machine.get_metrics()
+    assert sample["memory_total_bytes"] > sample["memory_used_bytes"] > 0 and sample["disk_total_bytes"] > 0
 
 
 def test_git(machine_settings: None, shared_id: str) -> None:

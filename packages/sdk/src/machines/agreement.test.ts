@@ -35,11 +35,15 @@ it("names go there and back, and what users name stays as it is", () => {
 it("the package hands out what its page names", () => {
   expect(Object.keys(machines).toSorted()).toEqual([
     "BackgroundCommand",
+    "CommandStream",
+    "DirWatch",
     "GitError",
     "Keepalive",
     "Lifecycle",
     "Machine",
     "MachineError",
+    "MachinePtys",
+    "PtySession",
     "familyOf",
     "redactPreviewToken",
     "redactPreviewUrl",

@@ -4,6 +4,7 @@ import { sleep } from "../http/deadline.ts";
 import { joinPath } from "../http/path.ts";
 import type { CallOptions, MachineConnection } from "./connection.ts";
 import { MachineError } from "./machine-error.ts";
+import { beginSession, CommandStream, type ConnectOptions } from "./machine-sessions.ts";
 import type { CommandResult, ProcessInfo, ProcessLogs, RunParams } from "./types.ts";
 
 /** A command's own limit must fit into the call's. */
@@ -34,6 +35,20 @@ export class MachineCommands {
   ): Promise<BackgroundCommand> {
     const { pid } = await this.#exec(command, { ...params, background: true }, options);
     return new BackgroundCommand(this, pid ?? 0);
+  }
+
+  /** The same as it writes: resolves when it runs. It goes on when its reader goes away. */
+  stream(command: string, params: RunParams = {}, options: CallOptions = {}): Promise<CommandStream> {
+    const { timeout, ...rest } = params;
+    const timeoutSecs = timeout === undefined ? undefined : Math.ceil(timeout);
+    const first = { type: "exec_start", command, ...rest, timeoutSecs };
+    return beginSession(CommandStream, this.#connection.config, this.#path, first, options);
+  }
+
+  /** To one in the background, from an offset into all that it has written on. */
+  connect(pid: number, { offset = 0, ...options }: ConnectOptions = {}): Promise<CommandStream> {
+    const first = { type: "exec_connect", pid, offset };
+    return beginSession(CommandStream, this.#connection.config, this.#path, first, options);
   }
 
   /** Those in the background, oldest first. */

@@ -4,6 +4,7 @@ import { contentOf, wholeOf } from "../files/read-content.ts";
 import { joinPath } from "../http/path.ts";
 import type { CallOptions, MachineConnection } from "./connection.ts";
 import { MachineError, machineErrorOf } from "./machine-error.ts";
+import { DirWatch } from "./dir-watch.ts";
 import type { MachineFile } from "./types.ts";
 
 /** Of a list, as many as the server gives at once. */
@@ -22,10 +23,12 @@ interface ModeOptions extends CallOptions {
 export class MachineFiles {
   readonly #connection: MachineConnection;
   readonly #path: string;
+  readonly #machine: string;
 
   constructor(connection: MachineConnection, machineId: string) {
     this.#connection = connection;
-    this.#path = joinPath("v1", "machines", machineId, "files");
+    this.#machine = joinPath("v1", "machines", machineId);
+    this.#path = `${this.#machine}/files`;
   }
 
   /** As UTF-8, with U+FFFD for what is none. */
@@ -45,6 +48,16 @@ export class MachineFiles {
     } catch (error) {
       throw machineErrorOf(error);
     }
+  }
+
+  /** Resolves when all that happens in the folder from then on is told. */
+  async watchDir(
+    path: string,
+    { recursive = false, signal }: CallOptions & { readonly recursive?: boolean } = {},
+  ): Promise<DirWatch> {
+    const watch = new DirWatch(this.#connection.config, this.#machine, { path, recursive }, signal);
+    await watch.begin();
+    return watch;
   }
 
   /** Whole or not at all, with the folders above it. */

@@ -11,6 +11,7 @@ import { MachineCommands } from "./machine-commands.ts";
 import { MachineError } from "./machine-error.ts";
 import { MachineFiles } from "./machine-files.ts";
 import { MachineGit } from "./machine-git.ts";
+import { MachinePtys } from "./machine-sessions.ts";
 import { createBody, millisecondsOf } from "./machine-order.ts";
 import { MachinePorts } from "./machine-ports.ts";
 import type {
@@ -60,6 +61,7 @@ export class Machine extends MachinePorts implements AsyncDisposable {
   readonly commands: MachineCommands;
   readonly files: MachineFiles;
   readonly git: MachineGit;
+  readonly pty: MachinePtys;
 
   private constructor(connection: MachineConnection, info: MachineInfo) {
     super(connection, info.id);
@@ -67,6 +69,7 @@ export class Machine extends MachinePorts implements AsyncDisposable {
     this.commands = new MachineCommands(connection, info.id);
     this.files = new MachineFiles(connection, info.id);
     this.git = new MachineGit(this.commands);
+    this.pty = new MachinePtys(connection, info.id);
   }
 
   /** Makes a machine of a template or a reusable snapshot; resolves when it runs. */

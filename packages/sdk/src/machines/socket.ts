@@ -6,6 +6,7 @@ import { MachineError } from "./machine-error.ts";
 /** What a runtime's own has of it. */
 interface SocketLike {
   close(): void;
+  send(text: string): void;
   addEventListener(kind: "open" | "close" | "error", listener: () => void): void;
   addEventListener(kind: "message", listener: (event: { readonly data: unknown }) => void): void;
 }
@@ -22,6 +23,7 @@ export async function* messagesOf(
   path: string,
   query: Readonly<Record<string, string>>,
   signal: AbortSignal,
+  onOpen: (say: (text: string) => void) => void = () => undefined,
 ): AsyncGenerator<string, void, undefined> {
   const socket = openSocket(config, path, query);
   const waiting: string[] = [];
@@ -35,7 +37,10 @@ export async function* messagesOf(
     socket.close();
     change("closed");
   };
-  socket.addEventListener("open", () => change("open"));
+  socket.addEventListener("open", () => {
+    onOpen((text) => socket.send(text));
+    change("open");
+  });
   socket.addEventListener("error", () => change("closed"));
   socket.addEventListener("close", () => change("closed"));
   socket.addEventListener("message", ({ data }) => {

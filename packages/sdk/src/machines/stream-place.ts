@@ -12,7 +12,7 @@ const LAST_PAUSE_MS = 2000;
 /** As many as the server replays. */
 const MAX_REPLAY = 1000;
 /** What passes by itself; all else that a server says is the end. */
-const PASSING = ["internal", "database_unavailable", "out_of_disk"];
+export const PASSING = ["internal", "database_unavailable", "out_of_disk"];
 
 export class StreamPlace {
   #lastEventId: string | undefined;
@@ -79,7 +79,7 @@ export class StreamPlace {
   }
 }
 
-function parsed(text: string): Record<string, unknown> {
+export function parsed(text: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);

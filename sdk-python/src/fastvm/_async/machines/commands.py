@@ -12,8 +12,10 @@ from ..._machines.models import CommandResult, ProcessInfo, ProcessLogs
 from ..._machines.orders import exec_body
 from ..._model import from_wire
 from ..._options import present
+from ..._machines.sessions import SessionPlace
 from ..blocking import sleep
 from .connection import AsyncConnection
+from .sessions import AsyncCommandStream
 
 # From the first look at a process in the background to the last: it is asked for more seldom the longer it runs.
 FIRST_LOOK_SECONDS = 0.05
@@ -107,6 +109,29 @@ class AsyncCommands:
     async def _exec(self, body: Dict[str, Any], seconds: Optional[float]) -> CommandResult:
         # Nobody knows how far one came whose answer was lost, so it is not sent again.
         return await self._connection.call(routes.EXEC, self._machine_id, body=body, seconds=seconds, once=True)
+
+    async def stream(
+        self,
+        command: str,
+        args: Optional[Sequence[str]] = None,
+        *,
+        shell: bool = False,
+        cwd: Optional[str] = None,
+        envs: Optional[Mapping[str, str]] = None,
+        timeout: Optional[float] = None,
+    ) -> AsyncCommandStream:
+        """The same as it writes. It is a process in the background, which goes on when its reader goes away."""
+        body = exec_body(command, args, shell=shell, cwd=cwd, envs=envs, timeout=timeout)
+        return await self._begin({"type": "exec_start", **body})
+
+    async def connect(self, pid: int, *, offset: int = 0) -> AsyncCommandStream:
+        """To one in the background, from an offset into all that it has written on."""
+        return await self._begin({"type": "exec_connect", "pid": pid, "offset": offset})
+
+    async def _begin(self, first: Mapping[str, Any]) -> AsyncCommandStream:
+        stream = AsyncCommandStream(self._connection.config, self._machine_id, SessionPlace(first))
+        await stream.begin()
+        return stream
 
     async def list(self) -> List[ProcessInfo]:
         """Those in the background, oldest first."""

@@ -12,6 +12,7 @@ from ..._machines.errors import BatchWriteError, MachineError, NotFoundError, er
 from ..._machines.models import MachineFile
 from ..._options import present
 from .connection import AsyncConnection
+from .sessions import AsyncDirWatch
 
 # Of a list, as many as the server gives at once.
 PAGE = 1000
@@ -97,6 +98,12 @@ class AsyncMachineFiles:
         await self._connection.call(
             routes.REMOVE_FILE, self._machine_id, query=present(path=path, recursive=recursive or None), once=True
         )
+
+    async def watch_dir(self, path: str, *, recursive: bool = False) -> AsyncDirWatch:
+        """What happens in a folder from now on, with `recursive` also below it."""
+        watch = AsyncDirWatch(self._connection.config, self._machine_id, path, recursive)
+        await watch.begin()
+        return watch
 
     async def set_permissions(self, path: str, mode: str) -> MachineFile:
         """Octal, such as "0644"."""

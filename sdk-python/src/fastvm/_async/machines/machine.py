@@ -33,6 +33,7 @@ from .events import AsyncEventStream
 from .files import AsyncMachineFiles
 from .git import AsyncGit
 from .previews import AsyncPreviews
+from .sessions import AsyncPtys
 
 SnapshotRef = Union[str, MachineSnapshot]
 
@@ -50,6 +51,7 @@ class AsyncMachine(AsyncPreviews):
         self.commands = AsyncCommands(connection, info.id)
         self.files = AsyncMachineFiles(connection, info.id)
         self.git = AsyncGit(self.commands)
+        self.pty = AsyncPtys(connection, info.id)
 
     @property
     def traffic_access_token(self) -> Optional[str]:
@@ -336,6 +338,12 @@ class AsyncMachine(AsyncPreviews):
             offset=offset, limit=limit, order=order, operation=operation, status=status, from_time=from_time, to_time=to_time
         )
         return await self._connection.call(routes.MACHINE_LIFECYCLE, self.id, query=query)
+
+    async def get_metrics(self) -> List[Dict[str, Any]]:
+        """Samples of processors, memory and disk, oldest first; bytes, percent, and `timestamp` as text."""
+        answer = await self._connection.call(routes.METRICS, self.id)
+        found: List[Dict[str, Any]] = answer["metrics"]
+        return found
 
     def stream_events(
         self, *, live_only: bool = False, after_event_id: Optional[str] = None, replay_limit: Optional[int] = None

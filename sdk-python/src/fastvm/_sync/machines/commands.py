@@ -13,8 +13,10 @@ from ..._machines.models import CommandResult, ProcessInfo, ProcessLogs
 from ..._machines.orders import exec_body
 from ..._model import from_wire
 from ..._options import present
+from ..._machines.sessions import SessionPlace
 from ..blocking import sleep
 from .connection import Connection
+from .sessions import CommandStream
 
 # From the first look at a process in the background to the last: it is asked for more seldom the longer it runs.
 FIRST_LOOK_SECONDS = 0.05
@@ -108,6 +110,29 @@ class Commands:
     def _exec(self, body: Dict[str, Any], seconds: Optional[float]) -> CommandResult:
         # Nobody knows how far one came whose answer was lost, so it is not sent again.
         return self._connection.call(routes.EXEC, self._machine_id, body=body, seconds=seconds, once=True)
+
+    def stream(
+        self,
+        command: str,
+        args: Optional[Sequence[str]] = None,
+        *,
+        shell: bool = False,
+        cwd: Optional[str] = None,
+        envs: Optional[Mapping[str, str]] = None,
+        timeout: Optional[float] = None,
+    ) -> CommandStream:
+        """The same as it writes. It is a process in the background, which goes on when its reader goes away."""
+        body = exec_body(command, args, shell=shell, cwd=cwd, envs=envs, timeout=timeout)
+        return self._begin({"type": "exec_start", **body})
+
+    def connect(self, pid: int, *, offset: int = 0) -> CommandStream:
+        """To one in the background, from an offset into all that it has written on."""
+        return self._begin({"type": "exec_connect", "pid": pid, "offset": offset})
+
+    def _begin(self, first: Mapping[str, Any]) -> CommandStream:
+        stream = CommandStream(self._connection.config, self._machine_id, SessionPlace(first))
+        stream.begin()
+        return stream
 
     def list(self) -> List[ProcessInfo]:
         """Those in the background, oldest first."""

@@ -13,6 +13,7 @@ from ..._machines.errors import BatchWriteError, MachineError, NotFoundError, er
 from ..._machines.models import MachineFile
 from ..._options import present
 from .connection import Connection
+from .sessions import DirWatch
 
 # Of a list, as many as the server gives at once.
 PAGE = 1000
@@ -98,6 +99,12 @@ class MachineFiles:
         self._connection.call(
             routes.REMOVE_FILE, self._machine_id, query=present(path=path, recursive=recursive or None), once=True
         )
+
+    def watch_dir(self, path: str, *, recursive: bool = False) -> DirWatch:
+        """What happens in a folder from now on, with `recursive` also below it."""
+        watch = DirWatch(self._connection.config, self._machine_id, path, recursive)
+        watch.begin()
+        return watch
 
     def set_permissions(self, path: str, mode: str) -> MachineFile:
         """Octal, such as "0644"."""

@@ -34,6 +34,7 @@ from .events import EventStream
 from .files import MachineFiles
 from .git import Git
 from .previews import Previews
+from .sessions import Ptys
 
 SnapshotRef = Union[str, MachineSnapshot]
 
@@ -51,6 +52,7 @@ class Machine(Previews):
         self.commands = Commands(connection, info.id)
         self.files = MachineFiles(connection, info.id)
         self.git = Git(self.commands)
+        self.pty = Ptys(connection, info.id)
 
     @property
     def traffic_access_token(self) -> Optional[str]:
@@ -337,6 +339,12 @@ class Machine(Previews):
             offset=offset, limit=limit, order=order, operation=operation, status=status, from_time=from_time, to_time=to_time
         )
         return self._connection.call(routes.MACHINE_LIFECYCLE, self.id, query=query)
+
+    def get_metrics(self) -> List[Dict[str, Any]]:
+        """Samples of processors, memory and disk, oldest first; bytes, percent, and `timestamp` as text."""
+        answer = self._connection.call(routes.METRICS, self.id)
+        found: List[Dict[str, Any]] = answer["metrics"]
+        return found
 
     def stream_events(
         self, *, live_only: bool = False, after_event_id: Optional[str] = None, replay_limit: Optional[int] = None
