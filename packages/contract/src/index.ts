@@ -35,12 +35,19 @@ export type { LifecycleEvent } from "./api/machines/schemas/lifecycle.ts";
 export type { MetricsSample } from "./api/machines/schemas/metrics.ts";
 export type { MachineFile } from "./api/machines/schemas/files.ts";
 export type { Checkout, CreateWarmPoolBody, WarmPoolView } from "./api/machines/schemas/warm-pools.ts";
+export { DEFAULT_VOLUME_BYTES, VOLUME_MASK } from "./api/machines/schemas/volumes.ts";
+export type {
+  AttachmentState,
+  MachineAttachment,
+  MachineMount,
+  MachineVolume,
+} from "./api/machines/schemas/volumes.ts";
 export type { DeliveryView, WebhookView } from "./api/machines/schemas/webhooks.ts";
 export { machineErrorBody } from "./api/machines/error-body.ts";
 export type { EgressBody } from "./api/machines/schemas/network.ts";
 export { DEFAULT_PREVIEW_SEC } from "./api/machines/schemas/preview.ts";
 export type { PreviewGrant } from "./api/machines/schemas/preview.ts";
-export { MACHINE_MASK, MACHINE_STATES } from "./api/machines/schemas/machine.ts";
+export { MACHINE_MASK, MACHINE_STATES, VOLUME_ATTACHMENTS } from "./api/machines/schemas/machine.ts";
 export type { Machine, MachineState } from "./api/machines/schemas/machine.ts";
 export type { MachineSnapshot } from "./api/machines/schemas/snapshot.ts";
 export { buildOpenapi } from "./api/fastvm/openapi.ts";

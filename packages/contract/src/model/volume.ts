@@ -24,8 +24,10 @@ export interface VolumeMount extends MountLimits {
   readonly source?: MountSource;
   /** Of a volume of kind disk. */
   readonly isDisk?: boolean;
-  /** Absolute, normalised, beneath one of `MOUNT_ROOTS`. */
+  /** Absolute, normalised; beneath one of `MOUNT_ROOTS` unless an API has other rules. */
   readonly mountPath: string;
+  /** Of a volume of kind directory: the folder beneath its root that is mounted, normalised. It must be there, and no link. */
+  readonly subpath?: string;
   readonly readOnly: boolean;
 }
 

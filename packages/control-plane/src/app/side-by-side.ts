@@ -30,6 +30,7 @@ export const SHARED_CLAIMS: ReadonlySet<Claim> = new Set([
   "POST /v1/volumes",
   "GET /v1/volumes/{}",
   "DELETE /v1/volumes/{}",
+  "GET /v1/volumes/{}/attachments",
   "GET /v1/volumes/{}/files",
   "GET /v1/volumes/{}/files/stat",
   "GET /v1/volumes/{}/files/content",

@@ -7,6 +7,7 @@ import type { UidAllocator } from "../host/uid-allocator.ts";
 import { HostSessions } from "./files/host-sessions.ts";
 import { volumeFiles } from "./files/volume-files.ts";
 import { copyDiskImage } from "./disk-image.ts";
+import { folderBeneath } from "./folder-beneath.ts";
 import { allowedOnHost, hostFolder } from "./host-source.ts";
 import type { ServedFolder } from "./server/programs.ts";
 import { volumesFolder } from "./volume-layout.ts";
@@ -42,9 +43,10 @@ export class HostVolumes {
   }
 
   /** What a server is to serve for it. */
-  async served({ volumeId, source }: VolumeMount): Promise<ServedFolder> {
+  async served({ volumeId, source, subpath }: VolumeMount): Promise<ServedFolder> {
     if (source?.kind === "host") return await hostFolder(this.#config, source);
-    return { path: await this.store.mounted(volumeId), options: [] };
+    const root = await this.store.mounted(volumeId);
+    return { path: subpath === undefined ? root : await folderBeneath(root, subpath), options: [] };
   }
 
   /** A disk for one VM, at that path: the volume's own, or a copy. */

@@ -11,6 +11,7 @@ const NAMES: Partial<Record<ErrorCode, string>> = {
   out_of_capacity: "capacity_exceeded",
   insufficient_scope: "forbidden",
   too_many_requests: "rate_limited",
+  guest_umount_busy: "volume_busy",
 };
 
 /** Where the field says more than the code. */
@@ -24,8 +25,19 @@ const NAMES_BY_FIELD: Partial<Record<ErrorCode, ReadonlyMap<string, string>>> = 
     ["pool", "warm_pool_not_found"],
     ["delivery", "delivery_not_found"],
     ["grant", "preview_grant_not_found"],
+    ["volume", "volume_not_found"],
+    ["attachment", "volume_attachment_not_found"],
   ]),
-  invalid_request: new Map([["fields", "invalid_fields"]]),
+  invalid_request: new Map([
+    ["fields", "invalid_fields"],
+    // By its own rules, and the engine's word for one that lies within another.
+    ["mount_path", "volume_invalid_mount_path"],
+    ["mountPath", "volume_overlapping_mounts"],
+    ["readOnly", "volume_read_only"],
+  ]),
+  conflict: new Map([["volume", "volume_limit_exceeded"]]),
+  quota_exceeded: new Map([["volume", "volume_quota_exceeded"]]),
+  not_supported: new Map([["volume", "volume_backend_capability_unsupported"]]),
   // Nothing was made, and nothing reserved.
   out_of_capacity: new Map([["warm_pool", "warm_pool_unavailable"]]),
   // A command's own limit, which is no trouble of the guest's.

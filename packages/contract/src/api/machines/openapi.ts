@@ -24,6 +24,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Webhooks: "Requests of ours that tell of what happens.",
   Commands: "In a running machine: waited for, or in the background.",
   Files: "Those of a running machine.",
+  Volumes: "Storage with a life of its own, which several machines may have at once.",
   Previews: "Ports of a machine, by URLs that are themselves the permission.",
   Snapshots: "A machine's memory and disk, to create others from.",
 };

@@ -4,6 +4,7 @@ import type { Operation } from "../operation.ts";
 import { GUEST_OPERATIONS } from "./guest-operations.ts";
 import { SESSION_OPERATIONS } from "./session-operations.ts";
 import { WARM_POOL_OPERATIONS } from "./warm-pool-operations.ts";
+import { VOLUME_OPERATIONS } from "./volume-operations.ts";
 import { WEBHOOK_OPERATIONS } from "./webhook-operations.ts";
 import { PREVIEW_OPERATIONS } from "./preview-operations.ts";
 import { CreateMachineBodySchema, EmptyBodySchema, SetTimeoutBodySchema } from "./schemas/create.ts";
@@ -38,7 +39,15 @@ export const MACHINE_OPERATIONS = {
       "With `Idempotency-Key`, however often it is sent, one machine is made and one answer is given for it.",
     body: CreateMachineBodySchema,
     responses: { 201: MachineSchema },
-    errors: [...START, "snapshot_wrong_state", "snapshot_incompatible", "image_invalid", "vm_wrong_state"],
+    errors: [
+      ...START,
+      "snapshot_wrong_state",
+      "snapshot_incompatible",
+      "image_invalid",
+      "vm_wrong_state",
+      "volume_busy",
+      "volume_not_ready",
+    ],
   },
   listMachines: {
     method: "GET",
@@ -187,6 +196,7 @@ export const MACHINE_OPERATIONS = {
   ...WEBHOOK_OPERATIONS,
   ...PREVIEW_OPERATIONS,
   ...WARM_POOL_OPERATIONS,
+  ...VOLUME_OPERATIONS,
 } as const satisfies Record<string, Operation>;
 
 export type MachineOperationId = keyof typeof MACHINE_OPERATIONS;

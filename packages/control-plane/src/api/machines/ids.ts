@@ -1,17 +1,21 @@
 /**
- * Names of machines and snapshots, which are those of the engine's VMs and snapshots written anew: nothing need be kept of them.
+ * Names of machines, snapshots and volumes, which are those of the engine written anew: nothing need be kept of them.
  *
  *     mch_<32 hex>          the VM of that id, in its first life
  *     mch_<32 hex>_<n>      in its nth: each resume begins an execution with an id of its own, and the earlier ones lead to it
  *     snap_<32 hex>         a snapshot: machines are created from it
  *     snap_<32 hex>_p<n>    the VM's nth pause: it is resumed
+ *     vol_<32 hex>          a volume
+ *     vat_<32 hex>_<32 hex> what a VM has of a volume: the volume's digits, then the VM's
  */
 import { FastvmError, type SnapshotId, type VmId } from "@fastvm/contract";
-import type { Caller, Engine, SnapshotRecord, VmRecord } from "../../engine/engine.ts";
+import type { Caller, Engine, SnapshotRecord, VmRecord, VolumeFigures } from "../../engine/engine.ts";
 
 const MACHINE = /^mch_([0-9a-f]{32})(?:_([1-9]\d{0,8}))?$/;
 const SNAPSHOT = /^snap_([0-9a-f]{32})$/;
 const PAUSE = /^snap_([0-9a-f]{32})_p([1-9]\d{0,8})$/;
+
+const VOLUME = /^vol_([0-9a-f]{32})$/;
 
 /** Errors quote what they did not find, but not all of it. */
 const MAX_QUOTED = 80;
@@ -27,6 +31,14 @@ export function firstMachineId(id: string): string {
 
 export function snapshotId({ id }: Pick<SnapshotRecord, "id">): string {
   return `snap_${id.replaceAll("-", "")}`;
+}
+
+export function volumeId(id: string): string {
+  return `vol_${id.replaceAll("-", "")}`;
+}
+
+export function attachmentId(volume: string, vm: string): string {
+  return `vat_${volume.replaceAll("-", "")}_${vm.replaceAll("-", "")}`;
 }
 
 export function pauseId({ id, pauseCount }: Pick<VmRecord, "id" | "pauseCount">): string {
@@ -71,6 +83,19 @@ export async function findReusable(
   return found;
 }
 
+/** By id or exact name. */
+export async function findVolume(
+  { volumes }: Pick<Engine, "volumes">,
+  caller: Caller,
+  reference: string,
+): Promise<VolumeFigures> {
+  const [, hex] = VOLUME.exec(reference) ?? [];
+  const found = await orNone(volumes.get(caller, hex === undefined ? reference : uuidOf(hex)));
+  const isMeant = found !== undefined && (hex !== undefined || found.volume.name === reference);
+  if (!isMeant) throw notFound("volume", reference, "volume");
+  return found;
+}
+
 export function isReusable(id: string): boolean {
   return SNAPSHOT.test(id);
 }
@@ -98,7 +123,7 @@ async function orNone<T>(found: Promise<T>): Promise<T | undefined> {
   }
 }
 
-function notFound(what: string, id: string, field: string): FastvmError {
+export function notFound(what: string, id: string, field: string): FastvmError {
   return new FastvmError("not_found", `no ${what} has the id ${JSON.stringify(id.slice(0, MAX_QUOTED))}`, {
     field,
   });

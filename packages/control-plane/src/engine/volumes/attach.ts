@@ -21,6 +21,7 @@ export type AttachContext = Parts<"clock" | "config" | "inflight" | "log" | "sto
 export interface Attachment {
   readonly vmId: VmRecord["id"];
   readonly vmStatus: VmStatus;
+  readonly generation: number;
   readonly mount: RecordedMount;
 }
 
@@ -48,7 +49,7 @@ export async function attachVolume(
     },
     tell: (now) => tellOne(ctx, now, mount.volumeId, { force: true }),
   });
-  return { vmId: after.id, vmStatus: after.status, mount };
+  return { vmId: after.id, vmStatus: after.status, generation: after.generation, mount };
 }
 
 export async function detachVolume(
@@ -74,6 +75,57 @@ export async function detachVolume(
   return { detached: true, warnings: detached.warnings };
 }
 
+/** Takes it from a running VM, by force, and mounts it anew. Where that fails it is still to have it, and its record says why not. */
+export async function remountVolume(
+  ctx: AttachContext,
+  caller: Caller,
+  reference: string,
+  volumeId: VolumeId,
+): Promise<Attachment> {
+  const vm = await findVm(ctx, caller, reference);
+  requireStill(vm);
+  await volumeOf(ctx, caller, vm, volumeId);
+  let failure: string | undefined;
+  const after = await changed(ctx, vm.id, volumeId, {
+    isTold: true,
+    change: (now) => {
+      requireStill(now);
+      return now.volumes.map((mount) => (mount.volumeId === volumeId ? withFailure(mount, failure) : mount));
+    },
+    tell: async (now) => {
+      failure = await mountedAnew(ctx, now, volumeId);
+    },
+  });
+  const mount = after.volumes.find((one) => one.volumeId === volumeId);
+  if (mount === undefined)
+    throw new FastvmError("not_found", "the VM has no such volume", { field: "volume" });
+  return { vmId: after.id, vmStatus: after.status, generation: after.generation, mount };
+}
+
+function withFailure(
+  { failure: _before, ...mount }: RecordedMount,
+  failure: string | undefined,
+): RecordedMount {
+  return failure === undefined ? mount : { ...mount, failure };
+}
+
+/** Why it has not; a guest that says nothing, or a VM that ends meanwhile, is the caller's to know. */
+async function mountedAnew(
+  ctx: Parts<"worker">,
+  vm: VmRecord,
+  volumeId: VolumeId,
+): Promise<string | undefined> {
+  const without = { ...vm, volumes: vm.volumes.filter((mount) => mount.volumeId !== volumeId) };
+  await tellOne(ctx, without, volumeId, { force: true });
+  try {
+    await tellOne(ctx, vm, volumeId, { force: true });
+    return undefined;
+  } catch (error) {
+    if (error instanceof FastvmError && error.code === "conflict") return error.message;
+    throw error;
+  }
+}
+
 /** Also one that is deleted meanwhile, by the id that the VM has. */
 async function volumeOf(
   ctx: AttachContext,
@@ -94,6 +146,8 @@ function requireStill(vm: VmRecord): void {
 
 interface MountsChange {
   readonly change: (vm: VmRecord) => readonly RecordedMount[];
+  /** Also where the record stays as it is. */
+  readonly isTold?: boolean;
   readonly tell: (vm: VmRecord) => Promise<unknown>;
 }
 
@@ -101,7 +155,7 @@ async function changed(
   ctx: AttachContext,
   vmId: VmRecord["id"],
   volumeId: VolumeId,
-  { change, tell }: MountsChange,
+  { change, isTold = false, tell }: MountsChange,
 ): Promise<VmRecord> {
   // Held, so that nobody compares the volume's record meanwhile.
   const { after } = await ctx.inflight.hold(volumeId, () =>
@@ -109,7 +163,7 @@ async function changed(
       changeToldFirst(ctx, vmId, {
         part: { kind: "volumes", tell: async (_ctx, vm) => void (await tell(vm)) },
         change: (vm) => ({ volumes: change(vm) }),
-        isSame: (one, other) => JSON.stringify(one.volumes) === JSON.stringify(other.volumes),
+        isSame: (one, other) => !isTold && JSON.stringify(one.volumes) === JSON.stringify(other.volumes),
         steps: STEPS,
       }),
     ),

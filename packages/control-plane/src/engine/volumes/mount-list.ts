@@ -24,6 +24,10 @@ export interface MountOrder extends MountLimits {
   /** What is no volume. */
   readonly source?: MountSource | undefined;
   readonly mountPath: string;
+  /** Who asks has looked at the path by rules of its own. */
+  readonly isAnywhere?: boolean;
+  /** Beneath the volume's root, normalised: what the VM sees of it. */
+  readonly subpath?: string | undefined;
   /** Default: as the volume's access mode. */
   readonly readOnly?: boolean | undefined;
 }
@@ -50,10 +54,10 @@ export async function orderedMounts(
 export async function orderedMount(
   records: Records,
   orgId: OrgId,
-  { volume: reference, source, mountPath, readOnly, ...limits }: MountOrder,
+  { volume: reference, source, mountPath, isAnywhere, subpath, readOnly, ...limits }: MountOrder,
   beside: readonly RecordedMount[],
 ): Promise<RecordedMount> {
-  const placed = { mountPath: checkedPath(mountPath), ...limits };
+  const placed = { mountPath: isAnywhere === true ? mountPath : checkedPath(mountPath), ...limits };
   if (source !== undefined) {
     const mount = { ...(await sourceMount(records, orgId, source)), ...placed, readOnly: readOnly ?? false };
     assertFitsBeside(mount, beside);
@@ -79,10 +83,14 @@ export async function orderedMount(
   const mount = {
     volumeId: volume.id,
     ...placed,
+    ...(subpath === undefined ? {} : { subpath }),
     readOnly: readOnly ?? volume.accessMode === "ro",
   };
   assertFitsBeside(mount, beside);
   if (volume.kind !== "disk") return mount;
+  if (subpath !== undefined) {
+    throw new FastvmError("invalid_request", "a disk is mounted whole", { field: "subpath" });
+  }
   await assertNobodysDisk(records, volume);
   return { ...mount, isDisk: true };
 }

@@ -9,6 +9,7 @@ import { findVm, findVolume } from "../find.ts";
 import {
   attachVolume,
   detachVolume,
+  remountVolume,
   type AttachContext,
   type Attachment,
   type Detachment,
@@ -89,6 +90,11 @@ export class Volumes {
     return detachVolume(this.#ctx, caller, vm, volume, force);
   }
 
+  /** Anew, for one whose mount failed or does not answer. */
+  remount(caller: Caller, vm: string, volumeId: VolumeId): Promise<Attachment> {
+    return remountVolume(this.#ctx, caller, vm, volumeId);
+  }
+
   async #figuresOf(caller: Caller, volume: VolumeRecord): Promise<VolumeFigures> {
     const [figures] = await this.#figures(caller, [volume]);
     if (figures === undefined) throw new Error("one volume has one row of figures");
@@ -110,8 +116,8 @@ export class Volumes {
 
   async #attachments({ orgId }: Caller): Promise<readonly Attachment[]> {
     const vms = await this.#ctx.store.vms.list(orgId, undefined);
-    return vms.flatMap(({ id: vmId, status: vmStatus, volumes }) =>
-      volumes.map((mount) => ({ vmId, vmStatus, mount })),
+    return vms.flatMap(({ id: vmId, status: vmStatus, generation, volumes }) =>
+      volumes.map((mount) => ({ vmId, vmStatus, generation, mount })),
     );
   }
 }

@@ -3,7 +3,7 @@
  * and a server that ends before its VM is followed by another.
  */
 import { createReadStream } from "node:fs";
-import { readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -87,6 +87,24 @@ async function serverOf(vmId: VmId): Promise<ProcessIdentity> {
   if (process === undefined) throw new Error("the VM has no server");
   return process;
 }
+
+test("a part of a volume is all that the guest sees of it, and a link in its place is nothing", async () => {
+  await mkdir(join(root, "part/in"), { recursive: true });
+  await writeFile(join(root, "secret"), "of others");
+  const spec = { ...templateSpec(), volumes: [mount({ subpath: "part" })] };
+  expect((await host.worker.launch(spec)).mounts).toEqual([{ volumeId }]);
+  expect(await host.sh(spec.vmId, `ls ${PATH}; ls ${PATH}/../data; echo text >${PATH}/in/file`)).toBe(
+    "in\nin",
+  );
+  expect(await readFile(join(root, "part/in/file"), "utf8")).toBe("text\n");
+  await host.worker.volumes.detach(spec.vmId, volumeId, {});
+  await symlink(".", join(root, "link"));
+  for (const subpath of ["link", "gone", "secret"]) {
+    const refused = host.worker.volumes.attach(spec.vmId, mount({ subpath }));
+    await expect(refused).rejects.toMatchObject({ code: "conflict" });
+  }
+  await deleteAll(spec.vmId);
+});
 
 async function deleteAll(...vmIds: readonly VmId[]): Promise<void> {
   for (const vmId of vmIds) await host.worker.deleteVm(vmId);

@@ -5,6 +5,7 @@ import { CLOSED, maybe, oneOf, strings } from "./parts.ts";
 import { WarmPoolOrderSchema } from "./warm-pools.ts";
 import { TIMEOUT_ACTIONS } from "./machine.ts";
 import { MachineNetworkSchema } from "./network.ts";
+import { MachineMountsSchema } from "./volumes.ts";
 
 /** A machine that nobody speaks of any more should not stay; the examples of every client ask for this or more. */
 export const DEFAULT_TIMEOUT_MS = 300_000;
@@ -60,6 +61,7 @@ export const CreateMachineBodySchema = Type.Object(
         description: "Whether requests to its ports wake it; needs the action `hibernate`. Default false.",
       }),
     ),
+    volumes: maybe(MachineMountsSchema),
     network: maybe(MachineNetworkSchema),
     internet_access: maybe(
       Type.Boolean({

@@ -1,6 +1,7 @@
 /** A machine, in full and by some of its fields, and lists of them. */
 import { Type, type Static } from "typebox";
-import { instant, oneOf, orNull, strings } from "./parts.ts";
+import { instant, oneOf, orNull } from "./parts.ts";
+import { MachineAttachmentSchema } from "./volumes.ts";
 import { CheckoutSchema } from "./warm-pools.ts";
 
 export const MACHINE_STATES = ["creating", "running", "paused", "destroyed", "error"] as const;
@@ -8,7 +9,24 @@ export type MachineState = (typeof MACHINE_STATES)[number];
 
 export const TIMEOUT_ACTIONS = ["destroy", "hibernate"] as const;
 
+/** A name in metadata that is ours. */
+export const VOLUME_ATTACHMENTS = "volume_attachments";
+
 const integer = (description: string) => Type.Integer({ description });
+
+/** To programs it is what was given, strings; what it has of volumes stands beside them, under a name that nobody can give. */
+const METADATA = Type.Unsafe<Record<string, string>>(
+  Type.Object(
+    {
+      [VOLUME_ATTACHMENTS]: Type.Optional(
+        Type.Array(MachineAttachmentSchema, {
+          description: "Its volumes, in the order in which they were asked for; absent where it has none.",
+        }),
+      ),
+    },
+    { additionalProperties: { type: "string" }, description: "As it was given." },
+  ),
+);
 
 /** Of every answer about a machine. */
 const FIELDS = {
@@ -23,7 +41,7 @@ const FIELDS = {
     disk_mb: integer("Root disk, in MiB."),
   }),
   template: Type.String({ description: "What it was made from: `base`, or an image." }),
-  metadata: strings("As it was given."),
+  metadata: METADATA,
   created_at: instant("When it was made."),
   started_at: orNull(instant("When the present execution began to run.")),
   timeout_ms: orNull(integer("The length of the timeout; null where there is none.")),

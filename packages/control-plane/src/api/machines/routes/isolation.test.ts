@@ -24,6 +24,10 @@ interface Things {
   readonly grantId: string;
   readonly pool: string;
   readonly session: string;
+  readonly volume: string;
+  /** No machine has it. */
+  readonly spare: string;
+  readonly attachment: string;
 }
 
 const PORT = 8080;
@@ -38,6 +42,8 @@ interface Case {
   /** What stands in the path for the machine; default: the one that runs. */
   readonly named?: readonly (keyof Things)[];
   readonly query?: string;
+  /** What stands in the path for the volume; default: the one that the machine has. */
+  readonly volume?: "spare";
 }
 
 const hidden = (rest: Omit<Case, "sight"> = {}): Case => ({ sight: "hidden", ...rest });
@@ -104,6 +110,24 @@ const CASES: Record<MachineOperationId, Case> = {
   createPreviewProxyTarget: hidden({ body: () => ({ transports: ["http"] }) }),
   probePreviewReadiness: hidden({ body: () => ({ kind: "tcp" }) }),
   updateMachineEgress: hidden({ body: () => ({ egress: { mode: "deny_all" } }) }),
+  createMachineVolume: { sight: "own", body: () => ({ name: "theirs" }) },
+  listMachineVolumes: { sight: "empty" },
+  getMachineVolume: hidden(),
+  deleteMachineVolume: { ...hidden(), volume: "spare" },
+  listAttachmentsOfVolume: hidden(),
+  listFilesOfVolume: hidden({ query: "?path=/" }),
+  removeFileOfVolume: hidden({ query: "?path=/file" }),
+  getFileInfoOfVolume: hidden({ query: "?path=/file" }),
+  readFileOfVolume: hidden({ query: "?path=/file" }),
+  writeFileOfVolume: hidden({ query: "?path=/written" }),
+  makeDirInVolume: hidden({ body: () => ({ path: "/folder" }) }),
+  renameFileOfVolume: hidden({ body: () => ({ path: "/file", new_path: "/moved" }) }),
+  attachVolumeToMachine: hidden({ body: ({ spare }) => ({ ref: spare, mount_path: "/mnt/spare" }) }),
+  listVolumesOfMachine: hidden(),
+  getVolumeOfMachine: hidden(),
+  getAttachmentHealth: hidden(),
+  remountAttachment: hidden(),
+  detachVolumeFromMachine: hidden(),
   setMachineFilePermissions: hidden({ body: () => ({ path: "/workspace/file", mode: "0600" }) }),
 };
 
@@ -113,11 +137,17 @@ const NOTHING = [
   { events: [], offset: 0, limit: 50, has_more: false },
   { webhooks: [] },
   { warm_pools: [] },
+  { volumes: [] },
 ];
 
 async function fill(api: MachinesApp): Promise<Things> {
   const marked = { metadata: { mark: MARK }, envs: { MARK }, template: MARK };
-  const { id: machine } = await api.ok("POST /v1/machines", marked);
+  const { id: volume } = await api.ok("POST /v1/volumes", { name: MARK });
+  const { id: spare } = await api.ok("POST /v1/volumes", { name: "spare" });
+  await api.ok(`PUT /v1/volumes/${volume}/files/content?path=/file`, undefined, { payload: MARK });
+  const volumes = [{ ref: volume, mount_path: "/mnt/shared" }];
+  const { id: machine } = await api.ok("POST /v1/machines", { ...marked, volumes });
+  const { attachments } = await api.ok(`GET /v1/machines/${machine}/volumes`);
   const { id: paused } = await api.ok("POST /v1/machines", marked);
   const { id: pause } = await api.ok(`POST /v1/machines/${paused}/hibernate`);
   const { id: snapshot } = await api.ok(`POST /v1/machines/${machine}/snapshots`, {}, { once: MARK });
@@ -151,19 +181,50 @@ async function fill(api: MachinesApp): Promise<Things> {
   api.fastvm.worker.echoPorts.add(PORT);
   const pid = String(started.pid);
   const session = `pty_${execId.replaceAll("-", "")}`;
-  return { machine, paused, pause, snapshot, pid, webhook, delivery, grantId: grant.id, pool, session };
+  return {
+    machine,
+    paused,
+    pause,
+    snapshot,
+    pid,
+    webhook,
+    delivery,
+    grantId: grant.id,
+    pool,
+    session,
+    volume,
+    spare,
+    attachment: attachments[0].id,
+  };
 }
 
 /** All that the first organisation sees, and what happened to it. */
 async function everythingOf(api: MachinesApp, { machine }: Things): Promise<unknown> {
   const grants = `machines/${machine}/preview-urls`;
-  const paths = ["machines?fields=id,status,metadata,timeout_at", "snapshots", "lifecycle/webhooks", grants];
+  const paths = [
+    "machines?fields=id,status,metadata,timeout_at",
+    "snapshots",
+    "lifecycle/webhooks",
+    "volumes",
+    grants,
+  ];
   const answers = await Promise.all(paths.map((path) => api.ok(`GET /v1/${path}`)));
   const events = await api.fastvm.store.events.after(api.fastvm.orgId, 0, 1000);
-  return { answers, events, worker: [...api.fastvm.worker.calls] };
+  return {
+    answers,
+    events,
+    worker: api.fastvm.worker.calls.filter(({ method }) => method !== "volumes.create"),
+  };
 }
 
-function routeOf({ method, path }: Operation, id: string, base: string, things: Things, query = ""): string {
+function routeOf(
+  { method, path }: Operation,
+  id: string,
+  base: string,
+  things: Things,
+  { query = "", volume: ofVolume }: Case,
+): string {
+  const volume = things[ofVolume ?? "volume"];
   const own: Readonly<Record<string, string>> = {
     pid: things.pid,
     webhookId: things.webhook,
@@ -172,6 +233,8 @@ function routeOf({ method, path }: Operation, id: string, base: string, things: 
     port: String(PORT),
     poolId: things.pool,
     sessionId: things.session,
+    volumeId: volume,
+    attachmentId: things.attachment,
   };
   return `${method} ${base}${path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => own[name] ?? id)}${query}`;
 }
@@ -186,26 +249,29 @@ test("every operation has its case", () => {
 
 describe("what one organisation has", () => {
   test.each(Object.keys(CASES) as MachineOperationId[])("is not there for another: %s", async (id) => {
-    const { sight, body, named = ["machine"], query } = CASES[id];
+    const { sight, body, named = ["machine"] } = CASES[id];
     const operation: Operation = MACHINE_OPERATIONS[id];
     await using api = await machinesApp({ images: FakeImages.of(MARK) });
     const things = await fill(api);
     const before = await everythingOf(api, things);
     for (const name of named) {
       for (const base of ["", "/nullspace"]) {
-        const route = routeOf(operation, things[name], base, things, query);
+        const route = routeOf(operation, things[name], base, things, CASES[id]);
         const answer = await api.call(route, body?.(things), { key: api.otherKey });
         if (sight === "own") continue;
         expect(answer.status, answer.text).toBe(sight === "empty" ? 200 : 404);
         expect(answer.text).not.toContain(MARK);
         if (sight === "empty") expect(NOTHING).toContainEqual(answer.body);
-        else expect(answer.body.code).toMatch(/^(machine|snapshot|webhook|delivery|warm_pool)_not_found$/);
+        else
+          expect(answer.body.code).toMatch(
+            /^(machine|snapshot|webhook|delivery|warm_pool|volume)_not_found$/,
+          );
       }
     }
     expect(await everythingOf(api, things)).toEqual(before);
     // The owner's same call succeeds, so the refusals were for who asked and not for what.
     const owned = await api.call(
-      routeOf(operation, things[named[0] ?? "machine"], "", things, query),
+      routeOf(operation, things[named[0] ?? "machine"], "", things, CASES[id]),
       body?.(things),
     );
     expect(owned.status, owned.text).toBeLessThan(300);

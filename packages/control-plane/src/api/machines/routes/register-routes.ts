@@ -20,6 +20,9 @@ import { registerReadiness } from "./previews/readiness.ts";
 import { registerSignedUrls } from "./previews/signed-urls.ts";
 import { registerSnapshots } from "./snapshots/snapshots.ts";
 import { registerWarmPools } from "./warm-pools/warm-pools.ts";
+import { registerAttachments } from "./volumes/attachments.ts";
+import { registerVolumeFiles } from "./volumes/files.ts";
+import { registerVolumes } from "./volumes/volumes.ts";
 import { registerWebhooks } from "./webhooks/webhooks.ts";
 
 export function registerRoutes(api: MachinesScope): void {
@@ -44,4 +47,7 @@ export function registerRoutes(api: MachinesScope): void {
   registerReadiness(api);
   registerEgress(api);
   registerWarmPools(api);
+  registerVolumes(api);
+  registerVolumeFiles(api);
+  registerAttachments(api);
 }

@@ -1,11 +1,12 @@
 /** A VM as this API shows it. */
-import type { Machine } from "@fastvm/contract";
+import { VOLUME_ATTACHMENTS, type Machine } from "@fastvm/contract";
 import type { ActivityClock, VmRecord } from "../../../engine/engine.ts";
 import { machineId, pauseId } from "../ids.ts";
 import { WORKSPACE } from "../machine-path.ts";
 import { instantOf } from "./instant.ts";
 import { remainingMs, runningUntil, timeoutActionOf } from "./lease-view.ts";
 import { machineState } from "./machine-state.ts";
+import { attachmentsView } from "./volume-view.ts";
 
 export const BASE_TEMPLATE = "base";
 
@@ -21,7 +22,7 @@ export function machineView(vm: VmRecord, { now, activity }: Seen): Machine {
     status: machineState(vm.status),
     config: { vcpus: vm.cpu, memory_mb: vm.memoryMib, disk_mb: vm.diskGib * 1024 },
     template: templateOf(vm),
-    metadata: vm.metadata,
+    metadata: metadataView(vm),
     created_at: instantOf(vm.createdAt),
     started_at: instantOf(vm.startedAt),
     timeout_ms: vm.ttlSeconds === null ? null : vm.ttlSeconds * 1000,
@@ -44,4 +45,11 @@ export function machineView(vm: VmRecord, { now, activity }: Seen): Machine {
 
 export function templateOf({ template }: Pick<VmRecord, "template">): string {
   return template === "" ? BASE_TEMPLATE : template;
+}
+
+function metadataView(vm: VmRecord): Machine["metadata"] {
+  const attachments = attachmentsView(vm, vm.volumes);
+  return attachments.length === 0
+    ? vm.metadata
+    : Object.assign({}, vm.metadata, { [VOLUME_ATTACHMENTS]: attachments });
 }

@@ -1,17 +1,12 @@
 /** /v1/machines/{machineId}/files: in the machine itself, without its shell. */
-import { posix } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { type FileInfo, type MachineFile } from "@fastvm/contract";
 import { clientGone } from "../../../shared/client-gone.ts";
 import { ANSWERED } from "../../../shared/operation-route.ts";
 import { bodyOf, leaveUnread } from "../../../shared/unread-body.ts";
+import { listOptions, modeOf } from "../../files/file-queries.ts";
+import { fileView, sendContent } from "../../files/file-view.ts";
 import type { MachinesScope } from "../../machines-scope.ts";
-import { instantOf } from "../../views/instant.ts";
 import { machinePath } from "../../machine-path.ts";
 import { runningMachine } from "./running-machine.ts";
-
-/** As the schema says. */
-const DEFAULT_LIMIT = 1000;
 
 type Query = Readonly<Record<string, unknown>>;
 
@@ -25,14 +20,8 @@ function registerLooks(api: MachinesScope): void {
   const { routes, engine } = api;
   routes.serve("listMachineFiles", async ({ params, query, reply }, caller) => {
     const { id } = await runningMachine(api, caller, params.machineId);
-    const { after } = query;
-    const { entries, hasMore } = await engine.files.list(id, pathIn(query), {
-      // Here 0 is what is in the folder.
-      depth: Number(query["depth"] ?? 0) + 1,
-      limit: Number(query["limit"] ?? DEFAULT_LIMIT),
-      after: typeof after === "string" ? after : undefined,
-      signal: clientGone(reply),
-    });
+    const options = listOptions(query, clientGone(reply));
+    const { entries, hasMore } = await engine.files.list(id, pathIn(query), options);
     return { status: 200, body: { entries: entries.map(fileView), has_more: hasMore } };
   });
   routes.serve("getMachineFileInfo", async ({ params, query, reply }, caller) => {
@@ -76,14 +65,9 @@ function registerContents(api: MachinesScope): void {
     const { id } = await runningMachine(api, caller, params.machineId);
     const signal = clientGone(reply);
     const content = await engine.files.read(id, pathIn(query), { signal });
-    reply.hijack();
-    reply.raw.writeHead(200, { "content-type": "application/octet-stream", "cache-control": "no-store" });
-    try {
-      await pipeline(content, reply.raw);
-    } catch (error) {
-      // The answer has begun: that it breaks off says that it is not whole.
+    await sendContent(reply, content, (error) => {
       if (!signal.aborted) log.warn({ err: error, vmId: id }, "a file was cut on its way to a client");
-    }
+    });
     return ANSWERED;
   });
   routes.serve("writeMachineFile", async ({ params, query, request, reply }, caller) => {
@@ -110,20 +94,4 @@ function pathIn(query: Query): string {
 /** Normalised, and none that is reserved. */
 function checked(path: string, field = "path"): string {
   return machinePath(path, field);
-}
-
-function modeOf(octal: string | null | undefined): number | undefined {
-  return octal === undefined || octal === null ? undefined : Number.parseInt(octal, 8);
-}
-
-function fileView({ path, type, sizeBytes, mode, modifiedAtMs, linkTarget }: FileInfo): MachineFile {
-  return {
-    name: posix.basename(path),
-    path,
-    type,
-    size: sizeBytes,
-    mode: mode.toString(8).padStart(4, "0"),
-    modified_at: instantOf(Math.trunc(modifiedAtMs)),
-    link_target: linkTarget ?? null,
-  };
 }

@@ -4,6 +4,7 @@ import {
   checkMetadata,
   DEFAULT_TIMEOUT_MS,
   FastvmError,
+  VOLUME_ATTACHMENTS,
   type CreateMachineBody,
 } from "@fastvm/contract";
 import type { Caller, LaunchOrder } from "../../../../engine/engine.ts";
@@ -11,6 +12,7 @@ import { findReusable } from "../../ids.ts";
 import { defaultMemoryMb, diskGibOf, imageOf, machineOf } from "../../machine-shape.ts";
 import type { MachinesScope } from "../../machines-scope.ts";
 import { once } from "../../once.ts";
+import { mountOrders } from "../../volumes/mount-orders.ts";
 import { networkSettings } from "../../network/network-settings.ts";
 import { withTrafficToken } from "../../traffic-token.ts";
 import { BASE_TEMPLATE, machineView } from "../../views/machine-view.ts";
@@ -27,7 +29,7 @@ export function registerCreateMachine(api: MachinesScope): void {
   routes.serve("createMachine", async ({ body, request }, caller) => {
     const answer = await once(api, caller, { operation: "createMachine", request }, async (key) => {
       const way = await wayTo(engine, caller, body);
-      const order = { ...(await orderOf(engine, caller, way.body)), key };
+      const order = { ...(await orderOf(api, caller, way.body)), key };
       const { vm, checkout } = await launchBy(engine, caller, way, order);
       if (vm.status === "running") await makeWorkTree(api, vm);
       const view = machineView(vm, { now: clock.now(), activity: engine.activity });
@@ -37,20 +39,21 @@ export function registerCreateMachine(api: MachinesScope): void {
   });
 }
 
-async function orderOf(
-  engine: MachinesScope["engine"],
-  caller: Caller,
-  body: CreateMachineBody,
-): Promise<LaunchOrder> {
+async function orderOf(api: MachinesScope, caller: Caller, body: CreateMachineBody): Promise<LaunchOrder> {
   checkRules(body);
   const metadata = body.metadata ?? undefined;
   const envVars = body.envs ?? undefined;
   checkMetadata(metadata ?? {});
+  if (Object.hasOwn(metadata ?? {}, VOLUME_ATTACHMENTS)) {
+    throw invalid("metadata", `may not have ${VOLUME_ATTACHMENTS}, which is what a machine has of volumes`);
+  }
   checkEnvVars(envVars ?? {}, "envs");
-  const source = await sourceOf(engine, caller, body);
+  const source = await sourceOf(api.engine, caller, body);
+  const volumes = body.volumes == null ? undefined : await mountOrders(api, caller, body.volumes);
   const cwd = body.cwd ?? (source.kind === "machine" ? WORKSPACE : undefined);
   return {
     source,
+    volumes,
     name: "",
     settings: {
       diskGib: diskGibOf(body.disk_mb ?? undefined),

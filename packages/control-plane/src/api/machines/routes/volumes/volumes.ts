@@ -1,0 +1,61 @@
+/** /v1/volumes: by id or exact name. */
+import { DEFAULT_VOLUME_BYTES, FastvmError, normalizeName, VOLUME_MASK } from "@fastvm/contract";
+import { maskOf, masked } from "../../field-mask.ts";
+import { findVolume, volumeId } from "../../ids.ts";
+import type { MachinesScope } from "../../machines-scope.ts";
+import { attachmentView, machineVolumeView } from "../../views/volume-view.ts";
+
+const GIB = 1024 ** 3;
+
+export function registerVolumes({ routes, engine }: MachinesScope): void {
+  routes.serve("createMachineVolume", async ({ body }, caller) => {
+    const order = {
+      name: nameOf(body.name),
+      sizeGib: Math.ceil((body.max_size_bytes ?? DEFAULT_VOLUME_BYTES) / GIB),
+      accessMode: "rw",
+      kind: "directory",
+    } as const;
+    const made = await ofVolumes(engine.volumes.create(caller, order));
+    return { status: 201, body: machineVolumeView(made) };
+  });
+  routes.serve("listMachineVolumes", async ({ query }, caller) => {
+    const mask = maskOf(query, VOLUME_MASK);
+    const all = await engine.volumes.list(caller);
+    return { status: 200, body: { volumes: all.map((found) => masked(machineVolumeView(found), mask)) } };
+  });
+  routes.serve("getMachineVolume", async ({ params, query }, caller) => {
+    const mask = maskOf(query, VOLUME_MASK);
+    const found = await findVolume(engine, caller, params.volumeId);
+    return { status: 200, body: masked(machineVolumeView(found), mask) };
+  });
+  routes.serve("deleteMachineVolume", async ({ params }, caller) => {
+    const { volume } = await findVolume(engine, caller, params.volumeId);
+    await engine.volumes.delete(caller, volume.id);
+    return { status: 200, body: { id: volumeId(volume.id), deleted: true } };
+  });
+  routes.serve("listAttachmentsOfVolume", async ({ params }, caller) => {
+    const { volume } = await findVolume(engine, caller, params.volumeId);
+    const found = await engine.volumes.attachments(caller, volume.id);
+    const attachments = found.map(({ vmId: id, vmStatus: status, generation, mount }) =>
+      attachmentView({ id, status, generation }, mount),
+    );
+    return { status: 200, body: { attachments } };
+  });
+}
+
+function nameOf(given: string): string {
+  const name = normalizeName(given);
+  if (name !== "") return name;
+  throw new FastvmError("invalid_request", "a volume needs a name", { field: "name" });
+}
+
+/** What the engine says of any resource is here said of volumes. */
+async function ofVolumes<T>(made: Promise<T>): Promise<T> {
+  try {
+    return await made;
+  } catch (error) {
+    const isOurs = error instanceof FastvmError && ["quota_exceeded", "not_supported"].includes(error.code);
+    if (!isOurs) throw error;
+    throw new FastvmError(error.code, error.message, { field: "volume", cause: error });
+  }
+}

@@ -1,0 +1,67 @@
+/** What a machine is to mount, by the rules of this API: anywhere but where the system or we have something of our own. */
+import { posix } from "node:path";
+import { FastvmError, MAX_MOUNT_PATH_BYTES, type MachineMount } from "@fastvm/contract";
+import type { Caller, MountOrder } from "../../../engine/engine.ts";
+import { findVolume } from "../ids.ts";
+import type { MachinesScope } from "../machines-scope.ts";
+import { machinePath } from "../machine-path.ts";
+
+/** Over these the guest would lose its programs, its devices or its agent. */
+const SYSTEM = [
+  "bin",
+  "boot",
+  "dev",
+  "etc",
+  "lib",
+  "lib32",
+  "lib64",
+  "libx32",
+  "proc",
+  "run",
+  "sbin",
+  "sys",
+  "usr",
+];
+
+export async function mountOrders(
+  { engine }: Pick<MachinesScope, "engine">,
+  caller: Caller,
+  mounts: readonly MachineMount[],
+): Promise<readonly MountOrder[]> {
+  const orders: MountOrder[] = [];
+  for (const { ref, mount_path, subpath, read_only } of mounts) {
+    const placed = { mountPath: checkedMountPath(mount_path), subpath: checkedSubpath(subpath ?? "") };
+    const { volume } = await findVolume(engine, caller, ref);
+    // Of a volume that is for reading only, not to say so is to ask for that.
+    orders.push({ volume: volume.id, ...placed, isAnywhere: true, readOnly: read_only ?? undefined });
+  }
+  return orders;
+}
+
+function checkedMountPath(path: string): string {
+  const field = "mount_path";
+  const normal = machinePath(path, field);
+  const [, first = ""] = normal.split("/");
+  if (first === "" || SYSTEM.includes(first)) {
+    const quoted = JSON.stringify(path.slice(0, 80));
+    throw new FastvmError("invalid_request", `${quoted} is no place for a volume`, { field });
+  }
+  if (!normal.isWellFormed() || Buffer.byteLength(normal) > MAX_MOUNT_PATH_BYTES) {
+    throw new FastvmError("invalid_request", `mount_path is longer than ${MAX_MOUNT_PATH_BYTES} bytes`, {
+      field,
+    });
+  }
+  return normal;
+}
+
+/** Normalised, without a slash at its ends; `undefined` of the whole. */
+function checkedSubpath(subpath: string): string | undefined {
+  const normal = posix.normalize(subpath).replace(/^\/+|\/+$/g, "");
+  const isPlain = !normal.includes("\0") && normal.isWellFormed();
+  if (!isPlain || subpath.split("/").includes("..") || Buffer.byteLength(normal) > MAX_MOUNT_PATH_BYTES) {
+    throw new FastvmError("invalid_request", "subpath must name a folder of the volume, without `..`", {
+      field: "subpath",
+    });
+  }
+  return normal === "" || normal === "." ? undefined : normal;
+}
