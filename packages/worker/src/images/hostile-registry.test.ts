@@ -1,12 +1,15 @@
 /** Registries that lie, stall, or lead elsewhere: a pull ends with a clear error or the whole image, and keeps nothing that is wrong. */
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { FrontServer, type Interference } from "../testing/front-server.ts";
+import { layoutOf } from "../testing/oci-layout.ts";
 import { digestOf, PASSWORD, testImage, TestRegistry, USER } from "../testing/test-registry.ts";
+import type { BlobLimits } from "./blobs/blob-store.ts";
 import { ImageStore } from "./image-store.ts";
 
 const OPEN = { insecure: true, guarded: true };
@@ -49,6 +52,13 @@ const withManifest =
     response.writeHead(200).end(JSON.stringify(manifest));
     return true;
   };
+
+/** In place of the one that there is. */
+async function reopen(limits: BlobLimits): Promise<void> {
+  await store.close();
+  const registriesFile = join(folder, "registries.json");
+  store = await ImageStore.open({ cacheDir: folder, registriesFile, ...limits });
+}
 
 const blobs = (): Promise<string[]> => readdir(join(folder, "oci", "blobs"));
 const pull = (reference: string, credentials?: { username: string; password: string }) =>
@@ -191,6 +201,62 @@ describe("what leads to a guarded address is refused", () => {
     expect(elsewhere.asked.length).toBeGreaterThan(0);
     expect(elsewhere.credentials).toEqual(new Set());
     expect(server.credentials.size).toBe(1);
+  });
+});
+
+describe("the disk", () => {
+  /** Sends half of each layer and no more, until the caller has enough of it. */
+  async function breakOff(server: FrontServer, name: string, part: number): Promise<void> {
+    const caller = new AbortController();
+    const order = { reference: `${server.host}/${name}:v1`, policy: "always" } as const;
+    const pulling = store.pull(order, { signal: caller.signal });
+    pulling.catch(() => undefined);
+    await vi.waitFor(async () => expect(await sizes()).toContain(part), { timeout: 30_000 });
+    caller.abort(new Error("enough"));
+    await expect(pulling).rejects.toThrow("enough");
+  }
+
+  const sizes = async (): Promise<number[]> =>
+    Promise.all((await blobs()).map(async (name) => (await stat(join(folder, "oci", "blobs", name))).size));
+
+  test("has no more of what broke off than so much, the newest, also while somebody brings something else", async () => {
+    const layers = [3000, 3002, 3004].map((bytes) => randomBytes(bytes));
+    const ours = layers.map((layer) => digestOf(layer));
+    await Promise.all(layers.map((layer, index) => pushed(`half-${index}`, layer)));
+    const endless = randomBytes(10);
+    await pushed("endless", endless);
+    const server = await front(async (request, response, passOn) => {
+      if (request.url?.endsWith(digestOf(endless)) === true) return true;
+      if (!ours.some((digest) => request.url?.endsWith(digest))) return false;
+      const { status, headers, body } = await passOn();
+      response.writeHead(status, headers).write(body.subarray(0, body.length / 2));
+      return true;
+    });
+    await reopen({ maxLeftBytes: 1502 + 1501 });
+    const other = new AbortController();
+    const order = { reference: `${server.host}/endless:v1`, policy: "always" } as const;
+    const bringing = store.pull(order, { signal: other.signal });
+    bringing.catch(() => undefined);
+    await breakOff(server, "half-0", 1500);
+    await breakOff(server, "half-1", 1501);
+    expect(await sizes()).toEqual(expect.arrayContaining([1500, 1501]));
+    await breakOff(server, "half-2", 1502);
+    expect(await sizes()).not.toContain(1500);
+    expect(await sizes()).toEqual(expect.arrayContaining([1501, 1502]));
+    other.abort(new Error("enough"));
+    await expect(bringing).rejects.toThrow("enough");
+  }, 60_000);
+
+  test("is not filled: below what is to stay free nothing is taken, of a registry or an archive", async () => {
+    const layer = randomBytes(3000);
+    const image = testImage({ layers: [layer] });
+    await registry.push("full", "v1", image);
+    const server = await front(() => false);
+    await reopen({ freeBytesFloor: Number.MAX_SAFE_INTEGER });
+    await expect(pull(`${server.host}/full:v1`)).rejects.toMatchObject({ code: "out_of_disk" });
+    const archive = await layoutOf(image, "full:v1", [image.top, ...image.blobs.values()]);
+    await expect(store.load(Readable.from([archive]))).rejects.toMatchObject({ code: "out_of_disk" });
+    expect(await blobs()).toEqual([]);
   });
 });
 

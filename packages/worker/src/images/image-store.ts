@@ -26,7 +26,7 @@ import { imagesOf } from "./archive/load.ts";
 import { readArchive } from "./archive/read-archive.ts";
 import { saveImage } from "./archive/save.ts";
 import { assembleImage } from "./assemble.ts";
-import { BlobStore } from "./blobs/blob-store.ts";
+import { BlobStore, type BlobLimits } from "./blobs/blob-store.ts";
 import { digestsOf, heldManifest, isWhole, manifestIfHere } from "./held-content.ts";
 import { EVERYBODY, ImageNames } from "./image-names.ts";
 import { invalidImage } from "./invalid-image.ts";
@@ -40,7 +40,7 @@ import { Possessions } from "./possession.ts";
 import { pullImage } from "./pull.ts";
 import { Registries } from "./registry/registries.ts";
 
-interface ImageStoreOptions {
+interface ImageStoreOptions extends BlobLimits {
   readonly cacheDir: string;
   /** What the operator says of registries; need not be there. */
   readonly registriesFile: string | undefined;
@@ -75,7 +75,7 @@ export class ImageStore implements Omit<ImageHolding, "warm" | "import"> {
   #collecting: Promise<void> = Promise.resolve();
 
   static async open(options: ImageStoreOptions): Promise<ImageStore> {
-    const blobs = new BlobStore(join(options.cacheDir, "oci", "blobs"));
+    const blobs = new BlobStore(join(options.cacheDir, "oci", "blobs"), options);
     const names = new ImageNames(join(options.cacheDir, "oci", "names"));
     await blobs.prepare();
     await names.prepare();
@@ -314,6 +314,7 @@ export class ImageStore implements Omit<ImageHolding, "warm" | "import"> {
   }
 
   async #collectNow(): Promise<void> {
+    await this.#blobs.collectLeft();
     if (await this.#names.isBringing()) return;
     const wanted = await this.#wanted();
     await this.#blobs.collect(

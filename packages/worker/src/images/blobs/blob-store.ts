@@ -8,8 +8,9 @@
  * What is in a blob nobody here looks at.
  */
 import { randomUUID } from "node:crypto";
-import { readdir, rename, rm, stat } from "node:fs/promises";
+import { readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { FastvmError } from "@fastvm/contract";
 import { makeClosedFolder } from "../../files/closed-folder.ts";
 import { isErrno } from "../../files/errno.ts";
 import { isOwnerAlive, ownerName } from "../../processes/owner-name.ts";
@@ -26,6 +27,17 @@ const UNNAMED = "new";
 const SOURCE_TAG_CHARS = 16;
 /** A pull that broke off is repeated within the day, or not at all. */
 const FORGOTTEN_AFTER_MS = 24 * 3_600_000;
+const GIB = 1024 ** 3;
+/** As uploads leave, for VMs that write and for the host. */
+const FREE_BYTES_FLOOR = GIB;
+/** Of what broke off, in all: a large layer or some. A registry that breaks off at whatever it sends would otherwise fill the disk in a day. */
+const MAX_LEFT_BYTES = 8 * GIB;
+
+export interface BlobLimits {
+  /** Of the disk, which no blob is to take. */
+  readonly freeBytesFloor?: number;
+  readonly maxLeftBytes?: number;
+}
 
 interface Aside {
   readonly name: string;
@@ -44,13 +56,20 @@ interface WantedBlob {
 
 export class BlobStore {
   readonly #folder: string;
+  readonly #freeBytesFloor: number;
+  readonly #maxLeftBytes: number;
   /** Names of ours that are being written. */
   readonly #writing = new Set<string>();
   /** By digest, the last that wants to bring it. */
   readonly #bringing = new Map<string, Promise<void>>();
 
-  constructor(folder: string) {
+  constructor(
+    folder: string,
+    { freeBytesFloor = FREE_BYTES_FLOOR, maxLeftBytes = MAX_LEFT_BYTES }: BlobLimits = {},
+  ) {
     this.#folder = folder;
+    this.#freeBytesFloor = freeBytesFloor;
+    this.#maxLeftBytes = maxLeftBytes;
   }
 
   async prepare(): Promise<void> {
@@ -121,6 +140,23 @@ export class BlobStore {
     }
   }
 
+  /** The oldest of what broke off goes until the rest is within its bound, whoever brings something meanwhile. */
+  async collectLeft(): Promise<void> {
+    const left: { readonly path: string; readonly mtimeMs: number; readonly size: number }[] = [];
+    for (const name of await readdir(this.#folder)) {
+      const aside = readAside(name);
+      if (aside?.kind !== "partial" || !(await this.#isFree(aside))) continue;
+      const path = join(this.#folder, name);
+      const found = await stat(path).catch(() => undefined);
+      if (found !== undefined) left.push({ path, mtimeMs: found.mtimeMs, size: found.size });
+    }
+    let bytes = 0;
+    for (const { path, size } of left.toSorted((a, b) => b.mtimeMs - a.mtimeMs)) {
+      bytes += size;
+      if (bytes > this.#maxLeftBytes) await rm(path, { force: true });
+    }
+  }
+
   /** Away from its name first, and looked for users then: who looks for it later does not find it. */
   async #remove(name: string, mayGo: (digest: string) => Promise<boolean>): Promise<void> {
     const aside = `${name}.${await ownerName()}.${randomUUID()}.removing`;
@@ -150,7 +186,8 @@ export class BlobStore {
   ): Promise<{ readonly digest: T; readonly bytes: number }> {
     this.#writing.add(name);
     try {
-      return await this.#fillAndPublish(await PartialBlob.open(join(this.#folder, name)), work);
+      const partial = await PartialBlob.open(join(this.#folder, name), () => this.#requireRoom());
+      return await this.#fillAndPublish(partial, work);
     } finally {
       this.#writing.delete(name);
     }
@@ -169,10 +206,16 @@ export class BlobStore {
       else await partial.publish(this.pathOf(digest));
       return { digest, bytes };
     } catch (error) {
-      if (partial.bytes === 0) await partial.discard();
+      const lacksRoom = error instanceof FastvmError && error.code === "out_of_disk";
+      if (partial.bytes === 0 || lacksRoom) await partial.discard();
       else await partial.keep();
       throw error;
     }
+  }
+
+  async #requireRoom(): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#folder);
+    if (bavail * bsize < this.#freeBytesFloor) throw new FastvmError("out_of_disk");
   }
 
   async #mismatch(partial: PartialBlob, digest: string): Promise<Error> {

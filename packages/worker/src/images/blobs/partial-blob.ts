@@ -8,19 +8,23 @@ import { syncPath } from "../../files/durable.ts";
 import { digestFromHex } from "../digest.ts";
 
 const READ_BYTES = 1024 * 1024;
+/** How much is written between two looks at the room that there is. */
+const LOOK_EVERY_BYTES = 16 * 1024 * 1024;
 const MODE = 0o600;
 
 export class PartialBlob {
   readonly #path: string;
   readonly #file: FileHandle;
+  readonly #requireRoom: () => Promise<void>;
   #hash: Hash = createHash("sha256");
   #bytes = 0;
+  #bytesUntilLook = 0;
 
-  /** Goes on with what is in the file, which is read once for its digest. */
-  static async open(path: string): Promise<PartialBlob> {
+  /** Goes on with what is in the file, which is read once for its digest. `requireRoom` rejects when nothing more is to be written. */
+  static async open(path: string, requireRoom: () => Promise<void> = async () => {}): Promise<PartialBlob> {
     const file = await open(path, "a+", MODE);
     try {
-      const partial = new PartialBlob(path, file);
+      const partial = new PartialBlob(path, file, requireRoom);
       await partial.#readBack();
       return partial;
     } catch (error) {
@@ -29,9 +33,10 @@ export class PartialBlob {
     }
   }
 
-  private constructor(path: string, file: FileHandle) {
+  private constructor(path: string, file: FileHandle, requireRoom: () => Promise<void>) {
     this.#path = path;
     this.#file = file;
+    this.#requireRoom = requireRoom;
   }
 
   /** That are there so far. */
@@ -45,6 +50,11 @@ export class PartialBlob {
   }
 
   async append(chunk: Uint8Array): Promise<void> {
+    this.#bytesUntilLook -= chunk.length;
+    if (this.#bytesUntilLook < 0) {
+      await this.#requireRoom();
+      this.#bytesUntilLook = LOOK_EVERY_BYTES;
+    }
     await this.#file.appendFile(chunk);
     this.#hash.update(chunk);
     this.#bytes += chunk.length;
