@@ -21,8 +21,8 @@ export interface ControlPlaneConfig {
   readonly maxQueuedVms: number;
   /** Builds under way at once; others wait for their turn. */
   readonly maxBuildsAtOnce: number;
-  /** How long a build waits for what others send, a registry its image or a client its context: it has another one's place meanwhile. */
-  readonly buildWaitMs: number;
+  /** How long a build whose turn it is waits for a context that is still being sent, as long as a pull may take: others wait meanwhile. */
+  readonly contextWaitMs: number;
   /** How often a full host is asked again. */
   readonly queueRetryMs: number;
   /** Events kept of each organisation; older ones are forgotten. */
@@ -106,7 +106,7 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
   maxQueuedVms: 256,
   // Each has a VM of 2 GiB that is busy: as many as a worker takes.
   maxBuildsAtOnce: 4,
-  buildWaitMs: 30 * MINUTE_MS,
+  contextWaitMs: 30 * MINUTE_MS,
   queueRetryMs: 1000,
   maxEvents: 100_000,
   pruneEveryMs: 60_000,

@@ -21,7 +21,7 @@ import { captureImage, type CaptureImageContext } from "./capture-image.ts";
 import { contextFormat } from "./context-format.ts";
 import { endBuild, type BuildEnding, type EndBuildContext } from "./end-build.ts";
 import type { LiveBuild } from "./live-build.ts";
-import type { DockerfileSource } from "./new-build.ts";
+import type { ContextObject, DockerfileSource } from "./new-build.ts";
 import { DaemonEnds } from "./build-queue.ts";
 import { inPhase, later, note, type ProgressContext } from "./progress.ts";
 
@@ -123,8 +123,7 @@ async function makeImage(ctx: RunBuildContext, live: LiveBuild): Promise<MadeIma
         policy: "if-missing",
         credentials: credentials ?? known,
       } as const;
-      const { images } = ctx;
-      const held = await inTime(ctx, live, "its image", (signal) => images.pull(order, { signal }));
+      const held = await ctx.images.pull(order, { signal: live.ending.signal });
       live.line(`Pulled ${held.reference}@${held.digest}`);
       return { imageReference: held.digest, imageDigest: held.digest };
     });
@@ -141,22 +140,19 @@ async function makeImage(ctx: RunBuildContext, live: LiveBuild): Promise<MadeIma
   };
 }
 
-/** For what comes from outside, at the pace of whoever sends it. */
-async function inTime<T>(
-  { config: { buildWaitMs } }: Parts<"config">,
+/** One that is still being sent is waited for: its sender keeps the place of another build meanwhile. */
+async function takeContext(
+  { staging, config: { contextWaitMs } }: Parts<"config" | "staging">,
   live: LiveBuild,
-  what: string,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const deadline = AbortSignal.timeout(buildWaitMs);
+  { holder, objectId }: ContextObject,
+): Promise<TakenObject> {
+  const deadline = AbortSignal.timeout(contextWaitMs);
   const { signal } = live.ending;
   try {
-    return await work(AbortSignal.any([signal, deadline]));
+    return await staging.objects.take(holder, objectId, AbortSignal.any([signal, deadline]));
   } catch (error) {
     if (!deadline.aborted || signal.aborted) throw error;
-    throw new BuildFailed(`It took more than ${buildWaitMs / 1000} s until ${what} was there`, {
-      cause: error,
-    });
+    throw new BuildFailed(`Its context was not there after ${contextWaitMs / 1000} s`, { cause: error });
   }
 }
 
@@ -165,12 +161,7 @@ async function buildDockerfile(
   live: LiveBuild,
   source: DockerfileSource,
 ): Promise<BuildOutcome> {
-  const { objects } = ctx.staging;
-  const sent = source.context;
-  // One that is still being uploaded is waited for.
-  const context =
-    sent &&
-    (await inTime(ctx, live, "its context", (signal) => objects.take(sent.holder, sent.objectId, signal)));
+  const context = source.context && (await takeContext(ctx, live, source.context));
   try {
     if (context !== undefined) {
       await note(ctx, live, { source: { ...live.record.source, contextBytes: context.bytes } });

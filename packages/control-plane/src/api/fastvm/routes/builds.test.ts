@@ -330,48 +330,6 @@ describe("an image without a Dockerfile", () => {
   });
 });
 
-describe("what others send without end", () => {
-  beforeEach(async () => {
-    await api[Symbol.asyncDispose]();
-    api = await testApp({ images, config: { maxBuildsAtOnce: 1, buildWaitMs: 50 } });
-  });
-
-  test("an image fails its build in time, and the next one has its turn", async () => {
-    images.pull = (_order: unknown, { signal }: { readonly signal?: AbortSignal } = {}) =>
-      new Promise((_resolve, reject) => {
-        signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-      });
-    const slow = await create({ imageRef: "registry.example/slow" });
-    const next = await create({ dockerfileContent: DOCKERFILE }, OTHER);
-    expect(await ended(slow)).toMatchObject({
-      status: "failed",
-      error: "It took more than 0.05 s until its image was there",
-    });
-    expect((await ended(next, OTHER)).status).toBe("completed");
-  });
-
-  test("a context does, too", async () => {
-    const { uploadUrl, downloadUrl } = (await api.call("POST /v1/build-contexts/presign")).body;
-    const { pathname, search } = new URL(uploadUrl);
-    const payload = new PassThrough();
-    payload.write(CONTEXT.subarray(0, 4));
-    const headers = { "content-type": "application/gzip" };
-    const sending = api.app.inject({ method: "PUT", url: pathname + search, payload, headers });
-    const body = { dockerfileContent: DOCKERFILE, contextDownloadUrl: downloadUrl };
-    await eventually(async () => {
-      const made = await api.call("POST /v1/builds", body);
-      expect(made.status).toBe(202);
-      expect(await ended(made.body.id)).toMatchObject({
-        status: "failed",
-        error: "It took more than 0.05 s until its context was there",
-      });
-    });
-    payload.end();
-    await sending;
-    expect(api.worker.builds.orders).toEqual([]);
-  });
-});
-
 describe("an import", () => {
   const importContext = async (payload = ZIP) => {
     const place = (await api.call("POST /v1/snapshot-imports/context-presign", {})).body;
@@ -494,6 +452,34 @@ describe("a context", () => {
       error: expect.stringContaining("neither a tar.gz nor a ZIP"),
     });
     expect(api.worker.builds.orders).toEqual([]);
+  });
+});
+
+describe("a context that is sent without end", () => {
+  test("fails its build in time, and the next one has its turn", async () => {
+    await api[Symbol.asyncDispose]();
+    api = await testApp({ images, config: { maxBuildsAtOnce: 1, contextWaitMs: 50 } });
+    const { uploadUrl, downloadUrl } = (await api.call("POST /v1/build-contexts/presign")).body;
+    const { pathname, search } = new URL(uploadUrl);
+    const payload = new PassThrough();
+    payload.write(CONTEXT.subarray(0, 4));
+    const headers = { "content-type": "application/gzip" };
+    const sending = api.app.inject({ method: "PUT", url: pathname + search, payload, headers });
+    const body = { dockerfileContent: DOCKERFILE, contextDownloadUrl: downloadUrl };
+    let slow = "";
+    await eventually(async () => {
+      const made = await api.call("POST /v1/builds", body);
+      expect(made.status).toBe(202);
+      slow = made.body.id;
+    });
+    const next = await create({ dockerfileContent: DOCKERFILE }, OTHER);
+    expect(await ended(slow)).toMatchObject({
+      status: "failed",
+      error: "Its context was not there after 0.05 s",
+    });
+    expect((await ended(next, OTHER)).status).toBe("completed");
+    payload.end();
+    await sending;
   });
 });
 
