@@ -110,7 +110,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["commands/firewall"],
     ["commands", "exec", "console", "logs"],
     ["resolve-ref.ts"],
-    ["completion", "output"],
+    ["completion", "output", "help"],
     ["session.ts"],
     ["settings", "command-line"],
     ["user-error.ts", "interrupt.ts"],

@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import type { Duplex } from "node:stream";
 import type { DiskShare, DiskUsage, FirewallPolicy, FirewallReport, Snapshot, Vm, VmStats } from "fastvm";
 
@@ -115,7 +115,8 @@ export class FakeApi implements AsyncDisposable {
       return;
     }
     const text = payload.toString();
-    const body = (text === "" ? {} : JSON.parse(text)) as Body;
+    const isJson = request.headers["content-type"] !== "application/octet-stream";
+    const body = (text === "" || !isJson ? {} : JSON.parse(text)) as Body;
     if (request.headers["x-api-key"] !== "test key") {
       send(response, 401, {
         error: "No valid API key was given",
@@ -126,7 +127,9 @@ export class FakeApi implements AsyncDisposable {
     const { pathname, searchParams } = new URL(url, this.url);
     this.#status = searchParams.get("status");
     const [, , resource = "", id = "", action = ""] = pathname.split("/");
-    if (action === "files") await this.#transfer(response, url, body);
+    if (pathname.endsWith("/files/content")) {
+      await this.#content(response, method, searchParams.get("path") ?? "", payload);
+    } else if (action === "files") await this.#transfer(response, url, body);
     else if (action === "exec") await this.#exec(request, response, body as unknown as ExecRequest);
     else if (id === "disk") send(response, 200, this.#diskUsage());
     else this.#answer(response, `${method} ${resource}${id && "/id"}${action && `/${action}`}`, id, body);
@@ -153,7 +156,7 @@ export class FakeApi implements AsyncDisposable {
     const handlers: Record<string, () => [number, unknown]> = {
       "GET vms": () => [
         200,
-        [...this.vms.values()].filter(({ status }) => [null, status].includes(this.#status)),
+        [...this.vms.values()].filter(({ status }) => (this.#status ?? status).split(",").includes(status)),
       ],
       "POST vms": () => [201, this.addVm(launchedFields(body))],
       "GET vms/id": () => (vm === undefined ? MISSING : [200, vm]),
@@ -212,6 +215,12 @@ export class FakeApi implements AsyncDisposable {
     const bytes = this.objects.get(new URL(String(body["url"])).pathname);
     await writeFile(String(body["path"]), bytes ?? "");
     send(response, 200, { exitCode: 0, stdout: "", stderr: "", timedOut: false });
+  }
+
+  async #content(response: ServerResponse, method: string, path: string, payload: Buffer): Promise<void> {
+    if (method === "GET") return void response.end(await readFile(path));
+    await writeFile(path, payload);
+    send(response, 200, { path, size: payload.length });
   }
 
   #fork(body: Body): unknown {

@@ -41,6 +41,22 @@ describe("cp", () => {
     expect(readFileSync(join(here, "back/deep/a.txt"), "utf8")).toBe("hello");
   });
 
+  it("takes a file or an archive from a pipe, and gives either to one", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ name: "dev" });
+    const folder = join(home.folder, "piped");
+    mkdirSync(join(folder, "deep"), { recursive: true });
+    const bytes = Buffer.from([0, 255, 10, 13, 128]);
+    expect(await run(api, ["cp", "-", `dev:${folder}/deep/file`], bytes)).toMatchObject({ exitCode: 0 });
+    expect(readFileSync(join(folder, "deep/file"))).toEqual(bytes);
+    expect((await run(api, ["cp", `dev:${folder}/deep/file`, "-"])).stdoutBytes).toEqual(bytes);
+    const archive = (await run(api, ["cp", `dev:${folder}`, "-"])).stdoutBytes;
+    expect(await run(api, ["cp", "-", `dev:${home.folder}/again/`], archive)).toMatchObject({ exitCode: 0 });
+    expect(readFileSync(join(home.folder, "again/piped/deep/file"))).toEqual(bytes);
+    const refused = await run(api, ["cp", "-", `dev:${home.folder}/again/`], "no archive");
+    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("could not be unpacked") });
+  });
+
   it("explains what it cannot do", async () => {
     await using api = await FakeApi.start();
     api.addVm({ name: "dev" });

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { printJson, printLine } from "../../output/print.ts";
+import { withProgress } from "../../output/progress.ts";
 import { withTransferProgress } from "../../output/transfer-progress.ts";
 import type { Session } from "../../session.ts";
 import { UserError } from "../../user-error.ts";
@@ -10,19 +11,37 @@ import { apiCommand } from "../api-command.ts";
 import { vmIdFor } from "../resolve.ts";
 import { parseRemote, targetPath } from "./location.ts";
 import type { RemoteLocation } from "./location.ts";
+import { copyFromStdin, copyToStdout } from "./streams.ts";
 
 export function copyCommand(): Command {
   return apiCommand({
     name: "cp",
     operands: ["<source>", "<target>"],
-    summary: "Copy a file or a folder: cp ./src dev:/root/src, cp dev:/var/log ./logs",
+    summary:
+      "Copy a file or a folder between here and a VM. A - is standard input or output: a file's bytes, or a folder as a tar archive",
+    configure: (command) => command.option("-a, --archive", "keep times and modes, which are kept anyway"),
     run: async ({ session, operands: [source = "", target = ""] }) => {
       const [from, to] = [parseRemote(source), parseRemote(target)];
-      if (from === undefined && to !== undefined) await copyIn(session, source, to);
+      if (source === "-" && to !== undefined) await pipeIn(session, to);
+      else if (from !== undefined && target === "-") await pipeOut(session, from);
+      else if (from === undefined && to !== undefined) await copyIn(session, source, to);
       else if (from !== undefined && to === undefined) await copyOut(session, from, target);
       else throw new UserError("One of the two must be in a VM", "Write VM:/path for it");
     },
   });
+}
+
+async function pipeIn(session: Session, to: RemoteLocation): Promise<void> {
+  const vmId = await vmIdFor(session, to.vm);
+  const isFolder = to.path.endsWith("/") || (await isRemoteFolder(session, vmId, to.path));
+  const sending = (): Promise<void> => copyFromStdin(session, vmId, to.path, isFolder);
+  await withProgress(`Copying to ${to.vm}:${to.path}`, sending);
+  report(session, "-", `${to.vm}:${to.path}`);
+}
+
+async function pipeOut(session: Session, from: RemoteLocation): Promise<void> {
+  const vmId = await vmIdFor(session, from.vm);
+  await copyToStdout(session, vmId, from.path, await isRemoteFolder(session, vmId, from.path));
 }
 
 async function copyIn(session: Session, source: string, to: RemoteLocation): Promise<void> {

@@ -162,6 +162,30 @@ describe("logs", () => {
   });
 });
 
+describe("prune", () => {
+  it("deletes what has failed, and what can go on only when it is said", async () => {
+    await using api = await FakeApi.start();
+    const [bad, asleep, good] = ["error", "paused", "running"].map((status) =>
+      api.addVm({ name: status, status, metadata: {} }),
+    );
+    const broken = api.addSnapshot({ name: "broken", status: "error" });
+    const whole = api.addSnapshot({ name: "whole" });
+    const first = JSON.parse((await run(api, "prune", "--dry-run", "--json")).stdout);
+    expect(first).toEqual({ vms: [bad?.id], snapshots: [broken.id] });
+    expect(await run(api, "prune")).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("Pass -y"),
+    });
+    expect(api.vms.size + api.snapshots.size).toBe(5);
+    expect((await run(api, "prune", "-y")).stdout).toMatch(/^KIND .*\nvm .*error.*\nsnapshot .*broken/);
+    expect([...api.vms.keys()]).toEqual([asleep?.id, good?.id]);
+    expect([...api.snapshots.keys()]).toEqual([whole.id]);
+    await run(api, "prune", "-y", "--paused");
+    expect([...api.vms.keys()]).toEqual([good?.id]);
+    expect((await run(api, "prune", "-y", "--paused")).stdout).toBe("There is nothing to delete\n");
+  });
+});
+
 describe("words of others", () => {
   it("lead to what they mean here", async () => {
     await using api = await FakeApi.start();

@@ -4,6 +4,7 @@ import { forkCommand } from "./fork.ts";
 import { inspectCommand } from "./inspect.ts";
 import { vmListCommand } from "./ls.ts";
 import { pauseCommand } from "./pause.ts";
+import { pruneCommand } from "./prune.ts";
 import { vmRenameCommand } from "./rename.ts";
 import { resumeCommand } from "./resume.ts";
 import { vmStatsCommand } from "./stats.ts";
@@ -23,5 +24,6 @@ export function shortVerbs(): readonly Command[] {
     resumeCommand(),
     vmRenameCommand(),
     updateCommand(),
+    pruneCommand(),
   ];
 }
