@@ -32,10 +32,12 @@ export const SHARED_CLAIMS: ReadonlySet<Claim> = new Set([
   "DELETE /v1/volumes/{}",
   "GET /v1/volumes/{}/attachments",
   "GET /v1/volumes/{}/files",
+  "DELETE /v1/volumes/{}/files",
   "GET /v1/volumes/{}/files/stat",
   "GET /v1/volumes/{}/files/content",
   "PUT /v1/volumes/{}/files/content",
   "POST /v1/volumes/{}/files/copy",
+  "POST /v1/volumes/{}/files/mkdir",
   "POST /v1/volumes/{}/files/rename",
 ]);
 
