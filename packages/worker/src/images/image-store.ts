@@ -79,6 +79,8 @@ export class ImageStore implements Omit<ImageHolding, "warm" | "import"> {
     const names = new ImageNames(join(options.cacheDir, "oci", "names"));
     await blobs.prepare();
     await names.prepare();
+    // Of a daemon that was killed.
+    await blobs.collectLeft();
     return new ImageStore(blobs, names, options);
   }
 

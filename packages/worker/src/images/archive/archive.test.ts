@@ -1,6 +1,7 @@
 /** Archives as Docker and OCI have them, against skopeo, which reads and writes both. */
-import { execFile } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { execFile, spawn } from "node:child_process";
+import { randomBytes, randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,6 +12,8 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { pack } from "tar-stream";
+import { ownerName } from "../../processes/owner-name.ts";
+import { identifyProcess } from "../../processes/proc.ts";
 import { digestOf, testImage, TestRegistry } from "../../testing/test-registry.ts";
 import { ImageStore } from "../image-store.ts";
 
@@ -236,4 +239,19 @@ test("while another daemon brings something, nothing goes that it may have found
   // Those of the first archive went when nobody was looking any more.
   expect(await blobs()).toHaveLength(3);
   expect(await store.list()).toHaveLength(2);
+});
+
+test("what a daemon that was killed had of an archive goes when the next one starts", async () => {
+  const killed = spawn("sleep", ["60"]);
+  const identity = await identifyProcess(killed.pid ?? 0);
+  const [namespace = ""] = (await ownerName()).split("-");
+  const owner = `${namespace}-${killed.pid}-${identity?.startTime}`;
+  await writeFile(join(folder, "oci", "blobs", `new.${owner}.${randomUUID()}.partial`), "half");
+  const open = () => ImageStore.open({ cacheDir: folder, registriesFile: join(folder, "registries.json") });
+  await (await open()).close();
+  expect(await blobs()).toHaveLength(1);
+  killed.kill("SIGKILL");
+  await once(killed, "exit");
+  await (await open()).close();
+  expect(await blobs()).toEqual([]);
 });

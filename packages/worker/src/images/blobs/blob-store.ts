@@ -140,13 +140,17 @@ export class BlobStore {
     }
   }
 
-  /** The oldest of what broke off goes until the rest is within its bound, whoever brings something meanwhile. */
+  /** The oldest of what broke off goes until the rest is within its bound, whoever brings something meanwhile; what nobody can go on with goes. */
   async collectLeft(): Promise<void> {
     const left: { readonly path: string; readonly mtimeMs: number; readonly size: number }[] = [];
     for (const name of await readdir(this.#folder)) {
       const aside = readAside(name);
       if (aside?.kind !== "partial" || !(await this.#isFree(aside))) continue;
       const path = join(this.#folder, name);
+      if (aside.subject === UNNAMED) {
+        if ((await isOwnerAlive(aside.owner)) === false) await rm(path, { force: true });
+        continue;
+      }
       const found = await stat(path).catch(() => undefined);
       if (found !== undefined) left.push({ path, mtimeMs: found.mtimeMs, size: found.size });
     }
