@@ -30,7 +30,7 @@ const FORGOTTEN_AFTER_MS = 24 * 3_600_000;
 const GIB = 1024 ** 3;
 /** As uploads leave, for VMs that write and for the host. */
 const FREE_BYTES_FLOOR = GIB;
-/** Of what broke off, in all: a large layer or some. A registry that breaks off at whatever it sends would otherwise fill the disk in a day. */
+/** Of what broke off, in all: a large layer or some. A registry that breaks off at whatever it sends would otherwise fill the disk. */
 const MAX_LEFT_BYTES = 8 * GIB;
 
 export interface BlobLimits {
@@ -140,7 +140,7 @@ export class BlobStore {
     }
   }
 
-  /** The oldest of what broke off goes until the rest is within its bound, whoever brings something meanwhile; what nobody can go on with goes. */
+  /** What nobody can go on with goes, and the oldest of what broke off until the rest is within its bound, whoever brings something now. */
   async collectLeft(): Promise<void> {
     const left: { readonly path: string; readonly mtimeMs: number; readonly size: number }[] = [];
     for (const name of await readdir(this.#folder)) {
