@@ -135,20 +135,24 @@ describe(`a volume (seed ${SEED})`, () => {
         "host",
         `${TRANSACTIONS}`,
       ]);
+      const check = async () =>
+        (await run("python3", [program("transactions.py"), join(root, "db"), "check"])).stdout.trim();
       await host.worker.pause(one);
+      expect(await check()).toMatch(/^ok /);
       await host.worker.resume(one, { volumes: volumes() });
       const child = newVmId();
       const identity = { hostname: "child", envVars: {}, authorizedKeys: [] };
       await host.worker.fork(one, [{ vmId: child, identity, network: DENY_ALL, volumes: volumes() }]);
       const journal = await readJournal(join(host.dataDir, "vms", child));
+      expect(await check()).toMatch(/^ok /);
       process.kill(journal?.process?.pid ?? 0, "SIGKILL");
+      expect(await check()).toMatch(/^ok /);
       await ofHost;
       for (const vmId of [one, other]) {
         const said = await ended(vmId);
         expect(said).toMatch(/^\d+ kept\nended$/);
       }
-      const { stdout } = await run("python3", [program("transactions.py"), join(root, "db"), "check"]);
-      expect(stdout.trim()).toBe(`ok ${TRANSACTIONS * 3} ${TRANSACTIONS * 3}`);
+      expect(await check()).toBe(`ok ${TRANSACTIONS * 3} ${TRANSACTIONS * 3}`);
       await host.worker.deleteVm(child);
     },
     LONG_MS,
