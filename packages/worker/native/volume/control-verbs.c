@@ -119,6 +119,9 @@ static int attach(struct server *server, struct control *control, const struct w
     if (is_expected) {
         table_take_locks(attachment);
     }
+    if (!server->may_greet && !server->is_recovered) {
+        ledger_clear(&server->ledger); /* Of another life. */
+    }
     server->may_greet = true;
     answer_add(answer, ",\"type\":\"%s\"", is_folder ? "folder" : "file");
     return 0;
@@ -226,6 +229,14 @@ static int load(struct server *server, const struct control *control, const stru
     return table_load(server, control->body, control->body_length, reclaims);
 }
 
+/* The ledger stays as it is until the guest is there. */
+static int recover(struct server *server)
+{
+    int error = server->may_greet || server->has_table ? EBUSY : ledger_recover(server);
+    server->is_recovered = error == 0;
+    return error;
+}
+
 int control_do(struct server *server, struct control *control, const struct words *words, struct answer *answer)
 {
     const char *verb = words->verb;
@@ -247,6 +258,8 @@ int control_do(struct server *server, struct control *control, const struct word
         error = save(server, answer);
     } else if (strcmp(verb, "load") == 0) {
         error = load(server, control, words);
+    } else if (strcmp(verb, "recover") == 0) {
+        error = recover(server);
     } else if (strcmp(verb, "quit") == 0) {
         server->is_over = true;
     } else if (strcmp(verb, "ping") != 0) {

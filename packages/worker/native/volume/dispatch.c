@@ -68,6 +68,7 @@ static int do_init(struct request *request)
     if (in.major != FUSE_KERNEL_VERSION || in.minor < LEAST_MINOR) {
         return EPROTO;
     }
+    request->server->ledger.is_due = true;
     request->attachment->minor = in.minor < FUSE_KERNEL_MINOR_VERSION ? in.minor : FUSE_KERNEL_MINOR_VERSION;
     struct fuse_init_out out = {
         .major = FUSE_KERNEL_VERSION,

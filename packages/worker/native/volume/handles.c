@@ -53,6 +53,7 @@ uint64_t handle_open(struct attachment *attachment, uint32_t node, int fd, int f
         .is_folder = node_at(&attachment->nodes, node)->identity.type == S_IFDIR,
     };
     handles->count++;
+    changed(&handles->changes, (uint32_t)(handle - handles->all));
     node_hold(&attachment->nodes, node);
     return handle_number(handles, handle);
 }
@@ -98,6 +99,7 @@ void handle_close(struct attachment *attachment, struct handle *handle)
     }
     *handle = (struct handle){.fd = -1, .next_free = handles->free};
     handles->free = (uint32_t)(handle - handles->all);
+    changed(&handles->changes, handles->free);
     handles->count--;
     node_release(&attachment->nodes, node);
 }
@@ -111,6 +113,7 @@ void handles_close_all(struct attachment *attachment)
         }
     }
     free(handles->all);
+    free(handles->changes.all);
     *handles = (struct handles){.all = NULL, .next_generation = handles->next_generation};
 }
 

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "changes.h"
+
 struct attachment;
 
 struct handle {
@@ -29,6 +31,7 @@ struct handles {
     uint32_t free;
     uint32_t count;
     uint32_t next_generation;
+    struct changes changes;
 };
 
 /* Its number; 0 with errno. Holds the node, owns the descriptor. */

@@ -103,6 +103,7 @@ int waiting_add(struct server *server, const struct request *request, const stru
         .pause_ns = FIRST_PAUSE_NS,
     };
     waiting->count++;
+    waiting->changed = true;
     return 0;
 }
 
@@ -112,6 +113,7 @@ static void answer(struct server *server, struct waiter *waiter, int error)
                               .in = {.unique = waiter->unique}};
     waiter->unique = 0;
     server->waiting.count--;
+    server->waiting.changed = true;
     if (request.attachment != NULL) {
         reply_error(&request, error);
     }
@@ -142,6 +144,7 @@ void waiting_drop(struct server *server, uint16_t channel)
         if (server->waiting.all[i].unique != 0 && server->waiting.all[i].channel == channel) {
             server->waiting.all[i].unique = 0;
             server->waiting.count--;
+            server->waiting.changed = true;
         }
     }
 }

@@ -59,6 +59,7 @@ static struct lock *add(struct attachment *attachment, uint32_t index, const str
 
 static void drop(struct attachment *attachment, uint32_t index, struct lock *lock)
 {
+    changed(&attachment->nodes.changes, index);
     struct lock **next = &node_at(&attachment->nodes, index)->locks;
     while (*next != lock) {
         next = &(*next)->next;
@@ -120,6 +121,7 @@ static bool is_sound(const struct range *range)
 
 int lock_set(struct attachment *attachment, uint32_t node, const struct lock_request *request)
 {
+    changed(&attachment->nodes.changes, node);
     if (!is_sound(&request->range)) {
         return EINVAL;
     }
@@ -259,6 +261,7 @@ bool lock_is_lost(const struct attachment *attachment, uint32_t node, uint64_t o
 
 void lock_found(struct attachment *attachment, uint32_t index, uint64_t owner)
 {
+    changed(&attachment->nodes.changes, index);
     struct lost_owner **next = &node_at(&attachment->nodes, index)->lost;
     while (*next != NULL && (*next)->owner != owner) {
         next = &(*next)->next;

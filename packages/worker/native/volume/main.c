@@ -1,5 +1,6 @@
 /* Serves folders of the host to one VM: docs/volume-server.md. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -20,7 +21,7 @@ enum { CONNECT_TRIES = 500, CONNECT_PAUSE_US = 10000, MAX_BACKLOG = 8 };
 
 static const char USAGE[] =
     "usage: fastvm-volume serve --port <socket> | --port-fd <n>  --control <socket>  --user <id> | --unconfined\n"
-    "                           [--rights owner|none] [--nodes <n>]\n"
+    "                           [--rights owner|none] [--nodes <n>] [--ledger <path>]\n"
     "       fastvm-volume attach --control <socket> --tag <tag> --path <path> [--options <list>]\n";
 
 struct settings {
@@ -32,6 +33,7 @@ struct settings {
     /* For tests alone: nothing is given up. */
     bool is_unconfined;
     uint32_t nodes;
+    const char *ledger;
 };
 
 static int failed(const char *what)
@@ -80,6 +82,20 @@ static int listen_on(const char *path)
     return made < 0 || listen(fd, MAX_BACKLOG) < 0 ? failed(path) : fd;
 }
 
+/* `<path>.0` and `<path>.1`, made when they are not there. */
+static int open_ledger(const char *path, int fds[LEDGER_FILES])
+{
+    char name[sizeof(struct sockaddr_un)];
+    for (int i = 0; i < LEDGER_FILES; i++) {
+        int length = snprintf(name, sizeof name, "%s.%d", path, i);
+        fds[i] = length < (int)sizeof name ? open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600) : -1;
+        if (fds[i] < 0) {
+            return failed(path);
+        }
+    }
+    return 0;
+}
+
 static int confine_self(const struct settings *settings)
 {
     if (settings->is_unconfined) {
@@ -94,6 +110,10 @@ static int serve(const struct settings *settings)
     static struct server server;
     int port = settings->port != NULL ? connect_port(settings->port) : settings->port_fd;
     int control = port < 0 ? -1 : listen_on(settings->control);
+    int ledger[LEDGER_FILES] = {-1, -1};
+    if (control >= 0 && settings->ledger != NULL && open_ledger(settings->ledger, ledger) < 0) {
+        return 1;
+    }
     if (control < 0 || confine_self(settings) < 0) {
         return 1;
     }
@@ -104,6 +124,7 @@ static int serve(const struct settings *settings)
         fprintf(stderr, "fastvm-volume: no memory\n");
         return 1;
     }
+    ledger_open(&server.ledger, ledger);
     server.listener = control;
     if (write(STDOUT_FILENO, "ready\n", 6) != 6 || (!settings->is_unconfined && deny_system_calls() < 0)) {
         return 1;
@@ -134,6 +155,9 @@ static bool take(struct settings *settings, int name, const char *value)
     case 'n':
         settings->nodes = (uint32_t)strtoul(value, NULL, 10);
         return settings->nodes > 0 && settings->nodes <= 16 * DEFAULT_NODES;
+    case 'l':
+        settings->ledger = value;
+        return true;
     case 'x':
         settings->is_unconfined = true;
         return true;
@@ -148,7 +172,8 @@ static int serve_main(int argc, char **argv)
         {"port", required_argument, NULL, 'p'},    {"port-fd", required_argument, NULL, 'f'},
         {"control", required_argument, NULL, 'c'}, {"user", required_argument, NULL, 'u'},
         {"rights", required_argument, NULL, 'r'},  {"nodes", required_argument, NULL, 'n'},
-        {"unconfined", no_argument, NULL, 'x'},    {NULL, 0, NULL, 0},
+        {"ledger", required_argument, NULL, 'l'},  {"unconfined", no_argument, NULL, 'x'},
+        {NULL, 0, NULL, 0},
     };
     struct settings settings = {.port_fd = -1, .nodes = DEFAULT_NODES};
     bool sound = true;

@@ -88,6 +88,7 @@ static void make_stale(struct nodes *nodes, uint32_t index)
     if (!nodes->all[index].stale && index != ROOT_NODE) {
         take_from_bucket(nodes, index);
         nodes->all[index].stale = true;
+        changed(&nodes->changes, index);
     }
 }
 
@@ -152,6 +153,7 @@ void nodes_free(struct nodes *nodes)
     }
     free(nodes->all);
     free(nodes->buckets);
+    free(nodes->changes.all);
     *nodes = (struct nodes){.all = NULL};
 }
 
@@ -289,6 +291,7 @@ static uint32_t add(struct nodes *nodes, uint32_t parent, const char *name, int 
                                       .identity = *identity, .lookups = 1};
     nodes->all[parent].children++;
     nodes->count++;
+    changed(&nodes->changes, index);
     give_descriptor(nodes, index, fd);
     put_in_bucket(nodes, index);
     grow_buckets(nodes);
@@ -312,6 +315,7 @@ static void drop_if_unneeded(struct nodes *nodes, uint32_t index)
             return;
         }
         uint32_t parent = node->parent;
+        changed(&nodes->changes, index);
         close_descriptor(nodes, index);
         if (!node->stale) {
             take_from_bucket(nodes, index);
@@ -351,6 +355,7 @@ void node_moved(struct nodes *nodes, uint32_t index, uint32_t parent, const char
     if (copy == NULL) {
         return;
     }
+    changed(&nodes->changes, index);
     free(node->name);
     node->name = copy;
     if (node->parent != parent) {
@@ -386,6 +391,7 @@ uint32_t node_found(struct nodes *nodes, uint32_t parent, const char *name, int 
         close(fd);
     }
     nodes->all[index].lookups++;
+    changed(&nodes->changes, index);
     node_moved(nodes, index, parent, name);
     return index;
 }
@@ -396,6 +402,7 @@ void node_forget(struct nodes *nodes, uint32_t index, uint64_t lookups)
     if (index == ROOT_NODE) {
         return;
     }
+    changed(&nodes->changes, index);
     node->lookups -= lookups < node->lookups ? lookups : node->lookups;
     drop_if_unneeded(nodes, index);
 }

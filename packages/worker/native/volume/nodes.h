@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "beneath.h"
+#include "changes.h"
 
 struct lock;
 struct lost_owner;
@@ -26,6 +27,8 @@ struct node {
     int fd;
     /* Its number is the name of something else by now. */
     bool stale;
+    /* The ledger has some of its locks. */
+    bool has_told_locks;
     struct identity identity;
     /* How often the guest was told of it, and may forget it. */
     uint64_t lookups;
@@ -54,6 +57,7 @@ struct nodes {
     uint32_t oldest;
     uint32_t newest;
     uint32_t descriptors;
+    struct changes changes;
 };
 
 /* `seed`: where generations start. False when memory is short. */

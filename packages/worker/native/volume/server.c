@@ -22,6 +22,7 @@ bool server_init(struct server *server, int port, uint32_t nodes)
     for (size_t i = 0; i < MAX_ATTACHMENTS; i++) {
         server->attachments[i].account_fd = -1;
     }
+    ledger_init(&server->ledger);
     return port_init(&server->port, port);
 }
 
@@ -36,6 +37,7 @@ void server_free(struct server *server)
         control_close(&server->controls[i]);
     }
     port_free(&server->port);
+    ledger_close(&server->ledger);
 }
 
 struct attachment *server_attachment(struct server *server, uint16_t channel)
@@ -75,12 +77,14 @@ void server_remove(struct server *server, struct attachment *attachment)
 {
     waiting_drop(server, attachment->channel);
     attachment_free(attachment);
+    server->ledger.is_due = true;
     waiting_hurry(server);
 }
 
 void server_forget(struct server *server)
 {
     memset(&server->waiting, 0, sizeof server->waiting);
+    server->ledger.is_due = true;
     for (size_t i = 0; i < MAX_ATTACHMENTS; i++) {
         struct attachment *attachment = &server->attachments[i];
         if (!attachment->is_used) {
@@ -155,6 +159,9 @@ static int serve(struct server *server, int epoll)
     while (!server->is_over) {
         /* Whoever waits in a table has no root before the guest is there. */
         int waiting = server->port.has_session && !server->is_frozen ? waiting_try(server) : -1;
+        if (server->waiting.changed) {
+            ledger_commit(server);
+        }
         int timeout = server->is_frozen ? -1 : server->port.has_more ? 0 : sooner(port_greet(server), waiting);
         if (!port_write(server)) {
             return 0;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "attachment.h"
+#include "ledger.h"
 #include "port.h"
 #include "waiting.h"
 
@@ -29,11 +30,13 @@ struct server {
     struct port port;
     struct attachment attachments[MAX_ATTACHMENTS];
     struct waiting waiting;
+    struct ledger ledger;
     uint32_t node_limit;
     /* Whether sessions go on with what the guest knows. */
     bool has_table;
     /* Something is attached: a guest may be told which server it has. Earlier a table may yet come, of which the guest must hear first. */
     bool may_greet;
+    bool is_recovered;
     bool is_frozen;
     /* It thaws when this connection ends; NULL: when it is told to. */
     const struct control *leaseholder;

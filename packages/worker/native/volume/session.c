@@ -67,6 +67,8 @@ static void welcomed(struct server *server, const struct wire_header *header, co
     }
     server->has_table = true;
     port_drop_received(port, header->received);
+    server->ledger.is_due = true;
+    ledger_commit(server);
     send_kept(server);
 }
 
@@ -130,6 +132,7 @@ static uint32_t open_channel(struct server *server, uint16_t channel, const uint
     int error = stat_descriptor(fd, &found) < 0 ? errno : virtual_apply(attachment, fd, &found);
     if (error == 0) {
         attachment->channel = channel;
+        server->ledger.is_due = true;
         *mode = found.stx_mode;
     }
     return (uint32_t)error;
@@ -149,6 +152,7 @@ static void close_channel(struct server *server, uint16_t channel)
 {
     struct attachment *attachment = server_attachment(server, channel);
     waiting_drop(server, channel);
+    server->ledger.is_due = true;
     if (attachment != NULL && !attachment_forget(attachment, server->node_limit)) {
         server->is_over = true;
     }
@@ -203,7 +207,11 @@ size_t session_take_frame(struct server *server, const uint8_t *bytes, size_t le
     port_drop_received(port, header.received);
     if (has_number(header.kind) && header.number == port->done + 1) {
         port->done++;
+        if (header.kind == WIRE_FUSE) {
+            ledger_begin(server, header.channel, bytes + sizeof header, header.length);
+        }
         do_frame(server, &header, bytes + sizeof header);
+        ledger_commit(server);
     }
     return whole;
 }

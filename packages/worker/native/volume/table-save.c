@@ -6,14 +6,7 @@
 #include "server.h"
 #include "table.h"
 
-struct writer {
-    uint8_t *bytes;
-    size_t length;
-    size_t size;
-    bool failed;
-};
-
-static void put(struct writer *writer, const void *bytes, size_t length)
+void table_put(struct writer *writer, const void *bytes, size_t length)
 {
     if (writer->size - writer->length < length && !writer->failed) {
         size_t size = writer->size * 2 + length + 4096;
@@ -28,29 +21,33 @@ static void put(struct writer *writer, const void *bytes, size_t length)
     }
 }
 
-#define PUT(writer, value) put(writer, &(value), sizeof(value))
+#define PUT(writer, value) table_put(writer, &(value), sizeof(value))
+
+void table_put_node(struct writer *writer, const struct nodes *nodes, uint32_t index)
+{
+    const struct node *node = &nodes->all[index];
+    const struct table_node out = {
+        .index = index,
+        .generation = node->generation,
+        .parent = node->parent,
+        .is_stale = node->stale,
+        .lookups = node->lookups,
+        .inode = node->identity.inode,
+        .born_seconds = node->identity.born_seconds,
+        .born_nanoseconds = node->identity.born_nanoseconds,
+        .type = node->identity.type,
+        .name_length = (uint8_t)strlen(node->name),
+    };
+    PUT(writer, out);
+    table_put(writer, node->name, out.name_length);
+}
 
 static void put_nodes(struct writer *writer, const struct nodes *nodes)
 {
     for (uint32_t index = ROOT_NODE + 1; index < nodes->size; index++) {
-        const struct node *node = &nodes->all[index];
-        if (node->generation == 0) {
-            continue;
+        if (nodes->all[index].generation != 0) {
+            table_put_node(writer, nodes, index);
         }
-        const struct table_node out = {
-            .index = index,
-            .generation = node->generation,
-            .parent = node->parent,
-            .is_stale = node->stale,
-            .lookups = node->lookups,
-            .inode = node->identity.inode,
-            .born_seconds = node->identity.born_seconds,
-            .born_nanoseconds = node->identity.born_nanoseconds,
-            .type = node->identity.type,
-            .name_length = (uint8_t)strlen(node->name),
-        };
-        PUT(writer, out);
-        put(writer, node->name, out.name_length);
     }
 }
 
@@ -61,42 +58,54 @@ static bool has_no_name(const struct handle *handle)
     return handle->fd >= 0 && fstat(handle->fd, &found) == 0 && found.st_nlink == 0;
 }
 
+void table_put_handle(struct writer *writer, const struct attachment *attachment, uint32_t index)
+{
+    const struct handle *handle = &attachment->handles.all[index];
+    bool has_lock = lock_is_held(attachment, handle->node, handle_number(&attachment->handles, handle));
+    const struct table_handle out = {
+        .index = index,
+        .generation = handle->generation,
+        .node = handle->node,
+        .flags = (uint32_t)handle->flags,
+        .bits = (uint8_t)((handle->is_folder ? HANDLE_IS_FOLDER : 0) |
+                          (handle->lost || has_no_name(handle) ? HANDLE_IS_LOST : 0) | (has_lock ? HANDLE_HAS_LOCK : 0)),
+    };
+    PUT(writer, out);
+}
+
 static void put_handles(struct writer *writer, const struct attachment *attachment)
 {
-    const struct handles *handles = &attachment->handles;
-    for (uint32_t index = 1; index < handles->size; index++) {
-        const struct handle *handle = &handles->all[index];
-        if (handle->generation == 0) {
-            continue;
+    for (uint32_t index = 1; index < attachment->handles.size; index++) {
+        if (attachment->handles.all[index].generation != 0) {
+            table_put_handle(writer, attachment, index);
         }
-        bool has_lock = lock_is_held(attachment, handle->node, handle_number(handles, handle));
-        const struct table_handle out = {
-            .index = index,
-            .generation = handle->generation,
-            .node = handle->node,
-            .flags = (uint32_t)handle->flags,
-            .bits = (uint8_t)((handle->is_folder ? HANDLE_IS_FOLDER : 0) |
-                              (handle->lost || has_no_name(handle) ? HANDLE_IS_LOST : 0) | (has_lock ? HANDLE_HAS_LOCK : 0)),
-        };
-        PUT(writer, out);
     }
+}
+
+uint32_t table_put_locks(struct writer *writer, const struct nodes *nodes, uint32_t index)
+{
+    uint32_t count = 0;
+    for (const struct lock *lock = nodes->all[index].locks; lock != NULL; lock = lock->next) {
+        const struct table_lock out = {lock->owner, lock->handle, lock->process, index, lock->is_whole, (uint32_t)lock->count};
+        PUT(writer, out);
+        for (size_t i = 0; i < lock->count; i++) {
+            const struct table_range range = {lock->ranges[i].start, lock->ranges[i].end, lock->ranges[i].type};
+            PUT(writer, range);
+        }
+        count++;
+    }
+    for (const struct lost_owner *lost = nodes->all[index].lost; lost != NULL; lost = lost->next) {
+        const struct table_lock out = {.owner = lost->owner, .node = index};
+        PUT(writer, out);
+        count++;
+    }
+    return count;
 }
 
 static void put_locks(struct writer *writer, const struct nodes *nodes)
 {
     for (uint32_t index = ROOT_NODE; index < nodes->size; index++) {
-        for (const struct lock *lock = nodes->all[index].locks; lock != NULL; lock = lock->next) {
-            const struct table_lock out = {lock->owner, lock->handle, lock->process, index, lock->is_whole, (uint32_t)lock->count};
-            PUT(writer, out);
-            for (size_t i = 0; i < lock->count; i++) {
-                const struct table_range range = {lock->ranges[i].start, lock->ranges[i].end, lock->ranges[i].type};
-                PUT(writer, range);
-            }
-        }
-        for (const struct lost_owner *lost = nodes->all[index].lost; lost != NULL; lost = lost->next) {
-            const struct table_lock out = {.owner = lost->owner, .node = index};
-            PUT(writer, out);
-        }
+        table_put_locks(writer, nodes, index);
     }
 }
 
@@ -113,7 +122,7 @@ static void put_attachment(struct writer *writer, const struct attachment *attac
         .locks = attachment->lock_count + attachment->lost_count,
     };
     PUT(writer, out);
-    put(writer, attachment->tag, out.tag_length);
+    table_put(writer, attachment->tag, out.tag_length);
     put_nodes(writer, &attachment->nodes);
     put_handles(writer, attachment);
     put_locks(writer, &attachment->nodes);
@@ -133,7 +142,7 @@ static void put_attachments(struct writer *writer, const struct server *server)
     }
 }
 
-static void put_waiting(struct writer *writer, const struct waiting *waiting)
+void table_put_waiting(struct writer *writer, const struct waiting *waiting)
 {
     uint32_t count = (uint32_t)waiting->count;
     PUT(writer, count);
@@ -149,27 +158,32 @@ static void put_waiting(struct writer *writer, const struct waiting *waiting)
     }
 }
 
+void table_put_answer(struct writer *writer, const struct kept *kept)
+{
+    const struct table_answer out = {kept->number, kept->channel, kept->kind, kept->is_read, kept->length};
+    PUT(writer, out);
+    table_put(writer, kept->bytes, kept->length);
+}
+
 static void put_answers(struct writer *writer, const struct port *port)
 {
     uint32_t count = (uint32_t)port->kept_count;
     PUT(writer, count);
     for (const struct kept *kept = port->first_kept; kept != NULL; kept = kept->next) {
-        const struct table_answer out = {kept->number, kept->channel, kept->kind, kept->is_read, kept->length};
-        PUT(writer, out);
-        put(writer, kept->bytes, kept->length);
+        table_put_answer(writer, kept);
     }
 }
 
 int table_save(struct server *server, uint8_t **bytes, size_t *length)
 {
     struct writer writer = {.bytes = NULL};
-    put(&writer, TABLE_BEGIN, TABLE_MARK_BYTES);
+    table_put(&writer, TABLE_BEGIN, TABLE_MARK_BYTES);
     PUT(&writer, server->port.done);
     PUT(&writer, server->port.sent);
     put_attachments(&writer, server);
-    put_waiting(&writer, &server->waiting);
+    table_put_waiting(&writer, &server->waiting);
     put_answers(&writer, &server->port);
-    put(&writer, TABLE_END, TABLE_MARK_BYTES);
+    table_put(&writer, TABLE_END, TABLE_MARK_BYTES);
     if (writer.failed) {
         free(writer.bytes);
         return EFBIG;

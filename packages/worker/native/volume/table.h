@@ -15,6 +15,17 @@
 
 struct server;
 struct attachment;
+struct nodes;
+struct kept;
+struct waiting;
+
+/* Bytes that grow as they are put. */
+struct writer {
+    uint8_t *bytes;
+    size_t length;
+    size_t size;
+    bool failed;
+};
 
 #define TABLE_BEGIN "FVTABLE1"
 #define TABLE_END "FVTABEND"
@@ -89,6 +100,15 @@ struct __attribute__((packed)) table_answer {
     uint8_t is_read;
     uint32_t length;
 };
+
+/* Pieces, which a ledger has one by one. */
+void table_put(struct writer *writer, const void *bytes, size_t length);
+void table_put_node(struct writer *writer, const struct nodes *nodes, uint32_t index);
+void table_put_handle(struct writer *writer, const struct attachment *attachment, uint32_t index);
+/* How many they are. */
+uint32_t table_put_locks(struct writer *writer, const struct nodes *nodes, uint32_t index);
+void table_put_waiting(struct writer *writer, const struct waiting *waiting);
+void table_put_answer(struct writer *writer, const struct kept *kept);
 
 /* 0 or an errno. The bytes are to be freed. */
 int table_save(struct server *server, uint8_t **bytes, size_t *length);

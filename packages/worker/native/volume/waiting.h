@@ -28,6 +28,7 @@ struct waiter {
 struct waiting {
     struct waiter all[MAX_WAITING];
     size_t count;
+    bool changed;
 };
 
 /* 0, or ENOLCK when too many wait. */

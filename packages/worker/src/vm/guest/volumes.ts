@@ -129,7 +129,10 @@ async function serveAlso(context: VolumeServerContext, vm: Vm, mount: VolumeMoun
   if (await isServed(vm)) return await attachToServer(context, vm, mount);
   // Found before there is a process for it.
   await context.volumes.served(mount);
-  const attached = await startVolumeServer(context, vm, { mounts: [...(vm.record.volumes ?? []), mount] });
+  const attached = await startVolumeServer(context, vm, {
+    follows: vm.record.volumeServer !== undefined,
+    mounts: [...(vm.record.volumes ?? []), mount],
+  });
   await vm.update({});
   if (!attached.has(mount.volumeId)) throw new FastvmError("internal", "the server cannot open the volume");
 }

@@ -1,6 +1,6 @@
 /**
  * The server of a VM's volumes: one process beside its QEMU, in a control group of its own, that ends with it. One that ends before is
- * started anew, and the guest goes on: docs/volume-server.md says what of it is lost.
+ * started anew, and the guest goes on by its ledger: docs/volume-server.md says what of it is lost.
  */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -19,6 +19,8 @@ export type VolumeServerContext = Parts<"uids" | "cgroups" | "volumes" | "onErro
 
 /** Relative to the VM's folder, since a socket's name has little room. */
 const CONTROL_SOCKET = `${RUN_FOLDER}/volume.sock`;
+/** Two files; they go with the folder. */
+const LEDGER = `${RUN_FOLDER}/volume.ledger`;
 /** It is another one that fails: what each new one waits longer, up to the second figure. A guest's requests wait 30 s. */
 const FIRST_REVIVAL_MS = 100;
 const LAST_REVIVAL_MS = 10_000;
@@ -38,6 +40,8 @@ export async function isServed({ record: { volumeServer } }: Vm): Promise<boolea
 interface StartOptions {
   /** What an earlier one knew of this guest; without it the guest begins anew. */
   readonly table?: SavedTable | undefined;
+  /** It follows one that this very guest had. */
+  readonly follows?: boolean;
   /** Attached before the guest hears of the server: it asks for all that it has mounted, and once. */
   readonly mounts: readonly VolumeMount[];
   /** See `watchVolumeServer`. */
@@ -48,7 +52,7 @@ interface StartOptions {
 export async function startVolumeServer(
   context: VolumeServerContext,
   vm: Vm,
-  { table, mounts, pauseMs }: StartOptions,
+  { table, follows = false, mounts, pauseMs }: StartOptions,
 ): Promise<ReadonlySet<VolumeId>> {
   requireVolumeServer();
   const server = await spawn(context, vm);
@@ -57,6 +61,7 @@ export async function startVolumeServer(
     using connection = await ControlConnection.open(controlSocket(vm));
     await connection.ask("freeze");
     if (table !== undefined) await loadTable(connection, table).catch(context.onError);
+    if (follows) await recover(connection).catch(context.onError);
     const attached = await attachAll(context, vm, mounts);
     await connection.ask("thaw");
     vm.become({ ...vm.record, volumeServer: server });
@@ -69,12 +74,31 @@ export async function startVolumeServer(
   }
 }
 
+/** Without a ledger the guest begins anew, which is no failure: the host's disk may have been full. */
+async function recover(connection: ControlConnection): Promise<void> {
+  try {
+    await connection.ask("recover");
+  } catch (error) {
+    if (!(error instanceof ServerRefusal && error.errno === "ENOENT")) throw error;
+  }
+}
+
 async function spawn(context: VolumeServerContext, vm: Vm): Promise<NonNullable<VmRecord["volumeServer"]>> {
   const { uids, cgroups } = context;
   const { slot, machine } = vm.record;
   const uid = uids.take();
   const group = `${slot}-volumes`;
-  const words = ["serve", "--port", FS_SOCKET, "--control", CONTROL_SOCKET, "--user", `${uid}`];
+  const words = [
+    "serve",
+    "--port",
+    FS_SOCKET,
+    "--control",
+    CONTROL_SOCKET,
+    "--user",
+    `${uid}`,
+    "--ledger",
+    LEDGER,
+  ];
   const groups = await cgroups.make(group, { cpu: machine.cpu, memoryMib: 0 });
   const { pid, exited } = await spawnServer(VOLUME_SERVER, [...words, "--rights", "owner"], {
     cwd: vm.folder,
@@ -175,7 +199,7 @@ async function revive(
   if (context.ending.aborted || phase !== "running" || !isItsOwn) return;
   if (process === undefined || !(await isAlive(process))) return;
   try {
-    await startVolumeServer(context, vm, { mounts: volumes, pauseMs });
+    await startVolumeServer(context, vm, { follows: true, mounts: volumes, pauseMs });
     await vm.update({});
   } catch (error) {
     context.onError(error);
