@@ -10,6 +10,7 @@ import { measureFork } from "./measure/fork.ts";
 import { measureIdle } from "./measure/idle.ts";
 import { measureImageLaunch } from "./measure/image-launch.ts";
 import { measureLaunch } from "./measure/launch.ts";
+import { measurePools } from "./measure/pools.ts";
 import { measureMemory } from "./measure/memory.ts";
 import { measurePauses, PRIVATE_CELL } from "./measure/pause.ts";
 import type { CellName, PauseSamples } from "./measure/pause.ts";
@@ -33,6 +34,9 @@ export interface Figures extends Readonly<Partial<Record<FloodFigure | PauseFigu
   readonly launch_pool_ms_p50?: number;
   readonly launch_base_ms_p50?: number;
   readonly launch_image_ms_p50?: number;
+  readonly pool_checkout_ms_p50?: number;
+  readonly pool_standby_ms_p50?: number;
+  readonly pool_cold_ms_p50?: number;
   readonly floor_exec_ms_p50?: number;
   readonly exec_ms_p50?: number;
   readonly capture_pause_ms_p50?: number;
@@ -100,6 +104,17 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
     return {
       figures: { launch_base_ms_p50: median(baseMs), launch_image_ms_p50: median(imageMs) },
       samples: { baseMs, imageMs },
+    };
+  },
+  async pools(session, rounds) {
+    const { checkoutMs, standbyMs, coldMs } = await measurePools(session, rounds);
+    return {
+      figures: {
+        pool_checkout_ms_p50: median(checkoutMs),
+        pool_standby_ms_p50: median(standbyMs),
+        pool_cold_ms_p50: median(coldMs),
+      },
+      samples: { checkoutMs, standbyMs, coldMs },
     };
   },
   async builds(session, _rounds, _full, progress) {

@@ -10,6 +10,7 @@ const MIN_ROUNDS_AGAINST = 10;
 const MEASURES = [
   "launch",
   "image",
+  "pools",
   "exec",
   "capture",
   "fork",

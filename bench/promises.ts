@@ -63,6 +63,18 @@ export const PROMISES: readonly Promised[] = [
     cost: "the spawn is saved; loading the state, the wake-up and the identity of a guest whose code is translated anew remain",
   },
   {
+    figure:
+      "a machine out of a warm pool, until its first command has answered, p50 (floor: a launch from standby)",
+    bound: "≤ a launch from standby",
+    measure: "pools",
+    unit: "ms",
+    measured: "pool_checkout_ms_p50",
+    floor: "pool_standby_ms_p50",
+    limit: times(1, "pool_standby_ms_p50"),
+    beside: ({ pool_cold_ms_p50: cold }) => (cold === undefined ? "" : `cold ${cold.toFixed(0)} ms`),
+    cost: "a transaction and the command itself, while the pool starts the next machine on the same processors",
+  },
+  {
     figure: "launch of an image, its template made, no pool, p50",
     bound: "≤ 1.15 × the base image's",
     measure: "image",

@@ -74,7 +74,7 @@ async function launchFromPool(daemon: TestDaemon, client: FastvmClient): Promise
 const SPARE_KINDS = 2;
 
 /** The pool's processes, once it is full. */
-async function pooledProcesses(daemon: TestDaemon): Promise<ReadonlySet<number>> {
+export async function pooledProcesses(daemon: TestDaemon): Promise<ReadonlySet<number>> {
   const deadline = Date.now() + POOL_DEADLINE_MS;
   while (Date.now() < deadline) {
     const waiting = (await processesIn(daemon.config.dataDir)).filter(({ folder }) =>
