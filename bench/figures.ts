@@ -16,6 +16,7 @@ import { measurePauses, PRIVATE_CELL } from "./measure/pause.ts";
 import type { CellName, PauseSamples } from "./measure/pause.ts";
 import { measurePrivateForks } from "./measure/private-fork.ts";
 import { measureRestart } from "./measure/restart.ts";
+import { FILE_WORKS, measureVolumes, type FileWork } from "./measure/volumes.ts";
 import { measureWriteFaults } from "./measure/write-faults.ts";
 import type { MeasureName } from "./options.ts";
 import type { Session } from "./session.ts";
@@ -25,10 +26,14 @@ type FloodFigure = `flood_${Victim}_${Load}_ms_${"p50" | "max"}`;
 
 type PauseFigure = `pause_${CellName}_ms_${"p50" | "p99"}` | `floor_pause_${CellName}_ms_p50`;
 
+type VolumeFigure = `${"volume" | "own_disk"}_${FileWork}_ms_p50`;
+
 type BuildFigure = `build_${Language}_${BuildTurn}_${MeasuredPhase}_s`;
 
 /** Absent: not measured in this run. */
-export interface Figures extends Readonly<Partial<Record<FloodFigure | PauseFigure | BuildFigure, number>>> {
+export interface Figures extends Readonly<
+  Partial<Record<FloodFigure | PauseFigure | BuildFigure | VolumeFigure, number>>
+> {
   readonly floor_restore_ms_p50?: number;
   readonly launch_ms_p50?: number;
   readonly launch_pool_ms_p50?: number;
@@ -60,6 +65,10 @@ export interface Figures extends Readonly<Partial<Record<FloodFigure | PauseFigu
   readonly clone_shared_mib?: number;
   readonly clone_alone_pss_mib?: number;
   readonly daemon_rss_mib?: number;
+  readonly link_in_ms_p50?: number;
+  readonly link_out_ms_p50?: number;
+  readonly volume_pause_ms_p50?: number;
+  readonly volume_pause_without_ms_p50?: number;
   readonly idle_cpu_percent?: number;
   readonly floor_nft_ms_p50?: number;
   readonly firewall_attach_ms_p50?: number;
@@ -119,6 +128,30 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
   },
   async builds(session, _rounds, _full, progress) {
     return { figures: buildFigures(await measureBuilds(session, progress)), samples: {} };
+  },
+  async volumes(session, rounds) {
+    const { volume, ownDisk, ...samples } = await measureVolumes(session, rounds);
+    const figures: Partial<Record<VolumeFigure, number>> = {};
+    const works: Record<string, readonly number[]> = {};
+    for (const [place, took] of [
+      ["volume", volume],
+      ["own_disk", ownDisk],
+    ] as const) {
+      for (const work of FILE_WORKS) {
+        works[`${place}_${work}`] = took.map((round) => round[work]);
+        figures[`${place}_${work}_ms_p50`] = median(took.map((round) => round[work]));
+      }
+    }
+    return {
+      figures: {
+        ...figures,
+        link_in_ms_p50: median(samples.linkInMs),
+        link_out_ms_p50: median(samples.linkOutMs),
+        volume_pause_ms_p50: median(samples.pauseMs),
+        volume_pause_without_ms_p50: median(samples.pauseWithoutMs),
+      },
+      samples: { ...samples, ...works },
+    };
   },
   async exec(session, rounds) {
     const samples = await measureExec(session, rounds);

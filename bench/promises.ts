@@ -4,6 +4,7 @@ import { FLOODS, VICTIMS, type Victim } from "./measure/flood.ts";
 import { CELLS, type Cell } from "./measure/pause.ts";
 import { RESTART_VMS } from "./measure/restart.ts";
 import type { MeasureName } from "./options.ts";
+import { VOLUME_PROMISES } from "./volume-promises.ts";
 
 export interface Promised {
   readonly figure: string;
@@ -239,6 +240,7 @@ export const PROMISES: readonly Promised[] = [
       answered === undefined ? "" : `each VM has run a command after ${answered.toFixed(0)}`,
     cost: "journals, processes and rules of all VMs are looked at before anybody is served",
   },
+  ...VOLUME_PROMISES,
   ...VICTIMS.flatMap((victim) => FLOODS.map((flood) => underFlood(victim, flood))),
 ];
 
