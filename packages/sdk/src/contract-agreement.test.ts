@@ -147,6 +147,7 @@ interface Calls {
   attachBucketMount: Vms["bucketMounts"]["attach"];
   rotateBucketMount: Vms["bucketMounts"]["update"];
   detachBucketMount: Vms["bucketMounts"]["delete"];
+  listEvents: FastvmClient["events"]["list"];
   getDiskUsage: FastvmClient["diskUsage"]["retrieve"];
 }
 type ForOperators = "livez" | "readyz" | "openapi";

@@ -8,6 +8,7 @@ import { SnapshotImports } from "./builds/snapshot-imports.ts";
 import type { ApiPromise } from "./http/api-promise.ts";
 import { HttpClient } from "./http/http-client.ts";
 import type { ApiRequest, RequestOptions } from "./http/http-client.ts";
+import { Events } from "./events.ts";
 import { DiskUsages } from "./disk-usage.ts";
 import { Quotas } from "./quotas.ts";
 import { Keys } from "./keys.ts";
@@ -53,6 +54,7 @@ export class FastvmClient {
   readonly images: Images;
   readonly snapshotImports: SnapshotImports;
   readonly registries: RegistryLogins;
+  readonly events: Events;
   readonly keys: Keys;
   readonly quotas: Quotas;
   readonly diskUsage: DiskUsages;
@@ -76,6 +78,7 @@ export class FastvmClient {
     this.images = new Images(this.#http);
     this.snapshotImports = new SnapshotImports(this.#http);
     this.registries = new RegistryLogins(this.#http);
+    this.events = new Events(this.#http);
     this.keys = new Keys(this.#http);
     this.quotas = new Quotas(this.#http);
     this.diskUsage = new DiskUsages(this.#http);

@@ -134,6 +134,15 @@ export type {
   SnapshotRef,
   SnapshotStatus,
 } from "./snapshots/snapshot.ts";
+export { EventGapError } from "./events.ts";
+export type {
+  Event,
+  EventPage,
+  Events,
+  EventSelection,
+  FollowEventsParams,
+  ListEventsParams,
+} from "./events.ts";
 export type { DiskShare, DiskUsage, DiskUsages } from "./disk-usage.ts";
 export type { Image, ImageDetails, ImageLayer, Images, ImageSettings, PullImageParams } from "./images.ts";
 export type { CreateKeyParams, Key, Keys, KeyScope, NewKey } from "./keys.ts";

@@ -24,6 +24,8 @@ export interface Operation {
   readonly responses: Readonly<Record<number, TSchema | undefined>>;
   /** The element type of the answer's other form, newline-delimited JSON. */
   readonly ndjson?: TSchema;
+  /** That of the data in the answer's third form, server-sent events. */
+  readonly sse?: TSchema;
   /** The codes it can answer besides those that `errorCodesOf` adds to all of its kind. */
   readonly errors: readonly ApiErrorCode[];
 }

@@ -108,7 +108,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
 export type { AnyBuildPhase, BuildRecord } from "../store/build-repository.ts";
 export type { BuildNews } from "./builds/live-build.ts";
 export type { DockerfileSource, NewBuild } from "./builds/new-build.ts";
-export type { EventRecord } from "../store/event-repository.ts";
+export type { EventFilter, EventKind, EventRecord } from "../store/event-repository.ts";
 export type { SnapshotRecord } from "../store/snapshot-repository.ts";
 export type { VmRecord } from "../store/vm-repository.ts";
 export type { WrittenNetwork } from "../store/vm-settings.ts";

@@ -9,10 +9,14 @@ import type { EventRow, Schema } from "./schema.ts";
 export type EventRecord = Readonly<EventRow>;
 export type NewEvent = Omit<EventRecord, "id">;
 
+/** A cause, of VMs or of snapshots. */
+export type EventKind = Pick<EventRecord, "subjectKind" | "cause">;
+
 /** What is left out does not matter. */
 export interface EventFilter {
   readonly subjectIds?: readonly string[] | undefined;
   readonly causes?: readonly string[] | undefined;
+  readonly kinds?: readonly EventKind[] | undefined;
   /** Instants, both included. */
   readonly from?: number | undefined;
   readonly to?: number | undefined;
@@ -68,12 +72,21 @@ export class EventRepository {
 
   /** Those of an organisation that match, by their numbers. */
   async find(orgId: OrgId, filter: EventFilter, slice: EventSlice): Promise<EventRecord[]> {
-    const { subjectIds, causes, from, to, after, upTo } = filter;
+    const { subjectIds, causes, kinds, from, to, after, upTo } = filter;
     // PostgreSQL knows no empty list of values.
-    if (subjectIds?.length === 0 || causes?.length === 0) return [];
+    if (subjectIds?.length === 0 || causes?.length === 0 || kinds?.length === 0) return [];
     let query = this.#db.selectFrom("events").selectAll().where("orgId", "=", orgId);
     if (subjectIds !== undefined) query = query.where("subjectId", "in", subjectIds);
     if (causes !== undefined) query = query.where("cause", "in", causes);
+    if (kinds !== undefined) {
+      query = query.where((eb) =>
+        eb.or(
+          kinds.map(({ subjectKind, cause }) =>
+            eb.and([eb("subjectKind", "=", subjectKind), eb("cause", "=", cause)]),
+          ),
+        ),
+      );
+    }
     if (from !== undefined) query = query.where("at", ">=", from);
     if (to !== undefined) query = query.where("at", "<=", to);
     if (after !== undefined) query = query.where("id", ">", after);

@@ -551,6 +551,60 @@ class ErrorBody(Model):
 
 
 @dataclass(eq=False, repr=False)
+class Event(Model):
+    id: int
+    """Counts the organisation's events from 1, without gaps: who reads on after it misses nothing."""
+    at: datetime
+    type: str
+    """`vm.` or `snapshot.` and the cause, such as `vm.pause_succeeded`. More may come, and are to be passed over."""
+    subject_id: str
+    """Of the VM or the snapshot, which may be gone."""
+    actor: str
+    """`key:<id>` of who asked for it, or `system`."""
+    from_status: Optional[str] = None
+    """Absent where it began to exist."""
+    to_status: Optional[str] = None
+    """Absent where it no longer exists."""
+    detail: Optional[str] = None
+    """The reason, mostly of what failed."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "subject_id": "subjectId",
+        "from_status": "fromStatus",
+        "to_status": "toStatus",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "at": MOMENT,
+    }
+
+
+@dataclass(eq=False, repr=False)
+class EventNotice(Model):
+    type: str
+    code: Optional[str] = None
+    message: Optional[str] = None
+
+
+@dataclass(eq=False, repr=False)
+class EventPage(Model):
+    events: List[Event]
+    has_more: bool
+    """Whether more match than this page has."""
+    last_id: int
+    """Of the latest event of all; 0 where there is none."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "has_more": "hasMore",
+        "last_id": "lastId",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "events": Many(Ref("Event")),
+    }
+
+
+@dataclass(eq=False, repr=False)
 class ExecBody(Model):
     command: List[str]
     """argv, without a shell; the first element is looked up in PATH and must not be empty."""

@@ -16,6 +16,7 @@ from .models import (
     DeleteResponse,
     Detachment,
     DiskUsage,
+    EventPage,
     ExecOutput,
     ExecVMResponse,
     FileInfo,
@@ -215,6 +216,7 @@ RENAME_VOLUME_FILE: Route[FileInfo] = Route(
 COPY_VOLUME_FILE: Route[FileInfo] = Route(
     "POST", "/v1/volumes/{volumeId}/files/copy", answer=Ref("FileInfo"), body=Ref("CopyVolumeFileBody")
 )
+LIST_EVENTS: Route[EventPage] = Route("GET", "/v1/events", answer=Ref("EventPage"))
 LIST_KEYS: Route[List[Key]] = Route("GET", "/v1/org/keys", answer=Many(Ref("Key")))
 CREATE_KEY: Route[NewKey] = Route("POST", "/v1/org/keys", answer=Ref("NewKey"), body=Ref("CreateKeyBody"))
 DELETE_KEY: Route[DeleteResponse] = Route("DELETE", "/v1/org/keys/{keyId}", answer=Ref("DeleteResponse"))

@@ -39,6 +39,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Snapshots: "A VM's memory and disk, to launch others from.",
   Builds: "Snapshots made of images and Dockerfiles.",
   Volumes: "Storage with a life of its own, which VMs mount.",
+  Events: "What happened, in its order.",
   Organisation: "What may be used.",
 };
 const REQUEST_ID = { "x-request-id": { $ref: "#/components/headers/RequestId" } };
@@ -142,6 +143,9 @@ function renderResponses(operation: Operation, components: Components): JsonObje
     if (schema !== undefined) content["application/json"] = { schema: components.refer(schema) };
     if (operation.ndjson !== undefined) {
       content["application/x-ndjson"] = { schema: components.refer(operation.ndjson) };
+    }
+    if (operation.sse !== undefined) {
+      content["text/event-stream"] = { schema: components.refer(operation.sse) };
     }
     responses[status] = {
       description: MEANINGS[status] ?? "Success",

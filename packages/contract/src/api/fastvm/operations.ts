@@ -9,6 +9,7 @@ import { EXEC_OPERATIONS } from "./exec-operations.ts";
 import { FILE_OPERATIONS } from "./file-operations.ts";
 import { GUEST, VM } from "./operation-parts.ts";
 import { IMAGE_OPERATIONS } from "./image-operations.ts";
+import { EVENT_OPERATIONS } from "./event-operations.ts";
 import { KEY_OPERATIONS } from "./key-operations.ts";
 import { POWER_OPERATIONS } from "./power-operations.ts";
 import { REGISTRY_OPERATIONS } from "./registry-operations.ts";
@@ -452,6 +453,7 @@ export const OPERATIONS = {
   ...BUILD_OPERATIONS,
   ...VOLUME_OPERATIONS,
   ...VOLUME_FILE_OPERATIONS,
+  ...EVENT_OPERATIONS,
   ...KEY_OPERATIONS,
   getQuotas: {
     method: "GET",

@@ -1,9 +1,7 @@
-/** Answers with NDJSON: one value a line, as fast as the client reads and no faster, blank lines while nothing happens. */
-import { once } from "node:events";
-import type { ServerResponse } from "node:http";
+/** Answers with NDJSON: one value a line, blank lines while nothing happens. */
 import type { FastvmError } from "@fastvm/contract";
 import type { FastifyReply } from "fastify";
-import { asFastvmError } from "../../../engine/engine.ts";
+import { streamText } from "./stream-text.ts";
 
 interface Lines<T> {
   readonly source: AsyncIterable<T>;
@@ -19,38 +17,23 @@ interface Lines<T> {
 
 /** Rejects when the client goes away. */
 export async function streamNdjson<T>(reply: FastifyReply, lines: Lines<T>): Promise<void> {
-  const { source, encode, isLast, failure, gone } = lines;
-  reply.hijack();
-  const { raw } = reply;
-  raw.writeHead(200, {
-    "content-type": "application/x-ndjson",
-    "cache-control": "no-store",
-    // nginx and its like would hold lines back.
-    "x-accel-buffering": "no",
+  await streamText(reply, {
+    contentType: "application/x-ndjson",
+    source: encoded(lines),
+    failure: (error) => lineOf(lines.failure(error)),
+    heartbeat: "\n",
+    heartbeatMs: lines.heartbeatMs,
+    gone: lines.gone,
   });
-  raw.flushHeaders();
-  let written = true;
-  const heartbeat = setInterval(() => {
-    if (!written && raw.writableLength === 0) raw.write("\n");
-    written = false;
-  }, lines.heartbeatMs);
-  try {
-    for await (const value of source) {
-      written = true;
-      if (!raw.write(`${JSON.stringify(encode(value))}\n`)) await drained(raw, gone);
-      if (isLast?.(value) === true) break;
-    }
-  } catch (error) {
-    if (gone.aborted) throw error;
-    raw.write(`${JSON.stringify(failure(asFastvmError(error)))}\n`);
-  } finally {
-    clearInterval(heartbeat);
-    raw.end();
+}
+
+async function* encoded<T>({ source, encode, isLast }: Lines<T>): AsyncGenerator<string, void, undefined> {
+  for await (const value of source) {
+    yield lineOf(encode(value));
+    if (isLast?.(value) === true) return;
   }
 }
 
-/** Rejects when the client goes away, since then nothing drains any more. */
-async function drained(raw: ServerResponse, gone: AbortSignal): Promise<void> {
-  if (raw.destroyed) throw new Error("the client went away");
-  await once(raw, "drain", { signal: gone });
+function lineOf(value: object): string {
+  return `${JSON.stringify(value)}\n`;
 }

@@ -157,6 +157,7 @@ const CASES: Record<OperationId, Case> = {
   attachBucketMount: hidden(() => ({ bucketUri: "s3://b", credentials: BUCKET, mountPath: "/mnt/b" })),
   rotateBucketMount: hidden(() => ({ credentials: BUCKET })),
   detachBucketMount: hidden(),
+  listEvents: { sight: "own" },
   listKeys: { sight: "own" },
   createKey: { sight: "own", body: () => ({}) },
   deleteKey: hidden(),

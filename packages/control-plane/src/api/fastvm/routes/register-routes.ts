@@ -5,6 +5,7 @@ import { registerSnapshotImports } from "./snapshot-imports.ts";
 import { registerHealth } from "./health.ts";
 import { registerMetrics } from "./metrics.ts";
 import { registerOpenapi } from "./openapi.ts";
+import { registerEvents } from "./events.ts";
 import { registerMySshKeys } from "./me/ssh-keys.ts";
 import { registerGetDiskUsage } from "./org/get-disk-usage.ts";
 import { registerGetQuotas } from "./org/get-quotas.ts";
@@ -81,6 +82,7 @@ export function registerRoutes(api: FastvmScope): void {
   registerVolumeFiles(api);
   registerVmVolumes(api);
   registerBucketMounts(api);
+  registerEvents(api);
   registerKeys(api);
   registerGetQuotas(api);
   registerGetDiskUsage(api);
