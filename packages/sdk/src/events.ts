@@ -86,9 +86,11 @@ export class Events {
   ): AsyncGenerator<Event, void, undefined> {
     const { signal } = options;
     const isOver = (): boolean => signal?.aborted === true;
-    let after = params.after ?? (await this.list({ limit: 1 }, options)).lastId;
+    // Also tells a wrong key at once, and a server that is not there from one that is being restarted.
+    const { lastId } = await this.list({ limit: 1 }, options);
+    let after = params.after ?? lastId;
     let heardAt = Date.now();
-    for (let isFirst = true; !isOver(); isFirst = false) {
+    while (!isOver()) {
       try {
         for await (const told of this.#stream({ ...params, after }, options)) {
           heardAt = Date.now();
@@ -101,7 +103,7 @@ export class Events {
         }
       } catch (error) {
         if (isOver()) return;
-        if (isFirst || !isPassing(error) || Date.now() - heardAt > GIVE_UP_MS) throw error;
+        if (!isPassing(error) || Date.now() - heardAt > GIVE_UP_MS) throw error;
       }
       await sleep(AGAIN_MS, signal).catch(() => undefined);
     }

@@ -7,16 +7,38 @@ export const PATHS_BESIDE = {
       summary: "Read the daemon's figures, in the text format of Prometheus",
       description:
         "They name every organisation's VMs, so they are root's: served at this path " +
-        "of the Unix socket `operator.sock` in the daemon's data folder, " +
-        "without a key. On the API's port no key has the right to them yet: 404, and 401 without one.",
+        "of the Unix socket `operator.sock` in the daemon's data folder, without a key. " +
+        "On the API's port a key with the scope `metrics` reads them; others are answered 404, and 401 without one.",
       responses: {
         200: {
-          description: "OK, on root's socket.",
+          description: "OK, on root's socket, or with such a key.",
           headers: { "x-request-id": { $ref: "#/components/headers/RequestId" } },
           content: { "text/plain": { schema: { type: "string" } } },
         },
         401: { $ref: "#/components/responses/NoKey" },
         404: { $ref: "#/components/responses/NoRight" },
+      },
+    },
+  },
+  "/v1/events/ws": {
+    get: {
+      operationId: "openEvents",
+      tags: ["Events"],
+      summary: "Follow what happens, a WebSocket",
+      description:
+        "The parameters and what is told are those of `GET /v1/events`, a text message each; the server pings. " +
+        "The key comes in a header of the request.",
+      parameters: ["after", "vm", "snapshot", "type"].map((name) => ({
+        name,
+        in: "query",
+        schema: { type: "string" },
+      })),
+      responses: {
+        101: { description: "The connection is a WebSocket." },
+        400: { description: "The parameters say nothing. No body." },
+        401: { description: "No valid key was given. No body." },
+        403: { description: "The key has not the scope `read`. No body." },
+        429: { description: "The key's requests of this minute are used up. No body." },
       },
     },
   },

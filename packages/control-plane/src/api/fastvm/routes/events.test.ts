@@ -1,12 +1,16 @@
 /** What happened, by pages and as it happens. */
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
 import type { EventView } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { createApiServer } from "../../../http/api-server.ts";
 import { OTHER_KEY, TEST_KEY, testApp, type TestApp } from "../../../testing/test-app.ts";
 
 let api: TestApp;
 
 beforeEach(async () => {
-  api = await testApp();
+  api = await testApp({ serverFactory: createApiServer().serverFactory });
 });
 afterEach(() => api[Symbol.asyncDispose]());
 
@@ -34,6 +38,37 @@ async function live(): Promise<{ readonly vm: string; readonly snapshot: string 
   await api.call(`DELETE /v1/vms/${vm}`);
   return { vm, snapshot: body.id as string };
 }
+
+describe("the socket at /v1/events/ws", () => {
+  async function open(query: string, key = TEST_KEY): Promise<WebSocket> {
+    const url = (await address()).replace("http", "ws");
+    return new WebSocket(`${url}/v1/events/ws${query}`, { headers: { "x-api-key": key } });
+  }
+
+  test("tells what streams tell", async () => {
+    const vm = await launch();
+    await launch(OTHER_KEY);
+    const socket = await open("?after=0");
+    const told: { readonly type: string }[] = [];
+    socket.on("message", (data: Buffer) => told.push(JSON.parse(data.toString()) as { type: string }));
+    await expect.poll(() => told.map(({ type }) => type)).toEqual([...LIFE.slice(0, 2), "live"]);
+    await api.call(`DELETE /v1/vms/${vm}`);
+    await expect.poll(() => told.map(({ type }) => type).slice(3)).toEqual(LIFE.slice(-2));
+    socket.terminate();
+  });
+
+  test.each([
+    ["?after=x", TEST_KEY, 400],
+    ["", "no key", 401],
+  ])("with %s of %s is refused: %i", async (query, key, status) => {
+    const [, response] = (await once(await open(query, key), "unexpected-response")) as [
+      unknown,
+      IncomingMessage,
+    ];
+    expect(response.statusCode).toBe(status);
+    response.destroy();
+  });
+});
 
 describe("a page of GET /v1/events", () => {
   test("tells who did what, oldest first, also of what is gone", async () => {
@@ -103,7 +138,7 @@ async function read(
   separator: string,
   headers = {},
 ): Promise<string[]> {
-  const url = (await api.app.listen({ host: "127.0.0.1", port: 0 }).catch(() => undefined)) ?? addressOf();
+  const url = await address();
   const gone = new AbortController();
   const answer = await fetch(`${url}/v1/events${query}`, {
     headers: { "x-api-key": TEST_KEY, accept, ...headers },
@@ -120,10 +155,10 @@ async function read(
   return text.split(separator).slice(0, count);
 }
 
-function addressOf(): string {
-  const [address] = api.app.addresses();
-  if (typeof address !== "object") throw new Error("the application does not listen");
-  return `http://127.0.0.1:${address.port}`;
+async function address(): Promise<string> {
+  const [known] = api.app.addresses();
+  if (typeof known === "object") return `http://127.0.0.1:${known.port}`;
+  return api.app.listen({ host: "127.0.0.1", port: 0 });
 }
 
 describe("a stream of GET /v1/events", () => {

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { clientGone } from "../../shared/client-gone.ts";
 import { ANSWERED, type Answer } from "../../shared/operation-route.ts";
 import { afterIn, filterOf, type Query } from "../events/event-query.ts";
+import { serveEventSocket } from "../events/event-socket.ts";
 import { followedEvents, isEvent, type Told } from "../events/followed-events.ts";
 import { streamNdjson } from "../exec/stream-ndjson.ts";
 import { streamText } from "../exec/stream-text.ts";
@@ -14,6 +15,7 @@ import { eventView } from "../views/event-view.ts";
 const DEFAULT_LIMIT = 100;
 
 export function registerEvents(api: FastvmScope): void {
+  serveEventSocket(api);
   api.routes.serve("listEvents", async ({ query, request, reply }, { orgId }) => {
     const isSse = wantsSse(request);
     if (!isSse && !wantsNdjson(request)) return { status: 200, body: await page(api, orgId, query) };

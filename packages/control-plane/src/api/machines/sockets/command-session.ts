@@ -16,7 +16,8 @@ import { execSpecOf } from "../exec/exec-spec.ts";
 import type { MachinesScope } from "../machines-scope.ts";
 import { checkersOf, parse, type Inbox } from "./inbox.ts";
 import { execIdOf, sessionId } from "./session-id.ts";
-import { errorMessage, send, type Connected } from "./serve-socket.ts";
+import { send, type Connected } from "../../shared/serve-socket.ts";
+import { errorMessage } from "./serve-socket.ts";
 
 type Engine = MachinesScope["engine"];
 

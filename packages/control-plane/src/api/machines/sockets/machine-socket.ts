@@ -15,7 +15,8 @@ import { runningMachine } from "../routes/guest/running-machine.ts";
 import { makeWorkTree } from "../work-tree.ts";
 import { beginCommand, carryCommand } from "./command-session.ts";
 import { checkersOf, Inbox, parse } from "./inbox.ts";
-import { serveSocket, type Connected } from "./serve-socket.ts";
+import type { Connected } from "../../shared/serve-socket.ts";
+import { serveSocket } from "./serve-socket.ts";
 import { tellWatched } from "./watch-session.ts";
 
 const PATH = /^(?:\/nullspace)?\/v1\/machines\/([^/]+)\/ws$/;

@@ -16,7 +16,8 @@ import type { MachinesScope } from "../machines-scope.ts";
 import { machineView } from "../views/machine-view.ts";
 import { metricsView, processView } from "../views/metrics-view.ts";
 import { checkersOf, Inbox, parse } from "./inbox.ts";
-import { errorMessage, send, serveSocket, type Connected } from "./serve-socket.ts";
+import { send, type Connected } from "../../shared/serve-socket.ts";
+import { errorMessage, serveSocket } from "./serve-socket.ts";
 
 const MONITOR = /^(?:\/nullspace)?\/v1\/monitor\/ws$/;
 const METRICS = /^(?:\/nullspace)?\/v1\/machines\/([^/]+)\/metrics\/ws$/;

@@ -3,7 +3,7 @@ import type { WatchStart } from "@fastvm/contract";
 import type { VmRecord } from "../../../engine/engine.ts";
 import { machinePath } from "../machine-path.ts";
 import type { MachinesScope } from "../machines-scope.ts";
-import { send, type Connected } from "./serve-socket.ts";
+import { send, type Connected } from "../../shared/serve-socket.ts";
 
 /** Rejects with `file_not_found` when the folder is gone. What happens before `watch_started` is not told, and all of it afterwards. */
 export async function tellWatched(
