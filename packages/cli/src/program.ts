@@ -18,6 +18,7 @@ import { stopCommand } from "./commands/daemon/stop.ts";
 import { copyCommand } from "./commands/files/cp.ts";
 import { firewallCommand } from "./commands/firewall/firewall.ts";
 import { loginCommand, logoutCommand } from "./commands/login.ts";
+import { eventsCommand } from "./commands/events.ts";
 import { dfCommand } from "./commands/df.ts";
 import { USAGE_EXIT_CODE } from "./commands/machine/exit-codes.ts";
 import { manCommand } from "./commands/man.ts";
@@ -86,6 +87,7 @@ export function buildProgram(): Command {
     registryCommand(),
     quotaCommand(),
     dfCommand(),
+    eventsCommand(),
     loginCommand(),
     logoutCommand(),
     contextCommand(),

@@ -6,7 +6,16 @@ import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { readFile, writeFile } from "node:fs/promises";
 import type { Duplex } from "node:stream";
-import type { DiskShare, DiskUsage, FirewallPolicy, FirewallReport, Snapshot, Vm, VmStats } from "fastvm";
+import type {
+  DiskShare,
+  DiskUsage,
+  Event,
+  FirewallPolicy,
+  FirewallReport,
+  Snapshot,
+  Vm,
+  VmStats,
+} from "fastvm";
 
 interface ExecRequest {
   readonly command: readonly string[];
@@ -45,6 +54,9 @@ export class FakeApi implements AsyncDisposable {
   /** Resolves when a client left before its command had ended. */
   readonly abandoned = Promise.withResolvers<void>();
   hasConsoles = true;
+  /** Those of its organisation; all that come after the first answer are in `toCome`. */
+  readonly events: Event[] = [];
+  readonly toCome: Event[] = [];
   /** What every VM's console has shown. */
   console = "[1.0] oops\u001b[2J\r\nnext";
   /** Staging objects by path. */
@@ -131,8 +143,24 @@ export class FakeApi implements AsyncDisposable {
       await this.#content(response, method, searchParams.get("path") ?? "", payload);
     } else if (action === "files") await this.#transfer(response, url, body);
     else if (action === "exec") await this.#exec(request, response, body as unknown as ExecRequest);
+    else if (resource === "events") this.#events(request, response, searchParams);
     else if (id === "disk") send(response, 200, this.#diskUsage());
     else this.#answer(response, `${method} ${resource}${id && "/id"}${action && `/${action}`}`, id, body);
+  }
+
+  /** A stream ends when it has told what is to come, so that whoever follows comes again. */
+  #events({ headers }: IncomingMessage, response: ServerResponse, query: URLSearchParams): void {
+    const lastId = this.events.length;
+    if (headers.accept === "application/json") {
+      const events = this.events.toReversed().slice(0, Number(query.get("limit")));
+      return send(response, 200, { events, hasMore: false, lastId });
+    }
+    this.events.push(...this.toCome.splice(0));
+    response.setHeader("content-type", "application/x-ndjson");
+    for (const event of this.events.slice(Number(query.get("after")))) {
+      response.write(`${JSON.stringify(event)}\n`);
+    }
+    response.end(`${JSON.stringify({ type: "live" })}\n`);
   }
 
   #diskUsage(): DiskUsage {
