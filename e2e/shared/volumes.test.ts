@@ -135,8 +135,8 @@ test("files in memory have a size, run nothing, and live in a paused VM", async 
   const { volumeId } = await client.vms.volumes.attach(one, mount);
   const full = "cd /mnt/tmp; dd if=/dev/zero of=f bs=1M count=9 2>&1 | grep -o 'No space left'; stat -c %s f";
   expect(await sh(client, one, full)).toBe(`No space left\n${8 * MIB}`);
-  const run = "cd /mnt/tmp; printf '#!/bin/sh\\n' >f; chmod +x f; ./f 2>&1 | grep -o 'Permission denied'";
-  expect(await sh(client, one, run)).toBe("Permission denied");
+  const attempt = "cd /mnt/tmp; printf '#!/bin/sh\\n' >f; chmod +x f; ./f 2>&1 | grep -o 'Permission denied'";
+  expect(await sh(client, one, attempt)).toBe("Permission denied");
   await client.vms.pause(one);
   const { volumes = [] } = await client.vms.resume(one);
   expect(volumes).toMatchObject([{ ...mount, mountStatus: "mounted" }]);

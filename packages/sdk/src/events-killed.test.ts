@@ -29,7 +29,11 @@ async function start(folder: string): Promise<Plane> {
   const child = spawn(process.execPath, [...args, join(folder, "records.db"), join(folder, "staging")], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  const ended = once(child, "exit").then(([code]) =>
+    Promise.reject(new Error(`The server ended with ${code}`)),
+  );
+  ended.catch(() => undefined);
+  const [line] = (await Promise.race([once(child.stdout, "data"), ended])) as [Buffer];
   return { process: child, ...(JSON.parse(line.toString()) as Pick<Plane, "apiKey" | "baseUrl">) };
 }
 
@@ -56,7 +60,7 @@ function randomOf(seed: number): () => number {
 }
 
 it(`who follows sees each event once and in order over ${KILLS} kills`, { timeout: TIMEOUT_MS }, async () => {
-  console.log(`events seed: ${SEED}`);
+  process.stdout.write(`events seed: ${SEED}\n`);
   const random = randomOf(SEED);
   const folder = await mkdtemp(join(tmpdir(), "fastvm-events-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));

@@ -42,10 +42,10 @@ function sourceOf(mount: Mount, at: string): Pick<MountOrder, "source"> & { read
         },
       };
     case "disk_image":
-      refuse(`${at}.fstype`, (mount.fstype ?? undefined) !== undefined);
-      if (mount.format === "vmdk") throw invalid(`${at}.format`, "vmdk is not supported by this server");
-      return { source: { kind: "image", path: mount.host, format: mount.format } };
   }
+  refuse(`${at}.fstype`, (mount.fstype ?? undefined) !== undefined);
+  if (mount.format === "vmdk") throw invalid(`${at}.format`, "vmdk is not supported by this server");
+  return { source: { kind: "image", path: mount.host, format: mount.format } };
 }
 
 function refuse(field: string, isAsked: boolean): void {
