@@ -18,12 +18,15 @@ PRINTED = {
     "Inspect and connect, and what happened meanwhile": [
         r"paused\n\[\{'id': 'mch_\w+', 'status': 'paused'\}.*\]\nTrue running\n20\S+ \S+ \d+\n(\w+ \w+\n)*resume_from_snapshot succeeded\n$"
     ],
-    "Preview URLs": [r"https://8080-mch_1.example.com/\?edge_token=\[redacted\]&page=2\nnsp_…\[redacted\]\n$"],
+    "Egress controls": [r"custom\n$"],
+    "Preview URLs": [
+        r"8080-\w+\.proxy\.\S+ \S+/\?edge_token=\[redacted\]\nx-nullspace-preview-proxy-token \w*…\[redacted\] http\S+\n$",
+        r"https://8080-mch_1.example.com/\?edge_token=\[redacted\]&page=2\nnsp_…\[redacted\]\n$"],
     "One-shot runs": [r"0 42\n\n$"],
     "Async API": [r"hello\n\n\{'id': 'mch_\w+', 'status': 'running'\}\n$"],
 }
 #: What may wait, so that nothing stops being run unnoticed.
-NOT_RUN: Dict[str, int] = {"warm pools": 1, "egress": 1, "previews": 1}
+NOT_RUN: Dict[str, int] = {"warm pools": 1}
 
 
 def programs() -> List[Tuple[str, str, str]]:
