@@ -14,8 +14,11 @@ export { familyOf, GitError, MachineError } from "./machines/machine-error.ts";
 export type { ErrorFamily } from "./machines/machine-error.ts";
 export { Machine } from "./machines/machine.ts";
 export type { CreateOptions, MachinePage, StartOptions } from "./machines/machine.ts";
+export { Volume } from "./machines/volume.ts";
+export type { VolumeFiles } from "./machines/volume.ts";
 export { redactPreviewToken, redactPreviewUrl } from "./machines/redact.ts";
 export type {
+  AttachmentHealth,
   CommandResult,
   CreateMachineParams,
   EgressPolicy,
@@ -40,5 +43,7 @@ export type {
   RunParams,
   StreamParams,
   TimeoutAction,
+  VolumeAttachment,
+  VolumeInfo,
   VolumeMount,
 } from "./machines/types.ts";

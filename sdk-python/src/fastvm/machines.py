@@ -12,6 +12,7 @@ from ._async.machines.machine import AsyncMachine as AsyncMachine
 from ._async.machines.sessions import AsyncCommandStream as AsyncCommandStream
 from ._async.machines.sessions import AsyncDirWatch as AsyncDirWatch
 from ._async.machines.sessions import AsyncPtySession as AsyncPtySession
+from ._async.machines.volumes import AsyncVolume as AsyncVolume
 from ._machines.egress import EgressRateLimit as EgressRateLimit
 from ._machines.egress import NetworkEgressPolicy as NetworkEgressPolicy
 from ._machines.errors import AuthError as AuthError
@@ -48,6 +49,9 @@ from ._machines.models import PreviewProxyTarget as PreviewProxyTarget
 from ._machines.models import PreviewUrl as PreviewUrl
 from ._machines.models import ProcessInfo as ProcessInfo
 from ._machines.models import ProcessLogs as ProcessLogs
+from ._machines.models import VolumeAttachmentInfo as VolumeAttachmentInfo
+from ._machines.models import VolumeHealth as VolumeHealth
+from ._machines.models import VolumeInfo as VolumeInfo
 from ._machines.redact import redact_preview_token as redact_preview_token
 from ._machines.redact import redact_preview_url as redact_preview_url
 from ._sync.machines.background import Keepalive as Keepalive
@@ -61,4 +65,5 @@ from ._sync.machines.machine import Machine as Machine
 from ._sync.machines.sessions import CommandStream as CommandStream
 from ._sync.machines.sessions import DirWatch as DirWatch
 from ._sync.machines.sessions import PtySession as PtySession
+from ._sync.machines.volumes import Volume as Volume
 from ._version import __version__ as __version__

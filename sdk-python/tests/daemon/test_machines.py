@@ -153,3 +153,29 @@ def test_events_over_daemons_that_are_killed(machine_settings: None, shared_id: 
     run = KillRun(daemon, shared_id, seed=17, events=10)
     run.go(kills=1, in_replay=1)
     assert run.streamed == run.listed() and len(run.streamed) > 100
+
+
+def test_a_volume_in_all_its_parts(machine_settings: None, shared_id: str) -> None:
+    volume = nullspace.Volume.create("of machines")
+    assert nullspace.Volume.get("of machines").id == volume.id
+    volume.files.make_dir("/part")
+    volume.files.write("/part/a.txt", "hello")
+    assert [each.path for each in volume.files.list("/", depth=1)][-1] == "/part/a.txt"
+    machine = nullspace.Machine.connect(shared_id)
+    attached = machine.volumes.attach("of machines", "/workspace/shared", subpath="part")
+    assert (attached.status, machine.volumes.health(attached.id).healthy) == ("mounted", True)
+    assert machine.commands.run("cat", ["/workspace/shared/a.txt"]).stdout == "hello"
+    assert [each.machine_id for each in volume.attachments()] == [machine.id]
+    machine.files.write("/workspace/shared/b.txt", "b")
+    assert volume.files.read("/part/b.txt") == b"b"
+    assert machine.volumes.remount(attached.id).status == "mounted"
+    with pytest.raises(nullspace.MachineError) as busy:
+        volume.delete()
+    assert busy.value.code == "volume_busy"
+    machine.volumes.detach(attached.id)
+    assert machine.volumes.list() == []
+    volume.files.rename("/part/a.txt", "/c")
+    volume.files.remove("/part", recursive=True)
+    assert volume.files.info("/c").size == 5
+    volume.delete()
+    assert volume.id not in [each.id for each in nullspace.Volume.list()]

@@ -207,6 +207,9 @@ def test_the_alias_has_all_of_it() -> None:
 
 #: The description's name of each model's schema.
 SCHEMAS = {
+    "VolumeInfo": "Volume",
+    "VolumeAttachmentInfo": "VolumeAttachment",
+    "VolumeHealth": "AttachmentHealth",
     "MachineInfo": "Machine",
     "MachineLease": "Lease",
     "MachineSnapshot": "Snapshot",

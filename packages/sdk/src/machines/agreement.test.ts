@@ -2,6 +2,8 @@
 import type {
   LifecycleEvent as WireEvent,
   Machine as WireMachine,
+  MachineAttachment as WireAttachment,
+  MachineVolume as WireVolume,
   MachineExecResult as WireResult,
   MachineFile as WireFile,
   MachineSnapshot as WireSnapshot,
@@ -10,13 +12,23 @@ import { expect, expectTypeOf, it } from "vitest";
 import * as machines from "../machines.ts";
 import { toCamel, toSnake } from "./camel.ts";
 import type { Camel } from "./camel.ts";
-import type { CommandResult, LifecycleEvent, MachineFile, MachineInfo, MachineSnapshot } from "./types.ts";
+import type {
+  CommandResult,
+  LifecycleEvent,
+  MachineFile,
+  MachineInfo,
+  MachineSnapshot,
+  VolumeAttachment,
+  VolumeInfo,
+} from "./types.ts";
 
 it("types are those that the API answers, under TypeScript's names", () => {
   expectTypeOf<Camel<WireMachine>>().toExtend<MachineInfo>();
   expectTypeOf<Camel<WireResult>>().toExtend<CommandResult>();
   expectTypeOf<Camel<WireFile>>().toExtend<MachineFile>();
   expectTypeOf<Camel<WireSnapshot>>().toExtend<MachineSnapshot>();
+  expectTypeOf<Camel<WireVolume>>().toExtend<VolumeInfo>();
+  expectTypeOf<Camel<WireAttachment>>().toExtend<VolumeAttachment>();
   expectTypeOf<Camel<WireEvent>>().toExtend<LifecycleEvent>();
 });
 
@@ -44,6 +56,7 @@ it("the package hands out what its page names", () => {
     "MachineError",
     "MachinePtys",
     "PtySession",
+    "Volume",
     "familyOf",
     "redactPreviewToken",
     "redactPreviewUrl",

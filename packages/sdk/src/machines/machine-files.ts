@@ -1,7 +1,6 @@
 /** `machine.files`: files of a running machine, without its shell. */
 import type { Content } from "../http/http-client.ts";
 import { contentOf, wholeOf } from "../files/read-content.ts";
-import { joinPath } from "../http/path.ts";
 import type { CallOptions, MachineConnection } from "./connection.ts";
 import { MachineError, machineErrorOf } from "./machine-error.ts";
 import { DirWatch } from "./dir-watch.ts";
@@ -25,9 +24,10 @@ export class MachineFiles {
   readonly #path: string;
   readonly #machine: string;
 
-  constructor(connection: MachineConnection, machineId: string) {
+  /** `owner`: the path of the machine, or of a volume, which has no watches and no permissions. */
+  constructor(connection: MachineConnection, owner: string) {
     this.#connection = connection;
-    this.#machine = joinPath("v1", "machines", machineId);
+    this.#machine = owner;
     this.#path = `${this.#machine}/files`;
   }
 

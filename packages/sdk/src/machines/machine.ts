@@ -14,6 +14,7 @@ import { MachineGit } from "./machine-git.ts";
 import { MachinePtys } from "./machine-sessions.ts";
 import { createBody, millisecondsOf } from "./machine-order.ts";
 import { MachinePorts } from "./machine-ports.ts";
+import { MachineVolumes } from "./machine-volumes.ts";
 import type {
   CommandResult,
   CreateMachineParams,
@@ -61,14 +62,16 @@ export class Machine extends MachinePorts implements AsyncDisposable {
   readonly commands: MachineCommands;
   readonly files: MachineFiles;
   readonly git: MachineGit;
+  readonly volumes: MachineVolumes;
   readonly pty: MachinePtys;
 
   private constructor(connection: MachineConnection, info: MachineInfo) {
     super(connection, info.id);
     this.info = info;
     this.commands = new MachineCommands(connection, info.id);
-    this.files = new MachineFiles(connection, info.id);
+    this.files = new MachineFiles(connection, pathOf(info.id));
     this.git = new MachineGit(this.commands);
+    this.volumes = new MachineVolumes(connection, info.id);
     this.pty = new MachinePtys(connection, info.id);
   }
 

@@ -217,6 +217,39 @@ export interface CreateMachineParams {
   readonly warmPoolWaitMs?: number | undefined;
 }
 
+export interface VolumeInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly status: string;
+  /** Running machines that have it. */
+  readonly mountCount: number;
+  readonly usedBytes: number | null;
+  readonly maxSizeBytes: number;
+  readonly createdAt: string;
+}
+
+export interface VolumeAttachment {
+  readonly id: string;
+  readonly volumeId: string;
+  readonly machineId: string;
+  readonly mountPath: string;
+  readonly subpath: string | null;
+  readonly readOnly: boolean;
+  /** `mounted`, `paused`, `failed`, … */
+  readonly status: string;
+  readonly lastErrorCode: string | null;
+  readonly lastErrorMessage: string | null;
+}
+
+export interface AttachmentHealth {
+  readonly attachmentId: string;
+  readonly healthy: boolean;
+  readonly status: string;
+  readonly lastErrorCode: string | null;
+  readonly lastErrorMessage: string | null;
+  readonly checkedAt: string;
+}
+
 export interface VolumeMount {
   /** Id or name. */
   readonly ref: string;

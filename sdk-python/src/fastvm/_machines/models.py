@@ -261,3 +261,59 @@ class PreviewProxyTarget(Model):
     traffic_access_header_name: Optional[str] = None
 
     _shapes: ClassVar[Dict[str, Shape]] = {"grant": Ref("PreviewGrantInfo"), "expires_at": MOMENT}
+
+
+@dataclass(eq=False, repr=False)
+class VolumeInfo(Model):
+    id: str
+    name: str
+    status: str
+    #: Running machines that have it.
+    mount_count: int
+    max_size_bytes: int
+    created_at: datetime
+    used_bytes: Optional[int] = None
+
+    _shapes: ClassVar[Dict[str, Shape]] = {"created_at": MOMENT}
+
+
+@dataclass(eq=False, repr=False)
+class VolumeAttachmentInfo(Model):
+    """What a machine has of a volume."""
+
+    id: str
+    volume_id: str
+    machine_id: str
+    mount_path: str
+    read_only: bool
+    #: `mounted`, `paused`, `failed`, …
+    status: str
+    subpath: Optional[str] = None
+    last_error_code: Optional[str] = None
+    last_error_message: Optional[str] = None
+
+
+@dataclass(eq=False, repr=False)
+class VolumeAttachmentInfoList(Model):
+    attachments: List[VolumeAttachmentInfo]
+
+    _shapes: ClassVar[Dict[str, Shape]] = {"attachments": Many(Ref("VolumeAttachmentInfo"))}
+
+
+@dataclass(eq=False, repr=False)
+class VolumeInfoList(Model):
+    volumes: List[VolumeInfo]
+
+    _shapes: ClassVar[Dict[str, Shape]] = {"volumes": Many(Ref("VolumeInfo"))}
+
+
+@dataclass(eq=False, repr=False)
+class VolumeHealth(Model):
+    attachment_id: str
+    healthy: bool
+    status: str
+    checked_at: datetime
+    last_error_code: Optional[str] = None
+    last_error_message: Optional[str] = None
+
+    _shapes: ClassVar[Dict[str, Shape]] = {"checked_at": MOMENT}

@@ -20,6 +20,11 @@ from .models import (
     PreviewProxyTarget,
     PreviewUrl,
     ProcessLogs,
+    VolumeAttachmentInfo,
+    VolumeAttachmentInfoList,
+    VolumeHealth,
+    VolumeInfo,
+    VolumeInfoList,
 )
 
 MACHINE = "/v1/machines/{machineId}"
@@ -78,3 +83,26 @@ CREATE_PROXY_TARGET: Route[PreviewProxyTarget] = Route(
 )
 LIST_PREVIEW_URLS: Route[PreviewGrantList] = Route("GET", f"{MACHINE}/preview-urls", answer=Ref("PreviewGrantList"))
 REVOKE_PREVIEW_URL: Route[Dict[str, Any]] = Route("DELETE", f"{MACHINE}/preview-urls/{{grantId}}")
+
+VOLUME = "/v1/volumes/{volumeId}"
+VOLUME_FILES = f"{VOLUME}/files"
+ATTACHMENT = f"{MACHINE}/volumes/{{attachmentId}}"
+CREATE_VOLUME: Route[VolumeInfo] = Route("POST", "/v1/volumes", answer=Ref("VolumeInfo"))
+LIST_VOLUMES: Route[VolumeInfoList] = Route("GET", "/v1/volumes", answer=Ref("VolumeInfoList"))
+GET_VOLUME: Route[VolumeInfo] = Route("GET", VOLUME, answer=Ref("VolumeInfo"))
+DELETE_VOLUME: Route[Any] = Route("DELETE", VOLUME)
+VOLUME_ATTACHMENTS: Route[VolumeAttachmentInfoList] = Route(
+    "GET", f"{VOLUME}/attachments", answer=Ref("VolumeAttachmentInfoList")
+)
+LIST_VOLUME_FILES: Route[MachineFileList] = Route("GET", VOLUME_FILES, answer=Ref("MachineFileList"))
+REMOVE_VOLUME_FILE: Route[Any] = Route("DELETE", VOLUME_FILES)
+VOLUME_FILE_INFO: Route[MachineFile] = Route("GET", f"{VOLUME_FILES}/info", answer=Ref("MachineFile"))
+READ_VOLUME_FILE: Route[None] = Route("GET", f"{VOLUME_FILES}/content")
+WRITE_VOLUME_FILE: Route[MachineFile] = Route("PUT", f"{VOLUME_FILES}/content", answer=Ref("MachineFile"))
+MAKE_VOLUME_DIR: Route[MachineFile] = Route("POST", f"{VOLUME_FILES}/mkdir", answer=Ref("MachineFile"))
+RENAME_VOLUME_FILE: Route[MachineFile] = Route("POST", f"{VOLUME_FILES}/rename", answer=Ref("MachineFile"))
+ATTACH_VOLUME: Route[VolumeAttachmentInfo] = Route("POST", f"{MACHINE}/volumes", answer=Ref("VolumeAttachmentInfo"))
+MACHINE_VOLUMES: Route[VolumeAttachmentInfoList] = Route("GET", f"{MACHINE}/volumes", answer=Ref("VolumeAttachmentInfoList"))
+VOLUME_HEALTH: Route[VolumeHealth] = Route("GET", f"{ATTACHMENT}/health", answer=Ref("VolumeHealth"))
+REMOUNT_VOLUME: Route[VolumeAttachmentInfo] = Route("POST", f"{ATTACHMENT}/remount", answer=Ref("VolumeAttachmentInfo"))
+DETACH_VOLUME: Route[Any] = Route("DELETE", ATTACHMENT)

@@ -33,6 +33,7 @@ from .events import AsyncEventStream
 from .files import AsyncMachineFiles
 from .git import AsyncGit
 from .previews import AsyncPreviews
+from .volumes import AsyncMachineVolumes
 from .sessions import AsyncPtys
 
 SnapshotRef = Union[str, MachineSnapshot]
@@ -51,6 +52,7 @@ class AsyncMachine(AsyncPreviews):
         self.commands = AsyncCommands(connection, info.id)
         self.files = AsyncMachineFiles(connection, info.id)
         self.git = AsyncGit(self.commands)
+        self.volumes = AsyncMachineVolumes(connection, info.id)
         self.pty = AsyncPtys(connection, info.id)
 
     @property

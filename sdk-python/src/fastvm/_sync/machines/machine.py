@@ -34,6 +34,7 @@ from .events import EventStream
 from .files import MachineFiles
 from .git import Git
 from .previews import Previews
+from .volumes import MachineVolumes
 from .sessions import Ptys
 
 SnapshotRef = Union[str, MachineSnapshot]
@@ -52,6 +53,7 @@ class Machine(Previews):
         self.commands = Commands(connection, info.id)
         self.files = MachineFiles(connection, info.id)
         self.git = Git(self.commands)
+        self.volumes = MachineVolumes(connection, info.id)
         self.pty = Ptys(connection, info.id)
 
     @property
