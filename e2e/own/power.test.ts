@@ -68,7 +68,7 @@ test("a VM that powers off is stopped with its disk, counts for its disk alone, 
   const { usage } = await client.quotas.retrieve();
   expect(usage).toEqual({ ...running, vcpu: running.vcpu - 1, memoryMiB: running.memoryMiB - 2048 });
   await expect(client.vms.run(vm, "true")).rejects.toMatchObject({ code: "vm_wrong_state" });
-  const starting = await client.vms.start(vm, undefined, { wait: false });
+  const starting = await client.vms.start(vm, {}, undefined, { wait: false });
   expect(starting).toMatchObject({ status: "provisioning", statusReason: "Its disk boots" });
   await until("running");
   expect(await state()).toBe(lasting);

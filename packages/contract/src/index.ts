@@ -1,4 +1,6 @@
 /** What the other packages take of the contract. */
+export { DURABILITIES, RESTART_POLICIES } from "./model/power.ts";
+export type { Durability, EndCause, RestartPolicy } from "./model/power.ts";
 export { API_KEY_PREFIX, containsCredential, CREDENTIAL_PREFIX } from "./credentials.ts";
 export type { ApiName } from "./credentials.ts";
 export type { BuildStatus } from "./model/build.ts";

@@ -32,6 +32,7 @@ import type {
   AttachVolumeParams,
   BucketCredentials,
   CreateVolumeParams,
+  StartParams,
   StopParams,
   UpdateVmParams,
   UpdateVolumeParams,
@@ -158,6 +159,7 @@ interface Bodies {
   launchVm: LaunchParams;
   updateVm: UpdateVmParams;
   stopVm: StopParams;
+  startVm: StartParams;
   restartVm: StopParams;
   forkVm: ForkParams;
   execInVm: ExecBody;

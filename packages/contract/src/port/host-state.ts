@@ -4,6 +4,7 @@
  */
 import type { SnapshotId, VmId, VolumeId } from "../model/ids.ts";
 import type { NetworkReport } from "../model/network-policy.ts";
+import type { EndCause } from "../model/power.ts";
 import type { TtlAction } from "../model/ttl.ts";
 import type { VmDeadline } from "./vm-life.ts";
 
@@ -67,6 +68,8 @@ export interface WorkerInventory {
     readonly hasDisk?: boolean;
     /** It is stopped because its guest rebooted, and is to be started. */
     readonly restarts?: boolean;
+    /** Of one that is stopped or in `error`, and was not told to be. */
+    readonly cause?: EndCause;
     /** In force; only of a VM that runs. */
     readonly deadline?: VmDeadline;
     readonly publicIpv6?: string;
@@ -128,6 +131,12 @@ export type WorkerEvent =
   /** QEMU failed, or the VM could not be adopted after a restart; its resources are already freed. */
   | { readonly kind: "vm_failed"; readonly vmId: VmId; readonly reason: string }
   /** Its guest powered off, or rebooted, and is to be started then; its disk is kept. */
-  | { readonly kind: "vm_stopped"; readonly vmId: VmId; readonly reason: string; readonly restarts: boolean }
+  | {
+      readonly kind: "vm_stopped";
+      readonly vmId: VmId;
+      readonly reason: string;
+      readonly restarts: boolean;
+      readonly cause?: EndCause;
+    }
   /** Its deadline passed, and the action is done. */
   | { readonly kind: "vm_expired"; readonly vmId: VmId; readonly action: TtlAction; readonly atMs: number };

@@ -7,6 +7,7 @@
 import type { SnapshotId, VmId } from "../model/ids.ts";
 import type { MachineType } from "../model/machine-type.ts";
 import type { NetworkPolicy } from "../model/network-policy.ts";
+import type { Durability } from "../model/power.ts";
 import type { VolumeMount } from "../model/volume.ts";
 import type { CallOptions } from "./call-options.ts";
 import type { ImageOwner } from "./image-holding.ts";
@@ -94,6 +95,8 @@ export interface VmSpec {
   readonly generation?: number;
   /** What it mounts; default: nothing. What a snapshot had mounted and is not among them is taken from it. */
   readonly volumes?: readonly VolumeMount[];
+  /** Of its disk, for the life that begins; default: `relaxed`. */
+  readonly durability?: Durability;
 }
 
 export interface ResumeOptions {
@@ -107,6 +110,8 @@ export interface ResumeOptions {
   readonly generation?: number;
   /** Default: what it had. */
   readonly volumes?: readonly VolumeMount[];
+  /** As of a launch. */
+  readonly durability?: Durability;
 }
 
 export interface StopOptions {
@@ -121,7 +126,10 @@ export interface StopResult {
   readonly isForced: boolean;
 }
 
-export type StartOptions = ResumeOptions;
+export interface StartOptions extends ResumeOptions {
+  /** Without the check that the disk of one that its host lost has to pass before. Default: false. */
+  readonly force?: boolean;
+}
 
 export interface LaunchResult {
   /** The VM's own address, kept for its whole life, over pauses too. Absent where VMs have no network. */
@@ -143,6 +151,7 @@ export interface ForkChild {
   readonly generation?: number;
   /** As of a launch. */
   readonly volumes?: readonly VolumeMount[];
+  readonly durability?: Durability;
 }
 
 export interface ForkResult {

@@ -113,6 +113,7 @@ export const STEPS = [
   "rest.moved",
   "rest.freed",
   "start.begun",
+  "start.checked",
   "start.booted",
   "start.logs-kept",
   "start.rest-removed",

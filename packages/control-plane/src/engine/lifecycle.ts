@@ -8,6 +8,7 @@ import { ActivityClock } from "./activity/activity-clock.ts";
 import { noticing } from "./activity/noticing-worker.ts";
 import { PreviewUses } from "./activity/preview-uses.ts";
 import { expireIdle } from "./vms/expire-idle.ts";
+import { restartDue } from "./vms/restart-policy.ts";
 import { expireOverdue } from "./vms/expire.ts";
 import { Bell } from "./events/bell.ts";
 import { EventFeed } from "./events/event-feed.ts";
@@ -89,6 +90,7 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
     async () => {
       await expireOverdue(ctx);
       await expireIdle(ctx);
+      await restartDue(ctx);
     },
     (error) => {
       ctx.log.error({ err: error }, "times to live could not be looked at");

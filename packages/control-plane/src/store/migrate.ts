@@ -24,6 +24,7 @@ import * as previews from "./migrations/0020-previews.ts";
 import * as keyScopes from "./migrations/0021-key-scopes.ts";
 import * as warmPools from "./migrations/0022-warm-pools.ts";
 import * as sandboxes from "./migrations/0023-sandboxes.ts";
+import * as power from "./migrations/0024-power.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
 
@@ -53,6 +54,7 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0021-key-scopes": { up: (trx) => keyScopes.up(trx) },
     "0022-warm-pools": { up: (trx) => warmPools.up(trx) },
     "0023-sandboxes": { up: (trx) => sandboxes.up(trx) },
+    "0024-power": { up: (trx) => power.up(trx) },
   };
   const provider = { getMigrations: () => Promise.resolve(migrations) };
   const migrator = new Migrator({ db, provider, ...(await tablesIn(db, kind)) });

@@ -106,6 +106,10 @@ export interface VmRow extends SettingsRow {
   startedAt: number | null;
   /** When it was last used from outside, as far as it is written down: see `engine/activity`. */
   lastActiveAt: number | null;
+  /** Of one that ended: when it starts by itself; null: it does not. */
+  restartAt: number | null;
+  /** How often in a row it has, without having run for long. */
+  restartCount: number;
   /** Of the token that requests to its ports need where its traffic is private; the token itself is sealed elsewhere. */
   trafficTokenDigest: string | null;
   /** Of a pool, nobody's yet and seen by no client. */

@@ -51,6 +51,8 @@ function vmRecord(orgId: OrgId, changes: Partial<VmRecord> = {}): VmRecord {
     cwd: "/srv",
     template: "docker.io/library/python:3.13-slim",
     volumes: [],
+    durability: "strict",
+    restartPolicy: "always",
     privateTraffic: true,
     maskHost: "localhost:${PORT}",
     publicIpv6: null,
@@ -64,6 +66,8 @@ function vmRecord(orgId: OrgId, changes: Partial<VmRecord> = {}): VmRecord {
     poolGeneration: null,
     startedAt: 1,
     lastActiveAt: 2,
+    restartAt: 3,
+    restartCount: 1,
     trafficTokenDigest: null,
     ...changes,
   };
@@ -93,6 +97,8 @@ function snapshotRecord(orgId: OrgId, changes: Partial<SnapshotRecord> = {}): Sn
     cwd: "/srv",
     template: "docker.io/library/python:3.13-slim",
     volumes: [],
+    durability: "strict",
+    restartPolicy: "always",
     privateTraffic: true,
     maskHost: "localhost:${PORT}",
     pauseCycle: null,
@@ -179,11 +185,11 @@ describe.each(TEST_STORES)("$name", ({ open }) => {
     expect(changed).toEqual({ ...vm, status: "pausing", statusReason: "why" });
   });
 
-  test("usage counts what holds resources; paused, failed and stopped VMs hold none", async () => {
+  test("usage counts what holds resources; paused and failed VMs hold none, stopped ones their disk", async () => {
     for (const status of ["running", "provisioning", "deleting", "paused", "error", "stopped"] as const) {
       await store.vms.create(vmRecord(orgId, { status }));
     }
-    expect(await store.vms.usage(orgId)).toEqual({ vcpu: 3, memoryMiB: 6144, diskGiB: 30 });
+    expect(await store.vms.usage(orgId)).toEqual({ vcpu: 3, memoryMiB: 6144, diskGiB: 40 });
     expect(await store.vms.usage(newOrgId())).toEqual({ vcpu: 0, memoryMiB: 0, diskGiB: 0 });
   });
 

@@ -30,6 +30,9 @@ export type VmChanges = Partial<
     | "autoResume"
     | "startedAt"
     | "lastActiveAt"
+    | "restartPolicy"
+    | "restartAt"
+    | "restartCount"
     | "volumes"
   >
 >;
@@ -198,6 +201,19 @@ export class VmRepository {
       .where("status", "=", "running")
       .where((eb) => eb(eb("lastActiveAt", "+", eb.ref("inactivityMs")), "<=", now))
       .orderBy("lastActiveAt")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => parse(row));
+  }
+
+  /** VMs that are to start by themselves by now. */
+  async listToRestart(now: number, limit: number): Promise<VmRecord[]> {
+    const rows = await this.#db
+      .selectFrom("vms")
+      .selectAll()
+      .where("restartAt", "<=", now)
+      .where("status", "in", ["stopped", "error"])
+      .orderBy("restartAt")
       .limit(limit)
       .execute();
     return rows.map((row) => parse(row));

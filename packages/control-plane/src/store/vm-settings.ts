@@ -2,7 +2,7 @@
  * What a VM passes on: to its snapshots, to what is restored from them, to its forks (`engine/vms/inherit.ts`). A field
  * is added here, in a migration of both tables and where an API shows it; everything in between carries it by itself.
  */
-import type { Service, VolumeMount, WrittenPolicy } from "@fastvm/contract";
+import type { Durability, RestartPolicy, Service, VolumeMount, WrittenPolicy } from "@fastvm/contract";
 
 export interface VmSettings {
   machineName: string;
@@ -30,6 +30,9 @@ export interface VmSettings {
   /** The image of its root; empty: the base image. */
   template: string;
   volumes: readonly RecordedMount[];
+  /** Of its disk, from its next start on. */
+  durability: Durability;
+  restartPolicy: RestartPolicy;
   /** Whether requests to its ports by preview URLs need a token of the VM's beside their own. */
   privateTraffic: boolean;
   /** What its services see as the host of such a request; empty: what the client sent. */
@@ -82,6 +85,8 @@ export interface SettingsRow {
   cwd: string;
   template: string;
   volumes: string;
+  durability: Durability;
+  restartPolicy: RestartPolicy;
   privateTraffic: 0 | 1;
   maskHost: string;
 }
@@ -121,6 +126,8 @@ const COLUMNS: { readonly [Name in keyof VmSettings]: Column<VmSettings[Name], S
   cwd: AS_IT_IS,
   template: AS_IT_IS,
   volumes: json(),
+  durability: AS_IT_IS,
+  restartPolicy: AS_IT_IS,
   privateTraffic: FLAG,
   maskHost: AS_IT_IS,
 };

@@ -39,6 +39,7 @@ import {
   type WorkerInventory,
   type WorkerPort,
   type WorkerVmStatus,
+  type EndCause,
 } from "@fastvm/contract";
 import { FakeFileAccess } from "./fake-file-access.ts";
 import { aborted, FakeSession, type FakeTerminal } from "./fake-session.ts";
@@ -78,6 +79,9 @@ interface FakeVm {
   reason?: string | undefined;
   /** It rebooted, and nobody has started it yet. */
   restarts?: boolean | undefined;
+  cause?: EndCause | undefined;
+  /** A failure leaves it. */
+  hasDisk?: boolean;
   generation?: number;
   deadline?: VmDeadline | undefined;
   /** As they lie in the guest. */
@@ -165,7 +169,7 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
   }
 
   emit(event: WorkerEvent): void {
-    if (event.kind === "vm_failed") this.vms.delete(event.vmId);
+    if (event.kind === "vm_failed") this.#fail(event.vmId, event.reason);
     const { reason, restarts } = { reason: undefined, restarts: false, ...event };
     if (event.kind === "vm_stopped") this.#rest(this.#require(event.vmId), reason, restarts);
     for (const listener of this.#listeners) listener(event);
@@ -195,16 +199,20 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
   }
 
   inventory(): Promise<WorkerInventory> {
-    const vms = [...this.vms].map(([vmId, { status, spec, reason, restarts, deadline, generation = 1 }]) => ({
-      vmId,
-      status,
-      generation,
-      memoryMib: spec?.machine.memoryMib ?? 2048,
-      ...(deadline === undefined ? {} : { deadline }),
-      ...(reason === undefined ? {} : { reason }),
-      ...(restarts === true ? { restarts } : {}),
-      ...this.#addressOf(vmId),
-    }));
+    const vms = [...this.vms].map(
+      ([vmId, { status, spec, reason, restarts, deadline, generation = 1, ...vm }]) => ({
+        vmId,
+        status,
+        generation,
+        memoryMib: spec?.machine.memoryMib ?? 2048,
+        ...(deadline === undefined ? {} : { deadline }),
+        ...(reason === undefined ? {} : { reason }),
+        ...(restarts === true ? { restarts } : {}),
+        ...(vm.cause && { cause: vm.cause }),
+        ...(status === "error" && vm.hasDisk === true && { hasDisk: true }),
+        ...this.#addressOf(vmId),
+      }),
+    );
     return Promise.resolve({ vms, snapshots: [...this.snapshots], volumes: [...this.volumes.all.keys()] });
   }
 
@@ -252,10 +260,11 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
     await this.#enterUntilDeleted("startVm", vmId, vmId, "launch_failed");
     const vm = this.#require(vmId);
     if (vm.status === "running") return this.#launched(vmId);
-    if (vm.status !== "stopped") throw new FastvmError("vm_wrong_state");
+    const isAtRest = vm.status === "stopped" || (vm.status === "error" && vm.hasDisk === true);
+    if (!isAtRest) throw new FastvmError("vm_wrong_state");
     await this.#started(vmId);
     const generation = Math.max(options.generation ?? 0, (vm.generation ?? 1) + 1);
-    const life = { status: "running", reason: undefined, restarts: false };
+    const life = { status: "running", reason: undefined, restarts: false, cause: undefined };
     Object.assign(vm, lifeOf({ ...options, generation }), life);
     return { ...this.#launched(vmId), mounts: this.volumes.start(vmId, options.volumes ?? []) };
   }
@@ -468,6 +477,12 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
     const vm = this.#require(vmId);
     if (vm.status !== "running") throw new FastvmError("vm_wrong_state");
     return vm;
+  }
+
+  #fail(vmId: VmId, reason: string): void {
+    const vm = this.vms.get(vmId);
+    if (vm?.hasDisk === true) Object.assign(vm, { status: "error", reason, deadline: undefined });
+    else this.vms.delete(vmId);
   }
 
   #rest(vm: FakeVm, reason: string | undefined, restarts: boolean): void {

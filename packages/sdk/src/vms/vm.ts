@@ -52,6 +52,9 @@ export interface Vm {
   readonly deletedAt?: string | null;
   /** Whether requests to its services wake it when it is paused. */
   readonly autoResume?: boolean;
+  /** `strict`: what its guest has flushed is there after a power loss of the host. */
+  readonly durability?: Durability;
+  readonly restartPolicy?: RestartPolicy;
   /** Why the VM is in `error` or `stopped`, or what it waits for. */
   readonly statusReason?: string;
   /** Only in the answer to a launch, when the snapshot's services could not be registered again: then none is. */
@@ -77,6 +80,16 @@ export interface CapturedService {
 export interface VmTtl {
   readonly action: "pause" | "delete";
   readonly seconds: number;
+}
+
+/** A later server may know more of each. */
+export type Durability = "relaxed" | "strict" | (string & {});
+/** `on-host-failure`: after a power loss, shutdown or failure of the host; `always`: also when its guest powered off; never once told to stop. */
+export type RestartPolicy = "never" | "on-host-failure" | "always" | (string & {});
+
+export interface StartParams {
+  /** Whether a disk that its host lost boots without the check that it has to pass otherwise. */
+  readonly force?: boolean | undefined;
 }
 
 export interface StopParams {
@@ -109,6 +122,10 @@ export interface LaunchParams {
   readonly ttl?: VmTtl | undefined;
   /** Whether requests to its services wake it when it is paused. Default: as the snapshot has it, else false. */
   readonly autoResume?: boolean | undefined;
+  /** Default: `strict` with a restart policy, otherwise `relaxed`, or the snapshot's. */
+  readonly durability?: Durability | undefined;
+  /** Default: `never`, or the snapshot's. */
+  readonly restartPolicy?: RestartPolicy | undefined;
   /** What it mounts, at most 8; of a snapshot in place of all that it had mounted. */
   readonly volumes?: readonly AttachVolumeParams[] | undefined;
   readonly bucketMounts?: readonly AttachBucketMountParams[] | undefined;
@@ -121,6 +138,7 @@ export interface UpdateVmParams {
   /** `null` removes it; an object starts it anew. */
   readonly ttl?: VmTtl | null | undefined;
   readonly autoResume?: boolean | undefined;
+  readonly restartPolicy?: RestartPolicy | undefined;
 }
 
 export interface ListVmsParams {

@@ -39,6 +39,7 @@ import type {
   DeletedResource,
   LaunchParams,
   ListVmsParams,
+  StartParams,
   StopParams,
   UpdateVmParams,
   Vm,
@@ -238,8 +239,13 @@ export class Vms {
   }
 
   /** Boots the disk of a stopped VM. Resolves when it runs. Throws VMLaunchError when it cannot: then it is stopped still. */
-  start(vm: VmRef, options?: RequestOptions, wait: LaunchWaitOptions = {}): ApiPromise<Vm> {
-    return this.#started(vm, this.#transition(vm, "start", options), options, wait);
+  start(
+    vm: VmRef,
+    params: StartParams = {},
+    options?: RequestOptions,
+    wait: LaunchWaitOptions = {},
+  ): ApiPromise<Vm> {
+    return this.#started(vm, this.#transition(vm, "start", options, params), options, wait);
   }
 
   /** `stop` and `start`; of a stopped VM a start. */
@@ -332,7 +338,7 @@ export class Vms {
     vm: VmRef,
     name: "pause" | "resume" | "stop" | "start" | "restart",
     options: RequestOptions | undefined,
-    body?: StopParams,
+    body?: StopParams | StartParams,
   ): ApiPromise<Vm> {
     return this.#http.json({
       method: "POST",

@@ -69,7 +69,7 @@ function layerOf(node: string | undefined): string | undefined {
 }
 
 /** What `blockdev-add` takes for one layer over the ones below it. */
-function layerOptions(chain: DiskChain, at: number): Record<string, unknown> {
+function layerOptions(chain: DiskChain, at: number, flushes: boolean): Record<string, unknown> {
   const layer = chain[at];
   if (layer === undefined) throw new Error("A disk needs at least one layer");
   const isTop = at === chain.length - 1;
@@ -78,12 +78,12 @@ function layerOptions(chain: DiskChain, at: number): Record<string, unknown> {
     "node-name": nodeName(layer),
     "read-only": !isTop,
     ...(isTop ? { discard: "unmap" } : {}),
-    file: fileOptions(layer, isTop),
-    ...(at === 0 ? {} : { backing: layerOptions(chain, at - 1) }),
+    file: fileOptions(layer, isTop, flushes),
+    ...(at === 0 ? {} : { backing: layerOptions(chain, at - 1, flushes) }),
   };
 }
 
-function fileOptions(layer: string, writable: boolean): Record<string, unknown> {
+function fileOptions(layer: string, writable: boolean, flushes: boolean): Record<string, unknown> {
   return {
     driver: "file",
     filename: `${DISK_FOLDER}/${layer}`,
@@ -91,15 +91,24 @@ function fileOptions(layer: string, writable: boolean): Record<string, unknown> 
     ...(writable ? { "auto-read-only": true } : { "read-only": true }),
     // Our own rules (one writer, frozen layers) replace QEMU's locks, which cost a system call for every byte they guard.
     locking: "off",
-    // A running VM's disk is gone with its memory when the power goes; a capture syncs
-    // what it publishes. So a flush has nothing to protect.
-    cache: { "no-flush": true },
+    // When the power goes, a running VM's memory is gone; a capture syncs what it publishes. So where nobody wants the disk without the
+    // memory a flush has nothing to protect.
+    cache: { "no-flush": !flushes },
   };
 }
 
+export interface DiskOptions {
+  /** Whether what a guest flushes goes to the host's disk. Default: false. */
+  readonly flushes?: boolean;
+}
+
 /** Opens the chain and puts it under the disk device in place of what is there. Only before the guest runs. */
-export async function attachDisk(qmp: QmpClient, chain: DiskChain): Promise<void> {
-  await qmp.execute("blockdev-add", layerOptions(chain, chain.length - 1));
+export async function attachDisk(
+  qmp: QmpClient,
+  chain: DiskChain,
+  { flushes = false }: DiskOptions = {},
+): Promise<void> {
+  await qmp.execute("blockdev-add", layerOptions(chain, chain.length - 1, flushes));
   const top = chain[chain.length - 1] ?? "";
   await qmp.execute("qom-set", { path: DISK_DEVICE, property: "drive", value: nodeName(top) });
 }
@@ -108,25 +117,29 @@ export async function attachDisk(qmp: QmpClient, chain: DiskChain): Promise<void
  * Opens an empty overlay that is not part of the chain yet. Outside the pause: opening files takes
  * milliseconds. One of that name that QEMU still has open is of a capture that was given up.
  */
-export async function openOverlay(qmp: QmpClient, layer: string): Promise<void> {
+export async function openOverlay(
+  qmp: QmpClient,
+  layer: string,
+  { flushes = false }: DiskOptions = {},
+): Promise<void> {
   try {
-    await addOverlay(qmp, layer);
+    await addOverlay(qmp, layer, flushes);
   } catch (error) {
     if (!(error instanceof QmpError)) throw error;
     // QEMU refuses to close what is in use, and anything else as well when there was nothing to close.
     await closeOverlay(qmp, layer).catch(() => {
       throw error;
     });
-    await addOverlay(qmp, layer);
+    await addOverlay(qmp, layer, flushes);
   }
 }
 
-async function addOverlay(qmp: QmpClient, layer: string): Promise<void> {
+async function addOverlay(qmp: QmpClient, layer: string, flushes: boolean): Promise<void> {
   await qmp.execute("blockdev-add", {
     driver: "qcow2",
     "node-name": nodeName(layer),
     discard: "unmap",
-    file: fileOptions(layer, true),
+    file: fileOptions(layer, true, flushes),
     backing: null,
   });
 }
@@ -180,6 +193,13 @@ export async function activeLayer(qmp: QmpClient): Promise<string> {
 export async function resizeDisk(qmp: QmpClient, chain: DiskChain, bytes: number): Promise<void> {
   const top = chain[chain.length - 1] ?? "";
   await qmp.execute("block_resize", { "node-name": nodeName(top), size: bytes });
+}
+
+/** What it holds of the disk goes to the host's: also its tables, which it writes late. */
+export async function flushDisk(qmp: QmpClient, chain: DiskChain): Promise<void> {
+  const top = nodeName(chain[chain.length - 1] ?? "");
+  const said = await qmp.execute("human-monitor-command", { "command-line": `qemu-io ${top} "flush"` });
+  if (said !== "") throw new Error(`The disk is not flushed: ${String(said)}`);
 }
 
 /** Copies what the layers between the bottom and the top hold into the top; the guest runs meanwhile. */

@@ -11,7 +11,9 @@ type SpareFile =
   /** Of that format; other files that it names are not looked at. */
   | { readonly kind: "qcow2"; readonly file: string }
   /** Only read: writes, which the device has promised to take, go to an empty overlay. */
-  | { readonly kind: "read"; readonly file: string; readonly overlay: string };
+  | { readonly kind: "read"; readonly file: string; readonly overlay: string }
+  /** The same of a VM's disk: its layers, the lowest first. */
+  | { readonly kind: "chain"; readonly files: readonly string[]; readonly overlay: string };
 
 /** Puts it there in place of what is there; `node` is its name in QEMU from then on. */
 export async function putBehindSpare(
@@ -48,12 +50,24 @@ function nodeOptions(node: string, behind: SpareFile): Record<string, unknown> {
   if (behind.kind === "qcow2") {
     return { driver: "qcow2", "node-name": node, backing: null, file: fileOptions(behind.file, false) };
   }
+  if (behind.kind === "chain") {
+    const backing = layersOptions(behind.files);
+    return { driver: "qcow2", "node-name": node, file: fileOptions(behind.overlay, false), backing };
+  }
   return {
     driver: "qcow2",
     "node-name": node,
     file: fileOptions(behind.overlay, false),
     backing: { driver: "raw", "read-only": true, file: fileOptions(behind.file, true) },
   };
+}
+
+/** The files do not name each other. */
+function layersOptions(files: readonly string[]): Record<string, unknown> {
+  return files.reduce<Record<string, unknown>>((below, file, index) => {
+    const layer = { driver: index === 0 ? "raw" : "qcow2", "read-only": true, file: fileOptions(file, true) };
+    return index === 0 ? layer : { ...layer, backing: below };
+  }, {});
 }
 
 function fileOptions(filename: string, isReadOnly: boolean): Record<string, unknown> {

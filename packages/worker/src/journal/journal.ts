@@ -5,9 +5,18 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FastvmError, step } from "@fastvm/contract";
-import type { MachineType, NetworkPolicy, VmDeadline, VmId, VmIdentity, VolumeMount } from "@fastvm/contract";
+import type {
+  Durability,
+  EndCause,
+  MachineType,
+  NetworkPolicy,
+  VmDeadline,
+  VmId,
+  VmIdentity,
+  VolumeMount,
+} from "@fastvm/contract";
 import type { DiskChain } from "../disk/chain.ts";
-import { replaceFile } from "../files/durable.ts";
+import { replaceFile, replaceFileDurably } from "../files/durable.ts";
 import { isErrno, isOutOfDisk } from "../files/errno.ts";
 import type { ProcessIdentity } from "../processes/proc.ts";
 import type { Compatibility } from "../snapshot/manifest.ts";
@@ -24,6 +33,12 @@ export interface Journal {
   readonly phase: "starting" | "running" | "paused" | "stopped" | "error";
   /** Why, in phases `stopped` and `error`. */
   readonly reason?: string;
+  /** In these, of one that was not told to stop. */
+  readonly cause?: EndCause;
+  /** Its disk may have lost writes with its host, and is to be checked before it boots. */
+  readonly unchecked?: boolean;
+  /** Absent: `relaxed`. */
+  readonly durability?: Durability;
   /** In phase `error`: its disk is kept, so that it can be started. */
   readonly hasDisk?: boolean;
   /** In phase `stopped`: its guest rebooted, so it is to be started. */
@@ -82,7 +97,9 @@ export interface PlainMount extends VolumeMount {
 export async function writeJournal(folder: string, journal: Omit<Journal, "format">): Promise<void> {
   await step("journal.begun");
   try {
-    await replaceFile(join(folder, JOURNAL_FILE), JSON.stringify({ format: FORMAT, ...journal }));
+    // Of a strict VM it tells more than of processes.
+    const replace = journal.durability === "strict" ? replaceFileDurably : replaceFile;
+    await replace(join(folder, JOURNAL_FILE), JSON.stringify({ format: FORMAT, ...journal }));
   } catch (error) {
     // Every change of a VM ends here, so this is where its caller is told.
     if (!isOutOfDisk(error)) throw error;

@@ -1,6 +1,7 @@
 /** How a VM's QEMU ended that no daemon listened to: its supervisor wrote down its status, and QEMU itself what had asked it to. */
 import { readLogs } from "../vm/state/console-log.ts";
 import { explainEnd } from "../vm/state/explain-end.ts";
+import { isStrict } from "../vm/state/durability.ts";
 import type { Vm } from "../vm/state/vm.ts";
 import type { Parts } from "../vm/state/worker-context.ts";
 import { readExit } from "../qemu/exit-record.ts";
@@ -13,9 +14,19 @@ const TERMINATING = /terminating on signal \d+/;
 export async function endedWhileAway(context: Parts<"cgroups">, vm: Vm): Promise<Ending> {
   if (vm.record.stops === true) return { phase: "stopped", reason: "Stopped over a restart of the daemon" };
   const exit = await readExit(vm.folder);
+  if (exit === undefined) return lostWithHost(vm);
   const isClean = exit?.kind === "exit" && exit.number === 0;
   const ending = isClean ? orderly(vm, await whyClean(vm)) : undefined;
   return ending ?? lost(`Lost over a restart of the daemon: ${await explainEnd(context, vm)}`);
+}
+
+/** Its supervisor has written nothing, so it ended with it: the host lost power, or all there was on it was killed. */
+function lostWithHost(vm: Vm): Ending {
+  const lostPower = "Its host went down under it, as by a power cut";
+  if (isStrict(vm.record))
+    return { phase: "stopped", reason: `${lostPower}; what it had flushed is there`, cause: "host" };
+  const reason = `${lostPower}, and its disk had ignored flushes: it starts after a check, or by force`;
+  return { phase: "error", reason, cause: "host", unchecked: true };
 }
 
 /** A guest that rebooted meanwhile has come no further than to power off. */

@@ -258,10 +258,33 @@ test("a delete that was cut short can be done again, whatever it left", { timeou
 test("a QEMU that ended while nobody looked is a VM that failed, and tells why", async () => {
   const { vmId, qemu } = await launched();
   await qemu.kill();
+  await writeFile(join(host.vm(vmId).folder, "exit"), "signal 9\n");
   await host.restart();
-  expect(host.vm(vmId).record).toMatchObject({
+  const { record } = host.vm(vmId);
+  expect(record).toMatchObject({
     phase: "error",
+    cause: "host",
     reason: expect.stringContaining("Lost over a restart"),
   });
+  expect(record).not.toHaveProperty("unchecked");
   expect(host.freedGroups).toHaveLength(1);
 });
+
+test.each([
+  ["relaxed", "error", true],
+  ["strict", "stopped", undefined],
+] as const)(
+  "a %s VM of whose end nobody could write is lost with its host: %s",
+  async (durability, phase, unchecked) => {
+    const { vmId, qemu } = await launched();
+    await host.vm(vmId).update({ durability });
+    await qemu.kill();
+    await host.restart();
+    const { record } = host.vm(vmId);
+    expect(record).toMatchObject({ phase, cause: "host", reason: expect.stringContaining("power cut") });
+    expect(record.unchecked).toBe(unchecked);
+    // It is told again by what is on the disk alone.
+    await host.restart();
+    expect(host.vm(vmId).record).toEqual(record);
+  },
+);

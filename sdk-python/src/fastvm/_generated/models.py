@@ -1180,6 +1180,16 @@ class LaunchBody(Model):
     ttl: Optional[TTL] = None
     auto_resume: Optional[bool] = None
     """Whether requests to the VM's services wake it when it is paused."""
+    durability: Optional[str] = None
+    """
+    Of its disk. `strict`: what its guest has flushed is there after a power loss of the host, at the price of real
+    flushes. Default: `strict` with a restart policy, otherwise `relaxed`, or the snapshot's.
+    """
+    restart_policy: Optional[str] = None
+    """
+    When it starts by itself: after a power loss, shutdown or failure of its host, or `always` also after its guest
+    powered off; never after it was told to stop. Default `never`, or the snapshot's.
+    """
     firewall: Optional[Union[FirewallPolicy, EgressModeFirewall, LegacyFirewallPolicy, ]] = None
     volumes: Optional[List[AttachVolumeBody]] = None
     """What it mounts, at most 8; of a snapshot in place of all that it had mounted."""
@@ -1192,6 +1202,7 @@ class LaunchBody(Model):
         "disk_gi_b": "diskGiB",
         "env_vars": "envVars",
         "auto_resume": "autoResume",
+        "restart_policy": "restartPolicy",
         "bucket_mounts": "bucketMounts",
     }
 
@@ -1705,6 +1716,12 @@ class SshKeyListResponse(Model):
 
 
 @dataclass(eq=False, repr=False)
+class StartBody(Model):
+    force: Optional[bool] = None
+    """Whether a disk that its host lost boots without the check that it has to pass otherwise."""
+
+
+@dataclass(eq=False, repr=False)
 class StartExecBody(Model):
     command: List[str]
     """argv, without a shell; the first element is looked up in PATH and must not be empty."""
@@ -1792,9 +1809,15 @@ class UpdateVMBody(Model):
     ttl: Optional[TTL] = None
     auto_resume: Optional[bool] = None
     """Whether requests to the VM's services wake it when it is paused."""
+    restart_policy: Optional[str] = None
+    """
+    When it starts by itself: after a power loss, shutdown or failure of its host, or `always` also after its guest
+    powered off; never after it was told to stop. Default `never`, or the snapshot's.
+    """
 
     _wire_names: ClassVar[Dict[str, str]] = {
         "auto_resume": "autoResume",
+        "restart_policy": "restartPolicy",
     }
 
     _shapes: ClassVar[Dict[str, Shape]] = {
@@ -1856,6 +1879,10 @@ class VM(Model):
     """While it runs: when its time is over, in ms since 1970."""
     ttl_remaining_ms: Optional[int] = None
     """While it is paused or stopped: what is left of its time, in ms."""
+    durability: Optional[str] = None
+    """`strict`: what its guest has flushed is there after a power loss of the host."""
+    restart_policy: Optional[str] = None
+    """When it starts by itself after it ended without having been told to."""
     paused_at: Optional[datetime] = None
     volumes: Optional[List[VmVolume]] = None
     """Absent where it has none."""
@@ -1878,6 +1905,7 @@ class VM(Model):
         "public_ipv6": "publicIpv6",
         "expires_at_ms": "expiresAtMs",
         "ttl_remaining_ms": "ttlRemainingMs",
+        "restart_policy": "restartPolicy",
         "paused_at": "pausedAt",
         "attachment_warnings": "attachmentWarnings",
     }

@@ -59,7 +59,7 @@ GET_VM_LOGS: Route[VMLogs] = Route("GET", "/v1/vms/{vmId}/logs", answer=Ref("VML
 PAUSE_VM: Route[VM] = Route("POST", "/v1/vms/{vmId}/pause", answer=Ref("VM"))
 RESUME_VM: Route[VM] = Route("POST", "/v1/vms/{vmId}/resume", answer=Ref("VM"))
 STOP_VM: Route[VM] = Route("POST", "/v1/vms/{vmId}/stop", answer=Ref("VM"), body=Ref("StopBody"))
-START_VM: Route[VM] = Route("POST", "/v1/vms/{vmId}/start", answer=Ref("VM"))
+START_VM: Route[VM] = Route("POST", "/v1/vms/{vmId}/start", answer=Ref("VM"), body=Ref("StartBody"))
 RESTART_VM: Route[VM] = Route("POST", "/v1/vms/{vmId}/restart", answer=Ref("VM"), body=Ref("StopBody"))
 REFRESH_VM_TTL: Route[VM] = Route("POST", "/v1/vms/{vmId}/ttl/refresh", answer=Ref("VM"))
 FORK_VM: Route[ForkResult] = Route("POST", "/v1/vms/{vmId}/fork", answer=Ref("ForkResult"), body=Ref("ForkBody"))

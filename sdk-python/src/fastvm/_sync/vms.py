@@ -74,6 +74,8 @@ class Vms:
         firewall: Optional[FirewallInput] = None,
         ttl: Optional[TTLInput] = None,
         auto_resume: Optional[bool] = None,
+        durability: Optional[str] = None,
+        restart_policy: Optional[str] = None,
         volumes: Optional[Sequence[VolumeInput]] = None,
         bucket_mounts: Optional[Sequence[Mapping[str, Any]]] = None,
         wait: bool = True,
@@ -103,6 +105,8 @@ class Vms:
             firewall=firewall,
             ttl=ttl,
             auto_resume=auto_resume,
+            durability=durability,
+            restart_policy=restart_policy,
             volumes=None if volumes is None else [*volumes],
             bucket_mounts=None if bucket_mounts is None else [*bucket_mounts],
         )
@@ -148,6 +152,7 @@ class Vms:
         ttl: Union[TTLInput, None, NotGiven] = NOT_GIVEN,
         *,
         auto_resume: Union[bool, NotGiven] = NOT_GIVEN,
+        restart_policy: Union[str, NotGiven] = NOT_GIVEN,
         timeout: Timeout = None,
         max_retries: Optional[int] = None,
         extra_headers: Optional[Headers] = None,
@@ -156,7 +161,9 @@ class Vms:
     ) -> VM:
         """Only what is given changes: `metadata` replaces all of it, a `ttl` of None removes it."""
         options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
-        body = given(name=name, metadata=metadata, ttl=ttl, auto_resume=auto_resume)
+        body = given(
+            name=name, metadata=metadata, ttl=ttl, auto_resume=auto_resume, restart_policy=restart_policy
+        )
         return self._http.call(routes.UPDATE_VM, id_of(id), body=body, options=options)
 
     def delete(
@@ -241,6 +248,7 @@ class Vms:
         self,
         id: VMRef,
         *,
+        force: Optional[bool] = None,
         wait: bool = True,
         poll_interval: float = DEFAULT_POLL_SECONDS,
         wait_timeout: float = DEFAULT_WAIT_SECONDS,
@@ -250,9 +258,15 @@ class Vms:
         extra_query: Optional[Query] = None,
         extra_body: Optional[Mapping[str, Any]] = None,
     ) -> VM:
-        """Boots the disk of a stopped VM. Returns when it runs; raises VMLaunchError when it cannot: then it is stopped still."""
+        """
+        Boots the disk of a stopped VM. Returns when it runs; raises VMLaunchError when it cannot: then it is stopped still.
+        `force`: a disk that its host lost boots without the check that it has to pass otherwise.
+        """
         options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
-        vm = self._http.call(routes.START_VM, id_of(id), options=options, default_seconds=VM_WORK_SECONDS)
+        body = present(force=force)
+        vm = self._http.call(
+            routes.START_VM, id_of(id), body=body, options=options, default_seconds=VM_WORK_SECONDS
+        )
         if not wait or vm.status == "running":
             return vm
         return self.wait_until_running(vm, poll_interval=poll_interval, timeout=wait_timeout)

@@ -24,6 +24,8 @@ export interface LaunchOptions {
   readonly env?: Record<string, string>;
   readonly metadata?: Record<string, string>;
   readonly autoResume?: boolean;
+  readonly durability?: string;
+  readonly restart?: string;
   readonly firewall?: string;
   readonly ttl?: VmTtl;
   readonly volume?: readonly AttachVolumeParams[];
@@ -47,6 +49,11 @@ export function launchCommand(consoleBy: "default" | "request"): Command {
         .option("-s, --snapshot <snapshot>", "restore this snapshot in place of a fresh VM")
         .option("--metadata <key=value>", "label; may be repeated", keyValue)
         .option("--auto-resume", "let requests to the VM's services wake it when it is paused")
+        .option(
+          "--durability <kind>",
+          "relaxed or strict: whether what the guest flushes outlives a power loss",
+        )
+        .option("--restart <policy>", "never, on-host-failure or always: when it starts by itself")
         .option("-q, --quiet", "print the id alone")
         .option(flag, text),
     run: async ({ session, options }) => {
@@ -98,9 +105,11 @@ function mountsOf({ volume, tmpfs }: LaunchOptions): readonly AttachVolumeParams
 }
 
 export async function launchVm(session: Session, options: LaunchOptions): Promise<Vm> {
-  const { name, diskGib: diskGiB, env: envVars, metadata, ttl, autoResume } = options;
+  const { name, diskGib: diskGiB, env: envVars, metadata, ttl, autoResume, durability } = options;
   const firewall = options.firewall === undefined ? undefined : await readPolicy(options.firewall);
-  const common = { name, diskGiB, envVars, metadata, ttl, autoResume, firewall, volumes: mountsOf(options) };
+  const restarts = { durability, restartPolicy: options.restart };
+  const volumes = mountsOf(options);
+  const common = { name, diskGiB, envVars, metadata, ttl, autoResume, ...restarts, firewall, volumes };
   const { signal } = session;
   const params: LaunchParams =
     options.snapshot === undefined

@@ -32,14 +32,16 @@ function stopCommand(): Command {
 }
 
 function startCommand(): Command {
-  return apiCommand({
+  return apiCommand<{ readonly force?: boolean }>({
     name: "start",
     operands: ["<vm>"],
     summary: "Boot a stopped VM's disk",
-    run: async ({ session, operands: [vm = ""] }) => {
+    configure: (command) =>
+      command.option("--force", "a disk that its host lost without the check that it has to pass otherwise"),
+    run: async ({ session, operands: [vm = ""], options: { force } }) => {
       const { client, signal } = session;
       const vmId = await vmIdFor(session, vm);
-      showVm(session, await withProgress("Starting", () => client.vms.start(vmId, { signal })));
+      showVm(session, await withProgress("Starting", () => client.vms.start(vmId, { force }, { signal })));
     },
   });
 }

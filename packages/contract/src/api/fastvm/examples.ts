@@ -42,6 +42,7 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<OperationId, object>>> = {
   renameFile: { path: "/root/data.csv", newPath: "/srv/data/old.csv" },
   setFileMode: { path: "/root/data.csv", mode: "0600" },
   stopVm: { graceSec: 60 },
+  startVm: { force: false },
   restartVm: { graceSec: 60 },
   setVmFirewall: FIREWALL,
   patchVmFirewall: { egress: { mode: "custom", allow_cidrs: ["198.51.100.0/24"] } },

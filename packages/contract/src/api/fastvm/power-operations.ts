@@ -1,7 +1,7 @@
 /** Operations that stop and start a VM, as a power button does. */
 import type { Operation } from "../operation.ts";
 import { GUEST, VM } from "./operation-parts.ts";
-import { StopBodySchema } from "./schemas/stop.ts";
+import { StartBodySchema, StopBodySchema } from "./schemas/stop.ts";
 import { VmSchema } from "./schemas/vm.ts";
 
 export const POWER_OPERATIONS = {
@@ -24,7 +24,8 @@ export const POWER_OPERATIONS = {
     summary: "Start a stopped VM: its disk boots",
     description:
       "202: it is `provisioning`, and runs when its guest has booted; `statusReason` says so. A start that fails leaves it `stopped`, " +
-      "with the reason. 200: it runs already. A VM in `error` whose disk is kept starts as well.",
+      "with the reason. 200: it runs already. A VM in `error` whose disk is kept starts as well; one that its host lost after a check of its disk.",
+    body: StartBodySchema,
     responses: { 200: VmSchema, 202: VmSchema },
     errors: ["quota_exceeded", "vm_wrong_state", "out_of_capacity"],
   },

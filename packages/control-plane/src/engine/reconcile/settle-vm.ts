@@ -12,6 +12,7 @@ import { isOverdue, recordExpiredDelete, type ExpiryContext } from "../vms/expir
 import { NETWORK } from "../network/change-network.ts";
 import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
 import { startAfterReboot, startStart } from "../vms/start.ts";
+import { restartAfter } from "../vms/restart-policy.ts";
 import { isStart } from "../vms/stop.ts";
 import { deadlineOf, freezeTtl, thawTtl } from "../vms/ttl.ts";
 import { WORKER_PARTS } from "../vms/worker-parts.ts";
@@ -131,19 +132,21 @@ async function settlePaused(ctx: Parts<"clock" | "log" | "store">, vm: VmRecord)
 async function settleStopped(
   ctx: OwedContext & StartVmContext,
   vm: VmRecord,
-  { reason, restarts = false }: FoundVm,
+  { reason, restarts = false, cause }: FoundVm,
 ): Promise<void> {
   if (vm.status === "stopped") return;
   const mayRestart = vm.status === "running" || vm.status === "pausing";
   if (restarts && mayRestart) return startAfterReboot(ctx, vm, SYSTEM_ACTOR);
-  await change(ctx, vm, "found_stopped", { pausedAt: null, ...freezeTtl(vm, ctx.clock.now()) }, reason);
+  const now = ctx.clock.now();
+  const changes = { pausedAt: null, ...freezeTtl(vm, now), ...restartAfter(vm, cause, now) };
+  await change(ctx, vm, "found_stopped", changes, reason);
   ctx.queue.wake();
 }
 
 /** A process that ended in the middle of a start had answered that it begins. Nobody waits for it. */
 async function goOnStarting(ctx: StartVmContext, vm: VmRecord, found: FoundVm): Promise<void> {
   const stopFirst = found.status === "running" ? {} : undefined;
-  startStart(ctx, vm, SYSTEM_ACTOR, stopFirst).catch((error: unknown) => {
+  startStart(ctx, vm, SYSTEM_ACTOR, { stopFirst }).catch((error: unknown) => {
     ctx.log.warn({ err: error, vmId: vm.id }, "a VM whose start was cut could not be started");
   });
 }
@@ -158,8 +161,13 @@ async function settleLost(
   // A child that does not run was told to nobody: its fork was cut before its answer.
   if (vm.status === "provisioning" && vm.sourceVmId !== null && !isStart(vm)) return forgetChild(ctx, vm);
   const reason = found?.reason ?? (vm.status === "provisioning" ? LAUNCH_INTERRUPTED : LOST);
-  await change(ctx, vm, "vm_failed", {}, reason);
+  await change(ctx, vm, "vm_failed", afterLoss(vm, found, ctx.clock.now()), reason);
   ctx.queue.wake();
+}
+
+/** Without a disk there is nothing to start. */
+function afterLoss(vm: VmRecord, found: FoundVm | undefined, at: number): VmChanges {
+  return found?.hasDisk === true ? restartAfter(vm, found.cause, at) : {};
 }
 
 async function forgetChild(ctx: Parts<"clock" | "queue" | "store" | "worker">, vm: VmRecord): Promise<void> {

@@ -23,6 +23,7 @@ import { hasRoom, reserveQuota } from "../placement/reservation.ts";
 import { newTrafficToken, type TrafficToken } from "../previews/traffic-token.ts";
 import { inherit, type SettingsChanges } from "./inherit.ts";
 import { newVmRecord } from "./new-vm.ts";
+import { recordDurability } from "./record-durability.ts";
 import { addressOf, startOrderOf, type StartVmContext } from "./start-order.ts";
 import { thawTtl, ttlOf } from "./ttl.ts";
 import { copiedMounts, settleCopies, withCopies, type VolumeCopy } from "../volumes/fork-copies.ts";
@@ -235,7 +236,7 @@ async function settleChild(
   try {
     running = await ctx.store.transaction(
       (records) => transitionVm(records, vm.id, "launch_succeeded", { actor, at, changes }),
-      "process",
+      recordDurability(vm),
     );
   } catch (error) {
     running = await findRunning(ctx, vm.id);

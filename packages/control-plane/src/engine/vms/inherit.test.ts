@@ -31,6 +31,8 @@ const WRITTEN: VmSettings = {
   template: "docker.io/library/python:3.13-slim",
   volumes: [{ volumeId: VOLUME, mountPath: "/mnt/data", readOnly: true }],
   privateTraffic: true,
+  durability: "strict",
+  restartPolicy: "always",
   maskHost: "localhost:${PORT}",
 };
 

@@ -33,6 +33,8 @@ export function settingsOfMachine(machine: MachineType): VmSettings {
     cwd: "",
     template: "",
     volumes: [],
+    durability: "relaxed",
+    restartPolicy: "never",
     privateTraffic: false,
     maskHost: "",
   };

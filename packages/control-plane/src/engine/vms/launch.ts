@@ -28,6 +28,7 @@ import { findSnapshot } from "../find.ts";
 import { newTrafficToken, type TrafficToken } from "../previews/traffic-token.ts";
 import { inherit, settingsOfMachine, type SettingsChanges } from "./inherit.ts";
 import { newVmRecord } from "./new-vm.ts";
+import { recordDurability } from "./record-durability.ts";
 import { addressOf, startOrderOf, type StartOrder, type StartVmContext } from "./start-order.ts";
 import { thawTtl } from "./ttl.ts";
 import {
@@ -337,7 +338,7 @@ async function settleSuccess(
     const volumes = afterStart((now ?? vm).volumes, result.mounts);
     const changes = { ...addressOf(result), volumes, ...(now === undefined ? {} : thawTtl(now, at)) };
     return transitionVm(records, vm.id, "launch_succeeded", { actor, at, changes });
-  }, "process");
+  }, recordDurability(vm));
   if (running !== undefined) return running;
   const now = await ctx.store.vms.get(vm.id);
   if (now !== undefined && now.status !== "deleting") {

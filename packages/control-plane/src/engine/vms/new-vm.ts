@@ -42,6 +42,8 @@ export function newVmRecord(vm: NewVm): VmRecord {
     requestFingerprint: vm.repeatKey,
     startedAt: null,
     lastActiveAt: null,
+    restartAt: null,
+    restartCount: 0,
     trafficTokenDigest: vm.trafficTokenDigest ?? null,
     poolId: vm.pool?.id ?? null,
     poolGeneration: vm.pool?.generation ?? null,

@@ -224,6 +224,66 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
     expect((await causes()).filter((cause) => /^(re)?start_started$/.test(cause))).toHaveLength(1);
   });
 
+  const ENDS = {
+    off: { kind: "vm_stopped", reason: "The guest powered off", restarts: false, cause: "guest" },
+    down: { kind: "vm_stopped", reason: "Its host went down", restarts: false, cause: "host" },
+    failed: { kind: "vm_failed", reason: "its QEMU was ended" },
+  } as const;
+
+  test.each([
+    ["never", []],
+    ["on-host-failure", ["down", "failed"]],
+    ["always", ["off", "down", "failed"]],
+  ] as const)("by the policy %s it starts by itself after %j", async (restartPolicy, ends) => {
+    await api[Symbol.asyncDispose]();
+    api = await app({ expireEveryMs: 5 });
+    const changed = await api.call(`PATCH /v1/vms/${id}`, { restartPolicy });
+    expect(changed.body).toMatchObject({ restartPolicy, durability: "relaxed" });
+    for (const name of ["off", "down", "failed"] as const) {
+      const found = worker.vms.get(id);
+      if (found === undefined) throw new Error("it is not there");
+      found.hasDisk = true;
+      const before = found.generation;
+      worker.emit({ ...ENDS[name], vmId: id });
+      const isToStart = (ends as readonly string[]).includes(name);
+      await eventually(async () => {
+        const now = await store.vms.get(id);
+        expect(now?.status).toBe(isToStart ? "running" : name === "failed" ? "error" : "stopped");
+        if (isToStart) expect(now?.generation).toBe((before ?? 1) + 1);
+        else expect(now?.restartAt).toBeNull();
+      });
+      // Told to end it never does, whatever it is to do otherwise.
+      if (isToStart)
+        expect(await order("stop", { graceSec: 0 })).toMatchObject({ body: { status: "stopped" } });
+      expect((await store.vms.get(id))?.restartAt).toBeNull();
+      await order("start");
+      await becomes("running");
+    }
+  });
+
+  test("what was to start by itself in a process that ended does so in the next, unless it is stopped before", async () => {
+    await api.call(`PATCH /v1/vms/${id}`, { restartPolicy: "always" });
+    const found = worker.vms.get(id);
+    if (found === undefined) throw new Error("it is not there");
+    worker.emit({ ...ENDS.off, vmId: id });
+    await eventually(async () => expect((await store.vms.get(id))?.restartAt).not.toBeNull());
+    await using next = await app({ expireEveryMs: 5 });
+    await eventually(async () => expect((await next.call(`GET /v1/vms/${id}`)).body.status).toBe("running"));
+    await next.call(`POST /v1/vms/${id}/stop`, {});
+    expect((await store.vms.get(id))?.restartAt).toBeNull();
+  });
+
+  test("a launch with a restart policy is strict, unless it says otherwise", async () => {
+    const launched = async (more: object) =>
+      (await api.call("POST /v1/vms", { machineType: "c1m2", ...more })).body;
+    expect(await launched({})).toMatchObject({ durability: "relaxed", restartPolicy: "never" });
+    const strict = await launched({ restartPolicy: "always" });
+    expect(strict).toMatchObject({ durability: "strict", restartPolicy: "always" });
+    expect(worker.vms.get(strict.id)?.spec).toMatchObject({ durability: "strict" });
+    const asked = { restartPolicy: "on-host-failure", durability: "relaxed" };
+    expect(await launched(asked)).toMatchObject(asked);
+  });
+
   test.each([
     [false, "stopped"],
     [true, "running"],

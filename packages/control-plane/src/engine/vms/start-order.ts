@@ -1,5 +1,12 @@
 /** What a worker is told when it starts a VM, whether that is launched, forked or resumed, and what it tells back. */
-import type { LaunchResult, NetworkPolicy, VmIdentity, VmTtl, VolumeMount } from "@fastvm/contract";
+import type {
+  Durability,
+  LaunchResult,
+  NetworkPolicy,
+  VmIdentity,
+  VmTtl,
+  VolumeMount,
+} from "@fastvm/contract";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { identityOf } from "../keys/authorized-keys.ts";
 import type { OwedContext } from "../owed/tell-owed.ts";
@@ -16,6 +23,7 @@ export interface StartOrder {
   readonly ttl?: VmTtl;
   readonly generation?: number;
   readonly volumes: readonly VolumeMount[];
+  readonly durability: Durability;
 }
 
 /** Call it when the start is among the operations in flight: whoever changes the network meanwhile waits for those. */
@@ -23,7 +31,15 @@ export async function startOrderOf(ctx: Parts<"store">, vm: VmRecord): Promise<S
   const ttl = ttlToStart(vm);
   const [identity, network] = await Promise.all([identityOf(ctx, vm), presentNetwork(ctx, vm)]);
   const volumes = vm.volumes.map(({ failure: _before, ...mount }) => mount);
-  return { identity, network, volumes, generation: vm.generation, ...(ttl === undefined ? {} : { ttl }) };
+  const { durability } = vm;
+  return {
+    identity,
+    network,
+    volumes,
+    durability,
+    generation: vm.generation,
+    ...(ttl === undefined ? {} : { ttl }),
+  };
 }
 
 /** A VM that had one keeps it. */

@@ -17,8 +17,23 @@ import { freezeTtl, thawTtl } from "./ttl.ts";
 const BOOTS = "Its disk boots";
 const RESTARTS = "It restarts: its guest powers off, then its disk boots";
 
+export interface StartVmOrder {
+  /** Without the check of a disk that its host lost. One that waits for room, or whose process ends, has it checked all the same. */
+  readonly force?: boolean | undefined;
+}
+
+/** What the worker is to do: a restart stops it before. */
+interface StartSteps extends StartVmOrder {
+  readonly stopFirst?: StopOrder | undefined;
+}
+
 /** Resolves to the VM in `provisioning`, at once. Idempotent on one that runs or starts. */
-export async function startVm(ctx: StartVmContext, vm: VmRecord, actor: string): Promise<VmRecord> {
+export async function startVm(
+  ctx: StartVmContext,
+  vm: VmRecord,
+  order: StartVmOrder,
+  actor: string,
+): Promise<VmRecord> {
   if (vm.status === "error") await assertDiskIsKept(ctx, vm);
   const capacity = await ctx.worker.capacity();
   const begun = await ctx.inflight.hold(vm.id, async () => {
@@ -27,7 +42,7 @@ export async function startVm(ctx: StartVmContext, vm: VmRecord, actor: string):
       "process",
     );
     if (starting !== undefined) await step("control.start.recorded");
-    if (starting?.queuedAt === null) beginStart(ctx, starting, actor);
+    if (starting?.queuedAt === null) beginStart(ctx, starting, actor, order);
     return starting;
   });
   if (begun === undefined) return alreadyStarted(ctx, vm);
@@ -46,10 +61,10 @@ export async function restartVm(
     const begun = await againFrom(ctx, vm, "restart_started", RESTARTS, actor);
     if (begun === undefined) return undefined;
     await step("control.start.recorded");
-    beginStart(ctx, begun, actor, order);
+    beginStart(ctx, begun, actor, { stopFirst: order });
     return begun;
   });
-  return restarting ?? startVm(ctx, await requireVm(ctx, vm.id), actor);
+  return restarting ?? startVm(ctx, await requireVm(ctx, vm.id), {}, actor);
 }
 
 /** Its guest rebooted: what is left to do is the worker's to be told. */
@@ -100,7 +115,7 @@ async function reserve(
     actor,
     at,
     reason: queued ? WAITING_FOR_ROOM : BOOTS,
-    changes: { generation: now.generation + 1, ...(queued ? { queuedAt: at } : {}) },
+    changes: { generation: now.generation + 1, restartAt: null, ...(queued ? { queuedAt: at } : {}) },
   });
 }
 
@@ -111,8 +126,8 @@ async function alreadyStarted(ctx: Parts<"store">, vm: VmRecord): Promise<VmReco
 }
 
 /** Nobody waits for it: why it failed is in the record. */
-function beginStart(ctx: StartVmContext, vm: VmRecord, actor: string, stopFirst?: StopOrder): void {
-  startStart(ctx, vm, actor, stopFirst).catch((error: unknown) => {
+function beginStart(ctx: StartVmContext, vm: VmRecord, actor: string, order: StartSteps = {}): void {
+  startStart(ctx, vm, actor, order).catch((error: unknown) => {
     ctx.log.warn({ err: error, vmId: vm.id }, "a VM could not be started");
   });
 }
@@ -122,13 +137,13 @@ export function startStart(
   ctx: StartVmContext,
   vm: VmRecord,
   actor: string,
-  stopFirst?: StopOrder,
+  { stopFirst, force = false }: StartSteps = {},
 ): Promise<VmRecord> {
   return ctx.inflight.start(vm.id, "start", async () => {
     let result: LaunchResult;
     try {
       if (stopFirst !== undefined) await stopBefore(ctx, vm, stopFirst);
-      result = await ctx.worker.startVm(vm.id, await startOrderOf(ctx, vm));
+      result = await ctx.worker.startVm(vm.id, { ...(await startOrderOf(ctx, vm)), force });
     } catch (error) {
       const queued = await ctx.reconciler.settle(vm.id, () => settleFailure(ctx, vm, actor, error));
       if (queued !== undefined) return queued;

@@ -29,9 +29,19 @@ export async function stopVm(
 ): Promise<VmRecord> {
   await ctx.inflight.join(vm.id, "stop");
   const now = await requireVm(ctx, vm.id);
-  if (now.status === "stopped") return now;
+  if (now.status === "stopped") return staysStopped(ctx, now);
   if (now.status !== "running" && !isStart(now)) throw wrongState(now, "only a running VM can be stopped");
   return withinAnswerTime(ctx, now, beginStop(ctx, now, order, actor));
+}
+
+/** One that was to start by itself does so no more. */
+async function staysStopped(ctx: Parts<"store">, vm: VmRecord): Promise<VmRecord> {
+  if (vm.restartAt === null) return vm;
+  return await ctx.store.transaction(async (records) => {
+    const now = await records.vms.lock(vm.id);
+    if (now?.status !== "stopped") return vm;
+    return (await records.vms.update(vm.id, { restartAt: null })) ?? vm;
+  });
 }
 
 function beginStop(ctx: StopVmContext, vm: VmRecord, order: StopOrder, actor: string): Promise<VmRecord> {
@@ -65,7 +75,7 @@ function settleStopped(
       actor,
       at,
       reason,
-      changes: { queuedAt: null, ...ttl },
+      changes: { queuedAt: null, restartAt: null, ...ttl },
     });
   });
 }

@@ -1,5 +1,5 @@
 /** VMs by what their callers call them: id, unique name or unique id prefix, within the caller's organisation. */
-import type { NetworkReport, Ttl, VmId, VmLog, VmUsage } from "@fastvm/contract";
+import type { NetworkReport, RestartPolicy, Ttl, VmId, VmLog, VmUsage } from "@fastvm/contract";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
 import { findVm } from "../find.ts";
@@ -13,7 +13,7 @@ import { withOwnImage } from "./own-image.ts";
 import { ofWorker } from "./of-worker.ts";
 import { pauseVm } from "./pause.ts";
 import { resumeVm } from "./resume.ts";
-import { restartVm, startVm } from "./start.ts";
+import { restartVm, startVm, type StartVmOrder } from "./start.ts";
 import { stopVm, type StopOrder } from "./stop.ts";
 import { refreshTtl, replaceTtl } from "./ttl.ts";
 import { wrongState } from "../states/wrong-state.ts";
@@ -25,6 +25,7 @@ export interface VmChange {
   readonly name?: string;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly autoResume?: boolean;
+  readonly restartPolicy?: RestartPolicy;
   /** `null`: none any more. */
   readonly ttl?: Ttl | null;
 }
@@ -96,8 +97,8 @@ export class Vms {
   }
 
   /** Resolves to the VM in `provisioning` at once. Idempotent. */
-  async start(caller: Caller, reference: string): Promise<VmRecord> {
-    return startVm(this.#ctx, await this.get(caller, reference), actorOf(caller));
+  async start(caller: Caller, reference: string, order: StartVmOrder): Promise<VmRecord> {
+    return startVm(this.#ctx, await this.get(caller, reference), order, actorOf(caller));
   }
 
   /** The same; of a stopped VM it is a start. */

@@ -1,6 +1,7 @@
 /** What happens to VMs unasked becomes part of their record. */
 import type { WorkerEvent } from "@fastvm/contract";
 import { SYSTEM_ACTOR } from "../caller.ts";
+import { restartAfter } from "./restart-policy.ts";
 import { startAfterReboot } from "./start.ts";
 import type { StartVmContext } from "./start-order.ts";
 import { freezeTtl } from "./ttl.ts";
@@ -22,21 +23,24 @@ export function followWorker(ctx: StartVmContext & Parts<"staging">): () => void
 async function recordWorkerEvent(ctx: StartVmContext & ExpiryContext, event: WorkerEvent): Promise<void> {
   if (event.kind === "vm_expired") return recordExpiry(ctx, event);
   if (event.kind === "vm_stopped") return recordStop(ctx, event);
-  await ctx.store.transaction((records) =>
-    transitionVm(records, event.vmId, "vm_failed", {
+  await ctx.store.transaction(async (records) => {
+    const now = await records.vms.lock(event.vmId);
+    if (now === undefined) return;
+    const at = ctx.clock.now();
+    await transitionVm(records, event.vmId, "vm_failed", {
       actor: SYSTEM_ACTOR,
-      at: ctx.clock.now(),
+      at,
       reason: event.reason,
-      changes: { queuedAt: null },
-    }),
-  );
+      changes: { queuedAt: null, ...restartAfter(now, "host", at) },
+    });
+  });
   ctx.log.warn({ vmId: event.vmId, reason: event.reason }, "a VM failed");
   ctx.queue.wake();
 }
 
 async function recordStop(
   ctx: StartVmContext,
-  { vmId, reason, restarts }: Extract<WorkerEvent, { kind: "vm_stopped" }>,
+  { vmId, reason, restarts, cause }: Extract<WorkerEvent, { kind: "vm_stopped" }>,
 ): Promise<void> {
   const vm = await ctx.store.vms.get(vmId);
   if (vm === undefined) return;
@@ -45,7 +49,7 @@ async function recordStop(
   await ctx.store.transaction(async (records) => {
     const now = await records.vms.lock(vmId);
     if (now === undefined) return;
-    const changes = freezeTtl(now, at);
+    const changes = { ...freezeTtl(now, at), ...restartAfter(now, cause, at) };
     await transitionVm(records, vmId, "guest_stopped", { actor: SYSTEM_ACTOR, at, reason, changes });
   });
   ctx.log.info({ vmId, reason }, "a VM stopped");

@@ -27,6 +27,7 @@ import { storePages } from "../../snapshot/store-pages.ts";
 import { FrozenVolumes } from "../volumes/frozen-volumes.ts";
 import { dropCaches, findFreePages } from "./reclaim.ts";
 import type { HeldTrust } from "../../trust/trust.ts";
+import { diskOptions, settleNewLayer } from "../state/durability.ts";
 import type { Guest, Vm } from "../state/vm.ts";
 
 /** Bytes per GiB. */
@@ -134,8 +135,9 @@ async function prepareOverlay(context: CaptureContext, vm: Vm, guest: Guest, ove
   const path = join(vm.folder, DISK_FOLDER, overlay);
   await rm(path, { force: true });
   await context.overlays.create(path, vm.record.diskGib * GIB, vm.record.uid);
+  await settleNewLayer(vm, overlay);
   await step("capture.overlay-made");
-  await openOverlay(guest.qemu.qmp, overlay);
+  await openOverlay(guest.qemu.qmp, overlay, diskOptions(vm.record));
   await step("capture.overlay-opened");
   await makeRunFile(vm.folder, STATE_FILE, vm.record.uid);
 }

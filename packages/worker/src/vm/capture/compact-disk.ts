@@ -2,7 +2,8 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { step } from "@fastvm/contract";
-import { closeLayersBeside, DISK_FOLDER, streamIntoTop } from "../../disk/chain.ts";
+import { closeLayersBeside, DISK_FOLDER, flushDisk, streamIntoTop } from "../../disk/chain.ts";
+import { isStrict } from "../state/durability.ts";
 import type { Vm } from "../state/vm.ts";
 
 /** Reads of untouched blocks ask each layer in turn, and each costs QEMU a table; sixteen are not felt. */
@@ -21,6 +22,8 @@ export async function compactDisk(vm: Vm): Promise<void> {
   const [image = "", ...overlays] = chain;
   const top = overlays[overlays.length - 1] ?? "";
   await streamIntoTop(qemu.qmp, chain);
+  // What it has copied is written before that is gone of which it is a copy.
+  if (isStrict(vm.record)) await flushDisk(qemu.qmp, chain);
   await step("compact.streamed");
   await vm.update({ chain: [image, top] });
   await step("compact.recorded");

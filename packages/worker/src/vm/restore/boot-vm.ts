@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { FastvmError, step } from "@fastvm/contract";
-import type { NetworkPolicy, VmIdentity, VmTtl } from "@fastvm/contract";
+import type { Durability, NetworkPolicy, VmIdentity, VmTtl } from "@fastvm/contract";
 import { bootSlot } from "../../boot/boot-slot.ts";
 import type { SerialQueue } from "../../concurrency/serial-queue.ts";
 import { attachDisk, nextLayer } from "../../disk/chain.ts";
@@ -14,6 +14,7 @@ import { loadImage } from "../../image/image.ts";
 import type { Image } from "../../image/image.ts";
 import { closeSlot } from "../../pool/slot.ts";
 import type { Slot, SlotHost } from "../../pool/slot.ts";
+import { diskOptions } from "../state/durability.ts";
 import { asEnded } from "../state/ended-error.ts";
 import { openLink } from "../guest/open-link.ts";
 import { Vm } from "../state/vm.ts";
@@ -65,6 +66,7 @@ interface BootVmRequest {
   readonly identity: VmIdentity;
   readonly ttl: VmTtl | undefined;
   readonly policy: NetworkPolicy;
+  readonly durability: Durability;
   /** Of the life that begins. */
   readonly generation: number;
   /** Becomes the VM's folder; must not exist. */
@@ -134,7 +136,7 @@ async function bringUp(context: BootContext, slot: Slot, request: BootVmRequest)
   const connected = connect(context, slot, vm);
   return await orDisconnected(connected, async () => {
     await vm.update({});
-    await attachDisk(slot.qemu.qmp, vm.record.chain);
+    await attachDisk(slot.qemu.qmp, vm.record.chain, diskOptions(vm.record));
     await step("boot.disk-attached");
     await slot.qemu.qmp.execute("cont");
     await step("boot.continued");
@@ -153,15 +155,16 @@ async function bringUp(context: BootContext, slot: Slot, request: BootVmRequest)
 function recordOf(
   context: BootContext,
   slot: Slot,
-  { record, identity, policy, generation }: BootVmRequest,
+  { record, identity, policy, generation, durability }: BootVmRequest,
 ): VmRecord {
-  const { reason: _over, hasDisk: _used, restarts: _done, ...rest } = record;
+  const { reason: _over, hasDisk: _used, restarts: _done, cause: _gone, ...rest } = record;
   const { compatibility } = context;
   return {
     ...rest,
     phase: "starting",
     identity,
     policy,
+    durability,
     generation,
     uid: slot.uid,
     slot: slot.name,

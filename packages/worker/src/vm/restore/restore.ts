@@ -5,7 +5,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { FastvmError, step } from "@fastvm/contract";
-import type { NetworkPolicy, VmId, VmIdentity, VmTtl, VolumeMount } from "@fastvm/contract";
+import type { Durability, NetworkPolicy, VmId, VmIdentity, VmTtl, VolumeMount } from "@fastvm/contract";
 import { resizeDisk } from "../../disk/chain.ts";
 import { CLOSED_FOLDER_MODE } from "../../files/closed-folder.ts";
 import { isOutOfDisk } from "../../files/errno.ts";
@@ -24,6 +24,7 @@ import type { OpenedSnapshot } from "../../snapshot/memory.ts";
 import { assertCompatible } from "../../snapshot/manifest.ts";
 import type { Manifest } from "../../snapshot/manifest.ts";
 import { bringTrust, withTrust } from "../guest/bring-trust.ts";
+import { settleLayers } from "../state/durability.ts";
 import { asEnded } from "../state/ended-error.ts";
 import type { SerialQueue } from "../../concurrency/serial-queue.ts";
 import { Vm } from "../state/vm.ts";
@@ -62,6 +63,8 @@ interface RestoreRequest {
   /** At least the snapshot's. */
   readonly diskGib: number;
   readonly policy: NetworkPolicy;
+  /** Of its disk; default: `relaxed`. */
+  readonly durability?: Durability | undefined;
   /** Of the life that begins; default: 1. */
   readonly generation?: number | undefined;
   /** Of a VM that had one before. */
@@ -120,7 +123,8 @@ async function restoreIntoSlot(
 ): Promise<Restored> {
   const { signal } = request;
   signal?.throwIfAborted();
-  const standby = await context.standby.take(snapshot);
+  // The disk of one that stands by is open, and passes no flush on.
+  const standby = request.durability === "strict" ? undefined : await context.standby.take(snapshot);
   if (standby !== undefined) {
     try {
       return { vm: await launchStandby(context, standby, snapshot, request), fromPool: true };
@@ -293,6 +297,7 @@ export async function introduce(
       runningSinceMs: Date.now(),
       ...deadlineFromNow(request.ttl),
     }));
+    await settleLayers(vm);
     await step("introduce.recorded");
     request.signal?.throwIfAborted();
   } catch (error) {

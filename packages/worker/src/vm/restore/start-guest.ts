@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { step } from "@fastvm/contract";
-import type { NetworkPolicy, VmId, VmIdentity } from "@fastvm/contract";
+import type { Durability, NetworkPolicy, VmId, VmIdentity } from "@fastvm/contract";
 import { attachDisk, DISK_FOLDER, nextLayer } from "../../disk/chain.ts";
 import type { OverlayFactory } from "../../disk/overlay.ts";
 import { allSettled } from "../../concurrency/all-settled.ts";
@@ -19,6 +19,7 @@ import { loadDeviceState, readDeviceState } from "../../snapshot/device-state.ts
 import { openLink } from "../guest/open-link.ts";
 import type { GuestForward } from "../state/guest-forward.ts";
 import type { StartedGuest } from "../state/standby-vm.ts";
+import { diskOptions } from "../state/durability.ts";
 import type { Vm, VmRecord } from "../state/vm.ts";
 
 const GIB = 1024 ** 3;
@@ -36,6 +37,7 @@ interface Owner {
   readonly identity: VmIdentity;
   readonly diskGib: number;
   readonly policy?: NetworkPolicy;
+  readonly durability?: Durability | undefined;
   readonly generation?: number | undefined;
   /** Of a VM that had one before; default: the slot's own. */
   readonly publicIpv6?: string | undefined;
@@ -57,6 +59,7 @@ export function initialRecord(snapshot: Snapshot, owner: Owner, slot: Slot): VmR
     uid: slot.uid,
     slot: slot.name,
     ...(owner.policy && { policy: owner.policy }),
+    ...(owner.durability && { durability: owner.durability }),
     ...(slot.network && {
       network: { index: slot.network.index },
       publicIpv6: owner.publicIpv6 ?? slot.network.publicIpv6,
@@ -113,7 +116,7 @@ async function giveDisk(context: StartContext, vm: Vm, slot: Slot, snapshot: Sna
   const overlay = join(slot.folder, DISK_FOLDER, nextLayer(layers));
   await context.overlays.create(overlay, snapshot.manifest.diskGib * GIB, slot.uid);
   await step("start-guest.overlay-made");
-  await attachDisk(slot.qemu.qmp, vm.record.chain);
+  await attachDisk(slot.qemu.qmp, vm.record.chain, diskOptions(vm.record));
   await step("start-guest.disk-attached");
 }
 

@@ -5,13 +5,14 @@ import type { Vm } from "./vm.ts";
 import type { Parts } from "./worker-context.ts";
 
 export function foundVm(context: Parts<"network">, vm: Vm): WorkerInventory["vms"][number] {
-  const { phase, machine, reason, restarts, hasDisk, generation, deadline } = vm.record;
+  const { phase, machine, reason, restarts, hasDisk, cause, generation, deadline } = vm.record;
   return {
     vmId: vm.vmId,
     status: phase === "starting" ? "error" : phase,
     memoryMib: machine.memoryMib,
     ...(reason === undefined ? {} : { reason }),
     ...(restarts === true && { restarts }),
+    ...(cause && { cause }),
     ...(hasDisk === true && { hasDisk }),
     generation,
     ...publicAddress(context, vm),

@@ -107,6 +107,7 @@ async function startChild(
       policy: child.network,
       generation: child.generation,
       volumes: child.volumes,
+      durability: child.durability,
       diskGib: snapshot.manifest.diskGib,
       folder: vmFolder(context.config, child.vmId),
       signal,

@@ -41,10 +41,10 @@ export async function settleLostGuest(
 /** Call when its process has ended. */
 export async function settleEnded(context: LostContext, vm: Vm, ending: Ending): Promise<WorkerEvent> {
   const { vmId } = vm;
-  const { phase, reason, restarts = false } = ending;
+  const { phase, reason, restarts = false, cause } = ending;
   try {
     await putToRest(context, vm, ending);
-    if (phase === "stopped") return { kind: "vm_stopped", vmId, reason, restarts };
+    if (phase === "stopped") return { kind: "vm_stopped", vmId, reason, restarts, ...(cause && { cause }) };
   } catch (error) {
     context.onError(error);
     await leaveWhereItIs(context, vm, reason);
@@ -62,14 +62,18 @@ async function leaveWhereItIs(context: LostContext, vm: Vm, reason: string): Pro
 }
 
 export function lost(reason: string): Ending {
-  return { phase: "error", reason };
+  return { phase: "error", reason, cause: "host" };
 }
 
 /** `undefined` of what is no orderly end. */
 export function orderly(vm: Vm, shutdown: string | undefined): Ending | undefined {
-  if (shutdown === POWERED_OFF) return { phase: "stopped", reason: "The guest powered off" };
+  if (shutdown === POWERED_OFF) return { phase: "stopped", reason: "The guest powered off", cause: "guest" };
   if (shutdown === TOLD_TO_END)
-    return { phase: "stopped", reason: "Its QEMU was told to end, as by a host that shuts down" };
+    return {
+      phase: "stopped",
+      reason: "Its QEMU was told to end, as by a host that shuts down",
+      cause: "host",
+    };
   if (shutdown !== REBOOTED) return undefined;
   const soon = countSoon(vm);
   vm.become({ ...vm.record, soonReboots: soon });

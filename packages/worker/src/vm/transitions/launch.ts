@@ -37,6 +37,7 @@ export async function launch(
     policy: spec.network,
     generation: spec.generation,
     volumes: spec.volumes,
+    durability: spec.durability,
     diskGib: Math.max(spec.diskGib, source.manifest.diskGib),
     folder: vmFolder(context.config, spec.vmId),
     signal,

@@ -5,6 +5,7 @@
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { step } from "@fastvm/contract";
+import type { EndCause } from "@fastvm/contract";
 import { chainOnDisk, DISK_FOLDER } from "../../disk/chain.ts";
 import type { WorkerConfig } from "../../config.ts";
 import { makeClosedFolder } from "../../files/closed-folder.ts";
@@ -31,6 +32,10 @@ export interface Ending {
   readonly reason: string;
   /** It is to be started again. */
   readonly restarts?: boolean;
+  /** Absent when it was told to. */
+  readonly cause?: EndCause;
+  /** Its disk may have lost writes. */
+  readonly unchecked?: boolean;
 }
 
 /** Call when its process has ended. What fails before the rename leaves a VM that runs no more and has its folder still. */
@@ -80,13 +85,15 @@ function recordAtRest(before: VmRecord, chain: VmRecord["chain"], ending: Ending
     soonReboots = 0,
     ...rest
   } = before;
-  const { phase, reason, restarts = false } = ending;
+  const { phase, reason, restarts = false, cause, unchecked = false } = ending;
   return {
     ...rest,
     chain,
     phase,
     reason,
     ...(phase === "error" && { hasDisk: true }),
+    ...(cause && { cause }),
+    ...(unchecked && { unchecked }),
     ...(restarts && { restarts, soonReboots }),
   };
 }

@@ -47,6 +47,7 @@ export async function resume(
     generation: Math.max(options.generation ?? 0, vm.record.generation + 1),
     publicIpv6: vm.record.publicIpv6,
     volumes: options.volumes ?? snapshot.manifest.volumes,
+    durability: options.durability ?? vm.record.durability,
     diskGib: vm.record.diskGib,
     folder: vmFolder(context.config, vm.vmId),
     transitions: vm.transitions,

@@ -7,6 +7,8 @@ import type { LaunchResult, NetworkPolicy, StartOptions } from "@fastvm/contract
 import { eachInTurn } from "../../concurrency/each-in-turn.ts";
 import { DISK_FOLDER } from "../../disk/chain.ts";
 import { writeJournal } from "../../journal/journal.ts";
+import type { BuildVmContext } from "../../image-build/build-vm.ts";
+import { checkDisk } from "./check-disk.ts";
 import { readLogs, writeLogs } from "../state/console-log.ts";
 import { isAtRest } from "../state/folder-of.ts";
 import { publicAddress } from "../state/holdings.ts";
@@ -25,7 +27,7 @@ const CLOSED: NetworkPolicy = {
 
 /** Aborted or failed, it leaves the VM at rest as it was, whatever its guest had written meanwhile. */
 export async function start(
-  context: BootContext & Parts<"admission" | "vms">,
+  context: BootContext & BuildVmContext & Parts<"vms">,
   vm: Vm,
   options: StartOptions,
   signal?: AbortSignal,
@@ -38,12 +40,14 @@ export async function start(
   await step("start.begun");
   const rest = stoppedFolder(context.config, vmId);
   if (vm.record.phase === "error") await takeForStopped(vm, rest);
+  if (vm.record.unchecked === true) await settleUnchecked(context, vm, rest, options, signal);
   const { record } = vm;
   const booted = await bootVm(context, {
     record,
     diskFolder: join(rest, DISK_FOLDER),
     identity: options.identity ?? record.identity,
     ttl: options.ttl,
+    durability: options.durability ?? record.durability ?? "relaxed",
     policy: options.network ?? record.policy ?? CLOSED,
     // Never back, also when the order comes from records that were restored from a copy.
     generation: Math.max(options.generation ?? 0, record.generation + 1),
@@ -68,6 +72,21 @@ async function takeForStopped(vm: Vm, rest: string): Promise<void> {
   const stopped = { ...record, phase: "stopped" } as const;
   await writeJournal(rest, stopped);
   vm.become(stopped);
+}
+
+/** Who forces it knows what may be wrong with it. */
+async function settleUnchecked(
+  context: BuildVmContext,
+  vm: Vm,
+  rest: string,
+  { force = false }: StartOptions,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (!force) await checkDisk(context, vm.record, join(rest, DISK_FOLDER), signal);
+  await step("start.checked");
+  const { unchecked: _passed, ...record } = vm.record;
+  await writeJournal(rest, record);
+  vm.become(record);
 }
 
 /** The VM runs, and stops for nothing of this: neither a lost line nor a folder that stays, which the next start removes. */

@@ -11,6 +11,7 @@ import { TtlSchema } from "./ttl.ts";
 import { VmSchema } from "./vm.ts";
 import { AttachVolumeBodySchema } from "./volume.ts";
 import { AttachBucketMountBodySchema } from "./bucket-mount.ts";
+import { DURABILITIES, RESTART_POLICIES } from "../../../model/power.ts";
 import { FORK_VOLUMES } from "../../../model/volume.ts";
 
 const name = nullable(Type.String({ description: "Trimmed, white space collapsed, cut to 64 characters." }));
@@ -20,6 +21,14 @@ const metadata = nullable(
 
 const autoResume = nullable(
   Type.Boolean({ description: "Whether requests to the VM's services wake it when it is paused." }),
+);
+
+const restartPolicy = nullable(
+  oneOf(
+    RESTART_POLICIES,
+    "When it starts by itself: after a power loss, shutdown or failure of its host, or `always` also after its guest powered off; " +
+      "never after it was told to stop. Default `never`, or the snapshot's.",
+  ),
 );
 
 export const LaunchBodySchema = Type.Object(
@@ -54,6 +63,16 @@ export const LaunchBodySchema = Type.Object(
     ),
     ttl: Type.Optional(nullable(TtlSchema)),
     autoResume: Type.Optional(autoResume),
+    durability: Type.Optional(
+      nullable(
+        oneOf(
+          DURABILITIES,
+          "Of its disk. `strict`: what its guest has flushed is there after a power loss of the host, at the price of real flushes. " +
+            "Default: `strict` with a restart policy, otherwise `relaxed`, or the snapshot's.",
+        ),
+      ),
+    ),
+    restartPolicy: Type.Optional(restartPolicy),
     firewall: Type.Optional(NullableFirewallInputSchema),
     volumes: Type.Optional(
       nullable(
@@ -78,6 +97,7 @@ export const UpdateVmBodySchema = Type.Object(
     metadata: Type.Optional(metadata),
     ttl: Type.Optional(nullable(TtlSchema)),
     autoResume: Type.Optional(autoResume),
+    restartPolicy: Type.Optional(restartPolicy),
   },
   { ...guards("ttl"), title: "UpdateVmBody" },
 );

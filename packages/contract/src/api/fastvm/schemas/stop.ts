@@ -1,4 +1,4 @@
-/** Bodies that stop a VM, or stop and start it. */
+/** Bodies that stop a VM, start it, or do both. */
 import { Type, type Static } from "typebox";
 import { DEFAULT_STOP_GRACE_SEC, MAX_STOP_GRACE_SEC } from "../../../limits.ts";
 import { nullable } from "./nullable.ts";
@@ -18,3 +18,18 @@ export const StopBodySchema = Type.Object(
   { title: "StopBody" },
 );
 export type StopBody = Static<typeof StopBodySchema>;
+
+export const StartBodySchema = Type.Object(
+  {
+    force: Type.Optional(
+      nullable(
+        Type.Boolean({
+          description:
+            "Whether a disk that its host lost boots without the check that it has to pass otherwise.",
+        }),
+      ),
+    ),
+  },
+  { title: "StartBody" },
+);
+export type StartBody = Static<typeof StartBodySchema>;

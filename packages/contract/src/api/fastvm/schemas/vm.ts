@@ -1,6 +1,7 @@
 /** A VM as the API shows it. */
 import { Type, type Static } from "typebox";
 import { VM_STATUSES, type VmStatus } from "../../../model/vm-status.ts";
+import { DURABILITIES, RESTART_POLICIES, type Durability, type RestartPolicy } from "../../../model/power.ts";
 import { stringMap } from "./string-map.ts";
 import { AttachmentWarningsSchema } from "./attachment-warnings.ts";
 import { VmVolumeSchema } from "./volume.ts";
@@ -43,6 +44,20 @@ export const VmSchema = Type.Object(
       Type.Integer({ description: "While it is paused or stopped: what is left of its time, in ms." }),
     ),
     autoResume: Type.Boolean({ description: "Whether requests to its services wake it when it is paused." }),
+    durability: Type.Optional(
+      Type.Unsafe<Durability>({
+        type: "string",
+        enum: [...DURABILITIES],
+        description: "`strict`: what its guest has flushed is there after a power loss of the host.",
+      }),
+    ),
+    restartPolicy: Type.Optional(
+      Type.Unsafe<RestartPolicy>({
+        type: "string",
+        enum: [...RESTART_POLICIES],
+        description: "When it starts by itself after it ended without having been told to.",
+      }),
+    ),
     pausedAt: Type.Optional(nullable(Type.String({ format: "date-time" }))),
     volumes: Type.Optional(Type.Array(VmVolumeSchema, { description: "Absent where it has none." })),
     attachmentWarnings: Type.Optional(AttachmentWarningsSchema),

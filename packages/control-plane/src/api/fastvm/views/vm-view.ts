@@ -33,6 +33,8 @@ export function vmView(vm: VmRecord, dialect: Dialect): Vm {
       ? {}
       : { ttlRemainingMs: vm.ttlRemainingMs }),
     autoResume: vm.autoResume,
+    durability: vm.durability,
+    restartPolicy: vm.restartPolicy,
     ...(vm.pausedAt === null ? {} : { pausedAt: timestamp(vm.pausedAt) }),
     ...(vm.volumes.length === 0 ? {} : { volumes: vm.volumes.map((mount) => mountView(mount, vm.status)) }),
   };

@@ -34,6 +34,6 @@ async function start({ engine }: SandboxesScope, caller: Caller, found: Sandbox)
     await engine.vms.resume(caller, vm.id);
     return engine.sandboxes.get(caller, sandbox.id);
   }
-  await engine.vms.start(caller, vm.id);
+  await engine.vms.start(caller, vm.id, {});
   return engine.sandboxes.get(caller, sandbox.id);
 }

@@ -33,6 +33,11 @@ function answer(vm: VmRecord, dialect: Dialect, skipped: readonly SkippedMount[]
   return { status: vm.status === "running" ? 201 : 202, body };
 }
 
+/** A VM that starts by itself is one whose disk counts. */
+function durabilityFor(policy: LaunchBody["restartPolicy"]): "strict" | undefined {
+  return (policy ?? "never") === "never" ? undefined : "strict";
+}
+
 function launchOrder(body: LaunchBody, repeatKey: string): LaunchOrder {
   const snapshotId = body.snapshotId ?? undefined;
   const machineType = body.machineType ?? undefined;
@@ -60,6 +65,8 @@ function launchOrder(body: LaunchBody, repeatKey: string): LaunchOrder {
       metadata: body.metadata ?? undefined,
       envVars: body.envVars ?? undefined,
       autoResume: body.autoResume ?? undefined,
+      durability: body.durability ?? durabilityFor(body.restartPolicy),
+      restartPolicy: body.restartPolicy ?? undefined,
       network,
     },
     ttl: body.ttl ?? undefined,

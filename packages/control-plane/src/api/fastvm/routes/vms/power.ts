@@ -10,8 +10,9 @@ export function registerPowerVm({ routes, engine }: FastvmScope): void {
   routes.serve("stopVm", async ({ body, dialect, params }, caller) => {
     return answer(await vms.stop(caller, params.vmId, orderOf(body)), "stopped", dialect);
   });
-  routes.serve("startVm", async ({ dialect, params }, caller) => {
-    return answer(await vms.start(caller, params.vmId), "running", dialect);
+  routes.serve("startVm", async ({ body, dialect, params }, caller) => {
+    const order = { force: body?.force ?? undefined };
+    return answer(await vms.start(caller, params.vmId, order), "running", dialect);
   });
   routes.serve("restartVm", async ({ body, dialect, params }, caller) => {
     return answer(await vms.restart(caller, params.vmId, orderOf(body)), "running", dialect);

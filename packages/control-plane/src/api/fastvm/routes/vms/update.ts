@@ -12,16 +12,17 @@ export function registerUpdateVm({ routes, engine }: FastvmScope): void {
 }
 
 /** `null` says something of a time to live alone: that there is none any more. */
-function changeOf({ name, metadata, autoResume, ttl }: UpdateVmBody): VmChange {
+function changeOf({ name, metadata, autoResume, restartPolicy, ttl }: UpdateVmBody): VmChange {
   if (metadata !== undefined && metadata !== null) checkMetadata(metadata);
   const change = {
     ...(name === undefined || name === null ? {} : { name: requireName(name) }),
     ...(metadata === undefined || metadata === null ? {} : { metadata }),
     ...(autoResume === undefined || autoResume === null ? {} : { autoResume }),
+    ...(restartPolicy === undefined || restartPolicy === null ? {} : { restartPolicy }),
     ...(ttl === undefined ? {} : { ttl }),
   };
   if (Object.keys(change).length > 0) return change;
-  const rule = "give at least one of name, metadata, ttl and autoResume";
+  const rule = "give at least one of name, metadata, ttl, autoResume and restartPolicy";
   throw new FastvmError("invalid_request", rule, { field: "body" });
 }
 
