@@ -1,4 +1,7 @@
+import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SharedDaemon } from "../harness/shared-daemon.ts";
 import { runCli } from "../harness/cli.ts";
@@ -95,6 +98,34 @@ describe("the command line", () => {
     );
     await good(["rm", "-y", "leaf"]);
     await good(["snapshot", "rm", "-y", "trunk"]);
+  });
+
+  test("pipes files, leads a port into the VM, and tells what has changed", async () => {
+    await good(["cp", "-", "dev:/root/notes"], "from a pipe");
+    expect(await good(["cp", "dev:/root/notes", "-"])).toBe("from a pipe");
+    const serve =
+      "mkdir -p /srv/www; cd /srv/www; echo served >index.html; exec python3 -m http.server -b 127.0.0.1 8765";
+    const id = await good(["exec", "-d", "dev", serve]);
+    const script = "until curl -sf http://127.0.0.1:8765/ >/dev/null; do sleep 0.1; done";
+    await good(["exec", "--timeout", "60", "dev", script]);
+    const env = { ...daemon.environment, PATH: process.env["PATH"] ?? "" };
+    const cli = fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.url));
+    const child = spawn(process.execPath, ["--conditions=development", cli, "port", "dev", "0:8765"], {
+      env,
+    });
+    try {
+      const [first] = (await once(child.stdout, "data")) as [Buffer];
+      const [local = ""] = /^\S+/.exec(first.toString()) ?? [];
+      expect(await (await fetch(`http://${local}/`)).text()).toBe("served\n");
+    } finally {
+      child.kill("SIGINT");
+    }
+    await good(["kill", "dev", id]);
+    const differences = (await good(["diff", "dev", "/root"])).split("\n");
+    expect(differences).toContain("A /root/notes");
+    expect(differences.filter((line) => line.startsWith("D"))).toEqual([]);
+    await good(["exec", "dev", "rm -r /root/notes /srv/www"]);
+    expect(await good(["ls", "-q"])).toBe(vmId);
   });
 
   test("saves, lists, restores and deletes a snapshot", async () => {

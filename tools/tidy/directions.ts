@@ -109,6 +109,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["commands/files"],
     ["commands/firewall"],
     ["commands", "exec", "console", "logs"],
+    ["forward", "files"],
     ["resolve-ref.ts"],
     ["completion", "output", "help"],
     ["session.ts"],

@@ -23,6 +23,7 @@ import { dfCommand } from "./commands/df.ts";
 import { USAGE_EXIT_CODE } from "./commands/machine/exit-codes.ts";
 import { manCommand } from "./commands/man.ts";
 import { machinesCommand } from "./commands/machine/machine.ts";
+import { portCommand } from "./commands/port.ts";
 import { quotaCommand } from "./commands/quota.ts";
 import { registryCommand } from "./commands/registry.ts";
 import { serviceCommand } from "./commands/service.ts";
@@ -75,6 +76,7 @@ export function buildProgram(): Command {
     sshCommand(),
     logsCommand(),
     copyCommand(),
+    portCommand(),
     vmRemoveCommand(),
     ...shortVerbs(),
     vmCommand(),

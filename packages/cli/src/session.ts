@@ -13,6 +13,7 @@ const MAX_RETRIES = 1;
 export interface Session {
   readonly client: FastvmClient;
   readonly baseUrl: string;
+  readonly apiKey: string;
   readonly isJson: boolean;
   readonly signal: AbortSignal;
 }
@@ -28,5 +29,5 @@ export async function openSession(command: Command): Promise<Session> {
   const { baseUrl, apiKey, ca } = connection;
   if (ca !== undefined) trustAuthority(ca);
   const client = new FastvmClient({ baseUrl, apiKey, maxRetries: MAX_RETRIES });
-  return { client, baseUrl, isJson: options.json === true, signal: interruptSignal };
+  return { client, baseUrl, apiKey, isJson: options.json === true, signal: interruptSignal };
 }

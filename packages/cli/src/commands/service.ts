@@ -62,7 +62,7 @@ function portOf(text: string): number {
   throw new UserError(`"${text}" is not a port`, "Give a number from 1024 to 65535");
 }
 
-function showServices(session: Session, services: Service | readonly Service[]): void {
+export function showServices(session: Session, services: Service | readonly Service[]): void {
   if (session.isJson) return printJson(services);
   const rows = [services]
     .flat()

@@ -17,9 +17,14 @@ const TABLE = new URL("../../../../docs/COMMANDS.md", import.meta.url);
 const folder = mkdtempSync(join(tmpdir(), "fastvm-man-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What cannot be tried on the fake API: it has no such resources or no such files, or the command is the daemon's, waits, or needs a terminal or ssh. */
-const ONLY_READ =
-  /^(serve|stop|doctor|quarantine|org|key|image|system|build|volume|registry|login|logout|context|config|ssh|ssh-key|attach|kill|cp|console|vm console|machine|man) ?/;
+/**
+ * What cannot be tried on the fake API: it has no such resources or no such files, or the command is the daemon's, waits, or needs a
+ * terminal or ssh.
+ */
+const ONLY_READ = new RegExp(
+  "^(serve|stop|doctor|quarantine|org|key|image|system|build|volume|registry|login|logout|context|config|ssh|ssh-key|" +
+    "attach|events|kill|cp|diff|port|console|vm console|machine|man)( |$)",
+);
 
 /** Of the commands that can be run, with their paths; a group that runs nothing by itself has none. */
 function leaves(command: Command, path: readonly string[] = []): readonly (readonly string[])[] {

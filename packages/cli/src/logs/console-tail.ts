@@ -1,6 +1,6 @@
 /** What is new in a log of which only the newest part is ever told. */
 
-export interface News {
+interface News {
   readonly text: string;
   /** Nothing of what was known is left in it: there may have been more between. */
   readonly isGap: boolean;

@@ -4,7 +4,7 @@
  */
 import { runProgram } from "../program.ts";
 
-export interface Outcome {
+interface Outcome {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;

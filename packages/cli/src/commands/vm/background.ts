@@ -51,7 +51,8 @@ export function attachCommand(): Command {
     name: "attach",
     operands: ["<vm>", "[id]"],
     summary:
-      "Print a background command's output, from what is kept on to its end; of a terminal, be at it: Ctrl-] leaves. Without a command: the VM's console",
+      "Print a background command's output, from what is kept on to its end; of a terminal, be at it: Ctrl-] leaves. " +
+      "Without a command: the VM's console",
     run: async ({ session, operands: [vm = "", id] }) => {
       const vmId = await vmIdFor(session, vm);
       if (id === undefined) return await openConsole(session, vmId);

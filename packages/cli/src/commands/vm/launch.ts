@@ -2,7 +2,10 @@
 import type { Command } from "commander";
 import type { AttachVolumeParams, LaunchParams, Vm, VmTtl } from "fastvm";
 import { keyValue, positiveInteger } from "../../command-line/option-values.ts";
+import { PUBLISH_FLAGS, publishedList } from "../../command-line/publish-option.ts";
+import type { Published } from "../../command-line/publish-option.ts";
 import { isConsoleWelcome, openConsole } from "../../console/open-console.ts";
+import { publish, untilInterrupted } from "../../forward/publish.ts";
 import { withProgress } from "../../output/progress.ts";
 import { showVm } from "../../output/show-vms.ts";
 import type { Session } from "../../session.ts";
@@ -30,6 +33,7 @@ export interface LaunchOptions {
   readonly ttl?: VmTtl;
   readonly volume?: readonly AttachVolumeParams[];
   readonly tmpfs?: readonly AttachVolumeParams[];
+  readonly publish?: readonly Published[];
   readonly quiet?: boolean;
   readonly console?: boolean;
 }
@@ -59,10 +63,12 @@ export function launchCommand(consoleBy: "default" | "request"): Command {
     run: async ({ session, options }) => {
       const vm = await launchVm(session, options);
       showVm(session, vm, options.quiet);
-      if (options.console !== true) return;
+      await using forwards = await publish(session, vm.id, options);
+      if (options.console !== true) return await untilInterrupted(session, forwards);
       if (consoleBy === "request") await openConsole(session, vm.id);
       else if (isConsoleWelcome(session, options.quiet === true))
         await openConsoleIfThereIsOne(session, vm.id);
+      else await untilInterrupted(session, forwards);
     },
   });
 }
@@ -83,6 +89,11 @@ export function addLaunchOptions(command: Command): Command {
       mounts,
     )
     .option("--tmpfs <path[:MiB]>", "files in the VM's memory, as /mnt/tmp:64; may be repeated", tmpfsMounts)
+    .option(
+      PUBLISH_FLAGS,
+      "lead a port of this machine to one of the VM, as 8080:80, while this command runs; may be repeated",
+      publishedList,
+    )
     .option("-e, --env <key=value>", "environment of the VM's commands; may be repeated", keyValue)
     .option("--ttl <time[:action]>", TTL_TEXT, timeToLive)
     .option(

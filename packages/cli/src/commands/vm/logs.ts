@@ -29,7 +29,8 @@ export function logsCommand(): Command {
     name: "logs",
     operands: ["<vm>", "[command...]"],
     summary:
-      "Print what a VM's console showed last (its kernel's warnings, and what is sent to /dev/console), or what commands in the background printed",
+      "Print what a VM's console showed last (its kernel's warnings, and what is sent to /dev/console), " +
+      "or what commands in the background printed",
     configure: (command) =>
       command
         .option("-f, --follow", "go on with what comes, until Ctrl-C")

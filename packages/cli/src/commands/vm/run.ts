@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { takesRemoteCommand } from "../../command-line/remote-command.ts";
 import { readPipedStdin } from "../../exec/piped-stdin.ts";
 import { remoteCommandOf, runRemote } from "../../exec/run-remote.ts";
+import { publish } from "../../forward/publish.ts";
 import { apiCommand } from "../api-command.ts";
 import { addExecOptions } from "./exec.ts";
 import { addLaunchOptions, launchVm } from "./launch.ts";
@@ -28,6 +29,7 @@ export function runCommand(): Command {
       // A launch that is given up may still make its VM, and nobody would know its id: an interrupt waits for it.
       const vm = await launchVm({ ...session, signal: new AbortController().signal }, options);
       try {
+        await using _forwards = await publish(session, vm.id, options);
         const exec = { timeoutSec: options.timeout, stdin };
         process.exitCode = await runRemote(session, vm.id, remoteCommandOf(operands), exec);
       } finally {

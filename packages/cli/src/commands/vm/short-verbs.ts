@@ -1,5 +1,6 @@
 /** Verbs that stand right behind `fastvm`, as hands know them from docker; each is `fastvm vm VERB` too. */
 import type { Command } from "commander";
+import { diffCommand } from "./diff.ts";
 import { forkCommand } from "./fork.ts";
 import { inspectCommand } from "./inspect.ts";
 import { vmListCommand } from "./ls.ts";
@@ -24,6 +25,7 @@ export function shortVerbs(): readonly Command[] {
     resumeCommand(),
     vmRenameCommand(),
     updateCommand(),
+    diffCommand(),
     pruneCommand(),
   ];
 }

@@ -69,4 +69,35 @@ export const PATHS_BESIDE = {
       },
     },
   },
+  "/v1/vms/{vmId}/ports/{port}/ws": {
+    get: {
+      operationId: "openPort",
+      tags: ["Services"],
+      summary: "Connect to a TCP port on a VM's loopback, by a WebSocket",
+      description:
+        "For a key with the scope `run`. Binary frames are the connection's bytes, each way; the text frame " +
+        "`end` says that its sender's half has ended. It closes with 1000 when both have, with 1011 when the connection broke.",
+      parameters: [
+        { name: "vmId", in: "path", required: true, schema: { type: "string" } },
+        {
+          name: "port",
+          in: "path",
+          required: true,
+          schema: { type: "integer", minimum: 1, maximum: 65535 },
+        },
+      ],
+      responses: {
+        101: { description: "The port took the connection." },
+        400: { description: "It is no port. No body, as with the others." },
+        401: { description: "No valid key." },
+        403: { description: "The key has not the scope." },
+        404: { description: "There is no such VM." },
+        409: { description: "The VM does not run." },
+        429: {
+          description: "64 connections of this kind lead into the VM already, or the key's minute is over.",
+        },
+        502: { description: "Nobody listens there, or the VM does not answer." },
+      },
+    },
+  },
 } as const;

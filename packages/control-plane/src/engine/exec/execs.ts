@@ -1,5 +1,6 @@
 /** Commands in VMs that run: whose life is their caller's, and those in the background, which belong to their VM. */
 import { randomUUID } from "node:crypto";
+import type { Duplex } from "node:stream";
 import type {
   AttachEvent,
   BackgroundSpec,
@@ -31,6 +32,11 @@ export class Execs {
   /** The command lives no longer than the signal lets it. */
   start(vmId: VmId, spec: ExecSpec, options: Signalled): Promise<ExecSession> {
     return this.#ctx.worker.exec(vmId, spec, options);
+  }
+
+  /** A TCP port on the VM's loopback. The signal is for the connecting only. */
+  dial(vmId: VmId, port: number, options: Signalled): Promise<Duplex> {
+    return this.#ctx.worker.dial(vmId, port, options);
   }
 
   /** Starts a command in the background. One that cannot be started has ended already. */

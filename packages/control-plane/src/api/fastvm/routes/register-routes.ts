@@ -19,6 +19,7 @@ import { registerListSnapshots } from "./snapshots/list.ts";
 import { registerUpdateSnapshot } from "./snapshots/update.ts";
 import { registerStaging } from "./staging.ts";
 import { registerConsole } from "./vms/console-token.ts";
+import { servePorts } from "../ports/port-socket.ts";
 import { registerDeleteVm } from "./vms/delete.ts";
 import { registerBackgroundExecs } from "./vms/execs.ts";
 import { registerExecInVm } from "./vms/exec.ts";
@@ -65,6 +66,7 @@ export function registerRoutes(api: FastvmScope): void {
   registerGuestFiles(api);
   registerStaging(api);
   registerConsole(api);
+  servePorts(api);
   registerVmFirewall(api);
   registerServices(api);
   registerVmSshKeys(api);

@@ -5,7 +5,12 @@ import { testApp } from "../../../testing/test-app.ts";
 import { DocumentedAnswers } from "../../../testing/documented-answers.ts";
 
 /** Documented, and served by other means than the table of operations. */
-const BESIDE = ["GET /metrics", "GET /v1/events/ws", "GET /v1/vms/{vmId}/console/ws"];
+const BESIDE = [
+  "GET /metrics",
+  "GET /v1/events/ws",
+  "GET /v1/vms/{vmId}/console/ws",
+  "GET /v1/vms/{vmId}/ports/{port}/ws",
+];
 
 test("every documented operation has a route that is not 404 by path", async () => {
   await using api = await testApp();
