@@ -13,7 +13,7 @@ const SCRIPT = fileURLToPath(new URL("../floor/file-work.py", import.meta.url));
 /** So much is written and read at once: more than caches on the way hold back, and seconds under emulation. */
 export const MOVED_MIB = 32;
 /** Of the tree whose `git status` is timed. Emulated, a guest takes minutes to make the larger one. */
-export const TREE_FILES = { kvm: 20_000, tcg: 2_000 } as const;
+const TREE_FILES = { kvm: 20_000, tcg: 2_000 } as const;
 /** A round is seconds of work on each side. */
 const ROUNDS_DIVISOR = 3;
 
@@ -21,7 +21,7 @@ export const FILE_WORKS = ["write", "read", "randomRead", "randomWrite", "names"
 export type FileWork = (typeof FILE_WORKS)[number];
 type Took = Readonly<Record<FileWork, number>>;
 
-export interface VolumeSamples {
+interface VolumeSamples {
   readonly volume: readonly Took[];
   readonly ownDisk: readonly Took[];
   /** Of the link itself, each way: so much as the works move. */

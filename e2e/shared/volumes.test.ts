@@ -89,7 +89,8 @@ test("two VMs that fill it pass its size by no block, and df says so in both", a
     sh(
       client,
       vm,
-      `dd if=/dev/zero of=/mnt/data/${name} bs=4k count=2048 2>&1 | grep -o 'No space left'; sync /mnt/data/${name}; du -k /mnt/data/${name} | cut -f1`,
+      `f=/mnt/data/${name}; dd if=/dev/zero of=$f bs=4k count=2048 2>&1 | grep -o 'No space left'; ` +
+        "sync $f; du -k $f | cut -f1",
     );
   const [said, saidToo] = await Promise.all([fill(one, "a"), fill(other, "b")]);
   const written = [said, saidToo].map((text) => {

@@ -122,7 +122,8 @@ export const ForkBodySchema = Type.Object(
       nullable(
         oneOf(
           FORK_VOLUMES,
-          "What children have of the source's volumes: the same (default), the same to read, nothing, or copies that are volumes of their own.",
+          "What children have of the source's volumes: the same (default), the same to read, " +
+            "nothing, or copies that are volumes of their own.",
         ),
       ),
     ),
