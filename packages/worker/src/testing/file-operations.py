@@ -117,7 +117,8 @@ def draw_mode(number):
 
 
 def draw_target(number, other):
-    return [other, "/" + other, "../" + other, "loop"][number % 4]
+    """None leads out of the folder to what an earlier list, or another VM, may have made there."""
+    return [other, "/no such folder/" + other, "../" + other, "loop"][number % 4]
 
 
 def play(folder, seed, count, part=0, parts=1):
