@@ -41,6 +41,7 @@ export async function start(
   const rest = stoppedFolder(context.config, vmId);
   if (vm.record.phase === "error") await takeForStopped(vm, rest);
   if (vm.record.unchecked === true) await settleUnchecked(context, vm, rest, options, signal);
+  await step("start.checked");
   const { record } = vm;
   const booted = await bootVm(context, {
     record,
@@ -83,7 +84,6 @@ async function settleUnchecked(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (!force) await checkDisk(context, vm.record, join(rest, DISK_FOLDER), signal);
-  await step("start.checked");
   const { unchecked: _passed, ...record } = vm.record;
   await writeJournal(rest, record);
   vm.become(record);
