@@ -28,6 +28,14 @@ export function contextOf(language: Language): string {
   return fileURLToPath(new URL(`./${language}`, import.meta.url));
 }
 
+const nameOf = (language: Language): string => `localhost/languages:${language}`;
+
+/** The cache is the machine's, and these are large. */
+export async function removeLanguage(daemon: TestDaemon, language: Language): Promise<void> {
+  const removed = await runCli(["image", "rm", "--everybody", nameOf(language)], daemon.environment);
+  if (removed.exitCode !== 0) throw new Error(`The image was not removed: ${removed.stderr}`);
+}
+
 /** As everybody's, `localhost/languages:NAME`. Needs Debian's mirror. */
 export async function loadLanguage(daemon: TestDaemon, language: Language): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "fastvm-language-"));
@@ -36,7 +44,7 @@ export async function loadLanguage(daemon: TestDaemon, language: Language): Prom
     await promisify(execFile)(LAYER, [tar, ...PACKAGES[language]]);
     const image = testImage({ layers: [await readFile(tar)], config: CONFIG });
     const parts = [image.top, ...image.blobs.values()];
-    const archive = await layoutOf(image, `localhost/languages:${language}`, parts);
+    const archive = await layoutOf(image, nameOf(language), parts);
     const loaded = await runCli(["image", "load"], daemon.environment, archive);
     if (loaded.exitCode !== 0) throw new Error(`The image was not loaded: ${loaded.stderr}`);
   } finally {

@@ -3,7 +3,13 @@
  * the image has never booted, and again with nothing changed. What is built is launched, and says hello.
  */
 import type { SnapshotImportEvent } from "fastvm";
-import { contextOf, LANGUAGES, loadLanguage, type Language } from "../builds/language-images.ts";
+import {
+  contextOf,
+  LANGUAGES,
+  loadLanguage,
+  removeLanguage,
+  type Language,
+} from "../builds/language-images.ts";
 import { MACHINE_TYPE } from "../session.ts";
 import type { Session } from "../session.ts";
 
@@ -41,7 +47,11 @@ export async function measureBuilds(
   };
   for (const language of LANGUAGES) {
     await loadLanguage(daemon, language);
-    times.set(language, { first: await turn(language, "first"), again: await turn(language, "again") });
+    try {
+      times.set(language, { first: await turn(language, "first"), again: await turn(language, "again") });
+    } finally {
+      await removeLanguage(daemon, language);
+    }
   }
   return times;
 }

@@ -14,9 +14,10 @@ import { text } from "node:stream/consumers";
 import type { Readable } from "node:stream";
 
 export const USER = "ali";
-export const PASSWORD = "open sesame";
+/** In no file of any image that a cache may have. */
+export const PASSWORD = "open sesame, registry of tests";
 /** As `htpasswd -B` writes it; the registry takes no other form. */
-const HTPASSWD = `${USER}:$2b$04$D3R0LaWDsH92F.46JvNJbOMTXpf93F5S6mSAJ3aUbdqZF.ZFjrBtG\n`;
+const HTPASSWD = `${USER}:$2b$04$OcKU4Ke6RdBjzkDRArXcoO.isEPX.Hch2rD.fILlrfR19tulV.LW2\n`;
 
 interface RegistryOptions {
   readonly isClosed?: boolean;
