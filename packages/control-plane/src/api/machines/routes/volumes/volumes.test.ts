@@ -133,6 +133,9 @@ describe("a machine", () => {
     expect(await api.ok(`POST ${at}/remount`)).toMatchObject({ status: "mounted", last_error_code: null });
     expect(await api.ok(`GET ${at}/health`)).toMatchObject({ healthy: true });
     expect(api.fastvm.worker.volumes.mounted.get(uuidOf(id) as VmId)).toHaveLength(1);
+    // Also one that is mounted is truly taken and mounted anew.
+    unmountable.set(uuidOf(ref) as VolumeId, "the volume has no folder x");
+    expect(await api.ok(`POST ${at}/remount`)).toMatchObject(why);
   });
 
   test("keeps them over a pause and passes them on to a fork, mounted before it counts as running", async () => {
