@@ -51,6 +51,8 @@ export interface ControlPlaneConfig {
   readonly insistEveryMs: number;
   /** How long after the end of its time a VM is left to its worker: a pause copies the memory that the guest has written. */
   readonly expiryGraceMs: number;
+  /** How long an ephemeral sandbox that stopped can still be read: clients that stop one ask for it, every 100 ms, until it has. */
+  readonly keepEndedMs: number;
   /** Within this time a retried launch is taken for the launch it repeats. */
   readonly launchRetryWindowMs: number;
   /** A buffered exec that takes longer answers its headers and goes on with white space: clients give up at 60 s. */
@@ -135,6 +137,7 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
   quarantineMs: 24 * 3_600_000,
   insistEveryMs: 5000,
   expiryGraceMs: 15_000,
+  keepEndedMs: 2000,
   launchRetryWindowMs: 60_000,
   execHeadersAfterMs: 20_000,
   execWhitespaceEveryMs: 10_000,

@@ -9,6 +9,7 @@ import { noticing } from "./activity/noticing-worker.ts";
 import { PreviewUses } from "./activity/preview-uses.ts";
 import { expireIdle } from "./vms/expire-idle.ts";
 import { restartDue } from "./vms/restart-policy.ts";
+import { expireEnded } from "./sandboxes/expire-ended.ts";
 import { expireOverdue } from "./vms/expire.ts";
 import { Bell } from "./events/bell.ts";
 import { EventFeed } from "./events/event-feed.ts";
@@ -91,6 +92,7 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
       await expireOverdue(ctx);
       await expireIdle(ctx);
       await restartDue(ctx);
+      await expireEnded(ctx);
     },
     (error) => {
       ctx.log.error({ err: error }, "times to live could not be looked at");

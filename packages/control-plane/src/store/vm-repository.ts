@@ -233,6 +233,33 @@ export class VmRepository {
     return rows.map((row) => parse(row));
   }
 
+  /** Those of ephemeral sandboxes that have been stopped since before an instant. The event of that tells when; a forgotten one is old. */
+  async listEndedSandboxes(before: number, limit: number): Promise<VmRecord[]> {
+    const rows = await this.#db
+      .selectFrom("vms")
+      .selectAll("vms")
+      .where("ephemeral", "=", 1)
+      .where("status", "=", "stopped")
+      .where(({ exists, selectFrom }) =>
+        exists(selectFrom("sandboxes").select("sandboxes.id").whereRef("sandboxes.vmId", "=", "vms.id")),
+      )
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom("events")
+              .select("events.id")
+              .whereRef("events.subjectId", "=", "vms.id")
+              .where("events.toStatus", "=", "stopped")
+              .where("events.at", ">", before),
+          ),
+        ),
+      )
+      .orderBy("vms.id")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => parse(row));
+  }
+
   /** Tells no listener: nothing that others keep of a VM depends on it. */
   async noteActivity(id: VmId, at: number): Promise<void> {
     await this.#db

@@ -1,5 +1,5 @@
 /** Sandboxes from their creation to their end, and the same VMs as the other APIs see them. */
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { VmId } from "@fastvm/contract";
 import { sandboxesApp, type SandboxesApp } from "../../../testing/sandboxes-app.ts";
 
@@ -179,6 +179,14 @@ describe("POST /v1/sandboxes", () => {
     ["runtime.scripts", { runtime: { scripts: { a: "#!/bin/sh" } } }],
     ["runtime.log_level", { runtime: { log_level: "debug" } }],
     ["runtime.entrypoint", { runtime: { entrypoint: ["x"] } }],
+    ["runtime.cmd", { runtime: { cmd: ["x"] } }],
+    ["runtime.metrics_sample_interval_ms", { runtime: { metrics_sample_interval_ms: 500 } }],
+    ["runtime.disable_metrics_sample", { runtime: { disable_metrics_sample: true } }],
+    ["registry.mode", { registry: { mode: "specific" } }],
+    ["registry.credential_id", { registry: { mode: "auto", credential_id: "c" } }],
+    ["registry.username", { registry: { mode: "anonymous", username: "u" } }],
+    ["registry.password", { registry: { mode: "auto", password: "p" } }],
+    ["network.secrets", { network: { secrets: { entries: [], on_violation: { type: "block" } } } }],
     ["env", { env: [{ key: "1A", value: "" }] }],
     ["labels.sandbox.x", { labels: { "sandbox.x": "" } }],
     ["rlimits", { rlimits: [{ resource: "nofile", soft: 1, hard: 1 }] }],
@@ -290,5 +298,25 @@ describe("one sandbox", () => {
     for (const route of [`POST /v1/sandboxes/${id}/start`, "POST /v1/sandboxes/by-name/one/start"]) {
       expect(await api.ok(`${route}?wait_for=running`, {})).toMatchObject({ id, status: "running" });
     }
+  });
+
+  test("that is ephemeral is gone a while after it stopped, and one that is not stays", async () => {
+    const config = { expireEveryMs: 10, keepEndedMs: 1000 };
+    await using quick = await sandboxesApp({ config });
+    const kept = await quick.ok(START, { ...SPEC, name: "kept" });
+    const { id } = await quick.ok(START, { ...SPEC, lifecycle: { ephemeral: true } });
+    for (const stopped of [kept.id, id]) {
+      expect(await quick.ok(`POST /v1/sandboxes/${stopped}/stop`, {})).toMatchObject({ status: "stopped" });
+    }
+    // Those who stopped it read so.
+    expect(await quick.ok("GET /v1/sandboxes/by-name/one")).toMatchObject({ status: "stopped" });
+    const again = await quick.call(`POST /v1/sandboxes/${id}/start`, {});
+    expect(again.status).toBe(409);
+    await vi.waitFor(
+      async () => expect((await quick.call("GET /v1/sandboxes/by-name/one")).status).toBe(404),
+      { timeout: 10_000 },
+    );
+    expect([...quick.fastvm.worker.vms.keys()]).toEqual([kept.id]);
+    expect(await quick.ok("GET /v1/sandboxes/by-name/kept")).toMatchObject({ status: "stopped" });
   });
 });

@@ -1,4 +1,5 @@
 /** POST /v1/sandboxes/{sandboxId}/start, and by name. */
+import { FastvmError } from "@fastvm/contract";
 import type { Caller, Sandbox } from "../../../engine/engine.ts";
 import { clientGone } from "../../shared/client-gone.ts";
 import type { SandboxesScope } from "../sandboxes-scope.ts";
@@ -33,6 +34,9 @@ async function start({ engine }: SandboxesScope, caller: Caller, found: Sandbox)
   if (vm.status === "paused") {
     await engine.vms.resume(caller, vm.id);
     return engine.sandboxes.get(caller, sandbox.id);
+  }
+  if (vm.ephemeral && vm.status === "stopped") {
+    throw new FastvmError("vm_wrong_state", "an ephemeral sandbox that has stopped is not started again");
   }
   await engine.vms.start(caller, vm.id, {});
   return engine.sandboxes.get(caller, sandbox.id);

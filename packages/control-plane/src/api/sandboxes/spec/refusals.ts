@@ -5,6 +5,9 @@ import { invalid } from "./invalid.ts";
 /** Of labels, for those whose host it is. */
 const RESERVED_LABELS = ["sandbox.", "microsandbox.", "service."] as const;
 
+/** As clients write it who say nothing of it. */
+const DEFAULT_VIOLATION = JSON.stringify({ type: "block_and_log" });
+
 /** What says the same as if it were not there. */
 function isUnset(value: unknown): boolean {
   if (value === undefined || value === null || value === false) return true;
@@ -31,6 +34,7 @@ function unsupported({ image, runtime, network, registry, ...spec }: SandboxSpec
     ["runtime.cmd", runtime?.cmd],
     ["runtime.log_level", runtime?.log_level],
     ["runtime.metrics_sample_interval_ms", runtime?.metrics_sample_interval_ms],
+    ["runtime.disable_metrics_sample", runtime?.disable_metrics_sample],
     ["rlimits", spec.rlimits],
     ["patches", spec.patches],
     ["init", spec.init],
@@ -45,12 +49,17 @@ function unsupported({ image, runtime, network, registry, ...spec }: SandboxSpec
     ["network.max_connections", network?.max_connections],
     ["network.trust_host_cas", network?.trust_host_cas],
     ["registry.mode", registry?.mode === "specific" ? "specific" : undefined],
+    ["registry.credential_id", registry?.credential_id],
+    // A login that would not be used.
+    ["registry.username", registry?.mode === "inline" ? undefined : registry?.username],
+    ["registry.password", registry?.mode === "inline" ? undefined : registry?.password],
   ];
 }
 
 /** Clients send the document without any in it as soon as they say anything of the network. */
 function secretsIn(secrets: unknown): unknown {
   if (typeof secrets !== "object" || secrets === null) return secrets;
-  const { entries, on_violation: _unused, ...rest } = secrets as Readonly<Record<string, unknown>>;
-  return isUnset(entries) ? rest : secrets;
+  const { entries, on_violation: violation, ...rest } = secrets as Readonly<Record<string, unknown>>;
+  const isDefault = isUnset(violation) || JSON.stringify(violation) === DEFAULT_VIOLATION;
+  return isUnset(entries) && isDefault ? rest : secrets;
 }
