@@ -11,7 +11,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { FastvmClient } from "./index.ts";
 import type { Event } from "./index.ts";
 
-const KILLS = Number(process.env["FASTVM_TEST_EVENT_KILLS"] ?? 3);
+const KILLS = Number(process.env["FASTVM_TEST_EVENT_KILLS"] ?? 2);
 const SEED = Number(process.env["FASTVM_TEST_SEED"] ?? Date.now() % 2 ** 31);
 /** A process takes seconds to start on a busy machine. */
 const TIMEOUT_MS = 60_000 + KILLS * 30_000;
