@@ -134,6 +134,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
       "quotas.ts",
       "registries.ts",
       "keys.ts",
+      "events.ts",
       "images.ts",
     ],
     ["vms/vm.ts", "exec"],

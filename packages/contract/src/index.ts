@@ -1,5 +1,4 @@
 /** What the other packages take of the contract. */
-export { DURABILITIES, RESTART_POLICIES } from "./model/power.ts";
 export type { Durability, EndCause, RestartPolicy } from "./model/power.ts";
 export { API_KEY_PREFIX, containsCredential, CREDENTIAL_PREFIX } from "./credentials.ts";
 export type { ApiName } from "./credentials.ts";
@@ -86,7 +85,7 @@ export type { FileEventView, FileInfoView } from "./api/fastvm/schemas/guest-fil
 export type { ForkBody, LaunchBody, UpdateVmBody } from "./api/fastvm/schemas/launch.ts";
 export type { StopBody } from "./api/fastvm/schemas/stop.ts";
 export type { Image, ImageDetails as ImageDetailsView, PullImageBody } from "./api/fastvm/schemas/image.ts";
-export type { EventNotice, EventPage, EventView } from "./api/fastvm/schemas/event.ts";
+export type { EventNotice, EventView } from "./api/fastvm/schemas/event.ts";
 export { CreateKeyBodySchema } from "./api/fastvm/schemas/key.ts";
 export type { CreateKeyBody, KeyView } from "./api/fastvm/schemas/key.ts";
 export type { RegistryLogin } from "./api/fastvm/schemas/registry.ts";

@@ -84,7 +84,10 @@ export interface VmTtl {
 
 /** A later server may know more of each. */
 export type Durability = "relaxed" | "strict" | (string & {});
-/** `on-host-failure`: after a power loss, shutdown or failure of the host; `always`: also when its guest powered off; never once told to stop. */
+/**
+ * `on-host-failure`: after a power loss, shutdown or failure of the host; `always`: also after its guest's power-off. Never once it was
+ * told to stop.
+ */
 export type RestartPolicy = "never" | "on-host-failure" | "always" | (string & {});
 
 export interface StartParams {

@@ -24,7 +24,8 @@ export const POWER_OPERATIONS = {
     summary: "Start a stopped VM: its disk boots",
     description:
       "202: it is `provisioning`, and runs when its guest has booted; `statusReason` says so. A start that fails leaves it `stopped`, " +
-      "with the reason. 200: it runs already. A VM in `error` whose disk is kept starts as well; one that its host lost after a check of its disk.",
+      "with the reason. 200: it runs already. A VM in `error` whose disk is kept starts as well; " +
+      "one that its host lost after a check of its disk.",
     body: StartBodySchema,
     responses: { 200: VmSchema, 202: VmSchema },
     errors: ["quota_exceeded", "vm_wrong_state", "out_of_capacity"],

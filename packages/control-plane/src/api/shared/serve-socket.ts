@@ -1,4 +1,4 @@
-/** WebSockets behind an API's keys: who may open one, what is said when one ends, and a ping by which both ends notice that the other is gone. */
+/** WebSockets behind keys: who may open one, what is said when one ends, and a ping by which both ends notice that the other is gone. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { hasScope, REQUEST_ID_HEADER, type Scope } from "@fastvm/contract";

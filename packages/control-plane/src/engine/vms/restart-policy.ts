@@ -16,7 +16,7 @@ const LAST_PAUSE_MS = 5 * 60_000;
 /** For room in its organisation's quota. */
 const REFUSED_PAUSE_MS = 60_000;
 
-export const NO_RESTART: Pick<VmChanges, "restartAt"> = { restartAt: null };
+const NO_RESTART: Pick<VmChanges, "restartAt"> = { restartAt: null };
 
 /** `cause` undefined: it was told to end. */
 export function restartAfter(

@@ -1,6 +1,6 @@
 /**
- * Whether the disk of a VM that its host lost may boot: whether QEMU's tables of its layers are whole, and the file system in it. Both are a
- * stranger's by now, so the first are read by a process that may do nothing, the second in a VM of nobody.
+ * Whether the disk of a VM that its host lost may boot: whether QEMU's tables of its layers are whole, and the file system in it. Both are
+ * a stranger's by now, so the first are read by a process that may do nothing, the second in a VM of nobody.
  */
 import { join } from "node:path";
 import { FastvmError } from "@fastvm/contract";

@@ -31,7 +31,6 @@ export const EventPageSchema = Type.Object(
   },
   { title: "EventPage" },
 );
-export type EventPage = Static<typeof EventPageSchema>;
 
 /** What a stream tells besides events. */
 const EventNoticeSchema = Type.Object(
@@ -55,7 +54,7 @@ export type EventNotice = Static<typeof EventNoticeSchema>;
 export const StreamedEventSchema = Type.Union([EventSchema, EventNoticeSchema], { title: "StreamedEvent" });
 
 /** Of a page; what a client asks for at most. */
-export const MAX_EVENTS = 1000;
+const MAX_EVENTS = 1000;
 
 export const EventQuerySchema = Type.Object({
   after: Type.Optional(

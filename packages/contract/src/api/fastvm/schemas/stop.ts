@@ -32,4 +32,3 @@ export const StartBodySchema = Type.Object(
   },
   { title: "StartBody" },
 );
-export type StartBody = Static<typeof StartBodySchema>;

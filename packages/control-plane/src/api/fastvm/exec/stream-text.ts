@@ -5,7 +5,7 @@ import type { FastvmError } from "@fastvm/contract";
 import type { FastifyReply } from "fastify";
 import { asFastvmError } from "../../../engine/engine.ts";
 
-export interface TextStream {
+interface TextStream {
   readonly contentType: string;
   readonly source: AsyncIterable<string>;
   /** What comes last of a source that fails. */

@@ -1,6 +1,7 @@
 /**
- * The specification of the local client, whose words are written another way: `{"Oci": {…}}` for what is `{"type": "oci", …}`, `IfMissing`
- * for `if_missing`, `cpus` for `vcpus`. It is rewritten, and nothing of it is left out: what is not known is refused afterwards, by its name.
+ * The specification of the local client, whose words are written another way: `{"Oci": {…}}` for what is `{"type": "oci", …}`,
+ * `IfMissing` for `if_missing`, `cpus` for `vcpus`. It is rewritten, and nothing of it is left out: what is not known is refused
+ * afterwards, by its name.
  */
 
 type Fields = Readonly<Record<string, unknown>>;
