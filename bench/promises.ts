@@ -3,24 +3,8 @@ import type { Figures } from "./figures.ts";
 import { FLOODS, VICTIMS, type Victim } from "./measure/flood.ts";
 import { CELLS, type Cell } from "./measure/pause.ts";
 import { RESTART_VMS } from "./measure/restart.ts";
-import type { MeasureName } from "./options.ts";
+import type { Promised } from "./promised.ts";
 import { VOLUME_PROMISES } from "./volume-promises.ts";
-
-export interface Promised {
-  readonly figure: string;
-  readonly bound: string;
-  readonly measure: MeasureName;
-  readonly unit: "ms" | "MiB" | "%";
-  readonly measured: keyof Figures;
-  /** What the same work costs without us. */
-  readonly floor?: keyof Figures;
-  /** In the unit of the figure. `undefined` where the floor that it depends on was not measured. */
-  readonly limit: (figures: Figures, accelerator: string) => number | undefined;
-  /** Shown beside the measured value. */
-  readonly beside?: (figures: Figures) => string;
-  /** What the time or the memory goes into; the reason when the bound is not met. */
-  readonly cost: string;
-}
 
 const VICTIM: Readonly<Record<Victim, string>> = {
   call: "an authenticated call",

@@ -4,7 +4,7 @@ import type { Figures } from "./figures.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { BUILD_PHASES, BUILD_TURNS } from "./measure/builds.ts";
 import { PROMISES } from "./promises.ts";
-import type { Promised } from "./promises.ts";
+import type { Promised } from "./promised.ts";
 
 const START = "<!-- bench:start -->";
 const END = "<!-- bench:end -->";

@@ -1,6 +1,6 @@
 /** What docs/SPECIFICATION.md promises of files on volumes, held against the VM's own disk in the same run. */
 import { MOVED_MIB, type FileWork } from "./measure/volumes.ts";
-import type { Promised } from "./promises.ts";
+import type { Promised } from "./promised.ts";
 
 const MS_PER_SECOND = 1_000;
 

@@ -109,8 +109,8 @@ describe("the command line", () => {
     const script = "until curl -sf http://127.0.0.1:8765/ >/dev/null; do sleep 0.1; done";
     await good(["exec", "--timeout", "60", "dev", script]);
     const env = { ...daemon.environment, PATH: process.env["PATH"] ?? "" };
-    const cli = fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.url));
-    const child = spawn(process.execPath, ["--conditions=development", cli, "port", "dev", "0:8765"], {
+    const main = fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.url));
+    const child = spawn(process.execPath, ["--conditions=development", main, "port", "dev", "0:8765"], {
       env,
     });
     try {

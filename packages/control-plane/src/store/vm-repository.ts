@@ -240,13 +240,16 @@ export class VmRepository {
       .selectAll("vms")
       .where("ephemeral", "=", 1)
       .where("status", "=", "stopped")
-      .where(({ exists, selectFrom }) =>
-        exists(selectFrom("sandboxes").select("sandboxes.id").whereRef("sandboxes.vmId", "=", "vms.id")),
+      .where((eb) =>
+        eb.exists(
+          eb.selectFrom("sandboxes").select("sandboxes.id").whereRef("sandboxes.vmId", "=", "vms.id"),
+        ),
       )
-      .where(({ not, exists, selectFrom }) =>
-        not(
-          exists(
-            selectFrom("events")
+      .where((eb) =>
+        eb.not(
+          eb.exists(
+            eb
+              .selectFrom("events")
               .select("events.id")
               .whereRef("events.subjectId", "=", "vms.id")
               .where("events.toStatus", "=", "stopped")

@@ -38,13 +38,12 @@ import {
   type WorkerEvent,
   type WorkerInventory,
   type WorkerPort,
-  type WorkerVmStatus,
-  type EndCause,
 } from "@fastvm/contract";
 import { FakeFileAccess } from "./fake-file-access.ts";
 import { aborted, FakeSession, type FakeTerminal } from "./fake-session.ts";
 import { FakeBuilds } from "./fake-builds.ts";
 import { FakeExecs } from "./fake-execs.ts";
+import { lifeOf, type FakeVm } from "./fake-vm.ts";
 import { FakeVolumes } from "./fake-volumes.ts";
 
 /** What a command does: yields output, returns its exit. */
@@ -72,23 +71,6 @@ type Method =
   | "dial"
   | `execs.${keyof BackgroundExecs}`
   | `volumes.${keyof Omit<VolumeHolding, "files">}`;
-
-interface FakeVm {
-  status: WorkerVmStatus;
-  spec: VmSpec | undefined;
-  reason?: string | undefined;
-  /** It rebooted, and nobody has started it yet. */
-  restarts?: boolean | undefined;
-  cause?: EndCause | undefined;
-  /** A failure leaves it. */
-  hasDisk?: boolean;
-  generation?: number;
-  deadline?: VmDeadline | undefined;
-  /** As they lie in the guest. */
-  authorizedKeys?: readonly string[];
-  /** In force while it runs, kept while it does not. */
-  network?: NetworkPolicy;
-}
 
 const DELETED = "it was deleted meanwhile";
 const CAPTURE: CaptureResult = { pauseMs: 12.5, dirtyBytes: 4096, durationMs: 20 };
@@ -494,20 +476,6 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
     vm.status = "paused";
     vm.deadline = undefined;
   }
-}
-
-function lifeOf({
-  ttl,
-  identity,
-  network,
-  generation = 1,
-}: Pick<ResumeOptions, "ttl" | "identity" | "network" | "generation">) {
-  return {
-    generation,
-    ...(network === undefined ? {} : { network }),
-    deadline: ttl === undefined ? undefined : { atMs: Date.now() + ttl.remainingMs, action: ttl.action },
-    ...(identity === undefined ? {} : { authorizedKeys: identity.authorizedKeys }),
-  };
 }
 
 async function* exitAtOnce(): AsyncGenerator<ExecEvent> {
