@@ -160,10 +160,13 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
       samples: { ...samples },
     };
   },
-  async capture(session, rounds, full) {
+  async capture(session, rounds, full, progress) {
     const samples = await measureCapture(session, rounds);
+    progress("measuring pauses by size, amount and guest");
     const pauses = await measurePauses(session, rounds, full);
+    progress("measuring forks of much memory");
     const forks = await measurePrivateForks(session, rounds);
+    progress("measuring write faults");
     const faults = await measureWriteFaults(session, rounds);
     return {
       figures: {

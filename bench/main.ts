@@ -75,9 +75,9 @@ async function publish({ figures, samples, facts }: Run, options: BenchOptions):
   progress("the table in docs/SPECIFICATION.md is new");
 }
 
-/** Beside the figures, so that these can be piped. */
+/** Beside the figures, so that these can be piped; with the seconds since the start, so that it shows what takes long. */
 function progress(text: string): void {
-  console.error(`bench: ${text}`);
+  console.error(`bench: ${Math.round(performance.now() / MS_PER_SECOND)} s: ${text}`);
 }
 
 await main(process.argv.slice(2)).catch((error: unknown) => {
