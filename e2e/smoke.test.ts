@@ -219,6 +219,18 @@ test("a VM has its disk and its memory as it was promised, and goes", async () =
   const vms = await client.vms.list();
   await Promise.all(vms.map((one) => client.vms.delete(one)));
   expect(await client.vms.list()).toEqual([]);
+  const { events } = await client.events.list({ order: "desc", limit: 1 });
+  expect(events).toMatchObject([{ type: "vm.deleted" }]);
+});
+
+test("a VM loses its power and gets it back", async () => {
+  const one = await client.vms.launch({ machineType: "c1m2" });
+  expect((await client.vms.start(one)).status).toBe("running");
+  expect((await client.vms.stop(one, { graceSec: 0 })).status).toBe("stopped");
+  // That it boots takes long, and is e2e/own/power.test.ts's.
+  const starting = await client.vms.restart(one, {}, undefined, { wait: false });
+  expect(starting.status).toBe("provisioning");
+  await client.vms.delete(one);
 });
 
 test("no operation was left out", () => {

@@ -16,8 +16,9 @@ import { GuestService } from "./guest-service.ts";
 import { type LatencyReport, LatencyTotals } from "./latency.ts";
 import type { RateLimitOptions } from "./rate-limit.ts";
 import { Lookups, type LookupTotals } from "./lookup.ts";
-import { DEFAULT_TCP_OPTIONS, listenTcp, type TcpOptions } from "./tcp-listener.ts";
-import { listenUdp, type ListenAddress } from "./udp-listener.ts";
+import { listenOnBoth } from "./listen-on-both.ts";
+import { DEFAULT_TCP_OPTIONS, type TcpOptions } from "./tcp-listener.ts";
+import type { ListenAddress } from "./udp-listener.ts";
 import { configuredUpstreams, systemUpstreams } from "./upstream-address.ts";
 import { Upstreams } from "./upstreams.ts";
 import { type Verdict, VerdictTotals } from "./verdict-totals.ts";
@@ -75,14 +76,7 @@ export class Resolver implements AsyncDisposable {
     const { rate = DEFAULT_RATE, tcp: tcpOptions = DEFAULT_TCP_OPTIONS, onError = () => {} } = this.#options;
     const lookup = this.#lookups.open();
     const service = new GuestService({ guest, rate, onError, lookup, totals: this.#verdicts });
-    const tcp = await listenTcp({ address, port, client }, service, tcpOptions);
-    // For port 0 both listen on the one that was found.
-    const udp = await listenUdp({ address, port: tcp.port, client }, service).catch(
-      async (error: unknown) => {
-        await tcp.close();
-        throw error;
-      },
-    );
+    const { tcp, udp } = await listenOnBoth({ address, port, client }, service, tcpOptions);
     let closing: Promise<void> | undefined;
     const close = (): Promise<void> => {
       this.#services.delete(served);

@@ -3,6 +3,7 @@ import { createSocket, type RemoteInfo } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { decode, encode, type Answer, type Packet, RECURSION_AVAILABLE } from "dns-packet";
+import { isErrno } from "../files/errno.ts";
 
 interface UpstreamQuestion {
   readonly id: number;
@@ -26,6 +27,9 @@ export type UpstreamReply =
 
 export type Zone = (question: UpstreamQuestion) => UpstreamReply | Promise<UpstreamReply>;
 
+/** Of ports that the system gives. */
+const MAX_ATTEMPTS = 8;
+
 export class DnsUpstream implements AsyncDisposable {
   readonly asked: UpstreamQuestion[] = [];
   readonly #udp = createSocket("udp4");
@@ -37,13 +41,25 @@ export class DnsUpstream implements AsyncDisposable {
   }
 
   static async start(zone: Zone): Promise<DnsUpstream> {
-    const upstream = new DnsUpstream(zone);
-    upstream.#tcp.listen(0, "127.0.0.1");
-    await once(upstream.#tcp, "listening");
-    upstream.#udp.on("message", (message, from) => void upstream.#datagram(message, from));
-    upstream.#udp.bind(upstream.port, "127.0.0.1");
-    await once(upstream.#udp, "listening");
-    return upstream;
+    for (let attempt = 1; ; attempt += 1) {
+      const upstream = new DnsUpstream(zone);
+      try {
+        await upstream.#listen();
+        return upstream;
+      } catch (error) {
+        await upstream[Symbol.asyncDispose]();
+        if (!isErrno(error, "EADDRINUSE") || attempt === MAX_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  /** A port that is free for TCP may be taken for UDP. */
+  async #listen(): Promise<void> {
+    this.#tcp.listen(0, "127.0.0.1");
+    await once(this.#tcp, "listening");
+    this.#udp.on("message", (message, from) => void this.#datagram(message, from));
+    this.#udp.bind(this.port, "127.0.0.1");
+    await once(this.#udp, "listening");
   }
 
   get port(): number {

@@ -23,6 +23,7 @@ from .download import download
 from .http import AsyncHttp
 from .images import AsyncImages
 from .quotas import AsyncQuotas
+from .events import AsyncEvents
 from .registries import AsyncRegistryLogins
 from .snapshots import AsyncSnapshots
 from .ssh_keys import AsyncMe
@@ -67,6 +68,7 @@ class AsyncFastvmClient:
         self.snapshot_imports = AsyncSnapshotImports(self._http)
         self.images = AsyncImages(self._http)
         self.registries = AsyncRegistryLogins(self._http)
+        self.events = AsyncEvents(self._http)
         self.quotas = AsyncQuotas(self._http)
         self.disk_usage = AsyncDiskUsages(self._http)
         self.me = AsyncMe(self._http)

@@ -24,6 +24,7 @@ from .download import download
 from .http import Http
 from .images import Images
 from .quotas import Quotas
+from .events import Events
 from .registries import RegistryLogins
 from .snapshots import Snapshots
 from .ssh_keys import Me
@@ -68,6 +69,7 @@ class FastvmClient:
         self.snapshot_imports = SnapshotImports(self._http)
         self.images = Images(self._http)
         self.registries = RegistryLogins(self._http)
+        self.events = Events(self._http)
         self.quotas = Quotas(self._http)
         self.disk_usage = DiskUsages(self._http)
         self.me = Me(self._http)

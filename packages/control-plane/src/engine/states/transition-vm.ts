@@ -38,7 +38,7 @@ export async function transitionVm(
   return after;
 }
 
-/** Before the cause of what happens to a VM of a pool, which is no client's to be told of. */
+/** Before the cause of what happens to a VM of a pool, which clients of machines are not told of. */
 const IN_POOL = "pooled_";
 
 /** `from` null: the VM begins to exist; `to` null: it is gone. */

@@ -76,7 +76,9 @@ describe("a deadline", () => {
         await sleep(5_000);
       });
       expect((await inventoried(vmId))?.status).toBe(status);
-      expect(existsSync(folder)).toBe(status !== undefined);
+      expect(existsSync(folder)).toBe(false);
+      // Its disk is kept.
+      expect(existsSync(join(host.dataDir, "stopped", vmId))).toBe(status !== undefined);
       await host.worker.deleteVm(vmId);
     },
   );
