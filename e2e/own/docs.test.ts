@@ -33,6 +33,7 @@ const NOT_RUN: Readonly<Record<string, number>> = {
   "docs/START.md": 1,
   "docs/api/images.md": 1,
   "docs/api/tls.md": 1,
+  "docs/sandbox-spec.md": 1,
   "examples/README.md": 1,
   "packages/cli/README.md": 1,
   "packages/sdk/README.md": 3,
