@@ -160,6 +160,9 @@ async function changeVolumes(): Promise<void> {
   await client.vms.resume(vm);
   await client.vms.volumes.attach(vm, { volumeId: volume.id, mountPath: "/mnt/steps" });
   await client.snapshots.create({ vmId: vm.id });
+  const [child] = (await client.vms.fork(vm, { volumes: "copy" })).children;
+  if (child?.vm === undefined) throw new Error("the fork has no child");
+  await client.vms.delete(child.vm);
   await client.vms.volumes.detach(vm, volume);
   await client.volumes.delete(volume);
 }
