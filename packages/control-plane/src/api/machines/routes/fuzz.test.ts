@@ -67,6 +67,11 @@ const NAME = `bad input on $name sees only documented answers below 500 (FASTVM_
 
 test.each(TEST_STORES)(NAME, { timeout: 120_000 }, async ({ open }) => {
   await using api = await machinesApp({ store: await open() });
+  // A guest that answers: one that says nothing of its figures is a failure of its own, a 502.
+  api.fastvm.worker.command = async function* () {
+    yield { kind: "stdout", data: Buffer.from("cpu  1 1 1 1\nMemTotal: 2 kB\nMemFree: 1 kB\n") };
+    yield { kind: "exit", exitCode: 0, timedOut: false, durationMs: 1 };
+  };
   const kept = await api.ok("POST /v1/machines", {});
   const property = fc.asyncProperty(request, async ({ operation, body, query, reference, key }) => {
     // Half of the references are the machine that exists, so that its operations are reached.
