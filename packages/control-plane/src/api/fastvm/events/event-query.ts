@@ -1,7 +1,10 @@
 /** Which events a client asks for. */
 import { FastvmError } from "@fastvm/contract";
-import type { EventFilter, EventRecord } from "../../../engine/engine.ts";
+import type { EventFilter, EventKind, EventRecord } from "../../../engine/engine.ts";
 import { kindOf, typeOf } from "../views/event-view.ts";
+
+/** More than there are. Databases bound how long a condition may be. */
+const MAX_TYPES = 100;
 
 export type Query = Readonly<Record<string, unknown>>;
 
@@ -12,14 +15,18 @@ export function filterOf(query: Query): EventFilter {
   return {
     ...(subjectIds.length > 0 && { subjectIds }),
     ...(typeof types === "string" && {
-      kinds: types
-        .split(",")
-        .map((type) => kindOf(type) ?? refuse("type", "as in vm.pause_succeeded,vm.deleted")),
+      kinds: kindsIn(types),
     }),
     from: instantIn(query, "from"),
     to: instantIn(query, "to"),
     after: afterIn(query["after"], "after"),
   };
+}
+
+function kindsIn(types: string): readonly EventKind[] {
+  const given = types.split(",", MAX_TYPES + 1);
+  if (given.length > MAX_TYPES) refuse("type", `at most ${MAX_TYPES} types`);
+  return given.map((type) => kindOf(type) ?? refuse("type", "as in vm.pause_succeeded,vm.deleted"));
 }
 
 /** `undefined` where there is none. */

@@ -122,6 +122,7 @@ describe("a page of GET /v1/events", () => {
     ["order=up", "order"],
     ["type=vm", "type"],
     ["type=vm.deleted,", "type"],
+    [`type=${"vm.a,".repeat(2000)}vm.a`, "type"],
     ["from=yesterday", "from"],
   ])("with %s is refused", async (query, field) => {
     const { status, body } = await api.call(`GET /v1/events?${query}`);
