@@ -10,6 +10,7 @@ import {
   Volume,
   VolumeAlreadyExistsError,
 } from "microsandbox";
+import type { ExecSpec } from "@fastvm/contract";
 import { createApiServer } from "../../../http/api-server.ts";
 import { sandboxesApp, type SandboxesApp } from "../../../testing/sandboxes-app.ts";
 
@@ -49,6 +50,30 @@ test("creates, lists, gets, runs commands and removes", async () => {
   await Sandbox.start("one");
   await Sandbox.remove("one");
   await expect(Sandbox.get("one")).rejects.toThrow(SandboxNotFoundError);
+});
+
+test("finds a sandbox again as it was made, and commands in it run so", async () => {
+  await Sandbox.builder("again")
+    .image("base")
+    .cpus(2)
+    .memory(1024)
+    .env("A", "b")
+    .workdir("/srv")
+    .user("nobody")
+    .shell("/bin/bash")
+    .label("team", "a")
+    .volume("/mnt/memory", (mount) => mount.tmpfs().size(8))
+    .create();
+  const specs: ExecSpec[] = [];
+  api.fastvm.worker.command = async function* (spec) {
+    specs.push(spec);
+    yield { kind: "exit", exitCode: 0, timedOut: false, durationMs: 1 };
+  };
+  const found = await Sandbox.get("again");
+  await (await found.connect()).shell("true");
+  expect(specs).toMatchObject([
+    { command: ["/bin/bash", "-c", "true"], env: { A: "b" }, cwd: "/srv", user: "nobody" },
+  ]);
 });
 
 test("has files", async () => {

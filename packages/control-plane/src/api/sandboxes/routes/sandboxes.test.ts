@@ -69,8 +69,8 @@ describe("POST /v1/sandboxes", () => {
   });
 
   test("takes the form of the local client", async () => {
-    const { spec } = await make({
-      image: { Oci: { reference: "base", upper_size_mib: null } },
+    const { id, spec } = await make({
+      image: { Oci: { reference: "base", upper_size_mib: 20_000 } },
       resources: { cpus: 2, memory_mib: 1024 },
       pull_policy: "IfMissing",
       mounts: [{ type: "Tmpfs", guest: "/mnt/a", size_mib: 8, options: {} }],
@@ -81,6 +81,7 @@ describe("POST /v1/sandboxes", () => {
       pull_policy: "if_missing",
       mounts: [{ type: "tmpfs", size_mib: 8 }],
     });
+    expect(specOfVm(id)).toMatchObject({ diskGib: 20 });
   });
 
   test.each<[string, object]>([
@@ -171,7 +172,13 @@ describe("POST /v1/sandboxes", () => {
     ["nmae", { nmae: "x" }],
     ["image", { image: { type: "bind", path: "/srv" } }],
     ["image.format", { image: { type: "disk_image", path: "/srv", format: "iso" } }],
-    ["image.upper_size_mib", { image: { type: "oci", reference: "base", upper_size_mib: 4096 } }],
+    [
+      "image.upper_size_mib",
+      {
+        image: { type: "oci", reference: "base", upper_size_mib: 4096 },
+        resources: { disk_size_mib: 8192 },
+      },
+    ],
     ["resources.vcpus", { resources: { vcpus: 0 } }],
     ["resources.memory_mib", { resources: { memory_mib: 64 } }],
     ["runtime.workdir", { runtime: { workdir: "srv" } }],

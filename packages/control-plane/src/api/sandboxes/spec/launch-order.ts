@@ -40,7 +40,7 @@ export function launchOrderOf(spec: SandboxSpec): LaunchOrder {
     },
     name: vmNameOf(spec),
     settings: {
-      diskGib: diskGibOf(resources?.disk_size_mib ?? undefined),
+      diskGib: diskGibOf(spec),
       metadata: labels,
       envVars,
       cwd: workdirOf(runtime?.workdir ?? undefined),
@@ -78,7 +78,12 @@ function machineOf(cpu: number, memoryMib: number): MachineType {
   return { name: `c${cpu}m${size}`, cpu, memoryMib };
 }
 
-function diskGibOf(mib: number | undefined): number | undefined {
+/** One disk, which two generations of clients call differently. */
+function diskGibOf({ image, resources }: SandboxSpec): number | undefined {
+  const upperMib = (image.type === "oci" ? image.upper_size_mib : undefined) ?? undefined;
+  const mib = resources?.disk_size_mib ?? upperMib;
+  if (upperMib !== undefined && upperMib !== mib)
+    throw invalid("image.upper_size_mib", "differs from resources.disk_size_mib, which is the same disk");
   return mib === undefined ? undefined : Math.max(MIN_DISK_GIB, Math.ceil(mib / MIB_PER_GIB));
 }
 

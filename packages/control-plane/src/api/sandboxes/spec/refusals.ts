@@ -28,7 +28,6 @@ export function refuseUnsupported(spec: SandboxSpec): void {
 function unsupported({ image, runtime, network, registry, ...spec }: SandboxSpec): [string, unknown][] {
   return [
     ["image", image.type === "oci" ? undefined : image.type],
-    ["image.upper_size_mib", image.type === "oci" ? image.upper_size_mib : undefined],
     ["runtime.scripts", runtime?.scripts],
     ["runtime.entrypoint", runtime?.entrypoint],
     ["runtime.cmd", runtime?.cmd],

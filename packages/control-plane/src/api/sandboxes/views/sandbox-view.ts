@@ -25,7 +25,10 @@ export function sandboxStatus({ vm }: Sandbox): SandboxStatus {
   return vm === undefined ? "created" : STATUSES[vm.status];
 }
 
-/** As it was asked for, the secrets left out. */
+/**
+ * As it was asked for, the secrets left out. Answered in the form of the API: the published client takes a sandbox's directory, shell,
+ * user and environment from no other. Its command lists images by the local form alone, so that column of `msb ls` is empty.
+ */
 export function specOf({ sandbox }: Sandbox): SandboxSpec {
   return sandbox.written as SandboxSpec;
 }
