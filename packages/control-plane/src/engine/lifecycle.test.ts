@@ -525,6 +525,7 @@ describe("at start", () => {
       expiresAt: null,
       requestFingerprint: null,
       startedAt: null,
+      endedAt: null,
       lastActiveAt: null,
       durability: "relaxed",
       restartPolicy: "never",

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { patchFirewall, parseFirewall } from "../api/fastvm/firewall/validate.ts";
 import * as unwrittenNames from "./migrations/0008-unwritten-names.ts";
 import * as networkPolicy from "./migrations/0011-network-policy.ts";
+import * as endedAt from "./migrations/0025-ended-at.ts";
 import { nodeSqliteDialect } from "./node-sqlite.ts";
 import { TEST_STORES } from "../testing/test-stores.ts";
 
@@ -46,6 +47,29 @@ test("names that nobody wrote follow from egress in policies of before, too", as
     const after = rows.map(({ firewall }) => (firewall === null ? null : JSON.parse(firewall)));
     expect(after).toEqual(policies.map(([before, expected = before]) => expected));
   }
+  await db.destroy();
+});
+
+test("VMs that ended before their ends were kept have them from their history", async () => {
+  const db = new Kysely<unknown>({ dialect: nodeSqliteDialect(":memory:") });
+  await sql`create table vms (id text, status text)`.execute(db);
+  await sql`insert into vms values ('off', 'stopped'), ('old', 'error'), ('on', 'running')`.execute(db);
+  await sql`create table events (subject_id text, to_status text, at bigint)`.execute(db);
+  for (const [id, status, at] of [
+    ["off", "stopped", 1],
+    ["off", "running", 2],
+    ["off", "stopped", 3],
+    ["on", "stopped", 4],
+  ]) {
+    await sql`insert into events values (${id}, ${status}, ${at})`.execute(db);
+  }
+  await endedAt.up(db);
+  const { rows } = await sql`select id, ended_at from vms order by id`.execute(db);
+  expect(rows).toEqual([
+    { id: "off", ended_at: 3 },
+    { id: "old", ended_at: null },
+    { id: "on", ended_at: null },
+  ]);
   await db.destroy();
 });
 

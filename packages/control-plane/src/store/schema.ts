@@ -104,6 +104,8 @@ export interface VmRow extends SettingsRow {
   requestFingerprint: string | null;
   /** When its present life, or its last, began to run; null of one that never ran. */
   startedAt: number | null;
+  /** When its last life ended, with its disk kept or in an error; null where that is not known. */
+  endedAt: number | null;
   /** When it was last used from outside, as far as it is written down: see `engine/activity`. */
   lastActiveAt: number | null;
   /** Of one that ended: when it starts by itself; null: it does not. */

@@ -65,6 +65,7 @@ function vmRecord(orgId: OrgId, changes: Partial<VmRecord> = {}): VmRecord {
     poolId: null,
     poolGeneration: null,
     startedAt: 1,
+    endedAt: 4,
     lastActiveAt: 2,
     restartAt: 3,
     restartCount: 1,

@@ -29,6 +29,7 @@ export type VmChanges = Partial<
     | "sshKeys"
     | "autoResume"
     | "startedAt"
+    | "endedAt"
     | "lastActiveAt"
     | "restartPolicy"
     | "restartAt"
@@ -233,28 +234,18 @@ export class VmRepository {
     return rows.map((row) => parse(row));
   }
 
-  /** Those of ephemeral sandboxes that have been stopped since before an instant. The event of that tells when; a forgotten one is old. */
+  /** Those of ephemeral sandboxes that ended before an instant, and are not to start by themselves. One whose end is forgotten is old. */
   async listEndedSandboxes(before: number, limit: number): Promise<VmRecord[]> {
     const rows = await this.#db
       .selectFrom("vms")
       .selectAll("vms")
       .where("ephemeral", "=", 1)
-      .where("status", "=", "stopped")
+      .where("status", "in", ["stopped", "error"])
+      .where("restartAt", "is", null)
+      .where((eb) => eb.or([eb("endedAt", "is", null), eb("endedAt", "<=", before)]))
       .where((eb) =>
         eb.exists(
           eb.selectFrom("sandboxes").select("sandboxes.id").whereRef("sandboxes.vmId", "=", "vms.id"),
-        ),
-      )
-      .where((eb) =>
-        eb.not(
-          eb.exists(
-            eb
-              .selectFrom("events")
-              .select("events.id")
-              .whereRef("events.subjectId", "=", "vms.id")
-              .where("events.toStatus", "=", "stopped")
-              .where("events.at", ">", before),
-          ),
         ),
       )
       .orderBy("vms.id")

@@ -1,4 +1,4 @@
-/** The end of ephemeral sandboxes: one that has stopped, by whatever, goes with all that is in it. */
+/** The end of ephemeral sandboxes: one that has stopped or failed, by whatever, goes with all that is in it. */
 import type { Parts } from "../context.ts";
 import { deleteVm, type DeleteVmContext } from "../vms/delete.ts";
 
@@ -15,7 +15,7 @@ export async function expireEnded(ctx: DeleteVmContext & Parts<"config" | "log">
       try {
         await deleteVm(ctx, vm, ACTOR);
       } catch (error) {
-        ctx.log.warn({ err: error, vmId: vm.id }, "an ephemeral sandbox that stopped could not be deleted");
+        ctx.log.warn({ err: error, vmId: vm.id }, "an ephemeral sandbox that ended could not be deleted");
       }
     }),
   );

@@ -29,6 +29,7 @@ export async function transitionVm(
     ...(transition.to === "running" && before.status !== "pausing"
       ? { startedAt: change.at, lastActiveAt: change.at }
       : {}),
+    ...(transition.to === "stopped" || transition.to === "error" ? { endedAt: change.at } : {}),
     ...change.changes,
   });
   if (after === undefined) return undefined;

@@ -41,6 +41,7 @@ export function newVmRecord(vm: NewVm): VmRecord {
     ...initialTtl(vm.ttl),
     requestFingerprint: vm.repeatKey,
     startedAt: null,
+    endedAt: null,
     lastActiveAt: null,
     restartAt: null,
     restartCount: 0,

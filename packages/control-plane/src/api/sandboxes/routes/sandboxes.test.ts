@@ -299,12 +299,32 @@ describe("one sandbox", () => {
   test("is stopped and started, as often as it is said", async () => {
     const { id } = await make();
     for (const route of [`POST /v1/sandboxes/${id}/stop`, "POST /v1/sandboxes/by-name/one/stop"]) {
-      expect(await api.ok(route, {})).toMatchObject({ id, status: "stopped" });
+      expect(await api.ok(route, {})).toMatchObject({
+        id,
+        status: "stopped",
+        stopped_at: expect.any(String),
+      });
     }
     expect((await api.fastvm.call(`GET /v1/vms/${id}`)).body.status).toBe("stopped");
     for (const route of [`POST /v1/sandboxes/${id}/start`, "POST /v1/sandboxes/by-name/one/start"]) {
       expect(await api.ok(`${route}?wait_for=running`, {})).toMatchObject({ id, status: "running" });
     }
+  });
+
+  test("says when it stopped, also when its guest powered off, and when it failed", async () => {
+    const [{ id: off }, { id: failed }] = [await make(), await make({ name: "two" })];
+    expect(await api.ok(`GET /v1/sandboxes/${off}`)).toMatchObject({ stopped_at: null });
+    const { worker } = api.fastvm;
+    const before = new Date().toISOString();
+    worker.emit({ kind: "vm_stopped", vmId: off, reason: "The guest powered off", restarts: false });
+    worker.emit({ kind: "vm_failed", vmId: failed, reason: "its QEMU was ended" });
+    await vi.waitFor(async () => {
+      const stopped = await api.ok(`GET /v1/sandboxes/${off}`);
+      expect(stopped).toMatchObject({ status: "stopped" });
+      expect(stopped.stopped_at >= before, stopped.stopped_at).toBe(true);
+      const broken = await api.ok(`GET /v1/sandboxes/${failed}`);
+      expect(broken).toMatchObject({ status: "failed", stopped_at: expect.any(String) });
+    });
   });
 
   test("that is ephemeral is gone a while after it stopped, and one that is not stays", async () => {
@@ -324,6 +344,13 @@ describe("one sandbox", () => {
       { timeout: 10_000 },
     );
     expect([...quick.fastvm.worker.vms.keys()]).toEqual([kept.id]);
+    // And one that failed.
+    const broken = await quick.ok(START, { ...SPEC, lifecycle: { ephemeral: true } });
+    quick.fastvm.worker.emit({ kind: "vm_failed", vmId: broken.id, reason: "its QEMU was ended" });
+    await vi.waitFor(
+      async () => expect((await quick.call("GET /v1/sandboxes/by-name/one")).status).toBe(404),
+      { timeout: 10_000 },
+    );
     expect(await quick.ok("GET /v1/sandboxes/by-name/kept")).toMatchObject({ status: "stopped" });
   });
 });

@@ -50,7 +50,8 @@ export function sandboxView(found: Sandbox): SandboxView {
     ephemeral: spec.lifecycle?.ephemeral ?? false,
     created_at: new Date(sandbox.createdAt).toISOString(),
     started_at: instantOf(vm?.startedAt ?? null),
-    stopped_at: status === "stopped" ? instantOf(vm?.pausedAt ?? null) : null,
+    // Its last stop: of one that runs again it stays.
+    stopped_at: instantOf(vm?.pausedAt ?? vm?.endedAt ?? null),
     last_failure_message: failure,
     last_error: failure,
   };
