@@ -6,8 +6,13 @@ import { DatabaseSync } from "node:sqlite";
 /** The daemon writes too, and waits as long for us. */
 const BUSY_MS = 10_000;
 
-/** Returns its API key. */
-export function addOrganisation(dataDir: string, name: string): string {
+interface AddedOrganisation {
+  readonly orgId: string;
+  /** Of FastVM's own API. */
+  readonly key: string;
+}
+
+export function addOrganisation(dataDir: string, name: string): AddedOrganisation {
   using database = new DatabaseSync(join(dataDir, "fastvm.db"), { timeout: BUSY_MS });
   const [orgId, key] = [randomUUID(), `fvm_${randomUUID()}`];
   database
@@ -21,5 +26,5 @@ export function addOrganisation(dataDir: string, name: string): string {
   database
     .prepare("insert into api_keys (id, org_id, key_hash, created_at) values (?, ?, ?, 0)")
     .run(randomUUID(), orgId, createHash("sha256").update(key).digest("hex"));
-  return key;
+  return { orgId, key };
 }

@@ -27,6 +27,8 @@ export class SharedDaemon implements AsyncDisposable {
   readonly url: string;
   readonly dataDir: string;
   readonly apiKey: string;
+  /** Of this file's organisation, for keys of the other APIs. */
+  readonly orgId: string;
   readonly client: FastvmClient;
   readonly #home = mkdtempSync(join(tmpdir(), "fastvm-home-"));
   readonly #own: TestDaemon | undefined;
@@ -42,7 +44,9 @@ export class SharedDaemon implements AsyncDisposable {
     this.url = url;
     this.dataDir = dataDir;
     this.#own = own;
-    this.apiKey = addOrganisation(dataDir, "tests");
+    const { orgId, key } = addOrganisation(dataDir, "tests");
+    this.orgId = orgId;
+    this.apiKey = key;
     this.client = new FastvmClient({ apiKey: this.apiKey, baseUrl: url });
   }
 

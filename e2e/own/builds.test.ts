@@ -142,7 +142,7 @@ test(
       "hello you\nwithout",
     );
     expect((await client.vms.list()).map(({ id }) => id)).toEqual([vm.id]);
-    const others = client.withOptions({ apiKey: addOrganisation(daemon.config.dataDir, "others") });
+    const others = client.withOptions({ apiKey: addOrganisation(daemon.config.dataDir, "others").key });
     expect(await others.builds.list()).toEqual([]);
     await expect(others.builds.logs("app")).rejects.toMatchObject({ status: 404 });
     await client.vms.delete(vm);

@@ -13,7 +13,10 @@ let other: FastvmClient;
 
 beforeAll(async () => {
   daemon = await TestDaemon.start({ poolSize: 0, settings: { network: "none" } });
-  other = new FastvmClient({ apiKey: addOrganisation(daemon.config.dataDir, "other"), baseUrl: daemon.url });
+  other = new FastvmClient({
+    apiKey: addOrganisation(daemon.config.dataDir, "other").key,
+    baseUrl: daemon.url,
+  });
 });
 
 afterAll(() => daemon?.[Symbol.asyncDispose]());

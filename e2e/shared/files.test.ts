@@ -173,7 +173,7 @@ describe("files of a VM", () => {
   });
 
   test("another organisation reaches none, and of a paused VM nobody does", async () => {
-    const other = client.withOptions({ apiKey: addOrganisation(daemon.dataDir, "others") });
+    const other = client.withOptions({ apiKey: addOrganisation(daemon.dataDir, "others").key });
     await failure(other.vms.files.read(vm, "/etc/hostname")).toMatchObject({
       status: 404,
       code: "not_found",

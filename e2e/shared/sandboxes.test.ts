@@ -24,7 +24,7 @@ let sandbox: Sandbox;
 beforeAll(async () => {
   daemon = await SharedDaemon.join();
   home = mkdtempSync(join(tmpdir(), "fastvm-msb-"));
-  const { key } = await createKey(daemon.dataDir, { api: "microsandbox" });
+  const { key } = await createKey(daemon.dataDir, { api: "microsandbox", org: daemon.orgId });
   const settings = { MSB_BACKEND: "cloud", MSB_API_URL: daemon.url, MSB_API_KEY: key, MSB_HOME: home };
   Object.assign(process.env, settings);
   sandbox = await Sandbox.builder("one")
