@@ -1,7 +1,7 @@
 /** Answers with NDJSON: one value a line, blank lines while nothing happens. */
 import type { FastvmError } from "@fastvm/contract";
 import type { FastifyReply } from "fastify";
-import { streamText } from "./stream-text.ts";
+import { streamText } from "../../shared/stream-text.ts";
 
 interface Lines<T> {
   readonly source: AsyncIterable<T>;

@@ -7,7 +7,7 @@ import { afterIn, filterOf, type Query } from "../events/event-query.ts";
 import { serveEventSocket } from "../events/event-socket.ts";
 import { followedEvents, isEvent, type Told } from "../events/followed-events.ts";
 import { streamNdjson } from "../exec/stream-ndjson.ts";
-import { streamText } from "../exec/stream-text.ts";
+import { streamText } from "../../shared/stream-text.ts";
 import { wantsNdjson } from "../exec/wants-ndjson.ts";
 import type { FastvmScope } from "../fastvm-scope.ts";
 import { eventView } from "../views/event-view.ts";

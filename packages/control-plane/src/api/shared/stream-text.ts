@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { FastvmError } from "@fastvm/contract";
 import type { FastifyReply } from "fastify";
-import { asFastvmError } from "../../../engine/engine.ts";
+import { asFastvmError } from "../../engine/engine.ts";
 
 interface TextStream {
   readonly contentType: string;
