@@ -53,6 +53,8 @@ export interface ControlPlaneConfig {
   readonly expiryGraceMs: number;
   /** How long an ephemeral sandbox that stopped can still be read: clients that stop one ask for it, every 100 ms, until it has. */
   readonly keepEndedMs: number;
+  /** How long one answer follows a sandbox's log: clients cut it after 30 s, and ask for more where it ended before. */
+  readonly sandboxLogMs: number;
   /** Within this time a retried launch is taken for the launch it repeats. */
   readonly launchRetryWindowMs: number;
   /** A buffered exec that takes longer answers its headers and goes on with white space: clients give up at 60 s. */
@@ -138,6 +140,7 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
   insistEveryMs: 5000,
   expiryGraceMs: 15_000,
   keepEndedMs: 2000,
+  sandboxLogMs: 25_000,
   launchRetryWindowMs: 60_000,
   execHeadersAfterMs: 20_000,
   execWhitespaceEveryMs: 10_000,

@@ -85,6 +85,8 @@ function responsesOf(operation: Operation, components: Components): JsonObject {
   for (const [status, schema] of Object.entries(operation.responses)) {
     const content: JsonObject = operation.bytes === "response" ? { ...BYTES } : {};
     if (schema !== undefined) content["application/json"] = { schema: components.refer(schema) };
+    if (operation.sse !== undefined)
+      content["text/event-stream"] = { schema: components.refer(operation.sse) };
     responses[status] = {
       description: MEANINGS[status] ?? "Success",
       ...(Object.keys(content).length === 0 ? {} : { content }),

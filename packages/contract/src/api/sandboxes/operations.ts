@@ -2,7 +2,7 @@
 import { Type } from "typebox";
 import type { Operation } from "../operation.ts";
 import { SANDBOX_VOLUME_OPERATIONS } from "./volume-operations.ts";
-import { MessageSchema, SandboxListSchema, SandboxSchema } from "./schemas/sandbox.ts";
+import { LogLineSchema, MessageSchema, SandboxListSchema, SandboxSchema } from "./schemas/sandbox.ts";
 
 const BY_ID = "/v1/sandboxes/{sandboxId}";
 const BY_NAME = "/v1/sandboxes/by-name/{name}";
@@ -126,5 +126,23 @@ export const SANDBOX_OPERATIONS = {
   startSandbox: start(BY_ID),
   stopSandbox: stop(BY_ID),
   deleteSandbox: remove(BY_ID),
+  followSandboxLogs: {
+    method: "GET",
+    path: `${BY_ID}/logs`,
+    tag: "Sandboxes",
+    scope: "run",
+    summary: "Follow what commands print, and what happens",
+    description:
+      "Events `log`, whose `id` in a header `last-event-id` goes on after it, and an event `end` before clients' time is over. " +
+      "What commands printed over agents' sockets is kept in memory, the newest 256 KiB.",
+    query: Type.Object({
+      sources: Type.Optional(
+        Type.String({ description: "Of `stdout,stderr,output,system`. Default: without `system`." }),
+      ),
+    }),
+    responses: { 200: undefined },
+    sse: LogLineSchema,
+    errors: [],
+  },
   ...SANDBOX_VOLUME_OPERATIONS,
 } as const satisfies Record<string, Operation>;

@@ -6,10 +6,12 @@ import type { ApiDialect } from "../shared/api-dialect.ts";
 import { OperationRoutes } from "../shared/operation-route.ts";
 import { serveAgentSockets } from "./agent/agent-socket.ts";
 import { renderError } from "./errors.ts";
+import { CommandLogs } from "./logs/command-logs.ts";
 import { registerRoutes } from "./routes/register-routes.ts";
 import { SANDBOXES, type SandboxesApiOptions } from "./sandboxes-scope.ts";
 
 export function sandboxesApi(options: SandboxesApiOptions): ApiDialect {
+  const logs = new CommandLogs();
   const addRoutes = (scope: FastifyInstance, engine: Engine): void => {
     const routes = new OperationRoutes({
       scope,
@@ -18,7 +20,7 @@ export function sandboxesApi(options: SandboxesApiOptions): ApiDialect {
       operations: SANDBOX_OPERATIONS,
       notice: () => ({}),
     });
-    registerRoutes({ ...options, scope, engine, routes });
+    registerRoutes({ ...options, scope, engine, logs, routes });
   };
   return {
     ...SANDBOXES,
@@ -26,7 +28,7 @@ export function sandboxesApi(options: SandboxesApiOptions): ApiDialect {
     renderError,
     register: (scope, engine) => {
       addRoutes(scope, engine);
-      serveAgentSockets({ ...options, scope, engine });
+      serveAgentSockets({ ...options, scope, engine, logs });
       void scope.register(async (under) => addRoutes(under, engine), { prefix: SANDBOXES.basePath });
     },
   };

@@ -6,6 +6,7 @@ import type { ControlPlaneConfig } from "../../config.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Log } from "../../log.ts";
 import type { OperationRoutes } from "../shared/operation-route.ts";
+import type { CommandLogs } from "./logs/command-logs.ts";
 import { presentedKey } from "./presented-key.ts";
 
 /** Whose keys are asked for, and where it is reached whole, whatever the key. */
@@ -20,5 +21,6 @@ export interface SandboxesApiOptions {
 export interface SandboxesScope extends SandboxesApiOptions {
   readonly scope: FastifyInstance;
   readonly engine: Engine;
+  readonly logs: CommandLogs;
   readonly routes: OperationRoutes<typeof SANDBOX_OPERATIONS, object>;
 }

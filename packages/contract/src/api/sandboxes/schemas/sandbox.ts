@@ -37,4 +37,13 @@ export const SandboxListSchema = Type.Object(
   { title: "CloudPaginated" },
 );
 
+export const LogLineSchema = Type.Object(
+  {
+    source: oneOf(["stdout", "stderr", "output", "system"], "`output`: of a terminal."),
+    ts: instant(""),
+    text: Type.String({ description: "As it was printed; not a line of its own." }),
+  },
+  { title: "LogLine" },
+);
+
 export const MessageSchema = Type.Object({ message: Type.String() }, { title: "CloudMessageResponse" });

@@ -81,7 +81,7 @@ function refusalOf(found: Sandbox, clients: ReadonlyMap<string, number>): string
 }
 
 function run(
-  { engine, clock, log }: Parts,
+  { engine, clock, log, logs }: Parts,
   found: Sandbox,
   socket: WebSocket,
   isFlat: boolean,
@@ -107,6 +107,7 @@ function run(
       vmId: sandbox.id,
       user: runtime?.user ?? undefined,
       cwd: runtime?.workdir ?? "/",
+      print: (source, text) => logs.of(sandbox.id).append({ source, at: clock.now(), text }),
       signal: gone.signal,
     },
     send: (frame) => send(socket, encodeFrame(frame)),

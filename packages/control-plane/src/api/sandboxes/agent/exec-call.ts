@@ -86,10 +86,17 @@ export class ExecCall implements AgentCall {
   }
 
   async #tell(session: ExecSession): Promise<void> {
+    const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
     try {
       for await (const event of session) {
-        if (event.kind === "exit") await this.#end(event);
-        else await this.#ctx.send(`core.exec.${event.kind}`, { data: Buffer.from(event.data) });
+        if (event.kind === "exit") {
+          await this.#end(event);
+          continue;
+        }
+        // A character that two pieces share is in the second.
+        const text = decoders[event.kind].decode(event.data, { stream: true });
+        if (text !== "") this.#ctx.print(this.#hasPty ? "output" : event.kind, text);
+        await this.#ctx.send(`core.exec.${event.kind}`, { data: Buffer.from(event.data) });
       }
     } catch (error) {
       if (!this.#ctx.signal.aborted) await this.#fail(asFastvmError(error));

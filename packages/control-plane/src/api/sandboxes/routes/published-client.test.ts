@@ -8,6 +8,7 @@ import {
   SandboxAlreadyExistsError,
   SandboxNotFoundError,
   Volume,
+  type LogEntry,
   VolumeAlreadyExistsError,
 } from "microsandbox";
 import type { ExecSpec } from "@fastvm/contract";
@@ -74,6 +75,39 @@ test("finds a sandbox again as it was made, and commands in it run so", async ()
   expect(specs).toMatchObject([
     { command: ["/bin/bash", "-c", "true"], env: { A: "b" }, cwd: "/srv", user: "nobody" },
   ]);
+});
+
+test("follows a log, and goes on where it was", async () => {
+  const sandbox = await Sandbox.builder("logs").image("base").create();
+  api.fastvm.worker.command = async function* () {
+    yield { kind: "stdout", data: Buffer.from("é").subarray(0, 1) };
+    yield { kind: "stdout", data: Buffer.from("é\n").subarray(1) };
+    yield { kind: "stderr", data: Buffer.from("err\n") };
+    yield { kind: "exit", exitCode: 0, timedOut: false, durationMs: 1 };
+  };
+  await sandbox.exec("true");
+  const seen: LogEntry[] = [];
+  const sources = ["stdout", "stderr", "system"] as const;
+  for await (const entry of await sandbox.logStream({ sources: [...sources], follow: true })) {
+    seen.push(entry);
+    if (seen.length === 4) break;
+  }
+  expect(seen.map((entry) => [entry.source, entry.text()])).toEqual([
+    ["system", "launch_requested\n"],
+    ["system", "launch_succeeded\n"],
+    ["stdout", "é\n"],
+    ["stderr", "err\n"],
+  ]);
+  const after = await sandbox.logStream({
+    sources: [...sources],
+    follow: true,
+    fromCursor: seen[2]?.cursor ?? "",
+  });
+  await sandbox.exec("true");
+  await Sandbox.remove("logs");
+  const rest: string[] = [];
+  for await (const entry of after) rest.push(entry.text());
+  expect(rest).toEqual(["err\n", "é\n", "err\n", "delete_started\n", "deleted\n"]);
 });
 
 test("has files", async () => {

@@ -4,6 +4,7 @@ import { registerCreateSandbox } from "./create.ts";
 import { registerDeleteSandbox } from "./delete.ts";
 import { registerGetSandbox } from "./get.ts";
 import { registerListSandboxes } from "./list.ts";
+import { registerSandboxLogs } from "./logs.ts";
 import { registerStartSandbox } from "./start.ts";
 import { registerStopSandbox } from "./stop.ts";
 
@@ -17,6 +18,7 @@ export function registerRoutes(api: SandboxesScope): void {
   registerStartSandbox(api);
   registerStopSandbox(api);
   registerDeleteSandbox(api);
+  registerSandboxLogs(api);
   registerVolumes(api);
   registerVolumeFiles(api);
 }
