@@ -77,6 +77,27 @@ test("finds a sandbox again as it was made, and commands in it run so", async ()
   ]);
 });
 
+test("runs the default command, and launches with policies of its own making", async () => {
+  const sandbox = await Sandbox.builder("default")
+    .image("base")
+    .entrypoint(["echo", "-n"])
+    .cmd(["hi"])
+    .network((network) => network.enabled(true))
+    .create();
+  const vms = [...api.fastvm.worker.vms.values()];
+  const made = vms.find(({ spec }) => spec?.identity.hostname === "default");
+  expect(made?.spec?.network.egress).toMatchObject({ default: "deny", rules: [{}, {}] });
+  const commands: (readonly string[])[] = [];
+  api.fastvm.worker.command = async function* ({ command }) {
+    commands.push(command);
+    yield { kind: "exit", exitCode: 0, timedOut: false, durationMs: 1 };
+  };
+  await sandbox.execDefault();
+  expect(commands).toEqual([["echo", "-n", "hi"]]);
+  const shut = await Sandbox.builder("shut").image("base").disableNetwork().create();
+  expect(await Sandbox.get(shut.name)).toMatchObject({ status: "running" });
+});
+
 test("follows a log, and goes on where it was", async () => {
   const sandbox = await Sandbox.builder("logs").image("base").create();
   api.fastvm.worker.command = async function* () {

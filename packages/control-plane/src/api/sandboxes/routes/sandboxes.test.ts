@@ -15,6 +15,11 @@ const NAMED = { type: "named", name: "data", guest: "/mnt/data" };
 const CREATE = { name: "data", kind: "directory", labels: [] };
 const START = "POST /v1/sandboxes?start=true&wait_for=running&wait_timeout=90";
 const make = (fields: object = {}) => api.ok(START, { ...SPEC, ...fields });
+const policy = (rules: object[]) => ({
+  network: { policy: { default_egress: "deny", default_ingress: "allow", rules } },
+});
+const rule = (fields: object) =>
+  policy([{ direction: "egress", destination: { group: "public" }, action: "allow", ...fields }]);
 const specOfVm = (id: string) => api.fastvm.worker.vms.get(id as VmId)?.spec;
 
 describe("POST /v1/sandboxes", () => {
@@ -106,6 +111,72 @@ describe("POST /v1/sandboxes", () => {
     });
   });
 
+  test("reaches what its policy says, in its order, and asks for no names but those", async () => {
+    const { id } = await make(
+      policy([
+        { direction: "egress", destination: { domain: "Bad.example.com" }, action: "deny" },
+        {
+          direction: "any",
+          destination: { domain_suffix: "example.com" },
+          protocols: ["tcp"],
+          ports: [{ start: 443, end: 443 }],
+          action: "allow",
+        },
+        { direction: "ingress", destination: "any", action: "allow" },
+        {
+          direction: "egress",
+          destination: { cidr: "10.1.0.0/16" },
+          ports: [{ start: 1, end: 9 }],
+          action: "allow",
+        },
+        { direction: "egress", destination: { group: "metadata" }, action: "deny" },
+      ]),
+    );
+    const fqdn = (value: string) => ({ action: "allow", kind: "fqdn", value, protocol: "tcp", ports: "443" });
+    const cidr = (protocol: string) => ({
+      action: "allow",
+      kind: "cidr",
+      value: "10.1.0.0/16",
+      protocol,
+      ports: "1-9",
+    });
+    expect(specOfVm(id)?.network).toMatchObject({
+      ingress: { default: "deny", rules: [] },
+      egress: {
+        default: "deny",
+        rules: [
+          { action: "deny", kind: "fqdn", value: "bad.example.com", protocol: "any", ports: "any" },
+          fqdn("example.com"),
+          fqdn("*.example.com"),
+          cidr("tcp"),
+          cidr("udp"),
+          { action: "deny", kind: "cidr", value: "169.254.169.254/32", protocol: "any" },
+        ],
+      },
+      dns: { mode: "allow", domains: ["example.com", "*.example.com"] },
+    });
+  });
+
+  test("reaches the world, and asks for every name, with the policy that clients send by themselves", async () => {
+    const { id } = await make(
+      policy([
+        { direction: "egress", destination: { domain: "bad.example.com" }, action: "deny" },
+        {
+          direction: "egress",
+          destination: { group: "host" },
+          protocols: ["udp", "tcp"],
+          ports: [{ start: 53, end: 53 }],
+          action: "allow",
+        },
+        { direction: "egress", destination: { group: "public" }, protocols: [], ports: [], action: "allow" },
+      ]),
+    );
+    expect(specOfVm(id)?.network).toMatchObject({
+      egress: { default: "deny", rules: [{ action: "deny" }, { value: "0.0.0.0/0" }, { value: "::/0" }] },
+      dns: { mode: "deny", domains: ["bad.example.com"] },
+    });
+  });
+
   test("mounts volumes and files in memory, with what is not to be done with them", async () => {
     await api.ok("POST /v1/volumes", { name: "data", capacity_gib: 1, labels: {} });
     const options = { readonly: true, noexec: true, nosuid: false, nodev: false };
@@ -185,8 +256,6 @@ describe("POST /v1/sandboxes", () => {
     ["runtime.hostname", { runtime: { hostname: "Not A Host" } }],
     ["runtime.scripts", { runtime: { scripts: { a: "#!/bin/sh" } } }],
     ["runtime.log_level", { runtime: { log_level: "debug" } }],
-    ["runtime.entrypoint", { runtime: { entrypoint: ["x"] } }],
-    ["runtime.cmd", { runtime: { cmd: ["x"] } }],
     ["runtime.metrics_sample_interval_ms", { runtime: { metrics_sample_interval_ms: 500 } }],
     ["runtime.disable_metrics_sample", { runtime: { disable_metrics_sample: true } }],
     ["registry.mode", { registry: { mode: "specific" } }],
@@ -210,6 +279,16 @@ describe("POST /v1/sandboxes", () => {
     ["security_profile", { security_profile: "restricted" }],
     ["network.strict", { network: { strict: true } }],
     ["network.tls", { network: { tls: { enabled: true } } }],
+    ["network.policy.default_egress", { network: { policy: { default_egress: "allow" } } }],
+    ["network.policy.rules.0.destination", rule({ destination: "any" })],
+    ["network.policy.rules.0.destination", rule({ destination: { group: "link_local" } })],
+    ["network.policy.rules.0.destination", rule({ destination: { group: "host" } })],
+    ["network.policy.rules.0.destination", rule({ destination: { group: "public" }, action: "deny" })],
+    ["network.policy.rules.0.destination", rule({ destination: { cidr: "10.0.0.0" } })],
+    ["network.policy.rules.0.destination", rule({ destination: { cidr: "0.0.0.0/0" } })],
+    ["network.policy.rules.0.destination", rule({ destination: { domain_suffix: "com" } })],
+    ["network.policy.rules.0.protocols", rule({ protocols: ["icmpv4"] })],
+    ["network.policy.rules.0.ports", rule({ ports: [{ start: 2, end: 1 }] })],
     ["network.dns", { network: { dns: { rebind_protection: true } } }],
     ["network.ports", { network: { ports: [{ host_port: 1 }] } }],
     ["network.secrets", { network: { secrets: { entries: [{ env_var: "A", value: "b" }] } } }],

@@ -29,8 +29,6 @@ function unsupported({ image, runtime, network, registry, ...spec }: SandboxSpec
   return [
     ["image", image.type === "oci" ? undefined : image.type],
     ["runtime.scripts", runtime?.scripts],
-    ["runtime.entrypoint", runtime?.entrypoint],
-    ["runtime.cmd", runtime?.cmd],
     ["runtime.log_level", runtime?.log_level],
     ["runtime.metrics_sample_interval_ms", runtime?.metrics_sample_interval_ms],
     ["runtime.disable_metrics_sample", runtime?.disable_metrics_sample],
@@ -39,7 +37,6 @@ function unsupported({ image, runtime, network, registry, ...spec }: SandboxSpec
     ["init", spec.init],
     ["security_profile", spec.security_profile === "restricted" ? "restricted" : undefined],
     ["network.strict", network?.strict],
-    ["network.policy", network?.policy],
     ["network.interface", network?.interface],
     ["network.ports", network?.ports],
     ["network.dns", network?.dns],

@@ -1,0 +1,127 @@
+/**
+ * A policy document as the engine's. There what no rule opens by its very network is closed anyway: private networks, the host and
+ * its metadata, which is this API's group `public`. What the engine cannot say exactly is refused by its name, never widened or narrowed.
+ *
+ * What comes in has nothing to come in by: no port is published, and the engine lets in nobody by itself. So what a document allows to
+ * come in is checked, and changes nothing.
+ */
+import {
+  MAX_FIREWALL_RULES,
+  type DnsPolicy,
+  type FirewallRule,
+  type SandboxSpec,
+  type WrittenPolicy,
+} from "@fastvm/contract";
+import { EVERY_NAME, familyOf, isMapped, isWholeFamily, normalizePattern } from "../../../engine/engine.ts";
+import { invalid } from "./invalid.ts";
+
+type Document = NonNullable<NonNullable<SandboxSpec["network"]>["policy"]>;
+type Rule = NonNullable<Document["rules"]>[number];
+type Target = Pick<FirewallRule, "kind" | "value">;
+
+const AT = "network.policy";
+const WORLD = ["0.0.0.0/0", "::/0"];
+const PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"];
+const METADATA = ["169.254.169.254/32"];
+const DNS_PORT = 53;
+
+export function policyOfDocument(document: Document): WrittenPolicy {
+  // Allowed by default is what is private as well, which no default of the engine opens.
+  if (document.default_egress === "allow")
+    throw invalid(`${AT}.default_egress`, "allow is not supported by this server: allow groups instead");
+  const rules: FirewallRule[] = [];
+  let names: DnsPolicy | undefined;
+  for (const [index, rule] of (document.rules ?? []).entries()) {
+    const at = `${AT}.rules.${index}`;
+    if (rule.direction === "ingress") continue;
+    if (asksForNames(rule)) names ??= { ...EVERY_NAME, domains: namesIn(rules, "deny") };
+    else rules.push(...rulesOf(rule, at));
+  }
+  if (rules.length > MAX_FIREWALL_RULES)
+    throw invalid(`${AT}.rules`, `become ${rules.length} of the ${MAX_FIREWALL_RULES} rules there may be`);
+  return {
+    ingress: { default: "deny", rules: [] },
+    egress: { default: "deny", rules },
+    dns: names ?? { mode: "allow", domains: namesIn(rules, "allow"), blockBypass: false },
+  };
+}
+
+/** Who may ask the gateway may ask for every name; that it answers on port 53 holds for every VM. */
+function asksForNames({ action, destination, ports = [], protocols = [] }: Rule): boolean {
+  const isHost = typeof destination === "object" && "group" in destination && destination.group === "host";
+  const isDns = ports.length === 1 && ports[0]?.start === DNS_PORT && ports[0].end === DNS_PORT;
+  const isBoth = protocols.length === 0 || (protocols.includes("udp") && protocols.includes("tcp"));
+  return isHost && isDns && isBoth && action === "allow";
+}
+
+function namesIn(rules: readonly FirewallRule[], action: FirewallRule["action"]): string[] {
+  const named = rules.filter((rule) => rule.kind === "fqdn" && rule.action === action);
+  return [...new Set(named.map(({ value }) => value))];
+}
+
+function rulesOf(rule: Rule, at: string): FirewallRule[] {
+  const { action } = rule;
+  const reaches = reachesOf(rule, at);
+  return targetsOf(rule, `${at}.destination`).flatMap((target) =>
+    reaches.map((reach) => ({ action, ...target, ...reach })),
+  );
+}
+
+/** Rules with ports speak of no ICMP. */
+function reachesOf(
+  { protocols = [], ports = [] }: Rule,
+  at: string,
+): Pick<FirewallRule, "protocol" | "ports">[] {
+  for (const { start, end } of ports)
+    if (start < 1 || start > end) throw invalid(`${at}.ports`, "must go from 1 on, and upwards");
+  const ranges = ports.map(({ start, end }) => (start === end ? String(start) : `${start}-${end}`));
+  const said = new Set(protocols);
+  const hasAll = said.size === 0 || said.size === 4;
+  if (hasAll && ranges.length === 0) return [{ protocol: "any", ports: "any" }];
+  const isIcmp = said.has("icmpv4") || said.has("icmpv6");
+  if (isIcmp && ranges.length === 0)
+    throw invalid(
+      `${at}.protocols`,
+      "has ICMP, which this server tells from others only where all are meant",
+    );
+  const spoken = (["tcp", "udp"] as const).filter((protocol) => hasAll || said.has(protocol));
+  return spoken.flatMap((protocol) =>
+    (ranges.length === 0 ? ["any"] : ranges).map((range) => ({ protocol, ports: range })),
+  );
+}
+
+function targetsOf({ destination, action }: Rule, at: string): Target[] {
+  if (destination === "any") {
+    if (action === "deny") return networks(WORLD);
+    throw invalid(at, "any is not supported by this server where it is allowed: allow groups instead");
+  }
+  if ("cidr" in destination) return [networkOf(destination.cidr, action, at)];
+  if ("domain" in destination) return [nameOf(destination.domain, at)];
+  if ("domain_suffix" in destination) {
+    const apex = nameOf(destination.domain_suffix, at);
+    return [apex, { kind: "fqdn", value: `*.${apex.value}` }];
+  }
+  const { group } = destination;
+  if (group === "private") return networks(PRIVATE);
+  if (group === "metadata") return networks(METADATA);
+  // Denied it would take with it what a later rule opens.
+  if (group === "public" && action === "allow") return networks(WORLD);
+  throw invalid(at, `the group ${group} is not supported by this server here`);
+}
+
+function networks(values: readonly string[]): Target[] {
+  return values.map((value) => ({ kind: "cidr", value }));
+}
+
+function networkOf(cidr: string, action: Rule["action"], at: string): Target {
+  if (familyOf(cidr) === 0 || isMapped(cidr)) throw invalid(at, "must be a network such as 192.0.2.0/24");
+  if (action === "allow" && isWholeFamily(cidr))
+    throw invalid(at, "a whole family is not supported by this server: allow the group public");
+  return { kind: "cidr", value: cidr };
+}
+
+function nameOf(name: string, at: string): Target {
+  const value = name.includes("*") ? undefined : normalizePattern(name);
+  if (value === undefined) throw invalid(at, "must be a name of two labels or more, such as example.com");
+  return { kind: "fqdn", value };
+}
