@@ -117,8 +117,8 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["user-error.ts", "interrupt.ts"],
   ],
   "packages/sdk/src": [
-    ["flat", "packaging", "machines.ts"],
-    ["machines"],
+    ["flat", "packaging", "machines.ts", "sandboxes.ts"],
+    ["machines", "sandboxes"],
     ["fastvm-client.ts"],
     ["builds"],
     ["snapshots"],

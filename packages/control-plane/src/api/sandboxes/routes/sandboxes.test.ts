@@ -271,6 +271,10 @@ describe("POST /v1/sandboxes", () => {
     ["mounts.0.host_permissions", { mounts: [{ ...NAMED, host_permissions: "mirror" }] }],
     ["mounts.0.quota_mib", { mounts: [{ type: "tmpfs", guest: "/mnt/a", quota_mib: 1 }] }],
     ["mounts.0.format", { mounts: [{ type: "disk_image", host: "/a", guest: "/mnt/a", format: "vmdk" }] }],
+    [
+      "mounts.0.fstype",
+      { mounts: [{ type: "disk_image", host: "/a", guest: "/mnt/a", format: "raw", fstype: "ext4" }] },
+    ],
     ["mounts.guest", { mounts: [{ type: "tmpfs", guest: "/etc" }] }],
     ["mounts.0.size_mib", { mounts: [{ type: "tmpfs", guest: "/mnt/a", size_mib: "1" }] }],
     ["patches", { patches: [{ type: "remove", path: "/etc/motd" }] }],
@@ -289,6 +293,7 @@ describe("POST /v1/sandboxes", () => {
     ["network.policy.rules.0.destination", rule({ destination: { domain_suffix: "com" } })],
     ["network.policy.rules.0.protocols", rule({ protocols: ["icmpv4"] })],
     ["network.policy.rules.0.ports", rule({ ports: [{ start: 2, end: 1 }] })],
+    ["network.interface", { network: { interface: { mtu: 1400 } } }],
     ["network.dns", { network: { dns: { rebind_protection: true } } }],
     ["network.ports", { network: { ports: [{ host_port: 1 }] } }],
     ["network.secrets", { network: { secrets: { entries: [{ env_var: "A", value: "b" }] } } }],
@@ -388,6 +393,17 @@ describe("one sandbox", () => {
     for (const route of [`POST /v1/sandboxes/${id}/start`, "POST /v1/sandboxes/by-name/one/start"]) {
       expect(await api.ok(`${route}?wait_for=running`, {})).toMatchObject({ id, status: "running" });
     }
+  });
+
+  test("ends an ephemeral sandbox that is idle", async () => {
+    await using quick = await sandboxesApp({ config: { expireEveryMs: 10 } });
+    const idle = { ephemeral: true, idle_timeout_secs: 1 };
+    const { id } = await quick.ok(START, { ...SPEC, lifecycle: idle });
+    await quick.ok(START, { ...SPEC, name: "two", lifecycle: { ephemeral: true, idle_timeout_secs: 3600 } });
+    await vi.waitFor(async () => expect((await quick.call(`GET /v1/sandboxes/${id}`)).status).toBe(404), {
+      timeout: 10_000,
+    });
+    expect(await quick.ok("GET /v1/sandboxes/by-name/two")).toMatchObject({ status: "running" });
   });
 
   test("says when it stopped, also when its guest powered off, and when it failed", async () => {
