@@ -95,7 +95,7 @@ export default defineConfig({
       tier("e2e-network", FILES_AT_ONCE, ["e2e/network/**/*.test.ts"]),
       // The base image, and what is installed into it.
       tier("e2e-guest", FILES_AT_ONCE, ["e2e/guest/**/*.test.ts"], SHARED_DAEMON),
-      // They measure memory or time, or take both, so they are alone.
+      // They measure a daemon's memory, or give it all it takes: another stage with one daemon may run beside, not a second of these.
       tier("e2e-soak", 1, ["e2e/soak/**/*.test.ts"]),
       // All of these by path, each file with a daemon of its own.
       tier("e2e", 1, ["e2e/!(harness)/**/*.test.ts"]),

@@ -8,12 +8,15 @@ import { countsOfOutput, countsOfVitest, settle, type Counts } from "./counts.ts
 import { durationsOfVitest } from "./durations.ts";
 import { startPostgres } from "./postgres.ts";
 import { chooseQuick, QUICK_BUDGET_SEC, readQuick } from "./quick.ts";
+import { inLanes } from "./lanes.ts";
 import { renderReport, seconds, type StageResult } from "./report.ts";
 import { runCommand } from "./run-command.ts";
 import { inGroups, selectStages, TOTAL_BUDGET_SEC, usage, type Stage } from "./stages.ts";
 
 /** Far over the budget of everything; past this something hangs. */
 const TOTAL_TIMEOUT_MS = 80 * 60_000;
+/** Each of them keeps one of two processors busy. */
+const STAGES_AT_ONCE = 2;
 const ROOT = resolve(import.meta.dirname, "../..");
 const LOG_DIR = join(".fastvm", "log");
 /** On a machine that others use too, time says nothing. */
@@ -103,7 +106,7 @@ async function runAll(stages: readonly Stage[]): Promise<readonly Budgeted[]> {
   for (const group of inGroups(stages)) {
     const inTurn = group.length === 1;
     const run = async (stage: Stage) => ({ stage, result: await runStage(stage, env, inTurn) });
-    results.push(...(await Promise.all(group.map(run))));
+    results.push(...(await inLanes(group, STAGES_AT_ONCE, run)));
   }
   return results;
 }

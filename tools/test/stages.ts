@@ -6,7 +6,7 @@ export interface Stage {
   /** How the stage's tests are counted; a plain stage is one test, passed when it exits with 0. */
   readonly counts: "plain" | "vitest" | "printed";
   readonly needsPostgres: boolean;
-  /** Stages that follow each other with the same word here run side by side. */
+  /** Stages that follow each other with the same word here run side by side, two at once. */
   readonly beside?: string;
   /** What two cores without hardware virtualization may take, about half as much again as they do. */
   readonly budgetSec: number;
@@ -46,6 +46,8 @@ const TAKE_ARGUMENTS: ReadonlySet<string> = new Set([PYTHON, PYTHON_VM, ROUNDS])
 const STATIC = "static";
 /** Each keeps one processor busy at most. */
 const SINGLE = "single";
+/** Each has one daemon at a time, and counts what is that daemon's alone. */
+const ONE_DAEMON = "one daemon";
 /** They start VMs. */
 const NEED_IMAGE = /^(vm|smoke|e2e.*|python-vm|soak)$/;
 
@@ -69,6 +71,8 @@ export const STAGES: readonly Stage[] = [
     ),
     beside: STATIC,
   },
+  // The longest first, so that the others fill the second processor.
+  { ...pytest(PYTHON, 120, "sdk-python/tests/unit"), beside: SINGLE },
   { ...plain("agent", 120, "make", "-C", "guest/agent", "test"), counts: "printed", beside: SINGLE },
   { ...plain("fuzz", 60, "make", "-C", "guest/agent", "fuzz", `SECONDS=${FUZZ_SECONDS}`), beside: SINGLE },
   {
@@ -80,7 +84,6 @@ export const STAGES: readonly Stage[] = [
     ...plain("fuzz-volume", 60, "make", "-C", "packages/worker/native", "fuzz", `SECONDS=${FUZZ_SECONDS}`),
     beside: SINGLE,
   },
-  { ...pytest(PYTHON, 120, "sdk-python/tests/unit"), beside: SINGLE },
   filesSideBySide("unit", 480),
   // Without its root file system at hand it is made from packages.
   plain("image", 420, "guest/image/build.sh"),
@@ -90,9 +93,9 @@ export const STAGES: readonly Stage[] = [
   filesSideBySide("e2e-own", 780),
   filesSideBySide("e2e-network", 540),
   filesSideBySide("e2e-guest", 1200),
-  pytest(PYTHON_VM, 600, "sdk-python/tests/daemon"),
-  vitest("e2e-soak", 1200),
-  rounds(600),
+  { ...vitest("e2e-soak", 1200), beside: ONE_DAEMON },
+  { ...pytest(PYTHON_VM, 600, "sdk-python/tests/daemon"), beside: ONE_DAEMON },
+  { ...rounds(600), beside: ONE_DAEMON },
 ];
 
 /** The same tests as the tiers have, by path, for one who wants a few of them. */
