@@ -35,6 +35,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["engine/sandboxes"],
     ["engine/vms"],
     ["engine/volumes"],
+    ["engine/uploads", "engine/transfers", "engine/ssh-access"],
     [
       "engine/network",
       "engine/keys",
@@ -47,6 +48,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
       "engine/webhooks",
       "engine/previews",
     ],
+    ["engine/ssh-authority"],
     ["engine/secrets", "engine/owed"],
     ["engine/orders", "engine/states"],
     ["engine"],

@@ -14,6 +14,8 @@ export const CREDENTIAL_PREFIX = {
   consoleToken: "fvc_",
   /** Of a URL that is itself the permission. */
   signature: "fvs_",
+  /** Of a URL that leads to one file in a VM, with all that it permits in it. */
+  transfer: "fvx_",
   /** Of previews, each family and kind of request its own: in a URL for HTTP, and for WebSockets. */
   previewUrl: "fve_",
   previewSocketUrl: "fvew_",

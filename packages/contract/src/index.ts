@@ -33,6 +33,15 @@ export type {
   WatchStart,
 } from "./api/machines/schemas/socket.ts";
 export type { LifecycleEvent } from "./api/machines/schemas/lifecycle.ts";
+export {
+  DEFAULT_PART_BYTES,
+  DEFAULT_TRANSFER_SEC,
+  MAX_PART_BYTES,
+  MAX_UPLOAD_PARTS,
+} from "./api/machines/schemas/uploads.ts";
+export type { UploadView } from "./api/machines/schemas/uploads.ts";
+export { DEFAULT_SSH_ACCESS_SEC } from "./api/machines/schemas/ssh.ts";
+export type { SshAccessBody } from "./api/machines/schemas/ssh.ts";
 export type { MetricsSample } from "./api/machines/schemas/metrics.ts";
 export type { MachineFile } from "./api/machines/schemas/files.ts";
 export type { Checkout, CreateWarmPoolBody, WarmPoolView } from "./api/machines/schemas/warm-pools.ts";

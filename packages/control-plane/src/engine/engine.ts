@@ -26,6 +26,9 @@ import { Registries } from "./registries/registries.ts";
 import { StoreServiceDirectory } from "./services/service-directory.ts";
 import { Services } from "./services/services.ts";
 import { Snapshots } from "./snapshots/snapshots.ts";
+import { SshAccess } from "./ssh-access/ssh-access.ts";
+import { Transfers } from "./transfers/transfers.ts";
+import { Uploads } from "./uploads/uploads.ts";
 import { Vms } from "./vms/vms.ts";
 import { Sandboxes } from "./sandboxes/sandboxes.ts";
 import { Volumes } from "./volumes/volumes.ts";
@@ -48,6 +51,11 @@ export interface Engine {
   readonly execs: Execs;
   readonly consoleTokens: ConsoleTokens;
   readonly files: Files;
+  /** Files that come in parts. */
+  readonly uploads: Uploads;
+  /** Files for who has no key. */
+  readonly transfers: Transfers;
+  readonly sshAccess: SshAccess;
   readonly figures: GuestFigures;
   readonly builds: Builds;
   readonly events: EventFeed;
@@ -88,6 +96,9 @@ export function engineOf(ctx: LifecycleContext): Engine {
     execs: new Execs(ctx),
     consoleTokens: new ConsoleTokens(ctx),
     files: new Files(ctx),
+    uploads: new Uploads(ctx),
+    transfers: new Transfers(ctx),
+    sshAccess: new SshAccess(ctx),
     figures: new GuestFigures(ctx),
     builds: new Builds(ctx),
     events: ctx.events,
@@ -142,4 +153,7 @@ export type { WebhookRecord } from "../store/webhook-repository.ts";
 export type { WebhookDelivery } from "../store/webhook-delivery-repository.ts";
 export type { PoolCounts, PoolOrder } from "./pools/pools.ts";
 export type { WarmPoolRecord } from "../store/warm-pool-repository.ts";
+export { partCountOf } from "./uploads/uploads.ts";
+export type { Upload } from "../staging/upload-ledger.ts";
+export type { TransferGrant } from "./transfers/transfers.ts";
 export type { Sandbox, SandboxOrder } from "./sandboxes/sandboxes.ts";

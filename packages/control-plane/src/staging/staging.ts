@@ -13,6 +13,7 @@ import { serveGuests } from "./guest-server.ts";
 import { SignedUrls } from "./signed-urls.ts";
 import { organisationOf, type StagingHolder } from "./staging-holder.ts";
 import { handleStaging, type StagingParts } from "./staging-handler.ts";
+import { UploadLedger } from "./upload-ledger.ts";
 import { StagingObjects, type StagingObjectsOptions } from "./staging-objects.ts";
 
 const HOUR_MS = 3_600_000;
@@ -26,6 +27,8 @@ export interface Staging extends StagingParts {
   start(): Promise<() => Promise<void>>;
   /** Serves a connection that the guest's agent carried to us: staging URLs, and nothing else of the API. */
   acceptFromGuest(connection: Duplex): void;
+  /** Uploads in parts, whose parts are objects. */
+  readonly uploads: UploadLedger;
   deleteOf(vmId: VmId): Promise<void>;
 }
 
@@ -39,6 +42,7 @@ interface StagingOptions extends StagingObjectsOptions {
 export function createStaging({ clock, tls, ...options }: StagingOptions): Staging {
   const log = namingRequests(options.log);
   const parts: StagingParts = { urls: new SignedUrls(), objects: new StagingObjects(options), clock, log };
+  const uploads = new UploadLedger();
   const handle: RequestListener = (request, response) => {
     void handleStaging(parts, request, response, "when done");
   };
@@ -63,7 +67,11 @@ export function createStaging({ clock, tls, ...options }: StagingOptions): Stagi
       connection.on("error", () => connection.destroy());
       serveGuest(connection);
     },
-    deleteOf: (vmId) => parts.objects.deleteOf(vmId),
+    uploads,
+    deleteOf: async (vmId) => {
+      uploads.deleteOf(vmId);
+      await parts.objects.deleteOf(vmId);
+    },
   };
 }
 

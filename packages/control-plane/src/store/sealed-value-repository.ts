@@ -31,6 +31,18 @@ export class SealedValueRepository {
       .executeTakeFirst();
   }
 
+  /** In their order. */
+  async names(orgId: OrgId, purpose: string): Promise<readonly string[]> {
+    const rows = await this.#db
+      .selectFrom("sealedValues")
+      .select("name")
+      .where("orgId", "=", orgId)
+      .where("purpose", "=", purpose)
+      .orderBy("name")
+      .execute();
+    return rows.map(({ name }) => name);
+  }
+
   async remove(orgId: OrgId, purpose: string, name: string): Promise<void> {
     await this.#db
       .deleteFrom("sealedValues")

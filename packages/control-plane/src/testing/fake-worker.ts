@@ -326,14 +326,18 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
 
   /** Ports of all guests on which a service gives back what it gets. */
   readonly echoPorts = new Set<number>();
+  /** Ports on which a service says something by itself. */
+  readonly greetings = new Map<number, string>();
 
   async dial(vmId: VmId, port: number, options: CallOptions = {}): Promise<Duplex> {
     await this.#enter("dial", vmId, options.signal);
     this.#requireRunning(vmId);
-    if (!this.echoPorts.has(port))
+    const greeting = this.greetings.get(port);
+    if (!this.echoPorts.has(port) && greeting === undefined)
       throw new FastvmError("guest_unresponsive", `nobody listens on port ${port}`);
     const [near, far] = duplexPair();
-    far.pipe(far);
+    if (greeting === undefined) far.pipe(far);
+    else far.write(greeting);
     return near;
   }
 

@@ -27,6 +27,7 @@ const NAMES_BY_FIELD: Partial<Record<ErrorCode, ReadonlyMap<string, string>>> = 
     ["grant", "preview_grant_not_found"],
     ["volume", "volume_not_found"],
     ["attachment", "volume_attachment_not_found"],
+    ["upload", "upload_not_found"],
   ]),
   invalid_request: new Map([
     ["fields", "invalid_fields"],
@@ -34,10 +35,20 @@ const NAMES_BY_FIELD: Partial<Record<ErrorCode, ReadonlyMap<string, string>>> = 
     ["mount_path", "volume_invalid_mount_path"],
     ["mountPath", "volume_overlapping_mounts"],
     ["readOnly", "volume_read_only"],
+    ["checksum", "upload_checksum_mismatch"],
   ]),
-  conflict: new Map([["volume", "volume_limit_exceeded"]]),
-  quota_exceeded: new Map([["volume", "volume_quota_exceeded"]]),
-  not_supported: new Map([["volume", "volume_backend_capability_unsupported"]]),
+  conflict: new Map([
+    ["volume", "volume_limit_exceeded"],
+    ["upload", "upload_conflict"],
+  ]),
+  quota_exceeded: new Map([
+    ["volume", "volume_quota_exceeded"],
+    ["upload", "file_upload_limit_exceeded"],
+  ]),
+  not_supported: new Map([
+    ["volume", "volume_backend_capability_unsupported"],
+    ["ssh", "ssh_unavailable"],
+  ]),
   // Nothing was made, and nothing reserved.
   out_of_capacity: new Map([["warm_pool", "warm_pool_unavailable"]]),
   // A command's own limit, which is no trouble of the guest's.

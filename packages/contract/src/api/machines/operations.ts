@@ -3,6 +3,7 @@ import { Type } from "typebox";
 import type { Operation } from "../operation.ts";
 import { GUEST_OPERATIONS } from "./guest-operations.ts";
 import { SESSION_OPERATIONS } from "./session-operations.ts";
+import { TRANSFER_OPERATIONS } from "./transfer-operations.ts";
 import { WARM_POOL_OPERATIONS } from "./warm-pool-operations.ts";
 import { VOLUME_OPERATIONS } from "./volume-operations.ts";
 import { WEBHOOK_OPERATIONS } from "./webhook-operations.ts";
@@ -193,6 +194,7 @@ export const MACHINE_OPERATIONS = {
   },
   ...GUEST_OPERATIONS,
   ...SESSION_OPERATIONS,
+  ...TRANSFER_OPERATIONS,
   ...WEBHOOK_OPERATIONS,
   ...PREVIEW_OPERATIONS,
   ...WARM_POOL_OPERATIONS,

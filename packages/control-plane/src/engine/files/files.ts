@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { FastvmError, type ErrorCode, type VmId } from "@fastvm/contract";
 import { GuestFiles } from "./guest-files.ts";
 import { leadGuestToUs } from "./lead-guest-to-us.ts";
+import { vmDiskBytes } from "./vm-disk-bytes.ts";
 import type { StagingGrant } from "../../staging/signed-urls.ts";
 import { handleStaging } from "../../staging/staging-handler.ts";
 import { STAGING_LIFETIME_SEC } from "../../staging/staging.ts";
@@ -10,7 +11,6 @@ import type { Caller } from "../caller.ts";
 import type { Parts } from "../context.ts";
 import { findVm } from "../find.ts";
 
-const GIB = 1024 ** 3;
 const ANSWERS_OF_GUESTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "file_not_found",
   "file_exists",
@@ -42,7 +42,7 @@ export class Files extends GuestFiles {
     const { staging, config, clock } = this.#ctx;
     const record = await findVm(this.#ctx, caller, vm);
     await leadGuestToUs(this.#ctx, record, base);
-    const maxBytes = Math.min(record.diskGib * GIB, config.staging.bytesPerOrg);
+    const maxBytes = Math.min(vmDiskBytes(record), config.staging.bytesPerOrg);
     const grant = {
       holder: record.id,
       objectId: staging.urls.newObjectId(),

@@ -4,6 +4,7 @@ import type { VmSshKey } from "../../store/vm-settings.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { Parts } from "../context.ts";
 import { changeToldFirst } from "../owed/change-told-first.ts";
+import { trustedAuthorities } from "../ssh-authority/authority.ts";
 import { tellOwed, type OwedContext } from "../owed/tell-owed.ts";
 import type { WorkerPart } from "../owed/worker-part.ts";
 import { isNotRunning } from "../states/not-running.ts";
@@ -22,10 +23,13 @@ export async function identityOf(ctx: Parts<"store">, vm: VmRecord): Promise<VmI
 /** Each once: a key may be the organisation's and the VM's own. */
 async function authorizedKeysOf(
   ctx: Parts<"store">,
-  vm: Pick<VmRecord, "orgId" | "sshKeys">,
+  vm: Pick<VmRecord, "id" | "orgId" | "sshKeys">,
 ): Promise<readonly string[]> {
-  const shared = await ctx.store.sshKeys.list(vm.orgId);
-  return [...new Set([...vm.sshKeys, ...shared].map(({ publicKey }) => publicKey))];
+  const [shared, trusted] = await Promise.all([
+    ctx.store.sshKeys.list(vm.orgId),
+    trustedAuthorities(ctx.store, vm),
+  ]);
+  return [...new Set([...vm.sshKeys, ...shared].map(({ publicKey }) => publicKey)), ...trusted];
 }
 
 /**

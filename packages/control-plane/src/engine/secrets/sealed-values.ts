@@ -8,7 +8,7 @@ import type { Records } from "../../store/records.ts";
 import type { Parts } from "../context.ts";
 
 /** What secrets are for. One of one purpose is never opened for another. */
-type SecretPurpose = "registry" | "webhook" | "traffic_token";
+type SecretPurpose = "registry" | "webhook" | "traffic_token" | "ssh_ca";
 
 /** A value that is sealed and not written yet. */
 export interface SealedValue {

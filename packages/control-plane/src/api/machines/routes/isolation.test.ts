@@ -28,9 +28,13 @@ interface Things {
   /** No machine has it. */
   readonly spare: string;
   readonly attachment: string;
+  readonly upload: string;
+  /** Of one byte, which has not come. */
+  readonly uploadOfParts: string;
 }
 
 const PORT = 8080;
+const PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
 
 /** `hidden`: 404, as for what does not exist. `elsewhere`: so, by a reference in the body. `empty`: a list without anything. `own`: what is
  * made is one's own. */
@@ -44,6 +48,9 @@ interface Case {
   readonly query?: string;
   /** What stands in the path for the volume; default: the one that the machine has. */
   readonly volume?: "spare";
+  readonly upload?: "uploadOfParts";
+  /** Of a body that is bytes. */
+  readonly payload?: string;
 }
 
 const hidden = (rest: Omit<Case, "sight"> = {}): Case => ({ sight: "hidden", ...rest });
@@ -80,6 +87,15 @@ const CASES: Record<MachineOperationId, Case> = {
   resizePty: hidden({ body: () => ({ cols: 80, rows: 24 }) }),
   killPty: hidden(),
   getMachineMetrics: hidden(),
+  createUpload: hidden({ body: () => ({ path: "/workspace/x", size: 1 }) }),
+  listUploads: hidden(),
+  getUpload: hidden(),
+  putUploadPart: hidden({ upload: "uploadOfParts", payload: "x" }),
+  completeUpload: hidden({ body: () => ({}) }),
+  abortUpload: hidden(),
+  createUploadUrl: hidden({ body: () => ({ path: "/workspace/file" }) }),
+  createDownloadUrl: hidden({ body: () => ({ path: "/workspace/file" }) }),
+  createSshAccess: hidden({ body: () => ({ public_key: PUBLIC_KEY }) }),
   createWarmPool: { sight: "own", body: () => ({ name: "theirs", min_ready: 0 }) },
   listWarmPools: { sight: "empty" },
   getWarmPool: hidden(),
@@ -179,6 +195,11 @@ async function fill(api: MachinesApp): Promise<Things> {
   const { id: pool } = await api.ok("POST /v1/template-warm-pools", { name: MARK, min_ready: 0 });
   const { grant } = await api.ok(`POST /v1/machines/${machine}/ports/${PORT}/signed-preview-url`, {});
   api.fastvm.worker.echoPorts.add(PORT);
+  api.fastvm.worker.greetings.set(22, "SSH-2.0-test\r\n");
+  const begun = { path: `/workspace/${MARK}`, size: 0 };
+  const { id: upload } = await api.ok(`POST /v1/machines/${machine}/uploads`, begun);
+  const part = { path: `/workspace/parts-${MARK}`, size: 1 };
+  const { id: uploadOfParts } = await api.ok(`POST /v1/machines/${machine}/uploads`, part);
   const pid = String(started.pid);
   const session = `pty_${execId.replaceAll("-", "")}`;
   return {
@@ -195,18 +216,22 @@ async function fill(api: MachinesApp): Promise<Things> {
     volume,
     spare,
     attachment: attachments[0].id,
+    upload,
+    uploadOfParts,
   };
 }
 
 /** All that the first organisation sees, and what happened to it. */
 async function everythingOf(api: MachinesApp, { machine }: Things): Promise<unknown> {
   const grants = `machines/${machine}/preview-urls`;
+  const uploads = `machines/${machine}/uploads`;
   const paths = [
     "machines?fields=id,status,metadata,timeout_at",
     "snapshots",
     "lifecycle/webhooks",
     "volumes",
     grants,
+    uploads,
   ];
   const answers = await Promise.all(paths.map((path) => api.ok(`GET /v1/${path}`)));
   const events = await api.fastvm.store.events.after(api.fastvm.orgId, 0, 1000);
@@ -222,7 +247,7 @@ function routeOf(
   id: string,
   base: string,
   things: Things,
-  { query = "", volume: ofVolume }: Case,
+  { query = "", volume: ofVolume, upload: ofUpload }: Case,
 ): string {
   const volume = things[ofVolume ?? "volume"];
   const own: Readonly<Record<string, string>> = {
@@ -235,6 +260,8 @@ function routeOf(
     sessionId: things.session,
     volumeId: volume,
     attachmentId: things.attachment,
+    uploadId: things[ofUpload ?? "upload"],
+    part: "1",
   };
   return `${method} ${base}${path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => own[name] ?? id)}${query}`;
 }
@@ -249,7 +276,8 @@ test("every operation has its case", () => {
 
 describe("what one organisation has", () => {
   test.each(Object.keys(CASES) as MachineOperationId[])("is not there for another: %s", async (id) => {
-    const { sight, body, named = ["machine"] } = CASES[id];
+    const { sight, body, named = ["machine"], payload } = CASES[id];
+    const bytes = payload === undefined ? {} : { payload };
     const operation: Operation = MACHINE_OPERATIONS[id];
     await using api = await machinesApp({ images: FakeImages.of(MARK) });
     const things = await fill(api);
@@ -257,7 +285,7 @@ describe("what one organisation has", () => {
     for (const name of named) {
       for (const base of ["", "/nullspace"]) {
         const route = routeOf(operation, things[name], base, things, CASES[id]);
-        const answer = await api.call(route, body?.(things), { key: api.otherKey });
+        const answer = await api.call(route, body?.(things), { ...bytes, key: api.otherKey });
         if (sight === "own") continue;
         expect(answer.status, answer.text).toBe(sight === "empty" ? 200 : 404);
         expect(answer.text).not.toContain(MARK);
@@ -273,6 +301,7 @@ describe("what one organisation has", () => {
     const owned = await api.call(
       routeOf(operation, things[named[0] ?? "machine"], "", things, CASES[id]),
       body?.(things),
+      bytes,
     );
     expect(owned.status, owned.text).toBeLessThan(300);
   });
