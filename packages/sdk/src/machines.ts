@@ -10,7 +10,8 @@ export { CommandStream, MachinePtys, PtySession } from "./machines/machine-sessi
 export type { ConnectOptions, Output } from "./machines/machine-sessions.ts";
 export { Lifecycle } from "./machines/lifecycle.ts";
 export { BackgroundCommand } from "./machines/machine-commands.ts";
-export { familyOf, GitError, MachineError } from "./machines/machine-error.ts";
+export type { UploadFileOptions } from "./machines/upload-file.ts";
+export { familyOf, FileUploadError, GitError, MachineError } from "./machines/machine-error.ts";
 export type { ErrorFamily } from "./machines/machine-error.ts";
 export { Machine } from "./machines/machine.ts";
 export type { CreateOptions, MachinePage, StartOptions } from "./machines/machine.ts";
@@ -33,6 +34,7 @@ export type {
   MachineNetwork,
   MachineSnapshot,
   MachineStatus,
+  MachineUpload,
   MaskedMachine,
   PreviewGrant,
   PreviewProxyTarget,
@@ -41,8 +43,10 @@ export type {
   ProcessInfo,
   ProcessLogs,
   RunParams,
+  SshAccess,
   StreamParams,
   TimeoutAction,
+  TransferUrl,
   VolumeAttachment,
   VolumeInfo,
   VolumeMount,

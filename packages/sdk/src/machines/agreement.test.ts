@@ -7,6 +7,7 @@ import type {
   MachineExecResult as WireResult,
   MachineFile as WireFile,
   MachineSnapshot as WireSnapshot,
+  UploadView as WireUpload,
 } from "@fastvm/contract";
 import { expect, expectTypeOf, it } from "vitest";
 import * as machines from "../machines.ts";
@@ -18,6 +19,7 @@ import type {
   MachineFile,
   MachineInfo,
   MachineSnapshot,
+  MachineUpload,
   VolumeAttachment,
   VolumeInfo,
 } from "./types.ts";
@@ -25,6 +27,7 @@ import type {
 it("types are those that the API answers, under TypeScript's names", () => {
   expectTypeOf<Camel<WireMachine>>().toExtend<MachineInfo>();
   expectTypeOf<Camel<WireResult>>().toExtend<CommandResult>();
+  expectTypeOf<Camel<WireUpload>>().toExtend<MachineUpload>();
   expectTypeOf<Camel<WireFile>>().toExtend<MachineFile>();
   expectTypeOf<Camel<WireSnapshot>>().toExtend<MachineSnapshot>();
   expectTypeOf<Camel<WireVolume>>().toExtend<VolumeInfo>();
@@ -49,6 +52,7 @@ it("the package hands out what its page names", () => {
     "BackgroundCommand",
     "CommandStream",
     "DirWatch",
+    "FileUploadError",
     "GitError",
     "Keepalive",
     "Lifecycle",

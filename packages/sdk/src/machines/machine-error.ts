@@ -101,6 +101,23 @@ export class GitError extends MachineError {
   }
 }
 
+/** An upload that did not come to its end. `uploadFile` with this `uploadId` goes on with it. */
+export class FileUploadError extends MachineError {
+  readonly uploadId: string;
+
+  constructor(cause: unknown, uploadId: string) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    super(message, { ...detailsOf(cause), cause });
+    this.uploadId = uploadId;
+  }
+}
+
+function detailsOf(cause: unknown): MachineErrorDetails {
+  if (!(cause instanceof MachineError)) return { code: "upload_failed" };
+  const { code, status, requestId, retryable, suggestedAction, field } = cause;
+  return { code, status, requestId, retryable, suggestedAction, field };
+}
+
 /** What the HTTP client throws, in the words of machines. */
 export function machineErrorOf(error: unknown): unknown {
   if (error instanceof APIError) return ofAnswer(error);

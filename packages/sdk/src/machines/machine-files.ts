@@ -4,7 +4,8 @@ import { contentOf, wholeOf } from "../files/read-content.ts";
 import type { CallOptions, MachineConnection } from "./connection.ts";
 import { MachineError, machineErrorOf } from "./machine-error.ts";
 import { DirWatch } from "./dir-watch.ts";
-import type { MachineFile } from "./types.ts";
+import { uploadFile, type UploadFileOptions } from "./upload-file.ts";
+import type { MachineFile, MachineUpload, TransferUrl } from "./types.ts";
 
 /** Of a list, as many as the server gives at once. */
 const PAGE = 1000;
@@ -19,12 +20,17 @@ interface ModeOptions extends CallOptions {
   readonly mode?: string | undefined;
 }
 
+interface TransferOptions extends CallOptions {
+  /** How long it is good; default 900. */
+  readonly expiresInSeconds?: number | undefined;
+}
+
 export class MachineFiles {
   readonly #connection: MachineConnection;
   readonly #path: string;
   readonly #machine: string;
 
-  /** `owner`: the path of the machine, or of a volume, which has no watches and no permissions. */
+  /** `owner`: the path of the machine, or of a volume, which has no watches, uploads, signed URLs and permissions. */
   constructor(connection: MachineConnection, owner: string) {
     this.#connection = connection;
     this.#machine = owner;
@@ -64,6 +70,51 @@ export class MachineFiles {
   write(path: string, content: Content, { mode, signal }: ModeOptions = {}): Promise<MachineFile> {
     const call = { query: { path, mode }, content, signal };
     return this.#connection.call("PUT", `${this.#path}/content`, call);
+  }
+
+  /**
+   * In parts, of any length: a Blob is one of memory, or of `openAsBlob` of `node:fs`. What fails is a FileUploadError, by whose `uploadId`
+   * it goes on. Whole or not at all, once all is there and its checksum is right.
+   */
+  uploadFile(
+    path: string,
+    content: Blob | Uint8Array<ArrayBuffer> | string,
+    options: UploadFileOptions = {},
+  ): Promise<MachineFile> {
+    const blob = content instanceof Blob ? content : new Blob([content]);
+    return uploadFile(this.#connection, `${this.#machine}/uploads`, path, blob, options);
+  }
+
+  /** Those that are under way, oldest first. */
+  async listUploads(options: CallOptions = {}): Promise<readonly MachineUpload[]> {
+    const path = `${this.#machine}/uploads`;
+    const found = await this.#connection.call<{ readonly uploads: readonly MachineUpload[] }>(
+      "GET",
+      path,
+      options,
+    );
+    return found.uploads;
+  }
+
+  /** Forgets what came of it. */
+  async abortUpload(uploadId: string, options: CallOptions = {}): Promise<void> {
+    const path = `${this.#machine}/uploads/${encodeURIComponent(uploadId)}`;
+    await this.#connection.raw("DELETE", path, { once: true, ...options });
+  }
+
+  /** For somebody without a key, who writes this one file. */
+  uploadUrl(
+    path: string,
+    { signal, ...order }: ModeOptions & TransferOptions & { readonly maxBytes?: number | undefined } = {},
+  ): Promise<TransferUrl> {
+    const call = { body: { path, ...order }, signal };
+    return this.#connection.call("POST", `${this.#path}/upload-url`, call);
+  }
+
+  /** For somebody without a key, who reads this one file. */
+  downloadUrl(path: string, { signal, ...order }: TransferOptions = {}): Promise<TransferUrl> {
+    const call = { body: { path, ...order }, signal };
+    return this.#connection.call("POST", `${this.#path}/download-url`, call);
   }
 
   /** What is in a folder, and with `depth` in the folders below it, in the order of paths. */

@@ -28,6 +28,7 @@ import type {
   MachineSnapshot,
   MaskedMachine,
   RunParams,
+  SshAccess,
   StreamParams,
   TimeoutAction,
 } from "./types.ts";
@@ -261,6 +262,15 @@ export class Machine extends MachinePorts implements AsyncDisposable {
   ): Promise<Keepalive> {
     const options = timeoutAction === undefined ? {} : { timeoutAction };
     return Keepalive.start(() => this.setTimeout(timeout, options), refreshEverySecs * 1000);
+  }
+
+  /** Signs a public key for logins over SSH, for minutes. Fails with `ssh_unavailable` where no SSH server answers in the machine. */
+  createSshAccess(
+    publicKey: string,
+    { ttlSeconds, signal }: CallOptions & { readonly ttlSeconds?: number | undefined } = {},
+  ): Promise<SshAccess> {
+    const call = { body: { publicKey, ttlSeconds }, signal };
+    return this.connection.call("POST", `${this.path}/ssh-access`, call);
   }
 
   /** Resolves when it is in force: the whole policy, in place of what there was. */

@@ -89,6 +89,47 @@ export interface MachineFile {
   readonly linkTarget: string | null;
 }
 
+/** A file on its way in parts. */
+export interface MachineUpload {
+  readonly id: string;
+  readonly path: string;
+  readonly status: "open" | "completing" | "completed";
+  readonly size: number;
+  readonly partSize: number;
+  readonly partCount: number;
+  /** Those that came, by number. */
+  readonly parts: readonly { readonly number: number; readonly size: number; readonly sha256: string }[];
+  readonly receivedBytes: number;
+  readonly createdAt: string;
+  readonly expiresAt: string;
+}
+
+/** Whoever has its `url` may do this and nothing else, until `expiresAt`. */
+export interface TransferUrl {
+  readonly url: string;
+  readonly method: "PUT" | "GET";
+  /** To be sent with it. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly path: string;
+  readonly maxBytes: number | null;
+  readonly expiresAt: string;
+}
+
+/** A public key, signed for logins over SSH. */
+export interface SshAccess {
+  /** One line, for `id_ed25519-cert.pub` beside the private key. */
+  readonly certificate: string;
+  /** null where the machine's host has no public addresses. */
+  readonly host: string | null;
+  readonly port: number;
+  readonly user: string;
+  readonly expiresAt: string;
+  readonly accessId: string;
+  readonly command: string | null;
+  /** For `known_hosts`. */
+  readonly hostKey: string | null;
+}
+
 export interface LifecycleEvent {
   readonly id: string;
   readonly operation: string;

@@ -10,7 +10,10 @@ const VOLUMES = "/v1/volumes";
 type Options = MachineOptions & CallOptions;
 
 /** Files of a volume have no permissions' call and no watches. */
-export type VolumeFiles = Omit<MachineFiles, "setPermissions" | "watchDir">;
+export type VolumeFiles = Omit<
+  MachineFiles,
+  "setPermissions" | "watchDir" | "uploadFile" | "listUploads" | "abortUpload" | "uploadUrl" | "downloadUrl"
+>;
 
 export class Volume {
   /** As it was when the handle was made. */
