@@ -43,12 +43,15 @@ from ._machines.models import MachineFile as MachineFile
 from ._machines.models import MachineInfo as MachineInfo
 from ._machines.models import MachineLease as MachineLease
 from ._machines.models import MachineSnapshot as MachineSnapshot
+from ._machines.models import MachineUpload as MachineUpload
 from ._machines.models import Page as Page
 from ._machines.models import PreviewGrantInfo as PreviewGrantInfo
 from ._machines.models import PreviewProxyTarget as PreviewProxyTarget
 from ._machines.models import PreviewUrl as PreviewUrl
 from ._machines.models import ProcessInfo as ProcessInfo
 from ._machines.models import ProcessLogs as ProcessLogs
+from ._machines.models import SshAccess as SshAccess
+from ._machines.models import TransferUrl as TransferUrl
 from ._machines.models import VolumeAttachmentInfo as VolumeAttachmentInfo
 from ._machines.models import VolumeHealth as VolumeHealth
 from ._machines.models import VolumeInfo as VolumeInfo

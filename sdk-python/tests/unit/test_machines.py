@@ -218,6 +218,11 @@ SCHEMAS = {
     "ProcessLogs": "ProcessLogs",
     "MachineFile": "File",
     "MachineFileList": "FileList",
+    "MachineUpload": "Upload",
+    "UploadPart": "UploadPart",
+    "CompletedUpload": "CompletedUpload",
+    "TransferUrl": "TransferUrl",
+    "SshAccess": "SshAccess",
     "LifecycleEvent": "LifecycleEvent",
     "LifecycleEventList": "LifecycleList",
 }

@@ -152,6 +152,85 @@ class MachineFileList(Model):
 
 
 @dataclass(eq=False, repr=False)
+class UploadPart(Model):
+    number: int
+    size: int
+    sha256: str
+
+
+@dataclass(eq=False, repr=False)
+class MachineUpload(Model):
+    """A file on its way in parts."""
+
+    id: str
+    path: str
+    #: `open`, `completing` or `completed`.
+    status: str
+    size: int
+    #: Of all parts but the last.
+    part_size: int
+    part_count: int
+    #: Those that came, by number.
+    parts: List[UploadPart]
+    received_bytes: int
+    created_at: datetime
+    expires_at: datetime
+
+    _shapes: ClassVar[Dict[str, Shape]] = {"parts": Many(Ref("UploadPart")), "created_at": MOMENT, "expires_at": MOMENT}
+
+
+@dataclass(eq=False, repr=False)
+class MachineUploadList(Model):
+    uploads: List[MachineUpload]
+
+    _shapes: ClassVar[Dict[str, Shape]] = {"uploads": Many(Ref("MachineUpload"))}
+
+
+@dataclass(eq=False, repr=False)
+class CompletedUpload(Model):
+    id: str
+    sha256: str
+    file: MachineFile
+
+    _shapes: ClassVar[Dict[str, Shape]] = {"file": Ref("MachineFile")}
+
+
+@dataclass(eq=False, repr=False)
+class TransferUrl(Model):
+    """Whoever has its `url` may do this and nothing else."""
+
+    url: str
+    #: `PUT` or `GET`.
+    method: str
+    #: To be sent with it.
+    headers: Dict[str, str]
+    path: str
+    max_bytes: Optional[int]
+    expires_at: datetime
+
+    _shapes: ClassVar[Dict[str, Shape]] = {"expires_at": MOMENT}
+
+
+@dataclass(eq=False, repr=False)
+class SshAccess(Model):
+    """A public key, signed for logins over SSH."""
+
+    #: One line, for `id_ed25519-cert.pub` beside the private key.
+    certificate: str
+    #: None where the machine's host has no public addresses.
+    host: Optional[str]
+    port: int
+    user: str
+    expires_at: datetime
+    access_id: str
+    command: Optional[str]
+    #: For `known_hosts`.
+    host_key: Optional[str]
+
+    _shapes: ClassVar[Dict[str, Shape]] = {"expires_at": MOMENT}
+
+
+@dataclass(eq=False, repr=False)
 class LifecycleEvent(Model):
     id: str
     operation: str

@@ -8,6 +8,7 @@ from .._model import Many, Ref
 from .._route import Route
 from .models import (
     CommandResult,
+    CompletedUpload,
     Egress,
     HostInfo,
     LifecycleEventList,
@@ -16,10 +17,15 @@ from .models import (
     MachineInfo,
     MachineLease,
     MachineSnapshot,
+    MachineUpload,
+    MachineUploadList,
     PreviewGrantList,
     PreviewProxyTarget,
     PreviewUrl,
     ProcessLogs,
+    SshAccess,
+    TransferUrl,
+    UploadPart,
     VolumeAttachmentInfo,
     VolumeAttachmentInfoList,
     VolumeHealth,
@@ -74,6 +80,18 @@ WRITE_FILE: Route[MachineFile] = Route("PUT", f"{FILES}/content", answer=Ref("Ma
 MAKE_DIR: Route[MachineFile] = Route("POST", f"{FILES}/mkdir", answer=Ref("MachineFile"))
 RENAME_FILE: Route[MachineFile] = Route("POST", f"{FILES}/rename", answer=Ref("MachineFile"))
 SET_PERMISSIONS: Route[MachineFile] = Route("POST", f"{FILES}/permissions", answer=Ref("MachineFile"))
+
+UPLOADS = f"{MACHINE}/uploads"
+UPLOAD = f"{UPLOADS}/{{uploadId}}"
+CREATE_UPLOAD: Route[MachineUpload] = Route("POST", UPLOADS, answer=Ref("MachineUpload"))
+LIST_UPLOADS: Route[MachineUploadList] = Route("GET", UPLOADS, answer=Ref("MachineUploadList"))
+GET_UPLOAD: Route[MachineUpload] = Route("GET", UPLOAD, answer=Ref("MachineUpload"))
+PUT_PART: Route[UploadPart] = Route("PUT", f"{UPLOAD}/parts/{{part}}", answer=Ref("UploadPart"))
+COMPLETE_UPLOAD: Route[CompletedUpload] = Route("POST", f"{UPLOAD}/complete", answer=Ref("CompletedUpload"))
+ABORT_UPLOAD: Route[Any] = Route("DELETE", UPLOAD)
+UPLOAD_URL: Route[TransferUrl] = Route("POST", f"{FILES}/upload-url", answer=Ref("TransferUrl"))
+DOWNLOAD_URL: Route[TransferUrl] = Route("POST", f"{FILES}/download-url", answer=Ref("TransferUrl"))
+SSH_ACCESS: Route[SshAccess] = Route("POST", f"{MACHINE}/ssh-access", answer=Ref("SshAccess"))
 
 GET_HOST: Route[HostInfo] = Route("POST", f"{MACHINE}/host", answer=Ref("HostInfo"))
 GET_PREVIEW_URL: Route[PreviewUrl] = Route("GET", f"{PORT}/signed-preview-url", answer=Ref("PreviewUrl"))

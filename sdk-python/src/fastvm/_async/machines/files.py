@@ -11,17 +11,14 @@ from ..._machines import routes
 from ..._machines.errors import BatchWriteError, MachineError, NotFoundError, error_of
 from ..._machines.models import MachineFile
 from ..._options import present
-from .connection import AsyncConnection
 from .sessions import AsyncDirWatch
+from .uploads import AsyncUploads
 
 # Of a list, as many as the server gives at once.
 PAGE = 1000
 
 
-class AsyncMachineFiles:
-    def __init__(self, connection: AsyncConnection, machine_id: str) -> None:
-        self._connection = connection
-        self._machine_id = machine_id
+class AsyncMachineFiles(AsyncUploads):
 
     @overload
     async def read(self, path: str, *, format: Literal["text"] = "text") -> str: ...

@@ -12,17 +12,14 @@ from ..._machines import routes
 from ..._machines.errors import BatchWriteError, MachineError, NotFoundError, error_of
 from ..._machines.models import MachineFile
 from ..._options import present
-from .connection import Connection
 from .sessions import DirWatch
+from .uploads import Uploads
 
 # Of a list, as many as the server gives at once.
 PAGE = 1000
 
 
-class MachineFiles:
-    def __init__(self, connection: Connection, machine_id: str) -> None:
-        self._connection = connection
-        self._machine_id = machine_id
+class MachineFiles(Uploads):
 
     @overload
     def read(self, path: str, *, format: Literal["text"] = "text") -> str: ...

@@ -21,6 +21,7 @@ from ..._machines.models import (
     MachineLease,
     MachineSnapshot,
     Page,
+    SshAccess,
 )
 from ..._machines.orders import DEFAULT_WAIT_SECONDS, POLL_SECONDS, create_body, milliseconds
 from ..._machines.queries import lifecycle_query, list_query, page_of
@@ -324,6 +325,11 @@ class Machine(Previews):
     def update_egress(self, policy: EgressInput) -> Egress:
         """Returns when it is in force: the whole policy, in place of what there was."""
         return self._connection.call(routes.SET_EGRESS, self.id, body={"egress": egress_body(policy)})
+
+    def create_ssh_access(self, public_key: str, *, ttl_seconds: Optional[int] = None) -> SshAccess:
+        """Signs a public key for logins over SSH, for minutes. `ssh_unavailable`: no SSH server answers in the machine."""
+        body = present(public_key=public_key, ttl_seconds=ttl_seconds)
+        return self._connection.call(routes.SSH_ACCESS, self.id, body=body)
 
     def list_lifecycle(
         self,
