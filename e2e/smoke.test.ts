@@ -161,6 +161,19 @@ test("keys are made, do what they may, and are revoked", async () => {
   await expect(reader.vms.list()).rejects.toMatchObject({ status: 401 });
 });
 
+test("webhooks are kept, and say what they were sent", async () => {
+  const { webhooks } = client;
+  const hook = await webhooks.create({ url: "https://hooks.invalid/vms", types: ["vm.renamed"] });
+  expect((await webhooks.list()).map(({ id }) => id)).toEqual([hook.id]);
+  await webhooks.update(hook, { enabled: false });
+  expect((await webhooks.retrieve(hook)).enabled).toBe(false);
+  expect((await webhooks.deliveries(hook)).deliveries).toEqual([]);
+  await expect(webhooks.delivery(hook, "none")).rejects.toMatchObject({ status: 404 });
+  await expect(webhooks.replayDelivery(hook, "none")).rejects.toMatchObject({ status: 404 });
+  expect(await webhooks.replay(hook)).toEqual({ replayed: 0 });
+  await webhooks.delete(hook);
+});
+
 test("images and logins at registries are kept, and builds say why they failed", async () => {
   const { registries, images, builds, snapshotImports } = client;
   await registries.set("registry.test", { username: "somebody", password: "secret" });

@@ -79,9 +79,11 @@ const POSITIONAL: Readonly<Record<string, readonly string[]>> = {
   "vms.bucketMounts.retrieve": ["vm", "bucketMountId"],
   "vms.bucketMounts.update": ["vm", "bucketMountId"],
   "vms.bucketMounts.delete": ["vm", "bucketMountId"],
+  "webhooks.delivery": ["webhook", "deliveryId"],
+  "webhooks.replayDelivery": ["webhook", "deliveryId"],
   "snapshots.create": [],
 };
-const SUBJECTS = ["vm", "snapshot", "build", "volume"];
+const SUBJECTS = ["vm", "snapshot", "build", "volume", "webhook"];
 
 /** The result as the table has it: a stream is the list of its events. */
 export async function play(client: FastvmClient, call: Call, names: Names): Promise<unknown> {

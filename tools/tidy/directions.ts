@@ -126,6 +126,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["snapshots"],
     ["vms"],
     ["volumes"],
+    ["webhooks.ts"],
     [
       "files",
       "firewall",

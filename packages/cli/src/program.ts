@@ -26,6 +26,7 @@ import { machinesCommand } from "./commands/machine/machine.ts";
 import { portCommand } from "./commands/port.ts";
 import { quotaCommand } from "./commands/quota.ts";
 import { registryCommand } from "./commands/registry.ts";
+import { webhookCommand } from "./commands/webhook.ts";
 import { serviceCommand } from "./commands/service.ts";
 import { snapshotCommand } from "./commands/snapshot/snapshot.ts";
 import { attachCommand, killCommand, psCommand } from "./commands/vm/background.ts";
@@ -90,6 +91,7 @@ export function buildProgram(): Command {
     quotaCommand(),
     dfCommand(),
     eventsCommand(),
+    webhookCommand(),
     loginCommand(),
     logoutCommand(),
     contextCommand(),

@@ -32,10 +32,12 @@ import type {
   AttachVolumeParams,
   BucketCredentials,
   CreateVolumeParams,
+  CreateWebhookParams,
   StartParams,
   StopParams,
   UpdateVmParams,
   UpdateVolumeParams,
+  UpdateWebhookParams,
   WriteStdinParams,
 } from "./index.ts";
 import { SDK_VERSION } from "./version.ts";
@@ -44,6 +46,7 @@ import packageJson from "../package.json" with { type: "json" };
 type Vms = FastvmClient["vms"];
 type Snapshots = FastvmClient["snapshots"];
 type Volumes = FastvmClient["volumes"];
+type Webhooks = FastvmClient["webhooks"];
 type MySshKeys = FastvmClient["me"]["sshKeys"];
 
 /** The call that makes each operation. An operation that is added to the API belongs here, or among those for operators. */
@@ -149,6 +152,15 @@ interface Calls {
   rotateBucketMount: Vms["bucketMounts"]["update"];
   detachBucketMount: Vms["bucketMounts"]["delete"];
   listEvents: FastvmClient["events"]["list"];
+  listWebhooks: Webhooks["list"];
+  createWebhook: Webhooks["create"];
+  getWebhook: Webhooks["retrieve"];
+  updateWebhook: Webhooks["update"];
+  deleteWebhook: Webhooks["delete"];
+  replayWebhook: Webhooks["replay"];
+  listWebhookDeliveries: Webhooks["deliveries"];
+  getWebhookDelivery: Webhooks["delivery"];
+  replayWebhookDelivery: Webhooks["replayDelivery"];
   getDiskUsage: FastvmClient["diskUsage"]["retrieve"];
 }
 type ForOperators = "livez" | "readyz" | "openapi";
@@ -186,6 +198,8 @@ interface Bodies {
   presignImportContext: NonNullable<Parameters<Calls["presignImportContext"]>[0]>;
   createKey: CreateKeyParams;
   setRegistry: SetRegistryLoginParams;
+  createWebhook: CreateWebhookParams;
+  updateWebhook: UpdateWebhookParams;
   pullImage: PullImageParams;
   createVolume: CreateVolumeParams;
   updateVolume: UpdateVolumeParams;

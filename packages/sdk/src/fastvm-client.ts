@@ -9,6 +9,7 @@ import type { ApiPromise } from "./http/api-promise.ts";
 import { HttpClient } from "./http/http-client.ts";
 import type { ApiRequest, RequestOptions } from "./http/http-client.ts";
 import { Events } from "./events.ts";
+import { Webhooks } from "./webhooks.ts";
 import { DiskUsages } from "./disk-usage.ts";
 import { Quotas } from "./quotas.ts";
 import { Keys } from "./keys.ts";
@@ -55,6 +56,7 @@ export class FastvmClient {
   readonly snapshotImports: SnapshotImports;
   readonly registries: RegistryLogins;
   readonly events: Events;
+  readonly webhooks: Webhooks;
   readonly keys: Keys;
   readonly quotas: Quotas;
   readonly diskUsage: DiskUsages;
@@ -79,6 +81,7 @@ export class FastvmClient {
     this.snapshotImports = new SnapshotImports(this.#http);
     this.registries = new RegistryLogins(this.#http);
     this.events = new Events(this.#http);
+    this.webhooks = new Webhooks(this.#http);
     this.keys = new Keys(this.#http);
     this.quotas = new Quotas(this.#http);
     this.diskUsage = new DiskUsages(this.#http);

@@ -149,6 +149,18 @@ export type {
 export type { DiskShare, DiskUsage, DiskUsages } from "./disk-usage.ts";
 export type { Image, ImageDetails, ImageLayer, Images, ImageSettings, PullImageParams } from "./images.ts";
 export type { CreateKeyParams, Key, Keys, KeyScope, NewKey } from "./keys.ts";
+export type {
+  CreateWebhookParams,
+  ListWebhookDeliveriesParams,
+  NewWebhook,
+  UpdateWebhookParams,
+  Webhook,
+  WebhookAttempt,
+  WebhookDelivery,
+  WebhookDeliveryPage,
+  WebhookRef,
+  Webhooks,
+} from "./webhooks.ts";
 export type { RegistryLogin, RegistryLogins, SetRegistryLoginParams } from "./registries.ts";
 export type { Quotas, QuotaUsage, QuotaValues } from "./quotas.ts";
 export type {

@@ -58,5 +58,5 @@ def test_the_table_has_every_operation() -> None:
 def shape(path: str) -> str:
     parts = path.split("?")[0].split("/")
     ids = {"vms", "snapshots", "services", "ssh-keys", "execs", "registries", "images", "builds", "snapshot-imports"}
-    ids |= {"volumes", "bucket-mounts"}
+    ids |= {"volumes", "bucket-mounts", "webhooks", "deliveries"}
     return "/".join("{}" if at > 0 and parts[at - 1] in ids else part for at, part in enumerate(parts))

@@ -23,7 +23,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
  */
 const ONLY_READ = new RegExp(
   "^(serve|stop|doctor|quarantine|org|key|image|system|build|volume|registry|login|logout|context|config|ssh|ssh-key|" +
-    "attach|events|kill|cp|diff|port|console|vm console|machine|man)( |$)",
+    "attach|events|webhook|kill|cp|diff|port|console|vm console|machine|man)( |$)",
 );
 
 /** Of the commands that can be run, with their paths; a group that runs nothing by itself has none. */

@@ -17,7 +17,10 @@ export class Receiver implements AsyncDisposable {
   answering: Answering;
   readonly #close: () => Promise<void>;
 
-  static async start(answering: Answering = (answer) => void answer.writeHead(204).end()): Promise<Receiver> {
+  static async start(
+    answering: Answering = (answer) => void answer.writeHead(204).end(),
+    host = "127.0.0.1",
+  ): Promise<Receiver> {
     const server = createServer((request, answer) => {
       void bodyOf(request).then((body) => {
         const received = { path: request.url ?? "", headers: request.headers, body };
@@ -25,10 +28,10 @@ export class Receiver implements AsyncDisposable {
         receiver.answering(answer, received, request);
       });
     });
-    server.listen(0, "127.0.0.1");
+    server.listen(0, host);
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
-    const receiver: Receiver = new Receiver(`http://127.0.0.1:${port}/told`, answering, async () => {
+    const receiver: Receiver = new Receiver(`http://${host}:${port}/told`, answering, async () => {
       server.close();
       server.closeAllConnections();
       await once(server, "close");
@@ -59,4 +62,17 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   for await (const part of request) parts.push(part as Buffer);
   return Buffer.concat(parts).toString();
+}
+
+/** Sends its headers byte by byte, without an end. */
+export function trickle(...[, , request]: Parameters<Answering>): void {
+  const { socket } = request;
+  socket.write("HTTP/1.1 200 OK\r\nx: ");
+  const timer = setInterval(() => socket.write("y"), 5);
+  socket.on("close", () => clearInterval(timer)).on("error", () => undefined);
+}
+
+/** Sends more headers than anybody reads. */
+export function endless(...[, , request]: Parameters<Answering>): void {
+  request.socket.on("error", () => undefined).write(`HTTP/1.1 200 OK\r\n${"x: y\r\n".repeat(10_000)}`);
 }

@@ -31,6 +31,7 @@ from .transfer import DEFAULT_TRANSFER_SECONDS, AsyncTransfer
 from .upload import pack_files, upload
 from .vms import AsyncVms
 from .volumes import AsyncVolumes
+from .webhooks import AsyncWebhooks
 
 DOCKERFILE = "Dockerfile"
 
@@ -69,6 +70,7 @@ class AsyncFastvmClient:
         self.images = AsyncImages(self._http)
         self.registries = AsyncRegistryLogins(self._http)
         self.events = AsyncEvents(self._http)
+        self.webhooks = AsyncWebhooks(self._http)
         self.quotas = AsyncQuotas(self._http)
         self.disk_usage = AsyncDiskUsages(self._http)
         self.me = AsyncMe(self._http)

@@ -404,6 +404,16 @@ class CreateVolumeBody(Model):
 
 
 @dataclass(eq=False, repr=False)
+class CreateWebhookBody(Model):
+    url: str
+    """http or https. It is asked by POST; redirections are not followed."""
+    types: Optional[List[str]] = None
+    """Such as `vm.pause_succeeded`: of these it is told. Default, and if it is empty: of all."""
+    secret: Optional[str] = None
+    """What is sent is signed with it. Default: one is made."""
+
+
+@dataclass(eq=False, repr=False)
 class DNSPolicy(Model):
     """
     `allow`: only `domains` resolve. `deny` (default): all but them do. Absent: all do, or where egress denies what no
@@ -1317,6 +1327,29 @@ class NewKey(Model):
 
 
 @dataclass(eq=False, repr=False)
+class NewWebhook(Model):
+    id: str
+    url: str
+    types: List[str]
+    """Empty: all."""
+    enabled: bool
+    created_at: datetime
+    updated_at: datetime
+    secret: Optional[str] = None
+    """Where one was made; no other answer has it."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "created_at": "createdAt",
+        "updated_at": "updatedAt",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "created_at": MOMENT,
+        "updated_at": MOMENT,
+    }
+
+
+@dataclass(eq=False, repr=False)
 class OrgQuotaUsage(Model):
     org_id: str
     limits: OrgQuotaValues
@@ -1429,6 +1462,12 @@ class RenameFileBody(Model):
     _wire_names: ClassVar[Dict[str, str]] = {
         "new_path": "newPath",
     }
+
+
+@dataclass(eq=False, repr=False)
+class Replayed(Model):
+    replayed: int
+    """How many are sent again."""
 
 
 @dataclass(eq=False, repr=False)
@@ -1841,6 +1880,18 @@ class UpdateVolumeBody(Model):
 
 
 @dataclass(eq=False, repr=False)
+class UpdateWebhookBody(Model):
+    url: Optional[str] = None
+    """http or https. It is asked by POST; redirections are not followed."""
+    types: Optional[List[str]] = None
+    """Such as `vm.pause_succeeded`: of these it is told. Default, and if it is empty: of all."""
+    secret: Optional[str] = None
+    """In place of the one before."""
+    enabled: Optional[bool] = None
+    """Of what happens while it is not, it is never told."""
+
+
+@dataclass(eq=False, repr=False)
 class VM(Model):
     id: str
     """UUID."""
@@ -2153,6 +2204,92 @@ class VolumeMount(Model):
         "tmpfs": Ref("TmpfsMount"),
         "host": Ref("HostMount"),
         "image": Ref("ImageMount"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class Webhook(Model):
+    """Without its secret."""
+
+    id: str
+    url: str
+    types: List[str]
+    """Empty: all."""
+    enabled: bool
+    created_at: datetime
+    updated_at: datetime
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "created_at": "createdAt",
+        "updated_at": "updatedAt",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "created_at": MOMENT,
+        "updated_at": MOMENT,
+    }
+
+
+@dataclass(eq=False, repr=False)
+class WebhookAttempt(Model):
+    at: datetime
+    took_ms: int
+    status: Optional[int] = None
+    """Absent: no answer came."""
+    error: Optional[str] = None
+    """Absent: it was taken."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "took_ms": "tookMs",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "at": MOMENT,
+    }
+
+
+@dataclass(eq=False, repr=False)
+class WebhookDelivery(Model):
+    id: str
+    """The same in each attempt."""
+    webhook_id: str
+    status: str
+    """`dead_letter`: it was given up; it can be replayed."""
+    event: Event
+    attempts: List[WebhookAttempt]
+    """The latest, oldest first."""
+    created_at: datetime
+    next_attempt_at: Optional[datetime] = None
+    """Not before; absent of one that is finished."""
+    finished_at: Optional[datetime] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "webhook_id": "webhookId",
+        "created_at": "createdAt",
+        "next_attempt_at": "nextAttemptAt",
+        "finished_at": "finishedAt",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "event": Ref("Event"),
+        "attempts": Many(Ref("WebhookAttempt")),
+        "created_at": MOMENT,
+        "next_attempt_at": MOMENT,
+        "finished_at": MOMENT,
+    }
+
+
+@dataclass(eq=False, repr=False)
+class WebhookDeliveryPage(Model):
+    deliveries: List[WebhookDelivery]
+    has_more: bool
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "has_more": "hasMore",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "deliveries": Many(Ref("WebhookDelivery")),
     }
 
 

@@ -30,8 +30,10 @@ from .models import (
     ImagePull,
     Key,
     NewKey,
+    NewWebhook,
     OrgQuotaUsage,
     RegistryLogin,
+    Replayed,
     Service,
     Signalled,
     Snapshot,
@@ -44,6 +46,9 @@ from .models import (
     VmVolume,
     Volume,
     VolumeAttachment,
+    Webhook,
+    WebhookDelivery,
+    WebhookDeliveryPage,
 )
 
 HEALTHZ: Route[HealthResponse] = Route("GET", "/healthz", answer=Ref("HealthResponse"))
@@ -217,6 +222,25 @@ COPY_VOLUME_FILE: Route[FileInfo] = Route(
     "POST", "/v1/volumes/{volumeId}/files/copy", answer=Ref("FileInfo"), body=Ref("CopyVolumeFileBody")
 )
 LIST_EVENTS: Route[EventPage] = Route("GET", "/v1/events", answer=Ref("EventPage"))
+LIST_WEBHOOKS: Route[List[Webhook]] = Route("GET", "/v1/webhooks", answer=Many(Ref("Webhook")))
+CREATE_WEBHOOK: Route[NewWebhook] = Route(
+    "POST", "/v1/webhooks", answer=Ref("NewWebhook"), body=Ref("CreateWebhookBody")
+)
+GET_WEBHOOK: Route[Webhook] = Route("GET", "/v1/webhooks/{webhookId}", answer=Ref("Webhook"))
+UPDATE_WEBHOOK: Route[Webhook] = Route(
+    "PATCH", "/v1/webhooks/{webhookId}", answer=Ref("Webhook"), body=Ref("UpdateWebhookBody")
+)
+DELETE_WEBHOOK: Route[DeleteResponse] = Route("DELETE", "/v1/webhooks/{webhookId}", answer=Ref("DeleteResponse"))
+REPLAY_WEBHOOK: Route[Replayed] = Route("POST", "/v1/webhooks/{webhookId}/replay", answer=Ref("Replayed"))
+LIST_WEBHOOK_DELIVERIES: Route[WebhookDeliveryPage] = Route(
+    "GET", "/v1/webhooks/{webhookId}/deliveries", answer=Ref("WebhookDeliveryPage")
+)
+GET_WEBHOOK_DELIVERY: Route[WebhookDelivery] = Route(
+    "GET", "/v1/webhooks/{webhookId}/deliveries/{deliveryId}", answer=Ref("WebhookDelivery")
+)
+REPLAY_WEBHOOK_DELIVERY: Route[WebhookDelivery] = Route(
+    "POST", "/v1/webhooks/{webhookId}/deliveries/{deliveryId}/replay", answer=Ref("WebhookDelivery")
+)
 LIST_KEYS: Route[List[Key]] = Route("GET", "/v1/org/keys", answer=Many(Ref("Key")))
 CREATE_KEY: Route[NewKey] = Route("POST", "/v1/org/keys", answer=Ref("NewKey"), body=Ref("CreateKeyBody"))
 DELETE_KEY: Route[DeleteResponse] = Route("DELETE", "/v1/org/keys/{keyId}", answer=Ref("DeleteResponse"))

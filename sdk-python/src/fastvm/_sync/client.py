@@ -32,6 +32,7 @@ from .transfer import DEFAULT_TRANSFER_SECONDS, Transfer
 from .upload import pack_files, upload
 from .vms import Vms
 from .volumes import Volumes
+from .webhooks import Webhooks
 
 DOCKERFILE = "Dockerfile"
 
@@ -70,6 +71,7 @@ class FastvmClient:
         self.images = Images(self._http)
         self.registries = RegistryLogins(self._http)
         self.events = Events(self._http)
+        self.webhooks = Webhooks(self._http)
         self.quotas = Quotas(self._http)
         self.disk_usage = DiskUsages(self._http)
         self.me = Me(self._http)

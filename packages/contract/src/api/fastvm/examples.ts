@@ -52,6 +52,8 @@ export const BODY_EXAMPLES: Readonly<Partial<Record<OperationId, object>>> = {
   addMySshKey: { publicKey: KEY, name: "laptop" },
   pullImage: { reference: "python:3.13-slim" },
   createKey: { name: "ci", scopes: ["run"], expiresAt: "2099-01-01T00:00:00Z", requestsPerMinute: 600 },
+  createWebhook: { url: "https://hooks.example.com/vms", types: ["vm.vm_failed"] },
+  updateWebhook: { enabled: false },
   setRegistry: { username: "ci", password: "a token of the registry's" },
   createSnapshot: { vmId: "worker-1", name: "ready to go" },
   updateSnapshot: { name: "with packages" },

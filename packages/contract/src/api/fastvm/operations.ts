@@ -35,6 +35,7 @@ import { VmStatsSchema } from "./schemas/stats.ts";
 import { VmSchema } from "./schemas/vm.ts";
 import { VOLUME_FILE_OPERATIONS } from "./volume-file-operations.ts";
 import { VOLUME_OPERATIONS } from "./volume-operations.ts";
+import { WEBHOOK_OPERATIONS } from "./webhook-operations.ts";
 
 const VmListQuerySchema = Type.Object({
   status: Type.Optional(
@@ -454,6 +455,7 @@ export const OPERATIONS = {
   ...VOLUME_OPERATIONS,
   ...VOLUME_FILE_OPERATIONS,
   ...EVENT_OPERATIONS,
+  ...WEBHOOK_OPERATIONS,
   ...KEY_OPERATIONS,
   getQuotas: {
     method: "GET",

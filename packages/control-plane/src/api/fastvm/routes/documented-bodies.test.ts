@@ -41,7 +41,8 @@ beforeEach(async () => {
   const volume = (await api.call("POST /v1/volumes", { name: "before", sizeGiB: 1 })).body;
   await api.call(`PUT /v1/volumes/before/files/content?path=/in/data.csv`, undefined, { payload: "a,b" });
   const things = { vmId: vm.id, snapshotId: snapshot.id, volumeId: volume.id, bucketMountId: "none" };
-  ids = { ...things, serviceName: "web", execId, registry: "docker.io" };
+  const webhookId = (await api.call("POST /v1/webhooks", { url: "https://before.example/" })).body.id;
+  ids = { ...things, serviceName: "web", execId, registry: "docker.io", webhookId };
 });
 
 afterEach(() => api[Symbol.asyncDispose]());

@@ -27,6 +27,8 @@ interface Things {
   readonly fingerprints: { readonly vm: string; readonly user: string };
   readonly execId: string;
   readonly keyId: string;
+  readonly webhookId: string;
+  readonly deliveryId: string;
   /** One that has failed. */
   readonly build: { readonly id: string };
   readonly contextRef: string;
@@ -158,6 +160,15 @@ const CASES: Record<OperationId, Case> = {
   rotateBucketMount: hidden(() => ({ credentials: BUCKET })),
   detachBucketMount: hidden(),
   listEvents: { sight: "own" },
+  listWebhooks: EMPTY,
+  createWebhook: { sight: "own", body: () => ({ url: "https://other.example" }) },
+  getWebhook: hidden(),
+  updateWebhook: hidden(() => ({ enabled: false })),
+  deleteWebhook: hidden(),
+  replayWebhook: hidden(),
+  listWebhookDeliveries: hidden(),
+  getWebhookDelivery: hidden(),
+  replayWebhookDelivery: hidden(),
   listKeys: { sight: "own" },
   createKey: { sight: "own", body: () => ({}) },
   deleteKey: hidden(),
@@ -194,6 +205,8 @@ function routeOf(id: OperationId, things: Things, kind: ReferenceKind): string {
     .replace("{registry}", REGISTRY)
     .replace("{image}", encodeURIComponent(IMAGE))
     .replace("{keyId}", things.keyId)
+    .replace("{webhookId}", things.webhookId)
+    .replace("{deliveryId}", things.deliveryId)
     .replace("{execId}", things.execId)
     .replace("{fingerprint}", encodeURIComponent(fingerprint));
   if (url.includes("{")) throw new Error(`${path} has a parameter that this test does not know`);
@@ -210,6 +223,8 @@ async function ok(answer: Promise<TestAnswer>): Promise<TestAnswer["body"]> {
 async function fill(api: TestApp): Promise<Things> {
   const marked = { metadata: { mark: MARK }, envVars: { MARK } };
   const ttl = { action: "pause", seconds: 3600 };
+  const hook = { url: `https://hook.example/${MARK}`, types: ["vm.launch_requested"] };
+  const { id: webhookId } = await ok(api.call("POST /v1/webhooks", hook));
   const vm = await ok(api.call("POST /v1/vms", { machineType: "c1m2", name: VM_NAME, ttl, ...marked }));
   const of = (path: string): string => `/v1/vms/${vm.id}/${path}`;
   await ok(api.call(`POST ${of("services")}`, { name: SERVICE, port: 8080 }));
@@ -232,7 +247,18 @@ async function fill(api: TestApp): Promise<Things> {
   const { build, contextRef } = await failBuild(api);
   const { id: keyId } = await ok(api.call("POST /v1/org/keys", { name: MARK }));
   const fingerprints = { vm: vmKey.fingerprint, user: userKey.fingerprint };
-  return { vm, snapshot, volume, build, contextRef, execId, keyId, fingerprints, uploadUrl, downloadUrl };
+  const urls = { uploadUrl, downloadUrl };
+  const deliveryId = await deliveryOf(api, webhookId);
+  const others = { contextRef, execId, keyId, webhookId, deliveryId, fingerprints };
+  return { vm, snapshot, volume, build, ...others, ...urls };
+}
+
+/** Written down beside what the webhook is told of. */
+async function deliveryOf(api: TestApp, webhookId: string): Promise<string> {
+  const first = async (): Promise<string | undefined> =>
+    (await ok(api.call(`GET /v1/webhooks/${webhookId}/deliveries`))).deliveries[0]?.id;
+  await expect.poll(first, { timeout: 20_000, interval: 5 }).toBeDefined();
+  return (await first()) ?? "";
 }
 
 /** And the context of another one. All that follow fail as well, and ask the worker for no VM. */
@@ -277,6 +303,7 @@ async function everythingOf(api: TestApp, { vm, snapshot, volume, downloadUrl }:
     "me/ssh-keys",
     "images",
     "registries",
+    "webhooks",
     "builds",
     "snapshot-imports",
     "org/quotas",

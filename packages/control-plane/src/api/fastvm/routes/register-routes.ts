@@ -43,6 +43,7 @@ import { registerBucketMounts } from "./vms/bucket-mounts.ts";
 import { registerVmVolumes } from "./vms/volumes.ts";
 import { registerVolumeFiles } from "./volumes/files.ts";
 import { registerVolumes } from "./volumes/volumes.ts";
+import { registerWebhooks } from "./webhooks.ts";
 
 export function registerRoutes(api: FastvmScope): void {
   registerHealth(api);
@@ -85,6 +86,7 @@ export function registerRoutes(api: FastvmScope): void {
   registerVmVolumes(api);
   registerBucketMounts(api);
   registerEvents(api);
+  registerWebhooks(api);
   registerKeys(api);
   registerGetQuotas(api);
   registerGetDiskUsage(api);

@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto";
 import { HostAddressGuard } from "@fastvm/worker";
 import { afterEach, describe, expect, test } from "vitest";
 import { engineId } from "../shown-ids.ts";
-import { Receiver } from "../../../testing/receiver.ts";
+import { endless, Receiver, trickle } from "../../../testing/receiver.ts";
 import { machinesApp, type MachinesApp } from "../../../testing/machines-app.ts";
 import { TEST_STORES } from "../../../testing/test-stores.ts";
 
@@ -278,14 +278,3 @@ test("there are so many and no more", async () => {
   expect(made.filter(({ status }) => status === 201)).toHaveLength(32);
   expect(made.filter(({ status }) => status === 409)).toHaveLength(2);
 });
-
-function trickle(...[, , request]: Parameters<Receiver["answering"]>): void {
-  const { socket } = request;
-  socket.write("HTTP/1.1 200 OK\r\nx: ");
-  const timer = setInterval(() => socket.write("y"), 5);
-  socket.on("close", () => clearInterval(timer)).on("error", () => undefined);
-}
-
-function endless(...[, , request]: Parameters<Receiver["answering"]>): void {
-  request.socket.on("error", () => undefined).write(`HTTP/1.1 200 OK\r\n${"x: y\r\n".repeat(10_000)}`);
-}
