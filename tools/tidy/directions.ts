@@ -30,6 +30,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["engine/engine.ts", "engine/lifecycle.ts"],
     ["engine/operator"],
     ["engine/services", "engine/reconcile"],
+    ["engine/templates"],
     ["engine/builds", "engine/pools"],
     ["engine/snapshots", "engine/images"],
     ["engine/sandboxes"],

@@ -53,6 +53,14 @@ export type {
   MachineVolume,
 } from "./api/machines/schemas/volumes.ts";
 export type { DeliveryView, WebhookView } from "./api/machines/schemas/webhooks.ts";
+export { TEMPLATE_MASK } from "./api/machines/schemas/templates.ts";
+export type {
+  CreateTemplateBody,
+  TemplateBuildView,
+  TemplateDefinition,
+  TemplateStep,
+  TemplateView,
+} from "./api/machines/schemas/templates.ts";
 export { machineErrorBody } from "./api/machines/error-body.ts";
 export type { EgressBody } from "./api/machines/schemas/network.ts";
 export { DEFAULT_PREVIEW_SEC } from "./api/machines/schemas/preview.ts";

@@ -15,6 +15,16 @@ export { familyOf, FileUploadError, GitError, MachineError } from "./machines/ma
 export type { ErrorFamily } from "./machines/machine-error.ts";
 export { Machine } from "./machines/machine.ts";
 export type { CreateOptions, MachinePage, StartOptions } from "./machines/machine.ts";
+export { Template } from "./machines/template.ts";
+export type { BuildOptions } from "./machines/template.ts";
+export { TemplateBuilder } from "./machines/template-builder.ts";
+export type {
+  Readiness,
+  TemplateBuildInfo,
+  TemplateBuildStatus,
+  TemplateInfo,
+  TemplateResources,
+} from "./machines/template-types.ts";
 export { Volume } from "./machines/volume.ts";
 export type { VolumeFiles } from "./machines/volume.ts";
 export { redactPreviewToken, redactPreviewUrl } from "./machines/redact.ts";

@@ -12,6 +12,7 @@ from ._async.machines.machine import AsyncMachine as AsyncMachine
 from ._async.machines.sessions import AsyncCommandStream as AsyncCommandStream
 from ._async.machines.sessions import AsyncDirWatch as AsyncDirWatch
 from ._async.machines.sessions import AsyncPtySession as AsyncPtySession
+from ._async.machines.templates import AsyncTemplate as AsyncTemplate
 from ._async.machines.volumes import AsyncVolume as AsyncVolume
 from ._machines.egress import EgressRateLimit as EgressRateLimit
 from ._machines.egress import NetworkEgressPolicy as NetworkEgressPolicy
@@ -57,6 +58,10 @@ from ._machines.models import VolumeHealth as VolumeHealth
 from ._machines.models import VolumeInfo as VolumeInfo
 from ._machines.redact import redact_preview_token as redact_preview_token
 from ._machines.redact import redact_preview_url as redact_preview_url
+from ._machines.template_builder import TemplateBuilder as TemplateBuilder
+from ._machines.template_models import TemplateBuildInfo as TemplateBuildInfo
+from ._machines.template_models import TemplateInfo as TemplateInfo
+from ._machines.template_models import TemplateTag as TemplateTag
 from ._sync.machines.background import Keepalive as Keepalive
 from ._sync.machines.background import Subscription as Subscription
 from ._sync.machines.commands import BackgroundCommand as BackgroundCommand
@@ -68,5 +73,6 @@ from ._sync.machines.machine import Machine as Machine
 from ._sync.machines.sessions import CommandStream as CommandStream
 from ._sync.machines.sessions import DirWatch as DirWatch
 from ._sync.machines.sessions import PtySession as PtySession
+from ._sync.machines.templates import Template as Template
 from ._sync.machines.volumes import Volume as Volume
 from ._version import __version__ as __version__

@@ -34,6 +34,7 @@ import { Sandboxes } from "./sandboxes/sandboxes.ts";
 import { Volumes } from "./volumes/volumes.ts";
 import type { EventTellers } from "./events/event-tellers.ts";
 import { Pools } from "./pools/pools.ts";
+import { Templates } from "./templates/templates.ts";
 import { Webhooks } from "./webhooks/webhooks.ts";
 
 export interface Engine {
@@ -63,6 +64,8 @@ export interface Engine {
   readonly history: History;
   /** VMs that are ready before they are asked for. */
   readonly pools: Pools;
+  /** Names of what is built, and which builds they mean. */
+  readonly templates: Templates;
   /** Whom organisations want to be told of events. */
   readonly webhooks: Webhooks;
   /** An API that has webhooks says here how it tells of events. */
@@ -104,6 +107,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
     events: ctx.events,
     history: new History(ctx),
     pools: new Pools(ctx),
+    templates: new Templates(ctx),
     webhooks: new Webhooks(ctx),
     tellers: ctx.tellers,
     orderKeys: new OrderKeys(ctx),
@@ -152,6 +156,8 @@ export type { EventTeller, Letter } from "./events/event-tellers.ts";
 export type { WebhookRecord } from "../store/webhook-repository.ts";
 export type { WebhookDelivery } from "../store/webhook-delivery-repository.ts";
 export type { PoolCounts, PoolOrder } from "./pools/pools.ts";
+export type { BuildOfTemplate, TemplateDetails, TemplateOrder } from "./templates/templates.ts";
+export { DEFAULT_TEMPLATE_TAG } from "./vms/template-build.ts";
 export type { WarmPoolRecord } from "../store/warm-pool-repository.ts";
 export { partCountOf } from "./uploads/uploads.ts";
 export type { Upload } from "../staging/upload-ledger.ts";

@@ -533,6 +533,7 @@ describe("at start", () => {
       restartCount: 0,
       trafficTokenDigest: null,
       poolId: null,
+      templateRef: "",
       poolGeneration: null,
     };
     const put = async (changes: Partial<VmRecord>) => {

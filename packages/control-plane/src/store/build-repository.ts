@@ -152,8 +152,10 @@ export class BuildRepository {
     return row === undefined ? undefined : parse(row);
   }
 
-  /** Its log goes with it. */
+  /** Its log goes with it, and what it is to a template. */
   async remove(id: string): Promise<boolean> {
+    await this.#db.deleteFrom("templateTags").where("buildId", "=", id).execute();
+    await this.#db.deleteFrom("templateBuilds").where("buildId", "=", id).execute();
     await this.#db.deleteFrom("buildLogs").where("buildId", "=", id).execute();
     const row = await this.#db.deleteFrom("builds").where("id", "=", id).returning("id").executeTakeFirst();
     return row !== undefined;

@@ -26,6 +26,7 @@ import * as warmPools from "./migrations/0022-warm-pools.ts";
 import * as sandboxes from "./migrations/0023-sandboxes.ts";
 import * as power from "./migrations/0024-power.ts";
 import * as endedAt from "./migrations/0025-ended-at.ts";
+import * as templates from "./migrations/0026-templates.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
 
@@ -57,6 +58,7 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0023-sandboxes": { up: (trx) => sandboxes.up(trx) },
     "0024-power": { up: (trx) => power.up(trx) },
     "0025-ended-at": { up: (trx) => endedAt.up(trx) },
+    "0026-templates": { up: (trx) => templates.up(trx) },
   };
   const provider = { getMigrations: () => Promise.resolve(migrations) };
   const migrator = new Migrator({ db, provider, ...(await tablesIn(db, kind)) });

@@ -17,6 +17,7 @@ import type { Schema } from "./schema.ts";
 import { SealedValueRepository } from "./sealed-value-repository.ts";
 import { SnapshotRepository } from "./snapshot-repository.ts";
 import { SshKeyRepository } from "./ssh-key-repository.ts";
+import { TemplateRepository } from "./template-repository.ts";
 import { VmRepository } from "./vm-repository.ts";
 import { VolumeRepository } from "./volume-repository.ts";
 import { WarmPoolRepository } from "./warm-pool-repository.ts";
@@ -43,6 +44,7 @@ export interface Records {
   readonly webhookDeliveries: WebhookDeliveryRepository;
   readonly previewGrants: PreviewGrantRepository;
   readonly sandboxes: SandboxRepository;
+  readonly templates: TemplateRepository;
 }
 
 /** `onVmChange` is called after a statement has changed a VM, which its transaction may still undo; `sink` writes events. */
@@ -67,5 +69,6 @@ export function recordsOf(db: Kysely<Schema>, onVmChange: ChangeListener<VmId>, 
     webhookDeliveries: new WebhookDeliveryRepository(db),
     previewGrants: new PreviewGrantRepository(db, onVmChange),
     sandboxes: new SandboxRepository(db),
+    templates: new TemplateRepository(db),
   };
 }

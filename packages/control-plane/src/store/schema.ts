@@ -33,6 +33,10 @@ export interface Schema {
   registryLogins: RegistryLoginRow;
   builds: BuildRow;
   buildLogs: BuildLogRow;
+  templates: TemplateRow;
+  templateNames: TemplateNameRow;
+  templateBuilds: TemplateBuildRow;
+  templateTags: TemplateTagRow;
   locks: LockRow;
   quarantine: QuarantineRow;
   orderKeys: OrderKeyRow;
@@ -362,6 +366,39 @@ export type WarmPoolState = "enabled" | "disabled" | "draining" | "deleted";
 /** How a launch that names the pool gets its VM, where it does not say. */
 export type CheckoutMode = "prefer" | "require" | "bypass";
 
+export interface TemplateRow {
+  id: string;
+  orgId: OrgId;
+  /** The first of its names. */
+  name: string;
+  createdAt: number;
+  updatedAt: number;
+}
+
+/** A template has its own name and any number of others, each of them once in an organisation. */
+interface TemplateNameRow {
+  orgId: OrgId;
+  name: string;
+  templateId: string;
+}
+
+/** Of a template, a build of `builds`. */
+export interface TemplateBuildRow {
+  buildId: string;
+  templateId: string;
+  /** That means this build once it has succeeded. */
+  tag: string;
+  /** JSON, of the API that ordered it, to order it again. Never a secret. */
+  definition: string;
+}
+
+export interface TemplateTagRow {
+  templateId: string;
+  tag: string;
+  buildId: string;
+  promotedAt: number;
+}
+
 /** VMs of one template that an organisation has ready. */
 export interface WarmPoolRow {
   id: string;
@@ -385,7 +422,7 @@ export interface WarmPoolRow {
   state: WarmPoolState;
   /** One more with each build of the template that is followed. */
   generation: number;
-  /** What the template means, by digest; null before it was looked at. */
+  /** What the template means: the digest of an image, or the id of a template's build; null before it was looked at. */
   resolved: string | null;
   previousResolved: string | null;
   /** What keeps it from being full; null: nothing. */

@@ -29,6 +29,8 @@ export interface VmSettings {
   cwd: string;
   /** The image of its root; empty: the base image. */
   template: string;
+  /** The template whose image that is, as clients call it; empty: none. */
+  templateRef: string;
   volumes: readonly RecordedMount[];
   /** Of its disk, from its next start on. */
   durability: Durability;
@@ -84,6 +86,7 @@ export interface SettingsRow {
   ephemeral: 0 | 1;
   cwd: string;
   template: string;
+  templateRef: string;
   volumes: string;
   durability: Durability;
   restartPolicy: RestartPolicy;
@@ -125,6 +128,7 @@ const COLUMNS: { readonly [Name in keyof VmSettings]: Column<VmSettings[Name], S
   ephemeral: FLAG,
   cwd: AS_IT_IS,
   template: AS_IT_IS,
+  templateRef: AS_IT_IS,
   volumes: json(),
   durability: AS_IT_IS,
   restartPolicy: AS_IT_IS,

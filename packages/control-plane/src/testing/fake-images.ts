@@ -9,6 +9,7 @@ import {
   type ImageDetails,
   type ImageHolding,
   type ImageOwner,
+  type ImageStart,
   type PullOrder,
 } from "@fastvm/contract";
 
@@ -55,8 +56,15 @@ export class FakeImages implements ImageHolding {
     throw new FastvmError("invalid_request", "nothing is imported here");
   }
 
-  async setStart(): Promise<HeldImage> {
-    throw new FastvmError("invalid_request", "nothing is started here");
+  async setStart(
+    image: string,
+    start: ImageStart | undefined,
+    owner: ImageOwner = "everybody",
+  ): Promise<HeldImage> {
+    const held = find(this.#seenBy(owner), image);
+    const now = { ...held, start };
+    this.held[this.held.indexOf(held)] = now;
+    return now;
   }
 
   async pull(order: PullOrder): Promise<HeldImage> {

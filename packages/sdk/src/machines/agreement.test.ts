@@ -4,6 +4,8 @@ import type {
   Machine as WireMachine,
   MachineAttachment as WireAttachment,
   MachineVolume as WireVolume,
+  TemplateBuildView as WireBuild,
+  TemplateView as WireTemplate,
   MachineExecResult as WireResult,
   MachineFile as WireFile,
   MachineSnapshot as WireSnapshot,
@@ -13,6 +15,7 @@ import { expect, expectTypeOf, it } from "vitest";
 import * as machines from "../machines.ts";
 import { toCamel, toSnake } from "./camel.ts";
 import type { Camel } from "./camel.ts";
+import type { TemplateBuildInfo, TemplateInfo } from "./template-types.ts";
 import type {
   CommandResult,
   LifecycleEvent,
@@ -32,6 +35,8 @@ it("types are those that the API answers, under TypeScript's names", () => {
   expectTypeOf<Camel<WireSnapshot>>().toExtend<MachineSnapshot>();
   expectTypeOf<Camel<WireVolume>>().toExtend<VolumeInfo>();
   expectTypeOf<Camel<WireAttachment>>().toExtend<VolumeAttachment>();
+  expectTypeOf<Camel<WireTemplate>>().toExtend<TemplateInfo>();
+  expectTypeOf<Camel<WireBuild>>().toExtend<TemplateBuildInfo>();
   expectTypeOf<Camel<WireEvent>>().toExtend<LifecycleEvent>();
 });
 
@@ -60,6 +65,8 @@ it("the package hands out what its page names", () => {
     "MachineError",
     "MachinePtys",
     "PtySession",
+    "Template",
+    "TemplateBuilder",
     "Volume",
     "familyOf",
     "redactPreviewToken",

@@ -21,6 +21,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Machines: "Live and paused machines, each a VM of the engine.",
   Lifecycle: "What happened, in the order in which it did.",
   "Warm pools": "Machines of a template that run before they are asked for.",
+  Templates: "What machines are made of: built once, with what runs in them already.",
   Webhooks: "Requests of ours that tell of what happens.",
   Commands: "In a running machine: waited for, or in the background.",
   Files: "Those of a running machine.",

@@ -5,6 +5,7 @@ import { GUEST_OPERATIONS } from "./guest-operations.ts";
 import { SESSION_OPERATIONS } from "./session-operations.ts";
 import { TRANSFER_OPERATIONS } from "./transfer-operations.ts";
 import { WARM_POOL_OPERATIONS } from "./warm-pool-operations.ts";
+import { TEMPLATE_OPERATIONS } from "./template-operations.ts";
 import { VOLUME_OPERATIONS } from "./volume-operations.ts";
 import { WEBHOOK_OPERATIONS } from "./webhook-operations.ts";
 import { PREVIEW_OPERATIONS } from "./preview-operations.ts";
@@ -198,6 +199,7 @@ export const MACHINE_OPERATIONS = {
   ...WEBHOOK_OPERATIONS,
   ...PREVIEW_OPERATIONS,
   ...WARM_POOL_OPERATIONS,
+  ...TEMPLATE_OPERATIONS,
   ...VOLUME_OPERATIONS,
 } as const satisfies Record<string, Operation>;
 

@@ -1,5 +1,6 @@
 /** What a template, sizes and a disk in the words of this API are to the engine. */
 import { MIN_DISK_GIB, type MachineType } from "@fastvm/contract";
+import { engineTemplate } from "./shown-ids.ts";
 import { BASE_TEMPLATE } from "./views/machine-view.ts";
 
 const DEFAULT_MEMORY_MB = 256;
@@ -15,7 +16,7 @@ export function defaultMemoryMb(template: string): number {
 
 /** `undefined`: the base image. */
 export function imageOf(template: string): string | undefined {
-  return template === BASE_TEMPLATE ? undefined : template;
+  return template === BASE_TEMPLATE ? undefined : engineTemplate(template);
 }
 
 /** Under the name that the other API has for it, where it has one. */

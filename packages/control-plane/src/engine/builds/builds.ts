@@ -1,6 +1,7 @@
 /** Builds, as APIs ask for them. What one organisation builds another neither sees nor uses. */
 import { randomUUID } from "node:crypto";
 import { FastvmError, MAX_CONTEXT_BYTES, newSnapshotId, newVmId, step } from "@fastvm/contract";
+import type { Records } from "../../store/records.ts";
 import { holderOf } from "../../staging/staging-holder.ts";
 import { STAGING_LIFETIME_SEC } from "../../staging/staging.ts";
 import { UNFINISHED, type BuildRecord } from "../../store/build-repository.ts";
@@ -8,10 +9,17 @@ import { actorOf, type Caller } from "../caller.ts";
 import type { Parts } from "../context.ts";
 import { notFound } from "../find.ts";
 import { reserveSnapshotQuota } from "../placement/reservation.ts";
-import { removeImage, removeSnapshot } from "./end-build.ts";
+import { removeSnapshot } from "./end-build.ts";
 import { LiveBuild, type BuildNews } from "./live-build.ts";
 import type { ContextObject, NewBuild } from "./new-build.ts";
+import { removeImage } from "./remove-image.ts";
 import { endUnbegun, runBuild, type RunBuildContext } from "./run-build.ts";
+
+/**
+ * What else the transaction records that records the build. A build that it resolves to stands for this one, as the order was carried out
+ * before.
+ */
+type Alongside = (records: Records, build: BuildRecord) => Promise<BuildRecord | undefined>;
 
 /** That have not ended, of one organisation: enough for a set of images, and an hour's work for a host. */
 const MAX_UNFINISHED_PER_ORG = 16;
@@ -79,12 +87,14 @@ export class Builds {
   }
 
   /** Answers when it is recorded; it goes on by itself. */
-  async create(caller: Caller, order: NewBuild): Promise<BuildRecord> {
+  async create(caller: Caller, order: NewBuild, alongside?: Alongside): Promise<BuildRecord> {
     const ctx = this.#ctx;
     const build = this.#newRecord(caller, order);
-    await ctx.inflight.hold(build.id, async () => {
-      await ctx.store.transaction(async (records) => {
+    return await ctx.inflight.hold(build.id, async () => {
+      const earlier = await ctx.store.transaction(async (records) => {
         await records.organisations.lock(caller.orgId);
+        const made = await alongside?.(records, build);
+        if (made !== undefined) return made;
         const unfinished = await records.builds.countUnfinished(caller.orgId);
         if (unfinished >= MAX_UNFINISHED_PER_ORG) {
           throw new FastvmError(
@@ -95,7 +105,9 @@ export class Builds {
         // There must be room for what it makes; what it takes is taken when it is made.
         await reserveSnapshotQuota(records, caller.orgId);
         await records.builds.create(build);
+        return undefined;
       }, "process");
+      if (earlier !== undefined) return earlier;
       await step("control.build.recorded");
       const live = new LiveBuild(build, order);
       void ctx.inflight.start(build.id, "build", () =>
@@ -105,8 +117,8 @@ export class Builds {
           () => endUnbegun(ctx, live),
         ),
       );
+      return build;
     });
-    return build;
   }
 
   /** By id, unique beginning of one, or a name, of which the newest counts. */
@@ -158,6 +170,13 @@ export class Builds {
     if (UNFINISHED.includes(build.status)) {
       throw new FastvmError("conflict", `it is ${build.status}; cancel it first`);
     }
+    const [tag] = await this.#ctx.store.templates.tagsOfBuild(build.id);
+    if (tag !== undefined) {
+      throw new FastvmError(
+        "conflict",
+        `a template's tag ${tag.tag} means it; let the tag mean another first`,
+      );
+    }
     await removeSnapshot(this.#ctx, build);
     await removeImage(this.#ctx, build);
     await this.#ctx.store.transaction(async (records) => void (await records.builds.remove(build.id)));
@@ -169,9 +188,11 @@ export class Builds {
     throw new FastvmError("not_found", "nothing was uploaded there, or a build has used it", { field });
   }
 
-  #newRecord(caller: Caller, { source, name, machine, diskGib, tag }: NewBuild): BuildRecord {
+  #newRecord(
+    caller: Caller,
+    { id = randomUUID(), source, name, machine, diskGib, tag }: NewBuild,
+  ): BuildRecord {
     const at = this.#ctx.clock.now();
-    const id = randomUUID();
     const isImage = source.kind === "image";
     return {
       id,

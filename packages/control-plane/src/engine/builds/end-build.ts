@@ -1,11 +1,13 @@
 /** The end of a build, however it came: nothing is left of it but its record and what it was to make. */
-import { FastvmError, type BuildStatus } from "@fastvm/contract";
+import type { BuildStatus } from "@fastvm/contract";
 import { type BuildChanges, type BuildRecord, UNFINISHED } from "../../store/build-repository.ts";
 import { SYSTEM_ACTOR } from "../caller.ts";
 import type { Parts } from "../context.ts";
 import { isDatabaseFailure } from "../reconcile/owed.ts";
 import { deleteSnapshot, type DeleteSnapshotContext } from "../snapshots/delete-snapshot.ts";
 import { deleteVm, type DeleteVmContext } from "../vms/delete.ts";
+import { dropOldImages, promoteBuilt } from "./end-template-build.ts";
+import { removeImage } from "./remove-image.ts";
 
 /** Of those that have ended: months of them for most, and a page that can still be read. */
 const MAX_KEPT_PER_ORG = 1000;
@@ -38,9 +40,13 @@ export async function endBuild(
       updatedAt: at,
     });
     if (after !== undefined && log !== undefined) await records.builds.keepLog(build.id, log);
+    if (after?.status === "succeeded") await promoteBuilt(records, after, at);
     return after;
   });
-  if (ended !== undefined) await tidyUp(ctx, build, "builds before it", () => forgetOlder(ctx, ended));
+  if (ended !== undefined) {
+    await tidyUp(ctx, build, "builds before it", () => forgetOlder(ctx, ended));
+    await tidyUp(ctx, build, "images of its template", () => dropOldImages(ctx, ended));
+  }
   return ended ?? (await ctx.store.builds.get(build.id));
 }
 
@@ -69,16 +75,6 @@ export async function removeSnapshot(ctx: DeleteSnapshotContext, { snapshotId }:
   // One that is still being made was cut, and goes by itself.
   if (snapshot === undefined || snapshot.status === "creating") return;
   await deleteSnapshot(ctx, snapshot, SYSTEM_ACTOR);
-}
-
-/** Its own one. What was pulled belongs to the host, and may be others' too. */
-export async function removeImage(ctx: Parts<"images">, build: BuildRecord): Promise<void> {
-  if (build.source.kind === "image" || build.imageReference === null) return;
-  try {
-    await ctx.images?.remove(build.imageReference, build.orgId);
-  } catch (error) {
-    if (!(error instanceof FastvmError && error.code === "not_found")) throw error;
-  }
 }
 
 /** An image that another took the name of, and records beyond what is kept. */

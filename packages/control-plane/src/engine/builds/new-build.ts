@@ -1,5 +1,5 @@
 /** What is to be built, in nobody's words. Its secrets live in this process alone: a record has none of them. */
-import type { BuildOrder, MachineType } from "@fastvm/contract";
+import type { BuildOrder, ImageStart, MachineType } from "@fastvm/contract";
 import type { StagingHolder } from "../../staging/staging-holder.ts";
 import type { WrittenNetwork } from "../../store/vm-settings.ts";
 
@@ -7,6 +7,8 @@ type RegistryLogin = NonNullable<BuildOrder["credentials"]>[number];
 
 export interface NewBuild {
   readonly source: ImageSource | DockerfileSource;
+  /** Of who must know it before; else one is made up. */
+  readonly id?: string | undefined;
   /** Of the snapshot, normalised; empty for the default. */
   readonly name: string;
   readonly machine: MachineType;
@@ -15,6 +17,8 @@ export interface NewBuild {
   readonly tag: string | undefined;
   /** What commands of the build may reach; the snapshot has it too. Absent: what VMs have. */
   readonly network: WrittenNetwork | undefined;
+  /** Of an image that it makes: what runs already in what is captured, and in every VM of the image. */
+  readonly start?: ImageStart | undefined;
 }
 
 interface ImageSource {

@@ -47,6 +47,7 @@ export async function runBuild(ctx: RunBuildContext, live: LiveBuild): Promise<v
     const changes = await makeImage(ctx, live);
     await note(ctx, live, changes);
     await step("control.build.image-made");
+    await setStart(ctx, live, changes);
     await captureImage(ctx, live, changes.imageReference ?? "");
     ending = { status: "succeeded", changes };
   } catch (error) {
@@ -138,6 +139,12 @@ async function makeImage(ctx: RunBuildContext, live: LiveBuild): Promise<MadeIma
     stepsRan: steps.ran,
     stepsCached: steps.cached,
   };
+}
+
+/** Before anything is launched of it, so that what is captured has it running. */
+async function setStart(ctx: Parts<"images">, { order, record }: LiveBuild, image: MadeImage): Promise<void> {
+  if (order.start === undefined || image.imageReference === null) return;
+  await ctx.images?.setStart(image.imageReference, order.start, record.orgId);
 }
 
 /** One that is still being sent is waited for: its sender keeps the place of another build meanwhile. */

@@ -11,7 +11,7 @@ import { deleteVm, type DeleteVmContext } from "../vms/delete.ts";
 import { launchVm, type LaunchOrder } from "../vms/launch.ts";
 import { withOwnImage } from "../vms/own-image.ts";
 import type { StartVmContext } from "../vms/start-order.ts";
-import { resolveTemplate, type TemplateContext } from "./template.ts";
+import { imageOfPool, isKept, resolveTemplate, type TemplateContext } from "./template.ts";
 
 export type KeepContext = StartVmContext & DeleteVmContext & TemplateContext & Parts<"log" | "store">;
 
@@ -82,6 +82,7 @@ interface Followed {
 
 /** One more generation when the template means another build, for a pool that follows it; one that does not waits for its own. */
 async function followTemplate(ctx: KeepContext, pool: WarmPoolRecord): Promise<Followed> {
+  if (!pool.isTracking && (await isKept(ctx, pool))) return { pool, isThere: true };
   let resolved: string;
   try {
     resolved = await resolveTemplate(ctx, pool.orgId, pool.template);
@@ -116,18 +117,11 @@ export async function refill(ctx: KeepContext, pool: WarmPoolRecord): Promise<bo
   }
 }
 
-function orderOf({
-  id,
-  generation,
-  template,
-  machineName,
-  cpu,
-  memoryMib,
-  diskGib,
-}: WarmPoolRecord): LaunchOrder {
+function orderOf(pool: WarmPoolRecord): LaunchOrder {
+  const { id, generation, machineName, cpu, memoryMib, diskGib } = pool;
   const machine = parseMachineType(machineName) ?? { name: machineName, cpu, memoryMib };
   return {
-    source: { kind: "machine", machine, image: template === "" ? undefined : template },
+    source: { kind: "machine", machine, image: imageOfPool(pool) },
     name: "",
     settings: { diskGib },
     ttl: undefined,

@@ -29,6 +29,7 @@ const WRITTEN: VmSettings = {
   ephemeral: true,
   cwd: "/srv",
   template: "docker.io/library/python:3.13-slim",
+  templateRef: "app:v2",
   volumes: [{ volumeId: VOLUME, mountPath: "/mnt/data", readOnly: true }],
   privateTraffic: true,
   durability: "strict",

@@ -32,6 +32,7 @@ export function settingsOfMachine(machine: MachineType): VmSettings {
     ephemeral: false,
     cwd: "",
     template: "",
+    templateRef: "",
     volumes: [],
     durability: "relaxed",
     restartPolicy: "never",

@@ -1,8 +1,9 @@
-/** Images that an organisation has built itself go by names that are its own. Anything else is the holder of images' to know. */
+/** Templates and images that an organisation has built itself go by names that are its own. Any other image is its holder's to know. */
 import { FastvmError, type OrgId } from "@fastvm/contract";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../context.ts";
 import type { LaunchOrder } from "./launch.ts";
+import { meantTemplate } from "./template-build.ts";
 
 const DEFAULT_TAG = /:latest$/;
 
@@ -22,10 +23,12 @@ export async function withOwnImage(
 ): Promise<LaunchOrder> {
   const { source } = order;
   if (source.kind !== "machine" || source.image === undefined) return order;
-  const [newest] = await ctx.store.builds.tagged(orgId, imageName(source.image));
-  const image = newest?.imageReference ?? source.image;
+  const meant = await meantTemplate(ctx, orgId, source.image);
+  const [newest] = meant === undefined ? await ctx.store.builds.tagged(orgId, imageName(source.image)) : [];
+  const image = (meant?.build ?? newest)?.imageReference ?? source.image;
   await assertIsHere(ctx, orgId, image);
-  return { ...order, source: { ...source, image } };
+  const settings = meant === undefined ? order.settings : { ...order.settings, templateRef: meant.ref };
+  return { ...order, source: { ...source, image }, settings };
 }
 
 async function assertIsHere({ images }: Parts<"images">, orgId: OrgId, image: string): Promise<void> {

@@ -25,17 +25,25 @@ export const CreateMachineBodySchema = Type.Object(
       Type.String({
         minLength: 1,
         maxLength: 512,
-        description: "`base`, the default, or an image that the host keeps.",
+        description:
+          "`base`, the default; a template of yours as `name`, `name:tag` or `tpl_…`; or an image that the host keeps.",
       }),
     ),
     snapshot_id: maybe(Type.String({ description: "A reusable snapshot, which says what the machine is." })),
-    vcpus: maybe(Type.Integer({ minimum: 1, maximum: MAX_VCPUS, description: "Default 1." })),
+    vcpus: maybe(
+      Type.Integer({
+        minimum: 1,
+        maximum: MAX_VCPUS,
+        description: "Default 1; of a template, as it was built.",
+      }),
+    ),
     memory_mb: maybe(
       Type.Integer({
         minimum: MIN_MEMORY_MB,
         maximum: MAX_MEMORY_MB,
         multipleOf: 2,
-        description: "Default 256, and 2048 for `code-interpreter` and `desktop`.",
+        description:
+          "Default 256, and 2048 for `code-interpreter` and `desktop`; of a template, as it was built.",
       }),
     ),
     disk_mb: maybe(

@@ -31,10 +31,14 @@ interface Things {
   readonly upload: string;
   /** Of one byte, which has not come. */
   readonly uploadOfParts: string;
+  readonly build: string;
 }
 
 const PORT = 8080;
 const PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+/** Of the template. */
+const NAME = "first";
+const ALIAS = "second";
 
 /** `hidden`: 404, as for what does not exist. `elsewhere`: so, by a reference in the body. `empty`: a list without anything. `own`: what is
  * made is one's own. */
@@ -144,6 +148,24 @@ const CASES: Record<MachineOperationId, Case> = {
   getAttachmentHealth: hidden(),
   remountAttachment: hidden(),
   detachVolumeFromMachine: hidden(),
+  createTemplate: {
+    sight: "own",
+    body: () => ({ name: "theirs", definition: { base_image: "debian:12" } }),
+  },
+  planTemplate: { sight: "elsewhere", body: () => ({ definition: { base_template: NAME } }) },
+  createTemplateContext: { sight: "own", body: () => ({}) },
+  listTemplates: { sight: "empty" },
+  getTemplate: hidden(),
+  renameTemplate: hidden({ body: () => ({ name: "renamed" }) }),
+  deleteTemplate: hidden(),
+  addTemplateAlias: hidden({ body: () => ({ name: "another" }) }),
+  removeTemplateAlias: hidden(),
+  promoteTemplateBuild: hidden({ body: ({ build }) => ({ build_id: build, tag: "v2" }) }),
+  listTemplateBuilds: hidden(),
+  getTemplateBuild: hidden(),
+  getTemplateBuildLogs: hidden(),
+  cancelTemplateBuild: hidden(),
+  retryTemplateBuild: hidden({ body: () => ({}) }),
   setMachineFilePermissions: hidden({ body: () => ({ path: "/workspace/file", mode: "0600" }) }),
 };
 
@@ -154,6 +176,7 @@ const NOTHING = [
   { webhooks: [] },
   { warm_pools: [] },
   { volumes: [] },
+  { templates: [] },
 ];
 
 async function fill(api: MachinesApp): Promise<Things> {
@@ -218,7 +241,21 @@ async function fill(api: MachinesApp): Promise<Things> {
     attachment: attachments[0].id,
     upload,
     uploadOfParts,
+    build: await builtTemplate(api),
   };
+}
+
+/** Named by whoever asks, so its names have no mark; what it is built of has. */
+async function builtTemplate(api: MachinesApp): Promise<string> {
+  const definition = { base_image: "debian:12", runtime_envs: { A: MARK } };
+  const { id } = await api.ok("POST /v1/templates", { name: NAME, definition });
+  const build = `GET /v1/template-builds/${id}`;
+  await eventually(async () => expect((await api.ok(build)).status).toBe("ready"));
+  await api.ok(`POST /v1/templates/${NAME}/aliases`, { name: ALIAS });
+  // Builds to come launch nothing, so that what the worker is asked for is the first organisation's alone.
+  const failing = { status: "failed", fault: "order", error: "none" } as const;
+  api.fastvm.worker.builds.dockerfile = async () => failing;
+  return id;
 }
 
 /** All that the first organisation sees, and what happened to it. */
@@ -230,6 +267,8 @@ async function everythingOf(api: MachinesApp, { machine }: Things): Promise<unkn
     "snapshots",
     "lifecycle/webhooks",
     "volumes",
+    "templates",
+    `templates/${NAME}/builds`,
     grants,
     uploads,
   ];
@@ -262,6 +301,9 @@ function routeOf(
     attachmentId: things.attachment,
     uploadId: things[ofUpload ?? "upload"],
     part: "1",
+    templateRef: NAME,
+    alias: ALIAS,
+    buildId: things.build,
   };
   return `${method} ${base}${path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => own[name] ?? id)}${query}`;
 }
@@ -292,7 +334,7 @@ describe("what one organisation has", () => {
         if (sight === "empty") expect(NOTHING).toContainEqual(answer.body);
         else
           expect(answer.body.code).toMatch(
-            /^(machine|snapshot|webhook|delivery|warm_pool|volume)_not_found$/,
+            /^(machine|snapshot|webhook|delivery|warm_pool|volume|template|template_build)_not_found$/,
           );
       }
     }

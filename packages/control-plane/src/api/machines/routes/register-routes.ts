@@ -22,6 +22,8 @@ import { registerProxyTarget } from "./previews/proxy-target.ts";
 import { registerReadiness } from "./previews/readiness.ts";
 import { registerSignedUrls } from "./previews/signed-urls.ts";
 import { registerSnapshots } from "./snapshots/snapshots.ts";
+import { registerTemplateBuilds } from "./templates/builds.ts";
+import { registerTemplates } from "./templates/templates.ts";
 import { registerWarmPools } from "./warm-pools/warm-pools.ts";
 import { registerAttachments } from "./volumes/attachments.ts";
 import { registerVolumeFiles } from "./volumes/files.ts";
@@ -53,6 +55,8 @@ export function registerRoutes(api: MachinesScope): void {
   registerReadiness(api);
   registerEgress(api);
   registerWarmPools(api);
+  registerTemplates(api);
+  registerTemplateBuilds(api);
   registerVolumes(api);
   registerVolumeFiles(api);
   registerAttachments(api);

@@ -10,6 +10,12 @@ import { attachmentsView } from "./volume-view.ts";
 
 export const BASE_TEMPLATE = "base";
 
+interface Templated {
+  readonly template: string;
+  /** Of pools there is none beside the template. */
+  readonly templateRef?: string;
+}
+
 interface Seen {
   readonly now: number;
   readonly activity: Pick<ActivityClock, "lastUsed">;
@@ -43,7 +49,9 @@ export function machineView(vm: VmRecord, { now, activity }: Seen): Machine {
   };
 }
 
-export function templateOf({ template }: Pick<VmRecord, "template">): string {
+/** Of a template as clients call it, else the image. */
+export function templateOf({ template, templateRef = "" }: Templated): string {
+  if (templateRef !== "") return templateRef;
   return template === "" ? BASE_TEMPLATE : template;
 }
 

@@ -13,8 +13,8 @@ export function warmPoolView(pool: WarmPoolRecord, counts: PoolCounts): WarmPool
     name: pool.name,
     template_ref: template,
     resolved_template: template,
-    resolved_template_build_id: pool.resolved,
-    previous_resolved_template_build_id: pool.previousResolved,
+    resolved_template_build_id: shownBuild(pool.resolved),
+    previous_resolved_template_build_id: shownBuild(pool.previousResolved),
     resources: { vcpus: pool.cpu, memory_mb: pool.memoryMib, disk_mb: pool.diskGib * 1024 },
     min_ready: pool.minReady,
     max_ready: pool.maxReady,
@@ -53,4 +53,9 @@ function conditionsOf({ state, condition, conditionDetail }: WarmPoolRecord): Wa
   // As the engine names them.
   const code = condition as WarmPoolView["conditions"][number]["code"];
   return [{ code, message: conditionDetail }];
+}
+
+/** The build of a template by its id, an image by its digest. */
+function shownBuild(resolved: string | null): string | null {
+  return resolved === null || !/^[0-9a-f]{8}-/.test(resolved) ? resolved : shownId("build", resolved);
 }

@@ -9,11 +9,12 @@ import {
 } from "@fastvm/contract";
 import type { Caller, LaunchOrder } from "../../../../engine/engine.ts";
 import { findReusable } from "../../ids.ts";
-import { defaultMemoryMb, diskGibOf, imageOf, machineOf } from "../../machine-shape.ts";
+import { imageOf } from "../../machine-shape.ts";
 import type { MachinesScope } from "../../machines-scope.ts";
 import { once } from "../../once.ts";
 import { mountOrders } from "../../volumes/mount-orders.ts";
 import { networkSettings } from "../../network/network-settings.ts";
+import { shapeOf } from "../../templates/template-shape.ts";
 import { withTrafficToken } from "../../traffic-token.ts";
 import { BASE_TEMPLATE, machineView } from "../../views/machine-view.ts";
 import { ttlOf } from "../../views/lease-view.ts";
@@ -48,7 +49,7 @@ async function orderOf(api: MachinesScope, caller: Caller, body: CreateMachineBo
     throw invalid("metadata", `may not have ${VOLUME_ATTACHMENTS}, which is what a machine has of volumes`);
   }
   checkEnvVars(envVars ?? {}, "envs");
-  const source = await sourceOf(api.engine, caller, body);
+  const { source, diskGib } = await sourceOf(api.engine, caller, body);
   const volumes = body.volumes == null ? undefined : await mountOrders(api, caller, body.volumes);
   const cwd = body.cwd ?? (source.kind === "machine" ? WORKSPACE : undefined);
   return {
@@ -56,7 +57,7 @@ async function orderOf(api: MachinesScope, caller: Caller, body: CreateMachineBo
     volumes,
     name: "",
     settings: {
-      diskGib: diskGibOf(body.disk_mb ?? undefined),
+      diskGib,
       metadata: metadata ?? {},
       envVars,
       cwd: cwd === undefined ? undefined : machinePath(cwd, "cwd"),
@@ -96,14 +97,15 @@ function checkRules({ timeout_action, auto_resume, ephemeral, ...rest }: CreateM
 async function sourceOf(
   engine: MachinesScope["engine"],
   caller: Caller,
-  { snapshot_id, template, vcpus, memory_mb }: CreateMachineBody,
-): Promise<LaunchOrder["source"]> {
+  { snapshot_id, template, ...sizes }: CreateMachineBody,
+): Promise<{ readonly source: LaunchOrder["source"]; readonly diskGib: number | undefined }> {
   if (snapshot_id !== undefined && snapshot_id !== null) {
-    return { kind: "snapshot", reference: (await findReusable(engine, caller, snapshot_id)).id };
+    const { id } = await findReusable(engine, caller, snapshot_id);
+    return { source: { kind: "snapshot", reference: id }, diskGib: undefined };
   }
   const name = template ?? BASE_TEMPLATE;
-  const machine = machineOf(vcpus ?? 1, memory_mb ?? defaultMemoryMb(name));
-  return { kind: "machine", machine, image: imageOf(name) };
+  const { machine, diskGib } = await shapeOf(engine, caller, name, sizes);
+  return { source: { kind: "machine", machine, image: imageOf(name) }, diskGib };
 }
 
 function invalid(field: string, rule: string): FastvmError {

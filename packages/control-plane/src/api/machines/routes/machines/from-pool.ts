@@ -1,6 +1,12 @@
 /** A machine out of a warm pool where the order names one and what it asks for is what a machine that runs already can be given. */
 import { FastvmError, type Checkout, type CreateMachineBody } from "@fastvm/contract";
-import type { Caller, LaunchOrder, VmRecord, WarmPoolRecord } from "../../../../engine/engine.ts";
+import {
+  imageName,
+  type Caller,
+  type LaunchOrder,
+  type VmRecord,
+  type WarmPoolRecord,
+} from "../../../../engine/engine.ts";
 import type { MachinesScope } from "../../machines-scope.ts";
 import { diskGibOf, imageOf } from "../../machine-shape.ts";
 import { engineId, shownId } from "../../shown-ids.ts";
@@ -89,9 +95,14 @@ function isPoolable(pool: WarmPoolRecord, body: CreateMachineBody): boolean {
   const said = body as Readonly<Record<string, unknown>>;
   if (SET_BEFORE.some((name) => isSaid(said[name])) || said["internet_access"] === false) return false;
   if (body.timeout_action === "hibernate") return false;
-  const isSame = (imageOf(body.template ?? "") ?? "") === pool.template;
+  const isSame = nameOf(imageOf(body.template ?? "")) === nameOf(pool.template);
   const isAsLarge = body.vcpus === pool.cpu && body.memory_mb === pool.memoryMib;
   return isSame && isAsLarge && (diskGibOf(body.disk_mb ?? undefined) ?? 0) <= pool.diskGib;
+}
+
+/** The tag that goes without saying left out. */
+function nameOf(template: string | undefined): string {
+  return imageName(template ?? "");
 }
 
 function isSaid(value: unknown): boolean {

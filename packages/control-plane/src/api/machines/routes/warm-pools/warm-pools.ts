@@ -2,9 +2,10 @@
 import { checkMetadata, type CreateWarmPoolBody } from "@fastvm/contract";
 import type { Caller, PoolOrder, WarmPoolRecord } from "../../../../engine/engine.ts";
 import type { MachinesScope } from "../../machines-scope.ts";
-import { defaultMemoryMb, diskGibOf, imageOf, machineOf } from "../../machine-shape.ts";
+import { diskGibOf, imageOf } from "../../machine-shape.ts";
 import { once } from "../../once.ts";
 import { engineId, shownId } from "../../shown-ids.ts";
+import { shapeOf } from "../../templates/template-shape.ts";
 import { BASE_TEMPLATE } from "../../views/machine-view.ts";
 import { warmPoolView } from "../../views/warm-pool-view.ts";
 
@@ -27,7 +28,7 @@ export function registerWarmPools(api: MachinesScope): void {
 
   routes.serve("createWarmPool", async ({ body, request }, caller) =>
     once(api, caller, { operation: "createWarmPool", request }, async (key) =>
-      show(await pools.create(caller, orderOf(body), key), 201),
+      show(await pools.create(caller, await orderOf(api.engine, caller, body), key), 201),
     ),
   );
   routes.serve("listWarmPools", async (_call, caller) => {
@@ -68,9 +69,18 @@ export function registerWarmPools(api: MachinesScope): void {
   );
 }
 
-function orderOf(body: CreateWarmPoolBody): PoolOrder {
+async function orderOf(
+  engine: MachinesScope["engine"],
+  caller: Caller,
+  body: CreateWarmPoolBody,
+): Promise<PoolOrder> {
   const template = body.template_ref ?? body.template ?? BASE_TEMPLATE;
-  const { vcpus, memory_mb: memoryMb, disk_mb: diskMb } = body.resources ?? {};
+  const { machine, diskGib = diskGibOf(1) ?? 0 } = await shapeOf(
+    engine,
+    caller,
+    template,
+    body.resources ?? {},
+  );
   const labels = body.labels ?? {};
   const metadata = body.metadata ?? {};
   checkMetadata(metadata);
@@ -79,8 +89,8 @@ function orderOf(body: CreateWarmPoolBody): PoolOrder {
   return {
     name: body.name,
     template: imageOf(template) ?? "",
-    machine: machineOf(vcpus ?? 1, memoryMb ?? defaultMemoryMb(template)),
-    diskGib: diskGibOf(diskMb ?? undefined) ?? diskGibOf(1) ?? 0,
+    machine,
+    diskGib,
     minReady: body.min_ready,
     maxReady: body.max_ready ?? body.min_ready,
     checkoutMode: body.checkout_policy ?? "prefer",
