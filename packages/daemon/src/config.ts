@@ -1,7 +1,12 @@
-/** The daemon's settings: flags win over the environment, the environment over the defaults. The only place that reads the environment. */
+/**
+ * The daemon's settings: flags win over the environment, the environment over the machine's file, that over the defaults. The only place
+ * that reads the environment.
+ */
 import { join, resolve } from "node:path";
 import { DEFAULT_PORT, nearestName } from "@fastvm/contract";
 import { isNameserver } from "@fastvm/worker";
+import { keyOf, readConfigFile, VARIABLES } from "./config-file.ts";
+import type { FileSettings, Variable } from "./config-file.ts";
 
 type NetworkMode = "on" | "none";
 
@@ -91,35 +96,9 @@ export interface DaemonFlags {
 }
 
 const PREFIX = "FASTVM_";
-const VARIABLES = [
-  "FASTVM_ALLOW_IMPORT",
-  "FASTVM_ALLOW_MOUNT",
-  "FASTVM_CACHE_DIR",
-  "FASTVM_CACHE_GIB",
-  "FASTVM_CONSOLE_ORIGINS",
-  "FASTVM_DATABASE_URL",
-  "FASTVM_DATA_DIR",
-  "FASTVM_DOMAIN",
-  "FASTVM_HOST",
-  "FASTVM_IMAGE_DIR",
-  "FASTVM_IPV6_PREFIX",
-  "FASTVM_LOG_LEVEL",
-  "FASTVM_MEMORY_OVERCOMMIT",
-  "FASTVM_NAMESERVERS",
-  "FASTVM_NETWORK",
-  "FASTVM_PATH_URLS",
-  "FASTVM_POOL_MEMORY_MIB",
-  "FASTVM_POOL_SIZE",
-  "FASTVM_PORT",
-  "FASTVM_PUBLIC_URL",
-  "FASTVM_QUARANTINE_HOURS",
-  "FASTVM_SEALING_KEY_FILE",
-  "FASTVM_TLS_CERT",
-  "FASTVM_TLS_KEY",
-  "FASTVM_WEBHOOK_NETWORKS",
-] as const;
-type Variable = (typeof VARIABLES)[number];
-
+/** Names another file than the machine's. */
+const CONFIG_FILE = "FASTVM_CONFIG_FILE";
+const DEFAULT_CONFIG_FILE = "/etc/fastvm/config.toml";
 const DEFAULT_HOST = "127.0.0.1";
 /** Names under it lead to this machine without any DNS. */
 const DEFAULT_DOMAIN = "localhost";
@@ -137,54 +116,67 @@ const DEFAULT_MEMORY_OVERCOMMIT = 16;
 const DEFAULT_NETWORK: NetworkMode = "on";
 const MAX_PORT = 65_535;
 
-/** `Number` would also take "0x50", "8e3" and " ". */
-const WHOLE_NUMBER = /^\d+$/;
-
 export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = process.env): DaemonConfig {
   refuseMisspelt(env);
-  // An empty variable counts as unset, as it does for the clients.
-  const setting = (name: Variable): string | undefined => env[name] || undefined;
-  const cacheDir = resolve(flags.cacheDir ?? setting("FASTVM_CACHE_DIR") ?? DEFAULT_CACHE_DIR);
+  const { text, list, number } = settingsOf(env);
+  const cacheDir = resolve(flags.cacheDir ?? text("FASTVM_CACHE_DIR") ?? DEFAULT_CACHE_DIR);
   return {
-    host: flags.host ?? setting("FASTVM_HOST") ?? DEFAULT_HOST,
-    port: flags.port ?? integer("FASTVM_PORT", setting("FASTVM_PORT"), MAX_PORT) ?? DEFAULT_PORT,
-    domain: (flags.domain ?? setting("FASTVM_DOMAIN") ?? DEFAULT_DOMAIN).toLowerCase(),
-    pathUrls: isOn("path URLs", flags.pathUrls ?? setting("FASTVM_PATH_URLS") ?? "on"),
-    dataDir: resolve(flags.dataDir ?? setting("FASTVM_DATA_DIR") ?? DEFAULT_DATA_DIR),
+    host: flags.host ?? text("FASTVM_HOST") ?? DEFAULT_HOST,
+    port: flags.port ?? number("FASTVM_PORT", upTo(MAX_PORT)) ?? DEFAULT_PORT,
+    domain: (flags.domain ?? text("FASTVM_DOMAIN") ?? DEFAULT_DOMAIN).toLowerCase(),
+    pathUrls: isOn("path URLs", flags.pathUrls ?? text("FASTVM_PATH_URLS") ?? "on"),
+    dataDir: resolve(flags.dataDir ?? text("FASTVM_DATA_DIR") ?? DEFAULT_DATA_DIR),
     cacheDir,
-    cacheGib: flags.cacheGib ?? integer("FASTVM_CACHE_GIB", setting("FASTVM_CACHE_GIB")),
-    imageDir: resolve(setting("FASTVM_IMAGE_DIR") ?? join(cacheDir, "images", "current")),
-    mountFolders: (flags.allowMount ?? list(setting("FASTVM_ALLOW_MOUNT")) ?? []).map((folder) =>
-      resolve(folder),
-    ),
-    importFolders: (flags.allowImport ?? list(setting("FASTVM_ALLOW_IMPORT")) ?? []).map((folder) =>
-      resolve(folder),
-    ),
-    databaseUrl: flags.databaseUrl ?? setting("FASTVM_DATABASE_URL"),
-    poolSize: flags.poolSize ?? integer("FASTVM_POOL_SIZE", setting("FASTVM_POOL_SIZE")) ?? DEFAULT_POOL_SIZE,
-    poolMemoryMib:
-      flags.poolMemoryMib ??
-      integer("FASTVM_POOL_MEMORY_MIB", setting("FASTVM_POOL_MEMORY_MIB")) ??
-      DEFAULT_POOL_MEMORY_MIB,
+    cacheGib: flags.cacheGib ?? number("FASTVM_CACHE_GIB", WHOLE),
+    imageDir: resolve(text("FASTVM_IMAGE_DIR") ?? join(cacheDir, "images", "current")),
+    mountFolders: (flags.allowMount ?? list("FASTVM_ALLOW_MOUNT") ?? []).map((folder) => resolve(folder)),
+    importFolders: (flags.allowImport ?? list("FASTVM_ALLOW_IMPORT") ?? []).map((folder) => resolve(folder)),
+    databaseUrl: flags.databaseUrl ?? text("FASTVM_DATABASE_URL"),
+    poolSize: flags.poolSize ?? number("FASTVM_POOL_SIZE", WHOLE) ?? DEFAULT_POOL_SIZE,
+    poolMemoryMib: flags.poolMemoryMib ?? number("FASTVM_POOL_MEMORY_MIB", WHOLE) ?? DEFAULT_POOL_MEMORY_MIB,
     quarantineHours:
-      flags.quarantineHours ??
-      integer("FASTVM_QUARANTINE_HOURS", setting("FASTVM_QUARANTINE_HOURS")) ??
-      DEFAULT_QUARANTINE_HOURS,
+      flags.quarantineHours ?? number("FASTVM_QUARANTINE_HOURS", WHOLE) ?? DEFAULT_QUARANTINE_HOURS,
     memoryOvercommit:
-      flags.memoryOvercommit ??
-      factor("FASTVM_MEMORY_OVERCOMMIT", setting("FASTVM_MEMORY_OVERCOMMIT")) ??
-      DEFAULT_MEMORY_OVERCOMMIT,
-    network: networkMode(flags.network ?? setting("FASTVM_NETWORK") ?? DEFAULT_NETWORK),
-    ipv6Prefix: flags.ipv6Prefix ?? setting("FASTVM_IPV6_PREFIX"),
-    nameservers: nameservers(flags.nameserver ?? list(setting("FASTVM_NAMESERVERS"))),
-    tls: tlsPaths(flags.tlsCert ?? setting("FASTVM_TLS_CERT"), flags.tlsKey ?? setting("FASTVM_TLS_KEY")),
-    publicUrl: origin("public URL", flags.publicUrl ?? setting("FASTVM_PUBLIC_URL")),
-    consoleOrigins: (flags.consoleOrigin ?? list(setting("FASTVM_CONSOLE_ORIGINS")) ?? []).flatMap(
+      flags.memoryOvercommit ?? number("FASTVM_MEMORY_OVERCOMMIT", FACTOR) ?? DEFAULT_MEMORY_OVERCOMMIT,
+    network: networkMode(flags.network ?? text("FASTVM_NETWORK") ?? DEFAULT_NETWORK),
+    ipv6Prefix: flags.ipv6Prefix ?? text("FASTVM_IPV6_PREFIX"),
+    nameservers: nameservers(flags.nameserver ?? list("FASTVM_NAMESERVERS")),
+    tls: tlsPaths(flags.tlsCert ?? text("FASTVM_TLS_CERT"), flags.tlsKey ?? text("FASTVM_TLS_KEY")),
+    publicUrl: origin("public URL", flags.publicUrl ?? text("FASTVM_PUBLIC_URL")),
+    consoleOrigins: (flags.consoleOrigin ?? list("FASTVM_CONSOLE_ORIGINS") ?? []).flatMap(
       (value) => origin("origin of consoles", value) ?? [],
     ),
-    webhookNetworks: flags.webhookNetwork ?? list(setting("FASTVM_WEBHOOK_NETWORKS")) ?? [],
-    sealingKeyFile: path(flags.sealingKeyFile ?? setting("FASTVM_SEALING_KEY_FILE")),
-    logLevel: flags.logLevel ?? setting("FASTVM_LOG_LEVEL") ?? "info",
+    webhookNetworks: flags.webhookNetwork ?? list("FASTVM_WEBHOOK_NETWORKS") ?? [],
+    sealingKeyFile: path(flags.sealingKeyFile ?? text("FASTVM_SEALING_KEY_FILE")),
+    logLevel: flags.logLevel ?? text("FASTVM_LOG_LEVEL") ?? "info",
+  };
+}
+
+interface Settings {
+  readonly text: (name: Variable) => string | undefined;
+  readonly list: (name: Variable) => readonly string[] | undefined;
+  readonly number: (name: Variable, range: Range) => number | undefined;
+}
+
+/** Of the environment, and of the machine's file where that says nothing. An empty variable counts as unset, as it does for the clients. */
+function settingsOf(env: NodeJS.ProcessEnv): Settings {
+  const named = env[CONFIG_FILE] || undefined;
+  const file: FileSettings = readConfigFile(resolve(named ?? DEFAULT_CONFIG_FILE), named !== undefined);
+  const text = (name: Variable): string | undefined => {
+    const value = env[name] || file.values.get(name);
+    return typeof value === "string" ? value : undefined;
+  };
+  return {
+    text,
+    list: (name) => {
+      const value = env[name] || file.values.get(name);
+      return typeof value === "string" ? itemsOf(value) : value;
+    },
+    number: (name, range) => {
+      const value = text(name);
+      if (value === undefined) return undefined;
+      return numberIn(range, env[name] ? name : `${keyOf(name)} in ${file.path}`, value);
+    },
   };
 }
 
@@ -193,7 +185,7 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
  * VMs' network. Others' are let be, as clients have some too.
  */
 function refuseMisspelt(env: NodeJS.ProcessEnv): void {
-  const known: readonly string[] = VARIABLES;
+  const known = [...VARIABLES, CONFIG_FILE];
   const names = known.map((name) => name.slice(PREFIX.length));
   for (const name of Object.keys(env)) {
     if (!name.startsWith(PREFIX) || known.includes(name) || env[name] === "") continue;
@@ -217,8 +209,8 @@ function isOn(what: string, value: string): boolean {
 }
 
 /** Separated by white space or commas. */
-function list(value: string | undefined): readonly string[] | undefined {
-  return value?.split(/[\s,]+/).filter((item) => item !== "");
+function itemsOf(value: string): readonly string[] {
+  return value.split(/[\s,]+/).filter((item) => item !== "");
 }
 
 function nameservers(values: readonly string[] | undefined): readonly string[] | undefined {
@@ -249,18 +241,29 @@ function origin(what: string, value: string | undefined): string | undefined {
   throw new Error(`The ${what} is http or https, a host and perhaps a port, not "${value}"`);
 }
 
-function integer(name: string, value: string | undefined, max = Number.MAX_SAFE_INTEGER): number | undefined {
-  if (value === undefined) return undefined;
-  const number = WHOLE_NUMBER.test(value) ? Number(value) : NaN;
-  if (number <= max) return number;
-  const range = max === Number.MAX_SAFE_INTEGER ? "" : ` from 0 to ${max}`;
-  throw new Error(`${name} must be a whole number${range}, not "${value}"`);
+interface Range {
+  readonly form: RegExp;
+  readonly least: number;
+  readonly most: number;
+  readonly words: string;
 }
 
+/** `Number` would also take "0x50", "8e3" and " ". */
+const WHOLE: Range = {
+  form: /^\d+$/,
+  least: 0,
+  most: Number.MAX_SAFE_INTEGER,
+  words: "a whole number",
+};
 /** "1.5" counts; less than once would leave memory that nobody may use. */
-function factor(name: string, value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const number = /^\d+(\.\d+)?$/.test(value) ? Number(value) : NaN;
-  if (number >= 1) return number;
-  throw new Error(`${name} must be a number from 1, not "${value}"`);
+const FACTOR: Range = { form: /^\d+(\.\d+)?$/, least: 1, most: Infinity, words: "a number from 1" };
+
+function upTo(most: number): Range {
+  return { ...WHOLE, most, words: `a whole number from 0 to ${most}` };
+}
+
+function numberIn({ form, least, most, words }: Range, name: string, value: string): number {
+  const number = form.test(value) ? Number(value) : NaN;
+  if (number >= least && number <= most) return number;
+  throw new Error(`${name} must be ${words}, not "${value}"`);
 }

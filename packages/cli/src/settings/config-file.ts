@@ -1,17 +1,18 @@
 /**
- * `config.toml`: two settings, `api_key` and `base_url`. The file may hold more, written by people or by other
+ * `config.toml` of the user: two settings, `api_key` and `base_url`. The file may hold more, written by people or by other
  * programs; what is not ours stays as it is.
  */
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../user-error.ts";
+import { parseToml, readToml, stringIn } from "./toml.ts";
 
 export const CONFIG_KEYS = ["api_key", "base_url"] as const;
 export type ConfigKey = (typeof CONFIG_KEYS)[number];
 type Config = Partial<Record<ConfigKey, string>>;
 
-/** `key = "basic"` or `key = 'literal'`, before the first table. */
-const ASSIGNMENT = /^\s*(api_key|base_url)\s*=\s*("(?:[^"\\]|\\.)*"|'[^']*')\s*(?:#.*)?$/;
+/** Where one of them is set on a line of its own, before the first table. */
+const ASSIGNMENT = /^\s*(?:"|')?(api_key|base_url)(?:"|')?\s*=/;
 const TABLE = /^\s*\[/;
 
 export function isConfigKey(name: string): name is ConfigKey {
@@ -19,51 +20,45 @@ export function isConfigKey(name: string): name is ConfigKey {
 }
 
 export async function readConfigFile(configDir: string): Promise<Config> {
-  const config: Config = {};
-  for (const line of topLines(await readText(configDir))) {
-    const [, key, quoted] = ASSIGNMENT.exec(line) ?? [];
-    if (key !== undefined && quoted !== undefined && isConfigKey(key)) config[key] = unquote(quoted);
-  }
-  return config;
+  const file = fileIn(configDir);
+  const document = parseToml(file, await readToml(file));
+  return Object.fromEntries(
+    CONFIG_KEYS.flatMap((key) => {
+      const value = stringIn(file, document, key);
+      return value === undefined ? [] : [[key, value]];
+    }),
+  );
 }
 
 /** Replaces the file in one step, readable by its owner alone: it holds a key. */
 export async function writeConfigValue(configDir: string, key: ConfigKey, value: string): Promise<void> {
-  const lines = (await readText(configDir)).split("\n").filter((line) => ASSIGNMENT.exec(line)?.[1] !== key);
-  // First, so that it never lands in a table of somebody else's.
-  const text = [`${key} = ${quote(value)}`, ...lines].join("\n").trimEnd();
+  const file = fileIn(configDir);
+  const lines = (await readToml(file)).split("\n");
+  parseToml(file, lines.join("\n"));
+  const firstTable = lines.findIndex((line) => TABLE.test(line));
+  const top = firstTable === -1 ? lines.length : firstTable;
+  const kept = lines.filter((line, index) => index >= top || ASSIGNMENT.exec(line)?.[1] !== key);
+  // First, so that it never lands in a table of somebody else's. Every escape that JSON writes means the same in TOML.
+  const text = [`${key} = ${JSON.stringify(value)}`, ...kept].join("\n").trimEnd();
+  if (stringIn(file, parseAgain(file, text), key) !== value) throw cannotChange(file);
   await mkdir(configDir, { recursive: true, mode: 0o700 });
-  const file = join(configDir, "config.toml");
   await writeFile(`${file}.${process.pid}`, `${text}\n`, { mode: 0o600 });
   await rename(`${file}.${process.pid}`, file);
 }
 
-async function readText(configDir: string): Promise<string> {
-  const file = join(configDir, "config.toml");
+/** A value of many lines is more than a line that goes. */
+function parseAgain(file: string, text: string): Record<string, unknown> {
   try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return "";
-    throw new UserError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-function topLines(text: string): readonly string[] {
-  const lines = text.split("\n");
-  const table = lines.findIndex((line) => TABLE.test(line));
-  return table === -1 ? lines : lines.slice(0, table);
-}
-
-/** Every escape that JSON writes means the same in a TOML basic string. */
-function quote(value: string): string {
-  return JSON.stringify(value);
-}
-
-function unquote(quoted: string): string {
-  if (quoted.startsWith("'")) return quoted.slice(1, -1);
-  try {
-    return String(JSON.parse(quoted));
+    return parseToml(file, text);
   } catch {
-    throw new UserError(`config.toml has a value that cannot be read: ${quoted}`);
+    throw cannotChange(file);
   }
+}
+
+function cannotChange(file: string): UserError {
+  return new UserError(`${file} cannot be changed line by line`, "Change it by hand");
+}
+
+function fileIn(configDir: string): string {
+  return join(configDir, "config.toml");
 }

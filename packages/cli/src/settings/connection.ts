@@ -1,6 +1,6 @@
 /**
- * Which server to talk to and with which key: flag, environment, context, config file, then the daemon of this machine. A context's key
- * is for its own server alone.
+ * Which server to talk to and with which key: flag, environment, context, the user's file, the machine's, then the daemon of this
+ * machine. The key of a context, and of the machine's file, is for the server beside it alone.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,7 +9,9 @@ import { readConfigFile } from "./config-file.ts";
 import { findContext, readContexts } from "./contexts.ts";
 import type { Context } from "./contexts.ts";
 import type { Environment } from "./environment.ts";
+import { readMachineFile } from "./machine-file.ts";
 
+const DEFAULT_DATA_DIR = "/var/lib/fastvm";
 const LOCAL_BASE_URL = "http://127.0.0.1:8800";
 
 interface Connection {
@@ -28,6 +30,8 @@ interface ConnectionFlags {
 /** Throws a UserError when no key is to be found. */
 export async function findConnection(flags: ConnectionFlags, environment: Environment): Promise<Connection> {
   const config = await readConfigFile(environment.configDir);
+  const machine = await readMachineFile(environment.machineFile);
+  const dataDir = environment.dataDir ?? machine.dataDir ?? DEFAULT_DATA_DIR;
   const { context, isLocal } = await chosenContext(flags, environment);
   // What was asked for on the line goes before what the environment says to all lines.
   const named = flags.context === undefined ? undefined : context;
@@ -36,8 +40,8 @@ export async function findConnection(flags: ConnectionFlags, environment: Enviro
     named?.url ||
     environment.baseUrl ||
     context?.url ||
-    (isLocal ? undefined : config.base_url) ||
-    (await localUrl(environment)) ||
+    (isLocal ? undefined : config.base_url || machine.baseUrl) ||
+    (await localUrl(dataDir)) ||
     LOCAL_BASE_URL;
   const own = context !== undefined && isSameServer(context.url, baseUrl) ? context : undefined;
   const apiKey =
@@ -45,13 +49,13 @@ export async function findConnection(flags: ConnectionFlags, environment: Enviro
     (named && own?.apiKey) ||
     environment.apiKey ||
     own?.apiKey ||
-    (isLocal ? undefined : config.api_key) ||
-    (await localKey(baseUrl, environment));
+    (isLocal ? undefined : config.api_key || machineKey(machine, baseUrl)) ||
+    (await localKey(baseUrl, dataDir));
   if (apiKey !== undefined) return { baseUrl, apiKey, ...(own?.ca !== undefined && { ca: own.ca }) };
   throw new UserError(
     "No API key",
     isLoopback(baseUrl)
-      ? `Start the daemon with: fastvm serve. It writes its key to ${join(environment.dataDir, "api-key")}, for root alone`
+      ? `Start the daemon with: fastvm serve. It writes its key to ${join(dataDir, "api-key")}, for root alone`
       : "Log in with: fastvm login URL, or set a key in FASTVM_API_KEY",
   );
 }
@@ -73,8 +77,15 @@ function isSameServer(one: string, other: string): boolean {
   return URL.canParse(one) && URL.canParse(other) && new URL(one).origin === new URL(other).origin;
 }
 
+function machineKey(
+  { baseUrl: own, apiKey }: { readonly baseUrl: string | undefined; readonly apiKey: string | undefined },
+  baseUrl: string,
+): string | undefined {
+  return own !== undefined && isSameServer(own, baseUrl) ? apiKey : undefined;
+}
+
 /** Where the daemon that has the data folder listens, as it wrote there. */
-async function localUrl({ dataDir }: Environment): Promise<string | undefined> {
+async function localUrl(dataDir: string): Promise<string | undefined> {
   const text = await readFile(join(dataDir, "daemon.json"), "utf8").catch(() => undefined);
   if (text === undefined) return undefined;
   try {
@@ -87,7 +98,7 @@ async function localUrl({ dataDir }: Environment): Promise<string | undefined> {
 }
 
 /** The local daemon's key, which is never sent to another machine. */
-async function localKey(baseUrl: string, { dataDir }: Environment): Promise<string | undefined> {
+async function localKey(baseUrl: string, dataDir: string): Promise<string | undefined> {
   if (!isLoopback(baseUrl)) return undefined;
   const key = await readFile(join(dataDir, "api-key"), "utf8").catch(() => "");
   return key.trim() || undefined;

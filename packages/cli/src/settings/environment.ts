@@ -11,11 +11,13 @@ export interface Environment {
   readonly configDir: string;
   readonly cacheDir: string;
   readonly homeDir: string;
-  /** The local daemon's data. */
-  readonly dataDir: string;
+  /** The local daemon's data, where it is said here. */
+  readonly dataDir: string | undefined;
+  /** What holds for all users of this machine. */
+  readonly machineFile: string;
 }
 
-const DEFAULT_DATA_DIR = "/var/lib/fastvm";
+const DEFAULT_MACHINE_FILE = "/etc/fastvm/config.toml";
 
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environment {
   const setting = (name: string): string | undefined => env[name] || undefined;
@@ -27,7 +29,8 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     configDir: join(setting("XDG_CONFIG_HOME") ?? join(home, ".config"), "fastvm"),
     homeDir: home,
     cacheDir: join(setting("XDG_CACHE_HOME") ?? join(home, ".cache"), "fastvm"),
-    dataDir: setting("FASTVM_DATA_DIR") ?? DEFAULT_DATA_DIR,
+    dataDir: setting("FASTVM_DATA_DIR"),
+    machineFile: setting("FASTVM_CONFIG_FILE") ?? DEFAULT_MACHINE_FILE,
   };
 }
 

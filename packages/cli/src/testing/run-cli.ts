@@ -30,6 +30,7 @@ export class CliHome implements Disposable {
         PATH: process.env["PATH"],
         HOME: this.folder,
         FASTVM_DATA_DIR: join(this.folder, "data"),
+        FASTVM_CONFIG_FILE: "/dev/null",
         TZ: "UTC",
         ...env,
       },
