@@ -7,6 +7,8 @@ import { DEFAULT_PORT, nearestName } from "@fastvm/contract";
 import { isNameserver } from "@fastvm/worker";
 import { keyOf, readConfigFile, VARIABLES } from "./config-file.ts";
 import type { FileSettings, Variable } from "./config-file.ts";
+import { serviceManagerOf } from "./service-manager.ts";
+import type { ManagerSettings } from "./service-manager.ts";
 
 type NetworkMode = "on" | "none";
 
@@ -58,6 +60,8 @@ export interface DaemonConfig {
   /** A file with the keys that seal secrets of organisations; default: one that is made in the data folder. */
   readonly sealingKeyFile: string | undefined;
   readonly logLevel: string;
+  /** Whom to tell how the daemon fares; absent: it was started by nobody who waits to hear. */
+  readonly manager: ManagerSettings | undefined;
   /** For tests, which alone can give it: a folder whose files say at which step what is to fail. No flag and no variable leads here. */
   readonly stepsFolder?: string;
 }
@@ -149,6 +153,7 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     webhookNetworks: flags.webhookNetwork ?? list("FASTVM_WEBHOOK_NETWORKS") ?? [],
     sealingKeyFile: path(flags.sealingKeyFile ?? text("FASTVM_SEALING_KEY_FILE")),
     logLevel: flags.logLevel ?? text("FASTVM_LOG_LEVEL") ?? "info",
+    manager: serviceManagerOf(env),
   };
 }
 

@@ -28,6 +28,7 @@ import {
   stagingFolder,
 } from "./paths.ts";
 import { databaseFailure, folderFailure, portFailure, StartFailure } from "./start-failure.ts";
+import { tellManager } from "./service-manager.ts";
 import { obeySteps } from "./steps-folder.ts";
 import { readTlsFiles } from "./tls-files.ts";
 import type { TlsFiles } from "./tls-files.ts";
@@ -129,7 +130,6 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
     throw error;
   });
   let edge: Edge | undefined;
-  const ended = new AbortController();
   try {
     const made = await reserve.lend(() =>
       createControlPlane({
@@ -180,13 +180,28 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
     flushCompileCache();
     if (hasVms)
       void warmUp(worker, log).catch((err: unknown) => log.error({ err }, "nothing is ready for launches"));
-    void reserve.keepFull(ended.signal, (error) => log.warn({ err: error }, "no room was set aside"));
+    await serveUntil(toldToEnd, { config, log, reserve });
+  } finally {
+    await controlPlane?.close();
+    await worker.close();
+  }
+}
+
+async function serveUntil(
+  toldToEnd: Promise<NodeJS.Signals>,
+  { config, log, reserve }: Pick<Parts, "config" | "log" | "reserve">,
+): Promise<void> {
+  const ended = new AbortController();
+  try {
+    const manager = tellManager(config.manager, ended.signal, (err) =>
+      log.warn({ err }, "the service manager was not told"),
+    );
+    void reserve.keepFull(ended.signal, (err) => log.warn({ err }, "no room was set aside"));
     const signal = await toldToEnd;
+    manager.tellEnd();
     log.info({ signal }, "ending; VMs run on");
   } finally {
     ended.abort();
-    await controlPlane?.close();
-    await worker.close();
   }
 }
 

@@ -51,7 +51,7 @@ async function spawnDaemon(config: DaemonConfig): Promise<string> {
   const { size } = await log.stat();
   const { exited } = await spawnDetached({
     command: process.execPath,
-    args: [...process.execArgv, YOUNG_OBJECTS, ENTRY, JSON.stringify(config)],
+    args: [...process.execArgv, YOUNG_OBJECTS, ENTRY, JSON.stringify({ ...config, manager: undefined })],
     cwd: "/",
     env: { ...inheritedEnvironment(), ...(await compileCache(config.cacheDir)) },
     logFd: log.fd,

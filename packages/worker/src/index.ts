@@ -3,7 +3,7 @@ export { Worker } from "./worker.ts";
 export type { WorkerMetrics } from "./worker-metrics.ts";
 export { identifyProcess, isAlive, killAndWait } from "./processes/proc.ts";
 export type { ProcessIdentity } from "./processes/proc.ts";
-export { spawnDetached } from "./processes/spawn.ts";
+export { runTool, spawnDetached } from "./processes/spawn.ts";
 export { inspectConfinement, inspectHost, inspectTracking } from "./inspect-host.ts";
 export type { Confinement } from "./inspect-host.ts";
 export { HostAddressGuard } from "./ip/host-address-guard.ts";
