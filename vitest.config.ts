@@ -60,6 +60,7 @@ export default defineConfig({
           name: "unit",
           include: [
             "packages/*/src/**/*.test.ts",
+            "packaging/**/*.test.ts",
             "tools/**/*.test.ts",
             "bench/**/*.test.ts",
             "e2e/harness/**/*.test.ts",

@@ -57,7 +57,7 @@ async function checkImage(config: DaemonConfig): Promise<DoctorCheck> {
       name: "guest image",
       status: "fail",
       detail: `none in ${config.imageDir}`,
-      hint: "Build it: guest/image/build.sh",
+      hint: "Build it: guest/image/build.sh, or with the Debian package: systemctl start fastvm-image",
     };
   }
 }

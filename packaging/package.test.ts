@@ -1,0 +1,68 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, test } from "vitest";
+import { keyOf, VARIABLES } from "../packages/daemon/src/config-file.ts";
+import type { Variable } from "../packages/daemon/src/config-file.ts";
+import { readConfig } from "../packages/daemon/src/config.ts";
+
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "fastvm-package-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe("the package's settings", () => {
+  const text = readFileSync(join(HERE, "root/etc/fastvm/config.toml"), "utf8");
+  // What is a setting when the mark before it goes.
+  const filledIn = text.replaceAll(/^# (?=\w+ = )/gm, "");
+
+  test("change nothing as they come, and are all good when they are filled in as they are shown", () => {
+    const file = join(folder, "config.toml");
+    const env = { FASTVM_CONFIG_FILE: file };
+    writeFileSync(file, text);
+    expect(readConfig({}, env)).toEqual(readConfig({}, { FASTVM_CONFIG_FILE: "/dev/null" }));
+    writeFileSync(file, filledIn);
+    expect(readConfig({}, env)).toMatchObject({ cacheGib: 50, webhookNetworks: ["10.1.0.0/16"] });
+  });
+
+  test("show each that there is", () => {
+    const shown = new Set([...filledIn.matchAll(/^(\w+) = /gm)].map(([, key]) => key));
+    const known = (VARIABLES as readonly Variable[]).map(keyOf);
+    // One image is the package's own.
+    const expected = known.filter((key) => key !== "image_dir");
+    expect(shown).toEqual(new Set([...expected, "api_key", "base_url"]));
+  });
+});
+
+describe("before it is unpacked, a package", () => {
+  function preinst(...args: readonly string[]): { readonly code: number | null; readonly words: string } {
+    const script = readFileSync(join(HERE, "debian/preinst"), "utf8")
+      .replaceAll("@VERSION@", "0.2.0+20261127120000.abc")
+      // A folder that is there on every machine.
+      .replaceAll("/var/lib/fastvm", folder);
+    const { status, stderr } = spawnSync("sh", ["-s", "--", ...args], { input: script, encoding: "utf8" });
+    return { code: status, words: stderr };
+  }
+
+  test.each([
+    ["upgrade", "0.2.0+20261127120001.0ab"],
+    ["upgrade", "1.0"],
+    ["install", "0.10.0"],
+  ])("that is older than what was there refuses: %s %s", (verb, old) => {
+    const { code, words } = preinst(verb, old);
+    expect(code).toBe(1);
+    expect(words).toContain(`is older than ${old}`);
+    expect(words).toContain("nothing was changed");
+  });
+
+  test.each([
+    ["install"],
+    ["install", "0.1.0"],
+    ["upgrade", "0.2.0+20261127115959.fff"],
+    ["upgrade", "0.2.0+20261127120000.abc"],
+    ["abort-upgrade", "1.0"],
+  ])("that is newer, or the same, goes on: %s %s", (...args) => {
+    expect(preinst(...args)).toEqual({ code: 0, words: "" });
+  });
+});
