@@ -1,4 +1,5 @@
 /** The API of machines on real VMs: a machine and its pauses, and orders whose daemon is killed in their midst. */
+import { createHash, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { StepName } from "@fastvm/contract";
 import { createKey } from "@fastvm/daemon";
@@ -86,6 +87,40 @@ test.each<StepName>(["control.launch.recorded", "control.launch.answered"])(
     expect((await ask<Machine[]>("GET /v1/machines")).map(({ id }) => id)).toEqual([made.id]);
     await ask(`DELETE /v1/machines/${made.id}`);
     expect(await ask("GET /v1/machines")).toEqual([]);
+  },
+);
+
+const MIB = 1024 * 1024;
+
+test(
+  "an upload in parts goes on where it was when the daemon was killed, and is written only if it is whole",
+  { timeout: START_TIMEOUT_MS },
+  async () => {
+    const content = randomBytes(20 * MIB);
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    const { id } = await ask("POST /v1/machines", SIZE);
+    const uploads = `/v1/machines/${id}/uploads`;
+    const order = { path: "/srv/big", size: content.length, part_size: 8 * MIB };
+    const upload = await ask(`POST ${uploads}`, order, "upload");
+    const put = async (number: number, query = "") => {
+      const part = content.subarray((number - 1) * 8 * MIB, number * 8 * MIB);
+      const headers = { authorization: `Bearer ${key}` };
+      const url = `${daemon.url}${uploads}/${upload.id}/parts/${number}${query}`;
+      return (await fetch(url, { method: "PUT", headers, body: part })).status;
+    };
+    expect([await put(1), await put(2, `?sha256=${sha256}`), await put(2)]).toEqual([200, 400, 200]);
+    await daemon.sigkill();
+    await daemon.restart();
+    const found = await ask<{ parts: { number: number }[] }>(`GET ${uploads}/${upload.id}`);
+    expect(found.parts.map(({ number }) => number)).toEqual([1, 2]);
+    expect((await ask(`POST ${uploads}`, order, "upload")).id).toBe(upload.id);
+    expect(await put(3)).toBe(200);
+    const complete = (sum: string) => ask(`POST ${uploads}/${upload.id}/complete`, { sha256: sum });
+    await expect(complete("0".repeat(64))).rejects.toThrow("upload_checksum_mismatch");
+    expect((await run(id, "ls /srv")).stdout).toBe("");
+    await complete(sha256);
+    expect((await run(id, "sha256sum < /srv/big")).stdout).toContain(sha256);
+    await ask(`DELETE /v1/machines/${id}`);
   },
 );
 

@@ -84,6 +84,12 @@ export class StagingLedger {
     this.#count(claim, writtenBytes, 1);
   }
 
+  /** Of an earlier daemon, found on disk. */
+  adopt(file: StagingOwner & { readonly path: string; readonly bytes: number }): void {
+    this.#finished.set(file.path, { ...file, finishedAtMs: Date.now(), wasRead: false, isTaken: false });
+    this.#count(file, file.bytes, 1);
+  }
+
   /** It has another path from now on, and stays until whoever took it forgets it. */
   take(path: string, newPath: string): void {
     const file = this.#finished.get(path);

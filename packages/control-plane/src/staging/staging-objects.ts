@@ -1,6 +1,6 @@
 /**
  * What is on its way between a client and a VM: files on disk, one folder per VM, gone after a day,
- * with their VM, when others need the room and they were read, or when the daemon starts anew. An
+ * with their VM, when others need the room and they were read, or when the daemon starts anew, but for parts of uploads. An
  * object is there whole or not at all; a reader that comes while it is being written waits for it.
  */
 import { createReadStream, createWriteStream } from "node:fs";
@@ -13,6 +13,7 @@ import type { StagingHolder } from "./staging-holder.ts";
 import { asFastvmError } from "../store/as-fastvm-error.ts";
 import type { StagingLimits } from "./staging-limits.ts";
 import { StagingLedger, type Claim } from "./staging-ledger.ts";
+import { UPLOADS_FOLDER } from "./upload-records.ts";
 
 interface StagedObject {
   readonly bytes: number;
@@ -34,6 +35,13 @@ export interface StagingObjectsOptions {
   readonly ownerOf: (holder: StagingHolder) => Promise<OrgId | undefined>;
   /** Default: as the filesystem says. */
   readonly freeBytes?: (folder: string) => Promise<number>;
+}
+
+/** A part of an upload, as its record has it. */
+export interface KeptObject {
+  readonly holder: StagingHolder;
+  readonly objectId: string;
+  readonly bytes: number;
 }
 
 interface Upload {
@@ -66,12 +74,34 @@ export class StagingObjects {
     this.#ledger = new StagingLedger(options.limits.bytesPerOrg);
   }
 
-  /** Forgets all of an earlier run: nobody holds a URL to it any more. */
-  async open(): Promise<void> {
-    const { folder } = this.#options;
-    // Emptied rather than made anew: on a full disk somebody else could take its block.
+  /** Forgets all of an earlier run but these: nobody holds a URL to it any more. Returns which of them are there. */
+  async open(kept: readonly KeptObject[] = []): Promise<readonly KeptObject[]> {
+    const { folder, ownerOf } = this.#options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
+    await this.sweep(kept);
+    const found: KeptObject[] = [];
+    for (const object of kept) {
+      const path = this.#path(object.holder, object.objectId);
+      const size = await sizeOf(path);
+      const orgId = await ownerOf(object.holder);
+      if (size !== object.bytes || orgId === undefined) continue;
+      this.#ledger.adopt({ holder: object.holder, orgId, path, bytes: size });
+      found.push(object);
+    }
+    return found;
+  }
+
+  /** Removes all files but these. The folder is emptied rather than made anew: on a full disk somebody else could take its block. */
+  async sweep(kept: readonly KeptObject[]): Promise<void> {
+    const { folder } = this.#options;
+    const paths = new Set(kept.map(({ holder, objectId }) => this.#path(holder, objectId)));
+    const holders = new Set<string>(kept.map(({ holder }) => holder));
+    for (const name of (await readdir(folder)).filter((it) => it !== UPLOADS_FOLDER)) {
+      const within = holders.has(name) ? await readdir(join(folder, name)) : [];
+      const gone = holders.has(name) ? within.map((it) => join(folder, name, it)) : [join(folder, name)];
+      for (const path of gone.filter((it) => !paths.has(it)))
+        await rm(path, { recursive: true, force: true });
+    }
   }
 
   async remove(): Promise<void> {
@@ -290,6 +320,10 @@ interface Writing {
 
 function gone(): FastvmError {
   return new FastvmError("not_found", "the VM of this URL is gone");
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  return (await stat(path).catch(() => undefined))?.size;
 }
 
 async function freeBytesOf(folder: string): Promise<number> {

@@ -13,7 +13,9 @@ import { serveGuests } from "./guest-server.ts";
 import { SignedUrls } from "./signed-urls.ts";
 import { organisationOf, type StagingHolder } from "./staging-holder.ts";
 import { handleStaging, type StagingParts } from "./staging-handler.ts";
+import { adoptUploads, leaveUploads } from "./kept-uploads.ts";
 import { UploadLedger } from "./upload-ledger.ts";
+import { UploadRecords } from "./upload-records.ts";
 import { StagingObjects, type StagingObjectsOptions } from "./staging-objects.ts";
 
 const HOUR_MS = 3_600_000;
@@ -23,12 +25,14 @@ export const STAGING_LIFETIME_SEC = 24 * 3600;
 export interface Staging extends StagingParts {
   /** What guests are served with, as a URL has it. */
   readonly protocol: "http:" | "https:";
-  /** Makes the folder and forgets what is too old from then on. Resolves to the function that stops it and removes the folder. */
+  /** Makes the folder and forgets what is too old from then on. Resolves to the function that stops it, and removes all but uploads. */
   start(): Promise<() => Promise<void>>;
   /** Serves a connection that the guest's agent carried to us: staging URLs, and nothing else of the API. */
   acceptFromGuest(connection: Duplex): void;
   /** Uploads in parts, whose parts are objects. */
   readonly uploads: UploadLedger;
+  /** What is known of them when this daemon has ended. */
+  readonly uploadRecords: UploadRecords;
   deleteOf(vmId: VmId): Promise<void>;
 }
 
@@ -43,24 +47,31 @@ export function createStaging({ clock, tls, ...options }: StagingOptions): Stagi
   const log = namingRequests(options.log);
   const parts: StagingParts = { urls: new SignedUrls(), objects: new StagingObjects(options), clock, log };
   const uploads = new UploadLedger();
+  const uploadRecords = new UploadRecords(options.folder);
   const handle: RequestListener = (request, response) => {
     void handleStaging(parts, request, response, "when done");
   };
   const serveGuest = serveGuests(takingTurns(handle, STRANGER_LIMITS), tls);
+  const kept = { objects: parts.objects, uploads, uploadRecords };
+  const forgetOld = async (): Promise<void> => {
+    const now = clock.now();
+    await parts.objects.expire(now - STAGING_LIFETIME_SEC * 1000);
+    for (const { id } of uploads.expire(now)) await uploadRecords.remove(id);
+  };
   return {
     ...parts,
     protocol: tls === undefined ? "http:" : "https:",
     start: async () => {
-      await parts.objects.open();
+      await adoptUploads({ ...kept, now: clock.now(), ownerOf: options.ownerOf });
       const timer = setInterval(() => {
-        parts.objects
-          .expire(clock.now() - STAGING_LIFETIME_SEC * 1000)
-          .catch((error: unknown) => log.error({ err: error }, "old staging objects could not be removed"));
+        forgetOld().catch((error: unknown) =>
+          log.error({ err: error }, "old staging objects could not be removed"),
+        );
       }, HOUR_MS);
       timer.unref();
       return async () => {
         clearInterval(timer);
-        await parts.objects.remove();
+        await leaveUploads(kept);
       };
     },
     acceptFromGuest: (connection) => {
@@ -68,8 +79,9 @@ export function createStaging({ clock, tls, ...options }: StagingOptions): Stagi
       serveGuest(connection);
     },
     uploads,
+    uploadRecords,
     deleteOf: async (vmId) => {
-      uploads.deleteOf(vmId);
+      for (const { id } of uploads.deleteOf(vmId)) await uploadRecords.remove(id);
       await parts.objects.deleteOf(vmId);
     },
   };

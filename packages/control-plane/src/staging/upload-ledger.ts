@@ -1,6 +1,6 @@
 /**
- * Uploads in parts that are under way, by VM. Their parts are staging objects, so they are forgotten together: with their VM, after a
- * day, and with the daemon. What is kept of an upload are some hundred bytes and as many for each part.
+ * Uploads in parts that are under way, by VM. Their parts are staging objects, so they are forgotten together: with their VM and after a
+ * day. What is kept of an upload are some hundred bytes and as many for each part.
  */
 import { randomBytes } from "node:crypto";
 import type { FileInfo, VmId } from "@fastvm/contract";
@@ -34,7 +34,7 @@ export interface Upload extends UploadOrder {
   readonly id: string;
   readonly vmId: VmId;
   readonly createdAt: number;
-  readonly expiresAt: number;
+  expiresAt: number;
   readonly parts: Map<number, StoredPart>;
   isCompleting: boolean;
   /** Its parts are gone then; it is kept for whoever did not hear of it. */
@@ -53,16 +53,15 @@ export class UploadLedger {
 
   /** `undefined` when there are too many that are not complete. */
   open(vmId: VmId, order: UploadOrder, now: number, lifetimeMs: number): Upload | undefined {
-    this.#expire(vmId, now);
-    const uploads = this.#byVm.get(vmId) ?? new Map<string, Upload>();
+    const current = this.#current(vmId, now);
     const { repeatKey } = order;
-    const same =
-      repeatKey === undefined ? [] : [...uploads.values()].filter((it) => it.repeatKey === repeatKey);
-    if (same[0] !== undefined) return same[0];
-    if (uploads.size >= MAX_UPLOADS_PER_VM) {
-      const done = [...uploads.values()].find(({ result }) => result !== undefined);
+    const same = current.find((it) => repeatKey !== undefined && it.repeatKey === repeatKey);
+    if (same !== undefined) return same;
+    if (current.length >= MAX_UPLOADS_PER_VM) {
+      const done = current.find(({ result }) => result !== undefined);
       if (done === undefined) return undefined;
-      uploads.delete(done.id);
+      // Its record goes with the hour's others, as it is over.
+      done.expiresAt = now;
     }
     const id = `upl_${randomBytes(ID_BYTES).toString("hex")}`;
     const times = { createdAt: now, expiresAt: now + lifetimeMs };
@@ -75,20 +74,28 @@ export class UploadLedger {
       isCompleting: false,
       result: undefined,
     };
-    uploads.set(id, upload);
-    this.#byVm.set(vmId, uploads);
+    this.adopt(upload);
     return upload;
   }
 
   find(vmId: VmId, id: string, now: number): Upload | undefined {
-    this.#expire(vmId, now);
-    return this.#byVm.get(vmId)?.get(id);
+    return this.#current(vmId, now).find((upload) => upload.id === id);
   }
 
   /** Oldest first. */
   list(vmId: VmId, now: number): readonly Upload[] {
-    this.#expire(vmId, now);
-    return [...(this.#byVm.get(vmId)?.values() ?? [])];
+    return this.#current(vmId, now);
+  }
+
+  /** Of a daemon before this one. */
+  adopt(upload: Upload): void {
+    const uploads = this.#byVm.get(upload.vmId) ?? new Map<string, Upload>();
+    this.#byVm.set(upload.vmId, uploads.set(upload.id, upload));
+  }
+
+  /** Of all VMs. */
+  all(): readonly Upload[] {
+    return [...this.#byVm.values()].flatMap((uploads) => [...uploads.values()]);
   }
 
   remove({ vmId, id }: Upload): void {
@@ -97,14 +104,25 @@ export class UploadLedger {
     if (uploads?.size === 0) this.#byVm.delete(vmId);
   }
 
-  deleteOf(vmId: VmId): void {
+  /** Those that are forgotten so. */
+  deleteOf(vmId: VmId): readonly Upload[] {
+    const uploads = [...(this.#byVm.get(vmId)?.values() ?? [])];
     this.#byVm.delete(vmId);
+    return uploads;
   }
 
-  /** One whose file is being written is left to that. */
-  #expire(vmId: VmId, now: number): void {
-    for (const upload of this.#byVm.get(vmId)?.values() ?? []) {
-      if (upload.expiresAt <= now && !upload.isCompleting) this.remove(upload);
-    }
+  /** Forgets those whose time is over, and returns them. One whose file is being written is left to that. */
+  expire(now: number): readonly Upload[] {
+    const over = this.all().filter((upload) => isOver(upload, now));
+    for (const upload of over) this.remove(upload);
+    return over;
   }
+
+  #current(vmId: VmId, now: number): Upload[] {
+    return [...(this.#byVm.get(vmId)?.values() ?? [])].filter((upload) => !isOver(upload, now));
+  }
+}
+
+function isOver({ expiresAt, isCompleting }: Upload, now: number): boolean {
+  return expiresAt <= now && !isCompleting;
 }

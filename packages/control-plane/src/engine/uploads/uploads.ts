@@ -75,8 +75,9 @@ export class Uploads {
     if (upload === undefined) throw tooMuch(`${MAX_UPLOADS_PER_VM} uploads are under way for this VM`);
     try {
       await this.#take(caller, upload, key);
+      await staging.uploadRecords.write(upload);
     } catch (error) {
-      staging.uploads.remove(upload);
+      await this.#forget(upload);
       throw error;
     }
     return upload;
@@ -100,7 +101,7 @@ export class Uploads {
 
   /** Whole or not at all, in place of one of that number. */
   async putPart(vm: VmRecord, id: string, { number, sha256, content }: PartOrder): Promise<StoredPart> {
-    const { objects, urls } = this.#ctx.staging;
+    const { objects, uploadRecords, urls } = this.#ctx.staging;
     const upload = this.#open(vm.id, id);
     const bytes = partBytesOf(upload, number);
     const objectId = urls.newObjectId();
@@ -117,6 +118,7 @@ export class Uploads {
     if (this.#isOpen(upload)) {
       const replaced = upload.parts.get(number);
       upload.parts.set(number, part);
+      await uploadRecords.write(upload);
       if (replaced !== undefined) await this.#discard(vm.id, [replaced]);
       return part;
     }
@@ -141,6 +143,7 @@ export class Uploads {
     } finally {
       upload.isCompleting = false;
     }
+    await this.#ctx.staging.uploadRecords.write(upload);
     await this.#forgetParts(upload);
     return upload.result;
   }
@@ -148,11 +151,16 @@ export class Uploads {
   async abort(vmId: VmId, id: string): Promise<void> {
     const upload = this.get(vmId, id);
     if (upload.isCompleting) throw conflict("it is being completed");
-    this.#ctx.staging.uploads.remove(upload);
+    await this.#forget(upload);
     await this.#forgetParts(upload);
   }
 
-  /** With an answer to keep for it, once there is one. A daemon that starts anew has no uploads, and makes another under the same key. */
+  async #forget(upload: Upload): Promise<void> {
+    this.#ctx.staging.uploads.remove(upload);
+    await this.#ctx.staging.uploadRecords.remove(upload.id);
+  }
+
+  /** With an answer to keep for it, once there is one. An upload that is gone is another one under the same key. */
   async #take(caller: Caller, { vmId, id }: Upload, key: OrderKey | undefined): Promise<void> {
     if (key === undefined) return;
     const { clock, staging, store } = this.#ctx;
