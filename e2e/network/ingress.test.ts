@@ -4,10 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createKey, createOrganisation } from "@fastvm/daemon";
 import type { FastvmClient, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";
+import { eventually } from "../harness/eventually.ts";
 import { sh } from "../harness/guest.ts";
 import { NetworkLab } from "../harness/network-lab.ts";
 
@@ -229,5 +231,55 @@ describe("SSH", () => {
     const { stdout } = await ssh("-i", join(folder, "key"));
     expect(stdout).toContain("listener");
     await expect(ssh("-o", "PubkeyAuthentication=no")).rejects.toThrow(/Permission denied \(publickey\)/);
+  });
+
+  test("root gets in with a key that was signed for minutes, to its machine alone, by its organisation alone", async () => {
+    await client.vms.sshKeys.delete(vm, (await client.vms.sshKeys.list(vm)).keys[0]?.fingerprint ?? "");
+    await client.vms.setFirewall(vm, { ingress: { default: "deny" } });
+    const other = await client.vms.launch({ machineType: "c1m2", name: "sibling" });
+    const org = await createOrganisation(daemon.config.dataDir, "others");
+    const ours = await createKey(daemon.config.dataDir, { api: "nullspace" });
+    const theirs = await createKey(daemon.config.dataDir, { api: "nullspace", org: org.id });
+    const machineOf = (vmId: string) => `mch_${vmId.replaceAll("-", "")}`;
+    const publicKey = await readFile(join(folder, "key.pub"), "utf8");
+    const order = async (apiKey: string, machine: string, seconds = 600) => {
+      const answer = await fetch(`${daemon.url}/v1/machines/${machine}/ssh-access`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${apiKey}` },
+        body: JSON.stringify({ public_key: publicKey, ttl_seconds: seconds }),
+      });
+      return (await answer.json()) as { certificate: string; code?: string };
+    };
+    const login = async ({ certificate }: { certificate: string }, to = vm) => {
+      await writeFile(join(folder, "key-cert.pub"), certificate);
+      const target = ["-o", `HostName=${to.publicIpv6}`];
+      return ssh(
+        "-i",
+        join(folder, "key"),
+        "-o",
+        `CertificateFile=${join(folder, "key-cert.pub")}`,
+        ...target,
+      );
+    };
+    const good = await order(ours.key, machineOf(vm.id));
+    expect((await login(good)).stdout).toContain("listener");
+    const ofSibling = await order(ours.key, machineOf(other.id));
+    expect((await login(ofSibling, other)).stdout).toContain("sibling");
+    await expect(login(ofSibling)).rejects.toThrow(/Permission denied/);
+    expect((await order(theirs.key, machineOf(vm.id))).code).toBe("machine_not_found");
+    // Signed by another organisation, for a machine of its own that has what it takes.
+    const { id: foreign } = (await (
+      await fetch(`${daemon.url}/v1/machines`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${theirs.key}` },
+        body: JSON.stringify({ memory_mb: 2048 }),
+      })
+    ).json()) as { id: string };
+    await expect(login(await order(theirs.key, foreign))).rejects.toThrow(/Permission denied/);
+    const short = await order(ours.key, machineOf(vm.id), 1);
+    await eventually(() => expect(login(short)).rejects.toThrow(/Permission denied/), 30_000);
+    expect((await login(good)).stdout).toContain("listener");
+    await sh(client, vm, "systemctl stop ssh.socket ssh.service 2>/dev/null; pkill -x sshd || true");
+    expect((await order(ours.key, machineOf(vm.id))).code).toBe("ssh_unavailable");
   });
 });

@@ -2,7 +2,7 @@
  * What a machine may reach, in this API's words and in the engine's. The older fields become the same rules: `internet_access` that is
  * false closes everything, whatever stands beside it; `allow_out` makes exceptions from `deny_out`, and alone lets out what it names.
  */
-import type { EgressBody, WrittenPolicy } from "@fastvm/contract";
+import type { EgressBody, FirewallRule, WrittenPolicy } from "@fastvm/contract";
 import {
   DEFAULT_POLICY,
   EVERY_NAME,
@@ -31,6 +31,24 @@ export function withEgress(
   const { egress: rules, dns } = egressRules(egress, openedNames(egress), kept, at);
   const policy = { ingress, egress: rules, ...(dns === undefined ? {} : { dns: { ...EVERY_NAME, ...dns } }) };
   return written(policy, effective(egress));
+}
+
+const SSH_RULE: FirewallRule = {
+  action: "allow",
+  kind: "cidr",
+  value: "::/0",
+  protocol: "tcp",
+  ports: "22",
+  description: "auto: ssh-access",
+};
+
+/** Port 22 is open to whoever no rule keeps out. `undefined`: it was already. */
+export function withSsh(current: WrittenNetwork | undefined): WrittenNetwork | undefined {
+  const policy = policyOf(current);
+  const { rules } = policy.ingress;
+  if (rules.some(({ description }) => description === SSH_RULE.description)) return undefined;
+  const ingress = { ...policy.ingress, rules: [...rules, SSH_RULE] };
+  return written({ ...policy, ingress }, shownEgress(current) ?? null);
 }
 
 export function legacyEgress({ denied, allowed }: LegacyEgress): WrittenNetwork {

@@ -4,6 +4,7 @@ import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { newVmId } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { publicKeyLine } from "../../../../engine/ssh-authority/certificate.ts";
 import { machinesApp, type MachinesApp } from "../../../../testing/machines-app.ts";
@@ -125,6 +126,20 @@ describe("a certificate", () => {
       expect(found > least && found < most, String(found)).toBe(true);
     }
   });
+});
+
+test("port 22 of the machine is open to the world with the first, behind what was written, and its egress is as it was", async () => {
+  api.fastvm.worker.hasNetwork = true;
+  const { id: closed } = await api.ok("POST /v1/machines", { internet_access: false });
+  id = closed;
+  const firewall = async () => (await api.fastvm.store.vms.get(vmIdOf(id) ?? newVmId()))?.network?.policy;
+  const before = await firewall();
+  const rule = { action: "allow", kind: "cidr", value: "::/0", protocol: "tcp", ports: "22" };
+  expect((await ask()).host).toMatch(/^fd00:/);
+  await ask();
+  const after = await firewall();
+  expect(after?.ingress).toEqual({ default: "deny", rules: [expect.objectContaining(rule)] });
+  expect(after?.egress).toEqual(before?.egress);
 });
 
 test("the authority's private key is in the database only as a sealed value", async () => {

@@ -2,6 +2,7 @@
 import { DEFAULT_SSH_ACCESS_SEC, FastvmError, type SshAccessBody } from "@fastvm/contract";
 import { clientGone } from "../../../shared/client-gone.ts";
 import type { MachinesScope } from "../../machines-scope.ts";
+import { withSsh } from "../../network/egress-policy.ts";
 import { instantOf } from "../../views/instant.ts";
 import { runningMachine } from "./running-machine.ts";
 
@@ -14,6 +15,8 @@ export function registerSshAccess(api: MachinesScope): void {
     const vm = await runningMachine(api, caller, params.machineId);
     const order = { publicKey: body.public_key, seconds };
     const grant = await engine.sshAccess.issue(vm, order, clientGone(reply)).catch(inWordsOfThisApi);
+    // Machines are closed to the world; what answers there asks for a key.
+    if (grant.address !== undefined) await engine.networks.change(caller, vm.id, withSsh);
     const { accessId, certificate, expiresAt, address, port, hostKey } = grant;
     const answer = {
       certificate,
