@@ -4,7 +4,8 @@ import type { RecordedMount } from "../../store/vm-settings.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../context.ts";
-import { findVm } from "../find.ts";
+import { findVm, findVolume } from "../find.ts";
+import { madeUnderKey, takeOrderKey, type OrderKey } from "../orders/order-keys.ts";
 import { changeToldFirst } from "../owed/change-told-first.ts";
 import { tellOwed } from "../owed/tell-owed.ts";
 import type { WorkerPart } from "../owed/worker-part.ts";
@@ -35,21 +36,48 @@ export async function attachVolume(
   caller: Caller,
   reference: string,
   order: MountOrder,
+  key?: OrderKey,
 ): Promise<Attachment> {
   const vm = await findVm(ctx, caller, reference);
+  const earlier = key === undefined ? undefined : await earlierOf(ctx, caller, vm, order, key);
+  if (earlier !== undefined) return earlier;
   requireStill(vm);
   const mount = await orderedMount(ctx.store, caller.orgId, order, vm.volumes);
   const after = await changed(ctx, vm.id, mount.volumeId, {
     change: (now) => {
       requireStill(now);
       if (now.volumes.some(({ volumeId }) => volumeId === mount.volumeId)) {
-        throw new FastvmError("volume_busy", "the VM has it already", { field: "volume" });
+        throw busy();
       }
       return [...now.volumes, mount];
     },
     tell: (now) => tellOne(ctx, now, mount.volumeId, { force: true }),
   });
   return { vmId: after.id, vmStatus: after.status, generation: after.generation, mount };
+}
+
+/** What the same order gave the VM: the key is taken before, and counts from when the VM has the volume. */
+async function earlierOf(
+  ctx: AttachContext,
+  caller: Caller,
+  { id: vmId }: VmRecord,
+  order: MountOrder,
+  key: OrderKey,
+): Promise<Attachment | undefined> {
+  const volume = await findVolume(ctx, caller, order.volume);
+  const now = ctx.clock.now();
+  const taken = await ctx.store.transaction(async (records) => {
+    const vm = await records.vms.lock(vmId);
+    const hasIt = vm?.volumes.some(({ volumeId }) => volumeId === volume.id) === true;
+    if (hasIt && (await madeUnderKey(records, caller, key, now)) === undefined) throw busy();
+    return takeOrderKey(records, caller, key, `${vmId} ${volume.id}`, now, async () => hasIt);
+  });
+  if (taken.kind === "ours") return undefined;
+  const vm = await ctx.store.vms.get(vmId);
+  const mount = vm?.volumes.find(({ volumeId }) => volumeId === volume.id);
+  if (vm === undefined || mount === undefined)
+    throw new FastvmError("conflict", "what this order mounted was detached meanwhile");
+  return { vmId, vmStatus: vm.status, generation: vm.generation, mount };
 }
 
 export async function detachVolume(
@@ -100,6 +128,10 @@ export async function remountVolume(
   if (mount === undefined)
     throw new FastvmError("not_found", "the VM has no such volume", { field: "volume" });
   return { vmId: after.id, vmStatus: after.status, generation: after.generation, mount };
+}
+
+function busy(): FastvmError {
+  return new FastvmError("volume_busy", "the VM has it already", { field: "volume" });
 }
 
 function withFailure(

@@ -17,6 +17,7 @@ import {
 import { createVolume, type VolumeOrder } from "./create.ts";
 import { deleteVolume } from "./delete.ts";
 import { afterStart, type MountOrder } from "./mount-list.ts";
+import type { OrderKey } from "../orders/order-keys.ts";
 import { changeVolume, type VolumeChange } from "./update.ts";
 import { VolumeFilesByName } from "./volume-files.ts";
 
@@ -50,8 +51,8 @@ export class Volumes {
   }
 
   /** Resolves when it is ready. */
-  async create(caller: Caller, order: VolumeOrder): Promise<VolumeFigures> {
-    return this.#figuresOf(caller, await createVolume(this.#ctx, caller, order));
+  async create(caller: Caller, order: VolumeOrder, key?: OrderKey): Promise<VolumeFigures> {
+    return this.#figuresOf(caller, await createVolume(this.#ctx, caller, order, key));
   }
 
   async update(caller: Caller, reference: string, change: VolumeChange): Promise<VolumeFigures> {
@@ -82,8 +83,8 @@ export class Volumes {
   }
 
   /** Resolves to what the VM has then. */
-  attach(caller: Caller, vm: string, order: MountOrder): Promise<Attachment> {
-    return attachVolume(this.#ctx, caller, vm, order);
+  attach(caller: Caller, vm: string, order: MountOrder, key?: OrderKey): Promise<Attachment> {
+    return attachVolume(this.#ctx, caller, vm, order, key);
   }
 
   detach(caller: Caller, vm: string, volume: string, force: boolean): Promise<Detachment> {

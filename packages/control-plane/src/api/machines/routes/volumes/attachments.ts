@@ -3,6 +3,7 @@ import { FastvmError } from "@fastvm/contract";
 import type { Caller, RecordedMount, VmRecord } from "../../../../engine/engine.ts";
 import { attachmentId, findMachine, notFound } from "../../ids.ts";
 import type { MachinesScope } from "../../machines-scope.ts";
+import { once } from "../../once.ts";
 import { attachmentsView, attachmentView } from "../../views/volume-view.ts";
 import { instantOf } from "../../views/instant.ts";
 import { mountOrders } from "../../volumes/mount-orders.ts";
@@ -34,13 +35,15 @@ function registerLooks({ routes, engine, clock }: MachinesScope): void {
 
 function registerChanges(api: MachinesScope): void {
   const { routes, engine } = api;
-  routes.serve("attachVolumeToMachine", async ({ params, body }, caller) => {
-    const vm = await findMachine(engine, caller, params.machineId);
-    const [order] = await mountOrders(api, caller, [body]);
-    if (order === undefined) throw new FastvmError("internal", "one mount has one order");
-    const { mount, vmStatus } = await engine.volumes.attach(caller, vm.id, order);
-    return { status: 201, body: attachmentView({ ...vm, status: vmStatus }, mount) };
-  });
+  routes.serve("attachVolumeToMachine", async ({ params, body, request }, caller) =>
+    once(api, caller, { operation: "attachVolumeToMachine", request }, async (key) => {
+      const vm = await findMachine(engine, caller, params.machineId);
+      const [order] = await mountOrders(api, caller, [body]);
+      if (order === undefined) throw new FastvmError("internal", "one mount has one order");
+      const { mount, vmStatus } = await engine.volumes.attach(caller, vm.id, order, key);
+      return { status: 201, body: attachmentView({ ...vm, status: vmStatus }, mount) };
+    }),
+  );
   routes.serve("remountAttachment", async ({ params }, caller) => {
     const { vm, mount: before } = await find(engine, caller, params);
     await runningMachine(api, caller, params.machineId);

@@ -1,5 +1,5 @@
 /** Volumes by the API of machines, over the fake worker: states, rules of places, and what goes on over pauses and forks. */
-import type { VmId, VolumeId } from "@fastvm/contract";
+import { FastvmError, type VmId, type VolumeId } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { machinesApp, type MachinesApp } from "../../../../testing/machines-app.ts";
 
@@ -40,6 +40,32 @@ test("a volume is made, found by id and exact name, listed by a mask and deleted
   expect((await api.call("POST /v1/volumes", { name: "data" })).body.code).toBe("conflict");
   expect(await api.ok(`DELETE /v1/volumes/data`)).toEqual({ id: made.id, deleted: true });
   expect(await api.ok("GET /v1/volumes")).toEqual({ volumes: [] });
+});
+
+test("the same order under one key makes one volume, and mounts it once, also of many at once", async () => {
+  const once = { once: "tonight" };
+  const order = { name: "data", max_size_bytes: 2 ** 30 };
+  const made = await Promise.all(Array.from({ length: 20 }, () => api.ok("POST /v1/volumes", order, once)));
+  expect(new Set(made.map((each) => JSON.stringify(each))).size).toBe(1);
+  expect((await api.ok("GET /v1/volumes")).volumes).toHaveLength(1);
+  const other = await api.call("POST /v1/volumes", { name: "other" }, once);
+  expect(other).toMatchObject({ status: 409, body: { code: "conflict", field: "Idempotency-Key" } });
+  const { id } = await api.ok("POST /v1/machines", {});
+  const route = `POST /v1/machines/${id}/volumes`;
+  const mount = { ref: "data", mount_path: "/mnt/data" };
+  const first = await api.ok(route, mount, { once: "mount" });
+  expect(await api.ok(route, mount, { once: "mount" })).toEqual(first);
+  expect(await attachments(id)).toHaveLength(1);
+  // What another order has mounted is none of this one's.
+  const busy = { status: 409, body: { code: "volume_busy" } };
+  for (let n = 0; n < 2; n++) expect(await api.call(route, mount, { once: "late" })).toMatchObject(busy);
+});
+
+test("a volume that fails to be made is made by the same order again", async () => {
+  api.fastvm.worker.failNext("volumes.create", new FastvmError("out_of_disk"));
+  const order = { name: "data" };
+  expect((await api.call("POST /v1/volumes", order, { once: "k" })).status).toBeGreaterThanOrEqual(500);
+  expect(await api.ok("POST /v1/volumes", order, { once: "k" })).toMatchObject({ status: "ready" });
 });
 
 test("FastVM's key at the same path is answered by FastVM", async () => {

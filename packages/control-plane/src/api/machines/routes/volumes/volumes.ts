@@ -3,21 +3,25 @@ import { DEFAULT_VOLUME_BYTES, FastvmError, normalizeName, VOLUME_MASK } from "@
 import { maskOf, masked } from "../../field-mask.ts";
 import { findVolume, volumeId } from "../../ids.ts";
 import type { MachinesScope } from "../../machines-scope.ts";
+import { once } from "../../once.ts";
 import { attachmentView, machineVolumeView } from "../../views/volume-view.ts";
 
 const GIB = 1024 ** 3;
 
-export function registerVolumes({ routes, engine }: MachinesScope): void {
-  routes.serve("createMachineVolume", async ({ body }, caller) => {
-    const order = {
-      name: nameOf(body.name),
-      sizeGib: Math.ceil((body.max_size_bytes ?? DEFAULT_VOLUME_BYTES) / GIB),
-      accessMode: "rw",
-      kind: "directory",
-    } as const;
-    const made = await ofVolumes(engine.volumes.create(caller, order));
-    return { status: 201, body: machineVolumeView(made) };
-  });
+export function registerVolumes(api: MachinesScope): void {
+  const { routes, engine } = api;
+  routes.serve("createMachineVolume", async ({ body, request }, caller) =>
+    once(api, caller, { operation: "createMachineVolume", request }, async (key) => {
+      const order = {
+        name: nameOf(body.name),
+        sizeGib: Math.ceil((body.max_size_bytes ?? DEFAULT_VOLUME_BYTES) / GIB),
+        accessMode: "rw",
+        kind: "directory",
+      } as const;
+      const made = await ofVolumes(engine.volumes.create(caller, order, key));
+      return { status: 201, body: machineVolumeView(made) };
+    }),
+  );
   routes.serve("listMachineVolumes", async ({ query }, caller) => {
     const mask = maskOf(query, VOLUME_MASK);
     const all = await engine.volumes.list(caller);
