@@ -11,6 +11,7 @@ import { brokenAnchors, brokenLinks, undocumentedErrors } from "./tidy/documents
 import { deadExports } from "./tidy/exports.ts";
 import { misplacedImports, unusedFiles, wrongDirections } from "./tidy/imports.ts";
 import { machinePaths, registryHosts, unexplainedFiles, vagueFolders, wideLines } from "./tidy/layout.ts";
+import { lostTests } from "./tidy/promised-tests.ts";
 import { untestedRoutes } from "./tidy/routes.ts";
 import { trackedFiles } from "./tidy/source-file.ts";
 
@@ -338,4 +339,22 @@ describe("pages", () => {
       expect.stringMatching(/^not_found:/),
     ]);
   });
+});
+
+test("the tests that the guide to machines promises are there", () => {
+  expect(lostTests(FILES, ["docs/machines-guide.md"])).toEqual([]);
+});
+
+test("a promised test that is not there is refused", () => {
+  const page = (row: string) => file("docs/a.md", `| # | sentence | test |\n|---|---|---|\n${row}\n`);
+  const tests = [
+    file("src/a.test.ts", `test("it runs")`),
+    file("tests/test_a.py", "def test_it_runs(): ..."),
+  ];
+  const said = (row: string) => lostTests([page(row), ...tests], ["docs/a.md"]);
+  expect(said('| 1 | runs | `a.test.ts`, `test_a.py`, "it runs" |')).toEqual([]);
+  expect(said("| 1 | runs | none: advice |")).toEqual([]);
+  expect(said("| 1 | runs | |")).toEqual([expect.stringContaining("names no test")]);
+  expect(said("| 1 | runs | `b.test.ts` |")).toEqual([expect.stringContaining("b.test.ts")]);
+  expect(said('| 1 | runs | `a.test.ts`, "it stops" |')).toEqual([expect.stringContaining("it stops")]);
 });

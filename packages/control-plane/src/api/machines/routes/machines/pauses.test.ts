@@ -1,4 +1,5 @@
 /** Machines that are hibernated, resumed under another id, forked and captured. */
+import { FastvmError } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FakeImages } from "../../../../testing/fake-images.ts";
 import { machinesApp, type MachinesApp } from "../../../../testing/machines-app.ts";
@@ -122,6 +123,20 @@ describe("POST /v1/machines/{machineId}/fork", () => {
     expect((await api.call(`POST /v1/machines/${id}/fork`)).status).toBe(500);
     expect(await api.ok("GET /v1/machines")).toHaveLength(1);
   });
+});
+
+test("what cannot go on on this host is told so, and is not begun anew", async () => {
+  const { id } = await create();
+  const { id: snapshot_id } = await api.ok(`POST /v1/machines/${id}/snapshots`);
+  await api.ok(`POST /v1/machines/${id}/hibernate`);
+  const incompatible = { status: 409, body: { code: "incompatible_snapshot", retryable: false } };
+  for (const method of ["resume", "launch"] as const) {
+    api.fastvm.worker.failNext(method, new FastvmError("snapshot_incompatible"));
+  }
+  expect(await api.call(`POST /v1/machines/${id}/resume`)).toMatchObject(incompatible);
+  expect(await api.call("POST /v1/machines", { snapshot_id })).toMatchObject(incompatible);
+  expect((await api.ok(`GET /v1/machines/${id}`)).status).toBe("paused");
+  expect(await api.ok("GET /v1/machines?state=running")).toMatchObject({ machines: [] });
 });
 
 describe("reusable snapshots", () => {

@@ -281,7 +281,7 @@ describe("a checkout", () => {
     expect((await read(id)).counts.claimed).toBe(0);
   });
 
-  test("is bypassed by order, and goes with no snapshot", async () => {
+  test("is bypassed by order, and goes with no snapshot, fork or pause", async () => {
     const id = await filled();
     expect((await create(id, "bypass")).body.warm_pool_checkout).toEqual({
       source: "cold",
@@ -295,6 +295,12 @@ describe("a checkout", () => {
     const { id: snapshot } = await api.ok(`POST /v1/machines/${without.id}/snapshots`);
     expect((await create(id, "prefer", { snapshot_id: snapshot })).status).toBe(400);
     expect((await api.ok(`POST /v1/machines/${without.id}/fork`)).warm_pool_checkout).toBeUndefined();
+    expect((await api.ok("POST /v1/machines", { snapshot_id: snapshot })).warm_pool_checkout).toBeUndefined();
+    for (const way of ["hibernate", "pause"]) {
+      const { id: pause } = await api.ok(`POST /v1/machines/${without.id}/${way}`);
+      expect((await api.ok(`POST /v1/machines/${pause}/resume`)).warm_pool_checkout).toBeUndefined();
+    }
+    expect(await readyIn(id)).toBe(3);
     const theirs = await api.call(
       "POST /v1/machines",
       { warm_pool: { id, mode: "prefer" } },
