@@ -46,6 +46,7 @@ export type {
   MachineStatus,
   MachineUpload,
   MaskedMachine,
+  MetricsSample,
   PreviewGrant,
   PreviewProxyTarget,
   PreviewReadiness,

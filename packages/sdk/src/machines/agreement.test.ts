@@ -9,6 +9,7 @@ import type {
   MachineExecResult as WireResult,
   MachineFile as WireFile,
   MachineSnapshot as WireSnapshot,
+  MetricsSample as WireMetrics,
   UploadView as WireUpload,
 } from "@fastvm/contract";
 import { expect, expectTypeOf, it } from "vitest";
@@ -23,6 +24,7 @@ import type {
   MachineInfo,
   MachineSnapshot,
   MachineUpload,
+  MetricsSample,
   VolumeAttachment,
   VolumeInfo,
 } from "./types.ts";
@@ -31,6 +33,7 @@ it("types are those that the API answers, under TypeScript's names", () => {
   expectTypeOf<Camel<WireMachine>>().toExtend<MachineInfo>();
   expectTypeOf<Camel<WireResult>>().toExtend<CommandResult>();
   expectTypeOf<Camel<WireUpload>>().toExtend<MachineUpload>();
+  expectTypeOf<Camel<WireMetrics>>().toExtend<MetricsSample>();
   expectTypeOf<Camel<WireFile>>().toExtend<MachineFile>();
   expectTypeOf<Camel<WireSnapshot>>().toExtend<MachineSnapshot>();
   expectTypeOf<Camel<WireVolume>>().toExtend<VolumeInfo>();

@@ -1,6 +1,6 @@
 /** `machine.volumes`: what a machine that runs or is paused has of volumes. */
 import { joinPath } from "../http/path.ts";
-import type { CallOptions, MachineConnection } from "./connection.ts";
+import { newKey, type CallOptions, type MachineConnection } from "./connection.ts";
 import type { AttachmentHealth, VolumeAttachment, VolumeMount } from "./types.ts";
 
 export class MachineVolumes {
@@ -26,7 +26,7 @@ export class MachineVolumes {
 
   /** At most 8 a machine, each volume once. Of a paused one it is mounted when it resumes. */
   attach(mount: VolumeMount, options: CallOptions = {}): Promise<VolumeAttachment> {
-    return this.#connection.call("POST", this.#path, { body: mount, once: true, ...options });
+    return this.#connection.call("POST", this.#path, { body: mount, key: newKey(), ...options });
   }
 
   health(attachmentId: string, options: CallOptions = {}): Promise<AttachmentHealth> {

@@ -26,6 +26,7 @@ import type {
   MachineInfo,
   MachineLease,
   MachineSnapshot,
+  MetricsSample,
   MaskedMachine,
   RunParams,
   SshAccess,
@@ -271,6 +272,17 @@ export class Machine extends MachinePorts implements AsyncDisposable {
   ): Promise<SshAccess> {
     const call = { body: { publicKey, ttlSeconds }, signal };
     return this.connection.call("POST", `${this.path}/ssh-access`, call);
+  }
+
+  /** What its guest says now: one sample. Looking does not keep it awake. */
+  async getMetrics(options: CallOptions = {}): Promise<readonly MetricsSample[]> {
+    const path = `${this.path}/metrics`;
+    const answer = await this.connection.call<{ readonly metrics: readonly MetricsSample[] }>(
+      "GET",
+      path,
+      options,
+    );
+    return answer.metrics;
   }
 
   /** Resolves when it is in force: the whole policy, in place of what there was. */

@@ -130,6 +130,17 @@ export interface SshAccess {
   readonly hostKey: string | null;
 }
 
+export interface MetricsSample {
+  readonly timestamp: string;
+  readonly cpuCount: number;
+  /** Of all processors; null of the first look. */
+  readonly cpuPercent: number | null;
+  readonly memoryUsedBytes: number;
+  readonly memoryTotalBytes: number;
+  readonly diskUsedBytes: number | null;
+  readonly diskTotalBytes: number | null;
+}
+
 export interface LifecycleEvent {
   readonly id: string;
   readonly operation: string;

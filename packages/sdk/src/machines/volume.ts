@@ -1,6 +1,6 @@
 /** A volume: storage with a life of its own, which several machines may have at once. */
 import { joinPath } from "../http/path.ts";
-import { MachineConnection } from "./connection.ts";
+import { MachineConnection, newKey } from "./connection.ts";
 import type { CallOptions, MachineOptions } from "./connection.ts";
 import { MachineFiles } from "./machine-files.ts";
 import type { VolumeAttachment, VolumeInfo } from "./types.ts";
@@ -36,7 +36,7 @@ export class Volume {
     { maxSizeBytes, ...options }: Options & { readonly maxSizeBytes?: number } = {},
   ): Promise<Volume> {
     const connection = new MachineConnection(options);
-    const call = { body: { name, maxSizeBytes }, once: true, signal: options.signal };
+    const call = { body: { name, maxSizeBytes }, key: newKey(), signal: options.signal };
     return new Volume(connection, await connection.call<VolumeInfo>("POST", VOLUMES, call));
   }
 

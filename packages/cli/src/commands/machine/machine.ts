@@ -1,6 +1,8 @@
 /** `fastvm machine`: the API of machines at the command line, where its verbs are not those of `vm`. */
 import { Command } from "commander";
+import { sshAccessCommand } from "./access.ts";
 import { machineExecCommand } from "./exec.ts";
+import { fileCommand, uploadCommand } from "./files.ts";
 import { lifecycleCommand } from "./lifecycle.ts";
 import {
   killMachineCommand,
@@ -9,7 +11,11 @@ import {
   resumeMachineCommand,
   timeoutCommand,
 } from "./lives.ts";
+import { previewUrlCommand, proxyTargetCommand, urlCommand } from "./ports.ts";
+import { metricsCommand, processCommand, ptyCommand } from "./processes.ts";
 import { createMachineCommand, getMachineCommand, listMachinesCommand } from "./records.ts";
+import { machineSnapshotCommand } from "./snapshots.ts";
+import { machineVolumeCommand } from "./volumes.ts";
 
 const AFTERWORD = `
 Exit codes: 0 done; 1 failed; 2 a line or request that cannot be meant; 3 not found; 4 no key, or one that is not known;
@@ -29,6 +35,17 @@ export function machinesCommand(): Command {
     forkMachineCommand(),
     timeoutCommand(),
     lifecycleCommand(),
+    metricsCommand(),
+    urlCommand(),
+    previewUrlCommand(),
+    proxyTargetCommand(),
+    sshAccessCommand(),
+    uploadCommand(),
+    fileCommand(),
+    processCommand(),
+    ptyCommand(),
+    machineSnapshotCommand(),
+    machineVolumeCommand(),
     killMachineCommand(),
   ];
   for (const each of commands) command.addCommand(each);

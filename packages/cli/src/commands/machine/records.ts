@@ -1,7 +1,7 @@
 /** `machine create`, `list` and `get`. */
-import { Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
-import type { CreateMachineParams, MachineStatus } from "fastvm/machines";
+import type { CreateMachineParams, MachineStatus, VolumeMount } from "fastvm/machines";
 import { keyValue, positiveInteger } from "../../command-line/option-values.ts";
 import { printJson, printLine } from "../../output/print.ts";
 import { machineCommand } from "./machine-command.ts";
@@ -19,14 +19,31 @@ interface CreateFlags {
   readonly env?: Record<string, string>;
   readonly metadata?: Record<string, string>;
   readonly cwd?: string;
+  readonly volume?: readonly VolumeMount[];
+  readonly warmPool?: string;
+  readonly warmPoolMode?: "prefer" | "require" | "bypass";
+  readonly warmPoolWait?: number;
   readonly idempotencyKey?: string;
+}
+
+/** `ref=data,mount=/mnt/data,subpath=a,ro=true`. */
+function volumeMount(text: string, previous: readonly VolumeMount[] = []): VolumeMount[] {
+  const pairs = text.split(",").map((part) => part.split("=", 2));
+  const given = new Map(pairs.map(([name = "", value]) => [name, value]));
+  const [ref, mountPath] = [given.get("ref"), given.get("mount")];
+  const isKnown = [...given.keys()].every((name) => ["ref", "mount", "subpath", "ro"].includes(name));
+  if (ref === undefined || mountPath === undefined || !isKnown) {
+    throw new InvalidArgumentError("It must be ref=VOLUME,mount=FOLDER[,subpath=FOLDER][,ro=true].");
+  }
+  const readOnly = given.get("ro") === "true" ? true : undefined;
+  return [...previous, { ref, mountPath, subpath: given.get("subpath"), readOnly }];
 }
 
 export function createMachineCommand(): Command {
   return machineCommand<CreateFlags>({
     name: "create",
     summary: "Make a machine and print its id when it runs",
-    example: "create --memory-mb 2048 --timeout 600 --on-timeout pause --metadata project=docs",
+    example: "create --memory-mb 2048 --timeout 600 --on-timeout pause --volume ref=data,mount=/mnt/data",
     configure: (command) =>
       command
         .option("--template <template>", "base, or an image that the host keeps (default: base)")
@@ -42,13 +59,29 @@ export function createMachineCommand(): Command {
         .option("--env <key=value>", "variable of every command; may be repeated", keyValue)
         .option("--metadata <key=value>", "for filters; may be repeated", keyValue)
         .option("--cwd <folder>", "where commands run (default: /workspace)")
+        .option(
+          "--volume <mount>",
+          "ref=VOLUME,mount=FOLDER[,subpath=FOLDER][,ro=true]; may be repeated",
+          volumeMount,
+        )
+        .option("--warm-pool <id>", "take one that is ready there")
+        .addOption(
+          new Option("--warm-pool-mode <mode>", "what if there is none").choices([
+            "prefer",
+            "require",
+            "bypass",
+          ]),
+        )
+        .option("--warm-pool-wait <ms>", "wait so long for one", positiveInteger)
         .option("--idempotency-key <key>", "the same key gives the same machine"),
     run: async ({ options, isJson, api, machines }) => {
-      const { env: envs, idempotencyKey, ...rest } = options;
+      const { env: envs, idempotencyKey, volume: volumes, warmPool, warmPoolMode, ...rest } = options;
+      const pool = { warmPool, warmPoolMode, warmPoolWaitMs: options.warmPoolWait };
       const { template, snapshotId, vcpus, memoryMb, diskMb, timeout, onTimeout, autoResume, metadata, cwd } =
         rest;
       const size = { template, snapshotId, vcpus, memoryMb, diskMb };
-      const params: CreateMachineParams = { ...size, timeout, onTimeout, autoResume, envs, metadata, cwd };
+      const lease = { timeout, onTimeout, autoResume };
+      const params: CreateMachineParams = { ...size, ...lease, ...pool, envs, metadata, cwd, volumes };
       const { info } = await machines.create(params, { ...api, idempotencyKey });
       if (isJson) printJson(info);
       else printLine(info.id);

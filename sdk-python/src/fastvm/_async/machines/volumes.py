@@ -8,7 +8,7 @@ from ..._machines import routes
 from ..._machines.config import read_machine_config
 from ..._machines.models import MachineFile, VolumeAttachmentInfo, VolumeHealth, VolumeInfo
 from ..._options import present
-from .connection import AsyncConnection
+from .connection import AsyncConnection, new_key
 from .files import PAGE, chunks_of
 
 
@@ -28,7 +28,7 @@ class AsyncMachineVolumes:
     ) -> VolumeAttachmentInfo:
         """`ref`: id or exact name. Of a paused machine it is mounted when that resumes."""
         body = present(ref=ref, mount_path=mount_path, subpath=subpath, read_only=read_only)
-        return await self._connection.call(routes.ATTACH_VOLUME, self._machine_id, body=body, once=True)
+        return await self._connection.call(routes.ATTACH_VOLUME, self._machine_id, body=body, key=new_key())
 
     async def health(self, attachment_id: str) -> VolumeHealth:
         return await self._connection.call(routes.VOLUME_HEALTH, self._machine_id, attachment_id)
@@ -102,7 +102,7 @@ class AsyncVolume:
         connection = AsyncConnection(read_machine_config(api_key, base_url))
         body = present(name=name, max_size_bytes=max_size_bytes)
         try:
-            return cls(connection, await connection.call(routes.CREATE_VOLUME, body=body, once=True))
+            return cls(connection, await connection.call(routes.CREATE_VOLUME, body=body, key=new_key()))
         except BaseException:
             await connection.aclose()
             raise

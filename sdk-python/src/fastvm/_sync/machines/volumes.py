@@ -9,7 +9,7 @@ from ..._machines import routes
 from ..._machines.config import read_machine_config
 from ..._machines.models import MachineFile, VolumeAttachmentInfo, VolumeHealth, VolumeInfo
 from ..._options import present
-from .connection import Connection
+from .connection import Connection, new_key
 from .files import PAGE, chunks_of
 
 
@@ -29,7 +29,7 @@ class MachineVolumes:
     ) -> VolumeAttachmentInfo:
         """`ref`: id or exact name. Of a paused machine it is mounted when that resumes."""
         body = present(ref=ref, mount_path=mount_path, subpath=subpath, read_only=read_only)
-        return self._connection.call(routes.ATTACH_VOLUME, self._machine_id, body=body, once=True)
+        return self._connection.call(routes.ATTACH_VOLUME, self._machine_id, body=body, key=new_key())
 
     def health(self, attachment_id: str) -> VolumeHealth:
         return self._connection.call(routes.VOLUME_HEALTH, self._machine_id, attachment_id)
@@ -103,7 +103,7 @@ class Volume:
         connection = Connection(read_machine_config(api_key, base_url))
         body = present(name=name, max_size_bytes=max_size_bytes)
         try:
-            return cls(connection, connection.call(routes.CREATE_VOLUME, body=body, once=True))
+            return cls(connection, connection.call(routes.CREATE_VOLUME, body=body, key=new_key()))
         except BaseException:
             connection.close()
             raise
