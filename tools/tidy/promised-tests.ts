@@ -18,7 +18,7 @@ function rowsOf({ text }: SourceFile): readonly string[] {
   let names = false;
   for (const line of text.split("\n")) {
     if (!line.startsWith("|")) names = false;
-    else if (/\| test \|$/.test(line)) names = true;
+    else if (line.endsWith("| test |")) names = true;
     else if (names && !/^[|-]+$/.test(line)) rows.push(line);
   }
   return rows;

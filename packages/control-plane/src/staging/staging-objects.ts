@@ -98,8 +98,8 @@ export class StagingObjects {
     const holders = new Set<string>(kept.map(({ holder }) => holder));
     for (const name of (await readdir(folder)).filter((it) => it !== UPLOADS_FOLDER)) {
       const within = holders.has(name) ? await readdir(join(folder, name)) : [];
-      const gone = holders.has(name) ? within.map((it) => join(folder, name, it)) : [join(folder, name)];
-      for (const path of gone.filter((it) => !paths.has(it)))
+      const found = holders.has(name) ? within.map((it) => join(folder, name, it)) : [join(folder, name)];
+      for (const path of found.filter((it) => !paths.has(it)))
         await rm(path, { recursive: true, force: true });
     }
   }
