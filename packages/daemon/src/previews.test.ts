@@ -110,6 +110,13 @@ const WAYS = {
 } as const;
 type Way = keyof typeof WAYS;
 
+/** Of a file of the same machine. */
+async function transferToken(): Promise<string> {
+  const file = { path: "/workspace/a" };
+  const { url: transfer } = await lab.api(`POST /v1/machines/${id}/files/download-url`, file);
+  return new URL(transfer).searchParams.get("token") ?? "";
+}
+
 test("no family of tokens stands for another, by whatever way and for whatever kind of request", async () => {
   const proxy = await target();
   const { traffic_access_token: traffic } = await lab.api("POST /v1/machines", {
@@ -125,6 +132,7 @@ test("no family of tokens stands for another, by whatever way and for whatever k
     "proxy, HTTP": [proxy.http_token, "the proxy's header", "http"],
     "proxy, WebSocket": [proxy.websocket_token, "the proxy's header", "ws"],
     "private traffic": [traffic, undefined, undefined],
+    "file transfer": [await transferToken(), undefined, undefined],
     "API key": [lab.key, undefined, undefined],
     nothing: ["fve_", undefined, undefined],
   };
@@ -143,11 +151,15 @@ test("no family of tokens stands for another, by whatever way and for whatever k
     }
   }
   expect(opened.toSorted()).toEqual(expected.toSorted());
+  const transfer = `http://127.0.0.1:${lab.port}/nullspace/transfers/${id.slice("mch_".length)}?token=`;
+  // Its own token gets to the file, which is not there.
+  expect((await lab.send(transfer + (await transferToken()))).status).toBe(404);
   for (const token of [tokenOf(url), cookie, proxy.http_token, traffic]) {
     const asKey = await lab.send(`http://127.0.0.1:${lab.port}/v1/machines`, {
       headers: { authorization: `Bearer ${token}` },
     });
     expect(asKey.status).toBe(401);
+    expect((await lab.send(transfer + token)).status).toBe(403);
   }
 });
 

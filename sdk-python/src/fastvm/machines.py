@@ -48,6 +48,7 @@ from ._machines.models import MachineUpload as MachineUpload
 from ._machines.models import Page as Page
 from ._machines.models import PreviewGrantInfo as PreviewGrantInfo
 from ._machines.models import PreviewProxyTarget as PreviewProxyTarget
+from ._machines.models import PreviewReadiness as PreviewReadiness
 from ._machines.models import PreviewUrl as PreviewUrl
 from ._machines.models import ProcessInfo as ProcessInfo
 from ._machines.models import ProcessLogs as ProcessLogs

@@ -176,6 +176,8 @@ def test_contradictions_are_told_before_anything_is_sent(machines: Any) -> None:
         ("wss://h/?x=1&edge%5Ftoken=abc#token=def", "wss://h/?x=1&edge%5Ftoken=[redacted]#token=[redacted]"),
         ("https://user:secret@h/p?__ns_preview_transport=header", "https://[redacted]@h/p?__ns_preview_transport=header"),
         ("https://h/p?q=a%20b+c&flag", "https://h/p?q=a%20b+c&flag"),
+        ("localhost:32768/?edge_token=abc", "localhost:32768/?edge_token=[redacted]"),
+        ("fve_" + "0123456789" * 4, "fve_…[redacted]"),
         ("", ""),
     ],
 )
@@ -223,6 +225,11 @@ SCHEMAS = {
     "CompletedUpload": "CompletedUpload",
     "TransferUrl": "TransferUrl",
     "SshAccess": "SshAccess",
+    "HostInfo": "MachineHost",
+    "PreviewGrantInfo": "PreviewGrant",
+    "PreviewUrl": "SignedPreviewUrl",
+    "PreviewProxyTarget": "PreviewProxyTarget",
+    "PreviewReadiness": "PreviewReadiness",
     "LifecycleEvent": "LifecycleEvent",
     "LifecycleEventList": "LifecycleList",
 }

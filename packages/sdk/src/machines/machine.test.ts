@@ -263,6 +263,8 @@ describe("redaction", () => {
       "https://[redacted]@h/p?__ns_preview_transport=header",
     ],
     ["https://h/p?q=a%20b+c&flag", "https://h/p?q=a%20b+c&flag"],
+    ["localhost:32768/?edge_token=abc", "localhost:32768/?edge_token=[redacted]"],
+    [`fve_${"0123456789".repeat(4)}`, "fve_…[redacted]"],
     ["", ""],
   ])("of %s", (url, redacted) => expect(redactPreviewUrl(url)).toBe(redacted));
 

@@ -6,6 +6,8 @@ const SHOWN_CHARS = 4;
 const SHORTEST_SHOWN = 24;
 /** `__ns_preview_transport` names a transport and is no secret. */
 const SECRET = /token|secret|signature|^sig$|password|^key$|api_?key/i;
+/** A URL has one of these, also without its scheme; what has none may be the token itself. */
+const NO_TOKEN = /[/?.:]/;
 
 /** What may be printed in place of a token. */
 export function redactPreviewToken(token: string | null | undefined): string {
@@ -16,6 +18,7 @@ export function redactPreviewToken(token: string | null | undefined): string {
 /** The same URL without the credentials in it: of its query, its fragment and before its host. */
 export function redactPreviewUrl(url: string | null | undefined): string {
   if (url === null || url === undefined || url === "") return "";
+  if (!NO_TOKEN.test(url)) return redactPreviewToken(url);
   const [, start = "", query, fragment] = /^([^?#]*)(\?[^#]*)?(#.*)?$/s.exec(url) ?? [];
   const withoutUser = start.replace(
     /^([^/]*:)?\/\/[^/]*@/,

@@ -343,6 +343,16 @@ class PreviewProxyTarget(Model):
 
 
 @dataclass(eq=False, repr=False)
+class PreviewReadiness(Model):
+    ready: bool
+    route_ready: Optional[bool] = None
+    service_ready: Optional[bool] = None
+    kind: Optional[str] = None
+    code: Optional[str] = None
+    suggested_action: Optional[str] = None
+
+
+@dataclass(eq=False, repr=False)
 class VolumeInfo(Model):
     id: str
     name: str

@@ -13,6 +13,9 @@ SHORTEST_SHOWN = 24
 # `__ns_preview_transport` names a transport and is no secret.
 SECRET = re.compile(r"token|secret|signature|^sig$|password|^key$|api_?key", re.IGNORECASE)
 
+# A URL has one of these, also without its scheme; what has none may be the token itself.
+NO_TOKEN = re.compile(r"[/?.:]")
+
 
 def redact_preview_token(token: Optional[str]) -> str:
     """What may be printed in place of a token."""
@@ -25,6 +28,8 @@ def redact_preview_url(url: Optional[str]) -> str:
     """The same URL without the credentials in it: of its query, its fragment and before its host."""
     if not url:
         return ""
+    if not NO_TOKEN.search(url):
+        return redact_preview_token(url)
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")

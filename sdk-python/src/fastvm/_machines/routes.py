@@ -21,6 +21,7 @@ from .models import (
     MachineUploadList,
     PreviewGrantList,
     PreviewProxyTarget,
+    PreviewReadiness,
     PreviewUrl,
     ProcessLogs,
     SshAccess,
@@ -99,6 +100,7 @@ CREATE_PREVIEW_URL: Route[PreviewUrl] = Route("POST", f"{PORT}/signed-preview-ur
 CREATE_PROXY_TARGET: Route[PreviewProxyTarget] = Route(
     "POST", f"{PORT}/preview-proxy-target", answer=Ref("PreviewProxyTarget")
 )
+CHECK_READINESS: Route[PreviewReadiness] = Route("POST", f"{PORT}/readiness", answer=Ref("PreviewReadiness"))
 LIST_PREVIEW_URLS: Route[PreviewGrantList] = Route("GET", f"{MACHINE}/preview-urls", answer=Ref("PreviewGrantList"))
 REVOKE_PREVIEW_URL: Route[Dict[str, Any]] = Route("DELETE", f"{MACHINE}/preview-urls/{{grantId}}")
 

@@ -6,9 +6,12 @@ from __future__ import annotations
 from typing import List, Optional, Sequence
 
 from ..._machines import routes
-from ..._machines.models import HostInfo, PreviewGrantInfo, PreviewProxyTarget, PreviewUrl
+from ..._machines.models import HostInfo, PreviewGrantInfo, PreviewProxyTarget, PreviewReadiness, PreviewUrl
 from ..._options import present
 from .connection import Connection
+
+# The probe's longest wait, and the way.
+READINESS_SECONDS = 150
 
 
 class Previews:
@@ -69,3 +72,16 @@ class Previews:
             include_traffic_token_hint=include_traffic_token_hint,
         )
         return self._connection.call(routes.CREATE_PROXY_TARGET, self.id, str(port), body=body, once=True)
+
+    def check_preview_readiness(
+        self,
+        port: int,
+        *,
+        kind: str = "tcp",
+        path: Optional[str] = None,
+        timeout_seconds: Optional[int] = None,
+        interval_ms: Optional[int] = None,
+    ) -> PreviewReadiness:
+        """Waits for a service to listen. One that does not come to is no failure but `ready` False."""
+        body = present(kind=kind, path=path, timeout_seconds=timeout_seconds, interval_ms=interval_ms)
+        return self._connection.call(routes.CHECK_READINESS, self.id, str(port), body=body, seconds=READINESS_SECONDS)
