@@ -65,7 +65,7 @@ const request = fc.constantFrom(...Object.values<Operation>(MACHINE_OPERATIONS))
 
 const NAME = `bad input on $name sees only documented answers below 500 (FASTVM_FUZZ_SEED=${SEED})`;
 
-test.each(TEST_STORES)(NAME, { timeout: 120_000 }, async ({ open }) => {
+test.each(TEST_STORES)(NAME, { timeout: Math.max(120_000, RUNS * 100) }, async ({ open }) => {
   await using api = await machinesApp({ store: await open() });
   // A guest that answers: one that says nothing of its figures is a failure of its own, a 502.
   api.fastvm.worker.command = async function* () {
