@@ -174,7 +174,11 @@ def test_a_volume_in_all_its_parts(machine_settings: None, shared_id: str) -> No
     assert busy.value.code == "volume_busy"
     machine.volumes.detach(attached.id)
     assert machine.volumes.list() == []
+    watch = volume.files.watch_dir("/", recursive=True)
     volume.files.rename("/part/a.txt", "/c")
+    seen = [next(each for each in watch) for _ in range(2)]
+    assert [(each.type, each.path) for each in seen] == [("remove", "/part/a.txt"), ("create", "/c")]
+    watch.close()
     volume.files.remove("/part", recursive=True)
     assert volume.files.info("/c").size == 5
     volume.delete()

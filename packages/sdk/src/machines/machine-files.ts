@@ -30,7 +30,7 @@ export class MachineFiles {
   readonly #path: string;
   readonly #machine: string;
 
-  /** `owner`: the path of the machine, or of a volume, which has no watches, uploads, signed URLs and permissions. */
+  /** `owner`: the path of the machine, or of a volume, which has no uploads, signed URLs and permissions. */
   constructor(connection: MachineConnection, owner: string) {
     this.#connection = connection;
     this.#machine = owner;

@@ -9,10 +9,10 @@ const VOLUMES = "/v1/volumes";
 
 type Options = MachineOptions & CallOptions;
 
-/** Files of a volume have no permissions' call and no watches. */
+/** Files of a volume have no permissions' call, no uploads in parts and no signed URLs. A watch sees what is there a second later. */
 export type VolumeFiles = Omit<
   MachineFiles,
-  "setPermissions" | "watchDir" | "uploadFile" | "listUploads" | "abortUpload" | "uploadUrl" | "downloadUrl"
+  "setPermissions" | "uploadFile" | "listUploads" | "abortUpload" | "uploadUrl" | "downloadUrl"
 >;
 
 export class Volume {

@@ -9,6 +9,7 @@ import { serveLifecycleSockets } from "./lifecycle/lifecycle-socket.ts";
 import { MACHINES, type MachinesApiOptions } from "./machines-scope.ts";
 import { serveMachineSocket } from "./sockets/machine-socket.ts";
 import { serveMonitorSockets } from "./sockets/monitor-socket.ts";
+import { serveVolumeSocket } from "./sockets/volume-socket.ts";
 import { serveTransfers } from "./transfers/serve-transfers.ts";
 import { webhookTeller } from "./webhooks/webhook-teller.ts";
 import { registerRoutes } from "./routes/register-routes.ts";
@@ -34,6 +35,7 @@ export function machinesApi(options: MachinesApiOptions): ApiDialect {
       serveLifecycleSockets({ ...options, scope, engine });
       serveMachineSocket({ ...options, scope, engine });
       serveMonitorSockets({ ...options, scope, engine });
+      serveVolumeSocket({ ...options, scope, engine });
       serveTransfers({ ...options, scope, engine });
       void scope.register(async (under) => addRoutes(under, engine), { prefix: MACHINES.basePath });
     },

@@ -1,6 +1,7 @@
 /** What is done with files of volumes, whether a VM has them or not. Paths are absolute, `/` being the volume. */
 import type {
   CallOptions,
+  FileEvent,
   FileInfo,
   FileInfoOptions,
   FileListing,
@@ -14,6 +15,10 @@ import type { Parts } from "../context.ts";
 import { checkedFilePath } from "../files/guest-files.ts";
 import { findVolume } from "../find.ts";
 import { notReady } from "./mount-list.ts";
+import { watchFolder } from "./watch-folder.ts";
+
+/** Deeper than any path may be long. */
+const MAX_DEPTH = 2048;
 
 export class VolumeFilesByName {
   readonly #ctx: Parts<"store" | "worker">;
@@ -89,6 +94,21 @@ export class VolumeFilesByName {
     await this.#files.write(id, checkedFilePath(path), content, options);
     const { mode: _mode, ...whileAsked } = options;
     return this.#files.info(id, path, { ...whileAsked, followLinks: true });
+  }
+
+  /** Resolves when what happens in the folder is told from then on, seen by looking at it over and over. */
+  async watch(
+    caller: Caller,
+    volume: string,
+    path: string,
+    { recursive, signal }: { readonly recursive: boolean; readonly signal: AbortSignal },
+  ): Promise<AsyncIterable<FileEvent>> {
+    const id = await this.#ready(caller, volume);
+    const folder = checkedFilePath(path);
+    const depth = recursive ? MAX_DEPTH : 1;
+    const list = (limit: number, after: string | undefined) =>
+      this.#files.list(id, folder, { depth, limit, after, signal });
+    return watchFolder(list, signal);
   }
 
   get #files() {

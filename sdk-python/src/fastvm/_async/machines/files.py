@@ -98,7 +98,7 @@ class AsyncMachineFiles(AsyncUploads):
 
     async def watch_dir(self, path: str, *, recursive: bool = False) -> AsyncDirWatch:
         """What happens in a folder from now on, with `recursive` also below it."""
-        watch = AsyncDirWatch(self._connection.config, self._machine_id, path, recursive)
+        watch = AsyncDirWatch(self._connection.config, f"/v1/machines/{self._machine_id}", path, recursive)
         await watch.begin()
         return watch
 

@@ -222,9 +222,10 @@ class AsyncDirWatch:
     may have been too.
     """
 
-    def __init__(self, config: Config, machine_id: str, path: str, recursive: bool) -> None:
+    def __init__(self, config: Config, owner: str, path: str, recursive: bool) -> None:
+        """`owner`: the path of the machine, or of the volume."""
         self._config = config
-        self._path = f"/v1/machines/{machine_id}/ws"
+        self._path = f"{owner}/ws"
         self._first = json.dumps({"type": "watch_start", "path": path, "recursive": recursive})
         self._socket: Optional[AsyncSocket] = None
         self._place = SessionPlace({"type": "watch_start"})

@@ -10,6 +10,7 @@ from ..._machines.models import MachineFile, VolumeAttachmentInfo, VolumeHealth,
 from ..._options import present
 from .connection import AsyncConnection, new_key
 from .files import PAGE, chunks_of
+from .sessions import AsyncDirWatch
 
 
 class AsyncMachineVolumes:
@@ -82,6 +83,12 @@ class AsyncMachineVolumeFiles:
     async def remove(self, path: str, *, recursive: bool = False) -> None:
         query = present(path=path, recursive=recursive or None)
         await self._connection.call(routes.REMOVE_VOLUME_FILE, self._volume_id, query=query, once=True)
+
+    async def watch_dir(self, path: str, *, recursive: bool = False) -> AsyncDirWatch:
+        """What happens in a folder from now on, whoever does it; told within a second or two, and each change of that time once."""
+        watch = AsyncDirWatch(self._connection.config, f"/v1/volumes/{self._volume_id}", path, recursive)
+        await watch.begin()
+        return watch
 
 
 class AsyncVolume:

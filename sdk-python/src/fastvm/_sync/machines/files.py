@@ -99,7 +99,7 @@ class MachineFiles(Uploads):
 
     def watch_dir(self, path: str, *, recursive: bool = False) -> DirWatch:
         """What happens in a folder from now on, with `recursive` also below it."""
-        watch = DirWatch(self._connection.config, self._machine_id, path, recursive)
+        watch = DirWatch(self._connection.config, f"/v1/machines/{self._machine_id}", path, recursive)
         watch.begin()
         return watch
 

@@ -11,6 +11,7 @@ from ..._machines.models import MachineFile, VolumeAttachmentInfo, VolumeHealth,
 from ..._options import present
 from .connection import Connection, new_key
 from .files import PAGE, chunks_of
+from .sessions import DirWatch
 
 
 class MachineVolumes:
@@ -83,6 +84,12 @@ class MachineVolumeFiles:
     def remove(self, path: str, *, recursive: bool = False) -> None:
         query = present(path=path, recursive=recursive or None)
         self._connection.call(routes.REMOVE_VOLUME_FILE, self._volume_id, query=query, once=True)
+
+    def watch_dir(self, path: str, *, recursive: bool = False) -> DirWatch:
+        """What happens in a folder from now on, whoever does it; told within a second or two, and each change of that time once."""
+        watch = DirWatch(self._connection.config, f"/v1/volumes/{self._volume_id}", path, recursive)
+        watch.begin()
+        return watch
 
 
 class Volume:

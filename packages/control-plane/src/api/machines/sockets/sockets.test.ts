@@ -308,6 +308,40 @@ describe("figures", () => {
   });
 });
 
+describe.each(["", "/nullspace"])("a volume's socket below %j", (base) => {
+  beforeEach(() => api.ok("POST /v1/volumes", { name: "of us" }));
+  const volume = (rest = "", key?: string | null) => new Client(`${base}/v1/volumes/of%20us/ws${rest}`, key);
+
+  test("tells what happens in a folder, whoever does it", async () => {
+    const client = volume();
+    await client.say({ type: "watch_start", path: "/", recursive: true });
+    await soon(() => client.messages).toEqual([{ type: "watch_started", path: "/" }]);
+    const content = "/v1/volumes/of%20us/files/content?path=/a/b";
+    await api.ok(`PUT ${content}`, undefined, { payload: "x" });
+    const created = (path: string) => ({ type: "watch_event", event: { type: "create", path } });
+    await soon(() => client.messages.slice(1)).toEqual([created("/a"), created("/a/b")]);
+    await api.ok("DELETE /v1/volumes/of%20us");
+    await soon(() => client.closed).toBe(1011);
+    expect(client.of("error")).toHaveLength(1);
+  });
+
+  test("asks for a key, is not of another organisation, and refuses what is no folder", async () => {
+    expect(await volume("", null).status()).toBe(401);
+    expect(await volume("?channel=exec").status()).toBe(400);
+    const stranger = volume("", api.otherKey);
+    await soon(() => stranger.messages).toMatchObject([{ type: "error", code: "volume_not_found" }]);
+    for (const path of ["/none", "relative"]) {
+      const client = volume();
+      await client.say({ type: "watch_start", path });
+      await soon(() => client.closed).toBe(1011);
+      expect(client.types).toEqual(["error"]);
+    }
+    const other = volume();
+    await other.say({ type: "exec_start", command: "true" });
+    await soon(() => other.messages).toMatchObject([{ type: "error", code: "invalid_request" }]);
+  });
+});
+
 describe.each(["", "/nullspace"])("the sockets below %j", (base) => {
   const own = () =>
     [`/v1/machines/${id}/ws`, `/v1/machines/${id}/metrics/ws`].map((path) => `${base}${path}`);
