@@ -31,6 +31,8 @@ CLASS_NAMES = {
 # Objects that the description has no name for, by their path or the last part of it.
 INLINE_NAMES = {
     "ttl": "TTL",
+    "maxLife": "MaxLife",
+    "idle": "IdlePolicy",
     "pty": "TerminalSize",
     "tmpfs": "TmpfsMount",
     "host": "HostMount",

@@ -1,4 +1,5 @@
 /** What the other packages take of the contract. */
+export type { IdlePolicy, MaxLife, PolicyAction } from "./model/lifecycle-policy.ts";
 export type { Durability, EndCause, RestartPolicy } from "./model/power.ts";
 export { API_KEY_PREFIX, containsCredential, CREDENTIAL_PREFIX } from "./credentials.ts";
 export type { ApiName } from "./credentials.ts";

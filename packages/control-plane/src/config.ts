@@ -51,6 +51,8 @@ export interface ControlPlaneConfig {
   readonly insistEveryMs: number;
   /** How long after the end of its time a VM is left to its worker: a pause copies the memory that the guest has written. */
   readonly expiryGraceMs: number;
+  /** How long a guest may take for what it does before a policy ends its VM: to flush and say goodbye, not to finish its work. */
+  readonly beforeStopMs: number;
   /** How long an ephemeral sandbox that stopped can still be read: clients that stop one ask for it, every 100 ms, until it has. */
   readonly keepEndedMs: number;
   /** How long one answer follows a sandbox's log: clients cut it after 30 s, and ask for more where it ended before. */
@@ -139,6 +141,7 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
   quarantineMs: 24 * 3_600_000,
   insistEveryMs: 5000,
   expiryGraceMs: 15_000,
+  beforeStopMs: 30_000,
   keepEndedMs: 2000,
   sandboxLogMs: 25_000,
   launchRetryWindowMs: 60_000,

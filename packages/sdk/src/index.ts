@@ -108,6 +108,7 @@ export type { AddSshKeyParams, SshKey, SshKeyList, UserSshKeys, VmSshKeys } from
 export type { Vms, ConsoleToken, LaunchWaitOptions } from "./vms/vms.ts";
 export type { Temporary } from "./vms/temporary-vm.ts";
 export type { WaitOptions } from "./vms/wait-until-running.ts";
+export type { IdlePolicy, MaxLife, PolicyAction } from "./vms/lifecycle-policy.ts";
 export type {
   CapturedService,
   DeletedResource,

@@ -32,3 +32,5 @@ DNSInput = Union[models.DNSPolicy, params.DNSPolicyParam]
 # With `mountPath`, `volumeId` or one of `tmpfs`, `host` and `image`, and, if it is not to write, `readOnly`.
 VolumeInput = Union[models.VolumeMount, Mapping[str, Any]]
 TTLInput = Union[models.TTL, params.TTLParam]
+MaxLifeInput = Union[models.MaxLife, params.MaxLifeParam]
+IdleInput = Union[models.IdlePolicy, params.IdlePolicyParam]

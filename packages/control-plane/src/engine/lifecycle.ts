@@ -7,7 +7,7 @@ import { drainQueue } from "./vms/drain-queue.ts";
 import { ActivityClock } from "./activity/activity-clock.ts";
 import { noticing } from "./activity/noticing-worker.ts";
 import { PreviewUses } from "./activity/preview-uses.ts";
-import { expireIdle } from "./vms/expire-idle.ts";
+import { PolicyKeeper } from "./policies/policy-keeper.ts";
 import { restartDue } from "./vms/restart-policy.ts";
 import { expireEnded } from "./sandboxes/expire-ended.ts";
 import { expireOverdue } from "./vms/expire.ts";
@@ -90,7 +90,6 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
     expireEveryMs,
     async () => {
       await expireOverdue(ctx);
-      await expireIdle(ctx);
       await restartDue(ctx);
       await expireEnded(ctx);
     },
@@ -98,6 +97,7 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
       ctx.log.error({ err: error }, "times to live could not be looked at");
     },
   );
+  const stopPolicies = keepPolicies(ctx);
   const stopCounting = regularly(
     expireEveryMs,
     () => ctx.previewUses.writeDown(),
@@ -125,12 +125,36 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
     await webhooks.close();
     await pools.close();
     await sealing;
-    await Promise.all([stopExpiring(), stopCounting(), stopInsisting(), ctx.reconciler.close()]);
+    await Promise.all([
+      stopExpiring(),
+      stopPolicies(),
+      stopCounting(),
+      stopInsisting(),
+      ctx.reconciler.close(),
+    ]);
     await ctx.queue.close();
     ctx.builds.close();
     await ctx.inflight.settle(ctx.config.closeGraceMs);
     unsubscribe();
     ctx.events.close();
+  };
+}
+
+/** Apart from what waits for no guest. */
+function keepPolicies(ctx: LifecycleContext): () => Promise<void> {
+  const policies = new PolicyKeeper(ctx);
+  const closing = new AbortController();
+  const stop = regularly(
+    ctx.config.expireEveryMs,
+    () => policies.look(closing.signal),
+    (error) => {
+      ctx.log.error({ err: error }, "lifecycle policies could not be looked at");
+    },
+  );
+  return async () => {
+    closing.abort();
+    await stop();
+    await policies.close();
   };
 }
 

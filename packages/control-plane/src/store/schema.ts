@@ -104,6 +104,8 @@ export interface VmRow extends SettingsRow {
   ttlRemainingMs: number | null;
   /** When the time to live ends while the VM runs. */
   expiresAt: number | null;
+  /** When the life ends that it may have at most, whether it runs or not; null: never. */
+  lifeEndsAt: number | null;
   /** Digest of the request that made it: a retried request finds the VM again. */
   requestFingerprint: string | null;
   /** When its present life, or its last, began to run; null of one that never ran. */

@@ -28,6 +28,12 @@ export type VmChanges = Partial<
     | "services"
     | "sshKeys"
     | "autoResume"
+    | "inactivityMs"
+    | "inactivityAction"
+    | "guestWorkCounts"
+    | "maxLifeMs"
+    | "maxLifeAction"
+    | "lifeEndsAt"
     | "startedAt"
     | "endedAt"
     | "lastActiveAt"
@@ -108,7 +114,7 @@ export class VmRepository {
   /** Out of its pool, for good. `undefined` when it is not ready, or another was faster. */
   async takeOutOfPool(
     { id, poolId, poolGeneration }: VmRecord,
-    changes: VmChanges & Partial<Pick<VmRecord, "inactivityMs" | "autoDeleteMs" | "ephemeral" | "createdAt">>,
+    changes: VmChanges & Partial<Pick<VmRecord, "autoDeleteMs" | "ephemeral" | "createdAt">>,
   ): Promise<VmRecord | undefined> {
     const row = await this.#db
       .updateTable("vms")
@@ -202,6 +208,39 @@ export class VmRepository {
       .where("status", "=", "running")
       .where((eb) => eb(eb("lastActiveAt", "+", eb.ref("inactivityMs")), "<=", now))
       .orderBy("lastActiveAt")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => parse(row));
+  }
+
+  /** Running VMs that may be used by their own guests, first those that would be idle first. */
+  async listSelfUsed(limit: number): Promise<VmRecord[]> {
+    const rows = await this.#db
+      .selectFrom("vms")
+      .selectAll()
+      .where("inactivityMs", ">", 0)
+      .where("guestWorkCounts", "=", 1)
+      .where("status", "=", "running")
+      .orderBy((eb) => eb("lastActiveAt", "+", eb.ref("inactivityMs")))
+      .limit(limit)
+      .execute();
+    return rows.map((row) => parse(row));
+  }
+
+  /** VMs whose life is over and has still to be ended. One of a pool is nobody's, and lives on. */
+  async listLifeOver(now: number, limit: number): Promise<VmRecord[]> {
+    const rows = await this.#db
+      .selectFrom("vms")
+      .selectAll()
+      .where("lifeEndsAt", "<=", now)
+      .where("poolId", "is", null)
+      .where((eb) =>
+        eb.or([
+          eb("status", "=", "running"),
+          eb.and([eb("maxLifeAction", "=", "delete"), eb("status", "in", ["paused", "stopped", "error"])]),
+        ]),
+      )
+      .orderBy("lifeEndsAt")
       .limit(limit)
       .execute();
     return rows.map((row) => parse(row));

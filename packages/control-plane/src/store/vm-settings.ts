@@ -2,7 +2,14 @@
  * What a VM passes on: to its snapshots, to what is restored from them, to its forks (`engine/vms/inherit.ts`). A field
  * is added here, in a migration of both tables and where an API shows it; everything in between carries it by itself.
  */
-import type { Durability, RestartPolicy, Service, VolumeMount, WrittenPolicy } from "@fastvm/contract";
+import type {
+  Durability,
+  PolicyAction,
+  RestartPolicy,
+  Service,
+  VolumeMount,
+  WrittenPolicy,
+} from "@fastvm/contract";
 
 export interface VmSettings {
   machineName: string;
@@ -21,6 +28,13 @@ export interface VmSettings {
   autoResume: boolean;
   /** How long it may run unused before its time is over; 0: for ever. */
   inactivityMs: number;
+  /** What becomes of it then; empty: what its time to live says. */
+  inactivityAction: PolicyAction | "";
+  /** Whether what its guest computes by itself is use. */
+  guestWorkCounts: boolean;
+  /** How long it lives, running or not; 0: for ever. */
+  maxLifeMs: number;
+  maxLifeAction: PolicyAction;
   /** How long it may be paused before it is deleted; 0: for ever. */
   autoDeleteMs: number;
   /** Deleted where another would be paused for being idle. */
@@ -82,6 +96,10 @@ export interface SettingsRow {
   sshKeys: string;
   autoResume: 0 | 1;
   inactivityMs: number;
+  inactivityAction: PolicyAction | "";
+  guestWorkCounts: 0 | 1;
+  maxLifeMs: number;
+  maxLifeAction: PolicyAction;
   autoDeleteMs: number;
   ephemeral: 0 | 1;
   cwd: string;
@@ -124,6 +142,10 @@ const COLUMNS: { readonly [Name in keyof VmSettings]: Column<VmSettings[Name], S
   sshKeys: json(),
   autoResume: FLAG,
   inactivityMs: AS_IT_IS,
+  inactivityAction: AS_IT_IS,
+  guestWorkCounts: FLAG,
+  maxLifeMs: AS_IT_IS,
+  maxLifeAction: AS_IT_IS,
   autoDeleteMs: AS_IT_IS,
   ephemeral: FLAG,
   cwd: AS_IT_IS,

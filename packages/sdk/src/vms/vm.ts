@@ -1,6 +1,7 @@
 /** A VM as the API shows it, and what can be asked for when one is launched, changed or forked. */
 import type { AttachBucketMountParams } from "../volumes/bucket-mount.ts";
 import type { AttachmentWarnings, AttachVolumeParams, VmVolume } from "../volumes/volume.ts";
+import type { IdlePolicy, MaxLife } from "./lifecycle-policy.ts";
 import type { FirewallInput, FirewallPolicy, NetworkPolicy } from "../firewall/firewall-policy.ts";
 
 /** A later server may know more states; one that is not listed here means "in transition". */
@@ -48,6 +49,12 @@ export interface Vm {
   readonly expiresAtMs?: number;
   /** While it is paused or stopped: what is left of the ttl. */
   readonly ttlRemainingMs?: number;
+  readonly maxLife?: MaxLife;
+  /** With `maxLife`: when its life is over, in ms since 1970. */
+  readonly lifeEndsAtMs?: number;
+  readonly idle?: IdlePolicy;
+  /** With `idle`, while it runs: when it is over unless somebody uses it, in ms since 1970. */
+  readonly idleEndsAtMs?: number;
   readonly pausedAt?: string | null;
   readonly deletedAt?: string | null;
   /** Whether requests to its services wake it when it is paused. */
@@ -55,7 +62,7 @@ export interface Vm {
   /** `strict`: what its guest has flushed is there after a power loss of the host. */
   readonly durability?: Durability;
   readonly restartPolicy?: RestartPolicy;
-  /** Why the VM is in `error` or `stopped`, or what it waits for. */
+  /** Why the VM is in `error` or `stopped`, or was paused by itself, or what it waits for. */
   readonly statusReason?: string;
   /** Only in the answer to a launch, when the snapshot's services could not be registered again: then none is. */
   readonly snapshotRestoreWarnings?: SnapshotRestoreWarnings;
@@ -123,6 +130,10 @@ export interface LaunchParams {
   readonly envVars?: Readonly<Record<string, string>> | undefined;
   readonly firewall?: FirewallInput | null | undefined;
   readonly ttl?: VmTtl | undefined;
+  /** Default: none, or the snapshot's. */
+  readonly maxLife?: MaxLife | undefined;
+  /** Default: none, or the snapshot's. */
+  readonly idle?: IdlePolicy | undefined;
   /** Whether requests to its services wake it when it is paused. Default: as the snapshot has it, else false. */
   readonly autoResume?: boolean | undefined;
   /** Default: `strict` with a restart policy, otherwise `relaxed`, or the snapshot's. */
@@ -140,6 +151,10 @@ export interface UpdateVmParams {
   readonly metadata?: Metadata | undefined;
   /** `null` removes it; an object starts it anew. */
   readonly ttl?: VmTtl | null | undefined;
+  /** `null` removes it; an object counts from now on. */
+  readonly maxLife?: MaxLife | null | undefined;
+  /** The same. */
+  readonly idle?: IdlePolicy | null | undefined;
   readonly autoResume?: boolean | undefined;
   readonly restartPolicy?: RestartPolicy | undefined;
 }

@@ -1025,6 +1025,24 @@ class HostRoom(Model):
 
 
 @dataclass(eq=False, repr=False)
+class IdlePolicy(Model):
+    """
+    How long it may run unused. Use is what comes from outside: commands, consoles, files, requests to its services,
+    SSH.
+    """
+
+    action: str
+    """What becomes of it then."""
+    seconds: int
+    guest_work: Optional[bool] = None
+    """Whether what its guest computes by itself is use, too. Default false."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "guest_work": "guestWork",
+    }
+
+
+@dataclass(eq=False, repr=False)
 class Image(Model):
     reference: str
     """In full, with registry and tag: `docker.io/library/python:3.13-slim`."""
@@ -1188,6 +1206,16 @@ class LaunchBody(Model):
     env_vars: Optional[Dict[str, str]] = None
     """Names of letters, digits and `_`; values without line breaks; ≤ 65536 bytes."""
     ttl: Optional[TTL] = None
+    max_life: Optional[MaxLife] = None
+    """
+    How long it lives from when it was made, running or not. A VM that is started after that begins anew; `delete`
+    strikes paused and stopped ones, too.
+    """
+    idle: Optional[IdlePolicy] = None
+    """
+    How long it may run unused. Use is what comes from outside: commands, consoles, files, requests to its services,
+    SSH.
+    """
     auto_resume: Optional[bool] = None
     """Whether requests to the VM's services wake it when it is paused."""
     durability: Optional[str] = None
@@ -1211,6 +1239,7 @@ class LaunchBody(Model):
         "snapshot_id": "snapshotId",
         "disk_gi_b": "diskGiB",
         "env_vars": "envVars",
+        "max_life": "maxLife",
         "auto_resume": "autoResume",
         "restart_policy": "restartPolicy",
         "bucket_mounts": "bucketMounts",
@@ -1218,6 +1247,8 @@ class LaunchBody(Model):
 
     _shapes: ClassVar[Dict[str, Shape]] = {
         "ttl": Ref("TTL"),
+        "max_life": Ref("MaxLife"),
+        "idle": Ref("IdlePolicy"),
         "firewall": OneOf(Ref("FirewallPolicy"), Ref("EgressModeFirewall"), Ref("LegacyFirewallPolicy")),
         "volumes": Many(Ref("AttachVolumeBody")),
         "bucket_mounts": Many(Ref("AttachBucketMountBody")),
@@ -1266,6 +1297,18 @@ class MakeDirBody(Model):
     """In the VM; relative to /root."""
     mode: Optional[str] = None
     """Octal. Default 0755."""
+
+
+@dataclass(eq=False, repr=False)
+class MaxLife(Model):
+    """
+    How long it lives from when it was made, running or not. A VM that is started after that begins anew; `delete`
+    strikes paused and stopped ones, too.
+    """
+
+    action: str
+    """What becomes of it then."""
+    seconds: int
 
 
 @dataclass(eq=False, repr=False)
@@ -1846,6 +1889,16 @@ class UpdateVMBody(Model):
     metadata: Optional[Dict[str, str]] = None
     """≤ 256 keys of 1–256 bytes, values ≤ 4096 bytes, ≤ 65536 bytes as JSON."""
     ttl: Optional[TTL] = None
+    max_life: Optional[MaxLife] = None
+    """
+    How long it lives from when it was made, running or not. A VM that is started after that begins anew; `delete`
+    strikes paused and stopped ones, too.
+    """
+    idle: Optional[IdlePolicy] = None
+    """
+    How long it may run unused. Use is what comes from outside: commands, consoles, files, requests to its services,
+    SSH.
+    """
     auto_resume: Optional[bool] = None
     """Whether requests to the VM's services wake it when it is paused."""
     restart_policy: Optional[str] = None
@@ -1855,12 +1908,15 @@ class UpdateVMBody(Model):
     """
 
     _wire_names: ClassVar[Dict[str, str]] = {
+        "max_life": "maxLife",
         "auto_resume": "autoResume",
         "restart_policy": "restartPolicy",
     }
 
     _shapes: ClassVar[Dict[str, Shape]] = {
         "ttl": Ref("TTL"),
+        "max_life": Ref("MaxLife"),
+        "idle": Ref("IdlePolicy"),
     }
 
 
@@ -1916,7 +1972,7 @@ class VM(Model):
     """Whether requests to its services wake it when it is paused."""
     deleted_at: Optional[datetime] = None
     status_reason: Optional[str] = None
-    """Why the VM is in `error` or `stopped`, or what it waits for."""
+    """Why the VM is in `error` or `stopped`, or was paused by itself, or what it waits for."""
     source_name: Optional[str] = None
     """Name of the snapshot or VM it was made from."""
     source_snapshot_id: Optional[str] = None
@@ -1930,6 +1986,20 @@ class VM(Model):
     """While it runs: when its time is over, in ms since 1970."""
     ttl_remaining_ms: Optional[int] = None
     """While it is paused or stopped: what is left of its time, in ms."""
+    max_life: Optional[MaxLife] = None
+    """
+    How long it lives from when it was made, running or not. A VM that is started after that begins anew; `delete`
+    strikes paused and stopped ones, too.
+    """
+    life_ends_at_ms: Optional[int] = None
+    """With `maxLife`: when its life is over, in ms since 1970."""
+    idle: Optional[IdlePolicy] = None
+    """
+    How long it may run unused. Use is what comes from outside: commands, consoles, files, requests to its services,
+    SSH.
+    """
+    idle_ends_at_ms: Optional[int] = None
+    """With `idle`, while it runs: when it is over unless somebody uses it, in ms since 1970."""
     durability: Optional[str] = None
     """`strict`: what its guest has flushed is there after a power loss of the host."""
     restart_policy: Optional[str] = None
@@ -1956,6 +2026,9 @@ class VM(Model):
         "public_ipv6": "publicIpv6",
         "expires_at_ms": "expiresAtMs",
         "ttl_remaining_ms": "ttlRemainingMs",
+        "max_life": "maxLife",
+        "life_ends_at_ms": "lifeEndsAtMs",
+        "idle_ends_at_ms": "idleEndsAtMs",
         "restart_policy": "restartPolicy",
         "paused_at": "pausedAt",
         "attachment_warnings": "attachmentWarnings",
@@ -1967,6 +2040,8 @@ class VM(Model):
         "effective_firewall": OneOf(Ref("FirewallPolicy"), Ref("LegacyFirewallPolicy")),
         "deleted_at": MOMENT,
         "ttl": Ref("TTL"),
+        "max_life": Ref("MaxLife"),
+        "idle": Ref("IdlePolicy"),
         "paused_at": MOMENT,
         "volumes": Many(Ref("VmVolume")),
         "attachment_warnings": Ref("AttachmentWarnings"),

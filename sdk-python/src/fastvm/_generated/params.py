@@ -66,6 +66,15 @@ class HostMountParam(_HostMountRequired, total=False):
     quota_mi_b: Optional[int]
 
 
+class _IdlePolicyRequired(TypedDict):
+    action: str
+    seconds: int
+
+
+class IdlePolicyParam(_IdlePolicyRequired, total=False):
+    guest_work: bool
+
+
 class _ImageMountRequired(TypedDict):
     path: str
 
@@ -104,6 +113,11 @@ class LegacyFirewallRuleParam(_LegacyFirewallRuleRequired, total=False):
     port_end: int
     source_cidrs: List[str]
     description: str
+
+
+class MaxLifeParam(TypedDict):
+    action: str
+    seconds: int
 
 
 class _NetworkRuleRequired(TypedDict):

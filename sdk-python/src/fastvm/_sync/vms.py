@@ -13,7 +13,18 @@ from .._exec import NDJSON, Stdin, Command, argv_of, checked_result, exec_body, 
 from .._generated import routes
 from .._generated.models import VM, ConsoleTokenResponse, DeleteResponse, ExecVMResponse, ForkResult, VMLogs, VMStats
 from .._options import NOT_GIVEN, CallOptions, Headers, NotGiven, Query, given, present
-from .._refs import DNSInput, EgressInput, FirewallInput, IngressInput, LegacyRules, TTLInput, VMRef, VolumeInput
+from .._refs import (
+    DNSInput,
+    EgressInput,
+    FirewallInput,
+    IdleInput,
+    IngressInput,
+    LegacyRules,
+    MaxLifeInput,
+    TTLInput,
+    VMRef,
+    VolumeInput,
+)
 from .._request import id_of
 from .._waiting import DEFAULT_POLL_SECONDS, DEFAULT_WAIT_SECONDS, Patience, is_running, not_ready
 from .blocking import sleep
@@ -73,6 +84,8 @@ class Vms:
         env_vars: Optional[Mapping[str, str]] = None,
         firewall: Optional[FirewallInput] = None,
         ttl: Optional[TTLInput] = None,
+        max_life: Optional[MaxLifeInput] = None,
+        idle: Optional[IdleInput] = None,
         auto_resume: Optional[bool] = None,
         durability: Optional[str] = None,
         restart_policy: Optional[str] = None,
@@ -104,6 +117,8 @@ class Vms:
             env_vars=env_vars,
             firewall=firewall,
             ttl=ttl,
+            max_life=max_life,
+            idle=idle,
             auto_resume=auto_resume,
             durability=durability,
             restart_policy=restart_policy,
@@ -151,6 +166,8 @@ class Vms:
         metadata: Union[Mapping[str, str], NotGiven] = NOT_GIVEN,
         ttl: Union[TTLInput, None, NotGiven] = NOT_GIVEN,
         *,
+        max_life: Union[MaxLifeInput, None, NotGiven] = NOT_GIVEN,
+        idle: Union[IdleInput, None, NotGiven] = NOT_GIVEN,
         auto_resume: Union[bool, NotGiven] = NOT_GIVEN,
         restart_policy: Union[str, NotGiven] = NOT_GIVEN,
         timeout: Timeout = None,
@@ -159,10 +176,19 @@ class Vms:
         extra_query: Optional[Query] = None,
         extra_body: Optional[Mapping[str, Any]] = None,
     ) -> VM:
-        """Only what is given changes: `metadata` replaces all of it, a `ttl` of None removes it."""
+        """
+        Only what is given changes: `metadata` replaces all of it, a `ttl`, `max_life` or `idle` of None removes it; one
+        that is given counts from now on.
+        """
         options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
         body = given(
-            name=name, metadata=metadata, ttl=ttl, auto_resume=auto_resume, restart_policy=restart_policy
+            name=name,
+            metadata=metadata,
+            ttl=ttl,
+            max_life=max_life,
+            idle=idle,
+            auto_resume=auto_resume,
+            restart_policy=restart_policy,
         )
         return self._http.call(routes.UPDATE_VM, id_of(id), body=body, options=options)
 

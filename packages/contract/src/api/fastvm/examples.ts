@@ -88,6 +88,8 @@ export const SCHEMA_EXAMPLES: Readonly<Record<string, object>> = {
     effectiveFirewall: FIREWALL,
     ttl: { action: "pause", seconds: 3600 },
     expiresAtMs: 1_767_326_645_678,
+    idle: { action: "stop", seconds: 1200 },
+    idleEndsAtMs: 1_767_324_245_678,
     autoResume: false,
   },
   Snapshot: {

@@ -155,9 +155,10 @@ export const OPERATIONS = {
     method: "PATCH",
     path: VM,
     tag: "VMs",
-    summary: "Rename a VM, replace its metadata or its time to live",
+    summary: "Rename a VM, replace its metadata, or change when it ends by itself",
     description:
-      "At least one field. An omitted field stays; `metadata: {}` clears; `ttl: null` removes, a `ttl` starts anew.",
+      "At least one field. An omitted field stays; `metadata: {}` clears; `null` removes `ttl`, `maxLife` and `idle`, " +
+      "and one that is given counts from now on.",
     body: UpdateVmBodySchema,
     needsBody: true,
     responses: { 200: VmSchema },

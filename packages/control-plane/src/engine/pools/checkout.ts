@@ -7,6 +7,7 @@ import { actorOf, type Caller } from "../caller.ts";
 import type { Parts } from "../context.ts";
 import { madeUnderKey, takeOrderKey, type OrderKey } from "../orders/order-keys.ts";
 import { tellOwed, type OwedContext } from "../owed/tell-owed.ts";
+import { firstLifeEnd } from "../states/life-end.ts";
 import { recordVmEvent } from "../states/transition-vm.ts";
 import { DEADLINE } from "../vms/deadline.ts";
 import { replaceTtl } from "../vms/ttl.ts";
@@ -57,6 +58,7 @@ async function take(
       ...replaceTtl(candidate, ttl ?? null, at),
       createdAt: at,
       lastActiveAt: at,
+      lifeEndsAt: firstLifeEnd(candidate, at),
     });
     if (vm === undefined) continue;
     if (key !== undefined) await takeOrderKey(records, caller, key, vm.id, at, async () => true);

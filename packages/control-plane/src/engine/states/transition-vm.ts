@@ -2,6 +2,7 @@
 import type { VmId, VmStatus } from "@fastvm/contract";
 import type { Records } from "../../store/records.ts";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
+import { lifeEndIn } from "./life-end.ts";
 import { VM_TRANSITIONS, type Transition, type VmTransition } from "./vm-states.ts";
 
 interface Change {
@@ -9,7 +10,7 @@ interface Change {
   readonly actor: string;
   readonly at: number;
   /** Becomes the VM's `statusReason`, unless the changes have one; without one the old reason goes. */
-  readonly reason?: string;
+  readonly reason?: string | undefined;
   readonly changes?: VmChanges;
 }
 
@@ -30,6 +31,7 @@ export async function transitionVm(
       ? { startedAt: change.at, lastActiveAt: change.at }
       : {}),
     ...(transition.to === "stopped" || transition.to === "error" ? { endedAt: change.at } : {}),
+    ...lifeEndIn(transition.to, before, change.at),
     ...change.changes,
   });
   if (after === undefined) return undefined;

@@ -10,14 +10,20 @@ export type DeleteVmContext = Parts<
 >;
 
 /** When the worker fails, the row stays `deleting`: a repeated delete or the reconciler finishes it. */
-export async function deleteVm(ctx: DeleteVmContext, vm: VmRecord, actor: string): Promise<void> {
-  await ctx.inflight.hold(vm.id, () => deleteHeld(ctx, vm, actor));
+export async function deleteVm(
+  ctx: DeleteVmContext,
+  vm: VmRecord,
+  actor: string,
+  reason?: string,
+): Promise<void> {
+  await ctx.inflight.hold(vm.id, () => deleteHeld(ctx, vm, actor, reason));
 }
 
 async function deleteHeld(
   ctx: Parts<"clock" | "lendRoom" | "queue" | "reconciler" | "staging" | "store" | "worker">,
   vm: VmRecord,
   actor: string,
+  reason: string | undefined,
 ): Promise<void> {
   await unlessDiskIsFull(
     ctx.store.transaction(
@@ -25,6 +31,7 @@ async function deleteHeld(
         transitionVm(records, vm.id, "delete_started", {
           actor,
           at: ctx.clock.now(),
+          reason,
           changes: { queuedAt: null },
         }),
       "process",
@@ -42,16 +49,21 @@ async function deleteHeld(
     throw error;
   }
   // It may have freed nothing, as of a VM whose disk a snapshot shares, or a guest that waited for room was faster.
-  await ctx.reconciler.settle(vm.id, () => ctx.lendRoom(() => forget(ctx, vm, actor)));
+  await ctx.reconciler.settle(vm.id, () => ctx.lendRoom(() => forget(ctx, vm, actor, reason)));
   await step("control.delete.settled");
   ctx.queue.wake();
 }
 
-function forget(ctx: Parts<"clock" | "store">, vm: VmRecord, actor: string): Promise<void> {
+function forget(
+  ctx: Parts<"clock" | "store">,
+  vm: VmRecord,
+  actor: string,
+  reason: string | undefined,
+): Promise<void> {
   return ctx.store.transaction(async (records) => {
     const gone = await records.vms.remove(vm.id);
     if (gone === undefined) return;
-    await recordVmEvent(records, gone, gone.status, null, "deleted", { actor, at: ctx.clock.now() });
+    await recordVmEvent(records, gone, gone.status, null, "deleted", { actor, at: ctx.clock.now(), reason });
   });
 }
 

@@ -2,6 +2,7 @@
 import { defaultVmName, type OrgId, type Ttl, type VmId } from "@fastvm/contract";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { VmSettings } from "../../store/vm-settings.ts";
+import { firstLifeEnd } from "../states/life-end.ts";
 import { initialTtl } from "./ttl.ts";
 
 interface NewVm {
@@ -39,6 +40,7 @@ export function newVmRecord(vm: NewVm): VmRecord {
     pauseCount: 0,
     queuedAt: null,
     ...initialTtl(vm.ttl),
+    lifeEndsAt: firstLifeEnd(vm.settings, vm.at),
     requestFingerprint: vm.repeatKey,
     startedAt: null,
     endedAt: null,

@@ -9,14 +9,19 @@ import { joined, requireVm, wrongState } from "../states/wrong-state.ts";
 
 type PauseVmContext = Parts<"clock" | "inflight" | "queue" | "reconciler" | "store" | "worker">;
 
-/** Idempotent: a paused VM stays paused, a pausing one is waited for. */
-export async function pauseVm(ctx: PauseVmContext, vm: VmRecord, actor: string): Promise<VmRecord> {
+/** Idempotent: a paused VM stays paused, a pausing one is waited for. `reason`: of what pauses by itself. */
+export async function pauseVm(
+  ctx: PauseVmContext,
+  vm: VmRecord,
+  actor: string,
+  reason?: string,
+): Promise<VmRecord> {
   const begun = await ctx.inflight.hold(vm.id, async () => {
     const pausing = await ctx.store.transaction(
-      (records) => transitionVm(records, vm.id, "pause_started", { actor, at: ctx.clock.now() }),
+      (records) => transitionVm(records, vm.id, "pause_started", { actor, at: ctx.clock.now(), reason }),
       "process",
     );
-    return pausing && { paused: startPause(ctx, pausing, actor) };
+    return pausing && { paused: startPause(ctx, pausing, actor, reason) };
   });
   if (begun !== undefined) return begun.paused;
   const now = await joined(ctx, vm.id, "pause", "pausing");
@@ -24,7 +29,12 @@ export async function pauseVm(ctx: PauseVmContext, vm: VmRecord, actor: string):
   throw wrongState(now, "only a running VM can be paused");
 }
 
-function startPause(ctx: PauseVmContext, vm: VmRecord, actor: string): Promise<VmRecord> {
+function startPause(
+  ctx: PauseVmContext,
+  vm: VmRecord,
+  actor: string,
+  reason: string | undefined,
+): Promise<VmRecord> {
   return ctx.inflight.start(vm.id, "pause", async () => {
     try {
       await step("control.pause.recorded");
@@ -35,7 +45,7 @@ function startPause(ctx: PauseVmContext, vm: VmRecord, actor: string): Promise<V
     }
     await step("control.pause.answered");
     const at = ctx.clock.now();
-    const paused = await ctx.reconciler.settle(vm.id, () => settleSuccess(ctx, vm, actor, at));
+    const paused = await ctx.reconciler.settle(vm.id, () => settleSuccess(ctx, vm, { actor, at, reason }));
     await step("control.pause.settled");
     ctx.queue.wake();
     if (paused === undefined) throw wrongState(await requireVm(ctx, vm.id), "it changed while it was paused");
@@ -46,14 +56,13 @@ function startPause(ctx: PauseVmContext, vm: VmRecord, actor: string): Promise<V
 function settleSuccess(
   ctx: Parts<"store">,
   vm: VmRecord,
-  actor: string,
-  at: number,
+  by: { readonly actor: string; readonly at: number; readonly reason: string | undefined },
 ): Promise<VmRecord | undefined> {
   return ctx.store.transaction(async (records) => {
     const now = await records.vms.lock(vm.id);
-    const ttl = now === undefined ? {} : freezeTtl(now, at);
-    const changes = { pausedAt: at, pauseCount: vm.pauseCount + 1, ...ttl };
-    return transitionVm(records, vm.id, "pause_succeeded", { actor, at, changes });
+    const ttl = now === undefined ? {} : freezeTtl(now, by.at);
+    const changes = { pausedAt: by.at, pauseCount: vm.pauseCount + 1, ...ttl };
+    return transitionVm(records, vm.id, "pause_succeeded", { ...by, changes });
   });
 }
 

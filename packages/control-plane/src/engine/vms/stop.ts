@@ -13,6 +13,8 @@ type StopVmContext = Parts<"clock" | "config" | "inflight" | "queue" | "reconcil
 export interface StopOrder {
   /** Default: the worker's. */
   readonly graceMs?: number | undefined;
+  /** Of what stops by itself. Default: the worker's, how it ended. */
+  readonly reason?: string | undefined;
 }
 
 /** A launch has another end: a VM that never ran has no disk to keep. */
@@ -51,7 +53,9 @@ function beginStop(ctx: StopVmContext, vm: VmRecord, order: StopOrder, actor: st
     const result = await ctx.worker.stopVm(vm.id, graceMs === undefined ? {} : { graceMs });
     await step("control.stop.answered");
     const at = ctx.clock.now();
-    await ctx.reconciler.settle(vm.id, () => settleStopped(ctx, vm, actor, result, at));
+    await ctx.reconciler.settle(vm.id, () =>
+      settleStopped(ctx, vm, actor, { reason: order.reason ?? result.reason }, at),
+    );
     await step("control.stop.settled");
     ctx.queue.wake();
     const now = await requireVm(ctx, vm.id);

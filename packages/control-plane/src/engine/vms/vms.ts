@@ -1,13 +1,24 @@
 /** VMs by what their callers call them: id, unique name or unique id prefix, within the caller's organisation. */
-import type { NetworkReport, RestartPolicy, Ttl, VmId, VmLog, VmUsage } from "@fastvm/contract";
+import type {
+  IdlePolicy,
+  MaxLife,
+  NetworkReport,
+  RestartPolicy,
+  Ttl,
+  VmId,
+  VmLog,
+  VmUsage,
+} from "@fastvm/contract";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
+import type { Parts } from "../context.ts";
 import { findVm } from "../find.ts";
 import { changeVm } from "./change-vm.ts";
 import { tellOwed } from "../owed/tell-owed.ts";
 import { DEADLINE } from "./deadline.ts";
 import { deleteVm, type DeleteVmContext } from "./delete.ts";
 import { forkVm, type ForkedVms, type ForkOrder } from "./fork.ts";
+import { replacePolicies } from "./lifecycle-policy.ts";
 import { launchVm, type LaunchOptions, type LaunchOrder } from "./launch.ts";
 import { withOwnImage } from "./own-image.ts";
 import { ofWorker } from "./of-worker.ts";
@@ -26,8 +37,10 @@ export interface VmChange {
   readonly metadata?: Readonly<Record<string, string>>;
   readonly autoResume?: boolean;
   readonly restartPolicy?: RestartPolicy;
-  /** `null`: none any more. */
+  /** `null`: none any more; so below. */
   readonly ttl?: Ttl | null;
+  readonly maxLife?: MaxLife | null;
+  readonly idle?: IdlePolicy | null;
 }
 
 /** A VM, and what only its worker knows: absent of one that it does not have. */
@@ -37,15 +50,17 @@ export interface VmFigures {
   readonly network: NetworkReport | undefined;
 }
 
-export class Vms {
-  readonly #ctx: StartVmContext & DeleteVmContext;
+type VmsContext = StartVmContext & DeleteVmContext & Parts<"activity">;
 
-  constructor(ctx: StartVmContext & DeleteVmContext) {
+export class Vms {
+  readonly #ctx: VmsContext;
+
+  constructor(ctx: VmsContext) {
     this.#ctx = ctx;
   }
 
-  get(caller: Caller, reference: string): Promise<VmRecord> {
-    return findVm(this.#ctx, caller, reference);
+  async get(caller: Caller, reference: string): Promise<VmRecord> {
+    return this.#asUsed(await findVm(this.#ctx, caller, reference));
   }
 
   /** Throws `vm_wrong_state` with the rule for one that does not run. */
@@ -56,8 +71,9 @@ export class Vms {
   }
 
   /** Newest first. A status that does not exist matches nothing. */
-  list(caller: Caller, statuses?: readonly string[]): Promise<readonly VmRecord[]> {
-    return this.#ctx.store.vms.list(caller.orgId, statuses);
+  async list(caller: Caller, statuses?: readonly string[]): Promise<readonly VmRecord[]> {
+    const vms = await this.#ctx.store.vms.list(caller.orgId, statuses);
+    return vms.map((vm) => this.#asUsed(vm));
   }
 
   /** Resolves to the VM in `running`, or in `provisioning` when it waits for room or takes long. */
@@ -113,7 +129,13 @@ export class Vms {
     return vm.id;
   }
 
-  async change(caller: Caller, reference: string, { ttl, ...changes }: VmChange): Promise<VmRecord> {
+  async change(caller: Caller, reference: string, change: VmChange): Promise<VmRecord> {
+    const { ttl, maxLife, idle, ...others } = change;
+    const policies = {
+      ...(maxLife === undefined ? {} : { maxLife }),
+      ...(idle === undefined ? {} : { idle }),
+    };
+    const changes = { ...others, ...replacePolicies(policies, this.#ctx.clock.now()) };
     if (ttl === undefined) return changeVm(this.#ctx, caller, reference, () => changes);
     return this.#changeDeadline(caller, reference, (vm, now) => ({
       ...changes,
@@ -144,6 +166,11 @@ export class Vms {
   async log(caller: Caller, reference: string): Promise<VmLog | undefined> {
     const { id } = await this.get(caller, reference);
     return ofWorker(() => this.#ctx.worker.consoleLog(id));
+  }
+
+  /** With its last use as it is known here: the record may be seconds behind. */
+  #asUsed(vm: VmRecord): VmRecord {
+    return { ...vm, lastActiveAt: this.#ctx.activity.lastUsed(vm.id, vm.lastActiveAt) };
   }
 
   async #changeDeadline(

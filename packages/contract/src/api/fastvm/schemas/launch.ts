@@ -8,6 +8,7 @@ import { oneOf } from "./one-of.ts";
 import { guards } from "./strict.ts";
 import { stringMap } from "./string-map.ts";
 import { TtlSchema } from "./ttl.ts";
+import { IdlePolicySchema, MaxLifeSchema } from "./lifecycle-policy.ts";
 import { VmSchema } from "./vm.ts";
 import { AttachVolumeBodySchema } from "./volume.ts";
 import { AttachBucketMountBodySchema } from "./bucket-mount.ts";
@@ -62,6 +63,8 @@ export const LaunchBodySchema = Type.Object(
       nullable(stringMap("Names of letters, digits and `_`; values without line breaks; ≤ 65536 bytes.")),
     ),
     ttl: Type.Optional(nullable(TtlSchema)),
+    maxLife: Type.Optional(nullable(MaxLifeSchema)),
+    idle: Type.Optional(nullable(IdlePolicySchema)),
     autoResume: Type.Optional(autoResume),
     durability: Type.Optional(
       nullable(
@@ -87,7 +90,7 @@ export const LaunchBodySchema = Type.Object(
       ),
     ),
   },
-  { ...guards("firewall", "ttl"), title: "LaunchBody" },
+  { ...guards("firewall", "ttl", "maxLife", "idle"), title: "LaunchBody" },
 );
 export type LaunchBody = Static<typeof LaunchBodySchema>;
 
@@ -96,10 +99,12 @@ export const UpdateVmBodySchema = Type.Object(
     name: Type.Optional(name),
     metadata: Type.Optional(metadata),
     ttl: Type.Optional(nullable(TtlSchema)),
+    maxLife: Type.Optional(nullable(MaxLifeSchema)),
+    idle: Type.Optional(nullable(IdlePolicySchema)),
     autoResume: Type.Optional(autoResume),
     restartPolicy: Type.Optional(restartPolicy),
   },
-  { ...guards("ttl"), title: "UpdateVmBody" },
+  { ...guards("ttl", "maxLife", "idle"), title: "UpdateVmBody" },
 );
 export type UpdateVmBody = Static<typeof UpdateVmBodySchema>;
 

@@ -8,6 +8,7 @@ import { VmVolumeSchema } from "./volume.ts";
 import { AnyFirewallSchema, type Firewall, type LegacyFirewall } from "./firewall.ts";
 import { nullable } from "./nullable.ts";
 import { TtlSchema } from "./ttl.ts";
+import { IdlePolicySchema, MaxLifeSchema } from "./lifecycle-policy.ts";
 
 export const VmSchema = Type.Object(
   {
@@ -20,7 +21,9 @@ export const VmSchema = Type.Object(
     diskGiB: Type.Integer(),
     status: Type.Unsafe<VmStatus>({ type: "string", enum: [...VM_STATUSES] }),
     statusReason: Type.Optional(
-      Type.String({ description: "Why the VM is in `error` or `stopped`, or what it waits for." }),
+      Type.String({
+        description: "Why the VM is in `error` or `stopped`, or was paused by itself, or what it waits for.",
+      }),
     ),
     createdAt: Type.String({ format: "date-time" }),
     sourceName: Type.Optional(Type.String({ description: "Name of the snapshot or VM it was made from." })),
@@ -42,6 +45,16 @@ export const VmSchema = Type.Object(
     ),
     ttlRemainingMs: Type.Optional(
       Type.Integer({ description: "While it is paused or stopped: what is left of its time, in ms." }),
+    ),
+    maxLife: Type.Optional(MaxLifeSchema),
+    lifeEndsAtMs: Type.Optional(
+      Type.Integer({ description: "With `maxLife`: when its life is over, in ms since 1970." }),
+    ),
+    idle: Type.Optional(IdlePolicySchema),
+    idleEndsAtMs: Type.Optional(
+      Type.Integer({
+        description: "With `idle`, while it runs: when it is over unless somebody uses it, in ms since 1970.",
+      }),
     ),
     autoResume: Type.Boolean({ description: "Whether requests to its services wake it when it is paused." }),
     durability: Type.Optional(

@@ -1,4 +1,4 @@
-import type { VmRecord } from "../../../engine/engine.ts";
+import { idleEndOf, idleOf, maxLifeOf, type VmRecord } from "../../../engine/engine.ts";
 import type { Vm } from "@fastvm/contract";
 import { renderEffectiveFirewall, renderFirewall, type Dialect } from "../firewall/render.ts";
 import { timestamp } from "./timestamp.ts";
@@ -32,10 +32,22 @@ export function vmView(vm: VmRecord, dialect: Dialect): Vm {
     ...(vm.ttlRemainingMs === null || (vm.status !== "paused" && vm.status !== "stopped")
       ? {}
       : { ttlRemainingMs: vm.ttlRemainingMs }),
+    ...policies(vm),
     autoResume: vm.autoResume,
     durability: vm.durability,
     restartPolicy: vm.restartPolicy,
     ...(vm.pausedAt === null ? {} : { pausedAt: timestamp(vm.pausedAt) }),
     ...(vm.volumes.length === 0 ? {} : { volumes: vm.volumes.map((mount) => mountView(mount, vm.status)) }),
+  };
+}
+
+/** When it ends by itself. */
+function policies(vm: VmRecord): Pick<Vm, "maxLife" | "lifeEndsAtMs" | "idle" | "idleEndsAtMs"> {
+  const [maxLife, idle, idleEndsAtMs] = [maxLifeOf(vm), idleOf(vm), idleEndOf(vm)];
+  return {
+    ...(maxLife === undefined ? {} : { maxLife }),
+    ...(vm.lifeEndsAt === null ? {} : { lifeEndsAtMs: vm.lifeEndsAt }),
+    ...(idle === undefined ? {} : { idle }),
+    ...(idleEndsAtMs === undefined ? {} : { idleEndsAtMs }),
   };
 }

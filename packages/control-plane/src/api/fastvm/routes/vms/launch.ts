@@ -6,6 +6,7 @@ import type { Dialect } from "../../firewall/render.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { requireMachineType } from "../../require-machine-type.ts";
 import { mountOrder } from "../../mount-order.ts";
+import { idleSettings, lifeSettings } from "../../../../engine/engine.ts";
 import type { LaunchOrder, SkippedMount, VmRecord } from "../../../../engine/engine.ts";
 import { vmView } from "../../views/vm-view.ts";
 import { attachmentWarnings } from "../../views/volume-view.ts";
@@ -38,6 +39,14 @@ function durabilityFor(policy: LaunchBody["restartPolicy"]): "strict" | undefine
   return (policy ?? "never") === "never" ? undefined : "strict";
 }
 
+/** What is left out is as the snapshot has it. */
+function policySettings({ maxLife, idle }: LaunchBody): LaunchOrder["settings"] {
+  return {
+    ...(maxLife === undefined || maxLife === null ? {} : lifeSettings(maxLife)),
+    ...(idle === undefined || idle === null ? {} : idleSettings(idle)),
+  };
+}
+
 function launchOrder(body: LaunchBody, repeatKey: string): LaunchOrder {
   const snapshotId = body.snapshotId ?? undefined;
   const machineType = body.machineType ?? undefined;
@@ -68,6 +77,7 @@ function launchOrder(body: LaunchBody, repeatKey: string): LaunchOrder {
       durability: body.durability ?? durabilityFor(body.restartPolicy),
       restartPolicy: body.restartPolicy ?? undefined,
       network,
+      ...policySettings(body),
     },
     ttl: body.ttl ?? undefined,
     volumes: body.volumes?.map(mountOrder),

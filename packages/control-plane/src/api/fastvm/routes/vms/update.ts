@@ -1,4 +1,4 @@
-/** PATCH /v1/vms/{vmId}: name, metadata, wake-up by requests, time to live. */
+/** PATCH /v1/vms/{vmId}: name, metadata, wake-up by requests, time to live, and when it ends by itself. */
 import { checkMetadata, FastvmError, normalizeName, type UpdateVmBody } from "@fastvm/contract";
 import type { VmChange } from "../../../../engine/engine.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";
@@ -11,8 +11,9 @@ export function registerUpdateVm({ routes, engine }: FastvmScope): void {
   });
 }
 
-/** `null` says something of a time to live alone: that there is none any more. */
-function changeOf({ name, metadata, autoResume, restartPolicy, ttl }: UpdateVmBody): VmChange {
+/** `null` says something of a time to live and the like alone: that there is none any more. */
+function changeOf(body: UpdateVmBody): VmChange {
+  const { name, metadata, autoResume, restartPolicy, ttl, maxLife, idle } = body;
   if (metadata !== undefined && metadata !== null) checkMetadata(metadata);
   const change = {
     ...(name === undefined || name === null ? {} : { name: requireName(name) }),
@@ -20,9 +21,11 @@ function changeOf({ name, metadata, autoResume, restartPolicy, ttl }: UpdateVmBo
     ...(autoResume === undefined || autoResume === null ? {} : { autoResume }),
     ...(restartPolicy === undefined || restartPolicy === null ? {} : { restartPolicy }),
     ...(ttl === undefined ? {} : { ttl }),
+    ...(maxLife === undefined ? {} : { maxLife }),
+    ...(idle === undefined ? {} : { idle }),
   };
   if (Object.keys(change).length > 0) return change;
-  const rule = "give at least one of name, metadata, ttl, autoResume and restartPolicy";
+  const rule = "give at least one of name, metadata, ttl, maxLife, idle, autoResume and restartPolicy";
   throw new FastvmError("invalid_request", rule, { field: "body" });
 }
 
