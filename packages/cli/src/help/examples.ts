@@ -3,7 +3,11 @@ import type { Command } from "commander";
 
 /** Right behind `fastvm`, and behind `vm`. */
 const OF_VMS: Readonly<Record<string, readonly string[]>> = {
-  launch: ["launch -n dev --no-console", "launch -m c2m4 --ttl 2h:delete --metadata team=search -q"],
+  launch: [
+    "launch -n dev --no-console",
+    "launch -m c2m4 --ttl 2h:delete --metadata team=search -q",
+    "launch --idle 20m:stop --max-life 30d:delete -q",
+  ],
   ls: ["ls --format 'table {{.name}}\\t{{.status}}'"],
   inspect: ["inspect dev --format '{{.publicIpv6}}'"],
   exec: ["exec dev uname -a", "exec -w /tmp -u nobody -e A=1 dev 'echo $A in $PWD'"],
@@ -16,7 +20,7 @@ const OF_VMS: Readonly<Record<string, readonly string[]>> = {
   pause: ["pause dev"],
   resume: ["resume dev"],
   rename: ["rename dev prod"],
-  update: ["update dev --ttl 90m:pause --metadata tier=2"],
+  update: ["update dev --ttl 90m:pause --metadata tier=2", "update dev --idle 1h:stop --no-max-life"],
   rm: ["rm -y dev"],
 };
 

@@ -51,10 +51,17 @@ export function showVmDetails(session: Session, vm: Vm): void {
     ["IPv6", vm.publicIpv6 || undefined],
     ["Created", localTime(vm.createdAt)],
     ["Paused", vm.pausedAt ? localTime(vm.pausedAt) : undefined],
+    ["Life ends", vm.lifeEndsAtMs === undefined ? undefined : deadline(vm.lifeEndsAtMs, vm.maxLife?.action)],
+    ["Idle", vm.idleEndsAtMs === undefined ? undefined : deadline(vm.idleEndsAtMs, vm.idle?.action)],
     ["Metadata", pairs(vm.metadata)],
     ["Environment", pairs(vm.envVars)],
   ]);
   printLine(fields);
+}
+
+/** When, and what then. */
+function deadline(atMs: number, action = "?"): string {
+  return `${localTime(new Date(atMs).toISOString())} (${action})`;
 }
 
 function pairs(map: Readonly<Record<string, string>> | undefined): string | undefined {

@@ -13,12 +13,13 @@ import { apiCommand } from "../api-command.ts";
 import { readPolicy } from "../firewall/policy-file.ts";
 import { snapshotIdFor } from "../resolve.ts";
 import { mounts, tmpfsMounts } from "../volume/mount.ts";
+import { addPolicyOptions, type PolicyOptions } from "./lifecycle-policy.ts";
 import { timeToLive, TTL_TEXT } from "./time-to-live.ts";
 
 const DEFAULT_MACHINE = "c1m2";
 const HTTP_NOT_FOUND = 404;
 
-export interface LaunchOptions {
+export interface LaunchOptions extends PolicyOptions {
   readonly machine?: string;
   readonly snapshot?: string;
   readonly name?: string;
@@ -48,7 +49,7 @@ export function launchCommand(consoleBy: "default" | "request"): Command {
     name: "launch",
     summary: "Launch a VM and wait until it runs",
     configure: (command) =>
-      addLaunchOptions(command)
+      addPolicyOptions(addLaunchOptions(command))
         .alias("create")
         .option("-s, --snapshot <snapshot>", "restore this snapshot in place of a fresh VM")
         .option("--metadata <key=value>", "label; may be repeated", keyValue)
@@ -119,8 +120,20 @@ export async function launchVm(session: Session, options: LaunchOptions): Promis
   const { name, diskGib: diskGiB, env: envVars, metadata, ttl, autoResume, durability } = options;
   const firewall = options.firewall === undefined ? undefined : await readPolicy(options.firewall);
   const restarts = { durability, restartPolicy: options.restart };
+  const policies = { maxLife: options.maxLife, idle: options.idle };
   const volumes = mountsOf(options);
-  const common = { name, diskGiB, envVars, metadata, ttl, autoResume, ...restarts, firewall, volumes };
+  const common = {
+    name,
+    diskGiB,
+    envVars,
+    metadata,
+    ttl,
+    autoResume,
+    ...restarts,
+    ...policies,
+    firewall,
+    volumes,
+  };
   const { signal } = session;
   const params: LaunchParams =
     options.snapshot === undefined

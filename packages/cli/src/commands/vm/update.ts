@@ -1,6 +1,6 @@
 /** `fastvm update`: changes what can be changed of VMs that are there. */
 import type { Command } from "commander";
-import type { UpdateVmParams, Vm, VmTtl } from "fastvm";
+import type { IdlePolicy, MaxLife, UpdateVmParams, Vm, VmTtl } from "fastvm";
 import { collect, keyValue } from "../../command-line/option-values.ts";
 import { showVms } from "../../output/show-vms.ts";
 import type { Session } from "../../session.ts";
@@ -8,6 +8,7 @@ import { UserError } from "../../user-error.ts";
 import { apiCommand } from "../api-command.ts";
 import { readPolicy } from "../firewall/policy-file.ts";
 import { vmIdFor } from "../resolve.ts";
+import { addPolicyChanges } from "./lifecycle-policy.ts";
 import { timeToLive, TTL_TEXT } from "./time-to-live.ts";
 
 interface UpdateOptions {
@@ -16,6 +17,8 @@ interface UpdateOptions {
   readonly metadataRm?: readonly string[];
   /** False: none any more. */
   readonly ttl?: VmTtl | false;
+  readonly maxLife?: MaxLife | false;
+  readonly idle?: IdlePolicy | false;
   readonly autoResume?: boolean;
   readonly firewall?: string;
 }
@@ -24,9 +27,10 @@ export function updateCommand(): Command {
   return apiCommand<UpdateOptions>({
     name: "update",
     operands: ["<vm...>"],
-    summary: "Change VMs: name, labels, time to live, firewall, and whether requests wake them",
+    summary:
+      "Change VMs: name, labels, when they end by themselves, firewall, and whether requests wake them",
     configure: (command) =>
-      command
+      addPolicyChanges(command)
         .option("-n, --name <name>", "another name")
         .option("--metadata <key=value>", "label to set; others stay; may be repeated", keyValue)
         .option("--metadata-rm <key>", "label to take away; may be repeated", collect)
@@ -59,13 +63,19 @@ async function update({ client, signal }: Session, vmId: string, options: Update
 
 /** The API replaces labels as a whole. */
 function changesOf(options: UpdateOptions, labels: Readonly<Record<string, string>>): UpdateVmParams {
-  const { name, metadata, metadataRm, ttl, autoResume } = options;
+  const { name, metadata, metadataRm, ttl, maxLife, idle, autoResume } = options;
   const gone = new Set(metadataRm);
   const kept = Object.entries({ ...labels, ...metadata }).filter(([key]) => !gone.has(key));
   return {
     ...(name === undefined ? {} : { name }),
     ...(metadata === undefined && metadataRm === undefined ? {} : { metadata: Object.fromEntries(kept) }),
-    ...(ttl === undefined ? {} : { ttl: ttl === false ? null : ttl }),
+    ...(ttl === undefined ? {} : { ttl: orNone(ttl) }),
+    ...(maxLife === undefined ? {} : { maxLife: orNone(maxLife) }),
+    ...(idle === undefined ? {} : { idle: orNone(idle) }),
     ...(autoResume === undefined ? {} : { autoResume }),
   };
+}
+
+function orNone<T>(given: T | false): T | null {
+  return given === false ? null : given;
 }
