@@ -30,7 +30,7 @@ test("starts a daemon in the background, finds it by its folder, and ends it wit
     const gone = await runCli(["vm", "ls"], there);
     expect(gone).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/^Error: .*\nHint: /s) });
   } finally {
-    await runCli(["stop", "--vms"], env);
+    await runCli(["stop", "--delete-vms"], env);
     await rm(folder, { recursive: true, force: true });
   }
 });

@@ -1,4 +1,4 @@
-/** `stop --vms` ends the VMs of every organisation, and what it asks is root's alone. */
+/** `stop --vms` stops the VMs of every organisation, `--delete-vms` deletes them, and what it asks is root's alone. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -39,6 +39,22 @@ test("VMs of all organisations end with the daemon", async () => {
   const socket = await stat(join(daemon.config.dataDir, "operator.sock"));
   expect([socket.isSocket(), socket.mode & 0o777, socket.uid]).toEqual([true, 0o600, 0]);
   expect(await runCli(["stop", "--vms"], daemon.environment)).toMatchObject({ exitCode: 0 });
-  expect(await Promise.all(folders.map(there))).toEqual([false, false, false]);
+  const atRest = [join("stopped", own.id), join("stopped", others.id), join("paused", paused.id)];
+  expect(await Promise.all([...folders, ...atRest].map(there))).toEqual([
+    false,
+    false,
+    true,
+    true,
+    true,
+    true,
+  ]);
+  expect(await processesIn(daemon.config.dataDir)).toEqual([]);
+  await daemon.restart();
+  expect(await daemon.client.vms.get(own.id)).toMatchObject({
+    status: "stopped",
+    statusReason: "Stopped: its host shut down",
+  });
+  expect(await runCli(["stop", "--delete-vms"], daemon.environment)).toMatchObject({ exitCode: 0 });
+  expect(await Promise.all(atRest.map(there))).toEqual([false, false, false]);
   expect(await processesIn(daemon.config.dataDir)).toEqual([]);
 });

@@ -34,7 +34,7 @@ const BEHIND_VM: Readonly<Record<string, readonly string[]>> = {
 
 export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   serve: ["serve -d --port 8899 --data-dir /var/lib/fastvm"],
-  stop: ["stop --vms"],
+  stop: ["stop --vms", "stop --delete-vms"],
   doctor: ["doctor"],
   "quarantine ls": ["quarantine ls"],
   "quarantine rm": ["quarantine rm -y 0b9c5f2e-3a51-4a86-9d55-d6c0b8f1a001"],

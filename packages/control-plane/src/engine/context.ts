@@ -13,6 +13,7 @@ import type { CapacityQueue } from "./placement/capacity-queue.ts";
 import type { EventFeed } from "./events/event-feed.ts";
 import type { Bell } from "./events/bell.ts";
 import type { EventTellers } from "./events/event-tellers.ts";
+import type { HostShutdown } from "./host-shutdown.ts";
 import type { InflightOperations } from "./inflight.ts";
 import type { Reconciler } from "./reconcile/reconciler.ts";
 import type { SerialByKey } from "./serial-by-key.ts";
@@ -44,6 +45,7 @@ export interface LifecycleContext {
   readonly reconciler: Reconciler;
   readonly activity: ActivityClock;
   readonly previewUses: PreviewUses;
+  readonly shutdown: HostShutdown;
   /** For whoever looks after pools. */
   readonly poolBell: Bell;
   /** What the worker is told of records that changed, by VM. */

@@ -14,6 +14,7 @@ import { expireOverdue } from "./vms/expire.ts";
 import { Bell } from "./events/bell.ts";
 import { EventFeed } from "./events/event-feed.ts";
 import { isCallersFault } from "./failure.ts";
+import { HostShutdown } from "./host-shutdown.ts";
 import { InflightOperations, type Watch } from "./inflight.ts";
 import { compare } from "./reconcile/compare.ts";
 import { PoolKeeper } from "./pools/pool-keeper.ts";
@@ -42,6 +43,7 @@ export function createLifecycle(
     | "updates"
     | "unnoticed"
     | "lendRoom"
+    | "shutdown"
   > & {
     readonly lendRoom?: LendRoom | undefined;
     /** Absent: nowhere. */
@@ -67,6 +69,7 @@ export function createLifecycle(
     guard: deps.guard ?? { addressesOf: async () => [] },
     lendRoom: deps.lendRoom ?? ((work) => work()),
     inflight,
+    shutdown: new HostShutdown(),
     reconciler,
     updates: new SerialByKey(),
     queue,

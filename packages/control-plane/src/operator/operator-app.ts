@@ -42,10 +42,20 @@ export function buildOperatorApp(
       return await reply.type(metrics.contentType).send(await metrics.read());
     });
   }
-  app.get("/vms", async () => (await operator.listVms()).map(({ id, orgId }) => ({ id, orgId })));
+  app.get("/vms", async () =>
+    (await operator.listVms()).map(({ id, orgId, status }) => ({ id, orgId, status })),
+  );
   app.delete<{ Params: { id: string } }>("/vms/:id", async ({ params: { id } }) => {
     await operator.deleteVm(id);
     return { id, deleted: true };
+  });
+  app.post("/shutdown", async () => {
+    operator.beginShutdown();
+    return { begun: true };
+  });
+  app.post<{ Params: { id: string } }>("/vms/:id/stop", async ({ params: { id } }) => {
+    const vm = await operator.stopVmWithHost(id);
+    return { id, status: vm?.status ?? "deleted" };
   });
   registerQuarantine(app, operator);
   registerOrganisations(app, operator);

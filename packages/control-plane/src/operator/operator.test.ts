@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { IncomingMessage } from "node:http";
-import { containsCredential } from "@fastvm/contract";
+import { containsCredential, type VmId } from "@fastvm/contract";
 import type { FastifyInstance } from "fastify";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { hashApiKey } from "../engine/keys/api-keys.ts";
@@ -32,7 +32,9 @@ test("VMs of every organisation are listed and deleted, and no others", async ()
   const others = (await api.call("POST /v1/vms", { machineType: "c1m2" }, { key: OTHER_KEY })).body;
   const listed = (await operator?.inject({ method: "GET", url: "/vms" }))?.json();
   expect(new Set(listed)).toEqual(
-    new Set([own, others].map(({ id, orgId }: { id: string; orgId: string }) => ({ id, orgId }))),
+    new Set(
+      [own, others].map(({ id, orgId }: { id: string; orgId: string }) => ({ id, orgId, status: "running" })),
+    ),
   );
   for (const { id } of [own, others]) {
     expect((await operator?.inject({ method: "DELETE", url: `/vms/${id}` }))?.statusCode).toBe(200);
@@ -40,6 +42,32 @@ test("VMs of every organisation are listed and deleted, and no others", async ()
   }
   expect(api.worker.vms.size).toBe(0);
   expect((await api.call("GET /v1/vms", undefined, { key: OTHER_KEY })).body).toEqual([]);
+});
+
+test("VMs stop with their host, and those start again that are to, but not before it is there again", async () => {
+  const config = { expireEveryMs: 5, queueRetryMs: 5 };
+  const first = await testApp({ config, useOperator: (app) => (operator = app) });
+  const launch = async (body: object, options?: { readonly key: string }): Promise<VmId> =>
+    (await first.call("POST /v1/vms", { machineType: "c1m2", ...body }, options)).body.id;
+  const plain = await launch({}, { key: OTHER_KEY });
+  const restarts = await launch({ restartPolicy: "on-host-failure" });
+  const paused = await launch({});
+  await first.call(`POST /v1/vms/${paused}/pause`);
+  expect(await ask("POST", "/shutdown")).toMatchObject({ status: 200 });
+  for (const id of [plain, restarts]) {
+    const stopped = { status: 200, body: { id, status: "stopped" } };
+    expect(await ask("POST", `/vms/${id}/stop`)).toMatchObject(stopped);
+    expect(await ask("POST", `/vms/${id}/stop`)).toMatchObject(stopped);
+    expect(await first.store.vms.get(id)).toMatchObject({ statusReason: "Stopped: its host shut down" });
+  }
+  expect((await ask("POST", `/vms/${paused}/stop`)).body).toMatchObject({ status: "paused" });
+  // As long as some looks at the clock take.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const waits = { status: "stopped", restartAt: expect.any(Number) as number };
+  expect(await first.store.vms.get(restarts)).toMatchObject(waits);
+  await using second = await testApp({ config, store: first.store, worker: first.worker });
+  await expect.poll(async () => (await second.store.vms.get(restarts))?.status).toBe("running");
+  expect(await second.store.vms.get(plain)).toMatchObject({ status: "stopped", restartAt: null });
 });
 
 async function ask(method: "GET" | "POST" | "PUT" | "DELETE", url: string, body?: object) {

@@ -6,7 +6,8 @@ import type { Parts } from "../context.ts";
 import { createKey, recordOf, type KeyOrder, type KeyRecord } from "../keys/api-keys.ts";
 import { createOrganisation, findOrganisation } from "../organisations/organisations.ts";
 import { endQuarantined } from "../reconcile/quarantine.ts";
-import { deleteVm, type DeleteVmContext } from "../vms/delete.ts";
+import { deleteVm } from "../vms/delete.ts";
+import { stopWithHost, type StopWithHostContext } from "./stop-with-host.ts";
 
 const OPERATOR_ACTOR = "operator";
 
@@ -21,10 +22,12 @@ export interface Quarantined extends QuarantineEntry {
   readonly endsAt: number;
 }
 
-export class Operator {
-  readonly #ctx: DeleteVmContext & Parts<"config" | "log">;
+type OperatorContext = StopWithHostContext & Parts<"log" | "shutdown">;
 
-  constructor(ctx: DeleteVmContext & Parts<"config" | "log">) {
+export class Operator {
+  readonly #ctx: OperatorContext;
+
+  constructor(ctx: OperatorContext) {
     this.#ctx = ctx;
   }
 
@@ -34,9 +37,17 @@ export class Operator {
 
   /** By its whole id. It is gone when this resolves. */
   async deleteVm(id: string): Promise<void> {
-    const vm = (await this.listVms()).find((one) => one.id === id);
-    if (vm === undefined) throw new FastvmError("not_found");
-    await deleteVm(this.#ctx, vm, OPERATOR_ACTOR);
+    await deleteVm(this.#ctx, await this.#vm(id), OPERATOR_ACTOR);
+  }
+
+  /** From now on nothing starts by itself, until another daemon has come. */
+  beginShutdown(): void {
+    this.#ctx.shutdown.begin();
+  }
+
+  /** By its whole id. When this resolves it runs no more; `undefined`: nor is it there. */
+  async stopVmWithHost(id: string): Promise<VmRecord | undefined> {
+    return stopWithHost(this.#ctx, await this.#vm(id), OPERATOR_ACTOR);
   }
 
   /** What the worker has and no record knows; longest kept first. */
@@ -98,5 +109,11 @@ export class Operator {
   async removeKey(id: string): Promise<void> {
     if (!(await this.#ctx.store.apiKeys.remove(id)))
       throw new FastvmError("not_found", `there is no key ${id}`);
+  }
+
+  async #vm(id: string): Promise<VmRecord> {
+    const vm = (await this.listVms()).find((one) => one.id === id);
+    if (vm === undefined) throw new FastvmError("not_found");
+    return vm;
   }
 }

@@ -13,7 +13,10 @@ import { withOwnImage } from "../vms/own-image.ts";
 import type { StartVmContext } from "../vms/start-order.ts";
 import { imageOfPool, isKept, resolveTemplate, type TemplateContext } from "./template.ts";
 
-export type KeepContext = StartVmContext & DeleteVmContext & TemplateContext & Parts<"log" | "store">;
+export type KeepContext = StartVmContext &
+  DeleteVmContext &
+  TemplateContext &
+  Parts<"log" | "shutdown" | "store">;
 
 /** Of no build: nobody takes it out. */
 const RETIRED = 0;

@@ -47,7 +47,7 @@ export class PoolKeeper {
   }
 
   async #look(): Promise<void> {
-    while (this.#isWanted && !this.#isClosed) {
+    while (this.#isWanted && !this.#isClosed && !this.#ctx.shutdown.hasBegun) {
       this.#isWanted = false;
       try {
         for (const pool of await this.#ctx.store.warmPools.listAll()) await this.#keep(pool);

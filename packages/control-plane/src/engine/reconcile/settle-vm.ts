@@ -12,7 +12,7 @@ import { isOverdue, recordExpiredDelete, type ExpiryContext } from "../vms/expir
 import { NETWORK } from "../network/change-network.ts";
 import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
 import { startAfterReboot, startStart } from "../vms/start.ts";
-import { restartAfter } from "../vms/restart-policy.ts";
+import { restartAfter } from "../vms/restart-after.ts";
 import { isStart } from "../vms/stop.ts";
 import { deadlineOf, freezeTtl, thawTtl } from "../vms/ttl.ts";
 import { WORKER_PARTS } from "../vms/worker-parts.ts";

@@ -13,8 +13,9 @@ import { startStart } from "./start.ts";
 import { isStart } from "./stop.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 
-export async function drainQueue(ctx: StartVmContext): Promise<DrainOutcome> {
+export async function drainQueue(ctx: StartVmContext & Parts<"shutdown">): Promise<DrainOutcome> {
   for (;;) {
+    if (ctx.shutdown.hasBegun) return "full";
     // Most wake-ups find nobody waiting, and need neither the worker nor the lock for that.
     const [first] = await ctx.store.vms.listQueued(1);
     if (first === undefined) return "empty";

@@ -1,6 +1,6 @@
 /** One that ends again and again starts again ever later, and at once after it has run for long. */
 import { expect, test } from "vitest";
-import { restartAfter } from "./restart-policy.ts";
+import { restartAfter } from "./restart-after.ts";
 
 const MINUTE_MS = 60_000;
 

@@ -1,10 +1,11 @@
 /** Stop: the guest powers off, or the power goes; the disk is kept. Meanwhile the VM is what it was, as no client knows a state for it. */
 import { step } from "@fastvm/contract";
-import type { StopResult } from "@fastvm/contract";
+import type { EndCause, StopResult } from "@fastvm/contract";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { Parts } from "../context.ts";
 import { transitionVm } from "../states/transition-vm.ts";
 import { requireVm, wrongState } from "../states/wrong-state.ts";
+import { restartAfter } from "./restart-after.ts";
 import { withinAnswerTime } from "./answer-time.ts";
 import { freezeTtl } from "./ttl.ts";
 
@@ -15,6 +16,8 @@ export interface StopOrder {
   readonly graceMs?: number | undefined;
   /** Of what stops by itself. Default: the worker's, how it ended. */
   readonly reason?: string | undefined;
+  /** Of one that nobody told to stop: it may start by itself. */
+  readonly cause?: EndCause | undefined;
 }
 
 /** A launch has another end: a VM that never ran has no disk to keep. */
@@ -53,9 +56,7 @@ function beginStop(ctx: StopVmContext, vm: VmRecord, order: StopOrder, actor: st
     const result = await ctx.worker.stopVm(vm.id, graceMs === undefined ? {} : { graceMs });
     await step("control.stop.answered");
     const at = ctx.clock.now();
-    await ctx.reconciler.settle(vm.id, () =>
-      settleStopped(ctx, vm, actor, { reason: order.reason ?? result.reason }, at),
-    );
+    await ctx.reconciler.settle(vm.id, () => settleStopped(ctx, vm, order, result, { actor, at }));
     await step("control.stop.settled");
     ctx.queue.wake();
     const now = await requireVm(ctx, vm.id);
@@ -68,18 +69,17 @@ function beginStop(ctx: StopVmContext, vm: VmRecord, order: StopOrder, actor: st
 function settleStopped(
   ctx: Parts<"store">,
   vm: VmRecord,
-  actor: string,
-  { reason }: Pick<StopResult, "reason">,
-  at: number,
+  order: StopOrder,
+  result: Pick<StopResult, "reason">,
+  by: { readonly actor: string; readonly at: number },
 ): Promise<VmRecord | undefined> {
   return ctx.store.transaction(async (records) => {
     const now = await records.vms.lock(vm.id);
-    const ttl = now === undefined ? {} : freezeTtl(now, at);
+    const ttl = now === undefined ? {} : freezeTtl(now, by.at);
     return transitionVm(records, vm.id, "stop_succeeded", {
-      actor,
-      at,
-      reason,
-      changes: { queuedAt: null, restartAt: null, ...ttl },
+      ...by,
+      reason: order.reason ?? result.reason,
+      changes: { queuedAt: null, ...restartAfter(now ?? vm, order.cause, by.at), ...ttl },
     });
   });
 }

@@ -1,7 +1,7 @@
 /** What happens to VMs unasked becomes part of their record. */
 import type { WorkerEvent } from "@fastvm/contract";
 import { SYSTEM_ACTOR } from "../caller.ts";
-import { restartAfter } from "./restart-policy.ts";
+import { restartAfter } from "./restart-after.ts";
 import { startAfterReboot } from "./start.ts";
 import type { StartVmContext } from "./start-order.ts";
 import { freezeTtl } from "./ttl.ts";
