@@ -89,6 +89,20 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
     await eventually(async () => expect(await third.store.quarantine.list()).toEqual([]));
   });
 
+  test("what was deleted and came back with a power cut is deleted again, and kept nowhere", async () => {
+    const worker = new FakeWorker();
+    await using api = await testApp({ store: await open(), worker, config: LOOKING });
+    const { id } = (await api.call("POST /v1/vms", { machineType: "c1m2" })).body;
+    const snapshot = (await api.call("POST /v1/snapshots", { vmId: id })).body;
+    await api.call(`DELETE /v1/snapshots/${snapshot.id}`);
+    await api.call(`DELETE /v1/vms/${id}`);
+    expect([worker.vms.size, worker.snapshots.size]).toEqual([0, 0]);
+    worker.vms.set(id, { status: "stopped", spec: undefined });
+    worker.snapshots.add(snapshot.id);
+    await eventually(() => expect([worker.vms.size, worker.snapshots.size]).toEqual([0, 0]));
+    expect(await api.store.quarantine.list()).toEqual([]);
+  });
+
   test("one that is known again leaves it", async () => {
     const worker = new FakeWorker();
     await using other = await testApp({ store: await open(), worker });

@@ -16,8 +16,8 @@ export async function keepQuarantine(
   strangers: Strangers,
 ): Promise<readonly Settlement[]> {
   const now = ctx.clock.now();
-  const found = entriesOf(strangers, now);
   const before = await ctx.store.quarantine.list();
+  const { found, deleted } = await sortOut(ctx, entriesOf(strangers, now), before);
   const isThere = new Set(found.map(({ id }) => id));
   const isKnown = new Map(before.map((entry) => [entry.id, entry]));
   const gone = before.filter(({ id }) => !isThere.has(id));
@@ -32,9 +32,27 @@ export async function keepQuarantine(
     ctx.log.warn({ kind, id }, "no record knows it; it is kept in quarantine");
   }
   const isOver = ({ foundAt }: QuarantineEntry): boolean => foundAt + ctx.config.quarantineMs <= now;
-  return before
-    .filter((entry) => isThere.has(entry.id) && isOver(entry))
-    .map((entry) => ({ key: entry.id, settle: () => endQuarantined(ctx, entry) }));
+  return [...deleted, ...before.filter((entry) => isThere.has(entry.id) && isOver(entry))].map((entry) => ({
+    key: entry.id,
+    settle: () => endQuarantined(ctx, entry),
+  }));
+}
+
+/** A power cut brings back folders that were removed a moment before it: of those the history says that they were deleted. */
+async function sortOut(
+  ctx: Parts<"store">,
+  strangers: readonly QuarantineEntry[],
+  before: readonly QuarantineEntry[],
+): Promise<{ readonly found: readonly QuarantineEntry[]; readonly deleted: readonly QuarantineEntry[] }> {
+  const isKept = new Set(before.map(({ id }) => id));
+  const found: QuarantineEntry[] = [];
+  const deleted: QuarantineEntry[] = [];
+  for (const entry of strangers) {
+    const last = isKept.has(entry.id) ? undefined : (await ctx.store.events.listFor(entry.id)).at(-1);
+    if (last?.toStatus === null) deleted.push(entry);
+    else found.push(entry);
+  }
+  return { found, deleted };
 }
 
 /** It is gone when this resolves. */
