@@ -1,13 +1,14 @@
 /** `fastvm serve`: worker and control plane in one process, until it is told to end. VMs run on without it. */
 import { mkdir, readFile } from "node:fs/promises";
 import { flushCompileCache } from "node:module";
+import { dirname } from "node:path";
 import type { Duplex } from "node:stream";
 import { DEFAULT_MACHINE_TYPE, FastvmError } from "@fastvm/contract";
 import { bindPort, createControlPlane, openStoreAt } from "@fastvm/control-plane";
 import type { BoundPort, ControlPlane, Store, StoreLocation } from "@fastvm/control-plane";
 import { createEdge } from "@fastvm/edge";
 import type { Edge } from "@fastvm/edge";
-import { CLOSED_FOLDER_MODE, HostAddressGuard, replaceFileDurably, Worker } from "@fastvm/worker";
+import { CLOSED_FOLDER_MODE, HostAddressGuard, replaceFileDurably, syncPath, Worker } from "@fastvm/worker";
 import { pino } from "pino";
 import type { Logger } from "pino";
 import type { DaemonConfig } from "./config.ts";
@@ -275,6 +276,13 @@ async function keepKey(config: DaemonConfig, controlPlane: ControlPlane): Promis
   const known = (await readFile(file, "utf8").catch(() => "")).trim();
   const key = await controlPlane.ensureKey(known === "" ? undefined : known);
   if (key !== known) await replaceFileDurably(file, `${key}\n`);
+  await settleFolder(config.dataDir);
+}
+
+/** What is told to be kept is kept in folders that a power cut leaves where they are. */
+async function settleFolder(dataDir: string): Promise<void> {
+  await syncPath(dataDir);
+  await syncPath(dirname(dataDir));
 }
 
 function untilSignal(): Promise<NodeJS.Signals> {
