@@ -46,7 +46,7 @@ export async function findLeftovers(
     ...(await passingFiles(join(cacheDir, "templates"))),
     ...(await strayStaging(join(dataDir, "staging"), ids)),
     ...(await processes(daemon, idsOf("running"))),
-    ...(await network(daemon, idsOf("running"))),
+    ...(daemon.config.network === "none" ? [] : await network(daemon, idsOf("running"))),
   ];
 }
 

@@ -10,12 +10,16 @@ test("a vitest stage hands its arguments on", () => {
   expect(unit?.command.slice(-3)).toEqual(["packages/sdk", "-t", "pause"]);
 });
 
-test.each(["vm", "smoke", "e2e-own", "e2e", "soak"])("%s starts VMs, so the image is built first", (name) => {
-  expect(selectStages([name]).map((stage) => stage.name)).toEqual(["image", name]);
-});
+test.each(["vm", "smoke", "e2e-own", "e2e", "soak", "power"])(
+  "%s starts VMs, so the image is built first",
+  (name) => {
+    expect(selectStages([name]).map((stage) => stage.name)).toEqual(["image", name]);
+  },
+);
 
 test("the soak hands its arguments on", () => {
   expect(selectStages(["soak", "--rounds", "200"]).at(-1)?.command.slice(-2)).toEqual(["--rounds", "200"]);
+  expect(selectStages(["power", "--cuts", "200"]).at(-1)?.command.slice(-2)).toEqual(["--cuts", "200"]);
 });
 
 test("the stages of the Python SDK hand their arguments on", () => {

@@ -39,17 +39,18 @@ export const LONG_FILES: ReadonlyMap<string, string> = new Map([
 /** The parser has survived hours of fuzzing; this keeps it from going back on what it can do. */
 const FUZZ_SECONDS = 10;
 const ROUNDS = "soak";
+const CUTS = "power";
 const PYTHON = "python";
 const PYTHON_VM = "python-vm";
 /** What they run takes arguments of its own. */
-const TAKE_ARGUMENTS: ReadonlySet<string> = new Set([PYTHON, PYTHON_VM, ROUNDS]);
+const TAKE_ARGUMENTS: ReadonlySet<string> = new Set([PYTHON, PYTHON_VM, ROUNDS, CUTS]);
 const STATIC = "static";
 /** Each keeps one processor busy at most. */
 const SINGLE = "single";
 /** Each has one daemon at a time, and counts what is that daemon's alone. */
 const ONE_DAEMON = "one daemon";
 /** They start VMs. */
-const NEED_IMAGE = /^(vm|smoke|e2e.*|python-vm|soak)$/;
+const NEED_IMAGE = /^(vm|smoke|e2e.*|python-vm|soak|power)$/;
 
 export const STAGES: readonly Stage[] = [
   { ...plain("lint", 60, "node_modules/.bin/oxlint", "--type-aware"), beside: STATIC },
@@ -96,6 +97,7 @@ export const STAGES: readonly Stage[] = [
   { ...vitest("e2e-soak", 1200), beside: ONE_DAEMON },
   { ...pytest(PYTHON_VM, 600, "sdk-python/tests/daemon"), beside: ONE_DAEMON },
   { ...rounds(600), beside: ONE_DAEMON },
+  { ...cuts(180), beside: ONE_DAEMON },
 ];
 
 /** The same tests as the tiers have, by path, for one who wants a few of them. */
@@ -146,7 +148,7 @@ export function usage(): string {
     "usage: ./test [--no-budgets]                  everything\n" +
     "       ./test quick [--no-budgets]            what the change asks for, in three minutes\n" +
     "       ./test quick [--say] [--as-if FILE...] the same of changed files that you name; or only says what it is\n" +
-    "       ./test STAGE [ARGUMENTS for vitest, pytest or the soak]\n" +
+    "       ./test STAGE [ARGUMENTS for vitest, pytest the soak or the power cuts]\n" +
     `stages: ${names}; e2e is all of its tiers, by path`
   );
 }
@@ -169,15 +171,23 @@ function pytest(name: string, budgetSec: number, folder: string): Stage {
 
 /** Thirty rounds, or three minutes, of daemons and QEMUs that end anywhere; with arguments as many as are asked for. */
 function rounds(budgetSec: number): Stage {
+  return seeded(ROUNDS, "e2e/soak/main.ts", budgetSec);
+}
+
+function cuts(budgetSec: number): Stage {
+  return seeded(CUTS, "e2e/power/main.ts", budgetSec);
+}
+
+function seeded(name: string, file: string, budgetSec: number): Stage {
   const program = [
     "node",
     "--conditions=development",
     "--disable-warning=ExperimentalWarning",
-    "e2e/soak/main.ts",
+    file,
     // The same choices in each run of everything, so that a change is judged by itself; --seed N behind it makes others.
     ...["--seed", "7"],
   ];
-  return { name: ROUNDS, command: program, counts: "printed", needsPostgres: false, budgetSec };
+  return { name, command: program, counts: "printed", needsPostgres: false, budgetSec };
 }
 
 function filesSideBySide(project: string, budgetSec: number): Stage {

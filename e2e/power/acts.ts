@@ -1,0 +1,98 @@
+/** What is done while the power goes, and what must be true of it afterwards once it was answered. */
+import type { FastvmClient, Snapshot, Vm } from "fastvm";
+
+/** Two VMs run: one whose disk ignores flushes, and one that is strict, whose guest writes and syncs all the time. */
+export interface Scene {
+  readonly client: FastvmClient;
+  readonly relaxed: Vm;
+  readonly strict: Vm;
+  /** Of `relaxed`, from before, for who deletes one. */
+  readonly spare?: Snapshot;
+}
+
+/** Of a VM, or of a snapshot. What was answered is so after a cut. */
+export interface Promised {
+  readonly vms?: Readonly<Record<string, "paused" | "stopped" | "gone">>;
+  readonly snapshots?: Readonly<Record<string, "ready" | "gone">>;
+}
+
+export interface Act {
+  readonly name: string;
+  /** Boots a VM or lets one power off, which takes longest by far. */
+  readonly isSlow?: boolean;
+  readonly needsSpare?: boolean;
+  readonly run: (scene: Scene) => Promise<Promised>;
+}
+
+export const ACTS: readonly Act[] = [
+  {
+    name: "write",
+    run: async () => await Promise.resolve({}),
+  },
+  {
+    name: "snapshot",
+    run: async ({ client, relaxed }) => ready(await client.snapshots.create({ vmId: relaxed.id })),
+  },
+  {
+    name: "snapshot-strict",
+    run: async ({ client, strict }) => ready(await client.snapshots.create({ vmId: strict.id })),
+  },
+  {
+    name: "delete-snapshot",
+    needsSpare: true,
+    run: async ({ client, spare }) => {
+      if (spare === undefined) throw new Error("there is no snapshot to delete");
+      await client.snapshots.delete(spare);
+      return { snapshots: { [spare.id]: "gone" } };
+    },
+  },
+  {
+    name: "pause",
+    run: async ({ client, relaxed }) => at(await client.vms.pause(relaxed), "paused"),
+  },
+  {
+    name: "pause-strict",
+    run: async ({ client, strict }) => at(await client.vms.pause(strict), "paused"),
+  },
+  {
+    name: "resume",
+    run: async ({ client, strict }) => {
+      await client.vms.pause(strict);
+      await client.vms.resume(strict);
+      return {};
+    },
+  },
+  {
+    name: "fork",
+    run: async ({ client, strict }) => {
+      await client.vms.fork(strict, { count: 1 });
+      return {};
+    },
+  },
+  {
+    name: "stop",
+    run: async ({ client, relaxed }) => at(await client.vms.stop(relaxed, { graceSec: 0 }), "stopped"),
+  },
+  {
+    name: "stop-strict",
+    isSlow: true,
+    run: async ({ client, strict }) => at(await client.vms.stop(strict), "stopped"),
+  },
+  {
+    name: "start-strict",
+    isSlow: true,
+    run: async ({ client, strict }) => {
+      await client.vms.stop(strict, { graceSec: 0 });
+      await client.vms.start(strict);
+      return {};
+    },
+  },
+];
+
+function ready({ id }: Snapshot): Promised {
+  return { snapshots: { [id]: "ready" } };
+}
+
+function at({ id }: Vm, status: "paused" | "stopped"): Promised {
+  return { vms: { [id]: status } };
+}

@@ -1,0 +1,96 @@
+/** What there is after a cut, beside what was promised. Throws what is wrong. */
+import { join } from "node:path";
+import type { Vm } from "fastvm";
+import { eventually } from "../harness/eventually.ts";
+import { sh } from "../harness/keeper.ts";
+import { findLeftovers } from "../soak/leftovers.ts";
+import type { Act, Promised, Scene } from "./acts.ts";
+import { readFromDisk } from "./read-disk.ts";
+import { NOTE, NOTED } from "./stage.ts";
+import type { PowerStage } from "./stage.ts";
+import { expectWritten, WRITTEN } from "./writer.ts";
+
+/** A daemon clears up what the one before it had begun. */
+const REST_MS = 60_000;
+
+interface Case {
+  readonly act: Act;
+  readonly scene: Scene;
+  readonly promised: Promised;
+  /** Lines that the strict VM's guest had synced. */
+  readonly acknowledged: number;
+}
+
+export async function judge(stage: PowerStage, given: Case): Promise<void> {
+  await rested(stage);
+  await judgePromises(stage, given);
+  await judgeStrict(stage, given);
+  await judgeRelaxed(stage, given);
+  await judgeSnapshots(stage);
+}
+
+/** Nothing half-made is listed, and nothing is there that the records do not account for. */
+async function rested({ client, daemon }: PowerStage): Promise<void> {
+  await eventually(async () => {
+    const [vms, snapshots] = await Promise.all([client.vms.list(), client.snapshots.list()]);
+    for (const { id, status } of vms)
+      if (!["paused", "stopped", "error"].includes(status)) throw new Error(`VM ${id} is ${status}`);
+    for (const { id, status } of snapshots)
+      if (status !== "ready") throw new Error(`snapshot ${id} is ${status}`);
+    const leftovers = await findLeftovers(daemon, vms, snapshots);
+    if (leftovers.length > 0) throw new Error(leftovers.join("\n"));
+  }, REST_MS);
+}
+
+async function judgePromises({ client, base }: PowerStage, { promised, scene }: Case): Promise<void> {
+  const [vms, snapshots] = await Promise.all([client.vms.list(), client.snapshots.list()]);
+  const fateOf = (all: readonly { id: string; status?: string }[], id: string) =>
+    all.find((one) => one.id === id)?.status ?? "gone";
+  for (const [id, fate] of Object.entries(promised.vms ?? {})) expectSame(`VM ${id}`, fateOf(vms, id), fate);
+  for (const [id, fate] of Object.entries({ ...promised.snapshots, [base.id]: "ready" }))
+    expectSame(`snapshot ${id}`, fateOf(snapshots, id), fate);
+  for (const { id } of [scene.relaxed, scene.strict])
+    if (fateOf(vms, id) === "gone") throw new Error(`VM ${id} is gone`);
+}
+
+function expectSame(what: string, found: string, wanted: string): void {
+  if (found !== wanted) throw new Error(`${what} is ${found}, and should be ${wanted}`);
+}
+
+async function judgeStrict(
+  { client, dataDir }: PowerStage,
+  { act, scene, acknowledged }: Case,
+): Promise<void> {
+  const vm = await client.vms.get(scene.strict);
+  if (vm.status === "paused") await client.vms.resume(vm);
+  else {
+    expectSame(`the strict VM (${vm.statusReason})`, vm.status, "stopped");
+    expectWritten(await readFromDisk(join(dataDir, "stopped", vm.id, "disk"), WRITTEN), acknowledged);
+    if (act.isSlow !== true) return;
+    await client.vms.start(vm);
+  }
+  expectWritten(await sh(client, vm, `cat ${WRITTEN}`), acknowledged);
+}
+
+async function judgeRelaxed(stage: PowerStage, { scene }: Case): Promise<void> {
+  const { client, dataDir } = stage;
+  const vm = await client.vms.get(scene.relaxed);
+  if (vm.status === "paused") {
+    await client.vms.resume(vm);
+    await stage.expectContinues(vm);
+  }
+  if (vm.status === "stopped") {
+    const note = await readFromDisk(join(dataDir, "stopped", vm.id, "disk"), NOTE);
+    expectSame("the note of the stopped VM", note.trim(), NOTED);
+  }
+  if (vm.status === "error" && !vm.statusReason) throw new Error(`VM ${vm.id} failed without a reason`);
+}
+
+async function judgeSnapshots(stage: PowerStage): Promise<void> {
+  const { client, base } = stage;
+  const made = (await client.snapshots.list()).filter(({ id }) => id !== base.id);
+  for (const snapshot of made) {
+    const vm: Vm = await client.vms.launch({ snapshotId: snapshot.id });
+    await stage.expectContinues(vm);
+  }
+}
