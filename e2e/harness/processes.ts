@@ -40,6 +40,13 @@ export async function processesIn(dataDir: string): Promise<FoundProcess[]> {
   return [...byPid.values()].toSorted((a, b) => a.pid - b.pid);
 }
 
+/** What an end of the host would signal: supervisors as well. */
+export async function everyPidIn(dataDir: string): Promise<number[]> {
+  const all = (await Promise.all((await readdir("/proc")).map(look))).filter((seen) => seen !== undefined);
+  const inside = new Set(all.filter(({ cwd }) => cwd.startsWith(`${dataDir}/`)).map(({ pid }) => pid));
+  return all.filter(({ pid, parent }) => inside.has(pid) || inside.has(parent)).map(({ pid }) => pid);
+}
+
 /** The QEMU of one VM. */
 export async function processOf(dataDir: string, vmId: string): Promise<FoundProcess> {
   const found = (await processesIn(dataDir)).find(({ folder }) => folder === `vms/${vmId}`);

@@ -10,6 +10,10 @@ import { Steps } from "../harness/steps.ts";
 const BOOT_DEADLINE_MS = 240_000;
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f power";
 
+/** How often the VM is stopped, started and rebooted: each boot takes its time. */
+const TIMES = Number(process.env["FASTVM_TEST_POWER_TIMES"] ?? 1);
+const EACH_TIME = Array.from({ length: TIMES }, (_, at) => at + 1);
+
 let steps: Steps;
 let daemon: TestDaemon;
 let client: FastvmClient;
@@ -61,34 +65,41 @@ async function until(status: string): Promise<Vm> {
   }, BOOT_DEADLINE_MS);
 }
 
-test("a VM that powers off is stopped with its disk, counts for its disk alone, and starts from it", async () => {
-  const running = (await client.quotas.retrieve()).usage;
-  await client.vms.run(vm, "poweroff").catch(() => undefined);
-  expect((await until("stopped")).statusReason).toBe("The guest powered off");
-  const { usage } = await client.quotas.retrieve();
-  expect(usage).toEqual({ ...running, vcpu: running.vcpu - 1, memoryMiB: running.memoryMiB - 2048 });
-  await expect(client.vms.run(vm, "true")).rejects.toMatchObject({ code: "vm_wrong_state" });
-  const starting = await client.vms.start(vm, {}, undefined, { wait: false });
-  expect(starting).toMatchObject({ status: "provisioning", statusReason: "Its disk boots" });
-  await until("running");
-  expect(await state()).toBe(lasting);
-  expect(await sh(client, vm, "ls /run/file || echo none")).toContain("none");
-});
+test.each(EACH_TIME)(
+  "a VM that powers off is stopped with its disk, counts for its disk alone, and starts from it (%i)",
+  async () => {
+    const running = (await client.quotas.retrieve()).usage;
+    await client.vms.run(vm, "poweroff").catch(() => undefined);
+    expect((await until("stopped")).statusReason).toBe("The guest powered off");
+    const { usage } = await client.quotas.retrieve();
+    expect(usage).toEqual({ ...running, vcpu: running.vcpu - 1, memoryMiB: running.memoryMiB - 2048 });
+    await expect(client.vms.run(vm, "true")).rejects.toMatchObject({ code: "vm_wrong_state" });
+    const starting = await client.vms.start(vm, {}, undefined, { wait: false });
+    expect(starting).toMatchObject({ status: "provisioning", statusReason: "Its disk boots" });
+    await until("running");
+    expect(await state()).toBe(lasting);
+    expect(await sh(client, vm, "ls /run/file || echo none")).toContain("none");
+  },
+);
 
-test("it reboots by itself, is restarted and stopped from outside, and is the same VM", async () => {
-  const first = await bootId();
-  await client.vms.run(vm, "reboot").catch(() => undefined);
-  await eventually(
-    async () => expect((await client.vms.get(vm)).status).toBe("provisioning"),
-    BOOT_DEADLINE_MS,
-  );
-  await until("running");
-  const second = await bootId();
-  await client.vms.restart(vm, { graceSec: 0 });
-  expect(new Set([first, second, await bootId()]).size).toBe(3);
-  expect(await state()).toBe(lasting);
-  expect(await client.vms.stop(vm, { graceSec: 300 })).toMatchObject({
-    status: "stopped",
-    statusReason: "Stopped: its guest powered off",
-  });
-});
+test.each(EACH_TIME)(
+  "it reboots by itself, is restarted and stopped from outside, and is the same VM (%i)",
+  async () => {
+    await client.vms.start(vm);
+    const first = await bootId();
+    await client.vms.run(vm, "reboot").catch(() => undefined);
+    await eventually(
+      async () => expect((await client.vms.get(vm)).status).toBe("provisioning"),
+      BOOT_DEADLINE_MS,
+    );
+    await until("running");
+    const second = await bootId();
+    await client.vms.restart(vm, { graceSec: 0 });
+    expect(new Set([first, second, await bootId()]).size).toBe(3);
+    expect(await state()).toBe(lasting);
+    expect(await client.vms.stop(vm, { graceSec: 300 })).toMatchObject({
+      status: "stopped",
+      statusReason: "Stopped: its guest powered off",
+    });
+  },
+);

@@ -2,10 +2,11 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { FastvmClient } from "fastvm";
+import { FastvmClient, FastvmError } from "fastvm";
 import { addOrganisation } from "../harness/add-organisation.ts";
 import { TestDaemon } from "../harness/daemon.ts";
-import { processesIn } from "../harness/processes.ts";
+import { eventually } from "../harness/eventually.ts";
+import { everyPidIn, processesIn } from "../harness/processes.ts";
 import { runCli } from "../harness/cli.ts";
 
 let daemon: TestDaemon;
@@ -20,6 +21,82 @@ beforeAll(async () => {
 });
 
 afterAll(() => daemon?.[Symbol.asyncDispose]());
+
+/** What systemd gives everything that still runs, between SIGTERM and SIGKILL, and some more on a busy machine. */
+const END_MS = 60_000;
+
+function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+}
+
+test("a stop in the middle of a snapshot, a fork, an exec and an upload ends it clearly", async () => {
+  const { client } = daemon;
+  const vms = await Promise.all(Array.from({ length: 4 }, () => client.vms.launch({ machineType: "c1m2" })));
+  const [captured, forked, busy, filled] = vms;
+  if (captured === undefined || forked === undefined || busy === undefined || filled === undefined)
+    throw new Error("there are four");
+  // Of some size, so that they are under way for a while.
+  const dirty = "head -c 200M /dev/urandom > /dev/shm/large; echo begun; sleep 600";
+  const fillings = [captured, forked].map((vm) => client.vms.stream(vm, ["sh", "-c", dirty]));
+  await Promise.all(fillings.map((filling) => filling.next()));
+  const sleeping = client.vms.stream(busy, ["sh", "-c", "echo begun; sleep 600"]);
+  await sleeping.next();
+  const doing = [
+    client.snapshots.create({ vmId: captured.id }),
+    client.vms.fork(forked, { count: 1 }),
+    sleeping.next(),
+    client.vms.files.write(filled, "/root/large", Buffer.alloc(64 * 1024 * 1024)),
+  ].map((work) =>
+    Promise.resolve(work).then(
+      () => "done",
+      (error: unknown) => error,
+    ),
+  );
+  const stopped = await Promise.all(vms.map((vm) => client.vms.stop(vm, { graceSec: 0 })));
+  expect(stopped.map(({ status }) => status)).toEqual(["stopped", "stopped", "stopped", "stopped"]);
+  for (const end of await Promise.all(doing)) if (end !== "done") expect(end).toBeInstanceOf(FastvmError);
+  const snapshots = await client.snapshots.list();
+  expect(snapshots.every(({ status }) => status === "ready")).toBe(true);
+  await Promise.all(snapshots.map((snapshot) => client.snapshots.delete(snapshot)));
+  await Promise.all((await client.vms.list()).map((vm) => client.vms.delete(vm)));
+});
+
+test("a host that tells all processes at once to end leaves VMs stopped, and paused ones whole", async () => {
+  const { client } = daemon;
+  const [plain, restarting, paused] = await Promise.all([
+    client.vms.launch({ machineType: "c1m2" }),
+    client.vms.launch({ machineType: "c1m2", restartPolicy: "on-host-failure" }),
+    client.vms.launch({ machineType: "c1m2" }),
+  ]);
+  await client.vms.run(paused, "echo kept > /dev/shm/note");
+  await client.vms.pause(paused);
+  const { dataDir } = daemon.config;
+  signalAll([await daemon.pid(), ...(await everyPidIn(dataDir))], "SIGTERM");
+  await eventually(async () => {
+    const left = await everyPidIn(dataDir);
+    if (left.length > 0) throw new Error(`${left.join(", ")} have not ended`);
+  }, END_MS);
+  await daemon.ended();
+  await daemon.restart();
+  const reason = /^Its QEMU was told to end, as by a host that shuts down$/;
+  expect(await client.vms.get(plain)).toMatchObject({
+    status: "stopped",
+    statusReason: expect.stringMatching(reason),
+  });
+  await eventually(async () => {
+    const { status, statusReason } = await client.vms.get(restarting);
+    expect(status, statusReason).toMatch(/^(provisioning|running)$/);
+  }, END_MS);
+  await client.vms.resume(paused);
+  expect((await client.vms.run(paused, "cat /dev/shm/note")).stdout).toBe("kept\n");
+  await Promise.all([plain, restarting, paused].map((vm) => client.vms.delete(vm)));
+});
 
 test("VMs of all organisations end with the daemon", async () => {
   const [own, others, paused] = await Promise.all([
