@@ -77,6 +77,38 @@ class Exec(AgentTest):
         output = link.run(shell("id -u; id -g; id -G") + field(wire.USER, "54321") + field(wire.CWD, "/"))
         self.assertEqual(output.stdout, b"54321\n54321\n54321\n")
 
+    @unittest.skipIf(os.geteuid() != 0, "only root becomes somebody else")
+    def test_a_user_with_a_group(self):
+        link = self.link()
+        for user, group in (("nobody:daemon", b"1"), ("65534:54321", b"54321")):
+            output = link.run(shell("id -u; id -g; id -G") + field(wire.USER, user) + field(wire.CWD, "/"))
+            self.assertEqual(output.stdout, b"65534\n%s\n%s\n" % (group, group))
+        for user in ("nobody:no-such-group", "nobody-knows-me:daemon", ":daemon", "nobody:"):
+            self.assertEqual(link.run(argv("/bin/true") + field(wire.USER, user)).exit[:2], (126, 22), user)
+
+    def test_limits_that_are_asked_for(self):
+        def limit(resource, soft, hard):
+            return field(wire.LIMIT, struct.pack("<IQQ", resource, soft, hard))
+
+        link = self.link()
+        limits = limit(resource.RLIMIT_NOFILE, 100, 200) + limit(resource.RLIMIT_CORE, 0, 0)
+        output = link.run(shell("ulimit -Sn; ulimit -Hn; ulimit -c; sh -c 'ulimit -n'") + limits)
+        self.assertEqual(output.stdout, b"100\n200\n0\n100\n")
+        for broken in (limit(16, 1, 1), limit(7, 2, 1), field(wire.LIMIT, b"x"), limit(0, 1, 2) * 17):
+            self.assertEqual(link.run(argv("/bin/true") + broken).exit[:2], (126, 22))
+        self.assertEqual(link.run(shell("ulimit -Sn")).exit[0], 0)
+
+    @unittest.skipIf(os.geteuid() != 0, "only root has what is taken")
+    def test_a_restricted_command(self):
+        script = "grep -E '^(NoNewPrivs|CapEff|CapBnd|CapPrm)' /proc/self/status"
+        lines = self.link().run(shell(script) + field(wire.RESTRICTED, b"")).stdout.split()
+        found = dict(zip(map(bytes, lines[::2]), lines[1::2]))
+        self.assertEqual(found[b"NoNewPrivs:"], b"1")
+        for name in (b"CapEff:", b"CapPrm:", b"CapBnd:"):
+            self.assertEqual(int(found[name], 16) >> 21 & 1, 0, name)
+            self.assertNotEqual(int(found[name], 16), 0)
+        self.assertIn(b"NoNewPrivs:\t0", self.link().run(shell(script)).stdout)
+
     def test_limits_on_descriptors(self):
         soft, hard = map(int, self.link().run(shell("ulimit -Sn; ulimit -Hn")).stdout.split())
         # A container may deny more than it was given itself.

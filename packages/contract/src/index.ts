@@ -126,6 +126,7 @@ export { VM_STATUSES } from "./model/vm-status.ts";
 export type { VmStatus } from "./model/vm-status.ts";
 export type { Vm } from "./api/fastvm/schemas/vm.ts";
 export * from "./model/mount-source.ts";
+export * from "./model/root-setup.ts";
 export * from "./model/volume.ts";
 export type { AttachVolumeBody, VmVolume, Volume } from "./api/fastvm/schemas/volume.ts";
 export type { AttachmentWarnings } from "./api/fastvm/schemas/attachment-warnings.ts";

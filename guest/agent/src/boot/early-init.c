@@ -22,7 +22,10 @@
 #include "minimal-init.h"
 #include "network.h"
 #include "port.h"
+#include "root-setup.h"
 #include "spare-disks.h"
+#include "system/limits.h"
+#include "system/tools.h"
 
 enum { DEVICE_WAIT_STEPS = 2000, DEVICE_WAIT_STEP_US = 5000, MAX_NAME = 256 };
 
@@ -157,6 +160,21 @@ static void wait_for_end(const int ends[2])
     close(ends[0]);
 }
 
+/* Whoever asked for a certain init is not to have a VM without it. */
+static void __attribute__((noreturn)) become(const struct handoff *handoff)
+{
+    char **argv = handoff->argv;
+    if (strcmp(argv[0], "auto") == 0) {
+        const char *found = find_usual_init();
+        if (found == NULL) {
+            fail("there is no init: none of " USUAL_INITS " is a program");
+        }
+        argv[0] = (char *)found;
+    }
+    execve(argv[0], argv, handoff->env);
+    fail("cannot start the init %s: %s", argv[0], strerror(errno));
+}
+
 void early_init(void)
 {
     mkdir("/dev", 0755);
@@ -175,7 +193,13 @@ void early_init(void)
     switch_root();
     furnish();
     give_tools(tools);
+    has_scripts = access(SCRIPTS_FOLDER, F_OK) == 0;
     configure_network();
+    const char *wrong = read_limits();
+    if (wrong != NULL) {
+        fail("limits of this root: %s", wrong);
+    }
+    const struct handoff *handoff = read_handoff();
 
     /* Closed by the init's execve, or once the minimal one has made its mounts: whoever the agent answers finds process 1 in place. */
     int until_init[2];
@@ -191,6 +215,14 @@ void early_init(void)
         serve_port();
     }
     close(until_init[0]);
+    /* The agent goes without: what it starts has them of its own. */
+    int refused = limits_apply(&limits_of_root);
+    if (refused != 0) {
+        fail("limits of this root: %s", strerror(refused));
+    }
+    if (handoff != NULL) {
+        become(handoff);
+    }
     const char *init = find_init();
     char *const argv[] = {(char *)init, NULL};
     char *const env[] = {(char *)"HOME=/", (char *)"TERM=linux",

@@ -58,6 +58,16 @@ static bool is_told(char init[MAX_NAME])
     return is_found;
 }
 
+const char *find_usual_init(void)
+{
+    for (size_t i = 0; i < sizeof USUAL / sizeof USUAL[0]; i++) {
+        if (is_program(USUAL[i])) {
+            return USUAL[i];
+        }
+    }
+    return NULL;
+}
+
 const char *find_init(void)
 {
     static char told[MAX_NAME];

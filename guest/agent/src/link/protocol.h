@@ -60,6 +60,8 @@ enum field_tag {
     TAG_PTY = 5,
     TAG_STDIN = 6,
     TAG_WORKDIR = 7,
+    TAG_LIMIT = 8,
+    TAG_RESTRICTED = 9,
     TAG_PATH = 16,
     TAG_MODE = 17,
     TAG_MTIME = 18,
@@ -105,7 +107,7 @@ enum field_tag {
 };
 
 /* What agents of before did not know, and would take for garbage. */
-enum ability { ABLE_VERBS = 1, ABLE_JOBS = 2, ABLE_VOLUMES = 4, ABLE_PLAIN_MOUNTS = 8 };
+enum ability { ABLE_VERBS = 1, ABLE_JOBS = 2, ABLE_VOLUMES = 4, ABLE_PLAIN_MOUNTS = 8, ABLE_LIMITS = 16 };
 
 enum job_verb {
     JOB_START = 1,

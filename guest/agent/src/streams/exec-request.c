@@ -51,6 +51,19 @@ static bool replace_string(char **slot, char *string)
     return string != NULL;
 }
 
+/* The resource's number, the soft limit, the hard one. */
+static bool add_limit(struct exec_request *request, const struct field *field)
+{
+    uint32_t resource;
+    uint64_t values[2];
+    if (field->length != sizeof resource + sizeof values) {
+        return false;
+    }
+    memcpy(&resource, field->value, sizeof resource);
+    memcpy(values, field->value + sizeof resource, sizeof values);
+    return limits_add(&request->limits, resource, values[0], values[1]);
+}
+
 static bool parse_field(struct exec_request *request, const struct field *field)
 {
     switch (field->tag) {
@@ -70,6 +83,11 @@ static bool parse_field(struct exec_request *request, const struct field *field)
         return true;
     case TAG_STDIN:
         request->stdin_open = field->length > 0 && field->value[0] != 0;
+        return true;
+    case TAG_LIMIT:
+        return add_limit(request, field);
+    case TAG_RESTRICTED:
+        request->is_restricted = true;
         return true;
     default:
         return true;
@@ -113,6 +131,26 @@ static bool add_default(struct exec_request *request, const char *name, const ch
     return add_string(&request->env, &request->envc, variable);
 }
 
+/* First on PATH, whoever set that. */
+static bool add_scripts(struct exec_request *request)
+{
+    static const char name[] = "PATH=";
+    for (size_t i = 0; has_scripts && i < request->envc; i++) {
+        char *variable = request->env[i];
+        if (strncmp(variable, name, sizeof name - 1) != 0) {
+            continue;
+        }
+        char *longer = malloc(strlen(variable) + sizeof SCRIPTS_FOLDER ":");
+        if (longer == NULL) {
+            return false;
+        }
+        sprintf(longer, "%s" SCRIPTS_FOLDER ":%s", name, variable + sizeof name - 1);
+        free(variable);
+        request->env[i] = longer;
+    }
+    return true;
+}
+
 /* Last on PATH, whoever set that: what the image has itself is found first. */
 static bool add_tools(struct exec_request *request)
 {
@@ -135,6 +173,6 @@ static bool add_tools(struct exec_request *request)
 
 bool exec_request_add_account(struct exec_request *request, const struct account *account)
 {
-    return add_tools(request) && add_default(request, "HOME", account->home) && add_default(request, "USER", account->name) &&
+    return add_scripts(request) && add_tools(request) && add_default(request, "HOME", account->home) && add_default(request, "USER", account->name) &&
            add_default(request, "LOGNAME", account->name) && add_default(request, "SHELL", account->shell);
 }

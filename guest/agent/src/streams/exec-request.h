@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 
 #include "system/account.h"
+#include "system/limits.h"
 
 /* Both lists end with NULL. */
 struct exec_request {
@@ -22,6 +23,8 @@ struct exec_request {
     bool pty;
     struct winsize size;
     bool stdin_open;
+    struct limits limits;
+    bool is_restricted;
 };
 
 /* False for one that is broken or names no command. To be freed in either case. */

@@ -47,6 +47,8 @@ pid_t exec_start(const struct exec_request *request, const struct account *accou
         .stdout_fd = ends->theirs[1],
         .stderr_fd = ends->theirs[2],
         .controls_terminal = request->pty,
+        .limits = &request->limits,
+        .is_restricted = request->is_restricted,
     };
     *culprit = request->argv[0];
     pid_t pid = spawn(&spawning, culprit);

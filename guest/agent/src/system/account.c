@@ -66,7 +66,7 @@ static void find_groups(struct account *account)
     }
 }
 
-bool account_find(const char *user, struct account *account)
+static bool find_user(const char *user, struct account *account)
 {
     memset(account, 0, sizeof *account);
     char *end = NULL;
@@ -93,6 +93,50 @@ bool account_find(const char *user, struct account *account)
     copy_text(account->name, user);
     copy_text(account->home, "/");
     copy_text(account->shell, "/bin/sh");
+    return true;
+}
+
+/* By name or number. */
+static bool find_group(const char *name, gid_t *gid)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long number = strtoul(name, &end, 10);
+    if (*name >= '0' && *name <= '9' && *end == 0 && errno == 0 && number < UINT32_MAX) {
+        *gid = (gid_t)number;
+        return true;
+    }
+    FILE *file = fopen("/etc/group", "re");
+    bool found = false;
+    for (struct group *group; file != NULL && !found && (group = fgetgrent(file)) != NULL;) {
+        found = strcmp(group->gr_name, name) == 0;
+        *gid = found ? group->gr_gid : *gid;
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return found;
+}
+
+bool account_find(const char *user, struct account *account)
+{
+    const char *colon = strchr(user, ':');
+    char name[MAX_ACCOUNT_TEXT];
+    if (colon == NULL) {
+        return find_user(user, account);
+    }
+    if ((size_t)(colon - user) >= sizeof name) {
+        return false;
+    }
+    memcpy(name, user, (size_t)(colon - user));
+    name[colon - user] = 0;
+    gid_t gid = 0;
+    if (!find_user(name, account) || !find_group(colon + 1, &gid)) {
+        return false;
+    }
+    /* The one that is named, and no others, as containers have it. */
+    account->gid = account->groups[0] = gid;
+    account->group_count = 1;
     return true;
 }
 

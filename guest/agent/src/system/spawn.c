@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "restrict.h"
 #include "tools.h"
 
 enum {
@@ -148,11 +149,26 @@ static int in_child(const struct spawn_request *request, const struct candidates
     expose_to_oom_killer();
     limit_descriptors();
     lift_limit_of_processes();
+    int refused = limits_apply(&limits_of_root);
+    if (refused == 0 && request->limits != NULL) {
+        refused = limits_apply(request->limits);
+    }
+    if (refused != 0) {
+        *culprit = "cannot set a limit"; /* The memory is the parent's, here and below. */
+        return refused;
+    }
     if (chdir(request->cwd) < 0) {
-        *culprit = request->cwd; /* The memory is the parent's. */
+        *culprit = request->cwd;
         return errno;
     }
     umask(022);
+    if (request->is_restricted) {
+        int error = restrict_self();
+        if (error != 0) {
+            *culprit = "cannot restrict itself";
+            return error;
+        }
+    }
     if (changes_user) {
         int error = account_become(request->account);
         if (error != 0) {

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "account.h"
+#include "limits.h"
 
 struct spawn_request {
     char **argv;
@@ -17,6 +18,9 @@ struct spawn_request {
     int stderr_fd;
     /* Standard input is a terminal that becomes the session's own. */
     bool controls_terminal;
+    /* Beyond those of the root; NULL: none. */
+    const struct limits *limits;
+    bool is_restricted;
 };
 
 /* The pid, or a negative errno, with `culprit` set to what it is about where that is not the command. The command leads a session and a process group. */

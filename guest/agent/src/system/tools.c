@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-bool has_tools;
+bool has_tools, has_scripts;
 
 bool path_has_tools(const char *path)
 {

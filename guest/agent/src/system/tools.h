@@ -5,10 +5,12 @@
 #include <stdbool.h>
 
 #define TOOLS_FOLDER "/.fastvm/bin"
+/* Programs of whoever made a sandbox: the first that are looked for. */
+#define SCRIPTS_FOLDER "/.msb/scripts"
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* Set at boot, before the agent serves anybody. */
-extern bool has_tools;
+extern bool has_tools, has_scripts;
 
 /* Whether `path`, as in PATH, already leads to them. */
 bool path_has_tools(const char *path);

@@ -8,6 +8,7 @@ import type { SnapshotId, VmId } from "../model/ids.ts";
 import type { MachineType } from "../model/machine-type.ts";
 import type { NetworkPolicy } from "../model/network-policy.ts";
 import type { Durability } from "../model/power.ts";
+import type { RootSetup } from "../model/root-setup.ts";
 import type { VolumeMount } from "../model/volume.ts";
 import type { CallOptions } from "./call-options.ts";
 import type { ImageOwner } from "./image-holding.ts";
@@ -78,7 +79,13 @@ type VmSource =
    * `image`: one that the host keeps, by reference or digest, as `imageOwner` (by default everybody) sees them; default: the base image.
    * Made bootable first where it is not yet.
    */
-  | { readonly kind: "template"; readonly image?: string; readonly imageOwner?: ImageOwner }
+  | {
+      readonly kind: "template";
+      readonly image?: string;
+      readonly imageOwner?: ImageOwner;
+      /** Done to the image first: once, for all that ask for the same. */
+      readonly setup?: RootSetup;
+    }
   | { readonly kind: "snapshot"; readonly snapshotId: SnapshotId };
 
 export interface VmSpec {

@@ -11,6 +11,8 @@ export interface CommandSetting {
   readonly env: Readonly<Record<string, string>>;
   /** Need not be there. */
   readonly workdir?: string | undefined;
+  /** Whether commands get no new privileges, and are without CAP_SYS_ADMIN. */
+  readonly restricted?: boolean | undefined;
 }
 
 /** Of commands of ours, for which a VM need not be anybody's. */
@@ -36,7 +38,7 @@ export function startExec(
   return new StreamSession(stream, { timeoutMs: spec.timeoutMs, hasOpenStdin });
 }
 
-export function execRequest(spec: ExecSpec, { env, workdir }: CommandSetting): ExecRequest {
+export function execRequest(spec: ExecSpec, { env, workdir, restricted }: CommandSetting): ExecRequest {
   assertCommand(spec.command);
   return {
     argv: spec.command,
@@ -51,6 +53,8 @@ export function execRequest(spec: ExecSpec, { env, workdir }: CommandSetting): E
     user: spec.user,
     stdin: spec.stdin === undefined ? "none" : "open",
     pty: spec.pty,
+    limits: spec.limits,
+    restricted,
   };
 }
 

@@ -1,5 +1,5 @@
 /** A command in the guest: its output under credit, its stdin, its signals and its end. */
-import { FastvmError } from "@fastvm/contract";
+import { FastvmError, RESOURCES, type ResourceLimit } from "@fastvm/contract";
 import type { Field } from "./fields.ts";
 import { encodeFields, Tag, textField, u16Pair, u16PairField, u8Field } from "./fields.ts";
 import { splitRequest, u32 } from "./frame.ts";
@@ -24,6 +24,10 @@ export interface ExecRequest {
   readonly user?: string | undefined;
   /** Default `none`: the command reads /dev/null. */
   readonly stdin?: "none" | "open" | undefined;
+  /** Beyond those of the root. */
+  readonly limits?: readonly ResourceLimit[] | undefined;
+  /** Without new privileges, and without CAP_SYS_ADMIN. */
+  readonly restricted?: boolean | undefined;
   /** A pseudo-terminal: stdin is open, stderr arrives as stdout. */
   readonly pty?: { readonly rows: number; readonly cols: number } | undefined;
 }
@@ -150,5 +154,20 @@ export function execFields(request: ExecRequest): Field[] {
   if (request.user !== undefined) fields.push(textField(Tag.USER, request.user));
   if (request.pty !== undefined) fields.push(u16PairField(Tag.PTY, request.pty.rows, request.pty.cols));
   if (request.stdin === "open" || request.pty !== undefined) fields.push(u8Field(Tag.STDIN, 1));
+  for (const limit of request.limits ?? []) fields.push({ tag: Tag.LIMIT, value: limitBytes(limit) });
+  if (request.restricted === true) fields.push({ tag: Tag.RESTRICTED, value: new Uint8Array() });
   return fields;
+}
+
+function limitBytes({ resource, soft, hard }: ResourceLimit): Buffer {
+  const bytes = Buffer.alloc(20);
+  bytes.writeUInt32LE((RESOURCES as readonly string[]).indexOf(resource), 0);
+  bytes.writeBigUInt64LE(limitValue(soft), 4);
+  bytes.writeBigUInt64LE(limitValue(hard), 12);
+  return bytes;
+}
+
+/** As the kernel has it, for which all ones are none. */
+export function limitValue(value: number): bigint {
+  return value > Number.MAX_SAFE_INTEGER ? 2n ** 64n - 1n : BigInt(value);
 }

@@ -16,6 +16,8 @@ export const Tag = {
   PTY: 5,
   STDIN: 6,
   WORKDIR: 7,
+  LIMIT: 8,
+  RESTRICTED: 9,
   PATH: 16,
   MODE: 17,
   MTIME: 18,

@@ -134,6 +134,7 @@ export class GuestLink implements AsyncDisposable {
 
   /** Starts a command. Throws `out_of_capacity`, `invalid_request`, or the link's cause of death. */
   exec(request: ExecRequest, options: StreamOptions = {}): ExecStream {
+    if (isLimited(request)) this.#need(Ability.LIMITS, "limits of commands");
     return this.#open(options.signal, (id) => new ExecStream(id, this.#port, request));
   }
 
@@ -347,4 +348,9 @@ async function feed(stream: WriteStream, source: Uint8Array | AsyncIterable<Uint
     }
   }
   stream.end();
+}
+
+/** An agent of before would run it without. */
+function isLimited({ limits = [], restricted = false }: ExecRequest): boolean {
+  return limits.length > 0 || restricted;
 }

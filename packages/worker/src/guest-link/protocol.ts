@@ -36,7 +36,7 @@ export const LINK_STREAM = 0;
 export const EXIT_BYTES = 16;
 
 /** Bits of WELCOME: what agents of states captured long ago do not know, and would take for garbage. */
-export const Ability = { VERBS: 1, JOBS: 2 } as const;
+export const Ability = { VERBS: 1, JOBS: 2, LIMITS: 16 } as const;
 
 export const Kind = {
   HELLO: 1,
