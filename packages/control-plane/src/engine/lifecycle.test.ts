@@ -540,6 +540,7 @@ describe("at start", () => {
       poolId: null,
       templateRef: "",
       poolGeneration: null,
+      rootSetup: null,
     };
     const put = async (changes: Partial<VmRecord>) => {
       const id = newVmId();

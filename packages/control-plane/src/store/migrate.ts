@@ -28,6 +28,7 @@ import * as power from "./migrations/0024-power.ts";
 import * as endedAt from "./migrations/0025-ended-at.ts";
 import * as templates from "./migrations/0026-templates.ts";
 import * as lifecyclePolicies from "./migrations/0027-lifecycle-policies.ts";
+import * as rootSetup from "./migrations/0028-root-setup.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
 
@@ -61,6 +62,7 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0025-ended-at": { up: (trx) => endedAt.up(trx) },
     "0026-templates": { up: (trx) => templates.up(trx) },
     "0027-lifecycle-policies": { up: (trx) => lifecyclePolicies.up(trx) },
+    "0028-root-setup": { up: (trx) => rootSetup.up(trx) },
   };
   const provider = { getMigrations: () => Promise.resolve(migrations) };
   const migrator = new Migrator({ db, provider, ...(await tablesIn(db, kind)) });

@@ -124,6 +124,8 @@ export interface VmRow extends SettingsRow {
   poolId: string | null;
   /** With a pool: which build of its template; without one: it came out of a pool. */
   poolGeneration: number | null;
+  /** JSON; what its root is to have before it boots for the first time, until that has come to an end. */
+  rootSetup: string | null;
 }
 
 export interface SnapshotRow extends SettingsRow {

@@ -70,6 +70,7 @@ function vmRecord(orgId: OrgId, changes: Partial<VmRecord> = {}): VmRecord {
     requestFingerprint: null,
     poolId: null,
     poolGeneration: null,
+    rootSetup: null,
     startedAt: 1,
     endedAt: 4,
     lastActiveAt: 2,

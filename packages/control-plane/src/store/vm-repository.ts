@@ -41,6 +41,7 @@ export type VmChanges = Partial<
     | "restartAt"
     | "restartCount"
     | "volumes"
+    | "rootSetup"
   >
 >;
 

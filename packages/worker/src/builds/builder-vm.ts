@@ -14,7 +14,7 @@ import { linkOrCopy } from "../files/copy.ts";
 import { isErrno } from "../files/errno.ts";
 import { bindSpare } from "../image-build/bind-spare.ts";
 import { BuildVm } from "../image-build/build-vm.ts";
-import type { ImageContext } from "../image-build/ensure-image.ts";
+import type { ImageContext } from "../image-build/derived-image.ts";
 import { makeRootDisk } from "../image-build/root-disk.ts";
 import { MAX_IMAGE_BYTES } from "../images/image-limits.ts";
 import { raiseFileLimit } from "../processes/file-limit.ts";

@@ -8,7 +8,7 @@ import { isErrno } from "./errno.ts";
 const COPY_TIMEOUT_MS = 600_000;
 
 /** Shares extents where the filesystem can, else copies data and keeps holes. */
-async function copySparse(from: string, to: string): Promise<void> {
+export async function copySparse(from: string, to: string): Promise<void> {
   try {
     await copyFile(from, to, constants.COPYFILE_FICLONE_FORCE);
   } catch (error) {

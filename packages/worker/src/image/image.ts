@@ -9,6 +9,8 @@ import { isErrno } from "../files/errno.ts";
 export interface CommandDefaults {
   readonly env: Readonly<Record<string, string>>;
   readonly workdir?: string;
+  /** Whether they get no new privileges, and are without CAP_SYS_ADMIN. */
+  readonly restricted?: boolean;
 }
 
 export interface Image {

@@ -6,6 +6,7 @@ import {
   parseMachineType,
   type LaunchResult,
   type MachineType,
+  type RootSetup,
   type Ttl,
   type VmId,
   type VmSpec,
@@ -64,7 +65,12 @@ export interface LaunchOrder {
 
 type LaunchSource =
   /** `image`: one that the worker keeps; absent: the base image. */
-  | { readonly kind: "machine"; readonly machine: MachineType; readonly image?: string | undefined }
+  | {
+      readonly kind: "machine";
+      readonly machine: MachineType;
+      readonly image?: string | undefined;
+      readonly setup?: RootSetup | undefined;
+    }
   /** By id, unique name or unique id prefix. */
   | { readonly kind: "snapshot"; readonly reference: string };
 
@@ -248,6 +254,7 @@ async function insertVm(
       ...{ id: vmId, orgId: caller.orgId, name, settings: own, ttl, source, repeatKey, at },
       trafficTokenDigest: traffic?.digest,
       pool: order.pool,
+      rootSetup: order.source.kind === "machine" ? order.source.setup : undefined,
     }),
     ...(queued ? waiting(at) : {}),
   };
@@ -307,6 +314,7 @@ function specOf(vm: VmRecord, told: StartOrder): VmSpec {
           {
             kind: "template",
             ...(vm.sourceName === null ? {} : { image: vm.sourceName, imageOwner: vm.orgId }),
+            ...(vm.rootSetup === null ? {} : { setup: JSON.parse(vm.rootSetup) as RootSetup }),
           }
         : { kind: "snapshot", snapshotId: vm.sourceSnapshotId },
     machine: machineOf(vm),
@@ -336,7 +344,12 @@ async function settleSuccess(
     // Its time to live may have changed while it started.
     const now = await records.vms.lock(vm.id);
     const volumes = afterStart((now ?? vm).volumes, result.mounts);
-    const changes = { ...addressOf(result), volumes, ...(now === undefined ? {} : thawTtl(now, at)) };
+    const changes = {
+      ...addressOf(result),
+      volumes,
+      rootSetup: null,
+      ...(now === undefined ? {} : thawTtl(now, at)),
+    };
     return transitionVm(records, vm.id, "launch_succeeded", { actor, at, changes });
   }, recordDurability(vm));
   if (running !== undefined) return running;
@@ -361,7 +374,12 @@ async function settleFailure(
     if (queued !== undefined) return queued;
   }
   await ctx.store.transaction((records) =>
-    transitionVm(records, vm.id, "launch_failed", { actor, at: ctx.clock.now(), reason: reasonOf(error) }),
+    transitionVm(records, vm.id, "launch_failed", {
+      actor,
+      at: ctx.clock.now(),
+      reason: reasonOf(error),
+      changes: { rootSetup: null },
+    }),
   );
   ctx.queue.wake();
   return undefined;

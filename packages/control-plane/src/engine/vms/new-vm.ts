@@ -1,5 +1,5 @@
 /** The record of a VM that begins to exist, whether it is launched, restored or forked. */
-import { defaultVmName, type OrgId, type Ttl, type VmId } from "@fastvm/contract";
+import { defaultVmName, type OrgId, type RootSetup, type Ttl, type VmId } from "@fastvm/contract";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { VmSettings } from "../../store/vm-settings.ts";
 import { firstLifeEnd } from "../states/life-end.ts";
@@ -19,6 +19,7 @@ interface NewVm {
   readonly at: number;
   /** Whose it is until somebody takes it out. */
   readonly pool?: { readonly id: string; readonly generation: number } | undefined;
+  readonly rootSetup?: RootSetup | undefined;
 }
 
 export function newVmRecord(vm: NewVm): VmRecord {
@@ -50,5 +51,6 @@ export function newVmRecord(vm: NewVm): VmRecord {
     trafficTokenDigest: vm.trafficTokenDigest ?? null,
     poolId: vm.pool?.id ?? null,
     poolGeneration: vm.pool?.generation ?? null,
+    rootSetup: vm.rootSetup === undefined ? null : JSON.stringify(vm.rootSetup),
   };
 }

@@ -11,5 +11,6 @@ export function settingOf({
   return {
     env: { ...trustVariables(trust), ...commands?.env, ...identity.envVars },
     workdir: commands?.workdir,
+    restricted: commands?.restricted,
   };
 }

@@ -6,7 +6,8 @@ import { openSnapshot } from "../../snapshot/folder.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
 import { publicAddress } from "../state/holdings.ts";
 import { ensureImage } from "../../image-build/ensure-image.ts";
-import type { ImageContext } from "../../image-build/ensure-image.ts";
+import type { ImageContext } from "../../image-build/derived-image.ts";
+import { setUpImage } from "../../image-build/set-up-image.ts";
 import { unlessAborted } from "../../concurrency/unless-aborted.ts";
 import { restore } from "../restore/restore.ts";
 import { snapshotFolder, vmFolder } from "../state/worker-context.ts";
@@ -52,9 +53,10 @@ export async function launch(
 async function preferredTemplate(
   context: ImageContext,
   machine: MachineType,
-  { image: name, imageOwner }: TemplateSource,
+  { image: name, imageOwner, setup }: TemplateSource,
 ): Promise<Snapshot> {
-  const image = name === undefined ? context.image : await ensureImage(context, name, imageOwner);
+  const plain = name === undefined ? context.image : await ensureImage(context, name, imageOwner);
+  const image = setup === undefined ? plain : await setUpImage(context, plain, setup);
   const template = await context.templates.ensure({ image, machine });
   await Promise.all([context.pool.prefer(template), context.standby.prefer(template)]);
   return template;

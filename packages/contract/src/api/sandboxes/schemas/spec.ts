@@ -4,14 +4,13 @@ import { MountSchema } from "./mounts.ts";
 import { NetworkSchema } from "./network.ts";
 import { CLOSED, count, maybe, oneOf, strings, tagged } from "./parts.ts";
 import { PatchSchema } from "./patches.ts";
-
-const RLIMITS = [
-  ...["cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as"],
-  ...["locks", "sigpending", "msgqueue", "nice", "rtprio", "rttime"],
-] as const;
+import { RESOURCES } from "../../../model/root-setup.ts";
 
 const text = (description: string) => Type.String({ maxLength: 4096, description });
 const words = (description: string) => Type.Array(Type.String(), { maxItems: 4096, description });
+
+/** A u64, of which JSON carries the largest as a number that is near it: no limit. */
+const limit = () => Type.Integer({ minimum: 0, maximum: 2 ** 64 });
 
 /** As everybody has them who says nothing. */
 export const DEFAULT_VCPUS = 1;
@@ -95,8 +94,8 @@ export const SandboxSpecSchema = Type.Object(
     ),
     labels: Type.Optional(strings("For filters.")),
     rlimits: Type.Optional(
-      Type.Array(Type.Object({ resource: oneOf(RLIMITS), soft: count(), hard: count() }, CLOSED), {
-        maxItems: RLIMITS.length,
+      Type.Array(Type.Object({ resource: oneOf(RESOURCES), soft: limit(), hard: limit() }, CLOSED), {
+        maxItems: RESOURCES.length,
       }),
     ),
     mounts: Type.Optional(Type.Array(MountSchema, { maxItems: 64 })),
@@ -104,7 +103,13 @@ export const SandboxSpecSchema = Type.Object(
     network: Type.Optional(NetworkSchema),
     init: maybe(
       Type.Object(
-        { cmd: Type.String(), args: words(""), env: Type.Array(Type.Array(Type.String(), { minItems: 2 })) },
+        {
+          cmd: Type.String({ minLength: 1, maxLength: 4096, description: "Absolute, or `auto`." }),
+          args: Type.Optional(words("")),
+          env: Type.Optional(
+            Type.Array(Type.Array(Type.String(), { minItems: 2, maxItems: 2 }), { maxItems: 4096 }),
+          ),
+        },
         CLOSED,
       ),
     ),

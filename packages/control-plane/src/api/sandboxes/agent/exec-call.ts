@@ -4,6 +4,7 @@ import { asFastvmError } from "../../../engine/engine.ts";
 import type { AgentCall, AgentContext } from "./agent-context.ts";
 import { bytesIn, flagIn, numberIn, textIn, textsIn } from "./payload.ts";
 import type { Payload } from "./frame.ts";
+import { limitsOf } from "../spec/setup.ts";
 
 const SIGKILL = 9;
 const SIGNALS = 64;
@@ -112,7 +113,7 @@ export class ExecCall implements AgentCall {
   }
 
   async #fail({ message, field }: FastvmError): Promise<void> {
-    const kind = KIND_BY_FIELD.get(field ?? "") ?? "other";
+    const kind = KIND_BY_FIELD.get(field?.split(".", 1)[0] ?? "") ?? "other";
     await this.#ctx.send("core.exec.failed", { kind, errno: null, errno_name: null, message, stage: null });
   }
 }
@@ -126,12 +127,8 @@ const KIND_BY_FIELD: ReadonlyMap<string, string> = new Map([
 ]);
 
 function specOf(ctx: AgentContext, request: Payload): ExecSpec {
-  const rlimits: unknown = request["rlimits"];
-  if (Array.isArray(rlimits) && rlimits.length > 0)
-    throw new FastvmError("invalid_request", "rlimits are not supported", { field: "rlimits" });
+  const limits = limitsOf(limitsIn(request));
   const user = textIn(request, "user") || ctx.user;
-  if (user?.includes(":") === true)
-    throw new FastvmError("invalid_request", "a user's group is not supported", { field: "user" });
   const cols = numberIn(request, "cols") ?? 80;
   const rows = numberIn(request, "rows") ?? 24;
   return {
@@ -139,8 +136,20 @@ function specOf(ctx: AgentContext, request: Payload): ExecSpec {
     env: envOf(textsIn(request, "env")),
     cwd: textIn(request, "cwd") ?? ctx.cwd,
     ...(user === undefined ? {} : { user }),
+    ...(limits.length === 0 ? {} : { limits }),
     ...(flagIn(request, "tty") ? { pty: { cols, rows } } : { stdin: "open" }),
   };
+}
+
+type Limit = Parameters<typeof limitsOf>[0][number];
+
+function limitsIn(request: Payload): Limit[] {
+  const limits: unknown = request["rlimits"];
+  if (!Array.isArray(limits)) return [];
+  return limits.map((limit: unknown) => {
+    const { resource, soft, hard } = (limit ?? {}) as Readonly<Record<string, unknown>>;
+    return { resource: String(resource) as Limit["resource"], soft: Number(soft), hard: Number(hard) };
+  });
 }
 
 function envOf(pairs: readonly string[]): Record<string, string> {

@@ -1,6 +1,6 @@
 /** Sandboxes from their creation to their end, and the same VMs as the other APIs see them. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { VmId } from "@fastvm/contract";
+import { FastvmError, type VmId } from "@fastvm/contract";
 import { sandboxesApp, type SandboxesApp } from "../../../testing/sandboxes-app.ts";
 
 let api: SandboxesApp;
@@ -12,6 +12,7 @@ afterEach(() => api[Symbol.asyncDispose]());
 
 const SPEC = { name: "one", image: { type: "oci", reference: "base" } };
 const NAMED = { type: "named", name: "data", guest: "/mnt/data" };
+const NOFILE = { resource: "nofile", soft: 1, hard: 1 };
 const CREATE = { name: "data", kind: "directory", labels: [] };
 const START = "POST /v1/sandboxes?start=true&wait_for=running&wait_timeout=90";
 const make = (fields: object = {}) => api.ok(START, { ...SPEC, ...fields });
@@ -92,14 +93,69 @@ describe("POST /v1/sandboxes", () => {
   test.each<[string, object]>([
     ["image", { image: { Bind: "/srv" } }],
     ["image.cache", { image: { Oci: { reference: "base", cache: true } } }],
-    ["patches", { patches: [{ Mkdir: { path: "/x", mode: null } }] }],
+    ["patches.0.src", { patches: [{ CopyDir: { src: "/srv", dst: "/x", replace: false } }] }],
     ["patches.0.mdoe", { patches: [{ Mkdir: { path: "/x", mdoe: 1 } }] }],
-    ["rlimits", { rlimits: [{ resource: "Nofile", soft: 1, hard: 1 }] }],
+    ["rlimits.0.soft", { rlimits: [{ resource: "Nofile", soft: 2, hard: 1 }] }],
     ["resources.cpus", { resources: { cpus: 1, vcpus: 1 } }],
     ["network.tls", { network: { enabled: true, tls: { enabled: true } } }],
   ])("refuses %s by its name in that form too", async (field, fields) => {
     const answer = await api.call(START, { ...SPEC, image: { Oci: { reference: "base" } }, ...fields });
     expect(answer).toMatchObject({ status: 400, body: { error: { details: { field } } } });
+  });
+
+  test("has its root changed before it boots for the first time", async () => {
+    const asked = {
+      runtime: { scripts: { greet: "#!/bin/sh\necho hi\n" } },
+      rlimits: [{ ...NOFILE, hard: 2 ** 64 }],
+      patches: [
+        { type: "text", path: "/a", content: "ä", mode: 0o600, replace: true },
+        { type: "file", path: "/b", content: [0, 255] },
+        { type: "symlink", target: "../b", link: "/c", replace: true },
+        { type: "mkdir", path: "/d" },
+        { type: "remove", path: "/e" },
+        { type: "append", path: "/a", content: "!" },
+      ],
+      init: { cmd: "/sbin/init", args: ["--flag"], env: [["K", "v"]] },
+      security_profile: "restricted",
+    };
+    const { id, spec } = await make(asked);
+    expect(spec).toMatchObject(asked);
+    const base64 = (bytes: string | number[]) => Buffer.from(bytes as string).toString("base64");
+    expect(specOfVm(id)?.source).toEqual({
+      kind: "template",
+      setup: {
+        patches: [
+          { kind: "write", path: "/a", content: base64("ä"), mode: 0o600, replace: true },
+          { kind: "write", path: "/b", content: base64([0, 255]), mode: 0o644, replace: false },
+          { kind: "symlink", path: "/c", target: "../b", replace: true },
+          { kind: "mkdir", path: "/d", mode: 0o755 },
+          { kind: "remove", path: "/e" },
+          { kind: "append", path: "/a", content: base64("!") },
+          {
+            ...{ kind: "write", path: "/.msb/scripts/greet", mode: 0o755, replace: true },
+            content: base64("#!/bin/sh\necho hi\n"),
+          },
+        ],
+        limits: [{ resource: "nofile", soft: 1, hard: 2 ** 64 }],
+        init: { command: "/sbin/init", args: ["--flag"], env: { K: "v" } },
+        restricted: true,
+      },
+    });
+    // Done: a later start has it on its disk.
+    expect(await api.fastvm.store.vms.get(id as VmId)).toMatchObject({ rootSetup: null });
+  });
+
+  test("keeps what is to be done to its root until it is, also while it waits for room", async () => {
+    const { worker, store } = api.fastvm;
+    worker.failNext("launch", new FastvmError("out_of_capacity"));
+    const patches = [{ type: "mkdir", path: "/d" }];
+    const { id } = await api.ok("POST /v1/sandboxes?start=true", { ...SPEC, patches });
+    await vi.waitFor(
+      async () =>
+        expect(await store.vms.get(id as VmId)).toMatchObject({ status: "running", rootSetup: null }),
+      { timeout: 30_000 },
+    );
+    expect(specOfVm(id)?.source).toMatchObject({ setup: { patches: [{ kind: "mkdir", path: "/d" }] } });
   });
 
   test("without a network reaches nothing", async () => {
@@ -254,7 +310,7 @@ describe("POST /v1/sandboxes", () => {
     ["resources.memory_mib", { resources: { memory_mib: 64 } }],
     ["runtime.workdir", { runtime: { workdir: "srv" } }],
     ["runtime.hostname", { runtime: { hostname: "Not A Host" } }],
-    ["runtime.scripts", { runtime: { scripts: { a: "#!/bin/sh" } } }],
+    ["runtime.scripts.../a", { runtime: { scripts: { "../a": "#!/bin/sh" } } }],
     ["runtime.log_level", { runtime: { log_level: "debug" } }],
     ["runtime.metrics_sample_interval_ms", { runtime: { metrics_sample_interval_ms: 500 } }],
     ["runtime.disable_metrics_sample", { runtime: { disable_metrics_sample: true } }],
@@ -265,7 +321,10 @@ describe("POST /v1/sandboxes", () => {
     ["network.secrets", { network: { secrets: { entries: [], on_violation: { type: "block" } } } }],
     ["env", { env: [{ key: "1A", value: "" }] }],
     ["labels.sandbox.x", { labels: { "sandbox.x": "" } }],
-    ["rlimits", { rlimits: [{ resource: "nofile", soft: 1, hard: 1 }] }],
+    ["rlimits.0.resource", { rlimits: [{ resource: "files", soft: 1, hard: 1 }] }],
+    ["rlimits.0.soft", { rlimits: [{ resource: "nofile", soft: 2, hard: 1 }] }],
+    ["rlimits.0.hard", { rlimits: [{ resource: "nofile", soft: 2, hard: -1 }] }],
+    ["rlimits.1.resource", { rlimits: [NOFILE, NOFILE] }],
     ["mounts.0.create", { mounts: [{ ...NAMED, create: { ...CREATE, mode: "ensure_exists" } }] }],
     ["mounts.0.stat_virtualization", { mounts: [{ ...NAMED, stat_virtualization: "off" }] }],
     ["mounts.0.host_permissions", { mounts: [{ ...NAMED, host_permissions: "mirror" }] }],
@@ -277,10 +336,32 @@ describe("POST /v1/sandboxes", () => {
     ],
     ["mounts.guest", { mounts: [{ type: "tmpfs", guest: "/etc" }] }],
     ["mounts.0.size_mib", { mounts: [{ type: "tmpfs", guest: "/mnt/a", size_mib: "1" }] }],
-    ["patches", { patches: [{ type: "remove", path: "/etc/motd" }] }],
+    ["patches.0", { patches: [{ type: "chmod", path: "/x" }] }],
+    [
+      "patches.1.path",
+      {
+        patches: [
+          { type: "remove", path: "/x" },
+          { type: "remove", path: "/a/../b" },
+        ],
+      },
+    ],
+    ["patches.0.path", { patches: [{ type: "text", path: "x", content: "" }] }],
+    ["patches.0.mode", { patches: [{ type: "text", path: "/x", content: "", mode: 0o10000 }] }],
+    ["patches.0.replace", { patches: [{ type: "text", path: "/x", content: "", replace: "no" }] }],
+    ["patches.0.content", { patches: [{ type: "file", path: "/x", content: "text" }] }],
+    ["patches.0.path", { patches: [{ type: "mkdir", path: "/" }] }],
+    ["patches.0.path", { patches: [{ type: "append", path: "//", content: "" }] }],
+    ["patches.0.link", { patches: [{ type: "symlink", target: "/x", link: "x" }] }],
+    ["patches.0.target", { patches: [{ type: "symlink", target: "\0", link: "/x" }] }],
+    ["patches.0.src", { patches: [{ type: "copy_file", src: "/etc/passwd", dst: "/x" }] }],
+    ["patches.0.src", { patches: [{ type: "copy_dir", src: "/etc", dst: "/x" }] }],
+    ["patches", { patches: [{ type: "text", path: "/x", content: "x".repeat(9 * 1024 * 1024) }] }],
     ["patches.0.mdoe", { patches: [{ type: "mkdir", path: "/x", mdoe: 1 }] }],
-    ["init", { init: { cmd: "auto", args: [], env: [] } }],
-    ["security_profile", { security_profile: "restricted" }],
+    ["init.cmd", { init: { cmd: "sbin/init", args: [], env: [] } }],
+    ["init.args.0", { init: { cmd: "auto", args: ["\0"], env: [] } }],
+    ["init.env.0", { init: { cmd: "auto", args: [], env: [["A=B", "c"]] } }],
+    ["security_profile", { security_profile: "strict" }],
     ["network.strict", { network: { strict: true } }],
     ["network.tls", { network: { tls: { enabled: true } } }],
     ["network.policy.default_egress", { network: { policy: { default_egress: "allow" } } }],

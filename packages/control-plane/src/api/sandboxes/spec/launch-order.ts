@@ -15,6 +15,7 @@ import { mountOrdersOf } from "./mounts.ts";
 import { policyNetwork } from "./network.ts";
 import { invalid } from "./invalid.ts";
 import { refuseUnsupported } from "./refusals.ts";
+import { rootSetupOf } from "./setup.ts";
 
 /** The one image that every host has. */
 const BASE_IMAGE = "base";
@@ -37,6 +38,7 @@ export function launchOrderOf(spec: SandboxSpec): LaunchOrder {
       kind: "machine",
       machine: machineOf(resources?.vcpus ?? DEFAULT_VCPUS, resources?.memory_mib ?? DEFAULT_MEMORY_MIB),
       image: imageOf(spec),
+      setup: rootSetupOf(spec),
     },
     name: vmNameOf(spec),
     settings: {

@@ -25,17 +25,12 @@ export function refuseUnsupported(spec: SandboxSpec): void {
   }
 }
 
-function unsupported({ image, runtime, network, registry, ...spec }: SandboxSpec): [string, unknown][] {
+function unsupported({ image, runtime, network, registry }: SandboxSpec): [string, unknown][] {
   return [
     ["image", image.type === "oci" ? undefined : image.type],
-    ["runtime.scripts", runtime?.scripts],
     ["runtime.log_level", runtime?.log_level],
     ["runtime.metrics_sample_interval_ms", runtime?.metrics_sample_interval_ms],
     ["runtime.disable_metrics_sample", runtime?.disable_metrics_sample],
-    ["rlimits", spec.rlimits],
-    ["patches", spec.patches],
-    ["init", spec.init],
-    ["security_profile", spec.security_profile === "restricted" ? "restricted" : undefined],
     ["network.strict", network?.strict],
     ["network.interface", network?.interface],
     ["network.ports", network?.ports],
