@@ -2,26 +2,10 @@
 import { posix } from "node:path";
 import { FastvmError, MAX_MOUNT_PATH_BYTES, type MachineMount } from "@fastvm/contract";
 import type { Caller, MountOrder } from "../../../engine/engine.ts";
+import { isOfSystem } from "../../shared/mount-places.ts";
 import { findVolume } from "../ids.ts";
 import type { MachinesScope } from "../machines-scope.ts";
 import { machinePath } from "../machine-path.ts";
-
-/** Over these the guest would lose its programs, its devices or its agent. */
-const SYSTEM = [
-  "bin",
-  "boot",
-  "dev",
-  "etc",
-  "lib",
-  "lib32",
-  "lib64",
-  "libx32",
-  "proc",
-  "run",
-  "sbin",
-  "sys",
-  "usr",
-];
 
 export async function mountOrders(
   { engine }: Pick<MachinesScope, "engine">,
@@ -41,8 +25,7 @@ export async function mountOrders(
 function checkedMountPath(path: string): string {
   const field = "mount_path";
   const normal = machinePath(path, field);
-  const [, first = ""] = normal.split("/");
-  if (first === "" || SYSTEM.includes(first)) {
+  if (isOfSystem(normal)) {
     const quoted = JSON.stringify(path.slice(0, 80));
     throw new FastvmError("invalid_request", `${quoted} is no place for a volume`, { field });
   }

@@ -10,6 +10,8 @@ export interface LogLine {
   readonly source: OutputSource | "system";
   readonly at: number;
   readonly text: string;
+  /** That the sandbox failed. */
+  readonly isFailure?: boolean;
 }
 
 /** Of one sandbox, of which a reader that comes late sees the newest; with all of them 32 MiB. */

@@ -68,6 +68,7 @@ export async function* followedLog(
   }
 }
 
-function lineOf({ cause, detail, at }: EventRecord): LogLine {
-  return { source: "system", at, text: `${cause}${detail === null ? "" : `: ${detail}`}\n` };
+function lineOf({ cause, detail, at, toStatus }: EventRecord): LogLine {
+  const failure = toStatus === "error" ? { isFailure: true } : {};
+  return { source: "system", at, ...failure, text: `${cause}${detail === null ? "" : `: ${detail}`}\n` };
 }

@@ -7,6 +7,7 @@ import { launchOrderOf } from "../spec/launch-order.ts";
 import { readSpec } from "../spec/read-spec.ts";
 import { sandboxView } from "../views/sandbox-view.ts";
 import { pullImage } from "../start/pull-image.ts";
+import { withVolumes } from "../start/with-volumes.ts";
 import { waitUntilRunning } from "../start/wait-until-running.ts";
 
 export function registerCreateSandbox(api: SandboxesScope): void {
@@ -18,10 +19,17 @@ export function registerCreateSandbox(api: SandboxesScope): void {
     const launch = launchOrderOf(spec);
     const order = orderOf(spec);
     if (String(query["start"]) !== "true") {
-      return { status: 200, body: sandboxView(await engine.sandboxes.create(caller, order)) };
+      return {
+        status: 200,
+        body: sandboxView(
+          await withVolumes(engine, caller, spec, () => engine.sandboxes.create(caller, order)),
+        ),
+      };
     }
     await pullImage(engine, caller, spec);
-    const made = await engine.sandboxes.launch(caller, order, launch);
+    const made = await withVolumes(engine, caller, spec, () =>
+      engine.sandboxes.launch(caller, order, launch),
+    );
     return { status: 200, body: sandboxView(await waitUntilRunning(engine, caller, made, query, signal)) };
   });
 }
@@ -29,7 +37,12 @@ export function registerCreateSandbox(api: SandboxesScope): void {
 /** Without what is nobody's to read again. */
 function orderOf({ registry: _login, ...written }: SandboxSpec): SandboxOrder {
   const { name, labels = {}, slug } = written;
-  return { name, labels, slug: slug ?? slugOf(name), written };
+  // What was to be made is there from now on.
+  const mounts = written.mounts?.map((mount) =>
+    mount.type === "named" ? { ...mount, create: null } : mount,
+  );
+  const kept = mounts === undefined ? written : { ...written, mounts };
+  return { name, labels, slug: slug ?? slugOf(name), written: kept };
 }
 
 const MIN_SLUG = 3;

@@ -38,6 +38,25 @@ test("has what commands printed and nothing else where nothing is said", async (
   expect(idsIn((await api.call(logs)).text)).toEqual([]);
 });
 
+test.each([
+  ["error", 0],
+  ["warn", 0],
+  ["info", 2],
+  ["debug", 2],
+  ["trace", 2],
+])("of the level %s tells of %i things that happened to it and were no failures", async (level, count) => {
+  const { id } = await api.ok("POST /v1/sandboxes?start=true", {
+    name: level,
+    image: { type: "oci", reference: "base" },
+    runtime: { log_level: level },
+  });
+  const told = await api.call(`GET /v1/sandboxes/${id}/logs?sources=system`);
+  expect(idsIn(told.text)).toHaveLength(count);
+  api.fastvm.worker.emit({ kind: "vm_failed", vmId: id, reason: "it broke" });
+  await expect.poll(async () => (await api.ok(`GET /v1/sandboxes/${id}`)).status).toBe("failed");
+  expect((await api.call(`GET /v1/sandboxes/${id}/logs?sources=system`)).text).toContain("it broke");
+});
+
 test.each(["x", "AAA=", `${encodeCursor({ generation: 1n, lines: 1, event: 1 })}AAAA`])(
   "refuses the cursor %s, which no log came with",
   async (cursor) => {

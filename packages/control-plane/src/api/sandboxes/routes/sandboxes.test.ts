@@ -14,6 +14,9 @@ const SPEC = { name: "one", image: { type: "oci", reference: "base" } };
 const NAMED = { type: "named", name: "data", guest: "/mnt/data" };
 const NOFILE = { resource: "nofile", soft: 1, hard: 1 };
 const CREATE = { name: "data", kind: "directory", labels: [] };
+const creating = (fields: object) => ({
+  mounts: [{ ...NAMED, create: { ...CREATE, mode: "ensure_exists", ...fields } }],
+});
 const START = "POST /v1/sandboxes?start=true&wait_for=running&wait_timeout=90";
 const make = (fields: object = {}) => api.ok(START, { ...SPEC, ...fields });
 const policy = (rules: object[]) => ({
@@ -233,6 +236,34 @@ describe("POST /v1/sandboxes", () => {
     });
   });
 
+  test("makes the volumes that it is to have, and takes those again that no sandbox came of", async () => {
+    const kinds = { quota_mib: 1500 };
+    const { id, spec } = await make(creating({ mode: "create", ...kinds }));
+    expect(spec.mounts).toMatchObject([{ type: "named", name: "data", create: null }]);
+    expect(specOfVm(id)?.volumes).toMatchObject([{ mountPath: "/mnt/data", readOnly: false }]);
+    expect(await api.ok("GET /v1/volumes")).toMatchObject([{ name: "data", capacity_bytes: 2 * 1024 ** 3 }]);
+    await make({ name: "two", ...creating(kinds) });
+    const refused: [string, object][] = [
+      ["name", { mode: "create" }],
+      ["kind", { kind: "disk", capacity_mib: 1500 }],
+      ["quota_mib", { quota_mib: 4096 }],
+    ];
+    for (const [field, fields] of refused) {
+      const answer = await api.call(START, { ...SPEC, name: "three", ...creating(fields) });
+      expect(answer).toMatchObject({
+        status: 400,
+        body: { error: { details: { field: `mounts.0.create.${field}` } } },
+      });
+    }
+    const disk = { ...CREATE, name: "disk", mode: "create", kind: "disk", capacity_mib: 1024 };
+    const mounts = [{ ...NAMED, name: "disk", guest: "/srv/disk/", create: disk }];
+    // Its name is taken.
+    expect((await api.call(START, { ...SPEC, mounts })).status).toBe(409);
+    expect(await api.ok("GET /v1/volumes")).toHaveLength(1);
+    const four = await make({ name: "four", mounts });
+    expect(specOfVm(four.id)?.volumes).toMatchObject([{ mountPath: "/srv/disk", isDisk: true }]);
+  });
+
   test("mounts volumes and files in memory, with what is not to be done with them", async () => {
     await api.ok("POST /v1/volumes", { name: "data", capacity_gib: 1, labels: {} });
     const options = { readonly: true, noexec: true, nosuid: false, nodev: false };
@@ -311,7 +342,7 @@ describe("POST /v1/sandboxes", () => {
     ["runtime.workdir", { runtime: { workdir: "srv" } }],
     ["runtime.hostname", { runtime: { hostname: "Not A Host" } }],
     ["runtime.scripts.../a", { runtime: { scripts: { "../a": "#!/bin/sh" } } }],
-    ["runtime.log_level", { runtime: { log_level: "debug" } }],
+    ["runtime.log_level", { runtime: { log_level: "loud" } }],
     ["runtime.metrics_sample_interval_ms", { runtime: { metrics_sample_interval_ms: 500 } }],
     ["runtime.disable_metrics_sample", { runtime: { disable_metrics_sample: true } }],
     ["registry.mode", { registry: { mode: "specific" } }],
@@ -325,7 +356,15 @@ describe("POST /v1/sandboxes", () => {
     ["rlimits.0.soft", { rlimits: [{ resource: "nofile", soft: 2, hard: 1 }] }],
     ["rlimits.0.hard", { rlimits: [{ resource: "nofile", soft: 2, hard: -1 }] }],
     ["rlimits.1.resource", { rlimits: [NOFILE, NOFILE] }],
-    ["mounts.0.create", { mounts: [{ ...NAMED, create: { ...CREATE, mode: "ensure_exists" } }] }],
+    ["mounts.0.create.name", creating({ mode: "create", name: "other" })],
+    ["mounts.0.create.name", creating({ mode: "existing" })],
+    ["mounts.0.create.mode", creating({ mode: "perhaps" })],
+    ["mounts.0.create.kind", creating({ kind: "tape" })],
+    ["mounts.0.create.labels", creating({ labels: [["a", "b"]] })],
+    ["mounts.0.create.quota_mib", creating({ kind: "disk", capacity_mib: 1, quota_mib: 1 })],
+    ["mounts.0.create.quota_mib", creating({ quota_mib: 0 })],
+    ["mounts.0.create.capacity_mib", creating({ kind: "disk" })],
+    ["mounts.0.create.capacity_mib", creating({ capacity_mib: 1024 })],
     ["mounts.0.stat_virtualization", { mounts: [{ ...NAMED, stat_virtualization: "off" }] }],
     ["mounts.0.host_permissions", { mounts: [{ ...NAMED, host_permissions: "mirror" }] }],
     ["mounts.0.quota_mib", { mounts: [{ type: "tmpfs", guest: "/mnt/a", quota_mib: 1 }] }],
@@ -334,7 +373,11 @@ describe("POST /v1/sandboxes", () => {
       "mounts.0.fstype",
       { mounts: [{ type: "disk_image", host: "/a", guest: "/mnt/a", format: "raw", fstype: "ext4" }] },
     ],
-    ["mounts.guest", { mounts: [{ type: "tmpfs", guest: "/etc" }] }],
+    ["mounts.0.guest", { mounts: [{ type: "tmpfs", guest: "/etc/app" }] }],
+    ["mounts.0.guest", { mounts: [{ type: "tmpfs", guest: "/" }] }],
+    ["mounts.0.guest", { mounts: [{ type: "tmpfs", guest: "/srv/../etc" }] }],
+    ["mounts.0.guest", { mounts: [{ type: "tmpfs", guest: "/srv/a:b" }] }],
+    ["mounts.0.guest", { mounts: [{ type: "tmpfs", guest: "srv" }] }],
     ["mounts.0.size_mib", { mounts: [{ type: "tmpfs", guest: "/mnt/a", size_mib: "1" }] }],
     ["patches.0", { patches: [{ type: "chmod", path: "/x" }] }],
     [

@@ -1,7 +1,9 @@
-/** What a specification mounts, as the engine's orders. Places, names and rights are the engine's to check. */
+/** What a specification mounts, as the engine's orders. Names and rights are the engine's to check. */
+import { posix } from "node:path";
 import type { SandboxSpec } from "@fastvm/contract";
-import { DEFAULT_HOST_QUOTA_MIB } from "@fastvm/contract";
+import { DEFAULT_HOST_QUOTA_MIB, MAX_MOUNT_PATH_BYTES } from "@fastvm/contract";
 import type { MountOrder } from "../../../engine/engine.ts";
+import { isOfSystem } from "../../shared/mount-places.ts";
 import { invalid } from "./invalid.ts";
 
 type Mount = NonNullable<SandboxSpec["mounts"]>[number];
@@ -11,7 +13,8 @@ export function mountOrdersOf({ mounts = [] }: SandboxSpec): readonly MountOrder
     const { readonly, ...limits } = mount.options ?? {};
     const placed = {
       volume: "",
-      mountPath: mount.guest,
+      mountPath: placeOf(mount.guest, `mounts.${index}.guest`),
+      isAnywhere: true,
       // What is not said is the volume's own.
       readOnly: readonly === true ? true : undefined,
       ...limits,
@@ -23,7 +26,6 @@ export function mountOrdersOf({ mounts = [] }: SandboxSpec): readonly MountOrder
 function sourceOf(mount: Mount, at: string): Pick<MountOrder, "source"> & { readonly volume?: string } {
   switch (mount.type) {
     case "named":
-      refuse(`${at}.create`, (mount.create?.mode ?? "existing") !== "existing");
       refuse(`${at}.stat_virtualization`, (mount.stat_virtualization ?? "strict") !== "strict");
       refuse(`${at}.host_permissions`, (mount.host_permissions ?? "private") !== "private");
       return { volume: mount.name };
@@ -46,6 +48,18 @@ function sourceOf(mount: Mount, at: string): Pick<MountOrder, "source"> & { read
   refuse(`${at}.fstype`, (mount.fstype ?? undefined) !== undefined);
   if (mount.format === "vmdk") throw invalid(`${at}.format`, "vmdk is not supported by this server");
   return { source: { kind: "image", path: mount.host, format: mount.format } };
+}
+
+/** What the file of mounts of another runtime could not say is refused there, and so here. */
+const NO_PLACE = /[:;,\0]/;
+
+function placeOf(guest: string, at: string): string {
+  const normal = posix.normalize(guest).replace(/(?<=.)\/+$/, "");
+  const isPlain = guest.startsWith("/") && !guest.split("/").includes("..") && !NO_PLACE.test(guest);
+  if (!isPlain || !normal.isWellFormed() || Buffer.byteLength(normal) > MAX_MOUNT_PATH_BYTES)
+    throw invalid(at, `must be absolute, without .. : ; and , and of at most ${MAX_MOUNT_PATH_BYTES} bytes`);
+  if (isOfSystem(normal)) throw invalid(at, "is the system's own");
+  return normal;
 }
 
 function refuse(field: string, isAsked: boolean): void {

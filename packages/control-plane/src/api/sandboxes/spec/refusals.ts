@@ -28,7 +28,6 @@ export function refuseUnsupported(spec: SandboxSpec): void {
 function unsupported({ image, runtime, network, registry }: SandboxSpec): [string, unknown][] {
   return [
     ["image", image.type === "oci" ? undefined : image.type],
-    ["runtime.log_level", runtime?.log_level],
     ["runtime.metrics_sample_interval_ms", runtime?.metrics_sample_interval_ms],
     ["runtime.disable_metrics_sample", runtime?.disable_metrics_sample],
     ["network.strict", network?.strict],

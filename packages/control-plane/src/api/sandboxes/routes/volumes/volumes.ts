@@ -3,9 +3,8 @@ import { FastvmError, normalizeName, type SandboxVolume } from "@fastvm/contract
 import type { VolumeFigures } from "../../../../engine/engine.ts";
 import type { SandboxesScope } from "../../sandboxes-scope.ts";
 import { invalid } from "../../spec/invalid.ts";
+import { DEFAULT_VOLUME_GIB } from "../../start/with-volumes.ts";
 
-/** Theirs have no bound where none is asked for; ours are reserved. */
-const DEFAULT_GIB = 4;
 const GIB = 1024 ** 3;
 
 export function registerVolumes({ routes, engine: { volumes } }: SandboxesScope): void {
@@ -18,7 +17,7 @@ export function registerVolumes({ routes, engine: { volumes } }: SandboxesScope)
     if (name === "") throw new FastvmError("invalid_request", "a volume needs a name", { field: "name" });
     if (Object.keys(body.labels ?? {}).length > 0)
       throw invalid("labels", "is not supported by this server: volumes have none");
-    const sizeGib = body.capacity_gib ?? DEFAULT_GIB;
+    const sizeGib = body.capacity_gib ?? DEFAULT_VOLUME_GIB;
     const order = { name, sizeGib, accessMode: "rw", kind: "directory" } as const;
     return { status: 200, body: volumeView(await volumes.create(caller, order)) };
   });
