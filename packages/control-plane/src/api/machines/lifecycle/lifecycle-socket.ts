@@ -7,15 +7,10 @@
  *     → {"type": "gap"}                      events after the one that was named are no longer kept
  *     → {"type": "error", "code", "message"} and the end
  */
-import type { IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
-import { hasScope, machineErrorCode, REQUEST_ID_HEADER } from "@fastvm/contract";
-import { WebSocketServer, type WebSocket } from "ws";
-import { asFastvmError, type Caller, type EventRecord, type KeyHolder } from "../../../engine/engine.ts";
-import { inNameOf } from "../../../http/request-ids.ts";
-import { onUpgrade, refuseUpgrade } from "../../../http/upgrades.ts";
+import type { Caller, EventRecord } from "../../../engine/engine.ts";
+import { send, type Connected } from "../../shared/serve-socket.ts";
 import type { MachinesScope } from "../machines-scope.ts";
-import { presentedKey } from "../presented-key.ts";
+import { serveSocket } from "../sockets/serve-socket.ts";
 import { numberOf } from "./event-id.ts";
 import { eventView } from "./event-view.ts";
 import { subjectsOf, type Subjects } from "./subjects.ts";
@@ -23,8 +18,6 @@ import { subjectsOf, type Subjects } from "./subjects.ts";
 const PATH = /^(?:\/nullspace)?\/v1\/(?:machines\/([^/]+)\/)?lifecycle\/ws$/;
 /** Nobody has anything to say here. */
 const MAX_INPUT_BYTES = 4096;
-/** As clients expect. A vanished one is noticed within two of these. */
-const PING_EVERY_MS = 15_000;
 const DEFAULT_REPLAY = 100;
 const MAX_REPLAY = 1000;
 
@@ -35,41 +28,26 @@ interface Wanted {
   readonly replay: number;
 }
 
-export function serveLifecycleSockets({ scope, engine, log }: Omit<MachinesScope, "routes">): void {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_INPUT_BYTES });
-  const handle = (request: IncomingMessage, connection: Duplex, head: Buffer): void => {
-    const id = String(request.headers[REQUEST_ID_HEADER]);
-    const onError = (): void => void connection.destroy();
-    connection.on("error", onError);
-    const key = presentedKey(request.headers);
-    const answer = (caller: KeyHolder | undefined): void => {
-      if (caller === undefined) return refuseUpgrade(connection, "401 Unauthorized", id);
-      if (!hasScope(caller.scopes, "read")) return refuseUpgrade(connection, "403 Forbidden", id);
-      if (caller.rate?.isOver === true) return refuseUpgrade(connection, "429 Too Many Requests", id);
-      const wanted = wantedOf(request);
-      if (wanted === undefined) return refuseUpgrade(connection, "400 Bad Request", id);
-      connection.off("error", onError);
-      sockets.handleUpgrade(request, connection, head, (socket) => {
-        void run({ engine, log }, caller, wanted, socket);
-      });
-    };
-    inNameOf(id, () => {
-      const caller = key === undefined ? Promise.resolve(undefined) : engine.keys.holderOf(key, "nullspace");
-      caller.then(answer, () => refuseUpgrade(connection, "503 Service Unavailable", id));
-    });
-  };
-  onUpgrade(scope.server, { path: PATH, handle });
-  scope.addHook("preClose", async () => {
-    for (const socket of sockets.clients) socket.terminate();
+/** By which a client knows to come again: a stream has no end but the daemon's. */
+const GOING_AWAY = 1001;
+
+export function serveLifecycleSockets(api: Omit<MachinesScope, "routes">): void {
+  serveSocket<Wanted>(api, {
+    path: PATH,
+    needs: "read",
+    maxMessageBytes: MAX_INPUT_BYTES,
+    wantedOf,
+    run: async (connected, wanted) => {
+      await tell(api, connected, wanted);
+      connected.socket.close(GOING_AWAY);
+    },
   });
 }
 
 /** `undefined` for parameters that say nothing. */
-function wantedOf({ url = "" }: IncomingMessage): Wanted | undefined {
-  const parsed = URL.parse(url, "http://localhost");
-  const match = PATH.exec(parsed?.pathname ?? "");
-  if (parsed === null || match === null) return undefined;
-  const { searchParams: query } = parsed;
+function wantedOf({ pathname, searchParams: query }: URL): Wanted | undefined {
+  const match = PATH.exec(pathname);
+  if (match === null) return undefined;
   const given = query.get("after_event_id");
   const after = given === null ? undefined : numberOf(given);
   const replay = Number(query.get("replay_limit") ?? DEFAULT_REPLAY);
@@ -79,39 +57,10 @@ function wantedOf({ url = "" }: IncomingMessage): Wanted | undefined {
   return { machineId: match[1], after, replay, isLiveOnly: query.get("live_only") === "true" };
 }
 
-type Parts = Pick<MachinesScope, "engine" | "log">;
-
-async function run(parts: Parts, caller: Caller, wanted: Wanted, socket: WebSocket): Promise<void> {
-  const gone = new AbortController();
-  socket.on("error", () => socket.terminate());
-  socket.once("close", () => gone.abort());
-  const stopPinging = ping(socket);
-  try {
-    await tell(parts, caller, wanted, { socket, signal: gone.signal });
-    socket.close(1001);
-  } catch (error) {
-    if (gone.signal.aborted) return;
-    const { code, field, message } = asFastvmError(error);
-    parts.log.warn({ err: error }, "a stream of events was cut");
-    await send(socket, { type: "error", code: machineErrorCode(code, field), message }).catch(
-      () => undefined,
-    );
-    socket.close(1011);
-  } finally {
-    stopPinging();
-  }
-}
-
-interface Listener {
-  readonly socket: WebSocket;
-  readonly signal: AbortSignal;
-}
-
 async function tell(
-  { engine }: Parts,
-  caller: Caller,
+  { engine }: Pick<MachinesScope, "engine">,
+  { caller, socket, signal }: Connected,
   wanted: Wanted,
-  { socket, signal }: Listener,
 ): Promise<void> {
   let subjects = await subjectsOf(engine, caller, wanted.machineId);
   const tellAll = async (events: readonly EventRecord[]): Promise<void> => {
@@ -154,25 +103,4 @@ async function replayed(
 
 function isOf({ ids }: Subjects, { subjectId }: EventRecord): boolean {
   return ids === undefined || ids.includes(subjectId);
-}
-
-/** Resolves when it is on its way, so that a slow reader holds up its own stream alone, and no memory. */
-function send(socket: WebSocket, message: object): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.send(JSON.stringify(message), (error) => (error ? reject(error) : resolve()));
-  });
-}
-
-/** Two that are not answered are the end. */
-function ping(socket: WebSocket): () => void {
-  let missed = 0;
-  socket.on("pong", () => {
-    missed = 0;
-  });
-  const timer = setInterval(() => {
-    if (missed >= 2) return socket.terminate();
-    missed += 1;
-    socket.ping();
-  }, PING_EVERY_MS);
-  return () => clearInterval(timer);
 }
