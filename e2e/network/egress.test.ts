@@ -3,7 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient, NetworkPolicy, NetworkRule, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";
+import { eventually } from "../harness/eventually.ts";
 import { sh } from "../harness/guest.ts";
+import { Machines } from "../harness/machines.ts";
 import { NetworkLab, WORLD } from "../harness/network-lab.ts";
 import { reaches } from "../harness/probes.ts";
 import type { Probe } from "../harness/probes.ts";
@@ -200,5 +202,83 @@ sleep 2`,
     await sleep(2_000);
     expect(seen()).toHaveLength(connections);
     expect(await sh(client, vm, "wc -l </tmp/echoes; rm /tmp/go")).toBe(echoes);
+  });
+});
+
+describe("a machine that sends without end", () => {
+  const SENDER = `import socket, time
+s, sent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0
+while True:
+    try: s.sendto(b"x", ("${WORLD.v4}", 9999))
+    except OSError: pass
+    else: sent += 1
+    if sent % 10 == 0: open("/dev/shm/sent", "w").write(str(sent))
+    time.sleep(0.002)`;
+  const BEGIN = `cat >/srv/sender.py <<'END'\n${SENDER}\nEND
+setsid python3 /srv/sender.py >/dev/null 2>&1 </dev/null & until test -s /dev/shm/sent; do sleep 0.1; done`;
+  const COUNTED = ["table", "inet", "counted"] as const;
+  let machines: Machines;
+
+  beforeAll(async () => {
+    machines = await Machines.of(daemon);
+    const chain = "add chain inet counted arrived { type filter hook input priority 0; }";
+    const rule = `add rule inet counted arrived ip daddr ${WORLD.v4} udp dport 9999 counter`;
+    await lab.inWorld("nft", [`add table inet counted; ${chain}; ${rule}`]);
+  });
+
+  const arrived = async (): Promise<number> =>
+    Number(/packets (\d+)/.exec((await lab.inWorld("nft", ["list", ...COUNTED])).stdout)?.[1]);
+
+  /** Resolves once it has sent so many more, wherever they went. */
+  async function sendsMore(id: string, count = 50): Promise<void> {
+    const sent = async (): Promise<number> => Number((await machines.run(id, "cat /dev/shm/sent")).stdout);
+    const before = await sent();
+    await eventually(async () => expect(await sent()).toBeGreaterThan(before + count), 60_000);
+  }
+
+  async function expectSilent(...ids: readonly string[]): Promise<void> {
+    const before = await arrived();
+    for (const id of ids) await sendsMore(id);
+    expect(await arrived()).toBe(before);
+  }
+
+  const setEgress = async (id: string, policy: object): Promise<void> =>
+    void (await machines.ask(`PATCH /v1/machines/${id}/egress`, { egress: policy }));
+
+  test("is silent from the answer on that tightens its policy, and heard from the one that widens it", async () => {
+    const { id } = await machines.create({ memory_mb: 2048 });
+    await machines.run(id, BEGIN);
+    await eventually(async () => expect(await arrived()).toBeGreaterThan(0), 60_000);
+    for (const policy of [
+      { mode: "deny_all" },
+      { mode: "custom", allow_cidrs: [`${WORLD.otherV4}/32`] },
+      { mode: "custom", allow_cidrs: ["0.0.0.0/0"], deny_cidrs: [`${WORLD.v4}/32`] },
+    ]) {
+      await setEgress(id, policy);
+      await expectSilent(id);
+      await setEgress(id, { mode: "custom", allow_cidrs: [`${WORLD.v4}/32`] });
+      const before = await arrived();
+      await sendsMore(id);
+      expect(await arrived()).toBeGreaterThanOrEqual(before + 50);
+    }
+    await setEgress(id, { mode: "deny_all" });
+    const before = await arrived();
+    await machines.ask(`POST /v1/machines/${id}/hibernate`);
+    const resumed = await machines.ask(`POST /v1/machines/${id}/resume`);
+    const child = await machines.ask(`POST /v1/machines/${id}/fork`, {});
+    for (const each of [resumed, child]) await sendsMore(each.id);
+    expect(await arrived()).toBe(before);
+    await machines.destroy(id, child.id);
+  });
+
+  test("without internet access stays silent, whatever rule stands beside that", async () => {
+    const { id } = await machines.create({
+      memory_mb: 2048,
+      internet_access: false,
+      network: { allow_out: ["0.0.0.0/0", `${WORLD.v4}/32`] },
+    });
+    await machines.run(id, BEGIN);
+    await expectSilent(id);
+    await machines.destroy(id);
   });
 });

@@ -26,6 +26,7 @@ import { addOrganisation } from "../harness/add-organisation.ts";
 import { runCli } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { sh } from "../harness/guest.ts";
+import { Machines } from "../harness/machines.ts";
 import { NOBODY_UID, pathsIn, reachedBy } from "../harness/other-user.ts";
 import { isOfBuilds, Steps } from "../harness/steps.ts";
 
@@ -45,7 +46,14 @@ RUN test -x /program && echo kept >/bin/mode
 FROM scratch
 COPY nothing /
 `;
+/** As which busybox is in the images. */
+const BUSYBOX_NAMES = ["sh", "cat", "echo", "grep", "mkdir", "ps", "setsid", "sleep", "tail", "tee", "test"];
 const run = promisify(execFile);
+
+interface TemplateBuild {
+  readonly id: string;
+  readonly status: string;
+}
 
 let contextDir: string;
 let zipDir: string;
@@ -57,7 +65,7 @@ beforeAll(async () => {
   contextDir = await mkdtemp(join(tmpdir(), "fastvm-e2e-builds-"));
   for (const name of ["bin", "etc", "root", "tmp"]) await mkdir(join(contextDir, name));
   await copyFile("/bin/busybox", join(contextDir, "bin/busybox"));
-  for (const name of ["sh", "cat", "test", "echo", "tee", "sleep"]) {
+  for (const name of BUSYBOX_NAMES) {
     await symlink("busybox", join(contextDir, "bin", name));
   }
   await writeFile(join(contextDir, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
@@ -176,6 +184,57 @@ test(
     expect(await sh(client, vm, "cat /from-zip /bin/mode")).toBe("of the ZIP\nkept");
     await client.vms.delete(vm);
     expect(await client.snapshotImports.delete(made)).toEqual({ id: made.id, deleted: true });
+  },
+  TIMEOUT_MS,
+);
+
+/** What a machine of it says of its start command: what that wrote once, and whether it runs. */
+const BEGUN = "cat /begun; ps | grep -c '[s]leep 86400'";
+
+test(
+  "a template's machines begin where its start command had come to, and tags say of which build they are",
+  async () => {
+    const machines = await Machines.of(daemon);
+    const archive = join(zipDir, "context.tar.gz");
+    await run("tar", ["-czf", archive, "--owner=0", "--group=0", "-C", contextDir, "."]);
+    const context = await machines.ask<{ context_id: string; upload_url: string }>(
+      "POST /v1/template-contexts",
+      {},
+    );
+    const sent = await fetch(context.upload_url, { method: "PUT", body: await readFile(archive) });
+    expect(sent.status).toBe(200);
+    const build = await machines.ask<TemplateBuild>("POST /v1/templates", {
+      name: "started",
+      context_id: context.context_id,
+      resources: { memory_mb: 2048 },
+      definition: {
+        dockerfile: "FROM scratch\nCOPY . /",
+        steps: [{ kind: "run", command: "echo of the build" }],
+        runtime_envs: { KEPT: "1" },
+        start: {
+          command: "cat /proc/sys/kernel/random/uuid >/begun; exec sleep 86400",
+          wait_for_command: "test -s /begun",
+        },
+      },
+    });
+    const lines: string[] = [];
+    for (let isComplete = false; !isComplete;) {
+      const route = `GET /v1/template-builds/${build.id}/logs?offset=${lines.length}&wait_ms=5000`;
+      const page = await machines.ask<{ lines: string[]; complete: boolean }>(route);
+      lines.push(...page.lines);
+      isComplete = page.complete;
+    }
+    expect(lines).toContain("of the build");
+    const done = await machines.ask<TemplateBuild>(`GET /v1/template-builds/${build.id}`);
+    expect(done, lines.join("\n")).toMatchObject({ status: "ready", promoted_tags: ["latest"] });
+    await machines.ask("POST /v1/templates/started/promote", { build_id: build.id, tag: "v2" });
+    const one = await machines.create({ template: "started" });
+    const other = await machines.create({ template: "started:v2" });
+    const said = await machines.run(one.id, `${BEGUN}; echo $KEPT`);
+    expect(said.stdout).toMatch(/^[0-9a-f-]{36}\n1\n1\n$/);
+    expect((await machines.run(other.id, `${BEGUN}; echo $KEPT`)).stdout).toBe(said.stdout);
+    await machines.destroy(one.id, other.id);
+    await machines.ask("DELETE /v1/templates/started");
   },
   TIMEOUT_MS,
 );

@@ -1,10 +1,11 @@
-/** The API of machines on real VMs: a machine and its pauses, and orders whose daemon is killed in their midst. */
+/** The API of machines on real VMs: a machine and its pauses, requests that wake it, and orders whose daemon is killed in their midst. */
 import { createHash, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { StepName } from "@fastvm/contract";
-import { createKey } from "@fastvm/daemon";
 import { TestDaemon } from "../harness/daemon.ts";
 import { eventually } from "../harness/eventually.ts";
+import { Machines, type Machine } from "../harness/machines.ts";
+import { firstWord, NOTING_PORT, START_NOTING } from "../harness/noting-service.ts";
 import { Steps } from "../harness/steps.ts";
 
 /** On a machine that may be busy with others. */
@@ -13,20 +14,26 @@ const START_TIMEOUT_MS = 400_000;
 /** Of which there is a template already: one of a size of its own takes a boot. */
 const SIZE = { memory_mb: 2048 };
 
-interface Machine {
-  readonly id: string;
-  readonly status: string;
-  readonly snapshot_id: string | null;
+interface PreviewUrls {
+  readonly path_url: string;
+  readonly path_websocket_url: string;
 }
+
+/** Longer than a request may wait for a machine: one that hangs is known by it. */
+const LONG_MS = 120_000;
+
+/** The other API's id of it. */
+const vmIdOf = (id: string): string =>
+  id.slice("mch_".length).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, "$1-$2-$3-$4-$5");
 
 let steps: Steps;
 let daemon: TestDaemon;
-let key: string;
+let machines: Machines;
 
 beforeAll(async () => {
   steps = await Steps.make();
   daemon = await TestDaemon.start({ settings: { stepsFolder: steps.folder } });
-  ({ key } = await createKey(daemon.config.dataDir, { api: "nullspace" }));
+  machines = await Machines.of(daemon);
 }, START_TIMEOUT_MS);
 
 afterAll(async () => {
@@ -34,20 +41,9 @@ afterAll(async () => {
   await steps?.remove();
 });
 
-async function ask<T = Machine>(route: string, body?: object, once?: string): Promise<T> {
-  const [method = "", path = ""] = route.split(" ");
-  const answer = await fetch(`${daemon.url}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, ...(once === undefined ? {} : { "idempotency-key": once }) },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const parsed: unknown = await answer.json();
-  if (!answer.ok) throw new Error(`${route}: ${answer.status} ${JSON.stringify(parsed)}`);
-  return parsed as T;
-}
-
-const run = (id: string, command: string) =>
-  ask<{ stdout: string; exit_code: number }>(`POST /v1/machines/${id}/exec`, { command, shell: true });
+/** By whichever daemon runs now. */
+const ask: Machines["ask"] = async (...order) => await machines.ask(...order);
+const run: Machines["run"] = async (id, command) => await machines.run(id, command);
 
 test(
   "a machine runs, and goes on after a pause under another id",
@@ -71,6 +67,59 @@ test(
     const child = await ask(`POST /v1/machines/${id}/fork`, {}, "fork");
     expect((await run(child.id, "cat file")).stdout).toBe("kept\n");
     for (const machine of [id, child.id]) await ask(`DELETE /v1/machines/${machine}`);
+  },
+);
+
+test(
+  "requests to a paused machine wake it once and are each delivered once, or are told why not",
+  { timeout: START_TIMEOUT_MS },
+  async () => {
+    const { id } = await machines.create({ ...SIZE, timeout_action: "hibernate" });
+    await machines.run(id, START_NOTING);
+    const { path_url: url, path_websocket_url: socketUrl } = await machines.ask<PreviewUrls>(
+      `POST /v1/machines/${id}/ports/${NOTING_PORT}/signed-preview-url`,
+      {},
+    );
+    const post = async (body: string): Promise<Response> =>
+      await fetch(url, { method: "POST", body, signal: AbortSignal.timeout(LONG_MS) });
+    const expectRefused = async (answer: Response, status: number, body: object): Promise<void> => {
+      expect({ status: answer.status, body: await answer.json() }).toMatchObject({ status, body });
+      expect(answer.headers.get("retry-after")).toBe(status === 503 ? "5" : null);
+    };
+    await machines.ask(`POST /v1/machines/${id}/hibernate`);
+    await expectRefused(await post("x"), 503, {
+      code: "machine_paused_auto_resume_disabled",
+      retryable: false,
+    });
+    // It is a VM to the other API too.
+    await daemon.client.vms.update(vmIdOf(id), { autoResume: true });
+    await steps.order({ step: "resume.begun", effect: { code: "launch_failed" } });
+    await expectRefused(await post("x"), 503, { code: "machine_resume_failed", retryable: true });
+
+    await steps.forget();
+    const bodies = Array.from({ length: 50 }, (_, at) => `${at}:`.padEnd(64 * 1024, "x"));
+    const [answers, words] = await Promise.all([
+      Promise.all(bodies.map(async (body) => await (await post(body)).text())),
+      Promise.all(Array.from({ length: 10 }, async (_, at) => await firstWord(`${socketUrl}&n=${at}`))),
+    ]);
+    const digests = bodies.map((body) => createHash("sha256").update(body).digest("hex"));
+    expect(answers).toEqual(digests);
+    expect(words).toEqual(Array.from({ length: 10 }, () => "hello"));
+    expect((await steps.passed()).filter((name) => name === "control.resume.recorded")).toHaveLength(1);
+    const seen = (await machines.run(id, "sort /srv/seen")).stdout.trim().split("\n");
+    const sockets = Array.from({ length: 10 }, (_, at) => `GET /?n=${at}`);
+    expect(seen).toEqual([...digests.map((digest) => `POST ${digest}`), ...sockets].toSorted());
+
+    await machines.ask(`POST /v1/machines/${id}/hibernate`);
+    // They are told while the resume still stands still.
+    await steps.order({ step: "resume.restored", effect: "stall" });
+    const told = Promise.all([post("x"), post("y"), firstWord(socketUrl)] as const);
+    await steps.reached();
+    const destroyed = machines.destroy(id);
+    const [one, other, word] = await told.finally(() => void steps.release());
+    await destroyed;
+    for (const answer of [one, other]) await expectRefused(answer, 404, { code: "machine_not_found" });
+    expect(word).toBe("refused");
   },
 );
 
@@ -104,7 +153,7 @@ test(
     const upload = await ask(`POST ${uploads}`, order, "upload");
     const put = async (number: number, query = "") => {
       const part = content.subarray((number - 1) * 8 * MIB, number * 8 * MIB);
-      const headers = { authorization: `Bearer ${key}` };
+      const headers = { authorization: `Bearer ${machines.key}` };
       const url = `${daemon.url}${uploads}/${upload.id}/parts/${number}${query}`;
       return (await fetch(url, { method: "PUT", headers, body: part })).status;
     };
