@@ -212,6 +212,29 @@ class Connections(AgentTest):
         with self.assertRaises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), 5)
 
+    def test_a_life_that_begins_keeps_its_own_port_alone(self):
+        link = self.link()
+        old, new = self.free_port(), self.free_port()
+        for port, host in ((old, ""), (old, "127.0.0.2"), (new, "")):
+            self.assertEqual(link.identify(field(wire.FORWARD, struct.pack("<H", port) + host.encode())), (0, ""))
+        held = self.descriptors()
+        self.assertEqual(link.identify(field(wire.ONLY_FORWARD, struct.pack("<H", new))), (0, ""))
+        self.assertEqual(self.descriptors(), held - 1)
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", old), 5)
+        for count, (host, port) in enumerate((("127.0.0.2", old), ("127.0.0.1", new)), 1):
+            client = socket.create_connection((host, port), 5)
+            self.addCleanup(client.close)
+            link.wait(lambda: len(link.forwards) == count)
+        # The place that became free is taken again, as often as it takes; each connection still tells its port.
+        for _ in range(20):
+            port = self.free_port()
+            request = field(wire.ONLY_FORWARD, struct.pack("<H", port)) + field(wire.FORWARD, struct.pack("<H", port))
+            self.assertEqual(link.identify(request), (0, ""))
+        self.addCleanup(socket.create_connection(("127.0.0.1", port), 5).close)
+        link.wait(lambda: len(link.forwards) == 3)
+        self.assertEqual(link.forwards[2][1], port)
+
     def test_an_address_elsewhere_is_not_made_this_machines_own_in_a_test(self):
         link = self.link()
         value = struct.pack("<H", self.free_port()) + b"192.0.2.77"

@@ -58,6 +58,7 @@ class Identity(AgentTest):
                         field(wire.COMMAND, b""), field(wire.COMMAND, argv("true") + field(wire.ARG, b"a\0")),
                         field(wire.COMMAND, argv("true") * 65), field(wire.FORWARD, b"\1"),
                         field(wire.FORWARD, b"\1\0name"), field(wire.FORWARD, b"\1\0" + b"1" * 46), field(wire.FORWARD, b"\0\0::1"),
+                        field(wire.ONLY_FORWARD, b""), field(wire.ONLY_FORWARD, b"\1\0\0"),
                         field(wire.FILE, field(wire.PATH, "x"))):
             self.assertEqual(link.identify(request)[0], 22, request)
         large = field(wire.FILE, field(wire.CONTENT, bytes(4 * MIB)))

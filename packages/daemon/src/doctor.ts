@@ -26,7 +26,7 @@ export async function runDoctor(config: DaemonConfig): Promise<DoctorReport> {
     checkConfinement(),
     checkTracking(),
     checkNetwork(config),
-    checkMemory(config),
+    Promise.resolve(checkMemory(config)),
     checkDisk(config),
     checkCache(config),
     checkDaemon(config),
@@ -125,9 +125,9 @@ async function checkNetwork(config: DaemonConfig): Promise<DoctorCheck> {
   };
 }
 
-async function checkMemory({ memoryOvercommit }: DaemonConfig): Promise<DoctorCheck> {
+function checkMemory({ memoryOvercommit }: DaemonConfig): DoctorCheck {
   const name = "memory";
-  const { totalMib, availableMib, group } = await readHostMemory();
+  const { totalMib, availableMib, group } = readHostMemory();
   const [total, free] = [gib(totalMib), gib(availableMib)];
   const within = group === undefined ? "" : ` in the control group ${group}`;
   const detail =

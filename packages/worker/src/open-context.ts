@@ -89,15 +89,11 @@ export async function openContext(
   const copier = await openCopier();
   const trust = trustOf(config);
   const slotHost = { qemuHost, uids, cgroups, network, masked };
-  const { onError } = callbacks;
-  const parts = { overlays, copier, compatibility, installedQemu, accelerator, tscKhz, trust, onError };
-  const templates = openTemplates(config, cache, cacheFolder, { ...slotHost, ...parts });
-  const pools = openPools(
-    config,
-    accelerator,
-    { ...slotHost, overlays, copier, forward: callbacks.forward },
-    callbacks.onError,
-  );
+  const { forward, onError } = callbacks;
+  const starts = { ...slotHost, overlays, copier, forward };
+  const makes = { ...starts, compatibility, installedQemu, accelerator, tscKhz, trust, onError };
+  const templates = openTemplates(config, cache, cacheFolder, makes);
+  const pools = openPools(config, accelerator, starts, onError);
   const vms: WorkerContext["vms"] = new Map();
   const context: WorkerContext = {
     ...slotHost,

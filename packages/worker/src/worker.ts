@@ -203,7 +203,7 @@ export class Worker implements WorkerPort {
   async capacity(): Promise<WorkerCapacity> {
     const running = [...this.#context.vms.values()].filter((vm) => vm.record.phase === "running");
     const disk = await diskRoom(this.#context.config.dataDir);
-    const { totalMib } = await readHostMemory();
+    const { totalMib } = readHostMemory();
     return {
       vcpus: cpus().length * CPU_OVERCOMMIT,
       memoryMib: Math.floor(totalMib * this.#context.config.memoryOvercommit),

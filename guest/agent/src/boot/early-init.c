@@ -107,7 +107,8 @@ static void mount_root(void)
         usleep(DEVICE_WAIT_STEP_US);
     }
     mkdir(NEW_ROOT, 0755);
-    if (mount(ROOT_DEVICE, NEW_ROOT, "ext4", MS_NOATIME, NULL) < 0) {
+    /* Lazy times: a change in place of a file that keeps its size needs no journal, which in a clone is 7 ms of code that no one has run. */
+    if (mount(ROOT_DEVICE, NEW_ROOT, "ext4", MS_NOATIME | MS_LAZYTIME, NULL) < 0) {
         fail("cannot mount the root disk: %s", strerror(errno));
     }
 }

@@ -178,9 +178,19 @@ static int forward(struct agent *agent, const struct field *field)
     return error == EADDRINUSE ? 0 : error;
 }
 
+static int keep_forward(struct agent *agent, const struct field *field)
+{
+    if (field->length != sizeof(uint16_t)) {
+        return EINVAL;
+    }
+    forwards_keep(agent, field_u16(field, 0));
+    return 0;
+}
+
 static int apply(struct agent *agent, const struct field *field, struct subject *subject)
 {
-    if (agent->leaves_machine_alone && field->tag != TAG_FILE && field->tag != TAG_COMMAND && field->tag != TAG_FORWARD) {
+    if (agent->leaves_machine_alone && field->tag != TAG_FILE && field->tag != TAG_COMMAND && field->tag != TAG_FORWARD &&
+        field->tag != TAG_ONLY_FORWARD) {
         return 0;
     }
     switch (field->tag) {
@@ -200,6 +210,8 @@ static int apply(struct agent *agent, const struct field *field, struct subject 
         return run_command(field, subject);
     case TAG_FORWARD:
         return forward(agent, field);
+    case TAG_ONLY_FORWARD:
+        return keep_forward(agent, field);
     default:
         return 0;
     }

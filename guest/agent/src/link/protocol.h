@@ -86,6 +86,7 @@ enum field_tag {
     TAG_COMMAND = 37,
     TAG_FORWARD = 38,
     TAG_BOOT_ID = 39,
+    TAG_ONLY_FORWARD = 40,
     TAG_DISK = 46,
     TAG_CONTENT = 48,
     TAG_ENTRY = 64,

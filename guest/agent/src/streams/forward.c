@@ -13,6 +13,14 @@
 
 enum { BACKLOG = 128 };
 
+#define DEFAULT_HOST "127.0.0.1"
+
+/* Its place is free for another: which of them a connection came to is told by the place. */
+static bool is_closed(const struct forward *forward)
+{
+    return forward->port == 0;
+}
+
 static void accept_ready(struct agent *agent, struct watch *watch, uint32_t events)
 {
     (void)events;
@@ -36,15 +44,39 @@ void forwards_resume(struct agent *agent)
 {
     agent->forwards_paused = false;
     for (size_t i = 0; i < agent->forward_count; i++) {
-        watch_set(&agent->forward_watches[i], EPOLLIN);
+        if (!is_closed(&agent->forwards[i])) {
+            watch_set(&agent->forward_watches[i], EPOLLIN);
+        }
     }
 }
 
 void forwards_close(struct agent *agent)
 {
     for (size_t i = 0; i < agent->forward_count; i++) {
-        watch_close(&agent->forward_watches[i]);
+        if (!is_closed(&agent->forwards[i])) {
+            watch_close(&agent->forward_watches[i]);
+        }
     }
+}
+
+void forwards_keep(struct agent *agent, uint16_t port)
+{
+    for (size_t i = 0; i < agent->forward_count; i++) {
+        struct forward *forward = &agent->forwards[i];
+        if (!is_closed(forward) && forward->port != port && strcmp(forward->host, DEFAULT_HOST) == 0) {
+            watch_close(&agent->forward_watches[i]);
+            forward->port = 0;
+        }
+    }
+}
+
+static size_t free_place(const struct agent *agent)
+{
+    size_t place = 0;
+    while (place < agent->forward_count && !is_closed(&agent->forwards[place])) {
+        place++;
+    }
+    return place;
 }
 
 /* The descriptor, or a negative errno. */
@@ -87,7 +119,8 @@ int forward_open(struct agent *agent, const char *host, uint16_t port)
     if (is_forwarded(agent, &wanted)) {
         return 0; /* A clone listens already: the socket came with its memory. */
     }
-    if (agent->forward_count == MAX_FORWARDS) {
+    size_t place = free_place(agent);
+    if (place == MAX_FORWARDS) {
         return EMFILE;
     }
     if (!is_loopback(&address)) {
@@ -100,9 +133,9 @@ int forward_open(struct agent *agent, const char *host, uint16_t port)
     if (fd < 0) {
         return -fd;
     }
-    size_t index = agent->forward_count++;
-    agent->forwards[index] = wanted;
-    watch_open(&agent->forward_watches[index], fd, agent->stream_epoll, NULL, accept_ready);
-    watch_set(&agent->forward_watches[index], EPOLLIN);
+    agent->forward_count += place == agent->forward_count;
+    agent->forwards[place] = wanted;
+    watch_open(&agent->forward_watches[place], fd, agent->stream_epoll, NULL, accept_ready);
+    watch_set(&agent->forward_watches[place], EPOLLIN);
     return 0;
 }

@@ -42,6 +42,7 @@ export const Tag = {
   COMMAND: 37,
   FORWARD: 38,
   BOOT_ID: 39,
+  ONLY_FORWARD: 40,
   DISK: 46,
   CONTENT: 48,
   ENTRY: 64,

@@ -2,7 +2,7 @@
  * How much memory there is for a daemon and its VMs: the host's, or what a control group around them leaves. In
  * a container the kernel's figures are the host's, and whoever believes them meets the container's OOM killer.
  */
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 interface HostMemory {
@@ -31,10 +31,13 @@ interface Bound {
   readonly available: number;
 }
 
-/** `root`: of another host, for tests. */
-export async function readHostMemory(root = "/"): Promise<HostMemory> {
-  const host = parseMemory(await readFile(join(root, "proc/meminfo"), "latin1"));
-  const bounds = await readBounds(root);
+/**
+ * `root`: of another host, for tests. Synchronous: each launch asks twice, all of it is the kernel's memory, and eight turns of the thread
+ * pool took 3 ms where this takes 0.2.
+ */
+export function readHostMemory(root = "/"): HostMemory {
+  const host = parseMemory(readFileSync(join(root, "proc/meminfo"), "latin1"));
+  const bounds = readBounds(root);
   const tightest = bounds.toSorted((one, other) => one.available - other.available)[0];
   const smallest = Math.min(...bounds.map(({ limit }) => limit / BYTES_PER_MIB));
   const counts = tightest !== undefined && tightest.available / BYTES_PER_MIB < host.availableMib;
@@ -55,12 +58,12 @@ function parseMemory(text: string): { totalMib: number; availableMib: number } {
 /**
  * Of our group and all above it, as far as they can be seen: each limits what is below, the VMs' groups at the hierarchy's root included.
  */
-async function readBounds(root: string): Promise<readonly Bound[]> {
-  const place = await findPlace(root);
+function readBounds(root: string): readonly Bound[] {
+  const place = placeOf(root);
   if (place === undefined) return [];
   const bounds: Bound[] = [];
   for (let folder = place.folder; ; folder = dirname(folder)) {
-    const bound = await readBound(root, folder, place.version);
+    const bound = readBound(root, folder, place.version);
     if (bound !== undefined) bounds.push(bound);
     if (folder === place.mount || folder === "/") return bounds;
   }
@@ -72,13 +75,22 @@ interface Place {
   readonly folder: string;
 }
 
+/** What was found last, and by which groups: mountinfo names every VM's namespace, and is read again only when we were moved. */
+let known: { readonly root: string; readonly groups: string; readonly place: Place | undefined } | undefined;
+
+function placeOf(root: string): Place | undefined {
+  const groups = readOrEmpty(join(root, "proc/self/cgroup"));
+  if (known?.root !== root || known.groups !== groups)
+    known = { root, groups, place: findPlace(root, groups) };
+  return known.place;
+}
+
 /**
  * Where our group of the memory controller is to be seen. A container without a namespace of groups has its own mounted in
  * place of the root; then the path in /proc/self/cgroup begins with the one that /proc/self/mountinfo names as the mount's.
  */
-async function findPlace(root: string): Promise<Place | undefined> {
-  const groups = await readFile(join(root, "proc/self/cgroup"), "latin1").catch(() => "");
-  const mounts = (await readFile(join(root, "proc/self/mountinfo"), "latin1").catch(() => "")).split("\n");
+function findPlace(root: string, groups: string): Place | undefined {
+  const mounts = readOrEmpty(join(root, "proc/self/mountinfo")).split("\n");
   for (const [version, type, own] of [
     [1, "cgroup", /^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(.*)$/m.exec(groups)?.[1]],
     [2, "cgroup2", /^0::(.*)$/m.exec(groups)?.[1]],
@@ -106,15 +118,20 @@ function isMountOf(line: string, type: "cgroup" | "cgroup2"): boolean {
 }
 
 /** `undefined` where the group sets no limit, as the root of a host never does. */
-async function readBound(root: string, folder: string, version: Version): Promise<Bound | undefined> {
+function readBound(root: string, folder: string, version: Version): Bound | undefined {
   const files = FILES[version];
-  const [limit, usage, stat] = await Promise.all(
-    [files.limit, files.usage, "memory.stat"].map((file) =>
-      readFile(join(root, folder, file), "latin1").catch(() => ""),
-    ),
-  );
-  const bytes = Number(limit?.trim() || NaN);
-  if (!(bytes < UNLIMITED_BYTES)) return undefined;
-  const reclaimable = Number(new RegExp(`^${files.reclaimable} (\\d+)$`, "m").exec(stat ?? "")?.[1] ?? 0);
-  return { folder, limit: bytes, available: bytes - Number(usage) + reclaimable };
+  const read = (file: string): string => readOrEmpty(join(root, folder, file));
+  const limit = Number(read(files.limit).trim() || NaN);
+  if (!(limit < UNLIMITED_BYTES)) return undefined;
+  const [, reclaimable = 0] =
+    new RegExp(`^${files.reclaimable} (\\d+)$`, "m").exec(read("memory.stat")) ?? [];
+  return { folder, limit, available: limit - Number(read(files.usage)) + Number(reclaimable) };
+}
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return "";
+  }
 }

@@ -4,6 +4,7 @@ import { Tag } from "../guest-link/fields.ts";
 import type { Field } from "../guest-link/fields.ts";
 import { environmentFile, handshakeFields } from "./handshake.ts";
 import type { Life } from "./handshake.ts";
+import { NOBODY } from "./nobody.ts";
 
 interface SentFile {
   readonly path: string;
@@ -68,6 +69,20 @@ test("a next life brings entropy, the clock and what may have changed, but nothi
     "/etc/environment",
     "/root/.ssh/authorized_keys2",
   ]);
+});
+
+test("a first life keeps our port of its loopback alone, whatever the captured VM listened at", () => {
+  const request = { vmId: newVmId(), identity: NOBODY, trust: undefined, growRoot: false };
+  const forwards = (life: Life, forwardPort?: number): readonly (readonly [number, string])[] =>
+    handshakeFields({ ...request, life, forwardPort })
+      .filter(({ tag }) => tag === Tag.FORWARD || tag === Tag.ONLY_FORWARD)
+      .map(({ tag, value }) => [tag, Buffer.from(value as Uint8Array).toString("hex")]);
+  expect(forwards("first", 8080)).toEqual([
+    [Tag.ONLY_FORWARD, "901f"],
+    [Tag.FORWARD, "901f"],
+  ]);
+  expect(forwards("first")).toEqual([[Tag.ONLY_FORWARD, "0000"]]);
+  expect(forwards("next", 8080)).toEqual([[Tag.FORWARD, "901f"]]);
 });
 
 test("what the guest trusts is named to logins, and a variable of the VM's own wins", () => {

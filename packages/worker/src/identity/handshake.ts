@@ -51,7 +51,7 @@ export function handshakeFields(request: HandshakeRequest): readonly Field[] {
     fileField(ENVIRONMENT_PATH, ENVIRONMENT_MODE, environmentFile(identity.envVars, trust)),
     // Also when there are none: those of the captured VM are not this one's.
     fileField(AUTHORIZED_KEYS_PATH, AUTHORIZED_KEYS_MODE, authorizedKeysFile(identity.authorizedKeys)),
-    ...(forwardPort === undefined ? [] : [{ tag: Tag.FORWARD, value: u16(forwardPort) }]),
+    ...forwardFields(life, forwardPort),
     ...(growRoot ? [{ tag: Tag.GROW_ROOT, value: new Uint8Array(0) }] : []),
   ];
 }
@@ -68,6 +68,12 @@ function namingFields(vmId: VmId, hostname: string): readonly Field[] {
     fileField(HOST_KEY_PATH, 0o600, hostKey.privateFile),
     fileField(`${HOST_KEY_PATH}.pub`, 0o644, hostKey.publicFile),
   ];
+}
+
+/** A first life has the captured VM's ports, which another daemon may have given it: programs of the guest would find them taken. */
+function forwardFields(life: Life, port: number | undefined): readonly Field[] {
+  const keep = life === "first" ? [{ tag: Tag.ONLY_FORWARD, value: u16(port ?? 0) }] : [];
+  return port === undefined ? keep : [...keep, { tag: Tag.FORWARD, value: u16(port) }];
 }
 
 export function authorizedKeysFile(keys: readonly string[]): string {

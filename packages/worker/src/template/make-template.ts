@@ -11,6 +11,7 @@ import type { BootHost } from "../boot/boot-slot.ts";
 import { attachDisk, layerName } from "../disk/chain.ts";
 import type { GuestLink } from "../guest-link/guest-link.ts";
 import { handshakeFields } from "../identity/handshake.ts";
+import { NOBODY } from "../identity/nobody.ts";
 import { closeSlot } from "../pool/slot.ts";
 import type { Slot } from "../pool/slot.ts";
 import { publishSnapshot } from "../snapshot/folder.ts";
@@ -24,6 +25,7 @@ import { writeTrust } from "../trust/write-trust.ts";
 import { NO_SETTING, startExec } from "../exec/start-exec.ts";
 import { KeptLink } from "../guest-link/kept-link.ts";
 import { openLink } from "../vm/guest/open-link.ts";
+import type { GuestForward } from "../vm/state/guest-forward.ts";
 import { Vm } from "../vm/state/vm.ts";
 import type { Image } from "../image/image.ts";
 import { startServices } from "./start-services.ts";
@@ -62,6 +64,8 @@ export interface TemplateHost extends BootHost, CaptureContext {
   readonly compatibility: (machine: MachineType) => Compatibility;
   /** Written once, so that no launch has to. */
   readonly trust: Trust | undefined;
+  /** What clones listen at; one of another daemon closes it and listens at its own. */
+  readonly forward: GuestForward | undefined;
   /** For the VM that is booted; emptied when a daemon starts. */
   readonly workFolder: string;
 }
@@ -127,7 +131,14 @@ async function settle(host: TemplateHost, machine: MachineType, slot: Slot): Pro
   vm.setGuest({ qemu: slot.qemu, link: new KeptLink({ link }) });
   const { identity, commands } = vm.record;
   await link.identify(
-    handshakeFields({ vmId: vm.vmId, identity, trust: undefined, growRoot: false, forwardPort: undefined }),
+    handshakeFields({
+      vmId: vm.vmId,
+      identity,
+      trust: undefined,
+      growRoot: false,
+      // What clones find listening is 8 ms of their handshake under emulation.
+      forwardPort: host.forward?.port,
+    }),
   );
   await runScript(link, BOOTED_SCRIPT);
   if (host.trust !== undefined) {
@@ -153,7 +164,7 @@ function bootedVm(host: TemplateHost, machine: MachineType, slot: Slot): Vm {
     phase: "running",
     machine,
     diskGib: host.image.diskGib,
-    identity: { hostname: "fastvm", envVars: {}, authorizedKeys: [] },
+    identity: NOBODY,
     imageDigest: host.image.digest,
     ...(host.image.commands && { commands: host.image.commands }),
     uid: slot.uid,

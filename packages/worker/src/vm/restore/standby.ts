@@ -6,8 +6,8 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { newVmId, step } from "@fastvm/contract";
-import type { VmIdentity } from "@fastvm/contract";
 import { handshakeFields } from "../../identity/handshake.ts";
+import { NOBODY } from "../../identity/nobody.ts";
 import { ReadyPool } from "../../pool/ready-pool.ts";
 import { closeSlot, openSlot } from "../../pool/slot.ts";
 import type { Slot, SlotHost } from "../../pool/slot.ts";
@@ -34,8 +34,6 @@ export interface StandbyPoolOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Whoever launches it replaces all of it. */
-const NOBODY: VmIdentity = { hostname: "fastvm", envVars: {}, authorizedKeys: [] };
 const REHEARSAL_LIMIT_MS = 20_000;
 
 export function openStandbyPool(options: StandbyPoolOptions): ReadyPool<Standby> {

@@ -37,7 +37,8 @@ export class Admission {
     this.#starting += count;
     const left = (): void => void (this.#starting -= count);
     try {
-      await Promise.all([this.#assertMemory(), assertDiskRoom(this.#config.dataDir)]);
+      this.#assertMemory();
+      await assertDiskRoom(this.#config.dataDir);
     } catch (error) {
       left();
       throw error;
@@ -45,8 +46,8 @@ export class Admission {
     return { [Symbol.dispose]: left };
   }
 
-  async #assertMemory(): Promise<void> {
-    const { availableMib, group } = await readHostMemory();
+  #assertMemory(): void {
+    const { availableMib, group } = readHostMemory();
     const neededMib = this.#neededMib();
     if (availableMib >= neededMib) return;
     const whose = group === undefined ? "the host's memory" : `the memory of the control group ${group}`;
