@@ -2,11 +2,12 @@
  * What another daemon makes of what one has left that ended at any step of any transition: what ARCHITECTURE.md's table says, each time.
  */
 import { existsSync } from "node:fs";
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { newSnapshotId } from "@fastvm/contract";
 import type { StepName, VmId } from "@fastvm/contract";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { JOURNAL_FILE } from "../journal/journal.ts";
 import { ScriptedHost } from "../testing/scripted-host.ts";
 import type { ScriptedQemu } from "../testing/scripted-qemu.ts";
 import { pausedFolder, snapshotFolder, stoppedFolder } from "../vm/state/worker-context.ts";
@@ -171,6 +172,18 @@ test("a stop that was begun ends with its disk at rest", { timeout: TIMEOUT_MS }
   const { "stop.begun": begun, "stop.recorded": recorded, ...after } = Object.fromEntries(outcomes);
   expect([begun, recorded]).toEqual(["running", "running"]);
   expect(new Set(Object.values(after))).toEqual(new Set(["stopped"]));
+});
+
+test("what a power cut brings back of a stopped VM that was deleted goes, a disk with an unreadable journal stays", async () => {
+  const lost = await launched();
+  const kept = await launched();
+  for (const { vmId } of [lost, kept]) await stop(host.context, host.vm(vmId), { graceMs: 0 });
+  const [without, unreadable] = [lost, kept].map(({ vmId }) => stoppedFolder(host.context.config, vmId));
+  if (without === undefined || unreadable === undefined) throw new Error("there are two");
+  await rm(join(without, JOURNAL_FILE));
+  await writeFile(join(unreadable, JOURNAL_FILE), "");
+  await host.restart();
+  expect([existsSync(without), existsSync(join(unreadable, "disk", "1.qcow2"))]).toEqual([false, true]);
 });
 
 test("a snapshot is whole or not there, and its VM runs on", { timeout: TIMEOUT_MS }, async () => {

@@ -2,13 +2,14 @@
  * After a daemon ended in whatever way: finds the VMs that ran on, finishes or undoes what was half done, and frees what nobody owns.
  * What is true of a VM is in its journal, in the folder of its paused state and in its QEMU; nothing is remembered anywhere else.
  */
-import { readdir, rm } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { VmId } from "@fastvm/contract";
 import { closeEntries, makeClosedFolder } from "../files/closed-folder.ts";
 import { removeAside } from "../files/durable.ts";
-import { readJournal } from "../journal/journal.ts";
+import { isErrno } from "../files/errno.ts";
+import { JOURNAL_FILE, readJournal } from "../journal/journal.ts";
 import { removePartials } from "../snapshot/partial-folder.ts";
 import {
   forksFolder,
@@ -119,7 +120,11 @@ async function recoverStopped(context: Parts<"config" | "vms">): Promise<void> {
     const folder = stoppedFolder(context.config, vmId as VmId);
     await removeAside(folder);
     const journal = await readJournal(folder);
-    if (journal === undefined) continue;
+    if (journal === undefined) {
+      // A power cut has brought back a part of one that was deleted. Beside a journal that nobody can read the disk may be all there is.
+      if (!(await isThere(join(folder, JOURNAL_FILE)))) await rm(folder, { recursive: true, force: true });
+      continue;
+    }
     const record = isAtRest(journal) ? journal : { ...journal, phase: "stopped" as const };
     // A paused state may be what came after it, or what was before; the other of the two could not be removed.
     const paused = context.vms.get(journal.vmId);
@@ -128,6 +133,16 @@ async function recoverStopped(context: Parts<"config" | "vms">): Promise<void> {
       context.vms.set(journal.vmId, new Vm(vmFolder(context.config, journal.vmId), record));
     if (paused !== undefined)
       await rm(older ?? pausedFolder(context.config, journal.vmId), { recursive: true, force: true });
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+    return false;
   }
 }
 
