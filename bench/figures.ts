@@ -18,6 +18,7 @@ import { measurePrivateForks } from "./measure/private-fork.ts";
 import { measureRestart } from "./measure/restart.ts";
 import { FILE_WORKS, measureVolumes, type FileWork } from "./measure/volumes.ts";
 import { measureWriteFaults } from "./measure/write-faults.ts";
+import { measureStrict } from "./measure/strict.ts";
 import type { MeasureName } from "./options.ts";
 import type { Session } from "./session.ts";
 import { median, MIN_P99_SAMPLES, p99 } from "./statistics.ts";
@@ -69,6 +70,9 @@ export interface Figures extends Readonly<
   readonly link_out_ms_p50?: number;
   readonly volume_pause_ms_p50?: number;
   readonly volume_pause_without_ms_p50?: number;
+  readonly strict_sync_ms_p50?: number;
+  readonly default_sync_ms_p50?: number;
+  readonly host_sync_ms_p50?: number;
   readonly idle_cpu_percent?: number;
   readonly floor_nft_ms_p50?: number;
   readonly firewall_attach_ms_p50?: number;
@@ -128,6 +132,17 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
   },
   async builds(session, _rounds, _full, progress) {
     return { figures: buildFigures(await measureBuilds(session, progress)), samples: {} };
+  },
+  async strict(session, rounds) {
+    const samples = await measureStrict(session, rounds);
+    return {
+      figures: {
+        strict_sync_ms_p50: median(samples.strictSyncMs),
+        default_sync_ms_p50: median(samples.defaultSyncMs),
+        host_sync_ms_p50: median(samples.hostSyncMs),
+      },
+      samples: { ...samples },
+    };
   },
   async volumes(session, rounds) {
     const { volume, ownDisk, ...samples } = await measureVolumes(session, rounds);

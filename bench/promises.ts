@@ -224,6 +224,19 @@ export const PROMISES: readonly Promised[] = [
       answered === undefined ? "" : `each VM has run a command after ${answered.toFixed(0)}`,
     cost: "journals, processes and rules of all VMs are looked at before anybody is served",
   },
+  {
+    figure: "100 blocks of 4 KiB, each written and synced by the guest of a strict VM, p50",
+    bound: "≤ 2 × the default's + 3 × the host's own",
+    measure: "strict",
+    unit: "ms",
+    measured: "strict_sync_ms_p50",
+    floor: "host_sync_ms_p50",
+    limit: ({ default_sync_ms_p50: relaxed, host_sync_ms_p50: host }) =>
+      relaxed === undefined || host === undefined ? undefined : 2 * relaxed + 3 * host,
+    beside: ({ default_sync_ms_p50: relaxed }) =>
+      `by default, without any promise: ${relaxed?.toFixed(0)} ms`,
+    cost: "a sync of the guest flushes its journal twice, each time through QEMU's tables to the host's disk",
+  },
   ...VOLUME_PROMISES,
   ...VICTIMS.flatMap((victim) => FLOODS.map((flood) => underFlood(victim, flood))),
 ];
