@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { ACTS } from "./acts.ts";
 
 /** What the whole of ./test affords: as many as fit into it. */
-const DEFAULT_SECONDS = 30;
+const DEFAULT_SECONDS = 20;
 const MAX_CUTS = 100_000;
 
 export interface PowerOptions {
