@@ -1,6 +1,6 @@
 /** What a sandbox is to be, as clients of the flat generation say it, and as their answers show it. */
 import { Type, type Static } from "typebox";
-import { CLOSED, count, maybe, oneOf, strings } from "./parts.ts";
+import { CLOSED, count, maybe, oneOf, seconds, strings } from "./parts.ts";
 
 const text = (description: string) => Type.String({ maxLength: 4096, description });
 
@@ -19,8 +19,8 @@ export const FlatSpecSchema = Type.Object(
     user: maybe(text("")),
     log_level: maybe(oneOf(["error", "warn", "info", "debug", "trace"])),
     scripts: Type.Optional(strings("")),
-    max_duration_secs: maybe(count("", 1)),
-    idle_timeout_secs: maybe(count("", 1)),
+    max_duration_secs: maybe(seconds("")),
+    idle_timeout_secs: maybe(seconds("")),
   },
   { ...CLOSED, title: "CloudCreateSandboxRequest" },
 );

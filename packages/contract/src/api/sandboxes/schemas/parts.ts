@@ -1,5 +1,6 @@
 /** What schemas of this API have in common. */
 import { Type, type Static, type TSchema, type TUnsafe } from "typebox";
+import { MAX_TTL_SEC } from "../../../limits.ts";
 
 /** What is not known is refused: a field that is overlooked may have been meant to close something. */
 export const CLOSED = { additionalProperties: false } as const;
@@ -42,6 +43,11 @@ export function instant(description: string) {
 export function count(description = "", minimum = 0) {
   const words = description === "" ? {} : { description };
   return Type.Integer({ minimum, maximum: Number.MAX_SAFE_INTEGER, ...words });
+}
+
+/** Until something ends by itself: of a VM a year at most. */
+export function seconds(description: string) {
+  return Type.Integer({ minimum: 1, maximum: MAX_TTL_SEC, ...(description === "" ? {} : { description }) });
 }
 
 /** One of several kinds of thing, told by its `type`: what is wrong is then told of that kind. */

@@ -2,7 +2,7 @@
 import { Type, type Static } from "typebox";
 import { MountSchema } from "./mounts.ts";
 import { NetworkSchema } from "./network.ts";
-import { CLOSED, count, maybe, oneOf, strings, tagged } from "./parts.ts";
+import { CLOSED, count, maybe, oneOf, seconds, strings, tagged } from "./parts.ts";
 import { PatchSchema } from "./patches.ts";
 import { RESOURCES } from "../../../model/root-setup.ts";
 
@@ -65,8 +65,8 @@ const RuntimeSchema = Type.Object(
 const LifecycleSchema = Type.Object(
   {
     ephemeral: Type.Optional(Type.Boolean({ description: "Whether it goes with its end. Default false." })),
-    max_duration_secs: maybe(count("How long it may run.", 1)),
-    idle_timeout_secs: maybe(count("How long it may be idle.", 1)),
+    max_duration_secs: maybe(seconds("How long it may run.")),
+    idle_timeout_secs: maybe(seconds("How long it may be idle.")),
   },
   CLOSED,
 );

@@ -3,7 +3,7 @@ import { FastvmError } from "@fastvm/contract";
 import type { Caller, Sandbox } from "../../../engine/engine.ts";
 import { clientGone } from "../../shared/client-gone.ts";
 import type { SandboxesScope } from "../sandboxes-scope.ts";
-import { launchOrderOf } from "../spec/launch-order.ts";
+import { launchOrderOf, maxLifeOf } from "../spec/launch-order.ts";
 import { pullImage } from "../start/pull-image.ts";
 import { waitUntilRunning } from "../start/wait-until-running.ts";
 import { sandboxStatus, sandboxView, specOf } from "../views/sandbox-view.ts";
@@ -38,6 +38,9 @@ async function start({ engine }: SandboxesScope, caller: Caller, found: Sandbox)
   if (vm.ephemeral && vm.status === "stopped") {
     throw new FastvmError("vm_wrong_state", "an ephemeral sandbox that has stopped is not started again");
   }
+  const maxLife = maxLifeOf(specOf(found).lifecycle);
+  // That of its last run may be over, or be over soon.
+  if (maxLife !== undefined) await engine.vms.change(caller, vm.id, { maxLife });
   await engine.vms.start(caller, vm.id, {});
   return engine.sandboxes.get(caller, sandbox.id);
 }

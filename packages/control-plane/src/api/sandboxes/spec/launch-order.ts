@@ -8,9 +8,10 @@ import {
   MIN_DISK_GIB,
   normalizeName,
   type MachineType,
+  type MaxLife,
   type SandboxSpec,
 } from "@fastvm/contract";
-import type { LaunchOrder } from "../../../engine/engine.ts";
+import { idleSettings, lifeSettings, type LaunchOrder } from "../../../engine/engine.ts";
 import { mountOrdersOf } from "./mounts.ts";
 import { policyNetwork } from "./network.ts";
 import { invalid } from "./invalid.ts";
@@ -32,6 +33,7 @@ export function launchOrderOf(spec: SandboxSpec): LaunchOrder {
   checkMetadata(labels);
   checkEnvVars(envVars, "env");
   const { lifecycle, resources, runtime } = spec;
+  const ends = endsOf(lifecycle);
   const isEphemeral = lifecycle?.ephemeral ?? false;
   return {
     source: {
@@ -46,11 +48,11 @@ export function launchOrderOf(spec: SandboxSpec): LaunchOrder {
       metadata: labels,
       envVars,
       cwd: workdirOf(runtime?.workdir ?? undefined),
-      inactivityMs: (lifecycle?.idle_timeout_secs ?? 0) * 1000,
+      ...ends.settings,
       ephemeral: isEphemeral,
       network: policyNetwork(spec.network),
     },
-    ttl: ttlOf(lifecycle),
+    ttl: ends.ttl,
     volumes: mountOrdersOf(spec),
     repeatKey: null,
   };
@@ -95,12 +97,23 @@ function workdirOf(workdir: string | undefined): string | undefined {
   throw invalid("runtime.workdir", "must be absolute");
 }
 
-function ttlOf(lifecycle: SandboxSpec["lifecycle"]): LaunchOrder["ttl"] {
-  const seconds = lifecycle?.max_duration_secs ?? undefined;
-  const keeps = lifecycle?.ephemeral !== true;
-  for (const field of ["max_duration_secs", "idle_timeout_secs"] as const) {
-    if (keeps && (lifecycle?.[field] ?? undefined) !== undefined)
-      throw invalid(`lifecycle.${field}`, "is supported of ephemeral sandboxes alone");
+/** When it ends by itself. An ephemeral sandbox goes then; any other is stopped, and may be started again. */
+function endsOf(lifecycle: SandboxSpec["lifecycle"]) {
+  const idle = lifecycle?.idle_timeout_secs ?? undefined;
+  const life = maxLifeOf(lifecycle);
+  if (lifecycle?.ephemeral === true) {
+    const ttl: LaunchOrder["ttl"] = life && { action: "delete", seconds: life.seconds };
+    return { ttl, settings: idle === undefined ? {} : idleSettings({ action: "delete", seconds: idle }) };
   }
-  return seconds === undefined ? undefined : { action: "delete", seconds };
+  const settings = {
+    ...(idle === undefined ? {} : idleSettings({ action: "stop", seconds: idle })),
+    ...(life === undefined ? {} : lifeSettings(life)),
+  };
+  return { ttl: undefined, settings };
+}
+
+/** Counted from each boot: who starts it again replaces it by the same. */
+export function maxLifeOf(lifecycle: SandboxSpec["lifecycle"]): MaxLife | undefined {
+  const seconds = lifecycle?.max_duration_secs ?? undefined;
+  return seconds === undefined ? undefined : { action: "stop", seconds };
 }
