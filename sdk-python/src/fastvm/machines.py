@@ -37,6 +37,7 @@ from ._machines.git import GitStatus as GitStatus
 from ._machines.models import CommandResult as CommandResult
 from ._machines.models import Egress as Egress
 from ._machines.models import HostInfo as HostInfo
+from ._machines.models import FileMatch as FileMatch
 from ._machines.models import LifecycleEvent as LifecycleEvent
 from ._machines.models import LifecycleEventList as LifecycleEventList
 from ._machines.models import MachineConfig as MachineConfig
@@ -52,6 +53,9 @@ from ._machines.models import PreviewReadiness as PreviewReadiness
 from ._machines.models import PreviewUrl as PreviewUrl
 from ._machines.models import ProcessInfo as ProcessInfo
 from ._machines.models import ProcessLogs as ProcessLogs
+from ._machines.models import ReplacedFile as ReplacedFile
+from ._machines.models import ReplaceResult as ReplaceResult
+from ._machines.models import SearchResult as SearchResult
 from ._machines.models import SshAccess as SshAccess
 from ._machines.models import TransferUrl as TransferUrl
 from ._machines.models import VolumeAttachmentInfo as VolumeAttachmentInfo

@@ -57,6 +57,9 @@ def files_of(machine: Any) -> None:
     with pytest.raises(nullspace.BatchWriteError) as partly:
         machine.files.write_files([("/workspace/e", "e"), ("/workspace/.nullspace/x", "x")])
     assert (partly.value.successes, partly.value.failures[0][1].code) == (["/workspace/e"], "invalid_request")
+    assert [(each.path, each.line) for each in machine.files.search("/workspace/notes", text="hell").matches] == [("/workspace/notes/a.txt", 1)]
+    assert machine.files.replace("/workspace/notes", "hello", "bye", name="*.txt").replacements == 1
+    assert machine.files.read("/workspace/notes/a.txt") == "bye\n"
     machine.files.remove("/workspace/notes", recursive=True)
     with pytest.raises(nullspace.NotFoundError):
         machine.files.info("/workspace/notes")

@@ -12,6 +12,7 @@ import { ConsoleTokens } from "./exec/console-tokens.ts";
 import { Execs } from "./exec/execs.ts";
 import { GuestFigures } from "./figures/guest-figures.ts";
 import { Files } from "./files/files.ts";
+import { FileSearch } from "./files/search-files.ts";
 import { Images } from "./images/images.ts";
 import { Keys } from "./keys/keys.ts";
 import { SshKeys } from "./keys/ssh-keys.ts";
@@ -57,6 +58,8 @@ export interface Engine {
   /** Files for who has no key. */
   readonly transfers: Transfers;
   readonly sshAccess: SshAccess;
+  /** Text in many files of a VM. */
+  readonly fileSearch: FileSearch;
   readonly figures: GuestFigures;
   readonly builds: Builds;
   readonly events: EventFeed;
@@ -99,6 +102,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
     execs: new Execs(ctx),
     consoleTokens: new ConsoleTokens(ctx),
     files: new Files(ctx),
+    fileSearch: new FileSearch(ctx),
     uploads: new Uploads(ctx),
     transfers: new Transfers(ctx),
     sshAccess: new SshAccess(ctx),

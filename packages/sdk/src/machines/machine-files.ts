@@ -5,7 +5,15 @@ import type { CallOptions, MachineConnection } from "./connection.ts";
 import { MachineError, machineErrorOf } from "./machine-error.ts";
 import { DirWatch } from "./dir-watch.ts";
 import { uploadFile, type UploadFileOptions } from "./upload-file.ts";
-import type { MachineFile, MachineUpload, TransferUrl } from "./types.ts";
+import type {
+  MachineFile,
+  MachineUpload,
+  ReplaceParams,
+  ReplaceResult,
+  SearchParams,
+  SearchResult,
+  TransferUrl,
+} from "./types.ts";
 
 /** Of a list, as many as the server gives at once. */
 const PAGE = 1000;
@@ -30,7 +38,7 @@ export class MachineFiles {
   readonly #path: string;
   readonly #machine: string;
 
-  /** `owner`: the path of the machine, or of a volume, which has no uploads, signed URLs and permissions. */
+  /** `owner`: the path of the machine, or of a volume, which has no uploads, signed URLs, search and permissions. */
   constructor(connection: MachineConnection, owner: string) {
     this.#connection = connection;
     this.#machine = owner;
@@ -164,6 +172,22 @@ export class MachineFiles {
     { recursive, signal }: CallOptions & { readonly recursive?: boolean } = {},
   ): Promise<void> {
     await this.#connection.raw("DELETE", this.#path, { query: { path, recursive }, once: true, signal });
+  }
+
+  /** Files below a folder by name, or lines with a text in them. Text is looked for as it stands. */
+  search(path: string, { signal, ...order }: SearchParams & CallOptions = {}): Promise<SearchResult> {
+    return this.#connection.call("POST", `${this.#path}/search`, { body: { path, ...order }, signal });
+  }
+
+  /** Another text in place of one, in all files that have it; with `dryRun` it is only told what that would be. */
+  replace(
+    path: string,
+    text: string,
+    replacement: string,
+    { signal, ...order }: ReplaceParams & CallOptions = {},
+  ): Promise<ReplaceResult> {
+    const call = { body: { path, text, replacement, ...order }, once: true, signal };
+    return this.#connection.call("POST", `${this.#path}/replace`, call);
   }
 
   /** Octal, such as "0644". */

@@ -89,6 +89,38 @@ export interface MachineFile {
   readonly linkTarget: string | null;
 }
 
+export interface ReplaceParams {
+  /** Of files: `*` is any text, `?` any letter. */
+  readonly name?: string | undefined;
+  /** Default true. */
+  readonly caseSensitive?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface SearchParams extends Pick<ReplaceParams, "name" | "caseSensitive"> {
+  readonly text?: string | undefined;
+  /** Default 100, at most 1000. */
+  readonly limit?: number | undefined;
+}
+
+export interface SearchResult {
+  /** Without a line where only names were looked for. */
+  readonly matches: readonly {
+    readonly path: string;
+    readonly line: number | null;
+    readonly text: string | null;
+  }[];
+  /** There was more. */
+  readonly truncated: boolean;
+}
+
+export interface ReplaceResult {
+  readonly files: readonly { readonly path: string; readonly replacements: number }[];
+  readonly replacements: number;
+  readonly dryRun: boolean;
+  readonly truncated: boolean;
+}
+
 /** A file on its way in parts. */
 export interface MachineUpload {
   readonly id: string;

@@ -115,3 +115,19 @@ it("uploads are listed and ended, files signed for others, and keys for logins",
     'POST /v1/machines/mch_1/ssh-access {"public_key":"ssh-ed25519 A","ttl_seconds":60}',
   ]);
 });
+
+it("text is looked for and replaced", async () => {
+  const changed = { files: [{ path: "/a", replacements: 2 }], replacements: 2, dry_run: true };
+  await using server = await WireServer.start(
+    json(200, MACHINE),
+    json(200, { matches: [{ path: "/a", line: 1, text: "one" }], truncated: false }),
+    json(200, { ...changed, truncated: false }),
+  );
+  const { files } = await machineAt(server);
+  expect((await files.search("/", { text: "one", caseSensitive: false })).matches[0]?.line).toBe(1);
+  expect((await files.replace("/", "one", "1", { name: "*.txt", dryRun: true })).dryRun).toBe(true);
+  expect(server.requests.slice(1).map(({ url, body }) => `${url} ${body}`)).toEqual([
+    '/v1/machines/mch_1/files/search {"path":"/","text":"one","case_sensitive":false}',
+    '/v1/machines/mch_1/files/replace {"path":"/","text":"one","replacement":"1","name":"*.txt","dry_run":true}',
+  ]);
+});

@@ -12,7 +12,14 @@ type Options = MachineOptions & CallOptions;
 /** Files of a volume have no permissions' call, no uploads in parts and no signed URLs. A watch sees what is there a second later. */
 export type VolumeFiles = Omit<
   MachineFiles,
-  "setPermissions" | "uploadFile" | "listUploads" | "abortUpload" | "uploadUrl" | "downloadUrl"
+  | "search"
+  | "replace"
+  | "setPermissions"
+  | "uploadFile"
+  | "listUploads"
+  | "abortUpload"
+  | "uploadUrl"
+  | "downloadUrl"
 >;
 
 export class Volume {

@@ -343,6 +343,39 @@ class PreviewProxyTarget(Model):
 
 
 @dataclass(eq=False, repr=False)
+class FileMatch(Model):
+    path: str
+    #: From 1; None where only names were looked for.
+    line: Optional[int] = None
+    text: Optional[str] = None
+
+
+@dataclass(eq=False, repr=False)
+class SearchResult(Model):
+    matches: List[FileMatch]
+    #: There was more.
+    truncated: Optional[bool] = None
+
+    _shapes: ClassVar[Dict[str, Shape]] = {"matches": Many(Ref("FileMatch"))}
+
+
+@dataclass(eq=False, repr=False)
+class ReplacedFile(Model):
+    path: str
+    replacements: int
+
+
+@dataclass(eq=False, repr=False)
+class ReplaceResult(Model):
+    files: List[ReplacedFile]
+    replacements: int
+    dry_run: Optional[bool] = None
+    truncated: Optional[bool] = None
+
+    _shapes: ClassVar[Dict[str, Shape]] = {"files": Many(Ref("ReplacedFile"))}
+
+
+@dataclass(eq=False, repr=False)
 class PreviewReadiness(Model):
     ready: bool
     route_ready: Optional[bool] = None

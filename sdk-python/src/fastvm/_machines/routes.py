@@ -22,6 +22,8 @@ from .models import (
     PreviewGrantList,
     PreviewProxyTarget,
     PreviewReadiness,
+    ReplaceResult,
+    SearchResult,
     PreviewUrl,
     ProcessLogs,
     SshAccess,
@@ -90,6 +92,8 @@ GET_UPLOAD: Route[MachineUpload] = Route("GET", UPLOAD, answer=Ref("MachineUploa
 PUT_PART: Route[UploadPart] = Route("PUT", f"{UPLOAD}/parts/{{part}}", answer=Ref("UploadPart"))
 COMPLETE_UPLOAD: Route[CompletedUpload] = Route("POST", f"{UPLOAD}/complete", answer=Ref("CompletedUpload"))
 ABORT_UPLOAD: Route[Any] = Route("DELETE", UPLOAD)
+SEARCH_FILES: Route[SearchResult] = Route("POST", f"{FILES}/search", answer=Ref("SearchResult"))
+REPLACE_IN_FILES: Route[ReplaceResult] = Route("POST", f"{FILES}/replace", answer=Ref("ReplaceResult"))
 UPLOAD_URL: Route[TransferUrl] = Route("POST", f"{FILES}/upload-url", answer=Ref("TransferUrl"))
 DOWNLOAD_URL: Route[TransferUrl] = Route("POST", f"{FILES}/download-url", answer=Ref("TransferUrl"))
 SSH_ACCESS: Route[SshAccess] = Route("POST", f"{MACHINE}/ssh-access", answer=Ref("SshAccess"))

@@ -3,6 +3,7 @@ import { Type } from "typebox";
 import type { Operation } from "../operation.ts";
 import { GUEST_OPERATIONS } from "./guest-operations.ts";
 import { SESSION_OPERATIONS } from "./session-operations.ts";
+import { SEARCH_OPERATIONS } from "./search-operations.ts";
 import { TRANSFER_OPERATIONS } from "./transfer-operations.ts";
 import { WARM_POOL_OPERATIONS } from "./warm-pool-operations.ts";
 import { TEMPLATE_OPERATIONS } from "./template-operations.ts";
@@ -196,6 +197,7 @@ export const MACHINE_OPERATIONS = {
   ...GUEST_OPERATIONS,
   ...SESSION_OPERATIONS,
   ...TRANSFER_OPERATIONS,
+  ...SEARCH_OPERATIONS,
   ...WEBHOOK_OPERATIONS,
   ...PREVIEW_OPERATIONS,
   ...WARM_POOL_OPERATIONS,

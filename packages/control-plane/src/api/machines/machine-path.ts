@@ -15,9 +15,13 @@ export function machinePath(path: string, field: string): string {
   return normal;
 }
 
+/** Of a path that is normalised. */
+export function isReserved(path: string): boolean {
+  return path === RESERVED || path.startsWith(`${RESERVED}/`);
+}
+
 function refuseReserved(path: string, field: string): void {
-  const normal = posix.normalize(path);
-  if (normal === RESERVED || normal.startsWith(`${RESERVED}/`)) {
+  if (isReserved(posix.normalize(path))) {
     throw invalid(field, `may not be in ${RESERVED}, which is reserved`);
   }
 }

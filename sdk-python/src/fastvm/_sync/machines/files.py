@@ -10,7 +10,7 @@ import httpx
 from ..._errors import error_of_broken_call
 from ..._machines import routes
 from ..._machines.errors import BatchWriteError, MachineError, NotFoundError, error_of
-from ..._machines.models import MachineFile
+from ..._machines.models import MachineFile, ReplaceResult, SearchResult
 from ..._options import present
 from .sessions import DirWatch
 from .uploads import Uploads
@@ -96,6 +96,35 @@ class MachineFiles(Uploads):
         self._connection.call(
             routes.REMOVE_FILE, self._machine_id, query=present(path=path, recursive=recursive or None), once=True
         )
+
+    def search(
+        self,
+        path: str,
+        *,
+        text: Optional[str] = None,
+        name: Optional[str] = None,
+        case_sensitive: Optional[bool] = None,
+        limit: Optional[int] = None,
+    ) -> SearchResult:
+        """Files below a folder by name (`*`, `?`), or lines with a text in them. Text is looked for as it stands."""
+        body = present(path=path, text=text, name=name, case_sensitive=case_sensitive, limit=limit)
+        return self._connection.call(routes.SEARCH_FILES, self._machine_id, body=body)
+
+    def replace(
+        self,
+        path: str,
+        text: str,
+        replacement: str,
+        *,
+        name: Optional[str] = None,
+        case_sensitive: Optional[bool] = None,
+        dry_run: bool = False,
+    ) -> ReplaceResult:
+        """Another text in place of one, in all files that have it; with `dry_run` it is only told what that would be."""
+        body = present(
+            path=path, text=text, replacement=replacement, name=name, case_sensitive=case_sensitive, dry_run=dry_run or None
+        )
+        return self._connection.call(routes.REPLACE_IN_FILES, self._machine_id, body=body, once=True)
 
     def watch_dir(self, path: str, *, recursive: bool = False) -> DirWatch:
         """What happens in a folder from now on, with `recursive` also below it."""

@@ -87,6 +87,8 @@ const CASES: Record<MachineOperationId, Case> = {
   writeMachineFile: hidden({ query: "?path=/workspace/written" }),
   makeMachineDir: hidden({ body: () => ({ path: "/workspace/folder" }) }),
   renameMachineFile: hidden({ body: () => ({ path: "/workspace/file", new_path: "/workspace/moved" }) }),
+  searchMachineFiles: hidden({ body: () => ({ path: "/workspace", text: MARK }) }),
+  replaceInMachineFiles: hidden({ body: () => ({ path: "/workspace", text: MARK, replacement: "x" }) }),
   listPtys: hidden(),
   resizePty: hidden({ body: () => ({ cols: 80, rows: 24 }) }),
   killPty: hidden(),

@@ -3,6 +3,7 @@ import type { MachinesScope } from "../machines-scope.ts";
 import { registerExecInMachine } from "./guest/exec.ts";
 import { registerFiles } from "./guest/files.ts";
 import { registerProcesses } from "./guest/processes.ts";
+import { registerSearch } from "./guest/search.ts";
 import { registerSshAccess } from "./guest/ssh-access.ts";
 import { registerTransferUrls } from "./guest/transfer-urls.ts";
 import { registerUploads } from "./guest/uploads.ts";
@@ -46,6 +47,7 @@ export function registerRoutes(api: MachinesScope): void {
   registerFiles(api);
   registerSessions(api);
   registerUploads(api);
+  registerSearch(api);
   registerTransferUrls(api);
   registerSshAccess(api);
   registerWebhooks(api);
