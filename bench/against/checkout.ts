@@ -59,7 +59,12 @@ async function startDaemon(
   const command = join(checkout, "fastvm");
   const env = { PATH: process.env["PATH"] ?? "", FASTVM_IMAGE_DIR: image };
   const flags = ["--data-dir", dataDir, "--port", `${port}`, "--pool-size", `${poolSize}`];
-  stack.defer(async () => void (await run(command, ["stop", "--vms", "--data-dir", dataDir], { env })));
+  const folder = ["--data-dir", dataDir];
+  stack.defer(async () => {
+    // In older checkouts `stop` alone is the daemon's, and --vms deletes.
+    const older = () => run(command, ["stop", "--vms", ...folder], { env });
+    await run(command, ["daemon", "stop", "--delete-vms", ...folder], { env }).catch(older);
+  });
   await run(command, ["serve", "-d", ...flags], { env });
   const apiKey = (await readFile(join(dataDir, "api-key"), "utf8")).trim();
   return {

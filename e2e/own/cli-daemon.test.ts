@@ -24,13 +24,16 @@ test("starts a daemon in the background, finds it by its folder, and ends it wit
     expect(await runCli(["run", "echo hello"], there)).toMatchObject({ exitCode: 0, stdout: "hello\n" });
     expect(await runCli(["launch", "-n", "left-over"], there)).toMatchObject({ exitCode: 0 });
     expect(await processesIn(env.FASTVM_DATA_DIR)).toHaveLength(1);
-    expect(await runCli(["stop", "--vms"], env)).toMatchObject({ exitCode: 0 });
+    expect(await runCli(["daemon", "stop", "--vms"], env)).toMatchObject({ exitCode: 0 });
     expect(await processesIn(env.FASTVM_DATA_DIR)).toEqual([]);
-    expect(await runCli(["stop"], env)).toMatchObject({ exitCode: 0, stdout: "No daemon runs here\n" });
+    expect(await runCli(["daemon", "stop"], env)).toMatchObject({
+      exitCode: 0,
+      stdout: "No daemon runs here\n",
+    });
     const gone = await runCli(["vm", "ls"], there);
     expect(gone).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/^Error: .*\nHint: /s) });
   } finally {
-    await runCli(["stop", "--delete-vms"], env);
+    await runCli(["daemon", "stop", "--delete-vms"], env);
     await rm(folder, { recursive: true, force: true });
   }
 });

@@ -115,7 +115,7 @@ test("VMs of all organisations end with the daemon", async () => {
   expect(await Promise.all(folders.map(there))).toEqual([true, true, true]);
   const socket = await stat(join(daemon.config.dataDir, "operator.sock"));
   expect([socket.isSocket(), socket.mode & 0o777, socket.uid]).toEqual([true, 0o600, 0]);
-  expect(await runCli(["stop", "--vms"], daemon.environment)).toMatchObject({ exitCode: 0 });
+  expect(await runCli(["daemon", "stop", "--vms"], daemon.environment)).toMatchObject({ exitCode: 0 });
   const atRest = [join("stopped", own.id), join("stopped", others.id), join("paused", paused.id)];
   expect(await Promise.all([...folders, ...atRest].map(there))).toEqual([
     false,
@@ -131,7 +131,7 @@ test("VMs of all organisations end with the daemon", async () => {
     status: "stopped",
     statusReason: "Stopped: its host shut down",
   });
-  expect(await runCli(["stop", "--delete-vms"], daemon.environment)).toMatchObject({ exitCode: 0 });
+  expect(await runCli(["daemon", "stop", "--delete-vms"], daemon.environment)).toMatchObject({ exitCode: 0 });
   expect(await Promise.all(atRest.map(there))).toEqual([false, false, false]);
   expect(await processesIn(daemon.config.dataDir)).toEqual([]);
 });

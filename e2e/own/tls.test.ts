@@ -222,12 +222,12 @@ test("whatever was captured, or runs on, from before another certificate trusts 
   expect(await fetchIn(fresh, "curl")).toBe(gets("curl"));
 }, 300_000);
 
-test("fastvm stop needs no certificate: it asks at the socket of the daemon's folder", async () => {
+test("fastvm daemon stop needs no certificate: it asks at the socket of the daemon's folder", async () => {
   const file = join(daemon.config.dataDir, "daemon.json");
   const instance = await readFile(file, "utf8");
   const { certificate } = JSON.parse(instance) as { certificate: string };
   await writeFile(file, instance.replace(certificate, certificate.replaceAll(/[0-9]/g, "0")));
-  const stopped = await runCli(["stop", "--vms"], daemon.environment);
+  const stopped = await runCli(["daemon", "stop", "--vms"], daemon.environment);
   expect(stopped.stdout).toContain("The daemon has ended; its VMs are deleted");
 });
 

@@ -14,7 +14,7 @@ import { orgCommand } from "./commands/daemon/org.ts";
 import { quarantineCommand } from "./commands/daemon/quarantine.ts";
 import { serveCommand } from "./commands/daemon/serve.ts";
 import { systemCommand } from "./commands/daemon/system.ts";
-import { stopCommand } from "./commands/daemon/stop.ts";
+import { daemonGroup } from "./commands/daemon/stop.ts";
 import { copyCommand } from "./commands/files/cp.ts";
 import { firewallCommand } from "./commands/firewall/firewall.ts";
 import { loginCommand, logoutCommand } from "./commands/login.ts";
@@ -59,7 +59,7 @@ export function buildProgram(): Command {
     .addHelpText("after", AFTERWORD);
   const commands = [
     serveCommand(),
-    stopCommand(),
+    daemonGroup(),
     doctorCommand(),
     quarantineCommand(),
     orgCommand(),

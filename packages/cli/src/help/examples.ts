@@ -19,6 +19,9 @@ const OF_VMS: Readonly<Record<string, readonly string[]>> = {
   fork: ["fork dev -n left -n right"],
   pause: ["pause dev"],
   resume: ["resume dev"],
+  stop: ["stop dev --grace 60"],
+  start: ["start dev"],
+  restart: ["restart dev --force"],
   rename: ["rename dev prod"],
   update: ["update dev --ttl 90m:pause --metadata tier=2", "update dev --idle 1h:stop --no-max-life"],
   rm: ["rm -y dev"],
@@ -27,14 +30,11 @@ const OF_VMS: Readonly<Record<string, readonly string[]>> = {
 /** Only behind `vm`. */
 const BEHIND_VM: Readonly<Record<string, readonly string[]>> = {
   get: ["vm get dev"],
-  stop: ["vm stop dev --grace 60"],
-  start: ["vm start dev"],
-  restart: ["vm restart dev --force"],
 };
 
 export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   serve: ["serve -d --port 8899 --data-dir /var/lib/fastvm"],
-  stop: ["stop --vms", "stop --delete-vms"],
+  "daemon stop": ["daemon stop --vms", "daemon stop --delete-vms"],
   doctor: ["doctor"],
   "quarantine ls": ["quarantine ls"],
   "quarantine rm": ["quarantine rm -y 0b9c5f2e-3a51-4a86-9d55-d6c0b8f1a001"],

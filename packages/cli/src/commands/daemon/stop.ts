@@ -1,11 +1,15 @@
-/** `fastvm stop`: ends the daemon of a data folder, with or without its VMs. */
-import { Option, type Command } from "commander";
+/** `fastvm daemon stop`: ends the daemon of a data folder, with or without its VMs. */
+import { Command, Option } from "commander";
 import { optionsOf } from "../../command-line/global-options.ts";
 import { printJson, printLine } from "../../output/print.ts";
 import { daemonCommand, withDaemon } from "./daemon-flags.ts";
 import type { Daemon } from "./daemon-flags.ts";
 
-export function stopCommand(): Command {
+export function daemonGroup(): Command {
+  return new Command("daemon").description("Work with this machine's daemon").addCommand(stopCommand());
+}
+
+function stopCommand(): Command {
   const command = daemonCommand("stop", "End the daemon; its VMs run on and are found again by the next one");
   command
     .option("--vms", "stop its VMs first, of all organisations: disks are kept, paused ones stay paused")

@@ -1,10 +1,14 @@
-/** `fastvm vm stop`, `start` and `restart`: as by a machine's power button. */
+/** `fastvm stop`, `start` and `restart`: as by a machine's power button. */
 import type { Command } from "commander";
 import { wholeNumber } from "../../command-line/option-values.ts";
 import { withProgress } from "../../output/progress.ts";
 import { showVm } from "../../output/show-vms.ts";
 import { apiCommand } from "../api-command.ts";
 import { vmIdFor } from "../resolve.ts";
+
+/** Once `fastvm stop` without a VM ended the daemon, with --vms its VMs too. */
+const OF_DAEMON =
+  "Hint: to end the daemon: fastvm daemon stop [--vms|--delete-vms]; to stop a VM: fastvm stop <vm>";
 
 interface StopFlags {
   readonly grace?: number;
@@ -16,7 +20,7 @@ export function powerCommands(): readonly Command[] {
 }
 
 function stopCommand(): Command {
-  return withGrace(
+  const command = withGrace(
     apiCommand<StopFlags>({
       name: "stop",
       operands: ["<vm>"],
@@ -29,6 +33,7 @@ function stopCommand(): Command {
       },
     }),
   );
+  return command.showHelpAfterError(OF_DAEMON);
 }
 
 function startCommand(): Command {

@@ -206,3 +206,25 @@ describe("words of others", () => {
     expect((await run(api, "kill", "dev")).stderr).toMatch(/Hint: .*fastvm ps dev.*fastvm rm dev/);
   });
 });
+
+describe("stop, start and restart", () => {
+  it("are a VM's, by whatever name", async () => {
+    await using api = await FakeApi.start();
+    api.addVm({ id: ID, name: "dev" });
+    expect((await run(api, "stop", "dev", "--format", "{{.status}}")).stdout).toBe("stopped\n");
+    expect((await run(api, "start", "dev")).exitCode).toBe(0);
+    expect((await run(api, "vm", "restart", "dev")).exitCode).toBe(0);
+    expect((await run(api, "sandbox", "stop", "dev")).exitCode).toBe(0);
+  });
+
+  it.each([["stop"], ["stop", "--vms"], ["stop", "--data-dir", "/tmp/data"]])(
+    "say how the daemon is ended, as `%s %s` once did",
+    async (...args) => {
+      await using api = await FakeApi.start();
+      expect(await run(api, ...args)).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringMatching(/^error: .*\n+Hint: .*fastvm daemon stop/),
+      });
+    },
+  );
+});

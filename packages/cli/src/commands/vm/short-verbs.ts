@@ -5,6 +5,7 @@ import { forkCommand } from "./fork.ts";
 import { inspectCommand } from "./inspect.ts";
 import { vmListCommand } from "./ls.ts";
 import { pauseCommand } from "./pause.ts";
+import { powerCommands } from "./power.ts";
 import { pruneCommand } from "./prune.ts";
 import { vmRenameCommand } from "./rename.ts";
 import { resumeCommand } from "./resume.ts";
@@ -23,6 +24,7 @@ export function shortVerbs(): readonly Command[] {
     forkCommand(),
     pauseCommand(),
     resumeCommand(),
+    ...powerCommands(),
     vmRenameCommand(),
     updateCommand(),
     diffCommand(),
