@@ -23,6 +23,7 @@ export {
   listKeys,
   listOrganisations,
   removeKey,
+  removeOrganisation,
   setLimits,
 } from "./organisations.ts";
 export type { ApiKey, KeyWanted, Organisation } from "./organisations.ts";

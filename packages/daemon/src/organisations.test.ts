@@ -4,7 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createControlPlane, FakeWorker, type ControlPlane } from "@fastvm/control-plane";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createKey, createOrganisation, listKeys, listOrganisations, removeKey } from "./organisations.ts";
+import {
+  createKey,
+  createOrganisation,
+  listKeys,
+  listOrganisations,
+  removeKey,
+  removeOrganisation,
+} from "./organisations.ts";
 import { operatorSocket } from "./paths.ts";
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -42,6 +49,14 @@ test("a key is made for an organisation, listed without itself, and removed", as
   expect(await status(key)).toBe(200);
   await removeKey(dataDir, listed.id);
   expect(await status(key)).toBe(401);
+});
+
+test("an organisation goes, but not the daemon's own", async () => {
+  const { id } = await createOrganisation(dataDir, "leaving");
+  const { key } = await createKey(dataDir, { org: id });
+  expect(await removeOrganisation(dataDir, "leaving", false)).toMatchObject({ id });
+  expect(await status(key)).toBe(401);
+  await expect(removeOrganisation(dataDir, "default", true)).rejects.toThrow(/daemon's own/);
 });
 
 test("what cannot be done says why", async () => {

@@ -27,6 +27,12 @@ export function createOrganisation(dataDir: string, name: string): Promise<Organ
   return ask(dataDir, "/organisations", "POST", { name });
 }
 
+/** Resolves to what it was. One that has VMs, snapshots or volumes goes by force alone, with all of them. */
+export function removeOrganisation(dataDir: string, org: string, force: boolean): Promise<Organisation> {
+  const query = force ? "?force=true" : "";
+  return ask(dataDir, `/organisations/${encodeURIComponent(org)}${query}`, "DELETE");
+}
+
 /** Of one organisation or of all, oldest first. */
 export function listKeys(dataDir: string, org: string | undefined): Promise<readonly ApiKey[]> {
   return ask(dataDir, org === undefined ? "/keys" : `/keys?org=${encodeURIComponent(org)}`);
@@ -60,8 +66,8 @@ async function ask<T>(dataDir: string, path: string, method = "GET", body?: obje
 /** Of an answer that is an error. */
 export function reasonOf(body: string): string {
   try {
-    const { error } = JSON.parse(body) as { error?: { message?: string } };
-    return error?.message ?? body;
+    const { message } = JSON.parse(body) as { message?: string };
+    return message ?? body;
   } catch {
     return body;
   }

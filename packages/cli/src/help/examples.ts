@@ -41,6 +41,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   "org create": ["org create search"],
   "org ls": ["org ls --format '{{.name}}'"],
   "org quota": ["org quota search --vcpu 16 --memory-mib 32768"],
+  "org rm": ["org rm search --force"],
   "key create": ["key create --org search --scope run --expires 30d"],
   "key ls": ["key ls --org search"],
   "key revoke": ["key revoke 0b9c5f2e-3a51-4a86-9d55-d6c0b8f1a001"],

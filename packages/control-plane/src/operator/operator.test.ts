@@ -132,6 +132,37 @@ test("an organisation's limits are changed one by one, at once, and for it alone
   expect((await api.call("POST /v1/vms", launch, { key })).body).toMatchObject({ code: "quota_exceeded" });
 });
 
+test("an organisation that has nothing left is removed with all that is known of it, another only by force", async () => {
+  const { id } = (await ask("POST", "/organisations", { name: "leaving" })).body;
+  const { key } = (await ask("POST", "/keys", { org: "leaving" })).body;
+  const own = { key };
+  const vm = (await api.call("POST /v1/vms", { machineType: "c1m2" }, own)).body;
+  const snapshot = (await api.call("POST /v1/snapshots", { vmId: vm.id }, own)).body;
+  const volume = (await api.call("POST /v1/volumes", { name: "data", sizeGiB: 1 }, own)).body;
+  expect([vm.status, snapshot.status, volume.status]).toEqual(["running", "ready", "ready"]);
+  const refused = await ask("DELETE", `/organisations/${id}`);
+  expect(refused.status).toBe(409);
+  expect(refused.body.message).toContain("leaving still has 1 VMs, 1 snapshots, 1 volumes");
+  expect((await api.call("GET /v1/vms", undefined, own)).body).toHaveLength(1);
+
+  expect(await ask("DELETE", "/organisations/leaving?force=true")).toMatchObject({
+    status: 200,
+    body: { id },
+  });
+  expect((await api.call("GET /v1/vms", undefined, own)).status).toBe(401);
+  expect(api.worker.vms.size).toBe(0);
+  expect((await ask("GET", "/organisations")).body).not.toContainEqual(expect.objectContaining({ id }));
+  expect((await ask("DELETE", "/organisations/leaving")).status).toBe(404);
+
+  await ask("POST", "/organisations", { name: "empty" });
+  expect((await ask("DELETE", "/organisations/empty")).status).toBe(200);
+});
+
+test("the daemon's own organisation is not removed", async () => {
+  expect((await ask("DELETE", `/organisations/${api.orgId}?force=true`)).status).toBe(409);
+  expect((await api.call("GET /v1/vms")).status).toBe(200);
+});
+
 test("only digests of keys are in the records", async () => {
   const { key } = (await ask("POST", "/keys", {})).body;
   expect(JSON.stringify(await api.store.apiKeys.list())).not.toContain(key);

@@ -47,6 +47,11 @@ export function registerOrganisations(app: FastifyInstance, operator: Operator):
     { schema: { body: LIMITS } },
     async ({ params: { org }, body }) => await operator.setLimits(org, body),
   );
+  app.delete<{ Params: { org: string }; Querystring: { force?: "true" } }>(
+    "/organisations/:org",
+    async ({ params: { org }, query: { force } }) =>
+      viewOfOrganisation(await operator.removeOrganisation(org, force === "true")),
+  );
   app.get<{ Querystring: { org?: string } }>("/keys", async ({ query: { org } }) =>
     (await operator.listKeys(org)).map(keyView),
   );

@@ -2,6 +2,27 @@ import type { OrgId, ResourceAmounts } from "@fastvm/contract";
 import type { Kysely } from "kysely";
 import type { OrganisationRow, Schema } from "./schema.ts";
 
+type OfOrganisation = {
+  [Table in keyof Schema]: Schema[Table] extends { readonly orgId: OrgId } ? Table : never;
+}[keyof Schema];
+
+/** What is kept of an organisation beside what it has of the host; rows that hang on these go with them. Another table has to be named. */
+const OF_ORGANISATION: Readonly<Record<Exclude<OfOrganisation, "vms" | "snapshots" | "volumes">, true>> = {
+  apiKeys: true,
+  sshKeys: true,
+  sealedValues: true,
+  registryLogins: true,
+  orderKeys: true,
+  builds: true,
+  webhooks: true,
+  templates: true,
+  templateNames: true,
+  warmPools: true,
+  sandboxes: true,
+  events: true,
+  eventCounters: true,
+};
+
 /** Rows of which each stands for what one transaction at a time may do. */
 const ROOM = "room";
 const FIRST = "first-organisation";
@@ -74,6 +95,19 @@ export class OrganisationRepository {
       })
       .where("id", "=", orgId)
       .execute();
+  }
+
+  /** One that has no VM, snapshot or volume, with all that is known of it. */
+  async remove(orgId: OrgId): Promise<void> {
+    for (const table of ["templateBuilds", "templateTags"] as const) {
+      await this.#db
+        .deleteFrom(table)
+        .where("templateId", "in", (eb) => eb.selectFrom("templates").select("id").where("orgId", "=", orgId))
+        .execute();
+    }
+    for (const table of Object.keys(OF_ORGANISATION) as (keyof typeof OF_ORGANISATION)[])
+      await this.#db.deleteFrom(table).where("orgId", "=", orgId).execute();
+    await this.#db.deleteFrom("organisations").where("id", "=", orgId).execute();
   }
 
   /**

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { wholeNumber } from "../../command-line/option-values.ts";
 import { optionsOf } from "../../command-line/global-options.ts";
 import { printJson, printLine } from "../../output/print.ts";
+import { withProgress } from "../../output/progress.ts";
 import { renderTable } from "../../output/table.ts";
 import { daemonCommand, withDaemon } from "./daemon-flags.ts";
 
@@ -16,7 +17,8 @@ export function orgCommand(): Command {
     .description("Work with the organisations of this machine's daemon (root only)")
     .addCommand(createCommand())
     .addCommand(listCommand())
-    .addCommand(quotaCommand());
+    .addCommand(quotaCommand())
+    .addCommand(removeCommand());
 }
 
 const LIMITS = [
@@ -63,6 +65,22 @@ function createCommand(): Command {
       const organisation = await daemon.createOrganisation(daemon.readConfig({ dataDir }).dataDir, name);
       if (json === true) printJson(organisation);
       else printLine(organisation.id);
+    }),
+  );
+}
+
+function removeCommand(): Command {
+  const command = daemonCommand("rm", "Delete an organisation with its keys, events and logins")
+    .argument("<organisation>", "id, name or first characters of an id")
+    .option("--force", "with its VMs, snapshots and volumes; else one that has any is left as it is");
+  return command.action((organisation: string) =>
+    withDaemon(async (daemon) => {
+      const { json, dataDir, force } = optionsOf<OrgFlags & { readonly force?: boolean }>(command);
+      const folder = daemon.readConfig({ dataDir }).dataDir;
+      const removing = () => daemon.removeOrganisation(folder, organisation, force === true);
+      const removed = await withProgress("Deleting", removing);
+      if (json === true) printJson(removed);
+      else printLine(removed.id);
     }),
   );
 }

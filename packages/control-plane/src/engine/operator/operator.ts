@@ -9,6 +9,8 @@ import { endQuarantined } from "../reconcile/quarantine.ts";
 import { deleteVm } from "../vms/delete.ts";
 import { stopWithHost, type StopWithHostContext } from "./stop-with-host.ts";
 
+import { removeOrganisation } from "./remove-organisation.ts";
+
 const OPERATOR_ACTOR = "operator";
 
 export interface Organisation {
@@ -82,6 +84,15 @@ export class Operator {
       await records.organisations.setLimits(id, all);
       return all;
     });
+  }
+
+  async removeOrganisation(organisation: string, force: boolean): Promise<Organisation> {
+    const { id, name, createdAt } = await removeOrganisation(
+      this.#ctx,
+      { organisation, force },
+      OPERATOR_ACTOR,
+    );
+    return { id, name, createdAt };
   }
 
   /** Of one organisation, by id, name or the beginning of its id, or of all; oldest first. */
