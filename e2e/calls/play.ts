@@ -58,6 +58,7 @@ const POSITIONAL: Readonly<Record<string, readonly string[]>> = {
   "vms.sshKeys.delete": ["vm", "fingerprint"],
   "images.retrieve": ["image"],
   "images.delete": ["image"],
+  "keys.revoke": ["keyId"],
   "registries.set": ["registry"],
   "registries.retrieve": ["registry"],
   "registries.delete": ["registry"],

@@ -22,6 +22,7 @@ ARGUMENTS = {
     "snapshots.create": {"vm": "vm_id"},
     "waitForVmReady": {"vm": "vm_id"},
     "vms.volumes.detach": {"volume": "volume_id"},
+    "keys.revoke": {"keyId": "id"},
 }
 DEFAULT_ARGUMENTS = {"vm": "id", "snapshot": "id", "build": "id", "volume": "id"}
 EVENTS = {"o": "stdout", "e": "stderr", "x": "exit"}

@@ -22,6 +22,7 @@ from .disk_usage import AsyncDiskUsages
 from .download import download
 from .http import AsyncHttp
 from .images import AsyncImages
+from .keys import AsyncKeys
 from .quotas import AsyncQuotas
 from .events import AsyncEvents
 from .registries import AsyncRegistryLogins
@@ -69,6 +70,7 @@ class AsyncFastvmClient:
         self.snapshot_imports = AsyncSnapshotImports(self._http)
         self.images = AsyncImages(self._http)
         self.registries = AsyncRegistryLogins(self._http)
+        self.keys = AsyncKeys(self._http)
         self.events = AsyncEvents(self._http)
         self.webhooks = AsyncWebhooks(self._http)
         self.quotas = AsyncQuotas(self._http)

@@ -23,6 +23,7 @@ from .disk_usage import DiskUsages
 from .download import download
 from .http import Http
 from .images import Images
+from .keys import Keys
 from .quotas import Quotas
 from .events import Events
 from .registries import RegistryLogins
@@ -70,6 +71,7 @@ class FastvmClient:
         self.snapshot_imports = SnapshotImports(self._http)
         self.images = Images(self._http)
         self.registries = RegistryLogins(self._http)
+        self.keys = Keys(self._http)
         self.events = Events(self._http)
         self.webhooks = Webhooks(self._http)
         self.quotas = Quotas(self._http)
