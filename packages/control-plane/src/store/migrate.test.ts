@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Kysely, sql } from "kysely";
 import { expect, test } from "vitest";
 import { patchFirewall, parseFirewall } from "../api/fastvm/firewall/validate.ts";
@@ -5,6 +8,7 @@ import * as unwrittenNames from "./migrations/0008-unwritten-names.ts";
 import * as networkPolicy from "./migrations/0011-network-policy.ts";
 import * as endedAt from "./migrations/0025-ended-at.ts";
 import { nodeSqliteDialect } from "./node-sqlite.ts";
+import { openSqliteStore } from "./store.ts";
 import { TEST_STORES } from "../testing/test-stores.ts";
 
 test.each(TEST_STORES)("a $name store is made beside another of the same database", async ({ open }) => {
@@ -13,6 +17,24 @@ test.each(TEST_STORES)("a $name store is made beside another of the same databas
   expect(await second.vms.listAll()).toEqual([]);
   await second.close();
   await first.close();
+});
+
+test("records that a newer version wrote are refused in words, and left as they are", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "fastvm-newer-"));
+  const path = join(folder, "store.db");
+  const store = await openSqliteStore(path);
+  await store.close();
+  const older = readFileSync(path);
+  const db = new Kysely<unknown>({ dialect: nodeSqliteDialect(path) });
+  await sql`insert into kysely_migration values ('9999-of-tomorrow', '2100-01-01T00:00:00.000Z')`.execute(db);
+  await db.destroy();
+  const newer = readFileSync(path);
+  expect(newer.equals(older)).toBe(false);
+  await expect(openSqliteStore(path)).rejects.toThrow(
+    /a newer version of FastVM wrote them \(9999-of-tomorrow .*nothing was changed/,
+  );
+  expect(readFileSync(path).equals(newer)).toBe(true);
+  rmSync(folder, { recursive: true });
 });
 
 test("names that nobody wrote follow from egress in policies of before, too", async () => {

@@ -1,6 +1,6 @@
 /** Brings a database to the newest schema. Migrations are listed by hand: their order is part of the code. */
 import { sql, type Kysely } from "kysely";
-import { Migrator, type Migration } from "kysely/migration";
+import { DEFAULT_MIGRATION_TABLE as TABLE, Migrator, type Migration } from "kysely/migration";
 import * as initial from "./migrations/0001-initial.ts";
 import * as ttl from "./migrations/0002-ttl.ts";
 import * as networkRecords from "./migrations/0003-network-records.ts";
@@ -65,7 +65,13 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0028-root-setup": { up: (trx) => rootSetup.up(trx) },
   };
   const provider = { getMigrations: () => Promise.resolve(migrations) };
-  const migrator = new Migrator({ db, provider, ...(await tablesIn(db, kind)) });
+  const schema = await schemaOf(db, kind);
+  await refuseNewer(db, schema, Object.keys(migrations));
+  const migrator = new Migrator({
+    db,
+    provider,
+    ...(schema !== undefined && { migrationTableSchema: schema }),
+  });
   const { error, results } = await migrator.migrateToLatest();
   if (error === undefined) return;
   const failed = results?.find((result) => result.status === "Error")?.migrationName ?? "unknown";
@@ -73,9 +79,29 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
 }
 
 /** Told nothing, the migrator takes tables of its name in any schema of the database for its own, such as another application's. */
-async function tablesIn(db: Kysely<Schema>, kind: StoreKind): Promise<{ migrationTableSchema?: string }> {
-  if (kind !== "postgres") return {};
+async function schemaOf(db: Kysely<Schema>, kind: StoreKind): Promise<string | undefined> {
+  if (kind !== "postgres") return undefined;
   const { rows } = await sql<{ schema: string }>`select current_schema() as schema`.execute(db);
-  const [row] = rows;
-  return row === undefined ? {} : { migrationTableSchema: row.schema };
+  return rows[0]?.schema;
+}
+
+/** Records that a newer version wrote mean what this one does not know: they are left as they are. */
+async function refuseNewer(
+  db: Kysely<Schema>,
+  schema: string | undefined,
+  known: readonly string[],
+): Promise<void> {
+  const from = schema === undefined ? sql.id(TABLE) : sql.id(schema, TABLE);
+  const found =
+    schema === undefined
+      ? sql`select name from sqlite_master where name = ${TABLE}`
+      : sql`select tablename from pg_tables where schemaname = ${schema} and tablename = ${TABLE}`;
+  if ((await found.execute(db)).rows.length === 0) return;
+  const { rows } = await sql<{ name: string }>`select name from ${from} order by name`.execute(db);
+  const newer = rows.findLast(({ name }) => !known.includes(name));
+  if (newer === undefined) return;
+  throw new Error(
+    `a newer version of FastVM wrote them (${newer.name} is its last change, ${known.at(-1) ?? "none"} this one's); ` +
+      "nothing was changed: start that version again, or put back a copy from before it",
+  );
 }

@@ -1,3 +1,4 @@
+/** Organisations, what each may use, and the end of one with all that is known of it. */
 import type { OrgId, ResourceAmounts } from "@fastvm/contract";
 import type { Kysely } from "kysely";
 import type { OrganisationRow, Schema } from "./schema.ts";

@@ -8,7 +8,7 @@ import { deleteSnapshot } from "../snapshots/delete-snapshot.ts";
 import { deleteVm, type DeleteVmContext } from "../vms/delete.ts";
 import { deleteVolume } from "../volumes/delete.ts";
 
-export interface RemoveOrganisation {
+interface RemoveOrganisation {
   readonly organisation: string;
   /** With its VMs, snapshots and volumes; else one that has any is left as it is. */
   readonly force: boolean;
