@@ -10,6 +10,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Sighting, WorldCommand, WorldSetup, Zone } from "./network-world.ts";
+import type { OriginOptions } from "./tls-origin.ts";
 import { within } from "./eventually.ts";
 
 const run = promisify(execFile);
@@ -18,6 +19,7 @@ const run = promisify(execFile);
  * 10.213.0.0/16.
  */
 const LABS = 1 << 14;
+const ORIGIN_PROGRAM = fileURLToPath(new URL("./tls-origin.ts", import.meta.url));
 const WORLD_PROGRAM = fileURLToPath(new URL("./network-world.ts", import.meta.url));
 
 export const NAMESERVER = "203.0.113.53";
@@ -47,6 +49,7 @@ export class NetworkLab implements AsyncDisposable {
   readonly hostAddress: string;
   readonly sightings: Sighting[] = [];
   readonly #world: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #origins: ChildProcessByStdio<Writable, Readable, null>[] = [];
   readonly #waiting = new Map<number, (result: string | undefined) => void>();
   #commands = 0;
 
@@ -100,15 +103,28 @@ export class NetworkLab implements AsyncDisposable {
     return await run("nsenter", [`--net=/run/netns/${this.worldNamespace}`, command, ...args]);
   }
 
+  /** A server of the world that tells what it was sent; it ends with the lab. */
+  async startOrigin(options: OriginOptions): Promise<void> {
+    const origin = spawn(
+      "nsenter",
+      [`--net=/run/netns/${this.worldNamespace}`, process.execPath, ORIGIN_PROGRAM, JSON.stringify(options)],
+      { stdio: ["pipe", "pipe", "inherit"] },
+    );
+    this.#origins.push(origin);
+    await within(10_000, "the start of a server", new Promise((resolve) => origin.stdout.once("data", resolve)));
+  }
+
   async onHost(script: string): Promise<string> {
     const { stdout } = await run("nsenter", [`--net=/run/netns/${this.hostNamespace}`, "sh", "-ec", script]);
     return stdout;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = new Promise((resolve) => this.#world.once("exit", resolve));
-    this.#world.stdin.end();
-    await ended;
+    for (const program of [this.#world, ...this.#origins]) {
+      const ended = new Promise((resolve) => program.once("exit", resolve));
+      program.stdin.end();
+      await ended;
+    }
     for (const name of [this.hostNamespace, this.worldNamespace]) await run("ip", ["netns", "del", name]);
   }
 

@@ -37,6 +37,7 @@ INLINE_NAMES = {
     "tmpfs": "TmpfsMount",
     "host": "HostMount",
     "image": "ImageMount",
+    "tls": "TlsInput",
     "EgressMode.rate_limit": "EgressModeRateLimit",
 }
 

@@ -6,6 +6,17 @@ export type { BuildParams, Health, RawRequestOptions } from "./fastvm-client.ts"
 export type { ClientOptions, Logger, LogLevel } from "./client-config.ts";
 export type { BuildContexts, Builds } from "./builds/builds.ts";
 export type {
+  OnViolation,
+  ScopedUpstreamCa,
+  ScopedVerifyUpstream,
+  Secret,
+  SecretInjection,
+  SecretParams,
+  Tls,
+  TlsCache,
+  TlsParams,
+} from "./vms/interception.ts";
+export type {
   Build,
   BuildEndEvent,
   BuildEvent,

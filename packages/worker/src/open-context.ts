@@ -19,6 +19,8 @@ import { ImageStore } from "./images/image-store.ts";
 import type { MemoryCopier } from "./memory/capture-memory.ts";
 import { PagesHelper } from "./memory/pages-helper.ts";
 import { Network } from "./network/network.ts";
+import type { NetworkOptions } from "./network/network.ts";
+import { Intercepted } from "./vm/state/intercepted.ts";
 import { networkDevice } from "./pool/slot.ts";
 import { openSlotPool } from "./pool/slot-pool.ts";
 import { decideAccelerator } from "./qemu/accelerator.ts";
@@ -73,7 +75,10 @@ export async function openContext(
   });
   const { accelerator, masked } = verdict;
   const uids = new UidAllocator(config.uidBase);
-  const network = await openNetwork(config, callbacks.onError);
+  const cgroups = await Cgroups.open(scopeOf(config.dataDir));
+  await cgroups.joinAsDaemon();
+  const proxies = { uids, cgroups, namespaces: qemuHost.namespaces, folder: join(config.dataDir, "proxies") };
+  const network = await openNetwork(config, proxies, callbacks.onError);
   const compatibility: WorkerContext["compatibility"] = (machine) => ({
     version: COMPATIBILITY_VERSION,
     qemu: identityOf(installedQemu),
@@ -83,8 +88,6 @@ export async function openContext(
     cpuModel: accelerator === "kvm" ? cpuModel() : "max",
     tscKhz,
   });
-  const cgroups = await Cgroups.open(scopeOf(config.dataDir));
-  await cgroups.joinAsDaemon();
   const overlays = new OverlayFactory(join(config.dataDir, "overlays"));
   const copier = await openCopier();
   const trust = trustOf(config);
@@ -110,6 +113,7 @@ export async function openContext(
     copier,
     templates,
     trust,
+    intercepted: new Intercepted(callbacks.emit),
     volumes: new HostVolumes(config, uids),
     ...pools,
     vms,
@@ -199,11 +203,17 @@ function openPools(
 
 async function openNetwork(
   config: WorkerConfig,
+  proxies: NonNullable<NetworkOptions["proxies"]>,
   onError: (error: unknown) => void,
 ): Promise<Network | undefined> {
   if (config.network === "none") return undefined;
   const scope = scopeOf(config.dataDir);
-  return await Network.open({ ...config.network, instance: scope.slice(0, INSTANCE_DIGITS), onError });
+  return await Network.open({
+    ...config.network,
+    instance: scope.slice(0, INSTANCE_DIGITS),
+    proxies,
+    onError,
+  });
 }
 
 /** Short and stable for one data folder: daemons of different folders share one machine. */

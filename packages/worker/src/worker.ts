@@ -19,6 +19,7 @@ import type {
   GuestTarget,
   CacheHolding,
   ImageHolding,
+  InterceptionOrder,
   ImageOwner,
   LaunchResult,
   ListFilesOptions,
@@ -86,6 +87,7 @@ import { readFile } from "./vm/guest/read-file.ts";
 import { resume } from "./vm/transitions/resume.ts";
 import { setAuthorizedKeys } from "./vm/guest/set-authorized-keys.ts";
 import { setDeadline } from "./vm/transitions/set-deadline.ts";
+import { setInterception } from "./vm/transitions/set-interception.ts";
 import { setNetworkPolicy } from "./vm/transitions/set-network-policy.ts";
 import { start as startAtRest } from "./vm/transitions/start.ts";
 import { foundVm } from "./vm/state/found-vm.ts";
@@ -271,6 +273,7 @@ export class Worker implements WorkerPort {
   }
 
   async deleteVm(vmId: VmId): Promise<void> {
+    this.#context.intercepted.forget(vmId);
     await this.#starts.cutShort(vmId, "it was deleted");
     const vm = this.#context.vms.get(vmId);
     if (vm !== undefined) await deleteVm(this.#context, vm);
@@ -328,6 +331,13 @@ export class Worker implements WorkerPort {
 
   async setNetworkPolicy(vmId: VmId, policy: NetworkPolicy, { signal }: CallOptions = {}): Promise<void> {
     await this.#transition(vmId, (vm) => setNetworkPolicy(this.#context, vm, policy), signal);
+  }
+
+  async setInterception(vmId: VmId, order: InterceptionOrder | null): Promise<void> {
+    this.#context.intercepted.set(vmId, order);
+    // Of one that begins to run the start takes it.
+    if (!this.#context.vms.has(vmId)) return;
+    await this.#transition(vmId, (vm) => setInterception(this.#context, vm, order));
   }
 
   async networkReport(vmId: VmId): Promise<NetworkReport | undefined> {

@@ -24,6 +24,16 @@ export interface WrittenPolicy {
 /** As a worker enforces it, with the rules of the VM's services. */
 export interface NetworkPolicy extends WrittenPolicy {
   readonly dns: DnsPolicy;
+  /** Absent: connections go as they are. */
+  readonly interception?: InterceptionPolicy;
+}
+
+/** Which of a VM's connections go by way of a proxy, and not at all without it. */
+export interface InterceptionPolicy {
+  /** Of TCP; at least one. */
+  readonly ports: readonly number[];
+  /** Whether UDP to these ports is refused, by which clients could speak HTTP/3 past the proxy. */
+  readonly blockQuic: boolean;
 }
 
 /** The first rule that matches decides; when none does, the default. */

@@ -3,6 +3,7 @@
  * answered from what the worker knows, or within the bound that it names.
  */
 import type { SnapshotId, VmId, VolumeId } from "../model/ids.ts";
+import type { BlockedRequest } from "../model/interception.ts";
 import type { NetworkReport } from "../model/network-policy.ts";
 import type { EndCause } from "../model/power.ts";
 import type { TtlAction } from "../model/ttl.ts";
@@ -138,5 +139,7 @@ export type WorkerEvent =
       readonly restarts: boolean;
       readonly cause?: EndCause;
     }
+  /** A request of its guest had the placeholder of a secret that does not go there, and was stopped. */
+  | { readonly kind: "secret_blocked"; readonly vmId: VmId; readonly blocked: BlockedRequest }
   /** Its deadline passed, and the action is done. */
   | { readonly kind: "vm_expired"; readonly vmId: VmId; readonly action: TtlAction; readonly atMs: number };

@@ -6,6 +6,7 @@
  */
 import type { SnapshotId, VmId } from "../model/ids.ts";
 import type { MachineType } from "../model/machine-type.ts";
+import type { InterceptionOrder } from "../model/interception.ts";
 import type { NetworkPolicy } from "../model/network-policy.ts";
 import type { Durability } from "../model/power.ts";
 import type { RootSetup } from "../model/root-setup.ts";
@@ -66,6 +67,13 @@ export interface VmTransitions {
    * the same, later than the abort; but never later than the policy of the next call, which is enforced in any case.
    */
   setNetworkPolicy(vmId: VmId, policy: NetworkPolicy, options?: CallOptions): Promise<void>;
+
+  /**
+   * What the proxy of a VM works by whose policy has connections intercepted; `null`: nothing more. It is kept in the worker's memory and
+   * nowhere else: to be told before the VM begins to run, and again to a worker that was started anew. Without it what the policy has
+   * intercepted is dropped. Resolves when it is in force, of a VM that runs; also when the worker has no such VM yet.
+   */
+  setInterception(vmId: VmId, order: InterceptionOrder | null): Promise<void>;
 
   /**
    * Ends a VM and frees all it held, in whatever state it is; resolves also when there is no such VM. It waits for no

@@ -124,6 +124,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
   };
 }
 
+export type { GivenInterception } from "./interception/given.ts";
 export type { AnyBuildPhase, BuildRecord } from "../store/build-repository.ts";
 export type { BuildNews } from "./builds/live-build.ts";
 export type { DockerfileSource, NewBuild } from "./builds/new-build.ts";

@@ -521,6 +521,7 @@ describe("at start", () => {
       volumes: [],
       privateTraffic: false,
       maskHost: "",
+      interception: undefined,
       publicIpv6: null,
       generation: 1,
       ttlAction: null,

@@ -2,7 +2,7 @@
 import type { AddressGuard } from "@fastvm/contract";
 import { BuildQueue } from "./builds/build-queue.ts";
 import { CapacityQueue } from "./placement/capacity-queue.ts";
-import type { LendRoom, LifecycleContext } from "./context.ts";
+import type { LendRoom, LifecycleContext, Parts } from "./context.ts";
 import { drainQueue } from "./vms/drain-queue.ts";
 import { ActivityClock } from "./activity/activity-clock.ts";
 import { noticing } from "./activity/noticing-worker.ts";
@@ -19,6 +19,7 @@ import { InflightOperations, type Watch } from "./inflight.ts";
 import { compare } from "./reconcile/compare.ts";
 import { PoolKeeper } from "./pools/pool-keeper.ts";
 import { Reconciler, type Scope } from "./reconcile/reconciler.ts";
+import { sealSecretsAnew } from "./interception/seal-anew.ts";
 import { SealedValues } from "./secrets/sealed-values.ts";
 import { SerialByKey } from "./serial-by-key.ts";
 import { followWorker } from "./vms/worker-events.ts";
@@ -116,7 +117,7 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
     },
   );
   // Not waited for: whatever key it was sealed with, it opens.
-  const sealing = new SealedValues(ctx).sealAnew().catch((error: unknown) => {
+  const sealing = sealAllAnew(ctx).catch((error: unknown) => {
     ctx.log.error({ err: error }, "secrets could not be sealed with the newest key");
   });
   const webhooks = new WebhookDispatcher(ctx);
@@ -180,4 +181,9 @@ function regularly(
     clearInterval(timer);
     await working;
   };
+}
+
+async function sealAllAnew(ctx: Parts<"sealing" | "store">): Promise<void> {
+  await new SealedValues(ctx).sealAnew();
+  await sealSecretsAnew(ctx);
 }

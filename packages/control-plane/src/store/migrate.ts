@@ -29,6 +29,7 @@ import * as endedAt from "./migrations/0025-ended-at.ts";
 import * as templates from "./migrations/0026-templates.ts";
 import * as lifecyclePolicies from "./migrations/0027-lifecycle-policies.ts";
 import * as rootSetup from "./migrations/0028-root-setup.ts";
+import * as interception from "./migrations/0029-interception.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
 
@@ -63,6 +64,7 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0026-templates": { up: (trx) => templates.up(trx) },
     "0027-lifecycle-policies": { up: (trx) => lifecyclePolicies.up(trx) },
     "0028-root-setup": { up: (trx) => rootSetup.up(trx) },
+    "0029-interception": { up: (trx) => interception.up(trx) },
   };
   const provider = { getMigrations: () => Promise.resolve(migrations) };
   const schema = await schemaOf(db, kind);

@@ -5,6 +5,7 @@ import { ApiKeyRepository } from "./api-key-repository.ts";
 import { BuildRepository } from "./build-repository.ts";
 import type { ChangeListener } from "./change-notices.ts";
 import { ConsoleTokenRepository } from "./console-token-repository.ts";
+import { InterceptionRepository } from "./interception-repository.ts";
 import { EventRepository, type EventSink } from "./event-repository.ts";
 import { OrganisationRepository } from "./organisation-repository.ts";
 import { OwedRepository } from "./owed-repository.ts";
@@ -36,6 +37,7 @@ export interface Records {
   readonly owed: OwedRepository;
   readonly builds: BuildRepository;
   readonly quarantine: QuarantineRepository;
+  readonly interceptions: InterceptionRepository;
   readonly sealedValues: SealedValueRepository;
   readonly registryLogins: RegistryLoginRepository;
   readonly orderKeys: OrderKeyRepository;
@@ -61,6 +63,7 @@ export function recordsOf(db: Kysely<Schema>, onVmChange: ChangeListener<VmId>, 
     owed: new OwedRepository(db),
     builds: new BuildRepository(db),
     quarantine: new QuarantineRepository(db),
+    interceptions: new InterceptionRepository(db),
     sealedValues: new SealedValueRepository(db),
     registryLogins: new RegistryLoginRepository(db),
     orderKeys: new OrderKeyRepository(db),

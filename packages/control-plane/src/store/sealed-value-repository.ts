@@ -21,6 +21,15 @@ export class SealedValueRepository {
       .execute();
   }
 
+  /** Unless there is one. */
+  async putFirst(row: SealedValueRow): Promise<void> {
+    await this.#db
+      .insertInto("sealedValues")
+      .values(row)
+      .onConflict((conflict) => conflict.columns(["orgId", "purpose", "name"]).doNothing())
+      .execute();
+  }
+
   async get(orgId: OrgId, purpose: string, name: string): Promise<SealedValueRow | undefined> {
     return this.#db
       .selectFrom("sealedValues")

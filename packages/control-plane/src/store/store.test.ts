@@ -1,3 +1,4 @@
+import type { WrittenInterception } from "./vm-settings.ts";
 import { newOrgId, newSnapshotId, newVmId, type OrgId, type VmId } from "@fastvm/contract";
 import { mkdtempSync, rmSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
@@ -20,6 +21,20 @@ const KEY = {
   requestsPerMinute: null,
 } as const;
 const LIMITS = { vcpu: 10, memoryMiB: 20_480, diskGiB: 100, snapshotCount: 3, volumeCount: 9, volumeGiB: 90 };
+
+const INTERCEPTION: WrittenInterception = {
+  tls: {
+    ports: [443],
+    bypass: ["*.example.test"],
+    verifyUpstream: true,
+    blockQuic: true,
+    upstreamAuthorities: [],
+    scopedAuthorities: [],
+    scopedVerification: [],
+    cache: { capacity: 10, validityHours: 1 },
+  },
+  secrets: [],
+};
 
 function vmRecord(orgId: OrgId, changes: Partial<VmRecord> = {}): VmRecord {
   return {
@@ -60,6 +75,7 @@ function vmRecord(orgId: OrgId, changes: Partial<VmRecord> = {}): VmRecord {
     restartPolicy: "always",
     privateTraffic: true,
     maskHost: "localhost:${PORT}",
+    interception: INTERCEPTION,
     publicIpv6: null,
     generation: 1,
     ttlAction: null,
@@ -114,6 +130,7 @@ function snapshotRecord(orgId: OrgId, changes: Partial<SnapshotRecord> = {}): Sn
     restartPolicy: "always",
     privateTraffic: true,
     maskHost: "localhost:${PORT}",
+    interception: INTERCEPTION,
     pauseCycle: null,
     pauseMs: 12.5,
     createdAt: 1_700_000_000_000,

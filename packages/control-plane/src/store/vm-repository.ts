@@ -25,6 +25,7 @@ export type VmChanges = Partial<
     | "publicIpv6"
     | "generation"
     | "network"
+    | "interception"
     | "services"
     | "sshKeys"
     | "autoResume"

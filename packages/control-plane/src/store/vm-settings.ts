@@ -6,7 +6,9 @@ import type {
   Durability,
   PolicyAction,
   RestartPolicy,
+  SecretRule,
   Service,
+  TlsSettings,
   VolumeMount,
   WrittenPolicy,
 } from "@fastvm/contract";
@@ -53,6 +55,18 @@ export interface VmSettings {
   privateTraffic: boolean;
   /** What its services see as the host of such a request; empty: what the client sent. */
   maskHost: string;
+  /** Absent: its connections go as they are. */
+  interception: WrittenInterception | undefined;
+}
+
+export interface WrittenInterception {
+  readonly tls: TlsSettings;
+  readonly secrets: readonly SealedSecret[];
+}
+
+/** Its value is sealed for the organisation, by the secret's name (`engine/interception`). */
+export interface SealedSecret extends SecretRule {
+  readonly sealed: string;
 }
 
 /** A volume that a VM is to have. */
@@ -110,6 +124,7 @@ export interface SettingsRow {
   restartPolicy: RestartPolicy;
   privateTraffic: 0 | 1;
   maskHost: string;
+  interception: string | null;
 }
 
 interface Column<Value, Stored> {
@@ -128,6 +143,11 @@ const FLAG: Column<boolean, 0 | 1> = { read: (flag) => flag === 1, write: (value
 const NETWORK: Column<WrittenNetwork | undefined, string | null> = {
   read: (text) => (text === null ? undefined : (JSON.parse(text) as WrittenNetwork)),
   write: (network) => (network === undefined ? null : JSON.stringify(network)),
+};
+
+const INTERCEPTION: Column<WrittenInterception | undefined, string | null> = {
+  read: (text) => (text === null ? undefined : (JSON.parse(text) as WrittenInterception)),
+  write: (interception) => (interception === undefined ? null : JSON.stringify(interception)),
 };
 
 const COLUMNS: { readonly [Name in keyof VmSettings]: Column<VmSettings[Name], SettingsRow[Name]> } = {
@@ -156,6 +176,7 @@ const COLUMNS: { readonly [Name in keyof VmSettings]: Column<VmSettings[Name], S
   restartPolicy: AS_IT_IS,
   privateTraffic: FLAG,
   maskHost: AS_IT_IS,
+  interception: INTERCEPTION,
 };
 
 export const SETTINGS = Object.keys(COLUMNS) as readonly (keyof VmSettings)[];

@@ -35,6 +35,7 @@ import {
   type VolumeHolding,
   type VmUsage,
   type WorkerCapacity,
+  type InterceptionOrder,
   type WorkerEvent,
   type WorkerInventory,
   type WorkerPort,
@@ -62,6 +63,7 @@ type Method =
   | "setDeadline"
   | "setAuthorizedKeys"
   | "setNetworkPolicy"
+  | "setInterception"
   | "networkReport"
   | "mapToLoopback"
   | "stats"
@@ -306,6 +308,15 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
   async setNetworkPolicy(vmId: VmId, policy: NetworkPolicy, options: CallOptions = {}): Promise<void> {
     await this.#enter("setNetworkPolicy", vmId, options.signal);
     this.#require(vmId).network = policy;
+  }
+
+  /** What VMs' proxies were told, as long as they are there. */
+  readonly interceptions = new Map<VmId, InterceptionOrder>();
+
+  async setInterception(vmId: VmId, order: InterceptionOrder | null): Promise<void> {
+    await this.#enter("setInterception", vmId, undefined);
+    if (order === null) this.interceptions.delete(vmId);
+    else this.interceptions.set(vmId, order);
   }
 
   async networkReport(vmId: VmId): Promise<NetworkReport | undefined> {

@@ -1,4 +1,5 @@
 /** A VM as the API shows it, and what can be asked for when one is launched, changed or forked. */
+import type { Secret, SecretParams, Tls, TlsParams } from "./interception.ts";
 import type { AttachBucketMountParams } from "../volumes/bucket-mount.ts";
 import type { AttachmentWarnings, AttachVolumeParams, VmVolume } from "../volumes/volume.ts";
 import type { IdlePolicy, MaxLife } from "./lifecycle-policy.ts";
@@ -62,6 +63,10 @@ export interface Vm {
   /** `strict`: what its guest has flushed is there after a power loss of the host. */
   readonly durability?: Durability;
   readonly restartPolicy?: RestartPolicy;
+  /** How its connections are intercepted; absent where they are not. */
+  readonly tls?: Tls;
+  /** Absent where it has none. */
+  readonly secrets?: readonly Secret[];
   /** Why the VM is in `error` or `stopped`, or was paused by itself, or what it waits for. */
   readonly statusReason?: string;
   /** Only in the answer to a launch, when the snapshot's services could not be registered again: then none is. */
@@ -140,6 +145,10 @@ export interface LaunchParams {
   readonly durability?: Durability | undefined;
   /** Default: `never`, or the snapshot's. */
   readonly restartPolicy?: RestartPolicy | undefined;
+  /** Has its TLS connections intercepted. */
+  readonly tls?: TlsParams | null | undefined;
+  /** Has its requests get secrets on their way out, which its guest never sees; at most 100. */
+  readonly secrets?: readonly SecretParams[] | null | undefined;
   /** What it mounts, at most 8; of a snapshot in place of all that it had mounted. */
   readonly volumes?: readonly AttachVolumeParams[] | undefined;
   readonly bucketMounts?: readonly AttachBucketMountParams[] | undefined;
@@ -157,6 +166,10 @@ export interface UpdateVmParams {
   readonly idle?: IdlePolicy | null | undefined;
   readonly autoResume?: boolean | undefined;
   readonly restartPolicy?: RestartPolicy | undefined;
+  /** In place of all of it; in force when it is answered. */
+  readonly tls?: TlsParams | null | undefined;
+  /** All that it has from then on; one without a value keeps the one that it has. */
+  readonly secrets?: readonly SecretParams[] | null | undefined;
 }
 
 export interface ListVmsParams {

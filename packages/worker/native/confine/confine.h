@@ -13,6 +13,8 @@
 
 /* Descriptor on which a supervisor tells the program's process id. */
 #define CHANNEL 3
+/* Where a program has its listeners for connections to anybody's address: IPv4, then IPv6, where there is that. */
+#define LISTENER 4
 
 struct options {
     /* The highest descriptor that stays open. */
@@ -34,6 +36,11 @@ struct options {
     size_t exposed_count;
     const char *devices[MAX_DEVICES];
     size_t device_count;
+    /* Listeners of the loopback, at ports that the kernel chooses, to which it may lead connections to others (TPROXY). */
+    bool listens;
+    bool listens_ipv6;
+    /* How many descriptors it may have; 0: as many as a QEMU. */
+    unsigned long descriptors;
     bool has_file_size;
     unsigned long long file_size;
     char **program;
@@ -55,6 +62,9 @@ pid_t fork_in_group(const struct options *options, bool *is_in_group);
 int enter_groups(const struct options *options, bool is_in_group);
 
 int enter_network(const struct options *options);
+
+/* As descriptors LISTENER and the next; what was there is closed. */
+int open_listeners(const struct options *options);
 
 void offer_to_oom_killer(void);
 

@@ -87,6 +87,9 @@ int main(int argc, char **argv)
     if (options.network != NULL && enter_network(&options) != 0) {
         return 1;
     }
+    if (options.listens && open_listeners(&options) != 0) {
+        return 1;
+    }
     if (options.record == NULL) {
         if ((options.namespaces & CLONE_NEWPID) != 0) {
             fprintf(stderr, "confine: a namespace of processes needs a supervisor: --record\n");

@@ -24,6 +24,8 @@ static const char USAGE[] =
     "  --expose <path>[:<as>]  a file or folder to read and execute; more than once\n"
     "  --device <path>         a device; more than once\n"
     "  --file-size <bytes>     the largest file it may write\n"
+    "  --descriptors <n>       how many it may have; default: 1024\n"
+    "  --listen <4|6>          as descriptor 4 a listener of 127.0.0.1 (6: and as descriptor 5 one of ::1) for connections to any address\n"
     "  --probe                 tell which namespaces this host gives\n";
 
 static int usage(void)
@@ -56,7 +58,7 @@ static bool add(const char **list, size_t *count, size_t limit, const char *valu
     return true;
 }
 
-enum { KEEP = 1, RECORD, USER, NETWORK, TAP, TAP_DESCRIPTOR, GROUP, UNSHARE, ROOT, EXPOSE, DEVICE, FILE_SIZE, PROBE };
+enum { KEEP = 1, RECORD, USER, NETWORK, TAP, TAP_DESCRIPTOR, GROUP, UNSHARE, ROOT, EXPOSE, DEVICE, FILE_SIZE, DESCRIPTORS, LISTEN, PROBE };
 
 static const struct option NAMES[] = {
     {"keep", required_argument, NULL, KEEP},
@@ -71,6 +73,8 @@ static const struct option NAMES[] = {
     {"expose", required_argument, NULL, EXPOSE},
     {"device", required_argument, NULL, DEVICE},
     {"file-size", required_argument, NULL, FILE_SIZE},
+    {"descriptors", required_argument, NULL, DESCRIPTORS},
+    {"listen", required_argument, NULL, LISTEN},
     {"probe", no_argument, NULL, PROBE},
     {NULL, 0, NULL, 0},
 };
@@ -115,6 +119,13 @@ static bool take(struct options *options, int name, char *value)
         options->has_file_size = true;
         options->file_size = strtoull(value, NULL, 10);
         return true;
+    case DESCRIPTORS:
+        options->descriptors = strtoul(value, NULL, 10);
+        return options->descriptors != 0;
+    case LISTEN:
+        options->listens = true;
+        options->listens_ipv6 = strcmp(value, "6") == 0;
+        return options->listens_ipv6 || strcmp(value, "4") == 0;
     default:
         return false;
     }

@@ -89,7 +89,7 @@ int give_up_rights(const struct options *options)
     if (!options->has_user) {
         return 0;
     }
-    if (limit(RLIMIT_NOFILE, MAX_DESCRIPTORS) < 0) {
+    if (limit(RLIMIT_NOFILE, options->descriptors == 0 ? MAX_DESCRIPTORS : options->descriptors) < 0) {
         return fail("descriptors");
     }
     umask(077);

@@ -7,6 +7,8 @@ import type { NetworkPolicy } from "@fastvm/contract";
 import type { CommandShell } from "../host/command-shell.ts";
 import { allowsGuarded } from "./allows-guarded.ts";
 import { gather } from "./gather.ts";
+import { judge } from "./judge.ts";
+import type { Judgement, NamedConnection } from "./judge.ts";
 import type { FirewallGuest, FirewallReport, LearnedAddress, TrafficReport } from "./guest-port.ts";
 import { parseNetwork } from "../ip/ip-network.ts";
 import { KeptTable } from "./kept-table.ts";
@@ -17,6 +19,7 @@ import { readReport, readTraffic } from "./read-table.ts";
 import type { TableState } from "./read-table.ts";
 import { COUNTER_SETS, dropTable, renderBase } from "./render-table.ts";
 import type { TableOptions } from "./render-table.ts";
+import type { InterceptPorts } from "./render-intercept.ts";
 import { policyChains, renderCounts, renderDetach, renderInstall } from "./render-vm.ts";
 import type { GuestPolicy } from "./render-vm.ts";
 
@@ -121,8 +124,23 @@ export class Firewall {
     return this.#table.run(async () => {
       const former = this.#vms.get(index);
       if (former === undefined) throw new Error(`The VM with index ${index} has no firewall`);
-      await this.#install({ guest: former.guest, policy, learned: former.learned.under(policy) });
+      await this.#install({ ...former, policy, learned: former.learned.under(policy) });
     });
+  }
+
+  /** Where what a VM's policy has intercepted goes from now on; `undefined`: nowhere. Does nothing for a VM that is not attached. */
+  lead(index: number, proxy: InterceptPorts | undefined): Promise<void> {
+    return this.#table.run(async () => {
+      const vm = this.#vms.get(index);
+      if (vm !== undefined) await this.#install({ ...vm, proxy });
+    });
+  }
+
+  /** What the policy of now says of a connection whose server's name is known, which the kernel has let through by its address. */
+  judge(index: number, connection: NamedConnection): Judgement {
+    const vm = this.#vms.get(index);
+    if (vm === undefined) return { allowed: false, byName: false };
+    return judge(vm.policy, connection, (rule, address) => vm.learned.hasLearned(rule, address));
   }
 
   /** The VM reaches nothing any more and its counts are gone. Does nothing for a VM that is not attached. */

@@ -77,6 +77,14 @@ export class LearnedAddresses {
       .flatMap((share) => [...share.expiries.keys()].map((address) => removal(share, address)));
   }
 
+  /** Whether a rule's name was told to the VM with this address. One whose time is over counts: its connection has come in meanwhile. */
+  hasLearned(rule: FirewallRule, text: string): boolean {
+    const address = parseAddress(text);
+    if (address === undefined) return false;
+    const key = shareKey({ rule: nameId(rule), family: address.family });
+    return this.#shares.get(key)?.expiries.has(formatAddress(address)) === true;
+  }
+
   /** Whether a rule of the VM learns such addresses. */
   hasUse(element: LearnedElement): boolean {
     return element.index === this.#index && this.#shares.has(shareKey(element));

@@ -2,6 +2,7 @@
  * The table without its VMs as text for nft.
  *
  *   prerouting   from_vms   counts `sent`, asks `from_guest`, drops and counts what comes back from there
+ *   prerouting   intercept  after that: leads what a VM's policy has intercepted to its proxy
  *   postrouting  to_vms     the same for what goes to a VM, by `to_guest`
  *   postrouting  delivered  counts `received`: only what was let through comes here
  *
@@ -34,6 +35,8 @@ export type CountsBySet = Readonly<Record<(typeof COUNTER_SETS)[number], Hits>>;
 export const OWN_CHANGES = "own_changes";
 /** The rules of a policy: egress to all but the host, egress to the host itself, ingress. */
 export const POLICY_CHAINS = ["egress", "host", "ingress"] as const;
+/** Those and, where connections are intercepted, what leads them to a proxy. */
+export const VM_CHAINS = [...POLICY_CHAINS, "intercept"] as const;
 /** The devices of VMs that may not go around the resolver. */
 export const BYPASS_BLOCKED = "bypass_blocked";
 
@@ -96,7 +99,7 @@ export function renderBase(options: TableOptions): string {
   const chains = Object.entries(sharedChains(options));
   return [
     `add table ${table}`,
-    ...POLICY_CHAINS.map((name) => `add map ${table} ${name}_of { type ifname : verdict; }`),
+    ...VM_CHAINS.map((name) => `add map ${table} ${name}_of { type ifname : verdict; }`),
     ...COUNTER_SETS.map((set) => `add set ${table} ${set} { type ifname; counter; }`),
     ...Object.entries(LIMITS).map(
       ([set, limit]) => `add set ${table} ${set} { type ifname; limit ${limit}; }`,
@@ -142,6 +145,11 @@ export function sharedChains({ group, resolverPort }: TableOptions): Readonly<Re
         "iifname @dropped drop",
         "drop",
       ],
+    },
+    // After the policy, which has let through what comes here.
+    intercept: {
+      hook: "type filter hook prerouting priority mangle + 10",
+      rules: [`iifgroup != ${group} accept`, "ct direction reply accept", "iifname vmap @intercept_of"],
     },
     to_vms: {
       hook: "type filter hook postrouting priority srcnat + 10",

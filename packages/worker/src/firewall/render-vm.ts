@@ -5,21 +5,26 @@
 import type { NetworkPolicy } from "@fastvm/contract";
 import type { FirewallGuest } from "./guest-port.ts";
 import { formatAddress, parseAddress } from "../ip/ip-network.ts";
+import { interceptMark, renderIntercept } from "./render-intercept.ts";
+import type { InterceptPorts } from "./render-intercept.ts";
 import { renderEgress, renderHost, renderIngress } from "./render-rules.ts";
-import { BYPASS_BLOCKED, COUNTER_SETS, LIMITS, POLICY_CHAINS, tableName } from "./render-table.ts";
+import { BYPASS_BLOCKED, COUNTER_SETS, LIMITS, tableName, VM_CHAINS } from "./render-table.ts";
 import type { CountsBySet, TableOptions } from "./render-table.ts";
 
 export interface GuestPolicy {
   readonly guest: FirewallGuest;
   readonly policy: NetworkPolicy;
+  /** Where its proxy is, while there is one. */
+  readonly proxy?: InterceptPorts | undefined;
 }
 
 const DEVICE_SETS: readonly string[] = [...COUNTER_SETS, ...Object.keys(LIMITS)];
 
-/** Those that a policy has: most have no rules for the host itself. */
+/** Those that a policy has: most have no rules for the host itself, and intercept nothing. */
 export function policyChains({ guest, policy }: GuestPolicy): readonly string[] {
   const hasHost = renderHost(guest.index, policy).next().done !== true;
-  return POLICY_CHAINS.filter((name) => name !== "host" || hasHost).map((name) => chainOf(guest, name));
+  const has = { egress: true, host: hasHost, ingress: true, intercept: policy.interception !== undefined };
+  return VM_CHAINS.filter((name) => has[name]).map((name) => chainOf(guest, name));
 }
 
 /** Goes before `renderInstall`: what a VM's counts begin with. */
@@ -40,7 +45,7 @@ export function* renderInstall(
   const chains = policyChains(next);
   const [elements, before] = [elementsOf(next), former === undefined ? [] : elementsOf(former)];
   for (const chain of chains) yield `add chain ${table} ${chain}\nflush chain ${table} ${chain}\n`;
-  for (const [name, rules] of Object.entries(rulesOf(next))) {
+  for (const [name, rules] of Object.entries(rulesOf(next, instance))) {
     for (const rule of rules) yield `add rule ${table} ${chainOf(next.guest, name)} ${rule}\n`;
   }
   for (const element of before) if (!elements.includes(element)) yield `delete element ${table} ${element}\n`;
@@ -55,11 +60,17 @@ export function renderDetach({ instance }: TableOptions, vm: GuestPolicy): strin
   return [...elements, ...dropChains(table, policyChains(vm))].join("");
 }
 
-function rulesOf({ guest, policy }: GuestPolicy): Readonly<Record<string, Iterable<string>>> {
+function rulesOf(
+  { guest, policy, proxy }: GuestPolicy,
+  instance: string,
+): Readonly<Record<string, Iterable<string>>> {
+  const { interception } = policy;
   return {
     egress: renderEgress(guest.index, policy),
     host: renderHost(guest.index, policy),
     ingress: renderIngress(policy),
+    intercept:
+      interception === undefined ? [] : renderIntercept(interception, proxy, interceptMark(instance)),
   };
 }
 

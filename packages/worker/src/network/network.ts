@@ -1,8 +1,14 @@
 /** The network of this daemon's VMs: namespaces made ahead, policies in the kernel, a resolver for each guest. */
-import type { NetworkPolicy, NetworkReport } from "@fastvm/contract";
+import type { BlockedRequest, InterceptionOrder, NetworkPolicy, NetworkReport } from "@fastvm/contract";
 import type { DnsService } from "../dns/guest-port.ts";
+import { mayResolve } from "../dns/answer-policy.ts";
 import { Resolver } from "../dns/resolver.ts";
 import type { ResolverTotals } from "../dns/resolver.ts";
+import type { Question, Verdict } from "@fastvm/egress-proxy";
+import { Interception } from "../egress/interception.ts";
+import type { ProxyHost } from "../egress/proxy-process.ts";
+import { ResolvedNames } from "../egress/resolved-names.ts";
+import { forgetMarked, interceptMark, leadMarked } from "../firewall/render-intercept.ts";
 import { parseNetwork } from "../ip/ip-network.ts";
 import { Firewall } from "../firewall/firewall.ts";
 import { withDoor, withDoorDropped } from "../firewall/door-report.ts";
@@ -20,12 +26,20 @@ import type { Instance, VmNetwork } from "./vm-network.ts";
 import { VmNetworkMaker } from "./vm-network-maker.ts";
 import { SpareVmNetworks } from "./spare-vm-networks.ts";
 
-interface NetworkOptions {
+export interface NetworkOptions {
   /** Six hexadecimal digits that no other daemon of this machine has. */
   readonly instance: string;
   readonly ipv6Prefix?: string | undefined;
   readonly nameservers?: readonly string[] | undefined;
+  /** What proxies of VMs need of the host; without it nothing can be intercepted, and what should be is dropped. */
+  readonly proxies?: Omit<ProxyHost, "hasIpv6">;
   readonly onError: (error: unknown) => void;
+}
+
+/** What a VM's proxy works by, and who is told of what it stops. */
+export interface InterceptedGuest {
+  readonly order: InterceptionOrder;
+  blocked(blocked: BlockedRequest): void;
 }
 
 /** Whoever starts Docker beside VMs waits for it about as long. */
@@ -41,6 +55,7 @@ interface Parts {
   readonly firewall: Firewall;
   readonly doors: Doors;
   readonly resolver: Resolver;
+  readonly proxies: ProxyHost | undefined;
   readonly onError: (error: unknown) => void;
 }
 
@@ -48,6 +63,8 @@ interface Parts {
 interface Guest {
   policy: NetworkPolicy;
   readonly dns: Promise<DnsService>;
+  readonly names: ResolvedNames;
+  interception?: Interception;
 }
 
 export class Network {
@@ -77,6 +94,8 @@ export class Network {
         onError: options.onError,
       });
       const ownIpv6 = prefix && hostIpv6(prefix);
+      const mark = interceptMark(instance.name);
+      await shell.run(`set -e\n${leadMarked(mark, prefix !== undefined)}`);
       const door = doorOptions(wanted);
       const maker = new VmNetworkMaker({ shell, instance, prefix: wanted, hostIpv6: ownIpv6, door });
       return new Network({
@@ -88,6 +107,7 @@ export class Network {
         firewall,
         doors: new Doors(shell, door, options.onError),
         resolver,
+        proxies: options.proxies && { ...options.proxies, hasIpv6: prefix !== undefined },
         onError: options.onError,
       });
     } catch (error) {
@@ -147,6 +167,7 @@ export class Network {
     const guest = this.#guests.get(vmNetwork.index);
     this.#guests.delete(vmNetwork.index);
     // One that never came up has told whoever attached it.
+    await guest?.interception?.close().catch(this.#parts.onError);
     await (await guest?.dns.catch(() => undefined))?.close();
     const detached = firewall.detach(vmNetwork.index);
     const [, removed] = await Promise.allSettled([
@@ -157,17 +178,53 @@ export class Network {
     if (removed.status === "rejected") throw removed.reason;
   }
 
-  /** Opens it for a VM, which has this public address from now on. */
-  async attach(vmNetwork: VmNetwork, publicIpv6: string, policy: NetworkPolicy): Promise<void> {
+  /** Opens it for a VM, which has this public address from now on. Resolves when what its policy has intercepted is, if there is an order. */
+  async attach(
+    vmNetwork: VmNetwork,
+    publicIpv6: string,
+    policy: NetworkPolicy,
+    intercepted?: InterceptedGuest,
+  ): Promise<void> {
     const { shell, hostIpv6: ownIpv6, firewall, doors } = this.#parts;
     const guest = { ...vmNetwork, publicIpv6 };
     if (publicIpv6 !== vmNetwork.publicIpv6) await readdress(shell, guest, vmNetwork.publicIpv6, ownIpv6);
     const door = doors.set(guest, policy, { isNew: true });
     await Promise.all([door, firewall.attach(guest, policy), this.#serveNames(guest, policy)]);
+    if (intercepted !== undefined) await this.intercept(vmNetwork, intercepted);
+  }
+
+  /** Has what the VM's policy intercepts go through a proxy that works by this order. Until it resolves for the first time it is dropped. */
+  async intercept({ index, veth }: VmNetwork, { order, blocked }: InterceptedGuest): Promise<void> {
+    const { proxies, firewall, onError } = this.#parts;
+    const guest = this.#guests.get(index);
+    if (guest === undefined || guest.policy.interception === undefined) return;
+    if (proxies === undefined) throw new Error("no proxies can be started here");
+    guest.interception ??= new Interception({
+      host: proxies,
+      name: veth,
+      judge: (question) => this.#judge(index, guest, question),
+      blocked,
+      lead: (ports) => firewall.lead(index, ports),
+      onError,
+    });
+    await guest.interception.arm(order);
+  }
+
+  /** The same as of a direct connection, and by its name. */
+  #judge(index: number, guest: Guest, { address, port, name }: Question): Verdict {
+    const isResolved = name !== undefined && guest.names.has(name, address);
+    const isNameAllowed = name === undefined || mayResolve(guest.policy.dns, name);
+    const { allowed, byName } = this.#parts.firewall.judge(index, {
+      address,
+      port,
+      ...(name !== undefined && { name }),
+    });
+    return { allowed: allowed && isNameAllowed, isResolved, byName };
   }
 
   async #serveNames({ index, hostIpv4, ipv4 }: VmNetwork, policy: NetworkPolicy): Promise<void> {
     const { resolver, firewall } = this.#parts;
+    const names = new ResolvedNames();
     const dns = resolver.serve({
       address: hostIpv4,
       port: RESOLVER_PORT,
@@ -175,10 +232,13 @@ export class Network {
       guest: {
         policy: () => (this.#guests.get(index)?.policy ?? policy).dns,
         allowsAddress: (address) => firewall.allowsGuarded(index, address),
-        learn: (entries) => firewall.learn(index, entries),
+        learn: (entries) => {
+          names.note(entries);
+          return firewall.learn(index, entries);
+        },
       },
     });
-    this.#guests.set(index, { policy, dns });
+    this.#guests.set(index, { policy, dns, names });
     await dns;
   }
 
@@ -192,7 +252,12 @@ export class Network {
       if (guest !== undefined) await doors.set(vmNetwork, guest.policy).catch(onError);
       throw error;
     }
-    if (guest !== undefined) guest.policy = policy;
+    if (guest === undefined) return;
+    guest.policy = policy;
+    if (policy.interception === undefined) {
+      await guest.interception?.close();
+      delete guest.interception;
+    } else guest.interception?.renew();
   }
 
   async report(vmNetwork: VmNetwork): Promise<NetworkReport | undefined> {
@@ -224,11 +289,13 @@ export class Network {
       for (const vmNetwork of (await this.#spares?.close()) ?? [])
         await maker.remove(vmNetwork).catch(onError);
       await resolver.close();
+      await Promise.all([...this.#guests.values()].map(({ interception }) => interception?.close()));
       await doors.close();
       await firewall.close({ keep });
       if (keep) return;
       await forbidThroughDocker(shell, this.#parts.instance);
       await forgetHost(shell, prefix);
+      await shell.run(forgetMarked(interceptMark(this.#parts.instance.name), prefix !== undefined));
     } finally {
       await shell.close();
     }

@@ -29,6 +29,10 @@ export interface Confinement {
   readonly network: ConfinedNetwork | undefined;
   /** The largest file it may write. */
   readonly maxFileBytes: number;
+  /** Listeners of the loopback as descriptors 4 and 5, to which the kernel may lead connections to anybody. Default: none. */
+  readonly listens?: "ipv4" | "ipv4 and ipv6";
+  /** How many it may have; default: as many as a QEMU. */
+  readonly descriptors?: number;
 }
 
 /** A network namespace, and a TAP device of it that is open as `tapFd`. */
@@ -39,10 +43,13 @@ interface ConfinedNetwork {
 }
 
 export function confineArguments(confinement: Confinement): readonly string[] {
-  const { uid, namespaces, exposed, devices, groups, network, maxFileBytes } = confinement;
+  const { uid, namespaces, exposed, devices, groups, network, maxFileBytes, listens, descriptors } =
+    confinement;
   return [
     ...["--user", `${uid}`, "--file-size", `${maxFileBytes}`],
     ...(network === undefined ? [] : networkArguments(network)),
+    ...(listens === undefined ? [] : ["--listen", listens === "ipv4" ? "4" : "6"]),
+    ...(descriptors === undefined ? [] : ["--descriptors", `${descriptors}`]),
     ...each("--group", groups),
     ...each("--device", devices),
     ...each("--unshare", [...namespaces]),

@@ -29,7 +29,7 @@ import type { SlotHost } from "../pool/slot.ts";
 import type { Parts } from "../vm/state/worker-context.ts";
 
 export type AdoptContext = SlotHost &
-  Parts<"config" | "emit" | "ending" | "onError" | "onGuestLost" | "trust" | "volumes">;
+  Parts<"config" | "emit" | "ending" | "intercepted" | "onError" | "onGuestLost" | "trust" | "volumes">;
 
 /** Between attempts to reach a monitor that keeps silent. */
 const FIRST_PAUSE_MS = 100;
@@ -121,7 +121,7 @@ async function tryToAdopt(context: AdoptContext, vm: Vm, report: (error: unknown
 }
 
 async function reachMonitor(
-  context: VolumeServerContext & Parts<"onGuestLost" | "trust">,
+  context: VolumeServerContext & Parts<"intercepted" | "onGuestLost" | "trust">,
   vm: Vm,
   qemu: QemuProcess,
 ): Promise<void> {

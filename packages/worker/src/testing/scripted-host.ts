@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FastvmError, hookSteps, newVmId } from "@fastvm/contract";
+import { Intercepted } from "../vm/state/intercepted.ts";
 import type {
   ForkChild,
   NetworkPolicy,
@@ -305,6 +306,7 @@ export class ScriptedHost implements AsyncDisposable {
       admission: new Admission(config, vms),
       forward: undefined,
       trust: undefined,
+      intercepted: new Intercepted(() => undefined),
       volumes: { recover: async () => undefined },
       onError,
       emit: (event: WorkerEvent) => void this.events.push(event),

@@ -88,6 +88,8 @@ class AsyncVms:
         auto_resume: Optional[bool] = None,
         durability: Optional[str] = None,
         restart_policy: Optional[str] = None,
+        tls: Optional[Mapping[str, Any]] = None,
+        secrets: Optional[Sequence[Mapping[str, Any]]] = None,
         volumes: Optional[Sequence[VolumeInput]] = None,
         bucket_mounts: Optional[Sequence[Mapping[str, Any]]] = None,
         wait: bool = True,
@@ -121,6 +123,8 @@ class AsyncVms:
             auto_resume=auto_resume,
             durability=durability,
             restart_policy=restart_policy,
+            tls=tls,
+            secrets=None if secrets is None else [*secrets],
             volumes=None if volumes is None else [*volumes],
             bucket_mounts=None if bucket_mounts is None else [*bucket_mounts],
         )
@@ -169,6 +173,8 @@ class AsyncVms:
         idle: Union[IdleInput, None, NotGiven] = NOT_GIVEN,
         auto_resume: Union[bool, NotGiven] = NOT_GIVEN,
         restart_policy: Union[str, NotGiven] = NOT_GIVEN,
+        tls: Union[Mapping[str, Any], NotGiven] = NOT_GIVEN,
+        secrets: Union[Sequence[Mapping[str, Any]], NotGiven] = NOT_GIVEN,
         timeout: Timeout = None,
         max_retries: Optional[int] = None,
         extra_headers: Optional[Headers] = None,
@@ -188,6 +194,8 @@ class AsyncVms:
             idle=idle,
             auto_resume=auto_resume,
             restart_policy=restart_policy,
+            tls=tls,
+            secrets=secrets,
         )
         return await self._http.call(routes.UPDATE_VM, id_of(id), body=body, options=options)
 

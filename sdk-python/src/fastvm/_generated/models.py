@@ -1229,6 +1229,9 @@ class LaunchBody(Model):
     powered off; never after it was told to stop. Default `never`, or the snapshot's.
     """
     firewall: Optional[Union[FirewallPolicy, EgressModeFirewall, LegacyFirewallPolicy, ]] = None
+    tls: Optional[TlsInput] = None
+    secrets: Optional[List[SecretInput]] = None
+    """All that it has from then on, at most 100."""
     volumes: Optional[List[AttachVolumeBody]] = None
     """What it mounts, at most 8; of a snapshot in place of all that it had mounted."""
     bucket_mounts: Optional[List[AttachBucketMountBody]] = None
@@ -1250,6 +1253,8 @@ class LaunchBody(Model):
         "max_life": Ref("MaxLife"),
         "idle": Ref("IdlePolicy"),
         "firewall": OneOf(Ref("FirewallPolicy"), Ref("EgressModeFirewall"), Ref("LegacyFirewallPolicy")),
+        "tls": Ref("TlsInput"),
+        "secrets": Many(Ref("SecretInput")),
         "volumes": Many(Ref("AttachVolumeBody")),
         "bucket_mounts": Many(Ref("AttachBucketMountBody")),
     }
@@ -1525,6 +1530,107 @@ class RotateBucketMountBody(Model):
 
     _shapes: ClassVar[Dict[str, Shape]] = {
         "credentials": Ref("BucketCredentials"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class ScopedUpstreamCa(Model):
+    host: str
+    certificates: str
+    """PEM."""
+
+
+@dataclass(eq=False, repr=False)
+class ScopedVerifyUpstream(Model):
+    host: str
+    verify: bool
+
+
+@dataclass(eq=False, repr=False)
+class Secret(Model):
+    """All of it but its value, which nothing shows."""
+
+    name: str
+    placeholder: str
+    hosts: List[str]
+    injection: SecretInjection
+    on_violation: str
+    passthrough_hosts: List[str]
+    require_tls: bool
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "on_violation": "onViolation",
+        "passthrough_hosts": "passthroughHosts",
+        "require_tls": "requireTls",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "injection": Ref("SecretInjection"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class SecretInjection(Model):
+    headers: bool
+    basic_auth: bool
+    query: bool
+    body: bool
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "basic_auth": "basicAuth",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class SecretInput(Model):
+    name: str
+    """Of the variable that has the placeholder in the guest from its next start on."""
+    hosts: List[str]
+    """
+    To whom it goes, at least one. Names in lower case, `*.` and a name for one or more labels before it, `*` for any.
+    """
+    value: Optional[str] = None
+    """1–65536 bytes. Left out: the one that it has."""
+    placeholder: Optional[str] = None
+    """1–1024 bytes. Default `__FASTVM_SECRET_<name>__`."""
+    injection: Optional[SecretInputInjection] = None
+    on_violation: Optional[str] = None
+    """
+    What becomes of a request with the placeholder to anybody else: it is refused; and told of as an event (default);
+    and the VM is stopped.
+    """
+    passthrough_hosts: Optional[List[str]] = None
+    """
+    Who gets the placeholder as it is. Names in lower case, `*.` and a name for one or more labels before it, `*` for
+    any.
+    """
+    require_tls: Optional[bool] = None
+    """Not over plain HTTP. Default true."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "on_violation": "onViolation",
+        "passthrough_hosts": "passthroughHosts",
+        "require_tls": "requireTls",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "injection": Ref("SecretInputInjection"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class SecretInputInjection(Model):
+    headers: Optional[bool] = None
+    """Default true."""
+    basic_auth: Optional[bool] = None
+    """Within `Authorization: Basic`. Default true."""
+    query: Optional[bool] = None
+    """Default false."""
+    body: Optional[bool] = None
+    """Over HTTP/1.1, up to 16 MiB with a length, not compressed. Default false."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "basic_auth": "basicAuth",
     }
 
 
@@ -1858,6 +1964,82 @@ class TerminalSize(Model):
 
 
 @dataclass(eq=False, repr=False)
+class Tls(Model):
+    """How its connections are intercepted; absent where they are not."""
+
+    ports: List[int]
+    bypass: List[str]
+    verify_upstream: bool
+    block_quic: bool
+    upstream_ca: List[str]
+    scoped_upstream_ca: List[ScopedUpstreamCa]
+    scoped_verify_upstream: List[ScopedVerifyUpstream]
+    cache: TlsCache
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "verify_upstream": "verifyUpstream",
+        "block_quic": "blockQuic",
+        "upstream_ca": "upstreamCa",
+        "scoped_upstream_ca": "scopedUpstreamCa",
+        "scoped_verify_upstream": "scopedVerifyUpstream",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "scoped_upstream_ca": Many(Ref("ScopedUpstreamCa")),
+        "scoped_verify_upstream": Many(Ref("ScopedVerifyUpstream")),
+        "cache": Ref("TlsCache"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class TlsCache(Model):
+    capacity: int
+    """Default 1000."""
+    validity_hours: int
+    """Default 24."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "validity_hours": "validityHours",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class TlsInput(Model):
+    enabled: Optional[bool] = None
+    """Default true; false turns it off."""
+    ports: Optional[List[int]] = None
+    """TCP ports. Default 443."""
+    bypass: Optional[List[str]] = None
+    """
+    Whose connections are not looked into. Names in lower case, `*.` and a name for one or more labels before it, `*`
+    for any.
+    """
+    verify_upstream: Optional[bool] = None
+    """Default true."""
+    block_quic: Optional[bool] = None
+    """Refuses UDP to these ports. Default true."""
+    upstream_ca: Optional[List[str]] = None
+    """Authorities of servers besides those that everybody knows; PEM."""
+    scoped_upstream_ca: Optional[List[ScopedUpstreamCa]] = None
+    scoped_verify_upstream: Optional[List[ScopedVerifyUpstream]] = None
+    cache: Optional[TlsCache] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "verify_upstream": "verifyUpstream",
+        "block_quic": "blockQuic",
+        "upstream_ca": "upstreamCa",
+        "scoped_upstream_ca": "scopedUpstreamCa",
+        "scoped_verify_upstream": "scopedVerifyUpstream",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "scoped_upstream_ca": Many(Ref("ScopedUpstreamCa")),
+        "scoped_verify_upstream": Many(Ref("ScopedVerifyUpstream")),
+        "cache": Ref("TlsCache"),
+    }
+
+
+@dataclass(eq=False, repr=False)
 class TmpfsMount(Model):
     """Files in the VM's own memory, gone with it."""
 
@@ -1906,6 +2088,9 @@ class UpdateVMBody(Model):
     When it starts by itself: after a power loss, shutdown or failure of its host, or `always` also after its guest
     powered off; never after it was told to stop. Default `never`, or the snapshot's.
     """
+    tls: Optional[TlsInput] = None
+    secrets: Optional[List[SecretInput]] = None
+    """All that it has from then on, at most 100."""
 
     _wire_names: ClassVar[Dict[str, str]] = {
         "max_life": "maxLife",
@@ -1917,6 +2102,8 @@ class UpdateVMBody(Model):
         "ttl": Ref("TTL"),
         "max_life": Ref("MaxLife"),
         "idle": Ref("IdlePolicy"),
+        "tls": Ref("TlsInput"),
+        "secrets": Many(Ref("SecretInput")),
     }
 
 
@@ -2004,6 +2191,9 @@ class VM(Model):
     """`strict`: what its guest has flushed is there after a power loss of the host."""
     restart_policy: Optional[str] = None
     """When it starts by itself after it ended without having been told to."""
+    tls: Optional[Tls] = None
+    secrets: Optional[List[Secret]] = None
+    """Absent where it has none."""
     paused_at: Optional[datetime] = None
     volumes: Optional[List[VmVolume]] = None
     """Absent where it has none."""
@@ -2042,6 +2232,8 @@ class VM(Model):
         "ttl": Ref("TTL"),
         "max_life": Ref("MaxLife"),
         "idle": Ref("IdlePolicy"),
+        "tls": Ref("Tls"),
+        "secrets": Many(Ref("Secret")),
         "paused_at": MOMENT,
         "volumes": Many(Ref("VmVolume")),
         "attachment_warnings": Ref("AttachmentWarnings"),

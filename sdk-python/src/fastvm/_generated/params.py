@@ -138,6 +138,37 @@ class RateLimitParam(TypedDict, total=False):
     burst: int
 
 
+class ScopedUpstreamCaParam(TypedDict):
+    host: str
+    certificates: str
+
+
+class ScopedVerifyUpstreamParam(TypedDict):
+    host: str
+    verify: bool
+
+
+class _SecretInputRequired(TypedDict):
+    name: str
+    hosts: List[str]
+
+
+class SecretInputParam(_SecretInputRequired, total=False):
+    value: Optional[str]
+    placeholder: Optional[str]
+    injection: Optional[SecretInputInjectionParam]
+    on_violation: Optional[str]
+    passthrough_hosts: Optional[List[str]]
+    require_tls: Optional[bool]
+
+
+class SecretInputInjectionParam(TypedDict, total=False):
+    headers: bool
+    basic_auth: bool
+    query: bool
+    body: bool
+
+
 class _SnapshotImportSourceRequired(TypedDict):
     type: str
 
@@ -162,6 +193,23 @@ class TTLParam(TypedDict):
 class TerminalSizeParam(TypedDict):
     cols: int
     rows: int
+
+
+class TlsCacheParam(TypedDict):
+    capacity: int
+    validity_hours: int
+
+
+class TlsInputParam(TypedDict, total=False):
+    enabled: bool
+    ports: List[int]
+    bypass: List[str]
+    verify_upstream: bool
+    block_quic: bool
+    upstream_ca: List[str]
+    scoped_upstream_ca: List[ScopedUpstreamCaParam]
+    scoped_verify_upstream: List[ScopedVerifyUpstreamParam]
+    cache: TlsCacheParam
 
 
 class TmpfsMountParam(TypedDict, total=False):

@@ -89,6 +89,8 @@ class Vms:
         auto_resume: Optional[bool] = None,
         durability: Optional[str] = None,
         restart_policy: Optional[str] = None,
+        tls: Optional[Mapping[str, Any]] = None,
+        secrets: Optional[Sequence[Mapping[str, Any]]] = None,
         volumes: Optional[Sequence[VolumeInput]] = None,
         bucket_mounts: Optional[Sequence[Mapping[str, Any]]] = None,
         wait: bool = True,
@@ -122,6 +124,8 @@ class Vms:
             auto_resume=auto_resume,
             durability=durability,
             restart_policy=restart_policy,
+            tls=tls,
+            secrets=None if secrets is None else [*secrets],
             volumes=None if volumes is None else [*volumes],
             bucket_mounts=None if bucket_mounts is None else [*bucket_mounts],
         )
@@ -170,6 +174,8 @@ class Vms:
         idle: Union[IdleInput, None, NotGiven] = NOT_GIVEN,
         auto_resume: Union[bool, NotGiven] = NOT_GIVEN,
         restart_policy: Union[str, NotGiven] = NOT_GIVEN,
+        tls: Union[Mapping[str, Any], NotGiven] = NOT_GIVEN,
+        secrets: Union[Sequence[Mapping[str, Any]], NotGiven] = NOT_GIVEN,
         timeout: Timeout = None,
         max_retries: Optional[int] = None,
         extra_headers: Optional[Headers] = None,
@@ -189,6 +195,8 @@ class Vms:
             idle=idle,
             auto_resume=auto_resume,
             restart_policy=restart_policy,
+            tls=tls,
+            secrets=secrets,
         )
         return self._http.call(routes.UPDATE_VM, id_of(id), body=body, options=options)
 

@@ -6,18 +6,20 @@ import { UserError } from "../../user-error.ts";
 
 /** `-` is stdin. */
 export async function readPolicy(path: string): Promise<NetworkPolicy> {
+  return await readObject(path, "policy", '{"egress": {"default": "deny", "rules": []}}');
+}
+
+/** The same of whatever else has to be an object. `example`: what one looks like. */
+export async function readObject(path: string, what: string, example: string): Promise<object> {
   const json = path === "-" ? await text(process.stdin) : await readText(path);
-  let policy: unknown;
+  let found: unknown;
   try {
-    policy = JSON.parse(json);
+    found = JSON.parse(json);
   } catch (error) {
-    throw new UserError(`The policy in ${path} is not JSON: ${error instanceof Error ? error.message : ""}`);
+    throw new UserError(`The ${what} in ${path} is not JSON: ${error instanceof Error ? error.message : ""}`);
   }
-  if (typeof policy === "object" && policy !== null && !Array.isArray(policy)) return policy;
-  throw new UserError(
-    `The policy in ${path} is not an object`,
-    'Such as {"egress": {"default": "deny", "rules": []}}',
-  );
+  if (typeof found === "object" && found !== null && !Array.isArray(found)) return found;
+  throw new UserError(`The ${what} in ${path} is not an object`, `Such as ${example}`);
 }
 
 async function readText(path: string): Promise<string> {

@@ -14,6 +14,7 @@ import { readPolicy } from "../firewall/policy-file.ts";
 import { snapshotIdFor } from "../resolve.ts";
 import { mounts, tmpfsMounts } from "../volume/mount.ts";
 import { addPolicyOptions, type PolicyOptions } from "./lifecycle-policy.ts";
+import { readInterception, SECRETS_TEXT } from "./interception-file.ts";
 import { timeToLive, TTL_TEXT } from "./time-to-live.ts";
 
 const DEFAULT_MACHINE = "c1m2";
@@ -31,6 +32,7 @@ export interface LaunchOptions extends PolicyOptions {
   readonly durability?: string;
   readonly restart?: string;
   readonly firewall?: string;
+  readonly secrets?: string;
   readonly ttl?: VmTtl;
   readonly volume?: readonly AttachVolumeParams[];
   readonly tmpfs?: readonly AttachVolumeParams[];
@@ -100,7 +102,8 @@ export function addLaunchOptions(command: Command): Command {
     .option(
       "--firewall <file>",
       "its firewall from the first packet on: JSON as `firewall set --policy` has it",
-    );
+    )
+    .option("--secrets <file>", SECRETS_TEXT);
 }
 
 /** A server without consoles has launched the VM all the same, and nobody has asked for more. */
@@ -122,6 +125,7 @@ export async function launchVm(session: Session, options: LaunchOptions): Promis
   const restarts = { durability, restartPolicy: options.restart };
   const policies = { maxLife: options.maxLife, idle: options.idle };
   const volumes = mountsOf(options);
+  const intercepted = await readInterception(options.secrets);
   const common = {
     name,
     diskGiB,
@@ -133,6 +137,7 @@ export async function launchVm(session: Session, options: LaunchOptions): Promis
     ...policies,
     firewall,
     volumes,
+    ...intercepted,
   };
   const { signal } = session;
   const params: LaunchParams =

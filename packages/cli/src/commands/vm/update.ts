@@ -9,6 +9,7 @@ import { apiCommand } from "../api-command.ts";
 import { readPolicy } from "../firewall/policy-file.ts";
 import { vmIdFor } from "../resolve.ts";
 import { addPolicyChanges } from "./lifecycle-policy.ts";
+import { readInterception, SECRETS_TEXT } from "./interception-file.ts";
 import { timeToLive, TTL_TEXT } from "./time-to-live.ts";
 
 interface UpdateOptions {
@@ -21,6 +22,7 @@ interface UpdateOptions {
   readonly idle?: IdlePolicy | false;
   readonly autoResume?: boolean;
   readonly firewall?: string;
+  readonly secrets?: string;
 }
 
 export function updateCommand(): Command {
@@ -38,24 +40,32 @@ export function updateCommand(): Command {
         .option("--no-ttl", "let it run for ever")
         .option("--auto-resume", "let requests to its services wake it when it is paused")
         .option("--no-auto-resume", "let it sleep")
-        .option("--firewall <file>", "its policy: JSON as `firewall set --policy` has it"),
+        .option("--firewall <file>", "its policy: JSON as `firewall set --policy` has it")
+        .option("--secrets <file>", SECRETS_TEXT),
     run: async ({ session, operands, options }) => {
-      if (Object.keys(changesOf(options, {})).length === 0 && options.firewall === undefined)
+      const isOther = options.firewall !== undefined || options.secrets !== undefined;
+      if (Object.keys(changesOf(options, {})).length === 0 && !isOther)
         throw new UserError("Nothing is to change", "See what can: fastvm update --help");
       if (options.name !== undefined && operands.length > 1)
         throw new UserError("Several VMs cannot get one name", "Name them one by one: fastvm rename VM NAME");
       const vmIds = await Promise.all(operands.map((vm) => vmIdFor(session, vm)));
       const changed: Vm[] = [];
-      for (const vmId of vmIds) changed.push(await update(session, vmId, options));
+      const intercepted = await readInterception(options.secrets);
+      for (const vmId of vmIds) changed.push(await update(session, vmId, options, intercepted));
       showVms(session, changed);
     },
   });
 }
 
-async function update({ client, signal }: Session, vmId: string, options: UpdateOptions): Promise<Vm> {
+async function update(
+  { client, signal }: Session,
+  vmId: string,
+  options: UpdateOptions,
+  intercepted: Pick<UpdateVmParams, "secrets" | "tls">,
+): Promise<Vm> {
   const policy = options.firewall === undefined ? undefined : await readPolicy(options.firewall);
   const now = await client.vms.get(vmId, { signal });
-  const changes = changesOf(options, now.metadata ?? {});
+  const changes = { ...changesOf(options, now.metadata ?? {}), ...intercepted };
   if (policy !== undefined) await client.vms.setFirewall(vmId, policy, { signal });
   if (Object.keys(changes).length === 0) return await client.vms.get(vmId, { signal });
   return await client.vms.update(vmId, changes, { signal });

@@ -8,6 +8,7 @@ import { callbackify } from "node:util";
 import { FastvmError } from "../../errors/errors.ts";
 import { errorFromWire, errorToWire } from "../../errors/error-wire.ts";
 import type { SnapshotId, VmId } from "../../model/ids.ts";
+import type { InterceptionOrder } from "../../model/interception.ts";
 import type { NetworkPolicy, NetworkReport } from "../../model/network-policy.ts";
 import { RemoteBuilds, ServedBuilds } from "./remote-builds.ts";
 import { RemoteExecs, ServedExecs } from "./remote-execs.ts";
@@ -112,6 +113,10 @@ export class RemoteWorker extends RemoteFiles implements WorkerPort, AsyncDispos
 
   async setNetworkPolicy(vmId: VmId, policy: NetworkPolicy, { signal }: CallOptions = {}): Promise<void> {
     await this.#peer.call("setNetworkPolicy", [vmId, policy], signal);
+  }
+
+  async setInterception(vmId: VmId, order: InterceptionOrder | null): Promise<void> {
+    await this.#peer.call("setInterception", [vmId, order]);
   }
 
   async deleteVm(vmId: VmId): Promise<void> {

@@ -15,9 +15,16 @@ const INSTALL_DEADLINE_MS = 10_000;
 export async function identityOf(ctx: Parts<"store">, vm: VmRecord): Promise<VmIdentity> {
   return {
     hostname: hostnameOf(vm.name, defaultVmName(vm.id)),
-    envVars: vm.envVars,
+    // What programs find in place of a secret's value.
+    envVars: { ...vm.envVars, ...placeholdersOf(vm) },
     authorizedKeys: await authorizedKeysOf(ctx, vm),
   };
+}
+
+function placeholdersOf({ interception }: VmRecord): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    (interception?.secrets ?? []).map(({ name, placeholder }) => [name, placeholder]),
+  );
 }
 
 /** Each once: a key may be the organisation's and the VM's own. */

@@ -4,6 +4,7 @@
  * in a VM on its way between two states first in the record, and then its way's end is waited for.
  */
 import { FastvmError, type NetworkPolicy, type NetworkReport, type VmId } from "@fastvm/contract";
+import { tellInterception } from "../interception/tell-interception.ts";
 import { networkPolicyOf, type NetworkRecord } from "./network-policy.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { Parts } from "../context.ts";
@@ -11,7 +12,7 @@ import { changeToldFirst } from "../owed/change-told-first.ts";
 import type { WorkerPart } from "../owed/worker-part.ts";
 import { isNotRunning } from "../states/not-running.ts";
 
-export type ChangeNetworkContext = Parts<"inflight" | "log" | "store" | "updates" | "worker">;
+export type ChangeNetworkContext = Parts<"inflight" | "log" | "sealing" | "store" | "updates" | "worker">;
 
 /** A change of rules takes milliseconds; clients give up at 60 s. */
 const APPLY_DEADLINE_MS = 10_000;
@@ -65,7 +66,11 @@ async function reportOf(ctx: Parts<"worker">, vmId: VmId): Promise<NetworkReport
 }
 
 /** The VM that was on its way has arrived. If the worker refuses it the change now, the record takes it back. */
-async function confirm(ctx: Parts<"store" | "worker">, before: VmRecord, after: VmRecord): Promise<VmRecord> {
+async function confirm(
+  ctx: Parts<"sealing" | "store" | "worker">,
+  before: VmRecord,
+  after: VmRecord,
+): Promise<VmRecord> {
   const owed = (await ctx.store.owed.of(after.id)).filter(({ kind }) => kind === "network");
   const now = await ctx.store.vms.get(after.id);
   if (now === undefined) throw gone();
@@ -79,15 +84,20 @@ async function confirm(ctx: Parts<"store" | "worker">, before: VmRecord, after: 
       const vm = await records.vms.lock(after.id);
       // Somebody else's later change stays.
       if (vm === undefined || !isSameNetwork(vm, after)) return;
-      await records.vms.update(after.id, { network: before.network, services: before.services });
+      await records.vms.update(after.id, {
+        network: before.network,
+        services: before.services,
+        interception: before.interception,
+      });
     });
     throw error;
   }
 }
 
-async function apply(ctx: Parts<"worker">, vm: VmRecord): Promise<void> {
+async function apply(ctx: Parts<"sealing" | "store" | "worker">, vm: VmRecord): Promise<void> {
   const signal = AbortSignal.timeout(APPLY_DEADLINE_MS);
   try {
+    await tellInterception(ctx, vm);
     await ctx.worker.setNetworkPolicy(vm.id, networkPolicyOf(vm), { signal });
   } catch (error) {
     if (isNotRunning(error)) return;
@@ -97,7 +107,9 @@ async function apply(ctx: Parts<"worker">, vm: VmRecord): Promise<void> {
 }
 
 function isSameNetwork(one: NetworkRecord, other: NetworkRecord): boolean {
-  return JSON.stringify(networkPolicyOf(one)) === JSON.stringify(networkPolicyOf(other));
+  const whole = (record: NetworkRecord): string =>
+    JSON.stringify([networkPolicyOf(record), record.interception]);
+  return whole(one) === whole(other);
 }
 
 function gone(): FastvmError {

@@ -19,7 +19,7 @@ interface ChangeToldFirst {
 
 /** In a VM that does not run only the record changes. Call it in the VM's turn of `ctx.updates`. */
 export async function changeToldFirst(
-  ctx: Parts<"log" | "store" | "worker">,
+  ctx: Parts<"log" | "sealing" | "store" | "worker">,
   vmId: VmId,
   { part, change, isSame, steps }: ChangeToldFirst,
 ): Promise<{ readonly before: VmRecord; readonly after: VmRecord }> {
@@ -60,7 +60,7 @@ async function isOwed(ctx: Parts<"store">, vmId: VmId, part: WorkerPart): Promis
 
 /** It stays owed: whether the record has the change is not known when the database failed. */
 async function takeBack(
-  ctx: Parts<"log" | "store" | "worker">,
+  ctx: Parts<"log" | "sealing" | "store" | "worker">,
   part: WorkerPart,
   before: VmRecord,
 ): Promise<void> {

@@ -11,7 +11,7 @@ import type { Parts } from "../context.ts";
 import type { WorkerPart } from "./worker-part.ts";
 
 /** What telling takes. */
-export type OwedContext = Parts<"clock" | "config" | "store" | "updates" | "worker">;
+export type OwedContext = Parts<"clock" | "config" | "sealing" | "store" | "updates" | "worker">;
 
 /** A guest that is mute stays mute for long, and each attempt waits for it. */
 const MAX_RETRY_MS = 60_000;
@@ -34,7 +34,7 @@ export async function tellOwed(ctx: OwedContext, parts: readonly WorkerPart[], v
 }
 
 async function pay(
-  ctx: Parts<"clock" | "config" | "store" | "worker">,
+  ctx: Parts<"clock" | "config" | "sealing" | "store" | "worker">,
   part: WorkerPart,
   row: OwedRow,
   vm: VmRecord,

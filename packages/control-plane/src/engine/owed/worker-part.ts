@@ -6,5 +6,5 @@ import type { Parts } from "../context.ts";
 export interface WorkerPart {
   readonly kind: OwedKind;
   /** As this record has it. Resolves also when the VM does not run; rejects when the worker refuses. */
-  tell(ctx: Parts<"store" | "worker">, vm: VmRecord): Promise<void>;
+  tell(ctx: Parts<"sealing" | "store" | "worker">, vm: VmRecord): Promise<void>;
 }

@@ -101,7 +101,7 @@ async function settleFound(ctx: StartVmContext, vm: VmRecord, found: FoundVm, lo
 
 /** Whether it is owed or not; when the worker refuses it is. */
 async function insist(
-  ctx: Parts<"log" | "store" | "updates" | "worker">,
+  ctx: Parts<"log" | "sealing" | "store" | "updates" | "worker">,
   part: WorkerPart,
   vmId: VmId,
 ): Promise<void> {

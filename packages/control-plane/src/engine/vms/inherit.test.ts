@@ -39,6 +39,19 @@ const WRITTEN: VmSettings = {
   durability: "strict",
   restartPolicy: "always",
   maskHost: "localhost:${PORT}",
+  interception: {
+    tls: {
+      ports: [443],
+      bypass: ["*.example.test"],
+      verifyUpstream: true,
+      blockQuic: true,
+      upstreamAuthorities: [],
+      scopedAuthorities: [],
+      scopedVerification: [],
+      cache: { capacity: 10, validityHours: 1 },
+    },
+    secrets: [],
+  },
 };
 
 let api: TestApp;

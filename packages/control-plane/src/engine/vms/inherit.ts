@@ -42,5 +42,6 @@ export function settingsOfMachine(machine: MachineType): VmSettings {
     restartPolicy: "never",
     privateTraffic: false,
     maskHost: "",
+    interception: undefined,
   };
 }

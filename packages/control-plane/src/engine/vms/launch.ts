@@ -27,6 +27,8 @@ import { reasonOf } from "../failure.ts";
 import { mustQueue, reserveQuota } from "../placement/reservation.ts";
 import { findSnapshot } from "../find.ts";
 import { newTrafficToken, type TrafficToken } from "../previews/traffic-token.ts";
+import type { GivenInterception } from "../interception/given.ts";
+import { changeOfInterception } from "../interception/write-interception.ts";
 import { inherit, settingsOfMachine, type SettingsChanges } from "./inherit.ts";
 import { newVmRecord } from "./new-vm.ts";
 import { recordDurability } from "./record-durability.ts";
@@ -51,7 +53,9 @@ export interface LaunchOrder {
   /** Normalised; empty for the default. */
   readonly name: string;
   /** What the VM does not have as its source has it. */
-  readonly settings: Omit<SettingsChanges, "machineName" | "cpu" | "memoryMib" | "template">;
+  readonly settings: Omit<SettingsChanges, "machineName" | "cpu" | "memoryMib" | "template" | "interception">;
+  /** Absent: as its source has it. */
+  readonly interception?: GivenInterception | undefined;
   readonly ttl: Ttl | undefined;
   /** What it mounts; absent: what its snapshot had. */
   readonly volumes?: readonly MountOrder[] | undefined;
@@ -145,11 +149,15 @@ function isFailedStart({ status, startedAt }: VmRecord): boolean {
   return status === "error" && startedAt === null;
 }
 
-async function findSource(ctx: Parts<"store">, caller: Caller, order: LaunchOrder): Promise<Launch> {
+async function findSource(
+  ctx: Parts<"sealing" | "store">,
+  caller: Caller,
+  order: LaunchOrder,
+): Promise<Launch> {
   const { source, settings } = order;
   if (source.kind === "machine") {
     const made = { ...settingsOfMachine(source.machine), template: source.image ?? "" };
-    const own = inherit(made, settings);
+    const own = inherit(made, { ...settings, interception: await interceptionOf(ctx, caller, order, made) });
     return { order, snapshot: undefined, settings: own };
   }
   const snapshot = await findSnapshot(ctx, caller, source.reference);
@@ -164,7 +172,18 @@ async function findSource(ctx: Parts<"store">, caller: Caller, order: LaunchOrde
       { field: "diskGib" },
     );
   }
-  return { order, snapshot, settings: inherit(snapshot, settings) };
+  const interception = await interceptionOf(ctx, caller, order, snapshot);
+  return { order, snapshot, settings: { ...inherit(snapshot, settings), interception } };
+}
+
+async function interceptionOf(
+  ctx: Parts<"sealing">,
+  { orgId }: Caller,
+  { interception }: LaunchOrder,
+  source: VmSettings,
+): Promise<VmSettings["interception"]> {
+  if (interception === undefined) return source.interception;
+  return (await changeOfInterception(ctx, orgId, interception))(source.interception);
 }
 
 function assertFits(launch: Launch, capacity: WorkerCapacity): void {

@@ -11,6 +11,7 @@ import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { identityOf } from "../keys/authorized-keys.ts";
 import type { OwedContext } from "../owed/tell-owed.ts";
 import type { Parts } from "../context.ts";
+import { tellInterception } from "../interception/tell-interception.ts";
 import { presentNetwork } from "../network/change-network.ts";
 import { ttlToStart } from "./ttl.ts";
 
@@ -27,8 +28,12 @@ export interface StartOrder {
 }
 
 /** Call it when the start is among the operations in flight: whoever changes the network meanwhile waits for those. */
-export async function startOrderOf(ctx: Parts<"store">, vm: VmRecord): Promise<StartOrder> {
+export async function startOrderOf(
+  ctx: Parts<"sealing" | "store" | "worker">,
+  vm: VmRecord,
+): Promise<StartOrder> {
   const ttl = ttlToStart(vm);
+  if (vm.interception !== undefined) await tellInterception(ctx, (await ctx.store.vms.get(vm.id)) ?? vm);
   const [identity, network] = await Promise.all([identityOf(ctx, vm), presentNetwork(ctx, vm)]);
   const volumes = vm.volumes.map(({ failure: _before, ...mount }) => mount);
   const { durability } = vm;

@@ -14,6 +14,9 @@ import { actorOf, type Caller } from "../caller.ts";
 import type { Parts } from "../context.ts";
 import { findVm } from "../find.ts";
 import { changeVm } from "./change-vm.ts";
+import { changeNetwork } from "../network/change-network.ts";
+import type { GivenInterception } from "../interception/given.ts";
+import { changeOfInterception } from "../interception/write-interception.ts";
 import { tellOwed } from "../owed/tell-owed.ts";
 import { DEADLINE } from "./deadline.ts";
 import { deleteVm, type DeleteVmContext } from "./delete.ts";
@@ -41,6 +44,8 @@ export interface VmChange {
   readonly ttl?: Ttl | null;
   readonly maxLife?: MaxLife | null;
   readonly idle?: IdlePolicy | null;
+  /** In force when it is told. */
+  readonly interception?: GivenInterception;
 }
 
 /** A VM, and what only its worker knows: absent of one that it does not have. */
@@ -129,7 +134,20 @@ export class Vms {
     return vm.id;
   }
 
-  async change(caller: Caller, reference: string, change: VmChange): Promise<VmRecord> {
+  async change(caller: Caller, reference: string, { interception, ...change }: VmChange): Promise<VmRecord> {
+    if (interception === undefined) return this.#change(caller, reference, change);
+    // First: of all of it this alone may be refused.
+    const { id } = await this.get(caller, reference);
+    const changed = await changeOfInterception(this.#ctx, caller.orgId, interception);
+    const vm = await changeNetwork(this.#ctx, id, (now) => ({ interception: changed(now.interception) }));
+    return Object.keys(change).length === 0 ? vm : this.#change(caller, id, change);
+  }
+
+  async #change(
+    caller: Caller,
+    reference: string,
+    change: Omit<VmChange, "interception">,
+  ): Promise<VmRecord> {
     const { ttl, maxLife, idle, ...others } = change;
     const policies = {
       ...(maxLife === undefined ? {} : { maxLife }),

@@ -1,6 +1,7 @@
 /** What happens to VMs unasked becomes part of their record. */
 import type { WorkerEvent } from "@fastvm/contract";
 import { SYSTEM_ACTOR } from "../caller.ts";
+import { recordBlocked } from "./secret-blocked.ts";
 import { restartAfter } from "./restart-after.ts";
 import { startAfterReboot } from "./start.ts";
 import type { StartVmContext } from "./start-order.ts";
@@ -23,6 +24,7 @@ export function followWorker(ctx: StartVmContext & Parts<"staging">): () => void
 async function recordWorkerEvent(ctx: StartVmContext & ExpiryContext, event: WorkerEvent): Promise<void> {
   if (event.kind === "vm_expired") return recordExpiry(ctx, event);
   if (event.kind === "vm_stopped") return recordStop(ctx, event);
+  if (event.kind === "secret_blocked") return recordBlocked(ctx, event);
   await ctx.store.transaction(async (records) => {
     const now = await records.vms.lock(event.vmId);
     if (now === undefined) return;

@@ -17,7 +17,9 @@ import { orderedMount, type MountOrder } from "./mount-list.ts";
 const ATTACH_DEADLINE_MS = 30_000;
 const STEPS = ["control.volumes.told", "control.volumes.recorded"] as const;
 
-export type AttachContext = Parts<"clock" | "config" | "inflight" | "log" | "store" | "updates" | "worker">;
+export type AttachContext = Parts<
+  "clock" | "config" | "inflight" | "log" | "sealing" | "store" | "updates" | "worker"
+>;
 
 export interface Attachment {
   readonly vmId: VmRecord["id"];

@@ -16,11 +16,12 @@ const adopted = new SerialQueue();
 
 /** What the guest then holds. */
 export async function bringTrust(
-  { trust, onError }: Parts<"onError" | "trust">,
+  { trust: common, intercepted, onError }: Parts<"intercepted" | "onError" | "trust">,
   vm: Vm,
   link: GuestLink,
 ): Promise<HeldTrust | undefined> {
   const { trust: held, identity } = vm.record;
+  const trust = intercepted.trustOf(vm.vmId, common);
   if (held?.digest === trust?.digest) return held;
   try {
     const written = await writeTrust(link, trust);
@@ -34,8 +35,14 @@ export async function bringTrust(
 }
 
 /** For a VM that ran on while the daemon was away. Resolves when that is done, or cannot be; never rejects. */
-export async function bringTrustToAdopted(context: Parts<"onError" | "trust">, vm: Vm): Promise<void> {
-  if (vm.record.trust?.digest === context.trust?.digest) return;
+export async function bringTrustToAdopted(
+  context: Parts<"intercepted" | "onError" | "trust">,
+  vm: Vm,
+): Promise<void> {
+  const { intercepted, trust: common } = context;
+  // Whom it trusts for its intercepted connections is not known yet, and comes with the order.
+  if (vm.record.policy?.interception !== undefined && intercepted.of(vm.vmId) === undefined) return;
+  if (vm.record.trust?.digest === intercepted.trustOf(vm.vmId, common)?.digest) return;
   try {
     const link = await vm.link({});
     await adopted.run(async () => {

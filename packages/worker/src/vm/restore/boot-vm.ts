@@ -32,6 +32,7 @@ export type BootContext = SlotHost &
     | "forward"
     | "image"
     | "installedQemu"
+    | "intercepted"
     | "onError"
     | "onGuestLost"
     | "overlays"

@@ -45,6 +45,7 @@ export type RestoreContext = SlotHost &
     | "compatibility"
     | "ending"
     | "installedQemu"
+    | "intercepted"
     | "onError"
     | "onGuestLost"
     | "pool"
@@ -111,6 +112,7 @@ async function restoreIntoSlot(
       | "accelerator"
       | "ending"
       | "installedQemu"
+      | "intercepted"
       | "onError"
       | "onGuestLost"
       | "pool"
@@ -153,7 +155,7 @@ async function restoreIntoSlot(
 
 /** Makes a VM that stands by the one that is asked for. It was captured with the snapshot and has done nothing since that lasts. */
 async function launchStandby(
-  context: SlotHost & Parts<"forward" | "onError" | "onGuestLost" | "trust">,
+  context: SlotHost & Parts<"forward" | "intercepted" | "onError" | "onGuestLost" | "trust">,
   standby: Standby,
   snapshot: Snapshot,
   request: RestoreRequest,
@@ -230,7 +232,7 @@ async function moveOrClose(context: SlotHost, pooled: Slot, folder: string): Pro
 }
 
 async function bringUp(
-  context: StartContext & VolumeServerContext & Parts<"network" | "onGuestLost" | "trust">,
+  context: StartContext & VolumeServerContext & Parts<"intercepted" | "network" | "onGuestLost" | "trust">,
   slot: Slot,
   snapshot: OpenedSnapshot,
   request: RestoreRequest,
@@ -257,10 +259,14 @@ export async function orDisconnected<T>(connected: Promise<void>, work: () => Pr
 }
 
 /** Beside the rest of a restore. Until it is done the guest reaches nobody and nobody it. */
-export function connect({ network }: Parts<"network">, slot: Slot, vm: Vm): Promise<void> {
+export function connect(
+  { network, intercepted }: Parts<"intercepted" | "network">,
+  slot: Slot,
+  vm: Vm,
+): Promise<void> {
   const { policy, publicIpv6 } = vm.record;
   if (network === undefined || slot.network === undefined || !policy || !publicIpv6) return Promise.resolve();
-  const connected = network.attach(slot.network, publicIpv6, policy);
+  const connected = network.attach(slot.network, publicIpv6, policy, intercepted.of(vm.vmId));
   // Whoever fails first is told; the slot is given up with what came of this.
   connected.catch(() => undefined);
   return connected;
@@ -268,7 +274,7 @@ export function connect({ network }: Parts<"network">, slot: Slot, vm: Vm): Prom
 
 /** The handshake, after which the VM counts as running. On failure the link is closed. */
 export async function introduce(
-  context: Parts<"forward" | "onError" | "onGuestLost" | "trust">,
+  context: Parts<"forward" | "intercepted" | "onError" | "onGuestLost" | "trust">,
   vm: Vm,
   guest: StartedGuest,
   connected: Promise<void>,

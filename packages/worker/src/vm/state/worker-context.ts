@@ -17,6 +17,7 @@ import type { Compatibility } from "../../snapshot/manifest.ts";
 import type { MachineType } from "@fastvm/contract";
 import type { Admission } from "./admission.ts";
 import type { Trust } from "../../trust/trust.ts";
+import type { Intercepted } from "./intercepted.ts";
 import type { GuestForward } from "./guest-forward.ts";
 import type { Standby } from "./standby-vm.ts";
 import type { HostVolumes } from "../../volumes/host-volumes.ts";
@@ -60,6 +61,8 @@ export interface WorkerContext extends SlotHost {
   readonly vms: Map<VmId, Vm>;
   readonly admission: Admission;
   readonly forward: GuestForward | undefined;
+  /** Of VMs whose connections are intercepted. */
+  readonly intercepted: Intercepted;
   /** What guests trust beside the authorities of their image. */
   readonly trust: Trust | undefined;
   /** Told of failures that no caller waits for. */

@@ -6,6 +6,7 @@ import { newVmId, parseMachineType } from "@fastvm/contract";
 import type { NetworkPolicy } from "@fastvm/contract";
 import { readJournal } from "../../journal/journal.ts";
 import { setNetworkPolicy } from "./set-network-policy.ts";
+import { Intercepted } from "../state/intercepted.ts";
 import { Vm } from "../state/vm.ts";
 import type { VmRecord } from "../state/vm.ts";
 import type { WorkerContext } from "../state/worker-context.ts";
@@ -35,7 +36,7 @@ function context(): WorkerContext {
       enforced.push(policy);
     },
   };
-  return { network } as unknown as WorkerContext;
+  return { network, intercepted: new Intercepted(() => undefined) } as unknown as WorkerContext;
 }
 
 function policyOf(action: "allow" | "deny"): NetworkPolicy {

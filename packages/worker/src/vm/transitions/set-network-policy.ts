@@ -12,7 +12,7 @@ import type { Parts } from "../state/worker-context.ts";
 const doubtful = new WeakSet<Vm>();
 
 export async function setNetworkPolicy(
-  context: Parts<"config" | "network">,
+  context: Parts<"config" | "intercepted" | "network">,
   vm: Vm,
   policy: NetworkPolicy,
 ): Promise<void> {
@@ -35,6 +35,8 @@ export async function setNetworkPolicy(
   doubtful.add(vm);
   try {
     if (vmNetwork !== undefined) await context.network?.update(vmNetwork, policy);
+    const guest = context.intercepted.of(vm.vmId);
+    if (vmNetwork !== undefined && guest !== undefined) await context.network?.intercept(vmNetwork, guest);
     await step("policy.enforced");
     doubtful.delete(vm);
   } catch (error) {

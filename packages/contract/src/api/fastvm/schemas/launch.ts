@@ -3,6 +3,7 @@ import { Type, type Static } from "typebox";
 import { MAX_DISK_GIB, MAX_FORK_COUNT, MIN_DISK_GIB } from "../../../limits.ts";
 import { ErrorBodySchema } from "./error-body.ts";
 import { NullableFirewallInputSchema } from "./firewall.ts";
+import { secrets, tls } from "./interception.ts";
 import { nullable } from "./nullable.ts";
 import { oneOf } from "./one-of.ts";
 import { guards } from "./strict.ts";
@@ -77,6 +78,8 @@ export const LaunchBodySchema = Type.Object(
     ),
     restartPolicy: Type.Optional(restartPolicy),
     firewall: Type.Optional(NullableFirewallInputSchema),
+    tls: Type.Optional(tls),
+    secrets: Type.Optional(secrets),
     volumes: Type.Optional(
       nullable(
         Type.Array(AttachVolumeBodySchema, {
@@ -90,7 +93,7 @@ export const LaunchBodySchema = Type.Object(
       ),
     ),
   },
-  { ...guards("firewall", "ttl", "maxLife", "idle"), title: "LaunchBody" },
+  { ...guards("firewall", "ttl", "maxLife", "idle", "tls", "secrets"), title: "LaunchBody" },
 );
 export type LaunchBody = Static<typeof LaunchBodySchema>;
 
@@ -103,8 +106,10 @@ export const UpdateVmBodySchema = Type.Object(
     idle: Type.Optional(nullable(IdlePolicySchema)),
     autoResume: Type.Optional(autoResume),
     restartPolicy: Type.Optional(restartPolicy),
+    tls: Type.Optional(tls),
+    secrets: Type.Optional(secrets),
   },
-  { ...guards("ttl", "maxLife", "idle"), title: "UpdateVmBody" },
+  { ...guards("ttl", "maxLife", "idle", "tls", "secrets"), title: "UpdateVmBody" },
 );
 export type UpdateVmBody = Static<typeof UpdateVmBodySchema>;
 

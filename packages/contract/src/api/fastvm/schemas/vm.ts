@@ -6,6 +6,7 @@ import { stringMap } from "./string-map.ts";
 import { AttachmentWarningsSchema } from "./attachment-warnings.ts";
 import { VmVolumeSchema } from "./volume.ts";
 import { AnyFirewallSchema, type Firewall, type LegacyFirewall } from "./firewall.ts";
+import { SecretSchema, TlsSchema } from "./interception.ts";
 import { nullable } from "./nullable.ts";
 import { TtlSchema } from "./ttl.ts";
 import { IdlePolicySchema, MaxLifeSchema } from "./lifecycle-policy.ts";
@@ -71,6 +72,8 @@ export const VmSchema = Type.Object(
         description: "When it starts by itself after it ended without having been told to.",
       }),
     ),
+    tls: Type.Optional(TlsSchema),
+    secrets: Type.Optional(Type.Array(SecretSchema, { description: "Absent where it has none." })),
     pausedAt: Type.Optional(nullable(Type.String({ format: "date-time" }))),
     volumes: Type.Optional(Type.Array(VmVolumeSchema, { description: "Absent where it has none." })),
     attachmentWarnings: Type.Optional(AttachmentWarningsSchema),

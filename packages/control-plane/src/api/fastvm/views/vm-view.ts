@@ -1,6 +1,7 @@
 import { idleEndOf, idleOf, maxLifeOf, type VmRecord } from "../../../engine/engine.ts";
 import type { Vm } from "@fastvm/contract";
 import { renderEffectiveFirewall, renderFirewall, type Dialect } from "../firewall/render.ts";
+import { interceptionView } from "./interception-view.ts";
 import { timestamp } from "./timestamp.ts";
 import { mountView } from "./volume-view.ts";
 
@@ -36,6 +37,7 @@ export function vmView(vm: VmRecord, dialect: Dialect): Vm {
     autoResume: vm.autoResume,
     durability: vm.durability,
     restartPolicy: vm.restartPolicy,
+    ...interceptionView(vm),
     ...(vm.pausedAt === null ? {} : { pausedAt: timestamp(vm.pausedAt) }),
     ...(vm.volumes.length === 0 ? {} : { volumes: vm.volumes.map((mount) => mountView(mount, vm.status)) }),
   };

@@ -3,6 +3,7 @@ import { checkEnvVars, checkMetadata, FastvmError, normalizeName, type LaunchBod
 import { LaunchRetries } from "../../launch-retries.ts";
 import { answerDialect, parseGiven } from "../../firewall/validate.ts";
 import type { Dialect } from "../../firewall/render.ts";
+import { parseInterception } from "../../interception/parse.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { requireMachineType } from "../../require-machine-type.ts";
 import { mountOrder } from "../../mount-order.ts";
@@ -79,6 +80,7 @@ function launchOrder(body: LaunchBody, repeatKey: string): LaunchOrder {
       network,
       ...policySettings(body),
     },
+    interception: parseInterception(body),
     ttl: body.ttl ?? undefined,
     volumes: body.volumes?.map(mountOrder),
     repeatKey,

@@ -1,6 +1,7 @@
 /** PATCH /v1/vms/{vmId}: name, metadata, wake-up by requests, time to live, and when it ends by itself. */
 import { checkMetadata, FastvmError, normalizeName, type UpdateVmBody } from "@fastvm/contract";
 import type { VmChange } from "../../../../engine/engine.ts";
+import { parseInterception } from "../../interception/parse.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { vmView } from "../../views/vm-view.ts";
 
@@ -14,6 +15,7 @@ export function registerUpdateVm({ routes, engine }: FastvmScope): void {
 /** `null` says something of a time to live and the like alone: that there is none any more. */
 function changeOf(body: UpdateVmBody): VmChange {
   const { name, metadata, autoResume, restartPolicy, ttl, maxLife, idle } = body;
+  const interception = parseInterception(body);
   if (metadata !== undefined && metadata !== null) checkMetadata(metadata);
   const change = {
     ...(name === undefined || name === null ? {} : { name: requireName(name) }),
@@ -23,9 +25,11 @@ function changeOf(body: UpdateVmBody): VmChange {
     ...(ttl === undefined ? {} : { ttl }),
     ...(maxLife === undefined ? {} : { maxLife }),
     ...(idle === undefined ? {} : { idle }),
+    ...(interception === undefined ? {} : { interception }),
   };
   if (Object.keys(change).length > 0) return change;
-  const rule = "give at least one of name, metadata, ttl, maxLife, idle, autoResume and restartPolicy";
+  const rule =
+    "give at least one of name, metadata, ttl, maxLife, idle, autoResume, restartPolicy, tls and secrets";
   throw new FastvmError("invalid_request", rule, { field: "body" });
 }
 

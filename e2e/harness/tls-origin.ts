@@ -1,0 +1,73 @@
+/**
+ * A server of the world that speaks HTTPS, HTTP/1.1 and HTTP/2, and tells what it was sent: the request line, its fields, and its body's
+ * length, digest and beginning. As a program: `tls-origin.ts <options in JSON>`; it says `ready` and runs until its input ends.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createSecureServer } from "node:http2";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+
+export interface OriginOptions {
+  readonly address: string;
+  readonly port: number;
+  /** Files; absent: in the clear. */
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** What it answers with. */
+export interface Received {
+  readonly method: string;
+  readonly url: string;
+  readonly version: string;
+  /** Name and value in turn. */
+  readonly headers: readonly string[];
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly body: string;
+}
+
+const SHOWN_BYTES = 4096;
+
+async function answer(
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
+): Promise<void> {
+  const digest = createHash("sha256");
+  let bytes = 0;
+  let shown = "";
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    digest.update(chunk);
+    bytes += chunk.length;
+    if (shown.length < SHOWN_BYTES) shown += chunk.toString("latin1").slice(0, SHOWN_BYTES);
+  }
+  const received: Received = {
+    method: request.method ?? "",
+    url: request.url ?? "",
+    version: request.httpVersion,
+    headers: request.rawHeaders,
+    bytes,
+    sha256: digest.digest("hex"),
+    body: shown,
+  };
+  const text = `${JSON.stringify(received)}\n`;
+  response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
+  response.end(text);
+}
+
+const options = JSON.parse(process.argv[2] ?? "{}") as OriginOptions;
+const handle = (
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
+): void => void answer(request, response).catch(() => response.destroy());
+const server =
+  options.cert === undefined || options.key === undefined
+    ? createHttpServer(handle)
+    : createSecureServer(
+        { cert: readFileSync(options.cert), key: readFileSync(options.key), allowHTTP1: true },
+        handle,
+      );
+server.listen(options.port, options.address, () => process.stdout.write("ready\n"));
+process.stdin.on("end", () => process.exit(0)).resume();
