@@ -111,7 +111,11 @@ export class NetworkLab implements AsyncDisposable {
       { stdio: ["pipe", "pipe", "inherit"] },
     );
     this.#origins.push(origin);
-    await within(10_000, "the start of a server", new Promise((resolve) => origin.stdout.once("data", resolve)));
+    await within(
+      10_000,
+      "the start of a server",
+      new Promise((resolve) => origin.stdout.once("data", resolve)),
+    );
   }
 
   async onHost(script: string): Promise<string> {

@@ -53,7 +53,8 @@ async function answer(
     body: shown,
   };
   const text = `${JSON.stringify(received)}\n`;
-  response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
+  response.setHeader("content-type", "application/json");
+  response.setHeader("content-length", Buffer.byteLength(text));
   response.end(text);
 }
 

@@ -30,8 +30,8 @@ beforeAll(async () => {
   authority = makeAuthority(folder, ["DNS:api.test", "DNS:other.test"]);
   lab = await NetworkLab.start();
   await lab.setNames({
-    "api.test": [{ type: "A", data: WORLD.v4 }],
-    "other.test": [{ type: "A", data: WORLD.v4 }],
+    "api.test": [{ type: "A", data: WORLD.v4, ttl: 60 }],
+    "other.test": [{ type: "A", data: WORLD.v4, ttl: 60 }],
   });
   await lab.startOrigin({ address: WORLD.v4, port: PORT, cert: authority.chain, key: authority.key });
   daemon = await TestDaemon.start(lab.daemonOptions);

@@ -16,7 +16,6 @@ export { defaultSnapshotName, defaultVmName, hostnameOf, normalizeName } from ".
 export { apiHostOf, formatReference, isDigest, parseReference, parseRegistry } from "./image-reference.ts";
 export type { ImageReference } from "./image-reference.ts";
 export { nearestName } from "./nearest-name.ts";
-export { ON_VIOLATION } from "./model/interception.ts";
 export type * from "./model/interception.ts";
 export type * from "./model/network-policy.ts";
 export type { Secret, SecretInput, Tls, TlsInput } from "./api/fastvm/schemas/interception.ts";

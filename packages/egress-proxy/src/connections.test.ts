@@ -1,7 +1,7 @@
 /** What a connection's first words make of it: whom we dial, what we show to the guest, and what we carry as it is. */
 import { once } from "node:events";
 import { X509Certificate } from "node:crypto";
-import { createServer, Socket, type AddressInfo } from "node:net";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
@@ -74,7 +74,7 @@ describe("before anybody is dialled the daemon is asked", () => {
   });
 });
 
-test("the guest is shown the name's own certificate, by the organisation's authority, with the protocol that the server chose", async () => {
+test("the guest is shown the name's own certificate, by its authority, with the protocol that the server chose", async () => {
   const socket = await lab.shake(API, { ALPNProtocols: ["h2", "http/1.1"] });
   expect(socket.alpnProtocol).toBe("h2");
   const shown = new X509Certificate(socket.getPeerCertificate().raw);

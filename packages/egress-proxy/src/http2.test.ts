@@ -132,7 +132,7 @@ test("an answer that breaks off breaks off here, too, with the server's code", a
 test("trailers and many megabytes pass both ways", async () => {
   const large = "x".repeat(3_000_000);
   lab.respond = ({ body }, response) => {
-    response.writeHead(200, { trailer: "x-end" });
+    response.setHeader("trailer", "x-end");
     response.addTrailers({ "x-end": "yes" });
     response.end(body);
   };

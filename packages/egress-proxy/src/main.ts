@@ -18,7 +18,7 @@ channel.on("end", end).on("close", end).on("error", end);
 const proxy = new EgressProxy((message: ToDaemon) => void channel.write(encode(message)));
 const port4 = await listen(LISTENER_IPV4);
 const port6 = process.argv.includes("--ipv6") ? await listen(LISTENER_IPV6) : undefined;
-onMessages<ToProxy>(channel, (message) => proxy.hear(message));
+onMessages(channel, (message) => proxy.hear(message as ToProxy));
 channel.write(encode({ kind: "ready", port4, port6 }));
 
 async function listen(fd: number): Promise<number> {

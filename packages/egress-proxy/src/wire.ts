@@ -38,7 +38,7 @@ export type ToDaemon =
   | ({ readonly kind: "blocked" } & BlockedRequest);
 
 /** Calls with each message. Throws, where the other side's words are no message of ours, out of the stream's event. */
-export function onMessages<T>(stream: Readable, heard: (message: T) => void): void {
+export function onMessages(stream: Readable, heard: (message: unknown) => void): void {
   let parts: Buffer[] = [];
   let bytes = 0;
   stream.on("data", (chunk: Buffer) => {
@@ -46,7 +46,7 @@ export function onMessages<T>(stream: Readable, heard: (message: T) => void): vo
     for (let end = rest.indexOf(10); end !== -1; end = rest.indexOf(10)) {
       const line = Buffer.concat([...parts, rest.subarray(0, end)]);
       [parts, bytes, rest] = [[], 0, rest.subarray(end + 1)];
-      heard(JSON.parse(line.toString()) as T);
+      heard(JSON.parse(line.toString()));
     }
     if (rest.length > 0) parts.push(rest);
     bytes += rest.length;

@@ -19,7 +19,6 @@ import type {
   GuestTarget,
   CacheHolding,
   ImageHolding,
-  InterceptionOrder,
   ImageOwner,
   LaunchResult,
   ListFilesOptions,
@@ -98,9 +97,8 @@ import { stop } from "./vm/transitions/stop.ts";
 import type { Vm } from "./vm/state/vm.ts";
 import { watchFiles } from "./vm/guest/watch-files.ts";
 import { writeFile } from "./vm/guest/write-file.ts";
-import { snapshotFolder } from "./vm/state/worker-context.ts";
+import { snapshotFolder, type WorkerContext } from "./vm/state/worker-context.ts";
 import type { GuestForward } from "./vm/state/guest-forward.ts";
-import type { WorkerContext } from "./vm/state/worker-context.ts";
 
 const CPU_OVERCOMMIT = 64;
 /** One guest with many more vCPUs than the host has processors spends its time waiting for its own locks. */
@@ -333,11 +331,8 @@ export class Worker implements WorkerPort {
     await this.#transition(vmId, (vm) => setNetworkPolicy(this.#context, vm, policy), signal);
   }
 
-  async setInterception(vmId: VmId, order: InterceptionOrder | null): Promise<void> {
-    this.#context.intercepted.set(vmId, order);
-    // Of one that begins to run the start takes it.
-    if (!this.#context.vms.has(vmId)) return;
-    await this.#transition(vmId, (vm) => setInterception(this.#context, vm, order));
+  async setInterception(...[vmId, order]: Parameters<WorkerPort["setInterception"]>): Promise<void> {
+    await setInterception(this.#context, { vmId, order }, (work) => this.#transition(vmId, work));
   }
 
   async networkReport(vmId: VmId): Promise<NetworkReport | undefined> {

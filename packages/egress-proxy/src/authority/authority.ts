@@ -2,6 +2,7 @@
  * The authority that an organisation's guests trust, and the certificates that it signs for the names they ask for. Its key is told to the
  * proxies of that organisation's VMs and to nobody else; a guest has the certificate only.
  */
+// oxlint-disable-next-line import/no-unassigned-import -- the library looks for what it adds to `Reflect`.
 import "reflect-metadata";
 import { X509Certificate as Parsed, createPrivateKey, randomBytes, webcrypto } from "node:crypto";
 import { isIP } from "node:net";

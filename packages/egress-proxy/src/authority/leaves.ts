@@ -2,7 +2,7 @@
 import type { SecureContext } from "node:tls";
 import type { Authority } from "./authority.ts";
 
-export interface LeafLimits {
+interface LeafLimits {
   readonly capacity: number;
   readonly validityHours: number;
 }

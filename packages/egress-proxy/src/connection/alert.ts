@@ -10,7 +10,7 @@ const ALERTS = {
   no_application_protocol: 120,
 } as const;
 
-export type Alert = keyof typeof ALERTS;
+type Alert = keyof typeof ALERTS;
 
 const FATAL = 2;
 

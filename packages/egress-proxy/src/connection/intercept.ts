@@ -23,12 +23,12 @@ import { splice } from "./splice.ts";
 /** What protocols we speak, by their names in a hello. */
 const HTTP: readonly string[] = ["h2", "http/1.1"];
 
-export interface InterceptParts {
+interface InterceptParts {
   readonly order: Pick<InterceptionOrder, "secrets" | "tls">;
   readonly leaves: Leaves;
   /** Rejects where nobody answers. */
   ask(question: Question): Promise<Verdict>;
-  blocked(blocked: BlockedRequest): void;
+  readonly blocked: (blocked: BlockedRequest) => void;
 }
 
 /** Never rejects; the socket is closed where the connection may not be. */

@@ -14,7 +14,7 @@ import { isForRoute, nameIn, type Route } from "./route.ts";
 import { answerUpgrade } from "./upgrade.ts";
 
 /** Told the host of the first request, where TLS has not said where a connection leads. Rejects where it may not go there. */
-export type RouteMaker = (authority: string | undefined) => Promise<Route>;
+type RouteMaker = (authority: string | undefined) => Promise<Route>;
 
 interface Front {
   readonly makeRoute: RouteMaker;

@@ -111,7 +111,7 @@ function relayBody(
   sent.once("wantTrailers", () => {
     try {
       refuseIn(
-        Object.entries(trailers).flatMap(([name, value]) => [name, `${value}`]),
+        Object.entries(trailers).flatMap(([name, value]) => [name, String(value)]),
         route.finder,
       );
       sent.sendTrailers(trailers);
@@ -140,7 +140,10 @@ function relayAnswer(stream: ServerHttp2Stream, sent: ClientHttp2Stream): void {
     if (!stream.headersSent && !stream.destroyed) stream.additionalHeaders(headers);
   });
   sent.once("response", (headers: Fields, flags: number) => {
-    if (stream.destroyed || stream.headersSent) return void sent.close(constants.NGHTTP2_CANCEL);
+    if (stream.destroyed || stream.headersSent) {
+      sent.close(constants.NGHTTP2_CANCEL);
+      return;
+    }
     const isEmpty = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     stream.respond(headers, { endStream: isEmpty, waitForTrailers: !isEmpty });
     if (isEmpty) return;
@@ -169,7 +172,7 @@ function relayAnswer(stream: ServerHttp2Stream, sent: ClientHttp2Stream): void {
 }
 
 function answer(stream: ServerHttp2Stream, status: number, text: string): void {
-  if (stream.destroyed || stream.headersSent) return void stream.close(constants.NGHTTP2_CANCEL);
+  if (stream.destroyed || stream.headersSent) return stream.close(constants.NGHTTP2_CANCEL);
   stream.respond({ ":status": status, "content-type": "text/plain" });
   stream.end(`${text}\n`);
 }

@@ -7,7 +7,7 @@ import { BlockedSecret, type Meaning } from "../secrets/gate.ts";
 import type { PlaceholderFinder } from "../secrets/find-placeholders.ts";
 import { replaceIn, type Place } from "../secrets/replace.ts";
 
-export interface BodyTraits {
+interface BodyTraits {
   readonly contentType: string;
   /** Lower case; empty: none. */
   readonly contentEncoding: string;

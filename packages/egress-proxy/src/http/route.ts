@@ -13,7 +13,7 @@ export interface Route {
   blocked(error: BlockedSecret, host: string): void;
 }
 
-/** Whether a request is for the server that the connection was made to: with another, what was decided about the one would hold for both. */
+/** Whether a request is for the server that the connection was made to: what was decided about that one holds for no other. */
 export function isForRoute({ name, port, isTls }: Route, authority: string | undefined): boolean {
   if (name === undefined) return true;
   const match = /^([^:@/?#[\]]+)(?::(\d{1,5}))?$/.exec(authority ?? "");

@@ -3,7 +3,7 @@
  * (JSON). What may yet become one is held back, and nothing else, so that a conversation never waits for bytes that are there already.
  */
 
-export interface Needle<T> {
+interface Needle<T> {
   readonly bytes: Buffer;
   readonly of: T;
 }
@@ -16,7 +16,7 @@ export interface Found<T> {
   readonly isJson: boolean;
 }
 
-export interface Search<T> {
+interface Search<T> {
   readonly found: readonly Found<T>[];
   /** What is before it is decided, and is not looked at again. */
   readonly settled: number;

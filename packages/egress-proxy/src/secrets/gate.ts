@@ -4,7 +4,7 @@ import { matchesAny } from "../hello/host-pattern.ts";
 import { PlaceholderFinder } from "./find-placeholders.ts";
 
 /** Where a request goes, as far as it is proven. */
-export interface Destination {
+interface Destination {
   /** The server's name, which the authority of each request is held to. Absent: none was named. */
   readonly name: string | undefined;
   readonly isTls: boolean;

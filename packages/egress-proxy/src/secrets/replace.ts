@@ -9,7 +9,7 @@ export type Writing = "as it is" | "percent" | "json";
 export interface Place {
   readonly writing: Writing;
   /** Whether the secret is asked for in such a place; otherwise its placeholder stays. */
-  wants(secret: EgressSecret): boolean;
+  readonly wants: (secret: EgressSecret) => boolean;
 }
 
 /** Throws a BlockedSecret for one that may not go there. */

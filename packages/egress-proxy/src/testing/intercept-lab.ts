@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls";
+import { connect as connectTls, type ConnectionOptions, type SecureContext, type TLSSocket } from "node:tls";
 import type { AuthorityKeys, BlockedRequest, EgressSecret, TlsSettings } from "@fastvm/contract";
 import { Authority, makeAuthority } from "../authority/authority.ts";
 import { Leaves } from "../authority/leaves.ts";
@@ -40,7 +40,7 @@ const TLS: TlsSettings = {
   cache: { capacity: 100, validityHours: 1 },
 };
 
-export interface Seen {
+interface Seen {
   readonly method: string;
   readonly url: string;
   readonly version: string;
@@ -61,7 +61,10 @@ export class InterceptLab implements AsyncDisposable {
   tls: TlsSettings;
   secrets: readonly EgressSecret[] = [SECRET];
   judge: (question: Question) => Verdict = () => ({ allowed: true, isResolved: true, byName: false });
-  respond: Handler = (_seen, response) => void response.writeHead(200, { "x-from": "server" }).end("hello");
+  respond: Handler = (_seen, response) => {
+    response.setHeader("x-from", "server");
+    response.end("hello");
+  };
   readonly #origin: Server;
   readonly #proxy: Server;
   readonly #sockets = new Set<Socket>();
@@ -89,7 +92,7 @@ export class InterceptLab implements AsyncDisposable {
               key: servers.key,
               ...(options.http2 === false && { ALPNProtocols: ["http/1.1"] }),
               SNICallback: (name, done) => {
-                contexts.of(name).then((context) => done(null, context), done);
+                void certify(contexts, name, done);
               },
             },
             handle,
@@ -177,6 +180,14 @@ export class InterceptLab implements AsyncDisposable {
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all([this.#origin, this.#proxy].map((server) => new Promise((done) => server.close(done))));
   }
+}
+
+async function certify(
+  contexts: Leaves,
+  name: string,
+  done: (error: Error | null, context?: SecureContext) => void,
+): Promise<void> {
+  done(null, await contexts.of(name));
 }
 
 function portOf(server: Server): number {

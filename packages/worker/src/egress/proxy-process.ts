@@ -121,7 +121,8 @@ export class ProxyProcess {
       const tell = (message: ToProxy): void => void child.channel.write(encode(message));
       const ports = await within(START_MS, child.exited, (ready: (ports: ProxyPorts) => void) => {
         child.channel.resume();
-        onMessages<ToDaemon>(child.channel, (message) => {
+        onMessages(child.channel, (told) => {
+          const message = told as ToDaemon;
           if (message.kind === "ready") ready({ ipv4: message.port4, ipv6: message.port6 });
           else if (message.kind === "ask") tell({ kind: "verdict", id: message.id, ...hooks.judge(message) });
           else if (message.kind === "blocked") hooks.blocked(message);

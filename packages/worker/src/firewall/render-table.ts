@@ -34,7 +34,7 @@ export type CountsBySet = Readonly<Record<(typeof COUNTER_SETS)[number], Hits>>;
 /** Every transaction of ours adds a number of its own to this set, so that who watches the table can tell ours from others'. */
 export const OWN_CHANGES = "own_changes";
 /** The rules of a policy: egress to all but the host, egress to the host itself, ingress. */
-export const POLICY_CHAINS = ["egress", "host", "ingress"] as const;
+const POLICY_CHAINS = ["egress", "host", "ingress"] as const;
 /** Those and, where connections are intercepted, what leads them to a proxy. */
 export const VM_CHAINS = [...POLICY_CHAINS, "intercept"] as const;
 /** The devices of VMs that may not go around the resolver. */

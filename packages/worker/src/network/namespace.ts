@@ -41,7 +41,7 @@ export async function makeNamespace(
 set -e
 is_taken() {
   ip link show ${vmNetwork.veth} >/dev/null 2>&1 ||
-    ip -4 route show table all match ${vmNetwork.ipv4}/31 | grep -v -e ^default -e '^local default ' -e '^169.254.0.0/16 ' -e ' 169.254.0.0/16 ' | grep -q .
+    ip -4 route show table all match ${vmNetwork.ipv4}/31 | grep -vE '^(local )?default |(^| )169[.]254[.]0[.]0/16 ' | grep -q .
 }
 if is_taken; then echo taken; exit 0; fi
 # The folder of namespaces is everybody's, also when this makes it.

@@ -39,7 +39,7 @@ export interface NetworkOptions {
 /** What a VM's proxy works by, and who is told of what it stops. */
 export interface InterceptedGuest {
   readonly order: InterceptionOrder;
-  blocked(blocked: BlockedRequest): void;
+  readonly blocked: (blocked: BlockedRequest) => void;
 }
 
 /** Whoever starts Docker beside VMs waits for it about as long. */
@@ -178,7 +178,9 @@ export class Network {
     if (removed.status === "rejected") throw removed.reason;
   }
 
-  /** Opens it for a VM, which has this public address from now on. Resolves when what its policy has intercepted is, if there is an order. */
+  /**
+   * Opens it for a VM, which has this public address from now on. Resolves when what its policy has intercepted is, if there is an order.
+   */
   async attach(
     vmNetwork: VmNetwork,
     publicIpv6: string,
@@ -193,7 +195,7 @@ export class Network {
     if (intercepted !== undefined) await this.intercept(vmNetwork, intercepted);
   }
 
-  /** Has what the VM's policy intercepts go through a proxy that works by this order. Until it resolves for the first time it is dropped. */
+  /** Has what the VM's policy intercepts go through a proxy that works by this order. Until it resolves first it is dropped. */
   async intercept({ index, veth }: VmNetwork, { order, blocked }: InterceptedGuest): Promise<void> {
     const { proxies, firewall, onError } = this.#parts;
     const guest = this.#guests.get(index);
@@ -289,7 +291,7 @@ export class Network {
       for (const vmNetwork of (await this.#spares?.close()) ?? [])
         await maker.remove(vmNetwork).catch(onError);
       await resolver.close();
-      await Promise.all([...this.#guests.values()].map(({ interception }) => interception?.close()));
+      await Promise.all([...this.#guests.values()].map(async ({ interception }) => interception?.close()));
       await doors.close();
       await firewall.close({ keep });
       if (keep) return;

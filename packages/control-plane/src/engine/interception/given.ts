@@ -16,7 +16,7 @@ export interface GivenInterception {
 }
 
 /** What is left out has its default. */
-export type OpenSecret = Pick<GivenSecret, "name" | "value" | "hosts"> &
+type OpenSecret = Pick<GivenSecret, "name" | "value" | "hosts"> &
   Partial<Omit<GivenSecret, "name" | "value" | "hosts" | "injection">> & {
     readonly injection?: Partial<SecretInjection>;
   };

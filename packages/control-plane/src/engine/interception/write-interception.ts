@@ -6,7 +6,7 @@ import { checkedSecrets, checkedTls, DEFAULT_TLS, type GivenInterception } from 
 import { sealValues, type GivenSecret } from "./secrets.ts";
 
 /** To be asked with what the record has, as often as one likes; throws for a secret that has no value. */
-export type InterceptionChange = (before: WrittenInterception | undefined) => WrittenInterception | undefined;
+type InterceptionChange = (before: WrittenInterception | undefined) => WrittenInterception | undefined;
 
 /** Rejects with `invalid_request` for an order that is none. */
 export async function changeOfInterception(

@@ -24,7 +24,7 @@ const InjectionSchema = Type.Object(
   STRICT,
 );
 
-export const SecretInputSchema = Type.Object(
+const SecretInputSchema = Type.Object(
   {
     name: Type.String({
       description: "Of the variable that has the placeholder in the guest from its next start on.",
@@ -43,7 +43,8 @@ export const SecretInputSchema = Type.Object(
       nullable(
         oneOf(
           ON_VIOLATION,
-          "What becomes of a request with the placeholder to anybody else: it is refused; and told of as an event (default); and the VM is stopped.",
+          "What becomes of a request with the placeholder to anybody else: it is refused; " +
+            "and told of as an event (default); and the VM is stopped.",
         ),
       ),
     ),
@@ -70,7 +71,7 @@ const CacheSchema = Type.Object(
   { ...STRICT, title: "TlsCache" },
 );
 
-export const TlsInputSchema = Type.Object(
+const TlsInputSchema = Type.Object(
   {
     enabled: Type.Optional(Type.Boolean({ description: "Default true; false turns it off." })),
     ports: Type.Optional(Type.Array(Type.Integer(), { description: "TCP ports. Default 443." })),
