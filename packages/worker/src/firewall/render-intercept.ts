@@ -1,7 +1,7 @@
 /**
  * How the kernel leads a VM's connections to its proxy, as nft rules. They come after the policy has let the packet through, so what a
- * proxy sees is allowed by address and port; and where there is no proxy the packet goes no further: `tproxy` to a listener that is not there is
- * no verdict, and what follows it drops.
+ * proxy sees is allowed by address and port. Where there is no proxy the packet goes no further: `tproxy` to a listener that is not there
+ * is no verdict, and what follows it drops.
  */
 import type { InterceptionPolicy } from "@fastvm/contract";
 
