@@ -7,133 +7,15 @@
 #include <unistd.h>
 
 #include "limits.h"
+#include "node-places.h"
 
 enum { FIRST_BUCKETS = 256, FIRST_CAPACITY = 64 };
-
-static uint32_t bucket_of(const struct nodes *nodes, const struct identity *identity)
-{
-    uint64_t mixed = (identity->inode ^ identity->inode >> 32) * 0x9E3779B97F4A7C15u;
-    return (uint32_t)(mixed >> 32) & (nodes->bucket_count - 1);
-}
-
-static void use(struct nodes *nodes, uint32_t index)
-{
-    struct node *node = &nodes->all[index];
-    node->older = nodes->newest;
-    node->newer = NO_NODE;
-    if (nodes->newest != NO_NODE) {
-        nodes->all[nodes->newest].newer = index;
-    } else {
-        nodes->oldest = index;
-    }
-    nodes->newest = index;
-}
-
-static void unuse(struct nodes *nodes, uint32_t index)
-{
-    struct node *node = &nodes->all[index];
-    if (node->older != NO_NODE) {
-        nodes->all[node->older].newer = node->newer;
-    } else {
-        nodes->oldest = node->newer;
-    }
-    if (node->newer != NO_NODE) {
-        nodes->all[node->newer].older = node->older;
-    } else {
-        nodes->newest = node->older;
-    }
-    node->older = node->newer = NO_NODE;
-}
-
-static void give_descriptor(struct nodes *nodes, uint32_t index, int fd)
-{
-    nodes->all[index].fd = fd;
-    nodes->descriptors++;
-    use(nodes, index);
-}
-
-static void close_descriptor(struct nodes *nodes, uint32_t index)
-{
-    struct node *node = &nodes->all[index];
-    if (node->fd < 0 || index == ROOT_NODE) {
-        return;
-    }
-    unuse(nodes, index);
-    close(node->fd);
-    node->fd = -1;
-    nodes->descriptors--;
-}
-
-static void put_in_bucket(struct nodes *nodes, uint32_t index)
-{
-    uint32_t *head = &nodes->buckets[bucket_of(nodes, &nodes->all[index].identity)];
-    nodes->all[index].next_in_bucket = *head;
-    *head = index;
-}
-
-static void take_from_bucket(struct nodes *nodes, uint32_t index)
-{
-    uint32_t *next = &nodes->buckets[bucket_of(nodes, &nodes->all[index].identity)];
-    while (*next != index && *next != NO_NODE) {
-        next = &nodes->all[*next].next_in_bucket;
-    }
-    if (*next == index) {
-        *next = nodes->all[index].next_in_bucket;
-    }
-}
-
-/* Its number is good for errors alone; the file, or the one that took its place, may get a node of its own. */
-static void make_stale(struct nodes *nodes, uint32_t index)
-{
-    if (!nodes->all[index].stale && index != ROOT_NODE) {
-        take_from_bucket(nodes, index);
-        nodes->all[index].stale = true;
-        changed(&nodes->changes, index);
-    }
-}
-
-/* More buckets when each has more than one; without memory the chains are longer. */
-static void grow_buckets(struct nodes *nodes)
-{
-    if (nodes->count < nodes->bucket_count) {
-        return;
-    }
-    uint32_t *grown = calloc((size_t)nodes->bucket_count * 2, sizeof *grown);
-    if (grown == NULL) {
-        return;
-    }
-    free(nodes->buckets);
-    nodes->buckets = grown;
-    nodes->bucket_count *= 2;
-    for (uint32_t index = ROOT_NODE; index < nodes->size; index++) {
-        const struct node *node = &nodes->all[index];
-        if (node->name != NULL && !node->stale) {
-            put_in_bucket(nodes, index);
-        }
-    }
-}
-
-static bool reserve(struct nodes *nodes, uint32_t size)
-{
-    if (size <= nodes->capacity) {
-        return true;
-    }
-    uint32_t capacity = nodes->capacity * 2 < size ? size : nodes->capacity * 2;
-    struct node *grown = realloc(nodes->all, (size_t)capacity * sizeof *grown);
-    if (grown == NULL) {
-        return false;
-    }
-    memset(grown + nodes->capacity, 0, (size_t)(capacity - nodes->capacity) * sizeof *grown);
-    nodes->all = grown;
-    nodes->capacity = capacity;
-    return true;
-}
 
 bool nodes_init(struct nodes *nodes, uint32_t limit, uint32_t seed)
 {
     *nodes = (struct nodes){.limit = limit, .next_generation = seed, .bucket_count = FIRST_BUCKETS};
     nodes->buckets = calloc(FIRST_BUCKETS, sizeof *nodes->buckets);
-    if (nodes->buckets == NULL || !reserve(nodes, FIRST_CAPACITY)) {
+    if (nodes->buckets == NULL || !nodes_reserve(nodes, FIRST_CAPACITY)) {
         nodes_free(nodes);
         return false;
     }
@@ -214,7 +96,7 @@ static int find_descriptor(struct nodes *nodes, uint32_t index)
             errno = ESTALE;
             return -1;
         }
-        give_descriptor(nodes, path[depth], fd);
+        node_give_descriptor(nodes, path[depth], fd);
     }
     return nodes->all[index].fd;
 }
@@ -226,15 +108,15 @@ int node_descriptor(struct nodes *nodes, uint32_t index)
         return find_descriptor(nodes, index);
     }
     if (index != ROOT_NODE && nodes->newest != index) {
-        unuse(nodes, index);
-        use(nodes, index);
+        node_unuse(nodes, index);
+        node_use(nodes, index);
     }
     return node->fd;
 }
 
 uint32_t node_find(const struct nodes *nodes, const struct identity *identity)
 {
-    uint32_t index = nodes->buckets[bucket_of(nodes, identity)];
+    uint32_t index = nodes->buckets[node_bucket(nodes, identity)];
     while (index != NO_NODE && !is_same(&nodes->all[index].identity, identity)) {
         index = nodes->all[index].next_in_bucket;
     }
@@ -244,11 +126,11 @@ uint32_t node_find(const struct nodes *nodes, const struct identity *identity)
 /* Files of before whose inode is another's now. */
 static void outdate(struct nodes *nodes, const struct identity *identity)
 {
-    uint32_t index = nodes->buckets[bucket_of(nodes, identity)];
+    uint32_t index = nodes->buckets[node_bucket(nodes, identity)];
     while (index != NO_NODE) {
         uint32_t next = nodes->all[index].next_in_bucket;
         if (nodes->all[index].identity.inode == identity->inode && nodes->all[index].fd < 0) {
-            make_stale(nodes, index);
+            node_make_stale(nodes, index);
         }
         index = next;
     }
@@ -265,7 +147,7 @@ static uint32_t take_place(struct nodes *nodes)
         nodes->free = nodes->all[index].next_in_bucket;
         return index;
     }
-    if (!reserve(nodes, nodes->size + 1)) {
+    if (!nodes_reserve(nodes, nodes->size + 1)) {
         errno = ENOMEM;
         return NO_NODE;
     }
@@ -292,9 +174,9 @@ static uint32_t add(struct nodes *nodes, uint32_t parent, const char *name, int 
     nodes->all[parent].children++;
     nodes->count++;
     changed(&nodes->changes, index);
-    give_descriptor(nodes, index, fd);
-    put_in_bucket(nodes, index);
-    grow_buckets(nodes);
+    node_give_descriptor(nodes, index, fd);
+    node_put_in_bucket(nodes, index);
+    nodes_grow_buckets(nodes);
     return index;
 }
 
@@ -316,9 +198,9 @@ static void drop_if_unneeded(struct nodes *nodes, uint32_t index)
         }
         uint32_t parent = node->parent;
         changed(&nodes->changes, index);
-        close_descriptor(nodes, index);
+        node_close_descriptor(nodes, index);
         if (!node->stale) {
-            take_from_bucket(nodes, index);
+            node_take_from_bucket(nodes, index);
         }
         free(node->name);
         *node = (struct node){.fd = -1, .next_in_bucket = nodes->free};
@@ -386,7 +268,7 @@ uint32_t node_found(struct nodes *nodes, uint32_t parent, const char *name, int 
         return index;
     }
     if (nodes->all[index].fd < 0) {
-        give_descriptor(nodes, index, fd);
+        node_give_descriptor(nodes, index, fd);
     } else {
         close(fd);
     }
@@ -424,77 +306,13 @@ void nodes_trim(struct nodes *nodes)
     for (uint32_t index = nodes->oldest; nodes->descriptors > MAX_NODE_DESCRIPTORS && index != NO_NODE;) {
         uint32_t newer = nodes->all[index].newer;
         if (nodes->all[index].handles == 0) {
-            close_descriptor(nodes, index);
+            node_close_descriptor(nodes, index);
         } else if (++tried > 64) {
             return; /* Open files are in front: the next requests will come to the others. */
         } else {
-            unuse(nodes, index);
-            use(nodes, index);
+            node_unuse(nodes, index);
+            node_use(nodes, index);
         }
         index = newer;
     }
-}
-
-bool node_restore(struct nodes *nodes, uint32_t index, const struct node *from)
-{
-    if (index <= ROOT_NODE || index > nodes->limit + ROOT_NODE || !reserve(nodes, index + 1)) {
-        return false;
-    }
-    if (index < nodes->size && nodes->all[index].generation != 0) {
-        return false;
-    }
-    nodes->all[index] = *from;
-    if (index >= nodes->size) {
-        nodes->size = index + 1;
-    }
-    nodes->count++;
-    return true;
-}
-
-static bool leads_to_root(const struct nodes *nodes, uint32_t index, uint8_t *seen)
-{
-    uint32_t at = index;
-    while (at != ROOT_NODE && seen[at] == 0) {
-        seen[at] = 1;
-        at = nodes->all[at].parent;
-        if (at == NO_NODE || at >= nodes->size || (at != ROOT_NODE && nodes->all[at].generation == 0)) {
-            return false;
-        }
-    }
-    if (at != ROOT_NODE && seen[at] == 1) {
-        return false;
-    }
-    for (at = index; at != ROOT_NODE && seen[at] == 1; at = nodes->all[at].parent) {
-        seen[at] = 2;
-    }
-    return true;
-}
-
-bool nodes_restored(struct nodes *nodes)
-{
-    uint8_t *seen = calloc(nodes->size, 1);
-    bool sound = seen != NULL;
-    nodes->free = NO_NODE;
-    for (uint32_t index = nodes->size - 1; sound && index > ROOT_NODE; index--) {
-        struct node *node = &nodes->all[index];
-        if (node->generation == 0) {
-            node->fd = -1;
-            node->next_in_bucket = nodes->free;
-            nodes->free = index;
-            continue;
-        }
-        sound = leads_to_root(nodes, index, seen);
-        if (sound) {
-            nodes->all[node->parent].children++;
-        }
-        if (sound && !node->stale) {
-            put_in_bucket(nodes, index);
-        }
-    }
-    free(seen);
-    for (uint32_t before = 0; sound && before != nodes->bucket_count && nodes->count >= nodes->bucket_count;) {
-        before = nodes->bucket_count;
-        grow_buckets(nodes);
-    }
-    return sound;
 }
