@@ -3,7 +3,7 @@
  * host's own, and mounting it is safe. All its bytes are allocated before it is made: a sparse file behind a loop device loses
  * writes that were acknowledged when the host's disk fills up.
  */
-import { open, readFile, rmdir, statfs, truncate } from "node:fs/promises";
+import { open, readFile, rmdir, stat, statfs, truncate } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FastvmError } from "@fastvm/contract";
@@ -12,14 +12,19 @@ import { runTool } from "../processes/spawn.ts";
 import { loopsBeneath, mountsBeneath } from "./mount-table.ts";
 
 const GIB = 1024 ** 3;
+/** Of `blocks`, as stat(2) counts them, whatever the filesystem has. */
+const STAT_BLOCK_BYTES = 512;
 /** Allocating is quick where the host's filesystem has extents; elsewhere every byte is written. */
 const ALLOCATE_TIMEOUT_MS = 600_000;
 /** The kernel goes through the journal of one that was not unmounted. */
 const TOOL_TIMEOUT_MS = 120_000;
 const ROOT_MODE = 0o755;
 
-/** Nothing in a volume is the host's to run, and no device in it is one. */
-const MOUNT_FLAGS = "nosuid,nodev,noexec,noatime,errors=remount-ro";
+/**
+ * Nothing in a volume is the host's to run, and no device in it is one. The kernel clears no tables of inodes by itself: over a loop
+ * device that makes holes in the file, whose bytes are then reserved no more.
+ */
+const MOUNT_FLAGS = "nosuid,nodev,noexec,noatime,noinit_itable,errors=remount-ro";
 const MOUNT_OPTIONS = `loop,${MOUNT_FLAGS}`;
 /** The kernel gives a device up when it has written all that was in memory. */
 const LOOP_TRIES = 40;
@@ -27,10 +32,9 @@ const LOOP_POLL_MS = 25;
 
 /**
  * Nothing is reserved for root, and all blocks are the volume's; nothing is discarded, which would give the bytes back to the
- * host. Inodes: one
- * for 16 KiB.
+ * host, and tables of inodes are cleared now, for the reason above. Inodes: one for 16 KiB.
  */
-const MKFS_OPTIONS = ["-q", "-F", "-m", "0", "-E", "nodiscard,lazy_itable_init=1,root_owner=0:0"];
+const MKFS_OPTIONS = ["-q", "-F", "-m", "0", "-E", "nodiscard,lazy_itable_init=0,root_owner=0:0"];
 
 /** Of a new file, or one that grows: all bytes up to that size. One that cannot be is as it was. */
 export async function allocate(path: string, sizeGib: number): Promise<void> {
@@ -52,15 +56,33 @@ export async function reserve(path: string, sizeGib: number, size: number): Prom
   }
 }
 
+function isNoRoom(error: unknown): boolean {
+  return /No space left|quota exceeded|File too large/i.test(textOf(error));
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 function asRefusal(error: unknown): unknown {
-  const text = error instanceof Error ? error.message : String(error);
-  if (/No space left|quota exceeded|File too large/i.test(text)) {
+  if (isNoRoom(error)) {
     return new FastvmError("out_of_disk", "the host cannot reserve the volume's bytes", { cause: error });
   }
-  if (/not supported/i.test(text)) {
+  if (/not supported/i.test(textOf(error))) {
     return new FastvmError("not_supported", "the host's filesystem cannot reserve bytes", { cause: error });
   }
   return error;
+}
+
+/** What an older daemon has let become holes is taken again, as far as there is room; it holds what it held. */
+export async function reserveHoles(image: string): Promise<void> {
+  const { blocks, size } = await stat(image);
+  if (blocks * STAT_BLOCK_BYTES >= size) return;
+  await runTool("fallocate", ["--length", `${size}`, image], { timeoutMs: ALLOCATE_TIMEOUT_MS }).catch(
+    (error: unknown) => {
+      if (!isNoRoom(error)) throw error;
+    },
+  );
 }
 
 export async function makeFilesystem(image: string): Promise<void> {

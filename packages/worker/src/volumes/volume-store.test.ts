@@ -90,6 +90,24 @@ describe("a volume", () => {
     expect(usage?.usedBytes).toBeLessThan(MIB);
   });
 
+  test("keeps its bytes: no table of inodes is left for the kernel to clear, and holes of before are filled", async () => {
+    const volumeId = await made();
+    const image = join(root, volumeId, "files.ext4");
+    const groups = (await runTool("dumpe2fs", [image], TOOL))
+      .split("\n")
+      .filter((line) => /^Group \d+:/.test(line));
+    expect(groups.length).toBeGreaterThan(1);
+    for (const group of groups) expect(group).toContain("ITABLE_ZEROED");
+    await runTool("fallocate", ["--punch-hole", "--offset", "900MiB", "--length", "2MiB", image], TOOL);
+    expect((await stat(image)).blocks * BLOCK).toBeLessThan(GIB);
+    const path = await store.mounted(volumeId);
+    expect((await stat(image)).blocks * BLOCK).toBeGreaterThanOrEqual(GIB);
+    const line = (await readFile("/proc/self/mountinfo", "utf8"))
+      .split("\n")
+      .find((one) => one.includes(path));
+    expect(line).toContain("noinit_itable");
+  });
+
   test("runs nothing, opens no device, and lends nobody rights", async () => {
     const path = await store.mounted(await made());
     const line = (await readFile("/proc/self/mountinfo", "utf8"))

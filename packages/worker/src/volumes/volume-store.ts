@@ -19,6 +19,7 @@ import {
   mayGrowMounted,
   mountFilesystem,
   reserve,
+  reserveHoles,
   unmountFilesystem,
   usedBytes,
 } from "./filesystem.ts";
@@ -210,7 +211,9 @@ export class VolumeStore {
   }
 
   async #mount(folder: string, image: string): Promise<void> {
-    if (!(await this.#isMounted(folder))) await mountFilesystem(image, mountPoint(folder));
+    if (await this.#isMounted(folder)) return;
+    await reserveHoles(image);
+    await mountFilesystem(image, mountPoint(folder));
   }
 
   async #turn<T>(volumeId: VolumeId, work: () => Promise<T>): Promise<T> {
