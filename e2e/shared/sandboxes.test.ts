@@ -99,7 +99,13 @@ async function create(spec: object): Promise<{ status: string; last_failure_mess
     "content-type": "application/json",
   };
   const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(spec) });
-  return (await answer.json()) as Awaited<ReturnType<typeof create>>;
+  let now = (await answer.json()) as Awaited<ReturnType<typeof create>> & { id: string };
+  // A busy machine takes longer than the server waits.
+  while (now.status === "starting") {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    now = (await (await fetch(`${daemon.url}/v1/sandboxes/${now.id}`, { headers })).json()) as typeof now;
+  }
+  return now;
 }
 
 test("a root is changed before its first boot, and what runs in it is limited as it says", async () => {

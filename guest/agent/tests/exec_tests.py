@@ -101,13 +101,14 @@ class Exec(AgentTest):
     @unittest.skipIf(os.geteuid() != 0, "only root has what is taken")
     def test_a_restricted_command(self):
         script = "grep -E '^(NoNewPrivs|CapEff|CapBnd|CapPrm)' /proc/self/status"
-        lines = self.link().run(shell(script) + field(wire.RESTRICTED, b"")).stdout.split()
+        link = self.link()
+        lines = link.run(shell(script) + field(wire.RESTRICTED, b"")).stdout.split()
         found = dict(zip(map(bytes, lines[::2]), lines[1::2]))
         self.assertEqual(found[b"NoNewPrivs:"], b"1")
         for name in (b"CapEff:", b"CapPrm:", b"CapBnd:"):
             self.assertEqual(int(found[name], 16) >> 21 & 1, 0, name)
             self.assertNotEqual(int(found[name], 16), 0)
-        self.assertIn(b"NoNewPrivs:\t0", self.link().run(shell(script)).stdout)
+        self.assertIn(b"NoNewPrivs:\t0", link.run(shell(script)).stdout)
 
     def test_limits_on_descriptors(self):
         soft, hard = map(int, self.link().run(shell("ulimit -Sn; ulimit -Hn")).stdout.split())
