@@ -71,13 +71,13 @@ export const PROMISES: readonly Promised[] = [
   },
   {
     figure: "exec of `true`: client to result, p50",
-    bound: "≤ floor + 3 ms",
+    bound: "≤ floor + 2 ms",
     measure: "exec",
     unit: "ms",
     measured: "exec_ms_p50",
     floor: "floor_exec_ms_p50",
-    limit: ({ floor_exec_ms_p50: floor }) => (floor === undefined ? undefined : floor + 3),
-    cost: "over the floor come two HTTP hops on loopback, validation and the look-up of key and VM",
+    limit: ({ floor_exec_ms_p50: floor }) => (floor === undefined ? undefined : floor + 2),
+    cost: "over the floor come HTTP on loopback both ways, validation and the look-up of key and VM",
   },
   {
     figure: "pause of the source in a snapshot, ≤ 16 MiB dirty, p50",
@@ -151,12 +151,12 @@ export const PROMISES: readonly Promised[] = [
   },
   {
     figure: "fork to 10 children, until all 10 have run a command",
-    bound: "≤ 1.3 × 10 parallel floor restores",
+    bound: "≤ 1.25 × 10 parallel floor restores",
     measure: "fork",
     unit: "ms",
     measured: "fork10_ms",
     floor: "floor_restore10_ms",
-    limit: times(1.3, "floor_restore10_ms"),
+    limit: times(1.25, "floor_restore10_ms"),
     cost: "ten guests on these cores each take on an identity, which the floor's do not, after one capture of the source",
   },
   {

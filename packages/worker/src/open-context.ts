@@ -35,6 +35,7 @@ import { TemplateStore } from "./template/template-store.ts";
 import { chooseAnchor } from "./trust/anchor.ts";
 import { trustIn } from "./trust/trust.ts";
 import type { Trust } from "./trust/trust.ts";
+import { openStartTurns } from "./vm/restore/start-turns.ts";
 import { openStandbyPool } from "./vm/restore/standby.ts";
 import type { StandbyPoolOptions } from "./vm/restore/standby.ts";
 import { poolFolder, qemuStore, standbyFolder, templatingFolder } from "./vm/state/worker-context.ts";
@@ -118,6 +119,7 @@ export async function openContext(
     ...pools,
     vms,
     admission: new Admission(config, vms),
+    startTurns: openStartTurns(),
     ...callbacks,
   };
   return { context, verdict };

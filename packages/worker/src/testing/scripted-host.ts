@@ -42,6 +42,7 @@ import { setOf } from "../snapshot/set-of.ts";
 import { COMPATIBILITY_VERSION, writeManifest } from "../snapshot/manifest.ts";
 import type { Compatibility } from "../snapshot/manifest.ts";
 import { recover } from "../recovery/recover.ts";
+import { openStartTurns } from "../vm/restore/start-turns.ts";
 import { Admission } from "../vm/state/admission.ts";
 import { standBy } from "../vm/restore/standby.ts";
 import type { Standby } from "../vm/state/standby-vm.ts";
@@ -304,6 +305,7 @@ export class ScriptedHost implements AsyncDisposable {
       },
       vms,
       admission: new Admission(config, vms),
+      startTurns: openStartTurns(),
       forward: undefined,
       trust: undefined,
       intercepted: new Intercepted(() => undefined),

@@ -50,6 +50,7 @@ export type RestoreContext = SlotHost &
     | "onGuestLost"
     | "pool"
     | "standby"
+    | "startTurns"
     | "trust"
     | "volumes"
   >;
@@ -97,7 +98,10 @@ export async function restore(
   assertCompatible(manifest.compatibility, context.compatibility(manifest.machine));
   try {
     return await context.pool.during(() =>
-      context.standby.during(() => restoreIntoSlot(context, snapshot, request)),
+      context.standby.during(async () => {
+        using _turn = await context.startTurns.take(request.signal);
+        return await restoreIntoSlot(context, snapshot, request);
+      }),
     );
   } catch (error) {
     request.signal?.throwIfAborted();

@@ -15,6 +15,7 @@ import type { QemuSet } from "../../qemu/qemu-set.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
 import type { Compatibility } from "../../snapshot/manifest.ts";
 import type { MachineType } from "@fastvm/contract";
+import type { Turns } from "../../concurrency/turns.ts";
 import type { Admission } from "./admission.ts";
 import type { Trust } from "../../trust/trust.ts";
 import type { Intercepted } from "./intercepted.ts";
@@ -60,6 +61,8 @@ export interface WorkerContext extends SlotHost {
   readonly volumes: HostVolumes;
   readonly vms: Map<VmId, Vm>;
   readonly admission: Admission;
+  /** Of restores that are under way. */
+  readonly startTurns: Turns;
   readonly forward: GuestForward | undefined;
   /** Of VMs whose connections are intercepted. */
   readonly intercepted: Intercepted;
