@@ -1,5 +1,5 @@
 /** Serves operations of an API's table: their paths, their checks, their authentication. */
-import { scopeOf, type Operation, type OperationBody } from "@fastvm/contract";
+import { FastvmError, scopeOf, type Operation, type OperationBody } from "@fastvm/contract";
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import type { Caller, Engine } from "../../engine/engine.ts";
 import type { ApiDialect, OperationTable } from "./api-dialect.ts";
@@ -61,7 +61,7 @@ export class OperationRoutes<Table extends OperationTable, Noticed extends objec
       handle: (call) => {
         const caller = callers.get(call.request);
         if (caller === undefined) throw new Error("a handler ran without authentication");
-        return handle(call, caller);
+        return orNotFound(call.params, () => handle(call, caller));
       },
     });
   }
@@ -106,6 +106,21 @@ export class OperationRoutes<Table extends OperationTable, Noticed extends objec
     };
     if (operation.bytes === "request") serveUnread(scope, route);
     else scope.route(route);
+  }
+}
+
+/** PostgreSQL takes no text with a zero byte, not even to look for it; no id or name of ours has one. */
+async function orNotFound<Result>(
+  params: Readonly<Record<string, string>>,
+  handle: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await handle();
+  } catch (error) {
+    const field = Object.keys(params).find((name) => params[name]?.includes("\0"));
+    const isTold = error instanceof FastvmError && error.code !== "internal";
+    if (field === undefined || isTold) throw error;
+    throw new FastvmError("not_found", "no id and no name has a zero byte", { field, cause: error });
   }
 }
 

@@ -150,7 +150,7 @@ const CASES: Case[] = [
     {},
     400,
     "body",
-    /name, metadata, ttl, maxLife, idle, autoResume and restartPolicy/,
+    /name, metadata, ttl, maxLife, idle, autoResume, restartPolicy, tls and secrets/,
   ],
   [
     "patch of nulls",
@@ -158,7 +158,7 @@ const CASES: Case[] = [
     { name: null },
     400,
     "body",
-    /name, metadata, ttl, maxLife, idle, autoResume and restartPolicy/,
+    /name, metadata, ttl, maxLife, idle, autoResume, restartPolicy, tls and secrets/,
   ],
   ["patch to a blank name", "PATCH /v1/vms/RUNNING", { name: " \t " }, 400, "name", /visible/],
   ["patch with bad metadata", "PATCH /v1/vms/RUNNING", { metadata: { "": "v" } }, 400, "metadata", /key/],
