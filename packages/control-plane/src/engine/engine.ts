@@ -159,6 +159,7 @@ export type { Attachment } from "./volumes/attach.ts";
 export type { VolumeFigures } from "./volumes/volumes.ts";
 export type { RecordedMount } from "../store/vm-settings.ts";
 export type { EventTeller, Letter } from "./events/event-tellers.ts";
+export { isOfPool } from "./events/of-pool.ts";
 export type { WebhookRecord } from "../store/webhook-repository.ts";
 export type { WebhookDelivery } from "../store/webhook-delivery-repository.ts";
 export type { PoolCounts, PoolOrder } from "./pools/pools.ts";

@@ -3,7 +3,7 @@
  * has read up to a number and reads on after it misses nothing: see `write-events.ts`.
  */
 import type { OrgId } from "@fastvm/contract";
-import type { Kysely } from "kysely";
+import { sql, type Kysely } from "kysely";
 import type { EventRow, Schema } from "./schema.ts";
 
 export type EventRecord = Readonly<EventRow>;
@@ -17,6 +17,8 @@ export interface EventFilter {
   readonly subjectIds?: readonly string[] | undefined;
   readonly causes?: readonly string[] | undefined;
   readonly kinds?: readonly EventKind[] | undefined;
+  /** Those that begin so are left out. */
+  readonly withoutCausesOf?: string | undefined;
   /** Instants, both included. */
   readonly from?: number | undefined;
   readonly to?: number | undefined;
@@ -72,7 +74,7 @@ export class EventRepository {
 
   /** Those of an organisation that match, by their numbers. */
   async find(orgId: OrgId, filter: EventFilter, slice: EventSlice): Promise<EventRecord[]> {
-    const { subjectIds, causes, kinds, from, to, after, upTo } = filter;
+    const { subjectIds, causes, kinds, withoutCausesOf, from, to, after, upTo } = filter;
     // PostgreSQL knows no empty list of values.
     if (subjectIds?.length === 0 || causes?.length === 0 || kinds?.length === 0) return [];
     let query = this.#db.selectFrom("events").selectAll().where("orgId", "=", orgId);
@@ -86,6 +88,10 @@ export class EventRepository {
           ),
         ),
       );
+    }
+    if (withoutCausesOf !== undefined) {
+      const beginning = sql<string>`substr(cause, 1, ${sql.lit(withoutCausesOf.length)})`;
+      query = query.where(beginning, "!=", withoutCausesOf);
     }
     if (from !== undefined) query = query.where("at", ">=", from);
     if (to !== undefined) query = query.where("at", "<=", to);

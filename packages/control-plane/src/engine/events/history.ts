@@ -2,6 +2,7 @@
 import type { OrgId } from "@fastvm/contract";
 import type { EventFilter, EventRecord, EventSlice } from "../../store/event-repository.ts";
 import type { Store } from "../../store/store.ts";
+import { OF_POOL } from "./of-pool.ts";
 
 export class History {
   readonly #store: Store;
@@ -10,8 +11,9 @@ export class History {
     this.#store = store;
   }
 
+  /** Without what happened to VMs while they were a pool's. */
   find(orgId: OrgId, filter: EventFilter, slice: EventSlice): Promise<readonly EventRecord[]> {
-    return this.#store.events.find(orgId, filter, slice);
+    return this.#store.events.find(orgId, { ...filter, withoutCausesOf: OF_POOL }, slice);
   }
 
   /** The number of the latest; 0 where there is none. */

@@ -3,6 +3,7 @@ import type { VmId, VmStatus } from "@fastvm/contract";
 import type { Records } from "../../store/records.ts";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { lifeEndIn } from "./life-end.ts";
+import { OF_POOL } from "../events/of-pool.ts";
 import { VM_TRANSITIONS, type Transition, type VmTransition } from "./vm-states.ts";
 
 interface Change {
@@ -41,9 +42,6 @@ export async function transitionVm(
   return after;
 }
 
-/** Before the cause of what happens to a VM of a pool, which clients of machines are not told of. */
-const IN_POOL = "pooled_";
-
 /** `from` null: the VM begins to exist; `to` null: it is gone. */
 export async function recordVmEvent(
   records: Records,
@@ -59,7 +57,7 @@ export async function recordVmEvent(
     subjectId: vm.id,
     fromStatus: from,
     toStatus: to,
-    cause: vm.poolId === null ? cause : `${IN_POOL}${cause}`,
+    cause: vm.poolId === null ? cause : `${OF_POOL}${cause}`,
     actor: change.actor,
     detail: change.reason ?? null,
     at: change.at,

@@ -1,6 +1,6 @@
 /** Which events a client asks for. */
 import { FastvmError } from "@fastvm/contract";
-import type { EventFilter, EventKind, EventRecord } from "../../../engine/engine.ts";
+import { isOfPool, type EventFilter, type EventKind, type EventRecord } from "../../../engine/engine.ts";
 import { kindOf, typeOf } from "../views/event-view.ts";
 
 /** More than there are. Databases bound how long a condition may be. */
@@ -38,6 +38,7 @@ export function afterIn(given: unknown, field: string): number | undefined {
 
 /** What a stream tells of what it reads. */
 export function matches({ subjectIds, kinds }: EventFilter, event: EventRecord): boolean {
+  if (isOfPool(event)) return false;
   const isOfThem = subjectIds === undefined || subjectIds.includes(event.subjectId);
   return isOfThem && (kinds === undefined || kinds.some((kind) => typeOf(kind) === typeOf(event)));
 }

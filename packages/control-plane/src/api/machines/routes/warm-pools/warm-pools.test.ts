@@ -2,6 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FakeImages } from "../../../../testing/fake-images.ts";
 import { machinesApp, type MachinesApp } from "../../../../testing/machines-app.ts";
+import { matches } from "../../../fastvm/events/event-query.ts";
+import { WEBHOOK_TELLER } from "../../../fastvm/webhooks/webhook-teller.ts";
 import { vmIdOf } from "../../ids.ts";
 
 const POOLS = "/v1/template-warm-pools";
@@ -71,6 +73,11 @@ describe("a pool", () => {
     expect(await api.ok("GET /v1/machines")).toEqual([]);
     expect((await api.fastvm.call("GET /v1/vms")).body).toEqual([]);
     expect((await api.ok("GET /v1/lifecycle")).events).toEqual([]);
+    expect((await api.fastvm.call("GET /v1/events")).body).toMatchObject({ events: [], hasMore: false });
+    const happened = await api.fastvm.store.events.after(api.fastvm.orgId, 0, 100);
+    expect(happened.length).toBeGreaterThanOrEqual(6);
+    expect(await WEBHOOK_TELLER.tell(api.fastvm.orgId, happened)).toEqual([]);
+    expect(happened.filter((event) => matches({}, event))).toEqual([]);
     const [hidden] = [...api.fastvm.worker.vms.keys()];
     expect((await api.fastvm.call(`GET /v1/vms/${hidden}`)).status).toBe(404);
     expect((await api.call(`DELETE /v1/machines/mch_${hidden?.replaceAll("-", "")}`)).status).toBe(404);
