@@ -98,6 +98,7 @@ test("records are read and changed", async () => {
   expect((await client.vms.get(vm)).status).toBe("running");
   await client.vms.refreshTtl(vm);
   expect((await client.vms.stats(vm)).memoryMiB.resident).toBeGreaterThan(0);
+  expect((await client.vms.metrics(vm)).intervalMs).toBe(10_000);
   await client.vms.logs(vm);
   expect(await client.vms.consoleToken(vm)).toHaveProperty("token");
 });

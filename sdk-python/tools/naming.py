@@ -24,6 +24,8 @@ CLASS_NAMES = {
     "ReachableService": "Service",
     "Error": "ErrorBody",
     "VmStats": "VMStats",
+    "VmMetrics": "VMMetrics",
+    "VmSample": "VMSample",
     "VmLogs": "VMLogs",
     "UpdateVmBody": "UpdateVMBody",
 }

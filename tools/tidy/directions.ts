@@ -69,6 +69,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["http"],
     ["config.ts", "http/linger.ts", "store"],
     ["staging/staging-limits.ts", "sealing", "clock.ts", "log.ts"],
+    ["answered-request.ts", "queue-figures.ts"],
   ],
   "packages/worker/src": [
     ["recovery", "builds"],
@@ -116,7 +117,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["answer"],
     ["forward/pump.ts", "metrics", "client-request.ts", "limits.ts"],
   ],
-  "packages/daemon/src": [],
+  "packages/daemon/src": [["telemetry"]],
   "packages/cli/src": [
     ["commands/vm", "commands/snapshot", "commands/builds", "commands/daemon"],
     ["commands/volume"],

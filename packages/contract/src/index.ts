@@ -108,6 +108,7 @@ export type { Image, ImageDetails as ImageDetailsView, PullImageBody } from "./a
 export type { EventNotice, EventView } from "./api/fastvm/schemas/event.ts";
 export { CreateKeyBodySchema } from "./api/fastvm/schemas/key.ts";
 export type { CreateKeyBody, KeyView } from "./api/fastvm/schemas/key.ts";
+export type { VmMetrics } from "./api/fastvm/schemas/metrics.ts";
 export type { EventDeliveryView, EventWebhookView } from "./api/fastvm/schemas/webhook.ts";
 export type { RegistryLogin } from "./api/fastvm/schemas/registry.ts";
 export type { ResourceAmounts } from "./api/fastvm/schemas/quotas.ts";

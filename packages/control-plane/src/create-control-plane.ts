@@ -22,6 +22,8 @@ import { createApiServer, type TlsFiles } from "./http/api-server.ts";
 import type { RequestDiversion } from "./http/request-diversion.ts";
 import type { Log } from "./log.ts";
 import { listenForRoot } from "./operator/listen-for-root.ts";
+import type { AnsweredRequest } from "./answered-request.ts";
+import type { QueueFigures } from "./queue-figures.ts";
 import type { MetricsSource } from "./metrics-source.ts";
 import { SealingKeys, type SealingKeyPlace } from "./sealing/sealing-keys.ts";
 import { createStaging, stagingOwner } from "./staging/staging.ts";
@@ -52,6 +54,8 @@ export interface ControlPlaneOptions {
   readonly tls?: TlsFiles;
   /** Served at `/metrics` of the operator's socket, and to keys that may. Absent: nothing is. */
   readonly metrics?: MetricsSource;
+  /** Is told of each request that was answered. */
+  readonly onAnswered?: (answered: AnsweredRequest) => void;
   /** Images of registries, for the operator; the caller closes them. Absent: there are none. */
   readonly images?: ImageHolding;
   /** What the host keeps ready, for the operator. */
@@ -77,6 +81,8 @@ export interface ControlPlane {
   ensureKey(known?: string): Promise<string>;
   /** How many VMs and snapshots no record knows. */
   quarantined(): Promise<Record<QuarantineEntry["kind"], number>>;
+  /** How much waits, for whoever watches. */
+  queues(): Promise<QueueFigures>;
   /** Serves a connection that a guest opened to the API's port on its own loopback: staging URLs only. */
   acceptFromGuest(connection: Duplex): void;
   /** Ends connections and background work and closes the store. VMs run on. */
@@ -99,6 +105,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     tls: options.tls,
   });
   const { proxyServices, operatorSocket } = options;
+  let readQueues: (() => Promise<QueueFigures>) | undefined;
   let operator: FastifyInstance | undefined;
   let closeOperator: (() => Promise<void>) | undefined;
   const app = buildApp({
@@ -115,6 +122,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     metrics: options.metrics,
     images: options.images,
     cache: options.cache,
+    ...(options.onAnswered === undefined ? {} : { onAnswered: options.onAnswered }),
+    useQueues: (read) => (readQueues = read),
     useOperator: (served) => (operator = served),
     useDirectory: (directory) => proxyServices && server.divert(proxyServices(directory)),
   });
@@ -129,6 +138,10 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       return options.tls === undefined ? url : url.replace(/^http:/, "https:");
     },
     acceptFromGuest: (connection) => staging.acceptFromGuest(connection),
+    queues: async () => {
+      if (readQueues === undefined) throw new Error("the application told of no queues");
+      return await readQueues();
+    },
     quarantined: async () => {
       const counts = { vm: 0, snapshot: 0 };
       for (const { kind } of await store.quarantine.list()) counts[kind] += 1;

@@ -7,6 +7,8 @@ export { DEFAULT_CONFIG } from "./config.ts";
 export type { ControlPlaneConfig } from "./config.ts";
 export { createControlPlane, openStoreAt } from "./create-control-plane.ts";
 export type { ControlPlane, ControlPlaneOptions, StoreLocation } from "./create-control-plane.ts";
+export type { AnsweredRequest } from "./answered-request.ts";
+export type { QueueFigures } from "./queue-figures.ts";
 export { bindPort } from "./http/bound-port.ts";
 export type { BoundPort } from "./http/bound-port.ts";
 export type { TlsFiles } from "./http/api-server.ts";

@@ -8,6 +8,28 @@ test("all that is counted, in the format that Prometheus reads", async () => {
   const text = await renderMetrics({
     worker: {
       vms: { running: 2, paused: 1, stopped: 0, error: 0, starting: 0 },
+      notShown: 3,
+      usage: [
+        {
+          vmId: "a-vm" as VmId,
+          sample: {
+            atMs: 0,
+            cpuPercent: 5,
+            cpuSeconds: 1.5,
+            residentBytes: 200,
+            ownBytes: 100,
+            diskBytes: 50,
+          },
+        },
+      ],
+      ready: { standby: 2, process: 1 },
+      host: {
+        processors: 2,
+        busySeconds: 99,
+        load: 0.5,
+        memory: { totalBytes: 1000, availableBytes: 400 },
+        disk: { totalBytes: 3000, freeBytes: 2000 },
+      },
       traffic: [{ vmId: "a-vm" as VmId, sent: hits(3, 300), received: hits(5, 5000), dropped: hits(1, 60) }],
       volumes: [
         {
@@ -35,12 +57,26 @@ test("all that is counted, in the format that Prometheus reads", async () => {
       openWebSockets: 1,
       openConnections: 5,
     } as never,
+    queues: { waiting: { vms: 4, builds: 1, webhooks: 6 }, buildsRunning: 2, deadLetters: 7 },
     quarantined: { vm: 2, snapshot: 0 },
   });
   const lines = text.split("\n");
   for (const line of [
     'fastvm_vms{phase="running"} 2',
     'fastvm_quarantined{kind="vm"} 2',
+    "fastvm_vms_not_shown 3",
+    'fastvm_pool_ready{kind="standby"} 2',
+    "fastvm_host_processors 2",
+    "fastvm_host_cpu_seconds_total 99",
+    "fastvm_host_load 0.5",
+    'fastvm_host_memory_bytes{kind="available"} 400',
+    'fastvm_host_disk_bytes{kind="free"} 2000',
+    'fastvm_vm_cpu_seconds_total{vm="a-vm"} 1.5',
+    'fastvm_vm_memory_bytes{vm="a-vm",kind="own"} 100',
+    'fastvm_vm_disk_bytes{vm="a-vm"} 50',
+    'fastvm_queue_waiting{queue="webhooks"} 6',
+    "fastvm_builds_running 2",
+    "fastvm_webhook_dead_letters 7",
     "# TYPE fastvm_vm_network_bytes_total counter",
     'fastvm_vm_network_bytes_total{vm="a-vm",direction="received"} 5000',
     'fastvm_vm_network_packets_total{vm="a-vm",direction="sent"} 3',

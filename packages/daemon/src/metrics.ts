@@ -1,11 +1,14 @@
 /** The daemon's figures in the text format of Prometheus. They are counted where things happen; here they only get names. */
 import { Registry } from "@prometheus-io/client";
 import type { EdgeMetrics } from "@fastvm/edge";
+import type { QueueFigures } from "@fastvm/control-plane";
 import type { WorkerMetrics } from "@fastvm/worker";
 
 interface MetricsSources {
   readonly worker: WorkerMetrics;
   readonly edge: EdgeMetrics | undefined;
+  /** Absent while the records cannot be read. */
+  readonly queues: QueueFigures | undefined;
   /** By kind; absent while the records cannot be read. */
   readonly quarantined: Readonly<Record<string, number>> | undefined;
 }
@@ -18,7 +21,10 @@ export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 export async function renderMetrics(sources: MetricsSources): Promise<string> {
   const registry = new Registry();
   addWorker(registry, sources.worker);
+  addHost(registry, sources.worker);
+  addUsage(registry, sources.worker);
   addVolumes(registry, sources.worker);
+  if (sources.queues !== undefined) addQueues(registry, sources.queues);
   if (sources.worker.names !== undefined) addNames(registry, sources.worker.names);
   if (sources.quarantined !== undefined) {
     gauge(
@@ -56,6 +62,72 @@ function addWorker(registry: Registry, { vms, traffic }: WorkerMetrics): void {
     "Packets from and to the guest that its policy stopped",
     traffic.map(({ vmId, dropped }) => [{ vm: vmId }, dropped.packets]),
   );
+}
+
+function addHost(registry: Registry, { host, ready, notShown }: WorkerMetrics): void {
+  const one = (name: string, help: string, value: number) => gauge(registry, name, help, [[{}, value]]);
+  one("fastvm_vms_not_shown", "VMs of this host whose own figures are left out here", notShown);
+  gauge(
+    registry,
+    "fastvm_pool_ready",
+    "What is ready for launches: VMs that stand by, and processes that wait",
+    Object.entries(ready).map(([kind, count]) => [{ kind }, count]),
+  );
+  one("fastvm_host_processors", "Processors of the host", host.processors);
+  counter(registry, "fastvm_host_cpu_seconds_total", "Time that all of them were busy, together", [
+    [{}, host.busySeconds],
+  ]);
+  one("fastvm_host_load", "Processes that run or want to, over a minute", host.load);
+  gauge(
+    registry,
+    "fastvm_host_memory_bytes",
+    "Memory for the daemon and its VMs, and what of it is available",
+    [
+      [{ kind: "total" }, host.memory.totalBytes],
+      [{ kind: "available" }, host.memory.availableBytes],
+    ],
+  );
+  gauge(registry, "fastvm_host_disk_bytes", "The disk where VMs are, and what of it is free", [
+    [{ kind: "total" }, host.disk.totalBytes],
+    [{ kind: "free" }, host.disk.freeBytes],
+  ]);
+}
+
+function addUsage(registry: Registry, { usage }: WorkerMetrics): void {
+  counter(
+    registry,
+    "fastvm_vm_cpu_seconds_total",
+    "Processor time that the VM's process has used in its present life",
+    usage.map(({ vmId, sample }) => [{ vm: vmId }, sample.cpuSeconds]),
+  );
+  gauge(
+    registry,
+    "fastvm_vm_memory_bytes",
+    "Memory of the VM's process: all of it, and what it does not share",
+    usage.flatMap(({ vmId, sample }): Sample[] => [
+      [{ vm: vmId, kind: "resident" }, sample.residentBytes],
+      [{ vm: vmId, kind: "own" }, sample.ownBytes],
+    ]),
+  );
+  gauge(
+    registry,
+    "fastvm_vm_disk_bytes",
+    "What layers of the VM's disk take that nothing else shares",
+    usage.map(({ vmId, sample }) => [{ vm: vmId }, sample.diskBytes]),
+  );
+}
+
+function addQueues(registry: Registry, queues: QueueFigures): void {
+  gauge(
+    registry,
+    "fastvm_queue_waiting",
+    "What waits its turn: VMs for room, builds, events for webhooks",
+    Object.entries(queues.waiting).map(([queue, count]) => [{ queue }, count]),
+  );
+  gauge(registry, "fastvm_builds_running", "Builds under way", [[{}, queues.buildsRunning]]);
+  gauge(registry, "fastvm_webhook_dead_letters", "Events whose telling was given up, and that are kept", [
+    [{}, queues.deadLetters],
+  ]);
 }
 
 function addVolumes(registry: Registry, { volumes }: WorkerMetrics): void {

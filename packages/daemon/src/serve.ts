@@ -20,6 +20,9 @@ import type { Instance } from "./instance-file.ts";
 import { urlOf } from "./listen-address.ts";
 import { logDestination } from "./log-destination.ts";
 import { METRICS_CONTENT_TYPE, renderMetrics } from "./metrics.ts";
+import { Figures } from "./telemetry/figures.ts";
+import { timed } from "./telemetry/timed-worker.ts";
+import packageJson from "../package.json" with { type: "json" };
 import {
   apiKeyFile,
   databaseFile,
@@ -131,10 +134,12 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
     throw error;
   });
   let edge: Edge | undefined;
+  const figures = new Figures(packageJson.version);
   try {
     const made = await reserve.lend(() =>
       createControlPlane({
-        worker,
+        worker: timed(worker, (work) => figures.worked(work)),
+        onAnswered: (answered) => figures.answered(answered),
         log,
         store: { kind: "open", store },
         port,
@@ -161,7 +166,7 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
         },
         metrics: {
           contentType: METRICS_CONTENT_TYPE,
-          read: async () => await readFigures(worker, edge, controlPlane),
+          read: async () => `${await readFigures(worker, edge, controlPlane)}${await figures.read()}`,
         },
         stagingFolder: stagingFolder(config.dataDir),
         // Of a database elsewhere the disk is another.
@@ -213,7 +218,8 @@ async function readFigures(
 ): Promise<string> {
   // A database that is away must not take the other figures along.
   const quarantined = await controlPlane?.quarantined().catch(() => undefined);
-  return await renderMetrics({ worker: await worker.metrics(), edge: edge?.metrics(), quarantined });
+  const queues = await controlPlane?.queues().catch(() => undefined);
+  return await renderMetrics({ worker: await worker.metrics(), edge: edge?.metrics(), quarantined, queues });
 }
 
 async function startWorker(

@@ -56,6 +56,7 @@ interface Calls {
   launchVm: Vms["launch"];
   getVm: Vms["get"];
   getVmStats: Vms["stats"];
+  getVmMetrics: Vms["metrics"];
   getVmLogs: Vms["logs"];
   updateVm: Vms["update"];
   deleteVm: Vms["delete"];

@@ -139,7 +139,7 @@ export type {
   VmStatus,
   VmTtl,
 } from "./vms/vm.ts";
-export type { PacketCount, VmLogs, VmStats } from "./vms/inspection.ts";
+export type { PacketCount, VmLogs, VmMetrics, VmSample, VmStats } from "./vms/inspection.ts";
 export type { ForkFailure, ForkOutcome, ForkParams, ForkResult } from "./vms/fork.ts";
 export type { Snapshots } from "./snapshots/snapshots.ts";
 export type {

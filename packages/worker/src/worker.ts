@@ -35,21 +35,15 @@ import type {
   VmId,
   DiskUsage,
   DiskUsers,
-  VmLog,
-  VmSpec,
-  VmUsage,
-  WorkerCapacity,
-  WorkerEvent,
-  WorkerInventory,
-  WorkerPort,
 } from "@fastvm/contract";
+import type { UsageHistory, VmLog, VmSpec, VmUsage } from "@fastvm/contract";
+import type { WorkerCapacity, WorkerEvent, WorkerInventory, WorkerPort } from "@fastvm/contract";
 import { WorkerBuilds } from "./builds/image-builds.ts";
 import { buildRunner } from "./builds/run-build.ts";
 import { ensureImage } from "./image-build/ensure-image.ts";
 import { importImage } from "./image-build/import/import-image.ts";
 import { WorkerVolumes } from "./worker-volumes.ts";
-import { workerMetrics } from "./worker-metrics.ts";
-import type { WorkerMetrics } from "./worker-metrics.ts";
+import { workerMetrics, type WorkerMetrics } from "./worker-metrics.ts";
 import { unlessAborted } from "./concurrency/unless-aborted.ts";
 import type { WorkerConfig } from "./config.ts";
 import { openContext } from "./open-context.ts";
@@ -93,6 +87,7 @@ import { foundVm } from "./vm/state/found-vm.ts";
 import { isAtRest } from "./vm/state/folder-of.ts";
 import { Starts } from "./vm/state/starts.ts";
 import { stats } from "./vm/state/stats.ts";
+import { UsageHistories } from "./vm/state/usage-history.ts";
 import { stop } from "./vm/transitions/stop.ts";
 import type { Vm } from "./vm/state/vm.ts";
 import { watchFiles } from "./vm/guest/watch-files.ts";
@@ -125,6 +120,7 @@ export class Worker implements WorkerPort {
   readonly #starts = new Starts();
   readonly #ending: AbortController;
   readonly #onError: (error: unknown) => void;
+  readonly #histories: UsageHistories;
   readonly #deadlines = new Deadlines((vmId) => this.#expire(vmId));
 
   /** Recovers what an earlier daemon left, then is ready. */
@@ -162,6 +158,7 @@ export class Worker implements WorkerPort {
     this.builds = new WorkerBuilds({ run: buildRunner(context), maxUnderWay: MAX_BUILDS, onError });
     this.verdict = verdict;
     this.#onError = onError;
+    this.#histories = new UsageHistories(context);
   }
 
   get images(): ImageHolding {
@@ -403,6 +400,10 @@ export class Worker implements WorkerPort {
     return await stats(this.#context, this.#require(vmId));
   }
 
+  async usageHistory(vmId: VmId): Promise<UsageHistory> {
+    return this.#histories.report(this.#require(vmId).vmId);
+  }
+
   async diskUsage(of: DiskUsers): Promise<DiskUsage> {
     return await diskUsage(this.#context.config, of);
   }
@@ -412,7 +413,7 @@ export class Worker implements WorkerPort {
   }
 
   async metrics(): Promise<WorkerMetrics> {
-    return await workerMetrics(this.#context);
+    return await workerMetrics(this.#context, this.#histories);
   }
 
   subscribe(listener: (event: WorkerEvent) => void): () => void {
@@ -422,6 +423,7 @@ export class Worker implements WorkerPort {
 
   /** Lets go of the VMs, which run on; ends the processes that nobody uses yet. */
   async close(): Promise<void> {
+    this.#histories[Symbol.dispose]();
     this.#deadlines.close();
     this.#ending.abort(new FastvmError("launch_failed", "the daemon is ending"));
     await this.builds.close();
@@ -430,9 +432,7 @@ export class Worker implements WorkerPort {
     await Promise.all([this.#context.templates.close(), this.#starts.settled()]);
     await Promise.all([this.#context.pool.close(), this.#context.standby.close()]);
     const hasRunningVms = [...this.#context.vms.values()].some((vm) => vm.record.phase === "running");
-    for (const vm of this.#context.vms.values()) {
-      vm.letGo()?.qemu.qmp.close();
-    }
+    for (const vm of this.#context.vms.values()) vm.letGo()?.qemu.qmp.close();
     this.#context.copier.helper.close();
     await this.#context.network?.close({ keep: hasRunningVms });
     await this.#context.volumes.close();

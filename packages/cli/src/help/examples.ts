@@ -12,7 +12,7 @@ const OF_VMS: Readonly<Record<string, readonly string[]>> = {
   inspect: ["inspect dev --format '{{.publicIpv6}}'"],
   exec: ["exec dev uname -a", "exec -w /tmp -u nobody -e A=1 dev 'echo $A in $PWD'"],
   console: ["console dev"],
-  stats: ["stats dev"],
+  stats: ["stats dev", "stats dev --past 10m"],
   top: ["top dev"],
   wait: ["wait dev --until running --timeout 60"],
   logs: ["logs -n 20 dev"],

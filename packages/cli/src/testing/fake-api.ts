@@ -14,6 +14,7 @@ import type {
   FirewallReport,
   Snapshot,
   Vm,
+  VmSample,
   VmStats,
 } from "fastvm";
 
@@ -42,6 +43,14 @@ const STATS: VmStats = {
     received: { packets: 10, bytes: 20 * 1024 ** 2 },
     dropped: { packets: 0, bytes: 0 },
   },
+};
+
+const SAMPLE: VmSample = {
+  at: "2026-11-22T12:00:00.000Z",
+  cpuPercent: 4.5,
+  cpuSeconds: 3.2,
+  memoryBytes: { resident: 101 * 1024 ** 2, own: 60 * 1024 ** 2 },
+  diskBytes: 3 * 1024 ** 2,
 };
 
 export class FakeApi implements AsyncDisposable {
@@ -189,6 +198,7 @@ export class FakeApi implements AsyncDisposable {
       "POST vms": () => [201, this.addVm(launchedFields(body))],
       "GET vms/id": () => (vm === undefined ? MISSING : [200, vm]),
       "GET vms/id/stats": () => [200, { ...STATS, status: vm?.status }],
+      "GET vms/id/metrics": () => [200, { intervalMs: 10_000, samples: [SAMPLE] }],
       "GET vms/id/logs": () => [200, { console: this.console, hypervisor: "qemu: hm\n" }],
       "PATCH vms/id": () => [200, this.addVm({ ...vm, ...body })],
       "DELETE vms/id": () => [200, { id, deleted: this.vms.delete(id) }],

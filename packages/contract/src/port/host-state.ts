@@ -22,6 +22,9 @@ export interface HostState {
    */
   stats(vmId: VmId): Promise<VmUsage>;
 
+  /** What a VM used of its host in the last hour, oldest first, as far as this worker has run for as long. Nothing is kept on disk. */
+  usageHistory(vmId: VmId): Promise<UsageHistory>;
+
   /** What files of VMs and snapshots take of the disk, in whatever state they are; those that are not here take nothing. */
   diskUsage(of: DiskUsers): Promise<DiskUsage>;
 
@@ -100,6 +103,26 @@ export interface VmUsage {
     /** Of these, in layers that nothing else shares. */
     readonly ownBytes: number;
   };
+}
+
+export interface UsageHistory {
+  /** How often a VM that runs is looked at. */
+  readonly everyMs: number;
+  readonly samples: readonly VmSample[];
+}
+
+export interface VmSample {
+  readonly atMs: number;
+  /** Since the sample before, of one processor of the host; 0 in the first of a life. */
+  readonly cpuPercent: number;
+  /** In its present life. */
+  readonly cpuSeconds: number;
+  /** With what it shares with other VMs in full. */
+  readonly residentBytes: number;
+  /** Without what it has of files, as of its template's memory. */
+  readonly ownBytes: number;
+  /** In layers of its disk that nothing else shares. */
+  readonly diskBytes: number;
 }
 
 export interface DiskUsers {

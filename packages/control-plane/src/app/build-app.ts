@@ -18,6 +18,8 @@ import type { Clock } from "../clock.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import type { LendRoom } from "../engine/context.ts";
 import { createLifecycle, startLifecycle } from "../engine/lifecycle.ts";
+import type { AnsweredRequest } from "../answered-request.ts";
+import type { QueueFigures } from "../queue-figures.ts";
 import type { Log } from "../log.ts";
 import { buildOperatorApp } from "../operator/operator-app.ts";
 import type { SealingKeys } from "../sealing/sealing-keys.ts";
@@ -25,6 +27,8 @@ import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
 import { answerUnreadable } from "../api/shared/answer-unreadable.ts";
 import { acceptJsonBodies } from "../api/shared/json-body.ts";
+import { tellAnswered } from "../http/tell-answered.ts";
+import { queueFigures } from "../engine/figures/queue-figures.ts";
 import { nameRequests, namingRequests, REQUEST_ID_OPTIONS } from "../http/request-ids.ts";
 import { compileValidator } from "../api/shared/validation.ts";
 
@@ -49,6 +53,10 @@ export interface AppDependencies {
   readonly cache?: CacheHolding | undefined;
   /** Is given what a proxy of services needs to know of VMs. */
   readonly useDirectory?: (directory: ServiceDirectory) => void;
+  /** Is told of each request that was answered. */
+  readonly onAnswered?: (answered: AnsweredRequest) => void;
+  /** Is given what tells how much waits. */
+  readonly useQueues?: (read: () => Promise<QueueFigures>) => void;
   /** Is given what the owner of the machine may do; to be served where nobody else comes. */
   readonly useOperator?: (operator: FastifyInstance) => void;
 }
@@ -58,7 +66,8 @@ const MAX_PARAMETER_LENGTH = 1024;
 
 /** `ready()` reconciles with the worker; `close()` stops what runs in the background, but not the store. */
 export function buildApp(deps: AppDependencies): FastifyInstance {
-  const { serverFactory, useDirectory, useOperator, metrics, images, cache, ...rest } = deps;
+  const { serverFactory, useDirectory, useOperator, useQueues, onAnswered, metrics, images, cache, ...rest } =
+    deps;
   const log = namingRequests(deps.log);
   const first = fastvmApi({ config: deps.config, clock: deps.clock, log, metrics });
   const options = { config: deps.config, clock: deps.clock, log };
@@ -78,10 +87,12 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
   app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(() => JSON.stringify);
   nameRequests(app);
+  if (onAnswered !== undefined) tellAnswered(app, onAnswered);
   acceptJsonBodies(app);
   const ctx = createLifecycle({ ...rest, images, log });
   const engine = engineOf(ctx);
   addApis(app, apis, engine, log);
+  useQueues?.(() => queueFigures(ctx));
   useDirectory?.(engine.directory);
   useOperator?.(buildOperatorApp(engine.operator, log, { metrics, images, cache }));
   let stop: (() => Promise<void>) | undefined;

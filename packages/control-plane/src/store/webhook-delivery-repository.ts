@@ -52,6 +52,16 @@ export class WebhookDeliveryRepository {
     return row === undefined ? undefined : parse(row);
   }
 
+  /** Of all organisations. */
+  async count(statuses: readonly WebhookDeliveryStatus[]): Promise<number> {
+    const row = await this.#db
+      .selectFrom("webhookDeliveries")
+      .select((eb) => eb.fn.countAll<number | string>().as("count"))
+      .where("status", "in", statuses)
+      .executeTakeFirstOrThrow();
+    return Number(row.count);
+  }
+
   /** By event, newest first. */
   async list(webhookId: string, { status, offset, limit }: DeliverySlice): Promise<WebhookDelivery[]> {
     let query = this.#db.selectFrom("webhookDeliveries").selectAll().where("webhookId", "=", webhookId);

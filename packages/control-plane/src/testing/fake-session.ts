@@ -70,3 +70,8 @@ export function aborted(signal: AbortSignal | undefined): Promise<never> {
   else signal?.addEventListener("abort", fail, { once: true });
   return promise;
 }
+
+/** A command that has nothing to say. */
+export async function* exitAtOnce(): AsyncGenerator<ExecEvent> {
+  yield { kind: "exit", exitCode: 0, timedOut: false, durationMs: 1 };
+}

@@ -39,3 +39,6 @@ export function lifeOf({
     ...(identity === undefined ? {} : { authorizedKeys: identity.authorizedKeys }),
   };
 }
+
+/** The `nth` rule has seen n packets of 100 bytes each. */
+export const hits = (nth: number) => ({ packets: nth, bytes: nth * 100 });

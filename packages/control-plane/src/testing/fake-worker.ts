@@ -33,6 +33,7 @@ import {
   type VmLog,
   type VmSpec,
   type VolumeHolding,
+  type UsageHistory,
   type VmUsage,
   type WorkerCapacity,
   type InterceptionOrder,
@@ -41,10 +42,10 @@ import {
   type WorkerPort,
 } from "@fastvm/contract";
 import { FakeFileAccess } from "./fake-file-access.ts";
-import { aborted, FakeSession, type FakeTerminal } from "./fake-session.ts";
+import { aborted, exitAtOnce, FakeSession, type FakeTerminal } from "./fake-session.ts";
 import { FakeBuilds } from "./fake-builds.ts";
 import { FakeExecs } from "./fake-execs.ts";
-import { lifeOf, type FakeVm } from "./fake-vm.ts";
+import { hits, lifeOf, type FakeVm } from "./fake-vm.ts";
 import { FakeVolumes } from "./fake-volumes.ts";
 
 /** What a command does: yields output, returns its exit. */
@@ -76,9 +77,6 @@ type Method =
 
 const DELETED = "it was deleted meanwhile";
 const CAPTURE: CaptureResult = { pauseMs: 12.5, dirtyBytes: 4096, durationMs: 20 };
-
-/** The `nth` rule has seen n packets of 100 bytes each. */
-const hits = (nth: number) => ({ packets: nth, bytes: nth * 100 });
 
 export class FakeWorker extends FakeFileAccess implements WorkerPort {
   memoryMib = 512 * 1024;
@@ -381,6 +379,13 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
     return this.usage;
   }
 
+  samples: UsageHistory["samples"] = [];
+
+  async usageHistory(vmId: VmId): Promise<UsageHistory> {
+    this.#require(vmId);
+    return { everyMs: 10_000, samples: this.samples };
+  }
+
   /** Each VM and snapshot takes this, and shares nothing. */
   share: DiskShare = { usedBytes: 4096, ownBytes: 1024 };
 
@@ -491,8 +496,4 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
     vm.status = "paused";
     vm.deadline = undefined;
   }
-}
-
-async function* exitAtOnce(): AsyncGenerator<ExecEvent> {
-  yield { kind: "exit", exitCode: 0, timedOut: false, durationMs: 1 };
 }

@@ -11,6 +11,7 @@ import {
   type ServiceDirectory,
 } from "@fastvm/contract";
 import type { FastifyInstance, FastifyServerFactory } from "fastify";
+import type { AnsweredRequest } from "../answered-request.ts";
 import type { LendRoom } from "../engine/context.ts";
 import { hashApiKey, storeApiKey } from "../engine/keys/api-keys.ts";
 import { buildApp } from "../app/build-app.ts";
@@ -69,6 +70,7 @@ export interface TestAppOptions {
   readonly lendRoom?: LendRoom;
   readonly useDirectory?: (directory: ServiceDirectory) => void;
   readonly useOperator?: (operator: FastifyInstance) => void;
+  readonly onAnswered?: (answered: AnsweredRequest) => void;
   /** Default: fake ones. */
   readonly images?: ImageHolding | "none";
 }
@@ -98,7 +100,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
   // The first one is whose the host is.
   const orgId = await createOrganisation(store, config, TEST_KEY, 0);
   await createOrganisation(store, config, OTHER_KEY, 1);
-  const { serverFactory, lendRoom, useDirectory, useOperator, images, guard } = options;
+  const { serverFactory, lendRoom, useDirectory, useOperator, onAnswered, images, guard } = options;
   const stagingFolder = await mkdtemp(join(tmpdir(), "fastvm-staging-"));
   // Made when a test seals something.
   const sealingKey = join(tmpdir(), `fastvm-sealing-${options.sealingKey ?? randomUUID()}`);
@@ -117,6 +119,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     ...(lendRoom ? { lendRoom } : {}),
     ...(useDirectory ? { useDirectory } : {}),
     ...(useOperator ? { useOperator } : {}),
+    ...(onAnswered ? { onAnswered } : {}),
     ...(images === "none" ? {} : { images: images ?? new FakeImages() }),
   });
   await app.ready();

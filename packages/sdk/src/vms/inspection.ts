@@ -29,6 +29,26 @@ export interface PacketCount {
   readonly bytes: number;
 }
 
+/** What a VM used of its host in the last hour, as long as its daemon has run. */
+export interface VmMetrics {
+  /** Between two samples of a VM that runs; one that does not has none. */
+  readonly intervalMs: number;
+  /** Oldest first. */
+  readonly samples: readonly VmSample[];
+}
+
+export interface VmSample {
+  /** RFC 3339. */
+  readonly at: string;
+  /** Since the sample before: 100 is one of the host's processors at full use. */
+  readonly cpuPercent: number;
+  readonly cpuSeconds: number;
+  /** `resident` is what its process takes, with what VMs share in full; `own` what of it is in no file. */
+  readonly memoryBytes: { readonly resident: number; readonly own: number };
+  /** What layers of its disk take that nothing else shares. */
+  readonly diskBytes: number;
+}
+
 export interface VmLogs {
   /** The last 64 KiB that the guest wrote to its serial console. */
   readonly console: string;

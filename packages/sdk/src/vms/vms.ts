@@ -31,7 +31,7 @@ import { VmSshKeys } from "../ssh-keys/ssh-keys.ts";
 import { BucketMounts } from "../volumes/bucket-mounts.ts";
 import { VmVolumes } from "../volumes/vm-volumes.ts";
 import type { ForkParams, ForkResult } from "./fork.ts";
-import type { VmLogs, VmStats } from "./inspection.ts";
+import type { VmLogs, VmMetrics, VmStats } from "./inspection.ts";
 import { deletedAtEnd } from "./temporary-vm.ts";
 import type { Temporary } from "./temporary-vm.ts";
 import { metadataQuery, vmIdOf } from "./vm.ts";
@@ -299,6 +299,16 @@ export class Vms {
   /** What the VM uses of its host now, in whatever state it is. */
   stats(vm: VmRef, options?: RequestOptions): ApiPromise<VmStats> {
     return this.#http.json({ method: "GET", path: pathOf(vm, "stats"), options });
+  }
+
+  /** What it used in the last hour; `since`: RFC 3339. */
+  metrics(
+    vm: VmRef,
+    params: { readonly since?: string | undefined } = {},
+    options?: RequestOptions,
+  ): ApiPromise<VmMetrics> {
+    const { since } = params;
+    return this.#http.json({ method: "GET", path: pathOf(vm, "metrics"), query: { since }, options });
   }
 
   /** What the guest's console and the VM's QEMU printed last; of a VM that failed, as much as was kept. */

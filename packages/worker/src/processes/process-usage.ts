@@ -33,6 +33,18 @@ export async function memoryOf(pid: number): Promise<ProcessMemory | undefined> 
   return residentBytes === undefined || ownBytes === undefined ? undefined : { residentBytes, ownBytes };
 }
 
+/** As the kernel counts it while pages come and go: cheap however much there is. What is shared counts in full. */
+export async function countedMemoryOf(pid: number): Promise<ProcessMemory | undefined> {
+  const text = await readProc(pid, "status");
+  const bytes = (name: string): number | undefined => {
+    const found = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text ?? "")?.[1];
+    return found === undefined ? undefined : Number(found) * 1024;
+  };
+  const [residentBytes, ownBytes] = [bytes("VmRSS"), bytes("RssAnon")];
+  // Of a process that has ended and was not waited for yet, the kernel counts nothing any more.
+  return residentBytes === undefined || ownBytes === undefined ? undefined : { residentBytes, ownBytes };
+}
+
 async function readProc(pid: number, file: string): Promise<string | undefined> {
   try {
     return await readFile(`/proc/${pid}/${file}`, "latin1");

@@ -10,7 +10,7 @@ from .._config import VM_WORK_SECONDS, Timeout
 from .._errors import FastvmError
 from .._exec import NDJSON, AsyncStdin, Command, argv_of, checked_result, exec_body, exec_seconds, inline_stdin
 from .._generated import routes
-from .._generated.models import VM, ConsoleTokenResponse, DeleteResponse, ExecVMResponse, ForkResult, VMLogs, VMStats
+from .._generated.models import VM, ConsoleTokenResponse, DeleteResponse, ExecVMResponse, ForkResult, VMLogs, VMMetrics, VMStats
 from .._options import NOT_GIVEN, CallOptions, Headers, NotGiven, Query, given, present
 from .._refs import (
     DNSInput,
@@ -450,6 +450,21 @@ class AsyncVms:
         if url is None:
             raise FastvmError(f"The server has no URL for service {each.name}")
         return url
+
+    async def metrics(
+        self,
+        id: VMRef,
+        *,
+        since: Optional[str] = None,
+        timeout: Timeout = None,
+        max_retries: Optional[int] = None,
+        extra_headers: Optional[Headers] = None,
+        extra_query: Optional[Query] = None,
+        extra_body: Optional[Mapping[str, Any]] = None,
+    ) -> VMMetrics:
+        """What it used of its host in the last hour, a sample every ten seconds; `since`: RFC 3339."""
+        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
+        return await self._http.call(routes.GET_VM_METRICS, id_of(id), query={"since": since}, options=options)
 
     async def stats(
         self,

@@ -2252,6 +2252,54 @@ class VMLogs(Model):
 
 
 @dataclass(eq=False, repr=False)
+class VMMetrics(Model):
+    interval_ms: int
+    """Between two samples of a VM that runs; one that does not has none."""
+    samples: List[VMSample]
+    """Oldest first."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "interval_ms": "intervalMs",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "samples": Many(Ref("VMSample")),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class VMSample(Model):
+    at: datetime
+    cpu_percent: float
+    """Since the sample before: 100 is one of the host's processors at full use."""
+    cpu_seconds: float
+    """Processor time that its process has used in its present life."""
+    memory_bytes: VMSampleMemoryBytes
+    disk_bytes: int
+    """What layers of its disk take that nothing else shares."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "cpu_percent": "cpuPercent",
+        "cpu_seconds": "cpuSeconds",
+        "memory_bytes": "memoryBytes",
+        "disk_bytes": "diskBytes",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "at": MOMENT,
+        "memory_bytes": Ref("VMSampleMemoryBytes"),
+    }
+
+
+@dataclass(eq=False, repr=False)
+class VMSampleMemoryBytes(Model):
+    resident: int
+    """What its process takes, with what VMs share in full."""
+    own: int
+    """Of it, what is in no file, as its template's memory is."""
+
+
+@dataclass(eq=False, repr=False)
 class VMStats(Model):
     status: str
     uptime_ms: int

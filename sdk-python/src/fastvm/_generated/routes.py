@@ -42,6 +42,7 @@ from .models import (
     SshKeyListResponse,
     VM,
     VMLogs,
+    VMMetrics,
     VMStats,
     VmVolume,
     Volume,
@@ -60,6 +61,7 @@ GET_VM: Route[VM] = Route("GET", "/v1/vms/{vmId}", answer=Ref("VM"))
 UPDATE_VM: Route[VM] = Route("PATCH", "/v1/vms/{vmId}", answer=Ref("VM"), body=Ref("UpdateVMBody"))
 DELETE_VM: Route[DeleteResponse] = Route("DELETE", "/v1/vms/{vmId}", answer=Ref("DeleteResponse"))
 GET_VM_STATS: Route[VMStats] = Route("GET", "/v1/vms/{vmId}/stats", answer=Ref("VMStats"))
+GET_VM_METRICS: Route[VMMetrics] = Route("GET", "/v1/vms/{vmId}/metrics", answer=Ref("VMMetrics"))
 GET_VM_LOGS: Route[VMLogs] = Route("GET", "/v1/vms/{vmId}/logs", answer=Ref("VMLogs"))
 PAUSE_VM: Route[VM] = Route("POST", "/v1/vms/{vmId}/pause", answer=Ref("VM"))
 RESUME_VM: Route[VM] = Route("POST", "/v1/vms/{vmId}/resume", answer=Ref("VM"))

@@ -1,12 +1,13 @@
 /** `fastvm stats`: what a VM uses. */
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Vm, VmStats } from "fastvm";
-import { positiveInteger } from "../../command-line/option-values.ts";
+import { duration as durationOf, positiveInteger } from "../../command-line/option-values.ts";
 import { bytes, duration, gib, shortId } from "../../output/format.ts";
 import { printJson, printJsonLine, printLine, redraw } from "../../output/print.ts";
 import { renderTable } from "../../output/table.ts";
 import type { Session } from "../../session.ts";
+import { showPast } from "./past-stats.ts";
 import { apiCommand } from "../api-command.ts";
 import { vmIdFor } from "../resolve.ts";
 
@@ -30,6 +31,8 @@ const HEADER = [
 interface StatsOptions {
   readonly watch?: boolean;
   readonly interval?: number;
+  /** In milliseconds. */
+  readonly past?: number;
 }
 
 interface Reading {
@@ -50,9 +53,15 @@ export function vmStatsCommand(): Command {
           "--interval <seconds>",
           `between two readings (default: ${DEFAULT_INTERVAL_SECONDS})`,
           positiveInteger,
+        )
+        .addOption(
+          new Option("--past <duration>", "what they used in that time instead, an hour at most: 5m, 1h")
+            .argParser(durationOf)
+            .conflicts("watch"),
         ),
-    run: async ({ session, operands, options: { watch, interval = DEFAULT_INTERVAL_SECONDS } }) => {
+    run: async ({ session, operands, options: { watch, past, interval = DEFAULT_INTERVAL_SECONDS } }) => {
       const vmIds = await Promise.all(operands.map((ref) => vmIdFor(session, ref)));
+      if (past !== undefined) return await showPast(session, vmIds, past);
       if (watch !== true) show(session, await read(session, vmIds));
       else await watchStats(session, vmIds, interval * 1000);
     },

@@ -31,6 +31,7 @@ import {
   UpdateServiceBodySchema,
 } from "./schemas/service.ts";
 import { AddSshKeyBodySchema, SshKeyListSchema, SshKeySchema } from "./schemas/ssh-key.ts";
+import { VmMetricsQuerySchema, VmMetricsSchema } from "./schemas/metrics.ts";
 import { VmStatsSchema } from "./schemas/stats.ts";
 import { VmSchema } from "./schemas/vm.ts";
 import { VOLUME_FILE_OPERATIONS } from "./volume-file-operations.ts";
@@ -140,6 +141,17 @@ export const OPERATIONS = {
     summary: "Read what a VM uses of its host now",
     description: "Takes a fifth of a second, in which the load of the processor is measured.",
     responses: { 200: VmStatsSchema },
+    errors: [...GUEST],
+  },
+  getVmMetrics: {
+    method: "GET",
+    path: `${VM}/metrics`,
+    tag: "VMs",
+    summary: "Read what a VM used of its host in the last hour",
+    description:
+      "A sample every ten seconds while it runs, in the daemon's memory: one that starts anew has none.",
+    query: VmMetricsQuerySchema,
+    responses: { 200: VmMetricsSchema },
     errors: [...GUEST],
   },
   getVmLogs: {

@@ -21,6 +21,7 @@ import type {
   DiskUsage,
   DiskUsers,
   VmLog,
+  UsageHistory,
   VmUsage,
   WorkerCapacity,
   WorkerEvent,
@@ -210,6 +211,10 @@ export class RemoteWorker extends RemoteFiles implements WorkerPort, AsyncDispos
 
   async mapToLoopback(vmId: VmId, target: GuestTarget, { signal }: CallOptions = {}): Promise<boolean> {
     return (await this.#peer.call("mapToLoopback", [vmId, target], signal)) as boolean;
+  }
+
+  async usageHistory(vmId: VmId): Promise<UsageHistory> {
+    return (await this.#peer.call("usageHistory", [vmId])) as UsageHistory;
   }
 
   async stats(vmId: VmId): Promise<VmUsage> {

@@ -81,10 +81,11 @@ export class OperationRoutes<Table extends OperationTable, Noticed extends objec
       readonly handle: (call: Call<Table[Name]> & Noticed) => Handled;
     },
   ): void {
-    const { scope, operations, notice } = this.#options;
+    const { scope, operations, notice, dialect } = this.#options;
     const operation: Table[Name] = operations[name];
     const route: RouteOptions = {
       method: operation.method,
+      config: { operation: { api: dialect.name, name } },
       url: operation.path.replaceAll(/\{(\w+)\}/g, ":$1"),
       schema: {
         ...(operation.body === undefined ? {} : { body: operation.body }),

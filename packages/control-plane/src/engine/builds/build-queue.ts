@@ -25,6 +25,10 @@ export class BuildQueue {
     return this.#builds.get(buildId);
   }
 
+  get counts(): { readonly waiting: number; readonly running: number } {
+    return { waiting: this.#waiting.length, running: this.#underWay() };
+  }
+
   /** Calls `work` when it is the build's turn, and `unlessTurn` in its place when the build is to end before. */
   async run(build: LiveBuild, work: () => Promise<void>, unlessTurn: () => Promise<void>): Promise<void> {
     this.#builds.set(build.id, build);

@@ -5,6 +5,7 @@ import type {
   NetworkReport,
   RestartPolicy,
   Ttl,
+  UsageHistory,
   VmId,
   VmLog,
   VmUsage,
@@ -179,6 +180,12 @@ export class Vms {
     ]);
     // Read afterwards: its status and what it uses belong together.
     return { vm: await this.get(caller, id), usage, network };
+  }
+
+  /** `undefined` when its worker does not have it. */
+  async usageHistory(caller: Caller, reference: string): Promise<UsageHistory | undefined> {
+    const { id } = await this.get(caller, reference);
+    return ofWorker(() => this.#ctx.worker.usageHistory(id));
   }
 
   async log(caller: Caller, reference: string): Promise<VmLog | undefined> {

@@ -43,7 +43,8 @@ export function matches({ subjectIds, kinds }: EventFilter, event: EventRecord):
   return isOfThem && (kinds === undefined || kinds.some((kind) => typeOf(kind) === typeOf(event)));
 }
 
-function instantIn(query: Query, name: string): number | undefined {
+/** Of a parameter that need not be there. */
+export function instantIn(query: Query, name: string): number | undefined {
   const text = query[name];
   if (typeof text !== "string") return undefined;
   const at = Date.parse(text);

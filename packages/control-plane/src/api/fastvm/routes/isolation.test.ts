@@ -65,6 +65,7 @@ const CASES: Record<OperationId, Case> = {
   launchVm: { sight: "elsewhere", body: ({ snapshot }) => ({ snapshotId: snapshot.id }) },
   getVm: hidden(),
   getVmStats: hidden(),
+  getVmMetrics: hidden(),
   getVmLogs: hidden(),
   updateVm: hidden(() => ({ name: "renamed" })),
   deleteVm: hidden(),

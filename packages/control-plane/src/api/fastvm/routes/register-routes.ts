@@ -37,6 +37,7 @@ import { registerRefreshVmTtl } from "./vms/refresh-ttl.ts";
 import { registerResumeVm } from "./vms/resume.ts";
 import { registerServices } from "./vms/services.ts";
 import { registerVmSshKeys } from "./vms/ssh-keys.ts";
+import { registerVmMetrics } from "./vms/metrics.ts";
 import { registerVmStats } from "./vms/stats.ts";
 import { registerUpdateVm } from "./vms/update.ts";
 import { registerBucketMounts } from "./vms/bucket-mounts.ts";
@@ -53,6 +54,7 @@ export function registerRoutes(api: FastvmScope): void {
   registerLaunchVm(api);
   registerGetVm(api);
   registerVmStats(api);
+  registerVmMetrics(api);
   registerVmLogs(api);
   registerUpdateVm(api);
   registerDeleteVm(api);

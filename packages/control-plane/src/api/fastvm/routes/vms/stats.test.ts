@@ -77,3 +77,30 @@ test("logs are text, whatever the guest printed", async () => {
     body: { console: "\ufffdhi\ufffd", hypervisor: "qemu: ü" },
   });
 });
+
+test("what a VM used in the last hour is told sample by sample, since an instant or from the first", async () => {
+  await using app = await testApp();
+  const sample = { cpuPercent: 4.5, cpuSeconds: 2, residentBytes: 300, ownBytes: 200, diskBytes: 100 };
+  app.worker.samples = [
+    { atMs: Date.parse("2026-11-22T12:00:00Z"), ...sample },
+    { atMs: Date.parse("2026-11-22T12:00:10Z"), ...sample },
+  ];
+  const { id } = (await app.call("POST /v1/vms", { machineType: "c1m2" })).body;
+  const all = await app.call(`GET /v1/vms/${id}/metrics`);
+  expect(all).toMatchObject({ status: 200, body: { intervalMs: 10_000 } });
+  expect(all.body.samples).toHaveLength(2);
+  const since = await app.call(`GET /v1/vms/${id}/metrics?since=2026-11-22T12:00:05Z`);
+  expect(since.body.samples).toEqual([
+    {
+      at: "2026-11-22T12:00:10.000Z",
+      cpuPercent: 4.5,
+      cpuSeconds: 2,
+      memoryBytes: { resident: 300, own: 200 },
+      diskBytes: 100,
+    },
+  ]);
+  const wrong = await app.call(`GET /v1/vms/${id}/metrics?since=yesterday`);
+  expect(wrong).toMatchObject({ status: 400, body: { field: "since" } });
+  app.worker.vms.clear();
+  expect((await app.call(`GET /v1/vms/${id}/metrics`)).body.samples).toEqual([]);
+});
