@@ -5,6 +5,7 @@ import { hasScope, REQUEST_ID_HEADER, type Scope } from "@fastvm/contract";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { FastifyInstance } from "fastify";
 import type { Caller, Engine, KeyHolder } from "../../engine/engine.ts";
+import { closeWebSocket } from "../../http/close-web-socket.ts";
 import { inNameOf } from "../../http/request-ids.ts";
 import { onUpgrade, refuseUpgrade } from "../../http/upgrades.ts";
 import type { Log } from "../../log.ts";
@@ -81,12 +82,12 @@ async function carry(
   const stopPinging = ping(socket);
   try {
     await run(gone.signal);
-    socket.close(1000);
+    closeWebSocket(socket, 1000);
   } catch (error) {
     if (gone.signal.aborted) return;
     log.info({ err: error }, "a client's socket was ended");
     await send(socket, errorMessage(error)).catch(() => undefined);
-    socket.close(1011);
+    closeWebSocket(socket, 1011);
   } finally {
     stopPinging();
   }

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { REQUEST_ID_HEADER, type ExecSpec, type VmId } from "@fastvm/contract";
 import { WebSocketServer, type WebSocket } from "ws";
+import { closeWebSocket } from "../../../http/close-web-socket.ts";
 import { inNameOf } from "../../../http/request-ids.ts";
 import { onUpgrade, refuseUpgrade } from "../../../http/upgrades.ts";
 import type { FastvmScope } from "../fastvm-scope.ts";
@@ -38,7 +39,7 @@ export function serveConsole(api: FastvmScope): void {
       sockets.handleUpgrade(request, connection, head, (socket) => {
         runConsole(api, vmId, socket).catch((error: unknown) => {
           log.warn({ err: error, vmId }, "a console could not be opened");
-          socket.close(1011);
+          closeWebSocket(socket, 1011);
         });
       });
     };

@@ -1,6 +1,7 @@
 /** Joins a WebSocket and a command on a terminal: keystrokes in, bytes out, each as fast as the other side takes them. */
 import type { ExecSession } from "@fastvm/contract";
 import type { RawData, WebSocket } from "ws";
+import { closeWebSocket } from "../../../http/close-web-socket.ts";
 
 /** Clients take frames of at most 1 MiB. */
 const MAX_FRAME_BYTES = 256 * 1024;
@@ -21,7 +22,7 @@ export async function bridgeTerminal(socket: WebSocket, session: ExecSession): P
     socket.pause();
     writing = writing
       .then(() => session.writeStdin(bytes))
-      .catch(() => socket.close(INTERNAL_ERROR))
+      .catch(() => closeWebSocket(socket, INTERNAL_ERROR))
       .finally(() => socket.resume());
   });
   try {
@@ -29,10 +30,10 @@ export async function bridgeTerminal(socket: WebSocket, session: ExecSession): P
       if (event.kind === "exit") break;
       await sendInFrames(socket, event.data);
     }
-    socket.close(NORMAL_CLOSURE);
+    closeWebSocket(socket, NORMAL_CLOSURE);
   } catch {
     // The socket went, or the VM did: either way the other end must hear of it.
-    socket.close(INTERNAL_ERROR);
+    closeWebSocket(socket, INTERNAL_ERROR);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Joins a WebSocket and a connection into a VM, each at the pace of the other, half by half. */
 import type { Duplex } from "node:stream";
 import type { RawData, WebSocket } from "ws";
+import { closeWebSocket } from "../../../http/close-web-socket.ts";
 
 const END = "end";
 const NORMAL_CLOSURE = 1000;
@@ -12,7 +13,7 @@ export function bridgePort(socket: WebSocket, connection: Duplex): void {
   const stopPinging = ping(socket);
   let isWhole = { in: false, out: false };
   const closeIfWhole = (): void => {
-    if (isWhole.in && isWhole.out) socket.close(NORMAL_CLOSURE);
+    if (isWhole.in && isWhole.out) closeWebSocket(socket, NORMAL_CLOSURE);
   };
   socket.on("message", (data: RawData, isBinary: boolean) => {
     if (!isBinary) {
@@ -36,8 +37,8 @@ export function bridgePort(socket: WebSocket, connection: Duplex): void {
     socket.send(END);
     closeIfWhole();
   });
-  connection.once("error", () => socket.close(INTERNAL_ERROR));
-  connection.once("close", () => socket.close(isWhole.out ? NORMAL_CLOSURE : INTERNAL_ERROR));
+  connection.once("error", () => closeWebSocket(socket, INTERNAL_ERROR));
+  connection.once("close", () => closeWebSocket(socket, isWhole.out ? NORMAL_CLOSURE : INTERNAL_ERROR));
   socket.on("error", () => socket.terminate());
   socket.once("close", () => {
     stopPinging();

@@ -24,7 +24,10 @@ describe("a port of a VM", () => {
     return new WebSocket(`${url}/v1/vms/${vm}/ports/${port}/ws`, { headers: { "x-api-key": key } });
   }
 
-  test("carries bytes both ways, as many as there are, and the end of each half", async () => {
+  /** Long before a close that the other side cannot read is given up, after 30 s. */
+  const CLOSES_WITHIN_MS = 20_000;
+
+  test("carries bytes both ways, and the end of each half", { timeout: CLOSES_WITHIN_MS }, async () => {
     const socket = open("dev");
     const frames: Buffer[] = [];
     let ends = 0;

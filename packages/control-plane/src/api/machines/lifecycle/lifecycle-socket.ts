@@ -8,6 +8,7 @@
  *     → {"type": "error", "code", "message"} and the end
  */
 import type { Caller, EventRecord } from "../../../engine/engine.ts";
+import { closeWebSocket } from "../../../http/close-web-socket.ts";
 import { send, type Connected } from "../../shared/serve-socket.ts";
 import type { MachinesScope } from "../machines-scope.ts";
 import { serveSocket } from "../sockets/serve-socket.ts";
@@ -39,7 +40,7 @@ export function serveLifecycleSockets(api: Omit<MachinesScope, "routes">): void 
     wantedOf,
     run: async (connected, wanted) => {
       await tell(api, connected, wanted);
-      connected.socket.close(GOING_AWAY);
+      closeWebSocket(connected.socket, GOING_AWAY);
     },
   });
 }

@@ -7,6 +7,7 @@ import type { Duplex } from "node:stream";
 import { hasScope, REQUEST_ID_HEADER } from "@fastvm/contract";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
 import type { KeyHolder, Sandbox } from "../../../engine/engine.ts";
+import { closeWebSocket } from "../../../http/close-web-socket.ts";
 import { inNameOf } from "../../../http/request-ids.ts";
 import { onUpgrade, refuseUpgrade } from "../../../http/upgrades.ts";
 import { presentedKey } from "../presented-key.ts";
@@ -122,7 +123,7 @@ function run(
   });
   input.failed.catch((error: unknown) => {
     log.info({ err: error }, "an agent's client sent what is no frame");
-    socket.close(1002);
+    closeWebSocket(socket, 1002);
   });
   socket.on("message", (data: RawData, isBinary: boolean) => {
     if (isBinary) input.push(bufferOf(data));
