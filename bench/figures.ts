@@ -1,4 +1,5 @@
 /** Runs the measures and names what came out. The names are those of `--json`. */
+import { availableParallelism } from "node:os";
 import type { Language } from "./builds/language-images.ts";
 import { BUILD_PHASES, BUILD_TURNS, measureBuilds } from "./measure/builds.ts";
 import type { BuildTimes, BuildTurn, MeasuredPhase } from "./measure/builds.ts";
@@ -11,6 +12,7 @@ import { measureIdle } from "./measure/idle.ts";
 import { measureImageLaunch } from "./measure/image-launch.ts";
 import { measureLaunch } from "./measure/launch.ts";
 import { measurePools } from "./measure/pools.ts";
+import { measureTti } from "./measure/tti.ts";
 import { measureMemory } from "./measure/memory.ts";
 import { measurePauses, PRIVATE_CELL } from "./measure/pause.ts";
 import type { CellName, PauseSamples } from "./measure/pause.ts";
@@ -21,7 +23,7 @@ import { measureWriteFaults } from "./measure/write-faults.ts";
 import { measureStrict } from "./measure/strict.ts";
 import type { MeasureName } from "./options.ts";
 import type { Session } from "./session.ts";
-import { median, MIN_P99_SAMPLES, p99 } from "./statistics.ts";
+import { median, MIN_P99_SAMPLES, p99, percentile } from "./statistics.ts";
 
 type FloodFigure = `flood_${Victim}_${Load}_ms_${"p50" | "max"}`;
 
@@ -40,6 +42,17 @@ export interface Figures extends Readonly<
   readonly launch_pool_ms_p50?: number;
   readonly launch_base_ms_p50?: number;
   readonly launch_image_ms_p50?: number;
+  readonly tti_row_ms_p50?: number;
+  readonly tti_row_ms_p95?: number;
+  readonly tti_staggered_ms_p50?: number;
+  readonly tti_second_ms_p50?: number;
+  readonly tti_burst_ms_p50?: number;
+  readonly tti_burst_ms_p95?: number;
+  readonly tti_burst_wall_ms?: number;
+  readonly floor_burst_wall_ms?: number;
+  readonly cycle_cpu_ms?: number;
+  readonly floor_cycle_cpu_ms?: number;
+  readonly processors?: number;
   readonly pool_checkout_ms_p50?: number;
   readonly pool_standby_ms_p50?: number;
   readonly pool_cold_ms_p50?: number;
@@ -117,6 +130,25 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
     return {
       figures: { launch_base_ms_p50: median(baseMs), launch_image_ms_p50: median(imageMs) },
       samples: { baseMs, imageMs },
+    };
+  },
+  async tti(session) {
+    const { rowMs, staggeredMs, secondMs, burstMs, ...rest } = await measureTti(session);
+    return {
+      figures: {
+        tti_row_ms_p50: median(rowMs),
+        tti_row_ms_p95: percentile(rowMs, 95),
+        tti_staggered_ms_p50: median(staggeredMs),
+        tti_second_ms_p50: median(secondMs),
+        tti_burst_ms_p50: median(burstMs),
+        tti_burst_ms_p95: percentile(burstMs, 95),
+        tti_burst_wall_ms: rest.burstWallMs,
+        floor_burst_wall_ms: rest.floorBurstWallMs,
+        cycle_cpu_ms: rest.cycleCpuMs,
+        floor_cycle_cpu_ms: rest.floorCycleCpuMs,
+        processors: availableParallelism(),
+      },
+      samples: { rowMs, staggeredMs, secondMs, burstMs },
     };
   },
   async pools(session, rounds) {

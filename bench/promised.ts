@@ -17,3 +17,8 @@ export interface Promised {
   /** What the time or the memory goes into; the reason when the bound is not met. */
   readonly cost: string;
 }
+
+/** So many times a figure of the same run; no limit where that was not measured. */
+export function times(factor: number, of: keyof Figures): Promised["limit"] {
+  return ({ [of]: value }) => (value === undefined ? undefined : factor * value);
+}

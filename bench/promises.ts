@@ -3,7 +3,8 @@ import type { Figures } from "./figures.ts";
 import { FLOODS, VICTIMS, type Victim } from "./measure/flood.ts";
 import { CELLS, type Cell } from "./measure/pause.ts";
 import { RESTART_VMS } from "./measure/restart.ts";
-import type { Promised } from "./promised.ts";
+import { times, type Promised } from "./promised.ts";
+import { TTI_PROMISES } from "./tti-promises.ts";
 import { VOLUME_PROMISES } from "./volume-promises.ts";
 
 const VICTIM: Readonly<Record<Victim, string>> = {
@@ -238,6 +239,7 @@ export const PROMISES: readonly Promised[] = [
     cost: "a sync of the guest flushes its journal twice, each time through QEMU's tables to the host's disk",
   },
   ...VOLUME_PROMISES,
+  ...TTI_PROMISES,
   ...VICTIMS.flatMap((victim) => FLOODS.map((flood) => underFlood(victim, flood))),
 ];
 
@@ -274,13 +276,6 @@ function pauseOf({ name, memoryGib, writtenMib, guest, isNamed }: Cell): Promise
     limit: (figures) => (bindsWorst && (figures[worst] ?? 0) > 20 ? 0 : 10),
     beside: ({ [worst]: ms }) => (ms === undefined ? "" : `p99 ${ms.toFixed(1)}`),
     cost: "four fifths are QEMU's: its devices' state, 340 KiB field by field, and the switch of the disk",
-  };
-}
-
-function times(factor: number, floor: keyof Figures): Promised["limit"] {
-  return (figures) => {
-    const value = figures[floor];
-    return value === undefined ? undefined : factor * value;
   };
 }
 

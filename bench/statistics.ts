@@ -7,6 +7,14 @@ export function median(samples: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
 
+/** What so many of a hundred stay within. */
+export function percentile(samples: readonly number[], percent: number): number {
+  const sorted = samples.toSorted((a, b) => a - b);
+  const found = sorted[Math.ceil((sorted.length * percent) / 100) - 1];
+  if (found === undefined) throw new Error("There is nothing to take a percentile of");
+  return found;
+}
+
 /** Of fewer, 99 in a hundred are all. */
 export const MIN_P99_SAMPLES = 100;
 
