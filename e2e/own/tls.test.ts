@@ -228,7 +228,7 @@ test("fastvm daemon stop needs no certificate: it asks at the socket of the daem
   const { certificate } = JSON.parse(instance) as { certificate: string };
   await writeFile(file, instance.replace(certificate, certificate.replaceAll(/[0-9]/g, "0")));
   const stopped = await runCli(["daemon", "stop", "--vms"], daemon.environment);
-  expect(stopped.stdout).toContain("The daemon has ended; its VMs are deleted");
+  expect(stopped.stdout).toContain("The daemon has ended; its VMs are stopped");
 });
 
 test("a certificate that cannot serve is told before anything starts", async () => {
