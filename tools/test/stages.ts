@@ -85,19 +85,19 @@ export const STAGES: readonly Stage[] = [
     ...plain("fuzz-volume", 60, "make", "-C", "packages/worker/native", "fuzz", `SECONDS=${FUZZ_SECONDS}`),
     beside: SINGLE,
   },
-  filesSideBySide("unit", 480),
+  filesSideBySide("unit", 660),
   // Without its root file system at hand it is made from packages.
   plain("image", 420, "guest/image/build.sh"),
   { ...vitest("smoke", 90), fileBudgetSec: FILE_BUDGET_SEC },
-  filesSideBySide("vm", 480),
+  filesSideBySide("vm", 600),
   filesSideBySide("e2e-shared", 540),
-  filesSideBySide("e2e-own", 780),
+  filesSideBySide("e2e-own", 960),
   filesSideBySide("e2e-network", 540),
   filesSideBySide("e2e-guest", 1200),
   { ...vitest("e2e-soak", 1200), beside: ONE_DAEMON },
   { ...pytest(PYTHON_VM, 600, "sdk-python/tests/daemon"), beside: ONE_DAEMON },
   { ...rounds(600), beside: ONE_DAEMON },
-  { ...cuts(180), beside: ONE_DAEMON },
+  { ...cuts(300), beside: ONE_DAEMON },
 ];
 
 /** The same tests as the tiers have, by path, for one who wants a few of them. */
