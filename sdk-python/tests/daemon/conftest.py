@@ -59,7 +59,7 @@ class Daemon:
         eventually(lambda: is_gone(pid))
 
     def remove(self) -> None:
-        self._fastvm("stop", "--vms")
+        self._fastvm("daemon", "stop", "--delete-vms")
         shutil.rmtree(self.data, ignore_errors=True)
 
     def machines_key(self) -> str:
