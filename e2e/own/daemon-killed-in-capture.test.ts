@@ -1,5 +1,6 @@
-/** From the first trace of a snapshot to what is copied of the VM. */
+/** From where the guest stands still to what is copied of the VM. */
 import { STEPS } from "@fastvm/contract";
 import { describeKilledAt } from "../harness/killed-in-snapshot.ts";
 
-describeKilledAt(STEPS.filter((step) => step.startsWith("capture.")));
+const begun = STEPS.indexOf("capture.volumes-frozen");
+describeKilledAt(STEPS.slice(begun).filter((step) => step.startsWith("capture.")));

@@ -16,8 +16,8 @@ export interface Stage {
 
 /** One file by itself. A longer one is two, or belongs to the soak. */
 const FILE_BUDGET_SEC = 60;
-/** Two at once take the processors from each other, but each also waits. */
-const BESIDE_ANOTHER = 1.5;
+/** Two at once take the processors from each other, and not every machine is as quick as the one that a file was measured on. */
+const BESIDE_ANOTHER = 2;
 /** All stages together: they take some 40 minutes, and are to stay below this whatever else the machine does. */
 export const TOTAL_BUDGET_SEC = 70 * 60;
 
