@@ -27,6 +27,24 @@ export type {
 } from "./machines/template-types.ts";
 export { Volume } from "./machines/volume.ts";
 export type { VolumeFiles } from "./machines/volume.ts";
+export { WarmPool } from "./machines/warm-pool.ts";
+export type {
+  CheckoutMode,
+  CreateWarmPoolParams,
+  WarmPoolChanges,
+  WarmPoolCounts,
+  WarmPoolInfo,
+} from "./machines/warm-pool-types.ts";
+export { Webhooks } from "./machines/webhooks.ts";
+export type {
+  CreateWebhookParams,
+  DeliveryList,
+  DeliveryParams,
+  DeliveryStatus,
+  WebhookChanges,
+  WebhookDelivery,
+  WebhookInfo,
+} from "./machines/webhook-types.ts";
 export { redactPreviewToken, redactPreviewUrl } from "./machines/redact.ts";
 export type {
   AttachmentHealth,

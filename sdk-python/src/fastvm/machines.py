@@ -14,6 +14,7 @@ from ._async.machines.sessions import AsyncDirWatch as AsyncDirWatch
 from ._async.machines.sessions import AsyncPtySession as AsyncPtySession
 from ._async.machines.templates import AsyncTemplate as AsyncTemplate
 from ._async.machines.volumes import AsyncVolume as AsyncVolume
+from ._async.machines.warm_pools import AsyncWarmPool as AsyncWarmPool
 from ._machines.egress import EgressRateLimit as EgressRateLimit
 from ._machines.egress import NetworkEgressPolicy as NetworkEgressPolicy
 from ._machines.errors import AuthError as AuthError
@@ -67,6 +68,13 @@ from ._machines.template_builder import TemplateBuilder as TemplateBuilder
 from ._machines.template_models import TemplateBuildInfo as TemplateBuildInfo
 from ._machines.template_models import TemplateInfo as TemplateInfo
 from ._machines.template_models import TemplateTag as TemplateTag
+from ._machines.warm_pool_models import WarmPoolCondition as WarmPoolCondition
+from ._machines.warm_pool_models import WarmPoolCounts as WarmPoolCounts
+from ._machines.warm_pool_models import WarmPoolInfo as WarmPoolInfo
+from ._machines.webhook_models import LifecycleAttempt as LifecycleAttempt
+from ._machines.webhook_models import LifecycleDelivery as LifecycleDelivery
+from ._machines.webhook_models import LifecycleDeliveryList as LifecycleDeliveryList
+from ._machines.webhook_models import LifecycleWebhook as LifecycleWebhook
 from ._sync.machines.background import Keepalive as Keepalive
 from ._sync.machines.background import Subscription as Subscription
 from ._sync.machines.commands import BackgroundCommand as BackgroundCommand
@@ -80,4 +88,5 @@ from ._sync.machines.sessions import DirWatch as DirWatch
 from ._sync.machines.sessions import PtySession as PtySession
 from ._sync.machines.templates import Template as Template
 from ._sync.machines.volumes import Volume as Volume
+from ._sync.machines.warm_pools import WarmPool as WarmPool
 from ._version import __version__ as __version__

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
-import os
 import re
-import urllib.request
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Tuple
 
 import pytest
 
-from .conftest import eventually
+from nullspace import WarmPool
 
 PAGE = Path(__file__).with_name("machines_guide.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^(?:<!-- not run: ([^\n]+) -->\n)?```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -35,26 +32,15 @@ PRINTED = {
 NOT_RUN: Dict[str, int] = {}
 
 
-def ask(method: str, path: str, body: Optional[Dict[str, Any]] = None) -> Any:
-    headers = {"authorization": f"Bearer {os.environ['NULLSPACE_API_KEY']}", "content-type": "application/json"}
-    data = None if body is None else json.dumps(body).encode()
-    url = os.environ["NULLSPACE_API_URL"] + path
-    with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=60) as answer:
-        return json.loads(answer.read())
-
-
 @pytest.fixture
 def pools(machine_settings: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Neither SDK makes pools: they are the operator's of an account, by the API."""
-    at = "/v1/template-warm-pools"
-    order = {"name": "one", "min_ready": 1, "resources": {"memory_mb": 2048}}
-    one, none = ask("POST", at, order)["id"], ask("POST", at, {"name": "none", "min_ready": 0})["id"]
-    eventually(lambda: ask("GET", f"{at}/{one}")["counts"]["ready"] == 1)
-    monkeypatch.setenv("POOL", one)
-    monkeypatch.setenv("EMPTY_POOL", none)
-    yield
-    for pool in (one, none):
-        ask("DELETE", f"{at}/{pool}")
+    with WarmPool.create("one", min_ready=1, memory_mb=2048) as one, WarmPool.create("none", min_ready=0) as none:
+        one.wait_until_ready(timeout=60)
+        monkeypatch.setenv("POOL", one.id)
+        monkeypatch.setenv("EMPTY_POOL", none.id)
+        yield
+        for pool in (one, none):
+            pool.delete()
 
 
 def programs() -> List[Tuple[str, str, str]]:

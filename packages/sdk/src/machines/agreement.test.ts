@@ -11,6 +11,9 @@ import type {
   MachineSnapshot as WireSnapshot,
   MetricsSample as WireMetrics,
   UploadView as WireUpload,
+  DeliveryView as WireDelivery,
+  WarmPoolView as WirePool,
+  WebhookView as WireWebhook,
 } from "@fastvm/contract";
 import { expect, expectTypeOf, it } from "vitest";
 import * as machines from "../machines.ts";
@@ -28,6 +31,8 @@ import type {
   VolumeAttachment,
   VolumeInfo,
 } from "./types.ts";
+import type { WarmPoolInfo } from "./warm-pool-types.ts";
+import type { WebhookDelivery, WebhookInfo } from "./webhook-types.ts";
 
 it("types are those that the API answers, under TypeScript's names", () => {
   expectTypeOf<Camel<WireMachine>>().toExtend<MachineInfo>();
@@ -40,6 +45,9 @@ it("types are those that the API answers, under TypeScript's names", () => {
   expectTypeOf<Camel<WireAttachment>>().toExtend<VolumeAttachment>();
   expectTypeOf<Camel<WireTemplate>>().toExtend<TemplateInfo>();
   expectTypeOf<Camel<WireBuild>>().toExtend<TemplateBuildInfo>();
+  expectTypeOf<Camel<WirePool>>().toExtend<WarmPoolInfo>();
+  expectTypeOf<Camel<WireWebhook>>().toExtend<WebhookInfo>();
+  expectTypeOf<Camel<WireDelivery>>().toExtend<WebhookDelivery>();
   expectTypeOf<Camel<WireEvent>>().toExtend<LifecycleEvent>();
 });
 
@@ -71,6 +79,8 @@ it("the package hands out what its page names", () => {
     "Template",
     "TemplateBuilder",
     "Volume",
+    "WarmPool",
+    "Webhooks",
     "familyOf",
     "redactPreviewToken",
     "redactPreviewUrl",

@@ -22,7 +22,15 @@ type CamelObject<T> = {
 };
 
 /** Fields whose own keys are their users'. */
-const VERBATIM = ["metadata", "envs", "build_envs", "runtime_envs", "buildEnvs", "runtimeEnvs"] as const;
+const VERBATIM = [
+  "metadata",
+  "labels",
+  "envs",
+  "build_envs",
+  "runtime_envs",
+  "buildEnvs",
+  "runtimeEnvs",
+] as const;
 type Verbatim = (typeof VERBATIM)[number];
 
 export function toCamel(value: unknown): unknown {

@@ -4,12 +4,15 @@ import type { CallOptions, MachineOptions } from "./connection.ts";
 import { eventStream, subscribeTo } from "./event-stream.ts";
 import type { SubscribeListeners, Subscription } from "./event-stream.ts";
 import type { LifecycleEvent, LifecycleList, LifecycleParams, StreamParams } from "./types.ts";
+import { Webhooks } from "./webhooks.ts";
 
 export class Lifecycle {
+  readonly webhooks: Webhooks;
   readonly #connection: MachineConnection;
 
   constructor(options: MachineOptions = {}) {
     this.#connection = new MachineConnection(options);
+    this.webhooks = new Webhooks(this.#connection);
   }
 
   /** Newest first unless `order` is `asc`. */

@@ -13,6 +13,7 @@ from ..._machines.queries import lifecycle_query
 from .background import AsyncSubscription
 from .connection import AsyncConnection
 from .events import AsyncEventStream
+from .webhooks import AsyncLifecycleWebhooks
 
 
 class AsyncLifecycle:
@@ -20,6 +21,7 @@ class AsyncLifecycle:
 
     def __init__(self, *, api_key: Optional[str] = None, base_url: Optional[str] = None) -> None:
         self._connection = AsyncConnection(read_machine_config(api_key, base_url))
+        self.webhooks = AsyncLifecycleWebhooks(self._connection)
 
     async def list_events(
         self,

@@ -14,6 +14,7 @@ from ..._machines.queries import lifecycle_query
 from .background import Subscription
 from .connection import Connection
 from .events import EventStream
+from .webhooks import LifecycleWebhooks
 
 
 class Lifecycle:
@@ -21,6 +22,7 @@ class Lifecycle:
 
     def __init__(self, *, api_key: Optional[str] = None, base_url: Optional[str] = None) -> None:
         self._connection = Connection(read_machine_config(api_key, base_url))
+        self.webhooks = LifecycleWebhooks(self._connection)
 
     def list_events(
         self,
