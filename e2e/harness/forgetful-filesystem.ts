@@ -63,6 +63,8 @@ export class ForgetfulFilesystem implements AsyncDisposable {
   async bringPowerBack(): Promise<void> {
     const before = this.#mounts;
     await eventually(() => run("umount", [this.folder]), MOUNT_MS);
+    // A namespace of mounts that anybody made meanwhile has one of it as well, for as long as it lives.
+    this.#program.kill("SIGUSR2");
     await this.#mounted(before + 1);
   }
 

@@ -3,14 +3,18 @@ import { join } from "node:path";
 import { FastvmClient } from "fastvm";
 import type { Snapshot, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";
+import { eventually } from "../harness/eventually.ts";
 import { ForgetfulFilesystem } from "../harness/forgetful-filesystem.ts";
 import { askKeeper, sh, startKeeper } from "../harness/keeper.ts";
 import type { Memory } from "../harness/keeper.ts";
-import { processesIn } from "../harness/processes.ts";
+import { everyPidIn } from "../harness/processes.ts";
 import { prepareToWrite } from "./writer.ts";
 
 export const NOTE = "/root/note";
 export const NOTED = "from before";
+
+/** The kernel takes a process's memory back within it. */
+const END_MS = 30_000;
 
 export class PowerStage implements AsyncDisposable {
   readonly daemon: TestDaemon;
@@ -57,7 +61,12 @@ export class PowerStage implements AsyncDisposable {
   async cutPower(daemonPid: number): Promise<void> {
     this.#disk.cutPower();
     process.kill(daemonPid, "SIGKILL");
-    for (const { pid } of await processesIn(this.dataDir)) process.kill(pid, "SIGKILL");
+    // Again and again: one that was being started is found a moment later.
+    await eventually(async () => {
+      const left = await everyPidIn(this.dataDir);
+      for (const pid of left) killProcess(pid);
+      if (left.length > 0) throw new Error(`${left.length} processes are left of a host without power`);
+    }, END_MS);
   }
 
   async bringPowerBack(): Promise<void> {
@@ -81,5 +90,13 @@ export class PowerStage implements AsyncDisposable {
     } finally {
       await this.#disk[Symbol.asyncDispose]();
     }
+  }
+}
+
+function killProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }

@@ -97,13 +97,11 @@ export const STAGES: readonly Stage[] = [
   { ...vitest("e2e-soak", 1200), beside: ONE_DAEMON },
   { ...pytest(PYTHON_VM, 600, "sdk-python/tests/daemon"), beside: ONE_DAEMON },
   { ...rounds(600), beside: ONE_DAEMON },
+  { ...cuts(300), beside: ONE_DAEMON },
 ];
 
-/**
- * Only by name: the same tests as the tiers have, by path, for one who wants a few of them; and cuts of the power, of which one in some
- * dozens finds the memory of a snapshot damaged before anything was cut. That has to be understood before it may stop others.
- */
-const BY_PATH: readonly Stage[] = [vitest("e2e", TOTAL_BUDGET_SEC), cuts(300)];
+/** The same tests as the tiers have, by path, for one who wants a few of them. */
+const BY_PATH: readonly Stage[] = [vitest("e2e", TOTAL_BUDGET_SEC)];
 
 /** The stages that the command line asks for: all, or one with arguments for vitest. Throws on a name there is not. */
 export function selectStages(args: readonly string[]): readonly Stage[] {

@@ -3,8 +3,9 @@
  * so: files' content and length, names, folders, each by itself. Strict where file systems differ: a file's sync does not keep its name,
  * and nothing is written in passing.
  *
- * After a cut everything fails until it is unmounted, then it forgets and mounts itself again. It says "mounted" on a line whenever it
- * is. What is in it takes room in HOME, without names there, and ends with it.
+ * After a cut everything fails until it is unmounted, or told to go on (SIGUSR2) where others keep a mount of it that they do not know
+ * of, in a namespace that was made meanwhile: then it forgets and mounts itself again. It says "mounted" on a line whenever it is. What is
+ * in it takes room in HOME, without names there, and ends with it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,12 +22,26 @@
 #include "names.h"
 #include "serve.h"
 
-static volatile sig_atomic_t is_cut;
+static struct power power;
 
-static void cut(int signal)
+/* Both come while nothing is asked, and so between two requests. */
+static void hear(int signal)
 {
-    (void)signal;
-    is_cut = 1;
+    if (signal == SIGUSR1) {
+        power.is_cut = 1;
+    } else if (power.is_cut) {
+        power.is_back = 1;
+    }
+}
+
+static void listen_for(int signal)
+{
+    struct sigaction heard = {.sa_handler = hear};
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, signal);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
+    sigaction(signal, &heard, NULL);
 }
 
 static int fail(const char *what, int error)
@@ -39,7 +54,7 @@ static int fail(const char *what, int error)
 static int mount_at(const char *folder)
 {
     char options[128];
-    int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    int device = open("/dev/fuse", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (device < 0) {
         return -1;
     }
@@ -64,8 +79,8 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     allow_many_files();
-    struct sigaction on_cut = {.sa_handler = cut};
-    sigaction(SIGUSR1, &on_cut, NULL);
+    listen_for(SIGUSR1);
+    listen_for(SIGUSR2);
     int home = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (home < 0) {
         return fail(argv[2], errno);
@@ -80,15 +95,16 @@ int main(int argc, char **argv)
         }
         puts("mounted");
         fflush(stdout);
-        int error = serve(device, home, root, &is_cut);
+        int error = serve(device, home, root, &power);
+        /* Nobody reaches it any more, by whatever mount. */
         close(device);
-        if (error != 0 || is_cut == 0) {
+        if (error != 0 || !power.is_cut) {
             return error == 0 ? EXIT_SUCCESS : fail("/dev/fuse", error);
         }
         error = names_forget(&chance);
         if (error != 0) {
             return fail("forget", error);
         }
-        is_cut = 0;
+        power = (struct power){0};
     }
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fuse.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -487,11 +488,18 @@ static bool is_notice(const struct request *request)
     }
 }
 
-int serve(int device, int home, struct inode *root, const volatile sig_atomic_t *is_cut)
+int serve(int device, int home, struct inode *root, const struct power *power)
 {
     static char buffer[BUFFER_BYTES] __attribute__((aligned(16)));
+    sigset_t none;
+    sigemptyset(&none);
     top = root;
     for (;;) {
+        struct pollfd asked = {.fd = device, .events = POLLIN};
+        ppoll(&asked, 1, NULL, &none);
+        if (power->is_back) {
+            return 0;
+        }
         ssize_t bytes = read(device, buffer, sizeof buffer);
         if (bytes < 0 && (errno == EINTR || errno == EAGAIN || errno == ENOENT)) {
             continue;
@@ -511,7 +519,7 @@ int serve(int device, int home, struct inode *root, const volatile sig_atomic_t 
         if (is_notice(&request)) {
             continue;
         }
-        bool lives = *is_cut == 0 || header->opcode == FUSE_INIT || header->opcode == FUSE_DESTROY;
+        bool lives = !power->is_cut || header->opcode == FUSE_INIT || header->opcode == FUSE_DESTROY;
         int error = lives ? answer_to(&request) : EIO;
         if (error != 0) {
             reply(&request, error, NULL, 0);

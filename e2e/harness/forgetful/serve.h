@@ -6,7 +6,15 @@
 
 #include "names.h"
 
-/* Until it is unmounted; once `is_cut` is true everything fails. 0, or an error number. */
-int serve(int device, int home, struct inode *root, const volatile sig_atomic_t *is_cut);
+/* Set by signals. */
+struct power {
+    /* Everything fails. */
+    volatile sig_atomic_t is_cut;
+    /* After a cut: it need not wait to be unmounted. */
+    volatile sig_atomic_t is_back;
+};
+
+/* Until it is unmounted or the power is back. Signals that set it are blocked but while it waits. 0, or an error number. */
+int serve(int device, int home, struct inode *root, const struct power *power);
 
 #endif

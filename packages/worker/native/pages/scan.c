@@ -61,11 +61,13 @@ static int next_batch(int pagemap, struct scan_argument argument, uint64_t *at, 
         pages += (batch->regions[i].end - batch->regions[i].start) / PAGE_BYTES;
     }
     /*
-     * Where the kernel went on after an answer had grown beyond 512 ranges, `walk_end` is where that was, also when the walk came to
-     * its end afterwards. It did unless one of our bounds was reached.
+     * `walk_end` is where the kernel went on after an answer had grown beyond 512 ranges, also when the walk came to its end afterwards. It
+     * did unless one of our bounds was reached, and may have just then: what it has told already is behind us in any case, and a range that
+     * is told twice would make a map that nobody can read.
      */
     bool is_over = batch->count < MAX_REGIONS && pages < MAX_PAGES;
-    uint64_t next = is_over ? end : argument.walk_end;
+    uint64_t told = batch->count == 0 ? 0 : batch->regions[batch->count - 1].end;
+    uint64_t next = is_over ? end : argument.walk_end > told ? argument.walk_end : told;
     if (next <= *at) {
         return EIO;
     }

@@ -82,6 +82,12 @@ describe("a page map", () => {
     expect(second.extents).toEqual([{ firstPage: 4, pages: 2, file: 0, filePage: 0 }]);
   });
 
+  test("takes no pages that were found twice, or out of order", () => {
+    const found = [0, 4, 2].map((firstPage) => ({ firstPage, pages: 2, filePage: firstPage }));
+    expect(() => overlay(emptyMap(PAGES), "a", found)).toThrow("Page 2 was found twice");
+    expect(overlay(emptyMap(PAGES), "a", found.slice(0, 2)).extents).toHaveLength(2);
+  });
+
   test("has parts, each with the files it needs", () => {
     const map = overlay(overlay(emptyMap(PAGES), "a", [{ firstPage: 0, pages: 9, filePage: 0 }]), "b", [
       { firstPage: 20, pages: 1, filePage: 0 },

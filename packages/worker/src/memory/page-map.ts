@@ -34,11 +34,21 @@ export function emptyMap(memoryPages: number): PageMap {
 
 /** What the map becomes once the pages in `newer`, in order and without overlap, are those of file `name`. */
 export function overlay(map: PageMap, name: string, newer: readonly FileExtent[]): PageMap {
+  assertInOrder(newer);
   const known = map.files.indexOf(name);
   const file = known < 0 ? map.files.length : known;
   const files = known < 0 ? [...map.files, name] : map.files;
   const above = newer.map((extent) => ({ ...extent, file }));
   return prune(map.memoryPages, files, merge(subtract(map.extents, newer), above));
+}
+
+/** A map of pages that are there twice is one that no restore can read, and it would be noticed then. */
+function assertInOrder(ranges: readonly PageRange[]): void {
+  let end = 0;
+  for (const { firstPage, pages } of ranges) {
+    if (firstPage < end) throw new Error(`Page ${firstPage} was found twice, or after page ${end - 1}`);
+    end = firstPage + pages;
+  }
 }
 
 /** What is left of the map once the pages in `ranges`, in order and without overlap, are the base's. */

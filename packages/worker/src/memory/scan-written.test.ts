@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MEMORY_FILE, RUN_FOLDER } from "../qemu/machine.ts";
 import { ScriptedQemu } from "../testing/scripted-qemu.ts";
-import { findMemoryMapping, nothingMapped, PAGE_BYTES } from "./mapping.ts";
+import { findMemoryMapping, nothingMapped, PAGE_BYTES, pagesOf } from "./mapping.ts";
 import type { MemoryMapping } from "./mapping.ts";
 import { PagesHelper } from "./pages-helper.ts";
 
@@ -23,13 +23,9 @@ describe.skipIf(!tracksWrites)("of the memory of a process there is found", () =
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "fastvm-scan-"));
-    await mkdir(join(folder, RUN_FOLDER));
-    const path = join(folder, MEMORY_FILE);
-    await using file = await open(path, "wx");
-    await file.truncate(MEMORY_MIB * MIB);
-    qemu = await ScriptedQemu.start(folder, "scanned");
+    qemu = await ScriptedQemu.start(await memoryFolder("vm"), "scanned");
     ({ pid } = qemu.process.identity);
-    mapping = await findMemoryMapping(pid, path, nothingMapped(MEMORY_MIB));
+    mapping = await findMemoryMapping(pid, join(folder, "vm", MEMORY_FILE), nothingMapped(MEMORY_MIB));
   });
 
   afterAll(async () => {
@@ -37,6 +33,14 @@ describe.skipIf(!tracksWrites)("of the memory of a process there is found", () =
     await qemu[Symbol.asyncDispose]();
     await rm(folder, { recursive: true });
   });
+
+  async function memoryFolder(name: string): Promise<string> {
+    const path = join(folder, name);
+    await mkdir(join(path, RUN_FOLDER), { recursive: true });
+    await using file = await open(join(path, MEMORY_FILE), "wx");
+    await file.truncate(MEMORY_MIB * MIB);
+    return path;
+  }
 
   /** Pages written since they were last looked for. */
   async function written(): Promise<readonly number[]> {
@@ -68,5 +72,29 @@ describe.skipIf(!tracksWrites)("of the memory of a process there is found", () =
     expect(await written()).toEqual(crumbs);
     await write(1, 2, 3);
     expect(await written()).toEqual([1, 2, 3]);
+  });
+
+  // A full answer that is the last one: 512 ranges within the kernel, 1024 for us.
+  test.each([512, 1024, 2048])("each of %i single pages once, at the memory's end", async (count) => {
+    const crumbs = Array.from({ length: count }, (_, at) => pagesOf(MEMORY_MIB) - 2 * (count - at));
+    const fresh = await ScriptedQemu.start(await memoryFolder(`crumbs-${count}`), "scanned");
+    try {
+      const process = fresh.process.identity.pid;
+      const whole = await findMemoryMapping(
+        pid,
+        join(folder, `crumbs-${count}`, MEMORY_FILE),
+        nothingMapped(MEMORY_MIB),
+      );
+      for (const page of crumbs) await fresh.writePage(page, Buffer.alloc(PAGE_BYTES, 1));
+      const { extents } = await helper.scan({
+        pid: process,
+        mapping: whole,
+        wanted: "private",
+        protect: true,
+      });
+      expect(extents.map(({ firstPage }) => firstPage)).toEqual(crumbs);
+    } finally {
+      await fresh[Symbol.asyncDispose]();
+    }
   });
 });

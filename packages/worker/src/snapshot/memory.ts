@@ -39,10 +39,12 @@ async function readMemory({ folder, manifest }: Snapshot): Promise<MappedPages> 
 /** Of files that a load reads from beginning to end. Throws `snapshot_incompatible`. */
 export async function verifyPages({ folder, manifest }: Snapshot): Promise<void> {
   const { delta, pages } = manifest;
-  if (delta !== undefined && (await checksumFile(join(folder, DELTA_FILE))) !== delta.crc32) throw damaged();
+  if (delta !== undefined && (await checksumFile(join(folder, DELTA_FILE))) !== delta.crc32)
+    throw damagedBy(`${DELTA_FILE} has changed`);
   for (const { name, sha256 } of pages?.files ?? []) {
     // Without: a state of this daemon's own, of a moment ago.
-    if (sha256 !== undefined && (await digestFile(pageFile(folder, name))) !== sha256) throw damaged();
+    if (sha256 !== undefined && (await digestFile(pageFile(folder, name))) !== sha256)
+      throw damagedBy(`page file ${name} has changed`);
   }
 }
 
@@ -52,13 +54,16 @@ async function openPages(
   memoryPages: number,
 ): Promise<MappedPages> {
   const bytes = await readFile(join(folder, MAP_FILE));
-  if (bytes.length !== stored.bytes || digestOf(bytes) !== stored.sha256) throw damaged();
+  if (bytes.length !== stored.bytes || digestOf(bytes) !== stored.sha256)
+    throw damagedBy(`${MAP_FILE} has changed`);
   const map = decodePageMap(bytes, memoryPages);
   const paths = map.files.map((name) => pageFile(folder, name));
   const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size));
   const described = new Map(files.map(({ name, bytes: size }) => [name, size]));
-  const isAsDescribed = map.files.every((name, index) => described.get(name) === sizes[index]);
-  if (files.length !== map.files.length || !isAsDescribed) throw damaged();
+  const other = map.files.findIndex((name, index) => described.get(name) !== sizes[index]);
+  if (other >= 0)
+    throw damagedBy(`page file ${map.files[other]} has ${sizes[other]} bytes, and was described otherwise`);
+  if (files.length !== map.files.length) throw damagedBy("more page files are described than it needs");
   assertWithinFiles(
     map,
     sizes.map((size) => Math.floor(size / PAGE_BYTES)),
@@ -66,6 +71,11 @@ async function openPages(
   return { map, paths };
 }
 
-function damaged(cause?: Error): FastvmError {
-  return new FastvmError("snapshot_incompatible", "its memory is damaged", cause && { cause });
+function damagedBy(why: string): FastvmError {
+  return damaged(new Error(why));
+}
+
+/** Why is for the log: who restores it can do nothing with it. */
+function damaged(cause: Error): FastvmError {
+  return new FastvmError("snapshot_incompatible", "its memory is damaged", { cause });
 }
