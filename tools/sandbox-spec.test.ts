@@ -3,9 +3,13 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
-const TESTS = ["sandboxes.test.ts", "refused-fields.test.ts", "published-client.test.ts", "logs.test.ts"].map(
-  (name) => read(`packages/control-plane/src/api/sandboxes/routes/${name}`),
-);
+const TESTS = [
+  "sandboxes.test.ts",
+  "interception.test.ts",
+  "refused-fields.test.ts",
+  "published-client.test.ts",
+  "logs.test.ts",
+].map((name) => read(`packages/control-plane/src/api/sandboxes/routes/${name}`));
 const NOT_OF_THE_API = "not of the HTTP API: nothing takes it";
 /** Of no field: it is any JSON. */
 const ANYTHING = "JsonValue";

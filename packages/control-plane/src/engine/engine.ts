@@ -124,6 +124,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
   };
 }
 
+export { checkInterception } from "./interception/given.ts";
 export type { GivenInterception } from "./interception/given.ts";
 export type { AnyBuildPhase, BuildRecord } from "../store/build-repository.ts";
 export type { BuildNews } from "./builds/live-build.ts";

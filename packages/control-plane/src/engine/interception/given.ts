@@ -47,6 +47,12 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,255}$/;
 const DNS_PORT = 53;
 
 /** Throws `invalid_request` with the field. */
+export function checkInterception({ tls, secrets }: GivenInterception): void {
+  if (tls !== undefined) checkedTls(tls);
+  if (secrets !== undefined) checkedSecrets(secrets);
+}
+
+/** Throws `invalid_request` with the field. */
 export function checkedTls(given: NonNullable<GivenInterception["tls"]>): TlsSettings {
   const { enabled: _on, ...rest } = given;
   const tls: TlsSettings = { ...DEFAULT_TLS, ...rest };

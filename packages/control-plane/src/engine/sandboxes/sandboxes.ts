@@ -6,6 +6,7 @@ import type { VmRecord } from "../../store/vm-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
 import { deleteVm, type DeleteVmContext } from "../vms/delete.ts";
 import { launchVm, type LaunchOrder } from "../vms/launch.ts";
+import { forgetSecrets, sealSecrets, withSecrets } from "./unstarted-secrets.ts";
 import { withOwnImage } from "../vms/own-image.ts";
 import type { StartVmContext } from "../vms/start-order.ts";
 
@@ -27,10 +28,14 @@ export class Sandboxes {
     this.#ctx = ctx;
   }
 
-  /** Records it, without a VM. Rejects with `conflict` when the name is taken. */
-  async create(caller: Caller, order: SandboxOrder): Promise<Sandbox> {
+  /** Records it, without a VM; of what it will be launched as only secrets. Rejects with `conflict` when the name is taken. */
+  async create(caller: Caller, order: SandboxOrder, launch: LaunchOrder): Promise<Sandbox> {
     const sandbox = this.#recordOf(caller, order, newVmId(), null);
-    await addSandbox(this.#ctx.store, sandbox);
+    const secrets = await sealSecrets(this.#ctx, sandbox, launch);
+    await this.#ctx.store.transaction(async (records) => {
+      await addSandbox(records, sandbox);
+      await secrets?.write(records);
+    });
     return { sandbox, vm: undefined };
   }
 
@@ -44,9 +49,12 @@ export class Sandboxes {
 
   /** The first start of one that was created without. Rejects with `conflict` when it was started meanwhile. */
   async launchCreated(caller: Caller, id: VmId, launch: LaunchOrder): Promise<Sandbox> {
-    await this.#launch(caller, id, launch, async (records) => {
-      if (await records.sandboxes.setVm(id, id)) return;
-      throw new FastvmError("conflict", "it was started or deleted meanwhile");
+    const whole = await withSecrets(this.#ctx, { orgId: caller.orgId, id }, launch);
+    await this.#launch(caller, id, whole, async (records) => {
+      if (!(await records.sandboxes.setVm(id, id)))
+        throw new FastvmError("conflict", "it was started or deleted meanwhile");
+      // From now on they are the VM's.
+      await forgetSecrets(records, { orgId: caller.orgId, id });
     });
     return this.get(caller, id);
   }
@@ -71,8 +79,11 @@ export class Sandboxes {
 
   /** With its VM, in whatever state that is. */
   async delete(caller: Caller, id: VmId): Promise<void> {
-    const { store } = this.#ctx;
-    if (await store.sandboxes.removeUnstarted(id)) return;
+    const wasUnstarted = await this.#ctx.store.transaction(async (records) => {
+      await forgetSecrets(records, { orgId: caller.orgId, id });
+      return records.sandboxes.removeUnstarted(id);
+    });
+    if (wasUnstarted) return;
     const { vm } = await this.get(caller, id);
     if (vm !== undefined) await deleteVm(this.#ctx, vm, actorOf(caller));
   }

@@ -1,5 +1,6 @@
 /** What a sandbox may reach, and who may reach it. */
 import { Type } from "typebox";
+import { SecretsSchema, TlsSchema } from "./interception.ts";
 import { CLOSED, count, maybe, oneOf } from "./parts.ts";
 
 const text = () => Type.String({ minLength: 1, maxLength: 512 });
@@ -58,8 +59,8 @@ export const NetworkSchema = Type.Object(
     interface: Type.Optional(anything()),
     ports: Type.Optional(Type.Array(anything())),
     dns: Type.Optional(anything()),
-    tls: Type.Optional(anything()),
-    secrets: Type.Optional(anything()),
+    tls: maybe(TlsSchema),
+    secrets: maybe(SecretsSchema),
     max_connections: maybe(count()),
     trust_host_cas: Type.Optional(Type.Boolean()),
   },

@@ -3,6 +3,7 @@ import type { SandboxSpec } from "@fastvm/contract";
 import type { SandboxOrder } from "../../../engine/engine.ts";
 import { clientGone } from "../../shared/client-gone.ts";
 import type { SandboxesScope } from "../sandboxes-scope.ts";
+import { withoutValues } from "../spec/interception.ts";
 import { launchOrderOf } from "../spec/launch-order.ts";
 import { readSpec } from "../spec/read-spec.ts";
 import { sandboxView } from "../views/sandbox-view.ts";
@@ -22,7 +23,7 @@ export function registerCreateSandbox(api: SandboxesScope): void {
       return {
         status: 200,
         body: sandboxView(
-          await withVolumes(engine, caller, spec, () => engine.sandboxes.create(caller, order)),
+          await withVolumes(engine, caller, spec, () => engine.sandboxes.create(caller, order, launch)),
         ),
       };
     }
@@ -37,11 +38,12 @@ export function registerCreateSandbox(api: SandboxesScope): void {
 /** Without what is nobody's to read again. */
 function orderOf({ registry: _login, ...written }: SandboxSpec): SandboxOrder {
   const { name, labels = {}, slug } = written;
+  const shown = withoutValues(written);
   // What was to be made is there from now on.
   const mounts = written.mounts?.map((mount) =>
     mount.type === "named" ? { ...mount, create: null } : mount,
   );
-  const kept = mounts === undefined ? written : { ...written, mounts };
+  const kept = mounts === undefined ? shown : { ...shown, mounts };
   return { name, labels, slug: slug ?? slugOf(name), written: kept };
 }
 

@@ -7,6 +7,7 @@ import {
   Sandbox,
   SandboxAlreadyExistsError,
   SandboxNotFoundError,
+  SecretBuilder,
   Volume,
   type LogEntry,
   VolumeAlreadyExistsError,
@@ -96,6 +97,34 @@ test("runs the default command, and launches with policies of its own making", a
   expect(commands).toEqual([["echo", "-n", "hi"]]);
   const shut = await Sandbox.builder("shut").image("base").disableNetwork().create();
   expect(await Sandbox.get(shut.name)).toMatchObject({ status: "running" });
+});
+
+test("gives secrets, and finds the sandbox again as it was made though no value is shown", async () => {
+  const secret = new SecretBuilder().env("KEY").value("v-71d2").allowHostPattern("*.example.com");
+  const made = await Sandbox.builder("secrets")
+    .image("base")
+    .workdir("/srv")
+    .network((network) =>
+      network
+        .secret(() => secret.injectBody(true))
+        // The package gives the builder of actions no type by name.
+        .onSecretViolation((violation: { blockAndTerminate(): object }) => violation.blockAndTerminate()),
+    )
+    .create();
+  const [order] = [...api.fastvm.worker.interceptions.values()];
+  expect(order?.secrets).toMatchObject([
+    {
+      ...{ name: "KEY", value: "v-71d2", placeholder: "$MSB_KEY", hosts: ["example.com", "*.example.com"] },
+      ...{ onViolation: "block_and_terminate", injection: { body: true } },
+    },
+  ]);
+  const specs: ExecSpec[] = [];
+  api.fastvm.worker.command = async function* (spec) {
+    specs.push(spec);
+    yield { kind: "exit", exitCode: 0, timedOut: false, durationMs: 1 };
+  };
+  await (await (await Sandbox.get(made.name)).connect()).shell("true");
+  expect(specs).toMatchObject([{ cwd: "/srv" }]);
 });
 
 test("follows a log, and goes on where it was", async () => {

@@ -32,7 +32,7 @@ test.each<[string, object]>([
   ["patches.0.mdoe", { patches: [{ Mkdir: { path: "/x", mdoe: 1 } }] }],
   ["rlimits.0.soft", { rlimits: [{ resource: "Nofile", soft: 2, hard: 1 }] }],
   ["resources.cpus", { resources: { cpus: 1, vcpus: 1 } }],
-  ["network.tls", { network: { enabled: true, tls: { enabled: true } } }],
+  ["network.interface", { network: { enabled: true, interface: { mtu: 1400 } } }],
 ])("refuses %s by its name in that form too", async (field, fields) => {
   const answer = await api.call(START, { ...SPEC, image: { Oci: { reference: "base" } }, ...fields });
   expect(answer).toMatchObject({ status: 400, body: { error: { details: { field } } } });
@@ -65,7 +65,6 @@ test.each<[string, object]>([
   ["registry.credential_id", { registry: { mode: "auto", credential_id: "c" } }],
   ["registry.username", { registry: { mode: "anonymous", username: "u" } }],
   ["registry.password", { registry: { mode: "auto", password: "p" } }],
-  ["network.secrets", { network: { secrets: { entries: [], on_violation: { type: "block" } } } }],
   ["env", { env: [{ key: "1A", value: "" }] }],
   ["labels.sandbox.x", { labels: { "sandbox.x": "" } }],
   ["rlimits.0.resource", { rlimits: [{ resource: "files", soft: 1, hard: 1 }] }],
@@ -122,7 +121,6 @@ test.each<[string, object]>([
   ["init.env.0", { init: { cmd: "auto", args: [], env: [["A=B", "c"]] } }],
   ["security_profile", { security_profile: "strict" }],
   ["network.strict", { network: { strict: true } }],
-  ["network.tls", { network: { tls: { enabled: true } } }],
   ["network.policy.default_egress", { network: { policy: { default_egress: "allow" } } }],
   ["network.policy.rules.0.destination", rule({ destination: "any" })],
   ["network.policy.rules.0.destination", rule({ destination: { group: "link_local" } })],
@@ -136,7 +134,6 @@ test.each<[string, object]>([
   ["network.interface", { network: { interface: { mtu: 1400 } } }],
   ["network.dns", { network: { dns: { rebind_protection: true } } }],
   ["network.ports", { network: { ports: [{ host_port: 1 }] } }],
-  ["network.secrets", { network: { secrets: { entries: [{ env_var: "A", value: "b" }] } } }],
   ["network.max_connections", { network: { max_connections: 5 } }],
   ["network.trust_host_cas", { network: { trust_host_cas: true } }],
   ["network.rate_limiter", { network: { rate_limiter: {} } }],

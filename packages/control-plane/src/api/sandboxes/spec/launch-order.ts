@@ -12,6 +12,7 @@ import {
   type SandboxSpec,
 } from "@fastvm/contract";
 import { idleSettings, lifeSettings, type LaunchOrder } from "../../../engine/engine.ts";
+import { interceptionOf } from "./interception.ts";
 import { mountOrdersOf } from "./mounts.ts";
 import { policyNetwork } from "./network.ts";
 import { invalid } from "./invalid.ts";
@@ -52,6 +53,7 @@ export function launchOrderOf(spec: SandboxSpec): LaunchOrder {
       ephemeral: isEphemeral,
       network: policyNetwork(spec.network),
     },
+    interception: interceptionOf(spec),
     ttl: ends.ttl,
     volumes: mountOrdersOf(spec),
     repeatKey: null,

@@ -1,6 +1,7 @@
 /** What a client asks for, whichever form it has it in, as the one specification that the rest works with. */
 import { FlatSpecSchema, SandboxSpecSchema, type FlatSpec, type SandboxSpec } from "@fastvm/contract";
 import { checkerOf } from "../../shared/validation.ts";
+import { checkSecretValues } from "./interception.ts";
 import { invalid } from "./invalid.ts";
 import { fromSeedForm, isSeedForm } from "./seed-form.ts";
 
@@ -15,6 +16,7 @@ export function readSpec(body: Readonly<Record<string, unknown>>): SandboxSpec {
     typeof body["image"] === "string"
       ? fromFlat(checkFlat(body, ""))
       : checkNested(isSeedForm(body) ? fromSeedForm(body) : body, "");
+  checkSecretValues(spec);
   if (NAME.test(spec.name)) return spec;
   throw invalid("name", "must have 1 to 128 letters, digits, `.`, `_` and `-`, the first a letter or digit");
 }

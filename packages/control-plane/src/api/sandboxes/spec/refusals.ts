@@ -5,9 +5,6 @@ import { invalid } from "./invalid.ts";
 /** Of labels, for those whose host it is. */
 const RESERVED_LABELS = ["sandbox.", "microsandbox.", "service."] as const;
 
-/** As clients write it who say nothing of it. */
-const DEFAULT_VIOLATION = JSON.stringify({ type: "block_and_log" });
-
 /** What says the same as if it were not there. */
 function isUnset(value: unknown): boolean {
   if (value === undefined || value === null || value === false) return true;
@@ -34,8 +31,6 @@ function unsupported({ image, runtime, network, registry }: SandboxSpec): [strin
     ["network.interface", network?.interface],
     ["network.ports", network?.ports],
     ["network.dns", network?.dns],
-    ["network.tls", network?.tls],
-    ["network.secrets", secretsIn(network?.secrets)],
     ["network.max_connections", network?.max_connections],
     ["network.trust_host_cas", network?.trust_host_cas],
     ["registry.mode", registry?.mode === "specific" ? "specific" : undefined],
@@ -44,12 +39,4 @@ function unsupported({ image, runtime, network, registry }: SandboxSpec): [strin
     ["registry.username", registry?.mode === "inline" ? undefined : registry?.username],
     ["registry.password", registry?.mode === "inline" ? undefined : registry?.password],
   ];
-}
-
-/** Clients send the document without any in it as soon as they say anything of the network. */
-function secretsIn(secrets: unknown): unknown {
-  if (typeof secrets !== "object" || secrets === null) return secrets;
-  const { entries, on_violation: violation, ...rest } = secrets as Readonly<Record<string, unknown>>;
-  const isDefault = isUnset(violation) || JSON.stringify(violation) === DEFAULT_VIOLATION;
-  return isUnset(entries) && isDefault ? rest : secrets;
 }
