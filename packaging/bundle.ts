@@ -6,6 +6,7 @@
  *
  *   FOLDER/bundle/fastvm.js                       the command; what it shares with the others is in chunks beside it
  *   FOLDER/packages/daemon/src/serve-entry.ts     what starts as a process or a thread of its own: one line that leads to the bundle
+ *   FOLDER/packages/egress-proxy                  whole, with a bundle of its own: the process sees no other folder of these
  *   FOLDER/packages, FOLDER/guest                 programs for VMs, scripts
  *   FOLDER/licenses                               of every package that is in it
  */
@@ -21,32 +22,46 @@ const BUNDLE = "bundle";
 const COMMAND = "packages/cli/src/main.ts";
 /** Found by their paths when the daemon runs. */
 const STARTED_BY_PATH = ["packages/daemon/src/serve-entry.ts", "packages/worker/src/files/digest-thread.ts"];
+/** The same, in a root of its own where the folder of its package is all that there is. */
+const ALONE = "packages/egress-proxy/src/main.ts";
 /** Faster parts in C of packages that do without. */
 const NATIVE_EXTRAS = ["pg-native", "cbor-extract", "bufferutil", "utf-8-validate"];
 /** Of sources what is no module: scripts and programs that are read or run, but those of tests. */
 const ASSETS = /^packages\/[^/]+\/src\/(?!.*\/?testing\/)(?!.*openapi\.json$).*(?<!\.ts)$|^guest\/image\//;
 const LICENSE = /^(?:licen[cs]e|copying|notice)/i;
 
-const [, , folder] = process.argv;
-if (folder === undefined) throw new Error("usage: packaging/bundle.ts FOLDER");
-const moduleIds = await bundle(folder);
-for (const path of STARTED_BY_PATH) writeLeader(folder, path);
+const [, , folder = ""] = process.argv;
+if (folder === "") throw new Error("usage: packaging/bundle.ts FOLDER");
+const startedByPath = STARTED_BY_PATH.filter(isThere);
+const alone = [ALONE].filter(isThere);
+const moduleIds = [
+  ...(await bundle([COMMAND, ...startedByPath], join(folder, BUNDLE))),
+  ...(alone.length === 0 ? [] : await bundle(alone, join(folder, besideSources(ALONE)))),
+];
+for (const path of startedByPath) writeLeader(folder, path, BUNDLE);
+for (const path of alone) writeLeader(folder, path, besideSources(path));
 for (const path of assets()) copy(path, join(folder, path));
 writeLicenses(folder, moduleIds);
-writeFileSync(join(folder, "package.json"), `{ "private": true, "type": "module" }\n`);
+for (const each of [folder, ...alone.map((path) => join(folder, dirname(besideSources(path))))])
+  writeFileSync(join(each, "package.json"), `{ "private": true, "type": "module" }\n`);
 
-async function bundle(into: string): Promise<readonly string[]> {
-  const entries = [COMMAND, ...STARTED_BY_PATH];
+/** An older tree, an upgrade from which is tried, has not all of them. */
+function isThere(path: string): boolean {
+  return existsSync(join(ROOT, path));
+}
+
+/** What the entries share is in chunks beside them. Answers with the modules that it took. */
+async function bundle(entries: readonly string[], into: string): Promise<readonly string[]> {
   const build = await rolldown({
     input: Object.fromEntries(entries.map((path) => [nameOf(path), join(ROOT, path)])),
     platform: "node",
     external: NATIVE_EXTRAS,
     // The workspace's packages point at their sources under the first; `import` or `require` is added for each place that asks.
     resolve: { conditionNames: ["development", "node"] },
-    plugins: [tellOwnPlace()],
+    plugins: [tellOwnPlace(relative(into, folder))],
   });
   const { output } = await build.write({
-    dir: join(into, BUNDLE),
+    dir: into,
     format: "esm",
     entryFileNames: "[name].js",
     chunkFileNames: "[name]-[hash].js",
@@ -59,21 +74,30 @@ function nameOf(path: string): string {
   return path === COMMAND ? "fastvm" : basename(path, ".ts");
 }
 
-function tellOwnPlace(): Plugin {
+/** Of the package that has a bundle of its own. */
+function besideSources(path: string): string {
+  return join(dirname(dirname(path)), BUNDLE);
+}
+
+/** `toRoot`: from the bundle to FOLDER. */
+function tellOwnPlace(toRoot: string): Plugin {
   return {
     name: "tell-own-place",
     transform(code, id) {
       const path = relative(ROOT, id);
       if (!path.startsWith("packages/") || !code.includes("import.meta.url")) return undefined;
-      return code.replaceAll("import.meta.url", `new URL(${JSON.stringify(`../${path}`)}, import.meta.url)`);
+      return code.replaceAll(
+        "import.meta.url",
+        `new URL(${JSON.stringify(`${toRoot}/${path}`)}, import.meta.url)`,
+      );
     },
   };
 }
 
-function writeLeader(into: string, path: string): void {
+function writeLeader(into: string, path: string, bundleFolder: string): void {
   const file = join(into, path);
   mkdirSync(dirname(file), { recursive: true });
-  const bundled = join(BUNDLE, `${nameOf(path)}.js`);
+  const bundled = join(bundleFolder, `${nameOf(path)}.js`);
   writeFileSync(file, `import ${JSON.stringify(relative(dirname(path), bundled))};\n`);
 }
 

@@ -33,6 +33,7 @@ export const LONG_FILES: ReadonlyMap<string, string> = new Map([
   ["e2e/own/images.test.ts", "an emulated VM unpacks an image, another boots it for the first time"],
   ["e2e/own/docs.test.ts", "every command of every page, in turn, as its readers type them"],
   ["packages/worker/src/builds/run-build.vm.test.ts", "an emulated guest builds images"],
+  ["e2e/own/upgrade.test.ts", "two packages are laid out, and a template of the older one boots"],
   ["e2e/shared/long-calls.test.ts", "a call that takes 90 s is what it is about"],
 ]);
 

@@ -1,4 +1,6 @@
 /** The proxy through which intercepted connections of VMs go, as the worker starts it and speaks with it. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AuthorityKeys } from "@fastvm/contract";
 
@@ -14,10 +16,13 @@ export async function makeAuthority(): Promise<AuthorityKeys> {
 /** What Node is to run. */
 export const PROGRAM = fileURLToPath(new URL("./main.ts", import.meta.url));
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
+/** Where it was installed without npm, with these packages in it (packaging/bundle.ts). */
+const BUNDLE = join(PACKAGE, "bundle");
 const LIBRARIES = "node_modules";
 
 /** What it reads of the host's files: itself, and the packages that it is made with. */
 export function exposedPaths(): readonly string[] {
+  if (existsSync(BUNDLE)) return [PACKAGE];
   const library = fileURLToPath(import.meta.resolve("@peculiar/x509"));
   return [PACKAGE, library.slice(0, library.lastIndexOf(LIBRARIES) + LIBRARIES.length)];
 }
