@@ -1,6 +1,8 @@
 /** Runs the measures and names what came out. The names are those of `--json`. */
 import { availableParallelism } from "node:os";
 import type { Language } from "./builds/language-images.ts";
+import { growthFigures } from "./growth-figures.ts";
+import type { GrowthFigure } from "./growth-figures.ts";
 import { BUILD_PHASES, BUILD_TURNS, measureBuilds } from "./measure/builds.ts";
 import type { BuildTimes, BuildTurn, MeasuredPhase } from "./measure/builds.ts";
 import { measureCapture } from "./measure/capture.ts";
@@ -35,7 +37,7 @@ type BuildFigure = `build_${Language}_${BuildTurn}_${MeasuredPhase}_s`;
 
 /** Absent: not measured in this run. */
 export interface Figures extends Readonly<
-  Partial<Record<FloodFigure | PauseFigure | BuildFigure | VolumeFigure, number>>
+  Partial<Record<FloodFigure | PauseFigure | BuildFigure | VolumeFigure | GrowthFigure, number>>
 > {
   readonly floor_restore_ms_p50?: number;
   readonly launch_ms_p50?: number;
@@ -44,6 +46,7 @@ export interface Figures extends Readonly<
   readonly launch_image_ms_p50?: number;
   readonly tti_row_ms_p50?: number;
   readonly tti_row_ms_p95?: number;
+  readonly tti_row_ms_p99?: number;
   readonly tti_staggered_ms_p50?: number;
   readonly tti_second_ms_p50?: number;
   readonly tti_burst_ms_p50?: number;
@@ -138,6 +141,7 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
       figures: {
         tti_row_ms_p50: median(rowMs),
         tti_row_ms_p95: percentile(rowMs, 95),
+        tti_row_ms_p99: percentile(rowMs, 99),
         tti_staggered_ms_p50: median(staggeredMs),
         tti_second_ms_p50: median(secondMs),
         tti_burst_ms_p50: median(burstMs),
@@ -150,6 +154,9 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
       },
       samples: { rowMs, staggeredMs, secondMs, burstMs },
     };
+  },
+  async growth(session, rounds, _full, progress) {
+    return { figures: await growthFigures(session, rounds, progress), samples: {} };
   },
   async pools(session, rounds) {
     const { checkoutMs, standbyMs, coldMs } = await measurePools(session, rounds);

@@ -1,5 +1,6 @@
 /** The bounds that docs/SPECIFICATION.md promises, as data: each holds a run's figures against its bound. */
 import type { Figures } from "./figures.ts";
+import { GROWTH_PROMISES } from "./growth-promises.ts";
 import { FLOODS, VICTIMS, type Victim } from "./measure/flood.ts";
 import { CELLS, type Cell } from "./measure/pause.ts";
 import { RESTART_VMS } from "./measure/restart.ts";
@@ -240,6 +241,7 @@ export const PROMISES: readonly Promised[] = [
   },
   ...VOLUME_PROMISES,
   ...TTI_PROMISES,
+  ...GROWTH_PROMISES,
   ...VICTIMS.flatMap((victim) => FLOODS.map((flood) => underFlood(victim, flood))),
 ];
 

@@ -42,6 +42,21 @@ describe("the report", () => {
     expect(renderReport({ exec_ms_p50: 1 }, FACTS)).not.toContain("build, s");
   });
 
+  test("puts what others publish beside a time to interactive, and nowhere else", () => {
+    const figures = { tti_row_ms_p50: 68, tti_row_ms_p95: 262, tti_row_ms_p99: 300 };
+    const report = renderReport(figures, FACTS);
+    expect(report).toContain("| this run, one after the other, over loopback | 0.07 | 0.26 | 0.30 | 100 % |");
+    expect(report).toContain("Unproved by us");
+    expect(renderReport({ exec_ms_p50: 1 }, FACTS)).not.toContain("Unproved");
+  });
+
+  test("says how a launch on a full host stands to one on an empty host", () => {
+    const flat = { growth_launch_0_ms_p50: 40, growth_launch_90_ms_p50: 45 };
+    expect(renderReport(flat, FACTS)).toMatch(/launch from the pool where 90 VMs run.*\| met \|/);
+    const grown = { ...flat, growth_launch_90_ms_p50: 47 };
+    expect(renderReport(grown, FACTS)).toContain("**NOT met** (limit 46.0)");
+  });
+
   test("holds pauses against the accelerator's own bound", () => {
     const pause = { capture_pause_ms_p50: 20, capture_dirty_mib: 8 };
     expect(renderReport(pause, FACTS)).toContain("20.0 ms (8.0 MiB dirty) | – | – | met");

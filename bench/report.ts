@@ -4,6 +4,7 @@ import type { Figures } from "./figures.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { BUILD_PHASES, BUILD_TURNS } from "./measure/builds.ts";
 import { PROMISES } from "./promises.ts";
+import { publishedLines } from "./published-tti.ts";
 import type { Promised } from "./promised.ts";
 
 const START = "<!-- bench:start -->";
@@ -15,7 +16,7 @@ const HEADER = ["figure", "bound", "measured", "floor", "ratio", "verdict", "pri
 export function renderReport(figures: Figures, facts: HostFacts): string {
   const rows = PROMISES.map((promise) => row(promise, figures, facts)).filter((cells) => cells !== undefined);
   const lines = [HEADER, HEADER.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
-  const tables = [rows.length === 0 ? [] : lines, buildLines(figures, facts)].filter(
+  const tables = [rows.length === 0 ? [] : lines, buildLines(figures, facts), publishedLines(figures)].filter(
     ({ length }) => length > 0,
   );
   return [factLines(figures, facts), ...tables].map((table) => table.join("\n")).join("\n\n");

@@ -61,7 +61,7 @@ async function launchOnce(
   return launchMs;
 }
 
-async function launchFromPool(daemon: TestDaemon, client: FastvmClient): Promise<number> {
+export async function launchFromPool(daemon: TestDaemon, client: FastvmClient): Promise<number> {
   const { dataDir } = daemon.config;
   const ready = await pooledProcesses(daemon);
   return await launchOnce(client, async (vm) => {

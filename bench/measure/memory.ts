@@ -63,7 +63,7 @@ export async function readMemory(pid: number): Promise<ProcessMemory> {
   };
 }
 
-async function residentMib(pid: number): Promise<number> {
+export async function residentMib(pid: number): Promise<number> {
   return fieldMib(await readFile(`/proc/${pid}/status`, "latin1"), "VmRSS");
 }
 
