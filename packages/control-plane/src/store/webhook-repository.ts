@@ -43,6 +43,17 @@ export class WebhookRepository {
     return rows.map((row) => parse(row));
   }
 
+  /** Whether anybody, of any organisation, is to be told of anything. */
+  async hasEnabled(): Promise<boolean> {
+    const row = await this.#db
+      .selectFrom("webhooks")
+      .select("id")
+      .where("enabled", "=", 1)
+      .limit(1)
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
   /** Of all organisations: those whose organisation has events that they were not told of, and fewer on their way than that. */
   async behind(maxWaiting: number, limit: number): Promise<WebhookRecord[]> {
     const rows = await this.#db

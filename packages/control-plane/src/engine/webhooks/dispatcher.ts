@@ -29,12 +29,17 @@ export class WebhookDispatcher {
   readonly #timer: NodeJS.Timeout;
   #looking: Promise<void> | undefined;
   #isWanted = false;
+  /** As the last look found it: each event is a look, and most hosts have nobody to tell. */
+  #hasWebhooks = true;
   #isAway = false;
   #cleanedAt = 0;
 
   constructor(ctx: DispatchContext) {
     this.#ctx = ctx;
-    this.#unsubscribe = ctx.store.onEvents(() => this.wake());
+    this.#unsubscribe = ctx.store.onEvents(() => {
+      // The first webhook of all is found by the clock.
+      if (this.#hasWebhooks) this.wake();
+    });
     this.#timer = setInterval(() => this.wake(), ctx.config.webhooks.pollMs);
     this.#timer.unref();
     this.wake();
@@ -60,8 +65,11 @@ export class WebhookDispatcher {
     while (this.#isWanted && !this.#closing.signal.aborted) {
       this.#isWanted = false;
       try {
-        await queueEvents(this.#ctx);
-        await this.#sendDue();
+        this.#hasWebhooks = await this.#ctx.store.webhooks.hasEnabled();
+        if (this.#hasWebhooks) {
+          await queueEvents(this.#ctx);
+          await this.#sendDue();
+        }
         await this.#clean();
         this.#isAway = false;
       } catch (error) {
