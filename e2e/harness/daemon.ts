@@ -24,6 +24,7 @@ const END_DEADLINE_MS = 60_000;
 interface TestDaemonOptions {
   /** Default: a fresh folder, removed at the end. */
   readonly dataDir?: string;
+  /** Neither more nor fewer are kept ready, so that they can be counted. */
   readonly poolSize?: number;
   /** Where VMs have a network: the namespace that the daemon takes for its host, and its address there. */
   readonly host?: { readonly namespace: string; readonly address: string };
@@ -42,7 +43,8 @@ export class TestDaemon implements AsyncDisposable {
     await mkdir(ROOT, { recursive: true });
     const dataDir = options.dataDir ?? (await mkdtemp(join(ROOT, "data-")));
     const { host, settings } = options;
-    const flags = { dataDir, port: await freePort(), poolSize: options.poolSize ?? 1 };
+    const poolSize = options.poolSize ?? 1;
+    const flags = { dataDir, port: await freePort(), poolSize, poolMaxSize: poolSize };
     const config = { ...readConfig({ ...flags, host: host?.address }), ...settings };
     const starter = host === undefined ? options.starter : ["nsenter", `--net=/run/netns/${host.namespace}`];
     return new TestDaemon(config, await start(config, starter), { ...options, starter });

@@ -27,6 +27,7 @@ const KINDS = {
   nameservers: "list",
   network: "text",
   path_urls: "switch",
+  pool_max_size: "number",
   pool_memory_mib: "number",
   pool_size: "number",
   port: "number",

@@ -91,7 +91,7 @@ describe("readConfig", () => {
       cacheGib: 1,
       poolMemoryMib: 2,
     });
-    expect(readConfig({}, {})).toMatchObject({ cacheGib: undefined, poolMemoryMib: 600 });
+    expect(readConfig({}, {})).toMatchObject({ cacheGib: undefined, poolMemoryMib: 600, poolMaxSize: 8 });
   });
 
   test("refuses a pool size that is no number", () => {

@@ -35,6 +35,8 @@ export interface DaemonConfig {
   readonly databaseUrl: string | undefined;
   /** VMs that stand by, and processes that wait, of each machine that is launched. */
   readonly poolSize: number;
+  /** How many there are at most where launches found none. */
+  readonly poolMaxSize: number;
   /** What those of all machines may take of the memory. */
   readonly poolMemoryMib: number;
   /** How long VMs and snapshots that no record knows are kept. */
@@ -84,6 +86,7 @@ export interface DaemonFlags {
   readonly allowMount?: readonly string[] | undefined;
   readonly databaseUrl?: string | undefined;
   readonly poolSize?: number | undefined;
+  readonly poolMaxSize?: number | undefined;
   readonly poolMemoryMib?: number | undefined;
   readonly quarantineHours?: number | undefined;
   readonly memoryOvercommit?: number | undefined;
@@ -111,6 +114,8 @@ const DEFAULT_DATA_DIR = "/var/lib/fastvm";
 const DEFAULT_CACHE_DIR = "/var/cache/fastvm";
 /** Two VMs that stand by and two processes that wait make single launches quick and cost 150 MiB. */
 const DEFAULT_POOL_SIZE = 2;
+/** As many launches as come at once for a page of work; four machines that nobody waits for have theirs for the same memory. */
+const DEFAULT_POOL_MAX_SIZE = 8;
 /** Four machines have theirs. */
 const DEFAULT_POOL_MEMORY_MIB = 600;
 /** Over a night and a morning somebody notices that it was the wrong database. */
@@ -137,6 +142,7 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     importFolders: (flags.allowImport ?? list("FASTVM_ALLOW_IMPORT") ?? []).map((folder) => resolve(folder)),
     databaseUrl: flags.databaseUrl ?? text("FASTVM_DATABASE_URL"),
     poolSize: flags.poolSize ?? number("FASTVM_POOL_SIZE", WHOLE) ?? DEFAULT_POOL_SIZE,
+    poolMaxSize: flags.poolMaxSize ?? number("FASTVM_POOL_MAX_SIZE", WHOLE) ?? DEFAULT_POOL_MAX_SIZE,
     poolMemoryMib: flags.poolMemoryMib ?? number("FASTVM_POOL_MEMORY_MIB", WHOLE) ?? DEFAULT_POOL_MEMORY_MIB,
     quarantineHours:
       flags.quarantineHours ?? number("FASTVM_QUARANTINE_HOURS", WHOLE) ?? DEFAULT_QUARANTINE_HOURS,

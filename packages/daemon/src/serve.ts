@@ -240,6 +240,7 @@ async function startWorker(
       importFolders: config.importFolders,
       mountFolders: config.mountFolders,
       poolSize: config.poolSize,
+      poolMaxSize: config.poolMaxSize,
       poolMemoryMib: config.poolMemoryMib,
       network,
       tlsChain: tls?.cert,

@@ -33,6 +33,8 @@ export interface WorkerConfig {
    * neither.
    */
   readonly poolSize: number;
+  /** How many of each there are at most where launches found none. */
+  readonly poolMaxSize: number;
   /** For those of all templates; the templates that were launched from last have theirs. */
   readonly poolMemoryMib: number;
   /** Memory that stays free for the host; below it launches are refused. */

@@ -191,7 +191,7 @@ function openPools(
   host: StandbyPoolOptions["host"],
   onError: (error: unknown) => void,
 ): Pick<WorkerContext, "pool" | "standby"> {
-  const common = { host, accelerator, size: config.poolSize, onError };
+  const common = { host, accelerator, size: config.poolSize, maxSize: config.poolMaxSize, onError };
   const memoryMib = config.poolMemoryMib / (1 + STANDBY_TO_SLOT);
   return {
     pool: openSlotPool({ ...common, memoryMib, folder: poolFolder(config) }),

@@ -24,6 +24,8 @@ const OVERHEAD_MIB = 512;
 const MIB = 1024 ** 2;
 /** A vCPU weighs as much as an ordinary group of version 2, or an ordinary process. */
 const WEIGHT_PER_VCPU = 100;
+/** What is made ahead of time leaves the processors to VMs that somebody has, and still comes to its end on a busy host. */
+const SPARE_WEIGHT_PART = 0.1;
 /** The daemon serves all VMs: what it has to do comes before what any of them does. */
 const DAEMON_GROUP = "daemon";
 /** A group can be removed some moments after its last process ended: what frees it waits this long. */
@@ -37,6 +39,9 @@ interface GroupMachine {
   readonly cpu: number;
   readonly memoryMib: number;
 }
+
+/** Whether the process in a group is somebody's VM or is made ahead of time. */
+export type GroupUse = "vm" | "spare";
 
 export class Cgroups {
   readonly #hierarchies: readonly Hierarchy[];
@@ -64,10 +69,16 @@ export class Cgroups {
   }
 
   /** Makes a group, in each hierarchy, for a process to be started in; returns their folders. */
-  async make(name: string, machine: GroupMachine): Promise<readonly string[]> {
+  async make(name: string, machine: GroupMachine, use: GroupUse = "vm"): Promise<readonly string[]> {
     return await Promise.all(
-      this.#hierarchies.map((hierarchy) => makeGroup(hierarchy, name, limitsOf(machine))),
+      this.#hierarchies.map((hierarchy) => makeGroup(hierarchy, name, limitsOf(machine, use))),
     );
+  }
+
+  /** What was made ahead of time is somebody's VM from now on. */
+  async takeIntoUse(name: string, machine: GroupMachine): Promise<void> {
+    for (const { parent, settings } of this.#hierarchies)
+      await apply(join(parent, name), settings.get("cpu"), limitsOf(machine));
   }
 
   /** This process weighs more than any VM from now on. */
@@ -141,10 +152,10 @@ export class Cgroups {
 
 const NO_MACHINE: GroupMachine = { cpu: 0, memoryMib: 0 };
 
-function limitsOf({ cpu, memoryMib }: GroupMachine): GroupLimits {
+function limitsOf({ cpu, memoryMib }: GroupMachine, use: GroupUse = "vm"): GroupLimits {
   return {
     memoryBytes: (memoryMib + OVERHEAD_MIB) * MIB,
-    cpuWeight: cpu * WEIGHT_PER_VCPU,
+    cpuWeight: cpu * WEIGHT_PER_VCPU * (use === "spare" ? SPARE_WEIGHT_PART : 1),
     tasks: MAX_TASKS,
   };
 }

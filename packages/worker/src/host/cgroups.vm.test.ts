@@ -66,6 +66,20 @@ describe("this host's control groups", () => {
     expect(await setting("pids.max")).toBe("512");
   });
 
+  test("weigh less of what is made ahead of time, until it is taken into use", async () => {
+    const weigh = async (): Promise<number> => {
+      const group = groups.find((each) => /cpu/.test(each) || existsSync(join(each, "cpu.weight"))) ?? "";
+      const spare = join(group, "..", "spare");
+      const file = existsSync(join(spare, "cpu.weight")) ? "cpu.weight" : "cpu.shares";
+      return Number(await readFile(join(spare, file), "latin1"));
+    };
+    await cgroups.make("spare", MACHINE, "spare");
+    const spareWeight = await weigh();
+    await cgroups.takeIntoUse("spare", MACHINE);
+    expect(await weigh()).toBeGreaterThan(5 * spareWeight);
+    await cgroups.remove("spare");
+  });
+
   test("hold a program from its first moment on, and no other", async () => {
     const child = inside("sleep", "60");
     const [pid] = await members();

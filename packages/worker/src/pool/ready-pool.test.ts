@@ -38,10 +38,11 @@ async function template(name: string): Promise<Snapshot> {
 }
 
 /** Of things that are nothing but their template's name. */
-function poolOf(memoryMib: number): ReadyPool<Thing> {
+function poolOf(memoryMib: number, growth: { maxSize?: number; idleMs?: number } = {}): ReadyPool<Thing> {
   const endings = new Map<Thing, Promise<void>>();
   return new ReadyPool<Thing>({
     size: SIZE,
+    ...growth,
     memoryMib,
     servesByFile: "memory",
     open: async ({ folder }) => {
@@ -136,5 +137,20 @@ test("those who ask at once for a full pool do not make it fuller than that", as
   const one = await template("one");
   await Promise.all([pool.serve(one), pool.serve(one), pool.serve(one), pool.serve(one)]);
   expect(most).toBe(SIZE);
+  await pool.close();
+});
+
+test("launches that find none make it larger, within its memory, until a while has passed in which all found one", async () => {
+  const pool = poolOf(3 * ITEM_MIB, { maxSize: 8, idleMs: 300 });
+  const one = await template("one");
+  await pool.serve(one);
+  await pool.during(async () => {
+    for (let times = 0; times < SIZE; times++) open.splice(open.indexOf((await pool.take(one)) as Thing), 1);
+    expect(await pool.take(one)).toBeUndefined();
+    expect(await pool.take(one)).toBeUndefined();
+  });
+  // Two were missed; there is memory for one more.
+  await vi.waitFor(() => expect(ready()).toEqual({ one: SIZE + 1 }), { timeout: 10_000 });
+  await vi.waitFor(() => expect(ready()).toEqual({ one: SIZE }), { timeout: 10_000 });
   await pool.close();
 });

@@ -2,18 +2,25 @@
  * Things made ahead of time, so that a launch need not wait for them: a few are kept ready for each template that launches came for, and
  * made again when launches pause. What they are is told by who opens the pool: processes that wait for a device state, or whole VMs that
  * stand by. All together they stay within a bound of memory: the templates that were launched from last have theirs, and those that nobody
- * asked for in the longest time go without.
+ * asked for in the longest time go without. Where launches find none more are kept, until a while has passed in which all found one.
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Snapshot } from "../snapshot/folder.ts";
+import { Demand } from "./demand.ts";
 
 /** Refilling waits until no restore is under way for this long: on few cores it would slow the very launch it follows. */
 const REFILL_QUIET_MS = 150;
+/** As long as a user may think between two bursts of launches. */
+const IDLE_MS = 60_000;
 
 interface PoolOptions<T> {
-  /** How many for each template. */
+  /** How many for each template, at least. */
   readonly size: number;
+  /** How many where launches found none; default: never more than `size`. */
+  readonly maxSize?: number | undefined;
+  /** So long all must have found one before there are fewer again. */
+  readonly idleMs?: number;
   /** For the items of all templates. */
   readonly memoryMib: number;
   /**
@@ -35,6 +42,7 @@ interface Shelf<T> {
   readonly template: Snapshot;
   readonly inode: number;
   readonly items: T[];
+  readonly demand: Demand;
   /** What its last item took; 0 until there was one. */
   itemMib: number;
 }
@@ -44,6 +52,7 @@ export class ReadyPool<T> {
   /** By the template's folder, which is named for its image and machine; the one that was asked for last is the last. */
   readonly #shelves = new Map<string, Shelf<T>>();
   #refillTimer: NodeJS.Timeout | undefined;
+  #shrinkTimer: NodeJS.Timeout | undefined;
   #restores = 0;
   #filling: Promise<void> | undefined;
   #closed = false;
@@ -68,20 +77,25 @@ export class ReadyPool<T> {
     if (this.#options.size === 0) return;
     const inode = await this.#inodeOf(template);
     const { folder } = template;
-    const shelf = this.#shelves.get(folder) ?? { template, inode, items: [], itemMib: 0 };
+    const { size, maxSize = size, idleMs = IDLE_MS } = this.#options;
+    const bounds = { least: size, most: Math.max(size, maxSize), idleMs };
+    const kept = this.#shelves.get(folder);
+    const shelf = kept ?? { template, inode, items: [], demand: new Demand(bounds), itemMib: 0 };
     this.#shelves.delete(folder);
     this.#shelves.set(folder, shelf);
   }
 
   /** One that serves this captured state and runs its QEMU, now the caller's; `undefined` when there is none. */
   async take(snapshot: Snapshot): Promise<T | undefined> {
-    const suitable = [...this.#shelves.values()].filter(
-      ({ template, items }) => items.length > 0 && qemuOf(template) === qemuOf(snapshot),
+    const ofSameQemu = [...this.#shelves.values()].filter(
+      ({ template }) => qemuOf(template) === qemuOf(snapshot),
     );
-    if (suitable.length === 0) return undefined;
+    if (ofSameQemu.length === 0) return undefined;
     const inode = await this.#inodeOf(snapshot);
-    const shelf = suitable.findLast((candidate) => candidate.inode === inode);
-    return shelf?.items.shift();
+    const serving = ofSameQemu.filter((shelf) => shelf.inode === inode);
+    const item = serving.findLast(({ items }) => items.length > 0)?.items.shift();
+    if (item === undefined) serving.at(-1)?.demand.miss();
+    return item;
   }
 
   /** Keeps refilling back for as long as `restore` takes, whether it uses an item or not. */
@@ -99,6 +113,7 @@ export class ReadyPool<T> {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#refillTimer);
+    clearTimeout(this.#shrinkTimer);
     await this.#filling;
     const items = [...this.#shelves.values()].flatMap((shelf) => shelf.items.splice(0));
     this.#shelves.clear();
@@ -127,7 +142,7 @@ export class ReadyPool<T> {
       const shares = this.#shares();
       await this.#giveUp(shares);
       const wanting = shares.find(({ shelf, count }) => shelf.items.length < count)?.shelf;
-      if (wanting === undefined) return;
+      if (wanting === undefined) return this.#shrinkLater();
       const item = await this.#options.open(wanting.template);
       wanting.items.push(item);
       void this.#options.ended(item).then(() => this.#forget(wanting, item));
@@ -135,13 +150,21 @@ export class ReadyPool<T> {
     }
   }
 
+  #shrinkLater(): void {
+    clearTimeout(this.#shrinkTimer);
+    if (this.#closed || ![...this.#shelves.values()].some(({ demand }) => demand.isRaised)) return;
+    this.#shrinkTimer = setTimeout(() => this.#refillSoon(), this.#options.idleMs ?? IDLE_MS);
+    this.#shrinkTimer.unref();
+  }
+
   /** How many items each template may have, the one that was asked for last first. */
   #shares(): readonly { readonly shelf: Shelf<T>; readonly count: number }[] {
     let leftMib = this.#options.memoryMib;
+    const now = performance.now();
     return [...this.#shelves.values()].toReversed().map((shelf) => {
       // What an item takes is known when there has been one.
       const affordable = shelf.itemMib === 0 ? Infinity : Math.floor(leftMib / shelf.itemMib);
-      const count = Math.min(this.#options.size, affordable);
+      const count = Math.min(shelf.demand.wanted(now), affordable);
       leftMib -= count * shelf.itemMib;
       return { shelf, count };
     });

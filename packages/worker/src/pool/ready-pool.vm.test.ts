@@ -49,6 +49,7 @@ beforeEach(async () => {
     accelerator: "tcg",
     folder: join(root, "pool"),
     size: 1,
+    maxSize: 1,
     memoryMib: 1000,
     onError: (error) => expect.unreachable(String(error)),
   });

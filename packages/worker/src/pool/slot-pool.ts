@@ -19,14 +19,16 @@ interface SlotPoolOptions {
   /** Slots live here until they are taken. */
   readonly folder: string;
   readonly size: number;
+  readonly maxSize: number;
   readonly memoryMib: number;
   readonly onError: (error: unknown) => void;
 }
 
 export function openSlotPool(options: SlotPoolOptions): ReadyPool<Slot> {
-  const { host, accelerator, folder, size, memoryMib, onError } = options;
+  const { host, accelerator, folder, size, maxSize, memoryMib, onError } = options;
   return new ReadyPool<Slot>({
     size,
+    maxSize,
     memoryMib,
     servesByFile: MEMORY_FILE,
     open: (template) =>
@@ -38,6 +40,7 @@ export function openSlotPool(options: SlotPoolOptions): ReadyPool<Slot> {
         // Of a template all is base.
         pages: nothingMapped(template.manifest.machine.memoryMib),
         qemu: setOf(template),
+        use: "spare",
       }),
     close: (slot) => closeSlot(host, slot),
     ended: (slot) => slot.qemu.qmp.closed,

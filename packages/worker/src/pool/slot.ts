@@ -11,7 +11,7 @@ import { CLOSED_FOLDER_MODE } from "../files/closed-folder.ts";
 import { raiseFileLimit } from "../processes/file-limit.ts";
 import { linkOrCopy } from "../files/copy.ts";
 import type { UidAllocator } from "../host/uid-allocator.ts";
-import type { Cgroups } from "../host/cgroups.ts";
+import type { Cgroups, GroupUse } from "../host/cgroups.ts";
 import { namespacePath } from "../network/namespace.ts";
 import type { Network } from "../network/network.ts";
 import type { VmNetwork } from "../network/vm-network.ts";
@@ -67,6 +67,8 @@ interface SlotRequest {
   readonly pages: MappedPages;
   /** The QEMU to run. */
   readonly qemu: QemuSet;
+  /** Default: a VM's. */
+  readonly use?: GroupUse;
 }
 
 /**
@@ -124,7 +126,7 @@ export async function reserveSlot(host: SlotHost, folder: string): Promise<SlotH
 export async function startQemu(
   host: SlotHost,
   { name, folder, uid, network }: SlotHoldings,
-  { machine, diskGib }: Pick<SlotRequest, "machine" | "diskGib">,
+  { machine, diskGib, use }: Pick<SlotRequest, "machine" | "diskGib" | "use">,
   boot?: BootSource | "firmware",
 ): Promise<QemuProcess> {
   return await QemuProcess.spawn(host.qemuHost, {
@@ -134,7 +136,7 @@ export async function startQemu(
     diskGib,
     machine: { masked: host.masked, ...machine, network: networkDevice(host) },
     namespace: network && namespacePath(network),
-    groups: await host.cgroups.make(name, machine.machine),
+    groups: await host.cgroups.make(name, machine.machine, use),
     ...(boot && { boot }),
   });
 }

@@ -288,6 +288,7 @@ export class ScriptedHost implements AsyncDisposable {
       processesOf: async () => [],
       remove: async (name: string) => void this.freedGroups.push(name),
       ranOutOfMemory: async () => false,
+      takeIntoUse: async () => undefined,
     };
     const context = {
       config,

@@ -24,6 +24,7 @@ export class TestContext implements AsyncDisposable {
       cacheDir: CACHE,
       imageDir: join(CACHE, "images/current"),
       poolSize: 0,
+      poolMaxSize: 0,
       poolMemoryMib: 600,
       cacheGib: 10,
       network: "none",

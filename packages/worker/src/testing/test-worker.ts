@@ -104,6 +104,7 @@ async function startWorker(
       cacheDir: CACHE,
       imageDir: join(CACHE, "images/current"),
       poolSize: 0,
+      poolMaxSize: 0,
       poolMemoryMib: 600,
       cacheGib: 10,
       network: "none",

@@ -19,6 +19,7 @@ interface ServeOptions {
   readonly allowMount?: string[];
   readonly databaseUrl?: string;
   readonly poolSize?: number;
+  readonly poolMaxSize?: number;
   readonly poolMemoryMib?: number;
   readonly quarantineHours?: number;
   readonly memoryOvercommit?: number;
@@ -67,6 +68,11 @@ export function serveCommand(): Command {
     .option(
       "--pool-size <n>",
       "VMs kept ready of each machine that is launched (environment: FASTVM_POOL_SIZE; default: 2)",
+      wholeNumber,
+    )
+    .option(
+      "--pool-max-size <n>",
+      "how many where launches found none ready, until they pause (environment: FASTVM_POOL_MAX_SIZE; default: 8)",
       wholeNumber,
     )
     .option(

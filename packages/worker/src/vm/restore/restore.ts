@@ -177,7 +177,7 @@ async function launchStandby(
     vm.memory = standby.vm.memory;
     const connected = connect(context, slot, vm);
     return await orDisconnected(connected, async () => {
-      await vm.update({});
+      await Promise.all([vm.update({}), context.cgroups.takeIntoUse(slot.name, record.machine)]);
       await allowDisk(slot, diskGib);
       await step("restore.standby-recorded");
       await slot.qemu.qmp.execute("cont");
@@ -212,7 +212,10 @@ async function takeSlot(
   const mapped = planMapped(snapshot.memory.map);
   // A process that waits has mapped the base alone.
   const pooled = mapped.extents.length === 0 ? await context.pool.take(snapshot) : undefined;
-  if (pooled !== undefined) return { slot: await moveOrClose(context, pooled, folder), fromPool: true };
+  if (pooled !== undefined) {
+    const slot = await moveOrClose(context, pooled, folder, snapshot.manifest.machine);
+    return { slot, fromPool: true };
+  }
   const slot = await openSlot(context, {
     folder,
     machine: { machine: snapshot.manifest.machine, accelerator: context.accelerator },
@@ -225,8 +228,14 @@ async function takeSlot(
 }
 
 /** A slot that the pool has given away is nobody's until it has moved: when that fails it goes, wherever it lies by then. */
-async function moveOrClose(context: SlotHost, pooled: Slot, folder: string): Promise<Slot> {
+async function moveOrClose(
+  context: SlotHost,
+  pooled: Slot,
+  folder: string,
+  machine: Manifest["machine"],
+): Promise<Slot> {
   try {
+    await context.cgroups.takeIntoUse(pooled.name, machine);
     return await moveSlot(pooled, folder);
   } catch (error) {
     await closeSlot(context, pooled);

@@ -30,6 +30,7 @@ export interface StandbyPoolOptions {
   readonly accelerator: Accelerator;
   readonly folder: string;
   readonly size: number;
+  readonly maxSize: number;
   readonly memoryMib: number;
   readonly onError: (error: unknown) => void;
 }
@@ -37,9 +38,10 @@ export interface StandbyPoolOptions {
 const REHEARSAL_LIMIT_MS = 20_000;
 
 export function openStandbyPool(options: StandbyPoolOptions): ReadyPool<Standby> {
-  const { host, size, memoryMib, onError } = options;
+  const { host, size, maxSize, memoryMib, onError } = options;
   return new ReadyPool<Standby>({
     size,
+    maxSize,
     memoryMib,
     servesByFile: STATE_FILE,
     open: (template) => openStandby(options, template),
@@ -61,6 +63,7 @@ async function openStandby(options: StandbyPoolOptions, template: Snapshot): Pro
     memory: join(template.folder, MEMORY_FILE),
     pages: nothingMapped(manifest.machine.memoryMib),
     qemu: setOf(template),
+    use: "spare",
   });
   try {
     return await standBy(host, slot, template);
