@@ -19,10 +19,14 @@ size_t length;
 /* What a mount was told of, each of its own. */
 static uint64_t numbers[CHANNELS + 2][KNOWN];
 static uint64_t handles[CHANNELS + 2][KNOWN];
+/* The file of each of these; and that of the handle which was drawn last, 0 for one that is made up. */
+static uint64_t owners[CHANNELS + 2][KNOWN];
+static uint64_t drawn_owner;
 uint16_t channel;
 uint64_t unique = 1;
 uint64_t done[64];
 static uint32_t last_opcode;
+static uint64_t last_node;
 
 uint64_t draw(uint64_t below)
 {
@@ -74,7 +78,10 @@ static uint64_t some_number(void)
 
 static uint64_t some_handle(void)
 {
-    return draw(12) == 0 ? draw(0) : handles[channel][draw(KNOWN)];
+    size_t at = draw(KNOWN);
+    bool is_made_up = draw(12) == 0;
+    drawn_owner = is_made_up ? 0 : owners[channel][at];
+    return is_made_up ? draw(0) : handles[channel][at];
 }
 
 static uint64_t some_offset(void)
@@ -228,9 +235,9 @@ static void add_body(uint32_t opcode)
         add(&in, sizeof in.lseek);
         break;
     case FUSE_COPY_FILE_RANGE:
-        in.copy.fh_in = some_handle();
         in.copy.fh_out = some_handle();
-        in.copy.nodeid_out = some_number();
+        in.copy.nodeid_out = drawn_owner != 0 ? drawn_owner : some_number();
+        in.copy.fh_in = some_handle();
         in.copy.off_in = some_offset();
         in.copy.off_out = some_offset();
         in.copy.len = size;
@@ -279,7 +286,13 @@ void make_message(void)
     }
     last_opcode = header.opcode;
     length = sizeof header;
+    drawn_owner = 0;
     add_body(header.opcode);
+    /* With another file a handle is refused, and what is behind it never reached. */
+    if (drawn_owner != 0 && draw(8) != 0) {
+        header.nodeid = drawn_owner;
+    }
+    last_node = header.nodeid;
     if (length > sizeof message) {
         length = sizeof message;
     }
@@ -324,10 +337,13 @@ void read_answers(void)
         if (count == sizeof(struct fuse_entry_out) || count == sizeof(struct fuse_entry_out) + sizeof(struct fuse_open_out)) {
             memcpy(&numbers[channel][draw(KNOWN)], payload + sizeof out, sizeof numbers[0][0]);
         }
+        size_t at = draw(KNOWN);
         if (count == sizeof(struct fuse_open_out)) {
-            memcpy(&handles[channel][draw(KNOWN)], payload + sizeof out, sizeof handles[0][0]);
+            memcpy(&handles[channel][at], payload + sizeof out, sizeof handles[0][0]);
+            owners[channel][at] = last_node;
         } else if (count == sizeof(struct fuse_entry_out) + sizeof(struct fuse_open_out)) {
-            memcpy(&handles[channel][draw(KNOWN)], payload + sizeof out + sizeof(struct fuse_entry_out), sizeof handles[0][0]);
+            memcpy(&owners[channel][at], payload + sizeof out, sizeof owners[0][0]);
+            memcpy(&handles[channel][at], payload + sizeof out + sizeof(struct fuse_entry_out), sizeof handles[0][0]);
         }
     }
     port->out_start = port->out_end = 0;

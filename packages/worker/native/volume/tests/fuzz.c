@@ -2,7 +2,9 @@
  * A hostile guest: raw messages, frames and tables, half sound and half not, against a server in this process. Nothing beside the root may change, and nothing of
  * it may be told; whatever else goes wrong the sanitizers find.
  *
- *   fuzz-volume <folder> [messages | seconds as 10s] [seed]      the folder: empty, best on a tmpfs of its own
+ *   fuzz-volume <folder> [messages | seconds as 10s] [seed] [from]      the folder: empty, best on a tmpfs of its own
+ *
+ * `from` begins the part of a longer run that comes after so many messages: other ones, on a folder that is empty again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +19,7 @@
 
 #include "fuzz.h"
 
-enum { QUOTA_BYTES = 8 << 20, TOLD_EVERY = 1000000 };
+enum { QUOTA_BYTES = 8 << 20, FLOOR_BYTES = 16 << 20, TOLD_EVERY = 1000000 };
 
 static void begin_mounts(void)
 {
@@ -54,6 +56,7 @@ static void attach_one(const char *tag, uint16_t number, enum stat_mode mode, in
     attachment->channel = number;
     attachment->stat_mode = mode;
     attachment->is_shared = number % 2 == 0;
+    attachment->floor = number == 3 ? FLOOR_BYTES : 0;
     if (has_quota) {
         int account = memfd_create("account", MFD_CLOEXEC);
         if (ftruncate(account, 4096) < 0 || quota_open(attachment, account, QUOTA_BYTES) != 0) {
@@ -155,16 +158,17 @@ static void feed_frames(void)
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        fprintf(stderr, "usage: fuzz-volume <empty folder> [<messages> | <seconds>s] [<seed>]\n");
+        fprintf(stderr, "usage: fuzz-volume <empty folder> [<messages> | <seconds>s] [<seed> [<from>]]\n");
         return 2;
     }
     uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 10) : (uint64_t)time(NULL);
     const char *amount = argc > 2 ? argv[2] : "10s";
     bool is_time = amount[strlen(amount) - 1] == 's';
     uint64_t limit = strtoull(amount, NULL, 10);
-    state = seed * 0x9E3779B97F4A7C15u + 1;
+    uint64_t from = argc > 4 ? strtoull(argv[4], NULL, 10) : 0;
+    state = (seed + from) * 0x9E3779B97F4A7C15u + 1;
     umask(0);
-    printf("seed %llu\n", (unsigned long long)seed);
+    printf("seed %llu, from %llu\n", (unsigned long long)seed, (unsigned long long)from);
     fflush(stdout);
     make_tree(argv[1]);
     int above = open_folder(".");
@@ -180,7 +184,7 @@ int main(int argc, char **argv)
     use_ledger();
     attach_all();
     time_t until = time(NULL) + (time_t)limit;
-    uint64_t count = 0;
+    uint64_t count = is_time ? 0 : from;
     for (; is_time ? (count % 1000 != 0 || time(NULL) < until) : count < limit; count++) {
         channel = (uint16_t)(draw(50) == 0 ? CHANNELS + 1 : 1 + draw(CHANNELS));
         make_message();
