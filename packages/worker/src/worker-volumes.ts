@@ -73,7 +73,8 @@ export class WorkerVolumes implements VolumeHolding {
 
   async detach(vmId: VmId, volumeId: VolumeId, options: DetachOptions = {}): Promise<Detached> {
     const detach = async (vm: Vm) =>
-      (await detachPlainMount(vm, volumeId, options)) ?? (await detachVolume(vm, volumeId, options));
+      (await detachPlainMount(vm, volumeId, options)) ??
+      (await detachVolume(this.#context, vm, volumeId, options));
     return await this.#vms.turn(vmId, detach, options.signal);
   }
 

@@ -42,6 +42,8 @@ struct attachment {
     uint32_t minor;
     /* The user that files belong to which nobody has given to a user of the guest. */
     uint32_t host_owner;
+    /* So many bytes stay free on the host's disk; 0: all may go. */
+    uint64_t floor;
     uint64_t quota;
     struct account *account;
     int account_fd;

@@ -182,6 +182,13 @@ static void show_quota(const struct attachment *attachment, struct fuse_kstatfs 
     shown->bfree = shown->bavail = left < on_host ? left : on_host;
 }
 
+/* What the host keeps for itself is not there to be had. */
+static void hide_floor(const struct attachment *attachment, struct fuse_kstatfs *shown)
+{
+    uint64_t kept = shown->frsize == 0 ? 0 : (attachment->floor + shown->frsize - 1) / shown->frsize;
+    shown->bavail -= kept < shown->bavail ? kept : shown->bavail;
+}
+
 int do_statfs(struct request *request)
 {
     struct statfs found;
@@ -198,6 +205,7 @@ int do_statfs(struct request *request)
                                       .namelen = MAX_NAME_BYTES,
                                       .frsize = (uint32_t)(found.f_frsize != 0 ? found.f_frsize : found.f_bsize),
                                   }};
+    hide_floor(request->attachment, &out.st);
     if (request->attachment->account != NULL) {
         show_quota(request->attachment, &out.st);
     }

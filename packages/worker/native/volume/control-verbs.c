@@ -10,8 +10,6 @@
 #include "table.h"
 #include "virtual.h"
 
-enum { SETTLE_MS = 1000 };
-
 static bool is_tag(const char *tag)
 {
     size_t length = tag == NULL ? 0 : strlen(tag);
@@ -57,6 +55,7 @@ static int take_options(struct attachment *attachment, const struct words *words
     attachment->is_shared = !is_exclusive;
     attachment->makes_pipes = !no_pipes;
     attachment->readonly = is_set(words, "readonly");
+    attachment->floor = word(words, "floor") == NULL ? 0 : strtoull(word(words, "floor"), NULL, 10);
     return sound ? 0 : EINVAL;
 }
 
@@ -139,8 +138,8 @@ static int set(struct server *server, const struct words *words, struct answer *
         return EINVAL;
     }
     if (word(words, "cache") != NULL) {
+        answer_add(answer, ",\"settleMs\":%d", is_exclusive || attachment->is_shared ? 0 : KEPT_MS);
         attachment->is_shared = !is_exclusive;
-        answer_add(answer, ",\"settleMs\":%d", is_exclusive ? 0 : SETTLE_MS);
     }
     attachment->readonly = attachment->readonly || is_set(words, "readonly");
     if (word(words, "quota") != NULL) {

@@ -10,6 +10,7 @@
 #include "operations.h"
 #include "port.h"
 #include "quota.h"
+#include "room.h"
 #include "waiting.h"
 
 #ifndef RWF_APPEND
@@ -57,7 +58,7 @@ int open_node(struct request *request, uint32_t node, uint32_t flags, struct fus
         }
         return error;
     }
-    *open = (struct fuse_open_out){.fh = number, .open_flags = attachment->is_shared ? FOPEN_DIRECT_IO : FOPEN_KEEP_CACHE};
+    *open = (struct fuse_open_out){.fh = number, .open_flags = FOPEN_DIRECT_IO};
     return 0;
 }
 
@@ -150,9 +151,10 @@ int do_write(struct request *request)
         error = lock_is_lost(request->attachment, request->node, in.lock_owner) ? EIO : 0;
     }
     bool appends = (in.flags & O_APPEND) != 0 && (in.write_flags & FUSE_WRITE_CACHE) == 0;
-    if (error == 0 && request->attachment->account != NULL) {
+    if (error == 0 && (request->attachment->account != NULL || request->attachment->floor != 0)) {
         uint64_t start = appends && fstat(fd, &found) == 0 ? (uint64_t)found.st_size : in.offset;
-        error = quota_charge_growth(request->attachment, fd, start + in.size);
+        error = room_for_data(request->attachment, fd, start, in.size);
+        error = error != 0 ? error : quota_charge_growth(request->attachment, fd, start + in.size);
     }
     if (error != 0) {
         return error;
@@ -213,6 +215,9 @@ int do_fallocate(struct request *request)
         error = EOPNOTSUPP;
     }
     error = error != 0 ? error : find_file(request, in.fh, &fd);
+    if (error == 0 && (in.mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE)) == 0) {
+        error = room_for(request->attachment, in.length);
+    }
     if (error == 0 && (in.mode & FALLOC_FL_INSERT_RANGE) != 0) {
         error = quota_begin(request->attachment);
         error = error != 0 ? error : quota_charge(request->attachment, in.length);
@@ -262,7 +267,8 @@ int do_copy_file_range(struct request *request)
     }
     to = handle_descriptor(attachment, handle);
     size_t length = in.len < MAX_COPY_BYTES ? (size_t)in.len : MAX_COPY_BYTES;
-    error = to < 0 ? errno : quota_charge_growth(attachment, to, in.off_out + length);
+    error = to < 0 ? errno : room_for_data(attachment, to, in.off_out, length);
+    error = error != 0 ? error : quota_charge_growth(attachment, to, in.off_out + length);
     if (error != 0) {
         return error;
     }

@@ -5,6 +5,7 @@
 
 #include "operations.h"
 #include "quota.h"
+#include "room.h"
 #include "server.h"
 
 enum what { OTHER, READS, WRITES, LOCKS };
@@ -14,6 +15,8 @@ struct operation {
     /* It works with the node's descriptor. */
     bool needs_descriptor;
     enum what counts_as;
+    /* It leaves a name, or what is kept beside one. */
+    bool adds;
 };
 
 static const struct operation OPERATIONS[] = {
@@ -21,21 +24,21 @@ static const struct operation OPERATIONS[] = {
     [FUSE_GETATTR] = {do_getattr, true, OTHER},
     [FUSE_SETATTR] = {do_setattr, true, OTHER},
     [FUSE_READLINK] = {do_readlink, true, OTHER},
-    [FUSE_SYMLINK] = {do_symlink, true, OTHER},
-    [FUSE_MKNOD] = {do_mknod, true, OTHER},
-    [FUSE_MKDIR] = {do_mkdir, true, OTHER},
+    [FUSE_SYMLINK] = {do_symlink, true, OTHER, true},
+    [FUSE_MKNOD] = {do_mknod, true, OTHER, true},
+    [FUSE_MKDIR] = {do_mkdir, true, OTHER, true},
     [FUSE_UNLINK] = {do_unlink, true, OTHER},
     [FUSE_RMDIR] = {do_rmdir, true, OTHER},
     [FUSE_RENAME] = {do_rename, true, OTHER},
     [FUSE_RENAME2] = {do_rename2, true, OTHER},
-    [FUSE_LINK] = {do_link, true, OTHER},
+    [FUSE_LINK] = {do_link, true, OTHER, true},
     [FUSE_OPEN] = {do_open, false, OTHER},
     [FUSE_READ] = {do_read, false, READS},
     [FUSE_WRITE] = {do_write, false, WRITES},
     [FUSE_STATFS] = {do_statfs, true, OTHER},
     [FUSE_RELEASE] = {do_release, false, OTHER},
     [FUSE_FSYNC] = {do_fsync, false, OTHER},
-    [FUSE_SETXATTR] = {do_setxattr, true, OTHER},
+    [FUSE_SETXATTR] = {do_setxattr, true, OTHER, true},
     [FUSE_GETXATTR] = {do_getxattr, true, OTHER},
     [FUSE_LISTXATTR] = {do_listxattr, true, OTHER},
     [FUSE_REMOVEXATTR] = {do_removexattr, true, OTHER},
@@ -147,7 +150,8 @@ static int run(struct request *request)
             return errno;
         }
     }
-    int error = OPERATIONS[opcode].run(request);
+    int error = OPERATIONS[opcode].adds && !attachment->readonly ? room_for(attachment, ENTRY_BYTES) : 0;
+    error = error != 0 ? error : OPERATIONS[opcode].run(request);
     /* The kernel of the guest leaves it to us how long names may be. */
     return error == EINVAL && request->has_long_name ? ENAMETOOLONG : error;
 }

@@ -3,6 +3,8 @@
 #define VOLUME_LIMITS_H
 
 enum {
+    /* How long a guest that has a folder alone believes what it was told of names and attributes: many calls of one program, and less than anybody waits. */
+    KEPT_MS = 100,
     /* Two for each that a VM may have by the APIs. */
     MAX_ATTACHMENTS = 16,
     MAX_TAG_BYTES = 63,

@@ -11,6 +11,7 @@
 #include "limits.h"
 #include "operations.h"
 #include "quota.h"
+#include "room.h"
 #include "virtual.h"
 
 int look_up(struct request *request, uint32_t parent, int folder, const char *name, uint32_t *node, struct statx *found)
@@ -260,6 +261,10 @@ int do_link(struct request *request)
 static int make_or_find(struct request *request, const char *name, const struct fuse_create_in *in, int *fd)
 {
     uint32_t mode = S_IFREG | (in->mode & 07777);
+    struct statx found;
+    if (room_for(request->attachment, ENTRY_BYTES) != 0 && stat_beneath(request->fd, name, &found) < 0) {
+        return ENOSPC;
+    }
     *fd = open_beneath(request->fd, name, O_CREAT | O_EXCL | (int)(in->flags & O_ACCMODE), host_mode(request, mode));
     if (*fd < 0) {
         return errno == EEXIST && (in->flags & O_EXCL) == 0 ? 0 : errno;
@@ -293,7 +298,7 @@ int do_create(struct request *request)
     bool is_told = error == 0;
     if (error == 0 && fd >= 0) {
         out.open.fh = handle_open(attachment, node, fd, (int)(in.flags & O_ACCMODE));
-        out.open.open_flags = attachment->is_shared ? FOPEN_DIRECT_IO : 0;
+        out.open.open_flags = FOPEN_DIRECT_IO;
         error = out.open.fh == 0 ? errno : 0;
     } else if (error == 0) {
         struct fuse_open_out open;

@@ -58,9 +58,9 @@ void reply(struct request *request, const void *bytes, size_t length)
 }
 
 /* How long the guest may believe it: never where others write, too. */
-static uint64_t valid_seconds(const struct request *request)
+static uint32_t valid_nanoseconds(const struct request *request)
 {
-    return request->attachment->is_shared ? 0 : 1;
+    return request->attachment->is_shared ? 0 : KEPT_MS * 1000000u;
 }
 
 static struct fuse_attr attributes(const struct statx *found)
@@ -89,8 +89,8 @@ void fill_entry(const struct request *request, uint32_t node, const struct statx
 {
     *entry = (struct fuse_entry_out){
         .nodeid = node_number(&request->attachment->nodes, node),
-        .entry_valid = valid_seconds(request),
-        .attr_valid = valid_seconds(request),
+        .entry_valid_nsec = valid_nanoseconds(request),
+        .attr_valid_nsec = valid_nanoseconds(request),
         .attr = attributes(found),
     };
 }
@@ -104,7 +104,7 @@ void reply_found(struct request *request, uint32_t node, const struct statx *fou
 
 void reply_attributes(struct request *request, const struct statx *found)
 {
-    struct fuse_attr_out out = {.attr_valid = valid_seconds(request), .attr = attributes(found)};
+    struct fuse_attr_out out = {.attr_valid_nsec = valid_nanoseconds(request), .attr = attributes(found)};
     reply(request, &out, sizeof out);
 }
 

@@ -22,7 +22,12 @@ import { freeHoldings } from "../vm/state/holdings.ts";
 import { keepLink } from "../vm/guest/open-link.ts";
 import { freezeBelowTop, settleChain } from "../vm/capture/settle-chain.ts";
 import type { Vm } from "../vm/state/vm.ts";
-import { thawVolumes, watchVolumeServer, type VolumeServerContext } from "../vm/volumes/volume-server.ts";
+import {
+  countVolumesOf,
+  thawVolumes,
+  watchVolumeServer,
+  type VolumeServerContext,
+} from "../vm/volumes/volume-server.ts";
 import { watchGuest } from "../vm/guest/watch-guest.ts";
 import { pausedFolder, stoppedFolder } from "../vm/state/worker-context.ts";
 import type { SlotHost } from "../pool/slot.ts";
@@ -44,7 +49,7 @@ export interface FoundVm {
 
 /** Decides what a VM is by what cannot keep silent: its process and its journals. Whether it runs, and is to be adopted. */
 export async function settleFound(
-  context: SlotHost & Parts<"config" | "forward" | "onError" | "vms">,
+  context: SlotHost & Parts<"config" | "forward" | "onError" | "vms" | "volumes">,
   found: FoundVm,
 ): Promise<boolean> {
   const { vm, paused } = found;
@@ -64,6 +69,7 @@ export async function settleFound(
       await settleEnded(context, vm, await endedWhileAway(context, vm));
     } else {
       await findMemory(vm).catch(context.onError);
+      countVolumesOf(context, vm);
       // Whoever wanted it stopped has no answer, and may ask again.
       const { stops: _over, ...record } = vm.record;
       vm.become(record);

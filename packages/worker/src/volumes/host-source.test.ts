@@ -1,5 +1,5 @@
 /** What of the host may be mounted, and through which server: what links lead to counts, and nothing else. */
-import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, realpath, rm, statfs, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -50,4 +50,7 @@ test("all that mount one folder have one account, whatever name they give", asyn
   expect(one.options).toEqual(
     expect.arrayContaining(["stat=relaxed", "permissions=mirror", "quota=3145728"]),
   );
+  const floor = Number(one.options.find((option) => option.startsWith("floor="))?.slice("floor=".length));
+  const { blocks, bsize } = await statfs(allowed);
+  expect(floor).toBe(Math.min(1024 ** 3, Math.floor((blocks * bsize) / 20)));
 });

@@ -1,6 +1,6 @@
 /** What of the host a VM may mount: beneath the folders that the operator names, by whatever links; opened later without following any. */
 import { createHash } from "node:crypto";
-import { mkdir, realpath } from "node:fs/promises";
+import { mkdir, realpath, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { FastvmError, type MountSource } from "@fastvm/contract";
 import type { WorkerConfig } from "../config.ts";
@@ -11,6 +11,9 @@ import type { ServedFolder } from "./server/programs.ts";
 /** What VMs have added to folders of the host, by path: all that mount one share what may be added to it. */
 const ACCOUNTS_FOLDER = "mount-accounts";
 const MIB = 1024 ** 2;
+/** Of the disk of a host's folder so much stays free, whatever guests write: the host itself needs some. */
+const MAX_FLOOR_BYTES = 1024 * MIB;
+const FLOOR_SHARE = 0.05;
 
 type HostConfig = Pick<WorkerConfig, "dataDir" | "mountFolders">;
 
@@ -41,8 +44,14 @@ export async function hostFolder(
     `permissions=${source.hostPermissions}`,
     `quota=${source.quotaMib * MIB}`,
     `account=${account}`,
+    `floor=${await floorOf(path)}`,
   ];
   return { path, options };
+}
+
+async function floorOf(path: string): Promise<number> {
+  const { blocks, bsize } = await statfs(path);
+  return Math.min(MAX_FLOOR_BYTES, Math.floor(blocks * bsize * FLOOR_SHARE));
 }
 
 function isWithin(path: string, folder: string): boolean {

@@ -10,6 +10,7 @@ import { copyDiskImage } from "./disk-image.ts";
 import { folderBeneath } from "./folder-beneath.ts";
 import { allowedOnHost, hostFolder } from "./host-source.ts";
 import type { ServedFolder } from "./server/programs.ts";
+import { VolumeSharing } from "./server/sharing.ts";
 import { volumesFolder } from "./volume-layout.ts";
 import { VolumeStore } from "./volume-store.ts";
 
@@ -19,6 +20,7 @@ const SOCKETS_FOLDER = "volume-servers";
 export class HostVolumes {
   readonly store: VolumeStore;
   readonly files: VolumeFiles;
+  readonly sharing = new VolumeSharing();
   readonly #sessions: HostSessions;
   readonly #sockets: string;
   readonly #config: Pick<WorkerConfig, "dataDir" | "mountFolders">;
@@ -32,6 +34,7 @@ export class HostVolumes {
       uid: () => uids.take(),
       release: (uid) => uids.release(uid),
       mounted: (volumeId) => this.store.mounted(volumeId),
+      sharing: this.sharing,
     });
     this.files = volumeFiles(this.#sessions);
   }

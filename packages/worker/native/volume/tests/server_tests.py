@@ -112,6 +112,22 @@ class Files(VolumeTest):
                     at += (start + 24 + length + 7) // 8 * 8
             self.assertEqual(sorted(names), [".", ".."] + [f"{i:04}" for i in range(1000)])
 
+    def test_a_guest_that_has_a_folder_alone_may_keep_names_and_attributes_for_a_moment(self):
+        self.put("", "a")
+        server, guest = self.mounted(cache="exclusive")
+        kept = lambda: [struct.unpack_from("<QQII", guest.ask(fuse.LOOKUP, 1, name("a"))[1], 16), struct.unpack_from("<QI", guest.ask(fuse.GETATTR, 1, bytes(16))[1])]
+        moment = 100_000_000
+        self.assertEqual(kept(), [(0, 0, moment, moment), (0, moment)])
+        change = lambda cache: server.worker.ask(f"set tag=data cache={cache}")["settleMs"]
+        self.assertEqual([change("shared"), change("shared")], [100, 0])
+        self.assertEqual(kept(), [(0, 0, 0, 0), (0, 0)])
+        self.assertEqual(change("exclusive"), 0)
+        self.assertEqual(kept()[1], (0, moment))
+        # Contents stay where others see them.
+        node = guest.lookup(1, "a")[1]
+        out = guest.ask(fuse.FOPEN, node, struct.pack("<II", os.O_RDWR, 0))[1]
+        self.assertEqual(struct.unpack_from("<QI", out)[1], 1)
+
     def test_a_single_file_is_a_root(self):
         self.put("told", "a")
         server = self.start(attach=False)
@@ -189,6 +205,47 @@ class Quota(VolumeTest):
         self.assertEqual(guest.ask(fuse.UNLINK, 1, name("a"))[0], 0)
         _, node, handle = guest.create(1, "b")
         self.assertEqual(guest.write(node, handle, b"x" * 9000), 0)
+
+
+class Room(VolumeTest):
+    def setUp(self):
+        super().setUp()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=0755", "tmpfs", self.root], check=True)
+        self.addCleanup(subprocess.run, ["umount", self.root], check=True)
+
+    def free(self):
+        found = os.statvfs(self.root)
+        return found.f_bavail * found.f_frsize
+
+    def test_what_the_host_keeps_free_stays_free_and_the_guest_goes_on_when_there_is_room(self):
+        floor, piece = 4 << 20, b"x" * 65536
+        self.put("", "empty")
+        with open(self.path("of-host"), "wb") as file:
+            file.write(bytes(1 << 20))
+        _, guest = self.mounted(floor=floor)
+        _, node, handle = guest.create(1, "a")
+        written = 0
+        while (error := guest.write(node, handle, piece, offset=written)) == 0:
+            written += len(piece)
+        self.assertEqual(error, errno.ENOSPC)
+        self.assertGreaterEqual(self.free(), floor)
+        self.assertLess(self.free(), floor + 2 * len(piece))
+        # One page and one name at a time, until not even these are there to be had.
+        for at in range(100):
+            guest.write(node, handle, piece[:4096], offset=written + at * 4096)
+            guest.create(1, f"name-{at}")
+        self.assertGreaterEqual(self.free(), floor)
+        allocate = lambda mode: guest.ask(fuse.FALLOCATE, node, struct.pack("<QQQII", handle, 0, 8 << 20, mode, 0))[0]
+        self.assertEqual([guest.create(1, "new")[0], allocate(0), guest.ask(fuse.MKDIR, 1, bytes(8) + name("d"))[0]], [errno.ENOSPC] * 3)
+        self.assertEqual(guest.ask(fuse.SYMLINK, 1, name("l") + name("/t"))[0], errno.ENOSPC)
+        self.assertEqual(struct.unpack_from("<QQQ", guest.ask(fuse.STATFS, 1)[1])[2] * 4096 < len(piece), True)
+        # What is there is changed, opened and removed as ever.
+        self.assertEqual(guest.write(node, handle, b"y" * 4096), 0)
+        self.assertEqual(guest.create(1, "empty")[0], 0)
+        os.unlink(self.path("of-host"))
+        self.assertEqual(guest.write(node, handle, piece, offset=written + 100 * 4096), 0)
+        self.assertEqual(guest.ask(fuse.UNLINK, 1, name("a"))[0], 0)
+        self.assertEqual(guest.create(1, "new")[0], 0)
 
 
 class Escapes(VolumeTest):
@@ -412,6 +469,101 @@ class Captures(VolumeTest):
             self.assertEqual([guest.answer(unique)[0] for unique in posted], [0] * 24)
             self.assertEqual(self.text(f"log-{moment}"), "01234567")
             self.end(self.servers[-1])
+
+    def test_each_kind_of_request_is_done_once_wherever_a_capture_comes(self):
+        for moment in range(len(self.each_kind(None, None)) + 1):
+            server, guest = self.mounted()
+            folder = f"r{moment}"
+            os.mkdir(self.path(folder))
+            there = self.prepared(guest, folder)
+            kinds = self.each_kind(guest, there)
+            meta = lambda: sum(sum(one["requests"].values()) for one in server.worker.ask("stats")["attachments"])
+            before = meta()
+            posted = [guest.post(opcode, node, body) for opcode, node, body in kinds[:moment]]
+            # Done, and not heard of: the answers are taken from whoever follows. The rest was asked and not begun.
+            while meta() < before + moment:
+                pass
+            table = self.capture(server)
+            posted += [guest.post(opcode, node, body) for opcode, node, body in kinds[moment:]]
+            self.end(server)
+            self.restored(guest, table, locks="reclaim")
+            self.assertEqual([(kinds[i][0], guest.answer(unique)[0]) for i, unique in enumerate(posted)], [(kind[0], 0) for kind in kinds])
+            # And none is answered once more.
+            self.assertEqual((guest.attributes(1)[0], guest.answers), (0, {}))
+            self.assertEqual(sorted(os.listdir(self.path(folder))), sorted(
+                ["source", "file", "closed", "folder", "inner", "target", "node", "made-link", "made-folder", "renamed", "one", "other", "linked", "created"]))
+            self.assertEqual([self.text(folder, file) for file in ("file", "one", "other", "target")], ["textmore", "other", "one", "tex"])
+            self.assertEqual(os.listxattr(self.path(folder, "file")), ["user.new"])
+            self.end(self.servers[-1])
+
+    def prepared(self, guest, folder):
+        """What the requests are about."""
+        for file in ("source", "file", "closed", "old", "gone", "target"):
+            self.put("text" if file in ("file", "source") else "", folder, file)
+        for file in ("one", "other"):
+            self.put(file, folder, file)
+        for path in ("folder", "inner", "empty"):
+            os.mkdir(self.path(folder, path))
+        os.symlink("anywhere", self.path(folder, "link"))
+        os.setxattr(self.path(folder, "file"), "user.old", b"x")
+        there = {"root": guest.lookup(1, folder)[1]}
+        for file in ("source", "file", "closed", "target", "folder", "inner", "link"):
+            there[file] = guest.lookup(there["root"], file)[1]
+        there["handles"] = {file: guest.open(there[file])[1] for file in ("source", "file", "closed", "target")}
+        opened = lambda node: struct.unpack_from("<Q", guest.ask(fuse.OPENDIR, node, bytes(8))[1])[0]
+        there["handles"] |= {"folder": opened(there["folder"]), "inner": opened(there["inner"])}
+        return there
+
+    def each_kind(self, guest, there):
+        """Each so that it fails where it is done twice, or not at all, if it changes anything."""
+        if there is None:
+            there = {name: 0 for name in ("root", "source", "file", "closed", "target", "folder", "inner", "link")} | {
+                "handles": {name: 0 for name in ("source", "file", "closed", "target", "folder", "inner")}}
+            guest = Guest()
+        root, file, handles = there["root"], there["file"], there["handles"]
+        listing = struct.pack("<QQIIQII", handles["folder"], 0, 4096, 0, 0, 0, 0)
+        synced = lambda handle: struct.pack("<QII", handle, 0, 0)
+        released = lambda handle: struct.pack("<QIIQ", handle, 0, 0, 0)
+        locked = lambda kind: guest.lock_body(handles["source"], 7, kind, 0, 9)
+        return [
+            (fuse.LOOKUP, root, name("file")),
+            (fuse.GETATTR, file, bytes(16)),
+            (fuse.SETATTR, file, struct.pack("<II", 1, 0) + bytes(60) + struct.pack("<I", 0o100600) + bytes(16)),
+            (fuse.READLINK, there["link"], b""),
+            (fuse.UNLINK, root, name("link")),
+            (fuse.SYMLINK, root, name("made-link") + name("anywhere")),
+            (fuse.MKNOD, root, struct.pack("<IIII", 0o100600, 0, 0, 0) + name("node")),
+            (fuse.MKDIR, root, bytes(8) + name("made-folder")),
+            (fuse.UNLINK, root, name("gone")),
+            (fuse.RMDIR, root, name("empty")),
+            (fuse.RENAME, root, struct.pack("<Q", root) + name("old") + name("renamed")),
+            (fuse.RENAME2, root, struct.pack("<QII", root, 2, 0) + name("one") + name("other")),
+            (fuse.LINK, root, struct.pack("<Q", file) + name("linked")),
+            (fuse.FOPEN, file, struct.pack("<II", os.O_RDWR, 0)),
+            (fuse.READ, file, struct.pack("<QQIIQII", handles["file"], 0, 9, 0, 0, 0, 0)),
+            (fuse.WRITE, file, guest.write_body(handles["file"], b"more", flags=os.O_APPEND)),
+            (fuse.STATFS, root, b""),
+            (fuse.RELEASE, there["closed"], released(handles["closed"])),
+            (fuse.FSYNC, file, synced(handles["file"])),
+            (fuse.SETXATTR, file, struct.pack("<II", 1, 1) + name("user.new") + b"x"),
+            (fuse.GETXATTR, file, struct.pack("<II", 9, 0) + name("user.old")),
+            (fuse.LISTXATTR, file, struct.pack("<II", 99, 0)),
+            (fuse.REMOVEXATTR, file, name("user.old")),
+            (fuse.FLUSH, file, released(handles["file"])),
+            (fuse.OPENDIR, there["folder"], bytes(8)),
+            (fuse.READDIR, there["folder"], listing),
+            (fuse.READDIRPLUS, there["folder"], listing),
+            (fuse.FSYNCDIR, there["folder"], synced(handles["folder"])),
+            (fuse.RELEASEDIR, there["inner"], released(handles["inner"])),
+            (fuse.GETLK, there["source"], locked(fuse.WRLCK)),
+            (fuse.SETLK, there["source"], locked(fuse.WRLCK)),
+            (fuse.SETLKW, there["source"], locked(fuse.RDLCK)),
+            (fuse.SETLK, there["source"], locked(fuse.UNLCK)),
+            (fuse.CREATE, root, struct.pack("<IIII", os.O_RDWR | os.O_EXCL, 0o100644, 0, 0) + name("created")),
+            (fuse.FALLOCATE, there["source"], struct.pack("<QQQII", handles["source"], 0, 9, 1, 0)),
+            (fuse.LSEEK, there["source"], struct.pack("<QQII", handles["source"], 0, 4, 0)),
+            (fuse.COPY_FILE_RANGE, there["source"], struct.pack("<QQQQQQQ", handles["source"], 0, there["target"], handles["target"], 0, 3, 0)),
+        ]
 
     def test_what_is_gone_is_stale_and_what_was_unlinked_an_error(self):
         for file in ("kept", "gone", "other"):

@@ -2,6 +2,7 @@
  * Volumes of a running VM. One server beside its QEMU has them all, and ends with it; the guest mounts each over the second port. What a
  * captured guest had mounted, and is to have again, its server knows before it runs: what was open goes on. The rest is taken from it.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { FastvmError } from "@fastvm/contract";
 import type {
@@ -15,8 +16,10 @@ import type {
 import { GuestError } from "../../guest-link/guest-error.ts";
 import { Verb } from "../../guest-link/verb-stream.ts";
 import { ControlConnection } from "../../volumes/server/control.ts";
+import { KEPT_MS } from "../../volumes/server/sharing.ts";
 import type { Snapshot } from "../../snapshot/folder.ts";
 import type { Vm } from "../state/vm.ts";
+import type { Parts } from "../state/worker-context.ts";
 import { askToMount } from "./ask-to-mount.ts";
 import { mountFlags } from "./mount-flags.ts";
 import {
@@ -76,9 +79,11 @@ export async function settleVolumes(
   for (const mount of before) {
     if (goesOn.some(({ volumeId }) => volumeId === mount.volumeId)) continue;
     await unmount(vm, mount, { forced: true }).catch((error: unknown) => context.onError(error));
-    await detachFromServer(vm, mount.volumeId).catch((error: unknown) => context.onError(error));
+    await detachFromServer(context, vm, mount.volumeId).catch((error: unknown) => context.onError(error));
   }
   await vm.update({ volumes: goesOn });
+  // What it was told of names before its capture it believes for so long.
+  if (goesOn.length > 0) await sleep(KEPT_MS);
   const outcomes: MountOutcome[] = [];
   for (const mount of wanted) {
     const { volumeId } = mount;
@@ -116,7 +121,7 @@ export async function attachVolume(
     const request = { verb: Verb.MOUNT, path: mount.mountPath, volume: volumeId, mountFlags: flags };
     await askToMount(vm, request, signal);
   } catch (error) {
-    await detachFromServer(vm, volumeId).catch(context.onError);
+    await detachFromServer(context, vm, volumeId).catch(context.onError);
     throw error instanceof GuestError
       ? new FastvmError("conflict", `the VM cannot mount it: ${error.message}`, { cause: error })
       : error;
@@ -138,6 +143,7 @@ async function serveAlso(context: VolumeServerContext, vm: Vm, mount: VolumeMoun
 }
 
 export async function detachVolume(
+  context: Parts<"volumes">,
   vm: Vm,
   volumeId: VolumeId,
   { force = false, signal }: DetachOptions = {},
@@ -146,7 +152,7 @@ export async function detachVolume(
   const mount = vm.record.volumes?.find((one) => one.volumeId === volumeId);
   if (mount === undefined) return { warnings: [] };
   const warnings = await unmountOrWarn(vm, mount, force, signal);
-  await detachFromServer(vm, volumeId);
+  await detachFromServer(context, vm, volumeId);
   await vm.change((record) => ({
     ...record,
     volumes: (record.volumes ?? []).filter((one) => one.volumeId !== volumeId),

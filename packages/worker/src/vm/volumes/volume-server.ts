@@ -12,6 +12,7 @@ import { FS_SOCKET, RUN_FOLDER } from "../../qemu/machine.ts";
 import { ControlConnection, ServerRefusal } from "../../volumes/server/control.ts";
 import { attachFolder, requireVolumeServer, VOLUME_SERVER } from "../../volumes/server/programs.ts";
 import { loadTable, type SavedTable } from "../../volumes/server/table.ts";
+import type { SharingServer } from "../../volumes/server/sharing.ts";
 import type { Vm, VmRecord } from "../state/vm.ts";
 import type { Parts } from "../state/worker-context.ts";
 
@@ -62,7 +63,7 @@ export async function startVolumeServer(
     await connection.ask("freeze");
     if (table !== undefined) await loadTable(connection, table).catch(context.onError);
     if (follows) await recover(connection).catch(context.onError);
-    const attached = await attachAll(context, vm, mounts);
+    const attached = await attachAll(context, vm, server.process, mounts);
     await connection.ask("thaw");
     vm.become({ ...vm.record, volumeServer: server });
     await step("volume-server.serves");
@@ -70,6 +71,7 @@ export async function startVolumeServer(
     return attached;
   } catch (error) {
     await killAndWait(server.process);
+    await context.volumes.sharing.leaveAll(keyOf(server.process));
     throw error;
   }
 }
@@ -114,35 +116,70 @@ async function spawn(context: VolumeServerContext, vm: Vm): Promise<NonNullable<
 async function attachAll(
   context: VolumeServerContext,
   vm: Vm,
+  server: ProcessIdentity,
   mounts: readonly VolumeMount[],
 ): Promise<ReadonlySet<VolumeId>> {
-  const outcomes = await Promise.allSettled(mounts.map((mount) => attachToServer(context, vm, mount)));
+  const outcomes = await Promise.allSettled(mounts.map((mount) => attachTo(context, vm, server, mount)));
   for (const outcome of outcomes) if (outcome.status === "rejected") context.onError(outcome.reason);
   return new Set(
     mounts.flatMap(({ volumeId }, at) => (outcomes[at]?.status === "fulfilled" ? [volumeId] : [])),
   );
 }
 
-/** Again for one that it has already. */
-export async function attachToServer(
+export async function attachToServer(context: Parts<"volumes">, vm: Vm, mount: VolumeMount): Promise<void> {
+  const { volumeServer } = vm.record;
+  if (volumeServer === undefined) throw new FastvmError("internal", "the VM has no server of volumes");
+  await attachTo(context, vm, volumeServer.process, mount);
+}
+
+async function attachTo(
   { volumes }: Parts<"volumes">,
   vm: Vm,
+  server: ProcessIdentity,
   mount: VolumeMount,
 ): Promise<void> {
   const served = await volumes.served(mount);
   const { volumeId, readOnly } = mount;
-  await attachFolder({ cwd: vm.folder, controlSocket: CONTROL_SOCKET, tag: volumeId, readOnly, ...served });
+  const attach = () =>
+    attachFolder({ cwd: vm.folder, controlSocket: CONTROL_SOCKET, tag: volumeId, readOnly, ...served });
+  // What lies in a folder of the host anybody there may change at any time.
+  await (mount.source === undefined
+    ? volumes.sharing.join(volumeId, sharingServer(vm, server, mount), attach)
+    : attach());
+}
+
+function sharingServer(vm: Vm, server: ProcessIdentity, { readOnly }: VolumeMount): SharingServer {
+  return { key: keyOf(server), controlSocket: controlSocket(vm), writes: !readOnly };
+}
+
+function keyOf({ pid, startTime }: ProcessIdentity): string {
+  return `${pid} ${startTime}`;
+}
+
+/** Of a VM that another daemon has left: what it has counts before anybody else comes. */
+export function countVolumesOf({ volumes }: Parts<"volumes">, vm: Vm): void {
+  const { volumeServer, volumes: mounts = [] } = vm.record;
+  for (const mount of mounts) {
+    if (volumeServer === undefined || mount.source !== undefined) continue;
+    volumes.sharing.found(mount.volumeId, sharingServer(vm, volumeServer.process, mount));
+  }
 }
 
 /** Resolves also where the server has no such volume, or there is no server. */
-export async function detachFromServer(vm: Vm, volumeId: VolumeId): Promise<void> {
-  if (!(await isServed(vm))) return;
+export async function detachFromServer(
+  { volumes }: Parts<"volumes">,
+  vm: Vm,
+  volumeId: VolumeId,
+): Promise<void> {
+  const { volumeServer } = vm.record;
+  if (volumeServer === undefined || !(await isServed(vm))) return;
   using connection = await ControlConnection.open(controlSocket(vm));
   try {
     await connection.ask("detach", { words: { tag: volumeId } });
   } catch (error) {
     if (!(error instanceof ServerRefusal && error.errno === "ENOENT")) throw error;
   }
+  await volumes.sharing.leave(volumeId, keyOf(volumeServer.process));
 }
 
 /** Lets it go on where a capture that was cut short has left it frozen. */
@@ -168,6 +205,7 @@ async function follow(
 ): Promise<void> {
   const since = Date.now();
   await untilEnded(vm, process);
+  await context.volumes.sharing.leaveAll(keyOf(process));
   const isLasting = Date.now() - since > LASTING_MS;
   const pauseMs = isLasting ? 0 : Math.min(lastPauseMs * 2 || FIRST_REVIVAL_MS, LAST_REVIVAL_MS);
   await sleep(Math.max(lastPauseMs, END_TOGETHER_MS), undefined, { ref: false });

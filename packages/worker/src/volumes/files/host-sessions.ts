@@ -10,6 +10,7 @@ import type { VolumeId } from "@fastvm/contract";
 import { startServing } from "../../processes/spawn.ts";
 import type { Serving } from "../../processes/spawn.ts";
 import { FuseSession } from "../server/fuse-session.ts";
+import type { VolumeSharing } from "../server/sharing.ts";
 import { attachFolder, requireVolumeServer, VOLUME_SERVER } from "../server/programs.ts";
 
 /** A client goes through a folder file by file. */
@@ -28,6 +29,7 @@ interface HostSessionsOptions {
   readonly uid: () => number;
   readonly release: (uid: number) => void;
   readonly mounted: (volumeId: VolumeId) => Promise<string>;
+  readonly sharing: VolumeSharing;
 }
 
 export class HostSessions {
@@ -85,7 +87,7 @@ export class HostSessions {
   async #start(volumeId: VolumeId): Promise<Kept> {
     requireVolumeServer();
     const path = await this.#options.mounted(volumeId);
-    const { folder } = this.#options;
+    const { folder, sharing } = this.#options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const controlSocket = join(folder, `${randomUUID()}.sock`);
     const uid = this.#options.uid();
@@ -95,11 +97,14 @@ export class HostSessions {
       this.#options.release(uid);
       this.#kept.delete(volumeId);
       await rm(controlSocket, { force: true });
+      await sharing.leave(volumeId, controlSocket);
     });
     const ended = { ...serving, exited };
     try {
       await serving.ready;
-      await attachFolder({ controlSocket, tag: volumeId, path, readOnly: false });
+      await sharing.join(volumeId, { key: controlSocket, controlSocket, writes: true }, () =>
+        attachFolder({ controlSocket, tag: volumeId, path, readOnly: false }),
+      );
     } catch (error) {
       serving.kill();
       await exited;

@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newVolumeId, type VolumeFiles } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { VolumeSharing } from "../server/sharing.ts";
 import { HostSessions } from "./host-sessions.ts";
 import { volumeFiles } from "./volume-files.ts";
 
@@ -39,6 +40,7 @@ beforeEach(async () => {
     uid: () => USER,
     release: () => undefined,
     mounted: async () => root,
+    sharing: new VolumeSharing(),
   });
   files = volumeFiles(sessions);
 });
