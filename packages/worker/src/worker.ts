@@ -16,6 +16,7 @@ import type {
   FileModeOptions,
   ForkChild,
   ForkResult,
+  DialOptions,
   GuestTarget,
   CacheHolding,
   ImageHolding,
@@ -337,7 +338,7 @@ export class Worker implements WorkerPort {
     return vmNetwork && (await this.#context.network?.report(vmNetwork));
   }
 
-  async dial(vmId: VmId, port: number, options: CallOptions = {}): Promise<Duplex> {
+  async dial(vmId: VmId, port: number, options: DialOptions = {}): Promise<Duplex> {
     return await dial(this.#require(vmId), port, options);
   }
 

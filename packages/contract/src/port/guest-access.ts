@@ -21,11 +21,11 @@ export interface GuestAccess extends FileAccess {
   exec(vmId: VmId, spec: ExecSpec, options?: CallOptions): Promise<ExecSession>;
 
   /**
-   * Connects to a TCP port on the loopback of a running VM. Rejects with `vm_wrong_state` when the VM is not running,
+   * Connects to a TCP port as the guest of a running VM does: on its loopback, or at another address. Rejects with `vm_wrong_state` when the VM is not running,
    * else with `guest_unresponsive`, whose message has the guest's own reason if it gave one, such as ECONNREFUSED.
    * The connection breaks when the VM is paused or deleted. Signal and bound (10 s) are for the connecting only.
    */
-  dial(vmId: VmId, port: number, options?: CallOptions): Promise<Duplex>;
+  dial(vmId: VmId, port: number, options?: DialOptions): Promise<Duplex>;
 
   /**
    * Replaces the identity's `authorizedKeys` in a running VM, after the transitions that are under way. Rejects with `transfer_failed`
@@ -41,6 +41,11 @@ export interface GuestAccess extends FileAccess {
    * Rejects as `setAuthorizedKeys` does, and with `conflict` for one host too many. Aborted, it may have been done; once more is no harm.
    */
   mapToLoopback(vmId: VmId, target: GuestTarget, options?: CallOptions): Promise<boolean>;
+}
+
+export interface DialOptions extends CallOptions {
+  /** An address, whatever the guest reaches there. Default: its loopback, of either family. */
+  readonly host?: string | undefined;
 }
 
 /** As a URL has it after parsing, an IPv6 address without its brackets. */

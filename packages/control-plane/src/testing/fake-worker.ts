@@ -7,6 +7,7 @@ import {
   FastvmError,
   type BackgroundExecs,
   type CallOptions,
+  type DialOptions,
   type CaptureResult,
   type ErrorCode,
   type ExecEvent,
@@ -338,9 +339,15 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
   /** Ports on which a service says something by itself. */
   readonly greetings = new Map<number, string>();
 
-  async dial(vmId: VmId, port: number, options: CallOptions = {}): Promise<Duplex> {
+  /** Addresses that guests can reach beside themselves. */
+  readonly reachable = new Set<string>();
+
+  async dial(vmId: VmId, port: number, options: DialOptions = {}): Promise<Duplex> {
     await this.#enter("dial", vmId, options.signal);
     this.#requireRunning(vmId);
+    const { host } = options;
+    if (host !== undefined && !this.reachable.has(host))
+      throw new FastvmError("guest_unresponsive", `port ${port}: ENETUNREACH`);
     const greeting = this.greetings.get(port);
     if (!this.echoPorts.has(port) && greeting === undefined)
       throw new FastvmError("guest_unresponsive", `nobody listens on port ${port}`);

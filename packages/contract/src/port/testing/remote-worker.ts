@@ -16,7 +16,7 @@ import { RemoteVolumes, ServedVolumes, type OfferedContent } from "./remote-volu
 import type { CallOptions } from "../call-options.ts";
 import type { FileModeOptions } from "../file-access.ts";
 import type { ExecSpec } from "../exec-spec.ts";
-import type { ExecEvent, ExecSession, GuestTarget } from "../guest-access.ts";
+import type { DialOptions, ExecEvent, ExecSession, GuestTarget } from "../guest-access.ts";
 import type {
   DiskUsage,
   DiskUsers,
@@ -187,9 +187,9 @@ export class RemoteWorker extends RemoteFiles implements WorkerPort, AsyncDispos
     };
   }
 
-  async dial(vmId: VmId, port: number, { signal }: CallOptions = {}): Promise<Duplex> {
+  async dial(vmId: VmId, port: number, { signal, host }: DialOptions = {}): Promise<Duplex> {
     const peer = this.#peer;
-    const handle = await peer.call("dial", [vmId, port], signal);
+    const handle = await peer.call("dial", [vmId, port, host], signal);
     return new Duplex({
       read(): void {
         peer.call("socket.read", [handle]).then(
@@ -324,7 +324,10 @@ class ServedWorker {
     if (method.startsWith("session.")) return await this.#ofSession(method, args);
     if (method.startsWith("socket.")) return await this.#ofSocket(method, args);
     if (method === "exec") return await this.#exec(first as VmId, args[1] as ExecSpec, signal);
-    if (method === "dial") return await this.#dial(first as VmId, args[1] as number, signal);
+    if (method === "dial") {
+      const [, port, host] = args as [unknown, number, string | null];
+      return await this.#dial(first as VmId, port, { signal, host: host ?? undefined });
+    }
     if (method === "writeFile") {
       const content = this.#source(args[2] as number);
       const mode = (args[3] ?? undefined) as number | undefined;
@@ -367,8 +370,8 @@ class ServedWorker {
     return session.kill();
   }
 
-  async #dial(vmId: VmId, port: number, signal: AbortSignal): Promise<number> {
-    const socket = await this.#worker.dial(vmId, port, { signal });
+  async #dial(vmId: VmId, port: number, options: DialOptions): Promise<number> {
+    const socket = await this.#worker.dial(vmId, port, options);
     this.#sockets.set(this.#nextHandle, { socket, chunks: socket[Symbol.asyncIterator]() });
     return this.#nextHandle++;
   }

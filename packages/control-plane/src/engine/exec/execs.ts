@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import type {
   AttachEvent,
   BackgroundSpec,
+  DialOptions,
   ExecInput,
   ExecSession,
   ExecSpec,
@@ -34,8 +35,8 @@ export class Execs {
     return this.#ctx.worker.exec(vmId, spec, options);
   }
 
-  /** A TCP port on the VM's loopback. The signal is for the connecting only. */
-  dial(vmId: VmId, port: number, options: Signalled): Promise<Duplex> {
+  /** A TCP port on the VM's loopback, or at an address that it reaches. The signal is for the connecting only. */
+  dial(vmId: VmId, port: number, options: Signalled & Pick<DialOptions, "host">): Promise<Duplex> {
     return this.#ctx.worker.dial(vmId, port, options);
   }
 

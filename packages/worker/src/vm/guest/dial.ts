@@ -1,7 +1,7 @@
-/** A TCP connection from the host to a port of the guest's loopback: how SSH and services reach a VM that has no address. */
+/** A TCP connection that the guest makes for the host: to its loopback, which is how SSH and services reach a VM without an address. */
 import type { Duplex } from "node:stream";
 import { FastvmError } from "@fastvm/contract";
-import type { CallOptions } from "@fastvm/contract";
+import type { DialOptions } from "@fastvm/contract";
 import { GuestError } from "../../guest-link/guest-error.ts";
 import type { GuestConnection } from "../../guest-link/guest-connection.ts";
 import type { GuestLink } from "../../guest-link/guest-link.ts";
@@ -10,10 +10,13 @@ import type { Vm } from "../state/vm.ts";
 /** As long as the guest has for the connection itself. */
 const LINK_DEADLINE_MS = 10_000;
 
-export async function dial(vm: Vm, port: number, options: CallOptions): Promise<Duplex> {
-  const link = await vm.link({ signal: options.signal, deadlineMs: LINK_DEADLINE_MS });
+export async function dial(vm: Vm, port: number, options: DialOptions): Promise<Duplex> {
+  const { host, signal } = options;
+  const link = await vm.link({ signal, deadlineMs: LINK_DEADLINE_MS });
   try {
-    return await dialLoopback(link, port, options);
+    return host === undefined
+      ? await dialLoopback(link, port, signal)
+      : await link.dial(port, { signal, host });
   } catch (error) {
     if (error instanceof GuestError) {
       throw new FastvmError("guest_unresponsive", `port ${port}: ${error.message}`, { cause: error });
@@ -26,7 +29,7 @@ export async function dial(vm: Vm, port: number, options: CallOptions): Promise<
 async function dialLoopback(
   link: GuestLink,
   port: number,
-  { signal }: CallOptions,
+  signal: AbortSignal | undefined,
 ): Promise<GuestConnection> {
   try {
     return await link.dial(port, { signal });

@@ -4,6 +4,7 @@ import { ExecCall } from "./exec-call.ts";
 import { FileCall } from "./file-call.ts";
 import { FileHandles } from "./file-handles.ts";
 import type { Frame, Payload } from "./frame.ts";
+import { TcpCall } from "./tcp-call.ts";
 
 interface SessionOptions {
   readonly context: Omit<AgentContext, "send">;
@@ -14,6 +15,8 @@ interface SessionOptions {
 
 /** More at once no client has; the guest's own bound is 1,024 streams. */
 const MAX_CALLS = 256;
+
+type Opening = "core.exec.request" | "core.fs.request" | "core.tcp.connect";
 
 export class AgentSession {
   readonly #options: SessionOptions;
@@ -31,6 +34,7 @@ export class AgentSession {
     switch (type) {
       case "core.exec.request":
       case "core.fs.request":
+      case "core.tcp.connect":
         return await this.#open(id, type, payload);
       case "core.ping":
         return await this.#send(id, "core.pong", {});
@@ -42,10 +46,14 @@ export class AgentSession {
           error: `unknown write stream: ${id}`,
           data: null,
         });
+      case "core.tcp.data":
+      case "core.tcp.eof":
+        return await this.#send(id, "core.tcp.failed", { error: `unknown TCP stream: ${id}` });
+      case "core.tcp.close":
       case "core.exec.stdin":
       case "core.exec.signal":
       case "core.exec.resize":
-        // Of a command that has ended meanwhile.
+        // Of a command or a connection that has ended meanwhile.
         return undefined;
       default:
         return await this.#send(id, "core.error", {
@@ -56,7 +64,7 @@ export class AgentSession {
     }
   }
 
-  async #open(id: number, type: "core.exec.request" | "core.fs.request", payload: Payload): Promise<void> {
+  async #open(id: number, type: Opening, payload: Payload): Promise<void> {
     if (this.#calls.size >= MAX_CALLS) {
       return await this.#send(id, "core.error", {
         kind: "invalid_session",
@@ -68,13 +76,16 @@ export class AgentSession {
       ...this.#options.context,
       send: (of: string, inside: Payload) => this.#send(id, of, inside),
     };
-    const call =
-      type === "core.exec.request"
-        ? new ExecCall(context, payload)
-        : new FileCall(context, this.#handles, payload);
+    const call = this.#callOf(type, context, payload);
     this.#calls.set(id, call);
     // A client that is gone is told nothing, and that is no failure.
     void call.ended.catch(() => undefined).then(() => this.#calls.delete(id));
+  }
+
+  #callOf(type: Opening, context: AgentContext, payload: Payload) {
+    if (type === "core.exec.request") return new ExecCall(context, payload);
+    if (type === "core.tcp.connect") return new TcpCall(context, payload);
+    return new FileCall(context, this.#handles, payload);
   }
 
   #send(id: number, type: string, payload: Payload): Promise<void> {

@@ -1,22 +1,11 @@
 /** The agent's socket, byte by byte, over the fake worker. */
 import { once } from "node:events";
 import { connect } from "node:net";
-import { Encoder } from "cbor-x";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { WebSocket } from "ws";
 import { createApiServer } from "../../../http/api-server.ts";
+import { AgentClient } from "../../../testing/agent-client.ts";
 import { eventually } from "../../../testing/eventually.ts";
 import { sandboxesApp, type SandboxesApp } from "../../../testing/sandboxes-app.ts";
-
-const CBOR = new Encoder({ useRecords: false, mapsAsObjects: true, tagUint8Array: false });
-
-interface Told {
-  readonly id: number;
-  readonly flags: number;
-  readonly type: string;
-  // oxlint-disable-next-line typescript/no-explicit-any -- tests read into payloads of every shape
-  readonly payload: any;
-}
 
 let api: SandboxesApp;
 let url: string;
@@ -30,52 +19,7 @@ beforeEach(async () => {
 });
 afterEach(() => api[Symbol.asyncDispose]());
 
-/** A client that knows no more of the socket than its bytes. */
-class Client {
-  readonly socket: WebSocket;
-  readonly frames: Told[] = [];
-  range: readonly [number, number] | undefined;
-  #rest = Buffer.alloc(0);
-
-  constructor(path: string, key = api.key, protocols: string[] = []) {
-    const headers = { authorization: `Bearer ${key}` };
-    this.socket = new WebSocket(`${url.replace("http", "ws")}${path}`, protocols, { headers });
-    this.socket.on("message", (data: Buffer) => this.#read(data, protocols.length > 0));
-    this.socket.on("error", () => undefined);
-  }
-
-  send(of: number, type: string, payload: object, isSplit = false): void {
-    const message = CBOR.encode({ v: 7, t: type, p: CBOR.encode(payload) });
-    const head = Buffer.alloc(9);
-    head.writeUInt32BE(5 + message.length, 0);
-    head.writeUInt32BE(of, 4);
-    const bytes = Buffer.concat([head, message]);
-    if (isSplit) for (const byte of bytes) this.socket.send(Buffer.of(byte));
-    else this.socket.send(bytes);
-  }
-
-  async told(type: string): Promise<Told> {
-    await eventually(() => expect(this.frames.map((frame) => frame.type)).toContain(type));
-    return this.frames.find((frame) => frame.type === type) as Told;
-  }
-
-  #read(data: Buffer, isFlat: boolean): void {
-    this.#rest = Buffer.concat([this.#rest, data]);
-    if (this.range === undefined && !isFlat) {
-      this.range = [this.#rest.readUInt32BE(0), this.#rest.readUInt32BE(4)];
-      this.#rest = this.#rest.subarray(8);
-    }
-    while (this.#rest.length >= 4 && this.#rest.length >= 4 + this.#rest.readUInt32BE(0)) {
-      const end = 4 + this.#rest.readUInt32BE(0);
-      const { t: type, p } = CBOR.decode(this.#rest.subarray(9, end)) as { t: string; p: Buffer };
-      const [of, flags] = [this.#rest.readUInt32BE(4), this.#rest.readUInt8(8)];
-      this.frames.push({ id: of, flags, type, payload: CBOR.decode(p) });
-      this.#rest = this.#rest.subarray(end);
-    }
-  }
-}
-
-const agent = (key?: string) => new Client(`/v1/sandboxes/${id}/agent`, key);
+const agent = (key = api.key) => new AgentClient(`${url}/v1/sandboxes/${id}/agent`, key);
 const opened = async () => {
   const client = agent();
   await client.told("core.ready");
@@ -186,13 +130,13 @@ test("says why a command did not start", async () => {
 
 test("answers what it does not know, and closes on what is no frame", async () => {
   const client = await opened();
-  client.send(9, "core.tcp.connect", { host: "127.0.0.1", port: 1 });
+  client.send(9, "core.udp.connect", { host: "127.0.0.1", port: 1 });
   expect(await client.told("core.error")).toMatchObject({
     id: 9,
     flags: 1,
-    payload: { kind: "unsupported_message_type", offending_type: "core.tcp.connect" },
+    payload: { kind: "unsupported_message_type", offending_type: "core.udp.connect" },
   });
-  client.send(9, "core.fs.request", { op: { Symlink: { target: "/a", link_path: "/b" } } });
+  client.send(9, "core.fs.request", { op: { Explode: { path: "/a" } } });
   expect((await client.told("core.fs.response")).payload).toMatchObject({ ok: false });
   const closed = once(client.socket, "close");
   client.socket.send(Buffer.from([0xff, 0xff, 0xff, 0xff, 0]));
@@ -203,7 +147,7 @@ test("carries out one command for the flat generation, whose client speaks first
   api.fastvm.worker.command = async function* () {
     yield { kind: "exit", exitCode: 0, timedOut: false, durationMs: 1 };
   };
-  const client = new Client(`/microsandbox/v1/sandboxes/${id}/exec.cbor`, api.key, ["msb.cbor"]);
+  const client = new AgentClient(`${url}/microsandbox/v1/sandboxes/${id}/exec.cbor`, api.key, ["msb.cbor"]);
   await once(client.socket, "open");
   expect(client.socket.protocol).toBe("msb.cbor");
   client.send(1, "core.exec.request", EXEC);

@@ -7,6 +7,7 @@ import { infoOf } from "./file-info.ts";
 import { MAX_CHUNK_BYTES, type Payload } from "./frame.ts";
 import { osError } from "./os-error.ts";
 import { bytesIn, flagIn, mapIn, numberIn, textIn } from "./payload.ts";
+import { SFTP_VERBS } from "./sftp-verbs.ts";
 import { Upload } from "./upload.ts";
 
 /** Of a page of the engine's. */
@@ -53,6 +54,7 @@ export class FileCall implements AgentCall {
 
 /** What the client's error names as what failed. */
 const STEPS: Readonly<Record<string, string>> = {
+  OpenDir: "opendir",
   OpenFile: "open",
   CloseHandle: "close",
   List: "readdir",
@@ -113,21 +115,12 @@ const VERBS: Readonly<Record<string, Verb>> = {
     });
     return null;
   },
-  SetStat: async ({ files, ctx }, fields) => {
-    const attributes = mapIn(fields, "attrs");
-    const others = Object.entries(attributes).filter(([name, value]) => name !== "mode" && value !== null);
-    const [first] = others;
-    if (first !== undefined) throw new FastvmError("not_supported", `setting ${first[0]}`);
-    const mode = numberIn(attributes, "mode");
-    if (mode !== undefined)
-      await files.setMode(ctx.vmId, pathIn(fields), mode & 0o7777, { signal: ctx.signal });
-    return null;
-  },
   ReadLink: async ({ files, ctx }, fields) => {
     const { linkTarget } = await files.info(ctx.vmId, pathIn(fields), { signal: ctx.signal });
     if (linkTarget === undefined) throw new FastvmError("file_failed", "Invalid argument (os error 22)");
     return { Path: linkTarget };
   },
+  ...SFTP_VERBS,
 };
 
 /** As the client gave it; what is relative begins at the root. */

@@ -1,4 +1,4 @@
-/** Files that a client has open. The engine knows files by their paths, so a handle is a path and what may be done with it. */
+/** Files and folders that a client has open. The engine knows files by their paths, so a handle is a path and what may be done with it. */
 import { FastvmError } from "@fastvm/contract";
 
 /** As the reference has it. */
@@ -7,6 +7,9 @@ const MAX_HANDLES = 1024;
 interface OpenFile {
   readonly path: string;
   readonly appends: boolean;
+  /** Of a folder that is read in pieces: the last that was told, and whether that was all. */
+  after?: string | undefined;
+  isRead?: boolean;
 }
 
 export class FileHandles {
