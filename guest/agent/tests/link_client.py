@@ -19,6 +19,7 @@ OPEN_EXEC, OPEN_WRITE, OPEN_READ, OPEN_DIAL, OPEN_FORWARD, OPEN_VERB = 16, 17, 1
 DATA, DATA_ERR, END, CREDIT, SIGNAL, RESIZE, RESET, EXIT, DONE = 32, 33, 34, 35, 36, 37, 38, 39, 40
 AT = 41
 OPEN_JOB = 22
+OPEN_DATAGRAMS = 23
 ARG, ENV, CWD, USER, PTY, STDIN, WORKDIR, LIMIT, RESTRICTED = 1, 2, 3, 4, 5, 6, 7, 8, 9
 PATH, MODE, MTIME, FLAGS, VERB, TO, DEPTH = 16, 17, 18, 19, 20, 21, 22
 JOB, JOB_VERB, OFFSET, TIMEOUT_MS, SIGNAL_NUMBER, CLOSES, RING_BYTES, FOLLOW = 24, 25, 26, 27, 28, 29, 30, 31
@@ -231,7 +232,7 @@ class Link:
             output.places.append((struct.unpack("<Q", payload)[0], len(output.stdout) + len(output.stderr)))
         elif kind == DONE and output.done is None:
             output.done = struct.unpack_from("<I", payload)[0], payload[4:].decode()
-            if output.kind != OPEN_DIAL or output.done[0] != 0:
+            if output.kind not in (OPEN_DIAL, OPEN_DATAGRAMS) or output.done[0] != 0:
                 output.final = (kind, payload)
         elif kind in (EXIT, DONE, RESET):
             output.final = (kind, payload)

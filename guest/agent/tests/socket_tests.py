@@ -7,7 +7,7 @@ import unittest
 from agent_case import AgentTest
 
 MODULES = ("session_tests", "exec_tests", "window_tests", "terminal_tests", "file_tests", "connection_tests",
-           "identity_tests", "verb_tests", "job_tests", "endurance_tests")
+           "datagram_tests", "identity_tests", "verb_tests", "job_tests", "endurance_tests")
 
 
 def main():

@@ -27,7 +27,7 @@ void parser_filled(struct parser *parser, size_t bytes)
 
 static bool kind_is_known(uint8_t kind)
 {
-    return (kind >= KIND_HELLO && kind <= KIND_PONG) || (kind >= KIND_MORE && kind <= KIND_OPEN_JOB) ||
+    return (kind >= KIND_HELLO && kind <= KIND_PONG) || (kind >= KIND_MORE && kind <= KIND_OPEN_DATAGRAMS) ||
            (kind >= KIND_DATA && kind <= KIND_DONE);
 }
 

@@ -40,6 +40,7 @@ enum frame_kind {
     KIND_OPEN_FORWARD = 20,
     KIND_OPEN_VERB = 21,
     KIND_OPEN_JOB = 22,
+    KIND_OPEN_DATAGRAMS = 23,
     KIND_DATA = 32,
     KIND_DATA_ERR = 33,
     KIND_END = 34,
@@ -108,7 +109,7 @@ enum field_tag {
 };
 
 /* What agents of before did not know, and would take for garbage. */
-enum ability { ABLE_VERBS = 1, ABLE_JOBS = 2, ABLE_VOLUMES = 4, ABLE_PLAIN_MOUNTS = 8, ABLE_LIMITS = 16 };
+enum ability { ABLE_VERBS = 1, ABLE_JOBS = 2, ABLE_VOLUMES = 4, ABLE_PLAIN_MOUNTS = 8, ABLE_LIMITS = 16, ABLE_DATAGRAMS = 32 };
 
 enum job_verb {
     JOB_START = 1,

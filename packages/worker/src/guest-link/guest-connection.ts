@@ -12,9 +12,11 @@ import { SendQueue } from "./send-queue.ts";
 /** ECONNRESET: what the other end of a connection that was destroyed sees. */
 const CONNECTION_RESET = 104;
 
-type ConnectionStart =
+export type ConnectionStart =
   /** The host asks for it, and DONE says that it stands. `host` is as the guest sees it; empty: 127.0.0.1. */
   | { readonly kind: "dial"; readonly port: number; readonly host: string }
+  /** The same of UDP with a port of its loopback: each datagram, both ways, is two bytes of length and itself. */
+  | { readonly kind: "datagrams"; readonly port: number }
   /** The guest has opened it: it stands already. */
   | { readonly kind: "forward" };
 
@@ -36,7 +38,7 @@ export class ConnectionStream extends LinkStream {
     this.#isConnected = start.kind === "forward";
     this.connection = new GuestConnection(this);
     if (start.kind === "forward") this.#connected.resolve();
-    else port.send([{ kind: Kind.OPEN_DIAL, stream: id, payload: dialPayload(start.port, start.host) }]);
+    else port.send([openingOf(id, start)]);
   }
 
   /** Rejects with a GuestError, such as ECONNREFUSED, or a FastvmError when the stream was lost. */
@@ -170,6 +172,14 @@ function callAfter(promise: Promise<void>, callback: (error?: Error) => void): v
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error("the connection was given up", { cause: error });
+}
+
+function openingOf(stream: number, start: Exclude<ConnectionStart, { kind: "forward" }>) {
+  if (start.kind === "dial")
+    return { kind: Kind.OPEN_DIAL, stream, payload: dialPayload(start.port, start.host) };
+  const payload = Buffer.alloc(2);
+  payload.writeUInt16LE(start.port);
+  return { kind: Kind.OPEN_DATAGRAMS, stream, payload };
 }
 
 function dialPayload(port: number, host: string): Buffer {

@@ -13,7 +13,7 @@ import { encodeFields } from "./fields.ts";
 import type { WriteFileOptions } from "./file-stream.ts";
 import { ReadStream, WriteStream } from "./file-stream.ts";
 import { splitRequest, u32 } from "./frame.ts";
-import type { GuestConnection } from "./guest-connection.ts";
+import type { ConnectionStart, GuestConnection } from "./guest-connection.ts";
 import { ConnectionStream } from "./guest-connection.ts";
 import { decodeResult } from "./guest-error.ts";
 import { JobStream, JobView } from "./job-stream.ts";
@@ -206,7 +206,20 @@ export class GuestLink implements AsyncDisposable {
    * the deadline (default 10 s). Deadline and signal bound the connecting only.
    */
   async dial(port: number, options: DialOptions = {}): Promise<GuestConnection> {
-    const start = { kind: "dial", port, host: options.host ?? "" } as const;
+    return await this.#connect({ kind: "dial", port, host: options.host ?? "" }, options);
+  }
+
+  /** The same of UDP, with a port of the guest's loopback: whoever listens there or not. Throws where the agent knows none. */
+  async datagrams(port: number, options: Omit<DialOptions, "host"> = {}): Promise<GuestConnection> {
+    this.#need(Ability.DATAGRAMS, "datagrams");
+    return await this.#connect({ kind: "datagrams", port }, options);
+  }
+
+  async #connect(
+    start: ConnectionStart & { readonly port: number },
+    options: DialOptions,
+  ): Promise<GuestConnection> {
+    const { port } = start;
     const stream = this.#open(undefined, (id) => new ConnectionStream(id, this.#port, start));
     const deadlineMs = options.deadlineMs ?? DEFAULT_DIAL_DEADLINE_MS;
     try {

@@ -36,7 +36,7 @@ export const LINK_STREAM = 0;
 export const EXIT_BYTES = 16;
 
 /** Bits of WELCOME: what agents of states captured long ago do not know, and would take for garbage. */
-export const Ability = { VERBS: 1, JOBS: 2, LIMITS: 16 } as const;
+export const Ability = { VERBS: 1, JOBS: 2, LIMITS: 16, DATAGRAMS: 32 } as const;
 
 export const Kind = {
   HELLO: 1,
@@ -53,6 +53,7 @@ export const Kind = {
   OPEN_FORWARD: 20,
   OPEN_VERB: 21,
   OPEN_JOB: 22,
+  OPEN_DATAGRAMS: 23,
   DATA: 32,
   DATA_ERR: 33,
   END: 34,
