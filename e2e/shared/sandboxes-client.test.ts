@@ -1,0 +1,207 @@
+/** Every method of the published client of sandboxes that it does not refuse by itself, unchanged against one real VM. */
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createKey } from "@fastvm/daemon";
+import { Sandbox, Volume } from "microsandbox";
+import { SharedDaemon } from "../harness/shared-daemon.ts";
+
+/** On a machine that may be busy with others. */
+const TIMEOUT_MS = 400_000;
+/** Of which there is a template already: one of a size of its own takes a boot. */
+const MEMORY_MIB = 2048;
+const MSB = join(createRequire(import.meta.url).resolve("microsandbox"), "../../bin/microsandbox.cjs");
+
+let daemon: SharedDaemon;
+let home: string;
+let sandbox: Sandbox;
+
+beforeAll(async () => {
+  daemon = await SharedDaemon.join();
+  home = mkdtempSync(join(tmpdir(), "fastvm-msb-"));
+  const { key } = await createKey(daemon.dataDir, { api: "microsandbox", org: daemon.orgId });
+  const settings = { MSB_BACKEND: "cloud", MSB_API_URL: daemon.url, MSB_API_KEY: key, MSB_HOME: home };
+  Object.assign(process.env, settings);
+  await Volume.builder("walked").create();
+  sandbox = await Sandbox.builder("walked")
+    .image("base")
+    .memory(MEMORY_MIB)
+    .cpus(1)
+    .envs({ A: "b" })
+    .labels({ of: "the walk" })
+    .shell("/bin/sh")
+    .cmd(["sh", "-c", "echo the default; exit 4"])
+    .volume("/mnt/data", (mount) => mount.named("walked"))
+    .volume("/mnt/memory", (mount) => mount.tmpfs().size(16))
+    .maxDuration(3600)
+    .idleTimeout(3600)
+    .create();
+}, TIMEOUT_MS);
+
+afterAll(async () => {
+  await Sandbox.remove("walked").catch(() => undefined);
+  await Volume.remove("walked").catch(() => undefined);
+  await daemon?.[Symbol.asyncDispose]();
+  rmSync(home, { recursive: true, force: true });
+});
+
+async function msb(...args: string[]): Promise<string> {
+  const running = promisify(execFile)(process.execPath, [MSB, ...args], { env: process.env });
+  running.child.stdin?.end();
+  return (await running).stdout;
+}
+
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
+
+test("commands: by every way to start them", async () => {
+  const byDefault = await sandbox.execDefault();
+  expect([byDefault.code, byDefault.stdout()]).toEqual([4, "the default\n"]);
+  expect((await sandbox.exec("echo", ["a", "b"])).stdout()).toBe("a b\n");
+  const given = await sandbox.execWith("sh", (options) =>
+    options
+      .args(["-c", "pwd; echo $A$B; id -un; ulimit -n; cat"])
+      .cwd("/tmp")
+      .env("B", "c")
+      .user("nobody")
+      .rlimit("nofile", 99)
+      .timeout(60_000)
+      .stdinBytes(Buffer.from("fed")),
+  );
+  expect(given.stdout()).toBe("/tmp\nbc\nnobody\n99\nfed");
+  const terminal = await sandbox.execStreamWith("sh", (options) =>
+    options.args(["-c", "read x; stty size; test -t 1 && echo tty-$x"]).tty(true).stdinPipe(),
+  );
+  const keys = await terminal.takeStdin();
+  await terminal.resize(30, 100);
+  await keys?.write("typed\n");
+  expect((await terminal.collect()).stdout()).toMatch(/30 100\r\ntty-typed/);
+  const killed = await sandbox.shellStream("sleep 1000");
+  await killed.kill();
+  expect((await killed.wait()).success).toBe(false);
+  const late = sandbox.execWith("sleep", (options) => options.args(["100"]).timeout(500));
+  await expect(late).rejects.toThrow(/timed out|timeout/i);
+  const bytes = await sandbox.exec("head", ["-c", "300000", "/dev/zero"]);
+  expect(bytes.stdoutBytes()).toHaveLength(300_000);
+});
+
+test("files: by every verb, and between guest and host", async () => {
+  const files = sandbox.fs();
+  await files.mkdir("/srv/walk/deep");
+  await files.write("/srv/walk/a", "one");
+  await files.copy("/srv/walk/a", "/srv/walk/b");
+  await files.rename("/srv/walk/b", "/srv/walk/deep/c");
+  expect(await files.readToString("/srv/walk/deep/c")).toBe("one");
+  expect((await files.list("/srv/walk")).map(({ path }) => path).toSorted()).toEqual([
+    "/srv/walk/a",
+    "/srv/walk/deep",
+  ]);
+  expect(await files.stat("/srv/walk/a")).toMatchObject({ kind: "file", size: 3 });
+  expect([await files.exists("/srv/walk/a"), await files.exists("/none")]).toEqual([true, false]);
+  const sink = await files.writeStream("/srv/walk/s");
+  for (const piece of ["a", "bc", "d".repeat(2_000_000)]) await sink.write(piece);
+  await sink.close();
+  expect(await (await files.readStream("/srv/walk/s")).collect()).toHaveLength(2_000_003);
+  writeFileSync(join(home, "up"), "from the host");
+  await files.copyFromHost(join(home, "up"), "/srv/walk/up");
+  await files.copyToHost("/srv/walk/up", join(home, "down"));
+  expect(readFileSync(join(home, "down"), "utf8")).toBe("from the host");
+  await files.remove("/srv/walk/a");
+  await files.removeDir("/srv/walk");
+  expect(await files.exists("/srv/walk")).toBe(false);
+});
+
+test("volumes: made, found, filled and emptied, and seen in the sandbox", async () => {
+  const volume = await Volume.get("walked");
+  expect((await Volume.list()).map(({ name }) => name)).toContain("walked");
+  const files = volume.fs();
+  await files.mkdir("/d");
+  await files.write("/d/a", "kept");
+  await files.copy("/d/a", "/d/b");
+  await files.rename("/d/b", "/c");
+  expect([await files.exists("/c"), await files.exists("/d/b")]).toEqual([true, false]);
+  expect((await files.list("/d")).map(({ path }) => path)).toEqual(["/d/a"]);
+  expect((await files.stat("/c")).size).toBe(4);
+  const sink = await files.writeStream("/s");
+  await sink.write("streamed");
+  await sink.close();
+  expect(text(await (await files.readStream("/s")).collect())).toBe("streamed");
+  expect((await sandbox.shell("cat /mnt/data/d/a /mnt/data/s; stat -f -c %T /mnt/memory")).stdout()).toBe(
+    "keptstreamedtmpfs\n",
+  );
+  await sandbox.shell("echo guest >/mnt/data/g");
+  expect(await files.readToString("/g")).toBe("guest\n");
+  await files.remove("/c");
+  await files.removeDir("/d");
+  expect(await files.exists("/d")).toBe(false);
+});
+
+test("SSH by the client's own server: commands and SFTP", async () => {
+  const ssh = await sandbox.ssh().openClient({ sftp: true });
+  const said = await ssh.exec("echo over ssh; exit 5");
+  expect([said.status, text(said.stdout)]).toEqual([5, "over ssh\n"]);
+  const sftp = await ssh.sftp();
+  await sftp.mkdir("/srv/sftp");
+  await sftp.write("/srv/sftp/a", Buffer.from("by sftp"));
+  await sftp.symlink("/srv/sftp/a", "/srv/sftp/link");
+  expect(await sftp.readLink("/srv/sftp/link")).toBe("/srv/sftp/a");
+  expect(await sftp.realPath("/srv/sftp/../sftp/link")).toBe("/srv/sftp/a");
+  expect(text(await sftp.read("/srv/sftp/link"))).toBe("by sftp");
+  await sftp.rename("/srv/sftp/a", "/srv/sftp/b");
+  await sftp.removeFile("/srv/sftp/b");
+  await sftp.removeFile("/srv/sftp/link");
+  await sftp.removeDir("/srv/sftp");
+  await sftp.close();
+  await ssh.close();
+});
+
+test("logs are followed, and gone on with from a cursor", async () => {
+  const stream = await sandbox.logStream({ follow: true, sources: ["stdout", "system"] });
+  await sandbox.shell("echo to be logged");
+  let cursor = "";
+  for await (const entry of stream) {
+    cursor = entry.cursor;
+    if (entry.text() === "to be logged\n") break;
+  }
+  const rest = await sandbox.logStream({ follow: true, sources: ["stdout"], fromCursor: cursor });
+  await sandbox.shell("echo and more");
+  for await (const entry of rest) {
+    expect(entry.text()).toBe("and more\n");
+    break;
+  }
+});
+
+test("found by lists, pages and names, and restarted", async () => {
+  const page = await Sandbox.listWith((list) => list.limit(1).label("of", "the walk"));
+  expect(page.sandboxes.map(({ name }) => name)).toEqual(["walked"]);
+  expect((await Sandbox.list()).sandboxes.length).toBeGreaterThan(0);
+  const handle = await Sandbox.get("walked");
+  expect(handle.config()).toMatchObject({ name: "walked" });
+  expect(await (await handle.refresh()).connectWithTimeout(60_000)).toMatchObject({ name: "walked" });
+  const restarted = await sandbox.restart();
+  expect((await restarted.shell("cat /mnt/data/s")).stdout()).toBe("streamed");
+  expect(await restarted.waitForStatus("running")).toMatchObject({ status: "running" });
+  expect(await Sandbox.builder("walked").image("base").connectOrCreate()).toMatchObject({ id: sandbox.id });
+});
+
+test("the command: copies, logs, volumes, inspection and SSH", async () => {
+  writeFileSync(join(home, "copied"), "by msb");
+  await msb("copy", join(home, "copied"), "walked:/srv/copied");
+  await msb("copy", "walked:/srv/copied", join(home, "back"));
+  expect(readFileSync(join(home, "back"), "utf8")).toBe("by msb");
+  expect(await msb("volume", "ls")).toContain("walked");
+  expect(await msb("inspect", "walked")).toContain("walked");
+  expect(await msb("ps")).toContain("walked");
+  expect(await msb("ssh", "walked", "--", "echo", "by msb ssh")).toContain("by msb ssh");
+});
+
+test("stopped, waited for, and destroyed", async () => {
+  const handle = await Sandbox.get("walked");
+  await handle.requestStop();
+  expect(await handle.waitUntilStopped()).toMatchObject({ status: "stopped" });
+  await handle.destroy();
+  await expect(Sandbox.get("walked")).rejects.toThrow(/not found/i);
+});
