@@ -3,13 +3,16 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
-const TESTS = [
-  "sandboxes.test.ts",
-  "interception.test.ts",
-  "refused-fields.test.ts",
-  "published-client.test.ts",
-  "logs.test.ts",
-].map((name) => read(`packages/control-plane/src/api/sandboxes/routes/${name}`));
+const FILES = [
+  "sandboxes",
+  "interception",
+  "refused-fields",
+  "published-client",
+  "logs",
+  "host-fields",
+  "metrics",
+] as const;
+const TESTS = FILES.map((name) => read(`packages/control-plane/src/api/sandboxes/routes/${name}.test.ts`));
 const NOT_OF_THE_API = "not of the HTTP API: nothing takes it";
 /** Of no field: it is any JSON. */
 const ANYTHING = "JsonValue";

@@ -93,7 +93,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["images/digest.ts", "images/image-limits.ts", "images/invalid-image.ts"],
     ["qemu", "exec"],
     ["network", "guest-link"],
-    ["dns", "egress"],
+    ["dns", "egress", "published"],
     ["firewall"],
     ["host", "image", "ip"],
     ["files"],

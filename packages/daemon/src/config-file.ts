@@ -33,6 +33,7 @@ const KINDS = {
   port: "number",
   public_url: "text",
   quarantine_hours: "number",
+  publish_addresses: "list",
   sealing_key_file: "text",
   tls_cert: "text",
   tls_key: "text",

@@ -29,6 +29,8 @@ export interface DaemonConfig {
   readonly importFolders: readonly string[];
   /** Folders of this machine that VMs may mount, and what is beneath. */
   readonly mountFolders: readonly string[];
+  /** Addresses of this machine, beside its loopback, whose ports may lead to VMs. */
+  readonly publishAddresses: readonly string[];
   /** A folder made by guest/image/build.sh. */
   readonly imageDir: string;
   /** Absent: SQLite in the data folder. */
@@ -84,6 +86,7 @@ export interface DaemonFlags {
   readonly cacheGib?: number | undefined;
   readonly allowImport?: readonly string[] | undefined;
   readonly allowMount?: readonly string[] | undefined;
+  readonly publishAddress?: readonly string[] | undefined;
   readonly databaseUrl?: string | undefined;
   readonly poolSize?: number | undefined;
   readonly poolMaxSize?: number | undefined;
@@ -139,6 +142,7 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     cacheGib: flags.cacheGib ?? number("FASTVM_CACHE_GIB", WHOLE),
     imageDir: resolve(text("FASTVM_IMAGE_DIR") ?? join(cacheDir, "images", "current")),
     mountFolders: (flags.allowMount ?? list("FASTVM_ALLOW_MOUNT") ?? []).map((folder) => resolve(folder)),
+    publishAddresses: flags.publishAddress ?? list("FASTVM_PUBLISH_ADDRESSES") ?? [],
     importFolders: (flags.allowImport ?? list("FASTVM_ALLOW_IMPORT") ?? []).map((folder) => resolve(folder)),
     databaseUrl: flags.databaseUrl ?? text("FASTVM_DATABASE_URL"),
     poolSize: flags.poolSize ?? number("FASTVM_POOL_SIZE", WHOLE) ?? DEFAULT_POOL_SIZE,

@@ -228,8 +228,8 @@ async function startWorker(
   log: Logger,
   accept: (connection: Duplex) => void,
 ): Promise<Worker> {
-  const { ipv6Prefix, nameservers } = config;
-  const network = config.network === "none" ? "none" : { ipv6Prefix, nameservers };
+  const { ipv6Prefix, nameservers, publishAddresses } = config;
+  const network = config.network === "none" ? "none" : { ipv6Prefix, nameservers, publishAddresses };
   const worker = await Worker.start({
     config: {
       dataDir: config.dataDir,

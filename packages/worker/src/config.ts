@@ -6,6 +6,8 @@ interface NetworkConfig {
   readonly ipv6Prefix?: string | undefined;
   /** Whom the resolver asks, `address` or `address:port`; default: the host's own. */
   readonly nameservers?: readonly string[] | undefined;
+  /** Addresses of the host, beside its loopback, whose ports may lead to VMs; default: none. */
+  readonly publishAddresses?: readonly string[] | undefined;
 }
 
 export interface WorkerConfig {

@@ -19,6 +19,36 @@ export interface WrittenPolicy {
   readonly egress: DirectionPolicy & { readonly rateLimit?: RateLimit };
   /** Absent where nobody wrote it: then it follows from egress, whatever that becomes. */
   readonly dns?: DnsPolicy;
+  /** Of TCP, begun by the VM, that may be open at once; a further one is reset. Absent: no bound of its own. */
+  readonly maxConnections?: number;
+  /** Ports of the host that lead into the VM; absent: none. What a VM is made from passes none on. */
+  readonly published?: Publication;
+}
+
+/** The first rule that matches decides who may connect; when none does, the default. */
+export interface Publication {
+  readonly ports: readonly PublishedPort[];
+  readonly default: FirewallAction;
+  readonly rules: readonly PeerRule[];
+}
+
+export interface PublishedPort {
+  /** Of the host. */
+  readonly address: string;
+  readonly hostPort: number;
+  /** On the VM's loopback. */
+  readonly guestPort: number;
+  readonly protocol: "tcp" | "udp";
+}
+
+export interface PeerRule {
+  readonly action: FirewallAction;
+  /** Networks; or all that are none of the special ones, which firewalls guard. */
+  readonly peers: "public" | readonly string[];
+  /** None: both. */
+  readonly protocols: readonly ("tcp" | "udp")[];
+  /** Of the VM; none: all. */
+  readonly ports: readonly { readonly first: number; readonly last: number }[];
 }
 
 /** As a worker enforces it, with the rules of the VM's services. */
@@ -49,6 +79,12 @@ export interface DnsPolicy {
   readonly domains: readonly string[];
   /** Refuses DNS over TLS and the known public resolvers that speak HTTPS. */
   readonly blockBypass: boolean;
+  /** Asked in this order in place of the host's: a name or an address, each with or without a port. */
+  readonly nameservers?: readonly string[];
+  /** For each of them. */
+  readonly queryTimeoutMs?: number;
+  /** Answers may have addresses that the VM may not reach; absent: they are taken out. */
+  readonly allowsRebinding?: boolean;
 }
 
 /** Shaping of what the VM sends. `burst` is in the unit of the rate: kbit or packets. */

@@ -29,6 +29,16 @@ export type RootPatch =
   | { readonly kind: "mkdir"; readonly path: string; readonly mode: number }
   /** With all that is in it; what is not there is no failure. */
   | { readonly kind: "remove"; readonly path: string }
+  /** Of a file or a folder of the host, where its operator lets images come from or VMs mount. */
+  | {
+      readonly kind: "copy";
+      readonly source: string;
+      readonly path: string;
+      readonly isFolder: boolean;
+      /** Of a file; default: as the host has it. */
+      readonly mode?: number;
+      readonly replace: boolean;
+    }
   /** To a regular file that is there. */
   | { readonly kind: "append"; readonly path: string; readonly content: string };
 
@@ -48,4 +58,6 @@ export interface RootSetup {
   readonly init?: InitHandoff;
   /** Commands get no new privileges, and are without CAP_SYS_ADMIN. */
   readonly restricted: boolean;
+  /** What the host trusts is trusted beside the authorities of the image. */
+  readonly trustsHostAuthorities?: boolean;
 }

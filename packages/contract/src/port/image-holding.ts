@@ -101,6 +101,8 @@ export interface ImportOrder {
   readonly path: string;
   /** A file is read as this, whatever it looks like. */
   readonly format: "folder" | DiskFormat;
+  /** Of a disk: the kind of file system that is meant, where there are several. */
+  readonly fstype?: string | undefined;
   readonly name: string;
 }
 

@@ -151,7 +151,7 @@ export { imageName } from "./vms/own-image.ts";
 export type { ForkOrder, ForkOutcome } from "./vms/fork.ts";
 export { cpuPercent } from "./figures/parse-figures.ts";
 export type { Figures, GuestProcess } from "./figures/parse-figures.ts";
-export type { ImagePullOrder } from "./images/images.ts";
+export type { HostRoot, ImagePullOrder } from "./images/images.ts";
 export { idleEndOf, idleOf, idleSettings, lifeSettings, maxLifeOf } from "./vms/lifecycle-policy.ts";
 export type { LaunchOrder } from "./vms/launch.ts";
 export type { VmChange, VmFigures } from "./vms/vms.ts";

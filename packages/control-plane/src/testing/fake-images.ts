@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import {
+  type ImportOrder,
   FastvmError,
   formatReference,
   parseReference,
@@ -52,8 +53,10 @@ export class FakeImages implements ImageHolding {
     return image;
   }
 
-  async import(): Promise<HeldImage> {
-    throw new FastvmError("invalid_request", "nothing is imported here");
+  async import({ name, owner = "everybody", path }: ImportOrder): Promise<HeldImage> {
+    if (path.includes("/none"))
+      throw new FastvmError("invalid_request", `there is no ${path}`, { field: "path" });
+    return this.keep(name, owner);
   }
 
   async setStart(

@@ -33,7 +33,11 @@ export function permit(guest: DnsGuest, name: string, resolution: Resolution): P
     return { verdict: "refused", records: [] };
   const { records } = resolution;
   const kept = records.filter(
-    ({ address }) => address === undefined || !address.guarded || guest.allowsAddress(address.text),
+    ({ address }) =>
+      address === undefined ||
+      !address.guarded ||
+      policy.allowsRebinding === true ||
+      guest.allowsAddress(address.text),
   );
   const verdict = kept.length === records.length ? "answered" : "filtered";
   return { verdict, records: withFewAddresses(kept) };

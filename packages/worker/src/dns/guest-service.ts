@@ -8,6 +8,7 @@ import { isLocalName } from "./local-names.ts";
 import { RateLimit, type RateLimitOptions } from "./rate-limit.ts";
 import type { Found, Lookup } from "./lookup.ts";
 import { UpstreamError } from "./upstream-exchange.ts";
+import type { Asked } from "./upstreams.ts";
 import type { Verdict, VerdictTotals } from "./verdict-totals.ts";
 import * as wire from "./wire.ts";
 
@@ -23,6 +24,8 @@ const FIRST_META_TYPE = 128;
 interface GuestServiceOptions {
   readonly guest: DnsGuest;
   readonly lookup: Lookup;
+  /** As the policy of now says. */
+  readonly asked: () => Asked;
   readonly rate: RateLimitOptions;
   readonly totals: VerdictTotals;
   readonly onError: (error: Error) => void;
@@ -76,7 +79,9 @@ export class GuestService {
       this.#inFlight += 1;
       try {
         const { lookup } = this.#options;
-        return await this.#permitted(question, lookup.known(question) ?? (await lookup.ask(question)));
+        const asked = this.#options.asked();
+        const found = lookup.known(question, asked) ?? (await lookup.ask(question, asked));
+        return await this.#permitted(question, found);
       } finally {
         this.#inFlight -= 1;
       }

@@ -7,7 +7,7 @@ import { Cache, type CacheLimits } from "./cache.ts";
 import type { Question } from "./header-guard.ts";
 import type { Resolution } from "./resolution.ts";
 import { UpstreamError } from "./upstream-exchange.ts";
-import type { Upstreams } from "./upstreams.ts";
+import type { Asked } from "./upstreams.ts";
 
 /** Each holds a socket; of all guests together. */
 const MAX_IN_FLIGHT = 1024;
@@ -27,9 +27,8 @@ export interface LookupTotals {
   readonly inFlight: number;
 }
 
-/** The look-ups of all VMs: what they share is whom they ask, and how many questions may be under way. */
+/** The look-ups of all VMs: what they share is how many questions may be under way. */
 export class Lookups {
-  readonly upstreams: Upstreams;
   readonly limits: CacheLimits;
   readonly #open = new Set<Lookup>();
   hits = 0;
@@ -37,8 +36,7 @@ export class Lookups {
   inFlight = 0;
 
   /** `limits` are those of each VM. */
-  constructor(upstreams: Upstreams, limits: CacheLimits) {
-    this.upstreams = upstreams;
+  constructor(limits: CacheLimits) {
     this.limits = limits;
   }
 
@@ -80,9 +78,9 @@ export class Lookup {
   }
 
   /** At once, or `undefined` when an upstream must be asked. */
-  known(question: Question): Found | undefined {
+  known(question: Question, { scope }: Pick<Asked, "scope">): Found | undefined {
     const nowMs = performance.now();
-    const entry = this.#cache.get(keyOf(question), nowMs);
+    const entry = this.#cache.get(keyOf(question, scope), nowMs);
     if (entry === undefined) return undefined;
     this.#shared.hits += 1;
     const ttlSec = Math.ceil((entry.expiresAtMs - nowMs) / 1000);
@@ -90,26 +88,26 @@ export class Lookup {
   }
 
   /** Rejects with `UpstreamError`. */
-  async ask(question: Question): Promise<Found> {
+  async ask(question: Question, asked: Asked): Promise<Found> {
     this.#shared.misses += 1;
-    const key = keyOf(question);
-    const resolution = await (this.#inFlight.get(key) ?? this.#start(key, question));
+    const key = keyOf(question, asked.scope);
+    const resolution = await (this.#inFlight.get(key) ?? this.#start(key, question, asked));
     return { resolution, ttlSec: resolution.ttlSec };
   }
 
-  #start(key: string, question: Question): Promise<Resolution> {
+  #start(key: string, question: Question, asked: Asked): Promise<Resolution> {
     if (this.#shared.inFlight >= MAX_IN_FLIGHT) {
       return Promise.reject(new UpstreamError("too many questions are under way"));
     }
-    const promise = this.#resolve(key, question);
+    const promise = this.#resolve(key, question, asked);
     this.#inFlight.set(key, promise);
     return promise;
   }
 
-  async #resolve(key: string, question: Question): Promise<Resolution> {
+  async #resolve(key: string, question: Question, { upstreams }: Asked): Promise<Resolution> {
     this.#shared.inFlight += 1;
     try {
-      const resolution = await this.#shared.upstreams.resolve(question);
+      const resolution = await upstreams.resolve(question);
       const expiresAtMs = performance.now() + resolution.ttlSec * 1000;
       this.#cache.set(key, { resolution, expiresAtMs });
       return resolution;
@@ -120,6 +118,6 @@ export class Lookup {
   }
 }
 
-function keyOf({ type, name }: Question): string {
-  return `${type} ${name}`;
+function keyOf({ type, name }: Question, scope: string): string {
+  return `${type} ${name} ${scope}`;
 }

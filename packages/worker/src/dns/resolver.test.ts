@@ -312,6 +312,12 @@ describe("guarded addresses", () => {
     expect((await ask(otherPort, "db.corp.test")).data).toEqual([]);
   });
 
+  test("are told to a VM whose policy asks for them, as its own name servers have them", async () => {
+    const { port, guest } = await scene(({ name }) => answers(a(name, "10.1.2.3")));
+    guest.policyNow = { ...EVERYTHING, allowsRebinding: true };
+    expect((await ask(port, "db.corp.test")).data).toEqual(["10.1.2.3"]);
+  });
+
   test("cannot hide in hints: HTTPS, SVCB and ANY have no data", async () => {
     const { port, upstream } = await scene(publicZone);
     for (const type of [64, 65, 255]) {
@@ -320,6 +326,42 @@ describe("guarded addresses", () => {
       expect(read(await exchange(port, query))).toMatchObject({ rcode: OK, data: [] });
     }
     expect(upstream.asked).toEqual([]);
+  });
+});
+
+describe("name servers of a policy", () => {
+  const elsewhere: Zone = ({ name }) => answers(a(name, "93.184.216.99"));
+
+  test("are asked in place of the host's, in their order, and what was learned of others is not told", async () => {
+    const { port, guest, upstream } = await scene(publicZone);
+    const own = disposables.use(await DnsUpstream.start(elsewhere));
+    expect((await ask(port, "www.example.com")).data).toEqual(["93.184.216.34"]);
+    guest.reachable.add("127.0.0.1");
+    const closed = "127.0.0.1:9";
+    guest.policyNow = { ...EVERYTHING, nameservers: [closed, own.address.replace("127.0.0.1", "localhost")] };
+    expect((await ask(port, "www.example.com")).data).toEqual(["93.184.216.99"]);
+    expect([own.asked.length, upstream.asked.length]).toEqual([1, 1]);
+    guest.policyNow = EVERYTHING;
+    expect((await ask(port, "www.example.com")).data).toEqual(["93.184.216.34"]);
+  });
+
+  test("are asked of nothing that the VM itself may not reach", async () => {
+    const { port, guest } = await scene(publicZone);
+    const own = disposables.use(await DnsUpstream.start(elsewhere));
+    guest.policyNow = { ...EVERYTHING, nameservers: [own.address] };
+    expect(await ask(port, "www.example.com")).toMatchObject({ rcode: SERVER_FAILURE });
+    expect(own.asked).toEqual([]);
+  });
+
+  test("have the time that the policy gives them", async () => {
+    const slow: Zone = async ({ name }) => {
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      return answers(a(name, "93.184.216.34"));
+    };
+    const { port, guest } = await scene(slow, { upstreamTimeoutMs: 200 });
+    expect(await ask(port, "one.test")).toMatchObject({ rcode: SERVER_FAILURE });
+    guest.policyNow = { ...EVERYTHING, queryTimeoutMs: 3000 };
+    expect((await ask(port, "two.test")).data).toEqual(["93.184.216.34"]);
   });
 });
 

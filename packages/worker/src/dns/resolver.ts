@@ -1,5 +1,5 @@
 /**
- * The daemon's DNS resolver: one set of upstreams for all VMs, a service and a cache for each.
+ * The daemon's DNS resolver: one set of upstreams for all VMs but those whose policy names others, a service and a cache for each.
  *
  *     Resolver.open({ upstreams?, onError?, rate?, cache?, tcp?, upstreamTimeoutMs? }): Resolver     nothing is bound yet
  *     resolver.serve({ address, port, guest }): Promise<DnsService>     UDP and TCP; rejects when the address cannot be bound
@@ -19,6 +19,7 @@ import { Lookups, type LookupTotals } from "./lookup.ts";
 import { listenOnBoth } from "./listen-on-both.ts";
 import { DEFAULT_TCP_OPTIONS, type TcpOptions } from "./tcp-listener.ts";
 import type { ListenAddress } from "./udp-listener.ts";
+import { OwnUpstreams } from "./own-upstreams.ts";
 import { configuredUpstreams, systemUpstreams } from "./upstream-address.ts";
 import { Upstreams } from "./upstreams.ts";
 import { type Verdict, VerdictTotals } from "./verdict-totals.ts";
@@ -57,14 +58,16 @@ export class Resolver implements AsyncDisposable {
   readonly #latency = new LatencyTotals();
   readonly #verdicts = new VerdictTotals();
   readonly #lookups: Lookups;
+  readonly #shared: ConstructorParameters<typeof OwnUpstreams>[0];
   readonly #services = new Set<DnsService>();
 
   private constructor(options: ResolverOptions) {
     this.#options = options;
     const { upstreams, upstreamTimeoutMs = DEFAULT_UPSTREAM_TIMEOUT_MS } = options;
     const source = upstreams === undefined ? systemUpstreams() : configuredUpstreams(upstreams);
-    const asked = new Upstreams({ source, timeoutMs: upstreamTimeoutMs, latency: this.#latency });
-    this.#lookups = new Lookups(asked, options.cache ?? DEFAULT_CACHE_LIMITS);
+    const shared = new Upstreams({ source, timeoutMs: upstreamTimeoutMs, latency: this.#latency });
+    this.#shared = { timeoutMs: upstreamTimeoutMs, latency: this.#latency, shared, source };
+    this.#lookups = new Lookups(options.cache ?? DEFAULT_CACHE_LIMITS);
   }
 
   /** Throws a `TypeError` for upstreams that are no addresses. */
@@ -75,7 +78,9 @@ export class Resolver implements AsyncDisposable {
   async serve({ address, port, client, guest }: ServeOptions): Promise<DnsService> {
     const { rate = DEFAULT_RATE, tcp: tcpOptions = DEFAULT_TCP_OPTIONS, onError = () => {} } = this.#options;
     const lookup = this.#lookups.open();
-    const service = new GuestService({ guest, rate, onError, lookup, totals: this.#verdicts });
+    const own = new OwnUpstreams(this.#shared, guest);
+    const asked = () => own.now();
+    const service = new GuestService({ guest, rate, onError, lookup, asked, totals: this.#verdicts });
     const { tcp, udp } = await listenOnBoth({ address, port, client }, service, tcpOptions);
     let closing: Promise<void> | undefined;
     const close = (): Promise<void> => {

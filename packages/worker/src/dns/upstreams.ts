@@ -22,6 +22,13 @@ interface UpstreamOptions {
   readonly latency: LatencyTotals;
 }
 
+/** Whom to ask. */
+export interface Asked {
+  /** Tells whose answers are whose, where they are kept. */
+  readonly scope: string;
+  readonly upstreams: Upstreams;
+}
+
 export class Upstreams {
   readonly #options: UpstreamOptions;
   #preferred = 0;
@@ -33,7 +40,7 @@ export class Upstreams {
   /** Rejects with `UpstreamError` when none gave an answer that can be used. */
   async resolve(question: Question): Promise<Resolution> {
     const upstreams = await this.#options.source();
-    const deadlineMs = performance.now() + TOTAL_MS;
+    const deadlineMs = performance.now() + Math.max(TOTAL_MS, this.#options.timeoutMs);
     const first = this.#preferred;
     let cause: unknown;
     for (let attempt = 0; attempt < ROUNDS * upstreams.length; attempt += 1) {

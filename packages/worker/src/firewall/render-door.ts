@@ -72,6 +72,7 @@ ${lines(renderIngress(policy))}
     oifname "${TAP}" ct state related meta l4proto { icmp, ipv6-icmp } accept
     iifname "${TAP}" ip daddr ${hostIpv4} ${resolver} dport ${resolverPort} accept
     oifname "${TAP}" ip saddr ${hostIpv4} ${resolver} sport ${resolverPort} accept
+${lines(renderConnectionLimit(policy))}
     iifname "${TAP}" ct direction original goto egress
     iifname "${UPLINK}" ct direction reply goto egress
     goto ingress
@@ -83,6 +84,13 @@ ${lines(renderIngress(policy))}
   }
 }
 `;
+}
+
+/** The kernel forgets what has ended, and what a later rule drops. A policy that is put in place of another counts anew. */
+function renderConnectionLimit({ maxConnections }: NetworkPolicy): readonly string[] {
+  if (maxConnections === undefined) return [];
+  const begun = `iifname "${TAP}" ct direction original meta l4proto tcp ct state new`;
+  return [`${begun} ct count over ${maxConnections} counter name ${DROPPED} reject with tcp reset`];
 }
 
 /** A shell command that puts it there. */

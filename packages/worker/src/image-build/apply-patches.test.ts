@@ -15,30 +15,37 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { RootPatch } from "@fastvm/contract";
+import { rootCertificates } from "node:tls";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { bringSetup, type BroughtPatch } from "./bring-setup.ts";
 
 const PROGRAM = fileURLToPath(new URL("apply-patches.py", import.meta.url));
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 let root: string;
+let host: string;
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "fastvm-patches-"));
+  host = await mkdtemp(join(tmpdir(), "fastvm-patches-host-"));
   await mkdir(join(root, "etc"));
   await writeFile(join(root, "etc/there"), "before\n", { mode: 0o600 });
 });
-afterEach(() => rm(root, { recursive: true }));
+afterEach(async () => {
+  for (const folder of [root, host]) await rm(folder, { recursive: true });
+});
 
 /** What it says last, where it refuses. */
-function apply(...patches: readonly RootPatch[]): string {
-  const { status, stderr } = spawnSync("python3", [PROGRAM, root], { input: JSON.stringify(patches) });
+function apply(...patches: readonly BroughtPatch[]): string {
+  const { status, stderr } = spawnSync("python3", [PROGRAM, root, join(root, ".archive-")], {
+    input: JSON.stringify(patches),
+  });
   if (status === 0) return "";
   if (status === 3) return stderr.toString().trim();
   throw new Error(`${status}: ${stderr.toString()}`);
 }
 
-const write = (path: string, text: string, replace = false): RootPatch => ({
+const write = (path: string, text: string, replace = false): BroughtPatch => ({
   ...{ kind: "write", path, content: base64(text), mode: 0o640, replace },
 });
 
@@ -65,7 +72,7 @@ test("in their order: files, folders, links, removals and what is appended", asy
   expect((await readdir(root)).toSorted()).toEqual(["etc", "srv"]);
 });
 
-test.each<[string, RootPatch]>([
+test.each<[string, BroughtPatch]>([
   ["patches.0: /etc/there is there already", write("/etc/there", "x")],
   ["patches.0: /etc is a folder", write("/etc", "x", true)],
   [
@@ -94,4 +101,63 @@ test("links in the root lead nowhere else", async () => {
   } finally {
     await rm(outside, { recursive: true });
   }
+});
+
+/** What is copied lies on the same machine here. */
+async function copied(
+  source: string,
+  path: string,
+  isFolder: boolean,
+  replace = false,
+): Promise<BroughtPatch[]> {
+  const copy = { kind: "copy", source, path, isFolder, replace } as const;
+  const order = { patches: [copy], limits: [], restricted: false };
+  const { setup, archives } = await bringSetup({ importFolders: [], mountFolders: [host] }, order);
+  for (const [index, archive] of archives.entries())
+    await writeFile(join(root, `.archive-${index}`), archive);
+  return [...setup.patches];
+}
+
+test("files and folders of the host are copied as they are there, and nothing that is there is lost", async () => {
+  await mkdir(join(host, "folder/deep"), { recursive: true, mode: 0o750 });
+  await writeFile(join(host, "folder/deep/a"), "one", { mode: 0o600 });
+  await symlink("deep/a", join(host, "folder/link"));
+  await writeFile(join(host, "file"), "two", { mode: 0o640 });
+  expect(apply(...(await copied(join(host, "file"), "/srv/file", false)))).toBe("");
+  expect(apply(...(await copied(join(host, "folder"), "/srv/there", true)))).toBe("");
+  expect(await readFile(join(root, "srv/file"), "utf8")).toBe("two");
+  expect((await stat(join(root, "srv/file"))).mode & 0o7777).toBe(0o640);
+  expect(await readFile(join(root, "srv/there/link"), "utf8")).toBe("one");
+  expect((await stat(join(root, "srv/there/deep/a"))).mode & 0o7777).toBe(0o600);
+  expect(apply(...(await copied(join(host, "folder"), "/srv/there", true)))).toMatch(
+    /^patches\.0: \/srv\/there has \S+ in it, which is there already$/,
+  );
+  await writeFile(join(host, "folder/deep/a"), "three");
+  expect(apply(...(await copied(join(host, "folder"), "/srv/there", true, true)))).toBe("");
+  expect(await readFile(join(root, "srv/there/deep/a"), "utf8")).toBe("three");
+});
+
+test("nothing is copied of what is elsewhere, by whatever link, or of another kind", async () => {
+  await symlink("/etc/passwd", join(host, "out"));
+  for (const source of ["/etc/passwd", join(host, "out"), join(host, "none")])
+    await expect(copied(source, "/x", false)).rejects.toMatchObject({
+      code: "image_invalid",
+      field: "patches",
+    });
+  await expect(copied(host, "/x", false)).rejects.toThrow(/is a folder/);
+});
+
+test("whom the host trusts is trusted behind those that the image has, each once", async () => {
+  const [first = "", second = ""] = rootCertificates.map((pem) => `${pem.trim()}\n`);
+  const bundle = join(root, "etc/ssl/certs/ca-certificates.crt");
+  await mkdir(join(root, "etc/ssl/certs"), { recursive: true });
+  await mkdir(join(root, "usr/local/share/ca-certificates"), { recursive: true });
+  await writeFile(bundle, first);
+  const trust: BroughtPatch = { kind: "trust", path: "/etc/ssl/certs", content: base64(first + second) };
+  expect(apply(trust, trust)).toBe("");
+  expect(await readFile(bundle, "utf8")).toBe(first + second);
+  expect(await readdir(join(root, "usr/local/share/ca-certificates"))).toHaveLength(2);
+  await rm(bundle);
+  expect(apply(trust)).toBe("");
+  expect(await readFile(bundle, "utf8")).toBe(first + second);
 });

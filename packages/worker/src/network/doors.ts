@@ -77,6 +77,7 @@ export class Doors {
 }
 
 /** What of a policy its door depends on. */
-function keyOf({ ingress, egress, dns }: NetworkPolicy): string {
-  return JSON.stringify([ingress.default, ingress.rules, egress.default, egress.rules, dns.blockBypass]);
+function keyOf({ ingress, egress, dns, maxConnections }: NetworkPolicy): string {
+  const rules = [ingress.default, ingress.rules, egress.default, egress.rules];
+  return JSON.stringify([...rules, dns.blockBypass, maxConnections ?? null]);
 }

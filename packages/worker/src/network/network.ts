@@ -2,6 +2,7 @@
 import type { BlockedRequest, InterceptionOrder, NetworkPolicy, NetworkReport } from "@fastvm/contract";
 import type { DnsService } from "../dns/guest-port.ts";
 import { mayResolve } from "../dns/answer-policy.ts";
+import { PublishedPorts, type Dial } from "../published/published-ports.ts";
 import { Resolver } from "../dns/resolver.ts";
 import type { ResolverTotals } from "../dns/resolver.ts";
 import type { Question, Verdict } from "@fastvm/egress-proxy";
@@ -31,6 +32,8 @@ export interface NetworkOptions {
   readonly instance: string;
   readonly ipv6Prefix?: string | undefined;
   readonly nameservers?: readonly string[] | undefined;
+  /** Of the host, beside its loopback, whose ports may lead to VMs. */
+  readonly publishAddresses?: readonly string[] | undefined;
   /** What proxies of VMs need of the host; without it nothing can be intercepted, and what should be is dropped. */
   readonly proxies?: Omit<ProxyHost, "hasIpv6">;
   readonly onError: (error: unknown) => void;
@@ -56,6 +59,7 @@ interface Parts {
   readonly doors: Doors;
   readonly resolver: Resolver;
   readonly proxies: ProxyHost | undefined;
+  readonly publishAddresses: readonly string[];
   readonly onError: (error: unknown) => void;
 }
 
@@ -64,6 +68,7 @@ interface Guest {
   policy: NetworkPolicy;
   readonly dns: Promise<DnsService>;
   readonly names: ResolvedNames;
+  readonly published: PublishedPorts;
   interception?: Interception;
 }
 
@@ -108,6 +113,7 @@ export class Network {
         doors: new Doors(shell, door, options.onError),
         resolver,
         proxies: options.proxies && { ...options.proxies, hasIpv6: prefix !== undefined },
+        publishAddresses: options.publishAddresses ?? [],
         onError: options.onError,
       });
     } catch (error) {
@@ -141,13 +147,16 @@ export class Network {
   }
 
   /** Once, before anything else: takes over the VMs of an earlier daemon, and removes what is left of others. */
-  async adopt(guests: readonly { vmNetwork: VmNetwork; policy: NetworkPolicy }[]): Promise<void> {
+  async adopt(guests: readonly { vmNetwork: VmNetwork; policy: NetworkPolicy; dial: Dial }[]): Promise<void> {
     const { maker, firewall, doors, onError } = this.#parts;
     for (const { vmNetwork } of guests) maker.reserve(vmNetwork);
     await firewall.restore(guests.map(({ vmNetwork, policy }) => ({ guest: vmNetwork, policy })));
     // One whose names cannot be served must not keep the others, and the daemon, from coming up.
     await Promise.all(
-      guests.map(({ vmNetwork, policy }) => this.#serveNames(vmNetwork, policy).catch(onError)),
+      guests.map(({ vmNetwork, policy, dial }) => this.#serveNames(vmNetwork, policy, dial).catch(onError)),
+    );
+    await Promise.all(
+      guests.map(({ vmNetwork, policy }) => this.#publish(vmNetwork.index, policy).catch(onError)),
     );
     // The first door is in force; nobody waits for hundreds of second ones, which an older daemon may have made without.
     for (const { vmNetwork, policy } of guests) void doors.set(vmNetwork, policy).catch(onError);
@@ -167,6 +176,7 @@ export class Network {
     const guest = this.#guests.get(vmNetwork.index);
     this.#guests.delete(vmNetwork.index);
     // One that never came up has told whoever attached it.
+    await guest?.published.close().catch(this.#parts.onError);
     await guest?.interception?.close().catch(this.#parts.onError);
     await (await guest?.dns.catch(() => undefined))?.close();
     const detached = firewall.detach(vmNetwork.index);
@@ -179,19 +189,22 @@ export class Network {
   }
 
   /**
-   * Opens it for a VM, which has this public address from now on. Resolves when what its policy has intercepted is, if there is an order.
+   * Opens it for a VM, which has this public address from now on, and is reached by its published ports as `dial` does. Resolves when what
+   * its policy has intercepted is, if there is an order. Rejects with `conflict` where the host has no such port free.
    */
   async attach(
     vmNetwork: VmNetwork,
     publicIpv6: string,
     policy: NetworkPolicy,
+    dial: Dial,
     intercepted?: InterceptedGuest,
   ): Promise<void> {
     const { shell, hostIpv6: ownIpv6, firewall, doors } = this.#parts;
     const guest = { ...vmNetwork, publicIpv6 };
     if (publicIpv6 !== vmNetwork.publicIpv6) await readdress(shell, guest, vmNetwork.publicIpv6, ownIpv6);
     const door = doors.set(guest, policy, { isNew: true });
-    await Promise.all([door, firewall.attach(guest, policy), this.#serveNames(guest, policy)]);
+    await Promise.all([door, firewall.attach(guest, policy), this.#serveNames(guest, policy, dial)]);
+    await this.#publish(guest.index, policy);
     if (intercepted !== undefined) await this.intercept(vmNetwork, intercepted);
   }
 
@@ -224,8 +237,12 @@ export class Network {
     return { allowed: allowed && isNameAllowed, isResolved, byName };
   }
 
-  async #serveNames({ index, hostIpv4, ipv4 }: VmNetwork, policy: NetworkPolicy): Promise<void> {
-    const { resolver, firewall } = this.#parts;
+  async #publish(index: number, { published }: NetworkPolicy): Promise<void> {
+    if (published !== undefined) await this.#guests.get(index)?.published.set(published);
+  }
+
+  async #serveNames({ index, hostIpv4, ipv4 }: VmNetwork, policy: NetworkPolicy, dial: Dial): Promise<void> {
+    const { resolver, firewall, publishAddresses } = this.#parts;
     const names = new ResolvedNames();
     const dns = resolver.serve({
       address: hostIpv4,
@@ -240,18 +257,24 @@ export class Network {
         },
       },
     });
-    this.#guests.set(index, { policy, dns, names });
+    const published = new PublishedPorts(dial, publishAddresses);
+    this.#guests.set(index, { policy, dns, names, published });
     await dns;
   }
 
   async update(vmNetwork: VmNetwork, policy: NetworkPolicy): Promise<void> {
     const { doors, firewall, onError } = this.#parts;
     const guest = this.#guests.get(vmNetwork.index);
+    // First, since it may not come to that.
+    await guest?.published.set(policy.published);
     await doors.set(vmNetwork, policy);
     try {
       await firewall.update(vmNetwork.index, policy);
     } catch (error) {
-      if (guest !== undefined) await doors.set(vmNetwork, guest.policy).catch(onError);
+      if (guest !== undefined) {
+        await doors.set(vmNetwork, guest.policy).catch(onError);
+        await guest.published.set(guest.policy.published).catch(onError);
+      }
       throw error;
     }
     if (guest === undefined) return;

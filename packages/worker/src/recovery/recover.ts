@@ -5,7 +5,7 @@
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { VmId } from "@fastvm/contract";
+import type { PublishedPort, VmId } from "@fastvm/contract";
 import { closeEntries, makeClosedFolder } from "../files/closed-folder.ts";
 import { removeAside } from "../files/durable.ts";
 import { isErrno } from "../files/errno.ts";
@@ -22,6 +22,7 @@ import {
 } from "../vm/state/worker-context.ts";
 import type { Parts } from "../vm/state/worker-context.ts";
 import { isAtRest } from "../vm/state/folder-of.ts";
+import { dialPublished } from "../vm/guest/dial.ts";
 import { networkOf } from "../vm/state/holdings.ts";
 import { moveToRest } from "../vm/transitions/put-to-rest.ts";
 import { Vm } from "../vm/state/vm.ts";
@@ -86,7 +87,9 @@ async function recoverNetwork(context: Parts<"network">, running: readonly Vm[])
   const guests = connected.flatMap((vm) => {
     const vmNetwork = networkOf(context, vm);
     const { policy } = vm.record;
-    return vmNetwork === undefined || policy === undefined ? [] : [{ vmNetwork, policy }];
+    return vmNetwork === undefined || policy === undefined
+      ? []
+      : [{ vmNetwork, policy, dial: (port: PublishedPort) => dialPublished(vm, port) }];
   });
   await context.network?.adopt(guests);
 }

@@ -17,6 +17,7 @@ interface ServeOptions {
   readonly cacheGib?: number;
   readonly allowImport?: string[];
   readonly allowMount?: string[];
+  readonly publishAddress?: string[];
   readonly databaseUrl?: string;
   readonly poolSize?: number;
   readonly poolMaxSize?: number;
@@ -62,6 +63,11 @@ export function serveCommand(): Command {
     .option(
       "--allow-mount <folder>",
       "what VMs may mount of this machine, by keys of its first organisation; may be repeated (environment: FASTVM_ALLOW_MOUNT)",
+      collect,
+    )
+    .option(
+      "--publish-address <address>",
+      "whose ports sandboxes may publish beside those of the loopback, by keys of the first organisation; may be repeated (environment: FASTVM_PUBLISH_ADDRESSES)",
       collect,
     )
     .option("--database-url <url>", "PostgreSQL in place of SQLite in the data folder")

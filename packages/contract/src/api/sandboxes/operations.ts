@@ -2,6 +2,7 @@
 import { Type } from "typebox";
 import type { Operation } from "../operation.ts";
 import { SANDBOX_VOLUME_OPERATIONS } from "./volume-operations.ts";
+import { SandboxMetricsSchema } from "./schemas/metrics.ts";
 import { LogLineSchema, MessageSchema, SandboxListSchema, SandboxSchema } from "./schemas/sandbox.ts";
 
 const BY_ID = "/v1/sandboxes/{sandboxId}";
@@ -143,6 +144,17 @@ export const SANDBOX_OPERATIONS = {
     responses: { 200: undefined },
     sse: LogLineSchema,
     errors: [],
+  },
+  getSandboxMetrics: {
+    method: "GET",
+    path: `${BY_ID}/metrics`,
+    tag: "Sandboxes",
+    summary: "Read what a sandbox used",
+    description:
+      "Samples as often as `metrics_sample_interval_ms` says, the newest 3,600 since this server first saw it run; without it those " +
+      "of the last hour that the host takes of every VM. The last one is of now.",
+    responses: { 200: SandboxMetricsSchema },
+    errors: ["not_supported"],
   },
   ...SANDBOX_VOLUME_OPERATIONS,
 } as const satisfies Record<string, Operation>;

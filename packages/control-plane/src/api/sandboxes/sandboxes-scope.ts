@@ -7,6 +7,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Log } from "../../log.ts";
 import type { OperationRoutes } from "../shared/operation-route.ts";
 import type { CommandLogs } from "./logs/command-logs.ts";
+import type { MetricSamples } from "./metrics/metric-samples.ts";
 import { presentedKey } from "./presented-key.ts";
 
 /** Whose keys are asked for, and where it is reached whole, whatever the key. */
@@ -22,5 +23,6 @@ export interface SandboxesScope extends SandboxesApiOptions {
   readonly scope: FastifyInstance;
   readonly engine: Engine;
   readonly logs: CommandLogs;
+  readonly samples: MetricSamples;
   readonly routes: OperationRoutes<typeof SANDBOX_OPERATIONS, object>;
 }

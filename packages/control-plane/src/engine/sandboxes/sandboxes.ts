@@ -4,6 +4,7 @@ import type { Records } from "../../store/records.ts";
 import type { SandboxRecord } from "../../store/sandbox-repository.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
+import { ownsHost } from "../organisations/owns-host.ts";
 import { deleteVm, type DeleteVmContext } from "../vms/delete.ts";
 import { launchVm, type LaunchOrder } from "../vms/launch.ts";
 import { forgetSecrets, sealSecrets, withSecrets } from "./unstarted-secrets.ts";
@@ -30,6 +31,7 @@ export class Sandboxes {
 
   /** Records it, without a VM; of what it will be launched as only secrets. Rejects with `conflict` when the name is taken. */
   async create(caller: Caller, order: SandboxOrder, launch: LaunchOrder): Promise<Sandbox> {
+    await this.#assertMayLaunch(caller, launch);
     const sandbox = this.#recordOf(caller, order, newVmId(), null);
     const secrets = await sealSecrets(this.#ctx, sandbox, launch);
     await this.#ctx.store.transaction(async (records) => {
@@ -41,6 +43,7 @@ export class Sandboxes {
 
   /** Both or neither are recorded. Resolves when it runs, waits for room, has failed, or takes long. */
   async launch(caller: Caller, order: SandboxOrder, launch: LaunchOrder): Promise<Sandbox> {
+    await this.#assertMayLaunch(caller, launch);
     const id = newVmId();
     const sandbox = this.#recordOf(caller, order, id, id);
     await this.#launch(caller, id, launch, (records) => addSandbox(records, sandbox));
@@ -105,6 +108,16 @@ export class Sandboxes {
       // From then on the record tells how it went.
       if (!isRecorded) throw error;
     }
+  }
+
+  /** What is the host's own is for its owner. */
+  async #assertMayLaunch({ orgId }: Caller, { settings, source }: LaunchOrder): Promise<void> {
+    const copies = source.kind === "machine" && source.setup?.patches.some(({ kind }) => kind === "copy");
+    const publishes = settings.network?.policy.published !== undefined;
+    if ((!publishes && copies !== true) || (await ownsHost(this.#ctx.store, orgId))) return;
+    const [what, field] = publishes ? ["ports", "network.ports"] : ["files", "patches"];
+    const message = `${what} of the host are for keys of its first organisation`;
+    throw new FastvmError("insufficient_scope", message, { field });
   }
 
   #recordOf(caller: Caller, order: SandboxOrder, id: VmId, vmId: VmId | null): SandboxRecord {

@@ -3,6 +3,7 @@ import { FastvmError, MAX_HOST_PATH_BYTES, newVolumeId } from "@fastvm/contract"
 import type { MountSource, OrgId, VolumeId } from "@fastvm/contract";
 import { posix } from "node:path";
 import type { Records } from "../../store/records.ts";
+import { ownsHost } from "../organisations/owns-host.ts";
 
 /** Rejects with `host_mount_denied` for what is the host's and whose keys may not have it. */
 export async function sourceMount(
@@ -11,17 +12,9 @@ export async function sourceMount(
   source: MountSource,
 ): Promise<{ readonly volumeId: VolumeId; readonly source: MountSource }> {
   if (source.kind === "tmpfs") return { volumeId: newVolumeId(), source };
-  await assertMayHaveOfHost(records, orgId);
+  if (!(await ownsHost(records, orgId)))
+    throw new FastvmError("host_mount_denied", undefined, { field: "volumes" });
   return { volumeId: newVolumeId(), source: { ...source, path: checkedHostPath(source.path) } };
-}
-
-/** The first organisation is that of whoever owns the machine: its key lies in the data folder, which is root's. */
-async function assertMayHaveOfHost(
-  { organisations }: Pick<Records, "organisations">,
-  orgId: OrgId,
-): Promise<void> {
-  if ((await organisations.first())?.id === orgId) return;
-  throw new FastvmError("host_mount_denied", undefined, { field: "volumes" });
 }
 
 function checkedHostPath(path: string): string {

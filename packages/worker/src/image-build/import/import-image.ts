@@ -13,7 +13,7 @@ import { packFolder } from "./pack-folder.ts";
 /** Rejects with `invalid_request` for what may not or cannot be imported, with `image_invalid` for what is no disk of that format. */
 export async function importImage(
   context: BuildVmContext & Parts<"images" | "ending">,
-  { path, format, name, owner }: ImportOrder,
+  { path, format, fstype, name, owner }: ImportOrder,
   { signal }: CallOptions = {},
 ): Promise<HeldImage> {
   await using source = await ImportSource.open(path, context.config.importFolders ?? []);
@@ -24,6 +24,7 @@ export async function importImage(
     });
   }
   const ending = AbortSignal.any([context.ending, ...(signal === undefined ? [] : [signal])]);
-  const layer = format === "folder" ? packFolder(source) : packDisk(context, source, format, ending);
+  const layer =
+    format === "folder" ? packFolder(source) : packDisk(context, source, { format, fstype }, ending);
   return await context.images.assemble(name, layer, { owner, signal: ending });
 }

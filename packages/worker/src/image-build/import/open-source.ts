@@ -1,5 +1,5 @@
-/** What an operator names to be made an image of: opened once, and only where it lies in a folder that images may come from. */
-import { constants } from "node:fs";
+/** What an operator names to be made an image of: opened once, and only where it lies in a folder that this is allowed of. */
+import { constants, type Stats } from "node:fs";
 import { open, realpath } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { FastvmError } from "@fastvm/contract";
@@ -8,6 +8,8 @@ import { isErrno } from "../../files/errno.ts";
 export class ImportSource implements AsyncDisposable {
   readonly isFolder: boolean;
   readonly bytes: number;
+  /** Its permissions. */
+  readonly mode: number;
   readonly #handle: FileHandle;
 
   /** Rejects with `invalid_request` for what is not there, is neither a file nor a folder, or lies elsewhere, by whatever links. */
@@ -19,17 +21,23 @@ export class ImportSource implements AsyncDisposable {
       await assertAllowed(path, `/proc/self/fd/${handle.fd}`, allowed);
       const found = await handle.stat();
       if (!found.isFile() && !found.isDirectory()) throw wrong(`${path} is neither a file nor a folder`);
-      return new ImportSource(handle, found.isDirectory(), found.size);
+      return new ImportSource(handle, found);
     } catch (error) {
       await handle.close();
       throw error;
     }
   }
 
-  private constructor(handle: FileHandle, isFolder: boolean, bytes: number) {
+  private constructor(handle: FileHandle, found: Stats) {
     this.#handle = handle;
-    this.isFolder = isFolder;
-    this.bytes = bytes;
+    this.isFolder = found.isDirectory();
+    this.bytes = found.size;
+    this.mode = found.mode & 0o7777;
+  }
+
+  /** Of a file, once. */
+  read(): AsyncIterable<Uint8Array> {
+    return this.#handle.createReadStream({ autoClose: false });
   }
 
   /** For tools that this process starts: leads to what was opened, whatever lies at its path by now. */

@@ -31,7 +31,7 @@ const SECTOR_BYTES = 512;
 export async function* packDisk(
   context: BuildVmContext,
   source: ImportSource,
-  format: DiskFormat,
+  { format, fstype }: { readonly format: DiskFormat; readonly fstype?: string | undefined },
   signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
   if (source.bytes > MAX_IMAGE_BYTES) throw invalidImage(`the file has more than ${MAX_IMAGE_BYTES} bytes`);
@@ -40,7 +40,7 @@ export async function* packDisk(
   await build.mustRun(`cat >${PACKER_IN_GUEST}`, [], await readFile(PACKER));
   const { disk } = await putSource(context, build, source);
   const content = format === "raw" ? disk : await unpackFormat(build, format, disk, source.bytes);
-  yield* build.output(["sh", PACKER_IN_GUEST, content], MAX_IMAGE_BYTES, refusal);
+  yield* build.output(["sh", PACKER_IN_GUEST, content, fstype ?? ""], MAX_IMAGE_BYTES, refusal);
 }
 
 /** A copy, which is the VM's alone: the operator's file may be written meanwhile, and is not that user's to read. */

@@ -1,11 +1,12 @@
 # Writes the root file system of a disk to standard output, as a tar: runs in a build VM alone, as what it reads is a stranger's.
 #
-#   pack-root.sh DISK
+#   pack-root.sh DISK [TYPE]
 #
 # The first file system with a root in it, of the disk itself or of one of its partitions. What names its disks (etc/fstab) stays behind,
 # as they are not there any more.
 set -eu
 disk=$1
+wanted=${2:-}
 root=/mnt
 
 # Written since the kernel looked.
@@ -25,6 +26,7 @@ for device in "$disk" "$disk"?*; do
   [ -b "$device" ] || continue
   type=$(blkid --probe --output value --match-tag TYPE "$device" 2>/dev/null) || continue
   found="$found $type"
+  [ -z "$wanted" ] || [ "$wanted" = "$type" ] || continue
   options=$(options_of "$type") || continue
   mount -t "$type" -o "$options,nodev,nosuid,noexec" "$device" "$root" 2>/dev/null || continue
   if [ -d $root/etc ] && { [ -d $root/usr ] || [ -d $root/bin ]; }; then

@@ -1,7 +1,7 @@
 /** A TCP connection that the guest makes for the host: to its loopback, which is how SSH and services reach a VM without an address. */
 import type { Duplex } from "node:stream";
 import { FastvmError } from "@fastvm/contract";
-import type { DialOptions } from "@fastvm/contract";
+import type { DialOptions, PublishedPort } from "@fastvm/contract";
 import { GuestError } from "../../guest-link/guest-error.ts";
 import type { GuestConnection } from "../../guest-link/guest-connection.ts";
 import type { GuestLink } from "../../guest-link/guest-link.ts";
@@ -23,6 +23,13 @@ export async function dial(vm: Vm, port: number, options: DialOptions): Promise<
     }
     throw error;
   }
+}
+
+/** For who came to a published port: its connection, or its datagrams. */
+export async function dialPublished(vm: Vm, { guestPort, protocol }: PublishedPort): Promise<Duplex> {
+  if (protocol === "tcp") return await dial(vm, guestPort, {});
+  const link = await vm.link({ deadlineMs: LINK_DEADLINE_MS });
+  return await link.datagrams(guestPort);
 }
 
 /** Programs that listen on `localhost`, as development servers do, have one of its two addresses: which one is their library's choice. */

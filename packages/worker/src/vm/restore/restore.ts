@@ -24,6 +24,7 @@ import type { OpenedSnapshot } from "../../snapshot/memory.ts";
 import { assertCompatible } from "../../snapshot/manifest.ts";
 import type { Manifest } from "../../snapshot/manifest.ts";
 import { bringTrust, withTrust } from "../guest/bring-trust.ts";
+import { dialPublished } from "../guest/dial.ts";
 import { settleLayers } from "../state/durability.ts";
 import { asEnded } from "../state/ended-error.ts";
 import type { SerialQueue } from "../../concurrency/serial-queue.ts";
@@ -279,7 +280,13 @@ export function connect(
 ): Promise<void> {
   const { policy, publicIpv6 } = vm.record;
   if (network === undefined || slot.network === undefined || !policy || !publicIpv6) return Promise.resolve();
-  const connected = network.attach(slot.network, publicIpv6, policy, intercepted.of(vm.vmId));
+  const connected = network.attach(
+    slot.network,
+    publicIpv6,
+    policy,
+    (port) => dialPublished(vm, port),
+    intercepted.of(vm.vmId),
+  );
   // Whoever fails first is told; the slot is given up with what came of this.
   connected.catch(() => undefined);
   return connected;

@@ -1,7 +1,7 @@
 /** What a sandbox may reach, and who may reach it. */
 import { Type } from "typebox";
 import { SecretsSchema, TlsSchema } from "./interception.ts";
-import { CLOSED, count, maybe, oneOf } from "./parts.ts";
+import { CLOSED, maybe, oneOf } from "./parts.ts";
 
 const text = () => Type.String({ minLength: 1, maxLength: 512 });
 const port = () => Type.Integer({ minimum: 0, maximum: 65_535 });
@@ -48,6 +48,34 @@ const PolicySchema = Type.Object(
   CLOSED,
 );
 
+const PublishedPortSchema = Type.Object(
+  {
+    host_port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+    guest_port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+    protocol: Type.Optional(oneOf(["tcp", "udp"], "Default `tcp`.")),
+    host_bind: Type.Optional(
+      Type.String({ maxLength: 64, description: "An address of the host. Default `127.0.0.1`." }),
+    ),
+  },
+  CLOSED,
+);
+
+/** A timeout is for each name server. */
+const DnsSchema = Type.Object(
+  {
+    rebind_protection: Type.Optional(
+      Type.Boolean({ description: "Whether answers lose addresses that are not public. Default true." }),
+    ),
+    nameservers: Type.Optional(
+      Type.Array(text(), { maxItems: 8, description: "Names or addresses, with or without a port." }),
+    ),
+    query_timeout_ms: maybe(
+      Type.Integer({ minimum: 100, maximum: 30_000, description: "Of each name server." }),
+    ),
+  },
+  CLOSED,
+);
+
 /** Of what is refused by name, whatever is in it. */
 const anything = () => Type.Unsafe<unknown>({});
 
@@ -57,11 +85,13 @@ export const NetworkSchema = Type.Object(
     strict: Type.Optional(Type.Boolean({ description: "Default false." })),
     policy: maybe(PolicySchema),
     interface: Type.Optional(anything()),
-    ports: Type.Optional(Type.Array(anything())),
-    dns: Type.Optional(anything()),
+    ports: Type.Optional(Type.Array(PublishedPortSchema, { maxItems: 64 })),
+    dns: maybe(DnsSchema),
     tls: maybe(TlsSchema),
     secrets: maybe(SecretsSchema),
-    max_connections: maybe(count()),
+    max_connections: maybe(
+      Type.Integer({ minimum: 1, maximum: 65_536, description: "Of TCP, at once. Default: any number." }),
+    ),
     trust_host_cas: Type.Optional(Type.Boolean()),
   },
   CLOSED,

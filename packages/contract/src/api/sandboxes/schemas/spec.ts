@@ -56,8 +56,14 @@ const RuntimeSchema = Type.Object(
     hostname: maybe(Type.String({ maxLength: 64, description: "Default: of the name." })),
     user: maybe(text("Who runs commands that say nothing of it: a name or a number.")),
     log_level: maybe(oneOf(["error", "warn", "info", "debug", "trace"])),
-    metrics_sample_interval_ms: maybe(count("Default 1000.")),
-    disable_metrics_sample: Type.Optional(Type.Boolean()),
+    metrics_sample_interval_ms: maybe(
+      Type.Integer({
+        minimum: 1000,
+        maximum: 3_600_000,
+        description: "Null: none are taken. Default: as the host has it, 10 s.",
+      }),
+    ),
+    disable_metrics_sample: Type.Optional(Type.Boolean({ description: "Whatever the interval." })),
   },
   CLOSED,
 );

@@ -6,19 +6,21 @@ import type { SandboxesScope } from "../sandboxes-scope.ts";
 import { withoutValues } from "../spec/interception.ts";
 import { launchOrderOf } from "../spec/launch-order.ts";
 import { readSpec } from "../spec/read-spec.ts";
-import { sandboxView } from "../views/sandbox-view.ts";
+import { sandboxStatus, sandboxView } from "../views/sandbox-view.ts";
+import { sampleIntervalOf } from "./metrics.ts";
 import { pullImage } from "../start/pull-image.ts";
 import { withVolumes } from "../start/with-volumes.ts";
 import { waitUntilRunning } from "../start/wait-until-running.ts";
 
 export function registerCreateSandbox(api: SandboxesScope): void {
-  const { routes, engine } = api;
+  const { routes, engine, samples } = api;
   routes.serve("createSandbox", async ({ body, query, reply }, caller) => {
     const signal = clientGone(reply);
     const spec = readSpec(body as Readonly<Record<string, unknown>>);
     // Checked whether it is started now or later.
     const launch = launchOrderOf(spec);
     const order = orderOf(spec);
+    if (spec.image.type !== "oci") await engine.images.assertMayImport(caller);
     if (String(query["start"]) !== "true") {
       return {
         status: 200,
@@ -31,7 +33,10 @@ export function registerCreateSandbox(api: SandboxesScope): void {
     const made = await withVolumes(engine, caller, spec, () =>
       engine.sandboxes.launch(caller, order, launch),
     );
-    return { status: 200, body: sandboxView(await waitUntilRunning(engine, caller, made, query, signal)) };
+    const now = await waitUntilRunning(engine, caller, made, query, signal);
+    const intervalMs = sampleIntervalOf(spec) ?? 0;
+    if (intervalMs > 0 && sandboxStatus(now) === "running") samples.begin(caller, now.sandbox.id, intervalMs);
+    return { status: 200, body: sandboxView(now) };
   });
 }
 

@@ -18,6 +18,9 @@ const CREATE = { name: "data", kind: "directory", labels: [] };
 const creating = (fields: object) => ({
   mounts: [{ ...NAMED, create: { ...CREATE, mode: "ensure_exists", ...fields } }],
 });
+const PORT = { host_port: 8080, guest_port: 80 };
+const ports = (...published: object[]) => ({ network: { ports: published } });
+const DISK = { type: "disk_image", path: "/a.raw", format: "raw" };
 const START = "POST /v1/sandboxes?start=true&wait_for=running&wait_timeout=90";
 const policy = (rules: object[]) => ({
   network: { policy: { default_egress: "deny", default_ingress: "allow", rules } },
@@ -26,9 +29,9 @@ const rule = (fields: object) =>
   policy([{ direction: "egress", destination: { group: "public" }, action: "allow", ...fields }]);
 
 test.each<[string, object]>([
-  ["image", { image: { Bind: "/srv" } }],
+  ["image.path", { image: { Bind: "srv" } }],
   ["image.cache", { image: { Oci: { reference: "base", cache: true } } }],
-  ["patches.0.src", { patches: [{ CopyDir: { src: "/srv", dst: "/x", replace: false } }] }],
+  ["patches.0.src", { patches: [{ CopyDir: { src: "srv", dst: "/x", replace: false } }] }],
   ["patches.0.mdoe", { patches: [{ Mkdir: { path: "/x", mdoe: 1 } }] }],
   ["rlimits.0.soft", { rlimits: [{ resource: "Nofile", soft: 2, hard: 1 }] }],
   ["resources.cpus", { resources: { cpus: 1, vcpus: 1 } }],
@@ -41,7 +44,10 @@ test.each<[string, object]>([
 test.each<[string, object]>([
   ["name", { name: "-no" }],
   ["nmae", { nmae: "x" }],
-  ["image", { image: { type: "bind", path: "/srv" } }],
+  ["image.path", { image: { type: "bind", path: "srv" } }],
+  ["image.path", { image: { type: "disk_image", path: "a.raw", format: "raw" } }],
+  ["image.fstype", { image: { type: "disk_image", path: "/a.raw", format: "raw", fstype: "a b" } }],
+  ["patches", { image: DISK, patches: [{ type: "mkdir", path: "/x" }] }],
   ["image.format", { image: { type: "disk_image", path: "/srv", format: "iso" } }],
   [
     "image.upper_size_mib",
@@ -57,7 +63,7 @@ test.each<[string, object]>([
   ["runtime.scripts.../a", { runtime: { scripts: { "../a": "#!/bin/sh" } } }],
   ["runtime.log_level", { runtime: { log_level: "loud" } }],
   ["runtime.metrics_sample_interval_ms", { runtime: { metrics_sample_interval_ms: 500 } }],
-  ["runtime.disable_metrics_sample", { runtime: { disable_metrics_sample: true } }],
+  ["runtime.disable_metrics_sample", { runtime: { disable_metrics_sample: "yes" } }],
   ["lifecycle.max_duration_secs", { lifecycle: { max_duration_secs: 0 } }],
   ["lifecycle.idle_timeout_secs", { lifecycle: { idle_timeout_secs: 40_000_000 } }],
   ["lifecycle.ephemeral", { lifecycle: { ephemeral: 1 } }],
@@ -112,8 +118,8 @@ test.each<[string, object]>([
   ["patches.0.path", { patches: [{ type: "append", path: "//", content: "" }] }],
   ["patches.0.link", { patches: [{ type: "symlink", target: "/x", link: "x" }] }],
   ["patches.0.target", { patches: [{ type: "symlink", target: "\0", link: "/x" }] }],
-  ["patches.0.src", { patches: [{ type: "copy_file", src: "/etc/passwd", dst: "/x" }] }],
-  ["patches.0.src", { patches: [{ type: "copy_dir", src: "/etc", dst: "/x" }] }],
+  ["patches.0.src", { patches: [{ type: "copy_file", src: "./passwd", dst: "/x" }] }],
+  ["patches.0.dst", { patches: [{ type: "copy_dir", src: "/etc", dst: "/" }] }],
   ["patches", { patches: [{ type: "text", path: "/x", content: "x".repeat(9 * 1024 * 1024) }] }],
   ["patches.0.mdoe", { patches: [{ type: "mkdir", path: "/x", mdoe: 1 }] }],
   ["init.cmd", { init: { cmd: "sbin/init", args: [], env: [] } }],
@@ -132,10 +138,21 @@ test.each<[string, object]>([
   ["network.policy.rules.0.protocols", rule({ protocols: ["icmpv4"] })],
   ["network.policy.rules.0.ports", rule({ ports: [{ start: 2, end: 1 }] })],
   ["network.interface", { network: { interface: { mtu: 1400 } } }],
-  ["network.dns", { network: { dns: { rebind_protection: true } } }],
-  ["network.ports", { network: { ports: [{ host_port: 1 }] } }],
-  ["network.max_connections", { network: { max_connections: 5 } }],
-  ["network.trust_host_cas", { network: { trust_host_cas: true } }],
+  ["network.dns.rebind", { network: { dns: { rebind: true } } }],
+  ["network.dns.rebind_protection", { network: { dns: { rebind_protection: "yes" } } }],
+  ["network.dns.query_timeout_ms", { network: { dns: { query_timeout_ms: 1 } } }],
+  ["network.dns.nameservers.1", { network: { dns: { nameservers: ["dns.example:53", "1.1.1"] } } }],
+  ["network.dns.nameservers.0", { network: { dns: { nameservers: ["1.1.1.1:99999"] } } }],
+  ["network.ports.0.guest_port", ports({ host_port: 1 })],
+  ["network.ports.0.host_port", ports({ host_port: 0, guest_port: 1 })],
+  ["network.ports.0.protocol", ports({ host_port: 1, guest_port: 1, protocol: "sctp" })],
+  ["network.ports.0.host_bind", ports({ host_port: 1, guest_port: 1, host_bind: "localhost" })],
+  ["network.ports.0.port", ports({ host_port: 1, guest_port: 1, port: 1 })],
+  ["network.ports.1.host_port", ports(PORT, PORT)],
+  ["network.ports", { network: { enabled: false, ports: [PORT] } }],
+  ["network.policy.rules.0.destination", rule({ direction: "ingress", destination: { domain: "a.test" } })],
+  ["network.max_connections", { network: { max_connections: 0 } }],
+  ["network.trust_host_cas", { network: { trust_host_cas: "yes" } }],
   ["network.rate_limiter", { network: { rate_limiter: {} } }],
   ["vsock", { vsock: [] }],
 ])("refuses %s by its name, and makes nothing", async (field, fields) => {

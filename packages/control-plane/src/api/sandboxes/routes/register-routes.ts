@@ -5,6 +5,7 @@ import { registerDeleteSandbox } from "./delete.ts";
 import { registerGetSandbox } from "./get.ts";
 import { registerListSandboxes } from "./list.ts";
 import { registerSandboxLogs } from "./logs.ts";
+import { registerSandboxMetrics } from "./metrics.ts";
 import { registerStartSandbox } from "./start.ts";
 import { registerStopSandbox } from "./stop.ts";
 
@@ -19,6 +20,7 @@ export function registerRoutes(api: SandboxesScope): void {
   registerStopSandbox(api);
   registerDeleteSandbox(api);
   registerSandboxLogs(api);
+  registerSandboxMetrics(api);
   registerVolumes(api);
   registerVolumeFiles(api);
 }

@@ -6,6 +6,7 @@ import type { SandboxesScope } from "../sandboxes-scope.ts";
 import { launchOrderOf, maxLifeOf } from "../spec/launch-order.ts";
 import { pullImage } from "../start/pull-image.ts";
 import { waitUntilRunning } from "../start/wait-until-running.ts";
+import { sampleIntervalOf } from "./metrics.ts";
 import { sandboxStatus, sandboxView, specOf } from "../views/sandbox-view.ts";
 
 export function registerStartSandbox(api: SandboxesScope): void {
@@ -22,8 +23,16 @@ export function registerStartSandbox(api: SandboxesScope): void {
   });
 }
 
+async function start(api: SandboxesScope, caller: Caller, found: Sandbox): Promise<Sandbox> {
+  const started = await startIfNeeded(api, caller, found);
+  const intervalMs = sampleIntervalOf(specOf(started)) ?? 0;
+  if (intervalMs > 0 && sandboxStatus(started) === "running")
+    api.samples.begin(caller, started.sandbox.id, intervalMs);
+  return started;
+}
+
 /** Idempotent. */
-async function start({ engine }: SandboxesScope, caller: Caller, found: Sandbox): Promise<Sandbox> {
+async function startIfNeeded({ engine }: SandboxesScope, caller: Caller, found: Sandbox): Promise<Sandbox> {
   const { sandbox, vm } = found;
   if (vm === undefined) {
     const spec = specOf(found);

@@ -12,6 +12,7 @@ import {
   type SandboxSpec,
 } from "@fastvm/contract";
 import { idleSettings, lifeSettings, type LaunchOrder } from "../../../engine/engine.ts";
+import { hostRootOf } from "./host-root.ts";
 import { interceptionOf } from "./interception.ts";
 import { mountOrdersOf } from "./mounts.ts";
 import { policyNetwork } from "./network.ts";
@@ -60,8 +61,10 @@ export function launchOrderOf(spec: SandboxSpec): LaunchOrder {
   };
 }
 
+/** `undefined`: the base image. */
 export function imageOf({ image }: SandboxSpec): string | undefined {
-  return image.type !== "oci" || image.reference === BASE_IMAGE ? undefined : image.reference;
+  if (image.type !== "oci") return hostRootOf(image).name;
+  return image.reference === BASE_IMAGE ? undefined : image.reference;
 }
 
 function envOf({ env = [] }: SandboxSpec): Record<string, string> {

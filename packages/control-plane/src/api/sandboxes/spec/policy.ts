@@ -2,8 +2,7 @@
  * A policy document as the engine's. There what no rule opens by its very network is closed anyway: private networks, the host and
  * its metadata, which is this API's group `public`. What the engine cannot say exactly is refused by its name, never widened or narrowed.
  *
- * What comes in has nothing to come in by: no port is published, and the engine lets in nobody by itself. So what a document allows to
- * come in is checked, and changes nothing.
+ * What comes in comes by published ports alone, as the engine lets in nobody by itself: those rules are in `publication.ts`.
  */
 import {
   MAX_FIREWALL_RULES,

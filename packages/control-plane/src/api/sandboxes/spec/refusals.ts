@@ -22,17 +22,10 @@ export function refuseUnsupported(spec: SandboxSpec): void {
   }
 }
 
-function unsupported({ image, runtime, network, registry }: SandboxSpec): [string, unknown][] {
+function unsupported({ network, registry }: SandboxSpec): [string, unknown][] {
   return [
-    ["image", image.type === "oci" ? undefined : image.type],
-    ["runtime.metrics_sample_interval_ms", runtime?.metrics_sample_interval_ms],
-    ["runtime.disable_metrics_sample", runtime?.disable_metrics_sample],
     ["network.strict", network?.strict],
     ["network.interface", network?.interface],
-    ["network.ports", network?.ports],
-    ["network.dns", network?.dns],
-    ["network.max_connections", network?.max_connections],
-    ["network.trust_host_cas", network?.trust_host_cas],
     ["registry.mode", registry?.mode === "specific" ? "specific" : undefined],
     ["registry.credential_id", registry?.credential_id],
     // A login that would not be used.

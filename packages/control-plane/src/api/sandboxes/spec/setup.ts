@@ -28,8 +28,18 @@ export function rootSetupOf(spec: SandboxSpec): RootSetup | undefined {
   const limits = limitsOf(spec.rlimits ?? []);
   const init = initOf(spec.init ?? undefined);
   const restricted = spec.security_profile === "restricted";
-  if (patches.length === 0 && limits.length === 0 && init === undefined && !restricted) return undefined;
-  return { patches, limits, restricted, ...(init === undefined ? {} : { init }) };
+  const trustsHostAuthorities = spec.network?.trust_host_cas === true;
+  if (spec.image.type === "disk_image" && (spec.patches ?? []).length > 0)
+    throw invalid("patches", "are not for the root of a disk image");
+  const isAsItIs = patches.length === 0 && limits.length === 0 && init === undefined;
+  if (isAsItIs && !restricted && !trustsHostAuthorities) return undefined;
+  return {
+    patches,
+    limits,
+    restricted,
+    ...(init !== undefined && { init }),
+    ...(trustsHostAuthorities && { trustsHostAuthorities }),
+  };
 }
 
 function patchOf(patch: Patch, at: string): RootPatch {
@@ -52,11 +62,26 @@ function patchOf(patch: Patch, at: string): RootPatch {
       return { kind: "append", path: placeOf(patch.path, `${at}.path`), content };
     }
     case "copy_file":
-    case "copy_dir":
-      throw invalid(`${at}.src`, "is not supported by this server: it reads no files of its host");
+    case "copy_dir": {
+      const mode = patch.type === "copy_file" ? (patch.mode ?? undefined) : undefined;
+      return {
+        kind: "copy",
+        source: hostPathOf(patch.src, `${at}.src`),
+        path: placeOf(patch.dst, `${at}.dst`),
+        isFolder: patch.type === "copy_dir",
+        replace: patch.replace ?? false,
+        ...(mode !== undefined && { mode }),
+      };
+    }
     default:
       return patch satisfies never;
   }
+}
+
+/** Of this server's host, as whose files are meant is not the client's to choose. */
+export function hostPathOf(path: string, at: string): string {
+  if (path.startsWith("/") && !path.includes("\0") && path.isWellFormed()) return path;
+  throw invalid(at, "must be an absolute path of the server's host");
 }
 
 function written(

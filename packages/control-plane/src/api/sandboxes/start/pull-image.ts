@@ -1,7 +1,8 @@
-/** The image of a specification, brought to the host as its pull policy says. */
+/** The image of a specification, brought to the host as its pull policy says; of a folder or a disk of the host, made of it anew. */
 import type { SandboxSpec } from "@fastvm/contract";
 import { FastvmError } from "@fastvm/contract";
 import type { Caller, Engine } from "../../../engine/engine.ts";
+import { hostRootOf } from "../spec/host-root.ts";
 import { imageOf } from "../spec/launch-order.ts";
 import { invalid } from "../spec/invalid.ts";
 
@@ -9,6 +10,7 @@ import { invalid } from "../spec/invalid.ts";
 const MAX_WAIT_MS = 60_000;
 
 export async function pullImage({ images }: Engine, caller: Caller, spec: SandboxSpec): Promise<void> {
+  if (spec.image.type !== "oci") return await images.importFromHost(caller, hostRootOf(spec.image));
   const reference = imageOf(spec);
   const policy = spec.pull_policy ?? "if_missing";
   if (reference === undefined || policy === "never") return;
