@@ -18,23 +18,41 @@ type Document = NonNullable<NonNullable<SandboxSpec["network"]>["policy"]>;
 type Rule = NonNullable<Document["rules"]>[number];
 type Target = Pick<FirewallRule, "kind" | "value">;
 
+const ANY_WAY = { action: "allow", protocol: "any", ports: "any" } as const;
+
 const AT = "network.policy";
 const WORLD = ["0.0.0.0/0", "::/0"];
 const PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"];
 const METADATA = ["169.254.169.254/32"];
+/** Without the metadata's address. */
+const LINK_LOCAL = [...networksAround("169.254.169.254", 16), "fe80::/10"];
+/** What no default opens, and no rule but by its name: with the world it is all that a guest can send to. */
+const GUARDED = [...PRIVATE, ...LINK_LOCAL, ...METADATA];
+const GROUPS = {
+  private: PRIVATE,
+  metadata: METADATA,
+  link_local: LINK_LOCAL,
+  // Both never leave the guest's link, whatever is said of them.
+  loopback: ["127.0.0.0/8", "::1/128"],
+  multicast: ["224.0.0.0/4", "ff00::/8"],
+} as const;
 const DNS_PORT = 53;
 
 export function policyOfDocument(document: Document): WrittenPolicy {
-  // Allowed by default is what is private as well, which no default of the engine opens.
-  if (document.default_egress === "allow")
-    throw invalid(`${AT}.default_egress`, "allow is not supported by this server: allow groups instead");
   const rules: FirewallRule[] = [];
   let names: DnsPolicy | undefined;
   for (const [index, rule] of (document.rules ?? []).entries()) {
     const at = `${AT}.rules.${index}`;
     if (rule.direction === "ingress") continue;
     if (asksForNames(rule)) names ??= { ...EVERY_NAME, domains: namesIn(rules, "deny") };
-    else rules.push(...rulesOf(rule, at));
+    else {
+      if (isOfPublic(rule) && rule.action === "deny") assertNothingGuardedAfter(document, index, `${at}.destination`);
+      rules.push(...rulesOf(rule, at));
+    }
+  }
+  if (document.default_egress === "allow") {
+    names ??= { ...EVERY_NAME, domains: namesIn(rules, "deny") };
+    rules.push(...networks([...WORLD, ...GUARDED]).map((target) => ({ ...target, ...ANY_WAY })));
   }
   if (rules.length > MAX_FIREWALL_RULES)
     throw invalid(`${AT}.rules`, `become ${rules.length} of the ${MAX_FIREWALL_RULES} rules there may be`);
@@ -90,33 +108,59 @@ function reachesOf(
 }
 
 function targetsOf({ destination, action }: Rule, at: string): Target[] {
-  if (destination === "any") {
-    if (action === "deny") return networks(WORLD);
-    throw invalid(at, "any is not supported by this server where it is allowed: allow groups instead");
-  }
-  if ("cidr" in destination) return [networkOf(destination.cidr, action, at)];
+  if (destination === "any") return networks(action === "deny" ? WORLD : [...WORLD, ...GUARDED]);
+  if ("cidr" in destination) return networksOf(destination.cidr, action, at);
   if ("domain" in destination) return [nameOf(destination.domain, at)];
   if ("domain_suffix" in destination) {
     const apex = nameOf(destination.domain_suffix, at);
     return [apex, { kind: "fqdn", value: `*.${apex.value}` }];
   }
   const { group } = destination;
-  if (group === "private") return networks(PRIVATE);
-  if (group === "metadata") return networks(METADATA);
-  // Denied it would take with it what a later rule opens.
-  if (group === "public" && action === "allow") return networks(WORLD);
-  throw invalid(at, `the group ${group} is not supported by this server here`);
+  // Broad, and so it opens nothing that is guarded.
+  if (group === "public") return networks(WORLD);
+  if (group !== "host") return networks(GROUPS[group]);
+  throw invalid(at, "the group host is its name server alone: port 53, allowed, of UDP and TCP");
+}
+
+function isOfPublic({ destination }: Rule): boolean {
+  return typeof destination === "object" && "group" in destination && destination.group === "public";
+}
+
+/** What denies the world denies what is guarded too, which is so anyway unless a later rule opens it. */
+function assertNothingGuardedAfter({ rules = [] }: Document, index: number, at: string): void {
+  const later = rules.slice(index + 1).filter(({ direction }) => direction !== "ingress");
+  if (later.every((rule) => rule.action === "deny" || isOfPublic(rule) || asksForNames(rule) || isNamed(rule)))
+    return;
+  throw invalid(at, "public is not denied before a rule that allows other networks: put that first");
+}
+
+function isNamed({ destination }: Rule): boolean {
+  return typeof destination === "object" && ("domain" in destination || "domain_suffix" in destination);
+}
+
+/** A network of IPv4 but for one address, in as few as there can be. */
+function networksAround(address: string, prefix: number): readonly string[] {
+  const hole = address.split(".").reduce((sum, byte) => sum * 256 + Number(byte), 0);
+  return Array.from({ length: 32 - prefix }, (_, at) => {
+    const length = prefix + at + 1;
+    const size = 2 ** (32 - length);
+    const start = Math.floor(hole / size) * size;
+    const beside = Math.floor(start / size) % 2 === 0 ? start + size : start - size;
+    const bytes = [24, 16, 8, 0].map((shift) => Math.floor(beside / 2 ** shift) % 256);
+    return `${bytes.join(".")}/${length}`;
+  });
 }
 
 function networks(values: readonly string[]): Target[] {
   return values.map((value) => ({ kind: "cidr", value }));
 }
 
-function networkOf(cidr: string, action: Rule["action"], at: string): Target {
-  if (familyOf(cidr) === 0 || isMapped(cidr)) throw invalid(at, "must be a network such as 192.0.2.0/24");
-  if (action === "allow" && isWholeFamily(cidr))
-    throw invalid(at, "a whole family is not supported by this server: allow the group public");
-  return { kind: "cidr", value: cidr };
+/** Of a whole family that is allowed all of it is, also what the engine opens by its name alone. */
+function networksOf(cidr: string, action: Rule["action"], at: string): Target[] {
+  const family = familyOf(cidr);
+  if (family === 0 || isMapped(cidr)) throw invalid(at, "must be a network such as 192.0.2.0/24");
+  const isWhole = action === "allow" && isWholeFamily(cidr);
+  return networks([cidr, ...(isWhole ? GUARDED.filter((other) => familyOf(other) === family) : [])]);
 }
 
 function nameOf(name: string, at: string): Target {
