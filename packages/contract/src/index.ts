@@ -165,6 +165,8 @@ export type { StepName } from "./steps/step-names.ts";
 export { hookSteps, step } from "./steps/step.ts";
 export type { StepHook } from "./steps/step.ts";
 export { checkEnvVars, checkMetadata } from "./string-map-rules.ts";
+export type { SandboxMetricsView } from "./api/sandboxes/schemas/metrics.ts";
+export type { SandboxSnapshotView } from "./api/sandboxes/schemas/snapshot.ts";
 export { sandboxErrorBody } from "./api/sandboxes/error-body.ts";
 export { SANDBOX_OPERATIONS } from "./api/sandboxes/operations.ts";
 export type { SandboxVolume, VolumeFileView } from "./api/sandboxes/schemas/volume.ts";

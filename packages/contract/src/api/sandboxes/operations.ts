@@ -1,6 +1,7 @@
 /** Every operation of the API of sandboxes, as data: requests are checked with these schemas, openapi.json is generated from them. */
 import { Type } from "typebox";
 import type { Operation } from "../operation.ts";
+import { SANDBOX_SNAPSHOT_OPERATIONS } from "./snapshot-operations.ts";
 import { SANDBOX_VOLUME_OPERATIONS } from "./volume-operations.ts";
 import { SandboxMetricsSchema } from "./schemas/metrics.ts";
 import { LogLineSchema, MessageSchema, SandboxListSchema, SandboxSchema } from "./schemas/sandbox.ts";
@@ -156,5 +157,6 @@ export const SANDBOX_OPERATIONS = {
     responses: { 200: SandboxMetricsSchema },
     errors: ["not_supported"],
   },
+  ...SANDBOX_SNAPSHOT_OPERATIONS,
   ...SANDBOX_VOLUME_OPERATIONS,
 } as const satisfies Record<string, Operation>;

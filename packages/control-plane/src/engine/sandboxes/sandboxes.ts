@@ -1,11 +1,13 @@
 /** Sandboxes: VMs under names that are unique, each with the specification in which it was asked for. */
-import { FastvmError, newVmId, type VmId } from "@fastvm/contract";
+import { FastvmError, newVmId, normalizeName, type VmId } from "@fastvm/contract";
 import type { Records } from "../../store/records.ts";
 import type { SandboxRecord } from "../../store/sandbox-repository.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
 import { ownsHost } from "../organisations/owns-host.ts";
 import { deleteVm, type DeleteVmContext } from "../vms/delete.ts";
+import type { Parts } from "../context.ts";
+import { forkVm } from "../vms/fork.ts";
 import { launchVm, type LaunchOrder } from "../vms/launch.ts";
 import { forgetSecrets, sealSecrets, withSecrets } from "./unstarted-secrets.ts";
 import { withOwnImage } from "../vms/own-image.ts";
@@ -20,12 +22,16 @@ export interface Sandbox {
 /** What a sandbox is recorded as, in nobody's words but for `written`. */
 export type SandboxOrder = Pick<SandboxRecord, "name" | "slug" | "labels" | "written">;
 
+export type SandboxForkOutcome =
+  | { readonly sandbox: Sandbox; readonly of: VmId }
+  | { readonly error: unknown };
+
 const MAX_QUOTED = 80;
 
 export class Sandboxes {
-  readonly #ctx: StartVmContext & DeleteVmContext;
+  readonly #ctx: StartVmContext & DeleteVmContext & Parts<"lendRoom">;
 
-  constructor(ctx: StartVmContext & DeleteVmContext) {
+  constructor(ctx: StartVmContext & DeleteVmContext & Parts<"lendRoom">) {
     this.#ctx = ctx;
   }
 
@@ -60,6 +66,31 @@ export class Sandboxes {
       await forgetSecrets(records, { orgId: caller.orgId, id });
     });
     return this.get(caller, id);
+  }
+
+  /** One capture, and as many that go on from it as there are orders; one outcome for each. Rejects with `conflict` for a name that is taken. */
+  async fork(
+    caller: Caller,
+    { sandbox, vm }: Sandbox,
+    orders: readonly SandboxOrder[],
+  ): Promise<readonly SandboxForkOutcome[]> {
+    if (vm === undefined) throw new FastvmError("vm_wrong_state", "a sandbox that never ran is not forked");
+    const { children } = await forkVm(this.#ctx, caller, vm, {
+      count: orders.length,
+      names: orders.map(({ name }) => normalizeName(name)),
+      settings: {},
+      alongside: async (records, made) => {
+        for (const [index, { id }] of made.entries()) {
+          const order = orders[index];
+          if (order !== undefined) await addSandbox(records, this.#recordOf(caller, order, id, id));
+        }
+      },
+    });
+    return await Promise.all(
+      children.map(async (child) =>
+        "error" in child ? child : { sandbox: await this.get(caller, child.vm.id), of: sandbox.id },
+      ),
+    );
   }
 
   async get(caller: Caller, id: string): Promise<Sandbox> {

@@ -41,6 +41,8 @@ export interface ForkOrder {
   readonly key?: OrderKey | undefined;
   /** Default: shared. */
   readonly volumes?: ForkVolumes | undefined;
+  /** Written in the transaction that records the children: all of it is there, or nothing. */
+  readonly alongside?: ((records: Records, children: readonly VmRecord[]) => Promise<void>) | undefined;
 }
 
 export type ForkOutcome = { readonly vm: VmRecord } | { readonly error: unknown };
@@ -201,6 +203,7 @@ async function insertChildren(
       at,
     });
   }
+  await order.alongside?.(records, children);
   return children;
 }
 

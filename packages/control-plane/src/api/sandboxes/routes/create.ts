@@ -6,6 +6,7 @@ import type { SandboxesScope } from "../sandboxes-scope.ts";
 import { withoutValues } from "../spec/interception.ts";
 import { launchOrderOf } from "../spec/launch-order.ts";
 import { readSpec } from "../spec/read-spec.ts";
+import { slugOf } from "../spec/slug.ts";
 import { sandboxStatus, sandboxView } from "../views/sandbox-view.ts";
 import { sampleIntervalOf } from "./metrics.ts";
 import { pullImage } from "../start/pull-image.ts";
@@ -50,13 +51,4 @@ function orderOf({ registry: _login, ...written }: SandboxSpec): SandboxOrder {
   );
   const kept = mounts === undefined ? shown : { ...shown, mounts };
   return { name, labels, slug: slug ?? slugOf(name), written: kept };
-}
-
-const MIN_SLUG = 3;
-const MAX_SLUG = 63;
-
-function slugOf(name: string): string {
-  const words = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
-  const slug = words.slice(0, MAX_SLUG).replaceAll(/^-+|-+$/g, "");
-  return slug.length < MIN_SLUG ? `sandbox-${slug}`.replace(/-$/, "") : slug;
 }

@@ -6,6 +6,7 @@ import { registerGetSandbox } from "./get.ts";
 import { registerListSandboxes } from "./list.ts";
 import { registerSandboxLogs } from "./logs.ts";
 import { registerSandboxMetrics } from "./metrics.ts";
+import { registerSandboxSnapshots } from "./snapshots.ts";
 import { registerStartSandbox } from "./start.ts";
 import { registerStopSandbox } from "./stop.ts";
 
@@ -21,6 +22,7 @@ export function registerRoutes(api: SandboxesScope): void {
   registerDeleteSandbox(api);
   registerSandboxLogs(api);
   registerSandboxMetrics(api);
+  registerSandboxSnapshots(api);
   registerVolumes(api);
   registerVolumeFiles(api);
 }

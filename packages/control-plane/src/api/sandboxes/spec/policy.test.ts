@@ -46,11 +46,18 @@ test("who may send everywhere may ask for every name but those that are denied",
     mode: "deny",
     domains: ["bad.example"],
   });
-  expect(policyOfDocument({ default_egress: "deny", rules }).dns).toMatchObject({ mode: "allow", domains: [] });
+  expect(policyOfDocument({ default_egress: "deny", rules }).dns).toMatchObject({
+    mode: "allow",
+    domains: [],
+  });
 });
 
 test("the public is denied where no later rule opens what is not public", () => {
-  const denied = [rule({ group: "private" }), rule({ group: "public" }, "deny"), rule({ domain: "a.example" })];
+  const denied = [
+    rule({ group: "private" }),
+    rule({ group: "public" }, "deny"),
+    rule({ domain: "a.example" }),
+  ];
   const values = networksOf({ rules: denied });
   expect(values).toEqual([...PRIVATE, "0.0.0.0/0", "::/0", "a.example"]);
   expect(() => policyOfDocument({ rules: denied.toReversed() })).toThrow(/put that first/);

@@ -46,7 +46,8 @@ export function policyOfDocument(document: Document): WrittenPolicy {
     if (rule.direction === "ingress") continue;
     if (asksForNames(rule)) names ??= { ...EVERY_NAME, domains: namesIn(rules, "deny") };
     else {
-      if (isOfPublic(rule) && rule.action === "deny") assertNothingGuardedAfter(document, index, `${at}.destination`);
+      if (isOfPublic(rule) && rule.action === "deny")
+        assertNothingGuardedAfter(document, index, `${at}.destination`);
       rules.push(...rulesOf(rule, at));
     }
   }
@@ -129,7 +130,9 @@ function isOfPublic({ destination }: Rule): boolean {
 /** What denies the world denies what is guarded too, which is so anyway unless a later rule opens it. */
 function assertNothingGuardedAfter({ rules = [] }: Document, index: number, at: string): void {
   const later = rules.slice(index + 1).filter(({ direction }) => direction !== "ingress");
-  if (later.every((rule) => rule.action === "deny" || isOfPublic(rule) || asksForNames(rule) || isNamed(rule)))
+  if (
+    later.every((rule) => rule.action === "deny" || isOfPublic(rule) || asksForNames(rule) || isNamed(rule))
+  )
     return;
   throw invalid(at, "public is not denied before a rule that allows other networks: put that first");
 }

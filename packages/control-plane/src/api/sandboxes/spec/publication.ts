@@ -51,14 +51,22 @@ function portOf(port: NonNullable<Network["ports"]>[number], index: number): Pub
   return { address, hostPort: port.host_port, guestPort: port.guest_port, protocol: port.protocol ?? "tcp" };
 }
 
-/** None for what no published port can be asked by. */
-function peerRulesOf({ action, destination, protocols = [], ports = [] }: Rule, at: string): PeerRule[] {
+/** None for what no published port can be asked by: protocols without ports, and names in a rule that is for what goes out as well. */
+function peerRulesOf(
+  { action, destination, direction, protocols = [], ports = [] }: Rule,
+  at: string,
+): PeerRule[] {
+  if (direction === "any" && isName(destination)) return [];
   const spoken = protocols.filter((protocol) => protocol === "tcp" || protocol === "udp");
   const peers = peersOf(destination, `${at}.destination`);
   if (protocols.length > 0 && spoken.length === 0) return [];
   return [
     { action, peers, protocols: spoken, ports: ports.map(({ start, end }) => ({ first: start, last: end })) },
   ];
+}
+
+function isName(destination: Rule["destination"]): boolean {
+  return typeof destination === "object" && ("domain" in destination || "domain_suffix" in destination);
 }
 
 function peersOf(destination: Rule["destination"], at: string): PeerRule["peers"] {

@@ -17,8 +17,13 @@ export function readSpec(body: Readonly<Record<string, unknown>>): SandboxSpec {
       ? fromFlat(checkFlat(body, ""))
       : checkNested(isSeedForm(body) ? fromSeedForm(body) : body, "");
   checkSecretValues(spec);
-  if (NAME.test(spec.name)) return spec;
-  throw invalid("name", "must have 1 to 128 letters, digits, `.`, `_` and `-`, the first a letter or digit");
+  assertName(spec.name, "name");
+  return spec;
+}
+
+export function assertName(name: string, at: string): void {
+  if (NAME.test(name)) return;
+  throw invalid(at, "must have 1 to 128 letters, digits, `.`, `_` and `-`, the first a letter or digit");
 }
 
 function fromFlat(flat: FlatSpec): SandboxSpec {

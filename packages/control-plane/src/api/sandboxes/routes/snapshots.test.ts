@@ -1,0 +1,79 @@
+/** Full snapshots of sandboxes, what goes on from them, and forks. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { sandboxesApp, type SandboxesApp } from "../../../testing/sandboxes-app.ts";
+
+let api: SandboxesApp;
+
+/** On a machine that is busy with others. */
+beforeAll(async () => {
+  api = await sandboxesApp();
+}, 60_000);
+afterAll(() => api[Symbol.asyncDispose]());
+
+const SPEC = {
+  image: { type: "oci", reference: "base" },
+  env: [{ key: "A", value: "b" }],
+  labels: { of: "test" },
+  runtime: { workdir: "/srv" },
+  network: { ports: [{ host_port: 8080, guest_port: 80 }] },
+};
+const START = "POST /v1/sandboxes?start=true";
+
+test("a snapshot is made, found, gone on from by another name, and deleted", async () => {
+  const { id } = await api.ok(START, { ...SPEC, name: "first" });
+  const taken = await api.ok(`POST /v1/sandboxes/${id}/snapshots`, { name: "kept", full: true });
+  expect(taken).toMatchObject({ name: "kept", source_sandbox: "first", kind: "full", status: "ready" });
+  expect(await api.ok("GET /v1/sandbox-snapshots")).toEqual({ data: [taken] });
+  expect(await api.ok("GET /v1/sandbox-snapshots/kept")).toEqual(taken);
+  expect(await api.call("GET /v1/sandbox-snapshots/kept", undefined, { key: api.otherKey })).toMatchObject({
+    status: 404,
+  });
+  const restored = await api.ok("POST /v1/sandbox-snapshots/kept/restore", { name: "second" });
+  expect(restored).toMatchObject({
+    name: "second",
+    status: "running",
+    spec: { env: SPEC.env, labels: SPEC.labels, runtime: { workdir: "/srv" } },
+  });
+  const { source, network } = api.fastvm.worker.vms.get(restored.id)?.spec ?? {};
+  expect(source).toEqual({ kind: "snapshot", snapshotId: taken.id });
+  expect(network?.published).toBeUndefined();
+  expect(await api.call("POST /v1/sandbox-snapshots/kept/restore", { name: "second" })).toMatchObject({
+    status: 409,
+  });
+  await api.ok("DELETE /v1/sandbox-snapshots/kept");
+  expect(await api.ok("GET /v1/sandbox-snapshots")).toEqual({ data: [] });
+  expect(await api.ok("GET /v1/sandboxes/by-name/second")).toMatchObject({ status: "running" });
+});
+
+test("a fork has names of its own and no ports, and one that is taken stops all of it", async () => {
+  const { id } = await api.ok(START, { ...SPEC, name: "parent" });
+  const { children } = await api.ok(`POST /v1/sandboxes/${id}/fork`, { names: ["a", "b"] });
+  expect(children).toMatchObject([
+    { name: "a", error: null, sandbox: { name: "a", status: "running", spec: { env: SPEC.env } } },
+    { name: "b", error: null, sandbox: { name: "b" } },
+  ]);
+  expect(children[0].sandbox.spec.network).toEqual({});
+  expect(await api.call(`POST /v1/sandboxes/${id}/fork`, { names: ["c", "a"] })).toMatchObject({
+    status: 409,
+  });
+  expect(await api.call("GET /v1/sandboxes/by-name/c")).toMatchObject({ status: 404 });
+});
+
+test.each<[string, string, object]>([
+  ["full", "snapshots", { name: "x", full: false }],
+  ["labels", "snapshots", { name: "x", full: true, labels: [] }],
+  ["names.1", "fork", { names: ["ok", "-no"] }],
+  ["names", "fork", { names: ["x", "x"] }],
+  ["names", "fork", { names: [] }],
+])("refuses %s of %s by its name", async (field, verb, body) => {
+  const { id } = await api.ok("POST /v1/sandboxes", {
+    ...SPEC,
+    network: {},
+    name: `of-${verb}-${field}-${made++}`,
+  });
+  expect(await api.call(`POST /v1/sandboxes/${id}/${verb}`, body)).toMatchObject({
+    status: 400,
+    body: { error: { details: { field } } },
+  });
+});
+let made = 0;
