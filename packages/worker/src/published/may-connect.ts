@@ -21,7 +21,7 @@ export function mayConnect(
 }
 
 /** As rules have it: a socket of both families shows IPv4 inside of IPv6, and a scope behind a link's. */
-export function plainAddress(peer: string): string {
+function plainAddress(peer: string): string {
   return peer.replace(MAPPED, "").replace(/%.*$/, "");
 }
 

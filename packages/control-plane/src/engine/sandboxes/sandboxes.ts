@@ -22,7 +22,7 @@ export interface Sandbox {
 /** What a sandbox is recorded as, in nobody's words but for `written`. */
 export type SandboxOrder = Pick<SandboxRecord, "name" | "slug" | "labels" | "written">;
 
-export type SandboxForkOutcome =
+type SandboxForkOutcome =
   | { readonly sandbox: Sandbox; readonly of: VmId }
   | { readonly error: unknown };
 
