@@ -34,11 +34,17 @@ let daemon: SharedDaemon;
 let key: string;
 let ports: { open: number; closed: number; datagrams: number };
 
-async function ask<T>(method: string, path: string, body?: object): Promise<{ status: number; body: T }> {
+interface Answered {
+  id: string;
+  status: string;
+  last_failure_message: string | null;
+}
+
+async function ask(method: string, path: string, body?: object): Promise<Answered> {
   const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
   const init = body === undefined ? {} : { body: JSON.stringify(body) };
   const answer = await fetch(`${daemon.url}${path}`, { method, headers, ...init });
-  return { status: answer.status, body: (await answer.json()) as T };
+  return (await answer.json()) as Answered;
 }
 
 async function freePort(): Promise<number> {
@@ -77,17 +83,11 @@ const specOf = (name: string) => ({
   },
 });
 
-interface Answered {
-  id: string;
-  status: string;
-  last_failure_message: string | null;
-}
-
 async function start(name: string): Promise<Answered> {
   const path = "/v1/sandboxes?start=true&wait_for=running&wait_timeout=90";
-  let { body } = await ask<Answered>("POST", path, specOf(name));
-  while (body.status === "starting") body = (await ask<Answered>("GET", `/v1/sandboxes/${body.id}`)).body;
-  return body;
+  let now = await ask("POST", path, specOf(name));
+  while (now.status === "starting") now = await ask("GET", `/v1/sandboxes/${now.id}`);
+  return now;
 }
 
 beforeAll(async () => {

@@ -16,7 +16,6 @@ import type {
   FileModeOptions,
   ForkChild,
   ForkResult,
-  DialOptions,
   GuestTarget,
   CacheHolding,
   ImageHolding,
@@ -338,7 +337,7 @@ export class Worker implements WorkerPort {
     return vmNetwork && (await this.#context.network?.report(vmNetwork));
   }
 
-  async dial(vmId: VmId, port: number, options: DialOptions = {}): Promise<Duplex> {
+  async dial(vmId: VmId, port: number, options: Parameters<WorkerPort["dial"]>[2] = {}): Promise<Duplex> {
     return await dial(this.#require(vmId), port, options);
   }
 

@@ -2,7 +2,7 @@
  * A worker without VMs, for tests of the control plane: it keeps the port's promises (idempotence, one outcome per child,
  * nothing left after a rejection) and lets a test choose delays, failures and what commands print. It runs nothing.
  */
-import { duplexPair, type Duplex } from "node:stream";
+import type { Duplex } from "node:stream";
 import {
   FastvmError,
   type BackgroundExecs,
@@ -46,6 +46,7 @@ import { FakeFileAccess } from "./fake-file-access.ts";
 import { aborted, exitAtOnce, FakeSession, type FakeTerminal } from "./fake-session.ts";
 import { FakeBuilds } from "./fake-builds.ts";
 import { FakeExecs } from "./fake-execs.ts";
+import { FakePorts } from "./fake-ports.ts";
 import { hits, lifeOf, type FakeVm } from "./fake-vm.ts";
 import { FakeVolumes } from "./fake-volumes.ts";
 
@@ -334,27 +335,15 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
     };
   }
 
-  /** Ports of all guests on which a service gives back what it gets. */
-  readonly echoPorts = new Set<number>();
-  /** Ports on which a service says something by itself. */
-  readonly greetings = new Map<number, string>();
-
-  /** Addresses that guests can reach beside themselves. */
-  readonly reachable = new Set<string>();
+  readonly #ports = new FakePorts();
+  readonly echoPorts = this.#ports.echo;
+  readonly greetings = this.#ports.greetings;
+  readonly reachable = this.#ports.reachable;
 
   async dial(vmId: VmId, port: number, options: DialOptions = {}): Promise<Duplex> {
     await this.#enter("dial", vmId, options.signal);
     this.#requireRunning(vmId);
-    const { host } = options;
-    if (host !== undefined && !this.reachable.has(host))
-      throw new FastvmError("guest_unresponsive", `port ${port}: ENETUNREACH`);
-    const greeting = this.greetings.get(port);
-    if (!this.echoPorts.has(port) && greeting === undefined)
-      throw new FastvmError("guest_unresponsive", `nobody listens on port ${port}`);
-    const [near, far] = duplexPair();
-    if (greeting === undefined) far.pipe(far);
-    else far.write(greeting);
-    return near;
+    return this.#ports.dial(port, options.host);
   }
 
   /** Hosts that lead to the API inside VMs. */

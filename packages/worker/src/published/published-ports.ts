@@ -77,13 +77,6 @@ export class PublishedPorts {
   }
 }
 
-export interface ListenerOptions {
-  readonly port: PublishedPort;
-  /** That of now. */
-  readonly publication: () => Publication | undefined;
-  readonly dial: () => Promise<Duplex>;
-}
-
 async function listen(listener: Listener, { address, hostPort, protocol }: PublishedPort): Promise<void> {
   try {
     await listener.listen();

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { pipeline } from "node:stream/promises";
 import { mayConnect } from "./may-connect.ts";
-import type { ListenerOptions } from "./published-ports.ts";
+import type { ListenerOptions } from "./listener-options.ts";
 
 /** Of one port at once: each costs a stream of the guest's link, which has 1,024. */
 const MAX_CONNECTIONS = 512;

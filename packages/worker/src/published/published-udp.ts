@@ -8,7 +8,7 @@ import { isIPv6 } from "node:net";
 import type { Duplex } from "node:stream";
 import { DatagramReader, recordOf } from "./datagrams.ts";
 import { mayConnect } from "./may-connect.ts";
-import type { ListenerOptions } from "./published-ports.ts";
+import type { ListenerOptions } from "./listener-options.ts";
 
 const MAX_PEERS = 256;
 const IDLE_MS = 60_000;

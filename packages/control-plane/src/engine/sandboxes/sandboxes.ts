@@ -22,9 +22,7 @@ export interface Sandbox {
 /** What a sandbox is recorded as, in nobody's words but for `written`. */
 export type SandboxOrder = Pick<SandboxRecord, "name" | "slug" | "labels" | "written">;
 
-type SandboxForkOutcome =
-  | { readonly sandbox: Sandbox; readonly of: VmId }
-  | { readonly error: unknown };
+type SandboxForkOutcome = { readonly sandbox: Sandbox; readonly of: VmId } | { readonly error: unknown };
 
 const MAX_QUOTED = 80;
 

@@ -1,13 +1,13 @@
 /** What SFTP clients ask of files beyond the SDK's own verbs: links, real paths, attributes, folders by handle. */
 import { posix } from "node:path";
 import { FastvmError } from "@fastvm/contract";
-import type { FileCall } from "./file-call.ts";
 import { infoOf } from "./file-info.ts";
+import type { FileVerbContext } from "./file-verb.ts";
 import type { Payload } from "./frame.ts";
 import { runInGuest } from "./guest-command.ts";
 import { flagIn, mapIn, numberIn, textIn } from "./payload.ts";
 
-type Verb = (call: FileCall, fields: Payload) => Promise<Payload | null>;
+type Verb = (call: FileVerbContext, fields: Payload) => Promise<Payload | null>;
 
 /** Of one answer, where the client leaves it open. */
 const DEFAULT_LIMIT = 128;
@@ -54,7 +54,7 @@ export const SFTP_VERBS: Readonly<Record<string, Verb>> = {
 
 /** In an order in which none undoes another: a size sets times, and an owner takes bits of a mode away. */
 async function setAttributes(
-  { files, ctx }: FileCall,
+  { files, ctx }: FileVerbContext,
   path: string,
   attributes: Payload,
   follows: boolean,
