@@ -21,8 +21,8 @@ export interface GuestAccess extends FileAccess {
   exec(vmId: VmId, spec: ExecSpec, options?: CallOptions): Promise<ExecSession>;
 
   /**
-   * Connects to a TCP port as the guest of a running VM does: on its loopback, or at another address. Rejects with `vm_wrong_state` when the VM is not running,
-   * else with `guest_unresponsive`, whose message has the guest's own reason if it gave one, such as ECONNREFUSED.
+   * Connects to a TCP port as the guest of a running VM does: on its loopback, or at another address. Rejects with `vm_wrong_state` when
+   * the VM is not running, else with `guest_unresponsive`, whose message has the guest's own reason if it gave one, such as ECONNREFUSED.
    * The connection breaks when the VM is paused or deleted. Signal and bound (10 s) are for the connecting only.
    */
   dial(vmId: VmId, port: number, options?: DialOptions): Promise<Duplex>;

@@ -6,7 +6,7 @@ import { eventually } from "./eventually.ts";
 
 const CBOR = new Encoder({ useRecords: false, mapsAsObjects: true, tagUint8Array: false });
 
-export interface Told {
+interface Told {
   readonly id: number;
   readonly flags: number;
   readonly type: string;

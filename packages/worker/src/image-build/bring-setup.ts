@@ -1,6 +1,7 @@
 /**
- * What a change of a root takes from the host, read before its VM is asked for anything: files and folders that patches copy, from where the
- * operator lets images come from or VMs mount; and the authorities that the host trusts. From then on it is content, by which the image is named.
+ * What a change of a root takes from the host, read before its VM is asked for anything: files and folders that patches copy, from
+ * where the operator lets images come from or VMs mount; and the authorities that the host trusts. From then on it is content, by which
+ * the image is named.
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";

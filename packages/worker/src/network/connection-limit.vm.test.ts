@@ -1,4 +1,4 @@
-/** How many connections a policy lets a VM have open, in the kernel: a namespace with a guest behind `tap0` and a server behind `uplink`. */
+/** How many connections a policy lets a VM have open, in the kernel: a guest behind `tap0` of a namespace, a server behind `uplink`. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CommandShell } from "../host/command-shell.ts";
 import { parseNetwork } from "../ip/ip-network.ts";
@@ -51,7 +51,10 @@ for end in ${MIDDLE}:tap0 ${MIDDLE}:uplink ${GUEST}:eth0 ${SERVER}:eth0; do ip -
 ip -n ${GUEST} route add default via 203.0.113.1
 ip -n ${SERVER} route add default via 198.51.100.2
 nsenter --net=/run/netns/${SERVER} python3 -m http.server 8080 >/dev/null 2>&1 & echo $! >/run/${SERVER}.pid
-for i in $(seq 100); do nsenter --net=/run/netns/${SERVER} python3 -c 'import socket; socket.create_connection(("127.0.0.1", 8080))' 2>/dev/null && break; sleep 0.1; done`);
+for i in $(seq 100); do
+  nsenter --net=/run/netns/${SERVER} bash -c 'echo >/dev/tcp/127.0.0.1/8080' 2>/dev/null && break
+  sleep 0.1
+done`);
 });
 
 afterEach(async () => {

@@ -67,7 +67,7 @@ export function serveCommand(): Command {
     )
     .option(
       "--publish-address <address>",
-      "whose ports sandboxes may publish beside those of the loopback, by keys of the first organisation; may be repeated (environment: FASTVM_PUBLISH_ADDRESSES)",
+      "whose ports sandboxes may publish beside those of the loopback; may be repeated (environment: FASTVM_PUBLISH_ADDRESSES)",
       collect,
     )
     .option("--database-url <url>", "PostgreSQL in place of SQLite in the data folder")

@@ -66,7 +66,7 @@ export class Sandboxes {
     return this.get(caller, id);
   }
 
-  /** One capture, and as many that go on from it as there are orders; one outcome for each. Rejects with `conflict` for a name that is taken. */
+  /** One capture, and as many that go on from it as there are orders; an outcome for each. Rejects with `conflict` for a taken name. */
   async fork(
     caller: Caller,
     { sandbox, vm }: Sandbox,

@@ -132,8 +132,30 @@ const FLAT: Body = {
 /** Whose keys are the client's own. */
 const MAPS = /(^|\.)(env|labels|scripts)$/;
 /** Of which a word that is none of them is refused. */
-const WORDS =
-  /(\.type|format|stat_virtualization|host_permissions|mode|kind|log_level|pull_policy|security_profile|resource|direction|action|group|protocols\.\d+|protocol|default_\w+)$/;
+const WORDS = new RegExp(
+  `(${[
+    ...[
+      "\\.type",
+      "format",
+      "stat_virtualization",
+      "host_permissions",
+      "mode",
+      "kind",
+      "log_level",
+      "pull_policy",
+    ],
+    ...[
+      "security_profile",
+      "resource",
+      "direction",
+      "action",
+      "group",
+      "protocols\\.\\d+",
+      "protocol",
+      "default_\\w+",
+    ],
+  ].join("|")})$`,
+);
 
 const isObject = (value: unknown): value is Body =>
   typeof value === "object" && value !== null && !Array.isArray(value);
