@@ -28,6 +28,7 @@ export const LONG_FILES: ReadonlyMap<string, string> = new Map([
   ["e2e/guest/containers.test.ts", "an emulated guest installs two container engines"],
   ["e2e/guest/load.test.ts", "an emulated guest installs PostgreSQL, and writes 50,000 files"],
   ["e2e/network/builds.test.ts", "three emulated VMs build at once, each by another policy"],
+  ["e2e/own/backup.test.ts", "copies of a whole base image, each synced, digested and unpacked"],
   ["e2e/own/builds-killed.test.ts", "an emulated VM builds up to each step at which a daemon ends"],
   ["e2e/own/builds.test.ts", "an emulated VM builds an image, another boots it for the first time"],
   ["e2e/own/images.test.ts", "an emulated VM unpacks an image, another boots it for the first time"],

@@ -117,7 +117,12 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["answer"],
     ["forward/pump.ts", "metrics", "client-request.ts", "limits.ts"],
   ],
-  "packages/daemon/src": [["telemetry"]],
+  "packages/daemon/src": [
+    ["backup"],
+    ["config.ts", "paths.ts"],
+    ["config-file.ts", "service-manager.ts"],
+    ["telemetry"],
+  ],
   "packages/cli/src": [
     ["commands/vm", "commands/snapshot", "commands/builds", "commands/daemon"],
     ["commands/volume"],

@@ -7,6 +7,7 @@ import { buildCommand } from "./commands/builds/build.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { contextCommand } from "./commands/context.ts";
+import { backupCommand, restoreCommand } from "./commands/daemon/backup.ts";
 import { doctorCommand } from "./commands/daemon/doctor.ts";
 import { imageCommand } from "./commands/daemon/image.ts";
 import { keyCommand } from "./commands/daemon/key.ts";
@@ -51,6 +52,9 @@ VMs and snapshots are named by id, the first characters of one, or name.
 Exit codes: that of the command in the VM for exec, run and ssh; 0 done; 1 failed, with the reason and a hint on
 stderr; 130 and 143 interrupted; 141 nobody reads the output.`;
 
+/** Old habits type them without a VM (commands/vm/power.ts). */
+const WITH_WORDS_OF_THEIR_OWN: ReadonlySet<string> = new Set(["fastvm stop", "fastvm vm stop"]);
+
 export function buildProgram(): Command {
   const program = addGlobalOptions(new Command("fastvm"))
     .description("MicroVMs that launch, run, snapshot and fork")
@@ -61,6 +65,8 @@ export function buildProgram(): Command {
     serveCommand(),
     daemonGroup(),
     doctorCommand(),
+    backupCommand(),
+    restoreCommand(),
     quarantineCommand(),
     orgCommand(),
     keyCommand(),
@@ -105,6 +111,7 @@ export function buildProgram(): Command {
   addExamples(program);
   program.hook("preAction", (_, command) => applyFormat(command));
   throwOnExit(program);
+  for (const command of program.commands) pointToHelp(command, `fastvm ${command.name()}`);
   return program;
 }
 
@@ -128,6 +135,12 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     tellFailure(await describeFailure(error), wantsJson);
     return 1;
   }
+}
+
+/** Where a command line that cannot be read is told how it is written; but for commands that say more about it themselves. */
+function pointToHelp(command: Command, words: string): void {
+  if (!WITH_WORDS_OF_THEIR_OWN.has(words)) command.showHelpAfterError(`(see: ${words} --help)`);
+  for (const child of command.commands) pointToHelp(child, `${words} ${child.name()}`);
 }
 
 /** A command line that cannot be read, as one object and without the help behind it. */

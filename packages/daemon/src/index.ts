@@ -1,4 +1,7 @@
 /** What the CLI, tests and benchmarks take of this package. */
+export { backUp } from "./backup/back-up.ts";
+export type { BackupManifest } from "./backup/backup-folder.ts";
+export { restoreBackup } from "./backup/restore-backup.ts";
 export { readConfig } from "./config.ts";
 export type { DaemonConfig, DaemonFlags } from "./config.ts";
 export { runDoctor } from "./doctor.ts";

@@ -36,6 +36,8 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   serve: ["serve -d --port 8899 --data-dir /var/lib/fastvm"],
   "daemon stop": ["daemon stop --vms", "daemon stop --delete-vms"],
   doctor: ["doctor"],
+  backup: ["backup /srv/backups/monday"],
+  restore: ["restore /srv/backups/monday --data-dir /var/lib/fastvm-again"],
   "quarantine ls": ["quarantine ls"],
   "quarantine rm": ["quarantine rm -y 0b9c5f2e-3a51-4a86-9d55-d6c0b8f1a001"],
   "org create": ["org create search"],

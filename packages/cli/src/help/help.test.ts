@@ -22,7 +22,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
  * terminal or ssh.
  */
 const ONLY_READ = new RegExp(
-  "^(serve|daemon|doctor|quarantine|org|key|image|system|build|volume|registry|login|logout|context|config|ssh|ssh-key|" +
+  "^(serve|daemon|doctor|backup|restore|quarantine|org|key|image|system|build|volume|registry|login|logout|context|config|ssh|ssh-key|" +
     "attach|events|webhook|kill|cp|diff|port|console|vm console|machine|man)( |$)",
 );
 

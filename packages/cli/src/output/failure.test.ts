@@ -1,6 +1,9 @@
 import { afterAll, describe, expect, it, vi } from "vitest";
+import { APIError, FileTransferError } from "fastvm";
 import { FakeApi } from "../testing/fake-api.ts";
 import { CliHome, envFor } from "../testing/run-cli.ts";
+import { capture } from "../testing/run-here.ts";
+import { describeFailure } from "./failure.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -36,5 +39,37 @@ describe("with --json a failure is one object on stderr", () => {
     await using api = await FakeApi.start();
     const { stderr } = await home.run(["exec", "nobody", "tool", "--json"], envFor(api));
     expect(stderr).toMatch(/^Error: There is no VM/);
+  });
+});
+
+describe("a failure names the next command", () => {
+  const conflict = (state: string): APIError =>
+    new APIError(
+      409,
+      {
+        message: `The VM is in a state that does not allow this: it is ${state}; commands need a running VM`,
+      },
+      new Headers(),
+    );
+  it.for([
+    [conflict("paused"), /fastvm resume VM/],
+    [conflict("stopped (Stopped: its guest powered off)"), /fastvm start VM/],
+    [conflict("error (QEMU ended)"), /fastvm inspect VM.*fastvm start VM/],
+    [new FileTransferError("There is no /nowhere in the VM", { code: "ENOENT" }), /fastvm exec VM ls FOLDER/],
+    [new FileTransferError("There is no Dockerfile /tmp/Dockerfile", { code: "ENOENT" }), /fastvm build -f/],
+  ] as const)("%s", async ([error, hint]) => {
+    expect((await describeFailure(error)).hint).toMatch(hint);
+  });
+
+  it.for([
+    [["exec"], "missing required argument 'vm'", "(see: fastvm exec --help)"],
+    [["volume", "create", "data"], "required option '--size <GiB>'", "(see: fastvm volume create --help)"],
+    [["volume", "nope"], "unknown command 'nope'", "(see: fastvm volume --help)"],
+    [["stop"], "missing required argument 'vm'", "fastvm daemon stop"],
+  ] as const)("on a line that cannot be read: %s", async ([args, what, next]) => {
+    const { exitCode, stderr } = await capture(args, {});
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(what);
+    expect(stderr).toContain(next);
   });
 });

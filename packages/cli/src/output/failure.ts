@@ -17,14 +17,14 @@ export async function describeFailure(error: unknown): Promise<Failure> {
   if (error instanceof APIError)
     return {
       message: `${error.status}: ${error.detail}`,
-      hint: error.hint ?? hintFor(error.status),
+      hint: nextCommand(error.detail) ?? error.hint ?? hintFor(error.status),
       status: error.status,
       code: error.code,
     };
   if (error instanceof APIConnectionError && !(error instanceof APIConnectionTimeoutError)) {
     return { message: error.message, hint: hintForConnection(error) };
   }
-  if (error instanceof FastvmError) return { message: error.message };
+  if (error instanceof FastvmError) return { message: error.message, hint: nextCommand(error.message) };
   // A bug of ours: the stack is what its reporter needs.
   return { message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }
@@ -37,6 +37,22 @@ export function tellFailure({ message, hint, status, code }: Failure, isJson: bo
   }
   remark(`Error: ${message}`);
   if (hint !== undefined) remark(`Hint: ${printable(hint)}`);
+}
+
+/** What helps by the command line, where the API and the SDK, which know no commands, say it in general or not at all. */
+const NEXT_COMMANDS: readonly (readonly [RegExp, string])[] = [
+  [/state that does not allow this: it is paused/, "Resume it first: fastvm resume VM"],
+  [/state that does not allow this: it is stopped/, "Start it first: fastvm start VM"],
+  [
+    /state that does not allow this: it is error/,
+    "Look at its reason: fastvm inspect VM; boot its disk: fastvm start VM",
+  ],
+  [/^There is no \/.* in the VM$/, "See what there is with: fastvm exec VM ls FOLDER"],
+  [/^There is no Dockerfile /, "Name the folder that has it, or the file: fastvm build -f FILE FOLDER"],
+];
+
+function nextCommand(message: string): string | undefined {
+  return NEXT_COMMANDS.find(([told]) => told.test(message))?.[1];
 }
 
 /** What a TLS library says of a certificate that it does not trust, and of one of another name. */

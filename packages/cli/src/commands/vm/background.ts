@@ -15,6 +15,7 @@ import { listVms } from "./ls.ts";
 
 interface PsOptions {
   readonly quiet?: boolean;
+  readonly status?: string;
 }
 
 export function psCommand(): Command {
@@ -25,6 +26,7 @@ export function psCommand(): Command {
     configure: (command) =>
       command
         .option("-a, --all", "VMs in whatever state, which are listed anyway")
+        .option("--status <status>", "only VMs in this state")
         .option("-q, --quiet", "print ids only"),
     run: async ({ session, operands: [vm], options }) => {
       if (vm === undefined) await listVms(session, options);
