@@ -6,6 +6,7 @@ import type { TestProject } from "vitest/node";
 import { TestDaemon } from "./daemon.ts";
 import { eventually } from "./eventually.ts";
 import { processesIn } from "./processes.ts";
+import { SHARED_SETTINGS } from "./shared-settings.ts";
 
 /** As many as files run at once. */
 const POOL_SIZE = 2;
@@ -15,7 +16,7 @@ const SETTLE_DEADLINE_MS = 30_000;
 const OWNED = ["vms", "paused", "snapshots", "forks"] as const;
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const daemon = await TestDaemon.start({ poolSize: POOL_SIZE });
+  const daemon = await TestDaemon.start({ poolSize: POOL_SIZE, settings: SHARED_SETTINGS });
   const { dataDir } = daemon.config;
   project.provide("sharedDaemon", { url: daemon.url, dataDir });
   return async () => {

@@ -10,6 +10,7 @@ import { inject } from "vitest";
 import { FastvmClient } from "fastvm";
 import { addOrganisation } from "./add-organisation.ts";
 import { TestDaemon } from "./daemon.ts";
+import { SHARED_SETTINGS } from "./shared-settings.ts";
 
 /** What the files of a tier are told of their daemon. */
 interface SharedAddress {
@@ -36,7 +37,7 @@ export class SharedDaemon implements AsyncDisposable {
   static async join(): Promise<SharedDaemon> {
     const address: SharedAddress | undefined = inject("sharedDaemon");
     if (address !== undefined) return new SharedDaemon(address);
-    const own = await TestDaemon.start();
+    const own = await TestDaemon.start({ settings: SHARED_SETTINGS });
     return new SharedDaemon({ url: own.url, dataDir: own.config.dataDir }, own);
   }
 

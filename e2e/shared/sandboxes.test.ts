@@ -1,6 +1,6 @@
 /** The published client of sandboxes, as it comes from npm, and its command, unchanged against a real VM. */
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,11 +9,14 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createKey } from "@fastvm/daemon";
 import { Sandbox, SandboxNotFoundError } from "microsandbox";
 import { SharedDaemon } from "../harness/shared-daemon.ts";
+import { IMPORT_FOLDER } from "../harness/shared-settings.ts";
 
 /** On a machine that may be busy with others. */
 const TIMEOUT_MS = 400_000;
 /** Of which there is a template already: one of a size of its own takes a boot. */
 const MEMORY_MIB = 2048;
+
+const BUNDLE = "/etc/ssl/certs/ca-certificates.crt";
 
 const MSB = join(createRequire(import.meta.url).resolve("microsandbox"), "../../bin/microsandbox.cjs");
 
@@ -24,7 +27,8 @@ let sandbox: Sandbox;
 beforeAll(async () => {
   daemon = await SharedDaemon.join();
   home = mkdtempSync(join(tmpdir(), "fastvm-msb-"));
-  const { key } = await createKey(daemon.dataDir, { api: "microsandbox", org: daemon.orgId });
+  // Of the first organisation, whose the host is.
+  const { key } = await createKey(daemon.dataDir, { api: "microsandbox" });
   const settings = { MSB_BACKEND: "cloud", MSB_API_URL: daemon.url, MSB_API_KEY: key, MSB_HOME: home };
   Object.assign(process.env, settings);
   sandbox = await Sandbox.builder("one")
@@ -109,6 +113,9 @@ async function create(spec: object): Promise<{ status: string; last_failure_mess
 }
 
 test("a root is changed before its first boot, and what runs in it is limited as it says", async () => {
+  const host = join(IMPORT_FOLDER, "of-sandboxes");
+  mkdirSync(join(host, "deep"), { recursive: true });
+  writeFileSync(join(host, "deep/b"), "of the host\n", { mode: 0o644 });
   const spec = {
     name: "changed",
     image: { Oci: { reference: "base" } },
@@ -125,7 +132,11 @@ test("a root is changed before its first boot, and what runs in it is limited as
       { Symlink: { target: "a.conf", link: "/etc/app/link", replace: false } },
       { Mkdir: { path: "/etc/app/folder", mode: 0o700 } },
       { Remove: { path: "/etc/motd" } },
+      { CopyFile: { src: join(host, "deep/b"), dst: "/opt/one", mode: 0o444, replace: false } },
+      { CopyDir: { src: host, dst: "/opt/all", replace: false } },
+      { Remove: { path: BUNDLE } },
     ],
+    network: { enabled: true, trust_host_cas: true },
     init: { cmd: "auto", args: [], env: [["FROM_INIT", "yes"]] },
     security_profile: "restricted",
   };
@@ -149,7 +160,14 @@ test("a root is changed before its first boot, and what runs in it is limited as
     /^Max pending signals +500 +600 +signals/m,
   );
   expect(Buffer.from(await files.read("/proc/1/environ")).toString()).toContain("FROM_INIT=yes");
+  expect(await say("stat -c %a /opt/one; cat /opt/one /opt/all/deep/b")).toBe(
+    "444\nof the host\nof the host\n",
+  );
+  const authorities = (bundle: string) => bundle.match(/BEGIN CERTIFICATE/g)?.length;
+  const trusted = Buffer.from(await files.read(BUNDLE)).toString();
+  expect(authorities(trusted)).toBe(authorities(readFileSync(BUNDLE, "utf8")));
   await Sandbox.remove("changed");
+  rmSync(host, { recursive: true });
   const failed = { ...spec, name: "failed", patches: [{ Append: { path: "/no/such", content: "" } }] };
   await expect(create(failed)).resolves.toMatchObject({
     status: "failed",
