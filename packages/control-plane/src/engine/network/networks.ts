@@ -5,6 +5,7 @@ import type { WrittenNetwork } from "../../store/vm-settings.ts";
 import type { Caller } from "../caller.ts";
 import { findVm } from "../find.ts";
 import { changeNetwork, readNetwork, type ChangeNetworkContext } from "./change-network.ts";
+import { namesInForce } from "./names-in-force.ts";
 
 export class Networks {
   readonly #ctx: ChangeNetworkContext;
@@ -31,7 +32,21 @@ export class Networks {
     const { id } = await findVm(this.#ctx, caller, vm);
     return changeNetwork(this.#ctx, id, (current) => {
       const network = change(current.network);
-      return network === undefined ? {} : { network };
+      return network === undefined ? {} : { network: withItsPorts(network, current.network) };
     });
   }
+}
+
+/** Who writes a firewall says nothing of ports that a VM was made with, of connections that it may have, or of whom it asks for names. */
+function withItsPorts(network: WrittenNetwork, before: WrittenNetwork | undefined): WrittenNetwork {
+  const { published, maxConnections, dns } = before?.policy ?? {};
+  const { nameservers, queryTimeoutMs, allowsRebinding } = dns ?? {};
+  const asked = definedOf({ nameservers, queryTimeoutMs, allowsRebinding });
+  const names = Object.keys(asked).length === 0 ? {} : { dns: { ...asked, ...namesInForce(network.policy) } };
+  return { ...network, policy: { ...definedOf({ published, maxConnections }), ...network.policy, ...names } };
+}
+
+function definedOf<T extends object>(fields: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  const defined = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(defined) as { [Key in keyof T]?: Exclude<T[Key], undefined> };
 }

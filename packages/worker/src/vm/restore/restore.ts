@@ -272,6 +272,18 @@ export async function orDisconnected<T>(connected: Promise<void>, work: () => Pr
   }
 }
 
+/** Ports come and go with the network of a VM. */
+function noPorts(): Promise<void> {
+  const refused = Promise.reject<void>(
+    new FastvmError(
+      "network_failed",
+      "no port is published by a daemon that was started with --network none",
+    ),
+  );
+  refused.catch(() => undefined);
+  return refused;
+}
+
 /** Beside the rest of a restore. Until it is done the guest reaches nobody and nobody it. */
 export function connect(
   { network, intercepted }: Parts<"intercepted" | "network">,
@@ -279,6 +291,7 @@ export function connect(
   vm: Vm,
 ): Promise<void> {
   const { policy, publicIpv6 } = vm.record;
+  if (network === undefined && policy?.published !== undefined) return noPorts();
   if (network === undefined || slot.network === undefined || !policy || !publicIpv6) return Promise.resolve();
   const connected = network.attach(
     slot.network,

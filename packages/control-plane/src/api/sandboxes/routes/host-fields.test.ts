@@ -147,3 +147,23 @@ test("copies files and folders of the host, and trusts whom it trusts", async ()
     },
   ]);
 });
+
+test("whoever writes its firewall leaves its ports and its name servers alone", async () => {
+  const { id } = await api.ok(
+    START,
+    specOf({
+      ports: [{ host_port: 9090, guest_port: 80 }],
+      dns: { nameservers: ["192.0.2.1"] },
+      max_connections: 9,
+    }),
+  );
+  const firewall = { egress: { default: "deny", rules: [] } };
+  const answer = await api.fastvm.call(`PUT /v1/vms/${id}/firewall`, firewall);
+  expect(answer.status, answer.text).toBe(200);
+  expect(api.fastvm.worker.vms.get(id as VmId)?.network).toMatchObject({
+    ...firewall,
+    dns: { mode: "allow", domains: [], nameservers: ["192.0.2.1"] },
+    maxConnections: 9,
+    published: { ports: [{ hostPort: 9090 }] },
+  });
+});
