@@ -11,6 +11,7 @@ const FILES = [
   "logs",
   "host-fields",
   "metrics",
+  "snapshots",
 ] as const;
 const TESTS = FILES.map((name) => read(`packages/control-plane/src/api/sandboxes/routes/${name}.test.ts`));
 const NOT_OF_THE_API = "not of the HTTP API: nothing takes it";

@@ -7,6 +7,7 @@ import {
   RestoreSandboxSchema,
   SandboxSnapshotListSchema,
   SandboxSnapshotSchema,
+  SnapshotSpecSchema,
 } from "./schemas/snapshot.ts";
 import { MessageSchema, SandboxSchema } from "./schemas/sandbox.ts";
 
@@ -40,6 +41,17 @@ export const SANDBOX_SNAPSHOT_OPERATIONS = {
     body: ForkSandboxSchema,
     responses: { 200: ForkedSandboxesSchema },
     errors: [...CAPTURE, "launch_failed", "network_failed", "volume_busy"],
+  },
+  snapshotStoppedSandbox: {
+    method: "POST",
+    path: "/v1/sandbox-snapshots",
+    tag: "Snapshots",
+    summary: "Snapshot a sandbox that is stopped",
+    description:
+      "It is started for that, captured when it has booted, and stopped again; what goes on from it has booted.",
+    body: SnapshotSpecSchema,
+    responses: { 200: SandboxSnapshotSchema },
+    errors: [...CAPTURE, "launch_failed", "network_failed", "volume_not_ready", "volume_busy"],
   },
   listSandboxSnapshots: {
     method: "GET",

@@ -13,6 +13,25 @@ export const CreateSandboxSnapshotSchema = Type.Object(
   { ...CLOSED, title: "CreateSnapshotBody" },
 );
 
+/** In the words of the local client. */
+export const SnapshotSpecSchema = Type.Object(
+  {
+    source_sandbox: Type.String({ minLength: 1, description: "By name. It must be stopped." }),
+    destination: Type.Object(
+      { Name: Type.Optional(name("Of the snapshot.")), Path: Type.Optional(Type.String()) },
+      { ...CLOSED, description: "By name; a path is refused." },
+    ),
+    labels: Type.Optional(
+      Type.Array(Type.Array(Type.String(), { minItems: 2, maxItems: 2 }), {
+        description: "None are kept: refused where there are any.",
+      }),
+    ),
+    force: Type.Optional(Type.Boolean({ description: "In place of the snapshot that has this name." })),
+    record_integrity: Type.Optional(Type.Boolean({ description: "Refused where it is asked for." })),
+  },
+  { ...CLOSED, title: "SnapshotSpec" },
+);
+
 export const SandboxSnapshotSchema = Type.Object(
   {
     id: Type.String({ description: "UUID." }),

@@ -6,6 +6,7 @@ import { registerGetSandbox } from "./get.ts";
 import { registerListSandboxes } from "./list.ts";
 import { registerSandboxLogs } from "./logs.ts";
 import { registerSandboxMetrics } from "./metrics.ts";
+import { registerSnapshotStopped } from "./snapshot-stopped.ts";
 import { registerSandboxSnapshots } from "./snapshots.ts";
 import { registerStartSandbox } from "./start.ts";
 import { registerStopSandbox } from "./stop.ts";
@@ -23,6 +24,7 @@ export function registerRoutes(api: SandboxesScope): void {
   registerSandboxLogs(api);
   registerSandboxMetrics(api);
   registerSandboxSnapshots(api);
+  registerSnapshotStopped(api);
   registerVolumes(api);
   registerVolumeFiles(api);
 }

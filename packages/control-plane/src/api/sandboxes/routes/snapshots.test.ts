@@ -59,6 +59,47 @@ test("a fork has names of its own and no ports, and one that is taken stops all 
   expect(await api.call("GET /v1/sandboxes/by-name/c")).toMatchObject({ status: 404 });
 });
 
+test("one that is stopped is captured, by the name of its destination, and is stopped again", async () => {
+  const { id } = await api.ok(START, { ...SPEC, network: {}, name: "at-rest" });
+  const spec = {
+    source_sandbox: "at-rest",
+    destination: { Name: "of-rest" },
+    labels: [],
+    record_integrity: false,
+  };
+  expect(await api.call("POST /v1/sandbox-snapshots", spec)).toMatchObject({ status: 409 });
+  await api.ok(`POST /v1/sandboxes/${id}/stop`, {});
+  const first = await api.ok("POST /v1/sandbox-snapshots", { ...spec, force: false });
+  expect(first).toMatchObject({ name: "of-rest", source_sandbox: "at-rest", status: "ready" });
+  expect(await api.ok(`GET /v1/sandboxes/${id}`)).toMatchObject({ status: "stopped" });
+  const again = await api.call("POST /v1/sandbox-snapshots", spec);
+  expect(again).toMatchObject({ status: 400, body: { error: { details: { field: "destination.Name" } } } });
+  const second = await api.ok("POST /v1/sandbox-snapshots", { ...spec, force: true });
+  expect(await api.ok("GET /v1/sandbox-snapshots/of-rest")).toMatchObject({ id: second.id });
+  expect(second.id).not.toBe(first.id);
+});
+
+test.each<[string, object]>([
+  ["destination.Path", { destination: { Path: "/srv/a" } }],
+  ["destination.Name", { destination: {} }],
+  ["labels", { labels: [["a", "b"]] }],
+  ["record_integrity", { record_integrity: true }],
+  ["force", { force: "yes" }],
+  ["source_sandbox", { source_sandbox: "" }],
+])("refuses %s of a SnapshotSpec by its name", async (field, fields) => {
+  const spec = {
+    source_sandbox: "x",
+    destination: { Name: "y" },
+    labels: [],
+    force: false,
+    record_integrity: false,
+  };
+  expect(await api.call("POST /v1/sandbox-snapshots", { ...spec, ...fields })).toMatchObject({
+    status: 400,
+    body: { error: { details: { field } } },
+  });
+});
+
 test.each<[string, string, object]>([
   ["full", "snapshots", { name: "x", full: false }],
   ["labels", "snapshots", { name: "x", full: true, labels: [] }],

@@ -1,5 +1,5 @@
 /** Full snapshots of sandboxes and forks, of which the engine knows VMs. */
-import type { SandboxSnapshotView, SandboxSpec } from "@fastvm/contract";
+import type { SandboxSpec } from "@fastvm/contract";
 import { normalizeName } from "@fastvm/contract";
 import {
   asFastvmError,
@@ -13,6 +13,7 @@ import { invalid } from "../spec/invalid.ts";
 import { assertName } from "../spec/read-spec.ts";
 import { slugOf } from "../spec/slug.ts";
 import { sandboxView, specOf } from "../views/sandbox-view.ts";
+import { snapshotView } from "../views/snapshot-view.ts";
 
 export function registerSandboxSnapshots({ routes, engine }: SandboxesScope): void {
   const { sandboxes, snapshots } = engine;
@@ -22,7 +23,7 @@ export function registerSandboxSnapshots({ routes, engine }: SandboxesScope): vo
     if ((await snapshots.list(caller)).some(({ name }) => name === normalizeName(body.name)))
       throw invalid("name", "is that of a snapshot already");
     const { snapshot } = await snapshots.create(caller, vm.id, normalizeName(body.name));
-    return { status: 200, body: viewOf(snapshot, sandbox.name) };
+    return { status: 200, body: snapshotView(snapshot, sandbox.name) };
   });
   routes.serve("forkSandbox", async ({ params, body }, caller) => {
     const found = await sandboxes.get(caller, params.sandboxId);
@@ -40,12 +41,15 @@ export function registerSandboxSnapshots({ routes, engine }: SandboxesScope): vo
   routes.serve("listSandboxSnapshots", async (_request, caller) => {
     const names = await namesById(engine, caller);
     const found = await snapshots.list(caller);
-    const data = found.map((snapshot) => viewOf(snapshot, names.get(snapshot.vmId)));
+    const data = found.map((snapshot) => snapshotView(snapshot, names.get(snapshot.vmId)));
     return { status: 200, body: { data } };
   });
   routes.serve("getSandboxSnapshot", async ({ params }, caller) => {
     const snapshot = await snapshots.get(caller, params.snapshot);
-    return { status: 200, body: viewOf(snapshot, (await namesById(engine, caller)).get(snapshot.vmId)) };
+    return {
+      status: 200,
+      body: snapshotView(snapshot, (await namesById(engine, caller)).get(snapshot.vmId)),
+    };
   });
   routes.serve("deleteSandboxSnapshot", async ({ params }, caller) => {
     await snapshots.delete(caller, params.snapshot);
@@ -98,17 +102,4 @@ async function namesById({ sandboxes }: Pick<Engine, "sandboxes">, caller: Calle
   return new Map<string, string>(
     (await sandboxes.list(caller)).map(({ sandbox }) => [sandbox.id, sandbox.name]),
   );
-}
-
-function viewOf(snapshot: SnapshotRecord, source: string | undefined): SandboxSnapshotView {
-  const { id, name, status, metadata, createdAt } = snapshot;
-  return {
-    id,
-    name,
-    source_sandbox: source ?? null,
-    kind: "full",
-    status: status === "creating" || status === "ready" ? status : "error",
-    labels: metadata,
-    created_at: new Date(createdAt).toISOString(),
-  };
 }
