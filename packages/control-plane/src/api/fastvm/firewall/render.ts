@@ -1,7 +1,7 @@
 /** Shows a firewall to the client that asks, in the dialect it understands. */
 import { networkPolicyOf, policyOf, type WrittenNetwork } from "../../../engine/engine.ts";
 import type { IncomingHttpHeaders } from "node:http";
-import type { Firewall, LegacyFirewall, Service, WrittenPolicy } from "@fastvm/contract";
+import type { DnsPolicy, Firewall, LegacyFirewall, Service, WrittenPolicy } from "@fastvm/contract";
 import { asLegacy, legacyOf } from "./convert.ts";
 import { writtenAs } from "./presentation.ts";
 
@@ -59,6 +59,11 @@ export function firewallView({ ingress, egress, dns }: WrittenPolicy): Firewall 
   return {
     ingress: { ...ingress, rules: [...ingress.rules] },
     egress: { ...egress, rules: [...egress.rules] },
-    ...(dns === undefined ? {} : { dns: { ...dns, domains: [...dns.domains] } }),
+    ...(dns === undefined ? {} : { dns: namesView(dns) }),
   };
+}
+
+/** Of whom names are asked is in no dialect of this API. */
+function namesView({ mode, domains, blockBypass }: DnsPolicy): NonNullable<Firewall["dns"]> {
+  return { mode, domains: [...domains], blockBypass };
 }
