@@ -81,7 +81,7 @@ describe.skipIf(!tracksWrites)("of the memory of a process there is found", () =
     try {
       const process = fresh.process.identity.pid;
       const whole = await findMemoryMapping(
-        pid,
+        process,
         join(folder, `crumbs-${count}`, MEMORY_FILE),
         nothingMapped(MEMORY_MIB),
       );
