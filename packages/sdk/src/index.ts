@@ -160,6 +160,9 @@ export type {
 } from "./events.ts";
 export type { DiskShare, DiskUsage, DiskUsages } from "./disk-usage.ts";
 export type { Image, ImageDetails, ImageLayer, Images, ImageSettings, PullImageParams } from "./images.ts";
+export type { Audit, AuditEntry, AuditPage, ListAuditParams } from "./audit.ts";
+export { verifyWebhook, WebhookSignatureError } from "./verify-webhook.ts";
+export type { WebhookRequest } from "./verify-webhook.ts";
 export type { CreateKeyParams, Key, Keys, KeyScope, NewKey } from "./keys.ts";
 export type {
   CreateWebhookParams,

@@ -43,6 +43,8 @@ from ._sync.console import Console as Console
 from ._sync.exec_stream import ExecStream as ExecStream
 from ._sync.file_watch import FileWatch as FileWatch
 from ._sync.machines.machine import Machine as Machine
+from ._verify_webhook import WebhookSignatureError as WebhookSignatureError
+from ._verify_webhook import verify_webhook as verify_webhook
 from ._version import __version__ as __version__
 from .flat.client import FastVM as FastVM
 from .flat.models import VM as VM

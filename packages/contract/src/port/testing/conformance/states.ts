@@ -1,8 +1,39 @@
 /** A VM goes from state to state, and is told of as what it is. */
 import { expect, test } from "vitest";
 import { newSnapshotId, newVmId } from "../../../model/ids.ts";
+import type { VmId } from "../../../model/ids.ts";
 import { CLOSED } from "../worker-lab.ts";
+import type { UsageHistory } from "../../host-state.ts";
 import type { PortTester } from "../worker-lab.ts";
+
+const HOUR_MS = 3_600_000;
+
+function usageOf({ worker }: PortTester, vmId: VmId) {
+  return [() => worker.stats(vmId), () => worker.usageHistory(vmId)] as const;
+}
+
+async function expectUsage({ worker }: PortTester, vmId: VmId): Promise<void> {
+  expect((await worker.stats(vmId)).disk.usedBytes).toBeGreaterThan(0);
+  expectHistory(await worker.usageHistory(vmId));
+}
+
+/** Samples of an hour at most, oldest first, each of what a host can use. */
+function expectHistory({ everyMs, samples }: UsageHistory): void {
+  expect(everyMs).toBeGreaterThan(0);
+  const instants = samples.map(({ atMs }) => atMs);
+  expect(instants).toEqual(instants.toSorted((one, other) => one - other));
+  expect((instants.at(-1) ?? 0) - (instants[0] ?? 0)).toBeLessThanOrEqual(HOUR_MS);
+  for (const { atMs: _atMs, ...figures } of samples) {
+    expect(Object.keys(figures).toSorted()).toEqual([
+      "cpuPercent",
+      "cpuSeconds",
+      "diskBytes",
+      "ownBytes",
+      "residentBytes",
+    ]);
+    for (const figure of Object.values(figures)) expect(figure).toBeGreaterThanOrEqual(0);
+  }
+}
 
 export function describeStates(tester: () => PortTester): void {
   test("a VM goes from state to state, and stays where it is told to go again", async () => {
@@ -33,7 +64,7 @@ export function describeStates(tester: () => PortTester): void {
       () => tester().worker.createSnapshot(vmId, newSnapshotId()),
       () => tester().worker.setDeadline(vmId, null),
       () => tester().worker.setNetworkPolicy(vmId, CLOSED),
-      () => tester().worker.stats(vmId),
+      ...usageOf(tester(), vmId),
       () => tester().worker.consoleLog(vmId),
       () => tester().worker.networkReport(vmId),
       ...Object.values(tester().asks).map((ask) => () => ask(vmId)),
@@ -55,7 +86,7 @@ export function describeStates(tester: () => PortTester): void {
       await expect(ask(vmId), what).rejects.toMatchObject({ code: "vm_wrong_state" });
     const deadline = tester().worker.setDeadline(vmId, { atMs: Date.now() + 1e6, action: "pause" });
     await expect(deadline).rejects.toMatchObject({ code: "vm_wrong_state" });
-    expect((await tester().worker.stats(vmId)).disk.usedBytes).toBeGreaterThan(0);
+    await expectUsage(tester(), vmId);
     const { vms, snapshots } = await tester().worker.diskUsage({ vmIds: [vmId], snapshotIds: [] });
     expect(vms).toEqual([{ usedBytes: expect.any(Number), ownBytes: expect.any(Number) }]);
     expect(snapshots).toEqual([]);
