@@ -159,6 +159,10 @@ test("keys are made, do what they may, and are revoked", async () => {
   expect(await reader.vms.list()).toHaveLength(1);
   await expect(reader.vms.run(vm, "true")).rejects.toMatchObject({ code: "insufficient_scope" });
   await client.keys.revoke(id);
+  const { entries } = await client.audit.list({ order: "desc", limit: 1 });
+  expect(entries).toMatchObject([
+    { operation: "deleteKey", subject: id, before: { name: "ci" }, after: null },
+  ]);
   await expect(reader.vms.list()).rejects.toMatchObject({ status: 401 });
 });
 

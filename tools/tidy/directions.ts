@@ -144,7 +144,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["snapshots"],
     ["vms"],
     ["volumes"],
-    ["webhooks.ts"],
+    ["webhooks.ts", "verify-webhook.ts"],
     [
       "files",
       "firewall",
@@ -155,6 +155,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
       "quotas.ts",
       "registries.ts",
       "keys.ts",
+      "audit.ts",
       "events.ts",
       "images.ts",
     ],

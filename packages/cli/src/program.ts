@@ -19,6 +19,7 @@ import { daemonGroup } from "./commands/daemon/stop.ts";
 import { copyCommand } from "./commands/files/cp.ts";
 import { firewallCommand } from "./commands/firewall/firewall.ts";
 import { loginCommand, logoutCommand } from "./commands/login.ts";
+import { auditCommand } from "./commands/audit.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { dfCommand } from "./commands/df.ts";
 import { USAGE_EXIT_CODE } from "./commands/machine/exit-codes.ts";
@@ -97,6 +98,7 @@ export function buildProgram(): Command {
     quotaCommand(),
     dfCommand(),
     eventsCommand(),
+    auditCommand(),
     webhookCommand(),
     loginCommand(),
     logoutCommand(),

@@ -73,7 +73,7 @@ export type { Machine, MachineState } from "./api/machines/schemas/machine.ts";
 export type { MachineSnapshot } from "./api/machines/schemas/snapshot.ts";
 export { buildOpenapi } from "./api/fastvm/openapi.ts";
 export type { AnswerOf, BodyOf } from "./api/fastvm/operation-types.ts";
-export { scopeOf } from "./api/operation.ts";
+export { IN_VMS, scopeOf } from "./api/operation.ts";
 export type { Operation, OperationBody } from "./api/operation.ts";
 export { OPERATIONS } from "./api/fastvm/operations.ts";
 export type { OperationId } from "./api/fastvm/operations.ts";
@@ -105,6 +105,7 @@ export type { FileEventView, FileInfoView } from "./api/fastvm/schemas/guest-fil
 export type { ForkBody, LaunchBody, UpdateVmBody } from "./api/fastvm/schemas/launch.ts";
 export type { StopBody } from "./api/fastvm/schemas/stop.ts";
 export type { Image, ImageDetails as ImageDetailsView, PullImageBody } from "./api/fastvm/schemas/image.ts";
+export type { AuditEntryView } from "./api/fastvm/schemas/audit.ts";
 export type { EventNotice, EventView } from "./api/fastvm/schemas/event.ts";
 export { CreateKeyBodySchema } from "./api/fastvm/schemas/key.ts";
 export type { CreateKeyBody, KeyView } from "./api/fastvm/schemas/key.ts";

@@ -27,6 +27,8 @@ export interface ControlPlaneConfig {
   readonly queueRetryMs: number;
   /** Events kept of each organisation; older ones are forgotten. */
   readonly maxEvents: number;
+  /** Entries of the audit kept of each organisation; older ones are forgotten. */
+  readonly maxAuditEntries: number;
   /** How often old events are looked for. */
   readonly pruneEveryMs: number;
   readonly webhooks: WebhookTimes;
@@ -115,6 +117,7 @@ export const DEFAULT_CONFIG: ControlPlaneConfig = {
   contextWaitMs: 30 * MINUTE_MS,
   queueRetryMs: 1000,
   maxEvents: 100_000,
+  maxAuditEntries: 100_000,
   pruneEveryMs: 60_000,
   webhooks: {
     attemptMs: 10 * SECOND_MS,

@@ -124,6 +124,7 @@ interface Calls {
   getImage: FastvmClient["images"]["retrieve"];
   deleteImage: FastvmClient["images"]["delete"];
   listKeys: FastvmClient["keys"]["list"];
+  listAudit: FastvmClient["audit"]["list"];
   createKey: FastvmClient["keys"]["create"];
   deleteKey: FastvmClient["keys"]["revoke"];
   listRegistries: FastvmClient["registries"]["list"];

@@ -12,6 +12,7 @@ import { Events } from "./events.ts";
 import { Webhooks } from "./webhooks.ts";
 import { DiskUsages } from "./disk-usage.ts";
 import { Quotas } from "./quotas.ts";
+import { Audit } from "./audit.ts";
 import { Keys } from "./keys.ts";
 import { RegistryLogins } from "./registries.ts";
 import { Images } from "./images.ts";
@@ -58,6 +59,8 @@ export class FastvmClient {
   readonly events: Events;
   readonly webhooks: Webhooks;
   readonly keys: Keys;
+  /** Who changed what, and who tried to. */
+  readonly audit: Audit;
   readonly quotas: Quotas;
   readonly diskUsage: DiskUsages;
   readonly me: { readonly sshKeys: UserSshKeys };
@@ -83,6 +86,7 @@ export class FastvmClient {
     this.events = new Events(this.#http);
     this.webhooks = new Webhooks(this.#http);
     this.keys = new Keys(this.#http);
+    this.audit = new Audit(this.#http);
     this.quotas = new Quotas(this.#http);
     this.diskUsage = new DiskUsages(this.#http);
     this.me = { sshKeys: new UserSshKeys(this.#http) };

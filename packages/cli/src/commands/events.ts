@@ -5,9 +5,8 @@ import { collect, positiveInteger } from "../command-line/option-values.ts";
 import { localTime } from "../output/format.ts";
 import { printJson, printJsonLine, printLine, remark } from "../output/print.ts";
 import { printable } from "../output/table.ts";
-import type { Session } from "../session.ts";
 import { apiCommand } from "./api-command.ts";
-import { vmIdFor } from "./resolve.ts";
+import { vmIdOrGone } from "./resolve.ts";
 
 interface Flags {
   readonly follow?: boolean;
@@ -17,7 +16,6 @@ interface Flags {
 }
 
 const DEFAULT_LAST = 20;
-const WHOLE_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export function eventsCommand(): Command {
   return apiCommand<Flags>({
@@ -32,7 +30,7 @@ export function eventsCommand(): Command {
     run: async ({ session, options }) => {
       const { client, isJson, signal } = session;
       const { follow, last, type } = options;
-      const selection = { vm: await vmOf(session, options.vm), types: type };
+      const selection = { vm: await vmIdOrGone(session, options.vm), types: type };
       const { events, lastId } = await client.events.list(
         { ...selection, limit: last, order: "desc" },
         { signal },
@@ -50,11 +48,6 @@ export function eventsCommand(): Command {
         tell(event);
     },
   });
-}
-
-/** Its events are there when it is not. */
-async function vmOf(session: Session, ref: string | undefined): Promise<string | undefined> {
-  return ref === undefined || WHOLE_ID.test(ref) ? ref : await vmIdFor(session, ref);
 }
 
 function print({ at, type, subjectId, fromStatus, toStatus, detail }: Event): void {

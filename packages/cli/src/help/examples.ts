@@ -70,6 +70,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   kill: ["kill dev 0b9c5f2e -s TERM"],
   ssh: ["ssh dev -L 8080:localhost:80"],
   cp: ["cp README.md dev:/root/", "cp dev:/root/README.md -"],
+  audit: ["audit -n 5", "audit --vm dev --method DELETE"],
   events: ["events -n 5", "events -f --vm dev"],
   "webhook create": ["webhook create https://hooks.example/vms --type vm.vm_failed --type vm.deleted"],
   "webhook ls": ["webhook ls"],

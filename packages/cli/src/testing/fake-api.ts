@@ -9,6 +9,7 @@ import type { Duplex } from "node:stream";
 import type {
   DiskShare,
   DiskUsage,
+  AuditEntry,
   Event,
   FirewallPolicy,
   FirewallReport,
@@ -65,6 +66,8 @@ export class FakeApi implements AsyncDisposable {
   hasConsoles = true;
   /** Those of its organisation; all that come after the first answer are in `toCome`. */
   readonly events: Event[] = [];
+  /** What it says of whatever is asked of the audit. */
+  readonly audit: AuditEntry[] = [];
   readonly toCome: Event[] = [];
   /** What every VM's console has shown. */
   console = "[1.0] oops\u001b[2J\r\nnext";
@@ -152,6 +155,7 @@ export class FakeApi implements AsyncDisposable {
       await this.#content(response, method, searchParams.get("path") ?? "", payload);
     } else if (action === "files") await this.#transfer(response, url, body);
     else if (action === "exec") await this.#exec(request, response, body as unknown as ExecRequest);
+    else if (resource === "audit") send(response, 200, { entries: this.audit, hasMore: false });
     else if (resource === "events") this.#events(request, response, searchParams);
     else if (id === "disk") send(response, 200, this.#diskUsage());
     else this.#answer(response, `${method} ${resource}${id && "/id"}${action && `/${action}`}`, id, body);

@@ -25,6 +25,7 @@ import { buildOperatorApp } from "../operator/operator-app.ts";
 import type { SealingKeys } from "../sealing/sealing-keys.ts";
 import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
+import { auditChanges } from "../api/shared/audit-changes.ts";
 import { answerUnreadable } from "../api/shared/answer-unreadable.ts";
 import { acceptJsonBodies } from "../api/shared/json-body.ts";
 import { tellAnswered } from "../http/tell-answered.ts";
@@ -91,6 +92,7 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
   acceptJsonBodies(app);
   const ctx = createLifecycle({ ...rest, images, log });
   const engine = engineOf(ctx);
+  auditChanges(app, engine.audit, log);
   addApis(app, apis, engine, log);
   useQueues?.(() => queueFigures(ctx));
   useDirectory?.(engine.directory);

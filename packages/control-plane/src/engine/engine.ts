@@ -3,6 +3,7 @@
  * and render what it resolves to. Every method throws errors of the catalogue, whose `field` names what was asked in the engine's words.
  */
 import type { ServiceDirectory } from "@fastvm/contract";
+import { Audit } from "./audit/audit.ts";
 import { Builds } from "./builds/builds.ts";
 import type { Caller } from "./caller.ts";
 import type { LifecycleContext } from "./context.ts";
@@ -65,6 +66,8 @@ export interface Engine {
   readonly events: EventFeed;
   /** What happened, for whoever looks back. */
   readonly history: History;
+  /** Who changed what, and who tried to. */
+  readonly audit: Audit;
   /** VMs that are ready before they are asked for. */
   readonly pools: Pools;
   /** Names of what is built, and which builds they mean. */
@@ -110,6 +113,7 @@ export function engineOf(ctx: LifecycleContext): Engine {
     builds: new Builds(ctx),
     events: ctx.events,
     history: new History(ctx),
+    audit: new Audit(ctx),
     pools: new Pools(ctx),
     templates: new Templates(ctx),
     webhooks: new Webhooks(ctx),
@@ -125,6 +129,8 @@ export function engineOf(ctx: LifecycleContext): Engine {
 }
 
 export { checkInterception } from "./interception/given.ts";
+export type { AuditFilter, AuditRecord } from "../store/audit-repository.ts";
+export type { Subject } from "./audit/subject-states.ts";
 export type { GivenInterception } from "./interception/given.ts";
 export type { AnyBuildPhase, BuildRecord } from "../store/build-repository.ts";
 export type { BuildNews } from "./builds/live-build.ts";

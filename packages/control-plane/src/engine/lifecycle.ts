@@ -87,6 +87,9 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
     ctx.store.events.prune(ctx.config.maxEvents).catch((error: unknown) => {
       ctx.log.error({ err: error }, "old events could not be pruned");
     });
+    ctx.store.audit.prune(ctx.config.maxAuditEntries).catch((error: unknown) => {
+      ctx.log.error({ err: error }, "old entries of the audit could not be pruned");
+    });
   }, ctx.config.pruneEveryMs);
   pruning.unref();
   const { expireEveryMs, insistEveryMs } = ctx.config;

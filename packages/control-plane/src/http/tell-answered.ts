@@ -5,7 +5,7 @@ import type { AnsweredRequest } from "../answered-request.ts";
 declare module "fastify" {
   interface FastifyContextConfig {
     /** Of an API's table. */
-    readonly operation?: { readonly api: string; readonly name: string };
+    readonly operation?: { readonly api: string; readonly name: string; readonly tag: string };
   }
 }
 

@@ -30,6 +30,7 @@ import * as templates from "./migrations/0026-templates.ts";
 import * as lifecyclePolicies from "./migrations/0027-lifecycle-policies.ts";
 import * as rootSetup from "./migrations/0028-root-setup.ts";
 import * as interception from "./migrations/0029-interception.ts";
+import * as audit from "./migrations/0030-audit.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
 
@@ -65,6 +66,7 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0027-lifecycle-policies": { up: (trx) => lifecyclePolicies.up(trx) },
     "0028-root-setup": { up: (trx) => rootSetup.up(trx) },
     "0029-interception": { up: (trx) => interception.up(trx) },
+    "0030-audit": { up: (trx) => audit.up(trx) },
   };
   const provider = { getMigrations: () => Promise.resolve(migrations) };
   const schema = await schemaOf(db, kind);

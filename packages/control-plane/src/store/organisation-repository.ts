@@ -22,6 +22,8 @@ const OF_ORGANISATION: Readonly<Record<Exclude<OfOrganisation, "vms" | "snapshot
   sandboxes: true,
   events: true,
   eventCounters: true,
+  auditEntries: true,
+  auditCounters: true,
 };
 
 /** Rows of which each stands for what one transaction at a time may do. */

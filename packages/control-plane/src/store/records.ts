@@ -2,6 +2,7 @@
 import type { VmId } from "@fastvm/contract";
 import type { Kysely } from "kysely";
 import { ApiKeyRepository } from "./api-key-repository.ts";
+import { AuditRepository } from "./audit-repository.ts";
 import { BuildRepository } from "./build-repository.ts";
 import type { ChangeListener } from "./change-notices.ts";
 import { ConsoleTokenRepository } from "./console-token-repository.ts";
@@ -47,6 +48,7 @@ export interface Records {
   readonly previewGrants: PreviewGrantRepository;
   readonly sandboxes: SandboxRepository;
   readonly templates: TemplateRepository;
+  readonly audit: AuditRepository;
 }
 
 /** `onVmChange` is called after a statement has changed a VM, which its transaction may still undo; `sink` writes events. */
@@ -73,5 +75,6 @@ export function recordsOf(db: Kysely<Schema>, onVmChange: ChangeListener<VmId>, 
     previewGrants: new PreviewGrantRepository(db, onVmChange),
     sandboxes: new SandboxRepository(db),
     templates: new TemplateRepository(db),
+    audit: new AuditRepository(db),
   };
 }

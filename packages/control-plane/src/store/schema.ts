@@ -46,6 +46,8 @@ export interface Schema {
   previewTokens: PreviewTokenRow;
   warmPools: WarmPoolRow;
   sandboxes: SandboxRow;
+  auditEntries: AuditRow;
+  auditCounters: AuditCounterRow;
 }
 
 export interface OrganisationRow {
@@ -174,6 +176,32 @@ export interface EventRow {
 }
 
 interface EventCounterRow {
+  orgId: OrgId;
+  lastId: number;
+}
+
+/** A request that changed something, or was to. */
+export interface AuditRow {
+  orgId: OrgId;
+  /** Counts the organisation's entries from 1. */
+  id: number;
+  at: number;
+  keyId: string;
+  address: string;
+  requestId: string;
+  api: ApiName;
+  operation: string;
+  method: string;
+  path: string;
+  status: number;
+  /** Id of what it was about, or what the request called it; null: it names nothing. */
+  subject: string | null;
+  /** JSON; null: nothing is known of it. */
+  before: string | null;
+  after: string | null;
+}
+
+interface AuditCounterRow {
   orgId: OrgId;
   lastId: number;
 }

@@ -17,6 +17,7 @@ from .._progress import OnProgress
 from .._refs import VMRef
 from .._waiting import DEFAULT_POLL_SECONDS, DEFAULT_WAIT_SECONDS
 from .blocking import in_thread
+from .audit import AsyncAudit
 from .builds import DEFAULT_BUILD_SECONDS, AsyncBuildContexts, AsyncBuilds, AsyncSnapshotImports
 from .disk_usage import AsyncDiskUsages
 from .download import download
@@ -71,6 +72,7 @@ class AsyncFastvmClient:
         self.images = AsyncImages(self._http)
         self.registries = AsyncRegistryLogins(self._http)
         self.keys = AsyncKeys(self._http)
+        self.audit = AsyncAudit(self._http)
         self.events = AsyncEvents(self._http)
         self.webhooks = AsyncWebhooks(self._http)
         self.quotas = AsyncQuotas(self._http)

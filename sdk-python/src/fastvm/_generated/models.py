@@ -91,6 +91,57 @@ class AttachmentWarnings(Model):
 
 
 @dataclass(eq=False, repr=False)
+class AuditEntry(Model):
+    id: int
+    """Counts the organisation's entries from 1, without gaps."""
+    at: datetime
+    key_id: str
+    """Of the key that was presented, which may be gone."""
+    address: str
+    """The client's end of the connection; behind a proxy, the proxy's."""
+    request_id: str
+    """As the answer's `x-request-id` had it."""
+    api: str
+    operation: str
+    """As the API's table calls it, such as `deleteVm`."""
+    method: str
+    path: str
+    """As it was asked for, without what follows a question mark."""
+    status: int
+    """Of the answer: from 400 on nothing was changed, or not all of it."""
+    subject: Optional[str] = None
+    """Id of what it was about, or what the request called it."""
+    before: Optional[Union[Dict[str, Any], ]] = None
+    """What changed of the subject's record, as it was. Null where it began to exist. Without secrets."""
+    after: Optional[Union[Dict[str, Any], ]] = None
+    """The same as it was at the answer. Null where it is gone."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "key_id": "keyId",
+        "request_id": "requestId",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "at": MOMENT,
+    }
+
+
+@dataclass(eq=False, repr=False)
+class AuditPage(Model):
+    entries: List[AuditEntry]
+    has_more: bool
+    """Whether more match than this page has."""
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "has_more": "hasMore",
+    }
+
+    _shapes: ClassVar[Dict[str, Shape]] = {
+        "entries": Many(Ref("AuditEntry")),
+    }
+
+
+@dataclass(eq=False, repr=False)
 class BackgroundExec(Model):
     id: str
     """UUID. The same in the forks and snapshots of its VM."""

@@ -7,6 +7,7 @@ from typing import List
 from .._model import Many, OneOf, Ref
 from .._route import Route
 from .models import (
+    AuditPage,
     BackgroundExec,
     BucketMount,
     BuildLog,
@@ -246,5 +247,6 @@ REPLAY_WEBHOOK_DELIVERY: Route[WebhookDelivery] = Route(
 LIST_KEYS: Route[List[Key]] = Route("GET", "/v1/org/keys", answer=Many(Ref("Key")))
 CREATE_KEY: Route[NewKey] = Route("POST", "/v1/org/keys", answer=Ref("NewKey"), body=Ref("CreateKeyBody"))
 DELETE_KEY: Route[DeleteResponse] = Route("DELETE", "/v1/org/keys/{keyId}", answer=Ref("DeleteResponse"))
+LIST_AUDIT: Route[AuditPage] = Route("GET", "/v1/audit", answer=Ref("AuditPage"))
 GET_QUOTAS: Route[OrgQuotaUsage] = Route("GET", "/v1/org/quotas", answer=Ref("OrgQuotaUsage"))
 GET_DISK_USAGE: Route[DiskUsage] = Route("GET", "/v1/org/disk", answer=Ref("DiskUsage"))

@@ -18,6 +18,7 @@ from .._progress import OnProgress
 from .._refs import VMRef
 from .._waiting import DEFAULT_POLL_SECONDS, DEFAULT_WAIT_SECONDS
 from .blocking import in_thread
+from .audit import Audit
 from .builds import DEFAULT_BUILD_SECONDS, BuildContexts, Builds, SnapshotImports
 from .disk_usage import DiskUsages
 from .download import download
@@ -72,6 +73,7 @@ class FastvmClient:
         self.images = Images(self._http)
         self.registries = RegistryLogins(self._http)
         self.keys = Keys(self._http)
+        self.audit = Audit(self._http)
         self.events = Events(self._http)
         self.webhooks = Webhooks(self._http)
         self.quotas = Quotas(self._http)

@@ -9,6 +9,7 @@ import { EXEC_OPERATIONS } from "./exec-operations.ts";
 import { FILE_OPERATIONS } from "./file-operations.ts";
 import { GUEST, VM } from "./operation-parts.ts";
 import { IMAGE_OPERATIONS } from "./image-operations.ts";
+import { AUDIT_OPERATIONS } from "./audit-operations.ts";
 import { EVENT_OPERATIONS } from "./event-operations.ts";
 import { KEY_OPERATIONS } from "./key-operations.ts";
 import { POWER_OPERATIONS } from "./power-operations.ts";
@@ -470,6 +471,7 @@ export const OPERATIONS = {
   ...EVENT_OPERATIONS,
   ...WEBHOOK_OPERATIONS,
   ...KEY_OPERATIONS,
+  ...AUDIT_OPERATIONS,
   getQuotas: {
     method: "GET",
     path: "/v1/org/quotas",

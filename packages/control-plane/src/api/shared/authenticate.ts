@@ -3,6 +3,7 @@ import { FastvmError, hasScope, type Scope } from "@fastvm/contract";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Caller, Engine, KeyHolder } from "../../engine/engine.ts";
 import { recognise } from "../../http/strangers/visitor.ts";
+import { rememberCaller } from "./audit-changes.ts";
 import type { ApiDialect } from "./api-dialect.ts";
 
 const MS_PER_SECOND = 1_000;
@@ -21,6 +22,7 @@ export async function identify(
   const holder = key === undefined ? undefined : await keys.holderOf(key, dialect.name);
   if (holder === undefined) throw new FastvmError("unauthorized");
   recognise(request.raw);
+  rememberCaller(request, holder);
   if (holder.rate !== undefined) hold(holder.rate, reply);
   return holder;
 }

@@ -171,6 +171,7 @@ const CASES: Record<OperationId, Case> = {
   getWebhookDelivery: hidden(),
   replayWebhookDelivery: hidden(),
   listKeys: { sight: "own" },
+  listAudit: { sight: "own" },
   createKey: { sight: "own", body: () => ({}) },
   deleteKey: hidden(),
   getQuotas: { sight: "own" },

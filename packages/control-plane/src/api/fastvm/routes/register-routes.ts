@@ -1,5 +1,6 @@
 /** Every route, by name. */
 import type { FastvmScope } from "../fastvm-scope.ts";
+import { registerAudit } from "./org/audit.ts";
 import { registerBuilds } from "./builds.ts";
 import { registerSnapshotImports } from "./snapshot-imports.ts";
 import { registerHealth } from "./health.ts";
@@ -90,6 +91,7 @@ export function registerRoutes(api: FastvmScope): void {
   registerEvents(api);
   registerWebhooks(api);
   registerKeys(api);
+  registerAudit(api);
   registerGetQuotas(api);
   registerGetDiskUsage(api);
 }
