@@ -81,6 +81,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["vm/state"],
     ["boot"],
     ["volumes", "journal", "pool", "identity", "cache"],
+    ["buckets"],
     ["volumes/files"],
     ["volumes/server"],
     ["snapshot"],

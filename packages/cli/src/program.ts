@@ -42,6 +42,7 @@ import { shortVerbs } from "./commands/vm/short-verbs.ts";
 import { sshCommand } from "./commands/vm/ssh.ts";
 import { sshKeyCommand } from "./commands/ssh-key.ts";
 import { vmCommand } from "./commands/vm/vm.ts";
+import { bucketCommand } from "./commands/bucket/bucket.ts";
 import { volumeCommand } from "./commands/volume/volume.ts";
 import { addExamples } from "./help/examples.ts";
 import { interruptedExitCode } from "./interrupt.ts";
@@ -90,6 +91,7 @@ export function buildProgram(): Command {
     vmCommand(),
     snapshotCommand(),
     volumeCommand(),
+    bucketCommand(),
     machinesCommand(),
     firewallCommand(),
     serviceCommand(),

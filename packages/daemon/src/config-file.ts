@@ -13,6 +13,7 @@ type Value = string | readonly string[];
 const KINDS = {
   allow_import: "list",
   allow_mount: "list",
+  allow_bucket_network: "list",
   cache_dir: "text",
   cache_gib: "number",
   console_origins: "list",

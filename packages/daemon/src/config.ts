@@ -4,7 +4,7 @@
  */
 import { join, resolve } from "node:path";
 import { DEFAULT_PORT, nearestName } from "@fastvm/contract";
-import { isNameserver } from "@fastvm/worker";
+import { isNameserver, isNetwork } from "@fastvm/worker";
 import { keyOf, readConfigFile, VARIABLES } from "./config-file.ts";
 import type { FileSettings, Variable } from "./config-file.ts";
 import { serviceManagerOf } from "./service-manager.ts";
@@ -31,6 +31,8 @@ export interface DaemonConfig {
   readonly mountFolders: readonly string[];
   /** Addresses of this machine, beside its loopback, whose ports may lead to VMs. */
   readonly publishAddresses: readonly string[];
+  /** Guarded networks that have stores of objects whose buckets VMs may mount. */
+  readonly bucketNetworks: readonly string[];
   /** A folder made by guest/image/build.sh. */
   readonly imageDir: string;
   /** Absent: SQLite in the data folder. */
@@ -87,6 +89,7 @@ export interface DaemonFlags {
   readonly allowImport?: readonly string[] | undefined;
   readonly allowMount?: readonly string[] | undefined;
   readonly publishAddress?: readonly string[] | undefined;
+  readonly allowBucketNetwork?: readonly string[] | undefined;
   readonly databaseUrl?: string | undefined;
   readonly poolSize?: number | undefined;
   readonly poolMaxSize?: number | undefined;
@@ -143,6 +146,7 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     imageDir: resolve(text("FASTVM_IMAGE_DIR") ?? join(cacheDir, "images", "current")),
     mountFolders: (flags.allowMount ?? list("FASTVM_ALLOW_MOUNT") ?? []).map((folder) => resolve(folder)),
     publishAddresses: flags.publishAddress ?? list("FASTVM_PUBLISH_ADDRESSES") ?? [],
+    bucketNetworks: networks(flags.allowBucketNetwork ?? list("FASTVM_ALLOW_BUCKET_NETWORK") ?? []),
     importFolders: (flags.allowImport ?? list("FASTVM_ALLOW_IMPORT") ?? []).map((folder) => resolve(folder)),
     databaseUrl: flags.databaseUrl ?? text("FASTVM_DATABASE_URL"),
     poolSize: flags.poolSize ?? number("FASTVM_POOL_SIZE", WHOLE) ?? DEFAULT_POOL_SIZE,
@@ -281,4 +285,12 @@ function numberIn({ form, least, most, words }: Range, name: string, value: stri
   const number = form.test(value) ? Number(value) : NaN;
   if (number >= least && number <= most) return number;
   throw new Error(`${name} must be ${words}, not "${value}"`);
+}
+
+function networks(given: readonly string[]): readonly string[] {
+  for (const text of given) {
+    if (!isNetwork(text))
+      throw new Error(`A network is an address or a prefix, such as 10.1.0.0/16, not "${text}"`);
+  }
+  return given;
 }

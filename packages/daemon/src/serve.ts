@@ -239,6 +239,7 @@ async function startWorker(
       registriesFile: registriesFile(config.dataDir),
       importFolders: config.importFolders,
       mountFolders: config.mountFolders,
+      bucketNetworks: config.bucketNetworks,
       poolSize: config.poolSize,
       poolMaxSize: config.poolMaxSize,
       poolMemoryMib: config.poolMemoryMib,

@@ -97,7 +97,12 @@ export type {
   Hits,
   VmFirewall,
 } from "./firewall/vm-firewall.ts";
-export type { AttachBucketMountParams, BucketCredentials, BucketMount } from "./volumes/bucket-mount.ts";
+export type {
+  AttachBucketMountParams,
+  BucketCredentials,
+  BucketMount,
+  CapturedBucket,
+} from "./volumes/bucket-mount.ts";
 export type {
   AttachmentWarnings,
   AttachVolumeParams,

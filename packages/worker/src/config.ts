@@ -26,6 +26,8 @@ export interface WorkerConfig {
   readonly importFolders?: readonly string[] | undefined;
   /** Folders of the host that VMs may mount, and what is beneath; default: none. */
   readonly mountFolders?: readonly string[] | undefined;
+  /** Guarded networks that have stores of objects whose buckets VMs may mount; default: none. */
+  readonly bucketNetworks?: readonly string[] | undefined;
   /** A folder that guest/image/build.sh made. */
   readonly imageDir: string;
   /** Name or path of the QEMU for new VMs; default: that of the search path. */

@@ -7,6 +7,7 @@ export { runTool, spawnDetached } from "./processes/spawn.ts";
 export { inspectConfinement, inspectHost, inspectTracking } from "./inspect-host.ts";
 export type { Confinement } from "./inspect-host.ts";
 export { HostAddressGuard } from "./ip/host-address-guard.ts";
+export { isNetwork } from "./ip/ip-network.ts";
 export { inspectCache } from "./cache/inspect-cache.ts";
 export { readHostMemory } from "./host/memory.ts";
 export { isNameserver } from "./dns/upstream-address.ts";

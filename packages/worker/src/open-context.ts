@@ -115,7 +115,7 @@ export async function openContext(
     templates,
     trust,
     intercepted: new Intercepted(callbacks.emit),
-    volumes: new HostVolumes(config, uids),
+    volumes: new HostVolumes(config, { uids, cgroups, namespaces: qemuHost.namespaces }),
     ...pools,
     vms,
     admission: new Admission(config, vms),

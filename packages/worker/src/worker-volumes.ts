@@ -21,6 +21,7 @@ import {
   plainMountsOf,
   settlePlainMounts,
 } from "./vm/guest/plain-mounts.ts";
+import { watchBuckets } from "./vm/guest/watch-buckets.ts";
 import type { Vm } from "./vm/state/vm.ts";
 import type { Parts } from "./vm/state/worker-context.ts";
 import type { HostVolumes } from "./volumes/host-volumes.ts";
@@ -68,14 +69,17 @@ export class WorkerVolumes implements VolumeHolding {
   }
 
   async attach(vmId: VmId, mount: VolumeMount, options: CallOptions = {}): Promise<void> {
-    await this.#vms.turn(vmId, (vm) => attachMount(this.#context, vm, mount, options), options.signal);
+    const told = this.#host.buckets.learn(vmId, mount);
+    await this.#vms.turn(vmId, (vm) => attachMount(this.#context, vm, told, options), options.signal);
   }
 
   async detach(vmId: VmId, volumeId: VolumeId, options: DetachOptions = {}): Promise<Detached> {
     const detach = async (vm: Vm) =>
       (await detachPlainMount(vm, volumeId, options)) ??
       (await detachVolume(this.#context, vm, volumeId, options));
-    return await this.#vms.turn(vmId, detach, options.signal);
+    const detached = await this.#vms.turn(vmId, detach, options.signal);
+    this.#host.buckets.forget(vmId, volumeId);
+    return detached;
   }
 
   async mounts(vmId: VmId): Promise<readonly MountOutcome[]> {
@@ -99,7 +103,7 @@ export class WorkerVolumes implements VolumeHolding {
   async settle(vmId: VmId, wanted?: readonly VolumeMount[]): Promise<readonly MountOutcome[]> {
     const { volumes = [], plainMounts = [] } = this.#context.vms.get(vmId)?.record ?? {};
     const before = [...volumes, ...plainMounts];
-    const mounts = wanted ?? before;
+    const mounts = wanted?.map((mount) => this.#host.buckets.learn(vmId, mount)) ?? before;
     if (!this.#context.vms.has(vmId) || (before.length === 0 && mounts.length === 0)) return [];
     return await this.#vms.turn(vmId, (vm) => settleMounts(this.#context, vm, mounts), undefined);
   }
@@ -115,6 +119,7 @@ async function attachMount(
 ): Promise<void> {
   if (isPlain(mount)) await attachPlainMount(context, vm, mount, options);
   else await attachVolume(context, vm, mount, options);
+  if (mount.source?.kind === "bucket") watchBuckets(context, vm);
 }
 
 async function settleMounts(
@@ -124,5 +129,10 @@ async function settleMounts(
 ): Promise<readonly MountOutcome[]> {
   const served = wanted.filter((mount) => !isPlain(mount));
   const plain = wanted.filter(isPlain);
-  return [...(await settleVolumes(context, vm, served)), ...(await settlePlainMounts(context, vm, plain))];
+  const outcomes = [
+    ...(await settleVolumes(context, vm, served)),
+    ...(await settlePlainMounts(context, vm, plain)),
+  ];
+  watchBuckets(context, vm);
+  return outcomes;
 }

@@ -268,7 +268,7 @@ export class Worker implements WorkerPort {
   }
 
   async deleteVm(vmId: VmId): Promise<void> {
-    this.#context.intercepted.forget(vmId);
+    for (const kept of [this.#context.intercepted, this.#context.volumes.buckets]) kept.forget(vmId);
     await this.#starts.cutShort(vmId, "it was deleted");
     const vm = this.#context.vms.get(vmId);
     if (vm !== undefined) await deleteVm(this.#context, vm);

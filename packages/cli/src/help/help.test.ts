@@ -22,8 +22,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
  * terminal or ssh.
  */
 const ONLY_READ = new RegExp(
-  "^(serve|daemon|doctor|backup|restore|quarantine|org|key|image|system|build|volume|registry|login|logout|context|config|ssh|ssh-key|" +
-    "attach|events|webhook|kill|cp|diff|port|console|vm console|machine|man)( |$)",
+  "^(serve|daemon|doctor|backup|restore|quarantine|org|key|image|system|build|volume|bucket|registry|login|logout|context|config|ssh|" +
+    "ssh-key|attach|events|webhook|kill|cp|diff|port|console|vm console|machine|man)( |$)",
 );
 
 /** Of the commands that can be run, with their paths; a group that runs nothing by itself has none. */

@@ -23,6 +23,13 @@ export const VOLUME_ERRORS = {
     when: "Programs in the VM have files or folders of the volume open; `error` is then exactly this code",
     retryable: false,
   },
+  bucket_rotation_failed: {
+    status: 502,
+    message: "The store refuses the new credentials",
+    hint: "Look at the mount's status: it has the former ones, or has failed",
+    when: "PATCH of a bucket mount brings credentials with which it cannot be mounted",
+    retryable: false,
+  },
   host_mount_denied: {
     status: 403,
     message: "This key may mount nothing of the host",
@@ -34,7 +41,7 @@ export const VOLUME_ERRORS = {
     status: 501,
     message: "This server does not do this",
     hint: "The message says what it does instead",
-    when: "A feature of the API that this server does not have, such as bucket mounts",
+    when: "A feature of the API that this server does not have, such as a mount by a tool that is not installed",
     retryable: false,
   },
 } as const satisfies Record<string, ErrorEntry>;

@@ -40,7 +40,36 @@ interface ImageSource {
   readonly format: ImageFormat;
 }
 
-export type MountSource = TmpfsSource | HostSource | ImageSource;
+/** With what a store is asked. `endpointUrl`: where the store is, when it is not the one whose scheme the bucket has. */
+export type BucketCredentials =
+  | {
+      readonly kind: "aws";
+      readonly accessKeyId: string;
+      readonly secretAccessKey: string;
+      readonly sessionToken?: string;
+      readonly region?: string;
+      readonly endpointUrl?: string;
+    }
+  | {
+      readonly kind: "gcp";
+      /** JSON of a service account. */
+      readonly serviceAccount: string;
+      readonly endpointUrl?: string;
+    };
+
+/** A bucket of an object store, behind a tool of the host that makes files of its objects. It is no POSIX. */
+export interface BucketSource {
+  readonly kind: "bucket";
+  /** `s3://…` or `gs://…`. */
+  readonly uri: string;
+  readonly createdAtMs: number;
+  /** Who is told of them keeps them in memory alone. */
+  readonly credentials?: BucketCredentials;
+  /** The same in a record. */
+  readonly sealed?: string;
+}
+
+export type MountSource = TmpfsSource | HostSource | ImageSource | BucketSource;
 
 /** What is done with files of a mount in the guest is refused, whatever their permissions are. */
 export interface MountLimits {

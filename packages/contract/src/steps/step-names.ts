@@ -139,6 +139,7 @@ export const STEPS = [
   // The server of a VM's volumes.
   "volume-server.started",
   "volume-server.serves",
+  "bucket.started",
   // A volume's filesystem.
   "volume.begun",
   "volume.allocated",

@@ -162,6 +162,7 @@ export { idleEndOf, idleOf, idleSettings, lifeSettings, maxLifeOf } from "./vms/
 export type { LaunchOrder } from "./vms/launch.ts";
 export type { VmChange, VmFigures } from "./vms/vms.ts";
 export type { MountOrder, SkippedMount } from "./volumes/mount-list.ts";
+export { bucketOf } from "./volumes/rotate-bucket.ts";
 export type { Attachment } from "./volumes/attach.ts";
 export type { VolumeFigures } from "./volumes/volumes.ts";
 export type { RecordedMount } from "../store/vm-settings.ts";

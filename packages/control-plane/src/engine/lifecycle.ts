@@ -19,6 +19,7 @@ import { InflightOperations, type Watch } from "./inflight.ts";
 import { compare } from "./reconcile/compare.ts";
 import { PoolKeeper } from "./pools/pool-keeper.ts";
 import { Reconciler, type Scope } from "./reconcile/reconciler.ts";
+import { retellBuckets, sealBucketsAnew } from "./volumes/buckets-after-start.ts";
 import { sealSecretsAnew } from "./interception/seal-anew.ts";
 import { SealedValues } from "./secrets/sealed-values.ts";
 import { SerialByKey } from "./serial-by-key.ts";
@@ -123,6 +124,9 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
   const sealing = sealAllAnew(ctx).catch((error: unknown) => {
     ctx.log.error({ err: error }, "secrets could not be sealed with the newest key");
   });
+  const buckets = retellBuckets(ctx).catch((error: unknown) => {
+    ctx.log.error({ err: error }, "credentials of buckets could not be told");
+  });
   const webhooks = new WebhookDispatcher(ctx);
   const pools = new PoolKeeper(ctx);
   ctx.poolBell.answerWith(() => pools.wake());
@@ -132,6 +136,7 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
     await webhooks.close();
     await pools.close();
     await sealing;
+    await buckets;
     await Promise.all([
       stopExpiring(),
       stopPolicies(),
@@ -189,4 +194,5 @@ function regularly(
 async function sealAllAnew(ctx: Parts<"sealing" | "store">): Promise<void> {
   await new SealedValues(ctx).sealAnew();
   await sealSecretsAnew(ctx);
+  await sealBucketsAnew(ctx);
 }

@@ -6,6 +6,7 @@ import { AuditRepository } from "./audit-repository.ts";
 import { BuildRepository } from "./build-repository.ts";
 import type { ChangeListener } from "./change-notices.ts";
 import { ConsoleTokenRepository } from "./console-token-repository.ts";
+import { BucketRepository } from "./bucket-repository.ts";
 import { InterceptionRepository } from "./interception-repository.ts";
 import { EventRepository, type EventSink } from "./event-repository.ts";
 import { OrganisationRepository } from "./organisation-repository.ts";
@@ -38,6 +39,7 @@ export interface Records {
   readonly owed: OwedRepository;
   readonly builds: BuildRepository;
   readonly quarantine: QuarantineRepository;
+  readonly buckets: BucketRepository;
   readonly interceptions: InterceptionRepository;
   readonly sealedValues: SealedValueRepository;
   readonly registryLogins: RegistryLoginRepository;
@@ -65,6 +67,7 @@ export function recordsOf(db: Kysely<Schema>, onVmChange: ChangeListener<VmId>, 
     owed: new OwedRepository(db),
     builds: new BuildRepository(db),
     quarantine: new QuarantineRepository(db),
+    buckets: new BucketRepository(db),
     interceptions: new InterceptionRepository(db),
     sealedValues: new SealedValueRepository(db),
     registryLogins: new RegistryLoginRepository(db),

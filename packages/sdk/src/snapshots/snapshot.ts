@@ -1,5 +1,6 @@
 /** A snapshot as the API shows it. */
 import type { FirewallPolicy, NetworkPolicy } from "../firewall/firewall-policy.ts";
+import type { CapturedBucket } from "../volumes/bucket-mount.ts";
 import type { CapturedVolume } from "../volumes/volume.ts";
 import type { CapturedService, Metadata } from "../vms/vm.ts";
 
@@ -28,6 +29,7 @@ export interface Snapshot {
   readonly envVars?: Readonly<Record<string, string>>;
   readonly services?: readonly CapturedService[];
   readonly volumes?: readonly CapturedVolume[];
+  readonly bucketMounts?: readonly CapturedBucket[];
 }
 
 /** Calls that concern a snapshot take its id or the snapshot itself. */

@@ -1,6 +1,6 @@
 /** A VM as the API shows it, and what can be asked for when one is launched, changed or forked. */
 import type { Secret, SecretParams, Tls, TlsParams } from "./interception.ts";
-import type { AttachBucketMountParams } from "../volumes/bucket-mount.ts";
+import type { AttachBucketMountParams, BucketMount } from "../volumes/bucket-mount.ts";
 import type { AttachmentWarnings, AttachVolumeParams, VmVolume } from "../volumes/volume.ts";
 import type { IdlePolicy, MaxLife } from "./lifecycle-policy.ts";
 import type { FirewallInput, FirewallPolicy, NetworkPolicy } from "../firewall/firewall-policy.ts";
@@ -73,6 +73,8 @@ export interface Vm {
   readonly snapshotRestoreWarnings?: SnapshotRestoreWarnings;
   /** Absent where it has none. */
   readonly volumes?: readonly VmVolume[];
+  /** Absent where it has none. */
+  readonly bucketMounts?: readonly BucketMount[];
   readonly attachmentWarnings?: AttachmentWarnings;
 }
 

@@ -3,6 +3,7 @@
 export interface BucketCredentials {
   /** `gcp-service-account-json` or `aws-credentials`. */
   readonly type: string;
+  /** A service account's JSON; or `{ data }`, the text of an AWS credentials file, with `region` and `endpoint_url` where needed. */
   readonly value: Readonly<Record<string, unknown>>;
 }
 
@@ -23,4 +24,11 @@ export interface BucketMount {
   readonly createdAt: string;
   readonly readOnly?: boolean;
   readonly statusMessage?: string;
+}
+
+/** As a snapshot has it. */
+export interface CapturedBucket {
+  readonly bucketUri: string;
+  readonly mountPath: string;
+  readonly readOnly?: boolean;
 }

@@ -1,4 +1,4 @@
-/** `client.vms.bucketMounts`: buckets of object stores as folders of a VM. A server that has none answers `not_supported`. */
+/** `client.vms.bucketMounts`: buckets of object stores as folders of a VM, which are no POSIX. */
 import type { ApiPromise } from "../http/api-promise.ts";
 import type { HttpClient, RequestOptions } from "../http/http-client.ts";
 import { joinPath } from "../http/path.ts";
@@ -25,7 +25,7 @@ export class BucketMounts {
     return this.#http.json({ method: "POST", path: pathOf(vm), body: params, attempts: "once", options });
   }
 
-  /** Gives it other credentials. */
+  /** Gives it other credentials: it is mounted anew, or as before where the store refuses them. */
   update(
     vm: VmRef,
     bucketMountId: string,

@@ -87,6 +87,11 @@ export interface Detachment {
 
 /** Only in the answer to a launch: what the VM was to have mounted and has not. */
 export interface AttachmentWarnings {
+  readonly failedBucketMountAttachments?: readonly {
+    readonly mountPath: string;
+    readonly bucketUri: string;
+    readonly statusMessage: string;
+  }[];
   readonly failedVolumeAttachments?: readonly {
     readonly mountPath: string;
     readonly volumeId: string;

@@ -97,7 +97,7 @@ static bool take_option(struct wanted *wanted, const char *option)
         wanted->account = option + 8;
         return true;
     }
-    static const char *const PASSED[] = {"cache=", "stat=", "permissions=", "special=", "quota=", "floor="};
+    static const char *const PASSED[] = {"cache=", "stat=", "permissions=", "special=", "quota=", "floor=", "owner=", "close="};
     for (size_t i = 0; i < sizeof PASSED / sizeof PASSED[0]; i++) {
         if (strncmp(option, PASSED[i], strlen(PASSED[i])) == 0) {
             return add_word(wanted, option);

@@ -37,6 +37,8 @@ struct attachment {
     bool is_shared;
     bool mirrors_permissions;
     bool makes_pipes;
+    /* What closes a file waits until the host has closed it, too: there a file that was written may be sent somewhere. */
+    bool passes_close;
     enum stat_mode stat_mode;
     /* What INIT agreed on; 0: not yet. */
     uint32_t minor;

@@ -51,7 +51,8 @@ static int take_options(struct attachment *attachment, const struct words *words
     bool is_exclusive, no_pipes;
     bool sound = choose(words, "cache", "shared", "exclusive", &is_exclusive) &&
                  choose(words, "permissions", "private", "mirror", &attachment->mirrors_permissions) &&
-                 choose(words, "special", "pipes", "none", &no_pipes) && take_stat_mode(attachment, word(words, "stat"));
+                 choose(words, "special", "pipes", "none", &no_pipes) &&
+                 choose(words, "close", "kept", "passed", &attachment->passes_close) && take_stat_mode(attachment, word(words, "stat"));
     attachment->is_shared = !is_exclusive;
     attachment->makes_pipes = !no_pipes;
     attachment->readonly = is_set(words, "readonly");
@@ -71,7 +72,8 @@ static int take_root(struct attachment *attachment, struct control *control, con
     if (!*is_folder && identity.type != S_IFREG) {
         return EINVAL;
     }
-    attachment->host_owner = geteuid();
+    const char *owner = word(words, "owner");
+    attachment->host_owner = owner == NULL ? geteuid() : (uid_t)strtoul(owner, NULL, 10);
     if (attachment->stat_mode != STAT_OFF) {
         int error = virtual_probe(attachment, control->received[0]);
         if (error != 0 && attachment->stat_mode == STAT_STRICT) {

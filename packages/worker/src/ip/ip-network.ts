@@ -97,3 +97,7 @@ function withoutDottedEnd(text: string): string {
   const bits = ipv4Bits(text.slice(at));
   return `${text.slice(0, at)}${(bits >> 16n).toString(16)}:${(bits & 0xffffn).toString(16)}`;
 }
+
+export function isNetwork(text: string): boolean {
+  return parseNetwork(text) !== undefined;
+}

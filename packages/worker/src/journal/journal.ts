@@ -15,6 +15,7 @@ import type {
   VmIdentity,
   VolumeMount,
 } from "@fastvm/contract";
+import type { HeldBucketMount } from "../buckets/bucket-process.ts";
 import type { DiskChain } from "../disk/chain.ts";
 import { replaceFile, replaceFileDurably } from "../files/durable.ts";
 import { isErrno, isOutOfDisk } from "../files/errno.ts";
@@ -86,6 +87,8 @@ export interface Journal {
     readonly process: ProcessIdentity;
     readonly group?: string;
   };
+  /** Their tools, which end with that server. */
+  readonly buckets?: readonly HeldBucketMount[];
 }
 
 /** One that no server serves. */

@@ -243,3 +243,54 @@ export async function spawnServer(
   await using log = await open(join(cwd, SERVER_LOG), "a", 0o600);
   return await spawnDetached({ command, args, cwd, env: {}, logFd: log.fd, groups });
 }
+
+/** As `spawnDetached`, of a program that looks after its own descriptors, with one of ours as its 3. */
+export async function spawnAround(
+  spec: Omit<DetachedSpec, "groups"> & { readonly fd: number },
+): Promise<DetachedProcess> {
+  const child = spawn(spec.command, [...spec.args], {
+    cwd: spec.cwd,
+    env: { ...spec.env },
+    detached: true,
+    stdio: ["ignore", spec.logFd, spec.logFd, spec.fd],
+  });
+  const exited = whenExited(child);
+  await started(child);
+  child.unref();
+  if (child.pid === undefined) throw new Error(`${spec.command} started without a number`);
+  return { pid: child.pid, exited };
+}
+
+/** A program that says a line when it may be told to go on; with a descriptor of ours as its 3. */
+interface StepwiseProcess {
+  /** Rejects with what it said when it ended before. */
+  readonly ready: Promise<void>;
+  goOn(): void;
+  /** Resolves when it ended well, else rejects with what it said. */
+  readonly done: Promise<void>;
+  kill(): void;
+}
+
+export function startStepwise(
+  command: string,
+  args: readonly string[],
+  { cwd, fd }: { readonly cwd: string; readonly fd: number },
+): StepwiseProcess {
+  const child = spawn(command, [...args], { cwd, stdio: ["pipe", "pipe", "pipe", fd], detached: true });
+  const said: Buffer[] = [];
+  child.stderr?.on("data", (bytes: Buffer) => void (said.length < MAX_LAST_WORDS && said.push(bytes)));
+  child.stdin?.on("error", () => undefined);
+  const done = new Promise<void>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`${command}: ${Buffer.concat(said).toString().trim()}`));
+    });
+  });
+  done.catch(() => undefined);
+  const ready = new Promise<void>((resolve, reject) => {
+    child.stdout?.once("data", () => resolve());
+    done.then(() => reject(new Error(`${command} ended`)), reject);
+  });
+  return { ready, done, goOn: () => void child.stdin?.end("\n"), kill: () => killGroup(child.pid) };
+}

@@ -28,6 +28,7 @@ import {
   watchVolumeServer,
   type VolumeServerContext,
 } from "../vm/volumes/volume-server.ts";
+import { watchBuckets } from "../vm/guest/watch-buckets.ts";
 import { watchGuest } from "../vm/guest/watch-guest.ts";
 import { pausedFolder, stoppedFolder } from "../vm/state/worker-context.ts";
 import type { SlotHost } from "../pool/slot.ts";
@@ -157,6 +158,7 @@ async function reachMonitor(
   vm.setGuest({ qemu, link });
   watchGuest(context, vm, { mayBeStopped: true });
   watchVolumeServer(context, vm);
+  watchBuckets(context, vm);
   void bringTrustToAdopted(context, vm);
 }
 

@@ -61,7 +61,7 @@ export async function recover(
   ]) {
     await emptyFolder(folder);
   }
-  await context.volumes.recover();
+  await context.volumes.recover(running.map(({ vm }) => vm));
   await removeStrayCgroups(context);
   // Before their QEMUs and guests, who may let us wait: names are served again, and the rules are ours to change.
   await recoverNetwork(
@@ -183,7 +183,13 @@ async function emptyFolder(folder: string): Promise<void> {
 async function removeStrayCgroups(context: Parts<"cgroups" | "vms">): Promise<void> {
   // Of one that does not run another may have the name by now.
   const running = [...context.vms.values()].filter((vm) => vm.record.phase === "running");
-  const owned = new Set(running.flatMap(({ record }) => [record.slot, record.volumeServer?.group]));
+  const owned = new Set(
+    running.flatMap(({ record }) => [
+      record.slot,
+      record.volumeServer?.group,
+      ...(record.buckets ?? []).map(({ name }) => name),
+    ]),
+  );
   for (const name of await context.cgroups.list()) {
     if (owned.has(name)) continue;
     // Nobody can leave a group, whatever it does to how else it is found.

@@ -2,8 +2,9 @@
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { VolumeFiles, VolumeId, VolumeMount, VolumeUsage } from "@fastvm/contract";
+import type { BucketHost } from "../buckets/bucket-process.ts";
+import { VmBuckets } from "../buckets/vm-buckets.ts";
 import type { WorkerConfig } from "../config.ts";
-import type { UidAllocator } from "../host/uid-allocator.ts";
 import { HostSessions } from "./files/host-sessions.ts";
 import { volumeFiles } from "./files/volume-files.ts";
 import { copyDiskImage } from "./disk-image.ts";
@@ -16,17 +17,27 @@ import { VolumeStore } from "./volume-store.ts";
 
 /** Of control sockets: short, as their names have little room. */
 const SOCKETS_FOLDER = "volume-servers";
+const BUCKETS_FOLDER = "buckets";
+
+type HostVolumesConfig = Pick<WorkerConfig, "bucketNetworks" | "dataDir" | "mountFolders">;
 
 export class HostVolumes {
   readonly store: VolumeStore;
   readonly files: VolumeFiles;
   readonly sharing = new VolumeSharing();
+  readonly buckets: VmBuckets;
   readonly #sessions: HostSessions;
   readonly #sockets: string;
-  readonly #config: Pick<WorkerConfig, "dataDir" | "mountFolders">;
+  readonly #config: HostVolumesConfig;
 
-  constructor(config: Pick<WorkerConfig, "dataDir" | "mountFolders">, uids: UidAllocator) {
+  constructor(config: HostVolumesConfig, host: Pick<BucketHost, "uids" | "cgroups" | "namespaces">) {
+    const { uids } = host;
     this.#config = config;
+    this.buckets = new VmBuckets({
+      ...host,
+      folder: join(config.dataDir, BUCKETS_FOLDER),
+      openNetworks: config.bucketNetworks ?? [],
+    });
     this.#sockets = join(config.dataDir, SOCKETS_FOLDER);
     this.store = new VolumeStore(volumesFolder(config));
     this.#sessions = new HostSessions({
@@ -40,9 +51,10 @@ export class HostVolumes {
   }
 
   /** Servers of an earlier daemon's own calls have ended with it. */
-  async recover(): Promise<void> {
+  async recover(running: Parameters<VmBuckets["recover"]>[0]): Promise<void> {
     await rm(this.#sockets, { recursive: true, force: true });
     await this.store.recover();
+    await this.buckets.recover(running);
   }
 
   /** What a server is to serve for it. */

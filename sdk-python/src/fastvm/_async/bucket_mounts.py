@@ -1,4 +1,4 @@
-"""`client.vms.bucket_mounts`: buckets of object stores as folders of a VM. A server that has none answers `not_supported`."""
+"""`client.vms.bucket_mounts`: buckets of object stores as folders of a VM, which are no POSIX."""
 
 from __future__ import annotations
 

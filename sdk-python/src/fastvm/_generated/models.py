@@ -77,15 +77,18 @@ class AttachVolumeBody(Model):
 @dataclass(eq=False, repr=False)
 class AttachmentWarnings(Model):
     failed_volume_attachments: Optional[List[FailedVolume]] = None
+    failed_bucket_mount_attachments: Optional[List[FailedBucket]] = None
     skipped_snapshot_volumes: Optional[List[SkippedVolume]] = None
 
     _wire_names: ClassVar[Dict[str, str]] = {
         "failed_volume_attachments": "failedVolumeAttachments",
+        "failed_bucket_mount_attachments": "failedBucketMountAttachments",
         "skipped_snapshot_volumes": "skippedSnapshotVolumes",
     }
 
     _shapes: ClassVar[Dict[str, Shape]] = {
         "failed_volume_attachments": Many(Ref("FailedVolume")),
+        "failed_bucket_mount_attachments": Many(Ref("FailedBucket")),
         "skipped_snapshot_volumes": Many(Ref("SkippedVolume")),
     }
 
@@ -201,7 +204,11 @@ class BucketCredentials(Model):
     type: str
     """`gcp-service-account-json` or `aws-credentials`."""
     value: Dict[str, str]
-    """Never shown again."""
+    """
+    Never shown again. Of the first type a service account's JSON; of the second `{data}`, the text of an AWS
+    credentials file, of which `aws_access_key_id`, `aws_secret_access_key`, `aws_session_token`, `region` and
+    `endpoint_url` are read.
+    """
 
 
 @dataclass(eq=False, repr=False)
@@ -353,6 +360,21 @@ class BuildResponseSteps(Model):
 
     ran: int
     cached: int
+
+
+@dataclass(eq=False, repr=False)
+class CapturedBucket(Model):
+    bucket_uri: str
+    """`s3://…` or `gs://…`."""
+    mount_path: str
+    """A folder beneath `/mnt/` or `/data/`."""
+    read_only: Optional[bool] = None
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "bucket_uri": "bucketUri",
+        "mount_path": "mountPath",
+        "read_only": "readOnly",
+    }
 
 
 @dataclass(eq=False, repr=False)
@@ -772,6 +794,22 @@ class ExecVMResponse(Model):
         "stdout_truncated": "stdoutTruncated",
         "stderr_truncated": "stderrTruncated",
         "duration_ms": "durationMs",
+    }
+
+
+@dataclass(eq=False, repr=False)
+class FailedBucket(Model):
+    mount_path: str
+    bucket_uri: str
+    status_message: str
+    """
+    Begins with `credentials_invalid`, `credentials_unavailable` or `bucket_unreachable` where the bucket is to blame.
+    """
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "mount_path": "mountPath",
+        "bucket_uri": "bucketUri",
+        "status_message": "statusMessage",
     }
 
 
@@ -1286,7 +1324,7 @@ class LaunchBody(Model):
     volumes: Optional[List[AttachVolumeBody]] = None
     """What it mounts, at most 8; of a snapshot in place of all that it had mounted."""
     bucket_mounts: Optional[List[AttachBucketMountBody]] = None
-    """None: this server mounts no buckets."""
+    """Buckets that it mounts; of a snapshot in place of those that it had mounted."""
 
     _wire_names: ClassVar[Dict[str, str]] = {
         "machine_type": "machineType",
@@ -1764,6 +1802,8 @@ class Snapshot(Model):
     """Why it is in `error`."""
     volumes: Optional[List[VolumeMount]] = None
     """As the VM had them; absent where it had none."""
+    bucket_mounts: Optional[List[CapturedBucket]] = None
+    """As the VM had them; absent where it had none."""
     pause_ms: Optional[float] = None
     """How long the source stood still."""
     reclaimed_bytes: Optional[int] = None
@@ -1777,6 +1817,7 @@ class Snapshot(Model):
         "disk_gi_b": "diskGiB",
         "env_vars": "envVars",
         "status_reason": "statusReason",
+        "bucket_mounts": "bucketMounts",
         "pause_ms": "pauseMs",
         "reclaimed_bytes": "reclaimedBytes",
     }
@@ -1786,6 +1827,7 @@ class Snapshot(Model):
         "firewall": OneOf(Ref("FirewallPolicy"), Ref("LegacyFirewallPolicy")),
         "services": Many(Ref("SnapshotService")),
         "volumes": Many(Ref("VolumeMount")),
+        "bucket_mounts": Many(Ref("CapturedBucket")),
     }
 
 
@@ -2248,6 +2290,8 @@ class VM(Model):
     paused_at: Optional[datetime] = None
     volumes: Optional[List[VmVolume]] = None
     """Absent where it has none."""
+    bucket_mounts: Optional[List[BucketMount]] = None
+    """Absent where it has none."""
     attachment_warnings: Optional[AttachmentWarnings] = None
 
     _wire_names: ClassVar[Dict[str, str]] = {
@@ -2272,6 +2316,7 @@ class VM(Model):
         "idle_ends_at_ms": "idleEndsAtMs",
         "restart_policy": "restartPolicy",
         "paused_at": "pausedAt",
+        "bucket_mounts": "bucketMounts",
         "attachment_warnings": "attachmentWarnings",
     }
 
@@ -2287,6 +2332,7 @@ class VM(Model):
         "secrets": Many(Ref("Secret")),
         "paused_at": MOMENT,
         "volumes": Many(Ref("VmVolume")),
+        "bucket_mounts": Many(Ref("BucketMount")),
         "attachment_warnings": Ref("AttachmentWarnings"),
     }
 

@@ -1,5 +1,5 @@
 # Made by tools/unasync.py from _async/bucket_mounts.py; not to be edited.
-"""`client.vms.bucket_mounts`: buckets of object stores as folders of a VM. A server that has none answers `not_supported`."""
+"""`client.vms.bucket_mounts`: buckets of object stores as folders of a VM, which are no POSIX."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ interface ServeOptions {
   readonly allowImport?: string[];
   readonly allowMount?: string[];
   readonly publishAddress?: string[];
+  readonly allowBucketNetwork?: string[];
   readonly databaseUrl?: string;
   readonly poolSize?: number;
   readonly poolMaxSize?: number;
@@ -109,6 +110,11 @@ export function serveCommand(): Command {
 /** How VMs reach others, and how clients reach them. */
 function addNetworkOptions(command: Command): Command {
   return command
+    .option(
+      "--allow-bucket-network <network>",
+      "a private network whose object stores VMs may mount buckets of; may be repeated (environment: FASTVM_ALLOW_BUCKET_NETWORK)",
+      collect,
+    )
     .option("--network <on|none>", "none: VMs have no network interface (environment: FASTVM_NETWORK)")
     .option(
       "--ipv6-prefix <network>",

@@ -13,7 +13,8 @@ import {
   type WorkerCapacity,
   step,
 } from "@fastvm/contract";
-import type { VmSettings } from "../../store/vm-settings.ts";
+import type { RecordedMount, VmSettings } from "../../store/vm-settings.ts";
+import { sealOrders } from "../volumes/bucket-credentials.ts";
 import type { Records } from "../../store/records.ts";
 import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
@@ -59,6 +60,8 @@ export interface LaunchOrder {
   readonly ttl: Ttl | undefined;
   /** What it mounts; absent: what its snapshot had. */
   readonly volumes?: readonly MountOrder[] | undefined;
+  /** The same of buckets. */
+  readonly buckets?: readonly MountOrder[] | undefined;
   /** By which the VM is found again when the same order comes once more. */
   readonly repeatKey: string | null;
   /** The client's own: however often the order comes, one VM is made. */
@@ -107,7 +110,7 @@ export async function launchVm(
   order: LaunchOrder,
   { signal, onRecorded, onSkipped, alongside, vmId = newVmId() }: LaunchOptions = {},
 ): Promise<VmRecord> {
-  const found = await findSource(ctx, caller, order);
+  const found = await findSource(ctx, caller, await sealedBuckets(ctx, caller, order));
   const launch = { ...found, traffic: await newTrafficToken(ctx, caller.orgId, vmId, found.settings) };
   const capacity = await ctx.worker.capacity();
   assertFits(launch, capacity);
@@ -135,6 +138,16 @@ export async function launchVm(
   if (running !== undefined) return withinAnswerTime(ctx, vm, running);
   ctx.queue.wake();
   return vm;
+}
+
+async function sealedBuckets(
+  ctx: Parts<"sealing">,
+  { orgId }: Caller,
+  order: LaunchOrder,
+): Promise<LaunchOrder> {
+  return order.buckets === undefined
+    ? order
+    : { ...order, buckets: await sealOrders(ctx, orgId, order.buckets) };
 }
 
 /** The VM that the same order made before, when it has come to run or to wait for room. */
@@ -263,10 +276,7 @@ async function insertVm(
   const at = ctx.clock.now();
   const { name, ttl, repeatKey } = order;
   const source = sourceOf(order, snapshot);
-  const { mounts, skipped } =
-    order.volumes === undefined
-      ? await inheritedMounts(records, caller.orgId, settings.volumes)
-      : { mounts: await orderedMounts(records, caller.orgId, order.volumes), skipped: [] };
+  const { mounts, skipped } = await mountsOf(records, caller, order, settings.volumes);
   const own = { ...settings, volumes: mounts };
   const vm = {
     ...newVmRecord({
@@ -281,6 +291,21 @@ async function insertVm(
   await traffic?.sealed.write(records);
   await recordVmEvent(records, vm, null, "provisioning", "launch_requested", { actor: actorOf(caller), at });
   return { vm, skipped };
+}
+
+/** Volumes that are given take the place of the snapshot's, and so do buckets. */
+async function mountsOf(
+  records: Records,
+  { orgId }: Caller,
+  { volumes, buckets }: LaunchOrder,
+  captured: VmSettings["volumes"],
+) {
+  const isKept = ({ source }: RecordedMount) =>
+    source?.kind === "bucket" ? buckets === undefined : volumes === undefined;
+  const inherited = await inheritedMounts(records, orgId, captured.filter(isKept));
+  const given = [...(volumes ?? []), ...(buckets ?? [])];
+  const ordered = await orderedMounts(records, orgId, given, inherited.mounts);
+  return { mounts: [...inherited.mounts, ...ordered], skipped: inherited.skipped };
 }
 
 function sourceOf(

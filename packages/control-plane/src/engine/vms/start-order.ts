@@ -12,6 +12,7 @@ import { identityOf } from "../keys/authorized-keys.ts";
 import type { OwedContext } from "../owed/tell-owed.ts";
 import type { Parts } from "../context.ts";
 import { tellInterception } from "../interception/tell-interception.ts";
+import { toldMount } from "../volumes/bucket-credentials.ts";
 import { presentNetwork } from "../network/change-network.ts";
 import { ttlToStart } from "./ttl.ts";
 
@@ -35,7 +36,7 @@ export async function startOrderOf(
   const ttl = ttlToStart(vm);
   if (vm.interception !== undefined) await tellInterception(ctx, (await ctx.store.vms.get(vm.id)) ?? vm);
   const [identity, network] = await Promise.all([identityOf(ctx, vm), presentNetwork(ctx, vm)]);
-  const volumes = vm.volumes.map(({ failure: _before, ...mount }) => mount);
+  const volumes = await Promise.all(vm.volumes.map((mount) => toldMount(ctx, vm, mount)));
   const { durability } = vm;
   return {
     identity,

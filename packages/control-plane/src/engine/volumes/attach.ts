@@ -11,6 +11,7 @@ import { tellOwed } from "../owed/tell-owed.ts";
 import type { WorkerPart } from "../owed/worker-part.ts";
 import { isNotRunning } from "../states/not-running.ts";
 import { wrongState } from "../states/wrong-state.ts";
+import { sealOrder, toldMount } from "./bucket-credentials.ts";
 import { orderedMount, type MountOrder } from "./mount-list.ts";
 
 /** A guest that answers takes milliseconds; clients give up at 60 s. */
@@ -37,15 +38,16 @@ export async function attachVolume(
   ctx: AttachContext,
   caller: Caller,
   reference: string,
-  order: MountOrder,
+  given: MountOrder,
   key?: OrderKey,
 ): Promise<Attachment> {
   const vm = await findVm(ctx, caller, reference);
+  const order = await sealOrder(ctx, caller.orgId, given);
   const earlier = key === undefined ? undefined : await earlierOf(ctx, caller, vm, order, key);
   if (earlier !== undefined) return earlier;
   requireStill(vm);
   const mount = await orderedMount(ctx.store, caller.orgId, order, vm.volumes);
-  const after = await changed(ctx, vm.id, mount.volumeId, {
+  const after = await changedMounts(ctx, vm.id, mount.volumeId, {
     change: (now) => {
       requireStill(now);
       if (now.volumes.some(({ volumeId }) => volumeId === mount.volumeId)) {
@@ -53,7 +55,7 @@ export async function attachVolume(
       }
       return [...now.volumes, mount];
     },
-    tell: (now) => tellOne(ctx, now, mount.volumeId, { force: true }),
+    tell: (now) => tellMount(ctx, now, mount.volumeId, { force: true }),
   });
   return { vmId: after.id, vmStatus: after.status, generation: after.generation, mount };
 }
@@ -93,13 +95,13 @@ export async function detachVolume(
   requireStill(vm);
   const volumeId = await volumeOf(ctx, caller, vm, volume);
   let detached: Detached = { warnings: [] };
-  await changed(ctx, vm.id, volumeId, {
+  await changedMounts(ctx, vm.id, volumeId, {
     change: (now) => {
       requireStill(now);
       return now.volumes.filter((mount) => mount.volumeId !== volumeId);
     },
     tell: async (now) => {
-      detached = await tellOne(ctx, now, volumeId, { force });
+      detached = await tellMount(ctx, now, volumeId, { force });
     },
   });
   return { detached: true, warnings: detached.warnings };
@@ -116,7 +118,7 @@ export async function remountVolume(
   requireStill(vm);
   await volumeOf(ctx, caller, vm, volumeId);
   let failure: string | undefined;
-  const after = await changed(ctx, vm.id, volumeId, {
+  const after = await changedMounts(ctx, vm.id, volumeId, {
     isTold: true,
     change: (now) => {
       requireStill(now);
@@ -145,14 +147,14 @@ function withFailure(
 
 /** Why it has not; a guest that says nothing, or a VM that ends meanwhile, is the caller's to know. */
 async function mountedAnew(
-  ctx: Parts<"worker">,
+  ctx: Parts<"sealing" | "worker">,
   vm: VmRecord,
   volumeId: VolumeId,
 ): Promise<string | undefined> {
   const without = { ...vm, volumes: vm.volumes.filter((mount) => mount.volumeId !== volumeId) };
-  await tellOne(ctx, without, volumeId, { force: true });
+  await tellMount(ctx, without, volumeId, { force: true });
   try {
-    await tellOne(ctx, vm, volumeId, { force: true });
+    await tellMount(ctx, vm, volumeId, { force: true });
     return undefined;
   } catch (error) {
     if (error instanceof FastvmError && error.code === "conflict") return error.message;
@@ -173,7 +175,7 @@ async function volumeOf(
   throw new FastvmError("not_found", "the VM has no such volume", { field: "volume" });
 }
 
-function requireStill(vm: VmRecord): void {
+export function requireStill(vm: VmRecord): void {
   if (vm.status === "running" || vm.status === "paused") return;
   throw wrongState(vm, "volumes are attached to running and paused VMs");
 }
@@ -185,7 +187,7 @@ interface MountsChange {
   readonly tell: (vm: VmRecord) => Promise<unknown>;
 }
 
-async function changed(
+export async function changedMounts(
   ctx: AttachContext,
   vmId: VmRecord["id"],
   volumeId: VolumeId,
@@ -210,8 +212,8 @@ async function changed(
 }
 
 /** Whether the VM is to have this one is in its record. */
-async function tellOne(
-  ctx: Parts<"worker">,
+export async function tellMount(
+  ctx: Parts<"sealing" | "worker">,
   vm: VmRecord,
   volumeId: VolumeId,
   { force }: { readonly force: boolean },
@@ -220,16 +222,12 @@ async function tellOne(
   const mount = vm.volumes.find((one) => one.volumeId === volumeId);
   try {
     if (mount === undefined) return await ctx.worker.volumes.detach(vm.id, volumeId, { force, signal });
-    await ctx.worker.volumes.attach(vm.id, mountOf(mount), { signal });
+    await ctx.worker.volumes.attach(vm.id, await toldMount(ctx, vm, mount), { signal });
   } catch (error) {
     if (signal.aborted) throw new FastvmError("guest_unresponsive", undefined, { cause: error });
     if (!isNotRunning(error)) throw error;
   }
   return { warnings: [] };
-}
-
-function mountOf({ failure: _before, ...mount }: RecordedMount) {
-  return mount;
 }
 
 /** What a worker is told of a VM that it may know as it was before: each volume that differs. */
@@ -239,6 +237,6 @@ export const VOLUMES: WorkerPart = {
     const has = await ctx.worker.volumes.mounts(vm.id);
     const missing = vm.volumes.filter(({ volumeId }) => !has.some((one) => one.volumeId === volumeId));
     const extra = has.filter(({ volumeId }) => !vm.volumes.some((one) => one.volumeId === volumeId));
-    for (const { volumeId } of [...missing, ...extra]) await tellOne(ctx, vm, volumeId, { force: true });
+    for (const { volumeId } of [...missing, ...extra]) await tellMount(ctx, vm, volumeId, { force: true });
   },
 };

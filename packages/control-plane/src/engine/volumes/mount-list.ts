@@ -44,9 +44,12 @@ export async function orderedMounts(
   records: Records,
   orgId: OrgId,
   orders: readonly MountOrder[],
+  beside: readonly RecordedMount[] = [],
 ): Promise<readonly RecordedMount[]> {
   const mounts: RecordedMount[] = [];
-  for (const order of orders) mounts.push(await orderedMount(records, orgId, order, mounts));
+  for (const order of orders) {
+    mounts.push(await orderedMount(records, orgId, order, [...beside, ...mounts]));
+  }
   return mounts;
 }
 

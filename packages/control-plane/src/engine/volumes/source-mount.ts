@@ -11,7 +11,7 @@ export async function sourceMount(
   orgId: OrgId,
   source: MountSource,
 ): Promise<{ readonly volumeId: VolumeId; readonly source: MountSource }> {
-  if (source.kind === "tmpfs") return { volumeId: newVolumeId(), source };
+  if (source.kind === "tmpfs" || source.kind === "bucket") return { volumeId: newVolumeId(), source };
   if (!(await ownsHost(records, orgId)))
     throw new FastvmError("host_mount_denied", undefined, { field: "volumes" });
   return { volumeId: newVolumeId(), source: { ...source, path: checkedHostPath(source.path) } };

@@ -199,21 +199,6 @@ describe("a VM", () => {
     expect((await api.call(`GET /v1/vms/${vm}`)).body).not.toHaveProperty("volumes");
     expect(api.worker.volumes.mounted.get(vm) ?? []).toEqual([]);
   });
-
-  test("cannot have a bucket, in words of the contract", async () => {
-    const api = await opened();
-    const credentials = { type: "aws-credentials", value: { data: "" } };
-    const bucket = { bucketUri: "s3://b", credentials, mountPath: "/mnt/b" };
-    const launch = await api.call("POST /v1/vms", { machineType: "c1m2", bucketMounts: [bucket] });
-    expect(launch).toMatchObject({ status: 501, body: { code: "not_supported" } });
-    expect(launch.headers["x-should-retry"]).toBe("false");
-    const vm = await launched(api);
-    expect((await api.call(`POST /v1/vms/${vm}/bucket-mounts`, bucket)).status).toBe(501);
-    expect((await api.call(`GET /v1/vms/${vm}/bucket-mounts`)).body).toEqual([]);
-    expect((await api.call(`GET /v1/vms/${vm}/bucket-mounts/x`)).status).toBe(404);
-    expect((await api.call(`PATCH /v1/vms/${vm}/bucket-mounts/x`, { credentials })).status).toBe(404);
-    expect((await api.call(`DELETE /v1/vms/${vm}/bucket-mounts/x`)).status).toBe(204);
-  });
 });
 
 describe("a disk", () => {

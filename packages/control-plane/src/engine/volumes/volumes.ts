@@ -1,5 +1,5 @@
 /** Volumes by what their callers call them: id, name or unique id prefix, within the caller's organisation. */
-import type { VolumeId } from "@fastvm/contract";
+import type { BucketCredentials, VolumeId } from "@fastvm/contract";
 import type { RecordedMount } from "../../store/vm-settings.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { VolumeRecord } from "../../store/volume-repository.ts";
@@ -18,6 +18,7 @@ import { createVolume, type VolumeOrder } from "./create.ts";
 import { deleteVolume } from "./delete.ts";
 import { afterStart, type MountOrder } from "./mount-list.ts";
 import type { OrderKey } from "../orders/order-keys.ts";
+import { rotateBucket } from "./rotate-bucket.ts";
 import { changeVolume, type VolumeChange } from "./update.ts";
 import { VolumeFilesByName } from "./volume-files.ts";
 
@@ -94,6 +95,16 @@ export class Volumes {
   /** Anew, for one whose mount failed or does not answer. */
   remount(caller: Caller, vm: string, volumeId: VolumeId): Promise<Attachment> {
     return remountVolume(this.#ctx, caller, vm, volumeId);
+  }
+
+  /** Rejects with `bucket_rotation_failed` where the store refuses them. */
+  rotateBucket(
+    caller: Caller,
+    vm: string,
+    bucketId: string,
+    credentials: BucketCredentials,
+  ): Promise<Attachment> {
+    return rotateBucket(this.#ctx, caller, vm, bucketId, credentials);
   }
 
   async #figuresOf(caller: Caller, volume: VolumeRecord): Promise<VolumeFigures> {

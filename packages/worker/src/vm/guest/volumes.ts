@@ -13,6 +13,7 @@ import type {
   VolumeId,
   VolumeMount,
 } from "@fastvm/contract";
+import { isServing } from "../../buckets/vm-buckets.ts";
 import { GuestError } from "../../guest-link/guest-error.ts";
 import { Verb } from "../../guest-link/verb-stream.ts";
 import { ControlConnection } from "../../volumes/server/control.ts";
@@ -34,8 +35,12 @@ import {
 /** By force it goes without a guest's word: so long it is waited for, which is less than callers wait. */
 const FORCED_DEADLINE_MS = 10_000;
 
-/** A guest that had it like that has it like this without mounting it anew: what is for reading only the server refuses to change. */
+/**
+ * A guest that had it like that has it like this without mounting it anew: what is for reading only the server refuses to change. A new
+ * tool of a bucket knows nothing of the files that an earlier one has had open.
+ */
 function goesOnAs(before: VolumeMount, wanted: VolumeMount): boolean {
+  if (wanted.source?.kind === "bucket") return false;
   const isSame = isDeepStrictEqual(withoutAccess(before), withoutAccess(wanted));
   return isSame && (wanted.readOnly || !before.readOnly);
 }
@@ -79,7 +84,7 @@ export async function settleVolumes(
   for (const mount of before) {
     if (goesOn.some(({ volumeId }) => volumeId === mount.volumeId)) continue;
     await unmount(vm, mount, { forced: true }).catch((error: unknown) => context.onError(error));
-    await detachFromServer(context, vm, mount.volumeId).catch((error: unknown) => context.onError(error));
+    await letGo(context, vm, mount.volumeId).catch((error: unknown) => context.onError(error));
   }
   await vm.update({ volumes: goesOn });
   // What it was told of names before its capture it believes for so long.
@@ -115,28 +120,55 @@ export async function attachVolume(
   vm.requireRunning();
   const { volumeId } = mount;
   if (vm.record.volumes?.some((one) => one.volumeId === volumeId) === true) return;
+  await mountIn(context, vm, mount, signal);
+  await vm.change((record) => ({ ...record, volumes: [...(record.volumes ?? []), mount] }));
+}
+
+async function mountIn(
+  context: VolumeServerContext,
+  vm: Vm,
+  mount: VolumeMount,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { volumeId } = mount;
   await serveAlso(context, vm, mount);
   try {
     const flags = mountFlags(mount);
     const request = { verb: Verb.MOUNT, path: mount.mountPath, volume: volumeId, mountFlags: flags };
     await askToMount(vm, request, signal);
   } catch (error) {
-    await detachFromServer(context, vm, volumeId).catch(context.onError);
+    await letGo(context, vm, volumeId).catch(context.onError);
     throw error instanceof GuestError
       ? new FastvmError("conflict", `the VM cannot mount it: ${error.message}`, { cause: error })
       : error;
   }
-  await vm.change((record) => ({ ...record, volumes: [...(record.volumes ?? []), mount] }));
+}
+
+/** What was open of it is not any more. One that cannot be mounted the VM still has, and it counts as failed. */
+export async function mountAnew(context: VolumeServerContext, vm: Vm, mount: VolumeMount): Promise<void> {
+  vm.requireRunning();
+  await unmount(vm, mount, { forced: true }).catch((error: unknown) => context.onError(error));
+  await letGo(context, vm, mount.volumeId);
+  try {
+    await mountIn(context, vm, mount);
+  } finally {
+    await vm.update({});
+  }
+}
+
+async function letGo(context: Parts<"volumes">, vm: Vm, volumeId: VolumeId): Promise<void> {
+  await detachFromServer(context, vm, volumeId);
+  await context.volumes.buckets.end(vm, volumeId);
 }
 
 /** By the server that there is, or by one for this and what the guest has mounted already. */
 async function serveAlso(context: VolumeServerContext, vm: Vm, mount: VolumeMount): Promise<void> {
   if (await isServed(vm)) return await attachToServer(context, vm, mount);
   // Found before there is a process for it.
-  await context.volumes.served(mount);
+  if (mount.source?.kind !== "bucket") await context.volumes.served(mount);
   const attached = await startVolumeServer(context, vm, {
     follows: vm.record.volumeServer !== undefined,
-    mounts: [...(vm.record.volumes ?? []), mount],
+    mounts: [...(vm.record.volumes ?? []).filter(({ volumeId }) => volumeId !== mount.volumeId), mount],
   });
   await vm.update({});
   if (!attached.has(mount.volumeId)) throw new FastvmError("internal", "the server cannot open the volume");
@@ -152,7 +184,7 @@ export async function detachVolume(
   const mount = vm.record.volumes?.find((one) => one.volumeId === volumeId);
   if (mount === undefined) return { warnings: [] };
   const warnings = await unmountOrWarn(vm, mount, force, signal);
-  await detachFromServer(context, vm, volumeId);
+  await letGo(context, vm, volumeId);
   await vm.change((record) => ({
     ...record,
     volumes: (record.volumes ?? []).filter((one) => one.volumeId !== volumeId),
@@ -181,12 +213,21 @@ async function unmountOrWarn(
   }
 }
 
+const UNHEALTHY = "unhealthy: its tool has ended, and another is being started";
+
 export async function mountsOf(vm: Vm): Promise<readonly MountOutcome[]> {
   const { phase, volumes = [] } = vm.record;
   if (phase !== "running") return [];
   const hasServer = await isServed(vm);
   const failure = "the server of its volumes has ended, and another is being started";
-  return volumes.map(({ volumeId }) => ({ volumeId, ...(hasServer ? {} : { failure }) }));
+  return await Promise.all(
+    volumes.map(async (mount) => {
+      const { volumeId } = mount;
+      if (!hasServer) return { volumeId, failure };
+      const isWell = mount.source?.kind !== "bucket" || (await isServing(vm, volumeId));
+      return { volumeId, ...(isWell ? {} : { failure: UNHEALTHY }) };
+    }),
+  );
 }
 
 async function unmount(

@@ -1,5 +1,6 @@
 /** What a VM has of the host while it lives. Of one that does not run nothing is left, and what it had may be another's by now. */
 import { rm } from "node:fs/promises";
+import { endBucket } from "../../buckets/bucket-process.ts";
 import { eachInTurn } from "../../concurrency/each-in-turn.ts";
 import { freeSlot } from "../../pool/slot.ts";
 import type { SlotHost } from "../../pool/slot.ts";
@@ -21,14 +22,14 @@ export async function freeHoldings(context: SlotHost, vm: Vm): Promise<void> {
   );
 }
 
-/** Nothing of it is needed once its QEMU has ended. */
-export async function endVolumeServer(
-  { cgroups }: SlotHost,
-  { record: { volumeServer } }: Vm,
-): Promise<void> {
-  if (volumeServer === undefined) return;
-  await killAndWait(volumeServer.process);
-  if (volumeServer.group !== undefined) await cgroups.remove(volumeServer.group);
+/** Nothing of it is needed once its QEMU has ended. It may wait for a bucket's tool, which has so long and no longer. */
+export async function endVolumeServer(host: SlotHost, { record }: Vm): Promise<void> {
+  const { volumeServer, buckets = [] } = record;
+  await Promise.all([
+    volumeServer === undefined ? undefined : killAndWait(volumeServer.process),
+    ...buckets.map((held) => endBucket(host, held)),
+  ]);
+  if (volumeServer?.group !== undefined) await host.cgroups.remove(volumeServer.group);
 }
 
 export function networkOf({ network }: Parts<"network">, vm: Vm): VmNetwork | undefined {

@@ -136,6 +136,11 @@ export class Vm {
     this.#record = record;
   }
 
+  /** In memory only: the tools of its buckets. */
+  holdBuckets(buckets: NonNullable<VmRecord["buckets"]>): void {
+    this.#record = { ...this.#record, buckets };
+  }
+
   /**
    * For what has happened and cannot be undone: true in memory from now on, even if it cannot be
    * written. The journal is then behind by this, which whoever reads it after a restart must know of.

@@ -26,6 +26,7 @@ export async function pause(context: PauseContext, vm: Vm): Promise<CaptureResul
   const {
     process: _ended,
     volumeServer: _gone,
+    buckets: _with,
     network: _left,
     deadline: _over,
     runningSinceMs: _before,

@@ -76,6 +76,7 @@ function recordAtRest(before: VmRecord, chain: VmRecord["chain"], ending: Ending
   const {
     process: _ended,
     volumeServer: _gone,
+    buckets: _with,
     volumes: _unmounted,
     plainMounts: _forgotten,
     network: _left,

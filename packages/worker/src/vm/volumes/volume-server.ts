@@ -138,6 +138,7 @@ async function attachTo(
   server: ProcessIdentity,
   mount: VolumeMount,
 ): Promise<void> {
+  if (mount.source?.kind === "bucket") return await volumes.buckets.attach(vm, mount, CONTROL_SOCKET);
   const served = await volumes.served(mount);
   const { volumeId, readOnly } = mount;
   const attach = () =>

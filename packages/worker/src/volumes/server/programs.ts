@@ -38,11 +38,20 @@ interface Attachment {
 
 /** Files of the host's own that a VM sees as they are: owners and modes are those of the guest. Nothing of it is the host's to run. */
 export async function attachFolder(attachment: Attachment): Promise<void> {
-  const { cwd, controlSocket, tag, path, readOnly, options: more = [] } = attachment;
-  const options = ["nosuid", "nodev", "noexec", ...(readOnly ? ["readonly"] : []), ...more].join(",");
-  const args = ["attach", "--control", controlSocket, "--tag", tag, "--path", path, "--options", options];
-  await runTool(VOLUME_SERVER, args, {
+  const { cwd } = attachment;
+  const [program, ...args] = attachCommand(attachment);
+  await runTool(program, args, {
     timeoutMs: ATTACH_TIMEOUT_MS,
     ...(cwd === undefined ? {} : { cwd }),
   });
+}
+
+/** The same as a command. */
+export function attachCommand(
+  attachment: Omit<Attachment, "cwd">,
+): readonly [program: string, ...args: string[]] {
+  const { controlSocket, tag, path, readOnly, options: more = [] } = attachment;
+  const options = ["nosuid", "nodev", "noexec", ...(readOnly ? ["readonly"] : []), ...more].join(",");
+  const words = ["--control", controlSocket, "--tag", tag, "--path", path, "--options", options];
+  return [VOLUME_SERVER, "attach", ...words];
 }

@@ -9,6 +9,18 @@ const FailedVolumeSchema = Type.Object(
   { title: "FailedVolume" },
 );
 
+const FailedBucketSchema = Type.Object(
+  {
+    mountPath: Type.String(),
+    bucketUri: Type.String(),
+    statusMessage: Type.String({
+      description:
+        "Begins with `credentials_invalid`, `credentials_unavailable` or `bucket_unreachable` where the bucket is to blame.",
+    }),
+  },
+  { title: "FailedBucket" },
+);
+
 const SkippedVolumeSchema = Type.Object(
   { mountPath: Type.String(), volumeId: Type.String(), reason: oneOf(SKIPPED) },
   { title: "SkippedVolume" },
@@ -17,6 +29,7 @@ const SkippedVolumeSchema = Type.Object(
 export const AttachmentWarningsSchema = Type.Object(
   {
     failedVolumeAttachments: Type.Optional(Type.Array(FailedVolumeSchema)),
+    failedBucketMountAttachments: Type.Optional(Type.Array(FailedBucketSchema)),
     skippedSnapshotVolumes: Type.Optional(Type.Array(SkippedVolumeSchema)),
   },
   { title: "AttachmentWarnings" },

@@ -1,5 +1,5 @@
-/** Buckets of object stores as folders of VMs. This server has none; what it is asked of them it answers in the contract's words. */
-import { Type } from "typebox";
+/** Buckets of object stores as folders of VMs. */
+import { Type, type Static } from "typebox";
 import { MOUNT_STATUSES } from "../../../model/volume.ts";
 import { nullable } from "./nullable.ts";
 import { oneOf } from "./one-of.ts";
@@ -9,7 +9,15 @@ const mountPath = Type.String({ minLength: 1, description: "A folder beneath `/m
 const CredentialsSchema = Type.Object(
   {
     type: Type.String({ description: "`gcp-service-account-json` or `aws-credentials`." }),
-    value: Type.Object({}, { additionalProperties: true, description: "Never shown again." }),
+    value: Type.Object(
+      {},
+      {
+        additionalProperties: true,
+        description:
+          "Never shown again. Of the first type a service account's JSON; of the second `{data}`, the text of an AWS credentials file, " +
+          "of which `aws_access_key_id`, `aws_secret_access_key`, `aws_session_token`, `region` and `endpoint_url` are read.",
+      },
+    ),
   },
   { title: "BucketCredentials" },
 );
@@ -28,6 +36,13 @@ export const BucketMountSchema = Type.Object(
     statusMessage: Type.Optional(Type.String()),
   },
   { title: "BucketMount" },
+);
+export type BucketMount = Static<typeof BucketMountSchema>;
+
+/** As a snapshot has it. */
+export const CapturedBucketSchema = Type.Object(
+  { bucketUri, mountPath, readOnly: Type.Optional(Type.Boolean()) },
+  { title: "CapturedBucket" },
 );
 
 export const AttachBucketMountBodySchema = Type.Object(

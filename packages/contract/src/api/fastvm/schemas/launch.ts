@@ -89,7 +89,9 @@ export const LaunchBodySchema = Type.Object(
     ),
     bucketMounts: Type.Optional(
       nullable(
-        Type.Array(AttachBucketMountBodySchema, { description: "None: this server mounts no buckets." }),
+        Type.Array(AttachBucketMountBodySchema, {
+          description: "Buckets that it mounts; of a snapshot in place of those that it had mounted.",
+        }),
       ),
     ),
   },

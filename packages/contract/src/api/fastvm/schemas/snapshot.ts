@@ -2,6 +2,7 @@
 import { Type, type Static } from "typebox";
 import { SNAPSHOT_STATUSES, type SnapshotStatus } from "../../../model/snapshot-status.ts";
 import { AnyFirewallSchema } from "./firewall.ts";
+import { CapturedBucketSchema } from "./bucket-mount.ts";
 import { nullable } from "./nullable.ts";
 import { ServiceSchema } from "./service.ts";
 import { stringMap } from "./string-map.ts";
@@ -24,6 +25,9 @@ export const SnapshotSchema = Type.Object(
     services: Type.Array(ServiceSchema, { description: "As the VM had them." }),
     volumes: Type.Optional(
       Type.Array(VolumeMountSchema, { description: "As the VM had them; absent where it had none." }),
+    ),
+    bucketMounts: Type.Optional(
+      Type.Array(CapturedBucketSchema, { description: "As the VM had them; absent where it had none." }),
     ),
     pauseMs: Type.Optional(Type.Number({ description: "How long the source stood still." })),
     reclaimedBytes: Type.Optional(

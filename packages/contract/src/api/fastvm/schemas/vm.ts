@@ -3,6 +3,7 @@ import { Type, type Static } from "typebox";
 import { VM_STATUSES, type VmStatus } from "../../../model/vm-status.ts";
 import { DURABILITIES, RESTART_POLICIES, type Durability, type RestartPolicy } from "../../../model/power.ts";
 import { stringMap } from "./string-map.ts";
+import { BucketMountSchema } from "./bucket-mount.ts";
 import { AttachmentWarningsSchema } from "./attachment-warnings.ts";
 import { VmVolumeSchema } from "./volume.ts";
 import { AnyFirewallSchema, type Firewall, type LegacyFirewall } from "./firewall.ts";
@@ -76,6 +77,7 @@ export const VmSchema = Type.Object(
     secrets: Type.Optional(Type.Array(SecretSchema, { description: "Absent where it has none." })),
     pausedAt: Type.Optional(nullable(Type.String({ format: "date-time" }))),
     volumes: Type.Optional(Type.Array(VmVolumeSchema, { description: "Absent where it has none." })),
+    bucketMounts: Type.Optional(Type.Array(BucketMountSchema, { description: "Absent where it has none." })),
     attachmentWarnings: Type.Optional(AttachmentWarningsSchema),
   },
   { title: "Vm" },

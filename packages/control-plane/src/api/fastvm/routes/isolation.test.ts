@@ -52,7 +52,7 @@ interface Case {
 const hidden = (body?: Case["body"]): Case => ({ sight: "hidden", ...(body && { body }) });
 const hiddenFile = (path = FILE): Case => ({ sight: "hidden", query: `?path=${path}` });
 const hiddenVolumeFile = (path = "/file"): Case => ({ sight: "hidden", query: `?path=${path}` });
-const BUCKET = { type: "aws-credentials", value: { data: "" } };
+const BUCKET = { type: "aws-credentials", value: { data: "aws_access_key_id=a\naws_secret_access_key=b" } };
 const EMPTY: Case = { sight: "empty" };
 const OPEN: Case = { sight: "open" };
 
@@ -157,7 +157,7 @@ const CASES: Record<OperationId, Case> = {
   detachVolume: hidden(),
   listBucketMounts: hidden(),
   getBucketMount: hidden(),
-  attachBucketMount: hidden(() => ({ bucketUri: "s3://b", credentials: BUCKET, mountPath: "/mnt/b" })),
+  attachBucketMount: hidden(() => ({ bucketUri: "s3://pictures", credentials: BUCKET, mountPath: "/mnt/b" })),
   rotateBucketMount: hidden(() => ({ credentials: BUCKET })),
   detachBucketMount: hidden(),
   listEvents: { sight: "own" },
@@ -183,7 +183,6 @@ const REFUSED_TO_ALL: Partial<Record<OperationId, string>> = {
   watchFiles: "file_not_found",
   getBucketMount: "not_found",
   rotateBucketMount: "not_found",
-  attachBucketMount: "not_supported",
 };
 
 /** The ways to name a thing: its id, the beginning of it, its name. */

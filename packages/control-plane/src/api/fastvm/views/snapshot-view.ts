@@ -2,10 +2,13 @@
 import type { SnapshotRecord } from "../../../engine/engine.ts";
 import type { Snapshot } from "@fastvm/contract";
 import { renderFirewall, type Dialect } from "../firewall/render.ts";
+import { bucketsIn, capturedBucketView, volumesIn } from "./bucket-mount-view.ts";
 import { timestamp } from "./timestamp.ts";
 import { whatIsMounted } from "./volume-view.ts";
 
 export function snapshotView(snapshot: SnapshotRecord, dialect: Dialect): Snapshot {
+  const volumes = volumesIn(snapshot.volumes);
+  const buckets = bucketsIn(snapshot.volumes);
   return {
     id: snapshot.id,
     name: snapshot.name,
@@ -20,7 +23,8 @@ export function snapshotView(snapshot: SnapshotRecord, dialect: Dialect): Snapsh
     envVars: snapshot.envVars,
     firewall: renderFirewall(snapshot.network, dialect),
     services: [...snapshot.services],
-    ...(snapshot.volumes.length === 0 ? {} : { volumes: snapshot.volumes.map(whatIsMounted) }),
+    ...(volumes.length === 0 ? {} : { volumes: volumes.map(whatIsMounted) }),
+    ...(buckets.length === 0 ? {} : { bucketMounts: buckets.map(capturedBucketView) }),
     ...(snapshot.pauseMs === null ? {} : { pauseMs: snapshot.pauseMs }),
   };
 }

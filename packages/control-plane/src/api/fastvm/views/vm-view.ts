@@ -1,6 +1,7 @@
 import { idleEndOf, idleOf, maxLifeOf, type VmRecord } from "../../../engine/engine.ts";
 import type { Vm } from "@fastvm/contract";
 import { renderEffectiveFirewall, renderFirewall, type Dialect } from "../firewall/render.ts";
+import { bucketMountView, bucketsIn, volumesIn } from "./bucket-mount-view.ts";
 import { interceptionView } from "./interception-view.ts";
 import { timestamp } from "./timestamp.ts";
 import { mountView } from "./volume-view.ts";
@@ -39,7 +40,16 @@ export function vmView(vm: VmRecord, dialect: Dialect): Vm {
     restartPolicy: vm.restartPolicy,
     ...interceptionView(vm),
     ...(vm.pausedAt === null ? {} : { pausedAt: timestamp(vm.pausedAt) }),
-    ...(vm.volumes.length === 0 ? {} : { volumes: vm.volumes.map((mount) => mountView(mount, vm.status)) }),
+    ...mounts(vm),
+  };
+}
+
+function mounts({ id, status, volumes }: VmRecord): Pick<Vm, "volumes" | "bucketMounts"> {
+  const others = volumesIn(volumes).map((mount) => mountView(mount, status));
+  const buckets = bucketsIn(volumes).map((mount) => bucketMountView(id, status, mount));
+  return {
+    ...(others.length === 0 ? {} : { volumes: others }),
+    ...(buckets.length === 0 ? {} : { bucketMounts: buckets }),
   };
 }
 

@@ -8,6 +8,7 @@ import type {
   VolumeFigures,
 } from "../../../engine/engine.ts";
 import type { AttachmentWarnings } from "@fastvm/contract";
+import { bucketsIn, volumesIn } from "./bucket-mount-view.ts";
 import { timestamp } from "./timestamp.ts";
 
 const GIB = 1024 ** 3;
@@ -64,6 +65,9 @@ function sourceView(source: MountSource) {
     }
     case "image":
       return { image: { path: source.path, format: source.format } };
+    case "bucket":
+      // They have routes of their own.
+      return {};
     default:
       return source satisfies never;
   }
@@ -78,11 +82,15 @@ export function attachmentWarnings(
   vm: VmRecord,
   skipped: readonly SkippedMount[],
 ): AttachmentWarnings | undefined {
-  const failed = vm.volumes.flatMap(({ volumeId, mountPath, failure }) =>
+  const failed = volumesIn(vm.volumes).flatMap(({ volumeId, mountPath, failure }) =>
     failure === undefined ? [] : [{ volumeId, mountPath, statusMessage: failure }],
   );
-  if (failed.length === 0 && skipped.length === 0) return undefined;
+  const failedBuckets = bucketsIn(vm.volumes).flatMap(({ source, mountPath, failure }) =>
+    failure === undefined ? [] : [{ bucketUri: source.uri, mountPath, statusMessage: failure }],
+  );
+  if (failed.length === 0 && failedBuckets.length === 0 && skipped.length === 0) return undefined;
   return {
+    ...(failedBuckets.length === 0 ? {} : { failedBucketMountAttachments: failedBuckets }),
     ...(failed.length === 0 ? {} : { failedVolumeAttachments: failed }),
     ...(skipped.length === 0 ? {} : { skippedSnapshotVolumes: [...skipped] }),
   };

@@ -1,44 +1,42 @@
-/** /v1/vms/{vmId}/bucket-mounts: there are none, and each route says so as the contract would of a VM without any. */
+/** /v1/vms/{vmId}/bucket-mounts. */
 import { FastvmError } from "@fastvm/contract";
+import { bucketOf } from "../../../../engine/engine.ts";
+import { bucketCredentials, bucketOrder } from "../../bucket-order.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";
+import { bucketMountView, bucketsIn } from "../../views/bucket-mount-view.ts";
 
-const INSTEAD =
-  "buckets are not mounted by this server; copy what is needed into a volume, by a client of the bucket in the VM";
-
-export function refuseBuckets(bucketMounts: readonly unknown[]): void {
-  if (bucketMounts.length === 0) return;
-  throw new FastvmError("not_supported", INSTEAD, { field: "bucketMounts" });
-}
-
-export function registerBucketMounts({ routes, engine }: FastvmScope): void {
+export function registerBucketMounts({ routes, engine, clock }: FastvmScope): void {
   routes.serve("listBucketMounts", async ({ params }, caller) => {
-    await engine.vms.get(caller, params.vmId);
-    return { status: 200, body: [] };
+    const { vm, volumes } = await engine.volumes.ofVm(caller, params.vmId);
+    return { status: 200, body: bucketsIn(volumes).map((mount) => bucketMountView(vm.id, vm.status, mount)) };
   });
   routes.serve("getBucketMount", async ({ params }, caller) => {
-    await engine.vms.get(caller, params.vmId);
-    throw none(params.bucketMountId);
+    const { vm, volumes } = await engine.volumes.ofVm(caller, params.vmId);
+    const mount = bucketOf(volumes, params.bucketMountId);
+    return { status: 200, body: bucketMountView(vm.id, vm.status, mount) };
   });
-  routes.serve("attachBucketMount", async ({ params }, caller) => {
-    await engine.vms.get(caller, params.vmId);
-    throw new FastvmError("not_supported", INSTEAD);
+  routes.serve("attachBucketMount", async ({ params, body }, caller) => {
+    const order = bucketOrder(body, clock.now());
+    const { vmId, vmStatus, mount } = await engine.volumes.attach(caller, params.vmId, order);
+    return { status: 201, body: bucketMountView(vmId, vmStatus, bucketOf([mount], mount.volumeId)) };
   });
-  routes.serve("rotateBucketMount", async ({ params }, caller) => {
-    await engine.vms.get(caller, params.vmId);
-    throw none(params.bucketMountId);
+  routes.serve("rotateBucketMount", async ({ params, body }, caller) => {
+    const { vmId, bucketMountId } = params;
+    const { volumes } = await engine.volumes.ofVm(caller, vmId);
+    const { source } = bucketOf(volumes, bucketMountId);
+    const credentials = bucketCredentials(source.uri, body.credentials);
+    const rotated = await engine.volumes.rotateBucket(caller, vmId, bucketMountId, credentials);
+    const mount = bucketOf([rotated.mount], bucketMountId);
+    return { status: 200, body: bucketMountView(rotated.vmId, rotated.vmStatus, mount) };
   });
   routes.serve("detachBucketMount", async ({ params }, caller) => {
-    await engine.vms.get(caller, params.vmId);
+    const { volumes } = await engine.volumes.ofVm(caller, params.vmId);
+    try {
+      const { volumeId } = bucketOf(volumes, params.bucketMountId);
+      await engine.volumes.detach(caller, params.vmId, volumeId, false);
+    } catch (error) {
+      if (!(error instanceof FastvmError && error.code === "not_found")) throw error;
+    }
     return { status: 204, body: undefined };
   });
-}
-
-/** Errors quote what they did not find, but not all of it. */
-const MAX_QUOTED = 80;
-
-function none(id: string): FastvmError {
-  return new FastvmError(
-    "not_found",
-    `the VM has no bucket mount ${JSON.stringify(id.slice(0, MAX_QUOTED))}`,
-  );
 }

@@ -6,12 +6,12 @@ import type { Dialect } from "../../firewall/render.ts";
 import { parseInterception } from "../../interception/parse.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { requireMachineType } from "../../require-machine-type.ts";
+import { bucketOrder } from "../../bucket-order.ts";
 import { mountOrder } from "../../mount-order.ts";
 import { idleSettings, lifeSettings } from "../../../../engine/engine.ts";
 import type { LaunchOrder, SkippedMount, VmRecord } from "../../../../engine/engine.ts";
 import { vmView } from "../../views/vm-view.ts";
 import { attachmentWarnings } from "../../views/volume-view.ts";
-import { refuseBuckets } from "./bucket-mounts.ts";
 
 export function registerLaunchVm(api: FastvmScope): void {
   const retries = new LaunchRetries(api);
@@ -21,7 +21,7 @@ export function registerLaunchVm(api: FastvmScope): void {
     const isAbout = retries.watch(reply);
     const repeated = await retries.findRepeated(caller, fingerprint, request, isAbout);
     if (repeated !== undefined) return answer(repeated, shown);
-    const order = launchOrder(body, fingerprint);
+    const order = launchOrder(body, fingerprint, api.clock.now());
     let skipped: readonly SkippedMount[] = [];
     const onSkipped = (found: readonly SkippedMount[]) => void (skipped = found);
     const launched = await api.engine.vms.launch(caller, order, { onRecorded: isAbout, onSkipped });
@@ -48,7 +48,7 @@ function policySettings({ maxLife, idle }: LaunchBody): LaunchOrder["settings"] 
   };
 }
 
-function launchOrder(body: LaunchBody, repeatKey: string): LaunchOrder {
+function launchOrder(body: LaunchBody, repeatKey: string, now: number): LaunchOrder {
   const snapshotId = body.snapshotId ?? undefined;
   const machineType = body.machineType ?? undefined;
   if ((snapshotId === undefined) === (machineType === undefined)) {
@@ -62,7 +62,6 @@ function launchOrder(body: LaunchBody, repeatKey: string): LaunchOrder {
   }
   checkMetadata(body.metadata ?? {});
   checkEnvVars(body.envVars ?? {});
-  refuseBuckets(body.bucketMounts ?? []);
   const network = parseGiven(body.firewall);
   return {
     source:
@@ -83,6 +82,7 @@ function launchOrder(body: LaunchBody, repeatKey: string): LaunchOrder {
     interception: parseInterception(body),
     ttl: body.ttl ?? undefined,
     volumes: body.volumes?.map(mountOrder),
+    buckets: body.bucketMounts?.map((bucket) => bucketOrder(bucket, now)),
     repeatKey,
   };
 }
