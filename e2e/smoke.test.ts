@@ -130,7 +130,9 @@ test("volumes are made, filled and taken away", async () => {
   expect((await volumes.get("smoke")).usedGiB).toBeLessThan(1);
   const { files } = volumes;
   await files.makeDir(volume, "/in");
+  const watch = await files.watch(volume, "/in");
   await files.write(volume, "/in/new", "in place");
+  for await (const { path } of watch) if (path === "/in/new") break;
   await files.copy(volume, "/in/new", "/in/copy");
   await files.rename(volume, "/in/copy", "/in/old");
   await files.stat(volume, "/in/old");

@@ -69,7 +69,7 @@ const POSITIONAL: Readonly<Record<string, readonly string[]>> = {
     ]),
   ),
   ...Object.fromEntries(
-    ["read", "stat", "list", "makeDir", "remove"].map((name) => [
+    ["read", "stat", "list", "makeDir", "remove", "watch"].map((name) => [
       `volumes.files.${name}`,
       ["volume", "path"],
     ]),

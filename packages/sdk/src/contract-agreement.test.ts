@@ -145,6 +145,7 @@ interface Calls {
   removeVolumeFile: Volumes["files"]["remove"];
   renameVolumeFile: Volumes["files"]["rename"];
   copyVolumeFile: Volumes["files"]["copy"];
+  watchVolumeFiles: Volumes["files"]["watch"];
   listVmVolumes: Vms["volumes"]["list"];
   attachVolume: Vms["volumes"]["attach"];
   detachVolume: Vms["volumes"]["detach"];
@@ -244,7 +245,7 @@ type UnofferedFields = { [Id in keyof Bodies]: MissingIn<Id, WireBody<Id>, Bodie
 type Thrown = `${"execInVm" | "fetchFile"}.${"error" | "code"}`;
 
 /** Of bytes and lines the table has no one answer; a list's pages are put together. */
-type Streamed = "readFile" | "watchFiles" | "readVolumeFile";
+type Streamed = "readFile" | "watchFiles" | "readVolumeFile" | "watchVolumeFiles";
 /** What tells of a pull that is under way, which the SDK waits for. */
 type Waited = `pullImage.${keyof AnswerOf<"pullImage">}`;
 type Paged = `${"listFiles" | "listVolumeFiles"}.${keyof AnswerOf<"listFiles">}`;

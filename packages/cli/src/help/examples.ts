@@ -103,6 +103,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   "volume files cat": ["volume files cat data /README.md"],
   "volume files mkdir": ["volume files mkdir data /notes"],
   "volume files mv": ["volume files mv data /README.md /notes/README.md"],
+  "volume files watch": ["volume files watch data /notes", "volume files watch data -r"],
   "volume files rm": ["volume files rm data /notes/README.md"],
   "firewall get": ["firewall get dev"],
   "firewall set": ["firewall set dev --mode restricted -r tcp:80 -r tcp:443"],

@@ -1,9 +1,9 @@
-/** What happens in a folder of a VM, as it happens. */
+/** What happens in a folder of a VM or a volume, as it happens. */
 import { APIConnectionError, WatchEndedError } from "../errors.ts";
 import { readNdjson } from "../exec/ndjson.ts";
 import { bodyOf } from "../http/body-of.ts";
 import { brokenAnswer } from "../http/http-client.ts";
-import type { OpenResponse } from "../http/http-client.ts";
+import type { HttpClient, OpenResponse, RequestOptions } from "../http/http-client.ts";
 
 export interface FileEvent {
   /** `rename` comes for the old path and for the new one. `overflow`: events were lost, look for yourself. */
@@ -12,12 +12,24 @@ export interface FileEvent {
   readonly path: string;
 }
 
-/** Iterate over it once: leaving the loop ends the watch. Throws WatchEndedError when the folder or the VM is gone. */
+/** Iterate over it once: leaving the loop ends the watch. Throws WatchEndedError when the folder, the VM or the volume is gone. */
 export class FileWatch implements AsyncIterable<FileEvent> {
   readonly #answer: OpenResponse;
 
   constructor(answer: OpenResponse) {
     this.#answer = answer;
+  }
+
+  /** @internal */
+  static async open(
+    http: HttpClient,
+    url: string,
+    { path, recursive }: { readonly path: string; readonly recursive: boolean | undefined },
+    options: RequestOptions,
+  ): Promise<FileWatch> {
+    const query = { path, recursive: recursive?.toString() };
+    const accept = "application/x-ndjson";
+    return new FileWatch(await http.open({ method: "GET", path: url, query, accept, options }));
   }
 
   [Symbol.asyncIterator](): AsyncIterator<FileEvent, void, undefined> {

@@ -21,15 +21,7 @@ export class GuestFiles extends FileTrees {
   }
 
   /** Resolves when the folder is watched: all that happens from then on is told to who iterates. */
-  async watch(vm: VmRef, path: string, { recursive, ...options }: RecursiveOptions = {}): Promise<FileWatch> {
-    return new FileWatch(
-      await this.#http.open({
-        method: "GET",
-        path: this.pathOf(vm, "watch"),
-        query: { path, recursive: recursive?.toString() },
-        accept: "application/x-ndjson",
-        options,
-      }),
-    );
+  watch(vm: VmRef, path: string, { recursive, ...options }: RecursiveOptions = {}): Promise<FileWatch> {
+    return FileWatch.open(this.#http, this.pathOf(vm, "watch"), { path, recursive }, options);
   }
 }

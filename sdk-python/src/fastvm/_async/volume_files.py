@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Optional
 
-from .._config import Timeout
+from .._config import VM_WORK_SECONDS, Timeout
+from .._exec import NDJSON
 from .._generated import routes
 from .._generated.models import FileInfo
 from .._options import CallOptions, Headers, Query
 from .._refs import VolumeRef
 from .._request import id_of
 from .file_trees import AsyncFileTrees, FileRoutes
+from .file_watch import AsyncFileWatch
 from .http import AsyncHttp
 
 ROUTES = FileRoutes(
@@ -44,3 +46,31 @@ class AsyncVolumeFiles(AsyncFileTrees):
         options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
         body = {"path": path, "new_path": new_path}
         return await self._http.call(routes.COPY_VOLUME_FILE, id_of(id), body=body, options=options, once=True)
+
+    async def watch(
+        self,
+        id: VolumeRef,
+        path: str,
+        *,
+        recursive: Optional[bool] = None,
+        timeout: Timeout = None,
+        max_retries: Optional[int] = None,
+        extra_headers: Optional[Headers] = None,
+        extra_query: Optional[Query] = None,
+        extra_body: Optional[Mapping[str, Any]] = None,
+    ) -> AsyncFileWatch:
+        """
+        Returns when the folder is watched: what happens from then on, whoever does it, is told to who iterates. It is
+        looked at once a second; a rename is a `remove` and a `create`. `recursive`: with all folders below.
+        """
+        options = CallOptions(timeout, max_retries, extra_headers, extra_query, extra_body)
+        response = await self._http.open(
+            routes.WATCH_VOLUME_FILES,
+            (id_of(id),),
+            query={"path": path, "recursive": recursive},
+            options=options,
+            default_seconds=VM_WORK_SECONDS,
+            accept=NDJSON,
+            stream=True,
+        )
+        return AsyncFileWatch(response)

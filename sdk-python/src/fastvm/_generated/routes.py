@@ -224,6 +224,7 @@ RENAME_VOLUME_FILE: Route[FileInfo] = Route(
 COPY_VOLUME_FILE: Route[FileInfo] = Route(
     "POST", "/v1/volumes/{volumeId}/files/copy", answer=Ref("FileInfo"), body=Ref("CopyVolumeFileBody")
 )
+WATCH_VOLUME_FILES: Route[None] = Route("GET", "/v1/volumes/{volumeId}/files/watch")
 LIST_EVENTS: Route[EventPage] = Route("GET", "/v1/events", answer=Ref("EventPage"))
 LIST_WEBHOOKS: Route[List[Webhook]] = Route("GET", "/v1/webhooks", answer=Many(Ref("Webhook")))
 CREATE_WEBHOOK: Route[NewWebhook] = Route(

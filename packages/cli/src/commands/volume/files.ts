@@ -22,7 +22,8 @@ export function volumeFilesCommand(): Command {
     .addCommand(catCommand())
     .addCommand(makeDirCommand())
     .addCommand(moveCommand())
-    .addCommand(removeCommand());
+    .addCommand(removeCommand())
+    .addCommand(watchCommand());
 }
 
 function listCommand(): Command {
@@ -97,6 +98,23 @@ function removeCommand(): Command {
       const id = await volumeIdFor(session, volume);
       await client.volumes.files.remove(id, path, { recursive, signal });
       if (!session.isJson) printLine(path);
+    },
+  });
+}
+
+function watchCommand(): Command {
+  return apiCommand<{ readonly recursive?: boolean }>({
+    name: "watch",
+    operands: ["<volume>", "[path]"],
+    summary: "Tell what happens in a folder of a volume, until Ctrl-C",
+    configure: (command) => command.option("-r, --recursive", "with all folders below"),
+    run: async ({ session, operands: [volume = "", path = "/"], options: { recursive } }) => {
+      const { client, signal } = session;
+      const id = await volumeIdFor(session, volume);
+      for await (const event of await client.volumes.files.watch(id, path, { recursive, signal })) {
+        if (session.isJson) printJson(event);
+        else printLine(`${event.type} ${event.path}`.trim());
+      }
     },
   });
 }

@@ -2,6 +2,7 @@
 import type { Operation } from "../operation.ts";
 import {
   CopyVolumeFileBodySchema,
+  FileEventSchema,
   FileInfoSchema,
   FileListSchema,
   FileQuerySchema,
@@ -10,6 +11,7 @@ import {
   RemoveFileBodySchema,
   RenameFileBodySchema,
   StatFileQuerySchema,
+  WatchFilesQuerySchema,
   WriteFileQuerySchema,
 } from "./schemas/guest-files.ts";
 
@@ -108,5 +110,19 @@ export const VOLUME_FILE_OPERATIONS = {
     body: CopyVolumeFileBodySchema,
     responses: { 201: FileInfoSchema },
     errors: FILE_CHANGES,
+  },
+  watchVolumeFiles: {
+    method: "GET",
+    path: `${VOLUME}/files/watch`,
+    tag: "Volumes",
+    summary: "Watch a folder of a volume",
+    description:
+      "Once the answer's head is there, what is created, written, removed or given other permissions is told, a line each, " +
+      "whoever does it; blank lines are heartbeats. It is seen by looking once a second, so what begins and ends between two " +
+      "looks is not, and a rename is a `remove` and a `create`. At most 10,000 files and folders.",
+    query: WatchFilesQuerySchema,
+    responses: { 200: undefined },
+    ndjson: FileEventSchema,
+    errors: FILES,
   },
 } as const satisfies Record<string, Operation>;

@@ -1,4 +1,5 @@
 /** Volumes from their making to their end, and what VMs, snapshots and forks have of them. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { FastvmError, type VmId, type VolumeId } from "@fastvm/contract";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../../testing/eventually.ts";
@@ -334,6 +335,27 @@ describe("files of a volume", () => {
     ).toBe(204);
     expect((await api.call(`GET /v1/volumes/data/files/stat?path=/in`)).body.code).toBe("file_not_found");
     expect((await api.call(`GET /v1/volumes/data/files/stat?path=in`)).status).toBe(400);
+  });
+
+  test("are watched by looking, until their folder is gone; what is not there is not watched", async () => {
+    const api = await opened();
+    await made(api);
+    const refused = await api.call(`GET /v1/volumes/data/files/watch?path=/none`);
+    expect([refused.status, refused.body.code]).toEqual([404, "file_not_found"]);
+    await api.call(`POST /v1/volumes/data/files/make-dir`, { path: "/in" });
+    const watched = api.call(`GET /v1/volumes/data/files/watch?path=/in`);
+    // Within two looks, and the folder goes after them.
+    await sleep(500);
+    await api.call(`PUT /v1/volumes/data/files/content?path=/in/new`, undefined, { payload: "text" });
+    await sleep(2_000);
+    await api.call(`POST /v1/volumes/data/files/remove`, { path: "/in", recursive: true });
+    const { text, headers } = await watched;
+    expect(headers["content-type"]).toBe("application/x-ndjson");
+    const lines = text.split("\n").filter(Boolean);
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { type: "create", path: "/in/new" },
+      { type: "error", path: "", code: "file_not_found" },
+    ]);
   });
 
   test("are not there of one that goes", async () => {

@@ -152,6 +152,7 @@ const CASES: Record<OperationId, Case> = {
   removeVolumeFile: hidden(() => ({ path: "/file" })),
   renameVolumeFile: hidden(() => ({ path: "/file", newPath: "/moved" })),
   copyVolumeFile: hidden(() => ({ path: "/file", newPath: "/copied" })),
+  watchVolumeFiles: hiddenVolumeFile("/none"),
   listVmVolumes: hidden(),
   attachVolume: hidden(({ volume }) => ({ volumeId: volume.id, mountPath: "/mnt/other" })),
   detachVolume: hidden(),
@@ -181,6 +182,7 @@ const CASES: Record<OperationId, Case> = {
 /** Of whom nobody has the thing: also its owner is refused. */
 const REFUSED_TO_ALL: Partial<Record<OperationId, string>> = {
   watchFiles: "file_not_found",
+  watchVolumeFiles: "file_not_found",
   getBucketMount: "not_found",
   rotateBucketMount: "not_found",
 };

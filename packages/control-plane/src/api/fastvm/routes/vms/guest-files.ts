@@ -1,11 +1,10 @@
 /** The routes under /v1/vms/{vmId}/files that look into the VM itself. */
-import type { FastvmError, FileEvent, FileEventView } from "@fastvm/contract";
 import { clientGone } from "../../../shared/client-gone.ts";
 import { ANSWERED } from "../../../shared/operation-route.ts";
 import { bodyOf, leaveUnread } from "../../../shared/unread-body.ts";
-import { streamNdjson } from "../../exec/stream-ndjson.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { fileInfoView } from "../../views/file-info.ts";
+import { sendFileEvents } from "../file-events.ts";
 import { DEFAULT_LIMIT, isSet, modeOf, pathIn, sendBytes, textIn } from "../file-requests.ts";
 import { absolute } from "./absolute-path.ts";
 
@@ -95,21 +94,9 @@ function registerWatch({ routes, engine, config, log }: FastvmScope): void {
     const gone = clientGone(reply);
     const options = { recursive: isSet(query, "recursive"), signal: gone };
     const source = await engine.files.watch(id, pathIn(query), options);
-    try {
-      await streamNdjson(reply, {
-        source,
-        encode: (event: FileEvent): FileEventView => event,
-        failure: watchFailure,
-        gone,
-        heartbeatMs: config.streamHeartbeatMs,
-      });
-    } catch (error) {
-      if (!gone.aborted) log.warn({ err: error, vmId: id }, "a watch was cut");
-    }
+    await sendFileEvents(reply, { source, gone, heartbeatMs: config.streamHeartbeatMs }, (error) =>
+      log.warn({ err: error, vmId: id }, "a watch was cut"),
+    );
     return ANSWERED;
   });
-}
-
-function watchFailure({ code, message }: FastvmError): FileEventView {
-  return { type: "error", path: "", code, message };
 }

@@ -4,12 +4,14 @@ import { ANSWERED } from "../../../shared/operation-route.ts";
 import { bodyOf, leaveUnread } from "../../../shared/unread-body.ts";
 import type { FastvmScope } from "../../fastvm-scope.ts";
 import { fileInfoView } from "../../views/file-info.ts";
+import { sendFileEvents } from "../file-events.ts";
 import { DEFAULT_LIMIT, isSet, modeOf, sendBytes, textIn } from "../file-requests.ts";
 
 export function registerVolumeFiles(api: FastvmScope): void {
   registerLooks(api);
   registerChanges(api);
   registerContents(api);
+  registerWatch(api);
 }
 
 function registerLooks({ routes, engine: { volumes } }: FastvmScope): void {
@@ -73,5 +75,17 @@ function registerContents({ routes, engine: { volumes }, log }: FastvmScope): vo
       leaveUnread(request, reply);
       throw error;
     }
+  });
+}
+
+function registerWatch({ routes, engine: { volumes }, config, log }: FastvmScope): void {
+  routes.serve("watchVolumeFiles", async ({ params, query, reply }, caller) => {
+    const gone = clientGone(reply);
+    const options = { recursive: isSet(query, "recursive"), signal: gone };
+    const source = await volumes.files.watch(caller, params.volumeId, String(query["path"]), options);
+    await sendFileEvents(reply, { source, gone, heartbeatMs: config.streamHeartbeatMs }, (error) =>
+      log.warn({ err: error }, "a watch of a volume was cut"),
+    );
+    return ANSWERED;
   });
 }
