@@ -13,6 +13,7 @@ import { promisify } from "node:util";
 import { newVmId, newVolumeId, type VmId, type VolumeId } from "@fastvm/contract";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readJournal } from "../../journal/journal.ts";
+import { ControlConnection } from "../../volumes/server/control.ts";
 import { DENY_ALL, templateSpec, TestWorker } from "../../testing/test-worker.ts";
 
 const run = promisify(execFile);
@@ -46,7 +47,7 @@ beforeAll(async () => {
   await host.worker.volumes.create({ volumeId, kind: "directory", sizeGib: 1 });
   await host.worker.volumes.usage([volumeId]);
   root = join(host.dataDir, "volumes", volumeId, "mount");
-  [one, other] = await Promise.all([launch(), launch()]);
+  [one, other] = await Promise.all([launch(volumes()), launch([])]);
 }, LONG_MS);
 
 afterAll(async () => {
@@ -57,8 +58,15 @@ function volumes() {
   return [{ volumeId, mountPath: "/mnt/data", readOnly: false }];
 }
 
-async function launch(): Promise<VmId> {
-  const spec = { ...templateSpec(), volumes: volumes() };
+/** What the guest may keep of it. */
+async function cacheOf(vmId: VmId): Promise<unknown> {
+  using connection = await ControlConnection.open(join(host.dataDir, "vms", vmId, "run/volume.sock"));
+  const { told } = await connection.ask("list");
+  return (told["attachments"] as readonly { readonly cache: string }[])[0]?.cache;
+}
+
+async function launch(mounts: ReturnType<typeof volumes>): Promise<VmId> {
+  const spec = { ...templateSpec(), volumes: mounts };
   await host.worker.launch(spec);
   for (const name of PROGRAMS) {
     await host.worker.writeFile(spec.vmId, `/root/${name}`, createReadStream(program(name)));
@@ -72,8 +80,9 @@ function program(name: (typeof PROGRAMS)[number]): string {
 
 describe(`a volume (seed ${SEED})`, () => {
   test(
-    "gives one VM the results that its own disk gives",
+    "gives one VM that has it alone, and keeps what it is told, the results that its own disk gives",
     async () => {
+      expect(await cacheOf(one)).toBe("exclusive");
       const list = `python3 /root/file-operations.py`;
       const local = await host.sh(one, `${list} /root/local ${SEED} ${OPERATIONS}`);
       expect(local.split("\n")).toHaveLength(OPERATIONS);
@@ -86,6 +95,8 @@ describe(`a volume (seed ${SEED})`, () => {
   test(
     "gives two VMs that take turns the results that two processes have on one disk",
     async () => {
+      await host.worker.volumes.attach(other, { volumeId, mountPath: "/mnt/data", readOnly: false });
+      expect([await cacheOf(one), await cacheOf(other)]).toEqual(["shared", "shared"]);
       const count = Math.ceil(OPERATIONS / 2);
       const part = (at: number) =>
         `python3 /root/file-operations.py`.concat(` $F ${SEED + 1} ${count} ${at} 2`);

@@ -19,6 +19,8 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { readJournal } from "../../journal/journal.ts";
 import { isAlive, type ProcessIdentity } from "../../processes/proc.ts";
+import { ControlConnection } from "../../volumes/server/control.ts";
+import { hashOf, makeTree, TREE, treeIn } from "../../testing/known-tree.ts";
 import { DENY_ALL, templateSpec, TestWorker } from "../../testing/test-worker.ts";
 
 const WORK = fileURLToPath(new URL("../../testing/volume-work.py", import.meta.url));
@@ -160,6 +162,7 @@ describe("a volume of a VM", () => {
     "goes on through ten pauses, whatever its guest was asking for",
     async () => {
       const vmId = await launch();
+      const model = await makeTree(host, vmId, PATH);
       await host.worker.writeFile(vmId, "/tmp/work.py", createReadStream(WORK));
       await host.sh(vmId, `python3 /tmp/work.py ${PATH} one >/tmp/log 2>&1 & sleep 1; cat /tmp/log`);
       for (let round = 0; round < 10; round++) {
@@ -169,6 +172,7 @@ describe("a volume of a VM", () => {
         expect((await host.worker.resume(vmId, { volumes: [mount()] })).mounts).toEqual([{ volumeId }]);
       }
       await goesOn(vmId);
+      expect(await treeIn(host, vmId, PATH)).toBe(model);
       await host.sh(vmId, `touch ${PATH}/stop`);
       const ends = await eventually(async () => {
         const text = await host.sh(vmId, "cd /tmp/work; grep . *; cat /tmp/log");
@@ -191,6 +195,7 @@ describe("a volume of a VM", () => {
     "is restored with what was open from a snapshot, and what changed meanwhile is stale alone",
     async () => {
       const vmId = await launch();
+      await makeTree(host, vmId, PATH);
       await begin(vmId, HOLDER, "ready");
       const snapshotId = newSnapshotId();
       await host.worker.createSnapshot(vmId, snapshotId);
@@ -198,6 +203,7 @@ describe("a volume of a VM", () => {
       await rm(join(root, "gone"));
       await rm(join(root, "other"));
       await writeFile(join(root, "other"), "else");
+      await writeFile(join(root, "tree/3/3"), "changed");
       const copy = newVmId();
       const source = { kind: "snapshot", snapshotId } as const;
       const { mounts } = await host.worker.launch({
@@ -210,6 +216,7 @@ describe("a volume of a VM", () => {
       // ESTALE of what is another file, or none; EIO of what had no name, and of what was locked.
       expect(await said(copy)).toBe("['text', 116, 116, 5, 5, '/mnt/data/in', None]");
       expect(await host.sh(copy, `cat ${PATH}/other`)).toBe("else");
+      expect(await treeIn(host, copy, PATH)).toBe(hashOf(new Map([...TREE, ["3/3", "changed"]])));
       await host.worker.deleteSnapshot(snapshotId);
       await deleteAll(vmId, copy);
     },
@@ -220,11 +227,14 @@ describe("a volume of a VM", () => {
     "is shared with five children, none of which has its parent's lock",
     async () => {
       const vmId = await launch();
+      const model = await makeTree(host, vmId, PATH);
       await begin(
         vmId,
         `
-import fcntl, os, time
+import fcntl, os, struct, time
 held = open("held", "w"); beside = open("held", "r+"); fcntl.lockf(held, fcntl.LOCK_EX)
+whole = open("whole", "w"); fcntl.flock(whole, fcntl.LOCK_EX)
+own = open("own", "w"); fcntl.fcntl(own, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
 log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 count = 0
 while not os.path.exists("/tmp/say"):
@@ -233,7 +243,7 @@ while not os.path.exists("/tmp/say"):
 def of(do):
     try: return do()
     except OSError as error: return error.errno
-said = [of(lambda: os.write(file.fileno(), b"x")) for file in (held, beside)]
+said = [of(lambda: os.write(file.fileno(), b"x")) for file in (held, beside, whole, own)]
 open("/tmp/said", "w").write(repr(said))
 time.sleep(1000)
 `,
@@ -258,13 +268,15 @@ time.sleep(1000)
           expect(first).toBeGreaterThan(1);
           expect(own.map((line) => Number(line.split(" ")[1]))).toEqual(own.map((_, at) => first + at));
         });
-        expect(await said(child)).toBe("[5, 5]");
+        expect(await said(child)).toBe("[5, 5, 5, 5]");
+        expect(await treeIn(host, child, PATH)).toBe(model);
       }
       const attempt = `python3 -c 'import fcntl; f = open("${PATH}/held", "r+")
 try: fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB); print("free")
 except OSError: print("held")'`;
       expect(await host.sh(children[0]?.vmId as VmId, attempt)).toBe("held");
-      expect(await said(vmId)).toBe("[1, 1]");
+      expect(await said(vmId)).toBe("[1, 1, 1, 1]");
+      for (const reader of [vmId, readOnly]) expect(await treeIn(host, reader, PATH)).toBe(model);
       expect(await host.sh(readOnly, `cat ${PATH}/held; touch ${PATH}/no 2>&1 | grep -c Read-only`)).toMatch(
         /1$/,
       );
@@ -359,22 +371,50 @@ said.write("over\\n")
     LONG_MS,
   );
 
-  test("a VM that dies gives its locks back, and nothing of its server stays", async () => {
+  test("a VM that dies gives back each kind of lock within a second, and nothing of its server stays", async () => {
     const [vmId, other] = [await launch(), await launch()];
     const take = `
-import fcntl, time
-f = open("held", "w"); fcntl.lockf(f, fcntl.LOCK_EX); open("/tmp/taken", "w").close(); time.sleep(1000)`;
-    await begin(vmId, take, "/tmp/taken");
-    await host.sh(other, `cd ${PATH}; python3 -c '${take}' >/tmp/log 2>&1 &`);
+import fcntl, os, struct, sys, threading
+def take(kind):
+    file = open("held-" + kind, "w")
+    if kind == "whole": fcntl.flock(file, fcntl.LOCK_EX)
+    elif kind == "own": fcntl.fcntl(file, 38, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+    else: fcntl.lockf(file, fcntl.LOCK_EX)
+    os.mkdir("by-" + sys.argv[1] + "-" + kind)
+    threading.Event().wait()
+for kind in ("posix", "whole", "own"): threading.Thread(target=take, args=(kind,)).start()
+open("begun-" + sys.argv[1], "w").close()`;
+    const locks = async (who: string) =>
+      (await readdir(root)).filter((name) => name.startsWith(`by-${who}-`));
+    for (const [each, who] of [
+      [vmId, "one"],
+      [other, "other"],
+    ] as const) {
+      await host.sh(each, `cd ${PATH}; python3 -c '${take}' ${who} >/tmp/log 2>&1 &`);
+      await eventually(async () => expect(await readdir(root)).toContain(`begun-${who}`));
+      if (who === "one") await eventually(async () => expect(await locks(who)).toHaveLength(3));
+    }
+    await eventually(async () => expect(await waiting(other)).toBe(3));
+    expect(await locks("other")).toEqual([]);
     const server = await serverOf(vmId);
     const { process: qemu } = (await readJournal(join(host.dataDir, "vms", vmId))) ?? {};
+    const killed = performance.now();
     process.kill(qemu?.pid ?? 0, "SIGKILL");
-    await eventually(async () => expect(await host.sh(other, "ls /tmp/taken")).toBe("/tmp/taken"));
+    while ((await locks("other")).length < 3 && performance.now() - killed < PATIENCE_MS) await sleep(5);
+    expect(await locks("other")).toHaveLength(3);
+    expect(performance.now() - killed).toBeLessThan(1_000);
     await eventually(async () => expect(await isAlive(server)).toBe(false));
     await deleteAll(vmId, other);
     await expect(stat(root)).rejects.toMatchObject({ code: "ENOENT" });
   });
 });
+
+/** How many of its locks somebody else has. */
+async function waiting(vmId: VmId): Promise<unknown> {
+  using connection = await ControlConnection.open(join(host.dataDir, "vms", vmId, "run/volume.sock"));
+  const { told } = await connection.ask("list");
+  return (told["attachments"] as readonly { readonly waiting: number }[])[0]?.waiting;
+}
 
 /** How often each of the processes was through. */
 async function counted(vmId: VmId): Promise<ReadonlyMap<string, number>> {
