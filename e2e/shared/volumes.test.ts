@@ -1,8 +1,9 @@
 /** Two VMs see one folder at once, and what they write to it outlives them. */
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { FastvmClient, Vm, Volume } from "fastvm";
@@ -45,6 +46,38 @@ test("what one VM writes the other reads, and the host's own calls too", async (
   expect(listed.stdout).toContain("link -> in/text");
   expect((await client.volumes.get(volume)).mountedCount).toBe(2);
   await expect(client.volumes.delete(volume)).rejects.toMatchObject({ code: "volume_busy" });
+});
+
+test("a watch without a VM tells what a VM and the host's own calls do", async () => {
+  const [one] = vms as [Vm, Vm];
+  const watch = await client.volumes.files.watch(volume, "/", { recursive: true });
+  const told: string[] = [];
+  await sh(client, one, "cd /mnt/data && mkdir new && echo a >new/file && chmod 600 new/file");
+  for await (const { type, path } of watch) {
+    told.push(`${type} ${path}`);
+    if (type === "create" && path === "/new/file")
+      await client.volumes.files.remove(volume, "/new", { recursive: true });
+    if (type === "remove" && path === "/new/file") break;
+  }
+  expect(told).toEqual(expect.arrayContaining(["create /new", "create /new/file", "remove /new/file"]));
+  await expect(client.volumes.files.watch(volume, "/none")).rejects.toMatchObject({ code: "file_not_found" });
+});
+
+test("a watch at the command line ends with its folder", async () => {
+  await client.volumes.files.makeDir(volume, "/watched");
+  let hasTold = false;
+  const words = ["volume", "files", "watch", "data", "/watched"];
+  const watching = runCli(words, daemon.environment, undefined, () => (hasTold = true));
+  const written: string[] = [];
+  while (!hasTold) {
+    written.push(`create /watched/${written.length}`);
+    await client.volumes.files.write(volume, `/watched/${written.length - 1}`, "text");
+    await sleep(1_000);
+  }
+  await client.volumes.files.remove(volume, "/watched", { recursive: true });
+  const { exitCode, stdout } = await watching;
+  expect(exitCode).toBe(1);
+  expect(written).toContain(stdout.split("\n")[0]);
 });
 
 test("a pause and a resume bring it back, and a child that only reads does not write", async () => {
@@ -178,6 +211,29 @@ test("a folder and a file of the host are mounted where the operator allows it, 
   expect(await readFile(join(shared, "file"), "utf8")).toBe("changed\n");
   await client.vms.volumes.detach(one, single.volumeId);
   await expect(attach("/mnt/no", { host: { path: "/etc" } })).rejects.toMatchObject({ code: "conflict" });
+});
+
+test("a folder of the host is full before the host's disk is, and goes on when there is room", async () => {
+  const [one] = vms as [Vm, Vm];
+  const path = join(shared, "small");
+  await mkdir(path);
+  await run("mount", ["-t", "tmpfs", "-o", "size=32m,mode=0755", "tmpfs", path]);
+  try {
+    await writeFile(join(path, "of-host"), Buffer.alloc(4 * MIB));
+    const { volumeId } = await client.vms.volumes.attach(one, { mountPath: "/mnt/small", host: { path } });
+    const fill = "cd /mnt/small; dd if=/dev/zero of=large bs=64k 2>&1 | grep -o 'No space left'";
+    expect(await sh(client, one, fill)).toBe("No space left");
+    const { bavail, bsize } = await statfs(path);
+    expect(bavail * bsize).toBeGreaterThanOrEqual((32 * MIB) / 20);
+    expect(bavail * bsize).toBeLessThan((32 * MIB) / 20 + MIB);
+    await rm(join(path, "of-host"));
+    expect(await sh(client, one, "cd /mnt/small; head -c 1000000 /dev/zero >more && stat -c %s more")).toBe(
+      "1000000",
+    );
+    await client.vms.volumes.detach(one, volumeId);
+  } finally {
+    await run("umount", ["-l", path]);
+  }
 });
 
 test("a disk is one VM's alone, and what is written to it lives through a pause", async () => {
