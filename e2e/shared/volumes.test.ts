@@ -65,11 +65,11 @@ test("a watch without a VM tells what a VM and the host's own calls do", async (
 
 test("a watch at the command line ends with its folder", async () => {
   await client.volumes.files.makeDir(volume, "/watched");
-  let hasTold = false;
+  const told = new AbortController();
   const words = ["volume", "files", "watch", "data", "/watched"];
-  const watching = runCli(words, daemon.environment, undefined, () => (hasTold = true));
+  const watching = runCli(words, daemon.environment, undefined, () => told.abort());
   const written: string[] = [];
-  while (!hasTold) {
+  while (!told.signal.aborted) {
     written.push(`create /watched/${written.length}`);
     await client.volumes.files.write(volume, `/watched/${written.length - 1}`, "text");
     await sleep(1_000);

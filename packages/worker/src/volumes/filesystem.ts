@@ -26,8 +26,8 @@ const ROOT_MODE = 0o755;
  */
 const MOUNT_FLAGS = "nosuid,nodev,noexec,noatime,noinit_itable,errors=remount-ro";
 const MOUNT_OPTIONS = `loop,${MOUNT_FLAGS}`;
-/** The kernel gives a device up when it has written all that was in memory. */
-const LOOP_TRIES = 40;
+/** The kernel gives a device up when it has written all that was in memory: on a busy disk that takes more than a second. */
+const LOOP_TRIES = 80;
 const LOOP_POLL_MS = 25;
 
 /**
