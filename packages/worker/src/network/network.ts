@@ -314,7 +314,8 @@ export class Network {
       for (const vmNetwork of (await this.#spares?.close()) ?? [])
         await maker.remove(vmNetwork).catch(onError);
       await resolver.close();
-      await Promise.all([...this.#guests.values()].map(async ({ interception }) => interception?.close()));
+      for (const { interception, published } of this.#guests.values())
+        await Promise.all([interception?.close(), published.close()]);
       await doors.close();
       await firewall.close({ keep });
       if (keep) return;
