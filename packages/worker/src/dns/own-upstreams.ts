@@ -2,6 +2,7 @@
  * Whom the resolver asks for one VM: the host's name servers, or those that its policy names. Such a one is a stranger's choice, and it is
  * the daemon that asks it: so it is held to what the VM itself may reach, and nobody gets at name servers around the host that way.
  */
+import { networkInterfaces } from "node:os";
 import type { DnsPolicy } from "@fastvm/contract";
 import { isGuarded } from "../ip/guarded-ranges.ts";
 import { lookupAddresses } from "../ip/lookup-addresses.ts";
@@ -55,7 +56,9 @@ export class OwnUpstreams {
         atMs = performance.now();
       }
       // Asked each time, as the policy may have changed.
-      return known.filter(({ host }) => !isGuarded(host) || this.#guest.allowsAddress(host));
+      return known.filter(
+        ({ host }) => (!isGuarded(host) && !isOfHost(host)) || this.#guest.allowsAddress(host),
+      );
     };
   }
 }
@@ -64,6 +67,11 @@ export class OwnUpstreams {
 function scopeOf({ nameservers = [], queryTimeoutMs }: DnsPolicy): string {
   if (nameservers.length === 0 && queryTimeoutMs === undefined) return "";
   return JSON.stringify([nameservers, queryTimeoutMs ?? null]);
+}
+
+/** Of whatever kind: a VM reaches the host by no broad rule. */
+function isOfHost(address: string): boolean {
+  return Object.values(networkInterfaces()).some((list) => list?.some((own) => own.address === address));
 }
 
 async function addressesOf(nameserver: string): Promise<readonly UpstreamAddress[]> {
