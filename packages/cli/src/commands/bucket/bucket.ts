@@ -45,7 +45,7 @@ function attachCommand(): Command {
   return apiCommand<AttachOptions>({
     name: "attach",
     operands: ["<vm>", "<bucket>", "<folder>"],
-    summary: "Mount s3://… or gs://… in a VM",
+    summary: "Mount s3://BUCKET or gs://BUCKET in a VM",
     configure: (command) =>
       command
         .requiredOption("--credentials <file>", "of AWS, or a service account's JSON")
