@@ -21,6 +21,7 @@ import type { CellName, PauseSamples } from "./measure/pause.ts";
 import { measurePrivateForks } from "./measure/private-fork.ts";
 import { measureRestart } from "./measure/restart.ts";
 import { FILE_WORKS, measureVolumes, type FileWork } from "./measure/volumes.ts";
+import { measureWeight } from "./measure/weight.ts";
 import { measureWriteFaults } from "./measure/write-faults.ts";
 import { measureStrict } from "./measure/strict.ts";
 import type { MeasureName } from "./options.ts";
@@ -39,6 +40,10 @@ type BuildFigure = `build_${Language}_${BuildTurn}_${MeasuredPhase}_s`;
 export interface Figures extends Readonly<
   Partial<Record<FloodFigure | PauseFigure | BuildFigure | VolumeFigure | GrowthFigure, number>>
 > {
+  readonly command_ms_p50?: number;
+  readonly floor_command_ms_p50?: number;
+  readonly daemon_idle_mib?: number;
+  readonly floor_daemon_mib?: number;
   readonly floor_restore_ms_p50?: number;
   readonly launch_ms_p50?: number;
   readonly launch_pool_ms_p50?: number;
@@ -153,6 +158,18 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
         processors: availableParallelism(),
       },
       samples: { rowMs, staggeredMs, secondMs, burstMs },
+    };
+  },
+  async weight(session, rounds) {
+    const { commandMs, floorCommandMs, daemonMib, floorDaemonMib } = await measureWeight(session, rounds);
+    return {
+      figures: {
+        command_ms_p50: median(commandMs),
+        floor_command_ms_p50: median(floorCommandMs),
+        daemon_idle_mib: daemonMib,
+        floor_daemon_mib: floorDaemonMib,
+      },
+      samples: { commandMs, floorCommandMs },
     };
   },
   async growth(session, rounds, _full, progress) {

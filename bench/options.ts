@@ -19,6 +19,7 @@ const MEASURES = [
   "firewall",
   "flood",
   "restart",
+  "weight",
 ] as const;
 /**
  * They take long: `builds` compiles in five languages and asks Debian's mirror for them, `volumes` works with thousands of files. `strict`

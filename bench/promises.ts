@@ -7,6 +7,7 @@ import { RESTART_VMS } from "./measure/restart.ts";
 import { times, type Promised } from "./promised.ts";
 import { TTI_PROMISES } from "./tti-promises.ts";
 import { VOLUME_PROMISES } from "./volume-promises.ts";
+import { WEIGHT_PROMISES } from "./weight-promises.ts";
 
 const VICTIM: Readonly<Record<Victim, string>> = {
   call: "an authenticated call",
@@ -242,6 +243,7 @@ export const PROMISES: readonly Promised[] = [
   ...VOLUME_PROMISES,
   ...TTI_PROMISES,
   ...GROWTH_PROMISES,
+  ...WEIGHT_PROMISES,
   ...VICTIMS.flatMap((victim) => FLOODS.map((flood) => underFlood(victim, flood))),
 ];
 

@@ -1,6 +1,8 @@
 /**
  * The tour: one VM becomes eleven, with its memory. Everything goes through the public SDK; the daemon is started if none runs.
  */
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { readConfig, startDaemon } from "@fastvm/daemon";
 import { FastvmClient } from "fastvm";
 import type { Snapshot, Vm } from "fastvm";
@@ -10,6 +12,8 @@ import { formatMs, Steps } from "./steps.ts";
 import { renderTable } from "./table.ts";
 
 const BRANCHES = 10;
+/** It starts the daemon as its users do: from the bundle, where there is one. */
+const FASTVM = fileURLToPath(new URL("../../fastvm", import.meta.url));
 
 interface Branch {
   readonly vm: Vm;
@@ -22,9 +26,10 @@ const config = readConfig();
 const steps = new Steps();
 
 console.log("\nFastVM quickstart\n");
-const daemon = await steps.run("start the daemon (the first start boots a template, once)", () =>
-  startDaemon(config),
-);
+const daemon = await steps.run("start the daemon (the first start boots a template, once)", () => {
+  execFileSync(FASTVM, ["serve", "-d"], { stdio: ["ignore", "ignore", "inherit"] });
+  return startDaemon(config);
+});
 const client = new FastvmClient({ apiKey: daemon.apiKey, baseUrl: daemon.url });
 
 await deleteEarlierRuns();

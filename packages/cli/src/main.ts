@@ -5,9 +5,11 @@ import { readEnvironment } from "./settings/environment.ts";
 
 // In a folder of this user: code that another user could write would be run as ours.
 enableCompileCache(join(readEnvironment().cacheDir, "compile"));
+void run();
 
-const { exitOnBrokenPipe } = await import("./output/print.ts");
-const { runProgram } = await import("./program.ts");
-
-exitOnBrokenPipe();
-process.exitCode = await runProgram(process.argv.slice(2));
+async function run(): Promise<void> {
+  const { exitOnBrokenPipe } = await import("./output/print.ts");
+  const { runProgram } = await import("./program.ts");
+  exitOnBrokenPipe();
+  process.exitCode = await runProgram(process.argv.slice(2));
+}

@@ -2,48 +2,11 @@
 import { Command, CommanderError } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { addGlobalOptions } from "./command-line/global-options.ts";
-import { separateRemoteCommand } from "./command-line/remote-command.ts";
-import { buildCommand } from "./commands/builds/build.ts";
-import { completeCommand, completionCommand } from "./commands/completion.ts";
-import { configCommand } from "./commands/config.ts";
-import { contextCommand } from "./commands/context.ts";
-import { backupCommand, restoreCommand } from "./commands/daemon/backup.ts";
-import { doctorCommand } from "./commands/daemon/doctor.ts";
-import { imageCommand } from "./commands/daemon/image.ts";
-import { keyCommand } from "./commands/daemon/key.ts";
-import { orgCommand } from "./commands/daemon/org.ts";
-import { quarantineCommand } from "./commands/daemon/quarantine.ts";
-import { serveCommand } from "./commands/daemon/serve.ts";
-import { systemCommand } from "./commands/daemon/system.ts";
-import { daemonGroup } from "./commands/daemon/stop.ts";
-import { copyCommand } from "./commands/files/cp.ts";
-import { firewallCommand } from "./commands/firewall/firewall.ts";
-import { loginCommand, logoutCommand } from "./commands/login.ts";
-import { auditCommand } from "./commands/audit.ts";
-import { eventsCommand } from "./commands/events.ts";
-import { dfCommand } from "./commands/df.ts";
+import { loadNamed, source } from "./command-line/command-source.ts";
+import type { CommandSource } from "./command-line/command-source.ts";
+import { fromFirstOperand, separateRemoteCommand } from "./command-line/remote-command.ts";
+import { ALL_COMMANDS } from "./all-commands.ts";
 import { USAGE_EXIT_CODE } from "./commands/machine/exit-codes.ts";
-import { manCommand } from "./commands/man.ts";
-import { machinesCommand } from "./commands/machine/machine.ts";
-import { portCommand } from "./commands/port.ts";
-import { quotaCommand } from "./commands/quota.ts";
-import { registryCommand } from "./commands/registry.ts";
-import { webhookCommand } from "./commands/webhook.ts";
-import { serviceCommand } from "./commands/service.ts";
-import { snapshotCommand } from "./commands/snapshot/snapshot.ts";
-import { attachCommand, killCommand, psCommand } from "./commands/vm/background.ts";
-import { consoleCommand } from "./commands/vm/console.ts";
-import { execCommand } from "./commands/vm/exec.ts";
-import { launchCommand } from "./commands/vm/launch.ts";
-import { logsCommand } from "./commands/vm/logs.ts";
-import { vmRemoveCommand } from "./commands/vm/rm.ts";
-import { runCommand } from "./commands/vm/run.ts";
-import { shortVerbs } from "./commands/vm/short-verbs.ts";
-import { sshCommand } from "./commands/vm/ssh.ts";
-import { sshKeyCommand } from "./commands/ssh-key.ts";
-import { vmCommand } from "./commands/vm/vm.ts";
-import { bucketCommand } from "./commands/bucket/bucket.ts";
-import { volumeCommand } from "./commands/volume/volume.ts";
 import { addExamples } from "./help/examples.ts";
 import { interruptedExitCode } from "./interrupt.ts";
 import { describeFailure, tellFailure } from "./output/failure.ts";
@@ -57,60 +20,23 @@ stderr; 130 and 143 interrupted; 141 nobody reads the output.`;
 /** Old habits type them without a VM (commands/vm/power.ts). */
 const WITH_WORDS_OF_THEIR_OWN: ReadonlySet<string> = new Set(["fastvm stop", "fastvm vm stop"]);
 
-export function buildProgram(): Command {
+/** What needs to know all the others. */
+const OF_THE_WHOLE: readonly CommandSource[] = [
+  source("__complete", async () => (await import("./commands/completion.ts")).completeCommand(buildProgram)),
+  source("man", async () => (await import("./commands/man.ts")).manCommand(buildProgram)),
+];
+
+/** With the commands that `line` may mean, or, without a line, with all. */
+export async function buildProgram(line?: readonly string[]): Promise<Command> {
   const program = addGlobalOptions(new Command("fastvm"))
     .description("MicroVMs that launch, run, snapshot and fork")
     .version(packageJson.version)
     .showHelpAfterError("(see: fastvm --help)")
     .addHelpText("after", AFTERWORD);
-  const commands = [
-    serveCommand(),
-    daemonGroup(),
-    doctorCommand(),
-    backupCommand(),
-    restoreCommand(),
-    quarantineCommand(),
-    orgCommand(),
-    keyCommand(),
-    imageCommand(),
-    systemCommand(),
-    buildCommand(),
-    launchCommand("default"),
-    runCommand(),
-    execCommand(),
-    psCommand(),
-    attachCommand(),
-    killCommand(),
-    consoleCommand(),
-    sshCommand(),
-    logsCommand(),
-    copyCommand(),
-    portCommand(),
-    vmRemoveCommand(),
-    ...shortVerbs(),
-    vmCommand(),
-    snapshotCommand(),
-    volumeCommand(),
-    bucketCommand(),
-    machinesCommand(),
-    firewallCommand(),
-    serviceCommand(),
-    sshKeyCommand(),
-    registryCommand(),
-    quotaCommand(),
-    dfCommand(),
-    eventsCommand(),
-    auditCommand(),
-    webhookCommand(),
-    loginCommand(),
-    logoutCommand(),
-    contextCommand(),
-    configCommand(),
-    completionCommand(),
-  ];
-  for (const command of commands) program.addCommand(command);
-  program.addCommand(completeCommand(program), { hidden: true });
-  program.addCommand(manCommand(program));
+  addFormatOption(program);
+  const words = line === undefined ? undefined : fromFirstOperand(program, line);
+  for (const command of await loadNamed([...ALL_COMMANDS, ...OF_THE_WHOLE], words))
+    program.addCommand(command, { hidden: command.name().startsWith("__") });
   addFormatOption(program);
   addExamples(program);
   program.hook("preAction", (_, command) => applyFormat(command));
@@ -121,7 +47,7 @@ export function buildProgram(): Command {
 
 /** Runs the command that `args` name; resolves to the exit code. */
 export async function runProgram(args: readonly string[]): Promise<number> {
-  const program = buildProgram();
+  const program = await buildProgram(args);
   const line = separateRemoteCommand(program, args);
   // Looked for by hand: a line that cannot be read has an error to tell, too.
   const end = line.indexOf("--");

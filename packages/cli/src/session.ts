@@ -4,8 +4,8 @@ import type { FastvmClient } from "fastvm";
 import { optionsOf } from "./command-line/global-options.ts";
 import { interruptSignal, listenForInterrupts } from "./interrupt.ts";
 import { findConnection } from "./settings/connection.ts";
+import { httpFetch } from "./settings/http-fetch.ts";
 import { readEnvironment } from "./settings/environment.ts";
-import { trustAuthority } from "./settings/trust-authority.ts";
 
 /** One: with two a person would wait 1.5 s to learn that no daemon runs. */
 const MAX_RETRIES = 1;
@@ -27,7 +27,8 @@ export async function openSession(command: Command): Promise<Session> {
     findConnection(options, readEnvironment()),
   ]);
   const { baseUrl, apiKey, ca } = connection;
-  if (ca !== undefined) trustAuthority(ca);
-  const client = new FastvmClient({ baseUrl, apiKey, maxRetries: MAX_RETRIES });
+  // What reads certificates takes as long to load as a command to run.
+  if (ca !== undefined) (await import("./settings/trust-authority.ts")).trustAuthority(ca);
+  const client = new FastvmClient({ baseUrl, apiKey, maxRetries: MAX_RETRIES, fetch: httpFetch });
   return { client, baseUrl, apiKey, isJson: options.json === true, signal: interruptSignal };
 }

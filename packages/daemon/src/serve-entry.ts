@@ -6,12 +6,10 @@ import { LAST_WORDS, oneLine } from "./start-failure.ts";
 
 const STANDARD_ERROR = 2;
 
-try {
-  await serve(JSON.parse(process.argv[2] ?? "{}") as DaemonConfig);
-} catch (error) {
+serve(JSON.parse(process.argv[2] ?? "{}") as DaemonConfig).catch((error: unknown) => {
   writeSync(
     STANDARD_ERROR,
     `${LAST_WORDS}${oneLine(error instanceof Error ? error.message : String(error))}\n`,
   );
   process.exit(1);
-}
+});

@@ -15,6 +15,7 @@ import type { DaemonConfig } from "./config.ts";
 import { closeDataFolder } from "./close-data-folder.ts";
 import { closeInherited } from "./close-inherited.ts";
 import { DiskReserve, isOutOfDisk } from "./disk-reserve.ts";
+import { releaseHeap } from "./heap-release.ts";
 import { claimFolder, refuseSecond, releaseFolder } from "./instance-file.ts";
 import type { Instance } from "./instance-file.ts";
 import { urlOf } from "./listen-address.ts";
@@ -202,6 +203,7 @@ async function serveUntil(
     const manager = tellManager(config.manager, ended.signal, (err) =>
       log.warn({ err }, "the service manager was not told"),
     );
+    void releaseHeap(ended.signal);
     void reserve.keepFull(ended.signal, (err) => log.warn({ err }, "no room was set aside"));
     const signal = await toldToEnd;
     manager.tellEnd();

@@ -1,5 +1,6 @@
 /** The proxy through which intercepted connections of VMs go, as the worker starts it and speaks with it. */
 import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AuthorityKeys } from "@fastvm/contract";
@@ -23,6 +24,6 @@ const LIBRARIES = "node_modules";
 /** What it reads of the host's files: itself, and the packages that it is made with. */
 export function exposedPaths(): readonly string[] {
   if (existsSync(BUNDLE)) return [PACKAGE];
-  const library = fileURLToPath(import.meta.resolve("@peculiar/x509"));
+  const library = createRequire(import.meta.url).resolve("@peculiar/x509");
   return [PACKAGE, library.slice(0, library.lastIndexOf(LIBRARIES) + LIBRARIES.length)];
 }

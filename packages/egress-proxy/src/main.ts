@@ -16,10 +16,14 @@ const end = (): never => process.exit(0);
 channel.on("end", end).on("close", end).on("error", end);
 
 const proxy = new EgressProxy((message: ToDaemon) => void channel.write(encode(message)));
-const port4 = await listen(LISTENER_IPV4);
-const port6 = process.argv.includes("--ipv6") ? await listen(LISTENER_IPV6) : undefined;
-onMessages(channel, (message) => proxy.hear(message as ToProxy));
-channel.write(encode({ kind: "ready", port4, port6 }));
+void start();
+
+async function start(): Promise<void> {
+  const port4 = await listen(LISTENER_IPV4);
+  const port6 = process.argv.includes("--ipv6") ? await listen(LISTENER_IPV6) : undefined;
+  onMessages(channel, (message) => proxy.hear(message as ToProxy));
+  channel.write(encode({ kind: "ready", port4, port6 }));
+}
 
 async function listen(fd: number): Promise<number> {
   const server = createServer({ allowHalfOpen: true });

@@ -42,6 +42,17 @@ export function separateRemoteCommand(program: Command, args: readonly string[])
   return [...args];
 }
 
+/** What follows the program's own options; undefined where one of them asks for the program's help. */
+export function fromFirstOperand(program: Command, args: readonly string[]): readonly string[] | undefined {
+  for (let at = 0; at < args.length; at += 1) {
+    const token = args[at] ?? "";
+    if (token === "--help" || token === "-h") return undefined;
+    if (!token.startsWith("-")) return args.slice(at);
+    if (takesNextToken(program, token)) at += 1;
+  }
+  return undefined;
+}
+
 function separateAt(args: readonly string[], at: number): string[] {
   return args[at] === "--" ? [...args] : [...args.slice(0, at), "--", ...args.slice(at)];
 }

@@ -15,12 +15,12 @@ export function completionCommand(): Command {
 }
 
 /** What the scripts call; not for people. */
-export function completeCommand(program: Command): Command {
+export function completeCommand(wholeProgram: () => Promise<Command>): Command {
   const command = addGlobalOptions(new Command("__complete")).argument("[words...]");
   return command.action(async (words: string[]) => {
     const connect = async () => (await openSession(command)).client;
     // A prompt is no place for errors: without a server there are no names to offer.
-    const candidates = await candidatesFor(program, words, connect).catch(() => []);
+    const candidates = await candidatesFor(await wholeProgram(), words, connect).catch(() => []);
     for (const candidate of candidates) printLine(candidate);
   });
 }

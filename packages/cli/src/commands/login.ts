@@ -9,7 +9,6 @@ import { isLoopback } from "../settings/connection.ts";
 import { checkContextName, findContext, readContexts, writeContexts } from "../settings/contexts.ts";
 import type { Context } from "../settings/contexts.ts";
 import { readEnvironment } from "../settings/environment.ts";
-import { trustAuthority } from "../settings/trust-authority.ts";
 import { UserError } from "../user-error.ts";
 
 interface LoginFlags {
@@ -41,7 +40,7 @@ async function login(typed: string, command: Command): Promise<void> {
   const { configDir } = readEnvironment();
   const name = checkContextName(flags.name ?? url.hostname);
   const ca = flags.ca === undefined ? undefined : await readFileOf(flags.ca);
-  if (ca !== undefined) trustAuthority(ca);
+  if (ca !== undefined) (await import("../settings/trust-authority.ts")).trustAuthority(ca);
   const baseUrl = url.href.replace(/\/+$/, "");
   const context: Context = {
     url: baseUrl,

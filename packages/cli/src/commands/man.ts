@@ -7,13 +7,14 @@ import { manualPage, manualPages } from "../help/manual.ts";
 import { printJson, printLine } from "../output/print.ts";
 import { UserError } from "../user-error.ts";
 
-export function manCommand(program: Command): Command {
+export function manCommand(wholeProgram: () => Promise<Command>): Command {
   const command = addGlobalOptions(new Command("man"))
     .description("Print a command's manual page, for man -l -; or write all of them")
     .argument("[command...]")
     .option("--all <folder>", "write the pages of all commands there, for packages: man1/fastvm.1 and so on");
   return command.action(async (words: string[]) => {
     const { all: folder, json } = optionsOf<{ readonly all?: string }>(command);
+    const program = await wholeProgram();
     if (folder === undefined) {
       const [found, path] = find(program, words);
       process.stdout.write(manualPage(found, path));

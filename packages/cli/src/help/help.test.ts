@@ -32,7 +32,7 @@ function leaves(command: Command, path: readonly string[] = []): readonly (reado
   return [...own, ...command.commands.flatMap((child) => leaves(child, [...path, child.name()]))];
 }
 
-const PATHS = leaves(buildProgram())
+const PATHS = leaves(await buildProgram())
   .map((path) => path.join(" "))
   .filter((path) => !path.startsWith("__") && !path.startsWith("machine "));
 
@@ -43,7 +43,7 @@ describe("examples", () => {
   });
 
   it.each(Object.values(EXAMPLES).flat())("fastvm %s can be read", async (line) => {
-    const program = buildProgram();
+    const program = await buildProgram();
     const reached: Command[] = [];
     const silence = (command: Command): void => {
       command.action(() => void reached.push(command));
@@ -89,19 +89,19 @@ describe("the manual", () => {
     expect(stdout).toContain(String.raw`fastvm exec dev uname \-a`);
     expect(stdout.split("\n").filter((line) => /^[.'](?!TH|SH|TP|B |nf|fi)/.test(line))).toEqual([]);
     expect((await capture(["man", "nope"], {})).stderr).toContain("fastvm --help");
-    const pages = manualPages(buildProgram());
+    const pages = manualPages(await buildProgram());
     for (const option of ["--format", "--json", "--api-key"])
       expect(pages.get("fastvm-ls.1")).toContain(option.replaceAll("-", String.raw`\-`));
   });
 });
 
-it("the table of others' verbs names commands that are there", () => {
+it("the table of others' verbs names commands that are there", async () => {
   const rows = readFileSync(TABLE, "utf8")
     .split("\n")
     .filter((line) => line.startsWith("| "));
   const ours = rows.slice(2).flatMap((row) => [...(row.split("|")[3] ?? "").matchAll(/`fastvm ([^`]+)`/g)]);
   expect(ours.length).toBeGreaterThan(40);
-  const program = buildProgram();
+  const program = await buildProgram();
   const known = (words: readonly string[]): boolean => {
     let command: Command = program;
     for (const word of words) {

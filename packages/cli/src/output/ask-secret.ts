@@ -1,5 +1,4 @@
 /** Asks for what nobody shall read over a shoulder, or in a history of commands. */
-import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { UserError } from "../user-error.ts";
 
@@ -9,7 +8,11 @@ export async function askSecret(question: string, otherwise: string): Promise<st
   process.stderr.write(question);
   // The terminal is read key by key, so what is typed appears only where this writes it.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  const terminal = (await import("node:readline/promises")).createInterface({
+    input: process.stdin,
+    output: nowhere,
+    terminal: true,
+  });
   const cancelled = new AbortController();
   terminal.on("SIGINT", () => cancelled.abort());
   try {

@@ -8,7 +8,7 @@ import { APIConnectionError, APIConnectionTimeoutError, errorFromResponse, Fastv
 import { SDK_VERSION } from "../version.ts";
 import { streamOf } from "./body-of.ts";
 import { answerWith, ApiPromise } from "./api-promise.ts";
-import type { Answered } from "./api-promise.ts";
+import type { Read } from "./api-promise.ts";
 import { Deadline, sleep } from "./deadline.ts";
 import { isRetryable, retryDelayMs } from "./retry-policy.ts";
 
@@ -111,10 +111,10 @@ export class HttpClient {
       DEFAULT_TIMEOUT_MS;
     const deadline = new Deadline(timeoutMs, options?.signal);
     const url = this.#url(request);
-    const startedAt = performance.now();
+    const startedAt = Date.now();
     try {
       const response = await this.#config.fetch(url, this.#init(request, deadline.signal));
-      const took = Math.round(performance.now() - startedAt);
+      const took = Date.now() - startedAt;
       this.#config.log("info", `${request.method} ${url} answered ${response.status} in ${took} ms`);
       if (!response.ok) return await failedAnswer(response, deadline);
       return { ok: true, value: await use({ response, deadline }) };
@@ -134,26 +134,30 @@ export class HttpClient {
   }
 
   #init(request: ApiRequest, signal: AbortSignal): RequestInit {
-    const headers = new Headers({
+    const headers: Record<string, string> = {
       accept: request.accept ?? "application/json",
       "user-agent": `fastvm-sdk-js/${SDK_VERSION}`,
-      ...credentialsOf(this.#config),
-    });
-    if (request.body !== undefined) headers.set("content-type", "application/json");
-    if (request.content !== undefined) headers.set("content-type", "application/octet-stream");
-    for (const [name, value] of Object.entries({ ...this.#config.headers, ...request.options?.headers })) {
-      headers.set(name, value);
-    }
+      ...lowerCased(credentialsOf(this.#config)),
+    };
+    if (request.body !== undefined) headers["content-type"] = "application/json";
+    if (request.content !== undefined) headers["content-type"] = "application/octet-stream";
+    Object.assign(headers, lowerCased(this.#config.headers), lowerCased(request.options?.headers ?? {}));
     const body = request.body === undefined ? {} : { body: JSON.stringify(request.body) };
     return { method: request.method, headers, signal, ...body, ...contentInit(request.content) };
   }
 }
 
+/** So that what a caller sets takes the place of ours, however it is written. */
+function lowerCased(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
 function isRead(
   content: Content | undefined,
 ): content is ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> {
-  if (content instanceof ReadableStream) return true;
-  return typeof content === "object" && Symbol.asyncIterator in content;
+  return (
+    typeof content === "object" && (Symbol.asyncIterator in content || content instanceof ReadableStream)
+  );
 }
 
 function contentInit(content: Content | undefined): RequestInit {
@@ -173,13 +177,13 @@ type Outcome<Result> =
       readonly headers?: Headers;
     };
 
-async function readJson<Result>({ response, deadline }: OpenResponse): Promise<Answered<Result>> {
+async function readJson<Result>({ response, deadline }: OpenResponse): Promise<Read<Result>> {
   const text = await response.text();
   deadline.release();
   try {
     const value: unknown = text.trim() === "" ? undefined : JSON.parse(text);
     // The wire is the one place where a type is taken on trust: a later server may send more than we know.
-    return { data: value as Result, response: answerWith(response, text) };
+    return { data: value as Result, answer: () => answerWith(response, text) };
   } catch (cause) {
     throw new FastvmError(`The answer is not JSON: ${text.slice(0, 200)}`, { cause });
   }
