@@ -1,4 +1,5 @@
 /** What opens a preview, and what does not: each family of tokens by its own way, for its own machine, port and kind of request. */
+import { once } from "node:events";
 import type { IncomingHttpHeaders } from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { PreviewLab, tokenOf } from "./testing/preview-lab.ts";
@@ -209,6 +210,22 @@ describe("a token", () => {
     await lab.api(`DELETE /v1/machines/${id}/preview-urls/${proxy.grant.id}`);
     const header = { "x-nullspace-preview-proxy-token": proxy.http_token };
     expect(await code(plain(url), header)).toBe("403 preview_proxy_token_disabled");
+  });
+
+  test("that is revoked ends the WebSockets that it has opened, and no other", async () => {
+    const proxy = await target();
+    const header = { "x-nullspace-preview-proxy-token": proxy.websocket_token };
+    const [revoked, other] = await Promise.all([
+      lab.keepSocket(socketUrl),
+      lab.keepSocket(proxy.websocket_url, header),
+    ]);
+    await lab.api(`DELETE /v1/machines/${id}/preview-urls/${grantId}`);
+    await once(revoked, "close");
+    other.send("still here");
+    const [echo] = await once(other, "message");
+    expect(String(echo)).toBe("still here");
+    await lab.api(`DELETE /v1/machines/${id}/preview-urls/${proxy.grant.id}`);
+    await once(other, "close");
   });
 
   test("tells in the words of machines why it opens nothing", async () => {

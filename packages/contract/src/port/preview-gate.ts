@@ -10,6 +10,11 @@ export interface PreviewGate {
   admit(request: PreviewRequest): Promise<PreviewLookup>;
   /** Counts; returns at once. */
   used(grantId: string, use: PreviewUse): void;
+  /**
+   * Calls `then` once if the grant is revoked, for who was let in by it and is still in: by this process at once, by another some seconds
+   * later. Gives what ends the watch.
+   */
+  onRevoked(vmId: VmId, grantId: string, then: () => void): () => void;
 }
 
 export interface PreviewRequest {

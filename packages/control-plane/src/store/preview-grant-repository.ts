@@ -65,6 +65,17 @@ export class PreviewGrantRepository {
     return row;
   }
 
+  /** Which of these were revoked. */
+  async revokedAmong(ids: readonly string[]): Promise<string[]> {
+    const rows = await this.#db
+      .selectFrom("previewGrants")
+      .select("id")
+      .where("id", "in", ids)
+      .where("revokedAt", "is not", null)
+      .execute();
+    return rows.map(({ id }) => id);
+  }
+
   async removeEnded(vmId: VmId, before: number): Promise<void> {
     await this.#db
       .deleteFrom("previewGrants")

@@ -155,6 +155,16 @@ export class PreviewLab implements AsyncDisposable {
     });
   }
 
+  /** One that is open, behind the service's first word. */
+  async keepSocket(url: string, headers: Record<string, string> = {}): Promise<WebSocket> {
+    const { host, pathname, search } = new URL(url);
+    const socket = new WebSocket(`ws://127.0.0.1:${this.port}${pathname}${search}`, {
+      headers: { host, ...headers },
+    });
+    await once(socket, "message");
+    return socket;
+  }
+
   #note({ method = "", url = "", headers }: IncomingMessage, body: string): void {
     this.seen.push({ method, url, headers, body });
   }

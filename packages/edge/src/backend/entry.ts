@@ -18,6 +18,8 @@ export interface Entry {
   readonly maskHost?: string;
   /** What stands for the token of the URL from now on. */
   readonly continuation?: { readonly cookie: string; readonly maxAgeSec: number };
+  /** Calls `then` once if whoever is in by it may stay no longer. Gives what ends the watch. */
+  onRevoked(then: () => void): () => void;
   /** Counts, where somebody asked for figures. */
   count(use: PreviewUse): void;
 }
@@ -41,7 +43,7 @@ function serviceEntry(
   gone: AbortSignal,
 ): Entry {
   const lookUp = async () => knownOr404(await asked(directory.lookUp(vmId, service), gone));
-  return { lookUp, count: () => undefined };
+  return { lookUp, count: () => undefined, onRevoked: () => () => undefined };
 }
 
 async function previewEntry(
@@ -60,6 +62,7 @@ async function previewEntry(
     },
     ...(maskHost === undefined ? {} : { maskHost }),
     ...(continuation === undefined ? {} : { continuation }),
+    onRevoked: (then) => previews.onRevoked(address.vmId, grantId, then),
     count: (use) => previews.used(grantId, use),
   };
 }

@@ -39,6 +39,7 @@ export async function openWebSocket(
   const early = new EarlyBytes(client, head);
   let service: Duplex | undefined;
   let entry: Entry | undefined;
+  let endWatch: () => void = () => undefined;
   const traffic = noTraffic();
   metrics.openRequests += 1;
   try {
@@ -49,6 +50,11 @@ export async function openWebSocket(
     const check = await unlessAborted(parts.directory.credentialCheck(), gone);
     entry = await entryTo(parts.directory, destination, "websocket", gone);
     entry.count({ webSockets: 1 });
+    // A token that is taken back also ends what it opened, or is about to.
+    endWatch = entry.onRevoked(() => {
+      client.destroy();
+      service?.destroy();
+    });
     const outgoing = outgoingRequest(request, destination, check, scope, entry.maskHost);
     service = await reach(parts, destination, entry, gone);
     const answer = await handshake(parts, outgoing, service, gone);
@@ -72,6 +78,7 @@ export async function openWebSocket(
       entry?.count({ error: code });
     }
   } finally {
+    endWatch();
     entry?.count(traffic);
     metrics.openRequests -= 1;
     service?.destroy();

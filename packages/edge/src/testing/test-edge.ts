@@ -59,6 +59,7 @@ class FakeVms implements ServiceDirectory {
   readonly previews = {
     admit: (request: PreviewRequest) => Promise.resolve(this.admit(request)),
     used: (_grantId: string, use: PreviewUse) => void this.uses.push(use),
+    onRevoked: () => () => undefined,
   };
 
   lookUp(vmId: VmId, name: string): Promise<ServiceLookup> {

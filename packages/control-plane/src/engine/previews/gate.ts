@@ -14,6 +14,7 @@ import type {
 import type { PreviewFamily, PreviewGrantRow } from "../../store/schema.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { Parts } from "../context.ts";
+import { Revocations } from "./revocations.ts";
 import { continuationOf, digestOf, hasDigest, hasForm } from "./preview-tokens.ts";
 
 /** How old a grant may be that another process has revoked. */
@@ -42,20 +43,21 @@ type Presented =
   | { readonly family: PreviewFamily; readonly tokens: readonly string[] }
   | { readonly missing: true };
 
+type GateContext = Parts<"activity" | "clock" | "log" | "previewUses" | "store">;
+
 export class Gate implements PreviewGate {
-  readonly #ctx: Parts<"activity" | "clock" | "previewUses" | "store">;
+  readonly #ctx: GateContext;
   readonly #vmOf: (vmId: VmId) => Promise<PreviewedVm | undefined>;
+  readonly #revocations: Revocations;
   readonly #kept = new Map<VmId, Map<string, Kept>>();
   /** Counts changes: what was read before one must not be kept after it. */
   #changes = 0;
 
   /** `vmOf`: may be some seconds old where another process has changed it. */
-  constructor(
-    ctx: Parts<"activity" | "clock" | "previewUses" | "store">,
-    vmOf: (vmId: VmId) => Promise<PreviewedVm | undefined>,
-  ) {
+  constructor(ctx: GateContext, vmOf: (vmId: VmId) => Promise<PreviewedVm | undefined>) {
     this.#ctx = ctx;
     this.#vmOf = vmOf;
+    this.#revocations = new Revocations(ctx);
     ctx.store.onVmChange((vmId) => {
       this.#changes += 1;
       this.#kept.delete(vmId);
@@ -87,6 +89,10 @@ export class Gate implements PreviewGate {
 
   used(grantId: string, use: PreviewUse): void {
     this.#ctx.previewUses.add(grantId, use);
+  }
+
+  onRevoked(vmId: VmId, grantId: string, then: () => void): () => void {
+    return this.#revocations.watch(vmId, grantId, then);
   }
 
   #refusalOf(grant: Found): PreviewRefusal | undefined {
