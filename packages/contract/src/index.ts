@@ -35,7 +35,8 @@ export type {
   SocketInput,
   WatchStart,
 } from "./api/machines/schemas/socket.ts";
-export type { LifecycleEvent } from "./api/machines/schemas/lifecycle.ts";
+export { LifecycleSubscribeSchema } from "./api/machines/schemas/lifecycle.ts";
+export type { LifecycleEvent, LifecycleSubscribe } from "./api/machines/schemas/lifecycle.ts";
 export {
   DEFAULT_PART_BYTES,
   DEFAULT_TRANSFER_SEC,

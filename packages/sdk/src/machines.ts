@@ -10,11 +10,13 @@ export { CommandStream, MachinePtys, PtySession } from "./machines/machine-sessi
 export type { ConnectOptions, Output } from "./machines/machine-sessions.ts";
 export { Lifecycle } from "./machines/lifecycle.ts";
 export { BackgroundCommand } from "./machines/machine-commands.ts";
+export type { UploadDirOptions, UploadedDir } from "./machines/upload-dir.ts";
 export type { UploadFileOptions } from "./machines/upload-file.ts";
 export { familyOf, FileUploadError, GitError, MachineError } from "./machines/machine-error.ts";
 export type { ErrorFamily } from "./machines/machine-error.ts";
 export { Machine } from "./machines/machine.ts";
 export type { CreateOptions, MachinePage, StartOptions } from "./machines/machine.ts";
+export type { MonitoredProcess, MonitorEvent, MonitorOptions } from "./machines/machine-monitor.ts";
 export { Template } from "./machines/template.ts";
 export type { BuildOptions } from "./machines/template.ts";
 export { TemplateBuilder } from "./machines/template-builder.ts";

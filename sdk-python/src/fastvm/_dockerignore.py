@@ -77,9 +77,13 @@ def context_files(folder: str, dockerfile: Optional[str] = None) -> List[str]:
     beside it, `NAME.dockerignore`, counts before the folder's.
     """
     own = None if dockerfile is None else read(Path(folder, dockerfile + IGNORE_FILE))
-    ignore = Dockerignore(own if own is not None else read(Path(folder, IGNORE_FILE)) or "")
+    return files_below(folder, own if own is not None else read(Path(folder, IGNORE_FILE)) or "")
+
+
+def files_below(folder: str, ignored: str) -> List[str]:
+    """`ignored`: lines as of `.dockerignore`."""
     found: List[str] = []
-    for path in walk(folder, "", ignore):
+    for path in walk(folder, "", Dockerignore(ignored)):
         found.append(path)
         if len(found) > MAX_FILES:
             raise FileTransferError(f"{folder} has more than {MAX_FILES} files; leave some out by {IGNORE_FILE}")

@@ -9,6 +9,7 @@ from ._async.machines.commands import AsyncBackgroundCommand as AsyncBackgroundC
 from ._async.machines.events import AsyncEventStream as AsyncEventStream
 from ._async.machines.lifecycle import AsyncLifecycle as AsyncLifecycle
 from ._async.machines.machine import AsyncMachine as AsyncMachine
+from ._async.machines.monitor import AsyncMonitor as AsyncMonitor
 from ._async.machines.sessions import AsyncCommandStream as AsyncCommandStream
 from ._async.machines.sessions import AsyncDirWatch as AsyncDirWatch
 from ._async.machines.sessions import AsyncPtySession as AsyncPtySession
@@ -62,12 +63,14 @@ from ._machines.models import TransferUrl as TransferUrl
 from ._machines.models import VolumeAttachmentInfo as VolumeAttachmentInfo
 from ._machines.models import VolumeHealth as VolumeHealth
 from ._machines.models import VolumeInfo as VolumeInfo
+from ._machines.monitor import MonitorEvent as MonitorEvent
 from ._machines.redact import redact_preview_token as redact_preview_token
 from ._machines.redact import redact_preview_url as redact_preview_url
 from ._machines.template_builder import TemplateBuilder as TemplateBuilder
 from ._machines.template_models import TemplateBuildInfo as TemplateBuildInfo
 from ._machines.template_models import TemplateInfo as TemplateInfo
 from ._machines.template_models import TemplateTag as TemplateTag
+from ._machines.uploads import UploadedDir as UploadedDir
 from ._machines.warm_pool_models import WarmPoolCondition as WarmPoolCondition
 from ._machines.warm_pool_models import WarmPoolCounts as WarmPoolCounts
 from ._machines.warm_pool_models import WarmPoolInfo as WarmPoolInfo
@@ -83,6 +86,7 @@ from ._sync.machines.lifecycle import Lifecycle as Lifecycle
 from ._machines.sessions import FileEvent as FileEvent
 from ._machines.sessions import Output as Output
 from ._sync.machines.machine import Machine as Machine
+from ._sync.machines.monitor import Monitor as Monitor
 from ._sync.machines.sessions import CommandStream as CommandStream
 from ._sync.machines.sessions import DirWatch as DirWatch
 from ._sync.machines.sessions import PtySession as PtySession

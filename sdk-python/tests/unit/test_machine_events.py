@@ -10,6 +10,7 @@ from typing import Any, Dict, List
 import pytest
 from both import KINDS, Blocking, Loop
 from fastvm._machines.events import StreamPlace
+from fastvm._machines.queries import stream_filters
 from sockets import SocketServer
 
 import nullspace
@@ -187,3 +188,12 @@ def test_the_place_grows_patient_and_forgets_it() -> None:
     assert pauses == sorted(pauses) and pauses[0] < pauses[-1]
     assert place.take('{"type": "live"}') is None
     assert place.pause() == pauses[0]
+
+
+def test_filters_are_asked_for_anew_by_each_connection() -> None:
+    filters = stream_filters(machine_id="mch_1", operation="destroy", status=None, metadata={"team": "a"})
+    assert filters == {"machine_id": "mch_1", "operation": "destroy", "metadata": '{"team": "a"}'}
+    place = StreamPlace(replay_limit=2, filters=filters)
+    assert place.query() == {**filters, "replay_limit": "2"}
+    place.take(json.dumps({"type": "event", "event": event_of(7)}))
+    assert place.query() == {**filters, "after_event_id": "event-7"}

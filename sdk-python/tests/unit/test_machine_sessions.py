@@ -130,3 +130,24 @@ def test_a_watch_tells_that_it_was_cut_off(connect: Any) -> None:
         watching.close()
     created = ("create", "/srv/a")
     assert got == [created, ("overflow", ""), created, ("overflow", "")]
+
+
+def test_a_monitor_subscribes_on_each_connection(connect: Any) -> None:
+    firsts: List[Any] = []
+
+    async def tell(socket: Any, query: Dict[str, str]) -> None:
+        firsts.append(json.loads(await socket.recv()))
+        for message in (
+            {"type": "snapshot", "machine": MACHINE},
+            {"type": "metrics", "metrics": {"cpu_percent": 5}},
+            {"type": "processes", "processes": [{"pid": 7}]},
+        ):
+            await socket.send(json.dumps(message))
+
+    with SocketServer(tell, Host(0).answer) as server:
+        monitor = connect(server).monitor(interval_ms=500, include_processes=True)
+        got = [event for _, event in zip(range(4), monitor)]
+        monitor.close()
+    assert [event.type for event in got] == ["snapshot", "metrics", "processes", "snapshot"]
+    assert (got[0].machine.id, got[1].metrics, got[2].processes) == ("mch_1", {"cpu_percent": 5}, [{"pid": 7}])
+    assert firsts[1] == {"type": "monitor_subscribe", "id": "mch_1", "interval_ms": 500, "include_processes": True}

@@ -6,6 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 from typing import Any, Dict, List
+from urllib.parse import unquote
 
 import pytest
 from both import KINDS, Blocking, Loop
@@ -117,3 +118,48 @@ def test_permissions_for_others(machines: Any) -> None:
     ]
     assert server.requests[3].json == {"path": "/f", "max_bytes": 5, "mode": "0600"}
     assert server.requests[5].json == {"public_key": "ssh-ed25519 A", "ttl_seconds": 60}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "src" / "cache").mkdir(parents=True)
+    (tmp_path / "src" / "main.py").write_text("print(1)")
+    (tmp_path / "src" / "main.py").chmod(0o755)
+    for name in ("src/cache/x", "notes.log", "kept.log"):
+        (tmp_path / name).write_text(name)
+        (tmp_path / name).chmod(0o644)
+    (tmp_path / "link").symlink_to("kept.log")
+    (tmp_path / "broken").symlink_to("nowhere")
+    (tmp_path / ".nullspaceignore").write_text("*.log\n!kept.log\n.nullspaceignore\n")
+    return tmp_path
+
+
+def test_a_folder_goes_with_permissions_without_what_is_ignored(machines: Any, folder: Path) -> None:
+    with WireServer(json_answer(200, MACHINE), *[json_answer(200, FILE) for _ in range(5)]) as server:
+        told: List[str] = []
+        files = machine_at(machines, server).files
+        sent = files.upload_dir(
+            folder, "/srv/app", ignore=["**/cache"], on_progress=lambda path, done, total: told.append(f"{path} {done}/{total}")
+        )
+    assert (sent.uploaded, sent.skipped) == (["/srv/app/kept.log", "/srv/app/link", "/srv/app/src/main.py"], [])
+    assert told == ["/srv/app/kept.log 1/3", "/srv/app/link 2/3", "/srv/app/src/main.py 3/3"]
+    at = "/v1/machines/mch_1/files"
+    assert [(request.method, unquote(request.path), request.body) for request in server.requests[3:]] == [
+        ("PUT", f"{at}/content?path=/srv/app/kept.log&mode=0644", b"kept.log"),
+        ("PUT", f"{at}/content?path=/srv/app/link&mode=0644", b"kept.log"),
+        ("PUT", f"{at}/content?path=/srv/app/src/main.py&mode=0755", b"print(1)"),
+    ]
+    assert [request.json["path"] for request in server.requests[1:3]] == ["/srv/app", "/srv/app/src"]
+
+
+def test_files_of_a_folder_that_are_there_stay_with_skip_and_with_fail_nothing_is_sent(machines: Any, folder: Path) -> None:
+    there = json_answer(200, {"entries": [{**FILE, "path": "/srv/app/kept.log"}], "has_more": False})
+    looks = [json_answer(200, FILE), there]
+    rest = [json_answer(200, FILE) for _ in range(4)]
+    with WireServer(json_answer(200, MACHINE), *looks, *rest, *looks) as server:
+        files = machine_at(machines, server).files
+        sent = files.upload_dir(folder, "/srv/app", on_conflict="skip", ignore=["**/cache"])
+        assert (sent.uploaded, sent.skipped) == (["/srv/app/link", "/srv/app/src/main.py"], ["/srv/app/kept.log"])
+        with pytest.raises(nullspace.ConflictError, match="/srv/app/kept.log are there; nothing was sent"):
+            files.upload_dir(folder, "/srv/app", on_conflict="fail", ignore=["**/cache"])
+    assert len(server.requests) == 9

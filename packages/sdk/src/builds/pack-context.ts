@@ -20,9 +20,18 @@ export async function packContext(
 /** Folders too, each before what is in it; relative to the context, with slashes. */
 export async function filesOf(folder: string, dockerfile?: string): Promise<readonly string[]> {
   const own = dockerfile === undefined ? undefined : await read(join(folder, `${dockerfile}${IGNORE_FILE}`));
-  const ignore = new Dockerignore(own ?? (await read(join(folder, IGNORE_FILE))) ?? "");
+  return filesBelow(folder, own ?? (await readIgnored(folder, IGNORE_FILE)));
+}
+
+/** What a folder's own file says is to be left out. */
+export async function readIgnored(folder: string, ignoreFile: string): Promise<string> {
+  return (await read(join(folder, ignoreFile))) ?? "";
+}
+
+/** `ignored`: lines as of `.dockerignore`. */
+export async function filesBelow(folder: string, ignored: string): Promise<readonly string[]> {
   const found: string[] = [];
-  await walk(folder, "", ignore, found);
+  await walk(folder, "", new Dockerignore(ignored), found);
   return found;
 }
 

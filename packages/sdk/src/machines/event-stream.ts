@@ -4,10 +4,15 @@ import type { CallOptions, MachineConnection } from "./connection.ts";
 import { MachineError } from "./machine-error.ts";
 import { messagesOf } from "./socket.ts";
 import { StreamPlace } from "./stream-place.ts";
-import type { LifecycleEvent, StreamParams } from "./types.ts";
+import type { LifecycleEvent, LifecycleParams, StreamParams } from "./types.ts";
 
 /** Whoever restarts a daemon with many machines is back by then. */
 const GIVE_UP_MS = 300_000;
+
+/** Of a list of events. */
+export function lifecycleQuery({ snapshotId: snapshot_id, machineId: machine_id, ...rest }: LifecycleParams) {
+  return { ...rest, snapshot_id, machine_id };
+}
 
 interface StreamSource {
   readonly connection: MachineConnection;

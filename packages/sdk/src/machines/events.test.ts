@@ -127,3 +127,16 @@ describe("the place in a stream", () => {
     expect(place.pauseMs()).toBe(pauses[0]);
   });
 });
+
+it("filters are asked for anew by each connection", () => {
+  const place = new StreamPlace({
+    machineId: "mch_1",
+    operation: "destroy",
+    metadata: { team_a: "x" },
+    replayLimit: 2,
+  });
+  const filters = { machine_id: "mch_1", operation: "destroy", metadata: '{"team_a":"x"}' };
+  expect(place.query()).toEqual({ ...filters, replay_limit: "2" });
+  place.take(JSON.stringify({ type: "event", event: { id: "event-7" } }));
+  expect(place.query()).toEqual({ ...filters, after_event_id: "event-7" });
+});

@@ -1,7 +1,7 @@
 /** What happens to all machines of an account. */
 import { MachineConnection } from "./connection.ts";
 import type { CallOptions, MachineOptions } from "./connection.ts";
-import { eventStream, subscribeTo } from "./event-stream.ts";
+import { eventStream, lifecycleQuery, subscribeTo } from "./event-stream.ts";
 import type { SubscribeListeners, Subscription } from "./event-stream.ts";
 import type { LifecycleEvent, LifecycleList, LifecycleParams, StreamParams } from "./types.ts";
 import { Webhooks } from "./webhooks.ts";
@@ -17,7 +17,7 @@ export class Lifecycle {
 
   /** Newest first unless `order` is `asc`. */
   listEvents(params: LifecycleParams = {}, options: CallOptions = {}): Promise<LifecycleList> {
-    return this.#connection.call("GET", "/v1/lifecycle", { query: { ...params }, ...options });
+    return this.#connection.call("GET", "/v1/lifecycle", { query: lifecycleQuery(params), ...options });
   }
 
   /** As `Machine.streamEvents`, of all machines. */

@@ -4,6 +4,7 @@ import { contentOf, wholeOf } from "../files/read-content.ts";
 import type { CallOptions, MachineConnection } from "./connection.ts";
 import { MachineError, machineErrorOf } from "./machine-error.ts";
 import { DirWatch } from "./dir-watch.ts";
+import { uploadDir, type UploadDirOptions, type UploadedDir } from "./upload-dir.ts";
 import { uploadFile, type UploadFileOptions } from "./upload-file.ts";
 import type {
   MachineFile,
@@ -91,6 +92,14 @@ export class MachineFiles {
   ): Promise<MachineFile> {
     const blob = content instanceof Blob ? content : new Blob([content]);
     return uploadFile(this.#connection, `${this.#machine}/uploads`, path, blob, options);
+  }
+
+  /**
+   * A folder of this machine and all below it, without what its `.nullspaceignore` and `ignore` leave out; with permissions, links as what
+   * they lead to. Each file comes whole or not at all; what was sent before one failed stays.
+   */
+  uploadDir(folder: string, path: string, options: UploadDirOptions = {}): Promise<UploadedDir> {
+    return uploadDir(this, folder, path, options);
   }
 
   /** Those that are under way, oldest first. */

@@ -4,7 +4,7 @@ import { sleep } from "../http/deadline.ts";
 import { joinPath } from "../http/path.ts";
 import { MachineConnection, newKey } from "./connection.ts";
 import type { CallOptions, MachineOptions } from "./connection.ts";
-import { eventStream, subscribeTo } from "./event-stream.ts";
+import { eventStream, lifecycleQuery, subscribeTo } from "./event-stream.ts";
 import type { SubscribeListeners, Subscription } from "./event-stream.ts";
 import { Keepalive } from "./keepalive.ts";
 import { MachineCommands } from "./machine-commands.ts";
@@ -13,6 +13,8 @@ import { MachineFiles } from "./machine-files.ts";
 import { MachineGit } from "./machine-git.ts";
 import { MachinePtys } from "./machine-sessions.ts";
 import { createBody, millisecondsOf } from "./machine-order.ts";
+import { monitor } from "./machine-monitor.ts";
+import type { MonitorEvent, MonitorOptions } from "./machine-monitor.ts";
 import { MachinePorts } from "./machine-ports.ts";
 import { MachineVolumes } from "./machine-volumes.ts";
 import type {
@@ -285,6 +287,11 @@ export class Machine extends MachinePorts implements AsyncDisposable {
     return answer.metrics;
   }
 
+  /** Its record, and in each interval its guest's figures, until the loop is left. Looking does not keep it awake. */
+  monitor(options: MonitorOptions = {}): AsyncGenerator<MonitorEvent, void, undefined> {
+    return monitor(this.connection, this.id, options);
+  }
+
   /** Resolves when it is in force: the whole policy, in place of what there was. */
   async updateEgress(egress: EgressPolicy, options: CallOptions = {}): Promise<EgressPolicy> {
     const call = { body: { egress }, ...options };
@@ -298,7 +305,10 @@ export class Machine extends MachinePorts implements AsyncDisposable {
 
   /** What happened to it and to snapshots of it, newest first unless `order` is `asc`. Also after its end. */
   listLifecycle(params: LifecycleParams = {}, options: CallOptions = {}): Promise<LifecycleList> {
-    return this.connection.call("GET", `${this.path}/lifecycle`, { query: { ...params }, ...options });
+    return this.connection.call("GET", `${this.path}/lifecycle`, {
+      query: lifecycleQuery(params),
+      ...options,
+    });
   }
 
   /**

@@ -152,3 +152,30 @@ it("a watch tells that it was cut off", async () => {
   expect(seen).toEqual(["create", "overflow", "create"]);
   expect(host.firsts[0]).toEqual({ type: "watch_start", path: "/srv", recursive: true });
 });
+
+it("a monitor subscribes on each connection, and tells in the words of TypeScript", async () => {
+  await using host = new Host((socket) => {
+    say(socket, { type: "snapshot", id: "mch_1", machine: { timeout_ms: 1, metadata: { team_a: "x" } } });
+    say(socket, { type: "metrics", id: "mch_1", metrics: { cpu_percent: 5 } });
+    say(socket, { type: "processes", id: "mch_1", processes: [{ parent_pid: 1 }] });
+    socket.close();
+  });
+  const seen: unknown[] = [];
+  const machine = await host.machine();
+  for await (const event of machine.monitor({ intervalMs: 500, includeProcesses: true })) {
+    if (seen.push(event) === 4) break;
+  }
+  const snapshot = { type: "snapshot", id: "mch_1", machine: { timeoutMs: 1, metadata: { team_a: "x" } } };
+  expect(seen).toEqual([
+    snapshot,
+    { type: "metrics", id: "mch_1", metrics: { cpuPercent: 5 } },
+    { type: "processes", id: "mch_1", processes: [{ parentPid: 1 }] },
+    snapshot,
+  ]);
+  expect(host.firsts[1]).toEqual({
+    type: "monitor_subscribe",
+    id: "mch_1",
+    interval_ms: 500,
+    include_processes: true,
+  });
+});

@@ -20,8 +20,10 @@ export class StreamPlace {
   #replayLimit: number | undefined;
   #failures = 0;
   #wantsNewest: boolean;
+  readonly #filters: Record<string, string>;
 
-  constructor({ liveOnly = false, afterEventId, replayLimit }: StreamParams) {
+  constructor({ liveOnly = false, afterEventId, replayLimit, ...filters }: StreamParams) {
+    this.#filters = filtersOf(filters);
     this.#lastEventId = afterEventId;
     this.#liveOnly = liveOnly;
     this.#replayLimit = replayLimit;
@@ -42,8 +44,9 @@ export class StreamPlace {
   }
 
   query(): Record<string, string> {
-    if (this.#lastEventId !== undefined) return { after_event_id: this.#lastEventId };
+    if (this.#lastEventId !== undefined) return { ...this.#filters, after_event_id: this.#lastEventId };
     return {
+      ...this.#filters,
       ...(this.#liveOnly ? { live_only: "true" } : {}),
       ...(this.#replayLimit === undefined ? {} : { replay_limit: String(this.#replayLimit) }),
     };
@@ -77,6 +80,17 @@ export class StreamPlace {
     this.#failures += 1;
     return Math.min(grown, LAST_PAUSE_MS);
   }
+}
+
+function filtersOf(
+  filters: Omit<StreamParams, "liveOnly" | "afterEventId" | "replayLimit">,
+): Record<string, string> {
+  const { machineId, snapshotId, operation, status, metadata } = filters;
+  const pairs = metadata === undefined ? undefined : JSON.stringify(metadata);
+  const given = { machine_id: machineId, snapshot_id: snapshotId, operation, status, metadata: pairs };
+  return Object.fromEntries(
+    Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }
 
 export function parsed(text: string): Record<string, unknown> {

@@ -367,6 +367,9 @@ export interface LifecycleParams {
   readonly order?: "asc" | "desc" | undefined;
   readonly operation?: string | undefined;
   readonly status?: string | undefined;
+  /** Of this snapshot; of an account's list also of this machine, under any id that it had. */
+  readonly snapshotId?: string | undefined;
+  readonly machineId?: string | undefined;
   /** RFC 3339. */
   readonly from?: string | undefined;
   readonly to?: string | undefined;
@@ -379,4 +382,10 @@ export interface StreamParams {
   readonly afterEventId?: string | undefined;
   /** Of a replay; default 100. */
   readonly replayLimit?: number | undefined;
+  /** These alone: of this machine, this snapshot, this kind, this outcome, of machines with each of these pairs. */
+  readonly machineId?: string | undefined;
+  readonly snapshotId?: string | undefined;
+  readonly operation?: string | undefined;
+  readonly status?: string | undefined;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }

@@ -15,6 +15,7 @@ export type VolumeFiles = Omit<
   | "search"
   | "replace"
   | "setPermissions"
+  | "uploadDir"
   | "uploadFile"
   | "listUploads"
   | "abortUpload"

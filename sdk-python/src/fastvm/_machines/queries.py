@@ -49,3 +49,8 @@ def lifecycle_query(
 ) -> Dict[str, Any]:
     query = present(offset=offset, limit=limit, order=order, operation=operation, status=status, to=to_time, **filters)
     return {**query, **({} if from_time is None else {"from": from_time})}
+
+
+def stream_filters(*, metadata: Optional[Mapping[str, str]] = None, **named: Optional[str]) -> Dict[str, str]:
+    """Of a lifecycle socket."""
+    return present(metadata=None if metadata is None else json.dumps(dict(metadata)), **named)

@@ -10,7 +10,7 @@ const NAMES: Partial<Record<ErrorCode, string>> = {
   snapshot_incompatible: "incompatible_snapshot",
   out_of_capacity: "capacity_exceeded",
   insufficient_scope: "forbidden",
-  too_many_requests: "rate_limited",
+  too_many_requests: "rate_limit_exceeded",
   guest_umount_busy: "volume_busy",
 };
 

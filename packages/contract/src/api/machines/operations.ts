@@ -18,7 +18,11 @@ import {
   MachineSchema,
   MaskedMachineSchema,
 } from "./schemas/machine.ts";
-import { LifecycleListSchema, LifecycleQuerySchema } from "./schemas/lifecycle.ts";
+import {
+  AccountLifecycleQuerySchema,
+  LifecycleListSchema,
+  LifecycleQuerySchema,
+} from "./schemas/lifecycle.ts";
 import { DeletedSnapshotSchema, MachineSnapshotSchema, SnapshotListSchema } from "./schemas/snapshot.ts";
 
 const MACHINE = "/v1/machines/{machineId}";
@@ -189,8 +193,9 @@ export const MACHINE_OPERATIONS = {
     path: "/v1/lifecycle",
     tag: "Lifecycle",
     summary: "What happened to all machines and snapshots of the account",
-    description: "The same as it happens: a WebSocket at `/v1/lifecycle/ws`.",
-    query: LifecycleQuerySchema,
+    description:
+      "The same as it happens: a WebSocket at `/v1/lifecycle/ws`, with the same filters and `metadata`.",
+    query: AccountLifecycleQuerySchema,
     responses: { 200: LifecycleListSchema },
     errors: [],
   },

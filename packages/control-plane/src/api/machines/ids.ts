@@ -110,6 +110,12 @@ export function vmIdOf(id: string): VmId | undefined {
   return hex === undefined ? undefined : (uuidOf(hex) as VmId);
 }
 
+/** The reusable snapshot that an id names, whether there is one or not. */
+export function snapshotIdOf(id: string): SnapshotId | undefined {
+  const [, hex] = SNAPSHOT.exec(id) ?? [];
+  return hex === undefined ? undefined : (uuidOf(hex) as SnapshotId);
+}
+
 function uuidOf(hex: string): VmId | SnapshotId {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-") as VmId | SnapshotId;
 }

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import AsyncGenerator, AsyncIterator, Iterable, List, Literal, Optional, Tuple, Union, overload
+from pathlib import Path
+from typing import AsyncGenerator, AsyncIterator, Callable, Iterable, List, Literal, Optional, Sequence, Set, Tuple, Union, overload
 
 import httpx
 
 from ..._errors import error_of_broken_call
 from ..._machines import routes
-from ..._machines.errors import BatchWriteError, MachineError, NotFoundError, error_of
+from ..._machines.errors import BatchWriteError, ConflictError, MachineError, NotFoundError, error_of
 from ..._machines.models import MachineFile, ReplaceResult, SearchResult
+from ..._machines.uploads import UploadedDir, local_entries
 from ..._options import present
+from ..blocking import in_thread
 from .sessions import AsyncDirWatch
 from .uploads import AsyncUploads
 
 # Of a list, as many as the server gives at once.
 PAGE = 1000
+# As deep as the server lists.
+MAX_DEPTH = 64
+# What is no longer goes in one request.
+SMALL_BYTES = 4 * 1024 * 1024
 
 
 class AsyncMachineFiles(AsyncUploads):
@@ -55,6 +62,46 @@ class AsyncMachineFiles(AsyncUploads):
         if failures:
             raise BatchWriteError([each.path for each in written], failures)
         return written
+
+    async def upload_dir(
+        self,
+        folder: Union[str, Path],
+        path: str,
+        *,
+        on_conflict: Literal["overwrite", "skip", "fail"] = "overwrite",
+        ignore: Sequence[str] = (),
+        on_progress: Optional[Callable[[str, int, int], None]] = None,
+    ) -> UploadedDir:
+        """
+        A folder of this machine and all below it, without what its `.nullspaceignore` and `ignore`, lines as of
+        `.dockerignore`, leave out; with permissions, links as what they lead to. Files that are there are overwritten, left
+        with `skip`, or an error before anything is sent with `fail`. What was sent before one failed stays.
+        """
+        entries = await in_thread(local_entries, folder, path, ignore)
+        contents = [entry for entry in entries if not entry.is_folder]
+        there: Set[str] = set() if on_conflict == "overwrite" else await self._paths_in(path)
+        skipped = [entry.path for entry in contents if entry.path in there]
+        if on_conflict == "fail" and skipped:
+            more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+            raise ConflictError(f"{skipped[0]}{more} are there; nothing was sent", code="upload_conflict")
+        await self.make_dir(path)
+        for entry in entries:
+            if entry.is_folder:
+                await self.make_dir(entry.path, mode=entry.mode)
+        wanted = [entry for entry in contents if entry.path not in there]
+        for done, entry in enumerate(wanted, 1):
+            if entry.size > SMALL_BYTES:
+                await self.upload_file(entry.source, entry.path, mode=entry.mode)
+            else:
+                await self.write(entry.path, await in_thread(Path(entry.source).read_bytes), mode=entry.mode)
+            if on_progress is not None:
+                on_progress(entry.path, done, len(wanted))
+        return UploadedDir([entry.path for entry in wanted], skipped)
+
+    async def _paths_in(self, path: str) -> Set[str]:
+        if not await self.exists(path):
+            return set()
+        return {each.path for each in await self.list(path, depth=MAX_DEPTH)}
 
     async def list(self, path: str, *, depth: int = 0) -> List[MachineFile]:
         """What is in a folder, and with `depth` in the folders below it, in the order of paths."""

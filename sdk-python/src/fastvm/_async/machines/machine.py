@@ -23,7 +23,7 @@ from ..._machines.models import (
     SshAccess,
 )
 from ..._machines.orders import DEFAULT_WAIT_SECONDS, POLL_SECONDS, create_body, milliseconds
-from ..._machines.queries import lifecycle_query, list_query, page_of
+from ..._machines.queries import lifecycle_query, list_query, page_of, stream_filters
 from ..._model import from_wire
 from ..._options import present
 from ..blocking import sleep
@@ -33,6 +33,7 @@ from .connection import AsyncConnection, new_key
 from .events import AsyncEventStream
 from .files import AsyncMachineFiles
 from .git import AsyncGit
+from .monitor import AsyncMonitor
 from .previews import AsyncPreviews
 from .volumes import AsyncMachineVolumes
 from .sessions import AsyncPtys
@@ -340,10 +341,18 @@ class AsyncMachine(AsyncPreviews):
         status: Optional[str] = None,
         from_time: Optional[str] = None,
         to_time: Optional[str] = None,
+        snapshot_id: Optional[str] = None,
     ) -> LifecycleEventList:
         """What happened to it and to snapshots of it, newest first unless `order` is `asc`. Also after its end."""
         query = lifecycle_query(
-            offset=offset, limit=limit, order=order, operation=operation, status=status, from_time=from_time, to_time=to_time
+            offset=offset,
+            limit=limit,
+            order=order,
+            operation=operation,
+            status=status,
+            from_time=from_time,
+            to_time=to_time,
+            snapshot_id=snapshot_id,
         )
         return await self._connection.call(routes.MACHINE_LIFECYCLE, self.id, query=query)
 
@@ -353,15 +362,31 @@ class AsyncMachine(AsyncPreviews):
         found: List[Dict[str, Any]] = answer["metrics"]
         return found
 
+    def monitor(self, *, interval_ms: Optional[int] = None, include_processes: bool = False) -> AsyncMonitor:
+        """
+        Its record, and in each interval (500 to 10,000 ms, default 1000) its guest's figures. Looking does not keep it awake.
+        """
+        return AsyncMonitor(self._connection.config, self.id, interval_ms, include_processes)
+
     def stream_events(
-        self, *, live_only: bool = False, after_event_id: Optional[str] = None, replay_limit: Optional[int] = None
+        self,
+        *,
+        live_only: bool = False,
+        after_event_id: Optional[str] = None,
+        replay_limit: Optional[int] = None,
+        snapshot_id: Optional[str] = None,
+        operation: Optional[str] = None,
+        status: Optional[str] = None,
     ) -> AsyncEventStream:
         """
         What happens to it, as it happens, after a replay of what did: all after `after_event_id`, or the newest
         `replay_limit` (100), or with `live_only` nothing. Each event comes once and in order, over whatever connections
-        that takes.
+        that takes. With a filter these alone.
         """
-        place = StreamPlace(after_event_id=after_event_id, live_only=live_only, replay_limit=replay_limit)
+        filters = stream_filters(snapshot_id=snapshot_id, operation=operation, status=status)
+        place = StreamPlace(
+            after_event_id=after_event_id, live_only=live_only, replay_limit=replay_limit, filters=filters
+        )
 
         async def newest() -> Optional[str]:
             found = await self.list_lifecycle(limit=1)
@@ -377,9 +402,12 @@ class AsyncMachine(AsyncPreviews):
         live_only: bool = False,
         after_event_id: Optional[str] = None,
         replay_limit: Optional[int] = None,
+        **filters: Any,
     ) -> AsyncSubscription:
         """The same, each event handed to `on_event` beside what the caller does, until `stop`."""
-        stream = self.stream_events(live_only=live_only, after_event_id=after_event_id, replay_limit=replay_limit)
+        stream = self.stream_events(
+            live_only=live_only, after_event_id=after_event_id, replay_limit=replay_limit, **filters
+        )
         return AsyncSubscription(stream, on_event, on_error)
 
     async def aclose(self) -> None:

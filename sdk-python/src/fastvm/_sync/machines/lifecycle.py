@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Optional, Type
+from typing import Any, Mapping, Optional, Type
 
 from ..._machines import routes
 from ..._machines.config import read_machine_config
 from ..._machines.events import StreamPlace
 from ..._machines.models import LifecycleEventList
-from ..._machines.queries import lifecycle_query
+from ..._machines.queries import lifecycle_query, stream_filters
 from .background import Subscription
 from .connection import Connection
 from .events import EventStream
@@ -34,18 +34,40 @@ class Lifecycle:
         status: Optional[str] = None,
         from_time: Optional[str] = None,
         to_time: Optional[str] = None,
+        machine_id: Optional[str] = None,
+        snapshot_id: Optional[str] = None,
     ) -> LifecycleEventList:
         """Newest first unless `order` is `asc`."""
         query = lifecycle_query(
-            offset=offset, limit=limit, order=order, operation=operation, status=status, from_time=from_time, to_time=to_time
+            offset=offset,
+            limit=limit,
+            order=order,
+            operation=operation,
+            status=status,
+            from_time=from_time,
+            to_time=to_time,
+            machine_id=machine_id,
+            snapshot_id=snapshot_id,
         )
         return self._connection.call(routes.LIFECYCLE, query=query)
 
     def stream_events(
-        self, *, live_only: bool = False, after_event_id: Optional[str] = None, replay_limit: Optional[int] = None
+        self,
+        *,
+        live_only: bool = False,
+        after_event_id: Optional[str] = None,
+        replay_limit: Optional[int] = None,
+        machine_id: Optional[str] = None,
+        snapshot_id: Optional[str] = None,
+        operation: Optional[str] = None,
+        status: Optional[str] = None,
+        metadata: Optional[Mapping[str, str]] = None,
     ) -> EventStream:
-        """As `Machine.stream_events`, of all machines."""
-        place = StreamPlace(after_event_id=after_event_id, live_only=live_only, replay_limit=replay_limit)
+        """As `Machine.stream_events`, of all machines, or of those with each of the pairs of `metadata`."""
+        filters = stream_filters(machine_id=machine_id, snapshot_id=snapshot_id, operation=operation, status=status, metadata=metadata)
+        place = StreamPlace(
+            after_event_id=after_event_id, live_only=live_only, replay_limit=replay_limit, filters=filters
+        )
 
         def newest() -> Optional[str]:
             found = self.list_events(limit=1)
@@ -61,9 +83,12 @@ class Lifecycle:
         live_only: bool = False,
         after_event_id: Optional[str] = None,
         replay_limit: Optional[int] = None,
+        **filters: Any,
     ) -> Subscription:
         """The same, each event handed to `on_event` beside what the caller does, until `stop`."""
-        stream = self.stream_events(live_only=live_only, after_event_id=after_event_id, replay_limit=replay_limit)
+        stream = self.stream_events(
+            live_only=live_only, after_event_id=after_event_id, replay_limit=replay_limit, **filters
+        )
         return Subscription(stream, on_event, on_error)
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ from ..._machines.models import (
     SshAccess,
 )
 from ..._machines.orders import DEFAULT_WAIT_SECONDS, POLL_SECONDS, create_body, milliseconds
-from ..._machines.queries import lifecycle_query, list_query, page_of
+from ..._machines.queries import lifecycle_query, list_query, page_of, stream_filters
 from ..._model import from_wire
 from ..._options import present
 from ..blocking import sleep
@@ -34,6 +34,7 @@ from .connection import Connection, new_key
 from .events import EventStream
 from .files import MachineFiles
 from .git import Git
+from .monitor import Monitor
 from .previews import Previews
 from .volumes import MachineVolumes
 from .sessions import Ptys
@@ -341,10 +342,18 @@ class Machine(Previews):
         status: Optional[str] = None,
         from_time: Optional[str] = None,
         to_time: Optional[str] = None,
+        snapshot_id: Optional[str] = None,
     ) -> LifecycleEventList:
         """What happened to it and to snapshots of it, newest first unless `order` is `asc`. Also after its end."""
         query = lifecycle_query(
-            offset=offset, limit=limit, order=order, operation=operation, status=status, from_time=from_time, to_time=to_time
+            offset=offset,
+            limit=limit,
+            order=order,
+            operation=operation,
+            status=status,
+            from_time=from_time,
+            to_time=to_time,
+            snapshot_id=snapshot_id,
         )
         return self._connection.call(routes.MACHINE_LIFECYCLE, self.id, query=query)
 
@@ -354,15 +363,31 @@ class Machine(Previews):
         found: List[Dict[str, Any]] = answer["metrics"]
         return found
 
+    def monitor(self, *, interval_ms: Optional[int] = None, include_processes: bool = False) -> Monitor:
+        """
+        Its record, and in each interval (500 to 10,000 ms, default 1000) its guest's figures. Looking does not keep it awake.
+        """
+        return Monitor(self._connection.config, self.id, interval_ms, include_processes)
+
     def stream_events(
-        self, *, live_only: bool = False, after_event_id: Optional[str] = None, replay_limit: Optional[int] = None
+        self,
+        *,
+        live_only: bool = False,
+        after_event_id: Optional[str] = None,
+        replay_limit: Optional[int] = None,
+        snapshot_id: Optional[str] = None,
+        operation: Optional[str] = None,
+        status: Optional[str] = None,
     ) -> EventStream:
         """
         What happens to it, as it happens, after a replay of what did: all after `after_event_id`, or the newest
         `replay_limit` (100), or with `live_only` nothing. Each event comes once and in order, over whatever connections
-        that takes.
+        that takes. With a filter these alone.
         """
-        place = StreamPlace(after_event_id=after_event_id, live_only=live_only, replay_limit=replay_limit)
+        filters = stream_filters(snapshot_id=snapshot_id, operation=operation, status=status)
+        place = StreamPlace(
+            after_event_id=after_event_id, live_only=live_only, replay_limit=replay_limit, filters=filters
+        )
 
         def newest() -> Optional[str]:
             found = self.list_lifecycle(limit=1)
@@ -378,9 +403,12 @@ class Machine(Previews):
         live_only: bool = False,
         after_event_id: Optional[str] = None,
         replay_limit: Optional[int] = None,
+        **filters: Any,
     ) -> Subscription:
         """The same, each event handed to `on_event` beside what the caller does, until `stop`."""
-        stream = self.stream_events(live_only=live_only, after_event_id=after_event_id, replay_limit=replay_limit)
+        stream = self.stream_events(
+            live_only=live_only, after_event_id=after_event_id, replay_limit=replay_limit, **filters
+        )
         return Subscription(stream, on_event, on_error)
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 /** What happened to machines and their snapshots. */
 import { Type, type Static } from "typebox";
-import { instant, oneOf, orNull } from "./parts.ts";
+import { CLOSED, instant, maybe, oneOf, orNull, strings } from "./parts.ts";
 
 export const LIFECYCLE_OPERATIONS = [
   "create",
@@ -53,4 +53,27 @@ export const LifecycleQuerySchema = Type.Object({
   status: Type.Optional(oneOf(LIFECYCLE_STATUSES)),
   from: Type.Optional(Type.String({ description: "RFC 3339; the earliest." })),
   to: Type.Optional(Type.String({ description: "RFC 3339; the latest." })),
+  audience: Type.Optional(oneOf(["customer"], "All that is told is.")),
+  snapshot_id: Type.Optional(Type.String({ description: "What happened to this one." })),
 });
+
+export const AccountLifecycleQuerySchema = Type.Object({
+  ...LifecycleQuerySchema.properties,
+  machine_id: Type.Optional(
+    Type.String({
+      description: "What happened to this one and to snapshots of it, under any id that it had.",
+    }),
+  ),
+});
+
+/** What a lifecycle socket is to tell of: in its URL, and later in a message, which takes the place of what was said before. */
+const CHOICE = {
+  machine_id: maybe(Type.String({ maxLength: 256 })),
+  snapshot_id: maybe(Type.String({ maxLength: 256 })),
+  operation: maybe(oneOf(LIFECYCLE_OPERATIONS)),
+  status: maybe(oneOf(LIFECYCLE_STATUSES)),
+  audience: maybe(oneOf(["customer"])),
+  metadata: maybe(strings("Of the machine: each of these pairs.")),
+};
+export const LifecycleSubscribeSchema = Type.Object({ type: Type.Literal("subscribe"), ...CHOICE }, CLOSED);
+export type LifecycleSubscribe = Static<typeof LifecycleSubscribeSchema>;

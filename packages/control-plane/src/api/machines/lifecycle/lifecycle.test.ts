@@ -71,6 +71,19 @@ describe("the list", () => {
     expect(events.map((event: LifecycleEvent) => event.machine_id)).toEqual(ids);
   });
 
+  test("of the account is narrowed to a machine, by whichever id, or a snapshot", async () => {
+    const [id, other] = [await create(), await create()];
+    await live(id);
+    const of = async (query: string) => (await api.ok(`GET /v1/lifecycle?order=asc&${query}`)).events;
+    expect(words(await of(`machine_id=${id}`))).toEqual(LIFE);
+    expect(words(await of(`machine_id=${id}_2&operation=destroy&audience=customer`))).toEqual(LIFE.slice(-2));
+    expect(words(await of(`machine_id=${other}`))).toEqual(LIFE.slice(0, 2));
+    const { snapshots } = await api.ok("GET /v1/snapshots");
+    expect(words(await of(`snapshot_id=${snapshots[0].id}`))).toEqual(LIFE.slice(7, 9));
+    expect(await of(`snapshot_id=${snapshots[0].id}&machine_id=${other}`)).toEqual([]);
+    for (const none of ["machine_id=mch_none", "snapshot_id=x"]) expect(await of(none)).toEqual([]);
+  });
+
   test("tells why something failed", async () => {
     const id = await create();
     api.fastvm.worker.emit({ kind: "vm_failed", vmId: vmIdOf(id), reason: "it fell over" });
@@ -87,6 +100,7 @@ describe("the list", () => {
     "status=none",
     "from=x",
     "to=yesterday",
+    "audience=operator",
   ])("with %s is refused", async (query) => {
     expect(await api.call(`GET /v1/lifecycle?${query}`)).toMatchObject({ status: 400 });
   });
@@ -168,6 +182,59 @@ describe.each(["", "/nullspace"])("the socket below %j", (base) => {
     for (const { socket } of [fresh, last]) socket.terminate();
   });
 
+  test("tells of what the URL has chosen, in the replay and live", async () => {
+    const id = await create();
+    const other = (await api.ok("POST /v1/machines", { metadata: { team: "a", tier: "1" } })).id;
+    const listen = (query: string) => new Listener(`${base}/v1/lifecycle/ws?${query}`);
+    const team = encodeURIComponent(JSON.stringify({ team: "a" }));
+    const listeners = {
+      one: listen(`machine_id=${id}`),
+      destroyed: listen("operation=destroy&status=succeeded&audience=customer"),
+      team: listen(`metadata=${team}`),
+      none: listen(`metadata=${team}&machine_id=${id}`),
+    };
+    const all = Object.values(listeners);
+    await expect.poll(() => all.every(({ types }) => types.includes("live"))).toBe(true);
+    const third = (await api.ok("POST /v1/machines", { metadata: { team: "a" } })).id;
+    for (const machine of [id, other, third]) await api.ok(`DELETE /v1/machines/${machine}`);
+    const END = ["destroy requested", "destroy succeeded"];
+    await expect.poll(() => listeners.team.events.length).toBe(8);
+    expect(listeners.team.events.map((event) => event.machine_id)).toEqual([
+      other,
+      other,
+      third,
+      third,
+      other,
+      other,
+      third,
+      third,
+    ]);
+    await expect
+      .poll(() => words(listeners.destroyed.events))
+      .toEqual(Array.from({ length: 3 }, () => END[1]));
+    expect(words(listeners.one.events)).toEqual(["create requested", "create succeeded", ...END]);
+    expect(listeners.none.types).toEqual(["live"]);
+    for (const { socket } of all) socket.terminate();
+  });
+
+  test("tells of what a message has chosen, which takes the place of what was chosen before", async () => {
+    const [id, other] = [await create(), await create()];
+    const listener = new Listener(`${base}/v1/lifecycle/ws?live_only=true&machine_id=${id}`);
+    await expect.poll(() => listener.types).toEqual(["live"]);
+    listener.socket.send(JSON.stringify({ type: "subscribe", machine_id: other, status: "succeeded" }));
+    await expect.poll(() => listener.types).toEqual(["live", "subscribed"]);
+    for (const machine of [id, other]) await api.ok(`DELETE /v1/machines/${machine}`);
+    await expect.poll(() => words(listener.events)).toEqual(["destroy succeeded"]);
+    expect(listener.events[0]?.machine_id).toBe(other);
+    listener.socket.send(JSON.stringify({ type: "subscribe", operation: "none" }));
+    await expect
+      .poll(() => listener.messages.at(-1))
+      .toMatchObject({ type: "error", code: "invalid_request" });
+    const [code] =
+      listener.socket.readyState === WebSocket.CLOSED ? [1011] : await once(listener.socket, "close");
+    expect(code).toBe(1011);
+  });
+
   test("is of the account whose key it is, and asks for one", async () => {
     const id = await create();
     const paths = [`${base}/v1/machines/${id}/lifecycle/ws`, `${base}/v1/lifecycle/ws`] as const;
@@ -186,12 +253,18 @@ describe.each(["", "/nullspace"])("the socket below %j", (base) => {
     account.socket.terminate();
   });
 
-  test.each(["after_event_id=x", "replay_limit=1001", "replay_limit=-1"])(
-    "with %s is refused",
-    async (query) => {
-      expect(await new Listener(`${base}/v1/lifecycle/ws?${query}`).status()).toBe(400);
-    },
-  );
+  test.each([
+    "after_event_id=x",
+    "replay_limit=1001",
+    "replay_limit=-1",
+    "operation=none",
+    "status=none",
+    "audience=operator",
+    "metadata=x",
+    'metadata={"a":1}',
+  ])("with %s is refused", async (query) => {
+    expect(await new Listener(`${base}/v1/lifecycle/ws?${query}`).status()).toBe(400);
+  });
 
   test("at a path that is none is refused", async () => {
     expect(await new Listener(`${base}/v1/machines/%zz/lifecycle/wsx`).status()).toBe(401);

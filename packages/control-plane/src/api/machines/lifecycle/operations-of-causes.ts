@@ -43,7 +43,12 @@ export function toldOf(event: {
 }
 
 /** Those that are told as this, or all. A snapshot's end is called as a machine's is, and is not told. */
-export function causesOf({ operation, status }: Partial<Told>): readonly string[] {
+export function causesOf({
+  operation,
+  status,
+}: {
+  readonly [Name in keyof Told]?: Told[Name] | undefined;
+}): readonly string[] {
   return [...OF_VMS, ...OF_SNAPSHOTS]
     .filter(([, known]) => operation === undefined || known.operation === operation)
     .filter(([, known]) => status === undefined || known.status === status)

@@ -12,7 +12,8 @@ type Query = Readonly<Record<string, unknown>>;
 
 export function registerLifecycle({ routes, engine }: MachinesScope): void {
   const list = async (caller: Caller, query: Query, machineId?: string) => {
-    const { ids, vmOf } = await subjectsOf(engine, caller, machineId);
+    const chosen = { machine_id: textIn(query, "machine_id"), snapshot_id: textIn(query, "snapshot_id") };
+    const { ids, vmOf } = await subjectsOf(engine, caller, { machineId, chosen });
     const [offset, limit] = [Number(query["offset"] ?? 0), Number(query["limit"] ?? DEFAULT_LIMIT)];
     const filter = {
       subjectIds: ids,
@@ -29,6 +30,11 @@ export function registerLifecycle({ routes, engine }: MachinesScope): void {
   };
   routes.serve("listLifecycle", ({ query }, caller) => list(caller, query));
   routes.serve("listMachineLifecycle", ({ params, query }, caller) => list(caller, query, params.machineId));
+}
+
+function textIn(query: Query, name: string): string | undefined {
+  const text = query[name];
+  return typeof text === "string" ? text : undefined;
 }
 
 function instantIn(query: Query, name: string): number | undefined {

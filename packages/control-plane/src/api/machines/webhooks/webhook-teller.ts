@@ -6,7 +6,7 @@ import { eventView } from "../lifecycle/event-view.ts";
 import { subjectsOf } from "../lifecycle/subjects.ts";
 import { shownId } from "../shown-ids.ts";
 
-export function webhookTeller(engine: Pick<Engine, "snapshots" | "history">): EventTeller {
+export function webhookTeller(engine: Pick<Engine, "snapshots" | "history" | "vms">): EventTeller {
   return {
     tell: async (orgId, events) => {
       const isOfSnapshots = events.some(({ subjectKind }) => subjectKind === "snapshot");
@@ -23,8 +23,8 @@ export function webhookTeller(engine: Pick<Engine, "snapshots" | "history">): Ev
   };
 }
 
-async function machinesOfSnapshots(engine: Pick<Engine, "snapshots" | "history">, orgId: OrgId) {
-  return (await subjectsOf(engine, { orgId, keyId: "" }, undefined)).vmOf;
+async function machinesOfSnapshots(engine: Pick<Engine, "snapshots" | "history" | "vms">, orgId: OrgId) {
+  return (await subjectsOf(engine, { orgId, keyId: "" }, {})).vmOf;
 }
 
 function headersOf({ webhookId, deliveryId, eventId, signature }: Letter): Readonly<Record<string, string>> {

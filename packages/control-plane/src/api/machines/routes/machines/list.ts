@@ -2,6 +2,7 @@
 import { FastvmError, MACHINE_MASK, MACHINE_STATES } from "@fastvm/contract";
 import type { VmRecord } from "../../../../engine/engine.ts";
 import { maskOf, masked } from "../../field-mask.ts";
+import { hasPairs } from "../../has-pairs.ts";
 import type { MachinesScope } from "../../machines-scope.ts";
 import { pageOf } from "../../pages.ts";
 import { machineState } from "../../views/machine-state.ts";
@@ -32,7 +33,7 @@ function filterOf({ state, template, metadata }: Query): (vm: VmRecord) => boole
   return (vm) =>
     (states?.includes(machineState(vm.status)) ?? true) &&
     (template === undefined || templateOf(vm) === template) &&
-    pairs.every(([name, value]) => Object.hasOwn(vm.metadata, name) && vm.metadata[name] === value);
+    hasPairs(vm.metadata, pairs);
 }
 
 function statesOf(joined: string): readonly string[] {
