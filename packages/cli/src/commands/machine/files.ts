@@ -1,8 +1,9 @@
 /** Files of a machine: `machine upload`, and `machine file …`. */
 import { openAsBlob } from "node:fs";
+import { stat } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
-import { Command } from "commander";
-import { positiveInteger } from "../../command-line/option-values.ts";
+import { Command, Option } from "commander";
+import { collect, positiveInteger } from "../../command-line/option-values.ts";
 import { renderTable } from "../../output/table.ts";
 import { UserError } from "../../user-error.ts";
 import { machineCommand } from "./machine-command.ts";
@@ -11,6 +12,8 @@ import { show } from "./show.ts";
 interface UploadFlags {
   readonly mode?: string;
   readonly keep?: boolean;
+  readonly onConflict?: "overwrite" | "skip" | "fail";
+  readonly ignore?: readonly string[];
   readonly uploadId?: string;
 }
 
@@ -18,17 +21,36 @@ export function uploadCommand(): Command {
   return machineCommand<UploadFlags>({
     name: "upload",
     operands: ["<machine>", "<file>", "<path>"],
-    summary: "Send a file of any length in parts; one that failed goes on by its upload's id",
+    summary: "Send a file of any length in parts, or a folder; a file that failed goes on by its upload's id",
     example: "upload MACHINE /etc/hostname /workspace/name",
     configure: (command) =>
       command
         .option("--mode <octal>", "permissions")
         .option("--keep", "fail where the file is there")
+        .addOption(
+          new Option("--on-conflict <policy>", "of a folder's files that are there (default: overwrite)")
+            .choices(["overwrite", "skip", "fail"])
+            .conflicts("keep"),
+        )
+        .option(
+          "--ignore <pattern>",
+          "of a folder: leave this out, as .nullspaceignore does; may be repeated",
+          collect,
+        )
         .option("--upload-id <id>", "go on with this one"),
     run: async ({ operands: [id = "", local = "", path = ""], options, isJson, api, machines }) => {
-      const { mode, keep, uploadId } = options;
+      const { mode, keep, uploadId, ignore } = options;
       const { files } = await machines.attach(id, api);
-      const onConflict = keep === true ? ("fail" as const) : undefined;
+      const policy = options.onConflict ?? (keep === true ? "fail" : "overwrite");
+      if ((await stat(local).catch(() => undefined))?.isDirectory() === true) {
+        const { signal } = api;
+        const made = await files.uploadDir(local, path, { onConflict: policy, ignore, signal });
+        show(isJson, made, () => made.uploaded.join("\n"));
+        return;
+      }
+      if (policy === "skip")
+        throw new UserError("Only a folder's files are skipped", "Give --on-conflict fail");
+      const onConflict = policy === "fail" ? policy : undefined;
       const order = { mode, onConflict, uploadId, signal: api.signal };
       const sent = await files.uploadFile(path, await contentOf(local), order);
       show(isJson, sent, () => sent.path);

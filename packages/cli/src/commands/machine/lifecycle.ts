@@ -5,6 +5,7 @@ import { positiveInteger } from "../../command-line/option-values.ts";
 import { localTime } from "../../output/format.ts";
 import { printJsonLine, printLine } from "../../output/print.ts";
 import { machineCommand } from "./machine-command.ts";
+import { webhooksCommand } from "./webhooks.ts";
 
 export function lifecycleCommand(): Command {
   return machineCommand<{ readonly follow?: boolean; readonly limit?: number }>({
@@ -31,5 +32,5 @@ export function lifecycleCommand(): Command {
       const { events } = await machine.listLifecycle({ limit }, api);
       for (const event of events.toReversed()) tell(event);
     },
-  });
+  }).addCommand(webhooksCommand());
 }

@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { afterAll, describe, expect, it, vi } from "vitest";
+import { WebSocketServer } from "ws";
 import { CliHome } from "../../testing/run-cli.ts";
 import { machinesCommand } from "./machine.ts";
 
@@ -53,10 +54,54 @@ const FILE = { name: "name", path: "/workspace/name", type: "file", size: 1, mod
 const SNAPSHOT = { id: "snap_1", kind: "reusable", machine_id: "mch_1", status: "ready", created_at: null };
 const VOLUME = { id: "vol_1", name: "data", status: "ready", mount_count: 1 };
 const ATTACHMENT = { id: "vat_1", mount_path: "/mnt/data", status: "mounted", last_error_message: null };
+const BUILD = {
+  id: "tbd_1",
+  template: "app",
+  tag: "latest",
+  status: "ready",
+  promoted_tags: ["latest"],
+  created_at: EVENT.occurred_at,
+  error: null,
+};
+const TEMPLATE = {
+  id: "tpl_1",
+  canonical_ref: "app:latest",
+  tags: [{ tag: "latest" }],
+  aliases: [],
+  created_at: EVENT.occurred_at,
+};
+const POOL = {
+  id: "twp_1",
+  name: "web",
+  template_ref: "app",
+  state: "enabled",
+  min_ready: 2,
+  counts: { ready: 2, warming: 0, claimed: 0 },
+  conditions: [],
+};
+const WEBHOOK = { id: "wh_1", url: "https://example.com/hook", operations: [], enabled: true };
+const DELIVERY = {
+  id: "del_1",
+  operation: "create",
+  status: "dead_letter",
+  attempts: [{ error: "HTTP 500" }],
+  created_at: EVENT.occurred_at,
+};
 const UPLOAD = { id: "upl_1", status: "open", part_size: 9, part_count: 0, parts: [] };
 
 /** What is answered, by the end of a call's path. */
 const ANSWERS: readonly (readonly [RegExp, number, unknown])[] = [
+  [/\/template-builds\/tbd_1\/logs/, 200, { lines: ["line"], complete: true, next_offset: 1 }],
+  [/\/template-builds\/|POST .*\/v1\/templates$/, 200, BUILD],
+  [/\/v1\/templates\/app\/builds$/, 200, { builds: [BUILD] }],
+  [/\/v1\/templates$/, 200, { templates: [TEMPLATE] }],
+  [/\/v1\/templates\//, 200, TEMPLATE],
+  [/^GET .*\/template-warm-pools$/, 200, { warm_pools: [POOL] }],
+  [/\/template-warm-pools/, 200, POOL],
+  [/\/webhooks\/wh_1\/deliveries/, 200, { deliveries: [DELIVERY], has_more: false }],
+  [/\/webhooks\/wh_1\/replay$/, 200, { replayed: 2 }],
+  [/^GET .*\/lifecycle\/webhooks$/, 200, { webhooks: [WEBHOOK] }],
+  [/\/lifecycle\/webhooks/, 200, WEBHOOK],
   [/\/host$/, 200, { host: "a:1", url: "http://a:1/?edge_token=t" }],
   [/\/signed-preview-url$/, 200, { url: "http://a:1/?edge_token=t", grant: GRANT }],
   [/^GET .*\/preview-urls/, 200, { items: [GRANT] }],
@@ -113,8 +158,24 @@ class Api implements AsyncDisposable {
     });
   }
 
+  /** A terminal that shows a word and ends, as soon as somebody is at it. */
+  #showTerminals(): void {
+    const sockets = new WebSocketServer({ server: this.#server });
+    sockets.on("connection", (socket, { url }) => {
+      this.calls.push(`WS ${url}`);
+      const say = (message: object): void => socket.send(JSON.stringify(message));
+      socket.on("message", () => {
+        say({ type: "pty_started", pid: 7, session_id: "pty_1", offset: 0 });
+        say({ type: "pty_output", data: Buffer.from("hello\r\n").toString("base64"), offset: 7 });
+        say({ type: "pty_exited", exit_code: 0 });
+        socket.close(1000);
+      });
+    });
+  }
+
   static async start(fail?: { readonly status: number; readonly code: string }): Promise<Api> {
     const api = new Api(fail);
+    api.#showTerminals();
     api.#server.listen(0, "127.0.0.1");
     await once(api.#server, "listening");
     return api;
@@ -135,14 +196,19 @@ class Api implements AsyncDisposable {
   }
 }
 
+/** Those that do something: one that takes an operand does, also where others are below it. */
 function leaves(command: Command): readonly Command[] {
-  return command.commands.length === 0 ? [command] : command.commands.flatMap((child) => leaves(child));
+  const below = command.commands.flatMap((child) => leaves(child));
+  return command.commands.length === 0 || command.registeredArguments.length > 0
+    ? [command, ...below]
+    : below;
 }
 
-/** With the group's, if it is in one. */
+/** With those of its groups. */
 function nameOf(command: Command): string {
-  const group = command.parent?.name() ?? "machine";
-  return group === "machine" ? command.name() : `${group} ${command.name()}`;
+  const group =
+    command.parent === null || command.parent.name() === "machine" ? [] : [nameOf(command.parent)];
+  return [...group, command.name()].join(" ");
 }
 
 /** Of its help, as words. */
@@ -160,7 +226,7 @@ describe("each command, by its example", () => {
   const examples = leaves(machinesCommand()).map((command) => [nameOf(command), exampleOf(command)] as const);
 
   it("has one", () => {
-    expect(examples.length).toBeGreaterThan(35);
+    expect(examples.length).toBeGreaterThan(65);
     expect(examples.filter(([, words]) => words.length < 2)).toEqual([]);
   });
 
@@ -170,7 +236,11 @@ describe("each command, by its example", () => {
     const withJson = [...words.slice(0, verb), "--json", ...words.slice(verb)];
     const [told, asJson] = await Promise.all([words, withJson].map((line) => home.run(line, api.env)));
     const { exitCode, stdout, stderr } = told ?? { exitCode: 1, stdout: "", stderr: "" };
-    expect({ exitCode, stderr }).toEqual({ exitCode: name === "exec" ? 3 : 0, stderr: "" });
+    const ends = name === "exec" || name === "code run" ? 3 : 0;
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: ends,
+      stderr: name === "template build" ? "line\n" : "",
+    });
     expect(stdout).not.toBe("");
     expect(api.calls.length).toBeGreaterThan(0);
     if (name === "lifecycle") return;

@@ -1,6 +1,7 @@
 /** `fastvm machine`: the API of machines at the command line, where its verbs are not those of `vm`. */
 import { Command } from "commander";
 import { sshAccessCommand } from "./access.ts";
+import { codeCommand } from "./code.ts";
 import { machineExecCommand } from "./exec.ts";
 import { fileCommand, uploadCommand } from "./files.ts";
 import { lifecycleCommand } from "./lifecycle.ts";
@@ -12,14 +13,16 @@ import {
   timeoutCommand,
 } from "./lives.ts";
 import { previewUrlCommand, proxyTargetCommand, urlCommand } from "./ports.ts";
-import { metricsCommand, processCommand, ptyCommand } from "./processes.ts";
+import { metricsCommand, processCommand } from "./processes.ts";
+import { ptyCommand } from "./ptys.ts";
 import { createMachineCommand, getMachineCommand, listMachinesCommand } from "./records.ts";
 import { machineSnapshotCommand } from "./snapshots.ts";
+import { templateCommand } from "./templates.ts";
 import { machineVolumeCommand } from "./volumes.ts";
 
 const AFTERWORD = `
 Exit codes: 0 done; 1 failed; 2 a line or request that cannot be meant; 3 not found; 4 no key, or one that is not known;
-5 not allowed; 6 a quota or limit; 7 in no state for it; 8 a command that could not be run to its end; exec: the command's.`;
+5 not allowed; 6 a quota or limit; 7 in no state for it; 8 a command that could not be run to its end; exec, code run, pty: the command's.`;
 
 export function machinesCommand(): Command {
   const command = new Command("machine")
@@ -44,8 +47,10 @@ export function machinesCommand(): Command {
     fileCommand(),
     processCommand(),
     ptyCommand(),
+    codeCommand(),
     machineSnapshotCommand(),
     machineVolumeCommand(),
+    templateCommand(),
     killMachineCommand(),
   ];
   for (const each of commands) command.addCommand(each);

@@ -1,4 +1,4 @@
-/** What runs in a machine: `machine process …`, `machine pty …`, `machine metrics`. */
+/** What runs in a machine: `machine process …`, `machine metrics`. */
 import { Command } from "commander";
 import { positiveInteger } from "../../command-line/option-values.ts";
 import { renderTable } from "../../output/table.ts";
@@ -99,33 +99,4 @@ function killProcess(): Command {
       show(isJson, { killed }, () => (killed ? pid : `${pid} had ended`));
     },
   });
-}
-
-export function ptyCommand(): Command {
-  const list = machineCommand({
-    name: "list",
-    operands: ["<machine>"],
-    summary: "Its terminals, oldest first",
-    example: "pty list MACHINE",
-    run: async ({ operands: [id = ""], isJson, api, machines }) => {
-      const found = await (await machines.attach(id, api)).pty.list(api);
-      show(isJson, found, () =>
-        renderTable(
-          ["SESSION"],
-          found.map(({ sessionId }) => [sessionId]),
-        ),
-      );
-    },
-  });
-  const kill = machineCommand({
-    name: "kill",
-    operands: ["<machine>", "<session>"],
-    summary: "End a terminal, with all that runs in it",
-    example: "pty kill MACHINE pty_1",
-    run: async ({ operands: [id = "", session = ""], isJson, api, machines }) => {
-      const killed = await (await machines.attach(id, api)).pty.kill(session, api);
-      show(isJson, { killed }, () => (killed ? session : `${session} had ended`));
-    },
-  });
-  return new Command("pty").description("Work with a machine's terminals").addCommand(list).addCommand(kill);
 }
