@@ -55,6 +55,10 @@ describe("a failure names the next command", () => {
     [conflict("paused"), /fastvm resume VM/],
     [conflict("stopped (Stopped: its guest powered off)"), /fastvm start VM/],
     [conflict("error (QEMU ended)"), /fastvm inspect VM.*fastvm start VM/],
+    [
+      new APIError(404, { message: "There is no such resource: there is no image a:1 here" }, new Headers()),
+      /fastvm image pull IMAGE/,
+    ],
     [new FileTransferError("There is no /nowhere in the VM", { code: "ENOENT" }), /fastvm exec VM ls FOLDER/],
     [new FileTransferError("There is no Dockerfile /tmp/Dockerfile", { code: "ENOENT" }), /fastvm build -f/],
   ] as const)("%s", async ([error, hint]) => {

@@ -47,6 +47,10 @@ const NEXT_COMMANDS: readonly (readonly [RegExp, string])[] = [
     /state that does not allow this: it is error/,
     "Look at its reason: fastvm inspect VM; boot its disk: fastvm start VM",
   ],
+  [
+    /there is no image \S+ here$/,
+    "See what there is with: fastvm image ls; root brings more: fastvm image pull IMAGE",
+  ],
   [/^There is no \/.* in the VM$/, "See what there is with: fastvm exec VM ls FOLDER"],
   [/^There is no Dockerfile /, "Name the folder that has it, or the file: fastvm build -f FILE FOLDER"],
 ];

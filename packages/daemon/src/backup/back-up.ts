@@ -85,7 +85,9 @@ async function refuse({ dataDir, databaseUrl }: DaemonConfig, folder: string): P
     );
   }
   if ((await stat(databaseFile(dataDir)).catch(() => undefined)) === undefined) {
-    throw new Error(`There are no records in ${dataDir}; name the daemon's folder by --data-dir`);
+    throw new Error(
+      `There are no records in ${dataDir} that this user may read; be root, and name the daemon's folder by --data-dir`,
+    );
   }
   if ((await stat(folder).catch(() => undefined)) !== undefined) {
     throw new Error(`${folder} is there already; name a folder that is not, and nothing was changed`);

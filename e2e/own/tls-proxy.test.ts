@@ -1,0 +1,137 @@
+/** The README's two screens: nginx with TLS before a daemon, by the README's own configuration, and the command of another machine. */
+import { execFileSync, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { runCli } from "../harness/cli.ts";
+import type { ProgramResult } from "../harness/cli.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { eventually } from "../harness/eventually.ts";
+import { fillCache } from "../harness/linked-cache.ts";
+import { blocksOf } from "../harness/page-blocks.ts";
+import { makeAuthority } from "../harness/private-authority.ts";
+import type { PrivateAuthority } from "../harness/private-authority.ts";
+
+const README = fileURLToPath(new URL("../../README.md", import.meta.url));
+/** A kernel boots for a template that knows the certificate. */
+const START_MS = 300_000;
+/** Above what nginx lets through by default, or keeps in memory. */
+const FILE_BYTES = 6 * 1024 * 1024;
+
+/** Beside the cache, so that layers are shared by hard link as they are in use. */
+const ROOT = "/var/cache/fastvm-test";
+
+let folder: string;
+let cacheDir: string | undefined;
+let daemon: TestDaemon;
+let authority: PrivateAuthority;
+let proxy: ChildProcess;
+let port: number;
+let laptop: Record<string, string>;
+const at = (name: string): string => join(folder, name);
+const url = (): string => `https://localhost:${port}`;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fastvm-proxy-"));
+  authority = makeAuthority(folder, ["DNS:localhost"]);
+  port = await freePort();
+  await mkdir(ROOT, { recursive: true });
+  // Templates for a certificate that nobody has again are not to stay.
+  cacheDir = await mkdtemp(join(ROOT, "cache-"));
+  await fillCache(cacheDir);
+  const tls = { cert: authority.chain, key: authority.key };
+  daemon = await TestDaemon.start({ settings: { publicUrl: url(), tls, cacheDir } });
+  laptop = { PATH: process.env["PATH"] ?? "", HOME: at("laptop"), FASTVM_CONFIG_FILE: "/dev/null" };
+  await mkdir(at("laptop"));
+  await writeFile(at("nginx.conf"), await configuration());
+  proxy = spawn("nginx", ["-c", at("nginx.conf"), "-p", folder, "-g", "daemon off;"], { stdio: "inherit" });
+  await eventually(async () => {
+    const socket = connect(port, "127.0.0.1");
+    await once(socket, "connect");
+    socket.destroy();
+  }, 20_000);
+}, START_MS);
+
+afterAll(async () => {
+  proxy?.kill("SIGTERM");
+  await daemon?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+  if (cacheDir !== undefined) await rm(cacheDir, { recursive: true, force: true });
+});
+
+/** The README's, with this test's ports and certificate, in a frame that writes nothing outside of the folder. */
+async function configuration(): Promise<string> {
+  const block = blocksOf(await readFile(README, "utf8")).find(({ code }) => code.includes("proxy_pass"));
+  if (block === undefined) throw new Error("the README has no configuration of a proxy");
+  const replaced: readonly (readonly [string, string])[] = [
+    ["listen 8443", `listen 127.0.0.1:${port}`],
+    ["server_name vms.example.com", "server_name localhost"],
+    ["/etc/letsencrypt/live/vms.example.com/fullchain.pem", authority.chain],
+    ["/etc/letsencrypt/live/vms.example.com/privkey.pem", authority.key],
+    ["https://127.0.0.1:8800", daemon.url],
+  ];
+  for (const [each] of replaced) expect(block.code).toContain(each);
+  const code = replaced.reduce((text, [from, to]) => text.replace(from, to), block.code);
+  const folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+    (kind) => `${kind}_temp_path ${at(`temp-${kind}`)};`,
+  );
+  const frame = `pid ${at("nginx.pid")}; error_log ${at("error.log")}; user root; events {}`;
+  return `${frame}\nhttp { access_log off; ${folders.join(" ")}\n${code}}\n`;
+}
+
+async function fastvm(args: readonly string[], input?: string): Promise<ProgramResult> {
+  return await runCli(args, laptop, input);
+}
+
+async function done(args: readonly string[], input?: string): Promise<string> {
+  const { exitCode, stdout, stderr } = await fastvm(args, input);
+  expect({ args, exitCode, stderr }).toEqual({ args, exitCode: 0, stderr: "" });
+  return stdout.trim();
+}
+
+test("a login checks the certificate and the key, and keeps neither when one is wrong", async () => {
+  const untrusted = await fastvm(["login", url(), "--key-stdin"], daemon.apiKey);
+  expect(untrusted).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("--ca") });
+  const wrong = await fastvm(
+    ["login", url(), "--ca", authority.caFile, "--key-stdin"],
+    "no-key-of-this-server",
+  );
+  expect(wrong).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/key/i) });
+  expect(await done(["context", "ls", "--format", "{{.name}}"])).not.toContain("localhost");
+  const said = await done(["login", url(), "--ca", authority.caFile, "--key-stdin"], daemon.apiKey);
+  expect(said).toContain(url());
+  expect(await done(["context", "ls"])).toContain("localhost");
+});
+
+test("a VM is launched, worked in and reached from the laptop", async () => {
+  await done(["launch", "--name", "dev", "--no-console"]);
+  expect(await done(["exec", "dev", "uname"])).toBe("Linux");
+  await writeFile(at("large"), randomBytes(FILE_BYTES));
+  await done(["cp", at("large"), "dev:/root/large"]);
+  await done(["cp", "dev:/root/large", at("again")]);
+  expect(execFileSync("cmp", [at("large"), at("again")], { encoding: "utf8" })).toBe("");
+});
+
+test("output comes as it is printed, not when the command has ended", async () => {
+  let firstAt = 0;
+  const running = runCli(["exec", "dev", "echo first; sleep 4; echo last"], laptop, "", () => {
+    firstAt = Date.now();
+  });
+  expect((await running).stdout).toBe("first\nlast\n");
+  expect(Date.now() - firstAt).toBeGreaterThan(3000);
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port: free } = server.address() as AddressInfo;
+  server.close();
+  return free;
+}
