@@ -12,6 +12,8 @@ import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 export interface OriginOptions {
   readonly address: string;
   readonly port: number;
+  /** Values of fields only by their SHA-256, so that who asks does not learn what it did not send. */
+  readonly digests?: boolean;
   /** Files; absent: in the clear. */
   readonly cert?: string;
   readonly key?: string;
@@ -27,6 +29,10 @@ export interface Received {
   readonly bytes: number;
   readonly sha256: string;
   readonly body: string;
+}
+
+function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 const SHOWN_BYTES = 4096;
@@ -47,7 +53,9 @@ async function answer(
     method: request.method ?? "",
     url: request.url ?? "",
     version: request.httpVersion,
-    headers: request.rawHeaders,
+    headers: request.rawHeaders.map((text, at) =>
+      at % 2 === 1 && options.digests === true ? digestOf(text) : text,
+    ),
     bytes,
     sha256: digest.digest("hex"),
     body: shown,

@@ -9,6 +9,7 @@ import { eventually } from "../harness/eventually.ts";
 import { sh } from "../harness/guest.ts";
 import { NetworkLab, WORLD } from "../harness/network-lab.ts";
 import { makeAuthority } from "../harness/private-authority.ts";
+import { proxiesIn } from "../harness/proxies.ts";
 import type { PrivateAuthority } from "../harness/private-authority.ts";
 import type { Received } from "../harness/tls-origin.ts";
 
@@ -80,8 +81,7 @@ test("to another host it does not go, which is told by its name", async () => {
 });
 
 test("without its proxy not one connection passes, and there is another one soon", async () => {
-  const pid = await lab.onHost("pgrep -f egress-proxy/src/main.ts | head -n 1");
-  await lab.onHost(`kill -9 ${pid.trim()}`);
+  for (const pid of await proxiesIn(daemon.config.dataDir)) process.kill(pid, "SIGKILL");
   await eventually(async () => {
     expect((await fetched(`curl -sS -m 5 https://api.test:${PORT}/again`)).url).toBe("/again");
   }, SOON_MS);

@@ -19,6 +19,7 @@ import { CommandShell } from "../host/command-shell.ts";
 import { defaultVmPrefix, formatVmPrefix, hostIpv6, parseVmPrefix, RESOLVER_PORT } from "./addresses.ts";
 import type { VmPrefix } from "./addresses.ts";
 import { allowThroughDocker, forbidThroughDocker } from "./foreign-forwarding.ts";
+import { Blackholes } from "./blackholes.ts";
 import { Doors } from "./doors.ts";
 import { forgetHost, hasIpv6, prepareHost } from "./host-routing.ts";
 import { readdress } from "./namespace.ts";
@@ -57,6 +58,7 @@ interface Parts {
   readonly maker: VmNetworkMaker;
   readonly firewall: Firewall;
   readonly doors: Doors;
+  readonly blackholes: Blackholes;
   readonly resolver: Resolver;
   readonly proxies: ProxyHost | undefined;
   readonly publishAddresses: readonly string[];
@@ -111,6 +113,7 @@ export class Network {
         maker,
         firewall,
         doors: new Doors(shell, door, options.onError),
+        blackholes: new Blackholes(shell, prefix !== undefined),
         resolver,
         proxies: options.proxies && { ...options.proxies, hasIpv6: prefix !== undefined },
         publishAddresses: options.publishAddresses ?? [],
@@ -148,8 +151,11 @@ export class Network {
 
   /** Once, before anything else: takes over the VMs of an earlier daemon, and removes what is left of others. */
   async adopt(guests: readonly { vmNetwork: VmNetwork; policy: NetworkPolicy; dial: Dial }[]): Promise<void> {
-    const { maker, firewall, doors, onError } = this.#parts;
+    const { maker, firewall, doors, blackholes, onError } = this.#parts;
     for (const { vmNetwork } of guests) maker.reserve(vmNetwork);
+    await blackholes.sweep();
+    for (const { vmNetwork, policy } of guests)
+      if (policy.interception !== undefined) await blackholes.set(vmNetwork, policy.interception);
     await firewall.restore(guests.map(({ vmNetwork, policy }) => ({ guest: vmNetwork, policy })));
     // One whose names cannot be served must not keep the others, and the daemon, from coming up.
     await Promise.all(
@@ -171,19 +177,20 @@ export class Network {
 
   /** Call when no process is in it any more. Does all that it can; the first failure is told. */
   async release(vmNetwork: VmNetwork): Promise<void> {
-    const { firewall, doors, maker } = this.#parts;
+    const { firewall, doors, blackholes, maker, onError } = this.#parts;
     doors.forget(vmNetwork);
     const guest = this.#guests.get(vmNetwork.index);
     this.#guests.delete(vmNetwork.index);
     // One that never came up has told whoever attached it.
-    await guest?.published.close().catch(this.#parts.onError);
-    await guest?.interception?.close().catch(this.#parts.onError);
+    await guest?.published.close().catch(onError);
+    await guest?.interception?.close().catch(onError);
     await (await guest?.dns.catch(() => undefined))?.close();
     const detached = firewall.detach(vmNetwork.index);
     const [, removed] = await Promise.allSettled([
       detached,
       detached.catch(() => undefined).then(() => maker.remove(vmNetwork)),
     ]);
+    if (guest?.policy.interception !== undefined) await blackholes.set(vmNetwork, undefined).catch(onError);
     await detached;
     if (removed.status === "rejected") throw removed.reason;
   }
@@ -199,9 +206,10 @@ export class Network {
     dial: Dial,
     intercepted?: InterceptedGuest,
   ): Promise<void> {
-    const { shell, hostIpv6: ownIpv6, firewall, doors } = this.#parts;
+    const { shell, hostIpv6: ownIpv6, firewall, doors, blackholes } = this.#parts;
     const guest = { ...vmNetwork, publicIpv6 };
     if (publicIpv6 !== vmNetwork.publicIpv6) await readdress(shell, guest, vmNetwork.publicIpv6, ownIpv6);
+    if (policy.interception !== undefined) await blackholes.set(guest, policy.interception);
     const door = doors.set(guest, policy, { isNew: true });
     await Promise.all([door, firewall.attach(guest, policy), this.#serveNames(guest, policy, dial)]);
     await this.#publish(guest.index, policy);
@@ -263,21 +271,25 @@ export class Network {
   }
 
   async update(vmNetwork: VmNetwork, policy: NetworkPolicy): Promise<void> {
-    const { doors, firewall, onError } = this.#parts;
+    const { doors, blackholes, firewall, onError } = this.#parts;
     const guest = this.#guests.get(vmNetwork.index);
     // First, since it may not come to that.
     await guest?.published.set(policy.published);
     await doors.set(vmNetwork, policy);
+    if (policy.interception !== undefined) await blackholes.set(vmNetwork, policy.interception);
     try {
       await firewall.update(vmNetwork.index, policy);
     } catch (error) {
       if (guest !== undefined) {
         await doors.set(vmNetwork, guest.policy).catch(onError);
         await guest.published.set(guest.policy.published).catch(onError);
+        await blackholes.set(vmNetwork, guest.policy.interception).catch(onError);
       }
       throw error;
     }
     if (guest === undefined) return;
+    if (policy.interception === undefined && guest.policy.interception !== undefined)
+      await blackholes.set(vmNetwork, undefined);
     guest.policy = policy;
     if (policy.interception === undefined) {
       await guest.interception?.close();

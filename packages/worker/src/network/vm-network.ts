@@ -22,7 +22,7 @@ export interface VmNetwork {
 }
 
 export const NAMESPACE_PREFIX = "fastvm-";
-const VETH_PREFIX = "fv-";
+export const VETH_PREFIX = "fv-";
 
 export function instanceOf(name: string): Instance {
   return { name, group: Number.parseInt(name, 16) + 1 };
