@@ -14,8 +14,8 @@ import { makeReaderFolder } from "../harness/reader-folder.ts";
 import type { ReaderFolder } from "../harness/reader-folder.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-/** A page's few VMs, emulated, beside whatever else the machine does. */
-const PAGE_MS = 150_000;
+/** A page's few VMs, emulated, and a backup's 900 MiB out and in, beside whatever else the machine does. */
+const PAGE_MS = 200_000;
 
 const RUN = ["sh", "ts"];
 /** Data and output. */
