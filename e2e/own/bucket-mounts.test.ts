@@ -108,6 +108,32 @@ test("one whose tool is killed is mounted anew", async () => {
   expect(await sh(client, vm, "cat /mnt/pictures/first.txt")).toBe("hello");
 });
 
+test("it stays over the death of a daemon, and the next one mounts it anew when its tool is killed", async () => {
+  const [before] = await tools();
+  await daemon.sigkill();
+  await daemon.restart();
+  expect(await sh(client, vm, "cat /mnt/pictures/first.txt")).toBe("hello");
+  expect(await tools()).toEqual([before]);
+  process.kill(before ?? 0, "SIGKILL");
+  await eventually(async () => {
+    expect(await tools()).not.toContain(before);
+    expect(await client.vms.bucketMounts.list(vm)).toMatchObject([{ mountStatus: "mounted" }]);
+  }, SOON_MS);
+  expect(await sh(client, vm, "cat /mnt/pictures/first.txt")).toBe("hello");
+});
+
+test("when the server of the VM's volumes is killed, another has it with a tool of its own", async () => {
+  const [before] = await tools();
+  const journal = await readFile(join(daemon.config.dataDir, "vms", vm.id, "journal.json"), "utf8");
+  const { volumeServer } = JSON.parse(journal) as { volumeServer: { process: { pid: number } } };
+  process.kill(volumeServer.process.pid, "SIGKILL");
+  await eventually(async () => {
+    expect(await tools()).not.toContain(before);
+    expect(await client.vms.bucketMounts.list(vm)).toMatchObject([{ mountStatus: "mounted" }]);
+    expect(await sh(client, vm, "cat /mnt/pictures/first.txt")).toBe("hello");
+  }, SOON_MS);
+});
+
 test("other credentials take its place, and such as the store refuses do not", async () => {
   const [mount] = await client.vms.bucketMounts.list(vm);
   const id = mount?.id ?? "";
