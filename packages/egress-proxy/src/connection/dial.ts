@@ -1,6 +1,7 @@
 /** Connects to the very address that the guest connected to, and to no other, whatever names have come to mean. */
 import { connect as connectTcp, type Socket } from "node:net";
-import { connect as connectTls, rootCertificates, type TLSSocket } from "node:tls";
+import { connect as connectTls, createSecureContext, rootCertificates } from "node:tls";
+import type { SecureContext, TLSSocket } from "node:tls";
 import type { TlsSettings } from "@fastvm/contract";
 import { matchesHost } from "../hello/host-pattern.ts";
 import { DIAL_MS } from "../limits.ts";
@@ -33,7 +34,7 @@ export async function dialTls(
     socket,
     ...(name === undefined ? { host: target.address } : { servername: name }),
     ...(protocols.length > 0 && { ALPNProtocols: [...protocols] }),
-    ca: authoritiesFor(tls, name),
+    secureContext: contextFor(tls, name),
     rejectUnauthorized: verify,
   });
   try {
@@ -51,13 +52,21 @@ function verifies({ verifyUpstream, scopedVerification }: TlsSettings, name: str
   return scoped?.verify ?? verifyUpstream;
 }
 
+/** By which scoped authorities count, of each order: one for all connections, as all authorities that everybody knows are in it. */
+const contexts = new WeakMap<TlsSettings, Map<string, SecureContext>>();
+
 /** An authority that is scoped counts for its names alone, beside those that count for all. */
-function authoritiesFor(
-  { upstreamAuthorities, scopedAuthorities }: TlsSettings,
-  name: string | undefined,
-): string[] {
-  const scoped = scopedAuthorities.filter(({ host }) => name !== undefined && matchesHost(host, name));
-  return [...rootCertificates, ...upstreamAuthorities, ...scoped.map(({ certificates }) => certificates)];
+function contextFor(tls: TlsSettings, name: string | undefined): SecureContext {
+  const scoped = tls.scopedAuthorities.filter(({ host }) => name !== undefined && matchesHost(host, name));
+  const own = contexts.get(tls) ?? new Map<string, SecureContext>();
+  contexts.set(tls, own);
+  const key = scoped.map(({ host }) => host).join(" ");
+  const known = own.get(key);
+  if (known !== undefined) return known;
+  const others = scoped.map(({ certificates }) => certificates);
+  const made = createSecureContext({ ca: [...rootCertificates, ...tls.upstreamAuthorities, ...others] });
+  own.set(key, made);
+  return made;
 }
 
 function connected<T extends Socket>(socket: T, event: "connect" | "secureConnect"): Promise<T> {
