@@ -18,6 +18,7 @@ import { measureTti } from "./measure/tti.ts";
 import { measureMemory } from "./measure/memory.ts";
 import { measurePauses, PRIVATE_CELL } from "./measure/pause.ts";
 import type { CellName, PauseSamples } from "./measure/pause.ts";
+import { measureProxy, PROXY_WAYS } from "./measure/proxy.ts";
 import { measurePrivateForks } from "./measure/private-fork.ts";
 import { measureRestart } from "./measure/restart.ts";
 import { FILE_WORKS, measureVolumes, type FileWork } from "./measure/volumes.ts";
@@ -26,11 +27,14 @@ import { measureWriteFaults } from "./measure/write-faults.ts";
 import { measureStrict } from "./measure/strict.ts";
 import type { MeasureName } from "./options.ts";
 import type { Session } from "./session.ts";
+import type { Way } from "./proxy/wire.ts";
 import { median, MIN_P99_SAMPLES, p99, percentile } from "./statistics.ts";
 
 type FloodFigure = `flood_${Victim}_${Load}_ms_${"p50" | "max"}`;
 
 type PauseFigure = `pause_${CellName}_ms_${"p50" | "p99"}` | `floor_pause_${CellName}_ms_p50`;
+
+type ProxyFigure = `proxy_${"request" | "connection" | "download"}_${Way}_ms_p50`;
 
 type VolumeFigure = `${"volume" | "own_disk"}_${FileWork}_ms_p50`;
 
@@ -38,7 +42,7 @@ type BuildFigure = `build_${Language}_${BuildTurn}_${MeasuredPhase}_s`;
 
 /** Absent: not measured in this run. */
 export interface Figures extends Readonly<
-  Partial<Record<FloodFigure | PauseFigure | BuildFigure | VolumeFigure | GrowthFigure, number>>
+  Partial<Record<FloodFigure | PauseFigure | BuildFigure | ProxyFigure | VolumeFigure | GrowthFigure, number>>
 > {
   readonly command_ms_p50?: number;
   readonly floor_command_ms_p50?: number;
@@ -96,6 +100,8 @@ export interface Figures extends Readonly<
   readonly host_sync_ms_p50?: number;
   readonly idle_cpu_percent?: number;
   readonly floor_nft_ms_p50?: number;
+  readonly proxy_idle_mib?: number;
+  readonly proxy_held_mib?: number;
   readonly firewall_attach_ms_p50?: number;
   readonly firewall_attach_names_ms_p50?: number;
   readonly firewall_update_ms_p50?: number;
@@ -295,6 +301,19 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
       samples: { ...samples },
     };
   },
+  async proxy(_session, rounds) {
+    const { requestMs, connectionMs, downloadMs, idleMib, heldMib } = await measureProxy(rounds);
+    const figures: Partial<Record<ProxyFigure, number>> = {};
+    for (const way of PROXY_WAYS) {
+      figures[`proxy_request_${way}_ms_p50`] = median(requestMs[way]);
+      figures[`proxy_connection_${way}_ms_p50`] = median(connectionMs[way]);
+      figures[`proxy_download_${way}_ms_p50`] = median(downloadMs[way]);
+    }
+    return {
+      figures: { ...figures, proxy_idle_mib: idleMib, proxy_held_mib: heldMib },
+      samples: { ...samplesByWay("request", requestMs), ...samplesByWay("connection", connectionMs) },
+    };
+  },
   async restart(_session, rounds) {
     const samples = await measureRestart(rounds);
     return {
@@ -319,6 +338,15 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
     return { figures, samples };
   },
 };
+
+function samplesByWay(
+  what: string,
+  samples: Readonly<Record<Way, readonly number[]>>,
+): Record<string, readonly number[]> {
+  return Object.fromEntries(
+    Object.entries(samples).map(([way, taken]) => [`proxy_${what}_${way}_ms`, taken]),
+  );
+}
 
 function buildFigures(times: BuildTimes): Figures {
   const figures: Partial<Record<BuildFigure, number>> = {};

@@ -5,6 +5,7 @@ import { FLOODS, VICTIMS, type Victim } from "./measure/flood.ts";
 import { CELLS, type Cell } from "./measure/pause.ts";
 import { RESTART_VMS } from "./measure/restart.ts";
 import { times, type Promised } from "./promised.ts";
+import { PROXY_PROMISES } from "./proxy-promises.ts";
 import { TTI_PROMISES } from "./tti-promises.ts";
 import { VOLUME_PROMISES } from "./volume-promises.ts";
 import { WEIGHT_PROMISES } from "./weight-promises.ts";
@@ -244,6 +245,7 @@ export const PROMISES: readonly Promised[] = [
   ...TTI_PROMISES,
   ...GROWTH_PROMISES,
   ...WEIGHT_PROMISES,
+  ...PROXY_PROMISES,
   ...VICTIMS.flatMap((victim) => FLOODS.map((flood) => underFlood(victim, flood))),
 ];
 
