@@ -89,7 +89,7 @@ export async function openContext(
     cpuModel: accelerator === "kvm" ? cpuModel() : "max",
     tscKhz,
   });
-  const overlays = new OverlayFactory(join(config.dataDir, "overlays"));
+  const overlays = await OverlayFactory.open(join(config.dataDir, "overlays"));
   const copier = await openCopier();
   const trust = trustOf(config);
   const slotHost = { qemuHost, uids, cgroups, network, masked };

@@ -1,5 +1,5 @@
 /** Fresh overlays. qemu-img makes one per disk size and daemon; each VM gets a copy, which is 192 KiB and takes no process. */
-import { chown, copyFile, rename } from "node:fs/promises";
+import { chown, copyFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { makeClosedFolder } from "../files/closed-folder.ts";
 import { runTool } from "../processes/spawn.ts";
@@ -10,9 +10,14 @@ export class OverlayFactory {
   readonly #folder: string;
   readonly #patterns = new Map<number, Promise<string>>();
 
-  /** `folder` is this factory's own; what is in it can be deleted at any time the daemon does not run. */
-  constructor(folder: string) {
+  private constructor(folder: string) {
     this.#folder = folder;
+  }
+
+  /** `folder` is this factory's own. What an earlier daemon has left there goes: it may be half made, by that daemon or by a power cut. */
+  static async open(folder: string): Promise<OverlayFactory> {
+    await rm(folder, { recursive: true, force: true });
+    return new OverlayFactory(folder);
   }
 
   /** Makes an empty overlay of a disk of `bytes` at `path`, writable by `uid` alone. */

@@ -44,7 +44,8 @@ describe("a VM whose daemon was killed in a capture", () => {
     const { diskGib, uid } = await journalOf(vmId);
     const overlay = nextLayer(chain);
     const path = join(folderOf(vmId), DISK_FOLDER, overlay);
-    await new OverlayFactory(join(host.dataDir, "overlays")).create(path, diskGib * GIB, uid);
+    const overlays = await OverlayFactory.open(join(host.dataDir, "overlays"));
+    await overlays.create(path, diskGib * GIB, uid);
     const qmp = await QmpClient.connect(join(folderOf(vmId), QMP_SOCKET), CONNECT_MS);
     try {
       await openOverlay(qmp, overlay);
