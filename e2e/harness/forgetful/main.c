@@ -24,7 +24,6 @@
 
 static struct power power;
 
-/* Both come while nothing is asked, and so between two requests. */
 static void hear(int signal)
 {
     if (signal == SIGUSR1) {
@@ -37,11 +36,16 @@ static void hear(int signal)
 static void listen_for(int signal)
 {
     struct sigaction heard = {.sa_handler = hear};
+    sigaction(signal, &heard, NULL);
+}
+
+/* Until nothing is asked. */
+static void hold_back(int signal)
+{
     sigset_t blocked;
     sigemptyset(&blocked);
     sigaddset(&blocked, signal);
     sigprocmask(SIG_BLOCK, &blocked, NULL);
-    sigaction(signal, &heard, NULL);
 }
 
 static int fail(const char *what, int error)
@@ -79,7 +83,9 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     allow_many_files();
+    /* At once: whatever is asked behind the cut has to fail. */
     listen_for(SIGUSR1);
+    hold_back(SIGUSR2);
     listen_for(SIGUSR2);
     int home = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (home < 0) {

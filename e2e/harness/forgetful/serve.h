@@ -14,7 +14,7 @@ struct power {
     volatile sig_atomic_t is_back;
 };
 
-/* Until it is unmounted or the power is back. Signals that set it are blocked but while it waits. 0, or an error number. */
+/* Until it is unmounted or the power is back. Signals say so: the cut at any time, the power's return while nothing is asked. 0, or an error number. */
 int serve(int device, int home, struct inode *root, const struct power *power);
 
 #endif

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import time
+from typing import Optional, Union
 
 import pytest
 
@@ -14,14 +15,15 @@ EVENT = {"id": 7, "at": "2026-01-02T03:04:05Z", "type": "vm.deleted", "subjectId
 BODY = json.dumps(EVENT, ensure_ascii=False)
 
 
-def signed(body=BODY, age=0, secret=SECRET):
+def signed(body: str = BODY, age: int = 0, secret: str = SECRET) -> str:
     at = int(time.time()) - age
     code = hmac.new(secret.encode(), f"{at}.{body}".encode(), hashlib.sha256).hexdigest()
     return f"t={at},v1={code}"
 
 
-def test_what_the_server_signed_is_the_event():
-    for body in (BODY, BODY.encode()):
+def test_what_the_server_signed_is_the_event() -> None:
+    bodies: list[Union[str, bytes]] = [BODY, BODY.encode()]
+    for body in bodies:
         event = verify_webhook(body, signed(), SECRET)
         assert (event.id, event.type, event.subject_id) == (7, "vm.deleted", "ä")
     # While a secret is changed there are two.
@@ -44,12 +46,12 @@ def test_what_the_server_signed_is_the_event():
         signed()[:-2],
     ],
 )
-def test_all_else_is_refused(signature):
+def test_all_else_is_refused(signature: Optional[str]) -> None:
     with pytest.raises(WebhookSignatureError):
         verify_webhook(BODY, signature, SECRET)
 
 
-def test_how_old_it_may_be_is_the_receivers_to_say():
+def test_how_old_it_may_be_is_the_receivers_to_say() -> None:
     assert verify_webhook(BODY, signed(age=3600), SECRET, tolerance_seconds=7200).id == 7
     with pytest.raises(WebhookSignatureError):
         verify_webhook(BODY, signed(age=3600), SECRET)

@@ -26,7 +26,9 @@ it("the machine's file says which server and which data folder are meant, and it
   api.addVm({ name: "dev" });
   const file = join(home.folder, "machine.toml");
   const env = { FASTVM_CONFIG_FILE: file, FASTVM_DATA_DIR: "" };
-  writeFileSync(file, `base_url = "${api.url}"\napi_key = "test key"\n[daemon]\nport = 1\n`);
+  // This machine may have a daemon of its own where they are by default.
+  const daemon = `[daemon]\nport = 1\ndata_dir = "${join(home.folder, "none")}"\n`;
+  writeFileSync(file, `base_url = "${api.url}"\napi_key = "test key"\n${daemon}`);
   expect(await home.run(["vm", "ls"], env)).toMatchObject({ stdout: expect.stringContaining("dev") });
   expect((await home.run(["vm", "ls", "--base-url", other.url], env)).stderr).toContain("No API key");
 

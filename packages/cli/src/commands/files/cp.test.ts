@@ -64,7 +64,7 @@ describe("cp", () => {
       /^Error: One of the two must be in a VM\nHint: /,
     );
     expect((await run(api, ["cp", "dev:/nope/nope", "."])).stderr).toBe(
-      "Error: There is no /nope/nope in the VM\n",
+      "Error: There is no /nope/nope in the VM\nHint: See what there is with: fastvm exec VM ls FOLDER\n",
     );
     expect((await run(api, ["cp", "dev:relative", "."])).stderr).toContain("absolute path");
   });
