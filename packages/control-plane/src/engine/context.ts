@@ -48,6 +48,8 @@ export interface LifecycleContext {
   readonly shutdown: HostShutdown;
   /** For whoever looks after pools. */
   readonly poolBell: Bell;
+  /** Rung where somebody is to be told of events from now on. */
+  readonly webhookBell: Bell;
   /** What the worker is told of records that changed, by VM. */
   readonly updates: SerialByKey;
 }

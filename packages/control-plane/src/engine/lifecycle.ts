@@ -36,6 +36,7 @@ export function createLifecycle(
     | "tellers"
     | "guard"
     | "poolBell"
+    | "webhookBell"
     | "activity"
     | "previewUses"
     | "inflight"
@@ -68,6 +69,7 @@ export function createLifecycle(
     events: new EventFeed(deps.store, deps.config.eventPollMs),
     tellers: new Map(),
     poolBell: new Bell(),
+    webhookBell: new Bell(),
     guard: deps.guard ?? { addressesOf: async () => [] },
     lendRoom: deps.lendRoom ?? ((work) => work()),
     inflight,
@@ -128,6 +130,7 @@ export async function startLifecycle(ctx: LifecycleContext): Promise<() => Promi
     ctx.log.error({ err: error }, "credentials of buckets could not be told");
   });
   const webhooks = new WebhookDispatcher(ctx);
+  ctx.webhookBell.answerWith(() => webhooks.wake());
   const pools = new PoolKeeper(ctx);
   ctx.poolBell.answerWith(() => pools.wake());
   ctx.queue.wake();

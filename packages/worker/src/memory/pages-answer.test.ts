@@ -42,6 +42,8 @@ test.each([
   "-1 0 0 0 0",
   "1 0 0 0 0.5",
   "1 0 0 0 99999999999",
+  "1 0 0 1e3 0",
+  "1 0 0x1f 0 0",
   "1 0 0 0 0 0",
 ])("%j is no answer", (line) => {
   expect(() => readAll(Buffer.from(`${line}\n`), 1)).toThrow("none");

@@ -49,12 +49,13 @@ export class AnswerReader {
     const all = this.#joined();
     const end = all.indexOf(NEWLINE);
     if (end < 0 && all.length < MAX_LINE_BYTES) return undefined;
-    const fields = this.#take(end + 1)
+    const words = this.#take(end + 1)
+      .subarray(0, -1)
       .toString("latin1")
-      .split(" ")
-      .map(Number);
+      .split(" ");
+    const fields = words.map(Number);
     const [, , , , extents = 0] = fields;
-    if (fields.length !== 5 || !fields.every(isCount) || extents > MAX_EXTENTS) {
+    if (fields.length !== 5 || !words.every(isDecimal) || !fields.every(isCount) || extents > MAX_EXTENTS) {
       throw new Error("What copies pages gave an answer that is none");
     }
     return { fields, rest: extents * EXTENT_BYTES };
@@ -74,6 +75,11 @@ export class AnswerReader {
     this.#chunks = [all];
     return all;
   }
+}
+
+/** Number takes `1e3` and `0x3e8`, too. */
+function isDecimal(word: string): boolean {
+  return /^\d+$/.test(word);
 }
 
 function isCount(field: number): boolean {

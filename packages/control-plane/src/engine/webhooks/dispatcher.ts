@@ -37,7 +37,7 @@ export class WebhookDispatcher {
   constructor(ctx: DispatchContext) {
     this.#ctx = ctx;
     this.#unsubscribe = ctx.store.onEvents(() => {
-      // The first webhook of all is found by the clock.
+      // The first webhook of all rings, or is found by the clock where another process made it.
       if (this.#hasWebhooks) this.wake();
     });
     this.#timer = setInterval(() => this.wake(), ctx.config.webhooks.pollMs);

@@ -20,7 +20,7 @@ interface WebhookOrder {
   readonly secret: string;
 }
 
-type WebhooksContext = Parts<"clock" | "guard" | "sealing" | "store">;
+type WebhooksContext = Parts<"clock" | "guard" | "sealing" | "store" | "webhookBell">;
 
 /** As one API has them: another's are not seen. */
 export class Webhooks {
@@ -50,7 +50,7 @@ export class Webhooks {
     const id = randomUUID();
     const secret = await this.#secrets.seal(orgId, SIGNING, id, order.secret);
     const at = this.#ctx.clock.now();
-    return this.#ctx.store.transaction(async (records) => {
+    const created = await this.#ctx.store.transaction(async (records) => {
       // Held before the count, so that several at once do not pass the limit together.
       await records.organisations.lock(orgId);
       if (key !== undefined) {
@@ -71,6 +71,8 @@ export class Webhooks {
       await secret.write(records);
       return made;
     });
+    this.#ctx.webhookBell.ring();
+    return created;
   }
 
   /** What is told from now on; also what waits to be. Of what happens while it is not enabled it is never told. */
@@ -98,6 +100,7 @@ export class Webhooks {
       return records.webhooks.update(id, changes, at);
     });
     if (updated === undefined) throw noWebhook();
+    this.#ctx.webhookBell.ring();
     return updated;
   }
 
