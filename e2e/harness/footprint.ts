@@ -31,8 +31,8 @@ interface NetworkFootprint {
 /** Files that a daemon keeps whatever it did. */
 const KEPT =
   /^(api-key|daemon\.json|daemon\.log|reserve|operator\.sock|fastvm\.db(-wal|-shm)?|overlays\/\d+\.qcow2|qemu\/[0-9a-f]{64}\/.+)$/;
-/** The record of what happened is meant to stay, within its bound, as is an organisation's counter of it; locks have two names. */
-const KEPT_TABLES = /^(sqlite_|kysely_|(events|event_counters|locks)$)/;
+/** The records of what happened and of who did it are meant to stay, within their bounds, as are counters of them; locks have two names. */
+const KEPT_TABLES = /^(sqlite_|kysely_|(events|event_counters|audit_entries|audit_counters|locks)$)/;
 
 /** Files and timers that are open for a moment. */
 const DESCRIPTOR_SLACK = 3;
