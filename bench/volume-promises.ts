@@ -29,7 +29,7 @@ const BOUNDS: Readonly<Record<FileWork, Bound>> = {
   },
   randomRead: { figure: "256 blocks of 4 KiB read at random, p50", factor: 4 },
   // Each is the host's when it returns, while the VM's own disk takes all of them into the guest's memory.
-  randomWrite: { figure: "256 blocks of 4 KiB written at random, then fsync'ed, p50", factor: 20 },
+  randomWrite: { figure: "256 blocks of 4 KiB written at random, then fsync'ed, p50", factor: 10 },
   names: { figure: "200 files made, looked at, renamed and removed, p50", factor: 10 },
   gitStatus: { figure: "`git status` of 20,000 files (2,000 under TCG), p50", factor: 10 },
 };
