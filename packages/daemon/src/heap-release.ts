@@ -8,7 +8,7 @@ import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 const EVERY_MS = 10_000;
-/** Of the time since the last look; a collection takes some 40 ms, for which somebody would wait. */
+/** Of the time since the last look; a collection takes some 50 ms, for which somebody would wait. */
 const AT_REST = 0.05;
 /** Less is not worth a pause. */
 const WORTH_BYTES = 8 * 1024 * 1024;
