@@ -6,6 +6,7 @@ import { enforceBudgets, type Budgeted } from "./budgets.ts";
 import { changedFiles } from "./changed-files.ts";
 import { countsOfOutput, countsOfVitest, settle, type Counts } from "./counts.ts";
 import { durationsOfVitest } from "./durations.ts";
+import { failuresOfPytest, failuresOfVitest } from "./failures.ts";
 import { startPostgres } from "./postgres.ts";
 import { chooseQuick, QUICK_BUDGET_SEC, readQuick } from "./quick.ts";
 import { inLanes } from "./lanes.ts";
@@ -141,12 +142,13 @@ async function runStage(stage: Stage, env: NodeJS.ProcessEnv, live: boolean): Pr
     // A test that failed without an exit code is a failure all the same.
     failure: failure ?? (counts.failed > 0 ? "tests failed" : undefined),
     files: durationsOfVitest(report, ROOT),
+    failedTests: stage.counts === "vitest" ? failuresOfVitest(report, ROOT) : failuresOfPytest(output),
   };
 }
 
 function notRun({ name, budgetSec }: Stage, failure: string, durationMs = 0): StageResult {
   const counts = settle(undefined, false);
-  return { name, durationMs, budgetMs: budgetSec * 1000, counts, failure, files: [] };
+  return { name, durationMs, budgetMs: budgetSec * 1000, counts, failure, files: [], failedTests: [] };
 }
 
 function countsOf(stage: Stage, output: string, report: string): Counts | undefined {

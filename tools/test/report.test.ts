@@ -11,6 +11,7 @@ const PASSED: StageResult = {
   counts: { passed: 40, failed: 0 },
   failure: undefined,
   files: [],
+  failedTests: [],
 };
 const stage = stageNamed("e2e-own");
 
@@ -20,6 +21,27 @@ test("the report shows what each stage took of its budget, and ends with the tot
   expect(report.split("\n").at(-1)).toBe("41 passed, 2 failed");
   expect(report).toMatch(/e2e-own +61\.0 s of +100 s +40 passed +0 failed {2}ok/);
   expect(report).toMatch(/unit +61\.0 s of +100 s +1 passed +2 failed {2}FAILED: exit code 1/);
+});
+
+test("what failed stands right before the totals: the tests, or the stage where none is known", () => {
+  const failedTests = [
+    { name: "a.test.ts > it bends", message: "AssertionError: expected 1 to be 2" },
+    { name: "b.test.ts", message: "" },
+  ];
+  const report = renderReport([
+    PASSED,
+    { ...PASSED, name: "unit", failure: "exit code 1", failedTests },
+    { ...PASSED, name: "lint", failure: "exit code 2" },
+  ]);
+  expect(report.split("\n").slice(-6)).toEqual([
+    "What failed:",
+    "  unit: a.test.ts > it bends: AssertionError: expected 1 to be 2",
+    "  unit: b.test.ts",
+    "  lint: exit code 2",
+    "",
+    "120 passed, 0 failed",
+  ]);
+  expect(renderReport([PASSED])).not.toContain("What failed");
 });
 
 test("it shows the ten slowest files of all stages, slowest first", () => {

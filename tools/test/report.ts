@@ -1,6 +1,7 @@
 /** The table at the end of ./test. */
 import { sum, type Counts } from "./counts.ts";
 import type { FileDuration } from "./durations.ts";
+import type { FailedTest } from "./failures.ts";
 
 export interface StageResult {
   readonly name: string;
@@ -10,12 +11,13 @@ export interface StageResult {
   /** Why the stage failed; undefined when it passed. */
   readonly failure: string | undefined;
   readonly files: readonly FileDuration[];
+  readonly failedTests: readonly FailedTest[];
 }
 
 /** Where the time goes: what is worth a look, and fits on a screen. */
 const SLOWEST = 10;
 
-/** The table, the slowest files, and alone on its last line the totals. */
+/** The table, the slowest files, what failed, and alone on its last line the totals. */
 export function renderReport(results: readonly StageResult[]): string {
   const width = Math.max(...results.map((result) => result.name.length));
   const rows = results.map((result) => {
@@ -26,7 +28,8 @@ export function renderReport(results: readonly StageResult[]): string {
     return `  ${result.name.padEnd(width)} ${taken} of ${String(result.budgetMs / 1000).padStart(4)} s ${counts}  ${ending}`;
   });
   const total = sum(results.map((result) => result.counts));
-  return ["", ...rows, "", ...slowest(results), `${total.passed} passed, ${total.failed} failed`].join("\n");
+  const totals = `${total.passed} passed, ${total.failed} failed`;
+  return ["", ...rows, "", ...slowest(results), ...whatFailed(results), totals].join("\n");
 }
 
 function slowest(results: readonly StageResult[]): readonly string[] {
@@ -37,6 +40,16 @@ function slowest(results: readonly StageResult[]): readonly string[] {
   if (files.length < 2) return [];
   const rows = files.map(({ path, durationMs }) => `  ${seconds(durationMs).padStart(9)}  ${path}`);
   return [`The slowest files:`, ...rows, ""];
+}
+
+/** Right before the end, as the end is what is seen of a log. A stage of which no test is known to have failed says itself why it did. */
+function whatFailed(results: readonly StageResult[]): readonly string[] {
+  const rows = results.flatMap(({ name, failure, failedTests }) =>
+    failure !== undefined && failedTests.length === 0
+      ? [`  ${name}: ${failure}`]
+      : failedTests.map((test) => `  ${name}: ${test.name}${test.message === "" ? "" : `: ${test.message}`}`),
+  );
+  return rows.length === 0 ? [] : ["What failed:", ...rows, ""];
 }
 
 export function seconds(durationMs: number): string {
