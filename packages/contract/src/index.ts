@@ -74,7 +74,7 @@ export type { Machine, MachineState } from "./api/machines/schemas/machine.ts";
 export type { MachineSnapshot } from "./api/machines/schemas/snapshot.ts";
 export { buildOpenapi } from "./api/fastvm/openapi.ts";
 export type { AnswerOf, BodyOf } from "./api/fastvm/operation-types.ts";
-export { IN_VMS, scopeOf } from "./api/operation.ts";
+export { scopeOf } from "./api/operation.ts";
 export type { Operation, OperationBody } from "./api/operation.ts";
 export { OPERATIONS } from "./api/fastvm/operations.ts";
 export type { OperationId } from "./api/fastvm/operations.ts";

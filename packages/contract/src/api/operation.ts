@@ -36,7 +36,7 @@ export type OperationBody<One extends Operation> = One extends { body: infer Bod
   : undefined;
 
 /** What works in VMs, whatever the method: who reads a file there reads what its programs know. */
-export const IN_VMS: ReadonlySet<string> = new Set(["Commands", "Console", "Files"]);
+const IN_VMS: ReadonlySet<string> = new Set(["Commands", "Console", "Files"]);
 
 /** What a key needs for an operation. */
 export function scopeOf({ scope, tag, method }: Pick<Operation, "scope" | "tag" | "method">): Scope {

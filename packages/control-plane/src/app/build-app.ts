@@ -103,6 +103,7 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
     const stopLifecycle = await startLifecycle(ctx);
     stop = async () => {
       await stopLifecycle();
+      await engine.audit.close();
       await stopStaging();
     };
   });

@@ -5,7 +5,12 @@ import type { AnsweredRequest } from "../answered-request.ts";
 declare module "fastify" {
   interface FastifyContextConfig {
     /** Of an API's table. */
-    readonly operation?: { readonly api: string; readonly name: string; readonly tag: string };
+    readonly operation?: {
+      readonly api: string;
+      readonly name: string;
+      /** Whether it changes nothing but what is in a VM or on a volume. */
+      readonly isInVm: boolean;
+    };
   }
 }
 

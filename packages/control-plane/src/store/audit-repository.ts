@@ -12,6 +12,8 @@ export interface AuditRecord extends Readonly<Omit<AuditRow, "before" | "after">
   readonly after: State | undefined;
 }
 
+export type AuditEntry = Omit<AuditRecord, "id">;
+
 /** What is left out does not matter. */
 export interface AuditFilter {
   readonly subject?: string | undefined;
@@ -29,19 +31,28 @@ export class AuditRepository {
     this.#db = db;
   }
 
-  /** In a transaction, as its last statements: the organisation's next entry waits for its end. */
-  async append({ before, after, ...rest }: Omit<AuditRecord, "id">): Promise<void> {
+  /** In a transaction, as its last statements: the organisation's next entry waits for its end. They get their numbers in this order. */
+  async append(orgId: OrgId, entries: readonly AuditEntry[]): Promise<void> {
+    const count = entries.length;
     const { lastId } = await this.#db
       .insertInto("auditCounters")
-      .values({ orgId: rest.orgId, lastId: 1 })
+      .values({ orgId, lastId: count })
       .onConflict((conflict) =>
-        conflict.column("orgId").doUpdateSet((eb) => ({ lastId: eb("auditCounters.lastId", "+", 1) })),
+        conflict.column("orgId").doUpdateSet((eb) => ({ lastId: eb("auditCounters.lastId", "+", count) })),
       )
       .returning("lastId")
       .executeTakeFirstOrThrow();
     await this.#db
       .insertInto("auditEntries")
-      .values({ ...rest, id: lastId, before: written(before), after: written(after) })
+      .values(
+        entries.map(({ before, after, ...rest }, at) => ({
+          ...rest,
+          orgId,
+          id: lastId - count + 1 + at,
+          before: written(before),
+          after: written(after),
+        })),
+      )
       .execute();
   }
 

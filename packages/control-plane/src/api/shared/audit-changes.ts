@@ -1,9 +1,9 @@
 /**
- * Writes down each request with a key that is no mere question, of whichever API: before its answer leaves, so that whoever has that finds
- * the entry. Also what failed or was refused. The change itself is made already; where the entry cannot be written it stands all the same,
- * and the log says so.
+ * Writes down each request with a key that is no mere question, of whichever API: before its answer leaves, but for what changes nothing
+ * outside its VM, which is written soon after; whoever has the answer finds the entry. Also what failed or was refused. The change itself
+ * is made already; where the entry cannot be written it stands all the same, and the log says so.
  */
-import { IN_VMS, type ApiName } from "@fastvm/contract";
+import type { ApiName } from "@fastvm/contract";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Caller, Engine } from "../../engine/engine.ts";
 import type { Log } from "../../log.ts";
@@ -44,10 +44,10 @@ export function auditChanges(app: FastifyInstance, audit: Engine["audit"], log: 
     if (caller === undefined || operation === undefined || request.method === "GET") return;
     if (written.has(request)) return;
     written.add(request);
-    const { api, name, tag } = operation;
+    const { api, name, isInVm } = operation;
     const path = (request.url.split("?", 1)[0] ?? "").slice(0, MAX_PATH_LENGTH);
     try {
-      await audit.write(caller, {
+      const answered = {
         address: request.ip,
         requestId: request.id,
         api: api as ApiName,
@@ -57,9 +57,11 @@ export function auditChanges(app: FastifyInstance, audit: Engine["audit"], log: 
         status,
         subject: subjectOf(request.params),
         before: befores.get(request),
-        mayChangeRecord: !IN_VMS.has(tag) && status < 400,
-        made: status < 300 && !IN_VMS.has(tag) ? harmless(answer) : undefined,
-      });
+        mayChangeRecord: !isInVm && status < 400,
+        made: status < 300 && !isInVm ? harmless(answer) : undefined,
+      };
+      if (isInVm) audit.writeSoon(caller, answered);
+      else await audit.write(caller, answered);
     } catch (error) {
       log.error({ err: error, operation: name }, "a change was not written into the audit");
     }
@@ -69,7 +71,7 @@ export function auditChanges(app: FastifyInstance, audit: Engine["audit"], log: 
     const caller = callers.get(request);
     const { operation } = request.routeOptions.config;
     if (caller === undefined || operation === undefined || request.method === "GET") return;
-    if (IN_VMS.has(operation.tag)) return;
+    if (operation.isInVm) return;
     const subject = subjectOf(request.params);
     // Whatever is wrong with what it names, the request finds out itself.
     const before = subject && (await audit.stateOf(caller, subject).catch(() => undefined));

@@ -85,7 +85,7 @@ export class OperationRoutes<Table extends OperationTable, Noticed extends objec
     const operation: Table[Name] = operations[name];
     const route: RouteOptions = {
       method: operation.method,
-      config: { operation: { api: dialect.name, name, tag: operation.tag } },
+      config: { operation: { api: dialect.name, name, isInVm: scopeOf(operation) === "run" } },
       url: operation.path.replaceAll(/\{(\w+)\}/g, ":$1"),
       schema: {
         ...(operation.body === undefined ? {} : { body: operation.body }),

@@ -1,8 +1,9 @@
 /** An organisation's audit: who changed what through an API, by which request, and who tried to. */
 import { isDeepStrictEqual } from "node:util";
-import type { AuditFilter, AuditRecord } from "../../store/audit-repository.ts";
+import type { AuditEntry, AuditFilter, AuditRecord } from "../../store/audit-repository.ts";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../context.ts";
+import { AuditBatch } from "./audit-batch.ts";
 import { stateOf, type Subject, type SubjectState } from "./subject-states.ts";
 
 /** What is known of a request when it is answered. */
@@ -21,19 +22,20 @@ interface AuditedRequest extends Pick<
 
 export class Audit {
   readonly #ctx: Parts<"clock" | "store">;
+  readonly #batch: AuditBatch;
 
-  constructor(ctx: Parts<"clock" | "store">) {
+  constructor(ctx: Parts<"clock" | "log" | "store">) {
     this.#ctx = ctx;
+    this.#batch = new AuditBatch(ctx);
   }
 
   stateOf(caller: Caller, subject: Subject): Promise<SubjectState | undefined> {
     return stateOf(this.#ctx, caller, subject);
   }
 
-  /** Not waited for by the disk: a loss of power may take the last of them along, never the change itself. */
+  /** Resolves when it is written, or the log says why not. */
   async write(caller: Caller, request: AuditedRequest): Promise<void> {
-    const { subject, before, mayChangeRecord, made, ...rest } = request;
-    const { store, clock } = this.#ctx;
+    const { subject, before, mayChangeRecord } = request;
     const later =
       subject !== undefined && mayChangeRecord
         ? await stateOf(
@@ -42,23 +44,39 @@ export class Audit {
             before === undefined ? subject : { ...subject, ...byId(subject, before) },
           )
         : undefined;
-    const entry = {
+    this.#batch.add(this.#entryOf(caller, request, later));
+    await this.#batch.flush();
+  }
+
+  /** What changed nothing but what is in a VM: before any that comes later, and nobody waits for it. */
+  writeSoon(caller: Caller, request: AuditedRequest): void {
+    this.#batch.add(this.#entryOf(caller, request, undefined));
+  }
+
+  /** Resolves when what was written soon is written; from now on all is at once. */
+  close(): Promise<void> {
+    return this.#batch.close();
+  }
+
+  #entryOf(caller: Caller, request: AuditedRequest, later: SubjectState | undefined): AuditEntry {
+    const { subject, before, mayChangeRecord, made, ...rest } = request;
+    return {
       ...rest,
       orgId: caller.orgId,
       keyId: caller.keyId,
-      at: clock.now(),
+      at: this.#ctx.clock.now(),
       subject: before?.id ?? later?.id ?? subject?.reference ?? idOf(made),
       ...changes(before?.state, later?.state, made, subject !== undefined && mayChangeRecord),
     };
-    await store.transaction((records) => records.audit.append(entry), "process");
   }
 
-  /** By their numbers. */
-  find(
+  /** By their numbers: all that was answered before. */
+  async find(
     { orgId }: Caller,
     filter: AuditFilter,
     slice: { readonly order: "asc" | "desc"; readonly limit: number },
   ): Promise<readonly AuditRecord[]> {
+    await this.#batch.flush();
     return this.#ctx.store.audit.find(orgId, filter, slice);
   }
 }

@@ -1,5 +1,5 @@
 /** Who changed what, and who tried to: by every API, also what failed, and nothing secret. */
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createKey } from "../../../../engine/keys/api-keys.ts";
 import { OTHER_KEY, testApp, type TestApp } from "../../../../testing/test-app.ts";
 
@@ -137,6 +137,19 @@ describe("the audit", () => {
         before: { status: "running" },
         after: null,
       },
+    ]);
+  });
+
+  test("has what was done inside a VM, which did not wait to be written, for whoever asks next", async () => {
+    const vm = await launched();
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    for (let time = 0; time < 3; time++)
+      expect((await api.call(`POST /v1/vms/${vm.id}/exec`, { command: ["true"] })).status).toBe(200);
+    const written = await api.store.audit.find(api.orgId, {}, { order: "asc", limit: 10 });
+    expect(written.map(({ operation }) => operation)).toEqual(["launchVm"]);
+    expect((await audit()).map(({ operation }: { operation: string }) => operation)).toEqual([
+      ...["launchVm", "execInVm", "execInVm", "execInVm"],
     ]);
   });
 
