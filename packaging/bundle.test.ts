@@ -59,3 +59,14 @@ test("the proxy's process needs nothing but the folder of its package", () => {
   expect(imports.length).toBeGreaterThan(5);
   expect(imports.filter((from) => !/^(?:node:|\.\/)|^[a-z_/]+$/.test(from ?? ""))).toEqual([]);
 });
+
+test("what the command is made of is compiled once, and no part of it starts the command again", () => {
+  const read = (name: string) => readFileSync(join(folder, "bundle", name), "utf8");
+  const [before = "", after = ""] = read("fastvm.js").split("enableCompileCache)(");
+  expect(after).toContain("common-");
+  expect(before).not.toContain("common-");
+  const starting = readdirSync(join(folder, "bundle")).filter((name) =>
+    read(name).includes('require("./fastvm.js")'),
+  );
+  expect(starting).toEqual([]);
+});

@@ -24,10 +24,12 @@ const COMMAND = "packages/cli/src/main.ts";
 const STARTED_BY_PATH = ["packages/daemon/src/serve-entry.ts", "packages/worker/src/files/digest-thread.ts"];
 /** The same, in a root of its own where the folder of its package is all that there is. */
 const ALONE = "packages/egress-proxy/src/main.ts";
+/** Says where compiled code is kept: what is loaded before that is known is compiled each time. */
+const ENVIRONMENT = "/packages/cli/src/settings/environment.ts";
 /** What every command has in common. */
 const COMMON = [
   /packages\/cli\/package\.json$/,
-  /packages\/cli\/src\/(?:command-line|help|output|settings\/(?!trust))/,
+  /packages\/cli\/src\/(?:command-line|help|output|settings\/(?!trust|environment))/,
   /packages\/cli\/src\/(?!main)[^/]+\.ts$/,
   /packages\/cli\/src\/commands\/(?:api-command|resolve|machine\/exit-codes|vm\/verbs)\.ts$/,
   /node_modules\/commander\//,
@@ -67,7 +69,7 @@ async function bundle(entries: readonly string[], into: string): Promise<readonl
     preserveEntrySignatures: false,
     // The workspace's packages point at their sources under the first; `import` or `require` is added for each place that asks.
     resolve: { conditionNames: ["development", "node"] },
-    plugins: [tellOwnPlace(relative(into, folder)), asciiAlone()],
+    plugins: [tellOwnPlace(relative(into, folder)), plainBuiltins(), asciiAlone()],
   });
   const write = async (format: "cjs" | "esm") => {
     const { output } = await build.write({
@@ -80,7 +82,10 @@ async function bundle(entries: readonly string[], into: string): Promise<readonl
       minify: false,
       // To find, open and link a file takes longer than to read it.
       codeSplitting: {
-        groups: [{ name: "common", test: (id) => COMMON.some((each) => each.test(id)) }],
+        groups: [
+          { name: "environment", test: (id) => id.endsWith(ENVIRONMENT) },
+          { name: "common", test: (id) => COMMON.some((each) => each.test(id)) },
+        ],
         includeDependenciesRecursively: false,
       },
     });
@@ -108,6 +113,32 @@ function nameOf(path: string): string {
 /** Of the package that has a bundle of its own. */
 function besideSources(path: string): string {
   return join(dirname(dirname(path)), BUNDLE);
+}
+
+/**
+ * A module of Node's as a default is that module. The bundler would copy all its exports, which loads what none asks for; and of commander,
+ * which starts programs for subcommands that are files of their own, what starts programs is loaded when it does.
+ */
+function plainBuiltins(): Plugin {
+  return {
+    name: "plain-builtins",
+    transform(code, id) {
+      if (!id.includes("/node_modules/")) return undefined;
+      const all = id.endsWith("/commander/lib/command.js")
+        ? code
+            .replace(/^import childProcess from .*$/m, "")
+            .replaceAll("childProcess.", `${builtin("child_process")}.`)
+        : code;
+      return all.replaceAll(
+        /^import (\w+) from ["']node:([\w/]+)["'];$/gm,
+        (_, name: string, of: string) => `const ${name} = ${builtin(of)};`,
+      );
+    },
+  };
+}
+
+function builtin(name: string): string {
+  return `globalThis.process.getBuiltinModule("node:${name}")`;
 }
 
 /** `toRoot`: from the bundle to FOLDER. */
