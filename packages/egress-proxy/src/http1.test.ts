@@ -110,6 +110,21 @@ describe("a secret gets in", () => {
     }
   });
 
+  test.each([
+    ["percent", "application/x-www-form-urlencoded", "%24MSB%5fTOKEN", encodeURIComponent(VALUE)],
+    ["JSON", "application/json", "\\u0024MSB_TOKE\\u004e", JSON.stringify(VALUE).slice(1, -1)],
+  ])("a chunked body, cut at every byte of its %s escapes", async (_form, type, written, value) => {
+    for (let cut = 0; cut <= written.length; cut += 1) {
+      await send([
+        head(`Content-Type: ${type}\r\nTransfer-Encoding: chunked\r\n`, { method: "POST" }),
+        chunk(`a=${written.slice(0, cut)}`),
+        chunk(`${written.slice(cut)}&b=1`),
+        "0\r\n\r\n",
+      ]);
+      expect(lab.seen.at(-1)?.body.toString(), `cut at ${cut}`).toBe(`a=${value}&b=1`);
+    }
+  });
+
   test("a body that comes in any pieces of TCP, with a length", async () => {
     const body = `[${PLACEHOLDER}]`;
     const whole = `${head(`Content-Length: ${body.length}\r\n`, { method: "PUT" })}${body}`;
@@ -143,7 +158,11 @@ describe("what is not asked for stays", () => {
       head(`Content-Encoding: gzip\r\nContent-Length: ${body.length}\r\n`, { method: "POST" }),
       body,
     ]);
-    expect(lab.seen[0]?.body.equals(body)).toBe(true);
+    await send([
+      head("Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", { method: "POST" }),
+      Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from("\r\n0\r\n\r\n")]),
+    ]);
+    expect(lab.seen.map((seen) => seen.body.equals(body))).toEqual([true, true]);
   });
 
   test("16 MiB with a placeholder at the end get it; more pass untouched, or not at all where it is in them", async () => {

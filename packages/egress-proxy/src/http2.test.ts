@@ -1,5 +1,7 @@
 /** HTTP/2 through the proxy. */
+import { createHash } from "node:crypto";
 import { connect, constants, type ClientHttp2Session, type IncomingHttpHeaders } from "node:http2";
+import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { API, fieldOf, InterceptLab, OTHER, PLACEHOLDER, SECRET, VALUE } from "./testing/intercept-lab.ts";
 
@@ -30,7 +32,11 @@ interface Answer {
   readonly code: number;
 }
 
-function ask(session: ClientHttp2Session, headers: object, pieces: readonly string[] = []): Promise<Answer> {
+function ask(
+  session: ClientHttp2Session,
+  headers: object,
+  pieces: readonly (string | Buffer)[] = [],
+): Promise<Answer> {
   return new Promise((resolve) => {
     const stream = session.request(
       { ":authority": `${API}:${lab.port}`, ":path": "/", ...headers },
@@ -94,6 +100,31 @@ test("a body passes, and one with a placeholder that was asked for in bodies doe
   expect(lab.seen.at(-1)?.body.toString()).toBe(PLACEHOLDER);
 });
 
+test("a body's placeholder is seen wherever it is cut and however it is escaped", async () => {
+  const session = await open();
+  const written = [PLACEHOLDER, "%24MSB%5fTOKEN", "\\u0024MSB_TOKE\\u004e"];
+  const bodies = written.flatMap((text) =>
+    Array.from({ length: text.length + 1 }, (_, cut) => [`a${text.slice(0, cut)}`, `${text.slice(cut)}b`]),
+  );
+  for (const pieces of bodies)
+    expect(await ask(session, { ":method": "POST" }, pieces), pieces.join("|")).not.toMatchObject({
+      status: 200,
+    });
+  expect(lab.seen).toEqual([]);
+  expect(lab.blocked).toHaveLength(bodies.length);
+  expect(await ask(session, { ":method": "POST" }, ["a$MSB", "_TOKE"])).toMatchObject({ status: 200 });
+});
+
+test("a compressed body, and one of 16 MiB, pass byte for byte", async () => {
+  const session = await open();
+  const compressed = gzipSync(`{"key":"${PLACEHOLDER}"}`);
+  const large = Buffer.alloc(16 * 1024 * 1024, "$MSB_%24\\u");
+  await ask(session, { ":method": "POST", "content-encoding": "gzip" }, [compressed]);
+  await ask(session, { ":method": "POST" }, [large.subarray(0, 5_000_001), large.subarray(5_000_001)]);
+  const digest = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+  expect(lab.seen.map(({ body }) => digest(body))).toEqual([digest(compressed), digest(large)]);
+});
+
 test("to another host it does not go, and the streams beside it go on", async () => {
   const session = await open(OTHER);
   const to = { ":authority": `${OTHER}:${lab.port}` };
@@ -109,7 +140,9 @@ test("to another host it does not go, and the streams beside it go on", async ()
 
 test("a connection is not used for another host, nor as a tunnel", async () => {
   const session = await open();
+  // As browsers do that see one certificate, or one address, for both.
   expect(await ask(session, { ":authority": OTHER, "x-a": PLACEHOLDER })).toMatchObject({ status: 421 });
+  expect(await ask(session, { ":authority": `${OTHER}:${lab.port}` })).toMatchObject({ status: 421 });
   const tunnel = session.request({ ":method": "CONNECT", ":authority": `${API}:${lab.port}` });
   const [fields] = await new Promise<[IncomingHttpHeaders]>((resolve) =>
     tunnel.once("response", (headers) => resolve([headers])),
