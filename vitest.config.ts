@@ -66,6 +66,7 @@ export default defineConfig({
             "e2e/harness/**/*.test.ts",
           ],
           exclude: ["**/*.vm.test.ts", ...exclude],
+          globalSetup: ["packages/control-plane/src/testing/postgres-schemas.ts"],
           // Some wait for a database or a program that a busy machine is slow to run.
           testTimeout: 60_000,
           isolate: false,

@@ -5,8 +5,12 @@ import type { Finding, SourceFile } from "./source-file.ts";
 /** Packages that people outside install: what their entry exports is used. */
 const PUBLISHED = /^packages\/(?:sdk\/src\/index|sdk-alias\/index\.d)\.ts$/;
 /** What the tools that run them look for by name. */
-const READ_BY_TOOLS =
-  /^(?:vitest\.config|packages\/[^/]+\/[^/]+\.config|e2e\/harness\/shared-daemon-setup)\.ts$/;
+const READ_BY_TOOLS = /^(?:vitest\.config|packages\/[^/]+\/[^/]+\.config)\.ts$/;
+/** What vitest calls around a project. */
+const GLOBAL_SETUPS: readonly string[] = [
+  "e2e/harness/shared-daemon-setup.ts",
+  "packages/control-plane/src/testing/postgres-schemas.ts",
+];
 
 export function deadExports(files: readonly SourceFile[]): readonly Finding[] {
   const code = files.filter((file) => file.path.endsWith(".ts"));
@@ -20,7 +24,10 @@ export function deadExports(files: readonly SourceFile[]): readonly Finding[] {
   }
   passUsesOn(taken, used);
   return code
-    .filter((file) => !READ_BY_TOOLS.test(file.path) && !used.has(`${file.path}#*`))
+    .filter(
+      (file) =>
+        !READ_BY_TOOLS.test(file.path) && !GLOBAL_SETUPS.includes(file.path) && !used.has(`${file.path}#*`),
+    )
     .flatMap((file) =>
       namesExportedBy(file, taken.get(file.path) ?? [])
         .filter((name) => !used.has(`${file.path}#${name}`))

@@ -6,7 +6,8 @@ import { FakeWorker } from "../testing/fake-worker.ts";
 import { OTHER_KEY, testApp, type TestApp } from "../testing/test-app.ts";
 import { TEST_STORES } from "../testing/test-stores.ts";
 import type { SnapshotRecord } from "../store/snapshot-repository.ts";
-import { openSqliteStore, type Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
+import { openMemoryStore } from "../testing/memory-store.ts";
 import type { VmRecord } from "../store/vm-repository.ts";
 
 /** For what is to stay as it is. */
@@ -474,7 +475,7 @@ describe("at start", () => {
   }
 
   async function restart(prepare: (world: World) => Promise<void>): Promise<TestApp> {
-    const store = await openSqliteStore(":memory:");
+    const store = await openMemoryStore();
     const worker = new FakeWorker();
     const orgId = newOrgId();
     const limits = {

@@ -8,12 +8,13 @@ const BUSY_TIMEOUT_MS = 5000;
 /** Statements are few and fixed, so compiled ones are kept; dynamic lists of values make the rest. */
 const MAX_CACHED_STATEMENTS = 256;
 
-/** `path` may be `:memory:`. */
-export function nodeSqliteDialect(path: string): SqliteDialect {
+/** `path` may be `:memory:`; `script` is carried out before anything else, for tests. */
+export function nodeSqliteDialect(path: string, script = ""): SqliteDialect {
   const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
   try {
     // WAL lets readers work beside the writer; FULL makes a committed record survive power loss.
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+    database.exec(script);
   } catch (error) {
     database.close();
     throw error;

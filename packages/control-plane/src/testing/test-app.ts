@@ -20,10 +20,11 @@ import type { Log } from "../log.ts";
 import { SealingKeys } from "../sealing/sealing-keys.ts";
 import type { StagingHolder } from "../staging/staging-holder.ts";
 import { createStaging, stagingOwner } from "../staging/staging.ts";
-import { openSqliteStore, type Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { DocumentedAnswers } from "./documented-answers.ts";
 import { FakeImages } from "./fake-images.ts";
 import { FakeWorker } from "./fake-worker.ts";
+import { openMemoryStore } from "./memory-store.ts";
 import { untoldChanges } from "./untold-changes.ts";
 
 /** With spaces, as the generated clients' own tests have it. */
@@ -92,7 +93,7 @@ export class RecordingLog implements Log {
 }
 
 export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
-  const store = options.store ?? (await openSqliteStore(":memory:"));
+  const store = options.store ?? (await openMemoryStore());
   const worker = options.worker ?? new FakeWorker();
   const log = new RecordingLog();
   const config = { ...DEFAULT_CONFIG, ...options.config };

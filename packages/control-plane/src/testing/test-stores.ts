@@ -1,14 +1,14 @@
 /** The stores that tests run on: SQLite in memory, and PostgreSQL when FASTVM_TEST_POSTGRES_URL says where one is. */
-import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Client } from "pg";
 import { nodeSqliteDialect } from "../store/node-sqlite.ts";
 import { postgresDialect } from "../store/postgres.ts";
-import { openPostgresStore, openSqliteStore, openStore, type Store } from "../store/store.ts";
+import { openPostgresStore, openStore, type Store } from "../store/store.ts";
 import type { StoreKind } from "../store/store-kind.ts";
 import { failingDialect, type DatabaseFaults } from "./failing-dialect.ts";
+import { openMemoryStore, todaysSchema } from "./memory-store.ts";
+import { lendSchema, makeSchema, onPostgres } from "./postgres-schemas.ts";
 
 interface TestStore {
   readonly name: string;
@@ -16,13 +16,9 @@ interface TestStore {
   readonly open: () => Promise<Store>;
 }
 
-const POSTGRES_URL = process.env["FASTVM_TEST_POSTGRES_URL"];
-
 export const TEST_STORES: readonly TestStore[] = [
-  { name: "sqlite", open: () => openSqliteStore(":memory:") },
-  ...(POSTGRES_URL === undefined || POSTGRES_URL === ""
-    ? []
-    : [{ name: "postgres", open: () => openInOwnSchema(POSTGRES_URL) }]),
+  { name: "sqlite", open: openMemoryStore },
+  ...onPostgres((url) => ({ name: "postgres", open: () => openInOwnSchema(url) })),
 ];
 
 export interface TestDatabase extends AsyncDisposable {
@@ -34,9 +30,7 @@ export interface TestDatabase extends AsyncDisposable {
 /** Databases that other processes open as well. */
 export const TEST_DATABASES: readonly { readonly name: string; make(): Promise<TestDatabase> }[] = [
   { name: "sqlite", make: makeSqliteFile },
-  ...(POSTGRES_URL === undefined || POSTGRES_URL === ""
-    ? []
-    : [{ name: "postgres", make: () => makeSchema(POSTGRES_URL) }]),
+  ...onPostgres((url) => ({ name: "postgres", make: () => makePostgresSchema(url) })),
 ];
 
 interface FailingTestStore {
@@ -48,23 +42,20 @@ interface FailingTestStore {
 export const FAILING_TEST_STORES: readonly FailingTestStore[] = [
   {
     name: "sqlite",
-    open: (faults) => openStore("sqlite", failingDialect(nodeSqliteDialect(":memory:"), faults)),
+    open: async (faults) =>
+      openStore("sqlite", failingDialect(nodeSqliteDialect(":memory:", await todaysSchema()), faults)),
   },
-  ...(POSTGRES_URL === undefined || POSTGRES_URL === ""
-    ? []
-    : [
-        {
-          name: "postgres",
-          open: (faults: DatabaseFaults) =>
-            openInOwnSchema(POSTGRES_URL, (url, onIdleError) =>
-              openStore("postgres", failingDialect(postgresDialect(url, onIdleError), faults)),
-            ),
-        },
-      ]),
+  ...onPostgres((server) => ({
+    name: "postgres",
+    open: (faults: DatabaseFaults) =>
+      openInOwnSchema(server, (url, onIdleError) =>
+        openStore("postgres", failingDialect(postgresDialect(url, onIdleError), faults)),
+      ),
+  })),
 ];
 
 async function openInOwnSchema(url: string, open = openPostgresStore): Promise<Store> {
-  const schema = await makeSchema(url);
+  const schema = await lendSchema(url);
   const store = await open(schema.location, (error) => {
     throw error;
   });
@@ -77,17 +68,9 @@ async function openInOwnSchema(url: string, open = openPostgresStore): Promise<S
   };
 }
 
-/** Each store lives in a PostgreSQL schema of its own, so that tests may run side by side. */
-async function makeSchema(url: string): Promise<TestDatabase> {
-  const schema = `fastvm_test_${randomBytes(6).toString("hex")}`;
-  await execute(url, `create schema ${schema}`);
-  const own = new URL(url);
-  own.searchParams.set("options", `-c search_path=${schema}`);
-  return {
-    kind: "postgres",
-    location: own.href,
-    [Symbol.asyncDispose]: () => execute(url, `drop schema ${schema} cascade`),
-  };
+async function makePostgresSchema(url: string): Promise<TestDatabase> {
+  const { location, [Symbol.asyncDispose]: drop } = await makeSchema(url);
+  return { kind: "postgres", location, [Symbol.asyncDispose]: drop };
 }
 
 async function makeSqliteFile(): Promise<TestDatabase> {
@@ -97,14 +80,4 @@ async function makeSqliteFile(): Promise<TestDatabase> {
     location: join(folder, "store.db"),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
   };
-}
-
-async function execute(url: string, statement: string): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
 }

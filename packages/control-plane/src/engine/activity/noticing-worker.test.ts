@@ -1,14 +1,14 @@
 /** Uses of guests are noticed as long as they last, and no longer, whoever leaves them how. */
 import { expect, test } from "vitest";
 import { FastvmError, newVmId, type VmId } from "@fastvm/contract";
-import { openSqliteStore } from "../../store/store.ts";
+import { openMemoryStore } from "../../testing/memory-store.ts";
 import { FakeWorker } from "../../testing/fake-worker.ts";
 import { ActivityClock } from "./activity-clock.ts";
 import { noticing } from "./noticing-worker.ts";
 
 async function make() {
   let now = 1000;
-  const store = await openSqliteStore(":memory:");
+  const store = await openMemoryStore();
   const clock = new ActivityClock({ store, clock: { now: () => (now += 1) } });
   const fake = new FakeWorker();
   const vmId = newVmId();

@@ -1,7 +1,8 @@
 /** A daemon that ends in the middle of a build, at each of its steps: the next one finishes what is there, or says why nothing is. */
 import { hookSteps, STEPS, type StepName } from "@fastvm/contract";
 import { afterEach, describe, expect, test } from "vitest";
-import { openSqliteStore, type Store } from "../../store/store.ts";
+import type { Store } from "../../store/store.ts";
+import { openMemoryStore } from "../../testing/memory-store.ts";
 import { eventually } from "../../testing/eventually.ts";
 import { FakeImages } from "../../testing/fake-images.ts";
 import { FakeWorker } from "../../testing/fake-worker.ts";
@@ -24,7 +25,7 @@ let unhook: (() => void) | undefined;
 afterEach(() => unhook?.());
 
 async function world(): Promise<World> {
-  const [store, worker, images] = [await openSqliteStore(":memory:"), new FakeWorker(), new FakeImages()];
+  const [store, worker, images] = [await openMemoryStore(), new FakeWorker(), new FakeImages()];
   const { dockerfile } = worker.builds;
   worker.builds.dockerfile = async (order, log, signal) => {
     const reference = `localhost/build/${order.buildId}:latest`;

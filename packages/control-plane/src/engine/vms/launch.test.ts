@@ -4,7 +4,8 @@ import type { VmId } from "@fastvm/contract";
 import { DEFAULT_CONFIG } from "../../config.ts";
 import { SealingKeys } from "../../sealing/sealing-keys.ts";
 import { createStaging, stagingOwner } from "../../staging/staging.ts";
-import { openSqliteStore, type Store } from "../../store/store.ts";
+import type { Store } from "../../store/store.ts";
+import { openMemoryStore } from "../../testing/memory-store.ts";
 import { FakeWorker } from "../../testing/fake-worker.ts";
 import { newOrgId } from "@fastvm/contract";
 import type { Caller } from "../caller.ts";
@@ -27,7 +28,7 @@ let engine: Engine;
 let caller: Caller;
 
 beforeEach(async () => {
-  store = await openSqliteStore(":memory:");
+  store = await openMemoryStore();
   worker = new FakeWorker();
   caller = { orgId: newOrgId(), keyId: "key" };
   const limits = DEFAULT_CONFIG.defaultLimits;

@@ -117,7 +117,7 @@ describe.each(TEST_STORES)("on $name", ({ open }) => {
     await order("start");
     await api.call("POST /v1/vms", { machineType: "c1m2" });
     await becomes("running");
-    expect(worker.calls.filter(({ method }) => method === "launch")).toHaveLength(2);
+    await eventually(() => expect(worker.calls.filter(({ method }) => method === "launch")).toHaveLength(2));
   });
 
   test("a guest that powers off is stopped, and one that reboots is started again", async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openSqliteStore } from "../../store/store.ts";
+import { openMemoryStore } from "../../testing/memory-store.ts";
 import { eventually } from "../../testing/eventually.ts";
 import { FakeWorker } from "../../testing/fake-worker.ts";
 import { testApp, type TestApp } from "../../testing/test-app.ts";
@@ -181,7 +182,7 @@ describe("after the control plane was down", () => {
   });
 
   test("a VM that was deleted by its end in the middle of a pause is gone, not lost", async () => {
-    const store = await openSqliteStore(":memory:");
+    const store = await openMemoryStore();
     await using api = await testApp({ store });
     const { id } = await launch(api, { action: "delete", seconds: 1 });
     api.worker.hold("pause");

@@ -8,7 +8,7 @@ import { DatabaseFaults, FAILURE_POINTS, failingDialect } from "../../testing/fa
 import { FakeWorker } from "../../testing/fake-worker.ts";
 import { machinesApp } from "../../testing/machines-app.ts";
 import { Receiver } from "../../testing/receiver.ts";
-import { openSqliteStore } from "../../store/store.ts";
+import { openMemoryStore } from "../../testing/memory-store.ts";
 
 const OF_WEBHOOKS = STEPS.filter((name) => name.startsWith("control.webhook."));
 const NEVER = new Promise<never>(() => undefined);
@@ -36,7 +36,7 @@ const idsIn = ({ received }: Receiver) => received.map(({ headers }) => headers[
 describe("what a daemon was to tell when it ended", () => {
   test.each(OF_WEBHOOKS)("at %s is told by the next", async (at) => {
     await using receiver = await Receiver.start();
-    const [store, worker] = [await openSqliteStore(":memory:"), new FakeWorker()];
+    const [store, worker] = [await openMemoryStore(), new FakeWorker()];
     // Both have the keys that seal; the first is never closed, as it stands still.
     const sealing = {
       store,
