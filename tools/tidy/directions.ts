@@ -123,6 +123,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["config.ts", "paths.ts"],
     ["config-file.ts", "service-manager.ts"],
     ["telemetry"],
+    ["traces-settings.ts"],
   ],
   "packages/cli/src": [
     ["commands/vm", "commands/snapshot", "commands/builds", "commands/daemon"],

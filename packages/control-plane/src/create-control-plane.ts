@@ -56,6 +56,8 @@ export interface ControlPlaneOptions {
   readonly metrics?: MetricsSource;
   /** Is told of each request that was answered. */
   readonly onAnswered?: (answered: AnsweredRequest) => void;
+  /** Whether there are spans of requests, for whoever has said by OpenTelemetry's API where they go. Default: there are none. */
+  readonly isTraced?: boolean;
   /** Images of registries, for the operator; the caller closes them. Absent: there are none. */
   readonly images?: ImageHolding;
   /** What the host keeps ready, for the operator. */
@@ -122,6 +124,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     metrics: options.metrics,
     images: options.images,
     cache: options.cache,
+    isTraced: options.isTraced ?? false,
     ...(options.onAnswered === undefined ? {} : { onAnswered: options.onAnswered }),
     useQueues: (read) => (readQueues = read),
     useOperator: (served) => (operator = served),

@@ -38,6 +38,7 @@ const KINDS = {
   sealing_key_file: "text",
   tls_cert: "text",
   tls_key: "text",
+  traces_endpoint: "text",
   webhook_networks: "list",
 } as const satisfies Readonly<Record<string, Kind>>;
 

@@ -9,6 +9,7 @@ import { keyOf, readConfigFile, VARIABLES } from "./config-file.ts";
 import type { FileSettings, Variable } from "./config-file.ts";
 import { serviceManagerOf } from "./service-manager.ts";
 import type { ManagerSettings } from "./service-manager.ts";
+import { tracesSettingsOf, type TracesSettings } from "./traces-settings.ts";
 
 type NetworkMode = "on" | "none";
 
@@ -66,6 +67,8 @@ export interface DaemonConfig {
   /** A file with the keys that seal secrets of organisations; default: one that is made in the data folder. */
   readonly sealingKeyFile: string | undefined;
   readonly logLevel: string;
+  /** Absent: there are no spans. */
+  readonly traces: TracesSettings | undefined;
   /** Whom to tell how the daemon fares; absent: it was started by nobody who waits to hear. */
   readonly manager: ManagerSettings | undefined;
   /** For tests, which alone can give it: a folder whose files say at which step what is to fail. No flag and no variable leads here. */
@@ -105,6 +108,7 @@ export interface DaemonFlags {
   readonly consoleOrigin?: readonly string[] | undefined;
   readonly webhookNetwork?: readonly string[] | undefined;
   readonly sealingKeyFile?: string | undefined;
+  readonly tracesEndpoint?: string | undefined;
   readonly logLevel?: string | undefined;
 }
 
@@ -167,6 +171,7 @@ export function readConfig(flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = pro
     webhookNetworks: flags.webhookNetwork ?? list("FASTVM_WEBHOOK_NETWORKS") ?? [],
     sealingKeyFile: path(flags.sealingKeyFile ?? text("FASTVM_SEALING_KEY_FILE")),
     logLevel: flags.logLevel ?? text("FASTVM_LOG_LEVEL") ?? "info",
+    traces: tracesSettingsOf(env, { flag: flags.tracesEndpoint, setting: text("FASTVM_TRACES_ENDPOINT") }),
     manager: serviceManagerOf(env),
   };
 }

@@ -21,8 +21,7 @@ import type { Instance } from "./instance-file.ts";
 import { urlOf } from "./listen-address.ts";
 import { logDestination } from "./log-destination.ts";
 import { METRICS_CONTENT_TYPE, renderMetrics } from "./metrics.ts";
-import { Figures } from "./telemetry/figures.ts";
-import { timed } from "./telemetry/timed-worker.ts";
+import { startTelemetry } from "./telemetry/telemetry.ts";
 import packageJson from "../package.json" with { type: "json" };
 import {
   apiKeyFile,
@@ -135,11 +134,14 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
     throw error;
   });
   let edge: Edge | undefined;
-  const figures = new Figures(packageJson.version);
+  const { version } = packageJson;
+  const telemetry = await startTelemetry(worker, { traces: config.traces, version, log });
+  const { figures } = telemetry;
   try {
     const made = await reserve.lend(() =>
       createControlPlane({
-        worker: timed(worker, (work) => figures.worked(work)),
+        worker: telemetry.worker,
+        isTraced: config.traces !== undefined,
         onAnswered: (answered) => figures.answered(answered),
         log,
         store: { kind: "open", store },
@@ -178,20 +180,29 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
     );
     controlPlane = made;
     await reserve.lend(() => keepKey(config, made));
-    // Whoever has VMs wants to reach them; whoever has none, to launch one soon, and to be told here when it cannot be.
-    const hasVms = (await worker.inventory()).vms.length > 0;
-    if (!hasVms) await warmUp(worker, log);
-    const url = await made.listen({ host: config.host, port: config.port });
-    log.info({ url, dataDir: config.dataDir }, "ready");
-    // Otherwise at the end, which a daemon that is killed does not come to. Without a cache it does nothing.
-    flushCompileCache();
-    if (hasVms)
-      void warmUp(worker, log).catch((err: unknown) => log.error({ err }, "nothing is ready for launches"));
+    await becomeReady(made, worker, { config, log });
     await serveUntil(toldToEnd, { config, log, reserve });
   } finally {
     await controlPlane?.close();
     await worker.close();
+    await telemetry.end();
   }
+}
+
+async function becomeReady(
+  controlPlane: ControlPlane,
+  worker: Worker,
+  { config, log }: Pick<Parts, "config" | "log">,
+): Promise<void> {
+  // Whoever has VMs wants to reach them; whoever has none, to launch one soon, and to be told here when it cannot be.
+  const hasVms = (await worker.inventory()).vms.length > 0;
+  if (!hasVms) await warmUp(worker, log);
+  const url = await controlPlane.listen({ host: config.host, port: config.port });
+  log.info({ url, dataDir: config.dataDir }, "ready");
+  // Otherwise at the end, which a daemon that is killed does not come to. Without a cache it does nothing.
+  flushCompileCache();
+  if (hasVms)
+    void warmUp(worker, log).catch((err: unknown) => log.error({ err }, "nothing is ready for launches"));
 }
 
 async function serveUntil(

@@ -105,7 +105,11 @@ async function compileCache(cacheDir: string): Promise<Record<string, string>> {
   return { NODE_COMPILE_CACHE: folder };
 }
 
-/** The daemon's settings travel as an argument; of the environment only what programs need to be found. */
+/**
+ * The daemon's settings travel as an argument; of the environment only what programs need to be found, and what OpenTelemetry's library
+ * reads itself: keys for collectors, which no argument may hold.
+ */
 function inheritedEnvironment(): Record<string, string> {
-  return { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
+  const telemetry = Object.entries(process.env).filter(([name]) => name.startsWith("OTEL_"));
+  return { ...Object.fromEntries(telemetry), PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
 }

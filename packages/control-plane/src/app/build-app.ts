@@ -27,6 +27,7 @@ import type { Staging } from "../staging/staging.ts";
 import type { Store } from "../store/store.ts";
 import { auditChanges } from "../api/shared/audit-changes.ts";
 import { answerUnreadable } from "../api/shared/answer-unreadable.ts";
+import { traceRequests } from "../api/shared/trace-requests.ts";
 import { acceptJsonBodies } from "../api/shared/json-body.ts";
 import { tellAnswered } from "../http/tell-answered.ts";
 import { queueFigures } from "../engine/figures/queue-figures.ts";
@@ -56,6 +57,8 @@ export interface AppDependencies {
   readonly useDirectory?: (directory: ServiceDirectory) => void;
   /** Is told of each request that was answered. */
   readonly onAnswered?: (answered: AnsweredRequest) => void;
+  /** Whether there are spans of requests. */
+  readonly isTraced?: boolean;
   /** Is given what tells how much waits. */
   readonly useQueues?: (read: () => Promise<QueueFigures>) => void;
   /** Is given what the owner of the machine may do; to be served where nobody else comes. */
@@ -67,8 +70,18 @@ const MAX_PARAMETER_LENGTH = 1024;
 
 /** `ready()` reconciles with the worker; `close()` stops what runs in the background, but not the store. */
 export function buildApp(deps: AppDependencies): FastifyInstance {
-  const { serverFactory, useDirectory, useOperator, useQueues, onAnswered, metrics, images, cache, ...rest } =
-    deps;
+  const {
+    serverFactory,
+    useDirectory,
+    useOperator,
+    useQueues,
+    onAnswered,
+    isTraced,
+    metrics,
+    images,
+    cache,
+    ...rest
+  } = deps;
   const log = namingRequests(deps.log);
   const first = fastvmApi({ config: deps.config, clock: deps.clock, log, metrics });
   const options = { config: deps.config, clock: deps.clock, log };
@@ -88,6 +101,7 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
   app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(() => JSON.stringify);
   nameRequests(app);
+  if (isTraced === true) traceRequests(app);
   if (onAnswered !== undefined) tellAnswered(app, onAnswered);
   acceptJsonBodies(app);
   const ctx = createLifecycle({ ...rest, images, log });

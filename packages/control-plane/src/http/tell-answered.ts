@@ -10,6 +10,8 @@ declare module "fastify" {
       readonly name: string;
       /** Whether it changes nothing but what is in a VM or on a volume. */
       readonly isInVm: boolean;
+      /** Whether it is asked every few seconds, for no client. */
+      readonly isProbe: boolean;
     };
   }
 }

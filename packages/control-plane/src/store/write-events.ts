@@ -5,6 +5,7 @@
  */
 import type { OrgId } from "@fastvm/contract";
 import type { Kysely } from "kysely";
+import { rememberCause } from "./event-causes.ts";
 import type { NewEvent } from "./event-repository.ts";
 import type { Schema } from "./schema.ts";
 
@@ -16,6 +17,7 @@ export async function writeEvents(trx: Kysely<Schema>, events: readonly NewEvent
       .insertInto("events")
       .values(own.map((event, index) => ({ ...event, id: before + 1 + index })))
       .execute();
+    own.forEach((_, index) => rememberCause(orgId, before + 1 + index));
   }
 }
 

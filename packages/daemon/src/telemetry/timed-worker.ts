@@ -3,8 +3,9 @@
  * event alone.
  */
 import { performance } from "node:perf_hooks";
-import { SpanStatusCode, trace, type Span } from "@opentelemetry/api";
+import type { Span } from "@opentelemetry/api";
 import type { ExecEvent, ExecSession, VmSpec, WorkerPort } from "@fastvm/contract";
+import { endSpan, tracer } from "./spans.ts";
 
 export interface TimedWork {
   readonly operation: (typeof VERBS)[keyof typeof VERBS] | "restore" | "exec";
@@ -25,8 +26,6 @@ const VERBS = {
   createSnapshot: "capture",
   deleteVm: "delete",
 } as const satisfies Partial<Record<keyof WorkerPort, string>>;
-
-const tracer = trace.getTracer("fastvm");
 
 export function timed<W extends WorkerPort>(worker: W, tell: Tell): W {
   return new Proxy(worker, {
@@ -58,23 +57,27 @@ function timedCall<T>(
   work: () => Promise<T>,
   tell: Tell,
 ): Promise<T> {
-  return tracer.startActiveSpan(`vm.${operation}`, { attributes: { "fastvm.vm.id": vmId } }, async (span) => {
-    const end = ending(operation, span, tell);
-    try {
-      const result = await work();
-      end();
-      return result;
-    } catch (error) {
-      end(error);
-      throw error;
-    }
-  });
+  return tracer().startActiveSpan(
+    `vm.${operation}`,
+    { attributes: { "fastvm.vm.id": vmId } },
+    async (span) => {
+      const end = ending(operation, span, tell);
+      try {
+        const result = await work();
+        end();
+        return result;
+      } catch (error) {
+        end(error);
+        throw error;
+      }
+    },
+  );
 }
 
 function timedExec(call: WorkerPort["exec"], tell: Tell): WorkerPort["exec"] {
   return async (vmId, spec, options) => {
     // Neither the command nor its variables: they may hold secrets.
-    const span = tracer.startSpan("vm.exec", { attributes: { "fastvm.vm.id": vmId } });
+    const span = tracer().startSpan("vm.exec", { attributes: { "fastvm.vm.id": vmId } });
     const end = ending("exec", span, tell);
     try {
       return untilExit(await call(vmId, spec, options), end);
@@ -130,12 +133,6 @@ function ending(operation: TimedWork["operation"], span: Span, tell: Tell): (err
       outcome: error === undefined ? "ok" : "error",
       seconds: (performance.now() - startedAt) / 1000,
     });
-    if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: codeOf(error) });
-    span.end();
+    endSpan(span, error);
   };
-}
-
-/** Not the message, which may quote what a client sent. */
-function codeOf(error: unknown): string {
-  return typeof error === "object" && error !== null && "code" in error ? String(error.code) : "internal";
 }

@@ -34,6 +34,7 @@ interface ServeOptions {
   readonly consoleOrigin?: string[];
   readonly webhookNetwork?: string[];
   readonly sealingKeyFile?: string;
+  readonly tracesEndpoint?: string;
   readonly logLevel?: string;
   readonly detach?: boolean;
 }
@@ -107,7 +108,7 @@ export function serveCommand(): Command {
   return command.action(() => withDaemon((daemon) => serve(daemon, optionsOf<ServeOptions>(command))));
 }
 
-/** How VMs reach others, and how clients reach them. */
+/** How VMs reach others, how clients reach them, and what is told of it. */
 function addNetworkOptions(command: Command): Command {
   return command
     .option(
@@ -145,6 +146,11 @@ function addNetworkOptions(command: Command): Command {
       "private network into which webhooks may lead, such as 10.1.0.0/16; may be repeated " +
         "(environment: FASTVM_WEBHOOK_NETWORKS; default: none)",
       collect,
+    )
+    .option(
+      "--traces-endpoint <url>",
+      "where spans are sent as OTLP by HTTP, such as http://127.0.0.1:4318 " +
+        "(environment: FASTVM_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT; default: nowhere)",
     );
 }
 

@@ -33,6 +33,10 @@ export function rememberCaller(request: FastifyRequest, { orgId, keyId }: Caller
   callers.set(request, { orgId, keyId });
 }
 
+export function callerOf(request: FastifyRequest): Caller | undefined {
+  return callers.get(request);
+}
+
 /** Call before routes are added. */
 export function auditChanges(app: FastifyInstance, audit: Engine["audit"], log: Log): void {
   const befores = new WeakMap<FastifyRequest, Before>();

@@ -85,7 +85,14 @@ export class OperationRoutes<Table extends OperationTable, Noticed extends objec
     const operation: Table[Name] = operations[name];
     const route: RouteOptions = {
       method: operation.method,
-      config: { operation: { api: dialect.name, name, isInVm: scopeOf(operation) === "run" } },
+      config: {
+        operation: {
+          api: dialect.name,
+          name,
+          isInVm: scopeOf(operation) === "run",
+          isProbe: operation.tag === "Health",
+        },
+      },
       url: operation.path.replaceAll(/\{(\w+)\}/g, ":$1"),
       schema: {
         ...(operation.body === undefined ? {} : { body: operation.body }),

@@ -1,5 +1,7 @@
 /** One try to tell a webhook of one event, and what follows from how it ended. */
-import { step } from "@fastvm/contract";
+import { step, type OrgId } from "@fastvm/contract";
+import { propagation, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { causeOf } from "../../store/event-causes.ts";
 import type { WebhookDelivery } from "../../store/webhook-delivery-repository.ts";
 import type { WebhookRecord } from "../../store/webhook-repository.ts";
 import type { Parts } from "../context.ts";
@@ -69,7 +71,44 @@ async function send(
     "user-agent": "fastvm-webhooks",
     ...teller.headersOf(letter),
   };
-  return post(guard, { url: webhook.url, headers, body }, config.webhooks.attemptMs, signal);
+  const { url, orgId } = webhook;
+  return inSpan({ orgId, eventId, webhookId: webhook.id, deliveryId }, (traced) =>
+    post(guard, { url, headers: { ...headers, ...traced }, body }, config.webhooks.attemptMs, signal),
+  );
+}
+
+interface SpanOf {
+  readonly orgId: OrgId;
+  readonly eventId: number;
+  readonly webhookId: string;
+  readonly deliveryId: string;
+}
+
+/** In the trace in which the event was written. `work` is given the headers by which the receiver goes on in it. */
+async function inSpan<T extends { readonly answer: number | null; readonly error: string | null }>(
+  { orgId, eventId, webhookId, deliveryId }: SpanOf,
+  work: (headers: Readonly<Record<string, string>>) => Promise<T>,
+): Promise<T> {
+  const attributes = {
+    "fastvm.org.id": orgId,
+    "fastvm.event.id": eventId,
+    "fastvm.webhook.id": webhookId,
+    "fastvm.delivery.id": deliveryId,
+  };
+  const cause = causeOf(orgId, eventId);
+  const span = trace
+    .getTracer("fastvm")
+    .startSpan("webhook.deliver", { kind: SpanKind.CLIENT, attributes }, cause);
+  const headers: Record<string, string> = {};
+  propagation.inject(trace.setSpan(cause, span), headers);
+  try {
+    const outcome = await work(headers);
+    if (outcome.answer !== null) span.setAttribute("http.response.status_code", outcome.answer);
+    if (outcome.error !== null) span.setStatus({ code: SpanStatusCode.ERROR });
+    return outcome;
+  } finally {
+    span.end();
+  }
 }
 
 function next(
