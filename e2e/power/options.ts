@@ -14,6 +14,8 @@ export interface PowerOptions {
   readonly seconds: number;
   /** Decides what is done, when the power goes, and what the disk has of what was not synced. */
   readonly seed: number;
+  /** The first cut of this seed that is played: those before are passed over, as where a run was broken off. */
+  readonly from: number;
   /** For looking into a failure. */
   readonly only: string | undefined;
 }
@@ -23,7 +25,7 @@ export function readPowerOptions(args: readonly string[]): PowerOptions {
   const text = { type: "string" } as const;
   const { values } = parseArgs({
     args: [...args],
-    options: { cuts: text, seconds: text, seed: text, only: text },
+    options: { cuts: text, seconds: text, seed: text, from: text, only: text },
   });
   const only = ACTS.find(({ name }) => name === values.only)?.name;
   if (values.only !== undefined && only === undefined)
@@ -32,6 +34,7 @@ export function readPowerOptions(args: readonly string[]): PowerOptions {
     cuts: whole("--cuts", values.cuts) ?? MAX_CUTS,
     seconds: whole("--seconds", values.seconds) ?? (values.cuts === undefined ? DEFAULT_SECONDS : Infinity),
     seed: whole("--seed", values.seed) ?? randomInt(2 ** 31),
+    from: whole("--from", values.from) ?? 1,
     only,
   };
 }

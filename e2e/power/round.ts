@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Snapshot, Vm } from "fastvm";
 import { within } from "../harness/eventually.ts";
-import type { Chance } from "../soak/chance.ts";
 import type { Act, Promised, Scene } from "./acts.ts";
 import { judge } from "./judge.ts";
 import type { PowerStage } from "./stage.ts";
@@ -21,17 +20,18 @@ const POLL_MS = 10;
 /** How long each act took when it was answered, the longest. */
 type Durations = Map<string, number>;
 
+/** `moment`: from 0 to 1, from its beginning to its end. */
 export async function playCut(
   stage: PowerStage,
   act: Act,
-  { chance, durations }: { readonly chance: Chance; readonly durations: Durations },
+  { moment, durations }: { readonly moment: number; readonly durations: Durations },
 ): Promise<string> {
   const scene = await set(stage, act);
   const writer = Writer.begin(scene.client, scene.strict);
   const daemonPid = await stage.daemon.pid();
   await within(ANSWER_MS, "the first lines", untilWriting(writer));
   const longest = durations.get(act.name) ?? (act.isSlow === true ? SLOW_MS : QUICK_MS);
-  const delayMs = Math.floor(chance.below(1000) * (longest / 1000) * PAST_ITS_END);
+  const delayMs = Math.floor(moment * longest * PAST_ITS_END);
 
   const doing = begin(act, scene, durations);
   await sleep(delayMs);
