@@ -3,13 +3,14 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FastvmError } from "@fastvm/contract";
 import { checksumOf } from "../files/checksum.ts";
+import { untilStuck } from "../processes/stuck.ts";
 import type { QemuProcess } from "../qemu/qemu-process.ts";
 import type { QmpClient } from "../qemu/qmp-client.ts";
 import { STATE_FILE } from "./folder.ts";
 import type { Snapshot } from "./folder.ts";
 
-/** Takes 1 to 5 ms; a host that swaps may need seconds. */
-const LOAD_DEADLINE_MS = 20_000;
+/** Takes 1 to 5 ms, of a process that is let run; a host that swaps, or has twenty others in line, lets it wait for long. */
+const LOAD_BOUNDS = { idleMs: 20_000, limitMs: 120_000 };
 
 /** Reads and verifies. */
 export async function readDeviceState(snapshot: Snapshot): Promise<Buffer> {
@@ -39,7 +40,7 @@ export async function prepareIncoming(qmp: QmpClient): Promise<void> {
 export async function loadDeviceState(qemu: QemuProcess, state: Buffer): Promise<void> {
   const { qmp, stateChannel } = qemu;
   if (stateChannel === undefined) throw new Error("Only a process of this daemon can load a device state");
-  const loaded = migrationCompleted(qmp);
+  const loaded = migrationCompleted(qemu);
   try {
     await qmp.execute("migrate-incoming", { uri: "fd:3" });
     stateChannel.end(state);
@@ -50,11 +51,12 @@ export async function loadDeviceState(qemu: QemuProcess, state: Buffer): Promise
   }
 }
 
-function migrationCompleted(qmp: QmpClient): { done: Promise<void>; stop: () => void } {
+function migrationCompleted({ qmp, identity }: QemuProcess): { done: Promise<void>; stop: () => void } {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(
-    () => reject(new Error(`QEMU did not load the device state within ${LOAD_DEADLINE_MS} ms`)),
-    LOAD_DEADLINE_MS,
+  const watching = new AbortController();
+  void untilStuck(identity.pid, LOAD_BOUNDS, watching.signal).then(
+    (how) => reject(new Error(`QEMU did not load the device state: ${how}`)),
+    () => undefined,
   );
   const unsubscribe = qmp.onEvent(({ event, data }) => {
     if (event !== "MIGRATION") return;
@@ -69,7 +71,7 @@ function migrationCompleted(qmp: QmpClient): { done: Promise<void>; stop: () => 
   return {
     done: promise,
     stop: () => {
-      clearTimeout(timer);
+      watching.abort();
       unsubscribe();
     },
   };
