@@ -69,7 +69,7 @@ lock() {
 # Moves a finished folder to its name, durably: contents first, then the name.
 publish() {
   chmod 0755 "$1"
-  find "$1" -type f -exec sync {} +
+  find "$1" \( -type f -o -type d \) -exec sync {} +
   mv --no-target-directory "$1" "$2"
   sync "$(dirname "$2")"
 }

@@ -42,7 +42,7 @@ export async function writeConfigValue(configDir: string, key: ConfigKey, value:
   const text = [`${key} = ${JSON.stringify(value)}`, ...kept].join("\n").trimEnd();
   if (stringIn(file, parseAgain(file, text), key) !== value) throw cannotChange(file);
   await mkdir(configDir, { recursive: true, mode: 0o700 });
-  await writeFile(`${file}.${process.pid}`, `${text}\n`, { mode: 0o600 });
+  await writeFile(`${file}.${process.pid}`, `${text}\n`, { mode: 0o600, flush: true });
   await rename(`${file}.${process.pid}`, file);
 }
 

@@ -46,7 +46,7 @@ export async function writeContexts(configDir: string, { current, byName }: Cont
   const text = JSON.stringify({ current, contexts: Object.fromEntries(byName) }, null, 2);
   await mkdir(configDir, { recursive: true, mode: 0o700 });
   const file = join(configDir, FILE);
-  await writeFile(`${file}.${process.pid}`, `${text}\n`, { mode: 0o600 });
+  await writeFile(`${file}.${process.pid}`, `${text}\n`, { mode: 0o600, flush: true });
   await rename(`${file}.${process.pid}`, file);
 }
 

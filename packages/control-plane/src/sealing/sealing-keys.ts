@@ -8,9 +8,9 @@
  * what it had. The file is read whenever it is needed, which is seldom, and no key stays in memory.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import { link, open, rm } from "node:fs/promises";
+import { link, open, readdir, rm } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { KEY_BYTES, keyIdOf, type SealingKey } from "./seal.ts";
 
 export interface SealingKeyPlace {
@@ -20,6 +20,8 @@ export interface SealingKeyPlace {
 }
 
 const LINE = /^(?<id>[0-9a-f]{8}) (?<key>[A-Za-z0-9+/]{43}=)$/;
+/** Behind the file's name. */
+const ASIDE = /^\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.new$/;
 /** One key a month, for decades; more is another file. */
 const MAX_FILE_BYTES = 16 * 1024;
 /** Bits that let others than the owner read or change it. */
@@ -36,6 +38,14 @@ export class SealingKeys {
   /** Whether anything can have been sealed. */
   async isThere(): Promise<boolean> {
     return this.#place !== undefined && (await readKeys(this.#place.file)) !== undefined;
+  }
+
+  /** Takes away what those left who were killed while they made the file. Nobody else may be at it. */
+  async removeAside(): Promise<void> {
+    if (this.#place?.isMade !== true) return;
+    const { file } = this.#place;
+    const left = (await readdir(dirname(file))).filter((name) => isAside(name, basename(file)));
+    for (const name of left) await rm(join(dirname(file), name), { force: true });
   }
 
   /** With which to seal. */
@@ -92,6 +102,10 @@ function parseKeys(file: string, text: string): readonly SealingKey[] {
     if (id === undefined || key === undefined) throw new Error(`Line ${index + 1} of ${file} is no key`);
     return { id, bytes: Buffer.from(key, "base64") };
   });
+}
+
+function isAside(name: string, file: string): boolean {
+  return name.startsWith(`${file}.`) && ASIDE.test(name.slice(file.length));
 }
 
 /** Whole or not at all, and never over one that is there. */

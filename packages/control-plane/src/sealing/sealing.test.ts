@@ -70,6 +70,16 @@ describe("the file of keys", () => {
     expect(made[0]?.bytes).toHaveLength(KEY_BYTES);
   });
 
+  test("leaves nothing of one who was killed while it was made, and takes nothing else away", async () => {
+    const { id } = await newKeys().newest();
+    const own = ["key.new", "key.old.new", "other.3f2504e0-4f89-41d3-9a0c-0305e82c3301.new"];
+    for (const name of [...own, "key.3f2504e0-4f89-41d3-9a0c-0305e82c3301.new"])
+      await writeFile(join(folder, name), "");
+    await newKeys().removeAside();
+    expect((await readdir(folder)).toSorted()).toEqual(["key", ...own].toSorted());
+    expect((await newKeys().newest()).id).toBe(id);
+  });
+
   test("that the operator named is not made: it may only be away", async () => {
     await expect(new SealingKeys({ file, isMade: false }).newest()).rejects.toThrow(/not there/);
     expect(await readdir(folder)).toEqual([]);

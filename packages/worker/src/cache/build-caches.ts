@@ -46,6 +46,8 @@ export class BuildCaches {
     try {
       // The quicker of two has it.
       await rename(this.#fileOf(orgId), into);
+      // Or a power cut would give a disk that a guest was writing the name of one at rest.
+      await syncPath(this.#folder);
       return true;
     } catch (error) {
       if (isErrno(error, "ENOENT")) return false;

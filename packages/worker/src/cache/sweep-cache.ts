@@ -4,7 +4,8 @@
  * their own.
  */
 import { rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { syncPath } from "../files/durable.ts";
 import { isErrno } from "../files/errno.ts";
 import { newPartialFolder, removePartials } from "../snapshot/partial-folder.ts";
 import { bytesOf, CACHE_KINDS, currentEntries, listCache, shelvedBehind } from "./cache-entries.ts";
@@ -84,6 +85,8 @@ async function removeEntry(cacheFolder: string, name: string, users: CacheUsers)
   const partial = await newPartialFolder(folder);
   try {
     await rename(folder, partial);
+    // Or a power cut would give its name back to what is left of it.
+    await syncPath(dirname(folder));
   } catch (error) {
     // Another daemon's sweep was quicker.
     if (isErrno(error, "ENOENT")) return false;

@@ -13,6 +13,11 @@ export async function syncPath(path: string): Promise<void> {
   await file.sync();
 }
 
+/** So that a folder is still there: its name, and those of the folders above it as far as `root`, which they may have been made with. */
+export async function syncNames(folder: string, root: string): Promise<void> {
+  for (let path = folder; path !== dirname(root); path = dirname(path)) await syncPath(dirname(path));
+}
+
 /**
  * Of all that is in a folder, and below it. Side by side: the filesystem writes its journal, and the disk empties its cache, once for many
  * that wait and not once for each. The files must be immutable from here on. One that was synced under another name before, as most of a
@@ -55,23 +60,24 @@ export async function replaceFile(path: string, content: string | Uint8Array, mo
   await replace(path, content, { mode, isSynced: false });
 }
 
-/** The same over a power loss, at the price of a sync. */
+/** The same over a power loss, at the price of a sync. `aside`: where several write it at once, a name in its folder of whoever does. */
 export async function replaceFileDurably(
   path: string,
   content: string | Uint8Array,
-  mode = 0o600,
+  { mode = 0o600, aside }: { readonly mode?: number; readonly aside?: string } = {},
 ): Promise<void> {
-  await replace(path, content, { mode, isSynced: true });
+  await replace(path, content, { mode, isSynced: true, aside });
   await syncPath(dirname(path));
 }
 
 interface Replacing {
   readonly mode: number;
   readonly isSynced: boolean;
+  readonly aside?: string | undefined;
 }
 
 async function replace(path: string, content: string | Uint8Array, replacing: Replacing): Promise<void> {
-  const aside = `${path}${ASIDE}`;
+  const { aside = `${path}${ASIDE}` } = replacing;
   await step("file.begun");
   try {
     await writeNew(aside, content, replacing);

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { replaceFile } from "../files/durable.ts";
+import { replaceFileDurably } from "../files/durable.ts";
 import { isErrno } from "../files/errno.ts";
 import { runTool } from "../processes/spawn.ts";
 
@@ -23,7 +23,7 @@ export async function readTscKhz(measureTool: string, folder: string): Promise<n
   const measured = Number(await runTool(measureTool, [], { timeoutMs: MEASURE_TIMEOUT_MS }));
   const known = await readNumber(path);
   if (known !== undefined && Math.abs(known / measured - 1) < SAME_RATE) return known;
-  await replaceFile(path, `${measured}\n`, 0o644);
+  await replaceFileDurably(path, `${measured}\n`, { mode: 0o644 });
   return measured;
 }
 

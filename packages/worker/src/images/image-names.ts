@@ -9,11 +9,12 @@
  * then. So one of the two always sees the other.
  */
 import { randomUUID } from "node:crypto";
-import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FastvmError, MAX_IMAGES } from "@fastvm/contract";
 import type { HeldImage, ImageOwner, ImageStart } from "@fastvm/contract";
 import { makeClosedFolder } from "../files/closed-folder.ts";
+import { replaceFileDurably, syncPath } from "../files/durable.ts";
 import { isErrno } from "../files/errno.ts";
 import { isOwnerAlive, ownerName } from "../processes/owner-name.ts";
 import { digestOf, hexOf } from "./digest.ts";
@@ -75,12 +76,13 @@ export class ImageNames {
   async #write(image: HeldImage): Promise<void> {
     // Two may write one name at once.
     const aside = await this.#ownFile("new");
-    await writeFile(aside, JSON.stringify(image), { mode: 0o600 });
-    await rename(aside, this.#fileOf(image.owner, image.reference));
+    await replaceFileDurably(this.#fileOf(image.owner, image.reference), JSON.stringify(image), { aside });
   }
 
+  /** For good, before anything goes that it led to: after a power cut it would lead to nothing. */
   async remove(owner: ImageOwner, reference: string): Promise<void> {
     await rm(this.#fileOf(owner, reference), { force: true });
+    await syncPath(this.#folder);
   }
 
   /** While `work` goes on, nobody takes blobs away. */

@@ -21,6 +21,7 @@ import type {
   ImageStart,
   PullOrder,
 } from "@fastvm/contract";
+import { syncNames } from "../files/durable.ts";
 import { isErrno, isOutOfDisk } from "../files/errno.ts";
 import { imagesOf } from "./archive/load.ts";
 import { readArchive } from "./archive/read-archive.ts";
@@ -79,6 +80,8 @@ export class ImageStore implements Omit<ImageHolding, "warm" | "import"> {
     const names = new ImageNames(join(options.cacheDir, "oci", "names"));
     await blobs.prepare();
     await names.prepare();
+    for (const name of ["blobs", "names"])
+      await syncNames(join(options.cacheDir, "oci", name), options.cacheDir);
     // Of a daemon that was killed.
     await blobs.collectLeft();
     return new ImageStore(blobs, names, options);

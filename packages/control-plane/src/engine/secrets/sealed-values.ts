@@ -42,6 +42,7 @@ export class SealedValues {
   /** With the newest key, whatever another one has sealed; so that the other can be thrown away. Returns how many there were. */
   async sealAnew(): Promise<number> {
     const { store, sealing } = this.#ctx;
+    await sealing.removeAside();
     if (!(await sealing.isThere())) return 0;
     const newest = await sealing.newest();
     const others = await store.sealedValues.notBeginning(sealedWith(newest.id));

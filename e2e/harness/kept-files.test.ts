@@ -1,0 +1,73 @@
+/** What is told to be kept in single files is there, and whole, when the power goes right after; what was taken away does not come back. */
+import { mkdir, open, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { newOrgId } from "@fastvm/contract";
+import { expect, test } from "vitest";
+import { readContexts, writeContexts } from "../../packages/cli/src/settings/contexts.ts";
+import { SealingKeys } from "../../packages/control-plane/src/sealing/sealing-keys.ts";
+import { BuildCaches } from "../../packages/worker/src/cache/build-caches.ts";
+import { EVERYBODY, ImageNames } from "../../packages/worker/src/images/image-names.ts";
+import { ImageStore } from "../../packages/worker/src/images/image-store.ts";
+import { ForgetfulFilesystem } from "./forgetful-filesystem.ts";
+
+/** So many that a name which nobody synced is lost in one of them. */
+const CUTS = 8;
+const ORG = newOrgId();
+const BLOCK = 4096;
+
+async function sync(path: string): Promise<void> {
+  await using file = await open(path, "r");
+  await file.sync();
+}
+
+function image(name: string) {
+  const digest = `sha256:${"a".repeat(64)}`;
+  return {
+    owner: EVERYBODY,
+    reference: `registry.test/${name}:1`,
+    digest,
+    platform: "linux/amd64",
+    sizeBytes: 1,
+    pulledAtMs: 0,
+  };
+}
+
+/** A disk at rest, known to be so. */
+async function restingDisk(folder: string): Promise<void> {
+  const made = join(folder, "made");
+  await writeFile(made, Buffer.alloc(BLOCK, 1));
+  await new BuildCaches(join(folder, "caches")).keep(ORG, made);
+  for (const path of [join(folder, "caches"), folder]) await sync(path);
+}
+
+test("names of images, disks of builds, keys and contexts outlive a power cut", async () => {
+  await using disk = await ForgetfulFilesystem.mount(11);
+  for (let cut = 0; cut < CUTS; cut++) {
+    const folder = join(disk.folder, `${cut}`);
+    await mkdir(folder);
+    for (const path of [folder, disk.folder]) await sync(path);
+    await restingDisk(folder);
+    const keys = new SealingKeys({ file: join(folder, "key"), isMade: true });
+    const caches = new BuildCaches(join(folder, "caches"));
+    const cacheDir = join(folder, "cache");
+    await ImageStore.open({ cacheDir, registriesFile: undefined });
+    const names = new ImageNames(join(cacheDir, "oci", "names"));
+
+    for (const name of ["kept", "removed"]) await names.put(image(name));
+    await sync(join(cacheDir, "oci", "names"));
+    await names.put(image("new"));
+    await names.remove(EVERYBODY, image("removed").reference);
+    const { id } = await keys.newest();
+    await caches.take(ORG, join(folder, "taken"));
+    for (const apiKey of ["one", "another"])
+      await writeContexts(folder, { byName: new Map([["server", { url: "http://server.test", apiKey }]]) });
+    disk.cutPower();
+    await disk.bringPowerBack();
+
+    const held = await names.list();
+    expect(held.map(({ reference }) => reference)).toEqual([image("kept").reference, image("new").reference]);
+    expect((await keys.newest()).id).toBe(id);
+    expect(await caches.list(), "what a guest wrote is no disk at rest").toEqual([]);
+    await expect(readContexts(folder)).resolves.toBeDefined();
+  }
+});
