@@ -24,14 +24,17 @@ const SHARED_CACHE = "/var/cache/fastvm";
  * today. What is older refuses snapshots in words (snapshot/manifest.ts); its VMs run on as well.
  */
 const OLDER = "9a172a1a";
-const hasHistory = spawnSync("git", ["cat-file", "-e", `${OLDER}^{commit}`]).status === 0;
+const looked = spawnSync("git", ["cat-file", "-e", `${OLDER}^{commit}`], { encoding: "utf8" });
+const hasHistory = looked.status === 0;
+const gitSays = (looked.stderr ?? String(looked.error)).trim();
 const PORT = 8443;
 const VALUE = "the-very-value-of-the-secret-77aa";
 /** What a daemon writes as it runs, records or not. */
 const LIVE_FILES = /daemon\.log$|staging|compile/;
 
-// A clone without history has no older tree to make a package of.
-describe.skipIf(!hasHistory)(`an upgrade from ${OLDER}`, () => {
+// A clone without history has no older tree to make a package of; ./test says so before its totals.
+const skipped = hasHistory ? "" : `: skipped, git has no such commit here, as in a shallow clone: ${gitSays}`;
+describe.skipIf(!hasHistory)(`an upgrade from ${OLDER}${skipped}`, () => {
   let folder: string;
   let lab: NetworkLab;
   let installed: Installed;

@@ -12,6 +12,7 @@ import { chooseQuick, QUICK_BUDGET_SEC, readQuick } from "./quick.ts";
 import { inLanes } from "./lanes.ts";
 import { renderReport, seconds, type StageResult } from "./report.ts";
 import { runCommand } from "./run-command.ts";
+import { skippedOfVitest } from "./skipped.ts";
 import { inGroups, selectStages, TOTAL_BUDGET_SEC, usage, type Stage } from "./stages.ts";
 
 /** Far over the budget of everything; past this something hangs. */
@@ -143,12 +144,22 @@ async function runStage(stage: Stage, env: NodeJS.ProcessEnv, live: boolean): Pr
     failure: failure ?? (counts.failed > 0 ? "tests failed" : undefined),
     files: durationsOfVitest(report, ROOT),
     failedTests: stage.counts === "vitest" ? failuresOfVitest(report, ROOT) : failuresOfPytest(output),
+    skipped: skippedOfVitest(report, ROOT),
   };
 }
 
 function notRun({ name, budgetSec }: Stage, failure: string, durationMs = 0): StageResult {
   const counts = settle(undefined, false);
-  return { name, durationMs, budgetMs: budgetSec * 1000, counts, failure, files: [], failedTests: [] };
+  return {
+    name,
+    durationMs,
+    budgetMs: budgetSec * 1000,
+    counts,
+    failure,
+    files: [],
+    failedTests: [],
+    skipped: [],
+  };
 }
 
 function countsOf(stage: Stage, output: string, report: string): Counts | undefined {

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { enforceBudgets } from "./budgets.ts";
 import { durationsOfVitest } from "./durations.ts";
 import { renderReport, type StageResult } from "./report.ts";
+import { skippedOfVitest } from "./skipped.ts";
 import { LONG_FILES, stageNamed } from "./stages.ts";
 
 const PASSED: StageResult = {
@@ -12,6 +13,7 @@ const PASSED: StageResult = {
   failure: undefined,
   files: [],
   failedTests: [],
+  skipped: [],
 };
 const stage = stageNamed("e2e-own");
 
@@ -42,6 +44,32 @@ test("what failed stands right before the totals: the tests, or the stage where 
     "120 passed, 0 failed",
   ]);
   expect(renderReport([PASSED])).not.toContain("What failed");
+});
+
+test("what was not run is said by file, with the name of the first, and of no more than fit", () => {
+  const skippedTest = (title: string) => ({ ancestorTitles: ["an upgrade"], title, status: "skipped" });
+  const file = (name: string) => ({
+    name: `/clone/${name}`,
+    assertionResults: [{ title: "ran", status: "passed" }, skippedTest("first"), skippedTest("second")],
+  });
+  const report = JSON.stringify({
+    testResults: [file("e2e/own/upgrade.test.ts"), { name: "/clone/other.test.ts" }],
+  });
+  const skipped = skippedOfVitest(report, "/clone");
+  expect(
+    renderReport([{ ...PASSED, skipped }])
+      .split("\n")
+      .slice(-4),
+  ).toEqual([
+    "Not run:",
+    "  e2e-own: 2 of e2e/own/upgrade.test.ts: an upgrade > first",
+    "",
+    "40 passed, 0 failed",
+  ]);
+  const many = Array.from({ length: 20 }, (_, n) => ({ path: `${n}`, count: 1, first: "test" }));
+  expect(renderReport([{ ...PASSED, skipped: many }])).toContain("  and of 8 files more\n");
+  expect(skippedOfVitest(report.slice(1), "/clone")).toEqual([]);
+  expect(renderReport([PASSED])).not.toContain("Not run");
 });
 
 test("it shows the ten slowest files of all stages, slowest first", () => {
