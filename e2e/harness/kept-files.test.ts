@@ -1,13 +1,14 @@
 /** What is told to be kept in single files is there, and whole, when the power goes right after; what was taken away does not come back. */
 import { mkdir, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { newOrgId } from "@fastvm/contract";
+import { newOrgId, newVmId, parseMachineType } from "@fastvm/contract";
 import { expect, test } from "vitest";
 import { readContexts, writeContexts } from "../../packages/cli/src/settings/contexts.ts";
 import { SealingKeys } from "../../packages/control-plane/src/sealing/sealing-keys.ts";
 import { BuildCaches } from "../../packages/worker/src/cache/build-caches.ts";
 import { EVERYBODY, ImageNames } from "../../packages/worker/src/images/image-names.ts";
 import { ImageStore } from "../../packages/worker/src/images/image-store.ts";
+import { readJournal, writeJournal } from "../../packages/worker/src/journal/journal.ts";
 import { ForgetfulFilesystem } from "./forgetful-filesystem.ts";
 
 /** So many that a name which nobody synced is lost in one of them. */
@@ -40,7 +41,33 @@ async function restingDisk(folder: string): Promise<void> {
   for (const path of [join(folder, "caches"), folder]) await sync(path);
 }
 
-test("names of images, disks of builds, keys and contexts outlive a power cut", async () => {
+/** Of a VM that does not run, changed after its state was published. */
+async function changedJournal(folder: string): Promise<void> {
+  const c1m2 = parseMachineType("c1m2");
+  if (c1m2 === undefined) throw new Error("c1m2 is no machine type");
+  const identity = { hostname: "paused", envVars: {}, authorizedKeys: [] };
+  const process = {
+    diskGib: 10,
+    imageDigest: "",
+    uid: 0,
+    slot: "",
+    linkGeneration: "",
+    chain: ["0.raw"],
+  } as const;
+  const journal = {
+    vmId: newVmId(),
+    machine: c1m2,
+    identity,
+    phase: "paused",
+    generation: 1,
+    ...process,
+  } as const;
+  await writeJournal(folder, journal);
+  for (const path of [join(folder, "journal.json"), folder]) await sync(path);
+  await writeJournal(folder, { ...journal, generation: 2 });
+}
+
+test("names of images, disks of builds, keys, contexts and journals outlive a power cut", async () => {
   await using disk = await ForgetfulFilesystem.mount(11);
   for (let cut = 0; cut < CUTS; cut++) {
     const folder = join(disk.folder, `${cut}`);
@@ -61,12 +88,14 @@ test("names of images, disks of builds, keys and contexts outlive a power cut", 
     await caches.take(ORG, join(folder, "taken"));
     for (const apiKey of ["one", "another"])
       await writeContexts(folder, { byName: new Map([["server", { url: "http://server.test", apiKey }]]) });
+    await changedJournal(folder);
     disk.cutPower();
     await disk.bringPowerBack();
 
     const held = await names.list();
     expect(held.map(({ reference }) => reference)).toEqual([image("kept").reference, image("new").reference]);
     expect((await keys.newest()).id).toBe(id);
+    expect((await readJournal(folder))?.generation).toBe(2);
     expect(await caches.list(), "what a guest wrote is no disk at rest").toEqual([]);
     await expect(readContexts(folder)).resolves.toBeDefined();
   }

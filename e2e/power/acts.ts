@@ -14,6 +14,8 @@ export interface Scene {
 export interface Promised {
   readonly vms?: Readonly<Record<string, "paused" | "stopped" | "gone">>;
   readonly snapshots?: Readonly<Record<string, "ready" | "gone">>;
+  /** VMs whose disks were at rest once: what they were is not lost, whatever has become of what was written since. */
+  readonly disks?: readonly string[];
 }
 
 export interface Act {
@@ -53,6 +55,23 @@ export const ACTS: readonly Act[] = [
   {
     name: "pause-strict",
     run: async ({ client, strict }) => at(await client.vms.pause(strict), "paused"),
+  },
+  {
+    // Its journal is written anew beside a state that was published.
+    name: "change-paused",
+    run: async ({ client, relaxed }) => {
+      await client.vms.pause(relaxed);
+      await client.vms.setFirewall(relaxed, { mode: "restricted", ingress: [] });
+      return at(relaxed, "paused");
+    },
+  },
+  {
+    name: "resume-relaxed",
+    run: async ({ client, relaxed }) => {
+      await client.vms.pause(relaxed);
+      await client.vms.resume(relaxed);
+      return { disks: [relaxed.id] };
+    },
   },
   {
     name: "resume",

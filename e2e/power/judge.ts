@@ -1,4 +1,5 @@
 /** What there is after a cut, beside what was promised. Throws what is wrong. */
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Vm } from "fastvm";
 import { eventually } from "../harness/eventually.ts";
@@ -42,13 +43,21 @@ async function rested({ client, daemon }: PowerStage): Promise<void> {
   }, REST_MS);
 }
 
-async function judgePromises({ client, base }: PowerStage, { promised, scene }: Case): Promise<void> {
+async function judgePromises(
+  { client, base, dataDir }: PowerStage,
+  { promised, scene }: Case,
+): Promise<void> {
   const [vms, snapshots] = await Promise.all([client.vms.list(), client.snapshots.list()]);
   const fateOf = (all: readonly { id: string; status?: string }[], id: string) =>
     all.find((one) => one.id === id)?.status ?? "gone";
   for (const [id, fate] of Object.entries(promised.vms ?? {})) expectSame(`VM ${id}`, fateOf(vms, id), fate);
   for (const [id, fate] of Object.entries({ ...promised.snapshots, [base.id]: "ready" }))
     expectSame(`snapshot ${id}`, fateOf(snapshots, id), fate);
+  for (const id of promised.disks ?? []) {
+    const layers = await readdir(join(dataDir, "stopped", id, "disk")).catch((): string[] => []);
+    if (!layers.includes("0.raw") || !layers.includes("1.qcow2"))
+      throw new Error(`of the disk of VM ${id} there is ${layers.join(", ") || "nothing"}`);
+  }
   for (const { id } of [scene.relaxed, scene.strict])
     if (fateOf(vms, id) === "gone") throw new Error(`VM ${id} is gone`);
 }

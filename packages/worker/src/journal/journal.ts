@@ -97,11 +97,19 @@ export interface PlainMount extends VolumeMount {
   readonly spare?: number;
 }
 
-export async function writeJournal(folder: string, journal: Omit<Journal, "format">): Promise<void> {
+/** Of one that does not run the rest is on the disk, and this says what it is; so it is of a strict one. Else it tells of processes. */
+function outlivesPower({ durability, phase }: Pick<Journal, "durability" | "phase">): boolean {
+  return durability === "strict" || (phase !== "starting" && phase !== "running");
+}
+
+export async function writeJournal(
+  folder: string,
+  journal: Omit<Journal, "format">,
+  { isSynced = outlivesPower(journal) }: { readonly isSynced?: boolean } = {},
+): Promise<void> {
   await step("journal.begun");
   try {
-    // Of a strict VM it tells more than of processes.
-    const replace = journal.durability === "strict" ? replaceFileDurably : replaceFile;
+    const replace = isSynced ? replaceFileDurably : replaceFile;
     await replace(join(folder, JOURNAL_FILE), JSON.stringify({ format: FORMAT, ...journal }));
   } catch (error) {
     // Every change of a VM ends here, so this is where its caller is told.

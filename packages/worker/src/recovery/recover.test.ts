@@ -186,6 +186,18 @@ test("what a power cut brings back of a stopped VM that was deleted goes, a disk
   expect([existsSync(without), existsSync(join(unreadable, "disk", "1.qcow2"))]).toEqual([false, true]);
 });
 
+test("a paused VM with an unreadable journal stays, a part of one that was resumed or deleted goes", async () => {
+  const [lost, kept] = [await launched(), await launched()].map(({ vmId }) => vmId);
+  if (lost === undefined || kept === undefined) throw new Error("there are two");
+  for (const vmId of [lost, kept]) await pause(host.context, host.vm(vmId));
+  const [without, unreadable] = [lost, kept].map((vmId) => pausedFolder(host.context.config, vmId));
+  if (without === undefined || unreadable === undefined) throw new Error("there are two");
+  await rm(join(without, JOURNAL_FILE));
+  await writeFile(join(unreadable, JOURNAL_FILE), "");
+  await host.restart();
+  expect([existsSync(without), existsSync(join(unreadable, "manifest.json"))]).toEqual([false, true]);
+});
+
 test("a snapshot is whole or not there, and its VM runs on", { timeout: TIMEOUT_MS }, async () => {
   const { vmId, qemu } = await launched();
   const steps = await stepsOf(() => createSnapshot(host.context, host.vm(vmId), newSnapshotId()));

@@ -112,7 +112,7 @@ async function recoverPaused(context: Parts<"config" | "vms">): Promise<void> {
     const folder = pausedFolder(context.config, vmId as VmId);
     await removeAside(folder);
     const journal = await readJournal(folder);
-    if (journal === undefined) await rm(folder, { recursive: true, force: true });
+    if (journal === undefined) await removeUnlessUnreadable(folder);
     else context.vms.set(journal.vmId, new Vm(vmFolder(context.config, journal.vmId), journal));
   }
 }
@@ -124,8 +124,7 @@ async function recoverStopped(context: Parts<"config" | "vms">): Promise<void> {
     await removeAside(folder);
     const journal = await readJournal(folder);
     if (journal === undefined) {
-      // A power cut has brought back a part of one that was deleted. Beside a journal that nobody can read the disk may be all there is.
-      if (!(await isThere(join(folder, JOURNAL_FILE)))) await rm(folder, { recursive: true, force: true });
+      await removeUnlessUnreadable(folder);
       continue;
     }
     const record = isAtRest(journal) ? journal : { ...journal, phase: "stopped" as const };
@@ -137,6 +136,11 @@ async function recoverStopped(context: Parts<"config" | "vms">): Promise<void> {
     if (paused !== undefined)
       await rm(older ?? pausedFolder(context.config, journal.vmId), { recursive: true, force: true });
   }
+}
+
+/** A power cut has brought back a part of one that was deleted. Beside a journal that nobody can read may be all that there is of a VM. */
+async function removeUnlessUnreadable(folder: string): Promise<void> {
+  if (!(await isThere(join(folder, JOURNAL_FILE)))) await rm(folder, { recursive: true, force: true });
 }
 
 async function isThere(path: string): Promise<boolean> {

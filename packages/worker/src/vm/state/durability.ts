@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { DISK_FOLDER } from "../../disk/chain.ts";
 import type { DiskOptions } from "../../disk/chain.ts";
 import { syncPath } from "../../files/durable.ts";
+import { JOURNAL_FILE } from "../../journal/journal.ts";
 import type { Vm, VmRecord } from "./vm.ts";
 
 export function isStrict({ durability }: Pick<VmRecord, "durability">): boolean {
@@ -32,6 +33,14 @@ export async function settleNewLayer(
   if (!isStrict(record)) return;
   await syncPath(join(folder, DISK_FOLDER, layer));
   await syncPath(join(folder, DISK_FOLDER));
+}
+
+/** Before the state at rest goes that it goes on from: its disk has no other names that outlive a power cut. */
+export async function settleSuccessor({ folder, record }: Pick<Vm, "folder" | "record">): Promise<void> {
+  // These were settled before it ran.
+  if (isStrict(record)) return;
+  await syncPath(join(folder, JOURNAL_FILE));
+  await settleNames(folder);
 }
 
 async function settleNames(folder: string): Promise<void> {

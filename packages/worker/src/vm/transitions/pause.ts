@@ -41,7 +41,8 @@ export async function pause(context: PauseContext, vm: Vm): Promise<CaptureResul
       extra: async (partial) => {
         await keepConsole(vm, guest, partial);
         await step("pause.console-kept");
-        await writeJournal(partial, record);
+        // All of it is synced before it has its name.
+        await writeJournal(partial, record, { isSynced: false });
         await step("pause.journal-written");
       },
     });

@@ -55,7 +55,7 @@ export async function putToRest(
   const record = recordAtRest(vm.record, chain, ending);
   vm.become(record);
   // Without it the next daemon finds the disk, and not why.
-  await recordDurably(vm).catch(context.onError);
+  await vm.update({}).catch(context.onError);
   await step("rest.recorded");
   await moveToRest(context.config, vm);
   await step("rest.moved");
@@ -97,12 +97,6 @@ function recordAtRest(before: VmRecord, chain: VmRecord["chain"], ending: Ending
     ...(unchecked && { unchecked }),
     ...(restarts && { restarts, soonReboots }),
   };
-}
-
-async function recordDurably(vm: Vm): Promise<void> {
-  await vm.update({});
-  await syncPath(join(vm.folder, JOURNAL_FILE));
-  await syncPath(vm.folder);
 }
 
 /** Nobody writes to it any more, and it is on the host's disk. */

@@ -9,6 +9,7 @@ import { readLogs, writeLogs } from "../state/console-log.ts";
 import { publicAddress } from "../state/holdings.ts";
 import { restore } from "../restore/restore.ts";
 import type { RestoreContext } from "../restore/restore.ts";
+import { settleSuccessor } from "../state/durability.ts";
 import type { Vm } from "../state/vm.ts";
 import { pausedFolder, vmFolder } from "../state/worker-context.ts";
 import type { Parts } from "../state/worker-context.ts";
@@ -67,6 +68,7 @@ async function leavePausedState(context: Parts<"onError">, folder: string, reviv
       await step("resume.logs-kept");
     },
     async () => {
+      await settleSuccessor(revived);
       await rm(folder, { recursive: true, force: true });
       await step("resume.state-removed");
     },

@@ -14,6 +14,7 @@ import { isAtRest } from "../state/folder-of.ts";
 import { publicAddress } from "../state/holdings.ts";
 import { bootVm } from "../restore/boot-vm.ts";
 import type { BootContext } from "../restore/boot-vm.ts";
+import { settleSuccessor } from "../state/durability.ts";
 import type { Vm } from "../state/vm.ts";
 import { stoppedFolder, vmFolder } from "../state/worker-context.ts";
 import type { Parts } from "../state/worker-context.ts";
@@ -99,6 +100,7 @@ async function leaveRest(context: Parts<"onError">, rest: string, booted: Vm): P
       await step("start.logs-kept");
     },
     async () => {
+      await settleSuccessor(booted);
       await rm(rest, { recursive: true, force: true });
       await step("start.rest-removed");
     },
