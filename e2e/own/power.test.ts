@@ -30,6 +30,7 @@ beforeAll(async () => {
     name: "lasting",
     metadata: { team: "a" },
     ttl: { action: "pause", seconds: 86_400 },
+    firewall: { mode: "restricted", ingress: [{ protocol: "tcp", portStart: 22 }] },
   });
   await client.vms.services.register(vm, { name: "web", port: 8080 });
   await client.vms.sshKeys.add(vm, { publicKey: KEY });
@@ -43,14 +44,14 @@ afterAll(async () => {
 });
 
 async function state(): Promise<string> {
-  const { name, publicIpv6, metadata, ttl } = await client.vms.get(vm);
+  const { name, publicIpv6, metadata, ttl, firewall } = await client.vms.get(vm);
   const inside = await sh(
     client,
     vm,
     "cat /root/file /etc/machine-id /root/.ssh/authorized_keys2 /etc/ssh/ssh_host_ed25519_key.pub; hostname; ip -o addr show eth0 | wc -l",
   );
   const services = await client.vms.services.list(vm);
-  return JSON.stringify({ name, publicIpv6, metadata, ttl, services, inside });
+  return JSON.stringify({ name, publicIpv6, metadata, ttl, firewall, services, inside });
 }
 
 async function bootId(): Promise<string> {

@@ -1,4 +1,4 @@
-/** Which tests of a stage were not run, by file, from vitest's report: a machine or a clone lacks something, and nobody reads that of thousands. */
+/** Which tests of a stage were not run, by file, from vitest's report: for want of something that a machine or a clone lacks. */
 import { relative } from "node:path";
 
 export interface SkippedTests {

@@ -2,10 +2,11 @@
  * `config.toml` of the user: two settings, `api_key` and `base_url`. The file may hold more, written by people or by other
  * programs; what is not ours stays as it is.
  */
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../user-error.ts";
 import { parseToml, readToml, stringIn } from "./toml.ts";
+import { writeWholeFile } from "./whole-file.ts";
 
 export const CONFIG_KEYS = ["api_key", "base_url"] as const;
 export type ConfigKey = (typeof CONFIG_KEYS)[number];
@@ -42,8 +43,7 @@ export async function writeConfigValue(configDir: string, key: ConfigKey, value:
   const text = [`${key} = ${JSON.stringify(value)}`, ...kept].join("\n").trimEnd();
   if (stringIn(file, parseAgain(file, text), key) !== value) throw cannotChange(file);
   await mkdir(configDir, { recursive: true, mode: 0o700 });
-  await writeFile(`${file}.${process.pid}`, `${text}\n`, { mode: 0o600, flush: true });
-  await rename(`${file}.${process.pid}`, file);
+  await writeWholeFile(file, `${text}\n`);
 }
 
 /** A value of many lines is more than a line that goes. */

@@ -2,9 +2,10 @@
  * Servers that the user logged in at, by name, and which of them is meant when nothing says otherwise. Their file holds keys: it is
  * replaced in one step, and its owner alone can read it.
  */
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../user-error.ts";
+import { writeWholeFile } from "./whole-file.ts";
 
 export interface Context {
   readonly url: string;
@@ -46,8 +47,7 @@ export async function writeContexts(configDir: string, { current, byName }: Cont
   const text = JSON.stringify({ current, contexts: Object.fromEntries(byName) }, null, 2);
   await mkdir(configDir, { recursive: true, mode: 0o700 });
   const file = join(configDir, FILE);
-  await writeFile(`${file}.${process.pid}`, `${text}\n`, { mode: 0o600, flush: true });
-  await rename(`${file}.${process.pid}`, file);
+  await writeWholeFile(file, `${text}\n`);
 }
 
 /** Throws a UserError unless there is one of that name. `undefined`: this machine. */

@@ -3,8 +3,7 @@
  * archives by the socket of this machine's daemon, for root.
  */
 import { once } from "node:events";
-import { createReadStream, createWriteStream } from "node:fs";
-import { rm } from "node:fs/promises";
+import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
@@ -17,6 +16,7 @@ import { printJson, printLine } from "../../output/print.ts";
 import { withProgress } from "../../output/progress.ts";
 import { renderTable } from "../../output/table.ts";
 import { openSession } from "../../session.ts";
+import { writeWholeFile } from "../../settings/whole-file.ts";
 import { UserError } from "../../user-error.ts";
 import { daemonCommand, withDaemon } from "./daemon-flags.ts";
 import { imagePruneCommand } from "./system.ts";
@@ -164,13 +164,7 @@ function saveCommand(): Command {
         await pipeline(archive, process.stdout, { end: false });
         return;
       }
-      try {
-        await pipeline(archive, createWriteStream(output, { mode: 0o600 }));
-      } catch (error) {
-        // A part of one is no archive.
-        await rm(output, { force: true });
-        throw error;
-      }
+      await writeWholeFile(output, archive);
     }),
   );
 }

@@ -1,5 +1,5 @@
 /** Files of volumes, whether a VM has them or not. */
-import { createReadStream, createWriteStream } from "node:fs";
+import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Readable } from "node:stream";
@@ -10,6 +10,7 @@ import { bytes, localTime } from "../../output/format.ts";
 import { printJson, printLine } from "../../output/print.ts";
 import { renderTable } from "../../output/table.ts";
 import type { Session } from "../../session.ts";
+import { DEFAULT_MODE, writeWholeFile } from "../../settings/whole-file.ts";
 import { UserError } from "../../user-error.ts";
 import { apiCommand } from "../api-command.ts";
 import { parseRemote, targetPath } from "../files/location.ts";
@@ -166,7 +167,7 @@ async function copyOut(session: Session, volume: string, source: string, target:
   );
   const path = isFolder ? join(target, basename(source)) : target;
   const content = await client.volumes.files.read(id, source, { format: "stream", signal });
-  await pipeline(content, createWriteStream(path));
+  await writeWholeFile(path, content, DEFAULT_MODE);
   if (session.isJson) printJson({ source: `${volume}:${source}`, target: path });
   else printLine(path);
 }
