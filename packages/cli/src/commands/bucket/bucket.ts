@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import type { BucketCredentials } from "fastvm";
 import { printJson, printLine } from "../../output/print.ts";
+import { withProgress } from "../../output/progress.ts";
 import { renderTable } from "../../output/table.ts";
 import { UserError } from "../../user-error.ts";
 import { apiCommand } from "../api-command.ts";
@@ -54,7 +55,9 @@ function attachCommand(): Command {
       const { client, signal } = session;
       const credentials = await credentialsIn(options.credentials);
       const params = { bucketUri, mountPath, credentials, readOnly: options.readOnly };
-      const made = await client.vms.bucketMounts.attach(await vmIdFor(session, vm), params, { signal });
+      const vmId = await vmIdFor(session, vm);
+      const attach = () => client.vms.bucketMounts.attach(vmId, params, { signal });
+      const made = await withProgress(`Mounting ${bucketUri}`, attach);
       if (session.isJson) printJson(made);
       else printLine(made.id);
     },
@@ -72,7 +75,8 @@ function rotateCommand(): Command {
       const { client, signal } = session;
       const credentials = await credentialsIn(options.credentials);
       const vmId = await vmIdFor(session, vm);
-      const changed = await client.vms.bucketMounts.update(vmId, mount, { credentials }, { signal });
+      const change = () => client.vms.bucketMounts.update(vmId, mount, { credentials }, { signal });
+      const changed = await withProgress(`Changing ${mount}`, change);
       if (session.isJson) printJson(changed);
       else printLine(changed.mountStatus);
     },
@@ -86,7 +90,10 @@ function detachCommand(): Command {
     summary: "Take a bucket from a VM",
     run: async ({ session, operands: [vm = "", mount = ""] }) => {
       const { client, signal } = session;
-      await client.vms.bucketMounts.delete(await vmIdFor(session, vm), mount, { signal });
+      const vmId = await vmIdFor(session, vm);
+      await withProgress(`Taking ${mount} from ${vm}`, () =>
+        client.vms.bucketMounts.delete(vmId, mount, { signal }),
+      );
       if (!session.isJson) printLine(mount);
     },
   });

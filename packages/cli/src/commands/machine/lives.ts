@@ -3,6 +3,7 @@ import { Command, Option } from "commander";
 import type { TimeoutAction } from "fastvm/machines";
 import { positiveInteger } from "../../command-line/option-values.ts";
 import { printJson, printLine } from "../../output/print.ts";
+import { withProgress } from "../../output/progress.ts";
 import { machineCommand } from "./machine-command.ts";
 
 export function pauseCommands(): Command[] {
@@ -13,7 +14,8 @@ export function pauseCommands(): Command[] {
       summary: "Save its memory and stop it; prints the snapshot that it is resumed by",
       example: `${name} MACHINE`,
       run: async ({ operands: [id = ""], isJson, api, machines }) => {
-        const snapshot = await (await machines.attach(id, api))[name](api);
+        const machine = await machines.attach(id, api);
+        const snapshot = await withProgress(`Saving ${id}`, () => machine[name](api));
         if (isJson) printJson(snapshot);
         else printLine(snapshot.id);
       },
@@ -28,7 +30,7 @@ export function resumeMachineCommand(): Command {
     summary: "Go on from a pause, by its snapshot or an id of the machine; prints the new id",
     example: "resume MACHINE",
     run: async ({ operands: [id = ""], isJson, api, machines }) => {
-      const { info } = await machines.resume(id, api);
+      const { info } = await withProgress(`Resuming ${id}`, () => machines.resume(id, api));
       if (isJson) printJson(info);
       else printLine(info.id);
     },
@@ -43,7 +45,9 @@ export function forkMachineCommand(): Command {
     example: "fork MACHINE",
     configure: (command) => command.option("--idempotency-key <key>", "the same key gives the same machine"),
     run: async ({ operands: [id = ""], options: { idempotencyKey }, isJson, api, machines }) => {
-      const { info } = await (await machines.attach(id, api)).fork({ idempotencyKey, signal: api.signal });
+      const machine = await machines.attach(id, api);
+      const order = { idempotencyKey, signal: api.signal };
+      const { info } = await withProgress(`Forking ${id}`, () => machine.fork(order));
       if (isJson) printJson(info);
       else printLine(info.id);
     },
@@ -77,7 +81,8 @@ export function killMachineCommand(): Command {
     summary: "Destroy a machine",
     example: "kill MACHINE",
     run: async ({ operands: [id = ""], isJson, api, machines }) => {
-      await (await machines.attach(id, api)).kill(api);
+      const machine = await machines.attach(id, api);
+      await withProgress(`Destroying ${id}`, () => machine.kill(api));
       if (isJson) printJson({ id, status: "destroyed" });
       else printLine(id);
     },

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { CreateMachineParams, MachineStatus, VolumeMount } from "fastvm/machines";
 import { keyValue, positiveInteger } from "../../command-line/option-values.ts";
 import { printJson, printLine } from "../../output/print.ts";
+import { withProgress } from "../../output/progress.ts";
 import { machineCommand } from "./machine-command.ts";
 import { machineTable } from "./show-machines.ts";
 
@@ -82,7 +83,8 @@ export function createMachineCommand(): Command {
       const size = { template, snapshotId, vcpus, memoryMb, diskMb };
       const lease = { timeout, onTimeout, autoResume };
       const params: CreateMachineParams = { ...size, ...lease, ...pool, envs, metadata, cwd, volumes };
-      const { info } = await machines.create(params, { ...api, idempotencyKey });
+      const order = { ...api, idempotencyKey };
+      const { info } = await withProgress("Making a machine", () => machines.create(params, order));
       if (isJson) printJson(info);
       else printLine(info.id);
     },

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { localTime } from "../../output/format.ts";
 import { renderTable } from "../../output/table.ts";
+import { withProgress } from "../../output/progress.ts";
 import { machineCommand } from "./machine-command.ts";
 import { show } from "./show.ts";
 
@@ -20,7 +21,8 @@ function create(): Command {
     configure: (command) => command.option("--idempotency-key <key>", "the same key gives the same snapshot"),
     run: async ({ operands: [id = ""], options: { idempotencyKey }, isJson, api, machines }) => {
       const machine = await machines.attach(id, api);
-      const made = await machine.createSnapshot({ idempotencyKey, signal: api.signal });
+      const order = { idempotencyKey, signal: api.signal };
+      const made = await withProgress(`Capturing ${id}`, () => machine.createSnapshot(order));
       show(isJson, made, () => made.id);
     },
   });

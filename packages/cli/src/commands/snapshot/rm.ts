@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { confirm } from "../../output/confirm.ts";
 import { printJson, printLine } from "../../output/print.ts";
+import { withProgress } from "../../output/progress.ts";
 import { apiCommand } from "../api-command.ts";
 import { snapshotIdFor } from "../resolve.ts";
 
@@ -15,7 +16,8 @@ export function snapshotRemoveCommand(): Command {
       const { client, signal } = session;
       const ids = await Promise.all(operands.map((snapshot) => snapshotIdFor(session, snapshot)));
       if (options.yes !== true) await confirm(`Delete ${operands.join(", ")}?`);
-      const deleted = await Promise.all(ids.map((id) => client.snapshots.delete(id, { signal })));
+      const remove = () => Promise.all(ids.map((id) => client.snapshots.delete(id, { signal })));
+      const deleted = await withProgress(`Deleting ${operands.join(", ")}`, remove);
       if (session.isJson) printJson(deleted);
       else for (const id of ids) printLine(id);
     },

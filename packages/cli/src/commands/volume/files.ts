@@ -8,6 +8,7 @@ import { Command } from "commander";
 import type { FileInfo } from "fastvm";
 import { bytes, localTime } from "../../output/format.ts";
 import { printJson, printLine } from "../../output/print.ts";
+import { withProgress } from "../../output/progress.ts";
 import { renderTable } from "../../output/table.ts";
 import type { Session } from "../../session.ts";
 import { DEFAULT_MODE, writeWholeFile } from "../../settings/whole-file.ts";
@@ -154,7 +155,9 @@ async function copyIn(session: Session, source: string, volume: string, target: 
   const content = Readable.toWeb(createReadStream(source)) as ReadableStream<Uint8Array>;
   report(
     session,
-    await client.volumes.files.write(id, targetPath(target, source), content, { mode, signal }),
+    await withProgress(`Copying ${source}`, () =>
+      client.volumes.files.write(id, targetPath(target, source), content, { mode, signal }),
+    ),
   );
 }
 
@@ -167,7 +170,7 @@ async function copyOut(session: Session, volume: string, source: string, target:
   );
   const path = isFolder ? join(target, basename(source)) : target;
   const content = await client.volumes.files.read(id, source, { format: "stream", signal });
-  await writeWholeFile(path, content, DEFAULT_MODE);
+  await withProgress(`Copying ${source}`, () => writeWholeFile(path, content, DEFAULT_MODE));
   if (session.isJson) printJson({ source: `${volume}:${source}`, target: path });
   else printLine(path);
 }

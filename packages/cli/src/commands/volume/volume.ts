@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { positiveInteger } from "../../command-line/option-values.ts";
 import { confirm } from "../../output/confirm.ts";
 import { printJson, printLine, remark } from "../../output/print.ts";
+import { withProgress } from "../../output/progress.ts";
 import { showVolume, volumeTable } from "../../output/show-volumes.ts";
 import { renderTable } from "../../output/table.ts";
 import { UserError } from "../../user-error.ts";
@@ -50,7 +51,9 @@ function createCommand(): Command {
         accessMode: readOnly === true ? "ro" : "rw",
         ...(disk === true ? { kind: "disk" as const } : {}),
       } as const;
-      showVolume(session, await session.client.volumes.create(params, { signal: session.signal }), quiet);
+      const { client, signal } = session;
+      const made = await withProgress(`Making ${name}`, () => client.volumes.create(params, { signal }));
+      showVolume(session, made, quiet);
     },
   });
 }
@@ -102,7 +105,9 @@ function resizeCommand(): Command {
       const { client, signal } = session;
       if (!/^[1-9]\d{0,6}$/.test(size)) throw new UserError(`"${size}" is no size`, "Give GiB, such as 20");
       const id = await volumeIdFor(session, reference);
-      showVolume(session, await client.volumes.update(id, { sizeGiB: Number(size) }, { signal }));
+      const change = { sizeGiB: Number(size) };
+      const resize = () => client.volumes.update(id, change, { signal });
+      showVolume(session, await withProgress(`Resizing ${reference}`, resize));
     },
   });
 }
@@ -117,7 +122,8 @@ function removeCommand(): Command {
       const { client, signal } = session;
       const ids = await Promise.all(operands.map((volume) => volumeIdFor(session, volume)));
       if (options.yes !== true) await confirm(`Delete ${operands.join(", ")} with all that is in it?`);
-      const deleted = await Promise.all(ids.map((id) => client.volumes.delete(id, { signal })));
+      const remove = () => Promise.all(ids.map((id) => client.volumes.delete(id, { signal })));
+      const deleted = await withProgress(`Deleting ${operands.join(", ")}`, remove);
       if (session.isJson) printJson(deleted);
       else for (const id of ids) printLine(id);
     },
@@ -132,7 +138,10 @@ function attachCommand(): Command {
     run: async ({ session, operands: [vm = "", text = ""] }) => {
       const { client, signal } = session;
       const mount = parseMount(text);
-      const attached = await client.vms.volumes.attach(await vmIdFor(session, vm), mount, { signal });
+      const vmId = await vmIdFor(session, vm);
+      const attached = await withProgress(`Mounting it in ${vm}`, () =>
+        client.vms.volumes.attach(vmId, mount, { signal }),
+      );
       if (session.isJson) printJson(attached);
       else printLine(attached.mountPath);
     },
@@ -148,7 +157,8 @@ function detachCommand(): Command {
     run: async ({ session, operands: [vm = "", volume = ""], options: { force } }) => {
       const { client, signal } = session;
       const vmId = await vmIdFor(session, vm);
-      const detached = await client.vms.volumes.detach(vmId, volume, { force, signal });
+      const detach = () => client.vms.volumes.detach(vmId, volume, { force, signal });
+      const detached = await withProgress(`Taking ${volume} from ${vm}`, detach);
       if (session.isJson) return printJson(detached);
       for (const { message } of detached.warnings ?? []) remark(message);
       printLine(volume);
