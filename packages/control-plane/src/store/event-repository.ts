@@ -2,7 +2,7 @@
  * What happened to VMs and snapshots, numbered within each organisation without gaps. Whoever
  * has read up to a number and reads on after it misses nothing: see `write-events.ts`.
  */
-import type { OrgId } from "@fastvm/contract";
+import type { OrgId, VmId } from "@fastvm/contract";
 import { sql, type Kysely } from "kysely";
 import type { EventRow, Schema } from "./schema.ts";
 
@@ -16,6 +16,10 @@ export type EventKind = Pick<EventRecord, "subjectKind" | "cause">;
 export interface EventFilter {
   readonly subjectIds?: readonly string[] | undefined;
   readonly causes?: readonly string[] | undefined;
+  /** Of what was made of one of these VMs, or goes on from it. */
+  readonly sourceVmIds?: readonly VmId[] | undefined;
+  /** Only what was made of a VM, or goes on from one. */
+  readonly hasSource?: boolean;
   readonly kinds?: readonly EventKind[] | undefined;
   /** Those that begin so are left out. */
   readonly withoutCausesOf?: string | undefined;
@@ -74,11 +78,15 @@ export class EventRepository {
 
   /** Those of an organisation that match, by their numbers. */
   async find(orgId: OrgId, filter: EventFilter, slice: EventSlice): Promise<EventRecord[]> {
-    const { subjectIds, causes, kinds, withoutCausesOf, from, to, after, upTo } = filter;
+    const { subjectIds, sourceVmIds, hasSource, causes, kinds, withoutCausesOf, from, to, after, upTo } =
+      filter;
     // PostgreSQL knows no empty list of values.
+    if (sourceVmIds?.length === 0) return [];
     if (subjectIds?.length === 0 || causes?.length === 0 || kinds?.length === 0) return [];
     let query = this.#db.selectFrom("events").selectAll().where("orgId", "=", orgId);
     if (subjectIds !== undefined) query = query.where("subjectId", "in", subjectIds);
+    if (sourceVmIds !== undefined) query = query.where("sourceVmId", "in", sourceVmIds);
+    if (hasSource === true) query = query.where("sourceVmId", "is not", null);
     if (causes !== undefined) query = query.where("cause", "in", causes);
     if (kinds !== undefined) {
       query = query.where((eb) =>

@@ -24,7 +24,9 @@ function patiently(check: () => void): Promise<void> {
 
 function eventOf(orgId: OrgId, cause: string, subjectId = "x"): NewEvent {
   const subject = { orgId, subjectKind: "vm", subjectId } as const;
-  return { ...subject, fromStatus: null, toStatus: "running", cause, actor: "system", detail: null, at: 0 };
+  const said = { cause, actor: "system", detail: null, at: 0 };
+  const about = { sourceVmId: null, errorCode: null, metadata: null };
+  return { ...subject, ...said, ...about, fromStatus: null, toStatus: "running" };
 }
 
 describe.each(TEST_STORES)("$name", ({ open }) => {

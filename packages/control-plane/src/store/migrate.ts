@@ -31,6 +31,7 @@ import * as lifecyclePolicies from "./migrations/0027-lifecycle-policies.ts";
 import * as rootSetup from "./migrations/0028-root-setup.ts";
 import * as interception from "./migrations/0029-interception.ts";
 import * as audit from "./migrations/0030-audit.ts";
+import * as eventSubjects from "./migrations/0031-event-subjects.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
 
@@ -67,6 +68,7 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0028-root-setup": { up: (trx) => rootSetup.up(trx) },
     "0029-interception": { up: (trx) => interception.up(trx) },
     "0030-audit": { up: (trx) => audit.up(trx) },
+    "0031-event-subjects": { up: (trx) => eventSubjects.up(trx) },
   };
   const provider = { getMigrations: () => Promise.resolve(migrations) };
   const schema = await schemaOf(db, kind);

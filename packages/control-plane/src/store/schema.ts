@@ -173,6 +173,12 @@ export interface EventRow {
   actor: string;
   detail: string | null;
   at: number;
+  /** What the VM was made of, or was before. */
+  sourceVmId: VmId | null;
+  /** Of the catalogue. */
+  errorCode: string | null;
+  /** The VM's when it happened, as JSON; null where there was none. */
+  metadata: string | null;
 }
 
 interface EventCounterRow {

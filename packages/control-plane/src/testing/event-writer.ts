@@ -34,6 +34,9 @@ async function write(): Promise<never> {
           actor: "system",
           detail: null,
           at: 0,
+          sourceVmId: null,
+          errorCode: null,
+          metadata: null,
         });
       }
     }, "process");

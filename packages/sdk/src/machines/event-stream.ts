@@ -10,8 +10,14 @@ import type { LifecycleEvent, LifecycleParams, StreamParams } from "./types.ts";
 const GIVE_UP_MS = 300_000;
 
 /** Of a list of events. */
-export function lifecycleQuery({ snapshotId: snapshot_id, machineId: machine_id, ...rest }: LifecycleParams) {
-  return { ...rest, snapshot_id, machine_id };
+export function lifecycleQuery({
+  snapshotId: snapshot_id,
+  machineId: machine_id,
+  sourceMachineId: source_machine_id,
+  targetMachineId: target_machine_id,
+  ...rest
+}: LifecycleParams) {
+  return { ...rest, snapshot_id, machine_id, source_machine_id, target_machine_id };
 }
 
 interface StreamSource {

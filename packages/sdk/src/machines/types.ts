@@ -181,8 +181,17 @@ export interface LifecycleEvent {
   readonly occurredAt: string;
   readonly machineId: string | null;
   readonly snapshotId: string | null;
+  /** What it was forked, restored or resumed from; the machine that a snapshot is of. */
+  readonly sourceMachineId: string | null;
+  /** What came of it. */
+  readonly targetMachineId: string | null;
+  /** The key that asked for it; null of what nobody asked for. */
+  readonly userId: string | null;
   readonly reason: string | null;
+  readonly errorCode: string | null;
   readonly errorMessage: string | null;
+  /** Of the machine or snapshot, as it was then. */
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 export interface LifecycleList {
@@ -370,6 +379,9 @@ export interface LifecycleParams {
   /** Of this snapshot; of an account's list also of this machine, under any id that it had. */
   readonly snapshotId?: string | undefined;
   readonly machineId?: string | undefined;
+  /** Of an account's list: what was made of this machine or goes on from it, and what this one was made of. */
+  readonly sourceMachineId?: string | undefined;
+  readonly targetMachineId?: string | undefined;
   /** RFC 3339. */
   readonly from?: string | undefined;
   readonly to?: string | undefined;

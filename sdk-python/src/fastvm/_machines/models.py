@@ -240,8 +240,17 @@ class LifecycleEvent(Model):
     occurred_at: datetime
     machine_id: Optional[str] = None
     snapshot_id: Optional[str] = None
+    #: What it was forked, restored or resumed from; the machine that a snapshot is of.
+    source_machine_id: Optional[str] = None
+    #: What came of it.
+    target_machine_id: Optional[str] = None
+    #: The key that asked for it; None of what nobody asked for.
+    user_id: Optional[str] = None
     reason: Optional[str] = None
+    error_code: Optional[str] = None
     error_message: Optional[str] = None
+    #: Of the machine or snapshot, as it was then.
+    metadata: Optional[Dict[str, str]] = None
 
     _shapes: ClassVar[Dict[str, Shape]] = {"occurred_at": MOMENT}
 

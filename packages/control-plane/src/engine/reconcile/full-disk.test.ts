@@ -57,6 +57,9 @@ async function fill(): Promise<void> {
       actor: "",
       detail: null,
       at: 0,
+      sourceVmId: null,
+      errorCode: null,
+      metadata: null,
     });
     const failure = await written.then(
       () => undefined,

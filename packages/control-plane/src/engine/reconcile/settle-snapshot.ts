@@ -32,6 +32,7 @@ async function undo(ctx: Parts<"clock" | "store" | "worker">, snapshot: Snapshot
     await recordSnapshotEvent(records, gone, gone.status, null, cause, {
       actor: SYSTEM_ACTOR,
       at: ctx.clock.now(),
+      ...(cause === "deleted" ? {} : { errorCode: "capture_failed" }),
     });
   });
 }

@@ -176,7 +176,12 @@ async function forgetChild(ctx: Parts<"clock" | "queue" | "store" | "worker">, v
   await ctx.store.transaction(async (records) => {
     const now = await records.vms.lock(vm.id);
     if (now === undefined || !isSame(now, vm) || !(await records.vms.remove(vm.id))) return;
-    const cause = { actor: SYSTEM_ACTOR, at: ctx.clock.now(), reason: LAUNCH_INTERRUPTED };
+    const cause = {
+      actor: SYSTEM_ACTOR,
+      at: ctx.clock.now(),
+      reason: LAUNCH_INTERRUPTED,
+      errorCode: "launch_failed",
+    } as const;
     await recordVmEvent(records, vm, vm.status, null, "fork_failed", cause);
   });
   ctx.queue.wake();

@@ -13,7 +13,7 @@ import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
 import type { Parts } from "../context.ts";
-import { reasonOf } from "../failure.ts";
+import { failureOf } from "../failure.ts";
 import { takeOrderKey, type OrderKey } from "../orders/order-keys.ts";
 import { reserveSnapshotQuota } from "../placement/reservation.ts";
 import { recordSnapshotEvent } from "./snapshot-events.ts";
@@ -173,7 +173,7 @@ async function discard(
   await ctx.store.transaction(async (records) => {
     const gone = await records.snapshots.remove(snapshot.id);
     if (gone === undefined) return;
-    const change = { actor, at: ctx.clock.now(), reason: reasonOf(error) };
+    const change = { actor, at: ctx.clock.now(), ...failureOf(error) };
     await recordSnapshotEvent(records, gone, gone.status, null, "capture_failed", change);
   });
 }

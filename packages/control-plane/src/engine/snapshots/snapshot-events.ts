@@ -1,4 +1,5 @@
-import type { SnapshotStatus } from "@fastvm/contract";
+import type { ErrorCode, SnapshotStatus } from "@fastvm/contract";
+import { metadataOf } from "../events/event-metadata.ts";
 import type { Records } from "../../store/records.ts";
 import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
 
@@ -9,7 +10,7 @@ export async function recordSnapshotEvent(
   from: SnapshotStatus | null,
   to: SnapshotStatus | null,
   cause: string,
-  change: { actor: string; at: number; reason?: string },
+  change: { actor: string; at: number; reason?: string; errorCode?: ErrorCode },
 ): Promise<void> {
   await records.events.append({
     orgId: snapshot.orgId,
@@ -21,5 +22,8 @@ export async function recordSnapshotEvent(
     actor: change.actor,
     detail: change.reason ?? null,
     at: change.at,
+    sourceVmId: snapshot.vmId,
+    errorCode: change.errorCode ?? null,
+    metadata: metadataOf(snapshot),
   });
 }

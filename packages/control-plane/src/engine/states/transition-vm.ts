@@ -1,8 +1,9 @@
 /** The one place where a VM's status changes: checked against the state machine, recorded as an event. */
-import type { VmId, VmStatus } from "@fastvm/contract";
+import type { ErrorCode, VmId, VmStatus } from "@fastvm/contract";
 import type { Records } from "../../store/records.ts";
 import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { lifeEndIn } from "./life-end.ts";
+import { metadataOf } from "../events/event-metadata.ts";
 import { OF_POOL } from "../events/of-pool.ts";
 import { VM_TRANSITIONS, type Transition, type VmTransition } from "./vm-states.ts";
 
@@ -12,6 +13,8 @@ interface Change {
   readonly at: number;
   /** Becomes the VM's `statusReason`, unless the changes have one; without one the old reason goes. */
   readonly reason?: string | undefined;
+  /** Of what failed. */
+  readonly errorCode?: ErrorCode | undefined;
   readonly changes?: VmChanges;
 }
 
@@ -49,7 +52,7 @@ export async function recordVmEvent(
   from: VmStatus | null,
   to: VmStatus | null,
   cause: string,
-  change: Pick<Change, "actor" | "at" | "reason">,
+  change: Pick<Change, "actor" | "at" | "reason" | "errorCode">,
 ): Promise<void> {
   await records.events.append({
     orgId: vm.orgId,
@@ -61,5 +64,16 @@ export async function recordVmEvent(
     actor: change.actor,
     detail: change.reason ?? null,
     at: change.at,
+    sourceVmId: await sourceOf(records, vm, cause),
+    errorCode: change.errorCode ?? (cause === "vm_failed" ? "vm_died" : null),
+    metadata: metadataOf(vm),
   });
+}
+
+/** Of a resume the VM itself: it goes on from what it was. */
+async function sourceOf(records: Records, vm: VmRecord, cause: string): Promise<VmId | null> {
+  if (cause.startsWith("resume_")) return vm.id;
+  if (!/^(?:launch|fork)_/.test(cause)) return null;
+  if (vm.sourceVmId !== null || vm.sourceSnapshotId === null) return vm.sourceVmId;
+  return (await records.snapshots.get(vm.sourceSnapshotId))?.vmId ?? null;
 }

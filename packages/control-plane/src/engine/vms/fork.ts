@@ -17,7 +17,7 @@ import { takeOrderKey, type OrderKey } from "../orders/order-keys.ts";
 import { catchUp } from "./catch-up.ts";
 import type { OwedContext } from "../owed/tell-owed.ts";
 import type { Parts } from "../context.ts";
-import { reasonOf } from "../failure.ts";
+import { failureOf } from "../failure.ts";
 import { isDatabaseFailure } from "../reconcile/owed.ts";
 import { hasRoom, reserveQuota } from "../placement/reservation.ts";
 import { newTrafficToken, type TrafficToken } from "../previews/traffic-token.ts";
@@ -302,7 +302,7 @@ async function discardChild(
   await ctx.store.transaction(async (records) => {
     const gone = await records.vms.remove(vm.id);
     if (gone === undefined) return;
-    const change = { actor, at: ctx.clock.now(), reason: reasonOf(error) };
+    const change = { actor, at: ctx.clock.now(), ...failureOf(error) };
     await recordVmEvent(records, gone, gone.status, null, "fork_failed", change);
   });
   ctx.queue.wake();

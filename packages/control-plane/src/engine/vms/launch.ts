@@ -24,7 +24,7 @@ import { requireVm } from "../states/wrong-state.ts";
 import { catchUp } from "./catch-up.ts";
 import { deleteVm, type DeleteVmContext } from "./delete.ts";
 import type { Parts } from "../context.ts";
-import { reasonOf } from "../failure.ts";
+import { failureOf } from "../failure.ts";
 import { mustQueue, reserveQuota } from "../placement/reservation.ts";
 import { findSnapshot } from "../find.ts";
 import { newTrafficToken, type TrafficToken } from "../previews/traffic-token.ts";
@@ -421,7 +421,7 @@ async function settleFailure(
     transitionVm(records, vm.id, "launch_failed", {
       actor,
       at: ctx.clock.now(),
-      reason: reasonOf(error),
+      ...failureOf(error),
       changes: { rootSetup: null },
     }),
   );

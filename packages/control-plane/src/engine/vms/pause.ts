@@ -2,7 +2,7 @@
 import { FastvmError, step } from "@fastvm/contract";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { Parts } from "../context.ts";
-import { reasonOf } from "../failure.ts";
+import { failureOf } from "../failure.ts";
 import { freezeTtl } from "./ttl.ts";
 import { transitionVm } from "../states/transition-vm.ts";
 import { joined, requireVm, wrongState } from "../states/wrong-state.ts";
@@ -77,13 +77,12 @@ async function settleFailure(
   error: unknown,
 ): Promise<void> {
   const died = error instanceof FastvmError && error.code === "vm_died";
-  const reason = reasonOf(error);
   const after = died ? {} : { changes: { statusReason: null } };
   await ctx.store.transaction((records) =>
     transitionVm(records, vm.id, died ? "vm_failed" : "pause_failed", {
       actor,
       at: ctx.clock.now(),
-      reason,
+      ...failureOf(error),
       ...after,
     }),
   );

@@ -5,7 +5,7 @@ import type { VmRecord } from "../../store/vm-repository.ts";
 import { withinAnswerTime } from "./answer-time.ts";
 import { catchUp } from "./catch-up.ts";
 import type { Parts } from "../context.ts";
-import { reasonOf } from "../failure.ts";
+import { failureOf } from "../failure.ts";
 import { waiting, WAITING_FOR_ROOM } from "./launch.ts";
 import { mustQueue, reserveQuota } from "../placement/reservation.ts";
 import { addressOf, startOrderOf, type StartOrder, type StartVmContext } from "./start-order.ts";
@@ -110,7 +110,7 @@ async function settleFailure(
   }
   // A resume that fails leaves the paused state as it was.
   await ctx.store.transaction((records) =>
-    transitionVm(records, vm.id, "resume_failed", { actor, at: ctx.clock.now(), reason: reasonOf(error) }),
+    transitionVm(records, vm.id, "resume_failed", { actor, at: ctx.clock.now(), ...failureOf(error) }),
   );
   ctx.queue.wake();
   return undefined;

@@ -3,7 +3,7 @@ import { FastvmError, type LaunchResult, type WorkerCapacity, step } from "@fast
 import type { Records } from "../../store/records.ts";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { Parts } from "../context.ts";
-import { reasonOf } from "../failure.ts";
+import { errorCodeOf, reasonOf } from "../failure.ts";
 import { mustQueue, reserveQuota } from "../placement/reservation.ts";
 import { transitionVm } from "../states/transition-vm.ts";
 import { requireVm, wrongState } from "../states/wrong-state.ts";
@@ -212,7 +212,7 @@ async function settleFailure(
     if (now === undefined || !isSameStart(now, vm)) return undefined;
     if (isFull) return records.vms.update(vm.id, waiting(at));
     const reason = `Its start failed: ${reasonOf(error)}`;
-    await transitionVm(records, vm.id, "start_failed", { actor, at, reason });
+    await transitionVm(records, vm.id, "start_failed", { actor, at, reason, errorCode: errorCodeOf(error) });
     return undefined;
   });
   if (isFull) ctx.queue.wakeLater();

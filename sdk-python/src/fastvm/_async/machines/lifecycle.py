@@ -35,6 +35,8 @@ class AsyncLifecycle:
         to_time: Optional[str] = None,
         machine_id: Optional[str] = None,
         snapshot_id: Optional[str] = None,
+        source_machine_id: Optional[str] = None,
+        target_machine_id: Optional[str] = None,
     ) -> LifecycleEventList:
         """Newest first unless `order` is `asc`."""
         query = lifecycle_query(
@@ -47,6 +49,8 @@ class AsyncLifecycle:
             to_time=to_time,
             machine_id=machine_id,
             snapshot_id=snapshot_id,
+            source_machine_id=source_machine_id,
+            target_machine_id=target_machine_id,
         )
         return await self._connection.call(routes.LIFECYCLE, query=query)
 

@@ -36,6 +36,8 @@ class Lifecycle:
         to_time: Optional[str] = None,
         machine_id: Optional[str] = None,
         snapshot_id: Optional[str] = None,
+        source_machine_id: Optional[str] = None,
+        target_machine_id: Optional[str] = None,
     ) -> LifecycleEventList:
         """Newest first unless `order` is `asc`."""
         query = lifecycle_query(
@@ -48,6 +50,8 @@ class Lifecycle:
             to_time=to_time,
             machine_id=machine_id,
             snapshot_id=snapshot_id,
+            source_machine_id=source_machine_id,
+            target_machine_id=target_machine_id,
         )
         return self._connection.call(routes.LIFECYCLE, query=query)
 

@@ -28,8 +28,22 @@ export const LifecycleEventSchema = Type.Object(
       Type.String({ description: "By the machine's first id, which leads to whatever it runs as." }),
     ),
     snapshot_id: orNull(Type.String()),
+    source_machine_id: orNull(
+      Type.String({
+        description:
+          "What the machine was forked or restored from, or resumes from, which is itself; the machine that a snapshot is of.",
+      }),
+    ),
+    target_machine_id: orNull(
+      Type.String({ description: "The machine that came of the source: a fork, a restored or resumed one." }),
+    ),
+    user_id: orNull(
+      Type.String({ description: "The key that asked for it; null of what nobody asked for." }),
+    ),
     reason: orNull(Type.String({ description: "Why, where there is something to say." })),
+    error_code: orNull(Type.String({ description: "Of what failed, as an answer would have it." })),
     error_message: orNull(Type.String({ description: "The reason of what failed." })),
+    metadata: strings("Of the machine or snapshot, as it was then."),
   },
   { title: "LifecycleEvent" },
 );
@@ -64,6 +78,10 @@ export const AccountLifecycleQuerySchema = Type.Object({
       description: "What happened to this one and to snapshots of it, under any id that it had.",
     }),
   ),
+  source_machine_id: Type.Optional(
+    Type.String({ description: "What was forked, restored or resumed from this one, and its snapshots." }),
+  ),
+  target_machine_id: Type.Optional(Type.String({ description: "What this one was made of." })),
 });
 
 /** What a lifecycle socket is to tell of: in its URL, and later in a message, which takes the place of what was said before. */

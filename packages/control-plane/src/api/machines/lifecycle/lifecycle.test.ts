@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import type { LifecycleEvent } from "@fastvm/contract";
+import { FastvmError, type LifecycleEvent } from "@fastvm/contract";
 import { createApiServer } from "../../../http/api-server.ts";
 import { machinesApp, type MachinesApp } from "../../../testing/machines-app.ts";
 
@@ -84,12 +84,75 @@ describe("the list", () => {
     for (const none of ["machine_id=mch_none", "snapshot_id=x"]) expect(await of(none)).toEqual([]);
   });
 
+  test("tells what came of what, who asked for it, and what the machine was called then", async () => {
+    const { id } = await api.ok("POST /v1/machines", { metadata: { team: "a" } });
+    const other = await create();
+    const { id: child } = await api.ok(`POST /v1/machines/${id}/fork`);
+    await api.ok(`POST /v1/machines/${id}/pause`);
+    const { id: resumed } = await api.ok(`POST /v1/machines/${id}/resume`);
+    const { id: snapshot } = await api.ok(`POST /v1/machines/${id}/snapshots`);
+    const { id: restored } = await api.ok("POST /v1/machines", { snapshot_id: snapshot });
+    const of = async (query: string) => (await api.ok(`GET /v1/lifecycle?order=asc&${query}`)).events;
+    const family = (source: string | null, target: string | null) => ({
+      source_machine_id: source,
+      target_machine_id: target,
+    });
+    expect(await of(`machine_id=${child}`)).toMatchObject([
+      { operation: "fork", ...family(id, child), metadata: { team: "a" } },
+      { operation: "create", ...family(id, child), metadata: { team: "a" } },
+    ]);
+    expect(words(await of(`source_machine_id=${id}`))).toEqual([
+      "fork requested",
+      "create succeeded",
+      "resume_from_snapshot requested",
+      "resume_from_snapshot succeeded",
+      "snapshot_created requested",
+      "snapshot_created succeeded",
+      "create requested",
+      "create succeeded",
+    ]);
+    const both = { events: 2, is: family(id, restored) };
+    const made = await of(`target_machine_id=${restored}&source_machine_id=${resumed}`);
+    expect({ events: made.length, is: made[0] }).toMatchObject(both);
+    expect(await of(`snapshot_id=${snapshot}`)).toMatchObject([family(id, null), family(id, null)]);
+    expect(words(await of(`target_machine_id=${id}`))).toEqual([
+      "resume_from_snapshot requested",
+      "resume_from_snapshot succeeded",
+    ]);
+    for (const none of [`source_machine_id=${other}`, `target_machine_id=${other}`, "source_machine_id=x"])
+      expect(await of(none)).toEqual([]);
+    const plain = await of(`machine_id=${other}`);
+    expect(plain).toMatchObject([family(null, null), { metadata: {}, error_code: null }]);
+    const users = new Set((await of("limit=100")).map(({ user_id }: LifecycleEvent) => user_id));
+    expect([...users]).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/)]);
+  });
+
+  test("tells by which code something failed", async () => {
+    api.fastvm.worker.failNext("launch", new FastvmError("launch_failed", "no luck"));
+    await api.call("POST /v1/machines", { metadata: { of: "us" } });
+    const [failed] = (await api.ok("GET /v1/lifecycle?status=failed")).events;
+    expect(failed).toMatchObject({
+      operation: "create",
+      error_code: "launch_failed",
+      metadata: { of: "us" },
+    });
+    expect(failed.error_message).toContain("no luck");
+  });
+
   test("tells why something failed", async () => {
     const id = await create();
     api.fastvm.worker.emit({ kind: "vm_failed", vmId: vmIdOf(id), reason: "it fell over" });
     await expect
       .poll(async () => (await api.ok(`GET /v1/machines/${id}/lifecycle?operation=reconcile`)).events)
-      .toMatchObject([{ status: "failed", reason: "it fell over", error_message: "it fell over" }]);
+      .toMatchObject([
+        {
+          status: "failed",
+          reason: "it fell over",
+          error_message: "it fell over",
+          error_code: "vm_died",
+          user_id: null,
+        },
+      ]);
   });
 
   test.each([

@@ -1,8 +1,9 @@
 /** GET /v1/lifecycle and /v1/machines/{machineId}/lifecycle: what happened, by pages. */
 import { FastvmError } from "@fastvm/contract";
-import type { Caller } from "../../../engine/engine.ts";
+import type { Caller, EventFilter } from "../../../engine/engine.ts";
 import { eventView } from "../lifecycle/event-view.ts";
 import { causesOf } from "../lifecycle/operations-of-causes.ts";
+import { vmIdOf } from "../ids.ts";
 import { subjectsOf } from "../lifecycle/subjects.ts";
 import type { MachinesScope } from "../machines-scope.ts";
 
@@ -16,7 +17,7 @@ export function registerLifecycle({ routes, engine }: MachinesScope): void {
     const { ids, vmOf } = await subjectsOf(engine, caller, { machineId, chosen });
     const [offset, limit] = [Number(query["offset"] ?? 0), Number(query["limit"] ?? DEFAULT_LIMIT)];
     const filter = {
-      subjectIds: ids,
+      ...rolesIn(query, ids),
       // As the schema has checked.
       causes: causesOf(query),
       from: instantIn(query, "from"),
@@ -30,6 +31,21 @@ export function registerLifecycle({ routes, engine }: MachinesScope): void {
   };
   routes.serve("listLifecycle", ({ query }, caller) => list(caller, query));
   routes.serve("listMachineLifecycle", ({ params, query }, caller) => list(caller, query, params.machineId));
+}
+
+/** Also those that nobody has. */
+function rolesIn(query: Query, ids: readonly string[] | undefined): EventFilter {
+  const [source, target] = [textIn(query, "source_machine_id"), textIn(query, "target_machine_id")];
+  const ofTarget = target === undefined ? ids : one(vmIdOf(target)).filter((id) => ids?.includes(id) ?? true);
+  return {
+    subjectIds: ofTarget,
+    ...(source === undefined ? {} : { sourceVmIds: one(vmIdOf(source)) }),
+    ...(target === undefined ? {} : { hasSource: true }),
+  };
+}
+
+function one<T>(id: T | undefined): T[] {
+  return id === undefined ? [] : [id];
 }
 
 function textIn(query: Query, name: string): string | undefined {
