@@ -163,6 +163,7 @@ def test_a_volume_in_all_its_parts(machine_settings: None, shared_id: str) -> No
     assert nullspace.Volume.get("of machines").id == volume.id
     volume.files.make_dir("/part")
     volume.files.write("/part/a.txt", "hello")
+    assert volume.files.set_permissions("/part/a.txt", "0640").mode == volume.files.info("/part/a.txt").mode == "0640"
     assert [each.path for each in volume.files.list("/", depth=1)][-1] == "/part/a.txt"
     machine = nullspace.Machine.connect(shared_id)
     attached = machine.volumes.attach("of machines", "/workspace/shared", subpath="part")

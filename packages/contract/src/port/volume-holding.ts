@@ -85,6 +85,8 @@ export interface VolumeFiles {
   makeFolder(volumeId: VolumeId, path: string, options?: FileModeOptions): Promise<void>;
   remove(volumeId: VolumeId, path: string, options?: RecursiveOptions): Promise<void>;
   rename(volumeId: VolumeId, path: string, newPath: string, options?: CallOptions): Promise<void>;
+  /** Of what a link leads to. */
+  setMode(volumeId: VolumeId, path: string, mode: number, options?: CallOptions): Promise<void>;
   /** As `FileAccess.readFile`. */
   read(volumeId: VolumeId, path: string, options?: CallOptions): Promise<AsyncIterable<Uint8Array>>;
   /** As `FileAccess.writeFile`: whole or not at all. */

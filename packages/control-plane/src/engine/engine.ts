@@ -135,6 +135,7 @@ export type { GivenInterception } from "./interception/given.ts";
 export type { AnyBuildPhase, BuildRecord } from "../store/build-repository.ts";
 export type { BuildNews } from "./builds/live-build.ts";
 export type { DockerfileSource, NewBuild } from "./builds/new-build.ts";
+export type { MountUnderWay } from "./volumes/mounts-under-way.ts";
 export type { EventFilter, EventKind, EventRecord } from "../store/event-repository.ts";
 export type { SnapshotRecord } from "../store/snapshot-repository.ts";
 export type { VmRecord } from "../store/vm-repository.ts";

@@ -128,6 +128,7 @@ function filesOf(files: FakeFiles, require: (volumeId: VolumeId) => unknown): Vo
     info: async (id, path) => files.info(at(id), path),
     list: async (id, path, options) => files.list(at(id), path, options),
     makeFolder: async (id, path, { mode } = {}) => files.makeFolder(at(id), path, mode),
+    setMode: async (id, path, mode) => files.setMode(at(id), path, mode),
     remove: async (id, path, options = {}) => files.remove(at(id), path, options),
     rename: async (id, path, newPath) => files.rename(at(id), path, newPath),
     read: async (id, path) => {

@@ -39,7 +39,7 @@ export class MachineFiles {
   readonly #path: string;
   readonly #machine: string;
 
-  /** `owner`: the path of the machine, or of a volume, which has no uploads, signed URLs, search and permissions. */
+  /** `owner`: the path of the machine, or of a volume, which has no uploads, signed URLs and search. */
   constructor(connection: MachineConnection, owner: string) {
     this.#connection = connection;
     this.#machine = owner;

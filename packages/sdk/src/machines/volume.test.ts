@@ -26,6 +26,7 @@ it("a volume is made, found, listed, its files reached, and deleted", async () =
     json(200, VOLUME),
     json(200, { volumes: [VOLUME] }),
     json(200, FILE),
+    json(200, { ...FILE, mode: "0600" }),
     json(200, { attachments: [ATTACHMENT] }),
     json(200, { id: "vol_1", deleted: true }),
   );
@@ -35,6 +36,7 @@ it("a volume is made, found, listed, its files reached, and deleted", async () =
   expect([made.info.mountCount, id]).toEqual([0, "vol_1"]);
   expect((await Volume.list(options))[0]?.maxSizeBytes).toBe(2 ** 30);
   expect((await files.write("/f", "x")).linkTarget).toBeNull();
+  expect((await files.setPermissions("/f", "0600")).mode).toBe("0600");
   expect((await made.attachments())[0]?.mountPath).toBe("/mnt/data");
   await made.delete();
   expect(server.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
@@ -42,6 +44,7 @@ it("a volume is made, found, listed, its files reached, and deleted", async () =
     "GET /v1/volumes/the%20data",
     "GET /v1/volumes",
     "PUT /v1/volumes/vol_1/files/content?path=%2Ff",
+    "POST /v1/volumes/vol_1/files/permissions",
     "GET /v1/volumes/vol_1/attachments",
     "DELETE /v1/volumes/vol_1",
   ]);

@@ -9,12 +9,11 @@ const VOLUMES = "/v1/volumes";
 
 type Options = MachineOptions & CallOptions;
 
-/** Files of a volume have no permissions' call, no uploads in parts and no signed URLs. A watch sees what is there a second later. */
+/** Files of a volume have no uploads in parts and no signed URLs. A watch sees what is there a second later. */
 export type VolumeFiles = Omit<
   MachineFiles,
   | "search"
   | "replace"
-  | "setPermissions"
   | "uploadDir"
   | "uploadFile"
   | "listUploads"

@@ -77,6 +77,7 @@ function remoteFiles(peer: WirePeer, offer: Offer): VolumeFiles {
   return {
     info: async (id, path, options) => (await ask("info", [id, path], options)) as FileInfo,
     list: async (id, path, options) => (await ask("list", [id, path], options)) as FileListing,
+    setMode: async (id, path, mode, options) => void (await ask("setMode", [id, path, mode], options)),
     makeFolder: async (id, path, options) => void (await ask("makeFolder", [id, path], options)),
     remove: async (id, path, options) => void (await ask("remove", [id, path], options)),
     rename: async (id, path, to, options) => void (await ask("rename", [id, path, to], options)),

@@ -13,6 +13,7 @@ import { isNotRunning } from "../states/not-running.ts";
 import { wrongState } from "../states/wrong-state.ts";
 import { sealOrder, toldMount } from "./bucket-credentials.ts";
 import { orderedMount, type MountOrder } from "./mount-list.ts";
+import type { MountsUnderWay } from "./mounts-under-way.ts";
 
 /** A guest that answers takes milliseconds; clients give up at 60 s. */
 const ATTACH_DEADLINE_MS = 30_000;
@@ -36,6 +37,7 @@ export interface Detachment {
 
 export async function attachVolume(
   ctx: AttachContext,
+  underWay: MountsUnderWay,
   caller: Caller,
   reference: string,
   given: MountOrder,
@@ -55,7 +57,10 @@ export async function attachVolume(
       }
       return [...now.volumes, mount];
     },
-    tell: (now) => tellMount(ctx, now, mount.volumeId, { force: true }),
+    tell: (now) =>
+      underWay.during({ vmId: vm.id, mount, state: "mounting" }, () =>
+        tellMount(ctx, now, mount.volumeId, { force: true }),
+      ),
   });
   return { vmId: after.id, vmStatus: after.status, generation: after.generation, mount };
 }
@@ -86,6 +91,7 @@ async function earlierOf(
 
 export async function detachVolume(
   ctx: AttachContext,
+  underWay: MountsUnderWay,
   caller: Caller,
   reference: string,
   volume: string,
@@ -93,15 +99,18 @@ export async function detachVolume(
 ): Promise<Detachment> {
   const vm = await findVm(ctx, caller, reference);
   requireStill(vm);
-  const volumeId = await volumeOf(ctx, caller, vm, volume);
+  const mount = await mountOf(ctx, caller, vm, volume);
+  const { volumeId } = mount;
   let detached: Detached = { warnings: [] };
   await changedMounts(ctx, vm.id, volumeId, {
     change: (now) => {
       requireStill(now);
-      return now.volumes.filter((mount) => mount.volumeId !== volumeId);
+      return now.volumes.filter((other) => other.volumeId !== volumeId);
     },
     tell: async (now) => {
-      detached = await tellMount(ctx, now, volumeId, { force });
+      detached = await underWay.during({ vmId: vm.id, mount, state: "releasing" }, () =>
+        tellMount(ctx, now, volumeId, { force }),
+      );
     },
   });
   return { detached: true, warnings: detached.warnings };
@@ -110,22 +119,25 @@ export async function detachVolume(
 /** Takes it from a running VM, by force, and mounts it anew. Where that fails it is still to have it, and its record says why not. */
 export async function remountVolume(
   ctx: AttachContext,
+  underWay: MountsUnderWay,
   caller: Caller,
   reference: string,
   volumeId: VolumeId,
 ): Promise<Attachment> {
   const vm = await findVm(ctx, caller, reference);
   requireStill(vm);
-  await volumeOf(ctx, caller, vm, volumeId);
+  const before = await mountOf(ctx, caller, vm, volumeId);
   let failure: string | undefined;
   const after = await changedMounts(ctx, vm.id, volumeId, {
     isTold: true,
     change: (now) => {
       requireStill(now);
-      return now.volumes.map((mount) => (mount.volumeId === volumeId ? withFailure(mount, failure) : mount));
+      return now.volumes.map((other) => (other.volumeId === volumeId ? withFailure(other, failure) : other));
     },
     tell: async (now) => {
-      failure = await mountedAnew(ctx, now, volumeId);
+      failure = await underWay.during({ vmId: vm.id, mount: before, state: "remounting" }, () =>
+        mountedAnew(ctx, now, volumeId),
+      );
     },
   });
   const mount = after.volumes.find((one) => one.volumeId === volumeId);
@@ -163,15 +175,16 @@ async function mountedAnew(
 }
 
 /** Also one that is deleted meanwhile, by the id that the VM has. */
-async function volumeOf(
+async function mountOf(
   ctx: AttachContext,
   { orgId }: Caller,
   vm: VmRecord,
   reference: string,
-): Promise<VolumeId> {
+): Promise<RecordedMount> {
   const found = await ctx.store.volumes.find(orgId, reference);
   const id = found?.id ?? (reference as VolumeId);
-  if (vm.volumes.some(({ volumeId }) => volumeId === id)) return id;
+  const mount = vm.volumes.find(({ volumeId }) => volumeId === id);
+  if (mount !== undefined) return mount;
   throw new FastvmError("not_found", "the VM has no such volume", { field: "volume" });
 }
 

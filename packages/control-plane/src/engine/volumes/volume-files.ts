@@ -59,6 +59,18 @@ export class VolumeFilesByName {
     return this.#files.info(id, newPath, options);
   }
 
+  async setMode(
+    caller: Caller,
+    volume: string,
+    path: string,
+    mode: number,
+    options: CallOptions,
+  ): Promise<FileInfo> {
+    const id = await this.#ready(caller, volume);
+    await this.#files.setMode(id, checkedFilePath(path), mode, options);
+    return this.#files.info(id, path, { ...options, followLinks: true });
+  }
+
   /** Content and permissions of one file. */
   async copy(
     caller: Caller,

@@ -18,6 +18,7 @@ import { createVolume, type VolumeOrder } from "./create.ts";
 import { deleteVolume } from "./delete.ts";
 import { afterStart, type MountOrder } from "./mount-list.ts";
 import type { OrderKey } from "../orders/order-keys.ts";
+import { MountsUnderWay, type MountUnderWay } from "./mounts-under-way.ts";
 import { rotateBucket } from "./rotate-bucket.ts";
 import { changeVolume, type VolumeChange } from "./update.ts";
 import { VolumeFilesByName } from "./volume-files.ts";
@@ -36,6 +37,7 @@ export interface VolumeFigures {
 export class Volumes {
   readonly files: VolumeFilesByName;
   readonly #ctx: VolumesContext;
+  readonly #underWay = new MountsUnderWay();
 
   constructor(ctx: VolumesContext) {
     this.#ctx = ctx;
@@ -83,18 +85,23 @@ export class Volumes {
     return { vm, volumes: afterStart(vm.volumes, await this.#ctx.worker.volumes.mounts(vm.id)) };
   }
 
+  /** Of everybody's VMs: for who knows whose the VM or the volume is. */
+  underWay(): readonly MountUnderWay[] {
+    return this.#underWay.list();
+  }
+
   /** Resolves to what the VM has then. */
   attach(caller: Caller, vm: string, order: MountOrder, key?: OrderKey): Promise<Attachment> {
-    return attachVolume(this.#ctx, caller, vm, order, key);
+    return attachVolume(this.#ctx, this.#underWay, caller, vm, order, key);
   }
 
   detach(caller: Caller, vm: string, volume: string, force: boolean): Promise<Detachment> {
-    return detachVolume(this.#ctx, caller, vm, volume, force);
+    return detachVolume(this.#ctx, this.#underWay, caller, vm, volume, force);
   }
 
   /** Anew, for one whose mount failed or does not answer. */
   remount(caller: Caller, vm: string, volumeId: VolumeId): Promise<Attachment> {
-    return remountVolume(this.#ctx, caller, vm, volumeId);
+    return remountVolume(this.#ctx, this.#underWay, caller, vm, volumeId);
   }
 
   /** Rejects with `bucket_rotation_failed` where the store refuses them. */

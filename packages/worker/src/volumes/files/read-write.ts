@@ -83,6 +83,12 @@ export async function writeWhole(
   }
 }
 
+/** Of what a link leads to. */
+export async function setModeAt(tree: VolumeTree, path: string, mode: number): Promise<void> {
+  const { node } = await tree.require(path, { follow: true });
+  await tree.session.ask(Opcode.SETATTR, node, setattrBody({ mode }));
+}
+
 interface Filling {
   readonly before: Attributes | undefined;
   readonly mode: number | undefined;

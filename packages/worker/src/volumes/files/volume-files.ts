@@ -4,7 +4,7 @@ import { unlessAborted } from "../../concurrency/unless-aborted.ts";
 import { about } from "../server/volume-file-error.ts";
 import { listFolder, makeFolder, removeAt, renameAt } from "./folders.ts";
 import type { HostSessions } from "./host-sessions.ts";
-import { openToRead, writeWhole } from "./read-write.ts";
+import { openToRead, setModeAt, writeWhole } from "./read-write.ts";
 import { VolumeTree } from "./volume-tree.ts";
 
 export function volumeFiles(sessions: HostSessions): VolumeFiles {
@@ -31,6 +31,8 @@ export function volumeFiles(sessions: HostSessions): VolumeFiles {
     list: (id, path, options) => during(id, path, options.signal, (tree) => listFolder(tree, path, options)),
     makeFolder: (id, path, { mode, signal } = {}) =>
       during(id, path, signal, (tree) => makeFolder(tree, path, mode)),
+    setMode: (id, path, mode, { signal } = {}) =>
+      during(id, path, signal, (tree) => setModeAt(tree, path, mode)),
     remove: (id, path, { recursive = false, signal } = {}) =>
       during(id, path, signal, (tree) => removeAt(tree, path, { recursive, signal })),
     rename: (id, path, newPath, { signal } = {}) =>

@@ -80,6 +80,11 @@ class AsyncMachineVolumeFiles:
         body = {"path": path, "new_path": new_path}
         return await self._connection.call(routes.RENAME_VOLUME_FILE, self._volume_id, body=body, once=True)
 
+    async def set_permissions(self, path: str, mode: str) -> MachineFile:
+        """Octal, such as "0644"."""
+        body = {"path": path, "mode": mode}
+        return await self._connection.call(routes.SET_VOLUME_FILE_PERMISSIONS, self._volume_id, body=body)
+
     async def remove(self, path: str, *, recursive: bool = False) -> None:
         query = present(path=path, recursive=recursive or None)
         await self._connection.call(routes.REMOVE_VOLUME_FILE, self._volume_id, query=query, once=True)

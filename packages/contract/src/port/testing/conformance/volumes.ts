@@ -31,29 +31,7 @@ export function describeVolumes(tester: () => PortTester): void {
     await expect(volumes.grow(volumeId, 3)).rejects.toMatchObject({ code: "not_found" });
   });
 
-  test("files of a volume need no VM, and nothing leads out of it", async () => {
-    const { volumes } = tester().worker;
-    const { files } = volumes;
-    const volumeId = await made();
-    await files.write(volumeId, "/in/text", chunks("one", "two"));
-    await expect(files.makeFolder(volumeId, "/in")).rejects.toMatchObject({ code: "file_exists" });
-    await files.makeFolder(volumeId, "/empty", { mode: 0o700 });
-    expect(await files.info(volumeId, "/in/text")).toMatchObject({ type: "file", sizeBytes: 6 });
-    await files.rename(volumeId, "/in/text", "/in/renamed");
-    const { entries } = await files.list(volumeId, "/", { limit: 10, depth: 2 });
-    const paths = entries.map(({ path }) => path).filter((path) => path !== "/lost+found");
-    expect(paths).toEqual(["/empty", "/in", "/in/renamed"]);
-    let text = "";
-    for await (const chunk of await files.read(volumeId, "/in/renamed"))
-      text += Buffer.from(chunk).toString();
-    expect(text).toBe("onetwo");
-    await expect(files.remove(volumeId, "/in")).rejects.toMatchObject({ code: "folder_not_empty" });
-    await files.remove(volumeId, "/in", { recursive: true });
-    await expect(files.info(volumeId, "/in")).rejects.toMatchObject({ code: "file_not_found" });
-    await expect(files.info(volumeId, "/../../etc/passwd")).rejects.toMatchObject({ code: "file_not_found" });
-    await volumes.remove(volumeId);
-    await expect(files.info(volumeId, "/")).rejects.toMatchObject({ code: "not_found" });
-  });
+  describeFiles(tester, made);
 
   test("a volume that a VM has mounted stays, over a pause too, until it is detached", async ({ skip }) => {
     if (!tester().lab.mountsVolumes) skip();
@@ -74,5 +52,37 @@ export function describeVolumes(tester: () => PortTester): void {
     await worker.deleteVm(spec.vmId);
     await worker.volumes.remove(volumeId);
     await worker.volumes.remove(other);
+  });
+}
+
+function describeFiles(tester: () => PortTester, made: () => Promise<VolumeId>): void {
+  test("files of a volume need no VM, and nothing leads out of it", async () => {
+    const { volumes } = tester().worker;
+    const { files } = volumes;
+    const volumeId = await made();
+    await files.write(volumeId, "/in/text", chunks("one", "two"));
+    await expect(files.makeFolder(volumeId, "/in")).rejects.toMatchObject({ code: "file_exists" });
+    await files.makeFolder(volumeId, "/empty", { mode: 0o700 });
+    await files.setMode(volumeId, "/in/text", 0o4750);
+    await expect(files.setMode(volumeId, "/none", 0o600)).rejects.toMatchObject({ code: "file_not_found" });
+    expect(await files.info(volumeId, "/in/text")).toMatchObject({
+      type: "file",
+      sizeBytes: 6,
+      mode: 0o4750,
+    });
+    await files.rename(volumeId, "/in/text", "/in/renamed");
+    const { entries } = await files.list(volumeId, "/", { limit: 10, depth: 2 });
+    const paths = entries.map(({ path }) => path).filter((path) => path !== "/lost+found");
+    expect(paths).toEqual(["/empty", "/in", "/in/renamed"]);
+    let text = "";
+    for await (const chunk of await files.read(volumeId, "/in/renamed"))
+      text += Buffer.from(chunk).toString();
+    expect(text).toBe("onetwo");
+    await expect(files.remove(volumeId, "/in")).rejects.toMatchObject({ code: "folder_not_empty" });
+    await files.remove(volumeId, "/in", { recursive: true });
+    await expect(files.info(volumeId, "/in")).rejects.toMatchObject({ code: "file_not_found" });
+    await expect(files.info(volumeId, "/../../etc/passwd")).rejects.toMatchObject({ code: "file_not_found" });
+    await volumes.remove(volumeId);
+    await expect(files.info(volumeId, "/")).rejects.toMatchObject({ code: "not_found" });
   });
 }

@@ -144,6 +144,7 @@ const CASES: Record<MachineOperationId, Case> = {
   writeFileOfVolume: hidden({ query: "?path=/written" }),
   makeDirInVolume: hidden({ body: () => ({ path: "/folder" }) }),
   renameFileOfVolume: hidden({ body: () => ({ path: "/file", new_path: "/moved" }) }),
+  setFilePermissionsOfVolume: hidden({ body: () => ({ path: "/file", mode: "0600" }) }),
   attachVolumeToMachine: hidden({ body: ({ spare }) => ({ ref: spare, mount_path: "/mnt/spare" }) }),
   listVolumesOfMachine: hidden(),
   getVolumeOfMachine: hidden(),

@@ -1,14 +1,14 @@
 /** Volumes, and what a machine has of them, as this API shows them. */
 import type { AttachmentState, MachineAttachment, MachineVolume, VmStatus } from "@fastvm/contract";
-import type { RecordedMount, VmRecord, VolumeFigures } from "../../../engine/engine.ts";
+import type { MountUnderWay, RecordedMount, VmRecord, VolumeFigures } from "../../../engine/engine.ts";
 import { attachmentId, machineId, volumeId } from "../ids.ts";
 import { instantOf } from "./instant.ts";
 
 const GIB = 1024 ** 3;
 
-/** Of one whose mount did not fail. */
+/** Of one whose mount did not fail, and of which the host is not being told something. */
 const STATES: Readonly<Record<VmStatus, AttachmentState>> = {
-  provisioning: "requested",
+  provisioning: "mounting",
   running: "mounted",
   pausing: "mounted",
   paused: "paused",
@@ -30,9 +30,14 @@ export function machineVolumeView({ volume, usedBytes, mountedCount }: VolumeFig
   };
 }
 
-type Seen = Pick<VmRecord, "id" | "generation" | "status">;
+type Seen = Pick<VmRecord, "id" | "generation" | "status" | "queuedAt">;
 
-export function attachmentView(vm: Seen, mount: RecordedMount): MachineAttachment {
+/** `underWay`: what the host is being told of it now. */
+export function attachmentView(
+  vm: Seen,
+  mount: RecordedMount,
+  underWay?: MountUnderWay["state"],
+): MachineAttachment {
   const failure = vm.status === "running" ? mount.failure : undefined;
   return {
     id: attachmentId(mount.volumeId, vm.id),
@@ -41,13 +46,29 @@ export function attachmentView(vm: Seen, mount: RecordedMount): MachineAttachmen
     mount_path: mount.mountPath,
     subpath: mount.subpath ?? null,
     read_only: mount.readOnly,
-    status: failure === undefined ? STATES[vm.status] : "failed",
+    status: underWay ?? (failure === undefined ? stateIn(vm) : "failed"),
     last_error_code: failure === undefined ? null : "volume_mount_failed",
     last_error_message: failure ?? null,
   };
 }
 
+/** One that waits for room mounts nothing yet. */
+function stateIn({ status, queuedAt }: Seen): AttachmentState {
+  return status === "provisioning" && queuedAt !== null ? "requested" : STATES[status];
+}
+
 /** What is no volume, such as a folder of the host, the other API gives and shows. */
-export function attachmentsView(vm: Seen, mounts: readonly RecordedMount[]): MachineAttachment[] {
-  return mounts.filter(({ source }) => source === undefined).map((mount) => attachmentView(vm, mount));
+export function attachmentsView(
+  vm: Seen,
+  mounts: readonly RecordedMount[],
+  underWay: readonly MountUnderWay[] = [],
+): MachineAttachment[] {
+  const own = underWay.filter(({ vmId }) => vmId === vm.id);
+  const isThere = (begun: RecordedMount) => mounts.some((mount) => mount.volumeId === begun.volumeId);
+  const all = [...mounts, ...own.map(({ mount }) => mount).filter((mount) => !isThere(mount))];
+  return all
+    .filter(({ source }) => source === undefined)
+    .map((mount) =>
+      attachmentView(vm, mount, own.find((one) => one.mount.volumeId === mount.volumeId)?.state),
+    );
 }

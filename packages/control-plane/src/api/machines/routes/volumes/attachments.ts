@@ -1,6 +1,6 @@
 /** /v1/machines/{machineId}/volumes. */
 import { FastvmError } from "@fastvm/contract";
-import type { Caller, RecordedMount, VmRecord } from "../../../../engine/engine.ts";
+import type { Caller, MountUnderWay, RecordedMount, VmRecord } from "../../../../engine/engine.ts";
 import { attachmentId, findMachine, notFound } from "../../ids.ts";
 import type { MachinesScope } from "../../machines-scope.ts";
 import { once } from "../../once.ts";
@@ -18,15 +18,15 @@ function registerLooks({ routes, engine, clock }: MachinesScope): void {
   routes.serve("listVolumesOfMachine", async ({ params }, caller) => {
     const { id } = await findMachine(engine, caller, params.machineId);
     const { vm, volumes } = await engine.volumes.ofVm(caller, id);
-    return { status: 200, body: { attachments: attachmentsView(vm, volumes) } };
+    return { status: 200, body: { attachments: attachmentsView(vm, volumes, engine.volumes.underWay()) } };
   });
   routes.serve("getVolumeOfMachine", async ({ params }, caller) => {
-    const { vm, mount } = await find(engine, caller, params);
-    return { status: 200, body: attachmentView(vm, mount) };
+    const { vm, mount, underWay } = await find(engine, caller, params);
+    return { status: 200, body: attachmentView(vm, mount, underWay) };
   });
   routes.serve("getAttachmentHealth", async ({ params }, caller) => {
-    const { vm, mount } = await find(engine, caller, params);
-    const { id, status, last_error_code, last_error_message } = attachmentView(vm, mount);
+    const { vm, mount, underWay } = await find(engine, caller, params);
+    const { id, status, last_error_code, last_error_message } = attachmentView(vm, mount, underWay);
     const health = { attachment_id: id, healthy: status === "mounted", status };
     const checked_at = instantOf(clock.now());
     return { status: 200, body: { ...health, last_error_code, last_error_message, checked_at } };
@@ -64,12 +64,18 @@ async function find(
   engine: MachinesScope["engine"],
   caller: Caller,
   params: Readonly<Record<"machineId" | "attachmentId", string>>,
-): Promise<{ readonly vm: VmRecord; readonly mount: RecordedMount }> {
+): Promise<{
+  readonly vm: VmRecord;
+  readonly mount: RecordedMount;
+  readonly underWay: MountUnderWay["state"] | undefined;
+}> {
   const { id } = await findMachine(engine, caller, params.machineId);
   const { vm, volumes } = await engine.volumes.ofVm(caller, id);
-  const mount = volumes.find(
+  const own = engine.volumes.underWay().filter(({ vmId }) => vmId === id);
+  const mount = [...volumes, ...own.map((one) => one.mount)].find(
     ({ volumeId, source }) => source === undefined && attachmentId(volumeId, id) === params.attachmentId,
   );
   if (mount === undefined) throw notFound("attachment", params.attachmentId, "attachment");
-  return { vm, mount };
+  const underWay = own.find((one) => one.mount.volumeId === mount.volumeId)?.state;
+  return { vm, mount, underWay };
 }

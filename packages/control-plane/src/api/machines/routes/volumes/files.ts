@@ -43,6 +43,13 @@ function registerChanges({ routes, engine }: MachinesScope): void {
     const renamed = await files.rename(caller, volume.id, body.path, body.new_path, options);
     return { status: 200, body: fileView(renamed) };
   });
+  routes.serve("setFilePermissionsOfVolume", async ({ params, body, reply }, caller) => {
+    const { volume } = await findVolume(engine, caller, params.volumeId);
+    const mode = Number.parseInt(body.mode, 8);
+    const options = { signal: clientGone(reply) };
+    const changed = await files.setMode(caller, volume.id, body.path, mode, options);
+    return { status: 200, body: fileView(changed) };
+  });
   routes.serve("removeFileOfVolume", async ({ params, query, reply }, caller) => {
     const { volume } = await findVolume(engine, caller, params.volumeId);
     const options = { recursive: String(query["recursive"]) === "true", signal: clientGone(reply) };

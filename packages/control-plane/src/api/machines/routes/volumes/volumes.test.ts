@@ -79,6 +79,11 @@ test("files of a volume need no machine", async () => {
   await api.ok(`PUT /v1/volumes/${id}/files/content?path=/a/one`, undefined, { payload: "text" });
   await api.ok(`POST /v1/volumes/${id}/files/rename`, { path: "/a/one", new_path: "/a/two" });
   expect((await api.call(`GET /v1/volumes/${id}/files/content?path=/a/two`)).text).toBe("text");
+  const permissions = `POST /v1/volumes/${id}/files/permissions`;
+  expect(await api.ok(permissions, { path: "/a/two", mode: "0640" })).toMatchObject({ mode: "0640" });
+  expect(await api.ok(`GET /v1/volumes/${id}/files/info?path=/a/two`)).toMatchObject({ mode: "0640" });
+  expect((await api.call(permissions, { path: "/a/none", mode: "640" })).body.code).toBe("file_not_found");
+  expect((await api.call(permissions, { path: "/a/two", mode: "9" })).status).toBe(400);
   expect((await api.ok(`GET /v1/volumes/${id}/files?path=/a`)).entries).toMatchObject([
     { path: "/a/two", size: 4 },
   ]);
@@ -136,6 +141,55 @@ describe("a machine", () => {
     expect((await api.call(`GET /v1/machines/${id}/volumes/${attached.id}`)).body.code).toBe(
       "volume_attachment_not_found",
     );
+  });
+
+  test("shows what its host is being told of its volumes", async () => {
+    const ref = await volume();
+    const { worker } = api.fastvm;
+    const started = worker.hold("launch");
+    const creating = api.ok("POST /v1/machines", { volumes: [{ ref, mount_path: "/mnt/first" }] });
+    const states = async () => {
+      const { attachments: all } = await api.ok(`GET /v1/volumes/${ref}/attachments`);
+      return all.map(({ status }: { readonly status: string }) => status);
+    };
+    await expect.poll(states).toEqual(["mounting"]);
+    started();
+    const { id } = await creating;
+    const other = await volume("other");
+    const seen = async () => {
+      const found = await attachments(id);
+      expect((await api.ok(`GET /v1/volumes/other/attachments`)).attachments).toEqual(found.slice(1));
+      for (const each of found) {
+        const at = `GET /v1/machines/${id}/volumes/${each.id}`;
+        expect((await api.ok(at)).status).toBe(each.status);
+        expect((await api.ok(`${at}/health`)).healthy).toBe(each.status === "mounted");
+      }
+      return found.map(({ status }: { readonly status: string }) => status);
+    };
+    expect(await seen()).toEqual(["mounted"]);
+    const mounted = worker.hold("volumes.attach");
+    const attaching = api.ok(`POST /v1/machines/${id}/volumes`, { ref: other, mount_path: "/mnt/other" });
+    await expect.poll(seen).toEqual(["mounted", "mounting"]);
+    mounted();
+    const { id: attachment } = await attaching;
+    expect(await seen()).toEqual(["mounted", "mounted"]);
+    const at = `/v1/machines/${id}/volumes/${attachment}`;
+    const detached = worker.hold("volumes.detach");
+    const remounting = api.ok(`POST ${at}/remount`);
+    await expect.poll(seen).toEqual(["mounted", "remounting"]);
+    detached();
+    await remounting;
+    const released = worker.hold("volumes.detach");
+    const detaching = api.ok(`DELETE ${at}`);
+    await expect.poll(seen).toEqual(["mounted", "releasing"]);
+    released();
+    await detaching;
+    expect(await seen()).toEqual(["mounted"]);
+    // What fails is under way no more.
+    worker.failNext("volumes.attach", new FastvmError("conflict", "no"));
+    const again = { ref: other, mount_path: "/mnt/other" };
+    expect((await api.call(`POST /v1/machines/${id}/volumes`, again)).status).toBe(409);
+    expect(await seen()).toEqual(["mounted"]);
   });
 
   test("that does not get its volume runs, says why, and mounts it anew", async () => {

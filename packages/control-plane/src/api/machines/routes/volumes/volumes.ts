@@ -1,10 +1,11 @@
 /** /v1/volumes: by id or exact name. */
 import { DEFAULT_VOLUME_BYTES, FastvmError, normalizeName, VOLUME_MASK } from "@fastvm/contract";
+import type { RecordedMount } from "../../../../engine/engine.ts";
 import { maskOf, masked } from "../../field-mask.ts";
 import { findVolume, volumeId } from "../../ids.ts";
 import type { MachinesScope } from "../../machines-scope.ts";
 import { once } from "../../once.ts";
-import { attachmentView, machineVolumeView } from "../../views/volume-view.ts";
+import { attachmentsView, machineVolumeView } from "../../views/volume-view.ts";
 
 const GIB = 1024 ** 3;
 
@@ -39,9 +40,10 @@ export function registerVolumes(api: MachinesScope): void {
   });
   routes.serve("listAttachmentsOfVolume", async ({ params }, caller) => {
     const { volume } = await findVolume(engine, caller, params.volumeId);
-    const found = await engine.volumes.attachments(caller, volume.id);
-    const attachments = found.map(({ vmId: id, vmStatus: status, generation, mount }) =>
-      attachmentView({ id, status, generation }, mount),
+    const isMeant = ({ volumeId: id }: RecordedMount) => id === volume.id;
+    const underWay = engine.volumes.underWay().filter(({ mount }) => isMeant(mount));
+    const attachments = (await engine.vms.list(caller)).flatMap((vm) =>
+      attachmentsView(vm, vm.volumes.filter(isMeant), underWay),
     );
     return { status: 200, body: { attachments } };
   });
