@@ -27,6 +27,11 @@ export function onUpgrade(server: Server, handler: UpgradeHandler): void {
   });
 }
 
+/** Of all WebSockets that a server has. */
+export function upgradePaths(server: Server): readonly RegExp[] {
+  return (HANDLERS.get(server) ?? []).map(({ path }) => path);
+}
+
 export function refuseUpgrade(connection: Duplex, status: string, id: string): void {
   connection.on("error", () => connection.destroy());
   const headers = ["Connection: close", "Content-Length: 0", `${REQUEST_ID_HEADER}: ${id}`];
