@@ -16,6 +16,8 @@ export interface Promised {
   readonly snapshots?: Readonly<Record<string, "ready" | "gone">>;
   /** VMs whose disks were at rest once: what they were is not lost, whatever has become of what was written since. */
   readonly disks?: readonly string[];
+  /** The strict VM's guest had synced `LATER` after it was resumed. */
+  readonly later?: boolean;
 }
 
 export interface Act {
@@ -25,6 +27,9 @@ export interface Act {
   readonly needsSpare?: boolean;
   readonly run: (scene: Scene) => Promise<Promised>;
 }
+
+export const LATER = "later";
+export const LATER_FILE = "/root/later";
 
 export const ACTS: readonly Act[] = [
   {
@@ -78,7 +83,8 @@ export const ACTS: readonly Act[] = [
     run: async ({ client, strict }) => {
       await client.vms.pause(strict);
       await client.vms.resume(strict);
-      return {};
+      await client.vms.run(strict, `echo ${LATER} > ${LATER_FILE}; sync ${LATER_FILE} /root`);
+      return { later: true };
     },
   },
   {

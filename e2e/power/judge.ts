@@ -5,6 +5,7 @@ import type { Vm } from "fastvm";
 import { eventually } from "../harness/eventually.ts";
 import { sh } from "../harness/keeper.ts";
 import { findLeftovers } from "../soak/leftovers.ts";
+import { LATER, LATER_FILE } from "./acts.ts";
 import type { Act, Promised, Scene } from "./acts.ts";
 import { readFromDisk } from "./read-disk.ts";
 import { NOTE, NOTED } from "./stage.ts";
@@ -68,13 +69,16 @@ function expectSame(what: string, found: string, wanted: string): void {
 
 async function judgeStrict(
   { client, dataDir }: PowerStage,
-  { act, scene, acknowledged }: Case,
+  { act, scene, acknowledged, promised }: Case,
 ): Promise<void> {
   const vm = await client.vms.get(scene.strict);
-  if (vm.status === "paused") await client.vms.resume(vm);
+  if (vm.status === "paused" && promised.later !== true) await client.vms.resume(vm);
   else {
     expectSame(`the strict VM (${vm.statusReason})`, vm.status, "stopped");
-    expectWritten(await readFromDisk(join(dataDir, "stopped", vm.id, "disk"), WRITTEN), acknowledged);
+    const disk = join(dataDir, "stopped", vm.id, "disk");
+    expectWritten(await readFromDisk(disk, WRITTEN), acknowledged);
+    if (promised.later === true)
+      expectSame("what was synced later", (await readFromDisk(disk, LATER_FILE)).trim(), LATER);
     if (act.isSlow !== true) return;
     await client.vms.start(vm);
   }

@@ -21,6 +21,7 @@ import type { Ending } from "../vm/transitions/put-to-rest.ts";
 import { freeHoldings } from "../vm/state/holdings.ts";
 import { keepLink } from "../vm/guest/open-link.ts";
 import { freezeBelowTop, settleChain } from "../vm/capture/settle-chain.ts";
+import { isStrict } from "../vm/state/durability.ts";
 import type { Vm } from "../vm/state/vm.ts";
 import {
   countVolumesOf,
@@ -61,13 +62,15 @@ export async function settleFound(
   try {
     // A resume begins another generation. A captured state of the same one is a pause
     // that was published: all that is missing is the end of the guest.
-    if (paused !== undefined && (!lives || paused.record.generation === generation)) {
+    if (paused !== undefined && (lives ? paused.record.generation === generation : !isPast(paused, vm))) {
       await finishPause(context, vm, paused);
     } else if (!lives && dueDeadline(vm)?.action === "delete") {
       // A daemon was ended while it deleted it; and if it was not, it is time now.
       await deleteVm(context, vm);
     } else if (!lives) {
       await settleEnded(context, vm, await endedWhileAway(context, vm));
+      if (paused !== undefined)
+        await rm(pausedFolder(context.config, vm.vmId), { recursive: true, force: true });
     } else {
       await findMemory(vm).catch(context.onError);
       countVolumesOf(context, vm);
@@ -84,6 +87,14 @@ export async function settleFound(
     context.onError(error);
   }
   return vm.isAwaited;
+}
+
+/**
+ * Whether a captured state is what a strict VM was resumed from, whose guest may have synced more since. Of another, whose disk may have
+ * lost whatever it wrote, the state is the better of the two.
+ */
+function isPast(paused: Vm, { record }: Vm): boolean {
+  return isStrict(record) && paused.record.generation < record.generation;
 }
 
 /** One whose map cannot be read runs all the same; what it has mapped then is not what is known, and captures say so. */

@@ -1,8 +1,9 @@
 /**
  * What another daemon makes of what one has left that ended at any step of any transition: what ARCHITECTURE.md's table says, each time.
  */
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { newSnapshotId } from "@fastvm/contract";
 import type { StepName, VmId } from "@fastvm/contract";
@@ -196,6 +197,31 @@ test("a paused VM with an unreadable journal stays, a part of one that was resum
   await writeFile(join(unreadable, JOURNAL_FILE), "");
   await host.restart();
   expect([existsSync(without), existsSync(join(unreadable, "manifest.json"))]).toEqual([false, true]);
+});
+
+test.each([
+  ["strict", "stopped"],
+  ["relaxed", "paused"],
+] as const)("a paused state that a power cut brings back beside its %s VM: %s", async (durability, phase) => {
+  await host.fillPool();
+  const spec = { ...host.spec(), durability };
+  await launch(host.context, spec);
+  const { vmId } = spec;
+  await pause(host.context, host.vm(vmId));
+  const folder = pausedFolder(host.context.config, vmId);
+  execFileSync("cp", ["-al", folder, `${folder}-then`]);
+  await host.fillPool();
+  await resume(host.context, host.vm(vmId), {});
+  const { qemu } = host.of(host.vm(vmId));
+  await qemu.kill();
+  await rename(`${folder}-then`, folder);
+  await host.restart();
+  expect(host.vm(vmId).record.phase).toBe(phase);
+  expect(isPaused(vmId)).toBe(phase === "paused");
+  expect(existsSync(join(stoppedFolder(host.context.config, vmId), "disk", "1.qcow2"))).toBe(
+    phase === "stopped",
+  );
+  await expectNobodyElse([vmId], "a power cut");
 });
 
 test("a snapshot is whole or not there, and its VM runs on", { timeout: TIMEOUT_MS }, async () => {
