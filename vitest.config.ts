@@ -10,6 +10,9 @@ const exclude = ["**/node_modules/**", "**/dist/**"];
 /** Two cores carry two guests that compute; a third would only make the others' deadlines short. */
 const FILES_AT_ONCE = 2;
 
+/** What is polled comes when two cores that also run VMs get to it: a second, which it is by default, is too short a time. */
+const PATIENT = { poll: { timeout: 15_000 } };
+
 /** By name, which is the same on every machine; what takes by far the longest begins first, or all else would have ended before it. */
 const FIRST = [...LONG_FILES.keys(), "e2e/own/ssh-keys.test.ts"];
 
@@ -41,6 +44,7 @@ function tier(
       fileParallelism: filesAtOnce > 1,
       testTimeout: 180_000,
       hookTimeout: 180_000,
+      expect: PATIENT,
     },
   };
 }
@@ -67,8 +71,10 @@ export default defineConfig({
           ],
           exclude: ["**/*.vm.test.ts", ...exclude],
           globalSetup: ["packages/control-plane/src/testing/postgres-schemas.ts"],
-          // Some wait for a database or a program that a busy machine is slow to run.
+          // Some wait for a database or a program that a busy machine is slow to run, before a test and after it as well.
           testTimeout: 60_000,
+          hookTimeout: 60_000,
+          expect: PATIENT,
           isolate: false,
           // Of two cores it would use one, and much of these tests is waiting.
           maxWorkers: "100%",
@@ -85,6 +91,7 @@ export default defineConfig({
           maxWorkers: FILES_AT_ONCE,
           testTimeout: 120_000,
           hookTimeout: 180_000,
+          expect: PATIENT,
         },
       },
       // Every verb once, in half a minute.

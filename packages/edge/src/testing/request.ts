@@ -53,14 +53,18 @@ export async function open(
   return message;
 }
 
-/** All that comes back for exactly these bytes, until the other end closes or is silent for a while. */
+/** How long a busy machine may take to begin an answer. */
+const PATIENCE_MS = 10_000;
+
+/** All that comes back for exactly these bytes, until the other end closes, or has begun to answer and is silent for a while. */
 export async function sendBytes(port: number, bytes: string, silenceMs = 300): Promise<string> {
   const socket = connect(port, "127.0.0.1");
   let received = "";
   socket.setEncoding("latin1").on("data", (chunk: string) => {
     received += chunk;
+    socket.setTimeout(silenceMs);
   });
-  socket.on("error", () => undefined).setTimeout(silenceMs, () => socket.destroy());
+  socket.on("error", () => undefined).setTimeout(PATIENCE_MS, () => socket.destroy());
   socket.write(bytes, "latin1");
   // Also by an error: what was received counts.
   await new Promise((resolve) => socket.once("close", resolve));
