@@ -3,7 +3,7 @@
  * Bodies are checked as they are: "5" is not 5. Parameters and queries are text by nature, so they are converted.
  */
 import { FastvmError, GUARDS_KEYWORD, nearestName } from "@fastvm/contract";
-import { Ajv, type AnySchemaObject, type ErrorObject } from "ajv";
+import { Ajv, type AnySchemaObject, type ErrorObject, type ValidateFunction } from "ajv";
 import type { FastifySchemaCompiler } from "fastify";
 import type { Static, TSchema } from "typebox";
 
@@ -29,8 +29,9 @@ for (const ajv of [PLAIN, COERCING]) {
 }
 
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
-  const validate = (httpPart === "body" ? PLAIN : COERCING).compile(schema);
+  const compiled = compiledOnce(httpPart === "body" ? PLAIN : COERCING, schema);
   return (data: unknown) => {
+    const validate = compiled();
     if (validate(data)) return { value: data };
     return { error: describe(validate.errors?.[0], httpPart ?? "body") };
   };
@@ -38,11 +39,18 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
 
 /** A check for values that are not a request's whole body. Throws `invalid_request`; `prefix` is where the value stands. */
 export function checkerOf<S extends TSchema>(schema: S): (value: unknown, prefix: string) => Static<S> {
-  const validate = PLAIN.compile<Static<S>>(schema);
+  const compiled = compiledOnce<Static<S>>(PLAIN, schema);
   return (value, prefix) => {
+    const validate = compiled();
     if (validate(value)) return value;
     throw describe(validate.errors?.[0], "body", prefix);
   };
+}
+
+/** When it is first asked for. There are hundreds, and to compile them all is a quarter of what a start of the daemon takes. */
+function compiledOnce<T>(ajv: Ajv, schema: TSchema): () => ValidateFunction<T> {
+  let validate: ValidateFunction<T> | undefined;
+  return () => (validate ??= ajv.compile<T>(schema));
 }
 
 function describe(error: ErrorObject | undefined, httpPart: string, prefix = ""): FastvmError {
