@@ -8,6 +8,8 @@ import { Steps } from "../harness/steps.ts";
 
 /** A boot takes some ten seconds under emulation, on a busy machine some times that. */
 const BOOT_DEADLINE_MS = 240_000;
+/** So that it is a boot's own deadline that says what took too long: each test has three at most. */
+const TIMEOUT_MS = 3 * BOOT_DEADLINE_MS;
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f power";
 
 /** How often the VM is stopped, started and rebooted: each boot takes its time. */
@@ -68,6 +70,7 @@ async function until(status: string): Promise<Vm> {
 
 test.each(EACH_TIME)(
   "a VM that powers off is stopped with its disk, counts for its disk alone, and starts from it (%i)",
+  { timeout: TIMEOUT_MS },
   async () => {
     const running = (await client.quotas.retrieve()).usage;
     await client.vms.run(vm, "poweroff").catch(() => undefined);
@@ -85,6 +88,7 @@ test.each(EACH_TIME)(
 
 test.each(EACH_TIME)(
   "it reboots by itself, is restarted and stopped from outside, and is the same VM (%i)",
+  { timeout: TIMEOUT_MS },
   async () => {
     await client.vms.start(vm);
     const first = await bootId();
