@@ -1,4 +1,5 @@
 /** What is told to be kept in single files is there, and whole, when the power goes right after; what was taken away does not come back. */
+import { existsSync } from "node:fs";
 import { mkdir, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { newOrgId, newVmId, parseMachineType } from "@fastvm/contract";
@@ -9,6 +10,7 @@ import { BuildCaches } from "../../packages/worker/src/cache/build-caches.ts";
 import { EVERYBODY, ImageNames } from "../../packages/worker/src/images/image-names.ts";
 import { ImageStore } from "../../packages/worker/src/images/image-store.ts";
 import { readJournal, writeJournal } from "../../packages/worker/src/journal/journal.ts";
+import { removeWhole } from "../../packages/worker/src/snapshot/partial-folder.ts";
 import { ForgetfulFilesystem } from "./forgetful-filesystem.ts";
 
 /** So many that a name which nobody synced is lost in one of them. */
@@ -67,6 +69,14 @@ async function changedJournal(folder: string): Promise<void> {
   await writeJournal(folder, { ...journal, generation: 2 });
 }
 
+async function publishedState(folder: string): Promise<string> {
+  const state = join(folder, "state");
+  await mkdir(state);
+  await writeFile(join(state, "manifest.json"), "{}");
+  for (const path of [join(state, "manifest.json"), state, folder]) await sync(path);
+  return state;
+}
+
 test("names of images, disks of builds, keys, contexts and journals outlive a power cut", async () => {
   await using disk = await ForgetfulFilesystem.mount(11);
   for (let cut = 0; cut < CUTS; cut++) {
@@ -89,6 +99,8 @@ test("names of images, disks of builds, keys, contexts and journals outlive a po
     for (const apiKey of ["one", "another"])
       await writeContexts(folder, { byName: new Map([["server", { url: "http://server.test", apiKey }]]) });
     await changedJournal(folder);
+    const state = await publishedState(folder);
+    await removeWhole(state);
     disk.cutPower();
     await disk.bringPowerBack();
 
@@ -96,6 +108,7 @@ test("names of images, disks of builds, keys, contexts and journals outlive a po
     expect(held.map(({ reference }) => reference)).toEqual([image("kept").reference, image("new").reference]);
     expect((await keys.newest()).id).toBe(id);
     expect((await readJournal(folder))?.generation).toBe(2);
+    expect(existsSync(state)).toBe(false);
     expect(await caches.list(), "what a guest wrote is no disk at rest").toEqual([]);
     await expect(readContexts(folder)).resolves.toBeDefined();
   }

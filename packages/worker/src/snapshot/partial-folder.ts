@@ -5,8 +5,10 @@
  *   <name>.<owner>.<uuid>.partial
  */
 import { randomUUID } from "node:crypto";
-import { readdir, rm, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { readdir, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { syncPath } from "../files/durable.ts";
+import { isErrno } from "../files/errno.ts";
 import { isOwnerAlive, ownerName } from "../processes/owner-name.ts";
 
 const PARTIAL_SUFFIX = ".partial";
@@ -21,6 +23,19 @@ const ABANDONED_AFTER_MS = 3_600_000;
 /** Unique, since two daemons may make the same thing at once: the later one finds the final name taken. */
 export async function newPartialFolder(folder: string): Promise<string> {
   return `${folder}.${await ownerName()}.${randomUUID()}${PARTIAL_SUFFIX}`;
+}
+
+/** At once, over a power cut too: what is half removed is found under no name that counts. */
+export async function removeWhole(folder: string): Promise<void> {
+  const partial = await newPartialFolder(folder);
+  try {
+    await rename(folder, partial);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return;
+    throw error;
+  }
+  await syncPath(dirname(folder));
+  await rm(partial, { recursive: true, force: true });
 }
 
 /** `all`: in a folder that no other daemon uses. Does nothing where there is no such folder. */

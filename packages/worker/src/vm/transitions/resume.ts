@@ -1,12 +1,10 @@
 /** Resume: a paused VM runs again, under its own id, as a new life of the guest link. */
-import { rm } from "node:fs/promises";
-import { dirname } from "node:path";
 import { performance } from "node:perf_hooks";
 import { FastvmError, step } from "@fastvm/contract";
 import type { LaunchResult, NetworkPolicy, ResumeOptions } from "@fastvm/contract";
 import { eachInTurn } from "../../concurrency/each-in-turn.ts";
-import { syncPath } from "../../files/durable.ts";
 import { openSnapshot } from "../../snapshot/folder.ts";
+import { removeWhole } from "../../snapshot/partial-folder.ts";
 import { readLogs, writeLogs } from "../state/console-log.ts";
 import { publicAddress } from "../state/holdings.ts";
 import { restore } from "../restore/restore.ts";
@@ -71,9 +69,8 @@ async function leavePausedState(context: Parts<"onError">, folder: string, reviv
     },
     async () => {
       await settleSuccessor(revived);
-      await rm(folder, { recursive: true, force: true });
       // Whoever is told that it goes on does not find it where it was, after whatever it has done since.
-      await syncPath(dirname(folder));
+      await removeWhole(folder);
       await step("resume.state-removed");
     },
   ).catch(context.onError);
