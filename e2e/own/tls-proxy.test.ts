@@ -18,6 +18,7 @@ import { fillCache } from "../harness/linked-cache.ts";
 import { blocksOf } from "../harness/page-blocks.ts";
 import { makeAuthority } from "../harness/private-authority.ts";
 import type { PrivateAuthority } from "../harness/private-authority.ts";
+import { Terminal } from "../harness/terminal.ts";
 
 const README = fileURLToPath(new URL("../../README.md", import.meta.url));
 /** A kernel boots for a template that knows the certificate. */
@@ -126,6 +127,43 @@ test("output comes as it is printed, not when the command has ended", async () =
   });
   expect((await running).stdout).toBe("first\nlast\n");
   expect(Date.now() - firstAt).toBeGreaterThan(3000);
+});
+
+test("a port of the laptop leads into the VM, through TLS and the proxy", async () => {
+  await done([
+    "exec",
+    "dev",
+    "cd /root && setsid python3 -m http.server 8123 >/dev/null 2>&1 </dev/null & sleep 2",
+  ]);
+  const program = [fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.url))];
+  const command = ["--conditions=development", ...program, "port", "dev", "0:8123"];
+  const forward = spawn(process.execPath, command, { env: laptop, stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    const [said] = (await once(forward.stdout, "data")) as [Buffer];
+    const local = /^(127\.0\.0\.1:\d+) /.exec(said.toString())?.[1];
+    const bytes = await readFile(at("large"));
+    const fetched = await Promise.all([0, 1].map(async () => (await fetch(`http://${local}/large`)).bytes()));
+    for (const each of fetched) expect(bytes.equals(each)).toBe(true);
+  } finally {
+    forward.kill("SIGINT");
+    await once(forward, "exit");
+  }
+});
+
+test("a terminal and the console come through, too", async () => {
+  await using terminal = await Terminal.open({ cols: 80, rows: 24 }, laptop);
+  const cli = fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.url));
+  const command = `'${process.execPath}' --conditions=development '${cli}'`;
+  await terminal.enter(`${command} exec -it dev sh`);
+  await terminal.shows(/^# ?$/m);
+  await terminal.enter("echo $((6*7)) of $(stty size)");
+  await terminal.shows(/^42 of 24 80$/m);
+  await terminal.enter("exit");
+  await terminal.shows(/^here\$\s*$/m);
+  await terminal.enter(`clear; ${command} console dev`);
+  await terminal.shows(/^\S*root@\S+[#$] ?$/m);
+  await terminal.enter("echo $((7*8)) here");
+  await terminal.shows(/^56 here$/m);
 });
 
 async function freePort(): Promise<number> {
