@@ -8,7 +8,7 @@ import { eventually } from "./eventually.ts";
 import { processesIn } from "./processes.ts";
 import { SHARED_SETTINGS } from "./shared-settings.ts";
 
-/** As many as files run at once. */
+/** As many as run at once of the files that do more than wait. */
 const POOL_SIZE = 2;
 /** What files deleted last is still being removed. */
 const SETTLE_DEADLINE_MS = 30_000;

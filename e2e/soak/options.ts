@@ -2,9 +2,9 @@
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 
-/** What the whole of ./test affords: thirty, or as many as fit into three minutes. */
+/** What the whole of ./test affords: thirty, or as many as fit into two minutes. */
 const DEFAULT_ROUNDS = 30;
-const DEFAULT_MINUTES = 3;
+const DEFAULT_MINUTES = 2;
 const MAX_ROUNDS = 100_000;
 
 export interface SoakOptions {

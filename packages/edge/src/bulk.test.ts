@@ -10,8 +10,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { send } from "./testing/request.ts";
 import { TestEdge } from "./testing/test-edge.ts";
 
-/** Several times what memory may grow by: whoever gathered a body would be seen. */
-const LARGE_BYTES = 384 * 1024 * 1024;
+/** Twice what memory may grow by: whoever gathered a body would be seen. */
+const LARGE_BYTES = 200 * 1024 * 1024;
 const CHUNK = Buffer.alloc(64 * 1024, 1);
 const MAX_GROWTH_MIB = 100;
 /** Of a thousand requests. */
