@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { runTool } from "../processes/spawn.ts";
-import { trustCommand } from "./trust-command.ts";
+import { bundleBy, trustCommand } from "./trust-command.ts";
 import type { Anchor } from "./trust.ts";
 
 const [A, B, C, D] = rootCertificates.map((pem) => `${pem.trim()}\n`) as [string, string, string, string];
@@ -94,4 +94,45 @@ test("a guest without a bundle gets the file, and says so", async () => {
   await rm(at("/etc/ssl/certs/ca-certificates.crt"));
   await expect(trust(daemon(C))).rejects.toMatchObject({ code: 3 });
   expect(await readdir(at(FOLDER))).toHaveLength(1);
+});
+
+test.each([
+  ["Fedora's", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/pki/tls/certs/ca-bundle.crt", 11],
+  ["SUSE's", "/var/lib/ca-certificates/ca-bundle.pem", "/etc/ssl/ca-bundle.pem", 12],
+  ["LibreSSL's", "/etc/pki/bundle.pem", "/etc/ssl/cert.pem", 13],
+])("a bundle of %s kind is a link, and told by the command's status", async (_kind, file, link, status) => {
+  await rm(at("/etc/ssl"), { recursive: true });
+  for (const path of [file, link]) await mkdir(join(at(path), ".."), { recursive: true });
+  await writeFile(at(file), `${A}# the owner's\n${B}`);
+  await symlink(at(file), at(link));
+  await expect(trust(daemon(C))).rejects.toMatchObject({ code: status });
+  expect(bundleBy(status)).toEqual({ bundle: link });
+  expect(await readFile(at(file), "utf8")).toBe(`${A}# the owner's\n${B}${C}`);
+  expect(await readlink(at(link))).toBe(at(file));
+  await expect(trust(daemon(D))).rejects.toMatchObject({ code: status });
+  expect(await readFile(at(link), "utf8")).toBe(`${A}# the owner's\n${B}${D}`);
+  await expect(trust()).rejects.toMatchObject({ code: status });
+  expect(await readFile(at(link), "utf8")).toBe(`${A}# the owner's\n${B}`);
+});
+
+test("several names of one bundle are one, and two bundles are both written", async () => {
+  await symlink("certs/ca-certificates.crt", at("/etc/ssl/cert.pem"));
+  await mkdir(at("/etc/pki/tls/certs"), { recursive: true });
+  await writeFile(at("/etc/pki/tls/certs/ca-bundle.crt"), A);
+  await trust(daemon(C));
+  expect(await bundle()).toBe(`${A}# the owner's\n${B}${C}`);
+  expect(await readFile(at("/etc/pki/tls/certs/ca-bundle.crt"), "utf8")).toBe(`${A}${C}`);
+});
+
+test("what other families' tools read is there, too, and goes with it", async () => {
+  const anchors = at("/etc/pki/ca-trust/source/anchors");
+  await mkdir(anchors, { recursive: true });
+  await writeFile(join(anchors, "own.crt"), B);
+  await trust(daemon(C));
+  await trust(daemon(D));
+  const names = await readdir(anchors);
+  expect(names).toHaveLength(2);
+  expect(await Promise.all(names.map((name) => readFile(join(anchors, name), "utf8")))).toContain(D);
+  await trust();
+  expect(await readdir(anchors)).toEqual(["own.crt"]);
 });

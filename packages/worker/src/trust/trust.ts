@@ -5,11 +5,21 @@
 import { createHash } from "node:crypto";
 
 /** Goes up when the way an anchor is written changes: guests that have it by the old one are given it anew. */
-const WRITER = 1;
+const WRITER = 2;
 /** Of a name that stands in the guest's files; against confusion only. */
 const DIGEST_DIGITS = 16;
-/** What Debian's tools and OpenSSL read, and Debian's update-ca-certificates writes. */
+/** What Debian's tools and OpenSSL read, and Debian's update-ca-certificates writes; Alpine's and distroless images have it there too. */
 export const BUNDLE = "/etc/ssl/certs/ca-certificates.crt";
+/** Where images have all authorities in one file; of those that an image has, programs are told of the first. */
+export const BUNDLES: readonly string[] = [
+  BUNDLE,
+  // Fedora's and its relatives'.
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  // SUSE's.
+  "/etc/ssl/ca-bundle.pem",
+  // LibreSSL's, mostly a link to one of the others.
+  "/etc/ssl/cert.pem",
+];
 
 export interface Anchor {
   /** What it is for; a part of the name of a file. */
@@ -43,8 +53,8 @@ export function anchorFileName({ purpose, pem }: Anchor): string {
 }
 
 /**
- * For programs that bring authorities of their own: Node adds the file's to them; Python's requests, and what OpenSSL
- * or rustls was built into elsewhere, read it in their place. Debian's own programs, pip, curl, wget and git need
+ * For programs that bring authorities of their own: Node adds the file's to them; Python's requests, gRPC's core, and what
+ * OpenSSL or rustls was built into elsewhere, read it in their place. Debian's own programs, pip, curl, wget and git need
  * none. Left out are variables that would override what a user configured (GIT_SSL_CAINFO, PIP_CERT, CURL_CA_BUNDLE).
  */
 export function trustVariables(held: HeldTrust | undefined): Readonly<Record<string, string>> {
@@ -53,6 +63,7 @@ export function trustVariables(held: HeldTrust | undefined): Readonly<Record<str
     NODE_EXTRA_CA_CERTS: held.bundle,
     REQUESTS_CA_BUNDLE: held.bundle,
     SSL_CERT_FILE: held.bundle,
+    GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: held.bundle,
   };
 }
 
