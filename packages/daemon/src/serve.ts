@@ -19,6 +19,7 @@ import { releaseHeap } from "./heap-release.ts";
 import { claimFolder, refuseSecond, releaseFolder } from "./instance-file.ts";
 import type { Instance } from "./instance-file.ts";
 import { urlOf } from "./listen-address.ts";
+import { keepFromCores } from "./keep-from-cores.ts";
 import { logDestination } from "./log-destination.ts";
 import { METRICS_CONTENT_TYPE, renderMetrics } from "./metrics.ts";
 import { startTelemetry } from "./telemetry/telemetry.ts";
@@ -48,6 +49,7 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:":
 /** Resolves when the daemon has been told to end and has ended. */
 export async function serve(given: DaemonConfig): Promise<void> {
   closeInherited();
+  keepFromCores();
   // Libraries make files, too, SQLite three of them, and none takes a mode: what has to be wider says so where it is made.
   process.umask(0o077);
   const log = pino({ level: given.logLevel }, logDestination());
