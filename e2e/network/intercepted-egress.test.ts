@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { FastvmClient, Vm } from "fastvm";
+import type { FastvmClient, NetworkPolicy, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";
 import { sh } from "../harness/guest.ts";
 import { NetworkLab, WORLD } from "../harness/network-lab.ts";
@@ -18,6 +18,10 @@ const NAMES = {
   "other.test": [
     { type: "A", data: WORLD.v4, ttl: 60 },
     { type: "AAAA", data: WORLD.v6, ttl: 60 },
+  ],
+  "rebind.test": [
+    { type: "A", data: WORLD.privateV4, ttl: 60 },
+    { type: "AAAA", data: WORLD.privateV6, ttl: 60 },
   ],
 } as const;
 
@@ -85,7 +89,7 @@ let vm: Vm;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "fastvm-intercepted-"));
   const addresses = [WORLD.v4, WORLD.v6, WORLD.otherV4, WORLD.otherV6].map((address) => `IP:${address}`);
-  const authority = makeAuthority(folder, ["DNS:api.test", "DNS:other.test", ...addresses]);
+  const authority = makeAuthority(folder, ["DNS:api.test", "DNS:other.test", "DNS:*.bad.test", ...addresses]);
   lab = await NetworkLab.start();
   await lab.setNames(NAMES);
   // At all addresses of the world.
@@ -124,6 +128,10 @@ async function expectRefused(...attempts: readonly Attempt[]): Promise<void> {
   expect(await tried(...attempts)).toEqual(attempts.map(() => "refused"));
   expect(await dialled()).toBe(before);
 }
+
+/** What its names mean; a guest is not told of those that no rule of a closed policy names. */
+const resolve = (...names: readonly string[]): Promise<string> =>
+  sh(client, vm, names.map((name) => `getent ahosts ${name} || echo nothing`).join("; "));
 
 test("a guest reaches the world over both families, by name and by address, however it says hello", async () => {
   expect(
@@ -174,4 +182,71 @@ for address, port in (("${WORLD.v4}", 443), ("${WORLD.v6}", 443), ("${WORLD.v4}"
         except OSError: print("nothing")
 END`;
   expect((await sh(client, vm, probe)).split("\n")).toEqual(["refused", "refused", "quic", "quic"]);
+});
+
+function egress(rules: readonly object[], otherwise: "allow" | "deny" = "deny"): NetworkPolicy {
+  return { egress: { default: otherwise, rules } } as NetworkPolicy;
+}
+
+test("rules by network and port hold", async () => {
+  await client.vms.setFirewall(
+    vm,
+    egress([
+      { action: "deny", kind: "cidr", value: `${WORLD.otherV4}/32`, protocol: "any", ports: "any" },
+      { action: "allow", kind: "cidr", value: "198.51.100.0/24", protocol: "tcp", ports: `${PORT}` },
+      { action: "allow", kind: "cidr", value: `${WORLD.v6}/128`, protocol: "tcp", ports: "any" },
+    ]),
+  );
+  await expectRefused(
+    { address: WORLD.otherV4, name: "other.test" },
+    { address: WORLD.otherV6, name: "other.test" },
+    { address: WORLD.v4, port: 443, name: "api.test" },
+    { address: WORLD.publicResolverV4, name: "api.test" },
+  );
+  expect(
+    await tried({ address: WORLD.v4, name: "api.test" }, { address: WORLD.v6, name: "api.test" }),
+  ).toEqual(["200", "200"]);
+});
+
+test("a rule by name opens an address for that name alone, and only if it was told for it", async () => {
+  await client.vms.setFirewall(
+    vm,
+    egress([
+      { action: "allow", kind: "fqdn", value: "api.test", protocol: "tcp", ports: `${PORT}` },
+      { action: "allow", kind: "fqdn", value: "rebind.test", protocol: "tcp", ports: `${PORT}` },
+    ]),
+  );
+  await expectRefused({ address: WORLD.v4, name: "api.test" });
+  expect(await resolve("other.test")).toBe("nothing");
+  await resolve("api.test", "rebind.test");
+  expect(
+    await tried({ address: WORLD.v4, name: "api.test" }, { address: WORLD.v6, name: "api.test" }),
+  ).toEqual(["200", "200"]);
+  await expectRefused(
+    { address: WORLD.v4, name: "other.test" },
+    { address: WORLD.v6, name: "other.test" },
+    { address: WORLD.v4 },
+    { address: WORLD.otherV4, name: "api.test" },
+    { address: WORLD.otherV6, name: "api.test" },
+    { address: WORLD.privateV4, name: "rebind.test" },
+    { address: WORLD.privateV6, name: "rebind.test" },
+  );
+  expect(await tried({ address: WORLD.v4, name: "api.test", host: "other.test" })).toEqual(["421"]);
+});
+
+test("a rule that denies a name denies it at whatever address, and no other name there", async () => {
+  await client.vms.setFirewall(
+    vm,
+    egress([{ action: "deny", kind: "fqdn", value: "*.bad.test", protocol: "any", ports: "any" }], "allow"),
+  );
+  await expectRefused(
+    { address: WORLD.v4, name: "x.bad.test" },
+    { address: WORLD.otherV6, name: "x.bad.test" },
+  );
+  expect(
+    await tried(
+      { address: WORLD.v4, name: "api.test" },
+      { address: WORLD.v4, name: "api.test", host: "x.bad.test" },
+    ),
+  ).toEqual(["200", "421"]);
 });

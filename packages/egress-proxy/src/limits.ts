@@ -2,8 +2,8 @@
 
 /** Of what a client says first. A hello with post-quantum keys takes 2 KiB. */
 export const MAX_HELLO_BYTES = 16 * 1024;
-/** A client that connects has something to say. */
-export const HELLO_MS = 5000;
+/** A client that connects has something to say; one in an emulated guest that is busy reads all its authorities first, for seconds. */
+export const HELLO_MS = 15_000;
 /** As long as a server far away may take to greet. */
 export const DIAL_MS = 15_000;
 /** For the client's part of the handshake. */

@@ -37,7 +37,7 @@ const server = createServer({
   maxHeaderSize: MAX_HEAD_BYTES,
   requireHostHeader: true,
   // Whoever has connected has said something already; and from then on the server decides how long it waits.
-  headersTimeout: HELLO_MS * 4,
+  headersTimeout: HELLO_MS * 2,
   requestTimeout: 0,
   keepAliveTimeout: SILENCE_MS,
 });

@@ -51,9 +51,17 @@ export class Interception {
     return this.#queue.run(() => this.#bringUp({ isSame }));
   }
 
-  /** What was decided by another policy is over. */
-  renew(): void {
-    void this.#queue.run(() => this.#bringUp()).catch(this.#options.onError);
+  /** What was decided by another policy is over: resolves when no connection is left of it. A proxy that does not see to that is ended. */
+  async renew(): Promise<void> {
+    const before = this.#process;
+    // One that is yet to come up decides by the policy that is in force.
+    if (before === undefined) return;
+    await this.#queue
+      .run(() => this.#bringUp())
+      .catch(async (error: unknown) => {
+        this.#options.onError(error);
+        await before.end();
+      });
   }
 
   async close(): Promise<void> {

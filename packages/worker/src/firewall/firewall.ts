@@ -139,7 +139,7 @@ export class Firewall {
   /** What the policy of now says of a connection whose server's name is known, which the kernel has let through by its address. */
   judge(index: number, connection: NamedConnection): Judgement {
     const vm = this.#vms.get(index);
-    if (vm === undefined) return { allowed: false, byName: false };
+    if (vm === undefined) return { allowed: false, by: "default" };
     return judge(vm.policy, connection, (rule, address) => vm.learned.hasLearned(rule, address));
   }
 

@@ -19,11 +19,11 @@ export interface NamedConnection {
 
 export interface Judgement {
   readonly allowed: boolean;
-  /** By the name, and not by the address. */
-  readonly byName: boolean;
+  /** By a rule for the name or for the network of the address; `default`: by none. */
+  readonly by: "name" | "network" | "default";
 }
 
-const DENIED: Judgement = { allowed: false, byName: false };
+const DENIED: Judgement = { allowed: false, by: "name" };
 
 export function judge(
   { egress }: NetworkPolicy,
@@ -39,14 +39,14 @@ export function judge(
     if (rule.kind === "cidr") {
       const names = namesAddress(rule, address);
       if (names === "no" || (isAllowed && guarded && names === "broadly")) continue;
-      return { allowed: isAllowed, byName: false };
+      return { allowed: isAllowed, by: "network" };
     }
     const isNamed = name !== undefined && matchesName(rule.value, name);
     const isLearned = hasLearned(rule, text);
     if (!isAllowed && (isNamed || isLearned)) return DENIED;
-    if (isAllowed && isNamed && isLearned && !guarded) return { allowed: true, byName: true };
+    if (isAllowed && isNamed && isLearned && !guarded) return { allowed: true, by: "name" };
   }
-  return { allowed: egress.default === "allow" && !guarded, byName: false };
+  return { allowed: egress.default === "allow" && !guarded, by: "default" };
 }
 
 function isForPort({ protocol, ports }: FirewallRule, port: number): boolean {

@@ -236,13 +236,16 @@ export class Network {
   /** The same as of a direct connection, and by its name. */
   #judge(index: number, guest: Guest, { address, port, name }: Question): Verdict {
     const isResolved = name !== undefined && guest.names.has(name, address);
-    const isNameAllowed = name === undefined || mayResolve(guest.policy.dns, name);
-    const { allowed, byName } = this.#parts.firewall.judge(index, {
+    const { allowed, by } = this.#parts.firewall.judge(index, {
       address,
       port,
       ...(name !== undefined && { name }),
     });
-    return { allowed: allowed && isNameAllowed, isResolved, byName };
+    const { dns } = guest.policy;
+    const mayBeNamed = name === undefined || mayResolve(dns, name);
+    // A network that is allowed is so whatever its servers are called, also where no name resolves; a list of denied names goes before.
+    const isNameAllowed = mayBeNamed || (by === "network" && dns.mode === "allow");
+    return { allowed: allowed && isNameAllowed, isResolved, byName: by === "name" };
   }
 
   async #publish(index: number, { published }: NetworkPolicy): Promise<void> {
@@ -294,7 +297,7 @@ export class Network {
     if (policy.interception === undefined) {
       await guest.interception?.close();
       delete guest.interception;
-    } else guest.interception?.renew();
+    } else await guest.interception?.renew();
   }
 
   async report(vmNetwork: VmNetwork): Promise<NetworkReport | undefined> {
