@@ -1,7 +1,10 @@
 /** API keys, by their hash; the keys themselves are nowhere. */
 import type { OrgId } from "@fastvm/contract";
 import type { Kysely } from "kysely";
+import { prepared } from "./prepared.ts";
 import type { ApiKeyRow, Schema } from "./schema.ts";
+
+const byHash = prepared((db) => db.selectFrom("apiKeys").selectAll().where("keyHash", "=", ""));
 
 export class ApiKeyRepository {
   readonly #db: Kysely<Schema>;
@@ -15,7 +18,8 @@ export class ApiKeyRepository {
   }
 
   async findByHash(keyHash: string): Promise<ApiKeyRow | undefined> {
-    return this.#db.selectFrom("apiKeys").selectAll().where("keyHash", "=", keyHash).executeTakeFirst();
+    const [row] = await byHash(this.#db, keyHash);
+    return row;
   }
 
   /** Of one organisation, or of all; oldest first. */

@@ -3,11 +3,17 @@
 /** Shorter beginnings of an id are too easily unique by accident. The command line shows 8. */
 const MIN_PREFIX_LENGTH = 4;
 
+const ID_LENGTH = 36;
 const ID_PREFIX = /^[0-9a-f-]+$/;
 
 /** A reference can only be an id's beginning when it has the letters of one. */
 export function isIdPrefix(reference: string): boolean {
-  return reference.length >= MIN_PREFIX_LENGTH && reference.length < 36 && ID_PREFIX.test(reference);
+  return reference.length >= MIN_PREFIX_LENGTH && reference.length < ID_LENGTH && ID_PREFIX.test(reference);
+}
+
+/** What has an id's form may still be a name. */
+export function isWholeId(reference: string): boolean {
+  return reference.length === ID_LENGTH && ID_PREFIX.test(reference);
 }
 
 /** PostgreSQL takes no NUL in text, and no id or name of ours has one. */

@@ -1,7 +1,8 @@
 /** Records of VMs. A change of state names the state before it, so that of two only one succeeds. */
 import type { OrgId, ResourceAmounts, VmId, VmStatus } from "@fastvm/contract";
 import { sql, type Kysely } from "kysely";
-import { canExist, isIdPrefix, pickReferenced } from "./references.ts";
+import { canExist, isIdPrefix, isWholeId, pickReferenced } from "./references.ts";
+import { prepared } from "./prepared.ts";
 import type { Schema, VmRow } from "./schema.ts";
 import type { ChangeListener } from "./change-notices.ts";
 import { readSettings, writeSettings, type VmSettings } from "./vm-settings.ts";
@@ -49,6 +50,13 @@ export type VmChanges = Partial<
 /** Statuses whose VMs hold memory and vCPUs, or are about to. A queued VM holds its quota but no room on the host. */
 const ACTIVE: readonly VmStatus[] = ["provisioning", "running", "pausing", "resuming", "deleting"];
 
+const byId = prepared((db) =>
+  db
+    .selectFrom("vms")
+    .selectAll()
+    .where("id", "=", "" as VmId),
+);
+
 export class VmRepository {
   readonly #db: Kysely<Schema>;
   readonly #onChange: ChangeListener<VmId>;
@@ -67,13 +75,17 @@ export class VmRepository {
   }
 
   async get(id: VmId): Promise<VmRecord | undefined> {
-    const row = await this.#db.selectFrom("vms").selectAll().where("id", "=", id).executeTakeFirst();
+    const [row] = await byId(this.#db, id);
     return row === undefined ? undefined : parse(row);
   }
 
   /** By id, unique name or unique beginning of an id, within one organisation. One of a pool is nobody's. */
   async find(orgId: OrgId, reference: string): Promise<VmRecord | undefined> {
     if (!canExist(reference)) return undefined;
+    if (isWholeId(reference)) {
+      const [exact] = await byId(this.#db, reference);
+      if (exact?.orgId === orgId && exact.poolId === null) return parse(exact);
+    }
     const rows = await this.#db
       .selectFrom("vms")
       .selectAll()
