@@ -29,6 +29,10 @@ export const LONG_FILES: ReadonlyMap<string, string> = new Map([
   ["e2e/guest/load.test.ts", "an emulated guest installs PostgreSQL, and writes thousands of files"],
   ["e2e/own/docs.test.ts", "every command of every page, in turn, as its readers type them"],
   ["e2e/guest/any-image.test.ts", "an emulated VM unpacks four images, and each of them boots"],
+  [
+    "packages/control-plane/src/engine/reconcile/failing-database.test.ts",
+    "two databases fail at each of a thousand places",
+  ],
   ["e2e/own/builds.test.ts", "an emulated VM builds an image, another boots it for the first time"],
   ["e2e/shared/long-calls.test.ts", "a call that takes 90 s is what it is about"],
   ["e2e/own/upgrade.test.ts", "two packages are laid out, and a template of the older one boots"],
@@ -46,19 +50,20 @@ const PYTHON = "python";
 const PYTHON_VM = "python-vm";
 /** What they run takes arguments of its own. */
 const TAKE_ARGUMENTS: ReadonlySet<string> = new Set([PYTHON, PYTHON_VM, ROUNDS, CUTS]);
-/** None needs a VM or a database, and most keep one processor busy at most. */
-const SINGLE = "single";
+/** None needs a VM. The unit tests wait for a quarter of their time, and each of the others keeps one processor busy at most. */
+const NO_VM = "no VM";
 /** Each has one daemon at a time, and counts what is that daemon's alone. */
 const ONE_DAEMON = "one daemon";
 /** They start VMs. */
 const NEED_IMAGE = /^(vm|smoke|e2e.*|python-vm|soak|power)$/;
 
 export const STAGES: readonly Stage[] = [
-  // The longest is first, so that all the others fill the second processor.
-  { ...pytest(PYTHON, 180, "sdk-python/tests/unit"), beside: SINGLE },
-  { ...plain("lint", 90, "node_modules/.bin/oxlint", "--type-aware"), beside: SINGLE },
-  { ...plain("format", 60, "node_modules/.bin/oxfmt", "--check"), beside: SINGLE },
-  { ...plain("typecheck", 90, "node_modules/.bin/tsc", "--noEmit"), beside: SINGLE },
+  // The longest is first, so that all the others run beside it.
+  { ...filesSideBySide("unit", 720), beside: NO_VM },
+  { ...pytest(PYTHON, 180, "sdk-python/tests/unit"), beside: NO_VM },
+  { ...plain("lint", 90, "node_modules/.bin/oxlint", "--type-aware"), beside: NO_VM },
+  { ...plain("format", 60, "node_modules/.bin/oxfmt", "--check"), beside: NO_VM },
+  { ...plain("typecheck", 90, "node_modules/.bin/tsc", "--noEmit"), beside: NO_VM },
   {
     ...plain(
       "openapi",
@@ -73,20 +78,21 @@ export const STAGES: readonly Stage[] = [
       "packages/contract/src/api/fastvm/openapi.json",
       "packages/contract/src/api/machines/openapi.json",
     ),
-    beside: SINGLE,
+    beside: NO_VM,
   },
-  { ...plain("agent", 120, "make", "-C", "guest/agent", "test"), counts: "printed", beside: SINGLE },
-  { ...plain("fuzz", 60, "make", "-C", "guest/agent", "fuzz", `SECONDS=${FUZZ_SECONDS}`), beside: SINGLE },
+  { ...plain("agent", 120, "make", "-C", "guest/agent", "test"), counts: "printed", beside: NO_VM },
+  { ...plain("fuzz", 60, "make", "-C", "guest/agent", "fuzz", `SECONDS=${FUZZ_SECONDS}`), beside: NO_VM },
   {
     ...plain("volume", 60, "make", "-C", "packages/worker/native", "test"),
     counts: "printed",
-    beside: SINGLE,
+    beside: NO_VM,
   },
   {
     ...plain("fuzz-volume", 60, "make", "-C", "packages/worker/native", "fuzz", `SECONDS=${FUZZ_SECONDS}`),
-    beside: SINGLE,
+    beside: NO_VM,
   },
-  filesSideBySide("unit", 780),
+  // What ./fastvm is from then on, as after ./quickstart: it starts in half the time.
+  { ...plain("product", 60, "packaging/for-clone"), beside: NO_VM },
   // Without its root file system at hand it is made from packages.
   plain("image", 420, "guest/image/build.sh"),
   { ...vitest("smoke", 90), fileBudgetSec: FILE_BUDGET_SEC },
