@@ -13,9 +13,9 @@ let proxy: TestEdge;
 
 beforeEach(async () => {
   proxy = await TestEdge.start({
-    answerMs: 200,
-    connectMs: 200,
-    wakeMs: 300,
+    answerMs: 600,
+    connectMs: 600,
+    wakeMs: 900,
     connectionsPerVm: 4,
     lingerMs: 200,
   });
@@ -189,7 +189,7 @@ describe("a VM that does not run", () => {
     };
     const startedAt = performance.now();
     expectError(await send(proxy.url, { vhost: proxy.host(vmId) }), 503, "machine_resume_timeout", true);
-    expect(performance.now() - startedAt).toBeGreaterThan(290);
+    expect(performance.now() - startedAt).toBeGreaterThan(890);
     expect(given?.aborted).toBe(true);
     proxy.vms.waking = () => Promise.resolve();
     expect((await send(proxy.url, { vhost: proxy.host(vmId) })).body).toBe("awake");
