@@ -48,6 +48,8 @@ export interface ControlPlaneOptions {
   readonly config?: Partial<ControlPlaneConfig>;
   /** For what is on its way to and from VMs; emptied at each start, removed at the end. Default: a temporary folder. */
   readonly stagingFolder?: string;
+  /** Where what commands of sandboxes print is kept. Absent: in memory. */
+  readonly sandboxLogFolder?: string;
   /** For the records of deletes on a full disk. Absent: they have what room there is. */
   readonly lendRoom?: LendRoom | undefined;
   /** Absent: cleartext. */
@@ -117,6 +119,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     log,
     config,
     staging,
+    sandboxLogFolder: options.sandboxLogFolder,
     sealing: new SealingKeys(options.sealingKey),
     lendRoom: options.lendRoom,
     guard: options.guard,

@@ -40,3 +40,8 @@ export function logFile(dataDir: string): string {
 export function stagingFolder(dataDir: string): string {
   return join(dataDir, "staging");
 }
+
+/** What commands of sandboxes print, a folder for each. */
+export function sandboxLogFolder(dataDir: string): string {
+  return join(dataDir, "sandbox-logs");
+}

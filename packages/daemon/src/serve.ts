@@ -30,6 +30,7 @@ import {
   operatorSocket,
   registriesFile,
   sealingKeyFile,
+  sandboxLogFolder,
   stagingFolder,
 } from "./paths.ts";
 import { databaseFailure, folderFailure, portFailure, StartFailure } from "./start-failure.ts";
@@ -174,6 +175,7 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
           read: async () => `${await readFigures(worker, edge, controlPlane)}${await figures.read()}`,
         },
         stagingFolder: stagingFolder(config.dataDir),
+        sandboxLogFolder: sandboxLogFolder(config.dataDir),
         // Of a database elsewhere the disk is another.
         ...(config.databaseUrl === undefined
           ? { lendRoom: async (work) => await reserve.lendAtNeed(work) }

@@ -47,6 +47,8 @@ export interface AppDependencies {
   /** Where webhooks may lead. Absent: nowhere. */
   readonly guard?: AddressGuard | undefined;
   readonly serverFactory?: FastifyServerFactory;
+  /** Where what commands of sandboxes print is kept. Absent: in memory. */
+  readonly sandboxLogFolder?: string | undefined;
   /** Served at `/metrics` to whom it concerns. */
   readonly metrics?: MetricsSource | undefined;
   /** Images of registries. Absent: there are none. */
@@ -85,7 +87,11 @@ export function buildApp(deps: AppDependencies): FastifyInstance {
   const log = namingRequests(deps.log);
   const first = fastvmApi({ config: deps.config, clock: deps.clock, log, metrics });
   const options = { config: deps.config, clock: deps.clock, log };
-  const apis: Apis = [first, machinesApi(options), sandboxesApi(options)];
+  const apis: Apis = [
+    first,
+    machinesApi(options),
+    sandboxesApi({ ...options, logFolder: deps.sandboxLogFolder }),
+  ];
   const { constraints, frameworkErrors } = optionsFor(apis);
   const app = Fastify({
     ...REQUEST_ID_OPTIONS,

@@ -9,6 +9,9 @@ export interface SandboxRecord extends Omit<SandboxRow, "labels" | "written"> {
   readonly written: unknown;
 }
 
+/** Of one question. */
+const MAX_IDS_AT_ONCE = 500;
+
 export class SandboxRepository {
   readonly #db: Kysely<Schema>;
 
@@ -37,6 +40,17 @@ export class SandboxRepository {
 
   async getByName(orgId: OrgId, name: string): Promise<SandboxRecord | undefined> {
     return read(await this.#of(orgId).where("name", "=", name).executeTakeFirst());
+  }
+
+  /** Which of these there are, of whatever organisation. */
+  async existing(ids: readonly string[]): Promise<string[]> {
+    const there: string[] = [];
+    for (let at = 0; at < ids.length; at += MAX_IDS_AT_ONCE) {
+      const some = ids.slice(at, at + MAX_IDS_AT_ONCE) as VmId[];
+      const rows = await this.#db.selectFrom("sandboxes").select("id").where("id", "in", some).execute();
+      there.push(...rows.map(({ id }) => id));
+    }
+    return there;
   }
 
   /** Newest first, by id among equals. */

@@ -11,8 +11,14 @@ import { MetricSamples } from "./metrics/metric-samples.ts";
 import { registerRoutes } from "./routes/register-routes.ts";
 import { SANDBOXES, type SandboxesApiOptions } from "./sandboxes-scope.ts";
 
+/** What other APIs delete leaves a log, until then. */
+const SWEEP_EVERY_MS = 600_000;
+
 export function sandboxesApi(options: SandboxesApiOptions): ApiDialect {
-  const logs = new CommandLogs();
+  const { log, logFolder } = options;
+  const onError = (error: unknown): void =>
+    log.warn({ err: error }, "what commands of a sandbox printed could not be kept");
+  const logs = new CommandLogs({ folder: logFolder, onError });
   const addRoutes = (scope: FastifyInstance, engine: Engine, samples: MetricSamples): void => {
     const routes = new OperationRoutes({
       scope,
@@ -29,7 +35,16 @@ export function sandboxesApi(options: SandboxesApiOptions): ApiDialect {
     renderError,
     register: (scope, engine) => {
       const samples = new MetricSamples(engine.vms);
-      scope.addHook("onClose", async () => samples.close());
+      const sweep = (): Promise<void> => logs.sweep((ids) => engine.sandboxes.existing(ids)).catch(onError);
+      let sweeping: NodeJS.Timeout | undefined;
+      scope.addHook("onReady", async () => {
+        await sweep();
+        sweeping = setInterval(() => void sweep(), SWEEP_EVERY_MS).unref();
+      });
+      scope.addHook("onClose", async () => {
+        clearInterval(sweeping);
+        samples.close();
+      });
       addRoutes(scope, engine, samples);
       serveAgentSockets({ ...options, scope, engine, logs, samples });
       void scope.register(async (under) => addRoutes(under, engine, samples), { prefix: SANDBOXES.basePath });

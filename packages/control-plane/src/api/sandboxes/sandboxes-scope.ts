@@ -17,6 +17,8 @@ export interface SandboxesApiOptions {
   readonly config: ControlPlaneConfig;
   readonly clock: Clock;
   readonly log: Log;
+  /** Where what commands print is kept; absent: in memory, for as long as this process lives. */
+  readonly logFolder?: string | undefined;
 }
 
 export interface SandboxesScope extends SandboxesApiOptions {

@@ -109,6 +109,11 @@ export class Sandboxes {
       .filter(({ sandbox, vm }) => sandbox.vmId === null || vm !== undefined);
   }
 
+  /** Of whatever organisation. */
+  async existing(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    return new Set(await this.#ctx.store.sandboxes.existing(ids));
+  }
+
   /** With its VM, in whatever state that is. */
   async delete(caller: Caller, id: VmId): Promise<void> {
     const wasUnstarted = await this.#ctx.store.transaction(async (records) => {

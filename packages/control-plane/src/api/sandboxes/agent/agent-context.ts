@@ -1,7 +1,7 @@
 /** What the calls of an agent's socket work with. */
 import type { VmId } from "@fastvm/contract";
 import type { Engine } from "../../../engine/engine.ts";
-import type { OutputSource } from "../logs/command-logs.ts";
+import type { OutputSource } from "../logs/log-line.ts";
 import type { Payload } from "./frame.ts";
 
 export interface AgentContext {
@@ -10,8 +10,8 @@ export interface AgentContext {
   /** Of commands that say nothing of it. */
   readonly user: string | undefined;
   readonly cwd: string;
-  /** Of what its commands print, for whoever reads logs. */
-  readonly print: (source: OutputSource, text: string) => void;
+  /** Of what its commands print, for whoever reads logs. Resolves when there is room for more. */
+  readonly print: (source: OutputSource, text: string) => Promise<void>;
   /** Fires when the client is gone: nothing of it lives on. */
   readonly signal: AbortSignal;
   /** Resolves when it is on its way, so that a slow reader costs no memory. */

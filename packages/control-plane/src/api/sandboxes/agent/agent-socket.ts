@@ -108,7 +108,7 @@ function run(
       vmId: sandbox.id,
       user: runtime?.user ?? undefined,
       cwd: runtime?.workdir ?? "/",
-      print: (source, text) => logs.of(sandbox.id).append({ source, at: clock.now(), text }),
+      print: async (source, text) => (await logs.of(sandbox.id)).append({ source, at: clock.now(), text }),
       signal: gone.signal,
     },
     send: (frame) => send(socket, encodeFrame(frame)),

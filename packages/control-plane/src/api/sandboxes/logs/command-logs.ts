@@ -1,36 +1,49 @@
 /**
- * What commands printed that ran over agents' sockets, for whoever reads logs. It is kept in memory, bounded, and where the socket was:
- * it does not outlive this process, which a new generation of the log tells.
+ * What commands printed that ran over agents' sockets, for whoever reads logs: the newest of it in memory, all that is kept in files.
+ * Without a folder there is memory alone, and a new process has a new log, which its generation tells.
  */
 import { randomBytes } from "node:crypto";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { LogFiles } from "./log-files.ts";
+import type { LogLine } from "./log-line.ts";
 
-export type OutputSource = "stdout" | "stderr" | "output";
-
-export interface LogLine {
-  readonly source: OutputSource | "system";
-  readonly at: number;
-  readonly text: string;
-  /** That the sandbox failed. */
-  readonly isFailure?: boolean;
-}
-
-/** Of one sandbox, of which a reader that comes late sees the newest; with all of them 32 MiB. */
+/** Of one sandbox, in memory; with all of them 32 MiB. */
 const MAX_BYTES = 256 * 1024;
-/** Those that were longest without a new line are forgotten. */
+/** Those that were longest without a new line are put away. */
 const MAX_SANDBOXES = 128;
 /** What a line costs besides its text. */
 const LINE_BYTES = 64;
 
 export class CommandLog {
   /** Nobody else's: a cursor of another log is told by it. */
-  readonly generation = randomBytes(8).readBigUInt64LE();
+  readonly generation: bigint;
+  readonly #files: LogFiles | undefined;
   #lines: LogLine[] = [];
-  /** How many lines were forgotten. */
-  #first = 0;
+  /** How many lines are not in memory any more. */
+  #first: number;
   #bytes = 0;
+  #readers = 0;
   #changed = Promise.withResolvers<void>();
 
-  append(line: LogLine): void {
+  constructor(files?: LogFiles) {
+    this.generation = files?.generation ?? randomBytes(8).readBigUInt64LE();
+    this.#files = files;
+    this.#first = files?.count ?? 0;
+  }
+
+  /** The number of the last line. */
+  get count(): number {
+    return this.#first + this.#lines.length;
+  }
+
+  /** Whether nobody would miss it in memory. */
+  get isIdle(): boolean {
+    return this.#readers === 0 && this.#files?.isIdle !== false;
+  }
+
+  /** Resolves when there is room for more. */
+  append(line: LogLine): Promise<void> {
     this.#lines.push(line);
     this.#bytes += costOf(line);
     while (this.#bytes > MAX_BYTES && this.#lines.length > 1) {
@@ -38,32 +51,101 @@ export class CommandLog {
       this.#first += 1;
       this.#bytes -= oldest === undefined ? 0 : costOf(oldest);
     }
+    const written = this.#files?.append(line) ?? Promise.resolve();
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
+    return written;
   }
 
   /** Those after a number of lines, as far as they are kept, with the number that each is. */
-  after(count: number): readonly (readonly [number: number, line: LogLine])[] {
-    const from = Math.max(count - this.#first, 0);
-    return this.#lines.slice(from).map((line, index) => [this.#first + from + index + 1, line] as const);
+  async *after(count: number): AsyncGenerator<readonly [number: number, line: LogLine], void, undefined> {
+    let at = count;
+    for (;;) {
+      const first = this.#first;
+      if (at < first && this.#files !== undefined) yield* this.#files.between(at, first);
+      at = Math.max(at, first);
+      // What left memory meanwhile is in the files.
+      if (at < this.#first) continue;
+      const lines = this.#lines.slice(at - this.#first);
+      for (const line of lines) yield [++at, line];
+      if (at >= this.count) return;
+    }
   }
 
   /** Resolves with the next line. */
   get changed(): Promise<void> {
     return this.#changed.promise;
   }
+
+  /** As long as somebody follows it, it is the one that is appended to. */
+  hold(): () => void {
+    this.#readers += 1;
+    return () => {
+      this.#readers -= 1;
+    };
+  }
+}
+
+interface CommandLogsOptions {
+  /** Of a folder for each sandbox, by its id. */
+  readonly folder?: string | undefined;
+  readonly onError?: (error: unknown) => void;
 }
 
 export class CommandLogs {
-  readonly #logs = new Map<string, CommandLog>();
+  readonly #folder: string | undefined;
+  readonly #onError: (error: unknown) => void;
+  readonly #logs = new Map<string, { log: CommandLog | undefined; opening: Promise<CommandLog> }>();
 
-  of(sandboxId: string): CommandLog {
-    const log = this.#logs.get(sandboxId) ?? new CommandLog();
+  constructor({ folder, onError = () => undefined }: CommandLogsOptions = {}) {
+    this.#folder = folder;
+    this.#onError = onError;
+  }
+
+  /** The same for all who ask at once. */
+  of(sandboxId: string): Promise<CommandLog> {
+    const known = this.#logs.get(sandboxId) ?? this.#open(sandboxId);
     this.#logs.delete(sandboxId);
-    this.#logs.set(sandboxId, log);
-    const [oldest] = this.#logs.keys();
-    if (this.#logs.size > MAX_SANDBOXES && oldest !== undefined) this.#logs.delete(oldest);
-    return log;
+    this.#logs.set(sandboxId, known);
+    for (const [id, { log }] of this.#logs) {
+      if (this.#logs.size <= MAX_SANDBOXES) break;
+      if (id !== sandboxId && log?.isIdle === true) this.#logs.delete(id);
+    }
+    return known.opening;
+  }
+
+  /** With its files. */
+  async remove(sandboxId: string): Promise<void> {
+    this.#logs.delete(sandboxId);
+    if (this.#folder === undefined) return;
+    await rm(join(this.#folder, sandboxId), { recursive: true, force: true });
+  }
+
+  /** Removes what sandboxes left that are gone, whoever deleted them. */
+  async sweep(existing: (ids: readonly string[]) => Promise<ReadonlySet<string>>): Promise<void> {
+    if (this.#folder === undefined) return;
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    const ids = await readdir(this.#folder);
+    const there = await existing(ids);
+    for (const id of ids) if (!there.has(id)) await this.remove(id);
+  }
+
+  #open(sandboxId: string): { log: CommandLog | undefined; opening: Promise<CommandLog> } {
+    const entry = { log: undefined as CommandLog | undefined, opening: this.#read(sandboxId) };
+    void entry.opening.then((log) => (entry.log = log));
+    return entry;
+  }
+
+  async #read(sandboxId: string): Promise<CommandLog> {
+    if (this.#folder === undefined) return new CommandLog();
+    try {
+      const generation = randomBytes(8).readBigUInt64LE();
+      return new CommandLog(await LogFiles.open(join(this.#folder, sandboxId), generation, this.#onError));
+    } catch (error) {
+      // Of a disk that takes nothing there is what memory has.
+      this.#onError(error);
+      return new CommandLog();
+    }
   }
 }
 

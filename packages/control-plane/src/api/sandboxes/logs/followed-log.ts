@@ -1,6 +1,7 @@
 /** A sandbox's log from a place on: what commands printed and what happened to it, then what comes. */
 import type { Caller, Engine, EventRecord, Sandbox } from "../../../engine/engine.ts";
-import type { CommandLog, LogLine } from "./command-logs.ts";
+import type { CommandLog } from "./command-logs.ts";
+import type { LogLine } from "./log-line.ts";
 import type { LogPlace } from "./log-cursor.ts";
 
 /** A line, and where the reader is who has read it. */
@@ -26,10 +27,15 @@ export async function* followedLog(
   signal: AbortSignal,
 ): AsyncGenerator<PlacedLine, void, undefined> {
   const { generation } = log;
-  let place = { ...from, generation, lines: from.generation === generation ? from.lines : 0 };
-  const printed = (): PlacedLine[] =>
-    log.after(place.lines).map(([lines, line]) => ({ line, place: (place = { ...place, lines }) }));
+  // A daemon that was killed may have lost the last ones, and given their numbers again.
+  const lines = from.generation === generation ? Math.min(from.lines, log.count) : 0;
+  let place = { ...from, generation, lines };
+  const printed = async function* (): AsyncGenerator<PlacedLine, void, undefined> {
+    for await (const [number, line] of log.after(place.lines))
+      yield { line, place: (place = { ...place, lines: number }) };
+  };
 
+  using _held = { [Symbol.dispose]: log.hold() };
   const last = await history.lastId(caller.orgId);
   const past = await history.find(
     caller.orgId,

@@ -2,9 +2,11 @@
 import type { Caller, Sandbox } from "../../../engine/engine.ts";
 import type { SandboxesScope } from "../sandboxes-scope.ts";
 
-export function registerDeleteSandbox({ routes, engine: { sandboxes } }: SandboxesScope): void {
+export function registerDeleteSandbox({ routes, logs, engine: { sandboxes } }: SandboxesScope): void {
   const remove = async (caller: Caller, { sandbox }: Sandbox) => {
     await sandboxes.delete(caller, sandbox.id);
+    // What fails here the next sweep does.
+    await logs.remove(sandbox.id).catch(() => undefined);
     return { status: 200, body: { message: `sandbox ${sandbox.name} was deleted` } };
   };
   routes.serve("deleteSandbox", async ({ params }, caller) =>

@@ -3,7 +3,7 @@ import { FastvmError } from "@fastvm/contract";
 import { clientGone } from "../../shared/client-gone.ts";
 import { ANSWERED } from "../../shared/operation-route.ts";
 import { streamText } from "../../shared/stream-text.ts";
-import type { LogLine } from "../logs/command-logs.ts";
+import type { LogLine } from "../logs/log-line.ts";
 import { followedLog, type PlacedLine } from "../logs/followed-log.ts";
 import { decodeCursor, encodeCursor } from "../logs/log-cursor.ts";
 import type { SandboxesScope } from "../sandboxes-scope.ts";
@@ -29,7 +29,7 @@ export function registerSandboxLogs({ routes, engine, config, logs, log }: Sandb
     const gone = clientGone(reply);
     // Clients cut the connection when their time is over, which looks like a failure: this end they take for one, and go on.
     const signal = AbortSignal.any([gone, AbortSignal.timeout(config.sandboxLogMs)]);
-    const source = followedLog({ engine, caller, sandbox, log: logs.of(sandbox.id) }, from, signal);
+    const source = followedLog({ engine, caller, sandbox, log: await logs.of(sandbox.id) }, from, signal);
     try {
       await streamText(reply, {
         contentType: "text/event-stream",
