@@ -55,6 +55,7 @@ import { compactMemory } from "./vm/capture/compact-memory.ts";
 import { compactDisk, needsCompaction } from "./vm/capture/compact-disk.ts";
 import { consoleLog } from "./vm/state/console-log.ts";
 import { createSnapshot } from "./vm/transitions/create-snapshot.ts";
+import { digestSnapshot } from "./snapshot/integrity.ts";
 import { diskUsage } from "./vm/state/disk-usage.ts";
 import { Deadlines } from "./vm/state/deadlines.ts";
 import { deleteVm } from "./vm/transitions/delete-vm.ts";
@@ -275,16 +276,14 @@ export class Worker implements WorkerPort {
     this.#armDeadline(vmId);
   }
 
-  async createSnapshot(
-    vmId: VmId,
-    snapshotId: SnapshotId,
-    options: SnapshotOptions = {},
-  ): Promise<CaptureResult> {
-    const result = await this.#transition(vmId, (vm) =>
-      createSnapshot(this.#context, vm, snapshotId, options),
-    );
+  async createSnapshot(vmId: VmId, id: SnapshotId, options: SnapshotOptions = {}): Promise<CaptureResult> {
+    const result = await this.#transition(vmId, (vm) => createSnapshot(this.#context, vm, id, options));
     this.#compactSoon(vmId);
     return result;
+  }
+
+  digestSnapshot(snapshotId: SnapshotId): Promise<Readonly<Record<string, string>>> {
+    return digestSnapshot(snapshotFolder(this.#context.config, snapshotId));
   }
 
   async deleteSnapshot(snapshotId: SnapshotId): Promise<void> {

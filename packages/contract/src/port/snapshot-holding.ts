@@ -8,6 +8,12 @@ export interface SnapshotHolding {
    */
   createSnapshot(vmId: VmId, snapshotId: SnapshotId, options?: SnapshotOptions): Promise<CaptureResult>;
 
+  /**
+   * What the snapshot's own files are, not those that it shares with what it was made from: SHA-256 in hexadecimal digits, by path.
+   * Rejects with `not_found`.
+   */
+  digestSnapshot(snapshotId: SnapshotId): Promise<Readonly<Record<string, string>>>;
+
   /** Resolves also when there is no such snapshot. VMs restored from it are not touched. */
   deleteSnapshot(snapshotId: SnapshotId): Promise<void>;
 }

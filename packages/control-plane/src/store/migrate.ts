@@ -32,6 +32,7 @@ import * as rootSetup from "./migrations/0028-root-setup.ts";
 import * as interception from "./migrations/0029-interception.ts";
 import * as audit from "./migrations/0030-audit.ts";
 import * as eventSubjects from "./migrations/0031-event-subjects.ts";
+import * as labels from "./migrations/0032-labels.ts";
 import type { Schema } from "./schema.ts";
 import type { StoreKind } from "./store-kind.ts";
 
@@ -69,6 +70,7 @@ export async function migrate(db: Kysely<Schema>, kind: StoreKind): Promise<void
     "0029-interception": { up: (trx) => interception.up(trx) },
     "0030-audit": { up: (trx) => audit.up(trx) },
     "0031-event-subjects": { up: (trx) => eventSubjects.up(trx) },
+    "0032-labels": { up: (trx) => labels.up(trx) },
   };
   const provider = { getMigrations: () => Promise.resolve(migrations) };
   const schema = await schemaOf(db, kind);

@@ -140,6 +140,9 @@ export interface SnapshotRow extends SettingsRow {
   /** The source's `pauseCount` when it was paused, else null. */
   pauseCycle: number | null;
   pauseMs: number | null;
+  labels: string;
+  /** The digests of its files, where they were asked for. */
+  integrity: string | null;
   createdAt: number;
 }
 
@@ -153,6 +156,7 @@ export interface VolumeRow {
   /** Set while it grows. */
   pendingSizeGib: number | null;
   accessMode: VolumeAccessMode;
+  labels: string;
   status: VolumeStatus;
   statusReason: string | null;
   createdAt: number;

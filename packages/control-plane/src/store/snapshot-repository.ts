@@ -5,9 +5,16 @@ import { canExist, isIdPrefix, pickReferenced } from "./references.ts";
 import type { Schema, SnapshotRow } from "./schema.ts";
 import { readSettings, writeSettings, type VmSettings } from "./vm-settings.ts";
 
-export interface SnapshotRecord extends Omit<SnapshotRow, keyof VmSettings>, VmSettings {}
+type Texts = Readonly<Record<string, string>>;
 
-type SnapshotChanges = Partial<Pick<SnapshotRecord, "name" | "statusReason" | "pauseMs">>;
+export interface SnapshotRecord
+  extends Omit<SnapshotRow, keyof VmSettings | "labels" | "integrity">, VmSettings {
+  readonly labels: Texts;
+  /** SHA-256 of its files, by path; null: nobody asked for it. */
+  readonly integrity: Texts | null;
+}
+
+type SnapshotChanges = Partial<Pick<SnapshotRecord, "name" | "statusReason" | "pauseMs" | "integrity">>;
 
 export class SnapshotRepository {
   readonly #db: Kysely<Schema>;
@@ -19,7 +26,12 @@ export class SnapshotRepository {
   async create(snapshot: SnapshotRecord): Promise<void> {
     await this.#db
       .insertInto("snapshots")
-      .values({ ...snapshot, ...writeSettings(snapshot) })
+      .values({
+        ...snapshot,
+        ...writeSettings(snapshot),
+        labels: JSON.stringify(snapshot.labels),
+        integrity: written(snapshot.integrity),
+      })
       .execute();
   }
 
@@ -90,11 +102,11 @@ export class SnapshotRepository {
     id: SnapshotId,
     from: SnapshotStatus,
     to: SnapshotStatus,
-    changes: SnapshotChanges,
+    { integrity, ...changes }: SnapshotChanges,
   ): Promise<SnapshotRecord | undefined> {
     const row = await this.#db
       .updateTable("snapshots")
-      .set({ status: to, ...changes })
+      .set({ status: to, ...changes, ...(integrity !== undefined && { integrity: written(integrity) }) })
       .where("id", "=", id)
       .where("status", "=", from)
       .returningAll()
@@ -120,5 +132,14 @@ export class SnapshotRepository {
 }
 
 function parse(row: SnapshotRow): SnapshotRecord {
-  return { ...row, ...readSettings(row) };
+  return {
+    ...row,
+    ...readSettings(row),
+    labels: JSON.parse(row.labels) as Texts,
+    integrity: row.integrity === null ? null : (JSON.parse(row.integrity) as Texts),
+  };
+}
+
+function written(integrity: Texts | null): string | null {
+  return integrity === null ? null : JSON.stringify(integrity);
 }

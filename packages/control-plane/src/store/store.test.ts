@@ -134,6 +134,8 @@ function snapshotRecord(orgId: OrgId, changes: Partial<SnapshotRecord> = {}): Sn
     pauseCycle: null,
     pauseMs: 12.5,
     createdAt: 1_700_000_000_000,
+    labels: { of: "test" },
+    integrity: { state: "a" },
     ...changes,
   };
 }

@@ -4,7 +4,9 @@ import type { Kysely } from "kysely";
 import { canExist, isIdPrefix, pickReferenced } from "./references.ts";
 import type { Schema, VolumeRow } from "./schema.ts";
 
-export type VolumeRecord = VolumeRow;
+export interface VolumeRecord extends Omit<VolumeRow, "labels"> {
+  readonly labels: Readonly<Record<string, string>>;
+}
 
 /** What may change after a volume was made. */
 type VolumeChanges = Partial<
@@ -19,11 +21,14 @@ export class VolumeRepository {
   }
 
   async create(volume: VolumeRecord): Promise<void> {
-    await this.#db.insertInto("volumes").values(volume).execute();
+    await this.#db
+      .insertInto("volumes")
+      .values({ ...volume, labels: JSON.stringify(volume.labels) })
+      .execute();
   }
 
   async get(id: VolumeId): Promise<VolumeRecord | undefined> {
-    return this.#db.selectFrom("volumes").selectAll().where("id", "=", id).executeTakeFirst();
+    return parsed(await this.#db.selectFrom("volumes").selectAll().where("id", "=", id).executeTakeFirst());
   }
 
   /** By id, name or unique beginning of an id, within one organisation. */
@@ -41,22 +46,23 @@ export class VolumeRepository {
         ]),
       )
       .execute();
-    return pickReferenced(reference, rows);
+    return parsed(pickReferenced(reference, rows));
   }
 
   /** Newest first. */
   async list(orgId: OrgId): Promise<VolumeRecord[]> {
-    return this.#db
+    const rows = await this.#db
       .selectFrom("volumes")
       .selectAll()
       .where("orgId", "=", orgId)
       .orderBy("createdAt", "desc")
       .orderBy("id")
       .execute();
+    return rows.map((row) => parse(row));
   }
 
   async listAll(): Promise<VolumeRecord[]> {
-    return this.#db.selectFrom("volumes").selectAll().execute();
+    return (await this.#db.selectFrom("volumes").selectAll().execute()).map((row) => parse(row));
   }
 
   async isNameTaken(orgId: OrgId, name: string): Promise<boolean> {
@@ -70,12 +76,13 @@ export class VolumeRepository {
   }
 
   async update(id: VolumeId, changes: VolumeChanges): Promise<VolumeRecord | undefined> {
-    return this.#db
+    const row = await this.#db
       .updateTable("volumes")
       .set(changes)
       .where("id", "=", id)
       .returningAll()
       .executeTakeFirst();
+    return parsed(row);
   }
 
   /** Sets `status` only when it is `from` now; `undefined` when it is not. */
@@ -85,13 +92,14 @@ export class VolumeRepository {
     to: VolumeStatus,
     changes: VolumeChanges,
   ): Promise<VolumeRecord | undefined> {
-    return this.#db
+    const row = await this.#db
       .updateTable("volumes")
       .set({ status: to, ...changes })
       .where("id", "=", id)
       .where("status", "=", from)
       .returningAll()
       .executeTakeFirst();
+    return parsed(row);
   }
 
   async remove(id: VolumeId): Promise<void> {
@@ -104,4 +112,12 @@ export class VolumeRepository {
     const gib = volumes.map(({ sizeGib, pendingSizeGib }) => Math.max(sizeGib, pendingSizeGib ?? 0));
     return { volumeCount: volumes.length, volumeGiB: gib.reduce((sum, each) => sum + each, 0) };
   }
+}
+
+function parse(row: VolumeRow): VolumeRecord {
+  return { ...row, labels: JSON.parse(row.labels) as Record<string, string> };
+}
+
+function parsed(row: VolumeRow | undefined): VolumeRecord | undefined {
+  return row === undefined ? undefined : parse(row);
 }

@@ -62,6 +62,7 @@ type Method =
   | "deleteVm"
   | "createSnapshot"
   | "deleteSnapshot"
+  | "digestSnapshot"
   | "fork"
   | "setDeadline"
   | "setAuthorizedKeys"
@@ -87,6 +88,8 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
   hasNetwork = true;
   readonly vms = new Map<VmId, FakeVm>();
   readonly snapshots = new Set<SnapshotId>();
+  /** Those of which a file is another now. */
+  readonly damaged = new Set<SnapshotId>();
   /** Calls by method, in order. */
   readonly calls: { method: Method; id: string }[] = [];
   /** Children of the next forks that fail, by position. */
@@ -261,15 +264,17 @@ export class FakeWorker extends FakeFileAccess implements WorkerPort {
     this.volumes.stop(vmId);
   }
 
-  async createSnapshot(
-    vmId: VmId,
-    snapshotId: SnapshotId,
-    { reclaim = false }: SnapshotOptions = {},
-  ): Promise<CaptureResult> {
-    await this.#enterUntilDeleted("createSnapshot", snapshotId, vmId, "vm_died");
+  async createSnapshot(vmId: VmId, id: SnapshotId, options: SnapshotOptions = {}): Promise<CaptureResult> {
+    await this.#enterUntilDeleted("createSnapshot", id, vmId, "vm_died");
     const { status } = this.#require(vmId);
-    this.snapshots.add(snapshotId);
-    return reclaim && status === "running" ? { ...CAPTURE, reclaimedBytes: 8192 } : CAPTURE;
+    this.snapshots.add(id);
+    return options.reclaim === true && status === "running" ? { ...CAPTURE, reclaimedBytes: 8192 } : CAPTURE;
+  }
+
+  async digestSnapshot(snapshotId: SnapshotId): Promise<Readonly<Record<string, string>>> {
+    await this.#enter("digestSnapshot", snapshotId, undefined);
+    if (!this.snapshots.has(snapshotId)) throw new FastvmError("not_found");
+    return { "manifest.json": (this.damaged.has(snapshotId) ? "1" : "0").repeat(64) };
   }
 
   async deleteSnapshot(snapshotId: SnapshotId): Promise<void> {

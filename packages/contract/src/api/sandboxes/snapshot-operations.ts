@@ -8,6 +8,7 @@ import {
   SandboxSnapshotListSchema,
   SandboxSnapshotSchema,
   SnapshotSpecSchema,
+  VerifiedSnapshotSchema,
 } from "./schemas/snapshot.ts";
 import { MessageSchema, SandboxSchema } from "./schemas/sandbox.ts";
 
@@ -76,6 +77,16 @@ export const SANDBOX_SNAPSHOT_OPERATIONS = {
     summary: "Delete a snapshot; what was restored from it stays",
     responses: { 200: MessageSchema },
     errors: [],
+  },
+  verifySandboxSnapshot: {
+    method: "POST",
+    path: `${SNAPSHOT}/verify`,
+    tag: "Snapshots",
+    summary: "Compare a snapshot's files with what was recorded of them",
+    description:
+      "Its own: memory that was written, device state, the disk above the image. One whose integrity was not recorded is refused.",
+    responses: { 200: VerifiedSnapshotSchema },
+    errors: ["snapshot_wrong_state"],
   },
   restoreSandboxSnapshot: {
     method: "POST",

@@ -33,6 +33,10 @@ export interface CreateSnapshotOptions extends SnapshotOptions {
   readonly key?: OrderKey | undefined;
   /** Which it is to have; default: a new one. */
   readonly snapshotId?: SnapshotId;
+  /** Of the snapshot, beside what it has of its VM. Checked. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Whether what its files are is written down, for `verify`. */
+  readonly recordsIntegrity?: boolean;
 }
 
 /** Resolves when the snapshot is durable. `name` is normalised; empty for the default. */
@@ -41,13 +45,13 @@ export async function createSnapshot(
   caller: Caller,
   vm: VmRecord,
   name: string,
-  { key, snapshotId = newSnapshotId(), ...options }: CreateSnapshotOptions,
+  { key, snapshotId = newSnapshotId(), labels = {}, ...options }: CreateSnapshotOptions,
 ): Promise<MadeSnapshot> {
   const { snapshot, captured } = await ctx.inflight.hold(snapshotId, async () => {
     const found = await ctx.store.transaction(
       async (records) =>
         (await findEarlier(ctx, records, caller, key, snapshotId)) ??
-        (await insertOrFind(ctx, records, caller, vm, snapshotId, name)),
+        (await insertOrFind(ctx, records, caller, vm, { snapshotId, name, labels })),
       "process",
     );
     const isNew = found.id === snapshotId;
@@ -83,13 +87,18 @@ async function findEarlier(
   throw new FastvmError("conflict", "what this order made was deleted meanwhile");
 }
 
+interface NewSnapshot {
+  readonly snapshotId: SnapshotId;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 async function insertOrFind(
   ctx: Parts<"clock">,
   records: Records,
   caller: Caller,
   source: VmRecord,
-  snapshotId: SnapshotId,
-  name: string,
+  order: NewSnapshot,
 ): Promise<SnapshotRecord> {
   // Taken before the look: two requests during one pause must not both find nothing.
   await records.organisations.lock(caller.orgId);
@@ -102,7 +111,7 @@ async function insertOrFind(
     vm.status === "paused" ? await records.snapshots.findOfPause(vm.id, vm.pauseCount) : undefined;
   if (existing !== undefined) return existing;
   await reserveSnapshotQuota(records, caller.orgId);
-  const snapshot = newSnapshotRecord(vm, snapshotId, name, ctx.clock.now());
+  const snapshot = newSnapshotRecord(vm, order, ctx.clock.now());
   await records.snapshots.create(snapshot);
   await recordSnapshotEvent(records, snapshot, null, "creating", "snapshot_requested", {
     actor: actorOf(caller),
@@ -111,9 +120,13 @@ async function insertOrFind(
   return snapshot;
 }
 
-function newSnapshotRecord(vm: VmRecord, id: SnapshotId, name: string, at: number): SnapshotRecord {
+function newSnapshotRecord(
+  vm: VmRecord,
+  { snapshotId, name, labels }: NewSnapshot,
+  at: number,
+): SnapshotRecord {
   return {
-    id,
+    id: snapshotId,
     orgId: vm.orgId,
     name: name === "" ? defaultSnapshotName(vm.id) : name,
     vmId: vm.id,
@@ -122,41 +135,65 @@ function newSnapshotRecord(vm: VmRecord, id: SnapshotId, name: string, at: numbe
     ...inherit(vm),
     pauseCycle: vm.status === "paused" ? vm.pauseCount : null,
     pauseMs: null,
+    labels,
+    integrity: null,
     createdAt: at,
   };
 }
+
+type CaptureOptions = SnapshotOptions & Pick<CreateSnapshotOptions, "recordsIntegrity">;
 
 function startCapture(
   ctx: CreateSnapshotContext,
   snapshot: SnapshotRecord,
   actor: string,
-  options: SnapshotOptions,
+  { recordsIntegrity = false, ...options }: CaptureOptions,
 ): Promise<MadeSnapshot> {
   return ctx.inflight.start(snapshot.id, "capture", async () => {
     let capture: CaptureResult;
+    let integrity: SnapshotRecord["integrity"];
     try {
       await step("control.snapshot.recorded");
       capture = await ctx.worker.createSnapshot(snapshot.vmId, snapshot.id, options);
+      integrity = recordsIntegrity ? await digestOrDelete(ctx, snapshot.id) : null;
     } catch (error) {
       await ctx.reconciler.settle(snapshot.id, () => discard(ctx, snapshot, actor, error));
       throw error;
     }
     await step("control.snapshot.answered");
-    const ready = await ctx.reconciler.settle(snapshot.id, () => publish(ctx, snapshot, actor, capture));
+    const ready = await ctx.reconciler.settle(snapshot.id, () =>
+      publish(ctx, snapshot, actor, { ...capture, integrity }),
+    );
     await step("control.snapshot.settled");
     if (ready === undefined) throw new FastvmError("capture_failed", "the snapshot was deleted meanwhile");
     return { snapshot: ready, reclaimedBytes: capture.reclaimedBytes };
   });
 }
 
+/** One whose files cannot be read is none. */
+async function digestOrDelete(
+  { worker }: Pick<CreateSnapshotContext, "worker">,
+  id: SnapshotId,
+): Promise<SnapshotRecord["integrity"]> {
+  try {
+    return await worker.digestSnapshot(id);
+  } catch (error) {
+    await worker.deleteSnapshot(id);
+    throw error;
+  }
+}
+
 function publish(
   ctx: Parts<"clock" | "store">,
   snapshot: SnapshotRecord,
   actor: string,
-  { pauseMs }: CaptureResult,
+  { pauseMs, integrity }: CaptureResult & Pick<SnapshotRecord, "integrity">,
 ): Promise<SnapshotRecord | undefined> {
   return ctx.store.transaction(async (records) => {
-    const after = await records.snapshots.changeStatus(snapshot.id, "creating", "ready", { pauseMs });
+    const after = await records.snapshots.changeStatus(snapshot.id, "creating", "ready", {
+      pauseMs,
+      integrity,
+    });
     if (after === undefined) return undefined;
     const change = { actor, at: ctx.clock.now() };
     await recordSnapshotEvent(records, after, "creating", "ready", "capture_succeeded", change);

@@ -1,5 +1,5 @@
 /** Snapshots by what their callers call them, as VMs are. */
-import type { SnapshotId } from "@fastvm/contract";
+import { FastvmError, type SnapshotId } from "@fastvm/contract";
 import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
 import { findSnapshot, findVm } from "../find.ts";
@@ -36,6 +36,19 @@ export class Snapshots {
   /** `name` is normalised, and not empty. */
   async rename(caller: Caller, reference: string, name: string): Promise<SnapshotRecord> {
     return renameSnapshot(this.#ctx, caller, await this.get(caller, reference), name);
+  }
+
+  /** The files that are not what they were when it was made, as was written down then; `invalid_request` where it was not. */
+  async verify(caller: Caller, reference: string): Promise<readonly string[]> {
+    const { id, status, integrity } = await this.get(caller, reference);
+    if (status !== "ready") throw new FastvmError("snapshot_wrong_state", `it is ${status}`);
+    if (integrity === null)
+      throw new FastvmError("invalid_request", "nothing was recorded of its files when it was made", {
+        field: "snapshot",
+      });
+    const now = await this.#ctx.worker.digestSnapshot(id);
+    const paths = new Set([...Object.keys(integrity), ...Object.keys(now)]);
+    return [...paths].filter((path) => integrity[path] !== now[path]).toSorted();
   }
 
   /** Resolves, when it is gone, to its id. */

@@ -79,6 +79,7 @@ test("every setting goes on to a snapshot, to what is restored from it, and to a
     sizeGib: 1,
     pendingSizeGib: null,
     accessMode: "rw",
+    labels: {},
     status: "ready",
     statusReason: null,
     createdAt: 0,

@@ -16,6 +16,8 @@ export interface VolumeOrder {
   readonly kind: VolumeKind;
   readonly sizeGib: number;
   readonly accessMode: VolumeAccessMode;
+  /** Checked. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 type CreateContext = Parts<"clock" | "inflight" | "reconciler" | "store" | "worker">;
@@ -28,7 +30,7 @@ export async function createVolume(
   key?: OrderKey,
 ): Promise<VolumeRecord> {
   const id = newVolumeId();
-  const { name, kind, sizeGib, accessMode } = order;
+  const { name, kind, sizeGib, accessMode, labels = {} } = order;
   const made = await ctx.inflight.start(id, "create", async () => {
     const earlier = await ctx.store.transaction(async (records) => {
       const before = await earlierOf(ctx, records, caller, id, key);
@@ -38,6 +40,7 @@ export async function createVolume(
       const about = { id, orgId: caller.orgId, name, kind, sizeGib, accessMode, createdAt: ctx.clock.now() };
       await records.volumes.create({
         ...about,
+        labels,
         pendingSizeGib: null,
         status: "creating",
         statusReason: null,

@@ -75,7 +75,7 @@ async function record(
     const origin = await records.volumes.get(of);
     if (origin === undefined) throw new FastvmError("not_found", "a volume was deleted meanwhile");
     if (origin.status !== "ready") throw notReady(origin);
-    const { kind, sizeGib } = origin;
+    const { kind, sizeGib, labels } = origin;
     await reserveVolumeQuota(records, orgId, { volumeCount: 1, volumeGiB: sizeGib });
     await records.volumes.create({
       id,
@@ -84,6 +84,7 @@ async function record(
       kind,
       sizeGib,
       accessMode: "rw",
+      labels,
       createdAt: ctx.clock.now(),
       pendingSizeGib: null,
       status: "creating",

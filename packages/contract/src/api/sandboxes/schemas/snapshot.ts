@@ -23,11 +23,13 @@ export const SnapshotSpecSchema = Type.Object(
     ),
     labels: Type.Optional(
       Type.Array(Type.Array(Type.String(), { minItems: 2, maxItems: 2 }), {
-        description: "None are kept: refused where there are any.",
+        description: "Of the snapshot, beside its source's.",
       }),
     ),
     force: Type.Optional(Type.Boolean({ description: "In place of the snapshot that has this name." })),
-    record_integrity: Type.Optional(Type.Boolean({ description: "Refused where it is asked for." })),
+    record_integrity: Type.Optional(
+      Type.Boolean({ description: "Whether digests of its files are kept, which `verify` compares." }),
+    ),
   },
   { ...CLOSED, title: "SnapshotSpec" },
 );
@@ -39,7 +41,10 @@ export const SandboxSnapshotSchema = Type.Object(
     source_sandbox: orNull(Type.String({ description: "Its name; null when it is gone." })),
     kind: oneOf(["full"]),
     status: oneOf(["creating", "ready", "error"]),
-    labels: strings("Of its source."),
+    labels: strings("Of its source, and its own."),
+    integrity: orNull(
+      Type.String({ description: "SHA-256 of what its files are; null where it was not asked for." }),
+    ),
     created_at: instant(""),
   },
   { title: "Snapshot" },
@@ -49,6 +54,14 @@ export type SandboxSnapshotView = Static<typeof SandboxSnapshotSchema>;
 export const SandboxSnapshotListSchema = Type.Object(
   { data: Type.Array(SandboxSnapshotSchema, { description: "Newest first." }) },
   { title: "SnapshotList" },
+);
+
+export const VerifiedSnapshotSchema = Type.Object(
+  {
+    verified: Type.Boolean({ description: "Whether all of its files are what they were." }),
+    differing: Type.Array(Type.String(), { description: "Those that are not." }),
+  },
+  { title: "VerifiedSnapshot" },
 );
 
 export const RestoreSandboxSchema = Type.Object(

@@ -11,7 +11,7 @@ export const SandboxVolumeSchema = Type.Object(
     status: oneOf(["active", "deleting"]),
     used_bytes: orNull(Type.Integer()),
     capacity_bytes: orNull(Type.Integer()),
-    labels: strings("None here."),
+    labels: strings("As it was made with."),
     created_at: instant(""),
     updated_at: instant(""),
   },
@@ -24,7 +24,7 @@ export const SandboxVolumeListSchema = Type.Array(SandboxVolumeSchema);
 export const CreateSandboxVolumeSchema = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 64 }),
-    labels: Type.Optional(strings("None are kept: refused where there are any.")),
+    labels: Type.Optional(strings("For whoever lists volumes.")),
     capacity_gib: maybe(
       Type.Integer({ minimum: MIN_VOLUME_GIB, maximum: MAX_VOLUME_GIB, description: "Default 4." }),
     ),

@@ -13,9 +13,14 @@ export function describeCaptures(tester: () => PortTester): void {
     await tester().worker.createSnapshot(vmId, paused);
     await tester().worker.deleteVm(vmId);
     expect((await tester().worker.inventory()).snapshots).toEqual(expect.arrayContaining([running, paused]));
+    const before = await tester().worker.digestSnapshot(paused);
+    expect(Object.values(before)).toContainEqual(expect.stringMatching(/^[0-9a-f]{64}$/));
     const spec = { ...tester().lab.spec(), source: { kind: "snapshot", snapshotId: paused } } as const;
     await tester().worker.launch(spec);
+    // What goes on from it changes nothing of it.
+    expect(await tester().worker.digestSnapshot(paused)).toEqual(before);
     await tester().worker.deleteSnapshot(running);
+    await expect(tester().worker.digestSnapshot(running)).rejects.toMatchObject({ code: "not_found" });
     await tester().worker.deleteSnapshot(paused);
     expect((await tester().worker.inventory()).snapshots).toEqual([]);
     await tester().answers(spec.vmId);

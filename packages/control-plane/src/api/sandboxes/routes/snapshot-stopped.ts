@@ -5,6 +5,7 @@ import type { Caller, Engine, Sandbox } from "../../../engine/engine.ts";
 import { clientGone } from "../../shared/client-gone.ts";
 import type { SandboxesScope } from "../sandboxes-scope.ts";
 import { invalid } from "../spec/invalid.ts";
+import { labelsOf } from "../spec/labels.ts";
 import { sandboxStatus } from "../views/sandbox-view.ts";
 import { snapshotView } from "../views/snapshot-view.ts";
 
@@ -16,11 +17,10 @@ export function registerSnapshotStopped({ routes, engine }: SandboxesScope): voi
   const { sandboxes, snapshots, vms } = engine;
   routes.serve("snapshotStoppedSandbox", async ({ body, reply }, caller) => {
     const signal = clientGone(reply);
-    const { destination, labels = [], force = false, record_integrity: records = false } = body;
+    const { destination, force = false, record_integrity: recordsIntegrity = false } = body;
     if (destination.Path !== undefined) throw invalid("destination.Path", "is not supported by this server");
     if (destination.Name === undefined) throw invalid("destination.Name", "is missing");
-    if (labels.length > 0) throw invalid("labels", "is not supported by this server");
-    if (records) throw invalid("record_integrity", "is not supported by this server");
+    const labels = labelsOf(body.labels ?? [], "labels");
     const name = normalizeName(destination.Name);
     const found = await sandboxes.getByName(caller, body.source_sandbox);
     const { sandbox, vm } = found;
@@ -31,7 +31,7 @@ export function registerSnapshotStopped({ routes, engine }: SandboxesScope): voi
     await vms.start(caller, vm.id, {});
     try {
       await booted(engine, caller, sandbox.id, signal);
-      const { snapshot } = await snapshots.create(caller, vm.id, name);
+      const { snapshot } = await snapshots.create(caller, vm.id, name, { labels, recordsIntegrity });
       // Not before there is another.
       if (earlier !== undefined) await snapshots.delete(caller, earlier.id);
       return { status: 200, body: snapshotView(snapshot, sandbox.name) };

@@ -1,4 +1,5 @@
 /** Full snapshots of sandboxes, what goes on from them, and forks. */
+import { FastvmError } from "@fastvm/contract";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { sandboxesApp, type SandboxesApp } from "../../../testing/sandboxes-app.ts";
 
@@ -79,11 +80,59 @@ test("one that is stopped is captured, by the name of its destination, and is st
   expect(second.id).not.toBe(first.id);
 });
 
+test("has labels of its own, and is compared with what was recorded of its files", async () => {
+  const { id } = await api.ok(START, { ...SPEC, network: {}, name: "labelled" });
+  await api.ok(`POST /v1/sandboxes/${id}/stop`, {});
+  const taken = await api.ok("POST /v1/sandbox-snapshots", {
+    source_sandbox: "labelled",
+    destination: { Name: "proven" },
+    labels: [
+      ["team", "a"],
+      ["empty", ""],
+    ],
+    record_integrity: true,
+  });
+  const integrity = expect.stringMatching(/^sha256:[0-9a-f]{64}$/) as string;
+  expect(taken).toMatchObject({ labels: { of: "test", team: "a", empty: "" }, integrity });
+  const verify = () => api.ok("POST /v1/sandbox-snapshots/proven/verify");
+  expect(await verify()).toEqual({ verified: true, differing: [] });
+  api.fastvm.worker.damaged.add(taken.id);
+  expect(await verify()).toEqual({ verified: false, differing: ["manifest.json"] });
+  const plain = await api.ok("POST /v1/sandbox-snapshots", {
+    source_sandbox: "labelled",
+    destination: { Name: "unproven" },
+  });
+  expect(plain).toMatchObject({ labels: { of: "test" }, integrity: null });
+  expect(await api.call("POST /v1/sandbox-snapshots/unproven/verify")).toMatchObject({
+    status: 400,
+    body: { error: { details: { field: "snapshot" } } },
+  });
+  api.fastvm.worker.failNext("digestSnapshot", new FastvmError("out_of_disk"));
+  const failing = {
+    source_sandbox: "labelled",
+    destination: { Name: "unread" },
+    record_integrity: true,
+  };
+  expect((await api.call("POST /v1/sandbox-snapshots", failing)).status).toBe(507);
+  expect((await api.call("GET /v1/sandbox-snapshots/unread")).status).toBe(404);
+  expect(api.fastvm.worker.snapshots.size).toBe((await api.ok("GET /v1/sandbox-snapshots")).data.length);
+});
+
 test.each<[string, object]>([
   ["destination.Path", { destination: { Path: "/srv/a" } }],
   ["destination.Name", { destination: {} }],
-  ["labels", { labels: [["a", "b"]] }],
-  ["record_integrity", { record_integrity: true }],
+  ["labels.sandbox.a", { labels: [["sandbox.a", "b"]] }],
+  ["labels", { labels: [["", "b"]] }],
+  [
+    "labels.1",
+    {
+      labels: [
+        ["a", "b"],
+        ["a", "c"],
+      ],
+    },
+  ],
+  ["record_integrity", { record_integrity: "yes" }],
   ["force", { force: "yes" }],
   ["source_sandbox", { source_sandbox: "" }],
 ])("refuses %s of a SnapshotSpec by its name", async (field, fields) => {

@@ -55,6 +55,10 @@ export function registerSandboxSnapshots({ routes, engine }: SandboxesScope): vo
     await snapshots.delete(caller, params.snapshot);
     return { status: 200, body: { message: `snapshot ${params.snapshot} was deleted` } };
   });
+  routes.serve("verifySandboxSnapshot", async ({ params }, caller) => {
+    const differing = await snapshots.verify(caller, params.snapshot);
+    return { status: 200, body: { verified: differing.length === 0, differing: [...differing] } };
+  });
   routes.serve("restoreSandboxSnapshot", async ({ params, body }, caller) => {
     assertName(body.name, "name");
     const snapshot = await snapshots.get(caller, params.snapshot);

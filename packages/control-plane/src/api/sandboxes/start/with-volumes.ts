@@ -3,6 +3,7 @@ import { FastvmError, normalizeName } from "@fastvm/contract";
 import type { SandboxSpec } from "@fastvm/contract";
 import type { Caller, Engine, VolumeFigures } from "../../../engine/engine.ts";
 import { invalid } from "../spec/invalid.ts";
+import { labelsOf } from "../spec/labels.ts";
 
 type Named = Extract<NonNullable<SandboxSpec["mounts"]>[number], { type: "named" }>;
 type Create = NonNullable<Named["create"]>;
@@ -46,8 +47,7 @@ function orderOf(mount: NonNullable<SandboxSpec["mounts"]>[number], mountAt: str
   if (create === undefined) return undefined;
   const at = `${mountAt}.create`;
   if (create.name !== mount.name) throw invalid(`${at}.name`, "is another than the mount's");
-  if (create.labels.length > 0)
-    throw invalid(`${at}.labels`, "is not supported by this server: volumes have none");
+  const labels = labelsOf(create.labels, `${at}.labels`);
   const [said, other] =
     create.kind === "disk"
       ? (["capacity_mib", "quota_mib"] as const)
@@ -58,7 +58,8 @@ function orderOf(mount: NonNullable<SandboxSpec["mounts"]>[number], mountAt: str
   if (create.kind === "disk" && mib === undefined)
     throw invalid(`${at}.capacity_mib`, "is needed for a disk");
   const sizeGib = mib === undefined ? DEFAULT_VOLUME_GIB : Math.ceil(mib / MIB_PER_GIB);
-  const order = { name: normalizeName(create.name), kind: create.kind, sizeGib, accessMode: "rw" } as const;
+  const name = normalizeName(create.name);
+  const order = { name, kind: create.kind, sizeGib, accessMode: "rw", labels } as const;
   return { at, create, order, isSized: mib !== undefined };
 }
 

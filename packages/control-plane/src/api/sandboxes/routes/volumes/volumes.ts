@@ -2,7 +2,7 @@
 import { FastvmError, normalizeName, type SandboxVolume } from "@fastvm/contract";
 import type { VolumeFigures } from "../../../../engine/engine.ts";
 import type { SandboxesScope } from "../../sandboxes-scope.ts";
-import { invalid } from "../../spec/invalid.ts";
+import { checkLabels } from "../../spec/labels.ts";
 import { DEFAULT_VOLUME_GIB } from "../../start/with-volumes.ts";
 
 const GIB = 1024 ** 3;
@@ -15,10 +15,10 @@ export function registerVolumes({ routes, engine: { volumes } }: SandboxesScope)
   routes.serve("createSandboxVolume", async ({ body }, caller) => {
     const name = normalizeName(body.name);
     if (name === "") throw new FastvmError("invalid_request", "a volume needs a name", { field: "name" });
-    if (Object.keys(body.labels ?? {}).length > 0)
-      throw invalid("labels", "is not supported by this server: volumes have none");
+    const labels = body.labels ?? {};
+    checkLabels(labels, "labels");
     const sizeGib = body.capacity_gib ?? DEFAULT_VOLUME_GIB;
-    const order = { name, sizeGib, accessMode: "rw", kind: "directory" } as const;
+    const order = { name, sizeGib, accessMode: "rw", kind: "directory", labels } as const;
     return { status: 200, body: volumeView(await volumes.create(caller, order)) };
   });
   routes.serve("getSandboxVolume", async ({ params }, caller) => ({
@@ -40,7 +40,7 @@ function volumeView({ volume, usedBytes }: VolumeFigures): SandboxVolume {
     status: volume.status === "deleting" ? "deleting" : "active",
     used_bytes: usedBytes ?? null,
     capacity_bytes: volume.sizeGib * GIB,
-    labels: {},
+    labels: volume.labels,
     created_at: created,
     updated_at: created,
   };
