@@ -7,9 +7,12 @@ export interface FirewallRule {
   readonly kind: "cidr" | "fqdn";
   /** A network, or a name with at most one leading `*.`. */
   readonly value: string;
-  readonly protocol: "tcp" | "udp" | "any";
-  /** `"443"`, `"8080-8090"` or `"any"`; `any` when the protocol is. */
+  /** Echo and its like of ICMP; that a connection failed every VM hears. */
+  readonly protocol: "tcp" | "udp" | "icmpv4" | "icmpv6" | "any";
+  /** `"443"`, `"8080-8090"` or `"any"`; `any` when the protocol has none. */
   readonly ports: string;
+  /** Of a network that is denied: not what is guarded in it, of which later rules speak. */
+  readonly sparesGuarded?: true;
   readonly description?: string;
 }
 

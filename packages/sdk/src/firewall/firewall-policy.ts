@@ -66,7 +66,7 @@ export interface NetworkRule {
   readonly kind: "cidr" | "fqdn";
   /** A network, or a name with at most one leading `*.`. */
   readonly value: string;
-  readonly protocol: "tcp" | "udp" | "any";
+  readonly protocol: "tcp" | "udp" | "icmpv4" | "icmpv6" | "any";
   /** `"443"`, `"8080-8090"` or `"any"`. */
   readonly ports: string;
   readonly description?: string;

@@ -13,7 +13,7 @@ export function allowsGuarded(policy: NetworkPolicy, text: string): boolean {
     if (network === undefined) continue;
     if (rule.action === "allow") {
       if (contains(network, address) && !isBroad(network)) return true;
-    } else if (rule.protocol === "any") {
+    } else if (rule.protocol === "any" && rule.sparesGuarded !== true) {
       if ([network, ...otherForms(network)].some((form) => contains(form, address))) return false;
     }
   }

@@ -245,6 +245,17 @@ describe("what a VM reaches", () => {
     expect(await echoed()).toBe("echo");
     await firewall.update(INDEX, policy([rule("198.51.100.0/24", { protocol: "tcp" })]));
     expect(await echoed()).toBe("silence");
+    await firewall.update(INDEX, policy([rule("198.51.100.0/24", { protocol: "icmpv4" })]));
+    expect(await echoed()).toBe("echo");
+    expect(await vm.reaches(tcp(PLAIN4))).toBe(false);
+  });
+
+  it("is what is guarded and named, where the rest of the world was denied before", async () => {
+    const world = ["0.0.0.0/0", "::/0"].map((all) => rule(all, { action: "deny", sparesGuarded: true }));
+    await attach([...world, rule("10.0.0.0/8"), rule("fd99::/16"), rule(PLAIN4), rule(PLAIN6)]);
+    for (const address of [PRIVATE4, PRIVATE6]) expect(await vm.reaches(tcp(address)), address).toBe(true);
+    for (const address of [PLAIN4, PLAIN6, TRANSLATED_PLAIN4, METADATA])
+      expect(await vm.reaches(tcp(address)), address).toBe(false);
   });
 
   it("does not grow with a source that is not the VM's", async () => {

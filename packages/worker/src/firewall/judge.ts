@@ -39,6 +39,7 @@ export function judge(
     if (rule.kind === "cidr") {
       const names = namesAddress(rule, address);
       if (names === "no" || (isAllowed && guarded && names === "broadly")) continue;
+      if (guarded && rule.sparesGuarded === true) continue;
       return { allowed: isAllowed, by: "network" };
     }
     const isNamed = name !== undefined && matchesName(rule.value, name);
@@ -50,7 +51,7 @@ export function judge(
 }
 
 function isForPort({ protocol, ports }: FirewallRule, port: number): boolean {
-  if (protocol === "udp") return false;
+  if (protocol !== "tcp" && protocol !== "any") return false;
   const range = parsePorts(ports);
   return range === "any" || (range !== undefined && port >= range.first && port <= range.last);
 }

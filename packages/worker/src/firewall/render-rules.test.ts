@@ -33,6 +33,15 @@ describe("rules of egress", () => {
       rule("10.0.0.0/8", { protocol: "tcp" }),
       `meta nfproto ipv4 ct original ip daddr 10.0.0.0/8 meta l4proto tcp counter accept`,
     ],
+    [
+      rule("198.51.100.7/32", { protocol: "icmpv4" }),
+      "meta nfproto ipv4 ct original ip daddr 198.51.100.7/32 meta l4proto icmp counter accept",
+    ],
+    [
+      rule("2001:db8::/32", { protocol: "icmpv6", action: "deny" }),
+      "meta nfproto ipv6 ct original ip6 daddr 2001:db8:0:0:0:0:0:0/32 meta l4proto ipv6-icmp counter return",
+    ],
+    [rule("::/0", { action: "deny", sparesGuarded: true }), `meta nfproto ipv6 ${GUARD6} counter return`],
   ])("%j", (one, expected) => {
     expect(renderEgress(5, policy([one]))).toEqual([
       `${expected} comment "egress 0"`,
@@ -56,6 +65,14 @@ describe("rules of egress", () => {
     expect(renderEgress(5, policy([rule("0.0.0.0/0", { action: "deny" })])).slice(0, 2)).toEqual([
       'meta nfproto ipv4 counter return comment "egress 0"',
       'meta nfproto ipv6 ct original ip6 daddr 64:ff9b:0:0:0:0:0:0/96 counter return comment "egress 0"',
+    ]);
+  });
+
+  it("that deny echoes of IPv4 deny those that a translator makes echoes of IPv4", () => {
+    const denied = rule("10.0.0.0/8", { protocol: "icmpv4", action: "deny" });
+    expect(renderEgress(5, policy([denied])).slice(0, 2)).toEqual([
+      'meta nfproto ipv4 ct original ip daddr 10.0.0.0/8 meta l4proto icmp counter return comment "egress 0"',
+      'meta nfproto ipv6 ct original ip6 daddr 64:ff9b:0:0:0:0:a00:0/104 meta l4proto ipv6-icmp counter return comment "egress 0"',
     ]);
   });
 

@@ -17,6 +17,8 @@ const GUARDED: readonly IpNetwork[] = [...GUARDED_IPV4, ...GUARDED_IPV6].flatMap
   (range) => parseNetwork(range) ?? [],
 );
 
+const PROTOCOLS = { tcp: "tcp", udp: "udp", icmpv4: "icmp", icmpv6: "ipv6-icmp" } as const;
+
 const KEYWORD: Readonly<Record<Family, "ip" | "ip6">> = { 4: "ip", 6: "ip6" };
 
 /**
@@ -103,7 +105,12 @@ export function isBroad(network: IpNetwork): boolean {
 function renderNetworkRule(rule: FirewallRule, direction: Direction, position: number): readonly string[] {
   const network = requireNetwork(rule);
   const forms = rule.action === "deny" ? otherForms(network) : [];
-  return [network, ...forms].map((form) => renderForm(rule, form, direction, position));
+  // A translator makes the other family's of it.
+  const other: FirewallRule = rule.protocol === "icmpv4" ? { ...rule, protocol: "icmpv6" } : rule;
+  return [
+    renderForm(rule, network, direction, position),
+    ...forms.map((form) => renderForm(other, form, direction, position)),
+  ];
 }
 
 function renderForm(rule: FirewallRule, network: IpNetwork, direction: Direction, position: number): string {
@@ -112,7 +119,8 @@ function renderForm(rule: FirewallRule, network: IpNetwork, direction: Direction
   const address =
     network.prefixLength === 0 ? "" : ` ct original ${KEYWORD[family]} ${end} ${formatNetwork(network)}`;
   const opens = direction === "egress" && rule.action === "allow";
-  const match = `${familyMatch(family)}${address}${transport(rule)}${opens ? guardAgainst(network) : ""}`;
+  const guarding = rule.sparesGuarded === true ? guard(family) : opens ? guardAgainst(network) : "";
+  const match = `${familyMatch(family)}${address}${transport(rule)}${guarding}`;
   return `${match} ${decide(direction, position, rule.action)}`;
 }
 
@@ -150,12 +158,13 @@ function guard(family: Family): string {
 
 function transport({ protocol, ports }: FirewallRule): string {
   const range = parsePorts(ports);
-  if (range === undefined || (protocol === "any" && range !== "any")) {
+  const hasPorts = protocol === "tcp" || protocol === "udp";
+  if (range === undefined || (!hasPorts && range !== "any")) {
     throw new Error(`A rule has the ports ${JSON.stringify(ports)} of the protocol ${protocol}`);
   }
-  if (protocol !== "tcp" && protocol !== "udp") return "";
+  if (protocol === "any") return "";
   const port = range === "any" ? "" : ` ct original proto-dst ${formatPorts(range)}`;
-  return ` meta l4proto ${protocol}${port}`;
+  return ` meta l4proto ${PROTOCOLS[protocol]}${port}`;
 }
 
 /** The comment is how the count is found again; nft wants it last. */

@@ -25,8 +25,13 @@ export const FirewallRuleSchema = Type.Object(
       description: "`fqdn` for egress only.",
     }),
     value: Type.String({ description: "A network, or a name with at most one leading `*.`." }),
-    protocol: Type.Unsafe<FirewallRule["protocol"]>({ type: "string", enum: ["tcp", "udp", "any"] }),
-    ports: Type.String({ description: '`"443"`, `"8080-8090"` or `"any"`; `any` when the protocol is.' }),
+    protocol: Type.Unsafe<FirewallRule["protocol"]>({
+      type: "string",
+      enum: ["tcp", "udp", "icmpv4", "icmpv6", "any"],
+    }),
+    ports: Type.String({
+      description: '`"443"`, `"8080-8090"` or `"any"`; `any` when the protocol has none.',
+    }),
     description,
   },
   { ...STRICT, title: "FirewallRule" },

@@ -11,5 +11,7 @@ import type { TtlSchema } from "./ttl.ts";
 test("schemas and model say the same", () => {
   expectTypeOf<Readonly<Static<typeof TtlSchema>>>().toEqualTypeOf<Ttl>();
   expectTypeOf<Readonly<Static<typeof ServiceSchema>>>().toEqualTypeOf<Service>();
-  expectTypeOf<Readonly<Static<typeof FirewallRuleSchema>>>().toEqualTypeOf<FirewallRule>();
+  expectTypeOf<Readonly<Static<typeof FirewallRuleSchema>>>().toEqualTypeOf<
+    Omit<FirewallRule, "sparesGuarded">
+  >();
 });

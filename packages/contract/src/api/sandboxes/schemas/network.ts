@@ -82,7 +82,11 @@ const anything = () => Type.Unsafe<unknown>({});
 export const NetworkSchema = Type.Object(
   {
     enabled: Type.Optional(Type.Boolean({ description: "Default true." })),
-    strict: Type.Optional(Type.Boolean({ description: "Default false." })),
+    strict: Type.Optional(
+      Type.Boolean({
+        description: "Whether rules by name open HTTPS only where it is intercepted. Default false.",
+      }),
+    ),
     policy: maybe(PolicySchema),
     interface: Type.Optional(anything()),
     ports: Type.Optional(Type.Array(PublishedPortSchema, { maxItems: 64 })),

@@ -50,8 +50,8 @@ export function legacyOf({ ingress }: WrittenPolicy): Required<LegacyFirewall> {
 function antiquate(rule: FirewallRule): LegacyFirewallRule[] {
   const [start = 1, end = start] =
     rule.ports === "any" ? [1, 65_535] : rule.ports.split("-").map((port) => Number(port));
-  const protocols = rule.protocol === "any" ? (["tcp", "udp"] as const) : [rule.protocol];
-  return protocols.map((protocol) => ({
+  const spoken = (["tcp", "udp"] as const).filter((one) => rule.protocol === "any" || rule.protocol === one);
+  return spoken.map((protocol) => ({
     protocol,
     portStart: start,
     ...(end === start ? {} : { portEnd: end }),

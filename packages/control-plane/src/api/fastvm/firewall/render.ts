@@ -58,7 +58,7 @@ export function renderEffectiveFirewall(
 export function firewallView({ ingress, egress, dns }: WrittenPolicy): Firewall {
   return {
     ingress: { ...ingress, rules: [...ingress.rules] },
-    egress: { ...egress, rules: [...egress.rules] },
+    egress: { ...egress, rules: egress.rules.map(({ sparesGuarded: _not, ...rule }) => rule) },
     ...(dns === undefined ? {} : { dns: namesView(dns) }),
   };
 }

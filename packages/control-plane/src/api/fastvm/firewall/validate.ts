@@ -162,8 +162,8 @@ function checkRule(rule: FirewallRule, direction: "ingress" | "egress", at: stri
       'ports must be "any", a port such as "443" or a range such as "8080-8090"',
     );
   }
-  if (rule.protocol === "any" && rule.ports !== "any") {
-    throw invalid(join(at, "ports"), 'ports must be "any" when the protocol is any');
+  if (rule.protocol !== "tcp" && rule.protocol !== "udp" && rule.ports !== "any") {
+    throw invalid(join(at, "ports"), `ports must be "any" when the protocol is ${rule.protocol}`);
   }
 }
 

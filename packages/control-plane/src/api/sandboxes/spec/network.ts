@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import type { DnsPolicy, SandboxSpec, WrittenPolicy } from "@fastvm/contract";
 import { DEFAULT_POLICY, EVERY_NAME, type WrittenNetwork } from "../../../engine/engine.ts";
 import { invalid } from "./invalid.ts";
-import { policyOfDocument } from "./policy.ts";
+import { HTTPS_PORT, policyOfDocument } from "./policy.ts";
 import { publicationOf } from "./publication.ts";
 
 type Network = NonNullable<SandboxSpec["network"]>;
@@ -32,7 +32,8 @@ export function policyNetwork(network: SandboxSpec["network"]): WrittenNetwork |
     published === undefined
   )
     return undefined;
-  const policy = document === undefined ? DEFAULT_POLICY : policyOfDocument(document);
+  const isStrict = network.strict === true && !interceptsHttps(network);
+  const policy = document === undefined ? DEFAULT_POLICY : policyOfDocument(document, isStrict);
   return {
     policy: {
       ...policy,
@@ -42,6 +43,13 @@ export function policyNetwork(network: SandboxSpec["network"]): WrittenNetwork |
     },
     presentation: { api: API, value: { policy: document ?? null } },
   };
+}
+
+/** Secrets alone turn it on as well. */
+function interceptsHttps({ tls, secrets }: Network): boolean {
+  const hasSecrets = [...(secrets?.entries ?? []), ...(secrets?.secrets ?? [])].length > 0;
+  const isOn = tls?.enabled === true || (hasSecrets && (tls ?? undefined) === undefined);
+  return isOn && (tls?.intercepted_ports ?? [HTTPS_PORT]).includes(HTTPS_PORT);
 }
 
 /** `undefined`: as the host has it. */

@@ -1,6 +1,7 @@
 /** What rules of each kind become, allowed and denied. That such rules hold in the kernel is tested where they are rendered. */
 import type { SandboxSpec } from "@fastvm/contract";
 import { expect, test } from "vitest";
+import { policyNetwork } from "./network.ts";
 import { policyOfDocument } from "./policy.ts";
 
 type Document = NonNullable<NonNullable<SandboxSpec["network"]>["policy"]>;
@@ -52,15 +53,55 @@ test("who may send everywhere may ask for every name but those that are denied",
   });
 });
 
-test("the public is denied where no later rule opens what is not public", () => {
-  const denied = [
-    rule({ group: "private" }),
-    rule({ group: "public" }, "deny"),
-    rule({ domain: "a.example" }),
+test("the public is denied without what later rules open", () => {
+  const { rules } = policyOfDocument({
+    rules: [rule({ group: "public" }, "deny"), rule({ group: "private" })],
+  }).egress;
+  expect(rules.slice(0, 2)).toMatchObject(
+    ["0.0.0.0/0", "::/0"].map((value) => ({ action: "deny", value, sparesGuarded: true })),
+  );
+  expect(rules.slice(2).map(({ value }) => value)).toEqual(PRIVATE);
+  // What denies everything spares nothing, and what opens the public names nothing else anyway.
+  for (const other of [rule("any", "deny"), rule({ group: "public" })])
+    for (const one of policyOfDocument({ rules: [other] }).egress.rules)
+      expect(one).not.toHaveProperty("sparesGuarded");
+});
+
+test("protocols are meant by themselves, and ports by those that have some", () => {
+  const reaches = (fields: Partial<Rule>) =>
+    policyOfDocument({ rules: [{ ...rule({ cidr: "192.0.2.0/24" }), ...fields }] }).egress.rules.map(
+      ({ protocol, ports }) => `${protocol} ${ports}`,
+    );
+  const all: Rule["protocols"] = ["icmpv6", "icmpv4", "udp", "tcp"];
+  const ports = [
+    { start: 1, end: 2 },
+    { start: 9, end: 9 },
   ];
-  const values = networksOf({ rules: denied });
-  expect(values).toEqual([...PRIVATE, "0.0.0.0/0", "::/0", "a.example"]);
-  expect(() => policyOfDocument({ rules: denied.toReversed() })).toThrow(/put that first/);
+  expect(reaches({})).toEqual(["any any"]);
+  expect(reaches({ protocols: all })).toEqual(["any any"]);
+  expect(reaches({ protocols: ["icmpv4"] })).toEqual(["icmpv4 any"]);
+  expect(reaches({ protocols: ["icmpv6", "udp"] })).toEqual(["udp any", "icmpv6 any"]);
+  expect(reaches({ protocols: ["icmpv6", "udp"], ports })).toEqual(["udp 1-2", "udp 9"]);
+  expect(reaches({ protocols: ["icmpv4"], ports })).toEqual([]);
+});
+
+test("where it is strict a name opens HTTPS only with interception, and a network as ever", () => {
+  const document = { rules: [rule({ domain: "a.example" }), rule({ cidr: "192.0.2.0/24" })] };
+  const opened = (network: NonNullable<SandboxSpec["network"]>) =>
+    policyNetwork({ policy: document, strict: true, ...network })?.policy.egress.rules.map(
+      ({ value, protocol, ports }) => `${value} ${protocol} ${ports}`,
+    );
+  expect(opened({})).toEqual([
+    ...["tcp 1-442", "tcp 444-65535", "udp 1-442", "udp 444-65535", "icmpv4 any", "icmpv6 any"].map(
+      (reach) => `a.example ${reach}`,
+    ),
+    "192.0.2.0/24 any any",
+  ]);
+  for (const open of [{ strict: false }, { tls: { enabled: true } }])
+    expect(opened(open)?.[0]).toBe("a.example any any");
+  expect(opened({ tls: { enabled: true, intercepted_ports: [8443] } })).toHaveLength(7);
+  const https = { ...rule({ domain: "a.example" }), ports: [{ start: 443, end: 443 }] };
+  expect(policyOfDocument({ rules: [https] }, true).egress.rules).toEqual([]);
 });
 
 test.each(["loopback", "multicast"] as const)("%s stays with the guest, and is taken", (group) => {

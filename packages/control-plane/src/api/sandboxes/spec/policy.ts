@@ -1,6 +1,7 @@
 /**
  * A policy document as the engine's. There what no rule opens by its very network is closed anyway: private networks, the host and
- * its metadata, which is this API's group `public`. What the engine cannot say exactly is refused by its name, never widened or narrowed.
+ * its metadata; all but those is this API's group `public`. What the engine cannot say exactly is refused by its name, never widened or
+ * narrowed.
  *
  * What comes in comes by published ports alone, as the engine lets in nobody by itself: those rules are in `publication.ts`.
  */
@@ -16,7 +17,7 @@ import { invalid } from "./invalid.ts";
 
 type Document = NonNullable<NonNullable<SandboxSpec["network"]>["policy"]>;
 type Rule = NonNullable<Document["rules"]>[number];
-type Target = Pick<FirewallRule, "kind" | "value">;
+type Target = Pick<FirewallRule, "kind" | "value" | "sparesGuarded">;
 
 const ANY_WAY = { action: "allow", protocol: "any", ports: "any" } as const;
 
@@ -37,19 +38,18 @@ const GROUPS = {
   multicast: ["224.0.0.0/4", "ff00::/8"],
 } as const;
 const DNS_PORT = 53;
+export const HTTPS_PORT = 443;
+const PROTOCOLS = ["tcp", "udp", "icmpv4", "icmpv6"] as const;
 
-export function policyOfDocument(document: Document): WrittenPolicy {
+/** `isStrict`: HTTPS that a name alone would open is closed, as nothing here looks at whose it is. */
+export function policyOfDocument(document: Document, isStrict = false): WrittenPolicy {
   const rules: FirewallRule[] = [];
   let names: DnsPolicy | undefined;
   for (const [index, rule] of (document.rules ?? []).entries()) {
     const at = `${AT}.rules.${index}`;
     if (rule.direction === "ingress") continue;
     if (asksForNames(rule)) names ??= { ...EVERY_NAME, domains: namesIn(rules, "deny") };
-    else {
-      if (isOfPublic(rule) && rule.action === "deny")
-        assertNothingGuardedAfter(document, index, `${at}.destination`);
-      rules.push(...rulesOf(rule, at));
-    }
+    else rules.push(...rulesOf(rule, at).flatMap((one) => (isStrict ? withoutBlindHttps(one) : [one])));
   }
   if (document.default_egress === "allow") {
     names ??= { ...EVERY_NAME, domains: namesIn(rules, "deny") };
@@ -72,6 +72,24 @@ function asksForNames({ action, destination, ports = [], protocols = [] }: Rule)
   return isHost && isDns && isBoth && action === "allow";
 }
 
+/** A rule that opens a name, without the port of HTTPS; any other as it is. */
+function withoutBlindHttps(rule: FirewallRule): readonly FirewallRule[] {
+  if (rule.kind !== "fqdn" || rule.action === "deny") return [rule];
+  const protocols = rule.protocol === "any" ? PROTOCOLS : [rule.protocol];
+  return protocols.flatMap((protocol): FirewallRule[] => {
+    if (protocol !== "tcp" && protocol !== "udp") return [{ ...rule, protocol }];
+    const [first = 1, last = first] = rule.ports === "any" ? [1, 65_535] : rule.ports.split("-").map(Number);
+    if (last < HTTPS_PORT || first > HTTPS_PORT) return [{ ...rule, protocol }];
+    const around = [
+      [first, HTTPS_PORT - 1],
+      [HTTPS_PORT + 1, last],
+    ] as const;
+    return around
+      .filter(([from, to]) => from <= to)
+      .map(([from, to]) => ({ ...rule, protocol, ports: from === to ? String(from) : `${from}-${to}` }));
+  });
+}
+
 function namesIn(rules: readonly FirewallRule[], action: FirewallRule["action"]): string[] {
   const named = rules.filter((rule) => rule.kind === "fqdn" && rule.action === action);
   return [...new Set(named.map(({ value }) => value))];
@@ -85,7 +103,7 @@ function rulesOf(rule: Rule, at: string): FirewallRule[] {
   );
 }
 
-/** Rules with ports speak of no ICMP. */
+/** Rules with ports speak of no ICMP: of that alone, of nothing. */
 function reachesOf(
   { protocols = [], ports = [] }: Rule,
   at: string,
@@ -93,19 +111,14 @@ function reachesOf(
   for (const { start, end } of ports)
     if (start < 1 || start > end) throw invalid(`${at}.ports`, "must go from 1 on, and upwards");
   const ranges = ports.map(({ start, end }) => (start === end ? String(start) : `${start}-${end}`));
-  const said = new Set(protocols);
-  const hasAll = said.size === 0 || said.size === 4;
-  if (hasAll && ranges.length === 0) return [{ protocol: "any", ports: "any" }];
-  const isIcmp = said.has("icmpv4") || said.has("icmpv6");
-  if (isIcmp && ranges.length === 0)
-    throw invalid(
-      `${at}.protocols`,
-      "has ICMP, which this server tells from others only where all are meant",
-    );
-  const spoken = (["tcp", "udp"] as const).filter((protocol) => hasAll || said.has(protocol));
-  return spoken.flatMap((protocol) =>
-    (ranges.length === 0 ? ["any"] : ranges).map((range) => ({ protocol, ports: range })),
-  );
+  const spoken = PROTOCOLS.filter((protocol) => protocols.length === 0 || protocols.includes(protocol));
+  if (ranges.length === 0) {
+    const names = spoken.length === PROTOCOLS.length ? (["any"] as const) : spoken;
+    return names.map((protocol) => ({ protocol, ports: "any" }));
+  }
+  return spoken
+    .filter((protocol) => protocol === "tcp" || protocol === "udp")
+    .flatMap((protocol) => ranges.map((range) => ({ protocol, ports: range })));
 }
 
 function targetsOf({ destination, action }: Rule, at: string): Target[] {
@@ -118,27 +131,10 @@ function targetsOf({ destination, action }: Rule, at: string): Target[] {
   }
   const { group } = destination;
   // Broad, and so it opens nothing that is guarded.
-  if (group === "public") return networks(WORLD);
+  if (group === "public")
+    return networks(WORLD).map((world) => (action === "deny" ? { ...world, sparesGuarded: true } : world));
   if (group !== "host") return networks(GROUPS[group]);
   throw invalid(at, "the group host is its name server alone: port 53, allowed, of UDP and TCP");
-}
-
-function isOfPublic({ destination }: Rule): boolean {
-  return typeof destination === "object" && "group" in destination && destination.group === "public";
-}
-
-/** What denies the world denies what is guarded too, which is so anyway unless a later rule opens it. */
-function assertNothingGuardedAfter({ rules = [] }: Document, index: number, at: string): void {
-  const later = rules.slice(index + 1).filter(({ direction }) => direction !== "ingress");
-  if (
-    later.every((rule) => rule.action === "deny" || isOfPublic(rule) || asksForNames(rule) || isNamed(rule))
-  )
-    return;
-  throw invalid(at, "public is not denied before a rule that allows other networks: put that first");
-}
-
-function isNamed({ destination }: Rule): boolean {
-  return typeof destination === "object" && ("domain" in destination || "domain_suffix" in destination);
 }
 
 /** A network of IPv4 but for one address, in as few as there can be. */

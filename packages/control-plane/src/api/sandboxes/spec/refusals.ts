@@ -1,9 +1,7 @@
 /** What a specification may say and we do not do: refused by the field's name, whatever it would have been good for. */
 import type { SandboxSpec } from "@fastvm/contract";
 import { invalid } from "./invalid.ts";
-
-/** Of labels, for those whose host it is. */
-const RESERVED_LABELS = ["sandbox.", "microsandbox.", "service."] as const;
+import { checkLabels } from "./labels.ts";
 
 /** What says the same as if it were not there. */
 function isUnset(value: unknown): boolean {
@@ -16,15 +14,11 @@ export function refuseUnsupported(spec: SandboxSpec): void {
   for (const [field, value] of unsupported(spec)) {
     if (!isUnset(value)) throw invalid(field, "is not supported by this server");
   }
-  for (const label of Object.keys(spec.labels ?? {})) {
-    const reserved = RESERVED_LABELS.find((prefix) => label.startsWith(prefix));
-    if (reserved !== undefined) throw invalid(`labels.${label}`, `may not begin with ${reserved}`);
-  }
+  checkLabels(spec.labels ?? {}, "labels");
 }
 
 function unsupported({ network, registry }: SandboxSpec): [string, unknown][] {
   return [
-    ["network.strict", network?.strict],
     ["network.interface", network?.interface],
     ["registry.mode", registry?.mode === "specific" ? "specific" : undefined],
     ["registry.credential_id", registry?.credential_id],
