@@ -60,6 +60,12 @@ test("commands run, are fed, are ended by signals, and say why they did not star
   await input?.write("through a pipe\n");
   await input?.close();
   expect((await fed.collect()).stdout()).toBe("through a pipe\n");
+  const told = await sandbox.execStream("sh", ["-c", "echo $$"]);
+  const started = await told.recv();
+  expect(started).toMatchObject({ kind: "started" });
+  expect((await told.collect()).stdout()).toBe(`${started?.kind === "started" ? started.pid : ""}\n`);
+  const byItself = await sandbox.shell("kill -TERM $$");
+  expect(byItself.code).toBe(-1);
   const sleeping = await sandbox.execStream("sleep", ["1000"]);
   await sleeping.signal(15);
   expect(await sleeping.wait()).toMatchObject({ code: -1 });

@@ -255,13 +255,13 @@ test("a disk is one VM's alone, and what is written to it lives through a pause"
   await client.volumes.delete(disk);
 });
 
-test.each(["raw", "qcow2"] as const)("a %s disk image is a VM's own copy", async (format) => {
+test.each(["raw", "qcow2", "vmdk"] as const)("a %s disk image is a VM's own copy", async (format) => {
   const [one] = vms as [Vm, Vm];
   const path = join(shared, `disk.${format}`);
   await run("truncate", ["-s", "64M", path]);
   await run("mkfs.ext4", ["-q", path]);
-  if (format === "qcow2") {
-    await run("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", path, `${path}.new`]);
+  if (format !== "raw") {
+    await run("qemu-img", ["convert", "-f", "raw", "-O", format, path, `${path}.new`]);
     await run("mv", [`${path}.new`, path]);
   }
   const before = await readFile(path);
@@ -269,4 +269,10 @@ test.each(["raw", "qcow2"] as const)("a %s disk image is a VM's own copy", async
   expect(await sh(client, one, "echo own >/mnt/image/file && sync && cat /mnt/image/file")).toBe("own");
   await client.vms.volumes.detach(one, volumeId);
   expect((await readFile(path)).equals(before)).toBe(true);
+  const image = { path, fstype: "vfat" };
+  await expect(client.vms.volumes.attach(one, { mountPath: "/mnt/image", image })).rejects.toThrow(
+    /cannot mount it/,
+  );
+  const typed = { mountPath: "/mnt/image", image: { path, fstype: "ext4" } };
+  await client.vms.volumes.detach(one, (await client.vms.volumes.attach(one, typed)).volumeId);
 });

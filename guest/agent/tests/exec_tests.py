@@ -25,6 +25,16 @@ class Exec(AgentTest):
     def test_a_signal_ends_as_128_and_its_number(self):
         self.assertEqual(self.link().run(shell("kill -TERM $$")).exit[0], 128 + signal.SIGTERM)
 
+    def test_its_process_and_the_signal_that_ends_it_are_told_where_that_is_asked(self):
+        link, tell = self.link(), field(wire.TELL_PROCESS, b"")
+        output = link.run(shell("echo $$") + tell)
+        self.assertEqual(output.processes, [(int(output.stdout), 0)])
+        output = link.run(shell("echo $$; kill -TERM $$") + tell)
+        self.assertEqual(output.processes, [(int(output.stdout), 0), (int(output.stdout), signal.SIGTERM)])
+        self.assertEqual(link.run(shell("exit 143") + tell).processes[1:], [])
+        self.assertEqual(link.run(argv("/no/such/program") + tell).processes, [])
+        self.assertEqual(link.run(shell("kill -TERM $$")).processes, [])
+
     def test_what_cannot_be_started(self):
         link = self.link()
         code, errno, _, diagnostic = link.run(argv("/no/such/program")).exit

@@ -18,9 +18,10 @@ HELLO, WELCOME, IDENTITY, IDENTITY_DONE, PING, PONG, MORE = 1, 2, 3, 4, 5, 6, 15
 OPEN_EXEC, OPEN_WRITE, OPEN_READ, OPEN_DIAL, OPEN_FORWARD, OPEN_VERB = 16, 17, 18, 19, 20, 21
 DATA, DATA_ERR, END, CREDIT, SIGNAL, RESIZE, RESET, EXIT, DONE = 32, 33, 34, 35, 36, 37, 38, 39, 40
 AT = 41
+PROCESS = 42
 OPEN_JOB = 22
 OPEN_DATAGRAMS = 23
-ARG, ENV, CWD, USER, PTY, STDIN, WORKDIR, LIMIT, RESTRICTED = 1, 2, 3, 4, 5, 6, 7, 8, 9
+ARG, ENV, CWD, USER, PTY, STDIN, WORKDIR, LIMIT, RESTRICTED, TELL_PROCESS = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 PATH, MODE, MTIME, FLAGS, VERB, TO, DEPTH = 16, 17, 18, 19, 20, 21, 22
 JOB, JOB_VERB, OFFSET, TIMEOUT_MS, SIGNAL_NUMBER, CLOSES, RING_BYTES, FOLLOW = 24, 25, 26, 27, 28, 29, 30, 31
 JOB_INFO, PID, STARTED, OUTPUT, ENDED, RESTORES, CUT = 80, 81, 82, 83, 84, 85, 86
@@ -58,6 +59,7 @@ class Output:
 
     def __init__(self, kind=None):
         self.kind = kind
+        self.processes = []
         self.stdout = bytearray()
         self.stderr = bytearray()
         self.ended = False
@@ -230,6 +232,8 @@ class Link:
             assert output.credit <= output.received, "the agent gave back more than it got"
         elif kind == AT:
             output.places.append((struct.unpack("<Q", payload)[0], len(output.stdout) + len(output.stderr)))
+        elif kind == PROCESS:
+            output.processes.append(struct.unpack("<II", payload))
         elif kind == DONE and output.done is None:
             output.done = struct.unpack_from("<I", payload)[0], payload[4:].decode()
             if output.kind not in (OPEN_DIAL, OPEN_DATAGRAMS) or output.done[0] != 0:

@@ -42,6 +42,10 @@ static void take_field(struct verb_request *request, const struct field *field)
         free(request->volume);
         request->volume = field_string(field);
         break;
+    case TAG_FSTYPE:
+        free(request->fstype);
+        request->fstype = field_string(field);
+        break;
     case TAG_MODE:
         request->mode = field_u32(field) & 07777;
         request->has_mode = true;
@@ -78,6 +82,7 @@ void verb_request_free(struct verb_request *request)
     free(request->to);
     free(request->user);
     free(request->volume);
+    free(request->fstype);
 }
 
 static int describe(const struct verb_request *request, int out)
@@ -151,7 +156,7 @@ int verb_run(const void *bytes, int out)
     case VERB_MOUNT_TMPFS:
         return tmpfs_mount(request->path, request->size, request->flags);
     case VERB_MOUNT_DISK:
-        return disk_mount(request->disk, request->path, request->flags);
+        return disk_mount(request->disk, request->fstype, request->path, request->flags);
     case VERB_UNMOUNT_PLAIN:
         return plain_unmount(request->disk, request->path, request->flags);
     default:

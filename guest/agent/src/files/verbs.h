@@ -16,6 +16,7 @@ struct verb_request {
     char *to;
     char *user;
     char *volume;
+    char *fstype;
     bool has_mode;
     mode_t mode;
     uint32_t depth;

@@ -51,6 +51,7 @@ enum frame_kind {
     KIND_EXIT = 39,
     KIND_DONE = 40,
     KIND_AT = 41,
+    KIND_PROCESS = 42,
 };
 
 enum field_tag {
@@ -63,6 +64,7 @@ enum field_tag {
     TAG_WORKDIR = 7,
     TAG_LIMIT = 8,
     TAG_RESTRICTED = 9,
+    TAG_TELL_PROCESS = 10,
     TAG_PATH = 16,
     TAG_MODE = 17,
     TAG_MTIME = 18,
@@ -89,6 +91,7 @@ enum field_tag {
     TAG_BOOT_ID = 39,
     TAG_ONLY_FORWARD = 40,
     TAG_DISK = 46,
+    TAG_FSTYPE = 47,
     TAG_CONTENT = 48,
     TAG_ENTRY = 64,
     TAG_TYPE = 65,
@@ -109,7 +112,7 @@ enum field_tag {
 };
 
 /* What agents of before did not know, and would take for garbage. */
-enum ability { ABLE_VERBS = 1, ABLE_JOBS = 2, ABLE_VOLUMES = 4, ABLE_PLAIN_MOUNTS = 8, ABLE_LIMITS = 16, ABLE_DATAGRAMS = 32 };
+enum ability { ABLE_VERBS = 1, ABLE_JOBS = 2, ABLE_VOLUMES = 4, ABLE_PLAIN_MOUNTS = 8, ABLE_LIMITS = 16, ABLE_DATAGRAMS = 32, ABLE_FSTYPES = 64 };
 
 enum job_verb {
     JOB_START = 1,

@@ -89,6 +89,9 @@ static bool parse_field(struct exec_request *request, const struct field *field)
     case TAG_RESTRICTED:
         request->is_restricted = true;
         return true;
+    case TAG_TELL_PROCESS:
+        request->tells_process = true;
+        return true;
     default:
         return true;
     }

@@ -25,6 +25,7 @@ struct exec_request {
     bool stdin_open;
     struct limits limits;
     bool is_restricted;
+    bool tells_process;
 };
 
 /* False for one that is broken or names no command. To be freed in either case. */

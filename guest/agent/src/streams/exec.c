@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent.h"
@@ -21,6 +22,7 @@ struct exec_stream {
     struct watch err;
     pid_t pid;
     bool is_pty;
+    bool tells_process;
     /* The command's side of its terminal, held open until it ends: with none open, ours would report an error for good. */
     int terminal;
     bool exited;
@@ -46,6 +48,15 @@ static void send_exit(struct agent *agent, uint32_t id, int code, uint32_t error
         uint64_t nanoseconds;
     } head = {code, error, monotonic_ns() - started_ns};
     link_send_parts(&agent->link, KIND_EXIT, id, &head, sizeof head, diagnostic, strlen(diagnostic));
+}
+
+/* When it runs, with no signal; and before EXIT where a signal ended it. */
+static void tell_process(struct agent *agent, const struct exec_stream *exec, uint32_t signal)
+{
+    const uint32_t process[] = {(uint32_t)exec->pid, signal};
+    if (exec->tells_process) {
+        link_send(&agent->link, KIND_PROCESS, exec->stream.id, process, sizeof process);
+    }
 }
 
 static void refuse(struct agent *agent, uint32_t id, uint32_t error, const char *what)
@@ -134,7 +145,9 @@ static void run(struct agent *agent, uint32_t id, struct exec_request *request, 
         return;
     }
     exec->is_pty = request->pty;
+    exec->tells_process = request->tells_process;
     start(agent, exec, &ends, pid);
+    tell_process(agent, exec, 0);
 }
 
 static void open_exec(struct agent *agent, uint32_t id, const uint8_t *bytes, size_t length)
@@ -241,6 +254,9 @@ static void release(struct stream *stream)
 
 static void finish(struct agent *agent, struct exec_stream *exec)
 {
+    if (WIFSIGNALED(exec->exit_status)) {
+        tell_process(agent, exec, (uint32_t)WTERMSIG(exec->exit_status));
+    }
     send_exit(agent, exec->stream.id, exit_code_of_status(exec->exit_status), 0, exec->started_ns, "");
     stream_detach(agent, &exec->stream);
 }

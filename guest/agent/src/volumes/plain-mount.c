@@ -51,7 +51,7 @@ static int mount_whatever(const char *device, const char *path, unsigned long fl
     return error;
 }
 
-int disk_mount(uint32_t disk, const char *path, uint32_t flags)
+int disk_mount(uint32_t disk, const char *type, const char *path, uint32_t flags)
 {
     char device[MAX_DISK_PATH];
     int error = make_mount_point(path, true);
@@ -59,7 +59,8 @@ int disk_mount(uint32_t disk, const char *path, uint32_t flags)
     if (error != 0) {
         return error;
     }
-    error = mount_whatever(device, path, kernel_mount_flags(flags));
+    error = type == NULL ? mount_whatever(device, path, kernel_mount_flags(flags))
+                         : mount_as(device, path, type, kernel_mount_flags(flags));
     if (error != 0) {
         unbind_spare_disk(disk);
     }

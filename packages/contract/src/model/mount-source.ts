@@ -29,8 +29,11 @@ interface HostSource {
   readonly quotaMib: number;
 }
 
-type ImageFormat = "raw" | "qcow2";
-export const IMAGE_FORMATS: readonly ImageFormat[] = ["raw", "qcow2"];
+/** `vmdk`: of one file. */
+export type ImageFormat = "raw" | "qcow2" | "vmdk";
+export const IMAGE_FORMATS: readonly ImageFormat[] = ["raw", "qcow2", "vmdk"];
+/** As file systems are called. */
+export const FILE_SYSTEM_NAME = /^[a-z0-9_.-]{1,31}$/;
 
 /** A disk in a file of the host, beneath what its operator allows; one that is mounted to be written is a copy of the VM's own. */
 interface ImageSource {
@@ -38,6 +41,8 @@ interface ImageSource {
   /** Absolute. */
   readonly path: string;
   readonly format: ImageFormat;
+  /** As the guest's kernel calls what is on it; absent: whichever takes it. */
+  readonly fstype?: string;
 }
 
 /** With what a store is asked. `endpointUrl`: where the store is, when it is not the one whose scheme the bucket has. */

@@ -63,6 +63,8 @@ export type ExecEvent =
       readonly exitCode: number;
       readonly timedOut: boolean;
       readonly durationMs: number;
+      /** That ended it, where the guest tells. */
+      readonly signal?: number;
       /** Why it could not be started. */
       readonly diagnostic?: string;
     };
@@ -72,6 +74,8 @@ export type ExecEvent =
  * throws. A reader that does not read slows only its own command. Ending the iteration early, or `kill`, kills the process group.
  */
 export interface ExecSession extends AsyncIterable<ExecEvent> {
+  /** Of its process in the guest, before anything that it prints. `undefined`: it never ran, or the guest does not tell. */
+  readonly pid: Promise<number | undefined>;
   /** Resolves when there is room for more. For a session with a pty or with `stdin: "open"`. */
   writeStdin(data: Uint8Array): Promise<void>;
   closeStdin(): void;

@@ -141,7 +141,6 @@ export interface SnapshotRow extends SettingsRow {
   pauseCycle: number | null;
   pauseMs: number | null;
   labels: string;
-  /** The digests of its files, where they were asked for. */
   integrity: string | null;
   createdAt: number;
 }

@@ -9,6 +9,7 @@ export interface FakeTerminal {
 }
 
 export class FakeSession implements ExecSession {
+  readonly pid = Promise.resolve(4711);
   readonly #events: AsyncIterable<ExecEvent>;
   readonly #signal: AbortSignal | undefined;
   readonly #onKill: () => void;

@@ -23,7 +23,9 @@ interface ImageMount {
   /** Absolute, beneath a folder that `fastvm serve --allow-mount` names. */
   readonly path: string;
   /** Default: as its name ends, else `raw`. */
-  readonly format?: "raw" | "qcow2" | null | undefined;
+  readonly format?: "raw" | "qcow2" | "vmdk" | null | undefined;
+  /** As the VM's kernel calls what is on it. Default: whichever takes it. */
+  readonly fstype?: string | null | undefined;
 }
 
 /** One of these in place of a volume. */

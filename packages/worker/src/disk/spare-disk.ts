@@ -10,6 +10,7 @@ type SpareFile =
   | { readonly kind: "reserved"; readonly file: string }
   /** Of that format; other files that it names are not looked at. */
   | { readonly kind: "qcow2"; readonly file: string }
+  | { readonly kind: "vmdk"; readonly file: string }
   /** Only read: writes, which the device has promised to take, go to an empty overlay. */
   | { readonly kind: "read"; readonly file: string; readonly overlay: string }
   /** The same of a VM's disk: its layers, the lowest first. */
@@ -47,8 +48,8 @@ function nodeOptions(node: string, behind: SpareFile): Record<string, unknown> {
   if (behind.kind === "reserved") {
     return { driver: "raw", "node-name": node, file: fileOptions(behind.file, false) };
   }
-  if (behind.kind === "qcow2") {
-    return { driver: "qcow2", "node-name": node, backing: null, file: fileOptions(behind.file, false) };
+  if (behind.kind === "qcow2" || behind.kind === "vmdk") {
+    return { driver: behind.kind, "node-name": node, backing: null, file: fileOptions(behind.file, false) };
   }
   if (behind.kind === "chain") {
     const backing = layersOptions(behind.files);

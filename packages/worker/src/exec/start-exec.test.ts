@@ -102,6 +102,16 @@ describe("a command", () => {
     expect((await run([path])).exit.exitCode).toBe(126);
   });
 
+  test("tells its process before it prints, and the signal that ended it", async () => {
+    const session = start("echo $$; kill -TERM $$");
+    const pid = await session.pid;
+    const { stdout, exit } = await collect(session);
+    expect(stdout.toString()).toBe(`${pid}\n`);
+    expect(exit).toMatchObject({ exitCode: 143, signal: 15 });
+    expect((await run("exit 143")).exit).not.toHaveProperty("signal");
+    expect(await start(["/no/such/program"]).pid).toBeUndefined();
+  });
+
   test("runs in its folder", async () => {
     expect((await run(["pwd"], { cwd: folder })).stdout.toString()).toBe(`${folder}\n`);
     const inWorkdir = async (spec: Partial<ExecSpec>, workdir: string): Promise<string> =>

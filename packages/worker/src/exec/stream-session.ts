@@ -35,6 +35,10 @@ export class StreamSession implements ExecSession {
     return { next: () => this.#next(), return: () => this.#return() };
   }
 
+  get pid(): Promise<number | undefined> {
+    return this.#stream.pid;
+  }
+
   async writeStdin(data: Uint8Array): Promise<void> {
     if (!this.#hasOpenStdin) {
       throw new FastvmError("invalid_request", "the command was started without an open stdin", {
@@ -94,6 +98,7 @@ export class StreamSession implements ExecSession {
       exitCode: timedOut ? TIMED_OUT_EXIT_CODE : exit.exitCode,
       timedOut,
       durationMs: exit.durationMs,
+      ...(exit.signal > 0 && { signal: exit.signal }),
       ...(exit.diagnostic !== "" && { diagnostic: exit.diagnostic }),
     };
   }

@@ -6,7 +6,7 @@ import { splitRequest, u32 } from "./frame.ts";
 import { errnoName } from "./guest-error.ts";
 import type { StreamPort } from "./link-stream.ts";
 import { LinkStream } from "./link-stream.ts";
-import { EXIT_BYTES, Kind } from "./protocol.ts";
+import { EXIT_BYTES, Kind, PROCESS_BYTES } from "./protocol.ts";
 import type { Channel, Chunk } from "./receive-queue.ts";
 import { ReceiveQueue } from "./receive-queue.ts";
 import { SendQueue } from "./send-queue.ts";
@@ -37,6 +37,8 @@ interface ExecExit {
   readonly exitCode: number;
   /** Why it could not be started; 0 when it was. */
   readonly errno: number;
+  /** That ended it; 0: none did, or the agent is of before it told. */
+  readonly signal: number;
   /** From the guest's receipt of the request, in ms, by the guest's clock. */
   readonly durationMs: number;
   /** At most 4 KiB; empty when there is nothing to say. */
@@ -49,6 +51,8 @@ const MAX_DIAGNOSTIC_BYTES = 4096;
 export class ExecStream extends LinkStream {
   readonly #output: ReceiveQueue;
   readonly #input: SendQueue;
+  readonly #pid = Promise.withResolvers<number | undefined>();
+  #signal = 0;
   #exit: ExecExit | undefined;
 
   /** Opens the stream. Throws `invalid_request` when the request is larger than 4 MiB. */
@@ -57,6 +61,11 @@ export class ExecStream extends LinkStream {
     this.#output = new ReceiveQueue(this.sendCredit);
     this.#input = new SendQueue(id, (source) => port.offer(source));
     port.send(splitRequest(Kind.OPEN_EXEC, id, encodeFields(execFields(request))));
+  }
+
+  /** Of the process, before anything that it prints; `undefined` where it never ran, or is not told. */
+  get pid(): Promise<number | undefined> {
+    return this.#pid.promise;
   }
 
   /** How the command ended, once all its output was taken or dropped. */
@@ -107,6 +116,8 @@ export class ExecStream extends LinkStream {
       case Kind.CREDIT:
         if (!this.#input.receiveCredit(payload)) this.refuse("more credit than it had received");
         return;
+      case Kind.PROCESS:
+        return this.#receiveProcess(payload);
       case Kind.END:
         return;
       case Kind.EXIT:
@@ -119,17 +130,28 @@ export class ExecStream extends LinkStream {
   }
 
   protected override onFailed(error: unknown): void {
+    this.#pid.resolve(undefined);
     this.#input.cancel();
     this.#output.fail(error);
   }
 
+  #receiveProcess(payload: Buffer): void {
+    if (payload.length < PROCESS_BYTES) return this.refuse("a PROCESS that is cut short");
+    this.#pid.resolve(payload.readUInt32LE(0));
+    this.#signal = payload.readUInt32LE(4);
+  }
+
   #receiveOutput(channel: Channel, payload: Buffer): void {
+    // An agent of before it told.
+    this.#pid.resolve(undefined);
     if (!this.#output.push(channel, payload)) this.refuse("more output than it had credit for");
   }
 
   #receiveExit(payload: Buffer): void {
     if (payload.length < EXIT_BYTES) return this.refuse("an EXIT that is cut short");
+    this.#pid.resolve(undefined);
     this.#exit = {
+      signal: this.#signal,
       exitCode: payload.readInt32LE(0),
       errno: payload.readUInt32LE(4),
       durationMs: Number(payload.readBigUInt64LE(8)) / NANOSECONDS_PER_MS,
@@ -156,6 +178,7 @@ export function execFields(request: ExecRequest): Field[] {
   if (request.stdin === "open" || request.pty !== undefined) fields.push(u8Field(Tag.STDIN, 1));
   for (const limit of request.limits ?? []) fields.push({ tag: Tag.LIMIT, value: limitBytes(limit) });
   if (request.restricted === true) fields.push({ tag: Tag.RESTRICTED, value: new Uint8Array() });
+  fields.push({ tag: Tag.TELL_PROCESS, value: new Uint8Array() });
   return fields;
 }
 

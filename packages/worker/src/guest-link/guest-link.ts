@@ -174,6 +174,7 @@ export class GuestLink implements AsyncDisposable {
     options: StreamOptions = {},
   ): AsyncGenerator<readonly RawField[], void, undefined> {
     this.#need(Ability.VERBS, "verbs on files");
+    if (request.fstype !== undefined) this.#need(Ability.FSTYPES, "disks of a named file system");
     const stream = this.#open(options.signal, (id) => new VerbStream(id, this.#port, request));
     try {
       for (let told = await stream.read(); told !== undefined; told = await stream.read()) yield told;

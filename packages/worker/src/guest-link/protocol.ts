@@ -35,8 +35,11 @@ export const LINK_STREAM = 0;
 /** code, errno, nanoseconds; a diagnostic follows. */
 export const EXIT_BYTES = 16;
 
+/** pid, signal. */
+export const PROCESS_BYTES = 8;
+
 /** Bits of WELCOME: what agents of states captured long ago do not know, and would take for garbage. */
-export const Ability = { VERBS: 1, JOBS: 2, LIMITS: 16, DATAGRAMS: 32 } as const;
+export const Ability = { VERBS: 1, JOBS: 2, LIMITS: 16, DATAGRAMS: 32, FSTYPES: 64 } as const;
 
 export const Kind = {
   HELLO: 1,
@@ -64,6 +67,7 @@ export const Kind = {
   EXIT: 39,
   DONE: 40,
   AT: 41,
+  PROCESS: 42,
 } as const;
 
 export type Kind = (typeof Kind)[keyof typeof Kind];
@@ -82,4 +86,5 @@ export const GUEST_KINDS: ReadonlySet<number> = new Set([
   Kind.EXIT,
   Kind.DONE,
   Kind.AT,
+  Kind.PROCESS,
 ]);

@@ -58,6 +58,8 @@ export interface VerbRequest {
   readonly sizeBytes?: bigint | undefined;
   /** Which of the spare disks, from 0: of MOUNT_DISK and UNMOUNT_PLAIN. */
   readonly disk?: number | undefined;
+  /** What is on the disk of MOUNT_DISK; default: whichever takes it. */
+  readonly fstype?: string | undefined;
   /** UNMOUNT and UNMOUNT_PLAIN also while files are open. */
   readonly forced?: boolean | undefined;
 }
@@ -111,7 +113,7 @@ export class VerbStream extends LinkStream {
 }
 
 function requestFields(request: VerbRequest): Field[] {
-  const { verb, path, to, mode, depth, user, volume, sizeBytes, disk } = request;
+  const { verb, path, to, mode, depth, user, volume, sizeBytes, disk, fstype } = request;
   const flags = flagsOf(request);
   return [
     u16Field(Tag.VERB, verb),
@@ -123,6 +125,7 @@ function requestFields(request: VerbRequest): Field[] {
     ...(volume === undefined ? [] : [textField(Tag.VOLUME, volume)]),
     ...(sizeBytes === undefined ? [] : [u64Field(Tag.SIZE, sizeBytes)]),
     ...(disk === undefined ? [] : [u32Field(Tag.DISK, disk)]),
+    ...(fstype === undefined ? [] : [textField(Tag.FSTYPE, fstype)]),
     ...(flags === 0 ? [] : [u32Field(Tag.FLAGS, flags)]),
   ];
 }

@@ -1,13 +1,13 @@
 /** The volumes of this host and what is asked of their files without a VM: one thing for the daemon's whole life. */
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { VolumeFiles, VolumeId, VolumeMount, VolumeUsage } from "@fastvm/contract";
+import type { ImageFormat, VolumeFiles, VolumeId, VolumeMount, VolumeUsage } from "@fastvm/contract";
 import type { BucketHost } from "../buckets/bucket-process.ts";
 import { VmBuckets } from "../buckets/vm-buckets.ts";
 import type { WorkerConfig } from "../config.ts";
 import { HostSessions } from "./files/host-sessions.ts";
 import { volumeFiles } from "./files/volume-files.ts";
-import { copyDiskImage } from "./disk-image.ts";
+import { assertOneFile, copyDiskImage } from "./disk-image.ts";
 import { folderBeneath } from "./folder-beneath.ts";
 import { allowedOnHost, hostFolder } from "./host-source.ts";
 import type { ServedFolder } from "./server/programs.ts";
@@ -68,10 +68,11 @@ export class HostVolumes {
   async placeDisk(
     { volumeId, source }: VolumeMount,
     path: string,
-  ): Promise<{ readonly sizeBytes: number; readonly format: "raw" | "qcow2" }> {
+  ): Promise<{ readonly sizeBytes: number; readonly format: ImageFormat }> {
     if (source?.kind !== "image")
       return { sizeBytes: await this.store.linkDisk(volumeId, path), format: "raw" };
     await copyDiskImage(await allowedOnHost(this.#config, source.path), path);
+    if (source.format === "vmdk") await assertOneFile(path, source.path);
     return { sizeBytes: (await stat(path)).size, format: source.format };
   }
 

@@ -1203,7 +1203,9 @@ class ImageMount(Model):
     path: str
     """Absolute, beneath a folder that `fastvm serve --allow-mount` names."""
     format: Optional[str] = None
-    """Default: as its name ends, else `raw`."""
+    """Default: as its name ends, else `raw`. A `vmdk` is of one file."""
+    fstype: Optional[str] = None
+    """As the VM's kernel calls what is on it. Default: whichever takes it."""
 
 
 @dataclass(eq=False, repr=False)
@@ -1414,7 +1416,7 @@ class NetworkRule(Model):
     """A network, or a name with at most one leading `*.`."""
     protocol: str
     ports: str
-    """`"443"`, `"8080-8090"` or `"any"`; `any` when the protocol is."""
+    """`"443"`, `"8080-8090"` or `"any"`; `any` when the protocol has none."""
     description: Optional[str] = None
 
 
@@ -1427,7 +1429,7 @@ class NetworkRuleHits(Model):
     """A network, or a name with at most one leading `*.`."""
     protocol: str
     ports: str
-    """`"443"`, `"8080-8090"` or `"any"`; `any` when the protocol is."""
+    """`"443"`, `"8080-8090"` or `"any"`; `any` when the protocol has none."""
     packets: int
     bytes: int
     description: Optional[str] = None

@@ -81,6 +81,7 @@ class _ImageMountRequired(TypedDict):
 
 class ImageMountParam(_ImageMountRequired, total=False):
     format: Optional[str]
+    fstype: Optional[str]
 
 
 class _IngressPolicyRequired(TypedDict):

@@ -3,7 +3,7 @@ import type { AttachVolumeParams } from "fastvm";
 import { UserError } from "../../user-error.ts";
 
 /** A file of the host that is a disk, by its name. */
-const DISK_IMAGE = /\.(qcow2|img|raw)$/;
+const DISK_IMAGE = /\.(qcow2|vmdk|img|raw)$/;
 
 export function parseMount(text: string): AttachVolumeParams {
   const match = /^(?<what>.+?):(?<mountPath>\/.*?)(?::(?<mode>ro|rw))?$/.exec(text);

@@ -132,6 +132,10 @@ export class RemoteWorker extends RemoteFiles implements WorkerPort, AsyncDispos
     return (await this.#peer.call("createSnapshot", [vmId, snapshotId, options])) as CaptureResult;
   }
 
+  async digestSnapshot(snapshotId: SnapshotId): Promise<Readonly<Record<string, string>>> {
+    return (await this.#peer.call("digestSnapshot", [snapshotId])) as Record<string, string>;
+  }
+
   async deleteSnapshot(snapshotId: SnapshotId): Promise<void> {
     await this.#peer.call("deleteSnapshot", [snapshotId]);
   }
@@ -265,6 +269,12 @@ class RemoteSession implements ExecSession {
     return { next: () => ask("session.next", this.#signal), return: () => ask("session.return") };
   }
 
+  get pid(): Promise<number | undefined> {
+    return this.#peer
+      .call("session.pid", [this.#handle])
+      .then((pid) => (pid ?? undefined) as number | undefined);
+  }
+
   async writeStdin(data: Uint8Array): Promise<void> {
     await this.#peer.call("session.writeStdin", [this.#handle, data]);
   }
@@ -362,6 +372,7 @@ class ServedWorker {
   async #ofSession(method: string, [handle, ...rest]: readonly unknown[]): Promise<unknown> {
     const { session, events } = this.#require(this.#sessions, handle);
     if (method === "session.next") return await events.next();
+    if (method === "session.pid") return await session.pid;
     if (method === "session.return") return await events.return?.();
     if (method === "session.writeStdin") return await session.writeStdin(rest[0] as Uint8Array);
     if (method === "session.closeStdin") return session.closeStdin();

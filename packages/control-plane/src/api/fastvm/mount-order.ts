@@ -1,6 +1,6 @@
 /** A mount as a body asks for it, in the engine's words. */
-import { DEFAULT_HOST_QUOTA_MIB, FastvmError } from "@fastvm/contract";
-import type { AttachVolumeBody, MountSource } from "@fastvm/contract";
+import { DEFAULT_HOST_QUOTA_MIB, FastvmError, IMAGE_FORMATS } from "@fastvm/contract";
+import type { AttachVolumeBody, ImageFormat, MountSource } from "@fastvm/contract";
 import type { MountOrder } from "../../engine/engine.ts";
 
 export function mountOrder(body: AttachVolumeBody): MountOrder {
@@ -40,9 +40,15 @@ function sourceOf({ tmpfs, host, image }: AttachVolumeBody): MountSource | undef
     };
   }
   if (image == null) return undefined;
-  return { kind: "image", path: image.path, format: image.format ?? formatByName(image.path) };
+  const { path, format, fstype } = image;
+  return {
+    kind: "image",
+    path,
+    format: format ?? formatByName(path),
+    ...(fstype != null && { fstype }),
+  };
 }
 
-function formatByName(path: string): "raw" | "qcow2" {
-  return path.endsWith(".qcow2") ? "qcow2" : "raw";
+function formatByName(path: string): ImageFormat {
+  return IMAGE_FORMATS.find((format) => path.endsWith(`.${format}`)) ?? "raw";
 }

@@ -46,7 +46,7 @@ export async function giveDisk(
       await context.overlays.create(join(vm.folder, overlayOf(spare)), sizeBytes, uid);
       await putBehindSpare(qmp, spare, nodeOf(spare), { kind: "read", file, overlay: overlayOf(spare) });
     } else {
-      const kind = format === "raw" ? "reserved" : "qcow2";
+      const kind = format === "raw" ? "reserved" : format;
       await putBehindSpare(qmp, spare, nodeOf(spare), { kind, file });
     }
   } catch (error) {

@@ -99,7 +99,8 @@ async function mountDisk(
   await giveDisk(context, vm, mount, spare);
   try {
     await remember(vm, { ...mount, spare });
-    const request = { path: mount.mountPath, mountFlags: mountFlags(mount), disk: spare };
+    const fstype = mount.source?.kind === "image" ? mount.source.fstype : undefined;
+    const request = { path: mount.mountPath, mountFlags: mountFlags(mount), disk: spare, fstype };
     await askToMount(vm, { verb: Verb.MOUNT_DISK, ...request }, signal);
   } catch (error) {
     await takeDisk(vm, spare).catch(context.onError);

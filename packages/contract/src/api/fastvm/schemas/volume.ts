@@ -11,6 +11,7 @@ import {
 import {
   DEFAULT_HOST_QUOTA_MIB,
   HOST_PERMISSIONS,
+  FILE_SYSTEM_NAME,
   IMAGE_FORMATS,
   MAX_MOUNT_MIB,
   STAT_VIRTUALIZATIONS,
@@ -112,7 +113,17 @@ const HostSchema = Type.Object(
 const ImageSchema = Type.Object(
   {
     path: hostPath("Absolute, beneath a folder that `fastvm serve --allow-mount` names."),
-    format: Type.Optional(nullable(oneOf(IMAGE_FORMATS, "Default: as its name ends, else `raw`."))),
+    format: Type.Optional(
+      nullable(oneOf(IMAGE_FORMATS, "Default: as its name ends, else `raw`. A `vmdk` is of one file.")),
+    ),
+    fstype: Type.Optional(
+      nullable(
+        Type.String({
+          pattern: FILE_SYSTEM_NAME.source,
+          description: "As the VM's kernel calls what is on it. Default: whichever takes it.",
+        }),
+      ),
+    ),
   },
   {
     description: "A disk in a file of the host: with `readOnly` as it is, else a copy of the VM's own.",

@@ -64,7 +64,13 @@ function sourceView(source: MountSource) {
       return { host: { path, statVirtualization, hostPermissions, quotaMiB: quotaMib } };
     }
     case "image":
-      return { image: { path: source.path, format: source.format } };
+      return {
+        image: {
+          path: source.path,
+          format: source.format,
+          ...(source.fstype !== undefined && { fstype: source.fstype }),
+        },
+      };
     case "bucket":
       // They have routes of their own.
       return {};

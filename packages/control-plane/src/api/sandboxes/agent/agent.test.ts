@@ -51,6 +51,7 @@ test("runs a command as it was asked for, however its messages are cut", async (
     flags: 1,
     payload: { code: 7 },
   });
+  expect((await client.told("core.exec.started")).payload).toEqual({ pid: 4711 });
   expect(Buffer.from((await client.told("core.exec.stdout")).payload.data).toString()).toBe("out");
   expect(spec).toMatchObject({ command: ["cat", "-u"], env: { A: "b=c" }, cwd: "/", user: "nobody:users" });
   expect(spec).toMatchObject({ limits: [{ resource: "nofile", soft: 10, hard: 2 ** 64 }] });

@@ -10,7 +10,7 @@ const SIGKILL = 9;
 const SIGNALS = 64;
 /** Of input that waits for its command; more holds the socket up. */
 const MAX_WAITING_INPUT_BYTES = 8 * 1024 * 1024;
-/** 128 + n: that a signal ended it. */
+/** 128 + n: that a signal ended it, as far as guests of before tell it. */
 const BY_SIGNAL = 128;
 
 type Exit = Extract<ExecEvent, { kind: "exit" }>;
@@ -89,6 +89,9 @@ export class ExecCall implements AgentCall {
   async #tell(session: ExecSession): Promise<void> {
     const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
     try {
+      // Not waited for by output, which comes after it: a guest that does not tell resolves it with its first.
+      const pid = await session.pid;
+      if (pid !== undefined) await this.#ctx.send("core.exec.started", { pid });
       for await (const event of session) {
         if (event.kind === "exit") {
           await this.#end(event);
@@ -96,7 +99,7 @@ export class ExecCall implements AgentCall {
         }
         // A character that two pieces share is in the second.
         const text = decoders[event.kind].decode(event.data, { stream: true });
-        if (text !== "") this.#ctx.print(this.#hasPty ? "output" : event.kind, text);
+        if (text !== "") await this.#ctx.print(this.#hasPty ? "output" : event.kind, text);
         await this.#ctx.send(`core.exec.${event.kind}`, { data: Buffer.from(event.data) });
       }
     } catch (error) {
@@ -106,9 +109,10 @@ export class ExecCall implements AgentCall {
     }
   }
 
-  async #end({ exitCode, diagnostic }: Exit): Promise<void> {
+  async #end({ exitCode, signal, diagnostic }: Exit): Promise<void> {
     if (diagnostic !== undefined) return await this.#ctx.send("core.exec.failed", failureOf(diagnostic));
-    const code = this.#isSignalled && exitCode > BY_SIGNAL ? -1 : exitCode;
+    const isEnded = signal !== undefined || (this.#isSignalled && exitCode > BY_SIGNAL);
+    const code = isEnded ? -1 : exitCode;
     await this.#ctx.send("core.exec.exited", { code });
   }
 

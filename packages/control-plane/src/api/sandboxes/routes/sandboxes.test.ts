@@ -223,11 +223,13 @@ describe("POST /v1/sandboxes", () => {
   });
 
   test("makes the volumes that it is to have, and takes those again that no sandbox came of", async () => {
-    const kinds = { quota_mib: 1500 };
+    const kinds = { quota_mib: 1500, labels: [["team", "a"]] };
     const { id, spec } = await make(creating({ mode: "create", ...kinds }));
     expect(spec.mounts).toMatchObject([{ type: "named", name: "data", create: null }]);
     expect(specOfVm(id)?.volumes).toMatchObject([{ mountPath: "/mnt/data", readOnly: false }]);
-    expect(await api.ok("GET /v1/volumes")).toMatchObject([{ name: "data", capacity_bytes: 2 * 1024 ** 3 }]);
+    expect(await api.ok("GET /v1/volumes")).toMatchObject([
+      { name: "data", capacity_bytes: 2 * 1024 ** 3, labels: { team: "a" } },
+    ]);
     await make({ name: "two", ...creating(kinds) });
     const refused: [string, object][] = [
       ["name", { mode: "create" }],
@@ -258,6 +260,7 @@ describe("POST /v1/sandboxes", () => {
         { ...NAMED, options, stat_virtualization: "strict", host_permissions: "private", create: null },
         { type: "tmpfs", guest: "/mnt/memory", size_mib: 64 },
         { type: "bind", host: "/srv/x", guest: "/mnt/host", quota_mib: 8, host_permissions: "mirror" },
+        { type: "disk_image", host: "/srv/a.vmdk", guest: "/mnt/disk", format: "vmdk", fstype: "xfs" },
       ],
     });
     expect(specOfVm(id)?.volumes).toMatchObject([
@@ -273,6 +276,7 @@ describe("POST /v1/sandboxes", () => {
           hostPermissions: "mirror",
         },
       },
+      { source: { kind: "image", path: "/srv/a.vmdk", format: "vmdk", fstype: "xfs" } },
     ]);
     const denied = await api.call(
       START,

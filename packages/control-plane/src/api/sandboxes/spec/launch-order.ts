@@ -1,7 +1,6 @@
 /** From a specification to what the engine launches. Whatever it does not carry out is in `refusals.ts`. */
 import {
   checkEnvVars,
-  checkMetadata,
   DEFAULT_MEMORY_MIB,
   DEFAULT_VCPUS,
   hostnameOf,
@@ -32,7 +31,6 @@ export function launchOrderOf(spec: SandboxSpec): LaunchOrder {
   refuseUnsupported(spec);
   const labels = spec.labels ?? {};
   const envVars = envOf(spec);
-  checkMetadata(labels);
   checkEnvVars(envVars, "env");
   const { lifecycle, resources, runtime } = spec;
   const ends = endsOf(lifecycle);

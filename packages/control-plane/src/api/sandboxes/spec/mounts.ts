@@ -1,7 +1,7 @@
 /** What a specification mounts, as the engine's orders. Names and rights are the engine's to check. */
 import { posix } from "node:path";
 import type { SandboxSpec } from "@fastvm/contract";
-import { DEFAULT_HOST_QUOTA_MIB, MAX_MOUNT_PATH_BYTES } from "@fastvm/contract";
+import { DEFAULT_HOST_QUOTA_MIB, FILE_SYSTEM_NAME, MAX_MOUNT_PATH_BYTES } from "@fastvm/contract";
 import type { MountOrder } from "../../../engine/engine.ts";
 import { isOfSystem } from "../../shared/mount-places.ts";
 import { invalid } from "./invalid.ts";
@@ -45,9 +45,11 @@ function sourceOf(mount: Mount, at: string): Pick<MountOrder, "source"> & { read
       };
     case "disk_image":
   }
-  refuse(`${at}.fstype`, (mount.fstype ?? undefined) !== undefined);
-  if (mount.format === "vmdk") throw invalid(`${at}.format`, "vmdk is not supported by this server");
-  return { source: { kind: "image", path: mount.host, format: mount.format } };
+  const fstype = mount.fstype ?? undefined;
+  if (fstype !== undefined && !FILE_SYSTEM_NAME.test(fstype))
+    throw invalid(`${at}.fstype`, "is no kind of file system");
+  const image = { kind: "image", path: mount.host, format: mount.format } as const;
+  return { source: fstype === undefined ? image : { ...image, fstype } };
 }
 
 /** What the file of mounts of another runtime could not say is refused there, and so here. */
