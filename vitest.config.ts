@@ -9,8 +9,8 @@ const exclude = ["**/node_modules/**", "**/dist/**"];
 
 /** Two cores carry two guests that compute; a third would only make the others' deadlines short. */
 const FILES_AT_ONCE = 2;
-/** Of which one only waits, for 90 s of some 200; that they leave no two processors idle then, the third is for. */
-const SHARED_FILES_AT_ONCE = 3;
+/** Where each waits now and then, for a daemon that starts or ends, or for something not to come, a third has the processors meanwhile. */
+const WAITING_FILES_AT_ONCE = 3;
 
 /** What is polled comes when two cores that also run VMs get to it: a second, which it is by default, is too short a time. */
 const PATIENT = { poll: { timeout: 15_000 } };
@@ -108,11 +108,11 @@ export default defineConfig({
       // Every verb once, in half a minute.
       tier("smoke", 1, ["e2e/smoke.test.ts"]),
       // They need a daemon, and leave it as it was.
-      tier("e2e-shared", SHARED_FILES_AT_ONCE, ["e2e/shared/**/*.test.ts"], SHARED_DAEMON),
+      tier("e2e-shared", WAITING_FILES_AT_ONCE, ["e2e/shared/**/*.test.ts"], SHARED_DAEMON),
       // They end one, count what is in it, or need one of another kind.
-      tier("e2e-own", FILES_AT_ONCE, ["e2e/own/**/*.test.ts"]),
+      tier("e2e-own", WAITING_FILES_AT_ONCE, ["e2e/own/**/*.test.ts"]),
       // A lab of namespaces each.
-      tier("e2e-network", FILES_AT_ONCE, ["e2e/network/**/*.test.ts"]),
+      tier("e2e-network", WAITING_FILES_AT_ONCE, ["e2e/network/**/*.test.ts"]),
       // The base image, and what is installed into it.
       tier("e2e-guest", FILES_AT_ONCE, ["e2e/guest/**/*.test.ts"], SHARED_DAEMON),
       // They measure a daemon's memory, or give it all it takes: another stage with one daemon may run beside, not a second of these.
