@@ -22,12 +22,12 @@ const LOG_TAIL_BYTES = 2_000;
 /** Starting a process costs time with the size of the one that starts it; the default keeps 25 MiB for objects that die young. */
 const YOUNG_OBJECTS = "--max-semi-space-size=2";
 /**
- * Of the C library, so that what was freed goes back to the host: without, a daemon that has started keeps 10 MiB of it, in pieces.
- * QEMU has an environment of its own.
+ * Of the C library, so that what was freed goes back to the host: without, a daemon that has started keeps 10 MiB of it, in pieces,
+ * and one that has compiled itself for the first time 20. QEMU has an environment of its own.
  */
 const MALLOC = {
-  MALLOC_ARENA_MAX: "2",
-  MALLOC_MMAP_THRESHOLD_: "65536",
+  MALLOC_ARENA_MAX: "1",
+  MALLOC_MMAP_THRESHOLD_: "32768",
   MALLOC_TRIM_THRESHOLD_: "131072",
 };
 const ENTRY = fileURLToPath(new URL("./serve-entry.ts", import.meta.url));
