@@ -1,7 +1,8 @@
 /**
- * A gRPC service that says everything again, for tests: its definition, and as a program
- * `grpc-echo.ts <port>` its server. Runs in a VM, so it needs nothing but Node and @grpc/grpc-js.
+ * A gRPC service that says everything again, for tests: its definition, and as a program `grpc-echo.ts <port> [<address> [<certificate>
+ * <key>]]` its server. Runs in a VM, so it needs nothing but Node and @grpc/grpc-js.
  */
+import { readFileSync } from "node:fs";
 import { Metadata, Server, ServerCredentials, status } from "@grpc/grpc-js";
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 
@@ -54,12 +55,20 @@ const ECHO = {
   },
 };
 
-const port = process.argv[2];
+const [, , port, address = "127.0.0.1", certificate, key] = process.argv;
 if (port !== undefined && import.meta.filename === process.argv[1]) {
   const server = new Server();
   server.addService(ECHO_DEFINITION, ECHO as unknown as UntypedServiceImplementation);
-  server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error) => {
+  const credentials =
+    certificate === undefined || key === undefined
+      ? ServerCredentials.createInsecure()
+      : ServerCredentials.createSsl(null, [
+          { cert_chain: readFileSync(certificate), private_key: readFileSync(key) },
+        ]);
+  server.bindAsync(`${address}:${port}`, credentials, (error) => {
     if (error !== null) throw error;
     process.stdout.write("ready\n");
   });
+  // Of a test that ends.
+  if (certificate !== undefined) process.stdin.on("end", () => process.exit(0)).resume();
 }

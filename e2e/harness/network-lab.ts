@@ -105,9 +105,14 @@ export class NetworkLab implements AsyncDisposable {
 
   /** A server of the world that tells what it was sent; it ends with the lab. */
   async startOrigin(options: OriginOptions): Promise<void> {
+    await this.startServer(ORIGIN_PROGRAM, JSON.stringify(options));
+  }
+
+  /** A program of ours in the world, which says that it is ready and ends with its input. */
+  async startServer(program: string, ...args: readonly string[]): Promise<void> {
     const origin = spawn(
       "nsenter",
-      [`--net=/run/netns/${this.worldNamespace}`, process.execPath, ORIGIN_PROGRAM, JSON.stringify(options)],
+      [`--net=/run/netns/${this.worldNamespace}`, process.execPath, program, ...args],
       { stdio: ["pipe", "pipe", "inherit"] },
     );
     this.#origins.push(origin);

@@ -3,15 +3,18 @@
  * length, digest and beginning. As a program: `tls-origin.ts <options in JSON>`; it says `ready` and runs until its input ends.
  */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { join, normalize } from "node:path";
 import { createSecureServer } from "node:http2";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 
 export interface OriginOptions {
   readonly address: string;
   readonly port: number;
+  /** Answers with its files, in place of what it was sent. */
+  readonly folder?: string;
   /** Values of fields only by their SHA-256, so that who asks does not learn what it did not send. */
   readonly digests?: boolean;
   /** Files; absent: in the clear. */
@@ -41,6 +44,7 @@ async function answer(
   request: IncomingMessage | Http2ServerRequest,
   response: ServerResponse | Http2ServerResponse,
 ): Promise<void> {
+  if (options.folder !== undefined) return answerFile(options.folder, request, response);
   const digest = createHash("sha256");
   let bytes = 0;
   let shown = "";
@@ -64,6 +68,21 @@ async function answer(
   response.setHeader("content-type", "application/json");
   response.setHeader("content-length", Buffer.byteLength(text));
   response.end(text);
+}
+
+/** A folder's page is its `index.html`. */
+function answerFile(
+  folder: string,
+  request: Http2ServerRequest | IncomingMessage,
+  response: ServerResponse | Http2ServerResponse,
+): void {
+  const path = join(folder, normalize(new URL(request.url ?? "/", "http://origin").pathname));
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  const file = isFolder ? join(path, "index.html") : path;
+  const isThere = statSync(file, { throwIfNoEntry: false })?.isFile() === true;
+  response.statusCode = isThere ? 200 : 404;
+  if (isFolder) response.setHeader("content-type", "text/html");
+  response.end(isThere ? readFileSync(file) : "");
 }
 
 const options = JSON.parse(process.argv[2] ?? "{}") as OriginOptions;
