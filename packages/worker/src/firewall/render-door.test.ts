@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { policy, rule } from "../testing/policies.ts";
 import { parseNetwork } from "../ip/ip-network.ts";
 import { DEFAULT_DOOR, doorCommand, renderDoor } from "./render-door.ts";
+import { renderBase } from "./render-table.ts";
 
 const vmPrefix = parseNetwork("fd12:3456:789a::/64");
 const render = (held: Parameters<typeof renderDoor>[1]): string => {
@@ -43,4 +44,15 @@ test("nothing of a name of a namespace reaches a shell", () => {
   const guest = { index: 1, veth: "fv-1", namespace: "a;reboot", ipv4: "", hostIpv4: "", publicIpv6: "" };
   if (vmPrefix === undefined) throw new Error("no prefix");
   expect(() => doorCommand(guest, DEFAULT_DOOR, { resolverPort: 1, vmPrefix })).toThrow("no namespace");
+});
+
+test("protocols are named in nft's own words: what it looks up in /etc/protocols a minimal Debian lacks", () => {
+  if (vmPrefix === undefined) throw new Error("no prefix");
+  const base = renderBase({ instance: "abc123", group: 1, resolverPort: 5399, vmPrefix });
+  const named = `${render(DEFAULT_DOOR)}${base}`.matchAll(/l4proto (?:\{([^}]*)\}|([\w-]+))/g);
+  const words = [...named].flatMap(([, several, one]) =>
+    (several ?? one ?? "").split(",").map((word) => word.trim()),
+  );
+  expect(words).toContain("icmpv6");
+  expect(words.filter((word) => !["tcp", "udp", "icmp", "icmpv6"].includes(word))).toEqual([]);
 });

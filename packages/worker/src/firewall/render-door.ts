@@ -69,7 +69,7 @@ ${lines(renderIngress(policy))}
   }
   chain judge {
     ct state invalid return
-    oifname "${TAP}" ct state related meta l4proto { icmp, ipv6-icmp } accept
+    oifname "${TAP}" ct state related meta l4proto { icmp, icmpv6 } accept
     iifname "${TAP}" ip daddr ${hostIpv4} ${resolver} dport ${resolverPort} accept
     oifname "${TAP}" ip saddr ${hostIpv4} ${resolver} sport ${resolverPort} accept
 ${lines(renderConnectionLimit(policy))}

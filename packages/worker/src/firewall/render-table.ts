@@ -225,7 +225,7 @@ function toGuest(resolverPort: number): readonly string[] {
     ),
     "ct state invalid return",
     // Those that a VM sends are judged like any other packet.
-    ...["icmp", "ipv6-icmp"].map(
+    ...["icmp", "icmpv6"].map(
       (protocol) => `ct state related meta l4proto ${protocol} meta length <= 1280 oifname @errors accept`,
     ),
     "ct direction original oifname vmap @ingress_of",
