@@ -14,6 +14,7 @@ import { measureIdle } from "./measure/idle.ts";
 import { measureImageLaunch } from "./measure/image-launch.ts";
 import { measureLaunch } from "./measure/launch.ts";
 import { measurePools } from "./measure/pools.ts";
+import { measureTelemetry } from "./measure/telemetry.ts";
 import { measureTti } from "./measure/tti.ts";
 import { measureMemory } from "./measure/memory.ts";
 import { measurePauses, PRIVATE_CELL } from "./measure/pause.ts";
@@ -70,6 +71,11 @@ export interface Figures extends Readonly<
   readonly pool_cold_ms_p50?: number;
   readonly floor_exec_ms_p50?: number;
   readonly exec_ms_p50?: number;
+  readonly watched_exec_ms_p50?: number;
+  readonly unwatched_exec_ms_p50?: number;
+  readonly metrics_read_ms_p50?: number;
+  readonly watched_daemon_mib?: number;
+  readonly unwatched_daemon_mib?: number;
   readonly capture_pause_ms_p50?: number;
   readonly capture_dirty_mib?: number;
   readonly fork_pause_ms_p50?: number;
@@ -235,6 +241,20 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
     return {
       figures: { floor_exec_ms_p50: median(samples.floorExecMs), exec_ms_p50: median(samples.execMs) },
       samples: { ...samples },
+    };
+  },
+  async telemetry(_session, rounds) {
+    const { watchedExecMs, unwatchedExecMs, readMs, watchedMib, unwatchedMib } =
+      await measureTelemetry(rounds);
+    return {
+      figures: {
+        watched_exec_ms_p50: median(watchedExecMs),
+        unwatched_exec_ms_p50: median(unwatchedExecMs),
+        metrics_read_ms_p50: median(readMs),
+        watched_daemon_mib: watchedMib,
+        unwatched_daemon_mib: unwatchedMib,
+      },
+      samples: { watchedExecMs, unwatchedExecMs, readMs },
     };
   },
   async capture(session, rounds, full, progress) {

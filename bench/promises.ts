@@ -6,6 +6,7 @@ import { CELLS, type Cell } from "./measure/pause.ts";
 import { RESTART_VMS } from "./measure/restart.ts";
 import { times, type Promised } from "./promised.ts";
 import { PROXY_PROMISES } from "./proxy-promises.ts";
+import { TELEMETRY_PROMISES } from "./telemetry-promises.ts";
 import { TTI_PROMISES } from "./tti-promises.ts";
 import { VOLUME_PROMISES } from "./volume-promises.ts";
 import { WEIGHT_PROMISES } from "./weight-promises.ts";
@@ -246,6 +247,7 @@ export const PROMISES: readonly Promised[] = [
   ...GROWTH_PROMISES,
   ...WEIGHT_PROMISES,
   ...PROXY_PROMISES,
+  ...TELEMETRY_PROMISES,
   ...VICTIMS.flatMap((victim) => FLOODS.map((flood) => underFlood(victim, flood))),
 ];
 
