@@ -161,17 +161,18 @@ async function letGo(context: Parts<"volumes">, vm: Vm, volumeId: VolumeId): Pro
   await context.volumes.buckets.end(vm, volumeId);
 }
 
-/** By the server that there is, or by one for this and what the guest has mounted already. */
+/** By the server that there is, or by one for what the guest has mounted already. Rejects with why this one is not to be had. */
 async function serveAlso(context: VolumeServerContext, vm: Vm, mount: VolumeMount): Promise<void> {
-  if (await isServed(vm)) return await attachToServer(context, vm, mount);
-  // Found before there is a process for it.
-  if (mount.source?.kind !== "bucket") await context.volumes.served(mount);
-  const attached = await startVolumeServer(context, vm, {
-    follows: vm.record.volumeServer !== undefined,
-    mounts: [...(vm.record.volumes ?? []).filter(({ volumeId }) => volumeId !== mount.volumeId), mount],
-  });
-  await vm.update({});
-  if (!attached.has(mount.volumeId)) throw new FastvmError("internal", "the server cannot open the volume");
+  if (!(await isServed(vm))) {
+    // Found before there is a process for it.
+    if (mount.source?.kind !== "bucket") await context.volumes.served(mount);
+    await startVolumeServer(context, vm, {
+      follows: vm.record.volumeServer !== undefined,
+      mounts: (vm.record.volumes ?? []).filter(({ volumeId }) => volumeId !== mount.volumeId),
+    });
+    await vm.update({});
+  }
+  await attachToServer(context, vm, mount);
 }
 
 export async function detachVolume(

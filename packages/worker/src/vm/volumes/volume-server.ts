@@ -49,12 +49,12 @@ interface StartOptions {
   readonly pauseMs?: number;
 }
 
-/** In memory the VM's record names it from then on. Rejects only when there is none; which volumes it serves the answer says. */
+/** In memory the VM's record names it from then on. Rejects only when there is none. */
 export async function startVolumeServer(
   context: VolumeServerContext,
   vm: Vm,
   { table, follows = false, mounts, pauseMs }: StartOptions,
-): Promise<ReadonlySet<VolumeId>> {
+): Promise<void> {
   requireVolumeServer();
   const server = await spawn(context, vm);
   await step("volume-server.started");
@@ -63,12 +63,11 @@ export async function startVolumeServer(
     await connection.ask("freeze");
     if (table !== undefined) await loadTable(connection, table).catch(context.onError);
     if (follows) await recover(connection).catch(context.onError);
-    const attached = await attachAll(context, vm, server.process, mounts);
+    await attachAll(context, vm, server.process, mounts);
     await connection.ask("thaw");
     vm.become({ ...vm.record, volumeServer: server });
     await step("volume-server.serves");
     watchVolumeServer(context, vm, pauseMs);
-    return attached;
   } catch (error) {
     await killAndWait(server.process);
     await context.volumes.sharing.leaveAll(keyOf(server.process));
@@ -118,12 +117,9 @@ async function attachAll(
   vm: Vm,
   server: ProcessIdentity,
   mounts: readonly VolumeMount[],
-): Promise<ReadonlySet<VolumeId>> {
+): Promise<void> {
   const outcomes = await Promise.allSettled(mounts.map((mount) => attachTo(context, vm, server, mount)));
   for (const outcome of outcomes) if (outcome.status === "rejected") context.onError(outcome.reason);
-  return new Set(
-    mounts.flatMap(({ volumeId }, at) => (outcomes[at]?.status === "fulfilled" ? [volumeId] : [])),
-  );
 }
 
 export async function attachToServer(context: Parts<"volumes">, vm: Vm, mount: VolumeMount): Promise<void> {
