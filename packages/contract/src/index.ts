@@ -136,6 +136,7 @@ export * from "./model/volume.ts";
 export type { AttachVolumeBody, VmVolume, Volume } from "./api/fastvm/schemas/volume.ts";
 export type { BucketMount } from "./api/fastvm/schemas/bucket-mount.ts";
 export type { AttachmentWarnings } from "./api/fastvm/schemas/attachment-warnings.ts";
+export { BUCKET_REASONS } from "./api/fastvm/schemas/attachment-warnings.ts";
 export { REQUEST_ID_HEADER, requestIdOf } from "./request-id.ts";
 export {
   parseServiceLabel,

@@ -97,6 +97,13 @@ export interface AttachmentWarnings {
     readonly volumeId: string;
     readonly statusMessage: string;
   }[];
+  /** The VM has them as `failed`; other credentials mount them. */
+  readonly skippedSnapshotBucketMounts?: readonly {
+    readonly mountPath: string;
+    readonly bucketUri: string;
+    /** `credentials_invalid`, `bucket_unreachable`, `credentials_unavailable`. */
+    readonly reason: string;
+  }[];
   readonly skippedSnapshotVolumes?: readonly {
     readonly mountPath: string;
     readonly volumeId: string;

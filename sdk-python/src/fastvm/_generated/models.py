@@ -78,17 +78,24 @@ class AttachVolumeBody(Model):
 class AttachmentWarnings(Model):
     failed_volume_attachments: Optional[List[FailedVolume]] = None
     failed_bucket_mount_attachments: Optional[List[FailedBucket]] = None
+    skipped_snapshot_bucket_mounts: Optional[List[SkippedBucket]] = None
+    """
+    Of what the snapshot had, where the launch named no others. The VM has them as `failed`; other credentials mount
+    them.
+    """
     skipped_snapshot_volumes: Optional[List[SkippedVolume]] = None
 
     _wire_names: ClassVar[Dict[str, str]] = {
         "failed_volume_attachments": "failedVolumeAttachments",
         "failed_bucket_mount_attachments": "failedBucketMountAttachments",
+        "skipped_snapshot_bucket_mounts": "skippedSnapshotBucketMounts",
         "skipped_snapshot_volumes": "skippedSnapshotVolumes",
     }
 
     _shapes: ClassVar[Dict[str, Shape]] = {
         "failed_volume_attachments": Many(Ref("FailedVolume")),
         "failed_bucket_mount_attachments": Many(Ref("FailedBucket")),
+        "skipped_snapshot_bucket_mounts": Many(Ref("SkippedBucket")),
         "skipped_snapshot_volumes": Many(Ref("SkippedVolume")),
     }
 
@@ -1766,6 +1773,18 @@ class SignalExecBody(Model):
 class Signalled(Model):
     signalled: bool
     """False when it had ended."""
+
+
+@dataclass(eq=False, repr=False)
+class SkippedBucket(Model):
+    mount_path: str
+    bucket_uri: str
+    reason: str
+
+    _wire_names: ClassVar[Dict[str, str]] = {
+        "mount_path": "mountPath",
+        "bucket_uri": "bucketUri",
+    }
 
 
 @dataclass(eq=False, repr=False)

@@ -133,6 +133,26 @@ test("a snapshot has it, what is restored has it or what is given in its place, 
   expect(children[0].vm.bucketMounts).toMatchObject([{ readOnly: true, mountStatus: "mounted" }]);
 });
 
+test("a bucket of a snapshot that cannot be mounted is told with its reason, one that was asked for with its words", async () => {
+  const api = await opened();
+  const vm = await launched(api);
+  const [{ id }] = (await api.call(`GET /v1/vms/${vm.id}/bucket-mounts`)).body;
+  const { id: snapshotId } = (await api.call("POST /v1/snapshots", { vmId: vm.id })).body;
+  const about = { bucketUri: "s3://pictures", mountPath: "/mnt/pictures" };
+  for (const reason of ["credentials_invalid", "bucket_unreachable", "credentials_unavailable"]) {
+    const failure = new FastvmError("conflict", `${reason}: in words`).message;
+    api.worker.volumes.unmountable.set(id, failure);
+    const { status, body } = await api.call("POST /v1/vms", { snapshotId });
+    expect(status).toBe(201);
+    expect(body.attachmentWarnings).toEqual({ skippedSnapshotBucketMounts: [{ ...about, reason }] });
+    expect(body.bucketMounts).toMatchObject([{ mountStatus: "failed", statusMessage: failure }]);
+  }
+  api.worker.volumes.unmountable.set(id, "the guest says nothing");
+  const { attachmentWarnings } = (await api.call("POST /v1/vms", { snapshotId })).body;
+  const failed = [{ ...about, statusMessage: "the guest says nothing" }];
+  expect(attachmentWarnings).toEqual({ failedBucketMountAttachments: failed });
+});
+
 test("credentials are sealed for their bucket and organisation; where they cannot be opened none are told", async () => {
   const file = join(tmpdir(), `fastvm-sealing-${randomUUID()}`);
   onTestFinished(() => rm(file, { force: true }));

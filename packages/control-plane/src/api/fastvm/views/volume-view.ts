@@ -1,5 +1,6 @@
 /** Volumes, and what VMs have of them, as this API shows them. */
-import type { MountSource, Volume, VmStatus, VmVolume } from "@fastvm/contract";
+import { BUCKET_REASONS } from "@fastvm/contract";
+import type { AttachmentWarnings, MountSource, Volume, VmStatus, VmVolume } from "@fastvm/contract";
 import type {
   Attachment,
   RecordedMount,
@@ -7,7 +8,6 @@ import type {
   VmRecord,
   VolumeFigures,
 } from "../../../engine/engine.ts";
-import type { AttachmentWarnings } from "@fastvm/contract";
 import { bucketsIn, volumesIn } from "./bucket-mount-view.ts";
 import { timestamp } from "./timestamp.ts";
 
@@ -83,21 +83,38 @@ export function attachmentView({ vmId, vmStatus, mount }: Attachment) {
   return { vmId, ...mountView(mount, vmStatus) };
 }
 
-/** For the answer to a launch; `undefined` where all is as it was asked for. */
+/** For the answer to a launch; `undefined` where all is as it was asked for. `isOfSnapshot`: its buckets are the snapshot's. */
 export function attachmentWarnings(
   vm: VmRecord,
   skipped: readonly SkippedMount[],
+  isOfSnapshot: boolean,
 ): AttachmentWarnings | undefined {
   const failed = volumesIn(vm.volumes).flatMap(({ volumeId, mountPath, failure }) =>
     failure === undefined ? [] : [{ volumeId, mountPath, statusMessage: failure }],
   );
-  const failedBuckets = bucketsIn(vm.volumes).flatMap(({ source, mountPath, failure }) =>
-    failure === undefined ? [] : [{ bucketUri: source.uri, mountPath, statusMessage: failure }],
-  );
-  if (failed.length === 0 && failedBuckets.length === 0 && skipped.length === 0) return undefined;
+  const { failedBuckets, skippedBuckets } = withoutBuckets(vm, isOfSnapshot);
+  if ([failed, failedBuckets, skippedBuckets, skipped].every(({ length }) => length === 0)) return undefined;
   return {
     ...(failedBuckets.length === 0 ? {} : { failedBucketMountAttachments: failedBuckets }),
     ...(failed.length === 0 ? {} : { failedVolumeAttachments: failed }),
+    ...(skippedBuckets.length === 0 ? {} : { skippedSnapshotBucketMounts: skippedBuckets }),
     ...(skipped.length === 0 ? {} : { skippedSnapshotVolumes: [...skipped] }),
   };
+}
+
+/** A snapshot's that is to blame itself is skipped; else the mount has failed. */
+function withoutBuckets(vm: VmRecord, isOfSnapshot: boolean) {
+  type Warnings = Required<AttachmentWarnings>;
+  const failedBuckets: Warnings["failedBucketMountAttachments"] = [];
+  const skippedBuckets: Warnings["skippedSnapshotBucketMounts"] = [];
+  for (const { source, mountPath, failure } of bucketsIn(vm.volumes)) {
+    if (failure === undefined) continue;
+    const about = { bucketUri: source.uri, mountPath };
+    const reason = BUCKET_REASONS.find((name) => failure.includes(`${name}: `));
+    // What the worker's error says in general comes before.
+    const statusMessage = reason === undefined ? failure : failure.slice(failure.indexOf(reason));
+    if (isOfSnapshot && reason !== undefined) skippedBuckets.push({ ...about, reason });
+    else failedBuckets.push({ ...about, statusMessage });
+  }
+  return { failedBuckets, skippedBuckets };
 }

@@ -20,17 +20,18 @@ export function registerLaunchVm(api: FastvmScope): void {
     const fingerprint = retries.fingerprint(caller, body);
     const isAbout = retries.watch(reply);
     const repeated = await retries.findRepeated(caller, fingerprint, request, isAbout);
-    if (repeated !== undefined) return answer(repeated, shown);
+    if (repeated !== undefined) return answer(repeated, body, shown);
     const order = launchOrder(body, fingerprint, api.clock.now());
     let skipped: readonly SkippedMount[] = [];
     const onSkipped = (found: readonly SkippedMount[]) => void (skipped = found);
     const launched = await api.engine.vms.launch(caller, order, { onRecorded: isAbout, onSkipped });
-    return answer(launched, shown, skipped);
+    return answer(launched, body, shown, skipped);
   });
 }
 
-function answer(vm: VmRecord, dialect: Dialect, skipped: readonly SkippedMount[] = []) {
-  const warnings = attachmentWarnings(vm, skipped);
+function answer(vm: VmRecord, order: LaunchBody, dialect: Dialect, skipped: readonly SkippedMount[] = []) {
+  const hasSnapshots = order.snapshotId !== undefined && order.bucketMounts === undefined;
+  const warnings = attachmentWarnings(vm, skipped, hasSnapshots);
   const body = { ...vmView(vm, dialect), ...(warnings && { attachmentWarnings: warnings }) };
   return { status: vm.status === "running" ? 201 : 202, body };
 }
