@@ -37,7 +37,7 @@ type PauseFigure = `pause_${CellName}_ms_${"p50" | "p99"}` | `floor_pause_${Cell
 
 type ProxyFigure = `proxy_${"request" | "connection" | "download"}_${Way}_ms_p50`;
 
-type VolumeFigure = `${"volume" | "own_disk"}_${FileWork}_ms_p50`;
+type VolumeFigure = `${"volume" | "own_disk" | "ninep" | "ninep_disk"}_${FileWork}_ms_p50`;
 
 type BuildFigure = `build_${Language}_${BuildTurn}_${MeasuredPhase}_s`;
 
@@ -213,12 +213,14 @@ export const MEASURE: Readonly<Record<MeasureName, Measure>> = {
     };
   },
   async volumes(session, rounds) {
-    const { volume, ownDisk, ...samples } = await measureVolumes(session, rounds);
+    const { volume, ownDisk, ninep, ninepDisk, ...samples } = await measureVolumes(session, rounds);
     const figures: Partial<Record<VolumeFigure, number>> = {};
     const works: Record<string, readonly number[]> = {};
     for (const [place, took] of [
       ["volume", volume],
       ["own_disk", ownDisk],
+      ["ninep", ninep],
+      ["ninep_disk", ninepDisk],
     ] as const) {
       for (const work of FILE_WORKS) {
         works[`${place}_${work}`] = took.map((round) => round[work]);

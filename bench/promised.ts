@@ -14,6 +14,8 @@ export interface Promised {
   readonly limit: (figures: Figures, accelerator: string) => number | undefined;
   /** Shown beside the measured value. */
   readonly beside?: (figures: Figures) => string;
+  /** Not ours, and beside what is: nothing is promised of it. */
+  readonly isReference?: true;
   /** What the time or the memory goes into; the reason when the bound is not met. */
   readonly cost: string;
 }

@@ -80,6 +80,13 @@ describe("the report", () => {
     expect(renderReport(missed, { ...FACTS, load: 3, busy: true })).toContain("busy (load 3.0)");
   });
 
+  test("puts QEMU's 9p beside a volume, each with the disk of its own VM, and judges the volume alone", () => {
+    const names = { volume_names_ms_p50: 80, own_disk_names_ms_p50: 10 };
+    const report = renderReport({ ...names, ninep_names_ms_p50: 90, ninep_disk_names_ms_p50: 12 }, FACTS);
+    expect(report).toMatch(/200 files made.*\| 80\.0 ms \| 10\.0 ms \| 8\.00 \| met \|/);
+    expect(report).toMatch(/QEMU's 9p.*\| – \| 90\.0 ms \| 12\.0 ms \| 7\.50 \| not ours \|/);
+  });
+
   test("replaces what is between the markers and nothing else", () => {
     const page = "before\n<!-- bench:start -->\nold\n<!-- bench:end -->\nafter\n";
     const replaced = replaceReport(page, "new");

@@ -76,6 +76,7 @@ function row(promise: Promised, figures: Figures, facts: HostFacts): string[] | 
 }
 
 function verdict(promise: Promised, measured: number, limit: number | undefined, facts: HostFacts): string {
+  if (promise.isReference === true) return "not ours";
   if (limit === undefined) return "no floor to hold it against";
   if (measured <= limit) return "met";
   const busy = facts.busy ? `; the machine was busy (load ${facts.load.toFixed(1)})` : "";
