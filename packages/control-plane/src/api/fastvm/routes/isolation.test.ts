@@ -24,6 +24,7 @@ interface Things {
   readonly vm: { readonly id: string };
   readonly snapshot: { readonly id: string };
   readonly volume: { readonly id: string };
+  readonly bucketMountId: string;
   readonly fingerprints: { readonly vm: string; readonly user: string };
   readonly execId: string;
   readonly keyId: string;
@@ -183,8 +184,6 @@ const CASES: Record<OperationId, Case> = {
 const REFUSED_TO_ALL: Partial<Record<OperationId, string>> = {
   watchFiles: "file_not_found",
   watchVolumeFiles: "file_not_found",
-  getBucketMount: "not_found",
-  rotateBucketMount: "not_found",
 };
 
 /** The ways to name a thing: its id, the beginning of it, its name. */
@@ -203,7 +202,7 @@ function routeOf(id: OperationId, things: Things, kind: ReferenceKind): string {
     .replace("{snapshotId}", referTo(things.snapshot, SNAPSHOT_NAME, kind))
     .replace(/\{(build|import)Id\}/, referTo(things.build, BUILD_NAME, kind))
     .replace("{volumeId}", referTo(things.volume, VOLUME_NAME, kind))
-    .replace("{bucketMountId}", "none")
+    .replace("{bucketMountId}", things.bucketMountId)
     .replace("{serviceName}", SERVICE)
     .replace("{registry}", REGISTRY)
     .replace("{image}", encodeURIComponent(IMAGE))
@@ -228,7 +227,9 @@ async function fill(api: TestApp): Promise<Things> {
   const ttl = { action: "pause", seconds: 3600 };
   const hook = { url: `https://hook.example/${MARK}`, types: ["vm.launch_requested"] };
   const { id: webhookId } = await ok(api.call("POST /v1/webhooks", hook));
-  const vm = await ok(api.call("POST /v1/vms", { machineType: "c1m2", name: VM_NAME, ttl, ...marked }));
+  const bucketMounts = [{ bucketUri: `s3://${MARK}`, credentials: BUCKET, mountPath: "/mnt/pictures" }];
+  const order = { machineType: "c1m2", name: VM_NAME, ttl, bucketMounts, ...marked };
+  const vm = await ok(api.call("POST /v1/vms", order));
   const of = (path: string): string => `/v1/vms/${vm.id}/${path}`;
   await ok(api.call(`POST ${of("services")}`, { name: SERVICE, port: 8080 }));
   const ingress = { default: "deny", rules: [] };
@@ -252,7 +253,8 @@ async function fill(api: TestApp): Promise<Things> {
   const fingerprints = { vm: vmKey.fingerprint, user: userKey.fingerprint };
   const urls = { uploadUrl, downloadUrl };
   const deliveryId = await deliveryOf(api, webhookId);
-  const others = { contextRef, execId, keyId, webhookId, deliveryId, fingerprints };
+  const bucketMountId = vm.bucketMounts[0].id;
+  const others = { bucketMountId, contextRef, execId, keyId, webhookId, deliveryId, fingerprints };
   return { vm, snapshot, volume, build, ...others, ...urls };
 }
 
