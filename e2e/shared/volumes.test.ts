@@ -200,7 +200,9 @@ test("a folder and a file of the host are mounted where the operator allows it, 
     "head -c 1 /dev/zero 2>&1 >>large | grep -o 'No space left'; stat -c %s large";
   expect(await sh(client, one, fill)).toBe(`0\nNo space left\n${most}`);
   await client.vms.volumes.detach(one, volumeId);
-  const read = await attach("/mnt/read", { host, readOnly: true });
+  const read = await attach("/mnt/read", { host, readOnly: true, noexec: true, nosuid: true, nodev: true });
+  const options = (await sh(client, one, "findmnt -no OPTIONS /mnt/read")).split(",");
+  expect(options).toEqual(expect.arrayContaining(["ro", "noexec", "nosuid", "nodev"]));
   expect(await sh(client, one, "cat /mnt/read/of-host; touch /mnt/read/no 2>&1 | grep -o 'Read-only'")).toBe(
     "seenRead-only",
   );
@@ -275,4 +277,10 @@ test.each(["raw", "qcow2", "vmdk"] as const)("a %s disk image is a VM's own copy
   );
   const typed = { mountPath: "/mnt/image", image: { path, fstype: "ext4" } };
   await client.vms.volumes.detach(one, (await client.vms.volumes.attach(one, typed)).volumeId);
+  const mount = { mountPath: "/mnt/image", image: { path }, readOnly: true };
+  const read = await client.vms.volumes.attach(one, mount);
+  expect(await sh(client, one, "cd /mnt/image; ls; touch no 2>&1 | grep -o 'Read-only'")).toBe(
+    "lost+found\nRead-only",
+  );
+  await client.vms.volumes.detach(one, read.volumeId);
 });

@@ -94,6 +94,14 @@ def test_a_watch_tells_events_and_why_there_are_no_more(connect: MakeClient) -> 
     assert parse_qs(urlsplit(server.requests[0].path).query) == {"path": ["/d"], "recursive": ["true"]}
 
 
+def test_a_watch_of_a_volume_tells_the_same(connect: MakeClient) -> None:
+    with WireServer(stream_of(b"\n", line(CREATED))) as server:
+        with connect(base_url=server.url).volumes.files.watch(ID, "/d", recursive=True) as events:
+            assert next(event for event in events).to_dict() == CREATED
+    asked = urlsplit(server.requests[0].path)
+    assert (asked.path, parse_qs(asked.query)) == (f"/v1/volumes/{ID}/files/watch", {"path": ["/d"], "recursive": ["true"]})
+
+
 def test_a_watch_that_is_not_read_is_closed(connect: MakeClient) -> None:
     with WireServer(stream_of(line(CREATED), line(CREATED))) as server:
         watch = connect(base_url=server.url).vms.files.watch(ID, "/d")
