@@ -16,14 +16,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define INTERFACE "eth0"
-#define ADDRESS "192.0.0.2"
-#define NETMASK "255.255.255.248"
-#define GATEWAY "192.0.0.1"
-#define ADDRESS6 "fd66:6173:7476:6d::2"
-#define GATEWAY6 "fd66:6173:7476:6d::1"
+#include "system/interface.h"
 
-enum { PREFIX6 = 64, METRIC = 1 };
+enum { METRIC = 1 };
 
 static void complain(const char *what)
 {
@@ -41,7 +36,7 @@ static void bring_up(int fd, const char *name)
 
 static void set_address(int fd, unsigned long operation, const char *text)
 {
-    struct ifreq request = {.ifr_name = INTERFACE};
+    struct ifreq request = {.ifr_name = NETWORK_INTERFACE};
     struct sockaddr_in address = {.sin_family = AF_INET};
     inet_pton(AF_INET, text, &address.sin_addr);
     memcpy(&request.ifr_addr, &address, sizeof address);
@@ -52,10 +47,10 @@ static void set_address(int fd, unsigned long operation, const char *text)
 
 static void add_default_route(int fd)
 {
-    struct rtentry route = {.rt_flags = RTF_UP | RTF_GATEWAY, .rt_dev = (char *)INTERFACE};
+    struct rtentry route = {.rt_flags = RTF_UP | RTF_GATEWAY, .rt_dev = (char *)NETWORK_INTERFACE};
     struct sockaddr_in any = {.sin_family = AF_INET};
     struct sockaddr_in gateway = any;
-    inet_pton(AF_INET, GATEWAY, &gateway.sin_addr);
+    inet_pton(AF_INET, NETWORK_GATEWAY, &gateway.sin_addr);
     memcpy(&route.rt_dst, &any, sizeof any);
     memcpy(&route.rt_genmask, &any, sizeof any);
     memcpy(&route.rt_gateway, &gateway, sizeof gateway);
@@ -70,7 +65,7 @@ static void expect_no_neighbours(void)
     static const char *const settings[] = {"accept_dad", "dad_transmits", "accept_ra", "router_solicitations", "autoconf"};
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         char path[96];
-        snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/" INTERFACE "/%s", settings[i]);
+        snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/" NETWORK_INTERFACE "/%s", settings[i]);
         int fd = open(path, O_WRONLY | O_CLOEXEC);
         if (fd < 0 || write(fd, "0", 1) != 1) {
             complain(path);
@@ -87,13 +82,13 @@ static void configure_ipv6(int index)
     if (fd < 0) {
         return; /* A kernel without IPv6. */
     }
-    struct in6_ifreq address = {.ifr6_prefixlen = PREFIX6, .ifr6_ifindex = index};
-    inet_pton(AF_INET6, ADDRESS6, &address.ifr6_addr);
+    struct in6_ifreq address = {.ifr6_prefixlen = NETWORK_PREFIX6, .ifr6_ifindex = index};
+    inet_pton(AF_INET6, NETWORK_ADDRESS6, &address.ifr6_addr);
     if (ioctl(fd, SIOCSIFADDR, &address) < 0) {
-        complain(ADDRESS6);
+        complain(NETWORK_ADDRESS6);
     }
     struct in6_rtmsg route = {.rtmsg_flags = RTF_UP | RTF_GATEWAY, .rtmsg_metric = METRIC, .rtmsg_ifindex = index};
-    inet_pton(AF_INET6, GATEWAY6, &route.rtmsg_gateway);
+    inet_pton(AF_INET6, NETWORK_GATEWAY6, &route.rtmsg_gateway);
     if (ioctl(fd, SIOCADDRT, &route) < 0) {
         complain("route of IPv6");
     }
@@ -107,13 +102,13 @@ void configure_network(void)
         return;
     }
     bring_up(fd, "lo");
-    struct ifreq request = {.ifr_name = INTERFACE};
+    struct ifreq request = {.ifr_name = NETWORK_INTERFACE};
     if (ioctl(fd, SIOCGIFINDEX, &request) == 0) {
         int index = request.ifr_ifindex;
-        set_address(fd, SIOCSIFADDR, ADDRESS);
-        set_address(fd, SIOCSIFNETMASK, NETMASK);
+        set_address(fd, SIOCSIFADDR, NETWORK_ADDRESS);
+        set_address(fd, SIOCSIFNETMASK, NETWORK_NETMASK);
         expect_no_neighbours();
-        bring_up(fd, INTERFACE);
+        bring_up(fd, NETWORK_INTERFACE);
         add_default_route(fd);
         configure_ipv6(index);
     }

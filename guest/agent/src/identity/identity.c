@@ -15,6 +15,7 @@
 #include "boot-id.h"
 #include "link/fields.h"
 #include "grow-root.h"
+#include "link-settings.h"
 #include "own-name.h"
 #include "streams/forward.h"
 #include "system/paths.h"
@@ -187,6 +188,16 @@ static int keep_forward(struct agent *agent, const struct field *field)
     return 0;
 }
 
+static int set_link(const struct field *field)
+{
+    struct link_settings wanted;
+    if (field->length != sizeof wanted) {
+        return EINVAL;
+    }
+    memcpy(&wanted, field->value, sizeof wanted);
+    return link_settings_apply(&wanted);
+}
+
 static int apply(struct agent *agent, const struct field *field, struct subject *subject)
 {
     if (agent->leaves_machine_alone && field->tag != TAG_FILE && field->tag != TAG_COMMAND && field->tag != TAG_FORWARD &&
@@ -212,6 +223,8 @@ static int apply(struct agent *agent, const struct field *field, struct subject 
         return forward(agent, field);
     case TAG_ONLY_FORWARD:
         return keep_forward(agent, field);
+    case TAG_LINK:
+        return set_link(field);
     default:
         return 0;
     }

@@ -90,6 +90,7 @@ enum field_tag {
     TAG_FORWARD = 38,
     TAG_BOOT_ID = 39,
     TAG_ONLY_FORWARD = 40,
+    TAG_LINK = 41,
     TAG_DISK = 46,
     TAG_FSTYPE = 47,
     TAG_CONTENT = 48,

@@ -24,8 +24,19 @@ export interface WrittenPolicy {
   readonly dns?: DnsPolicy;
   /** Of TCP, begun by the VM, that may be open at once; a further one is reset. Absent: no bound of its own. */
   readonly maxConnections?: number;
+  /** What the guest's own network device is, where it is another than every VM's. */
+  readonly guestLink?: GuestLinkSettings;
   /** Ports of the host that lead into the VM; absent: none. What a VM is made from passes none on. */
   readonly published?: Publication;
+}
+
+/** Addresses that the guest sees as its own: nobody else does, as what it sends has its VM's. */
+export interface GuestLinkSettings {
+  /** Six pairs of hexadecimal digits, lower case. */
+  readonly mac?: string;
+  readonly mtu?: number;
+  readonly ipv4?: string;
+  readonly ipv6?: string;
 }
 
 /** The first rule that matches decides who may connect; when none does, the default. */

@@ -44,6 +44,7 @@ export const Tag = {
   FORWARD: 38,
   BOOT_ID: 39,
   ONLY_FORWARD: 40,
+  LINK: 41,
   DISK: 46,
   FSTYPE: 47,
   CONTENT: 48,

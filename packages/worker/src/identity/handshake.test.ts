@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { newVmId } from "@fastvm/contract";
+import { newVmId, type GuestLinkSettings } from "@fastvm/contract";
 import { Tag } from "../guest-link/fields.ts";
 import type { Field } from "../guest-link/fields.ts";
 import { environmentFile, handshakeFields } from "./handshake.ts";
@@ -94,4 +94,23 @@ test("what the guest trusts is named to logins, and a variable of the VM's own w
   expect(file).toContain('SSL_CERT_FILE="/mine.pem"\n');
   expect(file.match(/SSL_CERT_FILE/g)).toHaveLength(1);
   expect(environmentFile({ A: "b" }, undefined)).toBe('A="b"\n');
+});
+
+test("a network device of its own is told whole, and what every VM has as that", () => {
+  const linkOf = (guestLink?: GuestLinkSettings): string | undefined => {
+    const vm = {
+      vmId: newVmId(),
+      identity: NOBODY,
+      trust: undefined,
+      growRoot: false,
+      forwardPort: undefined,
+    };
+    const field = handshakeFields({ ...vm, guestLink }).find(({ tag }) => tag === Tag.LINK);
+    return Buffer.from((field?.value ?? []) as Uint8Array).toString("hex");
+  };
+  const usual = ["dc050000", "0266766d0002", "0000", "c0000002", "fd6661737476006d0000000000000002"];
+  expect(linkOf()).toBe(usual.join(""));
+  const own = ["78050000", "0200000000ff", "0100", "0a010009", "fd000000000000000000000000000009"];
+  const asked = { mac: "02:00:00:00:00:ff", mtu: 1400, ipv4: "10.1.0.9", ipv6: "fd00::9" };
+  expect(linkOf(asked)).toBe(own.join(""));
 });

@@ -4,9 +4,10 @@
  * stands still. A VM that goes on after a pause is nobody new: it keeps what others know it by.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import type { VmId, VmIdentity } from "@fastvm/contract";
+import type { GuestLinkSettings, VmId, VmIdentity } from "@fastvm/contract";
 import { Tag } from "../guest-link/fields.ts";
 import type { Field } from "../guest-link/fields.ts";
+import { addressBytes, guestAddresses } from "../network/guest-addresses.ts";
 import { trustVariables } from "../trust/trust.ts";
 import type { HeldTrust } from "../trust/trust.ts";
 import { generateSshHostKey } from "./ssh-host-key.ts";
@@ -35,13 +36,15 @@ interface HandshakeRequest {
   readonly trust: HeldTrust | undefined;
   /** The disk was made larger than the filesystem that was captured. */
   readonly growRoot: boolean;
+  /** Where its network device is another than every VM's. */
+  readonly guestLink?: GuestLinkSettings | undefined;
   /** A port of the guest's loopback to be carried to the host. */
   readonly forwardPort: number | undefined;
 }
 
 /** The identity request's fields, in the order the agent applies them: entropy before anything that draws random numbers. */
 export function handshakeFields(request: HandshakeRequest): readonly Field[] {
-  const { vmId, life = "first", identity, trust, growRoot, forwardPort } = request;
+  const { vmId, life = "first", identity, trust, growRoot, forwardPort, guestLink } = request;
   return [
     { tag: Tag.ENTROPY, value: randomBytes(ENTROPY_BYTES) },
     { tag: Tag.CLOCK, value: unixNanoseconds() },
@@ -51,6 +54,8 @@ export function handshakeFields(request: HandshakeRequest): readonly Field[] {
     fileField(ENVIRONMENT_PATH, ENVIRONMENT_MODE, environmentFile(identity.envVars, trust)),
     // Also when there are none: those of the captured VM are not this one's.
     fileField(AUTHORIZED_KEYS_PATH, AUTHORIZED_KEYS_MODE, authorizedKeysFile(identity.authorizedKeys)),
+    // Also what every VM has: that of the captured one may be another.
+    { tag: Tag.LINK, value: linkBytes(guestAddresses(guestLink), guestLink !== undefined) },
     ...forwardFields(life, forwardPort),
     ...(growRoot ? [{ tag: Tag.GROW_ROOT, value: new Uint8Array(0) }] : []),
   ];
@@ -68,6 +73,17 @@ function namingFields(vmId: VmId, hostname: string): readonly Field[] {
     fileField(HOST_KEY_PATH, 0o600, hostKey.privateFile),
     fileField(`${HOST_KEY_PATH}.pub`, 0o644, hostKey.publicFile),
   ];
+}
+
+/** mtu u32, MAC, u16 whether it is the VM's own, IPv4, IPv6. */
+function linkBytes({ mtu, mac, ipv4, ipv6 }: Required<GuestLinkSettings>, isOwn: boolean): Uint8Array {
+  const bytes = Buffer.alloc(32);
+  bytes.writeUInt32LE(mtu, 0);
+  bytes.set(Buffer.from(mac.replaceAll(":", ""), "hex"), 4);
+  bytes.writeUInt16LE(isOwn ? 1 : 0, 10);
+  bytes.set(addressBytes(ipv4), 12);
+  bytes.set(addressBytes(ipv6), 16);
+  return bytes;
 }
 
 /** A first life has the captured VM's ports, which another daemon may have given it: programs of the guest would find them taken. */

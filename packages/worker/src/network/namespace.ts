@@ -2,6 +2,7 @@
 import { DEFAULT_DOOR, renderDoor } from "../firewall/render-door.ts";
 import type { DoorOptions } from "../firewall/render-door.ts";
 import { OPENINGS } from "../firewall/render-table.ts";
+import type { GuestLinkSettings } from "@fastvm/contract";
 import type { CommandShell } from "../host/command-shell.ts";
 import {
   GATEWAY_IPV4,
@@ -17,6 +18,7 @@ import {
   NAMESPACE_MAC,
   RESOLVER_PORT,
 } from "./addresses.ts";
+import { guestAddresses } from "./guest-addresses.ts";
 import type { Instance, VmNetwork } from "./vm-network.ts";
 
 /** The device in the namespace that QEMU opens. */
@@ -91,7 +93,7 @@ route add default via ${vmNetwork.hostIpv4}
 ${hostIpv6 === undefined ? "" : NAMESPACE_IPV6_COMMANDS}
 EOF
 nft -f - <<'EOF'
-${translation(vmNetwork)}
+${translation(vmNetwork, guestAddresses())}
 ${renderDoor(vmNetwork, DEFAULT_DOOR, door)}EOF
 INSIDE
 `);
@@ -115,13 +117,20 @@ neigh replace ${NAMESPACE_LINK_LOCAL} lladdr ${NAMESPACE_MAC} dev ${vmNetwork.ve
 ${routeCommand(vmNetwork, hostIpv6)}`;
 }
 
-/** Gives a namespace the address of the VM that moves in, in place of the one it was made with. */
+interface Readdressing {
+  /** Which it was made with. */
+  readonly formerIpv6: string;
+  readonly hostIpv6: string | undefined;
+  readonly guestLink: GuestLinkSettings | undefined;
+}
+
+/** Gives a namespace the address of the VM that moves in, in place of the one it was made with, and knows what its guest has. */
 export async function readdress(
   shell: CommandShell,
   vmNetwork: VmNetwork,
-  formerIpv6: string,
-  hostIpv6: string | undefined,
+  { formerIpv6, hostIpv6, guestLink }: Readdressing,
 ): Promise<void> {
+  const own = guestAddresses(guestLink);
   const routes = `ip -batch - <<'EOF'
 route del ${formerIpv6}/128 dev ${vmNetwork.veth}
 ${hostIpv6 === undefined ? "" : routeCommand(vmNetwork, hostIpv6)}
@@ -129,11 +138,14 @@ EOF`;
   await shell.run(`
 set -e
 ${hostIpv6 === undefined ? "" : routes}
-nsenter --net=${namespacePath(vmNetwork)} nft -f - <<'EOF'
+nsenter --net=${namespacePath(vmNetwork)} sh -e <<'INSIDE'
+${guestLink === undefined ? "" : guestRoutes(own, hostIpv6 !== undefined)}
+nft -f - <<'EOF'
 delete table inet fastvm
 delete table arp fastvm
-${translation(vmNetwork)}
+${translation(vmNetwork, own)}
 EOF
+INSIDE
 `);
 }
 
@@ -149,6 +161,18 @@ ip -n ${name} link del ${UPLINK} 2>/dev/null
 ip netns del ${name}`);
 }
 
+type Guest = Required<GuestLinkSettings>;
+
+/** Where the guest is, if it has other addresses than all. */
+function guestRoutes({ mac, mtu, ipv4, ipv6 }: Guest, hasIpv6: boolean): string {
+  const size = `ip link set ${TAP} mtu ${mtu}`;
+  const routes = [ipv4, ...(hasIpv6 ? [ipv6] : [])].map(
+    (address) => `ip route replace ${address} dev ${TAP}
+ip neigh replace ${address} lladdr ${mac} dev ${TAP} nud permanent`,
+  );
+  return [size, ...routes].join("\n");
+}
+
 function routeCommand(vmNetwork: VmNetwork, hostIpv6: string): string {
   return `route replace ${vmNetwork.publicIpv6}/128 via ${NAMESPACE_LINK_LOCAL} dev ${vmNetwork.veth} src ${hostIpv6}`;
 }
@@ -157,20 +181,20 @@ function routeCommand(vmNetwork: VmNetwork, hostIpv6: string): string {
  * What comes from the guest must be from the guest. Questions about names go to our resolver whomever they were meant for. The policy is
  * not here but on the host, in one place for all VMs; what it lets through at most is in the table beside this (firewall/render-door.ts).
  */
-function translation(vmNetwork: VmNetwork): string {
+function translation(vmNetwork: VmNetwork, { mac, ipv4, ipv6 }: Guest): string {
   return `table arp fastvm {
   chain guard {
     type filter hook input priority filter; policy accept;
-    iifname "${TAP}" arp saddr ip != ${GUEST_IPV4} drop
-    iifname "${TAP}" arp saddr ether != ${GUEST_MAC} drop
+    iifname "${TAP}" arp saddr ip != ${ipv4} drop
+    iifname "${TAP}" arp saddr ether != ${mac} drop
   }
 }
 table inet fastvm {
   chain guard {
     type filter hook prerouting priority raw; policy accept;
-    iifname "${TAP}" ether saddr != ${GUEST_MAC} drop
-    iifname "${TAP}" ip saddr != ${GUEST_IPV4} drop
-    iifname "${TAP}" ip6 saddr != { ${GUEST_IPV6}, ${GUEST_LINK_LOCAL} } drop
+    iifname "${TAP}" ether saddr != ${mac} drop
+    iifname "${TAP}" ip saddr != ${ipv4} drop
+    iifname "${TAP}" ip6 saddr != { ${ipv6}, ${GUEST_LINK_LOCAL} } drop
     iifname "${TAP}" icmpv6 type { nd-router-advert, nd-redirect } drop
     iifname "${TAP}" meta nfproto ipv6 meta l4proto { tcp, udp } th dport 53 drop
   }
@@ -181,12 +205,12 @@ table inet fastvm {
   chain inbound {
     type nat hook prerouting priority dstnat; policy accept;
     iifname "${TAP}" meta nfproto ipv4 meta l4proto { tcp, udp } th dport 53 dnat ip to ${vmNetwork.hostIpv4}:${RESOLVER_PORT}
-    iifname "${UPLINK}" ip6 daddr ${vmNetwork.publicIpv6} dnat ip6 to ${GUEST_IPV6}
+    iifname "${UPLINK}" ip6 daddr ${vmNetwork.publicIpv6} dnat ip6 to ${ipv6}
   }
   chain outbound {
     type nat hook postrouting priority srcnat; policy accept;
-    oifname "${UPLINK}" ip saddr ${GUEST_IPV4} snat ip to ${vmNetwork.ipv4}
-    oifname "${UPLINK}" ip6 saddr ${GUEST_IPV6} snat ip6 to ${vmNetwork.publicIpv6}
+    oifname "${UPLINK}" ip saddr ${ipv4} snat ip to ${vmNetwork.ipv4}
+    oifname "${UPLINK}" ip6 saddr ${ipv6} snat ip6 to ${vmNetwork.publicIpv6}
   }
 }`;
 }

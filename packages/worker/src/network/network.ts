@@ -208,7 +208,9 @@ export class Network {
   ): Promise<void> {
     const { shell, hostIpv6: ownIpv6, firewall, doors, blackholes } = this.#parts;
     const guest = { ...vmNetwork, publicIpv6 };
-    if (publicIpv6 !== vmNetwork.publicIpv6) await readdress(shell, guest, vmNetwork.publicIpv6, ownIpv6);
+    const { guestLink } = policy;
+    if (publicIpv6 !== vmNetwork.publicIpv6 || guestLink !== undefined)
+      await readdress(shell, guest, { formerIpv6: vmNetwork.publicIpv6, hostIpv6: ownIpv6, guestLink });
     if (policy.interception !== undefined) await blackholes.set(guest, policy.interception);
     const door = doors.set(guest, policy, { isNew: true });
     await Promise.all([door, firewall.attach(guest, policy), this.#serveNames(guest, policy, dial)]);

@@ -39,11 +39,14 @@ export class Networks {
 
 /** Who writes a firewall says nothing of ports that a VM was made with, of connections that it may have, or of whom it asks for names. */
 function withItsPorts(network: WrittenNetwork, before: WrittenNetwork | undefined): WrittenNetwork {
-  const { published, maxConnections, dns } = before?.policy ?? {};
+  const { published, maxConnections, guestLink, dns } = before?.policy ?? {};
   const { nameservers, queryTimeoutMs, allowsRebinding } = dns ?? {};
   const asked = definedOf({ nameservers, queryTimeoutMs, allowsRebinding });
   const names = Object.keys(asked).length === 0 ? {} : { dns: { ...asked, ...namesInForce(network.policy) } };
-  return { ...network, policy: { ...definedOf({ published, maxConnections }), ...network.policy, ...names } };
+  return {
+    ...network,
+    policy: { ...definedOf({ published, maxConnections, guestLink }), ...network.policy, ...names },
+  };
 }
 
 function definedOf<T extends object>(fields: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {

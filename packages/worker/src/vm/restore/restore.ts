@@ -324,7 +324,8 @@ export async function introduce(
     const forwardPort = context.forward?.port;
     const { vmId, life, identity } = request;
     const held = vm.record.trust;
-    const fields = handshakeFields({ vmId, life, identity, trust: held, growRoot, forwardPort });
+    const { guestLink } = vm.record.policy ?? {};
+    const fields = handshakeFields({ vmId, life, identity, trust: held, growRoot, forwardPort, guestLink });
     await link.identify(fields, { signal: request.signal });
     await step("introduce.identified");
     const trust = await bringTrust(context, vm, link);

@@ -76,8 +76,26 @@ const DnsSchema = Type.Object(
   CLOSED,
 );
 
-/** Of what is refused by name, whatever is in it. */
-const anything = () => Type.Unsafe<unknown>({});
+const address = (description: string) => Type.String({ minLength: 1, maxLength: 64, description });
+
+/** What the guest's own network device is; nobody else sees it. */
+const InterfaceSchema = Type.Object(
+  {
+    mac: maybe(
+      Type.Array(Type.Integer({ minimum: 0, maximum: 255 }), {
+        minItems: 6,
+        maxItems: 6,
+        description: "Its six bytes.",
+      }),
+    ),
+    mtu: maybe(Type.Integer({ minimum: 1280, maximum: 1500, description: "Default 1500." })),
+    ipv4_address: maybe(address("In place of that which every sandbox sees as its own.")),
+    ipv4_pool: maybe(address("A network, of which it has the second address. Default: none.")),
+    ipv6_address: maybe(address("In place of that which every sandbox sees as its own.")),
+    ipv6_pool: maybe(address("A network, of which it has the second address. Default: none.")),
+  },
+  CLOSED,
+);
 
 export const NetworkSchema = Type.Object(
   {
@@ -88,7 +106,7 @@ export const NetworkSchema = Type.Object(
       }),
     ),
     policy: maybe(PolicySchema),
-    interface: Type.Optional(anything()),
+    interface: maybe(InterfaceSchema),
     ports: Type.Optional(Type.Array(PublishedPortSchema, { maxItems: 64 })),
     dns: maybe(DnsSchema),
     tls: maybe(TlsSchema),

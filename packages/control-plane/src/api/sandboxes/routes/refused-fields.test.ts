@@ -35,7 +35,7 @@ test.each<[string, object]>([
   ["patches.0.mdoe", { patches: [{ Mkdir: { path: "/x", mdoe: 1 } }] }],
   ["rlimits.0.soft", { rlimits: [{ resource: "Nofile", soft: 2, hard: 1 }] }],
   ["resources.cpus", { resources: { cpus: 1, vcpus: 1 } }],
-  ["network.interface", { network: { enabled: true, interface: { mtu: 1400 } } }],
+  ["network.interface.mtu", { network: { enabled: true, interface: { mtu: 10 } } }],
 ])("refuses %s by its name in that form too", async (field, fields) => {
   const answer = await api.call(START, { ...SPEC, image: { Oci: { reference: "base" } }, ...fields });
   expect(answer).toMatchObject({ status: 400, body: { error: { details: { field } } } });
@@ -134,7 +134,19 @@ test.each<[string, object]>([
   ["network.policy.rules.0.destination", rule({ destination: { domain_suffix: "com" } })],
   ["network.policy.rules.0.protocols.0", rule({ protocols: ["icmp"] })],
   ["network.policy.rules.0.ports", rule({ ports: [{ start: 2, end: 1 }] })],
-  ["network.interface", { network: { interface: { mtu: 1400 } } }],
+  ["network.interface.mtu", { network: { interface: { mtu: 100 } } }],
+  ["network.interface.mac", { network: { interface: { mac: [1, 0, 0, 0, 0, 1] } } }],
+  ["network.interface.mac", { network: { interface: { mac: [2, 0, 0] } } }],
+  ["network.interface.ipv4_address", { network: { interface: { ipv4_address: "127.0.0.1" } } }],
+  ["network.interface.ipv6_address", { network: { interface: { ipv6_address: "fe80::1" } } }],
+  ["network.interface.ipv4_pool", { network: { interface: { ipv4_pool: "10.0.0.0/31" } } }],
+  ["network.interface.ipv6_pool", { network: { interface: { ipv6_pool: "10.0.0.0/8" } } }],
+  [
+    "network.interface.ipv4_address",
+    { network: { interface: { ipv4_address: "10.1.0.1", ipv4_pool: "10.2.0.0/16" } } },
+  ],
+  ["network.interface.name", { network: { interface: { name: "eth1" } } }],
+  ["network.interface", { network: { enabled: false, interface: { mtu: 1400 } } }],
   ["network.dns.rebind", { network: { dns: { rebind: true } } }],
   ["network.dns.rebind_protection", { network: { dns: { rebind_protection: "yes" } } }],
   ["network.dns.query_timeout_ms", { network: { dns: { query_timeout_ms: 1 } } }],

@@ -156,6 +156,30 @@ describe("POST /v1/sandboxes", () => {
     });
   });
 
+  test("has the network device that it asks for, whatever it may reach", async () => {
+    const { id, spec } = await make({
+      network: {
+        interface: {
+          ...{ mac: [2, 0, 0, 0, 0, 255], mtu: 1400 },
+          ...{ ipv4_pool: "172.16.9.129/24", ipv6_address: "fd00::9", ipv6_pool: "fd00::/64" },
+        },
+      },
+    });
+    expect(spec.network.interface.mtu).toBe(1400);
+    const guestLink = { mac: "02:00:00:00:00:ff", mtu: 1400, ipv4: "172.16.9.2", ipv6: "fd00::9" };
+    expect(specOfVm(id)?.network).toMatchObject({ guestLink, egress: { default: "allow" } });
+    // Who changes its firewall says nothing of that.
+    const open = { egress: { default: "deny", rules: [] } };
+    expect((await api.fastvm.call(`PUT /v1/vms/${id}/firewall`, open)).status).toBe(200);
+    expect(api.fastvm.worker.vms.get(id as VmId)?.network).toMatchObject({
+      guestLink,
+      egress: { default: "deny" },
+    });
+    const pool = { ipv6_pool: "2001:db8:1:2:3::/80" };
+    const { id: other } = await make({ name: "two", network: { interface: pool } });
+    expect(specOfVm(other)?.network).toMatchObject({ guestLink: { ipv6: "2001:db8:1:2:3::2" } });
+  });
+
   test("reaches what its policy says, in its order, and asks for no names but those", async () => {
     const { id } = await make(
       policy([

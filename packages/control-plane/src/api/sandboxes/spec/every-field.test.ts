@@ -29,6 +29,7 @@ const NETWORK = {
     ],
   },
   dns: { rebind_protection: true, nameservers: ["192.0.2.1:53"], query_timeout_ms: 500 },
+  interface: { mac: [2, 0, 0, 0, 0, 9], mtu: 1400, ipv4_address: "10.1.0.1", ipv6_pool: "fd00::/64" },
   max_connections: 10,
   trust_host_cas: true,
 };

@@ -2,6 +2,7 @@
 import { isIP } from "node:net";
 import type { DnsPolicy, SandboxSpec, WrittenPolicy } from "@fastvm/contract";
 import { DEFAULT_POLICY, EVERY_NAME, type WrittenNetwork } from "../../../engine/engine.ts";
+import { guestLinkOf } from "./interface.ts";
 import { invalid } from "./invalid.ts";
 import { HTTPS_PORT, policyOfDocument } from "./policy.ts";
 import { publicationOf } from "./publication.ts";
@@ -21,6 +22,9 @@ export function policyNetwork(network: SandboxSpec["network"]): WrittenNetwork |
   const names = namesOf(network?.dns ?? undefined);
   if (network === undefined) return undefined;
   const published = publicationOf(network);
+  const guestLink = guestLinkOf(network.interface);
+  if (network.enabled === false && guestLink !== undefined)
+    throw invalid("network.interface", "needs a network that is enabled");
   if (network.enabled === false)
     return { policy: CLOSED, presentation: { api: API, value: { enabled: false } } };
   const document = network.policy ?? undefined;
@@ -29,6 +33,7 @@ export function policyNetwork(network: SandboxSpec["network"]): WrittenNetwork |
     document === undefined &&
     maxConnections === undefined &&
     names === undefined &&
+    guestLink === undefined &&
     published === undefined
   )
     return undefined;
@@ -39,6 +44,7 @@ export function policyNetwork(network: SandboxSpec["network"]): WrittenNetwork |
       ...policy,
       ...(names !== undefined && { dns: { ...(policy.dns ?? EVERY_NAME), ...names } }),
       ...(maxConnections !== undefined && { maxConnections }),
+      ...(guestLink !== undefined && { guestLink }),
       ...(published !== undefined && { published }),
     },
     presentation: { api: API, value: { policy: document ?? null } },

@@ -17,9 +17,8 @@ export function refuseUnsupported(spec: SandboxSpec): void {
   checkLabels(spec.labels ?? {}, "labels");
 }
 
-function unsupported({ network, registry }: SandboxSpec): [string, unknown][] {
+function unsupported({ registry }: SandboxSpec): [string, unknown][] {
   return [
-    ["network.interface", network?.interface],
     ["registry.mode", registry?.mode === "specific" ? "specific" : undefined],
     ["registry.credential_id", registry?.credential_id],
     // A login that would not be used.
