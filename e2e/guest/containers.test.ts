@@ -3,6 +3,7 @@
  * come from the archive that the image names; their images are made here. Software emulation runs all of it, which takes minutes.
  */
 import { beforeAll, describe, expect, test } from "vitest";
+import { APT_UPDATE } from "../harness/apt.ts";
 import { freshVm } from "../harness/fresh-vm.ts";
 
 const INSTALL_DEADLINE_MS = 900_000;
@@ -21,7 +22,7 @@ describe("in a fresh VM of the base image", () => {
   const fresh = freshVm("c2m4", "containers");
 
   beforeAll(async () => {
-    await fresh.sh("apt-get update");
+    await fresh.sh(APT_UPDATE);
     await fresh.sh(MAKE_ROOT);
     await fresh.sh(`mkdir -p /root/build && cd /root/build && cat > Dockerfile <<'END'\n${BUILD_FILE}END`);
   }, DEADLINE_MS);
