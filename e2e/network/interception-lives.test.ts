@@ -1,9 +1,10 @@
 /**
  * What a guest sends to an intercepted port never leaves as it is: not while its proxy or its daemon is killed, not with all tables of the
- * host flushed. A program in the guest sends words that no proxy passes on, all the time; the world counts what arrives.
+ * host flushed, and in no life of the VM; and a secret's value never comes in. A program in the guest sends words that no proxy passes on,
+ * all the time, in all lives; the world counts what arrives.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,16 +16,23 @@ import { sh } from "../harness/guest.ts";
 import { NetworkLab, WORLD } from "../harness/network-lab.ts";
 import { makeAuthority } from "../harness/private-authority.ts";
 import { proxiesIn } from "../harness/proxies.ts";
+import { searchFiles } from "../harness/search-files.ts";
 import type { Received } from "../harness/tls-origin.ts";
 
 const PORT = 8443;
 /** Of an echo in the world. */
 const WORDS_PORT = 8089;
-const VALUE = `value-${randomBytes(12).toString("hex")}`;
+const VALUE = `value/${randomBytes(12).toString("hex")}`;
+/** Made in the guest, which has it in memory and in a file in the forms that a value could have: what the same search finds. */
+const MARKER = `marker/${randomBytes(12).toString("hex")}`;
 const SOON_MS = 60_000;
 
 /** Connects and sends, in both families; also over UDP, as QUIC would. */
-const WORDS = `import socket, time
+const WORDS = `import base64, os, socket, time
+held = bytes.fromhex("${Buffer.from(MARKER).toString("hex")}")
+forms = [held, base64.b64encode(b"user:" + held), b"".join(b"%%%02x" % byte for byte in held)]
+with open("/root/marker", "wb") as file: file.write(b" ".join(forms))
+os.sync()
 count = 0
 while True:
     for address in ("${WORLD.v4}", "${WORLD.v6}"):
@@ -38,7 +46,7 @@ while True:
             except OSError: pass
     count += 1
     open("/dev/shm/words", "w").write(str(count))
-    time.sleep(0.02)
+    time.sleep(0.1)
 `;
 
 let folder: string;
@@ -96,10 +104,13 @@ async function sendsMore(of: Pick<Vm, "id">, rounds = 3): Promise<void> {
 
 /** It gets its secret, so it is intercepted. */
 async function expectIntercepted(of: Pick<Vm, "id">): Promise<void> {
-  const command = `curl -6 -sS -m 10 -H "X-Token: $TOKEN" https://api.test:${PORT}/`;
+  const command = `curl -6 -sS -m 20 -u "user:$TOKEN" -H "X-Token: $TOKEN" https://api.test:${PORT}/`;
   const { headers } = JSON.parse(await sh(client, of, command)) as Received;
-  const sent = headers[headers.findIndex((name) => name.toLowerCase() === "x-token") + 1];
-  expect(sent).toBe(createHash("sha256").update(VALUE).digest("hex"));
+  const sent = ["x-token", "authorization"].map(
+    (wanted) => headers[headers.findIndex((name) => name.toLowerCase() === wanted) + 1],
+  );
+  const basic = `Basic ${Buffer.from(`user:${VALUE}`).toString("base64")}`;
+  expect(sent).toEqual([VALUE, basic].map((text) => createHash("sha256").update(text).digest("hex")));
 }
 
 test("while its proxy is killed again and again under traffic", async () => {
@@ -136,3 +147,65 @@ test("while its daemon is gone, all tables of the host are flushed, and another 
   await eventually(async () => await expectIntercepted(vm), SOON_MS);
   expect(await arrived()).toBe(0);
 });
+
+test("before the first packet of a fork, a restored snapshot and a VM that goes on, whose values are in no file", async () => {
+  const { children } = await client.vms.fork(vm, { count: 1 });
+  const fork = children[0]?.vm;
+  if (fork === undefined) throw new Error("the fork has no child");
+  const snapshot = await client.snapshots.create({ vmId: vm.id });
+  const restored = await client.vms.launch({ snapshotId: snapshot.id });
+  await client.vms.pause(vm);
+  await expectInNoFile(snapshot.id);
+  await client.vms.resume(vm);
+  for (const each of [fork, restored, vm]) await sendsMore(each);
+  expect(await arrived()).toBe(0);
+  for (const each of [fork, restored]) await client.vms.delete(each);
+});
+
+/** Memory, device state and disk of a snapshot and of a paused VM, the disks of others, records, journals and logs. */
+async function expectInNoFile(snapshotId: string): Promise<void> {
+  const { dataDir } = daemon.config;
+  const found = await searchFiles([dataDir], [VALUE, MARKER, "__FASTVM_SECRET_TOKEN__", "api.test"]);
+  expect(found.filter(({ text }) => text === VALUE)).toEqual([]);
+  const formsIn = (captured: string): readonly string[] => {
+    const inside = found.filter(
+      ({ text, path }) => text === MARKER && path.startsWith(join(dataDir, captured)),
+    );
+    return [...new Set(inside.map(({ form }) => form))];
+  };
+  // All of what the guest has, in the same files: so a value would have been found.
+  for (const captured of [`snapshots/${snapshotId}/pages`, `snapshots/${snapshotId}/disk`, "paused"])
+    expect(formsIn(captured), captured).toEqual(
+      expect.arrayContaining(["plain", "percent", "base64 after 2"]),
+    );
+  const pathsOf = (sought: string): readonly string[] =>
+    found.flatMap(({ text, path }) => (text === sought ? [path] : []));
+  expect(pathsOf("__FASTVM_SECRET_TOKEN__").join()).toContain(`snapshots/${snapshotId}/pages`);
+  expect(pathsOf("api.test").join()).toContain("fastvm.db");
+}
+
+test("a value is in no answer, argument or variable; and without interception all of this is counted", async () => {
+  const shown = [
+    await client.vms.get(vm.id),
+    await client.vms.list(),
+    await client.snapshots.list(),
+    await client.events.list(),
+  ];
+  expect(JSON.stringify(shown)).not.toContain(VALUE);
+  expect(await processesWith(VALUE)).toEqual([]);
+  expect(await processesWith(daemon.config.dataDir)).not.toEqual([]);
+  await client.vms.update(vm, { tls: { enabled: false }, secrets: [] });
+  await eventually(async () => expect(await arrived()).toBeGreaterThan(0), SOON_MS);
+  expect(await proxiesIn(daemon.config.dataDir)).toEqual([]);
+});
+
+async function processesWith(text: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const entry of await readdir("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    for (const name of ["cmdline", "environ"])
+      if ((await readFile(`/proc/${entry}/${name}`, "latin1").catch(() => "")).includes(text))
+        found.push(entry);
+  }
+  return found;
+}

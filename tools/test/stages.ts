@@ -38,6 +38,7 @@ export const LONG_FILES: ReadonlyMap<string, string> = new Map([
   ["e2e/shared/long-calls.test.ts", "a call that takes 90 s is what it is about"],
   ["e2e/own/upgrade.test.ts", "two packages are laid out, and a template of the older one boots"],
   ["e2e/network/builds.test.ts", "three emulated VMs build at once, each by another policy"],
+  ["e2e/network/interception-lives.test.ts", "three emulated VMs send without end while all else goes"],
   ["e2e/own/backup.test.ts", "copies of a whole base image, each synced, digested and unpacked"],
   ["e2e/own/builds-killed.test.ts", "an emulated VM builds up to each step at which a daemon ends"],
   ["e2e/own/images.test.ts", "an emulated VM unpacks an image, another boots it for the first time"],
