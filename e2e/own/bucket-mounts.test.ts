@@ -98,6 +98,41 @@ test("a child of a fork has it, to read where it is told so", async () => {
   expect(await tools()).toHaveLength(1);
 });
 
+test("a snapshot has it for what is restored; one that cannot be mounted is told, and is there with other credentials", async () => {
+  const snapshot = await client.snapshots.create({ vmId: vm.id });
+  const restored = await client.vms.launch({ snapshotId: snapshot.id });
+  expect(restored.attachmentWarnings).toBeUndefined();
+  expect(restored.bucketMounts).toMatchObject([{ mountStatus: "mounted" }]);
+  expect(await sh(client, restored, "cd /mnt/pictures && cat first.txt && echo third >in-copy.txt")).toBe(
+    "hello",
+  );
+  expect(await store.get("pictures/in-copy.txt")).toBe("third\n");
+  expect(await sh(client, vm, "cat /mnt/pictures/first.txt")).toBe("hello");
+  const about = { bucketUri: "s3://pictures", mountPath: "/mnt/pictures" };
+  const wrong = await client.vms.launch({ snapshotId: snapshot.id, bucketMounts: [bucket("wrong")] });
+  expect(wrong.attachmentWarnings).toMatchObject({
+    failedBucketMountAttachments: [
+      { ...about, statusMessage: expect.stringContaining("credentials_invalid") },
+    ],
+  });
+  expect(await sh(client, wrong, "ls -A /mnt/pictures")).toBe("");
+  const second = await client.snapshots.create({ vmId: wrong.id });
+  const without = await client.vms.launch({ snapshotId: second.id });
+  expect(without.attachmentWarnings).toEqual({
+    skippedSnapshotBucketMounts: [{ ...about, reason: "credentials_invalid" }],
+  });
+  const [failed] = await client.vms.bucketMounts.list(without);
+  expect(failed).toMatchObject({ ...about, mountStatus: "failed" });
+  const right = { credentials: store.credentials() };
+  expect(await client.vms.bucketMounts.update(without, failed?.id ?? "", right)).toMatchObject({
+    mountStatus: "mounted",
+  });
+  expect(await sh(client, without, "cat /mnt/pictures/first.txt")).toBe("hello");
+  for (const one of [restored, wrong, without]) await client.vms.delete(one);
+  for (const one of [snapshot, second]) await client.snapshots.delete(one);
+  expect(await tools()).toHaveLength(1);
+});
+
 test("one whose tool is killed is mounted anew", async () => {
   const [before] = await tools();
   process.kill(before ?? 0, "SIGKILL");
