@@ -1,11 +1,13 @@
 /** Names: what resolves, what their addresses open, and the ways round that must not work. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createKey } from "@fastvm/daemon";
 import type { FastvmClient, FirewallInput, NetworkRule, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";
 import { sh } from "../harness/guest.ts";
 import { NetworkLab, NAMESERVER, WORLD } from "../harness/network-lab.ts";
-import { reaches, resolves } from "../harness/probes.ts";
+import { reaches, reachesAtOnce, resolves } from "../harness/probes.ts";
+import type { AnyProbe } from "../harness/probes.ts";
 
 let lab: NetworkLab;
 let daemon: TestDaemon;
@@ -270,4 +272,122 @@ END`,
   );
   expect(await resolves(client, other, "good.test")).toHaveLength(2);
   await client.vms.delete(other);
+});
+
+describe("the policy document of sandboxes", () => {
+  const rule = (destination: object, action: "allow" | "deny", more: object = {}): object => ({
+    ...{ direction: "egress", destination, action, ...more },
+  });
+  const ports = (start: number, end = start): object => ({ ports: [{ start, end }] });
+  const cidr = (network: string): object => ({ cidr: network });
+
+  /** What a sandbox of this policy reaches, after it has asked for names. */
+  async function reached(
+    name: string,
+    policy: { default_egress: "allow" | "deny"; rules: readonly object[] },
+    names: Readonly<Record<string, boolean>>,
+    expected: readonly (readonly [...AnyProbe, reached: boolean])[],
+  ): Promise<void> {
+    const { key } = await createKey(daemon.config.dataDir, { api: "microsandbox" });
+    const answer = await fetch(`${daemon.url}/v1/sandboxes?start=true&wait_for=running`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      body: JSON.stringify({
+        name,
+        image: { type: "oci", reference: "base" },
+        resources: { vcpus: 1, memory_mib: 2048 },
+        network: { policy },
+      }),
+    });
+    const sandbox = (await answer.json()) as { id: string; status: string };
+    expect(sandbox).toMatchObject({ status: "running" });
+    for (const [question, isTold] of Object.entries(names))
+      expect((await resolves(client, sandbox, question)).length > 0, question).toBe(isTold);
+    const probes = expected.map(([protocol, address, port]): AnyProbe => [protocol, address, port]);
+    const answered = await reachesAtOnce(client, sandbox, probes);
+    expect(probes.map((probe, at) => [...probe, answered[at]])).toEqual(expected);
+    await client.vms.delete(sandbox);
+  }
+
+  test("opens by each kind of rule, the first that matches, where nothing is open", async () => {
+    await reached(
+      "opens",
+      {
+        default_egress: "deny",
+        rules: [
+          rule(cidr(`${WORLD.otherV4}/32`), "deny", { protocols: ["tcp"], ...ports(8081) }),
+          rule(cidr(`${WORLD.otherV4}/32`), "allow", { protocols: ["tcp"], ...ports(8080, 8089) }),
+          rule(cidr(`${WORLD.otherV6}/128`), "allow", { protocols: ["udp", "icmpv6"] }),
+          rule(cidr(`${WORLD.publicResolverV4}/32`), "allow", { protocols: ["icmpv4"] }),
+          rule({ domain: "good.test" }, "allow", { protocols: ["tcp"], ...ports(80) }),
+          rule({ domain_suffix: "sub.good.test" }, "allow", { protocols: ["udp"] }),
+          rule({ group: "private" }, "deny", { protocols: ["tcp"], ...ports(443) }),
+          rule({ group: "private" }, "allow"),
+          rule({ group: "metadata" }, "allow", ports(80)),
+        ],
+      },
+      { "good.test": true, "deep.sub.good.test": true, "bad.test": false },
+      [
+        ["tcp", WORLD.otherV4, 8080, true],
+        ["tcp", WORLD.otherV4, 8081, false],
+        ["udp", WORLD.otherV4, 8080, false],
+        ["icmp", WORLD.otherV4, 0, false],
+        ["udp", WORLD.otherV6, 8080, true],
+        ["tcp", WORLD.otherV6, 8080, false],
+        ["icmp", WORLD.otherV6, 0, true],
+        ["icmp", WORLD.publicResolverV4, 0, true],
+        ["tcp", WORLD.publicResolverV4, 80, false],
+        ["tcp", WORLD.v4, 80, true],
+        ["tcp", WORLD.v6, 80, true],
+        ["tcp", WORLD.v4, 8080, false],
+        ["udp", WORLD.v4, 8080, true],
+        ["udp", WORLD.v6, 8080, false],
+        ["tcp", WORLD.privateV4, 80, true],
+        ["tcp", WORLD.privateV4, 443, false],
+        ["tcp", WORLD.privateV6, 80, true],
+        ["udp", WORLD.privateV6, 8080, true],
+        ["icmp", WORLD.privateV4, 0, true],
+        ["tcp", WORLD.metadata, 80, true],
+        ["tcp", WORLD.metadata, 8080, false],
+      ],
+    );
+  });
+
+  test("closes by each kind of rule where all is open, and with the public nothing else", async () => {
+    await reached(
+      "closes",
+      {
+        default_egress: "allow",
+        rules: [
+          rule({ domain: "good.test" }, "deny", { protocols: ["udp"] }),
+          rule({ domain_suffix: "bad.test" }, "deny", { protocols: ["tcp"] }),
+          rule(cidr(`${WORLD.otherV6}/128`), "deny", { protocols: ["icmpv6"] }),
+          rule(cidr(`${WORLD.publicResolverV4}/32`), "deny", { protocols: ["icmpv4"] }),
+          rule(cidr(`${WORLD.privateV6}/128`), "deny", { protocols: ["udp"] }),
+          rule({ group: "metadata" }, "deny"),
+          rule({ group: "public" }, "deny", ports(443)),
+        ],
+      },
+      { "good.test": false, "bad.test": false, "short.test": true },
+      [
+        ["tcp", WORLD.v4, 80, true],
+        ["udp", WORLD.v4, 8080, true],
+        ["tcp", WORLD.v6, 80, true],
+        ["udp", WORLD.v6, 8080, true],
+        ["icmp", WORLD.v6, 0, true],
+        ["tcp", WORLD.otherV4, 80, true],
+        ["udp", WORLD.otherV4, 8080, true],
+        ["icmp", WORLD.otherV6, 0, false],
+        ["tcp", WORLD.otherV6, 80, true],
+        ["icmp", WORLD.publicResolverV4, 0, false],
+        ["icmp", WORLD.otherV4, 0, true],
+        ["tcp", WORLD.v4, 443, false],
+        ["tcp", WORLD.otherV6, 443, false],
+        ["tcp", WORLD.privateV4, 443, true],
+        ["tcp", WORLD.privateV6, 443, true],
+        ["udp", WORLD.privateV6, 8080, false],
+        ["tcp", WORLD.metadata, 80, false],
+      ],
+    );
+  });
 });
