@@ -1,5 +1,4 @@
 /** What tests ask of the API of machines, with a key of its own. */
-import { expect } from "vitest";
 import { createKey } from "@fastvm/daemon";
 import type { TestDaemon } from "./daemon.ts";
 import { eventually } from "./eventually.ts";
@@ -57,7 +56,7 @@ export class Machines {
     const { id } = await this.ask("POST /v1/machines", body);
     return await eventually(async () => {
       const machine = await this.ask(`GET /v1/machines/${id}`);
-      expect(machine.status).toBe("running");
+      if (machine.status !== "running") throw new Error(`machine ${id} is ${machine.status}`);
       return machine;
     }, START_TIMEOUT_MS);
   }

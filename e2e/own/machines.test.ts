@@ -7,6 +7,7 @@ import { eventually } from "../harness/eventually.ts";
 import { Machines, type Machine } from "../harness/machines.ts";
 import { firstWord, NOTING_PORT, START_NOTING } from "../harness/noting-service.ts";
 import { Steps } from "../harness/steps.ts";
+import { PoolLab } from "../pools/pool-lab.ts";
 
 /** On a machine that may be busy with others. */
 const START_TIMEOUT_MS = 400_000;
@@ -173,51 +174,41 @@ test(
   },
 );
 
-const POOLS = "/v1/template-warm-pools";
-
-interface Pool {
-  readonly id: string;
-  readonly counts: { readonly ready: number; readonly warming: number; readonly claimed: number };
-}
-
-/** What two machines must not have in common, and the time that both have. */
-const IDENTITY =
-  "cat /proc/sys/kernel/random/boot_id /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub; head -c 16 /dev/urandom | base64; date +%s";
+const POOL_READY = 3;
 
 test(
   "machines of a warm pool are each of their own, given out once, also by daemons that are killed",
   { timeout: START_TIMEOUT_MS },
   async () => {
-    const { id } = await ask<Pool>(`POST ${POOLS}`, { name: "two", min_ready: 2, resources: SIZE });
-    const counts = async () => (await ask<Pool>(`GET ${POOLS}/${id}`)).counts;
-    const filled = () =>
-      eventually(
-        async () => expect(await counts()).toMatchObject({ ready: 2, warming: 0 }),
-        START_TIMEOUT_MS,
-      );
-    await filled();
-    const order = { warm_pool: { id, mode: "require" } };
-    const made = await Promise.all(["a", "b"].map((once) => ask("POST /v1/machines", order, once)));
-    const said = await Promise.all(
-      made.map(async (each) => (await run(each.id, IDENTITY)).stdout.split("\n")),
-    );
-    expect(said.map((lines) => lines.length)).toEqual([6, 6]);
-    const [one = [], other = []] = said;
-    for (const line of [0, 1, 2, 3]) expect(one[line]).not.toBe(other[line]);
-    for (const lines of said) expect(Math.abs(Number(lines[4]) - Date.now() / 1000)).toBeLessThan(60);
-    await filled();
+    const pool = await PoolLab.make(daemon, machines, {
+      name: "three",
+      min_ready: 0,
+      max_ready: POOL_READY,
+      resources: SIZE,
+    });
+    await steps.forget();
+    await expect(pool.order("require")).rejects.toThrow(/503 .*"warm_pool_unavailable"/);
+    expect((await steps.passed()).filter((name) => name.startsWith("control.launch"))).toEqual([]);
+    await pool.hasNothingElse([], 0, 0);
+    await pool.keep(POOL_READY);
+    await pool.filled(POOL_READY);
+    const { hits, cold } = await pool.burst(2 * POOL_READY);
+    expect([hits.length, cold.length]).toEqual([POOL_READY, POOL_READY]);
+    const given = [...hits, ...cold];
+    await pool.areTheirOwn(given);
+    await pool.keep(1);
+    await pool.filled(1);
     // Taken out of the pool, and the daemon gone before it could answer.
     await steps.order({ step: "control.pool.checked-out", effect: "kill" });
-    await expect(ask("POST /v1/machines", order, "c")).rejects.toThrow();
+    await expect(pool.order("require", "c")).rejects.toThrow();
     await daemon.ended();
     await daemon.restart();
-    made.push(await ask("POST /v1/machines", order, "c"));
-    expect(new Set(made.map((each) => each.id)).size).toBe(3);
-    await filled();
-    expect(await counts()).toMatchObject({ claimed: 3 });
-    expect(await ask<Machine[]>("GET /v1/machines")).toHaveLength(3);
-    await ask(`DELETE ${POOLS}/${id}`);
-    for (const each of made) await ask(`DELETE /v1/machines/${each.id}`);
+    given.push(await pool.order("require", "c"));
+    await pool.filled(1);
+    const ids = given.map(({ id }) => id);
+    await pool.hasNothingElse(ids, POOL_READY + 1, 1);
+    await pool.remove();
+    await machines.destroy(...ids);
     expect(await ask("GET /v1/machines")).toEqual([]);
   },
 );
