@@ -49,7 +49,13 @@ test("nothing of a name of a namespace reaches a shell", () => {
 test("protocols are named in nft's own words: what it looks up in /etc/protocols a minimal Debian lacks", () => {
   if (vmPrefix === undefined) throw new Error("no prefix");
   const base = renderBase({ instance: "abc123", group: 1, resolverPort: 5399, vmPrefix });
-  const named = `${render(DEFAULT_DOOR)}${base}`.matchAll(/l4proto (?:\{([^}]*)\}|([\w-]+))/g);
+  const ofRules = policy(
+    [rule("::/0", { protocol: "icmpv6" })],
+    [rule("10.0.0.0/8", { protocol: "icmpv4", action: "deny" })],
+  );
+  const named = `${render(DEFAULT_DOOR)}${render(ofRules)}${base}`.matchAll(
+    /l4proto (?:\{([^}]*)\}|([\w-]+))/g,
+  );
   const words = [...named].flatMap(([, several, one]) =>
     (several ?? one ?? "").split(",").map((word) => word.trim()),
   );

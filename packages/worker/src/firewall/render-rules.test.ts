@@ -39,7 +39,7 @@ describe("rules of egress", () => {
     ],
     [
       rule("2001:db8::/32", { protocol: "icmpv6", action: "deny" }),
-      "meta nfproto ipv6 ct original ip6 daddr 2001:db8:0:0:0:0:0:0/32 meta l4proto ipv6-icmp counter return",
+      "meta nfproto ipv6 ct original ip6 daddr 2001:db8:0:0:0:0:0:0/32 meta l4proto icmpv6 counter return",
     ],
     [rule("::/0", { action: "deny", sparesGuarded: true }), `meta nfproto ipv6 ${GUARD6} counter return`],
   ])("%j", (one, expected) => {
@@ -72,7 +72,7 @@ describe("rules of egress", () => {
     const denied = rule("10.0.0.0/8", { protocol: "icmpv4", action: "deny" });
     expect(renderEgress(5, policy([denied])).slice(0, 2)).toEqual([
       'meta nfproto ipv4 ct original ip daddr 10.0.0.0/8 meta l4proto icmp counter return comment "egress 0"',
-      'meta nfproto ipv6 ct original ip6 daddr 64:ff9b:0:0:0:0:a00:0/104 meta l4proto ipv6-icmp counter return comment "egress 0"',
+      'meta nfproto ipv6 ct original ip6 daddr 64:ff9b:0:0:0:0:a00:0/104 meta l4proto icmpv6 counter return comment "egress 0"',
     ]);
   });
 

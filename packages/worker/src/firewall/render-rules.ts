@@ -17,7 +17,7 @@ const GUARDED: readonly IpNetwork[] = [...GUARDED_IPV4, ...GUARDED_IPV6].flatMap
   (range) => parseNetwork(range) ?? [],
 );
 
-const PROTOCOLS = { tcp: "tcp", udp: "udp", icmpv4: "icmp", icmpv6: "ipv6-icmp" } as const;
+const PROTOCOLS = { tcp: "tcp", udp: "udp", icmpv4: "icmp", icmpv6: "icmpv6" } as const;
 
 const KEYWORD: Readonly<Record<Family, "ip" | "ip6">> = { 4: "ip", 6: "ip6" };
 
