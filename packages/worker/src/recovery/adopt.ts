@@ -21,7 +21,9 @@ import type { Ending } from "../vm/transitions/put-to-rest.ts";
 import { freeHoldings } from "../vm/state/holdings.ts";
 import { keepLink } from "../vm/guest/open-link.ts";
 import { freezeBelowTop, settleChain } from "../vm/capture/settle-chain.ts";
+import { readExit } from "../qemu/exit-record.ts";
 import { isStrict } from "../vm/state/durability.ts";
+import { isAtRest } from "../vm/state/folder-of.ts";
 import type { Vm } from "../vm/state/vm.ts";
 import {
   countVolumesOf,
@@ -62,14 +64,18 @@ export async function settleFound(
   try {
     // A resume begins another generation. A captured state of the same one is a pause
     // that was published: all that is missing is the end of the guest.
-    if (paused !== undefined && (lives ? paused.record.generation === generation : !isPast(paused, vm))) {
+    if (
+      paused !== undefined &&
+      (lives ? paused.record.generation === generation : !(await isPast(paused, vm)))
+    ) {
       await finishPause(context, vm, paused);
     } else if (!lives && dueDeadline(vm)?.action === "delete") {
       // A daemon was ended while it deleted it; and if it was not, it is time now.
       await deleteVm(context, vm);
     } else if (!lives) {
       await settleEnded(context, vm, await endedWhileAway(context, vm));
-      if (paused !== undefined)
+      // Where its disk could not be put there, this may be all that there is of it.
+      if (paused !== undefined && isAtRest(vm.record))
         await rm(pausedFolder(context.config, vm.vmId), { recursive: true, force: true });
     } else {
       await findMemory(vm).catch(context.onError);
@@ -90,11 +96,14 @@ export async function settleFound(
 }
 
 /**
- * Whether a captured state is what a strict VM was resumed from, whose guest may have synced more since. Of another, whose disk may have
- * lost whatever it wrote, the state is the better of the two.
+ * Whether a captured state is what a VM was resumed from whose disk has what it wrote since: a strict one's, as far as its guest has synced
+ * it, and that of one whose QEMU ended by itself. Of another, whose host may have gone down under it, the state is the better of the two.
  */
-function isPast(paused: Vm, { record }: Vm): boolean {
-  return isStrict(record) && paused.record.generation < record.generation;
+async function isPast(paused: Vm, { folder, record }: Vm): Promise<boolean> {
+  if (paused.record.generation >= record.generation) return false;
+  if (isStrict(record)) return true;
+  const exit = await readExit(folder);
+  return exit?.kind === "exit" && exit.number === 0;
 }
 
 /** One whose map cannot be read runs all the same; what it has mapped then is not what is known, and captures say so. */

@@ -8,10 +8,10 @@ import { join } from "node:path";
 import { newSnapshotId } from "@fastvm/contract";
 import type { StepName, VmId } from "@fastvm/contract";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { JOURNAL_FILE } from "../journal/journal.ts";
+import { JOURNAL_FILE, readJournal } from "../journal/journal.ts";
 import { ScriptedHost } from "../testing/scripted-host.ts";
 import type { ScriptedQemu } from "../testing/scripted-qemu.ts";
-import { pausedFolder, snapshotFolder, stoppedFolder } from "../vm/state/worker-context.ts";
+import { pausedFolder, snapshotFolder, stoppedFolder, vmFolder } from "../vm/state/worker-context.ts";
 import { createSnapshot } from "../vm/transitions/create-snapshot.ts";
 import { deleteVm } from "../vm/transitions/delete-vm.ts";
 import { fork } from "../vm/transitions/fork.ts";
@@ -199,10 +199,8 @@ test("a paused VM with an unreadable journal stays, a part of one that was resum
   expect([existsSync(without), existsSync(join(unreadable, "manifest.json"))]).toEqual([false, true]);
 });
 
-test.each([
-  ["strict", "stopped"],
-  ["relaxed", "paused"],
-] as const)("a paused state that a power cut brings back beside its %s VM: %s", async (durability, phase) => {
+/** A resumed VM beside whose folder its captured state is again, as where power went before that was gone. Its QEMU has ended. */
+async function cutAfterResume(durability: "strict" | "relaxed"): Promise<VmId> {
   await host.fillPool();
   const spec = { ...host.spec(), durability };
   await launch(host.context, spec);
@@ -212,9 +210,90 @@ test.each([
   execFileSync("cp", ["-al", folder, `${folder}-then`]);
   await host.fillPool();
   await resume(host.context, host.vm(vmId), {});
-  const { qemu } = host.of(host.vm(vmId));
-  await qemu.kill();
+  await host.of(host.vm(vmId)).qemu.kill();
   await rename(`${folder}-then`, folder);
+  return vmId;
+}
+
+/** Its newest layer. */
+async function topOf(vmId: VmId): Promise<string> {
+  const folder = vmFolder(host.context.config, vmId);
+  return join(folder, "disk", (await readJournal(folder))?.chain.at(-1) ?? "none");
+}
+
+test("a strict VM's layers are on the host's disk before its journal says that it runs", async () => {
+  await host.fillPool();
+  const spec = { ...host.spec(), durability: "strict" as const };
+  await launch(host.context, spec);
+  await pause(host.context, host.vm(spec.vmId));
+  await host.fillPool();
+  let isWritten = false;
+  const over = Promise.withResolvers<void>();
+  const withoutTop = async (): Promise<void> => {
+    await rm(await topOf(spec.vmId));
+    void host.doAt(
+      "file.begun",
+      () => (isWritten = true),
+      () => over.promise,
+    );
+  };
+  const resumed = host.doAt("introduce.connected", withoutTop, () =>
+    resume(host.context, host.vm(spec.vmId), {}),
+  );
+  await expect(resumed).rejects.toThrow("ENOENT");
+  over.resolve();
+  expect(isWritten).toBe(false);
+  expect(isPaused(spec.vmId)).toBe(true);
+});
+
+test("what a relaxed VM was resumed from stays where its newest layer cannot be settled", async () => {
+  const { vmId } = await launched();
+  await pause(host.context, host.vm(vmId));
+  await host.fillPool();
+  await host.doAt(
+    "resume.logs-kept",
+    async () => await rm(await topOf(vmId)),
+    () => resume(host.context, host.vm(vmId), {}),
+  );
+  expect(isPaused(vmId)).toBe(true);
+});
+
+test("what a strict VM was resumed from stays until its disk has its place", async () => {
+  const vmId = await cutAfterResume("strict");
+  await rm(await topOf(vmId));
+  await host.restart();
+  expect(host.vm(vmId).record.phase).toBe("error");
+  expect(isPaused(vmId)).toBe(true);
+});
+
+test("a relaxed VM whose QEMU ended by itself is not taken back to what it was resumed from", async () => {
+  const vmId = await cutAfterResume("relaxed");
+  await writeFile(join(vmFolder(host.context.config, vmId), "exit"), "exit 0\n");
+  await host.restart();
+  expect(host.vm(vmId).record.phase).toBe("stopped");
+  expect(isPaused(vmId)).toBe(false);
+});
+
+test("of a VM that ran its disk stays where its journal is unreadable, but for one whose state at rest is there", async () => {
+  const [kept, resumed] = [await launched(), await launched()].map(({ vmId }) => vmId);
+  if (kept === undefined || resumed === undefined) throw new Error("there are two");
+  const [alone, beside] = [kept, resumed].map((vmId) => vmFolder(host.context.config, vmId));
+  if (alone === undefined || beside === undefined) throw new Error("there are two");
+  execFileSync("cp", ["-a", beside, `${beside}-then`]);
+  await pause(host.context, host.vm(resumed));
+  await rename(`${beside}-then`, beside);
+  await host.of(host.vm(kept)).qemu.kill();
+  for (const folder of [alone, beside]) await writeFile(join(folder, JOURNAL_FILE), "");
+  await host.restart();
+  expect([existsSync(join(alone, "disk", "1.qcow2")), existsSync(beside)]).toEqual([true, false]);
+  expect(host.vm(resumed).record.phase).toBe("paused");
+});
+
+test.each([
+  ["strict", "stopped"],
+  ["relaxed", "paused"],
+] as const)("a paused state that a power cut brings back beside its %s VM: %s", async (durability, phase) => {
+  const vmId = await cutAfterResume(durability);
   await host.restart();
   expect(host.vm(vmId).record.phase).toBe(phase);
   expect(isPaused(vmId)).toBe(phase === "paused");

@@ -163,7 +163,9 @@ async function recoverJournals(context: Parts<"config" | "vms">): Promise<readon
     // Without a journal, or half started: it never was anybody's VM. Its process, if there is one, is a stray.
     if (journal === undefined || journal.phase === "starting") {
       await killStrayProcesses(folder, new Set());
-      await rm(folder, { recursive: true, force: true });
+      // What else there is of it is the VM, and goes on from there.
+      if (journal === undefined && !context.vms.has(vmId)) await removeUnlessUnreadable(folder);
+      else await rm(folder, { recursive: true, force: true });
       continue;
     }
     const vm = new Vm(folder, journal);

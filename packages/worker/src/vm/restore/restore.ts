@@ -331,13 +331,14 @@ export async function introduce(
     const trust = await bringTrust(context, vm, link);
     await connected;
     await step("introduce.connected");
+    // Before the journal says so, which is what a strict VM is by after a power cut.
+    await settleLayers(vm);
     await vm.change((record) => ({
       ...withTrust(record, trust),
       phase: "running",
       runningSinceMs: Date.now(),
       ...deadlineFromNow(request.ttl),
     }));
-    await settleLayers(vm);
     await step("introduce.recorded");
     request.signal?.throwIfAborted();
   } catch (error) {

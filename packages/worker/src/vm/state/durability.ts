@@ -35,10 +35,12 @@ export async function settleNewLayer(
   await syncPath(join(folder, DISK_FOLDER));
 }
 
-/** Before the state at rest goes that it goes on from: its disk has no other names that outlive a power cut. */
+/** Before the state at rest goes that it goes on from: nothing else outlives a power cut of its disk's names and its newest layer. */
 export async function settleSuccessor({ folder, record }: Pick<Vm, "folder" | "record">): Promise<void> {
-  // These were settled before it ran.
+  // These were settled before its journal said that it runs.
   if (isStrict(record)) return;
+  const top = record.chain.at(-1);
+  if (top !== undefined) await syncPath(join(folder, DISK_FOLDER, top));
   await syncPath(join(folder, JOURNAL_FILE));
   await settleNames(folder);
 }
