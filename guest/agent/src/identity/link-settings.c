@@ -139,6 +139,21 @@ static int set_ipv6(int index, const uint8_t bytes[16])
     return error;
 }
 
+/* The interface is its owner's: that it is down, has IPv6 forbidden or is gone is no reason to refuse the VM. */
+static int unless_owners(int error)
+{
+    switch (error) {
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EACCES:
+    case EPERM:
+    case ENODEV:
+        return 0;
+    default:
+        return error;
+    }
+}
+
 int link_settings_apply(const struct link_settings *wanted)
 {
     /* Of this agent, which is captured with its guest. */
@@ -155,10 +170,10 @@ int link_settings_apply(const struct link_settings *wanted)
     int error = 0;
     if (ask(fd, SIOCGIFINDEX, &request) == 0) {
         int index = request.ifr_ifindex;
-        error = set_mtu(fd, wanted->mtu);
-        error = error != 0 ? error : set_mac(fd, wanted->mac);
-        error = error != 0 ? error : set_ipv4(fd, wanted->ipv4);
-        error = error != 0 ? error : set_ipv6(index, wanted->ipv6);
+        error = unless_owners(set_mtu(fd, wanted->mtu));
+        error = error != 0 ? error : unless_owners(set_mac(fd, wanted->mac));
+        error = error != 0 ? error : unless_owners(set_ipv4(fd, wanted->ipv4));
+        error = error != 0 ? error : unless_owners(set_ipv6(index, wanted->ipv6));
     }
     close(fd);
     return error;

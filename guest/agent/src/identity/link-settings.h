@@ -14,7 +14,7 @@ struct __attribute__((packed)) link_settings {
     uint8_t ipv6[16];
 };
 
-/* Changes what differs. 0, also where there is no interface, or an errno. */
+/* Changes what differs. 0, also where there is no interface or its owner's settings forbid some of it, or an errno. */
 int link_settings_apply(const struct link_settings *wanted);
 
 #endif

@@ -1,10 +1,18 @@
 /* Accounts, and the name of the VM. */
+#include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <net/if.h>
 #include <pwd.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "agent.h"
+#include "identity/link-settings.h"
 #include "identity/own-name.h"
 #include "system/account.h"
 #include "unit.h"
@@ -69,8 +77,48 @@ static void a_line_of_ours_gives_the_own_name(void)
     CHECK(hosts_with_own_name("x\n", 2, "a", small, sizeof small) == 0);
 }
 
+static bool write_text(const char *path, const char *text)
+{
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    bool is_written = file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text);
+    return file >= 0 && close(file) == 0 && is_written;
+}
+
+/* In a network namespace of its own, whose interface is down and has IPv6 forbidden, as its owner wants it. */
+static int apply_to_owners_interface(void)
+{
+    struct link_settings wanted = {1400, {2, 0, 0, 0, 0, 9}, 1, {10, 0, 0, 2}, {0xfd, [15] = 9}};
+    if (unshare(CLONE_NEWNET) != 0 || system("ip link add eth0 type veth peer name eth1") != 0) {
+        return -1;
+    }
+    if (!write_text("/proc/sys/net/ipv6/conf/eth0/disable_ipv6", "1")) {
+        return -1;
+    }
+    int error = link_settings_apply(&wanted);
+    if (error != 0) {
+        return error;
+    }
+    /* What the kernel itself does not take of the wish is no choice of the owner's. */
+    wanted.mtu = 1;
+    return link_settings_apply(&wanted) == EINVAL ? 0 : -1;
+}
+
+static void an_interface_that_its_owner_changed_is_no_error(void)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        int error = apply_to_owners_interface();
+        _exit(error < 0 ? 255 : error);
+    }
+    int status = -1;
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 void test_identity(void)
 {
+    an_interface_that_its_owner_changed_is_no_error();
     accounts_are_names_or_numbers();
     groups_are_those_of_the_library();
     a_line_of_ours_gives_the_own_name();
