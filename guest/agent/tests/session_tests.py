@@ -17,7 +17,7 @@ class Sessions(AgentTest):
         link = self.link()
         with open("/proc/sys/kernel/random/boot_id") as file:
             boot_id = bytes.fromhex(file.read().strip().replace("-", ""))
-        self.assertEqual(link.welcomes[0], link.nonce + struct.pack("<HHI", 1, 63, 0) + boot_id)
+        self.assertEqual(link.welcomes[0], link.nonce + struct.pack("<HHI", 1, 255, 0) + boot_id)
 
     def test_a_repeated_hello_is_answered_and_changes_nothing(self):
         link = self.link()

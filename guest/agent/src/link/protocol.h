@@ -113,7 +113,7 @@ enum field_tag {
 };
 
 /* What agents of before did not know, and would take for garbage. */
-enum ability { ABLE_VERBS = 1, ABLE_JOBS = 2, ABLE_VOLUMES = 4, ABLE_PLAIN_MOUNTS = 8, ABLE_LIMITS = 16, ABLE_DATAGRAMS = 32, ABLE_FSTYPES = 64 };
+enum ability { ABLE_VERBS = 1, ABLE_JOBS = 2, ABLE_VOLUMES = 4, ABLE_PLAIN_MOUNTS = 8, ABLE_LIMITS = 16, ABLE_DATAGRAMS = 32, ABLE_FSTYPES = 64, ABLE_LINK = 128 };
 
 enum job_verb {
     JOB_START = 1,

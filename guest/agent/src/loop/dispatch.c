@@ -44,7 +44,7 @@ static void welcome(struct agent *agent)
         uint32_t zero32;
         uint8_t boot_id[BOOT_ID_BYTES];
     } answer = {.version = PROTOCOL_VERSION,
-                .abilities = ABLE_VERBS | ABLE_JOBS | ABLE_VOLUMES | ABLE_PLAIN_MOUNTS | ABLE_LIMITS | ABLE_DATAGRAMS | ABLE_FSTYPES};
+                .abilities = ABLE_VERBS | ABLE_JOBS | ABLE_VOLUMES | ABLE_PLAIN_MOUNTS | ABLE_LIMITS | ABLE_DATAGRAMS | ABLE_FSTYPES | ABLE_LINK};
     memcpy(answer.nonce, agent->link.nonce, NONCE_BYTES);
     read_boot_id(answer.boot_id);
     link_send(&agent->link, KIND_WELCOME, 0, &answer, sizeof answer);

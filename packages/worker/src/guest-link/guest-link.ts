@@ -38,6 +38,11 @@ interface StreamOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+interface IdentifyOptions extends WaitOptions {
+  /** What the fields say of the guest's network interface is the VM's own, and no agent's default. */
+  readonly ownInterface?: boolean;
+}
+
 interface DialOptions extends WaitOptions {
   /** As the guest sees it. Default 127.0.0.1. */
   readonly host?: string | undefined;
@@ -118,9 +123,11 @@ export class GuestLink implements AsyncDisposable {
 
   /**
    * Has the guest take on an identity, field by field in their order. One at a time. Rejects with `launch_failed` when
-   * a field failed in the guest, with `guest_unresponsive` at the deadline (default 30 s).
+   * a field failed in the guest, with `guest_unresponsive` at the deadline (default 30 s), with `vm_wrong_state` where
+   * the guest's agent does not know one that counts.
    */
-  async identify(fields: readonly Field[], options: WaitOptions = {}): Promise<void> {
+  async identify(fields: readonly Field[], options: IdentifyOptions = {}): Promise<void> {
+    if (options.ownInterface === true) this.#need(Ability.LINK, "network interfaces of a VM's own");
     if (this.#identity !== undefined) throw new FastvmError("conflict", "an identity is under way already");
     const identity = Promise.withResolvers<void>();
     identity.promise.catch(() => undefined);

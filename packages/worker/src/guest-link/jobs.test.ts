@@ -98,6 +98,8 @@ test("an agent of before is not asked what it would take for garbage", async () 
   await expect(link.attachJob(jobRequests.attach("x", 0, true))).rejects.toMatchObject(refusal);
   await expect(link.verb({ verb: 1, path: "/" }).next()).rejects.toMatchObject(refusal);
   expect(guest.of(Kind.OPEN_JOB)).toEqual([]);
+  await expect(link.identify([], { ownInterface: true })).rejects.toMatchObject(refusal);
+  expect(guest.of(Kind.IDENTITY)).toEqual([]);
 });
 
 describe("a hostile guest", () => {

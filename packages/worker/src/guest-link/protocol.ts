@@ -39,7 +39,7 @@ export const EXIT_BYTES = 16;
 export const PROCESS_BYTES = 8;
 
 /** Bits of WELCOME: what agents of states captured long ago do not know, and would take for garbage. */
-export const Ability = { VERBS: 1, JOBS: 2, LIMITS: 16, DATAGRAMS: 32, FSTYPES: 64 } as const;
+export const Ability = { VERBS: 1, JOBS: 2, LIMITS: 16, DATAGRAMS: 32, FSTYPES: 64, LINK: 128 } as const;
 
 export const Kind = {
   HELLO: 1,

@@ -326,7 +326,8 @@ export async function introduce(
     const held = vm.record.trust;
     const { guestLink } = vm.record.policy ?? {};
     const fields = handshakeFields({ vmId, life, identity, trust: held, growRoot, forwardPort, guestLink });
-    await link.identify(fields, { signal: request.signal });
+    // An agent that passes over the wish would leave the VM without a network, and nobody told.
+    await link.identify(fields, { signal: request.signal, ownInterface: guestLink !== undefined });
     await step("introduce.identified");
     const trust = await bringTrust(context, vm, link);
     await connected;
