@@ -10,9 +10,17 @@ type SpareFile =
   | { readonly kind: "reserved"; readonly file: string }
   /** Of that format; other files that it names are not looked at. */
   | { readonly kind: "qcow2"; readonly file: string }
-  | { readonly kind: "vmdk"; readonly file: string }
-  /** Only read: writes, which the device has promised to take, go to an empty overlay. */
-  | { readonly kind: "read"; readonly file: string; readonly overlay: string }
+  /**
+   * Only read: writes, which the device has promised to take, go to an empty overlay. So do those to a `vmdk`, one kind of which QEMU
+   * does not write (stream-optimised).
+   */
+  | {
+      readonly kind: "read";
+      readonly file: string;
+      readonly overlay: string;
+      /** Default: `raw`. */
+      readonly format?: "raw" | "vmdk";
+    }
   /** The same of a VM's disk: its layers, the lowest first. */
   | { readonly kind: "chain"; readonly files: readonly string[]; readonly overlay: string };
 
@@ -48,18 +56,19 @@ function nodeOptions(node: string, behind: SpareFile): Record<string, unknown> {
   if (behind.kind === "reserved") {
     return { driver: "raw", "node-name": node, file: fileOptions(behind.file, false) };
   }
-  if (behind.kind === "qcow2" || behind.kind === "vmdk") {
-    return { driver: behind.kind, "node-name": node, backing: null, file: fileOptions(behind.file, false) };
+  if (behind.kind === "qcow2") {
+    return { driver: "qcow2", "node-name": node, backing: null, file: fileOptions(behind.file, false) };
   }
   if (behind.kind === "chain") {
     const backing = layersOptions(behind.files);
     return { driver: "qcow2", "node-name": node, file: fileOptions(behind.overlay, false), backing };
   }
+  const read = { driver: behind.format ?? "raw", "read-only": true, file: fileOptions(behind.file, true) };
   return {
     driver: "qcow2",
     "node-name": node,
     file: fileOptions(behind.overlay, false),
-    backing: { driver: "raw", "read-only": true, file: fileOptions(behind.file, true) },
+    backing: behind.format === "vmdk" ? { ...read, backing: null } : read,
   };
 }
 

@@ -21,15 +21,19 @@ export async function copyDiskImage(path: string, into: string): Promise<void> {
 }
 
 const VMDK_MAGIC = "KDMV";
-/** Of 512 bytes; 0 where the file has only a text that names others. */
+const SECTOR_BYTES = 512n;
+/** QEMU's own limit of 2 TiB for one extent. */
+const MAX_SECTORS = 1n << 32n;
+/** In sectors; 0 where the file has only a text that names others. */
 const CAPACITY_AT = 12;
 
-/** A vmdk may be a text that names other files, which QEMU would open: only those that are all of the disk are taken. */
-export async function assertOneFile(copy: string, path: string): Promise<void> {
+/** In bytes. A vmdk may be a text that names other files, which QEMU would open: only those that are all of the disk are taken. */
+export async function capacityOf(copy: string, path: string): Promise<number> {
   await using file = await open(copy, "r");
   const head = Buffer.alloc(CAPACITY_AT + 8);
   const { bytesRead } = await file.read(head, 0, head.length, 0);
-  const isWhole = head.toString("latin1", 0, 4) === VMDK_MAGIC && head.readBigUInt64LE(CAPACITY_AT) > 0n;
-  if (bytesRead === head.length && isWhole) return;
+  const sectors = head.readBigUInt64LE(CAPACITY_AT);
+  const isWhole = bytesRead === head.length && head.toString("latin1", 0, 4) === VMDK_MAGIC;
+  if (isWhole && sectors > 0n && sectors <= MAX_SECTORS) return Number(sectors * SECTOR_BYTES);
   throw new FastvmError("conflict", `${path} is no vmdk of one file, as a sparse or stream-optimised one is`);
 }

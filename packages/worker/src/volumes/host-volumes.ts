@@ -7,7 +7,7 @@ import { VmBuckets } from "../buckets/vm-buckets.ts";
 import type { WorkerConfig } from "../config.ts";
 import { HostSessions } from "./files/host-sessions.ts";
 import { volumeFiles } from "./files/volume-files.ts";
-import { assertOneFile, copyDiskImage } from "./disk-image.ts";
+import { capacityOf, copyDiskImage } from "./disk-image.ts";
 import { folderBeneath } from "./folder-beneath.ts";
 import { allowedOnHost, hostFolder } from "./host-source.ts";
 import type { ServedFolder } from "./server/programs.ts";
@@ -64,7 +64,7 @@ export class HostVolumes {
     return { path: subpath === undefined ? root : await folderBeneath(root, subpath), options: [] };
   }
 
-  /** A disk for one VM, at that path: the volume's own, or a copy. */
+  /** A disk for one VM, at that path: the volume's own, or a copy. Its size is of the file, or of a `vmdk` as its guest sees it. */
   async placeDisk(
     { volumeId, source }: VolumeMount,
     path: string,
@@ -72,8 +72,9 @@ export class HostVolumes {
     if (source?.kind !== "image")
       return { sizeBytes: await this.store.linkDisk(volumeId, path), format: "raw" };
     await copyDiskImage(await allowedOnHost(this.#config, source.path), path);
-    if (source.format === "vmdk") await assertOneFile(path, source.path);
-    return { sizeBytes: (await stat(path)).size, format: source.format };
+    const { format } = source;
+    const sizeBytes = format === "vmdk" ? await capacityOf(path, source.path) : (await stat(path)).size;
+    return { sizeBytes, format };
   }
 
   async grow(volumeId: VolumeId, sizeGib: number): Promise<void> {

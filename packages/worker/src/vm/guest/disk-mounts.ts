@@ -41,10 +41,11 @@ export async function giveDisk(
     await chmod(path, PRIVATE);
     if (process !== undefined) await raiseFileLimit(process.pid, uid, largest(vm, sizeBytes));
     const { qmp } = vm.requireGuest().qemu;
-    if (mount.readOnly && format === "raw") {
+    if (format === "vmdk" || (mount.readOnly && format === "raw")) {
       // The device has promised to take writes; the disk never has them.
-      await context.overlays.create(join(vm.folder, overlayOf(spare)), sizeBytes, uid);
-      await putBehindSpare(qmp, spare, nodeOf(spare), { kind: "read", file, overlay: overlayOf(spare) });
+      const overlay = overlayOf(spare);
+      await context.overlays.create(join(vm.folder, overlay), sizeBytes, uid);
+      await putBehindSpare(qmp, spare, nodeOf(spare), { kind: "read", file, overlay, format });
     } else {
       const kind = format === "raw" ? "reserved" : format;
       await putBehindSpare(qmp, spare, nodeOf(spare), { kind, file });
