@@ -11,7 +11,7 @@ export interface FirewallRule {
   readonly protocol: "tcp" | "udp" | "icmpv4" | "icmpv6" | "any";
   /** `"443"`, `"8080-8090"` or `"any"`; `any` when the protocol has none. */
   readonly ports: string;
-  /** Of a network that is denied: not what is guarded in it, of which later rules speak. */
+  /** Of a network that is denied: not what is guarded in it, of which later rules speak, but for forms of IPv4 that may lead anywhere. */
   readonly sparesGuarded?: true;
   readonly description?: string;
 }

@@ -1,6 +1,6 @@
 /** Whether a policy names a guarded address, so that the resolver may hand it out. */
 import type { NetworkPolicy } from "@fastvm/contract";
-import { otherForms } from "../ip/address-forms.ts";
+import { isForeignForm, otherForms } from "../ip/address-forms.ts";
 import { contains, parseAddress, parseNetwork } from "../ip/ip-network.ts";
 import { isBroad } from "./render-rules.ts";
 
@@ -13,7 +13,7 @@ export function allowsGuarded(policy: NetworkPolicy, text: string): boolean {
     if (network === undefined) continue;
     if (rule.action === "allow") {
       if (contains(network, address) && !isBroad(network)) return true;
-    } else if (rule.protocol === "any" && rule.sparesGuarded !== true) {
+    } else if (rule.protocol === "any" && (rule.sparesGuarded !== true || isForeignForm(address))) {
       if ([network, ...otherForms(network)].some((form) => contains(form, address))) return false;
     }
   }

@@ -3,7 +3,7 @@
  * it and no other that has the same address; a rule that denies one denies it at whatever address.
  */
 import type { FirewallRule, NetworkPolicy } from "@fastvm/contract";
-import { otherForms } from "../ip/address-forms.ts";
+import { isForeignForm, otherForms } from "../ip/address-forms.ts";
 import { isGuarded } from "../ip/guarded-ranges.ts";
 import { contains, parseAddress, parseNetwork } from "../ip/ip-network.ts";
 import type { IpAddress } from "../ip/ip-network.ts";
@@ -39,7 +39,7 @@ export function judge(
     if (rule.kind === "cidr") {
       const names = namesAddress(rule, address);
       if (names === "no" || (isAllowed && guarded && names === "broadly")) continue;
-      if (guarded && rule.sparesGuarded === true) continue;
+      if (guarded && rule.sparesGuarded === true && !isForeignForm(address)) continue;
       return { allowed: isAllowed, by: "network" };
     }
     const isNamed = name !== undefined && matchesName(rule.value, name);

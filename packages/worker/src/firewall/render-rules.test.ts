@@ -2,6 +2,7 @@ import type { FirewallRule, NetworkPolicy } from "@fastvm/contract";
 import { describe, expect, it, test } from "vitest";
 import { policy, rule } from "../testing/policies.ts";
 import { allowsGuarded } from "./allows-guarded.ts";
+import { judge } from "./judge.ts";
 import * as render from "./render-rules.ts";
 import { nameId, ruleId } from "./rule-id.ts";
 
@@ -41,7 +42,10 @@ describe("rules of egress", () => {
       rule("2001:db8::/32", { protocol: "icmpv6", action: "deny" }),
       "meta nfproto ipv6 ct original ip6 daddr 2001:db8:0:0:0:0:0:0/32 meta l4proto icmpv6 counter return",
     ],
-    [rule("::/0", { action: "deny", sparesGuarded: true }), `meta nfproto ipv6 ${GUARD6} counter return`],
+    [
+      rule("2001:db8::/32", { action: "deny", sparesGuarded: true }),
+      `meta nfproto ipv6 ct original ip6 daddr 2001:db8:0:0:0:0:0:0/32 ${GUARD6} counter return`,
+    ],
   ])("%j", (one, expected) => {
     expect(renderEgress(5, policy([one]))).toEqual([
       `${expected} comment "egress 0"`,
@@ -66,6 +70,15 @@ describe("rules of egress", () => {
       'meta nfproto ipv4 counter return comment "egress 0"',
       'meta nfproto ipv6 ct original ip6 daddr 64:ff9b:0:0:0:0:0:0/96 counter return comment "egress 0"',
     ]);
+  });
+
+  it("that spare what is guarded deny the forms of which nobody knows whom they reach", () => {
+    const world = rule("::/0", { action: "deny", sparesGuarded: true, protocol: "tcp", ports: "80" });
+    const ending = 'meta l4proto tcp ct original proto-dst 80 counter return comment "egress 0"';
+    const lines = renderEgress(5, policy([world]));
+    for (const form of ["64:ff9b:1:0:0:0:0:0/48", "2001:0:0:0:0:0:0:0/32", "2002:0:0:0:0:0:0:0/16"])
+      expect(lines).toContain(`meta nfproto ipv6 ct original ip6 daddr ${form} ${ending}`);
+    expect(renderEgress(5, policy([{ ...world, value: "2001:db8::/32" }]))).toHaveLength(2);
   });
 
   it("that deny echoes of IPv4 deny those that a translator makes echoes of IPv4", () => {
@@ -172,6 +185,18 @@ test("a guarded address in another form is not allowed where the address is deni
   const allows = (rules: FirewallRule[], text: string) => allowsGuarded(policy(rules), text);
   expect(allows(opened, "2002:a09:909::1")).toBe(false);
   expect(allows(opened.slice(1), "2002:a09:909::1")).toBe(true);
+});
+
+test("the world that is denied has foreign forms in it, and nothing else that is guarded", () => {
+  const world = ["0.0.0.0/0", "::/0"].map((all) => rule(all, { action: "deny", sparesGuarded: true }));
+  const opened = policy([...world, rule("64:ff9b:1::/48"), rule("fd99::/16"), rule("10.0.0.0/8")]);
+  const verdict = (address: string) => [
+    judge(opened, { address, port: 80 }, () => false).allowed,
+    allowsGuarded(opened, address),
+  ];
+  for (const form of ["64:ff9b:1::808:808", "2001::1", "2002:808:808::1", "::ffff:8.8.8.8"])
+    expect(verdict(form), form).toEqual([false, false]);
+  for (const address of ["fd99::1", "10.1.2.3"]) expect(verdict(address), address).toEqual([true, true]);
 });
 
 describe("a guarded address", () => {

@@ -4,7 +4,7 @@
  * through by `accept`; whatever returns from a VM's chains is dropped by the base chain and counted there.
  */
 import type { FirewallAction, FirewallRule, NetworkPolicy } from "@fastvm/contract";
-import { otherForms } from "../ip/address-forms.ts";
+import { foreignForms, otherForms } from "../ip/address-forms.ts";
 import { GUARDED_IPV4, GUARDED_IPV6 } from "../ip/guarded-ranges.ts";
 import { containsNetwork, formatNetwork, isSingleAddress, parseNetwork } from "../ip/ip-network.ts";
 import type { Family, IpNetwork } from "../ip/ip-network.ts";
@@ -110,7 +110,19 @@ function renderNetworkRule(rule: FirewallRule, direction: Direction, position: n
   return [
     renderForm(rule, network, direction, position),
     ...forms.map((form) => renderForm(other, form, direction, position)),
+    ...renderForeign(other, network, direction, position),
   ];
+}
+
+/** Who spares what is guarded means those who are named later, and not everybody that another form may lead to. */
+function renderForeign(
+  { sparesGuarded, ...rule }: FirewallRule,
+  network: IpNetwork,
+  direction: Direction,
+  position: number,
+): readonly string[] {
+  if (sparesGuarded !== true) return [];
+  return foreignForms(network).map((form) => renderForm(rule, form, direction, position));
 }
 
 function renderForm(rule: FirewallRule, network: IpNetwork, direction: Direction, position: number): string {

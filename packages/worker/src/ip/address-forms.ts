@@ -3,8 +3,8 @@
  * place that knows them; whoever says something of an IPv4 address (what is guarded, what a rule denies, who is a known resolver)
  * says it of these too. Forms of one site's own choosing (RFC 6052 with a prefix of its own, ISATAP, 6rd) cannot be known.
  */
-import { formatNetwork, isSingleAddress, parseNetwork } from "./ip-network.ts";
-import type { IpNetwork } from "./ip-network.ts";
+import { contains, containsNetwork, formatNetwork, isSingleAddress, parseNetwork } from "./ip-network.ts";
+import type { IpAddress, IpNetwork } from "./ip-network.ts";
 
 /** IPv6 networks in which an IPv4 address stands behind the prefix. */
 const CARRIERS: readonly IpNetwork[] = [
@@ -31,8 +31,20 @@ export const FOREIGN_FORMS: readonly string[] = [
   "2002::/16",
 ];
 
+const FOREIGN_NETWORKS: readonly IpNetwork[] = FOREIGN_FORMS.flatMap((text) => parseNetwork(text) ?? []);
+
 const IPV4_BITS = 32;
 const IPV6_BITS = 128;
+
+/** Those within a network. */
+export function foreignForms(network: IpNetwork): readonly IpNetwork[] {
+  return FOREIGN_NETWORKS.filter((form) => containsNetwork(network, form));
+}
+
+/** Whether nobody can say whom it reaches. */
+export function isForeignForm(address: IpAddress): boolean {
+  return FOREIGN_NETWORKS.some((form) => contains(form, address));
+}
 
 /** Of an IPv4 network; none of an IPv6 network. */
 export function otherForms(network: IpNetwork): readonly IpNetwork[] {
