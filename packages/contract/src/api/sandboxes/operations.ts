@@ -136,7 +136,8 @@ export const SANDBOX_OPERATIONS = {
     summary: "Follow what commands print, and what happens",
     description:
       "Events `log`, whose `id` in a header `last-event-id` goes on after it, and an event `end` before clients' time is over. " +
-      "What commands printed over agents' sockets is kept in memory, the newest 256 KiB.",
+      "What commands printed over agents' sockets is kept on the host's disk until the sandbox is deleted, " +
+      "in four files of 10 MiB that take turns.",
     query: Type.Object({
       sources: Type.Optional(
         Type.String({ description: "Of `stdout,stderr,output,system`. Default: without `system`." }),
