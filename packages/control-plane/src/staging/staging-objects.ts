@@ -4,11 +4,12 @@
  * object is there whole or not at all; a reader that comes while it is being written waits for it.
  */
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, readdir, rename, rm, stat, statfs } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { FastvmError, type OrgId } from "@fastvm/contract";
+import { freeBytesOf } from "./free-bytes.ts";
 import type { StagingHolder } from "./staging-holder.ts";
 import { asFastvmError } from "../store/as-fastvm-error.ts";
 import type { StagingLimits } from "./staging-limits.ts";
@@ -324,11 +325,6 @@ function gone(): FastvmError {
 
 async function sizeOf(path: string): Promise<number | undefined> {
   return (await stat(path).catch(() => undefined))?.size;
-}
-
-async function freeBytesOf(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
 }
 
 /** Rejects with the signal's reason; however the promise ends is fine. */

@@ -15,10 +15,11 @@ import { SANDBOXES, type SandboxesApiOptions } from "./sandboxes-scope.ts";
 const SWEEP_EVERY_MS = 600_000;
 
 export function sandboxesApi(options: SandboxesApiOptions): ApiDialect {
-  const { log, logFolder } = options;
+  const { config, log, logFolder } = options;
   const onError = (error: unknown): void =>
     log.warn({ err: error }, "what commands of a sandbox printed could not be kept");
-  const logs = new CommandLogs({ folder: logFolder, onError });
+  const { freeBytesFloor } = config.staging;
+  const logs = new CommandLogs({ folder: logFolder, onError, freeBytesFloor });
   const addRoutes = (scope: FastifyInstance, engine: Engine, samples: MetricSamples): void => {
     const routes = new OperationRoutes({
       scope,

@@ -7,6 +7,7 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LogFiles } from "./log-files.ts";
 import type { LogLine } from "./log-line.ts";
+import { LogRoom, type LogRoomOptions } from "./log-room.ts";
 
 /** Of one sandbox, in memory; with all of them 32 MiB. */
 const MAX_BYTES = 256 * 1024;
@@ -35,6 +36,10 @@ export class CommandLog {
   /** The number of the last line. */
   get count(): number {
     return this.#first + this.#lines.length;
+  }
+
+  get isOnDisk(): boolean {
+    return this.#files !== undefined;
   }
 
   /** Whether nobody would miss it in memory. */
@@ -72,6 +77,11 @@ export class CommandLog {
     }
   }
 
+  /** What another had in memory, when nobody appends to that any more. */
+  adopt(other: CommandLog): void {
+    for (const line of other.#lines) void this.append(line);
+  }
+
   /** Resolves with the next line. */
   get changed(): Promise<void> {
     return this.#changed.promise;
@@ -86,25 +96,34 @@ export class CommandLog {
   }
 }
 
-interface CommandLogsOptions {
+interface CommandLogsOptions extends Partial<LogRoomOptions> {
   /** Of a folder for each sandbox, by its id. */
   readonly folder?: string | undefined;
   readonly onError?: (error: unknown) => void;
 }
 
+interface Entry {
+  log: CommandLog | undefined;
+  readonly opening: Promise<CommandLog>;
+}
+
 export class CommandLogs {
   readonly #folder: string | undefined;
   readonly #onError: (error: unknown) => void;
-  readonly #logs = new Map<string, { log: CommandLog | undefined; opening: Promise<CommandLog> }>();
+  /** Of all sandboxes together. */
+  readonly #room: LogRoom;
+  readonly #logs = new Map<string, Entry>();
 
-  constructor({ folder, onError = () => undefined }: CommandLogsOptions = {}) {
+  constructor(options: CommandLogsOptions = {}) {
+    const { folder, onError = () => undefined, freeBytesFloor = 0, freeBytes } = options;
     this.#folder = folder;
     this.#onError = onError;
+    this.#room = new LogRoom({ freeBytesFloor, ...(freeBytes && { freeBytes }) }, onError);
   }
 
   /** The same for all who ask at once. */
   of(sandboxId: string): Promise<CommandLog> {
-    const known = this.#logs.get(sandboxId) ?? this.#open(sandboxId);
+    const known = this.#usable(sandboxId) ?? this.#open(sandboxId);
     this.#logs.delete(sandboxId);
     this.#logs.set(sandboxId, known);
     for (const [id, { log }] of this.#logs) {
@@ -127,24 +146,38 @@ export class CommandLogs {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const ids = await readdir(this.#folder);
     const there = await existing(ids);
-    for (const id of ids) if (!there.has(id)) await this.remove(id);
+    for (const id of ids) if (!there.has(id)) await this.remove(id).catch(this.#onError);
   }
 
-  #open(sandboxId: string): { log: CommandLog | undefined; opening: Promise<CommandLog> } {
-    const entry = { log: undefined as CommandLog | undefined, opening: this.#read(sandboxId) };
+  /** One that found no disk is tried there again, unless somebody follows it. */
+  #usable(sandboxId: string): Entry | undefined {
+    const known = this.#logs.get(sandboxId);
+    const isStray = this.#folder !== undefined && known?.log?.isOnDisk === false && known.log.isIdle;
+    return isStray ? undefined : known;
+  }
+
+  #open(sandboxId: string): Entry {
+    const fallback = this.#logs.get(sandboxId)?.log;
+    const entry: Entry = { log: undefined, opening: this.#read(sandboxId, fallback) };
     void entry.opening.then((log) => (entry.log = log));
     return entry;
   }
 
-  async #read(sandboxId: string): Promise<CommandLog> {
+  /** Of a disk that takes nothing there is what memory has, until it takes it. */
+  async #read(sandboxId: string, fallback?: CommandLog): Promise<CommandLog> {
     if (this.#folder === undefined) return new CommandLog();
     try {
       const generation = randomBytes(8).readBigUInt64LE();
-      return new CommandLog(await LogFiles.open(join(this.#folder, sandboxId), generation, this.#onError));
+      const options = { onError: this.#onError, room: this.#room };
+      const files = await LogFiles.open(join(this.#folder, sandboxId), generation, options);
+      if (fallback?.isIdle === false) return fallback;
+      const log = new CommandLog(files);
+      if (fallback !== undefined) log.adopt(fallback);
+      return log;
     } catch (error) {
-      // Of a disk that takes nothing there is what memory has.
-      this.#onError(error);
-      return new CommandLog();
+      // Once for all attempts.
+      if (fallback === undefined) this.#onError(error);
+      return fallback ?? new CommandLog();
     }
   }
 }

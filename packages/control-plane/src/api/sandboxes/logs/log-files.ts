@@ -8,8 +8,8 @@
 import { createReadStream } from "node:fs";
 import { appendFile, mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import type { LogLine } from "./log-line.ts";
+import type { LogRoom } from "./log-room.ts";
 
 /** As clients of the local runtime have it. */
 const FILE_BYTES = 10 * 1024 * 1024;
@@ -20,6 +20,8 @@ const NAME = /^([0-9a-f]{16})\.([0-9]{1,15})\.jsonl$/;
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 const LINE_FEED = 10;
+/** Lines that found no room have empty ones in their place, up to so many; then another file begins. */
+const MAX_LOST = 64 * 1024;
 
 interface LogFile {
   readonly path: string;
@@ -28,27 +30,33 @@ interface LogFile {
   bytes: number;
 }
 
+interface LogFilesOptions {
+  readonly onError: (error: unknown) => void;
+  /** Absent: as long as the disk takes it. */
+  readonly room?: LogRoom | undefined;
+  readonly fileBytes?: number | undefined;
+}
+
 type Numbered = readonly [number: number, line: LogLine];
 
 export class LogFiles {
   readonly generation: bigint;
   readonly #folder: string;
-  readonly #onError: (error: unknown) => void;
+  readonly #options: LogFilesOptions;
   readonly #fileBytes: number;
   #files: LogFile[];
   /** Lines that were given to it, and that are on disk. */
   #given: number;
   #written: number;
   #waiting = "";
-  #writing: Promise<void> | undefined;
+  #isWriting = false;
+  /** Of the text that is on its way to the disk. */
+  #round = Promise.withResolvers<void>();
+  /** Lines before the next that found no room. */
+  #lost = 0;
 
   /** What an earlier process left goes on, under its generation. */
-  static async open(
-    folder: string,
-    newGeneration: bigint,
-    onError: (error: unknown) => void,
-    fileBytes = FILE_BYTES,
-  ): Promise<LogFiles> {
+  static async open(folder: string, newGeneration: bigint, options: LogFilesOptions): Promise<LogFiles> {
     await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
     const found = (await readdir(folder)).flatMap((name) => {
       const [, generation = "", after = ""] = NAME.exec(name) ?? [];
@@ -58,28 +66,25 @@ export class LogFiles {
     for (const { path, after } of found.toSorted((one, other) => one.after - other.after))
       files.push({ path, after, bytes: (await stat(path)).size });
     const generation = found[0] === undefined ? newGeneration : BigInt(`0x${found[0].generation}`);
-    const log = new LogFiles(folder, generation, onError, fileBytes, files);
+    const log = new LogFiles(folder, generation, options, files);
     const last = files.at(-1);
-    if (last !== undefined) {
-      const { lines, isWhole } = await countLines(last.path);
-      log.#given = log.#written = last.after + lines;
-      // Nothing is added to half a line.
-      if (!isWhole) last.bytes = fileBytes;
+    if (last === undefined) return log;
+    const { lines, isWhole } = await countLines(last.path);
+    log.#given = log.#written = last.after + lines;
+    // One that was only begun would have the next file's name; and nothing is added to half a line.
+    if (lines === 0) {
+      await rm(last.path, { force: true });
+      files.pop();
     }
+    if (lines === 0 || !isWhole) log.#close();
     return log;
   }
 
-  private constructor(
-    folder: string,
-    generation: bigint,
-    onError: (error: unknown) => void,
-    fileBytes: number,
-    files: LogFile[],
-  ) {
+  private constructor(folder: string, generation: bigint, options: LogFilesOptions, files: LogFile[]) {
     this.#folder = folder;
     this.generation = generation;
-    this.#onError = onError;
-    this.#fileBytes = fileBytes;
+    this.#options = options;
+    this.#fileBytes = options.fileBytes ?? FILE_BYTES;
     this.#files = files;
     this.#given = this.#written = files.at(-1)?.after ?? 0;
   }
@@ -90,20 +95,21 @@ export class LogFiles {
   }
 
   get isIdle(): boolean {
-    return this.#writing === undefined;
+    return !this.#isWriting;
   }
 
   /** Resolves when there is room for more; a disk that takes nothing is told to `onError`, and lines are lost. */
   append({ at, source, text }: LogLine): Promise<void> {
     this.#given += 1;
     this.#waiting += `${JSON.stringify({ t: at, s: source, d: text })}\n`;
-    this.#writing ??= this.#write();
-    return this.#waiting.length > MAX_WAITING_CHARS ? this.#writing : Promise.resolve();
+    if (!this.#isWriting) void this.#write();
+    return this.#waiting.length > MAX_WAITING_CHARS ? this.#round.promise : Promise.resolve();
   }
 
   /** Lines after one number up to another, as far as they are kept, once they are on disk. */
   async *between(count: number, upTo: number): AsyncGenerator<Numbered, void, undefined> {
-    await this.#writing;
+    // At most what is on its way and what comes next: others may print for ever.
+    while (this.#written < upTo && this.#isWriting) await this.#round.promise;
     for (const [index, { path, after }] of [...this.#files].entries()) {
       const end = Math.min(upTo, this.#files[index + 1]?.after ?? this.#written);
       if (end <= count || after >= upTo) continue;
@@ -112,26 +118,45 @@ export class LogFiles {
   }
 
   async #write(): Promise<void> {
+    this.#isWriting = true;
     while (this.#waiting !== "") {
       const [text, given] = [this.#waiting, this.#given];
       this.#waiting = "";
       try {
-        const file = await this.#fileFor();
-        await appendFile(file.path, text, { mode: FILE_MODE });
-        file.bytes += Buffer.byteLength(text);
+        if ((await this.#options.room?.isThere(this.#folder)) !== false) await this.#add(text);
+        else this.#lost += given - this.#written;
       } catch (error) {
-        this.#onError(error);
-        const last = this.#files.at(-1);
-        if (last !== undefined) last.bytes = this.#fileBytes;
+        this.#options.onError(error);
+        this.#close();
       }
       this.#written = given;
+      this.#round.resolve();
+      this.#round = Promise.withResolvers();
     }
-    this.#writing = undefined;
+    this.#isWriting = false;
+  }
+
+  async #add(text: string): Promise<void> {
+    if (this.#lost > MAX_LOST) this.#close();
+    const file = await this.#fileFor();
+    const lines = "\n".repeat(this.#lost) + text;
+    await appendFile(file.path, lines, { mode: FILE_MODE });
+    file.bytes += Buffer.byteLength(lines);
+    this.#lost = 0;
+  }
+
+  /** Nothing is added to the last file any more; its numbers end where the next begins. */
+  #close(): void {
+    const last = this.#files.at(-1);
+    if (last !== undefined) last.bytes = this.#fileBytes;
+    this.#lost = 0;
   }
 
   async #fileFor(): Promise<LogFile> {
     const last = this.#files.at(-1);
     if (last !== undefined && last.bytes < this.#fileBytes) return last;
+    // A new one begins after whatever was lost.
+    this.#lost = 0;
     const name = `${this.generation.toString(16).padStart(16, "0")}.${this.#written}.jsonl`;
     const next = { path: join(this.#folder, name), after: this.#written, bytes: 0 };
     await mkdir(this.#folder, { recursive: true, mode: FOLDER_MODE });
@@ -152,7 +177,7 @@ async function countLines(path: string): Promise<{ lines: number; isWhole: boole
   return { lines, isWhole: last === LINE_FEED };
 }
 
-/** Of one file, which may go meanwhile. */
+/** Of one file, which may be gone, by rotation or with its sandbox: then it has none. */
 async function* linesOf(
   path: string,
   after: number,
@@ -160,20 +185,35 @@ async function* linesOf(
   end: number,
 ): AsyncGenerator<Numbered, void, undefined> {
   let number = after;
-  const input = createReadStream(path);
-  // Its failure ends the lines; that of the file's being gone is no failure.
-  input.on("error", () => undefined);
-  for await (const text of createInterface({ input })) {
-    number += 1;
-    if (number > end) return;
-    const line = number > count ? lineOf(text) : undefined;
-    if (line !== undefined) yield [number, line];
+  try {
+    for await (const text of piecesOf(path)) {
+      number += 1;
+      const line = number > count ? lineOf(text) : undefined;
+      if (line !== undefined) yield [number, line];
+      if (number >= end) return;
+    }
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
   }
 }
 
-function lineOf(text: string): LogLine | undefined {
+/** What ends with LF alone: JSON's texts have in them what else ends lines. What follows the last is no line yet. */
+async function* piecesOf(path: string): AsyncGenerator<Buffer, void, undefined> {
+  let parts: Buffer[] = [];
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    let from = 0;
+    for (let at = chunk.indexOf(LINE_FEED); at >= 0; at = chunk.indexOf(LINE_FEED, from)) {
+      yield Buffer.concat([...parts, chunk.subarray(from, at)]);
+      parts = [];
+      from = at + 1;
+    }
+    parts.push(chunk.subarray(from));
+  }
+}
+
+function lineOf(json: Buffer): LogLine | undefined {
   try {
-    const { t, s, d } = JSON.parse(text) as { t: number; s: LogLine["source"]; d: string };
+    const { t, s, d } = JSON.parse(json.toString()) as { t: number; s: LogLine["source"]; d: string };
     return { source: s, at: t, text: d };
   } catch {
     return undefined;
