@@ -43,7 +43,7 @@ export async function writeConfigValue(configDir: string, key: ConfigKey, value:
   const text = [`${key} = ${JSON.stringify(value)}`, ...kept].join("\n").trimEnd();
   if (stringIn(file, parseAgain(file, text), key) !== value) throw cannotChange(file);
   await mkdir(configDir, { recursive: true, mode: 0o700 });
-  await writeWholeFile(file, `${text}\n`);
+  await writeWholeFile(file, `${text}\n`, { existingMode: "replaced" });
 }
 
 /** A value of many lines is more than a line that goes. */

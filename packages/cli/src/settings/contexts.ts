@@ -47,7 +47,7 @@ export async function writeContexts(configDir: string, { current, byName }: Cont
   const text = JSON.stringify({ current, contexts: Object.fromEntries(byName) }, null, 2);
   await mkdir(configDir, { recursive: true, mode: 0o700 });
   const file = join(configDir, FILE);
-  await writeWholeFile(file, `${text}\n`);
+  await writeWholeFile(file, `${text}\n`, { existingMode: "replaced" });
 }
 
 /** Throws a UserError unless there is one of that name. `undefined`: this machine. */

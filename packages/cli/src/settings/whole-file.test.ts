@@ -46,6 +46,13 @@ test("a file that was there keeps its mode, and is reached by a link", async () 
   expect(await readlink(join(folder, "link"))).toBe("file");
 });
 
+test("what a file that was there lets others do is kept, also what no new file would have", async () => {
+  await writeFile(file, "before");
+  await chmod(file, 0o666);
+  await writeWholeFile(file, parts(false));
+  expect((await stat(file)).mode & 0o777).toBe(0o666);
+});
+
 test("a pipe is written to, and stays one", async () => {
   execFileSync("mkfifo", [file]);
   const read = readFile(file, "utf8");

@@ -170,7 +170,7 @@ async function copyOut(session: Session, volume: string, source: string, target:
   );
   const path = isFolder ? join(target, basename(source)) : target;
   const content = await client.volumes.files.read(id, source, { format: "stream", signal });
-  await withProgress(`Copying ${source}`, () => writeWholeFile(path, content, DEFAULT_MODE));
+  await withProgress(`Copying ${source}`, () => writeWholeFile(path, content, { mode: DEFAULT_MODE }));
   if (session.isJson) printJson({ source: `${volume}:${source}`, target: path });
   else printLine(path);
 }
