@@ -68,7 +68,7 @@ const TABLE: Readonly<Record<string, Levels>> = {
     ["staging"],
     ["http"],
     ["config.ts", "http/linger.ts", "store"],
-    ["staging/staging-limits.ts", "sealing", "clock.ts", "log.ts"],
+    ["staging/staging-limits.ts", "sealing", "clock.ts", "log.ts", "for-everybody.ts"],
     ["answered-request.ts", "queue-figures.ts"],
   ],
   "packages/worker/src": [

@@ -12,8 +12,11 @@ const causes = new Map<string, SpanContext>();
 
 export function rememberCause(orgId: OrgId, eventId: number): void {
   const span = trace.getActiveSpan()?.spanContext();
+  const key = `${orgId} ${eventId}`;
+  // The number may have been that of an event that was undone.
+  causes.delete(key);
   if (span === undefined) return;
-  causes.set(`${orgId} ${eventId}`, span);
+  causes.set(key, span);
   for (const oldest of causes.keys()) {
     if (causes.size <= MAX_CAUSES) return;
     causes.delete(oldest);

@@ -210,7 +210,7 @@ test("a webhook is told in the trace of what it is told of", async () => {
   const { port } = receiver.address() as AddressInfo;
   const receiverUrl = `http://127.0.0.1:${port}/`;
   await ask("POST /v1/webhooks", { url: receiverUrl, secret: MARK, types: ["vm.launch_succeeded"] });
-  await launch({ traceparent: SAMPLED });
+  await launch({ traceparent: SAMPLED, tracestate: `vendor=${MARK}` });
   const delivery = await span("webhook.deliver");
   expect(delivery).toMatchObject({
     traceId: TRACE,
@@ -218,7 +218,25 @@ test("a webhook is told in the trace of what it is told of", async () => {
     attributes: { "http.response.status_code": 204 },
   });
   expect(told[0]?.["traceparent"]).toBe(`00-${TRACE}-${delivery.spanId}-01`);
+  expect(told[0]).not.toHaveProperty("tracestate");
   expect(collector.text).not.toContain(MARK);
+});
+
+test("a VM that waited for room is in no trace of who made the room", async () => {
+  worker.memoryMib = 2048;
+  const first = await launch();
+  const headers = { "x-api-key": key, "content-type": "application/json", prefer: "respond-async" };
+  const body = JSON.stringify({ machineType: "c1m2" });
+  const answer = await fetch(`${url}/v1/vms`, { method: "POST", headers, body });
+  expect(answer.status).toBe(202);
+  const { id } = (await answer.json()) as { id: string };
+  await ask(`DELETE /v1/vms/${first}`, undefined, { traceparent: SAMPLED });
+  const launched = () =>
+    collector.named("vm.launch").find(({ attributes }) => attributes["fastvm.vm.id"] === id);
+  await expect.poll(launched, { timeout: 30_000, interval: 20 }).toBeDefined();
+  expect((await span("vm.delete")).traceId).toBe(TRACE);
+  expect(launched()?.traceId).not.toBe(TRACE);
+  expect(launched()?.parentSpanId ?? "").toBe("");
 });
 
 describe("what is sent", () => {

@@ -23,12 +23,20 @@ export function traceRequests(app: FastifyInstance): void {
   });
 }
 
+/** The ids of the client's span, and not its `tracestate`, which is free text and would go on to receivers of webhooks. */
+function parentOf({ headers }: FastifyRequest): Context {
+  const span = trace.getSpanContext(propagation.extract(ROOT_CONTEXT, headers));
+  if (span === undefined) return ROOT_CONTEXT;
+  const { traceId, spanId, traceFlags } = span;
+  return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
+}
+
 function begin(request: FastifyRequest, reply: FastifyReply): Context | undefined {
   const { operation } = request.routeOptions.config;
   if (operation === undefined || operation.isProbe) return undefined;
   const { method } = request;
   const route = (request.routeOptions.url ?? "").replaceAll(/:(\w+)/g, "{$1}");
-  const parent = propagation.extract(ROOT_CONTEXT, request.headers);
+  const parent = parentOf(request);
   const attributes = {
     "http.request.method": method,
     "http.route": route,

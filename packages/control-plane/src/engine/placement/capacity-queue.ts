@@ -1,5 +1,6 @@
 /** Wakes the queue of VMs that wait for room: one drain at a time, again when asked meanwhile, and again later while VMs wait. */
 import type { Log } from "../../log.ts";
+import { forEverybody } from "../../for-everybody.ts";
 
 /** `empty`: nobody waits. `full`: somebody waits and there is no room. */
 export type DrainOutcome = "empty" | "full";
@@ -26,7 +27,7 @@ export class CapacityQueue {
       this.#again = true;
       return;
     }
-    this.#draining = this.#run().finally(() => {
+    this.#draining = forEverybody(() => this.#run()).finally(() => {
       this.#draining = undefined;
     });
   }

@@ -1,4 +1,5 @@
 /** Keeps all pools full, one look after the other; what it starts goes on beside it. */
+import { forEverybody } from "../../for-everybody.ts";
 import type { WarmPoolRecord } from "../../store/warm-pool-repository.ts";
 import { keepPool, refill, type KeepContext } from "./keep-pool.ts";
 
@@ -34,7 +35,7 @@ export class PoolKeeper {
 
   wake(): void {
     this.#isWanted = true;
-    this.#looking ??= this.#look().finally(() => {
+    this.#looking ??= forEverybody(() => this.#look()).finally(() => {
       this.#looking = undefined;
     });
   }

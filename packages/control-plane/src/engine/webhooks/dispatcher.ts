@@ -4,6 +4,7 @@
  */
 import { step } from "@fastvm/contract";
 import type { WebhookDelivery } from "../../store/webhook-delivery-repository.ts";
+import { forEverybody } from "../../for-everybody.ts";
 import { attempt, type AttemptContext } from "./attempt.ts";
 import { queueEvents, type QueueContext } from "./queue-events.ts";
 
@@ -47,7 +48,7 @@ export class WebhookDispatcher {
 
   wake(): void {
     this.#isWanted = true;
-    this.#looking ??= this.#look().finally(() => {
+    this.#looking ??= forEverybody(() => this.#look()).finally(() => {
       this.#looking = undefined;
     });
   }
