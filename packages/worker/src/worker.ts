@@ -55,7 +55,7 @@ import { compactMemory } from "./vm/capture/compact-memory.ts";
 import { compactDisk, needsCompaction } from "./vm/capture/compact-disk.ts";
 import { consoleLog } from "./vm/state/console-log.ts";
 import { createSnapshot } from "./vm/transitions/create-snapshot.ts";
-import { digestSnapshot } from "./snapshot/integrity.ts";
+import { SnapshotDigests } from "./snapshot/integrity.ts";
 import { diskUsage } from "./vm/state/disk-usage.ts";
 import { Deadlines } from "./vm/state/deadlines.ts";
 import { deleteVm } from "./vm/transitions/delete-vm.ts";
@@ -122,6 +122,7 @@ export class Worker implements WorkerPort {
   readonly #ending: AbortController;
   readonly #onError: (error: unknown) => void;
   readonly #histories: UsageHistories;
+  readonly #digests = new SnapshotDigests();
   readonly #deadlines = new Deadlines((vmId) => this.#expire(vmId));
 
   /** Recovers what an earlier daemon left, then is ready. */
@@ -283,7 +284,7 @@ export class Worker implements WorkerPort {
   }
 
   digestSnapshot(snapshotId: SnapshotId): Promise<Readonly<Record<string, string>>> {
-    return digestSnapshot(snapshotFolder(this.#context.config, snapshotId));
+    return this.#digests.of(snapshotFolder(this.#context.config, snapshotId));
   }
 
   async deleteSnapshot(snapshotId: SnapshotId): Promise<void> {

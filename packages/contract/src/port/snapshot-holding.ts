@@ -10,7 +10,7 @@ export interface SnapshotHolding {
 
   /**
    * What the snapshot's own files are, not those that it shares with what it was made from: SHA-256 in hexadecimal digits, by path.
-   * Rejects with `not_found`.
+   * What is asked for while the same is under way is answered with that, and few are read at once. Rejects with `not_found`.
    */
   digestSnapshot(snapshotId: SnapshotId): Promise<Readonly<Record<string, string>>>;
 

@@ -98,6 +98,15 @@ test("has labels of its own, and is compared with what was recorded of its files
   expect(await verify()).toEqual({ verified: true, differing: [] });
   api.fastvm.worker.damaged.add(taken.id);
   expect(await verify()).toEqual({ verified: false, differing: ["manifest.json"] });
+  api.fastvm.worker.snapshots.delete(taken.id);
+  expect(await verify()).toEqual({ verified: false, differing: ["manifest.json"] });
+  api.fastvm.worker.snapshots.add(taken.id);
+  const goOn = api.fastvm.worker.hold("digestSnapshot");
+  const late = api.call("POST /v1/sandbox-snapshots/proven/verify");
+  await expect.poll(() => api.fastvm.worker.calls.at(-1)?.method).toBe("digestSnapshot");
+  await api.ok("DELETE /v1/sandbox-snapshots/proven");
+  goOn();
+  expect(await late).toMatchObject({ status: 404, body: { error: { details: { field: "snapshot" } } } });
   const plain = await api.ok("POST /v1/sandbox-snapshots", {
     source_sandbox: "labelled",
     destination: { Name: "unproven" },
