@@ -1,4 +1,5 @@
 /** Entries that nobody waits for: together, in their order, and none with another. */
+import { FastvmError } from "@fastvm/contract";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { OTHER_KEY, testApp } from "../../testing/test-app.ts";
 import { hashApiKey } from "../keys/api-keys.ts";
@@ -10,11 +11,13 @@ async function setUp() {
   onTestFinished(() => api[Symbol.asyncDispose]());
   const complaints: object[] = [];
   const transactions: unknown[] = [];
+  const failures: unknown[] = [];
   const log = { info() {}, warn() {}, error: (what: object) => void complaints.push(what) };
   const store = {
     ...api.store,
     transaction: ((work, durability) => {
       transactions.push(durability);
+      if (failures.length > 0) return Promise.reject(failures.shift());
       return api.store.transaction(work, durability);
     }) as typeof api.store.transaction,
   };
@@ -29,7 +32,7 @@ async function setUp() {
     );
   const other = (await api.store.apiKeys.findByHash(hashApiKey(OTHER_KEY)))?.orgId;
   if (other === undefined) throw new Error("There is one organisation alone");
-  return { batch, entry, written, other, complaints, transactions };
+  return { batch, entry, written, other, complaints, transactions, failures };
 }
 
 describe("entries that nobody waits for", () => {
@@ -57,7 +60,26 @@ describe("entries that nobody waits for", () => {
     batch.add(entry("c"));
     await batch.flush();
     expect(await written()).toEqual(["1 a", "2 c"]);
-    expect(complaints).toMatchObject([{ operation: "b" }]);
+    expect(complaints).toMatchObject([{ operations: ["b"] }]);
+  });
+
+  test("are tried once, and complained of together, while the database is away", async () => {
+    const { batch, entry, written, complaints, transactions, failures } = await setUp();
+    const away = new FastvmError("database_unavailable");
+    failures.push(away);
+    for (const operation of ["a", "b", "c"]) batch.add(entry(operation));
+    await batch.flush();
+    expect(transactions).toHaveLength(1);
+    expect(complaints).toEqual([{ err: away, operations: ["a", "b", "c"] }]);
+    // As soon as one of those that are tried by themselves finds it away, too.
+    failures.push(new Error("one of them"), away);
+    for (const operation of ["d", "e", "e"]) batch.add(entry(operation));
+    await batch.flush();
+    expect(transactions).toHaveLength(3);
+    expect(complaints.slice(1)).toEqual([{ err: away, operations: ["d", "e"] }]);
+    batch.add(entry("f"));
+    await batch.flush();
+    expect(await written()).toEqual(["1 f"]);
   });
 
   test("do not wait any more once it is closed", async () => {

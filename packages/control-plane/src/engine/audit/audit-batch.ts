@@ -4,6 +4,7 @@
  */
 import type { AuditEntry } from "../../store/audit-repository.ts";
 import type { Parts } from "../context.ts";
+import { isDatabaseFailure } from "../reconcile/owed.ts";
 
 /** What the end of a process may take along, of entries that nobody waits for. */
 const WAITS_MS = 50;
@@ -47,10 +48,22 @@ export class AuditBatch {
       const entries = this.#waiting.splice(0, MAX_AT_ONCE);
       try {
         await this.#write(entries);
-      } catch {
-        // One may be of an organisation that is gone, and the others are not to go with it.
-        for (const entry of entries)
-          await this.#write([entry]).catch((error) => this.#complain(entry, error));
+      } catch (error) {
+        if (isDatabaseFailure(error)) this.#complain(entries, error);
+        else await this.#writeEach(entries);
+      }
+    }
+  }
+
+  /** One may be of an organisation that is gone, and the others are not to go with it. */
+  async #writeEach(entries: readonly AuditEntry[]): Promise<void> {
+    for (const [index, entry] of entries.entries()) {
+      try {
+        await this.#write([entry]);
+      } catch (error) {
+        // Each would wait for the database anew, and whoever waits for them would wait for all.
+        if (isDatabaseFailure(error)) return this.#complain(entries.slice(index), error);
+        this.#complain([entry], error);
       }
     }
   }
@@ -63,7 +76,8 @@ export class AuditBatch {
     }, "process");
   }
 
-  #complain({ operation }: AuditEntry, error: unknown): void {
-    this.#ctx.log.error({ err: error, operation }, "a change was not written into the audit");
+  #complain(entries: readonly AuditEntry[], error: unknown): void {
+    const operations = [...new Set(entries.map(({ operation }) => operation))];
+    this.#ctx.log.error({ err: error, operations }, "changes were not written into the audit");
   }
 }

@@ -164,6 +164,6 @@ describe("the audit", () => {
   test("does not hold up a change that it cannot write down, and the log tells", async () => {
     vi.spyOn(api.store, "transaction").mockRejectedValue(new Error("no room"));
     expect((await api.call("DELETE /v1/vms/none")).status).toBe(404);
-    expect(JSON.stringify(api.log.entries)).toContain("a change was not written into the audit");
+    expect(JSON.stringify(api.log.entries)).toContain("changes were not written into the audit");
   });
 });
