@@ -4,7 +4,7 @@ import type { DnsPolicy, SandboxSpec, WrittenPolicy } from "@fastvm/contract";
 import { DEFAULT_POLICY, EVERY_NAME, type WrittenNetwork } from "../../../engine/engine.ts";
 import { guestLinkOf } from "./interface.ts";
 import { invalid } from "./invalid.ts";
-import { HTTPS_PORT, policyOfDocument } from "./policy.ts";
+import { HTTPS_PORT, policyOfDocument, type HttpsProtocol } from "./policy.ts";
 import { publicationOf } from "./publication.ts";
 
 type Network = NonNullable<SandboxSpec["network"]>;
@@ -37,8 +37,8 @@ export function policyNetwork(network: SandboxSpec["network"]): WrittenNetwork |
     published === undefined
   )
     return undefined;
-  const isStrict = network.strict === true && !interceptsHttps(network);
-  const policy = document === undefined ? DEFAULT_POLICY : policyOfDocument(document, isStrict);
+  const blind = network.strict === true ? blindHttps(network) : [];
+  const policy = document === undefined ? DEFAULT_POLICY : policyOfDocument(document, blind);
   return {
     policy: {
       ...policy,
@@ -49,6 +49,12 @@ export function policyNetwork(network: SandboxSpec["network"]): WrittenNetwork |
     },
     presentation: { api: API, value: { policy: document ?? null } },
   };
+}
+
+/** Over which nobody looks at HTTPS. QUIC is intercepted nowhere, and blocked where TLS is unless that is asked for. */
+function blindHttps(network: Network): readonly HttpsProtocol[] {
+  if (!interceptsHttps(network)) return ["tcp", "udp"];
+  return network.tls?.block_quic_on_intercept === false ? ["udp"] : [];
 }
 
 /** Secrets alone turn it on as well. */

@@ -100,8 +100,20 @@ test("where it is strict a name opens HTTPS only with interception, and a networ
   for (const open of [{ strict: false }, { tls: { enabled: true } }])
     expect(opened(open)?.[0]).toBe("a.example any any");
   expect(opened({ tls: { enabled: true, intercepted_ports: [8443] } })).toHaveLength(7);
+  // What goes by QUIC is intercepted nowhere: only where it is blocked does the name open no more than that.
+  expect(opened({ tls: { enabled: true, block_quic_on_intercept: false } })).toEqual([
+    ...["tcp any", "udp 1-442", "udp 444-65535", "icmpv4 any", "icmpv6 any"].map(
+      (reach) => `a.example ${reach}`,
+    ),
+    "192.0.2.0/24 any any",
+  ]);
+  const quiet = { enabled: false, block_quic_on_intercept: false };
+  expect(opened({ tls: quiet })).toEqual(opened({}));
   const https = { ...rule({ domain: "a.example" }), ports: [{ start: 443, end: 443 }] };
-  expect(policyOfDocument({ rules: [https] }, true).egress.rules).toEqual([]);
+  expect(policyOfDocument({ rules: [https] }, ["tcp", "udp"]).egress.rules).toEqual([]);
+  expect(policyOfDocument({ rules: [https] }, ["udp"]).egress.rules).toMatchObject([
+    { protocol: "tcp", ports: "443" },
+  ]);
 });
 
 test.each(["loopback", "multicast"] as const)("%s stays with the guest, and is taken", (group) => {

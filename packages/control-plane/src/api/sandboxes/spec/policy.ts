@@ -41,15 +41,18 @@ const DNS_PORT = 53;
 export const HTTPS_PORT = 443;
 const PROTOCOLS = ["tcp", "udp", "icmpv4", "icmpv6"] as const;
 
-/** `isStrict`: HTTPS that a name alone would open is closed, as nothing here looks at whose it is. */
-export function policyOfDocument(document: Document, isStrict = false): WrittenPolicy {
+/** HTTPS over TCP, and over UDP. */
+export type HttpsProtocol = "tcp" | "udp";
+
+/** `blind`: over which HTTPS that a name alone would open is closed, as nothing here looks at whose it is. */
+export function policyOfDocument(document: Document, blind: readonly HttpsProtocol[] = []): WrittenPolicy {
   const rules: FirewallRule[] = [];
   let names: DnsPolicy | undefined;
   for (const [index, rule] of (document.rules ?? []).entries()) {
     const at = `${AT}.rules.${index}`;
     if (rule.direction === "ingress") continue;
     if (asksForNames(rule)) names ??= { ...EVERY_NAME, domains: namesIn(rules, "deny") };
-    else rules.push(...rulesOf(rule, at).flatMap((one) => (isStrict ? withoutBlindHttps(one) : [one])));
+    else rules.push(...rulesOf(rule, at).flatMap((one) => withoutBlindHttps(one, blind)));
   }
   if (document.default_egress === "allow") {
     names ??= { ...EVERY_NAME, domains: namesIn(rules, "deny") };
@@ -73,11 +76,11 @@ function asksForNames({ action, destination, ports = [], protocols = [] }: Rule)
 }
 
 /** A rule that opens a name, without the port of HTTPS; any other as it is. */
-function withoutBlindHttps(rule: FirewallRule): readonly FirewallRule[] {
-  if (rule.kind !== "fqdn" || rule.action === "deny") return [rule];
+function withoutBlindHttps(rule: FirewallRule, blind: readonly HttpsProtocol[]): readonly FirewallRule[] {
+  if (blind.length === 0 || rule.kind !== "fqdn" || rule.action === "deny") return [rule];
   const protocols = rule.protocol === "any" ? PROTOCOLS : [rule.protocol];
   return protocols.flatMap((protocol): FirewallRule[] => {
-    if (protocol !== "tcp" && protocol !== "udp") return [{ ...rule, protocol }];
+    if (!blind.some((one) => one === protocol)) return [{ ...rule, protocol }];
     const [first = 1, last = first] = rule.ports === "any" ? [1, 65_535] : rule.ports.split("-").map(Number);
     if (last < HTTPS_PORT || first > HTTPS_PORT) return [{ ...rule, protocol }];
     const around = [
