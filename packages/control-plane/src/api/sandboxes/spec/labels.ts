@@ -20,11 +20,13 @@ export function checkLabels(labels: Readonly<Record<string, string>>, at: string
 }
 
 export function labelsOf(pairs: readonly (readonly string[])[], at: string): Record<string, string> {
-  const labels: Record<string, string> = {};
+  // `__proto__` is a name like any other here, and would be none of an object's own if it were assigned.
+  const byName = new Map<string, string>();
   for (const [index, [key = "", value = ""]] of pairs.entries()) {
-    if (Object.hasOwn(labels, key)) throw invalid(`${at}.${index}`, "has a label that is there already");
-    labels[key] = value;
+    if (byName.has(key)) throw invalid(`${at}.${index}`, "has a label that is there already");
+    byName.set(key, value);
   }
+  const labels = Object.fromEntries(byName);
   checkLabels(labels, at);
   return labels;
 }
