@@ -30,6 +30,8 @@ const ENVIRONMENT_READERS: ReadonlySet<string> = new Set([
   // Hands the whole environment on to the daemon that it starts.
   "packages/daemon/src/start-daemon.ts",
   "packages/cli/src/settings/environment.ts",
+  // Keeps most of it from tools.
+  "packages/worker/src/processes/tool-environment.ts",
 ]);
 
 const IMPORT =

@@ -12,6 +12,7 @@ import { promisify } from "node:util";
 import { isErrno } from "../files/errno.ts";
 import { CONFINE_PATH, confineArguments } from "./confine.ts";
 import type { Confinement } from "./confine.ts";
+import { toolEnvironment } from "./tool-environment.ts";
 
 const SERVER_LOG = "volume-server.log";
 const execFileAsync = promisify(execFile);
@@ -134,7 +135,7 @@ function started(child: ChildProcess): Promise<void> {
 interface ToolOptions {
   readonly timeoutMs: number;
   readonly cwd?: string;
-  /** Default: the daemon's own. */
+  /** Default: what all tools have. */
   readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   /** Runs as this user, with the group of the same number. */
@@ -152,7 +153,7 @@ export async function runTool(
     maxBuffer: MAX_TOOL_OUTPUT_BYTES,
     killSignal: "SIGKILL",
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.env === undefined ? {} : { env: { ...options.env } }),
+    env: { ...(options.env ?? toolEnvironment()) },
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
@@ -173,7 +174,11 @@ export interface Coprocess {
  * Starts a tool that is fed and read for as long as the daemon lives; with the daemon its input closes. A terminal's Ctrl-C passes it by.
  */
 export function startCoprocess(command: string, args: readonly string[]): Coprocess {
-  const child = spawn(command, [...args], { stdio: ["pipe", "pipe", "inherit"], detached: true });
+  const child = spawn(command, [...args], {
+    env: toolEnvironment(),
+    stdio: ["pipe", "pipe", "inherit"],
+    detached: true,
+  });
   const exited = new Promise<ExitStatus>((resolve, reject) => {
     child.once("exit", (code, signal) => resolve({ code, signal }));
     child.once("error", reject);
@@ -216,6 +221,7 @@ export interface Serving {
 
 export function startServing(command: string, args: readonly string[]): Serving {
   const child = spawn(CONFINE_PATH, ["--keep", `${CHANNEL_FD}`, "--", command, ...args], {
+    env: toolEnvironment(),
     stdio: ["ignore", "pipe", "pipe", "pipe"],
     detached: true,
   });
@@ -276,7 +282,12 @@ export function startStepwise(
   args: readonly string[],
   { cwd, fd }: { readonly cwd: string; readonly fd: number },
 ): StepwiseProcess {
-  const child = spawn(command, [...args], { cwd, stdio: ["pipe", "pipe", "pipe", fd], detached: true });
+  const child = spawn(command, [...args], {
+    cwd,
+    env: toolEnvironment(),
+    stdio: ["pipe", "pipe", "pipe", fd],
+    detached: true,
+  });
   const said: Buffer[] = [];
   child.stderr?.on("data", (bytes: Buffer) => void (said.length < MAX_LAST_WORDS && said.push(bytes)));
   child.stdin?.on("error", () => undefined);
