@@ -89,11 +89,13 @@ test("has labels of its own, and is compared with what was recorded of its files
     labels: [
       ["team", "a"],
       ["empty", ""],
+      ["__proto__", "b"],
     ],
     record_integrity: true,
   });
   const integrity = expect.stringMatching(/^sha256:[0-9a-f]{64}$/) as string;
   expect(taken).toMatchObject({ labels: { of: "test", team: "a", empty: "" }, integrity });
+  expect(Object.entries(taken.labels)).toContainEqual(["__proto__", "b"]);
   const verify = () => api.ok("POST /v1/sandbox-snapshots/proven/verify");
   expect(await verify()).toEqual({ verified: true, differing: [] });
   api.fastvm.worker.damaged.add(taken.id);
