@@ -3,7 +3,7 @@
  * there is nothing between two requests that only one side sees.
  */
 import { Agent, createServer, request as httpRequest, type ClientRequest } from "node:http";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { pipeline, type Duplex } from "node:stream";
 import { HELLO_MS, MAX_HEAD_BYTES, SILENCE_MS } from "../limits.ts";
 import { BlockedSecret } from "../secrets/gate.ts";
@@ -32,28 +32,39 @@ interface Line extends Route {
 
 const fronts = new WeakMap<Duplex, Front>();
 
-const server = createServer({
-  insecureHTTPParser: false,
-  maxHeaderSize: MAX_HEAD_BYTES,
-  requireHostHeader: true,
-  // Whoever has connected has said something already; and from then on the server decides how long it waits.
-  headersTimeout: HELLO_MS * 2,
-  requestTimeout: 0,
-  keepAliveTimeout: SILENCE_MS,
-});
-server.maxHeadersCount = 0;
-server.on("request", (request, response) => void forward(request, response));
-server.on("checkContinue", (request, response) => void forward(request, response));
-server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
-  response.writeHead(417).end();
-});
-server.on("connect", (_request: IncomingMessage, socket: Duplex) => refuseConnect(socket));
-server.on("upgrade", (request: IncomingMessage, socket: Duplex, early: Buffer) => {
-  void forwardUpgrade(request, socket, early);
-});
-server.on("clientError", (_error, socket: Duplex) => socket.destroy());
+const HEAD_MS = HELLO_MS * 2;
 
-export function serveHttp1(socket: Duplex, makeRoute: RouteMaker): void {
+/** `headMs`: how long a head may take, from its first byte or that of its connection. */
+export function makeHttp1Server(headMs = HEAD_MS): Server {
+  const server = createServer({
+    insecureHTTPParser: false,
+    maxHeaderSize: MAX_HEAD_BYTES,
+    requireHostHeader: true,
+    // Whoever has connected has said something already; and from then on the server decides how long it waits.
+    headersTimeout: headMs,
+    connectionsCheckingInterval: headMs / 4,
+    requestTimeout: 0,
+    keepAliveTimeout: SILENCE_MS,
+  });
+  server.maxHeadersCount = 0;
+  server.on("request", (request, response) => void forward(request, response));
+  server.on("checkContinue", (request, response) => void forward(request, response));
+  server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
+    response.writeHead(417).end();
+  });
+  server.on("connect", (_request: IncomingMessage, socket: Duplex) => refuseConnect(socket));
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, early: Buffer) => {
+    void forwardUpgrade(request, socket, early);
+  });
+  server.on("clientError", (_error, socket: Duplex) => socket.destroy());
+  // Node looks for heads that are late from here on. This one never listens; its timer holds nobody, and goes by `close`.
+  server.emit("listening");
+  return server;
+}
+
+const shared = makeHttp1Server();
+
+export function serveHttp1(socket: Duplex, makeRoute: RouteMaker, server = shared): void {
   fronts.set(socket, { makeRoute, route: undefined, open: 0, isOver: false });
   server.emit("connection", socket);
   // Whoever listened first has left it standing still.
