@@ -139,6 +139,12 @@ test.each<[string, object]>([
   ["network.interface.mac", { network: { interface: { mac: [2, 0, 0] } } }],
   ["network.interface.ipv4_address", { network: { interface: { ipv4_address: "127.0.0.1" } } }],
   ["network.interface.ipv6_address", { network: { interface: { ipv6_address: "fe80::1" } } }],
+  ["network.interface.ipv4_address", { network: { interface: { ipv4_address: "169.254.0.9" } } }],
+  ["network.interface.ipv4_address", { network: { interface: { ipv4_address: "192.0.0.1" } } }],
+  ["network.interface.ipv6_address", { network: { interface: { ipv6_address: "::10.0.0.2" } } }],
+  ["network.interface.ipv6_address", { network: { interface: { ipv6_address: "::ffff:10.0.0.2" } } }],
+  ["network.interface.ipv4_pool", { network: { interface: { ipv4_pool: "169.254.8.0/24" } } }],
+  ["network.interface.ipv6_pool", { network: { interface: { ipv6_pool: "::ffff:10.0.0.0/120" } } }],
   ["network.interface.ipv4_pool", { network: { interface: { ipv4_pool: "10.0.0.0/31" } } }],
   ["network.interface.ipv6_pool", { network: { interface: { ipv6_pool: "10.0.0.0/8" } } }],
   [

@@ -6,23 +6,29 @@ import { invalid } from "./invalid.ts";
 type Interface = NonNullable<NonNullable<SandboxSpec["network"]>["interface"]>;
 
 const AT = "network.interface";
-/** Of no one machine, or with a meaning of their own; and of the gateway that every guest has. */
-const TAKEN = new BlockList();
+/**
+ * Of no one machine, or with a meaning of their own; and of the gateway that every guest has. A single list takes each IPv4 address for
+ * one of `::ffff:0:0/96`.
+ */
+const TAKEN = { 4: new BlockList(), 6: new BlockList() } as const;
 for (const [network, prefix] of [
   ["0.0.0.0", 8],
   ["127.0.0.0", 8],
-  ["169.254.169.254", 32],
+  // The host's end has one of these, and so has the metadata service.
+  ["169.254.0.0", 16],
   ["192.0.0.1", 32],
   ["224.0.0.0", 3],
 ] as const)
-  TAKEN.addSubnet(network, prefix, "ipv4");
+  TAKEN[4].addSubnet(network, prefix, "ipv4");
 for (const [network, prefix] of [
-  ["::", 127],
+  // Forms of IPv4, with the unspecified address and loopback.
+  ["::", 96],
+  ["::ffff:0:0", 96],
   ["fd66:6173:7476:6d::1", 128],
   ["fe80::", 10],
   ["ff00::", 8],
 ] as const)
-  TAKEN.addSubnet(network, prefix, "ipv6");
+  TAKEN[6].addSubnet(network, prefix, "ipv6");
 const GATEWAY_MAC = "02:66:76:6d:00:01";
 /** Of a pool each sandbox has the second address, as the first is a gateway's: they never meet. */
 const SHORTEST_POOL = { 4: 30, 6: 126 } as const;
@@ -57,7 +63,7 @@ function addressOf(asked: Interface, family: 4 | 6): string | undefined {
   const network = pool === undefined ? undefined : poolOf(pool, family);
   if (address === undefined) return network?.second;
   const at = `${AT}.ipv${family}_address`;
-  if (isIP(address) !== family || address.includes("%") || TAKEN.check(address, `ipv${family}`))
+  if (isIP(address) !== family || address.includes("%") || TAKEN[family].check(address, `ipv${family}`))
     throw invalid(at, `must be an address of IPv${family} that a device can have`);
   if (network !== undefined && !network.list.check(address, `ipv${family}`))
     throw invalid(at, `is not in ${AT}.ipv${family}_pool`);
@@ -74,7 +80,7 @@ function poolOf(pool: string, family: 4 | 6): { readonly second: string; readonl
   const list = new BlockList();
   list.addSubnet(base, prefix, `ipv${family}`);
   const second = secondOf(base, prefix, family);
-  if (TAKEN.check(second, `ipv${family}`)) throw invalid(at, "has no addresses for devices");
+  if (TAKEN[family].check(second, `ipv${family}`)) throw invalid(at, "has no addresses for devices");
   return { second, list };
 }
 
