@@ -2,21 +2,42 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Kysely, sql } from "kysely";
+import { Client } from "pg";
 import { expect, test } from "vitest";
 import { patchFirewall, parseFirewall } from "../api/fastvm/firewall/validate.ts";
 import * as unwrittenNames from "./migrations/0008-unwritten-names.ts";
 import * as networkPolicy from "./migrations/0011-network-policy.ts";
 import * as endedAt from "./migrations/0025-ended-at.ts";
 import { nodeSqliteDialect } from "./node-sqlite.ts";
-import { openSqliteStore } from "./store.ts";
-import { TEST_STORES } from "../testing/test-stores.ts";
+import { openPostgresStore, openSqliteStore, type Store } from "./store.ts";
+import { assertNoRows, makeSchema, onPostgres } from "../testing/postgres-schemas.ts";
+import { TEST_DATABASES, type TestDatabase } from "../testing/test-stores.ts";
 
-test.each(TEST_STORES)("a $name store is made beside another of the same database", async ({ open }) => {
-  const first = await open();
-  const second = await open();
-  expect(await second.vms.listAll()).toEqual([]);
-  await second.close();
-  await first.close();
+test.each(TEST_DATABASES)("a $name store is made beside another of the same server", async (database) => {
+  await using one = await database.make();
+  await using other = await database.make();
+  const stores = await Promise.all([one, other].map(openAt));
+  for (const store of stores) expect(await store.vms.listAll()).toEqual([]);
+  for (const store of stores) await store.close();
+});
+
+function openAt({ kind, location }: TestDatabase): Promise<Store> {
+  if (kind === "sqlite") return openSqliteStore(location);
+  return openPostgresStore(location, (error) => {
+    throw error;
+  });
+}
+
+test.each(onPostgres((url) => ({ url })))("rows that a migration writes are told", async ({ url }) => {
+  await using schema = await makeSchema(url);
+  const client = new Client({ connectionString: schema.location });
+  await client.connect();
+  await client.query("create table kysely_migration (name text); insert into kysely_migration values ('1')");
+  await client.query("create table settings (name text)");
+  await assertNoRows(schema.location);
+  await client.query("insert into settings values ('default')");
+  await client.end();
+  await expect(assertNoRows(schema.location)).rejects.toThrow("writes rows into settings");
 });
 
 test("records that a newer version wrote are refused in words, and left as they are", async () => {

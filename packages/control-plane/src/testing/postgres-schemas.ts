@@ -17,11 +17,18 @@ export function onPostgres<Made>(make: (url: string) => Made): readonly Made[] {
   return SERVER_URL === "" ? [] : [make(SERVER_URL)];
 }
 
+interface LentSchema extends TestSchema {
+  /** Nobody had it before, so whoever migrates it asks `assertNoRows`. */
+  readonly isNew: boolean;
+}
+
 /** So that tests may run side by side. Disposed of, it is for the next. */
-export async function lendSchema(url: string): Promise<TestSchema> {
-  const schema = free.pop() ?? (await makeSchema(url));
+export async function lendSchema(url: string): Promise<LentSchema> {
+  const known = free.pop();
+  const schema = known ?? (await makeSchema(url));
   return {
     location: schema.location,
+    isNew: known === undefined,
     [Symbol.asyncDispose]: async () => {
       await empty(schema.location).then(
         () => free.push(schema),
@@ -57,6 +64,23 @@ export async function teardown(): Promise<void> {
 
 function prefixOf(pid: number): string {
   return `fastvm_test_${pid}_`;
+}
+
+/** Of a schema that has just been migrated. What a migration wrote, emptying takes away, and the next test's store would be another. */
+export async function assertNoRows(location: string): Promise<void> {
+  await execute(
+    location,
+    `do $$ declare known record; has_rows boolean; begin
+      for known in select oid::regclass as name from pg_class
+        where relnamespace = current_schema()::regnamespace and relkind = 'r' and relname not like 'kysely%'
+      loop
+        execute format('select exists (select from %s)', known.name) into has_rows;
+        if has_rows then
+          raise exception 'a migration writes rows into %: have schemas of tests keep them as they are emptied', known.name;
+        end if;
+      end loop;
+    end $$`,
+  );
 }
 
 async function empty(location: string): Promise<void> {

@@ -8,7 +8,7 @@ import { openPostgresStore, openStore, type Store } from "../store/store.ts";
 import type { StoreKind } from "../store/store-kind.ts";
 import { failingDialect, type DatabaseFaults } from "./failing-dialect.ts";
 import { openMemoryStore, todaysSchema } from "./memory-store.ts";
-import { lendSchema, makeSchema, onPostgres } from "./postgres-schemas.ts";
+import { assertNoRows, lendSchema, makeSchema, onPostgres } from "./postgres-schemas.ts";
 
 interface TestStore {
   readonly name: string;
@@ -59,6 +59,7 @@ async function openInOwnSchema(url: string, open = openPostgresStore): Promise<S
   const store = await open(schema.location, (error) => {
     throw error;
   });
+  if (schema.isNew) await assertNoRows(schema.location);
   return {
     ...store,
     close: async () => {
