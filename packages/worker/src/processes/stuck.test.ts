@@ -1,5 +1,6 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { untilStuck } from "./stuck.ts";
 
@@ -41,6 +42,22 @@ test.each([SPIN, SPIN_ASIDE])(
     expect(await look(await start(script))).toBe("it was not done after 500 ms");
   },
 );
+
+/** Has used up the descriptors that it may have when it looks. */
+const OUT_OF_FILES = `
+const { untilStuck } = await import(process.argv[1]);
+const { openSync } = await import("node:fs");
+const { signal } = new AbortController();
+await untilStuck(2 ** 22, { idleMs: 1, limitMs: 100, lookEveryMs: 1 }, signal);
+try { for (;;) openSync("/dev/null"); } catch {}
+process.stdout.write(await untilStuck(Number(process.argv[2]), ${JSON.stringify(bounds)}, signal));`;
+
+test("who cannot be looked at is none that does nothing", async () => {
+  const node = [process.execPath, "--input-type=module", "--conditions=development", "-e", OUT_OF_FILES];
+  const module = new URL("./stuck.ts", import.meta.url).href;
+  const args = ["--nofile=64", ...node, module, String(await start(SLEEP))];
+  expect((await promisify(execFile)("prlimit", args)).stdout).toBe("it was not done after 500 ms");
+});
 
 test("nobody is told who asked to stop", async () => {
   const asked = new AbortController();

@@ -32,7 +32,17 @@ export async function untilStuck(
   return `it was not done after ${limitMs} ms`;
 }
 
+/** Also where this process has no room for a look: that says nothing of the other. */
 async function isAtWork(pid: number): Promise<boolean> {
+  try {
+    return await hasThreadAtWork(pid);
+  } catch (error) {
+    if (isErrno(error, "EMFILE", "ENFILE", "ENOMEM", "EAGAIN")) return true;
+    throw error;
+  }
+}
+
+async function hasThreadAtWork(pid: number): Promise<boolean> {
   const threads = (await unlessGone(readdir(`/proc/${pid}/task`))) ?? [];
   const states = await Promise.all(threads.map((thread) => stateOf(`/proc/${pid}/task/${thread}/stat`)));
   return states.some((state) => AT_WORK.has(state));

@@ -56,7 +56,9 @@ function migrationCompleted({ qmp, identity }: QemuProcess): { done: Promise<voi
   const watching = new AbortController();
   void untilStuck(identity.pid, LOAD_BOUNDS, watching.signal).then(
     (how) => reject(new Error(`QEMU did not load the device state: ${how}`)),
-    () => undefined,
+    (error: unknown) => {
+      if (!watching.signal.aborted) reject(error);
+    },
   );
   const unsubscribe = qmp.onEvent(({ event, data }) => {
     if (event !== "MIGRATION") return;
