@@ -2,6 +2,7 @@
  * What it costs to be watched: `true` in a VM of a daemon that sends a span for each request and whose figures are read each second, in
  * turns with one that nobody watches. And what a read of the figures takes by itself.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { TestDaemon } from "../../e2e/harness/daemon.ts";
 import { TraceCollector } from "../../packages/daemon/src/testing/trace-collector.ts";
 import { MACHINE_TYPE } from "../session.ts";
@@ -13,7 +14,7 @@ const COMMANDS_PER_TURN = 20;
 /** A daemon is at its speed, as Node translates what is called often, after some hundreds. */
 const WARM_UP_COMMANDS = 400;
 const COMMAND = ["true"];
-/** As often as nobody asks in earnest; Prometheus' default is a minute. */
+/** As often as nobody asks in earnest, of the time in which it is watched; Prometheus' default is a minute. */
 const READ_EVERY_MS = 1_000;
 
 interface TelemetrySamples {
@@ -31,22 +32,17 @@ export async function measureTelemetry(rounds: number): Promise<TelemetrySamples
   await using unwatched = await TestDaemon.start({ poolSize: 0 });
   await using watched = await TestDaemon.start({ poolSize: 0, settings: { traces } });
   const [plainExec, watchedExec] = [await execIn(unwatched), await execIn(watched)];
-  const readMs: number[] = [];
-  const reading = setInterval(() => {
-    void timed(() => watched.metrics()).then((ms) => readMs.push(ms));
-  }, READ_EVERY_MS);
+  const reads: Reads = { tookMs: [], leftMs: 0 };
   const [watchedExecMs, unwatchedExecMs]: [number[], number[]] = [[], []];
-  try {
-    for (let at = 0; at < WARM_UP_COMMANDS; at += 1) {
-      await plainExec();
-      await watchedExec();
-    }
-    for (let round = 0; round < rounds; round += 1) {
-      for (let at = 0; at < COMMANDS_PER_TURN; at += 1) unwatchedExecMs.push(await plainExec());
+  for (let at = 0; at < WARM_UP_COMMANDS; at += 1) {
+    await plainExec();
+    await watchedExec();
+  }
+  for (let round = 0; round < rounds; round += 1) {
+    for (let at = 0; at < COMMANDS_PER_TURN; at += 1) unwatchedExecMs.push(await plainExec());
+    await whileRead(watched, reads, async () => {
       for (let at = 0; at < COMMANDS_PER_TURN; at += 1) watchedExecMs.push(await watchedExec());
-    }
-  } finally {
-    clearInterval(reading);
+    });
   }
   const [watchedMib, unwatchedMib] = await Promise.all(
     [watched, unwatched].map(async (daemon) => await residentMib(await daemon.pid())),
@@ -56,10 +52,39 @@ export async function measureTelemetry(rounds: number): Promise<TelemetrySamples
   return {
     watchedExecMs,
     unwatchedExecMs,
-    readMs,
+    readMs: reads.tookMs,
     watchedMib: watchedMib ?? 0,
     unwatchedMib: unwatchedMib ?? 0,
   };
+}
+
+interface Reads {
+  readonly tookMs: number[];
+  /** Of the time in which it is watched, until the next one. */
+  leftMs: number;
+}
+
+/** Its figures are read at their times, and none is under way behind the work: the other's turn is its own. Rejects where one fails. */
+async function whileRead(daemon: TestDaemon, reads: Reads, work: () => Promise<void>): Promise<void> {
+  const over = new AbortController();
+  const reading = (async () => {
+    for (;;) {
+      const begun = performance.now();
+      await sleep(reads.leftMs, undefined, { signal: over.signal }).catch(() => undefined);
+      reads.leftMs = Math.max(0, reads.leftMs - (performance.now() - begun));
+      if (over.signal.aborted) return;
+      reads.tookMs.push(await timed(() => daemon.metrics()));
+      reads.leftMs = READ_EVERY_MS;
+    }
+  })();
+  // Told below, when the work is done.
+  reading.catch(() => undefined);
+  try {
+    await work();
+  } finally {
+    over.abort();
+  }
+  await reading;
 }
 
 /** One `true` in a VM of its own. */
