@@ -7,7 +7,7 @@ import { sh } from "../harness/keeper.ts";
 import { findLeftovers } from "../soak/leftovers.ts";
 import { LATER, LATER_FILE } from "./acts.ts";
 import type { Act, Promised, Scene } from "./acts.ts";
-import { readFromDisk } from "./read-disk.ts";
+import { expectOpens, readFromDisk } from "./read-disk.ts";
 import { NOTE, NOTED } from "./stage.ts";
 import type { PowerStage } from "./stage.ts";
 import { expectWritten, WRITTEN } from "./writer.ts";
@@ -55,9 +55,11 @@ async function judgePromises(
   for (const [id, fate] of Object.entries({ ...promised.snapshots, [base.id]: "ready" }))
     expectSame(`snapshot ${id}`, fateOf(snapshots, id), fate);
   for (const id of promised.disks ?? []) {
-    const layers = await readdir(join(dataDir, "stopped", id, "disk")).catch((): string[] => []);
+    const disk = join(dataDir, "stopped", id, "disk");
+    const layers = await readdir(disk).catch((): string[] => []);
     if (!layers.includes("0.raw") || !layers.includes("1.qcow2"))
       throw new Error(`of the disk of VM ${id} there is ${layers.join(", ") || "nothing"}`);
+    await expectOpens(disk);
   }
   for (const { id } of [scene.relaxed, scene.strict])
     if (fateOf(vms, id) === "gone") throw new Error(`VM ${id} is gone`);
