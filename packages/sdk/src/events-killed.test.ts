@@ -77,6 +77,8 @@ it(`who follows sees each event once and in order over ${KILLS} kills`, { timeou
     // What fails because the server is gone is what the test is about.
     while (!ended.signal.aborted) await act(client, ended.signal).catch(() => sleep(10));
   })();
+  // Of a server that is not there at first it is told that it is not.
+  await Promise.race([following, expect.poll(() => seen.length, { timeout: TIMEOUT_MS }).toBeGreaterThan(0)]);
 
   for (let kill = 0; kill < KILLS; kill += 1) {
     await sleep(random() * LONGEST_LIFE_MS);
