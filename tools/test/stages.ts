@@ -61,11 +61,11 @@ const NEED_IMAGE = /^(vm|smoke|e2e.*|python-vm|soak|power)$/;
 
 export const STAGES: readonly Stage[] = [
   // The longest is first, so that all the others run beside it.
-  { ...filesSideBySide("unit", 720, TWO_AT_ONCE), beside: NO_VM },
-  { ...pytest(PYTHON, 180, "sdk-python/tests/unit"), beside: NO_VM },
-  { ...plain("lint", 90, "node_modules/.bin/oxlint", "--type-aware"), beside: NO_VM },
-  { ...plain("format", 60, "node_modules/.bin/oxfmt", "--check"), beside: NO_VM },
-  { ...plain("typecheck", 90, "node_modules/.bin/tsc", "--noEmit"), beside: NO_VM },
+  { ...filesSideBySide("unit", 1020, THREE_AT_ONCE), beside: NO_VM },
+  { ...pytest(PYTHON, 240, "sdk-python/tests/unit"), beside: NO_VM },
+  { ...plain("lint", 180, "node_modules/.bin/oxlint", "--type-aware"), beside: NO_VM },
+  { ...plain("format", 120, "node_modules/.bin/oxfmt", "--check"), beside: NO_VM },
+  { ...plain("typecheck", 180, "node_modules/.bin/tsc", "--noEmit"), beside: NO_VM },
   {
     ...plain(
       "openapi",
@@ -94,16 +94,16 @@ export const STAGES: readonly Stage[] = [
     beside: NO_VM,
   },
   // What ./fastvm is from then on, as after ./quickstart: it starts in half the time.
-  { ...plain("product", 60, "packaging/for-clone"), beside: NO_VM },
+  { ...plain("product", 120, "packaging/for-clone"), beside: NO_VM },
   // Without its root file system at hand it is made from packages.
   plain("image", 420, "guest/image/build.sh"),
-  { ...vitest("smoke", 90), fileBudgetSec: FILE_BUDGET_SEC },
-  filesSideBySide("vm", 600, TWO_AT_ONCE),
-  filesSideBySide("e2e-shared", 420, THREE_AT_ONCE),
-  filesSideBySide("e2e-own", 960, THREE_AT_ONCE),
-  filesSideBySide("e2e-network", 420, THREE_AT_ONCE),
-  filesSideBySide("e2e-guest", 900, TWO_AT_ONCE),
-  { ...vitest("e2e-soak", 600), beside: ONE_DAEMON },
+  { ...vitest("smoke", 120), fileBudgetSec: FILE_BUDGET_SEC },
+  filesSideBySide("vm", 780, TWO_AT_ONCE),
+  filesSideBySide("e2e-shared", 540, THREE_AT_ONCE),
+  filesSideBySide("e2e-own", 1200, THREE_AT_ONCE),
+  filesSideBySide("e2e-network", 540, THREE_AT_ONCE),
+  filesSideBySide("e2e-guest", 1200, TWO_AT_ONCE),
+  { ...vitest("e2e-soak", 900), beside: ONE_DAEMON },
   { ...pytest(PYTHON_VM, 600, "sdk-python/tests/daemon"), beside: ONE_DAEMON },
   { ...rounds(360), beside: ONE_DAEMON },
   { ...cuts(180), beside: ONE_DAEMON },
