@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { FastvmClient, NetworkRule, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";
 import { eventually } from "../harness/eventually.ts";
+import { scopeOf } from "../harness/footprint.ts";
 import { sh } from "../harness/guest.ts";
 import { NetworkLab, WORLD } from "../harness/network-lab.ts";
 import { reaches } from "../harness/probes.ts";
@@ -114,7 +115,7 @@ test("a closed policy stays closed, both ways, for both families", async () => {
   expect([...sighted(since)].toSorted()).toEqual(allowed.map((peer) => peer.join(" ")).toSorted());
   // So that the test can fail: it is this door, and nothing else, that is shut.
   await lab.onHost(
-    "for path in /run/netns/fastvm-*; do nsenter --net=$path nft delete table inet fastvm_door; done",
+    `for path in ${namespaces()}; do nsenter --net=$path nft delete table inet fastvm_door; done`,
   );
   await eventually(async () => expect(sighted(since)).toContain(`${WORLD.otherV6} ${PORT}`), WAIT_MS);
   expect(await lab.connect(publicIpv6, 8001)).toContain("hello");
@@ -123,7 +124,7 @@ test("a closed policy stays closed, both ways, for both families", async () => {
   await eventually(
     async () =>
       expect(
-        await lab.onHost("for path in /run/netns/fastvm-*; do nsenter --net=$path nft list tables; done"),
+        await lab.onHost(`for path in ${namespaces()}; do nsenter --net=$path nft list tables; done`),
       ).toContain("fastvm_door"),
     WAIT_MS,
   );
@@ -148,3 +149,8 @@ test("the default policy reaches nothing that is guarded, and is reached by nobo
   expect(await lab.connect(vm.publicIpv6 ?? "", 8000)).toBeUndefined();
   expect([...sighted(since)]).toEqual([`${WORLD.otherV6} ${PORT}`]);
 });
+
+/** Of this daemon's VMs: others run beside it, make theirs and keep their doors. */
+function namespaces(): string {
+  return `/run/netns/fastvm-${scopeOf(daemon.config.dataDir).slice(0, 6)}-*`;
+}
