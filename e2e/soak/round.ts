@@ -50,11 +50,11 @@ interface Plan {
 export async function playRound(stage: Stage, scene: Scene, said: (text: string) => void): Promise<void> {
   const plan = makePlan(stage, scene);
   said(describe(plan));
-  const { ended, killed } = await (plan.kind === "daemon"
+  const { ended, killed, doubted } = await (plan.kind === "daemon"
     ? endDaemon(stage, scene, plan, said)
     : endQemuOrFail(stage, scene, plan, said));
   const { client, daemon, fleet } = scene;
-  await within(SURVEY_DEADLINE_MS, "the survey", survey({ client, daemon, fleet, ended, killed }));
+  await within(SURVEY_DEADLINE_MS, "the survey", survey({ client, daemon, fleet, ended, killed, doubted }));
   await within(SURVEY_DEADLINE_MS, "completing the fleet", fleet.complete());
 }
 
@@ -121,12 +121,13 @@ async function endDaemon(
     await steps.clear();
   }
   await within(START_DEADLINE_MS, "the start of the daemon", daemon.restart());
-  return { ended, killed: undefined };
+  return { ended, killed: undefined, doubted: undefined };
 }
 
 interface Result {
   readonly ended: readonly Ended[];
   readonly killed: string | undefined;
+  readonly doubted: string | undefined;
 }
 
 async function endQemuOrFail(
@@ -146,6 +147,7 @@ async function endQemuOrFail(
     await steps.clear();
   }
   let killed: string | undefined;
+  let doubted: string | undefined;
   if (isQemu) {
     const about = plan.attempts[0]?.about ?? [];
     const victim = await chooseQemu(scene, chance, (id) => about.includes(id) || !known.has(id));
@@ -154,12 +156,13 @@ async function endQemuOrFail(
     const id = victim?.folder.replace("vms/", "");
     // A VM that stood by and dies on its way makes its launch go the long way: then it may well run, and is asked whether it does.
     const mayRun = (steps.isReached && plan.step.startsWith("restore.standby")) || !known.has(id ?? "");
-    if (!mayRun) killed = id;
+    if (mayRun) doubted = id;
+    else killed = id;
     await steps.release();
   }
   const ended = await within(CALL_DEADLINE_MS, "the calls", work);
   await steps.clear();
-  return { ended, killed };
+  return { ended, killed, doubted };
 }
 
 /** That of the VM which is worked on, or else one that waits. */

@@ -24,6 +24,8 @@ interface Survey {
   readonly ended: readonly Ended[];
   /** Whose QEMU was ended; of new VMs nobody knows the id before. */
   readonly killed: string | undefined;
+  /** Whose QEMU was ended, and who may run all the same. */
+  readonly doubted: string | undefined;
 }
 
 interface Found {
@@ -57,13 +59,15 @@ export async function survey(given: Survey): Promise<void> {
 }
 
 /** Nothing is under way any more, and nothing is there that the records do not account for. */
-async function rested({ client, daemon, killed }: Survey): Promise<Found> {
+async function rested({ client, daemon, killed, doubted }: Survey): Promise<Found> {
   return await eventually(async () => {
     const [vms, snapshots] = await Promise.all([client.vms.list(), client.snapshots.list()]);
     for (const { id, status } of vms) {
       // A delete that failed is for its caller to repeat.
       if (status === "deleting") await client.vms.delete(id);
       if (id === killed && status === "running") throw new Error(`VM ${id} runs, and its QEMU was ended`);
+      // Its record says so until its end is noticed.
+      if (id === doubted && status === "running") await sh(client, { id }, "true");
       if (!RESTING.includes(status)) throw new Error(`VM ${id} is ${status}`);
     }
     for (const { id, status } of snapshots) {
