@@ -118,6 +118,7 @@ export async function openContext(
     volumes: new HostVolumes(config, { uids, cgroups, namespaces: qemuHost.namespaces }),
     ...pools,
     vms,
+    unreadable: new Set(),
     admission: new Admission(config, vms),
     startTurns: openStartTurns(),
     ...callbacks,

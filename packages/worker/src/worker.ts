@@ -58,7 +58,7 @@ import { createSnapshot } from "./vm/transitions/create-snapshot.ts";
 import { SnapshotDigests } from "./snapshot/integrity.ts";
 import { diskUsage } from "./vm/state/disk-usage.ts";
 import { Deadlines } from "./vm/state/deadlines.ts";
-import { deleteVm } from "./vm/transitions/delete-vm.ts";
+import { deleteUnreadable, deleteVm } from "./vm/transitions/delete-vm.ts";
 import { GuestExecs } from "./vm/guest/background-execs.ts";
 import { dial } from "./vm/guest/dial.ts";
 import { exec } from "./vm/guest/exec.ts";
@@ -84,7 +84,7 @@ import { setDeadline } from "./vm/transitions/set-deadline.ts";
 import { setInterception } from "./vm/transitions/set-interception.ts";
 import { setNetworkPolicy } from "./vm/transitions/set-network-policy.ts";
 import { start as startAtRest } from "./vm/transitions/start.ts";
-import { foundVm } from "./vm/state/found-vm.ts";
+import { foundVms } from "./vm/state/found-vm.ts";
 import { isAtRest } from "./vm/state/folder-of.ts";
 import { Starts } from "./vm/state/starts.ts";
 import { stats } from "./vm/state/stats.ts";
@@ -218,9 +218,9 @@ export class Worker implements WorkerPort {
   }
 
   async inventory(): Promise<WorkerInventory> {
-    const vms = [...this.#context.vms.values()].map((vm) => foundVm(this.#context, vm));
-    const snapshots = await readdir(join(this.#context.config.dataDir, "snapshots"));
-    return { vms, snapshots: snapshots as SnapshotId[], volumes: await this.#context.volumes.store.list() };
+    const { config, volumes } = this.#context;
+    const snapshots = (await readdir(join(config.dataDir, "snapshots"))) as SnapshotId[];
+    return { vms: foundVms(this.#context), snapshots, volumes: await volumes.store.list() };
   }
 
   async launch(spec: VmSpec): Promise<LaunchResult> {
@@ -273,7 +273,7 @@ export class Worker implements WorkerPort {
     for (const kept of [this.#context.intercepted, this.#context.volumes.buckets]) kept.forget(vmId);
     await this.#starts.cutShort(vmId, "it was deleted");
     const vm = this.#context.vms.get(vmId);
-    if (vm !== undefined) await deleteVm(this.#context, vm);
+    await (vm === undefined ? deleteUnreadable(this.#context, vmId) : deleteVm(this.#context, vm));
     this.#armDeadline(vmId);
   }
 

@@ -11,9 +11,10 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { JOURNAL_FILE, readJournal } from "../journal/journal.ts";
 import { ScriptedHost } from "../testing/scripted-host.ts";
 import type { ScriptedQemu } from "../testing/scripted-qemu.ts";
+import { foundVms } from "../vm/state/found-vm.ts";
 import { pausedFolder, snapshotFolder, stoppedFolder, vmFolder } from "../vm/state/worker-context.ts";
 import { createSnapshot } from "../vm/transitions/create-snapshot.ts";
-import { deleteVm } from "../vm/transitions/delete-vm.ts";
+import { deleteUnreadable, deleteVm } from "../vm/transitions/delete-vm.ts";
 import { fork } from "../vm/transitions/fork.ts";
 import { launch } from "../vm/transitions/launch.ts";
 import { pause } from "../vm/transitions/pause.ts";
@@ -287,6 +288,25 @@ test("of a VM that ran its disk stays where its journal is unreadable, but for o
   await host.restart();
   expect([existsSync(join(alone, "disk", "1.qcow2")), existsSync(beside)]).toEqual([true, false]);
   expect(host.vm(resumed).record.phase).toBe("paused");
+});
+
+test("a folder with an unreadable journal is told of until it is deleted, wherever it lies", async () => {
+  const vmIds = [await launched(), await launched(), await launched()].map(({ vmId }) => vmId);
+  const [ran, paused, stopped] = vmIds;
+  if (ran === undefined || paused === undefined || stopped === undefined) throw new Error("there are three");
+  await pause(host.context, host.vm(paused));
+  await stop(host.context, host.vm(stopped), { graceMs: 0 });
+  await host.of(host.vm(ran)).qemu.kill();
+  const { config } = host.context;
+  const folders = [vmFolder(config, ran), pausedFolder(config, paused), stoppedFolder(config, stopped)];
+  for (const folder of folders) await writeFile(join(folder, JOURNAL_FILE), "");
+  await host.restart();
+  const found = foundVms(host.context);
+  expect(found.map(({ vmId }) => vmId).toSorted()).toEqual(vmIds.toSorted());
+  for (const each of found) expect(each).toMatchObject({ status: "error", memoryMib: 0 });
+  for (const vmId of vmIds) await deleteUnreadable(host.context, vmId);
+  expect(folders.filter((folder) => existsSync(folder))).toEqual([]);
+  expect(foundVms(host.context)).toEqual([]);
 });
 
 test.each([

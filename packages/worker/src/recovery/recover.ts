@@ -37,7 +37,7 @@ const SETTLE_MS = 1_000;
 
 /** Fills `context.vms`. Called once, before anything else uses the data folder. */
 export async function recover(
-  context: AdoptContext & Parts<"config" | "forward" | "templates" | "vms" | "volumes">,
+  context: AdoptContext & Parts<"config" | "forward" | "templates" | "unreadable" | "vms" | "volumes">,
 ): Promise<void> {
   const { config } = context;
   for (const name of ["vms", "paused", "stopped", "snapshots", "pool", "standby", "forks", "templating"]) {
@@ -47,7 +47,7 @@ export async function recover(
     await removePartials(join(config.dataDir, name), "all");
     await closeEntries(join(config.dataDir, name));
   }
-  await context.templates.removeLeftovers();
+  await context.templates.tidy();
   await recoverPaused(context);
   await recoverStopped(context);
   const running = await recoverJournals(context);
@@ -107,24 +107,24 @@ async function forEachOf<T>(
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
-async function recoverPaused(context: Parts<"config" | "vms">): Promise<void> {
+async function recoverPaused(context: Parts<"config" | "unreadable" | "vms">): Promise<void> {
   for (const vmId of await readdir(join(context.config.dataDir, "paused"))) {
     const folder = pausedFolder(context.config, vmId as VmId);
     await removeAside(folder);
     const journal = await readJournal(folder);
-    if (journal === undefined) await removeUnlessUnreadable(folder);
+    if (journal === undefined) await removeUnlessUnreadable(context, vmId as VmId, folder);
     else context.vms.set(journal.vmId, new Vm(vmFolder(context.config, journal.vmId), journal));
   }
 }
 
 /** Where the disk was put is what counts: what else was to be recorded may have found no room. */
-async function recoverStopped(context: Parts<"config" | "vms">): Promise<void> {
+async function recoverStopped(context: Parts<"config" | "unreadable" | "vms">): Promise<void> {
   for (const vmId of await readdir(join(context.config.dataDir, "stopped"))) {
     const folder = stoppedFolder(context.config, vmId as VmId);
     await removeAside(folder);
     const journal = await readJournal(folder);
     if (journal === undefined) {
-      await removeUnlessUnreadable(folder);
+      await removeUnlessUnreadable(context, vmId as VmId, folder);
       continue;
     }
     const record = isAtRest(journal) ? journal : { ...journal, phase: "stopped" as const };
@@ -139,8 +139,13 @@ async function recoverStopped(context: Parts<"config" | "vms">): Promise<void> {
 }
 
 /** A power cut has brought back a part of one that was deleted. Beside a journal that nobody can read may be all that there is of a VM. */
-async function removeUnlessUnreadable(folder: string): Promise<void> {
-  if (!(await isThere(join(folder, JOURNAL_FILE)))) await rm(folder, { recursive: true, force: true });
+async function removeUnlessUnreadable(
+  { unreadable }: Parts<"unreadable">,
+  vmId: VmId,
+  folder: string,
+): Promise<void> {
+  if (await isThere(join(folder, JOURNAL_FILE))) unreadable.add(vmId);
+  else await rm(folder, { recursive: true, force: true });
 }
 
 async function isThere(path: string): Promise<boolean> {
@@ -153,7 +158,7 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
-async function recoverJournals(context: Parts<"config" | "vms">): Promise<readonly FoundVm[]> {
+async function recoverJournals(context: Parts<"config" | "unreadable" | "vms">): Promise<readonly FoundVm[]> {
   const running: FoundVm[] = [];
   for (const name of await readdir(join(context.config.dataDir, "vms"))) {
     const vmId = name as VmId;
@@ -164,7 +169,8 @@ async function recoverJournals(context: Parts<"config" | "vms">): Promise<readon
     if (journal === undefined || journal.phase === "starting") {
       await killStrayProcesses(folder, new Set());
       // What else there is of it is the VM, and goes on from there.
-      if (journal === undefined && !context.vms.has(vmId)) await removeUnlessUnreadable(folder);
+      if (journal === undefined && !context.vms.has(vmId))
+        await removeUnlessUnreadable(context, vmId, folder);
       else await rm(folder, { recursive: true, force: true });
       continue;
     }

@@ -50,8 +50,13 @@ export class TemplateStore {
     return made;
   }
 
-  /** What daemons left that were killed while they made one, in the shared cache too; and copies of what the cache has no more. */
-  async removeLeftovers(): Promise<void> {
+  /**
+   * Before anybody is served: closes what an older version left open, and removes what daemons left that were killed while they made one,
+   * in the shared cache too, and copies of what the cache has no more.
+   */
+  async tidy(): Promise<void> {
+    await makeClosedFolder(this.#cacheFolder);
+    await closeEntries(this.#cacheFolder);
     await removePartials(this.#cacheFolder, "abandoned");
     await removePartials(this.#localFolder, "all");
     for (const name of await readdir(this.#localFolder).catch(() => [])) {
@@ -68,8 +73,6 @@ export class TemplateStore {
 
   async #openOrMake(key: TemplateKey): Promise<Snapshot> {
     const folder = join(this.#cacheFolder, this.#digest(key));
-    await makeClosedFolder(this.#cacheFolder);
-    await closeEntries(this.#cacheFolder);
     await this.#cache.use(folder);
     const template = (await openSnapshot(folder)) ?? (await this.#make(key, folder));
     return await this.#bringNear(template);

@@ -301,10 +301,11 @@ export class ScriptedHost implements AsyncDisposable {
       copier: this.#copier,
       templates: {
         ensure: async () => this.template,
-        removeLeftovers: async () => undefined,
+        tidy: async () => undefined,
         close: async () => undefined,
       },
       vms,
+      unreadable: new Set(),
       admission: new Admission(config, vms),
       startTurns: openStartTurns(),
       forward: undefined,

@@ -28,8 +28,8 @@ import type { Vm } from "./vm.ts";
 interface Templates {
   /** Opens or makes it. */
   ensure(key: { readonly image: Image; readonly machine: MachineType }): Promise<Snapshot>;
-  /** What a killed daemon left half-made, and copies of what the cache has no more. */
-  removeLeftovers(): Promise<void>;
+  /** Closes the folder, and removes what a killed daemon left half-made and copies of what the cache has no more. */
+  tidy(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -60,6 +60,8 @@ export interface WorkerContext extends SlotHost {
   readonly standby: ReadyPool<Standby>;
   readonly volumes: HostVolumes;
   readonly vms: Map<VmId, Vm>;
+  /** Found with a journal that nobody can read, as a power cut leaves one. Their files are kept until they are deleted. */
+  readonly unreadable: Set<VmId>;
   readonly admission: Admission;
   /** Of restores that are under way. */
   readonly startTurns: Turns;

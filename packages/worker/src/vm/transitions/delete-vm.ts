@@ -1,10 +1,11 @@
 /** Delete: works in every state, also in the middle of another transition, whose QEMU it ends first. */
 import { rm } from "node:fs/promises";
 import { step } from "@fastvm/contract";
+import type { VmId } from "@fastvm/contract";
 import { killAndWait } from "../../processes/proc.ts";
 import { freeHoldings } from "../state/holdings.ts";
 import type { Vm } from "../state/vm.ts";
-import { pausedFolder, stoppedFolder } from "../state/worker-context.ts";
+import { pausedFolder, stoppedFolder, vmFolder } from "../state/worker-context.ts";
 import type { SlotHost } from "../../pool/slot.ts";
 import type { Parts } from "../state/worker-context.ts";
 
@@ -23,6 +24,17 @@ export async function deleteVm(context: SlotHost & Parts<"config" | "vms">, vm: 
     await step("delete.freed");
     context.vms.delete(latest.vmId);
   });
+}
+
+/** Of one that is found with a journal which nobody can read: all that there is of it. Does nothing for any other. */
+export async function deleteUnreadable(
+  { config, unreadable }: Parts<"config" | "unreadable">,
+  vmId: VmId,
+): Promise<void> {
+  if (!unreadable.has(vmId)) return;
+  for (const folder of [vmFolder, pausedFolder, stoppedFolder])
+    await rm(folder(config, vmId), { recursive: true, force: true });
+  unreadable.delete(vmId);
 }
 
 /** Whatever waits for this QEMU or its guest fails now, and so comes to its end. */
