@@ -3,9 +3,9 @@
  */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -20,6 +20,8 @@ const START_PROGRAM = fileURLToPath(new URL("./start-daemon.ts", import.meta.url
 /** Beside the default cache, so that layers are shared by hard link as they are in use. */
 const ROOT = "/var/cache/fastvm-test";
 const END_DEADLINE_MS = 60_000;
+const DAEMON_ERRORS = fileURLToPath(new URL("../../.fastvm/log/daemon-errors.log", import.meta.url));
+const ERROR_LINE = /^\{"level":[56]0,/;
 
 interface TestDaemonOptions {
   /** Default: a fresh folder, removed at the end. */
@@ -140,6 +142,7 @@ export class TestDaemon implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await stopDaemon({ dataDir: this.config.dataDir, vms: "delete" });
     for (const { pid } of await processesIn(this.config.dataDir)) process.kill(pid, "SIGKILL");
+    await keepErrors(this.#started.logFile);
     if (this.#ownsFolder) await rm(this.config.dataDir, { recursive: true, force: true, maxRetries: 3 });
   }
 }
@@ -150,6 +153,15 @@ async function start(config: DaemonConfig, starter: readonly string[] = []): Pro
   const node = [process.execPath, "--conditions=development", START_PROGRAM, JSON.stringify(config)];
   const { stdout } = await promisify(execFile)(command, [...args, ...node]);
   return JSON.parse(stdout) as StartedDaemon;
+}
+
+/** Beyond the folder of the daemon, for whoever asks why a test failed; see tools/test/daemon-errors.ts. */
+async function keepErrors(logFile: string): Promise<void> {
+  const lines = (await readFile(logFile, "utf8").catch(() => "")).split("\n");
+  const errors = lines.filter((line) => ERROR_LINE.test(line)).map((line) => `${line}\n`);
+  if (errors.length === 0) return;
+  await mkdir(dirname(DAEMON_ERRORS), { recursive: true });
+  await appendFile(DAEMON_ERRORS, errors.join(""));
 }
 
 /** One that has ended and that nobody has waited for yet is gone. */

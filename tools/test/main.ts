@@ -6,6 +6,7 @@ import { enforceBudgets, type Budgeted } from "./budgets.ts";
 import { changedFiles } from "./changed-files.ts";
 import { countsOfOutput, countsOfVitest, settle, type Counts } from "./counts.ts";
 import { durationsOfVitest } from "./durations.ts";
+import { explain } from "./daemon-errors.ts";
 import { failuresOfPytest, failuresOfVitest } from "./failures.ts";
 import { startPostgres } from "./postgres.ts";
 import { chooseQuick, QUICK_BUDGET_SEC, readQuick } from "./quick.ts";
@@ -21,6 +22,7 @@ const TOTAL_TIMEOUT_MS = 80 * 60_000;
 const STAGES_AT_ONCE = 2;
 const ROOT = resolve(import.meta.dirname, "../..");
 const LOG_DIR = join(".fastvm", "log");
+const DAEMON_ERRORS = join(LOG_DIR, "daemon-errors.log");
 /** On a machine that others use too, time says nothing. */
 const NO_BUDGETS = "--no-budgets";
 
@@ -51,6 +53,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   if (order.stages.length === 0) return 0;
   mkdirSync(LOG_DIR, { recursive: true });
+  rmSync(DAEMON_ERRORS, { force: true });
   const all = await runAll(order.stages);
   const results = order.budgetSec === undefined ? all.map(({ result }) => result) : enforceBudgets(all);
   const passed = results.every((result) => result.failure === undefined);
@@ -143,7 +146,10 @@ async function runStage(stage: Stage, env: NodeJS.ProcessEnv, live: boolean): Pr
     // A test that failed without an exit code is a failure all the same.
     failure: failure ?? (counts.failed > 0 ? "tests failed" : undefined),
     files: durationsOfVitest(report, ROOT),
-    failedTests: stage.counts === "vitest" ? failuresOfVitest(report, ROOT) : failuresOfPytest(output),
+    failedTests: explain(
+      stage.counts === "vitest" ? failuresOfVitest(report, ROOT) : failuresOfPytest(output),
+      DAEMON_ERRORS,
+    ),
     skipped: skippedOfVitest(report, ROOT),
   };
 }

@@ -1,4 +1,5 @@
 /** Puts the parts together: the context that routes work with, and its start and stop. */
+import { FastvmError } from "@fastvm/contract";
 import type { AddressGuard } from "@fastvm/contract";
 import { BuildQueue } from "./builds/build-queue.ts";
 import { CapacityQueue } from "./placement/capacity-queue.ts";
@@ -55,6 +56,9 @@ export function createLifecycle(
 ): LifecycleContext {
   const queue = new CapacityQueue(() => drainQueue(ctx), deps.config.queueRetryMs, deps.log);
   const inflight = new InflightOperations((key, error) => {
+    // The record does not say what nobody foresaw, and its caller may have been answered long before.
+    if (!(error instanceof FastvmError))
+      deps.log.error({ err: error, key }, "an operation failed through a bug");
     if (!isCallersFault(error)) reconciler.lookLater(key);
   });
   const comparison = { inflight, compare: (scope: Scope, watch: Watch) => compare(ctx, scope, watch) };

@@ -12,7 +12,12 @@ import type { Caller } from "../caller.ts";
 import { engineOf, type Engine, type LaunchOrder } from "../engine.ts";
 import { createLifecycle } from "../lifecycle.ts";
 
-const LOG = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const errors: object[] = [];
+const LOG = {
+  info: () => undefined,
+  warn: () => undefined,
+  error: (fields: object) => void errors.push(fields),
+};
 const CLOCK = { now: () => 1 };
 const ORDER: LaunchOrder = {
   source: { kind: "machine", machine: { name: "c1m2", cpu: 1, memoryMib: 2048 } },
@@ -54,6 +59,20 @@ beforeEach(async () => {
 });
 
 afterEach(() => store.close());
+
+test("what nobody foresaw is in the log, by what it happened to, and not in the record", async () => {
+  const bug = new Error("a secret of the host");
+  worker.failNext("launch", bug);
+  errors.length = 0;
+  const launched = engine.vms.launch(caller, ORDER, { onRecorded: (id) => void (vmId = id) });
+  let vmId: VmId | undefined;
+  await expect(launched).rejects.toThrow();
+  expect(errors).toContainEqual({ err: bug, key: vmId });
+  expect((await store.vms.listAll())[0]).toMatchObject({
+    status: "error",
+    statusReason: "Something went wrong on our side",
+  });
+});
 
 test("runs, and tells of its record before it does", async () => {
   const recorded: VmId[] = [];
