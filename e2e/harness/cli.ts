@@ -1,8 +1,11 @@
 /** Programs of this project as processes of their own: the CLI and the examples. */
 import { spawn } from "node:child_process";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundled } from "./product.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const CLI = "packages/cli/src/main.ts";
 /** Far above what most of them need; then they are ended. */
 const DEADLINE_MS = 120_000;
 
@@ -21,7 +24,8 @@ export async function runProgram(
   onFirstOutput: () => void = () => undefined,
   deadlineMs = DEADLINE_MS,
 ): Promise<ProgramResult> {
-  const child = spawn(process.execPath, ["--conditions=development", `${ROOT}${file}`, ...args], {
+  const program = file === CLI ? (bundled("fastvm") ?? join(ROOT, file)) : join(ROOT, file);
+  const child = spawn(process.execPath, ["--conditions=development", program, ...args], {
     env,
     cwd: ROOT,
     timeout: deadlineMs,
@@ -47,5 +51,5 @@ export async function runCli(
   input?: string | Uint8Array,
   onFirstOutput?: () => void,
 ): Promise<ProgramResult> {
-  return await runProgram("packages/cli/src/main.ts", args, env, input, onFirstOutput);
+  return await runProgram(CLI, args, env, input, onFirstOutput);
 }

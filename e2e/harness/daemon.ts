@@ -13,6 +13,7 @@ import { askOperator, readConfig, startDaemon, stopDaemon } from "@fastvm/daemon
 import type { DaemonConfig, StartedDaemon } from "@fastvm/daemon";
 import { FastvmClient } from "fastvm";
 import { eventually } from "./eventually.ts";
+import { bundled } from "./product.ts";
 import { processesIn } from "./processes.ts";
 
 const START_PROGRAM = fileURLToPath(new URL("./start-daemon.ts", import.meta.url));
@@ -149,7 +150,7 @@ export class TestDaemon implements AsyncDisposable {
 
 async function start(config: DaemonConfig, starter: readonly string[] = []): Promise<StartedDaemon> {
   const [command, ...args] = starter;
-  if (command === undefined) return await startDaemon(config);
+  if (command === undefined) return await startDaemon(config, bundled("serve-entry"));
   const node = [process.execPath, "--conditions=development", START_PROGRAM, JSON.stringify(config)];
   const { stdout } = await promisify(execFile)(command, [...args, ...node]);
   return JSON.parse(stdout) as StartedDaemon;

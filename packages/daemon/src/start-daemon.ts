@@ -39,10 +39,13 @@ export interface StartedDaemon {
   readonly logFile: string;
 }
 
-/** Finds the daemon that has the data folder, or starts one; resolves when it answers and is ready to launch VMs. */
-export async function startDaemon(config: DaemonConfig): Promise<StartedDaemon> {
+/**
+ * Finds the daemon that has the data folder, or starts one; resolves when it answers and is ready to launch VMs.
+ * `entry`: the program of one that is to be started, by default our own.
+ */
+export async function startDaemon(config: DaemonConfig, entry = ENTRY): Promise<StartedDaemon> {
   const running = await findInstance(config.dataDir);
-  const url = running?.url ?? (await spawnDaemon(config));
+  const url = running?.url ?? (await spawnDaemon(config, entry));
   return {
     url,
     apiKey: (await readFile(apiKeyFile(config.dataDir), "utf8")).trim(),
@@ -51,7 +54,7 @@ export async function startDaemon(config: DaemonConfig): Promise<StartedDaemon> 
   };
 }
 
-async function spawnDaemon(config: DaemonConfig): Promise<string> {
+async function spawnDaemon(config: DaemonConfig, entry: string): Promise<string> {
   // What is wrong with them is told here at once, rather than in the log of the one that could not start.
   if (config.tls !== undefined) await readTlsFiles(config.tls);
   await using log = await openLog(config.dataDir).catch((error: unknown) => {
@@ -60,7 +63,7 @@ async function spawnDaemon(config: DaemonConfig): Promise<string> {
   const { size } = await log.stat();
   const { exited } = await spawnDetached({
     command: process.execPath,
-    args: [...process.execArgv, YOUNG_OBJECTS, ENTRY, JSON.stringify({ ...config, manager: undefined })],
+    args: [...process.execArgv, YOUNG_OBJECTS, entry, JSON.stringify({ ...config, manager: undefined })],
     cwd: "/",
     env: { ...inheritedEnvironment(), ...MALLOC, ...(await compileCache(config.cacheDir)) },
     logFd: log.fd,

@@ -5,7 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { makeHttp1Server, serveHttp1 } from "./http1.ts";
 
-const HEAD_MS = 200;
+/** A busy machine runs a timer this late before it reads what has come. */
+const HEAD_MS = 600;
 
 /** A guest's end of a connection, and when ours was closed. */
 async function served(): Promise<{ guest: Socket; isOpen: () => boolean }> {
@@ -26,19 +27,19 @@ async function served(): Promise<{ guest: Socket; isOpen: () => boolean }> {
 }
 
 test("a head that comes byte by byte is waited for no longer than its limit", async () => {
-  const { guest, isOpen } = await served();
+  const beginMs = performance.now();
+  const { guest } = await served();
   const closed = once(guest, "close");
   const drip = setInterval(() => guest.write("a"), HEAD_MS / 10);
   onTestFinished(() => clearInterval(drip));
   guest.write("GET / HTTP/1.1\r\nX: ");
-  await sleep(HEAD_MS / 2);
-  expect(isOpen()).toBe(true);
   await closed;
+  expect(performance.now() - beginMs).toBeGreaterThanOrEqual(HEAD_MS);
 });
 
 test("whose head is there waits for as long as its server lets it", async () => {
   const { guest, isOpen } = await served();
   guest.write("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
-  await sleep(HEAD_MS * 3);
+  await sleep(HEAD_MS * 2);
   expect(isOpen()).toBe(true);
 });
