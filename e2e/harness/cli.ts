@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { bundled } from "./product.ts";
+import { bundled } from "../../packages/cli/src/testing/product.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CLI = "packages/cli/src/main.ts";

@@ -12,8 +12,8 @@ import { promisify } from "node:util";
 import { askOperator, readConfig, startDaemon, stopDaemon } from "@fastvm/daemon";
 import type { DaemonConfig, StartedDaemon } from "@fastvm/daemon";
 import { FastvmClient } from "fastvm";
+import { bundled } from "../../packages/cli/src/testing/product.ts";
 import { eventually } from "./eventually.ts";
-import { bundled } from "./product.ts";
 import { processesIn } from "./processes.ts";
 
 const START_PROGRAM = fileURLToPath(new URL("./start-daemon.ts", import.meta.url));

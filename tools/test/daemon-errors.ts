@@ -1,4 +1,4 @@
-/** What test daemons logged as errors, kept beyond their folders by e2e/harness/daemon.ts: why a VM did not start, which its user is not told. */
+/** What test daemons logged as errors, kept beyond their folders by e2e/harness: why a VM did not start, which no user is told. */
 import { readFileSync } from "node:fs";
 import type { FailedTest } from "./failures.ts";
 

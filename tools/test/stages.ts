@@ -60,6 +60,8 @@ const ONE_DAEMON = "one daemon";
 const NEED_IMAGE = /^(vm|smoke|e2e.*|python-vm|soak|power)$/;
 
 export const STAGES: readonly Stage[] = [
+  // What ./fastvm is from then on, as after ./quickstart, and what tests start: it starts in half the time.
+  plain("product", 120, "packaging/for-clone"),
   // The longest is first, so that all the others run beside it.
   { ...filesSideBySide("unit", 1020, THREE_AT_ONCE), beside: NO_VM },
   { ...pytest(PYTHON, 240, "sdk-python/tests/unit"), beside: NO_VM },
@@ -93,8 +95,6 @@ export const STAGES: readonly Stage[] = [
     ...plain("fuzz-volume", 60, "make", "-C", "packages/worker/native", "fuzz", `SECONDS=${FUZZ_SECONDS}`),
     beside: NO_VM,
   },
-  // What ./fastvm is from then on, as after ./quickstart: it starts in half the time.
-  { ...plain("product", 120, "packaging/for-clone"), beside: NO_VM },
   // Without its root file system at hand it is made from packages.
   plain("image", 420, "guest/image/build.sh"),
   { ...vitest("smoke", 120), fileBudgetSec: FILE_BUDGET_SEC },

@@ -6,8 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FakeApi } from "./fake-api.ts";
+import { bundled } from "./product.ts";
 
-const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
+const MAIN = bundled("fastvm") ?? fileURLToPath(new URL("../main.ts", import.meta.url));
 
 export interface CliResult {
   readonly exitCode: number | null;

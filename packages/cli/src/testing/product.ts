@@ -4,13 +4,13 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 const PRODUCT = join(ROOT, ".fastvm", "product");
 const MADE = join(PRODUCT, "made");
 
 let isCurrent: boolean | undefined;
 
-/** Of one of its programs, such as `fastvm` and `serve-entry`; `undefined` where they are not made, or a source is newer. */
+/** One of its programs, such as `fastvm` and `serve-entry`; `undefined` where they are not made, or a source is newer. */
 export function bundled(program: string): string | undefined {
   isCurrent ??= existsSync(MADE) && !hasNewerSource();
   return isCurrent ? join(PRODUCT, "bundle", `${program}.js`) : undefined;
