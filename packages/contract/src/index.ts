@@ -173,7 +173,7 @@ export type { SandboxMetricsView } from "./api/sandboxes/schemas/metrics.ts";
 export type { SandboxSnapshotView } from "./api/sandboxes/schemas/snapshot.ts";
 export { sandboxErrorBody } from "./api/sandboxes/error-body.ts";
 export { SANDBOX_OPERATIONS } from "./api/sandboxes/operations.ts";
-export type { SandboxVolume, VolumeFileView } from "./api/sandboxes/schemas/volume.ts";
+export type { CreateSandboxVolume, SandboxVolume, VolumeFileView } from "./api/sandboxes/schemas/volume.ts";
 export { FlatSpecSchema } from "./api/sandboxes/schemas/flat.ts";
 export type { FlatSpec } from "./api/sandboxes/schemas/flat.ts";
 export { DEFAULT_MEMORY_MIB, DEFAULT_VCPUS, SandboxSpecSchema } from "./api/sandboxes/schemas/spec.ts";

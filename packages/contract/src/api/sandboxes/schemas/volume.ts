@@ -1,7 +1,7 @@
 /** Volumes as the published client knows them, and files in them. */
 import { Type, type Static } from "typebox";
 import { MAX_VOLUME_GIB, MIN_VOLUME_GIB } from "../../../model/volume.ts";
-import { CLOSED, instant, maybe, oneOf, orNull, strings } from "./parts.ts";
+import { CLOSED, count, instant, maybe, oneOf, orNull, strings } from "./parts.ts";
 
 export const SandboxVolumeSchema = Type.Object(
   {
@@ -24,13 +24,29 @@ export const SandboxVolumeListSchema = Type.Array(SandboxVolumeSchema);
 export const CreateSandboxVolumeSchema = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 64 }),
-    labels: Type.Optional(strings("For whoever lists volumes.")),
+    labels: Type.Optional(
+      Type.Unsafe<Readonly<Record<string, string>> | readonly (readonly [string, string])[]>({
+        type: ["object", "array"],
+        additionalProperties: { type: "string" },
+        items: { type: "array", items: { type: "string" }, minItems: 2, maxItems: 2 },
+        description: "For whoever lists volumes. The local client has them as pairs.",
+      }),
+    ),
     capacity_gib: maybe(
       Type.Integer({ minimum: MIN_VOLUME_GIB, maximum: MAX_VOLUME_GIB, description: "Default 4." }),
     ),
+    kind: Type.Optional(
+      oneOf(
+        ["Directory", "Disk", "directory", "disk"],
+        "Of a `VolumeSpec`, as what follows. Default `Directory`.",
+      ),
+    ),
+    quota_mib: maybe(count("Of a directory, to the next GiB.", 1)),
+    capacity_mib: maybe(count("Of a disk, which must say it, to the next GiB.", 1)),
   },
   { ...CLOSED, title: "CreateVolumeBody" },
 );
+export type CreateSandboxVolume = Static<typeof CreateSandboxVolumeSchema>;
 
 const VolumeFileSchema = Type.Object(
   {

@@ -87,8 +87,8 @@ test.each<[string, object]>([
   ["mounts.0.create.quota_mib", creating({ quota_mib: 0 })],
   ["mounts.0.create.capacity_mib", creating({ kind: "disk" })],
   ["mounts.0.create.capacity_mib", creating({ capacity_mib: 1024 })],
-  ["mounts.0.stat_virtualization", { mounts: [{ ...NAMED, stat_virtualization: "off" }] }],
-  ["mounts.0.host_permissions", { mounts: [{ ...NAMED, host_permissions: "mirror" }] }],
+  ["mounts.0.stat_virtualization", { mounts: [{ ...NAMED, stat_virtualization: "loose" }] }],
+  ["mounts.0.host_permissions", { mounts: [{ ...NAMED, host_permissions: "public" }] }],
   ["mounts.0.quota_mib", { mounts: [{ type: "tmpfs", guest: "/mnt/a", quota_mib: 1 }] }],
   ["mounts.0.format", { mounts: [{ type: "disk_image", host: "/a", guest: "/mnt/a", format: "vdi" }] }],
   [

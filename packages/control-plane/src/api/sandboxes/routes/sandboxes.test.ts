@@ -281,7 +281,7 @@ describe("POST /v1/sandboxes", () => {
     const options = { readonly: true, noexec: true, nosuid: false, nodev: false };
     const { id } = await make({
       mounts: [
-        { ...NAMED, options, stat_virtualization: "strict", host_permissions: "private", create: null },
+        { ...NAMED, options, stat_virtualization: "off", host_permissions: "mirror", create: null },
         { type: "tmpfs", guest: "/mnt/memory", size_mib: 64 },
         { type: "bind", host: "/srv/x", guest: "/mnt/host", quota_mib: 8, host_permissions: "mirror" },
         { type: "disk_image", host: "/srv/a.vmdk", guest: "/mnt/disk", format: "vmdk", fstype: "xfs" },

@@ -1,17 +1,13 @@
 /** The volumes that a specification asks to be made, made before its sandbox is recorded; without that they go again. */
-import { FastvmError, normalizeName } from "@fastvm/contract";
+import { FastvmError } from "@fastvm/contract";
 import type { SandboxSpec } from "@fastvm/contract";
 import type { Caller, Engine, VolumeFigures } from "../../../engine/engine.ts";
 import { invalid } from "../spec/invalid.ts";
-import { labelsOf } from "../spec/labels.ts";
+import { volumeOrderOf } from "../spec/volume-order.ts";
 
 type Named = Extract<NonNullable<SandboxSpec["mounts"]>[number], { type: "named" }>;
 type Create = NonNullable<Named["create"]>;
 type Order = Parameters<Engine["volumes"]["create"]>[1];
-
-const MIB_PER_GIB = 1024;
-/** Theirs have no bound where none is asked for; ours are reserved. */
-export const DEFAULT_VOLUME_GIB = 4;
 
 export async function withVolumes<T>(
   { volumes }: Pick<Engine, "volumes">,
@@ -47,20 +43,7 @@ function orderOf(mount: NonNullable<SandboxSpec["mounts"]>[number], mountAt: str
   if (create === undefined) return undefined;
   const at = `${mountAt}.create`;
   if (create.name !== mount.name) throw invalid(`${at}.name`, "is another than the mount's");
-  const labels = labelsOf(create.labels, `${at}.labels`);
-  const [said, other] =
-    create.kind === "disk"
-      ? (["capacity_mib", "quota_mib"] as const)
-      : (["quota_mib", "capacity_mib"] as const);
-  if ((create[other] ?? undefined) !== undefined)
-    throw invalid(`${at}.${other}`, `is not of a ${create.kind}`);
-  const mib = create[said] ?? undefined;
-  if (create.kind === "disk" && mib === undefined)
-    throw invalid(`${at}.capacity_mib`, "is needed for a disk");
-  const sizeGib = mib === undefined ? DEFAULT_VOLUME_GIB : Math.ceil(mib / MIB_PER_GIB);
-  const name = normalizeName(create.name);
-  const order = { name, kind: create.kind, sizeGib, accessMode: "rw", labels } as const;
-  return { at, create, order, isSized: mib !== undefined };
+  return { at, create, ...volumeOrderOf(create, `${at}.`) };
 }
 
 /** The id of one that was made. */

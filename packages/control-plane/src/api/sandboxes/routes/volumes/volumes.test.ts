@@ -36,6 +36,56 @@ test("are listed as a bare list, read and deleted, and are the engine's", async 
   expect(await api.ok("GET /v1/volumes")).toEqual([]);
 });
 
+test("are made as the local client describes them: kind, size and labels", async () => {
+  const labels = [
+    ["of", "test"],
+    ["empty", ""],
+  ];
+  const spec = { name: "shared", kind: "Directory", quota_mib: 1500, capacity_mib: null, labels };
+  const directory = await api.ok("POST /v1/volumes", spec);
+  expect(directory).toMatchObject({ name: "shared", labels: { of: "test", empty: "" } });
+  const disk = await api.ok("POST /v1/volumes", {
+    ...{ name: "own", kind: "Disk", quota_mib: null, capacity_mib: 1024, labels: [] },
+  });
+  const made = (await api.fastvm.call("GET /v1/volumes")).body;
+  expect(made).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ id: directory.id, kind: "directory", sizeGiB: 2 }),
+      expect.objectContaining({ id: disk.id, kind: "disk", sizeGiB: 1 }),
+    ]),
+  );
+});
+
+test.each<[string, object]>([
+  ["name", { name: "" }],
+  ["kind", { kind: "Tape" }],
+  ["quota_mib", { quota_mib: 0 }],
+  ["quota_mib", { kind: "Disk", capacity_mib: 1, quota_mib: 1 }],
+  ["capacity_mib", { kind: "Disk" }],
+  ["capacity_mib", { capacity_mib: 1024 }],
+  ["capacity_mib", { kind: "Disk", capacity_mib: 1024, capacity_gib: 1 }],
+  ["labels.0", { labels: [["a"]] }],
+  [
+    "labels.1",
+    {
+      labels: [
+        ["a", "b"],
+        ["a", "c"],
+      ],
+    },
+  ],
+  ["labels.service.a", { labels: [["service.a", "b"]] }],
+  ["labels", { labels: "a" }],
+  ["size_mib", { size_mib: 1 }],
+])("refuse %s by its name, and make nothing", async (field, fields) => {
+  const before = await api.ok("GET /v1/volumes");
+  expect(await api.call("POST /v1/volumes", { name: "bad", labels: [], ...fields })).toMatchObject({
+    status: 400,
+    body: { code: "invalid_request", error: { details: { field } } },
+  });
+  expect(await api.ok("GET /v1/volumes")).toEqual(before);
+});
+
 test("have files, at paths that a header has", async () => {
   const files = `/v1/volumes/${id}/files`;
   await api.ok(`PUT ${files}/content`, undefined, { ...at("/x?>~"), payload: Buffer.from("in it") });

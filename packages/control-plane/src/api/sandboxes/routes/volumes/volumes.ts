@@ -1,9 +1,9 @@
 /** /v1/volumes, as this API's clients have them. */
-import { FastvmError, normalizeName, type SandboxVolume } from "@fastvm/contract";
+import { FastvmError, type CreateSandboxVolume, type SandboxVolume } from "@fastvm/contract";
 import type { VolumeFigures } from "../../../../engine/engine.ts";
 import type { SandboxesScope } from "../../sandboxes-scope.ts";
-import { checkLabels } from "../../spec/labels.ts";
-import { DEFAULT_VOLUME_GIB } from "../../start/with-volumes.ts";
+import { invalid } from "../../spec/invalid.ts";
+import { MIB_PER_GIB, volumeOrderOf } from "../../spec/volume-order.ts";
 
 const GIB = 1024 ** 3;
 
@@ -13,12 +13,9 @@ export function registerVolumes({ routes, engine: { volumes } }: SandboxesScope)
     body: (await volumes.list(caller)).map(volumeView),
   }));
   routes.serve("createSandboxVolume", async ({ body }, caller) => {
-    const name = normalizeName(body.name);
-    if (name === "") throw new FastvmError("invalid_request", "a volume needs a name", { field: "name" });
-    const labels = body.labels ?? {};
-    checkLabels(labels, "labels");
-    const sizeGib = body.capacity_gib ?? DEFAULT_VOLUME_GIB;
-    const order = { name, sizeGib, accessMode: "rw", kind: "directory", labels } as const;
+    const order = orderOf(body);
+    if (order.name === "")
+      throw new FastvmError("invalid_request", "a volume needs a name", { field: "name" });
     return { status: 200, body: volumeView(await volumes.create(caller, order)) };
   });
   routes.serve("getSandboxVolume", async ({ params }, caller) => ({
@@ -29,6 +26,24 @@ export function registerVolumes({ routes, engine: { volumes } }: SandboxesScope)
     await volumes.delete(caller, params.volumeId);
     return { status: 200, body: { message: "the volume was deleted" } };
   });
+}
+
+/** In the words of the hosted service's clients, who know no kinds, or of the local client's `VolumeSpec`. */
+function orderOf(body: CreateSandboxVolume): ReturnType<typeof volumeOrderOf>["order"] {
+  const { name, capacity_gib: gib, quota_mib, capacity_mib, labels = {} } = body;
+  const described = {
+    name,
+    kind: body.kind?.toLowerCase() === "disk" ? "disk" : "directory",
+    labels: Array.isArray(labels) ? labels : Object.entries(labels),
+  } as const;
+  if (gib === undefined || gib === null)
+    return volumeOrderOf({ ...described, quota_mib, capacity_mib }, "").order;
+  const said = (["quota_mib", "capacity_mib"] as const).find(
+    (field) => (body[field] ?? undefined) !== undefined,
+  );
+  if (said !== undefined) throw invalid(said, "says what capacity_gib says");
+  const size = { [described.kind === "disk" ? "capacity_mib" : "quota_mib"]: gib * MIB_PER_GIB };
+  return volumeOrderOf({ ...described, ...size }, "").order;
 }
 
 function volumeView({ volume, usedBytes }: VolumeFigures): SandboxVolume {
