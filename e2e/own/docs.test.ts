@@ -36,7 +36,7 @@ const NOT_RUN: Readonly<Record<string, number>> = {
   "docs/sandbox-spec.md": 1,
   "examples/README.md": 1,
   "packages/cli/README.md": 1,
-  "packages/sdk/README.md": 3,
+  "packages/sdk/README.md": 4,
 };
 
 const PAGES = ["", "docs", "docs/api", "examples", "packages/sdk", "packages/sdk-alias", "packages/cli"]

@@ -55,7 +55,7 @@ export interface ClientConfig {
   readonly maxRetries: number;
   readonly fetch: typeof globalThis.fetch;
   readonly headers: Readonly<Record<string, string>>;
-  /** The key goes in `Authorization`, as the API of machines has it, and not in `X-API-Key`. */
+  /** The key goes in `Authorization`, as the APIs of machines and sandboxes have it, and not in `X-API-Key`. */
   readonly isBearer?: boolean;
   log(level: Exclude<LogLevel, "off">, message: string): void;
 }
@@ -89,6 +89,15 @@ export function readMachinesConfig(options: ClientOptions): ClientConfig | undef
   const apiKey = options.apiKey || readEnvironment("NULLSPACE_API_KEY");
   if (apiKey === undefined) return undefined;
   const baseUrl = options.baseUrl || options.baseURL || readEnvironment("NULLSPACE_API_URL");
+  return { ...readClientConfig({ ...options, apiKey, baseUrl }), isBearer: true };
+}
+
+/** Of the API of sandboxes, in the variables of its published client. Throws a FastvmError without a key. */
+export function readSandboxesConfig(options: ClientOptions): ClientConfig {
+  const apiKey = options.apiKey || readEnvironment("MSB_API_KEY");
+  if (apiKey === undefined)
+    throw new FastvmError("No API key: pass { apiKey } or set the MSB_API_KEY environment variable");
+  const baseUrl = options.baseUrl || options.baseURL || readEnvironment("MSB_API_URL");
   return { ...readClientConfig({ ...options, apiKey, baseUrl }), isBearer: true };
 }
 

@@ -137,13 +137,19 @@ function readErrorDetails(body: string): ErrorDetails | undefined {
   const fields = parseObject(body);
   const message = fields && [fields["message"], fields["error"], fields["detail"]].find(isText);
   if (fields === undefined || message === undefined) return undefined;
-  const { code, field, hint } = fields;
+  const { code, field, hint } = { ...nestedDetails(fields["error"]), ...fields };
   return {
     message: message.slice(0, MAX_MESSAGE_CHARS),
     ...(isText(code) ? { code } : {}),
     ...(isText(field) ? { field } : {}),
     ...(isText(hint) ? { hint } : {}),
   };
+}
+
+/** Where the API of sandboxes has them. */
+function nestedDetails(error: unknown): Record<string, unknown> {
+  const details: unknown = typeof error === "object" && error !== null && "details" in error && error.details;
+  return typeof details === "object" && details !== null ? { ...details } : {};
 }
 
 function parseObject(body: string): Record<string, unknown> | undefined {
