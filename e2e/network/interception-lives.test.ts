@@ -15,6 +15,7 @@ import { eventually } from "../harness/eventually.ts";
 import { sh } from "../harness/guest.ts";
 import { NetworkLab, WORLD } from "../harness/network-lab.ts";
 import { makeAuthority } from "../harness/private-authority.ts";
+import { ProcessMemory } from "../harness/process-memory.ts";
 import { proxiesIn } from "../harness/proxies.ts";
 import { searchFiles } from "../harness/search-files.ts";
 import type { Received } from "../harness/tls-origin.ts";
@@ -157,9 +158,14 @@ test("before the first packet of a fork, a restored snapshot and a VM that goes 
   await client.vms.pause(vm);
   await expectInNoFile(snapshot.id);
   await client.vms.resume(vm);
-  for (const each of [fork, restored, vm]) await sendsMore(each);
+  for (const each of [fork, restored, vm]) {
+    await sendsMore(each);
+    // A connection that is refused or late is none that passed.
+    await eventually(async () => await expectIntercepted(each), SOON_MS);
+  }
   expect(await arrived()).toBe(0);
-  for (const each of [fork, restored]) await client.vms.delete(each);
+  await client.vms.delete(restored);
+  await expectGoneWith(fork);
 });
 
 /** Memory, device state and disk of a snapshot and of a paused VM, the disks of others, records, journals and logs. */
@@ -182,6 +188,26 @@ async function expectInNoFile(snapshotId: string): Promise<void> {
     found.flatMap(({ text, path }) => (text === sought ? [path] : []));
   expect(pathsOf("__FASTVM_SECRET_TOKEN__").join()).toContain(`snapshots/${snapshotId}/pages`);
   expect(pathsOf("api.test").join()).toContain("fastvm.db");
+}
+
+/** A proxy has the value as long as its VM is there, and nobody can take it out of a core file. */
+async function expectGoneWith(fork: Vm): Promise<void> {
+  const { dataDir } = daemon.config;
+  const both = await proxiesIn(dataDir);
+  for (const pid of [...both, await daemon.pid()])
+    expect(Number(await readFile(`/proc/${pid}/coredump_filter`, "utf8")), `${pid}`).toBe(0);
+  const memories = await Promise.all(
+    both.map(async (pid) => ({ pid, memory: await ProcessMemory.open(pid) })),
+  );
+  for (const { memory } of memories) expect((await memory.search(VALUE)).found).toBe(true);
+  await client.vms.delete(fork);
+  const left = await proxiesIn(dataDir);
+  expect([both.length, left.length]).toEqual([2, 1]);
+  for (const { pid, memory } of memories) {
+    const { bytes, found } = await memory.search(VALUE);
+    expect([found, bytes > 0]).toEqual([left.includes(pid), left.includes(pid)]);
+    await memory[Symbol.asyncDispose]();
+  }
 }
 
 test("a value is in no answer, argument or variable; and without interception all of this is counted", async () => {
