@@ -13,6 +13,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient, Snapshot, Vm } from "fastvm";
 import { layoutOf } from "../../packages/worker/src/testing/oci-layout.ts";
 import { testImage } from "../../packages/worker/src/testing/test-registry.ts";
+import { APT_INSTALL, APT_UPDATE } from "../harness/apt.ts";
 import { runCli } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { sh } from "../harness/guest.ts";
@@ -128,14 +129,9 @@ async function install(): Promise<Snapshot> {
   daemon = await TestDaemon.start({ dataDir, poolSize: 0, settings: { network: "on" } });
   client = daemon.client;
   const installed = await client.vms.launch({ machineType: "c2m4" });
-  await sh(
-    client,
-    installed,
-    `apt-get update -q && apt-get install -qy --no-install-recommends ${PACKAGES}`,
-    {
-      timeoutMs: LIMIT_MS,
-    },
-  );
+  await sh(client, installed, `${APT_UPDATE} && ${APT_INSTALL} ${PACKAGES}`, {
+    timeoutMs: LIMIT_MS,
+  });
   const programs = join(folder, "srv");
   await mkdir(programs);
   await writeFile(join(programs, "Get.java"), JAVA);

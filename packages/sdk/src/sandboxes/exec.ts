@@ -75,7 +75,7 @@ export async function execInSandbox(
   const socket = openSocket(config, path);
   const frames = new Frames();
   const output = { stdout: new Text(), stderr: new Text() };
-  const timers: NodeJS.Timeout[] = [];
+  const timers: ReturnType<typeof setTimeout>[] = [];
   let giveUp: () => void = () => undefined;
   try {
     return await new Promise<SandboxExecResult>((resolve, reject) => {
