@@ -7,7 +7,12 @@ export interface ProcessIdentity {
   readonly pid: number;
   /** Clock ticks since boot, field 22 of /proc/PID/stat. */
   readonly startTime: number;
+  /** Its host's boot, behind which pids and ticks begin anew. Absent of a process that an earlier version knew. */
+  readonly boot?: string;
 }
+
+const BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id";
+let boot: Promise<string> | undefined;
 
 /** Killing and reaping takes milliseconds, but freeing gigabytes of memory can take a second. */
 const EXIT_DEADLINE_MS = 10_000;
@@ -19,12 +24,18 @@ const ENDED: ReadonlySet<string> = new Set(["Z", "X", "x"]);
 export async function identifyProcess(pid: number): Promise<ProcessIdentity | undefined> {
   const stat = await readStat(pid);
   if (stat === undefined || ENDED.has(stat.state)) return undefined;
-  return { pid, startTime: stat.startTime };
+  return { pid, startTime: stat.startTime, boot: await presentBoot() };
 }
 
 export async function isAlive(process: ProcessIdentity): Promise<boolean> {
   const found = await identifyProcess(process.pid);
-  return found?.startTime === process.startTime;
+  return found?.startTime === process.startTime && (process.boot ?? found.boot) === found.boot;
+}
+
+/** Read once: it is asked for with each process. */
+async function presentBoot(): Promise<string> {
+  boot ??= readFile(BOOT_ID_FILE, "latin1").then((id) => id.trim());
+  return await boot;
 }
 
 /** Sends SIGKILL to exactly this process and waits until it is gone. Resolves at once when it already is. */
