@@ -1,6 +1,6 @@
 /** What is told to be kept in single files is there, and whole, when the power goes right after; what was taken away does not come back. */
 import { existsSync } from "node:fs";
-import { mkdir, open, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { newOrgId, newVmId, parseMachineType } from "@fastvm/contract";
 import { expect, test } from "vitest";
@@ -10,6 +10,9 @@ import { BuildCaches } from "../../packages/worker/src/cache/build-caches.ts";
 import { EVERYBODY, ImageNames } from "../../packages/worker/src/images/image-names.ts";
 import { ImageStore } from "../../packages/worker/src/images/image-store.ts";
 import { readJournal, writeJournal } from "../../packages/worker/src/journal/journal.ts";
+import { LateSettling } from "../../packages/worker/src/vm/state/late-settling.ts";
+import { Vm } from "../../packages/worker/src/vm/state/vm.ts";
+import type { VmRecord } from "../../packages/worker/src/vm/state/vm.ts";
 import { removeWhole } from "../../packages/worker/src/snapshot/partial-folder.ts";
 import { ForgetfulFilesystem } from "./forgetful-filesystem.ts";
 
@@ -43,30 +46,47 @@ async function restingDisk(folder: string): Promise<void> {
   for (const path of [join(folder, "caches"), folder]) await sync(path);
 }
 
-/** Of a VM that does not run, changed after its state was published. */
-async function changedJournal(folder: string): Promise<void> {
-  const c1m2 = parseMachineType("c1m2");
-  if (c1m2 === undefined) throw new Error("c1m2 is no machine type");
-  const identity = { hostname: "paused", envVars: {}, authorizedKeys: [] };
+function record(phase: "paused" | "running"): VmRecord {
+  const machine = parseMachineType("c1m2");
+  if (machine === undefined) throw new Error("c1m2 is no machine type");
+  const identity = { hostname: phase, envVars: {}, authorizedKeys: [] };
   const process = {
     diskGib: 10,
     imageDigest: "",
     uid: 0,
     slot: "",
     linkGeneration: "",
-    chain: ["0.raw"],
+    chain: ["0.raw", "1.qcow2"],
   } as const;
-  const journal = {
-    vmId: newVmId(),
-    machine: c1m2,
-    identity,
-    phase: "paused",
-    generation: 1,
-    ...process,
-  } as const;
+  return { vmId: newVmId(), machine, identity, phase, generation: 1, ...process };
+}
+
+/** Of a VM that does not run, changed after its state was published. */
+async function changedJournal(folder: string): Promise<void> {
+  const journal = record("paused");
   await writeJournal(folder, journal);
   for (const path of [join(folder, "journal.json"), folder]) await sync(path);
   await writeJournal(folder, { ...journal, generation: 2 });
+}
+
+/** Of one that is not strict, a moment after it was launched, and again after it was changed. */
+async function settledVm(folder: string): Promise<Vm> {
+  const vm = new Vm(join(folder, "vms", "one"), record("running"));
+  await mkdir(join(vm.folder, "disk"), { recursive: true });
+  await sync(folder);
+  await writeFile(join(vm.folder, "disk", "0.raw"), Buffer.alloc(BLOCK, 1));
+  await writeFile(join(vm.folder, "disk", "1.qcow2"), Buffer.alloc(BLOCK, 2));
+  const errors: unknown[] = [];
+  const settling = new LateSettling({
+    vms: new Map([[vm.vmId, vm]]),
+    onError: (error) => errors.push(error),
+  });
+  for (const generation of [1, 2]) {
+    await vm.update({ generation });
+    await settling.settleAll();
+  }
+  expect(errors).toEqual([]);
+  return vm;
 }
 
 async function publishedState(folder: string): Promise<string> {
@@ -101,6 +121,7 @@ test("names of images, disks of builds, keys, contexts and journals outlive a po
     await changedJournal(folder);
     const state = await publishedState(folder);
     await removeWhole(state);
+    const vm = await settledVm(folder);
     disk.cutPower();
     await disk.bringPowerBack();
 
@@ -109,6 +130,8 @@ test("names of images, disks of builds, keys, contexts and journals outlive a po
     expect((await keys.newest()).id).toBe(id);
     expect((await readJournal(folder))?.generation).toBe(2);
     expect(existsSync(state)).toBe(false);
+    expect((await readJournal(vm.folder))?.generation, "a VM that is not strict").toBe(2);
+    expect(await readFile(join(vm.folder, "disk", "1.qcow2"))).toEqual(Buffer.alloc(BLOCK, 2));
     expect(await caches.list(), "what a guest wrote is no disk at rest").toEqual([]);
     await expect(readContexts(folder)).resolves.toBeDefined();
   }

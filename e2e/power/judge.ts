@@ -87,7 +87,7 @@ async function judgeStrict(
   expectWritten(await sh(client, vm, `cat ${WRITTEN}`), acknowledged);
 }
 
-async function judgeRelaxed(stage: PowerStage, { scene }: Case): Promise<void> {
+async function judgeRelaxed(stage: PowerStage, { act, scene }: Case): Promise<void> {
   const { client, dataDir } = stage;
   const vm = await client.vms.get(scene.relaxed);
   if (vm.status === "paused") {
@@ -99,6 +99,11 @@ async function judgeRelaxed(stage: PowerStage, { scene }: Case): Promise<void> {
     expectSame("the note of the stopped VM", note.trim(), NOTED);
   }
   if (vm.status === "error" && !vm.statusReason) throw new Error(`VM ${vm.id} failed without a reason`);
+  if (act.letsRelaxedBe !== true) return;
+  // What it is found by was synced, if late, so there is something to check and to start.
+  if (!/starts after a check/.test(vm.statusReason ?? ""))
+    throw new Error(`the relaxed VM is ${vm.status}: ${vm.statusReason}`);
+  await expectOpens(join(dataDir, "stopped", vm.id, "disk"));
 }
 
 async function judgeSnapshots(stage: PowerStage): Promise<void> {

@@ -13,6 +13,8 @@ const QUICK_MS = 1500;
 const SLOW_MS = 12_000;
 /** Some cuts come when it is over. */
 const PAST_ITS_END = 1.2;
+/** A VM that is not strict has been settled by then: within a second, and what that takes. */
+const SETTLED_MS = 2500;
 /** The guest has begun to write. */
 const WRITTEN_FIRST = 3;
 const POLL_MS = 10;
@@ -27,9 +29,11 @@ export async function playCut(
   { moment, durations }: { readonly moment: number; readonly durations: Durations },
 ): Promise<string> {
   const scene = await set(stage, act);
+  const settled = act.letsRelaxedBe === true ? sleep(SETTLED_MS) : undefined;
   const writer = Writer.begin(scene.client, scene.strict);
   const daemonPid = await stage.daemon.pid();
   await within(ANSWER_MS, "the first lines", untilWriting(writer));
+  await settled;
   const longest = durations.get(act.name) ?? (act.isSlow === true ? SLOW_MS : QUICK_MS);
   const delayMs = Math.floor(moment * longest * PAST_ITS_END);
 

@@ -41,6 +41,7 @@ import type { StandbyPoolOptions } from "./vm/restore/standby.ts";
 import { poolFolder, qemuStore, standbyFolder, templatingFolder } from "./vm/state/worker-context.ts";
 import { Admission } from "./vm/state/admission.ts";
 import { HostVolumes } from "./volumes/host-volumes.ts";
+import { settleLate } from "./vm/state/late-settling.ts";
 import type { WorkerContext } from "./vm/state/worker-context.ts";
 
 export const QEMU_PATH = "qemu-system-x86_64";
@@ -123,6 +124,7 @@ export async function openContext(
     startTurns: openStartTurns(),
     ...callbacks,
   };
+  settleLate(context);
   return { context, verdict };
 }
 

@@ -36,11 +36,20 @@ export async function settleNewLayer(
 }
 
 /** Before the state at rest goes that it goes on from: nothing else outlives a power cut of its disk's names and its newest layer. */
-export async function settleSuccessor({ folder, record }: Pick<Vm, "folder" | "record">): Promise<void> {
+export async function settleSuccessor(vm: Pick<Vm, "folder" | "record">): Promise<void> {
   // These were settled before its journal said that it runs.
-  if (isStrict(record)) return;
+  if (isStrict(vm.record)) return;
+  await settleTop(vm);
+  await settleRecord(vm);
+}
+
+/** As it is now. */
+export async function settleTop({ folder, record }: Pick<Vm, "folder" | "record">): Promise<void> {
   const top = record.chain.at(-1);
   if (top !== undefined) await syncPath(join(folder, DISK_FOLDER, top));
+}
+
+export async function settleRecord({ folder }: Pick<Vm, "folder">): Promise<void> {
   await syncPath(join(folder, JOURNAL_FILE));
   await settleNames(folder);
 }

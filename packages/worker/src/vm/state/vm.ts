@@ -36,6 +36,8 @@ export class Vm {
   readonly transitions: SerialQueue;
   /** Readers of its console, one at a time: each takes from QEMU what it has, and keeps it. */
   readonly logs = new SerialQueue();
+  /** Whether what was written of it last has been synced, where it was not as it was written (`late-settling.ts`). */
+  isSettled = false;
   /** Each writes all of the record, so that one at a time does. */
   readonly #writes = new SerialQueue();
   #memory: VmMemory | undefined;
@@ -160,6 +162,7 @@ export class Vm {
     await this.#writes.run(async () => {
       await writeJournal(this.folder, to(this.#record));
       this.#record = to(this.#record);
+      this.isSettled = false;
     });
   }
 }

@@ -1,0 +1,56 @@
+/**
+ * Syncs that of a VM that is not strict by which it is found again when its host has lost power, to be started from its disk once that
+ * passes its check: a moment after it has changed, so that nobody waits for it. What its guest wrote is not synced by that.
+ */
+import { isErrno } from "../../files/errno.ts";
+import { isStrict, settleRecord, settleTop } from "./durability.ts";
+import type { Vm } from "./vm.ts";
+import type { Parts } from "./worker-context.ts";
+
+/** Many VMs live no longer than this, and cost the disk nothing. */
+const SETTLE_EVERY_MS = 1_000;
+
+/** Until the worker ends. */
+export function settleLate(context: Parts<"ending" | "onError" | "vms">): void {
+  const settling = new LateSettling(context);
+  const timer = setInterval(() => void settling.settleAll(), SETTLE_EVERY_MS);
+  timer.unref();
+  context.ending.addEventListener("abort", () => clearInterval(timer), { once: true });
+}
+
+export class LateSettling {
+  readonly #context: Parts<"onError" | "vms">;
+  /** Its newest layer is synced once: what has changed since is the guest's. */
+  readonly #tops = new WeakMap<Vm, string>();
+  #isSettling = false;
+
+  constructor(context: Parts<"onError" | "vms">) {
+    this.#context = context;
+  }
+
+  /** One after the other: each waits for the disk, and others do, too. */
+  async settleAll(): Promise<void> {
+    if (this.#isSettling) return;
+    this.#isSettling = true;
+    for (const vm of this.#context.vms.values()) if (isDue(vm)) await this.#settle(vm);
+    this.#isSettling = false;
+  }
+
+  async #settle(vm: Vm): Promise<void> {
+    const top = vm.record.chain.at(-1);
+    // First: what changes meanwhile is the next turn's. And what failed is told once, not each second.
+    vm.isSettled = true;
+    try {
+      if (this.#tops.get(vm) !== top) await settleTop(vm);
+      await settleRecord(vm);
+      if (top !== undefined) this.#tops.set(vm, top);
+    } catch (error) {
+      // It has been paused, stopped or deleted meanwhile.
+      if (!isErrno(error, "ENOENT", "ENOTDIR")) this.#context.onError(error);
+    }
+  }
+}
+
+function isDue(vm: Vm): boolean {
+  return !vm.isSettled && vm.record.phase === "running" && !isStrict(vm.record);
+}
