@@ -72,8 +72,10 @@ export class FakeFiles {
   rename(vmId: VmId, path: string, newPath: string): void {
     this.info(vmId, path);
     const [from, to] = [keyOf(vmId, path), keyOf(vmId, newPath)];
+    // Into itself: the guest's kernel says EINVAL.
+    if (to.startsWith(`${from}/`)) throw failure("file_failed", path);
     for (const all of [this.contents, this.#folders, this.#modes] as Map<string, unknown>[]) {
-      for (const [key, value] of all) {
+      for (const [key, value] of [...all]) {
         if (key !== from && !key.startsWith(`${from}/`)) continue;
         all.delete(key);
         all.set(to + key.slice(from.length), value);
