@@ -3,7 +3,7 @@
  * come from the archive that the image names; their images are made here. Software emulation runs all of it, which takes minutes.
  */
 import { beforeAll, describe, expect, test } from "vitest";
-import { APT_UPDATE } from "../harness/apt.ts";
+import { APT_INSTALL, APT_UPDATE } from "../harness/apt.ts";
 import { freshVm } from "../harness/fresh-vm.ts";
 
 const INSTALL_DEADLINE_MS = 900_000;
@@ -33,7 +33,8 @@ describe("in a fresh VM of the base image", () => {
   }
 
   test("docker.io is installed, runs and builds", { timeout: INSTALL_DEADLINE_MS }, async () => {
-    await fresh.sh("apt-get install -y docker.io", { timeoutMs: INSTALL_DEADLINE_MS });
+    // Of what goes well with it the parser of profiles, which it confines containers with.
+    await fresh.sh(`${APT_INSTALL} docker.io apparmor`, { timeoutMs: INSTALL_DEADLINE_MS });
     await fresh.sh("docker import /root/root.tar tiny");
     // Confined as Docker means it: without the parser of profiles it would refuse to start at all.
     expect(await lastLine("docker run --rm tiny cat /proc/self/attr/current")).toBe(
@@ -53,7 +54,7 @@ describe("in a fresh VM of the base image", () => {
   });
 
   test("podman and buildah are installed, run and build", { timeout: INSTALL_DEADLINE_MS }, async () => {
-    await fresh.sh("apt-get install -y podman buildah", { timeoutMs: INSTALL_DEADLINE_MS });
+    await fresh.sh(`${APT_INSTALL} podman buildah`, { timeoutMs: INSTALL_DEADLINE_MS });
     await fresh.sh("podman import -q /root/root.tar tiny");
     expect(await lastLine("podman run --rm tiny cat /proc/self/uid_map")).toMatch(/^\s*0\s+0\s+4294967295$/);
     expect(await lastLine("cd /root/build && podman build -q -t built . && podman run --rm built")).toBe(
