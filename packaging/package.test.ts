@@ -1,5 +1,5 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -33,6 +33,24 @@ describe("the package's settings", () => {
     const expected = known.filter((key) => key !== "image_dir");
     expect(shown).toEqual(new Set([...expected, "api_key", "base_url"]));
   });
+});
+
+test("the base image is made where the settings have the cache", () => {
+  const installed = mkdtempSync(join(folder, "installed-"));
+  for (const each of ["bin", "guest/image"]) mkdirSync(join(installed, each), { recursive: true });
+  cpSync(join(HERE, "root/usr/lib/fastvm/bin/make-image"), join(installed, "bin/make-image"));
+  writeFileSync(join(installed, "bin/fastvm"), `#!/bin/sh\nexec ${join(HERE, "../fastvm")} "$@"\n`, {
+    mode: 0o755,
+  });
+  // What it is told is all that is of interest here: the recipe itself takes minutes.
+  writeFileSync(join(installed, "guest/image/build.sh"), '#!/bin/sh\necho "$FASTVM_CACHE_DIR $*"\n', {
+    mode: 0o755,
+  });
+  const settings = join(installed, "config.toml");
+  writeFileSync(settings, '[daemon]\ncache_dir = "/srv/a cache"\n');
+  const env = { PATH: process.env["PATH"], FASTVM_CONFIG_FILE: settings };
+  const said = execFileSync(join(installed, "bin/make-image"), ["--refresh"], { encoding: "utf8", env });
+  expect(said).toBe("/srv/a cache --refresh\n");
 });
 
 describe("before it is unpacked, a package", () => {

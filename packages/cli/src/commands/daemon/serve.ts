@@ -1,5 +1,5 @@
 /** `fastvm serve`: runs a daemon here, in the foreground or behind. */
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { optionsOf } from "../../command-line/global-options.ts";
 import { collect, factorFromOne, portNumber, wholeNumber } from "../../command-line/option-values.ts";
 import { printJson, printLine } from "../../output/print.ts";
@@ -37,6 +37,7 @@ interface ServeOptions {
   readonly tracesEndpoint?: string;
   readonly logLevel?: string;
   readonly detach?: boolean;
+  readonly showCacheDir?: boolean;
 }
 
 export function serveCommand(): Command {
@@ -104,7 +105,9 @@ export function serveCommand(): Command {
       "keys that secrets of organisations are sealed with (environment: FASTVM_SEALING_KEY_FILE; default: one made in the data folder)",
     )
     .option("--log-level <level>", "trace, debug, info, warn, error or silent")
-    .option("-d, --detach", "run in the background, and return when it is ready");
+    .option("-d, --detach", "run in the background, and return when it is ready")
+    // For the package, which makes the base image there before the daemon starts.
+    .addOption(new Option("--show-cache-dir", "say where images and templates would be, and end").hideHelp());
   return command.action(() => withDaemon((daemon) => serve(daemon, optionsOf<ServeOptions>(command))));
 }
 
@@ -156,6 +159,7 @@ function addNetworkOptions(command: Command): Command {
 
 async function serve(daemon: Daemon, options: ServeOptions & { readonly json?: boolean }): Promise<void> {
   const config = daemon.readConfig(options);
+  if (options.showCacheDir === true) return printLine(config.cacheDir);
   if (options.detach !== true) return daemon.serve(config);
   const started = await withProgress("Starting the daemon", () => daemon.startDaemon(config));
   const { apiKey: _, ...shown } = started;
