@@ -1,11 +1,12 @@
 /** Names: what resolves, what their addresses open, and the ways round that must not work. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createKey } from "@fastvm/daemon";
 import type { FastvmClient, FirewallInput, NetworkRule, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";
 import { sh } from "../harness/guest.ts";
 import { NetworkLab, NAMESERVER, WORLD } from "../harness/network-lab.ts";
+import { deviceOf, PolicySandboxes } from "../harness/policy-sandboxes.ts";
+import type { SandboxPolicyDocument } from "../harness/policy-sandboxes.ts";
 import { reaches, reachesAtOnce, resolves } from "../harness/probes.ts";
 import type { AnyProbe } from "../harness/probes.ts";
 
@@ -281,26 +282,25 @@ describe("the policy document of sandboxes", () => {
   const ports = (start: number, end = start): object => ({ ports: [{ start, end }] });
   const cidr = (network: string): object => ({ cidr: network });
 
-  /** What a sandbox of this policy reaches, after it has asked for names. */
+  let sandboxes: PolicySandboxes;
+
+  beforeAll(async () => {
+    sandboxes = await PolicySandboxes.of(daemon);
+  });
+
+  afterAll(() => sandboxes[Symbol.asyncDispose]());
+
+  /** What a sandbox of this policy reaches, after it has asked for names, also by a network device that it asks for. */
   async function reached(
     name: string,
-    policy: { default_egress: "allow" | "deny"; rules: readonly object[] },
+    policy: SandboxPolicyDocument,
     names: Readonly<Record<string, boolean>>,
     expected: readonly (readonly [...AnyProbe, reached: boolean])[],
+    device?: { readonly interface: object; readonly seen: readonly string[] },
   ): Promise<void> {
-    const { key } = await createKey(daemon.config.dataDir, { api: "microsandbox" });
-    const answer = await fetch(`${daemon.url}/v1/sandboxes?start=true&wait_for=running`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-      body: JSON.stringify({
-        name,
-        image: { type: "oci", reference: "base" },
-        resources: { vcpus: 1, memory_mib: 2048 },
-        network: { policy },
-      }),
-    });
-    const sandbox = (await answer.json()) as { id: string; status: string };
+    const sandbox = await sandboxes.make(name, policy, device?.interface);
     expect(sandbox).toMatchObject({ status: "running" });
+    if (device !== undefined) expect(await deviceOf(client, sandbox)).toEqual(device.seen);
     for (const [question, isTold] of Object.entries(names))
       expect((await resolves(client, sandbox, question)).length > 0, question).toBe(isTold);
     const probes = expected.map(([protocol, address, port]): AnyProbe => [protocol, address, port]);
@@ -350,6 +350,13 @@ describe("the policy document of sandboxes", () => {
         ["tcp", WORLD.metadata, 80, true],
         ["tcp", WORLD.metadata, 8080, false],
       ],
+      {
+        interface: {
+          ...{ mac: [2, 0, 0, 0, 0, 255], mtu: 1400 },
+          ...{ ipv4_pool: "172.16.9.0/24", ipv6_address: "fd00:9::7", ipv6_pool: "fd00:9::/64" },
+        },
+        seen: ["02:00:00:00:00:ff", "1400", "172.16.9.2", "fd00:9::7"],
+      },
     );
   });
 
