@@ -80,6 +80,44 @@ test("a watch at the command line ends with its folder", async () => {
   expect(written).toContain(stdout.split("\n")[0]);
 });
 
+test("the command makes one, shows who has it and what it holds, lets it grow, and takes it away", async () => {
+  const [one] = vms as [Vm, Vm];
+  const type = (...words: readonly string[]) => runCli(words, daemon.environment);
+  const fastvm = async (...words: readonly string[]) => {
+    const { exitCode, stdout, stderr } = await type(...words);
+    expect([words, exitCode, stderr]).toEqual([words, 0, ""]);
+    return stdout.trim().replaceAll(/ {2,}/g, "  ");
+  };
+  const text = join(shared, "text");
+  await writeFile(text, "by hand");
+  const id = await fastvm("volume", "create", "grown", "--size", "1", "-q");
+  await fastvm("volume", "cp", text, "grown:/text");
+  await fastvm("volume", "attach", one.id, "grown:/mnt/grown");
+  const options = ["-v", "grown:/mnt/grown:ro", "--tmpfs", "/mnt/tmp:8"];
+  const reader = await fastvm("launch", "--no-console", "-q", "-m", "c1m2", ...options);
+  const look =
+    "cat /mnt/grown/text; touch /mnt/grown/no 2>&1 | grep -o 'Read-only'; df --output=size -m /mnt/tmp | tail -1";
+  expect(await sh(client, { id: reader }, look)).toMatch(/^by handRead-only\n +8$/);
+  expect(await sh(client, one, "head -c 20m /dev/zero >/mnt/grown/large && sync /mnt/grown/large")).toBe("");
+  const listed = await fastvm("volume", "ls");
+  expect(listed).toMatch(/^ID +NAME +KIND +USED +SIZE +ACCESS +VMS +STATUS/);
+  expect(listed).toMatch(/ grown {2}directory {2}0\.0\d+ GiB {2}1 GiB {2}rw {2}2 {2}ready/);
+  const shown = await fastvm("volume", "get", "grown");
+  expect(shown).toContain(`${one.id}  /mnt/grown  rw  mounted`);
+  expect(shown).toContain(`${reader}  /mnt/grown  ro  mounted`);
+  const busy = await type("volume", "rm", "-y", "grown");
+  expect([busy.exitCode, busy.stderr]).toEqual([1, expect.stringContaining("409: The volume is in use")]);
+  const df = async () => Number(await sh(client, one, "df --output=size -m /mnt/grown | tail -1"));
+  const before = await df();
+  await fastvm("volume", "resize", "grown", "2");
+  expect((await df()) - before).toBeGreaterThan(900);
+  await fastvm("volume", "cp", "grown:/text", `${text}.back`);
+  expect(await readFile(`${text}.back`, "utf8")).toBe("by hand");
+  await fastvm("volume", "detach", one.id, "grown");
+  await client.vms.delete(reader);
+  expect(await fastvm("volume", "rm", "-y", "grown")).toBe(id);
+});
+
 test("a pause and a resume bring it back, and a child that only reads does not write", async () => {
   const [one] = vms as [Vm, Vm];
   await client.vms.pause(one);

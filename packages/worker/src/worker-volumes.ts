@@ -1,4 +1,5 @@
 /** Volumes as the port has them: those of the host, and what VMs have of them. */
+import { FastvmError } from "@fastvm/contract";
 import type {
   CallOptions,
   Detached,
@@ -24,6 +25,8 @@ import {
 import { watchBuckets } from "./vm/guest/watch-buckets.ts";
 import type { Vm } from "./vm/state/vm.ts";
 import type { Parts } from "./vm/state/worker-context.ts";
+import { withServersAway } from "./vm/volumes/servers-away.ts";
+import { mayGrowMounted } from "./volumes/filesystem.ts";
 import type { HostVolumes } from "./volumes/host-volumes.ts";
 
 /** What a guest has not written by then it loses when it is paused, as in a power cut. */
@@ -56,8 +59,38 @@ export class WorkerVolumes implements VolumeHolding {
     return this.#host.store.create(spec);
   }
 
-  grow(volumeId: VolumeId, sizeGib: number): Promise<void> {
-    return this.#host.grow(volumeId, sizeGib);
+  /** Also while VMs have it. Where the kernel lets nobody grow what is mounted, their servers make way for as long as that takes. */
+  async grow(volumeId: VolumeId, sizeGib: number): Promise<void> {
+    const grow = () => this.#host.grow(volumeId, sizeGib);
+    if (await mayGrowMounted()) return await grow();
+    const having = [...this.#context.vms.values()].filter((vm) => hasVolume(vm, volumeId));
+    await this.#inTurns(having.map(({ vmId }) => vmId).toSorted(), async (vms) => {
+      await withServersAway(
+        this.#context,
+        vms.filter((vm) => hasVolume(vm, volumeId)),
+        grow,
+      );
+    });
+  }
+
+  /** In the turns of all of them at once, taken in the same order by whoever wants several. Those that are gone by then are left out. */
+  async #inTurns(
+    [next, ...others]: readonly VmId[],
+    work: (vms: readonly Vm[]) => Promise<void>,
+    vms: readonly Vm[] = [],
+  ): Promise<void> {
+    if (next === undefined) return await work(vms);
+    let hasBegun = false;
+    const turn = async (vm: Vm): Promise<void> => {
+      hasBegun = true;
+      await this.#inTurns(others, work, [...vms, vm]);
+    };
+    try {
+      await this.#vms.turn(next, turn, undefined);
+    } catch (error) {
+      if (hasBegun || !(error instanceof FastvmError && error.code === "not_found")) throw error;
+      await this.#inTurns(others, work, vms);
+    }
   }
 
   remove(volumeId: VolumeId): Promise<void> {
@@ -107,6 +140,10 @@ export class WorkerVolumes implements VolumeHolding {
     if (!this.#context.vms.has(vmId) || (before.length === 0 && mounts.length === 0)) return [];
     return await this.#vms.turn(vmId, (vm) => settleMounts(this.#context, vm, mounts), undefined);
   }
+}
+
+function hasVolume({ record: { phase, volumes = [] } }: Vm, volumeId: VolumeId): boolean {
+  return phase === "running" && volumes.some((mount) => mount.volumeId === volumeId);
 }
 
 type MountsContext = Parts<"cgroups" | "ending" | "overlays" | "uids" | "vms" | "volumes" | "onError">;

@@ -91,7 +91,7 @@ export async function makeFilesystem(image: string): Promise<void> {
 
 /** The loop device goes by itself with the mount. */
 export async function mountFilesystem(image: string, target: string, options = MOUNT_OPTIONS): Promise<void> {
-  await runTool("mount", ["-t", "ext4", "-o", options, image, target], { timeoutMs: TOOL_TIMEOUT_MS });
+  await runLocked(image, "mount", "-t", "ext4", "-o", options, image, target);
   // What a repair would put here the host alone would see; a volume begins empty.
   await rmdir(join(target, "lost+found")).catch((error: unknown) => {
     if (!isErrno(error, "ENOENT", "ENOTEMPTY", "EROFS")) throw error;
@@ -133,7 +133,12 @@ export async function growMounted(target: string): Promise<void> {
 
 /** The same of one that is mounted nowhere. */
 export async function growUnmounted(image: string): Promise<void> {
-  await runTool("resize2fs", ["-f", image], { timeoutMs: TOOL_TIMEOUT_MS });
+  await runLocked(image, "resize2fs", "-f", image);
+}
+
+/** By one tool at a time: what a daemon that was killed has begun goes on beside the next one. */
+async function runLocked(image: string, ...command: readonly string[]): Promise<void> {
+  await runTool("flock", ["--no-fork", image, ...command], { timeoutMs: TOOL_TIMEOUT_MS });
 }
 
 /** Bit of a set of capabilities; see capabilities(7). */

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { hookSteps, newVolumeId, type StepName, type VolumeId } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { runTool } from "../processes/spawn.ts";
@@ -215,6 +216,18 @@ describe("a volume", () => {
     await runTool("fallocate", ["-l", "1500MiB", join(path, "large")], TOOL);
     const image = await stat(join(root, volumeId, "files.ext4"));
     expect(image.blocks * BLOCK).toBeGreaterThanOrEqual(2 * GIB);
+  });
+
+  test("is not mounted while a tool of an earlier daemon still works on its image", async () => {
+    const volumeId = await made();
+    const [image, over] = [join(root, volumeId, "files.ext4"), join(folder, "over")];
+    const begun = join(folder, "begun");
+    const script = `touch ${begun}; sleep 0.5; touch ${over}`;
+    const working = runTool("flock", [image, "sh", "-c", script], TOOL);
+    while (!(await readdir(folder)).includes("begun")) await sleep(5);
+    await store.mounted(volumeId);
+    expect(await readdir(folder)).toContain("over");
+    await working;
   });
 
   test("is neither removed nor grown from under whoever has a mount of its own of it", async () => {

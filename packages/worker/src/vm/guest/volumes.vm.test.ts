@@ -371,21 +371,27 @@ said.write("over\\n")
     LONG_MS,
   );
 
-  test("a VM that dies gives back each kind of lock within a second, and nothing of its server stays", async () => {
+  test("grows under VMs that hold locks and wait for them; one that dies gives them back within a second", async () => {
     const [vmId, other] = [await launch(), await launch()];
     const take = `
-import fcntl, os, struct, sys, threading
+import fcntl, os, struct, sys, threading, time
 def take(kind):
     file = open("held-" + kind, "w")
     if kind == "whole": fcntl.flock(file, fcntl.LOCK_EX)
     elif kind == "own": fcntl.fcntl(file, 38, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
     else: fcntl.lockf(file, fcntl.LOCK_EX)
     os.mkdir("by-" + sys.argv[1] + "-" + kind)
+    while not os.path.exists("/tmp/say"): time.sleep(0.05)
+    os.write(file.fileno(), (sys.argv[1] + "-" + kind).encode())
     threading.Event().wait()
 for kind in ("posix", "whole", "own"): threading.Thread(target=take, args=(kind,)).start()
 open("begun-" + sys.argv[1], "w").close()`;
     const locks = async (who: string) =>
       (await readdir(root)).filter((name) => name.startsWith(`by-${who}-`));
+    const writes = async () =>
+      await Promise.all(
+        ["own", "posix", "whole"].map((kind) => readFile(join(root, `held-${kind}`), "utf8")),
+      );
     for (const [each, who] of [
       [vmId, "one"],
       [other, "other"],
@@ -395,7 +401,19 @@ open("begun-" + sys.argv[1], "w").close()`;
       if (who === "one") await eventually(async () => expect(await locks(who)).toHaveLength(3));
     }
     await eventually(async () => expect(await waiting(other)).toBe(3));
+    const sizes = async () =>
+      await Promise.all(
+        [vmId, other].map(async (each) =>
+          Number(await host.sh(each, `df --output=size -m ${PATH} | tail -1`)),
+        ),
+      );
+    const [before = 0] = await sizes();
+    await host.worker.volumes.grow(volumeId, 2);
+    for (const size of await sizes()) expect(size - before).toBeGreaterThan(900);
+    expect(await waiting(other)).toBe(3);
     expect(await locks("other")).toEqual([]);
+    await host.sh(vmId, "touch /tmp/say");
+    await eventually(async () => expect(await writes()).toEqual(["one-own", "one-posix", "one-whole"]));
     const server = await serverOf(vmId);
     const { process: qemu } = (await readJournal(join(host.dataDir, "vms", vmId))) ?? {};
     const killed = performance.now();

@@ -47,13 +47,15 @@ interface StartOptions {
   readonly mounts: readonly VolumeMount[];
   /** See `watchVolumeServer`. */
   readonly pauseMs?: number;
+  /** It has all that it serves; its guest hears of it when this resolves. */
+  readonly beforeThaw?: () => Promise<unknown>;
 }
 
 /** In memory the VM's record names it from then on. Rejects only when there is none. */
 export async function startVolumeServer(
   context: VolumeServerContext,
   vm: Vm,
-  { table, follows = false, mounts, pauseMs }: StartOptions,
+  { table, follows = false, mounts, pauseMs, beforeThaw }: StartOptions,
 ): Promise<void> {
   requireVolumeServer();
   const server = await spawn(context, vm);
@@ -64,6 +66,7 @@ export async function startVolumeServer(
     if (table !== undefined) await loadTable(connection, table).catch(context.onError);
     if (follows) await recover(connection).catch(context.onError);
     await attachAll(context, vm, server.process, mounts);
+    await beforeThaw?.();
     await connection.ask("thaw");
     vm.become({ ...vm.record, volumeServer: server });
     await step("volume-server.serves");
@@ -177,6 +180,14 @@ export async function detachFromServer(
     if (!(error instanceof ServerRefusal && error.errno === "ENOENT")) throw error;
   }
   await volumes.sharing.leave(volumeId, keyOf(volumeServer.process));
+}
+
+/** Its guest waits for the next one. */
+export async function endVolumeServer({ volumes }: Parts<"volumes">, vm: Vm): Promise<void> {
+  const { volumeServer } = vm.record;
+  if (volumeServer === undefined) return;
+  await killAndWait(volumeServer.process);
+  await volumes.sharing.leaveAll(keyOf(volumeServer.process));
 }
 
 /** Lets it go on where a capture that was cut short has left it frozen. */
