@@ -1,7 +1,7 @@
 import type { Hits } from "@fastvm/contract";
 import { expect, test } from "vitest";
 import { policy, rule } from "../testing/policies.ts";
-import { NO_HITS, withDoor, withDoorDropped } from "./door-report.ts";
+import { NO_HITS, withDoor, withDrops } from "./door-report.ts";
 import { parseListing, readDoor, readReport } from "./read-table.ts";
 
 const hits = (packets: number): Hits => ({ packets, bytes: packets * 40 });
@@ -55,6 +55,6 @@ test("a denial's hits are those of both places, and so are drops; what is let th
 test("a door that counts nothing, or cannot be read, leaves what the host says", () => {
   const report = host(listed("egress 1", 1, "return"));
   expect(withDoor(report, undefined)).toEqual(report);
-  expect(withDoorDropped(report, undefined)).toEqual(report);
+  expect(withDrops(report, undefined)).toEqual(report);
   expect(withDoor(report, readDoor([]))).toEqual(report);
 });

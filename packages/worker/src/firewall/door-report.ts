@@ -20,7 +20,7 @@ export function withDoor(report: FirewallReport, door: DoorReport | undefined): 
   const add = (hits: Hits, comment: string): Hits => addHits(hits, door.denied.get(comment) ?? NO_HITS);
   const { rules, defaults } = report;
   return {
-    ...withDoorDropped(report, door),
+    ...withDrops(report, door.dropped),
     rules: {
       ingress: rules.ingress.map((hits, position) => add(hits, `ingress ${position}`)),
       egress: rules.egress.map((hits, position) => add(hits, `egress ${position}`)),
@@ -32,6 +32,6 @@ export function withDoor(report: FirewallReport, door: DoorReport | undefined): 
   };
 }
 
-export function withDoorDropped<T extends TrafficReport>(report: T, door: DoorReport | undefined): T {
-  return door === undefined ? report : { ...report, dropped: addHits(report.dropped, door.dropped) };
+export function withDrops<T extends TrafficReport>(report: T, dropped: Hits | undefined): T {
+  return dropped === undefined ? report : { ...report, dropped: addHits(report.dropped, dropped) };
 }

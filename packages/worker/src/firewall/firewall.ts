@@ -193,7 +193,7 @@ export class Firewall {
 
   /** Of every attached VM, by index. */
   async reportAll(): Promise<ReadonlyMap<number, TrafficReport>> {
-    const listing = await this.#table.list(COUNTING_SETS);
+    const listing = await this.#table.listSets();
     return new Map([...this.#vms].map(([index, { guest }]) => [index, readTraffic(listing, guest.veth)]));
   }
 

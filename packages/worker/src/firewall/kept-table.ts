@@ -102,6 +102,10 @@ export class KeptTable {
     return this.#table.list(what);
   }
 
+  listSets(): ReturnType<NftTable["listSets"]> {
+    return this.#table.listSets();
+  }
+
   /** Whether it is as it should be, as far as can be told cheaply; else it is put back. */
   async check(): Promise<boolean> {
     const isWhole = await this.run(() => this.#table.isWhole(this.#ruleCounts, this.#owner.indexes()));

@@ -48,6 +48,11 @@ export class NftTable {
     return parseListing(await this.#shell.run(commands.join(" && ")));
   }
 
+  /** All sets with their elements, by one process: quicker than a list of three of them. */
+  async listSets(): Promise<ReturnType<typeof parseListing>> {
+    return parseListing(await this.#shell.run(`nft -j list sets table ${this.name}`));
+  }
+
   async exists(): Promise<boolean> {
     const tables = await this.#shell.run("nft list tables inet").catch(() => "");
     return tables.split("\n").includes(`table ${this.name}`);

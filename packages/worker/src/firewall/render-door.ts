@@ -104,6 +104,11 @@ export function listDoorCommand(guest: FirewallGuest): string {
   return `${within(guest)} nft -j list table ${TABLE}`;
 }
 
+/** The same of all that it has dropped alone, for whoever asks many. */
+export function listDroppedCommand(guest: FirewallGuest): string {
+  return `${within(guest)} nft -j list counter ${TABLE} ${DROPPED}`;
+}
+
 function filledSet(name: string, type: string, elements: readonly string[]): readonly string[] {
   return [
     `add set ${TABLE} ${name} { type ${type}; flags interval; }`,

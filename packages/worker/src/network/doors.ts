@@ -2,14 +2,17 @@
  * Keeps the second door of each VM (firewall/render-door.ts) as its policy has it. What is there is remembered, so that a launch under the
  * default policy, whose door the namespace was made with, costs no command; of several changes the last one wins. Tells what they counted.
  */
-import type { NetworkPolicy } from "@fastvm/contract";
+import type { Hits, NetworkPolicy } from "@fastvm/contract";
 import type { DoorReport } from "../firewall/door-report.ts";
 import { parseListing, readDoor } from "../firewall/read-table.ts";
-import { DEFAULT_DOOR, doorCommand, listDoorCommand } from "../firewall/render-door.ts";
+import { DEFAULT_DOOR, doorCommand, listDoorCommand, listDroppedCommand } from "../firewall/render-door.ts";
 import type { DoorOptions } from "../firewall/render-door.ts";
 import type { CommandShell } from "../host/command-shell.ts";
 import { SerialQueue } from "../concurrency/serial-queue.ts";
 import type { VmNetwork } from "./vm-network.ts";
+
+/** A process for each door is the most of what figures cost: who reads them more often is told the same again. */
+const DROPS_EVERY_MS = 5_000;
 
 interface Door {
   readonly vmNetwork: VmNetwork;
@@ -24,6 +27,9 @@ export class Doors {
   readonly #onError: (error: unknown) => void;
   readonly #doors = new Map<number, Door>();
   readonly #queue = new SerialQueue();
+  readonly #drops = new Map<number, Hits>();
+  #dropsReadAtMs = -Infinity;
+  #readingDrops: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   /** `onError` is told of doors that cannot be read. */
@@ -45,10 +51,33 @@ export class Doors {
 
   /** `undefined` of one that there is not, or that cannot be read. */
   async report(index: number): Promise<DoorReport | undefined> {
+    return await this.#read(index, listDoorCommand);
+  }
+
+  /** What each has dropped, by its index, as it was some seconds ago at most. */
+  async drops(): Promise<ReadonlyMap<number, Hits>> {
+    const nowMs = performance.now();
+    if (nowMs - this.#dropsReadAtMs >= DROPS_EVERY_MS) {
+      this.#dropsReadAtMs = nowMs;
+      this.#readingDrops = this.#readDrops();
+    }
+    await this.#readingDrops;
+    return this.#drops;
+  }
+
+  /** One after the other: a change of a policy waits for one of them at most. */
+  async #readDrops(): Promise<void> {
+    for (const [index, door] of this.#doors) {
+      const report = await this.#read(index, listDroppedCommand);
+      if (report !== undefined && this.#doors.get(index) === door) this.#drops.set(index, report.dropped);
+    }
+  }
+
+  async #read(index: number, command: typeof listDoorCommand): Promise<DoorReport | undefined> {
     const door = this.#doors.get(index);
     if (door === undefined) return undefined;
     try {
-      return readDoor(parseListing(await this.#shell.run(listDoorCommand(door.vmNetwork))));
+      return readDoor(parseListing(await this.#shell.run(command(door.vmNetwork))));
     } catch (error) {
       if (this.#doors.get(index) === door) this.#onError(error);
       return undefined;
@@ -58,6 +87,7 @@ export class Doors {
   /** The namespace goes. */
   forget(vmNetwork: VmNetwork): void {
     this.#doors.delete(vmNetwork.index);
+    this.#drops.delete(vmNetwork.index);
   }
 
   /** Doors stay as they are. */

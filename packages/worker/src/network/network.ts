@@ -12,7 +12,7 @@ import { ResolvedNames } from "../egress/resolved-names.ts";
 import { forgetMarked, interceptMark, leadMarked } from "../firewall/render-intercept.ts";
 import { parseNetwork } from "../ip/ip-network.ts";
 import { Firewall } from "../firewall/firewall.ts";
-import { withDoor, withDoorDropped } from "../firewall/door-report.ts";
+import { withDoor, withDrops } from "../firewall/door-report.ts";
 import type { DoorOptions } from "../firewall/render-door.ts";
 import type { TrafficReport } from "../firewall/guest-port.ts";
 import { CommandShell } from "../host/command-shell.ts";
@@ -315,12 +315,11 @@ export class Network {
   /** Of all VMs, by the index of their network, and of the resolver. */
   async metrics(): Promise<NetworkMetrics> {
     const { firewall, doors, resolver } = this.#parts;
-    const traffic = new Map<number, TrafficReport>();
-    // One after the other: a change of a policy waits for one of them at most.
-    for (const [index, report] of await firewall.reportAll()) {
-      traffic.set(index, withDoorDropped(report, await doors.report(index)));
-    }
-    return { traffic, names: resolver.totals() };
+    const traffic = await firewall.reportAll();
+    const drops = await doors.drops();
+    const added = ([index, report]: readonly [number, TrafficReport]) =>
+      [index, withDrops(report, drops.get(index))] as const;
+    return { traffic: new Map([...traffic].map(added)), names: resolver.totals() };
   }
 
   /** `keep`: VMs run on, under their rules, for the next daemon to find. */
