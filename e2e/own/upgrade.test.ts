@@ -29,8 +29,8 @@ const hasHistory = looked.status === 0;
 const gitSays = (looked.stderr ?? String(looked.error)).trim();
 const PORT = 8443;
 const VALUE = "the-very-value-of-the-secret-77aa";
-/** What a daemon writes as it runs, records or not. */
-const LIVE_FILES = /daemon\.log$|staging|compile/;
+/** What a daemon writes as it runs, records or not; and disks of VMs that run on, whose guests write. */
+const LIVE_FILES = /daemon\.log$|staging|compile|\/vms\/[^/]+\/disk\//;
 
 // A clone without history has no older tree to make a package of; ./test says so before its totals.
 const skipped = hasHistory ? "" : `: skipped, git has no such commit here, as in a shallow clone: ${gitSays}`;
