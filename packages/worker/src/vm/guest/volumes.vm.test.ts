@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  hookSteps,
   newSnapshotId,
   newVmId,
   newVolumeId,
@@ -302,8 +303,20 @@ except OSError: print("held")'`;
       };
       const both = `for i in $(seq 1000); do
         said=$(cat ${PATH}/kept /mnt/other/kept) && echo "$said" && exit; sleep 0.02; done 2>/dev/null; exit 1`;
-      await kill();
+      const begins = Promise.withResolvers<void>();
+      const unhook = hookSteps((step) =>
+        step === "volume-server.started" ? begins.promise : Promise.resolve(),
+      );
+      try {
+        await kill();
+        const failure = expect.stringContaining("another is being started") as string;
+        expect(await host.worker.volumes.mounts(vmId)).toMatchObject([{ failure }, { failure }]);
+      } finally {
+        unhook();
+        begins.resolve();
+      }
       expect(await host.sh(vmId, both)).toBe("kept\nother");
+      expect(await host.worker.volumes.mounts(vmId)).toEqual([{ volumeId }, { volumeId: other }]);
       await host.restart(kill);
       expect(await host.sh(vmId, both)).toBe("kept\nother");
       // Adopted with the server that it has.
