@@ -24,6 +24,8 @@ export interface Act {
   readonly name: string;
   /** Boots a VM or lets one power off, which takes longest by far. */
   readonly isSlow?: boolean;
+  /** What was recorded of it goes on when the power is back, so that the strict VM runs. */
+  readonly startsStrict?: boolean;
   readonly needsSpare?: boolean;
   /** The relaxed VM runs meanwhile as it was launched. */
   readonly letsRelaxedBe?: boolean;
@@ -113,6 +115,7 @@ export const ACTS: readonly Act[] = [
   },
   {
     name: "start-strict",
+    startsStrict: true,
     letsRelaxedBe: true,
     isSlow: true,
     run: async ({ client, strict }) => {
