@@ -82,6 +82,8 @@ describe("the console in a terminal", () => {
       expect(screen.split("\n")).toHaveLength(30);
     }, GONE_DEADLINE_MS);
     await terminal.press("q");
+    // As it ends it throws away what was typed for it.
+    await terminal.shows(PROMPT);
     await terminal.enter("echo after-$((6 * 7))");
     await terminal.shows(/^after-42$/m);
   });
