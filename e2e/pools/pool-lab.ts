@@ -132,4 +132,15 @@ export class PoolLab {
   async remove(): Promise<void> {
     await this.#machines.ask(`DELETE ${POOLS}/${this.id}`);
   }
+
+  /** Resolves once nothing runs any more, where all machines were destroyed. */
+  async isGone(): Promise<void> {
+    await eventually(async () => {
+      const running = await processesIn(this.#daemon.config.dataDir);
+      deepEqual(
+        running.filter(({ folder }) => folder.startsWith("vms/")),
+        [],
+      );
+    }, FILL_TIMEOUT_MS);
+  }
 }

@@ -10,7 +10,7 @@ test("a vitest stage hands its arguments on", () => {
   expect(unit?.command.slice(-3)).toEqual(["packages/sdk", "-t", "pause"]);
 });
 
-test.each(["vm", "smoke", "e2e-own", "e2e", "soak", "power"])(
+test.each(["vm", "smoke", "e2e-own", "e2e", "soak", "power", "pools"])(
   "%s starts VMs, so the image is built first",
   (name) => {
     expect(selectStages([name]).map((stage) => stage.name)).toEqual(["image", name]);
@@ -20,6 +20,7 @@ test.each(["vm", "smoke", "e2e-own", "e2e", "soak", "power"])(
 test("the soak hands its arguments on", () => {
   expect(selectStages(["soak", "--rounds", "200"]).at(-1)?.command.slice(-2)).toEqual(["--rounds", "200"]);
   expect(selectStages(["power", "--cuts", "200"]).at(-1)?.command.slice(-2)).toEqual(["--cuts", "200"]);
+  expect(selectStages(["pools", "--kills", "3"]).at(-1)?.command.slice(-2)).toEqual(["--kills", "3"]);
 });
 
 test("the stages of the Python SDK hand their arguments on", () => {

@@ -48,16 +48,17 @@ export const LONG_FILES: ReadonlyMap<string, string> = new Map([
 const FUZZ_SECONDS = 10;
 const ROUNDS = "soak";
 const CUTS = "power";
+const POOLS = "pools";
 const PYTHON = "python";
 const PYTHON_VM = "python-vm";
 /** What they run takes arguments of its own. */
-const TAKE_ARGUMENTS: ReadonlySet<string> = new Set([PYTHON, PYTHON_VM, ROUNDS, CUTS]);
+const TAKE_ARGUMENTS: ReadonlySet<string> = new Set([PYTHON, PYTHON_VM, ROUNDS, CUTS, POOLS]);
 /** None needs a VM. The unit tests wait for a quarter of their time, and each of the others keeps one processor busy at most. */
 const NO_VM = "no VM";
 /** Each has one daemon at a time, and counts what is that daemon's alone. */
 const ONE_DAEMON = "one daemon";
 /** They start VMs. */
-const NEED_IMAGE = /^(vm|smoke|e2e.*|python-vm|soak|power)$/;
+const NEED_IMAGE = /^(vm|smoke|e2e.*|python-vm|soak|power|pools)$/;
 
 export const STAGES: readonly Stage[] = [
   // What ./fastvm is from then on, as after ./quickstart, and what tests start: it starts in half the time.
@@ -109,8 +110,11 @@ export const STAGES: readonly Stage[] = [
   { ...cuts(180), beside: ONE_DAEMON },
 ];
 
-/** The same tests as the tiers have, by path, for one who wants a few of them. */
-const BY_PATH: readonly Stage[] = [vitest("e2e", TOTAL_BUDGET_SEC)];
+/** What everything has a part of, by path or by the count, for one who wants few or many of them. */
+const BY_PATH: readonly Stage[] = [
+  vitest("e2e", TOTAL_BUDGET_SEC),
+  seeded(POOLS, "e2e/pools/main.ts", TOTAL_BUDGET_SEC),
+];
 
 /** The stages that the command line asks for: all, or one with arguments for vitest. Throws on a name there is not. */
 export function selectStages(args: readonly string[]): readonly Stage[] {
@@ -157,8 +161,8 @@ export function usage(): string {
     "usage: ./test [--no-budgets]                  everything\n" +
     "       ./test quick [--no-budgets]            what the change asks for, in three minutes\n" +
     "       ./test quick [--say] [--as-if FILE...] the same of changed files that you name; or only says what it is\n" +
-    "       ./test STAGE [ARGUMENTS for vitest, pytest the soak or the power cuts]\n" +
-    `stages: ${names}; e2e is all of its tiers, by path`
+    "       ./test STAGE [ARGUMENTS for vitest, pytest, the soak, the power cuts or the pools]\n" +
+    `stages: ${names}; e2e is all of its tiers, by path; pools is of its own`
   );
 }
 
