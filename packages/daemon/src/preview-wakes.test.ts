@@ -1,9 +1,12 @@
 /** Requests to a machine that is paused: they wake it once, and each is delivered once; or they are told in time why not. */
-import { FastvmError } from "@fastvm/contract";
+import { setTimeout as sleep } from "node:timers/promises";
+import { FastvmError, hookSteps } from "@fastvm/contract";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { PreviewLab } from "./testing/preview-lab.ts";
 
 const WAKE_MS = 2000;
+/** In which a request comes to wait. */
+const ARRIVAL_MS = 200;
 const START_TIMEOUT_MS = 60_000;
 
 let lab: PreviewLab;
@@ -90,4 +93,22 @@ test("one that is destroyed meanwhile is 404 for all who wait", async () => {
   await destroyed;
   expect([one.status, other.status, socket]).toEqual([404, 404, 404]);
   expect(JSON.parse(one.body)).toMatchObject({ code: "machine_not_found" });
+});
+
+test("it is 404 at once where the resume does not end, for those who come when others have given up, too", async () => {
+  const { promise: stands, resolve: release } = Promise.withResolvers<void>();
+  const unhook = hookSteps(async (name) => {
+    if (name === "control.resume.answered") await stands;
+  });
+  try {
+    const waiting = [lab.send(url), lab.openSocket(socketUrl)] as const;
+    expect(await Promise.all(waiting)).toMatchObject([{ status: 503 }, 503]);
+    const late = [lab.send(url), lab.openSocket(socketUrl)] as const;
+    await sleep(ARRIVAL_MS);
+    await lab.api(`DELETE /v1/machines/${id}`);
+    expect(await Promise.all(late)).toMatchObject([{ status: 404 }, 404]);
+  } finally {
+    release();
+    unhook();
+  }
 });

@@ -24,15 +24,31 @@ export async function wakeVm(
     if (vm.status === "running") return;
     if (vm.status === "paused") {
       if (!vm.autoResume) throw wrongState(vm, "requests do not wake it");
-      const resumed = await resume(ctx, vm);
+      const resumed = await unlessDeleted(ctx, vmId, resume(ctx, vm), signal);
       if (resumed.status === "running") return;
     } else if (vm.status !== "pausing" && vm.status !== "resuming") {
       throw wrongState(vm, "only a paused VM can be woken");
-    } else if (await ctx.inflight.join(vmId, vm.status === "pausing" ? "pause" : "resume")) {
-      continue;
+    } else {
+      const joined = ctx.inflight.join(vmId, vm.status === "pausing" ? "pause" : "resume");
+      if (await unlessDeleted(ctx, vmId, joined, signal)) continue;
     }
     await sleep(LOOK_EVERY_MS, undefined, signal === undefined ? {} : { signal });
   }
+}
+
+/** A delete is soon in the record, and may wait for long until what is under way has ended. */
+async function unlessDeleted<T>(
+  ctx: Parts<"store">,
+  vmId: VmId,
+  work: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const ended = work.then(() => true);
+  while (!(await Promise.race([ended, sleep(LOOK_EVERY_MS, false)]))) {
+    signal?.throwIfAborted();
+    await stillThere(ctx, vmId);
+  }
+  return work;
 }
 
 /** Throws `not_found` where it failed because the VM goes. */
