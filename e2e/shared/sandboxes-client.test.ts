@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createKey } from "@fastvm/daemon";
+import { SandboxesClient } from "fastvm/sandboxes";
 import { Sandbox, Volume } from "microsandbox";
 import { SharedDaemon } from "../harness/shared-daemon.ts";
 
@@ -35,7 +36,7 @@ beforeAll(async () => {
     .labels({ of: "the walk" })
     .shell("/bin/sh")
     .cmd(["sh", "-c", "echo the default; exit 4"])
-    .volume("/mnt/data", (mount) => mount.named("walked"))
+    .volume("/mnt/data", (mount) => mount.named("walked").statVirtualization("off"))
     .volume("/mnt/memory", (mount) => mount.tmpfs().size(16))
     .maxDuration(3600)
     .idleTimeout(3600)
@@ -134,6 +135,10 @@ test("volumes: made, found, filled and emptied, and seen in the sandbox", async 
   );
   await sandbox.shell("echo guest >/mnt/data/g");
   expect(await files.readToString("/g")).toBe("guest\n");
+  // Whose a file is, and its mode, are as the sandbox set them, also for who looks at the volume.
+  const owned = "cd /mnt/data; chown 1000:1001 g && chmod 640 g && stat -c '%u:%g %a' g";
+  expect((await sandbox.shell(owned)).stdout()).toBe("1000:1001 640\n");
+  expect((await files.stat("/g")).mode & 0o777).toBe(0o640);
   await files.remove("/c");
   await files.removeDir("/d");
   expect(await files.exists("/d")).toBe(false);
@@ -196,6 +201,16 @@ test("the command: copies, logs, volumes, inspection and SSH", async () => {
   expect(await msb("inspect", "walked")).toContain("walked");
   expect(await msb("ps")).toContain("walked");
   expect(await msb("ssh", "walked", "--", "echo", "by msb ssh")).toContain("by msb ssh");
+});
+
+test("the client of this project sees the same sandbox, and runs commands in it", async () => {
+  const own = new SandboxesClient();
+  expect(await own.get("walked")).toMatchObject({ id: sandbox.id.replace("cloud:", ""), status: "running" });
+  const script = ["sh", "-c", "echo $A; cat; echo no >&2; exit 6"];
+  expect(await own.exec("walked", script, { stdin: "fed\n" })).toEqual({
+    ...{ exitCode: 6, stdout: "b\nfed\n", stderr: "no\n" },
+  });
+  await expect(own.exec("walked", ["no-such-program"])).rejects.toMatchObject({ kind: "not_found" });
 });
 
 test("stopped, waited for, and destroyed", async () => {
