@@ -1,8 +1,10 @@
 /** The command on a folder that looks like a guest's filesystem; `e2e/own/tls.test.ts` has it in guests. */
+import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { runTool } from "../processes/spawn.ts";
 import { bundleBy, trustCommand } from "./trust-command.ts";
@@ -79,6 +81,22 @@ test("the owner keeps a certificate that was ours as well", async () => {
   await trust(daemon(B));
   await trust();
   expect(await bundle()).toBe(`${A}# the owner's\n${B}`);
+});
+
+test("busybox alone, which is all that some images have, does the same", async () => {
+  const tools = join(root, "tools");
+  await mkdir(tools);
+  await runTool("/bin/busybox", ["--install", "-s", tools], { timeoutMs: 30_000 });
+  const before = await bundle();
+  for (const pem of [C, D]) {
+    const [, ...args] = trustCommand([daemon(pem)], root);
+    const env = { PATH: tools };
+    await promisify(execFile)(join(tools, "sh"), args, { env, timeout: 30_000 });
+    expect(await bundle()).toBe(before + pem);
+  }
+  expect(await linksTo(C)).toEqual({ found: 0, broken: 0 });
+  // Without openssl nobody knows its hash.
+  expect(await linksTo(D)).toEqual({ found: 1, broken: 0 });
 });
 
 test("hooks are told what went and what came", async () => {

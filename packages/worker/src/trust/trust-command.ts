@@ -74,7 +74,11 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 [ -n "$bundles" ] || exit ${NO_BUNDLE}
-[ ! -d "$certs" ] || find -L "$certs" -maxdepth 1 -type l '(' -lname "$folder/*" -o -lname 'fastvm-*.pem' ')' -delete
+for link in "$certs"/*; do
+  if [ -L "$link" ] && [ ! -e "$link" ]; then
+    case "$(readlink "$link")" in "$folder"/* | fastvm-*.pem) rm -f "$link" ;; esac
+  fi
+done
 for file in "$folder"/fastvm-*.crt; do
   [ -f "$file" ] || continue
   name=\${file##*/}
