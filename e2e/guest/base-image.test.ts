@@ -132,6 +132,8 @@ describe("a fresh VM of the base image", () => {
       await fresh.sh("apt-config dump | grep -E '^APT::(Install-Recommends|Keep-Downloaded)' | sort"),
     ).toBe('APT::Install-Recommends "1";');
     expect(await fresh.sh("cat /etc/dpkg/dpkg.cfg.d/* | grep -c path-exclude || true")).toBe("0");
+    // Into which the scripts of some, Java's among them, link before any package has made it.
+    expect(await fresh.sh("ls -d /usr/share/man/man[1-8] | wc -l")).toBe("8");
   });
 
   test("has no link out of the folders that people download", async () => {

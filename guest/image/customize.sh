@@ -73,3 +73,5 @@ mv "$tree/etc/apt/sources.list.d/0000sources.list" "$tree/etc/apt/sources.list"
 # mmdebstrap's own settings: the proxy is the host's, and what the image leaves out (manual pages, translations) its user's packages may well bring.
 rm -f "$tree/etc/apt/apt.conf.d/99mmdebstrap"
 rm -f "$tree/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
+# Debian's Java and others link theirs without making the folder first, and cannot be installed where it is missing.
+for section in 1 2 3 4 5 6 7 8; do mkdir -p "$tree/usr/share/man/man$section"; done
