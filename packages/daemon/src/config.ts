@@ -73,6 +73,8 @@ export interface DaemonConfig {
   readonly manager: ManagerSettings | undefined;
   /** For tests, which alone can give it: a folder whose files say at which step what is to fail. No flag and no variable leads here. */
   readonly stepsFolder?: string;
+  /** How long a request waits for its VM to wake, in ms; as `stepsFolder`, for tests. */
+  readonly wakeMs?: number;
 }
 
 /** Files in PEM: the certificate with its chain, and its key. */

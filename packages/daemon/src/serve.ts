@@ -166,8 +166,9 @@ async function run({ port, store, config, tls, log, reserve }: Parts): Promise<v
         cache: worker.cache,
         ...(tls === undefined ? {} : { tls }),
         proxyServices: (directory) => {
-          const { domain, pathUrls } = config;
-          edge = createEdge({ worker, directory, domain, pathUrls, log });
+          const { domain, pathUrls, wakeMs } = config;
+          const limits = wakeMs === undefined ? {} : { wakeMs };
+          edge = createEdge({ worker, directory, domain, pathUrls, log, limits });
           return edge;
         },
         metrics: {
