@@ -48,11 +48,11 @@ export async function createSnapshot(
   { key, snapshotId = newSnapshotId(), labels = {}, ...options }: CreateSnapshotOptions,
 ): Promise<MadeSnapshot> {
   const { snapshot, captured } = await ctx.inflight.hold(snapshotId, async () => {
+    // Over a power cut, too: what the worker publishes would otherwise be there without a record that knows of it.
     const found = await ctx.store.transaction(
       async (records) =>
         (await findEarlier(ctx, records, caller, key, snapshotId)) ??
         (await insertOrFind(ctx, records, caller, vm, { snapshotId, name, labels })),
-      "process",
     );
     const isNew = found.id === snapshotId;
     return {

@@ -32,6 +32,7 @@ export async function createVolume(
   const id = newVolumeId();
   const { name, kind, sizeGib, accessMode, labels = {} } = order;
   const made = await ctx.inflight.start(id, "create", async () => {
+    // Over a power cut, too: a volume that no record knows is let be.
     const earlier = await ctx.store.transaction(async (records) => {
       const before = await earlierOf(ctx, records, caller, id, key);
       if (before !== undefined) return before;
@@ -46,7 +47,7 @@ export async function createVolume(
         statusReason: null,
       });
       return undefined;
-    }, "process");
+    });
     if (earlier !== undefined) return { earlier };
     try {
       await ctx.worker.volumes.create({ volumeId: id, kind, sizeGib });

@@ -39,7 +39,7 @@ export async function withCopies<T>(
     async () => {
       let kept: ReadonlySet<VmId> = new Set();
       try {
-        await ctx.store.transaction((records) => record(ctx, records, caller, copies), "process");
+        await ctx.store.transaction((records) => record(ctx, records, caller, copies));
         for (const { id, of } of copies) {
           const volume = await ctx.store.volumes.get(of);
           if (volume === undefined) throw new FastvmError("not_found", "a volume was deleted meanwhile");
