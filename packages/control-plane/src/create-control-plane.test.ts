@@ -62,6 +62,22 @@ async function h2Request(
   return { status, text };
 }
 
+test("root can ask before anybody hears that it is ready", async () => {
+  const other = await createControlPlane({
+    worker,
+    log: new RecordingLog(),
+    store: { kind: "sqlite", path: ":memory:" },
+    config: { connectionGraceMs: 50 },
+    operatorSocket: join(folder, "none", "operator.sock"),
+  });
+  try {
+    await expect(other.listen({ host: "127.0.0.1", port: 0 })).rejects.toThrow(/ENOENT/);
+    expect(other.app.server.listening).toBe(false);
+  } finally {
+    await other.close();
+  }
+});
+
 describe("one port", () => {
   test("serves HTTP/1.1 and keeps its connections for more than a minute", async () => {
     const response = await fetch(`${url}/healthz`);

@@ -136,10 +136,12 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   return {
     app,
     listen: async (address) => {
-      const url = await app.listen(address);
+      await app.ready();
+      // First: whoever hears from the address that it is ready may ask for what is root's at once.
       if (operator !== undefined && operatorSocket !== undefined) {
         closeOperator = await listenForRoot(operator, operatorSocket);
       }
+      const url = await app.listen(address);
       // Fastify does not look at the server that it was given.
       return options.tls === undefined ? url : url.replace(/^http:/, "https:");
     },
