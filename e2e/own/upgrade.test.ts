@@ -29,6 +29,8 @@ const hasHistory = looked.status === 0;
 const gitSays = (looked.stderr ?? String(looked.error)).trim();
 const PORT = 8443;
 const VALUE = "the-very-value-of-the-secret-77aa";
+/** What a base image's root file system is known by. */
+const RECIPE = ["apt-sources.sh", "packages", "rootfs.sh", "unpack-kernel.sh", "customize.sh", "files"];
 /** What a daemon writes as it runs, records or not; and disks of VMs that run on, whose guests write. */
 const LIVE_FILES = /daemon\.log$|staging|compile|\/vms\/[^/]+\/disk\//;
 
@@ -83,12 +85,15 @@ describe.skipIf(!hasHistory)(`an upgrade from ${OLDER}${skipped}`, () => {
     return found;
   }
 
-  /** Of the same root file system, whose recipe has not changed since, with the older agent and kernel command line. */
+  /** Of the root file system that there is, with the older agent and kernel command line. */
   async function makeOlderImage(): Promise<void> {
     await mkdir(at("cache/rootfs"), { recursive: true });
     for (const each of await readdir(join(SHARED_CACHE, "rootfs"))) {
       execFileSync("cp", ["-al", join(SHARED_CACHE, "rootfs", each), at("cache/rootfs")]);
     }
+    // Of today's recipe: what the agent of then starts in is another matter, and would be made from packages each time.
+    const recipe = RECIPE.map((name) => at(`newer/guest/image/${name}`));
+    execFileSync("cp", ["-a", "--remove-destination", ...recipe, at("older/guest/image")]);
     execFileSync(at("older/guest/image/build.sh"), {
       env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", FASTVM_CACHE_DIR: at("cache") },
     });
