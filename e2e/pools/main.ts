@@ -79,6 +79,8 @@ async function playKills({ seed, from, kills }: PoolOptions, world: World, tally
   const killing = { ...world, lab, claimed: 0 };
   const plan = await planKills(killing, seed);
   console.log(`a checkout and its refill pass ${plan.length} steps`);
+  let played = 0;
+  let killed = 0;
   for (const [at, kill] of plan.entries()) {
     const number = at + 1;
     if (number < from || number >= from + kills) continue;
@@ -88,6 +90,8 @@ async function playKills({ seed, from, kills }: PoolOptions, world: World, tally
       const isKilled = await killAt(killing, kill);
       const said = isKilled ? "counts are right" : "not passed so often";
       console.log(`${what}: ${said} (${inSeconds(performance.now() - startedAt)})`);
+      played += 1;
+      killed += Number(isKilled);
       tally.passed += Number(isKilled);
     } catch (error) {
       console.log(what);
@@ -95,6 +99,7 @@ async function playKills({ seed, from, kills }: PoolOptions, world: World, tally
       throw error;
     }
   }
+  if (kills > 0 && killed === 0) throw new Error(`no daemon was killed in ${played} of the kills asked for`);
 }
 
 function inSeconds(ms: number): string {

@@ -18,6 +18,8 @@ export function bundled(program: string): string | undefined {
 
 function hasNewerSource(): boolean {
   const packages = readdirSync(join(ROOT, "packages")).map((name) => join(ROOT, "packages", name, "src"));
-  const args = [...packages.filter((folder) => existsSync(folder)), "-newer", MADE, "-print", "-quit"];
+  const others = ["packaging", "package-lock.json"].map((name) => join(ROOT, name));
+  const sources = [...packages, ...others].filter((path) => existsSync(path));
+  const args = [...sources, "-newer", MADE, "-print", "-quit"];
   return execFileSync("find", args).length > 0;
 }

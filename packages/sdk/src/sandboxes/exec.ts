@@ -96,7 +96,11 @@ export async function execInSandbox(
       socket.addEventListener("close", cut);
       socket.addEventListener("open", () => {
         clearTimeout(connecting);
-        ask(socket, command, options);
+        try {
+          ask(socket, command, options);
+        } catch (error) {
+          reject(error);
+        }
       });
       socket.addEventListener("message", ({ data }) => {
         try {

@@ -35,7 +35,13 @@ export async function isAlive(process: ProcessIdentity): Promise<boolean> {
 /** Read once: it is asked for with each process. */
 async function presentBoot(): Promise<string> {
   boot ??= readFile(BOOT_ID_FILE, "latin1").then((id) => id.trim());
-  return await boot;
+  try {
+    return await boot;
+  } catch (error) {
+    // Out of descriptors now is not so for ever.
+    boot = undefined;
+    throw error;
+  }
 }
 
 /** Sends SIGKILL to exactly this process and waits until it is gone. Resolves at once when it already is. */
