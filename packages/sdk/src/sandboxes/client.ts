@@ -4,7 +4,7 @@ import type { ClientConfig, ClientOptions } from "../client-config.ts";
 import { VMLaunchError, VMNotReadyError } from "../errors.ts";
 import { sleep } from "../http/deadline.ts";
 import { HttpClient } from "../http/http-client.ts";
-import type { ApiRequest } from "../http/http-client.ts";
+import type { ApiRequest, RequestOptions } from "../http/http-client.ts";
 import { joinPath } from "../http/path.ts";
 import type { ForkedSandbox, SandboxMetrics, SandboxOrder, SandboxSnapshot } from "./answers.ts";
 import type { SandboxVolume, VerifiedSnapshot } from "./answers.ts";
@@ -12,6 +12,7 @@ import { execInSandbox } from "./exec.ts";
 import type { SandboxExecOptions, SandboxExecResult } from "./exec.ts";
 import { followLog } from "./follow-log.ts";
 import type { FollowLogOptions, SandboxLogLine } from "./follow-log.ts";
+import { StartPatience } from "./start-patience.ts";
 import type {
   CloudMessageResponse,
   CloudPaginated,
@@ -28,7 +29,7 @@ export interface CallOptions {
 }
 
 export interface StartOptions extends CallOptions {
-  /** Until it runs, in all; then a VMNotReadyError is thrown. Default 300,000. */
+  /** Until it runs, in all; then a VMNotReadyError is thrown, or an APIConnectionTimeoutError without an answer. Default 300,000. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -48,15 +49,12 @@ export interface ListOptions extends CallOptions {
 const ROOT = "/v1/sandboxes";
 const SNAPSHOTS = "/v1/sandbox-snapshots";
 const VOLUMES = "/v1/volumes";
-const START_MS = 300_000;
-/** The server waits for 90 s at most. */
-const WAIT = { wait_for: "running", wait_timeout: "90" } as const;
-const WAIT_MS = 95_000;
 const LOOK_EVERY_MS = 500;
 /** Of what moves a whole VM. */
 const WORK_MS = 300_000;
 
-type Call = Partial<Pick<ApiRequest, "query" | "body" | "defaultTimeoutMs" | "attempts">> & CallOptions;
+type Call = Partial<Pick<ApiRequest, "query" | "body" | "defaultTimeoutMs" | "attempts">> &
+  Pick<RequestOptions, "signal" | "timeoutMs">;
 
 export class SandboxesClient {
   readonly #config: ClientConfig;
@@ -71,10 +69,11 @@ export class SandboxesClient {
   /** Resolves when it runs. Throws a VMLaunchError where it fails to; then it is there, and says why. */
   async create(order: SandboxOrder, options: CreateOptions = {}): Promise<CloudSandbox> {
     const { start = true, signal } = options;
-    const query = start ? { start: "true", ...WAIT } : {};
-    const call = { query, body: order, defaultTimeoutMs: WAIT_MS, attempts: "once", signal } as const;
-    const made = await this.#call<CloudSandbox>("POST", ROOT, call);
-    return start ? await this.#running(made, options) : made;
+    if (!start) return await this.#call("POST", ROOT, { body: order, attempts: "once", signal });
+    const patience = this.#patience(options);
+    const query = { start: "true", ...patience.query };
+    const call = { query, body: order, ...patience.orderLimit, attempts: "once", signal } as const;
+    return await this.#running(await this.#call("POST", ROOT, call), patience, signal);
   }
 
   async get(ref: SandboxRef, options: CallOptions = {}): Promise<CloudSandbox> {
@@ -90,8 +89,15 @@ export class SandboxesClient {
   /** As `create`. */
   async start(ref: SandboxRef, options: StartOptions = {}): Promise<CloudSandbox> {
     const { signal } = options;
-    const call = { query: WAIT, body: {}, defaultTimeoutMs: WAIT_MS, attempts: "once", signal } as const;
-    return await this.#running(await this.#call("POST", `${pathOf(ref)}/start`, call), options);
+    const patience = this.#patience(options);
+    const call = {
+      query: patience.query,
+      body: {},
+      ...patience.orderLimit,
+      attempts: "once",
+      signal,
+    } as const;
+    return await this.#running(await this.#call("POST", `${pathOf(ref)}/start`, call), patience, signal);
   }
 
   /** Its disk is kept. */
@@ -186,8 +192,8 @@ export class SandboxesClient {
   }
 
   async #call<Result>(method: ApiRequest["method"], path: string, call: Call = {}): Promise<Result> {
-    const { signal, ...request } = call;
-    return await this.#http.json<Result>({ method, path, ...request, options: { signal } });
+    const { signal, timeoutMs, ...request } = call;
+    return await this.#http.json<Result>({ method, path, ...request, options: { signal, timeoutMs } });
   }
 
   async #work<Result>(path: string, body: unknown, { signal }: CallOptions): Promise<Result> {
@@ -195,17 +201,23 @@ export class SandboxesClient {
     return await this.#call("POST", path, body === undefined ? call : { ...call, body });
   }
 
+  #patience({ timeoutMs }: StartOptions): StartPatience {
+    return new StartPatience(timeoutMs, this.#config.timeoutMs);
+  }
+
   async #running(
     sandbox: CloudSandbox,
-    { timeoutMs = START_MS, signal }: StartOptions,
+    patience: StartPatience,
+    signal: AbortSignal | undefined,
   ): Promise<CloudSandbox> {
-    const until = performance.now() + timeoutMs;
-    for (let now = sandbox; ; now = await this.get(sandbox, { signal })) {
-      if (now.status === "running") return now;
+    let now = sandbox;
+    while (now.status !== "running") {
       if (now.status !== "starting") throw new VMLaunchError(now.id, now.status, now.last_error ?? undefined);
-      if (performance.now() > until) throw new VMNotReadyError(now.id, now.status, timeoutMs);
-      await sleep(LOOK_EVERY_MS, signal);
+      if (patience.leftMs === 0) throw new VMNotReadyError(now.id, now.status, patience.timeoutMs);
+      await sleep(Math.min(LOOK_EVERY_MS, patience.leftMs), signal);
+      now = await this.#call("GET", pathOf(sandbox), { defaultTimeoutMs: patience.lookMs, signal });
     }
+    return now;
   }
 
   /** Of routes that know no names. */
