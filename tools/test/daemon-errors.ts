@@ -1,4 +1,7 @@
-/** What test daemons logged as errors, kept beyond their folders by e2e/harness: why a VM did not start, which no user is told. */
+/**
+ * What test daemons logged as errors, kept beyond their folders by e2e/harness, and what test applications did: why a VM did not start
+ * or a request failed, which no user is told.
+ */
 import { readFileSync } from "node:fs";
 import type { FailedTest } from "./failures.ts";
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createControlPlane, type ControlPlane } from "./create-control-plane.ts";
 import { FakeWorker } from "./testing/fake-worker.ts";
-import { RecordingLog } from "./testing/test-app.ts";
+import { RecordingLog } from "./testing/recording-log.ts";
 
 let folder: string;
 let plane: ControlPlane;

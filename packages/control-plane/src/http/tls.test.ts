@@ -8,7 +8,7 @@ import { WebSocket } from "ws";
 import { createApiServer } from "./api-server.ts";
 import { createControlPlane } from "../create-control-plane.ts";
 import { FakeWorker } from "../testing/fake-worker.ts";
-import { RecordingLog } from "../testing/test-app.ts";
+import { RecordingLog } from "../testing/recording-log.ts";
 import { selfSigned } from "./testing/self-signed.ts";
 
 test("with a certificate the port speaks HTTP/1.1, HTTP/2 and WebSocket behind TLS, and closes", async () => {

@@ -29,6 +29,8 @@ const OTHERS = 0o077;
 
 export class SealingKeys {
   readonly #place: SealingKeyPlace | undefined;
+  /** Paths of what is about to be the file. */
+  readonly #making = new Set<string>();
 
   /** Without a place nothing can be sealed. */
   constructor(place: SealingKeyPlace | undefined) {
@@ -40,12 +42,13 @@ export class SealingKeys {
     return this.#place !== undefined && (await readKeys(this.#place.file)) !== undefined;
   }
 
-  /** Takes away what those left who were killed while they made the file. Nobody else may be at it. */
+  /** Takes away what those left who were killed while they made the file. No other process may be at it; this one may: it is done late. */
   async removeAside(): Promise<void> {
     if (this.#place?.isMade !== true) return;
     const { file } = this.#place;
-    const left = (await readdir(dirname(file))).filter((name) => isAside(name, basename(file)));
-    for (const name of left) await rm(join(dirname(file), name), { force: true });
+    const there = (await readdir(dirname(file))).filter((name) => isAside(name, basename(file)));
+    const left = there.map((name) => join(dirname(file), name)).filter((path) => !this.#making.has(path));
+    for (const path of left) await rm(path, { force: true });
   }
 
   /** With which to seal. */
@@ -72,7 +75,9 @@ export class SealingKeys {
 
   async #make({ file, isMade }: SealingKeyPlace): Promise<readonly SealingKey[]> {
     if (!isMade) throw new Error(`${file}, the file of sealing keys, is not there`);
-    await makeKeyFile(file);
+    const aside = `${file}.${randomUUID()}.new`;
+    this.#making.add(aside);
+    await makeKeyFile(file, aside).finally(() => this.#making.delete(aside));
     return (await readKeys(file)) ?? [];
   }
 }
@@ -109,8 +114,7 @@ function isAside(name: string, file: string): boolean {
 }
 
 /** Whole or not at all, and never over one that is there. */
-async function makeKeyFile(file: string): Promise<void> {
-  const aside = `${file}.${randomUUID()}.new`;
+async function makeKeyFile(file: string, aside: string): Promise<void> {
   try {
     await using handle = await open(aside, "wx", 0o600);
     await handle.writeFile(

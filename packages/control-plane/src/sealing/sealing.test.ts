@@ -80,6 +80,18 @@ describe("the file of keys", () => {
     expect((await newKeys().newest()).id).toBe(id);
   });
 
+  test("is not taken away from under who makes it now, at a daemon's start", async () => {
+    for (let round = 0; round < 50; round++) {
+      const keys = newKeys();
+      const over = new AbortController();
+      const making = keys.newest().finally(() => over.abort());
+      while (!over.signal.aborted) await keys.removeAside();
+      expect((await keys.newest()).id).toBe((await making).id);
+      expect(await readdir(folder)).toEqual(["key"]);
+      await rm(file);
+    }
+  });
+
   test("that the operator named is not made: it may only be away", async () => {
     await expect(new SealingKeys({ file, isMade: false }).newest()).rejects.toThrow(/not there/);
     expect(await readdir(folder)).toEqual([]);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { newOrgId, newVmId } from "@fastvm/contract";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { RecordingLog } from "../testing/test-app.ts";
+import { RecordingLog } from "../testing/recording-log.ts";
 import { createStaging, type Staging } from "./staging.ts";
 import type { Upload } from "./upload-ledger.ts";
 

@@ -16,7 +16,6 @@ import type { LendRoom } from "../engine/context.ts";
 import { hashApiKey, storeApiKey } from "../engine/keys/api-keys.ts";
 import { buildApp } from "../app/build-app.ts";
 import { DEFAULT_CONFIG, type ControlPlaneConfig } from "../config.ts";
-import type { Log } from "../log.ts";
 import { SealingKeys } from "../sealing/sealing-keys.ts";
 import type { StagingHolder } from "../staging/staging-holder.ts";
 import { createStaging, stagingOwner } from "../staging/staging.ts";
@@ -25,6 +24,7 @@ import { DocumentedAnswers } from "./documented-answers.ts";
 import { FakeImages } from "./fake-images.ts";
 import { FakeWorker } from "./fake-worker.ts";
 import { openMemoryStore } from "./memory-store.ts";
+import { RecordingLog } from "./recording-log.ts";
 import { untoldChanges } from "./untold-changes.ts";
 
 /** With spaces, as the generated clients' own tests have it. */
@@ -74,22 +74,6 @@ export interface TestAppOptions {
   readonly onAnswered?: (answered: AnsweredRequest) => void;
   /** Default: fake ones. */
   readonly images?: ImageHolding | "none";
-}
-
-export class RecordingLog implements Log {
-  readonly entries: { level: string; fields: object; message: string }[] = [];
-
-  info(fields: object, message: string): void {
-    this.entries.push({ level: "info", fields, message });
-  }
-
-  warn(fields: object, message: string): void {
-    this.entries.push({ level: "warn", fields, message });
-  }
-
-  error(fields: object, message: string): void {
-    this.entries.push({ level: "error", fields, message });
-  }
 }
 
 export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
