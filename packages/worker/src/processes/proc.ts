@@ -32,6 +32,11 @@ export async function isAlive(process: ProcessIdentity): Promise<boolean> {
   return found?.startTime === process.startTime && (process.boot ?? found.boot) === found.boot;
 }
 
+/** Whether its host has not gone down since. */
+export async function isOfThisBoot(process: Pick<ProcessIdentity, "boot">): Promise<boolean> {
+  return process.boot === undefined || process.boot === (await presentBoot());
+}
+
 /** Read once: it is asked for with each process. */
 async function presentBoot(): Promise<string> {
   boot ??= readFile(BOOT_ID_FILE, "latin1").then((id) => id.trim());

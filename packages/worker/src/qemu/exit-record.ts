@@ -15,7 +15,7 @@ const RECORD_POLL_MS = 5;
 /** For example `signal 9` or `exit 1`. */
 const RECORD = /^(signal|exit) (\d+)\n$/;
 
-interface QemuExit {
+export interface QemuExit {
   readonly kind: "signal" | "exit";
   readonly number: number;
 }

@@ -15,7 +15,7 @@ import { QmpError } from "../qemu/qmp-error.ts";
 import { bringTrustToAdopted } from "../vm/guest/bring-trust.ts";
 import { deleteVm } from "../vm/transitions/delete-vm.ts";
 import { dueDeadline } from "../vm/transitions/expire.ts";
-import { endedWhileAway } from "./ended-while-away.ts";
+import { endedWhileAway, mayLackWrites } from "./ended-while-away.ts";
 import { settleEnded } from "../vm/transitions/guest-lost.ts";
 import type { Ending } from "../vm/transitions/put-to-rest.ts";
 import { freeHoldings } from "../vm/state/holdings.ts";
@@ -99,10 +99,11 @@ export async function settleFound(
  * Whether a captured state is what a VM was resumed from whose disk has what it wrote since: a strict one's, as far as its guest has synced
  * it, and that of one whose QEMU ended by itself. Of another, whose host may have gone down under it, the state is the better of the two.
  */
-async function isPast(paused: Vm, { folder, record }: Vm): Promise<boolean> {
-  if (paused.record.generation >= record.generation) return false;
-  if (isStrict(record)) return true;
-  const exit = await readExit(folder);
+async function isPast(paused: Vm, vm: Vm): Promise<boolean> {
+  if (paused.record.generation >= vm.record.generation) return false;
+  if (isStrict(vm.record)) return true;
+  if (await mayLackWrites(vm)) return false;
+  const exit = await readExit(vm.folder);
   return exit?.kind === "exit" && exit.number === 0;
 }
 

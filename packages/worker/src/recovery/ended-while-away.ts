@@ -4,7 +4,8 @@ import { explainEnd } from "../vm/state/explain-end.ts";
 import { isStrict } from "../vm/state/durability.ts";
 import type { Vm } from "../vm/state/vm.ts";
 import type { Parts } from "../vm/state/worker-context.ts";
-import { readExit } from "../qemu/exit-record.ts";
+import { isOfThisBoot } from "../processes/proc.ts";
+import { readExit, type QemuExit } from "../qemu/exit-record.ts";
 import { lost, orderly, POWERED_OFF, TOLD_TO_END } from "../vm/transitions/guest-lost.ts";
 import type { Ending } from "../vm/transitions/put-to-rest.ts";
 
@@ -12,12 +13,23 @@ import type { Ending } from "../vm/transitions/put-to-rest.ts";
 const TERMINATING = /terminating on signal \d+/;
 
 export async function endedWhileAway(context: Parts<"cgroups">, vm: Vm): Promise<Ending> {
-  if (vm.record.stops === true) return { phase: "stopped", reason: "Stopped over a restart of the daemon" };
   const exit = await readExit(vm.folder);
+  // Also one that was being stopped: its disk was not settled yet.
   if (exit === undefined) return lostWithHost(vm);
-  const isClean = exit?.kind === "exit" && exit.number === 0;
+  const ending = await endedBy(context, vm, exit);
+  return (await mayLackWrites(vm)) ? { ...ending, unchecked: true } : ending;
+}
+
+async function endedBy(context: Parts<"cgroups">, vm: Vm, exit: QemuExit): Promise<Ending> {
+  if (vm.record.stops === true) return { phase: "stopped", reason: "Stopped over a restart of the daemon" };
+  const isClean = exit.kind === "exit" && exit.number === 0;
   const ending = isClean ? orderly(vm, await whyClean(vm)) : undefined;
   return ending ?? lost(`Lost over a restart of the daemon: ${await explainEnd(context, vm)}`);
+}
+
+/** The host has gone down since, and may have done so before it wrote what a QEMU had left with it that passes no flushes on. */
+export async function mayLackWrites({ record }: Vm): Promise<boolean> {
+  return !isStrict(record) && record.process !== undefined && !(await isOfThisBoot(record.process));
 }
 
 /** Its supervisor has written nothing, so it ended with it: the host lost power, or all there was on it was killed. */

@@ -2,6 +2,7 @@
  * What another daemon makes of what one has left that ended at any step of any transition: what ARCHITECTURE.md's table says, each time.
  */
 import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,6 +10,7 @@ import { newSnapshotId } from "@fastvm/contract";
 import type { StepName, VmId } from "@fastvm/contract";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { JOURNAL_FILE, readJournal } from "../journal/journal.ts";
+import { EXIT_FILE } from "../qemu/exit-record.ts";
 import { ScriptedHost } from "../testing/scripted-host.ts";
 import type { ScriptedQemu } from "../testing/scripted-qemu.ts";
 import { foundVms } from "../vm/state/found-vm.ts";
@@ -212,6 +214,7 @@ async function cutAfterResume(durability: "strict" | "relaxed"): Promise<VmId> {
   await host.fillPool();
   await resume(host.context, host.vm(vmId), {});
   await host.of(host.vm(vmId)).qemu.kill();
+  await rm(join(host.vm(vmId).folder, EXIT_FILE));
   await rename(`${folder}-then`, folder);
   return vmId;
 }
@@ -269,7 +272,7 @@ test("what a strict VM was resumed from stays until its disk has its place", asy
 
 test("a relaxed VM whose QEMU ended by itself is not taken back to what it was resumed from", async () => {
   const vmId = await cutAfterResume("relaxed");
-  await writeFile(join(vmFolder(host.context.config, vmId), "exit"), "exit 0\n");
+  await writeFile(join(vmFolder(host.context.config, vmId), EXIT_FILE), "exit 0\n");
   await host.restart();
   expect(host.vm(vmId).record.phase).toBe("stopped");
   expect(isPaused(vmId)).toBe(false);
@@ -408,7 +411,6 @@ test("a delete that was cut short can be done again, whatever it left", { timeou
 test("a QEMU that ended while nobody looked is a VM that failed, and tells why", async () => {
   const { vmId, qemu } = await launched();
   await qemu.kill();
-  await writeFile(join(host.vm(vmId).folder, "exit"), "signal 9\n");
   await host.restart();
   const { record } = host.vm(vmId);
   expect(record).toMatchObject({
@@ -429,6 +431,7 @@ test.each([
     const { vmId, qemu } = await launched();
     await host.vm(vmId).update({ durability });
     await qemu.kill();
+    await rm(join(host.vm(vmId).folder, EXIT_FILE));
     await host.restart();
     const { record } = host.vm(vmId);
     expect(record).toMatchObject({ phase, cause: "host", reason: expect.stringContaining("power cut") });
@@ -436,5 +439,41 @@ test.each([
     // It is told again by what is on the disk alone.
     await host.restart();
     expect(host.vm(vmId).record).toEqual(record);
+  },
+);
+
+test.each([
+  ["relaxed", "error", true],
+  ["strict", "stopped", undefined],
+] as const)(
+  "so is a %s VM whose host went down while it was being stopped: %s",
+  async (durability, phase, unchecked) => {
+    const { vmId, qemu } = await launched();
+    await host.vm(vmId).update({ durability, stops: true });
+    await qemu.kill();
+    await rm(join(host.vm(vmId).folder, EXIT_FILE));
+    await host.restart();
+    const { record } = host.vm(vmId);
+    expect(record).toMatchObject({ phase, cause: "host", reason: expect.stringContaining("power cut") });
+    expect(record.unchecked).toBe(unchecked);
+  },
+);
+
+test.each([
+  ["relaxed", true],
+  ["strict", undefined],
+] as const)(
+  "the disk of a %s VM that had ended before its host went down is checked: %s",
+  async (durability, unchecked) => {
+    const { vmId, qemu } = await launched();
+    const { process } = host.vm(vmId).record;
+    if (process === undefined) throw new Error("it runs");
+    const earlier = { ...process, boot: randomUUID() };
+    await host.vm(vmId).update({ durability, stops: true, process: earlier });
+    await qemu.kill();
+    await host.restart();
+    const { record } = host.vm(vmId);
+    expect(record).toMatchObject({ phase: "stopped", reason: expect.stringContaining("Stopped over") });
+    expect(record.unchecked).toBe(unchecked);
   },
 );

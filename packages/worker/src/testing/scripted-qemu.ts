@@ -8,13 +8,16 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { open, readlink, rm, writeFile } from "node:fs/promises";
 import { createConnection, createServer } from "node:net";
 import type { Server, Socket } from "node:net";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findMemoryMapping, PAGE_BYTES } from "../memory/mapping.ts";
 import { identifyProcess } from "../processes/proc.ts";
+import { EXIT_FILE } from "../qemu/exit-record.ts";
 import { DISK_ID, MEMORY_FILE, QMP_SOCKET, RUN_FOLDER } from "../qemu/machine.ts";
 import { QemuProcess } from "../qemu/qemu-process.ts";
 
@@ -67,6 +70,7 @@ export class ScriptedQemu implements AsyncDisposable {
     await once(child.stdout, "data");
     const identity = child.pid === undefined ? undefined : await identifyProcess(child.pid);
     if (identity === undefined) throw new Error("map-memory does not run");
+    supervise(child, openSync(join(folder, EXIT_FILE), "w"));
     const server = createServer((socket) => qemu.#serve(socket));
     const qemu = new ScriptedQemu(child, server);
     server.listen(join(folder, QMP_SOCKET));
@@ -245,6 +249,14 @@ export class ScriptedQemu implements AsyncDisposable {
         this.#send(socket, { event: "MIGRATION", data: { status: "completed" } });
     });
   }
+}
+
+/** As whoever runs a QEMU writes down how it ended, wherever its folder is by then. */
+function supervise(child: ChildProcess, record: number): void {
+  child.once("exit", (code, signal) => {
+    writeSync(record, signal === null ? `exit ${code}\n` : `signal ${constants.signals[signal]}\n`);
+    closeSync(record);
+  });
 }
 
 async function connectedPair(path: string): Promise<readonly [Socket, Socket]> {

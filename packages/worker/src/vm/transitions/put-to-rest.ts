@@ -14,6 +14,7 @@ import { isErrno } from "../../files/errno.ts";
 import { JOURNAL_FILE } from "../../journal/journal.ts";
 import { freeSlot } from "../../pool/slot.ts";
 import type { SlotHost } from "../../pool/slot.ts";
+import { EXIT_FILE } from "../../qemu/exit-record.ts";
 import { HYPERVISOR_LOG_FILE } from "../../qemu/qemu-process.ts";
 import { freezeLayer } from "../capture/settle-chain.ts";
 import { CONSOLE_FILE } from "../state/console-log.ts";
@@ -22,8 +23,14 @@ import type { Vm, VmRecord } from "../state/vm.ts";
 import { stoppedFolder } from "../state/worker-context.ts";
 import type { Parts } from "../state/worker-context.ts";
 
-/** What a VM at rest has. */
-const KEPT: ReadonlySet<string> = new Set([DISK_FOLDER, JOURNAL_FILE, CONSOLE_FILE, HYPERVISOR_LOG_FILE]);
+/** What a VM at rest has. How its QEMU ended among it: a daemon that goes on with this is to know that it was not with its host. */
+const KEPT: ReadonlySet<string> = new Set([
+  DISK_FOLDER,
+  JOURNAL_FILE,
+  CONSOLE_FILE,
+  HYPERVISOR_LOG_FILE,
+  EXIT_FILE,
+]);
 
 export interface Ending {
   /** `error`: it was lost, and may be started all the same. */

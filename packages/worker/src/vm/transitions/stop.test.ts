@@ -84,8 +84,8 @@ test("a stopped VM is left as it is, but is no more to be started by itself", as
 test.each([
   ["guest-shutdown", "stopped", "vm_stopped", "The guest powered off"],
   ["host-signal", "stopped", "vm_stopped", "Its QEMU was told to end, as by a host that shuts down"],
-  ["guest-panic", "error", "vm_failed", "QEMU ended unexpectedly"],
-  [undefined, "error", "vm_failed", "QEMU ended unexpectedly"],
+  ["guest-panic", "error", "vm_failed", "QEMU was ended by SIGKILL"],
+  [undefined, "error", "vm_failed", "QEMU was ended by SIGKILL"],
 ] as const)(
   "a QEMU that ends by %s leaves a VM that is %s, with its disk",
   async (shutdown, phase, kind, reason) => {
