@@ -4,6 +4,8 @@ import type { FastvmClient, Snapshot, Vm } from "fastvm";
 /** Two VMs run: one whose disk ignores flushes, and one that is strict, whose guest writes and syncs all the time. */
 export interface Scene {
   readonly client: FastvmClient;
+  /** Of which both are. */
+  readonly base: Snapshot;
   readonly relaxed: Vm;
   readonly strict: Vm;
   /** Of `relaxed`, from before, for who deletes one. */
@@ -94,6 +96,13 @@ export const ACTS: readonly Act[] = [
       await client.vms.run(strict, `echo ${LATER} > ${LATER_FILE}; sync ${LATER_FILE} /root`);
       return { later: true };
     },
+  },
+  {
+    // Its worker syncs what it makes, so the record has to be there before.
+    name: "launch-strict",
+    letsRelaxedBe: true,
+    run: async ({ client, base }) =>
+      at(await client.vms.launch({ snapshotId: base.id, durability: "strict" }), "stopped"),
   },
   {
     name: "fork",

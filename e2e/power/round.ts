@@ -59,7 +59,7 @@ async function set({ client, base }: PowerStage, { needsSpare = false }: Act): P
   const spare: Snapshot | undefined = needsSpare
     ? await client.snapshots.create({ vmId: relaxed.id })
     : undefined;
-  return { client, relaxed, strict, ...(spare === undefined ? {} : { spare }) };
+  return { client, base, relaxed, strict, ...(spare === undefined ? {} : { spare }) };
 }
 
 async function untilWriting(writer: Writer): Promise<void> {

@@ -15,8 +15,9 @@ import { writeEvents } from "./write-events.ts";
 
 /**
  * What a committed transaction survives. `power`: the loss of power. `process`: the end of this process only, which saves waiting for
- * the disk (4 ms and more) and is enough for what a loss of power ends anyway: a running VM, a change that is not finished. That is
- * so in SQLite. PostgreSQL may end while we and the VMs go on, and forgets what it has not flushed: there every commit is waited for.
+ * the disk (4 ms and more) and is enough for what a loss of power ends anyway: a VM that is not strict, a change that is not
+ * finished. That is so in SQLite. PostgreSQL may end while we and the VMs go on, and forgets what it has not flushed: there every commit
+ * is waited for.
  */
 type Durability = "power" | "process";
 

@@ -106,7 +106,7 @@ export class Builds {
         await reserveSnapshotQuota(records, caller.orgId);
         await records.builds.create(build);
         return undefined;
-      }, "process");
+      });
       if (earlier !== undefined) return earlier;
       await step("control.build.recorded");
       const live = new LiveBuild(build, order);

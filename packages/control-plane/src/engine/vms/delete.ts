@@ -3,7 +3,10 @@ import { FastvmError, step } from "@fastvm/contract";
 import type { VmRecord } from "../../store/vm-repository.ts";
 import type { Parts } from "../context.ts";
 import { reasonOf } from "../failure.ts";
+import { recordDurability } from "./record-durability.ts";
 import { recordVmEvent, transitionVm } from "../states/transition-vm.ts";
+
+const AT_REST: readonly VmRecord["status"][] = ["paused", "stopped", "error"];
 
 export type DeleteVmContext = Parts<
   "clock" | "inflight" | "lendRoom" | "queue" | "reconciler" | "staging" | "store" | "worker"
@@ -34,7 +37,8 @@ async function deleteHeld(
           reason,
           changes: { queuedAt: null },
         }),
-      "process",
+      // Half of what was at rest would be listed as all of it, if nobody knew that it was to go.
+      AT_REST.includes(vm.status) ? "power" : recordDurability(vm),
     ),
   );
   try {

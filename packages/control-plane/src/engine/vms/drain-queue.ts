@@ -8,6 +8,7 @@ import type { Parts } from "../context.ts";
 import { startLaunch } from "./launch.ts";
 import { isDatabaseFailure } from "../reconcile/owed.ts";
 import { hasRoom } from "../placement/reservation.ts";
+import { recordDurability } from "./record-durability.ts";
 import { startResume } from "./resume.ts";
 import { startStart } from "./start.ts";
 import { isStart } from "./stop.ts";
@@ -28,7 +29,7 @@ async function startFirst(ctx: StartVmContext, first: VmRecord): Promise<"starte
   const capacity = await ctx.worker.capacity();
   let taken: VmRecord | "gone" | "full";
   try {
-    taken = await ctx.store.transaction((records) => take(records, first, capacity), "process");
+    taken = await ctx.store.transaction((records) => take(records, first, capacity), recordDurability(first));
   } catch (error) {
     // Whether it was taken is not known. Who was told to wait still waits.
     if (isDatabaseFailure(error)) ctx.reconciler.owe(first.id, () => putBack(ctx, first));

@@ -89,7 +89,8 @@ async function forkInto(
       async (records) =>
         (await findEarlier(ctx, records, caller, order, ids)) ??
         (await insertChildren(ctx, records, caller, { source, order, ids, copies, traffic }, capacity)),
-      "process",
+      // They inherit it.
+      recordDurability(source),
     );
     const [first] = children;
     if (first !== undefined && first.id !== ids[0]) return { forked: earlierFork(ctx, first.id) };

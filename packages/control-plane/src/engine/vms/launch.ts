@@ -126,7 +126,7 @@ export async function launchVm(
       skipped = made.skipped;
       await alongside?.(records);
       return made.vm;
-    }, "process");
+    }, recordDurability(launch.settings));
     if (inserted.id !== vmId) return { vm: inserted, running: earlierLaunch(ctx, inserted.id) };
     if (replaced !== undefined) await forgetReplaced(ctx, replaced, actorOf(caller));
     await step("control.launch.recorded");

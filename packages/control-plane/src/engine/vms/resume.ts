@@ -9,6 +9,7 @@ import { failureOf } from "../failure.ts";
 import { waiting, WAITING_FOR_ROOM } from "./launch.ts";
 import { mustQueue, reserveQuota } from "../placement/reservation.ts";
 import { addressOf, startOrderOf, type StartOrder, type StartVmContext } from "./start-order.ts";
+import { recordDurability } from "./record-durability.ts";
 import { thawTtl } from "./ttl.ts";
 import { afterStart } from "../volumes/mount-list.ts";
 import { transitionVm } from "../states/transition-vm.ts";
@@ -20,7 +21,7 @@ export async function resumeVm(ctx: StartVmContext, vm: VmRecord, actor: string)
   const begun = await ctx.inflight.hold(vm.id, async () => {
     const resuming = await ctx.store.transaction(
       (records) => reserve(ctx, records, vm, actor, capacity),
-      "process",
+      recordDurability(vm),
     );
     if (resuming === undefined) return undefined;
     await step("control.resume.recorded");

@@ -9,6 +9,7 @@ import { transitionVm } from "../states/transition-vm.ts";
 import { requireVm, wrongState } from "../states/wrong-state.ts";
 import { afterStart } from "../volumes/mount-list.ts";
 import { catchUp } from "./catch-up.ts";
+import { recordDurability } from "./record-durability.ts";
 import { waiting, WAITING_FOR_ROOM } from "./launch.ts";
 import { addressOf, startOrderOf, type StartVmContext } from "./start-order.ts";
 import { isStart, type StopOrder } from "./stop.ts";
@@ -39,7 +40,7 @@ export async function startVm(
   const begun = await ctx.inflight.hold(vm.id, async () => {
     const starting = await ctx.store.transaction(
       (records) => reserve(ctx, records, vm, actor, capacity),
-      "process",
+      recordDurability(vm),
     );
     if (starting !== undefined) await step("control.start.recorded");
     if (starting?.queuedAt === null) beginStart(ctx, starting, actor, order);
@@ -87,7 +88,7 @@ function againFrom(
     if (now === undefined || now.generation !== vm.generation) return undefined;
     const changes = { generation: now.generation + 1, ...freezeTtl(now, at) };
     return transitionVm(records, vm.id, transition, { actor, at, reason, changes });
-  }, "process");
+  }, recordDurability(vm));
 }
 
 async function assertDiskIsKept(ctx: Parts<"worker">, vm: VmRecord): Promise<void> {
