@@ -36,6 +36,8 @@ export const MAX_KEEP_OUTPUT_BYTES = 16 * 1024 * 1024;
 export const MAX_WAIT_SEC = 50;
 
 export const MAX_TIMEOUT_SEC = 31_536_000;
+/** Node's timers take 31 bits, 25 days; one that is set for longer fires at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 export const MAX_TTL_SEC = 31_536_000;
 
 export const MIN_DISK_GIB = 10;

@@ -8,6 +8,17 @@ export function positiveInteger(text: string): number {
   return value;
 }
 
+/** What a timer can hold; one that is set for longer fires at once. */
+const MAX_TIMER_SECONDS = 2_147_483;
+
+/** Of a pause. */
+export function timerSeconds(text: string): number {
+  const value = positiveInteger(text);
+  if (value > MAX_TIMER_SECONDS)
+    throw new InvalidArgumentError(`It must be ${MAX_TIMER_SECONDS} seconds, which are 24 days, at most.`);
+  return value;
+}
+
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 /** A century: more is a slip. */
 const MAX_DURATION_MS = 100 * 365 * UNIT_MS.d;

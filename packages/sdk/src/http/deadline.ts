@@ -15,8 +15,7 @@ export class Deadline {
     this.#callerSignal = callerSignal;
     if (callerSignal?.aborted === true) this.#onCallerAbort();
     callerSignal?.addEventListener("abort", this.#onCallerAbort, { once: true });
-    // Infinity means no limit; a larger value than the timer can hold would fire at once.
-    if (timeoutMs <= MAX_TIMER_MS) this.#timer = setTimeout(() => this.#expire(), timeoutMs);
+    this.#timer = timerAt(timeoutMs, () => this.#expire());
   }
 
   get signal(): AbortSignal {
@@ -54,20 +53,28 @@ export class Deadline {
   }
 }
 
-/** Timers hold 31 bits of milliseconds. */
-const MAX_TIMER_MS = 2_147_483_647;
+/** Timers hold 31 bits of milliseconds, 25 days; one that is set for longer fires at once. */
+export const MAX_TIMER_MS = 2_147_483_647;
 
-/** Resolves after `ms`, or rejects with an APIUserAbortError as soon as the signal fires. */
+/** Of a limit that a caller gave: `Infinity`, and what no timer can hold, is none. */
+export function timerAt(limitMs: number, expire: () => void): ReturnType<typeof setTimeout> | undefined {
+  return limitMs <= MAX_TIMER_MS ? setTimeout(expire, limitMs) : undefined;
+}
+
+/** Resolves after `ms`, 25 days at most, or rejects with an APIUserAbortError as soon as the signal fires. */
 export function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
       clearTimeout(timer);
       reject(new APIUserAbortError("The call was aborted", { cause: signal?.reason }));
     };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", onAbort);
-      resolve();
-    }, ms);
+    const timer = setTimeout(
+      () => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      },
+      Math.min(ms, MAX_TIMER_MS),
+    );
     if (signal?.aborted === true) onAbort();
     else signal?.addEventListener("abort", onAbort, { once: true });
   });

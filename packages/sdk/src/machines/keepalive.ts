@@ -1,4 +1,5 @@
 /** Begins a machine's timeout anew at once, and then again and again until it is disposed of. */
+import { MAX_TIMER_MS } from "../http/deadline.ts";
 import { MachineError } from "./machine-error.ts";
 import type { MachineLease } from "./types.ts";
 
@@ -20,9 +21,12 @@ export class Keepalive implements Disposable, AsyncDisposable {
         if (error instanceof MachineError && error.family === "not-found") this.stop();
       }
     };
-    this.#timer = setInterval(() => {
-      this.#refreshing = again();
-    }, everyMs);
+    this.#timer = setInterval(
+      () => {
+        this.#refreshing = again();
+      },
+      Math.min(everyMs, MAX_TIMER_MS),
+    );
   }
 
   static async start(refresh: () => Promise<MachineLease>, everyMs: number): Promise<Keepalive> {

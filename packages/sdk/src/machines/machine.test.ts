@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import {
@@ -180,6 +181,10 @@ describe("a machine", () => {
     const last = refreshes;
     await machine.getInfo();
     expect(refreshes).toBe(last);
+    // Half of it no timer can hold.
+    await using _long = await machine.keepalive(31_536_000);
+    await delay(50);
+    expect(refreshes).toBe(last + 1);
   });
 });
 

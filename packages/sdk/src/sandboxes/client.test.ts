@@ -1,45 +1,29 @@
 /** The client of sandboxes against the real control plane over real sockets; only the VMs are fake. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createControlPlane, FakeWorker } from "@fastvm/control-plane";
-import type { ControlPlane } from "@fastvm/control-plane";
+import type { FakeWorker } from "@fastvm/control-plane";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import {
-  APIConnectionTimeoutError,
-  APIUserAbortError,
-  BadRequestError,
-  FastvmClient,
-  NotFoundError,
-} from "../index.ts";
+import { BadRequestError, NotFoundError } from "../index.ts";
 import { SandboxesClient } from "../sandboxes.ts";
 import type { SandboxSpec } from "../sandboxes.ts";
+import { startSandboxesPlane } from "../testing/sandboxes-plane.ts";
+import type { SandboxesPlane } from "../testing/sandboxes-plane.ts";
 
-const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const IMAGE: SandboxSpec["image"] = { Oci: { reference: "base", upper_size_mib: null } };
 
-let plane: ControlPlane;
-let stagingFolder: string;
+let plane: SandboxesPlane;
 let worker: FakeWorker;
 let client: SandboxesClient;
 
 beforeAll(async () => {
-  stagingFolder = await mkdtemp(join(tmpdir(), "fastvm-sdk-sandboxes-"));
-  worker = new FakeWorker();
-  const store = { kind: "sqlite", path: ":memory:" } as const;
-  plane = await createControlPlane({ worker, log: silent, store, stagingFolder });
-  const apiKey = await plane.ensureKey();
-  const baseUrl = await plane.listen({ host: "127.0.0.1", port: 0 });
-  const { key } = await new FastvmClient({ apiKey, baseUrl }).keys.create({ api: "microsandbox" });
-  vi.stubEnv("MSB_API_KEY", key);
-  vi.stubEnv("MSB_API_URL", baseUrl);
+  plane = await startSandboxesPlane();
+  ({ worker } = plane);
+  vi.stubEnv("MSB_API_KEY", plane.apiKey);
+  vi.stubEnv("MSB_API_URL", plane.baseUrl);
   client = new SandboxesClient();
 }, 60_000);
 
 afterAll(async () => {
   vi.unstubAllEnvs();
-  await plane.close();
-  await rm(stagingFolder, { recursive: true, force: true });
+  await plane[Symbol.asyncDispose]();
 });
 
 test("a sandbox is made in either form, found by name and id, stopped, started and deleted", async () => {
@@ -74,43 +58,6 @@ test("what is refused says by which field", async () => {
   await client.delete("failing");
   vi.stubEnv("MSB_API_KEY", "");
   expect(() => new SandboxesClient()).toThrow("MSB_API_KEY");
-});
-
-test("commands run, are fed, fail to start, and end with who gives them up", async () => {
-  await client.create({ name: "commands", image: IMAGE });
-  let seen: object = {};
-  worker.command = async function* (spec) {
-    seen = spec;
-    await vi.waitFor(() => expect(worker.terminal.input).toHaveLength(4_000_000));
-    const said = Buffer.from("\u00e4");
-    // A character in two pieces.
-    yield { kind: "stdout", data: said.subarray(0, 1) };
-    yield { kind: "stdout", data: said.subarray(1) };
-    yield { kind: "stderr", data: Buffer.from("err") };
-    yield { kind: "exit", exitCode: 300, timedOut: false, durationMs: 1 };
-  };
-  const options = { env: { A: "b=c" }, cwd: "/srv", user: "nobody", stdin: "x".repeat(4_000_000) };
-  const result = await client.exec("commands", ["cat", "-u"], options);
-  expect(result).toEqual({ exitCode: 300, stdout: "\u00e4", stderr: "err" });
-  expect(seen).toMatchObject({ command: ["cat", "-u"], env: { A: "b=c" }, cwd: "/srv", user: "nobody" });
-  worker.command = async function* () {
-    yield {
-      kind: "exit",
-      exitCode: 127,
-      timedOut: false,
-      durationMs: 1,
-      diagnostic: "no: No such file or directory",
-    };
-  };
-  await expect(client.exec("commands", ["no"])).rejects.toMatchObject({ kind: "not_found" });
-  worker.command = async function* () {
-    yield { kind: "stdout", data: Buffer.from("begun") };
-    await new Promise(() => undefined);
-  };
-  const late = client.exec("commands", ["sleep", "9"], { timeoutMs: 300 });
-  await expect(late).rejects.toBeInstanceOf(APIConnectionTimeoutError);
-  const given = client.exec("commands", ["sleep", "9"], { signal: AbortSignal.timeout(300) });
-  await expect(given).rejects.toBeInstanceOf(APIUserAbortError);
 });
 
 test("what commands print is followed, and gone on with behind a line", async () => {

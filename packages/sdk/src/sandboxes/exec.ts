@@ -2,6 +2,7 @@
 import { credentialsOf } from "../client-config.ts";
 import type { ClientConfig } from "../client-config.ts";
 import { APIConnectionError, APIConnectionTimeoutError, APIUserAbortError, FastvmError } from "../errors.ts";
+import { timerAt } from "../http/deadline.ts";
 import { decodeCbor, encodeCbor, joined } from "./cbor.ts";
 import type { Cbor } from "./cbor.ts";
 
@@ -14,7 +15,7 @@ export interface SandboxExecOptions {
   readonly user?: string | undefined;
   /** All that it is given; default: nothing. */
   readonly stdin?: string | Uint8Array | undefined;
-  /** Then it is killed, and an APIConnectionTimeoutError thrown. Default: none. */
+  /** Then it is killed, and an APIConnectionTimeoutError thrown. Default, and what is over 25 days: none. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -75,12 +76,12 @@ export async function execInSandbox(
   const socket = openSocket(config, path);
   const frames = new Frames();
   const output = { stdout: new Text(), stderr: new Text() };
-  const timers: ReturnType<typeof setTimeout>[] = [];
+  const timers: ReturnType<typeof timerAt>[] = [];
   let giveUp: () => void = () => undefined;
   try {
     return await new Promise<SandboxExecResult>((resolve, reject) => {
       const later = (afterMs: number, what: string): void => {
-        timers.push(setTimeout(() => reject(new APIConnectionTimeoutError(what)), afterMs));
+        timers.push(timerAt(afterMs, () => reject(new APIConnectionTimeoutError(what))));
       };
       const connecting = setTimeout(
         () => reject(new APIConnectionTimeoutError("The sandbox did not answer")),

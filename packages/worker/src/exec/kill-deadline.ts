@@ -1,12 +1,10 @@
 /** Ends a command for certain: at its time limit or when told to, and even when the guest does not answer any more. */
-import { FastvmError } from "@fastvm/contract";
+import { FastvmError, MAX_TIMER_MS } from "@fastvm/contract";
 import type { ExecStream } from "../guest-link/exec-stream.ts";
 
 const SIGKILL = 9;
 /** From SIGKILL to the end of the command, with nothing heard of it meanwhile. A loaded guest under emulation needs a second. */
 const KILL_GRACE_MS = 5000;
-/** setTimeout takes 32 bits, 25 days; limits go up to a year. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export class KillDeadline {
   readonly #stream: ExecStream;
@@ -37,6 +35,7 @@ export class KillDeadline {
     this.#awaitEnd();
   }
 
+  /** Limits go up to a year, which no timer can hold. */
   #arm(remainingMs: number): void {
     const stepMs = Math.min(remainingMs, MAX_TIMER_MS);
     this.#timer = setTimeout(() => {

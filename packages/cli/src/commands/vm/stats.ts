@@ -2,7 +2,7 @@
 import { Option, type Command } from "commander";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Vm, VmStats } from "fastvm";
-import { duration as durationOf, positiveInteger } from "../../command-line/option-values.ts";
+import { duration as durationOf, timerSeconds } from "../../command-line/option-values.ts";
 import { bytes, duration, gib, shortId } from "../../output/format.ts";
 import { printJson, printJsonLine, printLine, redraw } from "../../output/print.ts";
 import { renderTable } from "../../output/table.ts";
@@ -52,7 +52,7 @@ export function vmStatsCommand(): Command {
         .option(
           "--interval <seconds>",
           `between two readings (default: ${DEFAULT_INTERVAL_SECONDS})`,
-          positiveInteger,
+          timerSeconds,
         )
         .addOption(
           new Option("--past <duration>", "what they used in that time instead, an hour at most: 5m, 1h")

@@ -64,6 +64,9 @@ describe("vm", () => {
     expect(await run(api, ["vm", "stats", "dev"])).toMatchObject({ exitCode: 0, stdout: table });
     const all = JSON.parse((await run(api, ["vm", "stats", "--json"])).stdout);
     expect(all).toEqual([expect.objectContaining({ id: ID, name: "dev", cpuPercent: 12 })]);
+    // No timer can hold it: it would ask without a pause.
+    const endless = await run(api, ["vm", "stats", "dev", "--watch", "--interval", "9999999"]);
+    expect(endless).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("24 days") });
     const watching = home.spawn(["vm", "stats", "dev", "--watch", "--interval", "1", "--json"], envFor(api));
     const exit = exitCodeOf(watching);
     let lines = "";

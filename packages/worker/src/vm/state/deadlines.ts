@@ -1,8 +1,6 @@
 /** Wakes the worker when the time of one of its VMs is over. What is due is in the VM's journal; here are only the timers. */
-import type { VmDeadline, VmId } from "@fastvm/contract";
+import { MAX_TIMER_MS, type VmDeadline, type VmId } from "@fastvm/contract";
 
-/** Node's timers hold 31 bits of milliseconds, 24.8 days; a longer time is waited for in parts. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 /** After an action that failed, for instance for want of disk space: often enough to be on time when there is room again. */
 const RETRY_MS = 5_000;
 
@@ -36,6 +34,7 @@ export class Deadlines {
     this.#timers.clear();
   }
 
+  /** What is longer than a timer can hold is waited for in parts. */
   #wait(vmId: VmId, atMs: number): void {
     const leftMs = atMs - Date.now();
     const timer = setTimeout(

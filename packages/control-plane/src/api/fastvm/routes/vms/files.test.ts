@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { request, type ClientRequest } from "node:http";
+import { MAX_TIMEOUT_SEC } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TEST_KEY, testApp, type TestApp } from "../../../../testing/test-app.ts";
 
@@ -61,6 +62,12 @@ describe("files/fetch of an upload that is under way", () => {
   test("does not wait longer than it was told to", async () => {
     const response = await fetchFile(1);
     expect(await response.json()).toMatchObject({ exitCode: 255, code: "transfer_failed" });
+  });
+
+  test("waits also for as long as no timer can hold", async () => {
+    const response = await fetchFile(MAX_TIMEOUT_SEC);
+    upload.end("done");
+    expect(await response.json()).toMatchObject({ exitCode: 0 });
   });
 
   test("is 404 when the upload is cut in time for that", async () => {

@@ -1,4 +1,4 @@
-import type { ExecResult, FilePresign } from "@fastvm/contract";
+import { MAX_TIMER_MS, type ExecResult, type FilePresign } from "@fastvm/contract";
 import { publicBase } from "../../../../http/public-base.ts";
 import { clientGone } from "../../../shared/client-gone.ts";
 import { ANSWERED } from "../../../shared/operation-route.ts";
@@ -28,7 +28,10 @@ export function registerFiles({ routes, engine, config, clock }: FastvmScope): v
     const { id } = await engine.vms.getRunning(caller, params.vmId, "files are written in a running VM");
     const object = await engine.files.admit(caller, body.url);
     const timeoutMs = (body.timeoutSec ?? DEFAULT_TIMEOUT_SEC) * 1000;
-    const signal = AbortSignal.any([clientGone(reply), AbortSignal.timeout(timeoutMs)]);
+    const signal = AbortSignal.any([
+      clientGone(reply),
+      AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS)),
+    ]);
     const startedAt = clock.now();
     // Waiting for an upload that is under way counts too: clients give up when there are no headers for 60 s.
     const result = engine.files
