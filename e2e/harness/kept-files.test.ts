@@ -10,9 +10,11 @@ import { BuildCaches } from "../../packages/worker/src/cache/build-caches.ts";
 import { EVERYBODY, ImageNames } from "../../packages/worker/src/images/image-names.ts";
 import { ImageStore } from "../../packages/worker/src/images/image-store.ts";
 import { readJournal, writeJournal } from "../../packages/worker/src/journal/journal.ts";
+import type { QmpClient } from "../../packages/worker/src/qemu/qmp-client.ts";
+import { compactDisk } from "../../packages/worker/src/vm/capture/compact-disk.ts";
 import { LateSettling } from "../../packages/worker/src/vm/state/late-settling.ts";
 import { Vm } from "../../packages/worker/src/vm/state/vm.ts";
-import type { VmRecord } from "../../packages/worker/src/vm/state/vm.ts";
+import type { Guest, VmRecord } from "../../packages/worker/src/vm/state/vm.ts";
 import { removeWhole } from "../../packages/worker/src/snapshot/partial-folder.ts";
 import { ForgetfulFilesystem } from "./forgetful-filesystem.ts";
 
@@ -85,8 +87,49 @@ async function settledVm(folder: string): Promise<Vm> {
     await vm.update({ generation });
     await settling.settleAll();
   }
+  // A fork: what its guest wrote until then is its children's disk, too.
+  await writeFile(join(vm.folder, "disk", "1.qcow2"), Buffer.alloc(BLOCK, 3));
+  await writeFile(join(vm.folder, "disk", "2.qcow2"), Buffer.alloc(BLOCK, 4));
+  await vm.update({ chain: ["0.raw", "1.qcow2", "2.qcow2"] });
+  await settling.settleAll();
   expect(errors).toEqual([]);
   return vm;
+}
+
+/** Of one that is not strict, of whose disk many layers have become one. */
+async function compactedVm(folder: string): Promise<Vm> {
+  const chain = Array.from({ length: 18 }, (_, layer) => (layer === 0 ? "0.raw" : `${layer}.qcow2`));
+  const vm = new Vm(join(folder, "compacted"), { ...record("running"), chain });
+  const disk = join(vm.folder, "disk");
+  await mkdir(disk, { recursive: true });
+  for (const layer of chain) await writeFile(join(disk, layer), Buffer.alloc(BLOCK, 1));
+  await vm.update({});
+  const held = [...chain.map((layer) => join(disk, layer)), join(vm.folder, "journal.json")];
+  for (const path of [...held, disk, vm.folder, folder]) await sync(path);
+  const streams = async (): Promise<void> => await writeFile(join(disk, "17.qcow2"), Buffer.alloc(BLOCK, 5));
+  vm.setGuest({ qemu: { qmp: monitorOf(streams) }, link: undefined } as unknown as Guest);
+  await compactDisk(vm);
+  return vm;
+}
+
+/** Of a QEMU whose flush ends at the host's memory, as of a VM that is not strict. */
+function monitorOf(streams: () => Promise<void>): Pick<QmpClient, "execute" | "onEvent" | "closed"> {
+  const completed = { event: "BLOCK_JOB_COMPLETED", data: { device: "compact" }, timestamp: 0 };
+  let tell: Parameters<QmpClient["onEvent"]>[0] = () => undefined;
+  return {
+    closed: new Promise(() => undefined),
+    onEvent: (listener) => {
+      tell = listener;
+      return () => undefined;
+    },
+    execute: async (command) => {
+      if (command === "human-monitor-command") return "";
+      if (command === "query-named-block-nodes") return [];
+      await streams();
+      tell(completed);
+      return {};
+    },
+  };
 }
 
 async function publishedState(folder: string): Promise<string> {
@@ -122,6 +165,7 @@ test("names of images, disks of builds, keys, contexts and journals outlive a po
     const state = await publishedState(folder);
     await removeWhole(state);
     const vm = await settledVm(folder);
+    const compacted = await compactedVm(folder);
     disk.cutPower();
     await disk.bringPowerBack();
 
@@ -131,7 +175,11 @@ test("names of images, disks of builds, keys, contexts and journals outlive a po
     expect((await readJournal(folder))?.generation).toBe(2);
     expect(existsSync(state)).toBe(false);
     expect((await readJournal(vm.folder))?.generation, "a VM that is not strict").toBe(2);
-    expect(await readFile(join(vm.folder, "disk", "1.qcow2"))).toEqual(Buffer.alloc(BLOCK, 2));
+    const layerOf = (of: Vm, layer: string) => readFile(join(of.folder, "disk", layer));
+    expect(await layerOf(vm, "1.qcow2"), "what a fork froze").toEqual(Buffer.alloc(BLOCK, 3));
+    expect(await layerOf(vm, "2.qcow2")).toEqual(Buffer.alloc(BLOCK, 4));
+    expect((await readJournal(compacted.folder))?.chain).toEqual(["0.raw", "17.qcow2"]);
+    expect(await layerOf(compacted, "17.qcow2"), "what a compaction copied").toEqual(Buffer.alloc(BLOCK, 5));
     expect(await caches.list(), "what a guest wrote is no disk at rest").toEqual([]);
     await expect(readContexts(folder)).resolves.toBeDefined();
   }

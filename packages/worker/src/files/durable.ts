@@ -28,7 +28,7 @@ export async function syncTree(folder: string): Promise<void> {
   await allSettled(
     entries.map((entry) => {
       const path = join(entry.parentPath, entry.name);
-      return entry.isFile() ? syncOnce(path) : syncPath(path);
+      return entry.isFile() ? syncFrozen(path) : syncPath(path);
     }),
   );
 }
@@ -37,7 +37,8 @@ export async function syncTree(folder: string): Promise<void> {
 const MAX_KNOWN_SYNCED = 16_384;
 const synced = new Set<string>();
 
-async function syncOnce(path: string): Promise<void> {
+/** Of a file that nobody changes any more: once, by whatever names it is known. */
+export async function syncFrozen(path: string): Promise<void> {
   const known = identityOf(await stat(path, { bigint: true }));
   if (known !== undefined && synced.has(known)) return;
   await syncPath(path);

@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { step } from "@fastvm/contract";
 import { closeLayersBeside, DISK_FOLDER, flushDisk, streamIntoTop } from "../../disk/chain.ts";
-import { isStrict } from "../state/durability.ts";
+import { isStrict, settleRecord, settleTop } from "../state/durability.ts";
 import type { Vm } from "../state/vm.ts";
 
 /** Reads of untouched blocks ask each layer in turn, and each costs QEMU a table; sixteen are not felt. */
@@ -22,10 +22,14 @@ export async function compactDisk(vm: Vm): Promise<void> {
   const [image = "", ...overlays] = chain;
   const top = overlays[overlays.length - 1] ?? "";
   await streamIntoTop(qemu.qmp, chain);
-  // What it has copied is written before that is gone of which it is a copy.
-  if (isStrict(vm.record)) await flushDisk(qemu.qmp, chain);
+  // What it has copied is on the host's disk before that is gone of which it is a copy, and so is which layers count from now on: much of
+  // it was there before the VM was, and is lost to no power cut, whatever becomes of what its guest has written since.
+  await flushDisk(qemu.qmp, chain);
+  // QEMU's own flush ends at the host's memory where the VM is not strict.
+  if (!isStrict(vm.record)) await settleTop(vm);
   await step("compact.streamed");
   await vm.update({ chain: [image, top] });
+  if (!isStrict(vm.record)) await settleRecord(vm);
   await step("compact.recorded");
   await closeLayersBeside(qemu.qmp, vm.record.chain);
   await step("compact.layers-closed");

@@ -5,7 +5,7 @@
 import { dirname, join } from "node:path";
 import { DISK_FOLDER } from "../../disk/chain.ts";
 import type { DiskOptions } from "../../disk/chain.ts";
-import { syncPath } from "../../files/durable.ts";
+import { syncFrozen, syncPath } from "../../files/durable.ts";
 import { JOURNAL_FILE } from "../../journal/journal.ts";
 import type { Vm, VmRecord } from "./vm.ts";
 
@@ -47,6 +47,11 @@ export async function settleSuccessor(vm: Pick<Vm, "folder" | "record">): Promis
 export async function settleTop({ folder, record }: Pick<Vm, "folder" | "record">): Promise<void> {
   const top = record.chain.at(-1);
   if (top !== undefined) await syncPath(join(folder, DISK_FOLDER, top));
+}
+
+/** Below it nobody writes: what they are was synced when they were captured, but for a fork, which does not wait for the disk. */
+export async function settleFrozen({ folder, record }: Pick<Vm, "folder" | "record">): Promise<void> {
+  for (const layer of record.chain.slice(0, -1)) await syncFrozen(join(folder, DISK_FOLDER, layer));
 }
 
 export async function settleRecord({ folder }: Pick<Vm, "folder">): Promise<void> {

@@ -1,9 +1,9 @@
 /**
  * Syncs that of a VM that is not strict by which it is found again when its host has lost power, to be started from its disk once that
- * passes its check: a moment after it has changed, so that nobody waits for it. What its guest wrote is not synced by that.
+ * passes its check: a moment after it has changed, so that nobody waits for it. What its guest writes since is not synced by that.
  */
 import { isErrno } from "../../files/errno.ts";
-import { isStrict, settleRecord, settleTop } from "./durability.ts";
+import { isStrict, settleFrozen, settleRecord, settleTop } from "./durability.ts";
 import type { Vm } from "./vm.ts";
 import type { Parts } from "./worker-context.ts";
 
@@ -41,6 +41,8 @@ export class LateSettling {
     // First: what changes meanwhile is the next turn's. And what failed is told once, not each second.
     vm.isSettled = true;
     try {
+      // What was the newest until a fork, with all that its guest had written, is its children's, too.
+      await settleFrozen(vm);
       if (this.#tops.get(vm) !== top) await settleTop(vm);
       await settleRecord(vm);
       if (top !== undefined) this.#tops.set(vm, top);
