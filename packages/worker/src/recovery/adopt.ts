@@ -53,7 +53,7 @@ export interface FoundVm {
 
 /** Decides what a VM is by what cannot keep silent: its process and its journals. Whether it runs, and is to be adopted. */
 export async function settleFound(
-  context: SlotHost & Parts<"config" | "forward" | "onError" | "vms" | "volumes">,
+  context: SlotHost & Parts<"config" | "forward" | "onError" | "unreadable" | "vms" | "volumes">,
   found: FoundVm,
 ): Promise<boolean> {
   const { vm, paused } = found;

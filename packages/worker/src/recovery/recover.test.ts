@@ -312,6 +312,19 @@ test("a folder with an unreadable journal is told of until it is deleted, wherev
   expect(foundVms(host.context)).toEqual([]);
 });
 
+test("one that can be read leaves nothing to tell of when it is deleted, whatever a power cut has brought back of it", async () => {
+  const { vmId } = await launched();
+  await stop(host.context, host.vm(vmId), { graceMs: 0 });
+  const { config } = host.context;
+  execFileSync("cp", ["-a", stoppedFolder(config, vmId), pausedFolder(config, vmId)]);
+  await writeFile(join(pausedFolder(config, vmId), JOURNAL_FILE), "");
+  await host.restart();
+  expect(foundVms(host.context)).toMatchObject([{ vmId, status: "stopped" }]);
+  await deleteVm(host.context, host.vm(vmId));
+  expect(existsSync(pausedFolder(config, vmId))).toBe(false);
+  expect(foundVms(host.context)).toEqual([]);
+});
+
 test.each([
   ["strict", "stopped"],
   ["relaxed", "paused"],

@@ -9,7 +9,10 @@ import { pausedFolder, stoppedFolder, vmFolder } from "../state/worker-context.t
 import type { SlotHost } from "../../pool/slot.ts";
 import type { Parts } from "../state/worker-context.ts";
 
-export async function deleteVm(context: SlotHost & Parts<"config" | "vms">, vm: Vm): Promise<void> {
+export async function deleteVm(
+  context: SlotHost & Parts<"config" | "unreadable" | "vms">,
+  vm: Vm,
+): Promise<void> {
   await step("delete.begun");
   await endNow(vm);
   await vm.transitions.run(async () => {
@@ -23,6 +26,8 @@ export async function deleteVm(context: SlotHost & Parts<"config" | "vms">, vm: 
     await freeHoldings(context, latest);
     await step("delete.freed");
     context.vms.delete(latest.vmId);
+    // A power cut may have left another folder of it, with a journal that nobody could read.
+    context.unreadable.delete(latest.vmId);
   });
 }
 

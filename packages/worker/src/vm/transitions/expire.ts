@@ -11,7 +11,7 @@ import type { Parts } from "../state/worker-context.ts";
 
 /** `undefined` when it is not due after all: refreshed, paused or gone meanwhile. */
 export async function expire(
-  context: PauseContext & Parts<"vms">,
+  context: PauseContext & Parts<"unreadable" | "vms">,
   vmId: VmId,
 ): Promise<WorkerEvent | undefined> {
   const deadline = await context.vms.get(vmId)?.transitions.run(() => pauseIfDue(context, vmId));

@@ -30,7 +30,7 @@ interface Source extends AsyncDisposable {
  * whose signal is aborted fails, and leaves nothing behind.
  */
 export async function fork(
-  context: RestoreContext & Parts<"admission" | "config" | "vms">,
+  context: RestoreContext & Parts<"admission" | "config" | "unreadable" | "vms">,
   vm: Vm,
   children: readonly ForkChild[],
   signalOf: (vmId: VmId) => AbortSignal | undefined = () => undefined,
@@ -92,7 +92,7 @@ async function linkPausedState(
 }
 
 async function startChild(
-  context: RestoreContext & Parts<"config" | "vms">,
+  context: RestoreContext & Parts<"config" | "unreadable" | "vms">,
   snapshot: Snapshot,
   child: ForkChild,
   signal: AbortSignal | undefined,
