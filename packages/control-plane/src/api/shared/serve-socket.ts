@@ -6,13 +6,11 @@ import { WebSocketServer, type WebSocket } from "ws";
 import type { FastifyInstance } from "fastify";
 import type { Caller, Engine, KeyHolder } from "../../engine/engine.ts";
 import { closeWebSocket } from "../../http/close-web-socket.ts";
+import { endWhenSilent } from "../../http/end-when-silent.ts";
 import { inNameOf } from "../../http/request-ids.ts";
 import { onUpgrade, refuseUpgrade } from "../../http/upgrades.ts";
 import type { Log } from "../../log.ts";
 import type { ApiDialect } from "./api-dialect.ts";
-
-/** As clients expect. A vanished one is noticed within two of these. */
-const PING_EVERY_MS = 15_000;
 
 interface SocketParts {
   readonly scope: FastifyInstance;
@@ -57,6 +55,7 @@ export function serveKeyedSocket<Wanted>(parts: SocketParts, route: SocketRoute<
       if (wanted === undefined) return refuseUpgrade(connection, "400 Bad Request", id);
       connection.off("error", onError);
       sockets.handleUpgrade(request, connection, head, (socket) => {
+        socket.once("close", endWhenSilent(socket, connection));
         void carry(parts, socket, (signal) => route.run({ caller, socket, signal }, wanted));
       });
     };
@@ -79,7 +78,6 @@ async function carry(
   const gone = new AbortController();
   socket.on("error", () => socket.terminate());
   socket.once("close", () => gone.abort());
-  const stopPinging = ping(socket);
   try {
     await run(gone.signal);
     closeWebSocket(socket, 1000);
@@ -88,8 +86,6 @@ async function carry(
     log.info({ err: error }, "a client's socket was ended");
     await send(socket, errorMessage(error)).catch(() => undefined);
     closeWebSocket(socket, 1011);
-  } finally {
-    stopPinging();
   }
 }
 
@@ -98,20 +94,4 @@ export function send(socket: WebSocket, message: object): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.send(JSON.stringify(message), (error) => (error ? reject(error) : resolve()));
   });
-}
-
-/** Two that are not answered are the end. */
-function ping(socket: WebSocket): () => void {
-  let missed = 0;
-  socket.on("pong", () => {
-    missed = 0;
-  });
-  const timer = setInterval(() => {
-    // What it answers is not read now.
-    if (socket.isPaused) return;
-    if (missed >= 2) return socket.terminate();
-    missed += 1;
-    socket.ping();
-  }, PING_EVERY_MS);
-  return () => clearInterval(timer);
 }

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { REQUEST_ID_HEADER, type ExecSpec, type VmId } from "@fastvm/contract";
 import { WebSocketServer, type WebSocket } from "ws";
 import { closeWebSocket } from "../../../http/close-web-socket.ts";
+import { endWhenSilent } from "../../../http/end-when-silent.ts";
 import { inNameOf } from "../../../http/request-ids.ts";
 import { onUpgrade, refuseUpgrade } from "../../../http/upgrades.ts";
 import type { FastvmScope } from "../fastvm-scope.ts";
@@ -13,8 +14,6 @@ import { bridgeTerminal } from "./terminal-bridge.ts";
 const PATH = /^\/v1\/vms\/([^/]+)\/console\/ws$/;
 /** Pasted text comes in one frame; more than this is no typing. */
 const MAX_INPUT_BYTES = 1024 * 1024;
-/** A vanished client is noticed within two of these. */
-const PING_EVERY_MS = 20_000;
 
 /** bash where there is one, as a login shell, so that the prompt and the PATH are what people expect. */
 const SHELL: ExecSpec = {
@@ -37,6 +36,7 @@ export function serveConsole(api: FastvmScope): void {
       if (vmId === undefined) return refuseUpgrade(connection, "401 Unauthorized", id);
       connection.off("error", onError);
       sockets.handleUpgrade(request, connection, head, (socket) => {
+        socket.once("close", endWhenSilent(socket, connection));
         runConsole(api, vmId, socket).catch((error: unknown) => {
           log.warn({ err: error, vmId }, "a console could not be opened");
           closeWebSocket(socket, 1011);
@@ -73,28 +73,10 @@ async function runConsole({ engine }: FastvmScope, vmId: VmId, socket: WebSocket
   socket.on("error", () => socket.terminate());
   const gone = new AbortController();
   socket.once("close", () => gone.abort(new Error("the console's client went away")));
-  const stopPinging = ping(socket);
   // Frames that come while the shell starts wait in the socket.
   socket.pause();
-  try {
-    const session = await engine.execs.start(vmId, SHELL, { signal: gone.signal });
-    const ended = bridgeTerminal(socket, session);
-    socket.resume();
-    await ended;
-  } finally {
-    stopPinging();
-  }
-}
-
-function ping(socket: WebSocket): () => void {
-  let alive = true;
-  socket.on("pong", () => {
-    alive = true;
-  });
-  const timer = setInterval(() => {
-    if (!alive) return socket.terminate();
-    alive = false;
-    socket.ping();
-  }, PING_EVERY_MS);
-  return () => clearInterval(timer);
+  const session = await engine.execs.start(vmId, SHELL, { signal: gone.signal });
+  const ended = bridgeTerminal(socket, session);
+  socket.resume();
+  await ended;
 }

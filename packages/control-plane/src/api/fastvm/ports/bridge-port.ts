@@ -6,11 +6,8 @@ import { closeWebSocket } from "../../../http/close-web-socket.ts";
 const END = "end";
 const NORMAL_CLOSURE = 1000;
 const INTERNAL_ERROR = 1011;
-/** A vanished client is noticed within two of these. */
-const PING_EVERY_MS = 20_000;
 
 export function bridgePort(socket: WebSocket, connection: Duplex): void {
-  const stopPinging = ping(socket);
   let isWhole = { in: false, out: false };
   const closeIfWhole = (): void => {
     if (isWhole.in && isWhole.out) closeWebSocket(socket, NORMAL_CLOSURE);
@@ -40,24 +37,10 @@ export function bridgePort(socket: WebSocket, connection: Duplex): void {
   connection.once("error", () => closeWebSocket(socket, INTERNAL_ERROR));
   connection.once("close", () => closeWebSocket(socket, isWhole.out ? NORMAL_CLOSURE : INTERNAL_ERROR));
   socket.on("error", () => socket.terminate());
-  socket.once("close", () => {
-    stopPinging();
-    connection.destroy();
-  });
+  socket.once("close", () => connection.destroy());
 }
 
 function bytesOf(data: RawData): Buffer {
   if (Array.isArray(data)) return Buffer.concat(data);
   return Buffer.isBuffer(data) ? data : Buffer.from(data);
-}
-
-function ping(socket: WebSocket): () => void {
-  let isAlive = true;
-  socket.on("pong", () => (isAlive = true));
-  const timer = setInterval(() => {
-    if (!isAlive) return socket.terminate();
-    isAlive = false;
-    socket.ping();
-  }, PING_EVERY_MS);
-  return () => clearInterval(timer);
 }

@@ -11,6 +11,7 @@ import type { Duplex } from "node:stream";
 import { FastvmError, hasScope, REQUEST_ID_HEADER, type VmId } from "@fastvm/contract";
 import { WebSocketServer } from "ws";
 import { asFastvmError, type KeyHolder } from "../../../engine/engine.ts";
+import { endWhenSilent } from "../../../http/end-when-silent.ts";
 import { inNameOf } from "../../../http/request-ids.ts";
 import { recognise } from "../../../http/strangers/visitor.ts";
 import { onUpgrade, refuseUpgrade } from "../../../http/upgrades.ts";
@@ -39,7 +40,10 @@ export function servePorts(api: FastvmScope): void {
       connection.once("close", release);
       if (client.destroyed) return void connection.destroy();
       client.off("error", onError);
-      sockets.handleUpgrade(request, client, head, (socket) => bridgePort(socket, connection));
+      sockets.handleUpgrade(request, client, head, (socket) => {
+        socket.once("close", endWhenSilent(socket, client));
+        bridgePort(socket, connection);
+      });
     };
     inNameOf(id, () => {
       dial(api, counts, request).then(begin, (error: unknown) => {

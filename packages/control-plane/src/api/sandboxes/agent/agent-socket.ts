@@ -8,6 +8,7 @@ import { hasScope, REQUEST_ID_HEADER } from "@fastvm/contract";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
 import type { KeyHolder, Sandbox } from "../../../engine/engine.ts";
 import { closeWebSocket } from "../../../http/close-web-socket.ts";
+import { endWhenSilent } from "../../../http/end-when-silent.ts";
 import { inNameOf } from "../../../http/request-ids.ts";
 import { onUpgrade, refuseUpgrade } from "../../../http/upgrades.ts";
 import { presentedKey } from "../presented-key.ts";
@@ -26,8 +27,6 @@ const MAX_MESSAGE_BYTES = 2 * MAX_FRAME_BYTES;
 const FIRST_ID = 33_554_431;
 const AFTER_LAST_ID = 67_108_862;
 const MAX_CLIENTS = 128;
-/** A vanished client is noticed within two of these. */
-const PING_EVERY_MS = 20_000;
 const AGENT_VERSION = "fastvm";
 
 type Parts = Omit<SandboxesScope, "routes">;
@@ -50,6 +49,7 @@ export function serveAgentSockets(api: Parts): void {
       connection.off("error", onError);
       const isFlat = (request.url ?? "").includes("exec.cbor");
       sockets.handleUpgrade(request, connection, head, (socket) => {
+        socket.once("close", endWhenSilent(socket, connection));
         run(api, found, socket, isFlat, clients);
       });
     };
@@ -90,12 +90,10 @@ function run(
 ): void {
   const { sandbox } = found;
   const gone = new AbortController();
-  const stopPinging = ping(socket);
   clients.set(sandbox.id, (clients.get(sandbox.id) ?? 0) + 1);
   socket.on("error", () => socket.terminate());
   socket.once("close", () => {
     gone.abort(new Error("the client went away"));
-    stopPinging();
     const left = (clients.get(sandbox.id) ?? 1) - 1;
     if (left > 0) clients.set(sandbox.id, left);
     else clients.delete(sandbox.id);
@@ -159,17 +157,4 @@ function send(socket: WebSocket, bytes: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.send(bytes, { binary: true }, (error) => (error ? reject(error) : resolve()));
   });
-}
-
-function ping(socket: WebSocket): () => void {
-  let isAlive = true;
-  socket.on("pong", () => {
-    isAlive = true;
-  });
-  const timer = setInterval(() => {
-    if (!isAlive) return socket.terminate();
-    isAlive = false;
-    socket.ping();
-  }, PING_EVERY_MS);
-  return () => clearInterval(timer);
 }
