@@ -21,7 +21,7 @@ export const TELEMETRY_PROMISES: readonly Promised[] = [
     unit: "ms",
     measured: "metrics_read_ms_p50",
     limit: () => READ_MS,
-    cost: "it asks the kernel for each VM's counters, and writes some hundred lines",
+    cost: "two small programs ask the kernel for all VMs' counters, and some hundred lines are written",
   },
   {
     figure: "the daemon after that work (floor: unwatched)",

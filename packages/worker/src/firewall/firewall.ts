@@ -3,9 +3,10 @@
  * has chains of its own. A call resolves when what it asked for is in force. What the table ought
  * to be is kept in memory, so that it can be put back when someone else on the host removes it.
  */
-import type { NetworkPolicy } from "@fastvm/contract";
+import type { Hits, NetworkPolicy } from "@fastvm/contract";
 import type { CommandShell } from "../host/command-shell.ts";
 import { allowsGuarded } from "./allows-guarded.ts";
+import { NO_HITS } from "./door-report.ts";
 import { gather } from "./gather.ts";
 import { judge } from "./judge.ts";
 import type { Judgement, NamedConnection } from "./judge.ts";
@@ -15,7 +16,7 @@ import { KeptTable } from "./kept-table.ts";
 import { LearnedAddresses, renderChanges } from "./learned-addresses.ts";
 import type { AddressChange, LearnedElement } from "./learned-addresses.ts";
 import { isSameLimit, shapingCommand } from "./rate-limit.ts";
-import { readReport, readTraffic } from "./read-table.ts";
+import { readReport } from "./read-table.ts";
 import type { TableState } from "./read-table.ts";
 import { COUNTER_SETS, dropTable, renderBase } from "./render-table.ts";
 import type { TableOptions } from "./render-table.ts";
@@ -193,8 +194,18 @@ export class Firewall {
 
   /** Of every attached VM, by index. */
   async reportAll(): Promise<ReadonlyMap<number, TrafficReport>> {
-    const listing = await this.#table.listSets();
-    return new Map([...this.#vms].map(([index, { guest }]) => [index, readTraffic(listing, guest.veth)]));
+    const sets = await this.#table.counts();
+    const count = (set: (typeof COUNTER_SETS)[number], { guest }: AttachedVm): Hits =>
+      sets.get(set)?.get(guest.veth) ?? NO_HITS;
+    return new Map(
+      [...this.#vms].map(([index, vm]) => [
+        index,
+        {
+          traffic: { sent: count("sent", vm), received: count("received", vm) },
+          dropped: count("dropped", vm),
+        },
+      ]),
+    );
   }
 
   /** Whether the table is as it should be, as far as can be told cheaply; else it is put back. Happens by itself now and then. */

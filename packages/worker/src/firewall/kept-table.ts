@@ -102,8 +102,8 @@ export class KeptTable {
     return this.#table.list(what);
   }
 
-  listSets(): ReturnType<NftTable["listSets"]> {
-    return this.#table.listSets();
+  counts(): ReturnType<NftTable["counts"]> {
+    return this.#table.counts();
   }
 
   /** Whether it is as it should be, as far as can be told cheaply; else it is put back. */

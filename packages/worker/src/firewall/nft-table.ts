@@ -1,9 +1,11 @@
 /** One nftables table of ours, as nft changes and lists it. What it should contain is not decided here. */
 import { randomBytes } from "node:crypto";
 import type { CommandShell } from "../host/command-shell.ts";
+import { readSets, setsCommand } from "./counters.ts";
 import { parseListing, readTable } from "./read-table.ts";
 import type { TableState } from "./read-table.ts";
-import { dropTable, signature } from "./render-table.ts";
+import { learnedSet } from "./render-rules.ts";
+import { COUNTER_SETS, dropTable, signature } from "./render-table.ts";
 import type { TableWatch } from "./watch-table.ts";
 
 const MISSING = /No such file or directory/;
@@ -43,14 +45,15 @@ export class NftTable {
     // One process for each: what nft fetches for the first list of several, it leaves out for the others.
     const commands = what.map((item) => {
       const [kind = "", name = ""] = item.split(" ");
-      return `nft -j list ${kind} ${this.name} ${name}`;
+      // With numbers as numbers: the host may have names for some marks.
+      return `nft -j -n list ${kind} ${this.name} ${name}`;
     });
     return parseListing(await this.#shell.run(commands.join(" && ")));
   }
 
-  /** All sets with their elements, by one process: quicker than a list of three of them. */
-  async listSets(): Promise<ReturnType<typeof parseListing>> {
-    return parseListing(await this.#shell.run(`nft -j list sets table ${this.name}`));
+  /** Of the counting sets. nft would print all elements of all sets, of which guests fill some. */
+  async counts(): Promise<ReturnType<typeof readSets>> {
+    return readSets(await this.#shell.run(setsCommand(this.name, COUNTER_SETS)));
   }
 
   async exists(): Promise<boolean> {
@@ -61,8 +64,8 @@ export class NftTable {
   /** What its VMs learned and how much they moved; of a table that is not there, nothing. */
   async read(): Promise<TableState> {
     try {
-      // With numbers as numbers: the host may have names for some marks.
-      return readTable(parseListing(await this.#shell.run(`nft -j -n list sets table ${this.name}`)));
+      const sets = [...COUNTER_SETS, learnedSet(4), learnedSet(6)];
+      return readTable(await this.list(sets.map((set) => `set ${set}`)));
     } catch (error) {
       if (error instanceof Error && MISSING.test(error.message)) return readTable([]);
       throw error;

@@ -81,7 +81,7 @@ export function readDoor(listing: readonly Listed[]): DoorReport {
   };
 }
 
-export function readTraffic(listing: readonly Listed[], veth: string): TrafficReport {
+function readTraffic(listing: readonly Listed[], veth: string): TrafficReport {
   const count = (set: string): Hits => countsOf(listing, set).get(veth) ?? NO_HITS;
   return { traffic: { sent: count("sent"), received: count("received") }, dropped: count("dropped") };
 }

@@ -14,6 +14,7 @@
  */
 import type { NetworkPolicy } from "@fastvm/contract";
 import { GUARDED_IPV4 } from "../ip/guarded-ranges.ts";
+import { doorsCommand } from "./counters.ts";
 import type { FirewallGuest } from "./guest-port.ts";
 import type { IpNetwork } from "../ip/ip-network.ts";
 import { dohAddresses, guardedIpv6 } from "./render-table.ts";
@@ -104,9 +105,13 @@ export function listDoorCommand(guest: FirewallGuest): string {
   return `${within(guest)} nft -j list table ${TABLE}`;
 }
 
-/** The same of all that it has dropped alone, for whoever asks many. */
-export function listDroppedCommand(guest: FirewallGuest): string {
-  return `${within(guest)} nft -j list counter ${TABLE} ${DROPPED}`;
+/** A shell command that prints what those of many have dropped, for `readDoors`. */
+export function droppedCommand(guests: readonly Pick<FirewallGuest, "namespace">[]): string {
+  return doorsCommand(
+    TABLE,
+    DROPPED,
+    guests.map((guest) => namespaceOf(guest)),
+  );
 }
 
 function filledSet(name: string, type: string, elements: readonly string[]): readonly string[] {
@@ -121,8 +126,11 @@ function lines(rules: Iterable<string>): string {
   return [...rules].map((rule) => `    ${rule}`).join("\n");
 }
 
-function within({ namespace }: FirewallGuest): string {
-  if (!/^[a-zA-Z0-9_-]{1,64}$/.test(namespace))
-    throw new Error(`${JSON.stringify(namespace)} is no namespace`);
-  return `nsenter --net=/run/netns/${namespace}`;
+function within(guest: FirewallGuest): string {
+  return `nsenter --net=/run/netns/${namespaceOf(guest)}`;
+}
+
+function namespaceOf({ namespace }: Pick<FirewallGuest, "namespace">): string {
+  if (/^[a-zA-Z0-9_-]{1,64}$/.test(namespace)) return namespace;
+  throw new Error(`${JSON.stringify(namespace)} is no namespace`);
 }

@@ -1,5 +1,5 @@
 /** What is counted of a VM's packets, and what shapes them. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import {
   INDEX,
   NAME,
@@ -48,6 +48,20 @@ describe("counts", () => {
     expect(after?.traffic.sent.packets).toBeGreaterThanOrEqual(sent);
     const all = await at.firewall.reportAll();
     expect(all.get(INDEX)).toEqual({ traffic: after?.traffic, dropped: after?.dropped });
+  });
+
+  it("of all are told without what guests have learned, however much that is", async () => {
+    await at.firewall.attach(at.lab.guest(INDEX), policy([rule(NAME)]));
+    await at.firewall.learn(
+      INDEX,
+      Array.from({ length: 200 }, (_, last) => learned(`203.0.113.${last}`, 60)).flat(),
+    );
+    const run = vi.spyOn(at.lab.shell, "run");
+    onTestFinished(() => run.mockRestore());
+    expect((await at.firewall.reportAll()).size).toBe(1);
+    const printed = await Promise.all(run.mock.results.map(async ({ value }) => await value));
+    expect(printed.join("")).toContain("dropped");
+    expect(printed.join("").length).toBeLessThan(1000);
   });
 });
 

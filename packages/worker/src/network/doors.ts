@@ -4,15 +4,13 @@
  */
 import type { Hits, NetworkPolicy } from "@fastvm/contract";
 import type { DoorReport } from "../firewall/door-report.ts";
+import { readDoors } from "../firewall/counters.ts";
 import { parseListing, readDoor } from "../firewall/read-table.ts";
-import { DEFAULT_DOOR, doorCommand, listDoorCommand, listDroppedCommand } from "../firewall/render-door.ts";
+import { DEFAULT_DOOR, doorCommand, droppedCommand, listDoorCommand } from "../firewall/render-door.ts";
 import type { DoorOptions } from "../firewall/render-door.ts";
 import type { CommandShell } from "../host/command-shell.ts";
 import { SerialQueue } from "../concurrency/serial-queue.ts";
 import type { VmNetwork } from "./vm-network.ts";
-
-/** A process for each door is the most of what figures cost: who reads them more often is told the same again. */
-const DROPS_EVERY_MS = 5_000;
 
 interface Door {
   readonly vmNetwork: VmNetwork;
@@ -27,9 +25,7 @@ export class Doors {
   readonly #onError: (error: unknown) => void;
   readonly #doors = new Map<number, Door>();
   readonly #queue = new SerialQueue();
-  readonly #drops = new Map<number, Hits>();
-  #dropsReadAtMs = -Infinity;
-  #readingDrops: Promise<void> = Promise.resolve();
+  #readingDrops: Promise<ReadonlyMap<number, Hits>> | undefined;
   #isClosed = false;
 
   /** `onError` is told of doors that cannot be read. */
@@ -51,43 +47,47 @@ export class Doors {
 
   /** `undefined` of one that there is not, or that cannot be read. */
   async report(index: number): Promise<DoorReport | undefined> {
-    return await this.#read(index, listDoorCommand);
-  }
-
-  /** What each has dropped, by its index, as it was some seconds ago at most. */
-  async drops(): Promise<ReadonlyMap<number, Hits>> {
-    const nowMs = performance.now();
-    if (nowMs - this.#dropsReadAtMs >= DROPS_EVERY_MS) {
-      this.#dropsReadAtMs = nowMs;
-      this.#readingDrops = this.#readDrops();
-    }
-    await this.#readingDrops;
-    return this.#drops;
-  }
-
-  /** One after the other: a change of a policy waits for one of them at most. */
-  async #readDrops(): Promise<void> {
-    for (const [index, door] of this.#doors) {
-      const report = await this.#read(index, listDroppedCommand);
-      if (report !== undefined && this.#doors.get(index) === door) this.#drops.set(index, report.dropped);
-    }
-  }
-
-  async #read(index: number, command: typeof listDoorCommand): Promise<DoorReport | undefined> {
     const door = this.#doors.get(index);
     if (door === undefined) return undefined;
     try {
-      return readDoor(parseListing(await this.#shell.run(command(door.vmNetwork))));
+      return readDoor(parseListing(await this.#shell.run(listDoorCommand(door.vmNetwork))));
     } catch (error) {
       if (this.#doors.get(index) === door) this.#onError(error);
       return undefined;
     }
   }
 
+  /** What each has dropped, by its index; one that cannot be read is none. Who asks meanwhile is told the same. */
+  async drops(): Promise<ReadonlyMap<number, Hits>> {
+    this.#readingDrops ??= this.#readDrops().finally(() => (this.#readingDrops = undefined));
+    return await this.#readingDrops;
+  }
+
+  async #readDrops(): Promise<ReadonlyMap<number, Hits>> {
+    const drops = new Map<number, Hits>();
+    const doors = [...this.#doors];
+    if (doors.length === 0) return drops;
+    try {
+      const told = readDoors(
+        await this.#shell.run(droppedCommand(doors.map(([, { vmNetwork }]) => vmNetwork))),
+      );
+      for (const [index, door] of doors) {
+        const { namespace } = door.vmNetwork;
+        const dropped = told.get(namespace) ?? "nothing was told of it";
+        // It may have gone meanwhile, and another have its index.
+        if (this.#doors.get(index) !== door) continue;
+        if (typeof dropped !== "string") drops.set(index, dropped);
+        else this.#onError(new Error(`What ${namespace} has dropped cannot be read: ${dropped}`));
+      }
+    } catch (error) {
+      this.#onError(error);
+    }
+    return drops;
+  }
+
   /** The namespace goes. */
   forget(vmNetwork: VmNetwork): void {
     this.#doors.delete(vmNetwork.index);
-    this.#drops.delete(vmNetwork.index);
   }
 
   /** Doors stay as they are. */

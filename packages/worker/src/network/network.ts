@@ -315,8 +315,7 @@ export class Network {
   /** Of all VMs, by the index of their network, and of the resolver. */
   async metrics(): Promise<NetworkMetrics> {
     const { firewall, doors, resolver } = this.#parts;
-    const traffic = await firewall.reportAll();
-    const drops = await doors.drops();
+    const [traffic, drops] = await Promise.all([firewall.reportAll(), doors.drops()]);
     const added = ([index, report]: readonly [number, TrafficReport]) =>
       [index, withDrops(report, drops.get(index))] as const;
     return { traffic: new Map([...traffic].map(added)), names: resolver.totals() };
