@@ -110,14 +110,16 @@ export class SandboxesClient {
     return await this.#call("DELETE", pathOf(ref), options);
   }
 
-  /** Rejects with a SandboxExecError when the command does not start, and ends it when it is given up. */
+  /** Rejects with a SandboxExecError when the command does not start, a ConflictError when no sandbox runs there; ends what is given up. */
   async exec(
     ref: SandboxRef,
     command: readonly string[],
     options: SandboxExecOptions = {},
   ): Promise<SandboxExecResult> {
     const path = `${await this.#pathById(ref, options)}/exec.cbor`;
-    return await execInSandbox(this.#config, path, command, options);
+    const { signal } = options;
+    const whyRefused = () => this.#call("GET", path, { attempts: "once", signal });
+    return await execInSandbox({ config: this.#config, path, whyRefused }, command, options);
   }
 
   async *logs(

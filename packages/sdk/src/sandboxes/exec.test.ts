@@ -1,6 +1,12 @@
 /** Commands in sandboxes, against the real control plane over real sockets; only the VMs are fake. */
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { APIConnectionTimeoutError, APIUserAbortError } from "../index.ts";
+import {
+  APIConnectionTimeoutError,
+  APIUserAbortError,
+  AuthenticationError,
+  ConflictError,
+} from "../index.ts";
+import { SandboxesClient } from "../sandboxes.ts";
 import { startSandboxesPlane } from "../testing/sandboxes-plane.ts";
 import type { SandboxesPlane } from "../testing/sandboxes-plane.ts";
 
@@ -34,11 +40,61 @@ test("a command runs as it was asked for, is fed, and told whole", async () => {
   expect(seen).toMatchObject({ command: ["cat", "-u"], env: { A: "b=c" }, cwd: "/srv", user: "nobody" });
 });
 
+test("one that takes its input slowly is not given all of it at once", async () => {
+  const peak = { bytes: 0 };
+  const Socket = globalThis.WebSocket;
+  class WatchedSocket extends Socket {
+    override send(data: Parameters<WebSocket["send"]>[0]): void {
+      super.send(data);
+      peak.bytes = Math.max(peak.bytes, this.bufferedAmount);
+    }
+  }
+  vi.stubGlobal("WebSocket", WatchedSocket);
+  try {
+    const before = plane.worker.terminal.input.length;
+    plane.worker.command = async function* () {
+      await vi.waitFor(() => expect(plane.worker.terminal.input.length - before).toBe(32_000_000), 20_000);
+      yield EXIT;
+    };
+    await plane.client.exec("one", ["wc"], { stdin: new Uint8Array(32_000_000) });
+  } finally {
+    vi.unstubAllGlobals();
+  }
+  expect(peak.bytes).toBeGreaterThan(0);
+  expect(peak.bytes).toBeLessThan(10_000_000);
+});
+
 test("one that does not start says why", async () => {
   plane.worker.command = async function* () {
     yield { ...EXIT, exitCode: 127, diagnostic: "no: No such file or directory" };
   };
   await expect(plane.client.exec("one", ["no"])).rejects.toMatchObject({ kind: "not_found" });
+});
+
+test("where no sandbox runs it fails as the server says", async () => {
+  const { client, apiKey, baseUrl } = plane;
+  await client.create({ name: "recorded", image: "base" }, { start: false });
+  const { id } = await client.create({
+    name: "kept",
+    image: { Oci: { reference: "base", upper_size_mib: null } },
+  });
+  await client.stop({ id });
+  for (const ref of ["recorded", "kept", { id }]) {
+    const refused = client.exec(ref, ["true"]);
+    await expect(refused).rejects.toBeInstanceOf(ConflictError);
+    await expect(refused).rejects.toMatchObject({
+      status: 409,
+      code: "vm_wrong_state",
+      message: expect.stringContaining("running sandbox"),
+    });
+  }
+  await client.delete({ id });
+  await expect(client.exec({ id }, ["true"])).rejects.toMatchObject({
+    status: 404,
+    code: "sandbox_not_found",
+  });
+  const stranger = new SandboxesClient({ apiKey: `${apiKey}x`, baseUrl });
+  await expect(stranger.exec({ id }, ["true"])).rejects.toBeInstanceOf(AuthenticationError);
 });
 
 test.each([Number.POSITIVE_INFINITY, 2 ** 31, 1e15])(

@@ -1,8 +1,14 @@
 /** A command in a sandbox, over a WebSocket of its own: `exec.cbor`. The key goes in a header: Node from 22 on, Bun and Deno can. */
 import { credentialsOf } from "../client-config.ts";
 import type { ClientConfig } from "../client-config.ts";
-import { APIConnectionError, APIConnectionTimeoutError, APIUserAbortError, FastvmError } from "../errors.ts";
-import { timerAt } from "../http/deadline.ts";
+import {
+  APIConnectionError,
+  APIConnectionTimeoutError,
+  APIUserAbortError,
+  BadRequestError,
+  FastvmError,
+} from "../errors.ts";
+import { sleep, timerAt } from "../http/deadline.ts";
 import { decodeCbor, encodeCbor, joined } from "./cbor.ts";
 import type { Cbor } from "./cbor.ts";
 
@@ -40,6 +46,8 @@ export class SandboxExecError extends FastvmError {
 
 /** What a runtime's own WebSocket has of it. */
 interface SocketLike {
+  readonly bufferedAmount: number;
+  readonly readyState: number;
   binaryType: string;
   close(): void;
   send(bytes: Uint8Array): void;
@@ -61,14 +69,25 @@ const LENGTH_BYTES = 4;
 const HEADER_BYTES = 9;
 /** Of input in one frame. */
 const CHUNK_BYTES = 3 * 1024 * 1024;
+/** Of input that is on its way. */
+const MAX_WAITING_BYTES = 2 * CHUNK_BYTES;
+const LOOK_EVERY_MS = 10;
+/** The `readyState` of a WebSocket. */
+const OPEN = 1;
 const MAX_FRAME_BYTES = 4 * 1024 * 1024;
 /** A server that takes longer to connect is as good as down. */
 const CONNECT_MS = 15_000;
 
+interface AgentPlace {
+  readonly config: ClientConfig;
+  readonly path: string;
+  /** Rejects with what the server says of a socket that it does not open, which no runtime tells. */
+  readonly whyRefused: () => Promise<unknown>;
+}
+
 /** Rejects with a SandboxExecError when it does not start. Whoever gives up, by signal or time, ends the command. */
 export async function execInSandbox(
-  config: ClientConfig,
-  path: string,
+  { config, path, whyRefused }: AgentPlace,
   command: readonly string[],
   options: SandboxExecOptions,
 ): Promise<SandboxExecResult> {
@@ -92,16 +111,22 @@ export async function execInSandbox(
       if (signal?.aborted === true) return giveUp();
       signal?.addEventListener("abort", giveUp, { once: true });
       if (timeoutMs !== undefined) later(timeoutMs, `The command did not end within ${timeoutMs} ms`);
-      const cut = (): void => reject(new APIConnectionError("The connection ended before the command"));
+      let isOpen = false;
+      const cut = (): void => {
+        const error = new APIConnectionError("The connection ended before the command");
+        if (isOpen) return reject(error);
+        whyRefused().then(
+          () => reject(error),
+          // It would be opened now, and is not asked for like this.
+          (why: unknown) => reject(why instanceof BadRequestError ? error : why),
+        );
+      };
       socket.addEventListener("error", cut);
       socket.addEventListener("close", cut);
       socket.addEventListener("open", () => {
+        isOpen = true;
         clearTimeout(connecting);
-        try {
-          ask(socket, command, options);
-        } catch (error) {
-          reject(error);
-        }
+        ask(socket, command, options).catch(reject);
       });
       socket.addEventListener("message", ({ data }) => {
         try {
@@ -140,14 +165,23 @@ function openSocket(config: ClientConfig, path: string): SocketLike {
   return socket;
 }
 
-function ask(socket: SocketLike, [cmd = "", ...args]: readonly string[], options: SandboxExecOptions): void {
+async function ask(
+  socket: SocketLike,
+  [cmd = "", ...args]: readonly string[],
+  options: SandboxExecOptions,
+): Promise<void> {
   const { env = {}, cwd = null, user = null, stdin = "" } = options;
   const pairs = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   const request = { cmd, args, env: pairs, cwd, user, tty: false, rows: 24, cols: 80, rlimits: [] };
   socket.send(frameOf("core.exec.request", request, OPENING));
   const input = typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin;
-  for (let at = 0; at < input.length; at += CHUNK_BYTES)
+  for (let at = 0; at < input.length; at += CHUNK_BYTES) {
+    // What a socket is given it keeps, beside what it was made of, until it is sent: at the pace of the command.
+    while (socket.bufferedAmount > MAX_WAITING_BYTES && socket.readyState === OPEN)
+      await sleep(LOOK_EVERY_MS, options.signal);
+    if (socket.readyState !== OPEN) return;
     socket.send(frameOf("core.exec.stdin", { data: input.subarray(at, at + CHUNK_BYTES) }));
+  }
   // Its end.
   socket.send(frameOf("core.exec.stdin", { data: new Uint8Array() }));
 }

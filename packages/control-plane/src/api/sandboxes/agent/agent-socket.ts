@@ -2,18 +2,18 @@
  * The agent of a sandbox as its clients reach it: `/v1/sandboxes/{id}/agent`, and `…/exec.cbor` of the flat generation, on which one
  * command runs and the client speaks first. What the messages of the socket are does not matter: together they are bytes.
  */
-import type { IncomingMessage } from "node:http";
+import { STATUS_CODES, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { hasScope, REQUEST_ID_HEADER } from "@fastvm/contract";
+import { FastvmError, REQUEST_ID_HEADER } from "@fastvm/contract";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
-import type { KeyHolder, Sandbox } from "../../../engine/engine.ts";
+import { asFastvmError, type Sandbox } from "../../../engine/engine.ts";
 import { closeWebSocket } from "../../../http/close-web-socket.ts";
 import { endWhenSilent } from "../../../http/end-when-silent.ts";
 import { inNameOf } from "../../../http/request-ids.ts";
 import { onUpgrade, refuseUpgrade } from "../../../http/upgrades.ts";
-import { presentedKey } from "../presented-key.ts";
 import { SANDBOXES, type SandboxesScope } from "../sandboxes-scope.ts";
-import { sandboxStatus, specOf } from "../views/sandbox-view.ts";
+import { specOf } from "../views/sandbox-view.ts";
+import { Admission } from "./admission.ts";
 import { AgentSession } from "./agent-session.ts";
 import { encodeFrame, FrameReader, GENERATION, MAX_FRAME_BYTES, type Frame } from "./frame.ts";
 import { SocketInput } from "./socket-input.ts";
@@ -26,7 +26,6 @@ const MAX_MESSAGE_BYTES = 2 * MAX_FRAME_BYTES;
 /** As the reference gives its first client: ids of others' are of no concern here, as each has a socket of its own. */
 const FIRST_ID = 33_554_431;
 const AFTER_LAST_ID = 67_108_862;
-const MAX_CLIENTS = 128;
 const AGENT_VERSION = "fastvm";
 
 type Parts = Omit<SandboxesScope, "routes">;
@@ -37,67 +36,51 @@ export function serveAgentSockets(api: Parts): void {
     maxPayload: MAX_MESSAGE_BYTES,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   });
-  const clients = new Map<string, number>();
+  const admission = new Admission(api.engine);
   const handle = (request: IncomingMessage, connection: Duplex, head: Buffer): void => {
     const id = String(request.headers[REQUEST_ID_HEADER]);
     const onError = (): void => void connection.destroy();
     connection.on("error", onError);
-    const answer = (found: Sandbox | string): void => {
-      const refusal = typeof found === "string" ? found : refusalOf(found, clients);
-      if (refusal !== undefined || typeof found === "string")
-        return refuseUpgrade(connection, refusal ?? "404 Not Found", id);
+    const begin = (found: Sandbox): void => {
       connection.off("error", onError);
       const isFlat = (request.url ?? "").includes("exec.cbor");
       sockets.handleUpgrade(request, connection, head, (socket) => {
+        socket.once("close", admission.count(found.sandbox.id));
         socket.once("close", endWhenSilent(socket, connection));
-        run(api, found, socket, isFlat, clients);
+        run(api, found, socket, isFlat);
       });
     };
     inNameOf(id, () => {
-      admitted(api, request).then(answer, () => refuseUpgrade(connection, "503 Service Unavailable", id));
+      const path = URL.parse(request.url ?? "/", "http://localhost")?.pathname ?? "";
+      admission.admit(request, PATH.exec(path)?.[1] ?? "").then(begin, (error: unknown) => {
+        const { entry } = asFastvmError(error);
+        if (entry.status === 500) api.log.error({ err: error }, "an agent's socket could not be opened");
+        refuseUpgrade(connection, `${entry.status} ${STATUS_CODES[entry.status] ?? "Refused"}`, id);
+      });
     });
   };
   onUpgrade(api.scope.server, { path: PATH, handle });
+  for (const base of ["", SANDBOXES.basePath])
+    for (const name of ["agent", "exec.cbor"])
+      tellRefusal(api, admission, `${base}/v1/sandboxes/:id/${name}`);
   api.scope.addHook("preClose", async () => {
     for (const socket of sockets.clients) socket.terminate();
   });
 }
 
-/** The status line of a refusal, whose body no client reads. */
-async function admitted({ engine }: Parts, request: IncomingMessage): Promise<Sandbox | string> {
-  const key = presentedKey(request.headers);
-  const holder: KeyHolder | undefined =
-    key === undefined ? undefined : await engine.keys.holderOf(key, SANDBOXES.name);
-  if (holder === undefined) return "401 Unauthorized";
-  if (!hasScope(holder.scopes, "run")) return "403 Forbidden";
-  if (holder.rate?.isOver === true) return "429 Too Many Requests";
-  const path = URL.parse(request.url ?? "/", "http://localhost")?.pathname ?? "";
-  const id = PATH.exec(path)?.[1] ?? "";
-  return engine.sandboxes.get(holder, id).catch(() => "404 Not Found");
+/** Of a refused WebSocket a runtime's client does not say why; it asks by a request, which is refused alike, in words. */
+function tellRefusal({ scope }: Parts, admission: Admission, url: string): void {
+  scope.get<{ Params: { id: string } }>(url, async ({ raw, params }) => {
+    await admission.admit(raw, params.id);
+    throw new FastvmError("invalid_request", "this is a WebSocket, and takes no other request");
+  });
 }
 
-function refusalOf(found: Sandbox, clients: ReadonlyMap<string, number>): string | undefined {
-  if (sandboxStatus(found) !== "running") return "409 Conflict";
-  return (clients.get(found.sandbox.id) ?? 0) < MAX_CLIENTS ? undefined : "429 Too Many Requests";
-}
-
-function run(
-  { engine, clock, log, logs }: Parts,
-  found: Sandbox,
-  socket: WebSocket,
-  isFlat: boolean,
-  clients: Map<string, number>,
-): void {
+function run({ engine, clock, log, logs }: Parts, found: Sandbox, socket: WebSocket, isFlat: boolean): void {
   const { sandbox } = found;
   const gone = new AbortController();
-  clients.set(sandbox.id, (clients.get(sandbox.id) ?? 0) + 1);
   socket.on("error", () => socket.terminate());
-  socket.once("close", () => {
-    gone.abort(new Error("the client went away"));
-    const left = (clients.get(sandbox.id) ?? 1) - 1;
-    if (left > 0) clients.set(sandbox.id, left);
-    else clients.delete(sandbox.id);
-  });
+  socket.once("close", () => gone.abort(new Error("the client went away")));
   const { runtime } = specOf(found);
   let touches = 0;
   const session = new AgentSession({

@@ -165,6 +165,27 @@ test.each<[string, number]>([
   expect(answer.statusCode).toBe(status);
 });
 
+test("says in words why it is not opened, to a request for the same path", async () => {
+  const ask = async (base: string, key = api.key) => {
+    const headers = { authorization: `Bearer ${key}` };
+    const answer = await fetch(`${url}${base}/v1/sandboxes/${id}/exec.cbor`, { headers });
+    return { status: answer.status, ...((await answer.json()) as object) };
+  };
+  expect(await ask("")).toMatchObject({ status: 400, message: expect.stringContaining("is a WebSocket") });
+  expect(await ask("", "msb_none")).toMatchObject({ status: 401, code: "invalid_api_key" });
+  expect(await ask("", api.otherKey)).toMatchObject({ status: 404, code: "sandbox_not_found" });
+  await api.ok(`POST /v1/sandboxes/${id}/stop`, {});
+  const stopped = {
+    status: 409,
+    code: "vm_wrong_state",
+    message: expect.stringContaining("this one is stopped"),
+  };
+  for (const base of ["", "/microsandbox"]) expect(await ask(base)).toMatchObject(stopped);
+  const client = agent();
+  const [, answer] = (await once(client.socket, "unexpected-response")) as [unknown, { statusCode: number }];
+  expect(answer.statusCode).toBe(409);
+});
+
 test("takes no bytes from whoever is no WebSocket", async () => {
   const { port } = new URL(url);
   const plain = connect(Number(port), "127.0.0.1");
