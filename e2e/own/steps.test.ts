@@ -30,7 +30,9 @@ beforeAll(async () => {
   steps = await Steps.make();
   // Its own, so that a template is made.
   cacheDir = await mkdtemp("/var/cache/fastvm-test/cache-");
-  daemon = await TestDaemon.start({ settings: { stepsFolder: steps.folder, cacheDir } });
+  daemon = await TestDaemon.start({
+    settings: { stepsFolder: steps.folder, cacheDir, growsMountedVolumes: false },
+  });
   client = daemon.client;
   vm = await client.vms.launch({ machineType: "c1m2", diskGiB: 12 });
 }, START_TIMEOUT_MS);
@@ -156,12 +158,12 @@ async function lengthenDisk(): Promise<{ readonly id: string }> {
 
 async function changeVolumes(): Promise<void> {
   const volume = await client.volumes.create({ name: "steps", sizeGiB: 1 });
-  await client.volumes.update(volume, { sizeGiB: 2 });
   await client.vms.pause(vm);
   await client.vms.volumes.attach(vm, { volumeId: volume.id, mountPath: "/mnt/steps" });
   await client.vms.volumes.detach(vm, volume);
   await client.vms.resume(vm);
   await client.vms.volumes.attach(vm, { volumeId: volume.id, mountPath: "/mnt/steps" });
+  await client.volumes.update(volume, { sizeGiB: 2 });
   await client.snapshots.create({ vmId: vm.id });
   const [child] = (await client.vms.fork(vm, { volumes: "copy" })).children;
   if (child?.vm === undefined) throw new Error("the fork has no child");

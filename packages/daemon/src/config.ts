@@ -75,6 +75,8 @@ export interface DaemonConfig {
   readonly stepsFolder?: string;
   /** How long a request waits for its VM to wake, in ms; as `stepsFolder`, for tests. */
   readonly wakeMs?: number;
+  /** `false`: volumes grow as where the kernel does not let the daemon; as `stepsFolder`, for tests. */
+  readonly growsMountedVolumes?: boolean;
 }
 
 /** Files in PEM: the certificate with its chain, and its key. */

@@ -258,6 +258,7 @@ async function startWorker(
       importFolders: config.importFolders,
       mountFolders: config.mountFolders,
       bucketNetworks: config.bucketNetworks,
+      growsMountedVolumes: config.growsMountedVolumes,
       poolSize: config.poolSize,
       poolMaxSize: config.poolMaxSize,
       poolMemoryMib: config.poolMemoryMib,

@@ -49,6 +49,8 @@ export interface WorkerConfig {
   readonly network: NetworkConfig | "none";
   /** The certificate that guests are served with, in PEM with its chain. */
   readonly tlsChain?: Buffer | undefined;
+  /** Whether file systems of volumes grow while they are mounted; default: as the kernel lets this process. For tests. */
+  readonly growsMountedVolumes?: boolean | undefined;
   /** First of 65,536 user ids for QEMU processes. */
   readonly uidBase: number;
 }

@@ -25,8 +25,7 @@ import {
 import { watchBuckets } from "./vm/guest/watch-buckets.ts";
 import type { Vm } from "./vm/state/vm.ts";
 import type { Parts } from "./vm/state/worker-context.ts";
-import { withServersAway } from "./vm/volumes/servers-away.ts";
-import { mayGrowMounted } from "./volumes/filesystem.ts";
+import { withVolumeParked } from "./vm/volumes/parked-volume.ts";
 import type { HostVolumes } from "./volumes/host-volumes.ts";
 
 /** What a guest has not written by then it loses when it is paused, as in a power cut. */
@@ -59,17 +58,15 @@ export class WorkerVolumes implements VolumeHolding {
     return this.#host.store.create(spec);
   }
 
-  /** Also while VMs have it. Where the kernel lets nobody grow what is mounted, their servers make way for as long as that takes. */
+  /** Also while VMs have it. Where the kernel lets nobody grow what is mounted, their servers give it up for as long as that takes. */
   async grow(volumeId: VolumeId, sizeGib: number): Promise<void> {
-    const grow = () => this.#host.grow(volumeId, sizeGib);
-    if (await mayGrowMounted()) return await grow();
-    const having = [...this.#context.vms.values()].filter((vm) => hasVolume(vm, volumeId));
-    await this.#inTurns(having.map(({ vmId }) => vmId).toSorted(), async (vms) => {
-      await withServersAway(
-        this.#context,
-        vms.filter((vm) => hasVolume(vm, volumeId)),
-        grow,
-      );
+    await this.#host.grow(volumeId, sizeGib, async (work) => {
+      const having = [...this.#context.vms.values()].filter((vm) => hasVolume(vm, volumeId));
+      await this.#inTurns(having.map(({ vmId }) => vmId).toSorted(), async (vms) => {
+        await this.#host.store.writeOut(volumeId);
+        const still = vms.filter((vm) => hasVolume(vm, volumeId));
+        await withVolumeParked(this.#context, still, volumeId, work);
+      });
     });
   }
 

@@ -139,6 +139,10 @@ export const STEPS = [
   // The server of a VM's volumes.
   "volume-server.started",
   "volume-server.serves",
+  // It gives a volume up, so that that can grow.
+  "volume-server.frozen",
+  "volume-server.parked",
+  "volume-server.has-again",
   "bucket.started",
   // A volume's filesystem.
   "volume.begun",
@@ -148,6 +152,7 @@ export const STEPS = [
   "volume.frozen",
   "volume.copied",
   "volume.published",
+  "volume.growth-reserved",
   "volume.grow-begun",
   "volume.grown",
   "volume.remove-begun",

@@ -31,6 +31,8 @@ struct attachment {
     char tag[MAX_TAG_BYTES + 1];
     /* False for what a table knows of and nobody has attached yet. */
     bool has_root;
+    /* It had one, and gets it again. */
+    bool is_parked;
     /* The guest's number for its mount; 0: not mounted. */
     uint16_t channel;
     bool readonly;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "parked.h"
 #include "quota.h"
 #include "server.h"
 #include "table.h"
@@ -119,8 +120,12 @@ static int attach(struct server *server, struct control *control, const struct w
     }
     if (is_expected) {
         table_take_locks(attachment);
+        server->ledger.is_due = true;
     }
-    if (!server->may_greet && !server->is_recovered) {
+    if (attachment->is_parked) {
+        attachment_unpark(attachment);
+    }
+    if (!server->may_greet && !server->goes_on) {
         ledger_clear(&server->ledger); /* Of another life. */
     }
     server->may_greet = true;
@@ -209,6 +214,25 @@ static int detach(struct server *server, const struct words *words)
     return 0;
 }
 
+/* `check`: is said and not done. Of bytes that count for a quota the host's own counts would begin anew. */
+static int park(struct server *server, const struct words *words, struct answer *answer)
+{
+    const char *tag = word(words, "tag");
+    struct attachment *attachment = tag == NULL ? NULL : server_tagged(server, tag);
+    if (attachment == NULL || !attachment->has_root) {
+        return ENOENT;
+    }
+    if (!server->is_frozen || attachment->account != NULL) {
+        return attachment->account != NULL ? EINVAL : EBUSY;
+    }
+    uint32_t lost = parked_would_lose(attachment);
+    answer_add(answer, ",\"lost\":%u", lost);
+    if (!is_set(words, "check")) {
+        attachment_park(attachment);
+    }
+    return 0;
+}
+
 static int save(struct server *server, struct answer *answer)
 {
     if (!server->is_frozen) {
@@ -227,14 +251,19 @@ static int load(struct server *server, const struct control *control, const stru
     if (control->body == NULL || !choose(words, "locks", "lost", "reclaim", &reclaims)) {
         return EINVAL;
     }
-    return table_load(server, control->body, control->body_length, reclaims);
+    int error = table_load(server, control->body, control->body_length, reclaims);
+    if (error == 0) {
+        server->goes_on = true;
+        ledger_write(server);
+    }
+    return error;
 }
 
 /* The ledger stays as it is until the guest is there. */
 static int recover(struct server *server)
 {
     int error = server->may_greet || server->has_table ? EBUSY : ledger_recover(server);
-    server->is_recovered = error == 0;
+    server->goes_on = error == 0;
     return error;
 }
 
@@ -252,6 +281,10 @@ int control_do(struct server *server, struct control *control, const struct word
         list(server, answer);
     } else if (strcmp(verb, "stats") == 0) {
         tell_counters(server, answer);
+    } else if (strcmp(verb, "park") == 0) {
+        error = park(server, words, answer);
+    } else if (strcmp(verb, "thaw") == 0 && server_has_parked(server)) {
+        error = EBUSY;
     } else if (strcmp(verb, "freeze") == 0 || strcmp(verb, "thaw") == 0) {
         server->is_frozen = verb[0] == 'f';
         server->leaseholder = server->is_frozen && is_set(words, "lease") ? control : NULL;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "parked.h"
 #include "server.h"
 
 enum { MAX_ANSWER_BYTES = 64 * 1024 };
@@ -263,12 +264,16 @@ static void flush(struct control *control)
     control->out_start = control->out_length = 0;
 }
 
-/* What it has frozen goes on: whoever was to thaw it is gone. */
+/*
+ * What it has frozen goes on: whoever was to thaw it is gone. Without its folder it cannot, and errors would be all that its guest hears: one that
+ * follows has the folder, and the guest waits for that.
+ */
 static void end(struct server *server, struct control *control)
 {
     if (server->leaseholder == control) {
         server->leaseholder = NULL;
         server->is_frozen = false;
+        server->is_over = server->is_over || server_has_parked(server);
     }
     control_close(control);
 }

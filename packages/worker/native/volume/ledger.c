@@ -292,6 +292,17 @@ void ledger_commit(struct server *server)
     }
 }
 
+void ledger_write(struct server *server)
+{
+    struct ledger *ledger = &server->ledger;
+    if (ledger->fds[0] < 0) {
+        return;
+    }
+    if (!write_anew(server)) {
+        do_without(ledger);
+    }
+}
+
 /* A second time it would say that there is something already, or nothing any more, or do more than was asked. */
 static bool is_done_once(const struct fuse_in_header *in, const uint8_t *message, size_t length)
 {

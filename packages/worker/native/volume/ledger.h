@@ -83,6 +83,8 @@ void ledger_clear(struct ledger *ledger);
 void ledger_begin(struct server *server, uint16_t channel, const uint8_t *message, size_t length);
 /* After it, and after whatever else the guest is told of. */
 void ledger_commit(struct server *server);
+/* What is known before the guest is there: whoever is killed before it comes is followed as well. */
+void ledger_write(struct server *server);
 /* The state of a server that was killed, as if it were loaded. ENOENT where there is none. */
 int ledger_recover(struct server *server);
 

@@ -101,6 +101,39 @@ static int find_descriptor(struct nodes *nodes, uint32_t index)
     return nodes->all[index].fd;
 }
 
+int node_find_anew(const struct nodes *nodes, uint32_t index)
+{
+    uint32_t path[MAX_DEPTH];
+    int depth = 0;
+    for (uint32_t at = index; at != ROOT_NODE; at = nodes->all[at].parent) {
+        if (depth == MAX_DEPTH || nodes->all[at].stale) {
+            return ESTALE;
+        }
+        path[depth++] = at;
+    }
+    int folder = nodes->all[ROOT_NODE].fd;
+    int error = 0;
+    while (depth-- > 0 && error == 0) {
+        const struct node *node = &nodes->all[path[depth]];
+        struct statx found;
+        int fd = open_beneath(folder, node->name, O_PATH, 0);
+        error = fd < 0 || stat_descriptor(fd, &found) < 0 ? errno : 0;
+        error = error == ENOENT || error == ENOTDIR || error == ELOOP ? ESTALE : error;
+        if (error == 0) {
+            struct identity identity = identity_of(&found);
+            error = is_same(&identity, &node->identity) ? 0 : ESTALE;
+        }
+        if (folder != nodes->all[ROOT_NODE].fd) {
+            close(folder);
+        }
+        folder = fd;
+    }
+    if (folder >= 0 && folder != nodes->all[ROOT_NODE].fd) {
+        close(folder);
+    }
+    return error;
+}
+
 int node_descriptor(struct nodes *nodes, uint32_t index)
 {
     struct node *node = &nodes->all[index];
@@ -298,6 +331,18 @@ void node_release(struct nodes *nodes, uint32_t index)
 {
     nodes->all[index].handles--;
     drop_if_unneeded(nodes, index);
+}
+
+void nodes_close_descriptors(struct nodes *nodes)
+{
+    while (nodes->oldest != NO_NODE) {
+        node_close_descriptor(nodes, nodes->oldest);
+    }
+    struct node *root = &nodes->all[ROOT_NODE];
+    if (root->fd >= 0) {
+        close(root->fd);
+    }
+    root->fd = -1;
 }
 
 void nodes_trim(struct nodes *nodes)

@@ -74,6 +74,11 @@ struct node *node_at(const struct nodes *nodes, uint32_t index);
 /* An open descriptor, good until nodes_trim; -1 with errno. */
 int node_descriptor(struct nodes *nodes, uint32_t index);
 
+/* Whether it is found by names alone, from the root down, as it will have to be without descriptors. 0, or ESTALE, or why nobody can tell. */
+int node_find_anew(const struct nodes *nodes, uint32_t index);
+/* The root's as well. */
+void nodes_close_descriptors(struct nodes *nodes);
+
 /* The node of a file that was just found under this name, told of once more. Owns `fd` from then on. NO_NODE with errno: too many, or no memory. */
 uint32_t node_found(struct nodes *nodes, uint32_t parent, const char *name, int fd, const struct identity *identity);
 /* The node of a file, if it has one. */

@@ -36,7 +36,8 @@ struct server {
     bool has_table;
     /* Something is attached: a guest may be told which server it has. Earlier a table may yet come, of which the guest must hear first. */
     bool may_greet;
-    bool is_recovered;
+    /* What a table, or a ledger, told of is not to be forgotten before the guest is there. */
+    bool goes_on;
     bool is_frozen;
     /* It thaws when this connection ends; NULL: when it is told to. */
     const struct control *leaseholder;

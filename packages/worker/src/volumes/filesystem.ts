@@ -18,6 +18,8 @@ const STAT_BLOCK_BYTES = 512;
 const ALLOCATE_TIMEOUT_MS = 600_000;
 /** The kernel goes through the journal of one that was not unmounted. */
 const TOOL_TIMEOUT_MS = 120_000;
+/** One that is ended in the midst leaves no file system. */
+const RESIZE_TIMEOUT_MS = 600_000;
 const ROOT_MODE = 0o755;
 
 /**
@@ -54,6 +56,29 @@ export async function reserve(path: string, sizeGib: number, size: number): Prom
     await truncate(path, size);
     throw asRefusal(error);
   }
+}
+
+/** Bytes for it to grow, behind its end: it is as long as before. */
+export async function reserveBeyond(path: string, sizeGib: number): Promise<void> {
+  try {
+    await runTool("fallocate", ["--keep-size", "--length", `${sizeGib}GiB`, path], {
+      timeoutMs: ALLOCATE_TIMEOUT_MS,
+    });
+  } catch (error) {
+    await giveBeyondBack(path);
+    throw asRefusal(error);
+  }
+}
+
+/** What was reserved behind its end and not used. */
+export async function giveBeyondBack(path: string): Promise<void> {
+  const { blocks, size } = await stat(path);
+  if (blocks * STAT_BLOCK_BYTES >= size + GIB / 2) await truncate(path, size);
+}
+
+/** What was written to it is on the disk. */
+export async function writeOutMounted(target: string): Promise<void> {
+  await runTool("sync", ["--file-system", target], { timeoutMs: ALLOCATE_TIMEOUT_MS });
 }
 
 function isNoRoom(error: unknown): boolean {
@@ -98,6 +123,11 @@ export async function mountFilesystem(image: string, target: string, options = M
   });
 }
 
+/** Of a loop device that somebody has: a second one over the same file would be another filesystem to the kernel. */
+export async function mountDevice(device: string, target: string): Promise<void> {
+  await mountFilesystem(device, target, MOUNT_FLAGS);
+}
+
 export async function initialiseRoot(target: string): Promise<void> {
   await using root = await open(target, "r");
   await root.chmod(ROOT_MODE);
@@ -118,8 +148,7 @@ export async function unmountFilesystem(target: string): Promise<void> {
     await sleep(LOOP_POLL_MS);
   }
   const [loop] = await loopsBeneath(folder);
-  // Over the very device: a second one over the same file would be another filesystem to the kernel.
-  if (loop !== undefined) await mountFilesystem(loop.device, target, MOUNT_FLAGS);
+  if (loop !== undefined) await mountDevice(loop.device, target);
   throw new FastvmError("volume_busy", "a VM has it mounted");
 }
 
@@ -128,12 +157,13 @@ export async function growMounted(target: string): Promise<void> {
   const mounted = (await mountsBeneath(dirname(target))).find(({ path }) => path === target);
   if (mounted === undefined) throw new Error(`${target} is not mounted`);
   await runTool("losetup", ["--set-capacity", mounted.source], { timeoutMs: TOOL_TIMEOUT_MS });
-  await runTool("resize2fs", [mounted.source], { timeoutMs: TOOL_TIMEOUT_MS });
+  await runTool("resize2fs", [mounted.source], { timeoutMs: RESIZE_TIMEOUT_MS });
 }
 
-/** The same of one that is mounted nowhere. */
+/** The same of one that is mounted nowhere, and that the kernel has unmounted: with a journal still to be gone through it loses files. */
 export async function growUnmounted(image: string): Promise<void> {
-  await runLocked(image, "resize2fs", "-f", image);
+  const command = ["--no-fork", image, "resize2fs", "-f", image];
+  await runTool("flock", command, { timeoutMs: RESIZE_TIMEOUT_MS });
 }
 
 /** By one tool at a time: what a daemon that was killed has begun goes on beside the next one. */

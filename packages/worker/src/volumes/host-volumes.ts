@@ -19,7 +19,10 @@ import { VolumeStore } from "./volume-store.ts";
 const SOCKETS_FOLDER = "volume-servers";
 const BUCKETS_FOLDER = "buckets";
 
-type HostVolumesConfig = Pick<WorkerConfig, "bucketNetworks" | "dataDir" | "mountFolders">;
+type HostVolumesConfig = Pick<
+  WorkerConfig,
+  "bucketNetworks" | "dataDir" | "growsMountedVolumes" | "mountFolders"
+>;
 
 export class HostVolumes {
   readonly store: VolumeStore;
@@ -39,7 +42,7 @@ export class HostVolumes {
       openNetworks: config.bucketNetworks ?? [],
     });
     this.#sockets = join(config.dataDir, SOCKETS_FOLDER);
-    this.store = new VolumeStore(volumesFolder(config));
+    this.store = new VolumeStore(volumesFolder(config), config.growsMountedVolumes);
     this.#sessions = new HostSessions({
       folder: this.#sockets,
       uid: () => uids.take(),
@@ -77,15 +80,18 @@ export class HostVolumes {
     return { sizeBytes, format };
   }
 
-  async grow(volumeId: VolumeId, sizeGib: number): Promise<void> {
-    await this.#sessions.end(volumeId);
-    await this.store.grow(volumeId, sizeGib);
+  /** `aside`: as the store has it. */
+  async grow(
+    volumeId: VolumeId,
+    sizeGib: number,
+    aside: (work: () => Promise<void>) => Promise<void>,
+  ): Promise<void> {
+    await this.store.grow(volumeId, sizeGib, (work) => this.#sessions.without(volumeId, () => aside(work)));
   }
 
   /** Rejects with `volume_busy` while a VM has it. */
   async remove(volumeId: VolumeId): Promise<void> {
-    await this.#sessions.end(volumeId);
-    await this.store.remove(volumeId);
+    await this.#sessions.without(volumeId, () => this.store.remove(volumeId));
   }
 
   async usage(volumeIds: readonly VolumeId[]): Promise<readonly (VolumeUsage | undefined)[]> {

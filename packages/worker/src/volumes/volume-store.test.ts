@@ -67,8 +67,12 @@ describe("a disk", () => {
     const { volumeId, image } = await disk();
     const [one, other] = [join(folder, "one"), join(folder, "other")];
     expect(await store.linkDisk(volumeId, one)).toBe(GIB);
-    for (const refused of [store.linkDisk(volumeId, other), store.grow(volumeId, 2), store.remove(volumeId)])
-      await expect(refused).rejects.toMatchObject({ code: "volume_busy" });
+    for (const refused of [
+      () => store.linkDisk(volumeId, other),
+      () => store.grow(volumeId, 2),
+      () => store.remove(volumeId),
+    ])
+      await expect(refused()).rejects.toMatchObject({ code: "volume_busy" });
     await rm(one);
     await store.grow(volumeId, 2);
     expect((await stat(image)).size).toBe(2 * GIB);
@@ -216,6 +220,50 @@ describe("a volume", () => {
     await runTool("fallocate", ["-l", "1500MiB", join(path, "large")], TOOL);
     const image = await stat(join(root, volumeId, "files.ext4"));
     expect(image.blocks * BLOCK).toBeGreaterThanOrEqual(2 * GIB);
+  });
+
+  test("has its new bytes before anybody has to wait for it, and gives them back where it does not grow", async () => {
+    const volumeId = await made();
+    const image = join(root, volumeId, "files.ext4");
+    const sizes = async () => {
+      const { blocks, size } = await stat(image);
+      return { gib: size / GIB, isReserved: blocks * BLOCK >= 2 * GIB };
+    };
+    store = new VolumeStore(root, false);
+    await store.recover();
+    const refused = store.grow(volumeId, 2, async () => {
+      expect(await sizes()).toEqual({ gib: 1, isReserved: true });
+      throw new Error("somebody has it");
+    });
+    await expect(refused).rejects.toThrow("somebody has it");
+    expect(await sizes()).toEqual({ gib: 1, isReserved: false });
+    await endsAt("volume.growth-reserved", () => store.grow(volumeId, 2));
+    expect(await sizes()).toEqual({ gib: 1, isReserved: true });
+    store = new VolumeStore(root, false);
+    await store.recover();
+    expect(await sizes()).toEqual({ gib: 1, isReserved: false });
+    await store.grow(volumeId, 2);
+    expect(await sizes()).toEqual({ gib: 2, isReserved: true });
+    await runTool("fallocate", ["-l", "1500MiB", join(await store.mounted(volumeId), "large")], TOOL);
+  });
+
+  test("that nobody has mounted since the host went down grows with all that was synced", async () => {
+    const volumeId = await made();
+    const [path, image] = [await store.mounted(volumeId), join(root, volumeId, "files.ext4")];
+    for (let at = 0; at < 300; at++) await writeFile(join(path, `file-${at}`), `content ${at}`);
+    await runTool("sync", ["--file-system", path], TOOL);
+    // As a power cut leaves it: what was synced is in the journal, and not yet where it belongs.
+    const cut = join(folder, "cut");
+    await runTool("cp", ["--sparse=always", image, cut], TOOL);
+    await store.close();
+    await runTool("cp", ["--sparse=always", cut, image], TOOL);
+    store = new VolumeStore(root, false);
+    await store.recover();
+    await store.grow(volumeId, 2);
+    await runTool("e2fsck", ["-n", "-f", image], TOOL);
+    const again = await store.mounted(volumeId);
+    for (let at = 0; at < 300; at++)
+      expect(await readFile(join(again, `file-${at}`), "utf8")).toBe(`content ${at}`);
   });
 
   test("is not mounted while a tool of an earlier daemon still works on its image", async () => {

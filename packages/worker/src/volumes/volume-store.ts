@@ -12,18 +12,22 @@ import { copyMounted, thawMounted } from "./copy-filesystem.ts";
 import {
   allocate,
   freeStaleLoops,
+  giveBeyondBack,
   growMounted,
   growUnmounted,
   initialiseRoot,
   makeFilesystem,
   mayGrowMounted,
+  mountDevice,
   mountFilesystem,
   reserve,
+  reserveBeyond,
   reserveHoles,
   unmountFilesystem,
   usedBytes,
+  writeOutMounted,
 } from "./filesystem.ts";
-import { mountsBeneath } from "./mount-table.ts";
+import { loopsBeneath, mountsBeneath } from "./mount-table.ts";
 import {
   DISK_FILE,
   IMAGE_FILE,
@@ -44,11 +48,14 @@ interface FoundVolume {
 
 export class VolumeStore {
   #root: string;
+  readonly #growsMounted: boolean | undefined;
   /** What is done with a volume, one thing at a time. */
   readonly #turns = new Map<VolumeId, SerialQueue>();
 
-  constructor(root: string) {
+  /** `growsMounted`: default: as the kernel lets this process. */
+  constructor(root: string, growsMounted?: boolean) {
     this.#root = root;
+    this.#growsMounted = growsMounted;
   }
 
   /** After whatever end of the daemon before: half-made volumes go, and mounts and devices that nobody owns. What is mounted stays. */
@@ -64,6 +71,7 @@ export class VolumeStore {
     await freeStaleLoops(this.#root);
     for (const name of await readdir(this.#root)) {
       if (!isVolumeName(name)) await rm(join(this.#root, name), { recursive: true, force: true });
+      else await this.#giveBack(name);
     }
   }
 
@@ -99,25 +107,87 @@ export class VolumeStore {
     });
   }
 
-  async grow(volumeId: VolumeId, sizeGib: number): Promise<void> {
+  /**
+   * `aside` is called where the kernel lets nobody grow what is mounted: it does the work while nobody else has the volume. While anybody
+   * has it it is refused with `volume_busy`, and is as it was.
+   */
+  async grow(
+    volumeId: VolumeId,
+    sizeGib: number,
+    aside: (work: () => Promise<void>) => Promise<void> = (work) => work(),
+  ): Promise<void> {
+    const { kind } = await this.require(volumeId);
+    if (kind === "disk") return await this.#growDisk(volumeId, sizeGib);
+    if (this.#growsMounted ?? (await mayGrowMounted())) return await this.#growMounted(volumeId, sizeGib);
+    // What takes long comes before anybody waits for it.
+    await this.#reserveGrowth(volumeId, sizeGib);
+    try {
+      await aside(() => this.#growAside(volumeId, sizeGib));
+    } catch (error) {
+      await this.#giveBack(volumeId);
+      throw error;
+    }
+  }
+
+  /** Its file system is the guest's, and what a guest has written the host does not read. */
+  async #growDisk(volumeId: VolumeId, sizeGib: number): Promise<void> {
     await this.#turn(volumeId, async () => {
-      const { image, folder, kind } = await this.require(volumeId);
+      const { image } = await this.require(volumeId);
       await step("volume.grow-begun");
-      if (kind === "disk") {
-        await assertNobodysDisk(image);
-        // Its file system is the guest's, and what a guest has written the host does not read.
-        return await allocate(image, sizeGib);
-      }
-      const isLive = await mayGrowMounted();
-      // Before its bytes are reserved: one that cannot grow now is as it was.
-      if (!isLive) await unmountFilesystem(mountPoint(folder));
+      await assertNobodysDisk(image);
+      await allocate(image, sizeGib);
+    });
+  }
+
+  async #growMounted(volumeId: VolumeId, sizeGib: number): Promise<void> {
+    await this.#turn(volumeId, async () => {
+      const { image, folder } = await this.require(volumeId);
+      await step("volume.grow-begun");
       await allocate(image, sizeGib);
       await step("volume.allocated");
-      if (isLive) {
-        await this.#mount(folder, image);
-        await growMounted(mountPoint(folder));
-      } else await growUnmounted(image);
+      await this.#mount(folder, image);
+      await growMounted(mountPoint(folder));
       await step("volume.grown");
+    });
+  }
+
+  async #growAside(volumeId: VolumeId, sizeGib: number): Promise<void> {
+    await this.#turn(volumeId, async () => {
+      const { image, folder } = await this.require(volumeId);
+      await step("volume.grow-begun");
+      // The kernel goes through the journal of one that nobody has mounted since the host went down.
+      await this.#mount(folder, image);
+      await unmountFilesystem(mountPoint(folder));
+      await allocate(image, sizeGib);
+      await step("volume.allocated");
+      await growUnmounted(image);
+      await step("volume.grown");
+    });
+  }
+
+  /** What it will need, while others use it: its bytes, and what was written is on the disk. */
+  async #reserveGrowth(volumeId: VolumeId, sizeGib: number): Promise<void> {
+    await this.#turn(volumeId, async () => {
+      const { image, folder } = await this.require(volumeId);
+      await this.#mount(folder, image);
+      await reserveBeyond(image, sizeGib);
+      await step("volume.growth-reserved");
+      await writeOutMounted(mountPoint(folder));
+    });
+  }
+
+  /** What was reserved for a growth that did not come. */
+  async #giveBack(volumeId: VolumeId): Promise<void> {
+    await this.#turn(volumeId, async () => {
+      const found = await this.#find(volumeId);
+      if (found?.kind === "directory") await giveBeyondBack(found.image);
+    });
+  }
+
+  async writeOut(volumeId: VolumeId): Promise<void> {
+    await this.#turn(volumeId, async () => {
+      const { folder } = await this.require(volumeId);
+      if (await this.#isMounted(folder)) await writeOutMounted(mountPoint(folder));
     });
   }
 
@@ -213,7 +283,9 @@ export class VolumeStore {
   async #mount(folder: string, image: string): Promise<void> {
     if (await this.#isMounted(folder)) return;
     await reserveHoles(image);
-    await mountFilesystem(image, mountPoint(folder));
+    const [loop] = await loopsBeneath(folder);
+    if (loop === undefined) await mountFilesystem(image, mountPoint(folder));
+    else await mountDevice(loop.device, mountPoint(folder));
   }
 
   async #turn<T>(volumeId: VolumeId, work: () => Promise<T>): Promise<T> {

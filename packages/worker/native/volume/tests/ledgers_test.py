@@ -56,6 +56,39 @@ class Ledgers(VolumeTest):
         self.assertEqual(guest.read(node, handle), (0, b"beforeafter"))
         self.assertEqual(self.text("e", "a"), "beforeafter")
 
+    def test_one_that_is_killed_before_the_guest_hears_of_it_is_followed_by_its_table(self):
+        server, guest = self.begun()
+        _, node, handle = guest.create(1, "a")
+        self.assertEqual(guest.write(node, handle, b"before"), 0)
+        self.assertTrue(server.worker.ask("freeze")["ok"])
+        table = server.worker.ask("save")[1]
+        for attached in (False, True):
+            self.servers.remove(server)
+            server.kill()
+            for i in range(2):
+                os.unlink(os.path.join(self.folder, f"ledger.{i}"))
+            server = Server(self.program, "--unconfined", "--ledger", os.path.join(self.folder, "ledger"))
+            self.servers.append(server)
+            self.assertTrue(server.worker.ask(f"load bytes={len(table)}", table)["ok"])
+            self.assertTrue(not attached or server.attach("data", self.root)["ok"])
+            self.servers.remove(server)
+            server.kill()
+            server, answer = self.kept(recovers=True)
+            self.assertEqual(answer, {"ok": True})
+        guest.connect(server)
+        self.assertTrue(guest.has_table)
+        self.assertEqual(guest.read(node, handle), (0, b"before"))
+
+    def test_one_that_is_killed_without_its_folder_is_followed(self):
+        server, guest = self.begun()
+        _, node, handle = guest.create(1, "a")
+        self.assertEqual(guest.write(node, handle, b"before"), 0)
+        self.assertTrue(server.worker.ask("freeze lease=1")["ok"])
+        self.assertTrue(server.worker.ask("park tag=data")["ok"])
+        waits = guest.post(fuse.READ, node, struct.pack("<QQIIQII", handle, 0, 100, 0, 0, 0, 0))
+        server = self.followed(server, guest)
+        self.assertEqual(guest.answer(waits), (0, b"before"))
+
     def test_a_lock_is_lost_to_whoever_had_it_and_one_who_waits_waits_on(self):
         server, guest = self.begun()
         _, node, handle = guest.create(1, "a")

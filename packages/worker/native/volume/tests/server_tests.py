@@ -10,6 +10,7 @@ from files_test import Files, Quota, Room  # noqa: F401
 from ledgers_test import Ledgers  # noqa: F401
 from locks_test import Locks  # noqa: F401
 from owners_test import Owners, OwnersNowhere  # noqa: F401
+from parked_test import Parked  # noqa: F401
 from volume_test import VolumeTest
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ let volumeId: VolumeId;
 let root: string;
 
 beforeAll(async () => {
-  host = await TestWorker.start();
+  // As where the kernel lets nobody grow what is mounted, wherever this runs.
+  host = await TestWorker.start({ growsMountedVolumes: false });
 });
 
 afterAll(async () => {
@@ -438,6 +439,64 @@ open("begun-" + sys.argv[1], "w").close()`;
     await deleteAll(vmId, other);
     await expect(stat(root)).rejects.toMatchObject({ code: "ENOENT" });
   });
+});
+
+test("grows, whenever its server is killed, and not while a file is open that has no name", async () => {
+  const vmId = await launch();
+  const writes = `
+import os, sys, time
+file, at = os.open("log", os.O_WRONLY | os.O_CREAT), 0
+gone = os.open("gone", os.O_RDWR | os.O_CREAT)
+os.write(gone, b"here"); os.unlink("gone")
+open("begun", "w").close()
+while True:
+    if gone >= 0 and os.path.exists("/tmp/close"):
+        assert os.pread(gone, 9, 0) == b"here"
+        os.close(gone); gone = -1
+        open("closed", "w").close()
+    os.pwrite(file, b"%07d\\n" % at, at * 8); os.fsync(file)
+    at += 1
+    time.sleep(0.01)`;
+  await begin(vmId, writes, "begun");
+  const lines = async () => (await readFile(join(root, "log"), "utf8")).split("\n").slice(0, -1);
+  const goesOnWriting = async () => {
+    const before = await eventually(lines);
+    await eventually(async () => expect((await lines()).length).toBeGreaterThan(before.length + 3));
+  };
+  const size = async () => (await host.worker.volumes.usage([volumeId]))[0]?.sizeGib;
+
+  const refused = host.worker.volumes.grow(volumeId, 2);
+  await expect(refused).rejects.toMatchObject({ code: "volume_busy" });
+  await expect(refused).rejects.toThrow(`VM ${vmId} has it, with a file open`);
+  expect(await size()).toBe(1);
+  await goesOnWriting();
+  await host.sh(vmId, "touch /tmp/close");
+  await eventually(async () => expect(await readdir(root)).toContain("closed"));
+
+  const steps = ["volume-server.frozen", "volume-server.parked", "volume-server.has-again"] as const;
+  for (const [at, name] of steps.entries()) {
+    let killed: number | undefined;
+    const unhook = hookSteps(async (step) => {
+      if (step !== name) return;
+      killed = (await serverOf(vmId)).pid;
+      process.kill(killed, "SIGKILL");
+      while (await isAlive(await serverOf(vmId))) await sleep(5);
+    });
+    const grown = host.worker.volumes.grow(volumeId, at + 2);
+    if (name === "volume-server.frozen") await expect(grown).rejects.toMatchObject({ code: "volume_busy" });
+    await grown.catch(() => undefined);
+    unhook();
+    expect(killed).toBeDefined();
+    await eventually(async () => expect((await serverOf(vmId)).pid).not.toBe(killed));
+    await goesOnWriting();
+    await host.worker.volumes.grow(volumeId, at + 2);
+    expect(await size()).toBe(at + 2);
+  }
+  const written = await lines();
+  expect(written).toEqual(written.map((_, at) => `${at}`.padStart(7, "0")));
+  expect(await host.sh(vmId, "cat /tmp/log")).toBe("");
+  host.errors.splice(0);
+  await deleteAll(vmId);
 });
 
 /** How many of its locks somebody else has. */

@@ -47,15 +47,13 @@ interface StartOptions {
   readonly mounts: readonly VolumeMount[];
   /** See `watchVolumeServer`. */
   readonly pauseMs?: number;
-  /** It has all that it serves; its guest hears of it when this resolves. */
-  readonly beforeThaw?: () => Promise<unknown>;
 }
 
 /** In memory the VM's record names it from then on. Rejects only when there is none. */
 export async function startVolumeServer(
   context: VolumeServerContext,
   vm: Vm,
-  { table, follows = false, mounts, pauseMs, beforeThaw }: StartOptions,
+  { table, follows = false, mounts, pauseMs }: StartOptions,
 ): Promise<void> {
   requireVolumeServer();
   const server = await spawn(context, vm);
@@ -66,7 +64,6 @@ export async function startVolumeServer(
     if (table !== undefined) await loadTable(connection, table).catch(context.onError);
     if (follows) await recover(connection).catch(context.onError);
     await attachAll(context, vm, server.process, mounts);
-    await beforeThaw?.();
     await connection.ask("thaw");
     vm.become({ ...vm.record, volumeServer: server });
     await step("volume-server.serves");
@@ -148,6 +145,20 @@ async function attachTo(
     : attach());
 }
 
+/** What it has given up, and is to have as before. */
+export async function attachAgain(
+  { volumes }: Parts<"volumes">,
+  vm: Vm,
+  server: ProcessIdentity,
+  mount: VolumeMount,
+): Promise<void> {
+  const { volumeId, readOnly } = mount;
+  const served = await volumes.served(mount);
+  await volumes.sharing.again(volumeId, keyOf(server), () =>
+    attachFolder({ cwd: vm.folder, controlSocket: CONTROL_SOCKET, tag: volumeId, readOnly, ...served }),
+  );
+}
+
 function sharingServer(vm: Vm, server: ProcessIdentity, { readOnly }: VolumeMount): SharingServer {
   return { key: keyOf(server), controlSocket: controlSocket(vm), writes: !readOnly };
 }
@@ -180,14 +191,6 @@ export async function detachFromServer(
     if (!(error instanceof ServerRefusal && error.errno === "ENOENT")) throw error;
   }
   await volumes.sharing.leave(volumeId, keyOf(volumeServer.process));
-}
-
-/** Its guest waits for the next one. */
-export async function endVolumeServer({ volumes }: Parts<"volumes">, vm: Vm): Promise<void> {
-  const { volumeServer } = vm.record;
-  if (volumeServer === undefined) return;
-  await killAndWait(volumeServer.process);
-  await volumes.sharing.leaveAll(keyOf(volumeServer.process));
 }
 
 /** Lets it go on where a capture that was cut short has left it frozen. */

@@ -35,6 +35,8 @@ interface HostSessionsOptions {
 export class HostSessions {
   readonly #options: HostSessionsOptions;
   readonly #kept = new Map<VolumeId, Promise<Kept>>();
+  /** Of which nobody may have a server just now. */
+  readonly #closed = new Map<VolumeId, Promise<unknown>>();
 
   constructor(options: HostSessionsOptions) {
     this.#options = options;
@@ -42,6 +44,7 @@ export class HostSessions {
 
   /** `end` is called once by whoever has done with it. */
   async take(volumeId: VolumeId): Promise<{ readonly session: FuseSession; readonly end: () => void }> {
+    while (this.#closed.has(volumeId)) await this.#closed.get(volumeId)?.catch(() => undefined);
     const kept = await this.#keptOf(volumeId);
     kept.users += 1;
     clearTimeout(kept.idle);
@@ -71,6 +74,18 @@ export class HostSessions {
     clearTimeout(kept.idle);
     kept.serving.kill();
     await kept.serving.exited;
+  }
+
+  /** Ends it, and whoever asks for one meanwhile waits until the work is done. */
+  async without(volumeId: VolumeId, work: () => Promise<void>): Promise<void> {
+    while (this.#closed.has(volumeId)) await this.#closed.get(volumeId)?.catch(() => undefined);
+    const working = this.end(volumeId).then(work);
+    this.#closed.set(volumeId, working);
+    try {
+      await working;
+    } finally {
+      this.#closed.delete(volumeId);
+    }
   }
 
   async close(): Promise<void> {

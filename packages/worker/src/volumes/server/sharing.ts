@@ -48,6 +48,15 @@ export class VolumeSharing {
     void this.#settle(volumeId);
   }
 
+  /** Attaches it as before, after it has given the volume up for a moment in which nobody else had it. */
+  async again(volumeId: VolumeId, key: string, attach: () => Promise<void>): Promise<void> {
+    await attach();
+    const joined = this.#of(volumeId).get(key);
+    // As each begins, whatever it was told before.
+    if (joined !== undefined) joined.cache = "shared";
+    void this.#settle(volumeId);
+  }
+
   /** One that serves a guest since before this daemon was there. */
   found(volumeId: VolumeId, server: SharingServer): void {
     this.#of(volumeId).set(server.key, { ...server, isAttached: true });

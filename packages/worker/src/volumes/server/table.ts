@@ -12,8 +12,6 @@ export interface SavedTable {
   /** Of the captured state. */
   readonly folder: string;
   readonly stored: StoredFile;
-  /** Default: `lost`. */
-  readonly locks?: "lost" | "reclaim";
 }
 
 /** The server is frozen. */
@@ -30,13 +28,10 @@ export async function saveTable(connection: ControlConnection, folder: string): 
   return { bytes, crc32: asChecksum(sum) };
 }
 
-/**
- * Before anything is attached. Rejects where it is not what was saved; the server is as before then. Locks are lost but where nobody
- * could take one meanwhile: then they are taken anew.
- */
+/** Before anything is attached. Rejects where it is not what was saved; the server is as before then. Locks are lost. */
 export async function loadTable(
   connection: ControlConnection,
-  { folder, stored, locks = "lost" }: SavedTable,
+  { folder, stored }: SavedTable,
 ): Promise<void> {
   const path = join(folder, VOLUMES_TABLE_FILE);
   if ((await checksumFile(path)) !== stored.crc32) {
@@ -44,5 +39,5 @@ export async function loadTable(
   }
   await using file = await open(path, "r");
   const content = file.createReadStream({ autoClose: false });
-  await connection.ask("load", { words: { bytes: `${stored.bytes}`, locks }, content });
+  await connection.ask("load", { words: { bytes: `${stored.bytes}` }, content });
 }
