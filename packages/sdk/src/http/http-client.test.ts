@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
@@ -177,6 +178,32 @@ describe("retries", () => {
       json(200, []),
     );
     expect(await clientOf(yes).vms.list()).toEqual([]);
+  });
+
+  it("takes the server's word in the body, wherever an API has it", async () => {
+    for (const body of [{ retryable: true }, { error: { details: { retryable: true } } }]) {
+      await using again = await WireServer.start(json(400, body, QUICK), json(200, []));
+      expect(await clientOf(again).vms.list()).toEqual([]);
+    }
+    await using no = await WireServer.start(json(503, { error: { details: { retryable: false } } }, QUICK));
+    await expect(clientOf(no).vms.list()).rejects.toBeInstanceOf(InternalServerError);
+    expect(no.requests).toHaveLength(1);
+  });
+
+  it.each([
+    ["a connection that broke", (_request: unknown, { socket }: ServerResponse) => void socket?.destroy()],
+    ["a gateway without an answer", json(502, { error: "x" }, QUICK)],
+  ] as const)("knows that a delete was carried out behind %s", async (_what, lost) => {
+    await using server = await WireServer.start(lost, json(404, { error: "VM not found" }));
+    expect(await clientOf(server).vms.delete(VM.id)).toEqual({ id: VM.id, deleted: true });
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it("does not take what was never there, or a server that is busy, for a delete", async () => {
+    await using never = await WireServer.start(json(404, { error: "VM not found" }));
+    await expect(clientOf(never).vms.delete(VM.id)).rejects.toBeInstanceOf(NotFoundError);
+    await using busy = await WireServer.start(json(503, {}, QUICK), json(404, { error: "VM not found" }));
+    await expect(clientOf(busy).vms.delete(VM.id)).rejects.toBeInstanceOf(NotFoundError);
   });
 
   it("never repeats a launch, a command, a fork or a snapshot by itself", async () => {

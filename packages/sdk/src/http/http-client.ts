@@ -4,13 +4,13 @@
  */
 import { credentialsOf, DEFAULT_TIMEOUT_MS } from "../client-config.ts";
 import type { ClientConfig } from "../client-config.ts";
-import { APIConnectionError, APIConnectionTimeoutError, errorFromResponse, FastvmError } from "../errors.ts";
+import { APIConnectionError, errorFromResponse, FastvmError, NotFoundError } from "../errors.ts";
 import { SDK_VERSION } from "../version.ts";
 import { streamOf } from "./body-of.ts";
 import { answerWith, ApiPromise } from "./api-promise.ts";
 import type { Read } from "./api-promise.ts";
 import { Deadline, sleep } from "./deadline.ts";
-import { isRetryable, retryDelayMs } from "./retry-policy.ts";
+import { isAnswerLost, isRetryable, retryDelayMs } from "./retry-policy.ts";
 
 /** What a caller may set for one call. */
 export interface RequestOptions {
@@ -41,6 +41,8 @@ export interface ApiRequest {
   readonly defaultTimeoutMs?: number;
   /** `once`: a repetition could do the work twice, so only the caller's own `maxRetries` allows it. */
   readonly attempts?: "retried" | "once";
+  /** What is given where the first attempt took away what it names and lost its answer, so that the next finds nothing. */
+  readonly gone?: unknown;
   readonly options?: RequestOptions | undefined;
 }
 
@@ -68,7 +70,9 @@ export class HttpClient {
 
   /** The answer's JSON; `undefined` for an answer without a body. */
   json<Result>(request: ApiRequest): ApiPromise<Result> {
-    return new ApiPromise(this.#withRetries(request, (open) => readJson<Result>(open)));
+    const { method, gone } = request;
+    const whenGone = method === "DELETE" || gone !== undefined ? () => goneOf<Result>(request) : undefined;
+    return new ApiPromise(this.#withRetries(request, (open) => readJson<Result>(open), whenGone));
   }
 
   /** Resolves at the answer's headers. The time limit ends there, the caller's signal goes on. */
@@ -82,14 +86,18 @@ export class HttpClient {
   async #withRetries<Result>(
     request: ApiRequest,
     use: (open: OpenResponse) => Promise<Result>,
+    whenGone?: () => Result,
   ): Promise<Result> {
     const isOnce = request.attempts === "once";
     const maxRetries = isRead(request.content)
       ? 0
       : (request.options?.maxRetries ?? (isOnce ? 0 : this.#config.maxRetries));
+    let isLost = false;
     for (let retry = 0; ; retry += 1) {
       const outcome = await this.#attempt(request, use);
       if (outcome.ok) return outcome.value;
+      if (isLost && whenGone !== undefined && outcome.error instanceof NotFoundError) return whenGone();
+      isLost ||= outcome.isLost;
       if (!outcome.isRetryable || retry >= maxRetries) throw outcome.error;
       const delayMs = retryDelayMs(retry, outcome.headers);
       const nth = `retry ${retry + 1} of ${maxRetries} in ${Math.round(delayMs)} ms`;
@@ -174,6 +182,8 @@ type Outcome<Result> =
       readonly ok: false;
       readonly error: unknown;
       readonly isRetryable: boolean;
+      /** Whether it may have been carried out. */
+      readonly isLost: boolean;
       readonly headers?: Headers;
     };
 
@@ -189,20 +199,29 @@ async function readJson<Result>({ response, deadline }: OpenResponse): Promise<R
   }
 }
 
+function goneOf<Result>({ path, gone }: ApiRequest): Read<Result> {
+  const id = decodeURIComponent(path.slice(path.lastIndexOf("/") + 1));
+  const data = gone === undefined ? { id, deleted: true } : gone;
+  const answer = (): Response => new Response(JSON.stringify(data));
+  return { data: data as Result, answer };
+}
+
 async function failedAnswer(response: Response, deadline: Deadline): Promise<Outcome<never>> {
   const { status, headers } = response;
   const text = await response.text();
   deadline.release();
   const error = errorFromResponse(status, text, headers);
-  return { ok: false, error, isRetryable: isRetryable(status, headers, error.error), headers };
+  const isAgain = isRetryable(status, headers, error.error);
+  return { ok: false, error, isRetryable: isAgain, isLost: isAnswerLost(status), headers };
 }
 
 /** A call that got no whole answer. A timeout is worth a retry, an abort by the caller is not. */
 function brokenCall(cause: unknown, deadline: Deadline): Outcome<never> {
-  if (cause instanceof FastvmError) return { ok: false, error: cause, isRetryable: false };
+  if (cause instanceof FastvmError) return { ok: false, error: cause, isRetryable: false, isLost: false };
   const error = deadline.reason() ?? connectionError(cause);
-  const isTimeout = error instanceof APIConnectionTimeoutError;
-  return { ok: false, error, isRetryable: isTimeout || error instanceof APIConnectionError };
+  // One that was late is a lost connection, too.
+  const isLost = error instanceof APIConnectionError;
+  return { ok: false, error, isRetryable: isLost, isLost };
 }
 
 /** The error to throw for a body that broke off. */

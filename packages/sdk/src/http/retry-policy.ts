@@ -7,14 +7,24 @@ const MAX_SERVER_DELAY_MS = 60_000;
 /** Up to this part is taken off each delay, so that clients that failed together do not come back together. */
 const JITTER = 0.25;
 
-/** The server's own word, in a header (`x-should-retry`) or as machines have it in the body, goes before the status. */
+/** The server's own word goes before the status: in a header (`x-should-retry`), or in the body, where sandboxes have it under `error`. */
 export function isRetryable(status: number, headers: Headers, body?: unknown): boolean {
   const verdict = headers.get("x-should-retry");
   if (verdict === "true") return true;
   if (verdict === "false") return false;
-  const said = typeof body === "object" && body !== null && "retryable" in body ? body.retryable : undefined;
-  if (typeof said === "boolean") return said;
+  const said = [fieldOf(body, "retryable"), fieldOf(fieldOf(fieldOf(body, "error"), "details"), "retryable")];
+  const word = said.find((value) => typeof value === "boolean");
+  if (word !== undefined) return word;
   return status === 408 || status === 409 || status === 429 || status >= 500;
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+/** Whether the call may have been carried out all the same: what stands between says so, and has no answer either. */
+export function isAnswerLost(status: number): boolean {
+  return status === 502 || status === 504;
 }
 
 /** Milliseconds before attempt `retry` (0 for the first retry). */

@@ -50,10 +50,12 @@ const ROOT = "/v1/sandboxes";
 const SNAPSHOTS = "/v1/sandbox-snapshots";
 const VOLUMES = "/v1/volumes";
 const LOOK_EVERY_MS = 500;
+/** Of what a first attempt deleted whose answer was lost. */
+const GONE: CloudMessageResponse = { message: "it was deleted" };
 /** Of what moves a whole VM. */
 const WORK_MS = 300_000;
 
-type Call = Partial<Pick<ApiRequest, "query" | "body" | "defaultTimeoutMs" | "attempts">> &
+type Call = Partial<Pick<ApiRequest, "query" | "body" | "defaultTimeoutMs" | "attempts" | "gone">> &
   Pick<RequestOptions, "signal" | "timeoutMs">;
 
 export class SandboxesClient {
@@ -100,14 +102,17 @@ export class SandboxesClient {
     return await this.#running(await this.#call("POST", `${pathOf(ref)}/start`, call), patience, signal);
   }
 
-  /** Its disk is kept. */
+  /** Its disk is kept, unless it is ephemeral: then it is gone. */
   async stop(ref: SandboxRef, { signal }: CallOptions = {}): Promise<CloudSandbox> {
-    return await this.#call("POST", `${pathOf(ref)}/stop`, { body: {}, defaultTimeoutMs: WORK_MS, signal });
+    // By the id, as a repetition must not meet another that has the name by now.
+    const found = await this.get(ref, { signal });
+    const call = { body: {}, defaultTimeoutMs: WORK_MS, gone: { ...found, status: "stopped" }, signal };
+    return await this.#call("POST", `${pathOf(found)}/stop`, call);
   }
 
   /** With all that is in it. */
   async delete(ref: SandboxRef, options: CallOptions = {}): Promise<CloudMessageResponse> {
-    return await this.#call("DELETE", pathOf(ref), options);
+    return await this.#call("DELETE", await this.#pathById(ref, options), { ...options, gone: GONE });
   }
 
   /** Rejects with a SandboxExecError when the command does not start, a ConflictError when no sandbox runs there; ends what is given up. */
@@ -169,7 +174,8 @@ export class SandboxesClient {
   }
 
   async deleteSnapshot(snapshot: string, options: CallOptions = {}): Promise<CloudMessageResponse> {
-    return await this.#call("DELETE", snapshotPath(snapshot), options);
+    const { id } = await this.getSnapshot(snapshot, options);
+    return await this.#call("DELETE", snapshotPath(id), { ...options, gone: GONE });
   }
 
   /** A sandbox of this name that goes on from there. */
@@ -190,7 +196,7 @@ export class SandboxesClient {
 
   /** By id, with all that is in it. */
   async deleteVolume(id: string, options: CallOptions = {}): Promise<CloudMessageResponse> {
-    return await this.#call("DELETE", joinPath("v1", "volumes", id), options);
+    return await this.#call("DELETE", joinPath("v1", "volumes", id), { ...options, gone: GONE });
   }
 
   async #call<Result>(method: ApiRequest["method"], path: string, call: Call = {}): Promise<Result> {

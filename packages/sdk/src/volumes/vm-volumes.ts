@@ -39,6 +39,7 @@ export class VmVolumes {
       method: "DELETE",
       path: pathOf(vm, volumeIdOf(volume)),
       query: { force: force?.toString() },
+      gone: { detached: true } satisfies Detachment,
       options,
     });
   }
