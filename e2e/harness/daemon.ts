@@ -4,7 +4,6 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { appendFile, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,6 +13,7 @@ import type { DaemonConfig, StartedDaemon } from "@fastvm/daemon";
 import { FastvmClient } from "fastvm";
 import { bundled } from "../../packages/cli/src/testing/product.ts";
 import { eventually } from "./eventually.ts";
+import { freePort } from "./free-port.ts";
 import { processesIn } from "./processes.ts";
 
 const START_PROGRAM = fileURLToPath(new URL("./start-daemon.ts", import.meta.url));
@@ -173,15 +173,4 @@ function isThere(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }

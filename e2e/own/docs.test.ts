@@ -2,12 +2,12 @@
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stopDaemon } from "@fastvm/daemon";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestDaemon } from "../harness/daemon.ts";
+import { freePort } from "../harness/free-port.ts";
 import { blocksOf, scriptOf } from "../harness/page-blocks.ts";
 import { processesIn } from "../harness/processes.ts";
 import { makeReaderFolder } from "../harness/reader-folder.ts";
@@ -147,14 +147,3 @@ describe("the blocks of", () => {
     expect(exitCode, Buffer.concat([...stdout, ...stderr]).toString()).toBe(0);
   }
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
-}

@@ -63,7 +63,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   "build get": ["build get 0b9c5f2e"],
   "build logs": ["build logs 0b9c5f2e --follow"],
   "build cancel": ["build cancel 0b9c5f2e"],
-  "build rm": ["build rm 0b9c5f2e"],
+  "build rm": ["build rm -y 0b9c5f2e"],
   run: ["run --no-stdin 'python3 --version'"],
   ps: ["ps", "ps -q"],
   attach: ["attach dev 0b9c5f2e"],
