@@ -5,9 +5,13 @@ from __future__ import annotations
 import random
 import time
 from email.utils import parsedate_to_datetime
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 import httpx
+
+from ._errors import APIConnectionError, APIError, APIStatusError
+from ._model import Ref
+from ._route import Route
 
 FIRST_DELAY_SECONDS = 0.5
 MAX_DELAY_SECONDS = 8.0
@@ -18,14 +22,33 @@ JITTER = 0.25
 
 
 def is_retryable(response: httpx.Response, body: Any = None) -> bool:
-    """The server's own word, in a header or as machines have it in the body, goes before the status."""
+    """The server's own word goes before the status: in a header, or in the body, where sandboxes have it under `error`."""
     verdict = response.headers.get("x-should-retry")
     if verdict in ("true", "false"):
         return bool(verdict == "true")
-    said = body.get("retryable") if isinstance(body, dict) else None
-    if isinstance(said, bool):
-        return said
+    for said in (field_of(body, "retryable"), field_of(field_of(field_of(body, "error"), "details"), "retryable")):
+        if isinstance(said, bool):
+            return said
     return response.status_code in (408, 409, 429) or response.status_code >= 500
+
+
+def field_of(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def is_answer_lost(failure: APIError) -> bool:
+    """Whether the call may have been carried out all the same: a gateway says so, too, when it has no answer."""
+    if isinstance(failure, APIStatusError):
+        return failure.status_code in (502, 504)
+    return isinstance(failure, APIConnectionError)
+
+
+def answer_of_gone(route: Route[Any], parts: Sequence[str]) -> httpx.Response:
+    """Of a delete that an attempt carried out whose answer was lost, so that the next found nothing."""
+    if route.answer is None:
+        return httpx.Response(204)
+    is_detached = route.answer == Ref("Detachment")
+    return httpx.Response(200, json={"detached": True} if is_detached else {"id": parts[-1], "deleted": True})
 
 
 def retry_delay(retry: int, headers: Optional[httpx.Headers]) -> float:

@@ -73,6 +73,31 @@ def test_the_servers_word_goes_before_the_status(connect: MakeClient) -> None:
         assert connect(base_url=yes.url).vms.list() == []
 
 
+def cut(_request: Request, connection: BaseHTTPRequestHandler) -> None:
+    connection.close_connection = True
+    connection.connection.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("lost", [cut, json_answer(502, {"error": "x"}, QUICK)])
+def test_a_delete_was_carried_out_whose_answer_was_lost(connect: MakeClient, lost: Any) -> None:
+    gone = json_answer(404, {"error": "VM not found"})
+    with WireServer(lost, gone) as server:
+        assert connect(base_url=server.url).vms.delete(ID).deleted is True
+    assert len(server.requests) == 2
+    with WireServer(lost, gone) as server:
+        assert connect(base_url=server.url).vms.services.delete(ID, "web") is None
+    for first in ([], [json_answer(503, {}, QUICK)]):
+        with WireServer(*first, gone) as server, pytest.raises(fastvm.NotFoundError):
+            connect(base_url=server.url).vms.delete(ID)
+
+
+@pytest.mark.parametrize("body", [{"retryable": False}, {"error": {"details": {"retryable": False}}}])
+def test_the_servers_word_may_be_in_the_body(connect: MakeClient, body: Any) -> None:
+    with WireServer(json_answer(503, body, QUICK)) as server, pytest.raises(fastvm.InternalServerError):
+        connect(base_url=server.url).vms.list()
+    assert len(server.requests) == 1
+
+
 CALLS: "list[Callable[[Any], Any]]" = [
     lambda client: client.vms.launch(machine_type="c1m2"),
     lambda client: client.vms.run(ID, command="true"),

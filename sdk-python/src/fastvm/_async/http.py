@@ -7,10 +7,10 @@ from typing import Any, Dict, Optional, Sequence, TypeVar, Union
 import httpx
 
 from .._config import LIMITS, Config
-from .._errors import APIConnectionError, APIError, APIStatusError, error_of_answer, error_of_broken_call
+from .._errors import APIConnectionError, APIError, APIStatusError, NotFoundError, error_of_answer, error_of_broken_call
 from .._options import CallOptions
 from .._request import body_of, headers_of, timeout_of, url_of, value_of, without_key
-from .._retry import is_retryable, retry_delay
+from .._retry import answer_of_gone, is_answer_lost, is_retryable, retry_delay
 from .._route import Route
 from .blocking import sleep
 
@@ -89,12 +89,16 @@ class AsyncHttp:
         default = 0 if once else self.config.max_retries
         retries = default if options.max_retries is None else options.max_retries
         retry = 0
+        is_lost = False
         if not is_repeatable:
             retries = 0
         while True:
             outcome = await self._attempt(request, stream)
             if isinstance(outcome, httpx.Response):
                 return outcome
+            if is_lost and route.method == "DELETE" and isinstance(outcome, NotFoundError):
+                return answer_of_gone(route, parts)
+            is_lost = is_lost or is_answer_lost(outcome)
             if retry >= retries or not may_repeat(outcome):
                 raise outcome
             await sleep(retry_delay(retry, outcome.headers if isinstance(outcome, APIStatusError) else None))
