@@ -1,6 +1,6 @@
 /** What a sandbox mounts. */
 import { Type } from "typebox";
-import { CLOSED, count, maybe, oneOf, tagged } from "./parts.ts";
+import { CLOSED, maybe, oneOf, storageMib, tagged } from "./parts.ts";
 
 const text = () => Type.String({ minLength: 1, maxLength: 4096 });
 
@@ -26,8 +26,8 @@ const NamedVolumeCreateSchema = Type.Object(
     mode: oneOf(["existing", "create", "ensure_exists"]),
     name: text(),
     kind: oneOf(["directory", "disk"]),
-    quota_mib: maybe(count("", 1)),
-    capacity_mib: maybe(count("", 1)),
+    quota_mib: maybe(storageMib()),
+    capacity_mib: maybe(storageMib()),
     labels: Type.Array(Type.Array(Type.String(), { minItems: 2, maxItems: 2 })),
   },
   CLOSED,
@@ -45,13 +45,13 @@ export const MountSchema = tagged([
     },
     CLOSED,
   ),
-  Type.Object({ type: Type.Literal("tmpfs"), guest: text(), size_mib: maybe(count("", 1)), options }, CLOSED),
+  Type.Object({ type: Type.Literal("tmpfs"), guest: text(), size_mib: maybe(storageMib()), options }, CLOSED),
   Type.Object(
     {
       type: Type.Literal("bind"),
       host: text(),
       guest: text(),
-      quota_mib: maybe(count("", 1)),
+      quota_mib: maybe(storageMib()),
       options,
       ...OWNERS,
     },

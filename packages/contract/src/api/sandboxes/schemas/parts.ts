@@ -1,6 +1,7 @@
 /** What schemas of this API have in common. */
 import { Type, type Static, type TSchema, type TUnsafe } from "typebox";
 import { MAX_TTL_SEC } from "../../../limits.ts";
+import { MAX_MOUNT_MIB } from "../../../model/mount-source.ts";
 
 /** What is not known is refused: a field that is overlooked may have been meant to close something. */
 export const CLOSED = { additionalProperties: false } as const;
@@ -40,9 +41,14 @@ export function instant(description: string) {
 }
 
 /** Counts of the clients: u32 or u64 there, and no more than JSON carries exactly here. */
-export function count(description = "", minimum = 0) {
+export function count(description = "", minimum = 0, maximum = Number.MAX_SAFE_INTEGER) {
   const words = description === "" ? {} : { description };
-  return Type.Integer({ minimum, maximum: Number.MAX_SAFE_INTEGER, ...words });
+  return Type.Integer({ minimum, maximum, ...words });
+}
+
+/** Of what a file system holds. */
+export function storageMib(description = "") {
+  return count(description, 1, MAX_MOUNT_MIB);
 }
 
 /** Until something ends by itself: of a VM a year at most. */

@@ -1,7 +1,7 @@
 /** Volumes as the published client knows them, and files in them. */
 import { Type, type Static } from "typebox";
 import { MAX_VOLUME_GIB, MIN_VOLUME_GIB } from "../../../model/volume.ts";
-import { CLOSED, count, instant, maybe, oneOf, orNull, strings } from "./parts.ts";
+import { CLOSED, instant, maybe, oneOf, orNull, storageMib, strings } from "./parts.ts";
 
 export const SandboxVolumeSchema = Type.Object(
   {
@@ -41,8 +41,8 @@ export const CreateSandboxVolumeSchema = Type.Object(
         "Of a `VolumeSpec`, as what follows. Default `Directory`.",
       ),
     ),
-    quota_mib: maybe(count("Of a directory, to the next GiB.", 1)),
-    capacity_mib: maybe(count("Of a disk, which must say it, to the next GiB.", 1)),
+    quota_mib: maybe(storageMib("Of a directory, to the next GiB.")),
+    capacity_mib: maybe(storageMib("Of a disk, which must say it, to the next GiB.")),
   },
   { ...CLOSED, title: "CreateVolumeBody" },
 );

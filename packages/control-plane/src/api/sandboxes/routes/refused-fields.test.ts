@@ -18,6 +18,8 @@ const CREATE = { name: "data", kind: "directory", labels: [] };
 const creating = (fields: object) => ({
   mounts: [{ ...NAMED, create: { ...CREATE, mode: "ensure_exists", ...fields } }],
 });
+/** Than any file system is large. */
+const MORE_MIB = 16 * 1024 ** 2 + 1;
 const PORT = { host_port: 8080, guest_port: 80 };
 const ports = (...published: object[]) => ({ network: { ports: published } });
 const DISK = { type: "disk_image", path: "/a.raw", format: "raw" };
@@ -85,6 +87,10 @@ test.each<[string, object]>([
   ["mounts.0.create.labels.0", creating({ labels: [["a"]] })],
   ["mounts.0.create.quota_mib", creating({ kind: "disk", capacity_mib: 1, quota_mib: 1 })],
   ["mounts.0.create.quota_mib", creating({ quota_mib: 0 })],
+  ["mounts.0.create.quota_mib", creating({ quota_mib: MORE_MIB })],
+  ["mounts.0.create.capacity_mib", creating({ kind: "disk", capacity_mib: MORE_MIB })],
+  ["mounts.0.size_mib", { mounts: [{ type: "tmpfs", guest: "/mnt/a", size_mib: MORE_MIB }] }],
+  ["mounts.0.quota_mib", { mounts: [{ type: "bind", host: "/a", guest: "/mnt/a", quota_mib: MORE_MIB }] }],
   ["mounts.0.create.capacity_mib", creating({ kind: "disk" })],
   ["mounts.0.create.capacity_mib", creating({ capacity_mib: 1024 })],
   ["mounts.0.stat_virtualization", { mounts: [{ ...NAMED, stat_virtualization: "loose" }] }],

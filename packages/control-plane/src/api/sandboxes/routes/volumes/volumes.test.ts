@@ -60,6 +60,8 @@ test.each<[string, object]>([
   ["name", { name: "" }],
   ["kind", { kind: "Tape" }],
   ["quota_mib", { quota_mib: 0 }],
+  ["quota_mib", { quota_mib: 16 * 1024 ** 2 + 1 }],
+  ["capacity_mib", { kind: "Disk", capacity_mib: Number.MAX_SAFE_INTEGER }],
   ["quota_mib", { kind: "Disk", capacity_mib: 1, quota_mib: 1 }],
   ["capacity_mib", { kind: "Disk" }],
   ["capacity_mib", { capacity_mib: 1024 }],
