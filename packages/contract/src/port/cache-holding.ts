@@ -11,9 +11,9 @@ export interface CacheUse {
 interface CacheKindUse {
   /**
    * `images`: of which VMs boot; `rootfs`: what base images are built of; `oci`: images of registries as they were pulled; `builds`: what
-   * builds keep for those that follow, of each organisation.
+   * builds keep for those that follow, of each organisation; `compile`: code that Node has translated for daemons.
    */
-  readonly kind: "images" | "templates" | "rootfs" | "oci" | "builds";
+  readonly kind: "images" | "templates" | "rootfs" | "oci" | "builds" | "compile";
   readonly entries: number;
   readonly bytes: number;
   /** Of these, what no daemon that runs uses. */

@@ -5,6 +5,7 @@
  *   images/<digest>/      kernel, initramfs, root filesystem; `current` leads to the one that is built last
  *   templates/<digest>/   a captured state
  *   oci/                  images of registries, each with its blobs: `images/image-store.ts` knows them
+ *   compile/<version>/    code that Node has translated: `compiled-code.ts` keeps it small, and here it only counts
  *
  * and what this daemon has beside it: caches of builds (`build-caches.ts`), as `builds/<organisation>`.
  * Anything else in there is not ours to judge. Files are shared by hard link between entries, and with VMs, so an entry alone says nothing
@@ -17,6 +18,7 @@ import { hexOf } from "../images/digest.ts";
 import type { ImageStore } from "../images/image-store.ts";
 import type { ShelvedImage } from "../images/shelf.ts";
 import type { BuildCache, BuildCaches } from "./build-caches.ts";
+import { COMPILED, listCompiledCode } from "./compiled-code.ts";
 
 type CacheKind = "rootfs" | "images" | "templates";
 
@@ -43,6 +45,8 @@ export interface CacheEntry {
   readonly shelved?: ShelvedImage;
   /** Of builds: at rest, so nobody's. */
   readonly build?: BuildCache;
+  /** It is made small by other rules, file by file. */
+  readonly isTrimmed?: true;
 }
 
 export const CACHE_KINDS: readonly CacheKind[] = ["rootfs", "images", "templates"];
@@ -80,7 +84,18 @@ export async function listCache(
     const { orgId, lastUseMs, files } = build;
     entries.push({ name: `${BUILDS}/${orgId}`, lastUseMs, files, build });
   }
-  return entries;
+  return [...entries, ...(await compiledCode(cacheFolder))];
+}
+
+/** An entry for each version of Node. */
+async function compiledCode(cacheFolder: string): Promise<readonly CacheEntry[]> {
+  const byVersion = Map.groupBy(await listCompiledCode(cacheFolder), ({ version }) => version);
+  return [...byVersion].map(([version, files]) => ({
+    name: `${COMPILED}/${version}`,
+    lastUseMs: files.reduce((last, { lastUseMs }) => Math.max(last, lastUseMs), 0),
+    files: new Map(files.map(({ identity, bytes }) => [identity, bytes])),
+    isTrimmed: true,
+  }));
 }
 
 /** Each file once. */

@@ -1,9 +1,11 @@
 /** A daemon's part in the cache that all daemons of the machine share: says what it uses of it, and keeps it within its budget. */
-import { relative } from "node:path";
+import { getCompileCacheDir } from "node:module";
+import { basename, relative } from "node:path";
 import type { CacheHolding, CacheUse, PrunedCache, PruneOptions } from "@fastvm/contract";
 import { bytesOf, isEntryName, type CacheEntry, type Shelves } from "./cache-entries.ts";
 import { CacheUsers } from "./cache-users.ts";
 import { useOf } from "./cache-use.ts";
+import { trimCompiledCode } from "./compiled-code.ts";
 import { SUPERSEDED_AFTER_MS, supersededEntries } from "./superseded.ts";
 import { sweepCache, type CacheParts } from "./sweep-cache.ts";
 
@@ -47,6 +49,7 @@ export class Cache implements CacheHolding {
   sweep(): Promise<void> {
     this.#sweeping = this.#sweeping.then(async () => {
       const { budgetBytes, onError } = this.#options;
+      await trimCompiledCode(this.folder, codeOfThisNode()).catch(onError);
       await this.#removeSuperseded().catch(onError);
       await sweepCache(this.#parts, { budgetBytes }).catch(onError);
     });
@@ -92,6 +95,12 @@ export class Cache implements CacheHolding {
     await this.#sweeping;
     await this.#users.release().catch(this.#options.onError);
   }
+}
+
+/** The folder's name, whatever cache it lies in. */
+function codeOfThisNode(): string | undefined {
+  const folder = getCompileCacheDir();
+  return folder === undefined ? undefined : basename(folder);
 }
 
 function removedOf(entries: readonly CacheEntry[]): PrunedCache {

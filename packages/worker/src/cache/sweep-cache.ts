@@ -74,7 +74,7 @@ function dispensable(entries: ReadonlySet<CacheEntry>, needed: ReadonlySet<strin
         ({ name, lastUseMs, build }) => !needed.has(name) && (build !== undefined || lastUseMs < untilMs),
       )
       // What nobody else has may be somebody's only one.
-      .filter(({ shelved }) => shelved?.isPulled !== false)
+      .filter(({ shelved, isTrimmed }) => shelved?.isPulled !== false && isTrimmed !== true)
       .toSorted((a, b) => a.lastUseMs - b.lastUseMs)
   );
 }

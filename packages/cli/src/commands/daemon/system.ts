@@ -25,6 +25,7 @@ const KINDS: Readonly<Record<string, string>> = {
   rootfs: "roots of base images",
   oci: "images of registries",
   builds: "caches of builds",
+  compile: "translated code",
 };
 
 export function systemCommand(): Command {

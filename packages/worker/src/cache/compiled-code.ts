@@ -1,0 +1,91 @@
+/**
+ * What Node keeps of the code that it has translated for daemons of this machine: `compile/<version of Node>/`, a file for each module of
+ * each release and clone. Nobody asks for those of a release that is gone, and Node removes none. Whose file goes is slower once.
+ */
+import { lstat, readdir, rm, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { isErrno } from "../files/errno.ts";
+
+export const COMPILED = "compile";
+/** Beyond it goes what was not read for the longest time. */
+const MAX_BYTES = 128 * 1024 * 1024;
+const UNUSED_MS = 30 * 24 * 3_600_000;
+/** The kernel notes a reading once a day, and not on every filesystem. */
+const OTHERS_UNUSED_MS = 2 * 24 * 3_600_000;
+/** The kernel counts allocated space in these, whatever the file system's blocks are. */
+const STAT_BLOCK_BYTES = 512;
+/** At once: clones that tests start daemons of have tens of thousands. */
+const LOOKED_AT_ONCE = 64;
+
+interface CompiledFile {
+  /** Of Node, as the folder is called. */
+  readonly version: string;
+  readonly path: string;
+  /** Read or written. */
+  readonly lastUseMs: number;
+  readonly identity: string;
+  readonly bytes: number;
+}
+
+export async function listCompiledCode(cacheFolder: string): Promise<readonly CompiledFile[]> {
+  const root = join(cacheFolder, COMPILED);
+  const files: CompiledFile[] = [];
+  for (const version of await namesIn(root)) {
+    const names = await namesIn(join(root, version));
+    for (let at = 0; at < names.length; at += LOOKED_AT_ONCE) {
+      const some = names.slice(at, at + LOOKED_AT_ONCE);
+      const found = await Promise.all(some.map((name) => look(version, join(root, version, name))));
+      files.push(...found.filter((file) => file !== undefined));
+    }
+  }
+  return files;
+}
+
+/** `current`: the folder of the Node that runs. */
+export async function trimCompiledCode(
+  cacheFolder: string,
+  current: string | undefined,
+  maxBytes = MAX_BYTES,
+): Promise<void> {
+  const now = Date.now();
+  const newestFirst = (await listCompiledCode(cacheFolder)).toSorted((a, b) => b.lastUseMs - a.lastUseMs);
+  let kept = 0;
+  for (const { version, path, lastUseMs, bytes } of newestFirst) {
+    const unusedMs = version === current ? UNUSED_MS : OTHERS_UNUSED_MS;
+    if (lastUseMs > now - unusedMs && kept + bytes <= maxBytes) kept += bytes;
+    else await rm(path, { force: true });
+  }
+  for (const version of await namesIn(join(cacheFolder, COMPILED)))
+    if (version !== current) await removeIfEmpty(join(cacheFolder, COMPILED, version));
+}
+
+/** `undefined` of what is no file, or gone. */
+async function look(version: string, path: string): Promise<CompiledFile | undefined> {
+  try {
+    const found = await lstat(path);
+    if (!found.isFile()) return undefined;
+    const { dev, ino, blocks, atimeMs, mtimeMs } = found;
+    const lastUseMs = Math.max(atimeMs, mtimeMs);
+    return { version, path, lastUseMs, identity: `${dev}:${ino}`, bytes: blocks * STAT_BLOCK_BYTES };
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+async function removeIfEmpty(folder: string): Promise<void> {
+  try {
+    await rmdir(folder);
+  } catch (error) {
+    if (!isErrno(error, "ENOTEMPTY", "ENOENT", "ENOTDIR")) throw error;
+  }
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return [];
+    throw error;
+  }
+}
