@@ -84,3 +84,32 @@ describe("before it is unpacked, a package", () => {
     expect(preinst(...args)).toEqual({ code: 0, words: "" });
   });
 });
+
+describe("when it is first installed, a package", () => {
+  /** What systemctl is told, by a script whose tools only note it: no systemd runs here. `policy`: whether units may start. */
+  function told(policy: number): readonly string[] {
+    const root = mkdtempSync(join(folder, "installing-"));
+    const tools = join(root, "bin");
+    mkdirSync(tools);
+    const said = join(root, "said");
+    const tool = (name: string, script: string): void =>
+      writeFileSync(join(tools, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    tool("systemctl", `echo "$*" >>'${said}'`);
+    for (const name of ["systemd-tmpfiles", "deb-systemd-helper"]) tool(name, "exit 0");
+    tool("policy-rc.d", `exit ${policy}`);
+    const script = readFileSync(join(HERE, "debian/postinst"), "utf8")
+      .replaceAll("/run/systemd/system", root)
+      .replaceAll("/usr/sbin/policy-rc.d", join(tools, "policy-rc.d"));
+    const env = { PATH: `${tools}:/usr/sbin:/usr/bin:/sbin:/bin` };
+    execFileSync("sh", ["-s", "--", "configure"], { input: script, env });
+    return readFileSync(said, "utf8").trim().split("\n");
+  }
+
+  test.each([0, 104])("starts the daemon and does not wait for it, where policy is %i", (policy) => {
+    expect(told(policy)).toContain("--no-block start fastvm.service");
+  });
+
+  test("starts nothing on a machine that forbids it", () => {
+    expect(told(101).filter((words) => /\bstart\b/.test(words))).toEqual([]);
+  });
+});

@@ -31,9 +31,11 @@ import type { Image } from "../image/image.ts";
 import { startServices } from "./start-services.ts";
 
 const GIB = 1024 ** 3;
-/** The agent answers after 3 s under emulation; eight emulated vCPUs on two cores take many times that. */
-const BOOT_DEADLINE_MS = 180_000;
+/** The agent answers after 3 s under emulation; eight emulated vCPUs on two cores take far more, one in an emulated host 80 s. */
+const BOOT_DEADLINE_MS = 300_000;
 const SETTLE_DEADLINE_MS = 180_000;
+/** It takes six to ten times as long as the boot, wherever that is: in an emulation inside an emulation a quarter of an hour. */
+const SETTLE_PER_BOOT = 30;
 /** Enough for the end of a panic. */
 const LAST_WORDS_CHARS = 2_000;
 
@@ -122,12 +124,14 @@ async function settle(host: TemplateHost, machine: MachineType, slot: Slot): Pro
   await attachDisk(slot.qemu.qmp, vm.record.chain);
   await slot.qemu.qmp.execute("cont");
   await step("template.continued");
+  const began = performance.now();
   const link = await openLink(vm, undefined, { deadlineMs: BOOT_DEADLINE_MS }).catch(
     async (error: unknown) => {
       const console = (await slot.qemu.drainConsole().catch(() => "")).toString();
       throw new Error(`The image does not boot: ${console.slice(-LAST_WORDS_CHARS)}`, { cause: error });
     },
   );
+  const settleMs = Math.max(SETTLE_DEADLINE_MS, SETTLE_PER_BOOT * (performance.now() - began));
   vm.setGuest({ qemu: slot.qemu, link: new KeptLink({ link }) });
   const { identity, commands } = vm.record;
   await link.identify(
@@ -140,19 +144,19 @@ async function settle(host: TemplateHost, machine: MachineType, slot: Slot): Pro
       forwardPort: host.forward?.port,
     }),
   );
-  await runScript(link, BOOTED_SCRIPT);
+  await runScript(link, BOOTED_SCRIPT, settleMs);
   if (host.trust !== undefined) {
     const trust = await writeTrust(link, host.trust);
     vm.become({ ...vm.record, ...(trust !== undefined && { trust }) });
   }
   if (host.image.start !== undefined) await startServices(link, host.image.start, { env: {}, ...commands });
-  await runScript(link, SETTLE_SCRIPT);
+  await runScript(link, SETTLE_SCRIPT, settleMs);
   await step("template.settled");
   return vm;
 }
 
-async function runScript(link: GuestLink, script: string): Promise<void> {
-  const spec = { command: ["sh", "-c", script], timeoutMs: SETTLE_DEADLINE_MS };
+async function runScript(link: GuestLink, script: string, timeoutMs: number): Promise<void> {
+  const spec = { command: ["sh", "-c", script], timeoutMs };
   for await (const event of startExec(link, spec, NO_SETTING)) {
     if (event.kind === "exit" && event.timedOut) throw new Error("The image's services do not settle");
   }
