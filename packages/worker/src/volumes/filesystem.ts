@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { FastvmError } from "@fastvm/contract";
 import { isErrno } from "../files/errno.ts";
 import { runTool } from "../processes/spawn.ts";
+import { unmountCopies } from "./mount-copies.ts";
 import { loopsBeneath, mountsBeneath } from "./mount-table.ts";
 
 const GIB = 1024 ** 3;
@@ -31,6 +32,8 @@ const MOUNT_OPTIONS = `loop,${MOUNT_FLAGS}`;
 /** The kernel gives a device up when it has written all that was in memory: on a busy disk that takes more than a second. */
 const LOOP_TRIES = 80;
 const LOOP_POLL_MS = 25;
+/** So often it is looked for somebody who has a copy of the mount. */
+const COPIES_EACH = 8;
 
 /**
  * Nothing is reserved for root, and all blocks are the volume's; nothing is discarded, which would give the bytes back to the
@@ -143,13 +146,15 @@ export async function unmountFilesystem(target: string): Promise<void> {
   if ((await mountsBeneath(folder)).length > 0)
     await runTool("umount", [target], { timeoutMs: TOOL_TIMEOUT_MS });
   // It goes with the last mount, a moment later.
-  for (let tried = 0; tried < LOOP_TRIES; tried++) {
-    if ((await loopsBeneath(folder)).length === 0) return;
+  for (let tried = 1; tried <= LOOP_TRIES; tried++) {
+    const [left] = await loopsBeneath(folder);
+    if (left === undefined) return;
+    if (tried % COPIES_EACH === 0) await unmountCopies(left.device, target);
     await sleep(LOOP_POLL_MS);
   }
   const [loop] = await loopsBeneath(folder);
   if (loop !== undefined) await mountDevice(loop.device, target);
-  throw new FastvmError("volume_busy", "a VM has it mounted");
+  throw new FastvmError("volume_busy", "a VM has it mounted, or somebody in another mount namespace");
 }
 
 /** To the size of its file. Again for one that has it already. */

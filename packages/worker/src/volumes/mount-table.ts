@@ -10,11 +10,14 @@ interface MountEntry {
 
 /** Those beneath a folder, the last that was mounted first. */
 export async function mountsBeneath(folder: string): Promise<readonly MountEntry[]> {
-  const lines = (await readFile("/proc/self/mountinfo", "utf8")).split("\n").filter(Boolean);
-  return lines
-    .map(parseMount)
+  return parseMounts(await readFile("/proc/self/mountinfo", "utf8"))
     .filter(({ path }) => path.startsWith(`${folder}/`))
     .toReversed();
+}
+
+/** Of a whole mountinfo. */
+export function parseMounts(table: string): readonly MountEntry[] {
+  return table.split("\n").filter(Boolean).map(parseMount);
 }
 
 /** `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`; see proc_pid_mountinfo(5). */

@@ -296,6 +296,24 @@ describe("a volume", () => {
     await store.remove(volumeId);
   });
 
+  test("goes while another namespace has a copy of its mount, and stays where a file is open in that", async () => {
+    const volumeId = await made();
+    const path = await store.mounted(volumeId);
+    await writeFile(join(path, "file"), "text");
+    const [held, copied] = [join(folder, "held"), join(folder, "copied")];
+    const script = `exec 3<${path}/file; touch ${held}; while [ -e ${held} ]; do sleep 0.02; done
+      exec 3<&-; touch ${copied}; while [ -e ${copied} ]; do sleep 0.02; done`;
+    const copying = runTool("unshare", ["--mount", "--propagation", "private", "sh", "-c", script], TOOL);
+    while (!(await readdir(folder)).includes("held")) await sleep(5);
+    await expect(store.remove(volumeId)).rejects.toMatchObject({ code: "volume_busy" });
+    expect(await readFile(join(path, "file"), "utf8")).toBe("text");
+    await rm(held);
+    while (!(await readdir(folder)).includes("copied")) await sleep(5);
+    await store.remove(volumeId);
+    await rm(copied);
+    await copying;
+  });
+
   test("that the host has no room for is refused, and leaves nothing; one that cannot grow is as it was", async () => {
     await expect(made(1_000_000)).rejects.toMatchObject({ code: "out_of_disk" });
     expect(await readdir(root)).toEqual([]);

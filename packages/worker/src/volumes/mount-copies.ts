@@ -1,0 +1,34 @@
+/**
+ * Whoever makes a namespace of mounts has a copy of each mount of the host, also of volumes', and where mounts are private, as in
+ * containers, our unmount is not told to it: it would have the volume for as long as it lives.
+ */
+import { readFile, readlink } from "node:fs/promises";
+import { listProcesses } from "../processes/proc.ts";
+import { runTool } from "../processes/spawn.ts";
+import { parseMounts } from "./mount-table.ts";
+
+const TOOL_TIMEOUT_MS = 10_000;
+
+/** Those at that very place and of that device; one in which somebody has a file open, or works, stays. Rejects never. */
+export async function unmountCopies(device: string, target: string): Promise<void> {
+  const seen = new Set([await namespaceOf("self")]);
+  for (const pid of await listProcesses()) {
+    const namespace = await namespaceOf(pid);
+    if (namespace === undefined || seen.has(namespace)) continue;
+    seen.add(namespace);
+    if (!(await hasCopy(pid, device, target))) continue;
+    // Its own programs: what it has as its root is what it is changed to. One without any keeps its copy.
+    const args = [`--mount=/proc/${pid}/ns/mnt`, "umount", target];
+    await runTool("nsenter", args, { timeoutMs: TOOL_TIMEOUT_MS }).catch(() => undefined);
+  }
+}
+
+async function namespaceOf(pid: number | "self"): Promise<string | undefined> {
+  return await readlink(`/proc/${pid}/ns/mnt`).catch(() => undefined);
+}
+
+async function hasCopy(pid: number, device: string, target: string): Promise<boolean> {
+  // It may end at any moment.
+  const table = await readFile(`/proc/${pid}/mountinfo`, "utf8").catch(() => "");
+  return parseMounts(table).some(({ path, source }) => path === target && source === device);
+}
