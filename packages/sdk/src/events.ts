@@ -87,8 +87,10 @@ export class Events {
     const { signal } = options;
     const isOver = (): boolean => signal?.aborted === true;
     // Also tells a wrong key at once, and a server that is not there from one that is being restarted.
-    const { lastId } = await this.list({ limit: 1 }, options);
-    let after = params.after ?? lastId;
+    const newest = await this.list({ limit: 1 }, options).catch((error: unknown): undefined => {
+      if (!isOver()) throw error;
+    });
+    let after = params.after ?? newest?.lastId;
     let heardAt = Date.now();
     while (!isOver()) {
       try {

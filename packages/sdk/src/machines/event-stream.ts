@@ -39,7 +39,9 @@ export async function* eventStream(
 ): AsyncGenerator<LifecycleEvent, void, undefined> {
   const place = new StreamPlace(params);
   // Also tells a wrong key or id by its name: of a socket that does not open no runtime says why.
-  const newestId = await newest();
+  const newestId = await newest().catch((error: unknown): undefined => {
+    if (!signal.aborted) throw error;
+  });
   if (place.wantsNewest) place.beginAfter(newestId);
   let heardAt = Date.now();
   while (!signal.aborted) {

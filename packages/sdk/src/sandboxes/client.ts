@@ -131,7 +131,7 @@ export class SandboxesClient {
     ref: SandboxRef,
     options: FollowLogOptions = {},
   ): AsyncGenerator<SandboxLogLine, void, undefined> {
-    yield* followLog(this.#http, `${await this.#pathById(ref, options)}/logs`, options);
+    yield* followLog(this.#http, async () => `${await this.#pathById(ref, options)}/logs`, options);
   }
 
   async metrics(ref: SandboxRef, options: CallOptions = {}): Promise<SandboxMetrics> {

@@ -35,37 +35,47 @@ const AGAIN_MS = 200;
 /** It does not end by itself: leave the loop, or abort the signal. Throws when the sandbox is gone. */
 export async function* followLog(
   http: HttpClient,
-  path: string,
+  pathOf: () => Promise<string>,
   { sources, after, signal }: FollowLogOptions,
 ): AsyncGenerator<SandboxLogLine, void, undefined> {
   const isOver = (): boolean => signal?.aborted === true;
   let cursor = after;
-  while (!isOver()) {
-    const headers = cursor === undefined ? {} : { "last-event-id": cursor };
-    const query = { sources: sources?.join(",") };
-    const answer = await http.open({
-      method: "GET",
-      path,
-      query,
-      accept: "text/event-stream",
-      options: { signal, headers },
-    });
-    try {
-      for await (const event of eventsOf(bodyOf(answer.response))) {
+  try {
+    const path = await pathOf();
+    for (; !isOver(); await sleep(AGAIN_MS, signal)) {
+      for await (const event of stream(http, { path, cursor, sources, signal })) {
         if (event.name === "error") throw new FastvmError(`The log broke off: ${event.data}`);
         if (event.name !== "log") continue;
         cursor = event.id ?? cursor;
         const line = JSON.parse(event.data) as Omit<SandboxLogLine, "cursor">;
         yield { ...line, cursor: cursor ?? "" };
       }
-    } catch (cause) {
-      if (isOver()) return;
-      if (cause instanceof FastvmError) throw cause;
-      throw new APIConnectionError("The log broke off", { cause });
-    } finally {
-      answer.deadline.release();
     }
-    await sleep(AGAIN_MS, signal).catch(() => undefined);
+  } catch (cause) {
+    // Wherever it was then: an abort is how it ends.
+    if (isOver()) return;
+    if (cause instanceof FastvmError) throw cause;
+    throw new APIConnectionError("The log broke off", { cause });
+  }
+}
+
+interface LogStream extends Pick<FollowLogOptions, "sources" | "signal"> {
+  readonly path: string;
+  readonly cursor: string | undefined;
+}
+
+async function* stream(
+  http: HttpClient,
+  { path, cursor, sources, signal }: LogStream,
+): AsyncGenerator<ServerEvent, void, undefined> {
+  const headers = cursor === undefined ? {} : { "last-event-id": cursor };
+  const query = { sources: sources?.join(",") };
+  const accept = "text/event-stream";
+  const answer = await http.open({ method: "GET", path, query, accept, options: { signal, headers } });
+  try {
+    yield* eventsOf(bodyOf(answer.response));
+  } finally {
+    answer.deadline.release();
   }
 }
 
