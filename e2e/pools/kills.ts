@@ -52,15 +52,20 @@ export async function killAt(killing: Killing, { step, after }: Kill): Promise<b
   const once = `${step} ${killing.claimed}`;
   await steps.order({ step, after, effect: "kill" });
   // Where it is the refill that is cut, the order was answered before.
-  const answered = await lab.order("require", once, WAIT_MS).catch(() => undefined);
+  const outcome = await lab.order("require", once, WAIT_MS).then(
+    ({ id }) => ({ id }),
+    (error: unknown) => ({ error }),
+  );
   const isKilled = await endsBy(steps);
+  // Only that it is not answered is a killed daemon's doing.
+  if ("error" in outcome && !(isKilled && isLost(outcome.error))) throw outcome.error;
   if (isKilled) {
     await daemon.ended();
     await daemon.restart();
   }
   await steps.clear();
   const given = await giveOne(killing, once);
-  if (answered !== undefined) equal(given, answered.id, "another machine under the same key");
+  if ("id" in outcome) equal(given, outcome.id, "another machine under the same key");
   await killing.machines.destroy(given);
   return isKilled;
 }
@@ -75,6 +80,11 @@ async function giveOne(killing: Killing, once: string): Promise<string> {
   killing.claimed += 1;
   await lab.hasNothingElse([id], killing.claimed, POOL_READY);
   return id;
+}
+
+/** What fetch throws of a connection that broke; an answer that is no success is an error of another kind. */
+function isLost(error: unknown): boolean {
+  return error instanceof TypeError;
 }
 
 async function endsBy(steps: Steps): Promise<boolean> {
