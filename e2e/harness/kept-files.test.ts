@@ -2,9 +2,12 @@
 import { existsSync } from "node:fs";
 import { mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { newOrgId, newVmId, parseMachineType } from "@fastvm/contract";
 import { expect, test } from "vitest";
 import { readContexts, writeContexts } from "../../packages/cli/src/settings/contexts.ts";
+import { DEFAULT_CONFIG } from "../../packages/control-plane/src/config.ts";
+import { openSqliteStore, type Store } from "../../packages/control-plane/src/store/store.ts";
 import { SealingKeys } from "../../packages/control-plane/src/sealing/sealing-keys.ts";
 import { BuildCaches } from "../../packages/worker/src/cache/build-caches.ts";
 import { EVERYBODY, ImageNames } from "../../packages/worker/src/images/image-names.ts";
@@ -22,6 +25,8 @@ import { ForgetfulFilesystem } from "./forgetful-filesystem.ts";
 const CUTS = 8;
 const ORG = newOrgId();
 const BLOCK = 4096;
+/** Of a transaction that nobody waits for. */
+const LATE_MS = 350;
 
 async function sync(path: string): Promise<void> {
   await using file = await open(path, "r");
@@ -132,6 +137,17 @@ function monitorOf(streams: () => Promise<void>): Pick<QmpClient, "execute" | "o
   };
 }
 
+/** By a transaction that nobody waited for, as of the launch of a VM that is not strict. */
+async function recordedLate(folder: string): Promise<Store> {
+  const store = await openSqliteStore(join(folder, "store.db"));
+  const organisation = { id: ORG, name: "first", createdAt: 1, limits: DEFAULT_CONFIG.defaultLimits };
+  await store.organisations.create(organisation);
+  const later = { ...organisation, id: newOrgId(), name: "later", createdAt: 2 };
+  await store.transaction((records) => records.organisations.create(later), "process");
+  await sleep(LATE_MS);
+  return store;
+}
+
 async function publishedState(folder: string): Promise<string> {
   const state = join(folder, "state");
   await mkdir(state);
@@ -166,9 +182,15 @@ test("names of images, disks of builds, keys, contexts and journals outlive a po
     await removeWhole(state);
     const vm = await settledVm(folder);
     const compacted = await compactedVm(folder);
+    const store = await recordedLate(folder);
     disk.cutPower();
+    // Only now, as this would sync what is written; nothing may have a file open.
+    await store.close().catch(() => undefined);
     await disk.bringPowerBack();
 
+    const records = await openSqliteStore(join(folder, "store.db"));
+    expect((await records.organisations.list()).map((each) => each.name)).toEqual(["first", "later"]);
+    await records.close();
     const held = await names.list();
     expect(held.map(({ reference }) => reference)).toEqual([image("kept").reference, image("new").reference]);
     expect((await keys.newest()).id).toBe(id);

@@ -5,6 +5,7 @@ import { CamelCasePlugin, Kysely, sql, type Dialect } from "kysely";
 import { ChangeNotices, type ChangeListener } from "./change-notices.ts";
 import type { NewEvent } from "./event-repository.ts";
 import { asStoreFailure, tellingFailures } from "./failures.ts";
+import { LateSync } from "./late-sync.ts";
 import { migrate } from "./migrate.ts";
 import { nodeSqliteDialect } from "./node-sqlite.ts";
 import { postgresDialect } from "./postgres.ts";
@@ -16,8 +17,8 @@ import { writeEvents } from "./write-events.ts";
 /**
  * What a committed transaction survives. `power`: the loss of power. `process`: the end of this process only, which saves waiting for
  * the disk (4 ms and more) and is enough for what a loss of power ends anyway: a VM that is not strict, a change that is not
- * finished. That is so in SQLite. PostgreSQL may end while we and the VMs go on, and forgets what it has not flushed: there every commit
- * is waited for.
+ * finished. It is synced a moment later (`late-sync.ts`). That is so in SQLite. PostgreSQL may end while we and the VMs go on, and forgets
+ * what it has not flushed: there every commit is waited for.
  */
 type Durability = "power" | "process";
 
@@ -36,7 +37,7 @@ export interface Store extends Records {
 
 /** The store in one SQLite file, which this process alone may own. `:memory:` for tests. */
 export async function openSqliteStore(path: string): Promise<Store> {
-  return openStore("sqlite", sqliteAt(path));
+  return openStore("sqlite", sqliteAt(path), new LateSync(path));
 }
 
 /** It opens the file at once. */
@@ -53,7 +54,7 @@ export function openPostgresStore(url: string, onIdleError: (error: Error) => vo
 }
 
 /** Whatever fails in the database fails with an error of the catalogue, unless it is a bug. */
-export async function openStore(kind: StoreKind, dialect: Dialect): Promise<Store> {
+export async function openStore(kind: StoreKind, dialect: Dialect, late?: LateSync): Promise<Store> {
   const db = new Kysely<Schema>({ dialect: tellingFailures(dialect), plugins: [new CamelCasePlugin()] });
   try {
     await migrate(db, kind);
@@ -83,6 +84,8 @@ export async function openStore(kind: StoreKind, dialect: Dialect): Promise<Stor
       vms.tell(changed);
       events.tell(new Set(happened.map(({ orgId }) => orgId)));
     });
+    if (durability === "process") late?.soon();
+    else late?.done();
     await step("transaction.committed");
     return result;
   };
@@ -96,7 +99,10 @@ export async function openStore(kind: StoreKind, dialect: Dialect): Promise<Stor
     ping: async () => {
       await sql`select 1`.execute(db);
     },
-    close: () => db.destroy(),
+    close: async () => {
+      late?.done();
+      await db.destroy();
+    },
   };
 }
 
