@@ -1,6 +1,7 @@
 /**
  * Daemons, QEMUs and volume servers that are killed while VMs write to a volume: what was synced and said so is there, its VM goes on, and
- * nothing stays. Two rounds; FASTVM_TEST_ROUNDS asks for more, FASTVM_TEST_SEED for the same ones again.
+ * nothing stays. Two rounds and a daemon that ends at one step of a growth; FASTVM_TEST_ROUNDS asks for more rounds, and so for all these
+ * steps, FASTVM_TEST_SEED for the same ones again.
  */
 import { randomInt } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -13,6 +14,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { eventually } from "../harness/eventually.ts";
 import { sh } from "../harness/guest.ts";
 import { seededRandom } from "../harness/seeded-random.ts";
+import { Steps } from "../harness/steps.ts";
 
 const SEED = Number(process.env["FASTVM_TEST_SEED"] || randomInt(2 ** 31));
 const ROUNDS = Number(process.env["FASTVM_TEST_ROUNDS"] || 2);
@@ -37,6 +39,15 @@ while True:
             try: os.close(file)
             except OSError: pass
         file = None
+`;
+/** Goes on for as long as what it has open does. */
+const HOLDER = `
+import os, time
+file, at = os.open("/mnt/data/held", os.O_WRONLY | os.O_CREAT), 0
+while True:
+    os.pwrite(file, b"%07d\\n" % at, at * 8); os.fsync(file)
+    at += 1
+    time.sleep(0.02)
 `;
 const TAKE_LOCK = `
 import fcntl, os, sys
@@ -67,6 +78,13 @@ const OPERATIONS: Readonly<Record<string, (scene: Scene) => Promise<unknown>>> =
     await client.volumes.update(volume, { sizeGiB: sizeGiB + 1 });
   },
 };
+const GROWTH_STEPS = [
+  "volume.growth-reserved",
+  "volume-server.frozen",
+  "volume-server.parked",
+  "volume.allocated",
+  "volume-server.has-again",
+] as const;
 const VICTIMS = ["server", "daemon", "qemu"] as const;
 
 describe(`volumes of which somebody is killed (seed ${SEED})`, () => {
@@ -74,6 +92,7 @@ describe(`volumes of which somebody is killed (seed ${SEED})`, () => {
   const pick = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)] as T;
   /** Each that there was. */
   const servers = new Set<number>();
+  let steps: Steps;
   let daemon: TestDaemon;
   let client: FastvmClient;
   let volume: Volume;
@@ -82,14 +101,20 @@ describe(`volumes of which somebody is killed (seed ${SEED})`, () => {
   let bystander: Vm;
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start({ poolSize: 0 });
+    steps = await Steps.make();
+    // As where the kernel lets nobody grow what is mounted, wherever this runs.
+    const settings = { stepsFolder: steps.folder, growsMountedVolumes: false };
+    daemon = await TestDaemon.start({ poolSize: 0, settings });
     client = daemon.client;
     volume = await client.volumes.create({ name: "data", sizeGiB: 1 });
     other = await client.volumes.create({ name: "other", sizeGiB: 1 });
     [vm, bystander] = await Promise.all([launch(), launch()]);
   });
 
-  afterAll(() => daemon?.[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await daemon?.[Symbol.asyncDispose]();
+    await steps.remove();
+  });
 
   async function launch(): Promise<Vm> {
     const volumes = [{ volumeId: volume.id, mountPath: "/mnt/data" }];
@@ -143,6 +168,37 @@ describe(`volumes of which somebody is killed (seed ${SEED})`, () => {
       PATIENCE_MS * 2,
     );
   }
+
+  test.each(GROWTH_STEPS.filter((_, at) => ROUNDS > 2 || at === SEED % GROWTH_STEPS.length))(
+    "the daemon at %s, while a file is written that stays open",
+    async (step) => {
+      await client.vms.files.write(vm, "/root/hold.py", HOLDER);
+      await sh(client, vm, "rm -f /mnt/data/held; python3 /root/hold.py >/root/hold.log 2>&1 &");
+      const lines = async () => (await client.volumes.files.read(volume, "/held")).split("\n").slice(0, -1);
+      const goesOn = async () => {
+        const before = await eventually(lines, PATIENCE_MS);
+        await eventually(
+          async () => expect((await lines()).length).toBeGreaterThan(before.length),
+          PATIENCE_MS,
+        );
+      };
+      await goesOn();
+      const sizeGiB = (await client.volumes.get(volume)).sizeGiB + 1;
+      await steps.order({ step, effect: "kill" });
+      const grown = client.volumes.update(volume, { sizeGiB }).catch(() => undefined);
+      await daemon.ended();
+      await grown;
+      await daemon.restart();
+      await settle();
+      await goesOn();
+      await client.volumes.update(volume, { sizeGiB });
+      await goesOn();
+      expect(await sh(client, vm, "cat /root/hold.log; pkill -f '[h]old.py'")).toBe("");
+      const written = await lines();
+      expect(written).toEqual(written.map((_, at) => `${at}`.padStart(7, "0")));
+    },
+    PATIENCE_MS * 2,
+  );
 
   test("in the end nothing of it is there", async () => {
     for (const left of await client.vms.list()) await client.vms.delete(left);
