@@ -19,6 +19,9 @@ const SIZE = { cols: 180, rows: 50 };
 /** What a test has in place of what an example names. */
 type Names = Readonly<Record<string, string>>;
 
+/** By the command's path. */
+type Examples = Readonly<Record<string, readonly string[]>>;
+
 interface Which {
   readonly names?: Names;
   /** Of a command's examples. */
@@ -30,9 +33,13 @@ export class ExampleTypist implements AsyncDisposable {
   readonly home: string;
   readonly terminal: Terminal;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #examples: Examples;
   readonly #typed = new Set<string>();
 
-  static async open(environment: Readonly<Record<string, string>>): Promise<ExampleTypist> {
+  static async open(
+    environment: Readonly<Record<string, string>>,
+    examples: Examples = EXAMPLES,
+  ): Promise<ExampleTypist> {
     const home = await mkdtemp(join(tmpdir(), "fastvm-examples-"));
     const program = join(home, "fastvm");
     const words = [process.execPath, "--conditions=development", bundled("fastvm") ?? MAIN];
@@ -41,10 +48,16 @@ export class ExampleTypist implements AsyncDisposable {
     await copyFile(join(ROOT, "README.md"), join(home, "README.md"));
     const path = `${home}:${process.env["PATH"] ?? ""}`;
     const env = { FASTVM_CONFIG_FILE: "/dev/null", ...environment, HOME: home, PATH: path };
-    return new ExampleTypist(home, env, await Terminal.open(SIZE, env));
+    return new ExampleTypist(home, env, await Terminal.open(SIZE, env), examples);
   }
 
-  private constructor(home: string, env: Readonly<Record<string, string>>, terminal: Terminal) {
+  private constructor(
+    home: string,
+    env: Readonly<Record<string, string>>,
+    terminal: Terminal,
+    examples: Examples,
+  ) {
+    this.#examples = examples;
     this.home = home;
     this.#env = env;
     this.terminal = terminal;
@@ -90,13 +103,13 @@ export class ExampleTypist implements AsyncDisposable {
   }
 
   /** Of the commands that `isMeant`, the lines that were not typed. */
-  untyped(isMeant: (path: string) => boolean): readonly string[] {
-    const meant = Object.entries(EXAMPLES).filter(([path]) => isMeant(path));
+  untyped(isMeant: (path: string) => boolean = () => true): readonly string[] {
+    const meant = Object.entries(this.#examples).filter(([path]) => isMeant(path));
     return meant.flatMap(([, lines]) => lines).filter((line) => !this.#typed.has(line));
   }
 
   #lineOf(path: string, { names = {}, nth = 0 }: Which): string {
-    const line = EXAMPLES[path]?.[nth];
+    const line = this.#examples[path]?.[nth];
     if (line === undefined) throw new Error(`there is no example ${nth} of ${path}`);
     this.#typed.add(line);
     let typed = line;

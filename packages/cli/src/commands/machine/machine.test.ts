@@ -5,11 +5,11 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import type { Command } from "commander";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { WebSocketServer } from "ws";
+import { wordsOf } from "../../help/examples.ts";
+import { machineExamples } from "../../testing/machine-examples.ts";
 import { CliHome } from "../../testing/run-cli.ts";
-import { machinesCommand } from "./machine.ts";
 
 // Each test starts the program several times, beside whatever else the machine is busy with.
 vi.setConfig({ testTimeout: 120_000 });
@@ -196,41 +196,17 @@ class Api implements AsyncDisposable {
   }
 }
 
-/** Those that do something: one that takes an operand does, also where others are below it. */
-function leaves(command: Command): readonly Command[] {
-  const below = command.commands.flatMap((child) => leaves(child));
-  return command.commands.length === 0 || command.registeredArguments.length > 0
-    ? [command, ...below]
-    : below;
-}
-
-/** With those of its groups. */
-function nameOf(command: Command): string {
-  const group =
-    command.parent === null || command.parent.name() === "machine" ? [] : [nameOf(command.parent)];
-  return [...group, command.name()].join(" ");
-}
-
-/** Of its help, as words. */
-function exampleOf(command: Command): readonly string[] {
-  let help = "";
-  command.configureOutput({ writeOut: (text) => (help += text) });
-  command.outputHelp();
-  const [, line = ""] = /^Example: fastvm (.+)$/m.exec(help) ?? [];
-  return [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain = ""]) =>
-    (quoted ?? plain).replace("MACHINE", "mch_1"),
-  );
-}
+const EXAMPLES = [...machineExamples()].map(
+  ([name, line]) => [name, wordsOf(line).map((word) => word.replace("MACHINE", "mch_1"))] as const,
+);
 
 describe("each command, by its example", () => {
-  const examples = leaves(machinesCommand()).map((command) => [nameOf(command), exampleOf(command)] as const);
-
   it("has one", () => {
-    expect(examples.length).toBeGreaterThan(65);
-    expect(examples.filter(([, words]) => words.length < 2)).toEqual([]);
+    expect(EXAMPLES.length).toBeGreaterThan(65);
+    expect(EXAMPLES.filter(([, words]) => words.length < 2)).toEqual([]);
   });
 
-  it.each(examples)("%s does what it says", async (name, words) => {
+  it.each(EXAMPLES)("%s does what it says", async (name, words) => {
     await using api = await Api.start();
     const verb = 1 + name.split(" ").length;
     const withJson = [...words.slice(0, verb), "--json", ...words.slice(verb)];

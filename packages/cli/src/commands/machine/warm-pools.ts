@@ -116,7 +116,7 @@ function update(): Command {
     name: "update",
     operands: ["<pool>"],
     summary: "Change a pool; what is not named stays",
-    example: "template warm-pool update twp_1 --min-ready 3",
+    example: "template warm-pool update twp_1 --min-ready 1 --max-ready 3",
     configure: (command) => withChanges(command).option("--name <name>", "another name"),
     run: async ({ operands: [id = ""], options, isJson, api }) => {
       const { WarmPool: Pool } = await import("fastvm/machines");
