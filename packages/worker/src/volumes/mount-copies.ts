@@ -3,10 +3,13 @@
  * containers, our unmount is not told to it: it would have the volume for as long as it lives.
  */
 import { readFile, readlink } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { listProcesses } from "../processes/proc.ts";
 import { runTool } from "../processes/spawn.ts";
 import { parseMounts } from "./mount-table.ts";
 
+/** It executes nothing there: a container's programs are not ours to run as the host's root. */
+const PROGRAM = fileURLToPath(new URL("../../native/build/unmount-copy", import.meta.url));
 const TOOL_TIMEOUT_MS = 10_000;
 
 /** Those at that very place and of that device; one in which somebody has a file open, or works, stays. Rejects never. */
@@ -17,9 +20,7 @@ export async function unmountCopies(device: string, target: string): Promise<voi
     if (namespace === undefined || seen.has(namespace)) continue;
     seen.add(namespace);
     if (!(await hasCopy(pid, device, target))) continue;
-    // Its own programs: what it has as its root is what it is changed to. One without any keeps its copy.
-    const args = [`--mount=/proc/${pid}/ns/mnt`, "umount", target];
-    await runTool("nsenter", args, { timeoutMs: TOOL_TIMEOUT_MS }).catch(() => undefined);
+    await runTool(PROGRAM, [`${pid}`, device, target], { timeoutMs: TOOL_TIMEOUT_MS }).catch(() => undefined);
   }
 }
 

@@ -300,17 +300,21 @@ describe("a volume", () => {
     const volumeId = await made();
     const path = await store.mounted(volumeId);
     await writeFile(join(path, "file"), "text");
-    const [held, copied] = [join(folder, "held"), join(folder, "copied")];
-    const script = `exec 3<${path}/file; touch ${held}; while [ -e ${held} ]; do sleep 0.02; done
+    const [held, copied, theirs] = ["held", "copied", "theirs"].map((name) => join(folder, name));
+    // A container's programs are its own, and nothing that the host's root should run.
+    await writeFile(join(folder, "umount"), `#!/bin/sh\ntouch ${theirs}\n`, { mode: 0o755 });
+    const script = `mount --bind ${folder}/umount "$(command -v umount)"
+      exec 3<${path}/file; touch ${held}; while [ -e ${held} ]; do sleep 0.02; done
       exec 3<&-; touch ${copied}; while [ -e ${copied} ]; do sleep 0.02; done`;
     const copying = runTool("unshare", ["--mount", "--propagation", "private", "sh", "-c", script], TOOL);
     while (!(await readdir(folder)).includes("held")) await sleep(5);
     await expect(store.remove(volumeId)).rejects.toMatchObject({ code: "volume_busy" });
     expect(await readFile(join(path, "file"), "utf8")).toBe("text");
-    await rm(held);
+    await rm(held ?? "");
     while (!(await readdir(folder)).includes("copied")) await sleep(5);
     await store.remove(volumeId);
-    await rm(copied);
+    expect(await readdir(folder)).not.toContain("theirs");
+    await rm(copied ?? "");
     await copying;
   });
 
