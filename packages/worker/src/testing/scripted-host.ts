@@ -3,26 +3,14 @@
  * needs no QEMU; transitions and
  * recovery do all they do, in milliseconds. `crash` is a daemon that ends: what it was doing stays as it is for ever.
  */
-import { AsyncLocalStorage } from "node:async_hooks";
-import { randomBytes, randomUUID } from "node:crypto";
-import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
 import { setTimeout as sleep } from "node:timers/promises";
-import { FastvmError, hookSteps, newVmId } from "@fastvm/contract";
+import { FastvmError, newVmId } from "@fastvm/contract";
 import { Intercepted } from "../vm/state/intercepted.ts";
-import type {
-  ForkChild,
-  NetworkPolicy,
-  StepHook,
-  StepName,
-  VmId,
-  VmSpec,
-  WorkerEvent,
-} from "@fastvm/contract";
-import { DISK_FOLDER } from "../disk/chain.ts";
-import { Kind } from "../guest-link/protocol.ts";
+import type { ForkChild, NetworkPolicy, StepName, VmId, VmSpec, WorkerEvent } from "@fastvm/contract";
 import { ScriptedGuest } from "../guest-link/scripted-guest.ts";
 import { UidAllocator } from "../host/uid-allocator.ts";
 import type { MemoryCopier } from "../memory/capture-memory.ts";
@@ -32,15 +20,11 @@ import { ReadyPool } from "../pool/ready-pool.ts";
 import { closeSlot, makeSlotFolder } from "../pool/slot.ts";
 import type { Slot } from "../pool/slot.ts";
 import { newSlotName } from "../pool/slot-name.ts";
-import { PAGE_BYTES } from "../memory/mapping.ts";
 import { LINK_SOCKET, MEMORY_FILE } from "../qemu/machine.ts";
-import { QEMU_BINARY, QEMU_FOLDER } from "../qemu/qemu-set.ts";
 import { makeRunFolder } from "../qemu/run-folder.ts";
-import { openSnapshot, STATE_FILE } from "../snapshot/folder.ts";
+import { STATE_FILE } from "../snapshot/folder.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
 import { setOf } from "../snapshot/set-of.ts";
-import { COMPATIBILITY_VERSION, writeManifest } from "../snapshot/manifest.ts";
-import type { Compatibility } from "../snapshot/manifest.ts";
 import { recover } from "../recovery/recover.ts";
 import { openStartTurns } from "../vm/restore/start-turns.ts";
 import { Admission } from "../vm/state/admission.ts";
@@ -49,29 +33,23 @@ import type { Standby } from "../vm/state/standby-vm.ts";
 import type { Vm } from "../vm/state/vm.ts";
 import type { WorkerContext } from "../vm/state/worker-context.ts";
 import { launch } from "../vm/transitions/launch.ts";
+import { oblige } from "./honest-guest.ts";
 import { ScriptedQemu } from "./scripted-qemu.ts";
+import { COMPATIBILITY, DISK_GIB, MACHINE, makeTemplate } from "./scripted-template.ts";
+import { closeSteps, listening, lives, openSteps } from "./step-listener.ts";
+import type { Life } from "./step-listener.ts";
 
-const MIB = 1024 ** 2;
-const MACHINE = { name: "c1m1", cpu: 1, memoryMib: 1 } as const;
-const DISK_GIB = 1;
 /** More than any of these VMs wants: a process of root has no limit that its user could raise. */
 const ALLOWED_DISK_GIB = 16;
 const UID_BASE = 1_950_000_000;
-/** What each guest writes to whenever it goes on. */
-const PAGES = [1, 2, 200];
-const COMPATIBILITY: Compatibility = {
-  version: COMPATIBILITY_VERSION,
-  qemu: { version: "7.2", digest: "scripted", deviceStates: "scripted" },
-  accelerator: "tcg",
-  machineDigest: "scripted",
-  cpuModel: "max",
-  tscKhz: 1_000_000,
-};
 const CLOSED: NetworkPolicy = {
   ingress: { default: "deny", rules: [] },
   egress: { default: "deny", rules: [] },
   dns: { mode: "allow", domains: [], blockBypass: false },
 };
+
+/** What goes on beside the step at which a daemon ends comes to a step of its own, and no further: a call of the file system's. */
+const SETTLE_MS = 10;
 
 const NOT_NOW = new Error("the pool is filled when the test says so");
 
@@ -103,8 +81,7 @@ export class ScriptedHost implements AsyncDisposable {
     const root = await mkdtemp(join(tmpdir(), "fastvm-scripted-"));
     const { tracksWrites } = await PagesHelper.probe();
     const copier = { helper: new PagesHelper(), tracksWrites };
-    openHosts += 1;
-    unhook = hookSteps(passStep);
+    openSteps();
     const host = new ScriptedHost(
       root,
       await makeTemplate(join(root, "cache", "template")),
@@ -272,9 +249,7 @@ export class ScriptedHost implements AsyncDisposable {
     }
     this.#copier.helper.close();
     await rm(this.root, { recursive: true, force: true });
-    // Other tests of the same realm listen themselves.
-    openHosts -= 1;
-    if (openHosts === 0) unhook();
+    closeSteps();
   }
 
   #newContext(): WorkerContext {
@@ -386,75 +361,4 @@ export class ScriptedHost implements AsyncDisposable {
       mapped,
     };
   }
-}
-
-/** What goes on beside the step at which a daemon ends comes to a step of its own, and no further: a call of the file system's. */
-const SETTLE_MS = 10;
-
-interface Life {
-  hasEnded: boolean;
-}
-
-/** In which daemon something goes on. */
-const lives = new AsyncLocalStorage<Life>();
-let listener: StepHook | undefined;
-let openHosts = 0;
-let unhook = (): void => undefined;
-
-/** What a daemon that has ended was about to do stays undone for ever. */
-async function passStep(name: StepName): Promise<void> {
-  if (lives.getStore()?.hasEnded !== true) await listener?.(name);
-  if (lives.getStore()?.hasEnded === true) await new Promise(() => undefined);
-}
-
-async function listening<T>(wanted: StepHook, work: () => Promise<T>): Promise<T> {
-  listener = wanted;
-  try {
-    return await work();
-  } finally {
-    listener = undefined;
-  }
-}
-
-/** An honest guest: it answers while it runs. */
-function oblige(qemu: ScriptedQemu, guest: ScriptedGuest): void {
-  let isAwaited = false;
-  guest.onHello = () => {
-    if (qemu.isRunning) guest.welcome();
-    else isAwaited = true;
-  };
-  qemu.onContinue = async () => {
-    for (const page of PAGES) await qemu.writePage(page, randomBytes(PAGE_BYTES));
-    if (isAwaited) guest.welcome();
-    isAwaited = false;
-  };
-  guest.onFrame = ({ kind, stream, payload }) => {
-    if (kind === Kind.PING) guest.send(Kind.PONG, stream, payload);
-    if (kind === Kind.OPEN_EXEC) guest.exit(stream, 0);
-    if (kind === Kind.IDENTITY) guest.send(Kind.IDENTITY_DONE, stream, Buffer.alloc(4));
-  };
-}
-
-async function makeTemplate(folder: string): Promise<Snapshot> {
-  await mkdir(join(folder, DISK_FOLDER), { recursive: true });
-  await mkdir(join(folder, QEMU_FOLDER));
-  const state = Buffer.from("the device state of a template");
-  await writeFile(join(folder, QEMU_FOLDER, QEMU_BINARY), "");
-  await writeFile(join(folder, DISK_FOLDER, "0.raw"), "");
-  await writeFile(join(folder, STATE_FILE), state);
-  await writeFile(join(folder, MEMORY_FILE), "");
-  await truncate(join(folder, MEMORY_FILE), MACHINE.memoryMib * MIB);
-  await writeManifest(folder, {
-    createdAt: new Date(0).toISOString(),
-    machine: MACHINE,
-    diskGib: DISK_GIB,
-    imageDigest: "scripted",
-    compatibility: COMPATIBILITY,
-    memory: { bytes: MACHINE.memoryMib * MIB },
-    deviceState: { bytes: state.length, crc32: crc32(state).toString(16).padStart(8, "0") },
-    layers: [{ name: "0.raw", bytes: 0 }],
-  });
-  const template = await openSnapshot(folder);
-  if (template === undefined) throw new Error("the template is not there");
-  return template;
 }
