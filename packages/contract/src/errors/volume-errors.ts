@@ -13,7 +13,7 @@ export const VOLUME_ERRORS = {
     status: 409,
     message: "The volume is in use",
     hint: "Detach it from the VMs that GET /v1/volumes/{id}/attachments lists",
-    when: "A volume that VMs have is to be deleted or made read-only, or is attached to this VM already",
+    when: "A volume that VMs have is to be deleted, made read-only or grown under what cannot stay open, or attached again",
     retryable: false,
   },
   guest_umount_busy: {

@@ -3,7 +3,7 @@
  * and a server that ends before its VM is followed by another.
  */
 import { createReadStream } from "node:fs";
-import { mkdir, readFile, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -101,6 +101,14 @@ test("a part of a volume is all that the guest sees of it, and a link in its pla
     "in\nin",
   );
   expect(await readFile(join(root, "part/in/file"), "utf8")).toBe("text\n");
+  // It grows with what they see, and not while that would not be found again.
+  await rename(join(root, "part"), join(root, "moved"));
+  await expect(host.worker.volumes.grow(volumeId, 2)).rejects.toThrow(
+    `VM ${spec.vmId} has it, with a folder`,
+  );
+  await rename(join(root, "moved"), join(root, "part"));
+  await host.worker.volumes.grow(volumeId, 2);
+  expect(await host.sh(spec.vmId, `cat ${PATH}/in/file`)).toBe("text");
   await host.worker.volumes.detach(spec.vmId, volumeId, {});
   await symlink(".", join(root, "link"));
   for (const subpath of ["link", "gone", "secret"]) {

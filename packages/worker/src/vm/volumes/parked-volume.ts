@@ -40,7 +40,7 @@ export async function withVolumeParked(
       frozen.push({ vm, mount, server, connection: await freeze(vm) });
     }
     await step("volume-server.frozen");
-    for (const one of frozen) await assertLosesNothing(one);
+    for (const one of frozen) await assertLosesNothing(context, one);
     for (const one of frozen) {
       parked.push(one);
       await park(one, {});
@@ -74,7 +74,10 @@ async function park({ vm, mount, connection }: Frozen, how: { readonly check?: "
   }
 }
 
-async function assertLosesNothing(frozen: Frozen): Promise<void> {
+async function assertLosesNothing({ volumes }: VolumeServerContext, frozen: Frozen): Promise<void> {
+  await volumes.served(frozen.mount).catch((error: unknown) => {
+    throw busy(frozen.vm, "with a folder of it mounted that is not there any more: detach it there", error);
+  });
   const count = await park(frozen, { check: "1" });
   if (count === 0) return;
   const files = count === 1 ? "a file" : `${count} files`;
