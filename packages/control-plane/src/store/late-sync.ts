@@ -24,8 +24,8 @@ export class LateSync {
     }, SYNC_AFTER_MS).unref();
   }
 
-  /** A commit was waited for: all that was written before is synced with it. */
-  done(): void {
+  /** The database is closed, and synced with that. */
+  close(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }

@@ -84,8 +84,8 @@ export async function openStore(kind: StoreKind, dialect: Dialect, late?: LateSy
       vms.tell(changed);
       events.tell(new Set(happened.map(({ orgId }) => orgId)));
     });
+    // One that was waited for syncs what was before it as well, but where it changed nothing, as then nothing is written.
     if (durability === "process") late?.soon();
-    else late?.done();
     await step("transaction.committed");
     return result;
   };
@@ -100,7 +100,7 @@ export async function openStore(kind: StoreKind, dialect: Dialect, late?: LateSy
       await sql`select 1`.execute(db);
     },
     close: async () => {
-      late?.done();
+      late?.close();
       await db.destroy();
     },
   };

@@ -32,20 +32,26 @@ export class LateSettling {
   async settleAll(): Promise<void> {
     if (this.#isSettling) return;
     this.#isSettling = true;
-    for (const vm of this.#context.vms.values()) if (isDue(vm)) await this.#settle(vm);
+    const due = [...this.#context.vms.values()].filter(isDue);
+    for (const vm of due) await this.#try(() => this.#settleNames(vm));
+    // What was the newest until a fork, with all that its guest had written, is its children's, too. These may be gigabytes, and what is
+    // known of the other VMs does not wait for them.
+    for (const vm of due) await this.#try(() => settleFrozen(vm));
     this.#isSettling = false;
   }
 
-  async #settle(vm: Vm): Promise<void> {
+  async #settleNames(vm: Vm): Promise<void> {
     const top = vm.record.chain.at(-1);
     // First: what changes meanwhile is the next turn's. And what failed is told once, not each second.
     vm.isSettled = true;
+    if (this.#tops.get(vm) !== top) await settleTop(vm);
+    await settleRecord(vm);
+    if (top !== undefined) this.#tops.set(vm, top);
+  }
+
+  async #try(settle: () => Promise<void>): Promise<void> {
     try {
-      // What was the newest until a fork, with all that its guest had written, is its children's, too.
-      await settleFrozen(vm);
-      if (this.#tops.get(vm) !== top) await settleTop(vm);
-      await settleRecord(vm);
-      if (top !== undefined) this.#tops.set(vm, top);
+      await settle();
     } catch (error) {
       // It has been paused, stopped or deleted meanwhile.
       if (!isErrno(error, "ENOENT", "ENOTDIR")) this.#context.onError(error);
