@@ -3,6 +3,7 @@ import { equal, ok } from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StepName } from "@fastvm/contract";
 import type { TestDaemon } from "../harness/daemon.ts";
+import { isLost } from "../harness/lost-connection.ts";
 import type { Machines } from "../harness/machines.ts";
 import type { Steps } from "../harness/steps.ts";
 import { Chance } from "../soak/chance.ts";
@@ -80,11 +81,6 @@ async function giveOne(killing: Killing, once: string): Promise<string> {
   killing.claimed += 1;
   await lab.hasNothingElse([id], killing.claimed, POOL_READY);
   return id;
-}
-
-/** What fetch throws of a connection that broke; an answer that is no success is an error of another kind. */
-function isLost(error: unknown): boolean {
-  return error instanceof TypeError;
 }
 
 async function endsBy(steps: Steps): Promise<boolean> {
