@@ -306,12 +306,18 @@ describe("a volume", () => {
     const script = `mount --bind ${folder}/umount "$(command -v umount)"
       exec 3<${path}/file; touch ${held}; while [ -e ${held} ]; do sleep 0.02; done
       exec 3<&-; touch ${copied}; while [ -e ${copied} ]; do sleep 0.02; done`;
-    const copying = runTool("unshare", ["--mount", "--propagation", "private", "sh", "-c", script], TOOL);
-    while (!(await readdir(folder)).includes("held")) await sleep(5);
+    const over = new AbortController();
+    const unshared = ["--mount", "--propagation", "private", "sh", "-c", script];
+    const copying = runTool("unshare", unshared, TOOL).finally(() => over.abort());
+    const comes = async (name: string): Promise<void> => {
+      while (!over.signal.aborted && !(await readdir(folder)).includes(name)) await sleep(5);
+    };
+    // What ends it early is what the test fails with.
+    await Promise.race([comes("held"), copying]);
     await expect(store.remove(volumeId)).rejects.toMatchObject({ code: "volume_busy" });
     expect(await readFile(join(path, "file"), "utf8")).toBe("text");
     await rm(held ?? "");
-    while (!(await readdir(folder)).includes("copied")) await sleep(5);
+    await Promise.race([comes("copied"), copying]);
     await store.remove(volumeId);
     expect(await readdir(folder)).not.toContain("theirs");
     await rm(copied ?? "");
