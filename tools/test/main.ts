@@ -89,7 +89,7 @@ function isInTime(budgetSec: number | undefined): boolean {
 
 async function runAll(stages: readonly Stage[]): Promise<readonly Budgeted[]> {
   const results: Budgeted[] = [];
-  const env: NodeJS.ProcessEnv = { ...process.env };
+  const env: NodeJS.ProcessEnv = { ...process.env, FASTVM_TEST_DAEMON_ERRORS: join(ROOT, DAEMON_ERRORS) };
   const startMs = performance.now();
   await using cleanup = new AsyncDisposableStack();
   if (stages.some((stage) => stage.needsPostgres)) {
