@@ -124,6 +124,13 @@ static int failure_of(const struct nlmsghdr *message)
     return message->nlmsg_len < NLMSG_LENGTH(sizeof *told) ? EBADMSG : -told->error;
 }
 
+/* Such as by a table that was put back between two parts of a long list. */
+static int ended_early(const struct nlmsghdr *done)
+{
+    const int *result = NLMSG_DATA(done);
+    return done->nlmsg_len >= NLMSG_LENGTH(sizeof *result) && *result < 0;
+}
+
 /* The expression of an element that counts: alone, or one of several. */
 static const struct nlattr *counter_of(const struct nlattr *element)
 {
@@ -170,7 +177,7 @@ static int print_once(int netfilter, FILE *out, const char *table, const char *s
         for (struct nlmsghdr *message = (struct nlmsghdr *)answer.bytes; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
             is_cut |= (message->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
             if (message->nlmsg_type == NLMSG_DONE)
-                return is_cut;
+                return is_cut || ended_early(message);
             if (message->nlmsg_type == NLMSG_ERROR)
                 return errno = failure_of(message), -1;
             const struct nlattr *elements = attribute_of(message, NFTA_SET_ELEM_LIST_ELEMENTS);
