@@ -19,28 +19,34 @@ export function endWhenSilent(
   everyMs: number = PING_EVERY_MS,
 ): () => void {
   let missed = 0;
-  let movedBefore = movedBytes(connection);
+  let readBefore = bytesRead(connection);
+  let givenBefore = bytesGiven(connection);
+  let didWait = false;
   const heard = (): void => {
     missed = 0;
   };
   for (const event of ["pong", "message"]) socket.on(event, heard);
   const timer = setInterval(() => {
-    const moved = movedBytes(connection);
+    const read = bytesRead(connection);
+    const given = bytesGiven(connection);
     // What it answers is not read while we do not read.
-    if (socket.isPaused || moved > movedBefore) missed = 0;
-    movedBefore = moved;
+    if (socket.isPaused || read > readBefore || (didWait && given > givenBefore)) missed = 0;
     const isRead = socket.bufferedAmount === 0;
+    [readBefore, givenBefore, didWait] = [read, given, !isRead];
     if (missed >= (isRead ? MAX_MISSED : MAX_STALLED)) return socket.terminate();
     missed += 1;
-    // One behind bytes that wait says no more than they do.
+    // One behind bytes that wait says no more than they do. Nor does one that was taken: over TLS that is told later, as if by the client.
     if (isRead) socket.ping();
-    movedBefore = movedBytes(connection);
   }, everyMs);
   return () => clearInterval(timer);
 }
 
-/** Taken from the network, and given to it. */
-function movedBytes(connection: Duplex): number {
-  if (!(connection instanceof Socket)) return 0;
-  return connection.bytesRead + connection.bytesWritten - connection.writableLength;
+/** Taken from the network. */
+function bytesRead(connection: Duplex): number {
+  return connection instanceof Socket ? connection.bytesRead : 0;
+}
+
+/** To the network. */
+function bytesGiven(connection: Duplex): number {
+  return connection instanceof Socket ? connection.bytesWritten - connection.writableLength : 0;
 }
