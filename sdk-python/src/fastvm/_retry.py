@@ -40,7 +40,9 @@ def is_answer_lost(failure: APIError) -> bool:
     """Whether the call may have been carried out all the same: a gateway says so, too, when it has no answer."""
     if isinstance(failure, APIStatusError):
         return failure.status_code in (502, 504)
-    return isinstance(failure, APIConnectionError)
+    # Of these there was no connection yet that the call could have gone over.
+    never_sent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+    return isinstance(failure, APIConnectionError) and not isinstance(failure.__cause__, never_sent)
 
 
 def answer_of_gone(route: Route[Any], parts: Sequence[str]) -> httpx.Response:

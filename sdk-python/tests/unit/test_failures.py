@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Callable, Type
 
 import fastvm
+import httpx
 import pytest
 from conftest import MakeClient
 from wire import QUICK, Answer, Request, WireServer, json_answer
@@ -90,6 +91,23 @@ def test_a_delete_was_carried_out_whose_answer_was_lost(connect: MakeClient, los
     for answers in ([gone], [busy, gone]):
         with WireServer(*answers) as server, pytest.raises(fastvm.NotFoundError):
             connect(base_url=server.url).vms.delete(ID)
+
+
+@pytest.mark.parametrize("kind", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout])
+def test_what_was_never_sent_is_no_lost_delete(kind: Type[httpx.RequestError]) -> None:
+    seen: "list[httpx.Request]" = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        if len(seen) == 1:
+            raise kind("no connection", request=request)
+        return httpx.Response(404, json={"error": "VM not found"})
+
+    transport = httpx.MockTransport(answer)
+    with fastvm.FastvmClient(api_key="k", base_url="http://unused.invalid", http_client=httpx.Client(transport=transport)) as client:
+        with pytest.raises(fastvm.NotFoundError):
+            client.vms.delete(ID)
+    assert len(seen) == 2
 
 
 @pytest.mark.parametrize("body", [{"retryable": False}, {"error": {"details": {"retryable": False}}}])

@@ -29,6 +29,15 @@ function clientOf(
   return new FastvmClient({ apiKey: "My API Key", baseUrl: server.url, ...options });
 }
 
+/** One on which nobody listens. */
+async function freePort(): Promise<number | undefined> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => probe.once("listening", resolve));
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return typeof address === "object" ? address?.port : undefined;
+}
+
 describe("what a call sends", () => {
   it("carries the key, asks for JSON and keeps the base URL's path", async () => {
     await using server = await WireServer.start(json(200, []));
@@ -145,12 +154,8 @@ describe("failures", () => {
   });
 
   it("names the reason when nobody listens", async () => {
-    const probe = createServer().listen(0, "127.0.0.1");
-    await new Promise((resolve) => probe.once("listening", resolve));
-    const address = probe.address();
-    const port = typeof address === "object" ? address?.port : undefined;
-    await new Promise((resolve) => probe.close(resolve));
-    const client = new FastvmClient({ apiKey: "k", baseUrl: `http://127.0.0.1:${port}`, maxRetries: 0 });
+    const baseUrl = `http://127.0.0.1:${await freePort()}`;
+    const client = new FastvmClient({ apiKey: "k", baseUrl, maxRetries: 0 });
     const error = await client.health().catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(APIConnectionError);
     expect(String(error)).toContain("ECONNREFUSED");
@@ -204,6 +209,27 @@ describe("retries", () => {
     await expect(clientOf(never).vms.delete(VM.id)).rejects.toBeInstanceOf(NotFoundError);
     await using busy = await WireServer.start(json(503, {}, QUICK), json(404, { error: "VM not found" }));
     await expect(clientOf(busy).vms.delete(VM.id)).rejects.toBeInstanceOf(NotFoundError);
+  });
+
+  it.each([
+    "http://127.0.0.1",
+    "http://localhost",
+    "http://nowhere.invalid",
+    "a server that does not connect",
+  ])("does not take what was never sent for a delete: %s", async (place) => {
+    await using server = await WireServer.start(json(404, { error: "VM not found" }));
+    const failed = vi.fn<() => void>();
+    const fetch: typeof globalThis.fetch = async (url, init) => {
+      if (failed.mock.calls.length > 0) return await globalThis.fetch(url, init);
+      failed();
+      if (place.startsWith("http")) return await globalThis.fetch(`${place}:${await freePort()}`, init);
+      throw new TypeError("fetch failed", {
+        cause: Object.assign(new Error("slow"), { code: "UND_ERR_CONNECT_TIMEOUT" }),
+      });
+    };
+    const client = new FastvmClient({ apiKey: "k", baseUrl: server.url, fetch });
+    await expect(client.vms.delete(VM.id)).rejects.toBeInstanceOf(NotFoundError);
+    expect(server.requests).toHaveLength(1);
   });
 
   it("never repeats a launch, a command, a fork or a snapshot by itself", async () => {

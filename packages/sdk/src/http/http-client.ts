@@ -10,7 +10,7 @@ import { streamOf } from "./body-of.ts";
 import { answerWith, ApiPromise } from "./api-promise.ts";
 import type { Read } from "./api-promise.ts";
 import { Deadline, sleep } from "./deadline.ts";
-import { isAnswerLost, isRetryable, retryDelayMs } from "./retry-policy.ts";
+import { isAnswerLost, isNeverSent, isRetryable, retryDelayMs } from "./retry-policy.ts";
 
 /** What a caller may set for one call. */
 export interface RequestOptions {
@@ -220,8 +220,8 @@ function brokenCall(cause: unknown, deadline: Deadline): Outcome<never> {
   if (cause instanceof FastvmError) return { ok: false, error: cause, isRetryable: false, isLost: false };
   const error = deadline.reason() ?? connectionError(cause);
   // One that was late is a lost connection, too.
-  const isLost = error instanceof APIConnectionError;
-  return { ok: false, error, isRetryable: isLost, isLost };
+  const isAgain = error instanceof APIConnectionError;
+  return { ok: false, error, isRetryable: isAgain, isLost: isAgain && !isNeverSent(cause) };
 }
 
 /** The error to throw for a body that broke off. */

@@ -27,6 +27,25 @@ export function isAnswerLost(status: number): boolean {
   return status === 502 || status === 504;
 }
 
+/** Of Node's and Bun's fetch. */
+const UNSENT_CODES: ReadonlySet<unknown> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "ConnectionRefused",
+]);
+const CONNECTING: ReadonlySet<unknown> = new Set(["connect", "getaddrinfo"]);
+
+/** Whether there was no connection yet that the call could have gone over. */
+export function isNeverSent(cause: unknown): boolean {
+  if (!(cause instanceof Error)) return false;
+  if (UNSENT_CODES.has(fieldOf(cause, "code")) || CONNECTING.has(fieldOf(cause, "syscall"))) return true;
+  // A host of many addresses has an error for each.
+  if (cause instanceof AggregateError && cause.errors.length > 0) return cause.errors.every(isNeverSent);
+  return isNeverSent(cause.cause);
+}
+
 /** Milliseconds before attempt `retry` (0 for the first retry). */
 export function retryDelayMs(retry: number, headers: Headers | undefined): number {
   const asked = headers === undefined ? undefined : serverDelayMs(headers);
