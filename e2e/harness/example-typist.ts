@@ -95,6 +95,8 @@ export class ExampleTypist implements AsyncDisposable {
   ): Promise<void> {
     const { terminal } = this;
     await terminal.enter(`clear; fastvm ${this.#lineOf(path, which)}`);
+    // Until the shell has come to it, the screen is that of the example before, which may have all that this one is to show.
+    await terminal.hides(/here\$/);
     await act(terminal);
     await terminal.shows(/here\$$/m);
     // By itself: what Ctrl-C ends, ends the shell's whole line.

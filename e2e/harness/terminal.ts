@@ -64,6 +64,14 @@ export class Terminal implements AsyncDisposable {
     }, SCREEN_DEADLINE_MS);
   }
 
+  /** Waits until nothing on the screen matches. */
+  async hides(pattern: RegExp): Promise<void> {
+    await eventually(async () => {
+      const screen = await this.screen();
+      if (pattern.test(screen)) throw new Error(`the terminal still shows ${String(pattern)}:\n${screen}`);
+    }, SCREEN_DEADLINE_MS);
+  }
+
   /** Ends the programs in it as a closed terminal window does: by a hang-up. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tmux("kill-server").catch(() => undefined);
