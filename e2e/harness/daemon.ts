@@ -4,7 +4,7 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { appendFile, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -12,16 +12,17 @@ import { askOperator, readConfig, startDaemon, stopDaemon } from "@fastvm/daemon
 import type { DaemonConfig, StartedDaemon } from "@fastvm/daemon";
 import { FastvmClient } from "fastvm";
 import { bundled } from "../../packages/cli/src/testing/product.ts";
+import { endDaemon } from "./end-daemon.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
-import { processesIn } from "./processes.ts";
 
 const START_PROGRAM = fileURLToPath(new URL("./start-daemon.ts", import.meta.url));
 
 /** Beside the default cache, so that layers are shared by hard link as they are in use. */
 const ROOT = "/var/cache/fastvm-test";
 const END_DEADLINE_MS = 60_000;
-const DAEMON_ERRORS = fileURLToPath(new URL("../../.fastvm/log/daemon-errors.log", import.meta.url));
+/** Where `./test` reads them, which empties it first; without it nothing is kept. See tools/test/daemon-errors.ts. */
+const DAEMON_ERRORS = process.env["FASTVM_TEST_DAEMON_ERRORS"];
 const ERROR_LINE = /^\{"level":[56]0,/;
 
 interface TestDaemonOptions {
@@ -141,10 +142,11 @@ export class TestDaemon implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await stopDaemon({ dataDir: this.config.dataDir, vms: "delete" });
-    for (const { pid } of await processesIn(this.config.dataDir)) process.kill(pid, "SIGKILL");
-    await keepErrors(this.#started.logFile);
-    if (this.#ownsFolder) await rm(this.config.dataDir, { recursive: true, force: true, maxRetries: 3 });
+    const { dataDir } = this.config;
+    await using undo = new AsyncDisposableStack();
+    if (this.#ownsFolder) undo.defer(() => rm(dataDir, { recursive: true, force: true, maxRetries: 3 }));
+    undo.defer(() => keepErrors(this.#started.logFile));
+    await endDaemon(dataDir);
   }
 }
 
@@ -156,12 +158,12 @@ async function start(config: DaemonConfig, starter: readonly string[] = []): Pro
   return JSON.parse(stdout) as StartedDaemon;
 }
 
-/** Beyond the folder of the daemon, for whoever asks why a test failed; see tools/test/daemon-errors.ts. */
+/** Beyond the folder of the daemon, for whoever asks why a test failed. */
 async function keepErrors(logFile: string): Promise<void> {
+  if (DAEMON_ERRORS === undefined) return;
   const lines = (await readFile(logFile, "utf8").catch(() => "")).split("\n");
   const errors = lines.filter((line) => ERROR_LINE.test(line)).map((line) => `${line}\n`);
   if (errors.length === 0) return;
-  await mkdir(dirname(DAEMON_ERRORS), { recursive: true });
   await appendFile(DAEMON_ERRORS, errors.join(""));
 }
 

@@ -6,11 +6,11 @@ import { execFile } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { stopDaemon } from "@fastvm/daemon";
 import { FastvmClient } from "fastvm";
 import type { Build } from "fastvm";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { testImage, TestRegistry } from "../../packages/worker/src/testing/test-registry.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
 import { ExampleTypist } from "../harness/example-typist.ts";
 import { freePort } from "../harness/free-port.ts";
 import { isOfHost } from "../harness/host-commands.ts";
@@ -24,8 +24,9 @@ const PYTHON = "python:3.13-slim";
 /** As Docker's registry has it. */
 const REPOSITORY = "library/python";
 
+/** Each step as soon as there is something to undo, and all of them, whichever fails. */
+const undo = new AsyncDisposableStack();
 let folder: string;
-let cacheDir: string;
 let registry: TestRegistry;
 let typist: ExampleTypist;
 let port: number;
@@ -33,8 +34,12 @@ const at = (...names: readonly string[]): string => join(folder, ...names);
 
 beforeAll(async () => {
   await mkdir(ROOT, { recursive: true });
-  [cacheDir, registry, port] = await Promise.all([ownCache(), TestRegistry.start(), freePort()]);
+  const cacheDir = await ownCache();
+  undo.defer(() => rm(cacheDir, { recursive: true, force: true }));
   folder = await mkdtemp(join(ROOT, "host-"));
+  undo.defer(() => rm(folder, { recursive: true, force: true }));
+  registry = undo.use(await TestRegistry.start());
+  port = await freePort();
   await makeRoot();
   await mkdir(at("data"));
   await writeFile(
@@ -48,15 +53,13 @@ beforeAll(async () => {
   const settings = { cache_dir: cacheDir, pool_size: 0, allow_import: [folder], network: "none" };
   const lines = Object.entries(settings).map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`);
   await writeFile(at("config.toml"), `[daemon]\n${lines.join("")}`);
-  typist = await ExampleTypist.open({ FASTVM_CONFIG_FILE: at("config.toml"), FASTVM_DATA_DIR: at("data") });
+  undo.defer(() => endDaemon(at("data")));
+  const env = { FASTVM_CONFIG_FILE: at("config.toml"), FASTVM_DATA_DIR: at("data") };
+  typist = undo.use(await ExampleTypist.open(env));
 });
 
 afterAll(async () => {
-  await typist?.[Symbol.asyncDispose]();
-  await stopDaemon({ dataDir: at("data"), vms: "delete" });
-  for (const { pid } of await processesIn(at("data"))) process.kill(pid, "SIGKILL");
-  await registry?.[Symbol.asyncDispose]();
-  for (const each of [folder, cacheDir]) await rm(each, { recursive: true, force: true });
+  await undo.disposeAsync();
 });
 
 /** A root folder, and an image of it in the registry. */

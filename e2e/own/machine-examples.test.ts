@@ -13,7 +13,8 @@ import { Machines } from "../harness/machines.ts";
 
 const run = promisify(execFile);
 
-let cacheDir: string;
+/** Each step as soon as there is something to undo, and all of them, whichever fails. */
+const undo = new AsyncDisposableStack();
 let folder: string;
 let registry: TestRegistry;
 let daemon: TestDaemon;
@@ -23,11 +24,15 @@ let machine: string;
 const at = (...names: readonly string[]): string => join(folder, ...names);
 
 beforeAll(async () => {
-  [cacheDir, registry] = await Promise.all([ownCache(), TestRegistry.start()]);
+  const cacheDir = await ownCache();
+  undo.defer(() => rm(cacheDir, { recursive: true, force: true }));
   folder = await mkdtemp("/var/cache/fastvm-test/machine-examples-");
+  undo.defer(() => rm(folder, { recursive: true, force: true }));
+  registry = undo.use(await TestRegistry.start());
   await pushPython();
   const imageDir = join(cacheDir, "images", "current");
-  daemon = await TestDaemon.start({ poolSize: 0, settings: { cacheDir, imageDir, network: "none" } });
+  const settings = { cacheDir, imageDir, network: "none" } as const;
+  daemon = undo.use(await TestDaemon.start({ poolSize: 0, settings }));
   await writeFile(
     join(daemon.config.dataDir, "registries.json"),
     JSON.stringify({
@@ -38,14 +43,11 @@ beforeAll(async () => {
   machines = await Machines.of(daemon);
   const env = { NULLSPACE_API_KEY: machines.key, NULLSPACE_API_URL: daemon.url };
   const examples = [...machineExamples()].map(([name, line]) => [name, [line]]);
-  typist = await ExampleTypist.open(env, Object.fromEntries(examples));
+  typist = undo.use(await ExampleTypist.open(env, Object.fromEntries(examples)));
 });
 
 afterAll(async () => {
-  await typist?.[Symbol.asyncDispose]();
-  await daemon?.[Symbol.asyncDispose]();
-  await registry?.[Symbol.asyncDispose]();
-  for (const each of [folder, cacheDir]) await rm(each, { recursive: true, force: true });
+  await undo.disposeAsync();
 });
 
 /** What passes for it here: busybox, and a `pip` that installs nothing. */
