@@ -1,6 +1,6 @@
 /** A cache of a test's own that has what takes long to make. */
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readlink, symlink } from "node:fs/promises";
+import { mkdir, mkdtemp, readlink, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { readConfig } from "@fastvm/daemon";
@@ -21,6 +21,8 @@ export async function ownCache(): Promise<string> {
   const shared = readConfig({}, {}).cacheDir;
   await mkdir(ROOT, { recursive: true });
   const cacheDir = await mkdtemp(join(ROOT, "cache-"));
+  await using half = new AsyncDisposableStack();
+  half.defer(() => rm(cacheDir, { recursive: true, force: true }));
   for (const kind of ["images", "builder"]) {
     const digest = await readlink(join(shared, kind, "current"));
     await mkdir(join(cacheDir, kind));
@@ -28,5 +30,7 @@ export async function ownCache(): Promise<string> {
     await symlink(digest, join(cacheDir, kind, "current"));
   }
   await fillCache(cacheDir);
+  // It is whole, and the caller's.
+  half.move();
   return cacheDir;
 }
