@@ -247,6 +247,22 @@ describe("a volume", () => {
     await runTool("fallocate", ["-l", "1500MiB", join(await store.mounted(volumeId), "large")], TOOL);
   });
 
+  test("that its tool had in hand when the power went is repaired before it is mounted", async () => {
+    const volumeId = await made();
+    const image = join(root, volumeId, "files.ext4");
+    await writeFile(join(await store.mounted(volumeId), "file"), "text");
+    await store.close();
+    // As resize2fs leaves it that ends midway: it says that it is at it, and blocks are nobody's that are not free.
+    for (const change of ["set_super_value state 2", "setb 5000 64"])
+      await runTool("debugfs", ["-w", "-R", change, image], TOOL);
+    store = new VolumeStore(root, false);
+    await store.recover();
+    expect(await readFile(join(await store.mounted(volumeId), "file"), "utf8")).toBe("text");
+    await store.close();
+    await runTool("e2fsck", ["-n", "-f", image], TOOL);
+    store = new VolumeStore(root, false);
+  });
+
   test("that nobody has mounted since the host went down grows with all that was synced", async () => {
     const volumeId = await made();
     const [path, image] = [await store.mounted(volumeId), join(root, volumeId, "files.ext4")];

@@ -28,6 +28,7 @@ import {
   writeOutMounted,
 } from "./filesystem.ts";
 import { loopsBeneath, mountsBeneath } from "./mount-table.ts";
+import { repairIfCut } from "./repair-filesystem.ts";
 import {
   DISK_FILE,
   IMAGE_FILE,
@@ -284,8 +285,10 @@ export class VolumeStore {
     if (await this.#isMounted(folder)) return;
     await reserveHoles(image);
     const [loop] = await loopsBeneath(folder);
-    if (loop === undefined) await mountFilesystem(image, mountPoint(folder));
-    else await mountDevice(loop.device, mountPoint(folder));
+    if (loop === undefined) {
+      await repairIfCut(image);
+      await mountFilesystem(image, mountPoint(folder));
+    } else await mountDevice(loop.device, mountPoint(folder));
   }
 
   async #turn<T>(volumeId: VolumeId, work: () => Promise<T>): Promise<T> {
