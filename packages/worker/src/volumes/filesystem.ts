@@ -61,7 +61,10 @@ export async function reserve(path: string, sizeGib: number, size: number): Prom
   }
 }
 
-/** Bytes for it to grow, behind its end: it is as long as before. */
+/**
+ * Bytes for it to grow, behind its end: it is as long as before. Nothing where the host's filesystem can reserve none there: whether it
+ * grows is told when it is to be longer.
+ */
 export async function reserveBeyond(path: string, sizeGib: number): Promise<void> {
   try {
     await runTool("fallocate", ["--keep-size", "--length", `${sizeGib}GiB`, path], {
@@ -69,6 +72,7 @@ export async function reserveBeyond(path: string, sizeGib: number): Promise<void
     });
   } catch (error) {
     await giveBeyondBack(path);
+    if (isNotSupported(error)) return;
     throw asRefusal(error);
   }
 }
@@ -88,6 +92,11 @@ function isNoRoom(error: unknown): boolean {
   return /No space left|quota exceeded|File too large/i.test(textOf(error));
 }
 
+/** `fallocate` has words of its own for a size that is to be kept. */
+function isNotSupported(error: unknown): boolean {
+  return /not supported|unsupported/i.test(textOf(error));
+}
+
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -96,7 +105,7 @@ function asRefusal(error: unknown): unknown {
   if (isNoRoom(error)) {
     return new FastvmError("out_of_disk", "the host cannot reserve the volume's bytes", { cause: error });
   }
-  if (/not supported/i.test(textOf(error))) {
+  if (isNotSupported(error)) {
     return new FastvmError("not_supported", "the host's filesystem cannot reserve bytes", { cause: error });
   }
   return error;
