@@ -73,6 +73,10 @@ static int take_root(struct attachment *attachment, struct control *control, con
     if (!*is_folder && identity.type != S_IFREG) {
         return EINVAL;
     }
+    /* What is open would not be found beneath another. */
+    if (attachment->is_parked && !is_same(&identity, &node_at(&attachment->nodes, ROOT_NODE)->identity)) {
+        return ESTALE;
+    }
     const char *owner = word(words, "owner");
     attachment->host_owner = owner == NULL ? geteuid() : (uid_t)strtoul(owner, NULL, 10);
     if (attachment->stat_mode != STAT_OFF) {
@@ -225,8 +229,12 @@ static int park(struct server *server, const struct words *words, struct answer 
     if (!server->is_frozen || attachment->account != NULL) {
         return attachment->account != NULL ? EINVAL : EBUSY;
     }
-    uint32_t lost = parked_would_lose(attachment);
-    answer_add(answer, ",\"lost\":%u", lost);
+    struct stat root;
+    if (fstat(node_at(&attachment->nodes, ROOT_NODE)->fd, &root) < 0) {
+        return errno;
+    }
+    answer_add(answer, ",\"lost\":%u,\"device\":%llu,\"inode\":%llu", parked_would_lose(attachment), (unsigned long long)root.st_dev,
+               (unsigned long long)root.st_ino);
     if (!is_set(words, "check")) {
         attachment_park(attachment);
     }

@@ -125,7 +125,7 @@ static const char *name_of(int error)
         const char *name;
     } NAMES[] = {{EINVAL, "EINVAL"}, {ENOENT, "ENOENT"}, {EEXIST, "EEXIST"}, {EBUSY, "EBUSY"}, {EIO, "EIO"}, {ENOSPC, "ENOSPC"},
                  {ENOMEM, "ENOMEM"}, {EOPNOTSUPP, "EOPNOTSUPP"}, {EACCES, "EACCES"}, {EPERM, "EPERM"}, {EROFS, "EROFS"},
-                 {EFBIG, "EFBIG"}, {ENFILE, "ENFILE"}, {EMFILE, "EMFILE"}};
+                 {EFBIG, "EFBIG"}, {ENFILE, "ENFILE"}, {EMFILE, "EMFILE"}, {ESTALE, "ESTALE"}};
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
         if (NAMES[i].number == error) {
             return NAMES[i].name;

@@ -18,6 +18,10 @@ class Parked(VolumeTest):
         links = [os.readlink(os.path.join(folder, fd)) for fd in os.listdir(folder)]
         return [link for link in links if link.startswith(self.root)]
 
+    def parked(self):
+        root = os.stat(self.root)
+        return {"ok": True, "lost": 0, "device": root.st_dev, "inode": root.st_ino}
+
     def test_what_is_open_and_locked_goes_on_and_nothing_is_held_meanwhile(self):
         (server, guest), (other_server, other) = self.mounted(), self.mounted()
         guest.ask(fuse.MKDIR, 1, bytes(8) + name("d"))
@@ -36,7 +40,7 @@ class Parked(VolumeTest):
         for words in ("check=1", ""):
             for one in (server, other_server):
                 self.assertNotEqual(self.held(one), [])
-                self.assertEqual(one.worker.ask(f"park tag=data {words}".strip()), {"ok": True, "lost": 0})
+                self.assertEqual(one.worker.ask(f"park tag=data {words}".strip()), self.parked())
         self.assertEqual(self.held(server) + self.held(other_server), [])
         asked = guest.post(fuse.FSYNC, node, handle.to_bytes(8, "little") + bytes(8))
         self.assertEqual(server.worker.ask("thaw")["errno"], "EBUSY")
@@ -86,6 +90,22 @@ class Parked(VolumeTest):
         self.assertEqual(lost(), 0)
         self.assertEqual(guest.read(nodes["kept"], handles["kept"]), (0, b"kept"))
 
+    def test_another_folder_of_the_same_name_is_not_taken_for_it(self):
+        server, guest = self.mounted()
+        _, node, handle = guest.create(1, "a")
+        self.assertTrue(server.worker.ask("freeze")["ok"])
+        self.assertTrue(server.worker.ask("park tag=data")["ok"])
+        os.rename(self.root, f"{self.root}-moved")
+        os.mkdir(self.root)
+        self.assertEqual(server.attach("data", self.root)["errno"], "ESTALE")
+        self.assertEqual(server.worker.ask("thaw")["errno"], "EBUSY")
+        os.rmdir(self.root)
+        os.rename(f"{self.root}-moved", self.root)
+        self.assertTrue(server.attach("data", self.root)["ok"])
+        self.assertTrue(server.worker.ask("thaw")["ok"])
+        self.assertEqual(guest.write(node, handle, b"on"), 0)
+        self.assertEqual(self.text("a"), "on")
+
     def test_others_are_served_by_it_as_before(self):
         server, guest = self.start(attach=False), Guest()
         other = tempfile.mkdtemp(dir=self.folder)
@@ -96,7 +116,7 @@ class Parked(VolumeTest):
         _, node, handle = guest.create(1, "gone", channel=2)
         os.unlink(os.path.join(other, "gone"))
         self.assertTrue(server.worker.ask("freeze")["ok"])
-        self.assertEqual(server.worker.ask("park tag=data"), {"ok": True, "lost": 0})
+        self.assertEqual(server.worker.ask("park tag=data"), self.parked())
         self.assertTrue(server.attach("data", self.root)["ok"])
         self.assertTrue(server.worker.ask("thaw")["ok"])
         self.assertEqual(guest.ask(fuse.WRITE, node, guest.write_body(handle, b"on"), channel=2)[0], 0)

@@ -3,6 +3,7 @@
  * goes on afterwards. Locks are taken anew before any of the guests is heard: nobody else could have taken one. Other volumes and buckets
  * of these VMs stay where they are.
  */
+import { lstat } from "node:fs/promises";
 import { FastvmError, step } from "@fastvm/contract";
 import type { VolumeId, VolumeMount } from "@fastvm/contract";
 import { killAndWait, type ProcessIdentity } from "../../processes/proc.ts";
@@ -65,20 +66,31 @@ async function freeze(vm: Vm): Promise<ControlConnection> {
   }
 }
 
-async function park({ vm, mount, connection }: Frozen, how: { readonly check?: "1" }): Promise<number> {
+async function park(
+  { vm, mount, connection }: Frozen,
+  how: { readonly check?: "1" },
+): Promise<Readonly<Record<string, unknown>>> {
   try {
     const { told } = await connection.ask("park", { words: { tag: mount.volumeId, ...how } });
-    return Number(told["lost"]);
+    return told;
   } catch (error) {
     throw busy(vm, "and what serves it there has just ended; ask again", error);
   }
 }
 
 async function assertLosesNothing({ volumes }: VolumeServerContext, frozen: Frozen): Promise<void> {
-  await volumes.served(frozen.mount).catch((error: unknown) => {
-    throw busy(frozen.vm, "with a folder of it mounted that is not there any more: detach it there", error);
-  });
-  const count = await park(frozen, { check: "1" });
+  const gone = (cause?: unknown) =>
+    busy(frozen.vm, "with a folder of it mounted that is not there any more: detach it there", cause);
+  const { dev, ino } = await volumes
+    .served(frozen.mount)
+    .then(({ path }) => lstat(path))
+    .catch((error: unknown) => {
+      throw gone(error);
+    });
+  const { lost, device, inode } = await park(frozen, { check: "1" });
+  // Another of the same name is not what it has.
+  if (device !== dev || inode !== ino) throw gone();
+  const count = Number(lost);
   if (count === 0) return;
   const files = count === 1 ? "a file" : `${count} files`;
   const reason = `with ${files} open that were removed, or moved by others: close them there, or detach it, and ask again`;
