@@ -102,10 +102,14 @@ test("a part of a volume is all that the guest sees of it, and a link in its pla
   );
   expect(await readFile(join(root, "part/in/file"), "utf8")).toBe("text\n");
   // It grows with what they see, and not while that would not be found again.
+  const isRefused = () =>
+    expect(host.worker.volumes.grow(volumeId, 2)).rejects.toThrow(`VM ${spec.vmId} has it, with a folder`);
   await rename(join(root, "part"), join(root, "moved"));
-  await expect(host.worker.volumes.grow(volumeId, 2)).rejects.toThrow(
-    `VM ${spec.vmId} has it, with a folder`,
-  );
+  await isRefused();
+  // Nor with another one that has its name.
+  await mkdir(join(root, "part/in"), { recursive: true });
+  await isRefused();
+  await rm(join(root, "part"), { recursive: true });
   await rename(join(root, "moved"), join(root, "part"));
   await host.worker.volumes.grow(volumeId, 2);
   expect(await host.sh(spec.vmId, `cat ${PATH}/in/file`)).toBe("text");
@@ -491,19 +495,25 @@ while True:
       while (await isAlive(await serverOf(vmId))) await sleep(5);
     });
     const grown = host.worker.volumes.grow(volumeId, at + 2);
+    // Before anybody has given it up it is refused; afterwards it is grown, whoever does not come back.
     if (name === "volume-server.frozen") await expect(grown).rejects.toMatchObject({ code: "volume_busy" });
-    await grown.catch(() => undefined);
+    else await grown;
     unhook();
     expect(killed).toBeDefined();
+    expect(await size()).toBe(name === "volume-server.frozen" ? at + 1 : at + 2);
     await eventually(async () => expect((await serverOf(vmId)).pid).not.toBe(killed));
     await goesOnWriting();
-    await host.worker.volumes.grow(volumeId, at + 2);
+    if (name === "volume-server.frozen") await host.worker.volumes.grow(volumeId, at + 2);
     expect(await size()).toBe(at + 2);
+    // That the one that was killed does not have it again, and nothing else.
+    const errors = host.errors.splice(0).map(String);
+    if (name === "volume-server.parked")
+      expect(errors).toEqual([expect.stringMatching(/fastvm-volume: .*volume\.sock: Connection refused/)]);
+    else expect(errors).toEqual([]);
   }
   const written = await lines();
   expect(written).toEqual(written.map((_, at) => `${at}`.padStart(7, "0")));
   expect(await host.sh(vmId, "cat /tmp/log")).toBe("");
-  host.errors.splice(0);
   await deleteAll(vmId);
 });
 
