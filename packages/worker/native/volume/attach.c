@@ -26,6 +26,7 @@ struct wanted {
     const char *tag;
     const char *path;
     const char *account;
+    const char *device;
     uint64_t mount_flags;
     char line[MAX_LINE_BYTES];
 };
@@ -44,6 +45,20 @@ static int open_plainly(const char *path, int flags, mode_t mode)
     return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
 }
 
+/* A volume may have been unmounted since the caller saw it: its mount point is the host's own. */
+static bool is_on_device(int root, const char *device)
+{
+    struct stat found;
+    if (device == NULL) {
+        return true;
+    }
+    if (fstat(root, &found) == 0 && found.st_dev == strtoull(device, NULL, 10)) {
+        return true;
+    }
+    fprintf(stderr, "fastvm-volume: it is on another device\n");
+    return false;
+}
+
 /* As a mount of its own: `..` ends at its root, and the host's kernel holds to its rules whatever becomes of the server. */
 static int open_root(const struct wanted *wanted)
 {
@@ -57,7 +72,7 @@ static int open_root(const struct wanted *wanted)
     if (root < 0 || syscall(SYS_mount_setattr, root, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0) {
         return failed(wanted->path);
     }
-    return root;
+    return is_on_device(root, wanted->device) ? root : -1;
 }
 
 static int open_account(const char *path)
@@ -95,6 +110,10 @@ static bool take_option(struct wanted *wanted, const char *option)
     }
     if (strncmp(option, "account=", 8) == 0) {
         wanted->account = option + 8;
+        return true;
+    }
+    if (strncmp(option, "device=", 7) == 0) {
+        wanted->device = option + 7;
         return true;
     }
     static const char *const PASSED[] = {"cache=", "stat=", "permissions=", "special=", "quota=", "floor=", "owner=", "close="};

@@ -63,8 +63,9 @@ export class HostVolumes {
   /** What a server is to serve for it. */
   async served({ volumeId, source, subpath }: VolumeMount): Promise<ServedFolder> {
     if (source?.kind === "host") return await hostFolder(this.#config, source);
-    const root = await this.store.mounted(volumeId);
-    return { path: subpath === undefined ? root : await folderBeneath(root, subpath), options: [] };
+    const { path: root, device } = await this.store.mountedOn(volumeId);
+    const path = subpath === undefined ? root : await folderBeneath(root, subpath);
+    return { path, device, options: [] };
   }
 
   /** A disk for one VM, at that path: the volume's own, or a copy. Its size is of the file, or of a `vmdk` as its guest sees it. */

@@ -221,11 +221,17 @@ export class VolumeStore {
 
   /** Where a volume's files are on the host; mounted if they were not. */
   async mounted(volumeId: VolumeId): Promise<string> {
+    return (await this.mountedOn(volumeId)).path;
+  }
+
+  /** The same, and the device that is there for as long as it stays mounted. */
+  async mountedOn(volumeId: VolumeId): Promise<{ readonly path: string; readonly device: number }> {
     return await this.#turn(volumeId, async () => {
       const { folder, image, kind } = await this.require(volumeId);
       if (kind === "disk") throw new FastvmError("not_supported", "files of a disk are its VM's alone");
       await this.#mount(folder, image);
-      return mountPoint(folder);
+      const path = mountPoint(folder);
+      return { path, device: (await stat(path)).dev };
     });
   }
 

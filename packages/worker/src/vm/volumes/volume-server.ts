@@ -10,6 +10,7 @@ import { identifyProcess, isAlive, killAndWait, type ProcessIdentity } from "../
 import { spawnServer } from "../../processes/spawn.ts";
 import { FS_SOCKET, RUN_FOLDER } from "../../qemu/machine.ts";
 import { ControlConnection, ServerRefusal } from "../../volumes/server/control.ts";
+import type { HostVolumes } from "../../volumes/host-volumes.ts";
 import { attachFolder, requireVolumeServer, VOLUME_SERVER } from "../../volumes/server/programs.ts";
 import { loadTable, type SavedTable } from "../../volumes/server/table.ts";
 import type { SharingServer } from "../../volumes/server/sharing.ts";
@@ -135,10 +136,8 @@ async function attachTo(
   mount: VolumeMount,
 ): Promise<void> {
   if (mount.source?.kind === "bucket") return await volumes.buckets.attach(vm, mount, CONTROL_SOCKET);
-  const served = await volumes.served(mount);
-  const { volumeId, readOnly } = mount;
-  const attach = () =>
-    attachFolder({ cwd: vm.folder, controlSocket: CONTROL_SOCKET, tag: volumeId, readOnly, ...served });
+  const { volumeId } = mount;
+  const attach = () => attachServed(volumes, vm, mount);
   // What lies in a folder of the host anybody there may change at any time.
   await (mount.source === undefined
     ? volumes.sharing.join(volumeId, sharingServer(vm, server, mount), attach)
@@ -152,11 +151,14 @@ export async function attachAgain(
   server: ProcessIdentity,
   mount: VolumeMount,
 ): Promise<void> {
-  const { volumeId, readOnly } = mount;
+  await volumes.sharing.again(mount.volumeId, keyOf(server), () => attachServed(volumes, vm, mount));
+}
+
+/** Mounted as late as can be: one that is grown, or removed, between that and its attachment is not attached. */
+async function attachServed(volumes: HostVolumes, vm: Vm, mount: VolumeMount): Promise<void> {
   const served = await volumes.served(mount);
-  await volumes.sharing.again(volumeId, keyOf(server), () =>
-    attachFolder({ cwd: vm.folder, controlSocket: CONTROL_SOCKET, tag: volumeId, readOnly, ...served }),
-  );
+  const { volumeId: tag, readOnly } = mount;
+  await attachFolder({ cwd: vm.folder, controlSocket: CONTROL_SOCKET, tag, readOnly, ...served });
 }
 
 function sharingServer(vm: Vm, server: ProcessIdentity, { readOnly }: VolumeMount): SharingServer {

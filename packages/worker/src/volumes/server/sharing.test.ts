@@ -1,10 +1,10 @@
 /** What guests may keep of a volume, with real servers: one that has it alone, several, several that only read. */
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newVolumeId } from "@fastvm/contract";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { startServing, type Serving } from "../../processes/spawn.ts";
+import { runTool, startServing, type Serving } from "../../processes/spawn.ts";
 import { ControlConnection } from "./control.ts";
 import { attachFolder, VOLUME_SERVER } from "./programs.ts";
 import { VolumeSharing, type SharingServer } from "./sharing.ts";
@@ -70,6 +70,31 @@ test("one that is alone keeps for a moment, until another comes, and again when 
   expect(await cacheOf(other)).toBe("shared");
   await sharing.leave(id, one.key);
   await becomes(other, "exclusive");
+});
+
+test("one that was unmounted since it was found is not attached, nor its mount point, and it is once it is there", async () => {
+  const [one, tool] = [await start(), { timeoutMs: PATIENCE_MS }];
+  await runTool("mount", ["-t", "tmpfs", "volume", root], tool);
+  const { dev: device } = await stat(root);
+  const attach = () =>
+    attachFolder({ controlSocket: one.controlSocket, tag: id, path: root, device, readOnly: false });
+  try {
+    await expect(
+      sharing.join(id, one, async () => {
+        await runTool("umount", [root], tool);
+        await attach();
+      }),
+    ).rejects.toMatchObject({ code: "volume_busy" });
+    expect(await cacheOf(one)).toBeUndefined();
+  } finally {
+    await runTool("mount", ["-t", "tmpfs", "volume", root], tool);
+  }
+  const { dev } = await stat(root);
+  await attachFolder({ controlSocket: one.controlSocket, tag: id, path: root, device: dev, readOnly: false });
+  expect(await cacheOf(one)).toBe("shared");
+  started[0]?.kill();
+  await started[0]?.exited;
+  await runTool("umount", [root], tool);
 });
 
 test("of two that come at once neither is alone, and one that ends leaves the other alone", async () => {
