@@ -97,6 +97,8 @@ export async function execInSandbox(
   const output = { stdout: new Text(), stderr: new Text() };
   const timers: ReturnType<typeof timerAt>[] = [];
   let giveUp: () => void = () => undefined;
+  /** Then nobody wants to know why. */
+  let isOver = false;
   try {
     return await new Promise<SandboxExecResult>((resolve, reject) => {
       const later = (afterMs: number, what: string): void => {
@@ -113,13 +115,10 @@ export async function execInSandbox(
       if (timeoutMs !== undefined) later(timeoutMs, `The command did not end within ${timeoutMs} ms`);
       let isOpen = false;
       const cut = (): void => {
-        const error = new APIConnectionError("The connection ended before the command");
-        if (isOpen) return reject(error);
-        whyRefused().then(
-          () => reject(error),
-          // It would be opened now, and is not asked for like this.
-          (why: unknown) => reject(why instanceof BadRequestError ? error : why),
-        );
+        // Runtimes tell of one that is not opened by both events.
+        if (isOver) return;
+        isOver = true;
+        whyCut(isOpen, whyRefused).then(reject, reject);
       };
       socket.addEventListener("error", cut);
       socket.addEventListener("close", cut);
@@ -148,10 +147,22 @@ export async function execInSandbox(
       });
     });
   } finally {
+    isOver = true;
     for (const timer of timers) clearTimeout(timer);
     signal?.removeEventListener("abort", giveUp);
     socket.close();
   }
+}
+
+/** Of one that was open nobody knows more. */
+async function whyCut(isOpen: boolean, whyRefused: AgentPlace["whyRefused"]): Promise<unknown> {
+  const cut = new APIConnectionError("The connection ended before the command");
+  if (isOpen) return cut;
+  return await whyRefused().then(
+    () => cut,
+    // It would be opened now, and is not asked for like this.
+    (why: unknown) => (why instanceof BadRequestError ? cut : why),
+  );
 }
 
 function openSocket(config: ClientConfig, path: string): SocketLike {
