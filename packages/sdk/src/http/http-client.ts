@@ -39,6 +39,8 @@ export interface ApiRequest {
   readonly accept?: string;
   /** Used when neither the call nor the client sets one. */
   readonly defaultTimeoutMs?: number;
+  /** By `performance.now()`: no attempt goes on, and none begins, after it, whatever limits each has. */
+  readonly until?: number;
   /** `once`: a repetition could do the work twice, so only the caller's own `maxRetries` allows it. */
   readonly attempts?: "retried" | "once";
   /** What is given where the first attempt took away what it names and lost its answer, so that the next finds nothing. */
@@ -100,6 +102,7 @@ export class HttpClient {
       isLost ||= outcome.isLost;
       if (!outcome.isRetryable || retry >= maxRetries) throw outcome.error;
       const delayMs = retryDelayMs(retry, outcome.headers);
+      if (leftMs(request) <= delayMs) throw outcome.error;
       const nth = `retry ${retry + 1} of ${maxRetries} in ${Math.round(delayMs)} ms`;
       this.#config.log("info", `${request.method} ${request.path}: ${nth}: ${String(outcome.error)}`);
       await sleep(delayMs, request.options?.signal);
@@ -117,7 +120,7 @@ export class HttpClient {
       this.#config.timeoutMs ??
       request.defaultTimeoutMs ??
       DEFAULT_TIMEOUT_MS;
-    const deadline = new Deadline(timeoutMs, options?.signal);
+    const deadline = new Deadline(Math.min(timeoutMs, leftMs(request)), options?.signal);
     const url = this.#url(request);
     const startedAt = Date.now();
     try {
@@ -153,6 +156,10 @@ export class HttpClient {
     const body = request.body === undefined ? {} : { body: JSON.stringify(request.body) };
     return { method: request.method, headers, signal, ...body, ...contentInit(request.content) };
   }
+}
+
+function leftMs({ until = Infinity }: ApiRequest): number {
+  return Math.max(0, Math.round(until - performance.now()));
 }
 
 /** So that what a caller sets takes the place of ours, however it is written. */

@@ -29,7 +29,10 @@ export interface CallOptions {
 }
 
 export interface StartOptions extends CallOptions {
-  /** Until it runs, in all; then a VMNotReadyError is thrown, or an APIConnectionTimeoutError without an answer. Default 300,000. */
+  /**
+   * Until it runs, in all; then a VMNotReadyError is thrown. A server that does not answer is given 5 s more, and then an
+   * APIConnectionTimeoutError is thrown. Default 300,000.
+   */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -55,7 +58,7 @@ const GONE: CloudMessageResponse = { message: "it was deleted" };
 /** Of what moves a whole VM. */
 const WORK_MS = 300_000;
 
-type Call = Partial<Pick<ApiRequest, "query" | "body" | "defaultTimeoutMs" | "attempts" | "gone">> &
+type Call = Partial<Pick<ApiRequest, "query" | "body" | "defaultTimeoutMs" | "until" | "attempts" | "gone">> &
   Pick<RequestOptions, "signal" | "timeoutMs">;
 
 export class SandboxesClient {
@@ -223,7 +226,7 @@ export class SandboxesClient {
       if (now.status !== "starting") throw new VMLaunchError(now.id, now.status, now.last_error ?? undefined);
       if (patience.leftMs === 0) throw new VMNotReadyError(now.id, now.status, patience.timeoutMs);
       await sleep(Math.min(LOOK_EVERY_MS, patience.leftMs), signal);
-      now = await this.#call("GET", pathOf(sandbox), { defaultTimeoutMs: patience.lookMs, signal });
+      now = await this.#call("GET", pathOf(sandbox), { until: patience.lookUntil, signal });
     }
     return now;
   }

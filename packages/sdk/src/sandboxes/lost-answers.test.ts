@@ -1,4 +1,4 @@
-/** What ends a sandbox, where the answer to it is lost, and what becomes of commands whose socket is not opened: over a wire that a test scripts. */
+/** What ends a sandbox where the answer to it is lost, and commands whose socket is not opened: over a wire that a test scripts. */
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { APIConnectionTimeoutError, ConflictError } from "../index.ts";

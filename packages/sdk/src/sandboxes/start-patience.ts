@@ -1,5 +1,4 @@
 /** How long a start is waited for: by the server for a part of it, so that answers come before anybody gives up, then by looking. */
-import { DEFAULT_TIMEOUT_MS } from "../client-config.ts";
 
 const START_MS = 300_000;
 /** Of one answer. Beside it the server may need this long again for an image that is on its way, and half of it to launch. */
@@ -35,9 +34,9 @@ export class StartPatience {
     return this.#isGiven ? { timeoutMs: limitMs } : { defaultTimeoutMs: limitMs };
   }
 
-  /** Of one look. */
-  get lookMs(): number {
-    return Math.min(DEFAULT_TIMEOUT_MS, this.leftMs + ANSWER_MS);
+  /** Of looks, with what is repeated of them, by `performance.now()`. */
+  get lookUntil(): number {
+    return this.#until + ANSWER_MS;
   }
 
   get leftMs(): number {

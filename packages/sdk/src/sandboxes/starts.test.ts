@@ -62,3 +62,22 @@ it.each([
   await call;
   expect(failed.mock.calls[0]?.[0]).toBeInstanceOf(APIConnectionTimeoutError);
 });
+
+it("waits for a server that hangs no longer than one answer takes, whatever the client gives any call", async () => {
+  vi.useFakeTimers();
+  let count = 0;
+  const fetch: typeof globalThis.fetch = (_url, init) => {
+    count += 1;
+    if (count === 1) return Promise.resolve(Response.json(STARTING));
+    return new Promise((_resolve, reject) =>
+      init?.signal?.addEventListener("abort", () => reject(new Error("cut"))),
+    );
+  };
+  const baseUrl = "http://unused.invalid";
+  const client = new SandboxesClient({ apiKey: "msb_key", baseUrl, fetch, timeoutMs: 50_000, maxRetries: 5 });
+  const failed = vi.fn<(error: unknown) => void>();
+  const call = client.create(ORDER, { timeoutMs: 1000 }).catch(failed);
+  await vi.advanceTimersByTimeAsync(6100);
+  expect(failed.mock.calls[0]?.[0]).toBeInstanceOf(APIConnectionTimeoutError);
+  await call;
+});
