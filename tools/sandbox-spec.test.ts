@@ -5,6 +5,9 @@ import { expect, test } from "vitest";
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
 const FILES = [
   "sandboxes",
+  "sandbox-lives",
+  "sandbox-mounts",
+  "sandbox-networks",
   "interception",
   "refused-fields",
   "published-client",
