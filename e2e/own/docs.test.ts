@@ -1,7 +1,7 @@
 /** What the pages tell their readers to type, typed: each page in a shell of its own, from top to bottom. */
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stopDaemon } from "@fastvm/daemon";
@@ -16,6 +16,9 @@ import type { ReaderFolder } from "../harness/reader-folder.ts";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** A page's few VMs, emulated, and a backup's 900 MiB out and in, beside whatever else the machine does. */
 const PAGE_MS = 200_000;
+
+/** Of a daemon's log: errors, and what ended it. */
+const ERROR_LINE = /^\{"level":[56]0,/;
 
 const RUN = ["sh", "ts"];
 /** Data and output. */
@@ -144,6 +147,16 @@ describe("the blocks of", () => {
       child.stderr.toArray(),
       ended,
     ]);
-    expect(exitCode, Buffer.concat([...stdout, ...stderr]).toString()).toBe(0);
+    const printed = Buffer.concat([...stdout, ...stderr]).toString();
+    expect(exitCode, exitCode === 0 ? "" : `${printed}${await errorsIn(dataDir)}`).toBe(0);
   }
 });
+
+/** What a daemon that a page has started logged as errors; its folder goes with it. */
+async function errorsIn(dataDir: string): Promise<string> {
+  const log = await readFile(join(dataDir, "daemon.log"), "utf8").catch(() => "");
+  return log
+    .split("\n")
+    .filter((line) => ERROR_LINE.test(line))
+    .join("\n");
+}

@@ -4,8 +4,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,6 +13,7 @@ import { runCli } from "../harness/cli.ts";
 import type { ProgramResult } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { eventually } from "../harness/eventually.ts";
+import { freePort } from "../harness/free-port.ts";
 import { fillCache } from "../harness/linked-cache.ts";
 import { blocksOf } from "../harness/page-blocks.ts";
 import { makeAuthority } from "../harness/private-authority.ts";
@@ -165,11 +165,3 @@ test("a terminal and the console come through, too", async () => {
   await terminal.enter("echo $((7*8)) here");
   await terminal.shows(/^56 here$/m);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port: free } = server.address() as AddressInfo;
-  server.close();
-  return free;
-}

@@ -1,10 +1,11 @@
 /** Ports of the host that lead into a sandbox, TCP and UDP, and whom its policy keeps out, against a real VM. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { connect, createServer, type AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createKey } from "@fastvm/daemon";
 import { eventually } from "../harness/eventually.ts";
+import { freePort } from "../harness/free-port.ts";
 import { SharedDaemon } from "../harness/shared-daemon.ts";
 
 /** On a machine that may be busy with others. */
@@ -45,14 +46,6 @@ async function ask(method: string, path: string, body?: object): Promise<Answere
   const init = body === undefined ? {} : { body: JSON.stringify(body) };
   const answer = await fetch(`${daemon.url}${path}`, { method, headers, ...init });
   return (await answer.json()) as Answered;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 const specOf = (name: string) => ({
