@@ -39,6 +39,7 @@ export function callerOf(request: FastifyRequest): Caller | undefined {
 
 /** Call before routes are added. */
 export function auditChanges(app: FastifyInstance, audit: Engine["audit"], log: Log): void {
+  const addresses = new WeakMap<FastifyRequest, string>();
   const befores = new WeakMap<FastifyRequest, Before>();
   const written = new WeakSet<FastifyRequest>();
 
@@ -52,7 +53,7 @@ export function auditChanges(app: FastifyInstance, audit: Engine["audit"], log: 
     const path = (request.url.split("?", 1)[0] ?? "").slice(0, MAX_PATH_LENGTH);
     try {
       const answered = {
-        address: request.ip,
+        address: addresses.get(request) ?? "",
         requestId: request.id,
         api: api as ApiName,
         operation: name,
@@ -71,6 +72,12 @@ export function auditChanges(app: FastifyInstance, audit: Engine["audit"], log: 
     }
   };
 
+  // Now: a connection that has gone when there is an answer has none any more.
+  app.addHook("onRequest", (request, _reply, done) => {
+    const address: string | undefined = request.ip;
+    if (address !== undefined) addresses.set(request, address);
+    done();
+  });
   app.addHook("preHandler", async (request) => {
     const caller = callers.get(request);
     const { operation } = request.routeOptions.config;

@@ -1,7 +1,12 @@
 /** Who changed what, and who tried to: by every API, also what failed, and nothing secret. */
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createKey } from "../../../../engine/keys/api-keys.ts";
-import { OTHER_KEY, testApp, type TestApp } from "../../../../testing/test-app.ts";
+import { OTHER_KEY, TEST_KEY, testApp, type TestApp } from "../../../../testing/test-app.ts";
 
 let api: TestApp;
 
@@ -24,6 +29,19 @@ async function launched(body: object = {}) {
 }
 
 describe("the audit", () => {
+  test("has also what came by a connection that tells no address, as one that has ended does not", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "fastvm-audit-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const path = join(folder, "socket");
+    await api.app.listen({ path });
+    const headers = { "x-api-key": TEST_KEY, "content-type": "application/json" };
+    const asked = request({ socketPath: path, path: "/v1/vms", method: "POST", headers });
+    asked.end(JSON.stringify({ machineType: "c1m2", name: "dev" }));
+    await once(asked, "response");
+    expect(await audit()).toMatchObject([{ operation: "launchVm", address: "" }]);
+    asked.destroy();
+  });
+
   test("has key, address, request, and what was before and after of a VM's life", async () => {
     const vm = await launched({ name: "dev", envVars: { PASSWORD: "hunter2" }, metadata: { team: "a" } });
     await api.call(
