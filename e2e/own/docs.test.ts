@@ -147,8 +147,10 @@ describe("the blocks of", () => {
       child.stderr.toArray(),
       ended,
     ]);
-    const printed = Buffer.concat([...stdout, ...stderr]).toString();
-    expect(exitCode, exitCode === 0 ? "" : `${printed}${await errorsIn(dataDir)}`).toBe(0);
+    if (exitCode === 0) return;
+    // The reason first: the list of what failed has the first line alone.
+    const printed = Buffer.concat([...stderr, ...stdout]).toString();
+    expect.fail(`${await errorsIn(dataDir)}${printed}exit code ${exitCode}`);
   }
 });
 
@@ -158,5 +160,6 @@ async function errorsIn(dataDir: string): Promise<string> {
   return log
     .split("\n")
     .filter((line) => ERROR_LINE.test(line))
-    .join("\n");
+    .map((line) => `${line}\n`)
+    .join("");
 }

@@ -45,8 +45,8 @@ test("so is a file that failed outside of its tests", () => {
 
 test("half a report tells nothing, and a long line its beginning", () => {
   expect(failuresOfVitest('{"testResults": [{', "/clone")).toEqual([]);
-  const report = JSON.stringify({ testResults: [file({ message: "x".repeat(500) })] });
-  expect(failuresOfVitest(report, "/clone")[0]?.message).toBe(`${"x".repeat(400)}…`);
+  const report = JSON.stringify({ testResults: [file({ message: "x".repeat(1_200) })] });
+  expect(failuresOfVitest(report, "/clone")[0]?.message).toBe(`${"x".repeat(1_000)}…`);
 });
 
 test("pytest's summary tells the same", () => {

@@ -26,7 +26,7 @@ const FAILED = "failed";
 /** `-ra` of the SDK's pytest settings: a line for each, `FAILED file::test - Error: what it says`. */
 const PYTEST_LINE = /^(?:FAILED|ERROR) (\S+(?: \S+)*?)(?: - (.*))?$/gm;
 /** An answer of ours that was not expected stands in it whole, with the request's id at its end. */
-const MAX_MESSAGE_CHARS = 400;
+const MAX_MESSAGE_CHARS = 1_000;
 
 /** None when it is no such report. */
 export function failuresOfVitest(report: string, root: string): readonly FailedTest[] {

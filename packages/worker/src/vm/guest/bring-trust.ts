@@ -3,6 +3,7 @@
  * or runs on, from before the certificate was there or was changed. A VM whose guest does not take
  * it runs all the same; what its state holds stays as it was, so that its next life tries again.
  */
+import { FastvmError } from "@fastvm/contract";
 import { ENVIRONMENT_MODE, ENVIRONMENT_PATH, environmentFile } from "../../identity/handshake.ts";
 import type { GuestLink } from "../../guest-link/guest-link.ts";
 import type { HeldTrust } from "../../trust/trust.ts";
@@ -29,6 +30,8 @@ export async function bringTrust(
     await link.writeFile(ENVIRONMENT_PATH, environment, { mode: ENVIRONMENT_MODE });
     return written;
   } catch (error) {
+    // A guest that has ended trusts nobody, and whoever ended it knows.
+    if (error instanceof FastvmError && error.code === "vm_died") return held;
     onError(new Error(`VM ${vm.vmId} does not trust this daemon's certificate`, { cause: error }));
     return held;
   }
@@ -48,11 +51,16 @@ export async function bringTrustToAdopted(
     await adopted.run(async () => {
       const trust = await bringTrust(context, vm, link);
       // A capture of meanwhile holds the old one, as is written beside it.
-      if (vm.record.phase === "running") await vm.change((record) => withTrust(record, trust));
+      if (isThere(vm) && vm.record.phase === "running") await vm.change((record) => withTrust(record, trust));
     });
   } catch (error) {
-    context.onError(error);
+    // One that was deleted, stopped or paused meanwhile needs none.
+    if (isThere(vm)) context.onError(error);
   }
+}
+
+function isThere(vm: Vm): boolean {
+  return vm.guest !== undefined || vm.isAwaited;
 }
 
 /** None is a record without. */

@@ -9,12 +9,13 @@ import type { VmNetwork } from "../../network/vm-network.ts";
 import type { Vm } from "./vm.ts";
 import type { Parts } from "./worker-context.ts";
 
-/** Call when its process has ended. */
+/** Call when its process has ended, and it was let go. Nothing of its record can be written any more. */
 export async function freeHoldings(context: SlotHost, vm: Vm): Promise<void> {
   const { phase, slot: name, uid } = vm.record;
   const isAtRest = phase === "paused" || phase === "stopped" || phase === "error";
   await eachInTurn(
     () => endVolumeServer(context, vm),
+    () => vm.endWrites(),
     () =>
       isAtRest
         ? rm(vm.folder, { recursive: true, force: true })

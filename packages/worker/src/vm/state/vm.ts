@@ -40,6 +40,7 @@ export class Vm {
   isSettled = false;
   /** Each writes all of the record, so that one at a time does. */
   readonly #writes = new SerialQueue();
+  #writesEnded = false;
   #memory: VmMemory | undefined;
   #record: VmRecord;
   #guest: Guest | undefined;
@@ -157,12 +158,26 @@ export class Vm {
     await this.change((record) => ({ ...record, ...change }));
   }
 
-  /** As `update`. `to` may be called twice: what was noted while it was written counts, too. */
+  /** As `update`. `to` may be called twice: what was noted while it was written counts, too. Rejects once its writes have ended. */
   async change(to: (record: VmRecord) => VmRecord): Promise<void> {
     await this.#writes.run(async () => {
+      if (this.#writesEnded) throw new FastvmError("vm_wrong_state", `VM ${this.vmId} has ended`);
       await writeJournal(this.folder, to(this.#record));
       this.#record = to(this.#record);
       this.isSettled = false;
     });
   }
+
+  /**
+   * For whoever removes its folder, which fails where somebody still writes there: resolves when nobody does, and nobody will. Not all
+   * who write wait for its turn: its trust is brought, and its console read, beside everything else.
+   */
+  async endWrites(): Promise<void> {
+    this.#writesEnded = true;
+    await Promise.all([this.#writes.run(nothing), this.logs.run(nothing)]);
+  }
+}
+
+async function nothing(): Promise<void> {
+  await Promise.resolve();
 }
