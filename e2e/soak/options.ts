@@ -2,8 +2,8 @@
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 
-/** What the whole of ./test affords: thirty, or as many as fit into two minutes. */
-const DEFAULT_ROUNDS = 30;
+/** What the whole of ./test affords: twenty, or as many as fit into two minutes. */
+const DEFAULT_ROUNDS = 20;
 const DEFAULT_MINUTES = 2;
 const MAX_ROUNDS = 100_000;
 
