@@ -1,5 +1,5 @@
 /** What root's socket can do, and that it is root's. */
-import { mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { IncomingMessage } from "node:http";
 import { containsCredential, type VmId } from "@fastvm/contract";
-import type { FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance } from "fastify";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { hashApiKey } from "../engine/keys/api-keys.ts";
 import { OTHER_KEY, testApp, type TestApp } from "../testing/test-app.ts";
@@ -211,6 +211,23 @@ test("the socket is its owner's alone, in however long a folder, takes a stale o
   expect(JSON.parse(await text(response))).toEqual([]);
   await close();
   await expect(stat(path)).rejects.toThrow("ENOENT");
+});
+
+test("what is made while it comes up has the modes that its makers gave it", async () => {
+  const meanwhile = await mkdtemp(join(folder, "meanwhile-"));
+  const sockets = Array.from({ length: 20 }, (_, at) => join(folder, `socket-${at}`));
+  const over = new AbortController();
+  const makers = Array.from({ length: 8 }, async (_, maker) => {
+    for (let at = 0; !over.signal.aborted; at++)
+      await mkdir(join(meanwhile, `${maker}-${at}`), { mode: 0o700 });
+  });
+  const closes: (() => Promise<void>)[] = [];
+  for (const socket of sockets) closes.push(await listenForRoot(Fastify(), socket));
+  over.abort();
+  await Promise.all(makers);
+  const modes = await Promise.all((await readdir(meanwhile)).map((name) => stat(join(meanwhile, name))));
+  expect(new Set(modes.map(({ mode }) => mode & 0o777))).toEqual(new Set([0o700]));
+  await Promise.all(closes.map((close) => close()));
 });
 
 test("without images of registries there are no routes for them", async () => {
