@@ -108,7 +108,7 @@ describe("a daemon's restart", () => {
     expect(table).not.toContain('"fv-999"');
     // What the earlier daemon had learned, this one puts back too.
     await at.nft("flush ruleset");
-    expect(await waitFor(() => at.errors.length > 0, 1000)).toBe(true);
+    expect(await waitFor(() => at.errors.length > 0, 15_000)).toBe(true);
     expect(await at.vm.reaches(tcp(SITE4))).toBe(true);
   });
 

@@ -61,13 +61,13 @@ function dial({ address, port, from }: Request): Socket {
 function echoes(socket: Socket, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const finish = (isReached: boolean): void => {
-      clearTimeout(timer);
+      stopClock();
       socket.off("data", onData).off("close", onClose);
       resolve(isReached);
     };
     const onData = (): void => finish(true);
     const onClose = (): void => finish(false);
-    const timer = setTimeout(() => finish(false), timeoutMs);
+    const stopClock = afterInput(timeoutMs, () => finish(false));
     socket.on("data", onData).on("close", onClose).write("word");
   });
 }
@@ -76,14 +76,26 @@ function reachByUdp({ address, port, from, timeoutMs }: Request): Promise<boolea
   return new Promise((resolve) => {
     const socket = datagrams(address);
     const finish = (isReached: boolean): void => {
-      clearTimeout(timer);
+      stopClock();
       socket.close();
       resolve(isReached);
     };
-    const timer = setTimeout(() => finish(false), timeoutMs);
+    const stopClock = afterInput(timeoutMs, () => finish(false));
     socket.on("error", () => undefined).on("message", () => finish(true));
     socket.bind(0, from, () => socket.send("word", port, address, () => undefined));
   });
+}
+
+/** After a time, and after what had come by then: timers that are due run before Node looks for input. Returns what stops it. */
+function afterInput(ms: number, act: () => void): () => void {
+  let immediate: NodeJS.Immediate | undefined;
+  const timer = setTimeout(() => {
+    immediate = setImmediate(act);
+  }, ms);
+  return () => {
+    clearTimeout(timer);
+    clearImmediate(immediate);
+  };
 }
 
 /** Sends what it can of one size for a while, and tells how many. */
