@@ -70,7 +70,7 @@ describe("read", () => {
 
   test("has its limit until the file begins, and its signal to the end", async () => {
     await using server = await WireServer.start(() => undefined, lines("x", "stays"));
-    await expect(filesOf(server).read(VM.id, "x", { timeoutMs: 20, maxRetries: 0 })).rejects.toThrow(
+    await expect(filesOf(server).read(VM.id, "x", { timeoutMs: 1_000, maxRetries: 0 })).rejects.toThrow(
       APIConnectionTimeoutError,
     );
     const controller = new AbortController();
