@@ -12,9 +12,9 @@ const MODE = 0o600;
 const MAX_CONNECTIONS = 64;
 
 /**
- * In place of what an earlier process left there; whoever calls knows that it is gone. Resolves to what ends it and removes the socket. Until
- * it has its mode the process's umask keeps others out, if it takes what the group and others may write, as any usual one and the daemon's.
- * It is not set here, as it is that of all threads: what they make meanwhile, such as a QEMU's folder, would have it as well.
+ * In place of what an earlier process left there; whoever calls knows that it is gone. Resolves to what ends it and removes the socket.
+ * Until it has its mode the process's umask keeps others out, if it takes what the group and others may write, as any usual one and the
+ * daemon's. It is not set here, as it is that of all threads: what they make meanwhile, such as a QEMU's folder, would have it as well.
  */
 export async function listenForRoot(app: FastifyInstance, path: string): Promise<() => Promise<void>> {
   await app.ready();
