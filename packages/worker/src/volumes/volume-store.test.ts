@@ -370,6 +370,20 @@ describe("a volume", () => {
   });
 });
 
+test("a volume that is asked for its use while it is removed is told of as one that is gone", async () => {
+  const volumeId = await made();
+  const asked = Promise.withResolvers<Promise<unknown>>();
+  onTestFinished(
+    hookSteps(async (step) => {
+      if (step !== "volume.remove-begun") return;
+      asked.resolve(store.usage(volumeId));
+      // Until it has seen that there is one.
+      await sleep(50);
+    }),
+  );
+  await Promise.all([store.remove(volumeId), expect(asked.promise).resolves.toBeUndefined()]);
+});
+
 /** Whatever the daemon has not done at this step it never does. */
 async function endsAt(name: StepName, work: () => Promise<unknown>): Promise<void> {
   const reached = Promise.withResolvers<void>();

@@ -211,12 +211,18 @@ export class VolumeStore {
     });
   }
 
+  /** `undefined` of one that is not there, is still being made, or goes just then. */
   async usage(volumeId: VolumeId): Promise<VolumeUsage | undefined> {
-    const found = isVolumeName(volumeId) ? await this.#find(volumeId) : undefined;
-    if (found === undefined) return undefined;
+    const seen = isVolumeName(volumeId) ? await this.#find(volumeId) : undefined;
+    if (seen === undefined) return undefined;
     // What is used of a disk its guest knows; all of it is taken from the host.
-    if (found.kind === "disk") return { sizeGib: found.sizeGib, usedBytes: found.sizeGib * GIB };
-    return { sizeGib: found.sizeGib, usedBytes: await usedBytes(await this.mounted(volumeId)) };
+    if (seen.kind === "disk") return { sizeGib: seen.sizeGib, usedBytes: seen.sizeGib * GIB };
+    return await this.#turn(volumeId, async () => {
+      const found = await this.#find(volumeId);
+      if (found === undefined) return undefined;
+      await this.#mount(found.folder, found.image);
+      return { sizeGib: found.sizeGib, usedBytes: await usedBytes(mountPoint(found.folder)) };
+    });
   }
 
   /** Where a volume's files are on the host; mounted if they were not. */
