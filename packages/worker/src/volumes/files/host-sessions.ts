@@ -16,9 +16,15 @@ import { attachFolder, requireVolumeServer, VOLUME_SERVER } from "../server/prog
 /** A client goes through a folder file by file. */
 const IDLE_MS = 5_000;
 
-interface Kept {
+interface Server {
   readonly session: Promise<FuseSession>;
   readonly serving: Serving;
+  /** Resolves when nothing is left of it. */
+  readonly left: Promise<void>;
+}
+
+interface Kept {
+  readonly server: Promise<Server>;
   users: number;
   idle: NodeJS.Timeout | undefined;
 }
@@ -34,7 +40,7 @@ interface HostSessionsOptions {
 
 export class HostSessions {
   readonly #options: HostSessionsOptions;
-  readonly #kept = new Map<VolumeId, Promise<Kept>>();
+  readonly #kept = new Map<VolumeId, Kept>();
   /** Of which nobody may have a server just now. */
   readonly #closed = new Map<VolumeId, Promise<unknown>>();
 
@@ -45,7 +51,7 @@ export class HostSessions {
   /** `end` is called once by whoever has done with it. */
   async take(volumeId: VolumeId): Promise<{ readonly session: FuseSession; readonly end: () => void }> {
     while (this.#closed.has(volumeId)) await this.#closed.get(volumeId)?.catch(() => undefined);
-    const kept = await this.#keptOf(volumeId);
+    const kept = this.#keptOf(volumeId);
     kept.users += 1;
     clearTimeout(kept.idle);
     let isOver = false;
@@ -53,33 +59,41 @@ export class HostSessions {
       if (isOver) return;
       isOver = true;
       kept.users -= 1;
-      if (kept.users > 0) return;
-      kept.idle = setTimeout(() => void this.end(volumeId), IDLE_MS);
+      if (kept.users > 0 || !this.#isKept(volumeId, kept)) return;
+      kept.idle = setTimeout(() => void this.#endIdle(volumeId, kept), IDLE_MS);
       kept.idle.unref();
     };
     try {
-      return { session: await kept.session, end };
+      const { session } = await kept.server;
+      return { session: await session, end };
     } catch (error) {
       end();
-      await this.end(volumeId);
+      await this.#alone(volumeId, () => this.#end(volumeId, kept));
       throw error;
     }
   }
 
   /** Resolves when the volume has no server of ours any more. Whoever asks it just then is told that it was lost. */
   async end(volumeId: VolumeId): Promise<void> {
-    const kept = await this.#kept.get(volumeId)?.catch(() => undefined);
-    this.#kept.delete(volumeId);
-    if (kept === undefined) return;
-    clearTimeout(kept.idle);
-    kept.serving.kill();
-    await kept.serving.exited;
+    await this.without(volumeId, () => Promise.resolve());
   }
 
   /** Ends it, and whoever asks for one meanwhile waits until the work is done. */
   async without(volumeId: VolumeId, work: () => Promise<void>): Promise<void> {
+    await this.#alone(volumeId, async () => {
+      await this.#end(volumeId, this.#kept.get(volumeId));
+      await work();
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#kept.keys()].map((volumeId) => this.end(volumeId)));
+  }
+
+  /** Nobody begins to use a server of it until the work is done. */
+  async #alone(volumeId: VolumeId, work: () => Promise<void>): Promise<void> {
     while (this.#closed.has(volumeId)) await this.#closed.get(volumeId)?.catch(() => undefined);
-    const working = this.end(volumeId).then(work);
+    const working = work();
     this.#closed.set(volumeId, working);
     try {
       await working;
@@ -88,18 +102,42 @@ export class HostSessions {
     }
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#kept.keys()].map((volumeId) => this.end(volumeId)));
+  async #endIdle(volumeId: VolumeId, kept: Kept): Promise<void> {
+    await this.#alone(volumeId, async () => {
+      if (kept.users === 0) await this.#end(volumeId, kept);
+    });
   }
 
-  #keptOf(volumeId: VolumeId): Promise<Kept> {
-    const found = this.#kept.get(volumeId) ?? this.#start(volumeId);
-    this.#kept.set(volumeId, found);
-    found.catch(() => this.#kept.get(volumeId) === found && this.#kept.delete(volumeId));
-    return found;
+  /** Does nothing when it has ended already: another may be there in its place. */
+  async #end(volumeId: VolumeId, kept: Kept | undefined): Promise<void> {
+    if (kept === undefined || !this.#isKept(volumeId, kept)) return;
+    this.#forget(volumeId, kept);
+    const server = await kept.server.catch(() => undefined);
+    server?.serving.kill();
+    await server?.left;
   }
 
-  async #start(volumeId: VolumeId): Promise<Kept> {
+  #isKept(volumeId: VolumeId, kept: Kept): boolean {
+    return this.#kept.get(volumeId) === kept;
+  }
+
+  #forget(volumeId: VolumeId, kept: Kept): void {
+    clearTimeout(kept.idle);
+    if (this.#isKept(volumeId, kept)) this.#kept.delete(volumeId);
+  }
+
+  #keptOf(volumeId: VolumeId): Kept {
+    const found = this.#kept.get(volumeId);
+    if (found !== undefined) return found;
+    const kept: Kept = { server: this.#start(volumeId), users: 0, idle: undefined };
+    this.#kept.set(volumeId, kept);
+    const forget = (): void => this.#forget(volumeId, kept);
+    // From the moment when it answers nobody any more.
+    kept.server.then(({ serving }) => serving.exited).then(forget, forget);
+    return kept;
+  }
+
+  async #start(volumeId: VolumeId): Promise<Server> {
     requireVolumeServer();
     const path = await this.#options.mounted(volumeId);
     const { folder, sharing } = this.#options;
@@ -108,13 +146,11 @@ export class HostSessions {
     const uid = this.#options.uid();
     const arguments_ = ["serve", "--port-fd", "3", "--control", controlSocket, "--user", `${uid}`];
     const serving = startServing(VOLUME_SERVER, [...arguments_, "--rights", "owner"]);
-    const exited = serving.exited.then(async () => {
+    const left = serving.exited.then(async () => {
       this.#options.release(uid);
-      this.#kept.delete(volumeId);
       await rm(controlSocket, { force: true });
       await sharing.leave(volumeId, controlSocket);
     });
-    const ended = { ...serving, exited };
     try {
       await serving.ready;
       await sharing.join(volumeId, { key: controlSocket, controlSocket, writes: true }, () =>
@@ -122,11 +158,11 @@ export class HostSessions {
       );
     } catch (error) {
       serving.kill();
-      await exited;
+      await left;
       throw error;
     }
     const session = FuseSession.open(serving.port, volumeId);
     session.catch(() => undefined);
-    return { session, serving: ended, users: 0, idle: undefined };
+    return { session, serving, left };
   }
 }

@@ -14,12 +14,14 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newVolumeId, type VolumeFiles } from "@fastvm/contract";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { VolumeSharing } from "../server/sharing.ts";
 import { HostSessions } from "./host-sessions.ts";
 import { volumeFiles } from "./volume-files.ts";
 
 const USER = 70_001;
+/** After which a server that nobody uses is ended. */
+const IDLE_MS = 5_000;
 const LARGE = Buffer.alloc(3 * 1024 * 1024 + 17, "abcdefg");
 
 let folder: string;
@@ -27,6 +29,8 @@ let root: string;
 let outside: string;
 let sessions: HostSessions;
 let files: VolumeFiles;
+/** Users of servers that live. */
+let held = 0;
 const id = newVolumeId();
 
 beforeEach(async () => {
@@ -37,8 +41,8 @@ beforeEach(async () => {
   await writeFile(join(outside, "secret"), "secret");
   sessions = new HostSessions({
     folder: join(folder, "control"),
-    uid: () => USER,
-    release: () => undefined,
+    uid: () => USER + held++,
+    release: () => void (held -= 1),
     mounted: async () => root,
     sharing: new VolumeSharing(),
   });
@@ -187,5 +191,27 @@ describe("a caller", () => {
     await sessions.end(id);
     expect(await text("/file")).toBe("x");
     expect((await stat(join(root, "file"))).size).toBe(1);
+  });
+
+  test("has the server that is there now, whatever becomes of the one before", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const lost = await sessions.take(id);
+    await sessions.end(id);
+    const used = await sessions.take(id);
+    lost.end();
+    await vi.advanceTimersByTimeAsync(IDLE_MS);
+    expect((await sessions.take(id)).session, "while it is used").toBe(used.session);
+  });
+
+  test("waits for a server that ends because nobody used it, and ends the one that comes after", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    (await sessions.take(id)).end();
+    await vi.advanceTimersByTimeAsync(IDLE_MS);
+    const next = await sessions.take(id);
+    expect((await sessions.take(id)).session).toBe(next.session);
+    await sessions.end(id);
+    expect(held).toBe(0);
   });
 });
