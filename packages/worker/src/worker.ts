@@ -1,7 +1,6 @@
 /** The worker of one host: WorkerPort over real QEMU processes. Each method finds its VM and hands over to the transition of that name. */
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { cpus } from "node:os";
-import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { FastvmError, parseMachineType, step } from "@fastvm/contract";
 import type {
@@ -84,6 +83,7 @@ import { setDeadline } from "./vm/transitions/set-deadline.ts";
 import { setInterception } from "./vm/transitions/set-interception.ts";
 import { setNetworkPolicy } from "./vm/transitions/set-network-policy.ts";
 import { start as startAtRest } from "./vm/transitions/start.ts";
+import { foundSnapshots } from "./vm/state/found-snapshots.ts";
 import { foundVms } from "./vm/state/found-vm.ts";
 import { isAtRest } from "./vm/state/folder-of.ts";
 import { Starts } from "./vm/state/starts.ts";
@@ -218,9 +218,8 @@ export class Worker implements WorkerPort {
   }
 
   async inventory(): Promise<WorkerInventory> {
-    const { config, volumes } = this.#context;
-    const snapshots = (await readdir(join(config.dataDir, "snapshots"))) as SnapshotId[];
-    return { vms: foundVms(this.#context), snapshots, volumes: await volumes.store.list() };
+    const snapshots = await foundSnapshots(this.#context);
+    return { vms: foundVms(this.#context), snapshots, volumes: await this.#context.volumes.store.list() };
   }
 
   async launch(spec: VmSpec): Promise<LaunchResult> {

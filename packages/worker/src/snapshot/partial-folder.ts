@@ -25,6 +25,10 @@ export async function newPartialFolder(folder: string): Promise<string> {
   return `${folder}.${await ownerName()}.${randomUUID()}${PARTIAL_SUFFIX}`;
 }
 
+export function isPartial(name: string): boolean {
+  return name.endsWith(PARTIAL_SUFFIX);
+}
+
 /** At once, over a power cut too: what is half removed is found under no name that counts. */
 export async function removeWhole(folder: string): Promise<void> {
   const partial = await newPartialFolder(folder);
@@ -41,7 +45,7 @@ export async function removeWhole(folder: string): Promise<void> {
 /** `all`: in a folder that no other daemon uses. Does nothing where there is no such folder. */
 export async function removePartials(folder: string, which: "all" | "abandoned"): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
-    if (!name.endsWith(PARTIAL_SUFFIX)) continue;
+    if (!isPartial(name)) continue;
     const path = join(folder, name);
     if (which === "all" || (await isAbandoned(path))) await rm(path, { recursive: true, force: true });
   }

@@ -96,7 +96,11 @@ export function stoppedFolder(config: WorkerConfig, vmId: VmId): string {
 }
 
 export function snapshotFolder(config: WorkerConfig, snapshotId: SnapshotId): string {
-  return join(config.dataDir, "snapshots", snapshotId);
+  return join(snapshotsFolder(config), snapshotId);
+}
+
+export function snapshotsFolder(config: WorkerConfig): string {
+  return join(config.dataDir, "snapshots");
 }
 
 /** VMs that stand by until somebody launches them. */
