@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { DEFAULT_MACHINE_TYPE, FastvmError, newVmId, parseMachineType } from "@fastvm/contract";
 import type { NetworkPolicy, VmIdentity } from "@fastvm/contract";
+import { killAndWait } from "../processes/proc.ts";
 import { exec } from "../vm/guest/exec.ts";
 import { restore } from "../vm/restore/restore.ts";
 import type { RestoreContext } from "../vm/restore/restore.ts";
@@ -49,7 +50,9 @@ export class BuildVm implements AsyncDisposable {
     if (machine === undefined) throw new Error(`${DEFAULT_MACHINE_TYPE} is no machine type`);
     using _room = await context.admission.admit();
     const template = await context.templates.ensure({ image: context.image, machine });
-    const { vm } = await restore(context, template, {
+    // Of nobody's VM nothing is kept or told: whoever works with it hears that it died, and removes it.
+    const onGuestLost = (lost: Vm): void => void lost.letGo();
+    const { vm } = await restore({ ...context, onGuestLost }, template, {
       vmId: newVmId(),
       life: "first",
       identity: NOBODY,
@@ -71,7 +74,10 @@ export class BuildVm implements AsyncDisposable {
 
   /** Nothing of it runs any more; its folder is still there. */
   async end(): Promise<void> {
+    const { process } = this.vm.record;
     await this.vm.letGo()?.qemu.kill();
+    // Of one that was lost its monitor may have gone first.
+    if (process !== undefined) await killAndWait(process);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
