@@ -55,16 +55,20 @@ export async function putToRest(
   const network = networkOf(context, vm);
   await step("rest.begun");
   await endVolumeServer(context, vm).catch(context.onError);
-  await removeAllBut(vm.folder, KEPT);
+  // Who has drained its console may be writing it there still; from here on nobody drains it.
+  await vm.logs.run(() => removeAllBut(vm.folder, KEPT));
   await step("rest.memory-removed");
   const chain = await settleDisk(vm);
   await step("rest.disk-settled");
   const record = recordAtRest(vm.record, chain, ending);
-  vm.become(record);
-  // Without it the next daemon finds the disk, and not why.
-  await vm.update({}).catch(context.onError);
-  await step("rest.recorded");
-  await moveToRest(context.config, vm);
+  // Nobody looks for its console where it is not yet.
+  await vm.logs.run(async () => {
+    vm.become(record);
+    // Without it the next daemon finds the disk, and not why.
+    await vm.update({}).catch(context.onError);
+    await step("rest.recorded");
+    await moveToRest(context.config, vm);
+  });
   await step("rest.moved");
   await freeSlot(context, { name, folder: vm.folder, uid, network }).catch(context.onError);
   await step("rest.freed");

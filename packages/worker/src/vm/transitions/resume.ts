@@ -62,11 +62,13 @@ export async function resume(
 /** The VM runs, and stops for nothing of this: neither a lost line nor a folder that stays, which the next start removes. */
 async function leavePausedState(context: Parts<"onError">, folder: string, revived: Vm): Promise<void> {
   await eachInTurn(
-    async () => {
-      await step("resume.restored");
-      await writeLogs(revived.folder, await readLogs(folder));
-      await step("resume.logs-kept");
-    },
+    // Before anybody else's turn: who finds the VM by now reads, and keeps, what comes after.
+    () =>
+      revived.logs.run(async () => {
+        await step("resume.restored");
+        await writeLogs(revived.folder, await readLogs(folder));
+        await step("resume.logs-kept");
+      }),
     async () => {
       await settleSuccessor(revived);
       // Whoever is told that it goes on does not find it where it was, after whatever it has done since.

@@ -93,12 +93,14 @@ async function settleUnchecked(
 /** The VM runs, and stops for nothing of this: neither a lost line nor a folder that stays, which the next start removes. */
 async function leaveRest(context: Parts<"onError">, rest: string, booted: Vm): Promise<void> {
   await eachInTurn(
-    async () => {
-      await step("start.booted");
-      // What its QEMU printed is of another.
-      await writeLogs(booted.folder, { ...(await readLogs(rest)), hypervisor: Buffer.alloc(0) });
-      await step("start.logs-kept");
-    },
+    // Before anybody else's turn: who finds the VM by now reads, and keeps, what comes after.
+    () =>
+      booted.logs.run(async () => {
+        await step("start.booted");
+        // What its QEMU printed is of another.
+        await writeLogs(booted.folder, { ...(await readLogs(rest)), hypervisor: Buffer.alloc(0) });
+        await step("start.logs-kept");
+      }),
     async () => {
       await settleSuccessor(booted);
       await rm(rest, { recursive: true, force: true });
