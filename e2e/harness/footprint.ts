@@ -30,7 +30,7 @@ interface NetworkFootprint {
 
 /** Files that a daemon keeps whatever it did. */
 const KEPT =
-  /^(api-key|daemon\.json|daemon\.log|reserve|operator\.sock|fastvm\.db(-wal|-shm)?|overlays\/\d+\.qcow2|qemu\/[0-9a-f]{64}\/.+)$/;
+  /^(api-key|daemon\.(json|lock|log)|reserve|operator\.sock|fastvm\.db(-wal|-shm)?|overlays\/\d+\.qcow2|qemu\/[0-9a-f]{64}\/.+)$/;
 /** The records of what happened and of who did it are meant to stay, within their bounds, as are counters of them; locks have two names. */
 const KEPT_TABLES = /^(sqlite_|kysely_|(events|event_counters|audit_entries|audit_counters|locks)$)/;
 

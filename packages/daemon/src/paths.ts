@@ -21,6 +21,11 @@ export function instanceFile(dataDir: string): string {
   return join(dataDir, "daemon.json");
 }
 
+/** Locked while somebody judges who has the folder, and empty. Never removed: two would lock two files of that name. */
+export function folderLockFile(dataDir: string): string {
+  return join(dataDir, "daemon.lock");
+}
+
 /** What its operator says of registries; need not be there. */
 export function registriesFile(dataDir: string): string {
   return join(dataDir, "registries.json");

@@ -1,7 +1,7 @@
 /** Ends a daemon. Its VMs run on until another one is started, which adopts them, unless they are to stop or go as well. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { isAlive, killAndWait } from "@fastvm/worker";
-import { findInstance, releaseFolder } from "./instance-file.ts";
+import { findInstance, releaseEnded } from "./instance-file.ts";
 import { askOperator } from "./operator-request.ts";
 import { stopVms } from "./stop-vms.ts";
 
@@ -27,7 +27,7 @@ export async function stopDaemon(options: StopOptions): Promise<"stopped" | "not
   const deadline = Date.now() + GRACE_MS;
   while ((await isAlive(instance.process)) && Date.now() < deadline) await sleep(POLL_MS);
   await killAndWait(instance.process);
-  await releaseFolder(options.dataDir);
+  await releaseEnded(options.dataDir);
   return "stopped";
 }
 

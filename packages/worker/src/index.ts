@@ -12,5 +12,5 @@ export { inspectCache } from "./cache/inspect-cache.ts";
 export { readHostMemory } from "./host/memory.ts";
 export { isNameserver } from "./dns/upstream-address.ts";
 export { inspectNetwork } from "./network/inspect-network.ts";
-export { replaceFileDurably, syncPath } from "./files/durable.ts";
+export { replaceFile, replaceFileDurably, syncPath } from "./files/durable.ts";
 export { CLOSED_FOLDER_MODE, closeToOthers, makeClosedFolder } from "./files/closed-folder.ts";
