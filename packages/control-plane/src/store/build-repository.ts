@@ -65,6 +65,17 @@ export class BuildRepository {
     return row === undefined ? undefined : parse(row);
   }
 
+  /** The record, held until the transaction ends. */
+  async lock(id: string): Promise<BuildRecord | undefined> {
+    const row = await this.#db
+      .updateTable("builds")
+      .set((eb) => ({ status: eb.ref("status") }))
+      .where("id", "=", id)
+      .returningAll()
+      .executeTakeFirst();
+    return row === undefined ? undefined : parse(row);
+  }
+
   /** By id, by name or tag, of which the newest counts, or by a unique beginning of an id. */
   async find(orgId: OrgId, reference: string): Promise<BuildRecord | undefined> {
     if (!canExist(reference)) return undefined;

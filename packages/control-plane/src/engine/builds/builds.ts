@@ -5,6 +5,7 @@ import type { Records } from "../../store/records.ts";
 import { holderOf } from "../../staging/staging-holder.ts";
 import { STAGING_LIFETIME_SEC } from "../../staging/staging.ts";
 import { UNFINISHED, type BuildRecord } from "../../store/build-repository.ts";
+import type { TemplateTag } from "../../store/template-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
 import type { Parts } from "../context.ts";
 import { notFound } from "../find.ts";
@@ -12,7 +13,7 @@ import { reserveSnapshotQuota } from "../placement/reservation.ts";
 import { removeSnapshot } from "./end-build.ts";
 import { LiveBuild, type BuildNews } from "./live-build.ts";
 import type { ContextObject, NewBuild } from "./new-build.ts";
-import { removeImage } from "./remove-image.ts";
+import { builtImageOf, dropImage } from "./remove-image.ts";
 import { endUnbegun, runBuild, type RunBuildContext } from "./run-build.ts";
 
 /**
@@ -171,14 +172,10 @@ export class Builds {
       throw new FastvmError("conflict", `it is ${build.status}; cancel it first`);
     }
     const [tag] = await this.#ctx.store.templates.tagsOfBuild(build.id);
-    if (tag !== undefined) {
-      throw new FastvmError(
-        "conflict",
-        `a template's tag ${tag.tag} means it; let the tag mean another first`,
-      );
-    }
+    refuseMeant(tag);
     await removeSnapshot(this.#ctx, build);
-    await removeImage(this.#ctx, build);
+    // One may have been moved to it meanwhile.
+    refuseMeant(await dropImage(this.#ctx, build));
     await this.#ctx.store.transaction(async (records) => void (await records.builds.remove(build.id)));
     return build.id;
   }
@@ -215,7 +212,7 @@ export class Builds {
       tag: tag ?? null,
       vmId: newVmId(),
       snapshotId: newSnapshotId(),
-      imageReference: isImage ? null : `localhost/build/${id}:latest`,
+      imageReference: isImage ? null : builtImageOf(id),
       imageDigest: null,
       stepsRan: null,
       stepsCached: null,
@@ -228,6 +225,11 @@ export class Builds {
       updatedAt: at,
     };
   }
+}
+
+function refuseMeant(tag: TemplateTag | undefined): void {
+  if (tag === undefined) return;
+  throw new FastvmError("conflict", `a template's tag ${tag.tag} means it; let the tag mean another first`);
 }
 
 /** Why a build ends that somebody cancelled. */

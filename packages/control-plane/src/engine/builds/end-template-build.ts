@@ -2,7 +2,7 @@
 import type { BuildRecord } from "../../store/build-repository.ts";
 import type { Records } from "../../store/records.ts";
 import type { Parts } from "../context.ts";
-import { removeImage } from "./remove-image.ts";
+import { dropImage } from "./remove-image.ts";
 
 /** That a tag can be moved back to, of one template, beside those that tags mean. */
 const MAX_KEPT_BUILDS = 10;
@@ -33,8 +33,5 @@ export async function dropOldImages(ctx: Parts<"images" | "store">, { id }: Buil
         status === "succeeded" && imageReference !== null && !meant.has(of),
     )
     .toSorted((a, b) => b.createdAt - a.createdAt);
-  for (const build of kept.slice(MAX_KEPT_BUILDS)) {
-    await removeImage(ctx, build);
-    await store.builds.update(build.id, { imageReference: null });
-  }
+  for (const build of kept.slice(MAX_KEPT_BUILDS)) await dropImage(ctx, build);
 }

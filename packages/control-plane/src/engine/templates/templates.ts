@@ -129,7 +129,7 @@ export class Templates {
     const { build, made } = await this.getBuild(caller, buildId);
     if (made.templateId !== template.id) throw notFound("build of the template", buildId, "build");
     await this.#ctx.store.transaction(async (records) => {
-      const now = await records.builds.get(build.id);
+      const now = await records.builds.lock(build.id);
       if (now?.status !== "succeeded")
         throw new FastvmError("conflict", `the build is ${now?.status ?? "gone"}`, { field: "build" });
       if (now.imageReference === null)

@@ -5,6 +5,8 @@ import { machinesApp, type MachinesApp } from "../../../../testing/machines-app.
 import { vmIdOf } from "../../ids.ts";
 import { builtImage } from "../../../../testing/fake-builds.ts";
 
+/** Of one template, beside those that tags mean. */
+const KEPT_BUILDS = 10;
 const APP = { base_image: "python:3.13-slim", steps: [{ kind: "run", command: "true" }] };
 const START = { command: "python -m http.server 8080", wait_for_port: 8080, timeout_seconds: 30 };
 /** Waits for a condition, on whatever machine. */
@@ -172,6 +174,59 @@ describe("a build of a template", () => {
       definition: { base_template: "nobody" },
     });
     expect(missing).toMatchObject({ status: 404, body: { code: "template_not_found" } });
+  });
+});
+
+describe("the image of a build that no tag means", () => {
+  const promote = async (id: string) =>
+    (await api.call("POST /v1/templates/app/promote", { build_id: id })).status;
+  const held = () => images.held.map(({ reference }) => reference);
+
+  /** What else happens right before an image goes. */
+  function beforeNextRemoval(work: () => Promise<void>): void {
+    const remove = images.remove.bind(images);
+    images.remove = async (...args) => {
+      images.remove = remove;
+      await work();
+      return await remove(...args);
+    };
+  }
+
+  test("goes once there are ten newer ones, unless a tag was moved back to it by then", async () => {
+    const [first, second] = [await built(), await built()];
+    for (let more = 0; more < KEPT_BUILDS - 1; more++) await built();
+    // What could not be removed is there as before, and goes with the next: two at once.
+    const { promise: failed, resolve: fail } = Promise.withResolvers<void>();
+    beforeNextRemoval(() => (fail(), Promise.reject(new Error("the disk is broken"))));
+    await built();
+    await failed;
+    await soon(async () => (await read(first)).artifact_availability).toBe("available");
+    const seen: number[] = [];
+    beforeNextRemoval(async () => void seen.push(await promote(second), await promote(first)));
+    await built();
+    await soon(() => held().includes(imageOf(second))).toBe(false);
+    expect(seen).toEqual([409, 200]);
+    expect((await api.ok("GET /v1/templates/app")).tags).toMatchObject([{ build_id: first }]);
+    await expect(api.ok("POST /v1/machines", { template: "app" })).resolves.toBeDefined();
+    expect(held()).toContain(imageOf(first));
+  });
+
+  test("goes with its template, while no tag is moved to it any more", async () => {
+    const id = await built();
+    const seen: number[] = [];
+    beforeNextRemoval(async () => void seen.push(await promote(id)));
+    await api.ok("DELETE /v1/templates/app");
+    expect(seen).toEqual([409]);
+    expect(held()).toEqual([]);
+  });
+
+  test("goes also when a daemon ended between its record and it", async () => {
+    const id = await built();
+    const { builds } = api.fastvm.store;
+    const [build] = await builds.tagged(api.fastvm.orgId);
+    await builds.update(build?.id ?? "", { imageReference: null });
+    await api.ok("DELETE /v1/templates/app");
+    expect(held()).not.toContain(imageOf(id));
   });
 });
 
