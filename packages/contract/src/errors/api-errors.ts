@@ -138,8 +138,8 @@ export const API_ERRORS = {
   snapshot_wrong_state: {
     status: 409,
     message: "The snapshot is not ready",
-    hint: "Wait until its status is ready",
-    when: "The snapshot is not `ready`",
+    hint: "Wait until its status is ready; to delete it, until what is launched from it runs",
+    when: "The snapshot is not `ready`; or it is to be deleted, and a launch from it waits for room or is under way",
     retryable: false,
   },
   quota_exceeded: {

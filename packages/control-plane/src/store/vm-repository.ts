@@ -1,5 +1,5 @@
 /** Records of VMs. A change of state names the state before it, so that of two only one succeeds. */
-import type { OrgId, ResourceAmounts, VmId, VmStatus } from "@fastvm/contract";
+import type { OrgId, ResourceAmounts, SnapshotId, VmId, VmStatus } from "@fastvm/contract";
 import { sql, type Kysely } from "kysely";
 import { canExist, isIdPrefix, isWholeId, pickReferenced } from "./references.ts";
 import { prepared } from "./prepared.ts";
@@ -196,6 +196,19 @@ export class VmRepository {
       .set((eb) => ({ name: eb.ref("name") }))
       .where("id", "=", id)
       .returningAll()
+      .executeTakeFirst();
+    return row === undefined ? undefined : parse(row);
+  }
+
+  /** One that is to be made from the snapshot and never ran yet, whether it waits for room or starts. */
+  async startingFrom(snapshotId: SnapshotId): Promise<VmRecord | undefined> {
+    const row = await this.#db
+      .selectFrom("vms")
+      .selectAll()
+      .where("sourceSnapshotId", "=", snapshotId)
+      .where("status", "=", "provisioning")
+      .where("generation", "=", 1)
+      .limit(1)
       .executeTakeFirst();
     return row === undefined ? undefined : parse(row);
   }

@@ -1,4 +1,4 @@
-/** Deletes a snapshot; VMs made from it keep what they need of it. */
+/** Deletes a snapshot; VMs made from it keep what they need of it. One that is still to be made from it was promised, and needs it. */
 import { FastvmError, step } from "@fastvm/contract";
 import type { Records } from "../../store/records.ts";
 import type { SnapshotRecord } from "../../store/snapshot-repository.ts";
@@ -47,10 +47,17 @@ async function markDeleting(
   snapshot: SnapshotRecord,
   actor: string,
 ): Promise<void> {
+  // Under which launches look whether it is ready.
+  await records.organisations.lock(snapshot.orgId);
   const now = await records.snapshots.get(snapshot.id);
   if (now === undefined || now.status === "deleting") return;
   if (now.status === "creating") {
     throw new FastvmError("snapshot_wrong_state", "it is still being created");
+  }
+  const vm = await records.vms.startingFrom(now.id);
+  if (vm !== undefined) {
+    const message = `${vm.name} (${vm.id}) is still to be made from it; wait until that runs, or delete it`;
+    throw new FastvmError("snapshot_wrong_state", message);
   }
   await records.snapshots.changeStatus(now.id, now.status, "deleting", {});
   const change = { actor, at: ctx.clock.now() };

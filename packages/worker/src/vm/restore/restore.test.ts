@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { open, readdir } from "node:fs/promises";
+import { open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { newSnapshotId } from "@fastvm/contract";
 import type { SnapshotId } from "@fastvm/contract";
@@ -69,6 +69,17 @@ describe("from a snapshot", () => {
     const qemu = host.nextQemu;
     await expect(restored()).rejects.toMatchObject({ code: "snapshot_incompatible" });
     expect(qemu.hasEnded).toBe(true);
+  });
+
+  test("that is deleted before it is read, the launch fails as that of one that is not there", async () => {
+    const folder = snapshotFolder(host.context.config, snapshotId);
+    const remove = () => rm(folder, { recursive: true });
+    const launched = host.doAt("launch.source-found", remove, restored);
+    await expect(launched).rejects.toMatchObject({
+      code: "not_found",
+      message: expect.not.stringContaining(host.root),
+    });
+    expect(await readdir(join(host.dataDir, "vms"))).toHaveLength(1);
   });
 
   test("of another host it is not tried", async () => {

@@ -30,7 +30,7 @@ export async function launch(
       ? await unlessAborted(() => preferredTemplate(context, machine, from), signal)
       : await requireSnapshot(context, from.snapshotId);
   await step("launch.source-found");
-  const { vm, fromPool } = await restore(context, source, {
+  const restored = restore(context, source, {
     vmId: spec.vmId,
     life: "first",
     identity: spec.identity,
@@ -42,6 +42,11 @@ export async function launch(
     diskGib: Math.max(spec.diskGib, source.manifest.diskGib),
     folder: vmFolder(context.config, spec.vmId),
     signal,
+  });
+  const { vm, fromPool } = await restored.catch(async (error: unknown) => {
+    // Deleted under it, that is why: what it then met says nothing to whoever asked.
+    if (from.kind === "snapshot" && signal?.aborted !== true) await requireSnapshot(context, from.snapshotId);
+    throw error;
   });
   // First: a VM that runs is never one that nobody knows.
   context.vms.set(spec.vmId, vm);

@@ -201,6 +201,35 @@ describe("a full host", () => {
     expect((await api.call("GET /v1/vms")).body[0]).not.toHaveProperty("statusReason");
   });
 
+  test("keeps the snapshot that a launch waits to be made from, until it runs or is deleted", async () => {
+    await using api = await testApp();
+    api.worker.memoryMib = 4096;
+    const vm = (await api.call("POST /v1/vms", C1)).body;
+    const snapshot = (await api.call("POST /v1/snapshots", { vmId: vm.id })).body;
+    const restore = (name: string) => api.call("POST /v1/vms", { snapshotId: snapshot.id, name });
+    const remove = () => api.call(`DELETE /v1/snapshots/${snapshot.id}`);
+    const refusedFor = (name: string) => ({
+      status: 409,
+      body: { code: "snapshot_wrong_state", message: expect.stringMatching(name) },
+    });
+    const release = api.worker.hold("launch");
+    const launching = restore("launching");
+    await eventually(() => expect(api.worker.calls.at(-1)?.method).toBe("launch"));
+    expect(await remove()).toMatchObject(refusedFor("launching"));
+    release();
+    expect((await launching).status).toBe(201);
+    const queued = (await restore("queued")).body;
+    expect(await remove()).toMatchObject(refusedFor("queued"));
+    await api.call(`DELETE /v1/vms/${vm.id}`);
+    await eventually(async () =>
+      expect((await api.call(`GET /v1/vms/${queued.id}`)).body.status).toBe("running"),
+    );
+    const last = (await restore("last")).body;
+    expect(await remove()).toMatchObject(refusedFor("last"));
+    await api.call(`DELETE /v1/vms/${last.id}`);
+    expect((await remove()).status).toBe(200);
+  });
+
   test("does not let a small VM overtake a big one", async () => {
     await using api = await testApp();
     api.worker.memoryMib = 6144;
