@@ -39,6 +39,11 @@ export const WORLD = {
   publicResolverV6: "2001:4860:4860::8888",
 } as const;
 
+/** How long the world waits for a VM, which on a busy machine takes seconds to answer. */
+export const ANSWER_MS = 15_000;
+/** And where none is to come, all of which it waits. */
+export const SILENCE_MS = 1_500;
+
 /** Where everybody in the world listens. */
 const PORTS = [80, 443, 853, 8080, 8081, 8089, 8090, 8091] as const;
 
@@ -90,12 +95,12 @@ export class NetworkLab implements AsyncDisposable {
   }
 
   /** From the world to a VM: what it said first, `undefined` when nothing came back. */
-  async connect(address: string, port: number): Promise<string | undefined> {
-    return await this.#command({ kind: "connect", address, port });
+  async connect(address: string, port: number, patienceMs: number): Promise<string | undefined> {
+    return await this.#command({ kind: "connect", address, port, patienceMs });
   }
 
-  async datagram(address: string, port: number): Promise<string | undefined> {
-    return await this.#command({ kind: "datagram", address, port });
+  async datagram(address: string, port: number, patienceMs: number): Promise<string | undefined> {
+    return await this.#command({ kind: "datagram", address, port, patienceMs });
   }
 
   /** Runs a program of the world, such as an SSH client, to its end. */

@@ -17,8 +17,13 @@ export interface WorldSetup {
 
 export type WorldCommand =
   | { readonly id: number; readonly kind: "names"; readonly names: Zone }
-  | { readonly id: number; readonly kind: "connect"; readonly address: string; readonly port: number }
-  | { readonly id: number; readonly kind: "datagram"; readonly address: string; readonly port: number };
+  | {
+      readonly id: number;
+      readonly kind: "connect" | "datagram";
+      readonly address: string;
+      readonly port: number;
+      readonly patienceMs: number;
+    };
 
 /** `A`, `AAAA`, `CNAME` and `TXT` by name; absent names do not exist. */
 export type Zone = Readonly<
@@ -36,7 +41,6 @@ export interface Sighting {
   readonly text: string;
 }
 
-const ANSWER_DEADLINE_MS = 1_500;
 const DNS_PORT = 53;
 
 let zone: Zone = {};
@@ -114,20 +118,20 @@ function serveNames(address: string): void {
 }
 
 /** The first bytes that come back, or `undefined` when nothing does in time. */
-function reachTcp(address: string, port: number): Promise<string | undefined> {
+function reachTcp(address: string, port: number, patienceMs: number): Promise<string | undefined> {
   return new Promise((done) => {
     const socket = connect({ host: address, port });
     const end = (result: string | undefined): void => {
       socket.destroy();
       done(result);
     };
-    socket.setTimeout(ANSWER_DEADLINE_MS, () => end(undefined));
+    socket.setTimeout(patienceMs, () => end(undefined));
     socket.on("error", () => end(undefined));
     socket.on("data", (data: Buffer) => end(data.toString()));
   });
 }
 
-function reachUdp(address: string, port: number): Promise<string | undefined> {
+function reachUdp(address: string, port: number, patienceMs: number): Promise<string | undefined> {
   return new Promise((done) => {
     const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
     const end = (result: string | undefined): void => {
@@ -135,7 +139,7 @@ function reachUdp(address: string, port: number): Promise<string | undefined> {
       socket.close();
       done(result);
     };
-    const timer = setTimeout(() => end(undefined), ANSWER_DEADLINE_MS);
+    const timer = setTimeout(() => end(undefined), patienceMs);
     socket.on("error", () => end(undefined));
     socket.on("message", (message) => end(message.toString()));
     socket.send("ping", port, address);
@@ -145,7 +149,8 @@ function reachUdp(address: string, port: number): Promise<string | undefined> {
 async function obey(command: WorldCommand): Promise<void> {
   if (command.kind === "names") zone = command.names;
   const reach = command.kind === "connect" ? reachTcp : reachUdp;
-  const result = command.kind === "names" ? "ok" : await reach(command.address, command.port);
+  const result =
+    command.kind === "names" ? "ok" : await reach(command.address, command.port, command.patienceMs);
   say({ id: command.id, result });
 }
 

@@ -2,42 +2,20 @@
 import type { FastvmClient, Vm } from "fastvm";
 import { sh } from "./guest.ts";
 
-export type Probe = readonly [protocol: "tcp" | "udp", address: string, port: number];
+/** Of ICMP an echo, whatever the port. */
+export type Probe = readonly [protocol: "tcp" | "udp" | "icmp", address: string, port: number];
 
-/** An emulated guest takes a second to start a dozen shells. What is dropped costs this much, once for all. */
+/** Of the guest, once all are sent. What is dropped costs this much, once for all. */
 const DEADLINE_SEC = 3;
 
-/** Which of them were answered, in order. */
+/**
+ * Which of them were answered, in order. By one program: an emulated guest takes seconds to start a shell for each, which would be taken
+ * for silence.
+ */
 export async function reaches(
   client: FastvmClient,
   vm: Pick<Vm, "id">,
   probes: readonly Probe[],
-): Promise<boolean[]> {
-  const attempts = probes.map(
-    ([protocol, address, port], at) => `probe ${at} ${protocol} ${address} ${port} &`,
-  );
-  const printed = await sh(
-    client,
-    vm,
-    `probe() {
-  timeout ${DEADLINE_SEC} bash -c "exec 3<>/dev/$2/$3/$4 && { [ $2 = tcp ] || echo ping >&3; } &&
-    head -n 1 <&3 | grep -q . && echo $1" 2>/dev/null
-}
-${attempts.join("\n")}
-wait`,
-  );
-  const answered = new Set(printed.split("\n"));
-  return probes.map((_, at) => answered.has(String(at)));
-}
-
-/** Of ICMP an echo, whatever the port. */
-export type AnyProbe = readonly [protocol: "tcp" | "udp" | "icmp", address: string, port: number];
-
-/** The same of any number of them, by one program in place of a shell for each, and of ICMP too. */
-export async function reachesAtOnce(
-  client: FastvmClient,
-  vm: Pick<Vm, "id">,
-  probes: readonly AnyProbe[],
 ): Promise<boolean[]> {
   const program = `import json, select, socket, time
 answered, sockets, poll = [], {}, select.poll()
@@ -45,17 +23,19 @@ for at, (protocol, address, port) in enumerate(json.loads('${JSON.stringify(prob
     family, six = (socket.AF_INET6, True) if ":" in address else (socket.AF_INET, False)
     kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
     proto = (58 if six else 1) if protocol == "icmp" else 0
-    one = socket.socket(family, kind, proto)
-    one.setblocking(False)
     try:
+        one = socket.socket(family, kind, proto)
+        one.setblocking(False)
         if one.connect_ex((address, port or 1)) in (0, 115) and protocol != "tcp":
             one.send(bytes([128 if six else 8, 0, 0, 0, 0, 0, 0, 1]) if proto else b"ping")
     except OSError: continue
     sockets[one.fileno()] = at, one
     poll.register(one, select.POLLIN)
 until = time.monotonic() + ${DEADLINE_SEC}
-while sockets and time.monotonic() < until:
-    for number, _ in poll.poll(200):
+while sockets:
+    ready = poll.poll(200)
+    if not ready and time.monotonic() > until: break
+    for number, _ in ready:
         at, one = sockets.pop(number)
         poll.unregister(number)
         try:

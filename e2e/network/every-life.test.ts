@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FastvmClient, NetworkPolicy, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";
 import { sh } from "../harness/guest.ts";
-import { NetworkLab, WORLD } from "../harness/network-lab.ts";
+import { ANSWER_MS, NetworkLab, SILENCE_MS, WORLD } from "../harness/network-lab.ts";
 import { reaches, resolves } from "../harness/probes.ts";
 import type { Probe } from "../harness/probes.ts";
 
@@ -52,6 +52,14 @@ const EXPECTED: readonly [...Probe, reached: boolean][] = [
   ["tcp", WORLD.v4, 80, false],
 ];
 
+/** By the port from which the world gets an answer, or does not. */
+const ENTERED: readonly [port: number, answer: string | undefined][] = [
+  [8000, "hello"],
+  [8005, undefined],
+  [8010, "hello"],
+  [8011, undefined],
+];
+
 beforeAll(async () => {
   lab = await NetworkLab.start();
   await lab.setNames({
@@ -87,12 +95,14 @@ async function expectPolicy(target: Pick<Vm, "id">): Promise<void> {
       target,
       EXPECTED.map(([protocol, address, port]): Probe => [protocol, address, port]),
     ),
-    ...[8000, 8005, 8010, 8011].map((port) => lab.connect(publicIpv6, port)),
+    ...ENTERED.map(([port, answer]) =>
+      lab.connect(publicIpv6, port, answer === undefined ? SILENCE_MS : ANSWER_MS),
+    ),
   ]);
   expect(EXPECTED.map(([protocol, address, port], at) => [protocol, address, port, answered[at]])).toEqual(
     EXPECTED,
   );
-  expect(entered).toEqual(["hello", undefined, "hello", undefined]);
+  expect(entered).toEqual(ENTERED.map(([, answer]) => answer));
 }
 
 describe("a policy with every kind of rule holds", () => {

@@ -11,7 +11,7 @@ import type { FastvmClient, Vm } from "fastvm";
 import { TestDaemon } from "../harness/daemon.ts";
 import { eventually } from "../harness/eventually.ts";
 import { sh } from "../harness/guest.ts";
-import { NetworkLab } from "../harness/network-lab.ts";
+import { ANSWER_MS, NetworkLab, SILENCE_MS } from "../harness/network-lab.ts";
 
 const WORLD_SOURCE = "2001:db8:113::1";
 
@@ -61,24 +61,25 @@ afterAll(async () => {
   await lab?.[Symbol.asyncDispose]();
 });
 
-/** Which ports answer the world, as `tcp/8000`. */
-async function open(target = address): Promise<readonly string[]> {
-  const ports = [8000, 8001, 8005, 8010, 8011];
+/** These ports answer the world, as `tcp/8000`, and no others. */
+async function expectOpen(expected: readonly string[], target = address): Promise<void> {
   const answers = await Promise.all(
-    ports.flatMap((port) => [
-      lab.connect(target, port).then((answer) => (answer === undefined ? [] : [`tcp/${port}`])),
-      lab.datagram(target, port).then((answer) => (answer === undefined ? [] : [`udp/${port}`])),
-    ]),
+    ALL.map(async (name) => {
+      const reach = name.startsWith("tcp") ? lab.connect.bind(lab) : lab.datagram.bind(lab);
+      const patience = expected.includes(name) ? ANSWER_MS : SILENCE_MS;
+      const answer = await reach(target, Number(name.split("/")[1]), patience);
+      return answer === undefined ? [] : [name];
+    }),
   );
-  return answers.flat().toSorted();
+  expect(answers.flat()).toEqual(expected);
 }
 
 const ALL = [8000, 8001, 8005, 8010, 8011].flatMap((port) => [`tcp/${port}`, `udp/${port}`]).toSorted();
 
 test("by default nobody", async () => {
   expect(address).toMatch(/^2001:db8:beef:/);
-  expect(await open()).toEqual([]);
-  expect(await lab.connect(address, 22)).toBeUndefined();
+  await expectOpen([]);
+  expect(await lab.connect(address, 22, SILENCE_MS)).toBeUndefined();
 });
 
 describe("rules", () => {
@@ -93,7 +94,7 @@ describe("rules", () => {
         ],
       },
     });
-    expect(await open()).toEqual(["tcp/8001", "tcp/8005", "tcp/8010", "udp/8000"]);
+    await expectOpen(["tcp/8001", "tcp/8005", "tcp/8010", "udp/8000"]);
   });
 
   test("deny by source and port, the first that matches", async () => {
@@ -106,12 +107,12 @@ describe("rules", () => {
         ],
       },
     });
-    expect(await open()).toEqual(["udp/8011"]);
+    await expectOpen(["udp/8011"]);
   });
 
   test("in the older dialect", async () => {
     await client.vms.setFirewall(vm, { mode: "open" });
-    expect(await open()).toEqual(ALL);
+    await expectOpen(ALL);
     await client.vms.patchFirewall(vm, {
       mode: "restricted",
       ingress: [
@@ -120,15 +121,15 @@ describe("rules", () => {
         { protocol: "tcp", portStart: 8011, sourceCidrs: ["2001:db8:999::/64"] },
       ],
     });
-    expect(await open()).toEqual(["tcp/8000", "udp/8005", "udp/8010"]);
+    await expectOpen(["tcp/8000", "udp/8005", "udp/8010"]);
   });
 
   test("of a service, from its registration to its end", async () => {
     await client.vms.setFirewall(vm, { ingress: { default: "deny" } });
     await client.vms.services.register(vm, { name: "web", port: 8001 });
-    expect(await open()).toEqual(["tcp/8001"]);
+    await expectOpen(["tcp/8001"]);
     await client.vms.services.delete(vm, "web");
-    expect(await open()).toEqual([]);
+    await expectOpen([]);
   });
 });
 
@@ -140,7 +141,7 @@ test("what the guest answers is not taken for what it sends", async () => {
     },
     egress: { default: "deny" },
   });
-  expect(await open()).toEqual(["tcp/8000"]);
+  await expectOpen(["tcp/8000"]);
 });
 
 describe("in every life of a VM", () => {
@@ -151,24 +152,24 @@ describe("in every life of a VM", () => {
     const clones = [...children.flatMap((child) => child.vm ?? []), restored];
     const addresses = clones.map((clone) => clone.publicIpv6 ?? "");
     expect(new Set([address, ...addresses]).size).toBe(4);
-    for (const clone of addresses) expect(await open(clone)).toEqual(["tcp/8000"]);
+    for (const clone of addresses) await expectOpen(["tcp/8000"], clone);
     // Side by side, each its own: the host name tells which answered.
     await client.vms.setFirewall(restored, { ingress: { default: "deny" } });
-    expect(await open(restored.publicIpv6)).toEqual([]);
-    expect(await open()).toEqual(["tcp/8000"]);
+    await expectOpen([], restored.publicIpv6);
+    await expectOpen(["tcp/8000"]);
     await Promise.all(clones.map((clone) => client.vms.delete(clone)));
-    for (const gone of addresses) expect(await open(gone)).toEqual([]);
+    for (const gone of addresses) await expectOpen([], gone);
   });
 
   test("a paused VM answers nobody, and again when it goes on, also to a new daemon", async () => {
     await client.vms.pause(vm);
-    expect(await open()).toEqual([]);
+    await expectOpen([]);
     await client.vms.resume(vm);
-    expect(await open()).toEqual(["tcp/8000"]);
+    await expectOpen(["tcp/8000"]);
     await daemon.sigkill();
-    expect(await open()).toEqual(["tcp/8000"]);
+    await expectOpen(["tcp/8000"]);
     await daemon.restart();
-    expect(await open()).toEqual(["tcp/8000"]);
+    await expectOpen(["tcp/8000"]);
   });
 
   test("a connection that was open before a snapshot and a fork goes on in the source", async () => {

@@ -7,8 +7,8 @@ import { sh } from "../harness/guest.ts";
 import { NetworkLab, NAMESERVER, WORLD } from "../harness/network-lab.ts";
 import { deviceOf, PolicySandboxes } from "../harness/policy-sandboxes.ts";
 import type { SandboxPolicyDocument } from "../harness/policy-sandboxes.ts";
-import { reaches, reachesAtOnce, resolves } from "../harness/probes.ts";
-import type { AnyProbe } from "../harness/probes.ts";
+import { reaches, resolves } from "../harness/probes.ts";
+import type { Probe } from "../harness/probes.ts";
 
 let lab: NetworkLab;
 let daemon: TestDaemon;
@@ -295,7 +295,7 @@ describe("the policy document of sandboxes", () => {
     name: string,
     policy: SandboxPolicyDocument,
     names: Readonly<Record<string, boolean>>,
-    expected: readonly (readonly [...AnyProbe, reached: boolean])[],
+    expected: readonly (readonly [...Probe, reached: boolean])[],
     device?: { readonly interface: object; readonly seen: readonly string[] },
   ): Promise<void> {
     const sandbox = await sandboxes.make(name, policy, device?.interface);
@@ -303,8 +303,8 @@ describe("the policy document of sandboxes", () => {
     if (device !== undefined) expect(await deviceOf(client, sandbox)).toEqual(device.seen);
     for (const [question, isTold] of Object.entries(names))
       expect((await resolves(client, sandbox, question)).length > 0, question).toBe(isTold);
-    const probes = expected.map(([protocol, address, port]): AnyProbe => [protocol, address, port]);
-    const answered = await reachesAtOnce(client, sandbox, probes);
+    const probes = expected.map(([protocol, address, port]): Probe => [protocol, address, port]);
+    const answered = await reaches(client, sandbox, probes);
     expect(probes.map((probe, at) => [...probe, answered[at]])).toEqual(expected);
     await client.vms.delete(sandbox);
   }

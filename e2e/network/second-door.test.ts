@@ -8,7 +8,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { eventually } from "../harness/eventually.ts";
 import { scopeOf } from "../harness/footprint.ts";
 import { sh } from "../harness/guest.ts";
-import { NetworkLab, WORLD } from "../harness/network-lab.ts";
+import { ANSWER_MS, NetworkLab, SILENCE_MS, WORLD } from "../harness/network-lab.ts";
 import { reaches } from "../harness/probes.ts";
 
 let lab: NetworkLab;
@@ -110,15 +110,15 @@ test("a closed policy stays closed, both ways, for both families", async () => {
   await sends([...allowed, ...denied]);
   const since = await flushed([WORLD.v6, PORT]);
   const { publicIpv6 = "" } = vm;
-  expect(await lab.connect(publicIpv6, 8000)).toContain("hello");
-  expect(await lab.connect(publicIpv6, 8001)).toBeUndefined();
+  expect(await lab.connect(publicIpv6, 8000, ANSWER_MS)).toContain("hello");
+  expect(await lab.connect(publicIpv6, 8001, SILENCE_MS)).toBeUndefined();
   expect([...sighted(since)].toSorted()).toEqual(allowed.map((peer) => peer.join(" ")).toSorted());
   // So that the test can fail: it is this door, and nothing else, that is shut.
   await lab.onHost(
     `for path in ${namespaces()}; do nsenter --net=$path nft delete table inet fastvm_door; done`,
   );
   await eventually(async () => expect(sighted(since)).toContain(`${WORLD.otherV6} ${PORT}`), WAIT_MS);
-  expect(await lab.connect(publicIpv6, 8001)).toContain("hello");
+  expect(await lab.connect(publicIpv6, 8001, ANSWER_MS)).toContain("hello");
   // The next daemon puts back both doors.
   await daemon.restart();
   await eventually(
@@ -146,7 +146,7 @@ test("the default policy reaches nothing that is guarded, and is reached by nobo
     ]),
   ]);
   const since = await flushed([WORLD.otherV6, PORT]);
-  expect(await lab.connect(vm.publicIpv6 ?? "", 8000)).toBeUndefined();
+  expect(await lab.connect(vm.publicIpv6 ?? "", 8000, SILENCE_MS)).toBeUndefined();
   expect([...sighted(since)]).toEqual([`${WORLD.otherV6} ${PORT}`]);
 });
 
