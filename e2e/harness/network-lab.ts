@@ -43,6 +43,8 @@ export const WORLD = {
 export const ANSWER_MS = 15_000;
 /** And where none is to come, all of which it waits. */
 export const SILENCE_MS = 1_500;
+/** Of a program of ours on a busy machine. */
+const START_MS = 60_000;
 
 /** Where everybody in the world listens. */
 const PORTS = [80, 443, 853, 8080, 8081, 8089, 8090, 8091] as const;
@@ -64,7 +66,7 @@ export class NetworkLab implements AsyncDisposable {
     const addressOf = (at: number): string => `10.213.${network >> 8}.${(network & 255) + at}`;
     await run("sh", ["-ec", plan(name, addressOf(1), addressOf(2))]);
     const lab = new NetworkLab(name, addressOf(2));
-    await within(10_000, "the start of the world", lab.#ready());
+    await within(START_MS, "the start of the world", lab.#ready());
     return lab;
   }
 
@@ -122,7 +124,7 @@ export class NetworkLab implements AsyncDisposable {
     );
     this.#origins.push(origin);
     await within(
-      10_000,
+      START_MS,
       "the start of a server",
       new Promise((resolve) => origin.stdout.once("data", resolve)),
     );

@@ -51,7 +51,7 @@ beforeAll(async () => {
   // The kernel brings a cable up some time after its ends are.
   await eventually(
     async () => expect(await lab.onHost("ip -6 -br addr show test")).toMatch(/UP +fe80/),
-    10_000,
+    60_000,
   );
   before = await lab.onHost(HOST_STATE);
   daemon = await TestDaemon.start({
@@ -139,7 +139,7 @@ test("a table that somebody else flushed or deleted is there again, and nothing 
   const rules = await table();
   for (const harm of [`nft flush table ${TABLE}`, `nft delete table ${TABLE}`, "nft flush ruleset"]) {
     await lab.onHost(harm);
-    await eventually(async () => expect(await table()).toBe(rules), 5_000);
+    await eventually(async () => expect(await table()).toBe(rules), 15_000);
     expect(
       await reaches(client, vm, [
         ["tcp", WORLD.v4, 80],
@@ -273,6 +273,6 @@ test("when the daemon ends and its VMs with it, the host is as it was", async ()
   const { dataDir } = daemon.config;
   await daemon[Symbol.asyncDispose]();
   // The kernel takes namespaces and devices apart some time after they are gone for everybody.
-  await eventually(async () => expect(await lab.onHost(HOST_STATE)).toBe(before), 10_000);
+  await eventually(async () => expect(await lab.onHost(HOST_STATE)).toBe(before), 60_000);
   expect(await networkFootprint(dataDir)).toEqual({ namespaces: 0, links: 0, chains: 0, sets: 0 });
 });
