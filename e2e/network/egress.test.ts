@@ -218,13 +218,15 @@ nohup bash -c 'exec 3<>/dev/udp/${WORLD.otherV4}/8090; while [ -e /tmp/go ]; do 
 });
 
 describe("a machine that sends without end", () => {
-  const SENDER = `import socket, time
+  const SENDER = `import os, socket, time
 s, sent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0
 while True:
     try: s.sendto(b"x", ("${WORLD.v4}", 9999))
     except OSError: pass
     else: sent += 1
-    if sent % 10 == 0: open("/dev/shm/sent", "w").write(str(sent))
+    if sent % 10 == 0:
+        open("/dev/shm/new", "w").write(str(sent))
+        os.replace("/dev/shm/new", "/dev/shm/sent")
     time.sleep(0.002)`;
   const BEGIN = `cat >/srv/sender.py <<'END'\n${SENDER}\nEND
 setsid python3 /srv/sender.py >/dev/null 2>&1 </dev/null & until test -s /dev/shm/sent; do sleep 0.1; done`;

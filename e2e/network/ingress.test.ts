@@ -179,7 +179,8 @@ describe("in every life of a VM", () => {
       vm,
       "touch /tmp/go; nohup bash -c 'exec 3<>/dev/tcp/198.51.100.10/8080; read -r -u 3 line; " +
         "while [ -e /tmp/go ]; do echo $((++i)) >&3; read -r -t 5 -u 3 line || exit; " +
-        `echo "$line" >/tmp/last; sleep 0.05; done' >/dev/null 2>&1 & sleep 1`,
+        `echo "$line" >/tmp/new; mv /tmp/new /tmp/last; sleep 0.05; done' >/dev/null 2>&1 & ` +
+        "until [ -s /tmp/last ]; do sleep 0.1; done",
     );
     const before = lab.sightings.filter(({ port }) => port === 8080).length;
     const first = Number(await sh(client, vm, "cat /tmp/last"));

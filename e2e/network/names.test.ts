@@ -130,7 +130,8 @@ describe("rules by name", () => {
       vm,
       `touch /tmp/go; nohup bash -c 'exec 3<>/dev/tcp/${WORLD.otherV4}/8081; ` +
         "read -r -u 3 line; while [ -e /tmp/go ]; do echo $((++i)) >&3; read -r -t 5 -u 3 line || exit; " +
-        `echo "$line" >/tmp/last; sleep 0.2; done' >/dev/null 2>&1 & sleep 1`,
+        `echo "$line" >/tmp/new; mv /tmp/new /tmp/last; sleep 0.2; done' >/dev/null 2>&1 & ` +
+        "until [ -s /tmp/last ]; do sleep 0.1; done",
     );
     await sleep((SHORT_TTL + 4) * 1_000);
     expect(await reaches(client, vm, [["tcp", WORLD.otherV4, 8080]])).toEqual([false]);
