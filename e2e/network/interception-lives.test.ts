@@ -46,7 +46,8 @@ while True:
                     s.send(b"word\\n")
             except OSError: pass
     count += 1
-    open("/dev/shm/words", "w").write(str(count))
+    open("/dev/shm/new", "w").write(str(count))
+    os.replace("/dev/shm/new", "/dev/shm/words")
     time.sleep(0.1)
 `;
 
