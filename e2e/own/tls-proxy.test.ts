@@ -133,7 +133,8 @@ test("a port of the laptop leads into the VM, through TLS and the proxy", async 
   await done([
     "exec",
     "dev",
-    "cd /root && setsid python3 -m http.server 8123 >/dev/null 2>&1 </dev/null & until curl -s -o /dev/null localhost:8123; do sleep 0.1; done",
+    "cd /root && setsid python3 -m http.server 8123 >/dev/null 2>&1 </dev/null &" +
+      "until curl -s -o /dev/null localhost:8123; do sleep 0.1; done",
   ]);
   const program = [fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.url))];
   const command = ["--conditions=development", ...program, "port", "dev", "0:8123"];
