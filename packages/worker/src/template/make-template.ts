@@ -53,7 +53,9 @@ esac
  * Runs what commands usually need once, so that its pages are in every clone's memory, and writes out what the filesystem still holds back.
  */
 const SETTLE_SCRIPT = `
-for command in 'bash -lc true' 'python3 -c pass' 'curl --version' 'tar --version' 'gzip --version' 'git --version'; do
+for command in 'bash -lc true' 'python3 -c pass' 'curl --version' 'tar --version' 'gzip --version' 'git --version' \\
+  'env true' 'cat /dev/null' 'ls -l /' 'uname -a' 'id' 'date' 'sleep 0' 'mkdir -p /tmp' 'cp --version' 'mv --version' \\
+  'rm --version' 'head --version' 'grep --version' 'sed --version' 'find --version' 'ps --version'; do
   $command >/dev/null 2>&1
 done
 sync
