@@ -4,18 +4,19 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { stopDaemon } from "@fastvm/daemon";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestDaemon } from "../harness/daemon.ts";
+import { endDaemon } from "../harness/end-daemon.ts";
 import { freePort } from "../harness/free-port.ts";
 import { blocksOf, scriptOf } from "../harness/page-blocks.ts";
-import { processesIn } from "../harness/processes.ts";
 import { makeReaderFolder } from "../harness/reader-folder.ts";
 import type { ReaderFolder } from "../harness/reader-folder.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** A page's few VMs, emulated, and a backup's 900 MiB out and in, beside whatever else the machine does. */
 const PAGE_MS = 200_000;
+/** And what is cleared after it: a page that takes too long is ended, and says where. */
+const TEST_MS = PAGE_MS + 100_000;
 
 /** Of a daemon's log: errors, and what ended it. */
 const ERROR_LINE = /^\{"level":[56]0,/;
@@ -93,7 +94,7 @@ describe("the blocks of", () => {
   });
 
   const withDaemon = RUNNABLE.filter(({ path }) => !WITH_DAEMON_OF_ITS_OWN.includes(path));
-  test.each(withDaemon)("$path do what they say", async ({ path, blocks }) => {
+  test.each(withDaemon)("$path do what they say", { timeout: TEST_MS }, async ({ path, blocks }) => {
     try {
       await run(path, blocks, daemon.environment, Number(new URL(daemon.url).port));
     } finally {
@@ -105,6 +106,7 @@ describe("the blocks of", () => {
 
   test.each(RUNNABLE.filter(({ path }) => WITH_DAEMON_OF_ITS_OWN.includes(path)))(
     "$path do what they say, from the daemon's start to its end",
+    { timeout: TEST_MS },
     async ({ path, blocks }) => {
       const dataDir = join(reader.path, "data");
       const port = await freePort();
@@ -116,8 +118,7 @@ describe("the blocks of", () => {
       try {
         await run(path, blocks, environment, port);
       } finally {
-        await stopDaemon({ dataDir, vms: "delete" });
-        for (const { pid } of await processesIn(dataDir)) process.kill(pid, "SIGKILL");
+        await endDaemon(dataDir);
         await rm(dataDir, { recursive: true, force: true, maxRetries: 3 });
       }
     },

@@ -113,7 +113,7 @@ test("images are brought, shown, made ready and removed", async () => {
   expect(await typist.type("system prune")).toContain("Removed");
 });
 
-test("builds are listed, followed, cancelled and removed", async () => {
+test("builds are listed, followed, cancelled and removed", { timeout: 600_000 }, async () => {
   const { builds } = await client();
   const begin = (command: string): Promise<Build> =>
     builds.create({ dockerfileContent: `FROM ${PYTHON}\nRUN ${command}\n` });

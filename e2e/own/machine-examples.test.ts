@@ -169,7 +169,7 @@ test("webhooks are made and shown", async () => {
     await typist.type(`lifecycle webhooks ${verb}`, { names });
 });
 
-test("templates are built, and machines of them kept ready", async () => {
+test("templates are built, and machines of them kept ready", { timeout: 600_000 }, async () => {
   const build = (await typist.type("template build")).trim();
   const names = { tbd_1: build };
   expect(await typist.type("template list")).toContain("app");

@@ -13,8 +13,8 @@ const QUICK_MS = 1500;
 const SLOW_MS = 12_000;
 /** Some cuts come when it is over. */
 const PAST_ITS_END = 1.2;
-/** A VM that is not strict has been settled by then: within a second, and what that takes. */
-const SETTLED_MS = 2500;
+/** A VM that is not strict has been settled by then: within a second, and what that takes of a disk and processors that others use, too. */
+const SETTLED_MS = 6_000;
 /** The guest has begun to write. */
 const WRITTEN_FIRST = 3;
 const POLL_MS = 10;
