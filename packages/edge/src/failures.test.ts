@@ -246,7 +246,7 @@ describe("a VM that does not run", () => {
 test("an error answered before the request is read leaves the connection usable, or ends it after a while", async () => {
   const host = proxy.host(proxy.vms.add({ port: 1 }));
   const post = `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 3\r\n\r\n`;
-  const twice = await sendBytes(proxy.port, `${post}abc${post}abc`);
+  const twice = await sendBytes(proxy.port, `${post}abc${post}abc`, 3_000);
   expect(twice.match(/HTTP\/1.1 502/g)).toHaveLength(2);
   const startedAt = performance.now();
   expect(await sendBytes(proxy.port, `${post}ab`, 5000)).toMatch(/^HTTP\/1.1 502/);

@@ -177,13 +177,13 @@ def never(_: Request, connection: BaseHTTPRequestHandler) -> None:
 
 def test_a_server_that_does_not_answer(connect: MakeClient) -> None:
     with WireServer(never) as server:
-        client = connect(base_url=server.url, timeout=0.2, max_retries=1)
+        client = connect(base_url=server.url, timeout=1, max_retries=1)
         with pytest.raises(fastvm.APITimeoutError, match="No answer in time") as caught:
             client.vms.list()
         assert isinstance(caught.value, TimeoutError)
         assert isinstance(caught.value, fastvm.APIConnectionError)
         with pytest.raises(fastvm.APITimeoutError):
-            client.vms.list(max_retries=0, timeout=0.1)
+            client.vms.list(max_retries=0, timeout=1)
     assert len(server.requests) == 3
 
 
@@ -196,14 +196,14 @@ def trickle(request: Request, connection: BaseHTTPRequestHandler) -> None:
     for _ in range(5):
         connection.wfile.write(b" ")
         connection.wfile.flush()
-        time.sleep(0.1)
+        time.sleep(0.5)
     connection.wfile.write(b'{"exitCode": 0, "stdout": "late", "stderr": "", "timedOut": false}')
     connection.close_connection = True
 
 
 def test_an_answer_that_trickles_is_waited_for(connect: MakeClient) -> None:
     with WireServer(trickle) as server:
-        assert connect(base_url=server.url, timeout=0.3).vms.run(ID, command="sleep 1").stdout == "late"
+        assert connect(base_url=server.url, timeout=2).vms.run(ID, command="sleep 1").stdout == "late"
 
 
 def test_a_vm_that_will_not_run(connect: MakeClient) -> None:

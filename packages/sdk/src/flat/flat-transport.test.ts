@@ -90,7 +90,7 @@ describe("over TLS", () => {
 
   it("translates failures as on HTTP/1.1", async () => {
     const { server, sessions, url } = await startHttp2();
-    const client = new FastVM({ apiKey: "k", baseUrl: url, timeout: 150 });
+    const client = new FastVM({ apiKey: "k", baseUrl: url, timeout: 1_000 });
     await expect(client.get("missing")).rejects.toBeInstanceOf(NotFoundError);
     await expect(client.get("never")).rejects.toBeInstanceOf(APIConnectionTimeoutError);
     await expect(client.get("lost")).rejects.toBeInstanceOf(APIConnectionError);

@@ -42,7 +42,7 @@ it("a socket that is refused is asked about once", async () => {
 it("a socket that is given up is not asked about", async () => {
   await using server = await WireServer.start(NEVER);
   const client = new SandboxesClient({ apiKey: "msb_key", baseUrl: server.url });
-  const call = client.exec({ id: "sb-1" }, ["true"], { timeoutMs: 100 });
+  const call = client.exec({ id: "sb-1" }, ["true"], { timeoutMs: 1_000 });
   await expect(call).rejects.toBeInstanceOf(APIConnectionTimeoutError);
   await delay(50);
   expect(server.requests.map(({ headers }) => headers["upgrade"])).toEqual(["websocket"]);

@@ -199,7 +199,7 @@ test("streams survive captures: held, the guest stopped for 20 ms, and released,
   void stream.write(bytes).then(() => stream.end());
   let heldInFlight = 0;
   for (let round = 0; round < 8; round += 1) {
-    expect(await link.quiesce(1000)).toBe(true);
+    expect(await link.quiesce(30_000)).toBe(true);
     if (received < bytes.length) heldInFlight += 1;
     process.kill(pid, "SIGSTOP");
     await sleep(20);
@@ -218,7 +218,7 @@ test("a stopped guest is not quiesced, and goes on as if nothing had been", asyn
   process.kill(pid, "SIGSTOP");
   const started = performance.now();
   expect(await link.quiesce(20)).toBe(false);
-  expect(performance.now() - started).toBeLessThan(500);
+  expect(performance.now() - started).toBeLessThan(5_000);
   process.kill(pid, "SIGCONT");
   link.release();
   expect(await link.ping()).toBeGreaterThan(0);

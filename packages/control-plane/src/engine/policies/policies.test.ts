@@ -171,12 +171,12 @@ describe("idleness", () => {
         disk: { usedBytes: 1, ownBytes: 1 },
       }),
     });
-    await expect.poll(() => status(rests.id), { timeout: 5000 }).toBe("paused");
+    await expect.poll(() => status(rests.id)).toBe("paused");
     expect(await status(works.id)).toBe("running");
     Object.defineProperty(api.worker, "usage", {
       get: () => ({ process: { ...process, cpuSeconds }, disk: { usedBytes: 1, ownBytes: 1 } }),
     });
-    await expect.poll(() => status(works.id), { timeout: 5000 }).toBe("paused");
+    await expect.poll(() => status(works.id)).toBe("paused");
   });
 });
 

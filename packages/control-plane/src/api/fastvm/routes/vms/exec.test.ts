@@ -117,7 +117,7 @@ describe("buffered", () => {
   test("a long command: headers at once, white space, then the result", async () => {
     await using api = await withVm({ config: { execHeadersAfterMs: 30, execWhitespaceEveryMs: 10 } });
     api.worker.command = async function* () {
-      await new Promise((resolve) => setTimeout(resolve, 150));
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
       yield out("late");
       yield EXIT;
     };
@@ -128,7 +128,7 @@ describe("buffered", () => {
   });
 
   test("a VM that dies: 502 before the headers went, exit code 255 and the reason after", async () => {
-    await using api = await withVm({ config: { execHeadersAfterMs: 30 } });
+    await using api = await withVm({ config: { execHeadersAfterMs: 1_000 } });
     api.worker.command = async function* ({ command }) {
       await new Promise((resolve) => setTimeout(resolve, Number(command[0])));
       yield out("partial");
@@ -137,7 +137,7 @@ describe("buffered", () => {
     const early = await api.call(api.exec, { command: ["0"] });
     expect(early).toMatchObject({ status: 502, body: { code: "vm_died" } });
     expect(early.headers["x-should-retry"]).toBe("false");
-    const late = await api.call(api.exec, { command: ["100"] });
+    const late = await api.call(api.exec, { command: ["1500"] });
     expect(late).toMatchObject({ status: 200, body: { exitCode: 255, code: "vm_died" } });
     expect(late.body.stderr).toMatch(/QEMU ended/);
   });
@@ -162,7 +162,7 @@ describe("streamed", () => {
   test("blank lines while nothing happens", async () => {
     await using api = await withVm({ config: { streamHeartbeatMs: 15 } });
     api.worker.command = async function* () {
-      await new Promise((resolve) => setTimeout(resolve, 120));
+      await new Promise((resolve) => setTimeout(resolve, 1_200));
       yield EXIT;
     };
     const answer = await api.call(api.exec, { command: ["x"] }, NDJSON);
