@@ -2,8 +2,9 @@
 import { FastvmClient } from "fastvm";
 
 const BRANCHES = 3;
-/** Counts in its memory alone: only a VM that goes on, and is not booted anew, keeps the count. */
-const COUNTER = "i=0; while true; do i=$((i+1)); echo $i > /run/count; sleep 0.1; done";
+/** Counts in its memory alone: only a VM that goes on, and is not booted anew, keeps the count. What is read is always a whole file. */
+const COUNTER =
+  "i=0; while true; do i=$((i+1)); echo $i > /run/count.new; mv /run/count.new /run/count; sleep 0.1; done";
 
 const client = new FastvmClient();
 const base = await client.vms.launch({ machineType: "c1m2", name: "base" });

@@ -18,8 +18,10 @@ try {
     // Leaving the loop closes the connection, and with it the command ends.
     if (bytes >= 1_000_000) break;
   }
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  const left = await client.vms.run(vm, "pgrep -x yes | wc -l");
+  const left = await client.vms.run(
+    vm,
+    "timeout 30 sh -c 'while pgrep -x yes >/dev/null; do sleep 0.1; done'; pgrep -x yes | wc -l",
+  );
   console.log(
     `read ${bytes >= 1_000_000 ? "1 MB" : "too little"}; 'yes' processes left: ${left.stdout.trim()}`,
   );

@@ -2,9 +2,12 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { eventually } from "./eventually.ts";
 
 const V1_ROOT = "/sys/fs/cgroup/memory";
 const V2_ROOT = "/sys/fs/cgroup";
+/** A group is busy until the last process that was killed in it is gone. */
+const REMOVED_MS = 30_000;
 
 export class MemoryGroup implements AsyncDisposable {
   readonly #root: string;
@@ -37,7 +40,7 @@ export class MemoryGroup implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await removeGroups(this.#folder);
+    await eventually(() => removeGroups(this.#folder), REMOVED_MS);
   }
 }
 

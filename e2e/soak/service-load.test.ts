@@ -160,7 +160,9 @@ test(`${REQUESTS} requests to ${VMS} VMs at once each get their own VM's answer`
     return Number(/^fastvm_proxy_open_requests (\d+)$/m.exec(await daemon.metrics())?.[1]);
   };
   let most = 0;
-  const watch = setInterval(() => void metric().then((open) => (most = Math.max(most, open))), 200);
+  // One that comes to nothing is as if it had not been asked.
+  const ask = () => metric().then((open) => (most = Math.max(most, open)));
+  const watch = setInterval(() => void ask().catch(() => undefined), 200);
   const answers = await Promise.all(
     Array.from({ length: REQUESTS }, async (_, at) => {
       const to = services[at % VMS];

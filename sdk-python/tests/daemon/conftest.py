@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -24,15 +25,16 @@ ROOT = Path(__file__).resolve().parents[3]
 FOLDER = Path("/var/cache/fastvm-test")
 # The first start of a machine boots a template.
 START_SECONDS = 180
+# Below those that the kernel gives to whoever asks for any, as each connection does: nobody gets one by chance until it is used.
+PORTS = range(20_000, 32_768)
+TRIES = 100
 
 
 class Daemon:
     def __init__(self) -> None:
         FOLDER.mkdir(parents=True, exist_ok=True)
         self.data = Path(tempfile.mkdtemp(prefix="python-", dir=FOLDER))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self.start()
 
     @property
@@ -71,6 +73,17 @@ class Daemon:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=START_SECONDS)
         assert done.returncode == 0, done.stdout
         return done.stdout
+
+
+def free_port() -> int:
+    for port in random.sample(PORTS, TRIES):
+        with socket.socket() as tried:
+            try:
+                tried.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError(f"none of {TRIES} ports is free")
 
 
 def is_gone(pid: int) -> bool:
