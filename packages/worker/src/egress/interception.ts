@@ -33,6 +33,8 @@ export class Interception {
   #process: ProxyProcess | undefined;
   /** By the order that it has. */
   #isArmed = false;
+  /** From the end of one until another is armed. */
+  #isReplacing = false;
   #pauseMs = FIRST_PAUSE_MS;
 
   constructor(options: InterceptionOptions) {
@@ -45,7 +47,7 @@ export class Interception {
 
   /** Resolves when connections are intercepted by this order. Rejects where that cannot be; then they are dropped. */
   arm(order: InterceptionOrder): Promise<void> {
-    const isSame = this.#isArmed && isDeepStrictEqual(this.#order, order);
+    const isSame = isDeepStrictEqual(this.#order, order);
     this.#order = order;
     // Whoever is told the same again, as by a daemon that was started anew, loses no connection.
     return this.#queue.run(() => this.#bringUp({ isSame }));
@@ -81,26 +83,32 @@ export class Interception {
       this.#process = started;
       const startedAtMs = Date.now();
       void started.ended.then(() => this.#afterEnd(started, startedAtMs));
-    } else if (isSame) return;
+    } else if (isSame && this.#isArmed) return;
     this.#isArmed = false;
-    await this.#process.give(order);
-    await this.#options.lead(this.#process.ports);
-    this.#isArmed = true;
+    const given = this.#process;
+    await given.give(order);
+    await this.#options.lead(given.ports);
+    // It may have ended meanwhile.
+    this.#isArmed = this.#process === given;
   }
 
   /** Somebody killed it, or it failed: another one takes its place, later where they end one after the other. */
   async #afterEnd(ended: ProxyProcess, startedAtMs: number): Promise<void> {
     if (this.#process !== ended) return;
     this.#process = undefined;
+    this.#isArmed = false;
     const { onError } = this.#options;
     if (this.#closing.signal.aborted) return;
     onError(new Error(`The egress proxy ${this.#options.name} ended`));
     this.#pauseMs =
       Date.now() - startedAtMs > STABLE_MS ? FIRST_PAUSE_MS : Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
-    while (!this.#closing.signal.aborted && this.#process === undefined) {
+    if (this.#isReplacing) return;
+    this.#isReplacing = true;
+    while (!this.#closing.signal.aborted && !this.#isArmed) {
       await sleep(this.#pauseMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
-      await this.#queue.run(() => this.#bringUp()).catch(onError);
+      await this.#queue.run(() => this.#bringUp({ isSame: true })).catch(onError);
       this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
     }
+    this.#isReplacing = false;
   }
 }

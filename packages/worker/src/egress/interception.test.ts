@@ -1,0 +1,50 @@
+/** A real proxy, whose end is not the end of what is intercepted. */
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { makeAuthority } from "@fastvm/egress-proxy";
+import { expect, test, vi } from "vitest";
+import { Cgroups } from "../host/cgroups.ts";
+import { UidAllocator } from "../host/uid-allocator.ts";
+import { Interception } from "./interception.ts";
+
+const FIRST_UID = 71_800;
+const TLS = {
+  ports: [443],
+  bypass: [],
+  verifyUpstream: true,
+  blockQuic: true,
+  upstreamAuthorities: [],
+  scopedAuthorities: [],
+  scopedVerification: [],
+  cache: { capacity: 10, validityHours: 1 },
+};
+
+test("a proxy in another's place to which the kernel could not lead connections at first is led to later", async () => {
+  await using undo = new AsyncDisposableStack();
+  const root = await mkdtemp(join(tmpdir(), "fastvm-interception-"));
+  undo.defer(() => rm(root, { recursive: true }));
+  const folder = join(root, "proxies");
+  const cgroups = await Cgroups.open("interception", join(root, "no-cgroups"));
+  const errors: unknown[] = [];
+  const lead = vi.fn(() => Promise.resolve());
+  const interception = new Interception({
+    host: { uids: new UidAllocator(FIRST_UID), cgroups, namespaces: new Set(), folder, hasIpv6: false },
+    name: "fvt0",
+    judge: () => ({ allowed: false, isResolved: false, byName: false }),
+    blocked: () => undefined,
+    lead,
+    onError: (error) => errors.push(error),
+  });
+  undo.defer(() => interception.close());
+  await interception.arm({ authority: await makeAuthority(), tls: TLS, secrets: [] });
+  const first = interception.pid ?? Number.NaN;
+
+  lead.mockRejectedValueOnce(new Error("nft is busy"));
+  process.kill(first);
+  await vi.waitFor(() => expect(lead).toHaveBeenCalledTimes(3), { timeout: 15_000 });
+  expect(errors.map(String)).toEqual(["Error: The egress proxy fvt0 ended", "Error: nft is busy"]);
+  expect(interception.pid).not.toBe(first);
+  await interception.close();
+  expect(await readdir(folder)).toEqual([]);
+});
