@@ -6,9 +6,19 @@ import type { BlobStore } from "./blobs/blob-store.ts";
 import { invalidImage } from "./invalid-image.ts";
 import { readManifest, type Manifest } from "./manifest/manifest.ts";
 
+/** A manifest or a configuration. Whoever does not hold the image may see it go between a look at its name and this one. */
+export async function readHeld(blobs: BlobStore, digest: string): Promise<Buffer> {
+  try {
+    return await readFile(blobs.pathOf(digest));
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+    throw new FastvmError("not_found", `${digest} is not here any more`, { cause: error });
+  }
+}
+
 /** By the digest of its manifest. */
 export async function heldManifest(blobs: BlobStore, digest: string): Promise<Manifest> {
-  const manifest = readManifest(await readFile(blobs.pathOf(digest)));
+  const manifest = readManifest(await readHeld(blobs, digest));
   if (manifest.kind === "index") throw invalidImage(`${digest} is no image, but a list of such`);
   return manifest;
 }
@@ -18,8 +28,7 @@ export async function manifestIfHere(blobs: BlobStore, digest: string): Promise<
   try {
     return await heldManifest(blobs, digest);
   } catch (error) {
-    if (isErrno(error, "ENOENT") || (error instanceof FastvmError && error.code === "image_invalid"))
-      return undefined;
+    if (error instanceof FastvmError && ["not_found", "image_invalid"].includes(error.code)) return undefined;
     throw error;
   }
 }
@@ -41,8 +50,8 @@ export function digestsOf(manifestDigest: string, { config, layers }: Manifest):
 }
 
 export async function isWhole(blobs: BlobStore, digest: string): Promise<boolean> {
-  if (!(await blobs.has(digest))) return false;
-  const needed = digestsOf(digest, await heldManifest(blobs, digest));
-  for (const each of needed) if (!(await blobs.has(each))) return false;
+  const manifest = await manifestIfHere(blobs, digest);
+  if (manifest === undefined) return false;
+  for (const each of digestsOf(digest, manifest)) if (!(await blobs.has(each))) return false;
   return true;
 }

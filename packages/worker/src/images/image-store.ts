@@ -6,7 +6,6 @@
  *
  * Nothing in here looks into a layer; that is done in a VM.
  */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { FastvmError, formatReference, isDigest, parseReference } from "@fastvm/contract";
@@ -28,7 +27,7 @@ import { readArchive } from "./archive/read-archive.ts";
 import { saveImage } from "./archive/save.ts";
 import { assembleImage } from "./assemble.ts";
 import { BlobStore, type BlobLimits } from "./blobs/blob-store.ts";
-import { digestsOf, heldManifest, isWhole, manifestIfHere } from "./held-content.ts";
+import { digestsOf, heldManifest, isWhole, manifestIfHere, readHeld } from "./held-content.ts";
 import { EVERYBODY, ImageNames } from "./image-names.ts";
 import { invalidImage } from "./invalid-image.ts";
 import { layersByContent, layOut } from "./lay-out.ts";
@@ -167,7 +166,7 @@ export class ImageStore implements Omit<ImageHolding, "warm" | "import"> {
   /** By the digest of its manifest. */
   async settingsOf(digest: string): Promise<ImageSettings> {
     const { config, layers } = await heldManifest(this.#blobs, digest);
-    return readImageConfig(await readFile(this.#blobs.pathOf(config.digest)), layers.length).settings;
+    return readImageConfig(await readHeld(this.#blobs, config.digest), layers.length).settings;
   }
 
   async find(image: string, owner: ImageOwner = EVERYBODY): Promise<HeldImage> {
@@ -208,7 +207,7 @@ export class ImageStore implements Omit<ImageHolding, "warm" | "import"> {
     if (!(await isWhole(this.#blobs, digest)))
       throw invalidImage("a part of it is not here any more; pull it anew");
     const { config, layers } = await heldManifest(this.#blobs, digest);
-    const { diffIds } = readImageConfig(await readFile(this.#blobs.pathOf(config.digest)), layers.length);
+    const { diffIds } = readImageConfig(await readHeld(this.#blobs, config.digest), layers.length);
     return layers.map((layer, index) => ({
       path: this.#blobs.pathOf(layer.digest),
       sizeBytes: layer.size,

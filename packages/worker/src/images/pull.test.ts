@@ -168,6 +168,25 @@ describe("policies", () => {
   });
 });
 
+describe("an image that goes while it is looked at", () => {
+  test("is not found, by whatever part of it is missed first", async () => {
+    const image = testImage();
+    await registry.push("going", "v1", image);
+    const reference = `${registry.host}/going:v1`;
+    const { digest } = await pull(reference);
+    const gone = { code: "not_found" };
+    const details = await store.inspect(reference);
+    const layers = details.layers.map((layer) => layer.digest);
+    const config = [...image.blobs.keys()].find((each) => !layers.includes(each)) ?? "";
+    await rm(join(folder, "oci", "blobs", config.slice(7)));
+    await expect(store.inspect(reference)).rejects.toMatchObject(gone);
+    await rm(join(folder, "oci", "blobs", digest.slice(7)));
+    await expect(store.inspect(reference)).rejects.toMatchObject(gone);
+    await expect(store.settingsOf(digest)).rejects.toMatchObject(gone);
+    await expect(store.save(reference)).rejects.toMatchObject(gone);
+  });
+});
+
 describe("what no name leads to", () => {
   test("is let be while a manifest cannot be read, which is not to say that it is gone", async () => {
     const [kept, other] = [testImage(), testImage()];

@@ -1,6 +1,5 @@
 /** An image as a tar that is an OCI layout and what `docker load` reads, as Docker itself writes it since its version 25. */
 import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { PassThrough } from "node:stream";
@@ -9,7 +8,7 @@ import { parseReference } from "@fastvm/contract";
 import type { HeldImage } from "@fastvm/contract";
 import type { BlobStore } from "../blobs/blob-store.ts";
 import { hexOf } from "../digest.ts";
-import { digestsOf, heldManifest } from "../held-content.ts";
+import { digestsOf, heldManifest, readHeld } from "../held-content.ts";
 import { invalidImage } from "../invalid-image.ts";
 import { OCI_INDEX_TYPE, OCI_MANIFEST_TYPE } from "../manifest/media-types.ts";
 import { readJsonObject } from "../manifest/read-json.ts";
@@ -22,7 +21,7 @@ const LAYOUT_FILE = { imageLayoutVersion: "1.0.0" };
 /** Reads blobs while it is read; a failure on the way ends the stream with an error. */
 export async function saveImage(blobs: BlobStore, image: HeldImage): Promise<Readable> {
   const { config, layers } = await heldManifest(blobs, image.digest);
-  const bytes = await readFile(blobs.pathOf(image.digest));
+  const bytes = await readHeld(blobs, image.digest);
   const mediaType = readJsonObject(bytes, "the manifest")["mediaType"] ?? OCI_MANIFEST_TYPE;
   const { tag } = parseReference(image.reference);
   const archive = pack();
