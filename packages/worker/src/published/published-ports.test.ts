@@ -125,3 +125,39 @@ test("datagrams stay what they are, for each peer by itself, and those of the de
   expect(dialled).toHaveLength(2);
   for (const socket of peers) socket.close();
 });
+
+test("a peer that comes again after it was denied keeps its socket in the VM when its former one ends", async () => {
+  const ends: Duplex[] = [];
+  let endFirst = (): void => undefined;
+  await using undo = new AsyncDisposableStack();
+  const dial = async (): Promise<Duplex> => {
+    const near = echo();
+    // What leads into a VM ends some time after it was told to.
+    if (ends.length === 0) near._destroy = (_error, done) => void (endFirst = () => done(null));
+    ends.push(near);
+    return near;
+  };
+  const udp = { ...port, protocol: "udp" as const };
+  const ports = new PublishedPorts(dial, []);
+  undo.defer(() => ports.close());
+  const socket = createSocket("udp4");
+  undo.defer(() => void socket.close());
+  socket.connect(port.hostPort, "127.0.0.1");
+  await once(socket, "connect");
+  const asked = async (): Promise<void> => {
+    socket.send("again");
+    await once(socket, "message");
+  };
+  await ports.set(to(udp));
+  await asked();
+  await ports.set({ ...to(udp), rules: [LOOPBACK] });
+  await ports.set(to(udp));
+  await asked();
+  const [first, second] = ends;
+  const closed = once(first ?? socket, "close");
+  endFirst();
+  await closed;
+  await asked();
+  expect(ends).toHaveLength(2);
+  expect(second?.destroyed).toBe(false);
+});

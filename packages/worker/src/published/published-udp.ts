@@ -85,7 +85,7 @@ export class PublishedUdp {
     const peer: Peer = { address: from.address, guest, waitingBytes: 0, usedAtMs: performance.now() };
     this.#peers.set(key, peer);
     void guest.then((stream) =>
-      stream === undefined ? this.#drop(key) : this.#answer(key, peer, stream, from),
+      stream === undefined ? this.#forget(key, peer) : this.#answer(key, peer, stream, from),
     );
     return peer;
   }
@@ -98,13 +98,18 @@ export class PublishedUdp {
         if (!this.#isClosed) this.#socket.send(datagram, port, address, () => undefined);
     });
     stream.on("error", () => undefined);
-    stream.once("close", () => this.#drop(key));
+    stream.once("close", () => this.#forget(key, peer));
     if (this.#peers.get(key) !== peer) stream.destroy();
   }
 
   #dropIdle(): void {
     const before = performance.now() - IDLE_MS;
     for (const [key, { usedAtMs }] of this.#peers) if (usedAtMs < before) this.#drop(key);
+  }
+
+  /** What has ended by itself, in whose place there may be another by now. */
+  #forget(key: string, peer: Peer): void {
+    if (this.#peers.get(key) === peer) this.#peers.delete(key);
   }
 
   #drop(key: string): void {
