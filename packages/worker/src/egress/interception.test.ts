@@ -7,6 +7,7 @@ import { expect, test, vi } from "vitest";
 import { Cgroups } from "../host/cgroups.ts";
 import { UidAllocator } from "../host/uid-allocator.ts";
 import { Interception } from "./interception.ts";
+import { ProxyProcess } from "./proxy-process.ts";
 
 const FIRST_UID = 71_800;
 const TLS = {
@@ -19,6 +20,18 @@ const TLS = {
   scopedVerification: [],
   cache: { capacity: 10, validityHours: 1 },
 };
+
+test("a proxy that cannot be started leaves its user to others", async () => {
+  const uids = new UidAllocator(FIRST_UID);
+  const release = vi.spyOn(uids, "release");
+  const cgroups = await Cgroups.open("interception", "/dev/null/no-cgroups");
+  const host = { uids, cgroups, namespaces: new Set<never>(), folder: "/dev/null/proxies", hasIpv6: false };
+  const judge = () => ({ allowed: false, isResolved: false, byName: false });
+  await expect(ProxyProcess.start(host, "fvt0", { judge, blocked: () => undefined })).rejects.toMatchObject({
+    code: "ENOTDIR",
+  });
+  expect(release).toHaveBeenCalledExactlyOnceWith(FIRST_UID);
+});
 
 test("a proxy in another's place to which the kernel could not lead connections at first is led to later", async () => {
   await using undo = new AsyncDisposableStack();

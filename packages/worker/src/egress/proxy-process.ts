@@ -11,7 +11,7 @@ import type { Cgroups } from "../host/cgroups.ts";
 import type { UidAllocator } from "../host/uid-allocator.ts";
 import type { Exposed, NamespaceKind } from "../processes/confine.ts";
 import { killAndWait, identifyProcess } from "../processes/proc.ts";
-import { spawnConfined } from "../processes/spawn.ts";
+import { spawnConfined, type ConfinedProcess } from "../processes/spawn.ts";
 
 /** Node starts in a second or two on a busy host. */
 const START_MS = 30_000;
@@ -79,34 +79,18 @@ export class ProxyProcess {
     const group = `${name}-egress`;
     const logPath = join(host.folder, `${name}.log`);
     const record = `${name}.exit`;
-    await mkdir(host.folder, { recursive: true, mode: 0o711 });
-    const groups = await host.cgroups.make(group, { cpu: 1, memoryMib: MEMORY_MIB });
-    await using log = await open(logPath, "w", 0o600);
-    const child = await spawnConfined({
-      command: process.execPath,
-      args: [`--max-old-space-size=${HEAP_MIB}`, PROGRAM, ...(host.hasIpv6 ? ["--ipv6"] : [])],
-      cwd: host.folder,
-      env: {},
-      logFd: log.fd,
-      recordFile: record,
-      hasChannel: true,
-      confinement: {
-        uid,
-        namespaces: host.namespaces,
-        exposed: exposed(),
-        devices: DEVICES,
-        groups,
-        network: undefined,
-        maxFileBytes: MAX_FILE_BYTES,
-        listens: host.hasIpv6 ? "ipv4 and ipv6" : "ipv4",
-        descriptors: DESCRIPTORS,
-      },
-    });
-    const ended = child.exited.then(async () => {
-      child.channel.destroy();
+    const free = async (): Promise<void> => {
       host.uids.release(uid);
       await host.cgroups.remove(group).catch(() => undefined);
       await Promise.all([logPath, join(host.folder, record)].map((path) => rm(path, { force: true })));
+    };
+    const child = await spawnProxy(host, { uid, group, logPath, record }).catch(async (error: unknown) => {
+      await free().catch(() => undefined);
+      throw error;
+    });
+    const ended = child.exited.then(async () => {
+      child.channel.destroy();
+      await free();
     });
     const { pid } = child;
     const identity = pid === undefined ? undefined : await identifyProcess(pid);
@@ -147,6 +131,43 @@ export class ProxyProcess {
   async end(): Promise<void> {
     await this.#kill();
   }
+}
+
+interface ProxyPlace {
+  readonly uid: number;
+  /** The name of its control group. */
+  readonly group: string;
+  readonly logPath: string;
+  readonly record: string;
+}
+
+async function spawnProxy(
+  host: ProxyHost,
+  { uid, group, logPath, record }: ProxyPlace,
+): Promise<ConfinedProcess> {
+  await mkdir(host.folder, { recursive: true, mode: 0o711 });
+  const groups = await host.cgroups.make(group, { cpu: 1, memoryMib: MEMORY_MIB });
+  await using log = await open(logPath, "w", 0o600);
+  return await spawnConfined({
+    command: process.execPath,
+    args: [`--max-old-space-size=${HEAP_MIB}`, PROGRAM, ...(host.hasIpv6 ? ["--ipv6"] : [])],
+    cwd: host.folder,
+    env: {},
+    logFd: log.fd,
+    recordFile: record,
+    hasChannel: true,
+    confinement: {
+      uid,
+      namespaces: host.namespaces,
+      exposed: exposed(),
+      devices: DEVICES,
+      groups,
+      network: undefined,
+      maxFileBytes: MAX_FILE_BYTES,
+      listens: host.hasIpv6 ? "ipv4 and ipv6" : "ipv4",
+      descriptors: DESCRIPTORS,
+    },
+  });
 }
 
 function exposed(): readonly Exposed[] {

@@ -40,11 +40,19 @@ interface GroupMachine {
   readonly memoryMib: number;
 }
 
+/** A removal that nobody waits for any more. */
+interface LateRemoval {
+  readonly giveUp: AbortController;
+  readonly ended: Promise<unknown>;
+}
+
 /** Whether the process in a group is somebody's VM or is made ahead of time. */
 export type GroupUse = "vm" | "spare";
 
 export class Cgroups {
   readonly #hierarchies: readonly Hierarchy[];
+  /** By the group's folder. */
+  readonly #late = new Map<string, LateRemoval>();
   /** Where this process was before it joined the daemon's group. */
   #origins: readonly string[] = [];
 
@@ -71,7 +79,11 @@ export class Cgroups {
   /** Makes a group, in each hierarchy, for a process to be started in; returns their folders. */
   async make(name: string, machine: GroupMachine, use: GroupUse = "vm"): Promise<readonly string[]> {
     return await Promise.all(
-      this.#hierarchies.map((hierarchy) => makeGroup(hierarchy, name, limitsOf(machine, use))),
+      this.#hierarchies.map(async (hierarchy) => {
+        // Names come again: what is left of a former group's removal would take this one while it is still empty.
+        await this.#endLate(join(hierarchy.parent, name));
+        return await makeGroup(hierarchy, name, limitsOf(machine, use));
+      }),
     );
   }
 
@@ -116,7 +128,7 @@ export class Cgroups {
 
   /** Removes a group that is empty, or is about to be; resolves also when there is none. */
   async remove(name: string): Promise<void> {
-    await Promise.all(this.#hierarchies.map(({ parent }) => removeGroup(join(parent, name))));
+    await Promise.all(this.#hierarchies.map(({ parent }) => this.#remove(join(parent, name))));
   }
 
   /** Names of the VMs' groups that exist, for the sweep after a restart. */
@@ -139,6 +151,21 @@ export class Cgroups {
       await rmdir(join(parent, DAEMON_GROUP)).catch(() => undefined);
       await rmdir(parent).catch(() => undefined);
     }
+  }
+
+  async #remove(group: string): Promise<void> {
+    if ((await isRemoved(group, REMOVE_TRIES, REMOVE_RETRY_MS)) || this.#late.has(group)) return;
+    const giveUp = new AbortController();
+    const ended = isRemoved(group, LATE_TRIES, LATE_RETRY_MS, giveUp.signal)
+      .catch(() => undefined)
+      .finally(() => this.#late.delete(group));
+    this.#late.set(group, { giveUp, ended });
+  }
+
+  async #endLate(group: string): Promise<void> {
+    const late = this.#late.get(group);
+    late?.giveUp.abort();
+    await late?.ended;
   }
 
   /** All VMs together weigh against the rest of the host as that many ordinary groups as it has processors. */
@@ -181,13 +208,14 @@ async function apply(
   await writeFile(join(group, setting.file), setting.value(limits), { flag: "r+" });
 }
 
-async function removeGroup(group: string): Promise<void> {
-  if (await isRemoved(group, REMOVE_TRIES, REMOVE_RETRY_MS)) return;
-  isRemoved(group, LATE_TRIES, LATE_RETRY_MS).catch(() => undefined);
-}
-
-async function isRemoved(group: string, tries: number, retryMs: number): Promise<boolean> {
+async function isRemoved(
+  group: string,
+  tries: number,
+  retryMs: number,
+  signal?: AbortSignal,
+): Promise<boolean> {
   for (let tried = 0; tried < tries; tried++) {
+    if (signal?.aborted === true) break;
     try {
       await rmdir(group);
       return true;
@@ -195,7 +223,7 @@ async function isRemoved(group: string, tries: number, retryMs: number): Promise
       if (isErrno(error, "ENOENT")) return true;
       if (!isErrno(error, "EBUSY")) throw error;
     }
-    await sleep(retryMs, undefined, { ref: false });
+    await sleep(retryMs, undefined, { ref: false, signal }).catch(() => undefined);
   }
   return false;
 }

@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { chmod, mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { confineArguments, CONFINE_PATH } from "../processes/confine.ts";
 import { explainEnd } from "../qemu/qemu-process.ts";
@@ -110,6 +111,18 @@ describe("this host's control groups", () => {
     child.kill("SIGKILL");
     await once(child, "exit");
     await vi.waitFor(() => expect(groups.filter((group) => existsSync(group))).toEqual([]), WAIT);
+  });
+
+  test("stay with whoever makes them anew before the last process of the former ones has gone", async () => {
+    const child = inside("sleep", "60");
+    await members();
+    await cgroups.remove("vm");
+    await cgroups.make("vm", MACHINE);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    // Until the removal of the former ones would have been tried again, twice.
+    await sleep(1200);
+    expect(groups.filter((group) => !existsSync(group))).toEqual([]);
   });
 
   test("end what takes more memory, and tell that this was why", async () => {

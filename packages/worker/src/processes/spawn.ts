@@ -37,7 +37,7 @@ interface DetachedProcess {
   readonly exited: Promise<ExitStatus>;
 }
 
-interface ConfinedProcess {
+export interface ConfinedProcess {
   /** Of the program; its parent is a supervisor that tells how it ended. Absent when it could not be confined: the log says why. */
   readonly pid: number | undefined;
   /** The other end of the program's descriptor 3, a stream socket. */
