@@ -86,7 +86,7 @@ export class Sandboxes {
     });
     return await Promise.all(
       children.map(async (child) =>
-        "error" in child ? child : { sandbox: await this.get(caller, child.vm.id), of: sandbox.id },
+        "error" in child ? child : this.#forked(caller, sandbox.id, child.vm.id),
       ),
     );
   }
@@ -123,6 +123,15 @@ export class Sandboxes {
     if (wasUnstarted) return;
     const { vm } = await this.get(caller, id);
     if (vm !== undefined) await deleteVm(this.#ctx, vm, actorOf(caller));
+  }
+
+  /** One that is deleted right then takes no others along. */
+  async #forked(caller: Caller, of: VmId, id: VmId): Promise<SandboxForkOutcome> {
+    try {
+      return { sandbox: await this.get(caller, id), of };
+    } catch (error) {
+      return { error };
+    }
   }
 
   async #launch(

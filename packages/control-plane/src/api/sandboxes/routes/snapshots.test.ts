@@ -1,6 +1,6 @@
 /** Full snapshots of sandboxes, what goes on from them, and forks. */
-import { FastvmError } from "@fastvm/contract";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { FastvmError, hookSteps } from "@fastvm/contract";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { sandboxesApp, type SandboxesApp } from "../../../testing/sandboxes-app.ts";
 
 let api: SandboxesApp;
@@ -58,6 +58,23 @@ test("a fork has names of its own and no ports, and one that is taken stops all 
     status: 409,
   });
   expect(await api.call("GET /v1/sandboxes/by-name/c")).toMatchObject({ status: 404 });
+});
+
+test("a fork of which one is deleted meanwhile tells of the others", async () => {
+  const { id } = await api.ok(START, { ...SPEC, name: "of-two" });
+  const unhook = hookSteps(async (name) => {
+    if (name !== "control.fork.settled") return;
+    unhook();
+    const { id: gone } = await api.ok("GET /v1/sandboxes/by-name/short-lived");
+    await api.ok(`DELETE /v1/sandboxes/${gone}`);
+  });
+  onTestFinished(unhook);
+  expect(await api.ok(`POST /v1/sandboxes/${id}/fork`, { names: ["short-lived", "lasting"] })).toMatchObject({
+    children: [
+      { name: "short-lived", sandbox: null, error: expect.stringContaining("no sandbox has the id") },
+      { name: "lasting", sandbox: { name: "lasting", status: "running" }, error: null },
+    ],
+  });
 });
 
 test("one that is stopped is captured, by the name of its destination, and is stopped again", async () => {
