@@ -81,8 +81,14 @@ export class TemplateRepository {
     return rows.map(({ name }) => name);
   }
 
-  async release(orgId: OrgId, name: string): Promise<void> {
-    await this.#db.deleteFrom("templateNames").where("orgId", "=", orgId).where("name", "=", name).execute();
+  /** A name that is another's by now stays. */
+  async release({ id, orgId }: TemplateRecord, name: string): Promise<void> {
+    await this.#db
+      .deleteFrom("templateNames")
+      .where("orgId", "=", orgId)
+      .where("name", "=", name)
+      .where("templateId", "=", id)
+      .execute();
   }
 
   async addBuild(build: TemplateBuild): Promise<void> {

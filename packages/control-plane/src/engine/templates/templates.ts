@@ -90,36 +90,42 @@ export class Templates {
   /** The old name is free again. */
   async rename(caller: Caller, reference: string, name: string): Promise<TemplateDetails> {
     checkName(name);
-    const template = await this.#find(caller, reference);
+    const { id } = await this.#find(caller, reference);
     await this.#ctx.store.transaction(async (records) => {
+      const template = await hold(records, caller, id);
       if (name === template.name) return;
-      const isAlias = (await records.templates.names(template.id)).includes(name);
+      const isAlias = (await records.templates.names(id)).includes(name);
       if (!isAlias) await this.#claim(records, template, name);
-      await records.templates.release(caller.orgId, template.name);
-      await records.templates.update(template.id, { name, updatedAt: this.#ctx.clock.now() });
+      await records.templates.release(template, template.name);
+      await records.templates.update(id, { name, updatedAt: this.#ctx.clock.now() });
     });
-    return await this.get(caller, template.id);
+    return await this.get(caller, id);
   }
 
   async addAlias(caller: Caller, reference: string, name: string): Promise<TemplateDetails> {
     checkName(name);
-    const template = await this.#find(caller, reference);
+    const { id } = await this.#find(caller, reference);
     await this.#ctx.store.transaction(async (records) => {
-      const names = await records.templates.names(template.id);
+      const template = await hold(records, caller, id);
+      const names = await records.templates.names(id);
       if (names.includes(name)) return;
       if (names.length >= MAX_NAMES)
         throw new FastvmError("conflict", `it has ${MAX_NAMES} names, which is the most there may be`);
       await this.#claim(records, template, name);
-      await records.templates.update(template.id, { updatedAt: this.#ctx.clock.now() });
+      await records.templates.update(id, { updatedAt: this.#ctx.clock.now() });
     });
-    return await this.get(caller, template.id);
+    return await this.get(caller, id);
   }
 
   async removeAlias(caller: Caller, reference: string, name: string): Promise<TemplateDetails> {
-    const { template, aliases } = await this.get(caller, reference);
-    if (!aliases.includes(name)) throw notFound("other name of the template", name, "templateName");
-    await this.#ctx.store.templates.release(caller.orgId, name);
-    return await this.get(caller, template.id);
+    const { id } = await this.#find(caller, reference);
+    await this.#ctx.store.transaction(async (records) => {
+      const template = await hold(records, caller, id);
+      const isAlias = name !== template.name && (await records.templates.names(id)).includes(name);
+      if (!isAlias) throw notFound("other name of the template", name, "templateName");
+      await records.templates.release(template, name);
+    });
+    return await this.get(caller, id);
   }
 
   /** The tag means that build from now on; pools that follow the tag do too. */
@@ -229,6 +235,14 @@ export class Templates {
     if (await records.templates.claim(orgId, name, id)) return;
     throw new FastvmError("conflict", "another template has that name", { field: "name" });
   }
+}
+
+/** As it is now; until the transaction ends nobody renames or deletes it. */
+async function hold(records: Records, { orgId }: Caller, id: string): Promise<TemplateRecord> {
+  await records.organisations.lock(orgId);
+  const template = await records.templates.get(id);
+  if (template === undefined) throw notFound("template", id, "template");
+  return template;
 }
 
 function checkName(name: string): void {

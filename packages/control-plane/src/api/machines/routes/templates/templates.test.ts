@@ -251,6 +251,38 @@ describe("names of a template", () => {
     expect(gone).toMatchObject({ status: 404, body: { code: "template_name_claim_not_found" } });
   });
 
+  /** What else happens right after a template was found. */
+  function afterNextFind(work: () => Promise<unknown>): void {
+    const { templates } = api.fastvm.store;
+    const find = templates.find.bind(templates);
+    templates.find = async (...args) => {
+      templates.find = find;
+      const found = await find(...args);
+      await work();
+      return found;
+    };
+  }
+
+  test.each(["PATCH /v1/templates/app", "POST /v1/templates/app/aliases"])(
+    "are free after a %s that met the delete of its template",
+    async (route) => {
+      await built();
+      afterNextFind(() => api.ok("DELETE /v1/templates/app"));
+      const late = await api.call(route, { name: "next" });
+      expect(late).toMatchObject({ status: 404, body: { code: "template_not_found" } });
+      await built({ name: "next" });
+    },
+  );
+
+  test("of which one became the template's own meanwhile are not taken away", async () => {
+    await built();
+    await api.ok("POST /v1/templates/app/aliases", { name: "web" });
+    afterNextFind(() => api.ok("PATCH /v1/templates/app", { name: "web" }));
+    const late = await api.call("DELETE /v1/templates/app/aliases/web");
+    expect(late).toMatchObject({ status: 404, body: { code: "template_name_claim_not_found" } });
+    expect((await api.ok("GET /v1/templates/web")).name).toBe("web");
+  });
+
   test.each(["Base", "a b", "tpl/x", "a:b", "-a"])("may not be %s", async (name) => {
     const refused = await api.call("POST /v1/templates", { name, definition: APP });
     expect(refused).toMatchObject({ status: 400, body: { field: "name" } });
