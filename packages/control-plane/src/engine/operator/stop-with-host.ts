@@ -19,7 +19,7 @@ export async function stopWithHost(
   const vm = await ctx.store.vms.get(id);
   if (vm?.status !== "running") return vm;
   // One of a pool is nobody's, and another takes its place.
-  if (vm.poolId !== null) await deleteVm(ctx, vm, actor, REASON);
+  if (vm.poolId !== null) await deleteVm(ctx, vm, actor, { reason: REASON });
   else await stopVm(ctx, vm, { reason: REASON, cause: "host" }, actor);
   // It may take longer than an answer.
   await ctx.inflight.settled(id);

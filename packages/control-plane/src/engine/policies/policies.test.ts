@@ -149,6 +149,30 @@ describe("a life", () => {
   });
 });
 
+test("a VM that is resumed right before its policy deletes it stays", async () => {
+  const order = { maxLife: { action: "delete", seconds: 3600 } };
+  const { id } = await launch(order);
+  await api.call(`POST /v1/vms/${id}/pause`);
+  const { vms } = api.store;
+  const read = vms.get.bind(vms);
+  const { promise: resumed, resolve } = Promise.withResolvers<void>();
+  vms.get = async (which) => {
+    const found = await read(which);
+    if (which === id && (found?.lifeEndsAt ?? Infinity) <= Date.now()) {
+      vms.get = read;
+      expect((await api.call(`POST /v1/vms/${id}/resume`)).body.status).toBe("running");
+      resolve();
+    }
+    return found;
+  };
+  await age(id);
+  await resumed;
+  const { id: next } = await launch(order);
+  await age(next);
+  await expect.poll(() => status(next)).toBe("gone");
+  expect(await status(id)).toBe("running");
+});
+
 describe("idleness", () => {
   test("is not that of a VM that is used, and its end moves with each use", async () => {
     const { id, idleEndsAtMs } = await launch({ idle: HOUR });

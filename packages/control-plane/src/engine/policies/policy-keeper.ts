@@ -82,7 +82,9 @@ export class PolicyKeeper {
   /** Whether it has been. */
   async #carryOut(vm: VmRecord, { action, cause, reason }: Verdict): Promise<boolean> {
     if (action === "delete") {
-      await deleteVm(this.#ctx, vm, cause, reason);
+      const isStillMeant = (now: VmRecord): boolean =>
+        now.generation === vm.generation && judge(this.#ctx, now, this.#ctx.clock.now())?.action === action;
+      await deleteVm(this.#ctx, vm, cause, { reason, isStillMeant });
       return true;
     }
     const ended =

@@ -12,35 +12,44 @@ export type DeleteVmContext = Parts<
   "clock" | "inflight" | "lendRoom" | "queue" | "reconciler" | "staging" | "store" | "worker"
 >;
 
+interface DeleteOptions {
+  readonly reason?: string;
+  /** Asked as it begins, of the record that nobody else changes then: whoever deletes unasked may have been overtaken. */
+  readonly isStillMeant?: (now: VmRecord) => boolean;
+}
+
 /** When the worker fails, the row stays `deleting`: a repeated delete or the reconciler finishes it. */
 export async function deleteVm(
   ctx: DeleteVmContext,
   vm: VmRecord,
   actor: string,
-  reason?: string,
+  options: DeleteOptions = {},
 ): Promise<void> {
-  await ctx.inflight.hold(vm.id, () => deleteHeld(ctx, vm, actor, reason));
+  await ctx.inflight.hold(vm.id, () => deleteHeld(ctx, vm, actor, options));
 }
 
 async function deleteHeld(
   ctx: Parts<"clock" | "lendRoom" | "queue" | "reconciler" | "staging" | "store" | "worker">,
   vm: VmRecord,
   actor: string,
-  reason: string | undefined,
+  { reason, isStillMeant }: DeleteOptions,
 ): Promise<void> {
-  await unlessDiskIsFull(
+  const isMeant = await unlessDiskIsFull(
     ctx.store.transaction(
-      (records) =>
-        transitionVm(records, vm.id, "delete_started", {
-          actor,
-          at: ctx.clock.now(),
-          reason,
-          changes: { queuedAt: null },
-        }),
+      async (records) => {
+        if (isStillMeant !== undefined) {
+          const now = await records.vms.lock(vm.id);
+          if (now !== undefined && !isStillMeant(now)) return false;
+        }
+        const changes = { queuedAt: null };
+        await transitionVm(records, vm.id, "delete_started", { actor, at: ctx.clock.now(), reason, changes });
+        return true;
+      },
       // Half of what was at rest would be listed as all of it, if nobody knew that it was to go.
       AT_REST.includes(vm.status) ? "power" : recordDurability(vm),
     ),
   );
+  if (isMeant === false) return;
   try {
     await step("control.delete.recorded");
     await ctx.worker.deleteVm(vm.id);
@@ -72,10 +81,11 @@ function forget(
 }
 
 /** A delete goes on without its note that it has begun: it is what frees room, and its end is recorded when it has. */
-export async function unlessDiskIsFull(write: Promise<unknown>): Promise<void> {
+export async function unlessDiskIsFull<T>(write: Promise<T>): Promise<T | undefined> {
   try {
-    await write;
+    return await write;
   } catch (error) {
     if (!(error instanceof FastvmError && error.code === "out_of_disk")) throw error;
+    return undefined;
   }
 }

@@ -70,8 +70,10 @@ export async function expireOverdue(ctx: DeleteVmContext & Parts<"config" | "log
 
 /** As its owner would: the worker takes both for done when it has done them already. */
 async function expire(ctx: DeleteVmContext & Parts<"log">, vm: VmRecord): Promise<void> {
+  const isStillMeant = (now: VmRecord): boolean =>
+    now.ttlAction === "delete" && isOverdue(now, ctx.clock.now());
   try {
-    if (vm.ttlAction === "delete") await deleteVm(ctx, vm, TTL_ACTOR);
+    if (vm.ttlAction === "delete") await deleteVm(ctx, vm, TTL_ACTOR, { isStillMeant });
     else await pauseVm(ctx, vm, TTL_ACTOR);
   } catch (error) {
     ctx.log.warn({ err: error, vmId: vm.id }, "a VM whose time is over could not be paused or deleted");

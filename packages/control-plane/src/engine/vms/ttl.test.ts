@@ -119,6 +119,24 @@ describe("a time to live", () => {
     expect((await api.call(`GET /v1/vms/${frozen.id}`)).body.status).toBe("paused");
   });
 
+  test("that begins anew right as it ends deletes nothing", async () => {
+    await using api = await testApp({ config: { expireEveryMs: 10, expiryGraceMs: 0 } });
+    const { id } = await launch(api, { ...HOUR, action: "delete" });
+    const { vms } = api.store;
+    const list = vms.listExpired.bind(vms);
+    const seen: number[] = [];
+    vms.listExpired = async (...args) => {
+      const found = await list(...args);
+      if (found.length > 0) await api.call(`POST /v1/vms/${id}/ttl/refresh`);
+      if (found.length > 0 || seen.length > 0) seen.push(found.length);
+      return found;
+    };
+    await vms.update(id, { expiresAt: Date.now() - 1 });
+    await eventually(() => expect(seen.length).toBeGreaterThan(1));
+    expect(seen.slice(0, 2)).toEqual([1, 0]);
+    expect((await api.call(`GET /v1/vms/${id}`)).body.status).toBe("running");
+  });
+
   test.each(["pause", "delete"] as const)("whose end was not told is found out: %s", async (action) => {
     await using api = await testApp({ config: { expireEveryMs: 20, expiryGraceMs: 100 } });
     const { id } = await launch(api, { action, seconds: 1 });
