@@ -14,6 +14,7 @@ import type { VmChanges, VmRecord } from "../../store/vm-repository.ts";
 import { actorOf, type Caller } from "../caller.ts";
 import type { Parts } from "../context.ts";
 import { findVm } from "../find.ts";
+import { BriefRuns } from "./brief-runs.ts";
 import { changeVm } from "./change-vm.ts";
 import { changeNetwork } from "../network/change-network.ts";
 import type { GivenInterception } from "../interception/given.ts";
@@ -60,6 +61,7 @@ type VmsContext = StartVmContext & DeleteVmContext & Parts<"activity">;
 
 export class Vms {
   readonly #ctx: VmsContext;
+  readonly #briefRuns = new BriefRuns();
 
   constructor(ctx: VmsContext) {
     this.#ctx = ctx;
@@ -120,12 +122,36 @@ export class Vms {
 
   /** Resolves to the VM in `provisioning` at once. Idempotent. */
   async start(caller: Caller, reference: string, order: StartVmOrder): Promise<VmRecord> {
-    return startVm(this.#ctx, await this.get(caller, reference), order, actorOf(caller));
+    const vm = await this.get(caller, reference);
+    this.keepRunning(vm);
+    const started = await startVm(this.#ctx, vm, order, actorOf(caller));
+    // Again: a brief run that began meanwhile may have joined this start.
+    this.keepRunning(vm);
+    return started;
+  }
+
+  /** Of one that is stopped: it is started for the work, and stopped again unless somebody else starts it by then. */
+  async runFor<T>(caller: Caller, reference: string, work: () => Promise<T>): Promise<T> {
+    const { id } = await this.get(caller, reference);
+    const start = async (): Promise<void> => {
+      const vm = await this.get(caller, id);
+      if (vm.status !== "stopped") throw wrongState(vm, "only a stopped VM is started for a while");
+      await startVm(this.#ctx, vm, {}, actorOf(caller));
+    };
+    const stop = (): Promise<VmRecord> => this.stop(caller, id, {});
+    return this.#briefRuns.during(id, { start, stop }, work);
+  }
+
+  /** Whoever started it for a while only is not to stop it. */
+  keepRunning({ id }: Pick<VmRecord, "id">): void {
+    this.#briefRuns.want(id);
   }
 
   /** The same; of a stopped VM it is a start. */
   async restart(caller: Caller, reference: string, order: StopOrder): Promise<VmRecord> {
-    return restartVm(this.#ctx, await this.get(caller, reference), order, actorOf(caller));
+    const vm = await this.get(caller, reference);
+    this.keepRunning(vm);
+    return restartVm(this.#ctx, vm, order, actorOf(caller));
   }
 
   /** Accepted in every state. Resolves, when it is gone, to its id. */

@@ -28,17 +28,18 @@ export function registerSnapshotStopped({ routes, engine }: SandboxesScope): voi
       throw new FastvmError("vm_wrong_state", "only a sandbox that ran and is stopped is captured so");
     const earlier = (await snapshots.list(caller)).find((snapshot) => snapshot.name === name);
     if (earlier !== undefined && !force) throw invalid("destination.Name", "is that of a snapshot already");
-    await vms.start(caller, vm.id, {});
-    try {
+    return await vms.runFor(caller, vm.id, async () => {
       await booted(engine, caller, sandbox.id, signal);
       const { snapshot } = await snapshots.create(caller, vm.id, name, { labels, recordsIntegrity });
       // Not before there is another.
-      if (earlier !== undefined) await snapshots.delete(caller, earlier.id);
-      return { status: 200, body: snapshotView(snapshot, sandbox.name) };
-    } finally {
-      await vms.stop(caller, vm.id, {});
-    }
+      if (earlier !== undefined) await snapshots.delete(caller, earlier.id).catch(unlessGone);
+      return { status: 200 as const, body: snapshotView(snapshot, sandbox.name) };
+    });
   });
+}
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof FastvmError && error.code === "not_found")) throw error;
 }
 
 async function booted(

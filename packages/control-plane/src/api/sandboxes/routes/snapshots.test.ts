@@ -97,6 +97,47 @@ test("one that is stopped is captured, by the name of its destination, and is st
   expect(second.id).not.toBe(first.id);
 });
 
+test.each(["sandboxes", "vms"] as const)(
+  "one that is started by %s while it boots for that runs on",
+  async (by) => {
+    const name = `wanted-by-${by}`;
+    const { id } = await api.ok(START, { ...SPEC, network: {}, name });
+    await api.ok(`POST /v1/sandboxes/${id}/stop`, {});
+    const goOn = api.fastvm.worker.hold("startVm");
+    const taken = api.ok("POST /v1/sandbox-snapshots", { source_sandbox: name, destination: { Name: name } });
+    await expect.poll(() => api.fastvm.worker.calls.at(-1)?.method).toBe("startVm");
+    if (by === "vms") await api.fastvm.call(`POST /v1/vms/${id}/start`);
+    else await api.ok(`POST /v1/sandboxes/${id}/start`, {});
+    goOn();
+    expect(await taken).toMatchObject({ status: "ready" });
+    expect(await api.ok(`GET /v1/sandboxes/${id}`)).toMatchObject({ status: "running" });
+    // Afterwards it is as any other.
+    await api.ok(`POST /v1/sandboxes/${id}/stop`, {});
+    await api.ok("POST /v1/sandbox-snapshots", { source_sandbox: name, destination: { Name: `${name}-2` } });
+    expect(await api.ok(`GET /v1/sandboxes/${id}`)).toMatchObject({ status: "stopped" });
+  },
+);
+
+test("one that is deleted meanwhile is not found, and what it was to replace may be gone before", async () => {
+  const { worker } = api.fastvm;
+  const { id } = await api.ok(START, { ...SPEC, network: {}, name: "vanishing" });
+  await api.ok(`POST /v1/sandboxes/${id}/stop`, {});
+  const order = { source_sandbox: "vanishing", destination: { Name: "of-vanishing" }, force: true };
+  const first = await api.ok("POST /v1/sandbox-snapshots", order);
+  let goOn = worker.hold("createSnapshot");
+  const second = api.ok("POST /v1/sandbox-snapshots", order);
+  await expect.poll(() => worker.calls.at(-1)?.method).toBe("createSnapshot");
+  await api.ok(`DELETE /v1/sandbox-snapshots/${first.id}`);
+  goOn();
+  expect(await second).toMatchObject({ name: "of-vanishing", status: "ready" });
+  goOn = worker.hold("startVm");
+  const third = api.call("POST /v1/sandbox-snapshots", order);
+  await expect.poll(() => worker.calls.at(-1)?.method).toBe("startVm");
+  await api.ok(`DELETE /v1/sandboxes/${id}`);
+  goOn();
+  expect(await third).toMatchObject({ status: 404, body: { error: { details: { field: "sandbox" } } } });
+});
+
 test("has labels of its own, and is compared with what was recorded of its files", async () => {
   const { id } = await api.ok(START, { ...SPEC, network: {}, name: "labelled" });
   await api.ok(`POST /v1/sandboxes/${id}/stop`, {});

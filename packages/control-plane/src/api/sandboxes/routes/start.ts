@@ -39,7 +39,10 @@ async function startIfNeeded({ engine }: SandboxesScope, caller: Caller, found: 
     await pullImage(engine, caller, spec);
     return engine.sandboxes.launchCreated(caller, sandbox.id, launchOrderOf(spec));
   }
-  if (["running", "starting"].includes(sandboxStatus(found))) return found;
+  if (["running", "starting"].includes(sandboxStatus(found))) {
+    engine.vms.keepRunning(vm);
+    return found;
+  }
   if (vm.status === "paused") {
     await engine.vms.resume(caller, vm.id);
     return engine.sandboxes.get(caller, sandbox.id);
