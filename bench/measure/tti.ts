@@ -32,6 +32,11 @@ interface TtiSamples {
   readonly rowMs: readonly number[];
   readonly staggeredMs: readonly number[];
   readonly secondMs: readonly number[];
+  /** What `secondMs` is made of: the answer of the launch, and from there that of the command. */
+  readonly secondLaunchMs: readonly number[];
+  readonly secondExecMs: readonly number[];
+  /** A request that has no work to do, each after a second in which nobody asked: what it costs processes and processors to wake. */
+  readonly idleListMs: readonly number[];
   readonly burstMs: readonly number[];
   readonly burstWallMs: number;
   readonly floorBurstWallMs: number;
@@ -41,7 +46,7 @@ interface TtiSamples {
 }
 
 export async function measureTti({ pooled, floor }: Session): Promise<TtiSamples> {
-  const ours = (): Promise<number> => cycle(pooled.client);
+  const ours = async (): Promise<number> => (await cycle(pooled.client)).elapsedMs;
   const bare = (): Promise<number> => floorCycle(floor);
   const rest = async (): Promise<void> => {
     await sleep(REST_MS);
@@ -58,8 +63,13 @@ export async function measureTti({ pooled, floor }: Session): Promise<TtiSamples
   });
   const staggeredMs = await begunEvery(STAGGER_MS, STAGGERED, ours);
   await rest();
-  const secondMs = await begunEvery(SECOND_MS, EACH_SECOND, ours);
+  const second = await begunEvery(SECOND_MS, EACH_SECOND, () => cycle(pooled.client));
   await rest();
+  const idleListMs: number[] = [];
+  for (let at = 0; at < EACH_SECOND; at++) {
+    await sleep(SECOND_MS);
+    idleListMs.push(await timed(() => pooled.client.vms.list()));
+  }
   const burstMs = await begunEvery(0, BURST, ours);
   const cycleCpuMs = usedMs / IN_A_ROW;
   // All begin at once, so the slowest is the wall.
@@ -67,7 +77,10 @@ export async function measureTti({ pooled, floor }: Session): Promise<TtiSamples
   return {
     rowMs,
     staggeredMs,
-    secondMs,
+    secondMs: second.map(({ elapsedMs }) => elapsedMs),
+    secondLaunchMs: second.map(({ launchMs }) => launchMs),
+    secondExecMs: second.map(({ elapsedMs, launchMs }) => elapsedMs - launchMs),
+    idleListMs,
     burstMs,
     burstWallMs,
     floorBurstWallMs,
@@ -76,14 +89,22 @@ export async function measureTti({ pooled, floor }: Session): Promise<TtiSamples
   };
 }
 
-/** Milliseconds until the first command has answered; resolves when the VM is gone. */
-async function cycle(client: FastvmClient): Promise<number> {
+interface Cycle {
+  /** Until the VM was there. */
+  readonly launchMs: number;
+  /** Until its first command has answered. */
+  readonly elapsedMs: number;
+}
+
+/** Resolves when the VM is gone. */
+async function cycle(client: FastvmClient): Promise<Cycle> {
   const startedAt = performance.now();
   const vm = await client.vms.launch({ machineType: MACHINE_TYPE });
+  const launchMs = performance.now() - startedAt;
   expectSuccess((await client.vms.run(vm, COMMAND)).exitCode);
   const elapsedMs = performance.now() - startedAt;
   await client.vms.delete(vm);
-  return elapsedMs;
+  return { launchMs, elapsedMs };
 }
 
 async function floorCycle(floor: FloorSource): Promise<number> {
@@ -99,11 +120,11 @@ async function inARow(count: number, work: () => Promise<number>): Promise<reado
   return all;
 }
 
-async function begunEvery(
+async function begunEvery<Result>(
   intervalMs: number,
   count: number,
-  work: () => Promise<number>,
-): Promise<readonly number[]> {
+  work: () => Promise<Result>,
+): Promise<readonly Result[]> {
   return await Promise.all(
     Array.from({ length: count }, async (_, at) => {
       await sleep(at * intervalMs);
