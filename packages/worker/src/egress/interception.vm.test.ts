@@ -10,6 +10,8 @@ import { Interception } from "./interception.ts";
 import { ProxyProcess } from "./proxy-process.ts";
 
 const FIRST_UID = 71_800;
+/** With a root of its own it finds its program wherever this clone is, also in a folder that is closed to it. */
+const NAMESPACES = new Set(["mount", "ipc", "uts"] as const);
 const TLS = {
   ports: [443],
   bypass: [],
@@ -25,7 +27,7 @@ test("a proxy that cannot be started leaves its user to others", async () => {
   const uids = new UidAllocator(FIRST_UID);
   const release = vi.spyOn(uids, "release");
   const cgroups = await Cgroups.open("interception", "/dev/null/no-cgroups");
-  const host = { uids, cgroups, namespaces: new Set<never>(), folder: "/dev/null/proxies", hasIpv6: false };
+  const host = { uids, cgroups, namespaces: NAMESPACES, folder: "/dev/null/proxies", hasIpv6: false };
   const judge = () => ({ allowed: false, isResolved: false, byName: false });
   await expect(ProxyProcess.start(host, "fvt0", { judge, blocked: () => undefined })).rejects.toMatchObject({
     code: "ENOTDIR",
@@ -42,7 +44,7 @@ test("a proxy in another's place to which the kernel could not lead connections 
   const errors: unknown[] = [];
   const lead = vi.fn(() => Promise.resolve());
   const interception = new Interception({
-    host: { uids: new UidAllocator(FIRST_UID), cgroups, namespaces: new Set(), folder, hasIpv6: false },
+    host: { uids: new UidAllocator(FIRST_UID), cgroups, namespaces: NAMESPACES, folder, hasIpv6: false },
     name: "fvt0",
     judge: () => ({ allowed: false, isResolved: false, byName: false }),
     blocked: () => undefined,
