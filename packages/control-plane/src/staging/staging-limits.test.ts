@@ -1,8 +1,10 @@
+import { pbkdf2 } from "node:crypto";
 import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { promisify } from "node:util";
 import { newOrgId, newVmId, type OrgId } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { StagingHolder } from "./staging-holder.ts";
@@ -10,6 +12,9 @@ import type { StagingLimits } from "./staging-limits.ts";
 import { StagingObjects } from "./staging-objects.ts";
 
 const DISK_BYTES = 100;
+/** Of a hundred one was still made after it had been removed. */
+const REFUSALS = 200;
+const derive = promisify(pbkdf2);
 const orgId = newOrgId();
 const holder = newVmId();
 
@@ -64,6 +69,21 @@ describe("what is staged for one VM", () => {
     expect(await readdir(join(folder, holder))).toEqual(["a"]);
     await objects.write(object("d"), bytes(40));
     expect(await readToItsEnd(objects, "a")).toBe(60);
+  });
+
+  test("is gone once it is refused, also where the file system is slow to make it", async () => {
+    const objects = await stage();
+    await objects.write(object("kept"), bytes(60));
+    const over = new AbortController();
+    // Of the four threads that work for the file system, too.
+    const busy = Array.from({ length: 3 }, async () => {
+      while (!over.signal.aborted) await derive("password", "salt", 2_000, 32, "sha256");
+    });
+    for (let at = 0; at < REFUSALS; at++)
+      await expect(objects.write(object(`refused-${at}`), bytes(60))).rejects.toThrow();
+    over.abort();
+    await Promise.all(busy);
+    expect(await readdir(join(folder, holder))).toEqual(["kept"]);
   });
 
   test("makes way, oldest first, once it was read to its end", async () => {

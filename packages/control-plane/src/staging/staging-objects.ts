@@ -3,8 +3,8 @@
  * with their VM, when others need the room and they were read, or when the daemon starts anew, but for parts of uploads. An
  * object is there whole or not at all; a reader that comes while it is being written waits for it.
  */
-import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -232,7 +232,9 @@ export class StagingObjects {
     const part = `${path}.part-${this.#parts++}`;
     try {
       const metered = (chunks: AsyncIterable<Buffer>) => this.#metered(chunks, claim);
-      await pipeline(source, metered, createWriteStream(part, { mode: 0o600 }), { signal });
+      // By itself: a pipeline may fail while its stream is still to make the file, which would be there after it was removed.
+      const file = await open(part, "w", 0o600);
+      await pipeline(source, metered, file.createWriteStream(), { signal });
       await rename(part, path);
       this.#ledger.finish(claim);
     } catch (error) {

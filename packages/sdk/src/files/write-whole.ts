@@ -1,9 +1,10 @@
 /** Local files that appear whole, with their mode and time, or not at all. */
 import { randomBytes } from "node:crypto";
-import { createWriteStream } from "node:fs";
+import { createWriteStream, open } from "node:fs";
 import { chmod, lstat, mkdir, mkdtemp, rename, rm, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { promisify } from "node:util";
 import type { FileMetadata } from "./file-metadata.ts";
 import { FileTransferError } from "./file-transfer-error.ts";
 import { UNPACK_ONE_FILE } from "./tar-flavor.ts";
@@ -25,7 +26,9 @@ export async function writeWhole(
   const partial = join(folder, `.fastvm-${randomBytes(8).toString("hex")}.part`);
   try {
     const mode = metadata === undefined ? DEFAULT_MODE : PRIVATE_MODE;
-    await pipeline(chunks, createWriteStream(partial, { mode, flags: "wx" }));
+    // By itself: a pipeline may fail while its stream is still to make the file, which would be there after it was removed.
+    const fd = await promisify(open)(partial, "wx", mode);
+    await pipeline(chunks, createWriteStream(partial, { fd }));
     if (metadata !== undefined) {
       await chmod(partial, metadata.mode);
       await utimes(partial, metadata.modified, metadata.modified);
