@@ -80,7 +80,9 @@ describe("what is staged for one VM", () => {
       while (!over.signal.aborted) await derive("password", "salt", 2_000, 32, "sha256");
     });
     for (let at = 0; at < REFUSALS; at++)
-      await expect(objects.write(object(`refused-${at}`), bytes(60))).rejects.toThrow();
+      await expect(objects.write(object(`refused-${at}`), bytes(60))).rejects.toMatchObject({
+        code: "quota_exceeded",
+      });
     over.abort();
     await Promise.all(busy);
     expect(await readdir(join(folder, holder))).toEqual(["kept"]);
