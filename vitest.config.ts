@@ -7,7 +7,7 @@ const resolve = { conditions: ["development"] };
 const ssr = { resolve: { conditions: ["development"], externalConditions: ["development"] } };
 const exclude = ["**/node_modules/**", "**/dist/**"];
 
-/** Two cores carry two guests that compute; a third would only make the others' deadlines short. */
+/** Guests that compute all the time, beside another stage that waits half of its: more would only make their deadlines short. */
 const FILES_AT_ONCE = 2;
 /** Where each waits now and then, for a daemon that starts or ends, or for something not to come, a third has the processors meanwhile. */
 const WAITING_FILES_AT_ONCE = 3;
@@ -18,10 +18,27 @@ const PATIENT = { poll: { timeout: 15_000 } };
 /** By name, which is the same on every machine, but the longest first: else one would run by itself when all the others have ended. */
 const FIRST = [
   ...LONG_FILES.keys(),
-  "e2e/own/daemon-killed-in-capture.test.ts",
+  "packages/worker/src/vm/guest/volumes.vm.test.ts",
+  "packages/worker/src/firewall/firewall.vm.test.ts",
+  "packages/worker/src/worker.vm.test.ts",
+  "e2e/shared/sandboxes.test.ts",
+  "e2e/shared/snapshot-continues.test.ts",
+  "e2e/shared/volumes.test.ts",
   "e2e/own/tls.test.ts",
+  "e2e/own/daemon-killed-in-capture.test.ts",
+  "e2e/own/host-examples.test.ts",
+  "e2e/own/machine-examples.test.ts",
   "e2e/own/steps.test.ts",
+  "e2e/own/cgroups-v2.test.ts",
   "e2e/own/ssh-keys.test.ts",
+  "e2e/own/vm-examples.test.ts",
+  "e2e/own/ttl.test.ts",
+  "e2e/network/names.test.ts",
+  "e2e/network/ingress.test.ts",
+  "e2e/network/intercepted-egress.test.ts",
+  "e2e/network/host.test.ts",
+  "e2e/network/every-life.test.ts",
+  "e2e/network/egress.test.ts",
 ];
 
 class Sequencer extends BaseSequencer {
@@ -99,8 +116,8 @@ export default defineConfig({
           name: "vm",
           include: ["packages/*/src/**/*.vm.test.ts"],
           exclude,
-          maxWorkers: FILES_AT_ONCE,
-          testTimeout: 120_000,
+          maxWorkers: WAITING_FILES_AT_ONCE,
+          testTimeout: 180_000,
           hookTimeout: 180_000,
           expect: PATIENT,
         },
