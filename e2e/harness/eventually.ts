@@ -1,18 +1,21 @@
 /** Waits for what becomes true by itself, up to a deadline. */
 import { setTimeout as sleep } from "node:timers/promises";
 
-const POLL_MS = 50;
+const FIRST_POLL_MS = 50;
+const LAST_POLL_MS = 500;
+/** Of what it has waited so far: an attempt may be a program in an emulated guest, which takes the processor from what is waited for. */
+const SHARE = 1 / 8;
 
 /** Repeats `attempt` until it does not throw; at the deadline throws what it threw last. */
 export async function eventually<T>(attempt: () => Promise<T>, deadlineMs: number): Promise<T> {
-  const deadline = Date.now() + deadlineMs;
+  const began = Date.now();
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
-      if (Date.now() > deadline) throw error;
+      if (Date.now() - began > deadlineMs) throw error;
     }
-    await sleep(POLL_MS);
+    await sleep(Math.min(Math.max((Date.now() - began) * SHARE, FIRST_POLL_MS), LAST_POLL_MS));
   }
 }
 

@@ -19,7 +19,7 @@ while True:
     os.write(log, b"%d\\n" % count)
     os.fsync(log)
     os.pwrite(said, b"%8d" % count, 0)
-    time.sleep(0.02)
+    time.sleep(0.05)
 `;
 const WRITE_DEADLINE_MS = 60_000;
 
