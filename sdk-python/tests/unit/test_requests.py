@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import shutil
+import ssl
+from pathlib import Path
+from typing import Any, List
 
 import fastvm
 import httpx
 import pytest
 from conftest import MakeClient
+from http2 import make_certificate
 from wire import Answer, WireServer, json_answer
 
 from .samples import RESULT, SNAPSHOT, VM
@@ -216,3 +220,25 @@ def test_a_client_of_ones_own_is_used_and_not_closed(loop: Any) -> None:
             assert client.snapshots.list()[0].name == "ready"
         assert not own.is_closed
     assert seen == ["/v1/snapshots"]
+
+
+def test_the_certificates_that_are_trusted_are_read_once(
+    connect: MakeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: List[Any] = []
+
+    load = ssl.SSLContext.load_verify_locations
+
+    def counted(context: ssl.SSLContext, *args: Any, **kwargs: Any) -> None:
+        read.append(args)
+        load(context, *args, **kwargs)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", counted)
+    certificate = make_certificate(tmp_path)
+    other = shutil.copy(certificate, tmp_path / "other.pem")
+    for path in (certificate, other):
+        read.clear()
+        monkeypatch.setenv("SSL_CERT_FILE", str(path))
+        for _ in range(3):
+            connect()
+        assert len(read) == 1

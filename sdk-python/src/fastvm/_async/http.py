@@ -12,6 +12,7 @@ from .._options import CallOptions
 from .._request import body_of, headers_of, timeout_of, url_of, value_of, without_key
 from .._retry import answer_of_gone, is_answer_lost, is_retryable, retry_delay
 from .._route import Route
+from .._trust import trusted
 from .blocking import sleep
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ class AsyncHttp:
     def __init__(self, config: Config, client: Optional[httpx.AsyncClient] = None) -> None:
         self.config = config
         # HTTP/2 is chosen in the TLS handshake; in cleartext it stays HTTP/1.1.
-        self.client = client or httpx.AsyncClient(http2=True, limits=LIMITS)
+        self.client = client or httpx.AsyncClient(http2=True, limits=LIMITS, verify=trusted(http2=True))
         self._owns_client = client is None
 
     async def aclose(self) -> None:

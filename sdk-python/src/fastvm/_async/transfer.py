@@ -11,6 +11,7 @@ from .._generated.models import ExecVMResponse
 from .._progress import OnProgress, TransferProgress
 from .._refs import VMRef
 from .._request import id_of
+from .._trust import trusted
 
 if TYPE_CHECKING:
     from .vms import AsyncVms
@@ -99,7 +100,7 @@ class AsyncTransfer:
 
 
 def staging_client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=STAGING_TIMEOUT, follow_redirects=False)
+    return httpx.AsyncClient(timeout=STAGING_TIMEOUT, follow_redirects=False, verify=trusted())
 
 
 def throw_if_failed(result: ExecVMResponse, what: str) -> None:

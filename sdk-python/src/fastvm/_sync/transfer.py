@@ -12,6 +12,7 @@ from .._generated.models import ExecVMResponse
 from .._progress import OnProgress, TransferProgress
 from .._refs import VMRef
 from .._request import id_of
+from .._trust import trusted
 
 if TYPE_CHECKING:
     from .vms import Vms
@@ -100,7 +101,7 @@ class Transfer:
 
 
 def staging_client() -> httpx.Client:
-    return httpx.Client(timeout=STAGING_TIMEOUT, follow_redirects=False)
+    return httpx.Client(timeout=STAGING_TIMEOUT, follow_redirects=False, verify=trusted())
 
 
 def throw_if_failed(result: ExecVMResponse, what: str) -> None:
