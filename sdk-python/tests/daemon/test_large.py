@@ -1,4 +1,4 @@
-"""Half a gigabyte goes up and comes back in little memory."""
+"""A quarter of a gigabyte goes up and comes back in little memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .conftest import FOLDER, Daemon
 
 MIB = 2**20
 # Enough to see something grow in a quarter of a minute. FASTVM_TEST_FILE_MIB says otherwise.
-SIZE_MIB = int(os.environ.get("FASTVM_TEST_FILE_MIB", "512"))
+SIZE_MIB = int(os.environ.get("FASTVM_TEST_FILE_MIB", "256"))
 BLOCK_BYTES = 4 * MIB
 # All that a process may take that does it, with Python itself, which has 38 by then; a copy of the file is far above.
 MOST_MIB = 64
