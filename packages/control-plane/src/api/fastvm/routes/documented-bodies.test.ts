@@ -85,13 +85,20 @@ test.each(BODIES)("the example of $id succeeds", async ({ id, route, requestBody
   expect(status).toBeLessThan(300);
 });
 
-test.each(BODIES)(
-  "an empty body of $id is refused where one is required: $requestBody.required",
-  async (entry) => {
-    const { status } = await api.call(fill(entry.route), undefined, { payload: "" });
-    expect(status === 400).toBe(entry.requestBody.required);
+test.each(BODIES.filter(({ requestBody }) => !requestBody.required))(
+  "an empty body of $id is none, which needs not be",
+  async ({ route }) => {
+    expect((await api.call(fill(route), undefined, { payload: "" })).status).not.toBe(400);
   },
 );
+
+test("an empty body is refused where one is required", async () => {
+  // What is refused changes nothing, so all are tried on the same things.
+  for (const { id, route } of BODIES.filter(({ requestBody }) => requestBody.required)) {
+    const { status } = await api.call(fill(route), undefined, { payload: "" });
+    expect(status, id).toBe(400);
+  }
+});
 
 test("examples of schemas are valid", () => {
   const ajv = new Ajv2020({ strict: false, formats: { "date-time": true } });

@@ -1,9 +1,7 @@
 /** What holds for every operation: keys, base path, errors, field masks, lists and pages, keys of orders. */
-import { MACHINE_OPERATIONS, type Operation } from "@fastvm/contract";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FakeImages } from "../../../testing/fake-images.ts";
 import { machinesApp, type MachinesApp } from "../../../testing/machines-app.ts";
-import { TEST_KEY } from "../../../testing/test-app.ts";
 import { TEST_STORES } from "../../../testing/test-stores.ts";
 
 let api: MachinesApp;
@@ -13,18 +11,7 @@ beforeEach(async () => {
 });
 afterEach(() => api[Symbol.asyncDispose]());
 
-const OPERATIONS = Object.entries<Operation>(MACHINE_OPERATIONS);
-const routeOf = ({ method, path }: Operation, base = "") =>
-  `${method} ${base}${path.replaceAll(/\{\w+\}/g, "mch_00000000000000000000000000000000")}`;
-
 describe("the key", () => {
-  test.each(OPERATIONS)("is asked for below the base path by %s", async (_name, operation) => {
-    for (const key of [null, "ns_live_fvm_unknown", TEST_KEY]) {
-      const answer = await api.call(routeOf(operation, "/nullspace"), undefined, { key });
-      expect(answer).toMatchObject({ status: 401, body: { code: "unauthorized", retryable: false } });
-    }
-  });
-
   test("comes as a bearer's, and in no other header", async () => {
     const elsewhere = { key: null, headers: { "x-api-key": api.key } };
     expect((await api.call("GET /nullspace/v1/machines", undefined, elsewhere)).status).toBe(401);
