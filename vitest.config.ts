@@ -53,6 +53,9 @@ class Sequencer extends BaseSequencer {
   }
 }
 
+/** Of these, all files of a worker: each would else load the SDK and the daemon's parts anew, which takes seconds of a busy processor. */
+const IN_ONE_REALM = ["e2e-shared", "e2e-own"];
+
 /** Tests against running daemons, driven through the SDK and the CLI. */
 function tier(
   name: string,
@@ -70,6 +73,7 @@ function tier(
       globalSetup: [...globalSetup],
       maxWorkers: filesAtOnce,
       fileParallelism: filesAtOnce > 1,
+      isolate: !IN_ONE_REALM.includes(name),
       testTimeout: 180_000,
       hookTimeout: 180_000,
       expect: PATIENT,
