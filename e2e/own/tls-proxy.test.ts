@@ -14,9 +14,8 @@ import type { ProgramResult } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { eventually } from "../harness/eventually.ts";
 import { freePort } from "../harness/free-port.ts";
-import { fillCache } from "../harness/linked-cache.ts";
 import { blocksOf } from "../harness/page-blocks.ts";
-import { makeAuthority } from "../harness/private-authority.ts";
+import { keptAuthority } from "../harness/private-authority.ts";
 import type { PrivateAuthority } from "../harness/private-authority.ts";
 import { Terminal } from "../harness/terminal.ts";
 
@@ -26,11 +25,7 @@ const START_MS = 300_000;
 /** Above what nginx lets through by default, or keeps in memory. */
 const FILE_BYTES = 6 * 1024 * 1024;
 
-/** Beside the cache, so that layers are shared by hard link as they are in use. */
-const ROOT = "/var/cache/fastvm-test";
-
 let folder: string;
-let cacheDir: string | undefined;
 let daemon: TestDaemon;
 let authority: PrivateAuthority;
 let proxy: ChildProcess;
@@ -41,14 +36,10 @@ const url = (): string => `https://localhost:${port}`;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "fastvm-proxy-"));
-  authority = makeAuthority(folder, ["DNS:localhost"]);
+  authority = keptAuthority("first");
   port = await freePort();
-  await mkdir(ROOT, { recursive: true });
-  // Templates for a certificate that nobody has again are not to stay.
-  cacheDir = await mkdtemp(join(ROOT, "cache-"));
-  await fillCache(cacheDir);
   const tls = { cert: authority.chain, key: authority.key };
-  daemon = await TestDaemon.start({ settings: { publicUrl: url(), tls, cacheDir } });
+  daemon = await TestDaemon.start({ settings: { publicUrl: url(), tls } });
   laptop = { PATH: process.env["PATH"] ?? "", HOME: at("laptop"), FASTVM_CONFIG_FILE: "/dev/null" };
   await mkdir(at("laptop"));
   await writeFile(at("nginx.conf"), await configuration());
@@ -64,7 +55,6 @@ afterAll(async () => {
   proxy?.kill("SIGTERM");
   await daemon?.[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
-  if (cacheDir !== undefined) await rm(cacheDir, { recursive: true, force: true });
 });
 
 /** The README's, with this test's ports and certificate, in a frame that writes nothing outside of the folder. */

@@ -1,7 +1,6 @@
 /** A daemon with a certificate of a private authority: every way in speaks TLS and verifies it, the guest's too. */
 import { once } from "node:events";
 import { X509Certificate } from "node:crypto";
-import { mkdirSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:http2";
 import { request } from "node:https";
@@ -18,7 +17,7 @@ import { runCli } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { eventually } from "../harness/eventually.ts";
 import { sh } from "../harness/guest.ts";
-import { makeAuthority } from "../harness/private-authority.ts";
+import { keptAuthority } from "../harness/private-authority.ts";
 import type { PrivateAuthority } from "../harness/private-authority.ts";
 import { Terminal } from "../harness/terminal.ts";
 
@@ -54,10 +53,7 @@ async function sayTo(url: string, words: string): Promise<string> {
 }
 
 const trusted = getCACertificates("default");
-/** Beside the cache, so that layers are shared by hard link as they are in use. */
-const ROOT = "/var/cache/fastvm-test";
 let folder: string;
-let cacheDir: string | undefined;
 let authority: PrivateAuthority;
 let next: PrivateAuthority;
 let daemon: TestDaemon;
@@ -66,15 +62,10 @@ let vm: Vm;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "fastvm-tls-"));
-  [authority, next] = ["first", "next"].map((name) => {
-    mkdirSync(join(folder, name));
-    return makeAuthority(join(folder, name), ["IP:127.0.0.1", "DNS:localhost"]);
-  }) as [PrivateAuthority, PrivateAuthority];
+  [authority, next] = [keptAuthority("first"), keptAuthority("next")];
   const { chain, key } = authority;
-  await mkdir(ROOT, { recursive: true });
-  cacheDir = await mkdtemp(join(ROOT, "cache-"));
-  // Whoever starts it does not trust the authority. Templates for certificates that nobody has again are not to stay.
-  daemon = await TestDaemon.start({ settings: { tls: { cert: chain, key }, cacheDir } });
+  // Whoever starts it does not trust the authority.
+  daemon = await TestDaemon.start({ settings: { tls: { cert: chain, key } } });
   client = daemon.client;
   setDefaultCACertificates([...trusted, authority.ca]);
   vm = await client.vms.launch({ machineType: "c1m2" });
@@ -84,7 +75,6 @@ afterAll(async () => {
   setDefaultCACertificates(trusted);
   await daemon?.[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
-  if (cacheDir !== undefined) await rm(cacheDir, { recursive: true, force: true });
 });
 
 test("the port chooses HTTP/2 or HTTP/1.1, and takes nothing in cleartext", async () => {
