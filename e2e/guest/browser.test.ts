@@ -3,8 +3,8 @@
  * elsewhere.
  */
 import { expect, test } from "vitest";
-import { APT_INSTALL, APT_UPDATE } from "../harness/apt.ts";
 import { freshVm } from "../harness/fresh-vm.ts";
+import { installDownloaded } from "../harness/native-download.ts";
 
 const DEADLINE_MS = 1_500_000;
 
@@ -17,7 +17,7 @@ const fresh = freshVm("c2m4", "browser");
 
 test("Chromium runs a page's script and takes a picture of it", { timeout: DEADLINE_MS }, async () => {
   const run = (command: string): Promise<string> => fresh.sh(command, { timeoutMs: DEADLINE_MS });
-  await run(`${APT_UPDATE} && ${APT_INSTALL} chromium-headless-shell`);
+  await installDownloaded(fresh.client, fresh.vm, ["chromium-headless-shell"], DEADLINE_MS);
   await run(`mkdir -p /root/web && cd /root/web && cat > index.html <<'END'\n${PAGE}\nEND`);
   await run(
     "cd /root/web && (python3 -m http.server 8000 > /root/web.log 2>&1 &) && until curl -s localhost:8000 > /dev/null; do sleep 0.2; done",

@@ -3,9 +3,9 @@
  * apt.
  */
 import { describe, expect, test } from "vitest";
-import { APT_INSTALL, APT_UPDATE } from "../harness/apt.ts";
 import { freshVm } from "../harness/fresh-vm.ts";
 import { sh } from "../harness/guest.ts";
+import { installDownloaded } from "../harness/native-download.ts";
 
 const DEADLINE_MS = 600_000;
 /** Of 500 in a folder each; `FASTVM_TEST_SMALL_FILES=50000` in front of `./test e2e e2e/guest/load.test.ts` makes more of them. */
@@ -89,7 +89,7 @@ describe("in a fresh VM of the base image", () => {
     "PostgreSQL is installed and takes transactions of many clients, also over a snapshot",
     { timeout: DEADLINE_MS },
     async () => {
-      await run(`${APT_UPDATE} && ${APT_INSTALL} postgresql`);
+      await installDownloaded(fresh.client, fresh.vm, ["postgresql"], DEADLINE_MS);
       await run("cd / && su postgres -c 'createdb bench && pgbench -q -i -s 1 bench'");
       const load = run("cd / && su postgres -c 'pgbench -n -c 4 -j 2 -t 100 bench'");
       const snapshot = await fresh.client.snapshots.create({ vmId: fresh.vm.id });
