@@ -7,7 +7,7 @@ const resolve = { conditions: ["development"] };
 const ssr = { resolve: { conditions: ["development"], externalConditions: ["development"] } };
 const exclude = ["**/node_modules/**", "**/dist/**"];
 
-/** Guests that compute all the time, beside another stage that waits half of its: more would only make their deadlines short. */
+/** Two cores carry two guests that compute; a third takes twice the time from all of them. */
 const FILES_AT_ONCE = 2;
 /** Where each waits now and then, for a daemon that starts or ends, or for something not to come, a third has the processors meanwhile. */
 const WAITING_FILES_AT_ONCE = 3;

@@ -14,12 +14,10 @@ import { inLanes } from "./lanes.ts";
 import { renderReport, seconds, type StageResult } from "./report.ts";
 import { runCommand } from "./run-command.ts";
 import { skippedOfVitest } from "./skipped.ts";
-import { inGroups, selectStages, TOTAL_BUDGET_SEC, usage, type Stage } from "./stages.ts";
+import { inGroups, selectStages, STAGES_AT_ONCE, TOTAL_BUDGET_SEC, usage, type Stage } from "./stages.ts";
 
 /** Far over the budget of everything; past this something hangs. */
 const TOTAL_TIMEOUT_MS = 80 * 60_000;
-/** Each of them keeps one of two processors busy. */
-const STAGES_AT_ONCE = 2;
 const ROOT = resolve(import.meta.dirname, "../..");
 const LOG_DIR = join(".fastvm", "log");
 const DAEMON_ERRORS = join(LOG_DIR, "daemon-errors.log");
@@ -111,7 +109,7 @@ async function runAll(stages: readonly Stage[]): Promise<readonly Budgeted[]> {
   for (const group of inGroups(stages)) {
     const inTurn = group.length === 1;
     const run = async (stage: Stage) => ({ stage, result: await runStage(stage, env, inTurn) });
-    results.push(...(await inLanes(group, STAGES_AT_ONCE, run)));
+    results.push(...(await inLanes(group, STAGES_AT_ONCE.get(group[0]?.beside ?? "") ?? 1, run)));
   }
   return results;
 }
