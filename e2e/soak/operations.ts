@@ -1,5 +1,5 @@
 /** What a round does to the fleet, and what may have come of it, done or cut short. */
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StepName } from "@fastvm/contract";
 import { STEPS } from "@fastvm/contract";
@@ -110,7 +110,11 @@ export const OPERATIONS: readonly Operation[] = [
       changing(scene, taken, ["uploaded"], async ({ id }) => {
         const file = `${scene.daemon.config.dataDir}.upload`;
         await writeFile(file, `${scene.fresh}\n`);
-        await scene.client.upload({ id }, file, PLACES.uploaded);
+        try {
+          await scene.client.upload({ id }, file, PLACES.uploaded);
+        } finally {
+          await rm(file);
+        }
       }),
   },
   capturing("snapshot", "running"),

@@ -118,7 +118,7 @@ export async function testApp(options: TestAppOptions = {}): Promise<TestApp> {
     call: (route, body, callOptions) => call(app, documented, route, body, callOptions),
     [Symbol.asyncDispose]: async () => {
       await app.close();
-      await rm(sealingKey, { force: true });
+      for (const path of [sealingKey, stagingFolder]) await rm(path, { recursive: true, force: true });
       const isToCheck = options.changesStatuses !== true;
       // A store that cannot be read any more is what such a test is about.
       const untold = isToCheck ? await untoldChanges(store).catch(() => []) : [];

@@ -35,9 +35,10 @@ let undo: (() => Promise<unknown>)[];
 beforeEach(async () => {
   undo = [];
   await mkdir(ROOT, { recursive: true });
-  cacheDir = await mkdtemp(join(ROOT, "cache-"));
-  undo.push(() => rm(cacheDir, { recursive: true, force: true }));
-  await fillCache(cacheDir);
+  const made = await mkdtemp(join(ROOT, "cache-"));
+  undo.push(() => rm(made, { recursive: true, force: true }));
+  cacheDir = made;
+  await fillCache(made);
 });
 
 afterEach(async () => {
