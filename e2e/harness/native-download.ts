@@ -14,7 +14,7 @@ import { sh } from "./keeper.ts";
 const IN_GUEST = "/root/packages";
 const MAX_OUTPUT_BYTES = 64 * 1024 ** 2;
 
-/** With what they need beyond what the guest has. */
+/** With what they need beyond what the guest has. Neither apt takes longer than `timeoutMs`. */
 export async function installDownloaded(
   client: FastvmClient,
   vm: Vm,
@@ -44,7 +44,10 @@ export async function installDownloaded(
   };
   const options = Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
   const apt = (...words: readonly string[]) =>
-    promisify(execFile)("apt-get", ["-q", ...options, ...words], { maxBuffer: MAX_OUTPUT_BYTES });
+    promisify(execFile)("apt-get", ["-q", ...options, ...words], {
+      maxBuffer: MAX_OUTPUT_BYTES,
+      timeout: timeoutMs,
+    });
   await apt("update");
   await apt("install", "--yes", "--no-install-recommends", "--download-only", ...packages);
   await rm(join(archives, "partial"), { recursive: true });
