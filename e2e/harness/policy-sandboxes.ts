@@ -1,7 +1,4 @@
 /** Sandboxes with a network policy: made by the published client, or with a network device of their own, which it refuses, by ours. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createKey } from "@fastvm/daemon";
 import { SandboxesClient } from "fastvm/sandboxes";
 import type { CloudSandbox, NetworkSpec } from "fastvm/sandboxes";
@@ -9,6 +6,7 @@ import type { FastvmClient } from "fastvm";
 import { Sandbox } from "microsandbox";
 import type { TestDaemon } from "./daemon.ts";
 import { sh } from "./guest.ts";
+import { PublishedSandboxes } from "./published-sandboxes.ts";
 
 export interface SandboxPolicyDocument {
   readonly default_egress: "allow" | "deny";
@@ -18,21 +16,17 @@ export interface SandboxPolicyDocument {
 /** Of which there is a template already. */
 const MEMORY_MIB = 2048;
 
-export class PolicySandboxes implements AsyncDisposable {
+export class PolicySandboxes implements Disposable {
   readonly #client: SandboxesClient;
-  readonly #home: string;
+  readonly #published: PublishedSandboxes;
 
-  /** Once in a process: the published client looks at the environment when it is used first. */
   static async of(daemon: TestDaemon): Promise<PolicySandboxes> {
-    const home = await mkdtemp(join(tmpdir(), "fastvm-msb-"));
     const { key } = await createKey(daemon.config.dataDir, { api: "microsandbox" });
-    const settings = { MSB_BACKEND: "cloud", MSB_API_URL: daemon.url, MSB_API_KEY: key, MSB_HOME: home };
-    Object.assign(process.env, settings);
-    return new PolicySandboxes(home);
+    return new PolicySandboxes(new PublishedSandboxes(daemon.url, key));
   }
 
-  private constructor(home: string) {
-    this.#home = home;
+  private constructor(published: PublishedSandboxes) {
+    this.#published = published;
     this.#client = new SandboxesClient();
   }
 
@@ -48,8 +42,8 @@ export class PolicySandboxes implements AsyncDisposable {
     return await this.#client.create({ name, image, resources: { memory_mib: MEMORY_MIB }, network });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.#home, { recursive: true, force: true });
+  [Symbol.dispose](): void {
+    this.#published[Symbol.dispose]();
   }
 }
 

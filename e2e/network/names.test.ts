@@ -289,7 +289,7 @@ describe("the policy document of sandboxes", () => {
     sandboxes = await PolicySandboxes.of(daemon);
   });
 
-  afterAll(() => sandboxes[Symbol.asyncDispose]());
+  afterAll(() => sandboxes[Symbol.dispose]());
 
   /** What a sandbox of this policy reaches, after it has asked for names, also by a network device that it asks for. */
   async function reached(

@@ -1,32 +1,26 @@
 /** Every method of the published client of sandboxes that it does not refuse by itself, unchanged against one real VM. */
-import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createKey } from "@fastvm/daemon";
 import { SandboxesClient } from "fastvm/sandboxes";
 import { Sandbox, Volume } from "microsandbox";
+import { PublishedSandboxes } from "../harness/published-sandboxes.ts";
 import { SharedDaemon } from "../harness/shared-daemon.ts";
 
 /** On a machine that may be busy with others. */
 const TIMEOUT_MS = 400_000;
 /** Of which there is a template already: one of a size of its own takes a boot. */
 const MEMORY_MIB = 2048;
-const MSB = join(createRequire(import.meta.url).resolve("microsandbox"), "../../bin/microsandbox.cjs");
 
 let daemon: SharedDaemon;
-let home: string;
+let published: PublishedSandboxes;
 let sandbox: Sandbox;
 
 beforeAll(async () => {
   daemon = await SharedDaemon.join();
-  home = mkdtempSync(join(tmpdir(), "fastvm-msb-"));
   const { key } = await createKey(daemon.dataDir, { api: "microsandbox", org: daemon.orgId });
-  const settings = { MSB_BACKEND: "cloud", MSB_API_URL: daemon.url, MSB_API_KEY: key, MSB_HOME: home };
-  Object.assign(process.env, settings);
+  published = new PublishedSandboxes(daemon.url, key);
   await Volume.builder("walked").create();
   sandbox = await Sandbox.builder("walked")
     .image("base")
@@ -47,14 +41,10 @@ afterAll(async () => {
   await Sandbox.remove("walked").catch(() => undefined);
   await Volume.remove("walked").catch(() => undefined);
   await daemon?.[Symbol.asyncDispose]();
-  rmSync(home, { recursive: true, force: true });
+  published?.[Symbol.dispose]();
 });
 
-async function msb(...args: string[]): Promise<string> {
-  const running = promisify(execFile)(process.execPath, [MSB, ...args], { env: process.env });
-  running.child.stdin?.end();
-  return (await running).stdout;
-}
+const msb = (...args: string[]): Promise<string> => published.msb(...args);
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 
@@ -106,10 +96,10 @@ test("files: by every verb, and between guest and host", async () => {
   for (const piece of ["a", "bc", "d".repeat(2_000_000)]) await sink.write(piece);
   await sink.close();
   expect(await (await files.readStream("/srv/walk/s")).collect()).toHaveLength(2_000_003);
-  writeFileSync(join(home, "up"), "from the host");
-  await files.copyFromHost(join(home, "up"), "/srv/walk/up");
-  await files.copyToHost("/srv/walk/up", join(home, "down"));
-  expect(readFileSync(join(home, "down"), "utf8")).toBe("from the host");
+  writeFileSync(join(published.home, "up"), "from the host");
+  await files.copyFromHost(join(published.home, "up"), "/srv/walk/up");
+  await files.copyToHost("/srv/walk/up", join(published.home, "down"));
+  expect(readFileSync(join(published.home, "down"), "utf8")).toBe("from the host");
   await files.remove("/srv/walk/a");
   await files.removeDir("/srv/walk");
   expect(await files.exists("/srv/walk")).toBe(false);
@@ -193,10 +183,10 @@ test("found by lists, pages and names, and restarted", async () => {
 });
 
 test("the command: copies, logs, volumes, inspection and SSH", async () => {
-  writeFileSync(join(home, "copied"), "by msb");
-  await msb("copy", join(home, "copied"), "walked:/srv/copied");
-  await msb("copy", "walked:/srv/copied", join(home, "back"));
-  expect(readFileSync(join(home, "back"), "utf8")).toBe("by msb");
+  writeFileSync(join(published.home, "copied"), "by msb");
+  await msb("copy", join(published.home, "copied"), "walked:/srv/copied");
+  await msb("copy", "walked:/srv/copied", join(published.home, "back"));
+  expect(readFileSync(join(published.home, "back"), "utf8")).toBe("by msb");
   expect(await msb("volume", "ls")).toContain("walked");
   expect(await msb("inspect", "walked")).toContain("walked");
   expect(await msb("ps")).toContain("walked");

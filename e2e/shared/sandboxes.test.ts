@@ -1,13 +1,10 @@
 /** The published client of sandboxes, as it comes from npm, and its command, unchanged against a real VM. */
-import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createKey } from "@fastvm/daemon";
 import { Sandbox, SandboxNotFoundError } from "microsandbox";
+import { PublishedSandboxes } from "../harness/published-sandboxes.ts";
 import { SharedDaemon } from "../harness/shared-daemon.ts";
 import { IMPORT_FOLDER } from "../harness/shared-settings.ts";
 
@@ -18,19 +15,15 @@ const MEMORY_MIB = 2048;
 
 const BUNDLE = "/etc/ssl/certs/ca-certificates.crt";
 
-const MSB = join(createRequire(import.meta.url).resolve("microsandbox"), "../../bin/microsandbox.cjs");
-
 let daemon: SharedDaemon;
-let home: string;
+let published: PublishedSandboxes;
 let sandbox: Sandbox;
 
 beforeAll(async () => {
   daemon = await SharedDaemon.join();
-  home = mkdtempSync(join(tmpdir(), "fastvm-msb-"));
   // Of the first organisation, whose the host is.
   const { key } = await createKey(daemon.dataDir, { api: "microsandbox" });
-  const settings = { MSB_BACKEND: "cloud", MSB_API_URL: daemon.url, MSB_API_KEY: key, MSB_HOME: home };
-  Object.assign(process.env, settings);
+  published = new PublishedSandboxes(daemon.url, key);
   sandbox = await Sandbox.builder("one")
     .image("base")
     .memory(MEMORY_MIB)
@@ -42,15 +35,10 @@ beforeAll(async () => {
 afterAll(async () => {
   await Sandbox.remove("one").catch(() => undefined);
   await daemon?.[Symbol.asyncDispose]();
-  rmSync(home, { recursive: true, force: true });
+  published?.[Symbol.dispose]();
 });
 
-async function msb(...args: string[]): Promise<string> {
-  const running = promisify(execFile)(process.execPath, [MSB, ...args], { env: process.env });
-  // It passes its own input on, and waits for the end of that.
-  running.child.stdin?.end();
-  return (await running).stdout;
-}
+const msb = (...args: string[]): Promise<string> => published.msb(...args);
 
 test("commands run, are fed, are ended by signals, and say why they did not start", async () => {
   const output = await sandbox.shell("pwd; echo $A; echo to-stderr >&2; exit 3");

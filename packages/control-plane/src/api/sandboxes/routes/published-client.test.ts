@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import {
   Sandbox,
   SandboxAlreadyExistsError,
@@ -24,15 +24,12 @@ beforeAll(async () => {
   api = await sandboxesApp({ serverFactory: createApiServer().serverFactory });
   const url = await api.fastvm.app.listen({ host: "127.0.0.1", port: 0 });
   home = mkdtempSync(join(tmpdir(), "fastvm-msb-"));
-  Object.assign(process.env, {
-    MSB_BACKEND: "cloud",
-    MSB_API_URL: url,
-    MSB_API_KEY: api.key,
-    MSB_HOME: home,
-  });
+  const settings = { MSB_BACKEND: "cloud", MSB_API_URL: url, MSB_API_KEY: api.key, MSB_HOME: home };
+  for (const [name, value] of Object.entries(settings)) vi.stubEnv(name, value);
 });
 afterAll(async () => {
   await api[Symbol.asyncDispose]();
+  vi.unstubAllEnvs();
   rmSync(home, { recursive: true, force: true });
 });
 
