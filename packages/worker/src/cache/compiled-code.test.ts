@@ -50,9 +50,15 @@ test("what a month has not read goes, and of another Node what two days have not
 test("there is so much at most: what was not read for the longest time goes", async () => {
   for (let day = 0; day < 5; day++) await compiled(NOW, `${day}`, day);
   await compiled(BEFORE, "other", 1.5);
-  await trimCompiledCode(folder, NOW, 3.5 * FILE_BYTES);
+  await trimCompiledCode(folder, NOW, { bytes: 3.5 * FILE_BYTES });
   expect(await left(NOW)).toEqual(["0", "1"]);
   expect(await left(BEFORE)).toEqual(["other"]);
+});
+
+test("there are so many at most, however small", async () => {
+  for (let day = 0; day < 5; day++) await compiled(NOW, `${day}`, day);
+  await trimCompiledCode(folder, NOW, { files: 3 });
+  expect(await left(NOW)).toEqual(["0", "1", "2"]);
 });
 
 test("it counts in the cache, whose sweep makes it small and leaves what is used", async () => {

@@ -7,14 +7,16 @@ import { join } from "node:path";
 import { isErrno } from "../files/errno.ts";
 
 export const COMPILED = "compile";
-/** Beyond it goes what was not read for the longest time. */
-const MAX_BYTES = 128 * 1024 * 1024;
+/**
+ * Beyond either goes what was not read for the longest time. A release has 13 files; clones that run from their source have 1,500 each,
+ * and 21,000 of them cost each daemon that starts half a second of a processor to look at.
+ */
+const MAX = { bytes: 128 * 1024 * 1024, files: 3_000 };
 const UNUSED_MS = 30 * 24 * 3_600_000;
 /** The kernel notes a reading once a day, and not on every filesystem. */
 const OTHERS_UNUSED_MS = 2 * 24 * 3_600_000;
 /** The kernel counts allocated space in these, whatever the file system's blocks are. */
 const STAT_BLOCK_BYTES = 512;
-/** At once: clones that tests start daemons of have tens of thousands. */
 const LOOKED_AT_ONCE = 64;
 
 interface CompiledFile {
@@ -45,15 +47,19 @@ export async function listCompiledCode(cacheFolder: string): Promise<readonly Co
 export async function trimCompiledCode(
   cacheFolder: string,
   current: string | undefined,
-  maxBytes = MAX_BYTES,
+  max: { readonly bytes?: number; readonly files?: number } = {},
 ): Promise<void> {
+  const { bytes: maxBytes, files: maxFiles } = { ...MAX, ...max };
   const now = Date.now();
   const newestFirst = (await listCompiledCode(cacheFolder)).toSorted((a, b) => b.lastUseMs - a.lastUseMs);
   let kept = 0;
+  let files = 0;
   for (const { version, path, lastUseMs, bytes } of newestFirst) {
     const unusedMs = version === current ? UNUSED_MS : OTHERS_UNUSED_MS;
-    if (lastUseMs > now - unusedMs && kept + bytes <= maxBytes) kept += bytes;
-    else await rm(path, { force: true });
+    if (lastUseMs > now - unusedMs && kept + bytes <= maxBytes && files < maxFiles) {
+      kept += bytes;
+      files++;
+    } else await rm(path, { force: true });
   }
   for (const version of await namesIn(join(cacheFolder, COMPILED)))
     if (version !== current) await removeIfEmpty(join(cacheFolder, COMPILED, version));
