@@ -33,7 +33,7 @@ const recordingFetch: typeof fetch = async (input, init) => {
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "fastvm-smoke-"));
-  daemon = await TestDaemon.start();
+  daemon = await TestDaemon.start({ poolSize: 1 });
   client = new FastvmClient({ apiKey: daemon.apiKey, baseUrl: daemon.url, fetch: recordingFetch });
   vm = await client.vms.launch({ machineType: "c1m2", name: "smoke" });
 });

@@ -28,7 +28,7 @@ const ERROR_LINE = /^\{"level":[56]0,/;
 interface TestDaemonOptions {
   /** Default: a fresh folder, removed at the end. */
   readonly dataDir?: string;
-  /** Neither more nor fewer are kept ready, so that they can be counted. */
+  /** Neither more nor fewer are kept ready, so that they can be counted. Default: none, as each is a QEMU that nobody asked for. */
   readonly poolSize?: number;
   /** Where VMs have a network: the namespace that the daemon takes for its host, and its address there. */
   readonly host?: { readonly namespace: string; readonly address: string };
@@ -47,7 +47,7 @@ export class TestDaemon implements AsyncDisposable {
     await mkdir(ROOT, { recursive: true });
     const dataDir = options.dataDir ?? (await mkdtemp(join(ROOT, "data-")));
     const { host, settings } = options;
-    const poolSize = options.poolSize ?? 1;
+    const poolSize = options.poolSize ?? 0;
     const flags = { dataDir, port: await freePort(), poolSize, poolMaxSize: poolSize };
     const config = { ...readConfig({ ...flags, host: host?.address }), ...settings };
     const starter = host === undefined ? options.starter : ["nsenter", `--net=/run/netns/${host.namespace}`];

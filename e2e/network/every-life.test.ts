@@ -66,7 +66,7 @@ beforeAll(async () => {
     "web.good.test": [{ type: "AAAA", data: WORLD.v6, ttl: 600 }],
     "bad.good.test": [{ type: "A", data: WORLD.v4, ttl: 600 }],
   });
-  daemon = await TestDaemon.start(lab.daemonOptions);
+  daemon = await TestDaemon.start({ ...lab.daemonOptions, poolSize: 1 });
   client = daemon.client;
   vm = await client.vms.launch({ machineType: "c1m2", firewall: POLICY });
   await sh(

@@ -14,7 +14,10 @@ test("starts a daemon in the background, finds it by its folder, and ends it wit
     FASTVM_DATA_DIR: join(folder, "data"),
   };
   try {
-    const started = await runCli(["serve", "--detach", "--port", "0", "--pool-size", "0"], env);
+    const started = await runCli(
+      ["serve", "--detach", "--port", "0", "--pool-size", "0", "--pool-max-size", "0"],
+      env,
+    );
     const [url = ""] = /http:\/\/127\.0\.0\.1:\d+/.exec(started.stdout) ?? [];
     expect(started, started.stderr).toMatchObject({
       exitCode: 0,

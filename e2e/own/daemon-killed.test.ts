@@ -29,7 +29,7 @@ describe("ten VMs whose daemon is killed", () => {
   let groups: readonly string[];
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start();
+    daemon = await TestDaemon.start({ poolSize: 1 });
     client = daemon.client;
     keeper = await client.vms.launch({ machineType: "c1m2", name: "keeper" });
     memory = await startKeeper(client, keeper);

@@ -33,7 +33,7 @@ describe("with files left open by its starter", () => {
   let vm: Vm;
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start({ starter: CARELESS });
+    daemon = await TestDaemon.start({ poolSize: 1, starter: CARELESS });
     vm = await daemon.client.vms.launch({ machineType: "c1m2" });
     await restingFootprint(daemon);
   });
@@ -117,7 +117,7 @@ describe("with files left open by its starter", () => {
 });
 
 test("a daemon in the foreground passes nothing on to what it starts", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await TestDaemon.start({ poolSize: 1 });
   await daemon.stop();
   const { dataDir, port } = daemon.config;
   const [command = "", ...args] = CARELESS;

@@ -114,6 +114,7 @@ describe("the blocks of", () => {
         FASTVM_DATA_DIR: dataDir,
         FASTVM_PORT: String(port),
         FASTVM_POOL_SIZE: "0",
+        FASTVM_POOL_MAX_SIZE: "0",
       };
       try {
         await run(path, blocks, environment, port);

@@ -50,7 +50,13 @@ beforeAll(async () => {
       [registry.host]: { insecure: true, guarded: true },
     }),
   );
-  const settings = { cache_dir: cacheDir, pool_size: 0, allow_import: [folder], network: "none" };
+  const settings = {
+    cache_dir: cacheDir,
+    pool_size: 0,
+    pool_max_size: 0,
+    allow_import: [folder],
+    network: "none",
+  };
   const lines = Object.entries(settings).map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`);
   await writeFile(at("config.toml"), `[daemon]\n${lines.join("")}`);
   undo.defer(() => endDaemon(at("data")));

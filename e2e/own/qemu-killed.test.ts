@@ -25,7 +25,7 @@ describe("a VM that ends unasked", () => {
   let before: Footprint;
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start();
+    daemon = await TestDaemon.start({ poolSize: 1 });
     client = daemon.client;
     sibling = await client.vms.launch({ machineType: "c1m2" });
     siblingMemory = await startKeeper(client, sibling);

@@ -31,6 +31,8 @@ beforeAll(async () => {
   // Its own, so that a template is made.
   cacheDir = await mkdtemp("/var/cache/fastvm-test/cache-");
   daemon = await TestDaemon.start({
+    // What is kept ready has steps as well.
+    poolSize: 1,
     settings: { stepsFolder: steps.folder, cacheDir, growsMountedVolumes: false },
   });
   client = daemon.client;

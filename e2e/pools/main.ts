@@ -21,7 +21,7 @@ async function main(args: readonly string[]): Promise<boolean> {
   const options = readPoolOptions(args);
   console.log(`pools: seed ${options.seed}`);
   const steps = await Steps.make();
-  const daemon = await TestDaemon.start({ settings: { stepsFolder: steps.folder } });
+  const daemon = await TestDaemon.start({ poolSize: 1, settings: { stepsFolder: steps.folder } });
   const tally: Tally = { passed: 0 };
   try {
     const world = { daemon, steps, machines: await Machines.of(daemon) };

@@ -51,7 +51,7 @@ describe(`a daemon that is killed in the middle (seed ${SEED})`, () => {
   let baseline: Footprint;
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start();
+    daemon = await TestDaemon.start({ poolSize: 1 });
     client = daemon.client;
     const source = await client.vms.launch({ machineType: "c1m2" });
     memory = await startKeeper(client, source);

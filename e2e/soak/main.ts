@@ -17,7 +17,7 @@ async function main(args: readonly string[]): Promise<boolean> {
   const options = readSoakOptions(args);
   console.log(`soak: seed ${options.seed}, at most ${options.rounds} rounds`);
   const steps = await Steps.make();
-  const daemon = await TestDaemon.start({ settings: { stepsFolder: steps.folder } });
+  const daemon = await TestDaemon.start({ poolSize: 1, settings: { stepsFolder: steps.folder } });
   try {
     return await soak(options, daemon, steps);
   } finally {

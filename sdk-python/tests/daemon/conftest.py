@@ -52,7 +52,9 @@ class Daemon:
 
     def start(self, *options: str) -> None:
         """Also again, on the same folder and port."""
-        self._fastvm("serve", "-d", "--port", str(self.port), "--pool-size", "1", *options)
+        # What is kept ready is a QEMU that nobody asked for.
+        unused = ("--pool-size", "0", "--pool-max-size", "0")
+        self._fastvm("serve", "-d", "--port", str(self.port), *unused, *options)
 
     def kill(self) -> None:
         """As a crash would; VMs run on."""
