@@ -8,15 +8,18 @@ import { eventually } from "./eventually.ts";
 import { processesIn } from "./processes.ts";
 import { SHARED_SETTINGS } from "./shared-settings.ts";
 
-/** As many as run at once of the files that do more than wait. */
-const POOL_SIZE = 2;
+/** As many as run at once of the files that do more than wait; those of e2e-guest launch one VM each, which then works for minutes. */
+const POOL_SIZES: Readonly<Record<string, number>> = { "e2e-shared": 2 };
 /** What files deleted last is still being removed. */
 const SETTLE_DEADLINE_MS = 30_000;
 /** Everything that is somebody's; what is kept ready is nobody's. */
 const OWNED = ["vms", "paused", "snapshots", "forks"] as const;
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const daemon = await TestDaemon.start({ poolSize: POOL_SIZE, settings: SHARED_SETTINGS });
+  const daemon = await TestDaemon.start({
+    poolSize: POOL_SIZES[project.name] ?? 0,
+    settings: SHARED_SETTINGS,
+  });
   const { dataDir } = daemon.config;
   project.provide("sharedDaemon", { url: daemon.url, dataDir });
   return async () => {
