@@ -3,5 +3,5 @@
 /** Without the translations, which are two fifths of the lists. */
 export const APT_UPDATE = "apt-get -o Acquire::Languages=none update";
 
-/** What a package needs, and not what goes well with it. */
-export const APT_INSTALL = "apt-get install -y --no-install-recommends";
+/** What a package needs, and not what goes well with it; no package looks for somebody to ask. */
+export const APT_INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends";

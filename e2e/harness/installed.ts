@@ -42,8 +42,6 @@ export class Installed {
       cacheDir,
       "--pool-size",
       "1",
-      "--pool-max-size",
-      "1",
     ];
     return await this.#command(folder, ["serve", "-d", ...where, ...flags]);
   }
