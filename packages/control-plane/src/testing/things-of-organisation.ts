@@ -13,7 +13,7 @@ export const SERVICE = "web";
 export const REGISTRY = "registry.example:5000";
 export const IMAGE = `${REGISTRY}/the-image:v1`;
 export const USER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBzmNsBWi+Fh7SkKmIm3vbzZ1XNIoWw8dCy0TS9iMfXe";
-export const VM_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAnRjVQjWWNLMFjdSE4KCPyRyiNLUSvMNTHeSsXxPdrU";
+const VM_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAnRjVQjWWNLMFjdSE4KCPyRyiNLUSvMNTHeSsXxPdrU";
 export const NEW_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICvGLpSmKCbC4rNJgW2rVgTGqjXUKZWvNmHCLzRVVVPN";
 export const BUCKET = {
   type: "aws-credentials",
