@@ -10,6 +10,8 @@ import { vi } from "vitest";
 
 /** The client's command, a program of Node. */
 const MSB = join(createRequire(import.meta.url).resolve("microsandbox"), "../../bin/microsandbox.cjs");
+/** Less than a test has: a command that hangs ends before its test does. */
+const COMMAND_DEADLINE_MS = 170_000;
 
 export class PublishedSandboxes implements Disposable {
   /** The client's own folder, which goes with this. */
@@ -27,9 +29,12 @@ export class PublishedSandboxes implements Disposable {
     setDefaultBackend({ kind: "cloud", url, apiKey });
   }
 
-  /** What the command printed. @throws where it fails */
+  /** What the command printed. @throws where it fails, or takes longer than a test may */
   async msb(...args: string[]): Promise<string> {
-    const running = promisify(execFile)(process.execPath, [MSB, ...args], { env: process.env });
+    const running = promisify(execFile)(process.execPath, [MSB, ...args], {
+      env: process.env,
+      timeout: COMMAND_DEADLINE_MS,
+    });
     // It passes its own input on, and waits for the end of that.
     running.child.stdin?.end();
     return (await running).stdout;
