@@ -1,30 +1,21 @@
 /**
- * Container engines in a fresh VM of the base image, installed and used by the commands of their own documents. Their packages
- * come from the archive that the image names; their images are made here. Software emulation runs all of it, which takes minutes.
+ * Docker in a fresh VM of the base image, installed and used by the commands of its own documents. Its packages come from the archive
+ * that the image names; its images are made here. Software emulation runs all of it, which takes minutes.
  */
 import { beforeAll, describe, expect, test } from "vitest";
 import { APT_INSTALL, APT_UPDATE } from "../harness/apt.ts";
+import { CONTAINER_INPUT } from "../harness/container-input.ts";
 import { freshVm } from "../harness/fresh-vm.ts";
 
 const INSTALL_DEADLINE_MS = 900_000;
 const DEADLINE_MS = 300_000;
-
-/** A root file system of a shell and two tools, with the libraries they need, as an archive. */
-const MAKE_ROOT =
-  "mkdir -p /root/image/bin /root/image/lib64 && cd /root/image && cp /bin/bash /bin/cat /bin/ls bin/ && ln -s bash bin/sh && " +
-  "cp -L /lib64/ld-linux-x86-64.so.2 lib64/ && " +
-  "for library in $(ldd /bin/bash /bin/ls | grep -o '/lib/[^ ]*' | sort -u); do cp -L --parents $library .; done && " +
-  "tar -cf /root/root.tar .";
-
-const BUILD_FILE = 'FROM tiny\nRUN echo built > /built\nCMD ["cat", "/built"]\n';
 
 describe("in a fresh VM of the base image", () => {
   const fresh = freshVm("c2m4", "containers");
 
   beforeAll(async () => {
     await fresh.sh(APT_UPDATE);
-    await fresh.sh(MAKE_ROOT);
-    await fresh.sh(`mkdir -p /root/build && cd /root/build && cat > Dockerfile <<'END'\n${BUILD_FILE}END`);
+    for (const command of CONTAINER_INPUT) await fresh.sh(command);
   }, DEADLINE_MS);
 
   /** What a command printed last. */
@@ -51,17 +42,5 @@ describe("in a fresh VM of the base image", () => {
       "Dockerfile",
     );
     expect(await fresh.sh("systemctl is-active docker containerd")).toBe("active\nactive");
-  });
-
-  test("podman and buildah are installed, run and build", { timeout: INSTALL_DEADLINE_MS }, async () => {
-    await fresh.sh(`${APT_INSTALL} podman buildah`, { timeoutMs: INSTALL_DEADLINE_MS });
-    await fresh.sh("podman import -q /root/root.tar tiny");
-    expect(await lastLine("podman run --rm tiny cat /proc/self/uid_map")).toMatch(/^\s*0\s+0\s+4294967295$/);
-    expect(await lastLine("cd /root/build && podman build -q -t built . && podman run --rm built")).toBe(
-      "built",
-    );
-    expect(await lastLine("cd /root/build && buildah bud -q -t again . && podman run --rm again")).toBe(
-      "built",
-    );
   });
 });

@@ -1,11 +1,6 @@
-/**
- * Work as programs do it, in a fresh VM of the base image: many files, processes and transactions. What it needs beyond the image comes by
- * apt.
- */
+/** Work as programs do it, in a fresh VM of the base image: many files, processes and transactions. */
 import { describe, expect, test } from "vitest";
 import { freshVm } from "../harness/fresh-vm.ts";
-import { sh } from "../harness/guest.ts";
-import { installDownloaded } from "../harness/native-download.ts";
 
 const DEADLINE_MS = 600_000;
 /** Of 500 in a folder each; `FASTVM_TEST_SMALL_FILES=50000` in front of `./test e2e e2e/guest/load.test.ts` makes more of them. */
@@ -84,29 +79,4 @@ describe("in a fresh VM of the base image", () => {
   test("SQLite takes four writers at once", { timeout: DEADLINE_MS }, async () => {
     expect(await run(`python3 - <<'END'\n${SQLITE}END`)).toBe("wal\n400 ok");
   });
-
-  test(
-    "PostgreSQL is installed and takes transactions of many clients, also over a snapshot",
-    { timeout: DEADLINE_MS },
-    async () => {
-      await installDownloaded(fresh.client, fresh.vm, ["postgresql"], DEADLINE_MS);
-      await run("cd / && su postgres -c 'createdb bench && pgbench -q -i -s 1 bench'");
-      const load = run("cd / && su postgres -c 'pgbench -n -c 4 -j 2 -t 100 bench'");
-      const snapshot = await fresh.client.snapshots.create({ vmId: fresh.vm.id });
-      expect(await load).toContain("number of transactions actually processed: 400/400");
-      const restored = await fresh.client.vms.launch({ snapshotId: snapshot.id });
-      const sum =
-        "cd / && su postgres -c \"psql -tAc 'select (select sum(abalance) from " +
-        "pgbench_accounts) = (select sum(delta) from pgbench_history)' bench\"";
-      expect(await run(sum)).toBe("t");
-      expect(
-        await sh(
-          fresh.client,
-          restored,
-          "cd / && until su postgres -c 'psql -c checkpoint bench'; do sleep 0.5; done",
-        ),
-      ).toContain("CHECKPOINT");
-      await fresh.client.vms.delete(restored);
-    },
-  );
 });

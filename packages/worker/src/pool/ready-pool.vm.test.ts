@@ -8,6 +8,7 @@ import { hookSteps } from "@fastvm/contract";
 import { Cgroups } from "../host/cgroups.ts";
 import { UidAllocator } from "../host/uid-allocator.ts";
 import { nothingMapped } from "../memory/mapping.ts";
+import { identifyProcess } from "../processes/proc.ts";
 import { keepInstalledQemu, linkQemu } from "../qemu/qemu-set.ts";
 import type { Snapshot } from "../snapshot/folder.ts";
 import { setOf } from "../snapshot/set-of.ts";
@@ -113,7 +114,7 @@ test("a slot that fails after its QEMU was started leaves no process, folder or 
     const request = { folder, machine, diskGib: 1, memory, pages, qemu: setOf(template) };
     await expect(openSlot(host, request)).rejects.toThrow("the disk is full");
     expect(started).not.toEqual([]);
-    for (const pid of started) expect(existsSync(`/proc/${pid}`)).toBe(false);
+    for (const pid of started) expect(await identifyProcess(pid)).toBeUndefined();
     expect(existsSync(folder)).toBe(false);
     await vi.waitFor(async () => expect(await host.cgroups.list()).toEqual([]), GROUP_WAIT);
   } finally {
