@@ -25,6 +25,16 @@ export function parse(text: string, known: ReadonlyMap<string, Checker>): unknow
   throw new FastvmError("invalid_request", `the type of a message is one of ${names}`, { field: "type" });
 }
 
+/**
+ * Of a client that has one thing to say, heard from this call on; `undefined` when nothing came in time. From then on its pings and its end
+ * are heard, and whatever else it says is not.
+ */
+export async function onlyMessage(socket: WebSocket, inTime: AbortSignal): Promise<string | undefined> {
+  await using inbox = new Inbox(socket);
+  return await inbox.next(inTime);
+}
+
+/** While a message is not asked for, nothing is heard: neither a ping nor the client's end. */
 export class Inbox implements AsyncDisposable {
   readonly #socket: WebSocket;
   readonly #waiting: string[] = [];

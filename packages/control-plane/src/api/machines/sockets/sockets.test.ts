@@ -342,6 +342,43 @@ describe.each(["", "/nullspace"])("a volume's socket below %j", (base) => {
   });
 });
 
+describe("a client that has said what it wants", () => {
+  const told: readonly (readonly [string, () => Client, object | undefined, string])[] = [
+    ["a command", machine, { type: "exec_start", command: "cat" }, "exec_started"],
+    ["a terminal", machine, { type: "pty_create", cols: 80, rows: 24 }, "pty_started"],
+    ["a machine's folder", machine, { type: "watch_start", path: "/" }, "watch_started"],
+    [
+      "a volume's folder",
+      () => new Client("/v1/volumes/ours/ws"),
+      { type: "watch_start", path: "/" },
+      "watch_started",
+    ],
+    [
+      "the monitor",
+      () => new Client("/v1/monitor/ws"),
+      { type: "monitor_subscribe", id: "mch_none" },
+      "error",
+    ],
+    ["lives", () => new Client("/v1/lifecycle/ws"), undefined, "live"],
+  ];
+
+  test.each(told)(
+    "is heard at once when it pings and when it leaves: %s",
+    async (_name, connect, said, answer) => {
+      await api.ok("POST /v1/volumes", { name: "ours" });
+      steps();
+      const client = connect();
+      await client.say(...(said === undefined ? [] : [said]));
+      await soon(() => client.types).toContain(answer);
+      let isAnswered = false;
+      client.socket.once("pong", () => (isAnswered = true)).ping();
+      await soon(() => isAnswered).toBe(true);
+      client.socket.close(1000);
+      await soon(() => client.closed).toBe(1000);
+    },
+  );
+});
+
 describe.each(["", "/nullspace"])("the sockets below %j", (base) => {
   const own = () =>
     [`/v1/machines/${id}/ws`, `/v1/machines/${id}/metrics/ws`].map((path) => `${base}${path}`);

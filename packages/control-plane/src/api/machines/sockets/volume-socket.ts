@@ -7,7 +7,7 @@ import { SOCKET_BEGINNINGS, type WatchStart } from "@fastvm/contract";
 import { send, type Connected } from "../../shared/serve-socket.ts";
 import { findVolume } from "../ids.ts";
 import type { MachinesScope } from "../machines-scope.ts";
-import { checkersOf, Inbox, parse } from "./inbox.ts";
+import { checkersOf, onlyMessage, parse } from "./inbox.ts";
 import { serveSocket } from "./serve-socket.ts";
 
 const PATH = /^(?:\/nullspace)?\/v1\/volumes\/([^/]+)\/ws$/;
@@ -33,9 +33,9 @@ export function serveVolumeSocket(api: Api): void {
 }
 
 async function run({ engine }: Api, { caller, socket, signal }: Connected, reference: string): Promise<void> {
-  await using inbox = new Inbox(socket);
+  const said = onlyMessage(socket, AbortSignal.timeout(FIRST_MESSAGE_MS));
   const { volume } = await findVolume(engine, caller, reference);
-  const first = await inbox.next(AbortSignal.timeout(FIRST_MESSAGE_MS));
+  const first = await said;
   if (first === undefined && signal.aborted) return;
   const { path, recursive } = parse(first ?? "", BEGINNINGS) as WatchStart;
   const options = { recursive: recursive ?? false, signal };
