@@ -110,12 +110,12 @@ export default defineConfig({
           hookTimeout: 60_000,
           expect: PATIENT,
           isolate: false,
-          // Of two cores it would use one, and much of these tests is waiting.
-          maxWorkers: "100%",
+          // Where some wait, others have the two cores meanwhile.
+          maxWorkers: WAITING_FILES_AT_ONCE,
         },
       },
       {
-        // Real QEMU, cgroups and files of root.
+        // Real QEMU, cgroups and files of root; all files of a worker in one realm as well.
         resolve,
         ssr,
         test: {
@@ -123,6 +123,7 @@ export default defineConfig({
           include: ["packages/*/src/**/*.vm.test.ts"],
           exclude,
           maxWorkers: WAITING_FILES_AT_ONCE,
+          isolate: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           expect: PATIENT,

@@ -11,8 +11,8 @@ import { sh } from "../harness/guest.ts";
 import { peakMib, startPeak } from "../harness/memory.ts";
 
 const MIB = 1024 * 1024;
-/** Enough to see something grow in half a minute. FASTVM_TEST_FILE_MIB=2048 takes two. */
-const SIZE_MIB = Number(process.env["FASTVM_TEST_FILE_MIB"] ?? 512);
+/** Enough to see something grow in some seconds. FASTVM_TEST_FILE_MIB=2048 takes two minutes. */
+const SIZE_MIB = Number(process.env["FASTVM_TEST_FILE_MIB"] ?? 256);
 const BLOCK_BYTES = 16 * MIB;
 /** Streams' and the collector's slack. A copy of the file, or a queue that grows with it, is far above. */
 const FLAT_MIB = 150;

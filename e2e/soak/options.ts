@@ -3,7 +3,7 @@ import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 
 /** What the whole of ./test affords: twenty, or as many as fit into two minutes. */
-const DEFAULT_ROUNDS = 20;
+const DEFAULT_ROUNDS = 12;
 const DEFAULT_MINUTES = 2;
 const MAX_ROUNDS = 100_000;
 

@@ -186,7 +186,7 @@ function pytest(name: string, budgetSec: number, folder: string): Stage {
   };
 }
 
-/** Twenty rounds, or two minutes, of daemons and QEMUs that end anywhere; with arguments as many as are asked for. */
+/** Twelve rounds, or two minutes, of daemons and QEMUs that end anywhere; with arguments as many as are asked for. */
 function rounds(budgetSec: number): Stage {
   return seeded(ROUNDS, "e2e/soak/main.ts", budgetSec);
 }
