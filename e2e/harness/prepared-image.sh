@@ -1,6 +1,6 @@
 #!/bin/bash
-# Installs packages into a copy of a base image, by the host's processors: for an emulated guest the same is minutes. Into the cache, beside the
-# images that VMs start from, and once for the same image and packages. Needs root.
+# Installs packages into a copy of a base image, by the host's processors: for an emulated guest the same is minutes. Into the cache, beside
+# the images that VMs start from, and once for the same image and packages. Needs root.
 #
 #   prepared-image.sh <cache folder> <folder of the base image> <package>...
 #
@@ -16,11 +16,12 @@ fi
 cache=$1
 base=$(readlink -f "$2")
 shift 2
-digest=$({ cat "$recipe" "$base/manifest.json" && echo "$@"; } | sha256sum | cut -c 1-64)
+# The folder of an image has its digest for a name.
+digest=$({ cat "$recipe" && echo "$(basename "$base") $*"; } | sha256sum | cut -c 1-64)
 target=$cache/images/$digest
 
-# One at a time; the second finds what the first has made.
-exec 9>"$cache/prepared-image.lock"
+# One at a time, and none beside guest/image/build.sh, which removes what a killed one left; the second finds what the first has made.
+exec 9>"$cache/image-build.lock"
 flock 9
 if [ -e "$target/manifest.json" ]; then
   touch "$target"
