@@ -19,7 +19,7 @@ const UNUSED_MS = 30 * 24 * 3_600_000;
 const OTHERS_UNUSED_MS = 2 * 24 * 3_600_000;
 /** The kernel counts allocated space in these, whatever the file system's blocks are. */
 const STAT_BLOCK_BYTES = 512;
-/** Between two turns of others: each is at hand in some microseconds, a tenth of what it takes to have another thread look. */
+/** Between two turns of others: to look is quicker than to have another thread look. */
 const LOOKED_AT_ONCE = 64;
 
 interface CompiledFile {

@@ -34,7 +34,7 @@ export async function onlyMessage(socket: WebSocket, inTime: AbortSignal): Promi
   return await inbox.next(inTime);
 }
 
-/** While a message is not asked for, nothing is heard: neither a ping nor the client's end. */
+/** From a message until the next one is asked for nothing is heard: neither a ping nor the client's end. */
 export class Inbox implements AsyncDisposable {
   readonly #socket: WebSocket;
   readonly #waiting: string[] = [];

@@ -68,6 +68,7 @@ async function run(api: Api, connected: Connected, { machineId, channel }: Wante
   const beginning = parse(first, BEGINNINGS) as SocketBeginning;
   if (channel?.test(beginning.type) === false)
     throw new FastvmError("invalid_request", "type is of another channel", { field: "type" });
+  // Not awaited here, so that the inbox is gone by then: a watch has nothing to take from it, and the client's end is to be heard.
   if (beginning.type === "watch_start") return tellWatched(api.engine, vm, beginning, connected);
   const isNew = beginning.type === "exec_start" || beginning.type === "pty_create";
   if (isNew && (beginning.cwd ?? undefined) === undefined) await makeWorkTree(api, vm);

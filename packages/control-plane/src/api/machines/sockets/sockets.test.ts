@@ -343,23 +343,14 @@ describe.each(["", "/nullspace"])("a volume's socket below %j", (base) => {
 });
 
 describe("a client that has said what it wants", () => {
+  const at = (path: string) => () => new Client(path);
   const told: readonly (readonly [string, () => Client, object | undefined, string])[] = [
     ["a command", machine, { type: "exec_start", command: "cat" }, "exec_started"],
     ["a terminal", machine, { type: "pty_create", cols: 80, rows: 24 }, "pty_started"],
     ["a machine's folder", machine, { type: "watch_start", path: "/" }, "watch_started"],
-    [
-      "a volume's folder",
-      () => new Client("/v1/volumes/ours/ws"),
-      { type: "watch_start", path: "/" },
-      "watch_started",
-    ],
-    [
-      "the monitor",
-      () => new Client("/v1/monitor/ws"),
-      { type: "monitor_subscribe", id: "mch_none" },
-      "error",
-    ],
-    ["lives", () => new Client("/v1/lifecycle/ws"), undefined, "live"],
+    ["a volume's folder", at("/v1/volumes/ours/ws"), { type: "watch_start", path: "/" }, "watch_started"],
+    ["the monitor", at("/v1/monitor/ws"), { type: "monitor_subscribe", id: "mch_none" }, "error"],
+    ["lives", at("/v1/lifecycle/ws"), undefined, "live"],
   ];
 
   test.each(told)(
