@@ -25,7 +25,8 @@ test("requests by the thousand end their connection; few were begun, and another
   const other = connection();
   const flood = connection().resume();
   flood.write(REQUEST.repeat(1000));
-  await once(flood, "close");
+  // Requests that were not read have it reset.
+  await new Promise((resolve) => flood.once("close", resolve));
   expect(begun).toBeLessThanOrEqual(64);
   other.write(REQUEST.replace("/", "/other"));
   expect(String((await once(other, "data"))[0])).toMatch(/^HTTP\/1.1 200 /);
