@@ -4,9 +4,8 @@ import type { Store } from "../store/store.ts";
 
 /** Of what has events from its beginning; a record that a test wrote by itself has none. */
 export async function untoldChanges(store: Store): Promise<readonly string[]> {
-  const records = [...(await store.vms.listAll()), ...(await store.snapshots.listAll())];
+  const { records, events } = await readTogether(store);
   const statuses = new Map<string, string>(records.map(({ id, status }) => [id, status]));
-  const events = await allEvents(store);
   return [...Map.groupBy(events, ({ subjectId }) => subjectId)].flatMap(([id, own]) => {
     let status = own[0]?.fromStatus ?? null;
     // A test made the record, or its first events were pruned.
@@ -18,6 +17,16 @@ export async function untoldChanges(store: Store): Promise<readonly string[]> {
     const now = statuses.get(id) ?? null;
     return now === status ? [] : [`${id}: it is ${now}, and the last event says ${status}`];
   });
+}
+
+/** Read again while events come: an application that was closed at once may still write what became of a launch. */
+async function readTogether(store: Store) {
+  for (let events = await allEvents(store); ;) {
+    const records = [...(await store.vms.listAll()), ...(await store.snapshots.listAll())];
+    const later = await allEvents(store);
+    if (later.length === events.length) return { records, events };
+    events = later;
+  }
 }
 
 async function allEvents(store: Store): Promise<readonly EventRecord[]> {
