@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer } from "vitest/node";
+import { lastStartGiven, orderGiven } from "./tools/test/run-order.ts";
 import { LONG_FILES } from "./tools/test/stages.ts";
 
 // Workspace packages point at their TypeScript source under this condition, so nothing is built to be tested.
@@ -15,8 +16,9 @@ const WAITING_FILES_AT_ONCE = 3;
 /** What is polled comes when two cores that also run VMs get to it: a second, which it is by default, is too short a time. */
 const PATIENT = { poll: { timeout: 15_000 } };
 
-/** By name, which is the same on every machine, but the longest first: else one would run by itself when all the others have ended. */
-const FIRST = [
+/** As the run says, else by name, but the longest first: one of them would run by itself when all the others have ended. */
+const FIRST: readonly string[] = [
+  ...orderGiven(),
   ...LONG_FILES.keys(),
   "packages/worker/src/vm/guest/volumes.vm.test.ts",
   "packages/worker/src/firewall/firewall.vm.test.ts",
@@ -110,6 +112,7 @@ export default defineConfig({
           hookTimeout: 60_000,
           expect: PATIENT,
           isolate: false,
+          setupFiles: lastStartGiven() === undefined ? [] : ["tools/test/in-time.ts"],
           // Where some wait, others have the two cores meanwhile.
           maxWorkers: WAITING_FILES_AT_ONCE,
         },

@@ -41,7 +41,7 @@ export class ImportGraph {
     }
   }
 
-  /** The files themselves, and everything that stands on any of them. */
+  /** The files themselves, and everything that stands on any of them, the nearest first. */
   dependents(paths: Iterable<string>): ReadonlySet<string> {
     const found = new Set(paths);
     // A set that grows while it is walked is walked to its new end.

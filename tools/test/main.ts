@@ -13,6 +13,7 @@ import { chooseQuick, QUICK_BUDGET_SEC, readQuick } from "./quick.ts";
 import { inLanes } from "./lanes.ts";
 import { renderReport, seconds, type StageResult } from "./report.ts";
 import { runCommand } from "./run-command.ts";
+import { orderEnv } from "./run-order.ts";
 import { skippedOfVitest } from "./skipped.ts";
 import { inGroups, selectStages, STAGES_AT_ONCE, TOTAL_BUDGET_SEC, usage, type Stage } from "./stages.ts";
 
@@ -33,6 +34,7 @@ interface Order {
 const interrupt = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupt.abort());
 const startedMs = performance.now();
+const startedAt = Date.now();
 const deadline = startedMs + TOTAL_TIMEOUT_MS;
 
 process.exitCode = await main(process.argv.slice(2));
@@ -68,7 +70,9 @@ function orderOf(args: readonly string[]): Order {
     const { onlySay, change } = readQuick(given.slice(1), files);
     const { stages, says } = chooseQuick(change ?? changedFiles(ROOT), files);
     console.log(says.join("\n"));
-    return { stages: onlySay ? [] : stages, ...(held ? { budgetSec: QUICK_BUDGET_SEC } : {}) };
+    if (onlySay) return { stages: [] };
+    if (held) return { stages, budgetSec: QUICK_BUDGET_SEC };
+    return { stages: stages.map((stage) => ({ ...stage, lastStartSec: undefined })) };
   }
   return {
     stages: selectStages(given),
@@ -127,7 +131,7 @@ async function runStage(stage: Stage, env: NodeJS.ProcessEnv, live: boolean): Pr
   const command = stage.counts === "vitest" ? [...stage.command, ...reporters] : stage.command;
   const logFile = join(LOG_DIR, `test-${stage.name}.log`);
   const { failure, output } = await runCommand(command, {
-    env,
+    env: { ...env, ...orderEnv(stage, startedAt) },
     logFile,
     timeoutMs,
     signal: interrupt.signal,

@@ -6,10 +6,11 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { trackedFiles } from "../tidy/source-file.ts";
 import { changedFiles } from "./changed-files.ts";
 import { ImportGraph } from "./import-graph.ts";
-import { chooseQuick, readQuick, type Choice } from "./quick.ts";
+import { chooseQuick, QUICK_BUDGET_SEC, readQuick, type Choice } from "./quick.ts";
 import { LONG_FILES, selectStages } from "./stages.ts";
 
 const FILES = trackedFiles(resolve(import.meta.dirname, "../.."));
+const FAILING_DATABASE = "packages/control-plane/src/engine/reconcile/failing-database.test.ts";
 const choose = (...paths: readonly string[]): Choice => chooseQuick({ against: "main", paths }, FILES);
 const unitOf = ({ stages }: Choice): readonly string[] =>
   stages.find(({ name }) => name === "unit")?.command.filter((word) => word.endsWith(".test.ts")) ?? [];
@@ -107,6 +108,16 @@ describe("a quick run", () => {
     );
     expect(unitOf(choice).filter((path) => path.startsWith("packages/edge/"))).toEqual([]);
     expect(choice.says.join("\n")).toMatch(/by hand.*\.\/test e2e e2e\/network\/names\.test\.ts$/m);
+  });
+
+  test("begins with what judges everything, then with what is nearest to the change, and ends with what takes long", () => {
+    const chosen = unitOf(choose("packages/contract/src/names.ts"));
+    expect(chosen.slice(0, 2)).toEqual(["tools/tidy.test.ts", "packages/contract/src/names.test.ts"]);
+    expect(chosen.at(-1)).toBe(FAILING_DATABASE);
+    expect(unitOf(choose(FAILING_DATABASE)).at(1)).toBe(FAILING_DATABASE);
+    const unit = choose(FAILING_DATABASE).stages.find(({ name }) => name === "unit");
+    expect(unit?.order).toEqual(unitOf(choose(FAILING_DATABASE)));
+    expect(unit?.lastStartSec).toBeLessThan(QUICK_BUDGET_SEC);
   });
 
   test("of types alone leaves them to the compiler", () => {

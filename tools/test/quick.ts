@@ -2,9 +2,11 @@
 import type { SourceFile } from "../tidy/source-file.ts";
 import type { Change } from "./changed-files.ts";
 import { ImportGraph } from "./import-graph.ts";
-import { stageNamed, withImage, type Stage } from "./stages.ts";
+import { LONG_FILES, stageNamed, withImage, type Stage } from "./stages.ts";
 
 export const QUICK_BUDGET_SEC = 180;
+/** What the smoke test takes, and the longest unit test that began before it was time. */
+const TIME_AFTER_UNIT_SEC = 50;
 
 export interface Choice {
   readonly stages: readonly Stage[];
@@ -63,7 +65,7 @@ export function chooseQuick(change: Change, files: readonly SourceFile[]): Choic
   const everything = paths.some((path) => FOUNDATIONS.test(path));
   const reached = everything ? new Set(known) : new ImportGraph(files).dependents(paths);
   const allUnit = known.filter((path) => UNIT_TEST.test(path));
-  const unit = allUnit.filter((path) => reached.has(path) || ALWAYS.includes(path));
+  const unit = nearestFirst(allUnit, reached, paths);
   const runs = paths.some((path) => !PAGES.test(path));
   const names = [
     "lint",
@@ -80,6 +82,7 @@ export function chooseQuick(change: Change, files: readonly SourceFile[]): Choic
       `quick: ${counted(paths.length, "changed file")} against ${change.against}`,
       `  ${names.join(", ")}`,
       `  unit: ${unit.length} of ${counted(allUnit.length, "file")}, by ${everything ? "a change that everything stands on" : "import"}`,
+      `  the nearest first; for which there is no time, the end says: all of them are in ./test unit`,
       runs ? "  smoke: every verb once" : "  no VM: nothing that runs was changed",
       ...byHand(paths, known),
     ],
@@ -104,12 +107,30 @@ function byHand(paths: readonly string[], known: readonly string[]): readonly st
   return commands.length === 0 ? [] : [`  by hand, as it takes longer: ${commands.join("; ")}`];
 }
 
+/** What judges the whole tree, what stands on the change, the nearest first, and at last what takes long, unless that was changed. */
+function nearestFirst(
+  tests: readonly string[],
+  reached: ReadonlySet<string>,
+  changed: readonly string[],
+): readonly string[] {
+  const known = new Set(tests);
+  const found = [...reached].filter((path) => known.has(path));
+  const isLong = (path: string): boolean => LONG_FILES.has(path) && !changed.includes(path);
+  const short = found.filter((path) => !isLong(path));
+  return [...new Set([...ALWAYS, ...short, ...found])];
+}
+
 function folderOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
 function only(stage: Stage, paths: readonly string[]): Stage {
-  return { ...stage, command: [...stage.command, ...paths] };
+  return {
+    ...stage,
+    command: [...stage.command, ...paths],
+    order: paths,
+    lastStartSec: QUICK_BUDGET_SEC - TIME_AFTER_UNIT_SEC,
+  };
 }
 
 function counted(count: number, what: string): string {
