@@ -82,7 +82,7 @@ export function chooseQuick(change: Change, files: readonly SourceFile[]): Choic
       `quick: ${counted(paths.length, "changed file")} against ${change.against}`,
       `  ${names.join(", ")}`,
       `  unit: ${unit.length} of ${counted(allUnit.length, "file")}, by ${everything ? "a change that everything stands on" : "import"}`,
-      `  the nearest first; for which there is no time, the end says: all of them are in ./test unit`,
+      `  the nearest first; the end counts those for which there was no time: all of them are in ./test unit`,
       runs ? "  smoke: every verb once" : "  no VM: nothing that runs was changed",
       ...byHand(paths, known),
     ],
