@@ -87,11 +87,18 @@ beforeAll(async () => {
 }, TIMEOUT_MS);
 
 afterAll(async () => {
+  await removeImages();
   await daemon?.[Symbol.asyncDispose]();
   await registry?.[Symbol.asyncDispose]();
   await steps?.remove();
   for (const folder of [contextDir, zipDir]) await rm(folder, { recursive: true });
 });
+
+/** They are in the machine's cache, which no daemon takes with it. */
+async function removeImages(): Promise<void> {
+  const held = (await daemon?.client.images.list()) ?? [];
+  for (const { reference, shared } of held) if (!shared) await daemon.client.images.delete(reference);
+}
 
 const inData = (...names: readonly string[]): string => join(daemon.config.dataDir, ...names);
 
