@@ -134,7 +134,7 @@ test("a snapshot has it for what is restored; one that cannot be mounted is told
 });
 
 /** Of a tool that has just died the daemon does not know yet, and says `mounted` of it: what a reader finds counts. */
-async function isMountedWithout(tool: number | undefined): Promise<void> {
+async function expectMountedWithout(tool: number | undefined): Promise<void> {
   await eventually(async () => {
     expect(await tools()).not.toContain(tool);
     expect(await sh(client, vm, "cat /mnt/pictures/first.txt")).toBe("hello");
@@ -145,7 +145,7 @@ async function isMountedWithout(tool: number | undefined): Promise<void> {
 test("one whose tool is killed is mounted anew", async () => {
   const [before] = await tools();
   process.kill(before ?? 0, "SIGKILL");
-  await isMountedWithout(before);
+  await expectMountedWithout(before);
 });
 
 test("it stays over the death of a daemon, and the next one mounts it anew when its tool is killed", async () => {
@@ -155,7 +155,7 @@ test("it stays over the death of a daemon, and the next one mounts it anew when 
   expect(await sh(client, vm, "cat /mnt/pictures/first.txt")).toBe("hello");
   expect(await tools()).toEqual([before]);
   process.kill(before ?? 0, "SIGKILL");
-  await isMountedWithout(before);
+  await expectMountedWithout(before);
 });
 
 test("when the server of the VM's volumes is killed, another has it with a tool of its own", async () => {
@@ -163,7 +163,7 @@ test("when the server of the VM's volumes is killed, another has it with a tool 
   const journal = await readFile(join(daemon.config.dataDir, "vms", vm.id, "journal.json"), "utf8");
   const { volumeServer } = JSON.parse(journal) as { volumeServer: { process: { pid: number } } };
   process.kill(volumeServer.process.pid, "SIGKILL");
-  await isMountedWithout(before);
+  await expectMountedWithout(before);
 });
 
 test("other credentials take its place, and such as the store refuses do not", async () => {

@@ -87,11 +87,14 @@ beforeAll(async () => {
 }, TIMEOUT_MS);
 
 afterAll(async () => {
-  await removeImages();
-  await daemon?.[Symbol.asyncDispose]();
-  await registry?.[Symbol.asyncDispose]();
-  await steps?.remove();
-  for (const folder of [contextDir, zipDir]) await rm(folder, { recursive: true });
+  try {
+    await removeImages();
+  } finally {
+    await daemon?.[Symbol.asyncDispose]();
+    await registry?.[Symbol.asyncDispose]();
+    await steps?.remove();
+    for (const folder of [contextDir, zipDir]) await rm(folder, { recursive: true });
+  }
 });
 
 /** They are in the machine's cache, which no daemon takes with it. */
